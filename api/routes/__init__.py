@@ -1,0 +1,1 @@
+"""HTTP routes: one module per resource, each a few functions from body to answer."""

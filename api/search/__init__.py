@@ -1,0 +1,1 @@
+"""Search over published analysis data: index, scan, ranking. Knows nothing of HTTP."""

@@ -1,0 +1,1 @@
+"""The `rushes` command: starts processes and drives the public API; imports neither's insides."""

@@ -1,0 +1,130 @@
+"""The words of design and contract as typed values. Imports nothing of ours but media types.
+
+Structs here travel through Redis and lie in manifests, always as JSON by msgspec.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from shared.media import MediaType
+
+
+class TaskKind(StrEnum):
+    ANALYZE = "analyze"  # foreground: holds the lock
+    INGEST = "ingest"  # from a watch folder: yields to the lock
+    RECLUSTER = "recluster"
+    EXPORT = "export"
+
+
+class TaskState(StrEnum):
+    """What clients see as `status`."""
+
+    QUEUED = "queued"
+    LOADING_MODEL = "loading_model"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+
+    @property
+    def is_final(self) -> bool:
+        return self in (TaskState.COMPLETED, TaskState.CANCELLED, TaskState.FAILED)
+
+
+class ProgressType(StrEnum):
+    """`type` in progress payloads; "video" is the visual part (fixed by the contract)."""
+
+    VIDEO = "video"
+    AUDIO = "audio"
+    FACES = "faces"
+    RECLUSTER = "recluster"
+    EXPORT = "export"
+
+
+class Stage(StrEnum):
+    """Stages that publish artefacts, one manifest each."""
+
+    FRAMES = "frames"
+    VISUAL = "visual"
+    TRANSCRIPT = "transcript"
+    FACES = "faces"
+
+
+class FileWork(msgspec.Struct, frozen=True):
+    """One file of an Item. `path` is the server's form, `client_path` what the client sent."""
+
+    path: str
+    client_path: str
+    media_type: MediaType
+    wants: tuple[ProgressType, ...] = (ProgressType.VIDEO,)
+
+
+class AnalyzeSpec(msgspec.Struct, frozen=True):
+    """Spec of an Item of an analyze Task: one video or audio file, or up to 64 stills."""
+
+    cache_dir: str
+    files: tuple[FileWork, ...]
+    visual_model: str
+    force: bool = False
+    first_second: int = 0
+    last_second: int | None = None
+
+
+class FailedFile(msgspec.Struct, frozen=True):
+    media_path: str
+    error: str
+
+
+class Probe(msgspec.Struct, frozen=True, kw_only=True):
+    """What a container says about itself. Sizes are of the stored picture, before rotation."""
+
+    media_type: MediaType
+    duration_seconds: float | None = None
+    fps: float | None = None
+    fps_rational: str | None = None
+    frame_count: int | None = None
+    width: int | None = None
+    height: int | None = None
+    rotation: int | None = None  # clockwise degrees to apply for an upright picture
+    pixel_aspect: str | None = None  # "1:1"-like, e.g. "64/45"
+    video_codec: str | None = None
+    audio_codec: str | None = None
+    has_audio: bool = False
+    audio_channels: int | None = None
+    start_timecode: str | None = None
+    container: str | None = None
+
+
+class Scene(msgspec.Struct, frozen=True, array_like=True):
+    """Half-open interval [start, end) on the grid, in seconds."""
+
+    start: int
+    end: int
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """The small file that makes an artefact visible; renamed into place last.
+
+    `file` lies in the same folder. `rows` counts grid frames (or faces, segments). Row i of a
+    frames or visual artefact is grid second `first_frame + i`, unless `seconds` lists them
+    (files with gaps: seconds without a picture have no row).
+    """
+
+    stage: Stage
+    model: str  # "" where no model is involved
+    file: str
+    bytes: int
+    rows: int
+    first_frame: int = 0
+    seconds: tuple[int, ...] | None = None
+    scenes: tuple[Scene, ...] = ()
+    probe: Probe | None = None
+    dim: int | None = None
+    task_id: str = ""
+    worker: str = ""
+    made_at: float = 0.0  # Unix seconds
+    warnings: tuple[str, ...] = ()

@@ -1,0 +1,115 @@
+"""Every error that crosses a module border. The docstring is the default message.
+
+RushesError
+├── BadInput                 the caller can mend it                    (400)
+├── NotAllowed               outside the roots                         (403)
+├── Missing                  an unknown task, file, collection …       (404)
+├── Busy                     another task holds what this one needs    (409)
+├── NotBuilt                 a documented part that is not built yet   (501)
+├── Unavailable              retry shortly                             (503)
+│   ├── RedisAway
+│   ├── NoWorker
+│   └── ModelLoading
+├── MediaError               one media file, which fails alone
+│   ├── MediaMissing
+│   ├── MediaUnreadable      corrupt, truncated, empty, not media
+│   └── MediaChanging        grows or changes while it is read
+├── ModelError               a model that is absent, broken or not allowed
+├── CacheError               the CacheDir cannot be read or written
+└── SettingsError            one sentence; processes exit with 2
+
+Cancelled and LeaseLost are BaseExceptions beside the tree: they are no errors, and an
+`except Exception` in a frame loop must not swallow them.
+"""
+
+from __future__ import annotations
+
+
+class RushesError(Exception):
+    """Something went wrong in Rushes."""
+
+    def __init__(self, message: str | None = None) -> None:
+        self.message = message or (type(self).__doc__ or "").strip()
+        super().__init__(self.message)
+
+
+class BadInput(RushesError):
+    """The request cannot be understood."""
+
+
+class NotAllowed(RushesError):
+    """The path lies outside the folders this server may use."""
+
+
+class Missing(RushesError):
+    """There is no such thing."""
+
+
+class Busy(RushesError):
+    """Another task is still running."""
+
+
+class NotBuilt(RushesError):
+    """This part is not built yet."""
+
+
+class Unavailable(RushesError):
+    """The server cannot answer right now; retry shortly."""
+
+    retry_after_s: int = 2
+
+
+class RedisAway(Unavailable):
+    """Redis does not answer; nothing was accepted. Retry shortly."""
+
+
+class NoWorker(Unavailable):
+    """No worker that can answer this is running. Start one with `rushes worker query`."""
+
+    retry_after_s = 5
+
+
+class ModelLoading(Unavailable):
+    """The model is still loading; retry shortly."""
+
+    retry_after_s = 3
+
+
+class MediaError(RushesError):
+    """The media file cannot be used."""
+
+
+class MediaMissing(MediaError):
+    """The file does not exist."""
+
+
+class MediaUnreadable(MediaError):
+    """The file cannot be decoded."""
+
+
+class MediaChanging(MediaError):
+    """The file changed while it was read; try again when it is complete."""
+
+
+class ModelError(RushesError):
+    """The model cannot be used."""
+
+
+class CacheError(RushesError):
+    """The cache folder cannot be read or written."""
+
+
+class SettingsError(RushesError):
+    """A setting is wrong."""
+
+
+class Cancelled(BaseException):
+    """The Task was asked to stop: unwind, publish nothing half-done."""
+
+
+class LeaseLost(BaseException):
+    """Another worker has taken this Item up: unwind and settle nothing."""
+
+
+class HandBack(BaseException):
+    """This worker is shutting down: unwind and give the Item back without counting a try."""

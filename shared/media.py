@@ -1,0 +1,134 @@
+"""Identity of media files: type by extension and `hash_str` by content."""
+
+from __future__ import annotations
+
+import os
+import stat
+import threading
+import zlib
+from collections import OrderedDict
+from enum import StrEnum
+from pathlib import PurePath
+
+from shared.errors import MediaChanging, MediaMissing, MediaUnreadable
+
+_MIB = 1 << 20
+_SMALL = 4 * _MIB
+_BLOCK = 64 << 10
+_BLOCKS = 16
+
+
+class MediaType(StrEnum):
+    VIDEO = "video"
+    IMAGE = "image"
+    AUDIO = "audio"
+
+
+VIDEO_EXTENSIONS = frozenset(
+    ".mp4 .mov .m4v .mkv .webm .avi .mxf .ts .m2ts .mts .mpg .mpeg .m2v .vob .wmv .flv .3gp .3g2 "
+    ".ogv .dv .f4v .gxf .lrf .lrv .insv .y4m .h264 .264 .hevc .265 .mjpeg .mjpg".split()
+)
+IMAGE_EXTENSIONS = frozenset(
+    ".jpg .jpeg .jpe .png .webp .tif .tiff .heic .heif .avif .bmp .gif .jp2 .tga .dpx .exr".split()
+)
+AUDIO_EXTENSIONS = frozenset(
+    ".wav .mp3 .m4a .aac .flac .ogg .oga .opus .aif .aiff .wma .bwf .rf64 .w64 .amr .caf .ac3 "
+    ".mka .mp2".split()
+)
+
+
+def media_type_of(path: str) -> MediaType | None:
+    """Type by file name extension, any case; None for what is no media. Touches no disk."""
+    extension = PurePath(path).suffix.lower()
+    if extension in VIDEO_EXTENSIONS:
+        return MediaType.VIDEO
+    if extension in IMAGE_EXTENSIONS:
+        return MediaType.IMAGE
+    if extension in AUDIO_EXTENSIONS:
+        return MediaType.AUDIO
+    return None
+
+
+def hash_media(path: str) -> str:
+    """`hash_str` of a file: 16 hex digits from at most about 3 MiB of its content.
+
+    Two CRC-32s over disjoint samples with the size mixed in: A over size (8 bytes, little
+    endian), first and last MiB; B over 16 blocks of 64 KiB at multiples of the largest power of
+    two not above size/18. Files up to 4 MiB: A over size and all bytes, B over all bytes reversed.
+    Raises MediaMissing, MediaUnreadable (empty, a folder, no permission) or MediaChanging.
+    """
+    try:
+        with open(path, "rb", buffering=0) as file:
+            before = os.fstat(file.fileno())
+            if not stat.S_ISREG(before.st_mode):
+                raise MediaUnreadable("It is not a regular file.")
+            if before.st_size == 0:
+                raise MediaUnreadable("The file is empty (0 bytes).")
+            digest = _digest(file.fileno(), before.st_size)
+            after = os.fstat(file.fileno())
+    except FileNotFoundError:
+        raise MediaMissing from None
+    except IsADirectoryError:
+        raise MediaUnreadable("It is a folder, not a file.") from None
+    except PermissionError:
+        raise MediaUnreadable("The server has no permission to read the file.") from None
+    except (OSError, ValueError) as error:
+        raise MediaUnreadable(f"The file cannot be read: {error}") from error
+    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        raise MediaChanging
+    return digest
+
+
+def _digest(fd: int, size: int) -> str:
+    first = zlib.crc32(size.to_bytes(8, "little"))
+    if size <= _SMALL:
+        data = _read(fd, 0, size)
+        return f"{zlib.crc32(data, first):08x}{zlib.crc32(data[::-1]):08x}"
+    first = zlib.crc32(_read(fd, 0, _MIB), first)
+    first = zlib.crc32(_read(fd, size - _MIB, _MIB), first)
+    stride = 1 << ((size // (_BLOCKS + 2)).bit_length() - 1)
+    second = 0
+    for block in range(1, _BLOCKS + 1):
+        second = zlib.crc32(_read(fd, block * stride, _BLOCK), second)
+    return f"{first:08x}{second:08x}"
+
+
+def _read(fd: int, offset: int, length: int) -> bytes:
+    pieces = []
+    while length > 0:
+        piece = os.pread(fd, length, offset)
+        if not piece:
+            raise MediaChanging
+        pieces.append(piece)
+        offset += len(piece)
+        length -= len(piece)
+    return b"".join(pieces)
+
+
+class HashCache:
+    """Remembers hashes by (path, size, mtime, inode), so that an unchanged file is read once."""
+
+    def __init__(self, capacity: int = 100_000) -> None:
+        self._capacity = capacity
+        self._known: OrderedDict[tuple[str, int, int, int], str] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def hash_of(self, path: str) -> str:
+        """`hash_str` of the file; raises as `hash_media` does."""
+        try:
+            found = os.stat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            raise MediaMissing from None
+        except (OSError, ValueError) as error:
+            raise MediaUnreadable(f"The file cannot be read: {error}") from error
+        key = (path, found.st_size, found.st_mtime_ns, found.st_ino)
+        with self._lock:
+            if key in self._known:
+                self._known.move_to_end(key)
+                return self._known[key]
+        digest = hash_media(path)
+        with self._lock:
+            self._known[key] = digest
+            if len(self._known) > self._capacity:
+                self._known.popitem(last=False)
+        return digest

@@ -1,0 +1,31 @@
+"""Registry of models: what each is, what its licence allows and where its weights come from."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+
+class ModelKind(StrEnum):
+    VISUAL = "visual"
+    SPEECH = "speech"
+    FACES = "faces"
+
+
+class ModelSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """One model variant; `key` is the public `model_key` and is safe in file names."""
+
+    key: str
+    kind: ModelKind
+    family: str  # which adapter loads it: "conse", "open_clip", …
+    display_name: str
+    dim: int | None = None
+    resolution: int | None = None  # pixels
+    languages: tuple[str, ...] = ()
+    multilingual: bool = False
+    size_bytes: int | None = None
+    licence: str = ""
+    commercial_use: bool | None = None  # None: unknown
+    source: str = ""  # one line for people: registry package, hub repository or local folder
+    limits: str = ""  # what it cannot do, in one honest sentence

@@ -1,0 +1,130 @@
+"""Which paths a request may name: the allowed roots, and the map between clients' and our paths."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from shared.errors import BadInput, NotAllowed
+from shared.settings import Settings
+
+_WINDOWS = re.compile(r"^(?:[A-Za-z]:|\\\\)")
+
+
+@dataclass(frozen=True, slots=True)
+class Roots:
+    """Folders below which paths are allowed; `folders` None means everywhere but `forbidden`."""
+
+    setting: str
+    folders: tuple[Path, ...] | None
+    forbidden: Path
+
+    @classmethod
+    def media(cls, settings: Settings) -> Roots:
+        return cls("RUSHES_MEDIA_ROOTS", settings.media_roots, settings.state_dir)
+
+    @classmethod
+    def cache(cls, settings: Settings) -> Roots:
+        folders = settings.cache_roots
+        if folders is None:
+            folders = settings.media_roots
+        return cls("RUSHES_CACHE_ROOTS", folders, settings.state_dir)
+
+    @classmethod
+    def export(cls, settings: Settings) -> Roots:
+        folders = settings.export_roots
+        if folders is None and settings.media_roots is not None:
+            folders = settings.media_roots + (settings.cache_roots or ())
+        return cls("RUSHES_EXPORT_ROOTS", folders, settings.state_dir)
+
+    def check(self, path: str) -> None:
+        """Raise NotAllowed unless the path string lies in the roots. Touches no disk."""
+        if _inside(path, self.forbidden):
+            raise NotAllowed(f"{path} lies in the server's own RUSHES_STATE_DIR.")
+        if self.folders is not None and not any(_inside(path, root) for root in self.folders):
+            raise NotAllowed(f"{path} lies outside the folders in {self.setting}.")
+
+    def check_real(self, path: str) -> None:
+        """The same after following symbolic links, for the process that opens the file."""
+        real = os.path.realpath(path)
+        if _inside(real, Path(os.path.realpath(self.forbidden))):
+            raise NotAllowed(f"{path} leads into the server's own RUSHES_STATE_DIR.")
+        if self.folders is not None and not any(
+            _inside(real, Path(os.path.realpath(root))) for root in self.folders
+        ):
+            raise NotAllowed(f"{path} leads outside the folders in {self.setting}.")
+
+
+def _inside(path: str, root: Path) -> bool:
+    base = str(root).rstrip("/")
+    return path == base or path.startswith(base + "/")
+
+
+@dataclass(frozen=True, slots=True)
+class PathMap:
+    """`client=server` prefixes, longest wins, both ways."""
+
+    pairs: tuple[tuple[str, str], ...] = ()
+
+    def to_server(self, path: str, field: str = "path") -> str:
+        """The server's form of a client's path, normalised. Raises BadInput for a relative one."""
+        if "\x00" in path:
+            raise BadInput(f"{field} holds a NUL byte: {path!r}.")
+        best: tuple[int, str] | None = None
+        for client, server in self.pairs:
+            rest = _rest_after(path, client)
+            if rest is not None and (best is None or len(client) > best[0]):
+                best = (len(client), posixpath.join(server, rest) if rest else server)
+        found = best[1] if best else path
+        if not found.startswith("/"):
+            raise BadInput(f"{field} must be an absolute path, not {path!r}.")
+        return "/" + posixpath.normpath(found).lstrip("/")
+
+    def to_client(self, path: str, like: str | None = None) -> str:
+        """The client's form of a server path.
+
+        `like` is a path from the same request: where several pairs share the longest server
+        prefix, the one that this client used wins, else the first in the setting.
+        """
+        matching = [
+            (client, server, rest)
+            for client, server in self.pairs
+            if (rest := _rest_after(path, server)) is not None
+        ]
+        if not matching:
+            return path
+        longest = max(len(server.rstrip("/")) for _, server, _ in matching)
+        best = [match for match in matching if len(match[1].rstrip("/")) == longest]
+        chosen = best[0]
+        if like is not None:
+            chosen = next((m for m in best if _rest_after(like, m[0]) is not None), None) or next(
+                (m for m in best if _is_windows(m[0]) == _is_windows(like)), chosen
+            )
+        client, _, rest = chosen
+        separator = "\\" if "\\" in client or re.fullmatch(r"[A-Za-z]:", client) else "/"
+        if not rest:
+            return client
+        return client.rstrip("/\\") + separator + rest.replace("/", separator)
+
+
+def _is_windows(path: str) -> bool:
+    return bool(_WINDOWS.match(path))
+
+
+def _rest_after(path: str, prefix: str) -> str | None:
+    """What follows `prefix` on a component border, with `/` separators; None where it differs.
+
+    Windows and UNC prefixes compare without regard to case or to the kind of slash.
+    """
+    if _is_windows(prefix):
+        path, prefix = path.replace("\\", "/"), prefix.replace("\\", "/")
+        same = path.lower().startswith(prefix.rstrip("/").lower())
+    else:
+        same = path.startswith(prefix.rstrip("/"))
+    rest = path[len(prefix.rstrip("/")) :]
+    if not same or (rest and not rest.startswith("/")):
+        return None
+    return rest.lstrip("/")

@@ -1,0 +1,71 @@
+"""The one factory of Redis clients: explicit timeouts, no hidden retries, foreign errors named."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import redis
+import redis.asyncio
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError, RedisError, TimeoutError
+from redis.retry import Retry
+
+from shared.errors import RedisAway
+
+SOCKET_TIMEOUT_S = 1.5  # Redis away must be a 503 within 2 s
+
+
+def key_prefix(instance: str) -> str:
+    """Prefix of every key of ours, `rushes:<instance>:`."""
+    return f"rushes:{instance}:"
+
+
+def connect(url: str, *, decode: bool = True, max_connections: int = 256) -> redis.Redis:
+    """Client for short commands. Never retries: a script that may arrive twice says so itself."""
+    return redis.Redis.from_url(
+        url,
+        decode_responses=decode,
+        socket_timeout=SOCKET_TIMEOUT_S,
+        socket_connect_timeout=SOCKET_TIMEOUT_S,
+        retry=Retry(NoBackoff(), 0),
+        max_connections=max_connections,
+    )
+
+
+def connect_blocking(url: str, *, block_s: float, decode: bool = True) -> redis.Redis:
+    """Client for blocking pops of up to `block_s`: socket timeout block + 5 s and no retry."""
+    return redis.Redis.from_url(
+        url,
+        decode_responses=decode,
+        socket_timeout=block_s + 5,
+        socket_connect_timeout=SOCKET_TIMEOUT_S,
+        retry=Retry(NoBackoff(), 0),
+    )
+
+
+def connect_async(
+    url: str, *, decode: bool = True, socket_timeout_s: float | None = SOCKET_TIMEOUT_S
+) -> redis.asyncio.Redis:
+    """asyncio client, for subscriptions and blocking pops in the API process."""
+    return redis.asyncio.Redis.from_url(
+        url,
+        decode_responses=decode,
+        socket_timeout=socket_timeout_s,
+        socket_connect_timeout=SOCKET_TIMEOUT_S,
+        retry=redis.asyncio.retry.Retry(NoBackoff(), 0),
+    )
+
+
+@contextlib.contextmanager
+def translated() -> Iterator[None]:
+    """Turn redis-py's errors into RedisAway, with the cause kept."""
+    try:
+        yield
+    except (ConnectionError, TimeoutError, OSError) as error:
+        raise RedisAway(f"Redis does not answer ({error}). Nothing was accepted.") from error
+    except RedisError as error:
+        raise RedisAway(f"Redis refused a command: {error}") from error
+
+
+__all__ = ["connect", "connect_async", "connect_blocking", "key_prefix", "translated"]

@@ -1,0 +1,1 @@
+"""Worker processes: they answer bells, keep models warm and publish artefacts."""

@@ -1,0 +1,1 @@
+"""Analysis of one MediaFile: decode once, feed every stage, publish."""

@@ -1,0 +1,1 @@
+"""Stages: each takes grid frames of one file and yields one artefact."""

@@ -1,0 +1,1 @@
+"""Model Protocols and one adapter a library. The only modules that import model libraries."""
