@@ -1,1 +1,1 @@
-"""What the API and the workers both stand on. Imports nothing from either, opens nothing at import."""
+"""What API and workers both stand on. Imports neither, opens nothing at import."""

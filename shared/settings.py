@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import ipaddress
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,9 +69,7 @@ class Settings:
     )
     metrics: bool = _setting(True, "on or off: serve /metrics.")
     max_body_mb: int = _setting(64, "Largest request body.", "MiB")
-    models_dir: Path | None = _setting(
-        None, "Folder with model weights. Unset: STATE_DIR/models."
-    )
+    models_dir: Path | None = _setting(None, "Folder with model weights. Unset: STATE_DIR/models.")
     visual_model: str = _setting("conse-lite0", "Model key of the visual model.")
     speech_model: str = _setting(
         "whisper-base", "Model key of the speech model (its issue has not landed: unused yet)."
@@ -93,9 +91,8 @@ class Settings:
         for field in dataclasses.fields(cls):
             raw = env.get(PREFIX + field.name.upper(), "").strip()
             if raw:
-                values[field.name] = _PARSERS.get(field.name, lambda _name, text: text)(
-                    field.name, raw
-                )
+                parse = _PARSERS.get(field.name)
+                values[field.name] = parse(field.name, raw) if parse else raw
         settings = cls(**values)
         state_dir = settings.state_dir
         if "state_dir" not in values and env.get("XDG_STATE_HOME"):
@@ -147,9 +144,7 @@ def _integer(name: str, raw: str) -> int:
     try:
         return int(raw)
     except ValueError:
-        raise SettingsError(
-            f"RUSHES_{name.upper()} must be a whole number, not {raw!r}."
-        ) from None
+        raise SettingsError(f"RUSHES_{name.upper()} must be a whole number, not {raw!r}.") from None
 
 
 def _switch(name: str, raw: str) -> bool:
@@ -191,7 +186,7 @@ def _pairs(name: str, raw: str) -> tuple[tuple[str, str], ...]:
     return tuple(pairs)
 
 
-_PARSERS = {
+_PARSERS: dict[str, Callable[[str, str], Any]] = {
     "port": _integer,
     "workers": _integer,
     "max_body_mb": _integer,
