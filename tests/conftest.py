@@ -1,0 +1,100 @@
+"""Fixtures for every test: a private real Redis, and no ERROR record goes unnoticed."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from cli import redis_binary
+from shared.redis_clients import connect
+from tests.waiting import wait_for
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "logs_errors: this test provokes ERROR log records")
+
+
+class PrivateRedis:
+    """A real redis-server on a unix socket, without persistence. A missing binary is an error."""
+
+    def __init__(self, folder: Path) -> None:
+        self.socket = folder / "redis.sock"
+        self.url = f"unix://{self.socket}"
+        self._command = [str(redis_binary.find()), "--port", "0", "--unixsocket", str(self.socket)]
+        self._command += ["--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction"]
+        self._command += ["--dir", str(folder), "--logfile", str(folder / "redis.log")]
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self.process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL)
+        wait_for(self._answers, 10, "the private redis-server")
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+    def flush(self) -> None:
+        with connect(self.url) as client:
+            client.flushall()
+
+    def _answers(self) -> bool:
+        try:
+            with connect(self.url) as client:
+                return bool(client.ping())
+        except redis.RedisError:
+            return False
+
+
+@pytest.fixture(scope="session")
+def _shared_redis() -> Iterator[PrivateRedis]:
+    # A short path: sockets fail beyond about 104 characters, and pytest's own folders are long.
+    with tempfile.TemporaryDirectory(prefix="rr-") as folder:
+        server = PrivateRedis(Path(folder))
+        server.start()
+        yield server
+        server.stop()
+
+
+@pytest.fixture
+def redis_url(_shared_redis: PrivateRedis) -> str:
+    """URL of a real, empty Redis."""
+    _shared_redis.flush()
+    return _shared_redis.url
+
+
+@pytest.fixture
+def own_redis() -> Iterator[PrivateRedis]:
+    """A real Redis of this test alone, that it may stop and start again."""
+    with tempfile.TemporaryDirectory(prefix="rr-") as folder:
+        server = PrivateRedis(Path(folder))
+        server.start()
+        yield server
+        server.stop()
+
+
+class _Errors(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.seen: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.seen.append(f"{record.name}: {record.getMessage()}")
+
+
+@pytest.fixture(autouse=True)
+def no_error_records(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fails a test that logs at ERROR, unless it is marked `logs_errors`."""
+    handler = _Errors()
+    logging.getLogger().addHandler(handler)
+    yield
+    logging.getLogger().removeHandler(handler)
+    if handler.seen and request.node.get_closest_marker("logs_errors") is None:
+        pytest.fail("logged at ERROR: " + "; ".join(handler.seen))

@@ -1,0 +1,25 @@
+"""Waiting for conditions, with a deadline and a sentence when it passes; never for time."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def wait_for(
+    condition: Callable[[], T], timeout_s: float, what: str, *, every_s: float = 0.01
+) -> T:
+    """The first truthy answer of `condition`; fails the test after `timeout_s`, naming `what`."""
+    deadline = time.monotonic() + timeout_s
+    pause = threading.Event()
+    while True:
+        answer = condition()
+        if answer:
+            return answer
+        if time.monotonic() >= deadline:
+            raise AssertionError(f"waited {timeout_s:g} s in vain for {what}; last: {answer!r}")
+        pause.wait(every_s)
