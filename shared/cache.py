@@ -1,0 +1,300 @@
+"""CacheDir: the only owner of derived files. Publishes artefacts all at once and finds them again.
+
+Any part of the folder may be deleted at any time: readers then find nothing, and never crash.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import logging
+import os
+import secrets
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from shared import cache_files, catalogue
+from shared.cache_files import SeenPath
+from shared.catalogue import Artefact, Catalogue, Seen
+from shared.domain import Manifest, Probe, Scene, Stage
+from shared.errors import BadInput, CacheError
+
+__all__ = ["CacheDir", "Draft", "SeenPath"]
+
+_log = logging.getLogger(__name__)
+_FORMAT = 1
+_IDENTITY = "rushes.json"
+_COLLECT_AFTER_S = 86_400.0
+LISTING_WAIT_S = 5.0  # how long a share may go on denying a file that is known to be published
+
+
+class _Identity(msgspec.Struct, frozen=True):
+    format: int
+    id: str
+
+
+class CacheDir:
+    """One cache folder, opened. Safe for threads; holds no file open."""
+
+    def __init__(self, root: Path, cache_id: str) -> None:
+        self.root = root
+        self.id = cache_id
+        self.catalogue = Catalogue(root)
+
+    @classmethod
+    def open(cls, path: str | Path, *, create: bool) -> CacheDir:
+        """Open a folder; `create` makes it, checks that it is writable and gives it an id.
+
+        Raises BadInput where there is no such folder, CacheError where it cannot be used.
+        """
+        root = Path(path)
+        if root.exists() and not root.is_dir():
+            raise CacheError(f"The cache folder {root} is not a folder; choose another cache_dir.")
+        if not create and not root.is_dir():
+            raise BadInput(f"There is no cache folder {root}; analyze into it first.")
+        with cache_files.clear_errors(root):
+            identity = _identity(root)
+            if create:
+                root.mkdir(parents=True, exist_ok=True)
+                if identity is None:
+                    identity = _create_identity(root)
+                elif not os.access(root, os.W_OK):
+                    cache_files.share_clock(root)  # fails with the system's reason
+        if identity is None:  # not written to yet, or rushes.json was deleted
+            digest = hashlib.sha256(os.fsencode(os.path.realpath(root))).hexdigest()
+            return cls(root, f"path-{digest[:24]}")
+        return cls(root, identity.id)
+
+    def media_dir(self, hash_str: str) -> Path:
+        return cache_files.media_dir(self.root, hash_str)
+
+    def manifest(
+        self, hash_str: str, stage: Stage, model: str = "", *, wait_s: float = 0.0
+    ) -> Manifest | None:
+        """What is published, None where nothing (usable) is.
+
+        `wait_s`: how long to insist where the caller knows that it was published.
+        """
+        path = cache_files.manifest_path(self.root, hash_str, stage, model)
+        if wait_s and not cache_files.exists_after_listing(path, wait_s):
+            return None
+        try:
+            found = cache_files.read_manifest(path)
+        except CacheError as error:
+            _log.warning("%s: %s", hash_str, error)
+            return None
+        # Two keys whose names differ in case only meet in one file on some shares.
+        return found if found is None or found.model == model else None
+
+    def manifests(self, hash_str: str) -> list[Manifest]:
+        """All usable manifests of one MediaFile."""
+        folder = self.media_dir(hash_str)
+        found = []
+        for name in catalogue.manifest_names(folder):
+            with contextlib.suppress(CacheError):
+                if manifest := cache_files.read_manifest(folder / name):
+                    found.append(manifest)
+        return found
+
+    def data_path(self, hash_str: str, manifest: Manifest) -> Path:
+        return self.media_dir(hash_str) / manifest.file
+
+    def where(self, hash_str: str, stage: Stage, model: str = "") -> tuple[Path, bool]:
+        """Data file of an artefact; its manifest-to-be where nothing is published yet."""
+        manifest = self.manifest(hash_str, stage, model)
+        if manifest is None:
+            return cache_files.manifest_path(self.root, hash_str, stage, model), False
+        path = self.data_path(hash_str, manifest)
+        return path, path.exists()
+
+    @contextlib.contextmanager
+    def draft(
+        self, hash_str: str, stage: Stage, model: str, suffix: str, token: str
+    ) -> Iterator[Draft]:
+        """A data file in the making, seen by nobody until `Draft.publish`.
+
+        `suffix` is "pack", "npy", "json" or "npz"; `token` names the lease it is written under.
+        Left without publishing, it is removed.
+        """
+        folder = self.media_dir(hash_str)
+        with cache_files.clear_errors(self.root):
+            folder.mkdir(parents=True, exist_ok=True)
+            temporary = cache_files.temporary_name(folder, stage.value, token)
+            file = open(temporary, "xb", buffering=1 << 20)  # noqa: SIM115  closed below
+        draft = Draft(file, self, hash_str, stage, model, suffix.lstrip("."), token, temporary)
+        try:
+            with cache_files.clear_errors(self.root, only_disk=True):
+                yield draft
+        finally:
+            with contextlib.suppress(OSError):  # a full disk fails the last flush too
+                file.close()
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+
+    def remember_path(self, hash_str: str, path: str, size: int, mtime_ns: int) -> None:
+        """Note where a MediaFile was seen; again is cheap."""
+        folder = self.media_dir(hash_str) / "paths"
+        known = catalogue.read_paths(folder.parent)
+        if known and (known[0].path, known[0].size, known[0].mtime_ns) == (path, size, mtime_ns):
+            return
+        newest = known[0].seen_at if known else 0.0
+        # Machines' clocks differ: what is noted later counts as newer.
+        seen = SeenPath(path, size, mtime_ns, max(time.time(), newest + 0.001))
+        name = hashlib.sha256(os.fsencode(path)).hexdigest()[:32]
+        with cache_files.clear_errors(self.root):
+            folder.mkdir(parents=True, exist_ok=True)
+            cache_files.write_atomically(folder / f"{name}.json", msgspec.json.encode(seen), "path")
+            self.catalogue.append([Seen(hash_str, path, size, mtime_ns, seen.seen_at)])
+
+    def paths_of(self, hash_str: str) -> list[SeenPath]:
+        """Where this MediaFile was seen, newest first."""
+        return catalogue.read_paths(self.media_dir(hash_str))
+
+    def collect(self, older_than_s: float = _COLLECT_AFTER_S) -> int:
+        """Remove replaced data and left temporaries of that age, and merge old catalogue files.
+
+        Returns how many files went. Ages are by the share's own clock. Walks the whole folder.
+        """
+        with cache_files.clear_errors(self.root):
+            removed = 0
+            now = cache_files.share_clock(self.root)
+            for hash_str in self.catalogue.hashes():
+                removed += self._collect_media(hash_str, now - older_than_s)
+            self.catalogue.compact()
+            return removed
+
+    def _collect_media(self, hash_str: str, before: float) -> int:
+        folder = self.media_dir(hash_str)
+        removed = 0
+        with contextlib.suppress(FileNotFoundError, CacheError):
+            used = set()
+            for name in catalogue.manifest_names(folder):
+                # A broken manifest (CacheError) hides what it names: then nothing is removed.
+                if manifest := cache_files.read_manifest(folder / name):
+                    used.add(manifest.file)
+            for name in os.listdir(folder):
+                ours = cache_files.is_data(name) or cache_files.is_temporary(name)
+                if ours and name not in used and os.stat(folder / name).st_mtime < before:
+                    os.unlink(folder / name)
+                    removed += 1
+        return removed
+
+    def _show(self, hash_str: str, manifest: Manifest, token: str) -> None:
+        """Make data visible that already lies, synced, under its final name."""
+        old = self.manifest(hash_str, manifest.stage, manifest.model)
+        path = cache_files.manifest_path(self.root, hash_str, manifest.stage, manifest.model)
+        cache_files.sync_folder(path.parent)
+        try:
+            written = cache_files.write_atomically(path, msgspec.json.encode(manifest), token)
+        except OSError:
+            with contextlib.suppress(OSError):
+                self.data_path(hash_str, manifest).unlink()
+            raise
+        if old is not None:
+            # Readers may just be opening it: the 24 hours of the old data begin now.
+            with contextlib.suppress(OSError):
+                os.utime(self.data_path(hash_str, old))
+        entry = Artefact(
+            hash_str, manifest.stage, manifest.model, manifest.file, manifest.rows, manifest.bytes
+        )
+        self.catalogue.append([entry])
+        with contextlib.suppress(OSError):
+            self._collect_media(hash_str, written.st_mtime - _COLLECT_AFTER_S)
+
+
+@dataclass(slots=True)
+class Draft:
+    """Data that is being written; `file` is open for writing bytes."""
+
+    file: BinaryIO
+    _cache: CacheDir
+    _hash_str: str
+    _stage: Stage
+    _model: str
+    _suffix: str
+    _token: str
+    _temporary: Path
+
+    def publish(
+        self,
+        *,
+        rows: int,
+        first_frame: int = 0,
+        seconds: tuple[int, ...] | None = None,
+        scenes: tuple[Scene, ...] = (),
+        probe: Probe | None = None,
+        dim: int | None = None,
+        task_id: str = "",
+        worker: str = "",
+        warnings: tuple[str, ...] = (),
+    ) -> Manifest:
+        """Make it the artefact of its stage and model: data first, manifest last. Call once."""
+        name = f"{cache_files.stem(self._stage, self._model)}.{secrets.token_hex(4)}.{self._suffix}"
+        with cache_files.clear_errors(self._cache.root):
+            self.file.flush()
+            cache_files.sync(self.file.fileno())
+            manifest = Manifest(
+                stage=self._stage,
+                model=self._model,
+                file=name,
+                bytes=os.fstat(self.file.fileno()).st_size,
+                rows=rows,
+                first_frame=first_frame,
+                seconds=seconds,
+                scenes=scenes,
+                probe=probe,
+                dim=dim,
+                task_id=task_id,
+                worker=worker,
+                made_at=time.time(),
+                warnings=warnings,
+            )
+            os.rename(self._temporary, self._temporary.parent / name)
+            self._cache._show(self._hash_str, manifest, self._token)
+        return manifest
+
+
+def _identity(root: Path) -> _Identity | None:
+    try:
+        raw = (root / _IDENTITY).read_bytes()
+    except FileNotFoundError:
+        return None
+    try:
+        found = msgspec.json.decode(raw, type=_Identity)
+    except msgspec.MsgspecError as error:
+        raise CacheError(
+            f"{root / _IDENTITY} is damaged ({error}); delete that one file to go on."
+        ) from error
+    if found.format > _FORMAT:
+        raise CacheError(
+            f"The cache folder {root} has format {found.format}, this version of Rushes reads up "
+            f"to {_FORMAT}: update Rushes or choose another cache_dir."
+        )
+    return found
+
+
+def _create_identity(root: Path) -> _Identity:
+    """Write rushes.json once: of two processes that try, both go on with the first one's id."""
+    ours = _Identity(_FORMAT, secrets.token_hex(12))
+    temporary = cache_files.temporary_name(root, _IDENTITY, "new")
+    with open(temporary, "xb") as file:
+        file.write(msgspec.json.encode(ours))
+        cache_files.sync(file.fileno())
+    try:
+        os.link(temporary, root / _IDENTITY)
+    except FileExistsError:
+        return _identity(root) or ours
+    except OSError:  # a share without hard links
+        if not (root / _IDENTITY).exists():
+            os.rename(temporary, root / _IDENTITY)
+        return _identity(root) or ours
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            temporary.unlink()
+    cache_files.sync_folder(root)
+    return ours
