@@ -1,0 +1,34 @@
+"""One real stack for all tests of the main job; tests that break things start their own."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import PrivateRedis
+from tests.photos import known_photos
+from tests.stack import Stack, running_stack
+
+
+@pytest.fixture(scope="session")
+def photos() -> dict[str, Path]:
+    """Real photos of known things: cat, coffee, rocket, astronaut, flower."""
+    return known_photos()
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Two API processes, a query worker and two analysis workers on one Redis."""
+    with tempfile.TemporaryDirectory(prefix="re-") as folder:
+        server = PrivateRedis(Path(folder))
+        server.start()
+        try:
+            with running_stack(
+                tmp_path_factory.mktemp("stack"), server.url, apis=2, analysis=2
+            ) as running:
+                yield running
+        finally:
+            server.stop()
