@@ -1,0 +1,7 @@
+-- A worker is alive. ARGV: 3 task, 4 item, 5 token. Answers ok | stop | lost | yield.
+local t, n = ARGV[3], ARGV[4]
+if not is_mine(t, n, ARGV[5]) then return 'lost' end
+redis.call('ZADD', P .. 'leases', int(now + LEASE_MS), t .. '/' .. n)
+if is_stopping(t) then return 'stop' end
+if get(t, 'kind') == 'ingest' and foreground() then return 'yield' end
+return 'ok'

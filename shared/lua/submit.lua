@@ -1,0 +1,67 @@
+-- Task, Items and lock in one step.
+-- ARGV: 3 task, 4 kind, 5 queue, 6 on_busy ("inherit": only with the right that an earlier
+-- "wait" gave), 7 wait in ms, 8 message, 9 units as JSON [[type, n]], then per Item: spec, files
+-- as JSON, units as JSON.
+-- Answers started | queued | wait <holder> (asked to stop) | busy <holder>.
+local t, kind, on_busy = ARGV[3], ARGV[4], ARGV[6]
+
+local function place()
+  if kind ~= 'analyze' then return 'started' end
+  pass_lock_on() -- an heir that never came back blocks nobody
+  local holder = redis.call('GET', P .. 'lock')
+  local promised = heir()
+  if on_busy == 'inherit' then
+    if promised == t and not holder then return 'started' end
+    return 'busy', holder or promised or ''
+  end
+  if not holder and not promised then return 'started' end
+  if on_busy == 'queue' then return 'queued' end
+  if on_busy == 'refuse' or promised then return 'busy', holder or promised end
+  redis.call('HSET', P .. 'heir', 'task', t, 'until', int(now + tonumber(ARGV[7])), 'holder', holder)
+  stop(holder)
+  if redis.call('GET', P .. 'lock') then return 'wait', holder end
+  return 'started'
+end
+
+local function create(waiting)
+  local k = task_key(t)
+  local items = (#ARGV - 9) / 3
+  redis.call('HSET', k, 'kind', kind, 'queue', ARGV[5], 'state', 'queued', 'message', ARGV[8],
+    'items', items, 'open', items, 'done', 0, 'failed', 0, 'cancelled', 0, 'seq', 0,
+    'created', int(now), 'types', ARGV[9])
+  if waiting then redis.call('HSET', k, 'waiting', '1') end
+  for _, unit in ipairs(cjson.decode(ARGV[9])) do
+    redis.call('HSET', k, 'units:' .. unit[1], int(unit[2]))
+  end
+  for n = 0, items - 1 do
+    local at, id = 10 + n * 3, int(n)
+    local item = item_key(t, id)
+    redis.call('HSET', item, 'spec', ARGV[at], 'files', ARGV[at + 1], 'state', 'queued',
+      'token', 0, 'lost', 0, 'errors', 0)
+    for _, unit in ipairs(cjson.decode(ARGV[at + 2])) do
+      redis.call('HSET', item, 'units:' .. unit[1], int(unit[2]))
+    end
+    redis.call('ZADD', queued_key(t), n, id)
+  end
+  redis.call('SADD', P .. 'active', t)
+  redis.call('LPUSH', P .. 'recent', t)
+  redis.call('LTRIM', P .. 'recent', 0, KEEP - 1)
+end
+
+if redis.call('EXISTS', task_key(t)) == 1 then
+  return { get(t, 'waiting') and 'queued' or 'started', '' }
+end
+local answer, holder = place()
+if answer == 'wait' or answer == 'busy' then return { answer, holder } end
+create(answer == 'queued')
+if kind == 'analyze' then
+  if answer == 'started' then
+    redis.call('DEL', P .. 'heir')
+    take_lock(t)
+  else
+    redis.call('RPUSH', P .. 'waiting', t)
+  end
+end
+changed(t)
+finish(t) -- at once, if it has no Items
+return { answer, '' }

@@ -1,0 +1,67 @@
+-- Takes Items from dead workers and names the bells to ring again.
+-- ARGV: 3 prefix of RQ's queue keys, 4 most bells a queue. Answers task, item, queue, front, …
+local last = tonumber(redis.call('GET', P .. 'swept') or '0')
+redis.call('SET', P .. 'swept', int(now))
+
+if now - last > GRACE_MS then
+  -- Redis was away or the machine slept: no worker could renew, so none is judged dead.
+  for _, m in ipairs(redis.call('ZRANGE', P .. 'leases', 0, -1)) do
+    redis.call('ZADD', P .. 'leases', int(now + LEASE_MS), m)
+  end
+else
+  for _, m in ipairs(redis.call('ZRANGEBYSCORE', P .. 'leases', '-inf', int(now))) do
+    local t, n = string.match(m, '(.-)/(.+)')
+    local lost = redis.call('HINCRBY', item_key(t, n), 'lost', 1)
+    if is_stopping(t) then
+      end_item(t, n, 'cancelled', '')
+    elseif lost >= TRIES then
+      end_item(t, n, 'failed', 'Its worker died ' .. TRIES .. ' times while working on it.')
+    else
+      requeue(t, n)
+    end
+    finish(t)
+  end
+end
+pass_lock_on()
+
+local bells, room = {}, {}
+local function ring(t, n)
+  local task = redis.call('HMGET', task_key(t), 'queue', 'kind', 'waiting')
+  local queue = task[1]
+  room[queue] = room[queue] or tonumber(ARGV[4])
+  local held = task[3] or (task[2] == 'ingest' and foreground())
+  if held or room[queue] <= 0 or not redis.call('ZSCORE', queued_key(t), n) then return end
+  room[queue] = room[queue] - 1
+  for _, word in ipairs({ t, n, queue, task[2] == 'analyze' and '1' or '0' }) do
+    bells[#bells + 1] = word
+  end
+end
+
+local function ring_queued(t)
+  local most = get(t, 'kind') == 'ingest' and INGEST_BELLS or tonumber(ARGV[4])
+  for _, n in ipairs(redis.call('ZRANGE', queued_key(t), 0, most - 1)) do
+    ring(t, n)
+  end
+end
+
+-- Handed back, retried, taken from the dead, or started after waiting.
+local unrung = redis.call('SMEMBERS', P .. 'unrung')
+redis.call('DEL', P .. 'unrung')
+for _, m in ipairs(unrung) do
+  local t, n = string.match(m, '(.-)/(.+)')
+  if t then ring(t, n) else ring_queued(m) end
+end
+
+-- Lost bells: an empty RQ list while Items are queued. Not sooner than 2 s after the last time,
+-- because every API process and every worker sweeps.
+if #bells == 0 and now - tonumber(redis.call('GET', P .. 'rung') or '0') >= RING_AGAIN_MS then
+  local holder = redis.call('GET', P .. 'lock')
+  local tasks = redis.call('SMEMBERS', P .. 'active')
+  table.sort(tasks, function(a, b) return (a == holder and 0 or 1) < (b == holder and 0 or 1) end)
+  for _, t in ipairs(tasks) do
+    local queue = get(t, 'queue')
+    if redis.call('LLEN', ARGV[3] .. queue) == 0 then ring_queued(t) end
+  end
+end
+if #bells > 0 then redis.call('SET', P .. 'rung', int(now)) end
+return bells

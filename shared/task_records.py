@@ -1,0 +1,129 @@
+"""What goes into the ledger and what comes out of it, as typed values."""
+
+from __future__ import annotations
+
+import secrets
+from collections import Counter
+from enum import StrEnum
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from shared.domain import AnalyzeSpec, FailedFile, ProgressType, TaskKind, TaskState
+
+
+class ItemFile(msgspec.Struct, frozen=True, array_like=True):
+    """One file of an Item and what is wanted of it; each (file, type) is one unit of progress."""
+
+    media_path: str  # as the client wrote it
+    wants: tuple[ProgressType, ...] = (ProgressType.VIDEO,)
+
+
+class NewItem(msgspec.Struct, frozen=True):
+    spec: bytes
+    files: tuple[ItemFile, ...] = ()
+
+    @classmethod
+    def analyze(cls, spec: AnalyzeSpec) -> NewItem:
+        """The Item of an analysis, with its files taken from the spec."""
+        files = tuple(ItemFile(work.client_path, work.wants) for work in spec.files)
+        return cls(msgspec.json.encode(spec), files)
+
+    @property
+    def units(self) -> dict[ProgressType, int]:
+        return dict(Counter(kind for file in self.files for kind in file.wants))
+
+
+def new_task_id() -> str:
+    """128 random bits: knowing one is the right to watch the Task."""
+    return secrets.token_hex(16)
+
+
+class NewTask(msgspec.Struct, frozen=True, kw_only=True):
+    kind: TaskKind
+    items: list[NewItem]
+    queue: str = "analysis"
+    message: str = "Waiting for a worker."
+    task_id: str = msgspec.field(default_factory=new_task_id)
+
+    @property
+    def units(self) -> dict[ProgressType, int]:
+        """Files of each type."""
+        units: Counter[ProgressType] = Counter()
+        for item in self.items:
+            units.update(item.units)
+        return dict(units)
+
+
+class Lease(msgspec.Struct, frozen=True):
+    """One worker's hold of one Item. `tries` counts earlier errors and losses."""
+
+    task_id: str
+    item_id: int
+    token: int
+    nonce: str
+    spec: bytes
+    tries: int
+    worker: str
+    kind: TaskKind
+
+
+class Bell(NamedTuple):
+    """An Item whose bell is to be rung; foreground work goes to the front of its queue."""
+
+    task_id: str
+    item_id: int
+    queue: str
+    front: bool
+
+
+OnBusy = Literal["replace", "queue", "refuse"]
+Renewal = Literal["ok", "stop", "lost", "yield"]
+Outcome = Literal["done", "failed", "cancelled"]
+
+
+class StopResult(msgspec.Struct, frozen=True):
+    cancelled: bool
+    task_id: str | None
+
+
+class TaskRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """The newest state of a Task: the Socket.IO payload plus what `/tasks` adds.
+
+    `progress`, `current` and `total` belong to `type`; `overall_progress` to the whole Task.
+    """
+
+    task_id: str
+    kind: TaskKind
+    type: ProgressType
+    status: TaskState
+    progress: float
+    overall_progress: float
+    current: int
+    total: int
+    media_path: str | None
+    message: str
+    eta_seconds: float | None
+    failed_files: tuple[FailedFile, ...]  # complete, and only there once the Task is final
+    error: str | None
+    superseded_by: str | None
+    seq: int
+    created_at: float
+    finished_at: float | None
+
+
+class FileState(StrEnum):
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class FileRecord(msgspec.Struct, frozen=True):
+    """What became of one file of a Task, and which worker did it."""
+
+    media_path: str
+    state: FileState
+    worker: str | None
+    error: str | None

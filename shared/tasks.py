@@ -1,0 +1,222 @@
+"""The ledger: the truth about Tasks and Items, in Redis, changed only by the scripts in lua/.
+
+Every script is atomic and may arrive twice. Nothing here rings bells: callers do (bells.py).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import msgspec
+import redis
+
+from shared.domain import ProgressType, TaskKind, TaskState
+from shared.errors import Busy, Missing
+from shared.ledger_reading import Clock, LedgerReader
+from shared.redis_clients import key_prefix
+from shared.task_records import (
+    Bell,
+    FileRecord,
+    ItemFile,
+    Lease,
+    NewItem,
+    NewTask,
+    OnBusy,
+    Outcome,
+    Renewal,
+    StopResult,
+    TaskRecord,
+    new_task_id,
+)
+
+LEASE_S = 9.0  # a lease lives this long after its last renewal (LEASE_MS in lua/library.lua)
+RENEW_EVERY_S = 3.0
+SWEEP_EVERY_S = 2.0
+REPLACE_WAIT_S = 2.0  # how long a request waits for the Task that it asked to stop
+_LOOK_EVERY_S = 0.02
+_HEIR_SLACK_S = 0.5  # for the way from the last look to the second submit
+_BELLS_A_SWEEP = 1000
+
+
+def progress_channel(instance: str) -> str:
+    """Publishes the id of each Task that changed."""
+    return f"{key_prefix(instance)}progress"
+
+
+def stops_channel(instance: str) -> str:
+    """Publishes the id of each Task asked to stop, and "ingest" when ingestion must yield."""
+    return f"{key_prefix(instance)}stops"
+
+
+class Ledger(LedgerReader):
+    """Tasks, Items, leases and the lock of one instance.
+
+    `client` must decode responses. Time comes from Redis; only a test passes its own `clock`
+    (seconds) and `pause` (called between looks while `submit` waits).
+    """
+
+    def __init__(
+        self,
+        client: redis.Redis,
+        instance: str,
+        *,
+        clock: Clock | None = None,
+        pause: Callable[[float], object] = time.sleep,
+    ) -> None:
+        super().__init__(client, instance, clock=clock)
+        self._bells = f"rq:queue:rushes-{instance}-"
+        self._pause = pause
+
+    def submit(
+        self, task: NewTask, on_busy: OnBusy = "replace", wait_s: float = REPLACE_WAIT_S
+    ) -> bool:
+        """Enter a Task. True: ring its bells now; False: it waits in line, ring nothing.
+
+        Raises Busy when the holder of the lock does not end within `wait_s`, at once when
+        another request is before this one or when `on_busy` is "refuse".
+        """
+        answer, holder = self._enter(task, on_busy, wait_s)
+        if answer == "wait":
+            answer, holder = self._inherit(task, holder, wait_s)
+        if answer == "busy":
+            raise Busy(
+                f"Another analysis ({holder}) is running."
+                if on_busy == "refuse"
+                else f"Another analysis ({holder}) is still stopping or starting; retry shortly."
+            )
+        return answer == "started"
+
+    def claim(self, task_id: str, item_id: int, worker: str, nonce: str) -> Lease | None:
+        """Take an Item. None: it is not to be had (taken, ended, stopping, waiting, yielding).
+
+        A repeated call with the same nonce gets the same lease.
+        """
+        found = self._run("claim", task_id, item_id, worker, nonce)
+        if found is None:
+            return None
+        token, spec, tries, kind = found
+        return Lease(
+            task_id=task_id,
+            item_id=item_id,
+            token=int(token),
+            nonce=nonce,
+            spec=spec.encode(),
+            tries=int(tries),
+            worker=worker,
+            kind=TaskKind(kind),
+        )
+
+    def renew(self, lease: Lease) -> Renewal:
+        """The worker is alive: `LEASE_S` more. "yield": hand back, a foreground Task wants in."""
+        answer: Renewal = self._run("renew", *_of(lease))
+        return answer
+
+    def progress(
+        self,
+        lease: Lease,
+        *,
+        type: ProgressType,
+        fraction: float,
+        media_path: str = "",
+        message: str = "",
+        status: TaskState = TaskState.RUNNING,
+    ) -> bool:
+        """Report files of this Item done so far in `type`, 0 to its number of files, partly too.
+
+        `status` is RUNNING or LOADING_MODEL. False: the lease is lost.
+        """
+        return bool(
+            self._run("progress", *_of(lease), type, f"{fraction:.6f}", media_path, message, status)
+        )
+
+    def tick(
+        self,
+        lease: Lease,
+        *,
+        type: ProgressType,
+        index: int,
+        media_path: str,
+        error: str | None = None,
+    ) -> bool:
+        """File `index` of this Item has ended in `type`; `error` says why it failed.
+
+        Counts once, however often it is called and the Item retried. False: the lease is lost.
+        """
+        return bool(
+            self._run("tick", *_of(lease), type, index, media_path, error or "", lease.worker)
+        )
+
+    def settle(self, lease: Lease, outcome: Outcome, reason: str = "") -> bool:
+        """End the Item; the last one ends the Task. False: the lease is lost.
+
+        "failed" counts an error and gives the Item back, the third time it fails for good. A
+        "done" Item none of whose files could be used counts as failed.
+        """
+        return bool(self._run("settle", *_of(lease), outcome, reason))
+
+    def handback(self, lease: Lease) -> bool:
+        """Queue the Item again without counting a try. False: the lease is lost."""
+        return bool(self._run("settle", *_of(lease), "handback", ""))
+
+    def stop(self, task_id: str | None = None) -> StopResult:
+        """Ask a Task, or the foreground one, to stop. Raises Missing for an unknown id."""
+        answer = self._run("stop", task_id or "")
+        if answer is None:
+            raise Missing(f"There is no task {task_id}.")
+        return StopResult(bool(answer[0]), answer[1] or None)
+
+    def sweep(self) -> list[Bell]:
+        """Take Items from dead workers; returns the bells to ring again."""
+        words = self._run("sweep", self._bells, _BELLS_A_SWEEP)
+        return [
+            Bell(words[at], int(words[at + 1]), words[at + 2], words[at + 3] == "1")
+            for at in range(0, len(words), 4)
+        ]
+
+    def _enter(self, task: NewTask, on_busy: str, wait_s: float) -> tuple[str, str]:
+        right_ms = round((wait_s + _HEIR_SLACK_S) * 1000)
+        words: list[str | bytes | int] = [task.task_id, task.kind, task.queue, on_busy, right_ms]
+        words += [task.message, _json(list(task.units.items()))]
+        for item in task.items:
+            words += [item.spec, _json(item.files), _json(list(item.units.items()))]
+        answer, holder = self._run("submit", *words)
+        return answer, holder
+
+    def _inherit(self, task: NewTask, holder: str, wait_s: float) -> tuple[str, str]:
+        """Wait for `holder` to end, with first right to the lock until then."""
+        clock = self._clock or time.monotonic
+        deadline = clock() + wait_s
+        while clock() < deadline:
+            self._pause(_LOOK_EVERY_S)
+            answer = self._run("look", task.task_id, holder)
+            if answer == "free":
+                return self._enter(task, "inherit", wait_s)
+            if answer == "taken":
+                break
+        self._run("give_up", task.task_id)
+        return "busy", holder
+
+
+def _of(lease: Lease) -> tuple[str, int, int]:
+    return lease.task_id, lease.item_id, lease.token
+
+
+def _json(value: object) -> bytes:
+    return msgspec.json.encode(value)
+
+
+__all__ = [
+    "Bell",
+    "FileRecord",
+    "ItemFile",
+    "Lease",
+    "Ledger",
+    "NewItem",
+    "NewTask",
+    "StopResult",
+    "TaskRecord",
+    "new_task_id",
+    "progress_channel",
+    "stops_channel",
+]
