@@ -138,9 +138,10 @@ class Stack:
         self.processes[name] = Process(name, popen, log)
         return self.processes[name]
 
-    def start_api(self) -> Client:
+    def start_api(self, module: str = "api", **more: str) -> Client:
         port = free_port()
-        process = self.start(f"api-{len(self.ports)}", "-m", "api", RUSHES_PORT=str(port))
+        name = f"api-{len(self.ports)}"
+        process = self.start(name, "-m", module, RUSHES_PORT=str(port), **more)
         self.ports.append(port)
         client = Client(port)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -78,14 +80,12 @@ def test_fifty_posts_at_once_through_two_apis_never_run_two_tasks(
     for task_id in accepted:
         clients[0].wait_final(task_id, 20)
     spans = sorted(_runs(tmp_path / "runs.jsonl"))
-    for (_, end, one), (start, _, two) in zip(spans, spans[1:], strict=False):
+    for (_, end, one), (start, _, two) in itertools.pairwise(spans):
         assert end <= start, f"{one} and {two} ran at the same time"
 
 
 def _runs(record: Path) -> list[tuple[float, float, str]]:
     """The worker's own start and end records: (start, end, task_id)."""
-    import json
-
     starts: dict[str, float] = {}
     spans = []
     for line in record.read_text().splitlines() if record.exists() else []:

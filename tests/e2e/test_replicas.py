@@ -1,0 +1,70 @@
+"""Two API processes and restarts see the same data and tell every client the same end."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from pathlib import Path
+
+from tests.conftest import PrivateRedis
+from tests.media import make_clip, make_still
+from tests.sockets import Watcher
+from tests.stack import Client, running_stack
+from tests.waiting import wait_for
+
+
+def matches(client: Client, cache_dir: Path) -> list[tuple[str, str]]:
+    found = client.ok("/search/text", query="a red thing", cache_dir=str(cache_dir))["matches"]
+    return [(match["hash_str"], match["frame_idx"]) for match in found]
+
+
+def test_replicas_and_restarts_find_the_same(tmp_path: Path, redis_url: str) -> None:
+    stills = [
+        make_still(tmp_path / f"{n}.jpg", colour=(40 * n, 255 - 40 * n, 90)) for n in range(5)
+    ]
+    cache_dir = tmp_path / "cache"
+    with running_stack(tmp_path / "stack", redis_url, apis=2) as stack:
+        one, two = stack.client(0), stack.client(1)
+        one.analyzed(cache_dir, *stills[:3])
+        assert len(matches(one, cache_dir)) == 3
+        assert matches(two, cache_dir) == matches(one, cache_dir)
+        two.analyzed(cache_dir, *stills[3:])
+        assert len(matches(one, cache_dir)) == 5
+        before = matches(two, cache_dir)
+        assert stack.processes["api-0"].end() == 0
+        assert matches(stack.start_api(), cache_dir) == before
+
+
+def test_clients_of_both_apis_get_the_final_state_although_redis_was_away_for_20_s(
+    tmp_path: Path, own_redis: PrivateRedis
+) -> None:
+    clip = make_clip(tmp_path / "long.mp4", seconds=400, size=(640, 360))
+    with (
+        running_stack(tmp_path / "stack", own_redis.url, apis=2) as stack,
+        contextlib.ExitStack() as keep,
+    ):
+        clients = [stack.client(0), stack.client(1)]
+        watchers = [keep.enter_context(Watcher(client.url)) for client in clients]
+        task_id = clients[0].analyze(tmp_path / "cache", clip)
+        for watcher in watchers:
+            watcher.join(task_id)
+        wait_for(lambda: clients[0].task(task_id)["progress"] > 0, 20, "progress")
+        own_redis.freeze()
+        assert_away_for(clients[0], 20)
+        own_redis.thaw()
+        ends = [watcher.until_final(task_id, 60) for watcher in watchers]
+    for events in ends:
+        percents = [event["overall_progress"] for event in events]
+        assert percents == sorted(percents)
+        assert events[-1]["status"] == "completed", events[-1]
+        assert len([e for e in events if e["status"] == "completed"]) == 1
+
+
+def assert_away_for(client: Client, seconds: float) -> None:
+    until = time.monotonic() + seconds
+
+    def over() -> bool:
+        assert client.get("/tasks").status_code == 503
+        return time.monotonic() >= until
+
+    wait_for(over, seconds + 5, "the outage", every_s=0.5)
