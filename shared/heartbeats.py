@@ -1,0 +1,97 @@
+"""What every worker process says of itself, and which models all of them should have loaded."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+import redis
+
+from shared.models import ModelKind
+from shared.redis_clients import key_prefix, translated
+
+TTL_S = 10.0
+HEARTBEAT_EVERY_S = 3.0
+
+WorkerKind = Literal["analysis", "query", "recluster", "export", "watcher"]
+WorkerState = Literal["idle", "working", "waiting", "loading"]
+
+
+class ModelState(msgspec.Struct, frozen=True):
+    model_key: str | None = None
+    is_loading: bool = False
+    error: str | None = None
+
+
+class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    kind: WorkerKind
+    host: str
+    pid: int
+    started_at: float
+    state: WorkerState = "idle"
+    message: str = ""  # why it waits, for people
+    task_id: str | None = None
+    models: dict[ModelKind, ModelState] = {}
+
+
+class DesiredModel(msgspec.Struct, frozen=True):
+    """The model that was asked for last; a higher generation is newer, also for the same key."""
+
+    key: str
+    generation: int
+
+
+def publish(client: redis.Redis, instance: str, heartbeat: Heartbeat, ttl_s: float = TTL_S) -> None:
+    """Say that this process is alive, for `ttl_s`."""
+    prefix = key_prefix(instance)
+    with translated(), client.pipeline() as pipe:
+        pipe.sadd(f"{prefix}heartbeats", heartbeat.name)
+        pipe.set(_key(prefix, heartbeat.name), msgspec.json.encode(heartbeat), px=int(ttl_s * 1000))
+        pipe.execute()
+
+
+def leave(client: redis.Redis, instance: str, name: str) -> None:
+    """A process that ends takes its heartbeat along."""
+    prefix = key_prefix(instance)
+    with translated(), client.pipeline() as pipe:
+        pipe.srem(f"{prefix}heartbeats", name)
+        pipe.delete(_key(prefix, name))
+        pipe.execute()
+
+
+def live(client: redis.Redis, instance: str, kind: WorkerKind | None = None) -> list[Heartbeat]:
+    """Processes that are alive, by name."""
+    prefix = key_prefix(instance)
+    with translated():
+        known: Any = client.smembers(f"{prefix}heartbeats")
+        names = sorted(known)
+        if not names:
+            return []
+        found: Any = client.mget([_key(prefix, name) for name in names])
+        silent = [name for name, raw in zip(names, found, strict=True) if raw is None]
+        if silent:
+            client.srem(f"{prefix}heartbeats", *silent)
+    beats = [msgspec.json.decode(raw, type=Heartbeat) for raw in found if raw is not None]
+    return [beat for beat in beats if kind is None or beat.kind == kind]
+
+
+def desired(client: redis.Redis, instance: str) -> dict[ModelKind, DesiredModel]:
+    """What workers reconcile with between Items; kinds that nobody has asked for are absent."""
+    with translated():
+        found: Any = client.hgetall(f"{key_prefix(instance)}models:desired")
+    return {ModelKind(kind): msgspec.json.decode(found[kind], type=DesiredModel) for kind in found}
+
+
+def desire(client: redis.Redis, instance: str, kind: ModelKind, model_key: str) -> DesiredModel:
+    """Ask every worker to have this model."""
+    prefix = key_prefix(instance)
+    with translated():
+        generation: Any = client.incr(f"{prefix}models:generation")
+        wanted = DesiredModel(model_key, int(generation))
+        client.hset(f"{prefix}models:desired", kind, msgspec.json.encode(wanted))
+    return wanted
+
+
+def _key(prefix: str, name: str) -> str:
+    return f"{prefix}heartbeat:{name}"
