@@ -1,4 +1,4 @@
-"""Registry of models: what each is, what its licence allows and where its weights come from."""
+"""What a model is, what its licence allows and where its weights come from."""
 
 from __future__ import annotations
 
@@ -29,3 +29,6 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True):
     commercial_use: bool | None = None  # None: unknown
     source: str = ""  # one line for people: registry package, hub repository or local folder
     limits: str = ""  # what it cannot do, in one honest sentence
+    architecture: str = ""  # the library's own name of the model, e.g. "ViT-B-32"
+    pretrained: str = ""  # the library's tag of the weights; "" for local files
+    weights: str = ""  # absolute path of a local folder or file with the weights

@@ -71,6 +71,9 @@ class Settings:
     max_body_mb: int = _setting(64, "Largest request body.", "MiB")
     models_dir: Path | None = _setting(None, "Folder with model weights. Unset: STATE_DIR/models.")
     visual_model: str = _setting("conse-lite0", "Model key of the visual model.")
+    allow_noncommercial: bool = _setting(
+        False, "on or off: load models whose licence forbids commercial use (research only)."
+    )
     speech_model: str = _setting(
         "whisper-base", "Model key of the speech model (its issue has not landed: unused yet)."
     )
@@ -191,6 +194,7 @@ _PARSERS: dict[str, Callable[[str, str], Any]] = {
     "workers": _integer,
     "max_body_mb": _integer,
     "metrics": _switch,
+    "allow_noncommercial": _switch,
     "license_keys": _words,
     "cors_origins": _words,
     "media_roots": _roots,

@@ -1,0 +1,40 @@
+"""`python -m workers.models pull lite|KEY…` brings weights into MODELS_DIR; `list` shows them."""
+
+from __future__ import annotations
+
+import sys
+
+from shared.errors import RushesError
+from shared.model_catalogue import catalogue, is_downloaded, resolve
+from shared.models import ModelKind
+from shared.settings import Settings
+from workers.models.weights import pull
+
+_SETS = {"lite": ("conse-lite0",)}
+_USAGE = "usage: python -m workers.models pull lite|KEY... | list"
+
+
+def main(arguments: list[str]) -> int:
+    """Exit status: 0 done, 1 failed with a sentence on stderr, 2 wrong usage."""
+    try:
+        settings = Settings.from_env()
+        if arguments == ["list"]:
+            for spec in catalogue(settings).values():
+                state = "ready" if is_downloaded(settings, spec) else "-"
+                print(f"{spec.key:42} {state:6} {spec.licence}")
+            return 0
+        if len(arguments) < 2 or arguments[0] != "pull":
+            print(_USAGE, file=sys.stderr)
+            return 2
+        for name in arguments[1:]:
+            for key in _SETS.get(name, (name,)):
+                spec = resolve(settings, ModelKind.VISUAL, key)
+                pull(settings, spec, lambda line: print(line, flush=True))
+    except RushesError as error:
+        print(f"rushes models: {error.message}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

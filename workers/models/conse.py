@@ -1,0 +1,63 @@
+"""The lite visual model: EfficientNet-Lite0 names what it sees, MiniLM places the names (ConSE)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from shared.models import ModelSpec
+from workers.models.onnx_sessions import open_session
+from workers.models.prompts import strip_prompt
+from workers.models.sentences import SentenceEncoder
+
+_SIDE = 224
+
+
+class ConseEmbedder:
+    """A picture is the mean of its classes' names, weighted by the root of their probability.
+
+    Names and queries are centred on the mean name, so that what all texts share says nothing.
+    """
+
+    batch_size = 8
+    picture_side = _SIDE
+
+    def __init__(self, spec: ModelSpec, folder: Path, device: str) -> None:
+        self._spec = spec
+        self._session = open_session(folder / "image.onnx", device)
+        self._sentences = SentenceEncoder(folder, device)
+        names = np.load(folder / "classes.npy").astype(np.float32)
+        self._mean = names.mean(axis=0)
+        self._names = names - self._mean
+
+    @property
+    def spec(self) -> ModelSpec:
+        return self._spec
+
+    def warmup(self) -> None:
+        self.embed_images(np.zeros((1, 3, _SIDE, _SIDE), np.float32))
+        self.embed_texts(["warm-up"])
+
+    def prepare(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """The whole picture, squeezed into the square: nothing at its edges is lost."""
+        if rgb.shape[:2] != (_SIDE, _SIDE):
+            picture = Image.fromarray(rgb).resize((_SIDE, _SIDE), Image.Resampling.BICUBIC)
+            rgb = np.asarray(picture)
+        scaled = rgb.astype(np.float32) * (2 / 255) - 1
+        return np.ascontiguousarray(scaled.transpose(2, 0, 1))
+
+    def embed_images(self, prepared: NDArray[np.float32]) -> NDArray[np.float32]:
+        outputs = self._session.run(["probabilities"], {"pixels": prepared})
+        weights = np.sqrt(cast("NDArray[np.float32]", outputs[0]))
+        return _unit(weights @ self._names)
+
+    def embed_texts(self, texts: list[str]) -> NDArray[np.float32]:
+        return _unit(self._sentences.embed([strip_prompt(text) for text in texts]) - self._mean)
+
+
+def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)

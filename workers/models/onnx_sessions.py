@@ -1,0 +1,39 @@
+"""Opens ONNX Runtime sessions the way every adapter needs them: one thread, quiet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import onnxruntime as ort
+
+from shared.errors import ModelError
+
+_ERRORS_ONLY = 3
+
+
+def open_session(path: Path, device: str) -> ort.InferenceSession:
+    """A session on `device` ("cuda:1", "cpu", …). Raises ModelError for a broken file.
+
+    One thread: workers are scaled by processes, and threads of several workers fight for cores.
+    """
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = _ERRORS_ONLY
+    try:
+        return ort.InferenceSession(str(path), options, providers=_providers(device))
+    except Exception as error:
+        raise ModelError(
+            f"{path} cannot be loaded ({error}). Remove its folder and pull the model again."
+        ) from error
+
+
+def has_cuda() -> bool:
+    """Whether this build of ONNX Runtime can use a CUDA device."""
+    return "CUDAExecutionProvider" in ort.get_available_providers()
+
+
+def _providers(device: str) -> list[str | tuple[str, dict[str, str]]]:
+    if device.startswith(("cuda", "auto")) and has_cuda():
+        index = device.partition(":")[2] or "0"
+        return [("CUDAExecutionProvider", {"device_id": index}), "CPUExecutionProvider"]
+    return ["CPUExecutionProvider"]
