@@ -80,17 +80,21 @@ def desired(client: redis.Redis, instance: str) -> dict[ModelKind, DesiredModel]
     """What workers reconcile with between Items; kinds that nobody has asked for are absent."""
     with translated():
         found: Any = client.hgetall(f"{key_prefix(instance)}models:desired")
-    return {ModelKind(kind): msgspec.json.decode(found[kind], type=DesiredModel) for kind in found}
+    return {
+        kind: DesiredModel(found[kind], int(found[f"{kind}:generation"]))
+        for kind in ModelKind
+        if kind in found
+    }
 
 
 def desire(client: redis.Redis, instance: str, kind: ModelKind, model_key: str) -> DesiredModel:
     """Ask every worker to have this model."""
-    prefix = key_prefix(instance)
-    with translated():
-        generation: Any = client.incr(f"{prefix}models:generation")
-        wanted = DesiredModel(model_key, int(generation))
-        client.hset(f"{prefix}models:desired", kind, msgspec.json.encode(wanted))
-    return wanted
+    key = f"{key_prefix(instance)}models:desired"
+    with translated(), client.pipeline() as pipe:
+        pipe.hset(key, kind, model_key)
+        pipe.hincrby(key, f"{kind}:generation", 1)
+        generation = pipe.execute()[1]
+    return DesiredModel(model_key, int(generation))
 
 
 def _key(prefix: str, name: str) -> str:
