@@ -1,0 +1,234 @@
+"""Scene cuts on the 1-frame-per-second grid, from the pictures alone.
+
+A second between two pictures is long: people walk, cameras pan. So pixels are never compared in
+place. Two pictures are the same shot when, at some shift, their pictures correlate, or when
+they hold the same colours; a cut is where both say no, more than they do nearby.
+
+* Colour: intersection of histograms (Swain & Ballard, Color Indexing, 1991; Zhang, Kankanhalli &
+  Smoliar, Automatic Partitioning of Full-Motion Video, 1993), over chromaticity and brightness
+  rank, which a change of exposure leaves alone.
+* Structure: normalised correlation of brightness ranks and chromaticity at every shift, by FFT
+  over the overlap only (Padfield, Masked Object Registration in the Fourier Domain, 2012).
+* The two are weighed by logistic regression (as in Qi, Hauptmann & Liu, Supervised Classification
+  for Video Shot Segmentation, 2003) and judged against the neighbours (the idea of PySceneDetect's
+  AdaptiveDetector). `tests/quality/fit_scenes.py` prints the weights.
+* A lone bright picture between two that match is a flash, a picture without structure (black,
+  white) is passed over: the pictures on both sides are compared.
+
+What it cannot see: a cut between two views that look nearly the same; a shot that is on the grid
+in no picture, so two cuts within one second count once; where in a dissolve the cut is.
+Black between two shots belongs to the first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.domain import Scene
+
+Floats = NDArray[np.floating[Any]]
+Spectra = NDArray[np.complexfloating[Any, Any]]
+
+# Weights of the evidence, printed by tests/quality/fit_scenes.py.
+W_STRUCTURE, W_IN_PLACE, W_COLOUR, BIAS = 6.17, 6.31, 16.97, -13.92
+W_CHANGE, W_CALM, CUT_BIAS = 0.86, -0.58, -3.05
+
+COLUMNS, ROWS = 32, 24  # the picture for structure, whatever its shape
+SHIFTS = (48, 64)  # padded size of the correlation: shifts up to half a picture, and more
+MIN_OVERLAP = 0.4  # of the picture: less says nothing
+COLOUR_WEIGHT = 3.0  # of chromaticity beside brightness rank
+BLANK = 3.0  # grey levels of deviation: less is no picture to compare
+FLASH = 1.12  # times as bright as both neighbours
+FLASH_AT_END = 1.4  # times as bright as the one neighbour, where nothing can confirm it
+QUIET = -3.0  # what a neighbour counts as at the ends
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+BINS = 10  # per chromaticity axis; times 4 brightness ranks
+
+
+def _overlaps() -> tuple[Spectra, Floats]:
+    window = np.zeros(SHIFTS, np.float32)
+    window[:ROWS, :COLUMNS] = 1
+    spectrum = np.fft.rfft2(window)
+    return spectrum, np.fft.irfft2(spectrum * spectrum.conj(), SHIFTS)
+
+
+_WINDOW, _COUNTS = _overlaps()
+_PIXELS = np.maximum(_COUNTS, 1)
+_TOO_FEW = _COUNTS < MIN_OVERLAP * ROWS * COLUMNS
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What is kept of one picture until two more have come.
+
+    `before` and `after` hold, for every shift, the sums of each channel (and last, of the
+    squares) over the part that overlaps a later and an earlier picture.
+    """
+
+    luma: float
+    deviation: float
+    colours: Floats
+    channels: Floats
+    spectra: Spectra
+    before: Floats
+    after: Floats
+
+
+def _shrink(rgb: NDArray[np.uint8]) -> Floats:
+    """Area mean on the ROWS x COLUMNS grid; tiny pictures are enlarged first."""
+    height, width = rgb.shape[:2]
+    if height < ROWS or width < COLUMNS:
+        tall, wide = max(height, ROWS), max(width, COLUMNS)
+        rgb = rgb[np.arange(tall) * height // tall][:, np.arange(wide) * width // wide]
+        height, width = tall, wide
+    rows = np.linspace(0, height, ROWS + 1).astype(int)
+    columns = np.linspace(0, width, COLUMNS + 1).astype(int)
+    sums: Floats = np.add.reduceat(rgb.astype(np.float32), rows[:-1], axis=0)
+    sums = np.add.reduceat(sums, columns[:-1], axis=1)
+    counts: Floats = np.diff(rows)[:, None] * np.diff(columns).astype(np.float32)
+    return sums / counts[..., None]
+
+
+def _chromaticity(rgb: Floats) -> tuple[Floats, Floats]:
+    """Two opponent colours over the total: the same in light and in shade."""
+    total = rgb.sum(axis=2) + 12  # keeps noise in the black from becoming colour
+    red, green, blue = rgb[..., 0], rgb[..., 1], rgb[..., 2]
+    return (red - green) / total, (blue - (red + green) / 2) / total
+
+
+def _colours(rgb: NDArray[np.uint8]) -> Floats:
+    """Histogram of chromaticity and brightness quarter, a little blurred over its bins."""
+    pixels = rgb[::2, ::2].astype(np.float32)
+    warm, cold = _chromaticity(pixels)
+    luma = (pixels @ LUMA).ravel()
+    quarter = np.searchsorted(np.quantile(luma, [0.25, 0.5, 0.75]), luma)
+    x = np.clip((warm.ravel() + 0.35) / 0.7 * BINS, 0, BINS - 1).astype(int)
+    y = np.clip((cold.ravel() + 0.45) / 0.9 * BINS, 0, BINS - 1).astype(int)
+    counts = np.bincount((x * BINS + y) * 4 + quarter, minlength=BINS * BINS * 4)
+    histogram: Floats = (counts / counts.sum()).reshape(BINS, BINS, 4)
+    for axis in (0, 1):
+        aside = np.roll(histogram, 1, axis) + np.roll(histogram, -1, axis)
+        histogram = histogram / 2 + aside / 4
+    return histogram
+
+
+def signature(rgb: NDArray[np.uint8]) -> Signature:
+    """Measure one picture."""
+    small = _shrink(rgb)
+    luma = small @ LUMA
+    ranks = np.empty(luma.size, np.float32)
+    ranks[np.argsort(luma, axis=None, kind="stable")] = np.linspace(-0.5, 0.5, luma.size)
+    warm, cold = _chromaticity(small)
+    channels = np.stack(
+        [ranks.reshape(luma.shape), COLOUR_WEIGHT * warm, COLOUR_WEIGHT * cold]
+    ).astype(np.float32)
+    squares = (channels**2).sum(axis=0, keepdims=True)
+    spectra = np.fft.rfft2(np.concatenate([channels, squares]), SHIFTS)
+    return Signature(
+        luma=float(luma.mean()),
+        deviation=float(luma.std()),
+        colours=_colours(rgb),
+        channels=channels,
+        spectra=spectra,
+        before=np.fft.irfft2(spectra * _WINDOW.conj(), SHIFTS),
+        after=np.fft.irfft2(_WINDOW * spectra.conj(), SHIFTS),
+    )
+
+
+def evidence(one: Signature, two: Signature) -> tuple[float, float, float]:
+    """How unlike two pictures are: structure at the best shift, structure in place, colours.
+
+    The first two are 1 - correlation (0 alike, 1 unrelated), the last 1 - intersection.
+    """
+    cross = np.fft.irfft2((one.spectra[:3] * two.spectra[:3].conj()).sum(axis=0), SHIFTS)
+    cross -= (one.before[:3] * two.after[:3]).sum(axis=0) / _PIXELS
+    spread = [
+        np.maximum(sums[3] - (sums[:3] ** 2).sum(axis=0) / _PIXELS, 0) + 0.01 * _PIXELS
+        for sums in (one.before, two.after)
+    ]
+    correlation = cross / np.sqrt(spread[0] * spread[1])
+    in_place = float(correlation[0, 0])
+    correlation[_TOO_FEW] = -1
+    common = np.minimum(one.colours, two.colours).sum()
+    return 1 - float(correlation.max()), 1 - in_place, 1 - float(common)
+
+
+def change(one: Signature, two: Signature) -> float:
+    """Log-odds that two pictures are of two shots, kept to -6 .. 6."""
+    structure, in_place, colour = evidence(one, two)
+    odds = W_STRUCTURE * structure + W_IN_PLACE * in_place + W_COLOUR * colour + BIAS
+    return min(6.0, max(-6.0, odds))
+
+
+class SceneCutter:
+    """Takes grid pictures in order of time, then tells the scenes."""
+
+    side = 160  # wanted width of the pictures
+
+    def __init__(self) -> None:
+        self._first: int | None = None
+        self._last = 0
+        self._recent: list[Signature] = []
+        # one entry per picture with structure; the changes are to the one before, and to
+        # the one before that
+        self._seconds: list[int] = []
+        self._lumas: list[float] = []
+        self._changes: list[float] = []
+        self._changes_of_two: list[float] = []
+
+    def add(self, second: int, rgb: NDArray[np.uint8]) -> None:
+        """Take the picture of a grid second, [height, width, 3]."""
+        if self._first is None:
+            self._first = second
+        self._last = second
+        new = signature(rgb)
+        if new.deviation < BLANK:
+            return
+        recent = self._recent
+        self._changes.append(change(recent[-1], new) if recent else QUIET)
+        self._changes_of_two.append(change(recent[-2], new) if len(recent) > 1 else QUIET)
+        self._seconds.append(second)
+        self._lumas.append(new.luma)
+        self._recent = [*recent[-1:], new]
+
+    def finish(self) -> tuple[Scene, ...]:
+        """Half-open scenes that cover every second from the first picture to the last."""
+        if self._first is None:
+            return ()
+        cuts = [self._seconds[i] for i in range(1, len(self._seconds)) if self._is_cut(i)]
+        edges = [self._first, *cuts, self._last + 1]
+        return tuple(Scene(a, b) for a, b in pairwise(edges))
+
+    def evidence_at(self, i: int) -> tuple[float, float]:
+        """Change from picture i - 1 to i, flashes passed over, and that of its calmer side."""
+        last = len(self._seconds) - 1
+        changed = self._changes[i]
+        if self._is_flash(i - 1):
+            changed = min(changed, self._changes_of_two[i])
+        if self._is_flash(i):
+            changed = min(changed, self._changes_of_two[i + 1])
+        sides = [self._changes[j] for j in (i - 1, i + 1) if 1 <= j <= last]
+        return changed, min(sides, default=QUIET)
+
+    def _is_cut(self, i: int) -> bool:
+        if self._is_flash_at_an_end(i):
+            return False
+        changed, calm = self.evidence_at(i)
+        return W_CHANGE * changed + W_CALM * calm + CUT_BIAS > 0
+
+    def _is_flash(self, i: int) -> bool:
+        if not 0 < i < len(self._lumas) - 1:
+            return False
+        return self._lumas[i] > FLASH * max(self._lumas[i - 1], self._lumas[i + 1])
+
+    def _is_flash_at_an_end(self, i: int) -> bool:
+        """Whether the cut before i would part one bright picture from the rest."""
+        lumas = self._lumas
+        if i == 1 and len(lumas) > 2:
+            return lumas[0] > FLASH_AT_END * lumas[1]
+        return i == len(lumas) - 1 and i > 1 and lumas[i] > FLASH_AT_END * lumas[i - 1]
