@@ -125,7 +125,7 @@ class Asker:
 
     async def _check_lane(self, lane: Lane) -> None:
         with translated():
-            waiting = await self._redis.llen(_lane_key(self._prefix, lane))  # type: ignore[misc]
+            waiting = await self._redis.llen(_lane_key(self._prefix, lane))
         if waiting > MAX_WAITING:
             raise NoWorker(f"{waiting} questions are waiting for a query worker; retry shortly.")
         now = time.monotonic()
@@ -144,7 +144,7 @@ class Asker:
         pause_s = 0.05
         while True:
             try:
-                popped = await self._blocking.blpop([self._replies], timeout=BLOCK_S)  # type: ignore[misc]
+                popped = await self._blocking.blpop([self._replies], timeout=BLOCK_S)
                 pause_s = 0.05
             except (redis.RedisError, OSError) as error:
                 log.debug("Answers cannot be read: %s", error)
@@ -170,7 +170,7 @@ class AskLane:
     def take(self) -> Ask | None:
         """The oldest ask whose caller still waits, or None after BLOCK_S. Raises RedisAway."""
         with translated():
-            popped = self._redis.brpop([self._key], timeout=BLOCK_S)
+            popped: Any = self._redis.brpop([self._key], timeout=BLOCK_S)
             if popped is None:
                 return None
             raw = self._redis.getdel(_payload_key(self._prefix, popped[1]))

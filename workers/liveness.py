@@ -1,0 +1,138 @@
+"""That a worker is alive and advances: the side thread that keeps its lease, and the stall timer.
+
+The thread proves that the process lives, the timer that the work moves. Neither knows what the
+work is.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from shared.errors import Cancelled, HandBack, LeaseLost, RedisAway
+from shared.tasks import Bell, Lease, Ledger
+
+log = logging.getLogger(__name__)
+
+RENEW_EVERY_S = 0.5  # a lease lives 9 s; this often because a stop must be heard within 1 s
+SWEEP_EVERY_S = 2.0
+STALL_S = 120.0
+LOADING_STALL_S = 900.0  # a large model from a slow disk
+
+
+class StallTimer:
+    """Ends the process when nothing re-arms it: a hung native call cannot be stopped otherwise."""
+
+    def __init__(self, stall_s: float = STALL_S) -> None:
+        self._stall_s = stall_s
+        self._armed_at: float | None = None
+
+    def arm(self) -> None:
+        """The work has advanced. Cheap: re-arms at most ten times per period."""
+        now = time.monotonic()
+        if self._armed_at is None or now - self._armed_at > min(1.0, self._stall_s / 10):
+            faulthandler.dump_traceback_later(self._stall_s, exit=True)
+            self._armed_at = now
+
+    def disarm(self) -> None:
+        faulthandler.cancel_dump_traceback_later()
+        self._armed_at = None
+
+    @contextmanager
+    def wide(self, stall_s: float = LOADING_STALL_S) -> Iterator[None]:
+        """For one step that may rightly take long without a checkpoint."""
+        was_armed = self._armed_at is not None
+        faulthandler.dump_traceback_later(max(stall_s, self._stall_s), exit=True)
+        try:
+            yield
+        finally:
+            self.disarm()
+            if was_armed:
+                self.arm()
+
+
+@dataclass
+class Signals:
+    """What the running Item has been told; `checkpoint` turns it into the right exception.
+
+    Plain flags, not Events: one of them is set by a signal handler in the thread that reads it.
+    """
+
+    stop: bool = False
+    lost: bool = False
+    give_back: bool = False
+
+    def raise_if_set(self) -> None:
+        if self.lost:
+            raise LeaseLost
+        if self.stop:
+            raise Cancelled
+        if self.give_back:
+            raise HandBack
+
+
+class Keeper(threading.Thread):
+    """Renews the lease in hand, sweeps dead workers' leases, and calls `beat` now and then."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        ring: Callable[[list[Bell]], None],
+        beat: Callable[[], None],
+    ) -> None:
+        super().__init__(name="keeper", daemon=True)
+        self._ledger = ledger
+        self._ring = ring
+        self._beat = beat
+        self._ended = threading.Event()
+        self._lock = threading.Lock()
+        self._held: tuple[Lease, Signals] | None = None
+
+    @contextmanager
+    def holding(self, lease: Lease, signals: Signals) -> Iterator[None]:
+        """Keep this lease for as long as the block runs."""
+        with self._lock:
+            self._held = (lease, signals)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._held = None
+
+    def run(self) -> None:
+        next_sweep = time.monotonic()
+        while not self._ended.wait(RENEW_EVERY_S):
+            try:
+                self._renew()
+                if time.monotonic() >= next_sweep:
+                    next_sweep = time.monotonic() + SWEEP_EVERY_S
+                    self._beat()
+                    self._ring(self._ledger.sweep())
+            except RedisAway as error:
+                log.debug("Redis is away, the work goes on: %s", error)
+            except Exception:
+                # Without this thread every lease of this worker would expire.
+                log.exception("The keeper met an error and goes on")
+
+    def end(self) -> None:
+        self._ended.set()
+        self.join(timeout=5)
+
+    def _renew(self) -> None:
+        with self._lock:
+            held = self._held
+        if held is None:
+            return
+        lease, signals = held
+        verdict = self._ledger.renew(lease)
+        if verdict == "lost":
+            signals.lost = True
+        elif verdict == "stop":
+            signals.stop = True
+        elif verdict == "yield":
+            signals.give_back = True

@@ -1,0 +1,103 @@
+"""Disposable processes for native decoding: a crash or a hang costs one ask, not the service."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import resource
+import signal
+import threading
+from collections.abc import Callable
+from concurrent.futures import TimeoutError
+from typing import Any, ParamSpec, TypeVar
+
+from pebble import ProcessExpired, ProcessPool
+
+from shared.errors import MediaUnreadable
+
+log = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+MEMORY_BYTES = 4 << 30
+_CPU_SLACK_S = 2
+
+
+class Children:
+    """A few warm child processes that run picklable functions, one at a time each."""
+
+    def __init__(self, count: int, warm_up: Callable[[], None]) -> None:
+        """`warm_up` runs in each child at its start: its module brings the imports along."""
+        self._count = count
+        self._warm_up = warm_up
+        self._lock = threading.Lock()
+        self._pool = self._new_pool()
+
+    def run(self, limit_s: float, function: Callable[P, T], *args: P.args, **kw: P.kwargs) -> T:
+        """The result of `function` in a child; what it raises is raised here.
+
+        Raises MediaUnreadable when the child crashes or does not end within `limit_s`.
+        """
+        future: Any = self._usable_pool().schedule(
+            _limited, args=(limit_s, function, args, kw), timeout=limit_s
+        )
+        try:
+            result: T = future.result()
+        except TimeoutError:
+            raise MediaUnreadable(f"Reading it took longer than {limit_s:g} s.") from None
+        except ProcessExpired as error:
+            log.warning("A child ended with %s while reading a file", error.exitcode)
+            raise MediaUnreadable("The decoder crashed while reading it.") from None
+        except MemoryError:
+            raise MediaUnreadable("Reading it takes more memory than allowed.") from None
+        return result
+
+    def close(self) -> None:
+        self._pool.stop()
+        self._pool.join()
+
+    def _usable_pool(self) -> Any:
+        """The pool, made anew when pebble has given it up (an idle child was killed)."""
+        with self._lock:
+            if not self._pool.active:
+                log.warning("The child processes are started anew")
+                self._pool.stop()
+                self._pool = self._new_pool()
+            return self._pool
+
+    def _new_pool(self) -> Any:
+        pool = ProcessPool(
+            max_workers=self._count,
+            initializer=_prepare_child,
+            initargs=(self._warm_up,),
+            context=multiprocessing.get_context("spawn"),
+        )
+        _ = pool.active  # starts the processes now, not at the first ask
+        return pool
+
+
+def _prepare_child(warm_up: Callable[[], None]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C reaches the whole group; we decide
+    threading.Thread(target=_end_with_parent, name="parent-pipe", daemon=True).start()
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    warm_up()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()  # waits for the end of a pipe that only the parent holds open
+    os._exit(1)
+
+
+def _limited(
+    limit_s: float, function: Callable[..., T], args: tuple[Any, ...], kw: dict[str, Any]
+) -> T:
+    """In the child. CPU time is limited too, should the parent be unable to end it."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    allowed = int(used.ru_utime + used.ru_stime + limit_s) + _CPU_SLACK_S
+    resource.setrlimit(resource.RLIMIT_CPU, (allowed, resource.RLIM_INFINITY))
+    return function(*args, **kw)

@@ -1,0 +1,58 @@
+"""Single pictures for a request: what is shown at a time, a still by path, or bytes from a client.
+
+Runs in child processes: everything here may crash or hang on a bad file.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.errors import BadInput, MediaUnreadable
+from shared.media import media_type_of
+from shared.paths import Roots
+from workers.analysis.decode import grab_frame
+from workers.analysis.pictures import Picture
+from workers.analysis.stills import still_from_bytes
+
+
+def warm_up() -> None:
+    """Called in each child at its start, so that the decoder is imported before the first ask."""
+
+
+def jpeg_at(roots: Roots, path: str, seconds: float, long_side: int) -> bytes:
+    """A JPEG of the picture shown at that time."""
+    return _shown(roots, path, seconds).thumbnail_jpeg(long_side)
+
+
+def rgb_at(roots: Roots, path: str, seconds: float, short_side: int) -> NDArray[np.uint8]:
+    """The same picture as RGB with that short side, for a model."""
+    return _for_model(_shown(roots, path, seconds), short_side)
+
+
+def rgb_of_bytes(image_b64: str, short_side: int) -> NDArray[np.uint8]:
+    """A picture that came with the request."""
+    try:
+        data = base64.b64decode(image_b64, validate=True)
+    except (binascii.Error, ValueError):
+        raise BadInput("image is not valid base64.") from None
+    return _for_model(still_from_bytes(data), short_side)
+
+
+def _shown(roots: Roots, path: str, seconds: float) -> Picture:
+    roots.check_real(path)
+    media_type = media_type_of(path)
+    if media_type is None:
+        raise MediaUnreadable("Its name does not say that it is a picture or a video.")
+    return grab_frame(path, media_type, seconds)
+
+
+def _for_model(picture: Picture, short_side: int) -> NDArray[np.uint8]:
+    scale = short_side / min(picture.width, picture.height)
+    return picture.rgb(
+        max(short_side, round(picture.width * scale)),
+        max(short_side, round(picture.height * scale)),
+    )

@@ -1,0 +1,341 @@
+"""A worker: RQ rings its bell, it claims the Item in the ledger, does it and settles it.
+
+Generic over the kind of work. RQ's own statuses decide nothing, so a bell function always returns
+normally, and a lost or doubled bell does no harm.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import logging
+import os
+import secrets
+import signal
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any, TypeVar
+
+import msgspec
+import redis
+from rq import Queue
+from rq.serializers import JSONSerializer
+from rq.worker import SimpleWorker
+from rq.worker.base import StopRequested
+
+from shared import heartbeats
+from shared.bells import Bells, rq_queue
+from shared.errors import Cancelled, HandBack, LeaseLost, RedisAway, RushesError
+from shared.heartbeats import Heartbeat, WorkerKind, WorkerState
+from shared.logs import bound_task
+from shared.media import HashCache
+from shared.redis_clients import connect, connect_blocking, translated
+from shared.settings import Settings
+from shared.tasks import Lease, Ledger
+from workers.context import Context
+from workers.desired import Desired
+from workers.liveness import STALL_S, Keeper, Signals, StallTimer
+from workers.models.pool import ModelPool
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+NOT_READY_WAIT_S = 30.0
+_NAP_STEP_S = 0.2
+_LONGEST_PAUSE_S = 2.0
+_LAST_WORDS_S = 5.0  # how long a worker that is shutting down waits for Redis to take its outcome
+_RQ_WORKER_TTL_S = 30
+_RQ_LOOK_UP_S = 2  # an idle worker looks up this often, to follow the desired models
+
+_current: contextvars.ContextVar[Worker] = contextvars.ContextVar("worker")
+
+
+def answer_bell(task_id: str, item_id: int) -> None:
+    """The function that RQ jobs name. Always returns normally: RQ must never judge the work."""
+    _current.get().answer(task_id, item_id)
+
+
+@dataclass(frozen=True, slots=True)
+class NotHere:
+    """Why this machine cannot do an Item that another one may be able to do."""
+
+    reason: str
+    wait_s: float = NOT_READY_WAIT_S  # how long the bell is left to others
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What one kind of worker does."""
+
+    kind: WorkerKind  # its queue, and its kind in heartbeats
+    run: Callable[[Context], None]
+    why_not: Callable[[Context], NotHere | None]  # why this machine cannot do the Item
+
+
+class BellWorker(SimpleWorker):  # type: ignore[misc]
+    """RQ's worker without forks, commands and opinions; the warm models live in `owner`."""
+
+    max_connection_wait_time = _LONGEST_PAUSE_S
+
+    def __init__(self, owner: Worker, queue: Queue, connection: redis.Redis) -> None:
+        self._owner = owner
+        self._running: tuple[Any, Any] | None = None
+        super().__init__(
+            [queue],
+            name=f"{owner.name}-{secrets.token_hex(2)}",  # RQ refuses a name again for 76 s
+            connection=connection,
+            serializer=JSONSerializer,
+            worker_ttl=_RQ_WORKER_TTL_S,
+            job_monitoring_interval=5,
+            maintenance_interval=30,
+            default_result_ttl=0,
+            log_job_description=False,
+        )
+
+    @property
+    def dequeue_timeout(self) -> int:
+        return _RQ_LOOK_UP_S
+
+    def subscribe(self) -> None:
+        """RQ's commands are not used: stops come from the ledger."""
+
+    def execute_job(self, job: Any, queue: Any) -> None:
+        execution = self.prepare_execution(job)
+        self._running = (job, execution)
+        try:
+            self.perform_job(job, queue, execution)
+        finally:
+            self._running = None
+        self.set_state("idle")
+
+    def get_heartbeat_ttl(self, job: Any, working_time: float = 0.0) -> int:
+        return int(self.job_monitoring_interval) + 60
+
+    def keep_alive(self) -> None:
+        """While a bell is answered, from the keeper: else RQ takes the job for abandoned."""
+        running = self._running
+        if running:
+            with translated():
+                self.maintain_heartbeats(*running)
+
+    def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
+        super().heartbeat(timeout, pipeline)
+        if pipeline is None and self._running is None:
+            self._owner.look_up()
+
+    def request_stop(self, signum: int, frame: FrameType | None) -> None:
+        """Once is enough: a second signal is no reason to drop what is being handed back."""
+        self._owner.shut_down()
+        self._stop_requested = True
+        if self._running is None:
+            raise StopRequested
+
+
+class Worker:
+    """One process: a queue, warm models, at most one Item at a time."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        work: Work,
+        *,
+        stall_s: float = STALL_S,
+    ) -> None:
+        assert settings.redis_url, "workers are started with a Redis"
+        host = socket.gethostname()
+        self.name = f"{work.kind}-{host}-{os.getpid()}-{secrets.token_hex(3)}"
+        self._settings = settings
+        self._work = work
+        self._client = connect(settings.redis_url)
+        self._ledger = Ledger(self._client, settings.instance)
+        self._pool = ModelPool(settings)
+        self._desired = Desired(settings, self._client, self._pool)
+        self._hashes = HashCache()
+        self._stall = StallTimer(stall_s)
+        self._bells = Bells(connect(settings.redis_url, decode=False), settings.instance)
+        self._keeper = Keeper(self._ledger, self._bells.ring, self._beat)
+        self._signals: Signals | None = None
+        self._bell_worker: BellWorker | None = None
+        self._stopping = False
+        self._heart = Heartbeat(
+            name=self.name, kind=work.kind, host=host, pid=os.getpid(), started_at=time.time()
+        )
+
+    def take_signals(self) -> None:
+        """SIGTERM and SIGINT end this worker from now on. Main thread only."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self.shut_down())
+
+    def serve(self) -> int:
+        """Work until a signal ends it; returns the exit status."""
+        self.take_signals()
+        self._keeper.start()
+        _current.set(self)
+        pause_s = _NAP_STEP_S
+        while not self._stopping:
+            try:
+                self.look_up()
+                self._listen()
+                pause_s = _NAP_STEP_S
+                self._nap(pause_s)
+            except (redis.RedisError, OSError, RedisAway) as error:
+                log.warning("Redis is away, trying again: %s", error)
+                self._nap(pause_s)
+                pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+        self._keeper.end()
+        self._pool.close()
+        try:
+            heartbeats.leave(self._client, self._settings.instance, self.name)
+        except RedisAway:
+            log.debug("Redis is away: the heartbeat runs out by itself")
+        log.info("Worker %s has ended", self.name)
+        return 0
+
+    def shut_down(self) -> None:
+        """End after handing back at the next checkpoint. Safe in a signal handler."""
+        self._stopping = True
+        if self._signals:
+            self._signals.give_back = True
+
+    def look_up(self) -> None:
+        """Between Items: load the models that are wanted."""
+        with self._stall.wide():
+            self._desired.reconcile(lambda message: self._say("loading", message))
+        self._say("idle")
+
+    def answer(self, task_id: str, item_id: int) -> None:
+        """One bell: claim, do, settle. Never raises an Exception."""
+        if self._stopping:
+            return  # the sweep rings again
+        nonce = secrets.token_hex(8)
+        lease = self._until_redis(lambda: self._ledger.claim(task_id, item_id, self.name, nonce))
+        if lease is None:
+            return
+        with bound_task(task_id):
+            signals = self._signals = Signals(give_back=self._stopping)
+            try:
+                with self._keeper.holding(lease, signals):
+                    self._do(lease, signals)
+            finally:
+                self._signals = None
+                self._stall.disarm()
+                self._say("idle")
+
+    def _do(self, lease: Lease, signals: Signals) -> None:
+        context = Context(
+            settings=self._settings,
+            client=self._client,
+            ledger=self._ledger,
+            lease=lease,
+            signals=signals,
+            stall=self._stall,
+            pool=self._pool,
+            hashes=self._hashes,
+            worker=self.name,
+            say=lambda message: self._say("loading" if message else "working", message),
+        )
+        not_here = self._until_redis(lambda: self._work.why_not(context))
+        if not_here:
+            self._pass_on(lease, not_here)
+            return
+        self._say("working", task_id=lease.task_id)
+        settle = self._run(context)
+        self._stall.disarm()
+
+        def end() -> bool:
+            context.send_ticks()
+            return settle is None or settle()
+
+        try:
+            if self._until_redis(end) is False:
+                log.warning("Item %d was taken up by another worker", lease.item_id)
+        except LeaseLost:
+            log.warning("Item %d was taken up by another worker", lease.item_id)
+
+    def _run(self, context: Context) -> Callable[[], bool] | None:
+        """Do the work; returns what tells the ledger how it ended, None when it may not."""
+        ledger, lease = self._ledger, context.lease
+        started = time.monotonic()
+        try:
+            self._stall.arm()
+            self._work.run(context)
+        except Cancelled:
+            log.info("Item %d stopped", lease.item_id)
+            return lambda: ledger.settle(lease, "cancelled")
+        except HandBack:
+            log.info("Item %d handed back", lease.item_id)
+            return lambda: ledger.handback(lease)
+        except LeaseLost:
+            log.warning("Item %d was taken up by another worker", lease.item_id)
+            return None
+        except RushesError as error:
+            reason = error.message
+            log.warning("Item %d failed: %s", lease.item_id, reason)
+        except Exception as error:
+            reason = f"An internal error: {type(error).__name__}: {error}"
+            log.exception("Item %d failed by an error of ours", lease.item_id)
+        else:
+            log.info("Item %d done in %.1f s", lease.item_id, time.monotonic() - started)
+            return lambda: ledger.settle(lease, "done")
+        return lambda: ledger.settle(lease, "failed", reason)
+
+    def _pass_on(self, lease: Lease, not_here: NotHere) -> None:
+        """Another machine may do it: give it back and leave the bell to others for a while."""
+        log.warning("Item %d cannot be done here: %s", lease.item_id, not_here.reason)
+        self._until_redis(lambda: self._ledger.handback(lease))
+        self._say("waiting", not_here.reason)
+        self._nap(not_here.wait_s)
+
+    def _listen(self) -> None:
+        url, instance = self._settings.redis_url, self._settings.instance
+        assert url
+        connection = connect_blocking(url, block_s=_RQ_LOOK_UP_S, decode=False)
+        queue = rq_queue(connection, instance, self._work.kind)
+        try:
+            self._bell_worker = BellWorker(self, queue, connection)
+            self._bell_worker.work(logging_level="WARNING")
+        except StopRequested:
+            log.debug("Told to stop while RQ was starting or ending")
+        finally:
+            self._bell_worker = None
+            self.take_signals()  # RQ has put its own handlers in their place
+            connection.close()
+
+    def _until_redis(self, action: Callable[[], T]) -> T | None:
+        """Repeat until Redis takes it; gives up only while shutting down."""
+        pause_s = _NAP_STEP_S
+        gives_up_at: float | None = None
+        while True:
+            try:
+                return action()
+            except RedisAway as error:
+                if self._stopping:
+                    gives_up_at = gives_up_at or time.monotonic() + _LAST_WORDS_S
+                    if time.monotonic() > gives_up_at:
+                        log.warning("Redis did not come back in time: %s", error)
+                        return None
+                time.sleep(pause_s)
+                pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+
+    def _nap(self, seconds: float) -> None:
+        """Pause, but not past a shutdown."""
+        until = time.monotonic() + seconds
+        while not self._stopping and (left := until - time.monotonic()) > 0:
+            time.sleep(min(left, _NAP_STEP_S))
+
+    def _say(self, state: WorkerState, message: str = "", task_id: str | None = None) -> None:
+        """What the heartbeat says from now on."""
+        if task_id is None and state != "idle":
+            task_id = self._heart.task_id
+        self._heart = msgspec.structs.replace(
+            self._heart, state=state, message=message, task_id=task_id
+        )
+
+    def _beat(self) -> None:
+        heart = msgspec.structs.replace(self._heart, models=self._desired.states())
+        heartbeats.publish(self._client, self._settings.instance, heart)
+        if self._bell_worker:
+            self._bell_worker.keep_alive()
