@@ -187,14 +187,14 @@ class Ledger(LedgerReader):
         """Wait for `holder` to end, with first right to the lock until then."""
         clock = self._clock or time.monotonic
         deadline = clock() + wait_s
-        while clock() < deadline:
+        answer = "wait"
+        while answer == "wait" and clock() < deadline:
             self._pause(_LOOK_EVERY_S)
             answer = self._run("look", task.task_id, holder)
-            if answer == "free":
-                return self._enter(task, "inherit", wait_s)
-            if answer == "taken":
-                break
-        self._run("give_up", task.task_id)
+        if answer == "wait":
+            answer = self._run("give_up", task.task_id)
+        if answer == "free":
+            return self._enter(task, "inherit", wait_s)
         return "busy", holder
 
 
