@@ -27,7 +27,7 @@ TERM_TO_KILL_S = 10.0
 
 @dataclass(slots=True)
 class LifeLine:
-    """The pipe that tells children that this process is gone. The writing end is never inherited."""
+    """The pipe that tells children that this process is gone: none inherits its writing end."""
 
     reading: int = -1
     writing: int = -1
@@ -49,6 +49,7 @@ class Child:
     life_line: LifeLine
     environment: Mapping[str, str] = field(default_factory=dict)
     process: asyncio.subprocess.Process | None = None
+    starts: int = 0
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def keep(self) -> None:
@@ -77,6 +78,7 @@ class Child:
             start_new_session=True,
         )
         self.process = process
+        self.starts += 1
         log.info("%s runs as process %d", self.name, process.pid)
         if self.stopping.is_set():  # asked to stop while it was being started
             self._signal(signal.SIGTERM)

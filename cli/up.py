@@ -1,0 +1,258 @@
+"""`rushes up`: a private Redis and every process of Rushes on one machine, until told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import fcntl
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+from cli import private_redis
+from cli.supervisor import Child, LifeLine
+from shared import heartbeats, model_catalogue
+from shared.errors import ModelError, RedisAway, SettingsError
+from shared.keys import Keys
+from shared.models import ModelKind, ModelSpec
+from shared.redis_clients import connect
+from shared.settings import Settings
+
+log = logging.getLogger(__name__)
+
+READY_TIMEOUT_S = 120.0
+_POLL_S = 0.2
+_PORT_WAIT_S = 3.0  # an API of an earlier run may still be ending
+Condition = Callable[[], Awaitable[bool]]
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+def run(settings: Settings) -> int:
+    """Run everything until SIGTERM or Ctrl-C; the exit status of the process."""
+    _visual_model(settings)  # a wrong name is said before anything runs
+    with _only_one(settings.state_dir):
+        private_redis.end_left_behind(private_redis.data_dir(settings))
+        return asyncio.run(Stack(settings).run())
+
+
+@dataclass
+class Stack:
+    """The processes of one `rushes up`. Redis is the first up and the last down."""
+
+    settings: Settings
+    children: list[Child] = field(default_factory=list)
+    tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    life_line: LifeLine = field(default_factory=LifeLine)
+
+    async def run(self) -> int:
+        for number in _SIGNALS:
+            asyncio.get_running_loop().add_signal_handler(number, self._told_to_stop)
+        try:
+            await self._start_all()
+            await self.stopping.wait()
+        finally:
+            await self._stop_all()
+        return 0
+
+    async def _start_all(self) -> None:
+        settings = self.settings
+        await _check_port(settings)
+        redis_url = settings.redis_url or await self._start_redis()
+        key_file = first_key(settings, redis_url)
+        environment = {"RUSHES_REDIS_URL": redis_url}
+        self._start("api", "api", environment=environment)
+        await self._pull_missing_weights()
+        self._start("query worker", "workers", "query", environment=environment)
+        for number in range(1, settings.workers + 1):
+            self._start(f"analysis worker {number}", "workers", "analysis", environment=environment)
+        if await self._until(lambda: self._is_ready(redis_url), READY_TIMEOUT_S):
+            _say_ready(settings, key_file)
+        elif not self.stopping.is_set():
+            log.warning("not all workers are ready after %g s; see above", READY_TIMEOUT_S)
+
+    async def _start_redis(self) -> str:
+        data = private_redis.data_dir(self.settings)
+        private_redis.remove_socket(data)
+        url = private_redis.url_of(private_redis.make_socket_path(data))
+        redis = self._start("redis", "cli.private_redis")
+
+        async def answers() -> bool:
+            if redis.starts > 2:
+                raise SettingsError("The private Redis does not start; the reason is above.")
+            return private_redis.running_url(self.settings) is not None
+
+        if not await self._until(answers, private_redis.START_TIMEOUT_S):
+            raise SettingsError(f"The private Redis on {data} does not answer.")
+        return url
+
+    async def _pull_missing_weights(self) -> None:
+        """Fetch the visual model; without it the workers run and say what they miss."""
+        spec = _visual_model(self.settings)
+        if self.stopping.is_set() or model_catalogue.is_downloaded(self.settings, spec):
+            return
+        log.info("the weights of %s are missing: fetching them from %s", spec.key, spec.source)
+        pull = self._child("models pull", "workers.models", "pull", spec.key)
+        self.children.append(pull)  # so that a stop reaches it
+        if await pull.run_once() != 0 and not self.stopping.is_set():
+            log.warning("no weights: run `rushes models pull %s` when this is mended", spec.key)
+        self.children.remove(pull)
+
+    def _start(self, name: str, *module: str, environment: dict[str, str] | None = None) -> Child:
+        child = self._child(name, *module, environment=environment)
+        if not self.stopping.is_set():
+            self.children.append(child)
+            self.tasks.append(asyncio.create_task(child.keep(), name=name))
+        return child
+
+    def _child(self, name: str, *module: str, environment: dict[str, str] | None = None) -> Child:
+        # -P: a folder called "api" where the user happens to stand must not be taken for ours.
+        command = (sys.executable, "-P", "-m", *module)
+        return Child(name, command, self.life_line, environment or {})
+
+    async def _is_ready(self, redis_url: str) -> bool:
+        host = self.settings.host.strip("[]")
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+        url = f"http://{f'[{host}]' if ':' in host else host}:{self.settings.port}/api/v1/health"
+        with contextlib.suppress(httpx.HTTPError, RedisAway):
+            async with httpx.AsyncClient(timeout=2, trust_env=False) as client:
+                if (await client.get(url)).status_code != 200:
+                    return False
+            with connect(redis_url) as redis:
+                alive = heartbeats.live(redis, self.settings.instance)
+            ready = [beat.kind for beat in alive if beat.state != "loading"]
+            return ready.count("query") >= 1 and ready.count("analysis") >= self.settings.workers
+        return False
+
+    async def _until(self, condition: Condition, timeout_s: float) -> bool:
+        """Whether it came true in time; False at once when we are told to stop."""
+        deadline = asyncio.get_running_loop().time() + timeout_s
+        while not self.stopping.is_set() and asyncio.get_running_loop().time() < deadline:
+            if await condition():
+                return True
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.stopping.wait(), _POLL_S)
+        return False
+
+    def _told_to_stop(self) -> None:
+        if self.stopping.is_set():
+            log.warning("asked to stop twice: killing what still runs")
+            for child in self.children:
+                if child.name != "redis":
+                    child.kill()
+        self.stopping.set()
+
+    async def _stop_all(self) -> None:
+        if self.children:
+            log.info("stopping")
+        await asyncio.gather(*(child.stop() for child in self.children if child.name != "redis"))
+        await asyncio.gather(*(child.stop() for child in self.children if child.name == "redis"))
+        await asyncio.gather(*self.tasks)
+        self.life_line.close()
+        private_redis.remove_socket(private_redis.data_dir(self.settings))
+
+
+def first_key(settings: Settings, redis_url: str) -> Path | None:
+    """Create a Pro key where there is none; the file that holds it, None where there were keys.
+
+    Only its hash is stored, and it is printed by `_say_ready` to a terminal, never logged.
+    """
+    with connect(redis_url) as client:
+        store = Keys(client, settings.instance, settings.state_dir)
+        if settings.license_keys or store.list():
+            return None
+        key = store.create("pro", "first key")
+    path = settings.state_dir / "first-key"
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(key + "\n")
+    return path
+
+
+def _say_ready(settings: Settings, key_file: Path | None) -> None:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    url = f"http://{host}:{settings.port}"
+    if not sys.stdout.isatty():
+        log.info("ready on %s%s", url, f"; a first key is in {key_file}" if key_file else "")
+        return
+    kept = settings.state_dir / "first-key"
+    lines = ["", f"  Rushes is ready on {url}", f"  API reference   {url}/api/v1/docs"]
+    if key_file is not None:
+        key = key_file.read_text(encoding="utf-8").strip()
+        lines += [f"  Your first key  {key}", f"                  also in {key_file}"]
+    elif kept.exists():
+        lines += [f"  The first key   in {kept}"]
+    lines += ["  More keys       rushes keys create", "  To stop         Ctrl-C", ""]
+    print("\n".join(lines), flush=True)
+
+
+def _visual_model(settings: Settings) -> ModelSpec:
+    try:
+        return model_catalogue.resolve(settings, ModelKind.VISUAL, settings.visual_model)
+    except ModelError as error:
+        raise SettingsError(f"RUSHES_VISUAL_MODEL: {error.message}") from error
+
+
+async def _check_port(settings: Settings) -> None:
+    """Raise SettingsError unless the API can listen where it is told to."""
+    deadline = asyncio.get_running_loop().time() + _PORT_WAIT_S
+    while (problem := _try_to_listen(settings)) is not None:
+        if problem.errno != errno.EADDRINUSE or asyncio.get_running_loop().time() > deadline:
+            raise SettingsError(_port_sentence(settings, problem)) from problem
+        await asyncio.sleep(_POLL_S)
+
+
+def _try_to_listen(settings: Settings) -> OSError | None:
+    host = settings.host.strip("[]")
+    try:
+        family = socket.getaddrinfo(host, settings.port, type=socket.SOCK_STREAM)[0][0]
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, settings.port))
+    except OSError as error:
+        return error
+    return None
+
+
+def _port_sentence(settings: Settings, problem: OSError) -> str:
+    if problem.errno == errno.EADDRINUSE:
+        return (
+            f"Port {settings.port} on {settings.host} is taken by another program: stop that one, "
+            "or choose another port with RUSHES_PORT."
+        )
+    return (
+        f"The API cannot listen on {settings.host}, port {settings.port} ({problem}): mend "
+        "RUSHES_HOST or RUSHES_PORT."
+    )
+
+
+@contextlib.contextmanager
+def _only_one(state_dir: Path) -> Iterator[None]:
+    """Hold STATE_DIR for this process; the kernel lets go of it however we end."""
+    try:
+        state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        file = (state_dir / "up.lock").open("a+", encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(f"RUSHES_STATE_DIR cannot be used: {error}.") from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise SettingsError(
+                f"`rushes up` already runs on {state_dir} (process {file.read().strip()}): stop "
+                "it first, or choose another RUSHES_STATE_DIR."
+            ) from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
