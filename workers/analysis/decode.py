@@ -1,0 +1,211 @@
+"""Media files as pictures: the grid of one picture a second, and single pictures at any time."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+
+import av.error
+from av.container import InputContainer
+from av.video.frame import VideoFrame
+
+from shared.domain import Probe
+from shared.errors import BadInput, MediaUnreadable
+from shared.media import MediaType
+from workers.analysis.containers import (
+    first_picture,
+    only,
+    open_container,
+    video_stream,
+)
+from workers.analysis.frames import Scaler, VideoPicture
+from workers.analysis.gops import Misfit
+from workers.analysis.grid import Shot, Source, ways
+from workers.analysis.pictures import GridFrame, Picture
+from workers.analysis.probing import is_film_still, probe_container, probe_still
+from workers.analysis.searching import searches
+from workers.analysis.stills import StillPicture, open_still
+
+log = logging.getLogger(__name__)
+
+BEAT_S = 0.1  # the caller's checkpoint is called about this often
+_SHORTFALL_S = 1.5  # a file that ends so much before its stated end is worth a warning
+
+
+class MediaReader:
+    """An opened media file. `warnings` is complete once the grid has been read to its end."""
+
+    def __init__(self, path: str, media_type: MediaType) -> None:
+        self.warnings: list[str] = []
+        self.probe: Probe
+        self._path = path
+        self._still: StillPicture | None = None
+        self._source: Source | None = None
+        self._container: InputContainer | None = None
+        self._scaler = Scaler()
+        if media_type is MediaType.IMAGE and not is_film_still(path):
+            self._still = open_still(path)
+            self.probe = probe_still(self._still)
+        else:
+            self.probe = self._open(media_type)
+
+    def close(self) -> None:
+        """Give the file back; pictures already taken stay valid."""
+        if self._container is not None:
+            self._container.close()
+        self._container = self._source = None
+
+    def grid(
+        self,
+        first: int = 0,
+        last: int | None = None,
+        checkpoint: Callable[[], None] = lambda: None,
+    ) -> Iterator[GridFrame]:
+        """The first picture of each second from `first` to before `last`, in order.
+
+        A second in which no picture begins has no frame. `checkpoint` is called about every
+        0.1 s of work; what it raises ends the reading. Raises MediaUnreadable when the file has
+        no picture at all; damage after the first picture becomes a warning.
+        """
+        if self._still is not None:
+            checkpoint()
+            if first == 0:
+                yield GridFrame(0, 0.0, self._still)
+            return
+        count = 0
+        try:
+            for second, seconds, frame in self._shots(first, last, _Beat(checkpoint)):
+                count += 1
+                yield GridFrame(second, seconds, self._picture(frame))
+        except av.error.FFmpegError as error:
+            raise MediaUnreadable(f"Reading the file failed: {error.strerror}.") from error
+        if not count and first == 0:
+            raise MediaUnreadable("No picture in it could be decoded; the file is damaged.")
+        self._warn(last)
+
+    def shown_at(self, seconds: float) -> Picture:
+        """The picture that is on screen at `seconds`; BadInput when that is outside the file."""
+        if self._still is not None:
+            _check_time(seconds, 0.0)
+            return self._still
+        source = self._ready(lambda: None)
+        _check_time(seconds, self.probe.duration_seconds)
+        try:
+            frame = self._shown(source, seconds)
+        except av.error.FFmpegError as error:
+            raise MediaUnreadable(f"Reading the file failed: {error.strerror}.") from error
+        if frame is None:
+            raise MediaUnreadable(f"No picture could be decoded at {seconds:g} s.")
+        return self._picture(frame)
+
+    def _open(self, media_type: MediaType) -> Probe:
+        """(Re)open at the beginning."""
+        self.close()
+        container = open_container(self._path)
+        self._container = container
+        try:
+            stream = video_stream(container)
+            picture = None
+            if stream is not None:
+                only(container, stream)
+                packets, picture = first_picture(container, stream)
+                interlaced = picture is not None and picture.interlaced_frame
+                self._source = Source(container, stream, lambda: None, packets, interlaced)
+            return probe_container(container, stream, picture, media_type)
+        except BaseException:
+            self.close()
+            raise
+
+    def _ready(self, beat: Callable[[], None]) -> Source:
+        """The video stream at its beginning."""
+        if self._source is None or self._source.is_used:
+            self._open(self.probe.media_type)
+        if self._source is None:
+            raise MediaUnreadable("It holds no video, only sound.")
+        self._source.beat = beat
+        return self._source
+
+    def _shots(self, first: int, last: int | None, beat: Callable[[], None]) -> Iterator[Shot]:
+        """By the cheapest way that fits; a slower one goes on where that one gave up."""
+        due = first
+        for way in ways(self._ready(beat)):
+            try:
+                for shot in way(self._ready(beat), due, last):
+                    due = shot[0] + 1
+                    yield shot
+            except Misfit as misfit:
+                log.info("%s: %s; reading on another way", self._path, misfit)
+            else:
+                return
+
+    def _shown(self, source: Source, seconds: float) -> VideoFrame | None:
+        for search in searches(source):
+            with contextlib.suppress(Misfit):
+                return search(self._ready(lambda: None), seconds)
+        return None
+
+    def _picture(self, frame: VideoFrame) -> VideoPicture:
+        assert self._source is not None
+        aspect = self._source.stream.sample_aspect_ratio or Fraction(1)
+        return VideoPicture(frame, self._scaler, aspect)
+
+    def _warn(self, last: int | None) -> None:
+        source, stated = self._source, self.probe.duration_seconds
+        if source is None:
+            return
+        if source.errors:
+            self.warnings.append(
+                f"The file is damaged: {source.errors} packets could not be decoded, "
+                f"{source.missed} seconds have no picture."
+            )
+        if source.broke_off:
+            self.warnings.append(
+                f"The file is damaged after {source.last_seen:.0f} s: {source.broke_off}."
+            )
+        elif last is None and stated and source.last_seen < stated - _SHORTFALL_S:
+            self.warnings.append(
+                f"The pictures end at {source.last_seen:.0f} s of {stated:.0f} s; "
+                "the file may be incomplete."
+            )
+
+
+@contextmanager
+def open_media(path: str, media_type: MediaType) -> Iterator[MediaReader]:
+    """Open a file for one reading. Raises MediaMissing or MediaUnreadable with a reason."""
+    reader = MediaReader(path, media_type)
+    try:
+        yield reader
+    finally:
+        reader.close()
+
+
+def grab_frame(path: str, media_type: MediaType, seconds: float) -> Picture:
+    """The picture shown at `seconds`: exact, by presentation time. It outlives the file."""
+    with open_media(path, media_type) as reader:
+        return reader.shown_at(seconds)
+
+
+class _Beat:
+    """Calls the checkpoint, but not at every packet."""
+
+    def __init__(self, checkpoint: Callable[[], None]) -> None:
+        self._checkpoint = checkpoint
+        self._next = 0.0
+
+    def __call__(self) -> None:
+        now = time.monotonic()
+        if now >= self._next:
+            self._checkpoint()
+            self._next = now + BEAT_S
+
+
+def _check_time(seconds: float, duration: float | None) -> None:
+    if not math.isfinite(seconds) or seconds < 0:
+        raise BadInput("The time must be a number of seconds that is not negative.")
+    if duration is not None and seconds > duration:
+        raise BadInput(f"The time {seconds:g} s is beyond the end of the file ({duration:g} s).")
