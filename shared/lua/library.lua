@@ -104,7 +104,10 @@ local function tick_the_rest(t, n, failure)
   local item = redis.call('HMGET', item_key(t, n), 'files', 'worker')
   for index, file in ipairs(cjson.decode(item[1])) do
     for _, kind in ipairs(file[2]) do
-      tick(t, n, int(index - 1), kind, file[1], failure, item[2] or '')
+      local id = int(index - 1)
+      if redis.call('HEXISTS', ticks_key(t), n .. ':' .. id .. ':' .. kind) == 0 then
+        tick(t, n, id, kind, file[1], failure, item[2] or '')
+      end
     end
   end
 end
