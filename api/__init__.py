@@ -1,1 +1,1 @@
-"""The HTTP and Socket.IO process. Knows status codes; never imports a model library or a decoder."""
+"""The HTTP and Socket.IO process. Knows status codes, never a model library or a decoder."""

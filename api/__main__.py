@@ -1,0 +1,43 @@
+"""`python -m api`: the HTTP and Socket.IO process."""
+
+from __future__ import annotations
+
+import sys
+
+import uvicorn
+
+from api.app import create_app
+from shared import logs, parent_pipe
+from shared.errors import SettingsError
+from shared.settings import Settings
+
+GRACE_S = 5  # for open requests and sockets when the process is asked to end
+
+
+def main() -> int:
+    """Exit status: 2 for a wrong setting, 1 when the port cannot be had, else 0."""
+    try:
+        settings = Settings.from_env()
+        logs.configure("api", settings.log_level, settings.log_format)
+        app = create_app(settings)
+    except SettingsError as error:
+        print(f"rushes api: {error.message}", file=sys.stderr)
+        return 2
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            host=settings.host.strip("[]"),
+            port=settings.port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=GRACE_S,
+        )
+    )
+    parent_pipe.watch()
+    server.run()
+    return 0 if server.started else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

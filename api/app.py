@@ -1,0 +1,68 @@
+"""The composition root: one ASGI app with the API, its documentation and Socket.IO on one port."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+
+import anyio.to_thread
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp
+
+from api import docs_pages, endpoint, openapi
+from api.cors import CorsMiddleware, Origins
+from api.errors import on_crash, on_http_error, on_rushes_error
+from api.middleware import RequestLog
+from api.realtime import Realtime
+from api.routes import (
+    analysis,
+    health,
+    later,
+    media,
+    models,
+)
+from api.services import Services
+from api.sweeping import Sweeper
+from shared.errors import RushesError
+from shared.settings import Settings
+
+# Threads for blocking calls. A request that waits for the lock holds one for up to 2 s.
+THREADS = 128
+
+ENDPOINTS = (
+    *health.ENDPOINTS,
+    *models.ENDPOINTS,
+    *media.ENDPOINTS,
+    *analysis.ENDPOINTS,
+    *later.ENDPOINTS,
+)
+
+
+def create_app(settings: Settings) -> ASGIApp:
+    """All of the API process. Opens connections only when the first request needs them."""
+    services = Services.of(settings)
+    realtime = Realtime(services)
+    sweeper = Sweeper(services)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
+        async with services.asker, realtime, sweeper:
+            yield
+        services.redis.close()
+
+    http = Starlette(
+        routes=[
+            *endpoint.routes(ENDPOINTS, services),
+            *docs_pages.routes(openapi.document(ENDPOINTS)),
+            *health.root_routes(services),
+        ],
+        exception_handlers={
+            RushesError: on_rushes_error,
+            HTTPException: on_http_error,
+            Exception: on_crash,
+        },
+        lifespan=lifespan,
+    )
+    return CorsMiddleware(realtime.beside(RequestLog(http)), Origins(settings))

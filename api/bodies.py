@@ -1,0 +1,342 @@
+"""Request bodies. These types both validate requests and make the OpenAPI document.
+
+Defaults, limits, descriptions and examples stand here and nowhere else. A null is dropped before
+validation, so `T | None` only tells readers of the document that leaving a key out has a meaning.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct
+
+from api.times import TIME_PATTERN
+
+Text = Annotated[str, Meta(min_length=1)]
+MediaPath = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        description="Absolute path of a media file that the backend itself can open.",
+        examples=["/footage/day1/A001.mov"],
+    ),
+]
+CacheDir = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        description="Folder with the analysis data, chosen by the caller; an absolute path.",
+        examples=["/footage/.rushes"],
+    ),
+]
+MediaPaths = Annotated[
+    list[MediaPath],
+    Meta(description="Absolute paths of media files that the backend itself can open."),
+]
+Time = (
+    Annotated[float, Meta(ge=0, description="A time in seconds.", examples=[12.5])]
+    | Annotated[
+        str, Meta(pattern=TIME_PATTERN, description="HH:MM:SS[.mmm]", examples=["00:00:12.500"])
+    ]
+)
+
+
+class Keyed(Struct, kw_only=True):
+    """What every body may carry."""
+
+    license_key: (
+        Annotated[
+            Any,
+            Meta(
+                description="Licence key, for clients that cannot send the X-License-Key header. "
+                "The header wins when both are there.",
+                extra_json_schema={"type": "string"},
+            ),
+        ]
+        | None
+    ) = None
+
+
+class ModelLoadBody(Keyed, kw_only=True):
+    """Make a model the active one of its kind and load it."""
+
+    model_key: Annotated[
+        str,
+        Meta(min_length=1, description="A key of /models/available.", examples=["conse-lite0"]),
+    ]
+    model_type: Annotated[
+        Literal["visual", "speech", "faces"], Meta(description="Kind of model.")
+    ] = "visual"
+
+
+class MetadataBody(Keyed, kw_only=True):
+    """Files to describe."""
+
+    media_paths: MediaPaths
+    cache_dir: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                description="With it, each item says what is analysed there.",
+                examples=["/footage/.rushes"],
+            ),
+        ]
+        | None
+    ) = None
+
+
+class TranscriptionJob(Struct, kw_only=True):
+    """One file to transcribe."""
+
+    path: MediaPath
+    language: (
+        Annotated[
+            str,
+            Meta(
+                description='Lower-case English name such as "english", an ISO code, or "auto". '
+                "Null: detect.",
+                examples=["english"],
+            ),
+        ]
+        | None
+    ) = None
+
+
+class AnalyzeBody(Keyed, kw_only=True):
+    """What to analyze. At least one list must name a file."""
+
+    cache_dir: CacheDir
+    visual_media_paths: Annotated[
+        list[MediaPath], Meta(description="Videos and stills whose pictures are analysed.")
+    ] = []
+    transcription_jobs: Annotated[
+        list[TranscriptionJob],
+        Meta(description="Files to transcribe. Not built yet: answers 501."),
+    ] = []
+    face_media_paths: Annotated[
+        list[MediaPath],
+        Meta(description="Files in which faces are found. Not built yet: answers 501."),
+    ] = []
+    cluster_job_name: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                description="Collection that receives the faces; required with face_media_paths.",
+                examples=["Season 1"],
+            ),
+        ]
+        | None
+    ) = None
+    face_eps: Annotated[
+        float, Meta(gt=0, description="Lower groups faces more strictly.", examples=[0.48])
+    ] = 0.48
+    face_min_samples: Annotated[
+        int, Meta(ge=1, description="Faces that make a person.", examples=[5])
+    ] = 5
+    visual_model_key: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                description="Visual model; left out: the active one.",
+                examples=["conse-lite0"],
+            ),
+        ]
+        | None
+    ) = None
+    speech_model_key: (
+        Annotated[str, Meta(min_length=1, description="Speech model; left out: the active one.")]
+        | None
+    ) = None
+    force: Annotated[bool, Meta(description="Redo what is done already.")] = False
+    on_busy: Annotated[
+        Literal["replace", "queue", "refuse"],
+        Meta(
+            description="While another analysis runs: `replace` asks it to stop (409 when it is "
+            "still unwinding after 2 s), `queue` starts when it has ended, `refuse` answers 409 "
+            "and stops nothing."
+        ),
+    ] = "replace"
+
+
+class CancelBody(Keyed, kw_only=True):
+    """Which task to stop."""
+
+    task_id: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                description="Left out: the foreground analysis.",
+                examples=["8f14e45fceea167a5a36dedd4bea2543"],
+            ),
+        ]
+        | None
+    ) = None
+
+
+class LoadBody(Keyed, kw_only=True):
+    """Which analysis data to load."""
+
+    cache_dir: CacheDir
+
+
+class LoadForMediaBody(Keyed, kw_only=True):
+    """The files whose visual data to load; an empty list loads nothing."""
+
+    cache_dir: CacheDir
+    media_paths: MediaPaths
+
+
+class PersonFilter(Struct, kw_only=True):
+    """A person: a collection and either a name or a cluster."""
+
+    cluster_job_name: Annotated[str, Meta(min_length=1, description="The collection.")]
+    person_name: (
+        Annotated[str, Meta(min_length=1, description="A name given to clusters.")] | None
+    ) = None
+    cluster_id: Annotated[str, Meta(min_length=1, description="One cluster.")] | None = None
+
+
+class SearchFields(Keyed, kw_only=True):
+    """What all three visual searches share."""
+
+    cache_dir: CacheDir
+    media_paths: (
+        Annotated[
+            list[MediaPath],
+            Meta(
+                description="Search in these files only; ignored with search_all. Left out: all "
+                "loaded media of the cache_dir. An empty list: no matches."
+            ),
+        ]
+        | None
+    ) = None
+    max_results: Annotated[
+        int, Meta(ge=1, description="At most this many matches.", examples=[50])
+    ] = 50
+    text_weight: Annotated[
+        float, Meta(description="Weight of the text in the score.", examples=[1])
+    ] = 1.0
+    exclude: Annotated[
+        list[Text],
+        Meta(
+            description="Results that match these concepts rank lower; nothing is filtered out.",
+            examples=[["snow"]],
+        ),
+    ] = []
+    search_all: Annotated[bool, Meta(description="Search all loaded media.")] = False
+    people_filter: Annotated[
+        list[PersonFilter],
+        Meta(
+            description="Only frames with these people. Not built yet: a list with entries "
+            "answers 501; an empty list or null is no filter."
+        ),
+    ] = []
+    people_filter_mode: Annotated[
+        Literal["and", "or"],
+        Meta(description="`and`: every person in the same frame; `or`: any of them."),
+    ] = "and"
+
+
+class SearchTextBody(SearchFields, kw_only=True):
+    """A search by words."""
+
+    query: Annotated[
+        str,
+        Meta(min_length=1, description="What to look for.", examples=["a red car in the rain"]),
+    ]
+
+
+OptionalQuery = (
+    Annotated[
+        str,
+        Meta(
+            min_length=1,
+            description="Combined with the picture by text_weight.",
+            examples=["at night"],
+        ),
+    ]
+    | None
+)
+
+
+class SearchImageBody(SearchFields, kw_only=True):
+    """A search by a picture: `image_path` or `image`."""
+
+    image_path: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                description="Absolute path of a picture that the backend can open.",
+                examples=["/footage/reference/car.jpg"],
+            ),
+        ]
+        | None
+    ) = None
+    image: Annotated[str, Meta(min_length=1, description="The picture itself, base64.")] | None = (
+        None
+    )
+    query: OptionalQuery = None
+
+
+class SearchFrameBody(SearchFields, kw_only=True):
+    """A search by a frame of a file, which need not be analysed."""
+
+    media_path: MediaPath
+    time_seconds: Time
+    query: OptionalQuery = None
+
+
+class ThumbnailRequest(Struct, kw_only=True):
+    """One frame."""
+
+    media_path: MediaPath
+    time_seconds: Time
+
+
+class ThumbnailsBody(Keyed, kw_only=True):
+    """Frames to show."""
+
+    cache_dir: CacheDir
+    requests: list[ThumbnailRequest]
+
+
+class SceneThumbnailsBody(Keyed, kw_only=True):
+    """A stretch of one file, ends included, one thumbnail a second."""
+
+    cache_dir: CacheDir
+    media_path: MediaPath
+    start_time: Time
+    end_time: Time
+    hash_str: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                description="The file's id, when it is known: saves reading the file.",
+                examples=["9ae0daaf81f5b2c3"],
+            ),
+        ]
+        | None
+    ) = None
+
+
+class CachePathsBody(Keyed, kw_only=True):
+    """Files whose places in the cache folder are asked."""
+
+    cache_dir: CacheDir
+    media_paths: MediaPaths
+    visual_model_key: (
+        Annotated[str, Meta(min_length=1, description="Left out: the active visual model.")] | None
+    ) = None
+    speech_model_key: (
+        Annotated[str, Meta(min_length=1, description="Left out: the active speech model.")] | None
+    ) = None
+
+
+class LaterBody(Keyed, kw_only=True):
+    """The body of an endpoint that is not built yet; nothing in it is read."""

@@ -1,0 +1,98 @@
+"""From bytes on the wire to a typed body, with errors that name the field and the index."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, TypeVar
+
+import msgspec
+from starlette.requests import Request
+
+from api.errors import TooLarge
+from shared.errors import BadInput
+
+Body = TypeVar("Body", bound=msgspec.Struct)
+_MISSING = re.compile(r"Object missing required field `([^`]+)`(?: - at `\$\.?(.*)`)?$")
+_AT = re.compile(r"(.*?) - at `(?:key in )?\$\.?(.*)`$", re.DOTALL)
+_TYPE_WORDS = {
+    "`str`": "a string",
+    "`int`": "a whole number",
+    "`float`": "a number",
+    "`bool`": "true or false",
+    "`array`": "an array",
+    "`object`": "an object",
+}
+
+
+async def read_body(request: Request, limit_mb: int) -> bytes:
+    """The body, or TooLarge as soon as it is known to exceed the limit."""
+    limit = limit_mb << 20
+    message = f"The request body is larger than {limit_mb} MiB (RUSHES_MAX_BODY_MB)."
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > limit:
+        raise TooLarge(message)
+    pieces: list[bytes] = []
+    size = 0
+    async for piece in request.stream():
+        size += len(piece)
+        if size > limit:
+            raise TooLarge(message)
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+def decode(content: bytes) -> dict[str, Any]:
+    """The JSON object in a body, whatever its Content-Type; nothing equals `{}`.
+
+    Keys whose value is null are left out: for an optional key both mean the same.
+    """
+    content = content.removeprefix(b"\xef\xbb\xbf")
+    if not content.strip():
+        return {}
+    try:
+        found = msgspec.json.decode(content)
+        if not isinstance(found, dict):
+            raise BadInput(f"The body must be a JSON object, not {_json_type(found)}.")
+        without: dict[str, Any] = _without_nulls(found)
+        return without
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise BadInput(f"The body is not valid JSON: {error}.") from None
+
+
+def typed(raw: dict[str, Any], body: type[Body]) -> Body:
+    """The object as a body struct. Raises BadInput naming the field."""
+    try:
+        return msgspec.convert(raw, body)
+    except msgspec.ValidationError as error:
+        raise BadInput(_explain(str(error))) from None
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list) and any(isinstance(item, dict | list) for item in value):
+        return [_without_nulls(item) for item in value]
+    return value
+
+
+def _explain(message: str) -> str:
+    """msgspec's words as ours: `jobs[2].path must be a string, not int.`"""
+    if missing := _MISSING.match(message):
+        field, parent = missing[1], missing[2]
+        return f"{parent + '.' if parent else ''}{field} is required."
+    found = _AT.match(message)
+    if not found:
+        return message + "."
+    what, field = found[1], found[2]
+    if "length >= 1" in what:
+        return f"{field} must not be empty."
+    if "matching regex" in what:
+        return f"{field} must be a number of seconds or HH:MM:SS."
+    for word, plain in _TYPE_WORDS.items():
+        what = what.replace(word, plain)
+    return f"{field}: {what[0].lower()}{what[1:].replace(', got ', ', not ')}."
+
+
+def _json_type(value: Any) -> str:
+    names = {list: "an array", str: "a string", bool: "true or false", type(None): "null"}
+    return names.get(type(value), "a number")

@@ -1,0 +1,40 @@
+"""Paths of a request: from the client's form to ours, checked against the roots, and back."""
+
+from __future__ import annotations
+
+from shared.errors import NotAllowed
+from shared.paths import PathMap, Roots
+from shared.settings import Settings
+
+
+class ClientPaths:
+    """Touches no disk: links are followed and checked by the process that opens the file."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._map = PathMap(settings.path_map)
+        self._media = Roots.media(settings)
+        self._cache = Roots.cache(settings)
+
+    def media(self, path: str, field: str) -> str:
+        """Our form of a media path. Raises BadInput or NotAllowed, naming the field."""
+        return self._allowed(self._media, path, field)
+
+    def cache(self, path: str, field: str = "cache_dir") -> str:
+        """Our form of a cache_dir. Raises BadInput or NotAllowed, naming the field."""
+        return self._allowed(self._cache, path, field)
+
+    def check_media_file(self, path: str) -> None:
+        """Refuse a link that leads out of the roots. Touches the disk."""
+        self._media.check_real(path)
+
+    def back(self, path: str, like: str | None = None) -> str:
+        """The client's form of one of our paths; `like` is a path of the same request."""
+        return self._map.to_client(path, like)
+
+    def _allowed(self, roots: Roots, path: str, field: str) -> str:
+        found = self._map.to_server(path, field)
+        try:
+            roots.check(found)
+        except NotAllowed as error:
+            raise NotAllowed(f"{field}: {error.message}") from None
+        return found

@@ -1,0 +1,110 @@
+"""Who watches which Task, and what each of them was sent: the newest state, never an older one.
+
+Replay and live progress are one path. Knows neither Socket.IO nor Redis.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from shared.errors import RedisAway
+
+log = logging.getLogger(__name__)
+EVERY_S = 0.25  # at most four events a second per Task
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A state of a Task as it is sent; a higher `seq` is newer."""
+
+    seq: int
+    is_final: bool
+    payload: dict[str, Any]
+
+
+Read = Callable[[str], Awaitable[Event | None]]
+Send = Callable[[str, dict[str, Any]], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class _Room:
+    task_id: str
+    sent: dict[str, int] = field(default_factory=dict)  # socket id -> seq
+    is_final: bool = False
+    next_at: float = 0.0
+    pending: asyncio.Task[None] | None = None
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class Delivery:
+    """`ring` says that a Task may have changed; it is read and sent when its turn has come."""
+
+    def __init__(self, read: Read, send: Send) -> None:
+        self._read = read
+        self._send = send
+        self._rooms: dict[str, _Room] = {}
+
+    async def join(self, socket_id: str, task_id: str) -> bool:
+        """Watch a Task and send its latest state at once; False: there is no such Task.
+
+        Joining again sends it again. Raises RedisAway; then the socket has not joined.
+        """
+        room = self._rooms.get(task_id) or _Room(task_id)
+        event = await self._read(task_id)
+        if event is None:
+            return False
+        self._rooms.setdefault(task_id, room).sent[socket_id] = -1
+        await self._deliver(self._rooms[task_id])
+        return True
+
+    def leave(self, socket_id: str, task_id: str) -> bool:
+        """Stop watching; False: it did not."""
+        room = self._rooms.get(task_id)
+        if room is None or room.sent.pop(socket_id, None) is None:
+            return False
+        if not room.sent:
+            del self._rooms[task_id]
+        return True
+
+    def forget(self, socket_id: str) -> None:
+        """A socket is gone."""
+        for task_id in list(self._rooms):
+            self.leave(socket_id, task_id)
+
+    def ring(self, task_id: str) -> None:
+        """Deliver soon; many rings in a quarter of a second are one event."""
+        room = self._rooms.get(task_id)
+        if room is not None and room.pending is None:
+            room.pending = asyncio.create_task(self._in_turn(room))
+
+    def ring_all(self) -> None:
+        """Look after every watched Task that has not ended."""
+        for room in self._rooms.values():
+            if not room.is_final:
+                self.ring(room.task_id)
+
+    async def _in_turn(self, room: _Room) -> None:
+        try:
+            await asyncio.sleep(max(0.0, room.next_at - asyncio.get_running_loop().time()))
+        finally:
+            room.pending = None  # before reading: what rings from now on is read once more
+        try:
+            await self._deliver(room)
+        except RedisAway as error:
+            log.debug("Task %s is looked at again later: %s", room.task_id, error)
+
+    async def _deliver(self, room: _Room) -> None:
+        async with room.lock:
+            room.next_at = asyncio.get_running_loop().time() + EVERY_S
+            event = await self._read(room.task_id)
+            if event is None:
+                return
+            room.is_final = event.is_final
+            for socket_id, seq in list(room.sent.items()):
+                if seq < event.seq and socket_id in room.sent:
+                    room.sent[socket_id] = event.seq
+                    await self._send(socket_id, event.payload)

@@ -1,0 +1,145 @@
+"""The reference page at /api/v1/docs: plain HTML made on the server, no script, no network."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from api.docs_markdown import base, description_of, operations, resolved, type_words
+
+Json = dict[str, Any]
+_STYLE = Path(__file__).parent / "static" / "docs.css"
+
+
+def page(document: Json) -> str:
+    """The whole page."""
+    sections = [_section(document, tag) for tag in document["tags"]]
+    schemas = [_schema(document, name) for name in document["components"]["schemas"]]
+    title = html.escape(document["info"]["title"])
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<style>{_STYLE.read_text(encoding='utf-8')}</style></head><body>"
+        f"<nav><h2>{title}</h2>{_navigation(document)}</nav><main>"
+        f"<h1>{title} <small>{html.escape(document['info']['version'])}</small></h1>"
+        f"{_prose(document['info']['description'])}{_links()}{''.join(sections)}"
+        f'<h2 id="schemas">Types</h2>{"".join(schemas)}</main></body></html>'
+    )
+
+
+def _links() -> str:
+    names = {
+        "openapi.json": "OpenAPI 3.0, JSON",
+        "openapi.yaml": "OpenAPI 3.0, YAML",
+        "/api-reference/public-api-v1.md": "Guide, Markdown",
+    }
+    return "<p>" + " · ".join(f'<a href="{to}">{text}</a>' for to, text in names.items()) + "</p>"
+
+
+def _navigation(document: Json) -> str:
+    parts = []
+    for tag in document["tags"]:
+        parts.append(f"<h3>{html.escape(tag['name'])}</h3><ul>")
+        for path, method, operation in operations(document, tag["name"]):
+            parts.append(
+                f'<li><a href="#{operation["operationId"]}"><b class="{method}">{method}</b> '
+                f"{html.escape(path)}</a></li>"
+            )
+        parts.append("</ul>")
+    return "".join(parts) + '<h3><a href="#schemas">Types</a></h3>'
+
+
+def _section(document: Json, tag: Json) -> str:
+    name = html.escape(tag["name"])
+    articles = [
+        _article(document, path, method, operation)
+        for path, method, operation in operations(document, tag["name"])
+    ]
+    return f"<section><h2>{name}</h2>{_prose(tag['description'])}{''.join(articles)}</section>"
+
+
+def _article(document: Json, path: str, method: str, operation: Json) -> str:
+    parts = [
+        f'<article id="{operation["operationId"]}"><h3><b class="{method}">{method}</b> '
+        f"<code>{html.escape(base(document) + path)}</code></h3>{_prose(operation['summary'])}"
+    ]
+    if "description" in operation:
+        parts.append(_prose(operation["description"]))
+    for parameter in operation.get("parameters", ()):
+        parts.append(
+            f"<p><code>{html.escape(parameter['name'])}</code> <i>{parameter['in']}</i> "
+            f"{_inline(parameter.get('description', ''))}</p>"
+        )
+    if "requestBody" in operation:
+        parts.append("<h4>Request</h4>" + _content(document, operation["requestBody"], True))
+    for status, answer in operation["responses"].items():
+        found = resolved(document, answer)
+        if int(status) < 400:
+            parts.append(f"<h4>Answer {status}</h4>{_content(document, found, False)}")
+    return "".join(parts) + _errors(document, operation) + "</article>"
+
+
+def _errors(document: Json, operation: Json) -> str:
+    rows = []
+    for status, answer in operation["responses"].items():
+        if int(status) >= 400:
+            text = _inline(resolved(document, answer)["description"])
+            rows.append(f"<tr><td>{status}</td><td>{text}</td></tr>")
+    return f"<details><summary>Errors</summary><table>{''.join(rows)}</table></details>"
+
+
+def _content(document: Json, holder: Json, is_request: bool) -> str:
+    content = holder["content"]["application/json"]
+    found = _table(document, resolved(document, content["schema"]), is_request)
+    if "example" in content:
+        text = json.dumps(content["example"], indent=2, ensure_ascii=False)
+        found += f"<details><summary>Example</summary><pre>{html.escape(text)}</pre></details>"
+    return found
+
+
+def _schema(document: Json, name: str) -> str:
+    schema = document["components"]["schemas"][name]
+    body = _table(document, schema, False)
+    if "enum" in schema:
+        values = (f"<code>{html.escape(str(value))}</code>" for value in schema["enum"])
+        body += f"<p>{', '.join(values)}</p>"
+    text = _prose(schema.get("description", ""))
+    return f'<article id="type-{name}"><h3><code>{name}</code></h3>{text}{body}</article>'
+
+
+def _table(document: Json, schema: Json, is_request: bool) -> str:
+    rows = []
+    required = schema.get("required", ())
+    for name, field in schema.get("properties", {}).items():
+        default = "required" if name in required else json.dumps(field.get("default"))
+        cell = f"<td>{html.escape(default)}</td>" if is_request else ""
+        rows.append(
+            f"<tr><td><code>{name}</code></td><td>{_type(document, field)}</td>{cell}"
+            f"<td>{_inline(description_of(field))}</td></tr>"
+        )
+    return f"<table>{''.join(rows)}</table>" if rows else ""
+
+
+def _type(document: Json, schema: Json) -> str:
+    """The type in words, its names linked to their description."""
+    words = html.escape(type_words(document, schema))
+    known = document["components"]["schemas"]
+    return re.sub(
+        r"\b[A-Z]\w+",
+        lambda m: f'<a href="#type-{m[0]}">{m[0]}</a>' if m[0] in known else m[0],
+        words,
+    )
+
+
+def _prose(text: str) -> str:
+    paragraphs = [part for part in text.split("\n\n") if part.strip()]
+    return "".join(f"<p>{_inline(part)}</p>" for part in paragraphs)
+
+
+def _inline(text: str) -> str:
+    """Escaped, with Markdown's `code` and **bold**."""
+    text = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text, quote=False))
+    return re.sub(r"\*\*([^*]+)\*\*", r"<b>\1</b>", text)

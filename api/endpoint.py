@@ -1,0 +1,111 @@
+"""One declaration per endpoint: it routes, checks the key, reads the body and documents itself."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from api.auth import authorise
+from api.body_reading import decode, read_body, typed
+from api.services import Services
+from shared.errors import BadInput
+
+Body = TypeVar("Body")
+PREFIX = "/api/v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[Body]):
+    """What a handler gets: checked, typed, allowed."""
+
+    services: Services
+    body: Body
+    path: Mapping[str, str]
+    query: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer whose status is not the endpoint's usual one."""
+
+    status: int
+    content: msgspec.Struct
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A method on a path below /api/v1, with all that the OpenAPI document says about it."""
+
+    method: str
+    path: str
+    handler: Callable[[Call[Any]], Awaitable[msgspec.Struct | Reply]]
+    tag: str
+    summary: str
+    answer: type[msgspec.Struct]
+    body: type[msgspec.Struct] | None = None
+    status: int = 200
+    also: Mapping[int, type[msgspec.Struct]] = field(default_factory=dict)
+    errors: tuple[int, ...] = ()
+    description: str = ""
+    query: Mapping[str, str] = field(default_factory=dict)  # name -> description
+    example: Mapping[str, Any] | None = None
+    answer_example: Mapping[str, Any] | None = None
+    needs_key: bool = True
+    is_built: bool = True
+
+
+def routes(endpoints: Iterable[Endpoint], services: Services) -> list[Route]:
+    """One Starlette route per path, so that a 405 names every allowed method."""
+    by_path: dict[str, dict[str, Endpoint]] = {}
+    for endpoint in endpoints:
+        by_path.setdefault(endpoint.path, {})[endpoint.method] = endpoint
+    return [
+        Route(PREFIX + path, _dispatcher(methods, services), methods=list(methods))
+        for path, methods in by_path.items()
+    ]
+
+
+def _dispatcher(
+    methods: Mapping[str, Endpoint], services: Services
+) -> Callable[[Request], Awaitable[Response]]:
+    async def dispatch(request: Request) -> Response:
+        method = "GET" if request.method == "HEAD" else request.method
+        return await _serve(methods[method], services, request)
+
+    return dispatch
+
+
+async def _serve(endpoint: Endpoint, services: Services, request: Request) -> Response:
+    raw = await _allowed_body(endpoint, services, request)
+    body = typed(raw, endpoint.body) if endpoint.body else None
+    found = await endpoint.handler(Call(services, body, request.path_params, request.query_params))
+    reply = found if isinstance(found, Reply) else Reply(endpoint.status, found)
+    return Response(msgspec.json.encode(reply.content), reply.status, media_type="application/json")
+
+
+async def _allowed_body(endpoint: Endpoint, services: Services, request: Request) -> dict[str, Any]:
+    """The body as an object, after the key was accepted: first key, then body."""
+    key = request.headers.get("x-license-key")
+    has_body = endpoint.method in ("POST", "PUT")
+    if endpoint.needs_key and (key or not has_body):
+        await authorise(services, key)
+    if not has_body:
+        return {}
+    content = await read_body(request, services.settings.max_body_mb)
+    problem: BadInput | None = None
+    raw: dict[str, Any] = {}
+    try:
+        raw = decode(content)
+    except BadInput as error:
+        problem = error
+    if endpoint.needs_key and not key:
+        await authorise(services, raw.get("license_key"))
+    if problem:
+        raise problem
+    return raw

@@ -1,0 +1,106 @@
+"""One table from the error tree to HTTP: status, short label, and the body every error has."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+
+import msgspec
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from shared import errors
+
+log = logging.getLogger(__name__)
+
+
+class KeyMissing(errors.RushesError):
+    """Provide license_key in request body or X-License-Key header"""
+
+
+class KeyRefused(errors.RushesError):
+    """The public API requires a Jumper Pro license"""
+
+
+class TooLarge(errors.RushesError):
+    """The request body is larger than RUSHES_MAX_BODY_MB allows."""
+
+
+# Resolved through the MRO: a subclass needs a line only where it differs from its base.
+TABLE: dict[type[errors.RushesError], tuple[int, str]] = {
+    errors.BadInput: (400, "Invalid request"),
+    KeyMissing: (401, "Authentication required"),
+    KeyRefused: (403, "Jumper Pro license required"),
+    errors.NotAllowed: (403, "Path not allowed"),
+    errors.Missing: (404, "Not found"),
+    errors.MediaMissing: (404, "File not found"),
+    errors.Busy: (409, "Task already running"),
+    errors.MediaChanging: (409, "File is changing"),
+    TooLarge: (413, "Request too large"),
+    errors.MediaError: (400, "Media unreadable"),
+    errors.CacheError: (400, "Cache folder unusable"),
+    errors.NotBuilt: (501, "Not built yet"),
+    errors.ModelError: (503, "Model unavailable"),
+    errors.ModelLoading: (503, "Model is loading"),
+    errors.NoWorker: (503, "No worker available"),
+    errors.RedisAway: (503, "Redis unavailable"),
+    errors.Unavailable: (503, "Unavailable"),
+    errors.RushesError: (500, "Internal error"),
+}
+
+
+class ErrorBody(msgspec.Struct, frozen=True):
+    """What every error answers."""
+
+    error: str
+    message: str
+
+
+def verdict(error: errors.RushesError) -> tuple[int, ErrorBody]:
+    """Status and body of an error of ours."""
+    for kind in type(error).__mro__:
+        if kind in TABLE:
+            status, label = TABLE[kind]
+            return status, ErrorBody(label, error.message)
+    raise TypeError(f"{type(error).__name__} is not in the error table")
+
+
+def error_response(status: int, body: ErrorBody, headers: dict[str, str] | None = None) -> Response:
+    """An error as an answer."""
+    return Response(
+        msgspec.json.encode(body), status, headers=headers, media_type="application/json"
+    )
+
+
+async def on_rushes_error(_request: Request, error: Exception) -> Response:
+    """Answer for any error of our tree."""
+    assert isinstance(error, errors.RushesError)
+    status, body = verdict(error)
+    if status == 500:
+        log.error("%s", error.message, exc_info=error)
+    headers = {}
+    if status == 503:
+        headers["Retry-After"] = str(getattr(error, "retry_after_s", 2))
+    return error_response(status, body, headers)
+
+
+async def on_http_error(request: Request, error: Exception) -> Response:
+    """Answer for the router's 404 and 405, in our form."""
+    assert isinstance(error, HTTPException)
+    if error.status_code == 404:
+        message = f"There is no {request.url.path}. The API lies below /api/v1; see /api/v1/docs."
+    elif error.status_code == 405:
+        allowed = (error.headers or {}).get("Allow", "")
+        message = f"{request.method} is not allowed on {request.url.path}; allowed: {allowed}."
+    else:
+        message = str(error.detail)
+    label = HTTPStatus(error.status_code).phrase.capitalize()
+    return error_response(error.status_code, ErrorBody(label, message), dict(error.headers or {}))
+
+
+async def on_crash(_request: Request, _error: Exception) -> Response:
+    """Answer for what nobody foresaw; the server logs the traceback."""
+    return error_response(
+        500, ErrorBody("Internal error", "Something went wrong; the server's log says what.")
+    )

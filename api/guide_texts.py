@@ -1,0 +1,54 @@
+"""Prose of the API's documentation that belongs to no single endpoint."""
+
+from __future__ import annotations
+
+INTRODUCTION = """\
+Makes footage searchable: analyze videos and stills, watch the progress, search by words, by a \
+picture or by a frame. Compatible with the Jumper Public API v1.
+
+**Key.** Everything except `GET /health` and the documentation needs a licence key: header \
+`X-License-Key`, or `license_key` in the JSON body; the header wins. GET and DELETE: header only.
+
+**Bodies.** JSON, whatever the Content-Type says. An absent or empty body equals `{}`. Unknown \
+keys are ignored; `null` for an optional key equals leaving it out.
+
+**Errors.** Always `{"error": <short label>, "message": <what to do>}`. Checks run in this order: \
+route, key, body. A 503 says in `Retry-After` how many seconds to wait. Batch answers keep the \
+request's order; a bad item is reported in its own slot and the call stays 200.
+
+**Times.** A time in a request is a number of seconds or `HH:MM:SS[.mmm]`. Answers give numbers \
+as `*_seconds` and `HH:MM:SS` as `timestamp`.
+
+**Paths.** Absolute paths that the backend can open. With RUSHES_PATH_MAP clients send and get \
+back their own form. A path outside the allowed roots: 403 `Path not allowed`.
+
+**hash_str** identifies a media file by its content: the same file has the same id under every \
+path and on every machine. 16 hex digits; treat it as opaque.
+
+**cache_dir** is the folder that holds the analysis data; the caller chooses it. It may be shared \
+between machines, and deleting it costs time, never media.
+
+**Progress (Socket.IO).** Same port, path `/socket.io/`. Emit `join` with a `task_id` (a string, \
+or `{"task_id": …}`): it is acknowledged, and the latest state follows at once as a `progress` \
+event, so a task that ended before the join is not missed. `leave` undoes it. The payload has the \
+fields of `GET /tasks/{task_id}`; about four events a second at the most; the first and the last \
+always come. The end is an event with status `completed`, `cancelled` or `failed`. A handshake \
+without a key may join task ids unless RUSHES_SOCKET_AUTH=required; a key goes into \
+`auth.license_key` or the `X-License-Key` header, and a wrong key is refused. Joining an unknown \
+id is acknowledged with `{"error", "message"}`.
+"""
+
+TAGS = {
+    "Health": "Is the server there?",
+    "Models": "Which models there are, which is loaded, which answers.",
+    "Media": "What a file is: its id, its streams, its times.",
+    "Analysis": "One analysis at a time per server; progress over Socket.IO or `GET /tasks`.",
+    "Analysis data": "Results are loaded before searching; what is missing is loaded on demand.",
+    "Search": "By words, by a picture, by a frame. Best first, one frame a scene, no scores.",
+    "Thumbnails": "Pictures of moments, from the stored grid or straight from the file.",
+    "Cache paths": "Where the results of a file lie.",
+    "Transcriptions": "Speech as text.",
+    "Faces": "People: clusters of faces, their names, corrections.",
+    "Watch folders": "Folders whose new files are analysed by themselves.",
+    "Exports": "Clips, timelines, transcripts as files.",
+}

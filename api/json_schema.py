@@ -1,0 +1,62 @@
+"""JSON Schema 2020-12, as msgspec writes it, into the dialect of OpenAPI 3.0."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+REF = "#/components/schemas/{name}"
+_NULL = {"type": "null"}
+
+
+def components(types: Iterable[type]) -> dict[str, Any]:
+    """Schemas of all these types and of what they refer to, by name."""
+    _, found = msgspec.json.schema_components(list(types), ref_template=REF)
+    return {name: convert(found[name]) for name in sorted(found)}
+
+
+def convert(schema: dict[str, Any]) -> dict[str, Any]:
+    """One schema, and all within it, in the 3.0 dialect."""
+    new = dict(schema)
+    if "properties" in new:
+        new["properties"] = {name: convert(value) for name, value in new["properties"].items()}
+    if "prefixItems" in new:
+        new["items"] = _either(new.pop("prefixItems"))
+    for word in ("items", "additionalProperties"):
+        if isinstance(new.get(word), dict):
+            new[word] = convert(new[word])
+    _rename_words(new)
+    return _union(new) if "anyOf" in new else new
+
+
+def _rename_words(schema: dict[str, Any]) -> None:
+    for word, plain in (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")):
+        if word in schema:
+            schema[plain], schema[word] = schema[word], True
+    if "examples" in schema:
+        schema["example"] = schema.pop("examples")[0]
+    if "const" in schema:
+        schema["enum"] = [schema.pop("const")]
+    if "enum" in schema and "type" not in schema:
+        schema["type"] = "string"
+
+
+def _either(kinds: list[dict[str, Any]]) -> dict[str, Any]:
+    different = [kind for n, kind in enumerate(kinds) if kind not in kinds[:n]]
+    return different[0] if len(different) == 1 else {"anyOf": different}
+
+
+def _union(schema: dict[str, Any]) -> dict[str, Any]:
+    """3.0 has no null type but `nullable`, and a `$ref` there has no neighbours."""
+    kinds = [kind for kind in schema.pop("anyOf") if kind != _NULL]
+    is_nullable = schema.get("default", 0) is None or len(kinds) == 1
+    if is_nullable:
+        schema["nullable"] = True
+        if schema.get("default", 0) is None:
+            del schema["default"]
+    if len(kinds) > 1:
+        return {**schema, "anyOf": [convert(kind) for kind in kinds]}
+    only = convert(kinds[0])
+    return {**schema, "allOf": [only]} if "$ref" in only else {**only, **schema}

@@ -1,0 +1,156 @@
+"""The OpenAPI 3.0.3 document, made from the endpoints' declarations and the body types."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.metadata import version
+from typing import Any
+
+from api import guide_texts
+from api.endpoint import PREFIX, Endpoint
+from api.errors import TABLE, ErrorBody
+from api.json_schema import REF, components
+
+_MEANINGS = {
+    400: "A parameter is missing or wrong; the message names the field and the index.",
+    401: "No licence key was given.",
+    403: "The key is not a Pro key, or a path lies outside the allowed roots.",
+    404: "There is no such thing.",
+    409: "Another task is in the way.",
+    413: "The body is larger than RUSHES_MAX_BODY_MB.",
+    500: "Something went wrong in the server.",
+    501: "This part is not built yet.",
+    503: "The server cannot answer right now; retry after the seconds in Retry-After.",
+}
+_PARAMETER = re.compile(r"{(\w+)}")
+
+
+def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
+    """The whole document, as plain JSON values."""
+    types: set[type] = {ErrorBody}
+    paths: dict[str, dict[str, Any]] = {}
+    for endpoint in endpoints:
+        types.update(filter(None, (endpoint.body, endpoint.answer, *endpoint.also.values())))
+        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint)
+    return {
+        "openapi": "3.0.3",
+        "info": {
+            "title": "Rushes API",
+            "version": version("rushes"),
+            "description": guide_texts.INTRODUCTION,
+            "license": {"name": "MIT"},
+        },
+        "servers": [{"url": PREFIX, "description": "This server"}],
+        "tags": [
+            {"name": name, "description": text}
+            for name, text in guide_texts.TAGS.items()
+            if any(endpoint.tag == name for endpoint in endpoints)
+        ],
+        "security": [{"LicenseKey": []}],
+        "paths": paths,
+        "components": {
+            "securitySchemes": {
+                "LicenseKey": {
+                    "type": "apiKey",
+                    "in": "header",
+                    "name": "X-License-Key",
+                    "description": "Or `license_key` in the JSON body; the header wins.",
+                }
+            },
+            "schemas": components(sorted(types, key=lambda kind: kind.__name__)),
+            "responses": _error_responses(),
+        },
+    }
+
+
+def _operation(endpoint: Endpoint) -> dict[str, Any]:
+    words = re.findall(r"\w+", endpoint.path.replace("-", "_").replace("{", "by_"))
+    operation: dict[str, Any] = {
+        "tags": [endpoint.tag],
+        "operationId": "_".join((endpoint.method.lower(), *words)),
+        "summary": endpoint.summary,
+        "responses": _responses(endpoint),
+    }
+    if endpoint.description or not endpoint.is_built:
+        operation["description"] = endpoint.description or "Not built yet: answers 501."
+    if parameters := list(_parameters(endpoint)):
+        operation["parameters"] = parameters
+    if endpoint.body:
+        content: dict[str, Any] = {"schema": _ref(endpoint.body)}
+        if endpoint.example is not None:
+            content["example"] = endpoint.example
+        operation["requestBody"] = {"required": True, "content": {"application/json": content}}
+    if not endpoint.needs_key:
+        operation["security"] = []
+    return operation
+
+
+def _parameters(endpoint: Endpoint) -> Iterable[dict[str, Any]]:
+    for name in _PARAMETER.findall(endpoint.path):
+        yield {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+    for name, text in endpoint.query.items():
+        yield {
+            "name": name,
+            "in": "query",
+            "required": False,
+            "description": text,
+            "schema": {"type": "string"},
+        }
+
+
+def _responses(endpoint: Endpoint) -> dict[str, Any]:
+    responses: dict[str, Any] = {}
+    if endpoint.is_built:
+        responses[str(endpoint.status)] = _answer(endpoint.answer, endpoint.answer_example)
+        for status, kind in endpoint.also.items():
+            responses[str(status)] = _answer(kind, None)
+    for status in statuses_of_errors(endpoint):
+        responses[str(status)] = {"$ref": f"#/components/responses/Error{status}"}
+    return dict(sorted(responses.items()))
+
+
+def statuses_of_errors(endpoint: Endpoint) -> list[int]:
+    """Every status of an error that this endpoint may answer."""
+    found = {500, *endpoint.errors}
+    if endpoint.needs_key:
+        found |= {401, 403, 503}
+    if endpoint.method in ("POST", "PUT"):
+        found |= {400, 413}
+    if not endpoint.is_built:
+        found.add(501)
+    return sorted(found)
+
+
+def _answer(kind: type, example: Mapping[str, Any] | None) -> dict[str, Any]:
+    content: dict[str, Any] = {"schema": _ref(kind)}
+    if example is not None:
+        content["example"] = example
+    description = (kind.__doc__ or kind.__name__).strip()
+    return {"description": description, "content": {"application/json": content}}
+
+
+def _ref(kind: type) -> dict[str, str]:
+    return {"$ref": REF.format(name=kind.__name__)}
+
+
+def _error_responses() -> dict[str, Any]:
+    responses = {}
+    for status, meaning in _MEANINGS.items():
+        examples = {}
+        for kind, (of_status, label) in TABLE.items():
+            if of_status == status:
+                message = (kind.__doc__ or "").strip()
+                examples[kind.__name__] = {"value": {"error": label, "message": message}}
+        entry: dict[str, Any] = {
+            "description": meaning,
+            "content": {
+                "application/json": {"schema": _ref(ErrorBody), "examples": examples},
+            },
+        }
+        if status == 503:
+            entry["headers"] = {
+                "Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}
+            }
+        responses[f"Error{status}"] = entry
+    return responses

@@ -1,0 +1,40 @@
+"""A Task's record as clients see it, over HTTP and Socket.IO alike."""
+
+from __future__ import annotations
+
+import msgspec
+
+from api.answers import TaskAnswer, TaskProgress
+from api.services import Services
+from shared import heartbeats
+from shared.domain import TaskState
+from shared.task_records import TaskRecord
+
+_FIELDS = TaskAnswer.__struct_fields__
+
+
+def waiting_hint(services: Services) -> str:
+    """A sentence for what waits while no analysis worker is alive; else empty."""
+    if heartbeats.live(services.redis, services.settings.instance, "analysis"):
+        return ""
+    return " No analysis worker is running, so it waits; start one with `rushes worker analysis`."
+
+
+def hint_for(services: Services, record: TaskRecord) -> str:
+    """The hint, asked for only where it is shown."""
+    return waiting_hint(services) if record.status is TaskState.QUEUED else ""
+
+
+def task_answer(record: TaskRecord, hint: str) -> TaskAnswer:
+    """What `/tasks` answers; `hint` is added to the message of a task that waits."""
+    values = {name: getattr(record, name) for name in _FIELDS if name != "files"}
+    values["failed_files"] = list(record.failed_files)
+    if record.status is TaskState.QUEUED:
+        values["message"] = record.message + hint
+    return TaskAnswer(**values)
+
+
+def event(record: TaskRecord, hint: str) -> dict[str, object]:
+    """Payload of the Socket.IO event `progress`."""
+    answer = msgspec.to_builtins(task_answer(record, hint))
+    return {name: answer[name] for name in TaskProgress.__struct_fields__}

@@ -1,0 +1,197 @@
+"""Start, stop and follow background tasks."""
+
+from __future__ import annotations
+
+from starlette.concurrency import run_in_threadpool
+
+from api.active_models import active_key, known_model
+from api.answers import Accepted, CancelAnswer, TaskAnswer, TaskList
+from api.bodies import AnalyzeBody, CancelBody
+from api.endpoint import Call, Endpoint
+from api.items import analyze_items, visual_works
+from api.progress import task_answer, waiting_hint
+from api.services import Services
+from shared import logs
+from shared.domain import FileWork, TaskKind
+from shared.errors import BadInput, Missing, NotBuilt
+from shared.models import ModelKind
+from shared.task_records import Bell, NewTask
+
+RECENT = 100
+
+
+async def analyze(call: Call[AnalyzeBody]) -> Accepted:
+    """202 with the task; see contract: only a request that would be accepted stops another."""
+    accepted = await run_in_threadpool(_submit, call.services, call.body)
+    logs.task_id_var.set(accepted.task_id)
+    return accepted
+
+
+def _submit(services: Services, body: AnalyzeBody) -> Accepted:
+    cache_dir, works = _checked(services, body)
+    if body.visual_model_key:
+        key = known_model(services, ModelKind.VISUAL, body.visual_model_key, "visual_model_key").key
+    else:
+        key = active_key(services, ModelKind.VISUAL)
+    items = analyze_items(works, cache_dir=cache_dir, model=key, force=body.force)
+    task = NewTask(kind=TaskKind.ANALYZE, items=items)
+    if services.ledger.submit(task, body.on_busy):
+        services.bells.ring(
+            Bell(task.task_id, number, task.queue, front=True) for number in range(len(items))
+        )
+        turn = ""
+    else:
+        turn = " It starts when the running task has ended."
+    files = f"{len(works)} file" + ("" if len(works) == 1 else "s")
+    message = f"Analysis of {files} accepted.{turn}{waiting_hint(services)}"
+    return Accepted(message=message, task_id=task.task_id)
+
+
+def _checked(services: Services, body: AnalyzeBody) -> tuple[str, list[FileWork]]:
+    """Everything about the request that can be wrong, without touching the media."""
+    paths = services.paths
+    cache_dir = paths.cache(body.cache_dir)
+    visual = [
+        (path, paths.media(path, f"visual_media_paths[{n}]"))
+        for n, path in enumerate(body.visual_media_paths)
+    ]
+    for n, job in enumerate(body.transcription_jobs):
+        paths.media(job.path, f"transcription_jobs[{n}].path")
+    for n, path in enumerate(body.face_media_paths):
+        paths.media(path, f"face_media_paths[{n}]")
+    if body.face_media_paths and not body.cluster_job_name:
+        raise BadInput("cluster_job_name is required with face_media_paths.")
+    if not (visual or body.transcription_jobs or body.face_media_paths):
+        raise BadInput(
+            "There is nothing to do: name files in visual_media_paths, transcription_jobs or "
+            "face_media_paths."
+        )
+    if body.transcription_jobs:
+        raise NotBuilt("Transcription is not built yet; send transcription_jobs empty.")
+    if body.face_media_paths:
+        raise NotBuilt("Face detection is not built yet; send face_media_paths empty.")
+    return cache_dir, visual_works(visual)
+
+
+async def cancel(call: Call[CancelBody]) -> CancelAnswer:
+    """Stop a task; without an id the foreground analysis."""
+    found = await run_in_threadpool(call.services.ledger.stop, call.body.task_id)
+    if found.cancelled:
+        message = "The task was asked to stop; its progress ends as cancelled."
+    elif found.task_id:
+        message = "The task has ended already."
+    else:
+        message = "Nothing is running."
+    return CancelAnswer(message=message, cancelled=found.cancelled, task_id=found.task_id)
+
+
+async def list_tasks(call: Call[None]) -> TaskList:
+    """The newest tasks."""
+
+    def read() -> TaskList:
+        hint = waiting_hint(call.services)
+        records = call.services.ledger.recent(RECENT)
+        return TaskList(tasks=[task_answer(record, hint) for record in records])
+
+    return await run_in_threadpool(read)
+
+
+async def get_task(call: Call[None]) -> TaskAnswer:
+    """One task; `?files=true` adds its files."""
+    task_id = call.path["task_id"]
+    logs.task_id_var.set(task_id)
+    wants_files = call.query.get("files", "").lower() in ("true", "1", "yes")
+
+    def read() -> TaskAnswer:
+        record = call.services.ledger.record(task_id)
+        if record is None:
+            raise Missing(f"There is no task {task_id}.")
+        answer = task_answer(record, waiting_hint(call.services))
+        if wants_files:
+            answer.files = list(call.services.ledger.files(task_id))
+        return answer
+
+    return await run_in_threadpool(read)
+
+
+_TASK = {
+    "task_id": "8f14e45fceea167a5a36dedd4bea2543",
+    "type": "video",
+    "status": "running",
+    "progress": 42.5,
+    "overall_progress": 42.5,
+    "current": 4,
+    "total": 10,
+    "media_path": "/footage/day1/A005.mov",
+    "message": "Analyzing pictures",
+    "eta_seconds": 73.0,
+    "failed_files": [],
+    "error": None,
+    "superseded_by": None,
+    "kind": "analyze",
+    "created_at": 1764028800.0,
+    "finished_at": None,
+    "files": None,
+}
+
+ENDPOINTS = (
+    Endpoint(
+        "POST",
+        "/analyze",
+        analyze,
+        tag="Analysis",
+        summary="Analyze files",
+        description="Starts a background task. One request with many files is much cheaper than "
+        "many requests. Files that are done with the same model are skipped; a bad file fails "
+        "alone and ends in `failed_files`. One analysis runs at a time: see `on_busy`.",
+        body=AnalyzeBody,
+        answer=Accepted,
+        status=202,
+        errors=(409, 501),
+        example={
+            "cache_dir": "/footage/.rushes",
+            "visual_media_paths": ["/footage/day1/A001.mov", "/footage/stills/0001.jpg"],
+        },
+        answer_example={
+            "message": "Analysis of 2 files accepted.",
+            "task_id": "8f14e45fceea167a5a36dedd4bea2543",
+        },
+    ),
+    Endpoint(
+        "POST",
+        "/analyze/cancel",
+        cancel,
+        tag="Analysis",
+        summary="Stop a task",
+        description="Work that is finished stays. With nothing running: `cancelled` is false.",
+        body=CancelBody,
+        answer=CancelAnswer,
+        errors=(404,),
+        example={"task_id": "8f14e45fceea167a5a36dedd4bea2543"},
+        answer_example={
+            "message": "The task was asked to stop; its progress ends as cancelled.",
+            "cancelled": True,
+            "task_id": "8f14e45fceea167a5a36dedd4bea2543",
+        },
+    ),
+    Endpoint(
+        "GET",
+        "/tasks",
+        list_tasks,
+        tag="Analysis",
+        summary=f"The newest tasks, at most {RECENT}",
+        answer=TaskList,
+        answer_example={"tasks": [_TASK]},
+    ),
+    Endpoint(
+        "GET",
+        "/tasks/{task_id}",
+        get_task,
+        tag="Analysis",
+        summary="Last progress state of a task",
+        query={"files": "`true` adds what became of every file, and which worker did it."},
+        answer=TaskAnswer,
+        errors=(404,),
+        answer_example=_TASK,
+    ),
+)

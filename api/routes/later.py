@@ -1,0 +1,52 @@
+"""Endpoints of the contract whose parts are not built yet: the key is checked, then 501."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from api.answers import NotBuiltYet
+from api.bodies import LaterBody
+from api.endpoint import Call, Endpoint
+from shared.errors import NotBuilt
+
+
+async def not_built(_call: Call[Any]) -> NoReturn:
+    """501, never a silent nothing."""
+    raise NotBuilt("This endpoint is documented, but its part of Rushes is not built yet.")
+
+
+_LATER = (
+    ("POST", "/analysis-data/load-transcriptions", "Analysis data", "Load transcriptions"),
+    ("POST", "/search/transcript", "Search", "Search what was said"),
+    ("POST", "/transcriptions", "Transcriptions", "What was said in files"),
+    ("GET", "/faces/clusters", "Faces", "People of a collection"),
+    ("POST", "/faces/clusters/samples", "Faces", "A few faces of each person"),
+    ("POST", "/faces/clusters/faces", "Faces", "Faces of a person"),
+    ("PUT", "/faces/clusters/names", "Faces", "Name people"),
+    ("POST", "/faces/recluster", "Faces", "Group faces anew"),
+    ("POST", "/faces/clusters/modify", "Faces", "Merge people, move faces"),
+    ("GET", "/watch-folders", "Watch folders", "All watched folders"),
+    ("POST", "/watch-folders", "Watch folders", "Watch a folder"),
+    ("PUT", "/watch-folders/{watch_folder_id}", "Watch folders", "Change a watched folder"),
+    ("DELETE", "/watch-folders/{watch_folder_id}", "Watch folders", "Stop watching a folder"),
+    ("POST", "/watch-folders/service/start", "Watch folders", "Start watching"),
+    ("POST", "/watch-folders/service/stop", "Watch folders", "Stop watching"),
+    ("GET", "/watch-folders/service/status", "Watch folders", "What the watch service does"),
+    ("POST", "/export/clips", "Exports", "Cut clips into files"),
+    ("POST", "/export/premiere-xml", "Exports", "A timeline for an editing system"),
+    ("POST", "/export/transcript", "Exports", "A transcript as a file"),
+)
+
+ENDPOINTS = tuple(
+    Endpoint(
+        method,
+        path,
+        not_built,
+        tag=tag,
+        summary=summary,
+        body=LaterBody if method in ("POST", "PUT") else None,
+        answer=NotBuiltYet,
+        is_built=False,
+    )
+    for method, path, tag, summary in _LATER
+)

@@ -1,0 +1,144 @@
+"""What a media file is: its id, its streams, its times, and what is analysed of it."""
+
+from __future__ import annotations
+
+import os
+
+from starlette.concurrency import run_in_threadpool
+
+from api import files
+from api.answers import AnalysisState, MediaItem, Metadata
+from api.bodies import MetadataBody
+from api.endpoint import Call, Endpoint
+from api.services import Services
+from shared.cache import CacheDir
+from shared.domain import Probe, Stage
+from shared.errors import (
+    BadInput,
+    MediaError,
+    MediaMissing,
+    MediaUnreadable,
+    NotAllowed,
+    Unavailable,
+)
+from shared.media import media_type_of
+
+_OF_CONTAINER = frozenset(Probe.__struct_fields__) & frozenset(MediaItem.__struct_fields__)
+
+
+async def metadata(call: Call[MetadataBody]) -> Metadata:
+    """In request order; what is wrong with one file stands in its own slot."""
+    services, body = call.services, call.body
+    cache = None
+    if body.cache_dir:
+        folder = services.paths.cache(body.cache_dir)
+        cache = await run_in_threadpool(_cache_if_there, folder)
+    items = await files.in_order(
+        lambda numbered: _item(services, numbered[0], numbered[1], cache),
+        list(enumerate(body.media_paths)),
+    )
+    if body.cache_dir and cache is None:
+        for item in items:
+            item.analysis = AnalysisState(visual=[], transcribed=False, face_jobs=[])
+    return Metadata(media=items)
+
+
+def _cache_if_there(folder: str) -> CacheDir | None:
+    try:
+        return CacheDir.open(folder, create=False)
+    except BadInput:
+        return None  # nothing was ever analysed into it
+
+
+async def _item(
+    services: Services, number: int, client_path: str, cache: CacheDir | None
+) -> MediaItem:
+    item = MediaItem(media_path=client_path)
+    try:
+        path = services.paths.media(client_path, f"media_paths[{number}]")
+        await run_in_threadpool(_facts, services, item, path, cache)
+        probe = await files.probe(services.asker, path)
+        for name in _OF_CONTAINER:
+            setattr(item, name, getattr(probe, name))
+    except (MediaError, NotAllowed, Unavailable) as error:
+        item.error = error.message
+    return item
+
+
+def _facts(services: Services, item: MediaItem, path: str, cache: CacheDir | None) -> None:
+    """What the disk and the cache folder say. Raises MediaError."""
+    try:
+        found = os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        raise MediaMissing from None
+    except OSError as error:
+        raise MediaUnreadable(f"The file cannot be read: {error.strerror}.") from None
+    services.paths.check_media_file(path)
+    item.exists = True
+    item.media_type = media_type_of(path)
+    item.file_size = found.st_size
+    item.modified_at = found.st_mtime
+    item.hash_str = services.hashes.hash_of(path)
+    if cache is not None:
+        item.analysis = _analysis(cache, item.hash_str)
+        item.possibly_modified = bool(item.analysis.visual) and any(
+            seen.path == path and seen.size == found.st_size and seen.mtime_ns != found.st_mtime_ns
+            for seen in cache.paths_of(item.hash_str)
+        )
+
+
+def _analysis(cache: CacheDir, hash_str: str) -> AnalysisState:
+    manifests = cache.manifests(hash_str)
+    return AnalysisState(
+        visual=sorted(m.model for m in manifests if m.stage is Stage.VISUAL),
+        transcribed=any(m.stage is Stage.TRANSCRIPT for m in manifests),
+        face_jobs=[],
+    )
+
+
+ENDPOINTS = (
+    Endpoint(
+        "POST",
+        "/media/metadata",
+        metadata,
+        tag="Media",
+        summary="Describe files",
+        description="Gives `hash_str` and what the container says about itself. A file that is "
+        "missing, unreadable or outside the allowed roots has `error` in its own slot.",
+        body=MetadataBody,
+        answer=Metadata,
+        example={"media_paths": ["/footage/day1/A001.mov"], "cache_dir": "/footage/.rushes"},
+        answer_example={
+            "media": [
+                {
+                    "media_path": "/footage/day1/A001.mov",
+                    "hash_str": "9ae0daaf81f5b2c3",
+                    "exists": True,
+                    "media_type": "video",
+                    "duration_seconds": 12.5,
+                    "fps": 23.976,
+                    "fps_rational": "24000/1001",
+                    "frame_count": 300,
+                    "width": 1920,
+                    "height": 1080,
+                    "rotation": 0,
+                    "pixel_aspect": "1:1",
+                    "video_codec": "h264",
+                    "audio_codec": "aac",
+                    "has_audio": True,
+                    "audio_channels": 2,
+                    "start_timecode": "10:00:00:00",
+                    "file_size": 18874368,
+                    "modified_at": 1764028800.0,
+                    "analysis": {
+                        "visual": ["conse-lite0"],
+                        "transcribed": False,
+                        "face_jobs": [],
+                    },
+                    "possibly_modified": False,
+                    "error": None,
+                }
+            ]
+        },
+    ),
+)

@@ -1,0 +1,56 @@
+"""All that a route may touch, made once by the factory. Nothing connects before its first use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import redis
+
+from api.client_paths import ClientPaths
+from api.vectors import Vectors
+from shared.ask import Asker
+from shared.bells import Bells
+from shared.errors import SettingsError
+from shared.keys import Keys
+from shared.media import HashCache
+from shared.redis_clients import connect
+from shared.settings import Settings
+from shared.tasks import Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """One per process."""
+
+    settings: Settings
+    redis: redis.Redis
+    ledger: Ledger
+    bells: Bells
+    keys: Keys
+    asker: Asker
+    vectors: Vectors
+    paths: ClientPaths
+    hashes: HashCache
+
+    @classmethod
+    def of(cls, settings: Settings) -> Services:
+        """Raises SettingsError without a Redis."""
+        url = settings.redis_url
+        if url is None:
+            raise SettingsError(
+                "RUSHES_REDIS_URL is not set. Start everything with `rushes up`, which brings its "
+                "own Redis, or name one, e.g. RUSHES_REDIS_URL=redis://localhost:6379/0."
+            )
+        client = connect(url)
+        asker = Asker(url, settings.instance)
+        return cls(
+            settings=settings,
+            redis=client,
+            ledger=Ledger(client, settings.instance),
+            bells=Bells(connect(url, decode=False), settings.instance),
+            keys=Keys(client, settings.instance, settings.state_dir, settings.license_keys),
+            asker=asker,
+            vectors=Vectors(asker),
+            paths=ClientPaths(settings),
+            hashes=HashCache(),
+        )
