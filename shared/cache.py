@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import logging
 import os
+import re
 import secrets
 import time
 from collections.abc import Iterator
@@ -29,6 +30,7 @@ __all__ = ["CacheDir", "Draft", "SeenPath"]
 _log = logging.getLogger(__name__)
 _FORMAT = 1
 _IDENTITY = "rushes.json"
+_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 _COLLECT_AFTER_S = 86_400.0
 LISTING_WAIT_S = 5.0  # how long a share may go on denying a file that is known to be published
 
@@ -69,6 +71,13 @@ class CacheDir:
             digest = hashlib.sha256(os.fsencode(os.path.realpath(root))).hexdigest()
             return cls(root, f"path-{digest[:24]}")
         return cls(root, identity.id)
+
+    def is_there(self) -> bool:
+        """Whether the folder can (still) be read and is the one that was opened."""
+        try:
+            return CacheDir.open(self.root, create=False).id == self.id
+        except (BadInput, CacheError):
+            return False
 
     def media_dir(self, hash_str: str) -> Path:
         return cache_files.media_dir(self.root, hash_str)
@@ -270,6 +279,8 @@ def _identity(root: Path) -> _Identity | None:
         raise CacheError(
             f"{root / _IDENTITY} is damaged ({error}); delete that one file to go on."
         ) from error
+    if not _ID.fullmatch(found.id):  # it names a folder of ours
+        raise CacheError(f"{root / _IDENTITY} holds a strange id; delete that one file to go on.")
     if found.format > _FORMAT:
         raise CacheError(
             f"The cache folder {root} has format {found.format}, this version of Rushes reads up "

@@ -1,0 +1,61 @@
+"""What goes into a search and what comes out. Paths are the server's form."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.domain import Scene
+
+Vectors = NDArray[np.float32]
+# Only these grid seconds of these MediaFiles (by hash_str) may match.
+FrameFilter = Mapping[str, Set[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class QueryVectors:
+    """Unit vectors of one search; `exclude` has one row a concept.
+
+    score = cos(picture) + text_weight * cos(query) - 0.5 * max(0, max cos(exclude))
+    """
+
+    query: Vectors | None = None
+    picture: Vectors | None = None
+    exclude: Vectors | None = None
+    text_weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One match: grid second `second`, row `row` of its file's embeddings.
+
+    `scene` is half-open on the grid; a still has Scene(0, 0). `path` is where the file was seen:
+    the newest place that opens, else the newest; None where none is known.
+    """
+
+    hash_str: str
+    second: int
+    row: int
+    scene: Scene
+    score: float
+    path: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    hash_str: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoadReport:
+    """`frames` counts grid frames; `missing` are hashes asked for that have no visual data."""
+
+    visual_files: int
+    transcription_files: int
+    frames: int
+    skipped: tuple[Skipped, ...] = ()
+    missing: tuple[str, ...] = ()
