@@ -243,10 +243,11 @@ class Matches(Struct, kw_only=True):
     matches: list[Match]
 
 
-class Thumbnail(Struct, kw_only=True):
-    """A frame, or null where none can be had."""
+class Thumbnail(Struct, kw_only=True, omit_defaults=True):
+    """A frame, or null where none can be had; then `error` says why."""
 
     thumbnail: Jpeg | None
+    error: str | None = None
 
 
 class Thumbnails(Struct, kw_only=True):
@@ -278,11 +279,11 @@ class CachePathsItem(Struct, kw_only=True):
     """The places of one file's data."""
 
     media_path: str
-    hash_str: HashStr | None
-    visual: ModelCachePlace | None
-    transcription: ModelCachePlace | None
-    frames: CachePlace | None
-    faces: CachePlace | None
+    hash_str: HashStr | None = None
+    visual: ModelCachePlace | None = None
+    transcription: ModelCachePlace | None = None
+    frames: CachePlace | None = None
+    faces: CachePlace | None = None
     error: str | None = None
 
 

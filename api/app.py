@@ -17,10 +17,14 @@ from api.middleware import RequestLog
 from api.realtime import Realtime
 from api.routes import (
     analysis,
+    analysis_data,
+    cache_paths,
     health,
     later,
     media,
     models,
+    search,
+    thumbnails,
 )
 from api.services import Services
 from api.sweeping import Sweeper
@@ -35,6 +39,10 @@ ENDPOINTS = (
     *models.ENDPOINTS,
     *media.ENDPOINTS,
     *analysis.ENDPOINTS,
+    *analysis_data.ENDPOINTS,
+    *search.ENDPOINTS,
+    *thumbnails.ENDPOINTS,
+    *cache_paths.ENDPOINTS,
     *later.ENDPOINTS,
 )
 
@@ -50,7 +58,7 @@ def create_app(settings: Settings) -> ASGIApp:
         anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
         async with services.asker, realtime, sweeper:
             yield
-        services.redis.close()
+        services.close()
 
     http = Starlette(
         routes=[

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import redis
 
 from api.client_paths import ClientPaths
+from api.search import SearchIndex
 from api.vectors import Vectors
 from shared.ask import Asker
 from shared.bells import Bells
@@ -29,6 +30,7 @@ class Services:
     keys: Keys
     asker: Asker
     vectors: Vectors
+    index: SearchIndex
     paths: ClientPaths
     hashes: HashCache
 
@@ -51,6 +53,12 @@ class Services:
             keys=Keys(client, settings.instance, settings.state_dir, settings.license_keys),
             asker=asker,
             vectors=Vectors(asker),
+            index=SearchIndex(settings),
             paths=ClientPaths(settings),
             hashes=HashCache(),
         )
+
+    def close(self) -> None:
+        """After the last request."""
+        self.index.close()
+        self.redis.close()

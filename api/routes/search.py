@@ -1,0 +1,279 @@
+"""The three visual searches: by words, by a picture, by a frame. Ranking is api/search."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import os
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import numpy as np
+from starlette.concurrency import run_in_threadpool
+
+from api.active_models import active_key
+from api.answers import Match, Matches
+from api.bodies import SearchFields, SearchFrameBody, SearchImageBody, SearchTextBody
+from api.endpoint import Call, Endpoint
+from api.search import Hit, QueryVectors
+from api.services import Services
+from api.times import seconds_of, timestamp
+from api.vectors import Vector
+from shared.errors import BadInput, MediaMissing, MediaUnreadable, NotBuilt
+from shared.models import ModelKind
+
+# Gives the picture's vector for the model of that key.
+PictureOf = Callable[[str], Awaitable[Vector]]
+
+
+async def search_text(call: Call[SearchTextBody]) -> Matches:
+    """By words."""
+    return await _search(call.services, call.body, call.body.query, None)
+
+
+async def search_image(call: Call[SearchImageBody]) -> Matches:
+    """By a picture, with words if there are any."""
+    services, body = call.services, call.body
+    if body.image_path is not None:
+        path = services.paths.media(body.image_path, "image_path")
+        return await _search(services, body, body.query, lambda m: _of_file(services, m, path))
+    if body.image is not None:
+        content = _picture_bytes(body.image)
+        return await _search(services, body, body.query, lambda m: _of_bytes(services, m, content))
+    raise BadInput("Give image_path (a path) or image (base64).")
+
+
+async def search_frame(call: Call[SearchFrameBody]) -> Matches:
+    """By a frame of a file."""
+    services, body = call.services, call.body
+    path = services.paths.media(body.media_path, "media_path")
+    seconds = seconds_of(body.time_seconds, "time_seconds")
+    cache_dir = services.paths.cache(body.cache_dir)
+    return await _search(
+        services, body, body.query, lambda m: _of_frame(services, m, cache_dir, path, seconds)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    """Where to search. `asked` maps our path to the client's; None: everywhere."""
+
+    cache_dir: str
+    asked: dict[str, str] | None
+    max_results: int
+    like: str  # a path of the client, for the form of the answers'
+
+
+async def _search(
+    services: Services, body: SearchFields, query: str | None, picture_of: PictureOf | None
+) -> Matches:
+    scope = _checked(services, body, query)
+    if scope.asked is not None and not scope.asked:
+        return Matches(matches=[])
+    model = await run_in_threadpool(active_key, services, ModelKind.VISUAL)
+    words = [*([query] if query else []), *body.exclude]
+    texts, picture = await asyncio.gather(
+        services.vectors.of_texts(model, words), picture_of(model) if picture_of else _nothing()
+    )
+    excluded = texts[1:] if query else texts
+    vectors = QueryVectors(
+        query=texts[0] if query else None,
+        picture=picture,
+        exclude=np.stack(excluded) if excluded else None,
+        text_weight=body.text_weight,
+    )
+    return await run_in_threadpool(_matches, services, scope, model, vectors)
+
+
+def _checked(services: Services, body: SearchFields, query: str | None) -> _Scope:
+    """Everything about the request that can be wrong, before anybody is asked anything."""
+    cache_dir = services.paths.cache(body.cache_dir)
+    if query is not None and not query.strip():
+        raise BadInput("query must not be empty.")
+    for n, words in enumerate(body.exclude):
+        if not words.strip():
+            raise BadInput(f"exclude[{n}] must not be empty.")
+    for n, person in enumerate(body.people_filter):
+        if person.person_name is None and person.cluster_id is None:
+            raise BadInput(f"people_filter[{n}] needs person_name or cluster_id.")
+    if body.people_filter:
+        raise NotBuilt("people_filter is not built yet; leave it out or send it empty.")
+    asked: dict[str, str] | None = None
+    if body.media_paths is not None and not body.search_all:
+        asked = {}
+        for n, path in enumerate(body.media_paths):
+            asked.setdefault(services.paths.media(path, f"media_paths[{n}]"), path)
+    like = next(iter(body.media_paths or ()), body.cache_dir)
+    return _Scope(cache_dir, asked, body.max_results, like)
+
+
+def _matches(services: Services, scope: _Scope, model: str, vectors: QueryVectors) -> Matches:
+    client_paths: dict[str, str] = {}
+    hashes = None
+    if scope.asked is not None:
+        found = services.index.hashes_for(scope.cache_dir, list(scope.asked))
+        for hash_str, client_path in zip(found, scope.asked.values(), strict=True):
+            if hash_str is not None:
+                client_paths.setdefault(hash_str, client_path)
+        hashes = list(client_paths)
+    hits = services.index.search(scope.cache_dir, model, vectors, hashes, scope.max_results)
+    previews = services.index.previews(
+        scope.cache_dir, [(hit.hash_str, hit.second) for hit in hits]
+    )
+    return Matches(
+        matches=[
+            _match(hit, jpeg, client_paths.get(hit.hash_str) or _known_path(services, hit, scope))
+            for hit, jpeg in zip(hits, previews, strict=True)
+        ]
+    )
+
+
+def _match(hit: Hit, jpeg: bytes | None, path: str) -> Match:
+    return Match(
+        frame_idx=str(hit.second),
+        timestamp=timestamp(hit.second),
+        image=base64.b64encode(jpeg or b"").decode("ascii"),
+        scene_start_timestamp=timestamp(hit.scene.start),
+        scene_end_timestamp=timestamp(hit.scene.end),
+        original_index=hit.row,
+        hash_str=hit.hash_str,
+        video_path=path,
+    )
+
+
+def _known_path(services: Services, hit: Hit, scope: _Scope) -> str:
+    return services.paths.back(hit.path, like=scope.like) if hit.path else ""
+
+
+async def _nothing() -> None:
+    return None
+
+
+def _picture_bytes(text: str) -> bytes:
+    """Base64, also with line breaks or a `data:` prefix, as some clients send it."""
+    if text.startswith("data:"):
+        text = text.partition(",")[2]
+    try:
+        content = base64.b64decode("".join(text.split()), validate=True)
+    except (binascii.Error, ValueError):
+        raise BadInput("image is not valid base64.") from None
+    if not content:
+        raise BadInput("image must not be empty.")
+    return content
+
+
+async def _of_bytes(services: Services, model: str, content: bytes) -> Vector:
+    try:
+        return await services.vectors.of_picture(model, content)
+    except MediaUnreadable as error:
+        raise BadInput(f"image is no picture: {error.message}") from None
+
+
+async def _of_file(services: Services, model: str, path: str) -> Vector:
+    await run_in_threadpool(_must_exist, path, "image_path")
+    try:
+        return await services.vectors.of_file(model, path)
+    except MediaUnreadable as error:
+        raise BadInput(f"image_path is no picture: {error.message}") from None
+
+
+async def _of_frame(
+    services: Services, model: str, cache_dir: str, path: str, seconds: float
+) -> Vector:
+    """The stored embedding where the time is on the grid and analysed, else the frame's own."""
+    await run_in_threadpool(_must_exist, path, "media_path")
+    if seconds.is_integer():
+        stored = await run_in_threadpool(
+            _stored_vector, services, model, cache_dir, path, int(seconds)
+        )
+        if stored is not None:
+            return stored
+    try:
+        return await services.vectors.of_frame(model, path, seconds)
+    except BadInput as error:
+        raise BadInput(f"time_seconds: {error.message}") from None
+
+
+def _stored_vector(
+    services: Services, model: str, cache_dir: str, path: str, second: int
+) -> Vector | None:
+    hash_str = services.index.hash_for(cache_dir, path)
+    if hash_str is None:
+        return None
+    return services.index.stored_vector(cache_dir, model, hash_str, second)
+
+
+def _must_exist(path: str, field: str) -> None:
+    if not os.path.exists(path):
+        raise MediaMissing(f"{field}: the file {path} does not exist.")
+
+
+_MATCH = {
+    "frame_idx": "67",
+    "timestamp": "00:01:07",
+    "image": "/9j/4AAQSkZJRg==",
+    "scene_start_timestamp": "00:01:02",
+    "scene_end_timestamp": "00:01:11",
+    "original_index": 67,
+    "hash_str": "9ae0daaf81f5b2c3",
+    "video_path": "/footage/day1/A001.mov",
+}
+_RANKING = (
+    "Best first: the best frame of a scene, and a further one of the same scene only when it is "
+    "at least 10 s from every better match of it. Media that is analysed but not loaded is loaded."
+)
+
+ENDPOINTS = (
+    Endpoint(
+        "POST",
+        "/search/text",
+        search_text,
+        tag="Search",
+        summary="Search by words",
+        description="score = text_weight · cos(query) − 0.5 · max(0, max cos(exclude)). "
+        + _RANKING,
+        body=SearchTextBody,
+        answer=Matches,
+        errors=(501,),
+        example={
+            "query": "a red car in the rain",
+            "cache_dir": "/footage/.rushes",
+            "exclude": ["night"],
+            "max_results": 20,
+        },
+        answer_example={"matches": [_MATCH]},
+    ),
+    Endpoint(
+        "POST",
+        "/search/image",
+        search_image,
+        tag="Search",
+        summary="Search by a picture",
+        description="Give `image_path` or `image`. score = cos(picture) + text_weight · cos(query) "
+        f"− 0.5 · max(0, max cos(exclude)). {_RANKING}",
+        body=SearchImageBody,
+        answer=Matches,
+        errors=(404, 501),
+        example={"image_path": "/footage/reference/car.jpg", "cache_dir": "/footage/.rushes"},
+        answer_example={"matches": [_MATCH]},
+    ),
+    Endpoint(
+        "POST",
+        "/search/frame",
+        search_frame,
+        tag="Search",
+        summary="Search by a frame of a file",
+        description="The file need not be analysed. 400 for a time outside it, 404 for a missing "
+        f"file. The score is that of an image search. {_RANKING}",
+        body=SearchFrameBody,
+        answer=Matches,
+        errors=(404, 501),
+        example={
+            "media_path": "/footage/day1/A001.mov",
+            "time_seconds": 67,
+            "cache_dir": "/footage/.rushes",
+        },
+        answer_example={"matches": [_MATCH]},
+    ),
+)
