@@ -36,6 +36,14 @@ class Health(Struct):
     status: Literal["ok"] = "ok"
 
 
+class Readiness(Struct, kw_only=True):
+    """Requests can be accepted. Workers may sleep: tasks wait for them."""
+
+    ready: bool
+    workers: Annotated[dict[str, int], Meta(description="Live workers by kind.")]
+    loading: Annotated[bool, Meta(description="A worker is still loading its model.")]
+
+
 class LoadedModel(Struct, kw_only=True):
     """The model of one kind that answers requests now."""
 

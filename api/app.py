@@ -64,7 +64,7 @@ def create_app(settings: Settings) -> ASGIApp:
         routes=[
             *endpoint.routes(ENDPOINTS, services),
             *docs_pages.routes(openapi.document(ENDPOINTS)),
-            *health.root_routes(services),
+            *health.metrics_routes(services),
         ],
         exception_handlers={
             RushesError: on_rushes_error,

@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.lingering import LingeringResponse
 from shared import errors
 
 log = logging.getLogger(__name__)
@@ -66,23 +67,19 @@ def verdict(error: errors.RushesError) -> tuple[int, ErrorBody]:
     raise TypeError(f"{type(error).__name__} is not in the error table")
 
 
-def error_response(status: int, body: ErrorBody, headers: dict[str, str] | None = None) -> Response:
-    """An error as an answer."""
-    return Response(
-        msgspec.json.encode(body), status, headers=headers, media_type="application/json"
-    )
-
-
 async def on_rushes_error(_request: Request, error: Exception) -> Response:
     """Answer for any error of our tree."""
     assert isinstance(error, errors.RushesError)
     status, body = verdict(error)
     if status == 500:
         log.error("%s", error.message, exc_info=error)
+    content = msgspec.json.encode(body)
+    if isinstance(error, TooLarge):
+        return LingeringResponse(content, status, media_type="application/json")
     headers = {}
     if status == 503:
         headers["Retry-After"] = str(getattr(error, "retry_after_s", 2))
-    return error_response(status, body, headers)
+    return Response(content, status, headers=headers, media_type="application/json")
 
 
 async def on_http_error(request: Request, error: Exception) -> Response:
@@ -96,11 +93,15 @@ async def on_http_error(request: Request, error: Exception) -> Response:
     else:
         message = str(error.detail)
     label = HTTPStatus(error.status_code).phrase.capitalize()
-    return error_response(error.status_code, ErrorBody(label, message), dict(error.headers or {}))
+    return Response(
+        msgspec.json.encode(ErrorBody(label, message)),
+        error.status_code,
+        headers=dict(error.headers or {}),
+        media_type="application/json",
+    )
 
 
 async def on_crash(_request: Request, _error: Exception) -> Response:
     """Answer for what nobody foresaw; the server logs the traceback."""
-    return error_response(
-        500, ErrorBody("Internal error", "Something went wrong; the server's log says what.")
-    )
+    body = ErrorBody("Internal error", "Something went wrong; the server's log says what.")
+    return Response(msgspec.json.encode(body), 500, media_type="application/json")

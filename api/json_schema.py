@@ -27,6 +27,8 @@ def convert(schema: dict[str, Any]) -> dict[str, Any]:
     for word in ("items", "additionalProperties"):
         if isinstance(new.get(word), dict):
             new[word] = convert(new[word])
+    if not new.get("required", True):
+        del new["required"]  # 3.0 allows no empty list
     _rename_words(new)
     return _union(new) if "anyOf" in new else new
 

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from shared.logs import bound_task
 
 log = logging.getLogger(__name__)
-_QUIET = frozenset(("/api/v1/health", "/ready", "/metrics"))  # polled every few seconds
+_QUIET = frozenset(("/api/v1/health", "/api/v1/ready", "/metrics"))  # polled every few seconds
 
 
 class RequestLog:

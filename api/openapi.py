@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
+import msgspec
+
 from api import guide_texts
 from api.endpoint import PREFIX, Endpoint
 from api.errors import TABLE, ErrorBody
@@ -80,7 +82,10 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
         content: dict[str, Any] = {"schema": _ref(endpoint.body)}
         if endpoint.example is not None:
             content["example"] = endpoint.example
-        operation["requestBody"] = {"required": True, "content": {"application/json": content}}
+        operation["requestBody"] = {
+            "required": any(field.required for field in msgspec.structs.fields(endpoint.body)),
+            "content": {"application/json": content},
+        }
     if not endpoint.needs_key:
         operation["security"] = []
     return operation

@@ -14,10 +14,15 @@ _FIELDS = TaskAnswer.__struct_fields__
 
 
 def waiting_hint(services: Services) -> str:
-    """A sentence for what waits while no analysis worker is alive; else empty."""
-    if heartbeats.live(services.redis, services.settings.instance, "analysis"):
-        return ""
-    return " No analysis worker is running, so it waits; start one with `rushes worker analysis`."
+    """A sentence for tasks that wait, where no analysis worker takes them up; else empty."""
+    live = heartbeats.live(services.redis, services.settings.instance, "analysis")
+    if not live:
+        return (
+            " No analysis worker is running, so it waits; start one with `rushes worker analysis`."
+        )
+    if all(beat.state == "waiting" for beat in live):
+        return f" It waits: {live[0].message}"
+    return ""
 
 
 def hint_for(services: Services, record: TaskRecord) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter as Counted
 from collections.abc import Iterator
 
-import msgspec
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -14,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from api.answers import Health
+from api.answers import Health, Readiness
 from api.endpoint import Call, Endpoint
 from api.services import Services
 from shared import heartbeats
@@ -30,26 +29,24 @@ async def health(_call: Call[None]) -> Health:
     return Health()
 
 
-class Readiness(msgspec.Struct, kw_only=True):
-    """What a load balancer and an operator want to know; holds no data of users."""
-
-    ready: bool
-    redis: bool
-    workers: dict[str, int]  # live workers by kind
+async def ready(call: Call[None]) -> Readiness:
+    """Redis answers; else 503."""
+    return await run_in_threadpool(_readiness, call.services)
 
 
-def root_routes(services: Services) -> list[Route]:
-    """Routes at the root of the port."""
+def _readiness(services: Services) -> Readiness:
+    live = heartbeats.live(services.redis, services.settings.instance)
+    return Readiness(
+        ready=True,
+        workers=dict(Counted(beat.kind for beat in live)),
+        loading=any(beat.state == "loading" for beat in live),
+    )
 
-    async def ready(_request: Request) -> Response:
-        found = await run_in_threadpool(_readiness, services)
-        return Response(
-            msgspec.json.encode(found),
-            200 if found.ready else 503,
-            headers={} if found.ready else {"Retry-After": "2"},
-            media_type="application/json",
-        )
 
+def metrics_routes(services: Services) -> list[Route]:
+    """/metrics, at the root of the port, unless RUSHES_METRICS=off."""
+    if not services.settings.metrics:
+        return []
     registry = CollectorRegistry()
     registry.register(_Gauges(services))
 
@@ -57,21 +54,7 @@ def root_routes(services: Services) -> list[Route]:
         text = await run_in_threadpool(generate_latest, registry)
         return Response(text, media_type=CONTENT_TYPE_LATEST)
 
-    routes = [Route("/ready", ready)]
-    if services.settings.metrics:
-        routes.append(Route("/metrics", metrics))
-    return routes
-
-
-def _readiness(services: Services) -> Readiness:
-    """Ready means that requests can be accepted: Redis answers. Workers may sleep."""
-    try:
-        with translated():
-            services.redis.ping()
-            live = heartbeats.live(services.redis, services.settings.instance)
-    except RedisAway:
-        return Readiness(ready=False, redis=False, workers={})
-    return Readiness(ready=True, redis=True, workers=dict(Counted(beat.kind for beat in live)))
+    return [Route("/metrics", metrics)]
 
 
 class _Gauges(Collector):
@@ -133,5 +116,16 @@ ENDPOINTS = (
         answer=Health,
         needs_key=False,
         answer_example={"status": "ok"},
+    ),
+    Endpoint(
+        "GET",
+        "/ready",
+        ready,
+        tag="Health",
+        summary="Can it accept work?",
+        answer=Readiness,
+        needs_key=False,
+        errors=(503,),
+        answer_example={"ready": True, "workers": {"query": 1, "analysis": 2}, "loading": False},
     ),
 )

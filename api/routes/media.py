@@ -19,7 +19,7 @@ from shared.errors import (
     MediaMissing,
     MediaUnreadable,
     NotAllowed,
-    Unavailable,
+    NoWorker,
 )
 from shared.media import media_type_of
 
@@ -60,7 +60,7 @@ async def _item(
         probe = await files.probe(services.asker, path)
         for name in _OF_CONTAINER:
             setattr(item, name, getattr(probe, name))
-    except (MediaError, NotAllowed, Unavailable) as error:
+    except (MediaError, NotAllowed, NoWorker) as error:
         item.error = error.message
     return item
 

@@ -17,7 +17,7 @@ from api.times import seconds_of, timestamp
 from shared.cache import CacheDir
 from shared.cache_files import is_hash
 from shared.domain import Stage
-from shared.errors import BadInput, CacheError, MediaError, NotAllowed, Unavailable
+from shared.errors import BadInput, CacheError, MediaError, NotAllowed, NoWorker
 from shared.frame_packs import PackReader
 
 LONG_SIDE = 320  # pixels
@@ -93,7 +93,7 @@ async def _grabbed_scene(services: Services, path: str, seconds: Sequence[int]) 
 async def _grabbed(services: Services, path: str, seconds: float) -> Thumbnail:
     try:
         jpeg = await files.grab(services.asker, path, seconds, LONG_SIDE)
-    except (MediaError, NotAllowed, BadInput, Unavailable) as error:
+    except (MediaError, NotAllowed, BadInput, NoWorker) as error:
         return Thumbnail(thumbnail=None, error=error.message)
     return Thumbnail(thumbnail=_text(jpeg))
 
