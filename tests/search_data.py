@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from api.search.artefacts import write_vectors
 from shared.cache import CacheDir
 from shared.domain import Probe, Scene, Stage
 from shared.frame_packs import PackWriter
@@ -53,7 +52,7 @@ def publish(
             rows=pack.finish(), seconds=seconds, scenes=scenes, probe=Probe(media_type=media_type)
         )
     with cache.draft(hash_str, Stage.VISUAL, model, "npy", "1") as draft:
-        write_vectors(draft.file, vectors.astype(np.float16))
+        np.save(draft.file, vectors.astype(np.float16))
         draft.publish(rows=len(vectors), seconds=seconds, dim=vectors.shape[1])
     if path is not None:
         found = path.stat()

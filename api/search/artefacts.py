@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -12,7 +13,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from shared import cache_files
-from shared.cache import LISTING_WAIT_S, CacheDir
+from shared.cache import CacheDir
 from shared.domain import Manifest, Scene, Stage
 from shared.errors import CacheError
 from shared.media import MediaType
@@ -40,29 +41,27 @@ class VisualData:
     rows: NDArray[np.void]
 
 
-def read_visual(
-    cache: CacheDir, hash_str: str, model: str, *, announced: bool
-) -> VisualData | None:
+def read_visual(cache: CacheDir, hash_str: str, model: str, *, wait_s: float) -> VisualData | None:
     """None where nothing is published. Raises CacheError, with the reason, for broken data.
 
-    `announced`: the catalogue names it, so a share that denies it is asked again for a while.
+    `wait_s`: how long to insist, because the catalogue names it and shares deny new files.
     """
-    for last_try in (False, True):
-        path = cache_files.manifest_path(cache.root, hash_str, Stage.VISUAL, model)
-        if announced and not cache_files.exists_after_listing(path, LISTING_WAIT_S):
+    deadline = time.monotonic() + wait_s
+    while True:
+        path = manifest_path(cache, hash_str, model)
+        if not cache_files.exists_after_listing(path, deadline - time.monotonic()):
             return None
         manifest = cache_files.read_manifest(path)
         if manifest is None or manifest.model != model:
             return None
-        data = cache.data_path(hash_str, manifest)
         try:
-            with open(data, "rb") as file:
+            with open(cache.data_path(hash_str, manifest), "rb") as file:
                 vectors = _read_vectors(file, manifest)
         except FileNotFoundError:
-            # Replaced between the manifest and the data, or denied by a share.
-            if not last_try and cache_files.exists_after_listing(data, LISTING_WAIT_S * announced):
-                continue
-            if last_try:
+            # Replaced and collected since the manifest was read, or denied by a share.
+            left = deadline - time.monotonic()
+            data = cache.data_path(hash_str, manifest)
+            if left <= 0 or not cache_files.exists_after_listing(data, left):
                 raise CacheError(f"The file {manifest.file} is missing.") from None
             continue
         except OSError as error:
@@ -70,7 +69,6 @@ def read_visual(
         frames = cache.manifest(hash_str, Stage.FRAMES)
         rows = _rows(_seconds(manifest), frames)
         return VisualData(manifest.file, frames.file if frames else "", vectors, rows)
-    return None
 
 
 def _read_vectors(file: BinaryIO, manifest: Manifest) -> NDArray[np.float16]:
@@ -133,11 +131,6 @@ def _rows(seconds: NDArray[np.int64], frames: Manifest | None) -> NDArray[np.voi
     rows["scene_start"] = starts[scene]
     rows["scene_end"] = ends[scene]
     return rows
-
-
-def write_vectors(file: BinaryIO, vectors: NDArray[np.float16]) -> None:
-    """The format of visual artefacts: npy, little-endian float16, one row a grid frame."""
-    npy.write_array(file, np.ascontiguousarray(vectors, dtype="<f2"), allow_pickle=False)
 
 
 def manifest_path(cache: CacheDir, hash_str: str, model: str) -> Path:

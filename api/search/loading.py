@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
 
 from api.search.artefacts import manifest_path, read_visual
 from api.search.merged import Merged, MergedArray, Snapshot, Writer
 from api.search.view import Announced, CacheView
+from shared.cache import LISTING_WAIT_S
 from shared.errors import CacheError
 
 
@@ -45,9 +47,10 @@ class LoadedModel:
                 return
         if self._todo(self._array.snapshot().files):
             with self._array.writing(wait_s) as writer:
+                deadline = time.monotonic() + LISTING_WAIT_S  # for all denied files together
                 # Another thread or replica may have done it while we waited.
                 for hash_str, announced in self._todo(writer.files).items():
-                    reason = self._merge(writer, hash_str)
+                    reason = self._merge(writer, hash_str, deadline)
                     if reason:
                         with self._lock:
                             self._unusable[hash_str] = (announced, reason)
@@ -82,10 +85,11 @@ class LoadedModel:
             todo[hash_str] = announced
         return todo
 
-    def _merge(self, writer: Writer, hash_str: str) -> str | None:
+    def _merge(self, writer: Writer, hash_str: str, deadline: float) -> str | None:
         """Take up one artefact; returns why it cannot be used."""
+        wait_s = deadline - time.monotonic()
         try:
-            data = read_visual(self._view.cache, hash_str, self._model, announced=True)
+            data = read_visual(self._view.cache, hash_str, self._model, wait_s=wait_s)
         except CacheError as error:
             writer.remove(hash_str)
             return error.message

@@ -180,9 +180,8 @@ class MergedArray:
             return self._generation != ""
 
     def _map(self) -> Snapshot:
-        files = dict(self._files)
-        if not files or not self._is_sound():
-            files = {}
+        is_sound = self._is_sound()
+        files = dict(self._files) if is_sound else {}
         by_start = tuple(sorted(files.values(), key=lambda file: file.start))
         vectors, rows = np.empty((0, 0), np.float16), np.empty(0, ROW)
         if by_start and self._end:
@@ -197,7 +196,7 @@ class MergedArray:
             starts=np.array([file.start for file in by_start], dtype=np.int64),
             names=np.array([int(file.hash_str, 16) for file in by_start], dtype=np.uint64),
             everything=_joined(by_start),
-            generation=self._generation,
+            generation=self._generation if is_sound else "",
         )
 
     def _is_sound(self) -> bool:
@@ -249,10 +248,10 @@ class MergedArray:
             self._refresh()
 
     def _start_generation(self, name: str) -> None:
-        old = self._generation
         cache_files.write_atomically(self._folder / "current", name.encode(), "current")
-        if old:
-            shutil.rmtree(self._folder / old, ignore_errors=True)
+        for old in self._folder.glob("generation-*"):
+            if old.name != name:
+                shutil.rmtree(old, ignore_errors=True)
 
     def _path(self, name: str) -> Path:
         return self._folder / self._generation / name

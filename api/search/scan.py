@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Executor
+from typing import Any
 
 import numkong
 import numpy as np
@@ -39,7 +40,7 @@ def score(
     pieces = _pieces(ranges, total, threads)
 
     def run(piece: list[tuple[RowRange, int]]) -> None:
-        raw = numkong.empty((_CHUNK, 2 * columns.rows), dtype="float32")
+        raw: Any = numkong.empty((_CHUNK, 2 * columns.rows), dtype="float32")
         products: Scores = np.asarray(raw)
         for batch in _batches(piece):
             filled = 0

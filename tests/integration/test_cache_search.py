@@ -1,0 +1,473 @@
+"""Search over real CacheDirs: loading, restarts, replicas, damage, and who sees what."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from api.search import QueryVectors, SearchIndex, loading
+from shared.cache import CacheDir
+from shared.domain import Scene, Stage
+from shared.errors import BadInput, ModelError
+from shared.media import MediaType, hash_media
+from shared.settings import Settings
+from tests.search_data import MODEL, media_hash, publish, random_units, unit
+from tests.waiting import wait_for
+
+DIM = 32
+SPAWN = multiprocessing.get_context("spawn")
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> CacheDir:
+    return CacheDir.open(tmp_path / "cache", create=True)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(state_dir=tmp_path / "state")
+
+
+@pytest.fixture(autouse=True)
+def _short_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A share may deny a published file for 5 s; here the disk is local and tells the truth."""
+    monkeypatch.setattr(loading, "LISTING_WAIT_S", 0.2)
+
+
+@pytest.fixture
+def index(settings: Settings) -> Iterator[SearchIndex]:
+    index = SearchIndex(settings)
+    yield index
+    index.close()
+
+
+@pytest.fixture
+def replica(settings: Settings) -> Iterator[SearchIndex]:
+    """Another SearchIndex over the same STATE_DIR, as after a restart or in another process."""
+    index = SearchIndex(settings)
+    yield index
+    index.close()
+
+
+def asking(vector, **more) -> QueryVectors:
+    return QueryVectors(query=unit(np.asarray(vector)), **more)
+
+
+def found(index, cache, vector, hashes=None, max_results=50, model=MODEL, **more):
+    hits = index.search(str(cache.root), model, asking(vector), hashes, max_results, **more)
+    return [(int(hit.hash_str, 16), hit.second) for hit in hits]
+
+
+def fill(cache: CacheDir, files: int, rows: int = 30, dim: int = DIM):
+    """Files of 10 s scenes; returns their vectors."""
+    vectors = {number: random_units(rows, dim, number) for number in range(files)}
+    scenes = tuple(Scene(at, min(at + 10, rows)) for at in range(0, rows, 10))
+    for number, rows_ in vectors.items():
+        publish(cache, media_hash(number), rows_, scenes=scenes)
+    return vectors
+
+
+def test_a_search_finds_what_was_published_and_says_where_it_is(cache, index, tmp_path) -> None:
+    movie = tmp_path / "a #1 ü%.mp4"
+    movie.write_bytes(b"movie")
+    vectors = random_units(40, DIM, 1)
+    scenes = (Scene(0, 15), Scene(15, 40))
+    publish(cache, media_hash(7), vectors, scenes=scenes, path=movie)
+    best = index.search(str(cache.root), MODEL, asking(vectors[20]), None, 1)[0]
+    assert (best.hash_str, best.second, best.row) == (media_hash(7), 20, 20)
+    assert (best.scene, best.path) == (Scene(15, 40), str(movie))
+    assert best.score == pytest.approx(1, abs=1e-3)
+    assert index.previews(str(cache.root), [(best.hash_str, best.second)]) == [
+        f"{media_hash(7)} 20".encode()
+    ]
+
+
+def test_every_scene_is_found_and_the_order_is_that_of_numpy(cache, index) -> None:
+    vectors = fill(cache, 30)
+    query = unit(np.random.default_rng(9).standard_normal(DIM))
+    scores = {
+        (number, second): float(row.astype(np.float16).astype(np.float32) @ query)
+        for number, rows in vectors.items()
+        for second, row in enumerate(rows)
+    }
+    best_of_scene = {}
+    for (number, second), value in scores.items():
+        scene = (number, second // 10)
+        if value > scores.get(best_of_scene.get(scene), -9):
+            best_of_scene[scene] = (number, second)
+    expected = sorted(best_of_scene.values(), key=lambda place: -scores[place])
+    assert found(index, cache, query, max_results=999) == expected
+    assert found(index, cache, query, max_results=7) == expected[:7]
+
+
+def test_a_ten_minute_shot_with_four_subjects_gives_a_hit_in_each(cache, index) -> None:
+    subjects = np.eye(4, DIM)
+    random = np.random.default_rng(1)
+    rows = np.repeat(subjects, 150, axis=0) + 0.02 * random.standard_normal((600, DIM))
+    rows[[75, 225, 375, 525]] = subjects
+    publish(cache, media_hash(1), unit(rows), scenes=(Scene(0, 600),))
+    for number, subject in enumerate(subjects):
+        assert found(index, cache, subject, max_results=1) == [(1, 75 + 150 * number)]
+    # A subject that all four share a little: each stretch shows its clearest moment first.
+    moments = np.full((600, DIM), 0.0)
+    moments[:, 9] = 1
+    moments[[60, 200, 401, 555]] = subjects.sum(axis=0)
+    publish(cache, media_hash(2), unit(moments), scenes=(Scene(0, 600),))
+    hits = found(index, cache, subjects.sum(axis=0), [media_hash(2)], max_results=4)
+    assert hits == [(2, 60), (2, 200), (2, 401), (2, 555)]
+
+
+def test_exclude_softens_and_never_filters(cache, index) -> None:
+    wanted, hated = np.eye(2, DIM)
+    random = np.random.default_rng(2)
+    for number in range(24):
+        rows = np.tile(0.5 * wanted + (0.6 * hated if number % 3 == 0 else 0), (12, 1))
+        rows[:, 5:] += 0.2 * random.standard_normal((12, DIM - 5))
+        publish(cache, media_hash(number), unit(rows))
+    plain = index.search(str(cache.root), MODEL, asking(wanted), None, 999)
+    soft = index.search(
+        str(cache.root), MODEL, asking(wanted, exclude=hated[None].astype(np.float32)), None, 999
+    )
+    places = [[(hit.hash_str, hit.second) for hit in hits] for hits in (plain, soft)]
+    assert len(places[0]) >= 24
+    assert set(places[0]) == set(places[1])
+    hurt = {(media_hash(n), second) for n in range(0, 24, 3) for second in range(12)}
+    untouched = [[place for place in order if place not in hurt] for order in places]
+    assert untouched[0] == untouched[1]
+    last_untouched = max(places[1].index(place) for place in untouched[1])
+    assert last_untouched < min(places[1].index(p) for p in places[1] if p in hurt)
+
+
+def test_text_weight_decides_between_picture_and_text(cache, index) -> None:
+    picture, text = np.eye(2, DIM, dtype=np.float32)
+    publish(cache, media_hash(1), unit(np.array([0.9 * picture + 0.1 * text])))
+    publish(cache, media_hash(2), unit(np.array([0.3 * picture + 0.7 * text])))
+    orders = []
+    for weight in (0.0, 5.0):
+        query = QueryVectors(query=text, picture=picture, text_weight=weight)
+        orders.append([h.hash_str for h in index.search(str(cache.root), MODEL, query, None, 9)])
+    assert orders == [[media_hash(1), media_hash(2)], [media_hash(2), media_hash(1)]]
+
+
+def test_a_search_is_restricted_to_the_files_it_names(cache, index) -> None:
+    vectors = fill(cache, 6)
+    hashes = [media_hash(4), media_hash(1), media_hash(99)]
+    assert {n for n, _ in found(index, cache, vectors[2][3], hashes)} == {1, 4}
+    assert found(index, cache, vectors[4][3], hashes)[0] == (4, 3)
+    assert found(index, cache, vectors[4][3], []) == []
+
+
+def test_frames_are_filtered_before_scenes_are_grouped(cache, index) -> None:
+    vectors = fill(cache, 5)
+    only = {media_hash(2): {4, 17}, media_hash(3): {9}, media_hash(77): {0}}
+    assert set(found(index, cache, vectors[2][5], only_frames=only)) == {(2, 4), (2, 17), (3, 9)}
+    assert found(index, cache, vectors[2][5], [media_hash(3)], only_frames=only) == [(3, 9)]
+    assert found(index, cache, vectors[2][5], only_frames={}) == []
+
+
+def test_stills_and_files_with_gaps_keep_their_seconds(cache, index) -> None:
+    rows = random_units(3, DIM, 5)
+    publish(cache, media_hash(1), rows, seconds=(0, 4, 30), scenes=(Scene(0, 10), Scene(30, 31)))
+    publish(cache, media_hash(2), random_units(1, DIM, 6), media_type=MediaType.IMAGE)
+    hits = index.search(str(cache.root), MODEL, asking(rows[2]), None, 9)
+    assert (hits[0].second, hits[0].row, hits[0].scene) == (30, 2, Scene(30, 31))
+    still = next(hit for hit in hits if hit.hash_str == media_hash(2))
+    assert (still.second, still.row, still.scene) == (0, 0, Scene(0, 0))
+    vector = index.stored_vector(str(cache.root), MODEL, media_hash(1), 4)
+    assert vector is not None
+    np.testing.assert_allclose(vector, rows[1], atol=1e-3)
+    assert index.stored_vector(str(cache.root), MODEL, media_hash(1), 5) is None
+    assert index.stored_vector(str(cache.root), MODEL, media_hash(9), 0) is None
+
+
+def test_models_do_not_meet(cache, index) -> None:
+    rows = random_units(20, DIM, 1)
+    publish(cache, media_hash(1), rows)
+    publish(cache, media_hash(2), random_units(20, 48, 2), model="other/model")
+    assert {n for n, _ in found(index, cache, rows[0])} == {1}
+    assert {n for n, _ in found(index, cache, np.ones(48), model="other/model")} == {2}
+    assert found(index, cache, rows[0], model="never-used") == []
+    with pytest.raises(ModelError, match="48 dimensions, the analysed files have 32"):
+        found(index, cache, np.ones(48))
+
+
+def test_replaced_data_is_found_and_the_old_is_not(cache, index, replica) -> None:
+    old, new = random_units(2, DIM, 1)
+    publish(cache, media_hash(1), np.tile(old, (5, 1)))
+    assert index.search(str(cache.root), MODEL, asking(old), None, 9)[0].score > 0.99
+    publish(cache, media_hash(1), np.tile(new, (5, 1)))
+    for one in (index, replica):
+        hits = one.search(str(cache.root), MODEL, asking(old), None, 9)
+        assert len(hits) == 1
+        assert hits[0].score < 0.9
+        assert one.search(str(cache.root), MODEL, asking(new), None, 9)[0].score > 0.99
+
+
+def test_much_replaced_data_is_compacted_away_while_replicas_go_on(
+    cache, index, replica, settings
+) -> None:
+    rows = random_units(6000, DIM, 1)
+    publish(cache, media_hash(2), rows[:50])
+    for turn in range(6):
+        publish(cache, media_hash(1), np.roll(rows, turn, axis=0))
+        for one in (index, replica):
+            assert found(one, cache, rows[10], max_results=1) in ([(1, 10 + turn)], [(2, 10)])
+            assert found(one, cache, rows[3000], max_results=1) == [(1, 3000 + turn)]
+    generations = list(settings.state_dir.glob("search/*/*/generation-*"))
+    assert len(generations) == 1
+    assert os.stat(generations[0] / "vectors.f16").st_size < 5 * 6000 * DIM * 2
+    assert found(replica, cache, rows[10], [media_hash(2)], max_results=1) == [(2, 10)]
+
+
+def test_load_reports_what_there_is_and_what_is_unusable(cache, index) -> None:
+    vectors = fill(cache, 6)
+
+    def data(number: int) -> Path:
+        manifest = cache.manifest(media_hash(number), Stage.VISUAL, MODEL)
+        return cache.data_path(media_hash(number), manifest)
+
+    whole = data(1).read_bytes()
+    data(1).write_bytes(whole[:-10])
+    data(2).unlink()
+    data(3).write_bytes(b"nonsense")
+    bad = vectors[4].astype(np.float16)
+    bad[3, 3] = np.nan
+    with open(data(4), "wb") as file:
+        np.save(file, bad)
+    next(cache.media_dir(media_hash(5)).glob("manifest.visual*")).write_bytes(b"{")
+    report = index.load(str(cache.root))
+    assert (report.visual_files, report.frames, report.transcription_files) == (1, 30, 0)
+    reasons = {int(skipped.hash_str, 16): skipped.reason for skipped in report.skipped}
+    assert "is cut off" in reasons[1]
+    assert "is missing" in reasons[2]
+    assert "is no npy file" in reasons[3]
+    assert "no numbers" in reasons[4]
+    assert "is broken" in reasons[5]
+    assert {n for n, _ in found(index, cache, vectors[1][0])} == {0}
+    data(1).write_bytes(whole)  # mended
+    assert index.load(str(cache.root)).visual_files == 2
+
+
+def test_load_for_media_names_what_is_missing(cache, index) -> None:
+    fill(cache, 3)
+    shutil.rmtree(cache.root / "catalog")
+    report = index.load_for_media(str(cache.root), [media_hash(1), media_hash(9)])
+    assert (report.visual_files, report.frames, report.missing) == (1, 30, (media_hash(9),))
+    empty = index.load_for_media(str(cache.root), [])
+    assert (empty.visual_files, empty.frames, empty.missing) == (0, 0, ())
+
+
+@pytest.mark.parametrize("part", ["catalog", "rushes.json", "catalog/*.jsonl"])
+def test_what_was_deleted_is_found_again_by_looking(cache, index, replica, part) -> None:
+    vectors = fill(cache, 5)
+    assert found(index, cache, vectors[3][7], max_results=1) == [(3, 7)]
+    for path in cache.root.glob(part):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    publish(cache, media_hash(50), random_units(5, DIM, 50))
+    for one in (index, replica):
+        assert found(one, cache, vectors[3][7], max_results=1) == [(3, 7)]
+        assert one.load(str(cache.root)).visual_files == 6
+
+
+def test_deleted_results_are_no_longer_found(cache, index, replica) -> None:
+    vectors = fill(cache, 4)
+    assert found(index, cache, vectors[2][7])[0] == (2, 7)
+    shutil.rmtree(cache.media_dir(media_hash(2)))
+    for one in (index, replica):
+        assert {n for n, _ in found(one, cache, vectors[2][7])} == {0, 1, 3}
+        assert one.load(str(cache.root)).visual_files == 3
+        assert one.previews(str(cache.root), [(media_hash(2), 7)]) == [None]
+    shutil.rmtree(cache.root)
+    with pytest.raises(BadInput, match="There is no cache folder"):
+        found(index, cache, vectors[1][0])
+    cache.root.mkdir()
+    assert found(index, cache, vectors[1][0]) == []
+
+
+def test_the_server_may_lose_its_own_files_between_two_searches(cache, index, settings) -> None:
+    vectors = fill(cache, 3)
+    files = ["search", "search/*/*/current", "search/*/*/*/journal.jsonl", "search/*/*/*/rows.bin"]
+    for pattern in [*files, "search/*/*/*/vectors.f16"]:
+        assert found(index, cache, vectors[1][5], max_results=1) == [(1, 5)]
+        (path,) = settings.state_dir.glob(pattern)
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    assert found(index, cache, vectors[1][5], max_results=1) == [(1, 5)]
+    fresh = SearchIndex(settings)
+    (vectors_file,) = settings.state_dir.glob("search/*/*/*/vectors.f16")
+    os.truncate(vectors_file, 100)
+    assert found(fresh, cache, vectors[1][5], max_results=1) == [(1, 5)]
+    fresh.close()
+
+
+def test_a_torn_journal_line_and_half_written_rows_do_no_harm(
+    cache, index, replica, settings
+) -> None:
+    vectors = fill(cache, 2)
+    assert len(found(index, cache, vectors[1][5])) == 6
+    (journal,) = settings.state_dir.glob("search/*/*/*/journal.jsonl")
+    with open(journal, "ab") as file:
+        file.write(b'{"type":"file","hash_st')
+    with open(journal.with_name("vectors.f16"), "ab") as file:
+        file.write(b"half of a row")
+    publish(cache, media_hash(9), vectors[1][::-1])
+    for one in (index, replica):
+        assert found(one, cache, vectors[1][5], [media_hash(9)], 1) == [(9, 24)]
+        assert found(one, cache, vectors[1][5], [media_hash(1)], 1) == [(1, 5)]
+
+
+def _load(state: Path, root: Path, gate: object, out: object) -> None:
+    index = SearchIndex(Settings(state_dir=state))
+    gate.wait()  # type: ignore[attr-defined]
+    report = index.load(str(root))
+    hits = index.search(str(root), MODEL, asking(np.ones(DIM)), None, 500)
+    out.put((report.visual_files, report.frames, [(h.hash_str, h.second) for h in hits]))  # type: ignore[attr-defined]
+    index.close()
+
+
+def test_processes_that_load_at_once_agree_and_store_each_row_once(cache, settings) -> None:
+    fill(cache, 60)
+    gate, out = SPAWN.Barrier(3), SPAWN.Queue()
+    workers = [
+        SPAWN.Process(target=_load, args=(settings.state_dir, cache.root, gate, out))
+        for _ in range(3)
+    ]
+    for worker in workers:
+        worker.start()
+    answers = [out.get(timeout=60) for _ in workers]
+    for worker in workers:
+        worker.join()
+    assert answers[0][:2] == (60, 1800)
+    assert answers[0] == answers[1] == answers[2]
+    (vectors,) = settings.state_dir.glob("search/*/*/*/vectors.f16")
+    assert vectors.stat().st_size == 1800 * DIM * 2
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from api.search import SearchIndex, merged
+from shared.settings import Settings
+merged._FLUSH_BYTES = 1
+print("ready", flush=True)
+SearchIndex(Settings(state_dir=Path(sys.argv[1]))).load(sys.argv[2])
+"""
+
+
+def test_kill_9_while_loading_loses_nothing(cache, index, settings) -> None:
+    vectors = fill(cache, 150)
+    child = subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(settings.state_dir), str(cache.root)],
+        stdout=subprocess.PIPE,
+    )
+    wait_for(
+        lambda: any(
+            path.stat().st_size > 2000
+            for path in settings.state_dir.glob("search/*/*/*/journal.jsonl")
+        ),
+        30,
+        "the first merged files",
+    )
+    child.send_signal(signal.SIGKILL)
+    assert child.wait() == -signal.SIGKILL
+    assert child.stdout is not None
+    child.stdout.close()
+    report = index.load(str(cache.root))
+    assert (report.visual_files, report.frames, report.skipped) == (150, 4500, ())
+    for number in (0, 77, 149):
+        assert found(index, cache, vectors[number][11], max_results=1) == [(number, 11)]
+
+
+def test_threads_search_while_data_arrives(cache, index) -> None:
+    vectors = fill(cache, 3)
+    with ThreadPoolExecutor(4) as pool:
+        searches = [
+            pool.submit(found, index, cache, vectors[turn % 3][4], None, 1) for turn in range(60)
+        ]
+        for number in range(10, 20):
+            publish(cache, media_hash(number), random_units(30, DIM, number))
+        assert [s.result() for s in searches] == [[(turn % 3, 4)] for turn in range(60)]
+    assert index.load(str(cache.root)).visual_files == 13
+
+
+def test_a_search_with_nothing_new_reads_no_artefact(cache, index) -> None:
+    vectors = fill(cache, 3)
+    found(index, cache, vectors[0][0])
+    manifests = list(cache.root.glob("media/*/*/manifest.*"))
+    for path in manifests:
+        os.utime(path, ns=(0, path.stat().st_mtime_ns))
+    found(index, cache, vectors[0][0])
+    assert all(path.stat().st_atime_ns == 0 for path in manifests)
+
+
+def test_a_path_leads_to_its_content_hash(cache, index, tmp_path) -> None:
+    movie = tmp_path / "movie.mp4"
+    movie.write_bytes(b"the movie")
+    publish(cache, media_hash(5), random_units(2, DIM, 1), path=movie)
+    assert index.hash_for(str(cache.root), str(movie)) == media_hash(5), "from the catalogue"
+    movie.write_bytes(b"another movie")
+    assert index.hash_for(str(cache.root), str(movie)) == hash_media(str(movie))
+    movie.unlink()
+    assert index.hash_for(str(cache.root), str(movie)) == media_hash(5), "where it was last seen"
+    other = tmp_path / "other.mp4"
+    assert index.hash_for(str(cache.root), str(other)) is None
+    other.write_bytes(b"unknown")
+    assert index.hashes_for(str(cache.root), [str(other), str(tmp_path), "/a\0b"]) == [
+        hash_media(str(other)),
+        None,
+        None,
+    ]
+
+
+def test_the_path_of_a_hit_is_the_newest_that_opens(cache, index, tmp_path) -> None:
+    places = [tmp_path / name for name in ("first.mp4", "second.mp4", "third.mp4")]
+    rows = random_units(3, DIM, 1)
+    publish(cache, media_hash(1), rows)
+
+    def path() -> str | None:
+        return index.search(str(cache.root), MODEL, asking(rows[0]), None, 1)[0].path
+
+    assert path() is None
+    for place in places:
+        place.write_bytes(b"x")
+        cache.remember_path(media_hash(1), str(place), 1, 1)
+        assert path() == str(place)
+    places[2].unlink()
+    assert path() == str(places[1])
+    for place in places[:2]:
+        place.unlink()
+    assert path() == str(places[2]), "none opens: the newest known"
+
+
+def test_a_copied_cache_folder_has_its_own_array(cache, index) -> None:
+    vectors = fill(cache, 2)
+    assert found(index, cache, vectors[1][5], max_results=1) == [(1, 5)]
+    copy = cache.root.with_name("copy")
+    shutil.copytree(cache.root, copy)
+    publish(cache, media_hash(8), random_units(5, DIM, 8))
+    index.load(str(cache.root))
+    assert {
+        h.hash_str for h in index.search(str(copy), MODEL, asking(vectors[0][0]), None, 99)
+    } == {
+        media_hash(0),
+        media_hash(1),
+    }
+
+
+def test_previews_come_from_the_nearest_second(cache, index) -> None:
+    publish(cache, media_hash(1), random_units(2, DIM, 1), seconds=(0, 8))
+    previews = index.previews(
+        str(cache.root), [(media_hash(1), 5), (media_hash(3), 0), (media_hash(1), 2)]
+    )
+    assert previews == [f"{media_hash(1)} 8".encode(), None, f"{media_hash(1)} 0".encode()]
+    next(cache.media_dir(media_hash(1)).glob("frames.*.pack")).write_bytes(b"damaged")
+    assert index.previews(str(cache.root), [(media_hash(1), 5)]) == [None]
