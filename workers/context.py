@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 import redis
@@ -62,17 +62,19 @@ class Context:
 
     @contextmanager
     def visual_model(self, key: str) -> Iterator[VisualEmbedder]:
-        """The warm visual model, lent for the block; says so while it has to be loaded first."""
-        self.say(f"Loading the model {key}.")
-        self.report(ProgressType.VIDEO, 0.0, "", f"Loading the model {key}.", loading=True)
-        with self.stall.wide():
-            lent = self.pool.lend(ModelKind.VISUAL, key)
-            model = lent.__enter__()
-        try:
+        """The warm visual model, lent for the block; says so when it has to be loaded first."""
+        message = f"Loading the model {key}."
+        with ExitStack() as lent:
+            with self.stall.wide():
+                if not self._is_warm(key):
+                    self.say(message)
+                    self.report(ProgressType.VIDEO, 0.0, "", message, loading=True)
+                model = lent.enter_context(self.pool.lend(ModelKind.VISUAL, key))
             self.say("")
             yield model
-        finally:
-            lent.__exit__(None, None, None)
+
+    def _is_warm(self, key: str) -> bool:
+        return any(state.model_key == key and state.is_loaded for state in self.pool.states())
 
     def report(
         self,

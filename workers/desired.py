@@ -30,6 +30,7 @@ class Desired:
         self._wanted = DesiredModel(settings.visual_model, 0)
         self._met: DesiredModel | None = None
         self._try_again_at = float("-inf")
+        self._error: str | None = None
 
     @property
     def wanted_key(self) -> str:
@@ -45,23 +46,31 @@ class Desired:
         if wanted == self._met or (not changed and time.monotonic() < self._try_again_at):
             return
         say(f"Loading the model {wanted.key}.")
+        self._error = None
         try:
             with self._pool.lend(ModelKind.VISUAL, wanted.key):
                 self._met = wanted
         except ModelError as error:
             log.warning("The model %s cannot be loaded: %s", wanted.key, error)
-            self._try_again_at = time.monotonic() + _TRY_AGAIN_S
+            self._has_failed(error.message)
+        except Exception as error:
+            # A library's own error; a worker that died of it would die again at every start.
+            log.exception("Loading the model %s failed", wanted.key)
+            self._has_failed(f"{wanted.key} cannot be loaded: {error}")
 
     def states(self) -> dict[ModelKind, ModelState]:
         """For the heartbeat: the wanted model as it stands in the pool."""
         key = self._wanted.key
-        for state in self._pool.states():
-            if (state.kind, state.model_key) == (ModelKind.VISUAL, key):
-                return {
-                    ModelKind.VISUAL: ModelState(
-                        model_key=key if state.is_loaded else None,
-                        is_loading=state.is_loading,
-                        error=state.error,
-                    )
-                }
-        return {ModelKind.VISUAL: ModelState()}
+        found = [s for s in self._pool.states() if s.model_key == key]
+        is_loaded = any(state.is_loaded for state in found)
+        return {
+            ModelKind.VISUAL: ModelState(
+                model_key=key if is_loaded else None,
+                is_loading=any(state.is_loading for state in found),
+                error=None if is_loaded else self._error,
+            )
+        }
+
+    def _has_failed(self, error: str) -> None:
+        self._error = error
+        self._try_again_at = time.monotonic() + _TRY_AGAIN_S

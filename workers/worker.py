@@ -14,6 +14,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any, TypeVar
@@ -124,7 +125,8 @@ class BellWorker(SimpleWorker):  # type: ignore[misc]
     def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
         super().heartbeat(timeout, pipeline)
         if pipeline is None and self._running is None:
-            self._owner.look_up()
+            with suppress(RedisAway):  # RQ will notice by itself, and waits for it
+                self._owner.look_up()
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
         """Once is enough: a second signal is no reason to drop what is being handed back."""

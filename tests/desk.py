@@ -1,0 +1,103 @@
+"""Submits analyses straight to the ledger, as the API does, for tests of workers alone."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from shared.bells import Bells
+from shared.domain import AnalyzeSpec, FileWork, TaskKind
+from shared.heartbeats import Heartbeat, live
+from shared.media import MediaType, media_type_of
+from shared.redis_clients import connect
+from shared.task_records import Bell, NewItem, NewTask, TaskRecord
+from shared.tasks import Ledger
+from tests.stack import Process, Stack
+from tests.waiting import wait_for
+
+MODEL = "conse-lite0"
+INSTANCE = "default"
+
+
+@dataclass
+class Desk:
+    """One test's ledger, CacheDir and worker processes."""
+
+    folder: Path
+    redis_url: str
+    stack: Stack = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.cache = self.folder / "cache"
+        self.client = connect(self.redis_url)
+        self.ledger = Ledger(self.client, INSTANCE)
+        self.bells = Bells(connect(self.redis_url, decode=False), INSTANCE)
+        self.stack = Stack(self.folder, self.redis_url)
+
+    def submit(self, *groups: list[Path], kind: TaskKind = TaskKind.ANALYZE, **spec: Any) -> str:
+        """One Item a group; its bells are rung."""
+        items = []
+        for group in groups:
+            files = tuple(
+                FileWork(str(path), f"client:{path}", media_type_of(str(path)) or MediaType.VIDEO)
+                for path in group
+            )
+            fields = {"cache_dir": str(self.cache), "visual_model": MODEL, **spec}
+            items.append(NewItem.analyze(AnalyzeSpec(files=files, **fields)))
+        task = NewTask(kind=kind, items=items)
+        self.ledger.submit(task)
+        is_front = kind is TaskKind.ANALYZE
+        self.bells.ring(Bell(task.task_id, n, "analysis", is_front) for n in range(len(items)))
+        return task.task_id
+
+    def record(self, task_id: str) -> TaskRecord:
+        record = self.ledger.record(task_id)
+        assert record is not None
+        return record
+
+    def wait_final(self, task_id: str, timeout_s: float = 40) -> TaskRecord:
+        def final() -> TaskRecord | None:
+            record = self.record(task_id)
+            return record if record.status.is_final else None
+
+        return wait_for(final, timeout_s, f"the end of {task_id}; {self.logs()}")
+
+    def worker(self, number: int = 0, **more: str) -> Process:
+        """The analysis worker as it is started in production."""
+        return self.stack.start_worker("analysis", number, **more)
+
+    def worker_with(self, number: int = 0, **stage: Any) -> Process:
+        """The same with the extra stage of tests/workers/analysis_with_a_stage.py."""
+        told = {
+            "at": 2,
+            "marker": str(self.folder / "marker"),
+            "release": str(self.folder / "release"),
+            **stage,
+        }
+        command = ("-m", "tests.workers.analysis_with_a_stage")
+        return self.stack.start(f"analysis-{number}", *command, TEST_STAGE=json.dumps(told))
+
+    def wait_marker(self) -> list[int]:
+        """Pids of the workers that have reached the extra stage's second."""
+        marker = self.folder / "marker"
+        wait_for(marker.exists, 30, f"a worker in the middle of a file; {self.logs()}")
+        return [int(line) for line in marker.read_text().split()]
+
+    def release(self) -> None:
+        (self.folder / "release").touch()
+
+    def hearts(self, kind: str = "analysis") -> list[Heartbeat]:
+        return live(self.client, INSTANCE, kind)  # type: ignore[arg-type]
+
+    def artefacts(self) -> list[str]:
+        """Names of all files below CACHE_DIR/media, temporary ones too."""
+        return sorted(path.name for path in self.cache.glob("media/*/*/*") if path.is_file())
+
+    def logs(self) -> str:
+        return "\n".join(process.text()[-1500:] for process in self.stack.processes.values())
+
+    def close(self) -> None:
+        self.stack.stop()
+        self.client.close()
