@@ -34,6 +34,10 @@ WORKERS = 3
 CURSED = b'"cursed"'  # whoever touches such an Item fails
 
 
+class ClientDied(Exception):
+    """The API process of a waiting request was killed."""
+
+
 @dataclass
 class Hold:
     """A worker's lease, and when it last renewed it."""
@@ -58,6 +62,7 @@ class World:
         self.workers: list[Hold | None] = [None] * WORKERS
         self.dead: list[Hold] = []
         self.refused: set[str] = set()
+        self.died: set[str] = set()
         self.ledgers = [
             Ledger(client, INSTANCE, clock=lambda: self.now, pause=self.meanwhile) for _ in range(2)
         ]
@@ -90,10 +95,14 @@ class World:
 
     def meanwhile(self, _seconds: float) -> None:
         """What others do while a request waits for the Task it asked to stop."""
+        if self.chance(0.02):
+            raise ClientDied
         self.depth += 1
-        for _ in range(self.random.randrange(3)):
-            self.step()
-        self.depth -= 1
+        try:
+            for _ in range(self.random.randrange(3)):
+                self.step()
+        finally:
+            self.depth -= 1
         self.pass_time(self.random.choice((0.02, 0.1, 0.4)))
 
     def sweep_if_due(self) -> None:
@@ -136,12 +145,13 @@ class World:
             started = self.ledger.submit(task, on_busy, self.random.choice((0.0, 2.0)))
             if self.chance(0.1):
                 self.ledger.submit(task, on_busy, 0.0)
-        except Busy:
-            self.refused.add(task.task_id)
+        except (Busy, ClientDied) as error:
+            gone = self.refused if isinstance(error, Busy) else self.died
+            gone.add(task.task_id)
             assert self.ledger.record(task.task_id) is None, "a refused Task exists"
             return
         self.tasks[task.task_id] = task
-        if started and self.chance(0.9):
+        if self.chance(0.9 if started else 0.3):  # bells that nobody should have rung are harmless
             front = kind is TaskKind.ANALYZE
             self.ring([Bell(task.task_id, n, task.queue, front) for n in range(len(items))])
 
@@ -177,6 +187,8 @@ class World:
         for hold in filter(None, self.workers):
             same = (hold.lease.task_id, hold.lease.item_id) == (lease.task_id, lease.item_id)
             assert not same, "two living workers hold one Item"
+        if lease.kind is TaskKind.INGEST:
+            assert self.ledger.holder() is None, "ingestion started beside a foreground Task"
         files = self.tasks[task_id].items[lease.item_id].files if task_id in self.tasks else ()
         self.workers[number] = Hold(lease, files, self.now)
 

@@ -231,6 +231,15 @@ def test_a_file_ticked_before_a_retry_is_not_counted_again(world: World) -> None
     assert (record.current, record.total) == (1, 3)
 
 
+def test_a_failure_told_twice_is_one_failure(world: World) -> None:
+    task_id = world.submitted(2)
+    lease = world.claimed(task_id)
+    for _ in range(2):
+        world.ledger.tick(lease, type=VIDEO, index=0, media_path="/m/0-0", error="corrupt")
+    world.ledger.settle(lease, "done")
+    assert world.record(task_id).status is TaskState.COMPLETED
+
+
 def test_a_retry_that_reads_the_file_takes_its_failure_back(world: World) -> None:
     task_id = world.submitted(1)
     lease = world.claimed(task_id)

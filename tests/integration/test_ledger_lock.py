@@ -130,6 +130,25 @@ def test_a_lock_freed_at_the_last_moment_still_goes_to_the_request_that_waited(
     assert world.record(old.task_id).superseded_by == new.task_id
 
 
+def test_a_right_to_the_lock_that_has_passed_is_no_right(world: World) -> None:
+    old = world.claimed(world.submitted())
+    other = world.task()
+    moments = iter(["look", "second submit"])
+
+    def clock() -> float:
+        if world.ledger.holder() is None and next(moments) == "second submit":
+            world.now += 3
+            world.ledger.submit(other)
+        return world.now
+
+    def pause(_seconds: float) -> None:
+        world.ledger.settle(old, "cancelled")
+
+    with pytest.raises(Busy):
+        Ledger(world.redis, "test", clock=clock, pause=pause).submit(world.task())
+    assert world.ledger.holder() == other.task_id
+
+
 def test_refuse_stops_nothing(world: World) -> None:
     old = world.submitted()
     with pytest.raises(Busy, match=old):

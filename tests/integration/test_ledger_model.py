@@ -39,7 +39,7 @@ def check_the_end(world: World) -> None:
         if record.superseded_by is not None:
             assert record.status is TaskState.CANCELLED
             late += record.superseded_by in world.refused
-            assert record.superseded_by in world.tasks.keys() | world.refused
+            assert record.superseded_by in world.tasks.keys() | world.refused | world.died
         counts = [len(item.files) for item in task.items]
         assert sum(counts) == states.total()
         ttl = world.redis.ttl(world.key(f"task:{task_id}"))
