@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from api.search import QueryVectors, SearchIndex
 from shared.cache import CacheDir
 from shared.domain import Probe, Scene, Stage
 from shared.frame_packs import PackWriter
 from shared.media import MediaType
 
 MODEL = "test-model"
+DIM = 32
 
 
 def unit(vectors: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -57,3 +60,33 @@ def publish(
     if path is not None:
         found = path.stat()
         cache.remember_path(hash_str, str(path), found.st_size, found.st_mtime_ns)
+
+
+def fill(
+    cache: CacheDir, files: int, rows: int = 30, dim: int = DIM
+) -> dict[int, NDArray[np.float32]]:
+    """Publishes files of 10 s scenes; returns their vectors by number."""
+    vectors = {number: random_units(rows, dim, number) for number in range(files)}
+    scenes = tuple(Scene(at, min(at + 10, rows)) for at in range(0, rows, 10))
+    for number, of_file in vectors.items():
+        publish(cache, media_hash(number), of_file, scenes=scenes)
+    return vectors
+
+
+def asking(vector: NDArray[np.floating], **more: Any) -> QueryVectors:
+    """A text query of this direction."""
+    return QueryVectors(query=unit(np.asarray(vector)), **more)
+
+
+def found(
+    index: SearchIndex,
+    cache: CacheDir,
+    vector: NDArray[np.floating],
+    hashes: list[str] | None = None,
+    max_results: int = 50,
+    **more: Any,
+) -> list[tuple[int, int]]:
+    """Matches as (number of the file, second)."""
+    model = more.pop("model", MODEL)
+    hits = index.search(str(cache.root), model, asking(vector), hashes, max_results, **more)
+    return [(int(hit.hash_str, 16), hit.second) for hit in hits]

@@ -1,0 +1,291 @@
+"""Loading for search: replicas, restarts, kills, damage, and what was deleted."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from api.search import SearchIndex, loading
+from shared.cache import CacheDir
+from shared.domain import Stage
+from shared.errors import BadInput
+from shared.settings import Settings
+from tests.search_data import (
+    DIM,
+    MODEL,
+    asking,
+    fill,
+    found,
+    media_hash,
+    publish,
+    random_units,
+)
+from tests.waiting import wait_for
+
+SPAWN = multiprocessing.get_context("spawn")
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> CacheDir:
+    return CacheDir.open(tmp_path / "cache", create=True)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(state_dir=tmp_path / "state")
+
+
+@pytest.fixture(autouse=True)
+def _short_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A share may deny a published file for 5 s; here the disk is local and tells the truth."""
+    monkeypatch.setattr(loading, "LISTING_WAIT_S", 0.2)
+
+
+@pytest.fixture
+def index(settings: Settings) -> Iterator[SearchIndex]:
+    index = SearchIndex(settings)
+    yield index
+    index.close()
+
+
+@pytest.fixture
+def replica(settings: Settings) -> Iterator[SearchIndex]:
+    """Another SearchIndex over the same STATE_DIR, as after a restart or in another process."""
+    index = SearchIndex(settings)
+    yield index
+    index.close()
+
+
+def test_replaced_data_is_found_and_the_old_is_not(cache, index, replica) -> None:
+    old, new = random_units(2, DIM, 1)
+    publish(cache, media_hash(1), np.tile(old, (5, 1)))
+    assert index.search(str(cache.root), MODEL, asking(old), None, 9)[0].score > 0.99
+    publish(cache, media_hash(1), np.tile(new, (5, 1)))
+    for one in (index, replica):
+        hits = one.search(str(cache.root), MODEL, asking(old), None, 9)
+        assert len(hits) == 1
+        assert hits[0].score < 0.9
+        assert one.search(str(cache.root), MODEL, asking(new), None, 9)[0].score > 0.99
+
+
+def test_much_replaced_data_is_compacted_away_while_replicas_go_on(
+    cache, index, replica, settings
+) -> None:
+    rows = random_units(6000, DIM, 1)
+    publish(cache, media_hash(2), rows[:50])
+    for turn in range(6):
+        publish(cache, media_hash(1), np.roll(rows, turn, axis=0))
+        for one in (index, replica):
+            assert found(one, cache, rows[10], max_results=1) in ([(1, 10 + turn)], [(2, 10)])
+            assert found(one, cache, rows[3000], max_results=1) == [(1, 3000 + turn)]
+    generations = list(settings.state_dir.glob("search/*/*/generation-*"))
+    assert len(generations) == 1
+    assert os.stat(generations[0] / "vectors.f16").st_size < 5 * 6000 * DIM * 2
+    assert found(replica, cache, rows[10], [media_hash(2)], max_results=1) == [(2, 10)]
+
+
+def test_load_reports_what_there_is_and_what_is_unusable(cache, index) -> None:
+    vectors = fill(cache, 6)
+
+    def data(number: int) -> Path:
+        manifest = cache.manifest(media_hash(number), Stage.VISUAL, MODEL)
+        return cache.data_path(media_hash(number), manifest)
+
+    whole = data(1).read_bytes()
+    data(1).write_bytes(whole[:-10])
+    data(2).unlink()
+    data(3).write_bytes(b"nonsense")
+    bad = vectors[4].astype(np.float16)
+    bad[3, 3] = np.nan
+    with open(data(4), "wb") as file:
+        np.save(file, bad)
+    next(cache.media_dir(media_hash(5)).glob("manifest.visual*")).write_bytes(b"{")
+    report = index.load(str(cache.root))
+    assert (report.visual_files, report.frames, report.transcription_files) == (1, 30, 0)
+    reasons = {int(skipped.hash_str, 16): skipped.reason for skipped in report.skipped}
+    assert "is cut off" in reasons[1]
+    assert "is missing" in reasons[2]
+    assert "is no npy file" in reasons[3]
+    assert "no numbers" in reasons[4]
+    assert "is broken" in reasons[5]
+    assert {n for n, _ in found(index, cache, vectors[1][0])} == {0}
+    data(1).write_bytes(whole)  # mended
+    assert index.load(str(cache.root)).visual_files == 2
+
+
+def test_load_for_media_names_what_is_missing(cache, index) -> None:
+    fill(cache, 3)
+    shutil.rmtree(cache.root / "catalog")
+    report = index.load_for_media(str(cache.root), [media_hash(1), media_hash(9)])
+    assert (report.visual_files, report.frames, report.missing) == (1, 30, (media_hash(9),))
+    empty = index.load_for_media(str(cache.root), [])
+    assert (empty.visual_files, empty.frames, empty.missing) == (0, 0, ())
+
+
+@pytest.mark.parametrize("part", ["catalog", "rushes.json", "catalog/*.jsonl"])
+def test_what_was_deleted_is_found_again_by_looking(cache, index, replica, part) -> None:
+    vectors = fill(cache, 5)
+    assert found(index, cache, vectors[3][7], max_results=1) == [(3, 7)]
+    for path in cache.root.glob(part):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    publish(cache, media_hash(50), random_units(5, DIM, 50))
+    for one in (index, replica):
+        assert found(one, cache, vectors[3][7], max_results=1) == [(3, 7)]
+        assert one.load(str(cache.root)).visual_files == 6
+
+
+def test_deleted_results_are_no_longer_found(cache, index, replica) -> None:
+    vectors = fill(cache, 4)
+    assert found(index, cache, vectors[2][7])[0] == (2, 7)
+    shutil.rmtree(cache.media_dir(media_hash(2)))
+    for one in (index, replica):
+        assert {n for n, _ in found(one, cache, vectors[2][7])} == {0, 1, 3}
+        assert one.load(str(cache.root)).visual_files == 3
+        assert one.previews(str(cache.root), [(media_hash(2), 7)]) == [None]
+    shutil.rmtree(cache.root)
+    with pytest.raises(BadInput, match="There is no cache folder"):
+        found(index, cache, vectors[1][0])
+    cache.root.mkdir()
+    assert found(index, cache, vectors[1][0]) == []
+
+
+def test_the_server_may_lose_its_own_files_between_two_searches(cache, index, settings) -> None:
+    vectors = fill(cache, 3)
+    files = ["search", "search/*/*/current", "search/*/*/*/journal.jsonl", "search/*/*/*/rows.bin"]
+    for pattern in [*files, "search/*/*/*/vectors.f16"]:
+        assert found(index, cache, vectors[1][5], max_results=1) == [(1, 5)]
+        (path,) = settings.state_dir.glob(pattern)
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    assert found(index, cache, vectors[1][5], max_results=1) == [(1, 5)]
+    for damage in ("none", "cut"):
+        fresh = SearchIndex(settings)  # the running one still maps what it knew
+        assert found(fresh, cache, vectors[1][5], max_results=1) == [(1, 5)]
+        fresh.close()
+        if damage == "none":
+            (path,) = settings.state_dir.glob(pattern)
+            os.truncate(path, 100)
+
+
+def test_a_torn_journal_line_and_half_written_rows_do_no_harm(
+    cache, index, replica, settings
+) -> None:
+    vectors = fill(cache, 2)
+    assert len(found(index, cache, vectors[1][5])) == 6
+    (journal,) = settings.state_dir.glob("search/*/*/*/journal.jsonl")
+    with open(journal, "ab") as file:
+        file.write(b'{"type":"file","hash_st')
+    with open(journal.with_name("vectors.f16"), "ab") as file:
+        file.write(b"half of a row")
+    publish(cache, media_hash(9), vectors[1][::-1])
+    for one in (index, replica):
+        assert found(one, cache, vectors[1][5], [media_hash(9)], 1) == [(9, 24)]
+        assert found(one, cache, vectors[1][5], [media_hash(1)], 1) == [(1, 5)]
+
+
+def _load(state: Path, root: Path, gate: object, out: object) -> None:
+    index = SearchIndex(Settings(state_dir=state))
+    gate.wait()  # type: ignore[attr-defined]
+    report = index.load(str(root))
+    hits = index.search(str(root), MODEL, asking(np.ones(DIM)), None, 500)
+    out.put((report.visual_files, report.frames, [(h.hash_str, h.second) for h in hits]))  # type: ignore[attr-defined]
+    index.close()
+
+
+def test_processes_that_load_at_once_agree_and_store_each_row_once(cache, settings) -> None:
+    fill(cache, 60)
+    gate, out = SPAWN.Barrier(3), SPAWN.Queue()
+    workers = [
+        SPAWN.Process(target=_load, args=(settings.state_dir, cache.root, gate, out))
+        for _ in range(3)
+    ]
+    for worker in workers:
+        worker.start()
+    answers = [out.get(timeout=60) for _ in workers]
+    for worker in workers:
+        worker.join()
+    assert answers[0][:2] == (60, 1800)
+    assert answers[0] == answers[1] == answers[2]
+    (vectors,) = settings.state_dir.glob("search/*/*/*/vectors.f16")
+    assert vectors.stat().st_size == 1800 * DIM * 2
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from api.search import SearchIndex, merged
+from shared.settings import Settings
+merged._FLUSH_BYTES = 1
+print("ready", flush=True)
+SearchIndex(Settings(state_dir=Path(sys.argv[1]))).load(sys.argv[2])
+"""
+
+
+def test_kill_9_while_loading_loses_nothing(cache, index, settings) -> None:
+    vectors = fill(cache, 150)
+    child = subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(settings.state_dir), str(cache.root)],
+        stdout=subprocess.PIPE,
+    )
+    wait_for(
+        lambda: any(
+            path.stat().st_size > 2000
+            for path in settings.state_dir.glob("search/*/*/*/journal.jsonl")
+        ),
+        30,
+        "the first merged files",
+    )
+    child.send_signal(signal.SIGKILL)
+    assert child.wait() == -signal.SIGKILL
+    assert child.stdout is not None
+    child.stdout.close()
+    report = index.load(str(cache.root))
+    assert (report.visual_files, report.frames, report.skipped) == (150, 4500, ())
+    for number in (0, 77, 149):
+        assert found(index, cache, vectors[number][11], max_results=1) == [(number, 11)]
+
+
+def test_threads_search_while_data_arrives(cache, index) -> None:
+    vectors = fill(cache, 3)
+    with ThreadPoolExecutor(4) as pool:
+        searches = [
+            pool.submit(found, index, cache, vectors[turn % 3][4], None, 1) for turn in range(60)
+        ]
+        for number in range(10, 20):
+            publish(cache, media_hash(number), random_units(30, DIM, number))
+        assert [s.result() for s in searches] == [[(turn % 3, 4)] for turn in range(60)]
+    assert index.load(str(cache.root)).visual_files == 13
+
+
+def test_a_search_with_nothing_new_reads_no_artefact(cache, index) -> None:
+    vectors = fill(cache, 3)
+    found(index, cache, vectors[0][0])
+    manifests = list(cache.root.glob("media/*/*/manifest.*"))
+    for path in manifests:
+        os.utime(path, ns=(0, path.stat().st_mtime_ns))
+    found(index, cache, vectors[0][0])
+    assert all(path.stat().st_atime_ns == 0 for path in manifests)
+
+
+def test_a_copied_cache_folder_has_its_own_array(cache, index) -> None:
+    vectors = fill(cache, 2)
+    assert found(index, cache, vectors[1][5], max_results=1) == [(1, 5)]
+    copy = cache.root.with_name("copy")
+    shutil.copytree(cache.root, copy)
+    publish(cache, media_hash(8), random_units(5, DIM, 8))
+    index.load(str(cache.root))
+    assert {
+        h.hash_str for h in index.search(str(copy), MODEL, asking(vectors[0][0]), None, 99)
+    } == {
+        media_hash(0),
+        media_hash(1),
+    }
