@@ -105,7 +105,7 @@ def write_video(
     encoding: Encoding = H264,
     times: Callable[[int], float] | None = None,
 ) -> Path:
-    """Encode RGB arrays [h, w, 3] (or images, or frames) of one size; picture n stands at n / fps."""
+    """Encode RGB arrays [h, w, 3], images or frames, all of one size; number n at n / fps."""
     path.parent.mkdir(parents=True, exist_ok=True)
     rate = Fraction(fps or encoding.fps)
     with av.open(
@@ -117,7 +117,7 @@ def write_video(
             frame = _frame(picture, encoding)
             if stream is None:
                 cover = _add_cover(out) if encoding.cover else None
-                stream = _video_stream(out, frame, rate, encoding)
+                stream = _video_stream(out, frame, rate, encoding, times is not None)
                 sound = _sound_stream(out, encoding) if encoding.tone_hz else None
                 if cover is not None:
                     out.mux(cover)
@@ -146,7 +146,8 @@ def write_sound(
 ) -> Path:
     """A sound file with one tone, with a cover picture on demand."""
     encoding = Encoding(tone_hz=tone_hz, channels=channels)
-    with av.open(str(path), "w") as out:
+    container = "mp4" if cover and path.suffix == ".m4a" else None
+    with av.open(str(path), "w", format=container) as out:
         picture = _add_cover(out) if cover else None
         sound = _sound_stream(out, encoding, codec)
         if picture is not None:
@@ -262,7 +263,11 @@ def _frame(picture: RGB | Image.Image | av.VideoFrame, encoding: Encoding) -> av
 
 
 def _video_stream(
-    out: av.container.OutputContainer, frame: av.VideoFrame, rate: Fraction, encoding: Encoding
+    out: av.container.OutputContainer,
+    frame: av.VideoFrame,
+    rate: Fraction,
+    encoding: Encoding,
+    times_are_free: bool,
 ) -> av.VideoStream:
     fast = {
         "libx264": {"preset": "superfast"},
@@ -282,6 +287,8 @@ def _video_stream(
         options["x265-params"] = f"{own}:{given}" if given else own
     stream = out.add_stream(encoding.codec, rate=rate, options=options)
     stream.width, stream.height, stream.pix_fmt = frame.width, frame.height, encoding.pixels
+    if times_are_free:
+        stream.codec_context.time_base = TIME_BASE
     if encoding.aspect:
         stream.codec_context.sample_aspect_ratio = encoding.aspect
     if encoding.rotation:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 import struct
 from dataclasses import dataclass
 from fractions import Fraction
@@ -17,7 +16,8 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from shared.errors import MediaMissing, MediaUnreadable
+from shared.errors import MediaUnreadable
+from workers.analysis.files import check_file
 
 # Only containers that hold their media themselves: playlists (m3u8, concat, mpd) could make the
 # decoder open other files or addresses.
@@ -62,7 +62,7 @@ class Clock:
 
 def open_container(path: str) -> InputContainer:
     """The opened file; the caller closes it. Raises MediaMissing or MediaUnreadable."""
-    _check_file(path)
+    check_file(path)
     try:
         # "file:" keeps names such as "take:1.mp4" from being read as addresses.
         return av.open(
@@ -104,7 +104,12 @@ def duration_of(container: InputContainer, stream: VideoStream | None) -> float 
     """Seconds by the stream's own account, else by the container's."""
     if stream is not None and stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
-    return container.duration / av.time_base if container.duration else None
+    if not container.duration:
+        return None
+    seconds = container.duration / av.time_base
+    if stream is not None and stream.start_time and "matroska" in container.format.name:
+        seconds -= float(stream.start_time * (stream.time_base or 0))  # Matroska states the end
+    return seconds
 
 
 def first_picture(
@@ -137,25 +142,6 @@ def _decoded_alone(codec: VideoCodecContext, packet: Packet[VideoStream]) -> lis
         return []
     finally:
         codec.flush_buffers()
-
-
-def _check_file(path: str) -> None:
-    try:
-        found = os.stat(path)
-        if stat.S_ISDIR(found.st_mode):
-            raise MediaUnreadable("It is a folder, not a file.")
-        if not stat.S_ISREG(found.st_mode):
-            raise MediaUnreadable("It is not a regular file.")
-        if found.st_size == 0:
-            raise MediaUnreadable("The file is empty (0 bytes).")
-        with open(path, "rb") as file:
-            file.read(1)
-    except (FileNotFoundError, NotADirectoryError):
-        raise MediaMissing from None
-    except PermissionError:
-        raise MediaUnreadable("The server has no permission to read the file.") from None
-    except (OSError, ValueError) as error:
-        raise MediaUnreadable(f"The file cannot be read: {_words(error)}") from error
 
 
 def _words(error: Exception) -> str:

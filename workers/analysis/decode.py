@@ -25,7 +25,7 @@ from workers.analysis.containers import (
 )
 from workers.analysis.frames import Scaler, VideoPicture
 from workers.analysis.gops import Misfit
-from workers.analysis.grid import Shot, Source, ways
+from workers.analysis.grid import Shot, Source, sequential, smart, ways
 from workers.analysis.pictures import GridFrame, Picture
 from workers.analysis.probing import is_film_still, probe_container, probe_still
 from workers.analysis.searching import searches
@@ -34,6 +34,9 @@ from workers.analysis.stills import StillPicture, open_still
 log = logging.getLogger(__name__)
 
 BEAT_S = 0.1  # the caller's checkpoint is called about this often
+_REPAIR_S = 4  # so much is decoded whole around a picture that did not come out
+_APART_S = 60  # misses closer than this mean that skipping does not fit the file
+_STRIKES = 3
 _SHORTFALL_S = 1.5  # a file that ends so much before its stated end is worth a warning
 
 
@@ -94,7 +97,9 @@ class MediaReader:
             _check_time(seconds, 0.0)
             return self._still
         source = self._ready(lambda: None)
-        _check_time(seconds, self.probe.duration_seconds)
+        estimated = self.probe.container in ("mpeg", "mpegts")  # by their last time stamps
+        slack = _SHORTFALL_S if estimated else 0.0
+        _check_time(seconds, self.probe.duration_seconds, slack)
         try:
             frame = self._shown(source, seconds)
         except av.error.FFmpegError as error:
@@ -134,14 +139,27 @@ class MediaReader:
         """By the cheapest way that fits; a slower one goes on where that one gave up."""
         due = first
         for way in ways(self._ready(beat)):
-            try:
-                for shot in way(self._ready(beat), due, last):
-                    due = shot[0] + 1
-                    yield shot
-            except Misfit as misfit:
-                log.info("%s: %s; reading on another way", self._path, misfit)
-            else:
-                return
+            repaired, strikes = -_APART_S, 0
+            while True:
+                try:
+                    for shot in way(self._ready(beat), due, last):
+                        due = shot[0] + 1
+                        yield shot
+                    return
+                except Misfit as misfit:
+                    log.info("%s: %s; reading on another way", self._path, misfit)
+                strikes = strikes + 1 if due - repaired < _APART_S else 1
+                if way is not smart or strikes > _STRIKES:
+                    break
+                repaired = due + _REPAIR_S
+                yield from self._repair(due, last, beat)
+                due = repaired
+
+    def _repair(self, due: int, last: int | None, beat: Callable[[], None]) -> Iterator[Shot]:
+        """A few seconds by decoding everything: where a stream is damaged, nothing is skipped."""
+        end = due + _REPAIR_S if last is None else min(last, due + _REPAIR_S)
+        with contextlib.suppress(Misfit):
+            yield from sequential(self._ready(beat), due, end)
 
     def _shown(self, source: Source, seconds: float) -> VideoFrame | None:
         for search in searches(source):
@@ -158,10 +176,10 @@ class MediaReader:
         source, stated = self._source, self.probe.duration_seconds
         if source is None:
             return
-        if source.errors:
+        if source.errors or source.corrupt:
             self.warnings.append(
-                f"The file is damaged: {source.errors} packets could not be decoded, "
-                f"{source.missed} seconds have no picture."
+                f"The file is damaged: {source.errors + source.corrupt} packets could not be "
+                f"decoded or are incomplete, {source.missed} seconds have no picture."
             )
         if source.broke_off:
             self.warnings.append(
@@ -204,8 +222,8 @@ class _Beat:
             self._next = now + BEAT_S
 
 
-def _check_time(seconds: float, duration: float | None) -> None:
+def _check_time(seconds: float, duration: float | None, slack: float = 0.0) -> None:
     if not math.isfinite(seconds) or seconds < 0:
         raise BadInput("The time must be a number of seconds that is not negative.")
-    if duration is not None and seconds > duration:
+    if duration is not None and seconds > duration + slack:
         raise BadInput(f"The time {seconds:g} s is beyond the end of the file ({duration:g} s).")

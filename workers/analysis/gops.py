@@ -70,7 +70,8 @@ class GridMarker:
         self._earliest: dict[int, int] = {}  # second -> its first time stamp so far
         self._held: deque[tuple[VideoPacket, bool]] = deque()  # and whether it may be wanted
         self._horizon = Horizon()
-        self._released: int | None = None
+        self._latest: deque[int] = deque(maxlen=REORDER)  # time stamps of wanted pictures
+        self._done = first - 1  # the latest second whose picture has been let go
         self._key: int | None = None
 
     def push(self, packet: VideoPacket) -> Iterator[tuple[VideoPacket, bool]]:
@@ -101,9 +102,9 @@ class GridMarker:
             self._key = pts
         if packet.is_discard or pts < self._key:
             return False
-        if self._released is not None and pts <= self._released:
-            return False  # the time stamps jumped back: no second is given twice
         second = self._clock.second(pts)
+        if second <= self._done:
+            return False  # so too when time stamps jump back: no second is given twice
         if second < self._first or (self._last is not None and second >= self._last):
             return False
         self._earliest[second] = min(pts, self._earliest.get(second, pts))
@@ -117,12 +118,12 @@ class GridMarker:
         if not may_be_wanted or packet.pts is None:
             return packet, False
         second = self._clock.second(packet.pts)
-        wanted = self._earliest.get(second) == packet.pts
-        if wanted:
-            self._released = packet.pts
-            for old in [s for s in self._earliest if s < second - 1]:
-                del self._earliest[old]
-        return packet, wanted
+        if self._earliest.get(second) == packet.pts:
+            del self._earliest[second]
+            self._done = max(self._done, second)
+            self._latest.append(packet.pts)
+            return packet, True
+        return packet, packet.pts in self._latest  # two of one time: the first one out is shown
 
 
 class ShownMarker:
@@ -164,7 +165,8 @@ class Feeder:
         self._held: list[VideoPacket] = []  # of this GOP, since its last wanted picture
         self._key: int | None = None  # presentation time of this GOP's keyframe
         self._fed = False  # whether the decoder holds anything since its last flush
-        self._wanted: list[int] = []
+        self._wanted: list[int] = []  # heap of time stamps still to come out
+        self._given: deque[int] = deque(maxlen=REORDER)  # and of the latest that came out
         self.errors = 0  # packets that the decoder refused
         self.missed = 0  # wanted pictures that did not come out after such an error
 
@@ -181,7 +183,8 @@ class Feeder:
         elif self._tail:
             yield from self._cut()
         self._tail = []
-        heapq.heappush(self._wanted, packet.pts)
+        if packet.pts not in self._wanted and packet.pts not in self._given:
+            heapq.heappush(self._wanted, packet.pts)
         held, self._held = self._held, []
         yield from self._decode_all(held, packet.pts)
 
@@ -222,7 +225,7 @@ class Feeder:
                 continue
             self._miss_before(frame.pts)
             if self._wanted and self._wanted[0] == frame.pts:
-                heapq.heappop(self._wanted)
+                self._given.append(heapq.heappop(self._wanted))
                 yield frame
 
     def _miss_before(self, pts: int | None) -> None:

@@ -7,6 +7,7 @@ every picture.
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -33,6 +34,9 @@ _GUESSED_TIMES = frozenset(("avi", "h264", "hevc", "m4v", "mpegvideo", "vc1", "v
 # picture may be two packets.
 _WHOLE_PICTURES = frozenset(("mov,mp4,m4a,3gp,3g2,mj2", "mxf", "matroska,webm", "flv"))
 _INDEXED = frozenset(("mov,mp4,m4a,3gp,3g2,mj2", "mxf", "avi", "matroska,webm", "dv"))
+_REORDERED_WITHIN = 64  # packets; streams with B pictures reorder well before
+_LONG_GOP = 2000  # packets; of longer ones not more are kept
+_DISORDER = 8  # pictures out of order; fewer come from damage
 _SAMPLE = 300  # index entries looked at to tell all-intra streams
 
 
@@ -45,8 +49,10 @@ class Source:
     beat: Callable[[], None]
     peeked: list[VideoPacket] = field(default_factory=list)  # read already, not yet decoded
     is_interlaced: bool = False
-    errors: int = 0
-    missed: int = 0
+    note: Callable[[VideoPacket], None] = lambda packet: None  # sees every packet that is read
+    errors: int = 0  # packets that the decoder refused
+    missed: int = 0  # seconds that have no picture for it
+    corrupt: int = 0  # packets that the container calls damaged
     last_seen: float = 0.0  # seconds; the latest time stamp that was read
     broke_off: str = ""  # why reading ended early
     is_used: bool = False  # whether it has left its beginning
@@ -63,6 +69,8 @@ class Source:
             for packet in chain(self._replay(), self.container.demux(self.stream)):
                 self.beat()
                 if packet.size:
+                    self.note(packet)
+                    self.corrupt += packet.is_corrupt
                     if packet.pts is not None:
                         self.last_seen = max(self.last_seen, clock.seconds(packet.pts))
                     yield packet
@@ -74,6 +82,15 @@ class Source:
         self.peeked = []
         self.is_used = True
         self.container.seek(pts, stream=self.stream, backward=True)
+
+    def look_ahead(self, count: int) -> list[VideoPacket]:
+        """The next packets, which remain to be read."""
+        with contextlib.suppress(av.error.InvalidDataError):  # whoever reads on meets it again
+            for packet in self.container.demux(self.stream):
+                self.peeked.append(packet)
+                if len(self.peeked) >= count:
+                    break
+        return self.peeked
 
     def _replay(self) -> Iterator[VideoPacket]:
         while self.peeked:
@@ -88,17 +105,18 @@ def ways(source: Source) -> tuple[Way, ...]:
     codec = source.stream.codec
     container = source.container.format.name
     intra = codec.intra_only or _is_all_intra(source.stream)
-    if container in _GUESSED_TIMES and not intra:
+    if not intra and (container in _GUESSED_TIMES or _is_unordered(source)):
         return (counted,)
     if intra and container in _INDEXED:
         return (seeking, smart, sequential)
     if intra:
         return (smart, sequential)
+    fields = source.is_interlaced and codec.canonical_name == "h264"
     if codec.canonical_name not in _ONE_PICTURE_A_PACKET:
-        return (sequential,)
-    if codec.canonical_name == "h264" and source.is_interlaced and container not in _WHOLE_PICTURES:
-        return (sequential,)
-    return (smart, sequential)
+        return (sequential, counted)
+    if fields and container not in _WHOLE_PICTURES:
+        return (sequential, counted)
+    return (smart, sequential, counted)
 
 
 def smart(source: Source, first: int, last: int | None) -> Iterator[Shot]:
@@ -147,10 +165,14 @@ def seeking(source: Source, first: int, last: int | None) -> Iterator[Shot]:
 def sequential(source: Source, first: int, last: int | None) -> Iterator[Shot]:
     """Decode every picture and take the first of each second by its presentation time."""
     clock = source.clock
-    due = first
-    for frame in decoded(source):
+    due, latest, disorder = first, None, 0
+    for frame in decoded(source, first):
         if frame.pts is None:
             continue
+        disorder += latest is not None and frame.pts < latest
+        if disorder > _DISORDER:
+            raise Misfit("pictures come out in another order than they are timed")
+        latest = frame.pts
         second = clock.second(frame.pts)
         if last is not None and second >= last:
             return
@@ -183,23 +205,19 @@ def counted_pictures(source: Source) -> Iterator[tuple[Fraction, VideoFrame]]:
     has_times = source.container.format.name == "avi"
     times: deque[Fraction] = deque()
 
-    def note(packet: VideoPacket) -> None:
-        if has_times and packet.dts is not None:
-            times.append(packet.dts * base)
-
-    for shown, frame in enumerate(decoded(source, note)):
+    source.note = lambda p: times.append(p.dts * base) if has_times and p.dts is not None else None
+    for shown, frame in enumerate(decoded(source)):
         yield (times.popleft() if times else shown / rate), frame
 
 
-def decoded(
-    source: Source, note: Callable[[VideoPacket], None] | None = None
-) -> Iterator[VideoFrame]:
-    """Every picture in order; packets that the decoder refuses are counted and left out."""
+def decoded(source: Source, first: int = 0) -> Iterator[VideoFrame]:
+    """Every picture in order, at least from second `first` on.
+
+    Packets that the decoder refuses are counted and left out.
+    """
     codec = source.stream.codec_context
     codec.skip_frame = "DEFAULT"
-    for packet in source.packets():
-        if note is not None:
-            note(packet)
+    for packet in _from_keyframe(source, first) if first else source.packets():
         try:
             frames = codec.decode(packet)
         except av.error.FFmpegError:
@@ -214,6 +232,27 @@ def decoded(
     for frame in frames:
         source.beat()
         yield frame
+
+
+def _from_keyframe(source: Source, first: int) -> Iterator[VideoPacket]:
+    """Packets from the last keyframe on that is not after second `first`."""
+    begins = source.clock.first_pts(first)
+    held: list[VideoPacket] = []
+    packets = source.packets()
+    for packet in packets:
+        if packet.is_keyframe and packet.pts is not None:
+            if packet.pts > begins:
+                yield from held
+                yield packet
+                break
+            held = []
+        held.append(packet)
+        if len(held) > _LONG_GOP:
+            yield from held
+            held = []
+    else:
+        yield from held
+    yield from packets
 
 
 def timed_packets(source: Source) -> Iterator[VideoPacket]:
@@ -253,6 +292,14 @@ def _packet_at(source: Source, pts: int) -> VideoPacket | None:
         if packet.pts >= pts and not packet.is_discard:
             return packet
     return None
+
+
+def _is_unordered(source: Source) -> bool:
+    """MXF without an index of reordered pictures: they are timed in the order of decoding."""
+    if source.container.format.name != "mxf" or not source.stream.codec_context.has_b_frames:
+        return False
+    times = [p.pts for p in source.look_ahead(_REORDERED_WITHIN) if p.pts is not None]
+    return times == sorted(times)
 
 
 def _is_all_intra(stream: VideoStream) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import av.error
 from av.video.frame import VideoFrame
 
+from shared.errors import BadInput
 from workers.analysis.gops import Feeder, Misfit, ShownMarker
 from workers.analysis.grid import Source, counted_pictures, decoded, timed_packets, ways
 from workers.analysis.grid import counted as count_way
@@ -14,6 +15,8 @@ from workers.analysis.grid import sequential as sequential_way
 
 Search = Callable[[Source, float], VideoFrame | None]
 
+# After a seek, MPEG program streams guess the times of pictures until the next one is stated.
+_READ_THROUGH = frozenset(("mpeg",))
 _STEPS_BACK = (0, 1, 2, 5, 10, 30)  # seconds; seeks without an index land late
 
 
@@ -51,10 +54,11 @@ def _exact(source: Source, seconds: float) -> VideoFrame | None:
 
 
 def _decoding_from_seek(source: Source, seconds: float) -> VideoFrame | None:
-    _go_before(source, source.clock.last_pts(seconds))
+    at = source.clock.last_pts(seconds)
+    _go_before(source, at)
     found = _decoding_from_start(source, seconds)
-    if found is None:
-        raise Misfit("nothing decodes after the seek")
+    if found is None or found.pts is None or found.pts > at:
+        raise Misfit("decoding begins too late after the seek")
     return found
 
 
@@ -72,16 +76,19 @@ def _decoding_from_start(source: Source, seconds: float) -> VideoFrame | None:
 
 def _by_counting(source: Source, seconds: float) -> VideoFrame | None:
     found: VideoFrame | None = None
+    last = 0.0
     for at, frame in counted_pictures(source):
         if at > seconds + 1e-6:
-            break
-        found = frame
+            return found
+        found, last = frame, float(at)
+    if seconds > last + 1:  # such files do not always state how long they are
+        raise BadInput(f"The time {seconds:g} s is beyond the end of the file.")
     return found
 
 
 def _go_before(source: Source, pts: int) -> None:
     """To a keyframe that is not after `pts`, which is checked: seeks may land too late."""
-    if pts <= (source.stream.start_time or 0):
+    if pts <= (source.stream.start_time or 0) or source.container.format.name in _READ_THROUGH:
         return
     for back in _STEPS_BACK:
         try:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from shared.errors import MediaMissing, MediaUnreadable
+from workers.analysis.files import check_file
 from workers.analysis.pictures import THUMBNAIL_QUALITY, THUMBNAIL_SIDE, encode_rgb, fit
 
 MAX_PIXELS = 256_000_000  # larger ones would need gigabytes of memory for one picture
@@ -93,6 +94,7 @@ def open_still(path: str) -> StillPicture:
             "Camera raw files are not supported: they need a developer for each camera. "
             "Export the picture as JPEG or TIFF."
         )
+    check_file(path)
     return StillPicture(path)
 
 
@@ -110,10 +112,6 @@ def _readable() -> Iterator[None]:
         yield
     except FileNotFoundError:
         raise MediaMissing from None
-    except IsADirectoryError:
-        raise MediaUnreadable("It is a folder, not a file.") from None
-    except PermissionError:
-        raise MediaUnreadable("The server has no permission to read the file.") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise MediaUnreadable(
             f"The picture has more than {MAX_PIXELS // 1_000_000} megapixels, which is the limit."

@@ -1,0 +1,29 @@
+"""What can be said about a file before any decoder sees it."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from shared.errors import MediaMissing, MediaUnreadable
+
+
+def check_file(path: str) -> None:
+    """Raises MediaMissing or MediaUnreadable unless this is a readable file with content."""
+    try:
+        found = os.stat(path)
+        if stat.S_ISDIR(found.st_mode):
+            raise MediaUnreadable("It is a folder, not a file.")
+        if not stat.S_ISREG(found.st_mode):
+            raise MediaUnreadable("It is not a regular file.")
+        if found.st_size == 0:
+            raise MediaUnreadable("The file is empty (0 bytes).")
+        with open(path, "rb") as file:
+            file.read(1)
+    except (FileNotFoundError, NotADirectoryError):
+        raise MediaMissing from None
+    except PermissionError:
+        raise MediaUnreadable("The server has no permission to read the file.") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise MediaUnreadable(f"The file cannot be read: {reason}.") from error
