@@ -109,6 +109,7 @@ class Stack:
     settings: dict[str, str] = field(default_factory=dict)
     processes: dict[str, Process] = field(default_factory=dict)
     ports: list[int] = field(default_factory=list)
+    clients: dict[tuple[int, str | None], Client] = field(default_factory=dict)
 
     def environment(self, **more: str) -> dict[str, str]:
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("RUSHES_")}
@@ -143,7 +144,7 @@ class Stack:
         name = f"api-{len(self.ports)}"
         process = self.start(name, "-m", module, RUSHES_PORT=str(port), **more)
         self.ports.append(port)
-        client = Client(port)
+        client = self._client_of(port)
 
         def healthy() -> bool:
             assert process.popen.poll() is None, process.text()
@@ -157,8 +158,14 @@ class Stack:
     def start_worker(self, kind: str, number: int = 0, **more: str) -> Process:
         return self.start(f"{kind}-{number}", "-m", "workers", kind, **more)
 
-    def client(self, number: int = 0) -> Client:
-        return Client(self.ports[number])
+    def client(self, number: int = 0, key: str | None = KEY) -> Client:
+        """A client of one API process; all are closed with the stack."""
+        return self._client_of(self.ports[number], key)
+
+    def _client_of(self, port: int, key: str | None = KEY) -> Client:
+        if (port, key) not in self.clients:
+            self.clients[port, key] = Client(port, key)
+        return self.clients[port, key]
 
     def wait_ready(self, analysis: int, query: int, timeout_s: float = 45) -> None:
         """Until that many workers are alive with their model loaded."""
@@ -177,6 +184,8 @@ class Stack:
         wait_for(ready, timeout_s, "the workers", every_s=0.1)
 
     def stop(self) -> None:
+        for client in self.clients.values():
+            client.http.close()
         for name in sorted(self.processes, reverse=True):
             process = self.processes[name]
             if process.popen.poll() is None:

@@ -117,10 +117,10 @@ def test_twenty_bad_posts_leave_a_running_task_untouched(slow_stack: Stack, tmp_
     ]
     for status, body in bad * 2:
         assert client.post("/analyze", **body).status_code == status, body
-    keyless = Client(slow_stack.ports[0], key=None)
+    keyless = slow_stack.client(key=None)
     good = {"cache_dir": cache, "visual_media_paths": [clip]}
     assert keyless.post("/analyze", **good).status_code == 401
-    wrong = Client(slow_stack.ports[0], key="wrong")
+    wrong = slow_stack.client(key="wrong")
     assert wrong.post("/analyze", **good).status_code == 403
     assert client.task(running)["status"] == "running"
     client.post("/analyze/cancel")

@@ -13,7 +13,7 @@ import socketio.exceptions
 
 from tests.media import make_still
 from tests.sockets import Watcher
-from tests.stack import KEY, PROJECT, Client, Stack, free_port, running_stack
+from tests.stack import KEY, PROJECT, Stack, free_port, running_stack
 from tests.waiting import wait_for
 
 
@@ -111,8 +111,8 @@ def test_one_api_with_every_switch_turned(tmp_path: Path, redis_url: str) -> Non
     with running_stack(tmp_path / "stack", redis_url, analysis=0, query=0, **switches) as stack:
         port = stack.ports[0]
         assert httpx.get(f"http://127.0.0.1:{port}/metrics").status_code == 404
-        assert Client(port, "other").get("/tasks").status_code == 200
-        assert Client(port, "third").get("/tasks").status_code == 403
+        assert stack.client(key="other").get("/tasks").status_code == 200
+        assert stack.client(key="third").get("/tasks").status_code == 403
         big = stack.client().post("/analyze", cache_dir="/" + "x" * (1 << 20))
         assert big.status_code == 413
         assert "RUSHES_MAX_BODY_MB" in big.json()["message"]
