@@ -18,6 +18,7 @@ from api.auth import authorise
 from api.delivery import Delivery, Event
 from api.errors import KeyMissing, verdict
 from api.services import Services
+from shared.async_tasks import end
 from shared.errors import BadInput, Missing, RushesError, Unavailable
 from shared.redis_clients import connect_async
 from shared.tasks import progress_channel
@@ -60,9 +61,7 @@ class Realtime:
         return self
 
     async def __aexit__(self, *_exc: object) -> None:
-        for loop in self._loops:
-            loop.cancel()
-        await asyncio.gather(*self._loops, return_exceptions=True)
+        await end(*self._loops)
         await self._server.shutdown()
 
     async def _connect(self, socket_id: str, environ: dict[str, Any], auth: Any) -> None:

@@ -8,6 +8,7 @@ import logging
 from starlette.concurrency import run_in_threadpool
 
 from api.services import Services
+from shared.async_tasks import end
 from shared.errors import RedisAway
 from shared.tasks import SWEEP_EVERY_S
 
@@ -27,8 +28,7 @@ class Sweeper:
 
     async def __aexit__(self, *_exc: object) -> None:
         if self._loop is not None:
-            self._loop.cancel()
-            await asyncio.gather(self._loop, return_exceptions=True)
+            await end(self._loop)
 
     async def _sweep_for_ever(self) -> None:
         is_away = False

@@ -57,12 +57,15 @@ class Child:
         pause_s = FIRST_PAUSE_S
         while not self.stopping.is_set():
             began = time.monotonic()
-            status = await self.run_once()
+            try:
+                end = _how(await self.run_once())
+            except OSError as error:  # no memory or no process number left: that passes
+                end = f"could not be started ({error})"
             if self.stopping.is_set():
                 return
             if time.monotonic() - began >= WELL_AFTER_S:
                 pause_s = FIRST_PAUSE_S
-            log.warning("%s %s; starting it again in %g s", self.name, _how(status), pause_s)
+            log.warning("%s %s; starting it again in %g s", self.name, end, pause_s)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.stopping.wait(), pause_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
@@ -97,6 +100,8 @@ class Child:
         if self.process is not None:
             log.warning("%s did not end in %g s and is killed", self.name, TERM_TO_KILL_S)
             self.kill()
+        if self.starts:
+            log.info("%s has ended", self.name)
 
     def kill(self) -> None:
         """SIGKILL to everything in the child's session."""

@@ -7,7 +7,6 @@ works for a caller who has gone. Errors travel as their class name and message.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import secrets
 import time
@@ -18,6 +17,7 @@ import redis
 import redis.asyncio
 
 from shared import heartbeats
+from shared.async_tasks import end
 from shared.errors import NoWorker, RedisAway, RushesError
 from shared.redis_clients import connect, connect_async, connect_blocking, key_prefix, translated
 
@@ -66,9 +66,7 @@ class Asker:
 
     async def __aexit__(self, *_exc: object) -> None:
         if self._reader:
-            self._reader.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._reader
+            await end(self._reader)
         for future in self._waiting.values():
             future.cancel()
         await self._redis.aclose()

@@ -1,0 +1,229 @@
+"""`rushes up` as a process: what it keeps alive, what it leaves behind, whom it tells the key."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from cli.private_redis import lives
+from tests.stack import free_port, models_dir
+from tests.waiting import wait_for
+
+READY_S = 60
+
+
+@dataclass
+class Up:
+    """One `rushes up` on a folder of its own."""
+
+    state_dir: Path
+    port: int
+    log: Path
+    process: subprocess.Popen[bytes]
+
+    def text(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    def wait_for_line(self, pattern: str, times: int = 1) -> None:
+        def seen() -> bool:
+            assert self.process.poll() is None, self.text()
+            return len(re.findall(pattern, self.text())) >= times
+
+        wait_for(seen, READY_S, f"{pattern!r} in the log")
+
+    def pid_of(self, name: str) -> int:
+        """Process number of the newest start of a child."""
+        return int(re.findall(rf"{name} runs as process (\d+)", self.text())[-1])
+
+    def session_members(self) -> list[int]:
+        """Every living process in a session of one of the children."""
+        sessions = set(re.findall(r"runs as process (\d+)", self.text()))
+        found = []
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                fields = stat.read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if fields[3] in sessions and fields[0] != "Z":
+                found.append(int(stat.parent.name))
+        return found
+
+
+def environment(folder: Path, **settings: str) -> dict[str, str]:
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("RUSHES_")}
+    return {
+        **inherited,
+        "RUSHES_STATE_DIR": str(folder / "state dir"),
+        "RUSHES_MODELS_DIR": str(models_dir()),
+        **settings,
+    }
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-P", "-m", "cli.main", *arguments]
+
+
+def start(folder: Path, stdout: int | None = None) -> Up:
+    port = free_port()
+    log = folder / "up.log"
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            command("up"),
+            cwd=folder,
+            env=environment(folder, RUSHES_PORT=str(port)),
+            stdin=subprocess.DEVNULL,
+            stdout=output if stdout is None else stdout,
+            stderr=output,
+            start_new_session=True,
+        )
+    return Up(folder / "state dir", port, log, process)
+
+
+def end(up: Up) -> None:
+    if up.process.poll() is None:
+        up.process.send_signal(signal.SIGTERM)
+        up.process.wait(30)
+
+
+@pytest.fixture
+def up(tmp_path: Path) -> Iterator[Up]:
+    one = start(tmp_path)
+    yield one
+    end(one)
+
+
+def run(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(*arguments),
+        env=environment(folder, **settings),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_killed_children_come_back_and_sigterm_ends_all_with_redis_last(up: Up) -> None:
+    up.wait_for_line("ready on http")
+    for name in ("api", "query worker", "analysis worker 1", "redis"):
+        killed = up.pid_of(name)
+        os.kill(killed, signal.SIGKILL)
+        up.wait_for_line(f"{name} runs as process", times=2)
+        assert up.pid_of(name) != killed
+
+    def healthy() -> bool:
+        try:
+            return httpx.get(f"http://127.0.0.1:{up.port}/api/v1/ready").status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    wait_for(healthy, READY_S, "the stack to be ready again", every_s=0.2)
+    up.process.send_signal(signal.SIGTERM)
+    assert up.process.wait(30) == 0
+    ended = re.findall(r"supervisor: (.*) has ended", up.text())
+    assert sorted(ended) == ["analysis worker 1", "api", "query worker", "redis"]
+    assert ended[-1] == "redis"
+    assert up.session_members() == []
+
+
+def test_kill_9_of_rushes_up_leaves_no_orphan_and_no_hindrance(up: Up, tmp_path: Path) -> None:
+    up.wait_for_line("ready on http")
+    assert len(up.session_members()) >= 5  # with the redis-server beside its guard
+    up.process.kill()
+    up.process.wait()
+    wait_for(lambda: not up.session_members(), 25, "the end of all children", every_s=0.1)
+
+    again = start(tmp_path)
+    try:
+        again.wait_for_line("ready on http", times=2)
+    finally:
+        end(again)
+
+
+def test_a_second_rushes_up_is_refused_with_one_sentence(up: Up, tmp_path: Path) -> None:
+    up.wait_for_line("redis runs as process")
+    second = run(tmp_path, "up", RUSHES_PORT=str(free_port()))
+    assert second.returncode == 2
+    assert "already runs on" in second.stderr
+    assert str(up.process.pid) in second.stderr
+    assert second.stderr.count("\n") == 1
+
+
+def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = run(tmp_path, "up", RUSHES_PORT=str(port))
+    assert result.returncode == 2
+    assert f"Port {port} on 127.0.0.1 is taken" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_the_first_key_is_shown_to_a_terminal_and_never_logged(tmp_path: Path) -> None:
+    terminal, its_end = pty.openpty()
+    up = start(tmp_path, stdout=its_end)
+    os.close(its_end)
+    try:
+        shown = ""
+        while "To stop" not in shown:
+            assert up.process.poll() is None, up.text()
+            shown += os.read(terminal, 4096).decode()
+        key = (up.state_dir / "first-key").read_text().strip()
+        assert key in shown
+        assert key not in up.text()
+        assert (up.state_dir / "first-key").stat().st_mode & 0o777 == 0o600
+        assert key not in (up.state_dir / "keys.json").read_text()
+        url = f"http://127.0.0.1:{up.port}/api/v1/cache-paths"
+        assert httpx.get(url, headers={"X-License-Key": key}).status_code not in (401, 403)
+    finally:
+        end(up)
+        os.close(terminal)
+
+
+def test_keys_are_made_listed_and_revoked_from_the_command_line(up: Up, tmp_path: Path) -> None:
+    up.wait_for_line("api runs as process")
+    key = run(tmp_path, "keys", "create", "--tier", "basic", "--label", "the intern").stdout.strip()
+    listed = run(tmp_path, "keys", "list").stdout
+    assert "basic" in listed
+    assert "the intern" in listed
+    assert key not in listed
+    (line,) = [line for line in listed.splitlines() if "the intern" in line]
+    key_id = re.findall(r"[0-9a-f]{12}", line)[0]
+    assert "revoked" in run(tmp_path, "keys", "revoke", key_id).stdout
+    assert "the intern" not in run(tmp_path, "keys", "list").stdout
+    again = run(tmp_path, "keys", "revoke", key_id)
+    assert again.returncode == 1
+    assert again.stderr == f"rushes: There is no key {key_id}.\n"
+
+
+def test_commands_that_need_a_redis_say_so(tmp_path: Path) -> None:
+    for arguments in (["keys", "list"], ["api"], ["worker", "query"]):
+        result = run(tmp_path, *arguments)
+        assert result.returncode == 2
+        assert "There is no Redis" in result.stderr
+        assert result.stderr.count("\n") == 1
+
+
+def test_a_wrong_setting_is_one_sentence(tmp_path: Path) -> None:
+    for settings in ({"RUSHES_PORT": "x"}, {"RUSHES_VISUAL_MODEL": "nonsense"}):
+        result = run(tmp_path, "up", **settings)
+        assert result.returncode == 2
+        assert result.stderr.startswith("rushes: ")
+        assert result.stderr.count("\n") == 1
+        assert not lives_in(tmp_path)
+
+
+def lives_in(folder: Path) -> bool:
+    """Whether a private Redis was left running on this folder."""
+    noted = folder / "state dir" / "redis" / "redis.pid"
+    return noted.exists() and lives(int(noted.read_text()))
