@@ -33,6 +33,7 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
     message: str = ""  # why it waits, for people
     task_id: str | None = None
     models: dict[ModelKind, ModelState] = {}
+    stats: dict[str, int] = {}  # counters since the start, e.g. model_loads
 
 
 class DesiredModel(msgspec.Struct, frozen=True):

@@ -51,7 +51,12 @@ class LedgerReader:
         """The newest Tasks first, at most the last 1,000."""
         with translated():
             ids: Any = self._redis.lrange(f"{self._prefix}recent", 0, limit - 1)
-        return [found for found in map(self.record, ids) if found is not None]
+            with self._redis.pipeline(transaction=False) as pipe:
+                for task_id in ids:
+                    self._scripts["record"](args=[self._prefix, "", task_id], client=pipe)
+                answers = pipe.execute()
+        records = map(_task_record, ids, answers)
+        return [record for record in records if record is not None]
 
     def files(self, task_id: str) -> list[FileRecord]:
         """What became of each file, in the order of the request. Raises Missing."""

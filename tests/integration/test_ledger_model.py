@@ -28,7 +28,7 @@ def check_the_end(world: World) -> None:
         # Each change raises seq and rings once, and nothing changes after the final state: so
         # there was exactly one final event.
         assert world.events[task_id] == record.seq
-        states = Counter(file.state for file in world.files(task_id))
+        states = Counter(file.state for file in world.ledger.files(task_id))
         assert states[FileState.QUEUED] == states[FileState.RUNNING] == 0
         assert bool(record.failed_files) == bool(states[FileState.FAILED])
         assert bool(record.error) == (record.status is TaskState.FAILED)
