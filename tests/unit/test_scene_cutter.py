@@ -1,0 +1,92 @@
+"""The edges of the scene cutter, on pictures made here; how well it cuts is in tests/quality."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.domain import Scene
+from workers.analysis.stages.scenes import SceneCutter
+
+Picture = NDArray[np.uint8]
+
+
+def pattern(seed: int, height: int = 90, width: int = 160) -> Picture:
+    """Patches of a few colours, as unlike from seed to seed as two shots."""
+    rng = np.random.default_rng(seed)
+    palette = rng.integers(0, 256, (4, 3))
+    patches = palette[rng.integers(0, 4, (6, 8))].astype(np.uint8)
+    rows, columns = np.arange(height) * 6 // height, np.arange(width) * 8 // width
+    return np.ascontiguousarray(patches[rows][:, columns])
+
+
+def scenes(pictures: dict[int, Picture]) -> tuple[Scene, ...]:
+    cutter = SceneCutter()
+    for second, picture in pictures.items():
+        cutter.add(second, picture)
+    return cutter.finish()
+
+
+def run(*pictures: Picture) -> tuple[Scene, ...]:
+    return scenes(dict(enumerate(pictures)))
+
+
+BLACK = np.zeros((90, 160, 3), np.uint8)
+ONE, TWO = pattern(1), pattern(2)
+
+
+def test_no_picture_makes_no_scene() -> None:
+    assert run() == ()
+
+
+def test_one_picture_is_a_scene_of_a_second() -> None:
+    assert scenes({7: ONE}) == (Scene(7, 8),)
+
+
+def test_a_cut_starts_a_scene_at_the_first_picture_of_the_new_shot() -> None:
+    assert run(ONE, ONE, ONE, TWO, TWO) == (Scene(0, 3), Scene(3, 5))
+
+
+def test_scenes_cover_seconds_without_a_picture() -> None:
+    found = scenes({3: ONE, 4: ONE, 9: TWO, 10: TWO})
+    assert found == (Scene(3, 9), Scene(9, 11))
+
+
+def test_black_between_two_shots_belongs_to_the_first() -> None:
+    assert run(ONE, ONE, BLACK, BLACK, TWO, TWO) == (Scene(0, 4), Scene(4, 6))
+
+
+def test_black_within_a_shot_is_no_cut() -> None:
+    assert run(ONE, ONE, BLACK, BLACK, ONE, ONE) == (Scene(0, 6),)
+
+
+def test_nothing_but_black_is_one_scene() -> None:
+    assert run(BLACK, BLACK, BLACK) == (Scene(0, 3),)
+
+
+def test_a_flash_is_no_cut() -> None:
+    burnt = np.clip(ONE * 2.0 + 120, 0, 255).astype(np.uint8)
+    assert run(ONE, ONE, burnt, ONE, ONE) == (Scene(0, 5),)
+    assert run(ONE, ONE, ONE, burnt) == (Scene(0, 4),)
+    assert run(burnt, ONE, ONE, ONE) == (Scene(0, 4),)
+
+
+def test_a_change_of_exposure_is_no_cut() -> None:
+    darker = (ONE * 0.35).astype(np.uint8)
+    assert run(ONE, ONE, ONE, darker, darker, darker) == (Scene(0, 6),)
+
+
+def test_pictures_of_any_shape_and_size_do() -> None:
+    for height, width in ((1, 1), (4, 160), (160, 90), (23, 31), (90, 160)):
+        one, two = pattern(1, height, width), pattern(2, height, width)
+        found = run(one, one, one, two, two)
+        assert found[0].start == 0
+        assert found[-1].end == 5
+
+
+def test_a_picture_that_is_reused_by_the_caller_does_no_harm() -> None:
+    cutter, picture = SceneCutter(), ONE.copy()
+    for second, shown in enumerate((ONE, ONE, ONE, TWO, TWO)):
+        picture[:] = shown
+        cutter.add(second, picture)
+    assert cutter.finish() == (Scene(0, 3), Scene(3, 5))
