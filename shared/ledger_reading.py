@@ -108,7 +108,8 @@ def _task_record(task_id: str, found: Any) -> TaskRecord | None:
 
 
 def _file_records(client: redis.Redis, prefix: str, task_id: str) -> list[FileRecord]:
-    items: Any = client.hget(f"{prefix}task:{task_id}", "items")
+    items: Any
+    items, is_stopped = client.hmget(f"{prefix}task:{task_id}", ["items", "stop"])
     if items is None:
         raise Missing(f"There is no task {task_id}.")
     with client.pipeline(transaction=False) as pipe:
@@ -118,6 +119,8 @@ def _file_records(client: redis.Redis, prefix: str, task_id: str) -> list[FileRe
         ticks, *rows = pipe.execute()
     records = []
     for n, (state, worker, files) in enumerate(rows):
+        if state == "queued" and is_stopped:
+            state = "cancelled"
         for index, file in enumerate(msgspec.json.decode(files or "[]", type=list[ItemFile])):
             entries = [ticks.get(f"{n}:{index}:{kind}") for kind in file.wants]
             records.append(_file_record(file, entries, state, worker))

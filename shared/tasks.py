@@ -37,6 +37,7 @@ REPLACE_WAIT_S = 2.0  # how long a request waits for the Task that it asked to s
 _LOOK_EVERY_S = 0.02
 _HEIR_SLACK_S = 0.5  # for the way from the last look to the second submit
 _BELLS_A_SWEEP = 1000
+_ITEMS_AT_ONCE = 1000  # more would hold up everybody else's calls
 
 
 def progress_channel(instance: str) -> str:
@@ -76,6 +77,7 @@ class Ledger(LedgerReader):
         Raises Busy when the holder of the lock does not end within `wait_s`, at once when
         another request is before this one or when `on_busy` is "refuse".
         """
+        self._stage(task)
         answer, holder = self._enter(task, on_busy, wait_s)
         if answer == "wait":
             answer, holder = self._inherit(task, holder, wait_s)
@@ -174,12 +176,17 @@ class Ledger(LedgerReader):
             for at in range(0, len(words), 4)
         ]
 
+    def _stage(self, task: NewTask) -> None:
+        for first in range(0, len(task.items), _ITEMS_AT_ONCE):
+            words: list[str | bytes | int] = [task.task_id, first]
+            for item in task.items[first : first + _ITEMS_AT_ONCE]:
+                words += [item.spec, _json(item.files), _json(list(item.units.items()))]
+            self._run("stage", *words)
+
     def _enter(self, task: NewTask, on_busy: str, wait_s: float) -> tuple[str, str]:
         right_ms = round((wait_s + _HEIR_SLACK_S) * 1000)
         words: list[str | bytes | int] = [task.task_id, task.kind, task.queue, on_busy, right_ms]
         words += [task.message, _json(list(task.units.items()))]
-        for item in task.items:
-            words += [item.spec, _json(item.files), _json(list(item.units.items()))]
         answer, holder = self._run("submit", *words)
         return answer, holder
 

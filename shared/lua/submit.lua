@@ -1,7 +1,7 @@
--- Task, Items and lock in one step.
+-- Makes a Task of the Items that stage.lua has written: visible, claimable and with its lock in
+-- one step.
 -- ARGV: 3 task, 4 kind, 5 queue, 6 on_busy ("inherit": only with the right that an earlier
--- "wait" gave), 7 wait in ms, 8 message, 9 units as JSON [[type, n]], then per Item: spec, files
--- as JSON, units as JSON.
+-- "wait" gave), 7 wait in ms, 8 message, 9 units as JSON [[type, n]].
 -- Answers started | queued | wait <holder> (asked to stop) | busy <holder>.
 local t, kind, on_busy = ARGV[3], ARGV[4], ARGV[6]
 
@@ -25,7 +25,7 @@ end
 
 local function create(waiting)
   local k = task_key(t)
-  local items = (#ARGV - 9) / 3
+  local items = redis.call('ZCARD', queued_key(t))
   redis.call('HSET', k, 'kind', kind, 'queue', ARGV[5], 'state', 'queued', 'message', ARGV[8],
     'items', items, 'open', items, 'done', 0, 'failed', 0, 'cancelled', 0, 'seq', 0,
     'created', int(now), 'types', ARGV[9])
@@ -33,16 +33,7 @@ local function create(waiting)
   for _, unit in ipairs(cjson.decode(ARGV[9])) do
     redis.call('HSET', k, 'units:' .. unit[1], int(unit[2]))
   end
-  for n = 0, items - 1 do
-    local at, id = 10 + n * 3, int(n)
-    local item = item_key(t, id)
-    redis.call('HSET', item, 'spec', ARGV[at], 'files', ARGV[at + 1], 'state', 'queued',
-      'token', 0, 'lost', 0, 'errors', 0)
-    for _, unit in ipairs(cjson.decode(ARGV[at + 2])) do
-      redis.call('HSET', item, 'units:' .. unit[1], int(unit[2]))
-    end
-    redis.call('ZADD', queued_key(t), n, id)
-  end
+  redis.call('ZREM', P .. 'staged', t)
   redis.call('SADD', P .. 'active', t)
   redis.call('LPUSH', P .. 'recent', t)
   redis.call('LTRIM', P .. 'recent', 0, KEEP - 1)

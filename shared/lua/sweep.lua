@@ -24,6 +24,15 @@ else
 end
 pass_lock_on()
 
+-- Items of requests that were refused or whose client died, a portion at a time.
+for _, t in ipairs(redis.call('ZRANGEBYSCORE', P .. 'staged', '-inf', int(now - STAGED_MS))) do
+  for _, n in ipairs(redis.call('ZRANGE', queued_key(t), 0, KEEP - 1)) do
+    redis.call('DEL', item_key(t, n))
+    redis.call('ZREM', queued_key(t), n)
+  end
+  if redis.call('EXISTS', queued_key(t)) == 0 then redis.call('ZREM', P .. 'staged', t) end
+end
+
 local bells, room = {}, {}
 local function ring(t, n)
   local task = redis.call('HMGET', task_key(t), 'queue', 'kind', 'waiting')

@@ -157,6 +157,15 @@ def test_refuse_stops_nothing(world: World) -> None:
     assert world.ledger.renew(world.claimed(old)) == "ok"
 
 
+def test_a_refused_request_leaves_nothing_behind(world: World) -> None:
+    world.submitted()
+    before = world.redis.dbsize()
+    with pytest.raises(Busy):
+        world.ledger.submit(world.task(*[1] * 1500), "refuse")
+    world.pass_time(70)
+    assert world.redis.dbsize() <= before + 1  # when bells were last rung
+
+
 def test_refuse_starts_where_nothing_runs(world: World) -> None:
     assert world.ledger.submit(world.task(), "refuse")
 
