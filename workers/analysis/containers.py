@@ -94,6 +94,8 @@ def only(container: InputContainer, stream: VideoStream) -> None:
             other.discard = Discard.all
     stream.codec_context.thread_count = 1
     stream.codec_context.thread_type = "NONE"
+    if stream.codec.name == "exr":  # linear light, to be shown on screens
+        stream.codec_context.options = {"apply_trc": "iec61966_2_1"}
 
 
 def clock_of(stream: VideoStream) -> Clock:

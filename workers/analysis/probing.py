@@ -62,7 +62,7 @@ def probe_still(still: StillPicture) -> Probe:
         width=still.stored_width,
         height=still.stored_height,
         rotation=still.rotation,
-        pixel_aspect="1:1",
+        pixel_aspect="1/1",
         video_codec=still.format,
         container=still.format,
         frame_count=1,
@@ -109,7 +109,7 @@ def _picture_fields(
         "width": picture.width if picture is not None else stream.width,
         "height": picture.height if picture is not None else stream.height,
         "rotation": upright_rotation(picture) if picture is not None else 0,
-        "pixel_aspect": f"{aspect.numerator}:{aspect.denominator}",
+        "pixel_aspect": f"{aspect.numerator}/{aspect.denominator}",
         "video_codec": stream.codec.canonical_name,
     }
 

@@ -37,7 +37,9 @@ class StillPicture:
         with _readable(), self._open() as image:
             self.stored_width, self.stored_height = image.size
             self.format = (image.format or "").lower()
-            self._orientation = image.getexif().get(_ORIENTATION, 1)
+            # Pillow turns TIFF by itself; pi-heif leaves no orientation behind.
+            is_upright = self.format == "tiff"
+            self._orientation = 1 if is_upright else image.getexif().get(_ORIENTATION, 1)
         turned = self._orientation in _QUARTER_TURNED
         self.width = self.stored_height if turned else self.stored_width
         self.height = self.stored_width if turned else self.stored_height
