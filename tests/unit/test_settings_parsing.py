@@ -1,0 +1,127 @@
+"""Each setting is read from its variable, and a wrong value is one sentence that names it."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from shared.errors import SettingsError
+from shared.settings import PREFIX, Settings
+
+GIVEN: dict[str, tuple[str, object]] = {
+    "host": ("::1", "::1"),
+    "port": ("7000", 7000),
+    "state_dir": ("/srv/rushes", Path("/srv/rushes")),
+    "redis_url": ("redis://redis:6379/0", "redis://redis:6379/0"),
+    "license_keys": ("one, two,", ("one", "two")),
+    "media_roots": ("/a:/b c", (Path("/a"), Path("/b c"))),
+    "cache_roots": ("/cache", (Path("/cache"),)),
+    "export_roots": ("/out", (Path("/out"),)),
+    "path_map": (
+        "Z:\\footage=/mnt/f; /Volumes/f=/mnt/f",
+        (("Z:\\footage", "/mnt/f"), ("/Volumes/f", "/mnt/f")),
+    ),
+    "instance": ("studio-2", "studio-2"),
+    "workers": ("3", 3),
+    "device": ("cuda:1", "cuda:1"),
+    "cors_origins": ("null,https://a.example", ("null", "https://a.example")),
+    "socket_auth": ("Required", "required"),
+    "metrics": ("off", False),
+    "max_body_mb": ("8", 8),
+    "models_dir": ("/weights", Path("/weights")),
+    "visual_model": ("ViT-B-32--openai", "ViT-B-32--openai"),
+    "allow_noncommercial": ("on", True),
+    "model_idle_minutes": ("5", 5),
+    "model_memory_mb": ("2000", 2000),
+    "speech_model": ("whisper-turbo", "whisper-turbo"),
+    "face_model": ("other", "other"),
+    "log_level": ("debug", "DEBUG"),
+    "log_format": ("JSON", "json"),
+}
+
+WRONG: list[tuple[str, str, str]] = [
+    ("port", "x", "whole number"),
+    ("port", "0", "1 to 65535"),
+    ("port", "70000", "1 to 65535"),
+    ("workers", "0", "at least 1"),
+    ("max_body_mb", "0", "at least 1"),
+    ("max_body_mb", "1.5", "whole number"),
+    ("metrics", "maybe", "on or off"),
+    ("allow_noncommercial", "maybe", "on or off"),
+    ("socket_auth", "never", "optional, required"),
+    ("log_level", "LOUD", "DEBUG, INFO"),
+    ("log_format", "xml", "text, json"),
+    ("media_roots", "footage", "absolute"),
+    ("cache_roots", "/a:b", "absolute"),
+    ("export_roots", "./out", "absolute"),
+    ("state_dir", "state", "absolute"),
+    ("models_dir", "weights", "absolute"),
+    ("path_map", "Z:\\footage", "client=server"),
+    ("path_map", "Z:=footage", "client=server"),
+    ("model_idle_minutes", "soon", "whole number"),
+    ("model_memory_mb", "all", "whole number"),
+]
+
+
+def variable(name: str) -> str:
+    return PREFIX + name.upper()
+
+
+def test_every_setting_is_tried_here() -> None:
+    assert set(GIVEN) == {field.name for field in dataclasses.fields(Settings)}
+
+
+@pytest.mark.parametrize("name", sorted(GIVEN))
+def test_a_setting_is_read_from_its_variable(name: str) -> None:
+    raw, parsed = GIVEN[name]
+    settings = Settings.from_env({variable(name): raw})
+    assert getattr(settings, name) == parsed
+    untouched = Settings.from_env({})
+    assert getattr(untouched, name) != parsed
+
+
+@pytest.mark.parametrize("name", sorted(GIVEN))
+def test_an_empty_value_counts_as_unset(name: str) -> None:
+    assert Settings.from_env({variable(name): " "}) == Settings.from_env({})
+
+
+@pytest.mark.parametrize(("name", "raw", "reason"), WRONG)
+def test_a_wrong_value_is_one_sentence_that_names_the_setting(
+    name: str, raw: str, reason: str
+) -> None:
+    with pytest.raises(SettingsError, match=variable(name)) as caught:
+        Settings.from_env({variable(name): raw})
+    assert reason in caught.value.message
+    assert "\n" not in caught.value.message
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "::", "footage.local"])
+def test_a_host_that_others_can_reach_needs_roots(host: str) -> None:
+    with pytest.raises(SettingsError, match="RUSHES_MEDIA_ROOTS and RUSHES_CACHE_ROOTS"):
+        Settings.from_env({"RUSHES_HOST": host})
+    roots = {"RUSHES_MEDIA_ROOTS": "/a", "RUSHES_CACHE_ROOTS": "/b"}
+    assert Settings.from_env({"RUSHES_HOST": host, **roots}).media_roots == (Path("/a"),)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "[::1]", "localhost"])
+def test_loopback_needs_no_roots(host: str) -> None:
+    assert Settings.from_env({"RUSHES_HOST": host}).media_roots is None
+
+
+def test_the_state_lies_where_the_desktop_standard_says() -> None:
+    assert Settings.from_env({"XDG_STATE_HOME": "/x"}).state_dir == Path("/x/rushes")
+    both = {"XDG_STATE_HOME": "/x", "RUSHES_STATE_DIR": "/y"}
+    assert Settings.from_env(both).state_dir == Path("/y")
+    assert Settings.from_env({}).state_dir == Path.home() / ".local/state/rushes"
+
+
+def test_weights_lie_in_the_state_folder_unless_told_otherwise() -> None:
+    assert Settings.from_env({"RUSHES_STATE_DIR": "/y"}).weights_dir == Path("/y/models")
+
+
+def test_settings_cannot_be_changed_once_read() -> None:
+    settings = Settings.from_env({})
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        settings.port = 1  # type: ignore[misc]
