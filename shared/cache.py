@@ -11,6 +11,7 @@ import logging
 import os
 import re
 import secrets
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from shared import cache_files, catalogue
+from shared import cache_files, cache_tidying, catalogue
 from shared.cache_files import SeenPath
 from shared.catalogue import Artefact, Catalogue, Seen
 from shared.domain import Manifest, Probe, Scene, Stage
@@ -31,7 +32,6 @@ _log = logging.getLogger(__name__)
 _FORMAT = 1
 _IDENTITY = "rushes.json"
 _ID = re.compile(r"[A-Za-z0-9-]{1,64}")
-_COLLECT_AFTER_S = 86_400.0
 LISTING_WAIT_S = 5.0  # how long a share may go on denying a file that is known to be published
 
 
@@ -100,6 +100,16 @@ class CacheDir:
         # Two keys whose names differ in case only meet in one file on some shares.
         return found if found is None or found.model == model else None
 
+    def is_published(self, hash_str: str, stage: Stage, model: str = "") -> bool:
+        """Whether manifest and data are both there, and the data in its full length."""
+        manifest = self.manifest(hash_str, stage, model)
+        if manifest is None:
+            return False
+        try:
+            return os.stat(self.data_path(hash_str, manifest)).st_size == manifest.bytes
+        except OSError:
+            return False
+
     def manifests(self, hash_str: str) -> list[Manifest]:
         """All usable manifests of one MediaFile."""
         folder = self.media_dir(hash_str)
@@ -164,34 +174,9 @@ class CacheDir:
         """Where this MediaFile was seen, newest first."""
         return catalogue.read_paths(self.media_dir(hash_str))
 
-    def collect(self, older_than_s: float = _COLLECT_AFTER_S) -> int:
-        """Remove replaced data and left temporaries of that age, and merge old catalogue files.
-
-        Returns how many files went. Ages are by the share's own clock. Walks the whole folder.
-        """
-        with cache_files.clear_errors(self.root):
-            removed = 0
-            now = cache_files.share_clock(self.root)
-            for hash_str in self.catalogue.hashes():
-                removed += self._collect_media(hash_str, now - older_than_s)
-            self.catalogue.compact()
-            return removed
-
-    def _collect_media(self, hash_str: str, before: float) -> int:
-        folder = self.media_dir(hash_str)
-        removed = 0
-        with contextlib.suppress(FileNotFoundError, CacheError):
-            used = set()
-            for name in catalogue.manifest_names(folder):
-                # A broken manifest (CacheError) hides what it names: then nothing is removed.
-                if manifest := cache_files.read_manifest(folder / name):
-                    used.add(manifest.file)
-            for name in os.listdir(folder):
-                ours = cache_files.is_data(name) or cache_files.is_temporary(name)
-                if ours and name not in used and os.stat(folder / name).st_mtime < before:
-                    os.unlink(folder / name)
-                    removed += 1
-        return removed
+    def collect_when_due(self) -> threading.Thread | None:
+        """Once a day, for all machines together, remove replaced data, in a thread of its own."""
+        return cache_tidying.collect_when_due(self.root)
 
     def _show(self, hash_str: str, manifest: Manifest, token: str) -> None:
         """Make data visible that already lies, synced, under its final name."""
@@ -213,7 +198,7 @@ class CacheDir:
         )
         self.catalogue.append([entry])
         with contextlib.suppress(OSError):
-            self._collect_media(hash_str, written.st_mtime - _COLLECT_AFTER_S)
+            cache_tidying.collect_media(path.parent, written.st_mtime - cache_tidying.KEPT_S)
 
 
 @dataclass(slots=True)

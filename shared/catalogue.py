@@ -226,9 +226,13 @@ def read_paths(folder: Path) -> list[SeenPath]:
     return sorted(paths, key=lambda seen: (-seen.seen_at, seen.path))
 
 
+def is_manifest(name: str) -> bool:
+    return name.startswith("manifest.") and name.endswith(".json")
+
+
 def manifest_names(folder: Path) -> list[str]:
     """Names of the manifests in a media folder."""
-    return [n for n in _names(folder) if n.startswith("manifest.") and n.endswith(".json")]
+    return list(filter(is_manifest, _names(folder)))
 
 
 def _artefacts(hash_str: str, folder: Path) -> Iterator[Artefact]:

@@ -35,7 +35,9 @@ def rank(
         places = top(base, wanted)
         order = np.lexsort((places, tie_order(places), -base[places]))
         places = places[order]
-        chosen = places[_spread(places, rows_of(places))]
+        # Nothing excluded: the order of choosing is the order of the matches.
+        enough = max_results if final is base else len(places)
+        chosen = places[_spread(places, rows_of(places), enough)]
         best_first = chosen[np.lexsort((chosen, tie_order(chosen), -final[chosen]))]
         best_first = best_first[:max_results]
         if len(places) >= np.isfinite(base).sum():
@@ -63,8 +65,11 @@ def top(scores: Scores, count: int) -> Rows:
     return np.flatnonzero((scores >= threshold) & np.isfinite(scores))
 
 
-def _spread(places: Rows, rows: NDArray[np.void]) -> Rows:
-    """Indices into `places` (best first) of those that no better match of their scene is near."""
+def _spread(places: Rows, rows: NDArray[np.void], enough: int) -> Rows:
+    """Indices into `places` (best first) of those that no better match of their scene is near.
+
+    Stops when there are `enough`.
+    """
     # Rows of a scene are neighbours, so the place of its first row names it. Matches of a scene
     # are APART_S apart, so each stretch of APART_S seconds holds one at the most.
     scenes = (places - rows["back"].astype(np.int64)).tolist()
@@ -78,4 +83,6 @@ def _spread(places: Rows, rows: NDArray[np.void]) -> Rows:
         ):
             taken[scene, stretch] = second
             chosen.append(index)
+            if len(chosen) == enough:
+                break
     return np.array(chosen, dtype=np.int64)

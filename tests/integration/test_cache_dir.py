@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from shared import cache_tidying
 from shared.cache import CacheDir
 from shared.catalogue import FollowState
 from shared.domain import Scene, Stage
@@ -85,10 +86,39 @@ def test_replaced_data_stays_for_a_day_and_is_then_collected(cache: CacheDir) ->
     foreign = cache.media_dir(HASH) / "my notes.txt"
     foreign.write_text("keep")
     os.utime(foreign, (1_000_000, 1_000_000))
-    assert cache.collect() == 1
+    assert cache_tidying.collect(cache.root) == 1
     assert not old.exists()
     assert foreign.exists()
     assert data_of(cache) == b"new"
+
+
+def test_the_folder_is_tidied_once_a_day_by_whoever_comes_first(
+    cache: CacheDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache_tidying, "_LOOK_EVERY_S", 0.0)
+    old = cache.media_dir(HASH) / publish(cache, b"old")
+    publish(cache, b"new")
+    os.utime(old, (1_000_000, 1_000_000))
+    tidying = cache.collect_when_due()
+    assert tidying is not None
+    tidying.join(30)
+    assert not old.exists()
+    assert CacheDir.open(cache.root, create=False).collect_when_due() is None
+    os.utime(cache.root / "catalog" / "collected", (1_000_000, 1_000_000))
+    again = cache.collect_when_due()
+    assert again is not None
+    again.join(30)
+    assert data_of(cache) == b"new"
+
+
+def test_what_lost_its_data_does_not_count_as_published(cache: CacheDir) -> None:
+    data = cache.media_dir(HASH) / publish(cache, b"data")
+    assert cache.is_published(HASH, Stage.VISUAL, MODEL)
+    data.write_bytes(b"dat")
+    assert not cache.is_published(HASH, Stage.VISUAL, MODEL)
+    data.unlink()
+    assert not cache.is_published(HASH, Stage.VISUAL, MODEL)
+    assert not cache.is_published(HASH, Stage.FRAMES)
 
 
 def test_publishing_collects_what_a_killed_writer_left_in_the_folder(cache: CacheDir) -> None:

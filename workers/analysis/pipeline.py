@@ -85,9 +85,11 @@ def analyze(context: Context, stages: Sequence[StageFactory]) -> None:
             for factory in stages:
                 ours.append(factory(context, spec))
                 at_end.callback(ours[-1].close)
-            item = _Item(context, spec, context.cache(spec.cache_dir), ours)
+            cache = context.cache(spec.cache_dir)
+            item = _Item(context, spec, cache, ours)
             for group in _groups(spec.files):
                 item.do(group)
+            cache.collect_when_due()
     except OSError as error:  # media errors have been translated: this is the CacheDir
         raise CacheError(
             f"{spec.cache_dir} cannot be written: {error.strerror or error}"

@@ -19,7 +19,7 @@ class Thumbnails(Stage):
     """Publishes Stage.FRAMES; needs no model."""
 
     def is_published(self, cache: CacheDir, hash_str: str) -> bool:
-        return cache.manifest(hash_str, StageName.FRAMES) is not None
+        return cache.is_published(hash_str, StageName.FRAMES)
 
     @contextmanager
     def open(self, file: FileInHand) -> Iterator[StageRun]:

@@ -30,7 +30,7 @@ class Visual(Stage):
         self._batch: _Batch | None = None
 
     def is_published(self, cache: CacheDir, hash_str: str) -> bool:
-        return cache.manifest(hash_str, StageName.VISUAL, self.spec.visual_model) is not None
+        return cache.is_published(hash_str, StageName.VISUAL, self.spec.visual_model)
 
     @contextmanager
     def open(self, file: FileInHand) -> Iterator[StageRun]:
