@@ -12,7 +12,7 @@ import msgspec
 import redis
 
 from shared.domain import ProgressType, TaskKind, TaskState
-from shared.errors import Busy, Missing
+from shared.errors import Busy, Missing, RedisAway
 from shared.ledger_reading import Clock, LedgerReader
 from shared.redis_clients import key_prefix
 from shared.task_records import (
@@ -81,6 +81,8 @@ class Ledger(LedgerReader):
         answer, holder = self._enter(task, on_busy, wait_s)
         if answer == "wait":
             answer, holder = self._inherit(task, holder, wait_s)
+        if answer == "incomplete":
+            raise RedisAway("Redis lost a part of the request. Nothing was accepted.")
         if answer == "busy":
             raise Busy(
                 f"Another analysis ({holder}) is running."
@@ -186,7 +188,7 @@ class Ledger(LedgerReader):
     def _enter(self, task: NewTask, on_busy: str, wait_s: float) -> tuple[str, str]:
         right_ms = round((wait_s + _HEIR_SLACK_S) * 1000)
         words: list[str | bytes | int] = [task.task_id, task.kind, task.queue, on_busy, right_ms]
-        words += [task.message, _json(list(task.units.items()))]
+        words += [task.message, _json(list(task.units.items())), len(task.items)]
         answer, holder = self._run("submit", *words)
         return answer, holder
 

@@ -1,8 +1,9 @@
 -- Makes a Task of the Items that stage.lua has written: visible, claimable and with its lock in
 -- one step.
 -- ARGV: 3 task, 4 kind, 5 queue, 6 on_busy ("inherit": only with the right that an earlier
--- "wait" gave), 7 wait in ms, 8 message, 9 units as JSON [[type, n]].
--- Answers started | queued | wait <holder> (asked to stop) | busy <holder>.
+-- "wait" gave), 7 wait in ms, 8 message, 9 units as JSON [[type, n]],
+-- 10 number of Items.
+-- Answers started | queued | wait <holder> (asked to stop) | busy <holder> | incomplete.
 local t, kind, on_busy = ARGV[3], ARGV[4], ARGV[6]
 
 local function place()
@@ -42,6 +43,8 @@ end
 if redis.call('EXISTS', task_key(t)) == 1 then
   return { get(t, 'waiting') and 'queued' or 'started', '' }
 end
+-- Redis came up empty, or the request slept, between its portions: nothing is accepted or stopped.
+if redis.call('ZCARD', queued_key(t)) ~= tonumber(ARGV[10]) then return { 'incomplete', '' } end
 local answer, holder = place()
 if answer == 'wait' or answer == 'busy' then return { answer, holder } end
 create(answer == 'queued')

@@ -349,6 +349,18 @@ def test_the_ledger_goes_on_when_redis_comes_back_empty(own_redis: PrivateRedis)
         assert world.ledger.recent()[0].status is TaskState.COMPLETED
 
 
+def test_a_request_that_redis_lost_a_part_of_is_not_accepted(world: World) -> None:
+    running, task = world.submitted(), world.task(1, 1)
+
+    def clock() -> float:
+        world.redis.zrem(f"rushes:test:queued:{task.task_id}", 1)
+        return world.now
+
+    with pytest.raises(RedisAway):
+        Ledger(world.redis, "test", clock=clock).submit(task)
+    assert world.record(running).status is TaskState.QUEUED
+
+
 def test_a_redis_that_hangs_is_away_within_two_seconds(own_redis: PrivateRedis) -> None:
     assert own_redis.process is not None
     with connect(own_redis.url) as client:
