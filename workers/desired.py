@@ -29,34 +29,47 @@ class Desired:
         self._pool = pool
         self._wanted = DesiredModel(settings.visual_model, 0)
         self._met: DesiredModel | None = None
-        self._try_again_at = float("-inf")
-        self._error: str | None = None
-
-    @property
-    def wanted_key(self) -> str:
-        """Key of the model that is wanted as far as `reconcile` has heard."""
-        return self._wanted.key
+        self._sides: dict[str, int] = {}
+        self._failed: dict[str, tuple[float, str]] = {}  # until when to say so, and why
 
     def reconcile(self, say: Callable[[str], None]) -> None:
-        """Load the wanted model unless that was done. Raises RedisAway, logs a ModelError."""
+        """Load the wanted model unless that was done. Raises RedisAway."""
         found = heartbeats.desired(self._client, self._settings.instance)
         wanted = found.get(ModelKind.VISUAL) or DesiredModel(self._settings.visual_model, 0)
-        changed = wanted != self._wanted
-        self._wanted = wanted
-        if wanted == self._met or (not changed and time.monotonic() < self._try_again_at):
-            return
-        say(f"Loading the model {wanted.key}.")
-        self._error = None
-        try:
-            with self._pool.lend(ModelKind.VISUAL, wanted.key):
+        if wanted != self._wanted:
+            self._wanted = wanted
+            self._failed.pop(wanted.key, None)
+        if wanted != self._met and self.error_of(wanted.key) is None:
+            say(f"Loading the model {wanted.key}.")
+            if self.load(wanted.key):
                 self._met = wanted
+
+    def load(self, key: str) -> bool:
+        """Load a model now; a failure is logged and kept for `error_of`."""
+        try:
+            with self._pool.lend(ModelKind.VISUAL, key) as model:
+                self._sides[key] = model.picture_side
         except ModelError as error:
-            log.warning("The model %s cannot be loaded: %s", wanted.key, error)
-            self._has_failed(error.message)
+            log.warning("The model %s cannot be loaded: %s", key, error)
+            self._failed[key] = (time.monotonic() + _TRY_AGAIN_S, error.message)
+            return False
         except Exception as error:
             # A library's own error; a worker that died of it would die again at every start.
-            log.exception("Loading the model %s failed", wanted.key)
-            self._has_failed(f"{wanted.key} cannot be loaded: {error}")
+            log.exception("Loading the model %s failed", key)
+            self._failed[key] = (time.monotonic() + _TRY_AGAIN_S, f"{key} failed: {error}")
+            return False
+        self._failed.pop(key, None)
+        return True
+
+    def error_of(self, key: str) -> str | None:
+        """Why it could not be loaded just now; forgotten after a while, to try again."""
+        until, error = self._failed.get(key, (0.0, ""))
+        return error if time.monotonic() < until else None
+
+    def side_of(self, key: str) -> int | None:
+        """Picture side of a model that is loaded at this moment, else None."""
+        is_loaded = any(s.model_key == key and s.is_loaded for s in self._pool.states())
+        return self._sides.get(key) if is_loaded else None
 
     def states(self) -> dict[ModelKind, ModelState]:
         """For the heartbeat: the wanted model as it stands in the pool."""
@@ -67,10 +80,6 @@ class Desired:
             ModelKind.VISUAL: ModelState(
                 model_key=key if is_loaded else None,
                 is_loading=any(state.is_loading for state in found),
-                error=None if is_loaded else self._error,
+                error=None if is_loaded else self.error_of(key),
             )
         }
-
-    def _has_failed(self, error: str) -> None:
-        self._error = error
-        self._try_again_at = time.monotonic() + _TRY_AGAIN_S

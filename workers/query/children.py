@@ -10,6 +10,7 @@ import signal
 import threading
 from collections.abc import Callable
 from concurrent.futures import TimeoutError
+from concurrent.futures.process import BrokenProcessPool
 from typing import Any, ParamSpec, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
@@ -40,11 +41,17 @@ class Children:
 
         Raises MediaUnreadable when the child crashes or does not end within `limit_s`.
         """
-        future: Any = self._usable_pool().schedule(
-            _limited, args=(limit_s, function, args, kw), timeout=limit_s
-        )
+
+        def once() -> T:
+            task = (limit_s, function, args, kw)
+            result: T = self._usable_pool().schedule(_limited, task, timeout=limit_s).result()
+            return result
+
         try:
-            result: T = future.result()
+            try:
+                return once()
+            except BrokenProcessPool:  # an idle child was killed just now; this ask is innocent
+                return once()
         except TimeoutError:
             raise MediaUnreadable(f"Reading it took longer than {limit_s:g} s.") from None
         except ProcessExpired as error:
@@ -52,7 +59,6 @@ class Children:
             raise MediaUnreadable("The decoder crashed while reading it.") from None
         except MemoryError:
             raise MediaUnreadable("Reading it takes more memory than allowed.") from None
-        return result
 
     def close(self) -> None:
         self._pool.stop()

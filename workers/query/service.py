@@ -63,7 +63,6 @@ class QueryService:
         self._grabbers = Children(children, grab.warm_up)
         self._probers = Children(children, grab.warm_up)
         self._children = children
-        self._sides: dict[str, int] = {}  # picture side of each model that was loaded here
         self._asked_for: set[str] = set()
         self._stopping = False
         host = socket.gethostname()
@@ -124,28 +123,17 @@ class QueryService:
         return threads
 
     def _load_models(self) -> None:
-        """Wanted by all workers, then what single asks have named."""
+        """What all workers should have, then what single asks have named."""
         try:
             self._desired.reconcile(lambda message: self._say("loading", message))
-            for key in [self._desired.wanted_key, *tuple(self._asked_for)]:
-                self._asked_for.discard(key)
-                if key not in self._sides or not self._is_loaded(key):
-                    self._load(key)
-            self._say("idle")
         except RedisAway as error:
             log.debug("Redis is away: %s", error)
-
-    def _load(self, key: str) -> None:
-        if any(state.model_key == key and state.error for state in self._pool.states()):
-            return  # `reconcile` tries again, less often
-        try:
-            with self._pool.lend(ModelKind.VISUAL, key) as model:
-                self._sides[key] = model.picture_side
-        except ModelError as error:
-            log.warning("The model %s cannot be loaded: %s", key, error)
-
-    def _is_loaded(self, key: str) -> bool:
-        return any(state.model_key == key and state.is_loaded for state in self._pool.states())
+        for key in tuple(self._asked_for):
+            if self._desired.side_of(key) is None:
+                self._say("loading", f"Loading the model {key}.")
+                self._desired.load(key)
+            self._asked_for.discard(key)
+        self._say("idle")
 
     def _follow(self, lane: Lane, handle: Callable[[AskLane, Ask], None]) -> None:
         """One thread of a lane: take, answer, for ever."""
@@ -174,7 +162,7 @@ class QueryService:
         asks.close()
 
     def _embed(self, asks: AskLane, ask: Ask) -> None:
-        key = self._ready_model(ask.payload["model"])
+        key, _ = self._ready_model(ask.payload["model"])
         texts = tuple(str(text) for text in ask.payload["texts"])
         if not texts:
             raise BadInput("There is no text to embed.")
@@ -190,8 +178,7 @@ class QueryService:
             )
             asks.answer(ask, {"jpeg": base64.b64encode(jpeg).decode()})
             return
-        key = self._ready_model(wanted["model"])
-        side = self._sides[key]
+        key, side = self._ready_model(wanted["model"])
         if "image_b64" in wanted:
             rgb = self._grabbers.run(limit_s, grab.rgb_of_bytes, wanted["image_b64"], side)
         else:
@@ -203,14 +190,14 @@ class QueryService:
         limit_s = min(self._limit_s, ask.within_s)
         asks.answer(ask, self._probers.run(limit_s, probe_file, self._roots, ask.payload["path"]))
 
-    def _ready_model(self, wanted: str) -> str:
-        """The key of a model that is loaded; else asks for it and raises ModelLoading."""
+    def _ready_model(self, wanted: str) -> tuple[str, int]:
+        """Key and picture side of a loaded model; else asks for it and raises ModelLoading."""
         key = resolve(self._settings, ModelKind.VISUAL, wanted).key
-        for state in self._pool.states():
-            if state.model_key == key and state.error and not state.is_loading:
-                raise ModelError(state.error)
-        if key in self._sides and self._is_loaded(key):
-            return key
+        side = self._desired.side_of(key)
+        if side is not None:
+            return key, side
+        if error := self._desired.error_of(key):
+            raise ModelError(error)
         self._asked_for.add(key)
         raise ModelLoading
 
