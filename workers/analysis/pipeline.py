@@ -154,7 +154,10 @@ class _Item:
         """Decode a file into its stages' runs; None when all of it is published already."""
         self._roots.check_real(work.path)
         hash_str = self._context.hashes.hash_of(work.path)
-        found = os.stat(work.path)
+        try:
+            found = os.stat(work.path)
+        except OSError:
+            raise MediaChanging from None
         wanted = [
             stage
             for stage in self._stages

@@ -44,6 +44,7 @@ _THUMBNAIL_SIDE = 320
 _BEAT_S = 2.0
 _LOOK_UP_S = 0.3
 _REDIS_PAUSE_S = 0.5
+_LAST_ANSWERS_S = 4.0  # what takes longer at the end is asked again, or fails with its caller
 
 
 class QueryService:
@@ -91,8 +92,9 @@ class QueryService:
         while not self._stopping:
             self._load_models()
             time.sleep(_LOOK_UP_S)
+        until = time.monotonic() + _LAST_ANSWERS_S
         for thread in threads:
-            thread.join(timeout=self._limit_s)
+            thread.join(timeout=max(0.0, until - time.monotonic()))
         self._embedder.close()
         self._grabbers.close()
         self._probers.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,9 @@ from workers.analysis.stages.rows import manifest_fields
 from workers.context import Context
 from workers.models.protocols import VisualEmbedder
 
-_STILLS_A_BATCH = 16  # at least: stills arrive by the dozen, and nobody stops within one of them
+T = TypeVar("T")
+
+_STILLS_A_BATCH = 16  # at least, where an Item has so many
 
 
 class Visual(Stage):
@@ -36,10 +39,8 @@ class Visual(Stage):
     def open(self, file: FileInHand) -> Iterator[StageRun]:
         if self._batch is None:
             model = self._lent.enter_context(self.context.visual_model(self.spec.visual_model))
-            size = model.batch_size
-            if file.probe.media_type is MediaType.IMAGE:
-                size = max(size, _STILLS_A_BATCH)
-            self._batch = _Batch(self.context, model, size)
+            are_stills = file.probe.media_type is MediaType.IMAGE
+            self._batch = _Batch(self.context, model, waits_for_all=are_stills)
         with file.cache.draft(
             file.hash_str,
             StageName.VISUAL,
@@ -60,10 +61,11 @@ class Visual(Stage):
 class _Batch:
     """Prepared pictures of one or more files, on their way through the model."""
 
-    def __init__(self, context: Context, model: VisualEmbedder, size: int) -> None:
+    def __init__(self, context: Context, model: VisualEmbedder, *, waits_for_all: bool) -> None:
+        """`waits_for_all`: for the few dozen stills of an Item, so that no batch is a remnant."""
         self.model = model
         self._context = context
-        self._size = size
+        self._waits_for_all = waits_for_all
         self._waiting: list[tuple[NDArray[np.float32], list[NDArray[np.float16]]]] = []
 
     def add(self, picture: Picture, rows: list[NDArray[np.float16]]) -> None:
@@ -74,17 +76,23 @@ class _Batch:
             max(self.model.picture_side, round(picture.height * scale)),
         )
         self._waiting.append((self.model.prepare(rgb), rows))
-        if len(self._waiting) >= self._size:
+        if len(self._waiting) >= self.model.batch_size and not self._waits_for_all:
             self.flush()
 
     def flush(self) -> None:
-        if not self._waiting:
-            return
-        self._context.checkpoint()
         waiting, self._waiting = self._waiting, []
-        vectors = self.model.embed_images(np.stack([prepared for prepared, _ in waiting]))
-        for (_, rows), vector in zip(waiting, vectors, strict=True):
-            rows.append(vector.astype(np.float16))
+        for batch in _even_parts(waiting, max(_STILLS_A_BATCH, self.model.batch_size)):
+            self._context.checkpoint()
+            vectors = self.model.embed_images(np.stack([prepared for prepared, _ in batch]))
+            for (_, rows), vector in zip(batch, vectors, strict=True):
+                rows.append(vector.astype(np.float16))
+
+
+def _even_parts(waiting: list[T], at_least: int) -> Iterator[list[T]]:
+    """Parts of nearly the same size, none smaller than `at_least` where there are so many."""
+    count = max(1, len(waiting) // at_least)
+    for number in range(count if waiting else 0):
+        yield waiting[number * len(waiting) // count : (number + 1) * len(waiting) // count]
 
 
 class _VisualRun(StageRun):

@@ -1,0 +1,101 @@
+"""The worker as a process: what it imports, what it is called by, how it starts and ends."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from shared import bells, heartbeats
+from shared.domain import TaskState
+from shared.heartbeats import Heartbeat
+from tests.desk import INSTANCE, Desk
+from tests.media import make_clip
+from tests.stack import PROJECT
+from tests.waiting import wait_for
+from workers.liveness import StallTimer
+
+
+@pytest.fixture
+def desk(tmp_path: Path, redis_url: str) -> Iterator[Desk]:
+    desk = Desk(tmp_path, redis_url)
+    yield desk
+    desk.close()
+
+
+def test_the_function_that_bells_name_exists() -> None:
+    module, _, name = bells.FUNCTION.rpartition(".")
+    assert callable(getattr(importlib.import_module(module), name))
+
+
+def test_an_analysis_worker_with_the_lite_model_imports_no_torch(desk: Desk) -> None:
+    modules = desk.folder / "modules.json"
+    desk.stack.start("analysis-0", "-m", "tests.workers.names_its_modules", MODULES=str(modules))
+    desk.wait_final(desk.submit([make_clip(desk.folder / "clip.mp4", 1)]))
+    assert desk.stack.processes["analysis-0"].end() == 0
+    loaded = set(json.loads(modules.read_text()))
+    assert {"onnxruntime", "av"} <= loaded
+    assert not {"torch", "open_clip", "transformers", "starlette", "socketio"} & loaded
+
+
+@pytest.mark.parametrize(
+    ("arguments", "settings", "says"),
+    [
+        ([], {}, "Usage"),
+        (["painter"], {}, "Usage"),
+        (["analysis"], {}, "RUSHES_REDIS_URL is not set"),
+        (["query"], {"RUSHES_PORT": "x", "RUSHES_REDIS_URL": "redis://x"}, "RUSHES_PORT"),
+    ],
+)
+def test_wrong_use_ends_with_one_sentence_and_status_2(
+    arguments: list[str], settings: dict[str, str], says: str
+) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "workers", *arguments],
+        cwd=PROJECT,
+        env={"PATH": "/usr/bin", **settings},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 2
+    assert says in ended.stderr
+    assert len(ended.stderr.strip().splitlines()) == 1
+
+
+def test_a_missing_file_is_missing_only_when_every_machine_says_so(desk: Desk) -> None:
+    other = Heartbeat(
+        name="analysis-other", kind="analysis", host="other", pid=1, started_at=time.time()
+    )
+    heartbeats.publish(desk.client, INSTANCE, other, ttl_s=6)
+    desk.worker()
+    task_id = desk.submit([desk.folder / "nowhere.mp4"])
+    key = f"rushes:{INSTANCE}:missing:{task_id}:0"
+    wait_for(lambda: desk.client.exists(key), 20, "the worker saying that it sees no such file")
+    assert not desk.record(task_id).status.is_final
+    record = desk.wait_final(task_id)  # the other one has fallen silent
+    assert record.status is TaskState.FAILED
+    assert "does not exist" in record.failed_files[0].error
+
+
+def test_a_lost_bell_is_rung_again_by_the_workers_own_sweep(desk: Desk) -> None:
+    desk.worker()
+    wait_for(desk.hearts, 20, "the worker")
+    task_id = desk.submit([make_clip(desk.folder / "clip.mp4", 1)])
+    desk.client.delete(f"rq:queue:rushes-{INSTANCE}-analysis")
+    assert desk.wait_final(task_id, 15).status is TaskState.COMPLETED
+
+
+def test_the_stall_timer_is_wide_while_a_model_loads() -> None:
+    timer = StallTimer(0.5)
+    timer.arm()
+    with timer.wide():
+        began = time.monotonic()
+        wait_for(lambda: time.monotonic() - began > 1, 5, "more than the term to pass")
+    timer.disarm()
