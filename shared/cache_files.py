@@ -153,7 +153,7 @@ def exists_after_listing(path: Path, wait_s: float) -> bool:
     deadline = time.monotonic() + wait_s
     pause = 0.02
     while True:
-        if path.exists():
+        if os.path.exists(path):  # False also for what a sick share answers
             return True
         if time.monotonic() >= deadline:
             return False

@@ -69,8 +69,8 @@ class Followed(msgspec.Struct, frozen=True):
     lost: bool
 
 
-# Of this process: root -> (name of the file it appends to, when it last did).
-_writers: dict[str, tuple[str, float]] = {}
+# (process, root) -> (name of the file it appends to, when it last did).
+_writers: dict[tuple[int, Path], tuple[str, float]] = {}
 _writers_lock = threading.Lock()
 
 
@@ -86,7 +86,8 @@ class Catalogue:
         lines = b"".join(msgspec.json.encode(entry) + b"\n" for entry in entries)
         with _writers_lock:
             now = time.monotonic()
-            name, used = _writers.get(str(self._root), ("", 0.0))
+            me = (os.getpid(), self._root)
+            name, used = _writers.get(me, ("", 0.0))
             if not name or now - used > _WRITER_IDLE_S:
                 name = f"{cache_files.writer_name()}.jsonl"
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -98,7 +99,7 @@ class Catalogue:
                 _write_all(fd, lines)
             finally:
                 os.close(fd)
-            _writers[str(self._root)] = (name, now)
+            _writers[me] = (name, now)
 
     def follow(self, state: FollowState, *, thorough: bool = False) -> Followed:
         """Entries added since `state`, which is brought up to date. Reads nothing else.

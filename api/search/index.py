@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import threading
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,8 +25,9 @@ from api.search.types import FrameFilter, Hit, LoadReport, QueryVectors, Skipped
 from api.search.view import CacheView
 from shared import cache_files
 from shared.cache import CacheDir
-from shared.errors import MediaError, ModelError
+from shared.errors import MediaError, ModelError, NotAllowed
 from shared.media import HashCache
+from shared.paths import Roots
 from shared.settings import Settings
 
 _SEARCH_WAIT_S = 30.0  # a search waits this long while another thread or replica loads
@@ -38,6 +40,7 @@ class SearchIndex:
 
     def __init__(self, settings: Settings) -> None:
         self._folder = settings.state_dir / "search"
+        self._roots = Roots.media(settings)
         self._lock = threading.Lock()
         self._views: dict[str, CacheView] = {}
         self._models: dict[tuple[str, str], LoadedModel] = {}
@@ -92,7 +95,10 @@ class SearchIndex:
     def hashes_for(self, cache_dir: str, paths: Sequence[str]) -> list[str | None]:
         """`hash_for` of many paths, which a share answers side by side."""
         _, view = self._view(cache_dir, thorough=False)
-        return list(self._disk_pool.map(lambda path: self._hash(view, path), paths))
+        step = max(1, len(paths) // (4 * _SLOW_DISK_THREADS))
+        parts = [paths[at : at + step] for at in range(0, len(paths), step)]
+        found = self._disk_pool.map(lambda part: [self._hash(view, path) for path in part], parts)
+        return [hash_str for part in found for hash_str in part]
 
     def search(
         self,
@@ -116,7 +122,7 @@ class SearchIndex:
                 break
             loaded.remove(deleted, _SEARCH_WAIT_S)
         paths = dict(
-            zip(found, self._disk_pool.map(lambda h: _best_path(view, h), found), strict=True)
+            zip(found, self._disk_pool.map(lambda h: self._best_path(view, h), found), strict=True)
         )
         return [replace(hit, path=paths[hit.hash_str]) for hit in hits]
 
@@ -185,15 +191,32 @@ class SearchIndex:
     def _hash(self, view: CacheView, path: str) -> str | None:
         seen = view.seen_at(path)
         try:
-            found = os.stat(path)
+            there = os.stat(path)
         except (OSError, ValueError):
             return seen[0] if seen else None
-        if seen and (seen[1].size, seen[1].mtime_ns) == (found.st_size, found.st_mtime_ns):
+        if seen and (seen[1].size, seen[1].mtime_ns) == (there.st_size, there.st_mtime_ns):
             return seen[0]
         try:
+            self._roots.check_real(path)
             return self._hashes.hash_of(path)
-        except MediaError:
+        except (MediaError, NotAllowed):
             return None
+
+    def _best_path(self, view: CacheView, hash_str: str) -> str | None:
+        """The newest known path that opens, else the newest known."""
+        paths = view.paths_of(hash_str)
+        return next(filter(self._opens, paths), paths[0] if paths else None)
+
+    def _opens(self, path: str) -> bool:
+        """A path that somebody wrote into the CacheDir is touched only inside the roots."""
+        try:
+            self._roots.check_real(path)
+            if not stat.S_ISREG(os.stat(path).st_mode):
+                return False
+            os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK))
+        except (OSError, ValueError, NotAllowed):
+            return False
+        return True
 
 
 def _check_dimension(query: QueryVectors, dim: int) -> None:
@@ -203,17 +226,6 @@ def _check_dimension(query: QueryVectors, dim: int) -> None:
                 f"The model gives {vectors.shape[-1]} dimensions, the analysed files have {dim}: "
                 "analyze them again with force."
             )
-
-
-def _best_path(view: CacheView, hash_str: str) -> str | None:
-    paths = view.paths_of(hash_str)
-    for path in paths:
-        try:
-            os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK))
-        except (OSError, ValueError):
-            continue
-        return path
-    return paths[0] if paths else None
 
 
 def _report(files: dict[str, int], skipped: dict[str, str], missing: Sequence[str]) -> LoadReport:

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from api.search.artefacts import ROW, VisualData
 from api.search.scan import RowRange
 from shared import cache_files
-from shared.errors import Unavailable
+from shared.errors import CacheError, Unavailable
 
 _log = logging.getLogger(__name__)
 _DEAD_ROWS_WORTH_COMPACTING = 20_000
@@ -105,7 +105,7 @@ class MergedArray:
     def writing(self, wait_s: float) -> Iterator[Writer]:
         """Be the one writer; the state is up to date inside. Raises Unavailable after `wait_s`."""
         with contextlib.ExitStack() as held:
-            held.enter_context(cache_files.clear_errors(self._folder))
+            held.enter_context(self._clear_errors())
             self._folder.mkdir(parents=True, exist_ok=True)
             held.enter_context(self._locked(wait_s))
             with self._state_lock:
@@ -118,6 +118,16 @@ class MergedArray:
             writer.flush()
             if self._dead_rows() > max(_DEAD_ROWS_WORTH_COMPACTING, self._end // 3):
                 self._compact()
+
+    @contextlib.contextmanager
+    def _clear_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise CacheError(
+                f"The search index in {self._folder} cannot be written: {error.strerror or error}. "
+                "RUSHES_STATE_DIR needs room for a copy of all embeddings."
+            ) from error
 
     @contextlib.contextmanager
     def _locked(self, wait_s: float) -> Iterator[None]:
@@ -309,7 +319,7 @@ class Writer:
                 rows.write(data.rows.tobytes())
             for file in (vectors, rows):
                 file.flush()
-                os.fdatasync(file.fileno())
+                os.fsync(file.fileno())
         self._journal([merged for merged, _ in self._pending])
         self._pending, self._pending_bytes = [], 0
 

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from shared.cache import CacheDir
 from shared.catalogue import FollowState
 from shared.domain import Scene, Stage
 from shared.errors import BadInput, CacheError
+from tests.tiny_disk import tiny_disk
 from tests.waiting import wait_for
 
 HASH = "00112233aabbccdd"
@@ -317,20 +319,9 @@ def test_a_write_that_the_disk_refuses_says_so_and_keeps_what_was_there(tmp_path
 
 
 @pytest.fixture
-def tiny_disk(tmp_path: Path) -> Path:
-    """A file system of 1 MiB; where this user may not mount one, the test above stands alone."""
-    folder = tmp_path / "tiny"
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
-    if shutil.which("mount") is None or subprocess.run(command, capture_output=True).returncode:
-        pytest.skip("this user may not mount a tmpfs")
-    return folder
-
-
-@pytest.fixture
-def mounted(tiny_disk: Path):
-    yield tiny_disk
-    subprocess.run(["umount", str(tiny_disk)], check=True)
+def mounted(tmp_path: Path) -> Iterator[Path]:
+    with tiny_disk(tmp_path / "tiny") as folder:
+        yield folder
 
 
 def test_a_full_disk_is_a_clear_error_and_takes_files_again_once_there_is_room(

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ import pytest
 from api.search import SearchIndex, loading
 from shared.cache import CacheDir
 from shared.domain import Stage
-from shared.errors import BadInput
+from shared.errors import BadInput, CacheError
 from shared.settings import Settings
 from tests.search_data import (
     DIM,
@@ -30,6 +31,7 @@ from tests.search_data import (
     publish,
     random_units,
 )
+from tests.tiny_disk import tiny_disk
 from tests.waiting import wait_for
 
 SPAWN = multiprocessing.get_context("spawn")
@@ -289,3 +291,17 @@ def test_a_copied_cache_folder_has_its_own_array(cache, index) -> None:
         media_hash(0),
         media_hash(1),
     }
+
+
+def test_a_full_state_dir_is_a_clear_error_and_no_end(cache, settings, tmp_path) -> None:
+    vectors = fill(cache, 3)
+    with tiny_disk(tmp_path / "tiny") as disk:
+        index = SearchIndex(replace(settings, state_dir=disk))
+        assert found(index, cache, vectors[1][5], max_results=1) == [(1, 5)]
+        publish(cache, media_hash(9), random_units(40_000, DIM, 9))
+        with pytest.raises(CacheError, match="RUSHES_STATE_DIR needs room"):
+            found(index, cache, vectors[1][5])
+        publish(cache, media_hash(9), random_units(40, DIM, 9))
+        assert found(index, cache, vectors[1][5], max_results=1) == [(1, 5)]
+        assert index.load(str(cache.root)).frames == 130
+        index.close()

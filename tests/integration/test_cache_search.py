@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -229,3 +230,20 @@ def test_previews_come_from_the_nearest_second(cache, index) -> None:
     assert previews == [f"{media_hash(1)} 8".encode(), None, f"{media_hash(1)} 0".encode()]
     next(cache.media_dir(media_hash(1)).glob("frames.*.pack")).write_bytes(b"damaged")
     assert index.previews(str(cache.root), [(media_hash(1), 5)]) == [None]
+
+
+def test_paths_outside_the_roots_are_not_touched(cache, settings, tmp_path) -> None:
+    inside, outside = tmp_path / "in", tmp_path / "out"
+    for folder in (inside, outside):
+        folder.mkdir()
+        (folder / "movie.mp4").write_bytes(b"the movie")
+    (inside / "link.mp4").symlink_to(outside / "movie.mp4")
+    rows = random_units(3, DIM, 1)
+    publish(cache, media_hash(1), rows)
+    for place in (inside / "movie.mp4", outside / "movie.mp4", inside / "link.mp4"):
+        cache.remember_path(media_hash(1), str(place), 1, 1)
+    walled = SearchIndex(replace(settings, media_roots=(inside,)))
+    hit = walled.search(str(cache.root), MODEL, asking(rows[0]), None, 1)[0]
+    assert hit.path == str(inside / "movie.mp4")
+    assert walled.hash_for(str(cache.root), str(inside / "link.mp4")) is None
+    walled.close()
