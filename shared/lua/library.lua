@@ -114,11 +114,22 @@ end
 
 -- Ends -----------------------------------------------------------------------------------
 
+-- Let the last of `items` Items go, at most a portion; the sweep goes on with the rest.
+local function expire_items(t, items)
+  local rest = math.max(items - KEEP, 0)
+  for n = rest, items - 1 do redis.call('EXPIRE', item_key(t, int(n)), DAY_S) end
+  if rest > 0 then
+    redis.call('HSET', P .. 'closing', t, int(rest))
+  else
+    redis.call('HDEL', P .. 'closing', t)
+  end
+end
+
 local function expire(t, items)
   for _, k in ipairs({ task_key(t), queued_key(t), ticks_key(t), failures_key(t) }) do
     redis.call('EXPIRE', k, DAY_S)
   end
-  for n = 0, items - 1 do redis.call('EXPIRE', item_key(t, int(n)), DAY_S) end
+  expire_items(t, items)
 end
 
 local function last_words(t, state, reason)
@@ -185,7 +196,7 @@ local function stop(t)
     redis.call('HSET', task_key(t), 'stop', '1', 'state', 'stopping', 'message', 'Stopping.')
     -- Counted, not touched one by one: there may be 100,000. Readers know by the flag.
     local queued = redis.call('ZCARD', queued_key(t))
-    redis.call('DEL', queued_key(t))
+    redis.call('UNLINK', queued_key(t))
     redis.call('HINCRBY', task_key(t), 'cancelled', queued)
     redis.call('HINCRBY', task_key(t), 'open', int(0 - queued))
     redis.call('PUBLISH', P .. 'stops', t)

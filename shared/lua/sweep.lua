@@ -33,6 +33,9 @@ for _, t in ipairs(redis.call('ZRANGEBYSCORE', P .. 'staged', '-inf', int(now - 
   if redis.call('EXISTS', queued_key(t)) == 0 then redis.call('ZREM', P .. 'staged', t) end
 end
 
+local closing = redis.call('HGETALL', P .. 'closing')
+for at = 1, #closing, 2 do expire_items(closing[at], tonumber(closing[at + 1])) end
+
 local bells, room = {}, {}
 local function ring(t, n)
   local task = redis.call('HMGET', task_key(t), 'queue', 'kind', 'waiting')

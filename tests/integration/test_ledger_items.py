@@ -326,6 +326,8 @@ def test_ten_thousand_items_are_one_step(world: World) -> None:
     assert world.ledger.stop(task_id).cancelled
     assert world.record(task_id).status is TaskState.CANCELLED
     assert len(world.ledger.files(task_id)) == 10_000
+    world.pass_time(20)
+    assert all(world.redis.ttl(key) > 0 for key in world.redis.keys(f"rushes:test:*{task_id}*"))
 
 
 def test_the_newest_tasks_come_first(world: World) -> None:
