@@ -44,7 +44,7 @@ def test_a_request_is_refused_after_two_seconds_and_the_old_task_keeps_its_stop(
         asked = time.monotonic()
         with pytest.raises(Busy):
             ledger.submit(new)
-        assert 2.0 <= time.monotonic() - asked < 2.5
+        assert 2.0 <= time.monotonic() - asked < 3.0
         assert ledger.renew(lease) == "stop"
         assert ledger.record(new.task_id) is None
         ledger.settle(lease, "cancelled")

@@ -11,7 +11,7 @@ from shared.redis_clients import connect
 from shared.task_records import FileState
 from tests.integration.ledger_simulation import World
 
-SEEDS = 40
+SEEDS = 30
 STEPS = 300
 
 
