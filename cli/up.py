@@ -67,6 +67,8 @@ class Stack:
         settings = self.settings
         await _check_port(settings)
         redis_url = settings.redis_url or await self._start_redis()
+        if self.stopping.is_set():
+            return
         key_file = first_key(settings, redis_url)
         environment = {"RUSHES_REDIS_URL": redis_url}
         self._start("api", "api", environment=environment)
@@ -90,7 +92,8 @@ class Stack:
                 raise SettingsError("The private Redis does not start; the reason is above.")
             return private_redis.running_url(self.settings) is not None
 
-        if not await self._until(answers, private_redis.START_TIMEOUT_S):
+        answered = await self._until(answers, private_redis.START_TIMEOUT_S)
+        if not answered and not self.stopping.is_set():
             raise SettingsError(f"The private Redis on {data} does not answer.")
         return url
 

@@ -74,6 +74,15 @@ class Settings:
     allow_noncommercial: bool = _setting(
         False, "on or off: load models whose licence forbids commercial use (research only)."
     )
+    model_idle_minutes: int = _setting(
+        30, "A model that nobody has used for so long is unloaded.", "minutes"
+    )
+    model_memory_mb: int | None = _setting(
+        None,
+        "Memory that the loaded models of one worker may take. Unset: three quarters of the GPU's, "
+        "or half of the machine's.",
+        "MB",
+    )
     speech_model: str = _setting(
         "whisper-base", "Model key of the speech model (its issue has not landed: unused yet)."
     )
@@ -130,6 +139,11 @@ class Settings:
         _one_of("socket_auth", self.socket_auth, ("optional", "required"))
         _one_of("log_format", self.log_format, ("text", "json"))
         _one_of("log_level", self.log_level, LOG_LEVELS)
+        if self.redis_url and not self.redis_url.startswith(("redis://", "rediss://", "unix://")):
+            raise SettingsError(
+                "RUSHES_REDIS_URL must begin with redis://, rediss:// or unix://, not "
+                f"{self.redis_url.partition(':')[0]!r}."
+            )
         if not 0 < self.port < 65536:
             raise SettingsError(f"RUSHES_PORT must be 1 to 65535, not {self.port}.")
         if self.workers < 1 or self.max_body_mb < 1:
@@ -195,6 +209,8 @@ _PARSERS: dict[str, Callable[[str, str], Any]] = {
     "max_body_mb": _integer,
     "metrics": _switch,
     "allow_noncommercial": _switch,
+    "model_idle_minutes": _integer,
+    "model_memory_mb": _integer,
     "license_keys": _words,
     "cors_origins": _words,
     "media_roots": _roots,

@@ -48,6 +48,7 @@ WRONG: list[tuple[str, str, str]] = [
     ("workers", "0", "at least 1"),
     ("max_body_mb", "0", "at least 1"),
     ("max_body_mb", "1.5", "whole number"),
+    ("redis_url", "localhost:6379", "redis://"),
     ("metrics", "maybe", "on or off"),
     ("allow_noncommercial", "maybe", "on or off"),
     ("socket_auth", "never", "optional, required"),
