@@ -27,14 +27,19 @@ def waiting_hint(services: Services) -> str:
 
 def hint_for(services: Services, record: TaskRecord) -> str:
     """The hint, asked for only where it is shown."""
-    return waiting_hint(services) if record.status is TaskState.QUEUED else ""
+    return waiting_hint(services) if _may_wait(record) else ""
+
+
+def _may_wait(record: TaskRecord) -> bool:
+    """Also a Task that has begun waits, once its workers have died or cannot go on."""
+    return not record.status.is_final and record.status is not TaskState.STOPPING
 
 
 def task_answer(record: TaskRecord, hint: str) -> TaskAnswer:
     """What `/tasks` answers; `hint` is added to the message of a task that waits."""
     values = {name: getattr(record, name) for name in _FIELDS if name != "files"}
     values["failed_files"] = list(record.failed_files)
-    if record.status is TaskState.QUEUED:
+    if _may_wait(record):
         values["message"] = record.message + hint
     return TaskAnswer(**values)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from starlette.concurrency import run_in_threadpool
 
 from api.active_models import active_key, known_model
@@ -13,9 +15,11 @@ from api.progress import task_answer, waiting_hint
 from api.services import Services
 from shared import logs
 from shared.domain import FileWork, TaskKind
-from shared.errors import BadInput, Missing, NotBuilt
+from shared.errors import BadInput, Missing, NotBuilt, RedisAway
 from shared.models import ModelKind
 from shared.task_records import Bell, NewTask
+
+log = logging.getLogger(__name__)
 
 RECENT = 100
 
@@ -35,16 +39,25 @@ def _submit(services: Services, body: AnalyzeBody) -> Accepted:
         key = active_key(services, ModelKind.VISUAL)
     items = analyze_items(works, cache_dir=cache_dir, model=key, force=body.force)
     task = NewTask(kind=TaskKind.ANALYZE, items=items)
+    hint = waiting_hint(services)
     if services.ledger.submit(task, body.on_busy):
-        services.bells.ring(
-            Bell(task.task_id, number, task.queue, front=True) for number in range(len(items))
-        )
+        _ring(services, task)
         turn = ""
     else:
         turn = " It starts when the running task has ended."
     files = f"{len(works)} file" + ("" if len(works) == 1 else "s")
-    message = f"Analysis of {files} accepted.{turn}{waiting_hint(services)}"
+    message = f"Analysis of {files} accepted.{turn}{hint}"
     return Accepted(message=message, task_id=task.task_id)
+
+
+def _ring(services: Services, task: NewTask) -> None:
+    """Wake the workers. The Task is accepted already, and a lost bell is rung by the sweep."""
+    try:
+        services.bells.ring(
+            Bell(task.task_id, number, task.queue, front=True) for number in range(len(task.items))
+        )
+    except RedisAway as error:
+        log.warning("task %s is accepted, its bells come later: %s", task.task_id, error.message)
 
 
 def _checked(services: Services, body: AnalyzeBody) -> tuple[str, list[FileWork]]:

@@ -8,10 +8,12 @@ import time
 from pathlib import Path
 
 from tests.conftest import PrivateRedis
-from tests.media import make_clip, make_still
+from tests.media import Encoding, make_clip, make_still
 from tests.sockets import Watcher
 from tests.stack import Stack, running_stack
 from tests.waiting import wait_for
+
+LONG = Encoding(fps=2, gop=4)  # seconds that are quick to make and take time to analyse
 
 
 def artefacts(cache_dir: Path) -> list[str]:
@@ -25,7 +27,7 @@ def artefacts(cache_dir: Path) -> list[str]:
 def test_a_worker_killed_in_a_file_loses_it_to_another_within_15_s_and_the_task_completes(
     tmp_path: Path, redis_url: str
 ) -> None:
-    clips = [make_clip(tmp_path / f"{n}.mp4", seconds=90, size=(640, 360)) for n in range(4)]
+    clips = [make_clip(tmp_path / f"{n}.mp4", seconds=90, encoding=LONG) for n in range(4)]
     with running_stack(tmp_path / "stack", redis_url, analysis=2) as stack:
         client = stack.client()
         with Watcher(client.url) as watcher:
@@ -49,13 +51,16 @@ def test_a_worker_killed_in_a_file_loses_it_to_another_within_15_s_and_the_task_
         workers = {file["worker"] for file in record["files"]}
         assert workers, record
         print(f"completed {took:.1f} s after the kill by {workers}")
-    assert not [name for name in artefacts(tmp_path / "cache") if name.startswith(".")]
+    # What the killed worker had begun stays hidden until it is collected.
+    visible = [name for name in artefacts(tmp_path / "cache") if not name.startswith(".")]
+    assert len([name for name in visible if name.startswith("visual.")]) == 4
+    assert len([name for name in visible if name.startswith("manifest.visual.")]) == 4
 
 
 def test_sigterm_hands_the_file_back_and_another_worker_finishes_it(
     tmp_path: Path, redis_url: str
 ) -> None:
-    clip = make_clip(tmp_path / "long.mp4", seconds=120, size=(640, 360))
+    clip = make_clip(tmp_path / "long.mp4", seconds=120, encoding=LONG)
     with running_stack(tmp_path / "stack", redis_url, analysis=1) as stack:
         client = stack.client()
         task_id = client.analyze(tmp_path / "cache", clip)
@@ -69,7 +74,7 @@ def test_sigterm_hands_the_file_back_and_another_worker_finishes_it(
 def test_cancel_stops_a_running_file_within_a_second_and_leaves_nothing_half_done(
     tmp_path: Path, redis_url: str
 ) -> None:
-    clip = make_clip(tmp_path / "long.mp4", seconds=240, size=(640, 360))
+    clip = make_clip(tmp_path / "long.mp4", seconds=240, encoding=LONG)
     with running_stack(tmp_path / "stack", redis_url) as stack:
         client = stack.client()
         with Watcher(client.url) as watcher:

@@ -7,10 +7,12 @@ import time
 from pathlib import Path
 
 from tests.conftest import PrivateRedis
-from tests.media import make_clip, make_still
+from tests.media import Encoding, make_clip, make_still
 from tests.sockets import Watcher
 from tests.stack import Client, running_stack
 from tests.waiting import wait_for
+
+LONG = Encoding(fps=2, gop=4)  # seconds that are quick to make and take time to analyse
 
 
 def matches(client: Client, cache_dir: Path) -> list[tuple[str, str]]:
@@ -38,7 +40,7 @@ def test_replicas_and_restarts_find_the_same(tmp_path: Path, redis_url: str) -> 
 def test_clients_of_both_apis_get_the_final_state_although_redis_was_away_for_20_s(
     tmp_path: Path, own_redis: PrivateRedis
 ) -> None:
-    clip = make_clip(tmp_path / "long.mp4", seconds=400, size=(640, 360))
+    clip = make_clip(tmp_path / "long.mp4", seconds=400, encoding=LONG)
     with (
         running_stack(tmp_path / "stack", own_redis.url, apis=2) as stack,
         contextlib.ExitStack() as keep,

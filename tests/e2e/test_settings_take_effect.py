@@ -46,6 +46,7 @@ def test_paths_outside_the_roots_are_403_and_name_the_setting(
     tmp_path: Path, redis_url: str
 ) -> None:
     (tmp_path / "media").mkdir()
+    (tmp_path / "caches").mkdir()
     inside = make_still(tmp_path / "media" / "a.jpg", colour=(200, 30, 30))
     outside = make_still(tmp_path / "b.jpg", colour=(200, 30, 30))
     roots = {
@@ -175,13 +176,13 @@ def test_without_weights_models_and_messages_say_what_to_do(tmp_path: Path, redi
         wait_for(
             lambda: "models pull" in client.task(task_id)["message"], 30, "the task to say why"
         )
-        assert client.task(task_id)["status"] == "queued"
+        assert client.task(task_id)["status"] not in ("completed", "failed", "cancelled")
 
 
 def test_rushes_up_listens_on_its_port_and_starts_that_many_workers(tmp_path: Path) -> None:
     port = free_port()
     stack = Stack(tmp_path, "", {"RUSHES_PORT": str(port), "RUSHES_WORKERS": "2"})
-    up = stack.start("up", "-m", "cli", "up", RUSHES_REDIS_URL="")
+    up = stack.start("up", "-m", "cli.main", "up", RUSHES_REDIS_URL="")
     stack.ports.append(port)
     try:
         client = stack.client()
@@ -198,5 +199,6 @@ def test_rushes_up_listens_on_its_port_and_starts_that_many_workers(tmp_path: Pa
         assert not first_key.exists(), "a key is configured, so none is made"
         still = make_still(tmp_path / "a.jpg", colour=(200, 30, 30))
         client.analyzed(tmp_path / "cache", still)
-    finally:
         assert up.end(30) == 0, up.text()
+    finally:
+        stack.stop()
