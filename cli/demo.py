@@ -135,7 +135,7 @@ def _search(client: DemoClient, samples: Samples) -> list[Search]:
     ]
     picture = samples.picture
     matches = client.search("image", image_path=str(picture), max_results=HITS)
-    found.append(Search("image", "a photo of a motorcycle", matches, picture))
+    found.append(Search("image", "a motorcycle photo", matches, picture))
     footage = next(path for path in samples.footage if path.name == FRAME_FILE)
     matches = client.search(
         "frame", media_path=str(footage), time_seconds=FRAME_SECOND, max_results=HITS
