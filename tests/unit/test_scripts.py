@@ -1,0 +1,87 @@
+"""The scripts, as far as they go without downloading anything."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPTS = sorted([*(ROOT / "scripts").iterdir(), ROOT / ".ci" / "run"])
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """What set-up reads, in a folder with a space in its path."""
+    folder = tmp_path / "my clone"
+    shutil.copytree(ROOT / "scripts", folder / "scripts")
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    return folder
+
+
+def stub(folder: Path, name: str, body: str) -> Path:
+    """A program of that name that does what `body` says."""
+    folder.mkdir(exist_ok=True)
+    program = folder / name
+    program.write_text(f"#!/bin/sh\n{body}\n", encoding="utf-8")
+    program.chmod(0o755)
+    return program
+
+
+def run(clone: Path, script: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("RUSHES_")}
+    return subprocess.run(
+        [clone / "scripts" / script],
+        cwd="/",
+        env={**inherited, **environment},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+def test_a_script_is_executable_strict_bash_without_syntax_errors(script: Path) -> None:
+    assert os.access(script, os.X_OK)
+    assert "\nset -euo pipefail\n" in script.read_text(encoding="utf-8")
+    subprocess.run(["bash", "-n", script], check=True)
+
+
+@pytest.mark.parametrize("script", ["setup", "serve", "test", "check", "demo"])
+def test_a_wrong_python_is_one_sentence(clone: Path, script: str) -> None:
+    result = run(clone, script, RUSHES_PYTHON="/bin/false")
+    assert result.returncode != 0
+    assert result.stderr == (
+        "setup: RUSHES_PYTHON=/bin/false is no Python 3.11 to 3.13; name one that is.\n"
+    )
+
+
+def test_a_python_without_venv_says_which_package_is_missing(clone: Path, tmp_path: Path) -> None:
+    # It has the right version, and lacks ensurepip, as Debian's python3 without python3-venv.
+    python = stub(tmp_path / "bin", "python3", 'case "$2" in *ensurepip*) exit 1;; esac')
+    result = run(clone, "setup", RUSHES_PYTHON=str(python))
+    assert result.returncode == 1
+    assert "sudo apt install python3-venv" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_a_full_disk_is_noticed_before_anything_is_downloaded(clone: Path, tmp_path: Path) -> None:
+    python = stub(tmp_path / "bin", "python3", "exit 0")
+    stub(tmp_path / "bin", "df", "echo header; echo '/dev/sda1 9 9 5120 99% /'")
+    path = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
+    result = run(clone, "setup", RUSHES_PYTHON=str(python), PATH=path)
+    assert result.returncode == 1
+    assert "5 MB free and about 1000 MB are needed" in result.stderr
+
+
+def test_no_python_at_all_says_what_to_install(clone: Path, tmp_path: Path) -> None:
+    for name in ("python3", "python3.13", "python3.12", "python3.11"):
+        stub(tmp_path / "bin", name, "exit 1")
+    path = f"{tmp_path / 'bin'}:/usr/bin:/bin"
+    result = run(clone, "setup", PATH=path)
+    assert result.returncode == 1
+    assert "no Python 3.11 to 3.13 found" in result.stderr
