@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 import uvicorn
@@ -34,6 +35,9 @@ def main() -> int:
             timeout_graceful_shutdown=GRACE_S,
         )
     )
+    # uvicorn raises the signal that ended it once more: being asked to end is no failure.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))
     parent_pipe.watch()
     server.run()
     return 0 if server.started else 1

@@ -299,7 +299,3 @@ class CachePaths(Struct, kw_only=True):
     """In request order."""
 
     cache_paths: list[CachePathsItem]
-
-
-class NotBuiltYet(Struct, kw_only=True):
-    """This endpoint only answers 501 so far."""

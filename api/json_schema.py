@@ -13,7 +13,8 @@ _NULL = {"type": "null"}
 
 def components(types: Iterable[type]) -> dict[str, Any]:
     """Schemas of all these types and of what they refer to, by name."""
-    _, found = msgspec.json.schema_components(list(types), ref_template=REF)
+    ordered = sorted(types, key=lambda kind: kind.__name__)
+    _, found = msgspec.json.schema_components(ordered, ref_template=REF)
     return {name: convert(found[name]) for name in sorted(found)}
 
 

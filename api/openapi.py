@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+import api.answers
 from api import guide_texts
 from api.endpoint import PREFIX, Endpoint
 from api.errors import TABLE, ErrorBody
@@ -30,10 +31,12 @@ _PARAMETER = re.compile(r"{(\w+)}")
 
 def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
     """The whole document, as plain JSON values."""
-    types: set[type] = {ErrorBody}
+    bodies: set[type] = set()
+    answers: set[type] = {ErrorBody}
     paths: dict[str, dict[str, Any]] = {}
     for endpoint in endpoints:
-        types.update(filter(None, (endpoint.body, endpoint.answer, *endpoint.also.values())))
+        bodies.update(filter(None, (endpoint.body,)))
+        answers.update((endpoint.answer, *endpoint.also.values()))
         paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint)
     return {
         "openapi": "3.0.3",
@@ -60,10 +63,21 @@ def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
                     "description": "Or `license_key` in the JSON body; the header wins.",
                 }
             },
-            "schemas": components(sorted(types, key=lambda kind: kind.__name__)),
+            "schemas": components(bodies) | _always_complete(components(answers)),
             "responses": _error_responses(),
         },
     }
+
+
+def _always_complete(schemas: dict[str, Any]) -> dict[str, Any]:
+    """Answers carry every field, whatever its default; but for types that say otherwise."""
+    for name, schema in schemas.items():
+        kind = getattr(api.answers, name, None)
+        if "properties" in schema and not (kind and kind.__struct_config__.omit_defaults):
+            schema["required"] = list(schema["properties"])
+            for field in schema["properties"].values():
+                field.pop("default", None)
+    return schemas
 
 
 def _operation(endpoint: Endpoint) -> dict[str, Any]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
-from api.answers import NotBuiltYet
 from api.bodies import LaterBody
 from api.endpoint import Call, Endpoint
+from api.errors import ErrorBody
 from shared.errors import NotBuilt
 
 
@@ -45,7 +45,7 @@ ENDPOINTS = tuple(
         tag=tag,
         summary=summary,
         body=LaterBody if method in ("POST", "PUT") else None,
-        answer=NotBuiltYet,
+        answer=ErrorBody,
         is_built=False,
     )
     for method, path, tag, summary in _LATER

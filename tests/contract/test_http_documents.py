@@ -1,0 +1,104 @@
+"""The OpenAPI document and everything that is made from it."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+
+import httpx
+import msgspec
+import pytest
+import yaml
+from openapi_spec_validator import OpenAPIV30SpecValidator
+
+from api.app import ENDPOINTS
+from api.openapi import document
+from tests.stack import PROJECT, Client
+
+COMMITTED = PROJECT / "docs" / "api" / "openapi.json"
+CONTRACT = """
+GET /health · GET /ready · GET /models/loaded · GET /models/available · POST /models/load
+POST /media/metadata · POST /analyze · POST /analyze/cancel · GET /tasks · GET /tasks/{task_id}
+POST /analysis-data/load · POST /analysis-data/load-for-media
+POST /analysis-data/load-transcriptions · POST /search/text · POST /search/image
+POST /search/frame · POST /search/transcript · POST /transcriptions · POST /thumbnails
+POST /thumbnails/scene · GET /faces/clusters · POST /faces/clusters/samples
+POST /faces/clusters/faces · PUT /faces/clusters/names · POST /faces/recluster
+POST /faces/clusters/modify · GET /watch-folders · POST /watch-folders
+PUT /watch-folders/{watch_folder_id} · DELETE /watch-folders/{watch_folder_id}
+POST /watch-folders/service/start · POST /watch-folders/service/stop
+GET /watch-folders/service/status · POST /cache-paths · POST /export/clips
+POST /export/premiere-xml · POST /export/transcript
+"""
+
+
+def test_the_document_is_valid_openapi_3_0_and_holds_every_endpoint_of_the_contract() -> None:
+    made = json.loads(json.dumps(document(ENDPOINTS)))
+    OpenAPIV30SpecValidator(made).validate()
+    assert made["openapi"] == "3.0.3"
+    found = {f"{m.upper()} {path}" for path, methods in made["paths"].items() for m in methods}
+    assert found == {words.strip() for words in re.split(r"·|\n", CONTRACT) if words.strip()}
+
+
+def test_the_committed_copy_equals_the_generated_one() -> None:
+    made = json.loads(json.dumps(document(ENDPOINTS)))
+    assert json.loads(COMMITTED.read_text(encoding="utf-8")) == made, (
+        "run `python -m api.write_openapi docs/api/openapi.json`"
+    )
+
+
+def test_it_is_served_under_all_its_names(client: Client) -> None:
+    made = json.loads(json.dumps(document(ENDPOINTS)))
+    with httpx.Client(base_url=client.url) as http:
+        for path in ("/api/v1/openapi.json", "/api-reference/openapi.json"):
+            assert http.get(path).json() == made
+        for path in ("/api/v1/openapi.yaml", "/api-reference/openapi-v1.yaml"):
+            assert yaml.safe_load(http.get(path).text) == made
+        guide = http.get("/api-reference/public-api-v1.md").text
+        everything = http.get("/llms-full.txt").text
+        index = http.get("/llms.txt").text
+        page = http.get("/api/v1/docs").text
+    for endpoint in ENDPOINTS:
+        for text in (guide, everything, index):
+            assert f"{endpoint.method} /api/v1{endpoint.path}" in text
+        assert f"/api/v1{endpoint.path}" in page
+        if endpoint.is_built and endpoint.body:
+            for field in msgspec.structs.fields(endpoint.body):
+                assert f"`{field.name}`" in guide
+
+
+def test_the_reference_page_needs_no_network(client: Client) -> None:
+    page = client.get("/docs").text
+    assert not re.search(r"""(src|href)=["']?(https?:)?//""", page)
+    assert "<script" not in page
+    assert "@import" not in page
+
+
+@pytest.mark.parametrize("endpoint", [e for e in ENDPOINTS if e.is_built], ids=lambda e: e.path)
+def test_the_examples_are_what_the_types_allow(endpoint) -> None:
+    if endpoint.body:
+        assert endpoint.example is not None
+        msgspec.convert(endpoint.example, endpoint.body)
+    assert endpoint.answer_example is not None
+    answer = msgspec.convert(endpoint.answer_example, endpoint.answer)
+    assert json.loads(msgspec.json.encode(answer)) == endpoint.answer_example
+
+
+def test_the_api_process_imports_no_model_library_and_no_decoder() -> None:
+    heavy = ("av", "onnxruntime", "ctranslate2", "hdbscan", "torch", "open_clip", "PIL", "pydantic")
+    program = (
+        "import sys; from api.app import create_app; from shared.settings import Settings;"
+        "create_app(Settings.from_env({'RUSHES_REDIS_URL': 'unix:///nowhere'}));"
+        f"print([name for name in {heavy!r} if name in sys.modules])"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert result.stdout.strip() == "[]"
