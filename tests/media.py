@@ -125,7 +125,7 @@ def write_video(
             tick = Fraction(number) / rate if times is None else Fraction(seconds)
             base = TIME_BASE if times else 1 / rate
             frame.time_base = base
-            frame.pts = round((tick + Fraction(encoding.start_s)) / base)
+            frame.pts = int((tick + Fraction(encoding.start_s)) / base + Fraction(1, 2))
             out.mux(stream.encode(frame))
         if stream is None:
             raise ValueError("a clip needs at least one picture")
