@@ -102,16 +102,18 @@ def measure(hours: int, dim: int, folder: Path) -> None:
             "ours, 1 % of the files": lambda: ours(plain, some),
         }
     )
-    for name, values in times.items():
-        base = "ours, 3 excluded" if "3 excluded" in name else "ours, whole search"
-        ratio = statistics.median(values) / statistics.median(times[base])
-        print(
-            f"  {name:24} min {min(values):7.1f}  median {statistics.median(values):7.1f} ms"
-            f"  {ratio:5.2f} x"
-        )
+    report(times)
     print(f"  recall at {MATCHES}: {recall(half, whole, dim, pool):.4f} against float32 vectors")
     index.close()
     pool.shutdown()
+
+
+def report(times: dict[str, list[float]]) -> None:
+    for name, values in times.items():
+        base = "ours, 3 excluded" if "3 excluded" in name else "ours, whole search"
+        median = statistics.median(values)
+        ratio = median / statistics.median(times[base])
+        print(f"  {name:24} min {min(values):7.1f}  median {median:7.1f} ms  {ratio:5.2f} x")
 
 
 def recall(
