@@ -30,6 +30,7 @@ BLOCK_S = 1.0
 _ANSWERS_TTL_S = 60
 _RECHECK_WORKERS_S = 1.0
 _LONGEST_PAUSE_S = 1.0
+_AT_ONCE = 32  # commands, far more than one loop can have under way
 
 
 class Ask(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,6 +55,7 @@ class Asker:
         self._instance = instance
         self._replies = f"{self._prefix}answers:{secrets.token_hex(8)}"
         self._redis = connect_async(redis_url)
+        self._turn = asyncio.Semaphore(_AT_ONCE)  # the pool refuses the 101st connection
         self._blocking = connect_async(redis_url, socket_timeout_s=BLOCK_S + 5)
         self._heartbeats = connect(redis_url)
         self._waiting: dict[str, asyncio.Future[dict[str, Any]]] = {}
@@ -111,8 +113,9 @@ class Asker:
             ) from None
 
     async def _send(self, lane: Lane, ask: Ask) -> None:
-        with translated():
-            async with self._redis.pipeline(transaction=True) as pipe:
+        async with self._turn:
+            with translated():
+                pipe = self._redis.pipeline(transaction=True)
                 pipe.set(
                     _payload_key(self._prefix, ask.ask_id),
                     msgspec.json.encode(ask),
@@ -122,8 +125,9 @@ class Asker:
                 await pipe.execute()
 
     async def _check_lane(self, lane: Lane) -> None:
-        with translated():
-            waiting = await self._redis.llen(_lane_key(self._prefix, lane))
+        async with self._turn:
+            with translated():
+                waiting = await self._redis.llen(_lane_key(self._prefix, lane))
         if waiting > MAX_WAITING:
             raise NoWorker(f"{waiting} questions are waiting for a query worker; retry shortly.")
         now = time.monotonic()

@@ -25,6 +25,7 @@ T = TypeVar("T")
 
 MEMORY_BYTES = 4 << 30
 _CPU_SLACK_S = 2
+_START_S = 20.0  # for a child that is only being started, on a busy machine
 
 
 class Children:
@@ -42,17 +43,12 @@ class Children:
 
         Raises MediaUnreadable when the child crashes or does not end within `limit_s`.
         """
-
-        def once() -> T:
-            task = (limit_s, function, args, kw)
-            result: T = self._usable_pool().schedule(_limited, task, timeout=limit_s).result()
-            return result
-
+        task = (limit_s, function, args, kw)
         try:
             try:
-                return once()
+                result: T = self._once(task)
             except BrokenProcessPool:  # an idle child was killed just now; this ask is innocent
-                return once()
+                result = self._once(task)
         except TimeoutError:
             raise MediaUnreadable(f"Reading it took longer than {limit_s:g} s.") from None
         except ProcessExpired as error:
@@ -60,19 +56,35 @@ class Children:
             raise MediaUnreadable("The decoder crashed while reading it.") from None
         except MemoryError:
             raise MediaUnreadable("Reading it takes more memory than allowed.") from None
+        return result
 
     def close(self) -> None:
         self._pool.stop()
         self._pool.join()
 
+    def _once(self, task: tuple[float, Callable[..., Any], Any, Any]) -> Any:
+        pool, limit_s = self._usable_pool(), task[0]
+        future = pool.schedule(_limited, task, timeout=limit_s)
+        try:
+            return future.result(timeout=limit_s + _START_S)
+        except TimeoutError:
+            if not future.done():  # not the ask's own limit: no child has even taken it
+                self._give_up(pool)
+            raise
+
     def _usable_pool(self) -> Any:
         """The pool, made anew when pebble has given it up (an idle child was killed)."""
+        pool = self._pool
+        if not pool.active:
+            self._give_up(pool)
+        return self._pool
+
+    def _give_up(self, pool: Any) -> None:
         with self._lock:
-            if not self._pool.active:
+            if pool is self._pool:  # else another thread has done it
                 log.warning("The child processes are started anew")
-                self._pool.stop()
                 self._pool = self._new_pool()
-            return self._pool
+                pool.stop()
 
     def _new_pool(self) -> Any:
         pool = ProcessPool(
