@@ -37,6 +37,7 @@ _CONSE = ModelSpec(
 
 _MIT = "MIT (LAION model card)"
 _APPLE = "Apple AMLR: research only, no product use"
+_RESEARCH_TAGS = {"dfn": "Apple's own terms: research only", "metaclip": "CC-BY-NC-4.0"}
 
 
 def _open_clip(
@@ -105,12 +106,14 @@ def resolve(settings: Settings, kind: ModelKind, key: str) -> ModelSpec:
         return known
     architecture, border, tag = key.partition(_TAG_BORDER)
     if kind == ModelKind.VISUAL and border and architecture and tag and _SAFE_KEY.fullmatch(key):
+        licence = _research_licence(architecture, tag)
         return ModelSpec(
             key=key,
             kind=kind,
             family="open_clip",
             display_name=f"{architecture} ({tag})",
-            licence="unknown: see the model's card",
+            licence=licence or "unknown: see the model's card",
+            commercial_use=False if licence else None,
             source=f"Hugging Face hub, through open_clip: {architecture}, {tag}",
             architecture=architecture,
             pretrained=tag,
@@ -124,15 +127,32 @@ def safe_key(key: str) -> str:
     return key.removeprefix("open_clip:").replace(":", _TAG_BORDER)
 
 
+def require_allowed(settings: Settings, spec: ModelSpec) -> None:
+    """Raise ModelError for a research-only model unless the operator has said that it is fine."""
+    if spec.commercial_use is False and not settings.allow_noncommercial:
+        raise ModelError(
+            f"{spec.key} may not be used commercially ({spec.licence}). If that is fine for you, "
+            "set RUSHES_ALLOW_NONCOMMERCIAL=on."
+        )
+
+
 def is_downloaded(settings: Settings, spec: ModelSpec) -> bool:
     """Whether the weights lie in MODELS_DIR, so that loading needs no network."""
     if spec.family == "conse":
         return conse_is_ready(settings.weights_dir / spec.key)
     if spec.weights:
         return Path(spec.weights).exists()
-    hub = settings.weights_dir / "hub"
-    marker = hub / f"{spec.key}.json"  # written by `rushes models pull` after a full download
-    return marker.is_file()
+    return hub_marker(settings, spec).is_file()
+
+
+def hub_dir(settings: Settings) -> Path:
+    """Where the hub's files are cached."""
+    return settings.weights_dir / "hub"
+
+
+def hub_marker(settings: Settings, spec: ModelSpec) -> Path:
+    """The file that says that a model of the hub was fetched whole; written last."""
+    return hub_dir(settings) / f"{spec.key}.json"
 
 
 def conse_is_ready(folder: Path) -> bool:
@@ -159,25 +179,34 @@ def _local_open_clip(root: Path) -> list[ModelSpec]:
 
 
 def _local_folder(path: Path) -> ModelSpec:
+    spec = _local_spec(path, path.name, "")
     try:
         config = json.loads((path / "open_clip_config.json").read_text(encoding="utf-8"))
         model = config["model_cfg"]
         dim, resolution = int(model["embed_dim"]), int(model["vision_cfg"]["image_size"])
     except (OSError, ValueError, KeyError, TypeError):
-        dim = resolution = None
-    spec = _local_spec(path, path.name, "")
+        return spec  # loading it says what is wrong
     return msgspec.structs.replace(spec, dim=dim, resolution=resolution)
+
+
+def _research_licence(architecture: str, tag: str) -> str:
+    """The licence of weights known to forbid commercial use, by their names; "" for others."""
+    if architecture.lower().startswith("mobileclip"):
+        return _APPLE
+    return next((text for start, text in _RESEARCH_TAGS.items() if tag.startswith(start)), "")
 
 
 def _local_spec(path: Path, key: str, architecture: str) -> ModelSpec:
     files = path.rglob("*") if path.is_dir() else [path]
+    licence = _research_licence(*(key.partition(_TAG_BORDER)[::2]))
     return ModelSpec(
         key=key,
         kind=ModelKind.VISUAL,
         family="open_clip",
         display_name=key,
         size_bytes=sum(file.stat().st_size for file in files if file.is_file()),
-        licence="unknown: supplied by you",
+        licence=licence or "unknown: supplied by you",
+        commercial_use=False if licence else None,
         source=f"local: {path}",
         architecture=architecture,
         weights=str(path),

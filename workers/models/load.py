@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
+
 from shared.errors import ModelError
-from shared.model_catalogue import is_downloaded
+from shared.model_catalogue import is_downloaded, require_allowed
 from shared.models import ModelSpec
 from shared.settings import Settings
 from workers.models.protocols import VisualEmbedder
@@ -11,22 +13,30 @@ from workers.models.protocols import VisualEmbedder
 
 def load_visual(settings: Settings, spec: ModelSpec) -> VisualEmbedder:
     """Load a visual model. Raises ModelError with a sentence that says what to do."""
-    if spec.commercial_use is False and not settings.allow_noncommercial:
+    require_allowed(settings, spec)
+    if not is_downloaded(settings, spec):
         raise ModelError(
-            f"{spec.key} may not be used commercially ({spec.licence}). If that is fine for you, "
-            "set RUSHES_ALLOW_NONCOMMERCIAL=on."
+            f"The weights of {spec.key} are not in {settings.weights_dir}. Fetch them with "
+            f"`rushes models pull {spec.key}`."
         )
     if spec.family == "conse":
-        if not is_downloaded(settings, spec):
-            raise ModelError(
-                f"The weights of {spec.key} are not in {settings.weights_dir}. Fetch them with "
-                f"`rushes models pull {spec.key}`."
-            )
+        require_installed("lite", "onnxruntime", "tokenizers")
         from workers.models.conse import ConseEmbedder  # onnxruntime: optional
 
         return ConseEmbedder(spec, settings.weights_dir / spec.key, settings.device)
     if spec.family == "open_clip":
+        require_installed("studio", "torch", "open_clip")
         from workers.models.open_clip import load_open_clip  # torch: optional
 
         return load_open_clip(settings, spec)
     raise ModelError(f"{spec.key} belongs to the unknown family {spec.family!r}.")
+
+
+def require_installed(extra: str, *modules: str) -> None:
+    """Raise ModelError when a library of an optional extra is absent."""
+    for module in modules:
+        if importlib.util.find_spec(module) is None:
+            raise ModelError(
+                f"This model needs {module}, which is not installed here. Install Rushes with "
+                f"its `{extra}` extra."
+            )

@@ -17,8 +17,11 @@ from shared.errors import ModelError
 
 Tensors = dict[str, NDArray[Any]]
 
-_STORAGES = {"FloatStorage": np.dtype("<f4"), "LongStorage": np.dtype("<i8")}
-_SAFE_DTYPES = {"F32": np.dtype("<f4"), "I64": np.dtype("<i8")}
+_STORAGES: dict[str, np.dtype[Any]] = {
+    "FloatStorage": np.dtype("<f4"),
+    "LongStorage": np.dtype("<i8"),
+}
+_SAFE_DTYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "I64": np.dtype("<i8")}
 
 
 class _Storage:
@@ -83,7 +86,7 @@ def read_torch_state_dict(path: Path) -> Tensors:
             storage = unpickler.storages[key]
             (count,) = struct.unpack("<q", file.read(8))
             raw = file.read(count * storage.dtype.itemsize)
-            storage.values = np.frombuffer(raw, storage.dtype)
+            storage.values = np.frombuffer(raw, dtype=storage.dtype)
     return {name: tensor.array() for name, tensor in state.items()}
 
 

@@ -18,10 +18,11 @@ from pathlib import Path
 
 from shared import registry_packages
 from shared.errors import ModelError
-from shared.model_catalogue import CONSE_REVISION, is_downloaded
+from shared.model_catalogue import CONSE_REVISION, is_downloaded, require_allowed
 from shared.models import ModelSpec
 from shared.registry_packages import Package
 from shared.settings import Settings
+from workers.models.load import require_installed
 
 Report = Callable[[str], None]
 
@@ -76,6 +77,7 @@ def pull(settings: Settings, spec: ModelSpec, report: Report = print) -> None:
 
     Safe for several processes at once: the first works, the others wait for it.
     """
+    require_allowed(settings, spec)
     if is_downloaded(settings, spec):
         report(f"{spec.key} is ready in {settings.weights_dir}")
         return
@@ -85,6 +87,7 @@ def pull(settings: Settings, spec: ModelSpec, report: Report = print) -> None:
         elif spec.family == "conse":
             _pull_conse(settings.weights_dir, spec, report)
         elif spec.family == "open_clip":
+            require_installed("studio", "torch", "open_clip")
             from workers.models.open_clip import download  # torch: optional
 
             download(settings, spec, report)

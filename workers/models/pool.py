@@ -1,0 +1,202 @@
+"""Keeps models warm and lends them: loaded once, one user at a time, unloaded when idle."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import logging
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from shared.errors import ModelError
+from shared.model_catalogue import resolve
+from shared.models import ModelKind, ModelSpec
+from shared.settings import Settings
+from workers.models.load import load_visual
+from workers.models.memory import memory_budget, model_bytes
+from workers.models.protocols import VisualEmbedder
+
+log = logging.getLogger(__name__)
+
+Loader = Callable[[Settings, ModelSpec], VisualEmbedder]
+_LOADERS: dict[ModelKind, Loader] = {ModelKind.VISUAL: load_visual}
+_LONGEST_PAUSE_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class ModelState:
+    """What a heartbeat says about one model."""
+
+    kind: ModelKind
+    model_key: str
+    is_loaded: bool
+    is_loading: bool
+    users: int
+    error: str | None
+
+
+@dataclass(slots=True)
+class _Slot:
+    """One model's place. `users` counts those who wait, too: a wanted model is never unloaded."""
+
+    spec: ModelSpec
+    turn: threading.Lock = field(default_factory=threading.Lock)
+    model: VisualEmbedder | None = None
+    users: int = 0
+    last_used: float = 0.0
+    is_loading: bool = False
+    error: str | None = None
+
+
+class ModelPool:
+    """All models of one process. Threads may share it; each lent model has one user at a time."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        loaders: dict[ModelKind, Loader] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._settings = settings
+        self._loaders = _LOADERS if loaders is None else loaders
+        self._clock = clock
+        self._budget: int | None = None
+        self._slots: dict[tuple[ModelKind, str], _Slot] = {}
+        self._guard = threading.Lock()  # over _slots and their counts; never held while loading
+        self._closing = threading.Event()
+        self._janitor: threading.Thread | None = None
+
+    @contextlib.contextmanager
+    def lend(self, kind: ModelKind, key: str) -> Iterator[VisualEmbedder]:
+        """The model, loaded and warmed up first when it is not. Raises ModelError."""
+        slot = self._enter(resolve(self._settings, kind, key))
+        try:
+            with slot.turn:
+                model = slot.model
+                yield self._load(slot) if model is None else model
+        finally:
+            with self._guard:
+                slot.users -= 1
+                slot.last_used = self._clock()
+
+    def states(self) -> list[ModelState]:
+        """Every model that is loaded, loading, wanted or broken, by kind and key."""
+        with self._guard:
+            return [
+                ModelState(
+                    kind=kind,
+                    model_key=key,
+                    is_loaded=slot.model is not None,
+                    is_loading=slot.is_loading,
+                    users=slot.users,
+                    error=slot.error,
+                )
+                for (kind, key), slot in sorted(self._slots.items())
+                if slot.model is not None or slot.users or slot.error
+            ]
+
+    def unload_idle(self, idle_s: float | None = None) -> list[str]:
+        """Unload what nobody has used for `idle_s` (RUSHES_MODEL_IDLE_MINUTES); their keys."""
+        limit = self._settings.model_idle_minutes * 60 if idle_s is None else idle_s
+        with self._guard:
+            now = self._clock()
+            gone = [
+                self._drop(slot) for slot in self._idle_slots() if now - slot.last_used >= limit
+            ]
+        if gone:
+            release_memory()
+            log.info("unloaded idle models: %s", ", ".join(gone))
+        return gone
+
+    def close(self) -> None:
+        """Unload everything that nobody uses and stop watching for idle models."""
+        self._closing.set()
+        if self._janitor is not None:
+            self._janitor.join()
+        self.unload_idle(0)
+
+    def _enter(self, spec: ModelSpec) -> _Slot:
+        with self._guard:
+            slot = self._slots.setdefault((spec.kind, spec.key), _Slot(spec))
+            slot.users += 1
+            if self._janitor is None and not self._closing.is_set():
+                self._janitor = threading.Thread(
+                    target=self._watch_idle, name="model-pool", daemon=True
+                )
+                self._janitor.start()
+            return slot
+
+    def _load(self, slot: _Slot) -> VisualEmbedder:
+        """Called by the one user whose turn it is; all others wait for theirs."""
+        loader = self._loaders.get(slot.spec.kind)
+        if loader is None:
+            raise ModelError(f"This version cannot run {slot.spec.kind} models.")
+        self._make_room(slot)
+        with self._guard:
+            slot.is_loading, slot.error = True, None
+        started = self._clock()
+        try:
+            model = loader(self._settings, slot.spec)
+            model.warmup()
+        except ModelError as error:
+            with self._guard:
+                slot.error = error.message
+            raise
+        finally:
+            with self._guard:
+                slot.is_loading = False
+        with self._guard:
+            slot.model = model
+        log.info("loaded %s in %.1f s", slot.spec.key, self._clock() - started)
+        return model
+
+    def _make_room(self, wanted: _Slot) -> None:
+        """Unload idle models, the longest unused first, until the wanted one fits."""
+        if self._budget is None:
+            self._budget = memory_budget(self._settings)
+        need = model_bytes(wanted.spec)
+        if need > self._budget:
+            raise ModelError(
+                f"{wanted.spec.key} needs about {need / 1e6:.0f} MB, more than the "
+                f"{self._budget / 1e6:.0f} MB that models may take. Raise "
+                "RUSHES_MODEL_MEMORY_MB or choose a smaller model."
+            )
+        gone = []
+        with self._guard:
+            loaded = [slot for slot in self._slots.values() if slot.model is not None]
+            taken = sum(model_bytes(slot.spec) for slot in loaded)
+            for slot in self._idle_slots():
+                if taken + need <= self._budget:
+                    break
+                taken -= model_bytes(slot.spec)
+                gone.append(self._drop(slot))
+        if gone:
+            release_memory()
+            log.info("unloaded %s to make room for %s", ", ".join(gone), wanted.spec.key)
+        if taken + need > self._budget:
+            log.warning("%s goes beyond RUSHES_MODEL_MEMORY_MB: others are in use", wanted.spec.key)
+
+    def _idle_slots(self) -> list[_Slot]:
+        idle = [s for s in self._slots.values() if s.model is not None and not s.users]
+        return sorted(idle, key=lambda slot: slot.last_used)
+
+    @staticmethod
+    def _drop(slot: _Slot) -> str:
+        slot.model = None
+        return slot.spec.key
+
+    def _watch_idle(self) -> None:
+        pause = min(_LONGEST_PAUSE_S, max(1.0, self._settings.model_idle_minutes * 60 / 4))
+        while not self._closing.wait(pause):
+            self.unload_idle()
+
+
+def release_memory() -> None:
+    """Give back what unloaded models held, on the GPU as well when torch was ever loaded."""
+    gc.collect()
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        torch.cuda.empty_cache()
