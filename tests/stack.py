@@ -96,7 +96,7 @@ class Client:
     def analyzed(self, cache_dir: Path, *paths: Path, **more: Any) -> dict[str, Any]:
         """Analyze to the end; the final record, which must be `completed`."""
         record = self.wait_final(self.analyze(cache_dir, *paths, **more))
-        assert record["status"] == "completed", record
+        assert record["status"] == "completed", f"{record['status']}: {record['message']}"
         return record
 
 
