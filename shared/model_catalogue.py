@@ -13,7 +13,7 @@ from shared.models import ModelKind, ModelSpec
 from shared.settings import Settings
 
 # Raised when the conversion changes what conse-lite0 computes: older folders are made anew.
-CONSE_REVISION = 1
+CONSE_REVISION = 2
 
 _SAFE_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _TAG_BORDER = "--"  # between an open_clip model name and its tag; names hold single dashes

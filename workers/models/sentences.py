@@ -39,3 +39,8 @@ class SentenceEncoder:
             "attention_mask": np.array([entry.attention_mask for entry in encoded], np.int64),
         }
         return cast("NDArray[np.float32]", self._session.run(["embeddings"], feed)[0])
+
+
+def unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    norms = np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+    return cast("NDArray[np.float32]", rows / norms)
