@@ -6,15 +6,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from shared.model_catalogue import resolve
-from shared.models import ModelKind
 from shared.registry_packages import FetchFailed
-from shared.settings import Settings
+from tests.lite import lite_model
 from tests.quality.pictures import picture_pool, pixels
 from tests.quality.retrieval import Query, rank_all, read_queries, top
-from workers.models.load import load_visual
 from workers.models.protocols import VisualEmbedder
-from workers.models.weights import pull
 
 pytestmark = pytest.mark.quality
 
@@ -26,13 +22,7 @@ Rows = NDArray[np.float32]
 
 @pytest.fixture(scope="module")
 def lite() -> VisualEmbedder:
-    settings = Settings.from_env()
-    spec = resolve(settings, ModelKind.VISUAL, "conse-lite0")
-    try:
-        pull(settings, spec)
-    except FetchFailed as error:
-        pytest.skip(error.message)
-    return load_visual(settings, spec)
+    return lite_model()
 
 
 @pytest.fixture(scope="module")

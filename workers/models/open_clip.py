@@ -84,7 +84,9 @@ def load_open_clip(settings: Settings, spec: ModelSpec) -> OpenClipEmbedder:
         torch.set_num_threads(1)  # workers are scaled by processes; threads would fight for cores
     try:
         model, tokenizer = _create(settings, spec, device)
-    except (RuntimeError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except ModelError:
+        raise
+    except Exception as error:  # torch, timm, safetensors and pickle each raise their own
         reason = " ".join(str(error).split())[:300]
         raise ModelError(f"{spec.key} cannot be loaded: {reason}") from error
     if spec.architecture.startswith("MobileCLIP"):
@@ -105,7 +107,7 @@ def _create(settings: Settings, spec: ModelSpec, device: Device) -> tuple[Any, A
         name, source = f"local-dir:{weights}", None
     else:
         name, source = spec.architecture, str(weights)
-        options |= _options_for_file(spec, weights)
+        options |= options_for_file(spec.architecture, weights)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of torch and timm, about things that are not ours
         model = open_clip.create_model(name, source, require_pretrained=True, **options)
@@ -117,26 +119,24 @@ def _is_quick_gelu(architecture: str, tag: str) -> bool:
     return bool(open_clip.get_pretrained_cfg(architecture, tag).get("quick_gelu", False))
 
 
-def _options_for_file(spec: ModelSpec, weights: Path) -> dict[str, Any]:
+def options_for_file(architecture: str, weights: Path) -> dict[str, Any]:
     """A bare file says nothing about its preprocessing, and open_clip then assumes OpenAI's.
 
     `<model>--<tag>` in the name tells; else all known tags of the model must agree.
     """
-    tags = open_clip.list_pretrained_tags_by_model(spec.architecture)
+    tags = open_clip.list_pretrained_tags_by_model(architecture)
     told = weights.stem.partition("--")[2]
     known = [told] if told in tags else tags
-    found = {
-        json.dumps(_training_facts(spec.architecture, tag), sort_keys=True): tag for tag in known
-    }
+    found = {json.dumps(_training_facts(architecture, tag), sort_keys=True): tag for tag in known}
     if len(found) > 1:
         raise ModelError(
             f"{weights.name} does not say how its pictures must be prepared. Name it "
-            f"{spec.architecture}--<tag>{weights.suffix} with one of {', '.join(tags)}, or make a "
+            f"{architecture}--<tag>{weights.suffix} with one of {', '.join(tags)}, or make a "
             "folder with open_clip_config.json."
         )
     if not found:
         return {}
-    facts = _training_facts(spec.architecture, next(iter(found.values())))
+    facts = _training_facts(architecture, next(iter(found.values())))
     quick_gelu = bool(facts.pop("quick_gelu"))
     return {"force_preprocess_cfg": facts, "force_quick_gelu": quick_gelu}
 

@@ -11,6 +11,7 @@ from tokenizers import Tokenizer
 
 from workers.models.onnx_sessions import open_session
 
+_DIM = 384
 _MAX_TOKENS = 128
 _BATCH = 32
 
@@ -26,6 +27,8 @@ class SentenceEncoder:
 
     def embed(self, texts: list[str]) -> NDArray[np.float32]:
         """n texts -> unit rows [n, 384]."""
+        if not texts:
+            return np.empty((0, _DIM), np.float32)
         rows = [
             self._embed_batch(texts[first : first + _BATCH])
             for first in range(0, len(texts), _BATCH)
