@@ -89,8 +89,14 @@ _STUDIO = (
 def catalogue(settings: Settings) -> dict[str, ModelSpec]:
     """Every model this server can be asked for by key: built in, and found in MODELS_DIR."""
     specs = {spec.key: spec for spec in (_CONSE, *_STUDIO)}
-    for spec in _local_open_clip(settings.weights_dir / "open_clip"):
-        specs.setdefault(spec.key, spec)
+    for local in _local_open_clip(settings.weights_dir / "open_clip"):
+        known = specs.get(local.key)
+        if known is None:
+            specs[local.key] = local
+        elif known.family == "open_clip":  # its weights, brought by hand
+            specs[local.key] = msgspec.structs.replace(
+                known, weights=local.weights, source=local.source
+            )
     return specs
 
 

@@ -1,4 +1,4 @@
-"""Models we own that stand in for real ones: tiny, deterministic, and with a meaning of their own."""
+"""Models of our own that stand in for real ones: tiny, deterministic, with a meaning."""
 
 from __future__ import annotations
 

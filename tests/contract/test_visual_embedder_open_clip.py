@@ -26,7 +26,7 @@ open_clip = pytest.importorskip("open_clip")
 safetensors_torch = pytest.importorskip("safetensors.torch")
 
 from workers.models import devices  # noqa: E402  (after the skips)
-from workers.models import open_clip as adapter
+from workers.models import open_clip as adapter  # noqa: E402
 
 CONFIG = {
     "embed_dim": 24,

