@@ -155,7 +155,9 @@ class CacheDir:
             with contextlib.suppress(OSError):
                 temporary.unlink()
 
-    def remember_path(self, hash_str: str, path: str, size: int, mtime_ns: int) -> None:
+    def remember_path(
+        self, hash_str: str, path: str, size: int, mtime_ns: int, full_crc: str | None = None
+    ) -> None:
         """Note where a MediaFile was seen; again is cheap."""
         folder = self.media_dir(hash_str) / "paths"
         known = catalogue.read_paths(folder.parent)
@@ -163,7 +165,7 @@ class CacheDir:
             return
         newest = known[0].seen_at if known else 0.0
         # Machines' clocks differ: what is noted later counts as newer.
-        seen = SeenPath(path, size, mtime_ns, max(time.time(), newest + 0.001))
+        seen = SeenPath(path, size, mtime_ns, max(time.time(), newest + 0.001), full_crc)
         name = hashlib.sha256(os.fsencode(path)).hexdigest()[:32]
         with cache_files.clear_errors(self.root):
             folder.mkdir(parents=True, exist_ok=True)

@@ -35,6 +35,7 @@ class SeenPath(msgspec.Struct, frozen=True):
     size: int
     mtime_ns: int
     seen_at: float  # Unix seconds
+    full_crc: str | None = None  # of all bytes, where it was read (media.full_crc)
 
 
 def media_dir(root: Path, hash_str: str) -> Path:

@@ -21,7 +21,7 @@ from shared.errors import (
     NotAllowed,
     NoWorker,
 )
-from shared.media import media_type_of
+from shared.media import is_hashed_whole, media_type_of
 
 _OF_CONTAINER = frozenset(Probe.__struct_fields__) & frozenset(MediaItem.__struct_fields__)
 
@@ -81,9 +81,13 @@ def _facts(services: Services, item: MediaItem, path: str, cache: CacheDir | Non
     item.hash_str = services.hashes.hash_of(path)
     if cache is not None:
         item.analysis = _analysis(cache, item.hash_str)
-        item.possibly_modified = bool(item.analysis.visual) and any(
-            seen.path == path and seen.size == found.st_size and seen.mtime_ns != found.st_mtime_ns
-            for seen in cache.paths_of(item.hash_str)
+        item.possibly_modified = (
+            bool(item.analysis.visual)
+            and not is_hashed_whole(found.st_size)
+            and any(
+                seen.path == path and seen.mtime_ns != found.st_mtime_ns
+                for seen in cache.paths_of(item.hash_str)
+            )
         )
 
 

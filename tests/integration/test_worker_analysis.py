@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from shared import heartbeats
 from shared.cache import CacheDir
@@ -228,3 +229,44 @@ def _model_key(desk: Desk) -> str | None:
 
 def _model_error(desk: Desk) -> str | None:
     return next((model.error for h in desk.hearts() for model in h.models.values()), None)
+
+
+def test_an_edit_between_the_samples_is_analysed_again_and_a_mere_touch_is_not(desk: Desk) -> None:
+    """The hash samples files over 4 MiB; a changed mtime has all bytes compared."""
+    still = make_still(desk.folder / "noise.tif", noise((1500, 1200)))
+    desk.worker()
+
+    def made_anew() -> bool:
+        before = made_at()
+        assert desk.wait_final(desk.submit([still])).status is TaskState.COMPLETED
+        return made_at() != before
+
+    def made_at() -> float | None:
+        if not desk.cache.exists():
+            return None
+        cache, hash_str = manifests(desk, still)
+        manifest = cache.manifest(hash_str, Stage.VISUAL, MODEL)
+        return manifest.made_at if manifest else None
+
+    assert made_anew()
+    touch(still, 5)
+    assert not made_anew(), "the same bytes under another mtime"
+    hash_before = hash_media(str(still))
+    with still.open("r+b") as file:
+        file.seek(still.stat().st_size - (1 << 20) - 4096)  # before the last MiB, behind the blocks
+        file.write(bytes(64))
+    touch(still, 10)
+    assert hash_media(str(still)) == hash_before, "the edit lies between the samples"
+    assert made_anew()
+    assert not made_anew()
+
+
+def noise(size: tuple[int, int]) -> NDArray[np.uint8]:
+    width, height = size
+    return np.random.default_rng(3).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def touch(path: Path, seconds: int) -> None:
+    """Move the modification time on, as any program that writes the file does."""
+    found = path.stat()
+    os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns + seconds * 1_000_000_000))

@@ -16,10 +16,12 @@ from dataclasses import dataclass
 import msgspec
 
 from shared.cache import CacheDir
+from shared.cache_files import SeenPath
 from shared.domain import AnalyzeSpec, FileWork, Probe, ProgressType
 from shared.errors import CacheError, MediaChanging, MediaError, MediaUnreadable, NotAllowed
 from shared.media import MediaType, hash_media
 from shared.paths import Roots
+from workers.analysis import sameness
 from workers.analysis.decode import open_media
 from workers.analysis.pictures import GridFrame
 from workers.context import Context
@@ -158,18 +160,33 @@ class _Item:
             found = os.stat(work.path)
         except OSError:
             raise MediaChanging from None
-        wanted = [
-            stage
-            for stage in self._stages
-            if self._spec.force or not stage.is_published(self._cache, hash_str)
-        ]
+        known = sameness.last_seen(self._cache, hash_str, work.path)
+        wanted = self._wanted(hash_str, known, found, work.path)
         if not wanted:
-            self._cache.remember_path(hash_str, work.path, found.st_size, found.st_mtime_ns)
+            self._cache.remember_path(
+                hash_str,
+                work.path,
+                found.st_size,
+                found.st_mtime_ns,
+                known.full_crc if known else None,
+            )
             self._end(index, work, None)
             return None
         with ExitStack() as on_failure:
             runs = self._decode(work, hash_str, wanted, on_failure, done)
             return _Begun(index, work, hash_str, found, runs, on_failure.pop_all())
+
+    def _wanted(
+        self, hash_str: str, known: SeenPath | None, found: os.stat_result, path: str
+    ) -> list[Stage]:
+        """The stages that have to be done for the file as it is now."""
+        missing = [s for s in self._stages if not s.is_published(self._cache, hash_str)]
+        has_something = len(missing) < len(self._stages)
+        if self._spec.force or (
+            has_something and not sameness.is_same(known, found, path, self._context.checkpoint)
+        ):
+            return self._stages
+        return missing
 
     def _decode(
         self,
@@ -197,6 +214,9 @@ class _Item:
 
     def _publish(self, file: _Begun) -> None:
         try:
+            full_crc = sameness.crc_to_keep(
+                file.work.path, file.found.st_size, self._context.checkpoint
+            )
             self._check_unchanged(file)
         except MediaError as error:
             self._end(file.index, file.work, error.message)
@@ -205,7 +225,7 @@ class _Item:
             for run in file.runs:
                 run.publish()
         self._cache.remember_path(
-            file.hash_str, file.work.path, file.found.st_size, file.found.st_mtime_ns
+            file.hash_str, file.work.path, file.found.st_size, file.found.st_mtime_ns, full_crc
         )
         self._end(file.index, file.work, None)
 
