@@ -6,6 +6,7 @@ Progress is worth losing and a finished file is not: ticks wait here while Redis
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -40,6 +41,7 @@ class Context:
     hashes: HashCache
     worker: str
     say: Callable[[str], None] = lambda _message: None
+    counts: Counter[str] = field(default_factory=Counter)  # of the process; its heartbeat tells
     _reported_at: float = float("-inf")
     _ticks: list[Callable[[], bool]] = field(default_factory=list)
 

@@ -13,6 +13,7 @@ import secrets
 import signal
 import socket
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -162,6 +163,7 @@ class Worker:
         self._signals: Signals | None = None
         self._bell_worker: BellWorker | None = None
         self._stopping = False
+        self._counts: Counter[str] = Counter()
         self._heart = Heartbeat(
             name=self.name, kind=work.kind, host=host, pid=os.getpid(), started_at=time.time()
         )
@@ -238,6 +240,7 @@ class Worker:
             hashes=self._hashes,
             worker=self.name,
             say=lambda message: self._say("loading" if message else "working", message),
+            counts=self._counts,
         )
         not_here = self._until_redis(lambda: self._work.why_not(context))
         if not_here:
@@ -337,7 +340,11 @@ class Worker:
         )
 
     def _beat(self) -> None:
-        heart = msgspec.structs.replace(self._heart, models=self._desired.states())
+        heart = msgspec.structs.replace(
+            self._heart,
+            models=self._desired.states(),
+            stats={**self._counts, "model_loads": self._pool.loads},
+        )
         heartbeats.publish(self._client, self._settings.instance, heart)
         if self._bell_worker:
             self._bell_worker.keep_alive()

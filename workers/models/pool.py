@@ -60,6 +60,7 @@ class ModelPool:
         loaders: dict[ModelKind, Loader] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self.loads = 0  # since the start
         self._settings = settings
         self._loaders = _LOADERS if loaders is None else loaders
         self._clock = clock
@@ -141,6 +142,7 @@ class ModelPool:
         try:
             model = loader(self._settings, slot.spec)
             model.warmup()
+            self.loads += 1
         except ModelError as error:
             with self._guard:
                 slot.error = error.message

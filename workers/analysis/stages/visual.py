@@ -84,6 +84,8 @@ class _Batch:
         for batch in _even_parts(waiting, max(_STILLS_A_BATCH, self.model.batch_size)):
             self._context.checkpoint()
             vectors = self.model.embed_images(np.stack([prepared for prepared, _ in batch]))
+            kind = "still" if self._waits_for_all else "video"
+            self._context.counts.update({f"{kind}_batches": 1, f"{kind}_pictures": len(batch)})
             for (_, rows), vector in zip(batch, vectors, strict=True):
                 rows.append(vector.astype(np.float16))
 
