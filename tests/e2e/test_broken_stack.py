@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import time
 from pathlib import Path
@@ -27,34 +26,37 @@ def artefacts(cache_dir: Path) -> list[str]:
 def test_a_worker_killed_in_a_file_loses_it_to_another_within_15_s_and_the_task_completes(
     tmp_path: Path, redis_url: str
 ) -> None:
-    clips = [make_clip(tmp_path / f"{n}.mp4", seconds=90, encoding=LONG) for n in range(4)]
+    clips = [make_clip(tmp_path / f"{n}.mp4", seconds=90, encoding=LONG) for n in range(2)]
     with running_stack(tmp_path / "stack", redis_url, analysis=2) as stack:
         client = stack.client()
         with Watcher(client.url) as watcher:
             task_id = client.analyze(tmp_path / "cache", *clips)
             watcher.join(task_id)
-            wait_for(
-                lambda: any(0 < e["overall_progress"] < 90 for e in watcher.of(task_id)),
-                30,
-                "progress inside the files",
-            )
-            killed = stack.processes["analysis-0"]
-            killed.kill(signal.SIGKILL)
+            # Each worker holds one of the two files once both have begun to write it.
+            wait_for(lambda: len(begun(tmp_path / "cache")) == 2, 30, "both files to be begun")
+            stack.processes["analysis-0"].kill(signal.SIGKILL)
             died = time.monotonic()
-            events = watcher.until_final(task_id, timeout_s=90)
+            survivor = stack.processes["analysis-1"].popen.pid
+            events = watcher.until_final(task_id, timeout_s=60)
         took = time.monotonic() - died
         record = client.task(task_id, files=True)
-        assert record["status"] == "completed"
-        assert record["failed_files"] == []
-        percents = [event["overall_progress"] for event in events]
-        assert percents == sorted(percents)
-        workers = {file["worker"] for file in record["files"]}
-        assert workers, record
-        print(f"completed {took:.1f} s after the kill by {workers}")
+    assert record["status"] == "completed"
+    assert record["failed_files"] == []
+    percents = [event["overall_progress"] for event in events]
+    assert percents == sorted(percents)
+    workers = {file["worker"] for file in record["files"]}
+    assert all(f"-{survivor}-" in worker for worker in workers), "the survivor did both"
+    # Taken up within 15 s, and then 90 s of footage analysed, which take 3 s and more here.
+    assert took <= 15 + 10, f"completed {took:.1f} s after the kill"
     # What the killed worker had begun stays hidden until it is collected.
     visible = [name for name in artefacts(tmp_path / "cache") if not name.startswith(".")]
-    assert len([name for name in visible if name.startswith("visual.")]) == 4
-    assert len([name for name in visible if name.startswith("manifest.visual.")]) == 4
+    assert len([name for name in visible if name.startswith("visual.")]) == 2
+    assert len([name for name in visible if name.startswith("manifest.visual.")]) == 2
+
+
+def begun(cache_dir: Path) -> set[str]:
+    """Media folders in which a worker is writing."""
+    return {path.parent.name for path in (cache_dir / "media").glob("*/*/.visual.*.tmp")}
 
 
 def test_sigterm_hands_the_file_back_and_another_worker_finishes_it(
@@ -85,7 +87,7 @@ def test_cancel_stops_a_running_file_within_a_second_and_leaves_nothing_half_don
             answer = client.ok("/analyze/cancel", task_id=task_id)
             assert answer["cancelled"] is True
             events = watcher.until_final(task_id, 5)
-            assert time.monotonic() - began <= 1.2
+            assert time.monotonic() - began <= 1.0
         assert events[-1]["status"] == "cancelled"
         again = client.ok("/analyze/cancel", task_id=task_id)
         assert again["cancelled"] is False
@@ -155,5 +157,6 @@ def test_a_cache_folder_that_cannot_be_written_fails_the_task_with_the_reason(
     task_id = client.analyze(tmp_path / "file" / "cache", still)
     record = client.wait_final(task_id)
     assert record["status"] == "failed"
-    assert str(tmp_path / "file") in record["error"] or record["failed_files"][0]["error"]
-    assert os.listdir(tmp_path / "file" if (tmp_path / "file").is_dir() else tmp_path)
+    (failed,) = record["failed_files"]
+    assert failed["media_path"] == str(still)
+    assert str(tmp_path / "file") in failed["error"]

@@ -8,7 +8,6 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import httpx
 import pytest
 
 from tests.media import make_clip
@@ -21,16 +20,15 @@ SLOW_UNWIND_S = 4
 
 @pytest.fixture
 def slow_stack(tmp_path: Path, redis_url: str):
-    """One worker whose extra stage works without end and takes 4 s to unwind when stopped."""
+    """Two workers whose extra stage works without end and takes 4 s to unwind when stopped."""
+    told = {
+        "SLOW_UNWIND_RECORD": str(tmp_path / "runs.jsonl"),
+        "SLOW_UNWIND_S": str(SLOW_UNWIND_S),
+    }
     with running_stack(tmp_path / "stack", redis_url, apis=2, analysis=0) as stack:
-        stack.start(
-            "analysis-0",
-            "-m",
-            "tests.workers.slow_unwind",
-            SLOW_UNWIND_RECORD=str(tmp_path / "runs.jsonl"),
-            SLOW_UNWIND_S=str(SLOW_UNWIND_S),
-        )
-        stack.wait_ready(1, 1)
+        for number in range(2):
+            stack.start(f"analysis-{number}", "-m", "tests.workers.slow_unwind", **told)
+        stack.wait_ready(2, 1)
         yield stack
 
 
@@ -64,37 +62,41 @@ def test_the_second_post_gets_409_after_two_seconds_and_its_retries_get_through(
 def test_fifty_posts_at_once_through_two_apis_never_run_two_tasks(
     slow_stack: Stack, tmp_path: Path
 ) -> None:
-    clip = make_clip(tmp_path / "a.mp4", seconds=2)
+    clips = [str(make_clip(tmp_path / f"{n}.mp4", seconds=2)) for n in range(4)]
     clients = [slow_stack.client(0), slow_stack.client(1)]
-    body = {"cache_dir": str(tmp_path / "cache"), "visual_media_paths": [str(clip)]}
+    body = {"cache_dir": str(tmp_path / "cache"), "visual_media_paths": clips}
+    accepted: list[str] = []
 
-    def post(number: int) -> httpx.Response:
-        return clients[number % 2].post("/analyze", **body)
+    def post(number: int) -> int:
+        answer = clients[number % 2].post("/analyze", **body)
+        if answer.status_code == 202:
+            accepted.append(answer.json()["task_id"])
+        return answer.status_code
 
-    with ThreadPoolExecutor(50) as pool:
-        answers = list(pool.map(post, range(50)))
-    assert {answer.status_code for answer in answers} <= {202, 409}
-    accepted = [a.json()["task_id"] for a in answers if a.status_code == 202]
-    assert accepted
+    def another_burst() -> bool:
+        with ThreadPoolExecutor(50) as pool:
+            assert set(pool.map(post, range(50))) <= {202, 409}
+        return len(_spans(tmp_path / "runs.jsonl")) >= 3
+
+    wait_for(another_burst, 40, "three tasks to have run")
     clients[0].post("/analyze/cancel")
     for task_id in accepted:
         clients[0].wait_final(task_id, 20)
-    spans = sorted(_runs(tmp_path / "runs.jsonl"))
-    for (_, end, one), (start, _, two) in itertools.pairwise(spans):
+    spans = sorted(_spans(tmp_path / "runs.jsonl"))
+    assert len({worker for *_, workers in spans for worker in workers}) == 2
+    for (_, end, one, _), (start, _, two, _) in itertools.pairwise(spans):
         assert end <= start, f"{one} and {two} ran at the same time"
 
 
-def _runs(record: Path) -> list[tuple[float, float, str]]:
-    """The worker's own start and end records: (start, end, task_id)."""
-    starts: dict[str, float] = {}
-    spans = []
+def _spans(record: Path) -> list[tuple[float, float, str, set[int]]]:
+    """By the workers' own records: (first start, last end, task_id, workers) of each task."""
+    spans: dict[str, tuple[float, float, str, set[int]]] = {}
     for line in record.read_text().splitlines() if record.exists() else []:
         entry = json.loads(line)
-        if entry["what"] == "start":
-            starts[entry["task_id"]] = entry["at"]
-        else:
-            spans.append((starts[entry["task_id"]], entry["at"], entry["task_id"]))
-    return spans
+        task_id, at = entry["task_id"], entry["at"]
+        start, end, _, workers = spans.get(task_id, (at, at, task_id, set()))
+        spans[task_id] = (min(start, at), max(end, at), task_id, workers | {entry["worker"]})
+    return list(spans.values())
 
 
 def test_twenty_bad_posts_leave_a_running_task_untouched(slow_stack: Stack, tmp_path: Path) -> None:
@@ -164,6 +166,6 @@ def test_the_stopped_task_says_what_superseded_it(slow_stack: Stack, tmp_path: P
         ).json()["task_id"]
         events = watcher.until_final(first, 5)
     assert events[-1]["status"] == "cancelled"
-    assert events[-1]["superseded_by"]
+    assert events[-1]["superseded_by"] == second
     client.post("/analyze/cancel")
     client.wait_final(second)

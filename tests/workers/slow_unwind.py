@@ -39,7 +39,12 @@ class SlowUnwind(Stage):
         yield Holding(self)
 
     def note(self, what: str) -> None:
-        line = {"what": what, "task_id": self.context.lease.task_id, "at": time.time()}
+        line = {
+            "what": what,
+            "task_id": self.context.lease.task_id,
+            "worker": os.getpid(),
+            "at": time.time(),
+        }
         with open(RECORD, "a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
 
