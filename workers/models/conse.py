@@ -15,9 +15,6 @@ from workers.models.prompts import strip_prompt
 from workers.models.sentences import SentenceEncoder, unit
 
 _SIDE = 224
-# Of the probabilities: below 1 the many faint guesses count beside the first. Retrieval is best,
-# and the same, from 0.35 to 0.4 (tests/quality).
-_POWER = 0.4
 
 
 class ConseEmbedder:
@@ -33,9 +30,7 @@ class ConseEmbedder:
         self._spec = spec
         self._session = open_session(folder / "image.onnx", device)
         self._sentences = SentenceEncoder(folder, device)
-        names = np.load(folder / "classes.npy").astype(np.float32)
-        self._mean = names.mean(axis=0)
-        self._names = names - self._mean
+        self._mean = np.load(folder / "classes.npy").mean(axis=0)
 
     @property
     def spec(self) -> ModelSpec:
@@ -54,9 +49,8 @@ class ConseEmbedder:
         return np.ascontiguousarray(scaled.transpose(2, 0, 1))
 
     def embed_images(self, prepared: NDArray[np.float32]) -> NDArray[np.float32]:
-        outputs = self._session.run(["probabilities"], {"pixels": prepared})
-        weights = cast("NDArray[np.float32]", outputs[0]) ** _POWER
-        return unit(weights @ self._names)
+        rows = self._session.run(["embeddings"], {"pixels": prepared})[0]
+        return cast("NDArray[np.float32]", rows)
 
     def embed_texts(self, texts: list[str]) -> NDArray[np.float32]:
         return unit(self._sentences.embed([strip_prompt(text) for text in texts]) - self._mean)

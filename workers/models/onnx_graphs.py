@@ -38,6 +38,10 @@ class _Graph:
         self.nodes.append(helper.make_node(op, list(inputs), [output], **attributes))
         return output
 
+    def unit_rows(self, x: str, output: str) -> None:
+        norm = self.add("ReduceL2", x, axes=[1], keepdims=1)
+        self.add("Div", x, norm, output=output)
+
     def model(self, name: str, inputs: list[Any], outputs: list[Any]) -> onnx.ModelProto:
         graph = helper.make_graph(self.nodes, name, inputs, outputs, self.constants)
         model = helper.make_model(
@@ -48,8 +52,14 @@ class _Graph:
         return model
 
 
-def efficientnet_lite0(weights: Tensors) -> onnx.ModelProto:
-    """pixels [n, 3, 224, 224] -> probabilities [n, 1000] and pooled features [n, 1280]."""
+def efficientnet_lite0(
+    weights: Tensors, class_rows: NDArray[np.float32], power: float
+) -> onnx.ModelProto:
+    """pixels [n, 3, 224, 224] -> unit rows: class rows weighted by probability ** power.
+
+    The weighting is in the graph because numpy's BLAS would start threads of its own for it,
+    whose spinning costs as much CPU as the network.
+    """
     graph = _Graph()
     low, high = (graph.constant(np.array(v, np.float32)) for v in (0.0, 6.0))
 
@@ -80,21 +90,26 @@ def efficientnet_lite0(weights: Tensors) -> onnx.ModelProto:
                 x = graph.add("Add", x, before)
             index += 1
     x = conv(x, "_conv_head", "_bn1", 1, 1, True)
-    pooled = graph.add("GlobalAveragePool", x)
-    features = graph.add("Flatten", pooled, output="features", axis=1)
+    features = graph.add("Flatten", graph.add("GlobalAveragePool", x), axis=1)
     logits = graph.add(
-        "Gemm", features, graph.constant(weights["_fc.weight"]),
-        graph.constant(weights["_fc.bias"]), transB=1,
-    )  # fmt: skip
-    graph.add("Softmax", logits, output="probabilities", axis=1)
+        "Gemm",
+        features,
+        graph.constant(weights["_fc.weight"]),
+        graph.constant(weights["_fc.bias"]),
+        transB=1,
+    )
+    likely = graph.add("Softmax", logits, axis=1)
+    weighted = graph.add("Pow", likely, graph.constant(np.array(power, np.float32)))
+    graph.unit_rows(graph.add("MatMul", weighted, graph.constant(class_rows)), "embeddings")
     return graph.model(
         "efficientnet_lite0",
         [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, ["n", 3, 224, 224])],
-        [
-            helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["n", 1000]),
-            helper.make_tensor_value_info("features", TensorProto.FLOAT, ["n", 1280]),
-        ],
+        [_rows_named("embeddings", class_rows.shape[1])],
     )
+
+
+def _rows_named(name: str, dim: int) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", dim])
 
 
 def _fold_norm(
@@ -126,8 +141,7 @@ def sentence_encoder(weights: Tensors, heads: int, epsilon: float) -> onnx.Model
     )
     count = graph.add("ReduceSum", mask, graph.constant(np.array([1])), keepdims=1)
     mean = graph.add("Div", total, count)
-    norm = graph.add("ReduceL2", mean, axes=[1], keepdims=1)
-    graph.add("Div", mean, norm, output="embeddings")
+    graph.unit_rows(mean, "embeddings")
     dim = weights["embeddings.word_embeddings.weight"].shape[1]
     return graph.model(
         "sentence_encoder",
@@ -135,7 +149,7 @@ def sentence_encoder(weights: Tensors, heads: int, epsilon: float) -> onnx.Model
             helper.make_tensor_value_info(name, TensorProto.INT64, ["n", "t"])
             for name in ("input_ids", "attention_mask")
         ],
-        [helper.make_tensor_value_info("embeddings", TensorProto.FLOAT, ["n", dim])],
+        [_rows_named("embeddings", dim)],
     )
 
 
