@@ -148,6 +148,11 @@ class Settings:
             raise SettingsError(f"RUSHES_PORT must be 1 to 65535, not {self.port}.")
         if self.workers < 1 or self.max_body_mb < 1:
             raise SettingsError("RUSHES_WORKERS and RUSHES_MAX_BODY_MB must be at least 1.")
+        memory = 1 if self.model_memory_mb is None else self.model_memory_mb
+        if self.model_idle_minutes < 1 or memory < 1:
+            raise SettingsError(
+                "RUSHES_MODEL_IDLE_MINUTES and RUSHES_MODEL_MEMORY_MB must be at least 1."
+            )
 
 
 def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
