@@ -82,6 +82,7 @@ def test_a_research_only_model_is_not_fetched_without_the_operators_word(tmp_pat
 
 def test_wrong_usage_and_unknown_models_are_told(tmp_path: Path) -> None:
     assert finish(start_pull(tmp_path, "zebra"))[0] == 1
+    assert finish(start_pull(tmp_path, RUSHES_MODEL_MEMORY_MB="0"))[0] == 2
     usage = subprocess.run(
         [sys.executable, "-m", "workers.models", "fetch"],
         capture_output=True,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from shared.errors import RushesError
+from shared.errors import RushesError, SettingsError
 from shared.model_catalogue import catalogue, is_downloaded, resolve
 from shared.models import ModelKind
 from shared.settings import Settings
@@ -15,7 +15,7 @@ _USAGE = "usage: python -m workers.models pull lite|KEY... | list"
 
 
 def main(arguments: list[str]) -> int:
-    """Exit status: 0 done, 1 failed with a sentence on stderr, 2 wrong usage."""
+    """Exit status: 0 done, 1 failed with a sentence on stderr, 2 wrong usage or settings."""
     try:
         settings = Settings.from_env()
         if arguments == ["list"]:
@@ -32,7 +32,7 @@ def main(arguments: list[str]) -> int:
                 pull(settings, spec, lambda line: print(line, flush=True))
     except RushesError as error:
         print(f"rushes models: {error.message}", file=sys.stderr)
-        return 1
+        return 2 if isinstance(error, SettingsError) else 1
     return 0
 
 
