@@ -22,13 +22,17 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 class PrivateRedis:
-    """A real redis-server on a unix socket, without persistence. A missing binary is an error."""
+    """A real redis-server on a unix socket. A missing binary is an error.
 
-    def __init__(self, folder: Path) -> None:
+    `append_only`: keep the data over stop and start, else start empty.
+    """
+
+    def __init__(self, folder: Path, *, append_only: bool = False) -> None:
         self.socket = folder / "redis.sock"
         self.url = f"unix://{self.socket}"
         self._command = [str(redis_binary.find()), "--port", "0", "--unixsocket", str(self.socket)]
-        self._command += ["--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction"]
+        kept = "yes" if append_only else "no"
+        self._command += ["--save", "", "--appendonly", kept, "--maxmemory-policy", "noeviction"]
         self._command += ["--dir", str(folder), "--logfile", str(folder / "redis.log")]
         self.process: subprocess.Popen[bytes] | None = None
 

@@ -134,6 +134,21 @@ def test_without_a_query_worker_search_is_503_with_retry_after(
         assert "rushes worker query" in answer.json()["message"]
 
 
+def test_a_frame_search_on_the_grid_uses_the_stored_embedding_and_needs_no_query_worker(
+    tmp_path: Path, redis_url: str
+) -> None:
+    clip = make_clip(tmp_path / "a.mp4", seconds=4)
+    frame = {"media_path": str(clip), "cache_dir": str(tmp_path / "cache")}
+    with running_stack(tmp_path / "stack", redis_url, query=0) as stack:
+        client = stack.client()
+        client.analyzed(tmp_path / "cache", clip)
+        on_grid = client.post("/search/frame", time_seconds=2, **frame)
+        assert on_grid.status_code == 200, on_grid.text
+        assert on_grid.json()["matches"]
+        between = client.post("/search/frame", time_seconds=2.5, **frame)
+        assert between.status_code == 503, "a frame off the grid has to be decoded"
+
+
 def test_without_an_analysis_worker_a_task_waits_and_says_so(
     tmp_path: Path, redis_url: str
 ) -> None:
