@@ -218,7 +218,8 @@ class SearchFields(Keyed, kw_only=True):
         int, Meta(ge=1, description="At most this many matches.", examples=[50])
     ] = 50
     text_weight: Annotated[
-        float, Meta(description="Weight of the text in the score.", examples=[1])
+        float,
+        Meta(ge=-1e6, le=1e6, description="Weight of the text in the score.", examples=[1]),
     ] = 1.0
     exclude: Annotated[
         list[Text],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_type_hints
 
 import msgspec
 from starlette.requests import Request
@@ -15,6 +15,9 @@ Body = TypeVar("Body", bound=msgspec.Struct)
 _MISSING = re.compile(r"Object missing required field `([^`]+)`(?: - at `\$\.?(.*)`)?$")
 _AT = re.compile(r"(.*?) - at `(?:key in )?\$\.?(.*)`$", re.DOTALL)
 _TYPE_WORDS = {
+    " | null`": "`",
+    "`float | str`": "a number or a string",
+    "`null`": "null",
     "`str`": "a string",
     "`int`": "a whole number",
     "`float`": "a number",
@@ -64,7 +67,7 @@ def typed(raw: dict[str, Any], body: type[Body]) -> Body:
     try:
         return msgspec.convert(raw, body)
     except msgspec.ValidationError as error:
-        raise BadInput(_explain(str(error))) from None
+        raise BadInput(_explain(str(error), body)) from None
 
 
 def _without_nulls(value: Any) -> Any:
@@ -75,7 +78,7 @@ def _without_nulls(value: Any) -> Any:
     return value
 
 
-def _explain(message: str) -> str:
+def _explain(message: str, body: type[msgspec.Struct]) -> str:
     """msgspec's words as ours: `jobs[2].path must be a string, not int.`"""
     if missing := _MISSING.match(message):
         field, parent = missing[1], missing[2]
@@ -88,6 +91,9 @@ def _explain(message: str) -> str:
         return f"{field} must not be empty."
     if "matching regex" in what:
         return f"{field} must be a number of seconds or HH:MM:SS."
+    if "enum value" in what:
+        choices = ", ".join(f'"{choice}"' for choice in get_args(get_type_hints(body)[field]))
+        return f"{field} must be one of {choices}, not {what.rpartition(' ')[2]}."
     for word, plain in _TYPE_WORDS.items():
         what = what.replace(word, plain)
     return f"{field}: {what[0].lower()}{what[1:].replace(', got ', ', not ')}."

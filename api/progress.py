@@ -40,7 +40,7 @@ def task_answer(record: TaskRecord, hint: str) -> TaskAnswer:
     values = {name: getattr(record, name) for name in _FIELDS if name != "files"}
     values["failed_files"] = list(record.failed_files)
     if _may_wait(record):
-        values["message"] = record.message + hint
+        values["message"] = (record.message + hint).strip()
     return TaskAnswer(**values)
 
 

@@ -7,14 +7,14 @@ import re
 
 from shared.errors import BadInput
 
-TIME_PATTERN = r"^\d{1,3}:[0-5]?\d:[0-5]?\d(\.\d{1,6})?$"
+TIME_PATTERN = r"^[0-9]{1,3}:[0-5]?[0-9]:[0-5]?[0-9](\.[0-9]{1,6})?$"
 _TIME = re.compile(TIME_PATTERN)
 
 
 def seconds_of(value: float | str, field: str) -> float:
     """Seconds of a time in a request. Raises BadInput naming the field."""
     if isinstance(value, str):
-        if not _TIME.match(value):
+        if not _TIME.fullmatch(value):
             raise BadInput(f"{field} must be a number of seconds or HH:MM:SS, not {value!r}.")
         hours, minutes, seconds = value.split(":")
         return int(hours) * 3600 + int(minutes) * 60 + float(seconds)

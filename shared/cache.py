@@ -55,11 +55,13 @@ class CacheDir:
         Raises BadInput where there is no such folder, CacheError where it cannot be used.
         """
         root = Path(path)
-        if root.exists() and not root.is_dir():
-            raise CacheError(f"The cache folder {root} is not a folder; choose another cache_dir.")
-        if not create and not root.is_dir():
-            raise BadInput(f"There is no cache folder {root}; analyze into it first.")
-        with cache_files.clear_errors(root):
+        with cache_files.clear_errors(root):  # also a name too long, a parent that is closed to us
+            if root.exists() and not root.is_dir():
+                raise CacheError(
+                    f"The cache folder {root} is not a folder; choose another cache_dir."
+                )
+            if not create and not root.is_dir():
+                raise BadInput(f"There is no cache folder {root}; analyze into it first.")
             identity = _identity(root)
             if create:
                 root.mkdir(parents=True, exist_ok=True)

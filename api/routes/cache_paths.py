@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,7 +79,7 @@ def _item(services: Services, place: _Place, client_path: str, field: str) -> Ca
 
 def _hash(services: Services, place: _Place, path: str) -> str:
     """A file that is gone is still known by where it was seen. Raises MediaError, NotAllowed."""
-    if place.cache.root.is_dir():
+    if os.path.isdir(place.cache.root):
         known = services.index.hash_for(str(place.cache.root), path)
         if known is not None:
             return known

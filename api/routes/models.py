@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -20,8 +21,8 @@ from api.bodies import ModelLoadBody
 from api.endpoint import Call, Endpoint, Reply
 from api.services import Services
 from shared import heartbeats, model_catalogue
-from shared.errors import Busy
-from shared.models import ModelKind
+from shared.errors import BadInput, Busy
+from shared.models import ModelKind, ModelSpec
 
 
 async def loaded(call: Call[None]) -> LoadedModels:
@@ -99,6 +100,7 @@ def _load(services: Services, body: ModelLoadBody) -> ModelLoadAnswer | Reply:
     spec = known_model(services, kind, body.model_key, "model_key")
     if holder := services.ledger.holder():
         raise Busy(f"The analysis {holder} is running; load a model when it has ended.")
+    _must_be_loadable(services, spec)
     if active_key(services, kind) != spec.key:
         heartbeats.desire(services.redis, services.settings.instance, kind, spec.key)
     state = _loaded(services, kind)
@@ -114,6 +116,19 @@ def _load(services: Services, body: ModelLoadBody) -> ModelLoadAnswer | Reply:
         model_key=spec.key,
         is_loading=True,
     )
+
+
+def _must_be_loadable(services: Services, spec: ModelSpec) -> None:
+    """Raise BadInput for weights that nobody has; workers elsewhere may have their own."""
+    live = heartbeats.live(services.redis, services.settings.instance)
+    if any(beat.host != socket.gethostname() for beat in live):
+        return
+    is_loaded = any(s.model_key == spec.key for beat in live for s in beat.models.values())
+    if not is_loaded and not model_catalogue.is_downloaded(services.settings, spec):
+        raise BadInput(
+            f"model_key: the weights of {spec.key} are not on this machine. Fetch them with "
+            f"`rushes models pull {spec.key}`."
+        )
 
 
 _LOADING = {"message": "Loading.", "model_key": "conse-lite0", "is_loading": True}

@@ -193,6 +193,8 @@ async def _of_frame(
         return await services.vectors.of_frame(model, path, seconds)
     except BadInput as error:
         raise BadInput(f"time_seconds: {error.message}") from None
+    except MediaUnreadable as error:
+        raise MediaUnreadable(f"media_path: {error.message}") from None
 
 
 def _stored_vector(

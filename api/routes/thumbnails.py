@@ -59,10 +59,11 @@ async def scene(call: Call[SceneThumbnailsBody]) -> SceneThumbnails:
     services, body = call.services, call.body
     cache_dir = services.paths.cache(body.cache_dir)
     path = services.paths.media(body.media_path, "media_path")
-    start = int(seconds_of(body.start_time, "start_time"))
-    end = int(seconds_of(body.end_time, "end_time"))
-    if end < start:
+    start_time = seconds_of(body.start_time, "start_time")
+    end_time = seconds_of(body.end_time, "end_time")
+    if end_time < start_time:
         raise BadInput("end_time must not be before start_time.")
+    start, end = int(start_time), int(end_time)
     if end - start >= MOST_PAIRS:
         raise BadInput(f"start_time to end_time may span {MOST_PAIRS} s at the most.")
     if body.hash_str is not None and not is_hash(body.hash_str):

@@ -128,7 +128,9 @@ def test_max_results_below_one_is_400(client: Client, base: dict[str, Any], path
     assert refusal(client, path, **base, max_results=0).startswith("max_results")
 
 
-@pytest.mark.parametrize("wrong", [-1, -0.5, "-00:00:01", "1:2", "00:00:61", "soon", ""])
+@pytest.mark.parametrize(
+    "wrong", [-1, -0.5, "-00:00:01", "1:2", "00:00:61", "soon", "", "00:00:05\n", "٠٠:00:05", True]
+)
 def test_a_negative_or_odd_time_is_400(client: Client, base: dict[str, Any], wrong: Any) -> None:
     body = {**base, "time_seconds": wrong}
     assert refusal(client, "/search/frame", **body).startswith("time_seconds")
@@ -142,6 +144,62 @@ def test_a_negative_or_odd_time_is_400(client: Client, base: dict[str, Any], wro
 def test_a_scene_that_ends_before_it_starts_is_400(client: Client, base: dict[str, Any]) -> None:
     body = {**base, "start_time": "00:00:10", "end_time": 9}
     assert refusal(client, "/thumbnails/scene", **body).startswith("end_time")
+    body = {**base, "start_time": 3.9, "end_time": 3.1}  # of one grid second
+    assert refusal(client, "/thumbnails/scene", **body).startswith("end_time")
+
+
+def test_a_refusal_names_types_and_choices_in_plain_words(
+    client: Client, base: dict[str, Any]
+) -> None:
+    assert refusal(client, "/analyze", **{**base, "on_busy": "wait"}) == (
+        'on_busy must be one of "replace", "queue", "refuse", not \'wait\'.'
+    )
+    assert refusal(client, "/analyze/cancel", task_id=5) == (
+        "task_id: expected a string, not a whole number."
+    )
+    assert refusal(client, "/search/frame", **{**base, "time_seconds": True}) == (
+        "time_seconds: expected a number or a string, not true or false."
+    )
+    assert refusal(client, "/search/text", **{**base, "exclude": [None]}) == (
+        "exclude[0]: expected a string, not null."
+    )
+
+
+@pytest.mark.parametrize("weight", [1e7, -1e7, 1e308])
+def test_a_text_weight_that_would_overflow_the_scores_is_400(
+    client: Client, base: dict[str, Any], weight: float
+) -> None:
+    assert refusal(client, "/search/text", **base, text_weight=weight).startswith("text_weight")
+
+
+@pytest.mark.parametrize(
+    "path", ["/analysis-data/load", "/analysis-data/load-for-media", "/media/metadata"]
+)
+def test_a_cache_dir_whose_name_is_too_long_is_400(
+    client: Client, base: dict[str, Any], caches: Path, path: str
+) -> None:
+    body = {**base, "cache_dir": str(caches / ("a" * 300))}
+    assert "too long" in refusal(client, path, **body)
+
+
+def test_places_in_a_cache_dir_whose_name_is_too_long_do_not_exist(
+    client: Client, base: dict[str, Any], caches: Path, media: Path
+) -> None:
+    (media / "long.jpg").write_bytes(b"not empty")
+    body: dict[str, Any] = {
+        "cache_dir": str(caches / ("a" * 300)),
+        "media_paths": [str(media / "long.jpg")],
+    }
+    answer = client.post("/cache-paths", **body)
+    assert answer.status_code == 200
+    assert answer.json()["cache_paths"][0]["visual"]["exists"] is False
+
+
+def test_a_model_whose_weights_nobody_has_is_not_made_the_active_one(client: Client) -> None:
+    key = "ViT-B-32--openai"
+    assert f"rushes models pull {key}" in refusal(client, "/models/load", model_key=key)
+    visual = client.get("/models/available").json()["visual"]
+    assert [m["model_key"] for m in visual if m["is_active"]] == ["conse-lite0"]
 
 
 def test_base64_that_is_none_is_400(client: Client, base: dict[str, Any]) -> None:

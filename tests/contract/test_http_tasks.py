@@ -131,6 +131,16 @@ def test_cancel_stops_a_task_by_its_id_or_the_foreground_one(
     assert client.ok("/analyze/cancel", task_id=second)["cancelled"]
 
 
+def test_a_task_that_has_begun_says_why_it_waits_without_a_stray_space(
+    client: Client, ledger: Ledger, media: Path, caches: Path
+) -> None:
+    task_id = client.ok("/analyze", **body(caches, media, "a.mp4"))["task_id"]
+    lease = ledger.claim(task_id, 0, "worker-0", "nonce")
+    assert lease
+    ledger.progress(lease, type=ProgressType.VIDEO, fraction=0.1, media_path=str(media / "a.mp4"))
+    assert client.task(task_id)["message"].startswith("No analysis worker is running")
+
+
 def test_a_task_tells_its_state_and_what_became_of_each_file(
     client: Client, ledger: Ledger, media: Path, caches: Path
 ) -> None:
