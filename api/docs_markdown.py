@@ -78,7 +78,7 @@ def type_words(document: Json, schema: Json) -> str:
     elif "anyOf" in schema:
         words = " or ".join(type_words(document, kind) for kind in schema["anyOf"])
     elif "enum" in schema:
-        words = " or ".join(json.dumps(value) for value in schema["enum"])
+        words = " or ".join(json.dumps(value) for value in schema["enum"] if value is not None)
     elif schema.get("type") == "array":
         words = type_words(document, schema.get("items", {}))
         words = f"({words})[]" if " " in words else f"{words}[]"

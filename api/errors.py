@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 from http import HTTPStatus
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -54,8 +56,14 @@ TABLE: dict[type[errors.RushesError], tuple[int, str]] = {
 class ErrorBody(msgspec.Struct, frozen=True):
     """What every error answers."""
 
-    error: str
-    message: str
+    error: Annotated[str, Meta(description="Short label.", examples=["Invalid request"])]
+    message: Annotated[
+        str,
+        Meta(
+            description="What is wrong and what to do about it.",
+            examples=["cache_dir is required."],
+        ),
+    ]
 
 
 def verdict(error: errors.RushesError) -> tuple[int, ErrorBody]:

@@ -31,6 +31,8 @@ def convert(schema: dict[str, Any]) -> dict[str, Any]:
     if not new.get("required", True):
         del new["required"]  # 3.0 allows no empty list
     _rename_words(new)
+    if "$ref" in new and len(new) > 1:
+        new["allOf"] = [{"$ref": new.pop("$ref")}]
     return _union(new) if "anyOf" in new else new
 
 

@@ -38,6 +38,11 @@ def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
         bodies.update(filter(None, (endpoint.body,)))
         answers.update((endpoint.answer, *endpoint.also.values()))
         paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint)
+    schemas = _null_allowed(components(bodies)) | _always_complete(components(answers))
+    for endpoint in endpoints:
+        if endpoint.body:
+            _fill_examples(schemas, _ref(endpoint.body), endpoint.example)
+        _fill_examples(schemas, _ref(endpoint.answer), endpoint.answer_example)
     return {
         "openapi": "3.0.3",
         "info": {
@@ -63,10 +68,37 @@ def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
                     "description": "Or `license_key` in the JSON body; the header wins.",
                 }
             },
-            "schemas": components(bodies) | _always_complete(components(answers)),
+            "schemas": schemas,
             "responses": _error_responses(),
         },
     }
+
+
+def _null_allowed(schemas: dict[str, Any]) -> dict[str, Any]:
+    """In a request, null for an optional key equals leaving it out."""
+    for schema in schemas.values():
+        for name, field in schema.get("properties", {}).items():
+            if name not in schema.get("required", ()):
+                field["nullable"] = True
+                if "enum" in field:
+                    field["enum"] = [*field["enum"], None]  # nullable alone does not allow it
+                if field.get("default") is not None:
+                    field.setdefault("example", field["default"])
+    return schemas
+
+
+def _fill_examples(schemas: dict[str, Any], schema: dict[str, Any], value: object) -> None:
+    """Give fields without an example the one that the endpoint's whole example holds."""
+    for part in (schema, *schema.get("allOf", ())):
+        target = schemas[part["$ref"].rpartition("/")[2]] if "$ref" in part else part
+        if isinstance(value, Mapping):
+            for name, field in target.get("properties", {}).items():
+                if value.get(name) is not None:
+                    if "$ref" not in field:
+                        field.setdefault("example", value[name])
+                    _fill_examples(schemas, field, value[name])
+        elif isinstance(value, list) and value and isinstance(target.get("items"), dict):
+            _fill_examples(schemas, target["items"], value[0])
 
 
 def _always_complete(schemas: dict[str, Any]) -> dict[str, Any]:

@@ -6,13 +6,17 @@ Structs here travel through Redis and lie in manifests, always as JSON by msgspe
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from shared.media import MediaType
 
 
 class TaskKind(StrEnum):
+    """What a Task does."""
+
     ANALYZE = "analyze"  # foreground: holds the lock
     INGEST = "ingest"  # from a watch folder: yields to the lock
     RECLUSTER = "recluster"
@@ -75,8 +79,12 @@ class AnalyzeSpec(msgspec.Struct, frozen=True):
 
 
 class FailedFile(msgspec.Struct, frozen=True):
-    media_path: str
-    error: str
+    """A file that failed, and why."""
+
+    media_path: Annotated[
+        str, Meta(description="In the client's form.", examples=["/footage/day1/A002.mov"])
+    ]
+    error: Annotated[str, Meta(description="Why.", examples=["The file does not exist."])]
 
 
 class Probe(msgspec.Struct, frozen=True, kw_only=True):

@@ -20,6 +20,8 @@ _BLOCKS = 16
 
 
 class MediaType(StrEnum):
+    """What a media file is, by its name."""
+
     VIDEO = "video"
     IMAGE = "image"
     AUDIO = "audio"

@@ -5,9 +5,10 @@ from __future__ import annotations
 import secrets
 from collections import Counter
 from enum import StrEnum
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import msgspec
+from msgspec import Meta
 
 from shared.domain import AnalyzeSpec, FailedFile, ProgressType, TaskKind, TaskState
 
@@ -113,6 +114,8 @@ class TaskRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FileState(StrEnum):
+    """How far one file of a Task is."""
+
     QUEUED = "queued"
     RUNNING = "running"
     DONE = "done"
@@ -123,7 +126,11 @@ class FileState(StrEnum):
 class FileRecord(msgspec.Struct, frozen=True):
     """What became of one file of a Task, and which worker did it."""
 
-    media_path: str
+    media_path: Annotated[
+        str, Meta(description="In the client's form.", examples=["/footage/day1/A002.mov"])
+    ]
     state: FileState
-    worker: str | None
-    error: str | None
+    worker: Annotated[str | None, Meta(description="Who did it.", examples=["analysis-1"])]
+    error: Annotated[
+        str | None, Meta(description="Why it failed.", examples=["The file does not exist."])
+    ]

@@ -126,7 +126,7 @@ ENDPOINTS = (
                     "width": 1920,
                     "height": 1080,
                     "rotation": 0,
-                    "pixel_aspect": "1:1",
+                    "pixel_aspect": "1/1",
                     "video_codec": "h264",
                     "audio_codec": "aac",
                     "has_audio": True,

@@ -42,6 +42,31 @@ def test_the_document_is_valid_openapi_3_0_and_holds_every_endpoint_of_the_contr
     assert found == {words.strip() for words in re.split(r"·|\n", CONTRACT) if words.strip()}
 
 
+def test_every_field_is_described_and_shown_by_an_example() -> None:
+    schemas = document(ENDPOINTS)["components"]["schemas"]
+    bare = [
+        f"{name}.{field}: {word}"
+        for name, schema in schemas.items()
+        for field, found in schema.get("properties", {}).items()
+        for word in ("description", "example")
+        if found.keys() != {"$ref"} and found.get(word) is None
+    ]
+    assert bare == []
+    assert [name for name, schema in schemas.items() if not schema.get("description")] == []
+
+
+def test_null_is_allowed_for_every_optional_key_of_a_request_and_for_no_required_one() -> None:
+    schemas = document(ENDPOINTS)["components"]["schemas"]
+    for endpoint in ENDPOINTS:
+        if endpoint.body:
+            schema = schemas[endpoint.body.__name__]
+            for name, field in schema["properties"].items():
+                assert field.get("nullable", False) == (name not in schema.get("required", ()))
+                assert (None in field.get("enum", ())) == (
+                    "enum" in field and field.get("nullable", False)
+                )
+
+
 def test_the_committed_copy_equals_the_generated_one() -> None:
     made = json.loads(json.dumps(document(ENDPOINTS)))
     assert json.loads(COMMITTED.read_text(encoding="utf-8")) == made, (

@@ -68,6 +68,9 @@ def test_a_frame_search_needs_no_analysis_but_a_time_within_the_file(
         assert client.ok("/search/frame", **body, time_seconds=time) == {"matches": []}
     status, message = status_and_message(client, "/search/frame", **body, time_seconds=60)
     assert (status, message.split(":")[0]) == (400, "time_seconds")
+    folder = {**body, "media_path": str(stack.folder)}
+    status, message = status_and_message(client, "/search/frame", **folder, time_seconds=0)
+    assert (status, message.split(":")[0]) == (400, "media_path")
 
 
 def test_thumbnails_of_a_file_that_is_not_analysed_come_from_the_file(
