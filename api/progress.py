@@ -40,7 +40,8 @@ def task_answer(record: TaskRecord, hint: str) -> TaskAnswer:
     values = {name: getattr(record, name) for name in _FIELDS if name != "files"}
     values["failed_files"] = list(record.failed_files)
     if _may_wait(record):
-        values["message"] = (record.message + hint).strip()
+        done = f"{record.current} of {record.total} files done."
+        values["message"] = ((record.message or done) + hint).strip()
     return TaskAnswer(**values)
 
 
