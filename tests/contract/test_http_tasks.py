@@ -138,7 +138,8 @@ def test_a_task_that_has_begun_says_why_it_waits_without_a_stray_space(
     lease = ledger.claim(task_id, 0, "worker-0", "nonce")
     assert lease
     ledger.progress(lease, type=ProgressType.VIDEO, fraction=0.1, media_path=str(media / "a.mp4"))
-    assert client.task(task_id)["message"].startswith("No analysis worker is running")
+    message = client.task(task_id)["message"]
+    assert message.startswith("0 of 1 files done. No analysis worker is running")
 
 
 def test_a_task_tells_its_state_and_what_became_of_each_file(
