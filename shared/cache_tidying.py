@@ -84,6 +84,7 @@ def collect_media(folder: Path, before: float) -> int:
 
 def _collect_quietly(root: Path) -> None:
     try:
-        _log.info("removed %d replaced files from %s", collect(root), root)
+        if removed := collect(root):
+            _log.info("removed %d replaced files from %s", removed, root)
     except (OSError, CacheError) as error:
         _log.warning("could not tidy %s up: %s", root, error)

@@ -1,50 +1,21 @@
-"""`python -m workers analysis|query`: reads the settings and runs one worker."""
+"""`python -m workers analysis|query`, however it is started, with one native thread."""
 
 from __future__ import annotations
 
-import functools
+import os
 import sys
 
-from shared import logs, parent_pipe
-from shared.errors import SettingsError
-from shared.settings import Settings
-from workers.analysis.pipeline import analyze
-from workers.analysis.presence import why_not
-from workers.analysis.stages.thumbnails import Thumbnails
-from workers.analysis.stages.visual import Visual
-from workers.query.service import QueryService
-from workers.worker import Work, Worker
-
-ANALYSIS = Work(
-    kind="analysis",
-    run=functools.partial(analyze, stages=(Thumbnails, Visual)),
-    why_not=why_not,
-)
-_USAGE = "Usage: python -m workers analysis|query"
-_WRONG_USE = 2
+# Workers are scaled by processes; threads of their own would fight for the same cores.
+_NATIVE_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def main(arguments: list[str]) -> int:
     """Run one worker until it is told to end; returns the exit status."""
-    if len(arguments) != 1 or arguments[0] not in ("analysis", "query"):
-        print(_USAGE, file=sys.stderr)
-        return _WRONG_USE
-    kind = arguments[0]
-    try:
-        settings = Settings.from_env()
-        if settings.redis_url is None:
-            raise SettingsError(
-                "RUSHES_REDIS_URL is not set: a worker on its own needs the Redis of its server "
-                "(`rushes up` runs one)."
-            )
-    except SettingsError as error:
-        print(error.message, file=sys.stderr)
-        return _WRONG_USE
-    logs.configure(f"{kind}-worker", settings.log_level, settings.log_format)
-    worker = Worker(settings, ANALYSIS) if kind == "analysis" else QueryService(settings)
-    worker.take_signals()
-    parent_pipe.watch()
-    return worker.serve()
+    for name in _NATIVE_THREADS:
+        os.environ.setdefault(name, "1")  # what the operator has set stays
+    from workers.start import start  # brings numpy along, which reads the above once
+
+    return start(arguments)
 
 
 if __name__ == "__main__":

@@ -40,12 +40,15 @@ from workers.context import Context
 from workers.desired import Desired
 from workers.liveness import STALL_S, Keeper, Signals, StallTimer
 from workers.models.pool import ModelPool
+from workers.outage import Outage
 
 log = logging.getLogger(__name__)
+_RQ_LOG = logging.getLogger("rq.worker")
 
 T = TypeVar("T")
 
 NOT_READY_WAIT_S = 30.0
+_LEFT_BELL_S = 0.02  # so that thousands of bells that are left to others do not fill a core
 _NAP_STEP_S = 0.2
 _LONGEST_PAUSE_S = 2.0
 _LAST_WORDS_S = 5.0  # how long a worker that is shutting down waits for Redis to take its outcome
@@ -65,7 +68,7 @@ class NotHere:
     """Why this machine cannot do an Item that another one may be able to do."""
 
     reason: str
-    wait_s: float = NOT_READY_WAIT_S  # how long the bell is left to others
+    wait_s: float = NOT_READY_WAIT_S  # how long its bells are left to others
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +129,7 @@ class BellWorker(SimpleWorker):  # type: ignore[misc]
     def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
         super().heartbeat(timeout, pipeline)
         if pipeline is None and self._running is None:
+            self._owner.outage.end()
             with suppress(RedisAway):  # RQ will notice by itself, and waits for it
                 self._owner.look_up()
 
@@ -150,6 +154,7 @@ class Worker:
         assert settings.redis_url, "workers are started with a Redis"
         host = socket.gethostname()
         self.name = f"{work.kind}-{host}-{os.getpid()}-{secrets.token_hex(3)}"
+        self.outage = Outage()
         self._settings = settings
         self._work = work
         self._client = connect(settings.redis_url)
@@ -163,6 +168,7 @@ class Worker:
         self._signals: Signals | None = None
         self._bell_worker: BellWorker | None = None
         self._stopping = False
+        self._left: dict[tuple[str, int], tuple[float, str]] = {}  # Items: until when, and why
         self._counts: Counter[str] = Counter()
         self._heart = Heartbeat(
             name=self.name, kind=work.kind, host=host, pid=os.getpid(), started_at=time.time()
@@ -186,7 +192,7 @@ class Worker:
                 pause_s = _NAP_STEP_S
                 self._nap(pause_s)
             except (redis.RedisError, OSError, RedisAway) as error:
-                log.warning("Redis is away, trying again: %s", error)
+                self.outage.begin(error)
                 self._nap(pause_s)
                 pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
         self._keeper.end()
@@ -208,12 +214,15 @@ class Worker:
         """Between Items: load the models that are wanted."""
         with self._stall.wide():
             self._desired.reconcile(lambda message: self._say("loading", message))
-        self._say("idle")
+        self._rest()
 
     def answer(self, task_id: str, item_id: int) -> None:
         """One bell: claim, do, settle. Never raises an Exception."""
         if self._stopping:
             return  # the sweep rings again
+        if self._left.get((task_id, item_id), (0.0, ""))[0] > time.monotonic():
+            self._nap(_LEFT_BELL_S)
+            return  # the same: for others, and for us when the time is over
         nonce = secrets.token_hex(8)
         lease = self._until_redis(lambda: self._ledger.claim(task_id, item_id, self.name, nonce))
         if lease is None:
@@ -226,7 +235,7 @@ class Worker:
             finally:
                 self._signals = None
                 self._stall.disarm()
-                self._say("idle")
+                self._rest()
 
     def _do(self, lease: Lease, signals: Signals) -> None:
         context = Context(
@@ -242,11 +251,6 @@ class Worker:
             say=lambda message: self._say("loading" if message else "working", message),
             counts=self._counts,
         )
-        not_here = self._until_redis(lambda: self._work.why_not(context))
-        if not_here:
-            self._pass_on(lease, not_here)
-            return
-        self._say("working", task_id=lease.task_id)
         settle = self._run(context)
         self._stall.disarm()
 
@@ -265,6 +269,9 @@ class Worker:
         ledger, lease = self._ledger, context.lease
         started = time.monotonic()
         try:
+            if not_here := self._until_redis(lambda: self._why_not(context)):
+                return self._pass_on(lease, not_here)
+            self._say("working", task_id=lease.task_id)
             self._stall.arm()
             self._work.run(context)
         except Cancelled:
@@ -287,18 +294,35 @@ class Worker:
             return lambda: ledger.settle(lease, "done")
         return lambda: ledger.settle(lease, "failed", reason)
 
-    def _pass_on(self, lease: Lease, not_here: NotHere) -> None:
-        """Another machine may do it: give it back and leave the bell to others for a while."""
-        log.warning("Item %d cannot be done here: %s", lease.item_id, not_here.reason)
-        self._until_redis(lambda: self._ledger.handback(lease))
-        self._say("waiting", not_here.reason)
-        self._nap(not_here.wait_s)
+    def _why_not(self, context: Context) -> NotHere | None:
+        """Asks shares, which may hang; in an outage of Redis it is asked again and again."""
+        self._stall.arm()
+        return self._work.why_not(context)
+
+    def _pass_on(self, lease: Lease, not_here: NotHere) -> Callable[[], bool]:
+        """Another machine may do it: give it back and leave its bells to others for a while."""
+        now = time.monotonic()
+        self._left = {item: left for item, left in self._left.items() if left[0] > now}
+        if all(reason != not_here.reason for _, reason in self._left.values()):
+            log.warning("Item %d cannot be done here: %s", lease.item_id, not_here.reason)
+        self._left[lease.task_id, lease.item_id] = (now + not_here.wait_s, not_here.reason)
+        return lambda: self._ledger.handback(lease)
+
+    def _rest(self) -> None:
+        """Nothing in hand: idle, or waiting for something that this machine lacks."""
+        now = time.monotonic()
+        reason = next((why for until, why in self._left.values() if until > now), None)
+        if reason is None:
+            self._say("idle")
+        else:
+            self._say("waiting", reason)
 
     def _listen(self) -> None:
         url, instance = self._settings.redis_url, self._settings.instance
         assert url
         connection = connect_blocking(url, block_s=_RQ_LOOK_UP_S, decode=False)
         queue = rq_queue(connection, instance, self._work.kind)
+        _RQ_LOG.addFilter(self.outage)
         try:
             self._bell_worker = BellWorker(self, queue, connection)
             self._bell_worker.work(logging_level="WARNING")
@@ -306,6 +330,7 @@ class Worker:
             log.debug("Told to stop while RQ was starting or ending")
         finally:
             self._bell_worker = None
+            _RQ_LOG.removeFilter(self.outage)
             self.take_signals()  # RQ has put its own handlers in their place
             connection.close()
 

@@ -176,9 +176,14 @@ def test_a_worker_outlives_a_redis_that_restarts_empty(
         worker = desk.worker()
         wait_for(desk.hearts, 20, "the worker")
         own_redis.stop()
-        wait_for(lambda: "could not connect to Redis" in worker.text(), 10, "the worker noticing")
+        wait_for(lambda: "Redis is away" in worker.text(), 10, "the worker noticing")
         assert worker.popen.poll() is None
+        began = time.monotonic()
+        wait_for(lambda: time.monotonic() - began > 5, 10, "RQ trying several times")
         own_redis.start()
+        wait_for(lambda: "Redis answers again" in worker.text(), 10, "the worker noticing")
+        assert worker.text().count("Redis is away") == 1, "one warning an outage"
+        assert "ERROR" not in worker.text()
         task_id = desk.submit([make_clip(desk.folder / "clip.mp4", 1)])
         assert desk.wait_final(task_id).status is TaskState.COMPLETED
         assert worker.end() == 0

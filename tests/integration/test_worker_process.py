@@ -69,6 +69,24 @@ def test_wrong_use_ends_with_one_sentence_and_status_2(
     assert len(ended.stderr.strip().splitlines()) == 1
 
 
+def test_a_worker_uses_one_native_thread_unless_the_operator_says_more() -> None:
+    # numpy reads the number once, so it must be there before numpy is.
+    program = (
+        "import os, sys, workers.__main__ as main; early = 'numpy' in sys.modules; main.main([]);"
+        "print(early, 'numpy' in sys.modules, os.environ['OPENBLAS_NUM_THREADS'],"
+        "os.environ['OMP_NUM_THREADS'])"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=PROJECT,
+        env={"PATH": "/usr/bin", "OMP_NUM_THREADS": "3"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ended.stdout.split() == ["False", "True", "1", "3"]
+
+
 def test_a_missing_file_is_missing_only_when_every_machine_says_so(desk: Desk) -> None:
     other = Heartbeat(
         name="analysis-other", kind="analysis", host="other", pid=1, started_at=time.time()
