@@ -155,7 +155,11 @@ class Asker:
                 continue
             if popped is None:
                 continue
-            answer = msgspec.json.decode(popped[1], type=_Answer)
+            try:
+                answer = msgspec.json.decode(popped[1], type=_Answer)
+            except msgspec.MsgspecError as error:
+                log.warning("An answer was not understood: %s", error)
+                continue
             future = self._waiting.get(answer.ask_id)
             if future and not future.done():
                 future.set_result(answer.result)
@@ -176,7 +180,11 @@ class AskLane:
             if popped is None:
                 return None
             raw = self._redis.getdel(_payload_key(self._prefix, popped[1]))
-        return msgspec.json.decode(raw, type=Ask) if raw else None
+        try:
+            return msgspec.json.decode(raw, type=Ask) if raw else None
+        except msgspec.MsgspecError as error:  # of another version, while one replaces the other
+            log.warning("A question was not understood: %s", error)
+            return None
 
     def answer(self, ask: Ask, result: dict[str, Any]) -> None:
         """Send the result. An answer that Redis does not take is lost; the caller asks again."""

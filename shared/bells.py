@@ -17,6 +17,8 @@ from shared.redis_clients import translated
 from shared.task_records import Bell
 
 FUNCTION = "workers.worker.answer_bell"
+# A bell that nobody has heard for so long goes: the sweep rings again where an Item still waits.
+_TTL_S = 7 * 86_400
 _AT_ONCE = 1000  # bells in one pipeline: each must fit the socket timeout
 
 
@@ -61,6 +63,7 @@ def _job(bell: Bell) -> Any:
         FUNCTION,
         kwargs={"task_id": bell.task_id, "item_id": bell.item_id},
         timeout=-1,
+        ttl=_TTL_S,
         result_ttl=0,
         failure_ttl=300,
         description=f"{bell.task_id}/{bell.item_id}",

@@ -73,8 +73,8 @@ def live(client: redis.Redis, instance: str, kind: WorkerKind | None = None) -> 
         silent = [name for name, raw in zip(names, found, strict=True) if raw is None]
         if silent:
             client.srem(f"{prefix}heartbeats", *silent)
-    beats = [msgspec.json.decode(raw, type=Heartbeat) for raw in found if raw is not None]
-    return [beat for beat in beats if kind is None or beat.kind == kind]
+    beats = [_understood(raw) for raw in found if raw is not None]
+    return [beat for beat in beats if beat and (kind is None or beat.kind == kind)]
 
 
 def desired(client: redis.Redis, instance: str) -> dict[ModelKind, DesiredModel]:
@@ -96,6 +96,14 @@ def desire(client: redis.Redis, instance: str, kind: ModelKind, model_key: str) 
         pipe.hincrby(key, f"{kind}:generation", 1)
         generation = pipe.execute()[1]
     return DesiredModel(model_key, int(generation))
+
+
+def _understood(raw: str) -> Heartbeat | None:
+    """None for what another version says, while one replaces the other."""
+    try:
+        return msgspec.json.decode(raw, type=Heartbeat)
+    except msgspec.MsgspecError:
+        return None
 
 
 def _key(prefix: str, name: str) -> str:

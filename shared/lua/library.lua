@@ -3,6 +3,8 @@
 -- What a Task may be: queued, loading_model, running, stopping, then one of three final states.
 local P = ARGV[1]
 local LEASE_MS, GRACE_MS, RING_AGAIN_MS = 9000, 6000, 2000
+local HEIR_MS = 5000 -- more than any request waits for the lock
+local QUEUES = { 'analysis', 'recluster', 'export' }
 local DAY_S, TRIES, KEEP, INGEST_BELLS, STAGED_MS = 86400, 3, 1000, 8, 60000
 local SHARE = 10000 -- progress is counted in whole ten-thousandths of a file: sums never drift
 

@@ -1,9 +1,15 @@
 -- Takes Items from dead workers and names the bells to ring again.
 -- ARGV: 3 prefix of RQ's queue keys, 4 most bells a queue. Answers task, item, queue, front, …
+-- Time is Redis's own clock: where it was set back, everything that was due later is due again.
 local last = tonumber(redis.call('GET', P .. 'swept') or '0')
 redis.call('SET', P .. 'swept', int(now))
 
-if now - last > GRACE_MS then
+if now < last then
+  redis.call('DEL', P .. 'rung')
+  local heir_until = tonumber(redis.call('HGET', P .. 'heir', 'until') or '0')
+  if heir_until > now + HEIR_MS then redis.call('DEL', P .. 'heir') end
+end
+if now - last > GRACE_MS or now < last then
   -- Redis was away or the machine slept: no worker could renew, so none is judged dead.
   for _, m in ipairs(redis.call('ZRANGE', P .. 'leases', 0, -1)) do
     redis.call('ZADD', P .. 'leases', int(now + LEASE_MS), m)
@@ -62,6 +68,15 @@ redis.call('DEL', P .. 'unrung')
 for _, m in ipairs(unrung) do
   local t, n = string.match(m, '(.-)/(.+)')
   if t then ring(t, n) else ring_queued(m) end
+end
+
+-- Bells of Tasks that were stopped while no worker listened: nothing is queued that they could mean.
+local has_queued = {}
+for _, t in ipairs(redis.call('SMEMBERS', P .. 'active')) do
+  if redis.call('EXISTS', queued_key(t)) == 1 then has_queued[get(t, 'queue')] = true end
+end
+for _, queue in ipairs(QUEUES) do
+  if not has_queued[queue] then redis.call('UNLINK', ARGV[3] .. queue) end
 end
 
 -- Lost bells: an empty RQ list while Items are queued. Not sooner than 2 s after the last time,

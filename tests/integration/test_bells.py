@@ -11,9 +11,11 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 
 from shared.bells import Bells, queue_name, rq_queue
+from shared.domain import TaskKind
 from shared.errors import RedisAway
 from shared.redis_clients import connect
-from shared.task_records import Bell
+from shared.task_records import Bell, NewItem, NewTask
+from shared.tasks import Ledger
 
 
 @pytest.fixture
@@ -39,7 +41,7 @@ def test_a_bell_leaves_everything_to_the_ledger(raw: redis.Redis) -> None:
     (job,) = rq_queue(raw, "test", "analysis").jobs
     assert (job.timeout, job.result_ttl, job.failure_ttl) == (-1, 0, 300)
     assert job.retries_left is None
-    assert job.ttl is None, "a bell may wait for days"
+    assert job.ttl == 7 * 86_400, "a bell may wait for days, not for ever"
 
 
 def test_bells_are_written_as_json(raw: redis.Redis) -> None:
@@ -74,6 +76,21 @@ def test_ten_thousand_bells_keep_their_order(raw: redis.Redis) -> None:
         Job.fetch(job_id, connection=raw, serializer=JSONSerializer) for job_id in (ids[0], ids[-1])
     )
     assert (first.kwargs["item_id"], last.kwargs["item_id"]) == (0, 9_999)
+
+
+def test_bells_of_stopped_tasks_do_not_pile_up_while_no_worker_listens(redis_url: str) -> None:
+    with connect(redis_url) as client, connect(redis_url, decode=False) as raw:
+        ledger, bells = Ledger(client, "test"), Bells(raw, "test")
+        for _ in range(3):
+            task = NewTask(kind=TaskKind.ANALYZE, items=[NewItem(b"{}")] * 5)
+            ledger.submit(task)
+            bells.ring(Bell(task.task_id, n, "analysis", True) for n in range(5))
+        ledger.sweep()
+        assert bells.waiting("analysis") == 15, "somebody may hear them"
+        ledger.stop()
+        ledger.sweep()
+        assert bells.waiting("analysis") == 0
+        assert all(0 < client.ttl(key) <= 7 * 86_400 for key in client.scan_iter("rq:job:*"))
 
 
 def test_ringing_without_redis_says_so(redis_url: str) -> None:

@@ -69,3 +69,10 @@ def test_asking_for_a_model_again_is_a_newer_generation(client: redis.Redis) -> 
     other = desire(client, "test", ModelKind.FACES, "dlib-resnet")
     assert again.generation > first.generation
     assert desired(client, "test") == {ModelKind.VISUAL: again, ModelKind.FACES: other}
+
+
+def test_a_heartbeat_of_another_version_does_not_hide_the_others(client: redis.Redis) -> None:
+    publish(client, "test", Heartbeat(name="a", kind="query", host="h", pid=1, started_at=1.0))
+    client.sadd("rushes:test:heartbeats", "b")
+    client.set("rushes:test:heartbeat:b", '{"name": "b", "kind": "of a later version"}', ex=10)
+    assert [heart.name for heart in live(client, "test")] == ["a"]

@@ -172,6 +172,17 @@ def test_no_lease_expires_when_nobody_has_swept_for_six_seconds(world: World) ->
     assert world.ledger.renew(lease) == "ok"
 
 
+def test_a_clock_that_is_set_back_hides_no_dead_worker_and_holds_no_bell_back(world: World) -> None:
+    task_id = world.submitted(1, 1)
+    world.claimed(task_id, 0)
+    assert world.ledger.sweep() == [Bell(task_id, 1, "analysis", True)]
+    world.now -= 3600
+    world.ledger.sweep()
+    world.pass_time(10)
+    world.now += 2
+    assert {bell.item_id for bell in world.ledger.sweep()} == {0, 1}
+
+
 def test_lost_bells_are_rung_again_once_the_list_is_empty(world: World) -> None:
     task_id = world.submitted(1, 1)
     assert {bell.item_id for bell in world.ledger.sweep()} == {0, 1}

@@ -221,6 +221,15 @@ def test_an_heir_that_never_comes_back_blocks_nobody(world: World) -> None:
     assert world.ledger.holder() == in_line.task_id
 
 
+def test_an_heir_blocks_nobody_for_long_when_the_clock_is_set_back(world: World) -> None:
+    world.claimed(world.submitted())
+    name = "rushes:test:heir"
+    world.redis.hset(name, mapping={"task": "gone", "until": int(world.now * 1000) + 2000})
+    world.now -= 3600
+    world.ledger.sweep()
+    assert not world.redis.exists(name)
+
+
 def test_a_task_in_line_can_be_stopped_by_its_id(world: World) -> None:
     running = world.submitted()
     in_line = world.task()

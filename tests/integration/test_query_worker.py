@@ -141,6 +141,23 @@ def test_errors_of_the_worker_are_raised_by_their_own_class(desk: Desk) -> None:
         ask(desk, "embed", model="no-such-model", texts=["x"])
 
 
+def test_an_ask_or_an_answer_of_another_version_ends_no_lane(desk: Desk) -> None:
+    start(desk)
+    for lane in ("embed", "grab", "grab", "probe", "probe"):
+        ask_id = f"{lane}-of-another-version"
+        desk.client.set(f"rushes:{INSTANCE}:ask:{ask_id}", '{"form": 2}', ex=20)
+        desk.client.lpush(f"rushes:{INSTANCE}:asks:{lane}", ask_id)
+    clip = make_clip(desk.folder / "clip.mp4", 1)
+
+    async def probe(asker: Asker) -> dict[str, Any]:
+        desk.client.rpush(asker._replies, '{"form": 2}')
+        return await asker.ask("probe", {"path": str(clip)}, 5)
+
+    assert with_asker(desk.redis_url, probe)["media_type"] == "video"
+    assert ask(desk, "embed", 5, model=MODEL, texts=["a"])["rows"] == 1
+    assert ask(desk, "grab", 5, path=str(clip), seconds=0)["jpeg"]
+
+
 def test_without_a_query_worker_the_answer_is_no_worker_at_once(desk: Desk) -> None:
     asked_at = time.monotonic()
     with pytest.raises(NoWorker):
