@@ -15,6 +15,10 @@ from shared.errors import RedisAway
 
 log = logging.getLogger(__name__)
 EVERY_S = 0.25  # at most four events a second per Task
+_LOST = (
+    "Redis has lost this task, so nothing more will be heard of it. What was finished stays; "
+    "start the analysis again for the rest."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +32,14 @@ class Event:
 
 Read = Callable[[str], Awaitable[Event | None]]
 Send = Callable[[str, dict[str, Any]], Awaitable[None]]
+IsThere = Callable[[str], bool]  # whether a socket is still connected
 
 
 @dataclass(slots=True)
 class _Room:
     task_id: str
-    sent: dict[str, int] = field(default_factory=dict)  # socket id -> seq
-    is_final: bool = False
+    sent: dict[str, tuple[bool, int]] = field(default_factory=dict)  # socket id -> see `_age`
+    last: Event | None = None
     next_at: float = 0.0
     pending: asyncio.Task[None] | None = None
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -43,9 +48,10 @@ class _Room:
 class Delivery:
     """`ring` says that a Task may have changed; it is read and sent when its turn has come."""
 
-    def __init__(self, read: Read, send: Send) -> None:
+    def __init__(self, read: Read, send: Send, is_there: IsThere) -> None:
         self._read = read
         self._send = send
+        self._is_there = is_there
         self._rooms: dict[str, _Room] = {}
 
     async def join(self, socket_id: str, task_id: str) -> bool:
@@ -57,7 +63,9 @@ class Delivery:
         event = await self._read(task_id)
         if event is None:
             return False
-        self._rooms.setdefault(task_id, room).sent[socket_id] = -1
+        if not self._is_there(socket_id):
+            return True  # it left while we read, and `forget` will not come again
+        self._rooms.setdefault(task_id, room).sent[socket_id] = (False, -1)
         await self._deliver(self._rooms[task_id])
         return True
 
@@ -84,7 +92,7 @@ class Delivery:
     def ring_all(self) -> None:
         """Look after every watched Task that has not ended."""
         for room in self._rooms.values():
-            if not room.is_final:
+            if room.last is None or not room.last.is_final:
                 self.ring(room.task_id)
 
     async def _in_turn(self, room: _Room) -> None:
@@ -100,11 +108,25 @@ class Delivery:
     async def _deliver(self, room: _Room) -> None:
         async with room.lock:
             room.next_at = asyncio.get_running_loop().time() + EVERY_S
-            event = await self._read(room.task_id)
+            event = await self._read(room.task_id) or _end_of_lost(room.last)
             if event is None:
                 return
-            room.is_final = event.is_final
-            for socket_id, seq in list(room.sent.items()):
-                if seq < event.seq and socket_id in room.sent:
-                    room.sent[socket_id] = event.seq
+            room.last = event
+            age = _age(event)
+            for socket_id, sent in list(room.sent.items()):
+                if sent < age and socket_id in room.sent:
+                    room.sent[socket_id] = age
                     await self._send(socket_id, event.payload)
+
+
+def _age(event: Event) -> tuple[bool, int]:
+    """Higher is newer. An end is newest: a Redis that lost its last second counts `seq` again."""
+    return event.is_final, event.seq
+
+
+def _end_of_lost(last: Event | None) -> Event | None:
+    """The end of a Task that is not known any more: a Redis has come up empty."""
+    if last is None or last.is_final:
+        return None
+    ended = {"status": "failed", "message": _LOST, "error": _LOST, "eta_seconds": None}
+    return Event(last.seq, is_final=True, payload={**last.payload, **ended})

@@ -42,7 +42,7 @@ class Realtime:
         self._server.on("join", self._join)
         self._server.on("leave", self._leave)
         _end_polls(self._server.eio)
-        self._delivery = Delivery(self._read, self._send)
+        self._delivery = Delivery(self._read, self._send, self._is_there)
         self._keys: dict[str, str] = {}  # socket id -> the key it came with
         self._loops: list[asyncio.Task[None]] = []
 
@@ -106,6 +106,9 @@ class Realtime:
     async def _send(self, socket_id: str, payload: dict[str, Any]) -> None:
         await self._server.emit("progress", payload, to=socket_id)
 
+    def _is_there(self, socket_id: str) -> bool:
+        return bool(self._server.manager.is_connected(socket_id, "/"))
+
     async def _read(self, task_id: str) -> Event | None:
         return await run_in_threadpool(_event, self._services, task_id)
 
@@ -142,6 +145,9 @@ class Realtime:
         while True:
             await asyncio.sleep(KEY_CHECK_S)
             for socket_id, key in list(self._keys.items()):
+                if not self._is_there(socket_id):  # it left while it was let in
+                    self._keys.pop(socket_id, None)
+                    continue
                 try:
                     await authorise(self._services, key)
                 except Unavailable:

@@ -209,3 +209,20 @@ def test_after_redis_was_away_for_20_s_nobody_misses_the_end_or_sees_percent_go_
             work.finish()
             for watcher in (one, other):
                 only_forward(watcher.until_final(work.task_id, 10))
+
+
+def test_a_redis_that_comes_up_empty_ends_its_tasks_for_those_who_watch(
+    own_redis: PrivateRedis, tmp_path: Path
+) -> None:
+    with running_stack(tmp_path / "stack", own_redis.url, apis=1, analysis=0, query=0) as stack:
+        work = Work(own_redis.url)
+        work.advance(2)
+        with Watcher(stack.client().url) as watcher:
+            watcher.join(work.task_id)
+            own_redis.stop()
+            own_redis.start()
+            events = watcher.until_final(work.task_id, 10)
+        only_forward(events)
+        assert events[-1]["status"] == "failed"
+        assert "start the analysis again" in str(events[-1]["error"])
+        assert stack.client().get(f"/tasks/{work.task_id}").status_code == 404
