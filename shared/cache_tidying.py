@@ -14,6 +14,7 @@ from shared.errors import CacheError
 
 _log = logging.getLogger(__name__)
 KEPT_S = 86_400.0  # a reader may still be on its way from the old manifest to the old data
+_TEMPORARY_KEPT_S = 7 * KEPT_S  # it is begun when its analysis begins, which may take days
 _LOOK_EVERY_S = 3600.0
 _next_look: dict[Path, float] = {}  # of this process: when to look at the marker again
 
@@ -64,7 +65,10 @@ def collect(root: Path) -> int:
 
 
 def collect_media(folder: Path, before: float) -> int:
-    """The same for one MediaFile: what is unused and was last touched before that time."""
+    """The same for one MediaFile: what is unused and was last touched before that time.
+
+    Temporaries are left alone for six days more.
+    """
     removed = 0
     with contextlib.suppress(FileNotFoundError, CacheError):
         names = os.listdir(folder)
@@ -76,7 +80,10 @@ def collect_media(folder: Path, before: float) -> int:
         found = [cache_files.read_manifest(folder / name) for name in manifests]
         used = {manifest.file for manifest in found if manifest}
         for name in ours:
-            if name not in used and os.stat(folder / name).st_mtime < before:
+            limit = before
+            if cache_files.is_temporary(name):
+                limit -= _TEMPORARY_KEPT_S - KEPT_S
+            if name not in used and os.stat(folder / name).st_mtime < limit:
                 os.unlink(folder / name)
                 removed += 1
     return removed

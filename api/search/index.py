@@ -10,9 +10,10 @@ import hashlib
 import os
 import stat
 import threading
+from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -32,7 +33,16 @@ from shared.settings import Settings
 
 _SEARCH_WAIT_S = 30.0  # a search waits this long while another thread or replica loads
 _LOAD_WAIT_S = 300.0
+_OPEN_FOLDERS = 64  # CacheDirs kept at hand; each costs memory and two descriptors a model
 _SLOW_DISK_THREADS = 16  # for stats and small reads, which wait for the share and not for a core
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """What is at hand of one CacheDir; models by key."""
+
+    view: CacheView
+    models: dict[str, LoadedModel] = field(default_factory=dict)
 
 
 class SearchIndex:
@@ -42,8 +52,7 @@ class SearchIndex:
         self._folder = settings.state_dir / "search"
         self._roots = Roots.media(settings)
         self._lock = threading.Lock()
-        self._views: dict[str, CacheView] = {}
-        self._models: dict[tuple[str, str], LoadedModel] = {}
+        self._open: OrderedDict[str, _Open] = OrderedDict()  # by folder, the longest unused first
         self._hashes = HashCache()
         self._threads = min(4, os.cpu_count() or 1)
         self._scan_pool = ThreadPoolExecutor(self._threads, "scan")
@@ -155,7 +164,10 @@ class SearchIndex:
         place = hashlib.sha256(os.fsencode(os.path.realpath(cache.root))).hexdigest()[:12]
         key = f"{cache.id}-{place}"
         with self._lock:
-            view = self._views.setdefault(key, CacheView(cache))
+            view = self._open.setdefault(key, _Open(CacheView(cache))).view
+            self._open.move_to_end(key)
+            while len(self._open) > _OPEN_FOLDERS:
+                self._open.popitem(last=False)  # searches under way keep what they hold
         with cache_files.clear_errors(cache.root):
             view.refresh(thorough=thorough)
         return key, view
@@ -163,9 +175,12 @@ class SearchIndex:
     def _loaded(self, key: str, view: CacheView, model: str) -> LoadedModel:
         folder = self._folder / key / cache_files.encoded_model(model)
         with self._lock:
-            if (key, model) not in self._models:
-                self._models[key, model] = LoadedModel(view, model, MergedArray(folder))
-            return self._models[key, model]
+            held = self._open.get(key)
+            # Forgotten since `view` was got: this one search goes on without it.
+            models = held.models if held is not None and held.view is view else {}
+            if model not in models:
+                models[model] = LoadedModel(view, model, MergedArray(folder))
+            return models[model]
 
     def _rank(
         self,

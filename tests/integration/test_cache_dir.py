@@ -134,6 +134,18 @@ def test_publishing_collects_what_a_killed_writer_left_in_the_folder(cache: Cach
     assert not left.exists()
 
 
+def test_an_analysis_may_take_longer_than_a_day(cache: CacheDir) -> None:
+    with cache.draft(HASH, Stage.VISUAL, MODEL, "npy", "1.0.1") as draft:
+        (begun,) = cache.media_dir(HASH).glob(".visual.*.tmp")
+        two_days_ago = begun.stat().st_mtime - 2 * 86_400
+        os.utime(begun, (two_days_ago, two_days_ago))
+        with cache.draft(HASH, Stage.FRAMES, "", "pack", "1.0.1") as frames:
+            frames.publish(rows=1)
+        draft.file.write(b"rows")
+        draft.publish(rows=1)
+    assert cache.is_published(HASH, Stage.VISUAL, MODEL)
+
+
 def test_paths_are_kept_newest_first(cache: CacheDir) -> None:
     cache.remember_path(HASH, "/a/ü #1.mp4", 1, 2)
     cache.remember_path(HASH, "/b/100%.mp4", 1, 2)

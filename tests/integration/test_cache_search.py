@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from api.search import QueryVectors, SearchIndex, loading
+from api.search import index as search_index
 from shared.cache import CacheDir
 from shared.domain import Scene
 from shared.errors import ModelError
@@ -72,6 +74,25 @@ def test_a_search_finds_what_was_published_and_says_where_it_is(cache, index, tm
     assert index.previews(str(cache.root), [(best.hash_str, best.second)]) == [
         f"{media_hash(7)} 20".encode()
     ]
+
+
+def test_many_folders_hold_neither_memory_nor_descriptors(tmp_path, index, monkeypatch) -> None:
+    monkeypatch.setattr(search_index, "_OPEN_FOLDERS", 2)
+    caches = [CacheDir.open(tmp_path / f"cache-{n}", create=True) for n in range(8)]
+    for number, cache in enumerate(caches):
+        publish(cache, media_hash(number), random_units(5, DIM, number))
+
+    def search_all() -> int:
+        for number, cache in enumerate(caches):
+            vector = random_units(5, DIM, number)[3]
+            assert found(index, cache, vector, max_results=1) == [(number, 3)]
+        return len(os.listdir("/dev/fd"))
+
+    before = len(os.listdir("/dev/fd"))
+    assert search_all() - before <= 2 * 2, "two for each folder that is kept at hand"
+    new = random_units(1, DIM, 99)
+    publish(caches[0], media_hash(99), new)
+    assert found(index, caches[0], new[0], max_results=1) == [(99, 0)]
 
 
 def test_every_scene_is_found_and_the_order_is_that_of_numpy(cache, index) -> None:
