@@ -111,13 +111,17 @@ class MergedArray:
             with self._state_lock:
                 self._refresh()
                 if not self._generation or not self._is_sound():
-                    self._start_generation(_new_generation(self._folder))
+                    with self._new_generation() as name:
+                        self._start_generation(name)
                     self._refresh()
             writer = Writer(self)
             yield writer
             writer.flush()
             if self._dead_rows() > max(_DEAD_ROWS_WORTH_COMPACTING, self._end // 3):
-                self._compact()
+                try:
+                    self._compact()
+                except OSError as error:  # all data is there; only its room is not given back
+                    _log.warning("could not compact %s: %s", self._folder, error)
 
     @contextlib.contextmanager
     def _clear_errors(self) -> Iterator[None]:
@@ -234,28 +238,25 @@ class MergedArray:
     def _compact(self) -> None:
         """Copy the living rows to a new generation. Readers of the old one keep their mapping."""
         snapshot = self.snapshot()
-        name = _new_generation(self._folder)
-        lines = []
-        start = 0
-        with (
-            open(self._folder / name / "vectors.f16", "ab") as vectors,
-            open(self._folder / name / "rows.bin", "ab") as rows,
-        ):
-            for file in snapshot.by_start:
-                for at in range(file.start, file.start + file.rows, _COPY_ROWS):
-                    end = min(at + _COPY_ROWS, file.start + file.rows)
-                    vectors.write(snapshot.vectors[at:end].tobytes())
-                    rows.write(snapshot.rows[at:end].tobytes())
-                lines.append(msgspec.structs.replace(file, start=start))
-                start += file.rows
-            for data in (vectors, rows):
-                data.flush()
-                os.fsync(data.fileno())
-        journal = b"".join(msgspec.json.encode(line) + b"\n" for line in lines)
-        (self._folder / name / "journal.jsonl").write_bytes(journal)
+        with self._new_generation() as name:
+            _copy_living(snapshot, self._folder / name)
+            with self._state_lock:
+                self._start_generation(name)
         with self._state_lock:
-            self._start_generation(name)
             self._refresh()
+
+    @contextlib.contextmanager
+    def _new_generation(self) -> Iterator[str]:
+        """Name of a new folder with empty files; a disk that runs full gets its room back."""
+        name = f"generation-{secrets.token_hex(8)}"
+        try:
+            (self._folder / name).mkdir()
+            for file in ("vectors.f16", "rows.bin", "journal.jsonl"):
+                (self._folder / name / file).touch()
+            yield name
+        except BaseException:
+            shutil.rmtree(self._folder / name, ignore_errors=True)
+            raise
 
     def _start_generation(self, name: str) -> None:
         cache_files.write_atomically(self._folder / "current", name.encode(), "current")
@@ -359,9 +360,20 @@ def _try_flock(fd: int) -> bool:
     return True
 
 
-def _new_generation(folder: Path) -> str:
-    name = f"generation-{secrets.token_hex(8)}"
-    (folder / name).mkdir()
-    for file in ("vectors.f16", "rows.bin", "journal.jsonl"):
-        (folder / name / file).touch()
-    return name
+def _copy_living(snapshot: Snapshot, folder: Path) -> None:
+    """Write the rows that count, end to end, and the journal that names them."""
+    lines = []
+    start = 0
+    with open(folder / "vectors.f16", "ab") as vectors, open(folder / "rows.bin", "ab") as rows:
+        for file in snapshot.by_start:
+            for at in range(file.start, file.start + file.rows, _COPY_ROWS):
+                end = min(at + _COPY_ROWS, file.start + file.rows)
+                vectors.write(snapshot.vectors[at:end].tobytes())
+                rows.write(snapshot.rows[at:end].tobytes())
+            lines.append(msgspec.structs.replace(file, start=start))
+            start += file.rows
+        for data in (vectors, rows):
+            data.flush()
+            os.fsync(data.fileno())
+    journal = b"".join(msgspec.json.encode(line) + b"\n" for line in lines)
+    (folder / "journal.jsonl").write_bytes(journal)

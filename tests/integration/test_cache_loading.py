@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from api.search import SearchIndex, loading
+from api.search import SearchIndex, loading, merged
 from shared.cache import CacheDir
 from shared.domain import Stage
 from shared.errors import BadInput, CacheError
@@ -304,4 +304,23 @@ def test_a_full_state_dir_is_a_clear_error_and_no_end(cache, settings, tmp_path)
         publish(cache, media_hash(9), random_units(40, DIM, 9))
         assert found(index, cache, vectors[1][5], max_results=1) == [(1, 5)]
         assert index.load(str(cache.root)).frames == 130
+        index.close()
+
+
+def test_compacting_on_a_full_disk_takes_no_room_and_stops_no_search(
+    cache, settings, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setattr(merged, "_DEAD_ROWS_WORTH_COMPACTING", 10)
+    rows = random_units(5500, DIM, 1)
+    publish(cache, media_hash(1), rows)
+    publish(cache, media_hash(2), rows[:3000])
+    with tiny_disk(tmp_path / "tiny") as disk:
+        index = SearchIndex(replace(settings, state_dir=disk))
+        assert found(index, cache, rows[4000], max_results=1) == [(1, 4000)]
+        before = shutil.disk_usage(disk).used
+        for turn in range(3):
+            publish(cache, media_hash(2), rows[turn : turn + 1])
+            assert found(index, cache, rows[turn], [media_hash(2)], max_results=1) == [(2, 0)]
+        assert len(list(disk.glob("search/*/*/generation-*"))) == 1
+        assert shutil.disk_usage(disk).used - before < 50_000
         index.close()
