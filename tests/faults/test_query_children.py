@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from shared.errors import MediaMissing, MediaUnreadable
+from workers.query import children as children_module
 from workers.query import grab
 from workers.query.children import MEMORY_BYTES, Children
 
@@ -39,6 +40,22 @@ def test_a_hang_costs_its_limit(children: Children) -> None:
 def test_memory_beyond_the_limit_is_refused(children: Children) -> None:
     with pytest.raises(MediaUnreadable, match="memory"):
         children.run(10, bytearray, MEMORY_BYTES)
+
+
+def test_a_child_that_is_full_is_replaced(children: Children) -> None:
+    pid = children.run(10, os.getpid)
+    with pytest.raises(MediaUnreadable, match="memory"):
+        children.run(10, bytearray, MEMORY_BYTES)
+    assert children.run(10, os.getpid) != pid
+
+
+def test_a_child_ends_after_many_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(children_module, "MAX_ASKS", 5)
+    children = Children(1, grab.warm_up)
+    try:
+        assert len({children.run(10, os.getpid) for _ in range(12)}) == 3
+    finally:
+        children.close()
 
 
 def test_an_error_of_ours_comes_through_as_it_is(children: Children) -> None:

@@ -24,6 +24,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 MEMORY_BYTES = 4 << 30
+MAX_ASKS = 500  # of one child: what native libraries leak ends with it
+_OUT_OF_MEMORY = 77  # exit status
 _CPU_SLACK_S = 2
 _START_S = 20.0  # for a child that is only being started, on a busy machine
 
@@ -52,10 +54,10 @@ class Children:
         except TimeoutError:
             raise MediaUnreadable(f"Reading it took longer than {limit_s:g} s.") from None
         except ProcessExpired as error:
+            if error.exitcode == _OUT_OF_MEMORY:
+                raise MediaUnreadable("Reading it takes more memory than allowed.") from None
             log.warning("A child ended with %s while reading a file", error.exitcode)
             raise MediaUnreadable("The decoder crashed while reading it.") from None
-        except MemoryError:
-            raise MediaUnreadable("Reading it takes more memory than allowed.") from None
         return result
 
     def close(self) -> None:
@@ -89,6 +91,7 @@ class Children:
     def _new_pool(self) -> Any:
         pool = ProcessPool(
             max_workers=self._count,
+            max_tasks=MAX_ASKS,
             initializer=_prepare_child,
             initargs=(self._warm_up,),
             context=multiprocessing.get_context("spawn"),
@@ -120,4 +123,7 @@ def _limited(
     used = resource.getrusage(resource.RUSAGE_SELF)
     allowed = int(used.ru_utime + used.ru_stime + limit_s) + _CPU_SLACK_S
     resource.setrlimit(resource.RLIMIT_CPU, (allowed, resource.RLIM_INFINITY))
-    return function(*args, **kw)
+    try:
+        return function(*args, **kw)
+    except MemoryError:  # what fills it may be what earlier asks have left: begin anew
+        os._exit(_OUT_OF_MEMORY)
