@@ -8,6 +8,8 @@ import errno
 import fcntl
 import logging
 import os
+import shlex
+import shutil
 import signal
 import socket
 import sys
@@ -106,7 +108,9 @@ class Stack:
         pull = self._child("models pull", "workers.models", "pull", spec.key)
         self.children.append(pull)  # so that a stop reaches it
         if await pull.run_once() != 0 and not self.stopping.is_set():
-            log.warning("no weights: run `rushes models pull %s` when this is mended", spec.key)
+            log.warning(
+                "no weights: run `%s models pull %s` when this is mended", _our_command(), spec.key
+            )
         self.children.remove(pull)
 
     def _start(self, name: str, *module: str, environment: dict[str, str] | None = None) -> Child:
@@ -194,8 +198,17 @@ def _say_ready(settings: Settings, key_file: Path | None) -> None:
         lines += [f"  Your first key  {key}", f"                  also in {key_file}"]
     elif kept.exists():
         lines += [f"  The first key   in {kept}"]
-    lines += ["  More keys       rushes keys create", "  To stop         Ctrl-C", ""]
+    lines += [f"  More keys       {_our_command()} keys create", "  To stop         Ctrl-C", ""]
     print("\n".join(lines), flush=True)
+
+
+def _our_command() -> str:
+    """`rushes` as it can be typed here: by its path unless PATH leads to this very one."""
+    ours = Path(sys.executable).with_name("rushes")
+    on_path = shutil.which("rushes")
+    if on_path is not None and (not ours.exists() or Path(on_path).samefile(ours)):
+        return "rushes"
+    return shlex.quote(str(ours))
 
 
 def _visual_model(settings: Settings) -> ModelSpec:

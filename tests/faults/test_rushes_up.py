@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import pty
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -16,7 +18,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from cli import private_redis
 from cli.private_redis import lives
+from shared.redis_clients import connect, key_prefix
+from shared.settings import Settings
 from tests.stack import free_port, models_dir
 from tests.waiting import wait_for
 
@@ -88,6 +93,12 @@ def start(folder: Path, stdout: int | None = None) -> Up:
             start_new_session=True,
         )
     return Up(folder / "state dir", port, log, process)
+
+
+def status_with(up: Up, key: str) -> int:
+    """What a route that needs a Pro key answers to this one."""
+    url = f"http://127.0.0.1:{up.port}/api/v1/tasks"
+    return httpx.get(url, headers={"X-License-Key": key}).status_code
 
 
 def end(up: Up) -> None:
@@ -183,24 +194,65 @@ def test_the_first_key_is_shown_to_a_terminal_and_never_logged(tmp_path: Path) -
         assert key not in up.text()
         assert (up.state_dir / "first-key").stat().st_mode & 0o777 == 0o600
         assert key not in (up.state_dir / "keys.json").read_text()
-        url = f"http://127.0.0.1:{up.port}/api/v1/cache-paths"
-        assert httpx.get(url, headers={"X-License-Key": key}).status_code not in (401, 403)
+        assert status_with(up, key) == 200
+        assert status_with(up, key + "x") == 403
+        more = re.findall(r"More keys +(.*?)\r?\n", shown)[0]
+        assert Path(shlex.split(more)[0]).is_file()
+        made = subprocess.run(
+            shlex.split(more), env=environment(tmp_path), capture_output=True, text=True, check=True
+        )
+        assert status_with(up, made.stdout.strip()) == 200
     finally:
         end(up)
         os.close(terminal)
 
 
+def test_without_a_terminal_the_first_key_is_in_its_file_and_nowhere_else(tmp_path: Path) -> None:
+    output = tmp_path / "stdout"
+    with output.open("wb") as stdout:
+        up = start(tmp_path, stdout=stdout.fileno())
+    try:
+        up.wait_for_line("ready on http.*first-key")
+        file = up.state_dir / "first-key"
+        key = file.read_text().strip()
+        assert file.stat().st_mode & 0o777 == 0o600
+        assert status_with(up, key) == 200
+        hashed = hashlib.sha256(key.encode()).hexdigest()
+        assert hashed in (up.state_dir / "keys.json").read_text()
+        settings = Settings.from_env(environment(tmp_path))
+        url = private_redis.running_url(settings)
+        assert url is not None
+        with connect(url) as client:
+            assert client.hkeys(f"{key_prefix(settings.instance)}keys") == [hashed]
+    finally:
+        end(up)
+    # Nor in any log or in what Redis writes to its disk.
+    holders = [
+        path for path in tmp_path.rglob("*") if path.is_file() and key.encode() in path.read_bytes()
+    ]
+    assert holders == [file]
+
+
 def test_keys_are_made_listed_and_revoked_from_the_command_line(up: Up, tmp_path: Path) -> None:
-    up.wait_for_line("api runs as process")
+    up.wait_for_line("ready on http")
+    pro = run(tmp_path, "keys", "create", "--label", "the editor").stdout.strip()
     key = run(tmp_path, "keys", "create", "--tier", "basic", "--label", "the intern").stdout.strip()
     listed = run(tmp_path, "keys", "list").stdout
     assert "basic" in listed
     assert "the intern" in listed
     assert key not in listed
+    assert pro not in listed
+    assert status_with(up, key) == 403
+    assert status_with(up, pro) == 200
     (line,) = [line for line in listed.splitlines() if "the intern" in line]
     key_id = re.findall(r"[0-9a-f]{12}", line)[0]
     assert "revoked" in run(tmp_path, "keys", "revoke", key_id).stdout
     assert "the intern" not in run(tmp_path, "keys", "list").stdout
+    pro_id = next(
+        re.findall(r"[0-9a-f]{12}", line)[0] for line in listed.splitlines() if "the editor" in line
+    )
+    run(tmp_path, "keys", "revoke", pro_id)
+    wait_for(lambda: status_with(up, pro) == 403, 10, "the revoked key to be refused")
     again = run(tmp_path, "keys", "revoke", key_id)
     assert again.returncode == 1
     assert again.stderr == f"rushes: There is no key {key_id}.\n"
