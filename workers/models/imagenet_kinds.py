@@ -1,7 +1,8 @@
 """What kinds of thing ImageNet's 1,000 classes are, so that "a dog" finds every breed.
 
-Written by hand from the class list, for no particular pictures: ImageNet's own hierarchy is not
-in any package. A class may be of several kinds; a kind's places are single indices or first-last.
+Written by hand from the class list, as ImageNet's own hierarchy is in no package; its writer knew
+the 38 fitted queries of the retrieval test, not the held-out ones. A class may be of several kinds;
+a kind's places are single indices or first-last.
 """
 
 from __future__ import annotations

