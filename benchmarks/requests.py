@@ -13,10 +13,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.media import make_clip, make_still
-
 from benchmarks.machine import describe
 from tests.conftest import PrivateRedis
+from tests.media import make_clip, make_still
 from tests.stack import Client, running_stack
 
 STILLS, CLIPS = 200, 20

@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+
+from shared.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = sorted([*(ROOT / "scripts").iterdir(), ROOT / ".ci" / "run"])
@@ -24,17 +27,19 @@ def clone(tmp_path: Path) -> Path:
 
 def stub(folder: Path, name: str, body: str) -> Path:
     """A program of that name that does what `body` says."""
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     program = folder / name
     program.write_text(f"#!/bin/sh\n{body}\n", encoding="utf-8")
     program.chmod(0o755)
     return program
 
 
-def run(clone: Path, script: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def run(
+    clone: Path, script: str, *arguments: str, **environment: str
+) -> subprocess.CompletedProcess[str]:
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("RUSHES_")}
     return subprocess.run(
-        [clone / "scripts" / script],
+        [clone / "scripts" / script, *arguments],
         cwd="/",
         env={**inherited, **environment},
         capture_output=True,
@@ -85,3 +90,57 @@ def test_no_python_at_all_says_what_to_install(clone: Path, tmp_path: Path) -> N
     result = run(clone, "setup", PATH=path)
     assert result.returncode == 1
     assert "no Python 3.11 to 3.13 found" in result.stderr
+
+
+def serving_clone(clone: Path, tmp_path: Path) -> None:
+    """A clone whose set-up and server only say which models folder they are given."""
+    (clone / "scripts" / "setup").write_text(
+        '#!/bin/sh\necho "setup $*: ${RUSHES_MODELS_DIR:-unset}"\n', encoding="utf-8"
+    )
+    up = 'echo "up: ${RUSHES_MODELS_DIR:-unset}"'
+    python = f'case "$*" in *cli.main*) {up};; *) exec {sys.executable} "$@";; esac'
+    stub(tmp_path / "venv" / "bin", "python", python)
+
+
+def test_serve_keeps_weights_where_the_rushes_command_looks(clone: Path, tmp_path: Path) -> None:
+    serving_clone(clone, tmp_path)
+    state = tmp_path / "state dir"
+    settings = {"RUSHES_VENV": str(tmp_path / "venv"), "RUSHES_STATE_DIR": str(state)}
+    result = run(clone, "serve", **settings)
+    assert result.stdout.splitlines() == [
+        "setup lite: unset",
+        f"setup lite models: {state / 'models'}",
+        "up: unset",  # so it uses the same default
+    ]
+    assert Settings.from_env(settings).weights_dir == state / "models"
+
+    chosen = str(tmp_path / "weights")
+    result = run(clone, "serve", **settings, RUSHES_MODELS_DIR=chosen)
+    assert result.stdout.splitlines()[1:] == [f"setup lite models: {chosen}", f"up: {chosen}"]
+
+
+def test_a_benchmark_runs_in_the_chosen_environment(clone: Path, tmp_path: Path) -> None:
+    serving_clone(clone, tmp_path)
+    stub(tmp_path / "venv" / "bin", "python", 'echo "chosen python $*"')
+    result = run(clone, "bench", "x", "y", RUSHES_VENV=str(tmp_path / "venv"))
+    assert result.stdout.splitlines() == [
+        "setup lite test: unset",
+        "chosen python -m benchmarks.x y",
+    ]
+
+
+def test_weights_in_the_clone_are_taken_instead_of_downloaded(clone: Path, tmp_path: Path) -> None:
+    lite = clone / ".rushes" / "models" / "conse-lite0"
+    lite.mkdir(parents=True)
+    (lite / "manifest.json").write_text("{}")
+    venv = tmp_path / "venv"
+    stub(venv / "bin", "python", "exit 0")  # of the right version; pip and all else succeed
+    weights = tmp_path / "state dir" / "models"
+    for _ in range(2):
+        result = run(
+            clone, "setup", "lite", "models", RUSHES_VENV=str(venv), RUSHES_MODELS_DIR=str(weights)
+        )
+        assert result.returncode == 0, result.stderr
+        assert "to download about 102 MB" not in result.stderr
+    assert [path.name for path in weights.iterdir()] == ["conse-lite0"]
+    assert (weights / "conse-lite0" / "manifest.json").samefile(lite / "manifest.json")
