@@ -113,6 +113,7 @@ def test_serve_keeps_weights_where_the_rushes_command_looks(clone: Path, tmp_pat
         "up: unset",  # so it uses the same default
     ]
     assert Settings.from_env(settings).weights_dir == state / "models"
+    assert state.stat().st_mode & 0o777 == 0o700  # keys and Redis will lie in it
 
     chosen = str(tmp_path / "weights")
     result = run(clone, "serve", **settings, RUSHES_MODELS_DIR=chosen)
