@@ -49,6 +49,7 @@ T = TypeVar("T")
 
 NOT_READY_WAIT_S = 30.0
 _LEFT_BELL_S = 0.02  # so that thousands of bells that are left to others do not fill a core
+_LAST_LEFT_BELL_S = 2.5  # so that another worker hears it when the sweep, every 2 s, rings again
 _NAP_STEP_S = 0.2
 _LONGEST_PAUSE_S = 2.0
 _LAST_WORDS_S = 5.0  # how long a worker that is shutting down waits for Redis to take its outcome
@@ -221,7 +222,8 @@ class Worker:
         if self._stopping:
             return  # the sweep rings again
         if self._left.get((task_id, item_id), (0.0, ""))[0] > time.monotonic():
-            self._nap(_LEFT_BELL_S)
+            more_wait = self._until_redis(lambda: self._bells.waiting(self._work.kind))
+            self._nap(_LEFT_BELL_S if more_wait else _LAST_LEFT_BELL_S)
             return  # the same: for others, and for us when the time is over
         nonce = secrets.token_hex(8)
         lease = self._until_redis(lambda: self._ledger.claim(task_id, item_id, self.name, nonce))
