@@ -4,24 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from shared.registry_packages import Package, fetch, unpack
+from cli.samples import SCIKIT_IMAGE, SCIKIT_LEARN
+from shared.registry_packages import fetch, unpack
 
 SAMPLES = Path(__file__).resolve().parent.parent / ".rushes" / "samples"
 
-SCIKIT_IMAGE = Package(
-    name="scikit-image",
-    version="0.25.2",
-    sha256="24cc986e1f4187a12aa319f777b36008764e856e5013666a4a83f8df083c2641",
-    megabytes=14.8,
-    source="x86_64 wheel",
-)
-SCIKIT_LEARN = Package(
-    name="scikit-learn",
-    version="1.7.2",
-    sha256="89877e19a80c7b11a2891a27c21c4894fb18e2c2e077815bcade10d34287b20d",
-    megabytes=9.7,
-    source="x86_64 wheel",
-)
 _PHOTOS = {
     "cat": (SCIKIT_IMAGE, "skimage/data/chelsea.png"),
     "coffee": (SCIKIT_IMAGE, "skimage/data/coffee.png"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 
 from starlette.concurrency import run_in_threadpool
 
@@ -22,7 +23,7 @@ from shared.task_records import Bell, NewTask
 log = logging.getLogger(__name__)
 
 RECENT = 100
-RUNG_AT_ONCE = 10_000  # a bell costs 90 us; the sweep rings the rest when these are answered
+RUNG_AT_ONCE = 1_000  # a bell costs 90 us and more
 
 
 async def analyze(call: Call[AnalyzeBody]) -> Accepted:
@@ -52,14 +53,22 @@ def _submit(services: Services, body: AnalyzeBody) -> Accepted:
 
 
 def _ring(services: Services, task: NewTask) -> None:
-    """Wake the workers. The Task is accepted already, and a lost bell is rung by the sweep."""
+    """Wake the workers; those of a large task that the client need not wait for, in a thread."""
+    bells = [Bell(task.task_id, n, task.queue, front=True) for n in range(len(task.items))]
+    _ring_or_warn(services, bells[:RUNG_AT_ONCE])
+    if len(bells) > RUNG_AT_ONCE:
+        rest = bells[RUNG_AT_ONCE:]
+        threading.Thread(target=_ring_or_warn, args=(services, rest), daemon=True).start()
+
+
+def _ring_or_warn(services: Services, bells: list[Bell]) -> None:
+    """The Task is accepted already, and a lost bell is rung by the sweep."""
     try:
-        services.bells.ring(
-            Bell(task.task_id, number, task.queue, front=True)
-            for number in range(min(len(task.items), RUNG_AT_ONCE))
-        )
+        services.bells.ring(bells)
     except RedisAway as error:
-        log.warning("task %s is accepted, its bells come later: %s", task.task_id, error.message)
+        log.warning(
+            "task %s is accepted, its bells come later: %s", bells[0].task_id, error.message
+        )
 
 
 def _checked(services: Services, body: AnalyzeBody) -> tuple[str, list[FileWork]]:
