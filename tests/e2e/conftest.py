@@ -19,7 +19,7 @@ def photos() -> dict[str, Path]:
     return known_photos()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Two API processes, a query worker and two analysis workers on one Redis."""
     with tempfile.TemporaryDirectory(prefix="re-") as folder:
