@@ -57,10 +57,6 @@ class FollowState(msgspec.Struct):
 
     offsets: dict[str, int] = msgspec.field(default_factory=dict)
 
-    @property
-    def is_fresh(self) -> bool:
-        return not self.offsets
-
 
 class Followed(msgspec.Struct, frozen=True):
     """New entries; `lost` says that a file read before is gone and no snapshot replaces it."""

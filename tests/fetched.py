@@ -1,4 +1,4 @@
-"""What tests fetch from a registry: a visible skip without a network, a failure in CI."""
+"""What tests need and may lack on a desk: a visible skip there, a failure in CI."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import contextlib
 import importlib
 import os
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -17,15 +17,20 @@ def in_ci() -> bool:
     return os.environ.get("CI") == "true"
 
 
+def skip_or_fail(reason: str) -> NoReturn:
+    """Skips the test; in CI it fails it, because nothing may go untested there."""
+    if in_ci():
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
 @contextlib.contextmanager
 def fetched_or_skipped() -> Iterator[None]:
-    """FetchFailed in the block skips the test, in CI it fails it: nothing may go untested there."""
+    """What the block cannot fetch skips the test, in CI it fails it."""
     try:
         yield
     except FetchFailed as error:
-        if in_ci():
-            pytest.fail(error.message)
-        pytest.skip(error.message)
+        skip_or_fail(error.message)
 
 
 def import_studio(module: str) -> Any:

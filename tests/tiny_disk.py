@@ -1,4 +1,4 @@
-"""A file system of 1 MiB, for tests of full and read-only disks; root only, else skipped."""
+"""A small file system, for tests of full and read-only disks; needs root: see tests/fetched.py."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
+from tests.fetched import skip_or_fail
 
 
 @contextlib.contextmanager
-def tiny_disk(folder: Path) -> Iterator[Path]:
-    """`folder`, made and mounted as a tmpfs."""
+def tiny_disk(folder: Path, kib: int = 1024) -> Iterator[Path]:
+    """`folder`, made and mounted as a tmpfs of that size."""
     folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
+    command = ["mount", "-t", "tmpfs", "-o", f"size={kib}k", "tmpfs", str(folder)]
     if shutil.which("mount") is None or subprocess.run(command, capture_output=True).returncode:
-        pytest.skip("this user may not mount a tmpfs")
+        skip_or_fail("this user may not mount a tmpfs")
     try:
         yield folder
     finally:

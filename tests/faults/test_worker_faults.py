@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from shared.domain import TaskKind, TaskState
 from tests.conftest import PrivateRedis
 from tests.desk import Desk
 from tests.media import make_clip
+from tests.tiny_disk import tiny_disk
 from tests.waiting import wait_for
 
 
@@ -128,21 +128,15 @@ def test_a_full_disk_fails_the_task_with_a_clear_reason_and_leaves_no_half_artef
     desk: Desk,
 ) -> None:
     clip = make_clip(desk.folder / "clip.mp4", 60, size=(640, 360))
-    desk.cache.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=128k", "none", str(desk.cache)], check=False
-    )
-    if mounted.returncode:
-        pytest.skip("mounting a small disk needs root")
-    try:
-        desk.worker()
-        record = desk.wait_final(desk.submit([clip]))
-        assert record.status is TaskState.FAILED
-        assert "is full" in (record.error or "")
-        assert desk.artefacts() == []
-    finally:
-        desk.stack.stop()
-        subprocess.run(["umount", str(desk.cache)], check=True)
+    with tiny_disk(desk.cache, kib=128):
+        try:
+            desk.worker()
+            record = desk.wait_final(desk.submit([clip]))
+            assert record.status is TaskState.FAILED
+            assert "is full" in (record.error or "")
+            assert desk.artefacts() == []
+        finally:
+            desk.stack.stop()  # nobody may hold the disk
 
 
 def test_redis_away_stops_no_work_and_the_result_is_settled_when_it_is_back(
@@ -155,11 +149,10 @@ def test_redis_away_stops_no_work_and_the_result_is_settled_when_it_is_back(
         worker = desk.worker_with(0, do="hold")
         task_id = desk.submit([clip])
         desk.wait_marker()
-        assert own_redis.process is not None
-        own_redis.process.send_signal(signal.SIGSTOP)
+        own_redis.freeze()
         desk.release()
         wait_for(lambda: _manifests(desk) == 2, 15, "both artefacts, without Redis")
-        own_redis.process.send_signal(signal.SIGCONT)
+        own_redis.thaw()
         assert desk.wait_final(task_id).status is TaskState.COMPLETED
         assert worker.popen.poll() is None
         second = desk.submit([make_clip(desk.folder / "next.mp4", 1)])

@@ -11,7 +11,7 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from collections.abc import Iterator
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 import av.error
 from av.packet import Packet
@@ -52,14 +52,6 @@ class Horizon:
     def covers(self, pts: int) -> bool:
         """Whether no later packet can hold a picture shown before `pts`."""
         return len(self._latest) > REORDER and pts <= self._latest[0]
-
-
-class Marker(Protocol):
-    """Decides which packets hold wanted pictures; takes and returns them in decode order."""
-
-    def push(self, packet: VideoPacket) -> Iterator[tuple[VideoPacket, bool]]: ...
-
-    def finish(self) -> Iterator[tuple[VideoPacket, bool]]: ...
 
 
 class GridMarker:

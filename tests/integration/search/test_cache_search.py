@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from api.search import QueryVectors, SearchIndex, loading
+from api.search import QueryVectors, SearchIndex
 from api.search import index as search_index
 from shared.cache import CacheDir
 from shared.domain import Scene
 from shared.errors import ModelError
 from shared.media import MediaType, hash_media
-from shared.settings import Settings
 from tests.search_data import (
     DIM,
     MODEL,
@@ -28,37 +25,6 @@ from tests.search_data import (
     random_units,
     unit,
 )
-
-
-@pytest.fixture
-def cache(tmp_path: Path) -> CacheDir:
-    return CacheDir.open(tmp_path / "cache", create=True)
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return Settings(state_dir=tmp_path / "state")
-
-
-@pytest.fixture(autouse=True)
-def _short_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A share may deny a published file for 5 s; here the disk is local and tells the truth."""
-    monkeypatch.setattr(loading, "LISTING_WAIT_S", 0.2)
-
-
-@pytest.fixture
-def index(settings: Settings) -> Iterator[SearchIndex]:
-    index = SearchIndex(settings)
-    yield index
-    index.close()
-
-
-@pytest.fixture
-def replica(settings: Settings) -> Iterator[SearchIndex]:
-    """Another SearchIndex over the same STATE_DIR, as after a restart or in another process."""
-    index = SearchIndex(settings)
-    yield index
-    index.close()
 
 
 def test_a_search_finds_what_was_published_and_says_where_it_is(cache, index, tmp_path) -> None:

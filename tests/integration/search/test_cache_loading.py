@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -16,8 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from api.search import SearchIndex, loading, merged
-from shared.cache import CacheDir
+from api.search import SearchIndex, merged
 from shared.domain import Stage
 from shared.errors import BadInput, CacheError
 from shared.settings import Settings
@@ -35,37 +33,6 @@ from tests.tiny_disk import tiny_disk
 from tests.waiting import wait_for
 
 SPAWN = multiprocessing.get_context("spawn")
-
-
-@pytest.fixture
-def cache(tmp_path: Path) -> CacheDir:
-    return CacheDir.open(tmp_path / "cache", create=True)
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return Settings(state_dir=tmp_path / "state")
-
-
-@pytest.fixture(autouse=True)
-def _short_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A share may deny a published file for 5 s; here the disk is local and tells the truth."""
-    monkeypatch.setattr(loading, "LISTING_WAIT_S", 0.2)
-
-
-@pytest.fixture
-def index(settings: Settings) -> Iterator[SearchIndex]:
-    index = SearchIndex(settings)
-    yield index
-    index.close()
-
-
-@pytest.fixture
-def replica(settings: Settings) -> Iterator[SearchIndex]:
-    """Another SearchIndex over the same STATE_DIR, as after a restart or in another process."""
-    index = SearchIndex(settings)
-    yield index
-    index.close()
 
 
 def test_replaced_data_is_found_and_the_old_is_not(cache, index, replica) -> None:

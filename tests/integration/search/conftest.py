@@ -1,0 +1,43 @@
+"""A CacheDir and two SearchIndexes over one STATE_DIR, as two API replicas have them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from api.search import SearchIndex, loading
+from shared.cache import CacheDir
+from shared.settings import Settings
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> CacheDir:
+    return CacheDir.open(tmp_path / "cache", create=True)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(state_dir=tmp_path / "state")
+
+
+@pytest.fixture(autouse=True)
+def _short_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A share may deny a published file for 5 s; here the disk is local and tells the truth."""
+    monkeypatch.setattr(loading, "LISTING_WAIT_S", 0.2)
+
+
+@pytest.fixture
+def index(settings: Settings) -> Iterator[SearchIndex]:
+    index = SearchIndex(settings)
+    yield index
+    index.close()
+
+
+@pytest.fixture
+def replica(settings: Settings) -> Iterator[SearchIndex]:
+    """Another SearchIndex over the same STATE_DIR, as after a restart or in another process."""
+    index = SearchIndex(settings)
+    yield index
+    index.close()
