@@ -65,14 +65,20 @@ class FileWork(msgspec.Struct, frozen=True):
     client_path: str
     media_type: MediaType
     wants: tuple[ProgressType, ...] = (ProgressType.VIDEO,)
+    language: str | None = None  # of its speech, as a code of shared.languages; None: detect
 
 
 class AnalyzeSpec(msgspec.Struct, frozen=True):
-    """Spec of an Item of an analyze Task: one video or audio file, or up to 64 stills."""
+    """Spec of an Item of an analyze Task: one video or audio file, or up to 64 stills.
+
+    A model is named when a file wants what it does; `audio_streams` as in shared.transcripts.
+    """
 
     cache_dir: str
     files: tuple[FileWork, ...]
-    visual_model: str
+    visual_model: str = ""
+    speech_model: str = ""
+    audio_streams: str = "mix"
     force: bool = False
     first_second: int = 0
     last_second: int | None = None
@@ -132,6 +138,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     scenes: tuple[Scene, ...] = ()
     probe: Probe | None = None
     dim: int | None = None
+    language: str | None = None  # of a transcript, as a code of shared.languages
+    audio_streams: str | None = None  # of a transcript
     task_id: str = ""
     worker: str = ""
     made_at: float = 0.0  # Unix seconds

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shared.models import ModelSpec
+
+SAMPLE_RATE = 16_000  # of all sound that speech models hear: mono, float32, -1 to 1
 
 
 class VisualEmbedder(Protocol):
@@ -35,3 +39,73 @@ class VisualEmbedder(Protocol):
 
     def embed_texts(self, texts: list[str]) -> NDArray[np.float32]:
         """n texts -> unit rows [n, dim]."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpokenWord:
+    """One word. Times in seconds from the start of the piece; text without spaces around it."""
+
+    start: float
+    end: float
+    text: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """A stretch of text as the model gave it, with what it thinks of it (Whisper's measures)."""
+
+    start: float
+    end: float
+    text: str
+    words: tuple[SpokenWord, ...]
+    mean_logprob: float  # of its tokens
+    compression_ratio: float  # of the text by zlib; over 2.4 it is likely a loop
+    no_speech_probability: float
+
+
+class Transcriber(Protocol):
+    """Sound into words. Not thread-safe; the pool lends it to one user."""
+
+    @property
+    def spec(self) -> ModelSpec: ...
+
+    @property
+    def languages(self) -> frozenset[str]:
+        """Codes of shared.languages that it understands."""
+
+    @property
+    def longest_s(self) -> float:
+        """Seconds of sound that it hears at once."""
+
+    @property
+    def batch_size(self) -> int:
+        """Pieces per `transcribe` call that serve this device best."""
+
+    def warmup(self) -> None:
+        """Run once so that the first file pays nothing."""
+
+    def detect_language(self, piece: NDArray[np.float32]) -> dict[str, float]:
+        """Probability of each language it understands, from a piece with speech in it."""
+
+    def transcribe(
+        self, pieces: Sequence[NDArray[np.float32]], language: str, *, cautious: bool = False
+    ) -> list[list[Spoken]]:
+        """What is said in each piece (up to `longest_s` at 16 kHz), in order of time.
+
+        `cautious`: a second try at a piece whose text was doubtful, decoded in another way.
+        """
+
+
+class VoiceDetector(Protocol):
+    """Tells speech from other sound, frame by frame. One instance per stream of sound."""
+
+    @property
+    def frame_samples(self) -> int:
+        """Length of a frame in samples."""
+
+    def probabilities(self, pcm: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Probability of speech in each frame of the next [n * frame_samples] samples.
+
+        Remembers what it heard before, so a long sound may come in pieces of any whole frames.
+        """

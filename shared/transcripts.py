@@ -1,0 +1,130 @@
+"""The transcript artefact: what was said in one MediaFile, as JSON that a user can read.
+
+Times are seconds on the container's clock: 0 is where its first picture is shown, or its sound
+begins when it has no pictures.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal, TypeVar
+
+import msgspec
+
+from shared.cache import CacheDir
+from shared.domain import Manifest, Stage
+from shared.errors import CacheError
+
+T = TypeVar("T")
+
+AudioStreams = Literal["mix", "first", "each"]
+_FORMAT = 1
+
+
+class Word(msgspec.Struct, frozen=True, array_like=True):
+    """`[start, end, text, probability]`; the text without surrounding spaces."""
+
+    start: float
+    end: float
+    text: str
+    probability: float
+
+
+class Segment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A sentence or a part of one. `stream`: number among the audio streams, when each counts."""
+
+    start: float
+    end: float
+    text: str
+    words: tuple[Word, ...] = ()
+    stream: int | None = None
+    speaker: str | None = None
+
+
+class Doubt(StrEnum):
+    """Why the guard against invented text took offence at a span."""
+
+    REPEATS = "repeats"  # the same words over and over
+    COMPRESSION = "compression"  # text that packs too well to be speech
+    NO_SPEECH = "no_speech"  # words where the voice detector heard none
+    TOO_FAST = "too_fast"  # more words a second than anybody speaks
+    UNSURE = "unsure"  # the model itself hardly believes it
+
+
+class TranscriptWarning(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A span whose text was not taken as the model first gave it."""
+
+    start: float
+    end: float
+    doubt: Doubt
+    action: Literal["dropped", "decoded_again"]
+    text: str = ""  # what was refused
+    stream: int | None = None
+
+
+class Transcript(msgspec.Struct, frozen=True, kw_only=True):
+    """Segments by start. `segments` is empty for a file in which nobody speaks."""
+
+    model: str
+    language: str  # Whisper's code; see languages.language_name
+    language_probability: float | None  # null: the language was given, not detected
+    duration_seconds: float
+    speech_seconds: float  # in which the voice detector heard somebody
+    audio_streams: AudioStreams
+    segments: tuple[Segment, ...]
+    warnings: tuple[TranscriptWarning, ...] = ()
+    format: int = _FORMAT
+
+
+class SpokenSegment(msgspec.Struct, frozen=True):
+    """A Segment read without its words."""
+
+    start: float
+    end: float
+    text: str
+    stream: int | None = None
+    speaker: str | None = None
+
+
+class SpokenText(msgspec.Struct, frozen=True):
+    """A Transcript read for its text only: most of the file is words, which are skipped."""
+
+    language: str
+    segments: tuple[SpokenSegment, ...]
+
+
+_WHOLE = msgspec.json.Decoder(Transcript)
+_TEXT = msgspec.json.Decoder(SpokenText)
+
+
+def encode(transcript: Transcript) -> bytes:
+    """The artefact's bytes."""
+    return msgspec.json.encode(transcript)
+
+
+def find(cache: CacheDir, hash_str: str, preferred_model: str) -> Manifest | None:
+    """The transcript that answers for a MediaFile: the preferred model's, else the newest."""
+    found = [m for m in cache.manifests(hash_str) if m.stage is Stage.TRANSCRIPT]
+    return max(found, key=lambda m: (m.model == preferred_model, m.made_at), default=None)
+
+
+def read(cache: CacheDir, hash_str: str, manifest: Manifest) -> Transcript:
+    """The whole artefact. Raises CacheError with a reason when it cannot be used."""
+    return _decoded(_WHOLE, cache, hash_str, manifest)
+
+
+def read_text(cache: CacheDir, hash_str: str, manifest: Manifest) -> SpokenText:
+    """The same without words. Raises CacheError."""
+    return _decoded(_TEXT, cache, hash_str, manifest)
+
+
+def _decoded(
+    decoder: msgspec.json.Decoder[T], cache: CacheDir, hash_str: str, manifest: Manifest
+) -> T:
+    path = cache.data_path(hash_str, manifest)
+    try:
+        return decoder.decode(path.read_bytes())
+    except OSError as error:
+        raise CacheError(f"{path.name} cannot be read: {error.strerror}.") from error
+    except msgspec.MsgspecError as error:
+        raise CacheError(f"{path.name} is damaged: {error}.") from error
