@@ -8,7 +8,14 @@ import re
 from pathlib import Path
 from typing import Any
 
-from api.docs_markdown import base, description_of, operations, resolved, type_words
+from api.docs_markdown import (
+    base,
+    description_of,
+    file_types,
+    operations,
+    resolved,
+    type_words,
+)
 
 Json = dict[str, Any]
 _STYLE = Path(__file__).parent / "static" / "docs.css"
@@ -93,7 +100,9 @@ def _errors(document: Json, operation: Json) -> str:
 
 def _content(document: Json, holder: Json, is_request: bool) -> str:
     content = holder["content"]["application/json"]
-    found = _table(document, resolved(document, content["schema"]), is_request)
+    types = file_types(holder)
+    found = _prose(f"The file itself ({types}), or JSON:") if types else ""
+    found += _table(document, resolved(document, content["schema"]), is_request)
     if "example" in content:
         text = json.dumps(content["example"], indent=2, ensure_ascii=False)
         found += f"<details><summary>Example</summary><pre>{html.escape(text)}</pre></details>"

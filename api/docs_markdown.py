@@ -96,6 +96,11 @@ def description_of(schema: Json) -> str:
     return "; ".join(kind["description"] for kind in kinds if "description" in kind)
 
 
+def file_types(holder: Json) -> str:
+    """The media types of the files that an answer may be; empty for JSON alone."""
+    return ", ".join(f"`{kind}`" for kind in holder["content"] if kind != "application/json")
+
+
 def _operation(document: Json, path: str, method: str, operation: Json) -> list[str]:
     lines = [f"### {method} {base(document)}{path}", "", operation["summary"] + ".", ""]
     if "description" in operation:
@@ -118,7 +123,8 @@ def _operation(document: Json, path: str, method: str, operation: Json) -> list[
 def _content(document: Json, holder: Json, *, is_request: bool) -> list[str]:
     content = holder["content"]["application/json"]
     schema = resolved(document, content["schema"])
-    lines = _fields(document, schema, is_request=is_request)
+    lines = [f"The file itself ({types}), or JSON:", ""] if (types := file_types(holder)) else []
+    lines += _fields(document, schema, is_request=is_request)
     if not is_request:
         for name, nested in _nested(document, schema):
             lines += [f"`{name}`", "", *_fields(document, nested, is_request=False)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
+from urllib.parse import quote
 
 import msgspec
 from starlette.requests import Request
@@ -39,12 +40,21 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
+class FileReply:
+    """An answer that is a file: its media type is one of the endpoint's `files`."""
+
+    content: bytes
+    media_type: str
+    filename: str  # any text; clients are offered it as the name to save under
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoint:
     """A method on a path below /api/v1, with all that the OpenAPI document says about it."""
 
     method: str
     path: str
-    handler: Callable[[Call[Any]], Awaitable[msgspec.Struct | Reply]]
+    handler: Callable[[Call[Any]], Awaitable[msgspec.Struct | Reply | FileReply]]
     tag: str
     summary: str
     answer: type[msgspec.Struct]
@@ -56,6 +66,7 @@ class Endpoint:
     query: Mapping[str, str] = field(default_factory=dict)  # name -> description
     example: Mapping[str, Any] | None = None
     answer_example: Mapping[str, Any] | None = None
+    files: tuple[str, ...] = ()  # media types of the files that it may answer instead of JSON
     needs_key: bool = True
     is_built: bool = True
 
@@ -85,6 +96,9 @@ async def _serve(endpoint: Endpoint, services: Services, request: Request) -> Re
     raw = await _allowed_body(endpoint, services, request)
     body = typed(raw, endpoint.body) if endpoint.body else None
     found = await endpoint.handler(Call(services, body, request.path_params, request.query_params))
+    if isinstance(found, FileReply):
+        headers = {"Content-Disposition": _attachment(found.filename)}
+        return Response(found.content, endpoint.status, headers, media_type=found.media_type)
     reply = found if isinstance(found, Reply) else Reply(endpoint.status, found)
     return Response(msgspec.json.encode(reply.content), reply.status, media_type="application/json")
 
@@ -109,3 +123,10 @@ async def _allowed_body(endpoint: Endpoint, services: Services, request: Request
     if problem:
         raise problem
     return raw
+
+
+def _attachment(filename: str) -> str:
+    """RFC 6266: the name in ASCII for old clients, and whole (RFC 8187) for all others."""
+    plain = "".join(c if " " <= c <= "~" and c not in '"\\%' else "_" for c in filename)
+    whole = quote(filename, safe="", errors="replace")
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{whole}"

@@ -153,7 +153,8 @@ def _parameters(endpoint: Endpoint) -> Iterable[dict[str, Any]]:
 def _responses(endpoint: Endpoint) -> dict[str, Any]:
     responses: dict[str, Any] = {}
     if endpoint.is_built:
-        responses[str(endpoint.status)] = _answer(endpoint.answer, endpoint.answer_example)
+        usual = _answer(endpoint.answer, endpoint.answer_example)
+        responses[str(endpoint.status)] = _or_a_file(usual, endpoint.files)
         for status, kind in endpoint.also.items():
             responses[str(status)] = _answer(kind, None)
     for status in statuses_of_errors(endpoint):
@@ -179,6 +180,23 @@ def _answer(kind: type, example: Mapping[str, Any] | None) -> dict[str, Any]:
         content["example"] = example
     description = (kind.__doc__ or kind.__name__).strip()
     return {"description": description, "content": {"application/json": content}}
+
+
+def _or_a_file(answer: dict[str, Any], media_types: Sequence[str]) -> dict[str, Any]:
+    """The same answer, which may also be a file of one of these media types."""
+    if not media_types:
+        return answer
+    binary = {"schema": {"type": "string", "format": "binary"}}
+    files = dict.fromkeys(media_types, binary)
+    disposition = {
+        "description": "`attachment` with the file's name; only when the answer is a file.",
+        "schema": {"type": "string"},
+    }
+    return {
+        **answer,
+        "content": files | answer["content"],
+        "headers": {"Content-Disposition": disposition},
+    }
 
 
 def _ref(kind: type) -> dict[str, str]:
