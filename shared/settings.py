@@ -83,8 +83,11 @@ class Settings:
         "or half of the machine's.",
         "MB",
     )
-    speech_model: str = _setting(
-        "whisper-base", "Model key of the speech model (its issue has not landed: unused yet)."
+    speech_model: str = _setting("whisper-base", "Model key of the speech model.")
+    audio_streams: str = _setting(
+        "mix",
+        "Of several sound tracks: mix hears all at once, first only the main one, each one after "
+        "the other, their texts side by side. Requests may say otherwise.",
     )
     face_model: str = _setting(
         "dlib-resnet", "Model key of the face model (its issue has not landed: unused yet)."
@@ -137,6 +140,7 @@ class Settings:
                 "and RUSHES_CACHE_ROOTS must say which folders clients may use."
             )
         _one_of("socket_auth", self.socket_auth, ("optional", "required"))
+        _one_of("audio_streams", self.audio_streams, ("mix", "first", "each"))
         _one_of("log_format", self.log_format, ("text", "json"))
         _one_of("log_level", self.log_level, LOG_LEVELS)
         if self.redis_url and not self.redis_url.startswith(("redis://", "rediss://", "unix://")):
@@ -224,6 +228,7 @@ _PARSERS: dict[str, Callable[[str, str], Any]] = {
     "state_dir": _path,
     "models_dir": _path,
     "path_map": _pairs,
+    "audio_streams": lambda _name, raw: raw.lower(),
     "log_level": lambda _name, raw: raw.upper(),
     "log_format": lambda _name, raw: raw.lower(),
     "socket_auth": lambda _name, raw: raw.lower(),
