@@ -11,6 +11,7 @@ import msgspec
 from shared.errors import ModelError
 from shared.models import ModelKind, ModelSpec
 from shared.settings import Settings
+from shared.speech_models import BASE, TINY_EN, known_models, repository_model, speech_key
 
 # Raised when the conversion changes what conse-lite0 computes: older folders are made anew.
 CONSE_REVISION = 3
@@ -97,6 +98,8 @@ def catalogue(settings: Settings) -> dict[str, ModelSpec]:
             specs[local.key] = msgspec.structs.replace(
                 known, weights=local.weights, source=local.source
             )
+    for speech in known_models(settings.weights_dir):
+        specs.setdefault(speech.key, speech)  # a visual model of that name was there first
     return specs
 
 
@@ -104,12 +107,14 @@ def resolve(settings: Settings, kind: ModelKind, key: str) -> ModelSpec:
     """The model of this kind and key. Raises ModelError with a sentence for an unknown one.
 
     Beyond the catalogue, `<open_clip model>--<tag>` (also written `open_clip:<model>:<tag>`) names
-    anything open_clip knows.
+    anything open_clip knows, `<organisation>/<name>` a CTranslate2 conversion of Whisper.
     """
-    key = safe_key(key)
+    key = speech_key(key) if kind == ModelKind.SPEECH else safe_key(key)
     known = catalogue(settings).get(key)
     if known is not None and known.kind == kind:
         return known
+    if kind == ModelKind.SPEECH and (found := repository_model(key)):
+        return found
     architecture, border, tag = key.partition(_TAG_BORDER)
     if kind == ModelKind.VISUAL and border and architecture and tag and _SAFE_KEY.fullmatch(key):
         licence = _research_licence(architecture, tag)
@@ -126,6 +131,16 @@ def resolve(settings: Settings, kind: ModelKind, key: str) -> ModelSpec:
         )
     choices = ", ".join(spec.key for spec in catalogue(settings).values() if spec.kind == kind)
     raise ModelError(f"There is no {kind} model {key!r}. Known: {choices or 'none yet'}.")
+
+
+def find(settings: Settings, key: str) -> ModelSpec:
+    """The model of this key, of whichever kind. Raises ModelError for an unknown one."""
+    speech = speech_key(key)
+    for spec in catalogue(settings).values():
+        if spec.key in (safe_key(key), speech):
+            return spec
+    kind = ModelKind.SPEECH if "/" in key else ModelKind.VISUAL
+    return resolve(settings, kind, key)
 
 
 def safe_key(key: str) -> str:
@@ -148,6 +163,8 @@ def is_downloaded(settings: Settings, spec: ModelSpec) -> bool:
         return conse_is_ready(settings.weights_dir / spec.key)
     if spec.weights:
         return Path(spec.weights).exists()
+    if spec.key in (BASE, TINY_EN):
+        return (settings.weights_dir / spec.key / "manifest.json").is_file()
     return hub_marker(settings, spec).is_file()
 
 

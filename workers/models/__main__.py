@@ -5,12 +5,11 @@ from __future__ import annotations
 import sys
 
 from shared.errors import RushesError, SettingsError
-from shared.model_catalogue import catalogue, is_downloaded, resolve
-from shared.models import ModelKind
+from shared.model_catalogue import catalogue, find, is_downloaded
 from shared.settings import Settings
 from workers.models.weights import pull
 
-_SETS = {"lite": ("conse-lite0",)}
+_SETS = {"lite": ("conse-lite0", "whisper-base")}
 _USAGE = "usage: python -m workers.models pull lite|KEY... | list"
 
 
@@ -28,7 +27,7 @@ def main(arguments: list[str]) -> int:
             return 2
         for name in arguments[1:]:
             for key in _SETS.get(name, (name,)):
-                spec = resolve(settings, ModelKind.VISUAL, key)
+                spec = find(settings, key)
                 pull(settings, spec, lambda line: print(line, flush=True))
     except RushesError as error:
         print(f"rushes models: {error.message}", file=sys.stderr)

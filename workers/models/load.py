@@ -8,17 +8,12 @@ from shared.errors import ModelError
 from shared.model_catalogue import is_downloaded, require_allowed
 from shared.models import ModelSpec
 from shared.settings import Settings
-from workers.models.protocols import VisualEmbedder
+from workers.models.protocols import Transcriber, VisualEmbedder
 
 
 def load_visual(settings: Settings, spec: ModelSpec) -> VisualEmbedder:
     """Load a visual model. Raises ModelError with a sentence that says what to do."""
-    require_allowed(settings, spec)
-    if not is_downloaded(settings, spec):
-        raise ModelError(
-            f"The weights of {spec.key} are not in {settings.weights_dir}. Fetch them with "
-            f"`rushes models pull {spec.key}`."
-        )
+    _require_weights(settings, spec)
     if spec.family == "conse":
         require_installed("lite", "onnxruntime", "tokenizers")
         from workers.models.conse import ConseEmbedder  # onnxruntime: optional
@@ -30,6 +25,24 @@ def load_visual(settings: Settings, spec: ModelSpec) -> VisualEmbedder:
 
         return load_open_clip(settings, spec)
     raise ModelError(f"{spec.key} belongs to the unknown family {spec.family!r}.")
+
+
+def load_speech(settings: Settings, spec: ModelSpec) -> Transcriber:
+    """Load a speech model. Raises ModelError with a sentence that says what to do."""
+    _require_weights(settings, spec)
+    require_installed("lite", "faster_whisper", "ctranslate2")
+    from workers.models.whisper import WhisperTranscriber  # faster_whisper: optional
+
+    return WhisperTranscriber(spec, settings.weights_dir / spec.key, settings.device)
+
+
+def _require_weights(settings: Settings, spec: ModelSpec) -> None:
+    require_allowed(settings, spec)
+    if not is_downloaded(settings, spec):
+        raise ModelError(
+            f"The weights of {spec.key} are not in {settings.weights_dir}. Fetch them with "
+            f"`rushes models pull {spec.key}`."
+        )
 
 
 def require_installed(extra: str, *modules: str) -> None:

@@ -8,21 +8,23 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from typing import Any, Literal, overload
 
 from shared.errors import ModelError
 from shared.model_catalogue import resolve
 from shared.models import ModelKind, ModelSpec
 from shared.settings import Settings
-from workers.models.load import load_visual
+from workers.models.load import load_speech, load_visual
 from workers.models.memory import memory_budget, model_bytes
-from workers.models.protocols import VisualEmbedder
+from workers.models.protocols import Model, Transcriber, VisualEmbedder
 
 log = logging.getLogger(__name__)
 
-Loader = Callable[[Settings, ModelSpec], VisualEmbedder]
-_LOADERS: dict[ModelKind, Loader] = {ModelKind.VISUAL: load_visual}
+Loader = Callable[[Settings, ModelSpec], Model]
+_LOADERS: dict[ModelKind, Loader] = {ModelKind.VISUAL: load_visual, ModelKind.SPEECH: load_speech}
 _LONGEST_PAUSE_S = 30.0
 
 
@@ -44,7 +46,7 @@ class _Slot:
 
     spec: ModelSpec
     turn: threading.Lock = field(default_factory=threading.Lock)
-    model: VisualEmbedder | None = None
+    model: Model | None = None
     users: int = 0
     last_used: float = 0.0
     is_loading: bool = False
@@ -57,7 +59,7 @@ class ModelPool:
     def __init__(
         self,
         settings: Settings,
-        loaders: dict[ModelKind, Loader] | None = None,
+        loaders: Mapping[ModelKind, Loader] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.loads = 0  # since the start
@@ -70,8 +72,21 @@ class ModelPool:
         self._closing = threading.Event()
         self._janitor: threading.Thread | None = None
 
+    @overload
+    def lend(
+        self, kind: Literal[ModelKind.VISUAL], key: str
+    ) -> AbstractContextManager[VisualEmbedder]: ...
+
+    @overload
+    def lend(
+        self, kind: Literal[ModelKind.SPEECH], key: str
+    ) -> AbstractContextManager[Transcriber]: ...
+
+    @overload
+    def lend(self, kind: ModelKind, key: str) -> AbstractContextManager[Model]: ...
+
     @contextlib.contextmanager
-    def lend(self, kind: ModelKind, key: str) -> Iterator[VisualEmbedder]:
+    def lend(self, kind: ModelKind, key: str) -> Iterator[Any]:
         """The model, loaded and warmed up first when it is not. Raises ModelError."""
         slot = self._enter(resolve(self._settings, kind, key))
         try:
@@ -130,7 +145,7 @@ class ModelPool:
                 self._janitor.start()
             return slot
 
-    def _load(self, slot: _Slot) -> VisualEmbedder:
+    def _load(self, slot: _Slot) -> Model:
         """Called by the one user whose turn it is; all others wait for theirs."""
         loader = self._loaders.get(slot.spec.kind)
         if loader is None:

@@ -14,6 +14,15 @@ from shared.models import ModelSpec
 SAMPLE_RATE = 16_000  # of all sound that speech models hear: mono, float32, -1 to 1
 
 
+class Model(Protocol):
+    """What the pool needs to know of any model that it keeps."""
+
+    @property
+    def spec(self) -> ModelSpec: ...
+
+    def warmup(self) -> None: ...
+
+
 class VisualEmbedder(Protocol):
     """Pictures and texts into one vector space. Not thread-safe; the pool lends it to one user."""
 
