@@ -25,6 +25,7 @@ from api.routes import (
     models,
     search,
     thumbnails,
+    transcriptions,
 )
 from api.services import Services
 from api.sweeping import Sweeper
@@ -41,6 +42,7 @@ ENDPOINTS = (
     *analysis.ENDPOINTS,
     *analysis_data.ENDPOINTS,
     *search.ENDPOINTS,
+    *transcriptions.ENDPOINTS,
     *thumbnails.ENDPOINTS,
     *cache_paths.ENDPOINTS,
     *later.ENDPOINTS,

@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from api.times import TIME_PATTERN
+from shared.transcripts import AudioStreams
 
-Text = Annotated[str, Meta(min_length=1)]
 MediaPath = Annotated[
     str,
     Meta(
@@ -99,8 +99,9 @@ class TranscriptionJob(Struct, kw_only=True):
         Annotated[
             str,
             Meta(
-                description='Lower-case English name such as "english", an ISO code, or "auto". '
-                "Null: detect.",
+                description='English name such as "english", an ISO code such as "en" or "eng", '
+                'a tag such as "en-US", or "auto". Null and "auto": detect. The same path twice '
+                "must not name two languages.",
                 examples=["english"],
             ),
         ]
@@ -117,7 +118,7 @@ class AnalyzeBody(Keyed, kw_only=True):
     ] = []
     transcription_jobs: Annotated[
         list[TranscriptionJob],
-        Meta(description="Files to transcribe. Not built yet: answers 501."),
+        Meta(description="Videos and sound files whose speech is transcribed."),
     ] = []
     face_media_paths: Annotated[
         list[MediaPath],
@@ -156,8 +157,22 @@ class AnalyzeBody(Keyed, kw_only=True):
             str,
             Meta(
                 min_length=1,
-                description="Speech model; left out: the active one.",
-                examples=["whisper-tiny"],
+                description="Speech model; left out: the active one. With one that knows English "
+                "only, a file in another language fails with that reason.",
+                examples=["whisper-base"],
+            ),
+        ]
+        | None
+    ) = None
+    audio_streams: (
+        Annotated[
+            AudioStreams,
+            Meta(
+                description="What counts in a file with several audio streams: all of them mixed "
+                "(`mix`), the `first`, or `each` by itself, its segments marked with the stream. "
+                "Left out: the setting RUSHES_AUDIO_STREAMS. A file that was transcribed in "
+                "another way is transcribed again.",
+                examples=["mix"],
             ),
         ]
         | None
@@ -200,124 +215,6 @@ class LoadForMediaBody(Keyed, kw_only=True):
 
     cache_dir: CacheDir
     media_paths: MediaPaths
-
-
-class PersonFilter(Struct, kw_only=True):
-    """A person: a collection and either a name or a cluster."""
-
-    cluster_job_name: Annotated[
-        str, Meta(min_length=1, description="The collection.", examples=["Season 1"])
-    ]
-    person_name: (
-        Annotated[
-            str, Meta(min_length=1, description="A name given to clusters.", examples=["Ada"])
-        ]
-        | None
-    ) = None
-    cluster_id: (
-        Annotated[str, Meta(min_length=1, description="One cluster.", examples=["3"])] | None
-    ) = None
-
-
-class SearchFields(Keyed, kw_only=True):
-    """What all three visual searches share."""
-
-    cache_dir: CacheDir
-    media_paths: (
-        Annotated[
-            list[MediaPath],
-            Meta(
-                description="Search in these files only; ignored with search_all. Left out: all "
-                "loaded media of the cache_dir. An empty list: no matches.",
-                examples=[["/footage/day1/A001.mov"]],
-            ),
-        ]
-        | None
-    ) = None
-    max_results: Annotated[
-        int, Meta(ge=1, description="At most this many matches.", examples=[50])
-    ] = 50
-    text_weight: Annotated[
-        float,
-        Meta(ge=-1e6, le=1e6, description="Weight of the text in the score.", examples=[1]),
-    ] = 1.0
-    exclude: Annotated[
-        list[Text],
-        Meta(
-            description="Results that match these concepts rank lower; nothing is filtered out.",
-            examples=[["snow"]],
-        ),
-    ] = []
-    search_all: Annotated[bool, Meta(description="Search all loaded media.")] = False
-    people_filter: Annotated[
-        list[PersonFilter],
-        Meta(
-            description="Only frames with these people. Not built yet: a list with entries "
-            "answers 501; an empty list or null is no filter."
-        ),
-    ] = []
-    people_filter_mode: Annotated[
-        Literal["and", "or"],
-        Meta(description="`and`: every person in the same frame; `or`: any of them."),
-    ] = "and"
-
-
-class SearchTextBody(SearchFields, kw_only=True):
-    """A search by words."""
-
-    query: Annotated[
-        str,
-        Meta(min_length=1, description="What to look for.", examples=["a red car in the rain"]),
-    ]
-
-
-OptionalQuery = (
-    Annotated[
-        str,
-        Meta(
-            min_length=1,
-            description="Combined with the picture by text_weight.",
-            examples=["at night"],
-        ),
-    ]
-    | None
-)
-
-
-class SearchImageBody(SearchFields, kw_only=True):
-    """A search by a picture: `image_path` or `image`."""
-
-    image_path: (
-        Annotated[
-            str,
-            Meta(
-                min_length=1,
-                description="Absolute path of a picture that the backend can open.",
-                examples=["/footage/reference/car.jpg"],
-            ),
-        ]
-        | None
-    ) = None
-    image: (
-        Annotated[
-            str,
-            Meta(
-                min_length=1,
-                description="The picture itself, base64.",
-                examples=["/9j/4AAQSkZJRg=="],
-            ),
-        ]
-        | None
-    ) = None
-    query: OptionalQuery = None
-
-
-class SearchFrameBody(SearchFields, kw_only=True):
-    """A search by a frame of a file, which need not be analysed."""
-
-    media_path: MediaPath
-    time_seconds: Time
-    query: OptionalQuery = None
 
 
 class ThumbnailRequest(Struct, kw_only=True):
@@ -376,7 +273,7 @@ class CachePathsBody(Keyed, kw_only=True):
             Meta(
                 min_length=1,
                 description="Left out: the active speech model.",
-                examples=["whisper-tiny"],
+                examples=["whisper-base"],
             ),
         ]
         | None

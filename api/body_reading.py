@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from types import NoneType
 from typing import Any, TypeVar, get_args, get_type_hints
 
 import msgspec
@@ -92,11 +93,19 @@ def _explain(message: str, body: type[msgspec.Struct]) -> str:
     if "matching regex" in what:
         return f"{field} must be a number of seconds or HH:MM:SS."
     if "enum value" in what:
-        choices = ", ".join(f'"{choice}"' for choice in get_args(get_type_hints(body)[field]))
+        choices = ", ".join(f'"{choice}"' for choice in _choices(get_type_hints(body)[field]))
         return f"{field} must be one of {choices}, not {what.rpartition(' ')[2]}."
     for word, plain in _TYPE_WORDS.items():
         what = what.replace(word, plain)
     return f"{field}: {what[0].lower()}{what[1:].replace(', got ', ', not ')}."
+
+
+def _choices(kind: Any) -> list[Any]:
+    """The values of a Literal that may be left out."""
+    found = []
+    for part in get_args(kind):
+        found += _choices(part) if get_args(part) else [part]
+    return [choice for choice in found if choice is not NoneType]
 
 
 def _json_type(value: Any) -> str:

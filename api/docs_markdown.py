@@ -14,8 +14,8 @@ def index(document: Json) -> str:
     lines = [
         f"# {document['info']['title']}",
         "",
-        "> Makes footage searchable: analyze videos and stills, follow the progress, search by "
-        "words, by a picture or by a frame.",
+        "> Makes footage searchable: analyze videos, stills and speech, follow the progress, "
+        "search by words, by a picture, by a frame or by what was said.",
         "",
         "## Docs",
         "",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 INTRODUCTION = """\
-Makes footage searchable: analyze videos and stills, watch the progress, search by words, by a \
-picture or by a frame. Compatible with the Jumper Public API v1.
+Makes footage searchable: analyze videos, stills and speech, watch the progress, search by words, \
+by a picture, by a frame or by what was said. Compatible with the Jumper Public API v1.
 
 **Key.** Everything except `GET /health` and the documentation needs a licence key: header \
 `X-License-Key`, or `license_key` in the JSON body; the header wins. GET and DELETE: header only.
@@ -25,6 +25,9 @@ back their own form. A path outside the allowed roots: 403 `Path not allowed`.
 **hash_str** identifies a media file by its content: the same file has the same id under every \
 path and on every machine. 16 hex digits; treat it as opaque.
 
+**Languages.** Answers name a language by its lower-case English name ("english"). Requests may \
+also give an ISO code ("en", "eng"), a tag ("en-US"), or "auto" to have it detected.
+
 **cache_dir** is the folder that holds the analysis data; the caller chooses it. It may be shared \
 between machines, and deleting it costs time, never media.
 
@@ -32,7 +35,8 @@ between machines, and deleting it costs time, never media.
 or `{"task_id": …}`): it is acknowledged, and the latest state follows at once as a `progress` \
 event, so a task that ended before the join is not missed. `leave` undoes it. The payload has the \
 fields of `GET /tasks/{task_id}`; about four events a second at the most; the first and the last \
-always come. The end is an event with status `completed`, `cancelled` or `failed`. A handshake \
+always come. `type` says which part of the work the numbers belong to: "video" pictures, "audio" \
+speech; `overall_progress` is about all of it. The end is an event with status `completed`, `cancelled` or `failed`. A handshake \
 without a key may join task ids unless RUSHES_SOCKET_AUTH=required; a key goes into \
 `auth.license_key` or the `X-License-Key` header, and a wrong key is refused. Joining an unknown \
 id is acknowledged with `{"error", "message"}`.
@@ -44,10 +48,11 @@ TAGS = {
     "Media": "What a file is: its id, its streams, its times.",
     "Analysis": "One analysis at a time per server; progress over Socket.IO or `GET /tasks`.",
     "Analysis data": "Results are loaded before searching; what is missing is loaded on demand.",
-    "Search": "By words, by a picture, by a frame. Best first, one frame a scene, no scores.",
+    "Search": "By words, by a picture, by a frame: best first, one frame a scene, no scores. And by "
+    "what was said.",
     "Thumbnails": "Pictures of moments, from the stored grid or straight from the file.",
     "Cache paths": "Where the results of a file lie.",
-    "Transcriptions": "Speech as text.",
+    "Transcriptions": "Speech as text, with times. Segments go into exports as they are.",
     "Faces": "People: clusters of faces, their names, corrections.",
     "Watch folders": "Folders whose new files are analysed by themselves.",
     "Exports": "Clips, timelines, transcripts as files.",

@@ -5,9 +5,12 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
-from shared.domain import AnalyzeSpec, FileWork
+import msgspec
+
+from shared.domain import AnalyzeSpec, FileWork, ProgressType
 from shared.media import MediaType, media_type_of
 from shared.task_records import NewItem
 
@@ -18,37 +21,56 @@ _SHARES = 4  # Items that even a short list of stills is cut into, so that worke
 T = TypeVar("T")
 
 
-def visual_works(paths: Iterable[tuple[str, str]]) -> list[FileWork]:
-    """Work of (client's path, our path) pairs, each file once.
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A file of a request: in the client's form, in ours, and the code of its language if given."""
 
-    An unknown extension counts as a video: decoding decides, and says why it fails.
+    client_path: str
+    path: str
+    language: str | None = None
+
+
+def works(visual: Iterable[Asked], speech: Iterable[Asked]) -> list[FileWork]:
+    """Each file once, with all that is wanted of it.
+
+    An unknown extension counts as a video: decoding decides, and says why it fails. The languages
+    of a file that is asked for twice must not differ; one that is given counts.
     """
-    works: dict[str, FileWork] = {}
-    for client_path, path in paths:
-        if path not in works:
-            kind = media_type_of(path) or MediaType.VIDEO
-            works[path] = FileWork(path=path, client_path=client_path, media_type=kind)
-    return list(works.values())
+    found: dict[str, FileWork] = {}
+    for kind, files in ((ProgressType.VIDEO, visual), (ProgressType.AUDIO, speech)):
+        for file in files:
+            known = found.get(file.path)
+            if known is None:
+                media_type = media_type_of(file.path) or MediaType.VIDEO
+                known = FileWork(file.path, file.client_path, media_type, wants=())
+            found[file.path] = msgspec.structs.replace(
+                known,
+                wants=tuple(dict.fromkeys((*known.wants, kind))),
+                language=file.language or known.language,
+            )
+    return list(found.values())
 
 
-def analyze_items(
-    works: Sequence[FileWork], *, cache_dir: str, model: str, force: bool
-) -> list[NewItem]:
-    """One Item a video; stills in batches that are even, large enough and shared."""
-    stills: list[FileWork] = []
-    groups: list[tuple[FileWork, ...]] = []
-    for work in works:
-        if work.media_type is MediaType.IMAGE:
-            stills.append(work)
-        else:
-            groups.append((work,))
-    groups += [tuple(group) for group in _even_groups(stills)]
+def analyze_items(files: Sequence[FileWork], common: AnalyzeSpec) -> list[NewItem]:
+    """One Item a video or sound file; stills in batches that are even, large enough and shared.
+
+    `common` holds what all Items share; a model is named to those only that need it.
+    """
+    stills = [file for file in files if file.media_type is MediaType.IMAGE]
+    groups = [(file,) for file in files if file.media_type is not MediaType.IMAGE]
     return [
-        NewItem.analyze(
-            AnalyzeSpec(cache_dir=cache_dir, files=group, visual_model=model, force=force)
-        )
-        for group in groups
+        NewItem.analyze(_spec(common, tuple(group))) for group in (*groups, *_even_groups(stills))
     ]
+
+
+def _spec(common: AnalyzeSpec, files: tuple[FileWork, ...]) -> AnalyzeSpec:
+    wanted = {kind for file in files for kind in file.wants}
+    return msgspec.structs.replace(
+        common,
+        files=files,
+        visual_model=common.visual_model if ProgressType.VIDEO in wanted else "",
+        speech_model=common.speech_model if ProgressType.AUDIO in wanted else "",
+    )
 
 
 def _even_groups(stills: Sequence[T]) -> list[Sequence[T]]:

@@ -9,6 +9,7 @@ import msgspec
 
 REF = "#/components/schemas/{name}"
 _NULL = {"type": "null"}
+_INFO = (msgspec.inspect.Type, msgspec.inspect.Field)
 
 
 def components(types: Iterable[type]) -> dict[str, Any]:
@@ -16,6 +17,23 @@ def components(types: Iterable[type]) -> dict[str, Any]:
     ordered = sorted(types, key=lambda kind: kind.__name__)
     _, found = msgspec.json.schema_components(ordered, ref_template=REF)
     return {name: convert(found[name]) for name in sorted(found)}
+
+
+def structs(types: Iterable[type]) -> dict[str, type[msgspec.Struct]]:
+    """These struct types and all that they hold, by name."""
+    found: dict[str, type[msgspec.Struct]] = {}
+    waiting: list[Any] = list(msgspec.inspect.multi_type_info(types))
+    while waiting:
+        info = waiting.pop()
+        if isinstance(info, msgspec.inspect.StructType):
+            if info.cls.__name__ in found:
+                continue
+            found[info.cls.__name__] = info.cls
+        for part in info.__struct_fields__ if isinstance(info, msgspec.Struct) else ():
+            inner = getattr(info, part)
+            parts = inner if isinstance(inner, tuple) else (inner,)
+            waiting += [kind for kind in parts if isinstance(kind, _INFO)]
+    return found
 
 
 def convert(schema: dict[str, Any]) -> dict[str, Any]:

@@ -9,11 +9,10 @@ from typing import Any
 
 import msgspec
 
-import api.answers
 from api import guide_texts
 from api.endpoint import PREFIX, Endpoint
 from api.errors import TABLE, ErrorBody
-from api.json_schema import REF, components
+from api.json_schema import REF, components, structs
 
 _MEANINGS = {
     400: "A parameter is missing or wrong; the message names the field and the index.",
@@ -38,7 +37,7 @@ def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
         bodies.update(filter(None, (endpoint.body,)))
         answers.update((endpoint.answer, *endpoint.also.values()))
         paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint)
-    schemas = _null_allowed(components(bodies)) | _always_complete(components(answers))
+    schemas = _null_allowed(components(bodies)) | _always_complete(answers)
     for endpoint in endpoints:
         if endpoint.body:
             _fill_examples(schemas, _ref(endpoint.body), endpoint.example)
@@ -101,11 +100,12 @@ def _fill_examples(schemas: dict[str, Any], schema: dict[str, Any], value: objec
             _fill_examples(schemas, target["items"], value[0])
 
 
-def _always_complete(schemas: dict[str, Any]) -> dict[str, Any]:
+def _always_complete(answers: set[type]) -> dict[str, Any]:
     """Answers carry every field, whatever its default; but for types that say otherwise."""
+    kinds = structs(answers)
+    schemas = components(answers)
     for name, schema in schemas.items():
-        kind = getattr(api.answers, name, None)
-        if "properties" in schema and not (kind and kind.__struct_config__.omit_defaults):
+        if "properties" in schema and not kinds[name].__struct_config__.omit_defaults:
             schema["required"] = list(schema["properties"])
             for field in schema["properties"].values():
                 field.pop("default", None)

@@ -7,9 +7,10 @@ begins when it has no pictures.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
+from msgspec import Meta
 
 from shared.cache import CacheDir
 from shared.domain import Manifest, Stage
@@ -54,12 +55,32 @@ class Doubt(StrEnum):
 class TranscriptWarning(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A span whose text was not taken as the model first gave it."""
 
-    start: float
-    end: float
-    doubt: Doubt
-    action: Literal["dropped", "decoded_again"]
-    text: str = ""  # what was refused
-    stream: int | None = None
+    start: Annotated[float, Meta(description="Seconds.", examples=[61.2])]
+    end: Annotated[float, Meta(description="Seconds.", examples=[74.9])]
+    doubt: Annotated[
+        Doubt,
+        Meta(
+            description="`repeats`: the same words over and over; `compression`: text that packs "
+            "too well to be speech; `no_speech`: nobody speaks there; `too_fast`: more words a "
+            "second than anybody speaks; `unsure`: the model itself hardly believes it.",
+            examples=["repeats"],
+        ),
+    ]
+    action: Annotated[
+        Literal["dropped", "decoded_again"],
+        Meta(
+            description="`dropped`: there is no text in its place; `decoded_again`: there is other "
+            "text.",
+            examples=["dropped"],
+        ),
+    ]
+    text: Annotated[
+        str, Meta(description="What was refused.", examples=["Thank you. Thank you. Thank you."])
+    ] = ""
+    stream: (
+        Annotated[int, Meta(description="Which audio stream, when each counts.", examples=[0])]
+        | None
+    ) = None
 
 
 class Transcript(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,6 +111,7 @@ class SpokenText(msgspec.Struct, frozen=True):
     """A Transcript read for its text only: most of the file is words, which are skipped."""
 
     language: str
+    language_probability: float | None
     segments: tuple[SpokenSegment, ...]
 
 

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Sequence
 
 from starlette.concurrency import run_in_threadpool
 
-from api.active_models import active_key, known_model
+from api.active_models import wanted_key
 from api.answers import Accepted, CancelAnswer, TaskAnswer, TaskList
 from api.bodies import AnalyzeBody, CancelBody
 from api.endpoint import Call, Endpoint
-from api.items import analyze_items, visual_works
+from api.items import Asked, analyze_items, works
 from api.progress import task_answer, waiting_hint
 from api.services import Services
 from shared import logs
-from shared.domain import FileWork, TaskKind
+from shared.domain import AnalyzeSpec, FileWork, TaskKind
 from shared.errors import BadInput, Missing, NotBuilt, RedisAway
+from shared.languages import language_code, language_name
 from shared.models import ModelKind
 from shared.task_records import Bell, NewTask
 
@@ -34,21 +36,28 @@ async def analyze(call: Call[AnalyzeBody]) -> Accepted:
 
 
 def _submit(services: Services, body: AnalyzeBody) -> Accepted:
-    cache_dir, works = _checked(services, body)
-    if body.visual_model_key:
-        key = known_model(services, ModelKind.VISUAL, body.visual_model_key, "visual_model_key").key
-    else:
-        key = active_key(services, ModelKind.VISUAL)
-    items = analyze_items(works, cache_dir=cache_dir, model=key, force=body.force)
-    task = NewTask(kind=TaskKind.ANALYZE, items=items)
+    cache_dir, files = _checked(services, body)
+    common = AnalyzeSpec(
+        cache_dir=cache_dir,
+        files=(),
+        visual_model=wanted_key(
+            services, ModelKind.VISUAL, body.visual_model_key, "visual_model_key"
+        ),
+        speech_model=wanted_key(
+            services, ModelKind.SPEECH, body.speech_model_key, "speech_model_key"
+        ),
+        audio_streams=body.audio_streams or services.settings.audio_streams,
+        force=body.force,
+    )
+    task = NewTask(kind=TaskKind.ANALYZE, items=analyze_items(files, common))
     hint = waiting_hint(services)
     if services.ledger.submit(task, body.on_busy):
         _ring(services, task)
         turn = ""
     else:
         turn = " It starts when the running task has ended."
-    files = f"{len(works)} file" + ("" if len(works) == 1 else "s")
-    message = f"Analysis of {files} accepted.{turn}{hint}"
+    counted = f"{len(files)} file" + ("" if len(files) == 1 else "s")
+    message = f"Analysis of {counted} accepted.{turn}{hint}"
     return Accepted(message=message, task_id=task.task_id)
 
 
@@ -76,25 +85,45 @@ def _checked(services: Services, body: AnalyzeBody) -> tuple[str, list[FileWork]
     paths = services.paths
     cache_dir = paths.cache(body.cache_dir)
     visual = [
-        (path, paths.media(path, f"visual_media_paths[{n}]"))
+        Asked(path, paths.media(path, f"visual_media_paths[{n}]"))
         for n, path in enumerate(body.visual_media_paths)
     ]
-    for n, job in enumerate(body.transcription_jobs):
-        paths.media(job.path, f"transcription_jobs[{n}].path")
+    speech = [
+        Asked(
+            job.path,
+            paths.media(job.path, f"transcription_jobs[{n}].path"),
+            language_code(job.language, f"transcription_jobs[{n}].language"),
+        )
+        for n, job in enumerate(body.transcription_jobs)
+    ]
+    _check_languages(speech)
     for n, path in enumerate(body.face_media_paths):
         paths.media(path, f"face_media_paths[{n}]")
     if body.face_media_paths and not body.cluster_job_name:
         raise BadInput("cluster_job_name is required with face_media_paths.")
-    if not (visual or body.transcription_jobs or body.face_media_paths):
+    if not (visual or speech or body.face_media_paths):
         raise BadInput(
             "There is nothing to do: name files in visual_media_paths, transcription_jobs or "
             "face_media_paths."
         )
-    if body.transcription_jobs:
-        raise NotBuilt("Transcription is not built yet; send transcription_jobs empty.")
     if body.face_media_paths:
         raise NotBuilt("Face detection is not built yet; send face_media_paths empty.")
-    return cache_dir, visual_works(visual)
+    return cache_dir, works(visual, speech)
+
+
+def _check_languages(jobs: Sequence[Asked]) -> None:
+    """Raise BadInput where one file is to be transcribed in two languages."""
+    first: dict[str, tuple[int, str]] = {}
+    for n, job in enumerate(jobs):
+        if job.language is None:
+            continue
+        other, language = first.setdefault(job.path, (n, job.language))
+        if language != job.language:
+            raise BadInput(
+                f"transcription_jobs[{other}].language and transcription_jobs[{n}].language: "
+                f"{language_name(language)} and {language_name(job.language)} for the same file "
+                f"{job.client_path}; name one language a file."
+            )
 
 
 async def cancel(call: Call[CancelBody]) -> CancelAnswer:
@@ -166,8 +195,10 @@ ENDPOINTS = (
         tag="Analysis",
         summary="Analyze files",
         description="Starts a background task. One request with many files is much cheaper than "
-        "many requests. Files that are done with the same model are skipped; a bad file fails "
-        "alone and ends in `failed_files`. One analysis runs at a time: see `on_busy`.",
+        "many requests. What is done with the same model is skipped; a bad file fails alone and "
+        "ends in `failed_files`. A path in both lists is one file, whose pictures and speech each "
+        'have their own progress (`type` "video" and "audio"). One analysis runs at a time: see '
+        "`on_busy`.",
         body=AnalyzeBody,
         answer=Accepted,
         status=202,
@@ -175,9 +206,13 @@ ENDPOINTS = (
         example={
             "cache_dir": "/footage/.rushes",
             "visual_media_paths": ["/footage/day1/A001.mov", "/footage/stills/0001.jpg"],
+            "transcription_jobs": [
+                {"path": "/footage/day1/A001.mov", "language": "english"},
+                {"path": "/footage/day1/boom.wav", "language": None},
+            ],
         },
         answer_example={
-            "message": "Analysis of 2 files accepted.",
+            "message": "Analysis of 3 files accepted.",
             "task_id": "8f14e45fceea167a5a36dedd4bea2543",
         },
     ),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from starlette.concurrency import run_in_threadpool
 
-from api.active_models import active_key, known_model
+from api.active_models import active_key, wanted_key
 from api.answers import CachePaths, CachePathsItem, CachePlace, ModelCachePlace
 from api.bodies import CachePathsBody
 from api.endpoint import Call, Endpoint
@@ -35,12 +35,15 @@ async def cache_paths(call: Call[CachePathsBody]) -> CachePaths:
 
 def _cache_paths(services: Services, body: CachePathsBody) -> CachePaths:
     root = Path(services.paths.cache(body.cache_dir))
-    models = {kind: active_key(services, kind) for kind in ModelKind}
-    if body.visual_model_key:
-        spec = known_model(services, ModelKind.VISUAL, body.visual_model_key, "visual_model_key")
-        models[ModelKind.VISUAL] = spec.key
-    if body.speech_model_key:
-        models[ModelKind.SPEECH] = body.speech_model_key
+    models = {
+        ModelKind.VISUAL: wanted_key(
+            services, ModelKind.VISUAL, body.visual_model_key, "visual_model_key"
+        ),
+        ModelKind.SPEECH: wanted_key(
+            services, ModelKind.SPEECH, body.speech_model_key, "speech_model_key"
+        ),
+        ModelKind.FACES: active_key(services, ModelKind.FACES),
+    }
     # Answered also before the folder exists, so it is not opened but only spoken of.
     place = _Place(CacheDir(root, ""), body.cache_dir, models)
     return CachePaths(

@@ -82,7 +82,7 @@ def _facts(services: Services, item: MediaItem, path: str, cache: CacheDir | Non
     if cache is not None:
         item.analysis = _analysis(cache, item.hash_str)
         item.possibly_modified = (
-            bool(item.analysis.visual)
+            bool(item.analysis.visual or item.analysis.transcribed)
             and not is_hashed_whole(found.st_size)
             and any(
                 seen.path == path and seen.mtime_ns != found.st_mtime_ns
@@ -136,7 +136,7 @@ ENDPOINTS = (
                     "modified_at": 1764028800.0,
                     "analysis": {
                         "visual": ["conse-lite0"],
-                        "transcribed": False,
+                        "transcribed": True,
                         "face_jobs": [],
                     },
                     "possibly_modified": False,

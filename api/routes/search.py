@@ -14,9 +14,9 @@ from starlette.concurrency import run_in_threadpool
 
 from api.active_models import active_key
 from api.answers import Match, Matches
-from api.bodies import SearchFields, SearchFrameBody, SearchImageBody, SearchTextBody
 from api.endpoint import Call, Endpoint
 from api.search import Hit, QueryVectors
+from api.search_bodies import SearchFields, SearchFrameBody, SearchImageBody, SearchTextBody
 from api.services import Services
 from api.times import seconds_of, timestamp
 from api.vectors import Vector

@@ -204,7 +204,6 @@ def test_every_origin_of_the_default_may_call_and_no_other(client: Client) -> No
     [
         ("POST", "/analysis-data/load-transcriptions"),
         ("POST", "/search/transcript"),
-        ("POST", "/transcriptions"),
         ("GET", "/faces/clusters"),
         ("PUT", "/faces/clusters/names"),
         ("GET", "/watch-folders"),

@@ -82,9 +82,9 @@ def test_what_is_not_built_is_501_and_stops_nothing(
 ) -> None:
     running = client.ok("/analyze", **body(caches, media, "a.mp4"))["task_id"]
     assert ledger.claim(running, 0, "worker", "nonce")
-    speech = [{"path": str(media / "a.mp4"), "language": None}]
     for wrong, status in [
-        ({"transcription_jobs": speech}, 501),
+        ({"transcription_jobs": [{"path": str(media / "a.mp4"), "language": "klingon"}]}, 400),
+        ({"speech_model_key": "nonsense"}, 400),
         ({"face_media_paths": [str(media / "a.mp4")], "cluster_job_name": "A"}, 501),
         ({"visual_media_paths": ["/elsewhere/a.mp4"]}, 403),
         ({"visual_media_paths": []}, 400),

@@ -1,0 +1,20 @@
+"""Request bodies about what was said; see api.bodies for what holds of all bodies."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from api.bodies import CacheDir, Keyed, MediaPaths
+
+
+class TranscriptionsBody(Keyed, kw_only=True):
+    """Files whose transcripts are asked for."""
+
+    cache_dir: CacheDir
+    media_paths: MediaPaths
+    words: Annotated[bool, Meta(description="Add the words of each segment, with times.")] = False
+    warnings: Annotated[
+        bool, Meta(description="Add the spans whose text was refused or decoded again.")
+    ] = False
