@@ -1,0 +1,154 @@
+"""Sound of a file into its transcript: windows of speech, a language, text, doubts about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from shared.errors import MediaError
+from shared.languages import language_name
+from shared.transcripts import Segment, TranscriptWarning
+from workers.analysis.speech.language import LanguageChoice
+from workers.analysis.speech.segments import SegmentBuilder
+from workers.analysis.speech.windows import Listener, Window
+from workers.models.protocols import Transcriber, VoiceDetector
+
+if TYPE_CHECKING:
+    from workers.analysis.sound import SoundBlock
+
+T = TypeVar("T")
+
+
+class SpeechNotUnderstood(MediaError):
+    """The speech model does not understand the language of this file."""
+
+
+class Call(Protocol):
+    """Runs one piece of a model's work, which may take long, and gives its result."""
+
+    def __call__(self, work: Callable[[], T], /) -> T: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What is said in a file; segments by start.
+
+    `language`: Whisper's code, "" when nobody speaks and none was given; its probability is None
+    when it was not detected.
+    """
+
+    language: str
+    language_probability: float | None
+    duration_seconds: float
+    speech_seconds: float
+    segments: tuple[Segment, ...]
+    warnings: tuple[TranscriptWarning, ...]
+
+
+def transcribe(
+    blocks: Iterable[SoundBlock],
+    transcriber: Transcriber,
+    new_detector: Callable[[], VoiceDetector],
+    *,
+    language: str | None,
+    call: Call,
+    heard: Callable[[float], None],
+) -> Heard:
+    """What is said in the sound of one file.
+
+    `language`: Whisper's code, or None to have it detected and then kept for the file. `heard`
+    gets the seconds of the file that are done, never fewer than before. Holds a few windows of
+    sound, however long the file. Raises SpeechNotUnderstood, and what blocks and `call` raise.
+    """
+    work = _Work(transcriber, language, call)
+    listeners: dict[int | None, Listener] = {}
+    done = 0.0
+    for block in blocks:
+        listener = listeners.get(block.stream)
+        if listener is None:
+            listener = Listener(block.stream, new_detector(), transcriber.longest_s)
+            listeners[block.stream] = listener
+        for window in listener.hear(block.pcm):
+            work.add(window)
+            done = max(done, _done(listeners.values(), work))
+            heard(done)
+        done = max(done, _done(listeners.values(), work))
+        heard(done)
+    for listener in listeners.values():
+        for window in listener.finish():
+            work.add(window)
+    work.finish()
+    ends = [listener.heard_seconds for listener in listeners.values()]
+    heard(max(ends, default=0.0))
+    return Heard(
+        language=work.choice.language or "",
+        language_probability=work.choice.probability,
+        duration_seconds=max(ends, default=0.0),
+        speech_seconds=sum(listener.speech_seconds for listener in listeners.values()),
+        segments=work.segments(),
+        warnings=(),
+    )
+
+
+def _done(listeners: Collection[Listener], work: _Work) -> float:
+    """Seconds of the file that are done: what came in, less the speech that waits for words."""
+    waiting = work.waiting_seconds + sum(listener.waiting_seconds for listener in listeners)
+    came = sum(listener.heard_seconds for listener in listeners)
+    return max(0.0, came - waiting) / len(listeners)
+
+
+class _Work:
+    """Windows in order of time per stream; their text."""
+
+    def __init__(self, transcriber: Transcriber, language: str | None, call: Call) -> None:
+        self._transcriber = transcriber
+        self._call = call
+        self._waiting: list[Window] = []
+        self._builders: dict[int | None, SegmentBuilder] = {}
+        self.choice = LanguageChoice(transcriber.languages, language)
+        if language is not None and language not in transcriber.languages:
+            raise SpeechNotUnderstood(
+                f"The speech model {transcriber.spec.key} does not understand "
+                f"{language_name(language)}. Choose a multilingual model for this file."
+            )
+
+    @property
+    def waiting_seconds(self) -> float:
+        return sum(window.seconds for window in self._waiting)
+
+    def add(self, window: Window) -> None:
+        self._waiting.append(window)
+        if not self.choice.is_made:
+            self.choice.add(
+                self._call(lambda: self._transcriber.detect_language(window.pcm)),
+                window.speech_seconds,
+            )
+        size = self._transcriber.batch_size
+        while self.choice.is_made and len(self._waiting) >= size:
+            self._decode(self._waiting[:size])
+            del self._waiting[:size]
+
+    def finish(self) -> None:
+        """No window will follow."""
+        if self._waiting:
+            self.choice.make()
+        while self._waiting:
+            size = self._transcriber.batch_size
+            self._decode(self._waiting[:size])
+            del self._waiting[:size]
+
+    def segments(self) -> tuple[Segment, ...]:
+        found = [segment for builder in self._builders.values() for segment in builder.finish()]
+        return tuple(sorted(found, key=lambda segment: (segment.start, segment.stream or 0)))
+
+    def _decode(self, windows: list[Window]) -> None:
+        language = self.choice.language
+        pieces = [window.pcm for window in windows]
+        texts = self._call(lambda: self._transcriber.transcribe(pieces, language))
+        for window, spoken in zip(windows, texts, strict=True):
+            builder = self._builders.setdefault(
+                window.stream, SegmentBuilder(window.stream, language)
+            )
+            for stretch in spoken:
+                builder.add(stretch, window)

@@ -1,0 +1,248 @@
+"""Where somebody speaks, and the windows of speech that a model hears at once.
+
+A window leaves longer pauses out and knows where each of its frames lies in the file.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workers.models.protocols import SAMPLE_RATE, VoiceDetector
+
+# Hysteresis of Silero's get_speech_timestamps: speech begins at 0.5 and lasts until it falls
+# below 0.5 - 0.15 (threshold, neg_threshold; the same in faster-whisper 1.2.1, vad.py).
+ONSET = 0.5
+OFFSET = 0.35
+# Sound kept before and after speech: speech_pad_ms of faster-whisper 1.2.1. A pause of up to
+# twice this stays whole, so that sentences keep their rhythm.
+PAD_S = 0.4
+# What is shorter is a click: min_duration_on of WhisperX 3 (vads/vad.py).
+SHORTEST_S = 0.1
+# Speech is not cut in a shorter pause: min_silence_samples_at_max_speech of faster-whisper.
+CUT_PAUSE_S = 0.098
+_DETECT_S = 10  # sound given to the detector at once
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Window:
+    """Sound of one stream that holds speech, in frames that need not lie side by side."""
+
+    stream: int | None
+    pcm: NDArray[np.float32]  # [n * samples of a frame]
+    probabilities: NDArray[np.float32]  # [n] of speech
+    speaking: NDArray[np.bool_]  # [n] the same after hysteresis
+    numbers: NDArray[np.int64]  # [n] of the frames in the stream, ascending
+
+    @property
+    def frame_s(self) -> float:
+        return len(self.pcm) / len(self.numbers) / SAMPLE_RATE
+
+    @property
+    def seconds(self) -> float:
+        return len(self.pcm) / SAMPLE_RATE
+
+    @property
+    def speech_seconds(self) -> float:
+        return float(self.speaking.sum()) * self.frame_s
+
+    def part(self, first: int, end: int) -> Window:
+        """Its frames [first, end) as a window of their own."""
+        samples = len(self.pcm) // len(self.numbers)
+        return Window(
+            self.stream,
+            self.pcm[first * samples : end * samples],
+            self.probabilities[first:end],
+            self.speaking[first:end],
+            self.numbers[first:end],
+        )
+
+    def frames(self, start: float, end: float) -> tuple[int, int]:
+        """[first, end) of the frames that a span in seconds of the window touches: at least one."""
+        count = len(self.numbers)
+        first = min(max(int(start / self.frame_s), 0), count - 1)
+        return first, min(max(int(np.ceil(end / self.frame_s - 1e-6)), first + 1), count)
+
+    def place(self, start: float, end: float) -> tuple[float, float]:
+        """Seconds of the file for a span in seconds of the window.
+
+        A span that reaches over a pause that was left out keeps its longer side: a word lies in
+        one place. Silence at its ends does not count, as models are loose about where a word
+        after a pause begins.
+        """
+        first, last = self.frames(start, end)
+        jumps = np.flatnonzero(np.diff(self.numbers[first:last]) > 1) + first + 1
+        edges = [first, *(int(jump) for jump in jumps), last]
+        first, last = max(itertools.pairwise(edges), key=lambda run: run[1] - run[0])
+        spoken = np.flatnonzero(self.speaking[first:last])
+        if len(spoken):
+            first, last = first + int(spoken[0]), first + int(spoken[-1]) + 1
+        shift = (int(self.numbers[first]) - first) * self.frame_s
+        begin = min(max(start, first * self.frame_s), last * self.frame_s)
+        return begin + shift, max(min(end, last * self.frame_s), begin) + shift
+
+
+class _Pending:
+    """Frames of speech that no window holds yet, at most `longest`."""
+
+    def __init__(self, stream: int | None, longest: int, samples: int) -> None:
+        self._stream = stream
+        self._pcm = np.empty((longest, samples), np.float32)
+        self._probabilities = np.empty(longest, np.float32)
+        self._speaking = np.empty(longest, np.bool_)
+        self._numbers = np.empty(longest, np.int64)
+        self.count = 0
+
+    def add(self, frame: _Frame) -> Window | None:
+        """Take a frame; what had to make room for it comes back."""
+        made = None
+        if self.count == len(self._numbers):
+            made = self._take(self._cut(frame.number))
+        self._pcm[self.count] = frame.pcm
+        self._probabilities[self.count] = frame.probability
+        self._speaking[self.count] = frame.speaking
+        self._numbers[self.count] = frame.number
+        self.count += 1
+        return made
+
+    def take_all(self) -> Window | None:
+        return self._take(self.count) if self.count else None
+
+    def _take(self, end: int) -> Window:
+        window = Window(
+            self._stream,
+            self._pcm[:end].ravel().copy(),
+            self._probabilities[:end].copy(),
+            self._speaking[:end].copy(),
+            self._numbers[:end].copy(),
+        )
+        for array in (self._pcm, self._probabilities, self._speaking, self._numbers):
+            array[: self.count - end] = array[end : self.count].copy()
+        self.count -= end
+        return window
+
+    def _cut(self, following: int) -> int:
+        """Frames of the next window: up to the longest pause, else to the least likely speech.
+
+        Sought in the last two thirds (WhisperX's Binarize seeks in the second half), a later
+        pause before a longer one in proportion, so that windows stay long.
+        """
+        numbers = np.append(self._numbers[: self.count], following)
+        least = CUT_PAUSE_S * SAMPLE_RATE / self._pcm.shape[1]
+        best, most = 0, 0.0
+        for first, end in _silences(self._speaking[: self.count]):
+            length = int(numbers[end] - numbers[first])
+            cut = first + _middle(numbers[first : end + 1])
+            if cut > self.count // 3 and length >= least and length * cut > most:
+                best, most = cut, float(length * cut)
+        if best:
+            return best
+        smooth = np.convolve(self._probabilities[: self.count], np.ones(3) / 3, mode="same")
+        return self.count // 3 + int(np.argmin(smooth[self.count // 3 : -1]))
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    number: int
+    probability: float
+    speaking: bool
+    pcm: NDArray[np.float32]
+
+
+def _silences(speaking: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
+    """[first, end) of each run of frames without speech."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([1], speaking.astype(np.int8), [1]))))
+    for first, end in edges.reshape(-1, 2):
+        yield int(first), int(end)
+
+
+def _middle(numbers: NDArray[np.int64]) -> int:
+    """Where to cut within a silence: at what was left out of it, else in its middle."""
+    steps = np.diff(numbers)
+    widest = int(np.argmax(steps))
+    return widest + 1 if steps[widest] > 1 else len(steps) // 2
+
+
+class Listener:
+    """Finds the speech of one stream, given bit by bit, and packs it into windows.
+
+    A frame is kept when it is speech or lies within PAD_S of it. What comes out does not depend
+    on how the sound was cut into blocks; no more than one window of it is held.
+    """
+
+    def __init__(self, stream: int | None, detector: VoiceDetector, longest_s: float) -> None:
+        self._detector = detector
+        self._samples = detector.frame_samples
+        frame_s = self._samples / SAMPLE_RATE
+        self._pad = round(PAD_S / frame_s)
+        self._shortest = max(1, round(SHORTEST_S / frame_s))
+        self._pending = _Pending(stream, int(longest_s / frame_s), self._samples)
+        self._undecided: deque[_Frame] = deque(maxlen=self._pad + self._shortest)
+        self._rest = np.empty(0, np.float32)
+        self._next = 0  # number of the next frame
+        self._run = 0  # frames of speech in a row, up to now
+        self._keep_until = -1
+        self.samples = 0
+        self.speech_frames = 0
+
+    @property
+    def heard_seconds(self) -> float:
+        """How much of the stream has come in."""
+        return self.samples / SAMPLE_RATE
+
+    @property
+    def waiting_seconds(self) -> float:
+        """Speech that no window holds yet."""
+        return self._pending.count * self._samples / SAMPLE_RATE
+
+    @property
+    def speech_seconds(self) -> float:
+        return self.speech_frames * self._samples / SAMPLE_RATE
+
+    def hear(self, pcm: NDArray[np.float32]) -> Iterator[Window]:
+        """The next sound of the stream; the windows that are full now."""
+        self.samples += len(pcm)
+        sound = np.concatenate((self._rest, pcm))
+        whole = len(sound) // self._samples * self._samples
+        self._rest = sound[whole:]
+        step = _DETECT_S * SAMPLE_RATE // self._samples * self._samples
+        for at in range(0, whole, step):
+            yield from self._frames(sound[at : min(at + step, whole)])
+
+    def finish(self) -> Iterator[Window]:
+        """The stream has ended; the last window."""
+        if len(self._rest):
+            yield from self._frames(np.pad(self._rest, (0, self._samples - len(self._rest))))
+            self._rest = self._rest[:0]
+        last = self._pending.take_all()
+        if last is not None:
+            yield last
+
+    def _frames(self, sound: NDArray[np.float32]) -> Iterator[Window]:
+        probabilities = self._detector.probabilities(sound).tolist()
+        for probability, pcm in zip(probabilities, sound.reshape(-1, self._samples), strict=True):
+            for kept in self._judge(probability, pcm):
+                window = self._pending.add(kept)
+                if window is not None:
+                    yield window
+
+    def _judge(self, probability: float, pcm: NDArray[np.float32]) -> list[_Frame]:
+        """The frames of which it is known now that they are kept."""
+        speaking = probability >= (OFFSET if self._run else ONSET)
+        self._run = self._run + 1 if speaking else 0
+        number = self._next
+        self._next += 1
+        self._undecided.append(_Frame(number, probability, speaking, pcm))
+        if self._run >= self._shortest:
+            self._keep_until = number + self._pad
+            self.speech_frames += self._shortest if self._run == self._shortest else 1
+        if number > self._keep_until:
+            return []
+        kept = list(self._undecided)
+        self._undecided.clear()
+        return kept
