@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import redis
 
@@ -22,7 +23,10 @@ from shared.settings import Settings
 from shared.tasks import Lease, Ledger
 from workers.liveness import Signals, StallTimer
 from workers.models.pool import ModelPool
-from workers.models.protocols import VisualEmbedder
+from workers.models.protocols import Transcriber, VisualEmbedder
+from workers.native_calls import NativeCalls
+
+T = TypeVar("T")
 
 PROGRESS_EVERY_S = 0.3
 
@@ -40,6 +44,7 @@ class Context:
     pool: ModelPool
     hashes: HashCache
     worker: str
+    native: NativeCalls
     say: Callable[[str], None] = lambda _message: None
     counts: Counter[str] = field(default_factory=Counter)  # of the process; its heartbeat tells
     _reported_at: float = float("-inf")
@@ -62,21 +67,47 @@ class Context:
         """The CacheDir of this Item, made when it is not there yet."""
         return CacheDir.open(path, create=True)
 
+    def call(self, function: Callable[[], T]) -> T:
+        """One native call that may take minutes without a checkpoint. Raises as `checkpoint` does.
+
+        At a stop the call is left alone: it runs out in its own thread and its result is lost.
+        """
+        with self.stall.wide():
+            return self.native.call(function, self.signals.raise_if_set)
+
     @contextmanager
     def visual_model(self, key: str) -> Iterator[VisualEmbedder]:
         """The warm visual model, lent for the block; says so when it has to be loaded first."""
-        message = f"Loading the model {key}."
         with ExitStack() as lent:
             with self.stall.wide():
-                if not self._is_warm(key):
-                    self.say(message)
-                    self.report(ProgressType.VIDEO, 0.0, "", message, loading=True)
+                self._say_if_cold(ModelKind.VISUAL, key, ProgressType.VIDEO)
                 model = lent.enter_context(self.pool.lend(ModelKind.VISUAL, key))
             self.say("")
             yield model
 
-    def _is_warm(self, key: str) -> bool:
-        return any(state.model_key == key and state.is_loaded for state in self.pool.states())
+    @contextmanager
+    def speech_model(self, key: str) -> Iterator[Transcriber]:
+        """The same for speech. Use it through `call` alone.
+
+        It goes back when the last call has ended, which may be after a stop has ended the block.
+        """
+        lent = ExitStack()
+        try:
+            self._say_if_cold(ModelKind.SPEECH, key, ProgressType.AUDIO)
+            lend = self.pool.lend(ModelKind.SPEECH, key)
+            model = self.call(lambda: lent.enter_context(lend))
+            self.say("")
+            yield model
+        finally:
+            self.native.afterwards(lent.close)
+
+    def _say_if_cold(self, kind: ModelKind, key: str, progress: ProgressType) -> None:
+        states = self.pool.states()
+        if any((s.kind, s.model_key) == (kind, key) and s.is_loaded for s in states):
+            return
+        message = f"Loading the model {key}."
+        self.say(message)
+        self.report(progress, 0.0, "", message, loading=True)
 
     def report(
         self,

@@ -22,14 +22,15 @@ log = logging.getLogger(__name__)
 RENEW_EVERY_S = 0.5  # a lease lives 9 s; this often because a stop must be heard within 1 s
 SWEEP_EVERY_S = 2.0
 STALL_S = 120.0
-LOADING_STALL_S = 900.0  # a large model from a slow disk
+WIDE_STALL_S = 900.0  # a large model from a slow disk, or half a minute of speech through it
 
 
 class StallTimer:
     """Ends the process when nothing re-arms it: a hung native call cannot be stopped otherwise."""
 
-    def __init__(self, stall_s: float = STALL_S) -> None:
+    def __init__(self, stall_s: float = STALL_S, wide_s: float = WIDE_STALL_S) -> None:
         self._stall_s = stall_s
+        self._wide_s = max(stall_s, wide_s)
         self._armed_at: float | None = None
 
     def arm(self) -> None:
@@ -44,10 +45,10 @@ class StallTimer:
         self._armed_at = None
 
     @contextmanager
-    def wide(self, stall_s: float = LOADING_STALL_S) -> Iterator[None]:
+    def wide(self) -> Iterator[None]:
         """For one step that may rightly take long without a checkpoint."""
         was_armed = self._armed_at is not None
-        faulthandler.dump_traceback_later(max(stall_s, self._stall_s), exit=True)
+        faulthandler.dump_traceback_later(self._wide_s, exit=True)
         try:
             yield
         finally:

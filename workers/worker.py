@@ -14,7 +14,7 @@ import signal
 import socket
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from types import FrameType
@@ -33,13 +33,15 @@ from shared.errors import Cancelled, HandBack, LeaseLost, RedisAway, RushesError
 from shared.heartbeats import Heartbeat, WorkerKind, WorkerState
 from shared.logs import bound_task
 from shared.media import HashCache
+from shared.models import ModelKind
 from shared.redis_clients import connect, connect_blocking, translated
 from shared.settings import Settings
 from shared.tasks import Lease, Ledger
 from workers.context import Context
 from workers.desired import Desired
-from workers.liveness import STALL_S, Keeper, Signals, StallTimer
-from workers.models.pool import ModelPool
+from workers.liveness import Keeper, Signals, StallTimer
+from workers.models.pool import Loader, ModelPool
+from workers.native_calls import NativeCalls
 from workers.outage import Outage
 
 log = logging.getLogger(__name__)
@@ -53,6 +55,7 @@ _LAST_LEFT_BELL_S = 2.5  # so that another worker hears it when the sweep, every
 _NAP_STEP_S = 0.2
 _LONGEST_PAUSE_S = 2.0
 _LAST_WORDS_S = 5.0  # how long a worker that is shutting down waits for Redis to take its outcome
+_LAST_CALL_S = 2.0  # for a native call that nobody waits for any more
 _RQ_WORKER_TTL_S = 30
 _RQ_LOOK_UP_S = 2  # an idle worker looks up this often, to follow the desired models
 
@@ -150,8 +153,10 @@ class Worker:
         settings: Settings,
         work: Work,
         *,
-        stall_s: float = STALL_S,
+        stall: StallTimer | None = None,
+        loaders: Mapping[ModelKind, Loader] | None = None,
     ) -> None:
+        """`stall` and `loaders`: other terms and models than those of this project."""
         assert settings.redis_url, "workers are started with a Redis"
         host = socket.gethostname()
         self.name = f"{work.kind}-{host}-{os.getpid()}-{secrets.token_hex(3)}"
@@ -160,10 +165,13 @@ class Worker:
         self._work = work
         self._client = connect(settings.redis_url)
         self._ledger = Ledger(self._client, settings.instance)
-        self._pool = ModelPool(settings)
-        self._desired = Desired(settings, self._client, self._pool)
+        self._pool = ModelPool(settings, loaders)
+        self._native = NativeCalls()
+        self._desired = Desired(
+            settings, self._client, self._pool, (ModelKind.VISUAL, ModelKind.SPEECH)
+        )
         self._hashes = HashCache()
-        self._stall = StallTimer(stall_s)
+        self._stall = stall or StallTimer()
         self._bells = Bells(connect(settings.redis_url, decode=False), settings.instance)
         self._keeper = Keeper(self._ledger, self._bells.ring, self._beat)
         self._signals: Signals | None = None
@@ -203,6 +211,8 @@ class Worker:
         except RedisAway:
             log.debug("Redis is away: the heartbeat runs out by itself")
         log.info("Worker %s has ended", self.name)
+        if not self._native.have_ended(_LAST_CALL_S):
+            os._exit(0)  # an interpreter that ends under a native call may crash
         return 0
 
     def shut_down(self) -> None:
@@ -250,6 +260,7 @@ class Worker:
             pool=self._pool,
             hashes=self._hashes,
             worker=self.name,
+            native=self._native,
             say=lambda message: self._say("loading" if message else "working", message),
             counts=self._counts,
         )

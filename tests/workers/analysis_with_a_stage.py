@@ -24,7 +24,7 @@ from workers.analysis.pipeline import FileInHand, Stage, StageRun, analyze
 from workers.analysis.presence import why_not
 from workers.analysis.stages.thumbnails import Thumbnails
 from workers.analysis.stages.visual import Visual
-from workers.liveness import STALL_S
+from workers.liveness import STALL_S, StallTimer
 from workers.worker import Work, Worker
 
 TOLD = json.loads(os.environ.get("TEST_STAGE", "{}"))
@@ -67,7 +67,7 @@ def main() -> int:
     logs.configure("analysis-worker", "DEBUG", "text")
     stages = (Thumbnails, Visual, Extra)
     work = Work("analysis", functools.partial(analyze, stages=stages), why_not)
-    worker = Worker(Settings.from_env(), work, stall_s=TOLD.get("stall_s", STALL_S))
+    worker = Worker(Settings.from_env(), work, stall=StallTimer(TOLD.get("stall_s", STALL_S)))
     return worker.serve()
 
 

@@ -1,5 +1,6 @@
-"""The way of one Item: hash, skip what is published, decode each file once, publish, tick.
+"""The way of one Item: hash, skip what is published, decode, publish, tick.
 
+Pictures come first, then sound; each ticks for itself, and where one fails the other goes on.
 A bad file fails alone. Everything that a stage has begun for a file is dropped unless all of
 its stages end well, so that nothing half-made ever becomes visible.
 """
@@ -7,28 +8,30 @@ its stages end well, so that nothing half-made ever becomes visible.
 from __future__ import annotations
 
 import logging
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
+from typing import Protocol
 
 import msgspec
 
 from shared.cache import CacheDir
-from shared.cache_files import SeenPath
 from shared.domain import AnalyzeSpec, FileWork, Probe, ProgressType
-from shared.errors import CacheError, MediaChanging, MediaError, MediaUnreadable, NotAllowed
-from shared.media import MediaType, hash_media
-from shared.paths import Roots
-from workers.analysis import sameness
+from shared.errors import CacheError, MediaError, MediaUnreadable, ModelError, NotAllowed
+from shared.media import MediaType
 from workers.analysis.decode import open_media
+from workers.analysis.item_files import (
+    LEFT_FOR_PUBLISHING,
+    FoundFile,
+    ItemFiles,
+    Numbered,
+    share_done,
+)
 from workers.analysis.pictures import GridFrame
 from workers.context import Context
 
 log = logging.getLogger(__name__)
-
-_LEFT_FOR_PUBLISHING = 0.02  # of a file's progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,35 +78,71 @@ class Stage(ABC):
         return
 
 
+class SoundPart(Protocol):
+    """What is made of the sound of an Item's files."""
+
+    def do(self, numbered: list[Numbered], files: ItemFiles) -> None:
+        """Make it, tick each file as AUDIO; one that fails does so alone."""
+
+
 StageFactory = Callable[[Context, AnalyzeSpec], Stage]
+SoundFactory = Callable[[Context, AnalyzeSpec, CacheDir], SoundPart]
 
 
-def analyze(context: Context, stages: Sequence[StageFactory]) -> None:
-    """Do an Item of an analyze Task. Its stages publish in the order given."""
+def analyze(
+    context: Context, stages: Sequence[StageFactory], sound: SoundFactory | None = None
+) -> None:
+    """Do an Item of an analyze Task: its pictures, then its sound, each for itself.
+
+    The stages of the visual part publish in the order given.
+    """
     spec = msgspec.json.decode(context.lease.spec, type=AnalyzeSpec)
+    seen = [(i, file) for i, file in enumerate(spec.files) if ProgressType.VIDEO in file.wants]
+    heard = [(i, file) for i, file in enumerate(spec.files) if ProgressType.AUDIO in file.wants]
     try:
-        with ExitStack() as at_end:
-            ours = []
-            for factory in stages:
-                ours.append(factory(context, spec))
-                at_end.callback(ours[-1].close)
-            cache = context.cache(spec.cache_dir)
-            item = _Item(context, spec, cache, ours)
-            for group in _groups(spec.files):
-                item.do(group)
-            cache.collect_when_due()
+        cache = context.cache(spec.cache_dir)
+        files = ItemFiles(context, cache)
+        broken: ModelError | None = None
+        try:
+            _look(context, spec, cache, stages, seen, files)
+        except ModelError as error:
+            broken = error
+        if sound:
+            sound(context, spec, cache).do(heard, files)
+        if broken:
+            raise broken
+        cache.collect_when_due()
     except OSError as error:  # media errors have been translated: this is the CacheDir
         raise CacheError(
             f"{spec.cache_dir} cannot be written: {error.strerror or error}"
         ) from error
 
 
-def _groups(files: Sequence[FileWork]) -> Iterator[list[tuple[int, FileWork]]]:
+def _look(
+    context: Context,
+    spec: AnalyzeSpec,
+    cache: CacheDir,
+    stages: Sequence[StageFactory],
+    seen: list[Numbered],
+    files: ItemFiles,
+) -> None:
+    """The visual part; without files it opens nothing."""
+    with ExitStack() as at_end:
+        ours = []
+        for factory in stages if seen else ():
+            ours.append(factory(context, spec))
+            at_end.callback(ours[-1].close)
+        pictures = _Pictures(context, spec, cache, ours)
+        for group in _groups(seen):
+            pictures.do(group, files)
+
+
+def _groups(files: list[Numbered]) -> Iterator[list[Numbered]]:
     """Stills together, so that they share batches; everything else alone."""
-    stills = [(i, file) for i, file in enumerate(files) if file.media_type is MediaType.IMAGE]
+    stills = [(i, file) for i, file in files if file.media_type is MediaType.IMAGE]
     if stills:
         yield stills
-    for i, file in enumerate(files):
+    for i, file in files:
         if file.media_type is not MediaType.IMAGE:
             yield [(i, file)]
 
@@ -114,13 +153,14 @@ class _Begun:
 
     index: int
     work: FileWork
-    hash_str: str
-    found: os.stat_result
+    found: FoundFile
     runs: list[StageRun]
     close: ExitStack
 
 
-class _Item:
+class _Pictures:
+    """The visual part of an Item."""
+
     def __init__(
         self, context: Context, spec: AnalyzeSpec, cache: CacheDir, stages: list[Stage]
     ) -> None:
@@ -128,18 +168,16 @@ class _Item:
         self._spec = spec
         self._cache = cache
         self._stages = stages
-        self._roots = Roots.media(context.settings)
         self._done = 0
 
-    def do(self, group: list[tuple[int, FileWork]]) -> None:
+    def do(self, group: list[tuple[int, FileWork]], files: ItemFiles) -> None:
         with ExitStack() as open_files:
             begun: list[_Begun] = []
             for index, work in group:
                 self._context.checkpoint()
+                done = self._done + len(begun) * (1 - LEFT_FOR_PUBLISHING)
                 try:
-                    file = self._begin(
-                        index, work, self._done + len(begun) * (1 - _LEFT_FOR_PUBLISHING)
-                    )
+                    file = self._begin(index, work, files.find(work.path), done)
                 except (MediaError, NotAllowed) as error:
                     self._end(index, work, error.message)
                     continue
@@ -152,39 +190,22 @@ class _Item:
                 self._context.checkpoint()
                 self._publish(file)
 
-    def _begin(self, index: int, work: FileWork, done: float) -> _Begun | None:
+    def _begin(self, index: int, work: FileWork, found: FoundFile, done: float) -> _Begun | None:
         """Decode a file into its stages' runs; None when all of it is published already."""
-        self._roots.check_real(work.path)
-        hash_str = self._context.hashes.hash_of(work.path)
-        try:
-            found = os.stat(work.path)
-        except OSError:
-            raise MediaChanging from None
-        known = sameness.last_seen(self._cache, hash_str, work.path)
-        wanted = self._wanted(hash_str, known, found, work.path)
+        wanted = self._wanted(found)
         if not wanted:
-            self._cache.remember_path(
-                hash_str,
-                work.path,
-                found.st_size,
-                found.st_mtime_ns,
-                known.full_crc if known else None,
-            )
+            found.remember()
             self._end(index, work, None)
             return None
         with ExitStack() as on_failure:
-            runs = self._decode(work, hash_str, wanted, on_failure, done)
-            return _Begun(index, work, hash_str, found, runs, on_failure.pop_all())
+            runs = self._decode(work, found.hash_str, wanted, on_failure, done)
+            return _Begun(index, work, found, runs, on_failure.pop_all())
 
-    def _wanted(
-        self, hash_str: str, known: SeenPath | None, found: os.stat_result, path: str
-    ) -> list[Stage]:
+    def _wanted(self, found: FoundFile) -> list[Stage]:
         """The stages that have to be done for the file as it is now."""
-        missing = [s for s in self._stages if not s.is_published(self._cache, hash_str)]
+        missing = [s for s in self._stages if not s.is_published(self._cache, found.hash_str)]
         has_something = len(missing) < len(self._stages)
-        if self._spec.force or (
-            has_something and not sameness.is_same(known, found, path, self._context.checkpoint)
-        ):
+        if self._spec.force or (has_something and not found.is_same()):
             return self._stages
         return missing
 
@@ -206,7 +227,9 @@ class _Item:
                 for run in runs:
                     run.add(frame)
                 frames += 1
-                share = _share(frame.second - spec.first_second + 1, reader.probe)
+                share = share_done(
+                    frame.second - spec.first_second + 1, reader.probe.duration_seconds
+                )
                 context.report(ProgressType.VIDEO, done + share, work.client_path)
         if not frames:
             raise MediaUnreadable("There is no picture in it.")
@@ -214,34 +237,18 @@ class _Item:
 
     def _publish(self, file: _Begun) -> None:
         try:
-            full_crc = sameness.crc_to_keep(
-                file.work.path, file.found.st_size, self._context.checkpoint
-            )
-            self._check_unchanged(file)
+            file.found.check_unchanged()
         except MediaError as error:
             self._end(file.index, file.work, error.message)
             return
         with file.close:
             for run in file.runs:
                 run.publish()
-        self._cache.remember_path(
-            file.hash_str, file.work.path, file.found.st_size, file.found.st_mtime_ns, full_crc
-        )
+        file.found.remember()
         self._end(file.index, file.work, None)
-
-    def _check_unchanged(self, file: _Begun) -> None:
-        if hash_media(file.work.path) != file.hash_str:
-            raise MediaChanging
 
     def _end(self, index: int, work: FileWork, error: str | None) -> None:
         if error:
             log.info("%s failed: %s", work.path, error)
         self._done += 1
         self._context.tick(ProgressType.VIDEO, index, work.client_path, error)
-
-
-def _share(seconds: int, probe: Probe) -> float:
-    """Part of a file's work that is done after so many grid seconds."""
-    if not probe.duration_seconds:
-        return 1 - _LEFT_FOR_PUBLISHING
-    return min(1.0, seconds / probe.duration_seconds) * (1 - _LEFT_FOR_PUBLISHING)

@@ -1,4 +1,4 @@
-"""Whether this machine can do an Item: it sees the media and the CacheDir and has the model."""
+"""Whether this machine can do an Item: it sees the media and the CacheDir and has the models."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from collections.abc import Iterable
 import msgspec
 
 from shared import heartbeats
-from shared.domain import AnalyzeSpec
+from shared.domain import AnalyzeSpec, ProgressType
 from shared.errors import ModelError
+from shared.media import MediaType
 from shared.model_catalogue import is_downloaded, resolve
 from shared.models import ModelKind
 from shared.paths import Roots
@@ -32,15 +33,31 @@ def why_not(context: Context) -> NotHere | None:
     )
     if unseen:
         return NotHere(f"{unseen} is not visible on this machine.")
-    try:
-        model = resolve(settings, ModelKind.VISUAL, spec.visual_model)
-    except ModelError:
-        return None  # no machine knows it: the Item fails with that sentence
-    if not is_downloaded(settings, model):
-        return NotHere(
-            f"The model {model.key} is not on this machine; run `rushes models pull {model.key}`."
-        )
+    for kind, key in _models(spec):
+        try:
+            model = resolve(settings, kind, key)
+        except ModelError:
+            return None  # no machine knows it: the Item fails with that sentence
+        if not is_downloaded(settings, model):
+            return NotHere(
+                f"The model {model.key} is not on this machine; "
+                f"run `rushes models pull {model.key}`."
+            )
     return _may_be_elsewhere(context, [path for path in media if not os.path.exists(path)])
+
+
+def _models(spec: AnalyzeSpec) -> list[tuple[ModelKind, str]]:
+    """The models that its files need."""
+    models = []
+    if any(ProgressType.VIDEO in work.wants for work in spec.files):
+        models.append((ModelKind.VISUAL, spec.visual_model))
+    # A still has no sound: it fails with that sentence, without a model.
+    if any(
+        ProgressType.AUDIO in work.wants and work.media_type is not MediaType.IMAGE
+        for work in spec.files
+    ):
+        models.append((ModelKind.SPEECH, spec.speech_model))
+    return models
 
 
 def _unseen_root(roots: Roots, paths: Iterable[str]) -> str | None:
