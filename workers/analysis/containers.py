@@ -9,6 +9,7 @@ from fractions import Fraction
 
 import av
 import av.error
+from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Discard, Disposition
@@ -78,15 +79,24 @@ def open_container(path: str) -> InputContainer:
 
 def video_stream(container: InputContainer) -> VideoStream | None:
     """The stream that is shown: no cover picture, no thumbnail track."""
-    hidden = Disposition.attached_pic | Disposition.timed_thumbnails
-    shown = [s for s in container.streams.video if not s.disposition & hidden]
+    shown = shown_video_streams(container)
     if any(s.codec_context is None for s in shown):
         raise MediaUnreadable("Its video codec is not known to the decoder here.")
+    return shown[0] if shown else None
+
+
+def shown_video_streams(container: InputContainer) -> list[VideoStream]:
+    """The best one first; an unknown codec (no `codec_context`) is no matter here."""
+    hidden = Disposition.attached_pic | Disposition.timed_thumbnails
+    shown = [s for s in container.streams.video if not s.disposition & hidden]
     best = container.streams.best("video")
-    for stream in shown:
-        if best is not None and stream.index == best.index:
-            return stream
-    return max(shown, key=lambda s: s.width * s.height, default=None)
+
+    def rank(stream: VideoStream) -> tuple[bool, int]:
+        is_best = best is not None and stream.index == best.index
+        known = stream.codec_context is not None
+        return is_best, stream.width * stream.height if known else 0
+
+    return sorted(shown, key=rank, reverse=True)
 
 
 def only(container: InputContainer, stream: VideoStream) -> None:
@@ -104,7 +114,7 @@ def clock_of(stream: VideoStream) -> Clock:
     return Clock(stream.start_time or 0, stream.time_base or Fraction(1, 1000))
 
 
-def duration_of(container: InputContainer, stream: VideoStream | None) -> float | None:
+def duration_of(container: InputContainer, stream: VideoStream | AudioStream | None) -> float | None:
     """Seconds by the stream's own account, else by the container's."""
     if stream is not None and stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import math
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -17,6 +16,7 @@ from av.video.frame import VideoFrame
 from shared.domain import Probe
 from shared.errors import BadInput, MediaUnreadable
 from shared.media import MediaType
+from workers.analysis.beats import Beat
 from workers.analysis.containers import (
     first_picture,
     only,
@@ -33,7 +33,6 @@ from workers.analysis.stills import StillPicture, open_still
 
 log = logging.getLogger(__name__)
 
-BEAT_S = 0.1  # the caller's checkpoint is called about this often
 _REPAIR_S = 4  # so much is decoded whole around a picture that did not come out
 _APART_S = 60  # misses closer than this mean that skipping does not fit the file
 _STRIKES = 3
@@ -82,7 +81,7 @@ class MediaReader:
             return
         count = 0
         try:
-            for second, seconds, frame in self._shots(first, last, _Beat(checkpoint)):
+            for second, seconds, frame in self._shots(first, last, Beat(checkpoint)):
                 count += 1
                 yield GridFrame(second, seconds, self._picture(frame))
         except av.error.FFmpegError as error:
@@ -207,20 +206,6 @@ def grab_frame(path: str, media_type: MediaType, seconds: float) -> Picture:
     """The picture shown at `seconds`: exact, by presentation time. It outlives the file."""
     with open_media(path, media_type) as reader:
         return reader.shown_at(seconds)
-
-
-class _Beat:
-    """Calls the checkpoint, but not at every packet."""
-
-    def __init__(self, checkpoint: Callable[[], None]) -> None:
-        self._checkpoint = checkpoint
-        self._next = 0.0
-
-    def __call__(self) -> None:
-        now = time.monotonic()
-        if now >= self._next:
-            self._checkpoint()
-            self._next = now + BEAT_S
 
 
 def _check_time(seconds: float, duration: float | None, slack: float = 0.0) -> None:

@@ -1,0 +1,139 @@
+"""One audio stream, decoded to mono at 16 kHz on the container's clock."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import av
+import av.error
+import numpy as np
+from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
+from av.audio.stream import AudioStream
+from av.packet import Packet
+from numpy.typing import NDArray
+
+from workers.analysis.sound_clock import SoundClock, SoundLine
+from workers.analysis.sound_mixing import Mixer
+
+RATE = 16_000  # what speech models hear
+_GATHERED_S = 0.5  # so much is mixed and resampled at once
+_LOUDEST = 16.0  # of floating-point sound; beyond it is damage
+_FULL_SCALE = {"u8": 128.0, "s16": 2.0**15, "s32": 2.0**31, "flt": 1.0, "dbl": 1.0}
+
+Shape = tuple[int, tuple[str, ...], str]  # sample rate, channels, sample format
+
+
+class Track:
+    """Takes the packets of one stream; `line` holds what came out of them."""
+
+    def __init__(self, stream: AudioStream, clock: SoundClock) -> None:
+        self.stream = stream
+        self.clock = clock
+        self.line = SoundLine()
+        self.errors = 0  # packets that could not be decoded
+        self.frames = 0
+        self.early_errors = 0  # of the errors, those before the first frame
+        self._run: _Run | None = None
+
+    def feed(self, packet: Packet[AudioStream]) -> None:
+        """Decode a packet; the empty one at the end draws the decoder's last frames."""
+        try:
+            frames = packet.decode()
+        except (av.error.InvalidDataError, av.error.ArgumentError, av.error.PatchWelcomeError):
+            self.errors += 1
+            self.early_errors += not self.frames
+            return
+        for frame in frames:
+            self._hear(frame)
+
+    def finish(self) -> None:
+        """Bring everything that was heard into `line`."""
+        if self._run is not None:
+            self._run.finish()
+            self._run = None
+
+    def _hear(self, frame: AudioFrame) -> None:
+        if not frame.samples or not frame.sample_rate:
+            return
+        if frame.format.name.removesuffix("p") not in _FULL_SCALE:
+            self.errors += 1
+            return
+        self.frames += 1
+        stamp = None
+        if frame.pts is not None and frame.time_base:
+            stamp = frame.pts * Fraction(frame.time_base)
+        at, follows = self.clock.place(stamp, frame.samples / frame.sample_rate)
+        shape = _shape(frame)
+        if self._run is None or not follows or self._run.shape != shape:
+            self.finish()
+            self._run = _Run(self.line, shape, round(at * RATE))
+        self._run.add(frame)
+
+
+class _Run:
+    """Sound without a gap or a change of its shape, from a sample of `line` on."""
+
+    def __init__(self, line: SoundLine, shape: Shape, start: int) -> None:
+        self.shape = shape
+        self._line, self._at = line, start
+        rate, channels, form = shape
+        self._rate, self._format = rate, form
+        self._channels = len(channels)
+        # The low-frequency channel holds no speech, unless it is all there is.
+        low = [name in ("LFE", "LFE2") for name in channels]
+        self._kept = None if all(low) or not any(low) else np.flatnonzero(np.invert(low))
+        self._mixer = Mixer(rate)
+        self._resampler = AudioResampler("flt", "mono", RATE) if rate != RATE else None
+        self._gathered: list[NDArray[np.generic]] = []
+        self._count = 0
+
+    def add(self, frame: AudioFrame) -> None:
+        samples = frame.to_ndarray()
+        if not self._format.endswith("p"):
+            samples = samples.reshape(-1, self._channels).T
+        self._gathered.append(samples)
+        self._count += frame.samples
+        if self._count >= self._rate * _GATHERED_S:
+            self._write(self._mono())
+
+    def finish(self) -> None:
+        if self._count:
+            self._write(self._mono())
+        if self._resampler is not None:
+            self._append([*self._resampler.resample(None)])
+
+    def _mono(self) -> NDArray[np.float32]:
+        rows = np.concatenate(self._gathered, axis=1)
+        self._gathered, self._count = [], 0
+        if self._kept is not None:
+            rows = rows[self._kept]
+        kind = self._format.removesuffix("p")
+        wide = rows.astype(np.float32)
+        if kind == "u8":
+            wide -= 128
+        wide /= _FULL_SCALE[kind]
+        if kind in ("flt", "dbl"):
+            np.nan_to_num(wide, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+            np.clip(wide, -_LOUDEST, _LOUDEST, out=wide)
+        return self._mixer.mix(wide)
+
+    def _write(self, mono: NDArray[np.float32]) -> None:
+        if self._resampler is None:
+            self._line.write(self._at, np.clip(mono, -1, 1))
+            self._at += len(mono)
+            return
+        frame = AudioFrame.from_ndarray(np.ascontiguousarray(mono[None]), "flt", "mono")
+        frame.sample_rate = self._rate
+        self._append(self._resampler.resample(frame))
+
+    def _append(self, frames: list[AudioFrame]) -> None:
+        for frame in frames:
+            samples = frame.to_ndarray()[0]
+            self._line.write(self._at, np.clip(samples, -1, 1))
+            self._at += len(samples)
+
+
+def _shape(frame: AudioFrame) -> Shape:
+    names = tuple(channel.name for channel in frame.layout.channels)
+    return frame.sample_rate, names, frame.format.name
