@@ -168,6 +168,19 @@ def is_downloaded(settings: Settings, spec: ModelSpec) -> bool:
     return hub_marker(settings, spec).is_file()
 
 
+def speech_folder(settings: Settings, spec: ModelSpec) -> Path:
+    """The folder with the files of a speech model that is downloaded."""
+    if spec.weights:
+        return Path(spec.weights)
+    if spec.key in (BASE, TINY_EN):
+        return settings.weights_dir / spec.key
+    try:
+        marker = json.loads(hub_marker(settings, spec).read_text(encoding="utf-8"))
+        return hub_dir(settings) / marker["folder"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{hub_marker(settings, spec)} cannot be read: remove it.") from error
+
+
 def hub_dir(settings: Settings) -> Path:
     """Where the hub's files are cached."""
     return settings.weights_dir / "hub"

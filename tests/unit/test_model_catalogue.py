@@ -37,8 +37,12 @@ def test_every_key_is_safe_in_a_file_name(settings: Settings) -> None:
 
 def test_every_model_says_what_it_is_and_where_it_comes_from(settings: Settings) -> None:
     for spec in catalogue(settings).values():
-        assert spec.dim
-        assert spec.resolution
+        if spec.kind is VISUAL:
+            assert spec.dim
+            assert spec.resolution
+        else:
+            assert spec.languages
+            assert spec.limits
         assert spec.size_bytes
         assert spec.licence
         assert spec.source

@@ -31,9 +31,9 @@ def load_speech(settings: Settings, spec: ModelSpec) -> Transcriber:
     """Load a speech model. Raises ModelError with a sentence that says what to do."""
     _require_weights(settings, spec)
     require_installed("lite", "faster_whisper", "ctranslate2")
-    from workers.models.whisper import WhisperTranscriber  # faster_whisper: optional
+    from workers.models.whisper_loading import load_whisper  # faster_whisper: optional
 
-    return WhisperTranscriber(spec, settings.weights_dir / spec.key, settings.device)
+    return load_whisper(settings, spec)
 
 
 def _require_weights(settings: Settings, spec: ModelSpec) -> None:

@@ -32,6 +32,11 @@ def pull(settings: Settings, spec: ModelSpec, report: Report = print) -> None:
             pull_conse(settings.weights_dir, spec, report)
         elif spec.key in WHISPER_SOURCES:
             pull_whisper(settings.weights_dir, spec, report)
+        elif spec.family == "whisper":
+            require_installed("lite", "faster_whisper", "ctranslate2")
+            from workers.models import whisper_loading  # faster_whisper: optional
+
+            whisper_loading.download(settings, spec, report)
         elif spec.family == "open_clip":
             require_installed("studio", "torch", "open_clip")
             from workers.models.open_clip import download  # torch: optional
