@@ -35,11 +35,11 @@ between machines, and deleting it costs time, never media.
 or `{"task_id": …}`): it is acknowledged, and the latest state follows at once as a `progress` \
 event, so a task that ended before the join is not missed. `leave` undoes it. The payload has the \
 fields of `GET /tasks/{task_id}`; about four events a second at the most; the first and the last \
-always come. `type` says which part of the work the numbers belong to: "video" pictures, "audio" \
-speech; `overall_progress` is about all of it. The end is an event with status `completed`, `cancelled` or `failed`. A handshake \
-without a key may join task ids unless RUSHES_SOCKET_AUTH=required; a key goes into \
-`auth.license_key` or the `X-License-Key` header, and a wrong key is refused. Joining an unknown \
-id is acknowledged with `{"error", "message"}`.
+always come. `type` says which part of the work the numbers are about: "video" pictures, "audio" \
+speech; `overall_progress` is about all of it. The end is an event with status `completed`, \
+`cancelled` or `failed`. A handshake without a key may join task ids unless \
+RUSHES_SOCKET_AUTH=required; a key goes into `auth.license_key` or the `X-License-Key` header, and \
+a wrong key is refused. Joining an unknown id is acknowledged with `{"error", "message"}`.
 """
 
 TAGS = {
@@ -48,8 +48,8 @@ TAGS = {
     "Media": "What a file is: its id, its streams, its times.",
     "Analysis": "One analysis at a time per server; progress over Socket.IO or `GET /tasks`.",
     "Analysis data": "Results are loaded before searching; what is missing is loaded on demand.",
-    "Search": "By words, by a picture, by a frame: best first, one frame a scene, no scores. And by "
-    "what was said.",
+    "Search": "By words, by a picture, by a frame (best first, one frame a scene, no scores), and "
+    "by what was said.",
     "Thumbnails": "Pictures of moments, from the stored grid or straight from the file.",
     "Cache paths": "Where the results of a file lie.",
     "Transcriptions": "Speech as text, with times. Segments go into exports as they are.",

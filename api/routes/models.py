@@ -101,10 +101,12 @@ def _load(services: Services, body: ModelLoadBody) -> ModelLoadAnswer | Reply:
     if holder := services.ledger.holder():
         raise Busy(f"The analysis {holder} is running; load a model when it has ended.")
     _must_be_loadable(services, spec)
-    if active_key(services, kind) != spec.key:
-        heartbeats.desire(services.redis, services.settings.instance, kind, spec.key)
     state = _loaded(services, kind)
-    if state.model_key == spec.key and not state.is_loading:
+    is_loaded = state.model_key == spec.key and not state.is_loading
+    # Again also for the active one: it may have been unloaded since, or never been needed.
+    if active_key(services, kind) != spec.key or not (is_loaded or state.is_loading):
+        heartbeats.desire(services.redis, services.settings.instance, kind, spec.key)
+    if is_loaded:
         return Reply(
             200,
             ModelLoadAnswer(
