@@ -8,16 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from shared.bells import Bells
-from shared.domain import AnalyzeSpec, FileWork, TaskKind
+from shared.domain import AnalyzeSpec, FileWork, ProgressType, TaskKind
 from shared.heartbeats import Heartbeat, live
 from shared.media import MediaType, media_type_of
 from shared.redis_clients import connect
 from shared.task_records import Bell, NewItem, NewTask, TaskRecord
 from shared.tasks import Ledger
-from tests.stack import Process, Stack
+from tests.stack import Process, Stack, models_dir
 from tests.waiting import wait_for
 
 MODEL = "conse-lite0"
+SPEECH_MODEL = "whisper-base"
+_MULTILINGUAL = 99  # language tokens of a Whisper that knows more than English
 INSTANCE = "default"
 
 
@@ -36,15 +38,33 @@ class Desk:
         self.bells = Bells(connect(self.redis_url, decode=False), INSTANCE)
         self.stack = Stack(self.folder, self.redis_url)
 
-    def submit(self, *groups: list[Path], kind: TaskKind = TaskKind.ANALYZE, **spec: Any) -> str:
-        """One Item a group; its bells are rung."""
+    def submit(
+        self,
+        *groups: list[Path],
+        kind: TaskKind = TaskKind.ANALYZE,
+        wants: tuple[ProgressType, ...] = (ProgressType.VIDEO,),
+        language: str | None = None,
+        **spec: Any,
+    ) -> str:
+        """One Item a group, all of whose files want `wants`; its bells are rung."""
         items = []
         for group in groups:
             files = tuple(
-                FileWork(str(path), f"client:{path}", media_type_of(str(path)) or MediaType.VIDEO)
+                FileWork(
+                    str(path),
+                    f"client:{path}",
+                    media_type_of(str(path)) or MediaType.VIDEO,
+                    wants,
+                    language,
+                )
                 for path in group
             )
-            fields = {"cache_dir": str(self.cache), "visual_model": MODEL, **spec}
+            fields = {
+                "cache_dir": str(self.cache),
+                "visual_model": MODEL,
+                "speech_model": SPEECH_MODEL,
+                **spec,
+            }
             items.append(NewItem.analyze(AnalyzeSpec(files=files, **fields)))
         task = NewTask(kind=kind, items=items)
         self.ledger.submit(task)
@@ -79,8 +99,30 @@ class Desk:
         command = ("-m", "tests.workers.analysis_with_a_stage")
         return self.stack.start(f"analysis-{number}", *command, TEST_STAGE=json.dumps(told))
 
+    def worker_that_hears_tones(self, number: int = 0, **told: Any) -> Process:
+        """tests/workers/analysis_that_hears_tones.py, with the models "tones" and "tones-en"."""
+        told = {
+            "marker": str(self.folder / "marker"),
+            "release": str(self.folder / "release"),
+            **told,
+        }
+        models = self.folder / "models"
+        for name, languages in (("tones", _MULTILINGUAL), ("tones-en", 1)):
+            folder = models / "whisper" / name
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "model.bin").write_bytes(b"tones")
+            (folder / "config.json").write_text(json.dumps({"lang_ids": [0] * languages}))
+        if not (models / MODEL).exists():
+            (models / MODEL).symlink_to(models_dir() / MODEL)
+        return self.stack.start(
+            f"analysis-{number}",
+            *("-m", "tests.workers.analysis_that_hears_tones"),
+            TEST_SPEECH=json.dumps(told),
+            RUSHES_MODELS_DIR=str(models),
+        )
+
     def wait_marker(self) -> list[int]:
-        """Pids of the workers that have reached the extra stage's second."""
+        """Pids of the workers that hold."""
         marker = self.folder / "marker"
         wait_for(marker.exists, 30, f"a worker in the middle of a file; {self.logs()}")
         return [int(line) for line in marker.read_text().split()]

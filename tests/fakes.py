@@ -171,7 +171,7 @@ def _words(piece: NDArray[np.float32]) -> list[tuple[float, float, str]]:
     bins = np.abs(np.fft.rfft(frames)).argmax(axis=1)
     loud = np.sqrt((frames**2).mean(axis=1)) > 0.05
     heard = np.where(loud, bins * 50, 0)
-    edges = [0, *(np.flatnonzero(np.diff(heard)) + 1), len(heard)]
+    edges = [0, *(int(at) + 1 for at in np.flatnonzero(np.diff(heard))), len(heard)]
     found = []
     for first, end in itertools.pairwise(edges):
         word = _TONES.get(int(heard[first]))

@@ -11,13 +11,14 @@ from shared.settings import Settings
 from workers.analysis.pipeline import analyze
 from workers.analysis.presence import why_not
 from workers.analysis.stages.thumbnails import Thumbnails
+from workers.analysis.stages.transcript import Transcripts
 from workers.analysis.stages.visual import Visual
 from workers.query.service import QueryService
 from workers.worker import Work, Worker
 
 ANALYSIS = Work(
     kind="analysis",
-    run=functools.partial(analyze, stages=(Thumbnails, Visual)),
+    run=functools.partial(analyze, stages=(Thumbnails, Visual), sound=Transcripts),
     why_not=why_not,
 )
 _USAGE = "Usage: python -m workers analysis|query"

@@ -23,6 +23,7 @@ from workers.analysis.pictures import GridFrame
 from workers.analysis.pipeline import FileInHand, Stage, StageRun, analyze
 from workers.analysis.presence import why_not
 from workers.analysis.stages.thumbnails import Thumbnails
+from workers.analysis.stages.transcript import Transcripts
 from workers.analysis.stages.visual import Visual
 from workers.liveness import STALL_S, StallTimer
 from workers.worker import Work, Worker
@@ -66,7 +67,8 @@ class ExtraRun(StageRun):
 def main() -> int:
     logs.configure("analysis-worker", "DEBUG", "text")
     stages = (Thumbnails, Visual, Extra)
-    work = Work("analysis", functools.partial(analyze, stages=stages), why_not)
+    run = functools.partial(analyze, stages=stages, sound=Transcripts)
+    work = Work("analysis", run, why_not)
     worker = Worker(Settings.from_env(), work, stall=StallTimer(TOLD.get("stall_s", STALL_S)))
     return worker.serve()
 

@@ -22,6 +22,7 @@ from shared.settings import Settings
 from workers.analysis.pictures import GridFrame
 from workers.analysis.pipeline import FileInHand, Stage, StageRun, analyze
 from workers.analysis.presence import why_not
+from workers.analysis.stages.transcript import Transcripts
 from workers.worker import Work, Worker
 
 RECORD = os.environ.get("SLOW_UNWIND_RECORD", "")
@@ -71,7 +72,8 @@ class Holding(StageRun):
 def main() -> int:
     settings = Settings.from_env()
     logs.configure("analysis-worker", settings.log_level, settings.log_format)
-    work = Work("analysis", functools.partial(analyze, stages=(SlowUnwind,)), why_not)
+    run = functools.partial(analyze, stages=(SlowUnwind,), sound=Transcripts)
+    work = Work("analysis", run, why_not)
     worker = Worker(settings, work)
     worker.take_signals()
     return worker.serve()

@@ -89,9 +89,7 @@ StageFactory = Callable[[Context, AnalyzeSpec], Stage]
 SoundFactory = Callable[[Context, AnalyzeSpec, CacheDir], SoundPart]
 
 
-def analyze(
-    context: Context, stages: Sequence[StageFactory], sound: SoundFactory | None = None
-) -> None:
+def analyze(context: Context, stages: Sequence[StageFactory], sound: SoundFactory) -> None:
     """Do an Item of an analyze Task: its pictures, then its sound, each for itself.
 
     The stages of the visual part publish in the order given.
@@ -107,8 +105,7 @@ def analyze(
             _look(context, spec, cache, stages, seen, files)
         except ModelError as error:
             broken = error
-        if sound:
-            sound(context, spec, cache).do(heard, files)
+        sound(context, spec, cache).do(heard, files)
         if broken:
             raise broken
         cache.collect_when_due()

@@ -1,0 +1,166 @@
+"""What a stop, a death, a full disk or a hang in the middle of a transcription leave behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.cache import CacheDir
+from shared.domain import ProgressType, Stage, TaskState
+from shared.media import hash_media
+from tests.desk import Desk
+from tests.fakes import said
+from tests.media import make_clip
+from tests.sounds import write_sounds
+from tests.tiny_disk import tiny_disk
+from tests.waiting import wait_for
+
+AUDIO = (ProgressType.AUDIO,)
+BOTH = (ProgressType.VIDEO, ProgressType.AUDIO)
+WORDS = ("Alpha", "bravo", "charlie", "delta.")
+
+
+@pytest.fixture
+def desk(tmp_path: Path, redis_url: str) -> Iterator[Desk]:
+    desk = Desk(tmp_path, redis_url)
+    yield desk
+    desk.close()
+
+
+def speech(desk: Desk, name: str, seconds: float = 8) -> Path:
+    """Four words every five seconds."""
+    words = [(at + n, word) for at in range(0, int(seconds) - 4, 5) for n, word in enumerate(WORDS)]
+    return write_sounds(desk.folder / name, [said(words, seconds)], rate=16_000)
+
+
+def submit(desk: Desk, *paths: Path, model: str = "tones", **more: object) -> str:
+    return desk.submit(
+        *([path] for path in paths), **{"wants": AUDIO, "speech_model": model, **more}
+    )
+
+
+def transcripts(desk: Desk, path: Path, model: str = "tones") -> int:
+    """Rows of the published transcript; -1 where there is none."""
+    if not desk.cache.exists():
+        return -1
+    cache = CacheDir.open(desk.cache, create=False)
+    found = cache.manifest(hash_media(str(path)), Stage.TRANSCRIPT, model)
+    return found.rows if found else -1
+
+
+def test_a_stop_during_a_call_of_the_model_is_heard_at_once_and_the_model_serves_the_next_task(
+    desk: Desk,
+) -> None:
+    long, short = speech(desk, "long.wav", 60), speech(desk, "short.wav")
+    worker = desk.worker_that_hears_tones(hold_at=2)
+    task_id = submit(desk, long)
+    desk.wait_marker()
+    asked_at = time.monotonic()
+    assert desk.ledger.stop().cancelled
+    record = desk.wait_final(task_id, 5)
+    assert time.monotonic() - asked_at < 1.5
+    assert record.status is TaskState.CANCELLED
+    assert desk.artefacts() == []
+    following = submit(desk, short)
+    desk.release()
+    assert desk.wait_final(following).status is TaskState.COMPLETED
+    assert transcripts(desk, short) == 1
+    assert worker.text().count("loaded tones") == 1, "the same model went on"
+
+
+def test_a_task_that_waits_for_the_model_of_an_abandoned_call_can_be_stopped(desk: Desk) -> None:
+    desk.worker_that_hears_tones(hold_at=1)
+    submit(desk, speech(desk, "first.wav"))
+    desk.wait_marker()
+    desk.ledger.stop()
+    second = submit(desk, speech(desk, "second.wav"))
+    wait_for(lambda: desk.record(second).status is not TaskState.QUEUED or _leased(desk), 5, "work")
+    asked_at = time.monotonic()
+    desk.ledger.stop(second)
+    assert desk.wait_final(second, 5).status is TaskState.CANCELLED
+    assert time.monotonic() - asked_at < 1.5
+    desk.release()
+
+
+def test_pictures_are_analysed_while_an_abandoned_call_runs_out(desk: Desk) -> None:
+    desk.worker_that_hears_tones(hold_at=1)
+    submit(desk, speech(desk, "first.wav"))
+    desk.wait_marker()
+    desk.ledger.stop()
+    clip = make_clip(desk.folder / "clip.mp4", 1)
+    assert desk.wait_final(desk.submit([clip]), 10).status is TaskState.COMPLETED
+    desk.release()
+
+
+def test_a_killed_worker_loses_its_transcription_to_another_and_one_artefact_is_left(
+    desk: Desk,
+) -> None:
+    file = speech(desk, "speech.wav")
+    desk.worker_that_hears_tones(0, hold_at=1)
+    task_id = submit(desk, file)
+    (first,) = desk.wait_marker()
+    os.kill(first, signal.SIGKILL)
+    desk.worker_that_hears_tones(1)
+    assert desk.wait_final(task_id).status is TaskState.COMPLETED
+    assert transcripts(desk, file) == 1
+    names = desk.artefacts()
+    assert len(names) == 2, names
+    assert not [name for name in names if "tmp" in name]
+
+
+def test_sigterm_during_a_call_hands_the_file_back_and_ends_the_process(desk: Desk) -> None:
+    file = speech(desk, "speech.wav")
+    first = desk.worker_that_hears_tones(0, hold_at=1)
+    task_id = submit(desk, file)
+    desk.wait_marker()
+    assert first.end(timeout_s=6) == 0
+    assert desk.artefacts() == []
+    assert desk.client.hmget(f"rushes:default:item:{task_id}:0", "lost", "errors") == ["0", "0"]
+    desk.worker_that_hears_tones(1)
+    assert desk.wait_final(task_id).status is TaskState.COMPLETED
+
+
+def test_a_full_disk_fails_the_transcription_with_a_clear_reason_and_leaves_nothing(
+    desk: Desk,
+) -> None:
+    file = speech(desk, "speech.wav", 600)
+    with tiny_disk(desk.cache, kib=16):
+        try:
+            desk.worker_that_hears_tones()
+            record = desk.wait_final(submit(desk, file))
+            assert record.status is TaskState.FAILED
+            assert "is full" in (record.error or "")
+            assert desk.artefacts() == []
+        finally:
+            desk.stack.stop()  # nobody may hold the disk
+
+
+def test_a_call_that_takes_longer_than_the_stall_timer_allows_for_pictures_is_no_hang(
+    desk: Desk,
+) -> None:
+    file = speech(desk, "speech.wav")
+    worker = desk.worker_that_hears_tones(seconds=2.5, stall_s=1)
+    assert desk.wait_final(submit(desk, file)).status is TaskState.COMPLETED
+    assert worker.popen.poll() is None
+
+
+def test_a_call_that_never_ends_ends_the_process_with_a_traceback(desk: Desk) -> None:
+    file = speech(desk, "speech.wav")
+    hung = desk.worker_that_hears_tones(hold_at=1, stall_s=1, wide_s=3)
+    task_id = submit(desk, file)
+    desk.wait_marker()
+    assert hung.popen.wait(15) != 0
+    assert "Timeout (0:00:03" in hung.text()
+    assert "analysis_that_hears_tones.py" in hung.text()
+    desk.worker_that_hears_tones(1)
+    assert desk.wait_final(task_id).status is TaskState.COMPLETED
+
+
+def _leased(desk: Desk) -> bool:
+    return any(heart.state in ("working", "loading") for heart in desk.hearts())

@@ -1,0 +1,133 @@
+"""The transcript artefact: what the speech model hears in a file, published when all was heard."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TypeVar, cast
+
+from shared import transcripts
+from shared.cache import CacheDir
+from shared.domain import AnalyzeSpec, FileWork, ProgressType, Stage
+from shared.errors import MediaError, MediaUnreadable, NotAllowed
+from shared.media import MediaType
+from shared.transcripts import AudioStreams, Transcript
+from workers.analysis.item_files import FoundFile, ItemFiles, Numbered, share_done
+from workers.analysis.sound import SoundReader, open_sound
+from workers.analysis.speech.transcribing import Heard, transcribe
+from workers.context import Context
+from workers.models.protocols import Transcriber, VoiceDetector
+from workers.models.voice import load_voice_detector
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+class Transcripts:
+    """The audio part of an Item. The model is lent anew for each file, when it has sound."""
+
+    def __init__(
+        self,
+        context: Context,
+        spec: AnalyzeSpec,
+        cache: CacheDir,
+        new_detector: Callable[[], VoiceDetector] = load_voice_detector,
+    ) -> None:
+        self._context = context
+        self._spec = spec
+        self._cache = cache
+        self._new_detector = new_detector
+        self._streams = cast(AudioStreams, spec.audio_streams)
+        self._done = 0
+
+    def do(self, numbered: list[Numbered], files: ItemFiles) -> None:
+        """Transcribe these files, tick each; one that fails does so alone."""
+        for index, work in numbered:
+            self._context.checkpoint()
+            error = None
+            try:
+                self._do(work, files.find(work.path))
+            except (MediaError, NotAllowed) as failure:
+                error = failure.message
+                log.info("The sound of %s failed: %s", work.path, error)
+            self._done += 1
+            self._context.tick(ProgressType.AUDIO, index, work.client_path, error)
+
+    def _do(self, work: FileWork, found: FoundFile) -> None:
+        if work.media_type is MediaType.IMAGE:
+            raise MediaUnreadable("It is a still picture; there is no sound to transcribe in it.")
+        if self._spec.force or not self._is_published(work, found):
+            with (
+                open_sound(work.path) as reader,
+                self._context.speech_model(self._spec.speech_model) as model,
+            ):
+                heard = self._hear(work, reader, model)
+            found.check_unchanged()
+            self._publish(found, heard, tuple(reader.warnings))
+        found.remember()
+
+    def _is_published(self, work: FileWork, found: FoundFile) -> bool:
+        """By this model, of these streams, in the language wanted, and of the file as it is now."""
+        model = self._spec.speech_model
+        known = self._cache.manifest(found.hash_str, Stage.TRANSCRIPT, model)
+        return (
+            known is not None
+            and known.audio_streams == self._streams
+            and work.language in (None, known.language)
+            and self._cache.is_published(found.hash_str, Stage.TRANSCRIPT, model)
+            and found.is_same()
+        )
+
+    def _hear(self, work: FileWork, reader: SoundReader, model: Transcriber) -> Heard:
+        context = self._context
+
+        def report(seconds: float) -> None:
+            done = self._done + share_done(seconds, reader.duration_seconds)
+            context.report(ProgressType.AUDIO, done, work.client_path)
+
+        def call(function: Callable[[], T]) -> T:
+            context.counts["speech_calls"] += 1
+            return context.call(function)
+
+        heard = transcribe(
+            reader.blocks(self._streams, context.checkpoint),
+            model,
+            self._new_detector,
+            language=work.language,
+            call=call,
+            heard=report,
+        )
+        context.counts.update(
+            {
+                "sound_seconds": round(heard.duration_seconds),
+                "speech_seconds": round(heard.speech_seconds),
+            }
+        )
+        return heard
+
+    def _publish(self, found: FoundFile, heard: Heard, warnings: tuple[str, ...]) -> None:
+        context, model = self._context, self._spec.speech_model
+        transcript = Transcript(
+            model=model,
+            language=heard.language,
+            language_probability=heard.language_probability,
+            duration_seconds=heard.duration_seconds,
+            speech_seconds=heard.speech_seconds,
+            audio_streams=self._streams,
+            segments=heard.segments,
+            warnings=heard.warnings,
+        )
+        context.checkpoint()
+        with self._cache.draft(
+            found.hash_str, Stage.TRANSCRIPT, model, ".json", context.draft_token
+        ) as draft:
+            draft.file.write(transcripts.encode(transcript))
+            draft.publish(
+                rows=len(heard.segments),
+                language=heard.language or None,
+                audio_streams=self._streams,
+                task_id=context.lease.task_id,
+                worker=context.worker,
+                warnings=warnings,
+            )
