@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable
 from typing import Any
 
@@ -16,6 +17,9 @@ def components(types: Iterable[type]) -> dict[str, Any]:
     """Schemas of all these types and of what they refer to, by name."""
     ordered = sorted(types, key=lambda kind: kind.__name__)
     _, found = msgspec.json.schema_components(ordered, ref_template=REF)
+    for schema in found.values():
+        if "description" in schema:
+            schema["description"] = inspect.cleandoc(schema["description"])
     return {name: convert(found[name]) for name in sorted(found)}
 
 

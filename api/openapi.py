@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
@@ -178,7 +179,7 @@ def _answer(kind: type, example: Mapping[str, Any] | None) -> dict[str, Any]:
     content: dict[str, Any] = {"schema": _ref(kind)}
     if example is not None:
         content["example"] = example
-    description = (kind.__doc__ or kind.__name__).strip()
+    description = inspect.cleandoc(kind.__doc__ or kind.__name__)
     return {"description": description, "content": {"application/json": content}}
 
 

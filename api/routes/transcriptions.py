@@ -25,7 +25,7 @@ from shared.transcripts import SpokenText, Transcript
 class _Encoded(msgspec.Struct):
     """`Transcriptions` whose slots are JSON already.
 
-    A transcript with its words takes ten times as much memory as its JSON, so each one is let go
+    A transcript with its words takes several times the memory of its JSON, so each one is let go
     before the next few are read.
     """
 

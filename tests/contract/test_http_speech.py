@@ -20,8 +20,10 @@ from shared.models import ModelKind
 from shared.redis_clients import connect
 from shared.tasks import Ledger
 from tests.conftest import PrivateRedis
+from tests.sockets import Watcher
 from tests.stack import Client
 from tests.transcript_data import publish_for, spoken
+from tests.waiting import wait_for
 
 Ask = Callable[..., list[AnalyzeSpec]]
 VIDEO, AUDIO = ProgressType.VIDEO, ProgressType.AUDIO
@@ -277,6 +279,10 @@ def test_messages_and_progress_count_files_and_say_what_they_are_about(
     assert (task["type"], task["total"], task["current"]) == ("audio", 1, 0)
     assert task["progress"] == pytest.approx(50)
     assert task["overall_progress"] == pytest.approx(50)  # 1.5 of 3 parts
+    with Watcher(client.url) as watcher:
+        watcher.join(task_id)
+        event = wait_for(lambda: watcher.of(task_id), 5, "the replayed state")[0]
+    assert (event["type"], event["progress"]) == ("audio", task["progress"])
     ledger.tick(lease, type=AUDIO, index=0, media_path=path, error="It has no sound track.")
     assert client.task(task_id)["current"] == 1
     client.ok("/analyze/cancel")
