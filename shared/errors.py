@@ -16,6 +16,7 @@ RushesError
 │   └── MediaChanging        grows or changes while it is read
 ├── ModelError               a model that is absent, broken or not allowed
 ├── CacheError               the CacheDir cannot be read or written
+├── ExportError              the folder of an export cannot be written
 └── SettingsError            one sentence; processes exit with 2
 
 Cancelled and LeaseLost are BaseExceptions beside the tree: they are no errors, and an
@@ -97,6 +98,10 @@ class ModelError(RushesError):
 
 class CacheError(RushesError):
     """The cache folder cannot be read or written."""
+
+
+class ExportError(RushesError):
+    """The folder of the export cannot be written."""
 
 
 class SettingsError(RushesError):

@@ -1,0 +1,49 @@
+"""The formats of transcripts: their names, media types and writers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from shared.errors import BadInput
+from shared.exports import subtitles, text_formats, word_document
+from shared.exports.document import Rendered, TranscriptDocument
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """`extension` is also the name by which a request asks for it."""
+
+    extension: str
+    media_type: str
+    render: Callable[[TranscriptDocument], Rendered]
+
+
+def format_named(name: str, field: str = "format") -> Format:
+    """By its name in any case. Raises BadInput that lists what there is."""
+    found = FORMATS.get(name.strip().lower())
+    if found is None:
+        raise BadInput(f"{field} must be one of {', '.join(FORMATS)}, not {name[:40]!r}.")
+    return found
+
+
+def _whole(write: Callable[[TranscriptDocument], bytes]) -> Callable[[TranscriptDocument], Rendered]:
+    """A writer that can show everything."""
+    return lambda document: Rendered(write(document))
+
+
+FORMATS = {
+    known.extension: known
+    for known in (
+        Format("txt", "text/plain", _whole(text_formats.txt)),
+        Format("csv", "text/csv", _whole(text_formats.csv_table)),
+        Format(
+            "docx",
+            "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+            _whole(word_document.docx),
+        ),
+        Format("srt", "application/x-subrip", _whole(subtitles.srt)),
+        Format("vtt", "text/vtt", _whole(subtitles.vtt)),
+        Format("json", "application/json", _whole(text_formats.json_file)),
+    )
+}

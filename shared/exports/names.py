@@ -1,0 +1,77 @@
+"""File names from text that came from outside: safe on Linux, macOS and Windows."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+from shared.errors import BadInput
+
+LONGEST = 200  # UTF-8 bytes; file systems allow 255, and numbers and temporary names need some
+_FALLBACK = "export"
+# What Windows forbids, controls, and the marks that turn text round (a name could look as if it
+# had another extension); lone surrogates cannot be encoded.
+_FORBIDDEN = re.compile(
+    '[/\\\\:*?"<>|\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]'
+)
+_DEVICES = re.compile(
+    r"\A(?:CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|COM[0-9¹²³]|LPT[0-9¹²³])(?= *(?:\.|$))", re.IGNORECASE
+)
+
+
+def file_name(text: str, extension: str) -> str:
+    """One path component that ends in `.extension`, whatever the text holds.
+
+    At most LONGEST bytes; an extension that is there already is not written twice; "export" where
+    nothing is left of the text.
+    """
+    suffix = f".{extension}"
+    name = _FORBIDDEN.sub("_", unicodedata.normalize("NFC", text)).strip(" ")
+    if name.lower().endswith(suffix.lower()):
+        name = name[: -len(suffix)]
+    name = _DEVICES.sub(lambda device: f"{device[0]}_", name.lstrip(". "))
+    name = shortened(name, LONGEST - len(suffix.encode())).rstrip(". ")
+    return (name or _FALLBACK) + suffix
+
+
+def with_extension(name: str, extension: str, others: Iterable[str], field: str) -> str:
+    """The name with `.extension`, added where it is missing.
+
+    `others`: extensions of the formats that were not asked for. Raises BadInput for a name that
+    ends in one of them; what follows the dot of any other name ("take.2") is a part of it.
+    """
+    own = name.rpartition(".")[2].lower() if "." in name else ""
+    if own == extension:
+        return name
+    if own in others:
+        raise BadInput(
+            f"{field} ends in .{own}, but the format is {extension}. Change one of them, or leave "
+            "the extension out."
+        )
+    return f"{name}.{extension}"
+
+
+def numbered(name: str, number: int) -> str:
+    """`name (2).ext`; the first of a name has no number."""
+    if number < 2:
+        return name
+    stem, dot, extension = name.rpartition(".")
+    return f"{stem} ({number}).{extension}" if stem and dot else f"{name} ({number})"
+
+
+def shortened(text: str, limit: int) -> str:
+    """The beginning that fits into `limit` UTF-8 bytes, whole characters with their accents."""
+    if len(text.encode()) <= limit:
+        return text
+    kept = text.encode()[:limit].decode(errors="ignore")
+    joins = len(kept) < len(text) and _continues(text[len(kept)])
+    while joins and kept:
+        joins = _continues(kept[-1])
+        kept = kept[:-1]
+    return kept
+
+
+def _continues(character: str) -> bool:
+    """Whether a character belongs to the one before it."""
+    return character in "\u200d\ufe0f" or unicodedata.combining(character) != 0

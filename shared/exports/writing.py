@@ -1,0 +1,152 @@
+"""Files that a client asks for by path: new ones only, whole or not at all, inside the roots.
+
+Whatever is written lies under a temporary name beside its place until it is complete; then it is
+put there without ever replacing what is there: a name that is taken gets a number.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from shared.cache_files import sync_folder
+from shared.errors import BadInput, ExportError
+from shared.exports.names import LONGEST, numbered, shortened
+from shared.paths import Roots
+
+_MOST_NUMBERS = 10_000
+_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS)  # FAT, some shares and FUSE systems
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+@dataclass(slots=True)
+class PartFile:
+    """A file that is being written, either through `file` or by its `path`.
+
+    It lies at `path` and is called `name` in `folder` when `place` has put it there.
+    """
+
+    folder: str
+    name: str
+    path: str
+    file: BinaryIO
+
+    def place(self) -> str:
+        """Make it durable under its name, or that name's first free number; the final path.
+
+        Raises BadInput where a link or something special bears the name.
+        """
+        self.file.flush()
+        os.fsync(self.file.fileno())
+        for number in range(1, _MOST_NUMBERS):
+            target = os.path.join(self.folder, numbered(self.name, number))
+            if not _is_taken(target) and _moved(self.path, target):
+                sync_folder(Path(self.folder))
+                return target
+        raise BadInput(f"{self.folder} holds {self.name} under every number.")
+
+
+@contextlib.contextmanager
+def part_file(path: str, roots: Roots, field: str = "output_path") -> Iterator[PartFile]:
+    """A file under a temporary name beside `path`, gone at the end unless it was placed.
+
+    `path` is absolute and normalised. Links among its folders are followed, and the roots are
+    checked for where they lead. Raises BadInput (no such folder; a link or something special
+    bears the name), NotAllowed (outside the roots) and ExportError (the disk is full, no
+    permission), also for an OSError that the caller's writing raised.
+    """
+    given, name = os.path.split(path)
+    try:
+        path.encode()
+        folder = os.path.realpath(given, strict=True)
+    except UnicodeEncodeError:
+        raise BadInput(f"{field} holds half a character: {path!r}.") from None
+    except (FileNotFoundError, NotADirectoryError):
+        raise BadInput(f"{field}: the folder {given} does not exist; make it first.") from None
+    except OSError as error:
+        raise _clear(error, field, given) from error
+    roots.check_real(folder)
+    part = os.path.join(folder, f".{shortened(name, LONGEST)}.{secrets.token_hex(4)}.part")
+    try:
+        _is_taken(os.path.join(folder, name))  # refuses before anything is written
+        with os.fdopen(os.open(part, _NEW_FILE, 0o666), "wb") as file:
+            yield PartFile(folder, name, part, file)
+    except OSError as error:
+        raise _clear(error, field, given) from error
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(part)
+
+
+def write_new(path: str, content: bytes, roots: Roots, field: str = "output_path") -> str:
+    """Write a small file; the path it got. Raises as part_file and PartFile.place."""
+    with part_file(path, roots, field) as part:
+        part.file.write(content)
+        return part.place()
+
+
+def _is_taken(target: str) -> bool:
+    """Whether a file bears that name. Raises BadInput where it is something else."""
+    try:
+        mode = os.lstat(target).st_mode
+    except FileNotFoundError:
+        return False
+    if stat.S_ISREG(mode):
+        return True
+    what = "a symbolic link" if stat.S_ISLNK(mode) else "no regular file"
+    raise BadInput(f"{target} is there already and is {what}; choose another name.")
+
+
+def _moved(part: str, target: str) -> bool:
+    """Give the complete file its name; False where somebody else has just taken it."""
+    try:
+        os.link(part, target, follow_symlinks=False)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        return _moved_without_link(part, target)
+    os.unlink(part)
+    return True
+
+
+def _moved_without_link(part: str, target: str) -> bool:
+    """The same where the file system has no hard links: take the name first, then replace it."""
+    try:
+        os.close(os.open(target, _NEW_FILE, 0o666))
+    except FileExistsError:
+        return False
+    try:
+        os.replace(part, target)
+    except OSError:
+        os.unlink(target)
+        raise
+    return True
+
+
+def _clear(error: OSError, field: str, folder: str) -> BadInput | ExportError:
+    """What the system said, as a sentence with the cure."""
+    if error.errno in _FULL:
+        return ExportError(
+            f"The disk that holds {folder} is full. Free some space and try again; nothing was "
+            "left behind."
+        )
+    if error.errno == errno.EROFS:
+        return ExportError(f"{folder} is on a read-only file system; choose another folder.")
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return ExportError(
+            f"The server has no permission to write into {folder}. Give it permission or choose "
+            "another folder."
+        )
+    if error.errno == errno.ENAMETOOLONG:
+        return BadInput(f"{field} is longer than the file system allows.")
+    return ExportError(f"{folder} cannot be written: {error.strerror or error}.")
