@@ -126,8 +126,10 @@ def encode(transcript: Transcript) -> bytes:
 
 def find(cache: CacheDir, hash_str: str, preferred_model: str) -> Manifest | None:
     """The transcript that answers for a MediaFile: the preferred model's, else the newest."""
+    if preferred := cache.manifest(hash_str, Stage.TRANSCRIPT, preferred_model):
+        return preferred  # without reading every other manifest from a slow share
     found = [m for m in cache.manifests(hash_str) if m.stage is Stage.TRANSCRIPT]
-    return max(found, key=lambda m: (m.model == preferred_model, m.made_at), default=None)
+    return max(found, key=lambda m: m.made_at, default=None)
 
 
 def read(cache: CacheDir, hash_str: str, manifest: Manifest) -> Transcript:

@@ -21,7 +21,7 @@ from shared.redis_clients import connect
 from shared.tasks import Ledger
 from tests.conftest import PrivateRedis
 from tests.sockets import Watcher
-from tests.stack import Client
+from tests.stack import Client, running_stack
 from tests.transcript_data import publish_for, spoken
 from tests.waiting import wait_for
 
@@ -256,6 +256,24 @@ def test_audio_streams_and_the_model_are_what_the_request_says(ask: Ask, media: 
     english = [{"path": str(media / "a.wav"), "language": "german"}]
     specs = ask(transcription_jobs=english, speech_model_key="tiny.en")  # fails per file
     assert specs[0].files[0].language == "de"
+
+
+def test_the_settings_say_what_a_request_leaves_out(
+    own_redis: PrivateRedis, tmp_path: Path
+) -> None:
+    settings = {"RUSHES_AUDIO_STREAMS": "each", "RUSHES_SPEECH_MODEL": "turbo"}
+    with running_stack(tmp_path, own_redis.url, analysis=0, query=0, **settings) as stack:
+        client = stack.client()
+        jobs = [{"path": str(tmp_path / "a.wav")}]
+        body = {"cache_dir": str(tmp_path / "cache"), "transcription_jobs": jobs}
+        task_id = client.ok("/analyze", **body)["task_id"]
+        lease = Ledger(connect(own_redis.url), "default").claim(task_id, 0, "worker", "nonce")
+        assert lease
+        spec = msgspec.json.decode(lease.spec, type=AnalyzeSpec)
+        assert (spec.audio_streams, spec.speech_model) == ("each", "whisper-large-v3-turbo")
+        speech = client.get("/models/available").json()["speech"]
+        active = [model["model_key"] for model in speech if model["is_active"]]
+        assert active == ["whisper-large-v3-turbo"]
 
 
 def test_messages_and_progress_count_files_and_say_what_they_are_about(
