@@ -19,6 +19,7 @@ from api.routes import (
     analysis,
     analysis_data,
     cache_paths,
+    exports,
     health,
     later,
     media,
@@ -45,6 +46,7 @@ ENDPOINTS = (
     *transcriptions.ENDPOINTS,
     *thumbnails.ENDPOINTS,
     *cache_paths.ENDPOINTS,
+    *exports.ENDPOINTS,
     *later.ENDPOINTS,
 )
 

@@ -15,6 +15,10 @@ from shared.errors import BadInput
 Body = TypeVar("Body", bound=msgspec.Struct)
 _MISSING = re.compile(r"Object missing required field `([^`]+)`(?: - at `\$\.?(.*)`)?$")
 _AT = re.compile(r"(.*?) - at `(?:key in )?\$\.?(.*)`$", re.DOTALL)
+# Escapes in JSON: a surrogate pair, a surrogate alone (half a character), any other one.
+_SURROGATES = re.compile(
+    rb"\\u[dD][89abAB]..\\u[dD][c-fC-F]..|(?P<alone>\\u[dD][89a-fA-F]..)|\\.", re.DOTALL
+)
 _TYPE_WORDS = {
     " | null`": "`",
     "`float | str`": "a number or a string",
@@ -43,6 +47,11 @@ async def read_body(request: Request, limit_mb: int) -> bytes:
             raise TooLarge(message)
         pieces.append(piece)
     return b"".join(pieces)
+
+
+def without_half_characters(content: bytes) -> bytes:
+    """JSON without lone surrogates such as `"\\ud83d"`, which clients write that cut text."""
+    return _SURROGATES.sub(lambda found: b"" if found["alone"] else found[0], content)
 
 
 def decode(content: bytes) -> dict[str, Any]:

@@ -14,6 +14,7 @@ class ClientPaths:
         self._map = PathMap(settings.path_map)
         self._media = Roots.media(settings)
         self._cache = Roots.cache(settings)
+        self.export_roots = Roots.export(settings)
 
     def media(self, path: str, field: str) -> str:
         """Our form of a media path. Raises BadInput or NotAllowed, naming the field."""
@@ -22,6 +23,10 @@ class ClientPaths:
     def cache(self, path: str, field: str = "cache_dir") -> str:
         """Our form of a cache_dir. Raises BadInput or NotAllowed, naming the field."""
         return self._allowed(self._cache, path, field)
+
+    def export(self, path: str, field: str = "output_path") -> str:
+        """Our form of a path to write to. Raises BadInput or NotAllowed, naming the field."""
+        return self._allowed(self.export_roots, path, field)
 
     def check_media_file(self, path: str) -> None:
         """Refuse a link that leads out of the roots. Touches the disk."""

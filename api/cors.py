@@ -12,7 +12,7 @@ from shared.settings import Settings
 _LOCAL = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?", re.IGNORECASE)
 _METHODS = "GET, POST, PUT, DELETE, OPTIONS"
 _HEADERS = "Content-Type, X-License-Key"
-_EXPOSED = "Content-Disposition, Retry-After"
+_EXPOSED = "Content-Disposition, Retry-After, X-Rushes-Warnings"
 
 
 class Origins:

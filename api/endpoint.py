@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+import json
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote
@@ -13,12 +14,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from api.auth import authorise
-from api.body_reading import decode, read_body, typed
+from api.body_reading import decode, read_body, typed, without_half_characters
 from api.services import Services
 from shared.errors import BadInput
 
 Body = TypeVar("Body")
 PREFIX = "/api/v1"
+WARNINGS_HEADER = "X-Rushes-Warnings"
+_LONGEST_HEADER = 4000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,7 @@ class FileReply:
     content: bytes
     media_type: str
     filename: str  # any text; clients are offered it as the name to save under
+    warnings: tuple[str, ...] = ()  # sent in the header X-Rushes-Warnings
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,7 @@ class Endpoint:
     example: Mapping[str, Any] | None = None
     answer_example: Mapping[str, Any] | None = None
     files: tuple[str, ...] = ()  # media types of the files that it may answer instead of JSON
+    drops_half_characters: bool = False  # text with lone surrogates is mended, not refused
     needs_key: bool = True
     is_built: bool = True
 
@@ -98,6 +103,8 @@ async def _serve(endpoint: Endpoint, services: Services, request: Request) -> Re
     found = await endpoint.handler(Call(services, body, request.path_params, request.query_params))
     if isinstance(found, FileReply):
         headers = {"Content-Disposition": _attachment(found.filename)}
+        if found.warnings:
+            headers[WARNINGS_HEADER] = _warnings(found.warnings)
         return Response(found.content, endpoint.status, headers, media_type=found.media_type)
     reply = found if isinstance(found, Reply) else Reply(endpoint.status, found)
     return Response(msgspec.json.encode(reply.content), reply.status, media_type="application/json")
@@ -115,7 +122,7 @@ async def _allowed_body(endpoint: Endpoint, services: Services, request: Request
     problem: BadInput | None = None
     raw: dict[str, Any] = {}
     try:
-        raw = decode(content)
+        raw = _decoded(content, endpoint.drops_half_characters)
     except BadInput as error:
         problem = error
     if endpoint.needs_key and not key:
@@ -123,6 +130,26 @@ async def _allowed_body(endpoint: Endpoint, services: Services, request: Request
     if problem:
         raise problem
     return raw
+
+
+def _decoded(content: bytes, drops_half_characters: bool) -> dict[str, Any]:
+    try:
+        return decode(content)
+    except BadInput:
+        mended = without_half_characters(content) if drops_half_characters else content
+        if mended == content:
+            raise
+        return decode(mended)
+
+
+def _warnings(warnings: Sequence[str]) -> str:
+    """A JSON array of sentences, in ASCII and short enough for every client's header limit."""
+    said: list[str] = []
+    for warning in warnings:
+        if len(json.dumps([*said, warning])) > _LONGEST_HEADER:
+            break
+        said.append(warning)
+    return json.dumps(said)
 
 
 def _attachment(filename: str) -> str:

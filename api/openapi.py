@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from api import guide_texts
-from api.endpoint import PREFIX, Endpoint
+from api.endpoint import PREFIX, WARNINGS_HEADER, Endpoint
 from api.errors import TABLE, ErrorBody
 from api.json_schema import REF, components, structs
 
@@ -193,10 +193,15 @@ def _or_a_file(answer: dict[str, Any], media_types: Sequence[str]) -> dict[str, 
         "description": "`attachment` with the file's name; only when the answer is a file.",
         "schema": {"type": "string"},
     }
+    warnings = {
+        "description": "A JSON array of sentences on what in the file is not as asked for; only "
+        "when there are any.",
+        "schema": {"type": "string"},
+    }
     return {
         **answer,
         "content": files | answer["content"],
-        "headers": {"Content-Disposition": disposition},
+        "headers": {"Content-Disposition": disposition, WARNINGS_HEADER: warnings},
     }
 
 

@@ -33,7 +33,6 @@ _LATER = (
     ("GET", "/watch-folders/service/status", "Watch folders", "What the watch service does"),
     ("POST", "/export/clips", "Exports", "Cut clips into files"),
     ("POST", "/export/premiere-xml", "Exports", "A timeline for an editing system"),
-    ("POST", "/export/transcript", "Exports", "A transcript as a file"),
 )
 
 ENDPOINTS = tuple(

@@ -27,7 +27,9 @@ def format_named(name: str, field: str = "format") -> Format:
     return found
 
 
-def _whole(write: Callable[[TranscriptDocument], bytes]) -> Callable[[TranscriptDocument], Rendered]:
+def _whole(
+    write: Callable[[TranscriptDocument], bytes],
+) -> Callable[[TranscriptDocument], Rendered]:
     """A writer that can show everything."""
     return lambda document: Rendered(write(document))
 
