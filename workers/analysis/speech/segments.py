@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from shared.transcripts import Segment, Word
-from workers.analysis.speech.windows import Window
+from workers.analysis.speech.windows import Side, Window
 from workers.models.protocols import Spoken, SpokenWord
 
 # Written without spaces between words: those that Whisper's tokenizer splits by character
@@ -91,8 +91,17 @@ def _placed(spoken: Spoken, window: Window, space: str) -> Iterator[_Said]:
             if number:
                 glue = spoken.text[at:found]
             at = found + len(word.text)
-        start, end = window.place(word.start, word.end)
+        start, end = window.place(word.start, word.end, _side(words, number))
         yield _Said(start, end, glue, word.text, word.probability, number == 0)
+
+
+def _side(words: Sequence[SpokenWord], number: int) -> Side:
+    """Which side of a pause a word is on: a phrase's first word after it, its last one before."""
+    if number == 0 or words[number - 1].text.endswith(_ENDS + _COMMAS):
+        return "last"
+    if number == len(words) - 1 or words[number].text.endswith(_ENDS + _COMMAS):
+        return "first"
+    return "most"
 
 
 def _ends_segment(last: _Said, following: _Said) -> bool:

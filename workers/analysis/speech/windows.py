@@ -5,10 +5,10 @@ A window leaves longer pauses out and knows where each of its frames lies in the
 
 from __future__ import annotations
 
-import itertools
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,11 @@ PAD_S = 0.4
 SHORTEST_S = 0.1
 # Speech is not cut in a shorter pause: min_silence_samples_at_max_speech of faster-whisper.
 CUT_PAUSE_S = 0.098
+# No word holds a longer pause: longer than the closure of any stop consonant, by some margin.
+PAUSE_WITHIN_S = 0.25
 _DETECT_S = 10  # sound given to the detector at once
+
+Side = Literal["first", "most", "last"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,23 +72,30 @@ class Window:
         first = min(max(int(start / self.frame_s), 0), count - 1)
         return first, min(max(int(np.ceil(end / self.frame_s - 1e-6)), first + 1), count)
 
-    def place(self, start: float, end: float) -> tuple[float, float]:
-        """Seconds of the file for a span in seconds of the window.
+    def place(self, start: float, end: float, side: Side = "most") -> tuple[float, float]:
+        """Seconds of the file for a word's span in seconds of the window.
 
-        A span that reaches over a pause that was left out keeps its longer side: a word lies in
-        one place. Silence at its ends does not count, as models are loose about where a word
-        after a pause begins.
+        A word lies in one place: of a span that reaches over a pause one side is kept, the one
+        with "most" speech, the "first" or the "last". Silence at its ends does not count. Models
+        are loose about both for the words next to a pause.
         """
-        first, last = self.frames(start, end)
-        jumps = np.flatnonzero(np.diff(self.numbers[first:last]) > 1) + first + 1
-        edges = [first, *(int(jump) for jump in jumps), last]
-        first, last = max(itertools.pairwise(edges), key=lambda run: run[1] - run[0])
-        spoken = np.flatnonzero(self.speaking[first:last])
-        if len(spoken):
-            first, last = first + int(spoken[0]), first + int(spoken[-1]) + 1
+        first, last = self._side(*self.frames(start, end), side)
         shift = (int(self.numbers[first]) - first) * self.frame_s
         begin = min(max(start, first * self.frame_s), last * self.frame_s)
         return begin + shift, max(min(end, last * self.frame_s), begin) + shift
+
+    def _side(self, first: int, end: int, side: Side) -> tuple[int, int]:
+        """[first, end) of the speech within these frames that is kept; all where there is none."""
+        spoken = np.flatnonzero(self.speaking[first:end]) + first
+        if not len(spoken):
+            jumps = np.flatnonzero(np.diff(self.numbers[first:end]) > 1) + first + 1
+            if not len(jumps):
+                return first, end
+            return (int(jumps[-1]), end) if side == "last" else (first, int(jumps[0]))
+        gaps = np.flatnonzero(np.diff(self.numbers[spoken]) * self.frame_s > PAUSE_WITHIN_S)
+        runs = np.split(spoken, gaps + 1)
+        run = max(runs, key=len) if side == "most" else runs[0 if side == "first" else -1]
+        return int(run[0]), int(run[-1]) + 1
 
 
 class _Pending:
