@@ -26,6 +26,7 @@ from api.routes import (
     models,
     search,
     thumbnails,
+    transcript_search,
     transcriptions,
 )
 from api.services import Services
@@ -43,6 +44,7 @@ ENDPOINTS = (
     *analysis.ENDPOINTS,
     *analysis_data.ENDPOINTS,
     *search.ENDPOINTS,
+    *transcript_search.ENDPOINTS,
     *transcriptions.ENDPOINTS,
     *thumbnails.ENDPOINTS,
     *cache_paths.ENDPOINTS,

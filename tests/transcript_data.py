@@ -1,61 +1,66 @@
-"""Writes transcripts into a CacheDir as a worker would."""
+"""Publishes transcripts into a CacheDir as a worker would, and asks for them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from api.search import SearchIndex
+from api.search.folding import fold
+from api.search.transcripts import SpokenQuery
 from shared import transcripts
 from shared.cache import CacheDir
-from shared.domain import Manifest, Stage
-from shared.media import hash_media
-from shared.transcripts import Segment, Transcript, Word
+from shared.domain import Stage
+from shared.transcripts import Segment, Transcript
 
-MODEL = "whisper-base"
+SPEECH = "whisper-test"
 
 
-def spoken(start: float, text: str, end: float, **more: Any) -> Segment:
-    """A segment whose words share its time evenly."""
-    words = text.split()
-    step = (end - start) / max(1, len(words))
-    return Segment(
-        start=start,
-        end=end,
-        text=text,
-        words=tuple(
-            Word(round(start + n * step, 3), round(start + (n + 1) * step, 3), word, 0.9)
-            for n, word in enumerate(words)
-        ),
-        **more,
+def segments(*texts: str, **more: Any) -> tuple[Segment, ...]:
+    """Five seconds each, end to end."""
+    return tuple(
+        Segment(start=5.0 * n, end=5.0 * n + 5, text=text, **more) for n, text in enumerate(texts)
     )
 
 
-def publish(
-    cache: CacheDir, hash_str: str, segments: tuple[Segment, ...] = (), **more: Any
-) -> Manifest:
-    """`more`: fields of the Transcript that differ from an English one of the default model."""
-    fields: dict[str, Any] = {
-        "model": MODEL,
-        "language": "en",
-        "language_probability": 0.97,
-        "duration_seconds": 60.0,
-        "speech_seconds": sum(segment.end - segment.start for segment in segments),
-        "audio_streams": "mix",
-        "segments": segments,
-        **more,
-    }
-    found = Transcript(**fields)
-    with cache.draft(hash_str, Stage.TRANSCRIPT, found.model, "json", "1") as draft:
-        draft.file.write(transcripts.encode(found))
-        return draft.publish(
-            rows=len(segments), language=found.language, audio_streams=found.audio_streams
-        )
+def publish_transcript(
+    cache: CacheDir,
+    hash_str: str,
+    said: Sequence[Segment],
+    *,
+    model: str = SPEECH,
+    path: Path | None = None,
+) -> Path:
+    """The transcript, then where its file was seen; returns the data file."""
+    transcript = Transcript(
+        model=model,
+        language="en",
+        language_probability=0.9,
+        duration_seconds=5.0 * len(said),
+        speech_seconds=5.0 * len(said),
+        audio_streams="mix",
+        segments=tuple(said),
+    )
+    with cache.draft(hash_str, Stage.TRANSCRIPT, model, "json", "1") as draft:
+        draft.file.write(transcripts.encode(transcript))
+        manifest = draft.publish(rows=len(said), language="en", audio_streams="mix")
+    if path is not None:
+        found = path.stat()
+        cache.remember_path(hash_str, str(path), found.st_size, found.st_mtime_ns)
+    return cache.data_path(hash_str, manifest)
 
 
-def publish_for(cache: CacheDir, path: Path, *segments: Segment, **more: Any) -> str:
-    """The same for a file that lies there; returns its hash_str."""
-    hash_str = hash_media(str(path))
-    publish(cache, hash_str, segments, **more)
-    found = path.stat()
-    cache.remember_path(hash_str, str(path), found.st_size, found.st_mtime_ns)
-    return hash_str
+def told(
+    index: SearchIndex,
+    cache: CacheDir,
+    words: str,
+    hashes: Sequence[str] | None = None,
+    *,
+    model: str = SPEECH,
+    **more: Any,
+) -> list[tuple[int, float, float, str]]:
+    """Matches as (number of the file, start, end, text)."""
+    query = SpokenQuery(fold(words), model, **more)
+    hits = index.transcripts.search(str(cache.root), query, hashes)
+    return [(int(hit.hash_str, 16), hit.start, hit.end, hit.text) for hit in hits]

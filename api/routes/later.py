@@ -16,8 +16,6 @@ async def not_built(_call: Call[Any]) -> NoReturn:
 
 
 _LATER = (
-    ("POST", "/analysis-data/load-transcriptions", "Analysis data", "Load transcriptions"),
-    ("POST", "/search/transcript", "Search", "Search what was said"),
     ("GET", "/faces/clusters", "Faces", "People of a collection"),
     ("POST", "/faces/clusters/samples", "Faces", "A few faces of each person"),
     ("POST", "/faces/clusters/faces", "Faces", "Faces of a person"),

@@ -7,7 +7,6 @@ import base64
 import binascii
 import os
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
 import numpy as np
 from starlette.concurrency import run_in_threadpool
@@ -17,6 +16,7 @@ from api.answers import Match, Matches
 from api.endpoint import Call, Endpoint
 from api.search import Hit, QueryVectors
 from api.search_bodies import SearchFields, SearchFrameBody, SearchImageBody, SearchTextBody
+from api.search_scope import Scope
 from api.services import Services
 from api.times import seconds_of, timestamp
 from api.vectors import Vector
@@ -55,21 +55,11 @@ async def search_frame(call: Call[SearchFrameBody]) -> Matches:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Scope:
-    """Where to search. `asked` maps our path to the client's; None: everywhere."""
-
-    cache_dir: str
-    asked: dict[str, str] | None
-    max_results: int
-    like: str  # a path of the client, for the form of the answers'
-
-
 async def _search(
     services: Services, body: SearchFields, query: str | None, picture_of: PictureOf | None
 ) -> Matches:
     scope = _checked(services, body, query)
-    if scope.asked is not None and not scope.asked:
+    if scope.is_empty:
         return Matches(matches=[])
     model = await run_in_threadpool(active_key, services, ModelKind.VISUAL)
     words = [*([query] if query else []), *body.exclude]
@@ -83,12 +73,12 @@ async def _search(
         exclude=np.stack(excluded) if excluded else None,
         text_weight=body.text_weight,
     )
-    return await run_in_threadpool(_matches, services, scope, model, vectors)
+    return await run_in_threadpool(_matches, scope, body.max_results, model, vectors)
 
 
-def _checked(services: Services, body: SearchFields, query: str | None) -> _Scope:
+def _checked(services: Services, body: SearchFields, query: str | None) -> Scope:
     """Everything about the request that can be wrong, before anybody is asked anything."""
-    cache_dir = services.paths.cache(body.cache_dir)
+    scope = Scope.of(services, body.cache_dir, body.media_paths, body.search_all)
     if query is not None and not query.strip():
         raise BadInput("query must not be empty.")
     for n, words in enumerate(body.exclude):
@@ -99,31 +89,17 @@ def _checked(services: Services, body: SearchFields, query: str | None) -> _Scop
             raise BadInput(f"people_filter[{n}] needs person_name or cluster_id.")
     if body.people_filter:
         raise NotBuilt("people_filter is not built yet; leave it out or send it empty.")
-    asked: dict[str, str] | None = None
-    if body.media_paths is not None and not body.search_all:
-        asked = {}
-        for n, path in enumerate(body.media_paths):
-            asked.setdefault(services.paths.media(path, f"media_paths[{n}]"), path)
-    like = next(iter(body.media_paths or ()), body.cache_dir)
-    return _Scope(cache_dir, asked, body.max_results, like)
+    return scope
 
 
-def _matches(services: Services, scope: _Scope, model: str, vectors: QueryVectors) -> Matches:
-    client_paths: dict[str, str] = {}
-    hashes = None
-    if scope.asked is not None:
-        found = services.index.hashes_for(scope.cache_dir, list(scope.asked))
-        for hash_str, client_path in zip(found, scope.asked.values(), strict=True):
-            if hash_str is not None:
-                client_paths.setdefault(hash_str, client_path)
-        hashes = list(client_paths)
-    hits = services.index.search(scope.cache_dir, model, vectors, hashes, scope.max_results)
-    previews = services.index.previews(
-        scope.cache_dir, [(hit.hash_str, hit.second) for hit in hits]
-    )
+def _matches(scope: Scope, max_results: int, model: str, vectors: QueryVectors) -> Matches:
+    index, cache_dir = scope.services.index, scope.cache_dir
+    client_paths = scope.client_paths()
+    hits = index.search(cache_dir, model, vectors, client_paths, max_results)
+    previews = index.previews(cache_dir, [(hit.hash_str, hit.second) for hit in hits])
     return Matches(
         matches=[
-            _match(hit, jpeg, client_paths.get(hit.hash_str) or _known_path(services, hit, scope))
+            _match(hit, jpeg, (client_paths or {}).get(hit.hash_str) or scope.shown(hit.path))
             for hit, jpeg in zip(hits, previews, strict=True)
         ]
     )
@@ -140,10 +116,6 @@ def _match(hit: Hit, jpeg: bytes | None, path: str) -> Match:
         hash_str=hit.hash_str,
         video_path=path,
     )
-
-
-def _known_path(services: Services, hit: Hit, scope: _Scope) -> str:
-    return services.paths.back(hit.path, like=scope.like) if hit.path else ""
 
 
 async def _nothing() -> None:

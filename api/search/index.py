@@ -6,88 +6,69 @@ so replicas and restarts see the same data. `load` looks harder, and reports wha
 
 from __future__ import annotations
 
-import hashlib
 import os
-import stat
-import threading
-from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 
 from api.search import ranking, scan
-from api.search.loading import LoadedModel
-from api.search.merged import MergedArray, Snapshot
+from api.search.folders import Folders
+from api.search.merged import Snapshot
 from api.search.places import Places
 from api.search.previews import read_previews
+from api.search.transcripts import TranscriptIndex
 from api.search.types import FrameFilter, Hit, LoadReport, QueryVectors, Skipped, Vectors
-from api.search.view import CacheView
-from shared import cache_files
+from api.search.write_lock import LOAD_WAIT_S, SEARCH_WAIT_S
 from shared.cache import CacheDir
-from shared.errors import MediaError, ModelError, NotAllowed
-from shared.media import HashCache
-from shared.paths import Roots
+from shared.errors import ModelError
 from shared.settings import Settings
-
-_SEARCH_WAIT_S = 30.0  # a search waits this long while another thread or replica loads
-_LOAD_WAIT_S = 300.0
-_OPEN_FOLDERS = 64  # CacheDirs kept at hand; each costs memory and two descriptors a model
-_SLOW_DISK_THREADS = 16  # for stats and small reads, which wait for the share and not for a core
-
-
-@dataclass(frozen=True, slots=True)
-class _Open:
-    """What is at hand of one CacheDir; models by key."""
-
-    view: CacheView
-    models: dict[str, LoadedModel] = field(default_factory=dict)
 
 
 class SearchIndex:
     """One a process. `close` it at the end."""
 
     def __init__(self, settings: Settings) -> None:
-        self._folder = settings.state_dir / "search"
-        self._roots = Roots.media(settings)
-        self._lock = threading.Lock()
-        self._open: OrderedDict[str, _Open] = OrderedDict()  # by folder, the longest unused first
-        self._hashes = HashCache()
+        self._folders = Folders(settings)
         self._threads = min(4, os.cpu_count() or 1)
         self._scan_pool = ThreadPoolExecutor(self._threads, "scan")
-        self._disk_pool = ThreadPoolExecutor(_SLOW_DISK_THREADS, "cache-dir")
+        self.transcripts = TranscriptIndex(self._folders)
 
     def close(self) -> None:
         self._scan_pool.shutdown()
-        self._disk_pool.shutdown()
+        self._folders.close()
 
     def load(self, cache_dir: str) -> LoadReport:
-        """Bring everything in the folder up to date, with a look into every media folder."""
-        key, view = self._view(cache_dir, thorough=True)
-        found = view.cache.catalogue.hashes()
+        """Bring everything in the folder up to date, with a look for what was never announced."""
+        folder = self._folders.open(cache_dir, thorough=True)
+        found = folder.view.cache.catalogue.hashes()
         skipped: dict[str, str] = {}
         files: dict[str, int] = {}
-        for model in sorted(view.models()):
-            loaded = self._loaded(key, view, model)
-            loaded.bring_up(_LOAD_WAIT_S, retry=True)
+        for model in sorted(folder.view.models()):
+            loaded = folder.model(model)
+            loaded.bring_up(LOAD_WAIT_S, retry=True)
             if deleted := set(loaded.snapshot().files) - found:
-                loaded.remove(deleted, _LOAD_WAIT_S)
+                loaded.remove(deleted, LOAD_WAIT_S)
             skipped |= loaded.unusable()
             for merged in loaded.snapshot().files.values():
                 files[merged.hash_str] = max(files.get(merged.hash_str, 0), merged.rows)
-        return _report(files, skipped, ())
+        spoken = self.transcripts.load(cache_dir, look_for_more=False)
+        report = _report(files, skipped, ())
+        return replace(
+            report, transcription_files=spoken.files, skipped=report.skipped + spoken.skipped
+        )
 
     def load_for_media(self, cache_dir: str, hashes: Sequence[str]) -> LoadReport:
         """The same for some MediaFiles only: their folders are looked into."""
-        key, view = self._view(cache_dir, thorough=False)
-        view.look_at(hashes)
+        folder = self._folders.open(cache_dir, thorough=False)
+        folder.view.look_at(hashes)
         wanted = set(hashes)
         skipped: dict[str, str] = {}
         files: dict[str, int] = {}
-        for model in sorted(view.models()):
-            loaded = self._loaded(key, view, model)
-            loaded.bring_up(_LOAD_WAIT_S, retry=True)
+        for model in sorted(folder.view.models()):
+            loaded = folder.model(model)
+            loaded.bring_up(LOAD_WAIT_S, retry=True)
             known = loaded.snapshot().files
             for hash_str in wanted & set(known):
                 files[hash_str] = max(files.get(hash_str, 0), known[hash_str].rows)
@@ -103,11 +84,7 @@ class SearchIndex:
 
     def hashes_for(self, cache_dir: str, paths: Sequence[str]) -> list[str | None]:
         """`hash_for` of many paths, which a share answers side by side."""
-        _, view = self._view(cache_dir, thorough=False)
-        step = max(1, len(paths) // (4 * _SLOW_DISK_THREADS))
-        parts = [paths[at : at + step] for at in range(0, len(paths), step)]
-        found = self._disk_pool.map(lambda part: [self._hash(view, path) for path in part], parts)
-        return [hash_str for part in found for hash_str in part]
+        return self._folders.hashes_for(cache_dir, paths)
 
     def search(
         self,
@@ -119,29 +96,27 @@ class SearchIndex:
         only_frames: FrameFilter | None = None,
     ) -> list[Hit]:
         """Best first. `hashes` None: the whole folder; `only_frames`: these seconds only."""
-        key, view = self._view(cache_dir, thorough=False)
-        loaded = self._loaded(key, view, model_key)
-        loaded.bring_up(_SEARCH_WAIT_S, retry=False)
+        folder = self._folders.open(cache_dir, thorough=False)
+        loaded = folder.model(model_key)
+        loaded.bring_up(SEARCH_WAIT_S, retry=False)
         wanted = None if hashes is None else set(hashes)
         while True:
             hits = self._rank(loaded.snapshot(), query, wanted, max_results, only_frames)
             found = {hit.hash_str for hit in hits}
-            deleted = loaded.deleted(found, self._disk_pool)
+            deleted = loaded.deleted(found, self._folders.pool)
             if not deleted:
                 break
-            loaded.remove(deleted, _SEARCH_WAIT_S)
-        paths = dict(
-            zip(found, self._disk_pool.map(lambda h: self._best_path(view, h), found), strict=True)
-        )
+            loaded.remove(deleted, SEARCH_WAIT_S)
+        paths = self._folders.best_paths(folder.view, found)
         return [replace(hit, path=paths[hit.hash_str]) for hit in hits]
 
     def stored_vector(
         self, cache_dir: str, model_key: str, hash_str: str, second: int
     ) -> Vectors | None:
         """The embedding of a grid frame, None where it was not analysed with this model."""
-        key, view = self._view(cache_dir, thorough=False)
-        loaded = self._loaded(key, view, model_key)
-        loaded.bring_up(_SEARCH_WAIT_S, retry=False)
+        folder = self._folders.open(cache_dir, thorough=False)
+        loaded = folder.model(model_key)
+        loaded.bring_up(SEARCH_WAIT_S, retry=False)
         snapshot = loaded.snapshot()
         merged = snapshot.files.get(hash_str)
         if merged is None:
@@ -156,31 +131,7 @@ class SearchIndex:
     def previews(self, cache_dir: str, hits: Sequence[tuple[str, int]]) -> list[bytes | None]:
         """JPEGs of (hash_str, second), or of the nearest frame; None where there is none."""
         cache = CacheDir.open(cache_dir, create=False)
-        return read_previews(cache, hits, self._disk_pool)
-
-    def _view(self, cache_dir: str, *, thorough: bool) -> tuple[str, CacheView]:
-        cache = CacheDir.open(cache_dir, create=False)
-        # A copy of a folder has its id too, so the place counts.
-        place = hashlib.sha256(os.fsencode(os.path.realpath(cache.root))).hexdigest()[:12]
-        key = f"{cache.id}-{place}"
-        with self._lock:
-            view = self._open.setdefault(key, _Open(CacheView(cache))).view
-            self._open.move_to_end(key)
-            while len(self._open) > _OPEN_FOLDERS:
-                self._open.popitem(last=False)  # searches under way keep what they hold
-        with cache_files.clear_errors(cache.root):
-            view.refresh(thorough=thorough)
-        return key, view
-
-    def _loaded(self, key: str, view: CacheView, model: str) -> LoadedModel:
-        folder = self._folder / key / cache_files.encoded_model(model)
-        with self._lock:
-            held = self._open.get(key)
-            # Forgotten since `view` was got: this one search goes on without it.
-            models = held.models if held is not None and held.view is view else {}
-            if model not in models:
-                models[model] = LoadedModel(view, model, MergedArray(folder))
-            return models[model]
+        return read_previews(cache, hits, self._folders.pool)
 
     def _rank(
         self,
@@ -202,36 +153,6 @@ class SearchIndex:
             base[~places.allowed(only_frames)] = -np.inf
         best = ranking.rank(base, final, places.rows, places.tie_order, max_results)
         return [places.hit(int(place), float(final[place])) for place in best]
-
-    def _hash(self, view: CacheView, path: str) -> str | None:
-        seen = view.seen_at(path)
-        try:
-            there = os.stat(path)
-        except (OSError, ValueError):
-            return seen[0] if seen else None
-        if seen and (seen[1].size, seen[1].mtime_ns) == (there.st_size, there.st_mtime_ns):
-            return seen[0]
-        try:
-            self._roots.check_real(path)
-            return self._hashes.hash_of(path)
-        except (MediaError, NotAllowed):
-            return None
-
-    def _best_path(self, view: CacheView, hash_str: str) -> str | None:
-        """The newest known path that opens, else the newest known."""
-        paths = view.paths_of(hash_str)
-        return next(filter(self._opens, paths), paths[0] if paths else None)
-
-    def _opens(self, path: str) -> bool:
-        """A path that somebody wrote into the CacheDir is touched only inside the roots."""
-        try:
-            self._roots.check_real(path)
-            if not stat.S_ISREG(os.stat(path).st_mode):
-                return False
-            os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK))
-        except (OSError, ValueError, NotAllowed):
-            return False
-        return True
 
 
 def _check_dimension(query: QueryVectors, dim: int) -> None:

@@ -9,13 +9,11 @@ writer at a time holds the lock; replicas map what the journal names, so nobody 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import logging
 import os
 import secrets
 import shutil
 import threading
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,8 +24,9 @@ from numpy.typing import NDArray
 
 from api.search.artefacts import ROW, VisualData
 from api.search.scan import RowRange
+from api.search.write_lock import WriteLock
 from shared import cache_files
-from shared.errors import CacheError, Unavailable
+from shared.errors import CacheError
 
 _log = logging.getLogger(__name__)
 _DEAD_ROWS_WORTH_COMPACTING = 20_000
@@ -83,7 +82,7 @@ class MergedArray:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._write_lock = threading.Lock()  # held long: while data is read from a share
+        self._write_lock = WriteLock(folder / "lock")
         self._state_lock = threading.RLock()  # held for moments: guards everything below
         self._generation = ""
         self._read_to = 0
@@ -107,7 +106,7 @@ class MergedArray:
         with contextlib.ExitStack() as held:
             held.enter_context(self._clear_errors())
             self._folder.mkdir(parents=True, exist_ok=True)
-            held.enter_context(self._locked(wait_s))
+            held.enter_context(self._write_lock.held(wait_s))
             with self._state_lock:
                 self._refresh()
                 if not self._generation or not self._is_sound():
@@ -132,22 +131,6 @@ class MergedArray:
                 f"The search index in {self._folder} cannot be written: {error.strerror or error}. "
                 "RUSHES_STATE_DIR needs room for a copy of all embeddings."
             ) from error
-
-    @contextlib.contextmanager
-    def _locked(self, wait_s: float) -> Iterator[None]:
-        """Hold the lock against our threads and other processes."""
-        deadline = time.monotonic() + wait_s
-        if not self._write_lock.acquire(timeout=wait_s):
-            raise _still_loading()
-        try:
-            with open(self._folder / "lock", "w") as lock:
-                while not _try_flock(lock.fileno()):
-                    if time.monotonic() > deadline:
-                        raise _still_loading()
-                    time.sleep(0.02)
-                yield
-        finally:
-            self._write_lock.release()
 
     def _refresh(self) -> None:
         try:
@@ -346,18 +329,6 @@ def _joined(files: Iterable[Merged]) -> list[RowRange]:
         elif file.rows:
             ranges.append((file.start, file.start + file.rows))
     return ranges
-
-
-def _still_loading() -> Unavailable:
-    return Unavailable("The search data of this cache_dir is still being loaded; retry shortly.")
-
-
-def _try_flock(fd: int) -> bool:
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _copy_living(snapshot: Snapshot, folder: Path) -> None:

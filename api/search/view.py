@@ -10,6 +10,7 @@ from shared.cache import CacheDir
 from shared.cache_files import SeenPath
 from shared.catalogue import Artefact, Entry, FollowState
 from shared.domain import Stage
+from shared.media import MediaType, media_type_of
 
 Announced = tuple[str, str]  # data file names: visual artefact, frames artefact ("" unknown)
 
@@ -25,8 +26,11 @@ class CacheView:
         self._version = 0
         self._frames: dict[str, str] = {}  # hash -> data file
         self._visual: dict[str, dict[str, str]] = {}  # model -> hash -> data file
+        self._transcripts: dict[tuple[str, str], str] = {}  # (hash, model) -> data file
         self._paths: dict[str, dict[str, SeenPath]] = {}  # hash -> path -> newest sighting
         self._at_path: dict[str, str] = {}  # path -> hash last seen there
+        self._newest: dict[str, SeenPath] = {}  # hash -> its newest sighting
+        self._sightings = 0
 
     def refresh(self, *, thorough: bool) -> None:
         """Read on in the catalogue; look into the folders too where it may have holes.
@@ -37,8 +41,7 @@ class CacheView:
             followed = self.cache.catalogue.follow(self._state, thorough=thorough)
             self._note(followed.entries)
             if thorough or followed.lost or not self._is_complete:
-                known: set[str] = set().union(*self._visual.values())
-                self._note(self.cache.catalogue.walk(skip=known))
+                self._note(self.cache.catalogue.walk(skip=self._whole()))
                 self._is_complete = True
 
     def look_at(self, hash_strs: Iterable[str]) -> None:
@@ -80,6 +83,30 @@ class CacheView:
                 self._visual.setdefault(model, {})[hash_str] = found[0]
                 self._frames[hash_str] = found[1]
 
+    def transcripts(self) -> dict[tuple[str, str], str]:
+        """Data files of announced transcripts by (hash, model): hints too."""
+        with self._lock:
+            return dict(self._transcripts)
+
+    def correct_transcript(self, hash_str: str, model: str, file: str | None) -> None:
+        """What the manifest really said; None: nothing is published (any more)."""
+        with self._lock:
+            if file is None:
+                self._transcripts.pop((hash_str, model), None)
+            else:
+                self._transcripts[hash_str, model] = file
+
+    @property
+    def sightings(self) -> int:
+        """Grows when a path was noted."""
+        with self._lock:
+            return self._sightings
+
+    def newest_paths(self) -> dict[str, str]:
+        """Where each MediaFile was seen last, by hash."""
+        with self._lock:
+            return {hash_str: seen.path for hash_str, seen in self._newest.items()}
+
     def seen_at(self, path: str) -> tuple[str, SeenPath] | None:
         """The MediaFile last seen at this path, and what it looked like then."""
         with self._lock:
@@ -102,11 +129,26 @@ class CacheView:
                     self._frames[entry.hash_str] = entry.file
                 elif entry.stage is Stage.VISUAL:
                     self._visual.setdefault(entry.model, {})[entry.hash_str] = entry.file
+                elif entry.stage is Stage.TRANSCRIPT:
+                    self._transcripts[entry.hash_str, entry.model] = entry.file
                 continue
             seen = SeenPath(entry.path, entry.size, entry.mtime_ns, entry.seen_at)
+            self._sightings += 1
+            newest = self._newest.get(entry.hash_str)
+            if newest is None or newest.seen_at <= seen.seen_at:
+                self._newest[entry.hash_str] = seen
             known = self._paths.setdefault(entry.hash_str, {})
             if entry.path not in known or known[entry.path].seen_at <= seen.seen_at:
                 known[entry.path] = seen
             there = self._at_path.get(entry.path)
             if there is None or self._paths[there][entry.path].seen_at <= seen.seen_at:
                 self._at_path[entry.path] = entry.hash_str
+
+    def _whole(self) -> set[str]:
+        """MediaFiles that need no look into their folder: sound alone has no visual artefact."""
+        whole: set[str] = set().union(*self._visual.values())
+        for hash_str, _ in self._transcripts:
+            seen = self._newest.get(hash_str)
+            if seen is not None and media_type_of(seen.path) is MediaType.AUDIO:
+                whole.add(hash_str)
+        return whole

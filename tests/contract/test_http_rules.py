@@ -202,8 +202,6 @@ def test_every_origin_of_the_default_may_call_and_no_other(client: Client) -> No
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("POST", "/analysis-data/load-transcriptions"),
-        ("POST", "/search/transcript"),
         ("GET", "/faces/clusters"),
         ("PUT", "/faces/clusters/names"),
         ("GET", "/watch-folders"),

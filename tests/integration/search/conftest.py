@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from api.search import SearchIndex, loading
+from api.search import SearchIndex, loaded_transcripts, loading
 from shared.cache import CacheDir
 from shared.settings import Settings
 
@@ -25,7 +25,8 @@ def settings(tmp_path: Path) -> Settings:
 @pytest.fixture(autouse=True)
 def _short_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """A share may deny a published file for 5 s; here the disk is local and tells the truth."""
-    monkeypatch.setattr(loading, "LISTING_WAIT_S", 0.2)
+    for module in (loading, loaded_transcripts):
+        monkeypatch.setattr(module, "LISTING_WAIT_S", 0.2)
 
 
 @pytest.fixture

@@ -8,8 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from api.search import QueryVectors, SearchIndex
-from api.search import index as search_index
+from api.search import QueryVectors, SearchIndex, folders
 from shared.cache import CacheDir
 from shared.domain import Scene
 from shared.errors import ModelError
@@ -43,7 +42,7 @@ def test_a_search_finds_what_was_published_and_says_where_it_is(cache, index, tm
 
 
 def test_many_folders_hold_neither_memory_nor_descriptors(tmp_path, index, monkeypatch) -> None:
-    monkeypatch.setattr(search_index, "_OPEN_FOLDERS", 2)
+    monkeypatch.setattr(folders, "_OPEN_FOLDERS", 2)
     caches = [CacheDir.open(tmp_path / f"cache-{n}", create=True) for n in range(8)]
     for number, cache in enumerate(caches):
         publish(cache, media_hash(number), random_units(5, DIM, number))

@@ -1,0 +1,83 @@
+"""One transcript as a single searchable string, with where each segment begins in it."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from array import array
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from api.search.folding import fold, glue
+from shared.errors import CacheError
+from shared.transcripts import SpokenSegment
+
+# Between sound streams: no query holds a line break, so no match reaches across.
+STREAM_BORDER = "\n"
+
+
+class Line(msgspec.Struct, frozen=True, array_like=True):
+    """A segment as answers show it; seconds on the container's clock."""
+
+    start: float
+    end: float
+    text: str
+    speaker: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SearchText:
+    """Segment n of `lines` is `folded[starts[n]:starts[n + 1]]`, with what glues it to the next.
+
+    Lines are by stream, then by time.
+    """
+
+    folded: str
+    starts: array[int]
+    lines: tuple[Line, ...]
+
+    @property
+    def speakers(self) -> tuple[str, ...]:
+        """Folded, one a line; none at all where no line names one."""
+        if not any(line.speaker for line in self.lines):
+            return ()
+        return tuple(fold(line.speaker or "") for line in self.lines)
+
+
+def pack(segments: Iterable[SpokenSegment]) -> SearchText:
+    """Raises CacheError for times that are none. Segments without text are left out."""
+    pieces: list[str] = []
+    starts = array("I")
+    lines = []
+    length = 0
+    streams = sorted(segments, key=lambda s: (-1 if s.stream is None else s.stream, s.start))
+    for stream, spoken in itertools.groupby(streams, key=lambda segment: segment.stream):
+        border = STREAM_BORDER if pieces else ""
+        for segment in spoken:
+            if not (0 <= segment.start <= segment.end < math.inf):
+                raise CacheError(
+                    f"It has a segment from {segment.start} to {segment.end} s"
+                    + (f" in stream {stream}." if stream is not None else ".")
+                )
+            folded = fold(segment.text)
+            if not folded:
+                continue
+            if pieces:
+                border = border or glue(pieces[-1], folded)
+                pieces.append(border)
+            starts.append(length + len(border))
+            pieces.append(folded)
+            length += len(border) + len(folded)
+            border = ""
+            lines.append(Line(segment.start, segment.end, segment.text.strip(), segment.speaker))
+    return SearchText("".join(pieces), starts, tuple(lines))
+
+
+def joined(lines: Sequence[Line]) -> str:
+    """The texts of neighbouring lines as one."""
+    text = lines[0].text
+    for line in lines[1:]:
+        text += glue(text, line.text) + line.text
+    return text

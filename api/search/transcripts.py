@@ -1,0 +1,173 @@
+"""TranscriptIndex: what was said in the MediaFiles of a CacheDir. Sync, thread-safe.
+
+As with pictures, everything published counts as loaded: a search first takes up what is new.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from api.search import transcript_finding
+from api.search.folders import Folders
+from api.search.transcript_log import LogDamaged, Spoken
+from api.search.transcript_text import joined
+from api.search.types import Skipped
+from api.search.write_lock import LOAD_WAIT_S, SEARCH_WAIT_S
+
+Mode = Literal["substring", "fuzzy"]
+
+
+@dataclass(frozen=True, slots=True)
+class SpokenQuery:
+    """`text` and `speaker` are folded; `text` is not empty. `model`: whose transcript answers
+    where a file has several, if it has one by it."""
+
+    text: str
+    model: str
+    mode: Mode = "substring"
+    speaker: str | None = None
+    max_results: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class SpokenHit:
+    """One or more neighbouring segments; seconds on the container's clock, `text` as written.
+
+    `speaker`: who says all of it. `path`: see Hit.
+    """
+
+    hash_str: str
+    start: float
+    end: float
+    text: str
+    speaker: str | None
+    path: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptReport:
+    """`files` counts MediaFiles; `missing` are hashes asked for that have no transcript."""
+
+    files: int
+    skipped: tuple[Skipped, ...] = ()
+    missing: tuple[str, ...] = ()
+
+
+class TranscriptIndex:
+    """One a process, over the same CacheDirs as the search for pictures."""
+
+    def __init__(self, folders: Folders) -> None:
+        self._folders = folders
+
+    def load(self, cache_dir: str, *, look_for_more: bool) -> TranscriptReport:
+        """Bring everything up to date. `look_for_more`: look into the folder of every MediaFile
+        without a known transcript, also where the catalogue announces none."""
+        folder = self._folders.open(cache_dir, thorough=True)
+        loaded, view = folder.transcripts, folder.view
+        found = view.cache.catalogue.hashes()
+        if look_for_more:
+            without = found.difference(hash_str for hash_str, _ in view.transcripts())
+            list(self._folders.pool.map(lambda hash_str: view.look_at([hash_str]), without))
+        loaded.bring_up(LOAD_WAIT_S, self._folders.pool, retry=True)
+        known = loaded.snapshot().spoken
+        deleted = [key for key in known if key[0] not in found]
+        if deleted:
+            loaded.remove(deleted, LOAD_WAIT_S)
+        files = {hash_str for hash_str, _ in loaded.snapshot().spoken}
+        reasons = sorted(loaded.unusable().items())
+        return TranscriptReport(len(files), tuple(Skipped(key[0], why) for key, why in reasons))
+
+    def load_for_media(self, cache_dir: str, hashes: Sequence[str]) -> TranscriptReport:
+        """The same for some MediaFiles only: their folders are looked into."""
+        folder = self._folders.open(cache_dir, thorough=False)
+        folder.view.look_at(hashes)
+        loaded = folder.transcripts
+        loaded.bring_up(LOAD_WAIT_S, self._folders.pool, retry=True)
+        wanted = set(hashes)
+        files = wanted & {hash_str for hash_str, _ in loaded.snapshot().spoken}
+        reasons = sorted(loaded.unusable().items())
+        return TranscriptReport(
+            len(files),
+            tuple(Skipped(key[0], why) for key, why in reasons if key[0] in wanted),
+            tuple(hash_str for hash_str in dict.fromkeys(hashes) if hash_str not in files),
+        )
+
+    def search(
+        self, cache_dir: str, query: SpokenQuery, hashes: Sequence[str] | None
+    ) -> list[SpokenHit]:
+        """By file, in the order of `hashes` (None: all, by their newest path), then by time."""
+        folder = self._folders.open(cache_dir, thorough=False)
+        loaded, pool = folder.transcripts, self._folders.pool
+        while True:
+            loaded.bring_up(SEARCH_WAIT_S, pool, retry=False)
+            files = (
+                loaded.in_order(query.model)
+                if hashes is None
+                else loaded.of_files(hashes, query.model)
+            )
+            try:
+                found = _search(files, query)
+            except LogDamaged:
+                loaded.start_over(SEARCH_WAIT_S)
+                continue
+            deleted = loaded.deleted({spoken.key for spoken, _ in found}, pool)
+            if not deleted:
+                break
+            loaded.remove(deleted, SEARCH_WAIT_S)
+        paths = self._folders.best_paths(folder.view, [spoken.hash_str for spoken, _ in found])
+        return [
+            SpokenHit(spoken.hash_str, *passage, path=paths[spoken.hash_str])
+            for spoken, passages in found
+            for passage in passages
+        ]
+
+
+_Passage = tuple[float, float, str, str | None]  # start, end, text, speaker
+
+
+def _search(files: Iterable[Spoken], query: SpokenQuery) -> list[tuple[Spoken, list[_Passage]]]:
+    """Passages of each file that has any, `max_results` of them in all. Raises LogDamaged."""
+    found = []
+    left = query.max_results
+    for spoken in files:
+        if left <= 0:
+            break
+        spans = _spans(spoken, query)
+        # By stream, then by time: the first ones in time may come last.
+        chosen = list(spans if spoken.has_streams else itertools.islice(spans, left))
+        if chosen:
+            passages = _passages(spoken, chosen)[:left]
+            found.append((spoken, passages))
+            left -= len(passages)
+    return found
+
+
+def _spans(spoken: Spoken, query: SpokenQuery) -> Iterator[transcript_finding.Span]:
+    if query.speaker is not None and query.speaker not in spoken.speakers:
+        return iter(())
+    is_fuzzy = query.mode == "fuzzy"
+    find = transcript_finding.fuzzy if is_fuzzy else transcript_finding.exact
+    spans = find(spoken.folded, spoken.starts, query.text)
+    if query.speaker is None:
+        return spans
+    return (
+        (first, last)
+        for first, last in spans
+        if set(spoken.speakers[first : last + 1]) == {query.speaker}
+    )
+
+
+def _passages(spoken: Spoken, spans: list[transcript_finding.Span]) -> list[_Passage]:
+    lines = spoken.lines()
+    passages = []
+    for first, last in spans:
+        said = lines[first : last + 1]
+        speakers = {line.speaker for line in said}
+        speaker = speakers.pop() if len(speakers) == 1 else None
+        passages.append((said[0].start, said[-1].end, joined(said), speaker))
+    if spoken.has_streams:
+        passages.sort(key=lambda passage: passage[:2])
+    return passages
