@@ -22,7 +22,7 @@ from shared.tasks import Ledger
 from tests.conftest import PrivateRedis
 from tests.sockets import Watcher
 from tests.stack import Client, running_stack
-from tests.transcript_data import publish_for, spoken
+from tests.transcribed import publish_for, spoken
 from tests.waiting import wait_for
 
 Ask = Callable[..., list[AnalyzeSpec]]

@@ -14,7 +14,7 @@ from shared.redis_clients import connect
 from shared.transcripts import Doubt, TranscriptWarning
 from tests.conftest import PrivateRedis
 from tests.stack import Client
-from tests.transcript_data import publish_for, spoken
+from tests.transcribed import publish_for, spoken
 
 ROLLING = (spoken(0.42, "We are rolling.", 1.9), spoken(2.5, "Тишина, 静かに!", 4.25))
 
@@ -260,3 +260,21 @@ def test_a_long_transcript_comes_whole(client: Client, cache: CacheDir, folder: 
     assert slot["segments"][-1] == [19_999, "Sentence number 19999 of a long day.", 19_999.9]
     last = segments[-1].words[-1]
     assert slot["words"][-1][-1] == [last.start, 19_999.9, "day.", 0.9]
+
+
+@pytest.mark.parametrize("name", ["txt", "csv", "docx", "srt", "vtt", "json"])
+def test_what_comes_out_goes_into_an_export_as_it_is(
+    client: Client, cache: CacheDir, folder: Path, name: str
+) -> None:
+    path, silent = clip(folder, "a.mp4"), clip(folder, "silent.mp4")
+    publish_for(cache, path, *ROLLING, language="ru")
+    publish_for(cache, silent, language="", language_probability=0.0)
+    for item in asked(client, cache, path, silent, words=True, warnings=True):
+        whole = client.post("/export/transcript", **item, format=name)
+        triples = client.post("/export/transcript", segments=item["segments"], format=name)
+        for answer in (whole, triples):
+            assert answer.status_code == 200, answer.text
+            assert answer.headers["content-disposition"].startswith("attachment; ")
+            if item["segments"] and name != "docx":
+                assert "We are rolling." in answer.text
+                assert "静かに!" in answer.text
