@@ -1,0 +1,163 @@
+"""Text of one direction as glyphs of a PDF: shaped by HarfBuzz, readable as the text it was.
+
+Glyphs without an advance (vowel signs, dots of Arabic letters, tones) are drawn as shapes beside
+the text, which their letter's code carries: readers of PDFs put blanks around such glyphs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+import uharfbuzz
+
+from shared.exports.pdf_embedding import EmbeddedFont
+from shared.exports.pdf_fonts import Face, FontChoice
+
+# Ligatures of Latin only look nicer, and some readers of PDFs do not take them apart.
+_PLAIN = {"liga": False, "clig": False}
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A glyph drawn as a shape, at `x` and `y` in thousandths of the font size from the run."""
+
+    glyph: int
+    x: float
+    y: float
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Glyphs of one font from left to right. `width` in thousandths of the font size.
+
+    `shown` is the inside of the array that PDF's operator TJ takes.
+    """
+
+    font: EmbeddedFont
+    width: float
+    shown: str
+    marks: tuple[Mark, ...]
+
+
+class Shaper:
+    """Shapes the text of one document, and keeps the fonts that it uses."""
+
+    def __init__(self, language: str | None) -> None:
+        self.choice = FontChoice(language)
+        self.fonts: dict[str, EmbeddedFont] = {}
+        self._language = language or "und"
+        self._runs: dict[tuple[str, bool, int], tuple[Run, ...]] = {}
+
+    def runs(self, text: str, *, rtl: bool, cjk: int) -> tuple[Run, ...]:
+        """The runs of a shown text of one direction, from left to right."""
+        key = (text, rtl, cjk)
+        if key not in self._runs:
+            found = [
+                self._shaped(self._font(face), text[start:end], rtl)
+                for start, end, face in self.choice.runs(text, cjk)
+            ]
+            self._runs[key] = tuple(found[::-1] if rtl else found)
+        return self._runs[key]
+
+    def _font(self, face: Face) -> EmbeddedFont:
+        if face.name not in self.fonts:
+            self.fonts[face.name] = EmbeddedFont(face, f"T{len(self.fonts) + 1}")
+        return self.fonts[face.name]
+
+    def _shaped(self, font: EmbeddedFont, text: str, rtl: bool) -> Run:
+        buffer = uharfbuzz.Buffer()
+        buffer.add_str(text)
+        buffer.guess_segment_properties()
+        buffer.direction = "rtl" if rtl else "ltr"
+        buffer.language = self._language
+        buffer.flags = uharfbuzz.BufferFlags.REMOVE_DEFAULT_IGNORABLES
+        uharfbuzz.shape(font.face.font, buffer, _PLAIN if font.face.name == "NotoSans" else {})
+        glyphs = list(zip(buffer.glyph_infos, buffer.glyph_positions, strict=True))
+        pen = _Pen(font)
+        if glyphs:
+            for cluster, read in _clusters(glyphs, text):
+                _draw(pen, cluster, read, rtl)
+        return pen.run()
+
+
+class _Pen:
+    """Writes glyphs one after the other, from left to right."""
+
+    def __init__(self, font: EmbeddedFont) -> None:
+        self.font = font
+        self.x = 0.0  # where the next glyph goes
+        self._drawn = 0.0  # where the viewer is, which knows only the glyphs' own widths
+        self._parts: list[str] = []
+        self._marks: list[Mark] = []
+
+    def glyph(self, info: Any, position: Any, text: str) -> None:
+        """A glyph that reads as `text`."""
+        scale = self.font.face.per_mille
+        self._put(self.font.code(info.codepoint, text), self.x + position.x_offset * scale)
+        self._drawn += self.font.width(info.codepoint)
+        self.x += position.x_advance * scale
+
+    def silent(self, info: Any, position: Any) -> None:
+        """A glyph that reads as nothing."""
+        scale = self.font.face.per_mille
+        x, y = self.x + position.x_offset * scale, position.y_offset * scale
+        self._marks.append(Mark(info.codepoint, x, y))
+        self.x += position.x_advance * scale
+
+    def unseen(self, text: str) -> None:
+        """Text that no glyph of its own stands for."""
+        self._put(self.font.blank(text), self.x)
+
+    def run(self) -> Run:
+        self._move(self.x)
+        return Run(self.font, self.x, "".join(self._parts), tuple(self._marks))
+
+    def _put(self, code: int, x: float) -> None:
+        self._move(x)
+        if self._parts and self._parts[-1].endswith(">"):
+            self._parts[-1] = f"{self._parts[-1][:-1]}{code:04X}>"
+        else:
+            self._parts.append(f"<{code:04X}>")
+
+    def _move(self, x: float) -> None:
+        back = round(self._drawn - x, 2)
+        if back:
+            self._parts.append(f"{back:g}")
+            self._drawn -= back
+
+
+def _clusters(glyphs: list[Any], text: str) -> Iterator[tuple[list[Any], str]]:
+    """Glyphs that belong together, from left to right, with the text that they stand for."""
+    groups = [(key, list(group)) for key, group in groupby(glyphs, lambda each: each[0].cluster)]
+    starts = sorted(key for key, _ in groups)
+    starts[:1] = [0][: len(starts)]  # unseen characters in front went with the glyph after them
+    ends = [*starts[1:], len(text)]
+    read = [text[start:end] for start, end in zip(starts, ends, strict=True)]
+    in_order = read if groups[0][0] <= groups[-1][0] else read[::-1]
+    for (_, group), each in zip(groups, in_order, strict=True):
+        yield group, each
+
+
+def _draw(pen: _Pen, cluster: list[Any], text: str, rtl: bool) -> None:
+    """One cluster. Read in the direction of the text, its codes give the characters in order."""
+    cff = pen.font.face.has_cff
+    readable = [n for n, (_, position) in enumerate(cluster) if cff or position.x_advance]
+    readable = readable[: len(text)]
+    reads = list(text)
+    last = max(len(readable), 1) - 1
+    if cff or not rtl:
+        # Left to right, one code may read as several characters; right to left, readers differ
+        # in whether they turn these around.
+        reads[last:] = ["".join(reads[last:])]
+    unseen = reads[len(readable) :]
+    texts = dict(zip(readable[::-1] if rtl else readable, reads, strict=False))
+    for each in reversed(unseen):
+        pen.unseen(each)
+    for number, (info, position) in enumerate(cluster):
+        if number in texts:
+            pen.glyph(info, position, texts[number])
+        else:
+            pen.silent(info, position)
