@@ -1,4 +1,4 @@
-"""Publishes transcripts into a CacheDir as a worker would, and asks for them."""
+"""Transcripts that search tests publish, and what they find in them."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from typing import Any
 from api.search import SearchIndex
 from api.search.folding import fold
 from api.search.transcripts import SpokenQuery
-from shared import transcripts
 from shared.cache import CacheDir
-from shared.domain import Stage
-from shared.transcripts import Segment, Transcript
+from shared.transcripts import Segment
+from tests.transcribed import publish
 
 SPEECH = "whisper-test"
 
@@ -33,18 +32,7 @@ def publish_transcript(
     path: Path | None = None,
 ) -> Path:
     """The transcript, then where its file was seen; returns the data file."""
-    transcript = Transcript(
-        model=model,
-        language="en",
-        language_probability=0.9,
-        duration_seconds=5.0 * len(said),
-        speech_seconds=5.0 * len(said),
-        audio_streams="mix",
-        segments=tuple(said),
-    )
-    with cache.draft(hash_str, Stage.TRANSCRIPT, model, "json", "1") as draft:
-        draft.file.write(transcripts.encode(transcript))
-        manifest = draft.publish(rows=len(said), language="en", audio_streams="mix")
+    manifest = publish(cache, hash_str, tuple(said), model=model)
     if path is not None:
         found = path.stat()
         cache.remember_path(hash_str, str(path), found.st_size, found.st_mtime_ns)
