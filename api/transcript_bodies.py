@@ -1,4 +1,4 @@
-"""Request bodies of transcript search; see api.bodies for what holds of all bodies."""
+"""Request bodies about what was said; see api.bodies for what holds of all bodies."""
 
 from __future__ import annotations
 
@@ -6,7 +6,18 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from api.bodies import CacheDir, Keyed, MediaPath
+from api.bodies import CacheDir, Keyed, MediaPath, MediaPaths
+
+
+class TranscriptionsBody(Keyed, kw_only=True):
+    """Files whose transcripts are asked for."""
+
+    cache_dir: CacheDir
+    media_paths: MediaPaths
+    words: Annotated[bool, Meta(description="Add the words of each segment, with times.")] = False
+    warnings: Annotated[
+        bool, Meta(description="Add the spans whose text was refused or decoded again.")
+    ] = False
 
 
 class LoadTranscriptionsBody(Keyed, kw_only=True):

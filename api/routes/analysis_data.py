@@ -15,8 +15,9 @@ async def load(call: Call[LoadBody]) -> LoadAnswer:
     """Everything in the cache folder."""
     cache_dir = call.services.paths.cache(call.body.cache_dir)
     report = await run_in_threadpool(call.services.index.load, cache_dir)
+    transcripts = _counted(report.transcription_files, "transcript")
     return LoadAnswer(
-        message=_message(report),
+        message=f"{_message(report)} {transcripts} can be searched.",
         visual_files=report.visual_files,
         transcription_files=report.transcription_files,
         frames=report.frames,
@@ -58,8 +59,11 @@ def _load_for_media(
 
 
 def _message(report: LoadReport) -> str:
-    files = f"{report.visual_files} file" + ("" if report.visual_files == 1 else "s")
-    return f"The visual data of {files} is loaded."
+    return f"The visual data of {_counted(report.visual_files, 'file')} is loaded."
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}" + ("" if number == 1 else "s")
 
 
 _LOADED = {
@@ -81,7 +85,11 @@ ENDPOINTS = (
         body=LoadBody,
         answer=LoadAnswer,
         example={"cache_dir": "/footage/.rushes"},
-        answer_example=_LOADED,
+        answer_example={
+            **_LOADED,
+            "message": "The visual data of 12 files is loaded. 3 transcripts can be searched.",
+            "transcription_files": 3,
+        },
     ),
     Endpoint(
         "POST",

@@ -11,8 +11,8 @@ from api import files
 from api.active_models import active_key
 from api.endpoint import Call, Endpoint
 from api.services import Services
-from api.speech_answers import Transcription, Transcriptions
-from api.speech_bodies import TranscriptionsBody
+from api.transcript_answers import Transcription, Transcriptions
+from api.transcript_bodies import TranscriptionsBody
 from shared import cache_files, transcripts
 from shared.cache import CacheDir
 from shared.domain import Manifest
