@@ -29,6 +29,7 @@ class SoundEncoding:
     gaps: Sequence[tuple[float, float]] = ()  # (from, seconds): later time stamps are so much on
     pictures_at: Sequence[float] = ()  # with a video stream that shows pictures at these times
     pictures_start_s: float = 0
+    pictures_codec: str = "mpeg4"
 
 
 def write_sounds(
@@ -42,7 +43,7 @@ def write_sounds(
     how = encoding or SoundEncoding()
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w", format=how.container, options=how.container_options) as out:
-        video = _video(out) if how.pictures_at else None
+        video = _video(out, how.pictures_codec) if how.pictures_at else None
         writers = [_Writer(out, samples, rate, how, n) for n, samples in enumerate(streams)]
         pictures = list(how.pictures_at)
         while pictures or any(not writer.is_done for writer in writers):
@@ -132,11 +133,13 @@ def _stored(samples: Samples, form: str) -> NDArray[np.generic]:
     kind = form.removesuffix("p")
     scale, dtype = {"s16": (32767, "i2"), "s32": (2**31 - 1, "i4")}.get(kind, (1, "f4"))
     stored = (samples.astype(np.float64) * scale).astype(dtype)
+    if kind == "u8":
+        stored = (samples * 127 + 128).astype(np.uint8)
     return np.ascontiguousarray(stored.T if planar else stored.reshape(1, -1))
 
 
-def _video(out: av.container.OutputContainer) -> av.VideoStream:
-    stream = out.add_stream("mpeg4", rate=25)
+def _video(out: av.container.OutputContainer, codec: str) -> av.VideoStream:
+    stream = out.add_stream(codec, rate=25)
     stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
     return stream
 

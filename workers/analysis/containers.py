@@ -114,7 +114,9 @@ def clock_of(stream: VideoStream) -> Clock:
     return Clock(stream.start_time or 0, stream.time_base or Fraction(1, 1000))
 
 
-def duration_of(container: InputContainer, stream: VideoStream | AudioStream | None) -> float | None:
+def duration_of(
+    container: InputContainer, stream: VideoStream | AudioStream | None
+) -> float | None:
     """Seconds by the stream's own account, else by the container's."""
     if stream is not None and stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)

@@ -28,9 +28,12 @@ from workers.analysis.sound_tracks import RATE, Track
 BLOCK = 5 * RATE  # samples of a block, but for the last one
 _HELD = 60 * RATE  # samples of one stream that wait for those of the others
 _SHORTFALL_S = 1.5  # sound that ends so much before its stated end is worth a warning
+_MISSING_S = 0.5  # left out by time stamps and worth a warning
 _USUAL_ERRORS = 3  # at the beginning of a recording that was cut out of a stream
 # Containers that state the length of a stream rather than estimate it.
 _STATED = frozenset(("mov,mp4,m4a,3gp,3g2,mj2", "wav", "w64", "aiff", "flac", "mxf"))
+# Their time is counted packet by packet.
+_STAMPLESS = frozenset(("mp3", "aac", "ac3", "eac3", "dts", "loas"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +112,9 @@ class SoundReader:
             if stream.index not in by_index:
                 stream.discard = Discard.all
         try:
-            for packet in self._container.demux([track.stream for track in tracks.values()]):
+            for packet in self._packets([track.stream for track in tracks.values()]):
                 beat()
-                by_index[packet.stream.index].feed(cast("Packet[AudioStream]", packet))
+                by_index[packet.stream.index].feed(packet)
                 yield
         except av.error.InvalidDataError as error:
             seconds = max(track.line.end for track in tracks.values()) / RATE
@@ -120,6 +123,17 @@ class SoundReader:
             )
         except av.error.FFmpegError as error:
             raise MediaUnreadable(f"Reading the file failed: {error.strerror}.") from error
+
+    def _packets(self, streams: list[AudioStream]) -> Iterator[Packet[AudioStream]]:
+        demuxed = self._container.demux(streams)
+        while True:
+            try:
+                packet = next(demuxed, None)
+            except IndexError:  # PyAV, at the end of a file in which a stream appeared late
+                return
+            if packet is None:
+                return
+            yield cast("Packet[AudioStream]", packet)
 
     def _tracks(self, streams: AudioStreams) -> dict[int, Track]:
         numbered = dict(enumerate(self._streams))
@@ -132,13 +146,17 @@ class SoundReader:
             raise MediaUnreadable("Its audio codec is not known to the decoder here.")
         if len(known) < len(numbered):
             self.warnings.append("One of its sound tracks has a codec that is not known here.")
-        last = self._last()
+        end = self._stated_end()
         for stream in known.values():
             stream.codec_context.thread_count = 1
-        return {n: Track(s, SoundClock(self._origin, last)) for n, s in known.items()}
+        has_stamps = self._container.format.name not in _STAMPLESS
+        return {
+            n: Track(s, SoundClock(self._origin, end), has_stamps=has_stamps)
+            for n, s in known.items()
+        }
 
-    def _last(self) -> float | None:
-        """Seconds after which no time stamp can lie."""
+    def _stated_end(self) -> float | None:
+        """Seconds from time 0 at which the file ends by its own account."""
         if not self._container.duration:
             return None
         end = self._container.duration + (self._container.start_time or 0)
@@ -153,8 +171,14 @@ class SoundReader:
         usual = sum(t.early_errors for t in tracks if t.early_errors <= _USUAL_ERRORS)
         if errors > usual:
             self.warnings.append(
-                f"The sound is damaged: {errors} packets could not be decoded; "
-                "silence stands for what is missing."
+                f"The sound is damaged: {errors} packets could not be decoded or "
+                "are incomplete; silence stands for what is missing."
+            )
+        missing = max(track.clock.missing for track in tracks)
+        if missing > _MISSING_S:
+            self.warnings.append(
+                f"By its time stamps {missing:.1f} s of sound are missing in it; silence stands "
+                "for them."
             )
         if any(track.clock.broken for track in tracks):
             self.warnings.append(

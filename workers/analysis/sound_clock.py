@@ -17,6 +17,7 @@ _AVERAGED = 8  # frames
 # Beyond this, leading back or out of the file, a time stamp is a broken one, as where a
 # transport stream was spliced. The same bound as ffmpeg's dts_delta_threshold.
 _BROKEN_S = 10.0
+_LONGEST_GAP_S = 12 * 3600.0
 
 
 @dataclass(slots=True)
@@ -24,39 +25,44 @@ class SoundClock:
     """Follows the time stamps of one stream. Seconds count from the container's time 0."""
 
     origin: Fraction  # what the container's own clock shows at time 0
-    last: float | None  # seconds; no time stamp can be later
+    stated_end: float | None  # seconds
     broken: int = 0  # time stamps that were not believed
+    missing: float = 0.0  # seconds that time stamps left out
     _due: float | None = None  # where the next frame begins if it follows the last one
     _shift: float = 0.0  # added to all time stamps since one was not believed
     _drift: float = 0.0
 
     def place(self, stamp: Fraction | None, seconds: float) -> tuple[float, bool]:
         """Where a frame of this length begins, and whether it follows the last one directly."""
-        due = self._due
-        if stamp is None:
-            at = due if due is not None else 0.0
-        else:
-            at = float(stamp - self.origin) + self._shift
-        if due is None:
-            self._due = at + seconds
-            return at, False
-        if self._is_broken(at, due):
+        is_first = self._due is None
+        due = self._due or 0.0
+        at = due if stamp is None else float(stamp - self.origin) + self._shift
+        if self._is_broken(at, due, is_first):
             self.broken += 1
             self._shift += due - at
             at = due
-        follows = self._follows(at, due)
+        follows = not is_first and self._follows(at, due)
         if follows:
             at = due
-        elif abs(at - due) <= _GAP_S:
-            at = due + self._drift
-        if not follows:
+        elif not is_first:
+            if abs(at - due) <= _GAP_S:
+                at = due + self._drift
+            self.missing += max(0.0, at - due)
             self._drift = 0.0
         self._due = at + seconds
         return at, follows
 
-    def _is_broken(self, at: float, due: float) -> bool:
-        leads_out = self.last is not None and at > self.last + _BROKEN_S
-        return at < due - _BROKEN_S or (leads_out and at > due + _BROKEN_S)
+    def skip(self, seconds: float) -> None:
+        """Time that later stamps do not know of."""
+        self._shift += seconds
+
+    def _is_broken(self, at: float, due: float, is_first: bool) -> bool:
+        end = _LONGEST_GAP_S if self.stated_end is None else self.stated_end
+        if is_first:  # sound may begin long before the pictures, but not longer than it lasts
+            return not -end - _BROKEN_S <= at <= end + _BROKEN_S
+        leads_out = self.stated_end is not None and at > self.stated_end + _BROKEN_S
+        forward = _BROKEN_S if leads_out else _LONGEST_GAP_S
+        return not -_BROKEN_S <= at - due <= forward
 
     def _follows(self, at: float, due: float) -> bool:
         if abs(at - due) > _GAP_S:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-import av
 import av.error
 import numpy as np
 from av.audio.frame import AudioFrame
@@ -19,7 +18,7 @@ from workers.analysis.sound_mixing import Mixer
 RATE = 16_000  # what speech models hear
 _GATHERED_S = 0.5  # so much is mixed and resampled at once
 _LOUDEST = 16.0  # of floating-point sound; beyond it is damage
-_FULL_SCALE = {"u8": 128.0, "s16": 2.0**15, "s32": 2.0**31, "flt": 1.0, "dbl": 1.0}
+_FULL_SCALE = {"u8": 128.0, "s16": 2.0**15, "s32": 2.0**31}
 
 Shape = tuple[int, tuple[str, ...], str]  # sample rate, channels, sample format
 
@@ -27,25 +26,38 @@ Shape = tuple[int, tuple[str, ...], str]  # sample rate, channels, sample format
 class Track:
     """Takes the packets of one stream; `line` holds what came out of them."""
 
-    def __init__(self, stream: AudioStream, clock: SoundClock) -> None:
+    def __init__(self, stream: AudioStream, clock: SoundClock, *, has_stamps: bool) -> None:
         self.stream = stream
         self.clock = clock
         self.line = SoundLine()
-        self.errors = 0  # packets that could not be decoded
+        self.errors = 0  # packets that could not be decoded or are incomplete
         self.frames = 0
         self.early_errors = 0  # of the errors, those before the first frame
         self._run: _Run | None = None
+        self._has_stamps = has_stamps  # else its time is counted, packet by packet
+        self._second = 0.0  # bytes in one, by the last good packet
 
     def feed(self, packet: Packet[AudioStream]) -> None:
         """Decode a packet; the empty one at the end draws the decoder's last frames."""
+        errors = self.errors
+        self.errors += packet.is_corrupt
         try:
-            frames = packet.decode()
-        except (av.error.InvalidDataError, av.error.ArgumentError, av.error.PatchWelcomeError):
-            self.errors += 1
-            self.early_errors += not self.frames
-            return
-        for frame in frames:
-            self._hear(frame)
+            for frame in packet.decode():
+                self._hear(frame)
+        except av.error.FFmpegError:  # some decoders have codes of their own for damage
+            self.errors = errors + 1
+            self._count_lost_time(packet)
+        else:
+            if packet.size and packet.duration:
+                self._second = packet.size / float(packet.duration * packet.time_base)
+        if not self.frames:
+            self.early_errors = self.errors
+
+    def _count_lost_time(self, packet: Packet[AudioStream]) -> None:
+        """All that is damaged comes as one packet, which was counted as if it were a whole one."""
+        if self._second and not self._has_stamps and packet.duration:
+            counted = float(packet.duration * packet.time_base)
+            self.clock.skip(max(0.0, packet.size / self._second - counted))
 
     def finish(self) -> None:
         """Bring everything that was heard into `line`."""
@@ -56,7 +68,7 @@ class Track:
     def _hear(self, frame: AudioFrame) -> None:
         if not frame.samples or not frame.sample_rate:
             return
-        if frame.format.name.removesuffix("p") not in _FULL_SCALE:
+        if frame.format.name.removesuffix("p") not in (*_FULL_SCALE, "flt", "dbl"):
             self.errors += 1
             return
         self.frames += 1
@@ -109,13 +121,13 @@ class _Run:
         if self._kept is not None:
             rows = rows[self._kept]
         kind = self._format.removesuffix("p")
+        if kind in ("flt", "dbl"):
+            rows = np.nan_to_num(rows, nan=0.0, posinf=0.0, neginf=0.0)
+            return self._mixer.mix(rows.clip(-_LOUDEST, _LOUDEST).astype(np.float32))
         wide = rows.astype(np.float32)
         if kind == "u8":
             wide -= 128
         wide /= _FULL_SCALE[kind]
-        if kind in ("flt", "dbl"):
-            np.nan_to_num(wide, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
-            np.clip(wide, -_LOUDEST, _LOUDEST, out=wide)
         return self._mixer.mix(wide)
 
     def _write(self, mono: NDArray[np.float32]) -> None:
