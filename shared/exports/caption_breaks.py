@@ -163,6 +163,8 @@ def _penalty_within(before: str, after: str) -> float:
 
 def _parts(word: str, measure: Measure, widest: int) -> list[str]:
     """A word as the parts between which it may be broken."""
+    if word.isascii() and len(word) <= widest:
+        return [word]
     parts: list[str] = []
     for character in word:
         if parts and not _may_break(parts[-1][-1], character):
@@ -211,6 +213,8 @@ def _is_ideographic(character: str) -> bool:
 
 
 def _script_language(text: str) -> str:
+    if text.isascii():
+        return "zh"
     if any("\u3040" <= character <= "\u30ff" for character in text):
         return "ja"
     return "ko" if any("\uac00" <= character <= "\ud7a3" for character in text) else "zh"

@@ -93,7 +93,7 @@ def _cue(
 ) -> tuple[ExportSegment, float]:
     text = "\n".join(_joined(part[a:b]) for a, b in _lines(part, breaks, rules))
     speaker = None if is_named else segment.speaker
-    reading = sum(piece.reading + piece.has_space for piece in part)
+    reading = sum(piece.reading for piece in part) + sum(piece.has_space for piece in part[1:])
     return ExportSegment(part[0].start, part[-1].end, text, speaker), reading
 
 
@@ -114,8 +114,8 @@ def _cuts(
 
 
 def _fits(part: Sequence[Piece], breaks: Sequence[float], rules: CaptionRules) -> bool:
-    columns = sum(piece.columns for piece in part)
-    if columns > rules.max_chars * rules.max_lines:
+    columns = _columns(part)
+    if columns > (rules.max_chars + 1) * rules.max_lines:  # a space goes where a line ends
         return False
     # A few words that are held for long stay together; their end is cut.
     is_long = part[-1].end - part[0].start > rules.max_duration
@@ -142,6 +142,9 @@ def _lines(
 
     The optimum over all ways to break, as Knuth and Plass (1981) find it, with our costs.
     """
+    columns = _columns(part)
+    if columns <= rules.max_chars and not any(piece.starts_line for piece in part[1:]):
+        return [(0, len(part))]
     best: list[tuple[int, float, int]] = [(0, 0.0, 0)]  # lines, cost, begin of the last line
     for end in range(1, len(part) + 1):
         found = (rules.max_lines + 1, 0.0, 0)
@@ -168,6 +171,11 @@ def _lines(
         ranges.append((begin, end))
         end = begin
     return ranges[::-1]
+
+
+def _columns(part: Sequence[Piece]) -> float:
+    """Of the pieces on one line, with the spaces between them."""
+    return sum(piece.columns for piece in part) + sum(piece.has_space for piece in part[1:])
 
 
 def _joined(part: Sequence[Piece]) -> str:

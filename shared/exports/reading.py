@@ -35,6 +35,8 @@ def segments_of(
     found = []
     for n, item in enumerate(raw):
         fields = _fields(item, ("start", "text", "end"), f"segments[{n}]", _FORMS)
+        if isinstance(fields["end"][0], str) and not isinstance(fields["text"][0], str):
+            raise BadInput(f"segments[{n}]: the order is [start, text, end], text in the middle.")
         if words is not None and words[n] is not None:
             fields.setdefault("words", (words[n], f"words[{n}]"))
         if speakers is not None and speakers[n] is not None:
