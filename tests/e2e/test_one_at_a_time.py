@@ -114,7 +114,7 @@ def test_twenty_bad_posts_leave_a_running_task_untouched(slow_stack: Stack, tmp_
         (400, {"cache_dir": cache, "visual_media_paths": [clip], "visual_model_key": "no-such"}),
         (400, {"cache_dir": cache, "visual_media_paths": [clip], "on_busy": "maybe"}),
         (403, {"cache_dir": cache, "visual_media_paths": [f"{slow_stack.folder}/state/x.mp4"]}),
-        (400, {"cache_dir": cache, "transcription_jobs": [{"path": clip, "language": "no-such"}]}),
+        (400, {"cache_dir": cache, "transcription_jobs": [{"path": clip, "language": "klingon"}]}),
         (501, {"cache_dir": cache, "face_media_paths": [clip], "cluster_job_name": "x"}),
     ]
     for status, body in bad * 2:
