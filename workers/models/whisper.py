@@ -28,6 +28,7 @@ _FIRST_TIMESTAMP_S = 1.0  # Whisper's own limit on where its text may begin
 # A model that stops well before the end of a piece is asked again from there. Less is left of
 # most pieces: the silence around what was said.
 _LEFT_UNHEARD_S = 1.0
+_SHORTEST_S = 0.1  # holds no word; faster-whisper cannot place words in less
 # Bounds a decoding that runs away, at thrice what fast speech in any script takes.
 _TOKENS_PER_S, _TOKENS_MORE = 30, 20
 # faster-whisper's: marks that belong to the word after them, and before them.
@@ -138,7 +139,7 @@ class WhisperTranscriber:
         if pcm.ndim != 1 or len(pcm) > self.longest_s * SAMPLE_RATE:
             raise ValueError(f"a piece is mono and at most {self.longest_s:g} s: {pcm.shape}")
         frames = len(pcm) * _FRAMES_PER_S // SAMPLE_RATE
-        if not frames:
+        if frames < _SHORTEST_S * _FRAMES_PER_S:
             return _Piece(np.empty((0, 0), np.float32))
         # The extractor adds a frame of padding, which is no sound.
         return _Piece(np.asarray(self._features(pcm)[:, :frames], np.float32))
