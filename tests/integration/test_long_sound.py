@@ -38,10 +38,11 @@ print(samples / 16000, after // 1024, (after - before) // 1024, beats, *marks)
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_twelve_hours_are_read_in_constant_memory(tmp_path: Path) -> None:
     result = subprocess.run(
         [sys.executable, "-c", READ, str(silence_with_marks(tmp_path / "long.wav"))],
-        capture_output=True, text=True, check=True, timeout=110,
+        capture_output=True, text=True, check=True, timeout=280,
     )  # fmt: skip
     seconds, megabytes, growth, beats, *marks = map(float, result.stdout.split())
     assert seconds == HOURS * 3600

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import cast
 
 import av
@@ -160,7 +159,7 @@ class SoundReader:
         if not self._container.duration:
             return None
         end = self._container.duration + (self._container.start_time or 0)
-        return float(Fraction(end, av.time_base) - self._origin)
+        return end / av.time_base - self._origin
 
     def _judge(self, tracks: list[Track]) -> None:
         errors = sum(track.errors for track in tracks)
@@ -208,11 +207,11 @@ def open_sound(path: str) -> Iterator[SoundReader]:
         container.close()
 
 
-def _origin(container: InputContainer, sounds: list[AudioStream]) -> Fraction:
+def _origin(container: InputContainer, sounds: list[AudioStream]) -> float:
     """What the container's own clock shows at time 0, in seconds."""
     pictures = shown_video_streams(container)
     if pictures:
         video = pictures[0]
-        return Fraction((video.start_time or 0) * (video.time_base or Fraction(1, 1000)))
+        return float((video.start_time or 0) * (video.time_base or 0))
     starts = (s.start_time * (s.time_base or 0) for s in sounds if s.start_time is not None)
-    return Fraction(min(starts, default=0))
+    return float(min(starts, default=0))

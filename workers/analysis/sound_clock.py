@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +23,7 @@ _LONGEST_GAP_S = 12 * 3600.0
 class SoundClock:
     """Follows the time stamps of one stream. Seconds count from the container's time 0."""
 
-    origin: Fraction  # what the container's own clock shows at time 0
+    origin: float  # what the container's own clock shows at time 0
     stated_end: float | None  # seconds
     broken: int = 0  # time stamps that were not believed
     missing: float = 0.0  # seconds that time stamps left out
@@ -32,11 +31,11 @@ class SoundClock:
     _shift: float = 0.0  # added to all time stamps since one was not believed
     _drift: float = 0.0
 
-    def place(self, stamp: Fraction | None, seconds: float) -> tuple[float, bool]:
+    def place(self, stamp: float | None, seconds: float) -> tuple[float, bool]:
         """Where a frame of this length begins, and whether it follows the last one directly."""
         is_first = self._due is None
         due = self._due or 0.0
-        at = due if stamp is None else float(stamp - self.origin) + self._shift
+        at = due if stamp is None else stamp - self.origin + self._shift
         if self._is_broken(at, due, is_first):
             self.broken += 1
             self._shift += due - at

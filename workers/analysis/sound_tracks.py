@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 import av.error
 import numpy as np
 from av.audio.frame import AudioFrame
@@ -20,7 +18,7 @@ _GATHERED_S = 0.5  # so much is mixed and resampled at once
 _LOUDEST = 16.0  # of floating-point sound; beyond it is damage
 _FULL_SCALE = {"u8": 128.0, "s16": 2.0**15, "s32": 2.0**31}
 
-Shape = tuple[int, tuple[str, ...], str]  # sample rate, channels, sample format
+Shape = tuple[int, str, str]  # sample rate, layout, sample format
 
 
 class Track:
@@ -72,28 +70,23 @@ class Track:
             self.errors += 1
             return
         self.frames += 1
-        stamp = None
-        if frame.pts is not None and frame.time_base:
-            stamp = frame.pts * Fraction(frame.time_base)
-        at, follows = self.clock.place(stamp, frame.samples / frame.sample_rate)
-        shape = _shape(frame)
-        if self._run is None or not follows or self._run.shape != shape:
+        at, follows = self.clock.place(frame.time, frame.samples / frame.sample_rate)
+        if self._run is None or not follows or self._run.shape != _shape(frame):
             self.finish()
-            self._run = _Run(self.line, shape, round(at * RATE))
+            self._run = _Run(self.line, frame, round(at * RATE))
         self._run.add(frame)
 
 
 class _Run:
     """Sound without a gap or a change of its shape, from a sample of `line` on."""
 
-    def __init__(self, line: SoundLine, shape: Shape, start: int) -> None:
-        self.shape = shape
+    def __init__(self, line: SoundLine, first: AudioFrame, start: int) -> None:
+        self.shape = _shape(first)
         self._line, self._at = line, start
-        rate, channels, form = shape
-        self._rate, self._format = rate, form
-        self._channels = len(channels)
+        rate, _, self._format = self.shape
+        self._rate, self._channels = rate, first.layout.nb_channels
         # The low-frequency channel holds no speech, unless it is all there is.
-        low = [name in ("LFE", "LFE2") for name in channels]
+        low = [channel.name in ("LFE", "LFE2") for channel in first.layout.channels]
         self._kept = None if all(low) or not any(low) else np.flatnonzero(np.invert(low))
         self._mixer = Mixer(rate)
         self._resampler = AudioResampler("flt", "mono", RATE) if rate != RATE else None
@@ -147,5 +140,4 @@ class _Run:
 
 
 def _shape(frame: AudioFrame) -> Shape:
-    names = tuple(channel.name for channel in frame.layout.channels)
-    return frame.sample_rate, names, frame.format.name
+    return frame.sample_rate, frame.layout.name, frame.format.name
