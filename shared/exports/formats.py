@@ -34,6 +34,12 @@ def _whole(
     return lambda document: Rendered(write(document))
 
 
+def _pdf(document: TranscriptDocument) -> Rendered:
+    from shared.exports.pdf import pdf_bytes  # loads fonts and two libraries
+
+    return pdf_bytes(document)
+
+
 FORMATS = {
     known.extension: known
     for known in (
@@ -44,6 +50,7 @@ FORMATS = {
             "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
             _whole(word_document.docx),
         ),
+        Format("pdf", "application/pdf", _pdf),
         Format("srt", "application/x-subrip", _whole(subtitles.srt)),
         Format("vtt", "text/vtt", _whole(subtitles.vtt)),
         Format("json", "application/json", _whole(text_formats.json_file)),

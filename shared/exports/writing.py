@@ -40,7 +40,7 @@ class PartFile:
     file: BinaryIO
 
     def place(self) -> str:
-        """Make it durable under its name, or that name's first free number; the final path.
+        """Make it durable under its name, or that name's first free number; the name it got.
 
         Raises BadInput where a link or something special bears the name.
         """
@@ -50,7 +50,7 @@ class PartFile:
             target = os.path.join(self.folder, numbered(self.name, number))
             if not _is_taken(target) and _moved(self.path, target):
                 sync_folder(Path(self.folder))
-                return target
+                return os.path.basename(target)
         raise BadInput(f"{self.folder} holds {self.name} under every number.")
 
 
@@ -73,6 +73,8 @@ def part_file(path: str, roots: Roots, field: str = "output_path") -> Iterator[P
         raise BadInput(f"{field}: the folder {given} does not exist; make it first.") from None
     except OSError as error:
         raise _clear(error, field, given) from error
+    if not os.path.isdir(folder):
+        raise BadInput(f"{field}: {given} is no folder.")
     roots.check_real(folder)
     part = os.path.join(folder, f".{shortened(name, LONGEST)}.{secrets.token_hex(4)}.part")
     try:
@@ -90,7 +92,7 @@ def write_new(path: str, content: bytes, roots: Roots, field: str = "output_path
     """Write a small file; the path it got. Raises as part_file and PartFile.place."""
     with part_file(path, roots, field) as part:
         part.file.write(content)
-        return part.place()
+        return os.path.join(os.path.dirname(path), part.place())
 
 
 def _is_taken(target: str) -> bool:

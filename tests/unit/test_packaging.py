@@ -10,7 +10,8 @@ from importlib.metadata import PackageNotFoundError, requires
 from packaging.requirements import Requirement
 
 HEAVY = {"torch", "open-clip-torch", "transformers", "torchvision"}
-NOT_FOR_THE_API = HEAVY | {"av", "onnxruntime", "tokenizers", "pillow", "onnx", "pebble"}
+# Pillow comes with reportlab, which writes PDFs; the API never imports it at its start.
+NOT_FOR_THE_API = HEAVY | {"av", "onnxruntime", "tokenizers", "onnx", "pebble"}
 
 
 def pulled_in(name: str, *extras: str) -> set[str]:
