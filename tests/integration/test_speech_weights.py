@@ -1,0 +1,119 @@
+"""Speech weights that are damaged, not whole, foreign or on another device: each one sentence."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+
+import ctranslate2
+import pytest
+
+from shared.errors import ModelError
+from shared.model_catalogue import is_downloaded, resolve
+from shared.models import ModelKind
+from shared.settings import Settings
+from tests.lite import lite_weights
+from workers.models.load import load_speech
+from workers.models.whisper_loading import speech_devices
+
+FILES = ("config.json", "model.bin", "tokenizer.json", "vocabulary.txt")
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """MODELS_DIR with whisper-base, as links: whoever damages a file must copy it first."""
+    real, spec = lite_weights("whisper-base")
+    folder = tmp_path / spec.key
+    folder.mkdir()
+    for file in (real.weights_dir / spec.key).iterdir():
+        os.link(file, folder / file.name)
+    return dataclasses.replace(Settings(), models_dir=tmp_path, device="cpu")
+
+
+def by_hand(settings: Settings, name: str) -> Path:
+    """The same files as a person puts them there: without our manifest."""
+    folder = settings.weights_dir / "whisper" / name
+    folder.mkdir(parents=True)
+    for file in FILES:
+        os.link(settings.weights_dir / "whisper-base" / file, folder / file)
+    return folder
+
+
+def copy_of(path: Path) -> bytearray:
+    content = bytearray(path.read_bytes())
+    path.unlink()
+    return content
+
+
+def load(settings: Settings, key: str) -> None:
+    load_speech(settings, resolve(settings, ModelKind.SPEECH, key))
+
+
+def test_a_single_wrong_bit_in_our_weights_is_noticed(settings: Settings) -> None:
+    path = settings.weights_dir / "whisper-base" / "model.bin"
+    content = copy_of(path)
+    content[70_000_000] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match=r"model\.bin of whisper-base is damaged.*models pull"):
+        load(settings, "whisper-base")
+
+
+@pytest.mark.parametrize("name", FILES[:3])
+def test_a_file_that_is_missing_is_named_and_looked_for_nowhere_else(
+    settings: Settings, name: str
+) -> None:
+    (by_hand(settings, "mine") / name).unlink()
+    if name == "model.bin":  # no model at all, then
+        with pytest.raises(ModelError, match="no speech model 'mine'"):
+            load(settings, "mine")
+        return
+    with pytest.raises(ModelError, match=f"mine is not whole: .*/whisper/mine holds no {name}"):
+        load(settings, "mine")
+
+
+@pytest.mark.parametrize("length", [0, 1000, 70_000_000])
+def test_weights_that_were_cut_off_are_one_sentence(settings: Settings, length: int) -> None:
+    path = by_hand(settings, "mine") / "model.bin"
+    content = copy_of(path)
+    path.write_bytes(content[:length])
+    with pytest.raises(ModelError, match=r"mine cannot be loaded: .*remove that folder") as raised:
+        load(settings, "mine")
+    assert "\n" not in raised.value.message
+
+
+def test_a_tokenizer_that_is_none_is_one_sentence(settings: Settings) -> None:
+    path = by_hand(settings, "mine") / "tokenizer.json"
+    path.unlink()
+    path.write_text("{}")
+    with pytest.raises(ModelError, match="mine cannot be loaded"):
+        load(settings, "mine")
+
+
+def test_a_folder_put_there_by_hand_is_a_model(settings: Settings) -> None:
+    by_hand(settings, "mine")
+    spec = resolve(settings, ModelKind.SPEECH, "mine")
+    assert is_downloaded(settings, spec)
+    assert load_speech(settings, spec).languages >= {"en", "de", "ja"}
+
+
+def test_weights_that_are_not_there_say_how_to_fetch_them(settings: Settings) -> None:
+    with pytest.raises(ModelError, match="rushes models pull whisper-large-v3"):
+        load(settings, "large-v3")
+
+
+@pytest.mark.skipif(ctranslate2.get_cuda_device_count() > 0, reason="there is a CUDA device")
+@pytest.mark.parametrize("device", ["cuda", "cuda:1"])
+def test_a_gpu_that_is_not_there_is_said(settings: Settings, device: str) -> None:
+    with pytest.raises(ModelError, match=f"RUSHES_DEVICE={device}: CTranslate2 sees no such CUDA"):
+        load(dataclasses.replace(settings, device=device), "whisper-base")
+
+
+def test_a_device_that_makes_no_sense_is_said() -> None:
+    with pytest.raises(ModelError, match="RUSHES_DEVICE=cuda:x is none of"):
+        speech_devices("cuda:x")
+
+
+def test_metal_means_the_cpu() -> None:
+    """CTranslate2 knows no Metal; visual models may still use it."""
+    assert speech_devices("mps") == speech_devices("cpu")
