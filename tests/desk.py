@@ -124,8 +124,11 @@ class Desk:
     def wait_marker(self) -> list[int]:
         """Pids of the workers that hold."""
         marker = self.folder / "marker"
-        wait_for(marker.exists, 30, f"a worker in the middle of a file; {self.logs()}")
-        return [int(line) for line in marker.read_text().split()]
+
+        def written() -> list[int]:
+            return [int(line) for line in marker.read_text().split()] if marker.exists() else []
+
+        return wait_for(written, 30, f"a worker in the middle of a file; {self.logs()}")
 
     def release(self) -> None:
         (self.folder / "release").touch()

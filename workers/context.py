@@ -48,6 +48,7 @@ class Context:
     say: Callable[[str], None] = lambda _message: None
     counts: Counter[str] = field(default_factory=Counter)  # of the process; its heartbeat tells
     _reported_at: float = float("-inf")
+    _unsent: Callable[[], object] | None = None  # the newest report, until its time has come
     _ticks: list[Callable[[], bool]] = field(default_factory=list)
 
     @property
@@ -72,8 +73,13 @@ class Context:
 
         At a stop the call is left alone: it runs out in its own thread and its result is lost.
         """
+
+        def waiting() -> None:
+            self.signals.raise_if_set()
+            self._send_report()
+
         with self.stall.wide():
-            return self.native.call(function, self.signals.raise_if_set)
+            return self.native.call(function, waiting)
 
     @contextmanager
     def visual_model(self, key: str) -> Iterator[VisualEmbedder]:
@@ -119,25 +125,31 @@ class Context:
         loading: bool = False,
     ) -> None:
         """Progress within the Item, in files. Throttled; dropped while Redis is away."""
-        now = time.monotonic()
-        if not loading and now - self._reported_at < PROGRESS_EVERY_S:
-            return
-        self._reported_at = now
         status = TaskState.LOADING_MODEL if loading else TaskState.RUNNING
+        self._unsent = lambda: self.ledger.progress(
+            self.lease,
+            type=kind,
+            fraction=files_done,
+            media_path=media_path,
+            message=message,
+            status=status,
+        )
+        self._send_report(at_once=loading)
+
+    def _send_report(self, *, at_once: bool = False) -> None:
+        now = time.monotonic()
+        if not self._unsent or not (at_once or now - self._reported_at >= PROGRESS_EVERY_S):
+            return
+        send, self._unsent = self._unsent, None
+        self._reported_at = now
         try:
-            self.ledger.progress(
-                self.lease,
-                type=kind,
-                fraction=files_done,
-                media_path=media_path,
-                message=message,
-                status=status,
-            )
+            send()
         except RedisAway:
             return
 
     def tick(self, kind: ProgressType, index: int, media_path: str, error: str | None) -> None:
         """One file has ended, well or not. Kept until Redis takes it."""
+        self._unsent = None
         self._ticks.append(
             lambda: self.ledger.tick(
                 self.lease,

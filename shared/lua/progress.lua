@@ -5,8 +5,11 @@ if not is_mine(t, n, ARGV[5]) then return 0 end
 local k = task_key(t)
 advance(t, n, ARGV[6], tonumber(ARGV[7]))
 if not is_stopping(t) then
-  -- Another worker's model may still load; once anything advances, the Task runs.
-  local moved = tonumber(get(t, 'at:' .. ARGV[6]) or '0') > 0
+  -- Another model, here or at another worker, may still load; once anything advances, the Task runs.
+  local moved = false
+  for _, unit in ipairs(cjson.decode(get(t, 'types'))) do
+    moved = moved or tonumber(get(t, 'at:' .. unit[1]) or '0') > 0
+  end
   local state = (ARGV[10] == 'loading_model' and not moved) and 'loading_model' or 'running'
   redis.call('HSET', k, 'state', state, 'message', ARGV[9])
 end

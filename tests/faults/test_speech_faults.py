@@ -7,7 +7,6 @@ import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -22,7 +21,6 @@ from tests.tiny_disk import tiny_disk
 from tests.waiting import wait_for
 
 AUDIO = (ProgressType.AUDIO,)
-BOTH = (ProgressType.VIDEO, ProgressType.AUDIO)
 WORDS = ("Alpha", "bravo", "charlie", "delta.")
 
 
@@ -39,10 +37,9 @@ def speech(desk: Desk, name: str, seconds: float = 8) -> Path:
     return write_sounds(desk.folder / name, [said(words, seconds)], rate=16_000)
 
 
-def submit(desk: Desk, *paths: Path, model: str = "tones", **more: object) -> str:
-    return desk.submit(
-        *([path] for path in paths), **{"wants": AUDIO, "speech_model": model, **more}
-    )
+def submit(desk: Desk, *paths: Path) -> str:
+    groups = [[path] for path in paths]
+    return desk.submit(*groups, wants=AUDIO, speech_model="tones")
 
 
 def transcripts(desk: Desk, path: Path, model: str = "tones") -> int:

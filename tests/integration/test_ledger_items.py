@@ -321,6 +321,17 @@ def test_loading_a_model_shows_until_the_work_advances(world: World) -> None:
     assert world.record(task_id).status is TaskState.RUNNING
 
 
+def test_a_speech_model_that_loads_after_the_pictures_leaves_the_task_running(world: World) -> None:
+    task_id = world.submitted(1, wants=(VIDEO, AUDIO))
+    lease = world.claimed(task_id)
+    loading = TaskState.LOADING_MODEL
+    world.ledger.tick(lease, type=VIDEO, index=0, media_path="/m/0")
+    world.ledger.progress(lease, type=AUDIO, fraction=0, message="Loading", status=loading)
+    record = world.record(task_id)
+    assert (record.status, record.message) == (TaskState.RUNNING, "Loading")
+    assert (record.type, record.progress, record.overall_progress) == (AUDIO, 0.0, 50.0)
+
+
 def test_the_time_left_is_estimated_from_the_time_spent(world: World) -> None:
     task_id = world.submitted(1)
     lease = world.claimed(task_id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TypeVar, cast
 
 from shared import transcripts
@@ -13,15 +13,17 @@ from shared.errors import MediaError, MediaUnreadable, NotAllowed
 from shared.media import MediaType
 from shared.transcripts import AudioStreams, Transcript
 from workers.analysis.item_files import FoundFile, ItemFiles, Numbered, share_done
-from workers.analysis.sound import SoundReader, open_sound
+from workers.analysis.sound import SoundBlock, SoundReader, open_sound
 from workers.analysis.speech.transcribing import Heard, transcribe
 from workers.context import Context
-from workers.models.protocols import Transcriber, VoiceDetector
+from workers.models.protocols import SAMPLE_RATE, Transcriber, VoiceDetector
 from workers.models.voice import load_voice_detector
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+_READING = 0.1  # of the work on a file, the rest is for finding its words
 
 
 class Transcripts:
@@ -81,17 +83,27 @@ class Transcripts:
 
     def _hear(self, work: FileWork, reader: SoundReader, model: Transcriber) -> Heard:
         context = self._context
+        came = done = 0.0  # seconds that were read, and of which the words are known
+
+        def blocks() -> Iterator[SoundBlock]:
+            nonlocal came
+            for block in reader.blocks(self._streams, context.checkpoint):
+                came = (block.start + len(block.pcm)) / SAMPLE_RATE
+                yield block
 
         def report(seconds: float) -> None:
-            done = self._done + share_done(seconds, reader.duration_seconds)
-            context.report(ProgressType.AUDIO, done, work.client_path)
+            nonlocal done
+            done = seconds
+            share = share_done(_READING * came + (1 - _READING) * done, reader.duration_seconds)
+            context.report(ProgressType.AUDIO, self._done + share, work.client_path)
 
         def call(function: Callable[[], T]) -> T:
+            report(done)
             context.counts["speech_calls"] += 1
             return context.call(function)
 
         heard = transcribe(
-            reader.blocks(self._streams, context.checkpoint),
+            blocks(),
             model,
             self._new_detector,
             language=work.language,
