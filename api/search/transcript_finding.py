@@ -1,10 +1,14 @@
-"""Where a folded query stands in the folded text of one transcript: exactly, or nearly."""
+"""Where a folded query stands in the folded text of one transcript: exactly, or nearly.
+
+stringzilla finds four to five times faster than `bytes.find`, which a search is all about.
+"""
 
 from __future__ import annotations
 
 import bisect
 from collections.abc import Iterator, Sequence
 
+import stringzilla
 from rapidfuzz import fuzz
 
 Span = tuple[int, int]  # first and last segment of a match
@@ -13,37 +17,38 @@ Span = tuple[int, int]  # first and last segment of a match
 ALIKE = 80.0
 
 
-def exact(folded: str, starts: Sequence[int], query: str) -> Iterator[Span]:
+def exact(folded: bytes, starts: Sequence[int], query: bytes) -> Iterator[Span]:
     """One match for each segment in which the query begins, in order."""
-    at = folded.find(query)
+    at = stringzilla.find(folded, query)
     while at >= 0:
         first = bisect.bisect_right(starts, at) - 1
         yield first, bisect.bisect_right(starts, at + len(query) - 1) - 1
         if first + 1 == len(starts):
             return
-        at = folded.find(query, starts[first + 1])
+        at = stringzilla.find(folded, query, starts[first + 1])
 
 
-def fuzzy(folded: str, starts: Sequence[int], query: str) -> Iterator[Span]:
+def fuzzy(folded: bytes, starts: Sequence[int], query: str) -> Iterator[Span]:
     """The same for what is at least `ALIKE` to the query.
 
     A segment that holds a near match alone is one; else its end with the begin of what follows.
     """
-    if not _is_alike(query, folded):
+    if not _is_alike(query, folded.decode()):
         return
-    reach = len(query)
     for n, start in enumerate(starts):
         end = starts[n + 1] if n + 1 < len(starts) else len(folded)
-        if _is_alike(query, folded[start:end].rstrip()):
+        segment = folded[start:end].decode()
+        if _is_alike(query, segment.rstrip()):
             yield n, n
-        elif n + 1 < len(starts) and folded[end - 1] != "\n":
-            begin = max(start, end - reach)
-            stop = folded.find("\n", end, end + reach)
-            found = fuzz.partial_ratio_alignment(
-                query, folded[begin : stop if stop >= 0 else end + reach], score_cutoff=ALIKE
-            )
-            if found and found.dest_start < end - begin < found.dest_end:
-                yield n, bisect.bisect_right(starts, begin + found.dest_end - 1) - 1
+        elif n + 1 < len(starts) and not segment.endswith("\n"):
+            tail = segment[-len(query) :]
+            # A character has four bytes at the most; the last one may be cut.
+            after = folded[end : end + 4 * len(query)].decode(errors="ignore")
+            after = after[: len(query)].partition("\n")[0]
+            found = fuzz.partial_ratio_alignment(query, tail + after, score_cutoff=ALIKE)
+            if found and found.dest_start < len(tail) < found.dest_end:
+                reached = len(after[: found.dest_end - len(tail)].encode())
+                yield n, bisect.bisect_right(starts, end + reached - 1) - 1
 
 
 def _is_alike(query: str, text: str) -> bool:

@@ -41,7 +41,7 @@ class _Told(msgspec.Struct, frozen=True, array_like=True, tag="told"):
     model: str
     file: str
     made_at: float
-    folded: str
+    folded: bytes
     starts: bytes
     speakers: tuple[str, ...]
     body_crc: int
@@ -78,7 +78,7 @@ class Spoken:
     model: str
     file: str
     made_at: float
-    folded: str
+    folded: bytes
     starts: array[int]
     speakers: tuple[str, ...]  # folded, one a line, or none at all
     has_streams: bool  # then lines are not in the order of time
@@ -195,7 +195,10 @@ class TranscriptLog:
             head = os.pread(file.fd, head_bytes, at + _FRAME.size)
             if zlib.crc32(head) != crc:
                 break
-            told = _HEAD.decode(head)
+            try:
+                told = _HEAD.decode(head)
+            except msgspec.MsgspecError:  # by another version of this program
+                break
             if isinstance(told, _Gone):
                 spoken.pop((told.hash_str, told.model), None)
             else:

@@ -1,4 +1,4 @@
-"""One transcript as a single searchable string, with where each segment begins in it."""
+"""One transcript as a single searchable text, with where each segment begins in it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from shared.errors import CacheError
 from shared.transcripts import SpokenSegment
 
 # Between sound streams: no query holds a line break, so no match reaches across.
-STREAM_BORDER = "\n"
+STREAM_BORDER = b"\n"
 
 
 class Line(msgspec.Struct, frozen=True, array_like=True):
@@ -31,10 +31,10 @@ class Line(msgspec.Struct, frozen=True, array_like=True):
 class SearchText:
     """Segment n of `lines` is `folded[starts[n]:starts[n + 1]]`, with what glues it to the next.
 
-    Lines are by stream, then by time.
+    `folded` is UTF-8; lines are by stream, then by time.
     """
 
-    folded: str
+    folded: bytes
     starts: array[int]
     lines: tuple[Line, ...]
 
@@ -48,13 +48,14 @@ class SearchText:
 
 def pack(segments: Iterable[SpokenSegment]) -> SearchText:
     """Raises CacheError for times that are none. Segments without text are left out."""
-    pieces: list[str] = []
+    pieces: list[bytes] = []
     starts = array("I")
     lines = []
     length = 0
+    last = ""
     streams = sorted(segments, key=lambda s: (-1 if s.stream is None else s.stream, s.start))
     for stream, spoken in itertools.groupby(streams, key=lambda segment: segment.stream):
-        border = STREAM_BORDER if pieces else ""
+        border = STREAM_BORDER if pieces else b""
         for segment in spoken:
             if not (0 <= segment.start <= segment.end < math.inf):
                 raise CacheError(
@@ -65,14 +66,13 @@ def pack(segments: Iterable[SpokenSegment]) -> SearchText:
             if not folded:
                 continue
             if pieces:
-                border = border or glue(pieces[-1], folded)
-                pieces.append(border)
+                border = border or glue(last, folded).encode()
             starts.append(length + len(border))
-            pieces.append(folded)
-            length += len(border) + len(folded)
-            border = ""
+            pieces += (border, folded.encode())
+            length += len(border) + len(pieces[-1])
+            border, last = b"", folded
             lines.append(Line(segment.start, segment.end, segment.text.strip(), segment.speaker))
-    return SearchText("".join(pieces), starts, tuple(lines))
+    return SearchText(b"".join(pieces), starts, tuple(lines))
 
 
 def joined(lines: Sequence[Line]) -> str:

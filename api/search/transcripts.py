@@ -148,9 +148,10 @@ def _search(files: Iterable[Spoken], query: SpokenQuery) -> list[tuple[Spoken, l
 def _spans(spoken: Spoken, query: SpokenQuery) -> Iterator[transcript_finding.Span]:
     if query.speaker is not None and query.speaker not in spoken.speakers:
         return iter(())
-    is_fuzzy = query.mode == "fuzzy"
-    find = transcript_finding.fuzzy if is_fuzzy else transcript_finding.exact
-    spans = find(spoken.folded, spoken.starts, query.text)
+    if query.mode == "fuzzy":
+        spans = transcript_finding.fuzzy(spoken.folded, spoken.starts, query.text)
+    else:
+        spans = transcript_finding.exact(spoken.folded, spoken.starts, query.text.encode())
     if query.speaker is None:
         return spans
     return (
