@@ -7,14 +7,15 @@ registry has, take one font a run, and shaped text cannot be copied out of them 
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import groupby
 
 from reportlab.pdfgen.canvas import Canvas
 
 from shared.exports.cleaning import is_rtl
 from shared.exports.document import ExportSegment, Rendered, TranscriptDocument
+from shared.exports.pdf_fonts import FontChoice
 from shared.exports.pdf_lines import Breaker, Line
 from shared.exports.pdf_shaping import Shaper
 from shared.exports.text_formats import spoken
@@ -62,9 +63,12 @@ class _Flow:
         self.pages: list[list[_Placed]] = [[]]
         self._y = _HEIGHT - _MARGIN
 
-    def next_line(self, leading: float) -> float:
-        """The height of the next line's middle, on a new page where this one is full."""
-        if self._y - leading < _BOTTOM:
+    def next_line(self, leading: float, *, with_next: bool = False) -> float:
+        """The next line's base line, on a new page where this one is full.
+
+        `with_next`: a line like it shall be on the same page.
+        """
+        if self._y - leading * (1 + with_next) < _BOTTOM:
             self.pages.append([])
             self._y = _HEIGHT - _MARGIN
         self._y -= leading
@@ -84,8 +88,8 @@ def pdf_bytes(document: TranscriptDocument) -> Rendered:
 
     The same document always gives the same bytes.
     """
-    shaper = Shaper(document.language)
-    pages = _pages(document, Breaker(shaper))
+    choice, shaper = FontChoice(document.language), Shaper(document.language)
+    pages = _pages(document, Breaker(choice, shaper))
     file = io.BytesIO()
     canvas = Canvas(file, pagesize=(_WIDTH, _HEIGHT), invariant=1, pageCompression=1)
     canvas.setTitle(document.title)
@@ -100,7 +104,7 @@ def pdf_bytes(document: TranscriptDocument) -> Rendered:
     for font in shaper.fonts.values():
         font.embed(canvas)
     canvas.save()
-    return Rendered(file.getvalue(), _warnings(shaper.choice.missing))
+    return Rendered(file.getvalue(), _warnings(choice.missing))
 
 
 def _pages(document: TranscriptDocument, breaker: Breaker) -> list[list[_Placed]]:
@@ -114,7 +118,7 @@ def _pages(document: TranscriptDocument, breaker: Breaker) -> list[list[_Placed]
         _put_segment(flow, document, segment, breaker, column)
     for number, page in enumerate(flow.pages, 1):
         text = f"{number} / {len(flow.pages)}"
-        (line,) = _broken(breaker, text, _NUMBER, across, False)
+        line = _one_line(breaker, text, _NUMBER)
         page.append(_Placed(line, _NUMBER, (_WIDTH - _points(line, _NUMBER)) / 2, _FOOT))
     return flow.pages
 
@@ -128,13 +132,16 @@ def _put_segment(
 ) -> None:
     left = _MARGIN + column
     rtl = is_rtl(segment.text)
+    y = flow.next_line(_TEXT.leading, with_next=rtl and column > 0)
+    if column:
+        stamp = _one_line(breaker, document.stamp(segment), _STAMP)
+        x = _WIDTH - _MARGIN - _points(stamp, _STAMP) if rtl else _MARGIN
+        flow.put(stamp, _STAMP, x, y)
+        if rtl:  # on one line, readers of PDFs would turn the times around with the text
+            y = flow.next_line(_TEXT.leading)
     lines = _broken(breaker, spoken(segment), _TEXT, _WIDTH - _MARGIN - left, rtl)
     for number, line in enumerate(lines):
-        y = flow.next_line(_TEXT.leading)
-        if number == 0 and column:
-            (stamp,) = _broken(breaker, document.stamp(segment), _STAMP, _WIDTH, False)
-            flow.put(stamp, _STAMP, _MARGIN, y)
-        flow.put(line, _TEXT, left, y)
+        flow.put(line, _TEXT, left, flow.next_line(_TEXT.leading) if number else y)
     flow.space(_GAP)
 
 
@@ -143,12 +150,17 @@ def _stamp_column(document: TranscriptDocument, breaker: Breaker) -> float:
     stamps = [document.stamp(segment) for segment in document.segments]
     if not document.timestamps or not stamps:
         return 0.0
-    (line,) = _broken(breaker, max(stamps, key=len), _STAMP, _WIDTH, False)
-    return _points(line, _STAMP) + _COLUMN_GAP
+    widest = _points(_one_line(breaker, max(stamps, key=len), _STAMP), _STAMP)
+    return min(widest + _COLUMN_GAP, _WIDTH / 2 - _MARGIN)
 
 
 def _broken(breaker: Breaker, text: str, style: _Style, width: float, rtl: bool) -> Iterator[Line]:
     return breaker.lines(text, width * 1000 / style.size, rtl=rtl)
+
+
+def _one_line(breaker: Breaker, text: str, style: _Style) -> Line:
+    (line,) = _broken(breaker, text, style, math.inf, False)
+    return line
 
 
 def _points(line: Line, style: _Style) -> float:
@@ -157,22 +169,22 @@ def _points(line: Line, style: _Style) -> float:
 
 def _draw(canvas: Canvas, placed: _Placed) -> None:
     """Writes a line's text, then the marks that are drawn beside it, by PDF's operators."""
-    size = placed.style.size
+    size, y = placed.style.size, placed.y
     shown = []
-    for font, runs in groupby(placed.line.runs, key=lambda run: run.font):
-        shown.append(f"/{font.resource} {size:g} Tf [{''.join(run.shown for run in runs)}] TJ")
-    canvas.addLiteral(
-        f"{placed.style.grey:g} g BT 1 0 0 1 {placed.x:.2f} {placed.y:.2f} Tm {' '.join(shown)} ET"
-    )
-    x = placed.x
-    for run in placed.line.runs:
-        for mark in run.marks:
-            scale = size * run.font.face.per_mille / 1000
-            left, bottom = x + mark.x * size / 1000, placed.y + mark.y * size / 1000
+    for block in placed.line.blocks:
+        left = placed.x + block.x * size / 1000
+        shown.append(
+            f"/{block.font.resource} {size:g} Tf 1 0 0 1 {left:.2f} {y:.2f} Tm [{block.shown}] TJ"
+        )
+    canvas.addLiteral(f"{placed.style.grey:g} g BT {' '.join(shown)} ET")
+    for block in placed.line.blocks:
+        scale = size * block.font.face.per_mille / 1000
+        for mark in block.marks:
+            left = placed.x + (block.x + mark.x) * size / 1000
+            bottom = y + mark.y * size / 1000
             canvas.addLiteral(f"q {scale:.6f} 0 0 {scale:.6f} {left:.2f} {bottom:.2f} cm")
-            canvas.doForm(run.font.form(mark.glyph))
+            canvas.doForm(block.font.form(mark.glyph))
             canvas.addLiteral("Q")
-        x += run.width * size / 1000
 
 
 def _warnings(missing: set[str]) -> tuple[str, ...]:

@@ -36,6 +36,8 @@ def levels(text: str, *, rtl: bool) -> list[int]:
     algorithm.get_embedding_levels(text.translate(_WITHOUT_ISOLATES), storage)
     for index, character in enumerate(storage["chars"]):
         character["index"] = index
+        if not character["type"]:  # of a newer Unicode than Python's
+            character["type"] = "R" if _RTL.match(character["ch"]) else "L"
     algorithm.explicit_embed_and_overrides(storage)
     algorithm.resolve_weak_types(storage)
     _resolve_brackets(storage)

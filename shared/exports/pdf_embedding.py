@@ -43,6 +43,7 @@ class EmbeddedFont:
     def __init__(self, face: Face, resource: str) -> None:
         self.face = face
         self.resource = resource  # its name on the pages
+        self._advances: dict[int, float] = {}  # by glyph
         self._codes: dict[tuple[int | None, str], int] = {}
         self._glyphs: dict[int, int] = {0: 0}  # by code, as are the next two
         self._widths: dict[int, float] = {0: self.width(0)}
@@ -69,8 +70,10 @@ class EmbeddedFont:
 
     def width(self, glyph: int) -> float:
         """In thousandths of the font size, as the viewer of the PDF is told."""
-        advance = self.face.font.get_glyph_h_advance(glyph)
-        return float(round(advance * self.face.per_mille, 2))
+        if glyph not in self._advances:
+            advance = self.face.font.get_glyph_h_advance(glyph)
+            self._advances[glyph] = round(advance * self.face.per_mille, 2)
+        return self._advances[glyph]
 
     def _add(self, key: tuple[int | None, str], code: int, glyph: int, width: float) -> None:
         self._codes[key] = code
@@ -200,7 +203,7 @@ class _Outline:
 
     def _add(self, operator: str, *points: tuple[float, ...]) -> None:
         self._points += [(x, y) for x, y in points]
-        numbers = " ".join(f"{value:g}" for point in points for value in point)
+        numbers = " ".join(f"{round(value, 2):g}" for point in points for value in point)
         self._parts.append(f"{numbers} {operator}")
 
 

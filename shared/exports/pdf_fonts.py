@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
@@ -33,7 +32,9 @@ _UNSEEN = re.compile(
     "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\U000e0000-\U000e0fff]"
 )
 # Many fonts have these, so they stay in the font of what is before them.
-_SHARED = re.compile("[^A-Za-z\u00c0-\u02ff\u0370-\u08ff\u0980-\u1fff\u2c00-\uffff\U00010000-]")
+_SHARED = re.compile(
+    "[^A-Za-z\u00c0-\u02ff\u0370-\u08ff\u0980-\u1fff\u2c00-\uffff\U00010000-\U0010ffff]"
+)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -45,11 +46,7 @@ class Face:
     font: Any
     characters: frozenset[int]
     has_cff: bool  # its outlines are PostScript's
-
-    @property
-    def per_mille(self) -> float:
-        """What turns its units into thousandths of the font size."""
-        return 1000 / float(self.face.upem)
+    per_mille: float  # turns its units into thousandths of the font size
 
 
 @functools.cache
@@ -67,7 +64,8 @@ def _opened(name: str, path: str, index: int) -> Face:
     face = uharfbuzz.Face(uharfbuzz.Blob.from_file_path(path), index)
     font = uharfbuzz.Font(face)
     font.set_variations({"wght": REGULAR})
-    return Face(name, face, font, frozenset(face.unicodes), "CFF2" in face.table_tags)
+    has_cff = "CFF2" in face.table_tags
+    return Face(name, face, font, frozenset(face.unicodes), has_cff, 1000 / face.upem)
 
 
 class FontChoice:
@@ -78,14 +76,6 @@ class FontChoice:
         self._language = language or ""
         self._known: dict[tuple[str, int], Face | None] = {}
 
-    def cjk(self, text: str) -> int:
-        """Which face draws Han in a paragraph: Japan's, Korea's or China's forms."""
-        if _KANA.search(text):
-            return _CJK_FACES["ja"]
-        if _HANGUL.search(text):
-            return _CJK_FACES["ko"]
-        return _CJK_FACES.get(self._language, _CJK_FACES["zh"])
-
     def shown(self, text: str) -> str:
         """Text with U+FFFD for what no font shows, which is remembered in `missing`."""
         lost = {character for character in set(text) if self._of(character, 0) is None}
@@ -95,26 +85,36 @@ class FontChoice:
         self.missing |= lost
         return "".join(REPLACEMENT if character in lost else character for character in text)
 
-    def runs(self, text: str, cjk: int) -> Iterator[tuple[int, int, Face]]:
-        """`(start, end, font)` over all of a shown text."""
-        start = 0
-        face: Face | None = None
+    def faces(self, text: str) -> list[Face]:
+        """The font of each character of a paragraph, which is a shown text."""
+        latin = _face("NotoSans")
+        if _EMOJI_STYLE not in text and latin.characters.issuperset(map(ord, text)):
+            return [latin] * len(text)
+        cjk = self._cjk(text)
+        found: list[Face] = []
         for index, character in enumerate(text):
-            wanted = self._wanted(face, character, text[index + 1 : index + 2], cjk)
-            if face and wanted is not face:
-                yield start, index, face
-                start = index
-            face = wanted
-        if face:
-            yield start, len(text), face
+            before = found[-1] if found else None
+            found.append(self._wanted(before, character, text[index + 1 : index + 2], cjk))
+        return found
+
+    def _cjk(self, text: str) -> int:
+        """Which face draws Han in a paragraph: Japan's, Korea's or China's forms."""
+        if _KANA.search(text):
+            return _CJK_FACES["ja"]
+        if _HANGUL.search(text):
+            return _CJK_FACES["ko"]
+        return _CJK_FACES.get(self._language, _CJK_FACES["zh"])
 
     def _wanted(self, before: Face | None, character: str, after: str, cjk: int) -> Face:
         code = ord(character)
-        if after == _EMOJI_STYLE and code in _face("NotoEmoji").characters:
-            return _face("NotoEmoji")
+        emoji = _face("NotoEmoji")
+        if after == _EMOJI_STYLE and code in emoji.characters:
+            return emoji
         if before and _UNSEEN.match(character):
             return before
-        if before and code in before.characters and _SHARED.match(character):
+        # Emoji have digits too, which only ever begin a key cap.
+        stays = before and before is not emoji and _SHARED.match(character)
+        if before and stays and code in before.characters:
             return before
         return self._of(character, cjk) or before or _face("NotoSans")
 

@@ -4,31 +4,51 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
 
 from icu4py.breakers import CharacterBreaker, LineBreaker
 
 from shared.exports import pdf_bidi
-from shared.exports.pdf_shaping import Run, Shaper
+from shared.exports.pdf_embedding import EmbeddedFont
+from shared.exports.pdf_fonts import Face, FontChoice
+from shared.exports.pdf_shaping import Mark, Run, Shaper
 
 _TAB = " " * 4
 _LOCALE = "en"  # ICU picks its dictionaries by script
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """Runs from left to right. `width` in thousandths of the font size."""
+class Block:
+    """Glyphs of one font and direction at `x` in a line; see Run. Lengths per mille of the size."""
 
-    runs: tuple[Run, ...]
+    font: EmbeddedFont
+    x: float
+    shown: str
+    marks: tuple[Mark, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """`blocks` in the order in which they are read. `width` per mille of the font size."""
+
+    blocks: tuple[Block, ...]
     width: float
     rtl: bool
 
 
 @dataclass(frozen=True, slots=True)
-class _Piece:
-    """Text of one direction within what is not broken; blanks at a line's end are not shown."""
+class _Paragraph:
+    text: str
+    levels: list[int]  # of each character
+    faces: list[Face]
 
-    runs: tuple[Run, ...]
-    width: float
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Text of one font and direction from `start` on; blanks at a line's end are not shown."""
+
+    start: int
+    run: Run
     level: int
     blank: bool
 
@@ -36,70 +56,74 @@ class _Piece:
 class Breaker:
     """Breaks the paragraphs of one document."""
 
-    def __init__(self, shaper: Shaper) -> None:
+    def __init__(self, choice: FontChoice, shaper: Shaper) -> None:
+        self._choice = choice
         self._shaper = shaper
 
     def lines(self, text: str, width: float, *, rtl: bool) -> Iterator[Line]:
-        """The lines of a text, none of them wider than `width` (thousandths of the font size).
+        """The lines of a text, none of them wider than `width` (per mille of the font size).
 
         Newlines begin a line. `rtl`: the direction of its paragraphs.
         """
-        for paragraph in text.replace("\t", _TAB).split("\n"):
-            yield from self._paragraph(self._shaper.choice.shown(paragraph), width, rtl)
+        for each in text.replace("\t", _TAB).split("\n"):
+            shown = self._choice.shown(each)
+            levels = pdf_bidi.levels(shown, rtl=rtl)
+            paragraph = _Paragraph(shown, levels, self._choice.faces(shown))
+            yield from self._broken(paragraph, width, rtl)
 
-    def _paragraph(self, text: str, width: float, rtl: bool) -> Iterator[Line]:
-        levels = pdf_bidi.levels(text, rtl=rtl)
+    def _broken(self, paragraph: _Paragraph, width: float, rtl: bool) -> Iterator[Line]:
         line: list[_Piece] = []
         used = 0.0
-        for unit in self._units(text, levels, width):
-            wide = sum(piece.width for piece in unit if not piece.blank)
-            if line and used + wide > width:
+        for unit in self._units(paragraph, width):
+            if line and used + _width(unit) > width:
                 yield _line(line, rtl)
                 line, used = [], 0.0
             line += unit
-            used += sum(piece.width for piece in unit)
+            used += sum(piece.run.width for piece in unit)
         yield _line(line, rtl)
 
-    def _units(self, text: str, levels: list[int], width: float) -> Iterator[list[_Piece]]:
+    def _units(self, paragraph: _Paragraph, width: float) -> Iterator[list[_Piece]]:
         """What is not broken, with the blanks after it."""
-        cjk = self._shaper.choice.cjk(text)
-        for start, end in _spans(LineBreaker(text, _LOCALE)):
-            unit = self._pieces(text, levels, start, end, cjk)
-            if sum(piece.width for piece in unit if not piece.blank) <= width:
+        for start, end in _spans(LineBreaker(paragraph.text, _LOCALE)):
+            unit = self._pieces(paragraph, start, end)
+            if _width(unit) <= width:
                 yield unit
-                continue
-            for part_start, part_end in self._parts(text, levels, (start, end), width, cjk):
-                yield self._pieces(text, levels, part_start, part_end, cjk)
+            else:
+                for first, last in self._parts(paragraph, start, end, width):
+                    yield self._pieces(paragraph, first, last)
 
     def _parts(
-        self, text: str, levels: list[int], unit: tuple[int, int], width: float, cjk: int
+        self, paragraph: _Paragraph, start: int, end: int, width: float
     ) -> Iterator[tuple[int, int]]:
-        """A unit that fits on no line, cut between the characters that people see."""
-        start, end = unit
+        """What fits on no line, cut between the characters that people see."""
         part, used = start, 0.0
-        for first, last in _spans(CharacterBreaker(text[start:end], _LOCALE)):
-            pieces = self._pieces(text, levels, start + first, start + last, cjk)
-            wide = sum(piece.width for piece in pieces)
+        for first, last in _spans(CharacterBreaker(paragraph.text[start:end], _LOCALE)):
+            pieces = self._pieces(paragraph, start + first, start + last)
+            wide = sum(piece.run.width for piece in pieces)
             if used and used + wide > width:
                 yield part, start + first
                 part, used = start + first, 0.0
             used += wide
         yield part, end
 
-    def _pieces(self, text: str, levels: list[int], start: int, end: int, cjk: int) -> list[_Piece]:
+    def _pieces(self, paragraph: _Paragraph, start: int, end: int) -> list[_Piece]:
+        text, levels, faces = paragraph.text, paragraph.levels, paragraph.faces
         blanks = start + len(text[start:end].rstrip())
         pieces = []
         for first, last in ((start, blanks), (blanks, end)):
             while first < last:
-                level = levels[first]
+                level, face = levels[first], faces[first]
                 after = first + 1
-                while after < last and levels[after] == level:
+                while after < last and levels[after] == level and faces[after] is face:
                     after += 1
-                runs = self._shaper.runs(text[first:after], rtl=level % 2 == 1, cjk=cjk)
-                width = sum(run.width for run in runs)
-                pieces.append(_Piece(runs, width, level, first >= blanks))
+                run = self._shaper.run(text[first:after], face, rtl=level % 2 == 1)
+                pieces.append(_Piece(first, run, level, first >= blanks))
                 first = after
         return pieces
+
+
+def _width(unit: list[_Piece]) -> float:
+    return sum(piece.run.width for piece in unit if not piece.blank)
 
 
 def _spans(pieces: Iterable[str]) -> Iterator[tuple[int, int]]:
@@ -113,6 +137,21 @@ def _spans(pieces: Iterable[str]) -> Iterator[tuple[int, int]]:
 def _line(pieces: list[_Piece], rtl: bool) -> Line:
     while pieces and pieces[-1].blank:
         pieces.pop()
-    order = pdf_bidi.visual_order([piece.level for piece in pieces])
-    runs = tuple(run for index in order for run in pieces[index].runs)
-    return Line(runs, sum(piece.width for piece in pieces), rtl)
+    in_sight = [pieces[index] for index in pdf_bidi.visual_order([p.level for p in pieces])]
+    found = []
+    x = 0.0
+    for _, group in groupby(in_sight, key=lambda p: (p.run.font, p.level, p.blank and p.level % 2)):
+        block = list(group)
+        found.append((min(piece.start for piece in block), _block(block, x)))
+        x += sum(piece.run.width for piece in block)
+    found.sort(key=lambda each: each[0])
+    return Line(tuple(block for _, block in found), x, rtl)
+
+
+def _block(pieces: list[_Piece], left: float) -> Block:
+    marks: list[Mark] = []
+    x = 0.0
+    for piece in pieces:
+        marks += [Mark(mark.glyph, x + mark.x, mark.y) for mark in piece.run.marks]
+        x += piece.run.width
+    return Block(pieces[0].run.font, left, " ".join(p.run.shown for p in pieces), tuple(marks))

@@ -14,7 +14,7 @@ from typing import Any
 import uharfbuzz
 
 from shared.exports.pdf_embedding import EmbeddedFont
-from shared.exports.pdf_fonts import Face, FontChoice
+from shared.exports.pdf_fonts import Face
 
 # Ligatures of Latin only look nicer, and some readers of PDFs do not take them apart.
 _PLAIN = {"liga": False, "clig": False}
@@ -46,28 +46,20 @@ class Shaper:
     """Shapes the text of one document, and keeps the fonts that it uses."""
 
     def __init__(self, language: str | None) -> None:
-        self.choice = FontChoice(language)
         self.fonts: dict[str, EmbeddedFont] = {}
         self._language = language or "und"
-        self._runs: dict[tuple[str, bool, int], tuple[Run, ...]] = {}
+        self._runs: dict[tuple[str, str, bool], Run] = {}
 
-    def runs(self, text: str, *, rtl: bool, cjk: int) -> tuple[Run, ...]:
-        """The runs of a shown text of one direction, from left to right."""
-        key = (text, rtl, cjk)
+    def run(self, text: str, face: Face, *, rtl: bool) -> Run:
+        """Text of one direction in one font."""
+        key = (text, face.name, rtl)
         if key not in self._runs:
-            found = [
-                self._shaped(self._font(face), text[start:end], rtl)
-                for start, end, face in self.choice.runs(text, cjk)
-            ]
-            self._runs[key] = tuple(found[::-1] if rtl else found)
+            if face.name not in self.fonts:
+                self.fonts[face.name] = EmbeddedFont(face, f"T{len(self.fonts) + 1}")
+            self._runs[key] = self._shaped(text, self.fonts[face.name], rtl)
         return self._runs[key]
 
-    def _font(self, face: Face) -> EmbeddedFont:
-        if face.name not in self.fonts:
-            self.fonts[face.name] = EmbeddedFont(face, f"T{len(self.fonts) + 1}")
-        return self.fonts[face.name]
-
-    def _shaped(self, font: EmbeddedFont, text: str, rtl: bool) -> Run:
+    def _shaped(self, text: str, font: EmbeddedFont, rtl: bool) -> Run:
         buffer = uharfbuzz.Buffer()
         buffer.add_str(text)
         buffer.guess_segment_properties()
@@ -91,6 +83,7 @@ class _Pen:
         self.x = 0.0  # where the next glyph goes
         self._drawn = 0.0  # where the viewer is, which knows only the glyphs' own widths
         self._parts: list[str] = []
+        self._in_string = False
         self._marks: list[Mark] = []
 
     def glyph(self, info: Any, position: Any, text: str) -> None:
@@ -113,20 +106,23 @@ class _Pen:
 
     def run(self) -> Run:
         self._move(self.x)
-        return Run(self.font, self.x, "".join(self._parts), tuple(self._marks))
+        return Run(self.font, self.x, "".join([*self._parts, self._end()]), tuple(self._marks))
 
     def _put(self, code: int, x: float) -> None:
         self._move(x)
-        if self._parts and self._parts[-1].endswith(">"):
-            self._parts[-1] = f"{self._parts[-1][:-1]}{code:04X}>"
-        else:
-            self._parts.append(f"<{code:04X}>")
+        self._parts.append(f"{code:04X}" if self._in_string else f"<{code:04X}")
+        self._in_string = True
 
     def _move(self, x: float) -> None:
         back = round(self._drawn - x, 2)
         if back:
-            self._parts.append(f"{back:g}")
+            self._parts.append(f"{self._end()}{back:g}")
             self._drawn -= back
+
+    def _end(self) -> str:
+        end = ">" if self._in_string else ""
+        self._in_string = False
+        return end
 
 
 def _clusters(glyphs: list[Any], text: str) -> Iterator[tuple[list[Any], str]]:
@@ -144,6 +140,11 @@ def _clusters(glyphs: list[Any], text: str) -> Iterator[tuple[list[Any], str]]:
 def _draw(pen: _Pen, cluster: list[Any], text: str, rtl: bool) -> None:
     """One cluster. Read in the direction of the text, its codes give the characters in order."""
     cff = pen.font.face.has_cff
+    if len(cluster) == len(text) == 1:
+        ((info, position),) = cluster
+        if cff or position.x_advance:
+            pen.glyph(info, position, text)
+            return
     readable = [n for n, (_, position) in enumerate(cluster) if cff or position.x_advance]
     readable = readable[: len(text)]
     reads = list(text)
