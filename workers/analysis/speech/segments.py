@@ -105,13 +105,14 @@ def _side(words: Sequence[SpokenWord], number: int) -> Side:
 
 
 def _ends_segment(last: _Said, following: _Said) -> bool:
-    if following.start - last.end > PAUSE_S or _ends_sentence(last.text, following.text):
+    if following.start - last.end > PAUSE_S or ends_sentence(last.text, following.text):
         return True
     # Where the model began anew it means a break, unless the text goes on in small letters.
     return following.begins and not following.text[:1].islower()
 
 
-def _ends_sentence(text: str, following: str) -> bool:
+def ends_sentence(text: str, following: str) -> bool:
+    """Whether a sentence ends with the word `text`, after which `following` comes."""
     bare = text.rstrip(_CLOSING)
     if not bare.endswith(_ENDS) or following[:1].islower():
         return False

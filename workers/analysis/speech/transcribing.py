@@ -4,20 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from shared.errors import MediaError
 from shared.languages import language_name
 from shared.transcripts import Segment, TranscriptWarning
+from workers.analysis.speech.guard import Guard
 from workers.analysis.speech.language import LanguageChoice
+from workers.analysis.speech.review import review
 from workers.analysis.speech.segments import SegmentBuilder
 from workers.analysis.speech.windows import Listener, Window
-from workers.models.protocols import Transcriber, VoiceDetector
+from workers.models.protocols import Spoken, Transcriber, VoiceDetector
 
 if TYPE_CHECKING:
     from workers.analysis.sound import SoundBlock
 
 T = TypeVar("T")
+
+# When a model of one language was not told which it is to hear: of this much speech at least so
+# much must make sense, at the end, and after five minutes already.
+_SPEECH_TO_JUDGE_S, _LEAST_SHARE = 3.0, 0.5
+_SPEECH_TO_GIVE_UP_S, _HOPELESS_SHARE = 300.0, 0.1
 
 
 class SpeechNotUnderstood(MediaError):
@@ -87,7 +95,7 @@ def transcribe(
         duration_seconds=max(ends, default=0.0),
         speech_seconds=sum(listener.speech_seconds for listener in listeners.values()),
         segments=work.segments(),
-        warnings=(),
+        warnings=tuple(sorted(work.warnings, key=lambda warning: warning.start)),
     )
 
 
@@ -104,8 +112,13 @@ class _Work:
     def __init__(self, transcriber: Transcriber, language: str | None, call: Call) -> None:
         self._transcriber = transcriber
         self._call = call
+        self._is_guessing = language is None and len(transcriber.languages) == 1
+        self._speech_s = 0.0
+        self._understood_s = 0.0
         self._waiting: list[Window] = []
         self._builders: dict[int | None, SegmentBuilder] = {}
+        self._guards: dict[int | None, Guard] = {}
+        self.warnings: list[TranscriptWarning] = []
         self.choice = LanguageChoice(transcriber.languages, language)
         if language is not None and language not in transcriber.languages:
             raise SpeechNotUnderstood(
@@ -137,6 +150,7 @@ class _Work:
             size = self._transcriber.batch_size
             self._decode(self._waiting[:size])
             del self._waiting[:size]
+        self._check_understood(_SPEECH_TO_JUDGE_S, _LEAST_SHARE)
 
     def segments(self) -> tuple[Segment, ...]:
         found = [segment for builder in self._builders.values() for segment in builder.finish()]
@@ -147,8 +161,33 @@ class _Work:
         pieces = [window.pcm for window in windows]
         texts = self._call(lambda: self._transcriber.transcribe(pieces, language))
         for window, spoken in zip(windows, texts, strict=True):
-            builder = self._builders.setdefault(
-                window.stream, SegmentBuilder(window.stream, language)
+            self._believe(window, spoken, language)
+
+    def _believe(self, window: Window, heard: list[Spoken], language: str) -> None:
+        guard = self._guards.setdefault(window.stream, Guard(language))
+        builder = self._builders.setdefault(window.stream, SegmentBuilder(window.stream, language))
+        found = review(window, heard, guard, lambda pieces: self._hear_again(pieces, language))
+        for spoken, place in found.believed:
+            builder.add(spoken, place)
+            self._understood_s += place.part(*place.frames(spoken.start, spoken.end)).speech_seconds
+        self.warnings += found.warnings
+        self._speech_s += window.speech_seconds
+        self._check_understood(_SPEECH_TO_GIVE_UP_S, _HOPELESS_SHARE)
+
+    def _check_understood(self, least_s: float, share: float) -> None:
+        """Raises SpeechNotUnderstood rather than give what an English ear hears in German."""
+        speech, understood = self._speech_s, self._understood_s
+        if self._is_guessing and speech >= least_s and understood < share * speech:
+            only = language_name(self.choice.language).capitalize()
+            raise SpeechNotUnderstood(
+                f"The speech model {self._transcriber.spec.key} understands {only} alone and made "
+                "nothing of most of what is said here. Choose a multilingual model for this file."
             )
-            for stretch in spoken:
-                builder.add(stretch, window)
+
+    def _hear_again(self, pieces: list[Window], language: str) -> list[list[Spoken]]:
+        """Each in a call of its own, for which a stop need not wait long."""
+
+        def carefully(piece: Window) -> list[Spoken]:
+            return self._transcriber.transcribe([piece.pcm], language, cautious=True)[0]
+
+        return [self._call(partial(carefully, piece)) for piece in pieces]

@@ -66,6 +66,11 @@ class Window:
             self.numbers[first:end],
         )
 
+    def copied(self) -> Window:
+        """The same, free of the arrays that it was a view of."""
+        arrays = (self.pcm, self.probabilities, self.speaking, self.numbers)
+        return Window(self.stream, *(array.copy() for array in arrays))  # type: ignore[arg-type]
+
     def frames(self, start: float, end: float) -> tuple[int, int]:
         """[first, end) of the frames that a span in seconds of the window touches: at least one."""
         count = len(self.numbers)
@@ -113,7 +118,7 @@ class _Pending:
         """Take a frame; what had to make room for it comes back."""
         made = None
         if self.count == len(self._numbers):
-            made = self._take(self._cut(frame.number))
+            made = self._take(best_cut(self._window(self.count), frame.number))
         self._pcm[self.count] = frame.pcm
         self._probabilities[self.count] = frame.probability
         self._speaking[self.count] = frame.speaking
@@ -124,37 +129,21 @@ class _Pending:
     def take_all(self) -> Window | None:
         return self._take(self.count) if self.count else None
 
-    def _take(self, end: int) -> Window:
-        window = Window(
+    def _window(self, end: int) -> Window:
+        return Window(
             self._stream,
-            self._pcm[:end].ravel().copy(),
-            self._probabilities[:end].copy(),
-            self._speaking[:end].copy(),
-            self._numbers[:end].copy(),
+            self._pcm[:end].ravel(),
+            self._probabilities[:end],
+            self._speaking[:end],
+            self._numbers[:end],
         )
+
+    def _take(self, end: int) -> Window:
+        window = self._window(end).copied()
         for array in (self._pcm, self._probabilities, self._speaking, self._numbers):
             array[: self.count - end] = array[end : self.count].copy()
         self.count -= end
         return window
-
-    def _cut(self, following: int) -> int:
-        """Frames of the next window: up to the longest pause, else to the least likely speech.
-
-        Sought in the last two thirds (WhisperX's Binarize seeks in the second half), a later
-        pause before a longer one in proportion, so that windows stay long.
-        """
-        numbers = np.append(self._numbers[: self.count], following)
-        least = CUT_PAUSE_S * SAMPLE_RATE / self._pcm.shape[1]
-        best, most = 0, 0.0
-        for first, end in _silences(self._speaking[: self.count]):
-            length = int(numbers[end] - numbers[first])
-            cut = first + _middle(numbers[first : end + 1])
-            if cut > self.count // 3 and length >= least and length * cut > most:
-                best, most = cut, float(length * cut)
-        if best:
-            return best
-        smooth = np.convolve(self._probabilities[: self.count], np.ones(3) / 3, mode="same")
-        return self.count // 3 + int(np.argmin(smooth[self.count // 3 : -1]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +152,28 @@ class _Frame:
     probability: float
     speaking: bool
     pcm: NDArray[np.float32]
+
+
+def best_cut(window: Window, following: int) -> int:
+    """Where to cut it when frame number `following` comes next: the first frame after the cut.
+
+    At the longest pause, else at the least likely speech. Sought in the last two thirds
+    (WhisperX's Binarize seeks in the second half), a later pause before a longer one in
+    proportion, so that windows stay long.
+    """
+    numbers = np.append(window.numbers, following)
+    first_cut = max(len(window.numbers) // 3, 1)
+    best, most = 0, 0.0
+    for first, end in _silences(window.speaking):
+        length = int(numbers[end] - numbers[first])
+        cut = first + _middle(numbers[first : end + 1])
+        enough = length * window.frame_s >= CUT_PAUSE_S
+        if cut >= first_cut and enough and length * cut > most:
+            best, most = cut, float(length * cut)
+    if best:
+        return best
+    smooth = np.convolve(window.probabilities, np.ones(3) / 3, mode="same")
+    return first_cut + int(np.argmin(smooth[first_cut:-1]))
 
 
 def _silences(speaking: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:

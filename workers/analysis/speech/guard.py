@@ -1,0 +1,135 @@
+"""Doubts about what a speech model says it heard: text that nobody spoke."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+from shared.transcripts import Doubt
+from workers.analysis.speech.inventions import is_loop, is_stock_phrase, words_of
+from workers.analysis.speech.segments import WITHOUT_SPACES
+from workers.analysis.speech.windows import Window
+from workers.models.protocols import Spoken
+
+# Whisper's own limits (openai/whisper, transcribe.py; the same in faster-whisper and whisper.cpp).
+COMPRESSION_LIMIT = 2.4
+LOGPROB_LIMIT = -1.0
+NO_SPEECH_LIMIT = 0.6
+# The fastest speakers on record say 11 words a second (655 a minute, S. Shannon, 1995). Where a
+# "word" is a character, fast Japanese reaches 10 or so; both with some room for loose times.
+WORDS_PER_S, CHARACTERS_PER_S = 12.0, 24.0
+# Words of no length pile up where a model had text and no sound for it; stable-ts refuses a
+# segment with more than half of them (max_instant_words 0.5).
+INSTANT_S, INSTANT_SHARE = 0.02, 0.5
+# Times of words are right to about this.
+LOOSE_S = 0.2
+# Measured with whisper-base: speech, real and synthetic, has no_speech under 0.15, a mean log
+# probability over -0.6 and words of 0.8 and more; what it invents of music, noise and silence has
+# no_speech over 0.25, and mostly a log probability under -0.8 or words under 0.5.
+QUIET_NO_SPEECH = 0.2
+UNSURE_LOGPROB = -0.8
+UNSURE_WORD = 0.4
+UNSURE_VOICE = 0.5  # mean probability of the voice detector: its own threshold
+SHORT_VOICE_S = 0.25  # min_speech_duration_ms of Silero's defaults: less may be any noise
+SLOW_WORD_S = 2.0  # faster-whisper's word_anomaly_score: a longer word is an anomaly
+VOICED_SHARE = 0.1  # of a text's time, in which at least somebody speaks
+_REMEMBERED = 60  # words said before, in which a loop may have begun
+
+
+@dataclass(frozen=True, slots=True)
+class _Signs:
+    """What the sound and the model say for or against a stretch of text."""
+
+    words: int
+    seconds: float
+    voiced_s: float  # with speech in it, as the voice detector has it
+    is_unheard: bool  # it may be that nobody speaks there
+    is_unsure: bool  # it may be that something else is said
+
+
+class Guard:
+    """Judges the text of one stream, in order of time; remembers it to know a loop."""
+
+    def __init__(self, language: str) -> None:
+        self._words_per_s = CHARACTERS_PER_S if language in WITHOUT_SPACES else WORDS_PER_S
+        self._before: deque[str] = deque(maxlen=_REMEMBERED)
+
+    def doubt(self, spoken: Spoken, window: Window) -> Doubt | None:
+        """Why it has to be heard again. Its words are remembered."""
+        words = words_of(spoken.text)
+        loops = is_loop([*self._before, *words], since=len(self._before))
+        self._before.extend(words)
+        if _is_in_silence(spoken, window, 0.0):
+            return Doubt.NO_SPEECH
+        if loops:
+            return Doubt.REPEATS
+        if spoken.compression_ratio > COMPRESSION_LIMIT:
+            return Doubt.COMPRESSION
+        if self._is_too_fast(spoken, window):
+            return Doubt.TOO_FAST
+        if spoken.mean_logprob < LOGPROB_LIMIT or _is_weak(spoken, window):
+            return Doubt.UNSURE
+        return None
+
+    def lasting_doubt(self, spoken: Spoken, window: Window) -> Doubt | None:
+        """Why it is dropped although it was heard with care.
+
+        Text that the model hardly believes stays when somebody speaks there for sure, and what
+        is said again and again stays when both are sure: takes of a scene are like that.
+        """
+        signs, words = _signs(spoken, window), words_of(spoken.text)
+        if _is_in_silence(spoken, window, LOOSE_S):
+            return Doubt.NO_SPEECH
+        if is_loop(words, 2) or (is_loop(words) and (signs.is_unheard or signs.is_unsure)):
+            return Doubt.REPEATS
+        if spoken.compression_ratio > COMPRESSION_LIMIT:
+            return Doubt.COMPRESSION
+        if self._is_too_fast(spoken, window):
+            return Doubt.TOO_FAST
+        return Doubt.UNSURE if _is_weak(spoken, window) else None
+
+    def _is_too_fast(self, spoken: Spoken, window: Window) -> bool:
+        signs = _signs(spoken, window)
+        instant = sum(word.end - word.start <= INSTANT_S for word in spoken.words)
+        return signs.words >= 4 and (
+            signs.words > self._words_per_s * (signs.voiced_s + LOOSE_S)
+            or instant > INSTANT_SHARE * signs.words
+        )
+
+
+def _is_in_silence(spoken: Spoken, window: Window, slack: float) -> bool:
+    around = window.part(*window.frames(spoken.start - slack, spoken.end + slack))
+    return around.speech_seconds < VOICED_SHARE * min(spoken.end - spoken.start, 3.0)
+
+
+def _is_weak(spoken: Spoken, window: Window) -> bool:
+    """Whether both the sound and the model speak against it; for a stock phrase one suffices."""
+    signs = _signs(spoken, window)
+    if spoken.no_speech_probability > NO_SPEECH_LIMIT and spoken.mean_logprob < LOGPROB_LIMIT:
+        return True
+    if is_stock_phrase(spoken.text):
+        return signs.is_unheard or signs.is_unsure
+    return signs.is_unheard and signs.is_unsure
+
+
+def _signs(spoken: Spoken, window: Window) -> _Signs:
+    first, end = window.frames(spoken.start, spoken.end)
+    loose = window.part(*window.frames(spoken.start - LOOSE_S, spoken.end + LOOSE_S))
+    count = max(len(spoken.words), 1)
+    seconds = max(spoken.end - spoken.start, window.frame_s)
+    certainty = sum(word.probability for word in spoken.words) / count if spoken.words else 1.0
+    return _Signs(
+        words=count,
+        seconds=seconds,
+        voiced_s=loose.speech_seconds,
+        is_unheard=(
+            spoken.no_speech_probability > QUIET_NO_SPEECH
+            or float(window.probabilities[first:end].mean()) < UNSURE_VOICE
+            or loose.speech_seconds < SHORT_VOICE_S
+        ),
+        is_unsure=(
+            spoken.mean_logprob < UNSURE_LOGPROB
+            or certainty < UNSURE_WORD
+            or seconds / count > SLOW_WORD_S
+        ),
+    )
