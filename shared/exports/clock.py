@@ -67,11 +67,25 @@ class Timecode:
     def starting_at(
         cls, rate: Fraction, text: str | None, field: str = "start_timecode"
     ) -> Timecode:
-        """From `HH:MM:SS:FF`, or `HH:MM:SS;FF` for drop-frame. Raises BadInput."""
+        """From `HH:MM:SS:FF`, or `HH:MM:SS;FF` for drop-frame. Raises BadInput.
+
+        Also for a rate that is neither whole nor 1000/1001 of one: its timecode would soon be
+        minutes away from its time.
+        """
+        base = _base(rate)
+        if rate not in (base, Fraction(base * 1000, 1001)):
+            raise BadInput(
+                f"fps: there is no timecode for {_words(rate)} frames a second. Give the rate of "
+                "the timeline, such as 25 or 29.97."
+            )
         if text is None:
             return cls(rate)
+        first, drop_frame = cls._first_frame(rate, base, text, field)
+        return cls(rate, drop_frame, first)
+
+    @staticmethod
+    def _first_frame(rate: Fraction, base: int, text: str, field: str) -> tuple[int, bool]:
         parts = _TIMECODE.fullmatch(text.strip())
-        base = _base(rate)
         if not parts:
             raise BadInput(
                 f"{field} must be HH:MM:SS:FF, or HH:MM:SS;FF for drop-frame, not {text!r}."
@@ -81,7 +95,7 @@ class Timecode:
             raise BadInput(f"{field}: {text!r} does not exist at {_words(rate)} frames a second.")
         first = (hours * 3600 + minutes * 60 + seconds) * base + frames
         if parts[4] == ":":
-            return cls(rate, False, first)
+            return first, False
         dropped = _dropped(rate)
         if not dropped:
             raise BadInput(
@@ -94,8 +108,7 @@ class Timecode:
                 f"{hours:02d}:{minutes:02d}:00;{dropped:02d}."
             )
         whole_minutes = hours * 60 + minutes
-        first -= dropped * (whole_minutes - whole_minutes // 10)
-        return cls(rate, True, first)
+        return first - dropped * (whole_minutes - whole_minutes // 10), True
 
     def at(self, seconds: float) -> str:
         """Timecode of the frame nearest to a time of the file."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import secrets
 import stat
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from shared.paths import Roots
 _MOST_NUMBERS = 10_000
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS)  # FAT, some shares and FUSE systems
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -73,6 +75,8 @@ def part_file(path: str, roots: Roots, field: str = "output_path") -> Iterator[P
         raise BadInput(f"{field}: the folder {given} does not exist; make it first.") from None
     except OSError as error:
         raise _clear(error, field, given) from error
+    if _CONTROL.search(name):
+        raise BadInput(f"{field}: the file name holds a control character: {name!r}.")
     if not os.path.isdir(folder):
         raise BadInput(f"{field}: {given} is no folder.")
     roots.check_real(folder)

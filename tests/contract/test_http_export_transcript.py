@@ -22,6 +22,7 @@ import webvtt
 from shared.exports.formats import FORMATS
 from tests.conftest import PrivateRedis
 from tests.stack import PROJECT, Client, running_stack
+from tests.tiny_disk import tiny_disk
 from tests.unit.test_export_text import NASTY
 
 PATH = "/export/transcript"
@@ -182,6 +183,7 @@ def test_half_a_character_is_left_out_as_clients_that_cut_text_send_it(client: C
         ({"timestamps": "yes"}, "timestamps: expected true or false"),
         ({"formula_guard": 1}, "formula_guard: expected true or false"),
         ({"fps": 0}, "fps must be a frame rate"),
+        ({"fps": 12.5}, "fps: there is no timecode for 12.5 frames a second."),
         ({"fps": "fast"}, "fps must be a frame rate"),
         ({"fps": True}, "fps: expected a number or a string, not true or false."),
         ({"fps": 25, "start_timecode": "1:2"}, "start_timecode must be HH:MM:SS:FF"),
@@ -261,6 +263,16 @@ def test_output_path_that_cannot_be_written_is_400(client: Client, media: Path) 
         client, output_path=str(media / "a.docx")
     )
     assert not (media / "aim.txt").exists()
+
+
+def test_a_full_disk_is_400_and_leaves_nothing(client: Client, media: Path) -> None:
+    segments = [[n, "x" * 100, n + 1] for n in range(5_000)]
+    with tiny_disk(media / "small", kib=256) as folder:
+        answer = export(client, segments=segments, output_path=str(folder / "a.txt"))
+        assert answer.status_code == 400
+        assert answer.json()["error"] == "Export folder unusable"
+        assert "is full" in answer.json()["message"]
+        assert list(folder.iterdir()) == []
 
 
 @pytest.fixture(scope="module")

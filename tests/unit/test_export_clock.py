@@ -71,6 +71,12 @@ def test_drop_frame_counts_every_frame_of_a_day_as_the_definition_says() -> None
     assert timecode.of_frame(frame) == "00:00:00;00"
 
 
+@pytest.mark.parametrize("rate", [Fraction(25, 2), Fraction(119, 5), Fraction(1499, 60)])
+def test_a_rate_that_timecode_cannot_count_is_refused(rate: Fraction) -> None:
+    with pytest.raises(BadInput, match="fps: there is no timecode for"):
+        Timecode.starting_at(rate, None)
+
+
 def test_an_hour_at_29_97_ends_on_the_hour_only_in_drop_frame() -> None:
     assert Timecode.starting_at(NTSC, "01:00:00;00").at(3600) == "02:00:00;00"
     assert Timecode.starting_at(NTSC, "01:00:00:00").at(3600) == "01:59:56:12"

@@ -120,6 +120,8 @@ def test_a_folder_that_is_missing_or_no_folder_is_refused(roots: Roots, out: Pat
             write_new(str(out / folder / "a.srt"), b"new", roots)
     with pytest.raises(BadInput, match="output_path is longer than the file system allows"):
         write_new(str(out / ("x" * 300)), b"new", roots)
+    with pytest.raises(BadInput, match="output_path: the file name holds a control character"):
+        write_new(str(out / "a\nb.srt"), b"new", roots)
     with pytest.raises(BadInput, match="output_path holds half a character"):
         write_new(str(out / "a\ud800"), b"new", roots)
 
