@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 
@@ -75,9 +77,28 @@ def words(desk: Desk, name: str, *heard: str, seconds: float = 6, lead: int = 1)
     return write_sounds(desk.folder / name, [pcm], rate=16_000)
 
 
+def long_recording(path: Path, hours: int) -> Path:
+    """Silence with two words at the beginning of each hour, as FLAC in its longest frames."""
+    frame, rate = 65_535, 16_000
+    voice = (said([(1, "Alpha"), (2, "bravo")], frame / rate) * 32_767).astype(np.int16)[None]
+    silence = np.zeros((1, frame), np.int16)
+    speaking = {hour * 3600 * rate // frame for hour in range(hours)}
+    options = {"frame_size": str(frame), "compression_level": "0"}
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("flac", rate=rate, layout="mono", options=options)
+        for number in range(hours * 3600 * rate // frame):
+            pcm = voice if number in speaking else silence
+            made = av.AudioFrame.from_ndarray(pcm, format="s16", layout="mono")
+            made.sample_rate, made.pts, made.time_base = rate, number * frame, Fraction(1, rate)
+            out.mux(stream.encode(made))
+        out.mux(stream.encode())
+    return path
+
+
 def film(desk: Desk, name: str, pcm: Any, seconds: int) -> Path:
     """Pictures and sound; one picture every second."""
-    how = SoundEncoding(codec="flac", pictures_at=range(seconds))
+    codec = "pcm_s16le" if name.endswith(".mov") else "flac"
+    how = SoundEncoding(codec=codec, pictures_at=range(seconds))
     return write_sounds(desk.folder / name, [pcm], rate=16_000, encoding=how)
 
 
@@ -302,6 +323,28 @@ def test_a_speech_model_is_loaded_by_the_first_file_or_when_it_is_asked_for(desk
     assert counted["speech_calls"] >= 1
 
 
+def test_an_edit_between_the_samples_of_the_hash_is_heard_again(desk: Desk) -> None:
+    """Also when the pictures, which come first, have noted the file as it is now."""
+    heard = said([(4, "Alpha")], 153)
+    path = film(desk, "film.mov", heard, 3)
+    desk.worker_that_hears_tones()
+    asked: dict[str, Any] = {"wants": BOTH}
+    analyzed(desk, path, **asked)
+    assert texts(desk, path) == ["Alpha"]
+    hash_before = hash_media(str(path))
+    data = bytearray(path.read_bytes())
+    alpha, bravo = ((said([(0, w)], 0.3) * 32_767).astype("<i2") for w in ("Alpha", "bravo"))
+    odd = data.index(alpha.tobytes()[200:300]) % 2  # MOV keeps its sound raw
+    at = 1_800_000 + odd  # in no sample of the hash
+    data[at : at + bravo.nbytes] = bravo.tobytes()
+    path.write_bytes(data)
+    found = path.stat()
+    os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns + 10**10))
+    assert hash_media(str(path)) == hash_before, "the edit lies between the samples"
+    analyzed(desk, path, **asked)
+    assert texts(desk, path) == ["Alpha", "bravo"]
+
+
 def test_a_speech_model_that_is_not_here_holds_up_sound_alone(desk: Desk) -> None:
     path = film(desk, "film.mkv", tone(2, rate=16_000), 2)
     still = make_still(desk.folder / "still.jpg")
@@ -318,3 +361,24 @@ def test_a_speech_model_that_is_not_here_holds_up_sound_alone(desk: Desk) -> Non
         desk.submit([still], wants=AUDIO, visual_model="no-such-model", **asked)
     )
     assert "still picture" in record.failed_files[0].error
+
+
+@pytest.mark.slow
+def test_twelve_quiet_hours_take_little_memory_and_the_worker_lives_throughout(desk: Desk) -> None:
+    path = long_recording(desk.folder / "long.flac", 12)
+    process = desk.worker_that_hears_tones()
+    wait_for(desk.hearts, 20, "the worker")
+    task_id = desk.submit([path], wants=AUDIO, speech_model="tones")
+
+    def final() -> bool:
+        assert desk.hearts(), "no heartbeat"
+        return desk.record(task_id).status.is_final
+
+    wait_for(final, 110, "the end", every_s=0.1)
+    assert desk.record(task_id).failed_files == ()
+    starts = [segment.start for segment in transcript(desk, path).segments]
+    assert len(starts) == 12
+    assert starts[-1] == pytest.approx(11 * 3600, abs=6)
+    status = Path(f"/proc/{process.popen.pid}/status").read_text()
+    peak_kb = int(next(line for line in status.splitlines() if "VmHWM" in line).split()[1])
+    assert peak_kb < 1_000_000
