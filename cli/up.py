@@ -39,7 +39,8 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 def run(settings: Settings) -> int:
     """Run everything until SIGTERM or Ctrl-C; the exit status of the process."""
-    _visual_model(settings)  # a wrong name is said before anything runs
+    for kind in (ModelKind.VISUAL, ModelKind.SPEECH):
+        _default_model(settings, kind)  # a wrong name is said before anything runs
     with _only_one(settings.state_dir):
         private_redis.end_left_behind(private_redis.data_dir(settings))
         return asyncio.run(Stack(settings).run())
@@ -74,10 +75,12 @@ class Stack:
         key_file = first_key(settings, redis_url)
         environment = {"RUSHES_REDIS_URL": redis_url}
         self._start("api", "api", environment=environment)
-        await self._pull_missing_weights()
+        await self._pull_missing_weights(ModelKind.VISUAL)
         self._start("query worker", "workers", "query", environment=environment)
         for number in range(1, settings.workers + 1):
             self._start(f"analysis worker {number}", "workers", "analysis", environment=environment)
+        # Beside the rest: nothing but transcription waits for it.
+        self.tasks.append(asyncio.create_task(self._pull_missing_weights(ModelKind.SPEECH)))
         if await self._until(lambda: self._is_ready(redis_url), READY_TIMEOUT_S):
             _say_ready(settings, key_file)
         elif not self.stopping.is_set():
@@ -99,9 +102,9 @@ class Stack:
             raise SettingsError(f"The private Redis on {data} does not answer.")
         return url
 
-    async def _pull_missing_weights(self) -> None:
-        """Fetch the visual model; without it the workers run and say what they miss."""
-        spec = _visual_model(self.settings)
+    async def _pull_missing_weights(self, kind: ModelKind) -> None:
+        """Fetch the default model; without it the workers run and say what they miss."""
+        spec = _default_model(self.settings, kind)
         if self.stopping.is_set() or model_catalogue.is_downloaded(self.settings, spec):
             return
         log.info("the weights of %s are missing: fetching them from %s", spec.key, spec.source)
@@ -211,11 +214,12 @@ def _our_command() -> str:
     return shlex.quote(str(ours))
 
 
-def _visual_model(settings: Settings) -> ModelSpec:
+def _default_model(settings: Settings, kind: ModelKind) -> ModelSpec:
+    key = settings.speech_model if kind is ModelKind.SPEECH else settings.visual_model
     try:
-        return model_catalogue.resolve(settings, ModelKind.VISUAL, settings.visual_model)
+        return model_catalogue.resolve(settings, kind, key)
     except ModelError as error:
-        raise SettingsError(f"RUSHES_VISUAL_MODEL: {error.message}") from error
+        raise SettingsError(f"RUSHES_{kind.value.upper()}_MODEL: {error.message}") from error
 
 
 async def _check_port(settings: Settings) -> None:

@@ -267,10 +267,14 @@ def test_commands_that_need_a_redis_say_so(tmp_path: Path) -> None:
 
 
 def test_a_wrong_setting_is_one_sentence(tmp_path: Path) -> None:
-    for settings in ({"RUSHES_PORT": "x"}, {"RUSHES_VISUAL_MODEL": "nonsense"}):
-        result = run(tmp_path, "up", **settings)
+    for name, value in (
+        ("RUSHES_PORT", "x"),
+        ("RUSHES_VISUAL_MODEL", "nonsense"),
+        ("RUSHES_SPEECH_MODEL", "conse-lite0"),
+    ):
+        result = run(tmp_path, "up", **{name: value})
         assert result.returncode == 2
-        assert result.stderr.startswith("rushes: ")
+        assert result.stderr.startswith(f"rushes: {name}")
         assert result.stderr.count("\n") == 1
         assert not lives_in(tmp_path)
 

@@ -130,18 +130,50 @@ def test_a_benchmark_runs_in_the_chosen_environment(clone: Path, tmp_path: Path)
     ]
 
 
-def test_weights_in_the_clone_are_taken_instead_of_downloaded(clone: Path, tmp_path: Path) -> None:
-    lite = clone / ".rushes" / "models" / "conse-lite0"
-    lite.mkdir(parents=True)
-    (lite / "manifest.json").write_text("{}")
+LITE = ("conse-lite0", "whisper-base")
+
+
+def set_up_models(clone: Path, tmp_path: Path, weights: Path) -> subprocess.CompletedProcess[str]:
     venv = tmp_path / "venv"
     stub(venv / "bin", "python", "exit 0")  # of the right version; pip and all else succeed
+    return run(
+        clone, "setup", "lite", "models", RUSHES_VENV=str(venv), RUSHES_MODELS_DIR=str(weights)
+    )
+
+
+def weights_in_the_clone(clone: Path, *models: str) -> Path:
+    for model in models:
+        folder = clone / ".rushes" / "models" / model
+        folder.mkdir(parents=True)
+        (folder / "manifest.json").write_text("{}")
+    return clone / ".rushes" / "models"
+
+
+def test_weights_in_the_clone_are_taken_instead_of_downloaded(clone: Path, tmp_path: Path) -> None:
+    fetched = weights_in_the_clone(clone, *LITE)
     weights = tmp_path / "state dir" / "models"
     for _ in range(2):
-        result = run(
-            clone, "setup", "lite", "models", RUSHES_VENV=str(venv), RUSHES_MODELS_DIR=str(weights)
-        )
+        result = set_up_models(clone, tmp_path, weights)
         assert result.returncode == 0, result.stderr
-        assert "to download about 102 MB" not in result.stderr
-    assert [path.name for path in weights.iterdir()] == ["conse-lite0"]
-    assert (weights / "conse-lite0" / "manifest.json").samefile(lite / "manifest.json")
+        assert "to download about" not in result.stderr.partition("model weights")[2]
+    assert sorted(path.name for path in weights.iterdir()) == sorted(LITE)
+    for model in LITE:
+        ours = weights / model / "manifest.json"
+        assert ours.samefile(fetched / model / "manifest.json")
+
+
+@pytest.mark.parametrize(
+    ("there", "announced"),
+    [
+        ((), "to download about 236 MB, to keep about 260 MB"),
+        (("conse-lite0",), "to download about 133 MB, to keep about 148 MB"),
+        (("whisper-base",), "to download about 102 MB, to keep about 112 MB"),
+    ],
+)
+def test_only_missing_weights_are_announced(
+    clone: Path, tmp_path: Path, there: tuple[str, ...], announced: str
+) -> None:
+    weights_in_the_clone(clone, *there)
+    result = set_up_models(clone, tmp_path, tmp_path / "models")
+    assert result.returncode == 0, result.stderr
+    assert announced in result.stderr
