@@ -112,7 +112,7 @@ def speech_key(key: str) -> str:
 
 def repository_model(key: str) -> ModelSpec | None:
     """The model of a hub repository, by a key such as "org--name"; None for another key."""
-    if not _REPOSITORY.fullmatch(key):
+    if not _REPOSITORY.fullmatch(key) or key.count(_REPOSITORY_BORDER) != 1:
         return None
     repository = key.replace(_REPOSITORY_BORDER, "/", 1)
     languages = _ENGLISH if key.endswith(".en") else _ALL

@@ -22,6 +22,12 @@ def lite_weights(key: str = "conse-lite0") -> tuple[Settings, ModelSpec]:
     return settings, spec
 
 
+def fetch_english_only() -> None:
+    """The weights of whisper-tiny.en, which no set brings. Raises FetchFailed with a sentence."""
+    settings = Settings.from_env()
+    pull(settings, find(settings, "whisper-tiny.en"))
+
+
 @functools.cache
 def lite_model() -> VisualEmbedder:
     """One for all tests of a run: it has no state that they could spoil."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from cli.samples import fetch_samples
 from shared.registry_packages import FetchFailed
+from tests.lite import fetch_english_only
 from tests.photos import SAMPLES, known_photos
 from tests.quality.pictures import held_out_pool
 from tests.speech import fetch_speech
@@ -24,6 +25,7 @@ def main() -> int:
         known_photos,
         held_out_pool,
         fetch_speech,
+        fetch_english_only,
     ]
     return max([_said(step) for step in steps])
 

@@ -7,21 +7,26 @@ import json
 import re
 from pathlib import Path
 
+import faster_whisper
 import pytest
 
 from shared.errors import ModelError
+from shared.languages import language_code, language_name
 from shared.model_catalogue import (
     CONSE_REVISION,
     catalogue,
+    find,
+    hub_marker,
     is_downloaded,
     require_allowed,
     resolve,
     safe_key,
+    speech_folder,
 )
 from shared.models import ModelKind
 from shared.settings import Settings
 
-VISUAL = ModelKind.VISUAL
+VISUAL, SPEECH = ModelKind.VISUAL, ModelKind.SPEECH
 
 
 @pytest.fixture
@@ -82,7 +87,7 @@ def test_an_unknown_key_is_refused_with_the_known_ones(settings: Settings, key: 
 
 def test_a_visual_model_is_no_speech_model(settings: Settings) -> None:
     with pytest.raises(ModelError, match="no speech model 'conse-lite0'"):
-        resolve(settings, ModelKind.SPEECH, "conse-lite0")
+        resolve(settings, SPEECH, "conse-lite0")
 
 
 @pytest.mark.parametrize(
@@ -137,3 +142,110 @@ def test_an_unfinished_or_older_conversion_is_not_ready(settings: Settings) -> N
         assert not is_downloaded(settings, spec)
     manifest.write_text(json.dumps({"revision": CONSE_REVISION}))
     assert is_downloaded(settings, spec)
+
+
+@pytest.mark.parametrize(
+    ("written", "key"),
+    [
+        ("whisper-base", "whisper-base"),
+        ("base", "whisper-base"),
+        ("tiny.en", "whisper-tiny.en"),
+        ("large", "whisper-large-v3"),
+        ("turbo", "whisper-large-v3-turbo"),
+        ("whisper-turbo", "whisper-large-v3-turbo"),
+        ("distil-large-v3.5", "whisper-distil-large-v3.5"),
+        ("someone/whisper-ct2", "someone--whisper-ct2"),
+        ("someone--whisper-ct2", "someone--whisper-ct2"),
+    ],
+)
+def test_a_speech_model_has_one_key_however_it_is_written(
+    settings: Settings, written: str, key: str
+) -> None:
+    assert resolve(settings, SPEECH, written).key == key
+    assert find(settings, written) == resolve(settings, SPEECH, written) or "--" in written
+
+
+@pytest.mark.parametrize(
+    "key", ["zebra", "", "../x", "a/b/c", "/etc/passwd", "a/", "--b", "whisper-", "x/é", "a b/c"]
+)
+def test_an_unknown_speech_model_is_refused_with_the_known_ones(
+    settings: Settings, key: str
+) -> None:
+    with pytest.raises(
+        ModelError, match=r"no speech model .*Known: whisper-base, whisper-tiny\.en"
+    ):
+        resolve(settings, SPEECH, key)
+
+
+def test_every_size_of_faster_whisper_is_known_by_its_own_repository(settings: Settings) -> None:
+    for size in faster_whisper.available_models():
+        spec = resolve(settings, SPEECH, size)
+        assert spec.pretrained == faster_whisper.utils._MODELS[size]
+        assert spec.commercial_use is True
+
+
+@pytest.mark.parametrize(
+    ("key", "count"),
+    [("base", 99), ("large-v3", 100), ("turbo", 100), ("tiny.en", 1), ("distil-large-v3", 1)],
+)
+def test_a_speech_model_tells_its_languages_by_their_english_names(
+    settings: Settings, key: str, count: int
+) -> None:
+    spec = resolve(settings, SPEECH, key)
+    assert len(spec.languages) == count
+    assert "english" in spec.languages
+    assert list(spec.languages) == sorted(spec.languages)
+    assert all(language_name(str(language_code(name))) == name for name in spec.languages)
+    assert spec.multilingual == (count > 1)
+    assert spec.limits.startswith("English only.") == (count == 1)
+
+
+def whisper_folder(settings: Settings, name: str, language_tokens: int | None) -> Path:
+    folder = settings.weights_dir / "whisper" / name
+    folder.mkdir(parents=True)
+    (folder / "model.bin").write_bytes(b"12345")
+    if language_tokens is not None:
+        config = {"lang_ids": list(range(language_tokens))}
+        (folder / "config.json").write_text(json.dumps(config))
+    return folder
+
+
+def test_speech_folders_in_models_dir_are_models(settings: Settings) -> None:
+    for name, tokens in (("mine", 99), ("mine-v3", 100), ("english", 98), ("bare", None)):
+        whisper_folder(settings, name, tokens)
+    (settings.weights_dir / "whisper" / "empty").mkdir()
+    found = {key: spec for key, spec in catalogue(settings).items() if spec.weights}
+    assert {key: len(spec.languages) for key, spec in found.items()} == {
+        "mine": 99, "mine-v3": 100, "english": 1, "bare": 100
+    }  # fmt: skip
+    for spec in found.values():
+        assert is_downloaded(settings, spec)
+        assert spec.size_bytes == 5
+        assert spec.licence == "unknown: supplied by you"
+
+
+def test_a_folder_named_like_a_size_is_that_size(settings: Settings) -> None:
+    folder = whisper_folder(settings, "turbo", 100)
+    spec = resolve(settings, SPEECH, "large-v3-turbo")
+    assert (spec.key, spec.weights) == ("whisper-large-v3-turbo", str(folder))
+    assert spec.licence == "MIT"
+    assert is_downloaded(settings, spec)
+
+
+def test_a_speech_folder_never_hides_a_visual_model(settings: Settings) -> None:
+    whisper_folder(settings, "conse-lite0", 99)
+    assert resolve(settings, VISUAL, "conse-lite0").kind is VISUAL
+    assert find(settings, "conse-lite0").kind is VISUAL
+
+
+def test_only_a_marked_model_of_the_hub_is_ready(settings: Settings) -> None:
+    spec = resolve(settings, SPEECH, "large-v3")
+    assert not is_downloaded(settings, spec)
+    marker = hub_marker(settings, spec)
+    marker.parent.mkdir()
+    marker.write_text(json.dumps({"folder": "models--x/snapshots/1"}))
+    assert is_downloaded(settings, spec)
+    assert speech_folder(settings, spec) == marker.parent / "models--x/snapshots/1"
+    marker.write_text("not JSON")
+    with pytest.raises(ModelError, match="cannot be read: remove it"):
+        speech_folder(settings, spec)
