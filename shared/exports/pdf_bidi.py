@@ -49,6 +49,11 @@ def levels(text: str, *, rtl: bool) -> list[int]:
     return _filled(found, base)
 
 
+def is_letter(character: str) -> bool:
+    """Whether it is of a script that runs right to left, or goes with such a letter."""
+    return unicodedata.bidirectional(character) in ("R", "AL", "NSM", "BN")
+
+
 def visual_order(line: Sequence[int]) -> list[int]:
     """Rule L2: indices of a line's parts from left to right, given the level of each."""
     order = list(range(len(line)))

@@ -23,6 +23,7 @@ NotoSansTamil NotoSansTelugu NotoSansLao NotoSansKhmer NotoSansMyanmar NotoSansA
 NotoSansGeorgian NotoSansEthiopic NotoSansSymbols CJK NotoEmoji
 """.split()
 _CJK_FACES = {"ja": 0, "ko": 1, "zh": 2, "yue": 4}  # in the collection; 3 is Taiwan's
+_CJK_SCRIPTS = {0: ("Kana", "ja"), 1: ("Hang", "ko")}
 _KANA = re.compile("[\u3041-\u30ff]")
 _HANGUL = re.compile("[\u1100-\u11ff\u3131-\u318e\uac00-\ud7a3]")
 _EMOJI_STYLE = "\ufe0f"
@@ -47,25 +48,29 @@ class Face:
     characters: frozenset[int]
     has_cff: bool  # its outlines are PostScript's
     per_mille: float  # turns its units into thousandths of the font size
+    # For what has none of its own: blanks of Korean are wider than others in the same font.
+    script: str = "Zyyy"
+    language: str | None = None
 
 
 @functools.cache
 def _face(name: str) -> Face:
-    return _opened(name, str(files("manimgx_fonts") / f"{name}[wght].ttf"), 0)
+    return _opened(name, str(files("manimgx_fonts") / f"{name}[wght].ttf"))
 
 
 @functools.cache
 def _cjk_face(index: int) -> Face:
     path = str(files("manimgx_fonts_cjk") / "NotoSansCJK-VF.otf.ttc")
-    return _opened(f"NotoSansCJK-{index}", path, index)
+    script, language = _CJK_SCRIPTS.get(index, ("Hani", "zh"))
+    return _opened(f"NotoSansCJK-{index}", path, index, script, language)
 
 
-def _opened(name: str, path: str, index: int) -> Face:
+def _opened(name: str, path: str, index: int = 0, *forms: str) -> Face:
     face = uharfbuzz.Face(uharfbuzz.Blob.from_file_path(path), index)
     font = uharfbuzz.Font(face)
     font.set_variations({"wght": REGULAR})
     has_cff = "CFF2" in face.table_tags
-    return Face(name, face, font, frozenset(face.unicodes), has_cff, 1000 / face.upem)
+    return Face(name, face, font, frozenset(face.unicodes), has_cff, 1000 / face.upem, *forms)
 
 
 class FontChoice:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
+from typing import NamedTuple
 
 from icu4py.breakers import CharacterBreaker, LineBreaker
 
@@ -36,20 +37,27 @@ class Line:
     rtl: bool
 
 
+class _Kind(NamedTuple):
+    """Neighbouring characters of one kind are shaped and drawn at once."""
+
+    face: Face
+    level: int  # see pdf_bidi
+    lone: int  # where a sign is that runs right to left, else -1; see _kinds
+
+
 @dataclass(frozen=True, slots=True)
 class _Paragraph:
     text: str
-    levels: list[int]  # of each character
-    faces: list[Face]
+    kinds: list[_Kind]  # of each character
 
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """Text of one font and direction from `start` on; blanks at a line's end are not shown."""
+    """Text of one kind from `start` on; blanks at a line's end are not shown."""
 
     start: int
+    kind: _Kind
     run: Run
-    level: int
     blank: bool
 
 
@@ -67,9 +75,8 @@ class Breaker:
         """
         for each in text.replace("\t", _TAB).split("\n"):
             shown = self._choice.shown(each)
-            levels = pdf_bidi.levels(shown, rtl=rtl)
-            paragraph = _Paragraph(shown, levels, self._choice.faces(shown))
-            yield from self._broken(paragraph, width, rtl)
+            kinds = _kinds(shown, self._choice.faces(shown), pdf_bidi.levels(shown, rtl=rtl))
+            yield from self._broken(_Paragraph(shown, kinds), width, rtl)
 
     def _broken(self, paragraph: _Paragraph, width: float, rtl: bool) -> Iterator[Line]:
         line: list[_Piece] = []
@@ -107,19 +114,27 @@ class Breaker:
         yield part, end
 
     def _pieces(self, paragraph: _Paragraph, start: int, end: int) -> list[_Piece]:
-        text, levels, faces = paragraph.text, paragraph.levels, paragraph.faces
+        text, kinds = paragraph.text, paragraph.kinds
         blanks = start + len(text[start:end].rstrip())
         pieces = []
         for first, last in ((start, blanks), (blanks, end)):
             while first < last:
-                level, face = levels[first], faces[first]
+                kind = kinds[first]
                 after = first + 1
-                while after < last and levels[after] == level and faces[after] is face:
+                while after < last and kinds[after] == kind:
                     after += 1
-                run = self._shaper.run(text[first:after], face, rtl=level % 2 == 1)
-                pieces.append(_Piece(first, run, level, first >= blanks))
+                run = self._shaper.run(text[first:after], kind.face, rtl=kind.level % 2 == 1)
+                pieces.append(_Piece(first, kind, run, first >= blanks))
                 first = after
         return pieces
+
+
+def _kinds(text: str, faces: list[Face], levels: list[int]) -> list[_Kind]:
+    """Signs that run right to left are of a kind each: readers turn around letters only."""
+    return [
+        _Kind(face, level, index if level % 2 and not pdf_bidi.is_letter(text[index]) else -1)
+        for index, (face, level) in enumerate(zip(faces, levels, strict=True))
+    ]
 
 
 def _width(unit: list[_Piece]) -> float:
@@ -137,10 +152,10 @@ def _spans(pieces: Iterable[str]) -> Iterator[tuple[int, int]]:
 def _line(pieces: list[_Piece], rtl: bool) -> Line:
     while pieces and pieces[-1].blank:
         pieces.pop()
-    in_sight = [pieces[index] for index in pdf_bidi.visual_order([p.level for p in pieces])]
+    in_sight = [pieces[index] for index in pdf_bidi.visual_order([p.kind.level for p in pieces])]
     found = []
     x = 0.0
-    for _, group in groupby(in_sight, key=lambda p: (p.run.font, p.level, p.blank and p.level % 2)):
+    for _, group in groupby(in_sight, key=lambda piece: piece.kind):
         block = list(group)
         found.append((min(piece.start for piece in block), _block(block, x)))
         x += sum(piece.run.width for piece in block)

@@ -18,6 +18,7 @@ from shared.exports.pdf_fonts import Face
 
 # Ligatures of Latin only look nicer, and some readers of PDFs do not take them apart.
 _PLAIN = {"liga": False, "clig": False}
+_LONGEST = 64  # characters that one code may read as; readers of PDFs have limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +64,10 @@ class Shaper:
         buffer = uharfbuzz.Buffer()
         buffer.add_str(text)
         buffer.guess_segment_properties()
+        if not buffer.script:
+            buffer.script = font.face.script
         buffer.direction = "rtl" if rtl else "ltr"
-        buffer.language = self._language
+        buffer.language = font.face.language or self._language
         buffer.flags = uharfbuzz.BufferFlags.REMOVE_DEFAULT_IGNORABLES
         uharfbuzz.shape(font.face.font, buffer, _PLAIN if font.face.name == "NotoSans" else {})
         glyphs = list(zip(buffer.glyph_infos, buffer.glyph_positions, strict=True))
@@ -129,7 +132,7 @@ def _clusters(glyphs: list[Any], text: str) -> Iterator[tuple[list[Any], str]]:
     """Glyphs that belong together, from left to right, with the text that they stand for."""
     groups = [(key, list(group)) for key, group in groupby(glyphs, lambda each: each[0].cluster)]
     starts = sorted(key for key, _ in groups)
-    starts[:1] = [0][: len(starts)]  # unseen characters in front went with the glyph after them
+    starts[0] = 0  # unseen characters in front went with the glyph after them
     ends = [*starts[1:], len(text)]
     read = [text[start:end] for start, end in zip(starts, ends, strict=True)]
     in_order = read if groups[0][0] <= groups[-1][0] else read[::-1]
@@ -140,25 +143,30 @@ def _clusters(glyphs: list[Any], text: str) -> Iterator[tuple[list[Any], str]]:
 def _draw(pen: _Pen, cluster: list[Any], text: str, rtl: bool) -> None:
     """One cluster. Read in the direction of the text, its codes give the characters in order."""
     cff = pen.font.face.has_cff
-    if len(cluster) == len(text) == 1:
+    readable = [
+        number
+        for number, (_, position) in enumerate(cluster)
+        if cff or (position.x_advance and not position.y_offset)
+    ][: len(text)]
+    if len(readable) == len(cluster) == len(text) == 1:
         ((info, position),) = cluster
-        if cff or position.x_advance:
-            pen.glyph(info, position, text)
-            return
-    readable = [n for n, (_, position) in enumerate(cluster) if cff or position.x_advance]
-    readable = readable[: len(text)]
+        pen.glyph(info, position, text)
+        return
     reads = list(text)
-    last = max(len(readable), 1) - 1
     if cff or not rtl:
         # Left to right, one code may read as several characters; right to left, readers differ
         # in whether they turn these around.
-        reads[last:] = ["".join(reads[last:])]
-    unseen = reads[len(readable) :]
+        last = max(len(readable), 1) - 1
+        rest = "".join(reads[last:])
+        reads[last:] = [rest[at : at + _LONGEST] for at in range(0, len(rest), _LONGEST)]
+    unseen = [] if cff else reads[len(readable) :]
     texts = dict(zip(readable[::-1] if rtl else readable, reads, strict=False))
-    for each in reversed(unseen):
+    for each in reversed(unseen) if rtl else ():
         pen.unseen(each)
     for number, (info, position) in enumerate(cluster):
         if number in texts:
             pen.glyph(info, position, texts[number])
         else:
             pen.silent(info, position)
+    for each in () if rtl else unseen:
+        pen.unseen(each)
