@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import unicodedata
 
 from starlette.concurrency import run_in_threadpool
@@ -18,6 +19,8 @@ from api.transcript_bodies import LoadTranscriptionsBody, SearchTranscriptBody
 from shared.errors import BadInput
 from shared.models import ModelKind
 
+_LONGEST_FUZZY = 200  # characters; time grows with the square of what is longer
+
 
 async def search_transcript(call: Call[SearchTranscriptBody]) -> TranscriptMatches:
     """By file in request order, then by time."""
@@ -25,10 +28,15 @@ async def search_transcript(call: Call[SearchTranscriptBody]) -> TranscriptMatch
     scope = Scope.of(call.services, body.cache_dir, body.media_paths, body.search_all)
     text = _folded(body.query, "query")
     speaker = None if body.speaker is None else _folded(body.speaker, "speaker")
+    if body.mode == "fuzzy" and len(text) > _LONGEST_FUZZY:
+        raise BadInput(
+            f'query is too long for mode "fuzzy": {len(text)} characters, at most {_LONGEST_FUZZY}.'
+        )
     if scope.is_empty:
         return TranscriptMatches(matches=[])
     model = await run_in_threadpool(active_key, call.services, ModelKind.SPEECH)
-    query = SpokenQuery(text, model, body.mode, speaker, body.max_results)
+    at_most = min(body.max_results, sys.maxsize)
+    query = SpokenQuery(text, model, body.mode, speaker, at_most)
     return await run_in_threadpool(_matches, scope, query)
 
 
@@ -143,7 +151,8 @@ ENDPOINTS = (
         "count. A phrase that is split over segments is found: the match spans them all. One "
         "match for each segment in which the query begins, by file in request order (without "
         "media_paths: by path), then by time. Where a file has several transcripts, the active "
-        "speech model's is searched, else the newest. Media that is transcribed but not loaded is "
+        "speech model's is searched, else the newest. Fuzzy queries have 200 characters at most. "
+        "Media that is transcribed but not loaded is "
         "loaded.",
         body=SearchTranscriptBody,
         answer=TranscriptMatches,

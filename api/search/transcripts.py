@@ -16,6 +16,7 @@ from api.search.transcript_log import LogDamaged, Spoken
 from api.search.transcript_text import joined
 from api.search.types import Skipped
 from api.search.write_lock import LOAD_WAIT_S, SEARCH_WAIT_S
+from shared import cache_files
 
 Mode = Literal["substring", "fuzzy"]
 
@@ -67,14 +68,15 @@ class TranscriptIndex:
         without a known transcript, also where the catalogue announces none."""
         folder = self._folders.open(cache_dir, thorough=True)
         loaded, view = folder.transcripts, folder.view
-        found = view.cache.catalogue.hashes()
-        if look_for_more:
-            without = found.difference(hash_str for hash_str, _ in view.transcripts())
-            list(self._folders.pool.map(lambda hash_str: view.look_at([hash_str]), without))
+        with cache_files.clear_errors(view.cache.root):
+            found = view.cache.catalogue.hashes()
+            if look_for_more:
+                without = found.difference(hash_str for hash_str, _ in view.transcripts())
+                list(self._folders.pool.map(lambda hash_str: view.look_at([hash_str]), without))
         loaded.bring_up(LOAD_WAIT_S, self._folders.pool, retry=True)
         known = loaded.snapshot().spoken
         deleted = [key for key in known if key[0] not in found]
-        if deleted:
+        if deleted and view.cache.is_there():
             loaded.remove(deleted, LOAD_WAIT_S)
         files = {hash_str for hash_str, _ in loaded.snapshot().spoken}
         reasons = sorted(loaded.unusable().items())

@@ -71,6 +71,19 @@ def test_a_search_with_nothing_new_reads_no_manifest(cache, index) -> None:
     assert all(path.stat().st_atime_ns == 0 for path in manifests)
 
 
+def test_after_a_restart_the_folders_of_sound_files_are_not_looked_into(
+    cache, index, replica, tmp_path
+) -> None:
+    sound = tmp_path / "a.wav"
+    sound.write_bytes(b"sound")
+    publish_transcript(cache, media_hash(1), segments("hello"), path=sound)
+    told(index, cache, "hello")
+    (manifest,) = cache.root.glob("media/*/*/manifest.*")
+    os.utime(manifest, ns=(0, manifest.stat().st_mtime_ns))
+    assert len(told(replica, cache, "hello")) == 1
+    assert manifest.stat().st_atime_ns == 0
+
+
 def test_load_says_which_transcripts_are_unusable_and_why(cache, index) -> None:
     data = {
         number: publish_transcript(cache, media_hash(number), segments(f"hello {number}"))
