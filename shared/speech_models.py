@@ -87,11 +87,15 @@ _SIZES = {spec.architecture for spec in _KNOWN}
 
 
 def known_models(weights_dir: Path) -> list[ModelSpec]:
-    """All sizes of Whisper, then the folders that people have put into MODELS_DIR/whisper.
+    """All sizes of Whisper, other models fetched from the hub, folders in MODELS_DIR/whisper.
 
     A folder with the name of a size ("large-v3") is that model's weights, brought by hand.
     """
     specs = {spec.key: spec for spec in _KNOWN}
+    for marker in sorted((weights_dir / "hub").glob(f"*{_REPOSITORY_BORDER}*.json")):
+        fetched = repository_model(marker.stem)
+        if fetched and b'"folder"' in marker.read_bytes():  # open_clip's markers name none
+            specs[fetched.key] = fetched
     for folder in sorted((weights_dir / "whisper").glob("*")):
         if _FOLDER.fullmatch(folder.name) and (folder / "model.bin").is_file():
             local = _local(folder, specs.get(speech_key(folder.name)))

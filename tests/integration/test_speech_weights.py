@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import ctranslate2
@@ -117,3 +119,22 @@ def test_a_device_that_makes_no_sense_is_said() -> None:
 def test_metal_means_the_cpu() -> None:
     """CTranslate2 knows no Metal; visual models may still use it."""
     assert speech_devices("mps") == speech_devices("cpu")
+
+
+def test_loading_a_speech_model_imports_no_torch_and_no_second_decoder(settings: Settings) -> None:
+    """Whatever else is installed: CTranslate2 can convert models of torch and transformers."""
+    program = (
+        "import sys, dataclasses, pathlib; from shared.settings import Settings;"
+        "from shared.model_catalogue import find; from workers.models.load import load_speech;"
+        "settings = dataclasses.replace(Settings(), models_dir=pathlib.Path(sys.argv[1]));"
+        "load_speech(settings, find(settings, 'whisper-base')); print(' '.join(sys.modules))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program, str(settings.weights_dir)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    loaded = {module.partition(".")[0] for module in result.stdout.split()}
+    assert "ctranslate2" in loaded
+    assert not loaded & {"torch", "transformers", "torchaudio", "soundfile", "scipy", "open_clip"}

@@ -246,6 +246,12 @@ def test_only_a_marked_model_of_the_hub_is_ready(settings: Settings) -> None:
     marker.write_text(json.dumps({"folder": "models--x/snapshots/1"}))
     assert is_downloaded(settings, spec)
     assert speech_folder(settings, spec) == marker.parent / "models--x/snapshots/1"
+    other = resolve(settings, SPEECH, "someone/other")
+    assert other.key not in catalogue(settings)
+    hub_marker(settings, other).write_text(json.dumps({"folder": "models--y/snapshots/1"}))
+    hub_marker(settings, resolve(settings, VISUAL, "ViT-B-16--x")).write_text("{}")
+    assert is_downloaded(settings, catalogue(settings)[other.key])
+    assert "ViT-B-16--x" not in catalogue(settings)
     marker.write_text("not JSON")
     with pytest.raises(ModelError, match="cannot be read: remove it"):
         speech_folder(settings, spec)

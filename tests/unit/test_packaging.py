@@ -43,7 +43,7 @@ def test_the_base_brings_no_model_library_and_no_decoder() -> None:
 
 def test_the_lite_extra_brings_no_torch() -> None:
     lite = pulled_in("rushes", "lite")
-    assert {"av", "onnxruntime"} <= lite
+    assert {"av", "onnxruntime", "faster-whisper"} <= lite
     assert not lite & HEAVY
 
 
@@ -57,4 +57,7 @@ def test_the_api_process_imports_no_model_library_and_no_decoder() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     loaded = {module.partition(".")[0] for module in result.stdout.split()}
-    assert not loaded & {"torch", "onnxruntime", "av", "open_clip", "tokenizers", "PIL", "onnx"}
+    assert not loaded & {
+        *("torch", "onnxruntime", "av", "open_clip", "tokenizers", "PIL", "onnx"),
+        *("faster_whisper", "ctranslate2", "huggingface_hub"),
+    }
