@@ -7,11 +7,14 @@ giving its model back) follows in order.
 from __future__ import annotations
 
 import contextvars
+import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, wait
 from queue import SimpleQueue
 from typing import TypeVar
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -25,7 +28,7 @@ class NativeCalls:
     """
 
     def __init__(self) -> None:
-        self._todo: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._todo: SimpleQueue[Callable[[], object]] = SimpleQueue()
         self._thread: threading.Thread | None = None
 
     def call(self, function: Callable[[], T], checkpoint: Callable[[], None]) -> T:
@@ -45,7 +48,7 @@ class NativeCalls:
             raise
         return future.result()
 
-    def afterwards(self, function: Callable[[], None]) -> None:
+    def afterwards(self, function: Callable[[], object]) -> None:
         """Run it when all calls so far have ended, and do not wait for that."""
         self._do(function)
 
@@ -57,7 +60,7 @@ class NativeCalls:
         self._do(ended.set)
         return ended.wait(within_s)
 
-    def _do(self, step: Callable[[], None]) -> None:
+    def _do(self, step: Callable[[], object]) -> None:
         self._todo.put(step)
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="native-calls", daemon=True)
@@ -65,7 +68,11 @@ class NativeCalls:
 
     def _run(self) -> None:
         while True:
-            self._todo.get()()
+            try:
+                self._todo.get()()
+            except Exception:
+                # Without this thread every later call would wait for ever.
+                log.exception("What had to follow a native call failed")
 
 
 def _fulfil(future: Future[T], function: Callable[[], T]) -> None:
