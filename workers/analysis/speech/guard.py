@@ -42,7 +42,7 @@ class _Signs:
 
     words: int
     seconds: float
-    voiced_s: float  # with speech in it, as the voice detector has it
+    voiced_s: float  # in which the voice detector hears somebody
     is_unheard: bool  # it may be that nobody speaks there
     is_unsure: bool  # it may be that something else is said
 
@@ -65,34 +65,35 @@ class Guard:
             return Doubt.REPEATS
         if spoken.compression_ratio > COMPRESSION_LIMIT:
             return Doubt.COMPRESSION
-        if self._is_too_fast(spoken, window):
+        if self.is_too_fast(spoken, window):
             return Doubt.TOO_FAST
         if spoken.mean_logprob < LOGPROB_LIMIT or _is_weak(spoken, window):
             return Doubt.UNSURE
         return None
 
-    def lasting_doubt(self, spoken: Spoken, window: Window) -> Doubt | None:
-        """Why it is dropped although it was heard with care.
+    def lasting_doubt(
+        self, spoken: Spoken, window: Window, *, may_repeat: bool = False
+    ) -> Doubt | None:
+        """Why it is dropped after it was heard with care.
 
-        Text that the model hardly believes stays when somebody speaks there for sure, and what
-        is said again and again stays when both are sure: takes of a scene are like that.
+        Text that the model hardly believes stays when somebody speaks there for sure.
+        `may_repeat`: what comes again and again was found to be said so.
         """
-        signs, words = _signs(spoken, window), words_of(spoken.text)
         if _is_in_silence(spoken, window, LOOSE_S):
             return Doubt.NO_SPEECH
-        if is_loop(words, 2) or (is_loop(words) and (signs.is_unheard or signs.is_unsure)):
+        if not may_repeat and is_loop(words_of(spoken.text)):
             return Doubt.REPEATS
-        if spoken.compression_ratio > COMPRESSION_LIMIT:
+        if not may_repeat and spoken.compression_ratio > COMPRESSION_LIMIT:
             return Doubt.COMPRESSION
-        if self._is_too_fast(spoken, window):
+        if self.is_too_fast(spoken, window):
             return Doubt.TOO_FAST
         return Doubt.UNSURE if _is_weak(spoken, window) else None
 
-    def _is_too_fast(self, spoken: Spoken, window: Window) -> bool:
+    def is_too_fast(self, spoken: Spoken, window: Window) -> bool:
         signs = _signs(spoken, window)
         instant = sum(word.end - word.start <= INSTANT_S for word in spoken.words)
         return signs.words >= 4 and (
-            signs.words > self._words_per_s * (signs.voiced_s + LOOSE_S)
+            signs.words > self._words_per_s * (min(signs.voiced_s, signs.seconds) + LOOSE_S)
             or instant > INSTANT_SHARE * signs.words
         )
 
@@ -113,19 +114,19 @@ def _is_weak(spoken: Spoken, window: Window) -> bool:
 
 
 def _signs(spoken: Spoken, window: Window) -> _Signs:
-    first, end = window.frames(spoken.start, spoken.end)
-    loose = window.part(*window.frames(spoken.start - LOOSE_S, spoken.end + LOOSE_S))
+    own = window.part(*window.frames(spoken.start, spoken.end))
+    around = window.part(*window.frames(spoken.start - LOOSE_S, spoken.end + LOOSE_S))
     count = max(len(spoken.words), 1)
     seconds = max(spoken.end - spoken.start, window.frame_s)
     certainty = sum(word.probability for word in spoken.words) / count if spoken.words else 1.0
     return _Signs(
         words=count,
         seconds=seconds,
-        voiced_s=loose.speech_seconds,
+        voiced_s=own.speech_seconds,
         is_unheard=(
             spoken.no_speech_probability > QUIET_NO_SPEECH
-            or float(window.probabilities[first:end].mean()) < UNSURE_VOICE
-            or loose.speech_seconds < SHORT_VOICE_S
+            or float(own.probabilities.mean()) < UNSURE_VOICE
+            or around.speech_seconds < SHORT_VOICE_S
         ),
         is_unsure=(
             spoken.mean_logprob < UNSURE_LOGPROB

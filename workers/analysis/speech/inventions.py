@@ -60,14 +60,14 @@ def is_stock_phrase(text: str) -> bool:
     return " ".join(words_of(text)) in _PHRASES
 
 
-def is_loop(words: Sequence[str], patience: int = 1, since: int = 0) -> bool:
+def is_loop(words: Sequence[str], since: int = 0) -> bool:
     """Whether some words come again and again, one of these times at `words[since:]`.
 
     Real speech repeats itself as well: "no, no, no, no". The fewer words, the more often they
-    may come: 8 times one, 5 times two, 3 times more, each times `patience`.
+    may come before it is a loop: 8 times one, 5 times two, 3 times more.
     """
     for length in range(1, min(_LONGEST_LOOP, len(words) // 2) + 1):
-        limit = patience * {1: 8, 2: 5}.get(length, 3)
+        limit = {1: 8, 2: 5}.get(length, 3)
         same = 0  # words in a row that equal the one `length` before
         for at in range(length, len(words)):
             same = same + 1 if words[at] == words[at - length] else 0

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import zlib
+import difflib
+from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 from shared.transcripts import Doubt, TranscriptWarning
 from workers.analysis.speech.guard import Guard
 from workers.analysis.speech.inventions import words_of
-from workers.analysis.speech.segments import ends_sentence
+from workers.analysis.speech.stretches import has_words, sentences, without_echoes
 from workers.analysis.speech.windows import SHORTEST_S, Window, best_cut
 from workers.models.protocols import Spoken
 
@@ -21,15 +22,14 @@ from workers.models.protocols import Spoken
 PIECE_S = 8.0
 _AROUND_S = 0.2  # sound kept around the speech of such a piece
 _LONGEST_REFUSED = 300  # characters of it in a warning
-# A model that goes on in the middle of a piece hears the end of the last word once more: a word
-# that it hardly believes (faster-whisper's anomaly: under 0.15), right there, before a pause.
-_STRAY_PROBABILITY, _STRAY_WITHIN_S, _STRAY_PAUSE_S = 0.15, 0.1, 0.25
+_REPEATING = frozenset((Doubt.REPEATS, Doubt.COMPRESSION))
+_LIKE_BEFORE, _MORE_WORDS = 0.6, 1.3  # when two texts of the same sound agree
 
 Again = Callable[[list[Window]], list[list[Spoken]]]
 Placed = tuple[Spoken, Window]  # text and the window that its times count from
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Review:
     """What is believed of a window's text, in order of time, and what is not."""
 
@@ -39,99 +39,131 @@ class Review:
 
 def review(window: Window, heard: list[Spoken], guard: Guard, again: Again) -> Review:
     """`again` hears pieces with care. Raises what it raises."""
-    result = Review([], [])
+    work = _Reviewer(window, guard, again)
+    kept, echoes = without_echoes(heard)
+    for echo in echoes:
+        work.warn([echo], Doubt.UNSURE, "dropped")
     doubtful: list[tuple[Spoken, Doubt]] = []
     reached = 0.0
-    for spoken in sentences(_without_strays(window, heard, result)):
+    for spoken in work.divided(kept, window):
         doubt = guard.doubt(spoken, window)
         if doubt:
             doubtful.append((spoken, doubt))
             continue
-        if doubtful:
-            _hear_again(window, (reached, spoken.start), doubtful, guard, again, result)
-            doubtful = []
-        result.believed.append((spoken, window))
+        work.hear_again((reached, spoken.start), doubtful)
+        doubtful = []
+        work.believed.append((spoken, window))
         reached = spoken.end
-    if doubtful:
-        _hear_again(window, (reached, window.seconds), doubtful, guard, again, result)
-    return result
+    work.hear_again((reached, window.seconds), doubtful)
+    return Review(work.believed, work.warnings)
 
 
-def _without_strays(window: Window, heard: list[Spoken], result: Review) -> list[Spoken]:
-    kept: list[Spoken] = []
-    for spoken in heard:
-        if kept and _is_stray(spoken, kept[-1].end):
-            stray = replace(spoken, words=spoken.words[:1], end=spoken.words[0].end)
-            _warn(result, window, [stray], Doubt.UNSURE, "dropped", stray.words[0].text)
-            spoken = _without_stray(spoken)
-        kept.append(spoken)
-    return kept
+class _Reviewer:
+    """Gathers what a Review says of one window."""
 
+    def __init__(self, window: Window, guard: Guard, again: Again) -> None:
+        self._window = window
+        self._guard = guard
+        self._again = again
+        self.believed: list[Placed] = []
+        self.warnings: list[TranscriptWarning] = []
 
-def _warn(
-    result: Review,
-    window: Window,
-    stretch: list[Spoken],
-    doubt: Doubt,
-    action: Literal["dropped", "decoded_again"],
-    text: str,
-) -> None:
-    start, end = _in_file(window, stretch)
-    text = text if len(text) <= _LONGEST_REFUSED else text[: _LONGEST_REFUSED - 1] + "…"
-    result.warnings.append(
-        TranscriptWarning(
-            start=start, end=end, doubt=doubt, action=action, text=text, stream=window.stream
+    def divided(self, heard: list[Spoken], window: Window) -> Iterator[Spoken]:
+        """By sentences; what is too fast stays in one, as no sentence of it shows it so well."""
+        for spoken in heard:
+            if not has_words(spoken):
+                continue
+            if self._guard.is_too_fast(spoken, window):
+                yield spoken
+            else:
+                yield from sentences(spoken)
+
+    def hear_again(self, span: tuple[float, float], doubtful: list[tuple[Spoken, Doubt]]) -> None:
+        """A second text for a stretch of the window, as far as it stands."""
+        if not doubtful:
+            return
+        first: list[Placed] = [(spoken, self._window) for spoken, _ in doubtful]
+        doubts = {doubt for _, doubt in doubtful}
+        pieces = list(_pieces(self._window, *span, in_two=bool(doubts & _REPEATING)))
+        second = [
+            (spoken, piece)
+            for texts, piece in zip(self._again(pieces), pieces, strict=True)
+            for spoken in self.divided(texts, piece)
+        ]
+        stands = self._standing(first, second, doubts)
+        self.believed += stands
+        if _words(stands) != _words(first):
+            action: Literal["dropped", "decoded_again"] = "decoded_again" if stands else "dropped"
+            self.warn([spoken for spoken, _ in first], doubtful[0][1], action)
+
+    def _standing(
+        self, first: list[Placed], second: list[Placed], doubts: set[Doubt]
+    ) -> list[Placed]:
+        """Which text stands where the `first` was doubted."""
+        lasting = self._guard.lasting_doubt
+        may_stay = not any(lasting(*placed, may_repeat=True) for placed in first)
+        if doubts & _REPEATING:
+            if may_stay and _agree(_words(first), _words(second)):
+                return first
+            second = _no_more_often(first, second)
+        stands = [placed for placed in second if not lasting(*placed)]
+        merely_unlikely = may_stay and doubts == {Doubt.UNSURE}
+        if merely_unlikely and (not stands or _likely(first) >= _likely(stands)):
+            return first
+        return stands
+
+    def warn(
+        self, refused: list[Spoken], doubt: Doubt, action: Literal["dropped", "decoded_again"]
+    ) -> None:
+        text = " ".join(spoken.text for spoken in refused)
+        if len(text) > _LONGEST_REFUSED:
+            text = text[: _LONGEST_REFUSED - 1] + "…"
+        start, _ = self._window.place(refused[0].start, refused[0].end, "first")
+        _, end = self._window.place(refused[-1].start, refused[-1].end, "last")
+        self.warnings.append(
+            TranscriptWarning(
+                start=round(start, 3),
+                end=round(max(start, end), 3),
+                doubt=doubt,
+                action=action,
+                text=text,
+                stream=self._window.stream,
+            )
         )
-    )
 
 
-def _hear_again(
-    window: Window,
-    span: tuple[float, float],
-    doubtful: list[tuple[Spoken, Doubt]],
-    guard: Guard,
-    again: Again,
-    result: Review,
-) -> None:
-    """Second text for a stretch of the window, as far as it stands."""
-    first = [spoken for spoken, _ in doubtful]
-    pieces = list(_pieces(window, *span))
-    second = list(zip(again(pieces), pieces, strict=True)) if pieces else []
-    candidates = [(spoken, piece) for texts, piece in second for spoken in sentences(texts)]
-    stands = [placed for placed in candidates if not guard.lasting_doubt(*placed)]
-    first_stands = [(s, window) for s in first if pieces and not guard.lasting_doubt(s, window)]
-    if _is_first_better(doubtful, first_stands, stands):
-        stands = first_stands
-    result.believed += stands
-    refused = " ".join(spoken.text for spoken in first)
-    if words_of(" ".join(spoken.text for spoken, _ in stands)) == words_of(refused):
-        return
-    action: Literal["dropped", "decoded_again"] = "decoded_again" if stands else "dropped"
-    _warn(result, window, first, doubtful[0][1], action, refused)
-
-
-def _is_first_better(
-    doubtful: list[tuple[Spoken, Doubt]], first: list[Placed], second: list[Placed]
-) -> bool:
-    """Whether a text that is merely unlikely is likelier than what was heard in its place."""
-    if not second:
-        return bool(first)
-    only_unsure = all(doubt is Doubt.UNSURE for _, doubt in doubtful)
-    return only_unsure and len(first) == len(doubtful) and _likely(first) >= _likely(second)
+def _words(placed: list[Placed]) -> list[str]:
+    return words_of(" ".join(spoken.text for spoken, _ in placed))
 
 
 def _likely(placed: list[Placed]) -> float:
     return float(np.mean([spoken.mean_logprob for spoken, _ in placed]))
 
 
-def _in_file(window: Window, stretch: list[Spoken]) -> tuple[float, float]:
-    start, _ = window.place(stretch[0].start, stretch[0].end, "first")
-    _, end = window.place(stretch[-1].start, stretch[-1].end, "last")
-    return round(start, 3), round(max(start, end), 3)
+def _agree(first: list[str], second: list[str]) -> bool:
+    """Whether what was heard at once and in pieces is about the same: then it was said so."""
+    if len(second) > _MORE_WORDS * len(first) + 1:
+        return False
+    return difflib.SequenceMatcher(None, first, second, autojunk=False).ratio() >= _LIKE_BEFORE
 
 
-def _pieces(window: Window, start: float, end: float) -> Iterator[Window]:
-    """The speech within a span of the window, cut into pieces of at most PIECE_S."""
+def _no_more_often(first: list[Placed], second: list[Placed]) -> list[Placed]:
+    """`second` without texts that come from every piece alike: the model's answer to anything."""
+    before = Counter(" ".join(words_of(spoken.text)) for spoken, _ in first)
+    texts = [" ".join(words_of(spoken.text)) for spoken, _ in second]
+    now = Counter(texts)
+    return [
+        placed
+        for placed, text in zip(second, texts, strict=True)
+        if now[text] <= before.get(text, 2)
+    ]
+
+
+def _pieces(window: Window, start: float, end: float, *, in_two: bool) -> Iterator[Window]:
+    """The speech within a span of the window, cut into pieces of at most PIECE_S.
+
+    `in_two`: into two at least, unless there is too little of it.
+    """
     first, last = window.frames(start, end)
     spoken = np.flatnonzero(window.speaking[first:last]) + first
     if len(spoken) * window.frame_s < SHORTEST_S:
@@ -139,73 +171,11 @@ def _pieces(window: Window, start: float, end: float) -> Iterator[Window]:
     around = round(_AROUND_S / window.frame_s)
     part = window.part(max(first, int(spoken[0]) - around), min(last, int(spoken[-1]) + 1 + around))
     longest = int(PIECE_S / window.frame_s)
+    if in_two:
+        longest = min(longest, max(len(part.numbers) * 2 // 3, int(1 / window.frame_s)))
     while len(part.numbers) > longest:
         cut = best_cut(part.part(0, longest), int(part.numbers[longest]))
         yield part.part(0, cut)
         part = part.part(cut, len(part.numbers))
     if part.speaking.any():
         yield part
-
-
-def sentences(heard: list[Spoken]) -> Iterator[Spoken]:
-    """The same text, a Spoken for each sentence, so that one can be doubted alone."""
-    for spoken in heard:
-        words = spoken.words
-        if not any(letter.isalnum() for letter in spoken.text):
-            continue  # "...", which models give for sound without words
-        ends = [
-            number
-            for number in range(1, len(words))
-            if ends_sentence(words[number - 1].text, words[number].text)
-        ]
-        if not ends:
-            yield spoken
-            continue
-        at = 0
-        for first, last in zip([0, *ends], [*ends, len(words)], strict=True):
-            text = spoken.text[at:]
-            if last < len(words):
-                cut = _after(text, [word.text for word in words[first:last]])
-                text, at = text[:cut], at + cut
-            yield _part(spoken, first, last, text.strip())
-
-
-def _after(text: str, words: list[str]) -> int:
-    """Where these words end in the text that begins with them."""
-    at = 0
-    for word in words:
-        found = text.find(word, at)
-        at = found + len(word) if found >= 0 else at
-    return at
-
-
-def _part(spoken: Spoken, first: int, end: int, text: str) -> Spoken:
-    words = spoken.words[first:end]
-    raw = text.encode()
-    own = len(raw) / len(zlib.compress(raw))
-    return replace(
-        spoken,
-        start=words[0].start,
-        end=words[-1].end,
-        text=text,
-        words=words,
-        compression_ratio=max(own, spoken.compression_ratio),
-    )
-
-
-def _is_stray(spoken: Spoken, before: float) -> bool:
-    """Whether its first word is an echo of the word that ended at `before`."""
-    if len(spoken.words) < 2:
-        return False
-    first, second = spoken.words[:2]
-    return (
-        first.probability < _STRAY_PROBABILITY
-        and first.start - before <= _STRAY_WITHIN_S
-        and second.start - first.end >= _STRAY_PAUSE_S
-    )
-
-
-def _without_stray(spoken: Spoken) -> Spoken:
-    cut = _after(spoken.text, [spoken.words[0].text])
-    words = spoken.words[1:]
-    return replace(spoken, start=words[0].start, text=spoken.text[cut:].strip(), words=words)
