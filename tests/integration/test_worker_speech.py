@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -215,15 +216,18 @@ def test_sound_that_fails_does_not_fail_the_pictures_and_the_reverse(desk: Desk)
     mute = make_clip(desk.folder / "mute.mp4", 2)
     voice = words(desk, "voice.wav", "Alpha")
     desk.worker_that_hears_tones()
-    task_id = desk.submit([mute], [voice], wants=BOTH, speech_model="tones")
+    still = make_still(desk.folder / "still.jpg")
+    task_id = desk.submit([mute], [voice], [still], wants=BOTH, speech_model="tones")
     record = desk.wait_final(task_id)
     assert record.status is TaskState.COMPLETED
     assert errors(record) == {
+        "still.jpg": ["It is a still picture; there is no sound to transcribe in it."],
         "mute.mp4": ["It has no sound track."],
         "voice.wav": ["It holds no video, only sound."],
     }
     cache = CacheDir.open(desk.cache, create=False)
     assert cache.is_published(hash_media(str(mute)), Stage.VISUAL, MODEL)
+    assert cache.is_published(hash_media(str(still)), Stage.VISUAL, MODEL)
     assert texts(desk, voice) == ["Alpha"]
 
 
@@ -368,6 +372,13 @@ def test_twelve_quiet_hours_take_little_memory_and_the_worker_lives_throughout(d
     path = long_recording(desk.folder / "long.flac", 12)
     process = desk.worker_that_hears_tones()
     wait_for(desk.hearts, 20, "the worker")
+    stopped = desk.submit([path], wants=AUDIO, speech_model="tones")
+    wait_for(lambda: desk.record(stopped).progress > 1, 20, "some progress")
+    asked_at = time.monotonic()
+    desk.ledger.stop(stopped)
+    assert desk.wait_final(stopped, 4).status is TaskState.CANCELLED
+    assert time.monotonic() - asked_at < 1.5
+    assert desk.artefacts() == []
     task_id = desk.submit([path], wants=AUDIO, speech_model="tones")
 
     def final() -> bool:
