@@ -6,9 +6,11 @@ As with pictures, everything published counts as loaded: a search first takes up
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
+
+import stringzilla
 
 from api.search import transcript_finding
 from api.search.folders import Folders
@@ -17,6 +19,8 @@ from api.search.transcript_text import joined
 from api.search.types import Skipped
 from api.search.write_lock import LOAD_WAIT_S, SEARCH_WAIT_S
 from shared import cache_files
+
+_FILES_AT_ONCE = 256  # looked through before matches are picked
 
 Mode = Literal["substring", "fuzzy"]
 
@@ -130,36 +134,43 @@ class TranscriptIndex:
 _Passage = tuple[float, float, str, str | None]  # start, end, text, speaker
 
 
-def _search(files: Iterable[Spoken], query: SpokenQuery) -> list[tuple[Spoken, list[_Passage]]]:
+def _search(files: Sequence[Spoken], query: SpokenQuery) -> list[tuple[Spoken, list[_Passage]]]:
     """Passages of each file that has any, `max_results` of them in all. Raises LogDamaged."""
     found = []
     left = query.max_results
-    for spoken in files:
-        if left <= 0:
-            break
-        spans = _spans(spoken, query)
-        # By stream, then by time: the first ones in time may come last.
-        chosen = list(spans if spoken.has_streams else itertools.islice(spans, left))
-        if chosen:
-            passages = _passages(spoken, chosen)[:left]
-            found.append((spoken, passages))
-            left -= len(passages)
+    for at in range(0, len(files), _FILES_AT_ONCE):
+        for spoken in _candidates(files[at : at + _FILES_AT_ONCE], query):
+            spans = _spans(spoken, query)
+            # By stream, then by time: the first ones in time may come last.
+            chosen = list(spans if spoken.has_streams else itertools.islice(spans, left))
+            if chosen:
+                passages = _passages(spoken, chosen)[:left]
+                found.append((spoken, passages))
+                left -= len(passages)
+            if not left:
+                return found
     return found
 
 
+def _candidates(files: Sequence[Spoken], query: SpokenQuery) -> Sequence[Spoken]:
+    """Those that may have a match. In one go: most archives have many short files."""
+    if query.speaker is not None:
+        files = [spoken for spoken in files if query.speaker in spoken.speakers]
+    if query.mode == "fuzzy":
+        return files
+    find, text = stringzilla.find, query.text.encode()
+    return [spoken for spoken in files if find(spoken.folded, text) >= 0]
+
+
 def _spans(spoken: Spoken, query: SpokenQuery) -> Iterator[transcript_finding.Span]:
-    if query.speaker is not None and query.speaker not in spoken.speakers:
-        return iter(())
     if query.mode == "fuzzy":
         spans = transcript_finding.fuzzy(spoken.folded, spoken.starts, query.text)
     else:
         spans = transcript_finding.exact(spoken.folded, spoken.starts, query.text.encode())
-    if query.speaker is None:
-        return spans
     return (
         (first, last)
         for first, last in spans
-        if set(spoken.speakers[first : last + 1]) == {query.speaker}
+        if query.speaker is None or set(spoken.speakers[first : last + 1]) == {query.speaker}
     )
 
 
