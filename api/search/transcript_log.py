@@ -225,10 +225,15 @@ class TranscriptLog:
     def _append(self, records: bytes) -> None:
         with self._state_lock:
             self._refresh()
-            with open(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666), "r+b") as file:
-                file.seek(self._read_to)
-                file.truncate()
-                file.write(records)
+            try:
+                with open(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666), "r+b") as file:
+                    file.seek(self._read_to)
+                    file.truncate()
+                    file.write(records)
+            except OSError:  # a full disk gets back what was written of it
+                with contextlib.suppress(OSError):
+                    os.truncate(self._path, self._read_to)
+                raise
             self._refresh()
 
 

@@ -310,8 +310,10 @@ def test_a_full_state_dir_is_a_clear_error_and_no_end(cache, settings, tmp_path)
         index = SearchIndex(replace(settings, state_dir=disk))
         assert len(told(index, cache, "hello")) == 3
         publish_transcript(cache, media_hash(9), segments(*["hello " * 100_000] * 8))
+        before = shutil.disk_usage(disk).used
         with pytest.raises(CacheError, match="RUSHES_STATE_DIR needs room"):
             told(index, cache, "hello")
+        assert shutil.disk_usage(disk).used - before < 20_000
         publish_transcript(cache, media_hash(9), segments("hello"))
         assert len(told(index, cache, "hello")) == 4
         index.close()
