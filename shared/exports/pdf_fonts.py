@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
 
@@ -38,19 +38,22 @@ _SHARED = re.compile(
 )
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(frozen=True, slots=True)
 class Face:
-    """One font. `characters` are the code points that it shows; `font` shapes in its units."""
+    """One font. `characters` are the code points that it shows; `font` shapes in its units.
+
+    Faces are equal by name: two threads may open one at the same time.
+    """
 
     name: str
-    face: Any
-    font: Any
-    characters: frozenset[int]
-    has_cff: bool  # its outlines are PostScript's
-    per_mille: float  # turns its units into thousandths of the font size
+    face: Any = field(compare=False)
+    font: Any = field(compare=False)
+    characters: frozenset[int] = field(compare=False)
+    has_cff: bool = field(compare=False)  # its outlines are PostScript's
+    per_mille: float = field(compare=False)  # turns its units into thousandths of the font size
     # For what has none of its own: blanks of Korean are wider than others in the same font.
-    script: str = "Zyyy"
-    language: str | None = None
+    script: str = field(compare=False, default="Zyyy")
+    language: str | None = field(compare=False, default=None)
 
 
 @functools.cache
@@ -117,8 +120,8 @@ class FontChoice:
             return emoji
         if before and _UNSEEN.match(character):
             return before
-        # Emoji have digits too, which only ever begin a key cap.
-        stays = before and before is not emoji and _SHARED.match(character)
+        # Emoji have digits too, but only to begin a key cap.
+        stays = _SHARED.match(character) and (before != emoji or not character.isascii())
         if before and stays and code in before.characters:
             return before
         return self._of(character, cjk) or before or _face("NotoSans")

@@ -131,6 +131,8 @@ class Breaker:
 
 def _kinds(text: str, faces: list[Face], levels: list[int]) -> list[_Kind]:
     """Signs that run right to left are of a kind each: readers turn around letters only."""
+    if faces and faces.count(faces[0]) == len(faces) and not any(levels):
+        return [_Kind(faces[0], 0, -1)] * len(faces)  # most paragraphs, and quick
     return [
         _Kind(face, level, index if level % 2 and not pdf_bidi.is_letter(text[index]) else -1)
         for index, (face, level) in enumerate(zip(faces, levels, strict=True))

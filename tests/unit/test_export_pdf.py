@@ -132,6 +132,20 @@ def test_emoji_are_drawn_in_outline_and_read_as_they_were() -> None:
     content = one_segment(text)
     assert lines_by_pdfium(content)[1] == text
     assert 0 not in glyphs_drawn(content)
+    around = len(glyphs_drawn(one_segment("")))
+    assert len(glyphs_drawn(one_segment("👍🏽👨‍👩‍👧🇫🇷1️⃣"))) == around + 4
+
+
+def test_threads_that_make_pdfs_at_the_same_time_do_not_meet() -> None:
+    program = (
+        "from concurrent.futures import ThreadPoolExecutor as Pool; "
+        "from shared.exports.pdf import pdf_bytes; "
+        "from tests.unit.test_export_pdf import document; "
+        "made = document('Hi שלום (x)', '日本 हिन्दी 12', 'ไทย 😀 ١٢'); "
+        "print(len(set(Pool(8).map(pdf_bytes, [made] * 16))))"
+    )
+    command = [sys.executable, "-c", program]
+    assert subprocess.run(command, capture_output=True, check=True).stdout.strip() == b"1"
 
 
 @pytest.mark.parametrize(
