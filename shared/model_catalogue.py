@@ -176,7 +176,7 @@ def speech_folder(settings: Settings, spec: ModelSpec) -> Path:
         return settings.weights_dir / spec.key
     try:
         marker = json.loads(hub_marker(settings, spec).read_text(encoding="utf-8"))
-        return hub_dir(settings) / marker["folder"]
+        return hub_dir(settings) / str(marker["folder"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{hub_marker(settings, spec)} cannot be read: remove it.") from error
 

@@ -14,7 +14,7 @@ import pytest
 from shared.errors import ModelError
 from shared.models import ModelKind, ModelSpec
 from shared.settings import Settings
-from tests.fakes import FakeEmbedder
+from tests.fakes import FakeEmbedder, FakeTranscriber
 from tests.waiting import wait_for
 from workers.models.pool import ModelPool
 
@@ -170,6 +170,28 @@ def test_a_model_that_cannot_be_loaded_says_why_and_may_be_tried_again(
     garage.broken.clear()
     use(pool, "a")
     assert [s.error for s in pool.states()] == [None]
+
+
+def test_a_speech_model_is_lent_beside_a_visual_one_of_the_same_pool(
+    settings: Settings, garage: Garage
+) -> None:
+    folder = settings.weights_dir / "whisper" / "a"  # the key of a visual model, too
+    folder.mkdir(parents=True)
+    (folder.parent / "tones").mkdir()
+    for each in (folder, folder.parent / "tones"):
+        (each / "model.bin").write_bytes(b"tones")
+    loaders = {VISUAL: garage.load, ModelKind.SPEECH: lambda _, spec: FakeTranscriber(spec)}
+    pool = ModelPool(settings, loaders, Clock())
+    with pool.lend(VISUAL, "a") as embedder, pool.lend(ModelKind.SPEECH, "tones") as transcriber:
+        assert isinstance(embedder, FakeEmbedder)
+        assert isinstance(transcriber, FakeTranscriber)
+        assert transcriber.warmups == 1
+        assert [(s.kind, s.model_key) for s in pool.states()] == [
+            (ModelKind.SPEECH, "tones"), (VISUAL, "a")
+        ]  # fmt: skip
+    with pytest.raises(ModelError, match="no speech model 'a'"), pool.lend(ModelKind.SPEECH, "a"):
+        pass
+    pool.close()
 
 
 def test_an_unknown_model_is_named_with_those_that_are_known(pool: ModelPool) -> None:

@@ -8,7 +8,7 @@ from shared.errors import ModelError
 from shared.model_catalogue import is_downloaded, require_allowed
 from shared.models import ModelSpec
 from shared.settings import Settings
-from workers.models.protocols import Transcriber, VisualEmbedder
+from workers.models.protocols import Transcriber, VisualEmbedder, VoiceDetector
 
 
 def load_visual(settings: Settings, spec: ModelSpec) -> VisualEmbedder:
@@ -34,6 +34,14 @@ def load_speech(settings: Settings, spec: ModelSpec) -> Transcriber:
     from workers.models.whisper_loading import load_whisper  # faster_whisper: optional
 
     return load_whisper(settings, spec)
+
+
+def load_detector() -> VoiceDetector:
+    """Load a voice detector for one stream of sound. Raises ModelError when it is not installed."""
+    require_installed("lite", "onnxruntime")
+    from workers.models.voice import load_voice_detector  # onnxruntime: optional
+
+    return load_voice_detector()
 
 
 def _require_weights(settings: Settings, spec: ModelSpec) -> None:

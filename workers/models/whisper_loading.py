@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import hashlib
+import importlib.util
 import json
 import logging
 import os
@@ -54,10 +57,26 @@ def speech_devices(setting: str) -> list[SpeechDevice]:
             f"RUSHES_DEVICE={setting}: CTranslate2 sees no such CUDA device, so no speech model "
             "can run there. Set RUSHES_DEVICE=auto or cpu, or mend the NVIDIA driver."
         )
+    _preload_cublas()
     cuda = SpeechDevice(
         "cuda", int(index), _supported("cuda", int(index), _CUDA_TYPES), _CUDA_BATCH
     )
     return [cuda, cpu] if setting == "auto" else [cuda]
+
+
+def _preload_cublas() -> None:
+    """Load cuBLAS out of NVIDIA's Python package when it is installed.
+
+    CTranslate2 asks the system for libcublas.so.12 by name, and the system does not look there.
+    """
+    if importlib.util.find_spec("nvidia") is None:
+        return
+    found = importlib.util.find_spec("nvidia.cublas")
+    for folder in (found.submodule_search_locations or []) if found else []:
+        path = Path(folder) / "lib" / "libcublas.so.12"
+        if path.is_file():
+            with contextlib.suppress(OSError):  # the first computation says what is missing
+                ctypes.CDLL(str(path), mode=ctypes.RTLD_GLOBAL)
 
 
 def _supported(device: str, index: int, wanted: tuple[str, ...]) -> tuple[str, ...]:
