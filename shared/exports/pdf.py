@@ -101,7 +101,7 @@ def pdf_bytes(document: TranscriptDocument) -> Rendered:
         for placed in page:
             _draw(canvas, placed)
         canvas.showPage()
-    for font in shaper.fonts.values():
+    for font in shaper.fonts:
         font.embed(canvas)
     canvas.save()
     return Rendered(file.getvalue(), _warnings(choice.missing))

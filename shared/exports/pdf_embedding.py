@@ -50,6 +50,11 @@ class EmbeddedFont:
         self._texts: dict[int, str] = {}
         self._drawn: set[int] = set()
 
+    @property
+    def is_full(self) -> bool:
+        """Whether other text had better get another font: half of the codes are taken."""
+        return len(self._glyphs) > _LARGEST_CODE // 2
+
     def code(self, glyph: int, text: str) -> int:
         """The code of a glyph that reads as `text`."""
         key = (glyph, text)
@@ -75,12 +80,6 @@ class EmbeddedFont:
             self._advances[glyph] = round(advance * self.face.per_mille, 2)
         return self._advances[glyph]
 
-    def _add(self, key: tuple[int | None, str], code: int, glyph: int, width: float) -> None:
-        self._codes[key] = code
-        self._glyphs.setdefault(code, glyph)
-        self._widths.setdefault(code, width)
-        self._texts.setdefault(code, key[1])
-
     def form(self, glyph: int) -> str:
         """The name of a drawing of this glyph, in the font's units."""
         self._drawn.add(glyph)
@@ -97,7 +96,7 @@ class EmbeddedFont:
             form.compression = 1
             doc.addForm(self.form(glyph), form)
         glyphs = sorted(set(self._glyphs.values()))
-        tag = hashlib.sha256(repr((self.face.name, glyphs)).encode()).digest()[:6]
+        tag = hashlib.sha256(repr((self.face.name, self.resource, glyphs)).encode()).digest()[:6]
         name = "".join(chr(65 + byte % 26) for byte in tag) + "+" + self.face.name
         subset, new_glyphs = _subset(self.face, glyphs)
         descendant = {
@@ -122,6 +121,12 @@ class EmbeddedFont:
             DescendantFonts=pdfdoc.PDFArray([pdfdoc.PDFDictionary(descendant)]),
             ToUnicode=_stream(doc, f"toUnicode:{name}", self._to_unicode().encode()),
         )
+
+    def _add(self, key: tuple[int | None, str], code: int, glyph: int, width: float) -> None:
+        self._codes[key] = code
+        self._glyphs.setdefault(code, glyph)
+        self._widths.setdefault(code, width)
+        self._texts.setdefault(code, key[1])
 
     def _width_array(self) -> list[Any]:
         found: list[Any] = []

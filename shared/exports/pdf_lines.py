@@ -157,7 +157,7 @@ def _line(pieces: list[_Piece], rtl: bool) -> Line:
     in_sight = [pieces[index] for index in pdf_bidi.visual_order([p.kind.level for p in pieces])]
     found = []
     x = 0.0
-    for _, group in groupby(in_sight, key=lambda piece: piece.kind):
+    for _, group in groupby(in_sight, key=lambda piece: (piece.kind, piece.run.font.resource)):
         block = list(group)
         found.append((min(piece.start for piece in block), _block(block, x)))
         x += sum(piece.run.width for piece in block)

@@ -47,18 +47,24 @@ class Shaper:
     """Shapes the text of one document, and keeps the fonts that it uses."""
 
     def __init__(self, language: str | None) -> None:
-        self.fonts: dict[str, EmbeddedFont] = {}
+        self.fonts: list[EmbeddedFont] = []
         self._language = language or "und"
+        self._current: dict[str, EmbeddedFont] = {}
         self._runs: dict[tuple[str, str, bool], Run] = {}
 
     def run(self, text: str, face: Face, *, rtl: bool) -> Run:
         """Text of one direction in one font."""
         key = (text, face.name, rtl)
         if key not in self._runs:
-            if face.name not in self.fonts:
-                self.fonts[face.name] = EmbeddedFont(face, f"T{len(self.fonts) + 1}")
-            self._runs[key] = self._shaped(text, self.fonts[face.name], rtl)
+            self._runs[key] = self._shaped(text, self._font(face), rtl)
         return self._runs[key]
+
+    def _font(self, face: Face) -> EmbeddedFont:
+        font = self._current.get(face.name)
+        if font is None or font.is_full:
+            font = self._current[face.name] = EmbeddedFont(face, f"T{len(self.fonts) + 1}")
+            self.fonts.append(font)
+        return font
 
     def _shaped(self, text: str, font: EmbeddedFont, rtl: bool) -> Run:
         buffer = uharfbuzz.Buffer()
