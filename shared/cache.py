@@ -158,7 +158,13 @@ class CacheDir:
                 temporary.unlink()
 
     def remember_path(
-        self, hash_str: str, path: str, size: int, mtime_ns: int, full_crc: str | None = None
+        self,
+        hash_str: str,
+        path: str,
+        size: int,
+        mtime_ns: int,
+        full_crc: str | None = None,
+        changed_at: float = 0.0,
     ) -> None:
         """Note where a MediaFile was seen; again is cheap."""
         folder = self.media_dir(hash_str) / "paths"
@@ -167,7 +173,8 @@ class CacheDir:
             return
         newest = known[0].seen_at if known else 0.0
         # Machines' clocks differ: what is noted later counts as newer.
-        seen = SeenPath(path, size, mtime_ns, max(time.time(), newest + 0.001), full_crc)
+        seen_at = max(time.time(), newest + 0.001)
+        seen = SeenPath(path, size, mtime_ns, seen_at, full_crc, changed_at)
         name = hashlib.sha256(os.fsencode(path)).hexdigest()[:32]
         with cache_files.clear_errors(self.root):
             folder.mkdir(parents=True, exist_ok=True)

@@ -36,6 +36,7 @@ class SeenPath(msgspec.Struct, frozen=True):
     mtime_ns: int
     seen_at: float  # Unix seconds
     full_crc: str | None = None  # of all bytes, where it was read (media.full_crc)
+    changed_at: float = 0.0  # when it was found to hold other bytes under the same hash
 
 
 def media_dir(root: Path, hash_str: str) -> Path:

@@ -34,7 +34,7 @@ def test_the_function_that_bells_name_exists() -> None:
     assert callable(getattr(importlib.import_module(module), name))
 
 
-def test_an_analysis_worker_with_the_lite_model_imports_no_torch(desk: Desk) -> None:
+def test_an_analysis_worker_imports_neither_torch_nor_what_only_speech_needs(desk: Desk) -> None:
     modules = desk.folder / "modules.json"
     desk.stack.start("analysis-0", "-m", "tests.workers.names_its_modules", MODULES=str(modules))
     desk.wait_final(desk.submit([make_clip(desk.folder / "clip.mp4", 1)]))
@@ -42,6 +42,7 @@ def test_an_analysis_worker_with_the_lite_model_imports_no_torch(desk: Desk) -> 
     loaded = set(json.loads(modules.read_text()))
     assert {"onnxruntime", "av"} <= loaded
     assert not {"torch", "open_clip", "transformers", "starlette", "socketio"} & loaded
+    assert not {"faster_whisper", "ctranslate2"} & loaded
 
 
 @pytest.mark.parametrize(

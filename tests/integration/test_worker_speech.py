@@ -29,6 +29,7 @@ from tests.speech import spoken
 from tests.waiting import wait_for
 from tests.word_errors import word_errors
 
+VIDEO = (ProgressType.VIDEO,)
 AUDIO = (ProgressType.AUDIO,)
 BOTH = (ProgressType.VIDEO, ProgressType.AUDIO)
 SENTENCES = "The committee will meet again on Thursday. Please bring the second report."
@@ -327,13 +328,15 @@ def test_a_speech_model_is_loaded_by_the_first_file_or_when_it_is_asked_for(desk
     assert counted["speech_calls"] >= 1
 
 
-def test_an_edit_between_the_samples_of_the_hash_is_heard_again(desk: Desk) -> None:
-    """Also when the pictures, which come first, have noted the file as it is now."""
+@pytest.mark.parametrize("wants", [BOTH, VIDEO, AUDIO])
+def test_an_edit_between_the_samples_of_the_hash_has_pictures_and_sound_made_again(
+    desk: Desk, wants: tuple[ProgressType, ...]
+) -> None:
+    """Also when the other one, in the same Task or one before, has noted the file as it is now."""
     heard = said([(4, "Alpha")], 153)
     path = film(desk, "film.mov", heard, 3)
     desk.worker_that_hears_tones()
-    asked: dict[str, Any] = {"wants": BOTH}
-    analyzed(desk, path, **asked)
+    analyzed(desk, path, wants=BOTH)
     assert texts(desk, path) == ["Alpha"]
     hash_before = hash_media(str(path))
     data = bytearray(path.read_bytes())
@@ -342,11 +345,18 @@ def test_an_edit_between_the_samples_of_the_hash_is_heard_again(desk: Desk) -> N
     at = 1_800_000 + odd  # in no sample of the hash
     data[at : at + bravo.nbytes] = bravo.tobytes()
     path.write_bytes(data)
+    edited_at = time.time()
     found = path.stat()
     os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns + 10**10))
     assert hash_media(str(path)) == hash_before, "the edit lies between the samples"
-    analyzed(desk, path, **asked)
+    analyzed(desk, path, wants=wants)
+    analyzed(desk, path)
+    analyzed(desk, path, wants=VIDEO)
     assert texts(desk, path) == ["Alpha", "bravo"]
+    cache = CacheDir.open(desk.cache, create=False)
+    made = [manifest.made_at for manifest in cache.manifests(hash_before)]
+    assert len(made) == 3
+    assert min(made) > edited_at
 
 
 def test_a_speech_model_that_is_not_here_holds_up_sound_alone(desk: Desk) -> None:

@@ -17,8 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from shared import logs
-from shared.cache import CacheDir
 from shared.settings import Settings
+from workers.analysis.item_files import FoundFile
 from workers.analysis.pictures import GridFrame
 from workers.analysis.pipeline import FileInHand, Stage, StageRun, analyze
 from workers.analysis.presence import why_not
@@ -33,7 +33,7 @@ _pause = threading.Event()
 
 
 class Extra(Stage):
-    def is_published(self, cache: CacheDir, hash_str: str) -> bool:
+    def is_published(self, file: FoundFile) -> bool:
         return False
 
     @contextmanager

@@ -17,8 +17,8 @@ from contextlib import contextmanager
 from typing import NoReturn
 
 from shared import logs
-from shared.cache import CacheDir
 from shared.settings import Settings
+from workers.analysis.item_files import FoundFile
 from workers.analysis.pictures import GridFrame
 from workers.analysis.pipeline import FileInHand, Stage, StageRun, analyze
 from workers.analysis.presence import why_not
@@ -32,7 +32,7 @@ UNWIND_S = float(os.environ.get("SLOW_UNWIND_S", "4"))
 class SlowUnwind(Stage):
     """Holds the first frame of every file for ever."""
 
-    def is_published(self, cache: CacheDir, hash_str: str) -> bool:
+    def is_published(self, file: FoundFile) -> bool:
         return False
 
     @contextmanager

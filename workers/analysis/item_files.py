@@ -7,9 +7,10 @@ changed file must not make its old transcript look fresh.
 from __future__ import annotations
 
 import os
+import time
 
 from shared.cache import CacheDir
-from shared.domain import FileWork
+from shared.domain import FileWork, Stage
 from shared.errors import MediaChanging
 from shared.media import hash_media
 from shared.paths import Roots
@@ -38,6 +39,7 @@ class FoundFile:
         self.path = path
         self._context = context
         self._cache = cache
+        self._found_at = time.time()
         Roots.media(context.settings).check_real(path)
         self.hash_str = context.hashes.hash_of(path)
         try:
@@ -50,8 +52,18 @@ class FoundFile:
         if self._known and self._known.mtime_ns == self._stat.st_mtime_ns:
             self._crc = self._known.full_crc
 
+    def has(self, stage: Stage, model: str = "") -> bool:
+        """Whether this is published and not older than the last known change of the file."""
+        if not self._cache.is_published(self.hash_str, stage, model):
+            return False
+        changed_at = self._known.changed_at if self._known else 0.0
+        if not changed_at:
+            return True
+        manifest = self._cache.manifest(self.hash_str, stage, model)
+        return manifest is not None and manifest.made_at >= changed_at
+
     def is_same(self) -> bool:
-        """Whether what is published for the hash may be used; reads the whole file at most once."""
+        """Whether what is published may be used; reads the whole file at most once."""
         if self._is_same is None:
             self._is_same = sameness.is_same(
                 self._known, self._stat, self.path, self._context.checkpoint
@@ -71,11 +83,21 @@ class FoundFile:
             raise MediaChanging
 
     def remember(self) -> None:
-        """Note that this content lay here; again is cheap."""
+        """Note that this content lies here, and whether it is other than before; again is cheap."""
         stat = self._stat
+        changed_at = self._known.changed_at if self._known else 0.0
+        if self._crc is None and self._is_same and self._known:
+            self._crc = self._known.full_crc
+        if self._has_changed():
+            changed_at = self._found_at
         self._cache.remember_path(
-            self.hash_str, self.path, stat.st_size, stat.st_mtime_ns, self._crc
+            self.hash_str, self.path, stat.st_size, stat.st_mtime_ns, self._crc, changed_at
         )
+
+    def _has_changed(self) -> bool:
+        if self._is_same is None:  # nobody had to ask: nothing was published, or all is made anew
+            return not sameness.is_known_as(self._known, self._stat, lambda: self._crc)
+        return not self._is_same
 
 
 class ItemFiles:

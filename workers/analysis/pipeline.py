@@ -63,7 +63,7 @@ class Stage(ABC):
         self.spec = spec
 
     @abstractmethod
-    def is_published(self, cache: CacheDir, hash_str: str) -> bool: ...
+    def is_published(self, file: FoundFile) -> bool: ...
 
     @abstractmethod
     def open(self, file: FileInHand) -> AbstractContextManager[StageRun]:
@@ -200,7 +200,7 @@ class _Pictures:
 
     def _wanted(self, found: FoundFile) -> list[Stage]:
         """The stages that have to be done for the file as it is now."""
-        missing = [s for s in self._stages if not s.is_published(self._cache, found.hash_str)]
+        missing = [s for s in self._stages if not s.is_published(found)]
         has_something = len(missing) < len(self._stages)
         if self._spec.force or (has_something and not found.is_same()):
             return self._stages

@@ -30,9 +30,16 @@ def is_same(
 
     A new place (moved, renamed, copied) is trusted by its hash. Raises as `full_crc` does.
     """
+    return is_known_as(known, found, lambda: full_crc(path, checkpoint))
+
+
+def is_known_as(
+    known: SeenPath | None, found: os.stat_result, crc: Callable[[], str | None]
+) -> bool:
+    """The same, for a file whose CRC is asked for only where it decides."""
     if known is None or is_hashed_whole(found.st_size) or known.mtime_ns == found.st_mtime_ns:
         return True
-    return known.full_crc is not None and full_crc(path, checkpoint) == known.full_crc
+    return known.full_crc is not None and crc() == known.full_crc
 
 
 def crc_to_keep(path: str, size: int, checkpoint: Callable[[], None]) -> str | None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from shared.cache import CacheDir, Draft
+from shared.cache import Draft
 from shared.domain import Stage as StageName
 from shared.frame_packs import PackWriter
+from workers.analysis.item_files import FoundFile
 from workers.analysis.pictures import GridFrame
 from workers.analysis.pipeline import FileInHand, Stage, StageRun
 from workers.analysis.stages.rows import manifest_fields
@@ -18,8 +19,8 @@ from workers.context import Context
 class Thumbnails(Stage):
     """Publishes Stage.FRAMES; needs no model."""
 
-    def is_published(self, cache: CacheDir, hash_str: str) -> bool:
-        return cache.is_published(hash_str, StageName.FRAMES)
+    def is_published(self, file: FoundFile) -> bool:
+        return file.has(StageName.FRAMES)
 
     @contextmanager
     def open(self, file: FileInHand) -> Iterator[StageRun]:

@@ -16,8 +16,8 @@ from workers.analysis.item_files import FoundFile, ItemFiles, Numbered, share_do
 from workers.analysis.sound import SoundBlock, SoundReader, open_sound
 from workers.analysis.speech.transcribing import Heard, transcribe
 from workers.context import Context
+from workers.models.load import load_detector
 from workers.models.protocols import SAMPLE_RATE, Transcriber, VoiceDetector
-from workers.models.voice import load_voice_detector
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class Transcripts:
         context: Context,
         spec: AnalyzeSpec,
         cache: CacheDir,
-        new_detector: Callable[[], VoiceDetector] = load_voice_detector,
+        new_detector: Callable[[], VoiceDetector] = load_detector,
     ) -> None:
         self._context = context
         self._spec = spec
@@ -77,7 +77,7 @@ class Transcripts:
             known is not None
             and known.audio_streams == self._streams
             and work.language in (None, known.language)
-            and self._cache.is_published(found.hash_str, Stage.TRANSCRIPT, model)
+            and found.has(Stage.TRANSCRIPT, model)
             and found.is_same()
         )
 

@@ -9,10 +9,11 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.cache import CacheDir, Draft
+from shared.cache import Draft
 from shared.domain import AnalyzeSpec
 from shared.domain import Stage as StageName
 from shared.media import MediaType
+from workers.analysis.item_files import FoundFile
 from workers.analysis.pictures import GridFrame, Picture
 from workers.analysis.pipeline import FileInHand, Stage, StageRun
 from workers.analysis.stages.rows import manifest_fields
@@ -32,8 +33,8 @@ class Visual(Stage):
         self._lent = ExitStack()
         self._batch: _Batch | None = None
 
-    def is_published(self, cache: CacheDir, hash_str: str) -> bool:
-        return cache.is_published(hash_str, StageName.VISUAL, self.spec.visual_model)
+    def is_published(self, file: FoundFile) -> bool:
+        return file.has(StageName.VISUAL, self.spec.visual_model)
 
     @contextmanager
     def open(self, file: FileInHand) -> Iterator[StageRun]:
