@@ -135,11 +135,12 @@ def test_text_that_packs_too_well_and_is_not_heard_in_parts_is_dropped() -> None
 
 def test_the_same_words_in_window_after_window_are_dropped() -> None:
     def same(piece: NDArray[np.float32], _heard: list[Spoken], _cautious: bool) -> list[Spoken]:
-        return [invented("See you in there.", 0.0, seconds(piece))]
+        return [invented("See you in there.", 0.0, seconds(piece), no_speech=0.3)]
 
     heard = heard_in(hum(300), same)
     assert len(heard.segments) <= 2
-    assert {(w.doubt, w.action) for w in heard.warnings} == {(Doubt.REPEATS, "dropped")}
+    assert {w.action for w in heard.warnings} == {"dropped"}
+    assert Doubt.REPEATS in {w.doubt for w in heard.warnings}
     assert sum(w.end - w.start for w in heard.warnings) > 200
 
 

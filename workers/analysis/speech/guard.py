@@ -53,15 +53,22 @@ class Guard:
     def __init__(self, language: str) -> None:
         self._words_per_s = CHARACTERS_PER_S if language in WITHOUT_SPACES else WORDS_PER_S
         self._before: deque[str] = deque(maxlen=_REMEMBERED)
+        self._here: list[str] = []
+
+    def begin_window(self) -> None:
+        """What follows was decoded by itself, so that a loop has to begin anew."""
+        self._here = []
 
     def doubt(self, spoken: Spoken, window: Window) -> Doubt | None:
         """Why it has to be heard again. Its words are remembered."""
         words = words_of(spoken.text)
+        loops_here = is_loop([*self._here, *words], since=len(self._here))
         loops = is_loop([*self._before, *words], since=len(self._before))
+        self._here += words
         self._before.extend(words)
         if _is_in_silence(spoken, window, 0.0):
             return Doubt.NO_SPEECH
-        if loops:
+        if loops_here or (loops and not self.is_sure(spoken, window)):
             return Doubt.REPEATS
         if spoken.compression_ratio > COMPRESSION_LIMIT:
             return Doubt.COMPRESSION
@@ -88,6 +95,11 @@ class Guard:
         if self.is_too_fast(spoken, window):
             return Doubt.TOO_FAST
         return Doubt.UNSURE if _is_weak(spoken, window) else None
+
+    def is_sure(self, spoken: Spoken, window: Window) -> bool:
+        """Whether neither the sound nor the model gives rise to any doubt."""
+        signs = _signs(spoken, window)
+        return not (signs.is_unheard or signs.is_unsure)
 
     def is_too_fast(self, spoken: Spoken, window: Window) -> bool:
         signs = _signs(spoken, window)

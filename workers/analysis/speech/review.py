@@ -20,6 +20,7 @@ from workers.models.protocols import Spoken
 # A doubtful stretch is heard again in shorter pieces: what is really said again and again comes
 # out once from each, and a loop has no long run-up.
 PIECE_S = 8.0
+_LEAST_S = 2.0  # shorter ones are hard to understand
 _AROUND_S = 0.2  # sound kept around the speech of such a piece
 _LONGEST_REFUSED = 300  # characters of it in a warning
 _REPEATING = frozenset((Doubt.REPEATS, Doubt.COMPRESSION))
@@ -40,6 +41,7 @@ class Review:
 def review(window: Window, heard: list[Spoken], guard: Guard, again: Again) -> Review:
     """`again` hears pieces with care. Raises what it raises."""
     work = _Reviewer(window, guard, again)
+    guard.begin_window()
     kept, echoes = without_echoes(heard)
     for echo in echoes:
         work.warn([echo], Doubt.UNSURE, "dropped")
@@ -102,10 +104,9 @@ class _Reviewer:
         """Which text stands where the `first` was doubted."""
         lasting = self._guard.lasting_doubt
         may_stay = not any(lasting(*placed, may_repeat=True) for placed in first)
-        if doubts & _REPEATING:
-            if may_stay and _agree(_words(first), _words(second)):
-                return first
-            second = _no_more_often(first, second)
+        if may_stay and doubts & _REPEATING and _agree(_words(first), _words(second)):
+            return first
+        second = _no_more_often(first, second, self._guard)
         stands = [placed for placed in second if not lasting(*placed)]
         merely_unlikely = may_stay and doubts == {Doubt.UNSURE}
         if merely_unlikely and (not stands or _likely(first) >= _likely(stands)):
@@ -147,15 +148,18 @@ def _agree(first: list[str], second: list[str]) -> bool:
     return difflib.SequenceMatcher(None, first, second, autojunk=False).ratio() >= _LIKE_BEFORE
 
 
-def _no_more_often(first: list[Placed], second: list[Placed]) -> list[Placed]:
-    """`second` without texts that come from every piece alike: the model's answer to anything."""
+def _no_more_often(first: list[Placed], second: list[Placed], guard: Guard) -> list[Placed]:
+    """`second` without what comes from several pieces alike, and not surely from any of them.
+
+    Such text is the model's answer to anything. A line that is said in take after take is sure.
+    """
     before = Counter(" ".join(words_of(spoken.text)) for spoken, _ in first)
     texts = [" ".join(words_of(spoken.text)) for spoken, _ in second]
     now = Counter(texts)
     return [
         placed
         for placed, text in zip(second, texts, strict=True)
-        if now[text] <= before.get(text, 2)
+        if now[text] <= before.get(text, 2) or guard.is_sure(*placed)
     ]
 
 
@@ -172,7 +176,7 @@ def _pieces(window: Window, start: float, end: float, *, in_two: bool) -> Iterat
     part = window.part(max(first, int(spoken[0]) - around), min(last, int(spoken[-1]) + 1 + around))
     longest = int(PIECE_S / window.frame_s)
     if in_two:
-        longest = min(longest, max(len(part.numbers) * 2 // 3, int(1 / window.frame_s)))
+        longest = min(longest, max(len(part.numbers) * 2 // 3, int(_LEAST_S / window.frame_s)))
     while len(part.numbers) > longest:
         cut = best_cut(part.part(0, longest), int(part.numbers[longest]))
         yield part.part(0, cut)

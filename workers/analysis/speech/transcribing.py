@@ -89,12 +89,14 @@ def transcribe(
     work.finish()
     ends = [listener.heard_seconds for listener in listeners.values()]
     heard(max(ends, default=0.0))
+    segments = work.segments()
+    is_known = language is not None or segments  # detected in what is no speech, it means nothing
     return Heard(
-        language=work.choice.language or "",
-        language_probability=work.choice.probability,
+        language=work.choice.language if is_known else "",
+        language_probability=work.choice.probability if is_known else None,
         duration_seconds=max(ends, default=0.0),
         speech_seconds=sum(listener.speech_seconds for listener in listeners.values()),
-        segments=work.segments(),
+        segments=segments,
         warnings=tuple(sorted(work.warnings, key=lambda warning: warning.start)),
     )
 

@@ -172,8 +172,8 @@ def best_cut(window: Window, following: int) -> int:
             best, most = cut, float(length * cut)
     if best:
         return best
-    smooth = np.convolve(window.probabilities, np.ones(3) / 3, mode="same")
-    return first_cut + int(np.argmin(smooth[first_cut:-1]))
+    smooth = np.convolve(window.probabilities, np.ones(3) / 3, mode="same")[first_cut:-1]
+    return first_cut + len(smooth) - 1 - int(np.argmin(smooth[::-1]))  # the last such frame
 
 
 def _silences(speaking: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
