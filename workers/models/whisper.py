@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -111,10 +112,10 @@ class WhisperTranscriber:
     def detect_language(self, piece: NDArray[np.float32]) -> dict[str, float]:
         if len(self._languages) == 1:  # nothing to tell apart, and some have no tokens for it
             return dict.fromkeys(self._languages, 1.0)
-        encoded = self._encode([self._piece(piece).window()])
-        found = {
-            token[2:-2]: float(p) for token, p in self._model.model.detect_language(encoded)[0]
-        }
+        with self._translated():
+            encoded = self._encode([self._piece(piece).window()])
+            [told] = self._model.model.detect_language(encoded)
+        found = {token[2:-2]: float(probability) for token, probability in told}
         return {code: found.get(code, 0.0) for code in sorted(self._languages)}
 
     def transcribe(
@@ -130,10 +131,20 @@ class WhisperTranscriber:
         heard = [self._piece(piece) for piece in pieces]
         open_pieces = [piece for piece in heard if piece.frames]
         size = 1 if cautious else self.batch_size
-        while open_pieces:
-            batch, open_pieces = open_pieces[:size], open_pieces[size:]
-            open_pieces = self._hear(batch, tokenizer, cautious) + open_pieces
+        with self._translated():
+            while open_pieces:
+                batch, open_pieces = open_pieces[:size], open_pieces[size:]
+                open_pieces = self._hear(batch, tokenizer, cautious) + open_pieces
         return [piece.spoken or [] for piece in heard]
+
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        """CTranslate2's own errors, such as a GPU whose memory is full, as a ModelError."""
+        try:
+            yield
+        except RuntimeError as error:
+            reason = " ".join(str(error).split())[:300]
+            raise ModelError(f"{self._spec.key} failed: {reason}") from error
 
     def _piece(self, pcm: NDArray[np.float32]) -> _Piece:
         if pcm.ndim != 1 or len(pcm) > self.longest_s * SAMPLE_RATE:
@@ -225,7 +236,7 @@ class WhisperTranscriber:
                 before[-1].end if before else 0.0,
             )  # fmt: skip
         found = [
-            _spoken(stretch, text, decoded)
+            _spoken(stretch, text, decoded, piece.frames / _FRAMES_PER_S)
             for stretch in stretches
             if (text := tokenizer.decode(stretch["tokens"]).strip())
         ]
@@ -294,21 +305,26 @@ def _stretches(
     return found
 
 
-def _spoken(stretch: dict[str, Any], text: str, decoded: _Decoded) -> Spoken:
-    """In plain Python numbers: faster-whisper gives numpy's, which JSON does not know."""
+def _spoken(stretch: dict[str, Any], text: str, decoded: _Decoded, longest_s: float) -> Spoken:
+    """Within the piece, around its words, and in plain Python numbers, which JSON knows."""
+
+    def inside(seconds: float) -> float:
+        return min(max(float(seconds), 0.0), longest_s)
+
     words = tuple(
         SpokenWord(
-            start=float(word["start"]),
-            end=float(word["end"]),
+            start=inside(word["start"]),
+            end=max(inside(word["start"]), inside(word["end"])),
             text=word["word"].strip(),
             probability=float(word["probability"]),
         )
         for word in stretch["words"]
         if word["word"].strip()
     )
+    start = min([inside(stretch["start"]), *(word.start for word in words)])
     return Spoken(
-        start=float(stretch["start"]),
-        end=float(stretch["end"]),
+        start=start,
+        end=max([start, inside(stretch["end"]), *(word.end for word in words)]),
         text=text,
         words=words,
         mean_logprob=decoded.mean_logprob,
