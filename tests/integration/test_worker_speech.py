@@ -5,11 +5,9 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import av
 import numpy as np
 import pytest
 
@@ -23,6 +21,7 @@ from shared.transcripts import Transcript
 from tests.desk import MODEL, SPEECH_MODEL, Desk
 from tests.fakes import said
 from tests.fetched import fetched_or_skipped
+from tests.long_recording import long_recording
 from tests.media import make_clip, make_still
 from tests.sounds import SoundEncoding, tone, write_sounds
 from tests.speech import spoken
@@ -77,24 +76,6 @@ def words(desk: Desk, name: str, *heard: str, seconds: float = 6, lead: int = 1)
     """A sound file in which each word is said in its second, from `lead` on."""
     pcm = said([(lead + n, word) for n, word in enumerate(heard)], seconds)
     return write_sounds(desk.folder / name, [pcm], rate=16_000)
-
-
-def long_recording(path: Path, hours: int) -> Path:
-    """Silence with two words at the beginning of each hour, as FLAC in its longest frames."""
-    frame, rate = 65_535, 16_000
-    voice = (said([(1, "Alpha"), (2, "bravo")], frame / rate) * 32_767).astype(np.int16)[None]
-    silence = np.zeros((1, frame), np.int16)
-    speaking = {hour * 3600 * rate // frame for hour in range(hours)}
-    options = {"frame_size": str(frame), "compression_level": "0"}
-    with av.open(str(path), "w") as out:
-        stream = out.add_stream("flac", rate=rate, layout="mono", options=options)
-        for number in range(hours * 3600 * rate // frame):
-            pcm = voice if number in speaking else silence
-            made = av.AudioFrame.from_ndarray(pcm, format="s16", layout="mono")
-            made.sample_rate, made.pts, made.time_base = rate, number * frame, Fraction(1, rate)
-            out.mux(stream.encode(made))
-        out.mux(stream.encode())
-    return path
 
 
 def film(desk: Desk, name: str, pcm: Any, seconds: int) -> Path:
