@@ -13,10 +13,12 @@ import pytest
 from shared.cache import CacheDir
 from shared.domain import ProgressType, Stage, TaskState
 from shared.media import hash_media
-from tests.desk import Desk
+from tests.desk import SPEECH_MODEL, Desk
 from tests.fakes import said
+from tests.fetched import fetched_or_skipped
 from tests.media import make_clip
 from tests.sounds import write_sounds
+from tests.speech import spoken, together
 from tests.tiny_disk import tiny_disk
 from tests.waiting import wait_for
 
@@ -69,6 +71,24 @@ def test_a_stop_during_a_call_of_the_model_is_heard_at_once_and_the_model_serves
     assert desk.wait_final(following).status is TaskState.COMPLETED
     assert transcripts(desk, short) == 1
     assert worker.text().count("loaded tones") == 1, "the same model went on"
+
+
+def test_a_stop_while_whisper_hears_and_the_task_after_it(desk: Desk) -> None:
+    with fetched_or_skipped():
+        sentence = spoken("The committee will meet again on Thursday.")
+    long = together([sentence] * 40).save(desk.folder / "long.wav")
+    short = sentence.save(desk.folder / "short.wav")
+    worker = desk.worker()
+    task_id = desk.submit([long], wants=AUDIO)
+    wait_for(lambda: desk.record(task_id).progress > 0, 40, "the first words")
+    asked_at = time.monotonic()
+    desk.ledger.stop()
+    assert desk.wait_final(task_id, 5).status is TaskState.CANCELLED
+    assert time.monotonic() - asked_at < 4
+    assert desk.artefacts() == []
+    assert desk.wait_final(desk.submit([short], wants=AUDIO), 60).status is TaskState.COMPLETED
+    assert transcripts(desk, short, SPEECH_MODEL) == 1
+    assert worker.end(timeout_s=6) == 0
 
 
 def test_a_task_that_waits_for_the_model_of_an_abandoned_call_can_be_stopped(desk: Desk) -> None:
