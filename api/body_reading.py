@@ -10,6 +10,7 @@ import msgspec
 from starlette.requests import Request
 
 from api.errors import TooLarge
+from shared.decoding import UNDECODABLE
 from shared.errors import BadInput
 
 Body = TypeVar("Body", bound=msgspec.Struct)
@@ -68,7 +69,7 @@ def decode(content: bytes) -> dict[str, Any]:
             raise BadInput(f"The body must be a JSON object, not {_json_type(found)}.")
         without: dict[str, Any] = _without_nulls(found)
         return without
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except UNDECODABLE as error:
         raise BadInput(f"The body is not valid JSON: {error}.") from None
 
 

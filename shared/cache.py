@@ -23,6 +23,7 @@ import msgspec
 from shared import cache_files, cache_tidying, catalogue
 from shared.cache_files import SeenPath
 from shared.catalogue import Artefact, Catalogue, Seen
+from shared.decoding import UNDECODABLE
 from shared.domain import Manifest, Probe, Scene, Stage
 from shared.errors import BadInput, CacheError
 
@@ -275,7 +276,7 @@ def _identity(root: Path) -> _Identity | None:
         return None
     try:
         found = msgspec.json.decode(raw, type=_Identity)
-    except msgspec.MsgspecError as error:
+    except UNDECODABLE as error:
         raise CacheError(
             f"{root / _IDENTITY} is damaged ({error}); delete that one file to go on."
         ) from error

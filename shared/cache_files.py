@@ -19,6 +19,7 @@ from pathlib import Path
 
 import msgspec
 
+from shared.decoding import UNDECODABLE
 from shared.domain import Manifest, Stage
 from shared.errors import BadInput, CacheError
 
@@ -92,7 +93,7 @@ def read_manifest(path: Path) -> Manifest | None:
         raise cache_error(path.parent, error) from error
     try:
         manifest = msgspec.json.decode(raw, type=Manifest)
-    except msgspec.MsgspecError as error:
+    except UNDECODABLE as error:
         raise CacheError(f"The manifest {path.name} is broken: {error}") from error
     if not is_data(manifest.file):  # never follow a path out of the folder
         raise CacheError(f"The manifest {path.name} names a strange file: {manifest.file!r}.")

@@ -19,6 +19,7 @@ import msgspec
 
 from shared import cache_files
 from shared.cache_files import SeenPath
+from shared.decoding import UNDECODABLE
 from shared.domain import Stage
 from shared.errors import CacheError
 
@@ -197,7 +198,7 @@ class Catalogue:
                 continue
             try:
                 entry = msgspec.json.decode(line, type=Entry)
-            except msgspec.MsgspecError:
+            except UNDECODABLE:
                 _log.warning("skipped a damaged line of the catalogue file %s", name)
                 continue
             if cache_files.is_hash(entry.hash_str):
@@ -218,7 +219,7 @@ def read_paths(folder: Path) -> list[SeenPath]:
             continue
         try:
             paths.append(msgspec.json.decode((folder / "paths" / name).read_bytes(), type=SeenPath))
-        except (OSError, msgspec.MsgspecError) as error:
+        except (OSError, *UNDECODABLE) as error:
             _log.warning("skipped the seen path %s of %s: %s", name, folder.name, error)
     return sorted(paths, key=lambda seen: (-seen.seen_at, seen.path))
 

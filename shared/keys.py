@@ -16,6 +16,7 @@ from typing import Any, Literal
 import msgspec
 import redis
 
+from shared.decoding import UNDECODABLE
 from shared.errors import Missing, SettingsError
 from shared.redis_clients import key_prefix, translated
 
@@ -130,7 +131,7 @@ class Keys:
     def _read(self) -> dict[str, KeyRecord]:
         try:
             return msgspec.json.decode(self._path.read_bytes(), type=_File).keys
-        except (msgspec.MsgspecError, OSError) as error:
+        except (*UNDECODABLE, OSError) as error:
             raise SettingsError(
                 f"The licence keys in {self._path} cannot be read ({error}). Restore that file "
                 "from a backup, or remove it and create new keys."

@@ -6,6 +6,7 @@ begins when it has no pictures.
 
 from __future__ import annotations
 
+import math
 from enum import StrEnum
 from typing import Annotated, Literal, TypeVar
 
@@ -13,10 +14,9 @@ import msgspec
 from msgspec import Meta
 
 from shared.cache import CacheDir
+from shared.decoding import UNDECODABLE
 from shared.domain import Manifest, Stage
 from shared.errors import CacheError
-
-T = TypeVar("T")
 
 AudioStreams = Literal["mix", "first", "each"]
 _FORMAT = 1
@@ -115,6 +115,8 @@ class SpokenText(msgspec.Struct, frozen=True):
     segments: tuple[SpokenSegment, ...]
 
 
+T = TypeVar("T", Transcript, SpokenText)
+
 _WHOLE = msgspec.json.Decoder(Transcript)
 _TEXT = msgspec.json.Decoder(SpokenText)
 
@@ -147,8 +149,14 @@ def _decoded(
 ) -> T:
     path = cache.data_path(hash_str, manifest)
     try:
-        return decoder.decode(path.read_bytes())
+        found = decoder.decode(path.read_bytes())
     except OSError as error:
         raise CacheError(f"{path.name} cannot be read: {error.strerror}.") from error
-    except msgspec.MsgspecError as error:
+    except UNDECODABLE as error:
         raise CacheError(f"{path.name} is damaged: {error}.") from error
+    for segment in found.segments:
+        if not 0 <= segment.start <= segment.end < math.inf:
+            raise CacheError(
+                f"{path.name} is damaged: it has a segment from {segment.start} to {segment.end} s."
+            )
+    return found

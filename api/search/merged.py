@@ -26,6 +26,7 @@ from api.search.artefacts import ROW, VisualData
 from api.search.scan import RowRange
 from api.search.write_lock import WriteLock
 from shared import cache_files
+from shared.decoding import UNDECODABLE
 from shared.errors import CacheError
 
 _log = logging.getLogger(__name__)
@@ -160,7 +161,7 @@ class MergedArray:
     def _note(self, line: bytes) -> None:
         try:
             entry = msgspec.json.decode(line, type=Merged | Gone)
-        except msgspec.MsgspecError:
+        except UNDECODABLE:
             if line:
                 _log.warning("skipped a torn line in the journal of %s", self._folder)
             return

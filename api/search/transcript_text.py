@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,7 +10,6 @@ from dataclasses import dataclass
 import msgspec
 
 from api.search.folding import fold, glue
-from shared.errors import CacheError
 from shared.transcripts import SpokenSegment
 
 # Between sound streams: no query holds a line break, so no match reaches across.
@@ -47,21 +45,16 @@ class SearchText:
 
 
 def pack(segments: Iterable[SpokenSegment]) -> SearchText:
-    """Raises CacheError for times that are none. Segments without text are left out."""
+    """Segments without text are left out."""
     pieces: list[bytes] = []
     starts = array("I")
     lines = []
     length = 0
     last = ""
     streams = sorted(segments, key=lambda s: (-1 if s.stream is None else s.stream, s.start))
-    for stream, spoken in itertools.groupby(streams, key=lambda segment: segment.stream):
+    for _, spoken in itertools.groupby(streams, key=lambda segment: segment.stream):
         border = STREAM_BORDER if pieces else b""
         for segment in spoken:
-            if not (0 <= segment.start <= segment.end < math.inf):
-                raise CacheError(
-                    f"It has a segment from {segment.start} to {segment.end} s"
-                    + (f" in stream {stream}." if stream is not None else ".")
-                )
             folded = fold(segment.text)
             if not folded:
                 continue

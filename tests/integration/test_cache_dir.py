@@ -18,7 +18,7 @@ import pytest
 
 from shared import cache_tidying
 from shared.cache import CacheDir
-from shared.catalogue import FollowState
+from shared.catalogue import Artefact, FollowState
 from shared.domain import Scene, Stage
 from shared.errors import BadInput, CacheError
 from tests.tiny_disk import tiny_disk
@@ -39,6 +39,13 @@ def data_of(cache: CacheDir, model: str = MODEL) -> bytes:
     manifest = cache.manifest(HASH, Stage.VISUAL, model)
     assert manifest is not None
     return cache.data_path(HASH, manifest).read_bytes()
+
+
+def flip_a_bit(folder: Path, name: str, of_text: bytes) -> None:
+    path = next(folder.glob(name))
+    whole = path.read_bytes()
+    at = whole.index(of_text)
+    path.write_bytes(whole[:at] + bytes([whole[at] ^ 0x80]) + whole[at + 1 :])
 
 
 @pytest.fixture
@@ -189,6 +196,27 @@ def test_any_part_may_be_deleted_or_damaged_under_a_reader(cache: CacheDir) -> N
         assert [entry.bytes for entry in cache.catalogue.walk()] == [0] * (part == "catalog")
     publish(cache, b"again")
     assert data_of(cache) == b"again"
+
+
+def test_a_flipped_bit_costs_no_more_than_what_it_is_in(cache: CacheDir) -> None:
+    publish(cache, b"x")
+    publish(cache, b"y", model="other")
+    for path in ("/footage/a.mp4", "/footage/b.mp4"):
+        cache.remember_path(HASH, path, 1, 2)
+    flip_a_bit(cache.media_dir(HASH), "manifest.visual.ViT*", b"laion")
+    flip_a_bit(cache.media_dir(HASH), "paths/*", b"footage")
+    flip_a_bit(cache.root, "catalog/*", b"laion")
+    reader = CacheDir.open(cache.root, create=False)
+    assert [manifest.model for manifest in reader.manifests(HASH)] == ["other"]
+    assert reader.manifest(HASH, Stage.VISUAL, MODEL) is None
+    assert len(reader.paths_of(HASH)) == 1
+    followed = reader.catalogue.follow(FollowState()).entries
+    assert [entry.model for entry in followed if isinstance(entry, Artefact)] == ["other"]
+    walked = [entry for entry in reader.catalogue.walk() if isinstance(entry, Artefact)]
+    assert [entry.bytes for entry in walked if entry.model == "other"] == [1]
+    flip_a_bit(cache.root, "rushes.json", reader.id.encode())
+    with pytest.raises(CacheError, match=r"rushes\.json is damaged"):
+        CacheDir.open(cache.root, create=False)
 
 
 def test_a_folder_without_its_identity_is_still_read(cache: CacheDir) -> None:

@@ -6,7 +6,6 @@ import itertools
 import sys
 import unicodedata
 
-import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rapidfuzz import fuzz
@@ -14,7 +13,6 @@ from rapidfuzz import fuzz
 from api.search.folding import fold, glue
 from api.search.transcript_finding import ALIKE, exact, fuzzy
 from api.search.transcript_text import joined, pack
-from shared.errors import CacheError
 from shared.transcripts import SpokenSegment
 
 # Few letters, so that things meet; many forms, so that lengths change in folding.
@@ -117,12 +115,6 @@ def test_case_and_form_of_no_character_matter() -> None:
         for letter in letters
         if not fold(letter) == fold(letter.upper()) == fold(letter.lower()) == fold(fold(letter))
     ] == []
-
-
-@pytest.mark.parametrize(("start", "end"), [(-1.0, 1.0), (2.0, 1.0), (0.0, float("inf"))])
-def test_segments_with_impossible_times_are_refused(start: float, end: float) -> None:
-    with pytest.raises(CacheError, match="It has a segment from"):
-        pack([SpokenSegment(start=start, end=end, text="a")])
 
 
 def test_segments_that_come_out_of_order_are_sorted_by_time() -> None:

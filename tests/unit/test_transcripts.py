@@ -1,0 +1,44 @@
+"""Transcript artefacts whose bytes are not as they were written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from shared import transcripts
+from shared.cache import CacheDir
+from shared.errors import CacheError
+from tests.transcribed import publish, spoken
+
+HASH = "00112233aabbccdd"
+DEEP = b"[" * 100_000 + b"]" * 100_000
+
+
+@pytest.mark.parametrize("read", [transcripts.read, transcripts.read_text])
+@pytest.mark.parametrize(
+    ("part", "damage"),
+    [
+        (b"rolling", b"rol\xffing"),
+        (b'"format":1', b'"format":1,"more":' + DEEP),
+        (b'"text":"We', b'"text":null,"was":"We'),
+        (b'"text":"We', b'"text":"\\ud800We'),
+        (b'"start":0.42', b'"start":-0.42'),
+        (b'"start":0.42', b'"start":2.0'),
+        (b'"end":1.9', b'"end":1e999'),
+        (b'"segments":', b'"segment":'),
+    ],
+)
+def test_any_damage_is_one_clear_error(
+    tmp_path: Path, read: Callable[..., object], part: bytes, damage: bytes
+) -> None:
+    cache = CacheDir.open(tmp_path, create=True)
+    manifest = publish(cache, HASH, (spoken(0.42, "We are rolling.", 1.9),))
+    data = cache.data_path(HASH, manifest)
+    whole = data.read_bytes()
+    read(cache, HASH, manifest)
+    data.write_bytes(whole.replace(part, damage, 1))
+    assert data.read_bytes() != whole
+    with pytest.raises(CacheError, match=f"^{manifest.file} is damaged: "):
+        read(cache, HASH, manifest)
