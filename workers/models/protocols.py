@@ -69,7 +69,7 @@ class Spoken:
     text: str
     words: tuple[SpokenWord, ...]
     mean_logprob: float  # of its tokens
-    compression_ratio: float  # of the text by zlib; over 2.4 it is likely a loop
+    compression_ratio: float  # of all that was decoded with it, by zlib; over 2.4: a loop, likely
     no_speech_probability: float
 
 
