@@ -13,6 +13,7 @@ from workers.models.protocols import Spoken, SpokenWord
 # (openai/whisper, tokenizer.py, split_to_word_tokens).
 WITHOUT_SPACES = frozenset(("zh", "ja", "th", "lo", "my", "yue"))
 PAUSE_S = 1.5  # a longer one ends a segment even within a sentence
+FULL_STOP_S = 0.4  # what speakers take between sentences at least, and hardly within one
 LONGEST_S = 15.0  # a longer sentence is divided, at a comma or a breath
 _ENDS = (".", "?", "!", "…", "。", "？", "！", "｡", "؟", "۔", "।", "॥", "።", "։", "၊", "។")
 _COMMAS = (",", ";", ":", "，", "、", "；", "：", "،", "؛", "–", "—")
@@ -105,8 +106,11 @@ def _side(words: Sequence[SpokenWord], number: int) -> Side:
 
 
 def _ends_segment(last: _Said, following: _Said) -> bool:
-    if following.start - last.end > PAUSE_S or ends_sentence(last.text, following.text):
+    pause = following.start - last.end
+    if pause > PAUSE_S or ends_sentence(last.text, following.text):
         return True
+    if pause > FULL_STOP_S and ends_sentence(last.text, ""):
+        return True  # small letters after it are a slip of the model
     # Where the model began anew it means a break, unless the text goes on in small letters.
     return following.begins and not following.text[:1].islower()
 
