@@ -5,9 +5,10 @@ Fetched once into the git-ignored samples folder; whatever cannot be had raises 
 
 from __future__ import annotations
 
-import ctypes
-import functools
+import json
 import re
+import subprocess
+import sys
 import tempfile
 import wave
 import zipfile
@@ -19,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.registry_packages import Package, fetch
+from tests import espeak
 from tests.photos import SAMPLES
 from tests.quality.debian_packages import DebianPackage, fetch_deb, members
 from tests.sounds import resampled, write_sounds
@@ -37,8 +39,6 @@ _SENTENCES = DebianPackage(
     "pocketsphinx-testdata", "0.8+5prealpha+1-15",
     "eaeb7a01d54f20b799d1a81ef110ec544b2cb47ea006614078220737a33019f0", 2,
 )  # fmt: skip
-_RETRIEVAL, _UTF8, _SPEED, _BY_CHARACTER = 2, 1, 1, 1  # of espeak-ng's speak_lib.h
-_WORD, _LAST = 1, 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,34 +66,18 @@ class Said:
 
 def spoken(text: str, voice: str = "en-us", words_per_minute: int = 160) -> Said:
     """`text` by a voice of espeak-ng: en-us, en-gb, de, es, with a variant such as "en-gb+f3"."""
-    library = _espeak()
     file, _, variant = voice.partition("+")
     name = {"en-gb": "en"}.get(file, file) + (f"+{variant}" if variant else "")
-    if library.espeak_SetVoiceByName(name.encode()) != 0:
-        raise ValueError(f"espeak-ng has no voice {voice}")
-    library.espeak_SetParameter(_SPEED, words_per_minute, 0)
-    heard: list[NDArray[np.int16]] = []
-    words: list[SaidWord] = []
-
-    def take(samples: object, count: int, events: object) -> int:
-        if count > 0:
-            heard.append(np.ctypeslib.as_array(samples, (count,)).copy())
-        for number in range(10_000):
-            event = events[number]
-            if event.type == _LAST:
-                break
-            if event.type == _WORD:
-                at = event.text_position - 1
-                word = text[at : at + event.length]
-                words.append(SaidWord(event.sample / library.rate, word))
-        return 0
-
-    callback = _Callback(take)
-    library.espeak_SetSynthCallback(callback)
-    data = text.encode() + b"\0"
-    library.espeak_Synth(data, len(data), 0, _BY_CHARACTER, 0, _UTF8, None, None)
-    pcm = np.concatenate(heard).astype(np.float32) / 32768
-    return Said(resampled(pcm, library.rate, RATE), text, tuple(words))
+    command = [sys.executable, "-S", espeak.__file__, str(_espeak_folder()), name]
+    result = subprocess.run(
+        [*command, str(words_per_minute)], input=text.encode(), capture_output=True, check=True
+    )
+    head, _, sound = result.stdout.partition(b"\n")
+    rate, words = json.loads(head)
+    pcm = np.frombuffer(sound, np.int16).astype(np.float32) / 32768
+    return Said(
+        resampled(pcm, rate, RATE), text, tuple(SaidWord(at / rate, word) for at, word in words)
+    )
 
 
 def say(text: str, path: Path, voice: str = "en-us", words_per_minute: int = 160) -> Said:
@@ -155,24 +139,6 @@ def _read_wav(path: Path) -> NDArray[np.float32]:
     return np.frombuffer(data, np.int16).astype(np.float32) / 32768
 
 
-class _Event(ctypes.Structure):
-    _fields_ = (
-        ("type", ctypes.c_int),
-        ("unique_identifier", ctypes.c_uint),
-        ("text_position", ctypes.c_int),
-        ("length", ctypes.c_int),
-        ("audio_position", ctypes.c_int),
-        ("sample", ctypes.c_int),
-        ("user_data", ctypes.c_void_p),
-        ("id", ctypes.c_char * 8),
-    )
-
-
-_Callback = ctypes.CFUNCTYPE(
-    ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event)
-)
-
-
 def _espeak_folder() -> Path:
     folder = SAMPLES / "espeak-ng"
     if not folder.is_dir():
@@ -185,17 +151,3 @@ def _espeak_folder() -> Path:
             opened.extractall(scratch, wanted)
             (Path(scratch) / "espeakng_loader").rename(folder)
     return folder
-
-
-@functools.cache
-def _espeak() -> ctypes.CDLL:
-    folder = _espeak_folder()
-    library = ctypes.CDLL(str(folder / "libespeak-ng.so"))
-    library.rate = library.espeak_Initialize(_RETRIEVAL, 0, str(folder).encode(), 0)
-    if library.rate <= 0:
-        raise OSError("espeak-ng does not find its data")
-    library.espeak_Synth.argtypes = (
-        *(ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint, ctypes.c_int, ctypes.c_uint),
-        *(ctypes.c_uint, ctypes.c_void_p, ctypes.c_void_p),
-    )
-    return library

@@ -1,8 +1,9 @@
 """Word error rate: the edits that turn a found text into the expected one, by its words.
 
 Before they are compared both texts are made alike: lower case without accents of typography
-(NFKC), "Mr." and the like written out, punctuation and hyphens gone, English numbers as digits
-("twenty-one", "nineteen eighty four", "1,984" and "$5" become 21, 1984, 1984 and 5).
+(NFKC), "Mr." and the like written out, some British spellings as American ones, punctuation and
+hyphens gone, English numbers as digits ("twenty-one", "nineteen eighty four", "1,984" and "$5"
+become 21, 1984, 1984 and 5).
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ _TENS = {
     )
 }
 _SCALES = {"hundred": 100, "thousand": 1000, "million": 1_000_000}
+_BRITISH = {"neighbour": "neighbor", "colour": "color", "metre": "meter", "grey": "gray"}
 _SIGNS = {"%": " percent ", "&": " and ", "€": " ", "$": " ", "£": " "}
 
 
@@ -66,6 +68,8 @@ def normalised(text: str) -> list[str]:
         text = text.replace(sign, word)
     text = re.sub(r"(?<=\d),(?=\d{3})", "", text).replace("'", "")
     words = re.findall(r"\d+(?:\.\d+)?|[^\W_]+", text)
+    for british, american in _BRITISH.items():
+        words = [re.sub(f"^{british}(?=s?$)", american, word) for word in words]
     return _with_digits([_SHORT.get(word, word) for word in words])
 
 

@@ -17,6 +17,7 @@ from tests.word_errors import WordErrors, normalised, word_errors
         ("one and two", "1 and 2"),
         ("two million three hundred thousand", "2300000"),
         ("one two three", "1 2 3"),
+        ("my neighbours' grey house", "my neighbors gray house"),
         ("über 3.5 Jahre", "über 3.5 jahre"),
     ],
 )
