@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import re
+from collections.abc import Iterator
 from types import NoneType
 from typing import Any, TypeVar, get_args, get_type_hints
 
@@ -64,11 +67,13 @@ def decode(content: bytes) -> dict[str, Any]:
     if not content.strip():
         return {}
     try:
-        found = msgspec.json.decode(content)
+        with _no_collection():
+            found = msgspec.json.decode(content)
         if not isinstance(found, dict):
             raise BadInput(f"The body must be a JSON object, not {_json_type(found)}.")
-        without: dict[str, Any] = _without_nulls(found)
-        return without
+        if b"null" in content:
+            _drop_nulls(found)
+        return found
     except UNDECODABLE as error:
         raise BadInput(f"The body is not valid JSON: {error}.") from None
 
@@ -81,12 +86,28 @@ def typed(raw: dict[str, Any], body: type[Body]) -> Body:
         raise BadInput(_explain(str(error), body)) from None
 
 
-def _without_nulls(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
-    if isinstance(value, list) and any(isinstance(item, dict | list) for item in value):
-        return [_without_nulls(item) for item in value]
-    return value
+@contextlib.contextmanager
+def _no_collection() -> Iterator[None]:
+    """The garbage collector takes up to ten times as long as decoding a million lists, in vain."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _drop_nulls(found: dict[str, Any]) -> None:
+    """Keys with null, however deep. Not by recursion: bodies may hold a million lists."""
+    todo: list[Any] = [found]
+    while todo:
+        value = todo.pop()
+        if isinstance(value, dict):
+            for key in [key for key, item in value.items() if item is None]:
+                del value[key]
+            value = value.values()
+        todo += [item for item in value if isinstance(item, dict | list)]
 
 
 def _explain(message: str, body: type[msgspec.Struct]) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
 import msgspec
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -22,6 +23,7 @@ Body = TypeVar("Body")
 PREFIX = "/api/v1"
 WARNINGS_HEADER = "X-Rushes-Warnings"
 _LONGEST_HEADER = 4000
+_LARGE_BODY = 1 << 18  # about 10 ms of decoding
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,7 @@ async def _allowed_body(endpoint: Endpoint, services: Services, request: Request
     problem: BadInput | None = None
     raw: dict[str, Any] = {}
     try:
-        raw = _decoded(content, endpoint.drops_half_characters)
+        raw = await _decoded_aside(content, endpoint.drops_half_characters)
     except BadInput as error:
         problem = error
     if endpoint.needs_key and not key:
@@ -130,6 +132,13 @@ async def _allowed_body(endpoint: Endpoint, services: Services, request: Request
     if problem:
         raise problem
     return raw
+
+
+async def _decoded_aside(content: bytes, drops_half_characters: bool) -> dict[str, Any]:
+    """In a thread where it takes long, so that other requests are answered meanwhile."""
+    if len(content) < _LARGE_BODY:
+        return _decoded(content, drops_half_characters)
+    return await run_in_threadpool(_decoded, content, drops_half_characters)
 
 
 def _decoded(content: bytes, drops_half_characters: bool) -> dict[str, Any]:

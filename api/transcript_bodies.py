@@ -41,7 +41,12 @@ class SearchTranscriptBody(Keyed, kw_only=True):
 
     query: Annotated[
         str,
-        Meta(min_length=1, description="Words as they were said.", examples=["rolling thunder"]),
+        Meta(
+            min_length=1,
+            max_length=10_000,
+            description="Words as they were said.",
+            examples=["rolling thunder"],
+        ),
     ]
     cache_dir: CacheDir
     media_paths: (
@@ -64,6 +69,7 @@ class SearchTranscriptBody(Keyed, kw_only=True):
             str,
             Meta(
                 min_length=1,
+                max_length=1000,
                 description="Only what this speaker says. Without data about speakers it matches "
                 "nothing.",
                 examples=["Ada"],

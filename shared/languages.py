@@ -63,6 +63,7 @@ _CODES = (
     | _OTHER_CODES
     | {code: code for code in _NAMES}
 )
+_LONGEST_SHOWN = 40  # characters of what a client wrote instead of a language
 _TAG = re.compile(r"([a-z]{2,3})[-_][a-z0-9]+(?:[-_][a-z0-9]+)*")  # "en-us", "zh_Hant_TW"
 
 CODES = tuple(sorted(_NAMES))
@@ -82,10 +83,12 @@ def language_code(text: str | None, field: str = "language") -> str | None:
     found = _CODES.get(wanted) or (tag and _CODES.get(tag[1]))
     if found:
         return found
-    near = difflib.get_close_matches(wanted, sorted(set(_NAMES.values()) | set(_OTHER_NAMES)), 1)
+    shown = text[:_LONGEST_SHOWN]
+    names = sorted(set(_NAMES.values()) | set(_OTHER_NAMES))
+    near = difflib.get_close_matches(wanted[:_LONGEST_SHOWN], names, 1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     raise BadInput(
-        f"{field}: {text!r} is no language that speech models know.{hint} Give an English name "
+        f"{field}: {shown!r} is no language that speech models know.{hint} Give an English name "
         'such as "german", an ISO code such as "de", or "auto" to have it detected.'
     )
 

@@ -87,8 +87,11 @@ class PathMap:
         """The client's form of a server path.
 
         `like` is a path from the same request: where several pairs share the longest server
-        prefix, the one that this client used wins, else the first in the setting.
+        prefix, the one that this client used wins, else the first in the setting. A client that
+        calls mapped folders by their server path gets server paths.
         """
+        if like is not None and self._is_ours(like):
+            return path
         matching = [
             (client, server, rest)
             for client, server in self.pairs
@@ -108,6 +111,13 @@ class PathMap:
         if not rest:
             return client
         return client.rstrip("/\\") + separator + rest.replace("/", separator)
+
+    def _is_ours(self, path: str) -> bool:
+        """Whether it is in a folder of the map, but as the server calls it."""
+        has_clients_form = any(_rest_after(path, client) is not None for client, _ in self.pairs)
+        return not has_clients_form and any(
+            _rest_after(path, server) is not None for _, server in self.pairs
+        )
 
 
 def _is_windows(path: str) -> bool:

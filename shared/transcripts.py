@@ -6,7 +6,6 @@ begins when it has no pictures.
 
 from __future__ import annotations
 
-import math
 from enum import StrEnum
 from typing import Annotated, Literal, TypeVar
 
@@ -19,6 +18,7 @@ from shared.domain import Manifest, Stage
 from shared.errors import CacheError
 
 AudioStreams = Literal["mix", "first", "each"]
+LONGEST_S = 10_000_000  # 115 days: a time beyond it is in another unit, or nonsense
 _FORMAT = 1
 
 
@@ -113,6 +113,7 @@ class SpokenText(msgspec.Struct, frozen=True):
     language: str
     language_probability: float | None
     segments: tuple[SpokenSegment, ...]
+    format: int = _FORMAT
 
 
 T = TypeVar("T", Transcript, SpokenText)
@@ -154,8 +155,13 @@ def _decoded(
         raise CacheError(f"{path.name} cannot be read: {error.strerror}.") from error
     except UNDECODABLE as error:
         raise CacheError(f"{path.name} is damaged: {error}.") from error
+    if found.format > _FORMAT:
+        raise CacheError(
+            f"{path.name} has format {found.format}, this version of Rushes reads up to "
+            f"{_FORMAT}: update Rushes."
+        )
     for segment in found.segments:
-        if not 0 <= segment.start <= segment.end < math.inf:
+        if not 0 <= segment.start <= segment.end <= LONGEST_S:
             raise CacheError(
                 f"{path.name} is damaged: it has a segment from {segment.start} to {segment.end} s."
             )

@@ -24,8 +24,16 @@ _LONGEST_FUZZY = 200  # characters; time grows with the square of what is longer
 
 async def search_transcript(call: Call[SearchTranscriptBody]) -> TranscriptMatches:
     """By file in request order, then by time."""
-    body = call.body
-    scope = Scope.of(call.services, body.cache_dir, body.media_paths, body.search_all)
+    return await run_in_threadpool(_search, call.services, call.body)
+
+
+async def load_transcriptions(call: Call[LoadTranscriptionsBody]) -> LoadTranscriptionsAnswer:
+    """Everything, or some files."""
+    return await run_in_threadpool(_load, call.services, call.body)
+
+
+def _search(services: Services, body: SearchTranscriptBody) -> TranscriptMatches:
+    scope = Scope.of(services, body.cache_dir, body.media_paths, body.search_all)
     text = _folded(body.query, "query")
     speaker = None if body.speaker is None else _folded(body.speaker, "speaker")
     if body.mode == "fuzzy" and len(text) > _LONGEST_FUZZY:
@@ -34,16 +42,9 @@ async def search_transcript(call: Call[SearchTranscriptBody]) -> TranscriptMatch
         )
     if scope.is_empty:
         return TranscriptMatches(matches=[])
-    model = await run_in_threadpool(active_key, call.services, ModelKind.SPEECH)
+    model = active_key(services, ModelKind.SPEECH)
     at_most = min(body.max_results, sys.maxsize)
-    query = SpokenQuery(text, model, body.mode, speaker, at_most)
-    return await run_in_threadpool(_matches, scope, query)
-
-
-async def load_transcriptions(call: Call[LoadTranscriptionsBody]) -> LoadTranscriptionsAnswer:
-    """Everything, or some files."""
-    scope = Scope.of(call.services, call.body.cache_dir, call.body.media_paths)
-    return await run_in_threadpool(_load, call.services, scope)
+    return _matches(scope, SpokenQuery(text, model, body.mode, speaker, at_most))
 
 
 def _matches(scope: Scope, query: SpokenQuery) -> TranscriptMatches:
@@ -83,7 +84,8 @@ def _folded(text: str, field: str) -> str:
     return folded
 
 
-def _load(services: Services, scope: Scope) -> LoadTranscriptionsAnswer:
+def _load(services: Services, body: LoadTranscriptionsBody) -> LoadTranscriptionsAnswer:
+    scope = Scope.of(services, body.cache_dir, body.media_paths)
     index = services.index.transcripts
     if scope.asked is None:
         report = index.load(scope.cache_dir, look_for_more=True)

@@ -9,8 +9,8 @@ from typing import Any
 from shared.errors import BadInput
 from shared.exports.cleaning import clean, one_line
 from shared.exports.document import ExportSegment, ExportWord
+from shared.transcripts import LONGEST_S
 
-_LONGEST_S = 10_000_000  # 115 days: a time beyond it is in another unit
 _HUGE = 1e300
 _FORMS = "[start, text, end] or an object with start, end and text"
 _WORD_FORMS = "[start, end, text, probability] or an object with start, end and text"
@@ -107,8 +107,8 @@ def _time(value: Any, name: str) -> float:
     found = _number(value, name, "a number of seconds")
     if found < 0:
         raise BadInput(f"{name} must not be negative: {found:g}.")
-    if found > _LONGEST_S:
-        raise BadInput(f"{name} must be a number of seconds below {_LONGEST_S:,}, not {found:g}.")
+    if found > LONGEST_S:
+        raise BadInput(f"{name} must be a number of seconds below {LONGEST_S:,}, not {found:g}.")
     return found + 0.0  # no minus before a zero
 
 

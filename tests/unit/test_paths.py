@@ -46,6 +46,8 @@ def test_the_longest_client_prefix_wins_on_a_folder_border(client: str, server: 
         ("/mnt/fast/day2/b.mp4", None, "/Volumes/footage/day 2/b.mp4"),
         ("/mnt/share/x/y.mxf", None, "\\\\nas01\\share\\x\\y.mxf"),
         ("/elsewhere/a.mp4", None, "/elsewhere/a.mp4"),
+        ("/mnt/nas/footage/a/b.mp4", "/mnt/nas/footage/cache", "/mnt/nas/footage/a/b.mp4"),
+        ("/mnt/nas/footage/a/b.mp4", "/mnt/fast/day2/cache", "/mnt/nas/footage/a/b.mp4"),
     ],
 )
 def test_each_client_gets_its_own_form_back(server: str, like: str | None, client: str) -> None:

@@ -26,7 +26,7 @@ DEEP = b"[" * 100_000 + b"]" * 100_000
         (b'"text":"We', b'"text":"\\ud800We'),
         (b'"start":0.42', b'"start":-0.42'),
         (b'"start":0.42', b'"start":2.0'),
-        (b'"end":1.9', b'"end":1e999'),
+        (b'"end":1.9', b'"end":1e300'),
         (b'"segments":', b'"segment":'),
     ],
 )
@@ -42,3 +42,10 @@ def test_any_damage_is_one_clear_error(
     assert data.read_bytes() != whole
     with pytest.raises(CacheError, match=f"^{manifest.file} is damaged: "):
         read(cache, HASH, manifest)
+
+
+def test_a_newer_format_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    cache = CacheDir.open(tmp_path, create=True)
+    manifest = publish(cache, HASH, format=2)
+    with pytest.raises(CacheError, match="format 2, this version of Rushes reads up to 1: update"):
+        transcripts.read_text(cache, HASH, manifest)
