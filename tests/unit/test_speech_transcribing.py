@@ -148,6 +148,12 @@ def test_silence_has_no_segments_and_no_language() -> None:
     assert not model.detections
 
 
+def test_what_the_detector_took_for_speech_and_had_no_words_has_no_language() -> None:
+    hum = np.full(20 * SAMPLE_RATE, 0.3, np.float32)
+    assert heard_in(hum, language=None).language == ""
+    assert heard_in(hum, language="de").language == "de"
+
+
 def test_no_sound_at_all_and_a_second_of_it_are_fine() -> None:
     assert heard_in(np.zeros(0, np.float32)).duration_seconds == 0
     heard = heard_in(said([(0.5, "Alpha")], 1.0), language=None)

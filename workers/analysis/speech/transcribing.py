@@ -40,7 +40,7 @@ class Call(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What is said in a file; segments by start.
+    """What is said in a file; segments by start. Speech of several streams adds up.
 
     `language`: Whisper's code, "" when nobody speaks and none was given; its probability is None
     when it was not detected.
@@ -87,15 +87,19 @@ def transcribe(
         for window in listener.finish():
             work.add(window)
     work.finish()
-    ends = [listener.heard_seconds for listener in listeners.values()]
-    heard(max(ends, default=0.0))
+    result = _heard(work, listeners.values(), language)
+    heard(result.duration_seconds)
+    return result
+
+
+def _heard(work: _Work, listeners: Collection[Listener], language: str | None) -> Heard:
     segments = work.segments()
     is_known = language is not None or segments  # detected in what is no speech, it means nothing
     return Heard(
         language=work.choice.language if is_known else "",
         language_probability=work.choice.probability if is_known else None,
-        duration_seconds=max(ends, default=0.0),
-        speech_seconds=sum(listener.speech_seconds for listener in listeners.values()),
+        duration_seconds=max((listener.heard_seconds for listener in listeners), default=0.0),
+        speech_seconds=sum(listener.speech_seconds for listener in listeners),
         segments=segments,
         warnings=tuple(sorted(work.warnings, key=lambda warning: warning.start)),
     )
