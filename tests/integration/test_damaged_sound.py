@@ -117,3 +117,24 @@ def test_noise_instead_of_media_never_raises_anything_else(tmp_path: Path) -> No
             (tmp_path / name).write_bytes(bytes(data))
             with contextlib.suppress(MediaUnreadable):
                 assert len(heard(tmp_path / name)) < 60 * RATE
+
+
+def test_what_cannot_follow_in_a_chained_file_costs_nothing_of_what_came_before(
+    tmp_path: Path,
+) -> None:
+    """An Opus file of two links, of which the second has two channels: FFmpeg refuses that."""
+    links = [clicks(4, [1, 3]), np.stack([clicks(4, [1, 3])] * 2, axis=1)]
+    parts = [write_sounds(tmp_path / f"{number}.opus", [link]) for number, link in enumerate(links)]
+    path = tmp_path / "chained.opus"
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+    assert click_times(heard(path)) == pytest.approx([1, 3], abs=0.01)
+    assert warnings(path)[0].startswith("The file is damaged after 4 s of sound")
+
+
+def test_a_sample_rate_that_cannot_be_is_damage(tmp_path: Path) -> None:
+    path = write_sounds(tmp_path / "a.wav", [clicks(1, [0.5])])
+    data = bytearray(path.read_bytes())
+    data[24:28] = (2**31 - 1).to_bytes(4, "little")
+    path.write_bytes(data)
+    with pytest.raises(MediaUnreadable, match="No sound in it could be decoded"):
+        heard(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
@@ -161,6 +162,10 @@ def test_a_gap_in_the_time_stamps_is_silence(name: str, tmp_path: Path) -> None:
 def test_sound_that_leads_back_a_little_is_cut_where_it_was_heard_already(tmp_path: Path) -> None:
     path = spliced(tmp_path, 5, [1, 4])
     assert click_times(heard(path)) == pytest.approx([1, 4], abs=0.01)
+    with open_sound(str(path)) as reader:
+        list(reader.blocks("mix"))
+        [warning] = reader.warnings
+        assert re.fullmatch(r"Its time stamps lead back over [45]\.\d s; .* is left out\.", warning)
 
 
 def test_sound_counts_on_where_a_splice_set_the_clock_back(tmp_path: Path) -> None:

@@ -35,6 +35,8 @@ def test_a_recorder_whose_clock_runs_slow_is_followed() -> None:
     at, clock = placed([number * FRAME * 1.001 for number in range(50_000)], 2000.0)
     assert at[-1] == pytest.approx(49_999 * FRAME * 1.001, abs=0.01)
     assert clock.broken == 0
+    _, clock = placed([number * FRAME * 0.999 for number in range(50_000)], 2000.0)
+    assert clock.repeated == 0, "what it plays twice is too little to be heard"
 
 
 def test_frames_without_stamps_follow_each_other() -> None:

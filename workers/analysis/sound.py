@@ -27,7 +27,7 @@ from workers.analysis.sound_tracks import RATE, Track
 BLOCK = 5 * RATE  # samples of a block, but for the last one
 _HELD = 60 * RATE  # samples of one stream that wait for those of the others
 _SHORTFALL_S = 1.5  # sound that ends so much before its stated end is worth a warning
-_MISSING_S = 0.5  # left out by time stamps and worth a warning
+_MISSING_S = 0.5  # left out by time stamps, or because of them, and worth a warning
 _USUAL_ERRORS = 3  # at the beginning of a recording that was cut out of a stream
 # Containers that state the length of a stream rather than estimate it.
 _STATED = frozenset(("mov,mp4,m4a,3gp,3g2,mj2", "wav", "w64", "aiff", "flac", "mxf"))
@@ -115,7 +115,7 @@ class SoundReader:
                 beat()
                 by_index[packet.stream.index].feed(packet)
                 yield
-        except av.error.InvalidDataError as error:
+        except (av.error.InvalidDataError, av.error.PatchWelcomeError) as error:
             seconds = max(track.line.end for track in tracks.values()) / RATE
             self.warnings.append(
                 f"The file is damaged after {seconds:.0f} s of sound: {error.strerror}."
@@ -178,6 +178,11 @@ class SoundReader:
             self.warnings.append(
                 f"By its time stamps {missing:.1f} s of sound are missing in it; silence stands "
                 "for them."
+            )
+        repeated = max(track.clock.repeated for track in tracks)
+        if repeated > _MISSING_S:
+            self.warnings.append(
+                f"Its time stamps lead back over {repeated:.1f} s; what comes again is left out."
             )
         if any(track.clock.broken for track in tracks):
             self.warnings.append(

@@ -27,6 +27,7 @@ class SoundClock:
     stated_end: float | None  # seconds
     broken: int = 0  # time stamps that were not believed
     missing: float = 0.0  # seconds that time stamps left out
+    repeated: float = 0.0  # seconds that time stamps place where there was sound already
     _due: float | None = None  # where the next frame begins if it follows the last one
     _shift: float = 0.0  # added to all time stamps since one was not believed
     _drift: float = 0.0
@@ -47,6 +48,8 @@ class SoundClock:
             if abs(at - due) <= _GAP_S:
                 at = due + self._drift
             self.missing += max(0.0, at - due)
+            if due - at > _GAP_S:
+                self.repeated += due - at
             self._drift = 0.0
         self._due = at + seconds
         return at, follows

@@ -15,6 +15,7 @@ from workers.analysis.sound_mixing import Mixer
 
 RATE = 16_000  # what speech models hear
 _GATHERED_S = 0.5  # so much is mixed and resampled at once
+_HIGHEST_RATE = 6_000_000  # above that of any recorder: damage that a resampler has no memory for
 _LOUDEST = 16.0  # of floating-point sound; beyond it is damage
 _FULL_SCALE = {"u8": 128.0, "s16": 2.0**15, "s32": 2.0**31}
 
@@ -66,7 +67,8 @@ class Track:
     def _hear(self, frame: AudioFrame) -> None:
         if not frame.samples or not frame.sample_rate:
             return
-        if frame.format.name.removesuffix("p") not in (*_FULL_SCALE, "flt", "dbl"):
+        is_known = frame.format.name.removesuffix("p") in (*_FULL_SCALE, "flt", "dbl")
+        if not is_known or frame.sample_rate > _HIGHEST_RATE:
             self.errors += 1
             return
         self.frames += 1
