@@ -54,6 +54,7 @@ class Said:
     pcm: NDArray[np.float32]
     text: str
     words: tuple[SaidWord, ...] = ()
+    begins: tuple[float, ...] = (0.0,)  # of the parts that it was put together of
 
     @property
     def seconds(self) -> float:
@@ -92,16 +93,18 @@ def together(parts: Iterable[Said | float]) -> Said:
     pieces: list[NDArray[np.float32]] = []
     texts: list[str] = []
     words: list[SaidWord] = []
+    begins: list[float] = []
     at = 0
     for part in parts:
         if isinstance(part, Said):
             texts.append(part.text)
+            begins += [begin + at / RATE for begin in part.begins]
             words += [replace(word, start=word.start + at / RATE) for word in part.words]
             pieces.append(part.pcm)
         else:
             pieces.append(np.zeros(round(part * RATE), np.float32))
         at += len(pieces[-1])
-    return Said(np.concatenate(pieces), " ".join(texts), tuple(words))
+    return Said(np.concatenate(pieces), " ".join(texts), tuple(words), tuple(begins))
 
 
 def recorded_speech() -> list[Said]:
