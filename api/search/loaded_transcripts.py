@@ -96,10 +96,14 @@ class LoadedTranscripts:
         return missing if missing and self._view.cache.is_there() else set()
 
     def remove(self, keys: Collection[Key], wait_s: float) -> None:
+        """Forget what `deleted` said, but for what was published again meanwhile."""
         with self._log.writing(wait_s) as writer:
             for key in keys:
                 self._view.correct_transcript(*key, None)
-                writer.remove(key)
+                if os.path.exists(_manifest_path(self._view.cache, key)):
+                    self._view.look_at([key[0]])
+                else:
+                    writer.remove(key)
 
     def start_over(self, wait_s: float) -> None:
         """Read everything again: the log is damaged."""

@@ -6,7 +6,7 @@ As with pictures, everything published counts as loaded: a search first takes up
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,7 +14,8 @@ import stringzilla
 
 from api.search import transcript_finding
 from api.search.folders import Folders
-from api.search.transcript_log import LogDamaged, Spoken
+from api.search.loaded_transcripts import LoadedTranscripts
+from api.search.transcript_log import Key, LogDamaged, Spoken
 from api.search.transcript_text import joined
 from api.search.types import Skipped
 from api.search.write_lock import LOAD_WAIT_S, SEARCH_WAIT_S
@@ -72,16 +73,13 @@ class TranscriptIndex:
         without a known transcript, also where the catalogue announces none."""
         folder = self._folders.open(cache_dir, thorough=True)
         loaded, view = folder.transcripts, folder.view
-        with cache_files.clear_errors(view.cache.root):
-            found = view.cache.catalogue.hashes()
-            if look_for_more:
+        if look_for_more:
+            with cache_files.clear_errors(view.cache.root):
+                found = view.cache.catalogue.hashes()
                 without = found.difference(hash_str for hash_str, _ in view.transcripts())
                 list(self._folders.pool.map(lambda hash_str: view.look_at([hash_str]), without))
         loaded.bring_up(LOAD_WAIT_S, self._folders.pool, retry=True)
-        known = loaded.snapshot().spoken
-        deleted = [key for key in known if key[0] not in found]
-        if deleted and view.cache.is_there():
-            loaded.remove(deleted, LOAD_WAIT_S)
+        self._forget_deleted(loaded, loaded.snapshot().spoken, LOAD_WAIT_S)
         files = {hash_str for hash_str, _ in loaded.snapshot().spoken}
         reasons = sorted(loaded.unusable().items())
         return TranscriptReport(len(files), tuple(Skipped(key[0], why) for key, why in reasons))
@@ -93,6 +91,8 @@ class TranscriptIndex:
         loaded = folder.transcripts
         loaded.bring_up(LOAD_WAIT_S, self._folders.pool, retry=True)
         wanted = set(hashes)
+        asked = [key for key in loaded.snapshot().spoken if key[0] in wanted]
+        self._forget_deleted(loaded, asked, LOAD_WAIT_S)
         files = wanted & {hash_str for hash_str, _ in loaded.snapshot().spoken}
         reasons = sorted(loaded.unusable().items())
         return TranscriptReport(
@@ -119,16 +119,24 @@ class TranscriptIndex:
             except LogDamaged:
                 loaded.start_over(SEARCH_WAIT_S)
                 continue
-            deleted = loaded.deleted({spoken.key for spoken, _ in found}, pool)
-            if not deleted:
+            keys = [spoken.key for spoken, _ in found]
+            if not self._forget_deleted(loaded, keys, SEARCH_WAIT_S):
                 break
-            loaded.remove(deleted, SEARCH_WAIT_S)
         paths = self._folders.best_paths(folder.view, [spoken.hash_str for spoken, _ in found])
         return [
             SpokenHit(spoken.hash_str, *passage, path=paths[spoken.hash_str])
             for spoken, passages in found
             for passage in passages
         ]
+
+    def _forget_deleted(
+        self, loaded: LoadedTranscripts, keys: Collection[Key], wait_s: float
+    ) -> bool:
+        """Drop those of these transcripts that are in the folder no more; whether any was."""
+        deleted = loaded.deleted(keys, self._folders.pool)
+        if deleted:
+            loaded.remove(deleted, wait_s)
+        return bool(deleted)
 
 
 _Passage = tuple[float, float, str, str | None]  # start, end, text, speaker

@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 
 from api.search import SearchIndex, transcript_log
+from api.search.folders import Folders
+from api.search.transcripts import SpokenQuery, TranscriptIndex
 from shared import cache_files
 from shared.cache import CacheDir
 from shared.domain import Stage
@@ -161,6 +163,31 @@ def test_deleted_transcripts_are_no_longer_found(cache, index, replica) -> None:
         assert files_of(told(one, cache, "hello")) == {0, 1}
         assert told(one, cache, "hello", [media_hash(2)]) == []
         assert one.load(str(cache.root)).transcription_files == 2
+
+
+def test_loading_does_not_count_what_was_deleted(cache, index) -> None:
+    fill(cache, 4)
+    root = str(cache.root)
+    assert index.load(root).transcription_files == 4
+    cache_files.manifest_path(cache.root, media_hash(3), Stage.TRANSCRIPT, SPEECH).unlink()
+    hashes = [media_hash(number) for number in (2, 3)]
+    report = index.transcripts.load_for_media(root, hashes)
+    assert (report.files, report.missing) == (1, (media_hash(3),))
+    cache_files.manifest_path(cache.root, media_hash(2), Stage.TRANSCRIPT, SPEECH).unlink()
+    assert index.transcripts.load(root, look_for_more=True).files == 2
+
+
+def test_what_is_published_again_while_it_is_forgotten_stays(cache, settings) -> None:
+    fill(cache, 2)
+    folders = Folders(settings)
+    transcripts = TranscriptIndex(folders)
+    keys = [(media_hash(number), SPEECH) for number in range(2)]
+    assert transcripts.load(str(cache.root), look_for_more=True).files == 2
+    cache_files.manifest_path(cache.root, media_hash(0), Stage.TRANSCRIPT, SPEECH).unlink()
+    folders.open(str(cache.root), thorough=False).transcripts.remove(keys, 5)
+    found = transcripts.search(str(cache.root), SpokenQuery("hello", SPEECH), None)
+    assert [hit.hash_str for hit in found] == [media_hash(1)]
+    folders.close()
 
 
 def test_a_share_that_vanished_deletes_nothing(cache, index) -> None:
