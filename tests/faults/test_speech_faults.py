@@ -13,11 +13,12 @@ import pytest
 from shared.cache import CacheDir
 from shared.domain import ProgressType, Stage, TaskState
 from shared.media import hash_media
+from shared.transcripts import read
 from tests.desk import SPEECH_MODEL, Desk
 from tests.fakes import said
 from tests.fetched import fetched_or_skipped
 from tests.media import make_clip
-from tests.sounds import write_sounds
+from tests.sounds import SoundEncoding, write_sounds
 from tests.speech import spoken, together
 from tests.tiny_disk import tiny_disk
 from tests.waiting import wait_for
@@ -181,3 +182,46 @@ def test_a_call_that_never_ends_ends_the_process_with_a_traceback(desk: Desk) ->
 
 def _leased(desk: Desk) -> bool:
     return any(heart.state in ("working", "loading") for heart in desk.hearts())
+
+
+def test_what_is_to_be_made_anew_is_made_once_however_often_its_item_is_tried(desk: Desk) -> None:
+    path = write_sounds(
+        desk.folder / "film.mkv",
+        [said([(1, "Alpha")], 3)],
+        rate=16_000,
+        encoding=SoundEncoding(codec="flac", pictures_at=range(3)),
+    )
+    desk.worker_that_hears_tones()
+    desk.wait_final(submit(desk, path))
+    asked = {"speech_model": "tones", "visual_model": "no-such-model", "force": True}
+    record = desk.wait_final(desk.submit([path], wants=(ProgressType.VIDEO, *AUDIO), **asked))
+    assert record.status is TaskState.FAILED, "after three tries"
+    made = [name for name in desk.artefacts() if name.startswith("transcript.")]
+    assert len(made) == 2, "the first one is kept for those who read it"
+
+
+def test_an_edit_while_a_file_is_heard_fails_it_and_the_next_task_hears_what_is_there(
+    desk: Desk,
+) -> None:
+    """One that the hash does not see: what was heard must not pass for what is there now."""
+    path = speech(desk, "long.wav", 150)
+    desk.worker_that_hears_tones(hold_at=1)
+    task_id = submit(desk, path)
+    desk.wait_marker()
+    before, hash_before = path.stat(), hash_media(str(path))
+    data = bytearray(path.read_bytes())
+    at = 1_640_000  # s 51 to 57, in no sample of the hash
+    data[at : at + 190_000] = bytes(190_000)
+    path.write_bytes(data)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns + 10**10))
+    assert hash_media(str(path)) == hash_before
+    desk.release()
+    [failed] = desk.wait_final(task_id).failed_files
+    assert "changed while it was read" in failed.error
+    assert transcripts(desk, path) == -1
+    assert desk.wait_final(submit(desk, path)).status is TaskState.COMPLETED
+    cache = CacheDir.open(desk.cache, create=False)
+    found = cache.manifest(hash_before, Stage.TRANSCRIPT, "tones")
+    assert found is not None
+    heard = read(cache, hash_before, found).segments
+    assert not [segment for segment in heard if 52 < segment.start < 56.9], "it is silent there now"

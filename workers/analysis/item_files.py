@@ -12,7 +12,7 @@ import time
 from shared.cache import CacheDir
 from shared.domain import FileWork, Stage
 from shared.errors import MediaChanging
-from shared.media import hash_media
+from shared.media import hash_media, is_hashed_whole
 from shared.paths import Roots
 from workers.analysis import sameness
 from workers.context import Context
@@ -35,10 +35,11 @@ class FoundFile:
     Raises NotAllowed, MediaMissing, MediaUnreadable or MediaChanging.
     """
 
-    def __init__(self, context: Context, cache: CacheDir, path: str) -> None:
+    def __init__(self, context: Context, cache: CacheDir, path: str, *, is_forced: bool) -> None:
         self.path = path
         self._context = context
         self._cache = cache
+        self._is_forced = is_forced
         self._found_at = time.time()
         Roots.media(context.settings).check_real(path)
         self.hash_str = context.hashes.hash_of(path)
@@ -53,14 +54,19 @@ class FoundFile:
             self._crc = self._known.full_crc
 
     def has(self, stage: Stage, model: str = "") -> bool:
-        """Whether this is published and not older than the last known change of the file."""
+        """Whether this is published and not older than the last known change of the file.
+
+        When all is to be made anew, what an earlier try of this Task has made is new enough.
+        """
         if not self._cache.is_published(self.hash_str, stage, model):
             return False
         changed_at = self._known.changed_at if self._known else 0.0
-        if not changed_at:
+        if not changed_at and not self._is_forced:
             return True
         manifest = self._cache.manifest(self.hash_str, stage, model)
-        return manifest is not None and manifest.made_at >= changed_at
+        if manifest is None or manifest.made_at < changed_at:
+            return False
+        return not self._is_forced or manifest.task_id == self._context.lease.task_id
 
     def is_same(self) -> bool:
         """Whether what is published may be used; reads the whole file at most once."""
@@ -71,7 +77,7 @@ class FoundFile:
         return self._is_same
 
     def check_unchanged(self) -> None:
-        """Before publishing what was made of it: whether it still has this hash.
+        """Before publishing what was made of it: whether it is still the same file.
 
         Reads what `remember` will note, too. Raises MediaChanging, or as `full_crc` does.
         """
@@ -79,7 +85,7 @@ class FoundFile:
             self._crc = sameness.crc_to_keep(
                 self.path, self._stat.st_size, self._context.checkpoint
             )
-        if hash_media(self.path) != self.hash_str:
+        if hash_media(self.path) != self.hash_str or self._may_be_edited():
             raise MediaChanging
 
     def remember(self) -> None:
@@ -94,6 +100,15 @@ class FoundFile:
             self.hash_str, self.path, stat.st_size, stat.st_mtime_ns, self._crc, changed_at
         )
 
+    def _may_be_edited(self) -> bool:
+        """Where the hash does not tell, an edit meanwhile shows in the modification time."""
+        if is_hashed_whole(self._stat.st_size):
+            return False
+        try:
+            return os.stat(self.path).st_mtime_ns != self._stat.st_mtime_ns
+        except OSError:
+            return True
+
     def _has_changed(self) -> bool:
         if self._is_same is None:  # nobody had to ask: nothing was published, or all is made anew
             return not sameness.is_known_as(self._known, self._stat, lambda: self._crc)
@@ -103,13 +118,16 @@ class FoundFile:
 class ItemFiles:
     """Finds each file of an Item once."""
 
-    def __init__(self, context: Context, cache: CacheDir) -> None:
+    def __init__(self, context: Context, cache: CacheDir, *, is_forced: bool) -> None:
         self._context = context
         self._cache = cache
+        self._is_forced = is_forced
         self._found: dict[str, FoundFile] = {}
 
     def find(self, path: str) -> FoundFile:
         """Raises as FoundFile does, again at every call."""
         if path not in self._found:
-            self._found[path] = FoundFile(self._context, self._cache, path)
+            self._found[path] = FoundFile(
+                self._context, self._cache, path, is_forced=self._is_forced
+            )
         return self._found[path]

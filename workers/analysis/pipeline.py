@@ -99,7 +99,7 @@ def analyze(context: Context, stages: Sequence[StageFactory], sound: SoundFactor
     heard = [(i, file) for i, file in enumerate(spec.files) if ProgressType.AUDIO in file.wants]
     try:
         cache = context.cache(spec.cache_dir)
-        files = ItemFiles(context, cache)
+        files = ItemFiles(context, cache, is_forced=spec.force)
         broken: ModelError | None = None
         try:
             _look(context, spec, cache, stages, seen, files)
@@ -202,7 +202,7 @@ class _Pictures:
         """The stages that have to be done for the file as it is now."""
         missing = [s for s in self._stages if not s.is_published(found)]
         has_something = len(missing) < len(self._stages)
-        if self._spec.force or (has_something and not found.is_same()):
+        if has_something and not found.is_same():
             return self._stages
         return missing
 
