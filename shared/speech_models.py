@@ -134,6 +134,14 @@ def repository_model(key: str) -> ModelSpec | None:
     )
 
 
+def may_understand(spec: ModelSpec, language: str | None) -> bool:
+    """Whether a model knows a language (a code; None: detect), as far as is known of its weights.
+
+    The weights, once loaded, may know fewer.
+    """
+    return language is None or language_name(language) in spec.languages
+
+
 def _local(folder: Path, known: ModelSpec | None) -> ModelSpec:
     """`known`: the size whose weights these are by the folder's name."""
     languages = known.languages if known else _languages_of(folder)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from shared.domain import TaskState
+from shared.domain import ProgressType, TaskState
 from shared.task_records import FileState
 from tests.desk import Desk
-from tests.media import make_clip
+from tests.media import make_clip, write_sound
 from tests.waiting import wait_for
 
 
@@ -68,3 +68,18 @@ def test_what_is_mounted_later_is_taken_up(desk: Desk) -> None:
     wait_for(lambda: _is_waiting(desk), 20, "a heartbeat that says why")
     make_clip(desk.folder / "mount" / "clip.mp4", 1)
     assert desk.wait_final(task_id, 45).status is TaskState.COMPLETED
+
+
+def test_a_language_that_its_model_does_not_know_waits_for_no_machine(desk: Desk) -> None:
+    """The weights of the model are nowhere; no machine that has them could do it either."""
+    sound = write_sound(desk.folder / "voice.wav", 1)
+    desk.worker_that_hears_tones()
+    asked = {"wants": (ProgressType.AUDIO,), "speech_model": "whisper-small.en"}
+    record = desk.wait_final(desk.submit([sound], language="de", **asked), 20)
+    assert [file.error for file in record.failed_files] == [
+        "The speech model whisper-small.en does not understand german. "
+        "Choose a multilingual model for this file."
+    ]
+    desk.submit([sound], language="en", **asked)
+    message = "rushes models pull whisper-small.en"
+    wait_for(lambda: any(message in h.message for h in desk.hearts()), 20, "a heart that says why")

@@ -13,14 +13,16 @@ from shared.domain import AnalyzeSpec, ProgressType
 from shared.errors import ModelError
 from shared.media import MediaType
 from shared.model_catalogue import is_downloaded, resolve
-from shared.models import ModelKind
+from shared.models import ModelKind, ModelSpec
 from shared.paths import Roots
 from shared.redis_clients import key_prefix, translated
+from shared.speech_models import may_understand
 from workers.context import Context
 from workers.worker import NotHere
 
 _ASK_OTHERS_WAIT_S = 2.0
 _REMEMBER_S = 3600
+_PART_OF = {ModelKind.VISUAL: ProgressType.VIDEO, ModelKind.SPEECH: ProgressType.AUDIO}
 
 
 def why_not(context: Context) -> NotHere | None:
@@ -33,12 +35,14 @@ def why_not(context: Context) -> NotHere | None:
     )
     if unseen:
         return NotHere(f"{unseen} is not visible on this machine.")
-    for kind, key in _models(spec):
+    for kind, key in ((ModelKind.VISUAL, spec.visual_model), (ModelKind.SPEECH, spec.speech_model)):
+        if not any(_PART_OF[kind] in work.wants for work in spec.files):
+            continue
         try:
             model = resolve(settings, kind, key)
         except ModelError:
             return None  # no machine knows it: the Item fails with that sentence
-        if not is_downloaded(settings, model):
+        if _needs(spec, model) and not is_downloaded(settings, model):
             return NotHere(
                 f"The model {model.key} is not on this machine; "
                 f"run `rushes models pull {model.key}`."
@@ -46,18 +50,16 @@ def why_not(context: Context) -> NotHere | None:
     return _may_be_elsewhere(context, [path for path in media if not os.path.exists(path)])
 
 
-def _models(spec: AnalyzeSpec) -> list[tuple[ModelKind, str]]:
-    """The models that its files need."""
-    models = []
-    if any(ProgressType.VIDEO in work.wants for work in spec.files):
-        models.append((ModelKind.VISUAL, spec.visual_model))
-    # A still has no sound: it fails with that sentence, without a model.
-    if any(
-        ProgressType.AUDIO in work.wants and work.media_type is not MediaType.IMAGE
+def _needs(spec: AnalyzeSpec, model: ModelSpec) -> bool:
+    """Whether a file needs it. A still, or speech in a language unknown to it, fails without."""
+    if model.kind is ModelKind.VISUAL:
+        return True
+    return any(
+        ProgressType.AUDIO in work.wants
+        and work.media_type is not MediaType.IMAGE
+        and may_understand(model, work.language)
         for work in spec.files
-    ):
-        models.append((ModelKind.SPEECH, spec.speech_model))
-    return models
+    )
 
 
 def _unseen_root(roots: Roots, paths: Iterable[str]) -> str | None:

@@ -10,11 +10,15 @@ from shared import transcripts
 from shared.cache import CacheDir
 from shared.domain import AnalyzeSpec, FileWork, ProgressType, Stage
 from shared.errors import MediaError, MediaUnreadable, NotAllowed
+from shared.languages import language_name
 from shared.media import MediaType
+from shared.model_catalogue import resolve
+from shared.models import ModelKind
+from shared.speech_models import may_understand
 from shared.transcripts import AudioStreams, Transcript
 from workers.analysis.item_files import FoundFile, ItemFiles, Numbered, share_done
 from workers.analysis.sound import SoundBlock, SoundReader, open_sound
-from workers.analysis.speech.transcribing import Heard, transcribe
+from workers.analysis.speech.transcribing import Heard, SpeechNotUnderstood, transcribe
 from workers.context import Context
 from workers.models.load import load_detector
 from workers.models.protocols import SAMPLE_RATE, Transcriber, VoiceDetector
@@ -59,7 +63,8 @@ class Transcripts:
     def _do(self, work: FileWork, found: FoundFile) -> None:
         if work.media_type is MediaType.IMAGE:
             raise MediaUnreadable("It is a still picture; there is no sound to transcribe in it.")
-        if self._spec.force or not self._is_published(work, found):
+        self._check_language(work)
+        if not self._is_published(work, found):
             with (
                 open_sound(work.path) as reader,
                 self._context.speech_model(self._spec.speech_model) as model,
@@ -68,6 +73,15 @@ class Transcripts:
             found.check_unchanged()
             self._publish(found, heard, tuple(reader.warnings))
         found.remember()
+
+    def _check_language(self, work: FileWork) -> None:
+        """Before the model is loaded, which may not even be on this machine."""
+        model = resolve(self._context.settings, ModelKind.SPEECH, self._spec.speech_model)
+        if work.language and not may_understand(model, work.language):
+            raise SpeechNotUnderstood(
+                f"The speech model {model.key} does not understand "
+                f"{language_name(work.language)}. Choose a multilingual model for this file."
+            )
 
     def _is_published(self, work: FileWork, found: FoundFile) -> bool:
         """By this model, of these streams, in the language wanted, and of the file as it is now."""
