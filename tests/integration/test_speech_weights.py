@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import subprocess
 import sys
@@ -72,6 +73,30 @@ def test_a_file_that_is_missing_is_named_and_looked_for_nowhere_else(
         return
     with pytest.raises(ModelError, match=f"mine is not whole: .*/whisper/mine holds no {name}"):
         load(settings, "mine")
+
+
+def test_a_link_to_a_file_that_is_gone_is_a_missing_file(settings: Settings) -> None:
+    """As in a hub's cache that was cleared; faster-whisper would ask the hub for a tokenizer."""
+    path = by_hand(settings, "mine") / "tokenizer.json"
+    path.unlink()
+    path.symlink_to(settings.weights_dir / "gone")
+    with pytest.raises(ModelError, match=r"mine is not whole: .* holds no tokenizer\.json"):
+        load(settings, "mine")
+
+
+def test_a_file_that_our_manifest_names_and_that_is_gone_is_missing(settings: Settings) -> None:
+    path = settings.weights_dir / "whisper-base" / "manifest.json"
+    facts = json.loads(copy_of(path))
+    facts["files"]["preprocessor_config.json"] = {"sha256": "0" * 64}
+    path.write_text(json.dumps(facts))
+    with pytest.raises(ModelError, match=r"is not whole: .* holds no preprocessor_config\.json"):
+        load(settings, "whisper-base")
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"files": ["model.bin"]}', '{"name": "a page"}'])
+def test_a_manifest_of_something_else_is_no_matter(settings: Settings, content: str) -> None:
+    (by_hand(settings, "mine") / "manifest.json").write_text(content)
+    load(settings, "mine")
 
 
 @pytest.mark.parametrize("length", [0, 1000, 70_000_000])

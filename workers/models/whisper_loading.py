@@ -150,27 +150,34 @@ def require_whole(spec: ModelSpec, folder: Path) -> None:
 
     faster-whisper would look for a missing tokenizer on the hub.
     """
-    names = {path.name for path in folder.glob("*")}
+    names = {path.name for path in folder.glob("*") if path.is_file()}  # no link to nowhere
     missing = [name for name in ("config.json", "model.bin", "tokenizer.json") if name not in names]
     if not names & {"vocabulary.txt", "vocabulary.json"}:
         missing.append("vocabulary.json")
+    sums = _known_sums(folder)
+    missing += sorted(set(sums) - names - set(missing))
     if missing:
         raise ModelError(f"{spec.key} is not whole: {folder} holds no {', '.join(missing)}.")
-    for name, sha256 in _known_sums(folder).items():
-        with (folder / name).open("rb") as file:
-            if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
-                raise ModelError(
-                    f"{name} of {spec.key} is damaged. Remove {folder} and fetch it again with "
-                    f"`rushes models pull {spec.key}`."
-                )
+    for name, sha256 in sums.items():
+        try:
+            with (folder / name).open("rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise ModelError(f"{folder / name} cannot be read: {error.strerror}.") from error
+        if found != sha256:
+            raise ModelError(
+                f"{name} of {spec.key} is damaged. Remove {folder} and fetch it again with "
+                f"`rushes models pull {spec.key}`."
+            )
 
 
 def _known_sums(folder: Path) -> dict[str, str]:
+    """sha256 by file name, by our own manifest; others have files of that name, too."""
     try:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return {str(name): str(facts["sha256"]) for name, facts in manifest["files"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}  # a folder that a person has put there, or the hub's
-    return {name: facts["sha256"] for name, facts in manifest["files"].items()}
 
 
 def download(settings: Settings, spec: ModelSpec, report: Callable[[str], None]) -> None:
