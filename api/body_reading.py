@@ -19,6 +19,7 @@ from shared.errors import BadInput
 Body = TypeVar("Body", bound=msgspec.Struct)
 _MISSING = re.compile(r"Object missing required field `([^`]+)`(?: - at `\$\.?(.*)`)?$")
 _AT = re.compile(r"(.*?) - at `(?:key in )?\$\.?(.*)`$", re.DOTALL)
+_BYTE = re.compile(r"\(byte (\d+)\)")
 # Escapes in JSON: a surrogate pair, a surrogate alone (half a character), any other one.
 _SURROGATES = re.compile(
     rb"\\u[dD][89abAB]..\\u[dD][c-fC-F]..|(?P<alone>\\u[dD][89a-fA-F]..)|\\.", re.DOTALL
@@ -75,7 +76,15 @@ def decode(content: bytes) -> dict[str, Any]:
             _drop_nulls(found)
         return found
     except UNDECODABLE as error:
-        raise BadInput(f"The body is not valid JSON: {error}.") from None
+        raise BadInput(f"The body is not valid JSON: {error}.{_hint(error, content)}") from None
+
+
+def _hint(error: Exception, content: bytes) -> str:
+    """What many JSON writers put for numbers that are none."""
+    place = _BYTE.search(str(error))
+    if place and content.startswith((b"NaN", b"Infinity"), int(place[1])):
+        return " JSON knows no NaN and no Infinity: send a number, or leave the value out."
+    return ""
 
 
 def typed(raw: dict[str, Any], body: type[Body]) -> Body:

@@ -27,6 +27,12 @@ _MEANINGS = {
     503: "The server cannot answer right now; retry after the seconds in Retry-After.",
 }
 _PARAMETER = re.compile(r"{(\w+)}")
+_KEY_SCHEME = {
+    "type": "apiKey",
+    "in": "header",
+    "name": "X-License-Key",
+    "description": "Or `license_key` in the JSON body; the header wins.",
+}
 
 
 def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
@@ -60,14 +66,7 @@ def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
         "security": [{"LicenseKey": []}],
         "paths": paths,
         "components": {
-            "securitySchemes": {
-                "LicenseKey": {
-                    "type": "apiKey",
-                    "in": "header",
-                    "name": "X-License-Key",
-                    "description": "Or `license_key` in the JSON body; the header wins.",
-                }
-            },
+            "securitySchemes": {"LicenseKey": _KEY_SCHEME},
             "schemas": schemas,
             "responses": _error_responses(),
         },

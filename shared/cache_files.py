@@ -22,6 +22,7 @@ import msgspec
 from shared.decoding import UNDECODABLE
 from shared.domain import Manifest, Stage
 from shared.errors import BadInput, CacheError
+from shared.opening import without_waiting
 
 _HASH = re.compile(r"[0-9a-f]{16}")
 _LONGEST_MODEL_NAME = 120  # file systems allow 255 bytes, the rest of the name needs about 60
@@ -83,10 +84,16 @@ def manifest_path(root: Path, hash_str: str, stage: Stage, model: str) -> Path:
     return media_dir(root, hash_str) / f"manifest.{stem(stage, model)}.json"
 
 
+def read(path: Path) -> bytes:
+    """All of a file. Raises OSError."""
+    with open(path, "rb", opener=without_waiting) as file:
+        return file.read()
+
+
 def read_manifest(path: Path) -> Manifest | None:
     """The manifest, None where there is none. Raises CacheError for a broken one."""
     try:
-        raw = path.read_bytes()
+        raw = read(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:

@@ -12,6 +12,7 @@ from enum import StrEnum
 from pathlib import PurePath
 
 from shared.errors import MediaChanging, MediaMissing, MediaUnreadable
+from shared.opening import without_waiting
 
 _MIB = 1 << 20
 _SMALL = 4 * _MIB
@@ -61,7 +62,7 @@ def hash_media(path: str) -> str:
     Raises MediaMissing, MediaUnreadable (empty, a folder, no permission) or MediaChanging.
     """
     try:
-        with open(path, "rb", buffering=0) as file:
+        with open(path, "rb", buffering=0, opener=without_waiting) as file:
             before = os.fstat(file.fileno())
             if not stat.S_ISREG(before.st_mode):
                 raise MediaUnreadable("It is not a regular file.")

@@ -12,6 +12,7 @@ from typing import Annotated, Literal, TypeVar
 import msgspec
 from msgspec import Meta
 
+from shared import cache_files
 from shared.cache import CacheDir
 from shared.decoding import UNDECODABLE
 from shared.domain import Manifest, Stage
@@ -150,7 +151,7 @@ def _decoded(
 ) -> T:
     path = cache.data_path(hash_str, manifest)
     try:
-        found = decoder.decode(path.read_bytes())
+        found = decoder.decode(cache_files.read(path))
     except OSError as error:
         raise CacheError(f"{path.name} cannot be read: {error.strerror}.") from error
     except UNDECODABLE as error:

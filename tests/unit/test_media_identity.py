@@ -54,6 +54,7 @@ def test_two_files_that_differ_in_one_sampled_byte_differ(tmp_path: Path) -> Non
         (lambda path: None, MediaMissing, "does not exist"),
         (lambda path: path.write_bytes(b""), MediaUnreadable, "empty"),
         (lambda path: path.mkdir(), MediaUnreadable, "folder"),
+        (os.mkfifo, MediaUnreadable, "not a regular file"),
     ],
 )
 def test_what_cannot_be_hashed_says_why(tmp_path: Path, make, error, words) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -42,6 +43,24 @@ def test_any_damage_is_one_clear_error(
     assert data.read_bytes() != whole
     with pytest.raises(CacheError, match=f"^{manifest.file} is damaged: "):
         read(cache, HASH, manifest)
+
+
+def test_a_named_pipe_or_a_folder_in_its_place_is_an_error_at_once(tmp_path: Path) -> None:
+    cache = CacheDir.open(tmp_path, create=True)
+    manifest = publish(cache, HASH)
+    data = cache.data_path(HASH, manifest)
+    data.unlink()
+    data.mkdir()
+    with pytest.raises(CacheError, match="cannot be read: Is a directory"):
+        transcripts.read_text(cache, HASH, manifest)
+    data.rmdir()
+    os.mkfifo(data)
+    with pytest.raises(CacheError, match="is damaged"):
+        transcripts.read_text(cache, HASH, manifest)
+    path = next(data.parent.glob("manifest.*"))
+    path.unlink()
+    os.mkfifo(path)
+    assert transcripts.find(cache, HASH, manifest.model) is None
 
 
 def test_a_newer_format_is_refused_with_what_to_do(tmp_path: Path) -> None:
