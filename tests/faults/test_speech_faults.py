@@ -92,6 +92,36 @@ def test_a_stop_while_whisper_hears_and_the_task_after_it(desk: Desk) -> None:
     assert worker.end(timeout_s=6) == 0
 
 
+def test_a_stop_while_the_model_is_loaded_leaves_it_to_the_next_task(desk: Desk) -> None:
+    path = speech(desk, "voice.wav")
+    worker = desk.worker_that_hears_tones(hold_at=0)
+    task_id = submit(desk, path)
+    desk.wait_marker()
+    for _ in range(2):
+        desk.ledger.stop()
+    began = time.monotonic()
+    assert desk.wait_final(task_id).status is TaskState.CANCELLED
+    assert time.monotonic() - began < 4
+    next_id = submit(desk, path)
+    desk.release()
+    assert desk.wait_final(next_id).status is TaskState.COMPLETED
+    assert transcripts(desk, path) == 1
+    assert worker.text().count("loaded tones in") == 1
+
+
+def test_sigterm_while_the_model_is_loaded_hands_the_file_back(desk: Desk) -> None:
+    path = speech(desk, "voice.wav")
+    worker = desk.worker_that_hears_tones(hold_at=0)
+    task_id = submit(desk, path)
+    [pid] = desk.wait_marker()
+    os.kill(pid, signal.SIGTERM)
+    assert worker.popen.wait(10) == 0
+    assert "handed back" in worker.text()
+    desk.release()
+    desk.worker_that_hears_tones(1)
+    assert desk.wait_final(task_id).status is TaskState.COMPLETED
+
+
 def test_a_task_that_waits_for_the_model_of_an_abandoned_call_can_be_stopped(desk: Desk) -> None:
     desk.worker_that_hears_tones(hold_at=1)
     submit(desk, speech(desk, "first.wav"))

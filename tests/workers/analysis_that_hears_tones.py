@@ -1,7 +1,8 @@
 """The real analysis worker whose speech models hear tones, as slowly as TEST_SPEECH (JSON) says.
 
-`seconds`: what each call of the model takes. `hold_at`: this call of the process (from 1) writes
-`marker`, then goes on only when `release` exists; like a native call it hears of no stop.
+`seconds`: what each call of the model takes. `hold_at`: this call of the process (from 1; 0: the
+loading) writes `marker`, then goes on only when `release` exists; like a native call it hears of
+no stop.
 `stall_s`, `wide_s`: the stall timer's terms.
 """
 
@@ -40,20 +41,25 @@ _pause = threading.Event()
 _calls = itertools.count(1)
 
 
+def hold(call: int) -> None:
+    if call == TOLD.get("hold_at"):
+        with Path(TOLD["marker"]).open("a") as marker:
+            marker.write(f"{os.getpid()}\n")
+        while not Path(TOLD["release"]).exists():
+            _pause.wait(0.05)
+
+
 class SlowTranscriber(FakeTranscriber):
     def transcribe(
         self, pieces: Sequence[NDArray[np.float32]], language: str, *, cautious: bool = False
     ) -> list[list[Spoken]]:
-        if next(_calls) == TOLD.get("hold_at"):
-            with Path(TOLD["marker"]).open("a") as marker:
-                marker.write(f"{os.getpid()}\n")
-            while not Path(TOLD["release"]).exists():
-                _pause.wait(0.05)
+        hold(next(_calls))
         _pause.wait(TOLD.get("seconds", 0))
         return super().transcribe(pieces, language, cautious=cautious)
 
 
 def load_tones(_settings: Settings, spec: ModelSpec) -> SlowTranscriber:
+    hold(0)
     codes = {language_code(name) for name in spec.languages} & {"de", "en"}
     return SlowTranscriber(msgspec.structs.replace(spec, languages=tuple(map(str, codes))))
 
