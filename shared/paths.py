@@ -47,15 +47,18 @@ class Roots:
         if self.folders is not None and not any(_inside(path, root) for root in self.folders):
             raise NotAllowed(f"{path} lies outside the folders in {self.setting}.")
 
-    def check_real(self, path: str) -> None:
-        """The same after following symbolic links, for the process that opens the file."""
+    def check_real(self, path: str, given: str | None = None) -> None:
+        """The same after following symbolic links, for the process that opens the file.
+
+        `given`: what to call it where `path` has had its links followed already.
+        """
         real = os.path.realpath(path)
         if _inside(real, Path(os.path.realpath(self.forbidden))):
-            raise NotAllowed(f"{path} leads into the server's own RUSHES_STATE_DIR.")
+            raise NotAllowed(f"{given or path} leads into the server's own RUSHES_STATE_DIR.")
         if self.folders is not None and not any(
             _inside(real, Path(os.path.realpath(root))) for root in self.folders
         ):
-            raise NotAllowed(f"{path} leads outside the folders in {self.setting}.")
+            raise NotAllowed(f"{given or path} leads outside the folders in {self.setting}.")
 
 
 def _inside(path: str, root: Path) -> bool:

@@ -79,7 +79,7 @@ def part_file(path: str, roots: Roots, field: str = "output_path") -> Iterator[P
         raise BadInput(f"{field}: the file name holds a control character: {name!r}.")
     if not os.path.isdir(folder):
         raise BadInput(f"{field}: {given} is no folder.")
-    roots.check_real(folder)
+    roots.check_real(folder, f"{field}: {given}")
     part = os.path.join(folder, f".{shortened(name, LONGEST)}.{secrets.token_hex(4)}.part")
     try:
         _is_taken(os.path.join(folder, name))  # refuses before anything is written
