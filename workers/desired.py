@@ -104,10 +104,18 @@ class Desired:
         if wanted != self._wanted.get(kind):
             self._wanted[kind] = wanted
             self._failed.pop((kind, wanted.key), None)
+        if self._waits_for_a_call(kind, wanted.key):
+            return  # until the next look-up
         if wanted != self._met.get(kind) and self.error_of(wanted.key, kind) is None:
             say(f"Loading the model {wanted.key}.")
             if self.load(wanted.key, kind):
                 self._met[kind] = wanted
+
+    def _waits_for_a_call(self, kind: ModelKind, key: str) -> bool:
+        """Whether a native call that an earlier Item has left alone still uses or loads it."""
+        return kind is ModelKind.SPEECH and any(
+            state.users for state in self._pool.states() if state.model_key == key
+        )
 
     def _load(self, kind: ModelKind, key: str) -> None:
         if kind is ModelKind.VISUAL:

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from shared import heartbeats
 from shared.cache import CacheDir
 from shared.domain import ProgressType, Stage, TaskState
 from shared.media import hash_media
+from shared.models import ModelKind
 from shared.transcripts import read
 from tests.desk import SPEECH_MODEL, Desk
 from tests.fakes import said
@@ -141,6 +143,7 @@ def test_pictures_are_analysed_while_an_abandoned_call_runs_out(desk: Desk) -> N
     submit(desk, speech(desk, "first.wav"))
     desk.wait_marker()
     desk.ledger.stop()
+    heartbeats.desire(desk.client, "default", ModelKind.SPEECH, "tones")
     clip = make_clip(desk.folder / "clip.mp4", 1)
     assert desk.wait_final(desk.submit([clip]), 10).status is TaskState.COMPLETED
     desk.release()
