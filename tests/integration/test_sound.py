@@ -272,6 +272,16 @@ def test_the_reader_knows_the_length_beforehand(tmp_path: Path) -> None:
             assert reader.duration_seconds == pytest.approx(3, abs=0.1)
 
 
+def test_the_length_of_a_live_recording_is_guessed_as_it_is_read(tmp_path: Path) -> None:
+    how = with_pictures("aac", container_options={"live": "1"})
+    path = write_sounds(tmp_path / "live.mkv", [tone(60)], encoding=how)
+    with open_sound(str(path)) as reader:
+        assert reader.duration_seconds is None
+        guessed = [reader.duration_seconds for _ in reader.blocks("mix")]
+    assert len(guessed) > 10
+    assert guessed == pytest.approx([60] * len(guessed), rel=0.1)
+
+
 def test_a_file_without_sound_says_so(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "silent film.mp4", 1)
     with pytest.raises(MediaUnreadable, match=r"^It has no sound track\.$"), open_sound(str(clip)):

@@ -48,7 +48,11 @@ class SoundBlock:
 
 
 class SoundReader:
-    """An opened file. `warnings` is complete once the blocks have been read to their end."""
+    """An opened file. `warnings` is complete once the blocks have been read to their end.
+
+    `duration_seconds` of a file that does not state it (a live recording) is None at first, then
+    guessed from how far the file has been read.
+    """
 
     def __init__(self, container: InputContainer) -> None:
         self.warnings: list[str] = []
@@ -61,6 +65,7 @@ class SoundReader:
             (s for s in (duration_of(container, stream) for stream in self._streams) if s),
             default=None,
         )
+        self._states_duration = self.duration_seconds is not None
         self._origin = _origin(container, self._streams)
 
     def blocks(
@@ -114,6 +119,10 @@ class SoundReader:
             for packet in self._packets([track.stream for track in tracks.values()]):
                 beat()
                 by_index[packet.stream.index].feed(packet)
+                if not self._states_duration and packet.pos:
+                    share = packet.pos / max(self._container.size, packet.pos)
+                    heard = max(track.line.end for track in tracks.values()) / RATE
+                    self.duration_seconds = heard / share
                 yield
         except (av.error.InvalidDataError, av.error.PatchWelcomeError) as error:
             seconds = max(track.line.end for track in tracks.values()) / RATE
