@@ -244,13 +244,11 @@ class Draft:
         """Make it the artefact of its stage and model: data first, manifest last. Call once."""
         name = f"{cache_files.stem(self._stage, self._model)}.{secrets.token_hex(4)}.{self._suffix}"
         with cache_files.clear_errors(self._cache.root):
-            self.file.flush()
-            cache_files.sync(self.file.fileno())
             manifest = Manifest(
                 stage=self._stage,
                 model=self._model,
                 file=name,
-                bytes=os.fstat(self.file.fileno()).st_size,
+                bytes=self._synced(),
                 rows=rows,
                 first_frame=first_frame,
                 seconds=seconds,
@@ -267,6 +265,12 @@ class Draft:
             os.rename(self._temporary, self._temporary.parent / name)
             self._cache._show(self._hash_str, manifest, self._token)
         return manifest
+
+    def _synced(self) -> int:
+        """Bytes of the data, all of which lie on the disk."""
+        self.file.flush()
+        cache_files.sync(self.file.fileno())
+        return os.fstat(self.file.fileno()).st_size
 
 
 def _identity(root: Path) -> _Identity | None:
