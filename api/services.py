@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+import anyio
 import redis
 
 from api.client_paths import ClientPaths
@@ -17,6 +18,9 @@ from shared.media import HashCache
 from shared.redis_clients import connect
 from shared.settings import Settings
 from shared.tasks import Ledger
+
+# Each takes up to 100 MB and a core; more at once would all be late together.
+_DOCUMENTS_AT_ONCE = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,9 @@ class Services:
     index: SearchIndex
     paths: ClientPaths
     hashes: HashCache
+    document_turns: anyio.CapacityLimiter = field(
+        default_factory=lambda: anyio.CapacityLimiter(_DOCUMENTS_AT_ONCE)
+    )
 
     @classmethod
     def of(cls, settings: Settings) -> Services:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from starlette.concurrency import run_in_threadpool
+from anyio import to_thread
 
 from api.client_paths import ClientPaths
 from api.endpoint import Call, Endpoint, FileReply
@@ -24,11 +24,16 @@ _UNTITLED = "Transcript"
 
 async def export_transcript(call: Call[ExportTranscriptBody]) -> FileReply | ExportedTranscript:
     """The file, or with `output_path` where it was written."""
-    return await run_in_threadpool(_exported, call.services.paths, call.body)
+    wanted = format_named(call.body.format)
+    turns = call.services.document_turns if wanted.is_document else None
+    return await to_thread.run_sync(
+        _exported, call.services.paths, call.body, wanted, limiter=turns
+    )
 
 
-def _exported(paths: ClientPaths, body: ExportTranscriptBody) -> FileReply | ExportedTranscript:
-    wanted = format_named(body.format)
+def _exported(
+    paths: ClientPaths, body: ExportTranscriptBody, wanted: Format
+) -> FileReply | ExportedTranscript:
     target = _target(paths, body.output_path, wanted, body.display_name)
     rendered = wanted.render(_document(body))
     if target is None:
@@ -95,7 +100,8 @@ ENDPOINTS = (
         "`output_path` JSON that says where it was written (format json: its file is JSON too). "
         "Control characters and halves of characters are left out of all text; srt and vtt are "
         "sorted by time, the other formats keep the given order. A name in `output_path` that "
-        "ends in another format's extension is refused.",
+        "ends in another format's extension is refused. Two documents (docx, pdf) are made at a "
+        "time; more wait for their turn.",
         body=ExportTranscriptBody,
         answer=ExportedTranscript,
         files=tuple(f.media_type for f in FORMATS.values() if f.extension != "json"),

@@ -8,7 +8,9 @@ import io
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from email.message import Message
 from pathlib import Path
 from typing import Any
@@ -226,6 +228,24 @@ def test_twenty_thousand_segments_are_fast(client: Client) -> None:
         answer = export(client, format_name, segments=segments)
         assert answer.text.count("Some words that are said here.") == 20_000
         assert answer.elapsed.total_seconds() < 5
+
+
+def test_documents_take_turns_and_nothing_else_waits_for_them(client: Client) -> None:
+    body = {"format": "docx", "segments": [[n, "Some words.", n + 1] for n in range(4_000)]}
+    began = time.monotonic()
+
+    def done_after(_: int) -> float:
+        assert client.post(PATH, **body).status_code == 200
+        return time.monotonic() - began
+
+    with ThreadPoolExecutor(6) as pool:
+        documents = pool.map(done_after, range(6))
+        text = export(client, "txt")
+        text_after = time.monotonic() - began
+        first, *_, last = sorted(documents)
+    assert text.status_code == 200
+    assert text_after < last / 2
+    assert first < last * 0.7
 
 
 def test_output_path_writes_the_file_and_answers_where(client: Client, media: Path) -> None:
