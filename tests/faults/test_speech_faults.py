@@ -213,10 +213,6 @@ def test_a_call_that_never_ends_ends_the_process_with_a_traceback(desk: Desk) ->
     assert desk.wait_final(task_id).status is TaskState.COMPLETED
 
 
-def _leased(desk: Desk) -> bool:
-    return any(heart.state in ("working", "loading") for heart in desk.hearts())
-
-
 def test_what_is_to_be_made_anew_is_made_once_however_often_its_item_is_tried(desk: Desk) -> None:
     path = write_sounds(
         desk.folder / "film.mkv",
@@ -258,3 +254,7 @@ def test_an_edit_while_a_file_is_heard_fails_it_and_the_next_task_hears_what_is_
     assert found is not None
     heard = read(cache, hash_before, found).segments
     assert not [segment for segment in heard if 52 < segment.start < 56.9], "it is silent there now"
+
+
+def _leased(desk: Desk) -> bool:
+    return any(heart.state in ("working", "loading") for heart in desk.hearts())
