@@ -80,6 +80,9 @@ def test_a_language_that_its_model_does_not_know_waits_for_no_machine(desk: Desk
         "The speech model whisper-small.en does not understand german. "
         "Choose a multilingual model for this file."
     ]
+    base = {**asked, "speech_model": "whisper-medium"}  # large-v3 was the first to know it
+    [failed] = desk.wait_final(desk.submit([sound], language="yue", **base), 20).failed_files
+    assert "whisper-medium does not understand cantonese. Choose another model" in failed.error
     desk.submit([sound], language="en", **asked)
     message = "rushes models pull whisper-small.en"
     wait_for(lambda: any(message in h.message for h in desk.hearts()), 20, "a heart that says why")

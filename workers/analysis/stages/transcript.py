@@ -78,9 +78,10 @@ class Transcripts:
         """Before the model is loaded, which may not even be on this machine."""
         model = resolve(self._context.settings, ModelKind.SPEECH, self._spec.speech_model)
         if work.language and not may_understand(model, work.language):
+            cure = "another" if model.multilingual else "a multilingual"
             raise SpeechNotUnderstood(
                 f"The speech model {model.key} does not understand "
-                f"{language_name(work.language)}. Choose a multilingual model for this file."
+                f"{language_name(work.language)}. Choose {cure} model for this file."
             )
 
     def _is_published(self, work: FileWork, found: FoundFile) -> bool:
