@@ -243,8 +243,26 @@ def test_what_is_transcribed_is_skipped_and_force_does_it_again(transcribed, sho
 
 def test_an_english_only_model_says_that_it_cannot_hear_german(stack, shoot, tmp_path) -> None:
     client = stack.client()
-    jobs = [{"path": str(shoot["reading"]), "language": "german"}]
-    task_id = client.analyze(tmp_path, transcription_jobs=jobs, speech_model_key="whisper-tiny.en")
+    german = spoken(
+        "Guten Morgen, meine Damen und Herren. Heute sprechen wir über das Wetter in Deutschland. "
+        "Morgen wird es regnen und am Abend kommt ein starker Wind aus dem Norden.",
+        "de",
+        140,
+    )
+    jobs: list[dict[str, str]] = [
+        {"path": str(german.save(tmp_path / "wetter.wav"))},  # in no language that was named
+        {"path": str(shoot["interview"]), "language": "german"},
+        {"path": str(shoot["reading"])},
+    ]
+    cache_dir = tmp_path / "cache"
+    task_id = client.analyze(cache_dir, transcription_jobs=jobs, speech_model_key="whisper-tiny.en")
     record = client.wait_final(task_id)
-    assert record["status"] == "failed"
-    assert "german" in record["failed_files"][0]["error"].lower()
+    assert record["status"] == "completed"
+    failed = {entry["media_path"]: entry["error"] for entry in record["failed_files"]}
+    assert set(failed) == {jobs[0]["path"], jobs[1]["path"]}
+    assert "understands English alone" in failed[jobs[0]["path"]]
+    assert "does not understand german" in failed[jobs[1]["path"]]
+    paths = [Path(job["path"]) for job in jobs]
+    wetter, interview, reading = transcriptions(client, cache_dir, *paths)
+    assert (wetter["segments"], interview["segments"]) == (None, None)
+    assert (reading["language"], len(reading["segments"]) > 2) == ("english", True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tracemalloc
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import TypeVar
 
 import msgspec
@@ -196,6 +197,20 @@ def test_a_model_of_one_language_that_understands_little_says_so() -> None:
     words = [(0.5 * n, GERMAN[n % len(GERMAN)]) for n in range(60)]
     with pytest.raises(SpeechNotUnderstood, match="understands English alone"):
         heard_in(said(words, 31), FakeTranscriber(ENGLISH_ONLY), None)
+
+
+def test_a_model_of_one_language_that_hears_unlikely_words_in_another_says_so() -> None:
+    def nonsense(_: NDArray[np.float32], heard: list[Spoken], __: bool) -> list[Spoken]:
+        return [
+            replace(spoken, words=tuple(replace(word, probability=0.5) for word in spoken.words))
+            for spoken in heard
+        ]
+
+    model = FakeTranscriber(ENGLISH_ONLY, mishears=nonsense)
+    sound = said([(0.5 * n, ENGLISH[n % len(ENGLISH)]) for n in range(60)], 31)
+    with pytest.raises(SpeechNotUnderstood, match="understands English alone"):
+        heard_in(sound, model, None)
+    assert len(words_of(heard_in(sound, model, "en"))) == 60
 
 
 def test_a_model_of_one_language_gives_up_on_hours_that_it_does_not_understand() -> None:

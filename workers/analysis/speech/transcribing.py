@@ -23,9 +23,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 # When a model of one language was not told which it is to hear: of this much speech at least so
-# much must make sense, at the end, and after five minutes already.
+# much must make sense, at the end, and after five minutes already. Text makes sense whose words
+# are likely. Measured with whisper-tiny.en: 0 to 7 % of German and Spanish speech (7 passages, 5
+# voices), 70 to 100 % of English (4 voices, a real one, names, white noise 3 dB below speech).
 _SPEECH_TO_JUDGE_S, _LEAST_SHARE = 3.0, 0.5
 _SPEECH_TO_GIVE_UP_S, _HOPELESS_SHARE = 300.0, 0.1
+_LIKELY_WORDS = 0.6  # mean probability of a stretch's words
 
 
 class SpeechNotUnderstood(MediaError):
@@ -112,6 +115,11 @@ def _done(listeners: Collection[Listener], work: _Work) -> float:
     return max(0.0, came - waiting) / len(listeners)
 
 
+def _makes_sense(spoken: Spoken) -> bool:
+    words = spoken.words
+    return not words or sum(word.probability for word in words) >= _LIKELY_WORDS * len(words)
+
+
 class _Work:
     """Windows in order of time per stream; their text."""
 
@@ -175,7 +183,9 @@ class _Work:
         found = review(window, heard, guard, lambda pieces: self._hear_again(pieces, language))
         for spoken, place in found.believed:
             builder.add(spoken, place)
-            self._understood_s += place.part(*place.frames(spoken.start, spoken.end)).speech_seconds
+            if _makes_sense(spoken):
+                heard_in = place.part(*place.frames(spoken.start, spoken.end))
+                self._understood_s += heard_in.speech_seconds
         self.warnings += found.warnings
         self._speech_s += window.speech_seconds
         self._check_understood(_SPEECH_TO_GIVE_UP_S, _HOPELESS_SHARE)
