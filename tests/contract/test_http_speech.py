@@ -1,8 +1,7 @@
-"""Transcription jobs and speech models over HTTP; the ledger is real, workers are played."""
+"""Transcription jobs over HTTP; the ledger is real, workers are played."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,19 +9,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from shared import heartbeats
-from shared.cache import CacheDir
 from shared.domain import AnalyzeSpec, FileWork, ProgressType
-from shared.heartbeats import Heartbeat, ModelState
 from shared.languages import CODES
 from shared.media import MediaType
-from shared.models import ModelKind
 from shared.redis_clients import connect
 from shared.tasks import Ledger
 from tests.conftest import PrivateRedis
 from tests.sockets import Watcher
 from tests.stack import Client, running_stack
-from tests.transcribed import publish_for, spoken
 from tests.waiting import wait_for
 
 Ask = Callable[..., list[AnalyzeSpec]]
@@ -304,103 +298,3 @@ def test_messages_and_progress_count_files_and_say_what_they_are_about(
     ledger.tick(lease, type=AUDIO, index=0, media_path=path, error="It has no sound track.")
     assert client.task(task_id)["current"] == 1
     client.ok("/analyze/cancel")
-
-
-def test_metadata_says_whether_a_file_is_transcribed(
-    client: Client, caches: Path, media: Path
-) -> None:
-    cache = CacheDir.open(caches / "described", create=True)
-    heard, other = media / "heard.wav", media / "other.wav"
-    for path in (heard, other):
-        path.write_bytes(path.name.encode())
-    publish_for(cache, heard, spoken(0, "Hello.", 1))
-    body = {"cache_dir": str(cache.root), "media_paths": [str(heard), str(other)]}
-    items = client.ok("/media/metadata", **body)["media"]
-    assert [item["analysis"]["transcribed"] for item in items] == [True, False]
-
-
-def test_cache_paths_name_the_transcript_of_the_model_that_is_meant(
-    client: Client, caches: Path, media: Path
-) -> None:
-    cache = CacheDir.open(caches / "places", create=True)
-    path = media / "placed.wav"
-    path.write_bytes(b"placed")
-    publish_for(cache, path, spoken(0, "Hello.", 1), model="whisper-large-v3-turbo")
-    body = {"cache_dir": str(cache.root), "media_paths": [str(path)]}
-
-    def place(**more: Any) -> dict[str, Any]:
-        return dict(client.ok("/cache-paths", **body, **more)["cache_paths"][0]["transcription"])
-
-    assert (place()["model_key"], place()["exists"]) == ("whisper-base", False)
-    turbo = place(speech_model_key="turbo")
-    assert (turbo["model_key"], turbo["exists"]) == ("whisper-large-v3-turbo", True)
-    assert Path(turbo["path"]).is_file()
-    wrong = client.post("/cache-paths", **body, speech_model_key="nonsense")
-    assert wrong.status_code == 400
-    assert wrong.json()["message"].startswith("speech_model_key: ")
-
-
-def test_speech_models_are_listed_with_their_languages_and_licence(client: Client) -> None:
-    speech = {m["model_key"]: m for m in client.get("/models/available").json()["speech"]}
-    assert [key for key, model in speech.items() if model["is_active"]] == ["whisper-base"]
-    assert speech["whisper-tiny.en"]["languages"] == ["english"]
-    assert "cantonese" in speech["whisper-large-v3"]["languages"]
-    assert speech["whisper-base"]["licence"] == "MIT"
-    assert all(model["commercial_use"] for model in speech.values())
-
-
-def test_loading_a_speech_model_asks_the_workers_and_tells_when_they_have_it(
-    client: Client, api_redis: PrivateRedis
-) -> None:
-    redis = connect(api_redis.url)
-
-    def beat(key: str | None, *, is_loading: bool = False) -> None:
-        models = {ModelKind.SPEECH: ModelState(key, is_loading)} if key or is_loading else {}
-        heartbeats.publish(
-            redis,
-            "default",
-            Heartbeat(
-                name="analysis-1",
-                kind="analysis",
-                host="another machine",
-                pid=1,
-                started_at=time.time(),
-                models=models,
-            ),
-        )
-
-    def load(key: str) -> tuple[int, bool]:
-        answer = client.post("/models/load", model_key=key, model_type="speech")
-        assert answer.json()["model_key"] == "whisper-base"
-        return answer.status_code, answer.json()["is_loading"]
-
-    def generation() -> int:
-        return heartbeats.desired(redis, "default")[ModelKind.SPEECH].generation
-
-    beat(None)
-    assert load("base") == (202, True)  # the active one by the settings, which nobody has loaded
-    assert heartbeats.desired(redis, "default")[ModelKind.SPEECH].key == "whisper-base"
-    asked = generation()
-    beat(None, is_loading=True)
-    assert load("whisper-base") == (202, True)
-    assert generation() == asked
-    assert client.get("/models/loaded").json()["speech"] == {"model_key": None, "is_loading": True}
-    beat("whisper-base")
-    assert load("whisper-base") == (200, False)
-    assert generation() == asked
-    loaded = client.get("/models/loaded").json()["speech"]
-    assert loaded == {"model_key": "whisper-base", "is_loading": False}
-    beat(None)  # unloaded again, as nobody has used it
-    assert load("whisper-base") == (202, True)
-    assert generation() == asked + 1
-
-
-def test_a_speech_model_whose_weights_nobody_has_is_not_made_the_active_one(
-    client: Client,
-) -> None:
-    answer = client.post("/models/load", model_key="large-v2", model_type="speech")
-    assert answer.status_code == 400
-    assert "rushes models pull whisper-large-v2" in answer.json()["message"]
-    answer = client.post("/models/load", model_key="conse-lite0", model_type="speech")
-    assert answer.status_code == 400
-    assert answer.json()["message"].startswith("model_key: There is no speech model")
