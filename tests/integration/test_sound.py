@@ -205,6 +205,17 @@ def test_eight_channels_without_a_named_layout_are_heard(tmp_path: Path) -> None
     assert level(heard(path)) == pytest.approx(0.4 / 2**0.5, rel=0.02)
 
 
+@pytest.mark.parametrize("channels", [8, 16])
+def test_eight_and_more_channels_in_planes_are_heard(channels: int, tmp_path: Path) -> None:
+    """As Opus, AAC and DTS are decoded; more planes than a frame of FFmpeg has room for."""
+    samples = np.stack([tone(4) * (number == 4) for number in range(channels)], 1)
+    how = SoundEncoding(
+        layout="7.1" if channels == 8 else "hexadecagonal", options={"mapping_family": "255"}
+    )
+    path = write_sounds(tmp_path / "surround.opus", [samples], encoding=how)
+    assert level(heard(path)) == pytest.approx(0.4 / 2**0.5, rel=0.1)
+
+
 @pytest.mark.parametrize("name", ["mono.mxf", "mono.mov", "mono.mkv"])
 def test_one_voice_among_eight_streams_keeps_its_level_in_the_mix(
     name: str, tmp_path: Path

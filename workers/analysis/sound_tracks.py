@@ -18,6 +18,7 @@ _GATHERED_S = 0.5  # so much is mixed and resampled at once
 _HIGHEST_RATE = 6_000_000  # above that of any recorder: damage that a resampler has no memory for
 _LOUDEST = 16.0  # of floating-point sound; beyond it is damage
 _FULL_SCALE = {"u8": 128.0, "s16": 2.0**15, "s32": 2.0**31}
+_TYPES = {"u8": "u1", "s16": "i2", "s32": "i4", "flt": "f4", "dbl": "f8"}  # numpy's
 
 Shape = tuple[int, str, str]  # sample rate, layout, sample format
 
@@ -67,7 +68,7 @@ class Track:
     def _hear(self, frame: AudioFrame) -> None:
         if not frame.samples or not frame.sample_rate:
             return
-        is_known = frame.format.name.removesuffix("p") in (*_FULL_SCALE, "flt", "dbl")
+        is_known = frame.format.name.removesuffix("p") in _TYPES
         if not is_known or frame.sample_rate > _HIGHEST_RATE:
             self.errors += 1
             return
@@ -86,7 +87,7 @@ class _Run:
         self.shape = _shape(first)
         self._line, self._at = line, start
         rate, _, self._format = self.shape
-        self._rate, self._channels = rate, first.layout.nb_channels
+        self._rate = rate
         # The low-frequency channel holds no speech, unless it is all there is.
         low = [channel.name in ("LFE", "LFE2") for channel in first.layout.channels]
         self._kept = None if all(low) or not any(low) else np.flatnonzero(np.invert(low))
@@ -96,10 +97,7 @@ class _Run:
         self._count = 0
 
     def add(self, frame: AudioFrame) -> None:
-        samples = frame.to_ndarray()
-        if not self._format.endswith("p"):
-            samples = samples.reshape(-1, self._channels).T
-        self._gathered.append(samples)
+        self._gathered.append(_rows(frame))
         self._count += frame.samples
         if self._count >= self._rate * _GATHERED_S:
             self._write(self._mono())
@@ -143,3 +141,15 @@ class _Run:
 
 def _shape(frame: AudioFrame) -> Shape:
     return frame.sample_rate, frame.layout.name, frame.format.name
+
+
+def _rows(frame: AudioFrame) -> NDArray[np.generic]:
+    """[channels, samples]. Of eight channels and more, each in a plane of its own, `to_ndarray` of
+    PyAV 18 crashes: it takes what lies in memory behind the last plane for planes, too."""
+    channels = frame.layout.nb_channels
+    kind = np.dtype(_TYPES[frame.format.name.removesuffix("p")])
+    planes = frame.planes[: channels if frame.format.is_planar else 1]
+    samples = [np.frombuffer(memoryview(plane), kind) for plane in planes]  # with padding behind
+    if frame.format.is_planar:
+        return np.stack([plane[: frame.samples] for plane in samples])
+    return samples[0][: frame.samples * channels].reshape(-1, channels).T.copy()
