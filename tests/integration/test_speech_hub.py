@@ -156,6 +156,7 @@ def test_without_the_hub_or_the_repository_one_sentence_says_where_files_go(
     for url in (hub.url, "http://127.0.0.1:9"):
         code, _, err = pull(tmp_path, url, key)
         assert (code, len(err.splitlines())) == (1, 1), err
-        assert "cannot be fetched from the Hugging Face hub" in err
+        assert "cannot be fetched from the Hugging Face hub: " in err
+        assert ". Check the name and the network, or put" in err
         assert f"{tmp_path}/whisper/" in err
         assert not list((tmp_path / "hub").glob("*.json"))

@@ -192,8 +192,8 @@ def download(settings: Settings, spec: ModelSpec, report: Callable[[str], None])
     except Exception as error:  # the hub's library has dozens of its own, and lets others through
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
         raise ModelError(
-            f"{spec.pretrained} cannot be fetched from the Hugging Face hub: {reason} Check the "
-            "name and the network, or put the model's files into "
+            f"{spec.pretrained} cannot be fetched from the Hugging Face hub: "
+            f"{reason.rstrip('.')}. Check the name and the network, or put the model's files into "
             f"{settings.weights_dir / 'whisper' / spec.architecture}."
         ) from error
     _load_from(settings, spec, folder).warmup()
