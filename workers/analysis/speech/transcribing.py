@@ -25,7 +25,8 @@ T = TypeVar("T")
 # When a model of one language was not told which it is to hear: of this much speech at least so
 # much must make sense, at the end, and after five minutes already. Text makes sense whose words
 # are likely. Measured with whisper-tiny.en: 0 to 7 % of German and Spanish speech (7 passages, 5
-# voices), 70 to 100 % of English (4 voices, a real one, names, white noise 3 dB below speech).
+# voices), 70 to 100 % of English (4 voices, a real one, names, white noise 3 dB below speech);
+# half where noise is as loud as English, of which two words in three are wrong by then.
 _SPEECH_TO_JUDGE_S, _LEAST_SHARE = 3.0, 0.5
 _SPEECH_TO_GIVE_UP_S, _HOPELESS_SHARE = 300.0, 0.1
 _LIKELY_WORDS = 0.6  # mean probability of a stretch's words
@@ -196,8 +197,9 @@ class _Work:
         if self._is_guessing and speech >= least_s and understood < share * speech:
             only = language_name(self.choice.language).capitalize()
             raise SpeechNotUnderstood(
-                f"The speech model {self._transcriber.spec.key} understands {only} alone and made "
-                "nothing of most of what is said here. Choose a multilingual model for this file."
+                f"The speech model {self._transcriber.spec.key} understands {only} alone and could "
+                "make little of what is said here. Choose a multilingual model for this file, or "
+                f"name {only} as its language."
             )
 
     def _hear_again(self, pieces: list[Window], language: str) -> list[list[Spoken]]:
