@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -226,6 +227,32 @@ def footsteps(seconds: float = 30) -> Pcm:
     return (out * 0.6).clip(-1, 1).astype(np.float32)
 
 
+def bursts(seed: int, hertz: float, seconds: float = 20) -> Pcm:
+    """Short sounds shaped like vowels, of noise or (`hertz` > 0) voiced, that nobody says.
+
+    Silero's detector takes some of them for speech.
+    """
+    random = np.random.default_rng(seed)
+    out = random.normal(size=round(seconds * RATE)) * 0.001
+    at = 0
+    while at < len(out) - RATE // 2:
+        times = _times(random.uniform(0.05, 0.4))
+        sound = random.normal(size=len(times))
+        if hertz:
+            phase = 2 * np.pi * hertz * random.uniform(0.8, 1.25) * times
+            sound = np.sum([np.sin(n * phase) / n**0.5 for n in range(1, 25)], axis=0)
+        spectrum, centre = np.fft.rfft(sound), random.uniform(300, 900)
+        frequencies = np.fft.rfftfreq(len(times), 1 / RATE)
+        shape = sum(
+            share * np.exp(-(((frequencies - centre * factor) / 280) ** 2))
+            for share, factor in ((1, 1), (0.6, 2.3), (0.3, 4))
+        )
+        sound = np.fft.irfft(spectrum * shape, len(times)) * np.minimum(1, times * 50)
+        out[at : at + len(times)] += sound / np.abs(sound).max() * random.uniform(0.1, 0.6)
+        at += len(times) + round(random.uniform(0.05, 1.5) * RATE)
+    return out.astype(np.float32)
+
+
 NO_SPEECH: dict[str, Callable[[], Pcm]] = {
     "silence": lambda: np.zeros(30 * RATE, np.float32),
     "chords": chords,
@@ -238,4 +265,6 @@ NO_SPEECH: dict[str, Callable[[], Pcm]] = {
     "hum": hum,
     "wind": wind,
     "footsteps": footsteps,
+    **{f"bursts of noise {n}": functools.partial(bursts, n, 0) for n in range(4)},
+    **{f"bursts of a pitch {n}": functools.partial(bursts, n, 110 + 60 * n) for n in range(6)},
 }

@@ -8,7 +8,10 @@ import functools
 import numpy as np
 import pytest
 
+from cli.samples import fetch_samples
 from tests.fetched import fetched_or_skipped
+from tests.lite import speech_model
+from tests.photos import SAMPLES
 from tests.quality.speech_material import (
     GERMAN,
     NAMES_AND_NUMBERS,
@@ -21,11 +24,12 @@ from tests.quality.speech_material import (
     band,
     footsteps,
     hear,
+    hear_file,
     hum,
     passage,
     pink_noise,
 )
-from tests.speech import RATE, Said, recorded_speech, together
+from tests.speech import RATE, Said, recorded_speech, spoken, together
 from tests.word_errors import WordErrors, normalised, word_errors
 
 # The first run downloads 160 MB.
@@ -114,6 +118,29 @@ def test_each_sentence_is_a_segment_that_begins_where_it_is_said(voice: str) -> 
 def test_where_nobody_speaks_there_is_no_text(sound: str) -> None:
     outcome = hear(NO_SPEECH[sound]())
     assert outcome.text == ""
+
+
+def test_a_film_with_music_and_noises_has_no_text() -> None:
+    with fetched_or_skipped():
+        film = next(p for p in fetch_samples(SAMPLES).footage if p.name == "bbb.mp4")
+    assert hear_file(film, speech_model()).text == ""
+
+
+@pytest.mark.parametrize("voice", VOICES[::3])
+@pytest.mark.parametrize("word", ["Okay.", "Thank you.", "Cut!", "Action!", "Stop."])
+def test_a_word_alone_in_a_file_is_not_lost(word: str, voice: str) -> None:
+    with fetched_or_skipped():
+        said = together([0.5, spoken(word, voice, 150), 1.0])
+    outcome = hear(said.pcm, "en")
+    assert outcome.text
+    assert outcome.heard.segments[0].start == pytest.approx(0.5, abs=LATE_S)
+
+
+def test_takes_of_one_line_are_all_heard() -> None:
+    with fetched_or_skipped():
+        line = spoken("No, no, no, that is not what I meant.", "en-us", 150)
+    said = together(part for _ in range(8) for part in (line, 0.8))
+    assert word_errors(said.text, hear(said.pcm, "en").text).rate <= 2 * WANTED
 
 
 BETWEEN: dict[str, Pcm] = {
