@@ -3,6 +3,7 @@
 `seconds`: what each call of the model takes. `hold_at`: this call of the process (from 1; 0: the
 loading) writes `marker`, then goes on only when `release` exists; like a native call it hears of
 no stop.
+`invents`: text that the models add over the end of all they hear.
 `stall_s`, `wide_s`: the stall timer's terms.
 """
 
@@ -33,7 +34,7 @@ from workers.analysis.stages.transcript import Transcripts
 from workers.analysis.stages.visual import Visual
 from workers.liveness import STALL_S, WIDE_STALL_S, StallTimer
 from workers.models.load import load_visual
-from workers.models.protocols import Spoken
+from workers.models.protocols import SAMPLE_RATE, Spoken, SpokenWord
 from workers.worker import Work, Worker
 
 TOLD = json.loads(os.environ.get("TEST_SPEECH", "{}"))
@@ -49,6 +50,15 @@ def hold(call: int) -> None:
             _pause.wait(0.05)
 
 
+def mishear(piece: NDArray[np.float32], heard: list[Spoken], _cautious: bool) -> list[Spoken]:
+    text = TOLD.get("invents")
+    if not text:
+        return heard
+    end = len(piece) / SAMPLE_RATE
+    start = end - 0.35
+    return [*heard, Spoken(start, end, text, (SpokenWord(start, end, text, 0.9),), -0.3, 1.0, 0.05)]
+
+
 class SlowTranscriber(FakeTranscriber):
     def transcribe(
         self, pieces: Sequence[NDArray[np.float32]], language: str, *, cautious: bool = False
@@ -61,7 +71,8 @@ class SlowTranscriber(FakeTranscriber):
 def load_tones(_settings: Settings, spec: ModelSpec) -> SlowTranscriber:
     hold(0)
     codes = {language_code(name) for name in spec.languages} & {"de", "en"}
-    return SlowTranscriber(msgspec.structs.replace(spec, languages=tuple(map(str, codes))))
+    spec = msgspec.structs.replace(spec, languages=tuple(map(str, codes)))
+    return SlowTranscriber(spec, mishears=mishear)
 
 
 def main() -> int:
