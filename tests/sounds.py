@@ -9,6 +9,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.stream import Disposition
 from numpy.typing import NDArray
 
 Samples = NDArray[np.float32]  # [n] mono, or [n, channels], -1 to 1
@@ -26,6 +27,7 @@ class SoundEncoding:
     options: dict[str, str] = field(default_factory=dict)
     layout: str | None = None  # None: by the number of channels
     start_s: Sequence[float] = ()  # of each stream; 0 for those not named
+    default: int | None = None  # the stream that is marked so; None: as the container does it
     gaps: Sequence[tuple[float, float]] = ()  # (from, seconds): later time stamps are so much on
     pictures_at: Sequence[float] = ()  # with a video stream that shows pictures at these times
     pictures_start_s: float = 0
@@ -97,6 +99,9 @@ class _Writer:
         self._layout = how.layout or _LAYOUTS[self._samples.shape[1]]
         codec = how.codec or out.default_audio_codec
         self.stream = out.add_stream(codec, rate=rate, layout=self._layout, options=how.options)
+        if how.default is not None:
+            marked = number == how.default
+            self.stream.disposition = Disposition.default if marked else Disposition(0)
         self.stream.codec_context.open()
         self._size = self.stream.codec_context.frame_size or _FRAME
         self._start = how.start_s[number] if number < len(how.start_s) else 0.0

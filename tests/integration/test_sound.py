@@ -245,6 +245,16 @@ def test_each_stream_can_be_had_by_its_number(tmp_path: Path) -> None:
     assert click_times(heard(path, "first")) == pytest.approx([0.5], abs=0.01)
 
 
+@pytest.mark.parametrize("name", ["two.mkv", "two.mp4"])
+def test_the_first_stream_is_the_one_that_is_marked_as_the_default(
+    name: str, tmp_path: Path
+) -> None:
+    how = with_pictures("aac", default=1)
+    path = write_sounds(tmp_path / name, [tone(3, 440), tone(3, 1000)], encoding=how)
+    pcm = heard(path, "first")[RATE : 2 * RATE]
+    assert np.abs(np.fft.rfft(pcm)).argmax() == 1000
+
+
 def test_streams_of_different_lengths_and_rates_are_mixed_to_the_longest(tmp_path: Path) -> None:
     streams = [clicks(SECONDS, AT), clicks(2, [1.0])]
     path = write_sounds(tmp_path / "two.mkv", streams, encoding=with_pictures("aac"))
