@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from shared.transcripts import Doubt
 from tests.fakes import ENGLISH, FakeTranscriber, FakeVoiceDetector, Mishearing, said
 from workers.analysis.sound import SoundBlock
-from workers.analysis.speech.inventions import is_loop, is_stock_phrase
+from workers.analysis.speech.inventions import is_loop, is_stock_phrase, words_of
 from workers.analysis.speech.transcribing import Heard, transcribe
 from workers.models.protocols import SAMPLE_RATE, Spoken, SpokenWord
 
@@ -328,8 +328,60 @@ def test_loops_are_told_from_what_people_repeat() -> None:
     assert not is_loop([])
 
 
+@pytest.mark.parametrize("text", ["谢谢大家" * 4, "ありがとうございます。" * 5, "ขอบคุณครับ" * 6])
+def test_a_loop_is_seen_where_no_spaces_part_the_words(text: str) -> None:
+    heard = heard_in(hum(8), lambda _piece, _heard, _cautious: [invented(text, 0.0, 7.9)])
+    assert heard.segments == ()
+    assert [(w.doubt, w.action, w.text) for w in heard.warnings] == [
+        (Doubt.REPEATS, "dropped", text)
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "谢谢谢谢谢谢",
+        "哈哈哈哈哈哈哈哈哈哈",
+        "对对对对对对对对，没错",
+        "好的好的好的好的",
+        "谢谢大家，谢谢大家，谢谢大家",
+        "我们一步一步慢慢地来看看，大家看看这个，再看看那个。",
+        "はいはいはいはいはい、そうそうそう",
+        "ドキドキドキドキする",
+        "ありがとうございます。ありがとうございます。ありがとうございます。",
+        "すもももももももものうち",
+        "委員会は木曜日にまた集まります。次の報告書を持ってきてください。",
+        "ใช่ใช่ใช่ใช่ ไม่ใช่ไม่ใช่ไม่ใช่",
+        "คณะกรรมการจะประชุมกันอีกครั้งในวันพฤหัสบดี กรุณานำรายงานฉบับที่สองมาด้วย",
+    ],
+)
+def test_what_people_repeat_where_no_spaces_part_the_words_is_no_loop(text: str) -> None:
+    def says(_piece: object, heard: list[Spoken], _cautious: bool) -> list[Spoken]:
+        return [replace(s, text=text, compression_ratio=1.5) for s in heard]
+
+    assert not is_loop(words_of(text))
+    assert heard_in(said(WORDS, 11), says).warnings == ()
+
+
+def test_a_line_without_spaces_that_is_heard_in_the_parts_as_well_stays() -> None:
+    def says(piece: NDArray[np.float32], _heard: list[Spoken], cautious: bool) -> list[Spoken]:
+        return [invented("谢谢大家谢谢大伙" if cautious else "谢谢大家" * 4, 0.0, seconds(piece))]
+
+    heard = heard_in(hum(6), says)
+    assert (text_of(heard), heard.warnings) == ("谢谢大家" * 4, ())
+
+
+def test_a_long_line_without_spaces_is_a_loop_when_it_comes_three_times() -> None:
+    line = "委員会は木曜日にまた集まりますので次の報告書を持ってきてくださるようにお願いします"
+    assert is_loop(words_of(line * 3), since=2 * len(line))
+    assert not is_loop(words_of(line * 2))
+
+
 def test_stock_phrases_are_known_in_any_dress() -> None:
     for text in ("Thanks for watching!", "THANK YOU.", "Subtitles by the Amara.org community"):
         assert is_stock_phrase(text)
+    for text in ("谢谢大家。", "字幕由Amara.org社区提供", "¡Suscríbete al canal!"):
+        assert is_stock_phrase(text)
     assert not is_stock_phrase("Thanks for watching the dogs.")
+    assert not is_stock_phrase("谢谢大家的帮助")
     assert not is_stock_phrase("")

@@ -42,7 +42,7 @@ UNSURE_VOICE = 0.5  # mean probability of the voice detector: its own threshold
 SHORT_VOICE_S = 0.25  # min_speech_duration_ms of Silero's defaults: less may be any noise
 SLOW_WORD_S = 2.0  # faster-whisper's word_anomaly_score: a longer word is an anomaly
 VOICED_SHARE = 0.1  # of a text's time, in which at least somebody speaks
-_REMEMBERED = 60  # words said before, in which a loop may have begun
+_REMEMBERED = 120  # words (some are mere letters) said before, in which a loop may have begun
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,32 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
+_NO_WORD = re.compile(r"[^\w']+")
+# Letters of scripts without spaces between words: Han, kana, Thai, Lao, Burmese, Khmer.
+_LETTER = re.compile(
+    "[\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+    "\U00020000-\U0003ffff\u0e00-\u0eff\u1000-\u109f\ua9e0-\ua9ff\uaa60-\uaa7f\u1780-\u17ff]"
+)
+_LONGEST_LOOP = 60  # words of what is said again and again; a long line, where they are letters
+_LONGEST_PHRASE = 12  # letters of what people repeat as readily as two words
+
+
+def words_of(text: str) -> list[str]:
+    """Lower-case words without punctuation.
+
+    In a script without spaces between words each letter is one: nothing else shows what comes
+    again, or how much of two texts is the same.
+    """
+    words = _NO_WORD.sub(" ", unicodedata.normalize("NFKC", text).casefold())
+    return _LETTER.sub(r" \g<0> ", words).split()
+
+
 # Ends of videos and credits of subtitles, which models learnt from the web and tell of music,
 # noise and silence: Barański et al., "Investigation of Whisper ASR Hallucinations Induced by
 # Non-Speech Audio" (ICASSP 2025), and issues of openai/whisper (discussion 679) and its users.
 # People say them too, so that none is refused without another doubt.
 _PHRASES = frozenset(
-    phrase.strip()
+    tuple(words_of(phrase))
     for phrase in """
     you | thank you | thank you very much | thank you so much | thank you for watching
     thanks for watching | thank you all for watching | thanks for listening | bye | bye bye | okay
@@ -46,31 +66,33 @@ _PHRASES = frozenset(
     """.replace("\n    ", " | ").split("|")
     if phrase.strip()
 )
-_LONGEST_LOOP = 30  # words of what is said again and again
-_NO_WORD = re.compile(r"[^\w']+")
-
-
-def words_of(text: str) -> list[str]:
-    """Lower-case words without punctuation; a text without spaces is one word."""
-    return _NO_WORD.sub(" ", unicodedata.normalize("NFKC", text).casefold()).split()
 
 
 def is_stock_phrase(text: str) -> bool:
     """Whether the text is nothing but one phrase that models are known to invent."""
-    return " ".join(words_of(text)) in _PHRASES
+    return tuple(words_of(text)) in _PHRASES
 
 
 def is_loop(words: Sequence[str], since: int = 0) -> bool:
-    """Whether some words come again and again, one of these times at `words[since:]`.
-
-    Real speech repeats itself as well: "no, no, no, no". The fewer words, the more often they
-    may come before it is a loop: 8 times one, 5 times two, 3 times more.
-    """
+    """Whether some words come again and again, one of these times at `words[since:]`."""
     for length in range(1, min(_LONGEST_LOOP, len(words) // 2) + 1):
-        limit = {1: 8, 2: 5}.get(length, 3)
         same = 0  # words in a row that equal the one `length` before
         for at in range(length, len(words)):
             same = same + 1 if words[at] == words[at - length] else 0
-            if at >= since and same >= (limit - 1) * length:
-                return True
+            if at >= since and same >= length:
+                times = _too_often(words[at - length + 1 : at + 1])
+                if same >= (times - 1) * length:
+                    return True
     return False
+
+
+def _too_often(words: Sequence[str]) -> int:
+    """How often these words may not come in a row.
+
+    Real speech repeats itself as well: "no, no, no, no". The fewer words, the more often they
+    may come before it is a loop: 8 times one, 5 times two, 3 times more. Letters are less than
+    words, and laughter is made of them.
+    """
+    if any(map(_LETTER.fullmatch, words)):
+        return {1: 16, 2: 8, 3: 6}.get(len(words), 4 if len(words) <= _LONGEST_PHRASE else 3)
+    return {1: 8, 2: 5}.get(len(words), 3)
