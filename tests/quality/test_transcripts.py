@@ -65,9 +65,9 @@ def test_english_by_several_voices_with_pauses_has_few_word_errors() -> None:
         said, outcome = made(voice)
         errors = word_errors(said.text, outcome.text)
         print(f"{voice}: word error rate {errors.rate:.3f}")
+        assert errors.rate <= WANTED
         total += errors
     print(f"all voices: {total.rate:.3f} of {total.words} words")
-    assert total.rate <= WANTED
 
 
 def test_recorded_sentences_have_few_word_errors(recorded: list[Said]) -> None:
@@ -126,7 +126,7 @@ def test_a_film_with_music_and_noises_has_no_text() -> None:
     assert hear_file(film, speech_model()).text == ""
 
 
-@pytest.mark.parametrize("voice", VOICES[::3])
+@pytest.mark.parametrize("voice", VOICES)
 @pytest.mark.parametrize("word", ["Okay.", "Thank you.", "Cut!", "Action!", "Stop."])
 def test_a_word_alone_in_a_file_is_not_lost(word: str, voice: str) -> None:
     with fetched_or_skipped():
@@ -140,7 +140,7 @@ def test_takes_of_one_line_are_all_heard() -> None:
     with fetched_or_skipped():
         line = spoken("No, no, no, that is not what I meant.", "en-us", 150)
     said = together(part for _ in range(8) for part in (line, 0.8))
-    assert word_errors(said.text, hear(said.pcm, "en").text).rate <= 2 * WANTED
+    assert word_errors(said.text, hear(said.pcm, "en").text).rate <= WANTED
 
 
 BETWEEN: dict[str, Pcm] = {
