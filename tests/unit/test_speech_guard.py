@@ -340,6 +340,7 @@ def test_a_loop_is_seen_where_no_spaces_part_the_words(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        "शुक्रिया, शुक्रिया, शुक्रिया",
         "谢谢谢谢谢谢",
         "哈哈哈哈哈哈哈哈哈哈",
         "对对对对对对对对，没错",
@@ -355,7 +356,7 @@ def test_a_loop_is_seen_where_no_spaces_part_the_words(text: str) -> None:
         "คณะกรรมการจะประชุมกันอีกครั้งในวันพฤหัสบดี กรุณานำรายงานฉบับที่สองมาด้วย",
     ],
 )
-def test_what_people_repeat_where_no_spaces_part_the_words_is_no_loop(text: str) -> None:
+def test_what_people_repeat_in_any_script_is_no_loop(text: str) -> None:
     def says(_piece: object, heard: list[Spoken], _cautious: bool) -> list[Spoken]:
         return [replace(s, text=text, compression_ratio=1.5) for s in heard]
 

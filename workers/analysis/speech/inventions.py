@@ -17,12 +17,14 @@ _LONGEST_PHRASE = 12  # letters of what people repeat as readily as two words
 
 
 def words_of(text: str) -> list[str]:
-    """Lower-case words without punctuation.
+    """Lower-case words without punctuation and combining marks, for comparing.
 
     In a script without spaces between words each letter is one: nothing else shows what comes
     again, or how much of two texts is the same.
     """
-    words = _NO_WORD.sub(" ", unicodedata.normalize("NFKC", text).casefold())
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    letters = "".join(c for c in folded if not unicodedata.category(c).startswith("M"))
+    words = _NO_WORD.sub(" ", letters)
     return _LETTER.sub(r" \g<0> ", words).split()
 
 
