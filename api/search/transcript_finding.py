@@ -6,35 +6,87 @@ stringzilla finds four to five times faster than `bytes.find`, which a search is
 from __future__ import annotations
 
 import bisect
-from collections.abc import Iterator, Sequence
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 
 import stringzilla
-from rapidfuzz import fuzz
+from rapidfuzz import fuzz, process
 
 Span = tuple[int, int]  # first and last segment of a match
 
 # Percent of rapidfuzz's partial ratio that a near match must reach: one wrong letter in five.
 ALIKE = 80.0
+_THREADS = min(4, os.cpu_count() or 1)
 
 
 def exact(folded: bytes, starts: Sequence[int], query: bytes) -> Iterator[Span]:
     """One match for each segment in which the query begins, in order."""
-    at = stringzilla.find(folded, query)
+    at = _find(folded, query, 0)
     while at >= 0:
         first = bisect.bisect_right(starts, at) - 1
         yield first, bisect.bisect_right(starts, at + len(query) - 1) - 1
         if first + 1 == len(starts):
             return
-        at = stringzilla.find(folded, query, starts[first + 1])
+        at = _find(folded, query, starts[first + 1])
+
+
+def _find(folded: bytes, query: bytes, start: int) -> int:
+    """Where the query stands from `start` on, -1 if nowhere."""
+    at: int = stringzilla.find(folded, query, start)
+    while at >= 0 and _is_accent(folded, at + len(query)):
+        at = stringzilla.find(folded, query, at + 1)
+    return at
+
+
+def _is_accent(folded: bytes, at: int) -> bool:
+    """U+0300 to U+036F: what has no composed form makes another letter of the one before it.
+
+    Not so the vowel signs of other scripts: there, the query may be the begin of a syllable.
+    """
+    return b"\xcc\x80" <= folded[at : at + 2] <= b"\xcd\xaf"
+
+
+def alike(texts: Sequence[bytes], query: str) -> list[bool]:
+    """Of each folded text, whether any part of it is at least `ALIKE` to the query."""
+    letters = {letter.encode(): times for letter, times in Counter(query).items()}
+    found = [_has_letters(text, letters, len(query)) for text in texts]
+    worth_it = [n for n, is_possible in enumerate(found) if is_possible]
+    # To rapidfuzz, ASCII is the same as bytes and as text.
+    decoded = [texts[n] if texts[n].isascii() else texts[n].decode() for n in worth_it]
+    # All at once, since only so it uses several cores and leaves Python to other threads.
+    ratios = process.cpdist(
+        [query] * len(decoded),
+        decoded,
+        scorer=fuzz.partial_ratio,
+        score_cutoff=ALIKE,
+        workers=_THREADS,
+    )
+    for n, text, ratio in zip(worth_it, decoded, ratios, strict=True):
+        found[n] = bool(ratio > 0) if len(text) >= len(query) else _is_alike(query, text)
+    return found
+
+
+def _has_letters(folded: bytes, letters: Mapping[bytes, int], length: int) -> bool:
+    """Whether enough of the query's characters are anywhere in the text for it to be alike.
+
+    A part of w characters, L of them in common with the query of m, has the ratio 2L / (m + w).
+    L is at most w, so that 80 percent need L to be two thirds of m.
+    """
+    may_lack = length // 3
+    for letter, times in letters.items():
+        if stringzilla.find(folded, letter) < 0:
+            may_lack -= times
+            if may_lack < 0:
+                return False
+    return True
 
 
 def fuzzy(folded: bytes, starts: Sequence[int], query: str) -> Iterator[Span]:
-    """The same for what is at least `ALIKE` to the query.
+    """The same as `exact` in a text that is `alike`, for what is at least `ALIKE` to the query.
 
     A segment that holds a near match alone is one; else its end with the begin of what follows.
     """
-    if not _is_alike(query, folded.decode()):
-        return
     for n, start in enumerate(starts):
         end = starts[n + 1] if n + 1 < len(starts) else len(folded)
         segment = folded[start:end].decode()
@@ -51,7 +103,7 @@ def fuzzy(folded: bytes, starts: Sequence[int], query: str) -> Iterator[Span]:
                 yield n, bisect.bisect_right(starts, end + reached - 1) - 1
 
 
-def _is_alike(query: str, text: str) -> bool:
+def _is_alike(query: str, text: str | bytes) -> bool:
     # In a text shorter than the query, the partial ratio would look for the text in the query.
     ratio = fuzz.partial_ratio if len(text) >= len(query) else fuzz.ratio
     return ratio(query, text, score_cutoff=ALIKE) > 0

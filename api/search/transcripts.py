@@ -21,7 +21,8 @@ from api.search.types import Skipped
 from api.search.write_lock import LOAD_WAIT_S, SEARCH_WAIT_S
 from shared import cache_files
 
-_FILES_AT_ONCE = 256  # looked through before matches are picked
+# Files looked through before matches are picked: few first, since these may have enough.
+_FIRST_FILES, _FILES_AT_ONCE = 32, 512
 
 Mode = Literal["substring", "fuzzy"]
 
@@ -146,8 +147,8 @@ def _search(files: Sequence[Spoken], query: SpokenQuery) -> list[tuple[Spoken, l
     """Passages of each file that has any, `max_results` of them in all. Raises LogDamaged."""
     found = []
     left = query.max_results
-    for at in range(0, len(files), _FILES_AT_ONCE):
-        for spoken in _candidates(files[at : at + _FILES_AT_ONCE], query):
+    for some in _batches(files):
+        for spoken in _candidates(some, query):
             spans = _spans(spoken, query)
             # By stream, then by time: the first ones in time may come last.
             chosen = list(spans if spoken.has_streams else itertools.islice(spans, left))
@@ -160,12 +161,20 @@ def _search(files: Sequence[Spoken], query: SpokenQuery) -> list[tuple[Spoken, l
     return found
 
 
+def _batches(files: Sequence[Spoken]) -> Iterator[Sequence[Spoken]]:
+    at, count = 0, _FIRST_FILES
+    while at < len(files):
+        yield files[at : at + count]
+        at, count = at + count, min(2 * count, _FILES_AT_ONCE)
+
+
 def _candidates(files: Sequence[Spoken], query: SpokenQuery) -> Sequence[Spoken]:
     """Those that may have a match. In one go: most archives have many short files."""
     if query.speaker is not None:
         files = [spoken for spoken in files if query.speaker in spoken.speakers]
     if query.mode == "fuzzy":
-        return files
+        are_alike = transcript_finding.alike([spoken.folded for spoken in files], query.text)
+        return list(itertools.compress(files, are_alike))
     find, text = stringzilla.find, query.text.encode()
     return [spoken for spoken in files if find(spoken.folded, text) >= 0]
 
