@@ -158,8 +158,8 @@ class AnalyzeBody(Keyed, kw_only=True):
             Meta(
                 min_length=1,
                 description="Speech model; left out: the active one. With one that knows English "
-                "only, a file whose `language` is another one fails with that reason; so does one of "
-                "unnamed language of which it understands little, given a second of speech or more.",
+                "only, a file whose `language` is another one fails with that reason; so does one "
+                "of unnamed language of which it understands little, given a second of speech.",
                 examples=["whisper-base"],
             ),
         ]

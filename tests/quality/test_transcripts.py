@@ -31,6 +31,7 @@ from tests.quality.speech_material import (
 )
 from tests.speech import RATE, Said, recorded_speech, spoken, together
 from tests.word_errors import WordErrors, normalised, word_errors
+from workers.analysis.speech.transcribing import SpeechNotUnderstood
 
 # The first run downloads 160 MB.
 pytestmark = [pytest.mark.quality, pytest.mark.timeout(600)]
@@ -141,6 +142,16 @@ def test_takes_of_one_line_are_all_heard() -> None:
         line = spoken("No, no, no, that is not what I meant.", "en-us", 150)
     said = together(part for _ in range(8) for part in (line, 0.8))
     assert word_errors(said.text, hear(said.pcm, "en").text).rate <= WANTED
+
+
+def test_a_sentence_in_german_is_no_english_nonsense() -> None:
+    """By a model that knows English alone and was told no language."""
+    with fetched_or_skipped():
+        german = together([0.5, spoken("Guten Morgen, wie geht es Ihnen?", "de", 150), 0.8])
+        english = together([0.5, spoken("Good morning, how are you?", "en-us", 150), 0.8])
+    with pytest.raises(SpeechNotUnderstood, match="understands English alone"):
+        hear(german.pcm, model="whisper-tiny.en")
+    assert hear(english.pcm, model="whisper-tiny.en").text == "Good morning. How are you?"
 
 
 BETWEEN: dict[str, Pcm] = {
