@@ -98,7 +98,8 @@ def fuzzy(folded: bytes, starts: Sequence[int], query: str) -> Iterator[Span]:
             after = folded[end : end + 4 * len(query)].decode(errors="ignore")
             after = after[: len(query)].partition("\n")[0]
             found = fuzz.partial_ratio_alignment(query, tail + after, score_cutoff=ALIKE)
-            if found and found.dest_start < len(tail) < found.dest_end:
+            reaches_over = found and found.dest_start < len(tail) < found.dest_end
+            if found and reaches_over and _is_alike(query, tail + after):
                 reached = len(after[: found.dest_end - len(tail)].encode())
                 yield n, bisect.bisect_right(starts, end + reached - 1) - 1
 

@@ -87,6 +87,7 @@ def test_every_part_of_every_text_is_found_where_it_stands(segments, data) -> No
 
 @settings(max_examples=300, deadline=None)
 @given(SEGMENTS, ODD)
+@example([("A\u0e33", None), ("I", None), ("A", None)], "IA\u0e33")
 def test_fuzzy_finds_all_that_exact_finds_and_nothing_unlike(segments, query) -> None:
     folded = fold(query)
     if not folded:

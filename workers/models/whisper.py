@@ -40,18 +40,15 @@ _LOOP_RATIO, _GUESS_LOGPROB = 2.4, -1.0
 Decoding = dict[str, Any]
 _FIRST: Decoding = {"beam_size": 5}
 # Loops are what a second try is for mostly: no five tokens come twice. (A repetition penalty was
-# tried; it drops the last words of good sentences.) Sampling, as Whisper's fallback does, when that
-# does not help.
+# tried; it drops the last words of good sentences.) When that does not help, other ways of search;
+# not sampling, as Whisper's fallback does: CTranslate2 seeds a thread once, so that the same sound
+# would have another text each time.
 _UNLIKE_BEFORE: Decoding = {"no_repeat_ngram_size": 5}
 _CAUTIOUS: tuple[Decoding, ...] = (
     {**_UNLIKE_BEFORE, "beam_size": 8},
-    *(
-        {**_UNLIKE_BEFORE, "beam_size": 1, "num_hypotheses": 5, "sampling_topk": 0,
-         "sampling_temperature": temperature}
-        for temperature in (0.4, 0.8)
-    ),
-)  # fmt: skip
-_SEED = 20
+    {**_UNLIKE_BEFORE, "beam_size": 1},
+    {"no_repeat_ngram_size": 3, "beam_size": 5},
+)
 
 
 @dataclass(slots=True)
@@ -210,7 +207,6 @@ class WhisperTranscriber:
         self, encoded: ctranslate2.StorageView, seconds: float, tokenizer: Tokenizer
     ) -> _Decoded:
         """The first way without a doubt, else the likeliest text, one without a loop if any."""
-        ctranslate2.set_random_seed(_SEED)  # the same sound, the same text
         tries = []
         for way in _CAUTIOUS:
             tries.append(self._decode(encoded, seconds, tokenizer, way)[0])
