@@ -78,10 +78,25 @@ class AnalyzeSpec(msgspec.Struct, frozen=True):
     files: tuple[FileWork, ...]
     visual_model: str = ""
     speech_model: str = ""
+    face_model: str = ""
+    collection: str = ""  # receives the faces
+    face_eps: float | None = None  # None: the Collection's own, else the default
+    face_min_samples: int | None = None
     audio_streams: str = "mix"
     force: bool = False
     first_second: int = 0
     last_second: int | None = None
+
+
+class ReclusterSpec(msgspec.Struct, frozen=True):
+    """Spec of the one Item of a recluster Task: group all faces of a Collection anew."""
+
+    cache_dir: str
+    collection: str
+    eps: float
+    min_samples: int
+    auto_detect: bool = False  # eps and min_samples are derived from the faces instead
+    clear_names: bool = False
 
 
 class FailedFile(msgspec.Struct, frozen=True):

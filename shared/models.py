@@ -6,11 +6,29 @@ from enum import StrEnum
 
 import msgspec
 
+DEFAULT_EPS = 0.48  # the best point of every face model, by its FaceScale
+DEFAULT_MIN_SAMPLES = 5  # faces that make a person
+
 
 class ModelKind(StrEnum):
     VISUAL = "visual"
     SPEECH = "speech"
     FACES = "faces"
+
+
+class FaceScale(msgspec.Struct, frozen=True, kw_only=True):
+    """What cosines between a face model's unit rows mean, measured on labelled pictures.
+
+    `person` is the cosine from which two faces count as one person at the default eps. From
+    `track` on two faces are near-duplicates, of one moment.
+    """
+
+    person: float
+    track: float
+
+    def same_person(self, eps: float) -> float:
+        """The cosine that `eps` asks for: distances grow with it, from 0 through the default."""
+        return 1 - (1 - self.person) * eps / DEFAULT_EPS
 
 
 class ModelSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,3 +50,4 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True):
     architecture: str = ""  # the library's own name of the model, e.g. "ViT-B-32"
     pretrained: str = ""  # the library's tag of the weights; "" for local files
     weights: str = ""  # absolute path of a local folder or file with the weights
+    faces: FaceScale | None = None  # of face models

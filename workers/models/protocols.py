@@ -118,3 +118,47 @@ class VoiceDetector(Protocol):
 
         Remembers what it heard before, so a long sound may come in pieces of any whole frames.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class FaceBox:
+    """One detection, in pixels of the picture it was found in."""
+
+    box: tuple[float, float, float, float]  # left, top, right, bottom
+    landmarks: NDArray[np.float32]  # [5, 2] left eye, right eye, nose, mouth left, mouth right
+    score: float  # 0 to 1
+
+    def scaled(self, by: float) -> FaceBox:
+        """The same face in the same picture at another size."""
+        left, top, right, bottom = (value * by for value in self.box)
+        return FaceBox((left, top, right, bottom), self.landmarks * np.float32(by), self.score)
+
+
+class FaceFinder(Protocol):
+    """Faces in a picture, and vectors that tell people apart. Not thread-safe.
+
+    "left" and "right" are the picture's, as insightface orders landmarks.
+    """
+
+    @property
+    def spec(self) -> ModelSpec:
+        """With `faces`: what the model's distances mean."""
+
+    @property
+    def batch_size(self) -> int:
+        """Faces per `embed` call that serve this device best."""
+
+    def warmup(self) -> None:
+        """Run once so that the first file pays nothing."""
+
+    def detect(self, rgb: NDArray[np.uint8]) -> list[FaceBox]:
+        """All faces in an upright RGB picture [h, w, 3] of any size, none twice."""
+
+    def align(self, rgb: NDArray[np.uint8], face: FaceBox) -> NDArray[np.uint8]:
+        """The face cut out, turned upright and scaled as `embed` wants it: [side, side, 3].
+
+        `rgb` may be the picture at another size than the one detected in; `face` is in its pixels.
+        """
+
+    def embed(self, aligned: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """[n, side, side, 3] -> unit rows [n, dim]."""

@@ -1,0 +1,102 @@
+"""The faces of one MediaFile: what is kept of each detection, as arrays in a .npz file."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+import zlib
+from dataclasses import dataclass
+from enum import IntFlag
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.errors import BadInput, CacheError
+
+_DAMAGE = (
+    *(OSError, ValueError, KeyError, EOFError, NotImplementedError, TypeError, SyntaxError),
+    *(zipfile.BadZipFile, zlib.error),
+)
+_CENTRE_BITS = 12  # of x and of y, as parts of the picture's width and height
+_FACE_ID = re.compile(r"([0-9a-f]{16})-(\d{1,9})-([0-9a-f]{6})")
+
+
+class FaceMark(IntFlag):
+    """Why a face may join a cluster but never forms one; 0: it may."""
+
+    SMALL = 1
+    BLURRED = 2
+    TURNED = 4  # seen from the side, from above or from below
+
+
+@dataclass(frozen=True, slots=True)
+class FaceRows:
+    """n faces, ordered by key. Coordinates are parts (0 to 1) of the upright picture."""
+
+    seconds: NDArray[np.uint32]  # [n] grid second
+    boxes: NDArray[np.float32]  # [n, 4] x, y, width, height
+    landmarks: NDArray[np.float32]  # [n, 5, 2] left eye, right eye, nose, mouth left, mouth right
+    scores: NDArray[np.float32]  # [n] of the detector, 0 to 1
+    sharpness: NDArray[np.float32]  # [n] higher is sharper
+    sizes: NDArray[np.float32]  # [n] shorter side of the box in pixels of the source
+    marks: NDArray[np.uint8]  # [n] FaceMark
+    embeddings: NDArray[np.float16]  # [n, dim] unit rows
+
+    def __len__(self) -> int:
+        return len(self.seconds)
+
+    @property
+    def keys(self) -> NDArray[np.uint64]:
+        """[n] what tells the faces of one MediaFile apart, ascending."""
+        return face_keys(self.seconds, self.boxes)
+
+    def take(self, order: NDArray[np.intp]) -> FaceRows:
+        return FaceRows(*(getattr(self, name)[order] for name in FaceRows.__slots__))
+
+
+def face_keys(seconds: NDArray[np.uint32], boxes: NDArray[np.float32]) -> NDArray[np.uint64]:
+    """[n] second and centre of the box in one number: the same face again has the same key."""
+    top = (1 << _CENTRE_BITS) - 1
+    centres = boxes[:, :2] + boxes[:, 2:] / 2
+    at = np.clip(np.rint(centres * top), 0, top).astype(np.uint64)
+    return (
+        (seconds.astype(np.uint64) << np.uint64(2 * _CENTRE_BITS))
+        | (at[:, 0] << np.uint64(_CENTRE_BITS))
+        | at[:, 1]
+    )
+
+
+def face_id(hash_str: str, key: int) -> str:
+    """The public id of a face: it names the file, the second and the place in the picture."""
+    bits = 2 * _CENTRE_BITS
+    return f"{hash_str}-{key >> bits}-{key & ((1 << bits) - 1):06x}"
+
+
+def parse_face_id(text: str) -> tuple[str, int]:
+    """(hash_str, key). Raises BadInput for what is no face_id."""
+    found = _FACE_ID.fullmatch(text)
+    if not found:
+        raise BadInput(f"{text[:80]!r} is no face_id; take them from /faces/clusters/faces.")
+    return found[1], int(found[2]) << (2 * _CENTRE_BITS) | int(found[3], 16)
+
+
+def second_of(key: int) -> int:
+    return key >> (2 * _CENTRE_BITS)
+
+
+def write_faces(file: IO[bytes], rows: FaceRows) -> None:
+    """As an uncompressed .npz, one array a field; any NumPy reads it."""
+    np.savez(file, **{name: getattr(rows, name) for name in FaceRows.__slots__})
+
+
+def read_faces(path: Path, *only: str) -> dict[str, NDArray[np.generic]]:
+    """The named fields, all when none is named. Raises CacheError for a damaged file."""
+    try:
+        with np.load(path, allow_pickle=False) as found:
+            return {name: found[name] for name in only or FaceRows.__slots__}
+    except FileNotFoundError as error:
+        raise CacheError(f"The faces {path.name} are gone. Analyze again.") from error
+    except _DAMAGE as error:
+        raise CacheError(f"The faces {path.name} are damaged: {error}. Use force.") from error
