@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from shared.errors import ModelError
+from shared.face_models import face_model_is_ready, is_built, known_face_models
 from shared.models import ModelKind, ModelSpec
 from shared.settings import Settings
 from shared.speech_models import BASE, TINY_EN, known_models, repository_model, speech_key
@@ -98,8 +99,8 @@ def catalogue(settings: Settings) -> dict[str, ModelSpec]:
             specs[local.key] = msgspec.structs.replace(
                 known, weights=local.weights, source=local.source
             )
-    for speech in known_models(settings.weights_dir):
-        specs.setdefault(speech.key, speech)  # a visual model of that name was there first
+    for other in (*known_models(settings.weights_dir), *known_face_models(settings.weights_dir)):
+        specs.setdefault(other.key, other)  # the first of a name has it
     return specs
 
 
@@ -160,7 +161,9 @@ def require_allowed(settings: Settings, spec: ModelSpec) -> None:
 def is_downloaded(settings: Settings, spec: ModelSpec) -> bool:
     """Whether the weights lie in MODELS_DIR, so that loading needs no network."""
     if spec.family == "conse":
-        return conse_is_ready(settings.weights_dir / spec.key)
+        return is_built(settings.weights_dir / spec.key, CONSE_REVISION)
+    if spec.kind is ModelKind.FACES:
+        return face_model_is_ready(settings.weights_dir, spec)
     if spec.weights:
         return Path(spec.weights).exists()
     if spec.key in (BASE, TINY_EN):
@@ -189,15 +192,6 @@ def hub_dir(settings: Settings) -> Path:
 def hub_marker(settings: Settings, spec: ModelSpec) -> Path:
     """The file that says that a model of the hub was fetched whole; written last."""
     return hub_dir(settings) / f"{spec.key}.json"
-
-
-def conse_is_ready(folder: Path) -> bool:
-    """Whether the folder holds a finished conversion of the present revision."""
-    try:
-        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return isinstance(manifest, dict) and manifest.get("revision") == CONSE_REVISION
 
 
 def _local_open_clip(root: Path) -> list[ModelSpec]:

@@ -8,7 +8,7 @@ from shared.errors import ModelError
 from shared.model_catalogue import is_downloaded, require_allowed
 from shared.models import ModelSpec
 from shared.settings import Settings
-from workers.models.protocols import Transcriber, VisualEmbedder, VoiceDetector
+from workers.models.protocols import FaceFinder, Transcriber, VisualEmbedder, VoiceDetector
 
 
 def load_visual(settings: Settings, spec: ModelSpec) -> VisualEmbedder:
@@ -34,6 +34,27 @@ def load_speech(settings: Settings, spec: ModelSpec) -> Transcriber:
     from workers.models.whisper_loading import load_whisper  # faster_whisper: optional
 
     return load_whisper(settings, spec)
+
+
+def load_faces(settings: Settings, spec: ModelSpec) -> FaceFinder:
+    """Load a face model. Raises ModelError with a sentence that says what to do."""
+    _require_weights(settings, spec)
+    if spec.family == "dlib":
+        require_installed("lite", "onnxruntime", "dlib")
+        from workers.models.dlib_faces import load_dlib  # dlib: optional
+
+        return load_dlib(settings, spec)
+    if spec.family == "insightface":
+        require_installed("insightface", "onnxruntime", "insightface")
+        from workers.models.insightface_faces import load_insightface  # insightface: optional
+
+        return load_insightface(settings, spec)
+    if spec.family == "faceplugin":
+        require_installed("insightface", "onnxruntime", "insightface")
+        from workers.models.faceplugin_faces import load_faceplugin  # insightface: optional
+
+        return load_faceplugin(settings, spec)
+    raise ModelError(f"{spec.key} belongs to the unknown family {spec.family!r}.")
 
 
 def load_detector() -> VoiceDetector:

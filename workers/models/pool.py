@@ -18,14 +18,18 @@ from shared.errors import ModelError
 from shared.model_catalogue import resolve
 from shared.models import ModelKind, ModelSpec
 from shared.settings import Settings
-from workers.models.load import load_speech, load_visual
+from workers.models.load import load_faces, load_speech, load_visual
 from workers.models.memory import memory_budget, model_bytes
-from workers.models.protocols import Model, Transcriber, VisualEmbedder
+from workers.models.protocols import FaceFinder, Model, Transcriber, VisualEmbedder
 
 log = logging.getLogger(__name__)
 
 Loader = Callable[[Settings, ModelSpec], Model]
-_LOADERS: dict[ModelKind, Loader] = {ModelKind.VISUAL: load_visual, ModelKind.SPEECH: load_speech}
+_LOADERS: dict[ModelKind, Loader] = {
+    ModelKind.VISUAL: load_visual,
+    ModelKind.SPEECH: load_speech,
+    ModelKind.FACES: load_faces,
+}
 _LONGEST_PAUSE_S = 30.0
 
 
@@ -82,6 +86,11 @@ class ModelPool:
     def lend(
         self, kind: Literal[ModelKind.SPEECH], key: str
     ) -> AbstractContextManager[Transcriber]: ...
+
+    @overload
+    def lend(
+        self, kind: Literal[ModelKind.FACES], key: str
+    ) -> AbstractContextManager[FaceFinder]: ...
 
     @overload
     def lend(self, kind: ModelKind, key: str) -> AbstractContextManager[Model]: ...

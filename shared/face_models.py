@@ -1,0 +1,53 @@
+"""Which face models there are: the default, and packs that an operator brings or asks for."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from shared.models import FaceScale, ModelKind, ModelSpec
+
+DLIB = "dlib-resnet"
+# Raised when the conversion changes what dlib-resnet computes: older folders are made anew.
+DLIB_REVISION = 1
+
+_DLIB = ModelSpec(
+    key=DLIB,
+    kind=ModelKind.FACES,
+    family="dlib",
+    display_name="dlib ResNet (MTCNN finds the faces)",
+    dim=128,
+    resolution=150,
+    size_bytes=25_000_000,
+    licence="CC0 (dlib's network), MIT (MTCNN)",
+    commercial_use=True,
+    source="PyPI: face-recognition-models, facenet-pytorch",
+    limits=(
+        "Confuses relatives and children; weak on faces under about 50 pixels, seen from the side, "
+        "masked or blurred."
+    ),
+    faces=FaceScale(person=0.5, track=0.8),
+)
+
+_KNOWN = (_DLIB,)
+
+
+def known_face_models(weights_dir: Path) -> list[ModelSpec]:
+    """All built-in face models, and the packs that lie in MODELS_DIR."""
+    return list(_KNOWN)
+
+
+def face_model_is_ready(weights_dir: Path, spec: ModelSpec) -> bool:
+    """Whether the weights of a face model lie in MODELS_DIR."""
+    if spec.family == "dlib":
+        return is_built(weights_dir / spec.key, DLIB_REVISION)
+    return bool(spec.weights) and Path(spec.weights).exists()
+
+
+def is_built(folder: Path, revision: int) -> bool:
+    """Whether the folder holds a finished conversion of this revision."""
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(manifest, dict) and manifest.get("revision") == revision
