@@ -14,6 +14,7 @@ import secrets
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -106,10 +107,15 @@ class CacheDir:
     def is_published(self, hash_str: str, stage: Stage, model: str = "") -> bool:
         """Whether manifest and data are both there, and the data in its full length."""
         manifest = self.manifest(hash_str, stage, model)
-        if manifest is None:
-            return False
+        return manifest is not None and self.has_data(hash_str, manifest)
+
+    def has_data(self, hash_str: str, manifest: Manifest) -> bool:
+        """Whether what the manifest names is there in its full length."""
+        folder = self.media_dir(hash_str)
         try:
-            return os.stat(self.data_path(hash_str, manifest)).st_size == manifest.bytes
+            if manifest.pack and os.stat(folder / manifest.pack).st_size != manifest.pack_bytes:
+                return False
+            return os.stat(folder / manifest.file).st_size == manifest.bytes
         except OSError:
             return False
 
@@ -141,22 +147,20 @@ class CacheDir:
         """A data file in the making, seen by nobody until `Draft.publish`.
 
         `suffix` is "pack", "npy", "json" or "npz"; `token` names the lease it is written under.
-        Left without publishing, it is removed.
+        Left without publishing, it is removed. A "npz" has a pack for pictures beside it.
         """
         folder = self.media_dir(hash_str)
-        with cache_files.clear_errors(self.root):
-            folder.mkdir(parents=True, exist_ok=True)
-            temporary = cache_files.temporary_name(folder, stage.value, token)
-            file = open(temporary, "xb", buffering=1 << 20)  # noqa: SIM115  closed below
-        draft = Draft(file, self, hash_str, stage, model, suffix.lstrip("."), token, temporary)
-        try:
+        suffix = suffix.lstrip(".")
+        with ExitStack() as at_end:
+            with cache_files.clear_errors(self.root):
+                folder.mkdir(parents=True, exist_ok=True)
+                file = at_end.enter_context(_temporary_file(folder, stage.value, token))
+                pack = None
+                if suffix == "npz":
+                    pack = at_end.enter_context(_temporary_file(folder, f"{stage}-pack", token))
+            draft = Draft(file, pack, self, hash_str, stage, model, suffix, token)
             with cache_files.clear_errors(self.root, only_disk=True):
                 yield draft
-        finally:
-            with contextlib.suppress(OSError):  # a full disk fails the last flush too
-                file.close()
-            with contextlib.suppress(OSError):
-                temporary.unlink()
 
     def remember_path(
         self,
@@ -198,13 +202,14 @@ class CacheDir:
         try:
             written = cache_files.write_atomically(path, msgspec.json.encode(manifest), token)
         except OSError:
-            with contextlib.suppress(OSError):
-                self.data_path(hash_str, manifest).unlink()
+            for name in _files_of(manifest):
+                with contextlib.suppress(OSError):
+                    (path.parent / name).unlink()
             raise
-        if old is not None:
-            # Readers may just be opening it: the 24 hours of the old data begin now.
+        # Readers may just be opening the old data: its 24 hours begin now.
+        for name in _files_of(old) if old else ():
             with contextlib.suppress(OSError):
-                os.utime(self.data_path(hash_str, old))
+                os.utime(path.parent / name)
         entry = Artefact(
             hash_str, manifest.stage, manifest.model, manifest.file, manifest.rows, manifest.bytes
         )
@@ -215,16 +220,16 @@ class CacheDir:
 
 @dataclass(slots=True)
 class Draft:
-    """Data that is being written; `file` is open for writing bytes."""
+    """Data that is being written; `file`, and `pack` where there is one, are open for bytes."""
 
     file: BinaryIO
+    pack: BinaryIO | None
     _cache: CacheDir
     _hash_str: str
     _stage: Stage
     _model: str
     _suffix: str
     _token: str
-    _temporary: Path
 
     def publish(
         self,
@@ -242,13 +247,14 @@ class Draft:
         warnings: tuple[str, ...] = (),
     ) -> Manifest:
         """Make it the artefact of its stage and model: data first, manifest last. Call once."""
-        name = f"{cache_files.stem(self._stage, self._model)}.{secrets.token_hex(4)}.{self._suffix}"
+        stem = f"{cache_files.stem(self._stage, self._model)}.{secrets.token_hex(4)}"
         with cache_files.clear_errors(self._cache.root):
             manifest = Manifest(
                 stage=self._stage,
                 model=self._model,
-                file=name,
-                bytes=self._synced(),
+                file=f"{stem}.{self._suffix}",
+                bytes=_synced(self.file),
+                pack_bytes=None if self.pack is None else _synced(self.pack),
                 rows=rows,
                 first_frame=first_frame,
                 seconds=seconds,
@@ -262,15 +268,39 @@ class Draft:
                 made_at=time.time(),
                 warnings=warnings,
             )
-            os.rename(self._temporary, self._temporary.parent / name)
+            folder = self._cache.media_dir(self._hash_str)
+            if self.pack is not None:
+                os.rename(self.pack.name, folder / f"{stem}.pack")
+            os.rename(self.file.name, folder / manifest.file)
             self._cache._show(self._hash_str, manifest, self._token)
         return manifest
 
-    def _synced(self) -> int:
-        """Bytes of the data, all of which lie on the disk."""
-        self.file.flush()
-        cache_files.sync(self.file.fileno())
-        return os.fstat(self.file.fileno()).st_size
+
+@contextlib.contextmanager
+def _temporary_file(folder: Path, name: str, token: str) -> Iterator[BinaryIO]:
+    """A new file that is removed at the end unless it was renamed."""
+    path = cache_files.temporary_name(folder, name, token)
+    file = open(path, "xb", buffering=1 << 20)  # noqa: SIM115  closed below
+    try:
+        yield file
+    finally:
+        with contextlib.suppress(OSError):  # a full disk fails the last flush too
+            file.close()
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
+def _files_of(manifest: Manifest) -> Iterator[str]:
+    yield manifest.file
+    if manifest.pack:
+        yield manifest.pack
+
+
+def _synced(file: BinaryIO) -> int:
+    """Bytes of a file, all of which lie on the disk."""
+    file.flush()
+    cache_files.sync(file.fileno())
+    return os.fstat(file.fileno()).st_size
 
 
 def _identity(root: Path) -> _Identity | None:

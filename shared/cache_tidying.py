@@ -78,7 +78,7 @@ def collect_media(folder: Path, before: float) -> int:
             return 0
         # A broken manifest (CacheError) hides what it names: then nothing is removed.
         found = [cache_files.read_manifest(folder / name) for name in manifests]
-        used = {manifest.file for manifest in found if manifest}
+        used = {name for manifest in found if manifest for name in (manifest.file, manifest.pack)}
         for name in ours:
             limit = before
             if cache_files.is_temporary(name):

@@ -138,9 +138,10 @@ class Scene(msgspec.Struct, frozen=True, array_like=True):
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """The small file that makes an artefact visible; renamed into place last.
 
-    `file` lies in the same folder. `rows` counts grid frames (or faces, segments). Row i of a
-    frames or visual artefact is grid second `first_frame + i`, unless `seconds` lists them
-    (files with gaps: seconds without a picture have no row).
+    `file`, and the pack of that name where `pack_bytes` is set, lie in the same folder. `rows`
+    counts grid frames (or faces, segments). Row i of a frames or visual artefact is grid second
+    `first_frame + i`, unless `seconds` lists them (files with gaps: seconds without a picture have
+    no row).
     """
 
     stage: Stage
@@ -155,7 +156,13 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     dim: int | None = None
     language: str | None = None  # of a transcript, as a code of shared.languages
     audio_streams: str | None = None  # of a transcript
+    pack_bytes: int | None = None  # of faces: length of the pack beside the data
     task_id: str = ""
     worker: str = ""
     made_at: float = 0.0  # Unix seconds
     warnings: tuple[str, ...] = ()
+
+    @property
+    def pack(self) -> str | None:
+        """Name of the pack of pictures that belongs to the data, where there is one."""
+        return None if self.pack_bytes is None else f"{self.file.rpartition('.')[0]}.pack"

@@ -23,7 +23,7 @@ from shared.settings import Settings
 from shared.tasks import Lease, Ledger
 from workers.liveness import Signals, StallTimer
 from workers.models.pool import ModelPool
-from workers.models.protocols import Transcriber, VisualEmbedder
+from workers.models.protocols import FaceFinder, Transcriber, VisualEmbedder
 from workers.native_calls import NativeCalls
 
 T = TypeVar("T")
@@ -48,7 +48,8 @@ class Context:
     say: Callable[[str], None] = lambda _message: None
     counts: Counter[str] = field(default_factory=Counter)  # of the process; its heartbeat tells
     _reported_at: float = float("-inf")
-    _unsent: Callable[[], object] | None = None  # the newest report, until its time has come
+    # The newest report of each kind, until its time has come.
+    _unsent: dict[ProgressType, Callable[[], object]] = field(default_factory=dict)
     _ticks: list[Callable[[], bool]] = field(default_factory=list)
 
     @property
@@ -92,6 +93,16 @@ class Context:
             yield model
 
     @contextmanager
+    def face_model(self, key: str) -> Iterator[FaceFinder]:
+        """The same for faces."""
+        with ExitStack() as lent:
+            with self.stall.wide():
+                self._say_if_cold(ModelKind.FACES, key, ProgressType.FACES)
+                model = lent.enter_context(self.pool.lend(ModelKind.FACES, key))
+            self.say("")
+            yield model
+
+    @contextmanager
     def speech_model(self, key: str) -> Iterator[Transcriber]:
         """The same for speech. Use it through `call` alone.
 
@@ -126,7 +137,7 @@ class Context:
     ) -> None:
         """Progress within the Item, in files. Throttled; dropped while Redis is away."""
         status = TaskState.LOADING_MODEL if loading else TaskState.RUNNING
-        self._unsent = lambda: self.ledger.progress(
+        self._unsent[kind] = lambda: self.ledger.progress(
             self.lease,
             type=kind,
             fraction=files_done,
@@ -140,16 +151,17 @@ class Context:
         now = time.monotonic()
         if not self._unsent or not (at_once or now - self._reported_at >= PROGRESS_EVERY_S):
             return
-        send, self._unsent = self._unsent, None
+        unsent, self._unsent = self._unsent, {}
         self._reported_at = now
         try:
-            send()
+            for send in unsent.values():
+                send()
         except RedisAway:
             return
 
     def tick(self, kind: ProgressType, index: int, media_path: str, error: str | None) -> None:
         """One file has ended, well or not. Kept until Redis takes it."""
-        self._unsent = None
+        self._unsent.pop(kind, None)
         self._ticks.append(
             lambda: self.ledger.tick(
                 self.lease,

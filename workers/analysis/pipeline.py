@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import msgspec
 
@@ -56,7 +57,9 @@ class StageRun(ABC):
 
 
 class Stage(ABC):
-    """Something that is made of grid frames. One instance an Item."""
+    """Something that is made of grid frames, for files that want its `part`. One an Item."""
+
+    part: ClassVar = ProgressType.VIDEO
 
     def __init__(self, context: Context, spec: AnalyzeSpec) -> None:
         self.context = context
@@ -71,6 +74,14 @@ class Stage(ABC):
 
     def flush(self) -> None:
         """Finish what waits for more frames; before anything is published."""
+        return
+
+    def gather(self, files: Sequence[FoundFile]) -> None:
+        """What the stage makes is published for these files, now or before."""
+        return
+
+    def finish(self) -> None:
+        """All files of the Item have been seen."""
         return
 
     def close(self) -> None:
@@ -92,10 +103,10 @@ SoundFactory = Callable[[Context, AnalyzeSpec, CacheDir], SoundPart]
 def analyze(context: Context, stages: Sequence[StageFactory], sound: SoundFactory) -> None:
     """Do an Item of an analyze Task: its pictures, then its sound, each for itself.
 
-    The stages of the visual part publish in the order given.
+    A file's stages publish in the order given.
     """
     spec = msgspec.json.decode(context.lease.spec, type=AnalyzeSpec)
-    seen = [(i, file) for i, file in enumerate(spec.files) if ProgressType.VIDEO in file.wants]
+    seen = [(i, file) for i, file in enumerate(spec.files) if _seen_for(file)]
     heard = [(i, file) for i, file in enumerate(spec.files) if ProgressType.AUDIO in file.wants]
     try:
         cache = context.cache(spec.cache_dir)
@@ -123,7 +134,7 @@ def _look(
     seen: list[Numbered],
     files: ItemFiles,
 ) -> None:
-    """The visual part; without files it opens nothing."""
+    """What is made of pictures; without files it opens nothing."""
     with ExitStack() as at_end:
         ours = []
         for factory in stages if seen else ():
@@ -132,6 +143,13 @@ def _look(
         pictures = _Pictures(context, spec, cache, ours)
         for group in _groups(seen):
             pictures.do(group, files)
+        for stage in ours:
+            stage.finish()
+
+
+def _seen_for(file: FileWork) -> list[ProgressType]:
+    """The parts for which its pictures are wanted."""
+    return [part for part in (ProgressType.VIDEO, ProgressType.FACES) if part in file.wants]
 
 
 def _groups(files: list[Numbered]) -> Iterator[list[Numbered]]:
@@ -156,7 +174,7 @@ class _Begun:
 
 
 class _Pictures:
-    """The visual part of an Item."""
+    """The pictures of an Item, decoded once for all stages."""
 
     def __init__(
         self, context: Context, spec: AnalyzeSpec, cache: CacheDir, stages: list[Stage]
@@ -165,45 +183,53 @@ class _Pictures:
         self._spec = spec
         self._cache = cache
         self._stages = stages
-        self._done = 0
+        self._done: Counter[ProgressType] = Counter()
 
-    def do(self, group: list[tuple[int, FileWork]], files: ItemFiles) -> None:
+    def do(self, group: list[Numbered], files: ItemFiles) -> None:
         with ExitStack() as open_files:
             begun: list[_Begun] = []
+            ready: list[tuple[int, FileWork, FoundFile]] = []
             for index, work in group:
                 self._context.checkpoint()
-                done = self._done + len(begun) * (1 - LEFT_FOR_PUBLISHING)
                 try:
-                    file = self._begin(index, work, files.find(work.path), done)
+                    found = files.find(work.path)
+                    file = self._begin(index, work, found, len(begun) + len(ready))
                 except (MediaError, NotAllowed) as error:
                     self._end(index, work, error.message)
                     continue
                 if file:
                     begun.append(file)
                     open_files.push(file.close)
+                else:
+                    ready.append((index, work, found))
             for stage in self._stages:
                 stage.flush()
             for file in begun:
                 self._context.checkpoint()
-                self._publish(file)
+                if self._publish(file):
+                    ready.append((file.index, file.work, file.found))
+        self._gather(ready)
 
-    def _begin(self, index: int, work: FileWork, found: FoundFile, done: float) -> _Begun | None:
-        """Decode a file into its stages' runs; None when all of it is published already."""
-        wanted = self._wanted(found)
+    def _begin(self, index: int, work: FileWork, found: FoundFile, before: int) -> _Begun | None:
+        """Decode a file into its stages' runs; None when all of it is published already.
+
+        `before`: files of its group that were decoded and have not ended.
+        """
+        wanted = self._wanted(work, found)
         if not wanted:
             found.remember()
-            self._end(index, work, None)
             return None
         with ExitStack() as on_failure:
-            runs = self._decode(work, found.hash_str, wanted, on_failure, done)
+            runs = self._decode(work, found.hash_str, wanted, on_failure, before)
             return _Begun(index, work, found, runs, on_failure.pop_all())
 
-    def _wanted(self, found: FoundFile) -> list[Stage]:
+    def _wanted(self, work: FileWork, found: FoundFile) -> list[Stage]:
         """The stages that have to be done for the file as it is now."""
-        missing = [s for s in self._stages if not s.is_published(found)]
-        has_something = len(missing) < len(self._stages)
+        asked = [stage for stage in self._stages if stage.part in work.wants]
+        missing = [stage for stage in asked if not stage.is_published(found)]
+        has_something = len(missing) < len(asked)
         if has_something and not found.is_same():
-            return self._stages
+            return asked
         return missing
 
     def _decode(
@@ -212,7 +238,7 @@ class _Pictures:
         hash_str: str,
         wanted: list[Stage],
         close: ExitStack,
-        done: float,
+        before: int,
     ) -> list[StageRun]:
         context, spec = self._context, self._spec
         with open_media(work.path, work.media_type) as reader:
@@ -227,25 +253,37 @@ class _Pictures:
                 share = share_done(
                     frame.second - spec.first_second + 1, reader.probe.duration_seconds
                 )
-                context.report(ProgressType.VIDEO, done + share, work.client_path)
+                self._report(work, before * (1 - LEFT_FOR_PUBLISHING) + share)
         if not frames:
             raise MediaUnreadable("There is no picture in it.")
         return runs
 
-    def _publish(self, file: _Begun) -> None:
+    def _report(self, work: FileWork, files: float) -> None:
+        for part in _seen_for(work):
+            self._context.report(part, self._done[part] + files, work.client_path)
+
+    def _publish(self, file: _Begun) -> bool:
+        """False: it changed meanwhile, and has ended with that."""
         try:
             file.found.check_unchanged()
         except MediaError as error:
             self._end(file.index, file.work, error.message)
-            return
+            return False
         with file.close:
             for run in file.runs:
                 run.publish()
         file.found.remember()
-        self._end(file.index, file.work, None)
+        return True
+
+    def _gather(self, ready: list[tuple[int, FileWork, FoundFile]]) -> None:
+        for stage in self._stages:
+            stage.gather([found for _, work, found in ready if stage.part in work.wants])
+        for index, work, _ in ready:
+            self._end(index, work, None)
 
     def _end(self, index: int, work: FileWork, error: str | None) -> None:
         if error:
             log.info("%s failed: %s", work.path, error)
-        self._done += 1
-        self._context.tick(ProgressType.VIDEO, index, work.client_path, error)
+        for part in _seen_for(work):
+            self._done[part] += 1
+            self._context.tick(part, index, work.client_path, error)
