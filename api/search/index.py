@@ -15,11 +15,12 @@ import numpy as np
 
 from api.search import ranking, scan
 from api.search.folders import Folders
+from api.search.frame_filter import FrameFilter
 from api.search.merged import Snapshot
 from api.search.places import Places
 from api.search.previews import read_previews
 from api.search.transcripts import TranscriptIndex
-from api.search.types import FrameFilter, Hit, LoadReport, QueryVectors, Skipped, Vectors
+from api.search.types import Hit, LoadReport, QueryVectors, Skipped, Vectors
 from api.search.write_lock import LOAD_WAIT_S, SEARCH_WAIT_S
 from shared.cache import CacheDir
 from shared.errors import ModelError
@@ -30,18 +31,18 @@ class SearchIndex:
     """One a process. `close` it at the end."""
 
     def __init__(self, settings: Settings) -> None:
-        self._folders = Folders(settings)
+        self.folders = Folders(settings)
         self._threads = min(4, os.cpu_count() or 1)
         self._scan_pool = ThreadPoolExecutor(self._threads, "scan")
-        self.transcripts = TranscriptIndex(self._folders)
+        self.transcripts = TranscriptIndex(self.folders)
 
     def close(self) -> None:
         self._scan_pool.shutdown()
-        self._folders.close()
+        self.folders.close()
 
     def load(self, cache_dir: str) -> LoadReport:
         """Bring everything in the folder up to date, with a look for what was never announced."""
-        folder = self._folders.open(cache_dir, thorough=True)
+        folder = self.folders.open(cache_dir, thorough=True)
         found = folder.view.cache.catalogue.hashes()
         skipped: dict[str, str] = {}
         files: dict[str, int] = {}
@@ -61,7 +62,7 @@ class SearchIndex:
 
     def load_for_media(self, cache_dir: str, hashes: Sequence[str]) -> LoadReport:
         """The same for some MediaFiles only: their folders are looked into."""
-        folder = self._folders.open(cache_dir, thorough=False)
+        folder = self.folders.open(cache_dir, thorough=False)
         folder.view.look_at(hashes)
         wanted = set(hashes)
         skipped: dict[str, str] = {}
@@ -84,7 +85,7 @@ class SearchIndex:
 
     def hashes_for(self, cache_dir: str, paths: Sequence[str]) -> list[str | None]:
         """`hash_for` of many paths, which a share answers side by side."""
-        return self._folders.hashes_for(cache_dir, paths)
+        return self.folders.hashes_for(cache_dir, paths)
 
     def search(
         self,
@@ -95,26 +96,26 @@ class SearchIndex:
         max_results: int,
         only_frames: FrameFilter | None = None,
     ) -> list[Hit]:
-        """Best first. `hashes` None: the whole folder; `only_frames`: these seconds only."""
-        folder = self._folders.open(cache_dir, thorough=False)
+        """Best first. `hashes` None: the whole folder; `only_frames`: these only."""
+        folder = self.folders.open(cache_dir, thorough=False)
         loaded = folder.model(model_key)
         loaded.bring_up(SEARCH_WAIT_S, retry=False)
         wanted = None if hashes is None else set(hashes)
         while True:
             hits = self._rank(loaded.snapshot(), query, wanted, max_results, only_frames)
             found = {hit.hash_str for hit in hits}
-            deleted = loaded.deleted(found, self._folders.pool)
+            deleted = loaded.deleted(found, self.folders.pool)
             if not deleted:
                 break
             loaded.remove(deleted, SEARCH_WAIT_S)
-        paths = self._folders.best_paths(folder.view, found)
+        paths = self.folders.best_paths(folder.view, found)
         return [replace(hit, path=paths[hit.hash_str]) for hit in hits]
 
     def stored_vector(
         self, cache_dir: str, model_key: str, hash_str: str, second: int
     ) -> Vectors | None:
         """The embedding of a grid frame, None where it was not analysed with this model."""
-        folder = self._folders.open(cache_dir, thorough=False)
+        folder = self.folders.open(cache_dir, thorough=False)
         loaded = folder.model(model_key)
         loaded.bring_up(SEARCH_WAIT_S, retry=False)
         snapshot = loaded.snapshot()
@@ -131,7 +132,7 @@ class SearchIndex:
     def previews(self, cache_dir: str, hits: Sequence[tuple[str, int]]) -> list[bytes | None]:
         """JPEGs of (hash_str, second), or of the nearest frame; None where there is none."""
         cache = CacheDir.open(cache_dir, create=False)
-        return read_previews(cache, hits, self._folders.pool)
+        return read_previews(cache, hits, self.folders.pool)
 
     def _rank(
         self,
@@ -142,7 +143,8 @@ class SearchIndex:
         only_frames: FrameFilter | None,
     ) -> list[Hit]:
         if only_frames is not None:
-            hashes = set(only_frames) if hashes is None else hashes & set(only_frames)
+            shown, _ = only_frames.files()
+            hashes = set(shown) if hashes is None else hashes & set(shown)
         ranges = snapshot.ranges(hashes)
         if not ranges:
             return []

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from api.search.frame_filter import FrameFilter
 from api.search.merged import Snapshot
 from api.search.scan import RowRange
-from api.search.types import FrameFilter, Hit
+from api.search.types import Hit
 from shared.domain import Scene
 
 
@@ -38,18 +39,24 @@ class Places:
         return self._snapshot.names[index]
 
     def allowed(self, only: FrameFilter) -> NDArray[np.bool_]:
+        """[places] whether the filter has the frame."""
         mask = np.zeros(self._count, dtype=bool)
-        for hash_str, seconds in only.items():
-            merged = self._snapshot.files.get(hash_str)
-            if merged is None or not merged.rows:
-                continue
-            index = int(np.searchsorted(self._starts, merged.start, side="right")) - 1
-            if index < 0 or merged.start >= self._stops[index]:
-                continue
-            at = int(self._at[index] + merged.start - self._starts[index])
-            stored = self._snapshot.rows["second"][merged.start : merged.start + merged.rows]
-            mask[at : at + merged.rows] = np.isin(stored, np.fromiter(seconds, np.int64))
+        rows = self._rows_of(only)
+        index = np.searchsorted(self._starts, rows, side="right") - 1
+        inside = (index >= 0) & (rows < self._stops[index])
+        rows, index = rows[inside], index[inside]
+        mask[self._at[index] + rows - self._starts[index]] = True
         return mask
+
+    def _rows_of(self, only: FrameFilter) -> NDArray[np.int64]:
+        """Rows of the filter's frames, as far as they are embedded."""
+        hashes, counts = only.files()
+        files = [self._snapshot.files.get(hash_str) for hash_str in hashes]
+        starts = np.repeat([file.start if file else 0 for file in files], counts).astype(np.int64)
+        lengths = np.repeat([file.rows if file else 0 for file in files], counts).astype(np.int64)
+        some = lengths > 0
+        stored = self._snapshot.rows["second"]
+        return _find(stored, starts[some], lengths[some], only.seconds[some])
 
     def hit(self, place: int, score: float) -> Hit:
         row = int(self._row(np.array([place]))[0])
@@ -57,3 +64,29 @@ class Places:
         record = self._snapshot.rows[row]
         scene = Scene(int(record["scene_start"]), int(record["scene_end"]))
         return Hit(merged.hash_str, int(record["second"]), row - merged.start, scene, score, None)
+
+
+def _find(
+    stored: NDArray[np.uint32],
+    starts: NDArray[np.int64],
+    lengths: NDArray[np.int64],
+    seconds: NDArray[np.int64],
+) -> NDArray[np.int64]:
+    """Rows with these seconds, each looked for in its own file; those not there are left out.
+
+    A file's seconds ascend, so a second lies no further into it than it is after the first one,
+    and exactly there in a file without gaps.
+    """
+    ahead = seconds - stored[starts]
+    known = ahead >= 0
+    low, wanted = starts[known], seconds[known]
+    high = low + np.minimum(ahead[known], lengths[known] - 1)
+    exact = stored[high] == wanted
+    found = [high[exact]]
+    low, high, wanted = low[~exact], high[~exact], wanted[~exact]
+    while (low < high).any():
+        middle = (low + high) // 2
+        is_before = stored[middle] < wanted
+        low, high = np.where(is_before, middle + 1, low), np.where(is_before, high, middle)
+    found.append(low[stored[low] == wanted])
+    return np.concatenate(found)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,8 +10,6 @@ from numpy.typing import NDArray
 from shared.domain import Scene
 
 Vectors = NDArray[np.float32]
-# Only these grid seconds of these MediaFiles (by hash_str) may match.
-FrameFilter = Mapping[str, Set[int]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from api.search import QueryVectors, SearchIndex, folders
+from api.search import NO_FRAMES, FrameFilter, QueryVectors, SearchIndex, folders
 from shared.cache import CacheDir
 from shared.domain import Scene
 from shared.errors import ModelError
@@ -137,10 +137,10 @@ def test_a_search_is_restricted_to_the_files_it_names(cache, index) -> None:
 
 def test_frames_are_filtered_before_scenes_are_grouped(cache, index) -> None:
     vectors = fill(cache, 5)
-    only = {media_hash(2): {4, 17}, media_hash(3): {9}, media_hash(77): {0}}
+    only = FrameFilter.of({media_hash(2): {4, 17}, media_hash(3): {9, 99}, media_hash(77): {0}})
     assert set(found(index, cache, vectors[2][5], only_frames=only)) == {(2, 4), (2, 17), (3, 9)}
     assert found(index, cache, vectors[2][5], [media_hash(3)], only_frames=only) == [(3, 9)]
-    assert found(index, cache, vectors[2][5], only_frames={}) == []
+    assert found(index, cache, vectors[2][5], only_frames=NO_FRAMES) == []
 
 
 def test_stills_and_files_with_gaps_keep_their_seconds(cache, index) -> None:
