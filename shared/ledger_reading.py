@@ -69,6 +69,12 @@ class LedgerReader:
             found: Any = self._redis.get(f"{self._prefix}lock")
         return found or None
 
+    def queued_items(self, task_id: str) -> int:
+        """Items of a Task that no worker has taken yet."""
+        with translated():
+            found: Any = self._redis.zcard(f"{self._prefix}queued:{task_id}")
+        return int(found)
+
     def _run(self, name: str, *words: str | bytes | int) -> Any:
         now = "" if self._clock is None else str(round(self._clock() * 1000))
         with translated():

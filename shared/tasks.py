@@ -75,7 +75,8 @@ class Ledger(LedgerReader):
         """Enter a Task. True: ring its bells now; False: it waits in line, ring nothing.
 
         Raises Busy when the holder of the lock does not end within `wait_s`, at once when
-        another request is before this one or when `on_busy` is "refuse".
+        another request is before this one or when `on_busy` is "refuse", and at once when an open
+        Task holds what this one wants to itself (`NewTask.exclusive`).
         """
         self._stage(task)
         answer, holder = self._enter(task, on_busy, wait_s)
@@ -83,6 +84,8 @@ class Ledger(LedgerReader):
             answer, holder = self._inherit(task, holder, wait_s)
         if answer == "incomplete":
             raise RedisAway("Redis lost a part of the request. Nothing was accepted.")
+        if answer == "busy" and task.kind is not TaskKind.ANALYZE:
+            raise Busy(f"Task {holder} is at work on the same; wait for its end or cancel it.")
         if answer == "busy":
             raise Busy(
                 f"Another analysis ({holder}) is running."
@@ -188,7 +191,7 @@ class Ledger(LedgerReader):
     def _enter(self, task: NewTask, on_busy: str, wait_s: float) -> tuple[str, str]:
         right_ms = round((wait_s + _HEIR_SLACK_S) * 1000)
         words: list[str | bytes | int] = [task.task_id, task.kind, task.queue, on_busy, right_ms]
-        words += [task.message, _json(list(task.units.items())), len(task.items)]
+        words += [task.message, _json(list(task.units.items())), len(task.items), task.exclusive]
         answer, holder = self._run("submit", *words)
         return answer, holder
 

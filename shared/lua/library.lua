@@ -22,6 +22,7 @@ local function item_key(t, n) return P .. 'item:' .. t .. ':' .. n end
 local function queued_key(t) return P .. 'queued:' .. t end
 local function ticks_key(t) return P .. 'ticks:' .. t end
 local function failures_key(t) return P .. 'failures:' .. t end
+local function exclusive_key(name) return P .. 'exclusive:' .. name end
 
 local function get(t, field) return redis.call('HGET', task_key(t), field) end
 local function is_final(state)
@@ -161,6 +162,10 @@ local function finish(t)
   end
   expire(t, tonumber(c[3]))
   if redis.call('GET', P .. 'lock') == t then redis.call('DEL', P .. 'lock') end
+  local held = get(t, 'exclusive')
+  if held and redis.call('GET', exclusive_key(held)) == t then
+    redis.call('DEL', exclusive_key(held))
+  end
   changed(t)
   pass_lock_on()
 end

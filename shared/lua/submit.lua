@@ -2,11 +2,15 @@
 -- one step.
 -- ARGV: 3 task, 4 kind, 5 queue, 6 on_busy ("inherit": only with the right that an earlier
 -- "wait" gave), 7 wait in ms, 8 message, 9 units as JSON [[type, n]],
--- 10 number of Items.
+-- 10 number of Items, 11 what only one open Task may hold ("" nothing).
 -- Answers started | queued | wait <holder> (asked to stop) | busy <holder> | incomplete.
-local t, kind, on_busy = ARGV[3], ARGV[4], ARGV[6]
+local t, kind, on_busy, exclusive = ARGV[3], ARGV[4], ARGV[6], ARGV[11]
 
 local function place()
+  if exclusive ~= '' then
+    local holder = redis.call('GET', exclusive_key(exclusive))
+    if holder and not is_over(holder) then return 'busy', holder end
+  end
   if kind ~= 'analyze' then return 'started' end
   pass_lock_on() -- an heir that never came back blocks nobody
   local holder = redis.call('GET', P .. 'lock')
@@ -31,6 +35,10 @@ local function create(waiting)
     'items', items, 'open', items, 'done', 0, 'failed', 0, 'cancelled', 0, 'seq', 0,
     'created', int(now), 'types', ARGV[9])
   if waiting then redis.call('HSET', k, 'waiting', '1') end
+  if exclusive ~= '' then
+    redis.call('HSET', k, 'exclusive', exclusive)
+    redis.call('SET', exclusive_key(exclusive), t)
+  end
   for _, unit in ipairs(cjson.decode(ARGV[9])) do
     redis.call('HSET', k, 'units:' .. unit[1], int(unit[2]))
   end
