@@ -1,0 +1,70 @@
+"""Which old id a new cluster keeps, and ids for clusters that keep none."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from hashlib import sha256
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.people.clustering import NO_CLUSTER
+from workers.recluster.types import Labels
+
+_HIGHEST_ID = 2**31 - 1
+_LEAST_PART = 3  # a third of an old cluster's faces must be together to keep its id
+
+
+def keep_ids(
+    new_labels: Labels,
+    old_labels: NDArray[np.int32],
+    id_seeds: Sequence[tuple[str, int]],
+    taken: Collection[int],
+) -> NDArray[np.int32]:
+    """[clusters] id of each new cluster.
+
+    `old_labels` are ids, NO_CLUSTER for faces without one. An old id goes to the cluster that
+    holds most of its faces if no other old id has more faces there. `id_seeds`: (hash_str, key) of
+    the smallest member of each cluster, from which other ids are made. `taken` ids and those of
+    `old_labels` are never given to other people.
+    """
+    ids = _inherited(new_labels, old_labels, len(id_seeds))
+    used = {int(id_) for id_ in np.unique(old_labels)} | set(taken)
+    for cluster in sorted(np.flatnonzero(ids == NO_CLUSTER).tolist(), key=id_seeds.__getitem__):
+        ids[cluster] = id_ = _free(_seeded(*id_seeds[cluster]), used)
+        used.add(id_)
+    return ids
+
+
+def _inherited(
+    new_labels: Labels, old_labels: NDArray[np.int32], clusters: int
+) -> NDArray[np.int32]:
+    ids = np.full(clusters, NO_CLUSTER, np.int32)
+    both = (new_labels != NO_CLUSTER) & (old_labels != NO_CLUSTER)
+    if not both.any():
+        return ids
+    old_ids, old = np.unique(old_labels[old_labels != NO_CLUSTER], return_inverse=True)
+    present = np.bincount(old)
+    old = np.searchsorted(old_ids, old_labels[both])
+    pairs, overlap = np.unique(
+        old.astype(np.int64) * clusters + new_labels[both], return_counts=True
+    )
+    of_old, of_new = np.divmod(pairs, clusters)
+    order = np.lexsort((of_new, of_old, -overlap))
+    leads_old, leads_new = np.zeros(len(pairs), bool), np.zeros(len(pairs), bool)
+    leads_old[order[np.unique(of_old[order], return_index=True)[1]]] = True
+    leads_new[order[np.unique(of_new[order], return_index=True)[1]]] = True
+    kept = leads_old & leads_new & (overlap * _LEAST_PART >= present[of_old])
+    ids[of_new[kept]] = old_ids[of_old[kept]]
+    return ids
+
+
+def _seeded(hash_str: str, key: int) -> int:
+    """The same on every machine: 31 bits of a hash."""
+    return int.from_bytes(sha256(f"{hash_str}-{key}".encode()).digest()[:4], "big") & _HIGHEST_ID
+
+
+def _free(id_: int, used: Collection[int]) -> int:
+    while id_ in used or id_ == 0:
+        id_ = id_ % _HIGHEST_ID + 1
+    return id_

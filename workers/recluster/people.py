@@ -1,0 +1,78 @@
+"""All faces of a Collection in groups, one a person: tracks first, then whoever is alike."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.people.clustering import NO_CLUSTER
+from workers.recluster.samples import choose_samples
+from workers.recluster.tracks import find_tracks
+from workers.recluster.types import Embeddings, Faces, Groups, Labels, Rows, Rule, Step
+from workers.recluster.vectors import blocks, sums_by_label, unit
+from workers.recluster.whispers import alike, whisper
+
+
+def group_faces(faces: Faces, rule: Rule, step: Step) -> Groups:
+    """Groups of at least `rule.min_samples` unmarked faces. The same input has the same groups."""
+    formers = np.flatnonzero(faces.marks == 0)
+    embeddings = faces.embeddings if len(formers) == len(faces) else faces.embeddings[formers]
+    places = faces.media_of[formers], faces.seconds[formers]
+    own = people(embeddings, places, rule, part(step, 0, 0.9))
+    labels = np.full(len(faces), NO_CLUSTER, np.int32)
+    labels[formers] = large_enough(own, rule.min_samples)
+    count = int(labels.max(initial=NO_CLUSTER)) + 1
+    sizes = np.bincount(labels[formers] + 1, minlength=count + 1)[1:].astype(np.int32)
+    means = unit(sums_by_label(embeddings, labels[formers], count))
+    marked = np.flatnonzero(faces.marks)
+    labels[marked] = join(faces.embeddings, marked, means, rule.marked, part(step, 0.9, 0.92))
+    samples = choose_samples(faces.embeddings, faces.quality, labels, means, part(step, 0.92, 1))
+    return Groups(labels=labels, means=means, sizes=sizes, samples=samples)
+
+
+def people(
+    embeddings: Embeddings,
+    places: tuple[NDArray[np.int32], NDArray[np.uint32]],
+    rule: Rule,
+    step: Step,
+) -> Labels:
+    """A label for each face, also for those that are alone. `places`: MediaFile and second."""
+    if not len(embeddings):
+        return np.empty(0, np.int32)
+    track_of, centres, _ = find_tracks(embeddings, *places, rule.track, part(step, 0, 0.5))
+    graph = alike(unit(centres), rule.person, part(step, 0.5, 0.8))
+    return whisper(graph, part(step, 0.8, 1))[track_of]
+
+
+def large_enough(labels: Labels, min_samples: int) -> Labels:
+    """Numbers the labels that enough faces have, the most frequent first; others are NO_CLUSTER."""
+    found, first, place, sizes = np.unique(
+        labels, return_index=True, return_inverse=True, return_counts=True
+    )
+    sizes = np.where(found == NO_CLUSTER, 0, sizes)
+    order = np.lexsort((first, -sizes))
+    order = order[sizes[order] >= max(min_samples, 1)]
+    number = np.full(len(found), NO_CLUSTER, np.int32)
+    number[order] = np.arange(len(order))
+    return number[place]
+
+
+def join(
+    embeddings: Embeddings, chosen: NDArray[np.intp], means: Rows, cosine: float, step: Step
+) -> Labels:
+    """[chosen] the cluster whose mean is nearest, when near enough."""
+    labels = np.full(len(chosen), NO_CLUSTER, np.int32)
+    if not len(means):
+        return labels
+    for some in blocks(len(chosen), len(means)):
+        step(some.start / len(chosen), "Placing faces")
+        cosines = embeddings[chosen[some]].astype(np.float32) @ means.T
+        best = cosines.argmax(axis=1)
+        near = cosines[np.arange(len(best)), best] >= np.float32(cosine)
+        labels[some] = np.where(near, best, NO_CLUSTER)
+    return labels
+
+
+def part(step: Step, start: float, end: float) -> Step:
+    """A step that reports its fraction between start and end."""
+    return lambda fraction, message: step(start + (end - start) * fraction, message)

@@ -1,0 +1,90 @@
+"""What the grouping of faces takes and gives: plain arrays, no disk, no ids that last."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.models import FaceScale
+
+Step = Callable[[float, str], None]  # fraction done and what is done; raises to stop the work
+
+Embeddings = NDArray[np.float16] | NDArray[np.float32]
+Labels = NDArray[np.int32]  # 0..c-1, or NO_CLUSTER
+Rows = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Faces:
+    """n faces of one model. Marked ones may join a cluster but never form one."""
+
+    embeddings: Embeddings  # [n, dim] unit rows
+    media_of: NDArray[np.int32]  # [n] number of the MediaFile
+    seconds: NDArray[np.uint32]  # [n]
+    marks: NDArray[np.uint8]  # [n] FaceMark
+    quality: NDArray[np.float32]  # [n] higher: a better picture to show
+
+    def __len__(self) -> int:
+        return len(self.embeddings)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """From which cosine on faces belong together, and how many make a person."""
+
+    scale: FaceScale
+    eps: float
+    min_samples: int
+
+    @property
+    def track(self) -> float:
+        """Between faces of one moment."""
+        return max(self.scale.track, self.person)
+
+    @property
+    def person(self) -> float:
+        """Between tracks of one person."""
+        return self.scale.same_person(self.eps)
+
+    @property
+    def newcomer(self) -> float:
+        """Between a track and the mean of the cluster that it joins later."""
+        return self.person
+
+    @property
+    def marked(self) -> float:
+        """Between a marked face and the mean of the cluster that it joins."""
+        return (1 + self.person) / 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What new faces meet: the clusters there are, and the unmarked faces that are in none."""
+
+    means: Rows  # [c, dim] unit rows
+    sizes: NDArray[np.int32]  # [c] faces that made the mean
+    loose: Embeddings  # [l, dim]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Groups:
+    """Clusters are ordered by size, the largest first."""
+
+    labels: Labels  # [n]
+    means: Rows  # [c, dim] unit rows, of the unmarked faces
+    sizes: NDArray[np.int32]  # [c] unmarked faces: those that made the mean
+    samples: NDArray[np.int32]  # [c, SAMPLES] faces, best first; -1: no more
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assigned:
+    """Labels below the number of old clusters are those clusters, others are new ones."""
+
+    labels: Labels  # [n new faces]
+    loose_labels: Labels  # [l] of formerly loose faces that joined now
+    means: Rows  # [old + new clusters, dim]
+    sizes: NDArray[np.int32]  # [old + new clusters]
+    samples: NDArray[np.int32]  # [new clusters, SAMPLES] new faces 0..n-1, loose faces n..n+l-1
