@@ -1,0 +1,197 @@
+"""A log that any number of machines add to: one small file per addition, folded into snapshots.
+
+A file is never changed once it has its name, and it is removed only after a snapshot that holds
+it lies safely on the disk. What was added is the union of all files, in one order for everybody.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import re
+import secrets
+import threading
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from shared import cache_files
+from shared.decoding import UNDECODABLE
+from shared.errors import CacheError
+
+_log = logging.getLogger(__name__)
+FOLD_AT = 256  # small files
+TEMPORARY_KEPT_S = 3600.0  # a write takes seconds
+_READ_WAIT_S = 5.0  # how long a share may go on listing files that are gone
+_ID = re.compile(r"(\d{12,15})-[0-9a-f]{8}")
+_FILE = re.compile(r"(?:snapshot-)?(\d{12,15})-[0-9a-f]{8}\.json")
+_GONE = (errno.ENOENT, errno.ENOTDIR, errno.ESTALE)
+
+T = TypeVar("T")
+
+
+class Addition(msgspec.Struct, Generic[T], frozen=True):
+    """One thing added. The order is by Lamport time: what was seen comes before what is added."""
+
+    id: str
+    lamport: int
+    at: float  # Unix seconds, by the clock of the machine that added it
+    what: T
+
+
+class AdditionLog(Generic[T]):
+    """The log in one folder, which need not exist. Safe for threads; keeps what it has read."""
+
+    def __init__(self, folder: Path, kind: Any, root: Path) -> None:
+        """`kind` is the type T; `root` the cache folder, for errors that people read."""
+        self.folder = folder
+        self._root = root
+        self._one = msgspec.json.Decoder(Addition[kind])
+        self._many = msgspec.json.Decoder(list[Addition[kind]])
+        self._lock = threading.Lock()
+        self._files: dict[str, tuple[Addition[T], ...]] = {}  # what was read; damaged: empty
+        self._listed: tuple[str, ...] = ()
+        self._entries: tuple[Addition[T], ...] = ()
+
+    def names(self) -> tuple[str, ...]:
+        """Names of the files, ascending: the same names hold the same additions."""
+        try:
+            return tuple(sorted(filter(_FILE.fullmatch, os.listdir(self.folder))))
+        except OSError as error:
+            if error.errno in _GONE:
+                return ()
+            raise cache_files.cache_error(self._root, error) from error
+
+    def read(self) -> tuple[Addition[T], ...]:
+        """All additions in order; the same tuple as long as nothing was added."""
+        with self._lock:
+            return self._read()
+
+    def append(self, what: T) -> Addition[T]:
+        """Add durably, after everything that can be seen."""
+        names = self.names()
+        lamport = 1 + max((_lamport(name) for name in names), default=0)
+        id_ = f"{lamport:012d}-{secrets.token_hex(4)}"
+        added = Addition(id_, lamport, time.time(), what)
+        with cache_files.clear_errors(self._root):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            cache_files.write_atomically(
+                self.folder / f"{id_}.json", msgspec.json.encode(added), "add"
+            )
+        with self._lock:
+            self._files[f"{id_}.json"] = (added,)
+            small = [n for n in names if not _is_snapshot(n) and self._files.get(n) != ()]
+        if len(small) >= FOLD_AT:
+            self._fold_quietly()
+        return added
+
+    def fold(self) -> None:
+        """Put everything into one snapshot and remove the files that it holds.
+
+        Safe for several at once: each removes only what its own snapshot holds.
+        """
+        with self._lock:
+            entries = self._read()
+            ids = {added.id for added in entries}
+            held = [
+                name
+                for name, found in self._files.items()
+                if found and ids.issuperset(added.id for added in found)
+            ]
+            if len(held) < 2:
+                return
+            name = f"snapshot-{entries[-1].lamport:012d}-{secrets.token_hex(4)}.json"
+            with cache_files.clear_errors(self._root):
+                written = cache_files.write_atomically(
+                    self.folder / name, msgspec.json.encode(entries), "fold"
+                )
+                remove(self.folder / old for old in held)
+            self._files[name] = entries
+        remove_temporaries(self.folder, written.st_mtime)
+
+    def _fold_quietly(self) -> None:
+        try:
+            self.fold()
+        except CacheError as error:  # the addition itself is safe
+            _log.warning("could not fold %s: %s", self.folder, error)
+
+    def _read(self) -> tuple[Addition[T], ...]:
+        deadline = time.monotonic() + _READ_WAIT_S
+        while (names := self.names()) != self._listed:
+            files = {name: self._file(name) for name in names}
+            # A listing made while others fold may have missed both the new snapshot and files
+            # that it replaces. Any snapshot it missed shows in a second one.
+            missed = any(map(_is_snapshot, set(self.names()).difference(names)))
+            late = time.monotonic() > deadline
+            if late or not (missed or None in files.values()):
+                self._files = {name: found for name, found in files.items() if found is not None}
+                entries = _in_order(self._files.values())
+                if late:
+                    _log.warning("%s goes on listing files that are gone", self.folder)
+                    return entries
+                self._listed, self._entries = names, entries
+        return self._entries
+
+    def _file(self, name: str) -> tuple[Addition[T], ...] | None:
+        """What a file holds, nothing if it is damaged; None if it is gone."""
+        if (known := self._files.get(name)) is not None:
+            return known
+        try:
+            raw = cache_files.read(self.folder / name)
+        except OSError as error:
+            if error.errno in _GONE:
+                return None
+            raise cache_files.cache_error(self._root, error) from error
+        try:
+            found = self._many.decode(raw) if _is_snapshot(name) else [self._one.decode(raw)]
+            for added in found:
+                _require_sound(added, "" if _is_snapshot(name) else name)
+        except (*UNDECODABLE, ValueError) as error:
+            _log.warning("skipped the damaged file %s: %s", self.folder / name, error)
+            return ()
+        return tuple(found)
+
+
+def remove(paths: Iterable[Path]) -> None:
+    """Remove files that others may be removing too."""
+    for path in paths:
+        path.unlink(missing_ok=True)
+
+
+def remove_temporaries(folder: Path, now: float) -> None:
+    """Remove what killed writers left. `now` as the share's clock tells it. Never fails."""
+    try:
+        for name in filter(cache_files.is_temporary, os.listdir(folder)):
+            if os.stat(folder / name).st_mtime < now - TEMPORARY_KEPT_S:
+                remove([folder / name])
+    except OSError as error:  # tidied another time
+        if error.errno not in _GONE:
+            _log.warning("could not tidy %s up: %s", folder, error)
+
+
+def _is_snapshot(name: str) -> bool:
+    return name.startswith("snapshot-")
+
+
+def _lamport(name: str) -> int:
+    found = _FILE.fullmatch(name)
+    return int(found[1]) if found else 0
+
+
+def _require_sound(added: Addition[T], name: str) -> None:
+    found = _ID.fullmatch(added.id)
+    if not found or int(found[1]) != added.lamport or (name and name != f"{added.id}.json"):
+        raise ValueError(f"strange id {added.id!r}")
+
+
+def _in_order(files: Iterable[tuple[Addition[T], ...]]) -> tuple[Addition[T], ...]:
+    by_id = {added.id: added for found in files for added in found}
+    return tuple(sorted(by_id.values(), key=order))
+
+
+def order(added: Addition[T]) -> tuple[int, str]:
+    return (added.lamport, added.id)

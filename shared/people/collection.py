@@ -1,0 +1,230 @@
+"""A Collection on the disk: its MediaFiles, its clusterings and its edits, for many machines."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from shared import cache_files
+from shared.decoding import UNDECODABLE
+from shared.errors import BadInput, CacheError, Missing
+from shared.people import clustering_files
+from shared.people.addition_log import Addition, AdditionLog
+from shared.people.clustering import Clustering
+from shared.people.clustering_files import Stamp
+from shared.people.edits import Edit, NewEdit
+from shared.people.names import checked_name, folder_name
+
+_log = logging.getLogger(__name__)
+_NAME_FILE = "name.json"
+
+
+class Version(NamedTuple):
+    """Equal versions, equal contents; each part on its own, too."""
+
+    members: tuple[str, ...]
+    edits: tuple[str, ...]
+    clusterings: tuple[Stamp, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """The MediaFiles that are grouped together: those of the face model that was used last."""
+
+    model: str = ""  # "" while there are none
+    hashes: tuple[str, ...] = ()  # ascending
+
+
+class _Joined(msgspec.Struct, frozen=True):
+    model: str
+    hashes: tuple[str, ...]
+    task_id: str
+
+
+class _Name(msgspec.Struct, frozen=True):
+    name: str
+    created_at: float
+
+
+class Collection:
+    """One Collection, opened; find out with `version` whether others changed it.
+
+    Safe for threads. Any part of it may be deleted at any time: then there is less of it.
+    """
+
+    def __init__(self, cache_root: Path, name: str) -> None:
+        self.name = name
+        self.folder = _folder(cache_root, name)
+        self._root = cache_root
+        self._members: AdditionLog[_Joined] = AdditionLog(
+            self.folder / "members", _Joined, cache_root
+        )
+        self._edits: AdditionLog[NewEdit] = AdditionLog(self.folder / "edits", NewEdit, cache_root)
+        self._lock = threading.Lock()
+        # What was read last of each: (what it was read from, what it was).
+        self._joined: tuple[object, Members, frozenset[str]] | None = None
+        self._clusterings: dict[Stamp, Clustering | None] = {}  # None: damaged
+
+    @classmethod
+    def open(cls, cache_root: Path, name: str, *, create: bool) -> Collection:
+        """Raises BadInput for an impossible name, Missing where there is no such Collection."""
+        found = cls(cache_root, checked_name(name))
+        if create:
+            found._create()
+        elif not found.exists():
+            raise Missing(f"There is no collection {name!r} in {cache_root}.")
+        return found
+
+    @staticmethod
+    def all_names(cache_root: Path) -> list[str]:
+        """Names of all Collections whose name can be read, in alphabetical order."""
+        names = []
+        with cache_files.clear_errors(cache_root):
+            try:
+                folders = os.listdir(cache_root / "collections")
+            except (FileNotFoundError, NotADirectoryError):
+                return []
+            for folder in folders:
+                name = _name_in(cache_root / "collections" / folder)
+                if name is not None and folder_name(name) == folder:
+                    names.append(name)
+        return sorted(names, key=lambda name: (name.casefold(), name))
+
+    def exists(self) -> bool:
+        """Whether it is (still) there. Without its name, but with contents, it is."""
+        with cache_files.clear_errors(self._root):
+            if (found := _name_in(self.folder)) is not None:
+                self._require_own(found)
+                return True
+        return any(self.version())
+
+    def add(self, model: str, hashes: Iterable[str], task_id: str) -> None:
+        """Make MediaFiles members, by the face model whose artefacts they have."""
+        wanted = set(hashes)
+        for hash_str in wanted:
+            if not cache_files.is_hash(hash_str):
+                raise BadInput(f"hash_str must be 16 lower-case hex digits, not {hash_str!r}.")
+        now, known = self._joined_with(model)
+        new = wanted.difference(known)
+        # Nothing new still makes this model the one that counts, if another one was used since.
+        if new or (wanted and now.model != model):
+            self._create()
+            self._members.append(_Joined(model, tuple(sorted(new)), task_id))
+
+    def members(self) -> Members:
+        """Who belongs to it now."""
+        return self._joined_with("")[0]
+
+    def clustering(self) -> Clustering | None:
+        """The newest that reads whole; None while nothing was grouped."""
+        with self._lock, cache_files.clear_errors(self._root):
+            while True:
+                listed = clustering_files.stamps(self.folder)
+                try:
+                    read: dict[Stamp, Clustering | None] = {}
+                    for stamp in listed:
+                        read[stamp] = self._clustering(stamp)
+                        if read[stamp] is not None:
+                            break
+                except FileNotFoundError:  # removed since: there is a newer one, or nothing at all
+                    continue
+                self._clusterings = read  # and the older ones are let go
+                return next((found for found in read.values() if found is not None), None)
+
+    def next_number(self) -> int:
+        """For the next clustering. Ask before reading the one that it is built on.
+
+        Also a damaged file takes a number.
+        """
+        with cache_files.clear_errors(self._root):
+            listed = clustering_files.stamps(self.folder)
+        return 1 + (listed[0].number if listed else 0)
+
+    def publish(self, clustering: Clustering) -> bool:
+        """Show a new clustering; False if somebody else's has this number or a higher one.
+
+        Then read theirs and build on it.
+        """
+        self._create()
+        with cache_files.clear_errors(self._root):
+            return clustering_files.publish(self.folder, clustering)
+
+    def edits(self) -> tuple[Edit, ...]:
+        """What users said, in the order that counts; the same tuple while nothing is added."""
+        return self._edits.read()
+
+    def append(self, edit: NewEdit) -> Edit:
+        """Add an edit (from shared.people.editing) durably."""
+        if not self.exists():
+            raise Missing(f"There is no collection {self.name!r} in {self._root}.")
+        return self._edits.append(edit)
+
+    def version(self) -> Version:
+        """Changes with members, edits and clusterings; costs three listings."""
+        with cache_files.clear_errors(self._root):
+            listed = clustering_files.stamps(self.folder)
+        return Version(self._members.names(), self._edits.names(), listed)
+
+    def _create(self) -> None:
+        with cache_files.clear_errors(self._root):
+            found = _name_in(self.folder)
+            if found is None:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                raw = msgspec.json.encode(_Name(self.name, time.time()))
+                cache_files.write_atomically(self.folder / _NAME_FILE, raw, "new")
+            else:
+                self._require_own(found)
+
+    def _require_own(self, found: str) -> None:
+        if found != self.name:
+            raise CacheError(f"{self.folder / _NAME_FILE} names another collection: {found!r}.")
+
+    def _joined_with(self, model: str) -> tuple[Members, frozenset[str]]:
+        """Members, and those that ever joined with that model."""
+        log = self._members.read()
+        now = log[-1].what.model if log else ""
+        with self._lock:
+            if self._joined is None or self._joined[0] is not log:
+                known = _hashes(log, now)
+                self._joined = (log, Members(now, tuple(sorted(known))), known)
+            _, members, known = self._joined
+        return members, known if model == members.model else _hashes(log, model)
+
+    def _clustering(self, stamp: Stamp) -> Clustering | None:
+        if stamp not in self._clusterings:
+            try:
+                self._clusterings[stamp] = clustering_files.read(self.folder / stamp.name)
+            except CacheError as error:
+                _log.warning("%s The one before it counts.", error.message)
+                self._clusterings[stamp] = None
+        return self._clusterings[stamp]
+
+
+def _folder(cache_root: Path, name: str) -> Path:
+    return cache_root / "collections" / folder_name(name)
+
+
+def _name_in(folder: Path) -> str | None:
+    """The name of the Collection in a folder, None where it cannot be told."""
+    try:
+        raw = cache_files.read(folder / _NAME_FILE)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    with contextlib.suppress(*UNDECODABLE):
+        return msgspec.json.decode(raw, type=_Name).name
+    _log.warning("%s is damaged", folder / _NAME_FILE)
+    return None
+
+
+def _hashes(log: Iterable[Addition[_Joined]], model: str) -> frozenset[str]:
+    joined = (added.what for added in log if added.what.model == model)
+    return frozenset(hash_str for what in joined for hash_str in what.hashes)

@@ -1,0 +1,59 @@
+"""What users say about people: the kinds of edits, as they lie in a Collection's log."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import msgspec
+
+from shared.people.addition_log import Addition
+
+
+class Assignment(msgspec.Struct, frozen=True):
+    cluster_id: int
+    name: str  # "" clears it
+
+
+class Merge(msgspec.Struct, frozen=True):
+    """From now on these ids mean the target."""
+
+    cluster_ids: tuple[int, ...]
+    target: int
+
+
+class Move(msgspec.Struct, frozen=True):
+    """From now on these faces belong to the target, whatever a grouping says."""
+
+    face_ids: tuple[str, ...]
+    target: int  # may be NO_CLUSTER
+    is_new: bool = False  # the target was made up for this move
+
+
+class Names(msgspec.Struct, frozen=True, tag_field="kind", tag="names"):
+    assignments: tuple[Assignment, ...]
+
+
+class Modify(msgspec.Struct, frozen=True, tag_field="kind", tag="modify"):
+    """Merges come before moves."""
+
+    merges: tuple[Merge, ...] = ()
+    moves: tuple[Move, ...] = ()
+
+
+class ClearNames(msgspec.Struct, frozen=True, tag_field="kind", tag="clear_names"):
+    pass
+
+
+class Undo(msgspec.Struct, frozen=True, tag_field="kind", tag="undo"):
+    """The edits that count are again those that did right after edit `to`; "": none."""
+
+    to: str
+
+
+NewEdit: TypeAlias = Names | Modify | ClearNames | Undo
+Edit: TypeAlias = Addition[NewEdit]
+
+
+def kind_of(edit: Edit) -> str:
+    """ "names", "modify", "clear_names" or "undo"."""
+    return str(edit.what.__struct_config__.tag)
