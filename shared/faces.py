@@ -8,7 +8,7 @@ import zlib
 from dataclasses import dataclass
 from enum import IntFlag
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,12 +86,24 @@ def second_of(key: int) -> int:
     return key >> (2 * _CENTRE_BITS)
 
 
+def first_key(second: int) -> int:
+    """Keys of a second's faces start here and end before those of the next one."""
+    return second << (2 * _CENTRE_BITS)
+
+
+def centres_of(keys: NDArray[np.uint64]) -> NDArray[np.float32]:
+    """[n, 2] x and y of the centres that keys stand for, as parts of the picture."""
+    top = np.uint64((1 << _CENTRE_BITS) - 1)
+    at = np.stack([keys >> np.uint64(_CENTRE_BITS) & top, keys & top], axis=-1)
+    return (at / np.float32(top)).astype(np.float32)
+
+
 def write_faces(file: IO[bytes], rows: FaceRows) -> None:
     """As an uncompressed .npz, one array a field; any NumPy reads it."""
     np.savez(file, **{name: getattr(rows, name) for name in FaceRows.__slots__})
 
 
-def read_faces(path: Path, *only: str) -> dict[str, NDArray[np.generic]]:
+def read_faces(path: Path, *only: str) -> dict[str, NDArray[Any]]:
     """The named fields, all when none is named. Raises CacheError for a damaged file."""
     try:
         with np.load(path, allow_pickle=False) as found:
