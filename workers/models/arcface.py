@@ -1,0 +1,49 @@
+"""Vectors of faces by insightface's own code: its alignment, and its runner of ArcFace networks."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+from insightface.model_zoo import ArcFaceONNX
+from insightface.utils import face_align
+from numpy.typing import NDArray
+
+# insightface's own cv2: its threads would spin on cores that other workers use.
+face_align.cv2.setNumThreads(1)
+
+CPU_BATCH, CUDA_BATCH = 8, 64
+
+
+class ArcFace:
+    """One recognition network. Pictures are RGB here; insightface's are BGR."""
+
+    def __init__(self, network: ArcFaceONNX) -> None:
+        self._network = network
+        on_gpu = "CUDAExecutionProvider" in network.session.get_providers()
+        self.batch_size = CUDA_BATCH if on_gpu else CPU_BATCH
+        self._one_by_one = network.input_shape[0] == 1  # some packs were exported so
+
+    @property
+    def side(self) -> int:
+        return int(self._network.input_size[0])
+
+    @property
+    def dim(self) -> int:
+        return int(self._network.output_shape[1])
+
+    def align(self, rgb: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> NDArray[np.uint8]:
+        with warnings.catch_warnings():
+            warnings.filterwarnings(
+                "ignore", message="`estimate` is deprecated", category=FutureWarning
+            )
+            return np.asarray(face_align.norm_crop(rgb, landmarks, self.side), np.uint8)
+
+    def embed(self, aligned: NDArray[np.uint8]) -> NDArray[np.float32]:
+        pictures = list(np.ascontiguousarray(aligned[..., ::-1]))
+        if not pictures:
+            return np.empty((0, self.dim), np.float32)
+        batches = [[picture] for picture in pictures] if self._one_by_one else [pictures]
+        rows = np.concatenate([self._network.get_feat(batch) for batch in batches])
+        lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+        return np.asarray(rows / np.maximum(lengths, 1e-12), np.float32)
