@@ -1,4 +1,4 @@
-"""Finds faces with UltraFace's network: the large ones in a small picture, the rest in a larger one.
+"""Finds faces with UltraFace's network: large ones in a small picture, the rest in a larger one.
 
 The published network takes 320x240 pixels only, which loses faces under 80 pixels of a frame of
 1280, and its boxes are computed for that size. Ours (convert_faceplugin.py) takes any size, and the
@@ -22,7 +22,7 @@ from workers.models.onnx_sessions import open_session
 _ANCHORS = {8: (10, 16, 24), 16: (32, 48), 32: (64, 96), 64: (128, 192, 256)}
 _CENTRE, _SIDES = 0.1, 0.2  # the "variances" it was trained with
 _GRID = 64  # a picture of whole largest strides needs no rounding between the grids
-_GREY = 127
+_GREY, _SPREAD = np.float32(127), np.float32(128)  # its pixels are (value - 127) / 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +57,12 @@ class UltraFace:
         scale = size.longer_side / max(picture.size)
         width, height = (max(1, round(side * scale)) for side in picture.size)
         small = picture.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=2.0)
-        canvas = np.full((-(-height // _GRID) * _GRID, -(-width // _GRID) * _GRID, 3), _GREY)
-        canvas[:height, :width] = np.asarray(small)
-        pixels = ((canvas - _GREY) / np.float32(128)).transpose(2, 0, 1)[None]
-        scores, offsets = self._session.run(None, {"input": pixels.astype(np.float32)})
+        across, down = (-(-side // _GRID) * _GRID for side in (width, height))
+        pixels = np.zeros((1, 3, down, across), np.float32)
+        pixels[0, :, :height, :width] = (np.asarray(small).transpose(2, 0, 1) - _GREY) / _SPREAD
+        scores, offsets = self._session.run(None, {"input": pixels})
         sure = scores[0, :, 1] >= self._least
-        anchors = _anchors(canvas.shape[1], canvas.shape[0])[sure]
+        anchors = _anchors(across, down)[sure]
         boxes = _decoded(offsets[0][sure], anchors)
         believed = boxes[:, 3] - boxes[:, 1] <= size.tallest
         back = np.tile(np.array(picture.size, np.float32) / (width, height), 2)
