@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.models import DEFAULT_EPS, DEFAULT_MIN_SAMPLES
+
 NO_CLUSTER = -1  # the label of faces that belong to nobody
 SAMPLES = 16  # faces kept ready to be shown for each cluster
 
@@ -41,3 +43,29 @@ class Clustering:
 
     def __len__(self) -> int:
         return len(self.keys)
+
+    @classmethod
+    def empty(cls, model: str = "") -> Clustering:
+        """What a Collection has before its first grouping: no faces, number 0."""
+        ints = np.zeros(0, np.int32)
+        return cls(
+            number=0,
+            model=model,
+            eps=DEFAULT_EPS,
+            min_samples=DEFAULT_MIN_SAMPLES,
+            made_at=0.0,
+            grouped_faces=0,
+            media=(),
+            media_files=(),
+            media_of=ints,
+            keys=np.zeros(0, np.uint64),
+            rows=ints,
+            labels=ints,
+            cluster_ids=ints,
+            means=np.zeros((0, 0), np.float32),
+            sizes=ints,
+            samples=np.zeros((0, SAMPLES), np.int32),
+            retired=ints,
+            loose=ints,
+            loose_embeddings=np.zeros((0, 0), np.float16),
+        )

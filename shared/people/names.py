@@ -33,6 +33,6 @@ def require_unicode(name: str) -> None:
 
 def folder_name(name: str) -> str:
     """A folder for this (checked) name only, also where case is not told apart."""
-    slug = re.sub(r"[^a-z0-9]+", "-", name.lower().encode("ascii", "ignore").decode())
+    slug = re.sub(r"[^A-Za-z0-9]+", "-", name).lower()  # the same in every version of Unicode
     digest = hashlib.sha256(name.encode()).hexdigest()[:32]
     return f"{slug[:_SLUG].strip('-') or 'collection'}-{digest}"
