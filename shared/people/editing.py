@@ -1,0 +1,152 @@
+"""Makes edits out of what users ask for, checked whole against how things stand."""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+from collections.abc import Iterable, Sequence, Set
+
+from shared.errors import BadInput, Missing
+from shared.faces import face_id, parse_face_id
+from shared.people.clustering import NO_CLUSTER
+from shared.people.edits import Assignment, ClearNames, Edit, Merge, Modify, Move, Names, Undo
+from shared.people.names import LONGEST_NAME, require_unicode
+from shared.people.state import PeopleState
+
+_HIGHEST_ID = 2**31 - 1
+_NAMED = 5  # ids that an error lists
+
+
+def names_edit(state: PeopleState, assignments: Sequence[tuple[int, str]]) -> Names:
+    """Names for clusters, "" for none. Raises Missing, BadInput."""
+    if not assignments:
+        raise BadInput("assignments is empty; name at least one cluster.")
+    names: dict[int, str] = {}
+    _require_clusters(state, (cluster_id for cluster_id, _ in assignments))
+    for cluster_id, name in assignments:
+        name = checked_person(name)
+        if names.setdefault(_root(state, cluster_id), name) != name:
+            raise BadInput(f"The cluster {cluster_id} is given two names.")
+    return Names(tuple(Assignment(id_, checked_person(name)) for id_, name in assignments))
+
+
+def modify_edit(
+    state: PeopleState,
+    merges: Sequence[tuple[Sequence[int], int]] = (),
+    moves: Sequence[tuple[Sequence[str], int | None]] = (),
+) -> Modify:
+    """Merges (cluster_ids, target), then moves (face_ids, target; None: a new cluster).
+
+    Raises Missing, BadInput; NO_CLUSTER may be the target of a move.
+    """
+    if not merges and not moves:
+        raise BadInput("Neither merges nor moves are given.")
+    return Modify(_checked_merges(state, merges), _checked_moves(state, moves))
+
+
+def undo_edit(edits: Sequence[Edit], to: str) -> Undo:
+    """Back to how things stood right after edit `to`, "": before the first. Raises Missing."""
+    if not edits:
+        raise BadInput("There are no edits to undo.")
+    if to and all(edit.id != to for edit in edits):
+        raise Missing(f"There is no edit {to[:80]!r}; GET /faces/edits lists them.")
+    return Undo(to)
+
+
+def clear_names_edit() -> ClearNames:
+    """No cluster has a name any more."""
+    return ClearNames()
+
+
+def checked_person(name: str) -> str:
+    """A person's name in its one form, "" allowed. Raises BadInput."""
+    name = unicodedata.normalize("NFC", name).strip()
+    if len(name) > LONGEST_NAME:
+        raise BadInput(f"A name has at most {LONGEST_NAME} characters, this one has {len(name)}.")
+    require_unicode(name)
+    return name
+
+
+def _checked_merges(
+    state: PeopleState, merges: Sequence[tuple[Sequence[int], int]]
+) -> tuple[Merge, ...]:
+    roots: dict[int, int] = {}  # as the merges before this one leave them
+
+    def root(cluster_id: int) -> int:
+        found = _root(state, cluster_id)
+        while found in roots:
+            found = roots[found]
+        return found
+
+    found = []
+    for cluster_ids, target in merges:
+        if not cluster_ids:
+            raise BadInput("A merge has no cluster_ids.")
+        _require_clusters(state, [*cluster_ids, target])
+        others = [id_ for id_ in dict.fromkeys(cluster_ids) if root(id_) != root(target)]
+        if not others:
+            raise BadInput(f"The cluster {target} cannot be merged into itself.")
+        for id_ in others:
+            if root(id_) != root(target):
+                roots[root(id_)] = root(target)
+        found.append(Merge(tuple(others), target))
+    return tuple(found)
+
+
+def _checked_moves(
+    state: PeopleState, moves: Sequence[tuple[Sequence[str], int | None]]
+) -> tuple[Move, ...]:
+    found = []
+    moved: set[str] = set()
+    taken = set(state.known_ids) if any(target is None for _, target in moves) else set()
+    for face_ids, target in moves:
+        if not face_ids:
+            raise BadInput("A move has no face_ids.")
+        if target is not None and target != NO_CLUSTER:
+            _require_clusters(state, [target])
+        faces = _require_faces(state, face_ids)
+        if twice := moved.intersection(faces):
+            raise BadInput(f"The face {min(twice)} is in two moves.")
+        moved.update(faces)
+        is_new = target is None
+        if target is None:
+            target = new_id(faces[0], taken)
+            taken.add(target)
+        found.append(Move(faces, target, is_new))
+    return tuple(found)
+
+
+def _require_faces(state: PeopleState, face_ids: Sequence[str]) -> tuple[str, ...]:
+    """The ids in their one form, each once."""
+    unknown = [text for text in face_ids if state.index_of(text) is None]
+    if unknown:
+        raise Missing(f"There is no face {_listed(unknown)}.")
+    return tuple(dict.fromkeys(face_id(*parse_face_id(text)) for text in face_ids))
+
+
+def _require_clusters(state: PeopleState, cluster_ids: Iterable[int]) -> None:
+    asked = list(dict.fromkeys(cluster_ids))
+    if NO_CLUSTER in asked:
+        raise BadInput("Faces in no cluster (-1) have no name and are not merged; move them.")
+    unknown = [id_ for id_ in asked if state.root(id_) is None]
+    if unknown:
+        raise Missing(f"There is no cluster {_listed(map(str, unknown))}.")
+
+
+def _root(state: PeopleState, cluster_id: int) -> int:
+    root = state.root(cluster_id)
+    assert root is not None, "checked before"
+    return root
+
+
+def _listed(ids: Iterable[str]) -> str:
+    ids = list(ids)
+    return ", ".join(ids[:_NAMED]) + (f" and {len(ids) - _NAMED} more" if ids[_NAMED:] else "")
+
+
+def new_id(seed: str, taken: Set[int]) -> int:
+    """An id that nobody has: the same one on every machine that sees the same."""
+    number = int.from_bytes(hashlib.sha256(seed.encode()).digest()[:4]) & _HIGHEST_ID
+    while not number or number in taken:
+        number = (number + 1) & _HIGHEST_ID
+    return number

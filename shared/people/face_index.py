@@ -1,0 +1,88 @@
+"""Finds the faces of a Clustering by their public ids, also when they were detected anew."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.errors import BadInput
+from shared.faces import centres_of, first_key, parse_face_id, second_of
+from shared.people.clustering import Clustering
+
+GONE = -1
+_NEAR = 0.1  # of the picture: as far as the centre of a face may have moved
+
+
+class FaceIndex:
+    """Immutable."""
+
+    def __init__(self, clustering: Clustering) -> None:
+        self._keys = clustering.keys
+        self._media = {hash_str: n for n, hash_str in enumerate(clustering.media)}
+        count = len(clustering.media)
+        self._starts = np.searchsorted(clustering.media_of, np.arange(count + 1)).tolist()
+        # One ascending number for each face: searching it finds many faces at once.
+        self._known = np.unique(self._keys)
+        ranks = np.searchsorted(self._known, self._keys)
+        self._places = self._place(clustering.media_of, ranks)
+
+    def index_of(self, face_id: str) -> int | None:
+        """The face with exactly this id. Raises BadInput for what is no face_id."""
+        hash_str, key = parse_face_id(face_id)
+        media = self._media.get(hash_str)
+        if media is None:
+            return None
+        end = self._starts[media + 1]
+        at = bisect_left(self._keys, key, self._starts[media], end)
+        return at if at < end and self._keys[at] == key else None
+
+    def find(self, face_ids: Sequence[str]) -> NDArray[np.int32]:
+        """Indexes of faces; one not there any more is the nearest of its second, or GONE."""
+        media, keys = self._parsed(face_ids)
+        found = self._exactly(media, keys)
+        lost = np.flatnonzero((found == GONE) & (media != GONE))
+        if len(lost):
+            taken = set(found.tolist())
+            for n in lost.tolist():
+                found[n] = self._nearest(int(media[n]), int(keys[n]), taken)
+        return found
+
+    def _parsed(self, face_ids: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
+        media = np.full(len(face_ids), GONE, np.int64)
+        keys = np.zeros(len(face_ids), np.uint64)
+        for n, face_id in enumerate(face_ids):
+            try:
+                hash_str, keys[n] = parse_face_id(face_id)
+            except BadInput:  # nobody wrote that through us
+                continue
+            media[n] = self._media.get(hash_str, GONE)
+        return media, keys
+
+    def _exactly(self, media: NDArray[np.int64], keys: NDArray[np.uint64]) -> NDArray[np.int32]:
+        found = np.full(len(keys), GONE, np.int32)
+        if not len(self._keys):
+            return found
+        ranks = np.minimum(np.searchsorted(self._known, keys), len(self._known) - 1)
+        wanted = self._place(media, ranks)
+        at = np.minimum(np.searchsorted(self._places, wanted), len(self._places) - 1)
+        right = (media != GONE) & (self._known[ranks] == keys) & (self._places[at] == wanted)
+        found[right] = at[right]
+        return found
+
+    def _nearest(self, media: int, key: int, taken: set[int]) -> int:
+        first, end = (
+            bisect_left(self._keys, first_key(second), *self._starts[media : media + 2])
+            for second in (second_of(key), second_of(key) + 1)
+        )
+        if first == end:
+            return GONE
+        there = centres_of(self._keys[first:end])
+        far = np.linalg.norm(there - centres_of(np.array([key], np.uint64)), axis=1)
+        near = np.argsort(far, kind="stable")[: int((far <= _NEAR).sum())] + first
+        return next((face for face in near.tolist() if face not in taken), GONE)
+
+    def _place(self, media: NDArray[np.integer], ranks: NDArray[np.integer]) -> NDArray[np.int64]:
+        return media.astype(np.int64) * len(self._known) + ranks

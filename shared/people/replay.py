@@ -1,0 +1,147 @@
+"""Applies edits one after another over a grouping: who is whom, who is pinned where, names."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.people.clustering import Clustering
+from shared.people.edits import Assignment, ClearNames, Edit, Merge, Modify, Move, Names, Undo
+from shared.people.face_index import GONE, FaceIndex
+
+_NAMED = 3  # clusters that a reason names one by one
+NOT_PINNED = -2  # NO_CLUSTER is a place to be pinned to
+
+
+class Outcome(NamedTuple):
+    """Whether an edit still does something, and what of it does not."""
+
+    applies: bool
+    reason: str = ""
+
+
+_FINE = Outcome(True)
+
+
+class Ground:
+    """What all replays over one Clustering share. Only its memory of found faces changes."""
+
+    def __init__(self, clustering: Clustering) -> None:
+        self.clustering = clustering
+        self.faces = FaceIndex(clustering)
+        self.row_of_id = {id_: n for n, id_ in enumerate(clustering.cluster_ids.tolist())}
+        known = np.append(clustering.cluster_ids, np.int32(np.iinfo(np.int32).max))
+        rows = np.searchsorted(known, clustering.labels)
+        # [n] row in cluster_ids; those in no cluster have the one behind the last
+        self.rows = np.where(known[rows] == clustering.labels, rows, len(known) - 1)
+        self._found: dict[tuple[str, int], NDArray[np.int32]] = {}
+
+    def found(self, edit: Edit, number: int, move: Move) -> NDArray[np.int32]:
+        """Faces of one of an edit's moves; searched once."""
+        key = (edit.id, number)
+        if key not in self._found:
+            self._found[key] = self.faces.find(move.face_ids)
+        return self._found[key]
+
+
+class Replay:
+    """How things stand after the edits applied so far. Copy it to go on from there."""
+
+    def __init__(self, ground: Ground) -> None:
+        self.ground = ground
+        self.names: dict[int, str] = {}  # by root
+        self.pins = np.full(len(ground.clustering), NOT_PINNED, np.int32)
+        self.outcomes: dict[str, Outcome] = {}  # by edit
+        self._roots: dict[int, int] = {}  # of ids merged into another one
+        self._merged: dict[int, tuple[int, ...]] = {}  # the other way around
+        self._alive = set(ground.row_of_id)  # roots that faces belong to, or did
+
+    def copy(self) -> Replay:
+        new = Replay.__new__(Replay)
+        new.ground = self.ground
+        new.names = self.names.copy()
+        new.pins = self.pins.copy()
+        new.outcomes = self.outcomes.copy()
+        new._roots = self._roots.copy()
+        new._merged = self._merged.copy()
+        new._alive = self._alive.copy()
+        return new
+
+    def root(self, cluster_id: int) -> int:
+        """What an id stands for; itself unless it was merged."""
+        return self._roots.get(cluster_id, cluster_id)
+
+    def merged_into(self, root: int) -> tuple[int, ...]:
+        """All ids that stand for this one, itself first."""
+        return (root, *self._merged.get(root, ()))
+
+    def is_alive(self, root: int) -> bool:
+        """Whether faces belong to it, or did until they were moved away."""
+        return root in self._alive
+
+    def apply(self, edit: Edit) -> None:
+        """Apply any edit but an undo."""
+        match edit.what:
+            case Names():
+                parts = [self._name(assignment) for assignment in edit.what.assignments]
+            case Modify():
+                parts = [self._merge(merge) for merge in edit.what.merges]
+                for number, move in enumerate(edit.what.moves):
+                    parts.append(self._move(move, self.ground.found(edit, number, move)))
+            case ClearNames():
+                self.names.clear()
+                parts = [_FINE]
+            case Undo():
+                raise AssertionError("an undo chooses among edits, it is none")
+        reasons = dict.fromkeys(part.reason for part in parts if part.reason)
+        self.outcomes[edit.id] = Outcome(any(part.applies for part in parts), "; ".join(reasons))
+
+    def _name(self, what: Assignment) -> Outcome:
+        root = self.root(what.cluster_id)
+        # A name also stays with a cluster that is gone: the cluster may come back.
+        if what.name:
+            self.names[root] = what.name
+        else:
+            self.names.pop(root, None)
+        return _FINE if root in self._alive else Outcome(False, _gone([what.cluster_id]))
+
+    def _merge(self, what: Merge) -> Outcome:
+        """Ids of clusters that are gone are united, too: their names go on, and they may return."""
+        target = self.root(what.target)
+        gone = [id_ for id_ in what.cluster_ids if self.root(id_) not in self._alive]
+        roots = {self.root(id_): None for id_ in what.cluster_ids if id_ >= 0}
+        roots.pop(target, None)
+        for root in roots:
+            self._unite(root, target)
+        if not roots:
+            return Outcome(False, f"cluster {what.target} held the others already")
+        return Outcome(len(gone) < len(what.cluster_ids), _gone(gone))
+
+    def _unite(self, root: int, target: int) -> None:
+        ids = self.merged_into(root)
+        self._roots.update(dict.fromkeys(ids, target))
+        self._merged[target] = (*self._merged.get(target, ()), *ids)
+        self._merged.pop(root, None)
+        name = self.names.pop(root, "")
+        if name:
+            self.names.setdefault(target, name)
+        if root in self._alive:
+            self._alive.add(target)
+
+    def _move(self, what: Move, found: NDArray[np.int32]) -> Outcome:
+        here = found[found != GONE]
+        self.pins[here] = what.target
+        if len(here) and what.target >= 0:
+            self._alive.add(self.root(what.target))
+        if len(here) == len(found):
+            return _FINE
+        lost = len(found) - len(here)
+        return Outcome(bool(len(here)), f"{lost} of {len(found)} faces are gone")
+
+
+def _gone(cluster_ids: list[int]) -> str:
+    if len(cluster_ids) > _NAMED:
+        return f"{len(cluster_ids)} clusters are gone"
+    return ", ".join(f"cluster {id_} is gone" for id_ in cluster_ids)

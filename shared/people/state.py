@@ -1,0 +1,183 @@
+"""Who is who in a Collection: a grouping with users' edits replayed over it."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.people.addition_log import order
+from shared.people.clustering import NO_CLUSTER, Clustering
+from shared.people.edits import Edit, Modify, Names, Undo
+from shared.people.replay import NOT_PINNED, Ground, Outcome, Replay
+
+# The edits that count at some moment, newest first; shared between moments. None: no edits.
+_Chain: TypeAlias = "tuple[Edit, _Chain] | None"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PeopleState:
+    """Immutable. A cluster's id is one of the Clustering or one that a user's move made."""
+
+    clustering: Clustering
+    faces: NDArray[np.int32]  # [n] the cluster each face belongs to, or NO_CLUSTER
+    overlap_labels: NDArray[np.int32]  # [n] the same without merges: what a new grouping keeps
+    names: Mapping[int, str]  # of clusters that have faces
+    counts: Mapping[int, int]  # faces of each cluster that has any, without NO_CLUSTER
+    edits: tuple[Edit, ...]  # the whole log, undone ones too
+    _replay: Replay
+    _chains: Mapping[str, _Chain]  # after each edit of the log, and "" before the first
+
+    @classmethod
+    def of(cls, clustering: Clustering, edits: Sequence[Edit]) -> PeopleState:
+        """The state after all these edits."""
+        return _with_edits(Replay(Ground(clustering)), {"": None}, (), sorted(edits, key=order))
+
+    def with_edits(self, *edits: Edit) -> PeopleState:
+        """The state after these edits, too; fast if they are newer than those it knows."""
+        new = sorted((e for e in edits if e.id not in self._chains), key=order)
+        if not new:
+            return self
+        if self.edits and order(new[0]) < order(self.edits[-1]):
+            # Another machine wrote it without having seen our newest.
+            again = sorted((*self.edits, *new), key=order)
+            return _with_edits(Replay(self._replay.ground), {"": None}, (), again)
+        return _with_edits(self._replay.copy(), dict(self._chains), self.edits, new)
+
+    def following(self, clustering: Clustering, edits: Sequence[Edit]) -> PeopleState:
+        """The state of these, made from this one where that is faster."""
+        if clustering is not self.clustering or not self._chains.keys() - {""} <= {
+            edit.id for edit in edits
+        }:
+            return PeopleState.of(clustering, edits)
+        return self.with_edits(*edits)
+
+    @property
+    def known_ids(self) -> frozenset[int]:
+        """Ids that mean somebody, or did, or could again after an undo."""
+        ids = set(self.clustering.cluster_ids.tolist())
+        ids.update(self.clustering.retired.tolist())
+        for edit in self.edits:
+            ids.update(_ids_in(edit))
+        return frozenset(ids)
+
+    def root(self, cluster_id: int) -> int | None:
+        """The cluster that an id stands for after merges; None for an unknown one."""
+        root = self._replay.root(cluster_id)
+        return root if self._replay.is_alive(root) else None
+
+    def ids_named(self, name: str) -> list[int]:
+        """All clusters with this name, whatever the case of its letters."""
+        wanted = _spoken(name)
+        return sorted(id_ for id_, known in self.names.items() if _spoken(known) == wanted)
+
+    def faces_of(self, ids: Collection[int]) -> NDArray[np.int32]:
+        """Faces (indexes into the clustering) of these clusters, ascending."""
+        roots = [self._replay.root(id_) for id_ in ids]
+        return np.flatnonzero(np.isin(self.faces, roots)).astype(np.int32)
+
+    def index_of(self, face_id: str) -> int | None:
+        """Index of the face with this id. Raises BadInput for what is no face_id."""
+        return self._replay.ground.faces.index_of(face_id)
+
+    def samples_of(self, cluster_id: int, count: int) -> list[int]:
+        """Faces to show for a cluster: chosen samples of all it was merged from, then others."""
+        root = self._replay.root(cluster_id)
+        chosen = list(dict.fromkeys(self._chosen(root)))[:count]
+        if len(chosen) < count:
+            others = np.setdiff1d(self.faces_of([root]), chosen)
+            # From all over: neighbours look alike.
+            at = np.linspace(0, len(others) - 1, min(len(others), count - len(chosen)))
+            chosen += others[at.round().astype(np.intp)].tolist()
+        return chosen
+
+    def report(self) -> list[tuple[Edit, bool, str]]:
+        """Each edit of the log, whether it does something now, and what of it does not."""
+        found: list[tuple[Edit, bool, str]] = []
+        before = {""}
+        for edit in self.edits:
+            if isinstance(edit.what, Undo):
+                known = edit.what.to in before
+                outcome = Outcome(known, "" if known else f"edit {edit.what.to} is gone")
+            else:
+                outcome = self._replay.outcomes.get(edit.id, Outcome(False, "undone"))
+            found.append((edit, *outcome))
+            before.add(edit.id)
+        return found
+
+    def _chosen(self, root: int) -> Iterator[int]:
+        """The first sample of each grouping's cluster in it, then the second ones, …"""
+        ground = self._replay.ground
+        ids = [id_ for id_ in self._replay.merged_into(root) if id_ in ground.row_of_id]
+        rows = [ground.row_of_id[id_] for id_ in ids]
+        for face in self.clustering.samples[rows].T.ravel().tolist():
+            if face >= 0 and self.faces[face] == root:  # and was not moved away
+                yield face
+
+
+def _with_edits(
+    replay: Replay, chains: dict[str, _Chain], old: tuple[Edit, ...], new: Sequence[Edit]
+) -> PeopleState:
+    """`replay` holds what counts of the old edits; it and `chains` are nobody else's."""
+    before = chain = chains[old[-1].id] if old else None
+    for edit in new:
+        if not isinstance(edit.what, Undo):
+            chain = (edit, chain)
+        elif edit.what.to in chains:  # else it is kept, and reported
+            chain = chains[edit.what.to]
+        chains[edit.id] = chain
+    missing: list[Edit] = []
+    while chain is not None and chain is not before:
+        edit, chain = chain
+        missing.append(edit)
+    if chain is not before:  # old edits were undone
+        replay = Replay(replay.ground)
+    for edit in reversed(missing):
+        replay.apply(edit)
+    return _seen(replay, (*old, *new), chains)
+
+
+def _seen(replay: Replay, edits: tuple[Edit, ...], chains: Mapping[str, _Chain]) -> PeopleState:
+    """What a replay comes to."""
+    clustering = replay.ground.clustering
+    roots = [replay.root(id_) for id_ in clustering.cluster_ids.tolist()]
+    faces = np.array([*roots, NO_CLUSTER], np.int32)[replay.ground.rows]
+    pinned = np.flatnonzero(replay.pins != NOT_PINNED)
+    targets, which = np.unique(replay.pins[pinned], return_inverse=True)
+    faces[pinned] = np.array([replay.root(id_) for id_ in targets.tolist()], np.int32)[which]
+    overlap_labels = clustering.labels.copy()
+    overlap_labels[pinned] = replay.pins[pinned]
+    ids, sizes = np.unique(faces, return_counts=True)
+    counts = dict(zip(ids.tolist(), sizes.tolist(), strict=True))
+    counts.pop(NO_CLUSTER, None)
+    for array in (faces, overlap_labels):
+        array.flags.writeable = False
+    names = {root: name for root, name in replay.names.items() if root in counts}
+    return PeopleState(
+        clustering=clustering,
+        faces=faces,
+        overlap_labels=overlap_labels,
+        names=names,
+        counts=counts,
+        edits=edits,
+        _replay=replay,
+        _chains=chains,
+    )
+
+
+def _spoken(name: str) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold().strip())
+
+
+def _ids_in(edit: Edit) -> Iterator[int]:
+    match edit.what:
+        case Names():
+            yield from (assignment.cluster_id for assignment in edit.what.assignments)
+        case Modify():
+            for merge in edit.what.merges:
+                yield from (*merge.cluster_ids, merge.target)
+            yield from (move.target for move in edit.what.moves if move.target != NO_CLUSTER)
