@@ -55,6 +55,11 @@ def _fetch(settings: Settings, spec: ModelSpec, report: Report) -> None:
         from workers.models.open_clip import download  # torch: optional
 
         download(settings, spec, report)
+    elif spec.family == "insightface":
+        require_installed("insightface", "onnxruntime", "insightface")
+        from workers.models import insightface_faces  # insightface: optional
+
+        insightface_faces.download(settings, spec, report)
     else:
         raise ModelError(f"{spec.key} belongs to the unknown family {spec.family!r}.")
 
@@ -74,7 +79,7 @@ def _locked(root: Path, spec: ModelSpec, report: Report) -> Iterator[None]:
         except BlockingIOError:
             report(f"waiting for another process that is fetching {name}")
             fcntl.flock(file, fcntl.LOCK_EX)
-        left_behind = [*root.glob(f".{spec.key}-*")] if is_packaged else []
+        left_behind = [*root.glob(f".{spec.key}-*")]
         if is_packaged:
             left_behind += (root / "downloads").glob(".fetch-*")
         for left in left_behind:  # by a process that was killed: we hold the lock
