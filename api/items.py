@@ -30,14 +30,21 @@ class Asked:
     language: str | None = None
 
 
-def works(visual: Iterable[Asked], speech: Iterable[Asked]) -> list[FileWork]:
+def works(
+    visual: Iterable[Asked], speech: Iterable[Asked], faces: Iterable[Asked] = ()
+) -> list[FileWork]:
     """Each file once, with all that is wanted of it.
 
     An unknown extension counts as a video: decoding decides, and says why it fails. The languages
     of a file that is asked for twice must not differ; one that is given counts.
     """
     found: dict[str, FileWork] = {}
-    for kind, files in ((ProgressType.VIDEO, visual), (ProgressType.AUDIO, speech)):
+    parts = (
+        (ProgressType.VIDEO, visual),
+        (ProgressType.AUDIO, speech),
+        (ProgressType.FACES, faces),
+    )
+    for kind, files in parts:
         for file in files:
             known = found.get(file.path)
             if known is None:
@@ -70,6 +77,8 @@ def _spec(common: AnalyzeSpec, files: tuple[FileWork, ...]) -> AnalyzeSpec:
         files=files,
         visual_model=common.visual_model if ProgressType.VIDEO in wanted else "",
         speech_model=common.speech_model if ProgressType.AUDIO in wanted else "",
+        face_model=common.face_model if ProgressType.FACES in wanted else "",
+        collection=common.collection if ProgressType.FACES in wanted else "",
     )
 
 

@@ -7,18 +7,26 @@ import msgspec
 from api.answers import TaskAnswer, TaskProgress
 from api.services import Services
 from shared import heartbeats
-from shared.domain import TaskState
+from shared.domain import TaskKind, TaskState
+from shared.heartbeats import WorkerKind
 from shared.task_records import TaskRecord
 
+_QUEUES: dict[TaskKind, WorkerKind] = {
+    TaskKind.ANALYZE: "analysis",
+    TaskKind.INGEST: "analysis",
+    TaskKind.RECLUSTER: "recluster",
+    TaskKind.EXPORT: "export",
+}
 _FIELDS = TaskAnswer.__struct_fields__
 
 
-def waiting_hint(services: Services) -> str:
-    """A sentence for tasks that wait, where no analysis worker takes them up; else empty."""
-    live = heartbeats.live(services.redis, services.settings.instance, "analysis")
+def waiting_hint(services: Services, kind: TaskKind = TaskKind.ANALYZE) -> str:
+    """A sentence for tasks that wait, where no worker takes them up; else empty."""
+    queue = _QUEUES[kind]
+    live = heartbeats.live(services.redis, services.settings.instance, queue)
     if not live:
         return (
-            " No analysis worker is running, so it waits; start one with `rushes worker analysis`."
+            f" No {queue} worker is running, so it waits; start one with `rushes worker {queue}`."
         )
     if all(beat.state == "waiting" for beat in live):
         return f" It waits: {live[0].message}"
@@ -27,7 +35,7 @@ def waiting_hint(services: Services) -> str:
 
 def hint_for(services: Services, record: TaskRecord) -> str:
     """The hint, asked for only where it is shown."""
-    return waiting_hint(services) if _may_wait(record) else ""
+    return waiting_hint(services, record.kind) if _may_wait(record) else ""
 
 
 def _may_wait(record: TaskRecord) -> bool:

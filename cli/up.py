@@ -39,7 +39,7 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 def run(settings: Settings) -> int:
     """Run everything until SIGTERM or Ctrl-C; the exit status of the process."""
-    for kind in (ModelKind.VISUAL, ModelKind.SPEECH):
+    for kind in ModelKind:
         _default_model(settings, kind)  # a wrong name is said before anything runs
     with _only_one(settings.state_dir):
         private_redis.end_left_behind(private_redis.data_dir(settings))
@@ -79,8 +79,9 @@ class Stack:
         self._start("query worker", "workers", "query", environment=environment)
         for number in range(1, settings.workers + 1):
             self._start(f"analysis worker {number}", "workers", "analysis", environment=environment)
-        # Beside the rest: nothing but transcription waits for it.
-        self.tasks.append(asyncio.create_task(self._pull_missing_weights(ModelKind.SPEECH)))
+        self._start("recluster worker", "workers", "recluster", environment=environment)
+        # Beside the rest: only transcripts and faces wait for them.
+        self.tasks.append(asyncio.create_task(self._pull_the_rest()))
         if await self._until(lambda: self._is_ready(redis_url), READY_TIMEOUT_S):
             _say_ready(settings, key_file)
         elif not self.stopping.is_set():
@@ -101,6 +102,10 @@ class Stack:
         if not answered and not self.stopping.is_set():
             raise SettingsError(f"The private Redis on {data} does not answer.")
         return url
+
+    async def _pull_the_rest(self) -> None:
+        for kind in (ModelKind.SPEECH, ModelKind.FACES):
+            await self._pull_missing_weights(kind)
 
     async def _pull_missing_weights(self, kind: ModelKind) -> None:
         """Fetch the default model; without it the workers run and say what they miss."""
@@ -215,7 +220,11 @@ def _our_command() -> str:
 
 
 def _default_model(settings: Settings, kind: ModelKind) -> ModelSpec:
-    key = settings.speech_model if kind is ModelKind.SPEECH else settings.visual_model
+    key = {
+        ModelKind.VISUAL: settings.visual_model,
+        ModelKind.SPEECH: settings.speech_model,
+        ModelKind.FACES: settings.face_model,
+    }[kind]
     try:
         return model_catalogue.resolve(settings, kind, key)
     except ModelError as error:

@@ -57,6 +57,13 @@ class Context:
         """Makes temporary names unique to this try of this Item."""
         return f"{self.lease.task_id[:8]}.{self.lease.item_id}.{self.lease.token}"
 
+    def others_will_follow(self) -> bool:
+        """Whether Items of the Task wait that a worker has yet to begin."""
+        try:
+            return self.ledger.queued_items(self.lease.task_id) > 0
+        except RedisAway:
+            return False
+
     def checkpoint(self) -> None:
         """Between frames and batches: the work advances, and ends here when it must.
 

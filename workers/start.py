@@ -10,24 +10,28 @@ from shared.errors import SettingsError
 from shared.settings import Settings
 from workers.analysis.pipeline import analyze
 from workers.analysis.presence import why_not
+from workers.analysis.stages.faces import Faces
 from workers.analysis.stages.thumbnails import Thumbnails
 from workers.analysis.stages.transcript import Transcripts
 from workers.analysis.stages.visual import Visual
 from workers.query.service import QueryService
+from workers.recluster import item
 from workers.worker import Work, Worker
 
 ANALYSIS = Work(
     kind="analysis",
-    run=functools.partial(analyze, stages=(Thumbnails, Visual), sound=Transcripts),
+    run=functools.partial(analyze, stages=(Thumbnails, Visual, Faces), sound=Transcripts),
     why_not=why_not,
 )
-_USAGE = "Usage: python -m workers analysis|query"
+RECLUSTER = Work(kind="recluster", run=item.recluster, why_not=item.why_not, models=())
+_WORK = {work.kind: work for work in (ANALYSIS, RECLUSTER)}
+_USAGE = "Usage: python -m workers analysis|recluster|query"
 _WRONG_USE = 2
 
 
 def start(arguments: list[str]) -> int:
     """Run one worker until it is told to end; returns the exit status."""
-    if len(arguments) != 1 or arguments[0] not in ("analysis", "query"):
+    if len(arguments) != 1 or arguments[0] not in (*_WORK, "query"):
         print(_USAGE, file=sys.stderr)
         return _WRONG_USE
     kind = arguments[0]
@@ -42,7 +46,7 @@ def start(arguments: list[str]) -> int:
         print(error.message, file=sys.stderr)
         return _WRONG_USE
     logs.configure(f"{kind}-worker", settings.log_level, settings.log_format)
-    worker = Worker(settings, ANALYSIS) if kind == "analysis" else QueryService(settings)
+    worker = QueryService(settings) if kind == "query" else Worker(settings, _WORK[kind])
     worker.take_signals()
     parent_pipe.watch()
     return worker.serve()

@@ -82,6 +82,7 @@ class Work:
     kind: WorkerKind  # its queue, and its kind in heartbeats
     run: Callable[[Context], None]
     why_not: Callable[[Context], NotHere | None]  # why this machine cannot do the Item
+    models: tuple[ModelKind, ...] = tuple(ModelKind)  # kept warm when somebody wants them
 
 
 class BellWorker(SimpleWorker):  # type: ignore[misc]
@@ -167,9 +168,7 @@ class Worker:
         self._ledger = Ledger(self._client, settings.instance)
         self._pool = ModelPool(settings, loaders)
         self._native = NativeCalls()
-        self._desired = Desired(
-            settings, self._client, self._pool, (ModelKind.VISUAL, ModelKind.SPEECH)
-        )
+        self._desired = Desired(settings, self._client, self._pool, work.models)
         self._hashes = HashCache()
         self._stall = stall or StallTimer()
         self._bells = Bells(connect(settings.redis_url, decode=False), settings.instance)

@@ -13,13 +13,14 @@ from api.answers import Accepted, CancelAnswer, TaskAnswer, TaskList
 from api.bodies import AnalyzeBody, CancelBody
 from api.endpoint import Call, Endpoint
 from api.items import Asked, analyze_items, works
-from api.progress import task_answer, waiting_hint
+from api.progress import hint_for, task_answer, waiting_hint
 from api.services import Services
 from shared import logs
 from shared.domain import AnalyzeSpec, FileWork, TaskKind
-from shared.errors import BadInput, Missing, NotBuilt, RedisAway
+from shared.errors import BadInput, Missing, RedisAway
 from shared.languages import language_code, language_name
 from shared.models import ModelKind
+from shared.people.names import checked_name
 from shared.task_records import Bell, NewTask
 
 log = logging.getLogger(__name__)
@@ -46,6 +47,10 @@ def _submit(services: Services, body: AnalyzeBody) -> Accepted:
         speech_model=wanted_key(
             services, ModelKind.SPEECH, body.speech_model_key, "speech_model_key"
         ),
+        face_model=wanted_key(services, ModelKind.FACES, body.face_model_key, "face_model_key"),
+        collection=checked_name(body.cluster_job_name) if body.cluster_job_name else "",
+        face_eps=body.face_eps,
+        face_min_samples=body.face_min_samples,
         audio_streams=body.audio_streams or services.settings.audio_streams,
         force=body.force,
     )
@@ -97,18 +102,21 @@ def _checked(services: Services, body: AnalyzeBody) -> tuple[str, list[FileWork]
         for n, job in enumerate(body.transcription_jobs)
     ]
     _check_languages(speech)
-    for n, path in enumerate(body.face_media_paths):
-        paths.media(path, f"face_media_paths[{n}]")
-    if body.face_media_paths and not body.cluster_job_name:
-        raise BadInput("cluster_job_name is required with face_media_paths.")
-    if not (visual or speech or body.face_media_paths):
+    faces = [
+        Asked(path, paths.media(path, f"face_media_paths[{n}]"))
+        for n, path in enumerate(body.face_media_paths)
+    ]
+    if faces and not body.cluster_job_name:
+        raise BadInput(
+            "cluster_job_name is required with face_media_paths: the collection that receives "
+            "the faces."
+        )
+    if not (visual or speech or faces):
         raise BadInput(
             "There is nothing to do: name files in visual_media_paths, transcription_jobs or "
             "face_media_paths."
         )
-    if body.face_media_paths:
-        raise NotBuilt("Face detection is not built yet; send face_media_paths empty.")
-    return cache_dir, works(visual, speech)
+    return cache_dir, works(visual, speech, faces)
 
 
 def _check_languages(jobs: Sequence[Asked]) -> None:
@@ -142,9 +150,10 @@ async def list_tasks(call: Call[None]) -> TaskList:
     """The newest tasks."""
 
     def read() -> TaskList:
-        hint = waiting_hint(call.services)
         records = call.services.ledger.recent(RECENT)
-        return TaskList(tasks=[task_answer(record, hint) for record in records])
+        kinds = {record.kind for record in records}
+        hints = {kind: waiting_hint(call.services, kind) for kind in kinds}
+        return TaskList(tasks=[task_answer(record, hints[record.kind]) for record in records])
 
     return await run_in_threadpool(read)
 
@@ -159,7 +168,7 @@ async def get_task(call: Call[None]) -> TaskAnswer:
         record = call.services.ledger.record(task_id)
         if record is None:
             raise Missing(f"There is no task {task_id}.")
-        answer = task_answer(record, waiting_hint(call.services))
+        answer = task_answer(record, hint_for(call.services, record))
         if wants_files:
             answer.files = list(call.services.ledger.files(task_id))
         return answer
@@ -196,13 +205,14 @@ ENDPOINTS = (
         summary="Analyze files",
         description="Starts a background task. One request with many files is much cheaper than "
         "many requests. What is done with the same model is skipped; a bad file fails alone and "
-        "ends in `failed_files`. A path in both lists is one file, whose pictures and speech each "
-        'have their own progress (`type` "video" and "audio"). One analysis runs at a time: see '
-        "`on_busy`.",
+        "ends in `failed_files`. A path in several lists is one file, whose pictures, speech and "
+        'faces each have their own progress (`type` "video", "audio" and "faces"); pictures and '
+        "faces come out of one decoding. Faces are grouped while the task runs, and all "
+        "of them before it completes. One analysis runs at a time: see `on_busy`.",
         body=AnalyzeBody,
         answer=Accepted,
         status=202,
-        errors=(409, 501),
+        errors=(409,),
         example={
             "cache_dir": "/footage/.rushes",
             "visual_media_paths": ["/footage/day1/A001.mov", "/footage/stills/0001.jpg"],
@@ -210,6 +220,8 @@ ENDPOINTS = (
                 {"path": "/footage/day1/A001.mov", "language": "english"},
                 {"path": "/footage/day1/boom.wav", "language": None},
             ],
+            "face_media_paths": ["/footage/day1/A001.mov"],
+            "cluster_job_name": "Season 1",
         },
         answer_example={
             "message": "Analysis of 3 files accepted.",

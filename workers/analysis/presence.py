@@ -22,7 +22,11 @@ from workers.worker import NotHere
 
 _ASK_OTHERS_WAIT_S = 2.0
 _REMEMBER_S = 3600
-_PART_OF = {ModelKind.VISUAL: ProgressType.VIDEO, ModelKind.SPEECH: ProgressType.AUDIO}
+_PART_OF = {
+    ModelKind.VISUAL: ProgressType.VIDEO,
+    ModelKind.SPEECH: ProgressType.AUDIO,
+    ModelKind.FACES: ProgressType.FACES,
+}
 
 
 def why_not(context: Context) -> NotHere | None:
@@ -35,7 +39,12 @@ def why_not(context: Context) -> NotHere | None:
     )
     if unseen:
         return NotHere(f"{unseen} is not visible on this machine.")
-    for kind, key in ((ModelKind.VISUAL, spec.visual_model), (ModelKind.SPEECH, spec.speech_model)):
+    keys = {
+        ModelKind.VISUAL: spec.visual_model,
+        ModelKind.SPEECH: spec.speech_model,
+        ModelKind.FACES: spec.face_model,
+    }
+    for kind, key in keys.items():
         if not any(_PART_OF[kind] in work.wants for work in spec.files):
             continue
         try:
@@ -52,7 +61,7 @@ def why_not(context: Context) -> NotHere | None:
 
 def _needs(spec: AnalyzeSpec, model: ModelSpec) -> bool:
     """Whether a file needs it. A still, or speech in a language unknown to it, fails without."""
-    if model.kind is ModelKind.VISUAL:
+    if model.kind is not ModelKind.SPEECH:
         return True
     return any(
         ProgressType.AUDIO in work.wants

@@ -1,0 +1,223 @@
+"""The faces artefact: who can be seen on the grid, with a crop of each face."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from shared.cache import Draft
+from shared.domain import AnalyzeSpec, ProgressType
+from shared.domain import Stage as StageName
+from shared.faces import FaceRows, face_keys, write_faces
+from shared.frame_packs import PackWriter
+from shared.people.collection import Collection
+from workers.analysis.face_quality import marks, sharpness, shorter_side
+from workers.analysis.item_files import FoundFile
+from workers.analysis.pictures import GridFrame, Picture, encode_rgb, fit
+from workers.analysis.pipeline import FileInHand, Stage, StageRun
+from workers.context import Context
+from workers.models.protocols import FaceBox, FaceFinder
+from workers.recluster.upkeep import bring_up_to_date
+
+DETECTION_SIDE = 1280  # pixels of the long side at which faces are looked for
+CROP_SIDE = 112  # pixels of a face's shorter side, where the source has so many
+_LONGEST_SIDE = 8192  # of a picture that faces are cut from: 8K whole, gigapixel stills not
+_MARGIN = 0.25  # of the box, around a crop
+_STORED_SIDE = 256  # pixels of a stored crop's long side
+_CROP_QUALITY = 88
+
+
+class Faces(Stage):
+    """Publishes Stage.FACES of the Item's model and puts the files into its Collection."""
+
+    part = ProgressType.FACES
+
+    def __init__(self, context: Context, spec: AnalyzeSpec) -> None:
+        super().__init__(context, spec)
+        self._lent = ExitStack()
+        self._batch: _Batch | None = None
+        self._gathered: set[str] = set()
+
+    def is_published(self, file: FoundFile) -> bool:
+        return file.has(StageName.FACES, self.spec.face_model)
+
+    @contextmanager
+    def open(self, file: FileInHand) -> Iterator[StageRun]:
+        if self._batch is None:
+            finder = self._lent.enter_context(self.context.face_model(self.spec.face_model))
+            self._batch = _Batch(self.context, finder)
+        with file.cache.draft(
+            file.hash_str, StageName.FACES, self.spec.face_model, ".npz", self.context.draft_token
+        ) as draft:
+            yield _FacesRun(self.context, self._batch, draft)
+
+    def flush(self) -> None:
+        if self._batch:
+            self._batch.flush()
+
+    def gather(self, files: Sequence[FoundFile]) -> None:
+        hashes = {file.hash_str for file in files}
+        if hashes:
+            self._gathered |= hashes
+            task_id = self.context.lease.task_id
+            self._collection().add(self.spec.face_model, sorted(hashes), task_id)
+
+    def finish(self) -> None:
+        """Group what has come; also what an earlier Task has left."""
+        if self._gathered:
+            bring_up_to_date(self.context, self.spec, self._collection(), self._gathered)
+
+    def close(self) -> None:
+        self._lent.close()
+
+    def _collection(self) -> Collection:
+        root = self.context.cache(self.spec.cache_dir).root
+        return Collection.open(root, self.spec.collection, create=True)
+
+
+@dataclass(slots=True)
+class _Face:
+    """One detection on its way to a row."""
+
+    second: int
+    box: tuple[float, float, float, float]  # x, y, width, height as parts of the picture
+    landmarks: NDArray[np.float32]  # the same
+    score: float
+    side: float  # shorter side in pixels of the source
+    sharp: float
+    marks: int
+    crop: bytes  # JPEG
+    embedding: NDArray[np.float16] | None = None
+
+
+class _Batch:
+    """Aligned faces of one or more files, on their way through the model."""
+
+    def __init__(self, context: Context, finder: FaceFinder) -> None:
+        self.finder = finder
+        self._context = context
+        self._waiting: list[tuple[NDArray[np.uint8], _Face]] = []
+
+    def add(self, aligned: NDArray[np.uint8], face: _Face) -> None:
+        """Its embedding is set when the batch is full or flushed."""
+        self._waiting.append((aligned, face))
+        if len(self._waiting) >= self.finder.batch_size:
+            self.flush()
+
+    def flush(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        size = max(1, self.finder.batch_size)
+        for at in range(0, len(waiting), size):
+            self._context.checkpoint()
+            part = waiting[at : at + size]
+            rows = self.finder.embed(np.stack([aligned for aligned, _ in part]))
+            self._context.counts["faces"] += len(part)
+            for (_, face), row in zip(part, rows, strict=True):
+                face.embedding = row.astype(np.float16)
+
+
+class _FacesRun(StageRun):
+    def __init__(self, context: Context, batch: _Batch, draft: Draft) -> None:
+        self._context = context
+        self._batch = batch
+        self._draft = draft
+        self._faces: list[_Face] = []
+
+    def add(self, frame: GridFrame) -> None:
+        picture = frame.picture
+        small = picture.rgb(*fit(picture.width, picture.height, DETECTION_SIDE))
+        found = self._batch.finder.detect(small)
+        if not found:
+            return
+        source, scale = _close_up(picture, small, found)
+        to_full = picture.width / source.shape[1]
+        for detection in found:
+            face = _face(frame.second, detection.scaled(scale), source, to_full)
+            aligned = self._batch.finder.align(source, detection.scaled(scale))
+            face.sharp = sharpness(aligned)
+            face.marks = int(marks(face.side, face.sharp, detection.landmarks))
+            self._faces.append(face)
+            self._batch.add(aligned, face)
+
+    def publish(self) -> None:
+        rows, crops = _rows(self._faces, self._batch.finder.spec.dim or 0)
+        write_faces(self._draft.file, rows)
+        assert self._draft.pack is not None
+        pack = PackWriter(self._draft.pack)
+        for row, crop in enumerate(crops):
+            pack.add(row, crop)
+        pack.finish()
+        self._draft.publish(
+            rows=len(rows),
+            dim=rows.embeddings.shape[1],
+            task_id=self._context.lease.task_id,
+            worker=self._context.worker,
+        )
+
+
+def _close_up(
+    picture: Picture, small: NDArray[np.uint8], found: Sequence[FaceBox]
+) -> tuple[NDArray[np.uint8], float]:
+    """The picture at a size at which its smallest face is large enough; its scale to `small`."""
+    height, width = small.shape[:2]
+    smallest = max(1.0, min(shorter_side(face) for face in found))
+    wanted = max(width, height) * CROP_SIDE / smallest
+    longest = max(picture.width, picture.height)
+    if smallest >= CROP_SIDE or longest <= max(width, height):
+        return small, 1.0
+    size = fit(picture.width, picture.height, round(min(longest, wanted * 1.05, _LONGEST_SIDE)))
+    return picture.rgb(*size), size[0] / width
+
+
+def _face(second: int, detection: FaceBox, source: NDArray[np.uint8], to_full: float) -> _Face:
+    height, width = source.shape[:2]
+    left, top, right, bottom = detection.box
+    left, right = max(0.0, left), min(float(width), right)
+    top, bottom = max(0.0, top), min(float(height), bottom)
+    return _Face(
+        second=second,
+        box=(left / width, top / height, (right - left) / width, (bottom - top) / height),
+        landmarks=(detection.landmarks / np.array([width, height])).astype(np.float32),
+        score=detection.score,
+        side=shorter_side(detection) * to_full,
+        sharp=0.0,
+        marks=0,
+        crop=_crop(source, left, top, right, bottom),
+    )
+
+
+def _crop(source: NDArray[np.uint8], left: float, top: float, right: float, bottom: float) -> bytes:
+    """JPEG of the face with a margin around it, as far as the picture goes."""
+    height, width = source.shape[:2]
+    aside, above = _MARGIN * (right - left), _MARGIN * (bottom - top)
+    x0, y0 = max(0, int(left - aside)), max(0, int(top - above))
+    x1, y1 = min(width, round(right + aside)), min(height, round(bottom + above))
+    cut = source[y0 : max(y1, y0 + 1), x0 : max(x1, x0 + 1)]
+    size = fit(cut.shape[1], cut.shape[0], _STORED_SIDE)
+    if size != (cut.shape[1], cut.shape[0]):
+        cut = np.asarray(Image.fromarray(cut).resize(size, Image.Resampling.BOX))
+    return encode_rgb(cut, _CROP_QUALITY)
+
+
+def _rows(faces: Sequence[_Face], dim: int) -> tuple[FaceRows, list[bytes]]:
+    """In the order of their keys; of two in one place the more certain stays."""
+    ordered = sorted(faces, key=lambda face: -face.score)
+    rows = FaceRows(
+        seconds=np.array([face.second for face in ordered], np.uint32),
+        boxes=np.array([face.box for face in ordered], np.float32).reshape(-1, 4),
+        landmarks=np.array([face.landmarks for face in ordered], np.float32).reshape(-1, 5, 2),
+        scores=np.array([face.score for face in ordered], np.float32),
+        sharpness=np.array([face.sharp for face in ordered], np.float32),
+        sizes=np.array([face.side for face in ordered], np.float32),
+        marks=np.array([face.marks for face in ordered], np.uint8),
+        embeddings=np.array([face.embedding for face in ordered], np.float16).reshape(-1, dim)
+        if ordered
+        else np.zeros((0, dim), np.float16),
+    )
+    _, order = np.unique(face_keys(rows.seconds, rows.boxes), return_index=True)
+    return rows.take(order), [ordered[at].crop for at in order]

@@ -1,0 +1,256 @@
+"""Groups the faces of a Collection: everything anew, or newcomers into what there is.
+
+Nothing here holds a lock: a grouping is published under the next number, and whoever finds that
+number taken does the (short) last part of the work again on what the other one published.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from collections.abc import Collection as Several
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.cache import CacheDir
+from shared.errors import CacheError, ModelError
+from shared.model_catalogue import resolve
+from shared.models import DEFAULT_EPS, DEFAULT_MIN_SAMPLES, FaceScale, ModelKind
+from shared.people.clustering import NO_CLUSTER, SAMPLES, Clustering
+from shared.people.collection import Collection
+from shared.people.state import PeopleState
+from shared.settings import Settings
+from workers.recluster.assembly import GONE, Merged, at_new_places, merged, same_faces, table_of
+from workers.recluster.assigning import assign_faces
+from workers.recluster.identity import keep_ids
+from workers.recluster.loading import FaceTable, LoadedFaces, load_faces
+from workers.recluster.people import group_faces
+from workers.recluster.types import Assigned, Faces, Groups, Known, Rule, Step
+
+log = logging.getLogger(__name__)
+
+_TRIES = 50  # somebody publishes each time that we do not
+_READING = 0.2  # of the work on everything
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """How to group; None: as the Collection was grouped last, else the defaults."""
+
+    eps: float | None = None
+    min_samples: int | None = None
+
+    def over(self, old: Clustering | None) -> tuple[float, int]:
+        eps, min_samples = self.eps, self.min_samples
+        if eps is None:
+            eps = old.eps if old else DEFAULT_EPS
+        if min_samples is None:
+            min_samples = old.min_samples if old else DEFAULT_MIN_SAMPLES
+        return eps, min_samples
+
+
+def scale_of(settings: Settings, model: str) -> FaceScale:
+    """What distances of this face model mean. Raises ModelError where that is not known."""
+    spec = resolve(settings, ModelKind.FACES, model)
+    if spec.faces is None:
+        raise ModelError(f"It is not known what distances of the face model {model} mean.")
+    return spec.faces
+
+
+class Grouping:
+    """The faces of one Collection by one model."""
+
+    def __init__(
+        self, cache: CacheDir, collection: Collection, scale: FaceScale, step: Step
+    ) -> None:
+        self._cache = cache
+        self._collection = collection
+        self._scale = scale
+        self._step = step
+
+    def everything(self, choose: Callable[[LoadedFaces], tuple[float, int]]) -> None:
+        """Group all members anew with the eps and min_samples that `choose` says."""
+        members = self._collection.members()
+        loaded = self.load(members.model, members.hashes)
+        eps, min_samples = choose(loaded)
+        groups = group_faces(
+            loaded.faces, Rule(self._scale, eps, min_samples), _after(self._step, _READING)
+        )
+        log.info("%s: %d faces, %d people", self._collection.name, len(loaded.table),
+                 len(groups.means))  # fmt: skip
+
+        def make(old: Clustering | None) -> Clustering:
+            edits = self._collection.edits()
+            state = PeopleState.of(old, edits) if old else None
+            draft = _whole(loaded, groups, members.model, (eps, min_samples))
+            return _with_ids(draft, groups, old, state)
+
+        self._publish(make)
+
+    def newcomers(self, hashes: Several[str]) -> None:
+        """Assign the faces of these MediaFiles, which the newest grouping does not know so."""
+        loaded: LoadedFaces | None = None
+
+        def make(old: Clustering | None) -> Clustering:
+            nonlocal loaded
+            assert old is not None
+            loaded = loaded or self.load(old.model, hashes)
+            both = merged(table_of(old), loaded.table)
+            stays = both.old_at[old.loose] != GONE
+            old = replace(old, loose=old.loose[stays], loose_embeddings=old.loose_embeddings[stays])
+            rule = Rule(self._scale, old.eps, old.min_samples)
+            known = Known(means=old.means, sizes=old.sizes, loose=old.loose_embeddings)
+            assigned = assign_faces(loaded.faces, known, rule, self._step)
+            taken = _ids_in_use(old, PeopleState.of(old, self._collection.edits()))
+            return _grown(old, both, loaded.faces, assigned, taken)
+
+        self._publish(make)
+
+    def load(self, model: str, hashes: Several[str]) -> LoadedFaces:
+        return load_faces(
+            self._cache, model, hashes, lambda share: self._step(share * _READING, "Reading faces")
+        )
+
+    def _publish(self, make: Callable[[Clustering | None], Clustering]) -> None:
+        for _ in range(_TRIES):
+            number = self._collection.next_number()
+            clustering = replace(make(self._collection.clustering()), number=number)
+            if self._collection.publish(clustering):
+                return
+            self._step(1.0, "Publishing")
+        raise CacheError(
+            f"The grouping of {self._collection.name} could not be published: others are at it "
+            "all the time."
+        )
+
+
+def _after(step: Step, start: float) -> Step:
+    return lambda share, message: step(start + share * (1 - start), message)
+
+
+def _whole(loaded: LoadedFaces, groups: Groups, model: str, how: tuple[float, int]) -> Clustering:
+    """Still with the groups' own numbers for labels, and without clusters."""
+    table = loaded.table
+    loose = np.flatnonzero((groups.labels == NO_CLUSTER) & (loaded.faces.marks == 0))
+    return Clustering(
+        number=0,
+        model=model,
+        eps=how[0],
+        min_samples=how[1],
+        made_at=time.time(),
+        grouped_faces=len(table),
+        media=table.media,
+        media_files=table.files,
+        media_of=table.media_of,
+        keys=table.keys,
+        rows=table.rows,
+        labels=groups.labels,
+        cluster_ids=np.zeros(0, np.int32),
+        means=groups.means,
+        sizes=groups.sizes,
+        samples=groups.samples,
+        retired=np.zeros(0, np.int32),
+        loose=loose.astype(np.int32),
+        loose_embeddings=loaded.faces.embeddings[loose].astype(np.float16),
+    )
+
+
+def _with_ids(
+    draft: Clustering, groups: Groups, old: Clustering | None, state: PeopleState | None
+) -> Clustering:
+    """Every cluster under the id that most of its faces had before, else under a new one."""
+    old_labels = np.full(len(draft), NO_CLUSTER, np.int32)
+    taken: set[int] = set()
+    if old is not None and state is not None:
+        taken = _ids_in_use(old, state)
+        at = same_faces(table_of(old), table_of(draft))
+        known = at != GONE
+        old_labels[known] = state.overlap_labels[at[known]]
+    ids = keep_ids(groups.labels, old_labels, _seeds(groups.labels, table_of(draft)), taken)
+    order = np.argsort(ids)
+    gone = {int(id_) for id_ in (*old.cluster_ids, *old.retired)} if old else set()
+    return replace(
+        draft,
+        labels=_named(groups.labels, ids),
+        cluster_ids=ids[order],
+        means=groups.means[order],
+        sizes=groups.sizes[order],
+        samples=groups.samples[order],
+        retired=np.array(sorted(gone - {int(id_) for id_ in ids}), np.int32),
+    )
+
+
+def _grown(
+    old: Clustering, both: Merged, faces: Faces, assigned: Assigned, taken: set[int]
+) -> Clustering:
+    """The old grouping with newcomers in it; faces that were made anew replace their old ones."""
+    known = len(old.cluster_ids)
+    labels = np.full(len(both.table), NO_CLUSTER, np.int32)
+    stays = both.old_at != GONE
+    labels[both.old_at[stays]] = old.labels[stays]
+    loose_at = both.old_at[old.loose]
+    joined = assigned.loose_labels != NO_CLUSTER
+    at = np.concatenate([both.new_at, loose_at[joined]])
+    number = np.concatenate([assigned.labels, assigned.loose_labels[joined]])
+    old_one, new_one = (number >= 0) & (number < known), number >= known
+    labels[at[old_one]] = old.cluster_ids[number[old_one]]
+    fresh = np.full(len(labels), NO_CLUSTER, np.int32)  # numbers of new clusters
+    fresh[at[new_one]] = number[new_one] - known
+    nobody = np.full(len(fresh), NO_CLUSTER, np.int32)
+    new_ids = keep_ids(fresh, nobody, _seeds(fresh, both.table), taken)
+    labels = np.where(fresh == NO_CLUSTER, labels, _named(fresh, new_ids))
+    ids = np.concatenate([old.cluster_ids, new_ids])
+    order = np.argsort(ids)
+    new_places = np.concatenate([both.new_at, loose_at])
+    samples = np.concatenate([
+        at_new_places(old.samples, both.old_at),
+        at_new_places(assigned.samples.reshape(-1, SAMPLES), new_places),
+    ])  # fmt: skip
+    loose = np.concatenate([loose_at, both.new_at[faces.marks == 0]])
+    embeddings = np.concatenate(
+        [old.loose_embeddings, faces.embeddings[faces.marks == 0].astype(np.float16)]
+    )
+    still = np.flatnonzero(labels[loose] == NO_CLUSTER)
+    table = both.table
+    return replace(
+        old,
+        made_at=time.time(),
+        media=table.media,
+        media_files=table.files,
+        media_of=table.media_of,
+        keys=table.keys,
+        rows=table.rows,
+        labels=labels,
+        cluster_ids=ids[order],
+        means=assigned.means[order],
+        sizes=assigned.sizes[order],
+        samples=samples[order],
+        loose=loose[still].astype(np.int32),
+        loose_embeddings=embeddings[still],
+    )
+
+
+def _named(labels: NDArray[np.int32], ids: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Ids for numbers of clusters; NO_CLUSTER stays."""
+    if not len(ids):
+        return np.full(len(labels), NO_CLUSTER, np.int32)
+    return np.where(labels == NO_CLUSTER, NO_CLUSTER, ids[np.maximum(labels, 0)]).astype(np.int32)
+
+
+def _seeds(labels: NDArray[np.int32], table: FaceTable) -> list[tuple[str, int]]:
+    """(hash_str, key) of the first face of each cluster."""
+    numbers, first = np.unique(labels, return_index=True)
+    return [
+        (table.media[table.media_of[at]], int(table.keys[at]))
+        for number, at in zip(numbers, first, strict=True)
+        if number != NO_CLUSTER
+    ]
+
+
+def _ids_in_use(old: Clustering, state: PeopleState) -> set[int]:
+    """Ids that must not be given to other people."""
+    ids = {int(id_) for id_ in (*old.cluster_ids, *old.retired)}
+    return ids | set(state.known_ids)

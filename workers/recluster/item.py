@@ -1,0 +1,64 @@
+"""The Item of a recluster Task: groups all faces of a Collection anew."""
+
+from __future__ import annotations
+
+import os
+
+import msgspec
+
+from shared.cache import CacheDir
+from shared.domain import ProgressType, ReclusterSpec
+from shared.errors import BadInput
+from shared.paths import Roots
+from shared.people.collection import Collection
+from shared.people.editing import clear_names_edit
+from workers.context import Context
+from workers.recluster.detect_params import detect_params
+from workers.recluster.grouping import Grouping, scale_of
+from workers.recluster.loading import LoadedFaces
+from workers.worker import NotHere
+
+_DETECTING = 0.4  # of the work, where eps and min_samples are derived
+
+
+def recluster(context: Context) -> None:
+    """Readers see the old grouping until the new one is published. Raises RushesErrors."""
+    spec = msgspec.json.decode(context.lease.spec, type=ReclusterSpec)
+    cache = CacheDir.open(spec.cache_dir, create=False)
+    collection = Collection.open(cache.root, spec.collection, create=False)
+    scale = scale_of(context.settings, collection.members().model)
+    start = 0.0
+
+    def step(share: float, message: str) -> None:
+        context.checkpoint()
+        done = start + share * (1 - start)
+        context.report(ProgressType.RECLUSTER, min(done, 0.99), spec.collection, f"{message}.")
+
+    def choose(loaded: LoadedFaces) -> tuple[float, int]:
+        nonlocal start
+        if not spec.auto_detect:
+            return spec.eps, spec.min_samples
+        found = detect_params(
+            loaded.faces, scale, lambda share, message: step(share * _DETECTING, message)
+        )
+        start = _DETECTING
+        return found
+
+    Grouping(cache, collection, scale, step).everything(choose)
+    if spec.clear_names:
+        collection.append(clear_names_edit())
+    context.tick(ProgressType.RECLUSTER, 0, spec.collection, None)
+
+
+def why_not(context: Context) -> NotHere | None:
+    """Why another machine should do it: the CacheDir is not visible here."""
+    spec = msgspec.json.decode(context.lease.spec, type=ReclusterSpec)
+    for root in Roots.cache(context.settings).folders or ():
+        is_inside = os.path.commonpath([spec.cache_dir, root]) == str(root)
+        if is_inside and not os.path.isdir(root):
+            return NotHere(f"{root} is not visible on this machine.")
+    try:
+        CacheDir.open(spec.cache_dir, create=False)
+    except BadInput:
+        return NotHere(f"{spec.cache_dir} is not visible on this machine.")
+    return None
