@@ -122,25 +122,59 @@ class AnalyzeBody(Keyed, kw_only=True):
     ] = []
     face_media_paths: Annotated[
         list[MediaPath],
-        Meta(description="Files in which faces are found. Not built yet: answers 501."),
+        Meta(description="Videos and stills in which faces are found; needs cluster_job_name."),
     ] = []
     cluster_job_name: (
         Annotated[
             str,
             Meta(
                 min_length=1,
-                description="Collection that receives the faces; required with face_media_paths.",
+                description="Collection (1 to 200 characters) that receives the faces, made when "
+                "it is new; required with face_media_paths.",
                 examples=["Season 1"],
             ),
         ]
         | None
     ) = None
-    face_eps: Annotated[
-        float, Meta(gt=0, description="Lower groups faces more strictly.", examples=[0.48])
-    ] = 0.48
-    face_min_samples: Annotated[
-        int, Meta(ge=1, description="Faces that make a person.", examples=[5])
-    ] = 5
+    face_eps: (
+        Annotated[
+            float,
+            Meta(
+                gt=0,
+                le=2,
+                description="Lower groups faces more strictly. Left out: what the collection was "
+                "grouped with last, 0.48 for a new one. Another value than that groups the whole "
+                "collection anew.",
+                examples=[0.48],
+            ),
+        ]
+        | None
+    ) = None
+    face_min_samples: (
+        Annotated[
+            int,
+            Meta(
+                ge=1,
+                le=1_000_000,
+                description="Clear faces that make a person; fewer are in no cluster. Left out: as "
+                "`face_eps`, 5 for a new collection.",
+                examples=[5],
+            ),
+        ]
+        | None
+    ) = None
+    face_model_key: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                description="Face model; left out: the active one. Faces of two models never meet: "
+                "a collection shows those of the model that was used last.",
+                examples=["dlib-resnet"],
+            ),
+        ]
+        | None
+    ) = None
     visual_model_key: (
         Annotated[
             str,
