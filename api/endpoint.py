@@ -35,6 +35,14 @@ class Call(Generic[Body]):
     path: Mapping[str, str]
     query: Mapping[str, str]
 
+    def required(self, name: str) -> str:
+        """A query parameter. Raises BadInput, naming it, where it is missing or empty."""
+        if name not in self.query:
+            raise BadInput(f"{name} is required.")
+        if not self.query[name]:
+            raise BadInput(f"{name} must not be empty.")
+        return self.query[name]
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -70,6 +78,7 @@ class Endpoint:
     errors: tuple[int, ...] = ()
     description: str = ""
     query: Mapping[str, str] = field(default_factory=dict)  # name -> description
+    required_query: tuple[str, ...] = ()  # those of them that may not be left out
     example: Mapping[str, Any] | None = None
     answer_example: Mapping[str, Any] | None = None
     files: tuple[str, ...] = ()  # media types of the files that it may answer instead of JSON

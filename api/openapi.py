@@ -144,7 +144,7 @@ def _parameters(endpoint: Endpoint) -> Iterable[dict[str, Any]]:
         yield {
             "name": name,
             "in": "query",
-            "required": False,
+            "required": name in endpoint.required_query,
             "description": text,
             "schema": {"type": "string"},
         }

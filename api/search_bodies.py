@@ -7,24 +7,37 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct, field
 
 from api.bodies import CacheDir, Keyed, MediaPath, Time
+from api.face_bodies import ClusterId
 
 Text = Annotated[str, Meta(min_length=1)]
 
 
 class PersonFilter(Struct, kw_only=True):
-    """A person: a collection and either a name or a cluster."""
+    """A person: a collection and either a name or a cluster; with both, the cluster counts."""
 
     cluster_job_name: Annotated[
         str, Meta(min_length=1, description="The collection.", examples=["Season 1"])
     ]
     person_name: (
         Annotated[
-            str, Meta(min_length=1, description="A name given to clusters.", examples=["Ada"])
+            str,
+            Meta(
+                min_length=1,
+                description="A name given to clusters, all of which count; case does not matter.",
+                examples=["Ada"],
+            ),
         ]
         | None
     ) = None
     cluster_id: (
-        Annotated[str, Meta(min_length=1, description="One cluster.", examples=["3"])] | None
+        Annotated[
+            ClusterId,
+            Meta(
+                description="One cluster, as /faces/clusters gives it; a number is read too.",
+                examples=["3"],
+            ),
+        ]
+        | None
     ) = None
 
 
@@ -61,8 +74,9 @@ class SearchFields(Keyed, kw_only=True):
     people_filter: Annotated[
         list[PersonFilter],
         Meta(
-            description="Only frames with these people. Not built yet: a list with entries "
-            "answers 501; an empty list or null is no filter."
+            description="Only frames with these people. An empty list or null is no filter; who "
+            "is unknown is on no frame, which is no error.",
+            examples=[[{"cluster_job_name": "Season 1", "person_name": "Ada"}]],
         ),
     ] = field(default_factory=list)
     people_filter_mode: Annotated[

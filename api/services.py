@@ -8,6 +8,7 @@ import anyio
 import redis
 
 from api.client_paths import ClientPaths
+from api.people import People
 from api.search import SearchIndex
 from api.vectors import Vectors
 from shared.ask import Asker
@@ -35,6 +36,7 @@ class Services:
     asker: Asker
     vectors: Vectors
     index: SearchIndex
+    people: People
     paths: ClientPaths
     hashes: HashCache
     document_turns: anyio.CapacityLimiter = field(
@@ -61,6 +63,7 @@ class Services:
             asker=asker,
             vectors=Vectors(asker),
             index=SearchIndex(settings),
+            people=People(),
             paths=ClientPaths(settings),
             hashes=HashCache(),
         )

@@ -16,12 +16,6 @@ async def not_built(_call: Call[Any]) -> NoReturn:
 
 
 _LATER = (
-    ("GET", "/faces/clusters", "Faces", "People of a collection"),
-    ("POST", "/faces/clusters/samples", "Faces", "A few faces of each person"),
-    ("POST", "/faces/clusters/faces", "Faces", "Faces of a person"),
-    ("PUT", "/faces/clusters/names", "Faces", "Name people"),
-    ("POST", "/faces/recluster", "Faces", "Group faces anew"),
-    ("POST", "/faces/clusters/modify", "Faces", "Merge people, move faces"),
     ("GET", "/watch-folders", "Watch folders", "All watched folders"),
     ("POST", "/watch-folders", "Watch folders", "Watch a folder"),
     ("PUT", "/watch-folders/{watch_folder_id}", "Watch folders", "Change a watched folder"),

@@ -22,6 +22,7 @@ from shared.errors import (
     NoWorker,
 )
 from shared.media import is_hashed_whole, media_type_of
+from shared.people.memberships import collections_of
 
 _OF_CONTAINER = frozenset(Probe.__struct_fields__) & frozenset(MediaItem.__struct_fields__)
 
@@ -40,7 +41,16 @@ async def metadata(call: Call[MetadataBody]) -> Metadata:
     if body.cache_dir and cache is None:
         for item in items:
             item.analysis = AnalysisState(visual=[], transcribed=False, face_jobs=[])
+    if cache is not None:
+        await run_in_threadpool(_fill_face_jobs, items, cache)
     return Metadata(media=items)
+
+
+def _fill_face_jobs(items: list[MediaItem], cache: CacheDir) -> None:
+    found = collections_of(cache.root, {item.hash_str for item in items if item.hash_str})
+    for item in items:
+        if item.analysis and item.hash_str:
+            item.analysis.face_jobs = found[item.hash_str]
 
 
 def _cache_if_there(folder: str) -> CacheDir | None:
@@ -137,7 +147,7 @@ ENDPOINTS = (
                     "analysis": {
                         "visual": ["conse-lite0"],
                         "transcribed": True,
-                        "face_jobs": [],
+                        "face_jobs": ["Season 1"],
                     },
                     "possibly_modified": False,
                     "error": None,

@@ -7,6 +7,7 @@ import base64
 import binascii
 import os
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 import numpy as np
 from starlette.concurrency import run_in_threadpool
@@ -14,14 +15,26 @@ from starlette.concurrency import run_in_threadpool
 from api.active_models import active_key
 from api.answers import Match, Matches
 from api.endpoint import Call, Endpoint
-from api.search import Hit, QueryVectors
+from api.people import Person, frames_with
+from api.search import FrameFilter, Hit, QueryVectors
 from api.search_bodies import SearchFields, SearchFrameBody, SearchImageBody, SearchTextBody
 from api.search_scope import Scope
 from api.services import Services
 from api.times import seconds_of, timestamp
 from api.vectors import Vector
-from shared.errors import BadInput, MediaMissing, MediaUnreadable, NotBuilt
+from shared.errors import BadInput, MediaMissing, MediaUnreadable
 from shared.models import ModelKind
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What to rank by, how much of it, and which frames may match (None: all)."""
+
+    model: str
+    vectors: QueryVectors
+    max_results: int
+    only: FrameFilter | None
+
 
 # Gives the picture's vector for the model of that key.
 PictureOf = Callable[[str], Awaitable[Vector]]
@@ -61,6 +74,9 @@ async def _search(
     scope = _checked(services, body, query)
     if scope.is_empty:
         return Matches(matches=[])
+    only = await run_in_threadpool(_frames_with, scope, body) if body.people_filter else None
+    if only is not None and only.is_empty:
+        return Matches(matches=[])
     model = await run_in_threadpool(active_key, services, ModelKind.VISUAL)
     words = [*([query] if query else []), *body.exclude]
     texts, picture = await asyncio.gather(
@@ -73,7 +89,8 @@ async def _search(
         exclude=np.stack(excluded) if excluded else None,
         text_weight=body.text_weight,
     )
-    return await run_in_threadpool(_matches, scope, body.max_results, model, vectors)
+    wanted = _Wanted(model, vectors, body.max_results, only)
+    return await run_in_threadpool(_matches, scope, wanted)
 
 
 def _checked(services: Services, body: SearchFields, query: str | None) -> Scope:
@@ -87,15 +104,23 @@ def _checked(services: Services, body: SearchFields, query: str | None) -> Scope
     for n, person in enumerate(body.people_filter):
         if person.person_name is None and person.cluster_id is None:
             raise BadInput(f"people_filter[{n}] needs person_name or cluster_id.")
-    if body.people_filter:
-        raise NotBuilt("people_filter is not built yet; leave it out or send it empty.")
     return scope
 
 
-def _matches(scope: Scope, max_results: int, model: str, vectors: QueryVectors) -> Matches:
+def _frames_with(scope: Scope, body: SearchFields) -> FrameFilter:
+    persons = [
+        Person(asked.cluster_job_name, asked.person_name, asked.cluster_id)
+        for asked in body.people_filter
+    ]
+    return frames_with(scope.services.people, scope.cache_dir, persons, body.people_filter_mode)
+
+
+def _matches(scope: Scope, wanted: _Wanted) -> Matches:
     index, cache_dir = scope.services.index, scope.cache_dir
     client_paths = scope.client_paths()
-    hits = index.search(cache_dir, model, vectors, client_paths, max_results)
+    hits = index.search(
+        cache_dir, wanted.model, wanted.vectors, client_paths, wanted.max_results, wanted.only
+    )
     previews = index.previews(cache_dir, [(hit.hash_str, hit.second) for hit in hits])
     return Matches(
         matches=[
@@ -209,7 +234,6 @@ ENDPOINTS = (
         + _RANKING,
         body=SearchTextBody,
         answer=Matches,
-        errors=(501,),
         example={
             "query": "a red car in the rain",
             "cache_dir": "/footage/.rushes",
@@ -228,7 +252,7 @@ ENDPOINTS = (
         f"− 0.5 · max(0, max cos(exclude)). {_RANKING}",
         body=SearchImageBody,
         answer=Matches,
-        errors=(404, 501),
+        errors=(404,),
         example={"image_path": "/footage/reference/car.jpg", "cache_dir": "/footage/.rushes"},
         answer_example={"matches": [_MATCH]},
     ),
@@ -242,7 +266,7 @@ ENDPOINTS = (
         f"file. The score is that of an image search. {_RANKING}",
         body=SearchFrameBody,
         answer=Matches,
-        errors=(404, 501),
+        errors=(404,),
         example={
             "media_path": "/footage/day1/A001.mov",
             "time_seconds": 67,

@@ -7,7 +7,7 @@ so replicas and restarts see the same data. `load` looks harder, and reports wha
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -133,6 +133,15 @@ class SearchIndex:
         """JPEGs of (hash_str, second), or of the nearest frame; None where there is none."""
         cache = CacheDir.open(cache_dir, create=False)
         return read_previews(cache, hits, self.folders.pool)
+
+    def newest_paths(self, cache_dir: str) -> dict[str, str]:
+        """Where each MediaFile was seen last, by hash; touches no media."""
+        return self.folders.open(cache_dir, thorough=False).view.newest_paths()
+
+    def best_paths(self, cache_dir: str, hashes: Collection[str]) -> dict[str, str | None]:
+        """The newest known path of each that opens, else the newest known; None: none is."""
+        folder = self.folders.open(cache_dir, thorough=False)
+        return self.folders.best_paths(folder.view, hashes)
 
     def _rank(
         self,

@@ -26,7 +26,8 @@ POST /analysis-data/load-transcriptions · POST /search/text · POST /search/ima
 POST /search/frame · POST /search/transcript · POST /transcriptions · POST /thumbnails
 POST /thumbnails/scene · GET /faces/clusters · POST /faces/clusters/samples
 POST /faces/clusters/faces · PUT /faces/clusters/names · POST /faces/recluster
-POST /faces/clusters/modify · GET /watch-folders · POST /watch-folders
+POST /faces/clusters/modify · GET /faces/edits · POST /faces/edits/undo
+GET /watch-folders · POST /watch-folders
 PUT /watch-folders/{watch_folder_id} · DELETE /watch-folders/{watch_folder_id}
 POST /watch-folders/service/start · POST /watch-folders/service/stop
 GET /watch-folders/service/status · POST /cache-paths · POST /export/clips

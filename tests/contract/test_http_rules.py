@@ -219,9 +219,8 @@ def test_every_origin_of_the_default_may_call_and_no_other(client: Client) -> No
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("GET", "/faces/clusters"),
-        ("PUT", "/faces/clusters/names"),
         ("GET", "/watch-folders"),
+        ("PUT", "/watch-folders/7"),
         ("DELETE", "/watch-folders/7"),
         ("GET", "/watch-folders/service/status"),
         ("POST", "/export/clips"),

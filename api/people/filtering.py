@@ -1,0 +1,50 @@
+"""Where people are to be seen: the frames that a search with `people_filter` may show."""
+
+from __future__ import annotations
+
+import functools
+import operator
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from api.people.people import People
+from api.people.standing import Standing
+from api.search import NO_FRAMES, FrameFilter
+from shared.errors import Missing
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Of a collection: a cluster, or all that bear a name where `cluster_id` is None."""
+
+    collection: str
+    name: str | None = None
+    cluster_id: str | int | None = None
+
+
+def frames_with(
+    people: People, cache_dir: str, persons: Sequence[Person], mode: Literal["and", "or"]
+) -> FrameFilter:
+    """Frames that show every one of them, or any. Who is unknown is on no frame.
+
+    Raises BadInput where there is no such folder.
+    """
+    of_each = [_frames(people, cache_dir, person) for person in persons]
+    together = operator.and_ if mode == "and" else operator.or_
+    return functools.reduce(together, of_each) if of_each else NO_FRAMES
+
+
+def _frames(people: People, cache_dir: str, person: Person) -> FrameFilter:
+    try:
+        standing = people.open(cache_dir, person.collection)
+        roots = _clusters(standing, person)
+    except Missing:
+        return NO_FRAMES
+    return standing.frames_of(roots)
+
+
+def _clusters(standing: Standing, person: Person) -> Sequence[int]:
+    if person.cluster_id is not None:
+        return [standing.root(person.cluster_id, "cluster_id")]
+    return standing.state.ids_named(person.name or "")

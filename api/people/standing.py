@@ -1,0 +1,140 @@
+"""A Collection as it stands at one moment: how it is grouped, and what users have said."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from api.search import FrameFilter
+from shared.cache import CacheDir
+from shared.errors import Missing
+from shared.faces import face_id, second_of
+from shared.models import DEFAULT_EPS, DEFAULT_MIN_SAMPLES
+from shared.people.clustering import NO_CLUSTER, SAMPLES, Clustering
+from shared.people.collection import Collection
+from shared.people.state import PeopleState
+
+_CLUSTER_ID = re.compile(r"[1-9]\d{0,9}", re.ASCII)
+_SECOND_SHIFT = np.uint64(24)  # of faces.face_keys
+_MOST_FILTERS = 256
+
+
+def _none(dtype: type[np.generic], *columns: int) -> NDArray[Any]:
+    return np.empty((0, *columns), dtype=dtype)
+
+
+# Of a Collection whose faces were never grouped.
+NOTHING_GROUPED = Clustering(
+    number=0,
+    model="",
+    eps=DEFAULT_EPS,
+    min_samples=DEFAULT_MIN_SAMPLES,
+    made_at=0.0,
+    grouped_faces=0,
+    media=(),
+    media_files=(),
+    media_of=_none(np.int32),
+    keys=_none(np.uint64),
+    rows=_none(np.int32),
+    labels=_none(np.int32),
+    cluster_ids=_none(np.int32),
+    means=_none(np.float32, 1),
+    sizes=_none(np.int32),
+    samples=_none(np.int32, SAMPLES),
+    retired=_none(np.int32),
+    loose=_none(np.int32),
+    loose_embeddings=_none(np.float16, 1),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """One line of the list of clusters; the id is NO_CLUSTER for the faces in none."""
+
+    id: int
+    name: str | None
+    face_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Immutable but for what it remembers of its own answers."""
+
+    cache: CacheDir
+    collection: Collection
+    state: PeopleState
+    _filters: dict[tuple[int, ...], FrameFilter] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return self.collection.name
+
+    @property
+    def clustering(self) -> Clustering:
+        return self.state.clustering
+
+    def clusters(self) -> list[Cluster]:
+        """Those with faces, the largest first; the faces in none of them come last."""
+        counts = self.state.counts
+        names = self.state.names
+        ordered = sorted(counts, key=lambda number: (-counts[number], number))
+        found = [Cluster(number, names.get(number), counts[number]) for number in ordered]
+        loose = len(self.clustering) - sum(counts.values())
+        return [*found, Cluster(NO_CLUSTER, None, loose)] if loose else found
+
+    def known(self, cluster_id: str | int, field_name: str) -> int:
+        """The id of a request as a number. Raises Missing, naming the field."""
+        text = str(cluster_id)
+        if text == str(NO_CLUSTER):
+            return NO_CLUSTER
+        if _CLUSTER_ID.fullmatch(text) and self.state.root(int(text)) is not None:
+            return int(text)
+        raise Missing(f"{field_name}: the collection {self.name!r} has no cluster {text[:80]!r}.")
+
+    def root(self, cluster_id: str | int, field_name: str) -> int:
+        """What the id of a request stands for now. Raises Missing, naming the field."""
+        found = self.known(cluster_id, field_name)
+        root = None if found == NO_CLUSTER else self.state.root(found)
+        return NO_CLUSTER if root is None else root
+
+    def faces_in_order(
+        self, roots: Sequence[int] | None, paths: Mapping[str, str]
+    ) -> NDArray[np.int32]:
+        """Faces of these clusters (None: all), by the path of their file, then by key."""
+        media = self.clustering.media
+        by_path = sorted(range(len(media)), key=lambda n: (paths.get(media[n], ""), media[n]))
+        rank = np.empty(len(media), dtype=np.int32)
+        rank[by_path] = np.arange(len(media), dtype=np.int32)
+        if roots is None:
+            faces = np.arange(len(self.clustering), dtype=np.int32)
+        else:
+            faces = self.state.faces_of(set(roots))
+        return faces[np.argsort(rank[self.clustering.media_of[faces]], kind="stable")]
+
+    def frames_of(self, roots: Sequence[int]) -> FrameFilter:
+        """Where faces of any of these clusters are to be seen."""
+        wanted = tuple(sorted(set(roots)))
+        if wanted not in self._filters:
+            if len(self._filters) >= _MOST_FILTERS:
+                self._filters.clear()
+            faces = self.state.faces_of(set(wanted))
+            seconds = self.clustering.keys[faces] >> _SECOND_SHIFT
+            self._filters[wanted] = FrameFilter.from_columns(
+                self.clustering.media, self.clustering.media_of[faces], seconds
+            )
+        return self._filters[wanted]
+
+    def face_id(self, face: int) -> str:
+        """Public id of a face, which is an index into the clustering."""
+        return face_id(self.hash_of(face), int(self.clustering.keys[face]))
+
+    def hash_of(self, face: int) -> str:
+        return self.clustering.media[int(self.clustering.media_of[face])]
+
+    def second_of(self, face: int) -> int:
+        return second_of(int(self.clustering.keys[face]))

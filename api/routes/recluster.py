@@ -1,0 +1,86 @@
+"""Group the faces of a collection anew: a background task on a queue of its own."""
+
+from __future__ import annotations
+
+import logging
+
+import msgspec
+from starlette.concurrency import run_in_threadpool
+
+from api.answers import Accepted
+from api.endpoint import Call, Endpoint
+from api.face_bodies import ReclusterBody
+from api.progress import waiting_hint
+from api.services import Services
+from shared import logs
+from shared.domain import ProgressType, ReclusterSpec, TaskKind
+from shared.errors import RedisAway
+from shared.task_records import Bell, ItemFile, NewItem, NewTask
+
+_QUEUE = "recluster"
+
+log = logging.getLogger(__name__)
+
+
+async def recluster(call: Call[ReclusterBody]) -> Accepted:
+    """202 with the task; readers see the old clusters until the new ones are published."""
+    accepted = await run_in_threadpool(_submit, call.services, call.body)
+    logs.task_id_var.set(accepted.task_id)
+    return accepted
+
+
+def _submit(services: Services, body: ReclusterBody) -> Accepted:
+    standing = services.people.open(services.paths.cache(body.cache_dir), body.cluster_job_name)
+    collection = standing.collection
+    spec = ReclusterSpec(
+        cache_dir=str(standing.cache.root),
+        collection=collection.name,
+        eps=body.eps,
+        min_samples=body.min_samples,
+        auto_detect=body.auto_detect_params,
+        clear_names=body.clear_names,
+    )
+    file = ItemFile(media_path=collection.name, wants=(ProgressType.RECLUSTER,))
+    task = NewTask(
+        kind=TaskKind.RECLUSTER,
+        queue=_QUEUE,
+        items=[NewItem(spec=msgspec.json.encode(spec), files=(file,))],
+        exclusive=f"collection:{standing.cache.id}:{collection.folder.name}",
+    )
+    hint = waiting_hint(services, TaskKind.RECLUSTER)
+    services.ledger.submit(task)
+    try:
+        services.bells.ring([Bell(task.task_id, 0, _QUEUE, front=True)])
+    except RedisAway as error:  # it is accepted already, and the sweep rings again
+        log.warning("task %s is accepted, its bell comes later: %s", task.task_id, error.message)
+    message = f"The faces of {collection.name!r} are grouped anew.{hint}"
+    return Accepted(message=message, task_id=task.task_id)
+
+
+ENDPOINTS = (
+    Endpoint(
+        "POST",
+        "/faces/recluster",
+        recluster,
+        tag="Faces",
+        summary="Group faces anew",
+        description='A background task with progress of `type` "recluster"; stop it with '
+        "/analyze/cancel and its task_id. Clusters keep ids and names by majority of their faces; "
+        "merges and moves made by hand stay. 404 for an unknown collection, 409 while another "
+        "recluster of it runs.",
+        body=ReclusterBody,
+        answer=Accepted,
+        status=202,
+        errors=(404, 409),
+        example={
+            "cache_dir": "/footage/.rushes",
+            "cluster_job_name": "Season 1",
+            "eps": 0.48,
+            "min_samples": 5,
+        },
+        answer_example={
+            "message": "The faces of 'Season 1' are grouped anew.",
+            "task_id": "8f14e45fceea167a5a36dedd4bea2543",
+        },
+    ),
+)
