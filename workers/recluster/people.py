@@ -9,7 +9,7 @@ from shared.people.clustering import NO_CLUSTER
 from workers.recluster.samples import choose_samples
 from workers.recluster.tracks import find_tracks
 from workers.recluster.types import Embeddings, Faces, Groups, Labels, Rows, Rule, Step
-from workers.recluster.vectors import blocks, sums_by_label, unit
+from workers.recluster.vectors import blocks, products, sums_by_label, unit
 from workers.recluster.whispers import alike, whisper
 
 
@@ -39,9 +39,22 @@ def people(
     """A label for each face, also for those that are alone. `places`: MediaFile and second."""
     if not len(embeddings):
         return np.empty(0, np.int32)
-    track_of, centres, _ = find_tracks(embeddings, *places, rule.track, part(step, 0, 0.5))
-    graph = alike(unit(centres), rule.person, part(step, 0.5, 0.8))
-    return whisper(graph, part(step, 0.8, 1))[track_of]
+    track_of, centres, weights = find_tracks(embeddings, *places, rule.track, part(step, 0, 0.5))
+    rows = unit(centres)
+    graph = alike(rows, rule.person, part(step, 0.5, 0.8))
+    found = whisper(graph, part(step, 0.8, 1))
+    return _without_strays(rows, weights, found, rule.person)[track_of]
+
+
+def _without_strays(
+    rows: Rows, weights: NDArray[np.float32], labels: Labels, cosine: float
+) -> Labels:
+    """Sets tracks apart that are farther from their cluster's mean than two alike ones may be."""
+    count = int(labels.max()) + 1
+    means = unit(sums_by_label(rows * weights[:, None], labels, count))
+    strays = np.flatnonzero(products(rows, labels, means) < np.float32(cosine))
+    labels[strays] = count + np.arange(len(strays))
+    return labels
 
 
 def large_enough(labels: Labels, min_samples: int) -> Labels:
