@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.errors import BadInput, CacheError
+from shared.opening import without_waiting
 
 _DAMAGE = (
     *(OSError, ValueError, KeyError, EOFError, NotImplementedError, TypeError, SyntaxError),
@@ -106,7 +107,10 @@ def write_faces(file: IO[bytes], rows: FaceRows) -> None:
 def read_faces(path: Path, *only: str) -> dict[str, NDArray[Any]]:
     """The named fields, all when none is named. Raises CacheError for a damaged file."""
     try:
-        with np.load(path, allow_pickle=False) as found:
+        with (
+            open(path, "rb", opener=without_waiting) as file,
+            np.load(file, allow_pickle=False) as found,
+        ):
             return {name: found[name] for name in only or FaceRows.__slots__}
     except FileNotFoundError as error:
         raise CacheError(f"The faces {path.name} are gone. Analyze again.") from error

@@ -163,13 +163,16 @@ def _with_ids(
 ) -> Clustering:
     """Every cluster under the id that most of its faces had before, else under a new one."""
     old_labels = np.full(len(draft), NO_CLUSTER, np.int32)
+    pinned = np.zeros(len(draft), bool)
     taken: set[int] = set()
     if old is not None and state is not None:
         taken = _ids_in_use(old, state)
         at = same_faces(table_of(old), table_of(draft))
         known = at != GONE
         old_labels[known] = state.overlap_labels[at[known]]
-    ids = keep_ids(groups.labels, old_labels, _seeds(groups.labels, table_of(draft)), taken)
+        pinned[known] = (state.overlap_labels != old.labels)[at[known]]
+    seeds = _seeds(groups.labels, table_of(draft))
+    ids = keep_ids(groups.labels, old_labels, seeds, taken, pinned)
     order = np.argsort(ids)
     gone = {int(id_) for id_ in (*old.cluster_ids, *old.retired)} if old else set()
     return replace(

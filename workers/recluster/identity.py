@@ -20,6 +20,7 @@ def keep_ids(
     old_labels: NDArray[np.int32],
     id_seeds: Sequence[tuple[str, int]],
     taken: Collection[int],
+    pinned: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.int32]:
     """[clusters] id of each new cluster.
 
@@ -27,8 +28,17 @@ def keep_ids(
     holds most of its faces if no other old id has more faces there. `id_seeds`: (hash_str, key) of
     the smallest member of each cluster, from which other ids are made. `taken` ids and those of
     `old_labels` are never given to other people.
+
+    `pinned` faces stay where a user has put them, whatever id their cluster gets; so they have a
+    say only in clusters that no other face gives an id: whoever is left in a cluster keeps it.
     """
-    ids = _inherited(new_labels, old_labels, len(id_seeds))
+    free = np.ones(len(new_labels), bool) if pinned is None else ~pinned
+    ids = _inherited(new_labels, np.where(free, old_labels, NO_CLUSTER), len(id_seeds))
+    if len(ids) and not free.all():
+        is_open = (new_labels != NO_CLUSTER) & (ids[new_labels] == NO_CLUSTER)
+        says = ~free & is_open & ~np.isin(old_labels, ids)
+        late = _inherited(new_labels, np.where(says, old_labels, NO_CLUSTER), len(id_seeds))
+        ids = np.where(ids == NO_CLUSTER, late, ids)
     used = {int(id_) for id_ in np.unique(old_labels)} | set(taken)
     for cluster in sorted(np.flatnonzero(ids == NO_CLUSTER).tolist(), key=id_seeds.__getitem__):
         ids[cluster] = id_ = _free(_seeded(*id_seeds[cluster]), used)

@@ -1,0 +1,291 @@
+"""Grouping a Collection on the disk: ids and manual work stay, newcomers join, two at once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from shared.cache import CacheDir
+from shared.domain import Stage
+from shared.errors import Cancelled
+from shared.faces import FaceMark, FaceRows, face_id, face_keys, write_faces
+from shared.frame_packs import PackWriter
+from shared.models import FaceScale
+from shared.people.clustering import NO_CLUSTER, Clustering
+from shared.people.collection import Collection
+from shared.people.editing import modify_edit, names_edit
+from shared.people.state import PeopleState
+from workers.recluster.grouping import Grouping
+from workers.recluster.types import Step
+
+MODEL = "test-faces"
+DIM = 32
+SCALE = FaceScale(person=0.5, track=0.95)
+ADA, BO, CY, DEE = range(4)
+Face = tuple[int, int]  # (second, person)
+
+
+def go_on(_share: float, _message: str) -> None:
+    return
+
+
+@dataclass
+class Desk:
+    """One Collection; `look` makes faces of a person that differ a little each time."""
+
+    cache: CacheDir
+    random: np.random.Generator = field(default_factory=lambda: np.random.default_rng(7))
+    published: int = 0
+
+    def __post_init__(self) -> None:
+        people = self.random.standard_normal((8, DIM))
+        self.people = people / np.linalg.norm(people, axis=1, keepdims=True)
+
+    @property
+    def collection(self) -> Collection:
+        """As another process opens it: nothing is remembered."""
+        return Collection.open(self.cache.root, "Season 1", create=True)
+
+    def look(self, person: int) -> np.ndarray:
+        noise = self.random.standard_normal(DIM) * 0.08
+        row = self.people[person] + noise
+        return row / np.linalg.norm(row)
+
+    def add(self, number: int, seen: Sequence[Face], *, marked: Sequence[int] = ()) -> str:
+        """Publish the faces of file `number` and make it a member; its hash."""
+        hash_str = f"{number:016x}"
+        count = len(seen)
+        boxes = np.array([(person / 10, 0.2, 0.08, 0.1) for _, person in seen], np.float32)
+        rows = FaceRows(
+            seconds=np.array([second for second, _ in seen], np.uint32),
+            boxes=boxes.reshape(-1, 4),
+            landmarks=np.zeros((count, 5, 2), np.float32),
+            scores=np.full(count, 0.9, np.float32),
+            sharpness=np.full(count, 15, np.float32),
+            sizes=np.full(count, 120, np.float32),
+            marks=np.array([FaceMark.SMALL if n in marked else 0 for n in range(count)], np.uint8),
+            embeddings=np.array([self.look(p) for _, p in seen]).reshape(-1, DIM).astype("f2"),
+        )
+        rows = rows.take(np.argsort(rows.keys, kind="stable"))
+        self.published += 1
+        with self.cache.draft(hash_str, Stage.FACES, MODEL, "npz", str(self.published)) as draft:
+            write_faces(draft.file, rows)
+            assert draft.pack is not None
+            PackWriter(draft.pack).finish()
+            draft.publish(rows=count, dim=DIM)
+        self.collection.add(MODEL, [hash_str], "task")
+        return hash_str
+
+    def grouping(self, step: Step = go_on) -> Grouping:
+        return Grouping(self.cache, self.collection, SCALE, step)
+
+    def group(self, eps: float = 0.48, min_samples: int = 3) -> Clustering:
+        self.grouping().everything(lambda _: (eps, min_samples))
+        return self.now()
+
+    def join(self, *hashes: str) -> Clustering:
+        self.grouping().newcomers(hashes)
+        return self.now()
+
+    def now(self) -> Clustering:
+        found = self.collection.clustering()
+        assert found is not None
+        return found
+
+    def state(self) -> PeopleState:
+        return PeopleState.of(self.now(), self.collection.edits())
+
+    def id_of(self, hash_str: str, seen: Face) -> int:
+        """The cluster in which a face is now, edits and all."""
+        at = self.state().index_of(face(hash_str, seen))
+        assert at is not None
+        return int(self.state().faces[at])
+
+
+def face(hash_str: str, seen: Face) -> str:
+    """The public id of a face made by `Desk.add`."""
+    box = np.array([(seen[1] / 10, 0.2, 0.08, 0.1)], np.float32)
+    rows = np.array([seen[0]], np.uint32)
+    return face_id(hash_str, int(face_keys(rows, box)[0]))
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(CacheDir.open(tmp_path / "cache", create=True))
+
+
+def shots(*people: int, start: int = 0, each: int = 4) -> list[Face]:
+    """`each` seconds of each person, one after the other."""
+    return [(start + n, person) for n, person in enumerate(np.repeat(people, each).tolist())]
+
+
+def test_people_are_found_over_files_and_keep_their_ids_when_grouped_again(desk: Desk) -> None:
+    one = desk.add(1, shots(ADA, BO))
+    two = desk.add(2, shots(BO, ADA))
+    desk.group()
+    ada, bo = desk.id_of(one, (0, ADA)), desk.id_of(one, (4, BO))
+    assert ada != bo
+    assert (desk.id_of(two, (4, ADA)), desk.id_of(two, (0, BO))) == (ada, bo)
+    desk.add(3, shots(CY, ADA, BO))
+    again = desk.group()
+    assert desk.id_of(one, (0, ADA)) == ada
+    assert desk.id_of(two, (0, BO)) == bo
+    assert set(again.cluster_ids.tolist()) > {ada, bo}
+
+
+def test_the_same_files_are_grouped_the_same_on_every_machine(tmp_path: Path) -> None:
+    found = []
+    for name in ("one", "two"):
+        desk = Desk(CacheDir.open(tmp_path / name, create=True))
+        desk.add(1, shots(ADA, BO, CY))
+        desk.add(2, shots(BO, CY))
+        found.append(desk.group())
+    assert found[0].labels.tolist() == found[1].labels.tolist()
+    assert found[0].cluster_ids.tolist() == found[1].cluster_ids.tolist()
+
+
+def test_names_merges_and_moves_survive_a_regrouping(desk: Desk) -> None:
+    one = desk.add(1, shots(ADA, BO, CY, DEE, each=5))
+    desk.group()
+    ids = [desk.id_of(one, (5 * person, person)) for person in (ADA, BO, CY, DEE)]
+    collection = desk.collection
+    collection.append(names_edit(desk.state(), [(ids[ADA], "Ada"), (ids[DEE], "Dee")]))
+    collection.append(modify_edit(desk.state(), merges=[([ids[BO]], ids[ADA])]))
+    moved = [face(one, (10, CY)), face(one, (11, CY))]
+    collection.append(modify_edit(desk.state(), moves=[(moved, None)]))
+    new = desk.id_of(one, (10, CY))
+    assert new not in ids
+    two = desk.add(2, shots(DEE, CY, BO, ADA, each=6))
+    desk.group(eps=0.4)
+    assert desk.id_of(two, (12, BO)) == desk.id_of(two, (18, ADA)) == ids[ADA], "still merged"
+    assert desk.id_of(one, (10, CY)) == new, "still moved"
+    assert desk.id_of(one, (12, CY)) == ids[CY]
+    assert desk.state().names == {ids[ADA]: "Ada", ids[DEE]: "Dee"}
+
+
+def test_when_most_of_a_cluster_was_moved_out_the_rest_keeps_its_id_and_name(desk: Desk) -> None:
+    one = desk.add(1, shots(ADA, each=10))
+    desk.group()
+    ada = desk.id_of(one, (0, ADA))
+    desk.collection.append(names_edit(desk.state(), [(ada, "Ada")]))
+    moved = [face(one, (second, ADA)) for second in range(6)]
+    desk.collection.append(modify_edit(desk.state(), moves=[(moved, None)]))
+    new = desk.id_of(one, (0, ADA))
+    desk.group()
+    assert [desk.id_of(one, (second, ADA)) for second in range(10)] == [new] * 6 + [ada] * 4
+    assert desk.state().names[ada] == "Ada"
+
+
+def test_newcomers_join_whom_they_resemble_or_make_new_people(desk: Desk) -> None:
+    one = desk.add(1, shots(ADA, BO, each=5))
+    desk.group()
+    ada, bo = desk.id_of(one, (0, ADA)), desk.id_of(one, (5, BO))
+    two = desk.add(2, [*shots(ADA, CY, each=2), (9, BO)])
+    desk.join(two)
+    assert desk.id_of(two, (0, ADA)) == ada
+    assert desk.id_of(two, (9, BO)) == bo
+    assert desk.id_of(two, (2, CY)) == NO_CLUSTER, "two faces make nobody yet"
+    three = desk.add(3, shots(CY, each=2))
+    after = desk.join(three)
+    cy = desk.id_of(three, (0, CY))
+    assert cy not in (NO_CLUSTER, ada, bo)
+    assert desk.id_of(two, (2, CY)) == cy, "those that came before join, too"
+    assert not len(after.loose)
+    at = after.cluster_ids.tolist().index(cy)
+    shown = after.samples[at][after.samples[at] >= 0]
+    assert {after.media[after.media_of[n]] for n in shown} == {two, three}
+    assert set(after.labels[shown].tolist()) == {cy}
+
+
+def test_faces_made_anew_replace_the_old_ones(desk: Desk) -> None:
+    one, two = desk.add(1, shots(ADA, BO, each=4)), desk.add(2, shots(ADA, each=4))
+    desk.group()
+    ada = desk.id_of(two, (0, ADA))
+    desk.add(1, [(20, ADA), (21, CY)])
+    after = desk.join(one)
+    assert len(after) == 4 + 2
+    assert desk.id_of(one, (20, ADA)) == ada
+    assert desk.state().index_of(face(one, (0, ADA))) is None
+    assert all(after.media_of[n] >= 0 for n in after.loose)
+    manifest = desk.cache.manifest(one, Stage.FACES, MODEL)
+    assert manifest is not None
+    assert dict(zip(after.media, after.media_files, strict=True))[one] == manifest.file
+
+
+def test_marked_faces_make_nobody_and_join_whom_they_clearly_resemble(desk: Desk) -> None:
+    one = desk.add(1, [*shots(ADA, each=4), *shots(BO, start=10, each=4)], marked=range(3, 8))
+    desk.group()
+    ada = desk.id_of(one, (0, ADA))
+    assert ada != NO_CLUSTER
+    assert desk.id_of(one, (3, ADA)) == ada
+    assert desk.id_of(one, (10, BO)) == NO_CLUSTER
+
+
+def test_a_member_without_readable_faces_is_left_out(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    one, two = desk.add(1, shots(ADA)), desk.add(2, shots(ADA))
+    manifest = desk.cache.manifest(two, Stage.FACES, MODEL)
+    assert manifest is not None
+    desk.cache.data_path(two, manifest).write_bytes(b"PK\x03\x04 damaged")
+    desk.collection.add(MODEL, ["f" * 16], "task")  # published nowhere
+    assert desk.group().media == (one,)
+    assert f"{two} is left out" in caplog.text
+
+
+def test_a_collection_without_faces_is_grouped_into_nobody(desk: Desk) -> None:
+    one = desk.add(1, [])
+    found = desk.group()
+    assert (found.media, len(found), len(found.cluster_ids)) == ((one,), 0, 0)
+    two = desk.add(2, shots(ADA))
+    desk.join(two)
+    assert desk.id_of(two, (0, ADA)) != NO_CLUSTER
+
+
+def test_two_that_group_at_once_lose_no_face_and_no_person(desk: Desk) -> None:
+    desk.add(1, shots(ADA, each=4))
+    desk.group()
+    hashes = [desk.add(n, shots(BO if n % 2 else CY, each=4)) for n in range(2, 10)]
+    errors: list[BaseException] = []
+
+    def run(work: Callable[[], object]) -> None:
+        try:
+            work()
+        except BaseException as error:  # noqa: BLE001  reported below
+            errors.append(error)
+
+    threads = [
+        threading.Thread(target=run, args=(lambda h=hash_str: desk.grouping().newcomers([h]),))
+        for hash_str in hashes
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not errors
+    after = desk.now()
+    assert set(hashes) < set(after.media)
+    assert after.number == 1 + len(hashes)
+    people = {desk.id_of(hash_str, (0, BO if n % 2 else CY))
+              for n, hash_str in enumerate(hashes, 2)}  # fmt: skip
+    assert len(people) == 2
+
+
+def test_a_stop_before_the_publishing_leaves_the_former_grouping(desk: Desk) -> None:
+    desk.add(1, shots(ADA, BO))
+    before = desk.group()
+    desk.add(2, shots(CY))
+
+    def stop(share: float, _message: str) -> None:
+        if share > 0.5:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        desk.grouping(stop).everything(lambda _: (0.48, 3))
+    assert desk.now().number == before.number
+    assert not [path for path in desk.collection.folder.iterdir() if path.name.endswith(".tmp")]
