@@ -81,12 +81,12 @@ def stamps(folder: Path) -> tuple[Stamp, ...]:
 
 def read(path: Path) -> Clustering:
     """Raises CacheError for a damaged file, OSError (FileNotFoundError) where there is none."""
-    with open(path, "rb") as file:
-        try:
-            found = _decoded(file)
-            check(found)
-        except _DAMAGE as error:
-            raise CacheError(f"The clustering {path} is damaged: {error}.") from error
+    raw = cache_files.read(path)
+    try:
+        found = _decoded(raw)
+        check(found)
+    except _DAMAGE as error:
+        raise CacheError(f"The clustering {path} is damaged: {error}.") from error
     return found
 
 
@@ -160,13 +160,13 @@ def _encode(file: IO[bytes], clustering: Clustering) -> None:
     np.savez(file, model=np.array(clustering.model.encode()), **fields)
 
 
-def _decoded(file: IO[bytes]) -> Clustering:
-    with zipfile.ZipFile(file) as archive:
+def _decoded(raw: bytes) -> Clustering:
+    with zipfile.ZipFile(io.BytesIO(raw)) as archive:
 
         def array(name: str) -> NDArray[Any]:
-            # Read whole, and so checked against its CRC, before anything in it is believed.
-            raw = io.BytesIO(archive.read(f"{name}.npy"))
-            return np.lib.format.read_array(raw, allow_pickle=False)
+            # Whole, and so checked against its CRC, before anything in it is believed.
+            member = io.BytesIO(archive.read(f"{name}.npy"))
+            return np.lib.format.read_array(member, allow_pickle=False)
 
         fields: dict[str, Any] = {name: array(name) for name in _ARRAYS}
         fields |= {name: kind(array(name)) for name, kind in _NUMBERS.items()}

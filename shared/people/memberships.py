@@ -10,7 +10,7 @@ from pathlib import Path
 from shared.errors import Missing
 from shared.people.collection import Collection
 
-_KEPT = 64  # Collections; 100,000 members take some 10 MB
+_KEPT = 64  # Collections; 100,000 members take some 20 MB
 _opened: OrderedDict[Path, Collection] = OrderedDict()  # each keeps what it has read
 _lock = threading.Lock()
 
@@ -26,7 +26,7 @@ def collections_of(cache_root: Path, hashes: Iterable[str]) -> dict[str, list[st
             members = _at_hand(cache_root, name).members()
         except Missing:  # deleted just now
             continue
-        for hash_str in members.known.intersection(found):
+        for hash_str in found.keys() & members.hashes:
             found[hash_str].append(name)
     return found
 

@@ -110,14 +110,13 @@ class Replay:
     def _merge(self, what: Merge) -> Outcome:
         """Ids of clusters that are gone are united, too: their names go on, and they may return."""
         target = self.root(what.target)
-        gone = [id_ for id_ in what.cluster_ids if self.root(id_) not in self._alive]
-        roots = {self.root(id_): None for id_ in what.cluster_ids if id_ >= 0}
-        roots.pop(target, None)
-        for root in roots:
-            self._unite(root, target)
-        if not roots:
+        others = [id_ for id_ in what.cluster_ids if id_ >= 0 and self.root(id_) != target]
+        if not others:
             return Outcome(False, f"cluster {what.target} held the others already")
-        return Outcome(len(gone) < len(what.cluster_ids), _gone(gone))
+        gone = [id_ for id_ in others if self.root(id_) not in self._alive]
+        for root in dict.fromkeys(map(self.root, others)):
+            self._unite(root, target)
+        return Outcome(len(gone) < len(others), _gone(gone))
 
     def _unite(self, root: int, target: int) -> None:
         ids = self.merged_into(root)
