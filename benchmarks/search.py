@@ -50,9 +50,12 @@ def publish(cache: CacheDir, number: int, vectors: NDArray[np.float32]) -> None:
         draft.publish(rows=len(vectors), dim=vectors.shape[1])
 
 
-def interleaved(cases: dict[str, Callable[[], Any]]) -> dict[str, list[float]]:
+def interleaved(
+    cases: dict[str, Callable[[], Any]], rounds: int = ROUNDS
+) -> dict[str, list[float]]:
+    """Milliseconds of each case in each round."""
     times: dict[str, list[float]] = {name: [] for name in cases}
-    for round_ in range(ROUNDS + 2):
+    for round_ in range(rounds + 2):
         for name, case in cases.items():
             started = time.perf_counter()
             case()

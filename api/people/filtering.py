@@ -11,7 +11,8 @@ from typing import Literal
 from api.people.people import People
 from api.people.standing import Standing
 from api.search import NO_FRAMES, FrameFilter
-from shared.errors import Missing
+from shared.cache import CacheDir
+from shared.errors import BadInput, Missing
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ def frames_with(
 
     Raises BadInput where there is no such folder.
     """
+    CacheDir.open(cache_dir, create=False)
     of_each = [_frames(people, cache_dir, person) for person in persons]
     together = operator.and_ if mode == "and" else operator.or_
     return functools.reduce(together, of_each) if of_each else NO_FRAMES
@@ -39,7 +41,7 @@ def _frames(people: People, cache_dir: str, person: Person) -> FrameFilter:
     try:
         standing = people.open(cache_dir, person.collection)
         roots = _clusters(standing, person)
-    except Missing:
+    except (Missing, BadInput):  # a name that no collection can have is unknown, too
         return NO_FRAMES
     return standing.frames_of(roots)
 

@@ -48,8 +48,10 @@ class FrameFilter:
 
     def files(self) -> tuple[list[str], NDArray[np.int64]]:
         """The MediaFiles that pairs are about, and how many pairs each has, in their order."""
-        at, counts = np.unique(self.pairs >> _BITS, return_counts=True)
-        return [self.hashes[n] for n in at.tolist()], counts
+        files = self.pairs >> _BITS
+        starts = np.flatnonzero(np.diff(files, prepend=-1))  # they ascend
+        counts = np.diff(starts, append=len(files))
+        return [self.hashes[n] for n in files[starts].tolist()], counts
 
     def __and__(self, other: FrameFilter) -> FrameFilter:
         """What both allow."""

@@ -1,0 +1,166 @@
+"""What people_filter adds to a search, and how long edits of people take.
+
+    python -m benchmarks.people_filter [FACES]            default: 100000 faces for the edits
+
+The search: 360,000 frames (100 h) in 200 files, 384 dimensions, 50 matches, a person with 20,000
+faces; interleaved rounds with and without the filter, what it adds in the same round, and its own
+work alone (which collection, which frames, which rows, their scores put aside). Edits: of a
+collection with that many faces in 2,000 clusters, as an API process makes them, disk included.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from api.people import People, Person, Standing, frames_with
+from api.search import QueryVectors, SearchIndex
+from api.search.places import Places
+from benchmarks.machine import describe
+from benchmarks.search import MATCHES, MODEL, interleaved, publish, units
+from shared.cache import CacheDir
+from shared.faces import face_keys
+from shared.people.clustering import SAMPLES, Clustering
+from shared.people.collection import Collection
+from shared.people.editing import modify_edit, names_edit, undo_edit
+from shared.people.edits import NewEdit
+from shared.settings import Settings
+
+FILES, SECONDS, DIM = 200, 1800, 384
+NAME, PEOPLE, FACES_OF_PERSON, ROUNDS = "benchmark", 20, 20_000, 40
+
+
+def clustering(files: int, faces: int, clusters: int, seconds: int) -> Clustering:
+    """Faces spread evenly over the files; cluster n + 1 has every n-th of them."""
+    media_of = np.sort(np.arange(faces, dtype=np.int32) % files)
+    random = np.random.default_rng(5)
+    boxes = np.column_stack([random.random((faces, 2)) * 0.9, np.full((faces, 2), 0.05)])
+    keys = face_keys(random.integers(0, seconds, faces).astype(np.uint32), boxes.astype(np.float32))
+    keys = keys[np.lexsort((keys, media_of))]
+    labels = (np.arange(faces) % clusters + 1).astype(np.int32)
+    samples = np.arange(clusters)[:, None] + np.arange(SAMPLES) * clusters
+    rows = np.arange(faces, dtype=np.int32)
+    none = np.empty(0, dtype=np.int32)
+    return Clustering(
+        number=1,
+        model="benchmark",
+        eps=0.48,
+        min_samples=5,
+        made_at=0.0,
+        grouped_faces=faces,
+        media=tuple(f"{n:016x}" for n in range(files)),
+        media_files=tuple("faces.benchmark.00000000.npz" for _ in range(files)),
+        media_of=media_of,
+        keys=keys,
+        rows=rows,
+        labels=labels,
+        cluster_ids=np.arange(1, clusters + 1, dtype=np.int32),
+        means=units(clusters, 128, 6),
+        sizes=np.full(clusters, faces // clusters, dtype=np.int32),
+        samples=np.where(samples < faces, samples, -1).astype(np.int32),
+        retired=none,
+        loose=none,
+        loose_embeddings=np.empty((0, 128), dtype=np.float16),
+    )
+
+
+def measure_search(folder: Path) -> None:
+    whole = units(FILES * SECONDS, DIM, 1)
+    cache = CacheDir.open(folder / "cache", create=True)
+    for number in range(FILES):
+        publish(cache, number, whole[number * SECONDS : (number + 1) * SECONDS])
+    root = str(cache.root)
+    collection = Collection.open(cache.root, NAME, create=True)
+    collection.publish(clustering(FILES, PEOPLE * FACES_OF_PERSON, PEOPLE, SECONDS))
+    index, people = SearchIndex(Settings(state_dir=folder / "state")), People()
+    index.load(root)
+    query = QueryVectors(query=units(1, DIM, 2)[0])
+    one, two = [Person(NAME, cluster_id="1")], [Person(NAME, cluster_id=n) for n in "12"]
+
+    def search(persons: list[Person] | None, is_anew: bool = False) -> object:
+        if is_anew:
+            people.open(root, NAME)._filters.clear()
+        only = frames_with(people, root, persons, "and") if persons else None
+        return index.search(root, MODEL, query, None, MATCHES, only)
+
+    snapshot = index.folders.open(root, thorough=False).model(MODEL).snapshot()
+    scores = np.zeros(len(whole), dtype=np.float32)
+
+    def filter_alone() -> None:
+        only = frames_with(people, root, two, "and")
+        places = Places(snapshot.ranges(only.files()[0]), snapshot)
+        mask = places.allowed(only)
+        scores[: len(mask)][~mask] = -np.inf
+
+    times = interleaved(
+        {
+            "no filter": lambda: search(None),
+            "one person": lambda: search(one),
+            "one person, first time": lambda: search(one, is_anew=True),
+            "two in the same frame": lambda: search(two),
+            "the filter of two, alone": filter_alone,
+        },
+        ROUNDS,
+    )
+    base = times["no filter"]
+    print(f"\n{len(whole)} frames x {DIM}, {FACES_OF_PERSON} faces of a person")
+    for name, values in times.items():
+        added = statistics.median(mine - its for mine, its in zip(values, base, strict=True))
+        ratio = statistics.median(values) / statistics.median(base)
+        print(
+            f"  {name:24} min {min(values):6.1f}  median {statistics.median(values):6.1f} ms  "
+            f"{ratio:5.2f} x  min {min(values) - min(base):+5.1f}  median {added:+5.1f} ms"
+        )
+    index.close()
+
+
+def measure_edits(folder: Path, faces: int) -> None:
+    cache = CacheDir.open(folder / "cache", create=True)
+    root = str(cache.root)
+    collection = Collection.open(cache.root, NAME, create=True)
+    collection.publish(clustering(1_000, faces, 2_000, SECONDS))
+    people = People()
+    times = {"load": timed(lambda: people.open(root, NAME))}
+    standing = people.open(root, NAME)
+    some = [standing.face_id(face) for face in range(0, faces, max(1, faces // 1_000))]
+
+    def edited(make: Callable[[Standing], NewEdit]) -> float:
+        def edit() -> None:
+            _, after = people.edit(root, NAME, make)
+            after.clusters()
+
+        return statistics.median(timed(edit) for _ in range(5))
+
+    merges = iter(range(2, 1_000))
+    times["name"] = edited(lambda s: names_edit(s.state, [(1, f"Ada {time.time()}")]))
+    times["merge"] = edited(lambda s: modify_edit(s.state, [([next(merges)], 1)]))
+    times[f"move {len(some)} faces"] = edited(lambda s: modify_edit(s.state, (), [(some, 1)]))
+    times["a new cluster"] = edited(lambda s: modify_edit(s.state, (), [(some[:1], None)]))
+    times["undo everything"] = edited(lambda s: undo_edit(s.state.edits, ""))
+    print(f"\n{faces} faces, 2000 clusters")
+    for name, took in times.items():
+        print(f"  {name:24} {took:7.1f} ms")
+
+
+def timed(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return (time.perf_counter() - started) * 1000
+
+
+def main() -> None:
+    print(describe())
+    with tempfile.TemporaryDirectory() as folder:
+        measure_edits(Path(folder), int(sys.argv[1]) if len(sys.argv) > 1 else 100_000)
+    with tempfile.TemporaryDirectory() as folder:
+        measure_search(Path(folder))
+
+
+if __name__ == "__main__":
+    main()
