@@ -19,6 +19,7 @@ from tests.waiting import wait_for
 
 MODEL = "conse-lite0"
 SPEECH_MODEL = "whisper-base"
+FACE_MODEL = "insightface-squares"
 _MULTILINGUAL = 99  # language tokens of a Whisper that knows more than English
 INSTANCE = "default"
 
@@ -63,6 +64,8 @@ class Desk:
                 "cache_dir": str(self.cache),
                 "visual_model": MODEL,
                 "speech_model": SPEECH_MODEL,
+                "face_model": FACE_MODEL,
+                "collection": "Season 1",
                 **spec,
             }
             items.append(NewItem.analyze(AnalyzeSpec(files=files, **fields)))
@@ -119,6 +122,31 @@ class Desk:
             *("-m", "tests.workers.analysis_that_hears_tones"),
             TEST_SPEECH=json.dumps(told),
             RUSHES_MODELS_DIR=str(models),
+        )
+
+    def squares_env(self) -> dict[str, str]:
+        """MODELS_DIR in which FACE_MODEL seems to lie, with the scale of the fake."""
+        models = self.folder / "models"
+        pack = models / "insightface" / "squares"
+        pack.mkdir(parents=True, exist_ok=True)
+        (pack / "det_none.onnx").write_bytes(b"none")
+        (pack / "rushes-faces.json").write_text('{"person": 0.8, "track": 0.97}')
+        if not (models / MODEL).exists():
+            (models / MODEL).symlink_to(models_dir() / MODEL)
+        return {"RUSHES_MODELS_DIR": str(models), "RUSHES_FACE_MODEL": FACE_MODEL}
+
+    def worker_that_sees_squares(self, number: int = 0, **told: Any) -> Process:
+        """tests/workers/analysis_that_sees_squares.py with the face model FACE_MODEL."""
+        told = {
+            "marker": str(self.folder / "marker"),
+            "release": str(self.folder / "release"),
+            **told,
+        }
+        return self.stack.start(
+            f"analysis-{number}",
+            *("-m", "tests.workers.analysis_that_sees_squares"),
+            TEST_FACES=json.dumps(told),
+            **self.squares_env(),
         )
 
     def wait_marker(self) -> list[int]:

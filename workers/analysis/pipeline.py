@@ -241,6 +241,7 @@ class _Pictures:
         before: int,
     ) -> list[StageRun]:
         context, spec = self._context, self._spec
+        context.counts["decodings"] += 1
         with open_media(work.path, work.media_type) as reader:
             file = FileInHand(hash_str, self._cache, reader.probe, reader.warnings)
             runs = [close.enter_context(stage.open(file)) for stage in wanted]
