@@ -19,9 +19,9 @@ _DLIB = ModelSpec(
     kind=ModelKind.FACES,
     family="dlib",
     display_name="dlib ResNet (MTCNN finds the faces)",
-    dim=128,
+    dim=129,
     resolution=150,
-    size_bytes=25_000_000,
+    size_bytes=24_424_000,
     licence="CC0 (dlib's network), MIT (MTCNN)",
     commercial_use=True,
     source="PyPI: face-recognition-models, facenet-pytorch",
@@ -29,7 +29,7 @@ _DLIB = ModelSpec(
         "Confuses relatives and children; weak on faces under about 50 pixels, seen from the side, "
         "masked or blurred."
     ),
-    faces=FaceScale(person=0.5, track=0.8),
+    faces=FaceScale(person=0.87, track=0.95),
 )
 
 _FACEPLUGIN = ModelSpec(

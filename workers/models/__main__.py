@@ -12,7 +12,7 @@ from shared.model_catalogue import catalogue, find, is_downloaded
 from shared.settings import Settings
 from workers.models.weights import pull
 
-_SETS = {"lite": ("conse-lite0", "whisper-base")}
+_SETS = {"lite": ("conse-lite0", "whisper-base", "dlib-resnet")}
 _USAGE = "usage: python -m workers.models pull lite|KEY... | list"
 
 

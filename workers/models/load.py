@@ -40,8 +40,8 @@ def load_faces(settings: Settings, spec: ModelSpec) -> FaceFinder:
     """Load a face model. Raises ModelError with a sentence that says what to do."""
     _require_weights(settings, spec)
     if spec.family == "dlib":
-        require_installed("lite", "onnxruntime", "dlib")
-        from workers.models.dlib_faces import load_dlib  # dlib: optional
+        require_installed("lite", "onnxruntime")
+        from workers.models.dlib_faces import load_dlib  # onnxruntime: optional
 
         return load_dlib(settings, spec)
     if spec.family == "insightface":

