@@ -6,6 +6,7 @@ it lies safely on the disk. What was added is the union of all files, in one ord
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
 import os
@@ -31,6 +32,8 @@ _ID = re.compile(r"(\d{12,15})-[0-9a-f]{8}")
 _FILE = re.compile(r"(?:snapshot-)?(\d{12,15})-[0-9a-f]{8}\.json")
 _GONE = (errno.ENOENT, errno.ENOTDIR, errno.ESTALE)
 
+_DAMAGE = (*UNDECODABLE, ValueError)
+
 T = TypeVar("T")
 
 
@@ -53,7 +56,8 @@ class AdditionLog(Generic[T]):
         self._one = msgspec.json.Decoder(Addition[kind])
         self._many = msgspec.json.Decoder(list[Addition[kind]])
         self._lock = threading.Lock()
-        self._files: dict[str, tuple[Addition[T], ...]] = {}  # what was read; damaged: empty
+        self._files: dict[str, tuple[Addition[T], ...]] = {}  # what was read
+        self._damaged: set[str] = set()  # names of files of which something cannot be read
         self._listed: tuple[str, ...] = ()
         self._entries: tuple[Addition[T], ...] = ()
 
@@ -84,7 +88,7 @@ class AdditionLog(Generic[T]):
             )
         with self._lock:
             self._files[f"{id_}.json"] = (added,)
-            small = [n for n in names if not _is_snapshot(n) and self._files.get(n) != ()]
+            small = {name for name in names if not _is_snapshot(name)} - self._damaged
         if len(small) >= FOLD_AT:
             self._fold_quietly()
         return added
@@ -100,14 +104,14 @@ class AdditionLog(Generic[T]):
             held = [
                 name
                 for name, found in self._files.items()
-                if found and ids.issuperset(added.id for added in found)
+                if name not in self._damaged and ids.issuperset(added.id for added in found)
             ]
             if len(held) < 2:
                 return
             name = f"snapshot-{entries[-1].lamport:012d}-{secrets.token_hex(4)}.json"
             with cache_files.clear_errors(self._root):
                 written = cache_files.write_atomically(
-                    self.folder / name, msgspec.json.encode(entries), "fold"
+                    self.folder / name, _snapshot(entries), "fold"
                 )
                 remove(self.folder / old for old in held)
             self._files[name] = entries
@@ -146,14 +150,25 @@ class AdditionLog(Generic[T]):
             if error.errno in _GONE:
                 return None
             raise cache_files.cache_error(self._root, error) from error
+        found, damage = self._decoded(name, raw)
+        if damage is not None:
+            _log.warning("skipped what is damaged in %s: %s", self.folder / name, damage)
+            self._damaged.add(name)
+        return found
+
+    def _decoded(self, name: str, raw: bytes) -> tuple[tuple[Addition[T], ...], Exception | None]:
+        """What can be read, and what is wrong with the rest."""
         try:
-            found = self._many.decode(raw) if _is_snapshot(name) else [self._one.decode(raw)]
-            for added in found:
-                _require_sound(added, "" if _is_snapshot(name) else name)
-        except (*UNDECODABLE, ValueError) as error:
-            _log.warning("skipped the damaged file %s: %s", self.folder / name, error)
-            return ()
-        return tuple(found)
+            if _is_snapshot(name):
+                return tuple(map(_sound, self._many.decode(raw))), None
+            return (_sound(self._one.decode(raw), name),), None
+        except _DAMAGE as error:
+            damage = error
+        found = []
+        for line in raw.splitlines() if _is_snapshot(name) else ():
+            with contextlib.suppress(*_DAMAGE):
+                found.append(_sound(self._one.decode(line.rstrip(b","))))
+        return tuple(found), damage
 
 
 def remove(paths: Iterable[Path]) -> None:
@@ -182,10 +197,17 @@ def _lamport(name: str) -> int:
     return int(found[1]) if found else 0
 
 
-def _require_sound(added: Addition[T], name: str) -> None:
+def _sound(added: Addition[T], name: str = "") -> Addition[T]:
+    """It, if its id is what it should be in the file of that name."""
     found = _ID.fullmatch(added.id)
     if not found or int(found[1]) != added.lamport or (name and name != f"{added.id}.json"):
         raise ValueError(f"strange id {added.id!r}")
+    return added
+
+
+def _snapshot(entries: Iterable[Addition[T]]) -> bytes:
+    """A JSON list with a line for each, so that damage to one leaves the others readable."""
+    return b"[\n" + b",\n".join(map(msgspec.json.encode, entries)) + b"\n]\n"
 
 
 def _in_order(files: Iterable[tuple[Addition[T], ...]]) -> tuple[Addition[T], ...]:

@@ -56,7 +56,6 @@ class Stamp(NamedTuple):
 
     number: int
     name: str
-    inode: int
     size: int
     mtime_ns: int
 
@@ -70,10 +69,7 @@ def stamps(folder: Path) -> tuple[Stamp, ...]:
                 if named := _FILE.fullmatch(item.name):
                     with contextlib.suppress(FileNotFoundError):
                         is_ = item.stat()
-                        stamp = Stamp(
-                            int(named[1]), item.name, is_.st_ino, is_.st_size, is_.st_mtime_ns
-                        )
-                        found.append(stamp)
+                        found.append(Stamp(int(named[1]), item.name, is_.st_size, is_.st_mtime_ns))
     except (FileNotFoundError, NotADirectoryError):
         return ()
     return tuple(sorted(found, reverse=True))
@@ -215,9 +211,12 @@ def _claim(path: Path, now: float) -> Iterator[bool]:
 def _tidy(folder: Path, now: float) -> None:
     """Remove what nobody reads any more. Never fails: it can wait."""
     try:
-        old = stamps(folder)[_KEPT:]
-        limit = int((now - _KEPT_S) * 1e9)
-        remove(folder / stamp.name for stamp in old if stamp.mtime_ns < limit)
+        old = [folder / stamp.name for stamp in stamps(folder)[_KEPT:]]
+        old += folder.glob("clustering-*.claim")  # of owners that were killed
+        for path in old:
+            with contextlib.suppress(FileNotFoundError):
+                if path.stat().st_mtime < now - _KEPT_S:
+                    path.unlink()
     except OSError as error:
         _log.warning("could not tidy %s up: %s", folder, error)
     for name in ("", "members", "edits"):

@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Annotated, TypeAlias
 
 import msgspec
+from msgspec import Meta
 
 from shared.people.addition_log import Addition
 
+ClusterId: TypeAlias = Annotated[int, Meta(ge=1, lt=2**31)]
+
 
 class Assignment(msgspec.Struct, frozen=True):
-    cluster_id: int
+    cluster_id: ClusterId
     name: str  # "" clears it
 
 
 class Merge(msgspec.Struct, frozen=True):
     """From now on these ids mean the target."""
 
-    cluster_ids: tuple[int, ...]
-    target: int
+    cluster_ids: tuple[ClusterId, ...]
+    target: ClusterId
 
 
 class Move(msgspec.Struct, frozen=True):
     """From now on these faces belong to the target, whatever a grouping says."""
 
     face_ids: tuple[str, ...]
-    target: int  # may be NO_CLUSTER
+    target: Annotated[int, Meta(ge=-1, lt=2**31)]  # may be NO_CLUSTER
     is_new: bool = False  # the target was made up for this move
 
 

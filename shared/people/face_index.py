@@ -25,7 +25,7 @@ class FaceIndex:
         count = len(clustering.media)
         self._starts = np.searchsorted(clustering.media_of, np.arange(count + 1)).tolist()
         # One ascending number for each face: searching it finds many faces at once.
-        self._known = np.unique(self._keys)
+        self._known = np.sort(self._keys)
         ranks = np.searchsorted(self._known, self._keys)
         self._places = self._place(clustering.media_of, ranks)
 
@@ -51,15 +51,15 @@ class FaceIndex:
         return found
 
     def _parsed(self, face_ids: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
-        media = np.full(len(face_ids), GONE, np.int64)
-        keys = np.zeros(len(face_ids), np.uint64)
-        for n, face_id in enumerate(face_ids):
+        media, keys = [], []
+        for face_id in face_ids:
             try:
-                hash_str, keys[n] = parse_face_id(face_id)
+                hash_str, key = parse_face_id(face_id)
             except BadInput:  # nobody wrote that through us
-                continue
-            media[n] = self._media.get(hash_str, GONE)
-        return media, keys
+                hash_str, key = "", 0
+            media.append(self._media.get(hash_str, GONE))
+            keys.append(key)
+        return np.array(media, np.int64), np.array(keys, np.uint64)
 
     def _exactly(self, media: NDArray[np.int64], keys: NDArray[np.uint64]) -> NDArray[np.int32]:
         found = np.full(len(keys), GONE, np.int32)

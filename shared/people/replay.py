@@ -110,7 +110,7 @@ class Replay:
     def _merge(self, what: Merge) -> Outcome:
         """Ids of clusters that are gone are united, too: their names go on, and they may return."""
         target = self.root(what.target)
-        others = [id_ for id_ in what.cluster_ids if id_ >= 0 and self.root(id_) != target]
+        others = [id_ for id_ in what.cluster_ids if self.root(id_) != target]
         if not others:
             return Outcome(False, f"cluster {what.target} held the others already")
         gone = [id_ for id_ in others if self.root(id_) not in self._alive]

@@ -144,16 +144,19 @@ def _with_edits(
 def _seen(replay: Replay, edits: tuple[Edit, ...], chains: Mapping[str, _Chain]) -> PeopleState:
     """What a replay comes to."""
     clustering = replay.ground.clustering
-    roots = [replay.root(id_) for id_ in clustering.cluster_ids.tolist()]
-    faces = np.array([*roots, NO_CLUSTER], np.int32)[replay.ground.rows]
     pinned = np.flatnonzero(replay.pins != NOT_PINNED)
     targets, which = np.unique(replay.pins[pinned], return_inverse=True)
-    faces[pinned] = np.array([replay.root(id_) for id_ in targets.tolist()], np.int32)[which]
+    of_rows = [*map(replay.root, clustering.cluster_ids.tolist()), NO_CLUSTER]
+    of_targets = list(map(replay.root, targets.tolist()))
+    ids = sorted({*of_rows, *of_targets})
+    place = {id_: n for n, id_ in enumerate(ids)}
+    places = np.array([place[id_] for id_ in of_rows], np.int32)[replay.ground.rows]
+    places[pinned] = np.array([place[id_] for id_ in of_targets], np.int32)[which]
+    faces = np.array(ids, np.int32)[places]
     overlap_labels = clustering.labels.copy()
     overlap_labels[pinned] = replay.pins[pinned]
-    ids, sizes = np.unique(faces, return_counts=True)
-    counts = dict(zip(ids.tolist(), sizes.tolist(), strict=True))
-    counts.pop(NO_CLUSTER, None)
+    sizes = np.bincount(places, minlength=len(ids)).tolist()
+    counts = {id_: n for id_, n in zip(ids, sizes, strict=True) if n and id_ != NO_CLUSTER}
     for array in (faces, overlap_labels):
         array.flags.writeable = False
     names = {root: name for root, name in replay.names.items() if root in counts}

@@ -298,12 +298,18 @@ def test_a_damaged_addition_is_skipped_and_the_others_count(
         caplog.clear()
         reader = again(collection)
         assert [edit.what for edit in reader.edits()] == [ClearNames(), Undo(first.id)]
-        assert "skipped the damaged file" in caplog.text
+        assert "skipped what is damaged" in caplog.text
         reader.edits()
         assert caplog.text.count("skipped") == 1, "said once"
     (collection.folder / "edits" / "notes.txt").write_text("mine")
     (collection.folder / "edits" / f"{names[0]} (copy).json").write_text("{}")
     assert len(again(collection).edits()) == 2
+
+
+def test_an_edit_with_an_impossible_id_is_skipped(collection: Collection) -> None:
+    for id_ in (1, 2**31 - 1, 2**31, 0, -1):
+        collection.append(Names((Assignment(id_, "Anna"),)))
+    assert [edit.lamport for edit in again(collection).edits()] == [1, 2]
 
 
 def test_folding_keeps_damaged_and_foreign_files(tmp_path: Path) -> None:
@@ -324,6 +330,41 @@ def test_folding_keeps_damaged_and_foreign_files(tmp_path: Path) -> None:
     assert [added.what for added in reader.read()] == [1, 2, 3]
     reader.fold()
     assert sorted(os.listdir(log.folder)) == left, "nothing to fold"
+
+
+def test_damage_to_a_snapshot_costs_what_it_is_in_and_no_more(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    log = AdditionLog(tmp_path / "log", str, tmp_path)
+    for n in range(5):
+        log.append(f"word {n}")
+    log.fold()
+    (name,) = os.listdir(log.folder)
+    whole = (log.folder / name).read_bytes()
+    assert [added["what"] for added in json.loads(whole)] == [f"word {n}" for n in range(5)]
+    (log.folder / name).write_bytes(whole.replace(b'"word 2"', b'\xf7word 2"'))
+    reader = AdditionLog(tmp_path / "log", str, tmp_path)
+    assert [added.what[-1] for added in reader.read()] == ["0", "1", "3", "4"]
+    assert "skipped what is damaged" in caplog.text
+    for n in range(5, 8):
+        reader.append(f"word {n}")
+    reader.fold()
+    assert name in os.listdir(log.folder), "somebody may be able to mend it"
+    again = AdditionLog(tmp_path / "log", str, tmp_path)
+    assert [added.what[-1] for added in again.read()] == ["0", "1", "3", "4", "5", "6", "7"]
+
+
+def test_edits_of_a_newer_version_are_kept_and_skipped(collection: Collection) -> None:
+    old = AdditionLog(collection.folder / "edits", dict[str, str], collection.folder)
+    old.append({"kind": "clear_names"})
+    old.append({"kind": "split", "how": "in two"})
+    old.fold()
+    reader = again(collection)
+    assert [edit.what for edit in reader.edits()] == [ClearNames()]
+    reader.append(Undo(""))
+    reader._edits.fold()
+    found = AdditionLog(collection.folder / "edits", dict[str, str], collection.folder).read()
+    assert [added.what["kind"] for added in found] == ["clear_names", "split", "undo"]
 
 
 def test_a_clustering_reads_as_it_was_published(collection: Collection) -> None:
