@@ -76,8 +76,9 @@ def _article(document: Json, path: str, method: str, operation: Json) -> str:
     if "description" in operation:
         parts.append(_prose(operation["description"]))
     for parameter in operation.get("parameters", ()):
+        where = parameter["in"] + (", required" if parameter["required"] else "")
         parts.append(
-            f"<p><code>{html.escape(parameter['name'])}</code> <i>{parameter['in']}</i> "
+            f"<p><code>{html.escape(parameter['name'])}</code> <i>{where}</i> "
             f"{_inline(parameter.get('description', ''))}</p>"
         )
     if "requestBody" in operation:

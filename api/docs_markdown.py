@@ -107,7 +107,8 @@ def _operation(document: Json, path: str, method: str, operation: Json) -> list[
         lines += [operation["description"], ""]
     for parameter in operation.get("parameters", ()):
         text = parameter.get("description", "")
-        lines.append(f"- `{parameter['name']}` ({parameter['in']}) {text}".rstrip())
+        where = parameter["in"] + (", required" if parameter["required"] else "")
+        lines.append(f"- `{parameter['name']}` ({where}) {text}".rstrip())
     if operation.get("parameters"):
         lines.append("")
     if "requestBody" in operation:

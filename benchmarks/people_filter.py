@@ -1,25 +1,21 @@
-"""What people_filter adds to a search, and how long edits of people take.
+"""What people_filter adds to a search.
 
-    python -m benchmarks.people_filter [FACES]            default: 100000 faces for the edits
+    python -m benchmarks.people_filter
 
-The search: 360,000 frames (100 h) in 200 files, 384 dimensions, 50 matches, a person with 20,000
+360,000 frames (100 h) in 200 files, 384 dimensions, 50 matches, a person with 20,000
 faces; interleaved rounds with and without the filter, what it adds in the same round, and its own
-work alone (which collection, which frames, which rows, their scores put aside). Edits: of a
-collection with that many faces in 2,000 clusters, as an API process makes them, disk included.
+work alone (which collection, which frames, which rows, their scores put aside).
 """
 
 from __future__ import annotations
 
 import statistics
-import sys
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from api.people import People, Person, Standing, frames_with
+from api.people import People, Person, frames_with
 from api.search import QueryVectors, SearchIndex
 from api.search.places import Places
 from benchmarks.machine import describe
@@ -28,8 +24,6 @@ from shared.cache import CacheDir
 from shared.faces import face_keys
 from shared.people.clustering import SAMPLES, Clustering
 from shared.people.collection import Collection
-from shared.people.editing import modify_edit, names_edit, undo_edit
-from shared.people.edits import NewEdit
 from shared.settings import Settings
 
 FILES, SECONDS, DIM = 200, 1800, 384
@@ -37,7 +31,7 @@ NAME, PEOPLE, FACES_OF_PERSON, ROUNDS = "benchmark", 20, 20_000, 40
 
 
 def clustering(files: int, faces: int, clusters: int, seconds: int) -> Clustering:
-    """Faces spread evenly over the files; cluster n + 1 has every n-th of them."""
+    """Faces spread evenly over the files, at any second; each cluster has as many of them."""
     media_of = np.sort(np.arange(faces, dtype=np.int32) % files)
     random = np.random.default_rng(5)
     boxes = np.column_stack([random.random((faces, 2)) * 0.9, np.full((faces, 2), 0.05)])
@@ -70,7 +64,7 @@ def clustering(files: int, faces: int, clusters: int, seconds: int) -> Clusterin
     )
 
 
-def measure_search(folder: Path) -> None:
+def measure(folder: Path) -> None:
     whole = units(FILES * SECONDS, DIM, 1)
     cache = CacheDir.open(folder / "cache", create=True)
     for number in range(FILES):
@@ -108,8 +102,13 @@ def measure_search(folder: Path) -> None:
         },
         ROUNDS,
     )
+    report(times)
+    index.close()
+
+
+def report(times: dict[str, list[float]]) -> None:
     base = times["no filter"]
-    print(f"\n{len(whole)} frames x {DIM}, {FACES_OF_PERSON} faces of a person")
+    print(f"\n{FILES * SECONDS} frames x {DIM}, {FACES_OF_PERSON} faces of a person")
     for name, values in times.items():
         added = statistics.median(mine - its for mine, its in zip(values, base, strict=True))
         ratio = statistics.median(values) / statistics.median(base)
@@ -117,49 +116,12 @@ def measure_search(folder: Path) -> None:
             f"  {name:24} min {min(values):6.1f}  median {statistics.median(values):6.1f} ms  "
             f"{ratio:5.2f} x  min {min(values) - min(base):+5.1f}  median {added:+5.1f} ms"
         )
-    index.close()
-
-
-def measure_edits(folder: Path, faces: int) -> None:
-    cache = CacheDir.open(folder / "cache", create=True)
-    root = str(cache.root)
-    collection = Collection.open(cache.root, NAME, create=True)
-    collection.publish(clustering(1_000, faces, 2_000, SECONDS))
-    people = People()
-    times = {"load": timed(lambda: people.open(root, NAME))}
-    standing = people.open(root, NAME)
-    some = [standing.face_id(face) for face in range(0, faces, max(1, faces // 1_000))]
-
-    def edited(make: Callable[[Standing], NewEdit]) -> float:
-        def edit() -> None:
-            _, after = people.edit(root, NAME, make)
-            after.clusters()
-
-        return statistics.median(timed(edit) for _ in range(5))
-
-    merges = iter(range(2, 1_000))
-    times["name"] = edited(lambda s: names_edit(s.state, [(1, f"Ada {time.time()}")]))
-    times["merge"] = edited(lambda s: modify_edit(s.state, [([next(merges)], 1)]))
-    times[f"move {len(some)} faces"] = edited(lambda s: modify_edit(s.state, (), [(some, 1)]))
-    times["a new cluster"] = edited(lambda s: modify_edit(s.state, (), [(some[:1], None)]))
-    times["undo everything"] = edited(lambda s: undo_edit(s.state.edits, ""))
-    print(f"\n{faces} faces, 2000 clusters")
-    for name, took in times.items():
-        print(f"  {name:24} {took:7.1f} ms")
-
-
-def timed(work: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    work()
-    return (time.perf_counter() - started) * 1000
 
 
 def main() -> None:
     print(describe())
     with tempfile.TemporaryDirectory() as folder:
-        measure_edits(Path(folder), int(sys.argv[1]) if len(sys.argv) > 1 else 100_000)
-    with tempfile.TemporaryDirectory() as folder:
-        measure_search(Path(folder))
+        measure(Path(folder))
 
 
 if __name__ == "__main__":

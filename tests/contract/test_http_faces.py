@@ -61,6 +61,17 @@ def test_a_folder_without_collections_has_none(client: Client, caches: Path) -> 
     assert answer.json() == {"cluster_jobs": []}
 
 
+def test_names_of_collections_differ_by_case_and_not_by_how_an_accent_is_written(
+    people: PeopleDesk,
+) -> None:
+    for count, name in enumerate(("Caf\u00e9", "CAF\u00c9"), start=1):
+        faces = [Seen(second, 1, 7) for second in range(count)]
+        make_collection(people.cache, name, {people.hash_of("a.mp4"): faces})
+    assert people.job(cluster_job_name="Cafe\u0301")["total_faces"] == 1
+    assert people.job(cluster_job_name="CAFE\u0301")["cluster_job_name"] == "CAF\u00c9"
+    assert people.job(cluster_job_name="CAF\u00c9")["total_faces"] == 2
+
+
 def test_a_face_has_exactly_the_fields_of_the_contract(people: PeopleDesk) -> None:
     hash_str = people.hash_of("a.mp4")
     (face,) = people.faces(cluster_id=str(CY))

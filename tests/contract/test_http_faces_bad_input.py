@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.people_desk import ADA, BO, CY, NAME, PeopleDesk, people_desk
+from tests.people_desk import ADA, BO, CY, PeopleDesk, people_desk
 from tests.stack import Client
 
 A_FACE = "00000000000000aa-1-000000"
@@ -207,12 +207,3 @@ def test_undoing_what_is_not_there_is_refused(people: PeopleDesk) -> None:
     assert "no edits" in message(people, 400, "POST", path, edit_id="000000000001-00000000")
     assert "no edits" in message(people, 400, "POST", path, edit_id="")
     assert message(people, 400, "POST", path, edit_id=5).startswith("edit_id")
-
-
-def test_names_of_collections_differ_by_case_and_accents_count_in_one_form(
-    people: PeopleDesk,
-) -> None:
-    assert people.job(cluster_job_name=NAME)["total_faces"] == 8
-    assert "no collection" in message(
-        people, 404, "GET", "/faces/clusters", cluster_job_name="SEASON 1"
-    )
