@@ -3,128 +3,27 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from shared.cache import CacheDir
 from shared.domain import Stage
 from shared.errors import Cancelled
-from shared.faces import FaceMark, FaceRows, face_id, face_keys, write_faces
-from shared.frame_packs import PackWriter
-from shared.models import FaceScale
-from shared.people.clustering import NO_CLUSTER, Clustering
-from shared.people.collection import Collection
+from shared.people.clustering import NO_CLUSTER
 from shared.people.editing import modify_edit, names_edit
-from shared.people.state import PeopleState
-from workers.recluster.grouping import Grouping
-from workers.recluster.types import Step
-
-MODEL = "test-faces"
-DIM = 32
-SCALE = FaceScale(person=0.5, track=0.95)
-ADA, BO, CY, DEE = range(4)
-Face = tuple[int, int]  # (second, person)
-
-
-def go_on(_share: float, _message: str) -> None:
-    return
-
-
-@dataclass
-class Desk:
-    """One Collection; `look` makes faces of a person that differ a little each time."""
-
-    cache: CacheDir
-    random: np.random.Generator = field(default_factory=lambda: np.random.default_rng(7))
-    published: int = 0
-
-    def __post_init__(self) -> None:
-        people = self.random.standard_normal((8, DIM))
-        self.people = people / np.linalg.norm(people, axis=1, keepdims=True)
-
-    @property
-    def collection(self) -> Collection:
-        """As another process opens it: nothing is remembered."""
-        return Collection.open(self.cache.root, "Season 1", create=True)
-
-    def look(self, person: int) -> np.ndarray:
-        noise = self.random.standard_normal(DIM) * 0.08
-        row = self.people[person] + noise
-        return row / np.linalg.norm(row)
-
-    def add(self, number: int, seen: Sequence[Face], *, marked: Sequence[int] = ()) -> str:
-        """Publish the faces of file `number` and make it a member; its hash."""
-        hash_str = f"{number:016x}"
-        count = len(seen)
-        boxes = np.array([(person / 10, 0.2, 0.08, 0.1) for _, person in seen], np.float32)
-        rows = FaceRows(
-            seconds=np.array([second for second, _ in seen], np.uint32),
-            boxes=boxes.reshape(-1, 4),
-            landmarks=np.zeros((count, 5, 2), np.float32),
-            scores=np.full(count, 0.9, np.float32),
-            sharpness=np.full(count, 15, np.float32),
-            sizes=np.full(count, 120, np.float32),
-            marks=np.array([FaceMark.SMALL if n in marked else 0 for n in range(count)], np.uint8),
-            embeddings=np.array([self.look(p) for _, p in seen]).reshape(-1, DIM).astype("f2"),
-        )
-        rows = rows.take(np.argsort(rows.keys, kind="stable"))
-        self.published += 1
-        with self.cache.draft(hash_str, Stage.FACES, MODEL, "npz", str(self.published)) as draft:
-            write_faces(draft.file, rows)
-            assert draft.pack is not None
-            PackWriter(draft.pack).finish()
-            draft.publish(rows=count, dim=DIM)
-        self.collection.add(MODEL, [hash_str], "task")
-        return hash_str
-
-    def grouping(self, step: Step = go_on) -> Grouping:
-        return Grouping(self.cache, self.collection, SCALE, step)
-
-    def group(self, eps: float = 0.48, min_samples: int = 3) -> Clustering:
-        self.grouping().everything(lambda _: (eps, min_samples))
-        return self.now()
-
-    def join(self, *hashes: str) -> Clustering:
-        self.grouping().newcomers(hashes)
-        return self.now()
-
-    def now(self) -> Clustering:
-        found = self.collection.clustering()
-        assert found is not None
-        return found
-
-    def state(self) -> PeopleState:
-        return PeopleState.of(self.now(), self.collection.edits())
-
-    def id_of(self, hash_str: str, seen: Face) -> int:
-        """The cluster in which a face is now, edits and all."""
-        at = self.state().index_of(face(hash_str, seen))
-        assert at is not None
-        return int(self.state().faces[at])
-
-
-def face(hash_str: str, seen: Face) -> str:
-    """The public id of a face made by `Desk.add`."""
-    box = np.array([(seen[1] / 10, 0.2, 0.08, 0.1)], np.float32)
-    rows = np.array([seen[0]], np.uint32)
-    return face_id(hash_str, int(face_keys(rows, box)[0]))
+from tests.grouping_desk import ADA, BO, CY, DEE, MODEL, GroupingDesk, face, shots
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return Desk(CacheDir.open(tmp_path / "cache", create=True))
+def desk(tmp_path: Path) -> GroupingDesk:
+    return GroupingDesk(CacheDir.open(tmp_path / "cache", create=True))
 
 
-def shots(*people: int, start: int = 0, each: int = 4) -> list[Face]:
-    """`each` seconds of each person, one after the other."""
-    return [(start + n, person) for n, person in enumerate(np.repeat(people, each).tolist())]
-
-
-def test_people_are_found_over_files_and_keep_their_ids_when_grouped_again(desk: Desk) -> None:
+def test_people_are_found_over_files_and_keep_their_ids_when_grouped_again(
+    desk: GroupingDesk,
+) -> None:
     one = desk.add(1, shots(ADA, BO))
     two = desk.add(2, shots(BO, ADA))
     desk.group()
@@ -141,7 +40,7 @@ def test_people_are_found_over_files_and_keep_their_ids_when_grouped_again(desk:
 def test_the_same_files_are_grouped_the_same_on_every_machine(tmp_path: Path) -> None:
     found = []
     for name in ("one", "two"):
-        desk = Desk(CacheDir.open(tmp_path / name, create=True))
+        desk = GroupingDesk(CacheDir.open(tmp_path / name, create=True))
         desk.add(1, shots(ADA, BO, CY))
         desk.add(2, shots(BO, CY))
         found.append(desk.group())
@@ -149,7 +48,7 @@ def test_the_same_files_are_grouped_the_same_on_every_machine(tmp_path: Path) ->
     assert found[0].cluster_ids.tolist() == found[1].cluster_ids.tolist()
 
 
-def test_names_merges_and_moves_survive_a_regrouping(desk: Desk) -> None:
+def test_names_merges_and_moves_survive_a_regrouping(desk: GroupingDesk) -> None:
     one = desk.add(1, shots(ADA, BO, CY, DEE, each=5))
     desk.group()
     ids = [desk.id_of(one, (5 * person, person)) for person in (ADA, BO, CY, DEE)]
@@ -168,7 +67,9 @@ def test_names_merges_and_moves_survive_a_regrouping(desk: Desk) -> None:
     assert desk.state().names == {ids[ADA]: "Ada", ids[DEE]: "Dee"}
 
 
-def test_when_most_of_a_cluster_was_moved_out_the_rest_keeps_its_id_and_name(desk: Desk) -> None:
+def test_when_most_of_a_cluster_was_moved_out_the_rest_keeps_its_id_and_name(
+    desk: GroupingDesk,
+) -> None:
     one = desk.add(1, shots(ADA, each=10))
     desk.group()
     ada = desk.id_of(one, (0, ADA))
@@ -181,7 +82,7 @@ def test_when_most_of_a_cluster_was_moved_out_the_rest_keeps_its_id_and_name(des
     assert desk.state().names[ada] == "Ada"
 
 
-def test_newcomers_join_whom_they_resemble_or_make_new_people(desk: Desk) -> None:
+def test_newcomers_join_whom_they_resemble_or_make_new_people(desk: GroupingDesk) -> None:
     one = desk.add(1, shots(ADA, BO, each=5))
     desk.group()
     ada, bo = desk.id_of(one, (0, ADA)), desk.id_of(one, (5, BO))
@@ -202,7 +103,7 @@ def test_newcomers_join_whom_they_resemble_or_make_new_people(desk: Desk) -> Non
     assert set(after.labels[shown].tolist()) == {cy}
 
 
-def test_faces_made_anew_replace_the_old_ones(desk: Desk) -> None:
+def test_faces_made_anew_replace_the_old_ones(desk: GroupingDesk) -> None:
     one, two = desk.add(1, shots(ADA, BO, each=4)), desk.add(2, shots(ADA, each=4))
     desk.group()
     ada = desk.id_of(two, (0, ADA))
@@ -217,7 +118,7 @@ def test_faces_made_anew_replace_the_old_ones(desk: Desk) -> None:
     assert dict(zip(after.media, after.media_files, strict=True))[one] == manifest.file
 
 
-def test_marked_faces_make_nobody_and_join_whom_they_clearly_resemble(desk: Desk) -> None:
+def test_marked_faces_make_nobody_and_join_whom_they_clearly_resemble(desk: GroupingDesk) -> None:
     one = desk.add(1, [*shots(ADA, each=4), *shots(BO, start=10, each=4)], marked=range(3, 8))
     desk.group()
     ada = desk.id_of(one, (0, ADA))
@@ -227,7 +128,7 @@ def test_marked_faces_make_nobody_and_join_whom_they_clearly_resemble(desk: Desk
 
 
 def test_a_member_without_readable_faces_is_left_out(
-    desk: Desk, caplog: pytest.LogCaptureFixture
+    desk: GroupingDesk, caplog: pytest.LogCaptureFixture
 ) -> None:
     one, two = desk.add(1, shots(ADA)), desk.add(2, shots(ADA))
     manifest = desk.cache.manifest(two, Stage.FACES, MODEL)
@@ -238,7 +139,7 @@ def test_a_member_without_readable_faces_is_left_out(
     assert f"{two} is left out" in caplog.text
 
 
-def test_a_collection_without_faces_is_grouped_into_nobody(desk: Desk) -> None:
+def test_a_collection_without_faces_is_grouped_into_nobody(desk: GroupingDesk) -> None:
     one = desk.add(1, [])
     found = desk.group()
     assert (found.media, len(found), len(found.cluster_ids)) == ((one,), 0, 0)
@@ -247,7 +148,7 @@ def test_a_collection_without_faces_is_grouped_into_nobody(desk: Desk) -> None:
     assert desk.id_of(two, (0, ADA)) != NO_CLUSTER
 
 
-def test_two_that_group_at_once_lose_no_face_and_no_person(desk: Desk) -> None:
+def test_two_that_group_at_once_lose_no_face_and_no_person(desk: GroupingDesk) -> None:
     desk.add(1, shots(ADA, each=4))
     desk.group()
     hashes = [desk.add(n, shots(BO if n % 2 else CY, each=4)) for n in range(2, 10)]
@@ -276,7 +177,7 @@ def test_two_that_group_at_once_lose_no_face_and_no_person(desk: Desk) -> None:
     assert len(people) == 2
 
 
-def test_a_stop_before_the_publishing_leaves_the_former_grouping(desk: Desk) -> None:
+def test_a_stop_before_the_publishing_leaves_the_former_grouping(desk: GroupingDesk) -> None:
     desk.add(1, shots(ADA, BO))
     before = desk.group()
     desk.add(2, shots(CY))

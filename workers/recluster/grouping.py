@@ -83,10 +83,14 @@ class Grouping:
                  len(groups.means))  # fmt: skip
 
         def make(old: Clustering | None) -> Clustering:
-            edits = self._collection.edits()
-            state = PeopleState.of(old, edits) if old else None
+            state = PeopleState.of(old, self._collection.edits()) if old else None
             draft = _whole(loaded, groups, members.model, (eps, min_samples))
-            return _with_ids(draft, groups, old, state)
+            found = _with_ids(draft, groups, old, state)
+            # Others have grouped these while we were at work.
+            late = set(old.media).difference(found.media) if old and state else set()
+            if old is None or state is None or old.model != found.model or not late:
+                return found
+            return self._grown(found, self.load(found.model, late), _ids_in_use(old, state))
 
         self._publish(make)
 
@@ -98,16 +102,21 @@ class Grouping:
             nonlocal loaded
             assert old is not None
             loaded = loaded or self.load(old.model, hashes)
-            both = merged(table_of(old), loaded.table)
-            stays = both.old_at[old.loose] != GONE
-            old = replace(old, loose=old.loose[stays], loose_embeddings=old.loose_embeddings[stays])
-            rule = Rule(self._scale, old.eps, old.min_samples)
-            known = Known(means=old.means, sizes=old.sizes, loose=old.loose_embeddings)
-            assigned = assign_faces(loaded.faces, known, rule, self._step)
             taken = _ids_in_use(old, PeopleState.of(old, self._collection.edits()))
-            return _grown(old, both, loaded.faces, assigned, taken)
+            return self._grown(old, loaded, taken)
 
         self._publish(make)
+
+    def _grown(self, old: Clustering, loaded: LoadedFaces, taken: set[int]) -> Clustering:
+        """With these faces in it; `taken` ids are not given to new people."""
+        both = merged(table_of(old), loaded.table)
+        stays = both.old_at[old.loose] != GONE
+        old = replace(old, loose=old.loose[stays], loose_embeddings=old.loose_embeddings[stays])
+        known = Known(means=old.means, sizes=old.sizes, loose=old.loose_embeddings)
+        rule = Rule(self._scale, old.eps, old.min_samples)
+        assigned = assign_faces(loaded.faces, known, rule, self._step)
+        taken = taken | set(old.cluster_ids.tolist())
+        return _put_together(old, both, loaded.faces, assigned, taken)
 
     def load(self, model: str, hashes: Several[str]) -> LoadedFaces:
         return load_faces(
@@ -186,7 +195,7 @@ def _with_ids(
     )
 
 
-def _grown(
+def _put_together(
     old: Clustering, both: Merged, faces: Faces, assigned: Assigned, taken: set[int]
 ) -> Clustering:
     """The old grouping with newcomers in it; faces that were made anew replace their old ones."""
