@@ -325,7 +325,8 @@ def _blots(mask: NDArray[np.bool_]) -> list[tuple[float, float, float, float]]:
     """Boxes of the connected parts of a mask, from top to bottom, looked for by patches."""
     rows, columns = (size // _PATCH * _PATCH for size in mask.shape)
     patches = mask[:rows, :columns].reshape(rows // _PATCH, _PATCH, columns // _PATCH, _PATCH)
-    todo = {(int(y), int(x)) for y, x in np.argwhere(patches.any(axis=(1, 3)))}
+    full = patches.mean(axis=(1, 3)) >= 0.25  # else grains of noise
+    todo = {(int(y), int(x)) for y, x in np.argwhere(full)}
     boxes = []
     while todo:
         edge = [min(todo)]

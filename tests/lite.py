@@ -8,8 +8,8 @@ from shared.model_catalogue import find
 from shared.models import ModelSpec
 from shared.settings import Settings
 from tests.fetched import fetched_or_skipped
-from workers.models.load import load_speech, load_visual
-from workers.models.protocols import Transcriber, VisualEmbedder
+from workers.models.load import load_faces, load_speech, load_visual
+from workers.models.protocols import FaceFinder, Transcriber, VisualEmbedder
 from workers.models.weights import pull
 
 
@@ -38,3 +38,9 @@ def lite_model() -> VisualEmbedder:
 def speech_model(key: str = "whisper-base") -> Transcriber:
     """One for all tests of a run, as `lite_model`."""
     return load_speech(*lite_weights(key))
+
+
+@functools.cache
+def face_model(key: str = "dlib-resnet") -> FaceFinder:
+    """One for all tests of a run, as `lite_model`."""
+    return load_faces(*lite_weights(key))
