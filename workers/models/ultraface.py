@@ -62,15 +62,14 @@ class UltraFace:
         pixels[0, :, :height, :width] = (np.asarray(small).transpose(2, 0, 1) - _GREY) / _SPREAD
         scores, offsets = self._session.run(None, {"input": pixels})
         sure = scores[0, :, 1] >= self._least
-        anchors = _anchors(across, down)[sure]
-        boxes = _decoded(offsets[0][sure], anchors)
+        boxes = decoded(offsets[0][sure], anchors(across, down)[sure])
         believed = boxes[:, 3] - boxes[:, 1] <= size.tallest
         back = np.tile(np.array(picture.size, np.float32) / (width, height), 2)
         return (boxes * back).astype(np.float32)[believed], scores[0, sure, 1][believed]
 
 
 @functools.lru_cache(maxsize=16)
-def _anchors(width: int, height: int) -> Floats:
+def anchors(width: int, height: int) -> Floats:
     """[n, 3] centre x, centre y and side, in the order of the network's rows."""
     rows = []
     for stride, sides in _ANCHORS.items():
@@ -84,7 +83,8 @@ def _anchors(width: int, height: int) -> Floats:
     return np.concatenate(rows).astype(np.float32)
 
 
-def _decoded(offsets: Floats, anchors: Floats) -> Floats:
-    centres = anchors[:, :2] + offsets[:, :2] * _CENTRE * anchors[:, 2:]
-    half = anchors[:, 2:] * np.exp(offsets[:, 2:] * _SIDES) / 2
+def decoded(offsets: Floats, squares: Floats) -> Floats:
+    """[n, 4] boxes from what the network says relative to its anchors."""
+    centres = squares[:, :2] + offsets[:, :2] * _CENTRE * squares[:, 2:]
+    half = squares[:, 2:] * np.exp(offsets[:, 2:] * _SIDES) / 2
     return np.concatenate([centres - half, centres + half], axis=1)
