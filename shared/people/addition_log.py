@@ -56,6 +56,7 @@ class AdditionLog(Generic[T]):
         self._one = msgspec.json.Decoder(Addition[kind])
         self._many = msgspec.json.Decoder(list[Addition[kind]])
         self._lock = threading.Lock()
+        self._folding = threading.Lock()
         self._files: dict[str, tuple[Addition[T], ...]] = {}  # what was read
         self._damaged: set[str] = set()  # names of files of which something cannot be read
         self._listed: tuple[str, ...] = ()
@@ -89,8 +90,9 @@ class AdditionLog(Generic[T]):
         with self._lock:
             self._files[f"{id_}.json"] = (added,)
             small = {name for name in names if not _is_snapshot(name)} - self._damaged
-        if len(small) >= FOLD_AT:
-            self._fold_quietly()
+        if len(small) >= FOLD_AT and self._folding.acquire(blocking=False):
+            # Removing hundreds of files may take a second, for which nobody should wait.
+            threading.Thread(target=self._fold_quietly, name="fold", daemon=True).start()
         return added
 
     def fold(self) -> None:
@@ -106,22 +108,23 @@ class AdditionLog(Generic[T]):
                 for name, found in self._files.items()
                 if name not in self._damaged and ids.issuperset(added.id for added in found)
             ]
-            if len(held) < 2:
-                return
-            name = f"snapshot-{entries[-1].lamport:012d}-{secrets.token_hex(4)}.json"
-            with cache_files.clear_errors(self._root):
-                written = cache_files.write_atomically(
-                    self.folder / name, _snapshot(entries), "fold"
-                )
-                remove(self.folder / old for old in held)
-            self._files[name] = entries
+        if len(held) < 2 or not entries:
+            return
+        name = f"snapshot-{entries[-1].lamport:012d}-{secrets.token_hex(4)}.json"
+        with cache_files.clear_errors(self._root):
+            written = cache_files.write_atomically(self.folder / name, _snapshot(entries), "fold")
+            with self._lock:
+                self._files[name] = entries
+            remove(self.folder / old for old in held)
         remove_temporaries(self.folder, written.st_mtime)
 
     def _fold_quietly(self) -> None:
         try:
             self.fold()
-        except CacheError as error:  # the addition itself is safe
+        except CacheError as error:  # the additions are safe as they are
             _log.warning("could not fold %s: %s", self.folder, error)
+        finally:
+            self._folding.release()
 
     def _read(self) -> tuple[Addition[T], ...]:
         deadline = time.monotonic() + _READ_WAIT_S

@@ -19,6 +19,7 @@ from shared.people.collection import Collection
 from shared.people.edits import Assignment, ClearNames, Names, NewEdit, Undo
 from tests.clusterings import clustering
 from tests.tiny_disk import tiny_disk
+from tests.waiting import wait_for
 from tests.workers.killed_in_people import NEW_HASH, OPERATIONS
 
 HASHES = tuple(f"{n:016x}" for n in range(5))
@@ -52,7 +53,7 @@ OLD = (HASHES, EDITS, 1)
 NEW = {
     "add": ((*HASHES, NEW_HASH), EDITS, 1),
     "append": (HASHES, (*EDITS, Undo("")), 1),
-    "fold": (HASHES, (*EDITS, Undo("")), 1),
+    "fold": OLD,
     "publish": (HASHES, EDITS, 2),
     "publish without links": (HASHES, EDITS, 2),
 }
@@ -74,7 +75,7 @@ def test_kill_9_at_any_moment_leaves_the_former_or_the_new_state(
     assert found[0] == OLD
     assert found[-1] == NEW[operation]
     states = [state for state, _ in itertools.groupby(found)]
-    assert states == [OLD, NEW[operation]], "and once it is there, it stays"
+    assert states in ([OLD, NEW[operation]], [OLD]), "and once it is there, it stays"
     assert last >= 8
     for moment in range(last + 1):
         goes_on(tmp_path / str(moment))
@@ -182,7 +183,7 @@ def test_an_edit_counts_although_there_is_no_room_to_fold(
     monkeypatch.setattr(addition_log, "FOLD_AT", 3)
     fill(mounted, leave=8192)
     collection.append(ClearNames())
-    assert "could not fold" in caplog.text
+    wait_for(lambda: "could not fold" in caplog.text, 20, "a try to fold")
     assert contents(mounted) == (HASHES, (*EDITS, long, long, long, ClearNames()), 1)
 
 

@@ -25,6 +25,7 @@ from shared.people.collection import Collection, Members
 from shared.people.edits import Assignment, ClearNames, Names, Undo
 from shared.people.memberships import collections_of
 from tests.clusterings import clustering
+from tests.waiting import wait_for
 
 SPAWN = multiprocessing.get_context("spawn")
 HASH = "00112233aabbccdd"
@@ -183,6 +184,7 @@ def _add_many(root: str, letter: str, gate: Any) -> None:
         collection.add("m", [f"{letter}{n:015x}"], f"task {letter}")
         if n % 10 == 0:
             collection.append(Names((Assignment(n + 1, letter),)))
+    collection._members.fold()
 
 
 def test_two_processes_that_add_at_once_lose_nothing(tmp_path: Path) -> None:
@@ -216,6 +218,17 @@ def _fold_many(root: str, gate: Any) -> None:
     for n in range(40):
         log.append(n)
         log.fold()
+
+
+def test_many_additions_are_folded_by_themselves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(addition_log, "FOLD_AT", 20)
+    log = AdditionLog(tmp_path / "log", int, tmp_path)
+    for n in range(21):
+        log.append(n)
+    wait_for(lambda: len(os.listdir(log.folder)) == 1, 20, "all of it in one snapshot")
+    assert [added.what for added in log.read()] == [*range(21)]
 
 
 def test_folding_at_once_loses_nothing(tmp_path: Path) -> None:

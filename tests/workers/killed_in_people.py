@@ -19,18 +19,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from shared.people import addition_log
 from shared.people.collection import Collection
 from shared.people.edits import Undo
 from tests.clusterings import clustering
 
 NEW_HASH = "ffffffffffffffff"
 CALLS = ("fsync", "replace", "rename", "link", "unlink", "mkdir")
-
-
-def _fold(collection: Collection) -> None:
-    addition_log.FOLD_AT = 3
-    collection.append(Undo(""))
 
 
 def _publish(collection: Collection) -> None:
@@ -49,7 +43,7 @@ def _refuse(*paths: object) -> None:
 OPERATIONS: dict[str, Callable[[Collection], object]] = {
     "add": lambda collection: collection.add("m", [NEW_HASH], "t"),
     "append": lambda collection: collection.append(Undo("")),
-    "fold": _fold,
+    "fold": lambda collection: collection._edits.fold(),
     "publish": _publish,
     "publish without links": _publish_without_links,
 }
