@@ -16,7 +16,7 @@ from workers.recluster.vectors import blocks
 
 _ROUNDS = 12
 _SEED = 0
-_EDGES = 40_000_000  # 240 MB: a star seen from 6,000 sides; of more, an even choice is kept
+_EDGES = 12_000_000  # 600 MB while they are sorted; of more, an even choice is kept
 _LEAST_EDGES = 64  # of a node, however many nodes there are
 _LEVELS = 255  # cosines are rounded, so that sums of weights are exact and ties are ties
 _AT_ONCE = 1 / 64  # of all nodes decide together; more would let pairs swap labels for ever
@@ -38,22 +38,31 @@ class Graph:
 def alike(rows: Rows, cosine: float, step: Step) -> Graph:
     """Links rows (unit) whose cosine is at least that high; weights are squares of cosines."""
     most = max(_EDGES // max(len(rows), 1), _LEAST_EDGES)
-    lengths = np.zeros(len(rows) + 1, np.int64)
-    neighbours, weights = [np.empty(0, np.int32)], [np.empty(0, np.uint16)]
+    lower, upper = [np.empty(0, np.int32)], [np.empty(0, np.int32)]
+    weights = [np.empty(0, np.uint16)]
     for part in blocks(len(rows), len(rows)):
         step(part.start / len(rows), "Comparing faces")
-        cosines = rows[part] @ rows.T
-        own = np.arange(part.start, part.stop)
-        linked = cosines >= np.float32(cosine)
-        linked[own - part.start, own] = False
-        at, to = np.divmod(np.flatnonzero(linked), len(rows))
-        kept = _thinned(at, len(own), most)
+        cosines = rows[part] @ rows[part.start :].T  # every pair once
+        at, to = np.nonzero(np.triu(cosines >= np.float32(cosine), 1))
+        kept = _thinned(at, len(cosines), most)
         at, to = at[kept], to[kept]
-        lengths[part.start + 1 : part.stop + 1] = np.bincount(at, minlength=len(own))
-        neighbours.append(to.astype(np.int32))
         level = np.clip(np.rint(cosines[at, to] * _LEVELS), 1, _LEVELS).astype(np.uint16)
+        lower.append((at + part.start).astype(np.int32))
+        upper.append((to + part.start).astype(np.int32))
         weights.append(level * level)
-    return Graph(np.cumsum(lengths), np.concatenate(neighbours), np.concatenate(weights))
+    return _both_ways(
+        len(rows), np.concatenate(lower), np.concatenate(upper), np.concatenate(weights)
+    )
+
+
+def _both_ways(
+    nodes: int, lower: NDArray[np.int32], upper: NDArray[np.int32], weights: NDArray[np.uint16]
+) -> Graph:
+    ends = np.concatenate([lower, upper])
+    order = np.argsort(ends, kind="stable")
+    starts = np.concatenate([[0], np.cumsum(np.bincount(ends, minlength=nodes))])
+    neighbours = np.concatenate([upper, lower])[order]
+    return Graph(starts, neighbours, np.concatenate([weights, weights])[order])
 
 
 def _thinned(at: NDArray[np.intp], nodes: int, most: int) -> NDArray[np.bool_] | slice:
@@ -98,12 +107,15 @@ def _loudest(
     edges = np.arange(lengths.sum()) + np.repeat(starts - before, lengths)
     if not len(edges):
         return labels[nodes]
-    present, place = np.unique(labels[graph.neighbours[edges]], return_inverse=True)
-    at = np.repeat(np.arange(len(nodes)), lengths) * len(present) + place
+    around = labels[graph.neighbours[edges]]
+    known = np.zeros(len(graph), bool)
+    known[around] = True
+    present, place = np.flatnonzero(known), np.cumsum(known) - 1
+    at = np.repeat(np.arange(len(nodes)), lengths) * len(present) + place[around]
     votes = np.bincount(at, graph.weights[edges], len(nodes) * len(present))
     votes = votes.reshape(len(nodes), len(present))
     best = votes.argmax(axis=1)
     loudest = votes[np.arange(len(nodes)), best]
-    own = np.minimum(np.searchsorted(present, labels[nodes]), len(present) - 1)
-    owned = np.where(present[own] == labels[nodes], votes[np.arange(len(nodes)), own], 0)
-    return np.where(owned >= loudest, labels[nodes], present[best])
+    mine = labels[nodes]
+    owned = np.where(known[mine], votes[np.arange(len(nodes)), place[mine]], 0)
+    return np.where(owned >= loudest, mine, present[best]).astype(np.int32)
