@@ -32,21 +32,26 @@ def frames_with(
     Raises BadInput where there is no such folder.
     """
     CacheDir.open(cache_dir, create=False)
-    of_each = [_frames(people, cache_dir, person) for person in persons]
+    names = dict.fromkeys(person.collection for person in persons)
+    standings = {name: _standing(people, cache_dir, name) for name in names}
+    of_each = [_frames(standings[person.collection], person) for person in persons]
     together = operator.and_ if mode == "and" else operator.or_
     return functools.reduce(together, of_each) if of_each else NO_FRAMES
 
 
-def _frames(people: People, cache_dir: str, person: Person) -> FrameFilter:
+def _standing(people: People, cache_dir: str, name: str) -> Standing | None:
     try:
-        standing = people.open(cache_dir, person.collection)
-        roots = _clusters(standing, person)
+        return people.open(cache_dir, name)
     except (Missing, BadInput):  # a name that no collection can have is unknown, too
+        return None
+
+
+def _frames(standing: Standing | None, person: Person) -> FrameFilter:
+    if standing is None:
         return NO_FRAMES
-    return standing.frames_of(roots)
-
-
-def _clusters(standing: Standing, person: Person) -> Sequence[int]:
-    if person.cluster_id is not None:
-        return [standing.root(person.cluster_id, "cluster_id")]
-    return standing.state.ids_named(person.name or "")
+    if person.cluster_id is None:
+        return standing.frames_of(standing.state.ids_named(person.name or ""))
+    try:
+        return standing.frames_of([standing.root(person.cluster_id, "cluster_id")])
+    except Missing:
+        return NO_FRAMES

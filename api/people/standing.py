@@ -119,15 +119,17 @@ class Standing:
     def frames_of(self, roots: Sequence[int]) -> FrameFilter:
         """Where faces of any of these clusters are to be seen."""
         wanted = tuple(sorted(set(roots)))
-        if wanted not in self._filters:
-            if len(self._filters) >= _MOST_FILTERS:
-                self._filters.clear()
+        found = self._filters.get(wanted)
+        if found is None:
             faces = self.state.faces_of(set(wanted))
             seconds = self.clustering.keys[faces] >> _SECOND_SHIFT
-            self._filters[wanted] = FrameFilter.from_columns(
+            found = FrameFilter.from_columns(
                 self.clustering.media, self.clustering.media_of[faces], seconds
             )
-        return self._filters[wanted]
+            if len(self._filters) >= _MOST_FILTERS:
+                self._filters.clear()
+            self._filters[wanted] = found
+        return found
 
     def face_id(self, face: int) -> str:
         """Public id of a face, which is an index into the clustering."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 from starlette.concurrency import run_in_threadpool
 
@@ -12,7 +13,7 @@ from api.bodies import MetadataBody
 from api.endpoint import Call, Endpoint
 from api.services import Services
 from shared.cache import CacheDir
-from shared.domain import Probe, Stage
+from shared.domain import Manifest, Probe, Stage
 from shared.errors import (
     BadInput,
     MediaError,
@@ -90,9 +91,10 @@ def _facts(services: Services, item: MediaItem, path: str, cache: CacheDir | Non
     item.modified_at = found.st_mtime
     item.hash_str = services.hashes.hash_of(path)
     if cache is not None:
-        item.analysis = _analysis(cache, item.hash_str)
+        manifests = cache.manifests(item.hash_str)
+        item.analysis = _analysis(manifests)
         item.possibly_modified = (
-            bool(item.analysis.visual or item.analysis.transcribed)
+            any(manifest.stage is not Stage.FRAMES for manifest in manifests)
             and not is_hashed_whole(found.st_size)
             and any(
                 seen.path == path and seen.mtime_ns != found.st_mtime_ns
@@ -101,8 +103,8 @@ def _facts(services: Services, item: MediaItem, path: str, cache: CacheDir | Non
         )
 
 
-def _analysis(cache: CacheDir, hash_str: str) -> AnalysisState:
-    manifests = cache.manifests(hash_str)
+def _analysis(manifests: Sequence[Manifest]) -> AnalysisState:
+    """`face_jobs` is filled in for all files together."""
     return AnalysisState(
         visual=sorted(m.model for m in manifests if m.stage is Stage.VISUAL),
         transcribed=any(m.stage is Stage.TRANSCRIPT for m in manifests),

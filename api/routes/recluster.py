@@ -13,8 +13,10 @@ from api.face_bodies import ReclusterBody
 from api.progress import waiting_hint
 from api.services import Services
 from shared import logs
+from shared.cache import CacheDir
 from shared.domain import ProgressType, ReclusterSpec, TaskKind
 from shared.errors import RedisAway
+from shared.people.collection import Collection
 from shared.task_records import Bell, ItemFile, NewItem, NewTask
 
 _QUEUE = "recluster"
@@ -30,10 +32,10 @@ async def recluster(call: Call[ReclusterBody]) -> Accepted:
 
 
 def _submit(services: Services, body: ReclusterBody) -> Accepted:
-    standing = services.people.open(services.paths.cache(body.cache_dir), body.cluster_job_name)
-    collection = standing.collection
+    cache = CacheDir.open(services.paths.cache(body.cache_dir), create=False)
+    collection = Collection.open(cache.root, body.cluster_job_name, create=False)
     spec = ReclusterSpec(
-        cache_dir=str(standing.cache.root),
+        cache_dir=str(cache.root),
         collection=collection.name,
         eps=body.eps,
         min_samples=body.min_samples,
@@ -45,7 +47,7 @@ def _submit(services: Services, body: ReclusterBody) -> Accepted:
         kind=TaskKind.RECLUSTER,
         queue=_QUEUE,
         items=[NewItem(spec=msgspec.json.encode(spec), files=(file,))],
-        exclusive=f"collection:{standing.cache.id}:{collection.folder.name}",
+        exclusive=f"collection:{cache.id}:{collection.folder.name}",
     )
     hint = waiting_hint(services, TaskKind.RECLUSTER)
     services.ledger.submit(task)

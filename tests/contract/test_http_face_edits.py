@@ -9,8 +9,11 @@ from pathlib import Path
 import pytest
 
 from api.people import People
+from shared.domain import Stage
 from shared.errors import Missing
-from tests.people_desk import ADA, BO, CY, NAME, NOBODY, PeopleDesk, listed, people_desk
+from shared.people.collection import Collection
+from tests.people_data import FACE_MODEL, clustering_of
+from tests.people_desk import ADA, BO, CY, FACES, NAME, NOBODY, PeopleDesk, listed, people_desk
 from tests.stack import Client
 
 
@@ -133,6 +136,26 @@ def test_undoing_goes_back_step_by_step_or_to_any_edit_and_can_be_undone(
     unknown = people.client.post("/faces/edits/undo", **people.body, edit_id="000000000001-x")
     assert unknown.status_code == 404
     assert "000000000001-x" in unknown.json()["message"]
+
+
+def test_what_was_said_stays_when_the_faces_are_grouped_anew(people: PeopleDesk) -> None:
+    people.name(_1001="Ada", _3003="Cy")
+    people.merge(CY, into=BO)
+    people.modify(moves=[{"face_ids": people.face_ids(ADA)[-1:], "target_cluster_id": "-1"}])
+    before = [(ADA, "Ada", 3), (BO, "Cy", 3), (NOBODY, None, 2)]
+    assert people.clusters() == before
+    new = 4004
+    files = {}
+    for name, seen in FACES.items():
+        manifest = people.cache.manifest(people.hash_of(name), Stage.FACES, FACE_MODEL)
+        assert manifest is not None
+        known = [face._replace(cluster=new) if face.cluster == NOBODY else face for face in seen]
+        files[people.hash_of(name)] = (manifest.file, known)
+    collection = Collection.open(people.cache.root, NAME, create=False)
+    assert collection.publish(clustering_of(files, number=2))
+    assert people.clusters() == [*before[:2], (new, None, 1), (NOBODY, None, 1)]
+    people.undo(edit_id="")
+    assert people.clusters() == [(ADA, None, 4), (BO, None, 2), (CY, None, 1), (new, None, 1)]
 
 
 def test_replicas_see_each_others_edits_at_once(people: PeopleDesk) -> None:
