@@ -1,7 +1,7 @@
-"""Makes a model pack in insightface's form whose "faces" are evenly painted, saturated rectangles.
+"""Makes a model pack in insightface's form whose "faces" are rectangles of red, green or blue.
 
 The detector has SCRFD's inputs and outputs, the recognition network ArcFace's, so that all of
-insightface's own code around them runs. No weights: a pixel is in a face when it is no grey, a
+insightface's own code around them runs. No weights: a pixel is in a face by its colour, a
 face reaches as far as its pixels are in one, and a vector tells the colour.
 """
 
@@ -16,6 +16,7 @@ from onnx import TensorProto, helper
 from workers.models.onnx_graphs import Graph
 
 _LONGEST = 10  # doublings: faces of up to 2 ** 10 pixels
+_LEAST = 17  # pixels: noise makes smaller ones
 _STRIDES = (8, 16, 32)
 # Eyes, nose and mouth in a face, as parts of its width and height.
 LANDMARKS = ((0.3, 0.35), (0.7, 0.35), (0.5, 0.55), (0.35, 0.75), (0.65, 0.75))
@@ -32,14 +33,7 @@ def make_pack(folder: Path) -> Path:
 def detector(*, landmarks: bool = True) -> onnx.ModelProto:
     """[1, 3, h, w] -> for each stride scores, boxes and, last, landmarks, two anchors a place."""
     graph = Graph()
-    strongest = graph.add("ReduceMax", "input", axes=[1], keepdims=1)
-    weakest = graph.add("ReduceMin", "input", axes=[1], keepdims=1)
-    colourful = graph.add("Sub", strongest, weakest)
-    inside = graph.add(
-        "Cast",
-        graph.add("Greater", colourful, graph.constant(np.array(0.5, np.float32))),
-        to=TensorProto.FLOAT,
-    )
+    inside = _painted(graph)
     reach = {name: _reach(graph, inside, *way) for name, way in _WAYS.items()}
     kinds = 3 if landmarks else 2
     outputs: list[list[str]] = [[] for _ in range(kinds)]
@@ -57,6 +51,20 @@ def detector(*, landmarks: bool = True) -> onnx.ModelProto:
             for name, width in zip(flat, widths, strict=True)
         ],
     )
+
+
+def _painted(graph: Graph) -> str:
+    """[1, 1, h, w]: 1 where a pixel is red, green or blue and nothing else."""
+
+    def is_over(value: str, least: float) -> str:
+        return graph.add("Greater", value, graph.constant(np.array(least, np.float32)))
+
+    strongest = graph.add("ReduceMax", "input", axes=[1], keepdims=1)
+    weakest = graph.add("ReduceMin", "input", axes=[1], keepdims=1)
+    total = graph.add("ReduceSum", "input", graph.constant(np.array([1], np.int64)), keepdims=1)
+    second = graph.add("Sub", graph.add("Sub", total, strongest), weakest)
+    is_pure = graph.add("And", is_over(strongest, 0.5), is_over(graph.add("Neg", second), 0.5))
+    return graph.add("Cast", is_pure, to=TensorProto.FLOAT)
 
 
 def recognition(side: int = 112, batch: int | str = "n") -> onnx.ModelProto:
@@ -123,7 +131,11 @@ def _rows(graph: Graph, sides: dict[str, str], stride: int) -> tuple[str, str, s
         off.append(graph.add("Div", apart, graph.add("Max", whole, number(1))))
     # 1 in the middle, 0 at the edges and where no face is.
     middle = graph.add("Sub", number(1), graph.add("Max", *off))
-    is_face = graph.add("Min", sides["left"], number(1))
+    narrower = graph.add("Min", width, height)
+    is_large = graph.add(
+        "Cast", graph.add("Greater", narrower, number(_LEAST)), to=TensorProto.FLOAT
+    )
+    is_face = graph.add("Mul", graph.add("Min", sides["left"], number(1)), is_large)
     score = graph.add("Mul", middle, is_face)
     box = [sides[name] for name in ("left", "top", "right", "bottom")]
     points = []

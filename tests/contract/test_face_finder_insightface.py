@@ -18,11 +18,13 @@ import numpy as np
 import onnx
 import onnx.reference
 import pytest
+from numpy.typing import NDArray
 
 from shared.errors import ModelError
 from shared.model_catalogue import catalogue, find, is_downloaded, resolve
 from shared.models import FaceScale, ModelKind, ModelSpec
 from shared.settings import Settings
+from tests.contract.face_finder import FaceFinderContract
 from tests.contract.insightface_pack import LANDMARKS, detector, make_pack, recognition
 from workers.models import weights
 from workers.models.load import load_faces
@@ -69,6 +71,12 @@ def put_faces(*faces: tuple[tuple[int, int, int, int], tuple[int, int, int]]) ->
     for (left, top, width, height), colour in faces:
         picture[top : top + height, left : left + width] = colour
     return picture
+
+
+class TestInsightFace(FaceFinderContract):
+    @pytest.fixture
+    def portrait(self) -> NDArray[np.uint8]:
+        return put_faces(((250, 100, 120, 150), RED))[:360, :640]
 
 
 def test_boxes_and_landmarks_are_in_pixels_of_the_picture(finder: FaceFinder) -> None:
