@@ -86,7 +86,7 @@ def _find(
     low, high, wanted = low[~exact], high[~exact], wanted[~exact]
     while (low < high).any():
         middle = (low + high) // 2
-        is_before = stored[middle] < wanted
+        is_before = (stored[middle] < wanted) & (low < high)
         low, high = np.where(is_before, middle + 1, low), np.where(is_before, high, middle)
     found.append(low[stored[low] == wanted])
     return np.concatenate(found)

@@ -143,6 +143,23 @@ def test_frames_are_filtered_before_scenes_are_grouped(cache, index) -> None:
     assert found(index, cache, vectors[2][5], only_frames=NO_FRAMES) == []
 
 
+def test_a_filter_names_seconds_not_rows(cache, index) -> None:
+    grids = {1: (0, 4, 30, 31, 32, 90), 2: (7,), 3: tuple(range(5, 25)), 4: (2, 3)}
+    for number, seconds in grids.items():
+        scenes = tuple(Scene(second, second + 1) for second in seconds)
+        rows = random_units(len(seconds), DIM, number)
+        publish(cache, media_hash(number), rows, seconds=seconds, scenes=scenes)
+    wanted = {number: set(range(0, 100, 2)) for number in (1, 3, 4, 99)} | {2: {6, 8}}
+    only = FrameFilter.of({media_hash(number): seconds for number, seconds in wanted.items()})
+    expected = {(n, s) for n, seconds in grids.items() for s in seconds if s in wanted[n]}
+    vector = random_units(1, DIM, 5)[0]
+    assert set(found(index, cache, vector, only_frames=only)) == expected
+    some = [media_hash(number) for number in (4, 1)]
+    assert set(found(index, cache, vector, some, only_frames=only)) == {
+        place for place in expected if place[0] in (1, 4)
+    }
+
+
 def test_stills_and_files_with_gaps_keep_their_seconds(cache, index) -> None:
     rows = random_units(3, DIM, 5)
     publish(cache, media_hash(1), rows, seconds=(0, 4, 30), scenes=(Scene(0, 10), Scene(30, 31)))
