@@ -22,10 +22,11 @@ def lite_weights(key: str = "conse-lite0") -> tuple[Settings, ModelSpec]:
     return settings, spec
 
 
-def fetch_english_only() -> None:
-    """The weights of whisper-tiny.en, which no set brings. Raises FetchFailed with a sentence."""
+def fetch_optional() -> None:
+    """The weights of models that no set brings. Raises FetchFailed with a sentence."""
     settings = Settings.from_env()
-    pull(settings, find(settings, "whisper-tiny.en"))
+    for key in ("whisper-tiny.en", "faceplugin-fr"):
+        pull(settings, find(settings, key))
 
 
 @functools.cache

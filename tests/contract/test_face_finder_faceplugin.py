@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import shutil
 from importlib import resources
 from pathlib import Path
@@ -16,7 +15,7 @@ from PIL import Image
 from shared.errors import ModelError
 from tests.contract.face_finder import FaceFinderContract
 from tests.fetched import fetched_or_skipped
-from tests.lite import lite_weights
+from tests.lite import face_model, lite_weights
 from tests.photos import known_photos
 from workers.models import ultraface
 from workers.models.load import load_faces
@@ -25,15 +24,9 @@ from workers.models.protocols import FaceFinder
 GOLDEN = Path(__file__).with_name("faceplugin_golden.npz")
 
 
-@functools.cache
-def faceplugin() -> FaceFinder:
-    """One for all tests: it has no state that they could spoil."""
-    return load_faces(*lite_weights("faceplugin-fr"))
-
-
 @pytest.fixture
 def finder() -> FaceFinder:
-    return faceplugin()
+    return face_model("faceplugin-fr")
 
 
 class TestFaceplugin(FaceFinderContract):

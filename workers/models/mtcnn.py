@@ -11,10 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from workers.models.boxes import Floats, distinct
 from workers.models.onnx_sessions import open_session
 from workers.models.protocols import FaceBox
-
-Floats = NDArray[np.float32]
 
 _CELL = 12  # pixels of a face in the first network
 _STRIDE = 2
@@ -74,19 +73,19 @@ class FaceDetector:
                     ],
                     axis=1,
                 ).astype(np.float32)
-                found.append(batch[_distinct(batch[:, :4], batch[:, 4], 0.5)])
+                found.append(batch[distinct(batch[:, :4], batch[:, 4], 0.5)])
             scale *= _STEP
         if not found:
             return np.empty((0, 4), np.float32)
         every = np.concatenate(found)
-        every = every[_distinct(every[:, :4], every[:, 4], 0.7)[:_MOST_PROPOSALS]]
+        every = every[distinct(every[:, :4], every[:, 4], 0.7)[:_MOST_PROPOSALS]]
         return _squared(_corrected(every[:, :4], every[:, 5:]))
 
     def _refined(self, picture: Image.Image, boxes: Floats) -> Floats:
         scores, corrections = self._nets[1].run(None, {"pixels": _crops(picture, boxes, 24)})
         sure = scores[:, 1] > self._thresholds[1]
         boxes, scores, corrections = boxes[sure], scores[sure, 1], corrections[sure]
-        keep = _distinct(boxes, scores, 0.7)
+        keep = distinct(boxes, scores, 0.7)
         return _squared(_corrected(boxes[keep], corrections[keep]))
 
     def _faces(self, picture: Image.Image, boxes: Floats) -> list[FaceBox]:
@@ -98,7 +97,7 @@ class FaceDetector:
         boxes = _corrected(boxes, corrections)
         return [
             FaceBox(tuple(boxes[at].tolist()), points[at].astype(np.float32), float(scores[at, 1]))
-            for at in _distinct(boxes, scores[:, 1], 0.6, of_smaller=True)
+            for at in distinct(boxes, scores[:, 1], 0.6, of_smaller=True)
         ]
 
 
@@ -133,26 +132,3 @@ def _crops(picture: Image.Image, boxes: Floats, side: int) -> NDArray[np.uint8]:
         )
         crop[top:bottom, left:right] = np.asarray(part)
     return crops.transpose(0, 3, 1, 2)
-
-
-def _distinct(
-    boxes: Floats, scores: Floats, most: float, *, of_smaller: bool = False
-) -> NDArray[np.intp]:
-    """Indexes, best first, of boxes that overlap no better one by more than `most`.
-
-    Overlap: of their union, or of the smaller of the two.
-    """
-    order = np.argsort(-scores, kind="stable")
-    areas = np.prod(np.maximum(boxes[:, 2:] - boxes[:, :2], 0), axis=1)
-    kept = []
-    while len(order):
-        best, order = order[0], order[1:]
-        kept.append(best)
-        corner = np.maximum(boxes[best, :2], boxes[order, :2])
-        ends = np.minimum(boxes[best, 2:], boxes[order, 2:])
-        shared = np.prod(np.maximum(ends - corner, 0), axis=1)
-        whole = np.minimum(areas[best], areas[order])
-        if not of_smaller:
-            whole = areas[best] + areas[order] - shared
-        order = order[shared <= most * whole]
-    return np.array(kept, np.intp)
