@@ -89,7 +89,7 @@ class Settings:
         "Of several sound tracks: mix hears all at once, first only the main one, each one after "
         "the other, their texts side by side. Requests may say otherwise.",
     )
-    face_model: str = _setting("dlib-resnet", "Model key of the face model (nothing uses it yet).")
+    face_model: str = _setting("dlib-resnet", "Model key of the face model.")
     log_level: str = _setting("INFO", "DEBUG, INFO, WARNING or ERROR.")
     log_format: str = _setting("text", "text or json.")
 
