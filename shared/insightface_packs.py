@@ -18,11 +18,10 @@ _PREFIX = "insightface-"
 _FOLDER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _LICENCE = "non-commercial research only (insightface's model licence)"
 _RESEARCH = ("buffalo", "antelope", "raccoon")  # how the names of its own packs begin
-# Published, not measured by us. 0.40 is what insightface 2.1 asks of faces that are seen at several
-# moments (app/privateframe/configs/base.yaml: similarity_threshold, for its newest packs); within
-# its galleries it asks for 0.35, Immich asks for 0.5 with buffalo_l (server's machine-learning
-# settings: maxDistance). Near-duplicates: two neighbouring frames of one take.
-_SCALE = FaceScale(person=0.4, track=0.75)
+# Published, not measured by us: insightface 2.1 asks for 0.40 of faces that are seen at three
+# moments, for 0.50 of fewer (app/privateframe/configs/base.yaml: similarity_threshold, for its
+# newest packs); Immich asks for 0.50 with buffalo_l (its setting "maximum recognition distance").
+_SCALE = FaceScale(person=0.45, track=0.75)
 
 
 def _pack(name: str, megabytes: int, says: str) -> ModelSpec:
