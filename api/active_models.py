@@ -33,3 +33,12 @@ def known_model(services: Services, kind: ModelKind, key: str, field: str) -> Mo
 def wanted_key(services: Services, kind: ModelKind, key: str | None, field: str) -> str:
     """The key that a request names, else the active one. Raises BadInput naming the field."""
     return known_model(services, kind, key, field).key if key else active_key(services, kind)
+
+
+def check_allowed(services: Services, kind: ModelKind, key: str, field: str) -> None:
+    """Raise BadInput, naming the field, for a model whose licence the operator has not accepted."""
+    spec = known_model(services, kind, key, field)
+    try:
+        model_catalogue.require_allowed(services.settings, spec)
+    except ModelError as error:
+        raise BadInput(f"{field}: {error.message}") from None

@@ -15,7 +15,8 @@ from workers.analysis.stages.thumbnails import Thumbnails
 from workers.analysis.stages.transcript import Transcripts
 from workers.analysis.stages.visual import Visual
 from workers.query.service import QueryService
-from workers.recluster import item
+from workers.recluster.item import recluster
+from workers.recluster.item import why_not as why_not_recluster
 from workers.worker import Work, Worker
 
 ANALYSIS = Work(
@@ -23,7 +24,7 @@ ANALYSIS = Work(
     run=functools.partial(analyze, stages=(Thumbnails, Visual, Faces), sound=Transcripts),
     why_not=why_not,
 )
-RECLUSTER = Work(kind="recluster", run=item.recluster, why_not=item.why_not, models=())
+RECLUSTER = Work(kind="recluster", run=recluster, why_not=why_not_recluster, models=())
 _WORK = {work.kind: work for work in (ANALYSIS, RECLUSTER)}
 _USAGE = "Usage: python -m workers analysis|recluster|query"
 _WRONG_USE = 2

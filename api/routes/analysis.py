@@ -6,9 +6,10 @@ import logging
 import threading
 from collections.abc import Sequence
 
+import msgspec
 from starlette.concurrency import run_in_threadpool
 
-from api.active_models import wanted_key
+from api.active_models import check_allowed, wanted_key
 from api.answers import Accepted, CancelAnswer, TaskAnswer, TaskList
 from api.bodies import AnalyzeBody, CancelBody
 from api.endpoint import Call, Endpoint
@@ -16,7 +17,7 @@ from api.items import Asked, analyze_items, works
 from api.progress import hint_for, task_answer, waiting_hint
 from api.services import Services
 from shared import logs
-from shared.domain import AnalyzeSpec, FileWork, TaskKind
+from shared.domain import AnalyzeSpec, FileWork, ProgressType, TaskKind
 from shared.errors import BadInput, Missing, RedisAway
 from shared.languages import language_code, language_name
 from shared.models import ModelKind
@@ -41,19 +42,14 @@ def _submit(services: Services, body: AnalyzeBody) -> Accepted:
     common = AnalyzeSpec(
         cache_dir=cache_dir,
         files=(),
-        visual_model=wanted_key(
-            services, ModelKind.VISUAL, body.visual_model_key, "visual_model_key"
-        ),
-        speech_model=wanted_key(
-            services, ModelKind.SPEECH, body.speech_model_key, "speech_model_key"
-        ),
-        face_model=wanted_key(services, ModelKind.FACES, body.face_model_key, "face_model_key"),
         collection=checked_name(body.cluster_job_name) if body.cluster_job_name else "",
         face_eps=body.face_eps,
         face_min_samples=body.face_min_samples,
         audio_streams=body.audio_streams or services.settings.audio_streams,
         force=body.force,
     )
+    parts = {part for file in files for part in file.wants}
+    common = msgspec.structs.replace(common, **_models(services, body, parts))
     task = NewTask(kind=TaskKind.ANALYZE, items=analyze_items(files, common))
     hint = waiting_hint(services)
     if services.ledger.submit(task, body.on_busy):
@@ -64,6 +60,20 @@ def _submit(services: Services, body: AnalyzeBody) -> Accepted:
     counted = f"{len(files)} file" + ("" if len(files) == 1 else "s")
     message = f"Analysis of {counted} accepted.{turn}{hint}"
     return Accepted(message=message, task_id=task.task_id)
+
+
+def _models(services: Services, body: AnalyzeBody, parts: set[ProgressType]) -> dict[str, str]:
+    """The keys of the request, else the active ones; those that are needed must be allowed."""
+    keys: dict[str, str] = {}
+    for name, kind, part, asked in (
+        ("visual_model", ModelKind.VISUAL, ProgressType.VIDEO, body.visual_model_key),
+        ("speech_model", ModelKind.SPEECH, ProgressType.AUDIO, body.speech_model_key),
+        ("face_model", ModelKind.FACES, ProgressType.FACES, body.face_model_key),
+    ):
+        keys[name] = wanted_key(services, kind, asked, f"{name}_key")
+        if part in parts:
+            check_allowed(services, kind, keys[name], f"{name}_key")
+    return keys
 
 
 def _ring(services: Services, task: NewTask) -> None:

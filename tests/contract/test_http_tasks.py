@@ -77,7 +77,7 @@ def test_ten_thousand_paths_are_accepted_within_two_seconds(
     assert client.task(task_id)["total"] == 10_000
 
 
-def test_what_is_not_built_is_501_and_stops_nothing(
+def test_a_request_with_something_wrong_in_it_stops_nothing(
     client: Client, ledger: Ledger, media: Path, caches: Path
 ) -> None:
     running = client.ok("/analyze", **body(caches, media, "a.mp4"))["task_id"]
@@ -85,7 +85,12 @@ def test_what_is_not_built_is_501_and_stops_nothing(
     for wrong, status in [
         ({"transcription_jobs": [{"path": str(media / "a.mp4"), "language": "klingon"}]}, 400),
         ({"speech_model_key": "nonsense"}, 400),
-        ({"face_media_paths": [str(media / "a.mp4")], "cluster_job_name": "A"}, 501),
+        ({"face_media_paths": [str(media / "a.mp4")]}, 400),
+        ({"face_media_paths": [str(media / "a.mp4")], "cluster_job_name": "A" * 201}, 400),
+        ({"face_media_paths": ["/elsewhere/a.mp4"], "cluster_job_name": "A"}, 403),
+        ({"face_model_key": "nonsense"}, 400),
+        ({"face_eps": 0}, 400),
+        ({"face_min_samples": 0}, 400),
         ({"visual_media_paths": ["/elsewhere/a.mp4"]}, 403),
         ({"visual_media_paths": []}, 400),
         ({"visual_model_key": "nonsense"}, 400),

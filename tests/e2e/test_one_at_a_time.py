@@ -115,7 +115,7 @@ def test_twenty_bad_posts_leave_a_running_task_untouched(slow_stack: Stack, tmp_
         (400, {"cache_dir": cache, "visual_media_paths": [clip], "on_busy": "maybe"}),
         (403, {"cache_dir": cache, "visual_media_paths": [f"{slow_stack.folder}/state/x.mp4"]}),
         (400, {"cache_dir": cache, "transcription_jobs": [{"path": clip, "language": "klingon"}]}),
-        (501, {"cache_dir": cache, "face_media_paths": [clip], "cluster_job_name": "x"}),
+        (400, {"cache_dir": cache, "face_media_paths": [clip], "cluster_job_name": "x" * 201}),
     ]
     for status, body in bad * 2:
         assert client.post("/analyze", **body).status_code == status, body

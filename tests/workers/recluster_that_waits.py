@@ -16,7 +16,7 @@ from typing import Any
 from shared import logs
 from shared.settings import Settings
 from workers.context import Context
-from workers.recluster import item
+from workers.recluster.item import recluster, why_not
 from workers.worker import Work, Worker
 
 TOLD = json.loads(os.environ["TEST_RECLUSTER"])
@@ -37,12 +37,12 @@ def run(context: Context) -> None:
             _pause.wait(0.05)
 
     context.report = reported  # type: ignore[method-assign]
-    item.recluster(context)
+    recluster(context)
 
 
 def main() -> int:
     logs.configure("recluster-worker", "DEBUG", "text")
-    work = Work("recluster", run, item.why_not, models=())
+    work = Work("recluster", run, why_not, models=())
     worker = Worker(Settings.from_env(), work)
     worker.take_signals()
     return worker.serve()
