@@ -115,7 +115,7 @@ def test_the_examples_are_what_the_types_allow(endpoint) -> None:
 def test_the_api_process_imports_no_model_library_and_no_decoder() -> None:
     heavy = (
         *("av", "onnxruntime", "ctranslate2", "faster_whisper", "huggingface_hub", "hdbscan"),
-        *("torch", "open_clip", "PIL", "pydantic"),
+        *("torch", "open_clip", "PIL", "pydantic", "insightface", "cv2", "sklearn", "scipy"),
     )
     program = (
         "import sys; from api.app import create_app; from shared.settings import Settings;"

@@ -13,9 +13,11 @@ from pathlib import Path
 import pytest
 
 from shared import bells, heartbeats
-from shared.domain import TaskState
+from shared.cache import CacheDir
+from shared.domain import ProgressType, TaskState
 from shared.heartbeats import Heartbeat
 from tests.desk import INSTANCE, Desk
+from tests.grouping_desk import ADA, BO, NAME, GroupingDesk, shots
 from tests.media import make_clip
 from tests.stack import PROJECT
 from tests.waiting import wait_for
@@ -35,14 +37,40 @@ def test_the_function_that_bells_name_exists() -> None:
 
 
 def test_an_analysis_worker_imports_neither_torch_nor_what_only_speech_needs(desk: Desk) -> None:
-    modules = desk.folder / "modules.json"
-    desk.stack.start("analysis-0", "-m", "tests.workers.names_its_modules", MODULES=str(modules))
-    desk.wait_final(desk.submit([make_clip(desk.folder / "clip.mp4", 1)]))
-    assert desk.stack.processes["analysis-0"].end() == 0
-    loaded = set(json.loads(modules.read_text()))
+    start_and_tell(desk, "analysis")
+    clip = make_clip(desk.folder / "clip.mp4", 1)
+    parts = (ProgressType.VIDEO, ProgressType.FACES)
+    desk.wait_final(desk.submit([clip], wants=parts, face_model="dlib-resnet"))
+    loaded = told_modules(desk, "analysis")
     assert {"onnxruntime", "av"} <= loaded
     assert not {"torch", "open_clip", "transformers", "starlette", "socketio"} & loaded
     assert not {"faster_whisper", "ctranslate2"} & loaded
+    assert not {"hdbscan", "sklearn", "insightface", "cv2"} & loaded
+
+
+def test_hdbscan_is_imported_only_where_parameters_are_looked_for(desk: Desk) -> None:
+    people = GroupingDesk(CacheDir.open(desk.cache, create=True))
+    people.add(1, shots(ADA, BO, each=10))
+    client = desk.stack.start_api(**desk.squares_env())
+    body = {"cache_dir": str(desk.cache), "cluster_job_name": NAME}
+    for auto, wanted in ((False, set()), (True, {"hdbscan"})):
+        start_and_tell(desk, "recluster", **desk.squares_env())
+        task_id = client.ok("/faces/recluster", **body, auto_detect_params=auto)["task_id"]
+        assert client.wait_final(task_id)["status"] == "completed"
+        loaded = told_modules(desk, "recluster")
+        assert {"hdbscan"} & loaded == wanted
+        assert not {"torch", "onnxruntime", "insightface", "cv2"} & loaded
+
+
+def start_and_tell(desk: Desk, kind: str, **more: str) -> None:
+    modules = str(desk.folder / "modules.json")
+    command = ("-m", "tests.workers.names_its_modules")
+    desk.stack.start(f"{kind}-0", *command, KIND=kind, MODULES=modules, **more)
+
+
+def told_modules(desk: Desk, kind: str) -> set[str]:
+    assert desk.stack.processes[f"{kind}-0"].end() == 0
+    return set(json.loads((desk.folder / "modules.json").read_text()))
 
 
 @pytest.mark.parametrize(

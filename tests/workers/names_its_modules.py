@@ -1,4 +1,4 @@
-"""The real analysis worker; at its end it writes the names of all imported packages to MODULES."""
+"""A real worker of KIND; at its end it writes the names of all imported packages to MODULES."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from workers.__main__ import main
 
 if __name__ == "__main__":
-    status = main(["analysis"])
+    status = main([os.environ["KIND"]])
     packages = sorted({name.partition(".")[0] for name in sys.modules})
     Path(os.environ["MODULES"]).write_text(json.dumps(packages))
     sys.exit(status)
