@@ -59,7 +59,7 @@ class AdditionLog(Generic[T]):
         self._folding = threading.Lock()
         self._files: dict[str, tuple[Addition[T], ...]] = {}  # what was read
         self._damaged: set[str] = set()  # names of files of which something cannot be read
-        self._listed: tuple[str, ...] = ()
+        self._listed: tuple[str, ...] | None = None  # the names that the entries were read from
         self._entries: tuple[Addition[T], ...] = ()
 
     def names(self) -> tuple[str, ...]:
@@ -133,14 +133,14 @@ class AdditionLog(Generic[T]):
             # A listing made while others fold may have missed both the new snapshot and files
             # that it replaces. Any snapshot it missed shows in a second one.
             missed = any(map(_is_snapshot, set(self.names()).difference(names)))
-            late = time.monotonic() > deadline
-            if late or not (missed or None in files.values()):
+            whole = not missed and None not in files.values()
+            if whole or time.monotonic() > deadline:
                 self._files = {name: found for name, found in files.items() if found is not None}
-                entries = _in_order(self._files.values())
-                if late:
+                self._entries = _in_order(self._files.values())
+                self._listed = names if whole else None
+                if not whole:
                     _log.warning("%s goes on listing files that are gone", self.folder)
-                    return entries
-                self._listed, self._entries = names, entries
+                break
         return self._entries
 
     def _file(self, name: str) -> tuple[Addition[T], ...] | None:

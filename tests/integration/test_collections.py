@@ -261,7 +261,7 @@ def test_what_was_seen_comes_before_what_is_added(tmp_path: Path) -> None:
     assert other.read() is other.read(), "read once"
 
 
-@pytest.mark.parametrize("listed", [2, 4])
+@pytest.mark.parametrize("listed", [0, 2, 4])
 def test_a_listing_made_while_others_fold_is_made_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, listed: int
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shared.errors import BadInput, Missing
+from shared.people import editing
 from shared.people.clustering import NO_CLUSTER
 from shared.people.editing import (
     checked_person,
@@ -112,6 +113,15 @@ def test_an_id_that_was_ever_used_is_not_made_again(state: PeopleState) -> None:
     second = modify_edit(undone, moves=[([FACE[0]], None)])
     assert second.moves[0].target == first.moves[0].target + 1
     assert modify_edit(state, moves=[([FACE[0]], None)]) == first, "the same on every machine"
+
+
+def test_new_ids_of_one_edit_are_different(
+    state: PeopleState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new_id = editing.new_id
+    monkeypatch.setattr(editing, "new_id", lambda seed, taken: new_id("a collision", taken))
+    edit = modify_edit(state, moves=[([face], None) for face in FACE[:3]])
+    assert len({move.target for move in edit.moves}) == 3
 
 
 @pytest.mark.parametrize(

@@ -116,6 +116,7 @@ def test_a_merge_holds_after_a_new_grouping_even_if_its_target_is_gone() -> None
     state = PeopleState.of(again, edits)
     assert state.counts == {10: 6, 30: 2, 40: 2}
     assert state.names == {10: "Anna"}
+    assert state.root(20) == state.root(10) == 10
     assert reasons(state) == [(False, "cluster 10 is gone"), (True, "")]
 
 
@@ -281,6 +282,8 @@ def test_states_do_not_change_when_others_are_made_from_them() -> None:
         fresh = PeopleState.of(grouping, edits[:n])
         assert (state.names, state.counts) == (fresh.names, fresh.counts)
         assert reasons(state) == reasons(fresh)
+    other = states[2].with_edits(*log(names(c40="Di"), first=9))
+    assert (other.counts, other.names) == (states[2].counts, {10: "Anna", 40: "Di"})
     with pytest.raises(ValueError, match="read-only"):
         states[0].faces[0] = 1
 
