@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from api import face_answers
 from api.endpoint import Call, Endpoint
 from api.face_answers import Edits, ModifyAnswer, NamesAnswer, UndoAnswer
-from api.face_bodies import ClusterId, ModifyBody, NamesBody, UndoBody
+from api.face_bodies import MOST_MOVED, ClusterId, ModifyBody, NamesBody, UndoBody
 from api.people import Standing
 from api.routes.faces import cluster_items
 from api.services import Services
@@ -47,6 +47,12 @@ async def modify(call: Call[ModifyBody]) -> ModifyAnswer:
 def _modify(services: Services, body: ModifyBody) -> ModifyAnswer:
     if not body.merges and not body.moves:
         raise BadInput("There is nothing to do: give merges or moves.")
+    count = sum(len(move.face_ids) for move in body.moves)
+    if count > MOST_MOVED:
+        raise BadInput(
+            f"moves name {count:,} faces, more than the {MOST_MOVED:,} of one request: send several "
+            "requests, or merge clusters instead."
+        )
     before: list[Standing] = []
 
     def make(standing: Standing) -> kinds.Modify:

@@ -207,3 +207,12 @@ def test_undoing_what_is_not_there_is_refused(people: PeopleDesk) -> None:
     assert "no edits" in message(people, 400, "POST", path, edit_id="000000000001-00000000")
     assert "no edits" in message(people, 400, "POST", path, edit_id="")
     assert message(people, 400, "POST", path, edit_id=5).startswith("edit_id")
+
+
+def test_more_faces_than_one_request_can_move_at_once_are_refused(people: PeopleDesk) -> None:
+    moves = [
+        {"face_ids": [A_FACE] * 15_000, "target_cluster_id": str(CY)},
+        {"face_ids": [A_FACE] * 15_000, "target_cluster_id": None},
+    ]
+    said = message(people, 400, "POST", "/faces/clusters/modify", moves=moves)
+    assert "30,000 faces, more than the 20,000" in said
