@@ -50,8 +50,8 @@ def _modify(services: Services, body: ModifyBody) -> ModifyAnswer:
     count = sum(len(move.face_ids) for move in body.moves)
     if count > MOST_MOVED:
         raise BadInput(
-            f"moves name {count:,} faces, more than the {MOST_MOVED:,} of one request: send several "
-            "requests, or merge clusters instead."
+            f"moves name {count:,} faces, more than the {MOST_MOVED:,} of one request: "
+            "send several requests, or merge clusters instead."
         )
     before: list[Standing] = []
 
