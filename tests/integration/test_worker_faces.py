@@ -21,7 +21,7 @@ from shared.people.clustering import NO_CLUSTER, Clustering
 from shared.people.collection import Collection
 from tests.desk import FACE_MODEL, Desk
 from tests.fakes import fake_face_row, paint_face
-from tests.media import make_clip, make_still, write_video
+from tests.media import Encoding, make_clip, make_still, write_video
 from tests.waiting import wait_for
 
 FACES, VIDEO = ProgressType.FACES, ProgressType.VIDEO
@@ -240,3 +240,23 @@ def test_a_stop_keeps_what_is_finished(desk: Desk) -> None:
     assert not [name for name in desk.artefacts() if name.endswith(".tmp")]
     desk.wait_final(desk.submit(*([clip] for clip in clips), wants=(FACES,)))
     assert len(grouping(desk).media) == 2
+
+
+def test_boxes_are_those_of_the_upright_picture(desk: Desk) -> None:
+    """Stored on its side: the face at the top left is stored at the bottom left."""
+    upright = picture([(7, (40, 80, 120))], (360, 640))
+    stored = np.ascontiguousarray(np.rot90(upright, -1))
+    turned = write_video(
+        desk.folder / "phone.mp4", [upright] * 10, fps=5, encoding=Encoding(rotation=90)
+    )
+    still = make_still(
+        desk.folder / "phone.jpg", Image.fromarray(stored), orientation=8, quality=95
+    )
+    desk.worker_that_sees_squares()
+    desk.wait_final(desk.submit([turned], [still], wants=(FACES,)))
+    for path in (turned, still):
+        faces, _ = faces_of(desk, path)
+        wanted = (40 / 360, 80 / 640, 120 / 360, 120 / 640)
+        assert faces["boxes"][0] == pytest.approx(wanted, abs=0.03), path
+        vector = faces["embeddings"][0].astype(np.float32)
+        assert float(vector @ fake_face_row(7)) > 0.99, "and the face is upright, too"
