@@ -31,6 +31,11 @@ class _Pass:
     tallest: float  # box in pixels of this size that is believed; parts of larger faces look alike
 
 
+# The second look: a square of so many pixels around a find, which is so high in it. Of 373 faces
+# none is lost by it, of 41 wheels, coins, badges and animals six are left.
+_VIEW, _FACE = 128, 32
+_LEAST_AGAIN = 0.5
+
 _PASSES = (_Pass(320, np.inf), _Pass(960, 120))
 
 
@@ -50,8 +55,27 @@ class UltraFace:
         for most, of_smaller in ((0.3, False), (0.6, True)):  # the same face; a part of one
             kept = distinct(boxes, scores, most, of_smaller=of_smaller)
             boxes, scores = boxes[kept], scores[kept]
+        seen = self._seen_again(picture, boxes)
         edge = np.array([*picture.size, *picture.size], np.float32)
-        return np.clip(boxes, 0, edge), scores
+        return np.clip(boxes, 0, edge)[seen], scores[seen]
+
+    def _seen_again(self, picture: Image.Image, boxes: Floats) -> NDArray[np.bool_]:
+        """Which finds are faces, too, in a mirror and at another size."""
+        if not len(boxes):
+            return np.zeros(0, bool)
+        views = np.stack([_mirrored(picture, box) for box in boxes]).transpose(0, 3, 1, 2)
+        pixels = (views - _GREY) / _SPREAD
+        scores, offsets = self._session.run(None, {"input": pixels})
+        squares = anchors(_VIEW, _VIEW)
+        half = (boxes[:, 2:] - boxes[:, :2]) / (boxes[:, 3:] - boxes[:, 1:2]) * _FACE / 2
+        middle = np.float32(_VIEW / 2)
+        best = []
+        for row, offset, size in zip(scores[..., 1], offsets, half, strict=True):
+            there = _overlaps(
+                decoded(offset, squares), np.array([*(middle - size), *(middle + size)])
+            )
+            best.append(row[there > 0.4].max(initial=0))
+        return np.array(best) >= _LEAST_AGAIN
 
     def _find(self, picture: Image.Image, size: _Pass) -> tuple[Floats, Floats]:
         scale = size.longer_side / max(picture.size)
@@ -66,6 +90,32 @@ class UltraFace:
         believed = boxes[:, 3] - boxes[:, 1] <= size.tallest
         back = np.tile(np.array(picture.size, np.float32) / (width, height), 2)
         return (boxes * back).astype(np.float32)[believed], scores[0, sure, 1][believed]
+
+
+def _mirrored(picture: Image.Image, box: Floats) -> Floats:
+    """[side, side, 3]: the find and what is around it; grey beyond the picture's edges."""
+    view = np.full((_VIEW, _VIEW, 3), _GREY, np.float32)
+    scale = _FACE / float(box[3] - box[1])
+    corner = (box[:2] + box[2:]) / 2 - _VIEW / 2 / scale
+    inside = np.clip([*corner, *(corner + _VIEW / scale)], 0, [*picture.size, *picture.size])
+    left, top, right, bottom = np.rint((inside - np.tile(corner, 2)) * scale).astype(int).tolist()
+    if right > left and bottom > top:
+        part = picture.resize(
+            (right - left, bottom - top),
+            Image.Resampling.BILINEAR,
+            tuple(inside.tolist()),
+            reducing_gap=2.0,
+        )
+        view[top:bottom, left:right] = np.asarray(part)
+    return view[:, ::-1]
+
+
+def _overlaps(boxes: Floats, one: Floats) -> Floats:
+    """[n] what each box shares with one, as a part of their union."""
+    shared = np.minimum(boxes[:, 2:], one[2:]) - np.maximum(boxes[:, :2], one[:2])
+    areas = np.prod(np.maximum(shared, 0), axis=1)
+    whole = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1) + np.prod(one[2:] - one[:2]) - areas
+    return np.asarray(areas / whole, np.float32)
 
 
 @functools.lru_cache(maxsize=16)
