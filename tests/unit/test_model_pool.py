@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from shared.errors import ModelError
+from shared.face_models import DLIB_REVISION
 from shared.models import ModelKind, ModelSpec
 from shared.settings import Settings
-from tests.fakes import FakeEmbedder, FakeTranscriber
+from tests.fakes import FakeEmbedder, FakeFaceFinder, FakeTranscriber
 from tests.waiting import wait_for
 from workers.models.pool import ModelPool
 
@@ -190,6 +191,34 @@ def test_a_speech_model_is_lent_beside_a_visual_one_of_the_same_pool(
             (ModelKind.SPEECH, "tones"), (VISUAL, "a")
         ]  # fmt: skip
     with pytest.raises(ModelError, match="no speech model 'a'"), pool.lend(ModelKind.SPEECH, "a"):
+        pass
+    pool.close()
+
+
+def test_a_face_model_is_lent_warm(settings: Settings) -> None:
+    pool = ModelPool(settings, {ModelKind.FACES: lambda _, spec: FakeFaceFinder(spec)}, Clock())
+    with pool.lend(ModelKind.FACES, "dlib-resnet") as finder:
+        assert isinstance(finder, FakeFaceFinder)
+        assert finder.warmups == 1
+        assert [(s.kind, s.model_key) for s in pool.states()] == [(ModelKind.FACES, "dlib-resnet")]
+    pool.close()
+
+
+def test_face_weights_that_are_missing_or_damaged_are_one_sentence(settings: Settings) -> None:
+    pool = ModelPool(settings, clock=Clock())
+    with (
+        pytest.raises(ModelError, match="rushes models pull dlib-resnet"),
+        pool.lend(ModelKind.FACES, "dlib-resnet"),
+    ):
+        pass
+    folder = settings.weights_dir / "dlib-resnet"
+    folder.mkdir()
+    (folder / "manifest.json").write_text(json.dumps({"revision": DLIB_REVISION}))
+    (folder / "pnet.onnx").write_bytes(b"no network")
+    with (
+        pytest.raises(ModelError, match=r"pnet\.onnx cannot be loaded .*pull the model again"),
+        pool.lend(ModelKind.FACES, "dlib-resnet"),
+    ):
         pass
     pool.close()
 
