@@ -11,7 +11,9 @@ from workers.models.protocols import FaceBox
 # Below about 40 pixels embeddings of different people begin to meet (measured: docs/limits.md).
 SMALLEST_SIDE = 40.0
 SHARPNESS_SIDE = 56  # pixels at which sharpness is compared, whatever size the face comes in
-DULLEST = 6.0  # from here down embeddings drift beyond the distance of two people
+# As blurred as by a Gaussian of 2 to 3 % of the face's height: from there on embeddings of
+# dlib-resnet drift away from their own sharp ones as far as another person is.
+DULLEST = 8.0
 # Share of the narrower half of a face, from the nose to an eye along the line of the eyes: 0.5
 # from the front, 0 in profile. And where the nose lies between eyes (0) and mouth (1).
 _NARROWEST_HALF = 0.12
