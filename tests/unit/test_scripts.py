@@ -80,7 +80,7 @@ def test_a_full_disk_is_noticed_before_anything_is_downloaded(clone: Path, tmp_p
     path = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
     result = run(clone, "setup", RUSHES_PYTHON=str(python), PATH=path)
     assert result.returncode == 1
-    assert "5 MB free and about 1000 MB are needed" in result.stderr
+    assert "5 MB free and about 1200 MB are needed" in result.stderr
 
 
 def test_no_python_at_all_says_what_to_install(clone: Path, tmp_path: Path) -> None:
