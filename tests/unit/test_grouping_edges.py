@@ -106,6 +106,17 @@ def test_a_tiny_eps_joins_only_what_is_equal_and_a_huge_one_joins_people() -> No
     assert group(faces_of(rows), eps=50).sizes[0] > 20
 
 
+@pytest.mark.parametrize("broken", [np.nan, np.inf, 0.0])
+@pytest.mark.parametrize("min_samples", [1, 3])
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
+def test_a_broken_row_harms_no_other(broken: float, min_samples: int) -> None:
+    rows = np.repeat(random_rows(3, dim=512), 3, axis=0)
+    rows[4] = broken
+    found = group_faces(faces_of(rows), Rule(SCALE, 0.48, min_samples), step)
+    assert np.isfinite(found.means).all()
+    assert found.labels[[0, 6]].tolist() == found.labels[[2, 8]].tolist() == [0, 1]
+
+
 def test_new_faces_can_come_to_an_empty_collection() -> None:
     known = Known(
         means=np.empty((0, 32), np.float32),

@@ -13,14 +13,14 @@ from workers.recluster.people import join, large_enough, part, people
 from workers.recluster.samples import choose_samples
 from workers.recluster.tracks import find_tracks
 from workers.recluster.types import Assigned, Embeddings, Faces, Known, Labels, Rows, Rule, Step
-from workers.recluster.vectors import blocks, sums_by_label, unit
+from workers.recluster.vectors import blocks, sound, sums_by_label, unit
 
 
 def assign_faces(new: Faces, known: Known, rule: Rule, step: Step) -> Assigned:
     """Never joins two clusters; that is for the next grouping of everything."""
     labels = np.full(len(new), NO_CLUSTER, np.int32)
     loose_labels = np.full(len(known.loose), NO_CLUSTER, np.int32)
-    formers = np.flatnonzero(new.marks == 0)
+    formers = np.flatnonzero((new.marks == 0) & sound(new.embeddings))
     labels[formers] = _joined(new, formers, known.means, rule, part(step, 0, 0.4))
     rest = formers[labels[formers] == NO_CLUSTER]
     if len(rest):

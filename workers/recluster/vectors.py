@@ -20,6 +20,16 @@ def unit(rows: Rows) -> Rows:
     return scaled
 
 
+def sound(embeddings: Embeddings) -> NDArray[np.bool_]:
+    """[n] whether the row has a direction: no zeros only, nothing infinite or undefined."""
+    found = np.empty(len(embeddings), bool)
+    for start in range(0, len(embeddings), _SUMMED_ROWS):
+        some = slice(start, start + _SUMMED_ROWS)
+        lengths = np.linalg.norm(embeddings[some].astype(np.float32), axis=-1)
+        found[some] = (lengths > 1e-6) & np.isfinite(lengths)
+    return found
+
+
 def blocks(rows: int, columns: int) -> Iterator[slice]:
     """Slices of the rows of a similarity matrix with that many columns."""
     size = min(max(_CELLS // max(columns, 1), 32), 1024)
@@ -29,7 +39,7 @@ def blocks(rows: int, columns: int) -> Iterator[slice]:
 
 def sums_by_label(embeddings: Embeddings, labels: NDArray[np.integer], count: int) -> Rows:
     """[count, dim] sum of the rows of each label; rows with a negative label count nowhere."""
-    sums = np.zeros((count, embeddings.shape[1]), np.float32)
+    sums = np.zeros((count, embeddings.shape[-1]), np.float32)
     order = np.argsort(labels, kind="stable")
     order = order[np.searchsorted(labels[order], 0) :]
     for start in range(0, len(order), _SUMMED_ROWS):

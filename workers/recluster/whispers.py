@@ -50,18 +50,23 @@ def alike(rows: Rows, cosine: float, step: Step) -> Graph:
         lower.append((at + part.start).astype(np.int32))
         upper.append((to + part.start).astype(np.int32))
         weights.append(level * level)
-    return _both_ways(
-        len(rows), np.concatenate(lower), np.concatenate(upper), np.concatenate(weights)
-    )
+    edges = np.concatenate(lower), np.concatenate(upper)
+    return _both_ways(len(rows), edges, np.concatenate(weights), step)
 
 
 def _both_ways(
-    nodes: int, lower: NDArray[np.int32], upper: NDArray[np.int32], weights: NDArray[np.uint16]
+    nodes: int,
+    edges: tuple[NDArray[np.int32], NDArray[np.int32]],
+    weights: NDArray[np.uint16],
+    step: Step,
 ) -> Graph:
+    lower, upper = edges
     ends = np.concatenate([lower, upper])
     order = np.argsort(ends, kind="stable")
+    step(1, "Comparing faces")
     starts = np.concatenate([[0], np.cumsum(np.bincount(ends, minlength=nodes))])
     neighbours = np.concatenate([upper, lower])[order]
+    step(1, "Comparing faces")
     return Graph(starts, neighbours, np.concatenate([weights, weights])[order])
 
 
