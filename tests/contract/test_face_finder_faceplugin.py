@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from shared.errors import ModelError
-from tests.contract.face_finder import FaceFinderContract
+from tests.contract.face_finder import FaceFinderContract, likeness, scale_of
 from tests.fetched import fetched_or_skipped
 from tests.lite import face_model, lite_weights
 from tests.photos import known_photos
 from workers.models import ultraface
 from workers.models.load import load_faces
-from workers.models.protocols import FaceFinder
+from workers.models.protocols import FaceBox, FaceFinder
 
 GOLDEN = Path(__file__).with_name("faceplugin_golden.npz")
 
@@ -33,6 +33,14 @@ class TestFaceplugin(FaceFinderContract):
     @pytest.fixture
     def portrait(self) -> NDArray[np.uint8]:
         return astronaut()
+
+    @pytest.mark.parametrize("degrees", [-30, -15, 15, 30])
+    def test_a_tilted_head_is_found_and_set_upright(
+        self, finder: FaceFinder, portrait: NDArray[np.uint8], face: FaceBox, degrees: int
+    ) -> None:
+        turned = np.asarray(Image.fromarray(portrait).rotate(degrees, Image.Resampling.BICUBIC))
+        (found,) = finder.detect(turned)
+        assert likeness(finder, (portrait, face), (turned, found)) >= scale_of(finder).track
 
 
 def astronaut() -> NDArray[np.uint8]:

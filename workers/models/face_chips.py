@@ -20,7 +20,7 @@ def chip(
     `landmarks` [n, 2] in the picture come as near to `wanted` [n, 2] in the chip as turning,
     scaling and moving allow (least squares).
     """
-    turn, move = _similarity(wanted, landmarks.astype(np.float64))
+    turn, move = similarity(wanted, landmarks.astype(np.float64))
     corners = np.array([(0, 0), (side, 0), (0, side), (side, side)], np.float64) @ turn.T + move
     height, width = rgb.shape[:2]
     first = np.clip(np.floor(corners.min(axis=0)).astype(int) - _MARGIN, 0, (width, height))
@@ -39,7 +39,7 @@ def chip(
     )
 
 
-def _similarity(
+def similarity(
     source: NDArray[np.float64], target: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(turn [2, 2], move [2]) with target = turn @ source + move, in the least squares' sense."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 from insightface.model_zoo import ArcFaceONNX
+from insightface.utils import face_align
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -16,6 +17,7 @@ from shared.models import ModelSpec
 from shared.settings import Settings
 from workers.models.arcface import ArcFace
 from workers.models.boxes import Floats
+from workers.models.face_chips import chip, similarity
 from workers.models.onnx_sessions import open_session
 from workers.models.protocols import FaceBox
 from workers.models.ultraface import UltraFace
@@ -24,6 +26,10 @@ _LEAST_SCORE = 0.8  # and it is looked at twice
 _CROP = 64
 # Which of the 68 points make the five, in the order of protocols.FaceBox.
 _FIVE = ((37, 38, 40, 41), (43, 44, 46, 47), (30,), (48, 60), (54, 64))
+_TILTED = 8  # degrees, from which on landmarks are looked for twice
+# Where the five lie in a crop of an upright face: a little under its middle, as in boxes.
+_TEMPLATE = face_align.arcface_dst.astype(np.float64)
+_UPRIGHT = (_TEMPLATE - _TEMPLATE.mean(axis=0)) / 112 * _CROP + (0.5 * _CROP, 0.55 * _CROP)
 
 
 class FacepluginFinder:
@@ -48,14 +54,14 @@ class FacepluginFinder:
     def warmup(self) -> None:
         blank = np.zeros((360, 640, 3), np.uint8)
         self.detect(blank)
-        self._points(Image.fromarray(blank), np.array([[10, 10, 90, 110]], np.float32))
+        self._points(blank, np.array([[10, 10, 90, 110]], np.float32))
         self.embed(np.zeros((self.batch_size, self._arcface.side, self._arcface.side, 3), np.uint8))
 
     def detect(self, rgb: NDArray[np.uint8]) -> list[FaceBox]:
         boxes, scores = self._detector.detect(rgb)
         if not len(boxes):
             return []
-        points = self._points(Image.fromarray(rgb), boxes)
+        points = self._points(rgb, boxes)
         return [
             FaceBox((left, top, right, bottom), marks, score)
             for (left, top, right, bottom), marks, score in zip(
@@ -69,20 +75,47 @@ class FacepluginFinder:
     def embed(self, aligned: NDArray[np.uint8]) -> NDArray[np.float32]:
         return self._arcface.embed(aligned)
 
-    def _points(self, picture: Image.Image, boxes: Floats) -> Floats:
+    def _points(self, rgb: NDArray[np.uint8], boxes: Floats) -> Floats:
         """[n, 5, 2]: each box's five landmarks."""
-        squares = _squares(boxes, picture.size)
+        picture, squares = Image.fromarray(rgb), _squares(boxes, (rgb.shape[1], rgb.shape[0]))
         crops = [
-            picture.resize(
-                (_CROP, _CROP), Image.Resampling.BILINEAR, tuple(square), reducing_gap=2.0
-            ).convert("L")
+            np.asarray(
+                picture.resize(
+                    (_CROP, _CROP), Image.Resampling.BILINEAR, tuple(square), reducing_gap=2.0
+                )
+            )
             for square in squares.tolist()
         ]
-        grey = np.stack([np.asarray(crop, np.float32) for crop in crops])[:, None] / 256
-        all_points = self._landmarks.run(None, {"input": grey})[0].reshape(-1, 68, 2)
-        five = np.stack([all_points[:, list(group)].mean(axis=1) for group in _FIVE], axis=1)
         sides = squares[:, None, 2:] - squares[:, None, :2]
-        return np.asarray(squares[:, None, :2] + five * sides, np.float32)
+        points = np.asarray(squares[:, None, :2] + self._five(crops) * sides / _CROP, np.float32)
+        tilted = [at for at, five in enumerate(points) if abs(_tilt(five)) > _TILTED]
+        if tilted:
+            points[tilted] = self._points_upright(rgb, points[tilted])
+        return points
+
+    def _points_upright(self, rgb: NDArray[np.uint8], points: Floats) -> Floats:
+        """The same landmarks, better: looked for where the face stands upright.
+
+        The network knows few tilted faces. Measured on 28 people, heads tilted by 25 degrees
+        among other views: one photo's faces are 0.38 alike and more, instead of -0.04.
+        """
+        found = self._five([chip(rgb, five, _UPRIGHT, _CROP) for five in points])
+        back = [similarity(_UPRIGHT, five.astype(np.float64)) for five in points]
+        moved = [five @ turn.T + move for five, (turn, move) in zip(found, back, strict=True)]
+        return np.asarray(moved, np.float32)
+
+    def _five(self, crops: list[NDArray[np.uint8]]) -> Floats:
+        """[n, 5, 2]: five landmarks in pixels of each crop."""
+        grey = [np.asarray(Image.fromarray(crop).convert("L"), np.float32) for crop in crops]
+        found = self._landmarks.run(None, {"input": np.stack(grey)[:, None] / 256})[0]
+        points = found.reshape(-1, 68, 2) * _CROP
+        return np.stack([points[:, list(group)].mean(axis=1) for group in _FIVE], axis=1)
+
+
+def _tilt(points: Floats) -> float:
+    """Of the head, in degrees."""
+    turn, _ = similarity(_UPRIGHT, points.astype(np.float64))
+    return float(np.rad2deg(np.arctan2(turn[1, 0], turn[0, 0])))
 
 
 def _squares(boxes: Floats, size: tuple[int, int]) -> Floats:
