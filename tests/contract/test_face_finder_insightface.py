@@ -8,6 +8,7 @@ import http.server
 import io
 import json
 import socket
+import sys
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
@@ -175,6 +176,17 @@ def test_a_pack_that_is_not_there_is_never_downloaded_by_loading_it(empty: Setti
 def test_a_pack_loads_and_finds_without_any_network(settings: Settings) -> None:
     loaded = load_faces(settings, spec_of(settings, "tiny"))
     assert len(loaded.detect(put_faces(((100, 100, 80, 80), RED)))) == 1
+
+
+def test_an_insightface_that_cannot_be_imported_is_a_model_error(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the system lacks libGL, which opencv-python needs."""
+    for module in ("insightface_faces", "arcface"):
+        monkeypatch.delitem(sys.modules, f"workers.models.{module}", raising=False)
+    monkeypatch.setitem(sys.modules, "insightface.utils", None)
+    with pytest.raises(ModelError, match=r"cannot be used here: .*libgl1"):
+        load_faces(settings, spec_of(settings, "tiny"))
 
 
 def break_detector(folder: Path) -> None:

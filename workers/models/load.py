@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+from collections.abc import Iterator
 
 from shared.errors import ModelError
 from shared.model_catalogue import is_downloaded, require_allowed
@@ -46,15 +48,29 @@ def load_faces(settings: Settings, spec: ModelSpec) -> FaceFinder:
         return load_dlib(settings, spec)
     if spec.family == "insightface":
         require_installed("insightface", "onnxruntime", "insightface")
-        from workers.models.insightface_faces import load_insightface  # insightface: optional
+        with insightface_imports():
+            from workers.models.insightface_faces import load_insightface  # insightface: optional
 
         return load_insightface(settings, spec)
     if spec.family == "faceplugin":
         require_installed("insightface", "onnxruntime", "insightface")
-        from workers.models.faceplugin_faces import load_faceplugin  # insightface: optional
+        with insightface_imports():
+            from workers.models.faceplugin_faces import load_faceplugin  # insightface: optional
 
         return load_faceplugin(settings, spec)
     raise ModelError(f"{spec.key} belongs to the unknown family {spec.family!r}.")
+
+
+@contextlib.contextmanager
+def insightface_imports() -> Iterator[None]:
+    """Raises ModelError where insightface is installed and cannot run all the same."""
+    try:
+        yield
+    except ImportError as error:
+        raise ModelError(
+            f"insightface cannot be used here: {error}. Its opencv-python needs the system's libGL "
+            "and GLib (Debian's libgl1 and libglib2.0-0)."
+        ) from error
 
 
 def load_detector() -> VoiceDetector:

