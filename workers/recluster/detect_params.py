@@ -23,6 +23,8 @@ from workers.recluster.types import Faces, Rows, Step
 from workers.recluster.vectors import blocks, sound, unit
 
 _LEAST_TRACKS = 200  # of 120 real ones the eps was off by 0.3 at times, of 300 by less than 0.1
+_MOST_FACES = 30_000
+_RUN = 64  # faces one after the other
 _MOST_TRACKS = 3000  # a square matrix of 72 MB, of which hdbscan makes a few; under a second
 _EPS = np.arange(DEFAULT_EPS / 2, DEFAULT_EPS * 2, 0.01)  # where it may be
 _NEARLY = 0.95  # of the greatest total stability
@@ -33,11 +35,12 @@ _FACES_LEFT = 0.05  # of those in clusters may fall out of them by min_samples
 def detect_params(faces: Faces, scale: FaceScale, step: Step) -> tuple[float, int]:
     """(eps, min_samples); the default eps when there are too few faces to tell."""
     formers = np.flatnonzero((faces.marks == 0) & sound(faces.embeddings))
-    if len(formers) < _LEAST_TRACKS:
+    some = _runs(formers)
+    if len(some) < _LEAST_TRACKS:
         return DEFAULT_EPS, _MIN_SAMPLES[0]
-    places = faces.media_of[formers], faces.seconds[formers]
+    places = faces.media_of[some], faces.seconds[some]
     _, centres, weights = find_tracks(
-        faces.embeddings[formers], *places, scale.track, lambda done, said: step(0.7 * done, said)
+        faces.embeddings[some], *places, scale.track, lambda done, said: step(0.7 * done, said)
     )
     chosen = np.linspace(0, len(centres) - 1, min(len(centres), _MOST_TRACKS)).astype(np.intp)
     if len(chosen) < _LEAST_TRACKS:
@@ -46,8 +49,16 @@ def detect_params(faces: Faces, scale: FaceScale, step: Step) -> tuple[float, in
     distances = np.sqrt(np.maximum(2 - 2 * np.array([scale.same_person(e) for e in _EPS]), 0))
     best = _best_cut(_Lifetimes.of(tree.condensed_tree_.to_numpy()).stability(distances))
     labels = tree.single_linkage_tree_.get_clusters(distances[best], min_cluster_size=2)
-    sizes = np.bincount(labels + 1, weights[chosen])[1:] * len(centres) / len(chosen)
-    return round(float(_EPS[best]), 2), _min_samples(sizes)
+    sizes = np.bincount(labels + 1, weights[chosen])[1:]
+    looked_at = len(some) / len(formers) * len(chosen) / len(centres)
+    return round(float(_EPS[best]), 2), _min_samples(sizes / looked_at)
+
+
+def _runs(formers: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Not too many, from everywhere, but with their neighbours, so that tracks stay whole."""
+    every = -(-len(formers) // _MOST_FACES)
+    chosen: NDArray[np.intp] = formers[np.arange(len(formers)) // _RUN % max(every, 1) == 0]
+    return chosen
 
 
 def _tree(rows: Rows, step: Step) -> Any:
