@@ -52,11 +52,22 @@ class GroupingDesk:
         row = self.people[person] + noise
         return row / np.linalg.norm(row)
 
-    def add(self, number: int, seen: Sequence[Face], *, marked: Sequence[int] = ()) -> str:
-        """Publish the faces of file `number` and make it a member; its hash."""
+    def add(
+        self,
+        number: int,
+        seen: Sequence[Face],
+        *,
+        marked: Sequence[int] = (),
+        model: str = MODEL,
+        off: float = 0.0,
+    ) -> str:
+        """Publish the faces of file `number` and make it a member; its hash.
+
+        `off`: by how much of the picture's width another model's boxes are elsewhere.
+        """
         hash_str = f"{number:016x}"
         count = len(seen)
-        boxes = np.array([(person / 10, 0.2, 0.08, 0.1) for _, person in seen], np.float32)
+        boxes = np.array([(person / 10 + off, 0.2, 0.08, 0.1) for _, person in seen], np.float32)
         rows = FaceRows(
             seconds=np.array([second for second, _ in seen], np.uint32),
             boxes=boxes.reshape(-1, 4),
@@ -69,12 +80,12 @@ class GroupingDesk:
         )
         rows = rows.take(np.argsort(rows.keys, kind="stable"))
         self.published += 1
-        with self.cache.draft(hash_str, Stage.FACES, MODEL, "npz", str(self.published)) as draft:
+        with self.cache.draft(hash_str, Stage.FACES, model, "npz", str(self.published)) as draft:
             write_faces(draft.file, rows)
             assert draft.pack is not None
             PackWriter(draft.pack).finish()
             draft.publish(rows=count, dim=DIM)
-        self.collection.add(MODEL, [hash_str], "task")
+        self.collection.add(model, [hash_str], "task")
         return hash_str
 
     def grouping(self, step: Step = go_on) -> Grouping:

@@ -82,6 +82,23 @@ def test_when_most_of_a_cluster_was_moved_out_the_rest_keeps_its_id_and_name(
     assert desk.state().names[ada] == "Ada"
 
 
+def test_names_and_moves_outlive_a_change_of_the_face_model(desk: GroupingDesk) -> None:
+    """Vectors of two models have nothing in common, but faces are where they are."""
+    one = desk.add(1, shots(ADA, BO, CY, each=5))
+    desk.group()
+    ada, bo = desk.id_of(one, (0, ADA)), desk.id_of(one, (5, BO))
+    collection = desk.collection
+    collection.append(names_edit(desk.state(), [(ada, "Ada"), (bo, "Bo")]))
+    collection.append(modify_edit(desk.state(), moves=[([face(one, (10, CY))], bo)]))
+    desk.people = desk.people[::-1]
+    desk.add(1, shots(ADA, BO, CY, each=5), model="another", off=0.004)
+    after = desk.group()
+    assert after.model == "another"
+    state = desk.state()
+    assert state.names == {ada: "Ada", bo: "Bo"}
+    assert (state.counts[ada], state.counts[bo]) == (5, 6)
+
+
 def test_newcomers_join_whom_they_resemble_or_make_new_people(desk: GroupingDesk) -> None:
     one = desk.add(1, shots(ADA, BO, each=5))
     desk.group()

@@ -17,10 +17,12 @@ from numpy.typing import NDArray
 
 from shared.cache import CacheDir
 from shared.errors import CacheError, ModelError
+from shared.faces import face_id
 from shared.model_catalogue import resolve
 from shared.models import DEFAULT_EPS, DEFAULT_MIN_SAMPLES, FaceScale, ModelKind
 from shared.people.clustering import NO_CLUSTER, SAMPLES, Clustering
 from shared.people.collection import Collection
+from shared.people.face_index import FaceIndex
 from shared.people.state import PeopleState
 from shared.settings import Settings
 from workers.recluster.assembly import GONE, Merged, at_new_places, merged, same_faces, table_of
@@ -176,7 +178,7 @@ def _with_ids(
     taken: set[int] = set()
     if old is not None and state is not None:
         taken = _ids_in_use(old, state)
-        at = same_faces(table_of(old), table_of(draft))
+        at = _known_faces(old, draft)
         known = at != GONE
         old_labels[known] = state.overlap_labels[at[known]]
         pinned[known] = (state.overlap_labels != old.labels)[at[known]]
@@ -193,6 +195,20 @@ def _with_ids(
         samples=groups.samples[order],
         retired=np.array(sorted(gone - {int(id_) for id_ in ids}), np.int32),
     )
+
+
+def _known_faces(old: Clustering, new: Clustering) -> NDArray[np.int64]:
+    """[len(new)] the place in `old` of the same face, or GONE.
+
+    Faces that were detected anew, perhaps by another model, are a little elsewhere: then the
+    nearest one of that second counts, as it does for moves made by hand.
+    """
+    at = same_faces(table_of(old), table_of(new))
+    lost = np.flatnonzero((at == GONE) & np.isin(new.media, old.media)[new.media_of])
+    if len(lost):
+        ids = [face_id(new.media[new.media_of[n]], int(new.keys[n])) for n in lost]
+        at[lost] = FaceIndex(old).find(ids)
+    return at
 
 
 def _put_together(
