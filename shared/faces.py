@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import struct
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -16,9 +17,9 @@ from numpy.typing import NDArray
 from shared.errors import BadInput, CacheError
 from shared.opening import without_waiting
 
-_DAMAGE = (
-    *(OSError, ValueError, KeyError, EOFError, NotImplementedError, TypeError, SyntaxError),
-    *(zipfile.BadZipFile, zlib.error),
+_DAMAGE = (  # as flipped bits and lengths that nobody can hold look
+    *(OSError, ValueError, KeyError, EOFError, RuntimeError, TypeError, SyntaxError),
+    *(AttributeError, OverflowError, MemoryError, zipfile.BadZipFile, zlib.error, struct.error),
 )
 _CENTRE_BITS = 12  # of x and of y, as parts of the picture's width and height
 _FACE_ID = re.compile(r"([0-9a-f]{16})-(\d{1,9})-([0-9a-f]{6})")
@@ -55,6 +56,18 @@ class FaceRows:
 
     def take(self, order: NDArray[np.intp]) -> FaceRows:
         return FaceRows(*(getattr(self, name)[order] for name in FaceRows.__slots__))
+
+
+_FIELDS: dict[str, tuple[type[np.generic], tuple[int, ...]]] = {  # what each face has; -1: any
+    "seconds": (np.uint32, ()),
+    "boxes": (np.float32, (4,)),
+    "landmarks": (np.float32, (5, 2)),
+    "scores": (np.float32, ()),
+    "sharpness": (np.float32, ()),
+    "sizes": (np.float32, ()),
+    "marks": (np.uint8, ()),
+    "embeddings": (np.float16, (-1,)),
+}
 
 
 def face_keys(seconds: NDArray[np.uint32], boxes: NDArray[np.float32]) -> NDArray[np.uint64]:
@@ -104,6 +117,26 @@ def write_faces(file: IO[bytes], rows: FaceRows) -> None:
     np.savez(file, **{name: getattr(rows, name) for name in FaceRows.__slots__})
 
 
+def _check(arrays: dict[str, NDArray[Any]]) -> None:
+    """Raises ValueError for rows that readers could stumble over."""
+    for name, array in arrays.items():
+        dtype, shape = _FIELDS[name]
+        wide = array.shape[1:]
+        is_so = len(wide) == len(shape) and all(
+            w in (-1, n) for w, n in zip(shape, wide, strict=True)
+        )
+        if array.dtype != dtype or array.ndim == 0 or not is_so:
+            raise ValueError(f"{name} is {array.dtype} of shape {array.shape}")
+    if len({len(array) for array in arrays.values()}) > 1:
+        raise ValueError("its fields have different lengths")
+    if "boxes" in arrays and not np.isfinite(arrays["boxes"]).all():
+        raise ValueError("a box is nowhere")
+    if "boxes" in arrays and "seconds" in arrays:
+        keys = face_keys(arrays["seconds"], arrays["boxes"])
+        if (keys[1:] <= keys[:-1]).any():
+            raise ValueError("the faces are not in order")
+
+
 def read_faces(path: Path, *only: str) -> dict[str, NDArray[Any]]:
     """The named fields, all when none is named. Raises CacheError for a damaged file."""
     try:
@@ -111,7 +144,9 @@ def read_faces(path: Path, *only: str) -> dict[str, NDArray[Any]]:
             open(path, "rb", opener=without_waiting) as file,
             np.load(file, allow_pickle=False) as found,
         ):
-            return {name: found[name] for name in only or FaceRows.__slots__}
+            arrays = {name: found[name] for name in only or FaceRows.__slots__}
+        _check(arrays)
+        return arrays
     except FileNotFoundError as error:
         raise CacheError(f"The faces {path.name} are gone. Analyze again.") from error
     except _DAMAGE as error:

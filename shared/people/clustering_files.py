@@ -31,7 +31,7 @@ _CLAIM_KEPT_S = 60.0  # between claim and rename lies no more than a look at the
 _FILE = re.compile(r"clustering-(\d{9,15})\.npz")
 _DAMAGE = (  # as a flipped bit can look
     *(ValueError, KeyError, EOFError, RuntimeError, TypeError, SyntaxError, AttributeError),
-    *(OverflowError, zipfile.BadZipFile, zlib.error, struct.error),
+    *(OverflowError, MemoryError, zipfile.BadZipFile, zlib.error, struct.error),
 )
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EINVAL)
 _NUMBERS = {"number": int, "eps": float, "min_samples": int, "made_at": float, "grouped_faces": int}

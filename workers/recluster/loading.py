@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +22,6 @@ log = logging.getLogger(__name__)
 _SHARP = 20.0  # as sharp as faces need to be shown
 _LARGE = 160.0  # pixels: as large
 _SHOWN_LESS = 0.3  # of a marked face's worth to be shown
-_FIELDS = ("seconds", "boxes", "scores", "sharpness", "sizes", "marks", "embeddings")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,38 +44,77 @@ class LoadedFaces:
     faces: Faces
 
 
+@dataclass(frozen=True, slots=True)
+class _File:
+    hash_str: str
+    name: str
+    arrays: dict[str, NDArray[Any]]
+
+    def __len__(self) -> int:
+        return len(self.arrays["seconds"])
+
+    @property
+    def dim(self) -> int:
+        return int(self.arrays["embeddings"].shape[1])
+
+
 def load_faces(
-    cache: CacheDir, model: str, hashes: Iterable[str], each: Callable[[float], None]
+    cache: CacheDir,
+    model: str,
+    hashes: Iterable[str],
+    each: Callable[[float], None],
+    dim: int | None = None,
 ) -> LoadedFaces:
     """The faces of these MediaFiles by this model; files without (usable) faces data are left out.
 
-    `each` is called with the share of the files that are read.
+    `each` is called with the share of the files that are read. `dim`: length of the vectors that
+    these ones join, else that of most of them; others cannot be compared and are left out.
     """
-    hashes = sorted(hashes)
-    media: list[str] = []
-    files: list[str] = []
-    found: list[dict[str, NDArray[Any]]] = []
+    found = _read(cache, model, sorted(hashes), each)
+    if dim is None:
+        dims: Counter[int] = Counter()
+        for file in found:
+            dims[file.dim] += len(file)
+        dim = dims.most_common(1)[0][0] if dims else 0
+    for file in found:
+        if len(file) and file.dim != dim:
+            log.warning(
+                "%s is left out of the grouping: its vectors have %d numbers instead of %d. "
+                "Use force.", file.hash_str, file.dim, dim,
+            )  # fmt: skip
+    return _joined([file for file in found if not len(file) or file.dim == dim], dim)
+
+
+def _read(
+    cache: CacheDir, model: str, hashes: list[str], each: Callable[[float], None]
+) -> list[_File]:
+    found = []
     for number, hash_str in enumerate(hashes):
         each(number / len(hashes))
         manifest = cache.manifest(hash_str, Stage.FACES, model)
         if manifest is None:
             continue
         try:
-            arrays = read_faces(cache.data_path(hash_str, manifest), *_FIELDS)
+            arrays = read_faces(cache.data_path(hash_str, manifest), *_none(0))
         except CacheError as error:
             log.warning("%s is left out of the grouping: %s", hash_str, error.message)
             continue
-        media.append(hash_str)
-        files.append(manifest.file)
-        found.append(arrays)
-    counts = [len(arrays["seconds"]) for arrays in found]
-    media_of = np.repeat(np.arange(len(media), dtype=np.int32), counts)
-    joined = {name: _joined([arrays[name] for arrays in found]) for name in _FIELDS}
+        found.append(_File(hash_str, manifest.file, arrays))
+    return found
+
+
+def _joined(files: list[_File], dim: int) -> LoadedFaces:
+    counts = [len(file) for file in files]
+    media_of = np.repeat(np.arange(len(files), dtype=np.int32), counts)
+    joined = {
+        name: np.concatenate([none, *(f.arrays[name] for f in files if len(f))])
+        for name, none in _none(dim).items()
+    }
     table = FaceTable(
-        media=tuple(media),
-        files=tuple(files),
+        media=tuple(file.hash_str for file in files),
+        files=tuple(file.name for file in files),
         media_of=media_of,
-        keys=face_keys(joined["seconds"], joined["boxes"].reshape(-1, 4)),
+        keys=face_keys(joined["seconds"], joined["boxes"]),
         rows=np.concatenate([np.arange(n, dtype=np.int32) for n in [0, *counts]]),
     )
     faces = Faces(
@@ -88,11 +127,17 @@ def load_faces(
     return LoadedFaces(table, faces)
 
 
-def _joined(parts: list[NDArray[Any]]) -> NDArray[Any]:
-    filled = [part for part in parts if len(part)]
-    if filled:
-        return np.concatenate(filled)
-    return parts[0] if parts else np.zeros(0, np.float32)
+def _none(dim: int) -> dict[str, NDArray[Any]]:
+    """Fields of no faces."""
+    return {
+        "seconds": np.zeros(0, np.uint32),
+        "boxes": np.zeros((0, 4), np.float32),
+        "scores": np.zeros(0, np.float32),
+        "sharpness": np.zeros(0, np.float32),
+        "sizes": np.zeros(0, np.float32),
+        "marks": np.zeros(0, np.uint8),
+        "embeddings": np.zeros((0, dim), np.float16),
+    }
 
 
 def _quality(arrays: dict[str, NDArray[Any]]) -> NDArray[np.float32]:
