@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.cache import CacheDir
+from shared.domain import Stage
 from shared.errors import CacheError, ModelError
 from shared.faces import face_id
 from shared.model_catalogue import resolve
@@ -62,21 +63,28 @@ def scale_of(settings: Settings, model: str) -> FaceScale:
     return spec.faces
 
 
+class _ModelChanged(Exception):
+    """The Collection has faces of another model by now, or none at all."""
+
+
 class Grouping:
-    """The faces of one Collection by one model."""
+    """The faces of one Collection by one model, which is the Collection's when this is made."""
 
     def __init__(
         self, cache: CacheDir, collection: Collection, scale: FaceScale, step: Step
     ) -> None:
         self._cache = cache
         self._collection = collection
+        self._model = collection.members().model
         self._scale = scale
         self._step = step
 
-    def everything(self, choose: Callable[[LoadedFaces], tuple[float, int]]) -> None:
-        """Group all members anew with the eps and min_samples that `choose` says."""
-        members = self._collection.members()
-        loaded = self.load(members.model, members.hashes)
+    def everything(self, choose: Callable[[LoadedFaces], tuple[float, int]]) -> bool:
+        """Group all members anew with the eps and min_samples that `choose` says.
+
+        False: nothing was published, since meanwhile faces of another model have come.
+        """
+        loaded = self.load(self._collection.members().hashes)
         eps, min_samples = choose(loaded)
         groups = group_faces(
             loaded.faces, Rule(self._scale, eps, min_samples), _after(self._step, _READING)
@@ -86,31 +94,48 @@ class Grouping:
 
         def make(old: Clustering | None) -> Clustering:
             state = PeopleState.of(old, self._collection.edits()) if old else None
-            draft = _whole(loaded, groups, members.model, (eps, min_samples))
+            draft = _whole(loaded, groups, self._model, (eps, min_samples))
             found = _with_ids(draft, groups, old, state)
-            # Others have grouped these while we were at work.
-            late = set(old.media).difference(found.media) if old and state else set()
-            if old is None or state is None or old.model != found.model or not late:
+            if old is None or state is None or old.model != found.model:
                 return found
-            return self._grown(found, self.load(found.model, late), _ids_in_use(old, state))
+            late = self._late(old, found)
+            return self._grown(found, late, _ids_in_use(old, state)) if late else found
 
-        self._publish(make)
+        return self._publish(make)
 
-    def newcomers(self, hashes: Several[str]) -> None:
-        """Assign the faces of these MediaFiles, which the newest grouping does not know so."""
-        loaded: LoadedFaces | None = None
+    def newcomers(self, hashes: Several[str]) -> bool:
+        """Assign the faces of these MediaFiles, which the newest grouping does not know so.
+
+        False: nothing was published, since there is no grouping of this model (any more).
+        """
 
         def make(old: Clustering | None) -> Clustering:
-            nonlocal loaded
-            assert old is not None
-            loaded = loaded or self.load(old.model, hashes)
+            if old is None or old.model != self._model:
+                raise _ModelChanged
             taken = _ids_in_use(old, PeopleState.of(old, self._collection.edits()))
-            return self._grown(old, loaded, taken)
+            return self._grown(old, hashes, taken)
 
-        self._publish(make)
+        return self._publish(make)
 
-    def _grown(self, old: Clustering, loaded: LoadedFaces, taken: set[int]) -> Clustering:
-        """With these faces in it; `taken` ids are not given to new people."""
+    def _late(self, old: Clustering, found: Clustering) -> set[str]:
+        """MediaFiles that others have grouped or made anew while we were at work."""
+        ours = dict(zip(found.media, found.media_files, strict=True))
+        late = set()
+        for hash_str, file in zip(old.media, old.media_files, strict=True):
+            if ours.get(hash_str) != file:
+                manifest = self._cache.manifest(hash_str, Stage.FACES, found.model)
+                if manifest and manifest.file != ours.get(hash_str):
+                    late.add(hash_str)
+        return late
+
+    def _grown(self, old: Clustering, hashes: Several[str], taken: set[int]) -> Clustering:
+        """With the faces of these MediaFiles in it; `taken` ids are not given to new people.
+
+        They are read here, after the number was asked for: whoever makes them anew later takes it.
+        """
+        loaded = self.load(hashes, old.means.shape[1] if len(old) else None)
+        if not len(old):
+            old = _with_dim(old, loaded.faces.embeddings.shape[1])
         both = merged(table_of(old), loaded.table)
         stays = both.old_at[old.loose] != GONE
         old = replace(old, loose=old.loose[stays], loose_embeddings=old.loose_embeddings[stays])
@@ -120,17 +145,23 @@ class Grouping:
         taken = taken | set(old.cluster_ids.tolist())
         return _put_together(old, both, loaded.faces, assigned, taken)
 
-    def load(self, model: str, hashes: Several[str]) -> LoadedFaces:
-        return load_faces(
-            self._cache, model, hashes, lambda share: self._step(share * _READING, "Reading faces")
-        )
+    def load(self, hashes: Several[str], dim: int | None = None) -> LoadedFaces:
+        def each(share: float) -> None:
+            self._step(share * _READING, "Reading faces")
 
-    def _publish(self, make: Callable[[Clustering | None], Clustering]) -> None:
+        return load_faces(self._cache, self._model, hashes, each, dim)
+
+    def _publish(self, make: Callable[[Clustering | None], Clustering]) -> bool:
         for _ in range(_TRIES):
             number = self._collection.next_number()
-            clustering = replace(make(self._collection.clustering()), number=number)
+            if self._collection.members().model != self._model:
+                return False
+            try:
+                clustering = replace(make(self._collection.clustering()), number=number)
+            except _ModelChanged:
+                return False
             if self._collection.publish(clustering):
-                return
+                return True
             self._step(1.0, "Publishing")
         raise CacheError(
             f"The grouping of {self._collection.name} could not be published: others are at it "
@@ -166,6 +197,15 @@ def _whole(loaded: LoadedFaces, groups: Groups, model: str, how: tuple[float, in
         retired=np.zeros(0, np.int32),
         loose=loose.astype(np.int32),
         loose_embeddings=loaded.faces.embeddings[loose].astype(np.float16),
+    )
+
+
+def _with_dim(empty: Clustering, dim: int) -> Clustering:
+    """A grouping of no faces is one of vectors of any length."""
+    return replace(
+        empty,
+        means=np.zeros((0, dim), np.float32),
+        loose_embeddings=np.zeros((0, dim), np.float16),
     )
 
 

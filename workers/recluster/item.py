@@ -26,7 +26,20 @@ def recluster(context: Context) -> None:
     spec = msgspec.json.decode(context.lease.spec, type=ReclusterSpec)
     cache = CacheDir.open(spec.cache_dir, create=False)
     collection = Collection.open(cache.root, spec.collection, create=False)
-    scale = scale_of(context.settings, collection.members().model)
+    while not _grouped(context, spec, cache, collection):
+        context.checkpoint()  # the Collection has changed its model meanwhile
+    if spec.clear_names:
+        collection.append(clear_names_edit())
+    context.tick(ProgressType.RECLUSTER, 0, spec.collection, None)
+
+
+def _grouped(
+    context: Context, spec: ReclusterSpec, cache: CacheDir, collection: Collection
+) -> bool:
+    model = collection.members().model
+    if not model:  # nobody has joined yet
+        return True
+    scale = scale_of(context.settings, model)
     start = 0.0
 
     def step(share: float, message: str) -> None:
@@ -44,10 +57,7 @@ def recluster(context: Context) -> None:
         start = _DETECTING
         return found
 
-    Grouping(cache, collection, scale, step).everything(choose)
-    if spec.clear_names:
-        collection.append(clear_names_edit())
-    context.tick(ProgressType.RECLUSTER, 0, spec.collection, None)
+    return Grouping(cache, collection, scale, step).everything(choose)
 
 
 def why_not(context: Context) -> NotHere | None:

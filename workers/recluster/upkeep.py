@@ -23,13 +23,29 @@ def bring_up_to_date(
     """Group the faces of these MediaFiles, and what others have added meanwhile.
 
     The last Item of a Task always does; earlier ones now and then, so that people can be seen
-    while a long Task runs.
+    while a long Task runs. Also whoever has made faces anew: nobody else would notice them.
     """
-    old = collection.clustering()
-    if old and time.time() - old.made_at < _EVERY_S and context.others_will_follow():
-        return
     cache = context.cache(spec.cache_dir)
+    old = collection.clustering()
+    if (
+        old
+        and abs(time.time() - old.made_at) < _EVERY_S  # by two clocks
+        and not _made_anew(cache, old, hashes)
+        and context.others_will_follow()
+    ):
+        return
+    while not _grouped(context, spec, collection, hashes):
+        context.checkpoint()  # the Collection has changed its model meanwhile
+
+
+def _grouped(
+    context: Context, spec: AnalyzeSpec, collection: Collection, hashes: Several[str]
+) -> bool:
+    cache = context.cache(spec.cache_dir)
+    old = collection.clustering()
     members = collection.members()
+    if not members.model:  # deleted just now
+        return True
     wanted = Wanted(spec.face_eps, spec.face_min_samples)
     grouping = Grouping(
         cache,
@@ -38,16 +54,24 @@ def bring_up_to_date(
         lambda _share, _message: context.checkpoint(),
     )
     if old is None or not _is_grouped_so(old, members, wanted):
-        grouping.everything(lambda _: wanted.over(old))
-        return
+        return grouping.everything(lambda _: wanted.over(old))
     news = _news(cache, old, members, hashes)
     if not news:
-        return
+        return True
     count = len(old) - old.grouped_faces + sum(news.values())
     if len(old) + count <= _CHEAP or count > (_GROWTH - 1) * old.grouped_faces:
-        grouping.everything(lambda _: wanted.over(old))
-    else:
-        grouping.newcomers(news)
+        return grouping.everything(lambda _: wanted.over(old))
+    return grouping.newcomers(news)
+
+
+def _made_anew(cache: CacheDir, old: Clustering, hashes: Several[str]) -> bool:
+    """Whether a grouped MediaFile among these has other faces data now."""
+    grouped = dict(zip(old.media, old.media_files, strict=True))
+    for hash_str in grouped.keys() & hashes:
+        manifest = cache.manifest(hash_str, Stage.FACES, old.model)
+        if manifest and manifest.file != grouped[hash_str]:
+            return True
+    return False
 
 
 def _is_grouped_so(old: Clustering, members: Members, wanted: Wanted) -> bool:
