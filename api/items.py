@@ -61,8 +61,11 @@ def works(
 def analyze_items(files: Sequence[FileWork], common: AnalyzeSpec) -> list[NewItem]:
     """One Item a video or sound file; stills in batches that are even, large enough and shared.
 
-    `common` holds what all Items share; a model is named to those only that need it.
+    `common` holds what all Items share; a model is named to those only that need it, the
+    collection to all as soon as one needs it.
     """
+    if not any(ProgressType.FACES in file.wants for file in files):
+        common = msgspec.structs.replace(common, collection="")
     stills = [file for file in files if file.media_type is MediaType.IMAGE]
     groups = [(file,) for file in files if file.media_type is not MediaType.IMAGE]
     return [
@@ -78,7 +81,6 @@ def _spec(common: AnalyzeSpec, files: tuple[FileWork, ...]) -> AnalyzeSpec:
         visual_model=common.visual_model if ProgressType.VIDEO in wanted else "",
         speech_model=common.speech_model if ProgressType.AUDIO in wanted else "",
         face_model=common.face_model if ProgressType.FACES in wanted else "",
-        collection=common.collection if ProgressType.FACES in wanted else "",
     )
 
 

@@ -60,15 +60,22 @@ class Desk:
                 )
                 for path in group
             )
-            fields = {
-                "cache_dir": str(self.cache),
-                "visual_model": MODEL,
-                "speech_model": SPEECH_MODEL,
-                "face_model": FACE_MODEL,
-                "collection": "Season 1",
-                **spec,
-            }
-            items.append(NewItem.analyze(AnalyzeSpec(files=files, **fields)))
+            items.append(NewItem.analyze(self.spec(files, **spec)))
+        return self.submit_items(items, kind)
+
+    def spec(self, files: tuple[FileWork, ...] = (), **more: Any) -> AnalyzeSpec:
+        """Of an Item, with all models named."""
+        fields = {
+            "cache_dir": str(self.cache),
+            "visual_model": MODEL,
+            "speech_model": SPEECH_MODEL,
+            "face_model": FACE_MODEL,
+            "collection": "Season 1",
+            **more,
+        }
+        return AnalyzeSpec(files=files, **fields)
+
+    def submit_items(self, items: list[NewItem], kind: TaskKind = TaskKind.ANALYZE) -> str:
         task = NewTask(kind=kind, items=items)
         self.ledger.submit(task)
         is_front = kind is TaskKind.ANALYZE

@@ -12,11 +12,12 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from api.items import analyze_items
 from shared.cache import CacheDir
-from shared.domain import Manifest, ProgressType, Stage, TaskState
+from shared.domain import FileWork, Manifest, ProgressType, Stage, TaskState
 from shared.faces import FaceMark, read_faces
 from shared.frame_packs import PackReader
-from shared.media import hash_media
+from shared.media import MediaType, hash_media
 from shared.people.clustering import NO_CLUSTER, Clustering
 from shared.people.collection import Collection
 from tests.desk import FACE_MODEL, Desk
@@ -209,6 +210,31 @@ def test_items_of_several_workers_are_all_grouped_when_the_task_ends(desk: Desk)
     clusters = [people_of(desk, clip)[0][1] for clip in clips]
     assert clusters[:3] * 3 == clusters
     assert len(set(clusters)) == 3
+
+
+@pytest.mark.parametrize("wants", [(FACES,), (VIDEO,), (ProgressType.AUDIO,)])
+def test_what_others_found_is_grouped_when_the_last_file_fails(
+    desk: Desk, wants: tuple[ProgressType, ...]
+) -> None:
+    """Less than 30 s after the grouping before, which only the last Item of a Task does."""
+    clips = [film(desk.folder / f"{n}.mp4", ([(7, (64, 36, 120))], 5), look=n) for n in (0, 1)]
+    desk.worker_that_sees_squares()
+    desk.wait_final(desk.submit([clips[0]], wants=(FACES,)))
+    works = [
+        FileWork(str(clips[1]), str(clips[1]), MediaType.VIDEO, (FACES,)),
+        FileWork(missing := str(desk.folder / "missing.mp4"), missing, MediaType.VIDEO, wants),
+    ]
+    record = desk.wait_final(
+        desk.submit_items(analyze_items(works, desk.spec(speech_model="unknown")))
+    )
+    assert [failed.media_path for failed in record.failed_files] == [missing]
+    assert set(grouping(desk).media) == {hash_media(str(clip)) for clip in clips}
+
+
+def test_files_that_all_fail_make_no_collection(desk: Desk) -> None:
+    desk.worker_that_sees_squares()
+    desk.wait_final(desk.submit([desk.folder / "missing.mp4"], wants=(FACES,)))
+    assert Collection.all_names(desk.cache) == []
 
 
 def test_a_killed_worker_leaves_nothing_half_and_its_file_is_done_by_the_next(desk: Desk) -> None:

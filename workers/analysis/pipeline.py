@@ -134,10 +134,10 @@ def _look(
     seen: list[Numbered],
     files: ItemFiles,
 ) -> None:
-    """What is made of pictures; without files it opens nothing."""
+    """What is made of pictures. Without files it opens nothing, but may complete a Collection."""
     with ExitStack() as at_end:
         ours = []
-        for factory in stages if seen else ():
+        for factory in stages if seen or spec.collection else ():
             ours.append(factory(context, spec))
             at_end.callback(ours[-1].close)
         pictures = _Pictures(context, spec, cache, ours)

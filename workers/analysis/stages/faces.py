@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from PIL import Image
 from shared.cache import Draft
 from shared.domain import AnalyzeSpec, ProgressType
 from shared.domain import Stage as StageName
+from shared.errors import Missing, ModelError
 from shared.faces import FaceRows, face_keys, write_faces
 from shared.frame_packs import PackWriter
 from shared.people.collection import Collection
@@ -23,6 +25,8 @@ from workers.analysis.pipeline import FileInHand, Stage, StageRun
 from workers.context import Context
 from workers.models.protocols import FaceBox, FaceFinder
 from workers.recluster.upkeep import bring_up_to_date
+
+log = logging.getLogger(__name__)
 
 DETECTION_SIDE = 1280  # pixels of the long side at which faces are looked for
 CROP_SIDE = 112  # pixels of a face's shorter side, where the source has so many
@@ -68,16 +72,26 @@ class Faces(Stage):
             self._collection().add(self.spec.face_model, sorted(hashes), task_id)
 
     def finish(self) -> None:
-        """Group what has come; also what an earlier Task has left."""
+        """Group what has come; also what earlier Items and Tasks have left.
+
+        Any Item may be the last of its Task, also one whose files failed or want no faces.
+        """
         if self._gathered:
             bring_up_to_date(self.context, self.spec, self._collection(), self._gathered)
+        elif self.spec.collection and not self.context.others_will_follow():
+            try:
+                bring_up_to_date(self.context, self.spec, self._collection(create=False), ())
+            except Missing:  # no file of the Task could be read
+                return
+            except ModelError as error:  # of no concern to the files of this Item
+                log.warning("%s is not grouped: %s", self.spec.collection, error.message)
 
     def close(self) -> None:
         self._lent.close()
 
-    def _collection(self) -> Collection:
+    def _collection(self, *, create: bool = True) -> Collection:
         root = self.context.cache(self.spec.cache_dir).root
-        return Collection.open(root, self.spec.collection, create=True)
+        return Collection.open(root, self.spec.collection, create=create)
 
 
 @dataclass(slots=True)
