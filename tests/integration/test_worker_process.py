@@ -17,7 +17,7 @@ from shared.cache import CacheDir
 from shared.domain import ProgressType, TaskState
 from shared.heartbeats import Heartbeat
 from tests.desk import INSTANCE, Desk
-from tests.grouping_desk import ADA, BO, NAME, GroupingDesk, shots
+from tests.grouping_desk import NAME, GroupingDesk, shots
 from tests.media import make_clip
 from tests.stack import PROJECT
 from tests.waiting import wait_for
@@ -50,7 +50,7 @@ def test_an_analysis_worker_imports_neither_torch_nor_what_only_speech_needs(des
 
 def test_hdbscan_is_imported_only_where_parameters_are_looked_for(desk: Desk) -> None:
     people = GroupingDesk(CacheDir.open(desk.cache, create=True))
-    people.add(1, shots(ADA, BO, each=10))
+    people.add(1, shots(*range(8), each=30))  # fewer tell nothing, and are not asked
     client = desk.stack.start_api(**desk.squares_env())
     body = {"cache_dir": str(desk.cache), "cluster_job_name": NAME}
     for auto, wanted in ((False, set()), (True, {"hdbscan"})):
