@@ -48,9 +48,14 @@ def task_answer(record: TaskRecord, hint: str) -> TaskAnswer:
     values = {name: getattr(record, name) for name in _FIELDS if name != "files"}
     values["failed_files"] = list(record.failed_files)
     if _may_wait(record):
-        done = f"{record.current} of {record.total} files done."
-        values["message"] = ((record.message or done) + hint).strip()
+        values["message"] = ((record.message or _done(record)) + hint).strip()
     return TaskAnswer(**values)
+
+
+def _done(record: TaskRecord) -> str:
+    if record.kind is TaskKind.RECLUSTER:  # no file, but a collection
+        return "Grouping has not begun."
+    return f"{record.current} of {record.total} files done."
 
 
 def event(record: TaskRecord, hint: str) -> dict[str, object]:

@@ -85,7 +85,7 @@ class Ledger(LedgerReader):
         if answer == "incomplete":
             raise RedisAway("Redis lost a part of the request. Nothing was accepted.")
         if answer == "busy" and task.kind is not TaskKind.ANALYZE:
-            raise Busy(f"Task {holder} is at work on the same; wait for its end or cancel it.")
+            raise Busy(f"Task {holder} groups the same collection; wait for its end or cancel it.")
         if answer == "busy":
             raise Busy(
                 f"Another analysis ({holder}) is running."

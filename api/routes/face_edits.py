@@ -16,7 +16,7 @@ from api.services import Services
 from shared.errors import BadInput
 from shared.people import edits as kinds
 from shared.people.clustering import NO_CLUSTER
-from shared.people.editing import modify_edit, names_edit, undo_edit
+from shared.people.editing import checked_person, modify_edit, names_edit, undo_edit
 
 
 async def names(call: Call[NamesBody]) -> NamesAnswer:
@@ -27,7 +27,10 @@ async def names(call: Call[NamesBody]) -> NamesAnswer:
 def _names(services: Services, body: NamesBody) -> NamesAnswer:
     def make(standing: Standing) -> kinds.Names:
         named = [
-            (_person(standing, given.cluster_id, f"assignments[{n}].cluster_id"), given.name)
+            (
+                _person(standing, given.cluster_id, f"assignments[{n}].cluster_id"),
+                _name(given.name, f"assignments[{n}].name"),
+            )
             for n, given in enumerate(body.assignments)
         ]
         return names_edit(standing.state, named)
@@ -37,6 +40,13 @@ def _names(services: Services, body: NamesBody) -> NamesAnswer:
     assert isinstance(edit.what, kinds.Names)
     changes = {str(given.cluster_id): given.name for given in edit.what.assignments}
     return NamesAnswer(updated=len(changes), changes=changes)
+
+
+def _name(name: str, field: str) -> str:
+    try:
+        return checked_person(name)
+    except BadInput as error:
+        raise BadInput(f"{field}: {error.message}") from error
 
 
 async def modify(call: Call[ModifyBody]) -> ModifyAnswer:

@@ -173,7 +173,10 @@ def test_a_face_cannot_go_two_ways_at_once(people: PeopleDesk) -> None:
         ({"assignments": [{"name": "Ada"}]}, "assignments[0].cluster_id is required"),
         ({"assignments": [{"cluster_id": "-1", "name": "Ada"}]}, "no person"),
         ({"assignments": [{"cluster_id": str(ADA), "name": 5}]}, "assignments[0].name"),
-        ({"assignments": [{"cluster_id": str(ADA), "name": "x" * 10_000}]}, "200"),
+        (
+            {"assignments": [{"cluster_id": str(ADA), "name": "x" * 10_000}]},
+            "[0].name: A name has at most 200",
+        ),
         ({"assignments": [{"cluster_id": str(ADA), "name": "x" * 201}]}, "200"),
     ],
 )

@@ -57,6 +57,7 @@ def test_the_worker_is_told_what_was_asked(
     assert msgspec.json.decode(lease.spec, type=ReclusterSpec) == ReclusterSpec(
         cache_dir=str(people.cache.root), collection=NAME, **told
     )
+    assert people.client.task(task_id)["message"].startswith("Grouping has not begun.")
 
 
 def test_a_second_one_is_409_until_the_first_has_ended_but_other_collections_are_free(
@@ -66,7 +67,7 @@ def test_a_second_one_is_409_until_the_first_has_ended_but_other_collections_are
     first = people.client.ok("/faces/recluster", **people.body)["task_id"]
     refused = people.client.post("/faces/recluster", **people.body)
     assert (refused.status_code, refused.json()["error"]) == (409, "Task already running")
-    assert first in refused.json()["message"]
+    assert f"Task {first} groups the same collection" in refused.json()["message"]
     people.client.ok("/faces/recluster", **{**people.body, "cluster_job_name": "Rehearsals"})
     assert people.client.ok("/analyze/cancel", task_id=first)["cancelled"]
     assert people.client.task(first)["status"] == "cancelled"
