@@ -208,10 +208,16 @@ class TaskProgress(Struct, kw_only=True):
     status: TaskState
     progress: Annotated[float, Meta(description="0 to 100 for the type.", examples=[42.5])]
     overall_progress: Annotated[float, Meta(description="0 to 100 for the whole task.")]
-    current: Annotated[int, Meta(description="Files that have ended.")]
+    current: Annotated[int, Meta(description="Files that have ended. A recluster counts as one.")]
     total: Annotated[int, Meta(description="Files.")]
     media_path: (
-        Annotated[str, Meta(description="The file it is at.", examples=["/footage/day1/A005.mov"])]
+        Annotated[
+            str,
+            Meta(
+                description="The file it is at; of a recluster the collection.",
+                examples=["/footage/day1/A005.mov"],
+            ),
+        ]
         | None
     )
     message: Message

@@ -16,7 +16,8 @@ ClusterId = Annotated[
     ),
 ]
 PersonName = (
-    Annotated[str, Meta(description="The name given to it; null: none.", examples=["Ada"])] | None
+    Annotated[str, Meta(description="The name given to the cluster; null: none.", examples=["Ada"])]
+    | None
 )
 
 
@@ -65,7 +66,17 @@ class FaceItem(Struct, kw_only=True):
     ]
     cluster_id: ClusterId
     name: PersonName
-    image: Jpeg | None
+    image: (
+        Annotated[
+            Jpeg,
+            Meta(
+                description="Bare base64 JPEG of the face and a little around it, cut from the "
+                "full-size picture; longest side at most 256 px.",
+                examples=["/9j/4AAQSkZJRg=="],
+            ),
+        ]
+        | None
+    )
     media_path: (
         Annotated[
             str,
@@ -209,9 +220,7 @@ class EditItem(Struct, kw_only=True):
         Meta(description="It is in force: neither undone nor about what is gone.", examples=[True]),
     ]
     reason: (
-        Annotated[
-            str, Meta(description="Why it is not; null when it is.", examples=["It was undone."])
-        ]
+        Annotated[str, Meta(description="Why it is not; null when it is.", examples=["undone"])]
         | None
     )
 

@@ -179,8 +179,9 @@ class ReclusterBody(OfCollection, kw_only=True):
         Meta(
             gt=0,
             le=2,
-            description="Lower groups more strictly. One scale for all face models: the default is "
-            "the best point of each.",
+            description="How unlike faces of one person may be. Lower groups more strictly: fewer "
+            "mixed people, more split ones. One scale for all face models: the default is the "
+            "best point of each.",
             examples=[DEFAULT_EPS],
         ),
     ] = DEFAULT_EPS
@@ -189,7 +190,8 @@ class ReclusterBody(OfCollection, kw_only=True):
         Meta(
             ge=1,
             le=1_000_000,
-            description="Clear faces that make a person; fewer are in no cluster.",
+            description="Clear faces that make a person; fewer are in no cluster. Ask for 2 where "
+            "people have few stills.",
             examples=[DEFAULT_MIN_SAMPLES],
         ),
     ] = DEFAULT_MIN_SAMPLES

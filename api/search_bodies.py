@@ -33,7 +33,8 @@ class PersonFilter(Struct, kw_only=True):
         Annotated[
             ClusterId,
             Meta(
-                description="One cluster, as /faces/clusters gives it; a number is read too.",
+                description="One cluster, as /faces/clusters gives it; a number is read too. "
+                '"-1": frames with faces that are in no cluster.',
                 examples=["3"],
             ),
         ]

@@ -171,8 +171,10 @@ ENDPOINTS = (
         tag="Faces",
         summary="People of a collection",
         description="A cluster is one person; the faces that are in none are counted under "
-        'cluster_id "-1", which stands last. Ids and names are kept when the faces are grouped '
-        "anew.",
+        'cluster_id "-1", which stands last: those of people with fewer than min_samples clear '
+        "faces, and small, blurred or far turned ones, which join a person whom they clearly "
+        "resemble and never make one. Ids and names are kept when the faces are grouped anew. An "
+        "analysis with `face_media_paths` makes a collection and adds to it.",
         query={
             "cache_dir": "Folder with the analysis data; an absolute path.",
             "cluster_job_name": "The collection. Left out or empty: all of them.",
