@@ -105,7 +105,6 @@ class _Face:
     side: float  # shorter side in pixels of the source
     sharp: float
     marks: int
-    crop: bytes  # JPEG
     embedding: NDArray[np.float16] | None = None
 
 
@@ -141,37 +140,46 @@ class _FacesRun(StageRun):
         self._batch = batch
         self._draft = draft
         self._faces: list[_Face] = []
+        assert draft.pack is not None
+        self._pack = PackWriter(draft.pack)  # crops do not wait in memory: there may be 100,000
 
     def add(self, frame: GridFrame) -> None:
         picture = frame.picture
         small = picture.rgb(*fit(picture.width, picture.height, DETECTION_SIDE))
-        found = self._batch.finder.detect(small)
+        found = [face for face in self._batch.finder.detect(small) if _is_within(face, small)]
         if not found:
             return
         source, scale = _close_up(picture, small, found)
         to_full = picture.width / source.shape[1]
-        for detection in found:
-            face = _face(frame.second, detection.scaled(scale), source, to_full)
-            aligned = self._batch.finder.align(source, detection.scaled(scale))
+        scaled = [detection.scaled(scale) for detection in found]
+        faces = [_face(frame.second, detection, source, to_full) for detection in scaled]
+        for place in _in_order(faces):
+            face, detection = faces[place], scaled[place]
+            aligned = self._batch.finder.align(source, detection)
             face.sharp = sharpness(aligned)
             face.marks = int(marks(face.side, face.sharp, detection.landmarks))
+            self._pack.add(len(self._faces), _crop(source, face))
             self._faces.append(face)
             self._batch.add(aligned, face)
 
     def publish(self) -> None:
-        rows, crops = _rows(self._faces, self._batch.finder.spec.dim or 0)
+        rows = _rows(self._faces, self._batch.finder.spec.dim or 0)
         write_faces(self._draft.file, rows)
-        assert self._draft.pack is not None
-        pack = PackWriter(self._draft.pack)
-        for row, crop in enumerate(crops):
-            pack.add(row, crop)
-        pack.finish()
+        self._pack.finish()
         self._draft.publish(
             rows=len(rows),
             dim=rows.embeddings.shape[1],
             task_id=self._context.lease.task_id,
             worker=self._context.worker,
         )
+
+
+def _is_within(face: FaceBox, picture: NDArray[np.uint8]) -> bool:
+    """Whether anything of it is in the picture; models may also give what is no number."""
+    height, width = picture.shape[:2]
+    left, top, right, bottom = face.box
+    is_in = max(left, 0) < min(right, width) and max(top, 0) < min(bottom, height)
+    return is_in and bool(np.isfinite([*face.box, face.score, *face.landmarks.ravel()]).all())
 
 
 def _close_up(
@@ -201,16 +209,16 @@ def _face(second: int, detection: FaceBox, source: NDArray[np.uint8], to_full: f
         side=shorter_side(detection) * to_full,
         sharp=0.0,
         marks=0,
-        crop=_crop(source, left, top, right, bottom),
     )
 
 
-def _crop(source: NDArray[np.uint8], left: float, top: float, right: float, bottom: float) -> bytes:
+def _crop(source: NDArray[np.uint8], face: _Face) -> bytes:
     """JPEG of the face with a margin around it, as far as the picture goes."""
     height, width = source.shape[:2]
-    aside, above = _MARGIN * (right - left), _MARGIN * (bottom - top)
+    left, top, wide, high = np.array(face.box) * (width, height, width, height)
+    aside, above = _MARGIN * wide, _MARGIN * high
     x0, y0 = max(0, int(left - aside)), max(0, int(top - above))
-    x1, y1 = min(width, round(right + aside)), min(height, round(bottom + above))
+    x1, y1 = min(width, round(left + wide + aside)), min(height, round(top + high + above))
     cut = source[y0 : max(y1, y0 + 1), x0 : max(x1, x0 + 1)]
     size = fit(cut.shape[1], cut.shape[0], _STORED_SIDE)
     if size != (cut.shape[1], cut.shape[0]):
@@ -218,20 +226,28 @@ def _crop(source: NDArray[np.uint8], left: float, top: float, right: float, bott
     return encode_rgb(cut, _CROP_QUALITY)
 
 
-def _rows(faces: Sequence[_Face], dim: int) -> tuple[FaceRows, list[bytes]]:
-    """In the order of their keys; of two in one place the more certain stays."""
-    ordered = sorted(faces, key=lambda face: -face.score)
-    rows = FaceRows(
-        seconds=np.array([face.second for face in ordered], np.uint32),
-        boxes=np.array([face.box for face in ordered], np.float32).reshape(-1, 4),
-        landmarks=np.array([face.landmarks for face in ordered], np.float32).reshape(-1, 5, 2),
-        scores=np.array([face.score for face in ordered], np.float32),
-        sharpness=np.array([face.sharp for face in ordered], np.float32),
-        sizes=np.array([face.side for face in ordered], np.float32),
-        marks=np.array([face.marks for face in ordered], np.uint8),
-        embeddings=np.array([face.embedding for face in ordered], np.float16).reshape(-1, dim)
-        if ordered
-        else np.zeros((0, dim), np.float16),
+def _in_order(faces: Sequence[_Face]) -> list[int]:
+    """Places of the faces of one picture by key; of two in one place the more certain stays."""
+    certain = sorted(range(len(faces)), key=lambda n: -faces[n].score)
+    boxes = np.array([faces[n].box for n in certain], np.float32)
+    seconds = np.array([faces[n].second for n in certain], np.uint32)
+    _, order = np.unique(face_keys(seconds, boxes), return_index=True)
+    return [certain[at] for at in order.tolist()]
+
+
+def _rows(faces: Sequence[_Face], dim: int) -> FaceRows:
+    """Faces that are in the order of their keys."""
+    if faces:
+        embeddings = np.array([face.embedding for face in faces], np.float16)
+    else:
+        embeddings = np.zeros((0, dim), np.float16)
+    return FaceRows(
+        seconds=np.array([face.second for face in faces], np.uint32),
+        boxes=np.array([face.box for face in faces], np.float32).reshape(-1, 4),
+        landmarks=np.array([face.landmarks for face in faces], np.float32).reshape(-1, 5, 2),
+        scores=np.array([face.score for face in faces], np.float32),
+        sharpness=np.array([face.sharp for face in faces], np.float32),
+        sizes=np.array([face.side for face in faces], np.float32),
+        marks=np.array([face.marks for face in faces], np.uint8),
+        embeddings=embeddings,
     )
-    _, order = np.unique(face_keys(rows.seconds, rows.boxes), return_index=True)
-    return rows.take(order), [ordered[at].crop for at in order]
