@@ -286,3 +286,43 @@ def test_boxes_are_those_of_the_upright_picture(desk: Desk) -> None:
         assert faces["boxes"][0] == pytest.approx(wanted, abs=0.03), path
         vector = faces["embeddings"][0].astype(np.float32)
         assert float(vector @ fake_face_row(7)) > 0.99, "and the face is upright, too"
+
+
+def stages_of(desk: Desk, path: Path) -> set[Stage]:
+    manifests = CacheDir.open(desk.cache, create=False).manifests(hash_media(str(path)))
+    return {manifest.stage for manifest in manifests}
+
+
+def test_without_its_model_the_face_part_fails_and_pictures_are_made_all_the_same(
+    desk: Desk,
+) -> None:
+    clip = film(desk.folder / "clip.mp4", ([(7, (64, 36, 120))], 3))
+    desk.worker_that_sees_squares(is_broken=True)
+    record = desk.wait_final(desk.submit([clip], wants=(VIDEO, FACES)))
+    assert (record.status, record.error) == (TaskState.FAILED, "The squares are broken.")
+    assert [failed.error for failed in record.failed_files] == ["The squares are broken."]
+    assert stages_of(desk, clip) == {Stage.FRAMES, Stage.VISUAL}
+    assert Collection.all_names(desk.cache) == []
+
+
+def test_without_the_visual_model_faces_are_found_and_grouped_all_the_same(desk: Desk) -> None:
+    clip = film(desk.folder / "clip.mp4", ([(7, (64, 36, 120))], 3))
+    desk.worker_that_sees_squares()
+    task_id = desk.submit([clip], wants=(VIDEO, FACES), visual_model="nothing")
+    assert desk.wait_final(task_id).status is TaskState.FAILED
+    assert stages_of(desk, clip) == {Stage.FACES}, "and no thumbnails of half a part"
+    assert grouping(desk).media == (hash_media(str(clip)),)
+
+
+def test_progress_of_faces_counts_the_files_that_want_faces_alone(desk: Desk) -> None:
+    stills = [make_still(desk.folder / f"{n}.png", picture([(n, (64, 36, 120))])) for n in range(5)]
+    desk.worker_that_sees_squares(hold_at=2, seconds=0.4)
+    wants = [VIDEO, VIDEO, VIDEO, FACES, FACES]
+    works = [FileWork(str(path), str(path), MediaType.IMAGE, (part,))
+             for path, part in zip(stills, wants, strict=True)]  # fmt: skip
+    task_id = desk.submit_items(analyze_items(works, desk.spec()))
+    desk.wait_marker()
+    record = desk.record(task_id)
+    desk.release()
+    assert (record.type, record.progress) == (FACES, pytest.approx(49, abs=1))
+    assert desk.wait_final(task_id).overall_progress == 100

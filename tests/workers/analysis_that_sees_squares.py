@@ -1,7 +1,8 @@
 """The real analysis worker whose face model is tests.fakes.FakeFaceFinder, as TEST_FACES says.
 
 TEST_FACES (JSON): `hold_at`: this call of `detect` (from 1) of the process writes `marker`, then
-waits until `release` exists, hearing of no stop. `seconds`: what each call takes.
+waits until `release` exists, hearing of no stop. `seconds`: what each call takes. `is_broken`: the
+model cannot be loaded.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared import logs
+from shared.errors import ModelError
 from shared.models import ModelKind, ModelSpec
 from shared.settings import Settings
 from tests.fakes import FAKE_FACES_SPEC, FakeFaceFinder
@@ -49,6 +51,8 @@ class HeldFinder(FakeFaceFinder):
 
 
 def load_squares(_settings: Settings, spec: ModelSpec) -> HeldFinder:
+    if TOLD.get("is_broken"):
+        raise ModelError("The squares are broken.")
     return HeldFinder(msgspec.structs.replace(spec, dim=FAKE_FACES_SPEC.dim))
 
 

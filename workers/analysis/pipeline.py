@@ -1,8 +1,8 @@
 """The way of one Item: hash, skip what is published, decode, publish, tick.
 
-Pictures come first, then sound; each ticks for itself, and where one fails the other goes on.
-A bad file fails alone. Everything that a stage has begun for a file is dropped unless all of
-its stages end well, so that nothing half-made ever becomes visible.
+Pictures come first, then sound; each part ticks for itself, and where the model of one cannot be
+had the others go on. A bad file fails alone. Everything that a stage has begun for a file is
+dropped unless all of its stages end well, so that nothing half-made ever becomes visible.
 """
 
 from __future__ import annotations
@@ -145,6 +145,8 @@ def _look(
             pictures.do(group, files)
         for stage in ours:
             stage.finish()
+    for error in pictures.broken.values():
+        raise error
 
 
 def _seen_for(file: FileWork) -> list[ProgressType]:
@@ -184,19 +186,22 @@ class _Pictures:
         self._cache = cache
         self._stages = stages
         self._done: Counter[ProgressType] = Counter()
+        self.broken: dict[ProgressType, ModelError] = {}  # parts whose model cannot be had
 
     def do(self, group: list[Numbered], files: ItemFiles) -> None:
         with ExitStack() as open_files:
             begun: list[_Begun] = []
             ready: list[tuple[int, FileWork, FoundFile]] = []
+            before: Counter[ProgressType] = Counter()
             for index, work in group:
                 self._context.checkpoint()
                 try:
                     found = files.find(work.path)
-                    file = self._begin(index, work, found, len(begun) + len(ready))
+                    file = self._begin(index, work, found, before)
                 except (MediaError, NotAllowed) as error:
                     self._end(index, work, error.message)
                     continue
+                before.update(self._parts(work))
                 if file:
                     begun.append(file)
                     open_files.push(file.close)
@@ -210,8 +215,10 @@ class _Pictures:
                     ready.append((file.index, file.work, file.found))
         self._gather(ready)
 
-    def _begin(self, index: int, work: FileWork, found: FoundFile, before: int) -> _Begun | None:
-        """Decode a file into its stages' runs; None when all of it is published already.
+    def _begin(
+        self, index: int, work: FileWork, found: FoundFile, before: Counter[ProgressType]
+    ) -> _Begun | None:
+        """Decode a file into its stages' runs; None when all that can be made is published.
 
         `before`: files of its group that were decoded and have not ended.
         """
@@ -221,11 +228,12 @@ class _Pictures:
             return None
         with ExitStack() as on_failure:
             runs = self._decode(work, found.hash_str, wanted, on_failure, before)
-            return _Begun(index, work, found, runs, on_failure.pop_all())
+            return _Begun(index, work, found, runs, on_failure.pop_all()) if runs else None
 
     def _wanted(self, work: FileWork, found: FoundFile) -> list[Stage]:
         """The stages that have to be done for the file as it is now."""
-        asked = [stage for stage in self._stages if stage.part in work.wants]
+        parts = self._parts(work)
+        asked = [stage for stage in self._stages if stage.part in parts]
         missing = [stage for stage in asked if not stage.is_published(found)]
         has_something = len(missing) < len(asked)
         if has_something and not found.is_same():
@@ -238,13 +246,15 @@ class _Pictures:
         hash_str: str,
         wanted: list[Stage],
         close: ExitStack,
-        before: int,
+        before: Counter[ProgressType],
     ) -> list[StageRun]:
         context, spec = self._context, self._spec
         context.counts["decodings"] += 1
         with open_media(work.path, work.media_type) as reader:
             file = FileInHand(hash_str, self._cache, reader.probe, reader.warnings)
-            runs = [close.enter_context(stage.open(file)) for stage in wanted]
+            runs = self._open(wanted, file, close)
+            if not runs:
+                return []
             frames = 0
             for frame in reader.grid(spec.first_second, spec.last_second, context.checkpoint):
                 context.checkpoint()
@@ -254,14 +264,34 @@ class _Pictures:
                 share = share_done(
                     frame.second - spec.first_second + 1, reader.probe.duration_seconds
                 )
-                self._report(work, before * (1 - LEFT_FOR_PUBLISHING) + share)
+                self._report(work, before, share)
         if not frames:
             raise MediaUnreadable("There is no picture in it.")
         return runs
 
-    def _report(self, work: FileWork, files: float) -> None:
-        for part in _seen_for(work):
-            self._context.report(part, self._done[part] + files, work.client_path)
+    def _open(self, wanted: list[Stage], file: FileInHand, close: ExitStack) -> list[StageRun]:
+        """The runs of all parts whose models are to be had."""
+        runs: list[StageRun] = []
+        for part in dict.fromkeys(stage.part for stage in wanted):
+            with ExitStack() as opened:
+                stages = [stage for stage in wanted if stage.part is part]
+                try:
+                    runs += [opened.enter_context(stage.open(file)) for stage in stages]
+                except ModelError as error:
+                    log.warning("no %s is made: %s", part, error.message)
+                    self.broken[part] = error
+                else:
+                    close.push(opened.pop_all())
+        return runs
+
+    def _parts(self, work: FileWork) -> list[ProgressType]:
+        """The parts of a file that are made of its pictures and can be made here."""
+        return [part for part in _seen_for(work) if part not in self.broken]
+
+    def _report(self, work: FileWork, before: Counter[ProgressType], share: float) -> None:
+        for part in self._parts(work):
+            files = self._done[part] + before[part] * (1 - LEFT_FOR_PUBLISHING) + share
+            self._context.report(part, files, work.client_path)
 
     def _publish(self, file: _Begun) -> bool:
         """False: it changed meanwhile, and has ended with that."""
@@ -278,13 +308,13 @@ class _Pictures:
 
     def _gather(self, ready: list[tuple[int, FileWork, FoundFile]]) -> None:
         for stage in self._stages:
-            stage.gather([found for _, work, found in ready if stage.part in work.wants])
+            stage.gather([found for _, work, found in ready if stage.part in self._parts(work)])
         for index, work, _ in ready:
             self._end(index, work, None)
 
     def _end(self, index: int, work: FileWork, error: str | None) -> None:
         if error:
             log.info("%s failed: %s", work.path, error)
-        for part in _seen_for(work):
+        for part in self._parts(work):
             self._done[part] += 1
             self._context.tick(part, index, work.client_path, error)
