@@ -31,7 +31,6 @@ ClusterId = Annotated[
         examples=["3"],
     ),
 ]
-ClusterIds = Annotated[list[ClusterId], Meta(description="Ids of clusters.", examples=[["3", "7"]])]
 
 
 class OfCollection(Keyed, kw_only=True):

@@ -268,12 +268,16 @@ class Draft:
                 made_at=time.time(),
                 warnings=warnings,
             )
-            folder = self._cache.media_dir(self._hash_str)
-            if self.pack is not None:
-                os.rename(self.pack.name, folder / f"{stem}.pack")
-            os.rename(self.file.name, folder / manifest.file)
+            self._name(stem)
             self._cache._show(self._hash_str, manifest, self._token)
         return manifest
+
+    def _name(self, stem: str) -> None:
+        """Give the data names that last; the pack is there before what points to it."""
+        folder = self._cache.media_dir(self._hash_str)
+        if self.pack is not None:
+            os.rename(self.pack.name, folder / f"{stem}.pack")
+        os.rename(self.file.name, folder / f"{stem}.{self._suffix}")
 
 
 @contextlib.contextmanager

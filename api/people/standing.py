@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +13,7 @@ from api.search import FrameFilter
 from shared.cache import CacheDir
 from shared.errors import Missing
 from shared.faces import face_id, second_of
-from shared.models import DEFAULT_EPS, DEFAULT_MIN_SAMPLES
-from shared.people.clustering import NO_CLUSTER, SAMPLES, Clustering
+from shared.people.clustering import NO_CLUSTER, Clustering
 from shared.people.collection import Collection
 from shared.people.state import PeopleState
 
@@ -24,32 +22,7 @@ _SECOND_SHIFT = np.uint64(24)  # of faces.face_keys
 _MOST_FILTERS = 256
 
 
-def _none(dtype: type[np.generic], *columns: int) -> NDArray[Any]:
-    return np.empty((0, *columns), dtype=dtype)
-
-
-# Of a Collection whose faces were never grouped.
-NOTHING_GROUPED = Clustering(
-    number=0,
-    model="",
-    eps=DEFAULT_EPS,
-    min_samples=DEFAULT_MIN_SAMPLES,
-    made_at=0.0,
-    grouped_faces=0,
-    media=(),
-    media_files=(),
-    media_of=_none(np.int32),
-    keys=_none(np.uint64),
-    rows=_none(np.int32),
-    labels=_none(np.int32),
-    cluster_ids=_none(np.int32),
-    means=_none(np.float32, 1),
-    sizes=_none(np.int32),
-    samples=_none(np.int32, SAMPLES),
-    retired=_none(np.int32),
-    loose=_none(np.int32),
-    loose_embeddings=_none(np.float16, 1),
-)
+NOTHING_GROUPED = Clustering.empty()  # a Collection whose faces were never grouped
 
 
 @dataclass(frozen=True, slots=True)
