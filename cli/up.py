@@ -220,15 +220,15 @@ def _our_command() -> str:
 
 
 def _default_model(settings: Settings, kind: ModelKind) -> ModelSpec:
-    key = {
-        ModelKind.VISUAL: settings.visual_model,
-        ModelKind.SPEECH: settings.speech_model,
-        ModelKind.FACES: settings.face_model,
+    setting, key = {
+        ModelKind.VISUAL: ("RUSHES_VISUAL_MODEL", settings.visual_model),
+        ModelKind.SPEECH: ("RUSHES_SPEECH_MODEL", settings.speech_model),
+        ModelKind.FACES: ("RUSHES_FACE_MODEL", settings.face_model),
     }[kind]
     try:
         return model_catalogue.resolve(settings, kind, key)
     except ModelError as error:
-        raise SettingsError(f"RUSHES_{kind.value.upper()}_MODEL: {error.message}") from error
+        raise SettingsError(f"{setting}: {error.message}") from error
 
 
 async def _check_port(settings: Settings) -> None:

@@ -131,7 +131,8 @@ def resolve(settings: Settings, kind: ModelKind, key: str) -> ModelSpec:
             pretrained=tag,
         )
     choices = ", ".join(spec.key for spec in catalogue(settings).values() if spec.kind == kind)
-    raise ModelError(f"There is no {kind} model {key!r}. Known: {choices or 'none yet'}.")
+    said = "face" if kind == ModelKind.FACES else kind
+    raise ModelError(f"There is no {said} model {key!r}. Known: {choices or 'none yet'}.")
 
 
 def find(settings: Settings, key: str) -> ModelSpec:

@@ -271,6 +271,7 @@ def test_a_wrong_setting_is_one_sentence(tmp_path: Path) -> None:
         ("RUSHES_PORT", "x"),
         ("RUSHES_VISUAL_MODEL", "nonsense"),
         ("RUSHES_SPEECH_MODEL", "conse-lite0"),
+        ("RUSHES_FACE_MODEL", "conse-lite0"),
     ):
         result = run(tmp_path, "up", **{name: value})
         assert result.returncode == 2

@@ -282,7 +282,7 @@ def test_an_older_conversion_of_the_face_model_is_not_ready(settings: Settings) 
 
 @pytest.mark.parametrize("key", ["zebra", "conse-lite0", "whisper-base", "a/b", "../x", "x--y", ""])
 def test_an_unknown_face_model_is_refused_with_the_known_ones(settings: Settings, key: str) -> None:
-    with pytest.raises(ModelError, match=r"no faces model .*Known: dlib-resnet"):
+    with pytest.raises(ModelError, match=r"no face model .*Known: dlib-resnet"):
         resolve(settings, FACES, key)
 
 
