@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import gc
 import http.server
 import io
 import json
 import socket
 import sys
 import threading
+import warnings
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -277,6 +279,9 @@ class TestPull:
         yield
         server.shutdown()
         server.server_close()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)  # insightface leaves them open
+            gc.collect()
 
     def test_a_research_pack_is_not_fetched_without_the_operators_word(
         self, empty: Settings
