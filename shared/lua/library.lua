@@ -138,8 +138,10 @@ end
 local function last_words(t, state, reason)
   if state == 'failed' then return reason end
   if state == 'cancelled' then return 'Stopped. What was finished stays.' end
-  if redis.call('EXISTS', failures_key(t)) == 0 then return 'Completed.' end
-  return 'Completed, but some files failed.'
+  if redis.call('EXISTS', failures_key(t)) == 1 then return 'Completed, but some files failed.' end
+  -- Every file was done, and what had to follow was not: people were not grouped.
+  if tonumber(get(t, 'failed')) > 0 then return 'Completed, but not all of it. ' .. reason end
+  return 'Completed.'
 end
 
 -- Make a Task final when its last Item has ended: once, with the lock freed in the same step.

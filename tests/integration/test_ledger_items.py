@@ -278,6 +278,19 @@ def test_a_bad_file_fails_alone_and_is_listed_at_the_end(world: World) -> None:
     assert (record.progress, record.current, record.error) == (100, 2, None)
 
 
+def test_a_failure_after_all_files_were_done_is_told_at_the_end(world: World) -> None:
+    task_id = world.submitted(1, 1)
+    for item in (0, 1):
+        lease = world.claimed(task_id, item)
+        world.ledger.tick(lease, type=VIDEO, index=0, media_path=f"/m/{item}-0")
+        world.ledger.settle(lease, "done" if item == 0 else "failed", "The disk is full.")
+    for _ in range(2):
+        world.ledger.settle(world.claimed(task_id, 1), "failed", "The disk is full.")
+    record = world.record(task_id)
+    assert (record.status, record.failed_files) == (TaskState.COMPLETED, ())
+    assert record.message == "Completed, but not all of it. The disk is full."
+
+
 def test_a_task_none_of_whose_files_can_be_used_fails(world: World) -> None:
     task_id = world.submitted(2)
     lease = world.claimed(task_id)
