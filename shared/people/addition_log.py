@@ -30,7 +30,7 @@ TEMPORARY_KEPT_S = 3600.0  # a write takes seconds
 _READ_WAIT_S = 5.0  # how long a share may go on listing files that are gone
 _ID = re.compile(r"(\d{12,15})-[0-9a-f]{8}")
 _FILE = re.compile(r"(?:snapshot-)?(\d{12,15})-[0-9a-f]{8}\.json")
-_GONE = (errno.ENOENT, errno.ENOTDIR, errno.ESTALE)
+GONE = (errno.ENOENT, errno.ENOTDIR, errno.ESTALE)
 
 _DAMAGE = (*UNDECODABLE, ValueError)
 
@@ -67,7 +67,7 @@ class AdditionLog(Generic[T]):
         try:
             return tuple(sorted(filter(_FILE.fullmatch, os.listdir(self.folder))))
         except OSError as error:
-            if error.errno in _GONE:
+            if error.errno in GONE:
                 return ()
             raise cache_files.cache_error(self._root, error) from error
 
@@ -150,7 +150,7 @@ class AdditionLog(Generic[T]):
         try:
             raw = cache_files.read(self.folder / name)
         except OSError as error:
-            if error.errno in _GONE:
+            if error.errno in GONE:
                 return None
             raise cache_files.cache_error(self._root, error) from error
         found, damage = self._decoded(name, raw)
@@ -187,7 +187,7 @@ def remove_temporaries(folder: Path, now: float) -> None:
             if os.stat(folder / name).st_mtime < now - TEMPORARY_KEPT_S:
                 remove([folder / name])
     except OSError as error:  # tidied another time
-        if error.errno not in _GONE:
+        if error.errno not in GONE:
             _log.warning("could not tidy %s up: %s", folder, error)
 
 

@@ -26,7 +26,8 @@ from shared.people.clustering import NO_CLUSTER, SAMPLES, Clustering
 
 _log = logging.getLogger(__name__)
 _KEPT = 3
-_KEPT_S = 600.0  # a reader may be on its way from the listing to the file
+# A reader may be on its way from the listing to the file; of 100,000 faces each takes 25 MB.
+_KEPT_S = 60.0
 _CLAIM_KEPT_S = 60.0  # between claim and rename lies no more than a look at the folder
 _FILE = re.compile(r"clustering-(\d{9,15})\.npz")
 _DAMAGE = (  # as a flipped bit can look

@@ -18,7 +18,7 @@ from shared import cache_files
 from shared.decoding import UNDECODABLE
 from shared.errors import BadInput, CacheError, Missing
 from shared.people import clustering_files
-from shared.people.addition_log import Addition, AdditionLog
+from shared.people.addition_log import GONE, Addition, AdditionLog
 from shared.people.clustering import Clustering
 from shared.people.clustering_files import Stamp
 from shared.people.edits import Edit, NewEdit
@@ -135,8 +135,10 @@ class Collection:
                         read[stamp] = self._clustering(stamp)
                         if read[stamp] is not None:
                             break
-                except FileNotFoundError:  # removed since: there is a newer one, or nothing at all
-                    continue
+                except OSError as error:
+                    if error.errno not in GONE:
+                        raise
+                    continue  # removed since: there is a newer one, or nothing at all
                 self._clusterings = read  # and the older ones are let go
                 return next((found for found in read.values() if found is not None), None)
 

@@ -498,7 +498,7 @@ def test_a_share_that_loses_the_answer_to_a_link_does_not_deceive_us(
     assert collection.publish(clustering([1]))
 
 
-def test_the_newest_three_clusterings_are_kept_and_others_for_ten_minutes(
+def test_the_newest_three_clusterings_are_kept_and_others_for_a_minute(
     collection: Collection,
 ) -> None:
     for number in range(1, 6):
