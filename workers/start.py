@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import resource
 import sys
 
 from shared import logs, parent_pipe
@@ -28,6 +29,7 @@ RECLUSTER = Work(kind="recluster", run=recluster, why_not=why_not_recluster, mod
 _WORK = {work.kind: work for work in (ANALYSIS, RECLUSTER)}
 _USAGE = "Usage: python -m workers analysis|recluster|query"
 _WRONG_USE = 2
+_OPEN_FILES = 4096  # an Item of 64 stills alone writes 256; macOS starts processes with no more
 
 
 def start(arguments: list[str]) -> int:
@@ -47,7 +49,16 @@ def start(arguments: list[str]) -> int:
         print(error.message, file=sys.stderr)
         return _WRONG_USE
     logs.configure(f"{kind}-worker", settings.log_level, settings.log_format)
+    allow_open_files()
     worker = QueryService(settings) if kind == "query" else Worker(settings, _WORK[kind])
     worker.take_signals()
     parent_pipe.watch()
     return worker.serve()
+
+
+def allow_open_files() -> None:
+    """As many as work needs, where the system lets a process ask for more than it starts with."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

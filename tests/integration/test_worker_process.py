@@ -146,3 +146,18 @@ def test_the_stall_timer_is_wide_while_a_model_loads() -> None:
         began = time.monotonic()
         wait_for(lambda: time.monotonic() - began > 1, 5, "more than the term to pass")
     timer.disarm()
+
+
+def test_a_worker_allows_itself_the_open_files_that_an_item_of_stills_takes() -> None:
+    program = (
+        "import resource; from workers.start import allow_open_files; allow_open_files();"
+        "print(*resource.getrlimit(resource.RLIMIT_NOFILE))"
+    )
+    limits = [("256", "8192", "4096 8192"), ("256", "1024", "1024 1024"), ("5000", "8192", "5000")]
+    for soft, hard, after in limits:
+        shell = f'ulimit -Hn {hard} && ulimit -Sn {soft} && exec "$0" -c "$1"'
+        ended = subprocess.run(
+            ["/bin/sh", "-c", shell, sys.executable, program],
+            cwd=PROJECT, env={"PATH": "/usr/bin"}, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        assert ended.stdout.startswith(after)
