@@ -155,7 +155,7 @@ def test_a_worker_allows_itself_the_open_files_that_an_item_of_stills_takes() ->
     )
     limits = [("256", "8192", "4096 8192"), ("256", "1024", "1024 1024"), ("5000", "8192", "5000")]
     for soft, hard, after in limits:
-        shell = f'ulimit -Hn {hard} && ulimit -Sn {soft} && exec "$0" -c "$1"'
+        shell = f'ulimit -Sn {soft} && ulimit -Hn {hard} && exec "$0" -c "$1"'
         ended = subprocess.run(
             ["/bin/sh", "-c", shell, sys.executable, program],
             cwd=PROJECT, env={"PATH": "/usr/bin"}, capture_output=True, text=True, check=True,
