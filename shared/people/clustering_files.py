@@ -13,6 +13,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -126,6 +127,10 @@ def check(clustering: Clustering) -> None:
                 raise ValueError(f"{name} has {length} where others have {lengths[letter]}")
     if clustering.number < 1 or len(clustering.media) != len(clustering.media_files):
         raise ValueError("number or media are wrong")
+    if not all(map(cache_files.is_hash, clustering.media)):  # they name folders
+        raise ValueError("media are no hashes")
+    if any(one >= other for one, other in pairwise(clustering.media)):
+        raise ValueError("media are not in order")
     _require_within(clustering.media_of, 0, len(clustering.media), "media_of")
     for name in ("samples", "loose"):
         _require_within(getattr(clustering, name), -1, len(clustering), name)

@@ -147,3 +147,18 @@ def test_newcomers_to_a_collection_that_was_deleted_are_left_to_the_next_groupin
     shutil.rmtree(desk.collection.folder)
     assert not grouping.newcomers([one])
     assert desk.collection.clustering() is None
+
+
+def test_a_grouping_that_names_files_elsewhere_counts_as_damaged(
+    desk: GroupingDesk, caplog: pytest.LogCaptureFixture
+) -> None:
+    one = desk.add(1, shots(ADA))
+    first, second = desk.group(), desk.group()
+    path = desk.collection.folder / f"clustering-{second.number:09d}.npz"
+    with np.load(path) as stored:
+        fields = {name: stored[name] for name in stored.files}
+    for media in ([b"../../../etc"], [b"e" * 15]):
+        np.savez(path, **(fields | {"media": np.array(media)}))
+        assert desk.now().number == first.number
+        assert "media are no hashes" in caplog.text
+    assert desk.join(one).media == (one,)
