@@ -279,6 +279,7 @@ class _Pictures:
                     runs += [opened.enter_context(stage.open(file)) for stage in stages]
                 except ModelError as error:
                     log.warning("no %s is made: %s", part, error.message)
+                    self._context.say("")  # it said that the model is being loaded
                     self.broken[part] = error
                 else:
                     close.push(opened.pop_all())
