@@ -89,7 +89,8 @@ class GroupingDesk:
         return hash_str
 
     def grouping(self, step: Step = go_on) -> Grouping:
-        return Grouping(self.cache, self.collection, SCALE, step)
+        model = self.collection.members().model
+        return Grouping(self.cache, self.collection, model, SCALE, step)
 
     def group(self, eps: float = 0.48, min_samples: int = 3) -> Clustering:
         self.grouping().everything(lambda _: (eps, min_samples))

@@ -68,14 +68,14 @@ class _ModelChanged(Exception):
 
 
 class Grouping:
-    """The faces of one Collection by one model, which is the Collection's when this is made."""
+    """The faces of one Collection by one model, as long as that is the Collection's."""
 
     def __init__(
-        self, cache: CacheDir, collection: Collection, scale: FaceScale, step: Step
+        self, cache: CacheDir, collection: Collection, model: str, scale: FaceScale, step: Step
     ) -> None:
         self._cache = cache
         self._collection = collection
-        self._model = collection.members().model
+        self._model = model
         self._scale = scale
         self._step = step
 

@@ -57,7 +57,7 @@ def _grouped(
         start = _DETECTING
         return found
 
-    return Grouping(cache, collection, scale, step).everything(choose)
+    return Grouping(cache, collection, model, scale, step).everything(choose)
 
 
 def why_not(context: Context) -> NotHere | None:

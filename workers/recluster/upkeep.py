@@ -50,6 +50,7 @@ def _grouped(
     grouping = Grouping(
         cache,
         collection,
+        members.model,
         scale_of(context.settings, members.model),
         lambda _share, _message: context.checkpoint(),
     )
