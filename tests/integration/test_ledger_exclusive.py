@@ -34,3 +34,18 @@ def _try(world: World) -> None:
     assert world.ledger.submit(second)
     assert world.ledger.stop(second.task_id).cancelled
     assert world.ledger.submit(task("collection:1")), "a stopped one lets go"
+
+
+def test_a_task_that_redis_has_forgotten_holds_nothing(redis_url: str) -> None:
+    """As when its record has run out, or a snapshot older than it was restored."""
+    with connect(redis_url) as client:
+        world = World(client)
+        items = [NewItem(b"{}", (ItemFile("Season 1"),))]
+        tasks = [
+            NewTask(kind=TaskKind.RECLUSTER, items=items, queue="recluster", exclusive="c")
+            for _ in range(2)
+        ]
+        assert world.ledger.submit(tasks[0])
+        (key,) = client.keys(f"*:task:{tasks[0].task_id}")
+        client.delete(key)
+        assert world.ledger.submit(tasks[1])
