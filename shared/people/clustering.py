@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,26 @@ from shared.models import DEFAULT_EPS, DEFAULT_MIN_SAMPLES
 
 NO_CLUSTER = -1  # the label of faces that belong to nobody
 SAMPLES = 16  # faces kept ready to be shown for each cluster
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Home of each face that was ever grouped: the id that its person got when it was new.
+
+    Faces are ordered by (media, key). While people are thrown together, or are too few for
+    `min_samples`, homes stay; so their ids can come back, with all that was said about them.
+    MediaFiles stay whose faces another model has yet to find.
+    """
+
+    media: tuple[str, ...]  # hash_str, ascending
+    media_of: NDArray[np.int32]  # [h] index into media, ascending
+    keys: NDArray[np.uint64]  # [h] ascending within a MediaFile
+    homes: NDArray[np.int32]  # [h] cluster id, or NO_CLUSTER
+
+    @classmethod
+    def empty(cls) -> Memory:
+        ints = np.zeros(0, np.int32)
+        return cls((), ints, np.zeros(0, np.uint64), ints)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +60,7 @@ class Clustering:
     retired: NDArray[np.int32]  # ids that were used before and are not now
     loose: NDArray[np.int32]  # [l] unmarked faces in no cluster (indexes)
     loose_embeddings: NDArray[np.float16]  # [l, dim]
+    memory: Memory = field(default_factory=Memory.empty)
 
     def __len__(self) -> int:
         return len(self.keys)

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from shared import cache_files
 from shared.errors import CacheError
 from shared.people.addition_log import remove, remove_temporaries
-from shared.people.clustering import NO_CLUSTER, SAMPLES, Clustering
+from shared.people.clustering import NO_CLUSTER, SAMPLES, Clustering, Memory
 
 _log = logging.getLogger(__name__)
 _KEPT = 3
@@ -50,6 +50,11 @@ _ARRAYS: dict[str, tuple[str, Any]] = {  # letters: lengths that must agree
     "retired": ("r", np.int32),
     "loose": ("l", np.int32),
     "loose_embeddings": ("ld", np.float16),
+}
+_MEMORY: dict[str, tuple[str, Any]] = {
+    "media_of": ("h", np.int32),
+    "keys": ("h", np.uint64),
+    "homes": ("h", np.int32),
 }
 
 
@@ -118,35 +123,15 @@ def publish(folder: Path, clustering: Clustering) -> bool:
 def check(clustering: Clustering) -> None:
     """Raises ValueError for one that its readers could stumble over."""
     lengths: dict[str, int] = {"s": SAMPLES, "n": len(clustering.keys)}
-    for name, (shape, dtype) in _ARRAYS.items():
-        array = getattr(clustering, name)
-        if array.dtype != dtype or array.ndim != len(shape):
-            raise ValueError(f"{name} is {array.dtype} with {array.ndim} axes")
-        for letter, length in zip(shape, array.shape, strict=True):
-            if lengths.setdefault(letter, length) != length:
-                raise ValueError(f"{name} has {length} where others have {lengths[letter]}")
+    _require_shapes(clustering, _ARRAYS, lengths)
+    _require_shapes(clustering.memory, _MEMORY, lengths)
     if clustering.number < 1 or len(clustering.media) != len(clustering.media_files):
         raise ValueError("number or media are wrong")
-    if not all(map(cache_files.is_hash, clustering.media)):  # they name folders
-        raise ValueError("media are no hashes")
-    if any(one >= other for one, other in pairwise(clustering.media)):
-        raise ValueError("media are not in order")
-    _require_within(clustering.media_of, 0, len(clustering.media), "media_of")
+    for faces in (clustering, clustering.memory):
+        _require_order(faces)
     for name in ("samples", "loose"):
         _require_within(getattr(clustering, name), -1, len(clustering), name)
-    _require_order(clustering)
-
-
-def _require_within(values: NDArray[np.int32], first: int, end: int, name: str) -> None:
-    if len(values) and not (first <= values.min() and values.max() < end):
-        raise ValueError(f"{name} leads nowhere")
-
-
-def _require_order(clustering: Clustering) -> None:
-    media_of, keys, ids = clustering.media_of, clustering.keys, clustering.cluster_ids
-    same = media_of[1:] == media_of[:-1]
-    if (media_of[1:] < media_of[:-1]).any() or (keys[1:] < keys[:-1])[same].any():
-        raise ValueError("the faces are not in order")
+    ids = clustering.cluster_ids
     if (ids[1:] <= ids[:-1]).any() or (len(ids) and ids[0] <= 0):
         raise ValueError("the cluster ids are not ascending")
     known = np.append(ids, np.int32(NO_CLUSTER))
@@ -154,11 +139,43 @@ def _require_order(clustering: Clustering) -> None:
         raise ValueError("a label is no cluster")
 
 
+def _require_shapes(
+    of: Clustering | Memory, wanted: dict[str, tuple[str, Any]], lengths: dict[str, int]
+) -> None:
+    for name, (shape, dtype) in wanted.items():
+        array = getattr(of, name)
+        if array.dtype != dtype or array.ndim != len(shape):
+            raise ValueError(f"{name} is {array.dtype} with {array.ndim} axes")
+        for letter, length in zip(shape, array.shape, strict=True):
+            if lengths.setdefault(letter, length) != length:
+                raise ValueError(f"{name} has {length} where others have {lengths[letter]}")
+
+
+def _require_within(values: NDArray[np.int32], first: int, end: int, name: str) -> None:
+    if len(values) and not (first <= values.min() and values.max() < end):
+        raise ValueError(f"{name} leads nowhere")
+
+
+def _require_order(faces: Clustering | Memory) -> None:
+    if not all(map(cache_files.is_hash, faces.media)):  # they name folders
+        raise ValueError("media are no hashes")
+    if any(one >= other for one, other in pairwise(faces.media)):
+        raise ValueError("media are not in order")
+    _require_within(faces.media_of, 0, len(faces.media), "media_of")
+    media_of, keys = faces.media_of, faces.keys
+    same = media_of[1:] == media_of[:-1]
+    if (media_of[1:] < media_of[:-1]).any() or (keys[1:] < keys[:-1])[same].any():
+        raise ValueError("the faces are not in order")
+
+
 def _encode(file: IO[bytes], clustering: Clustering) -> None:
     """As an uncompressed .npz; any NumPy reads it."""
     fields: dict[str, Any] = {name: getattr(clustering, name) for name in (*_NUMBERS, *_ARRAYS)}
     for name in _TEXTS:  # ASCII: hashes and names of our files
         fields[name] = np.array(getattr(clustering, name), dtype=np.bytes_)
+    memory = clustering.memory
+    fields |= {f"memory_{name}": getattr(memory, name) for name in _MEMORY}
+    fields["memory_media"] = np.array(memory.media, dtype=np.bytes_)
     np.savez(file, model=np.array(clustering.model.encode()), **fields)
 
 
@@ -174,6 +191,8 @@ def _decoded(raw: bytes) -> Clustering:
         fields |= {name: kind(array(name)) for name, kind in _NUMBERS.items()}
         for name in _TEXTS:
             fields[name] = tuple(text.decode() for text in array(name).tolist())
+        media = tuple(text.decode() for text in array("memory_media").tolist())
+        fields["memory"] = Memory(media, **{name: array(f"memory_{name}") for name in _MEMORY})
         return Clustering(model=array("model").item().decode(), **fields)
 
 

@@ -1,33 +1,44 @@
-"""Finds the faces of a Clustering by their public ids, also when they were detected anew."""
+"""Finds faces of a Collection by their public ids, also when they were detected anew."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shared.errors import BadInput
 from shared.faces import centres_of, first_key, parse_face_id, second_of
-from shared.people.clustering import Clustering
 
 GONE = -1
 _NEAR = 0.1  # of the picture: as far as the centre of a face may have moved
 
 
+class Faces(Protocol):
+    """Faces ordered by (media, key), as in a Clustering."""
+
+    @property
+    def media(self) -> tuple[str, ...]: ...
+    @property
+    def media_of(self) -> NDArray[np.int32]: ...
+    @property
+    def keys(self) -> NDArray[np.uint64]: ...
+
+
 class FaceIndex:
     """Immutable."""
 
-    def __init__(self, clustering: Clustering) -> None:
-        self._keys = clustering.keys
-        self._media = {hash_str: n for n, hash_str in enumerate(clustering.media)}
-        count = len(clustering.media)
-        self._starts = np.searchsorted(clustering.media_of, np.arange(count + 1)).tolist()
+    def __init__(self, faces: Faces) -> None:
+        self._keys = faces.keys
+        self._media = {hash_str: n for n, hash_str in enumerate(faces.media)}
+        count = len(faces.media)
+        self._starts = np.searchsorted(faces.media_of, np.arange(count + 1)).tolist()
         # One ascending number for each face: searching it finds many faces at once.
         self._known = np.sort(self._keys)
         ranks = np.searchsorted(self._known, self._keys)
-        self._places = self._place(clustering.media_of, ranks)
+        self._places = self._place(faces.media_of, ranks)
 
     def index_of(self, face_id: str) -> int | None:
         """The face with exactly this id. Raises BadInput for what is no face_id."""
@@ -38,6 +49,12 @@ class FaceIndex:
         end = self._starts[media + 1]
         at = bisect_left(self._keys, key, self._starts[media], end)
         return at if at < end and self._keys[at] == key else None
+
+    def same(self, faces: Faces) -> NDArray[np.int32]:
+        """[n] the place here of each of these faces (by MediaFile and key), or GONE."""
+        numbers = np.array([self._media.get(h, GONE) for h in faces.media], np.int64)
+        media = numbers[faces.media_of] if len(numbers) else np.zeros(0, np.int64)
+        return self._exactly(media, faces.keys)
 
     def find(self, face_ids: Sequence[str]) -> NDArray[np.int32]:
         """Indexes of faces; one not there any more is the nearest of its second, or GONE."""

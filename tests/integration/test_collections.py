@@ -20,7 +20,7 @@ import pytest
 from shared.errors import BadInput, CacheError, Missing
 from shared.people import addition_log, clustering_files
 from shared.people.addition_log import AdditionLog
-from shared.people.clustering import Clustering
+from shared.people.clustering import Clustering, Memory
 from shared.people.collection import Collection, Members
 from shared.people.edits import Assignment, ClearNames, Names, Undo
 from shared.people.memberships import collections_of
@@ -45,13 +45,14 @@ def again(collection: Collection) -> Collection:
     return Collection.open(collection.folder.parent.parent, collection.name, create=False)
 
 
-def same(one: Clustering | None, other: Clustering) -> bool:
+def same(one: Clustering | Memory | None, other: Clustering | Memory) -> bool:
     assert one is not None
+    pairs = [(getattr(one, f.name), getattr(other, f.name)) for f in fields(other)]
     return all(
-        np.array_equal(getattr(one, field.name), getattr(other, field.name))
-        and np.asarray(getattr(one, field.name)).dtype
-        == np.asarray(getattr(other, field.name)).dtype
-        for field in fields(other)
+        same(mine, yours)
+        if isinstance(mine, Memory)
+        else np.array_equal(mine, yours) and np.asarray(mine).dtype == np.asarray(yours).dtype
+        for mine, yours in pairs
     )
 
 

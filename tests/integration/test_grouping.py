@@ -12,7 +12,7 @@ from shared.cache import CacheDir
 from shared.domain import Stage
 from shared.errors import Cancelled
 from shared.people.clustering import NO_CLUSTER
-from shared.people.editing import modify_edit, names_edit
+from shared.people.editing import modify_edit, names_edit, undo_edit
 from tests.grouping_desk import ADA, BO, CY, DEE, MODEL, GroupingDesk, face, shots
 
 
@@ -97,6 +97,85 @@ def test_names_and_moves_outlive_a_change_of_the_face_model(desk: GroupingDesk) 
     state = desk.state()
     assert state.names == {ada: "Ada", bo: "Bo"}
     assert (state.counts[ada], state.counts[bo]) == (5, 6)
+
+
+def named(desk: GroupingDesk, one: str, *people: int) -> dict[int, str]:
+    """Gives each person, who has five seconds of a file, a name."""
+    ids = {desk.id_of(one, (5 * person, person)): f"P{person}" for person in people}
+    desk.collection.append(names_edit(desk.state(), list(ids.items())))
+    return ids
+
+
+def test_people_thrown_together_and_taken_apart_again_have_their_ids_and_names(
+    desk: GroupingDesk,
+) -> None:
+    desk.make_alike()
+    one = desk.add(1, shots(ADA, BO, CY, DEE, each=5))
+    desk.group()
+    names = named(desk, one, ADA, BO, CY, DEE)
+    for _ in range(2):
+        assert len(desk.group(eps=1.9).cluster_ids) == 1
+        assert len(desk.state().names) == 1
+        desk.group()
+        assert desk.state().names == names
+        assert [desk.id_of(one, (5 * p, p)) for p in (ADA, BO, CY, DEE)] == list(names)
+    assert not len(desk.now().retired)
+
+
+def test_people_told_apart_only_later_come_back_too(desk: GroupingDesk) -> None:
+    desk.make_alike()
+    one = desk.add(1, shots(ADA, BO, CY, DEE, each=5))
+    assert len(desk.group(eps=1.9).cluster_ids) == 1
+    desk.group()
+    names = named(desk, one, ADA, BO, CY, DEE)
+    desk.group(eps=1.9)
+    desk.group()
+    assert desk.state().names == names
+
+
+def test_people_with_too_few_faces_for_a_while_come_back(desk: GroupingDesk) -> None:
+    one = desk.add(1, shots(ADA, BO, each=5))
+    desk.group()
+    names = named(desk, one, ADA, BO)
+    desk.group(min_samples=6)
+    assert desk.state().names == {}
+    two = desk.add(2, shots(BO, ADA, each=3))
+    desk.group(min_samples=6)
+    assert desk.state().names == names
+    assert desk.id_of(two, (0, BO)) == desk.id_of(one, (5, BO))
+
+
+def test_an_undone_move_of_all_faces_brings_the_person_back_after_a_regrouping(
+    desk: GroupingDesk,
+) -> None:
+    one = desk.add(1, shots(ADA, BO, each=5))
+    desk.group()
+    names = named(desk, one, ADA, BO)
+    ada, bo = names
+    moved = [face(one, (second, ADA)) for second in range(5)]
+    before = desk.collection.edits()[-1].id
+    desk.collection.append(modify_edit(desk.state(), moves=[(moved, bo)]))
+    desk.group()
+    assert desk.state().counts == {bo: 10}
+    desk.collection.append(undo_edit(desk.collection.edits(), before))
+    assert desk.state().counts == {ada: 5, bo: 5}
+    assert desk.state().names == names
+
+
+def test_another_face_model_comes_file_by_file_and_loses_nobody(desk: GroupingDesk) -> None:
+    files = [desk.add(1, shots(ADA, each=5)), desk.add(2, [(n, BO) for n in range(5, 10)])]
+    desk.group()
+    names = {desk.id_of(files[0], (0, ADA)): "Ada", desk.id_of(files[1], (5, BO)): "Bo"}
+    desk.collection.append(names_edit(desk.state(), list(names.items())))
+    desk.people = desk.people[::-1]
+    desk.add(1, shots(ADA, each=5), model="another", off=0.004)
+    desk.group()
+    assert desk.now().media == (files[0],)
+    assert list(desk.state().names.values()) == ["Ada"]
+    desk.add(2, [(n, BO) for n in range(5, 10)], model="another", off=-0.004)
+    desk.group()
+    assert desk.state().names == names
+    assert set(desk.state().counts) == set(names)
 
 
 def test_newcomers_join_whom_they_resemble_or_make_new_people(desk: GroupingDesk) -> None:

@@ -6,7 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.recluster.assembly import GONE, at_new_places, merged, same_faces
+from shared.people.face_index import FaceIndex
+from workers.recluster.assembly import GONE, at_new_places, merged
 from workers.recluster.loading import FaceTable
 
 Content = dict[str, list[int]]  # hash_str -> keys
@@ -57,7 +58,7 @@ def test_a_merge_holds_each_file_once_and_the_new_faces_of_those_made_anew(
 def test_the_same_face_is_found_by_its_file_and_key(old: Content, new: Content) -> None:
     before, now = table(old), table(new)
     places = {(face[0], face[2]): place for place, face in enumerate(faces(before))}
-    found = same_faces(before, now)
+    found = FaceIndex(before).same(now)
     assert [int(place) for place in found] == [
         places.get((face[0], face[2]), GONE) for face in faces(now)
     ]

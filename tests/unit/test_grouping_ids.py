@@ -18,7 +18,7 @@ def ids(new: str, old: dict[int, str], taken: tuple[int, ...] = ()) -> list[int]
     for id_, faces in old.items():
         before[[at for at, letter in enumerate(faces) if letter == "x"]] = id_
     seeds = [(f"{number:016x}", number) for number in range(labels.max(initial=-1) + 1)]
-    return keep_ids(labels, before, seeds, taken).tolist()
+    return keep_ids(labels, [before], seeds, taken).tolist()
 
 
 def test_the_same_people_in_another_order_keep_their_ids() -> None:
@@ -63,7 +63,7 @@ def test_ids_are_always_unique_positive_and_never_somebody_elses(data: st.DataOb
     taken = data.draw(st.sets(st.integers(1, 8)))
     before = np.array(old, np.int32)
     seeds = [("a", number) for number in range(labels.max() + 1)]
-    found = keep_ids(labels, before, seeds, taken)
+    found = keep_ids(labels, [before], seeds, taken)
     assert len(set(found.tolist())) == len(found)
     for cluster, id_ in enumerate(found.tolist()):
         assert 0 < id_ < 2**31
@@ -79,6 +79,6 @@ def test_a_hundred_thousand_faces_take_a_moment() -> None:
     old = np.where(random.random(100_000) < 0.1, -1, labels + 10).astype(np.int32)
     seeds = [(f"{number:016x}", number) for number in range(3000)]
     started = time.process_time()
-    found = keep_ids(labels, old, seeds, range(100_000, 101_000))
+    found = keep_ids(labels, [old], seeds, range(100_000, 101_000))
     assert time.process_time() - started < 0.5
     assert found.tolist() == list(range(10, 3010))

@@ -60,24 +60,6 @@ def merged(old: FaceTable, new: FaceTable) -> Merged:
     return Merged(table, old_at, at[len(stays) :])
 
 
-def same_faces(old: FaceTable, new: FaceTable) -> NDArray[np.int64]:
-    """[len(new)] the place in `old` of the same face (MediaFile and key), or GONE."""
-    number = {hash_str: n for n, hash_str in enumerate(old.media)}
-    wanted = _renumbered([number.get(h, GONE) for h in new.media], new)
-    found = np.full(len(new), GONE, np.int64)
-    if not len(old) or not len(new):
-        return found
-    starts = np.searchsorted(old.media_of, np.arange(len(old.media) + 1))
-    for media in np.unique(wanted[wanted != GONE]):
-        at = np.flatnonzero(wanted == media)
-        keys = old.keys[starts[media] : starts[media + 1]]
-        place = np.searchsorted(keys, new.keys[at])
-        is_there = place < len(keys)
-        is_there[is_there] = keys[place[is_there]] == new.keys[at[is_there]]
-        found[at[is_there]] = starts[media] + place[is_there]
-    return found
-
-
 def at_new_places(places: NDArray[np.int32], now_at: NDArray[np.int64]) -> NDArray[np.int32]:
     """Places of faces (-1: none) after a merge; those that are gone become -1."""
     if not len(now_at):

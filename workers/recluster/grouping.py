@@ -18,16 +18,15 @@ from numpy.typing import NDArray
 from shared.cache import CacheDir
 from shared.domain import Stage
 from shared.errors import CacheError, ModelError
-from shared.faces import face_id
 from shared.model_catalogue import resolve
 from shared.models import DEFAULT_EPS, DEFAULT_MIN_SAMPLES, FaceScale, ModelKind
-from shared.people.clustering import NO_CLUSTER, SAMPLES, Clustering
+from shared.people.clustering import NO_CLUSTER, SAMPLES, Clustering, Memory
 from shared.people.collection import Collection
-from shared.people.face_index import FaceIndex
 from shared.people.state import PeopleState
 from shared.settings import Settings
-from workers.recluster.assembly import GONE, Merged, at_new_places, merged, same_faces, table_of
+from workers.recluster.assembly import GONE, Merged, at_new_places, merged, table_of
 from workers.recluster.assigning import assign_faces
+from workers.recluster.homes import homes_of, known_places, remembered, settled
 from workers.recluster.identity import keep_ids
 from workers.recluster.loading import FaceTable, LoadedFaces, load_faces
 from workers.recluster.people import group_faces
@@ -212,43 +211,41 @@ def _with_dim(empty: Clustering, dim: int) -> Clustering:
 def _with_ids(
     draft: Clustering, groups: Groups, old: Clustering | None, state: PeopleState | None
 ) -> Clustering:
-    """Every cluster under the id that most of its faces had before, else under a new one."""
-    old_labels = np.full(len(draft), NO_CLUSTER, np.int32)
-    pinned = np.zeros(len(draft), bool)
+    """Every cluster under the id of the person whose faces are in it, else under a new one."""
+    table = table_of(draft)
+    memory = old.memory if old else Memory.empty()
+    homes = homes_of(memory, table)
+    pins = np.full(len(draft), NO_CLUSTER, np.int32)
+    is_moved = np.zeros(len(draft), bool)
     taken: set[int] = set()
     if old is not None and state is not None:
         taken = _ids_in_use(old, state)
-        at = _known_faces(old, draft)
+        at = known_places(table_of(old), table)
         known = at != GONE
-        old_labels[known] = state.overlap_labels[at[known]]
-        pinned[known] = (state.overlap_labels != old.labels)[at[known]]
-    seeds = _seeds(groups.labels, table_of(draft))
-    ids = keep_ids(groups.labels, old_labels, seeds, taken, pinned)
+        pins[known] = state.overlap_labels[at[known]]
+        is_moved[known] = (state.overlap_labels != old.labels)[at[known]]
+    # Whom users have moved has a say only where nobody else has: whoever is left in a cluster
+    # keeps it, and moved faces stay where they were put, whatever id their cluster gets.
+    claims = (
+        np.where(is_moved, NO_CLUSTER, homes),
+        np.where(is_moved, pins, NO_CLUSTER),
+        np.where(is_moved, homes, NO_CLUSTER),
+    )
+    ids = keep_ids(groups.labels, claims, _seeds(groups.labels, table), taken)
+    labels = _named(groups.labels, ids)
+    born = set(ids.tolist()).difference(*(np.unique(claim).tolist() for claim in claims))
     order = np.argsort(ids)
     gone = {int(id_) for id_ in (*old.cluster_ids, *old.retired)} if old else set()
     return replace(
         draft,
-        labels=_named(groups.labels, ids),
+        labels=labels,
         cluster_ids=ids[order],
         means=groups.means[order],
         sizes=groups.sizes[order],
         samples=groups.samples[order],
         retired=np.array(sorted(gone - {int(id_) for id_ in ids}), np.int32),
+        memory=remembered(memory, table, settled(homes, labels, born)),
     )
-
-
-def _known_faces(old: Clustering, new: Clustering) -> NDArray[np.int64]:
-    """[len(new)] the place in `old` of the same face, or GONE.
-
-    Faces that were detected anew, perhaps by another model, are a little elsewhere: then the
-    nearest one of that second counts, as it does for moves made by hand.
-    """
-    at = same_faces(table_of(old), table_of(new))
-    lost = np.flatnonzero((at == GONE) & np.isin(new.media, old.media)[new.media_of])
-    if len(lost):
-        ids = [face_id(new.media[new.media_of[n]], int(new.keys[n])) for n in lost]
-        at[lost] = FaceIndex(old).find(ids)
-    return at
 
 
 def _put_together(
@@ -267,8 +264,7 @@ def _put_together(
     labels[at[old_one]] = old.cluster_ids[number[old_one]]
     fresh = np.full(len(labels), NO_CLUSTER, np.int32)  # numbers of new clusters
     fresh[at[new_one]] = number[new_one] - known
-    nobody = np.full(len(fresh), NO_CLUSTER, np.int32)
-    new_ids = keep_ids(fresh, nobody, _seeds(fresh, both.table), taken)
+    new_ids = keep_ids(fresh, (), _seeds(fresh, both.table), taken)
     labels = np.where(fresh == NO_CLUSTER, labels, _named(fresh, new_ids))
     ids = np.concatenate([old.cluster_ids, new_ids])
     order = np.argsort(ids)
@@ -283,6 +279,7 @@ def _put_together(
     )
     still = np.flatnonzero(labels[loose] == NO_CLUSTER)
     table = both.table
+    homes = settled(homes_of(old.memory, table), labels, set(new_ids.tolist()))
     return replace(
         old,
         made_at=time.time(),
@@ -298,6 +295,7 @@ def _put_together(
         samples=samples[order],
         loose=loose[still].astype(np.int32),
         loose_embeddings=embeddings[still],
+        memory=remembered(old.memory, table, homes),
     )
 
 

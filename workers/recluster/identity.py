@@ -17,29 +17,26 @@ _LEAST_PART = 3  # a third of an old cluster's faces must be together to keep it
 
 def keep_ids(
     new_labels: Labels,
-    old_labels: NDArray[np.int32],
+    claims: Sequence[NDArray[np.int32]],
     id_seeds: Sequence[tuple[str, int]],
     taken: Collection[int],
-    pinned: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.int32]:
     """[clusters] id of each new cluster.
 
-    `old_labels` are ids, NO_CLUSTER for faces without one. An old id goes to the cluster that
-    holds most of its faces if no other old id has more faces there. `id_seeds`: (hash_str, key) of
-    the smallest member of each cluster, from which other ids are made. `taken` ids and those of
-    `old_labels` are never given to other people.
-
-    `pinned` faces stay where a user has put them, whatever id their cluster gets; so they have a
-    say only in clusters that no other face gives an id: whoever is left in a cluster keeps it.
+    Each of the `claims` gives faces an id that they had, NO_CLUSTER for faces without one; later
+    ones count where earlier ones gave no id. An id goes to the cluster that holds most of the
+    faces with it if no other id has more faces there. `id_seeds`: (hash_str, key) of the smallest
+    member of each cluster, from which other ids are made. `taken` and claimed ids are never given
+    to other people.
     """
-    free = np.ones(len(new_labels), bool) if pinned is None else ~pinned
-    ids = _inherited(new_labels, np.where(free, old_labels, NO_CLUSTER), len(id_seeds))
-    if len(ids) and not free.all():
+    ids = np.full(len(id_seeds), NO_CLUSTER, np.int32)
+    used = set(taken)
+    for claim in claims if len(ids) else ():
+        used.update(np.unique(claim).tolist())
         is_open = (new_labels != NO_CLUSTER) & (ids[new_labels] == NO_CLUSTER)
-        says = ~free & is_open & ~np.isin(old_labels, ids)
-        late = _inherited(new_labels, np.where(says, old_labels, NO_CLUSTER), len(id_seeds))
+        says = np.where(np.isin(claim, ids), NO_CLUSTER, claim)
+        late = _inherited(np.where(is_open, new_labels, NO_CLUSTER), says, len(ids))
         ids = np.where(ids == NO_CLUSTER, late, ids)
-    used = {int(id_) for id_ in np.unique(old_labels)} | set(taken)
     for cluster in sorted(np.flatnonzero(ids == NO_CLUSTER).tolist(), key=id_seeds.__getitem__):
         ids[cluster] = id_ = _free(_seeded(*id_seeds[cluster]), used)
         used.add(id_)

@@ -1,0 +1,66 @@
+"""Which id each face had when its person was new: it lets ids come back after any regrouping."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.faces import face_id
+from shared.people.clustering import NO_CLUSTER, Memory
+from shared.people.face_index import GONE, FaceIndex
+from workers.recluster.assembly import merged
+from workers.recluster.loading import FaceTable
+
+
+def homes_of(memory: Memory, table: FaceTable) -> NDArray[np.int32]:
+    """[len(table)] the home of each face, NO_CLUSTER for faces that are new.
+
+    Faces that were detected anew, perhaps by another model, are a little elsewhere: then the
+    nearest one of that second counts, as it does for moves made by hand.
+    """
+    at = known_places(memory, table)
+    homes = np.full(len(table), NO_CLUSTER, np.int32)
+    homes[at != GONE] = memory.homes[at[at != GONE]]
+    return homes
+
+
+def known_places(old: Memory | FaceTable, new: FaceTable) -> NDArray[np.int32]:
+    """[len(new)] the place in `old` of the same face, or GONE."""
+    index = FaceIndex(old)
+    at = index.same(new)
+    lost = (at == GONE) & np.isin(new.media, old.media)[new.media_of]
+    if lost.any():
+        # With all faces of their files, so that no face is taken for two.
+        near = np.flatnonzero(np.isin(new.media_of, new.media_of[lost]))
+        at[near] = index.find(
+            [face_id(new.media[new.media_of[n]], int(new.keys[n])) for n in near.tolist()]
+        )
+    return at
+
+
+def settled(
+    homes: NDArray[np.int32], labels: NDArray[np.int32], born: Set[int]
+) -> NDArray[np.int32]:
+    """Homes after a grouping: of `born` people all faces are at home there, and the homeless are
+    at home where they are."""
+    moves_in = np.isin(labels, list(born)) | ((homes == NO_CLUSTER) & (labels != NO_CLUSTER))
+    return np.where(moves_in, labels, homes).astype(np.int32)
+
+
+def remembered(memory: Memory, table: FaceTable, homes: NDArray[np.int32]) -> Memory:
+    """The homes of these faces, and of the MediaFiles that are not among them."""
+    away = FaceTable(
+        media=memory.media,
+        files=("",) * len(memory.media),
+        media_of=memory.media_of,
+        keys=memory.keys,
+        rows=np.zeros(len(memory.keys), np.int32),
+    )
+    both = merged(away, table)
+    found = np.full(len(both.table), NO_CLUSTER, np.int32)
+    stays = both.old_at != GONE
+    found[both.old_at[stays]] = memory.homes[stays]
+    found[both.new_at] = homes
+    return Memory(both.table.media, both.table.media_of, both.table.keys, found)
