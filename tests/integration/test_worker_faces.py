@@ -252,6 +252,26 @@ def test_a_killed_worker_leaves_nothing_half_and_its_file_is_done_by_the_next(de
         assert faces_of(desk, clip)[1].rows == 5
 
 
+def test_what_others_found_is_grouped_before_a_file_that_kills_workers_is_tried_again(
+    desk: Desk,
+) -> None:
+    """It may do so until it fails for good, and be the last of its Task."""
+    clips = [film(desk.folder / f"{n}.mp4", ([(7, (64, 36, 120))], 5), look=n) for n in range(3)]
+    hashes = [hash_media(str(clip)) for clip in clips]
+    worker = desk.worker_that_sees_squares(0, hold_at=11)
+    desk.wait_final(desk.submit([clips[0]], wants=(FACES,)))
+    task_id = desk.submit(*([clip] for clip in clips[1:]), wants=(FACES,))
+    desk.wait_marker()
+    assert grouping(desk).media == (hashes[0],)
+    (desk.folder / "marker").unlink()
+    worker.kill()
+    desk.worker_that_sees_squares(1, hold_at=1)
+    desk.wait_marker()
+    assert set(grouping(desk).media) == set(hashes[:2])
+    desk.release()
+    assert desk.wait_final(task_id).status is TaskState.COMPLETED
+
+
 def test_a_stop_keeps_what_is_finished(desk: Desk) -> None:
     shots = [([(7, (64, 36, 120))], 3), ([(7, (64, 36, 120))], 20)]
     clips = [film(desk.folder / f"{n}.mp4", shot) for n, shot in enumerate(shots)]

@@ -65,6 +65,10 @@ class Stage(ABC):
         self.context = context
         self.spec = spec
 
+    def begin(self) -> None:
+        """Before the first file of the Item."""
+        return
+
     @abstractmethod
     def is_published(self, file: FoundFile) -> bool: ...
 
@@ -140,6 +144,8 @@ def _look(
         for factory in stages if seen or spec.collection else ():
             ours.append(factory(context, spec))
             at_end.callback(ours[-1].close)
+        for stage in ours:
+            stage.begin()
         pictures = _Pictures(context, spec, cache, ours)
         for group in _groups(seen):
             pictures.do(group, files)

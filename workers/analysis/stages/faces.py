@@ -47,6 +47,11 @@ class Faces(Stage):
         self._batch: _Batch | None = None
         self._gathered: set[str] = set()
 
+    def begin(self) -> None:
+        """What is tried again may fail for good, as what kills workers: then nobody comes after."""
+        if self.spec.collection and self.context.lease.tries:
+            self._group_what_is_left()
+
     def is_published(self, file: FoundFile) -> bool:
         return file.has(StageName.FACES, self.spec.face_model)
 
@@ -79,15 +84,18 @@ class Faces(Stage):
         if self._gathered:
             bring_up_to_date(self.context, self.spec, self._collection(), self._gathered)
         elif self.spec.collection and not self.context.others_will_follow():
-            try:
-                bring_up_to_date(self.context, self.spec, self._collection(create=False), ())
-            except Missing:  # no file of the Task could be read
-                return
-            except ModelError as error:  # of no concern to the files of this Item
-                log.warning("%s is not grouped: %s", self.spec.collection, error.message)
+            self._group_what_is_left()
 
     def close(self) -> None:
         self._lent.close()
+
+    def _group_what_is_left(self) -> None:
+        try:
+            bring_up_to_date(self.context, self.spec, self._collection(create=False), ())
+        except Missing:  # no file of the Task could be read
+            return
+        except ModelError as error:  # of no concern to the files of this Item
+            log.warning("%s is not grouped: %s", self.spec.collection, error.message)
 
     def _collection(self, *, create: bool = True) -> Collection:
         root = self.context.cache(self.spec.cache_dir).root
