@@ -81,7 +81,7 @@ class Collection:
         if create:
             found._create()
         elif not found.exists():
-            raise Missing(f"There is no collection {name!r} in {cache_root}.")
+            raise Missing(f"There is no collection {name!r} in this cache folder.")
         return found
 
     @staticmethod
@@ -167,7 +167,7 @@ class Collection:
     def append(self, edit: NewEdit) -> Edit:
         """Add an edit (from shared.people.editing) durably."""
         if not self.exists():
-            raise Missing(f"There is no collection {self.name!r} in {self._root}.")
+            raise Missing(f"There is no collection {self.name!r} in this cache folder.")
         return self._edits.append(edit)
 
     def version(self) -> Version:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from shared.cache import CacheDir
-from shared.domain import AnalyzeSpec
+from shared.domain import AnalyzeSpec, ProgressType
 from shared.people.clustering import Clustering
 from shared.settings import Settings
 from tests.grouping_desk import ADA, BO, MODEL, GroupingDesk, shots
@@ -24,6 +24,7 @@ class Room:
     more_items: bool = True
     settings: Settings = field(init=False)
     desk: GroupingDesk = field(init=False)
+    said: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         pack = self.folder / "models" / "insightface" / MODEL.removeprefix("insightface-")
@@ -41,6 +42,10 @@ class Room:
 
     def checkpoint(self) -> None:
         return
+
+    def report(self, kind: ProgressType, files: float, path: str, message: str) -> None:
+        assert (kind, files, path) == (ProgressType.FACES, 0.0, ""), "nothing but words"
+        self.said.append(message)
 
     def keep(self, *hashes: str) -> Clustering:
         spec = AnalyzeSpec(str(self.desk.cache.root), (), face_model=MODEL, collection="-")
@@ -62,6 +67,7 @@ def room(tmp_path: Path) -> Room:
 def test_while_others_follow_newcomers_wait_and_the_last_item_groups_them_all(room: Room) -> None:
     one = room.desk.add(1, shots(ADA))
     assert room.keep(one).media == (one,)
+    assert {"Season 1: reading faces.", "Season 1: grouping people."} <= set(room.said)
     two, three = room.desk.add(2, shots(BO)), room.desk.add(3, shots(BO))
     assert room.keep(two).media == (one,)
     room.more_items = False

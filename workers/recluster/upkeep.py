@@ -6,7 +6,7 @@ import time
 from collections.abc import Collection as Several
 
 from shared.cache import CacheDir
-from shared.domain import AnalyzeSpec, Stage
+from shared.domain import AnalyzeSpec, ProgressType, Stage
 from shared.people.clustering import Clustering
 from shared.people.collection import Collection, Members
 from workers.context import Context
@@ -47,13 +47,13 @@ def _grouped(
     if not members.model:  # deleted just now
         return True
     wanted = Wanted(spec.face_eps, spec.face_min_samples)
-    grouping = Grouping(
-        cache,
-        collection,
-        members.model,
-        scale_of(context.settings, members.model),
-        lambda _share, _message: context.checkpoint(),
-    )
+
+    def step(_share: float, message: str) -> None:
+        context.checkpoint()
+        context.report(ProgressType.FACES, 0.0, "", f"{collection.name}: {message.lower()}.")
+
+    scale = scale_of(context.settings, members.model)
+    grouping = Grouping(cache, collection, members.model, scale, step)
     if old is None or not _is_grouped_so(old, members, wanted):
         return grouping.everything(lambda _: wanted.over(old))
     news = _news(cache, old, members, hashes)
