@@ -43,9 +43,6 @@ class Room:
     def checkpoint(self) -> None:
         return
 
-    def report(self, *_words: object) -> None:
-        return
-
     def report(self, kind: ProgressType, files: float, path: str, message: str) -> None:
         assert (kind, files, path) == (ProgressType.FACES, 0.0, ""), "nothing but words"
         self.said.append(message)
