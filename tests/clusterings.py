@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shared.faces import face_id, face_keys
-from shared.people.clustering import NO_CLUSTER, SAMPLES, Clustering
+from shared.people.clustering import NO_CLUSTER, SAMPLES, Clustering, Memory
 
 MODEL = "dlib"
 DIM = 8
@@ -41,6 +42,17 @@ def clustering(labels: Sequence[int], *, media: int = 3, number: int = 1) -> Clu
         retired=np.zeros(0, np.int32),
         loose=loose,
         loose_embeddings=np.ones((len(loose), DIM), np.float16),
+    )
+
+
+def same(one: Clustering | Memory | None, other: Clustering | Memory) -> bool:
+    assert one is not None
+    pairs = [(getattr(one, f.name), getattr(other, f.name)) for f in fields(other)]
+    return all(
+        same(mine, yours)
+        if isinstance(mine, Memory)
+        else np.array_equal(mine, yours) and np.asarray(mine).dtype == np.asarray(yours).dtype
+        for mine, yours in pairs
     )
 
 

@@ -252,33 +252,20 @@ def _put_together(
     old: Clustering, both: Merged, faces: Faces, assigned: Assigned, taken: set[int]
 ) -> Clustering:
     """The old grouping with newcomers in it; faces that were made anew replace their old ones."""
-    known = len(old.cluster_ids)
-    labels = np.full(len(both.table), NO_CLUSTER, np.int32)
-    stays = both.old_at != GONE
-    labels[both.old_at[stays]] = old.labels[stays]
-    loose_at = both.old_at[old.loose]
-    joined = assigned.loose_labels != NO_CLUSTER
-    at = np.concatenate([both.new_at, loose_at[joined]])
-    number = np.concatenate([assigned.labels, assigned.loose_labels[joined]])
-    old_one, new_one = (number >= 0) & (number < known), number >= known
-    labels[at[old_one]] = old.cluster_ids[number[old_one]]
-    fresh = np.full(len(labels), NO_CLUSTER, np.int32)  # numbers of new clusters
-    fresh[at[new_one]] = number[new_one] - known
-    new_ids = keep_ids(fresh, (), _seeds(fresh, both.table), taken)
-    labels = np.where(fresh == NO_CLUSTER, labels, _named(fresh, new_ids))
+    table, loose_at = both.table, both.old_at[old.loose]
+    labels, new_ids = _labels_with_newcomers(old, both, assigned, taken)
     ids = np.concatenate([old.cluster_ids, new_ids])
     order = np.argsort(ids)
-    new_places = np.concatenate([both.new_at, loose_at])
     samples = np.concatenate([
         at_new_places(old.samples, both.old_at),
-        at_new_places(assigned.samples.reshape(-1, SAMPLES), new_places),
+        at_new_places(
+            assigned.samples.reshape(-1, SAMPLES), np.concatenate([both.new_at, loose_at])
+        ),
     ])  # fmt: skip
-    loose = np.concatenate([loose_at, both.new_at[faces.marks == 0]])
-    embeddings = np.concatenate(
-        [old.loose_embeddings, faces.embeddings[faces.marks == 0].astype(np.float16)]
-    )
+    formers = faces.marks == 0
+    loose = np.concatenate([loose_at, both.new_at[formers]])
+    embeddings = np.concatenate([old.loose_embeddings, faces.embeddings[formers].astype("f2")])
     still = np.flatnonzero(labels[loose] == NO_CLUSTER)
-    table = both.table
     homes = settled(homes_of(old.memory, table), labels, set(new_ids.tolist()))
     return replace(
         old,
@@ -297,6 +284,25 @@ def _put_together(
         loose_embeddings=embeddings[still],
         memory=remembered(old.memory, table, homes),
     )
+
+
+def _labels_with_newcomers(
+    old: Clustering, both: Merged, assigned: Assigned, taken: set[int]
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Label of each face of both, and the ids of new people."""
+    labels = np.full(len(both.table), NO_CLUSTER, np.int32)
+    stays = both.old_at != GONE
+    labels[both.old_at[stays]] = old.labels[stays]
+    joined = assigned.loose_labels != NO_CLUSTER
+    at = np.concatenate([both.new_at, both.old_at[old.loose][joined]])
+    number = np.concatenate([assigned.labels, assigned.loose_labels[joined]])
+    known = len(old.cluster_ids)
+    old_one, new_one = (number >= 0) & (number < known), number >= known
+    labels[at[old_one]] = old.cluster_ids[number[old_one]]
+    fresh = np.full(len(labels), NO_CLUSTER, np.int32)  # numbers of new clusters
+    fresh[at[new_one]] = number[new_one] - known
+    new_ids = keep_ids(fresh, (), _seeds(fresh, both.table), taken)
+    return np.where(fresh == NO_CLUSTER, labels, _named(fresh, new_ids)), new_ids
 
 
 def _named(labels: NDArray[np.int32], ids: NDArray[np.int32]) -> NDArray[np.int32]:
