@@ -63,6 +63,8 @@ def checked_person(name: str) -> str:
     name = unicodedata.normalize("NFC", name).strip()
     if len(name) > LONGEST_NAME:
         raise BadInput(f"A name has at most {LONGEST_NAME} characters, this one has {len(name)}.")
+    if any(unicodedata.category(letter) == "Cc" for letter in name):
+        raise BadInput("A name has no line breaks and no control characters.")
     require_unicode(name)
     return name
 
