@@ -127,7 +127,7 @@ def run(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedP
 
 def test_killed_children_come_back_and_sigterm_ends_all_with_redis_last(up: Up) -> None:
     up.wait_for_line("ready on http")
-    for name in ("api", "query worker", "analysis worker 1", "redis"):
+    for name in ("api", "query worker", "analysis worker 1", "recluster worker", "redis"):
         killed = up.pid_of(name)
         os.kill(killed, signal.SIGKILL)
         up.wait_for_line(f"{name} runs as process", times=2)
@@ -143,14 +143,15 @@ def test_killed_children_come_back_and_sigterm_ends_all_with_redis_last(up: Up) 
     up.process.send_signal(signal.SIGTERM)
     assert up.process.wait(30) == 0
     ended = re.findall(r"supervisor: (.*) has ended", up.text())
-    assert sorted(ended) == ["analysis worker 1", "api", "query worker", "redis"]
+    workers = ["analysis worker 1", "query worker", "recluster worker"]
+    assert sorted(ended) == sorted(["api", *workers, "redis"])
     assert ended[-1] == "redis"
     assert up.session_members() == []
 
 
 def test_kill_9_of_rushes_up_leaves_no_orphan_and_no_hindrance(up: Up, tmp_path: Path) -> None:
     up.wait_for_line("ready on http")
-    assert len(up.session_members()) >= 5  # with the redis-server beside its guard
+    assert len(up.session_members()) >= 6  # with the redis-server beside its guard
     up.process.kill()
     up.process.wait()
     wait_for(lambda: not up.session_members(), 25, "the end of all children", every_s=0.1)
