@@ -100,6 +100,11 @@ def second_of(key: int) -> int:
     return key >> (2 * _CENTRE_BITS)
 
 
+def seconds_of(keys: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """[n] the grid second of each key."""
+    return keys >> np.uint64(2 * _CENTRE_BITS)
+
+
 def first_key(second: int) -> int:
     """Keys of a second's faces start here and end before those of the next one."""
     return second << (2 * _CENTRE_BITS)

@@ -1,4 +1,4 @@
-"""`python -m workers analysis|query`, however it is started, with one native thread."""
+"""`python -m workers analysis|recluster|query`, however it is started, with one native thread."""
 
 from __future__ import annotations
 

@@ -12,13 +12,12 @@ from numpy.typing import NDArray
 from api.search import FrameFilter
 from shared.cache import CacheDir
 from shared.errors import Missing
-from shared.faces import face_id, second_of
+from shared.faces import face_id, second_of, seconds_of
 from shared.people.clustering import NO_CLUSTER, Clustering
 from shared.people.collection import Collection
 from shared.people.state import PeopleState
 
 _CLUSTER_ID = re.compile(r"[1-9]\d{0,9}", re.ASCII)
-_SECOND_SHIFT = np.uint64(24)  # of faces.face_keys
 _MOST_FILTERS = 256
 
 
@@ -95,7 +94,7 @@ class Standing:
         found = self._filters.get(wanted)
         if found is None:
             faces = self.state.faces_of(set(wanted))
-            seconds = self.clustering.keys[faces] >> _SECOND_SHIFT
+            seconds = seconds_of(self.clustering.keys[faces])
             found = FrameFilter.from_columns(
                 self.clustering.media, self.clustering.media_of[faces], seconds
             )

@@ -91,7 +91,7 @@ def analysed(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pe
     client = stack.client()
     if "recluster-0" not in stack.processes:
         stack.start_worker("recluster")
-    folder = tmp_path_factory.mktemp("films")
+    folder = tmp_path_factory.mktemp("day 1, Größe ")
     films = {name: film_of(folder / name, shots) for name, shots in SHOTS.items()}
     cache_dir = tmp_path_factory.mktemp("cache")
     paths = [str(path) for path in films.values()]

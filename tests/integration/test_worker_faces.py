@@ -15,7 +15,7 @@ from PIL import Image
 from api.items import analyze_items
 from shared.cache import CacheDir
 from shared.domain import FileWork, Manifest, ProgressType, Stage, TaskState
-from shared.faces import FaceMark, read_faces
+from shared.faces import FaceMark, read_faces, seconds_of
 from shared.frame_packs import PackReader
 from shared.media import MediaType, hash_media
 from shared.people.clustering import NO_CLUSTER, Clustering
@@ -76,7 +76,7 @@ def people_of(desk: Desk, path: Path, name: str = "Season 1") -> list[tuple[int,
     found = grouping(desk, name)
     media = found.media.index(hash_media(str(path)))
     mine = found.media_of == media
-    seconds = (found.keys[mine] >> np.uint64(24)).tolist()
+    seconds = seconds_of(found.keys[mine]).tolist()
     return list(zip(seconds, found.labels[mine].tolist(), strict=True))
 
 

