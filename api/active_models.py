@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 from api.services import Services
-from shared import heartbeats, model_catalogue
+from shared import model_catalogue
+from shared.active_models import active_keys
 from shared.errors import BadInput, ModelError
 from shared.models import ModelKind, ModelSpec
-from shared.speech_models import speech_key
 
 
 def active_key(services: Services, kind: ModelKind) -> str:
     """Key of the active model. Raises RedisAway."""
-    desired = heartbeats.desired(services.redis, services.settings.instance)
-    if kind in desired:
-        return desired[kind].key
-    settings = services.settings  # in which people may write a key in any of its forms
-    return {
-        ModelKind.VISUAL: model_catalogue.safe_key(settings.visual_model),
-        ModelKind.SPEECH: speech_key(settings.speech_model),
-        ModelKind.FACES: settings.face_model,
-    }[kind]
+    return active_keys(services.redis, services.settings)[kind]
 
 
 def known_model(services: Services, kind: ModelKind, key: str, field: str) -> ModelSpec:

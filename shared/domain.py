@@ -58,6 +58,19 @@ class Stage(StrEnum):
     FACES = "faces"
 
 
+class Fault(StrEnum):
+    """What a failure is a fault of; only FILE and UNSUPPORTED are the file's own."""
+
+    FILE = "file"
+    UNSUPPORTED = "unsupported"  # a format that no decoder here knows
+    CHANGING = "changing"  # it was still being written
+    MISSING = "missing"
+    CACHE = "cache"
+    MODEL = "model"
+    WORKER = "worker"  # it died, again and again
+    INTERNAL = "internal"
+
+
 class FileWork(msgspec.Struct, frozen=True):
     """One file of an Item. `path` is the server's form, `client_path` what the client sent."""
 

@@ -90,6 +90,20 @@ class Settings:
         "the other, their texts side by side. Requests may say otherwise.",
     )
     face_model: str = _setting("dlib-resnet", "Model key of the face model.")
+    watch_extensions: tuple[tuple[str, bool], ...] = _setting(
+        (),
+        "Comma-separated changes to the list of file name extensions that watch folders take: "
+        "`mod` or `+mod` adds one (as video), `-gif` removes one.",
+    )
+    watch_rescan_seconds: int = _setting(
+        900, "At least so often every watch folder is walked, whatever else tells.", "seconds"
+    )
+    watch_poll_seconds: int = _setting(
+        10,
+        "How often a watch folder is looked at where the system tells nothing of new files "
+        "(network shares).",
+        "seconds",
+    )
     log_level: str = _setting("INFO", "DEBUG, INFO, WARNING or ERROR.")
     log_format: str = _setting("text", "text or json.")
 
@@ -150,6 +164,10 @@ class Settings:
             raise SettingsError(f"RUSHES_PORT must be 1 to 65535, not {self.port}.")
         if self.workers < 1 or self.max_body_mb < 1:
             raise SettingsError("RUSHES_WORKERS and RUSHES_MAX_BODY_MB must be at least 1.")
+        if self.watch_rescan_seconds < 1 or self.watch_poll_seconds < 1:
+            raise SettingsError(
+                "RUSHES_WATCH_RESCAN_SECONDS and RUSHES_WATCH_POLL_SECONDS must be at least 1."
+            )
         memory = 1 if self.model_memory_mb is None else self.model_memory_mb
         if self.model_idle_minutes < 1 or memory < 1:
             raise SettingsError(
@@ -180,6 +198,19 @@ def _switch(name: str, raw: str) -> bool:
 
 def _words(_name: str, raw: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in raw.split(",") if part.strip())
+
+
+def _extensions(name: str, raw: str) -> tuple[tuple[str, bool], ...]:
+    """(".mod", True) adds, (".gif", False) removes."""
+    changes = []
+    for word in _words(name, raw):
+        extension = word.lstrip("+-").removeprefix(".").lower()
+        if not extension or not extension.isalnum():
+            raise SettingsError(
+                f"RUSHES_{name.upper()} must hold extensions such as +mod or -gif, not {word!r}."
+            )
+        changes.append((f".{extension}", not word.startswith("-")))
+    return tuple(changes)
 
 
 def _roots(name: str, raw: str) -> tuple[Path, ...]:
@@ -214,6 +245,9 @@ _PARSERS: dict[str, Callable[[str, str], Any]] = {
     "port": _integer,
     "workers": _integer,
     "max_body_mb": _integer,
+    "watch_rescan_seconds": _integer,
+    "watch_poll_seconds": _integer,
+    "watch_extensions": _extensions,
     "metrics": _switch,
     "allow_noncommercial": _switch,
     "model_idle_minutes": _integer,

@@ -45,6 +45,7 @@ class NewTask(msgspec.Struct, frozen=True, kw_only=True):
     items: list[NewItem]
     queue: str = "analysis"
     message: str = "Waiting for a worker."
+    leader: str = ""  # token of the watcher that submits it: refused when it is active no more
     exclusive: str = ""  # only one open Task may have this (Busy for a second); "": any number
     task_id: str = msgspec.field(default_factory=new_task_id)
 

@@ -13,10 +13,10 @@ from api.active_models import check_allowed, wanted_key
 from api.answers import Accepted, CancelAnswer, TaskAnswer, TaskList
 from api.bodies import AnalyzeBody, CancelBody
 from api.endpoint import Call, Endpoint
-from api.items import Asked, analyze_items, works
 from api.progress import hint_for, task_answer, waiting_hint
 from api.services import Services
 from shared import logs
+from shared.analyze_items import Asked, analyze_items, works
 from shared.domain import AnalyzeSpec, FileWork, ProgressType, TaskKind
 from shared.errors import BadInput, Missing, RedisAway
 from shared.languages import language_code, language_name

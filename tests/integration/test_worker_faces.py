@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from api.items import analyze_items
+from shared.analyze_items import analyze_items
 from shared.cache import CacheDir
 from shared.domain import FileWork, Manifest, ProgressType, Stage, TaskState
 from shared.faces import FaceMark, read_faces, seconds_of

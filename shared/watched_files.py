@@ -1,0 +1,142 @@
+"""What the active watcher knows of the files of a watch folder: the ingest ledger, in Redis.
+
+Written by the holder of the watcher's lease alone (lua/watch/write.lua), read by everybody. It can
+be lost: then it is made anew from the folder and its CacheDir, without new analysis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from itertools import islice
+from typing import Any, NamedTuple
+
+import msgspec
+import redis
+
+from shared.decoding import UNDECODABLE
+from shared.redis_clients import key_prefix, translated
+from shared.watch_board import LEASE, script
+
+_AT_ONCE = 500  # records in one script: more would hold up everybody else's calls
+
+
+class FileGroup(StrEnum):
+    """What clients may list files by."""
+
+    PENDING = "pending"
+    PROCESSED = "processed"
+    FAILED = "failed"
+    UNSUPPORTED = "unsupported"
+    SKIPPED = "skipped"
+
+
+class WatchedFile(msgspec.Struct, array_like=True, omit_defaults=True, gc=False):
+    """One file of a watch folder, as it was when it was last looked at."""
+
+    group: FileGroup
+    size: int
+    mtime_ns: int
+    hash_str: str = ""  # "" as long as it is not known
+    reason: str = ""  # why it failed, is skipped, or is not worked on yet
+    tries: int = 0  # that failed by a fault of the file itself
+    next_try_at: float = 0.0  # Unix seconds
+    task_id: str = ""  # the Task that has it, or analysed it; "" for what cost no analysis
+    made: str = ""  # what was made of it (Wanted.signature), when it is processed
+    is_queued: bool = False  # `task_id` has it now
+    is_alone: bool = False  # goes into an Item of its own
+    changed_at: float = 0.0  # Unix seconds
+
+
+class Page(NamedTuple):
+    """Files in the order of their paths; `after` leads to the next page, None: no more."""
+
+    files: list[tuple[str, WatchedFile]]
+    total: int
+    after: str | None
+
+
+class WatchedFiles:
+    """Those of one instance. `client` must decode responses."""
+
+    def __init__(self, client: redis.Redis, instance: str) -> None:
+        self._redis = client
+        self._prefix = key_prefix(instance)
+        self._write = script(client, "write")
+
+    def write(self, token: str, folder_id: str, files: Mapping[str, WatchedFile | None]) -> bool:
+        """Note files, None: forget it. False: `token` is not the active watcher's; stand down."""
+        keys = [f"{self._prefix}{LEASE}", self._files(folder_id), *self._groups(folder_id)]
+        places = {group: place for place, group in enumerate(FileGroup, start=3)}
+        waiting = iter(files.items())
+        while portion := list(islice(waiting, _AT_ONCE)):
+            words: list[str | bytes | int] = [token]
+            for path, file in portion:
+                if file is None:
+                    words += [path, 0, ""]
+                else:
+                    words += [path, places[file.group], msgspec.json.encode(file)]
+            with translated():
+                if not self._write(keys=keys, args=words):
+                    return False
+        return True
+
+    def all(self, folder_id: str) -> dict[str, WatchedFile]:
+        """All files by path."""
+        found: dict[str, WatchedFile] = {}
+        with translated():
+            for path, raw in self._redis.hscan_iter(self._files(folder_id), count=1000):
+                if file := _understood(raw):
+                    found[path] = file
+        return found
+
+    def counts(self, folder_ids: Iterable[str]) -> dict[str, dict[FileGroup, int]]:
+        """Files of each group, by folder."""
+        ids = list(folder_ids)
+        with translated(), self._redis.pipeline(transaction=False) as pipe:
+            for folder_id in ids:
+                for key in self._groups(folder_id):
+                    pipe.zcard(key)
+            numbers: list[Any] = pipe.execute()
+        step = len(FileGroup)
+        return {
+            folder_id: dict(zip(FileGroup, numbers[n * step : (n + 1) * step], strict=True))
+            for n, folder_id in enumerate(ids)
+        }
+
+    def page(
+        self, folder_id: str, group: FileGroup, *, after: str | None = None, limit: int = 100
+    ) -> Page:
+        """Files of a group whose path comes after `after`, at most `limit`."""
+        key = self._group(folder_id, group)
+        start = "-" if after is None else f"({after}"
+        with translated():
+            paths: Any = self._redis.zrangebylex(key, start, "+", start=0, num=limit + 1)
+            total: Any = self._redis.zcard(key)
+            shown = paths[:limit]
+            raws: Any = self._redis.hmget(self._files(folder_id), shown) if shown else []
+        pairs = [(path, _understood(raw)) for path, raw in zip(shown, raws, strict=True) if raw]
+        files = [(path, file) for path, file in pairs if file is not None]
+        return Page(files, int(total), shown[-1] if len(paths) > limit else None)
+
+    def forget(self, folder_id: str) -> None:
+        """The folder is watched no more."""
+        with translated():
+            self._redis.unlink(self._files(folder_id), *self._groups(folder_id))
+
+    def _files(self, folder_id: str) -> str:
+        return f"{self._prefix}watch:files:{folder_id}"
+
+    def _group(self, folder_id: str, group: FileGroup) -> str:
+        return f"{self._prefix}watch:{group}:{folder_id}"
+
+    def _groups(self, folder_id: str) -> list[str]:
+        return [self._group(folder_id, group) for group in FileGroup]
+
+
+def _understood(raw: str | None) -> WatchedFile | None:
+    """None for what another version wrote: the file is then looked at anew."""
+    try:
+        return msgspec.json.decode(raw, type=WatchedFile) if raw else None
+    except UNDECODABLE:
+        return None
