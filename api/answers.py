@@ -261,6 +261,7 @@ class TaskAnswer(TaskProgress, kw_only=True):
                             "state": "done",
                             "worker": "analysis-1",
                             "error": None,
+                            "fault": None,
                         }
                     ]
                 ],

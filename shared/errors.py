@@ -5,6 +5,7 @@ RushesError
 ├── NotAllowed               outside the roots                         (403)
 ├── Missing                  an unknown task, file, collection …       (404)
 ├── Busy                     another task holds what this one needs    (409)
+├── StoodDown                a watcher that is active no more
 ├── NotBuilt                 a documented part that is not built yet   (501)
 ├── Unavailable              retry shortly                             (503)
 │   ├── RedisAway
@@ -13,6 +14,7 @@ RushesError
 ├── MediaError               one media file, which fails alone
 │   ├── MediaMissing
 │   ├── MediaUnreadable      corrupt, truncated, empty, not media
+│   │   └── MediaUnsupported     fine, but no decoder here knows its format
 │   └── MediaChanging        grows or changes while it is read
 ├── ModelError               a model that is absent, broken or not allowed
 ├── CacheError               the CacheDir cannot be read or written
@@ -48,6 +50,10 @@ class Missing(RushesError):
 
 class Busy(RushesError):
     """Another task is still running."""
+
+
+class StoodDown(RushesError):
+    """Another watcher has taken over; nothing was accepted."""
 
 
 class NotBuilt(RushesError):
@@ -86,6 +92,10 @@ class MediaMissing(MediaError):
 
 class MediaUnreadable(MediaError):
     """The file cannot be decoded."""
+
+
+class MediaUnsupported(MediaUnreadable):
+    """No decoder here knows the file's format."""
 
 
 class MediaChanging(MediaError):

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import redis
 
-from shared.domain import FailedFile, ProgressType, TaskKind, TaskState
+from shared.domain import FailedFile, Fault, ProgressType, TaskKind, TaskState
 from shared.errors import Missing
 from shared.redis_clients import key_prefix, translated
 from shared.task_records import FileRecord, FileState, ItemFile, TaskRecord
@@ -75,6 +75,16 @@ class LedgerReader:
             found: Any = self._redis.zcard(f"{self._prefix}queued:{task_id}")
         return int(found)
 
+    def open_tasks(self, kind: TaskKind) -> list[str]:
+        """Ids of the Tasks of this kind that are not final."""
+        with translated():
+            ids: Any = sorted(self._redis.smembers(f"{self._prefix}active"))
+            with self._redis.pipeline(transaction=False) as pipe:
+                for task_id in ids:
+                    pipe.hget(f"{self._prefix}task:{task_id}", "kind")
+                kinds = pipe.execute()
+        return [task_id for task_id, its in zip(ids, kinds, strict=True) if its == kind]
+
     def _run(self, name: str, *words: str | bytes | int) -> Any:
         now = "" if self._clock is None else str(round(self._clock() * 1000))
         with translated():
@@ -138,9 +148,10 @@ def _file_record(
 ) -> FileRecord:
     """A file has failed if it failed in any type, and is done if it is done in all."""
     ended = [msgspec.json.decode(entry) for entry in entries if entry]
-    for who, error in ended:
+    for who, error, *more in ended:
         if error:
-            return FileRecord(file.media_path, FileState.FAILED, who or None, error)
+            fault = Fault(more[0]) if more else Fault.FILE  # an entry of an earlier version
+            return FileRecord(file.media_path, FileState.FAILED, who or None, error, fault)
     if len(ended) == len(entries):
         who = ended[-1][0] if ended else worker
         return FileRecord(file.media_path, FileState.DONE, who or None, None)

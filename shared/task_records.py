@@ -10,7 +10,7 @@ from typing import Annotated, Literal, NamedTuple
 import msgspec
 from msgspec import Meta
 
-from shared.domain import AnalyzeSpec, FailedFile, ProgressType, TaskKind, TaskState
+from shared.domain import AnalyzeSpec, FailedFile, Fault, ProgressType, TaskKind, TaskState
 
 
 class ItemFile(msgspec.Struct, frozen=True, array_like=True):
@@ -136,3 +136,12 @@ class FileRecord(msgspec.Struct, frozen=True):
     error: Annotated[
         str | None, Meta(description="Why it failed.", examples=["The file does not exist."])
     ]
+    fault: Annotated[
+        Fault | None,
+        Meta(
+            description="What that is a fault of: the file itself (file, unsupported), its being "
+            "written or gone (changing, missing), or something around it, which another try may "
+            "find mended (cache, model, worker, internal).",
+            examples=["missing"],
+        ),
+    ] = None

@@ -11,8 +11,8 @@ from collections.abc import Callable
 import msgspec
 import redis
 
-from shared.domain import ProgressType, TaskKind, TaskState
-from shared.errors import Busy, Missing, RedisAway
+from shared.domain import Fault, ProgressType, TaskKind, TaskState
+from shared.errors import Busy, Missing, RedisAway, StoodDown
 from shared.ledger_reading import Clock, LedgerReader
 from shared.redis_clients import key_prefix
 from shared.task_records import (
@@ -76,12 +76,15 @@ class Ledger(LedgerReader):
 
         Raises Busy when the holder of the lock does not end within `wait_s`, at once when
         another request is before this one or when `on_busy` is "refuse", and at once when an open
-        Task holds what this one wants to itself (`NewTask.exclusive`).
+        Task holds what this one wants to itself (`NewTask.exclusive`). Raises StoodDown when
+        `NewTask.leader` is not the active watcher.
         """
         self._stage(task)
         answer, holder = self._enter(task, on_busy, wait_s)
         if answer == "wait":
             answer, holder = self._inherit(task, holder, wait_s)
+        if answer == "stood_down":
+            raise StoodDown
         if answer == "incomplete":
             raise RedisAway("Redis lost a part of the request. Nothing was accepted.")
         if answer == "busy" and task.kind is not TaskKind.ANALYZE:
@@ -145,26 +148,29 @@ class Ledger(LedgerReader):
         index: int,
         media_path: str,
         error: str | None = None,
+        fault: Fault = Fault.FILE,
     ) -> bool:
-        """File `index` of this Item has ended in `type`; `error` says why it failed.
+        """File `index` of this Item has ended in `type`; `error` and `fault` say why it failed.
 
         Counts once, however often it is called and the Item retried. False: the lease is lost.
         """
-        return bool(
-            self._run("tick", *_of(lease), type, index, media_path, error or "", lease.worker)
-        )
+        words = (type, index, media_path, error or "", lease.worker, fault)
+        return bool(self._run("tick", *_of(lease), *words))
 
-    def settle(self, lease: Lease, outcome: Outcome, reason: str = "") -> bool:
+    def settle(
+        self, lease: Lease, outcome: Outcome, reason: str = "", fault: Fault = Fault.INTERNAL
+    ) -> bool:
         """End the Item; the last one ends the Task. False: the lease is lost.
 
         "failed" counts an error and gives the Item back, the third time it fails for good. A
-        "done" Item none of whose files could be used counts as failed.
+        "done" Item none of whose files could be used counts as failed. `fault` goes to the files
+        of an Item that fails for good.
         """
-        return bool(self._run("settle", *_of(lease), outcome, reason))
+        return bool(self._run("settle", *_of(lease), outcome, reason, fault))
 
     def handback(self, lease: Lease) -> bool:
         """Queue the Item again without counting a try. False: the lease is lost."""
-        return bool(self._run("settle", *_of(lease), "handback", ""))
+        return bool(self._run("settle", *_of(lease), "handback", "", ""))
 
     def stop(self, task_id: str | None = None) -> StopResult:
         """Ask a Task, or the foreground one, to stop. Raises Missing for an unknown id."""
@@ -192,6 +198,7 @@ class Ledger(LedgerReader):
         right_ms = round((wait_s + _HEIR_SLACK_S) * 1000)
         words: list[str | bytes | int] = [task.task_id, task.kind, task.queue, on_busy, right_ms]
         words += [task.message, _json(list(task.units.items())), len(task.items), task.exclusive]
+        words.append(task.leader)
         answer, holder = self._run("submit", *words)
         return answer, holder
 

@@ -5,6 +5,7 @@ Progress is worth losing and a finished file is not: ticks wait here while Redis
 
 from __future__ import annotations
 
+import functools
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -15,8 +16,9 @@ from typing import TypeVar
 import redis
 
 from shared.cache import CacheDir
-from shared.domain import ProgressType, TaskState
-from shared.errors import LeaseLost, RedisAway
+from shared.domain import Fault, ProgressType, TaskState
+from shared.errors import LeaseLost, RedisAway, RushesError
+from shared.faults import fault_of
 from shared.media import HashCache
 from shared.models import ModelKind
 from shared.settings import Settings
@@ -166,16 +168,20 @@ class Context:
         except RedisAway:
             return
 
-    def tick(self, kind: ProgressType, index: int, media_path: str, error: str | None) -> None:
-        """One file has ended, well or not. Kept until Redis takes it."""
+    def tick(
+        self, kind: ProgressType, index: int, media_path: str, error: RushesError | None = None
+    ) -> None:
+        """One file has ended, well or by `error`. Kept until Redis takes it."""
         self._unsent.pop(kind, None)
         self._ticks.append(
-            lambda: self.ledger.tick(
+            functools.partial(
+                self.ledger.tick,
                 self.lease,
                 type=kind,
                 index=index,
                 media_path=media_path,
-                error=error,
+                error=error.message if error else None,
+                fault=fault_of(error) if error else Fault.FILE,
             )
         )
         try:

@@ -29,7 +29,9 @@ from rq.worker.base import StopRequested
 
 from shared import heartbeats
 from shared.bells import Bells, rq_queue
+from shared.domain import Fault
 from shared.errors import Cancelled, HandBack, LeaseLost, RedisAway, RushesError
+from shared.faults import fault_of
 from shared.heartbeats import Heartbeat, WorkerKind, WorkerState
 from shared.logs import bound_task
 from shared.media import HashCache
@@ -296,15 +298,15 @@ class Worker:
             log.warning("Item %d was taken up by another worker", lease.item_id)
             return None
         except RushesError as error:
-            reason = error.message
+            reason, fault = error.message, fault_of(error)
             log.warning("Item %d failed: %s", lease.item_id, reason)
         except Exception as error:
-            reason = f"An internal error: {type(error).__name__}: {error}"
+            reason, fault = f"An internal error: {type(error).__name__}: {error}", Fault.INTERNAL
             log.exception("Item %d failed by an error of ours", lease.item_id)
         else:
             log.info("Item %d done in %.1f s", lease.item_id, time.monotonic() - started)
             return lambda: ledger.settle(lease, "done")
-        return lambda: ledger.settle(lease, "failed", reason)
+        return lambda: ledger.settle(lease, "failed", reason, fault)
 
     def _why_not(self, context: Context) -> NotHere | None:
         """Asks shares, which may hang; in an outage of Redis it is asked again and again."""

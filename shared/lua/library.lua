@@ -81,13 +81,13 @@ local function advance(t, n, kind, files)
 end
 
 -- One file-unit ended. A later success of a retry replaces a failure, nothing counts twice.
-local function tick(t, n, index, kind, path, failure, worker)
+local function tick(t, n, index, kind, path, failure, worker, fault)
   if redis.call('HEXISTS', item_key(t, n), 'units:' .. kind) == 0 then return false end
   local field = n .. ':' .. index .. ':' .. kind
   local entry = redis.call('HGET', ticks_key(t), field)
   local before = entry and cjson.decode(entry)
   if before and (failure ~= '' or before[2] == '') then return false end
-  redis.call('HSET', ticks_key(t), field, cjson.encode({ worker, failure }))
+  redis.call('HSET', ticks_key(t), field, cjson.encode({ worker, failure, failure ~= '' and fault or '' }))
   if failure ~= '' then
     redis.call('HINCRBY', item_key(t, n), 'bad', 1)
     redis.call('HSET', failures_key(t), field, cjson.encode({ path, failure }))
@@ -103,13 +103,13 @@ local function tick(t, n, index, kind, path, failure, worker)
 end
 
 -- Tick what is left of an Item that ended, so that current reaches total.
-local function tick_the_rest(t, n, failure)
+local function tick_the_rest(t, n, failure, fault)
   local item = redis.call('HMGET', item_key(t, n), 'files', 'worker')
   for index, file in ipairs(cjson.decode(item[1])) do
     for _, kind in ipairs(file[2]) do
       local id = int(index - 1)
       if redis.call('HEXISTS', ticks_key(t), n .. ':' .. id .. ':' .. kind) == 0 then
-        tick(t, n, id, kind, file[1], failure, item[2] or '')
+        tick(t, n, id, kind, file[1], failure, item[2] or '', fault)
       end
     end
   end
@@ -173,10 +173,10 @@ local function finish(t)
 end
 
 -- An Item reaches its end. The caller calls finish when it has ended all it wants to end.
-local function end_item(t, n, state, reason)
+local function end_item(t, n, state, reason, fault)
   local k = item_key(t, n)
-  if state == 'done' then tick_the_rest(t, n, '') end
-  if state == 'failed' then tick_the_rest(t, n, reason) end
+  if state == 'done' then tick_the_rest(t, n, '', '') end
+  if state == 'failed' then tick_the_rest(t, n, reason, fault) end
   redis.call('HSET', k, 'state', state, 'reason', reason)
   redis.call('ZREM', P .. 'leases', t .. '/' .. n)
   redis.call('ZREM', queued_key(t), n)

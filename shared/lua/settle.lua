@@ -1,5 +1,5 @@
 -- A worker ends its Item. ARGV: 3 task, 4 item, 5 token, 6 done|failed|cancelled|handback,
--- 7 reason. Answers 1 (also to a repeated call), or 0 where the lease is lost.
+-- 7 reason, 8 fault of a failure. Answers 1 (also to a repeated call), or 0 where the lease is lost.
 local t, n, token, outcome, reason = ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 local k = item_key(t, n)
 if redis.call('HGET', k, 'settled') == token then return 1 end
@@ -24,7 +24,7 @@ end
 if outcome == 'handback' then
   requeue(t, n)
 else
-  end_item(t, n, outcome, reason)
+  end_item(t, n, outcome, reason, ARGV[8])
   finish(t)
 end
 return 1

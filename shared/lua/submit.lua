@@ -2,9 +2,11 @@
 -- one step.
 -- ARGV: 3 task, 4 kind, 5 queue, 6 on_busy ("inherit": only with the right that an earlier
 -- "wait" gave), 7 wait in ms, 8 message, 9 units as JSON [[type, n]],
--- 10 number of Items, 11 what only one open Task may hold ("" nothing).
--- Answers started | queued | wait <holder> (asked to stop) | busy <holder> | incomplete.
-local t, kind, on_busy, exclusive = ARGV[3], ARGV[4], ARGV[6], ARGV[11]
+-- 10 number of Items, 11 what only one open Task may hold ("" nothing), 12 token of the watcher
+-- that submits it ("" nobody's).
+-- Answers started | queued | wait <holder> (asked to stop) | busy <holder> | incomplete |
+-- stood_down (that watcher is active no more).
+local t, kind, on_busy, exclusive, leader = ARGV[3], ARGV[4], ARGV[6], ARGV[11], ARGV[12]
 
 local function place()
   if exclusive ~= '' then
@@ -50,6 +52,9 @@ end
 
 if redis.call('EXISTS', task_key(t)) == 1 then
   return { get(t, 'waiting') and 'queued' or 'started', '' }
+end
+if leader ~= '' and redis.call('GET', P .. 'watch:leader') ~= leader then
+  return { 'stood_down', '' }
 end
 -- Redis came up empty, or the request slept, between its portions: nothing is accepted or stopped.
 if redis.call('ZCARD', queued_key(t)) ~= tonumber(ARGV[10]) then return { 'incomplete', '' } end

@@ -21,7 +21,8 @@ else
     if is_stopping(t) then
       end_item(t, n, 'cancelled', '')
     elseif lost >= TRIES then
-      end_item(t, n, 'failed', 'Its worker died ' .. TRIES .. ' times while working on it.')
+      end_item(t, n, 'failed', 'Its worker died ' .. TRIES .. ' times while working on it.',
+        'worker')
     else
       requeue(t, n)
     end

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from shared.domain import AnalyzeSpec, FailedFile, FileWork, TaskKind, TaskState
+from shared.domain import AnalyzeSpec, FailedFile, Fault, FileWork, TaskKind, TaskState
 from shared.errors import Missing
 from shared.media import MediaType
 from shared.redis_clients import connect
@@ -312,7 +312,7 @@ def test_files_say_who_did_them_and_what_became_of_each(world: World) -> None:
     world.claimed(task_id, 1, worker="w2")
     assert world.ledger.files(task_id) == [
         FileRecord("/m/0-0", FileState.DONE, "w1", None),
-        FileRecord("/m/0-1", FileState.FAILED, "w1", "corrupt"),
+        FileRecord("/m/0-1", FileState.FAILED, "w1", "corrupt", Fault.FILE),
         FileRecord("/m/1-0", FileState.RUNNING, "w2", None),
         FileRecord("/m/2-0", FileState.QUEUED, None, None),
     ]

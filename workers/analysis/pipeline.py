@@ -19,7 +19,14 @@ import msgspec
 
 from shared.cache import CacheDir
 from shared.domain import AnalyzeSpec, FileWork, Probe, ProgressType
-from shared.errors import CacheError, MediaError, MediaUnreadable, ModelError, NotAllowed
+from shared.errors import (
+    CacheError,
+    MediaError,
+    MediaUnreadable,
+    ModelError,
+    NotAllowed,
+    RushesError,
+)
 from shared.media import MediaType
 from workers.analysis.decode import open_media
 from workers.analysis.item_files import (
@@ -205,7 +212,7 @@ class _Pictures:
                     found = files.find(work.path)
                     file = self._begin(index, work, found, before)
                 except (MediaError, NotAllowed) as error:
-                    self._end(index, work, error.message)
+                    self._end(index, work, error)
                     continue
                 before.update(self._parts(work))
                 if file:
@@ -305,7 +312,7 @@ class _Pictures:
         try:
             file.found.check_unchanged()
         except MediaError as error:
-            self._end(file.index, file.work, error.message)
+            self._end(file.index, file.work, error)
             return False
         with file.close:
             for run in file.runs:
@@ -317,11 +324,11 @@ class _Pictures:
         for stage in self._stages:
             stage.gather([found for _, work, found in ready if stage.part in self._parts(work)])
         for index, work, _ in ready:
-            self._end(index, work, None)
+            self._end(index, work)
 
-    def _end(self, index: int, work: FileWork, error: str | None) -> None:
+    def _end(self, index: int, work: FileWork, error: RushesError | None = None) -> None:
         if error:
-            log.info("%s failed: %s", work.path, error)
+            log.info("%s failed: %s", work.path, error.message)
         for part in self._parts(work):
             self._done[part] += 1
             self._context.tick(part, index, work.client_path, error)

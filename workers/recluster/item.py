@@ -30,7 +30,7 @@ def recluster(context: Context) -> None:
         context.checkpoint()  # the Collection has changed its model meanwhile
     if spec.clear_names:
         collection.append(clear_names_edit())
-    context.tick(ProgressType.RECLUSTER, 0, spec.collection, None)
+    context.tick(ProgressType.RECLUSTER, 0, spec.collection)
 
 
 def _grouped(

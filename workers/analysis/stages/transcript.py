@@ -9,7 +9,7 @@ from typing import TypeVar, cast
 from shared import transcripts
 from shared.cache import CacheDir
 from shared.domain import AnalyzeSpec, FileWork, ProgressType, Stage
-from shared.errors import MediaError, MediaUnreadable, NotAllowed
+from shared.errors import MediaError, MediaUnreadable, NotAllowed, RushesError
 from shared.languages import language_name
 from shared.media import MediaType
 from shared.model_catalogue import resolve
@@ -51,12 +51,12 @@ class Transcripts:
         """Transcribe these files, tick each; one that fails does so alone."""
         for index, work in numbered:
             self._context.checkpoint()
-            error = None
+            error: RushesError | None = None
             try:
                 self._do(work, files.find(work.path))
             except (MediaError, NotAllowed) as failure:
-                error = failure.message
-                log.info("The sound of %s failed: %s", work.path, error)
+                error = failure
+                log.info("The sound of %s failed: %s", work.path, error.message)
             self._done += 1
             self._context.tick(ProgressType.AUDIO, index, work.client_path, error)
 
