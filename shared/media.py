@@ -39,6 +39,13 @@ AUDIO_EXTENSIONS = frozenset(
     ".wav .mp3 .m4a .aac .flac .ogg .oga .opus .aif .aiff .wma .bwf .rf64 .w64 .amr .caf .ac3 "
     ".mka .mp2".split()
 )
+UNSUPPORTED_FORMATS = {  # raw formats of cameras that no decoder here reads
+    ".braw": "Blackmagic RAW",
+    ".r3d": "R3D",
+    ".ari": "ARRIRAW",
+    ".arx": "ARRIRAW",
+    ".nev": "N-RAW",
+}
 
 
 def media_type_of(path: str) -> MediaType | None:
@@ -51,6 +58,11 @@ def media_type_of(path: str) -> MediaType | None:
     if extension in AUDIO_EXTENSIONS:
         return MediaType.AUDIO
     return None
+
+
+def unsupported_format(path: str) -> str | None:
+    """Name of the raw format that no decoder here reads, by extension; None for all else."""
+    return UNSUPPORTED_FORMATS.get(PurePath(path).suffix.lower())
 
 
 def hash_media(path: str) -> str:
