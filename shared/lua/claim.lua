@@ -12,7 +12,10 @@ if is_over(t) then return false end
 local item = redis.call('HMGET', k, 'state', 'nonce')
 if item[1] == 'leased' and item[2] == nonce then return lease() end
 if item[1] ~= 'queued' or is_stopping(t) or get(t, 'waiting') then return false end
-if get(t, 'kind') == 'ingest' and foreground() then return false end
+if get(t, 'kind') == 'ingest' and foreground() then
+  yield_to_foreground(t, n)
+  return false
+end
 
 redis.call('HSET', k, 'state', 'leased', 'nonce', nonce, 'worker', ARGV[5])
 redis.call('HINCRBY', k, 'token', 1)

@@ -5,7 +5,7 @@ local P = ARGV[1]
 local LEASE_MS, GRACE_MS, RING_AGAIN_MS = 9000, 6000, 2000
 local HEIR_MS = 5000 -- more than any request waits for the lock
 local QUEUES = { 'analysis', 'recluster', 'export' }
-local DAY_S, TRIES, KEEP, INGEST_BELLS, STAGED_MS = 86400, 3, 1000, 8, 60000
+local DAY_S, TRIES, KEEP, STAGED_MS = 86400, 3, 1000, 60000
 local SHARE = 10000 -- progress is counted in whole ten-thousandths of a file: sums never drift
 
 local now
@@ -50,6 +50,9 @@ local function heir()
 end
 
 local function foreground() return redis.call('GET', P .. 'lock') or heir() end
+
+-- A bell of an ingest Item that nobody may answer now: the sweep rings it when the lock is free.
+local function yield_to_foreground(t, n) redis.call('SADD', P .. 'yielded', t .. '/' .. n) end
 
 local function take_lock(t)
   redis.call('SET', P .. 'lock', t)

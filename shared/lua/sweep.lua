@@ -47,9 +47,10 @@ local bells, room = {}, {}
 local function ring(t, n)
   local task = redis.call('HMGET', task_key(t), 'queue', 'kind', 'waiting')
   local queue = task[1]
+  if task[3] or not redis.call('ZSCORE', queued_key(t), n) then return end
+  if task[2] == 'ingest' and foreground() then return yield_to_foreground(t, n) end
   room[queue] = room[queue] or tonumber(ARGV[4])
-  local held = task[3] or (task[2] == 'ingest' and foreground())
-  if held or room[queue] <= 0 or not redis.call('ZSCORE', queued_key(t), n) then return end
+  if room[queue] <= 0 then return redis.call('SADD', P .. 'unrung', t .. '/' .. n) end
   room[queue] = room[queue] - 1
   for _, word in ipairs({ t, n, queue, task[2] == 'analyze' and '1' or '0' }) do
     bells[#bells + 1] = word
@@ -57,10 +58,14 @@ local function ring(t, n)
 end
 
 local function ring_queued(t)
-  local most = get(t, 'kind') == 'ingest' and INGEST_BELLS or tonumber(ARGV[4])
-  for _, n in ipairs(redis.call('ZRANGE', queued_key(t), 0, most - 1)) do
+  for _, n in ipairs(redis.call('ZRANGE', queued_key(t), 0, tonumber(ARGV[4]) - 1)) do
     ring(t, n)
   end
+end
+
+if not foreground() and redis.call('EXISTS', P .. 'yielded') == 1 then
+  redis.call('SUNIONSTORE', P .. 'unrung', P .. 'unrung', P .. 'yielded')
+  redis.call('DEL', P .. 'yielded')
 end
 
 -- Handed back, retried, taken from the dead, or started after waiting.
@@ -88,7 +93,8 @@ if #bells == 0 and now - tonumber(redis.call('GET', P .. 'rung') or '0') >= RING
   table.sort(tasks, function(a, b) return (a == holder and 0 or 1) < (b == holder and 0 or 1) end)
   for _, t in ipairs(tasks) do
     local queue = get(t, 'queue')
-    if redis.call('LLEN', ARGV[3] .. queue) == 0 then ring_queued(t) end
+    local yields = get(t, 'kind') == 'ingest' and foreground()
+    if not yields and redis.call('LLEN', ARGV[3] .. queue) == 0 then ring_queued(t) end
   end
 end
 if #bells > 0 then redis.call('SET', P .. 'rung', int(now)) end

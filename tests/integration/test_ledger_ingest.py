@@ -11,6 +11,7 @@ from shared.domain import TaskKind, TaskState
 from shared.errors import StoodDown
 from shared.redis_clients import connect
 from shared.task_records import NewTask
+from shared.tasks import Bell, Ledger
 from shared.watch_board import WatchBoard
 from tests.integration.ledger_world import INSTANCE, World
 
@@ -87,3 +88,74 @@ def test_a_stop_ends_an_ingest_task_at_once_when_no_worker_has_an_item_of_it(
     world.ledger.settle(world.claimed(foreground), "done")
     world.now += 2
     assert world.ledger.sweep() == [], "nothing of it is rung"
+
+
+def test_what_yielded_is_rung_as_soon_as_the_foreground_has_ended_though_other_bells_wait(
+    world: World,
+) -> None:
+    ingest = world.submitted(1, 1, 1, kind=INGEST)
+    held = world.claimed(ingest, 1)
+    foreground = world.submitted()
+    world.redis.rpush(QUEUE, "a bell")
+    world.ledger.handback(held)
+    assert not world.can_claim(ingest, 2), "its bell is heard, and lost"
+    for _ in range(3):
+        world.now += 2
+        assert world.ledger.sweep() == []
+    world.ledger.settle(world.claimed(foreground), "done")
+    world.now += 0.1
+    rung = world.ledger.sweep()
+    assert sorted(rung) == [Bell(ingest, n, "analysis", False) for n in (1, 2)]
+    assert world.ledger.sweep() == [], "once is enough"
+
+
+def test_bells_heard_while_a_request_has_first_right_to_the_lock_are_not_lost(
+    world: World,
+) -> None:
+    held = world.claimed(world.submitted())
+    ingest = world.submitted(1, kind=INGEST)
+    world.redis.rpush(QUEUE, "a bell")
+
+    def meanwhile(_seconds: float) -> None:
+        world.ledger.settle(held, "cancelled")
+        assert not world.can_claim(ingest), "the lock is promised"
+        raise KeyboardInterrupt  # the client is killed
+
+    ledger = Ledger(world.redis, INSTANCE, clock=lambda: world.now, pause=meanwhile)
+    with pytest.raises(KeyboardInterrupt):
+        ledger.submit(world.task())
+    assert world.ledger.sweep() == []
+    world.now += 3
+    assert world.ledger.sweep() == [Bell(ingest, 0, "analysis", False)]
+
+
+def test_what_yielded_and_was_stopped_meanwhile_is_not_rung(world: World) -> None:
+    ingest = world.submitted(1, kind=INGEST)
+    held = world.claimed(ingest)
+    foreground = world.submitted()
+    world.ledger.handback(held)
+    world.ledger.stop(ingest)
+    world.ledger.settle(world.claimed(foreground), "done")
+    world.now += 2
+    assert world.ledger.sweep() == []
+    assert not world.redis.exists(f"rushes:{INSTANCE}:yielded")
+
+
+def test_all_bells_of_an_ingest_task_are_rung_when_they_were_lost(world: World) -> None:
+    ingest = world.submitted(*[1] * 128, kind=INGEST)
+    world.now += 2
+    assert len(world.ledger.sweep()) == 128
+    assert {world.claimed(ingest, n).item_id for n in range(20)} == set(range(20))
+
+
+def test_more_yielded_items_than_one_sweep_may_ring_are_rung_by_the_next(world: World) -> None:
+    ingest = world.submitted(*[1] * 1100, kind=INGEST)
+    foreground = world.submitted()
+    for n in range(1100):
+        assert not world.can_claim(ingest, n)
+    world.redis.rpush(QUEUE, "a bell")
+    world.ledger.settle(world.claimed(foreground), "done")
+    rung = world.ledger.sweep()
+    assert len(rung) == 1000
+    rung += world.ledger.sweep()
+    assert {bell.item_id for bell in rung} == set(range(1100))

@@ -17,7 +17,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from shared.errors import MediaUnreadable
+from shared.errors import MediaUnreadable, MediaUnsupported
 from workers.analysis.files import check_file
 
 # Only containers that hold their media themselves: playlists (m3u8, concat, mpd) could make the
@@ -81,7 +81,7 @@ def video_stream(container: InputContainer) -> VideoStream | None:
     """The stream that is shown: no cover picture, no thumbnail track."""
     shown = shown_video_streams(container)
     if any(s.codec_context is None for s in shown):
-        raise MediaUnreadable("Its video codec is not known to the decoder here.")
+        raise MediaUnsupported("Its video codec is not known to the decoder here.")
     return shown[0] if shown else None
 
 

@@ -5,11 +5,23 @@ from __future__ import annotations
 import os
 import stat
 
-from shared.errors import MediaMissing, MediaUnreadable
+from shared.errors import MediaMissing, MediaUnreadable, MediaUnsupported
+from shared.media import unsupported_format
+
+
+def check_format(path: str) -> None:
+    """Raises MediaUnsupported for raw video that no decoder here knows; reads nothing of it."""
+    raw = unsupported_format(path)
+    if raw and os.path.exists(path):
+        raise MediaUnsupported(
+            f"{raw} cannot be decoded here; analyze a proxy or a transcoded copy."
+        )
 
 
 def check_file(path: str) -> None:
-    """Raises MediaMissing or MediaUnreadable unless this is a readable file with content."""
+    """Raises MediaMissing, MediaUnreadable or MediaUnsupported unless this is a readable file
+    with content, of a format that may be known."""
+    check_format(path)
     try:
         found = os.stat(path)
         if stat.S_ISDIR(found.st_mode):

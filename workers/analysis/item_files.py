@@ -15,6 +15,7 @@ from shared.errors import MediaChanging
 from shared.media import hash_media, is_hashed_whole
 from shared.paths import Roots
 from workers.analysis import sameness
+from workers.analysis.files import check_format
 from workers.context import Context
 
 Numbered = tuple[int, FileWork]  # by its place in the Item, as the ledger's ticks count
@@ -32,7 +33,7 @@ def share_done(seconds: float, duration_seconds: float | None) -> float:
 class FoundFile:
     """One file at the moment its Item came to it.
 
-    Raises NotAllowed, MediaMissing, MediaUnreadable or MediaChanging.
+    Raises NotAllowed, MediaMissing, MediaUnreadable, MediaUnsupported or MediaChanging.
     """
 
     def __init__(self, context: Context, cache: CacheDir, path: str, *, is_forced: bool) -> None:
@@ -42,6 +43,7 @@ class FoundFile:
         self._is_forced = is_forced
         self._found_at = time.time()
         Roots.media(context.settings).check_real(path)
+        check_format(path)
         self.hash_str = context.hashes.hash_of(path)
         try:
             self._stat = os.stat(path)

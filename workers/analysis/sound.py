@@ -16,7 +16,7 @@ from av.packet import Packet
 from av.stream import Discard, Disposition
 from numpy.typing import NDArray
 
-from shared.errors import MediaUnreadable
+from shared.errors import MediaUnreadable, MediaUnsupported
 from shared.transcripts import AudioStreams
 from workers.analysis.beats import Beat
 from workers.analysis.containers import duration_of, open_container, shown_video_streams
@@ -151,7 +151,7 @@ class SoundReader:
             numbered = {first: numbered[first]}
         known = {n: s for n, s in numbered.items() if s.codec_context is not None}
         if not known:
-            raise MediaUnreadable("Its audio codec is not known to the decoder here.")
+            raise MediaUnsupported("Its audio codec is not known to the decoder here.")
         if len(known) < len(numbered):
             self.warnings.append("One of its sound tracks has a codec that is not known here.")
         end = self._stated_end()

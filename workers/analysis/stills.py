@@ -13,7 +13,7 @@ import pi_heif
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from shared.errors import MediaMissing, MediaUnreadable
+from shared.errors import MediaMissing, MediaUnreadable, MediaUnsupported
 from workers.analysis.files import check_file
 from workers.analysis.pictures import THUMBNAIL_QUALITY, THUMBNAIL_SIDE, encode_rgb, fit
 
@@ -92,7 +92,7 @@ class StillPicture:
 def open_still(path: str) -> StillPicture:
     """A still from a file; raises MediaMissing or MediaUnreadable with a reason."""
     if PurePath(path).suffix.lower() in RAW_EXTENSIONS:
-        raise MediaUnreadable(
+        raise MediaUnsupported(
             "Camera raw files are not supported: they need a developer for each camera. "
             "Export the picture as JPEG or TIFF."
         )

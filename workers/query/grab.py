@@ -15,6 +15,7 @@ from shared.errors import BadInput, MediaUnreadable
 from shared.media import media_type_of
 from shared.paths import Roots
 from workers.analysis.decode import grab_frame
+from workers.analysis.files import check_format
 from workers.analysis.pictures import Picture
 from workers.analysis.stills import still_from_bytes
 
@@ -44,6 +45,7 @@ def rgb_of_bytes(image_b64: str, short_side: int) -> NDArray[np.uint8]:
 
 def _shown(roots: Roots, path: str, seconds: float) -> Picture:
     roots.check_real(path)
+    check_format(path)
     media_type = media_type_of(path)
     if media_type is None:
         raise MediaUnreadable("Its name does not say that it is a picture or a video.")

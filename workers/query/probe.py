@@ -9,12 +9,14 @@ import msgspec
 from shared.errors import MediaUnreadable
 from shared.media import media_type_of
 from shared.paths import Roots
+from workers.analysis.files import check_format
 from workers.analysis.probing import probe
 
 
 def probe_file(roots: Roots, path: str) -> dict[str, Any]:
     """The Probe as a dict of JSON values."""
     roots.check_real(path)
+    check_format(path)
     media_type = media_type_of(path)
     if media_type is None:
         raise MediaUnreadable("Its name does not say that it is media.")
