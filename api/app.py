@@ -31,6 +31,8 @@ from api.routes import (
     thumbnails,
     transcript_search,
     transcriptions,
+    watch_folders,
+    watched_files,
 )
 from api.services import Services
 from api.sweeping import Sweeper
@@ -55,6 +57,8 @@ ENDPOINTS = (
     *recluster.ENDPOINTS,
     *cache_paths.ENDPOINTS,
     *exports.ENDPOINTS,
+    *watch_folders.ENDPOINTS,
+    *watched_files.ENDPOINTS,
     *later.ENDPOINTS,
 )
 

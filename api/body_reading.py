@@ -59,10 +59,11 @@ def without_half_characters(content: bytes) -> bytes:
     return _SURROGATES.sub(lambda found: b"" if found["alone"] else found[0], content)
 
 
-def decode(content: bytes) -> dict[str, Any]:
+def decode(content: bytes, *, keeps_nulls: bool = False) -> dict[str, Any]:
     """The JSON object in a body, whatever its Content-Type; nothing equals `{}`.
 
-    Keys whose value is null are left out: for an optional key both mean the same.
+    Keys whose value is null are left out: for an optional key both mean the same. With
+    `keeps_nulls` those of the body itself stay.
     """
     content = content.removeprefix(b"\xef\xbb\xbf")
     if not content.strip():
@@ -73,7 +74,7 @@ def decode(content: bytes) -> dict[str, Any]:
         if not isinstance(found, dict):
             raise BadInput(f"The body must be a JSON object, not {_json_type(found)}.")
         if b"null" in content:
-            _drop_nulls(found)
+            _drop_nulls(list(found.values()) if keeps_nulls else [found])
         return found
     except UNDECODABLE as error:
         raise BadInput(f"The body is not valid JSON: {error}.{_hint(error, content)}") from None
@@ -107,9 +108,9 @@ def _no_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _drop_nulls(found: dict[str, Any]) -> None:
+def _drop_nulls(found: list[Any]) -> None:
     """Keys with null, however deep. Not by recursion: bodies may hold a million lists."""
-    todo: list[Any] = [found]
+    todo: list[Any] = [item for item in found if isinstance(item, dict | list)]
     while todo:
         value = todo.pop()
         if isinstance(value, dict):
@@ -145,7 +146,7 @@ def _choices(kind: Any) -> list[Any]:
     found = []
     for part in get_args(kind):
         found += _choices(part) if get_args(part) else [part]
-    return [choice for choice in found if choice is not NoneType]
+    return [choice for choice in found if choice not in (NoneType, msgspec.UnsetType)]
 
 
 def _json_type(value: Any) -> str:

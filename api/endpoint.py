@@ -83,6 +83,7 @@ class Endpoint:
     answer_example: Mapping[str, Any] | None = None
     files: tuple[str, ...] = ()  # media types of the files that it may answer instead of JSON
     drops_half_characters: bool = False  # text with lone surrogates is mended, not refused
+    keeps_nulls: bool = False  # of its body's own keys: null means something else than leaving out
     needs_key: bool = True
     is_built: bool = True
 
@@ -133,7 +134,7 @@ async def _allowed_body(endpoint: Endpoint, services: Services, request: Request
     problem: BadInput | None = None
     raw: dict[str, Any] = {}
     try:
-        raw = await _decoded_aside(content, endpoint.drops_half_characters)
+        raw = await _decoded_aside(endpoint, content)
     except BadInput as error:
         problem = error
     if endpoint.needs_key and not key:
@@ -143,21 +144,22 @@ async def _allowed_body(endpoint: Endpoint, services: Services, request: Request
     return raw
 
 
-async def _decoded_aside(content: bytes, drops_half_characters: bool) -> dict[str, Any]:
+async def _decoded_aside(endpoint: Endpoint, content: bytes) -> dict[str, Any]:
     """In a thread where it takes long, so that other requests are answered meanwhile."""
     if len(content) < _LARGE_BODY:
-        return _decoded(content, drops_half_characters)
-    return await run_in_threadpool(_decoded, content, drops_half_characters)
+        return _decoded(endpoint, content)
+    return await run_in_threadpool(_decoded, endpoint, content)
 
 
-def _decoded(content: bytes, drops_half_characters: bool) -> dict[str, Any]:
+def _decoded(endpoint: Endpoint, content: bytes) -> dict[str, Any]:
     try:
-        return decode(content)
+        return decode(content, keeps_nulls=endpoint.keeps_nulls)
     except BadInput:
-        mended = without_half_characters(content) if drops_half_characters else content
+        drops = endpoint.drops_half_characters
+        mended = without_half_characters(content) if drops else content
         if mended == content:
             raise
-        return decode(mended)
+        return decode(mended, keeps_nulls=endpoint.keeps_nulls)
 
 
 def _warnings(warnings: Sequence[str]) -> str:

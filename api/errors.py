@@ -30,6 +30,10 @@ class TooLarge(errors.RushesError):
     """The request body is larger than RUSHES_MAX_BODY_MB allows."""
 
 
+class AlreadyWatched(errors.RushesError):
+    """This folder is watched already."""
+
+
 # Resolved through the MRO: a subclass needs a line only where it differs from its base.
 TABLE: dict[type[errors.RushesError], tuple[int, str]] = {
     errors.BadInput: (400, "Invalid request"),
@@ -39,6 +43,7 @@ TABLE: dict[type[errors.RushesError], tuple[int, str]] = {
     errors.Missing: (404, "Not found"),
     errors.MediaMissing: (404, "File not found"),
     errors.Busy: (409, "Task already running"),
+    AlreadyWatched: (409, "Already watched"),
     errors.MediaChanging: (409, "File is changing"),
     TooLarge: (413, "Request too large"),
     errors.MediaError: (400, "Media unreadable"),

@@ -40,6 +40,10 @@ speech; `overall_progress` is about all of it. The end is an event with status `
 `cancelled` or `failed`. A handshake without a key may join task ids unless \
 RUSHES_SOCKET_AUTH=required; a key goes into `auth.license_key` or the `X-License-Key` header, and \
 a wrong key is refused. Joining an unknown id is acknowledged with `{"error", "message"}`.
+
+**Watch folders (Socket.IO).** `join` with `watch-folders` needs a socket that came with a key. It \
+is sent `GET /watch-folders/service/status` as a `progress` event, with `task_id` "watch-folders" \
+and `type` "ingest", at once and after every change; this room has no end.
 """
 
 TAGS = {

@@ -20,7 +20,7 @@ _MEANINGS = {
     401: "No licence key was given.",
     403: "The key is not a Pro key, or a path lies outside the allowed roots.",
     404: "There is no such thing.",
-    409: "Another task is in the way.",
+    409: "Something else is in the way: another task, or another watch folder.",
     413: "The body is larger than RUSHES_MAX_BODY_MB.",
     500: "Something went wrong in the server.",
     501: "This part is not built yet.",

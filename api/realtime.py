@@ -1,4 +1,7 @@
-"""Socket.IO: join a Task, be sent its progress. One plain server and one subscriber a process."""
+"""Socket.IO: join a Task, be sent its progress. One plain server and one subscriber a process.
+
+The room `watch-folders` is joined in the same way, with a key, and is sent the watch status.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from socketio.exceptions import ConnectionRefusedError as Refused
 from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp
 
-from api import progress
+from api import progress, watch_status
 from api.auth import authorise
 from api.delivery import Delivery, Event
 from api.errors import KeyMissing, verdict
@@ -23,6 +26,7 @@ from shared.async_tasks import end
 from shared.errors import BadInput, Missing, RushesError, Unavailable
 from shared.redis_clients import connect_async
 from shared.tasks import progress_channel
+from shared.watch_board import ROOM
 
 log = logging.getLogger(__name__)
 POLL_S = 2.0  # for what a lost bell did not say
@@ -44,6 +48,7 @@ class Realtime:
         _end_polls(self._server.eio)
         self._delivery = Delivery(self._read, self._send, self._is_there)
         self._keys: dict[str, str] = {}  # socket id -> the key it came with
+        self._watch_events = watch_status.WatchEvents()
         self._loops: list[asyncio.Task[None]] = []
 
     def beside(self, app: ASGIApp) -> ASGIApp:
@@ -89,6 +94,11 @@ class Realtime:
         """The acknowledgement: what was joined, or the error."""
         try:
             task_id = _task_id_of(data)
+            if task_id == ROOM and socket_id not in self._keys:
+                raise KeyMissing(
+                    f"The room {ROOM} needs a licence key: connect with auth.license_key or the "
+                    "X-License-Key header."
+                )
             if not await self._delivery.join(socket_id, task_id):
                 raise Missing(f"There is no task {task_id}.")
         except RushesError as error:
@@ -110,6 +120,9 @@ class Realtime:
         return bool(self._server.manager.is_connected(socket_id, "/"))
 
     async def _read(self, task_id: str) -> Event | None:
+        if task_id == ROOM:
+            found = await run_in_threadpool(watch_status.status, self._services)
+            return self._watch_events.event(found)
         return await run_in_threadpool(_event, self._services, task_id)
 
     async def _listen(self) -> None:
@@ -181,8 +194,8 @@ def _event(services: Services, task_id: str) -> Event | None:
 
 
 def _task_id_of(data: Any) -> str:
-    """The bare string, or `{"task_id": …}`."""
-    task_id = data.get("task_id") if isinstance(data, dict) else data
+    """The bare string, `{"task_id": …}`, or `{"room": …}`."""
+    task_id = data.get("task_id") or data.get("room") if isinstance(data, dict) else data
     if not isinstance(task_id, str) or not task_id:
         raise BadInput('Send a task_id: the string itself, or {"task_id": …}.')
     return task_id

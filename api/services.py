@@ -19,6 +19,9 @@ from shared.media import HashCache
 from shared.redis_clients import connect
 from shared.settings import Settings
 from shared.tasks import Ledger
+from shared.watch_board import WatchBoard
+from shared.watch_folders import WatchFolders
+from shared.watched_files import WatchedFiles
 
 # Each takes up to 100 MB and a core; more at once would all be late together.
 _DOCUMENTS_AT_ONCE = 2
@@ -39,6 +42,9 @@ class Services:
     people: People
     paths: ClientPaths
     hashes: HashCache
+    watch_folders: WatchFolders
+    watched_files: WatchedFiles
+    watch_board: WatchBoard
     document_turns: anyio.CapacityLimiter = field(
         default_factory=lambda: anyio.CapacityLimiter(_DOCUMENTS_AT_ONCE)
     )
@@ -66,6 +72,9 @@ class Services:
             people=People(),
             paths=ClientPaths(settings),
             hashes=HashCache(),
+            watch_folders=WatchFolders(client, settings.instance, settings.state_dir),
+            watched_files=WatchedFiles(client, settings.instance),
+            watch_board=WatchBoard(client, settings.instance),
         )
 
     def close(self) -> None:

@@ -36,6 +36,8 @@ class WatchFolder(msgspec.Struct, frozen=True, kw_only=True):
 
     `client_path` and `client_cache_dir` are the same as the client wrote them. `revision` grows
     with every change by a user. `language` is a code of shared.languages, None: detect.
+    `real_path` and `real_cache_dir` are where links led when they were given: folders are told
+    apart by them without touching the disk, which may be away.
     """
 
     id: str
@@ -43,6 +45,8 @@ class WatchFolder(msgspec.Struct, frozen=True, kw_only=True):
     client_path: str
     cache_dir: str
     client_cache_dir: str
+    real_path: str = ""
+    real_cache_dir: str = ""
     enabled: bool = True
     recursive: bool = True
     analyze_visual: bool = True

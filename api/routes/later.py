@@ -16,13 +16,6 @@ async def not_built(_call: Call[Any]) -> NoReturn:
 
 
 _LATER = (
-    ("GET", "/watch-folders", "Watch folders", "All watched folders"),
-    ("POST", "/watch-folders", "Watch folders", "Watch a folder"),
-    ("PUT", "/watch-folders/{watch_folder_id}", "Watch folders", "Change a watched folder"),
-    ("DELETE", "/watch-folders/{watch_folder_id}", "Watch folders", "Stop watching a folder"),
-    ("POST", "/watch-folders/service/start", "Watch folders", "Start watching"),
-    ("POST", "/watch-folders/service/stop", "Watch folders", "Stop watching"),
-    ("GET", "/watch-folders/service/status", "Watch folders", "What the watch service does"),
     ("POST", "/export/clips", "Exports", "Cut clips into files"),
     ("POST", "/export/premiere-xml", "Exports", "A timeline for an editing system"),
 )

@@ -30,7 +30,8 @@ POST /faces/clusters/modify · GET /faces/edits · POST /faces/edits/undo
 GET /watch-folders · POST /watch-folders
 PUT /watch-folders/{watch_folder_id} · DELETE /watch-folders/{watch_folder_id}
 POST /watch-folders/service/start · POST /watch-folders/service/stop
-GET /watch-folders/service/status · POST /cache-paths · POST /export/clips
+GET /watch-folders/service/status · POST /watch-folders/{watch_folder_id}/retry
+GET /watch-folders/{watch_folder_id}/files · POST /cache-paths · POST /export/clips
 POST /export/premiere-xml · POST /export/transcript
 """
 

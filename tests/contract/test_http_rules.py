@@ -219,11 +219,8 @@ def test_every_origin_of_the_default_may_call_and_no_other(client: Client) -> No
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("GET", "/watch-folders"),
-        ("PUT", "/watch-folders/7"),
-        ("DELETE", "/watch-folders/7"),
-        ("GET", "/watch-folders/service/status"),
         ("POST", "/export/clips"),
+        ("POST", "/export/premiere-xml"),
     ],
 )
 def test_what_is_not_built_yet_says_so(client: Client, method: str, path: str) -> None:
