@@ -13,7 +13,7 @@ from typing import Any
 
 import redis
 
-from shared.domain import ProgressType, TaskKind, TaskState
+from shared.domain import Fault, ProgressType, TaskKind, TaskState
 from shared.errors import Busy
 from shared.task_records import OnBusy
 from shared.tasks import (
@@ -236,11 +236,9 @@ class World:
         file = hold.files[index]
         kind = self.random.choice(file.wants)
         error = "broken" if self._chance(0.3) else None
-        answer = self._twice(
-            lambda: self.ledger.tick(
-                hold.lease, type=kind, index=index, media_path=file.media_path, error=error
-            )
-        )
+        word = {"index": index, "media_path": file.media_path, "error": error}
+        fault = self.random.choice(list(Fault))
+        answer = self._twice(lambda: self.ledger.tick(hold.lease, type=kind, fault=fault, **word))
         assert answer
 
     def _end(self, number: int, hold: Hold, outcome: Any) -> None:

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from shared.domain import TaskKind, TaskState
+from shared.domain import Fault, TaskKind, TaskState
 from shared.redis_clients import connect
 from shared.task_records import FileState
 from tests.integration.ledger_simulation import World
@@ -20,7 +20,7 @@ def check_the_end(world: World) -> None:
     world.now += 61
     world.ledger.sweep()
     assert world.ledger.holder() is None, "the lock is not free"
-    for name in ("leases", "waiting", "active", "staged"):
+    for name in ("leases", "waiting", "active", "staged", "unrung", "yielded"):
         assert not world.redis.exists(world.key(name)), f"{name} is not empty"
     world.drain_events()
     for task_id, task in world.tasks.items():
@@ -30,7 +30,12 @@ def check_the_end(world: World) -> None:
         # Each change raises seq and rings once, and nothing changes after the final state: so
         # there was exactly one final event.
         assert world.events[task_id] == record.seq
-        states = Counter(file.state for file in world.ledger.files(task_id))
+        files = world.ledger.files(task_id)
+        states = Counter(file.state for file in files)
+        for file in files:
+            assert (file.fault is not None) == (file.state is FileState.FAILED)
+            if "died" in (file.error or ""):
+                assert file.fault is Fault.WORKER
         assert states[FileState.QUEUED] == states[FileState.RUNNING] == 0
         assert bool(record.failed_files) == bool(states[FileState.FAILED])
         assert bool(record.error) == (record.status is TaskState.FAILED)
