@@ -63,6 +63,12 @@ def start_worker(kind: WorkerKind) -> None:
     _become(Settings.from_env(), "workers", kind.value)
 
 
+@app.command("watcher")
+def start_watcher() -> None:
+    """Run one watcher of watch folders: one is active, others stand by."""
+    _become(Settings.from_env(), "workers", "watcher")
+
+
 @keys_app.command("create")
 def create_key(
     tier: Annotated[KeyTier, typer.Option(help="basic keys are refused by the API.")] = KeyTier.PRO,

@@ -83,12 +83,18 @@ class WatchBoard:
         self._seq = f"{prefix}watch:seq"
         self._asks = f"{prefix}watch:asks"
         self._take = script(client, "take")
+        self._renew = script(client, "renew")
         self._leave = script(client, "leave")
 
     def take(self, token: str, ttl_s: float = LEASE_S) -> bool:
         """Become, or stay, the one active watcher; False: another one is."""
         with translated():
             return bool(self._take(keys=[self._lease], args=[token, int(ttl_s * 1000)]))
+
+    def renew(self, token: str, ttl_s: float = LEASE_S) -> bool:
+        """Go on being it. False: the lease was lost meanwhile, perhaps with all that is in Redis."""
+        with translated():
+            return bool(self._renew(keys=[self._lease], args=[token, int(ttl_s * 1000)]))
 
     def leave(self, token: str) -> None:
         """End being it; a spare takes over at once."""

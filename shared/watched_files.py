@@ -6,7 +6,7 @@ be lost: then it is made anew from the folder and its CacheDir, without new anal
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from itertools import islice
 from typing import Any, NamedTuple
@@ -48,6 +48,18 @@ class WatchedFile(msgspec.Struct, array_like=True, omit_defaults=True, gc=False)
     changed_at: float = 0.0  # Unix seconds
 
 
+class FolderFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What the watcher remembers of a folder as a whole.
+
+    `root` tells whether the same volume lies at its path (workers/watcher/guard.py: Identity);
+    `cache_id` is that of the CacheDir for which its files are processed.
+    """
+
+    root: tuple[int, int, int, str] | None = None
+    cache_id: str = ""
+    last_scan_at: float | None = None  # Unix seconds
+
+
 class Page(NamedTuple):
     """Files in the order of their paths; `after` leads to the next page, None: no more."""
 
@@ -62,7 +74,9 @@ class WatchedFiles:
     def __init__(self, client: redis.Redis, instance: str) -> None:
         self._redis = client
         self._prefix = key_prefix(instance)
+        self._facts = f"{self._prefix}watch:facts"
         self._write = script(client, "write")
+        self._note = script(client, "note")
 
     def write(self, token: str, folder_id: str, files: Mapping[str, WatchedFile | None]) -> bool:
         """Note files, None: forget it. False: `token` is not the active watcher's; stand down."""
@@ -119,10 +133,37 @@ class WatchedFiles:
         files = [(path, file) for path, file in pairs if file is not None]
         return Page(files, int(total), shown[-1] if len(paths) > limit else None)
 
-    def forget(self, folder_id: str) -> None:
-        """The folder is watched no more."""
+    def find(self, folder_id: str, paths: Sequence[str]) -> list[WatchedFile | None]:
+        """What is known of these files, None: nothing."""
+        if not paths:
+            return []
         with translated():
+            raws: Any = self._redis.hmget(self._files(folder_id), list(paths))
+        return [_understood(raw) for raw in raws]
+
+    def facts(self) -> dict[str, FolderFacts]:
+        """Those of all folders of which something is known, by id."""
+        with translated():
+            found: Any = self._redis.hgetall(self._facts)
+        return {
+            folder_id: msgspec.json.decode(raw, type=FolderFacts)
+            for folder_id, raw in found.items()
+        }
+
+    def note(self, token: str, folder_id: str, facts: FolderFacts) -> bool:
+        """Note what is known of a folder. False: as `write`."""
+        keys = [f"{self._prefix}{LEASE}", self._facts]
+        with translated():
+            return bool(self._note(keys=keys, args=[token, folder_id, msgspec.json.encode(facts)]))
+
+    def forget(self, token: str, folder_id: str) -> bool:
+        """The folder is watched no more. False: as `write`."""
+        keys = [f"{self._prefix}{LEASE}", self._facts]
+        with translated():
+            if not self._note(keys=keys, args=[token, folder_id, ""]):
+                return False
             self._redis.unlink(self._files(folder_id), *self._groups(folder_id))
+        return True
 
     def _files(self, folder_id: str) -> str:
         return f"{self._prefix}watch:files:{folder_id}"

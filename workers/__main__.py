@@ -1,4 +1,4 @@
-"""`python -m workers analysis|recluster|query`, however it is started, with one native thread."""
+"""`python -m workers analysis|recluster|query|watcher`, however it is started, with one native thread."""
 
 from __future__ import annotations
 
@@ -13,6 +13,10 @@ def main(arguments: list[str]) -> int:
     """Run one worker until it is told to end; returns the exit status."""
     for name in _NATIVE_THREADS:
         os.environ.setdefault(name, "1")  # what the operator has set stays
+    if arguments == ["watcher"]:
+        from workers.watcher import start as watcher  # no model library, no decoder
+
+        return watcher.start()
     from workers.start import start  # brings numpy along, which reads the above once
 
     return start(arguments)

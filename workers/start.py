@@ -27,7 +27,7 @@ ANALYSIS = Work(
 )
 RECLUSTER = Work(kind="recluster", run=recluster, why_not=why_not_recluster, models=())
 _WORK = {work.kind: work for work in (ANALYSIS, RECLUSTER)}
-_USAGE = "Usage: python -m workers analysis|recluster|query"
+_USAGE = "Usage: python -m workers analysis|recluster|query|watcher"
 _WRONG_USE = 2
 _OPEN_FILES = 4096  # an Item of 64 stills alone writes 256; macOS starts processes with no more
 

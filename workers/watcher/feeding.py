@@ -1,0 +1,148 @@
+"""From files that are still being written to files whose turn has come."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from itertools import islice
+
+from msgspec.structs import replace
+
+from shared.domain import Fault
+from shared.errors import MediaChanging, MediaError, MediaMissing
+from shared.watched_files import WatchedFile
+from workers.watcher.contents import Contents
+from workers.watcher.folder_state import FolderState
+from workers.watcher.guard import identity_of
+from workers.watcher.scan import Found
+from workers.watcher.submitting import Turn
+from workers.watcher.table import Look
+from workers.watcher.writers import open_for_writing
+
+IN_FLIGHT = 128  # files of a folder that workers have, or will have next
+_LOOKS_AT_ONCE = 2000
+_JUDGING_S = 2.0  # then what came of earlier files is looked at
+_WRITING = "It is still being written."
+
+
+def settle(state: FolderState) -> None:
+    """Look for the second time at files whose first look is long enough ago."""
+    due = list(_due(state))
+    still: dict[str, os.stat_result] = {}
+    for path in due:
+        state.checkpoint()
+        look = state.table.settling[path]
+        found = _stat(state, path)
+        if found is None:
+            continue
+        if Found(found.st_size, found.st_mtime_ns) != look.found:
+            state.settle(path, Found(found.st_size, found.st_mtime_ns))
+        else:
+            still[path] = found
+    written = open_for_writing({(found.st_dev, found.st_ino) for found in still.values()})
+    for path, found in still.items():
+        file = state.table.files[path]
+        if (found.st_dev, found.st_ino) in written:
+            if file.reason != _WRITING:
+                file = replace(file, reason=_WRITING)
+            look = Look(Found(found.st_size, found.st_mtime_ns), time.monotonic())
+            state.table.settle(path, file, look)
+        else:
+            state.table.make_ready(path, replace(file, reason=""))
+
+
+def next_settle_in(state: FolderState) -> float | None:
+    """Seconds until the next second look is due; None: no file is settling."""
+    first = next(iter(state.table.settling.values()), None)
+    if first is None:
+        return None
+    return max(0.0, first.since + state.folder.settle_seconds - time.monotonic())
+
+
+def take_turns(state: FolderState, contents: Contents) -> list[Turn]:
+    """Files to be analysed now. Those that cost no analysis are done with here.
+
+    Raises CacheError.
+    """
+    room = 1 if state.is_on_trial else IN_FLIGHT
+    room -= state.table.in_flight()
+    turns: list[Turn] = []
+    until = time.monotonic() + _JUDGING_S
+    for path in list(islice(state.table.ready, _LOOKS_AT_ONCE)) if room > 0 else ():
+        state.checkpoint()
+        if len(turns) >= room or time.monotonic() > until:
+            break
+        if turn := _judge(state, contents, path):
+            turns.append(turn)
+    return turns
+
+
+def unpark(state: FolderState) -> None:
+    """Copies whose content is not being analysed any more have their turn."""
+    claims = state.tools.claims
+    for path, key in list(state.table.parked.items()):
+        if not claims.is_taken(key):
+            state.table.make_ready(path, state.table.files[path])
+
+
+def _due(state: FolderState) -> Iterator[str]:
+    until = time.monotonic() - state.folder.settle_seconds
+    for path, look in islice(state.table.settling.items(), _LOOKS_AT_ONCE):
+        if look.since > until:
+            return  # the oldest come first
+        yield path
+
+
+def _judge(state: FolderState, contents: Contents, path: str) -> Turn | None:
+    """Whether its content has to be analysed on its behalf. Raises CacheError."""
+    file = state.table.files[path]
+    found = _stat(state, path)
+    if found is None:
+        return None
+    size, mtime_ns = found.st_size, found.st_mtime_ns
+    if (size, mtime_ns) != (file.size, file.mtime_ns):
+        state.settle(path, Found(size, mtime_ns))
+        return None
+    try:
+        hash_str = file.hash_str or contents.hash_of(path, Found(size, mtime_ns))
+        file = replace(file, hash_str=hash_str)
+        key = state.content_key(file)
+        if not state.tools.claims.take(key, state.folder.id, path):
+            state.table.park(path, file, key)
+            return None
+        media_type = state.media_type(path)
+        parts = state.wanted.parts(media_type)
+        if not contents.is_made(hash_str, path, parts, state.wanted):
+            return Turn(path, file, media_type)
+        contents.add_path(hash_str, path, Found(size, mtime_ns))
+        state.finish(path, file, task_id="")
+    except (MediaChanging, MediaMissing, FileNotFoundError):
+        state.release(file, path)
+        state.settle(path, Found(size, mtime_ns))
+    except MediaError as error:
+        identity_of(state.folder.path)  # a root that fails is no fault of the file
+        state.fail(path, file, Fault.FILE, error.message)
+    except BaseException:
+        state.release(file, path)
+        raise
+    return None
+
+
+def _stat(state: FolderState, path: str) -> os.stat_result | None:
+    """None: it is dealt with. Raises Unreachable where the whole folder is to blame."""
+    try:
+        return os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        identity_of(state.folder.path)
+        _forget(state, path, state.table.files[path])
+    except OSError as error:
+        identity_of(state.folder.path)
+        reason = f"The file cannot be read: {error.strerror or error}"
+        state.fail(path, state.table.files[path], Fault.FILE, reason)
+    return None
+
+
+def _forget(state: FolderState, path: str, file: WatchedFile) -> None:
+    state.release(file, path)
+    state.table.forget(path)

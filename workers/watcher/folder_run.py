@@ -1,0 +1,347 @@
+"""One watch folder at work, in a thread of its own: a dead share holds up itself alone."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from datetime import datetime
+
+from msgspec.structs import astuple, replace
+
+from shared.errors import CacheError, RedisAway, StoodDown
+from shared.task_records import NewTask
+from shared.watch_board import Ask, FolderLive, WatchState
+from shared.watch_folders import WatchFolder
+from shared.watched_files import FileGroup, FolderFacts, WatchedFile
+from workers.watcher import feeding
+from workers.watcher.cache_guard import CacheGone, check_writable, open_known
+from workers.watcher.contents import Contents
+from workers.watcher.folder_state import FolderState
+from workers.watcher.guard import Identity, Unreachable, identity_of
+from workers.watcher.lookout import Looked, Lookout
+from workers.watcher.names import NameRules
+from workers.watcher.outcomes import Outcomes
+from workers.watcher.place import check_place, is_emptied
+from workers.watcher.schedule import is_open
+from workers.watcher.sorting import reconsider, sort
+from workers.watcher.submitting import Turn, new_task, submit
+from workers.watcher.table import Table
+from workers.watcher.tools import Tools
+from workers.watcher.wanted import Wanted
+
+log = logging.getLogger(__name__)
+
+_BUSY_PAUSE_S = 0.25
+_IDLE_PAUSE_S = 2.0
+_AFTER_ERROR_S = 5.0
+_CACHE_LOOK_S = 5.0
+
+
+class Ended(Exception):
+    """The folder's thread is to end: what it has not written is read anew by the next one."""
+
+
+class FolderRun:
+    """Made by the main thread; `step` is called by the folder's own thread alone."""
+
+    def __init__(
+        self,
+        folder: WatchFolder,
+        tools: Tools,
+        facts: FolderFacts,
+        files: dict[str, WatchedFile],
+    ) -> None:
+        self.folder = folder
+        self.stepped_at = time.monotonic()
+        self._tools = tools
+        self._wake = threading.Event()
+        self._is_ended = False
+        self._asks: list[Ask] = []
+        self._unreachable = ""
+        self._unsure: NewTask | None = None  # whether Redis took it is not known
+        self._contents: Contents | None = None
+        self._cache_looked_at = float("-inf")
+        self._lookout = Lookout(folder, tools.settings, self._wake.set)
+        self.state = FolderState(
+            folder=folder,
+            tools=tools,
+            table=Table.of(files),
+            rules=NameRules.of(folder, tools.settings),
+            wanted=self._wishes(),
+            facts=facts,
+            checkpoint=self._checkpoint,
+        )
+        self._knows_nothing = not files
+        self._outcomes = Outcomes(self.state)
+        self._thread = threading.Thread(target=self._serve, name=f"watch-{folder.id}", daemon=True)
+        self.state.own_stops.update(self.state.table.queued)  # an earlier run may have asked
+        for paths in self.state.table.queued.values():
+            for path in paths:
+                key = self.state.content_key(self.state.table.files[path])
+                tools.claims.take(key, folder.id, path)
+
+    # Called by the main thread -----------------------------------------------------------
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def end(self) -> None:
+        """Ask the thread to end; `is_over` says when it has."""
+        self._is_ended = True
+        self._wake.set()
+
+    def is_over(self) -> bool:
+        return not self._thread.is_alive()
+
+    def ask(self, ask: Ask) -> None:
+        self._asks.append(ask)
+        self._wake.set()
+
+    def live(self) -> FolderLive:
+        """What is going on, for clients."""
+        state, reason = self._standing()
+        scanned = self.state.facts.last_scan_at
+        return FolderLive(
+            state=state,
+            reason=reason,
+            current_file=self._outcomes.current_file if state is WatchState.RUNNING else None,
+            is_scanning=self._lookout.is_scanning,
+            is_polling=self._lookout.is_polling,
+            last_scan_at=scanned,
+        )
+
+    def _standing(self) -> tuple[WatchState, str]:
+        hold = self.state.hold
+        silent_s = time.monotonic() - self.stepped_at
+        if silent_s > 60 and not self._lookout.is_scanning:
+            return WatchState.WAITING, f"The folder has not answered for {silent_s:.0f} s."
+        if self._unreachable:
+            return WatchState.WAITING, self._unreachable
+        if not self._is_in_hours():
+            assert self.folder.schedule
+            return WatchState.WAITING, f"Outside its hours, until {self.folder.schedule.start}."
+        if hold and (self.state.is_held() or not self.state.table.queued):
+            return WatchState.WAITING, hold.reason
+        if self._tools.situation.is_paused:
+            return WatchState.PAUSED, "A foreground analysis is running."
+        if self.state.table.queued or self.state.table.ready:
+            return WatchState.RUNNING, ""
+        return WatchState.WAITING, ""
+
+    # The folder's thread -----------------------------------------------------------------
+
+    def _serve(self) -> None:
+        log.info("%s is watched", self.folder.path)
+        while not self._is_ended:
+            try:
+                pause = self.step()
+            except (Ended, StoodDown):
+                break
+            except RedisAway as error:
+                log.debug("%s goes on when Redis is back: %s", self.folder.path, error.message)
+                pause = 1.0
+            except Exception as error:
+                log.exception("%s: an error of ours; the folder is taken up again", self.folder.id)
+                self.state.last_error = f"An internal error: {type(error).__name__}: {error}"
+                pause = _AFTER_ERROR_S
+            self._wake.wait(pause)
+            self._wake.clear()
+        self._lookout.stop()
+        self._tools.claims.release_all(self.folder.id)
+        log.info("%s is watched no more", self.folder.path)
+
+    def step(self) -> float:
+        """Do what is due; returns the seconds until there may be more to do.
+
+        Raises Ended, StoodDown, RedisAway.
+        """
+        self.stepped_at = time.monotonic()
+        self._answer_asks()
+        self._follow_wishes()
+        try:
+            self._go_round()
+            self._unreachable = ""
+        except Unreachable as error:
+            self._lose(error.reason)
+        except CacheGone as error:
+            self._contents = None
+            self.state.hold_up(error.message)
+            self.state.stop_tasks()
+        except CacheError as error:
+            self.state.hold_up(error.message)
+            self.state.stop_tasks()
+        self._flush()
+        return self._pause()
+
+    def _go_round(self) -> None:
+        state = self.state
+        if self._unsure:
+            self._submit(self._unsure)
+        self._outcomes.collect()
+        self._look_around()
+        feeding.settle(state)
+        state.table.wake_delayed(time.time())
+        feeding.unpark(state)
+        if not self._is_in_hours():
+            state.stop_tasks()
+        elif not state.is_held() and not self._tools.situation.is_paused:
+            self._feed()
+
+    def _look_around(self) -> None:
+        """Walk the folder, or look at parts of it, when that is due."""
+        place = identity_of(self.folder.path)
+        check_place(self.state, place)
+        was_lost = bool(self._unreachable)
+        if was_lost:
+            self._lookout.walk_soon()
+        first = not self._lookout.has_walked
+        looked = self._lookout.look(self._checkpoint)
+        if looked is None:
+            return
+        if identity_of(self.folder.path) != place:
+            self._lookout.walk_soon()
+            return
+        if looked.folders is None and is_emptied(self.state, looked.scan):
+            raise Unreachable(
+                f"{self.folder.path} is empty, but {len(self.state.table.files)} files of it are "
+                "known. Is its disk mounted? Nothing is forgotten."
+            )
+        self._sort(looked, place, first)
+
+    def _sort(self, looked: Looked, place: Identity, first: bool) -> None:
+        surprises = sort(self.state, looked)
+        if looked.folders is None:
+            facts = replace(self.state.facts, root=astuple(place), last_scan_at=time.time())
+            self._note(facts)
+            if not first:
+                self._lookout.judge_events(surprises)
+
+    def _feed(self) -> None:
+        """Give workers what has its turn. Raises CacheError."""
+        if not self.state.table.ready:
+            return
+        contents = self._open_cache()
+        if self._knows_nothing:
+            contents.read_seen(self.folder.path)
+            self._knows_nothing = False
+        if self.state.is_on_trial:
+            check_writable(contents.cache)
+        turns = feeding.take_turns(self.state, contents)
+        if turns:
+            self._queue(turns)
+
+    def _queue(self, turns: list[Turn]) -> None:
+        """First it is noted which Task has them, then the Task is submitted."""
+        task = new_task(self._tools, self.folder, self.state.wanted, turns)
+        for turn in turns:
+            queued = replace(turn.file, task_id=task.task_id, is_queued=True, reason="")
+            self.state.table.queue(turn.path, replace(queued, next_try_at=0.0))
+        self._unsure = task
+        self._flush()
+        self._submit(task)
+
+    def _submit(self, task: NewTask) -> None:
+        submit(self._tools, task)
+        self._unsure = None
+
+    def _open_cache(self) -> Contents:
+        """Looked at now and then. Raises CacheError."""
+        now = time.monotonic()
+        if self._contents is None or now - self._cache_looked_at > _CACHE_LOOK_S:
+            known_id = self.state.facts.cache_id
+            cache = open_known(self.folder.cache_dir, known_id)
+            if self._contents is None or self._contents.cache.id != cache.id:
+                self._contents = Contents(cache)
+            self._cache_looked_at = now
+            if cache.id != known_id:
+                self._note(replace(self.state.facts, cache_id=cache.id))
+                if known_id:
+                    log.warning("%s is another cache folder than before", self.folder.cache_dir)
+                    self._do_again()
+        return self._contents
+
+    def _do_again(self) -> None:
+        """Nothing that was made is taken for granted any more."""
+        table = self.state.table
+        for path, file in list(table.files.items()):
+            if file.group is FileGroup.PROCESSED:
+                self.state.turn_back(path, file)
+
+    def _answer_asks(self) -> None:
+        """New tries for what has failed, and the place is taken as it is now."""
+        while self._asks:
+            ask = self._asks.pop(0)
+            self.state.hold = None
+            self.state.is_on_trial = False
+            self._note(replace(self.state.facts, root=None, cache_id=""))
+            self._contents = None
+            self._lookout.walk_soon()
+            for path, file in list(self.state.table.files.items()):
+                if ask.paths is not None and path not in ask.paths:
+                    continue
+                again = file.group is FileGroup.FAILED or (
+                    file.group is FileGroup.PENDING and file.next_try_at
+                )
+                if again and file.mtime_ns:
+                    self.state.turn_back(path, replace(file, tries=0, hash_str=""))
+
+    def _follow_wishes(self) -> None:
+        """Another model may be active now."""
+        wanted = self._wishes()
+        if wanted != self.state.wanted:
+            self.state.wanted = wanted
+            reconsider(self.state)
+
+    def _wishes(self) -> Wanted:
+        tools = self._tools
+        return Wanted.of(self.folder, tools.situation.keys, tools.settings.audio_streams)
+
+    def _lose(self, reason: str) -> None:
+        """The folder is not there, or not itself: nothing of it is judged until it is back."""
+        if not self._unreachable:
+            log.warning("%s waits: %s", self.folder.path, reason)
+        self._unreachable = reason
+        self.state.last_error = reason
+        self._lookout.lose()
+        self.state.stop_tasks()
+
+    def _is_in_hours(self) -> bool:
+        schedule = self.folder.schedule
+        return schedule is None or is_open(schedule, datetime.now())
+
+    def _note(self, facts: FolderFacts) -> None:
+        self._checkpoint()
+        self.state.facts = facts
+        if not self._tools.files.note(self._tools.token, self.folder.id, facts):
+            raise StoodDown
+
+    def _flush(self) -> None:
+        """Write what has changed. Raises Ended, StoodDown, RedisAway."""
+        self._checkpoint()
+        changes = self.state.table.take_changes()
+        if not changes:
+            return
+        try:
+            if not self._tools.files.write(self._tools.token, self.folder.id, changes):
+                raise StoodDown
+        except RedisAway:
+            self.state.table.keep_changes(changes)
+            raise
+
+    def _checkpoint(self) -> None:
+        self.stepped_at = time.monotonic()
+        if self._is_ended:
+            raise Ended
+
+    def _pause(self) -> float:
+        state = self.state
+        if self._unreachable:
+            return _IDLE_PAUSE_S
+        can_feed = not state.is_held() and not self._tools.situation.is_paused
+        if state.table.queued or (state.table.ready and can_feed and self._is_in_hours()):
+            return _BUSY_PAUSE_S
+        pauses = [_IDLE_PAUSE_S, self._lookout.due_in()]
+        if (settled := feeding.next_settle_in(state)) is not None:
+            pauses.append(settled)
+        return max(0.05, min(pauses))

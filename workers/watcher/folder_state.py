@@ -1,0 +1,156 @@
+"""One watch folder as its thread has it in hand: its files, its wishes, and what holds it up."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
+
+from shared.domain import Fault
+from shared.media import MediaType
+from shared.watch_folders import WatchFolder
+from shared.watched_files import FileGroup, FolderFacts, WatchedFile
+from workers.watcher.names import NameRules
+from workers.watcher.scan import Found
+from workers.watcher.table import PAUSES_S, TRIES, ContentKey, Look, Table
+from workers.watcher.tools import Tools
+from workers.watcher.wanted import Wanted
+
+log = logging.getLogger(__name__)
+
+_FIRST_HOLD_S = 5.0
+_LONGEST_HOLD_S = 30.0
+# Their own faults, in the end: what kills its worker when it is alone in its Item, too.
+_OWN = (Fault.FILE, Fault.WORKER, Fault.INTERNAL)
+
+
+@dataclass(slots=True)
+class Hold:
+    """Something around the files that must be mended first. Times are monotonic seconds."""
+
+    reason: str
+    until: float
+    pause_s: float
+
+
+@dataclass(slots=True)
+class FolderState:
+    """Used by the folder's thread alone, but for `hold`, `facts` and the counters."""
+
+    folder: WatchFolder
+    tools: Tools
+    table: Table
+    rules: NameRules
+    wanted: Wanted
+    facts: FolderFacts
+    checkpoint: Callable[[], None]  # raises when the folder's thread is to end
+    hold: Hold | None = None
+    is_on_trial: bool = False  # after a hold: one file first
+    processed: int = 0
+    last_error: str | None = None
+    own_stops: set[str] = field(default_factory=set)  # Tasks that we have asked to stop
+
+    def media_type(self, path: str) -> MediaType:
+        """By its name; of a file that counts."""
+        return self.rules.media_type(os.path.basename(path)) or MediaType.VIDEO
+
+    def signature(self, path: str) -> str:
+        return self.wanted.signature(self.media_type(path))
+
+    def content_key(self, file: WatchedFile) -> ContentKey:
+        return self.facts.cache_id, file.hash_str
+
+    def release(self, file: WatchedFile, path: str) -> None:
+        """Its content is not being analysed on its behalf any more."""
+        if file.hash_str:
+            self.tools.claims.release(self.content_key(file), self.folder.id, path)
+
+    def settle(self, path: str, found: Found, reason: str = "") -> None:
+        """A file that is new, or other than it was: it has its tries before it."""
+        file = WatchedFile(
+            FileGroup.PENDING, found.size, found.mtime_ns, reason=reason, changed_at=time.time()
+        )
+        self.table.settle(path, file, Look(found, time.monotonic()))
+
+    def turn_back(self, path: str, file: WatchedFile, reason: str = "") -> None:
+        """Pending again, with nothing held against it."""
+        self.release(file, path)
+        self.table.make_ready(path, _pending(file, reason))
+
+    def postpone(self, path: str, file: WatchedFile, pause_s: float, reason: str) -> None:
+        """Pending again after a pause, with nothing held against it."""
+        self.release(file, path)
+        at = time.time() + pause_s
+        self.table.delay(path, replace(_pending(file, reason), next_try_at=at))
+
+    def finish(self, path: str, file: WatchedFile, task_id: str) -> None:
+        """All that is wanted of it is made; `task_id` "": it was there already."""
+        self.release(file, path)
+        done = replace(
+            _pending(file, ""),
+            group=FileGroup.PROCESSED,
+            task_id=task_id,
+            made=self.signature(path),
+            tries=0,
+            changed_at=time.time(),
+        )
+        self.table.put(path, done)
+        self.processed += 1
+        self.hold, self.is_on_trial = None, False
+
+    def fail(self, path: str, file: WatchedFile, fault: Fault, reason: str) -> None:
+        """A fault of the file itself: a pause, then another try, and at last it has failed."""
+        self.release(file, path)
+        self.last_error = f"{os.path.basename(path)}: {reason}"
+        ended = replace(_pending(file, reason), made=self.signature(path), changed_at=time.time())
+        if fault is Fault.UNSUPPORTED:
+            self.table.put(path, replace(ended, group=FileGroup.UNSUPPORTED))
+            return
+        is_alone = file.is_alone or self.media_type(path) is not MediaType.IMAGE
+        if fault in (Fault.WORKER, Fault.INTERNAL) and not is_alone:
+            self.table.make_ready(path, replace(_pending(file, reason), is_alone=True))
+            return
+        assert fault in _OWN
+        tries = file.tries + 1
+        if tries >= TRIES:
+            log.warning("%s has failed: %s", path, reason)
+            self.table.put(path, replace(ended, group=FileGroup.FAILED, tries=tries))
+            return
+        at = time.time() + PAUSES_S[tries - 1]
+        self.table.delay(path, replace(_pending(file, reason), tries=tries, next_try_at=at))
+
+    def hold_up(self, reason: str) -> None:
+        """Nothing of this folder is worked on for a while, then one file is tried."""
+        pause = min(self.hold.pause_s * 2, _LONGEST_HOLD_S) if self.hold else _FIRST_HOLD_S
+        if self.hold is None or self.hold.reason != reason:
+            log.warning("%s waits: %s", self.folder.path, reason)
+        if self.is_held():
+            return  # many files have met the same
+        self.last_error = reason
+        self.hold = Hold(reason, time.monotonic() + pause, pause)
+        self.is_on_trial = True
+
+    def is_held(self) -> bool:
+        return self.hold is not None and time.monotonic() < self.hold.until
+
+    def stop_tasks(self) -> None:
+        """Ask all open Tasks of this folder to stop; their files are pending again then."""
+        for task_id in set(self.table.queued) - self.own_stops:
+            self.tools.ledger.stop(task_id)
+            self.own_stops.add(task_id)
+
+
+def _pending(file: WatchedFile, reason: str) -> WatchedFile:
+    return replace(
+        file,
+        group=FileGroup.PENDING,
+        reason=reason,
+        next_try_at=0.0,
+        task_id="",
+        is_queued=False,
+        made="",
+    )

@@ -1,0 +1,121 @@
+"""What became of the files that workers had."""
+
+from __future__ import annotations
+
+import logging
+import os
+from dataclasses import dataclass, field
+
+from shared.domain import Fault
+from shared.task_records import FileRecord, FileState, TaskRecord
+from workers.watcher.folder_state import FolderState
+from workers.watcher.guard import identity_of
+from workers.watcher.scan import Found
+from workers.watcher.submitting import client_path
+
+log = logging.getLogger(__name__)
+
+_CANCELLED_PAUSE_S = 300.0
+_UNSEEN_PAUSE_S = 60.0
+
+
+@dataclass(slots=True)
+class Outcomes:
+    """Reads the open Tasks of a folder. `current_file` is in the client's form."""
+
+    state: FolderState
+    current_file: str | None = None
+    _seen: dict[str, int] = field(default_factory=dict)  # task_id -> seq
+
+    def collect(self) -> None:
+        """Note what has ended. Raises Unreachable where the folder is to blame for it."""
+        table = self.state.table
+        self.current_file = None
+        for task_id in list(table.queued):
+            self.state.checkpoint()
+            record = self.state.tools.ledger.record(task_id)
+            if record is None:
+                self._lost(task_id)
+            elif self._seen.get(task_id) != record.seq:
+                self._read(record)
+                self._seen[task_id] = record.seq
+            if record and not record.status.is_final and record.media_path:
+                self.current_file = record.media_path
+            if task_id not in table.queued:
+                self._seen.pop(task_id, None)
+                self.state.own_stops.discard(task_id)
+
+    def _lost(self, task_id: str) -> None:
+        """It was never submitted, or Redis has lost it."""
+        for path in list(self.state.table.queued[task_id]):
+            self.state.turn_back(path, self.state.table.files[path])
+
+    def _read(self, task: TaskRecord) -> None:
+        state = self.state
+        paths = {
+            client_path(state.tools, state.folder, path): path
+            for path in state.table.queued[task.task_id]
+        }
+        for record in state.tools.ledger.files(task.task_id):
+            path = paths.get(record.media_path)
+            if path is None:
+                continue
+            if record.state is FileState.DONE:
+                self._done(path, task.task_id)
+            elif record.state is FileState.FAILED:
+                self._failed(path, record)
+            elif task.status.is_final:
+                self._cancelled(path, task)
+
+    def _done(self, path: str, task_id: str) -> None:
+        state = self.state
+        file = state.table.files[path]
+        if self._has_changed(path):
+            return
+        state.finish(path, file, task_id)
+
+    def _failed(self, path: str, record: FileRecord) -> None:
+        state = self.state
+        file = state.table.files[path]
+        fault, reason = record.fault or Fault.FILE, record.error or "It failed."
+        identity_of(state.folder.path)  # an absent root is no fault of the file
+        if self._has_changed(path):
+            return
+        if fault in (Fault.CACHE, Fault.MODEL):
+            state.turn_back(path, file)
+            state.hold_up(reason)
+            state.stop_tasks()
+        elif fault is Fault.MISSING:  # we see it
+            why = f"No worker sees it: is its folder mounted where they run? {reason}"
+            state.postpone(path, file, _UNSEEN_PAUSE_S, why)
+            state.hold_up(why)
+        elif fault is Fault.CHANGING:
+            state.release(file, path)
+            state.settle(path, Found(file.size, file.mtime_ns), reason)
+        else:
+            state.fail(path, file, fault, reason)
+
+    def _cancelled(self, path: str, task: TaskRecord) -> None:
+        state = self.state
+        file = state.table.files[path]
+        if task.task_id in state.own_stops:
+            state.turn_back(path, file)
+        else:  # a user did not want it now
+            state.postpone(path, file, _CANCELLED_PAUSE_S, "Its task was cancelled.")
+
+    def _has_changed(self, path: str) -> bool:
+        """Whether it is other than it was when it was queued; then it has to settle anew."""
+        file = self.state.table.files[path]
+        try:
+            found = os.stat(path)
+        except OSError:
+            identity_of(self.state.folder.path)
+            self.state.release(file, path)
+            self.state.table.forget(path)  # a look finds it again if it is there
+            return True
+        now = Found(found.st_size, found.st_mtime_ns)
+        if now == (file.size, file.mtime_ns):
+            return False
+        self.state.release(file, path)
+        self.state.settle(path, now)
+        return True

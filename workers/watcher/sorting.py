@@ -1,0 +1,143 @@
+"""From what lies in a watch folder to what is known of it: new, changed, gone, or as it was."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+
+from msgspec.structs import replace
+
+from shared.media import unsupported_format
+from shared.watched_files import FileGroup, WatchedFile
+from workers.watcher.folder_state import FolderState
+from workers.watcher.lookout import Looked
+from workers.watcher.names import NameKind
+from workers.watcher.scan import Found
+
+log = logging.getLogger(__name__)
+
+_NOT_TEXT = "Its name is not valid UTF-8, so no client can name it; rename it."
+_CHECK_EVERY = 200
+
+
+def sort(state: FolderState, looked: Looked) -> set[str]:
+    """Bring the table up to date; returns the directories in which something was new."""
+    scan = looked.scan
+    surprises: set[str] = set()
+    odd = {path: found for path, found in scan.files.items() if not _is_text(path)}
+    for n, (path, found) in enumerate(scan.files.items()):
+        if n % _CHECK_EVERY == 0:
+            state.checkpoint()
+        if path not in odd and _see(state, path, found):
+            surprises.add(os.path.dirname(path))
+    for path, found in odd.items():
+        _report(state, _printable(path), found, FileGroup.FAILED, _NOT_TEXT)
+    for path, stills in scan.sequences.items():
+        reason = (
+            f'image_sequence: {stills} numbered stills; set image_sequences to "stills" to '
+            "analyze them as pictures."
+        )
+        if _is_text(path):
+            _report(state, path, Found(stills, 0), FileGroup.SKIPPED, reason)
+    shown = {_printable(path) for path in odd}
+    for path in _missing(state, looked, shown):
+        state.release(state.table.files[path], path)
+        state.table.forget(path)
+    return surprises
+
+
+def reconsider(state: FolderState) -> None:
+    """What is wanted has changed, or the CacheDir: look at everything that was settled again."""
+    for n, (path, file) in enumerate(list(state.table.files.items())):
+        if n % _CHECK_EVERY == 0:
+            state.checkpoint()
+        if _is_text(path) and file.mtime_ns:
+            _consider(state, path, file)
+
+
+def _see(state: FolderState, path: str, found: Found) -> bool:
+    """True: it is new, or other than it was."""
+    known = state.table.files.get(path)
+    if state.rules.kind(os.path.basename(path)) is NameKind.UNSUPPORTED:
+        name = unsupported_format(path) or "This format"
+        reason = f"{name} cannot be decoded here; watch proxies or transcoded copies instead."
+        return _report(state, path, found, FileGroup.UNSUPPORTED, reason)
+    if known is None or (known.size, known.mtime_ns) != found:
+        if known is None or not known.is_queued:  # else its Task ends first, then it is looked at
+            if known:
+                state.release(known, path)
+            if not _skip(state, path, found):
+                state.settle(path, found)
+        return True
+    _consider(state, path, known)
+    return False
+
+
+def _consider(state: FolderState, path: str, known: WatchedFile) -> None:
+    """A file that is as it was: is there anything to do?"""
+    found = Found(known.size, known.mtime_ns)
+    if known.group is FileGroup.PENDING:
+        if not state.table.is_waiting(path):
+            state.settle(path, found)
+    elif known.group is FileGroup.SKIPPED:
+        if state.signature(path):
+            state.settle(path, found)
+    elif known.made != state.signature(path) and not _skip(state, path, found):
+        pending = replace(known, group=FileGroup.PENDING, reason="", tries=0, made="")
+        state.table.make_ready(path, replace(pending, next_try_at=0.0))
+
+
+def _skip(state: FolderState, path: str, found: Found) -> bool:
+    """Whether nothing is wanted of such a file: a sound file where no speech is wanted."""
+    if state.signature(path):
+        return False
+    kind = state.media_type(path)
+    reason = f"Nothing is wanted of {kind.value} files: see analyze_visual, _speech and _faces."
+    _report(state, path, found, FileGroup.SKIPPED, reason)
+    return True
+
+
+def _report(state: FolderState, path: str, found: Found, group: FileGroup, reason: str) -> bool:
+    """List a file that is not worked on. True: it was not listed so."""
+    known = state.table.files.get(path)
+    if known and (known.group, known.size, known.mtime_ns) == (group, *found):
+        return False
+    file = WatchedFile(group, found.size, found.mtime_ns, reason=reason, changed_at=time.time())
+    state.table.put(path, file)
+    return True
+
+
+def _missing(state: FolderState, looked: Looked, shown: set[str]) -> list[str]:
+    """Known paths that have gone for sure."""
+    scan, table = looked.scan, state.table
+    gone: list[str] = []
+    prefixes = None
+    if looked.folders is not None:
+        prefixes = tuple(f"{folder.rstrip('/')}/" for folder in looked.folders)
+    for folder in table.folders():
+        if prefixes is not None and not f"{folder.rstrip('/')}/".startswith(prefixes):
+            continue
+        if folder not in scan.folders and not scan.covers(f"{folder}/-"):
+            continue
+        gone += [
+            path
+            for path in table.in_folder(folder)
+            if path not in scan.files
+            and path not in scan.sequences
+            and path not in shown
+            and scan.covers(path)
+        ]
+    return gone
+
+
+def _is_text(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _printable(path: str) -> str:
+    return os.fsencode(path).decode("utf-8", "replace")

@@ -1,0 +1,67 @@
+"""From files that have their turn to a Task that workers share."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from shared.analyze_items import analyze_items
+from shared.domain import FileWork, TaskKind
+from shared.errors import RedisAway
+from shared.media import MediaType
+from shared.task_records import Bell, NewTask
+from shared.watch_folders import WatchFolder
+from shared.watched_files import WatchedFile
+from workers.watcher.tools import Tools
+from workers.watcher.wanted import Wanted
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A file whose turn has come."""
+
+    path: str
+    file: WatchedFile
+    media_type: MediaType
+
+
+def client_path(tools: Tools, folder: WatchFolder, path: str) -> str:
+    """The path as the client that made the folder writes it."""
+    return tools.paths.to_client(path, folder.client_path)
+
+
+def new_task(tools: Tools, folder: WatchFolder, wanted: Wanted, turns: Sequence[Turn]) -> NewTask:
+    """The Task of these files. Stills share Items, unless one is suspected of killing workers."""
+    common = wanted.spec(folder.cache_dir)
+    together = [_work(tools, folder, wanted, turn) for turn in turns if not turn.file.is_alone]
+    items = analyze_items(together, common)
+    for turn in turns:
+        if turn.file.is_alone:
+            items += analyze_items([_work(tools, folder, wanted, turn)], common)
+    name = os.path.basename(folder.path)
+    message = f"From the watch folder {name}: waiting for a worker."
+    return NewTask(kind=TaskKind.INGEST, items=items, leader=tools.token, message=message)
+
+
+def submit(tools: Tools, task: NewTask) -> None:
+    """Enter it and ring; again is harmless. Raises RedisAway and StoodDown."""
+    tools.ledger.submit(task)
+    bells = [Bell(task.task_id, n, task.queue, front=False) for n in range(len(task.items))]
+    try:
+        tools.bells.ring(bells)
+    except RedisAway as error:  # it is accepted, and the sweep rings lost bells
+        log.warning("task %s: its bells come later: %s", task.task_id, error.message)
+
+
+def _work(tools: Tools, folder: WatchFolder, wanted: Wanted, turn: Turn) -> FileWork:
+    return FileWork(
+        path=turn.path,
+        client_path=client_path(tools, folder, turn.path),
+        media_type=turn.media_type,
+        wants=wanted.parts(turn.media_type),
+        language=wanted.language,
+    )
