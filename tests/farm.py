@@ -97,7 +97,9 @@ class Farm(Desk):
             is_idle = all(file.group is not FileGroup.PENDING for file in files.values())
             return is_idle and set(self.processed(folder)) == set(names)
 
-        wait_for(all_done, timeout_s, f"{sorted(names)}: {self.account(folder)}", every_s=0.05)
+        wait_for(
+            all_done, timeout_s, lambda: f"{sorted(names)}: {self.account(folder)}", every_s=0.05
+        )
 
     def wait_group(
         self, folder: WatchFolder, group: FileGroup, count: int, timeout_s: float = 40
@@ -105,7 +107,7 @@ class Farm(Desk):
         def there() -> bool:
             return len(self.group(folder, group)) == count
 
-        wait_for(there, timeout_s, f"{count} {group}: {self.account(folder)}", every_s=0.05)
+        wait_for(there, timeout_s, lambda: f"{count} {group}: {self.account(folder)}", every_s=0.05)
         return self.group(folder, group)
 
     def account(self, folder: WatchFolder) -> str:
@@ -123,7 +125,7 @@ class Farm(Desk):
             live = self.live()
             return live if live and live.state == state else None
 
-        return wait_for(is_so, timeout_s, f"{state}; {self.live()}\n{self.logs()}")
+        return wait_for(is_so, timeout_s, lambda: f"{state}; {self.live()}\n{self.logs()}")
 
     def wait_reason(self, folder: WatchFolder, words: str, timeout_s: float = 20) -> None:
         """Until the folder waits for a reason with these words."""
@@ -133,7 +135,7 @@ class Farm(Desk):
             mine = live.folders.get(folder.id) if live else None
             return mine is not None and mine.state == "waiting" and words in mine.reason
 
-        wait_for(said, timeout_s, f"the reason {words!r}; {self.live()}\n{self.logs()}")
+        wait_for(said, timeout_s, lambda: f"the reason {words!r}; {self.live()}\n{self.logs()}")
 
     def ask_retry(self, folder: WatchFolder, *paths: str) -> None:
         self.board.ask(Ask(folder_id=folder.id, paths=paths or None))

@@ -11,9 +11,16 @@ T = TypeVar("T")
 
 
 def wait_for(
-    condition: Callable[[], T], timeout_s: float, what: str, *, every_s: float = 0.01
+    condition: Callable[[], T],
+    timeout_s: float,
+    what: str | Callable[[], str],
+    *,
+    every_s: float = 0.01,
 ) -> T:
-    """The first truthy answer of `condition`; fails the test after `timeout_s`, naming `what`."""
+    """The first truthy answer of `condition`; fails the test after `timeout_s`, naming `what`.
+
+    Where `what` is a function it is asked at the end.
+    """
     deadline = time.monotonic() + timeout_s
     pause = threading.Event()
     while True:
@@ -21,5 +28,6 @@ def wait_for(
         if answer:
             return answer
         if time.monotonic() >= deadline:
+            what = what if isinstance(what, str) else what()
             raise AssertionError(f"waited {timeout_s:g} s in vain for {what}; last: {answer!r}")
         pause.wait(every_s)

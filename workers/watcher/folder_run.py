@@ -35,7 +35,6 @@ log = logging.getLogger(__name__)
 _BUSY_PAUSE_S = 0.25
 _IDLE_PAUSE_S = 2.0
 _AFTER_ERROR_S = 5.0
-_CACHE_LOOK_S = 5.0
 
 
 class Ended(Exception):
@@ -61,7 +60,7 @@ class FolderRun:
         self._unreachable = ""
         self._unsure: NewTask | None = None  # whether Redis took it is not known
         self._contents: Contents | None = None
-        self._cache_looked_at = float("-inf")
+        self._takes_any_cache = False  # a user has said so
         self._lookout = Lookout(folder, tools.settings, self._wake.set)
         self.state = FolderState(
             folder=folder,
@@ -246,19 +245,17 @@ class FolderRun:
         self._unsure = None
 
     def _open_cache(self) -> Contents:
-        """Looked at now and then. Raises CacheError."""
-        now = time.monotonic()
-        if self._contents is None or now - self._cache_looked_at > _CACHE_LOOK_S:
-            known_id = self.state.facts.cache_id
-            cache = open_known(self.folder.cache_dir, known_id)
-            if self._contents is None or self._contents.cache.id != cache.id:
-                self._contents = Contents(cache)
-            self._cache_looked_at = now
-            if cache.id != known_id:
-                self._note(replace(self.state.facts, cache_id=cache.id))
-                if known_id:
-                    log.warning("%s is another cache folder than before", self.folder.cache_dir)
-                    self._do_again()
+        """Looked at before every batch. Raises CacheError."""
+        known_id = self.state.facts.cache_id
+        cache = open_known(self.folder.cache_dir, "" if self._takes_any_cache else known_id)
+        self._takes_any_cache = False
+        if self._contents is None or self._contents.cache.id != cache.id:
+            self._contents = Contents(cache)
+        if cache.id != known_id:
+            self._note(replace(self.state.facts, cache_id=cache.id))
+            if known_id:
+                log.warning("%s is another cache folder than before", self.folder.cache_dir)
+                self._do_again()
         return self._contents
 
     def _do_again(self) -> None:
@@ -274,7 +271,8 @@ class FolderRun:
             ask = self._asks.pop(0)
             self.state.hold = None
             self.state.is_on_trial = False
-            self._note(replace(self.state.facts, root=None, cache_id=""))
+            self._note(replace(self.state.facts, root=None))
+            self._takes_any_cache = True
             self._contents = None
             self._lookout.walk_soon()
             for path, file in list(self.state.table.files.items()):

@@ -104,7 +104,7 @@ class Inotify:
                 return
             if event.is_directory and self._is_recursive:
                 if event.is_moved_from:
-                    self._forget(path)
+                    self._forget(self._at_or_below(path))
                 elif not event.is_delete and path not in self._descriptors:
                     self._guarded(lambda: self._watch(path))
             self._marks.add(watch.path)
@@ -114,8 +114,7 @@ class Inotify:
             watch = self._watches.pop(wd, None)
             if watch is None:
                 return
-            if self._descriptors.get(watch.path) == wd:
-                del self._descriptors[watch.path]
+            self._unname(wd, watch.path)
             if watch.path == self._root:
                 self._fail()
 
@@ -123,13 +122,7 @@ class Inotify:
         """Events were lost, perhaps of new directories: watch and mark all of them anew."""
         _log.warning("%s: too many events at once; it is looked at anew", printable(self._root))
         with self._lock:
-            self._forget(self._root)
-            self._guarded(
-                lambda: [
-                    *self._watch(self._root),
-                    *(path for path in self._linked if self._add(path, set())),
-                ]
-            )
+            self._guarded(self._watch_anew)
 
     def _on_itself(self, path: str, event: InotifyEvent) -> None:
         has_left = event.is_delete_self or event.is_move_self or event.mask & _IN_UNMOUNT
@@ -183,14 +176,28 @@ class Inotify:
         before = self._watches.get(wd)
         if before is not None:
             self._reader.remove_callbacks([(wd, before.id)])
-            self._descriptors.pop(before.path, None)
+            self._unname(wd, before.path)
         self._watches[wd] = watch
         self._descriptors[path] = wd
         return True
 
-    def _forget(self, top: str) -> None:
+    def _unname(self, wd: WatchDescriptor, path: str) -> None:
+        if self._descriptors.get(path) == wd:  # else something new is there already
+            del self._descriptors[path]
+
+    def _watch_anew(self) -> list[str]:
+        # Removing a watch is an event too: removing all of them might fill the queue again.
+        watched = self._watch(self._root)
+        watched += [path for path in self._linked if self._add(path, set())]
+        self._forget(self._descriptors.keys() - set(watched))
+        return watched
+
+    def _at_or_below(self, top: str) -> list[str]:
         base = top.rstrip("/") + "/"
-        for path in [one for one in self._descriptors if one == top or one.startswith(base)]:
+        return [path for path in self._descriptors if path == top or path.startswith(base)]
+
+    def _forget(self, directories: Iterable[str]) -> None:
+        for path in directories:
             wd = self._descriptors.pop(path)
             self._reader.remove_callbacks([(wd, self._watches.pop(wd).id)])
 

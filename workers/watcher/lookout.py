@@ -64,6 +64,8 @@ class Lookout:
             return None
         started = time.monotonic()
         scan = self._scanner.look(folders, checkpoint)
+        if self._events:
+            self._events.also(scan.folders)
         spent = time.monotonic() - started
         pause = self._settings.watch_poll_seconds if self.is_polling else _LEAST_PAUSE_S
         self._next_look = time.monotonic() + max(pause, _LOOK_SHARE * spent)
@@ -109,6 +111,8 @@ class Lookout:
         self.is_scanning = True
         try:
             scan = self._scanner.scan(checkpoint)
+            if self._events:
+                self._events.also(scan.folders)
         finally:
             self.is_scanning = False
         spent = time.monotonic() - now
