@@ -71,6 +71,8 @@ end
 -- Handed back, retried, taken from the dead, or started after waiting.
 local unrung = redis.call('SMEMBERS', P .. 'unrung')
 redis.call('DEL', P .. 'unrung')
+-- In order: all Tasks have ids of one length, so a longer member is a later Item.
+table.sort(unrung, function(a, b) if #a ~= #b then return #a < #b end return a < b end)
 for _, m in ipairs(unrung) do
   local t, n = string.match(m, '(.-)/(.+)')
   if t then ring(t, n) else ring_queued(m) end
