@@ -82,8 +82,8 @@ def check(folder: WatchFolder) -> None:
     path, cache_dir = _path(folder), _cache_dir(folder)
     if path == cache_dir:
         raise BadInput(
-            "cache_dir must not be the watched folder itself; a folder inside it is fine, e.g. "
-            f"{folder.client_path.rstrip('/')}/.rushes."
+            "cache_dir must not be the watched folder itself; a folder inside it is fine, such as "
+            ".rushes."
         )
     if _is_inside(path, cache_dir):
         raise BadInput(

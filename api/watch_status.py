@@ -130,7 +130,7 @@ def _state_of(facts: _Facts, folder: WatchFolder) -> tuple[WatchState, str]:
     live = facts.live.folders.get(folder.id) if facts.live else None
     is_busy = live is not None and live.state in _BUSY
     if not folder.enabled:
-        return WatchState.STOPPED, "disabled"
+        return WatchState.STOPPING if is_busy else WatchState.STOPPED, "disabled"
     if not facts.is_wanted:
         return (WatchState.STOPPING, "") if is_busy else (WatchState.STOPPED, _STOPPED)
     if not facts.has_watcher:

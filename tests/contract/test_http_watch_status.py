@@ -11,7 +11,7 @@ import pytest
 
 from shared.domain import ProgressType
 from shared.watch_board import Ask, FolderLive, WatchState
-from shared.watched_files import FileGroup
+from shared.watched_files import FileGroup, FolderFacts
 from tests.conftest import PrivateRedis
 from tests.stack import Client, Stack, running_stack
 from tests.watch_desk import TOKEN, WatchDesk, watch_desk
@@ -143,12 +143,17 @@ def test_the_first_hundred_failures_are_shown_with_reason_and_tries(desk: WatchD
     ]
 
 
-def test_a_disabled_folder_is_stopped_whatever_the_watcher_says(desk: WatchDesk) -> None:
+def test_a_disabled_folder_winds_down_and_is_stopped(desk: WatchDesk) -> None:
     folder = desk.added("in", enabled=False)
     desk.service("start")
-    desk.watcher_says(WatchState.WAITING, {folder["id"]: FolderLive(state=WatchState.WAITING)})
-    stats = only_folder(desk.status())
-    assert (stats["state"], stats["reason"]) == ("stopped", "disabled")
+    for said, shown in [
+        (WatchState.RUNNING, "stopping"),
+        (WatchState.WAITING, "stopped"),
+        (WatchState.STOPPED, "stopped"),
+    ]:
+        desk.watcher_says(WatchState.WAITING, {folder["id"]: FolderLive(state=said)})
+        stats = only_folder(desk.status())
+        assert (stats["state"], stats["reason"]) == (shown, "disabled")
 
 
 def test_while_a_foreground_analysis_has_the_lock_the_service_is_paused(desk: WatchDesk) -> None:
@@ -238,6 +243,17 @@ def test_redis_away_is_503_and_accepts_nothing(own_redis: PrivateRedis, tmp_path
         own_redis.thaw()
         assert desk.all() == [folder]
         desk.redis.close()
+
+
+def test_the_last_scan_is_known_also_without_a_watcher(desk: WatchDesk) -> None:
+    folder = desk.added("in")
+    assert desk.board.take(TOKEN, ttl_s=60)
+    assert desk.files.note(TOKEN, folder["id"], FolderFacts(last_scan_at=5.5))
+    desk.board.leave(TOKEN)
+    assert only_folder(desk.status())["last_scan_at"] == 5.5
+    live = FolderLive(state=WatchState.WAITING, last_scan_at=9.5)
+    desk.watcher_says(WatchState.WAITING, {folder["id"]: live})
+    assert only_folder(desk.status())["last_scan_at"] == 9.5
 
 
 def test_all_failed_files_get_new_tries_or_those_that_are_named(desk: WatchDesk) -> None:
