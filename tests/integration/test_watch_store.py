@@ -1,4 +1,4 @@
-"""What is kept of watch folders: the folders, their files, and the board, on a real Redis."""
+"""What is kept of watch folders: the folders and their files, on a real Redis."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ import redis
 
 from shared.errors import Missing, RedisAway, SettingsError
 from shared.redis_clients import connect
-from shared.watch_board import ROOM, Ask, FolderLive, WatchBoard, WatchLive, WatchState
+from shared.watch_board import WatchBoard
 from shared.watch_folders import Schedule, WatchFolder, WatchFolders, new_folder_id
 from shared.watched_files import FileGroup, FolderFacts, WatchedFile, WatchedFiles
 from tests.conftest import PrivateRedis
-from tests.waiting import wait_for
 
 IDS = ("one", "two")
 
@@ -143,7 +142,7 @@ def test_folders_and_the_wanted_state_come_back_when_redis_came_up_empty(
         assert again.get(kept.id) == kept
         assert folders.read() == ([kept], True)
         own_redis.flush()
-        put(folders, folder("new"))  # a change is the first that comes
+        put(folders, folder("new", created_at=2.0))  # a change is the first that comes
         assert [one.path for one in folders.all()] == ["/kept", "/new"]
         assert folders.read()[1] is True
 
@@ -207,6 +206,18 @@ def test_who_checks_before_it_adds_is_alone(redis_url: str, tmp_path: Path) -> N
 
     with ThreadPoolExecutor(4) as pool:
         assert sorted(pool.map(add_unless_there, range(4))) == [False, False, False, True]
+
+
+def test_the_file_in_the_state_folder_can_be_read_by_people(
+    folders: WatchFolders, tmp_path: Path
+) -> None:
+    kept = folder("in")
+    put(folders, kept)
+    folders.want(True)
+    raw = msgspec.json.decode((tmp_path / "state" / "watch-folders.json").read_bytes())
+    assert raw["version"] == 1
+    assert raw["watch_folders"]["service"] is True
+    assert raw["watch_folders"][f"folder:{kept.id}"]["path"] == "/in"
 
 
 # Their files ------------------------------------------------------------------------------------
@@ -308,109 +319,3 @@ def test_what_another_version_wrote_is_as_good_as_unknown(
     assert files.find("f", ["/a", "/c"]) == [None, file()]
     page = files.page("f", FileGroup.PENDING)
     assert ([path for path, _ in page.files], page.total) == (["/c"], 3)
-
-
-# The board --------------------------------------------------------------------------------------
-
-
-def test_one_watcher_at_a_time_is_active_and_a_spare_takes_over(board: WatchBoard) -> None:
-    assert not board.has_watcher()
-    assert board.take("me", ttl_s=60)
-    assert board.take("me", ttl_s=60), "it stays"
-    assert not board.take("spare", ttl_s=60)
-    board.leave("spare")
-    assert board.has_watcher()
-    board.leave("me")
-    assert not board.has_watcher()
-    assert board.take("spare", ttl_s=60)
-
-
-def test_a_lease_that_is_not_renewed_ends(board: WatchBoard) -> None:
-    assert board.take("me", ttl_s=0.05)
-    wait_for(lambda: board.take("spare", ttl_s=60), 5, "the end of the lease")
-    assert not board.take("me", ttl_s=60)
-
-
-def test_a_lease_that_was_lost_is_not_renewed(board: WatchBoard, client: redis.Redis) -> None:
-    assert not board.renew("me")
-    assert board.take("me", ttl_s=60)
-    assert board.renew("me", ttl_s=60)
-    assert not board.renew("spare")
-    client.flushall()
-    assert not board.renew("me")
-    assert board.take("spare", ttl_s=60)
-
-
-def test_of_many_at_once_exactly_one_becomes_active(redis_url: str) -> None:
-    def take(n: int) -> bool:
-        with connect(redis_url) as client:
-            return WatchBoard(client, "default").take(f"{n}", ttl_s=60)
-
-    with ThreadPoolExecutor(8) as pool:
-        assert sum(pool.map(take, range(16))) == 1
-
-
-def test_what_the_watcher_says_counts_as_long_as_one_is_active(board: WatchBoard) -> None:
-    live = WatchLive(
-        state=WatchState.RUNNING,
-        current_folder="/in",
-        current_file="/in/a.mov",
-        files_processed=3,
-        last_error="x",
-        folders={"f": FolderLive(state=WatchState.PAUSED, reason="y", is_polling=True)},
-    )
-    board.publish(live)
-    assert board.read() is None, "nobody is active"
-    board.take("me", ttl_s=60)
-    assert board.read() == live
-    board.leave("me")
-    assert board.read() is None
-
-
-def test_what_another_version_says_is_as_good_as_nothing(
-    board: WatchBoard, client: redis.Redis
-) -> None:
-    board.take("me", ttl_s=60)
-    assert board.read() is None
-    board.publish(WatchLive(state=WatchState.RUNNING))
-    [name] = client.keys("*watch:live")
-    client.set(name, '{"state": "dreaming"}')
-    assert board.read() is None
-
-
-def test_every_word_rings_the_room_and_counts_up(board: WatchBoard, client: redis.Redis) -> None:
-    with client.pubsub(ignore_subscribe_messages=True) as channel:
-        channel.subscribe("rushes:default:progress")
-        before = board.seq()
-        board.publish(WatchLive(state=WatchState.RUNNING))
-        board.tell()
-        assert board.seq() == before + 2
-        heard = [
-            wait_for(lambda: channel.get_message(timeout=0.1), 5, "the bell")["data"]
-            for _ in range(2)
-        ]
-        assert heard == [ROOM, ROOM]
-
-
-def test_what_is_asked_stays_until_it_is_done(board: WatchBoard) -> None:
-    asks = [Ask(folder_id="f"), Ask(folder_id="g", paths=("/a", "/ü"))]
-    for ask in asks:
-        board.ask(ask)
-    assert list(board.asked()) == asks == list(board.asked())
-    board.ask(Ask(folder_id="h"))
-    board.done(2)
-    assert list(board.asked()) == [Ask(folder_id="h")]
-    board.done(1)
-    assert list(board.asked()) == []
-
-
-def test_the_file_in_the_state_folder_can_be_read_by_people(
-    folders: WatchFolders, tmp_path: Path
-) -> None:
-    kept = folder("in")
-    put(folders, kept)
-    folders.want(True)
-    raw = msgspec.json.decode((tmp_path / "state" / "watch-folders.json").read_bytes())
-    assert raw["version"] == 1
-    assert raw["watch_folders"]["service"] is True
-    assert raw["watch_folders"][f"folder:{kept.id}"]["path"] == "/in"
