@@ -304,6 +304,7 @@ def test_the_kernels_queue_may_overflow(root: Path, monkeypatch: pytest.MonkeyPa
         heard.wait_for("b/late")
 
 
+@pytest.mark.filterwarnings("ignore:Callback with id:RuntimeWarning")  # watchdog's own
 def test_elsewhere_an_observer_does_the_same(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def observing(folder: WatchFolder, marks: Marks) -> Observing:
         return Observing(folder, marks)
