@@ -76,12 +76,17 @@ class CacheDir:
             return cls(root, f"path-{digest[:24]}")
         return cls(root, identity.id)
 
-    def is_there(self) -> bool:
-        """Whether the folder can (still) be read and is the one that was opened."""
+    @classmethod
+    def is_known(cls, path: str | Path, cache_id: str) -> bool:
+        """Whether the CacheDir of this id can be read at a path."""
         try:
-            return CacheDir.open(self.root, create=False).id == self.id
+            return cls.open(path, create=False).id == cache_id
         except (BadInput, CacheError):
             return False
+
+    def is_there(self) -> bool:
+        """Whether the folder can (still) be read and is the one that was opened."""
+        return CacheDir.is_known(self.root, self.id)
 
     def media_dir(self, hash_str: str) -> Path:
         return cache_files.media_dir(self.root, hash_str)

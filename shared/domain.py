@@ -63,6 +63,7 @@ class Fault(StrEnum):
 
     FILE = "file"
     UNSUPPORTED = "unsupported"  # a format that no decoder here knows
+    NOTHING = "nothing"  # what was looked for is not in it: no sound track
     CHANGING = "changing"  # it was still being written
     MISSING = "missing"
     CACHE = "cache"
@@ -96,6 +97,7 @@ class AnalyzeSpec(msgspec.Struct, frozen=True):
     face_eps: float | None = None  # None: the Collection's own, else the default
     face_min_samples: int | None = None
     audio_streams: str = "mix"
+    cache_id: str = ""  # of the CacheDir that is meant; "": whatever lies there, or a new one
     force: bool = False
     first_second: int = 0
     last_second: int | None = None

@@ -14,7 +14,8 @@ RushesError
 ├── MediaError               one media file, which fails alone
 │   ├── MediaMissing
 │   ├── MediaUnreadable      corrupt, truncated, empty, not media
-│   │   └── MediaUnsupported     fine, but no decoder here knows its format
+│   │   ├── MediaUnsupported     fine, but no decoder here knows its format
+│   │   └── MediaSilent          there is no sound to transcribe
 │   └── MediaChanging        grows or changes while it is read
 ├── ModelError               a model that is absent, broken or not allowed
 ├── CacheError               the CacheDir cannot be read or written
@@ -96,6 +97,10 @@ class MediaUnreadable(MediaError):
 
 class MediaUnsupported(MediaUnreadable):
     """No decoder here knows the file's format."""
+
+
+class MediaSilent(MediaUnreadable):
+    """It has no sound track."""
 
 
 class MediaChanging(MediaError):

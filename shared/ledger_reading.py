@@ -146,12 +146,14 @@ def _file_records(client: redis.Redis, prefix: str, task_id: str) -> list[FileRe
 def _file_record(
     file: ItemFile, entries: list[str | None], state: str, worker: str | None
 ) -> FileRecord:
-    """A file has failed if it failed in any type, and is done if it is done in all."""
+    """Once it has ended in all types, it has failed if it failed in any, else it is done."""
     ended = [msgspec.json.decode(entry) for entry in entries if entry]
-    for who, error, *more in ended:
-        if error:
-            fault = Fault(more[0]) if more else Fault.FILE  # an entry of an earlier version
-            return FileRecord(file.media_path, FileState.FAILED, who or None, error, fault)
+    is_over = len(ended) == len(entries) or state not in ("leased", "queued")
+    failed = [_failure(entry) for entry in ended if entry[1]]
+    if failed and is_over:
+        # That nothing was to be found in it tells least.
+        who, error, fault = min(failed, key=lambda failure: failure[2] is Fault.NOTHING)
+        return FileRecord(file.media_path, FileState.FAILED, who, error, fault)
     if len(ended) == len(entries):
         who = ended[-1][0] if ended else worker
         return FileRecord(file.media_path, FileState.DONE, who or None, None)
@@ -161,6 +163,11 @@ def _file_record(
         worker if state == "leased" else None,
         None,
     )
+
+
+def _failure(entry: list[str]) -> tuple[str | None, str, Fault]:
+    """Who, why, and what it is a fault of: not said by an earlier version."""
+    return entry[0] or None, entry[1], Fault(entry[2]) if len(entry) > 2 else Fault.FILE
 
 
 def _share(fields: dict[str, str], units: dict[ProgressType, int]) -> float:

@@ -139,9 +139,9 @@ class FileRecord(msgspec.Struct, frozen=True):
     fault: Annotated[
         Fault | None,
         Meta(
-            description="What that is a fault of: the file itself (file, unsupported), its being "
-            "written or gone (changing, missing), or something around it, which another try may "
-            "find mended (cache, model, worker, internal).",
+            description="What that is a fault of: the file itself (file, unsupported, nothing), "
+            "its being written or gone (changing, missing), or something around it, which "
+            "another try may find mended (cache, model, worker, internal).",
             examples=["missing"],
         ),
     ] = None

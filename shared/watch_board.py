@@ -16,6 +16,7 @@ from shared.redis_clients import key_prefix, translated
 
 LEASE = "watch:leader"  # holds the token of the one active watcher
 LEASE_S = 8.0
+_MOST_ASKS = 1000  # read at once
 ROOM = "watch-folders"  # Socket.IO room, and what rings its bell on the progress channel
 _LUA = Path(__file__).parent / "lua" / "watch"
 
@@ -92,7 +93,7 @@ class WatchBoard:
             return bool(self._take(keys=[self._lease], args=[token, int(ttl_s * 1000)]))
 
     def renew(self, token: str, ttl_s: float = LEASE_S) -> bool:
-        """Go on being it. False: the lease was lost meanwhile, perhaps with all that is in Redis."""
+        """Go on being it. False: the lease was lost, perhaps with all that was in Redis."""
         with translated():
             return bool(self._renew(keys=[self._lease], args=[token, int(ttl_s * 1000)]))
 
@@ -142,13 +143,13 @@ class WatchBoard:
     def asked(self) -> Sequence[Ask]:
         """What was asked, oldest first. It stays until `done` takes it away."""
         with translated():
-            raws: Any = self._redis.lrange(self._asks, 0, 99)
+            raws: Any = self._redis.lrange(self._asks, 0, _MOST_ASKS)
         return [msgspec.json.decode(raw, type=Ask) for raw in raws]
 
-    def done(self, asks: int) -> None:
-        """The first ones have been seen to."""
+    def done(self, ask: Ask) -> None:
+        """It has been passed on."""
         with translated():
-            self._redis.ltrim(self._asks, asks, -1)
+            self._redis.lrem(self._asks, 1, msgspec.json.encode(ask).decode())
 
     def _tell(self, pipe: Any) -> None:
         pipe.incr(self._seq)

@@ -1,4 +1,4 @@
-"""`python -m workers analysis|recluster|query|watcher`, however it is started, with one native thread."""
+"""`python -m workers KIND`: one worker process or watcher, with one native thread."""
 
 from __future__ import annotations
 

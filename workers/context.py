@@ -17,7 +17,7 @@ import redis
 
 from shared.cache import CacheDir
 from shared.domain import Fault, ProgressType, TaskState
-from shared.errors import LeaseLost, RedisAway, RushesError
+from shared.errors import CacheError, LeaseLost, RedisAway, RushesError
 from shared.faults import fault_of
 from shared.media import HashCache
 from shared.models import ModelKind
@@ -74,8 +74,16 @@ class Context:
         self.stall.arm()
         self.signals.raise_if_set()
 
-    def cache(self, path: str) -> CacheDir:
-        """The CacheDir of this Item, made when it is not there yet."""
+    def cache(self, path: str, known_id: str = "") -> CacheDir:
+        """The CacheDir of this Item, made when it is not there yet.
+
+        With `known_id` no other one will do: an absent mount leaves an empty folder. Raises
+        CacheError.
+        """
+        if known_id and not CacheDir.is_known(path, known_id):
+            raise CacheError(
+                f"The cache folder {path} is gone, or another one lies there. Is its disk mounted?"
+            )
         return CacheDir.open(path, create=True)
 
     def call(self, function: Callable[[], T]) -> T:

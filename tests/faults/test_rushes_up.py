@@ -127,7 +127,8 @@ def run(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedP
 
 def test_killed_children_come_back_and_sigterm_ends_all_with_redis_last(up: Up) -> None:
     up.wait_for_line("ready on http")
-    for name in ("api", "query worker", "analysis worker 1", "recluster worker", "watcher", "redis"):
+    workers = ("query worker", "analysis worker 1", "recluster worker", "watcher")
+    for name in ("api", *workers, "redis"):
         killed = up.pid_of(name)
         os.kill(killed, signal.SIGKILL)
         up.wait_for_line(f"{name} runs as process", times=2)
@@ -143,7 +144,6 @@ def test_killed_children_come_back_and_sigterm_ends_all_with_redis_last(up: Up) 
     up.process.send_signal(signal.SIGTERM)
     assert up.process.wait(30) == 0
     ended = re.findall(r"supervisor: (.*) has ended", up.text())
-    workers = ["analysis worker 1", "query worker", "recluster worker", "watcher"]
     assert sorted(ended) == sorted(["api", *workers, "redis"])
     assert ended[-1] == "redis"
     assert up.session_members() == []

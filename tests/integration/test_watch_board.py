@@ -109,7 +109,8 @@ def test_what_is_asked_stays_until_it_is_done(board: WatchBoard) -> None:
         board.ask(ask)
     assert list(board.asked()) == asks == list(board.asked())
     board.ask(Ask(folder_id="h"))
-    board.done(2)
-    assert list(board.asked()) == [Ask(folder_id="h")]
-    board.done(1)
+    board.done(asks[1])
+    assert list(board.asked()) == [asks[0], Ask(folder_id="h")]
+    board.done(asks[0])
+    board.done(Ask(folder_id="h"))
     assert list(board.asked()) == []

@@ -120,7 +120,7 @@ def analyze(context: Context, stages: Sequence[StageFactory], sound: SoundFactor
     seen = [(i, file) for i, file in enumerate(spec.files) if _seen_for(file)]
     heard = [(i, file) for i, file in enumerate(spec.files) if ProgressType.AUDIO in file.wants]
     try:
-        cache = context.cache(spec.cache_dir)
+        cache = context.cache(spec.cache_dir, spec.cache_id)
         files = ItemFiles(context, cache, is_forced=spec.force)
         broken: ModelError | None = None
         try:

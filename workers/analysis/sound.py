@@ -16,7 +16,7 @@ from av.packet import Packet
 from av.stream import Discard, Disposition
 from numpy.typing import NDArray
 
-from shared.errors import MediaUnreadable, MediaUnsupported
+from shared.errors import MediaSilent, MediaUnreadable, MediaUnsupported
 from shared.transcripts import AudioStreams
 from workers.analysis.beats import Beat
 from workers.analysis.containers import duration_of, open_container, shown_video_streams
@@ -59,7 +59,7 @@ class SoundReader:
         self._container = container
         self._streams = list(container.streams.audio)
         if not self._streams:
-            raise MediaUnreadable("It has no sound track.")
+            raise MediaSilent
         self.stream_count = len(self._streams)
         self.duration_seconds = max(
             (s for s in (duration_of(container, stream) for stream in self._streams) if s),

@@ -24,6 +24,7 @@ IN_FLIGHT = 128  # files of a folder that workers have, or will have next
 _LOOKS_AT_ONCE = 2000
 _JUDGING_S = 2.0  # then what came of earlier files is looked at
 _WRITING = "It is still being written."
+_ARRIVING = "It may be a frame of a sequence that is still arriving."
 
 
 def settle(state: FolderState) -> None:
@@ -43,9 +44,11 @@ def settle(state: FolderState) -> None:
     written = open_for_writing({(found.st_dev, found.st_ino) for found in still.values()})
     for path, found in still.items():
         file = state.table.files[path]
-        if (found.st_dev, found.st_ino) in written:
-            if file.reason != _WRITING:
-                file = replace(file, reason=_WRITING)
+        is_written = (found.st_dev, found.st_ino) in written
+        if is_written or state.may_be_a_frame(path):
+            reason = _WRITING if is_written else _ARRIVING
+            if file.reason != reason:
+                file = replace(file, reason=reason)
             look = Look(Found(found.st_size, found.st_mtime_ns), time.monotonic())
             state.table.settle(path, file, look)
         else:

@@ -18,7 +18,7 @@ from workers.watcher import feeding
 from workers.watcher.cache_guard import CacheGone, check_writable, open_known
 from workers.watcher.contents import Contents
 from workers.watcher.folder_state import FolderState
-from workers.watcher.guard import Identity, Unreachable, identity_of
+from workers.watcher.guard import Identity, Unreachable, identity_of, is_same_place
 from workers.watcher.lookout import Looked, Lookout
 from workers.watcher.names import NameRules
 from workers.watcher.outcomes import Outcomes
@@ -198,7 +198,7 @@ class FolderRun:
         looked = self._lookout.look(self._checkpoint)
         if looked is None:
             return
-        if identity_of(self.folder.path) != place:
+        if not is_same_place(place, identity_of(self.folder.path)):
             self._lookout.walk_soon()
             return
         if looked.folders is None and is_emptied(self.state, looked.scan):
@@ -232,7 +232,8 @@ class FolderRun:
 
     def _queue(self, turns: list[Turn]) -> None:
         """First it is noted which Task has them, then the Task is submitted."""
-        task = new_task(self._tools, self.folder, self.state.wanted, turns)
+        cache_id = self.state.facts.cache_id
+        task = new_task(self._tools, self.folder, cache_id, self.state.wanted, turns)
         for turn in turns:
             queued = replace(turn.file, task_id=task.task_id, is_queued=True, reason="")
             self.state.table.queue(turn.path, replace(queued, next_try_at=0.0))

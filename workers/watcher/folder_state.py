@@ -16,12 +16,14 @@ from shared.watch_folders import WatchFolder
 from shared.watched_files import FileGroup, FolderFacts, WatchedFile
 from workers.watcher.names import NameRules
 from workers.watcher.scan import Found
+from workers.watcher.sequences import shot_of
 from workers.watcher.table import PAUSES_S, TRIES, ContentKey, Look, Table
 from workers.watcher.tools import Tools
 from workers.watcher.wanted import Wanted
 
 log = logging.getLogger(__name__)
 
+_SHOT_SETTLES = 6  # times the settling time: renderers write a frame now and then
 _FIRST_HOLD_S = 5.0
 _LONGEST_HOLD_S = 30.0
 # Their own faults, in the end: what kills its worker when it is alone in its Item, too.
@@ -35,6 +37,17 @@ class Hold:
     reason: str
     until: float
     pause_s: float
+
+
+@dataclass(slots=True)
+class Shot:
+    """Numbered stills that have come one by one: frames of a sequence, perhaps."""
+
+    stills: int
+    last_at: float  # monotonic seconds
+
+
+ShotKey = tuple[str, str, str]  # folder, and what the names share
 
 
 @dataclass(slots=True)
@@ -52,6 +65,7 @@ class FolderState:
     is_on_trial: bool = False  # after a hold: one file first
     processed: int = 0
     last_error: str | None = None
+    shots: dict[ShotKey, Shot] = field(default_factory=dict)
     own_stops: set[str] = field(default_factory=set)  # Tasks that we have asked to stop
 
     def media_type(self, path: str) -> MediaType:
@@ -63,6 +77,32 @@ class FolderState:
 
     def content_key(self, file: WatchedFile) -> ContentKey:
         return self.facts.cache_id, file.hash_str
+
+    def shot_key(self, path: str) -> ShotKey | None:
+        """Of a still with a number, where sequences are not wanted as stills."""
+        if self.folder.image_sequences == "stills" or (
+            self.media_type(path) is not MediaType.IMAGE
+        ):
+            return None
+        shot = shot_of(os.path.basename(path))
+        return (os.path.dirname(path), *shot) if shot else None
+
+    def note_shot(self, path: str) -> None:
+        """A still is new: its neighbours may be frames of the same sequence."""
+        if key := self.shot_key(path):
+            shot = self.shots.setdefault(key, Shot(0, 0.0))
+            shot.stills, shot.last_at = shot.stills + 1, time.monotonic()
+
+    def may_be_a_frame(self, path: str) -> bool:
+        """Whether it belongs to numbered stills that are still arriving."""
+        key = self.shot_key(path)
+        shot = self.shots.get(key) if key else None
+        if key is None or shot is None or shot.stills < 2:
+            return False
+        if time.monotonic() - shot.last_at < _SHOT_SETTLES * self.folder.settle_seconds:
+            return True
+        del self.shots[key]
+        return False
 
     def release(self, file: WatchedFile, path: str) -> None:
         """Its content is not being analysed on its behalf any more."""

@@ -63,7 +63,7 @@ class Outcomes:
             if record.state is FileState.DONE:
                 self._done(path, task.task_id)
             elif record.state is FileState.FAILED:
-                self._failed(path, record)
+                self._failed(path, record, task.task_id)
             elif task.status.is_final:
                 self._cancelled(path, task)
 
@@ -74,7 +74,7 @@ class Outcomes:
             return
         state.finish(path, file, task_id)
 
-    def _failed(self, path: str, record: FileRecord) -> None:
+    def _failed(self, path: str, record: FileRecord, task_id: str) -> None:
         state = self.state
         file = state.table.files[path]
         fault, reason = record.fault or Fault.FILE, record.error or "It failed."
@@ -92,6 +92,8 @@ class Outcomes:
         elif fault is Fault.CHANGING:
             state.release(file, path)
             state.settle(path, Found(file.size, file.mtime_ns), reason)
+        elif fault is Fault.NOTHING:  # a silent clip, of which speech was wanted, too
+            state.finish(path, file, task_id)
         else:
             state.fail(path, file, fault, reason)
 

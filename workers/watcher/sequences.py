@@ -26,6 +26,13 @@ class _Shot(NamedTuple):
     width: int
 
 
+def shot_of(name: str) -> tuple[str, str] | None:
+    """What the names of all stills of one shot share; None for a name without a number."""
+    stem, dot, extension = name.rpartition(".")
+    found = _NUMBERED.fullmatch(stem)
+    return (found[1], found[3] + dot + extension) if found else None
+
+
 def sequences_in(names: Iterable[str]) -> list[Sequence]:
     """Those of at least 24 stills. `names`: of stills in one folder, each once."""
     alike: dict[tuple[str, str], list[str]] = defaultdict(list)

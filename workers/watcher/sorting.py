@@ -68,6 +68,7 @@ def _see(state: FolderState, path: str, found: Found) -> bool:
             if known:
                 state.release(known, path)
             if not _skip(state, path, found):
+                state.note_shot(path)
                 state.settle(path, found)
         return True
     _consider(state, path, known)

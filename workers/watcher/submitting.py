@@ -7,6 +7,8 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from shared.analyze_items import analyze_items
 from shared.domain import FileWork, TaskKind
 from shared.errors import RedisAway
@@ -34,9 +36,11 @@ def client_path(tools: Tools, folder: WatchFolder, path: str) -> str:
     return tools.paths.to_client(path, folder.client_path)
 
 
-def new_task(tools: Tools, folder: WatchFolder, wanted: Wanted, turns: Sequence[Turn]) -> NewTask:
+def new_task(
+    tools: Tools, folder: WatchFolder, cache_id: str, wanted: Wanted, turns: Sequence[Turn]
+) -> NewTask:
     """The Task of these files. Stills share Items, unless one is suspected of killing workers."""
-    common = wanted.spec(folder.cache_dir)
+    common = msgspec.structs.replace(wanted.spec(folder.cache_dir), cache_id=cache_id)
     together = [_work(tools, folder, wanted, turn) for turn in turns if not turn.file.is_alone]
     items = analyze_items(together, common)
     for turn in turns:

@@ -118,7 +118,9 @@ class Term:
         begun = []
         for folder in missing:
             files = self._tools.files.all(folder.id)
-            known = facts.get(folder.id, FolderFacts())
+            known = facts.get(folder.id) or FolderFacts()
+            if folder.id not in facts:  # from now on it is known that there may be files of it
+                self._tools.files.note(self.token, folder.id, known)
             begun.append(FolderRun(folder, self._tools, known, files))
         for run in begun:  # all have claimed their contents before one looks for work
             self._runs[run.folder.id] = run
@@ -130,14 +132,13 @@ class Term:
         return folder_id in self._runs or folder_id in ending
 
     def _pass_on_asks(self) -> None:
-        asks = self._board.asked()
-        for ask in asks:
-            if run := self._runs.get(ask.folder_id):
+        for ask in self._board.asked():
+            run = self._runs.get(ask.folder_id)
+            if run is None and ask.folder_id in self._folders:
+                continue  # the folder is stopped, and told when it begins
+            if run:
                 run.ask(ask)
-            elif ask.folder_id in self._folders:
-                return  # the folder is stopped: it is told when it begins, in order
-        if asks:
-            self._board.done(len(asks))
+            self._board.done(ask)
 
     def _stop_orphans(self) -> None:
         """Ingest Tasks that no folder's thread follows."""

@@ -171,3 +171,20 @@ def test_a_sequence_is_one_skipped_item_and_raw_formats_are_unsupported(farm: Fa
     assert set(unsupported) == {"A001.braw", "A001.R3D"}
     farm.change(folder, image_sequences="stills")
     farm.wait_processed(folder, "a.jpg", *(f"render/shot.{n:04d}.png" for n in range(30)))
+
+
+def test_frames_that_arrive_one_by_one_are_not_taken_for_stills(farm: Farm) -> None:
+    farm.worker()
+    folder = farm.watch(settle_seconds=0.5)
+    farm.start_watching()
+    farm.watcher()
+    farm.wait_state("waiting")
+    pause = threading.Event()
+    for n in range(26):
+        still(farm.media / f"shot.{n:04d}.png", n, side=8)
+        pause.wait(0.25)
+    still(farm.media / "IMG_1.png", 100)
+    still(farm.media / "IMG_2.png", 101)
+    farm.wait_processed(folder, "IMG_1.png", "IMG_2.png")
+    assert set(farm.group(folder, FileGroup.SKIPPED)) == {"shot.[0000-0025].png"}
+    assert farm.ingested() == 2
