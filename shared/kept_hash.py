@@ -14,7 +14,7 @@ import msgspec
 import redis
 
 from shared.decoding import UNDECODABLE
-from shared.errors import SettingsError
+from shared.errors import SettingsError, Unavailable
 from shared.redis_clients import key_prefix, translated
 
 logger = logging.getLogger(__name__)
@@ -66,16 +66,16 @@ class KeptHash:
             yield fields
             changed = {name: fields[name] for name in fields if found.get(name) != fields[name]}
             removed = [name for name in found if name not in fields]
-            # The file first where something goes: a crash must not bring it back later.
-            if removed:
-                self._publish(fields)
+            if not changed and not removed:
+                return
+            # The file first: a crash in between must not bring back later what was removed.
+            self._publish(fields)
             with translated(), self._redis.pipeline() as pipe:
                 if changed:
                     pipe.hset(self._name, mapping=changed)
                 if removed:
                     pipe.hdel(self._name, *removed)
                 pipe.execute()
-            self._publish(fields)
 
     def restore(self) -> bool:
         """Bring the fields back from the file when Redis has come up empty. True: it did."""
@@ -115,6 +115,14 @@ class KeptHash:
             ) from error
 
     def _publish(self, fields: dict[str, str]) -> None:
+        try:
+            self._write(fields)
+        except OSError as error:
+            raise Unavailable(
+                f"{self._path} cannot be written ({error.strerror or error}); nothing was changed."
+            ) from error
+
+    def _write(self, fields: dict[str, str]) -> None:
         content = {
             "version": 1,
             self._field: {name: msgspec.Raw(fields[name].encode()) for name in fields},
@@ -130,7 +138,10 @@ class KeptHash:
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
         """One writer at a time, also across processes: the file always holds the newest."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise Unavailable(f"{self._path.parent} cannot be made: {error}.") from error
         with self._path.with_name(f".{self._path.stem}.lock").open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield

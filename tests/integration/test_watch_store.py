@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,12 +13,13 @@ import msgspec
 import pytest
 import redis
 
-from shared.errors import Missing, RedisAway, SettingsError
+from shared.errors import Missing, RedisAway, SettingsError, Unavailable
 from shared.redis_clients import connect
 from shared.watch_board import WatchBoard
 from shared.watch_folders import Schedule, WatchFolder, WatchFolders, new_folder_id
 from shared.watched_files import FileGroup, FolderFacts, WatchedFile, WatchedFiles
 from tests.conftest import PrivateRedis
+from tests.tiny_disk import tiny_disk
 
 IDS = ("one", "two")
 
@@ -319,3 +321,23 @@ def test_what_another_version_wrote_is_as_good_as_unknown(
     assert files.find("f", ["/a", "/c"]) == [None, file()]
     page = files.page("f", FileGroup.PENDING)
     assert ([path for path, _ in page.files], page.total) == (["/c"], 3)
+
+
+def test_a_full_state_dir_refuses_a_change_and_keeps_what_there_was(
+    client: redis.Redis, tmp_path: Path
+) -> None:
+    with tiny_disk(tmp_path / "state", kib=64) as state_dir:
+        folders = WatchFolders(client, "test", state_dir)
+        folders.want(True)
+        (state_dir / "ballast").write_bytes(b"")
+        with contextlib.suppress(OSError), (state_dir / "ballast").open("wb") as ballast:
+            for _ in range(100):
+                ballast.write(b"x" * 4096)
+                ballast.flush()
+        with pytest.raises(Unavailable, match="cannot be written"):
+            folders.want(False)
+        assert folders.read()[1], "nothing was changed"
+        (state_dir / "ballast").unlink()
+        folders.want(False)
+        client.flushall()
+        assert not folders.read()[1]
