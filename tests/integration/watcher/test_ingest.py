@@ -188,3 +188,20 @@ def test_frames_that_arrive_one_by_one_are_not_taken_for_stills(farm: Farm) -> N
     farm.wait_processed(folder, "IMG_1.png", "IMG_2.png")
     assert set(farm.group(folder, FileGroup.SKIPPED)) == {"shot.[0000-0025].png"}
     assert farm.ingested() == 2
+
+
+def test_many_files_travel_in_few_tasks_that_workers_share(farm: Farm) -> None:
+    names = [f"{n}.mp4" for n in range(12)]
+    for name in names:
+        make_clip(farm.media / name, 4, size=(640, 360))
+    farm.worker(0)
+    farm.worker(1)
+    wait_for(lambda: len(farm.hearts()) == 2, 30, "both workers")
+    folder = farm.watch()
+    farm.start_watching()
+    farm.watcher()
+    farm.wait_processed(folder, *names)
+    tasks = {file.task_id for file in farm.processed(folder).values()}
+    assert len(tasks) == 1
+    workers = {record.worker for record in farm.ledger.files(tasks.pop())}
+    assert len(workers) == 2
