@@ -79,6 +79,7 @@ def told_modules(desk: Desk, kind: str) -> set[str]:
         ([], {}, "Usage"),
         (["painter"], {}, "Usage"),
         (["analysis"], {}, "RUSHES_REDIS_URL is not set"),
+        (["watcher"], {}, "RUSHES_REDIS_URL is not set"),
         (["query"], {"RUSHES_PORT": "x", "RUSHES_REDIS_URL": "redis://x"}, "RUSHES_PORT"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import threading
@@ -205,3 +206,24 @@ def test_many_files_travel_in_few_tasks_that_workers_share(farm: Farm) -> None:
     assert len(tasks) == 1
     workers = {record.worker for record in farm.ledger.files(tasks.pop())}
     assert len(workers) == 2
+
+
+def test_a_watcher_that_has_seen_all_kinds_of_work_has_loaded_no_decoder_and_no_model(
+    farm: Farm,
+) -> None:
+    modules = farm.folder / "modules.json"
+    still(farm.media / "a.jpg", 1)
+    farm.worker()
+    folder = farm.watch()
+    farm.start_watching()
+    farm.stack.start(
+        "watcher-0",
+        *("-m", "tests.workers.names_its_modules"),
+        KIND="watcher",
+        MODULES=str(modules),
+    )
+    farm.wait_processed(folder, "a.jpg")
+    assert farm.stack.processes["watcher-0"].end() == 0
+    loaded = set(json.loads(modules.read_text()))
+    assert "watchdog" in loaded
+    assert not loaded & {"av", "torch", "onnxruntime", "ctranslate2", "hdbscan", "PIL", "starlette"}
