@@ -52,6 +52,10 @@ class Events:
         """
         return self._marks.take()
 
+    def has_news(self) -> bool:
+        """Whether there is something to take."""
+        return self._marks.has_some()
+
     def is_alive(self) -> bool:
         """False once changes would go unnoticed, also when the root itself was moved away."""
         return self._source is not None and self._source.is_alive()

@@ -209,8 +209,11 @@ class FolderRun:
         self._sort(looked, place, first)
 
     def _sort(self, looked: Looked, place: Identity, first: bool) -> None:
+        began = time.monotonic()
         surprises = sort(self.state, looked)
         if looked.folders is None:
+            if not first:
+                self._lookout.also_took(time.monotonic() - began)
             facts = replace(self.state.facts, root=astuple(place), last_scan_at=time.time())
             self._note(facts)
             if not first:

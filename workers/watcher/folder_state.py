@@ -70,7 +70,7 @@ class FolderState:
 
     def media_type(self, path: str) -> MediaType:
         """By its name; of a file that counts."""
-        return self.rules.media_type(os.path.basename(path)) or MediaType.VIDEO
+        return self.rules.media_type(path[path.rfind("/") + 1 :]) or MediaType.VIDEO
 
     def signature(self, path: str) -> str:
         return self.wanted.signature(self.media_type(path))

@@ -61,20 +61,24 @@ class Lookout:
             return None
         folders = self._named()
         if not folders:
+            if self.is_polling:
+                self._pause_looks(now)
             return None
-        started = time.monotonic()
         scan = self._scanner.look(folders, checkpoint)
         if self._events:
             self._events.also(scan.folders)
-        spent = time.monotonic() - started
-        pause = self._settings.watch_poll_seconds if self.is_polling else _LEAST_PAUSE_S
-        self._next_look = time.monotonic() + max(pause, _LOOK_SHARE * spent)
+        self._pause_looks(now)
         return Looked(scan, frozenset(folders))
 
     def due_in(self) -> float:
         """Seconds until `look` has something to do, if no event comes before."""
-        next_look = self._next_look if self.is_polling or self._dirty else self._next_scan
+        has_news = self._dirty or (self._events and self._events.has_news())
+        next_look = self._next_look if self.is_polling or has_news else self._next_scan
         return max(0.0, min(self._next_scan, next_look) - time.monotonic())
+
+    def also_took(self, seconds: float) -> None:
+        """What became of a walk took so long: that counts for its share, too."""
+        self._next_scan += _SCAN_SHARE * seconds
 
     def walk_soon(self) -> None:
         """Walk everything at the next look."""
@@ -120,8 +124,16 @@ class Lookout:
         if self.is_polling:
             pause = min(pause, max(_POLLED_SCAN_S, _SCAN_SHARE * spent))
         self._next_scan = time.monotonic() + max(pause, _SCAN_SHARE * spent)
+        if self.is_polling:
+            self._pause_looks(time.monotonic())
         self._has_walked = True
         return scan
+
+    def _pause_looks(self, began: float) -> None:
+        """After a look that began then."""
+        now = time.monotonic()
+        pause = self._settings.watch_poll_seconds if self.is_polling else _LEAST_PAUSE_S
+        self._next_look = now + max(pause, _LOOK_SHARE * (now - began))
 
     @property
     def has_walked(self) -> bool:

@@ -39,6 +39,9 @@ class Marks:
             changed, self._changed = self._changed, set()
         return changed
 
+    def has_some(self) -> bool:
+        return bool(self._changed)
+
     def wake(self) -> None:
         self._wake()
 

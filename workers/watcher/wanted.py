@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from shared.domain import AnalyzeSpec, ProgressType
 from shared.media import MediaType
@@ -27,6 +27,9 @@ class Wanted:
     language: str | None = None
     faces: str = ""
     collection: str = ""
+    _signatures: dict[MediaType, str] = field(
+        init=False, repr=False, compare=False, default_factory=dict
+    )
 
     @classmethod
     def of(cls, folder: WatchFolder, keys: Mapping[ModelKind, str], audio_streams: str) -> Wanted:
@@ -50,6 +53,12 @@ class Wanted:
 
     def signature(self, media_type: MediaType) -> str:
         """Equal for equal wishes: what was made with another one is looked at again."""
+        known = self._signatures.get(media_type)
+        if known is None:  # asked for every file of every walk
+            known = self._signatures[media_type] = self._sign(media_type)
+        return known
+
+    def _sign(self, media_type: MediaType) -> str:
         words = {
             ProgressType.VIDEO: f"visual {self.visual}",
             ProgressType.AUDIO: f"speech {self.speech} {self.audio_streams} {self.language or ''}",
