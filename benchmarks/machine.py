@@ -1,4 +1,4 @@
-"""One line about the machine, for the head of every benchmark's output."""
+"""One line about the machine, for the head of every benchmark's output; what a process used."""
 
 from __future__ import annotations
 
@@ -19,3 +19,14 @@ def describe() -> str:
     )
     load = " ".join(f"{value:.1f}" for value in os.getloadavg())
     return f"{model}, {os.cpu_count()} cores, load {load}, Python {platform.python_version()}"
+
+
+def cpu_s(pid: int) -> float:
+    """CPU seconds of a process so far, all threads."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def memory_mb(pid: int, what: str = "VmRSS") -> float:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(what)) / 1024

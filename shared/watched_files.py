@@ -6,7 +6,7 @@ be lost: then it is made anew from the folder and its CacheDir, without new anal
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from itertools import islice
 from typing import Any, NamedTuple
@@ -95,11 +95,16 @@ class WatchedFiles:
                     return False
         return True
 
-    def all(self, folder_id: str) -> dict[str, WatchedFile]:
-        """All files by path."""
+    def all(
+        self, folder_id: str, checkpoint: Callable[[], None] = lambda: None
+    ) -> dict[str, WatchedFile]:
+        """All files by path. `checkpoint` is called often: a million of them takes seconds."""
         found: dict[str, WatchedFile] = {}
         with translated():
-            for path, raw in self._redis.hscan_iter(self._files(folder_id), count=1000):
+            scanned = self._redis.hscan_iter(self._files(folder_id), count=_AT_ONCE)
+            for number, (path, raw) in enumerate(scanned):
+                if number % _AT_ONCE == 0:
+                    checkpoint()
                 if file := _understood(raw):
                     found[path] = file
         return found

@@ -84,9 +84,10 @@ def take_turns(state: FolderState, contents: Contents) -> list[Turn]:
 def unpark(state: FolderState) -> None:
     """Copies whose content is not being analysed any more have their turn."""
     claims = state.tools.claims
-    for path, key in list(state.table.parked.items()):
+    for key in list(state.table.copies):  # few, however many files wait
         if not claims.is_taken(key):
-            state.table.make_ready(path, state.table.files[path])
+            for path in list(state.table.copies[key]):
+                state.table.make_ready(path, state.table.files[path])
 
 
 def _due(state: FolderState) -> Iterator[str]:

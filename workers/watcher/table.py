@@ -35,6 +35,7 @@ class Table:
     settling: dict[str, Look] = field(default_factory=dict)  # oldest look first
     ready: dict[str, None] = field(default_factory=dict)  # in the order they became it
     parked: dict[str, ContentKey] = field(default_factory=dict)  # until that content is analysed
+    copies: dict[ContentKey, dict[str, None]] = field(default_factory=dict)  # the same by content
     queued: dict[str, set[str]] = field(default_factory=dict)  # by task_id
     _delayed: list[tuple[float, str]] = field(default_factory=list)
     _changes: dict[str, WatchedFile | None] = field(default_factory=dict)
@@ -99,6 +100,7 @@ class Table:
         self.make_ready(path, file)
         del self.ready[path]
         self.parked[path] = key
+        self.copies.setdefault(key, {})[path] = None
 
     def wake_delayed(self, now: float) -> None:
         """Files whose pause is over have their turn."""
@@ -144,7 +146,10 @@ class Table:
     def _leave(self, path: str) -> None:
         self.settling.pop(path, None)
         self.ready.pop(path, None)
-        self.parked.pop(path, None)
+        if key := self.parked.pop(path, None):
+            self.copies[key].pop(path)
+            if not self.copies[key]:
+                del self.copies[key]
         file = self.files.get(path)
         if file and file.is_queued and file.task_id in self.queued:
             self.queued[file.task_id].discard(path)

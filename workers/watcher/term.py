@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 _READ_ALL_EVERY_S = 10.0  # for what no version number says
 _KEYS_EVERY_S = 2.0
+_STAY_EVERY_S = 1.0
 _STOPPED = FolderLive(state=WatchState.STOPPED)
 
 
@@ -45,6 +46,7 @@ class Term:
         self._version: int | None = None
         self._read_at = 0.0
         self._keys_at = 0.0
+        self._stayed_at = 0.0
         self._runs: dict[str, FolderRun] = {}
         self._ending: list[FolderRun] = []
         self._processed = 0  # by runs that have ended, since the service was started
@@ -117,7 +119,7 @@ class Term:
         facts = self._tools.files.facts()
         begun = []
         for folder in missing:
-            files = self._tools.files.all(folder.id)
+            files = self._tools.files.all(folder.id, self._stay)
             known = facts.get(folder.id) or FolderFacts()
             if folder.id not in facts:  # from now on it is known that there may be files of it
                 self._tools.files.note(self.token, folder.id, known)
@@ -125,6 +127,14 @@ class Term:
         for run in begun:  # all have claimed their contents before one looks for work
             self._runs[run.folder.id] = run
             run.start()
+
+    def _stay(self) -> None:
+        """Keep the lease while much is read."""
+        if time.monotonic() - self._stayed_at < _STAY_EVERY_S:
+            return
+        if not self._board.renew(self.token):
+            raise LostLease("the lease ran out while the files were read")
+        self._stayed_at = time.monotonic()
 
     def _is_busy(self, folder_id: str) -> bool:
         """Whether a thread has it, be it one that does not answer and cannot be ended."""
