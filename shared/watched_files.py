@@ -42,7 +42,7 @@ class WatchedFile(msgspec.Struct, array_like=True, omit_defaults=True, gc=False)
     tries: int = 0  # that failed by a fault of the file itself
     next_try_at: float = 0.0  # Unix seconds
     task_id: str = ""  # the Task that has it, or analysed it; "" for what cost no analysis
-    made: str = ""  # what was made of it (Wanted.signature), when it is processed
+    made: str = ""  # what was made of it, or its Task is to make (Wanted.signature)
     is_queued: bool = False  # `task_id` has it now
     is_alone: bool = False  # goes into an Item of its own
     changed_at: float = 0.0  # Unix seconds

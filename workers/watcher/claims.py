@@ -6,31 +6,43 @@ import threading
 
 from workers.watcher.table import ContentKey
 
+_Owner = tuple[str, str]  # id of the folder, path
+
 
 class Claims:
     """One content, one analysis at a time: copies wait for its end and then cost none."""
 
     def __init__(self) -> None:
-        self._taken: dict[ContentKey, tuple[str, str]] = {}
+        self._taken: dict[ContentKey, _Owner] = {}
+        self._held: dict[_Owner, ContentKey] = {}  # a file has one content at a time
         self._lock = threading.Lock()
 
     def take(self, key: ContentKey, folder_id: str, path: str) -> bool:
         """False: another file has it."""
+        owner = folder_id, path
         with self._lock:
-            return self._taken.setdefault(key, (folder_id, path)) == (folder_id, path)
+            if self._held.get(owner) != key:
+                self._drop(owner)
+            if self._taken.setdefault(key, owner) != owner:
+                return False
+            self._held[owner] = key
+            return True
 
     def is_taken(self, key: ContentKey) -> bool:
         return key in self._taken
 
-    def release(self, key: ContentKey, folder_id: str, path: str) -> None:
-        """The file has no need of it any more."""
+    def release(self, folder_id: str, path: str) -> None:
+        """The file has no need of its content any more, whichever that was."""
         with self._lock:
-            if self._taken.get(key) == (folder_id, path):
-                del self._taken[key]
+            self._drop((folder_id, path))
 
     def release_all(self, folder_id: str) -> None:
         """The folder is watched no more."""
         with self._lock:
-            self._taken = {
-                key: owner for key, owner in self._taken.items() if owner[0] != folder_id
-            }
+            for owner in [owner for owner in self._held if owner[0] == folder_id]:
+                self._drop(owner)
+
+    def _drop(self, owner: _Owner) -> None:
+        key = self._held.pop(owner, None)
+        if key is not None:
+            del self._taken[key]

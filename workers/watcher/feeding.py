@@ -11,7 +11,6 @@ from msgspec.structs import replace
 
 from shared.domain import Fault
 from shared.errors import MediaChanging, MediaError, MediaMissing
-from shared.watched_files import WatchedFile
 from workers.watcher.contents import Contents
 from workers.watcher.folder_state import FolderState
 from workers.watcher.guard import identity_of
@@ -122,13 +121,13 @@ def _judge(state: FolderState, contents: Contents, path: str) -> Turn | None:
         contents.add_path(hash_str, path, Found(size, mtime_ns))
         state.finish(path, file, task_id="")
     except (MediaChanging, MediaMissing, FileNotFoundError):
-        state.release(file, path)
+        state.release(path)
         state.settle(path, Found(size, mtime_ns))
     except MediaError as error:
         identity_of(state.folder.path)  # a root that fails is no fault of the file
         state.fail(path, file, Fault.FILE, error.message)
     except BaseException:
-        state.release(file, path)
+        state.release(path)
         raise
     return None
 
@@ -139,14 +138,9 @@ def _stat(state: FolderState, path: str) -> os.stat_result | None:
         return os.stat(path)
     except (FileNotFoundError, NotADirectoryError):
         identity_of(state.folder.path)
-        _forget(state, path, state.table.files[path])
+        state.forget(path)
     except OSError as error:
         identity_of(state.folder.path)
         reason = f"The file cannot be read: {error.strerror or error}"
         state.fail(path, state.table.files[path], Fault.FILE, reason)
     return None
-
-
-def _forget(state: FolderState, path: str, file: WatchedFile) -> None:
-    state.release(file, path)
-    state.table.forget(path)

@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 _BUSY_PAUSE_S = 0.25
 _IDLE_PAUSE_S = 2.0
 _AFTER_ERROR_S = 5.0
+_ASKING_SHARE = 50  # asking in vain what became of Tasks takes at most this part of the time
 
 
 class Ended(Exception):
@@ -177,7 +178,7 @@ class FolderRun:
         state = self.state
         if self._unsure:
             self._submit(self._unsure)
-        self._outcomes.collect()
+        self._collect()
         self._look_around()
         feeding.settle(state)
         state.table.wake_delayed(time.time())
@@ -186,6 +187,13 @@ class FolderRun:
             state.stop_tasks()
         elif not state.is_held() and not self._tools.situation.is_paused:
             self._feed()
+
+    def _collect(self) -> None:
+        """What came of the files that workers have; where many Tasks tell nothing, less often."""
+        began = time.monotonic()
+        in_vain = not self._outcomes.collect()
+        pause = _ASKING_SHARE * (time.monotonic() - began) if in_vain else 0.0
+        self._busy_pause = min(_IDLE_PAUSE_S, max(_BUSY_PAUSE_S, pause))
 
     def _look_around(self) -> None:
         """Walk the folder, or look at parts of it, when that is due."""
@@ -238,8 +246,9 @@ class FolderRun:
         cache_id = self.state.facts.cache_id
         task = new_task(self._tools, self.folder, cache_id, self.state.wanted, turns)
         for turn in turns:
-            queued = replace(turn.file, task_id=task.task_id, is_queued=True, reason="")
-            self.state.table.queue(turn.path, replace(queued, next_try_at=0.0))
+            wanted = self.state.signature(turn.path)
+            queued = replace(turn.file, task_id=task.task_id, is_queued=True, made=wanted)
+            self.state.table.queue(turn.path, replace(queued, next_try_at=0.0, reason=""))
         self._unsure = task
         self._flush()
         self._submit(task)
@@ -342,7 +351,7 @@ class FolderRun:
             return _IDLE_PAUSE_S
         can_feed = not state.is_held() and not self._tools.situation.is_paused
         if state.table.queued or (state.table.ready and can_feed and self._is_in_hours()):
-            return _BUSY_PAUSE_S
+            return self._busy_pause
         pauses = [_IDLE_PAUSE_S, self._lookout.due_in()]
         if (settled := feeding.next_settle_in(state)) is not None:
             pauses.append(settled)

@@ -67,6 +67,7 @@ class FolderState:
     last_error: str | None = None
     shots: dict[ShotKey, Shot] = field(default_factory=dict)
     own_stops: set[str] = field(default_factory=set)  # Tasks that we have asked to stop
+    gone: set[str] = field(default_factory=set)  # queued files that are not in the folder any more
 
     def media_type(self, path: str) -> MediaType:
         """By its name; of a file that counts."""
@@ -104,10 +105,15 @@ class FolderState:
         del self.shots[key]
         return False
 
-    def release(self, file: WatchedFile, path: str) -> None:
+    def release(self, path: str) -> None:
         """Its content is not being analysed on its behalf any more."""
-        if file.hash_str:
-            self.tools.claims.release(self.content_key(file), self.folder.id, path)
+        self.tools.claims.release(self.folder.id, path)
+
+    def forget(self, path: str) -> None:
+        """It is not in the folder any more."""
+        self.release(path)
+        self.table.forget(path)
+        self.gone.discard(path)
 
     def settle(self, path: str, found: Found, reason: str = "") -> None:
         """A file that is new, or other than it was: it has its tries before it."""
@@ -118,18 +124,18 @@ class FolderState:
 
     def turn_back(self, path: str, file: WatchedFile, reason: str = "") -> None:
         """Pending again, with nothing held against it."""
-        self.release(file, path)
+        self.release(path)
         self.table.make_ready(path, _pending(file, reason))
 
     def postpone(self, path: str, file: WatchedFile, pause_s: float, reason: str) -> None:
         """Pending again after a pause, with nothing held against it."""
-        self.release(file, path)
+        self.release(path)
         at = time.time() + pause_s
         self.table.delay(path, replace(_pending(file, reason), next_try_at=at))
 
     def finish(self, path: str, file: WatchedFile, task_id: str) -> None:
         """All that is wanted of it is made; `task_id` "": it was there already."""
-        self.release(file, path)
+        self.release(path)
         done = replace(
             _pending(file, ""),
             group=FileGroup.PROCESSED,
@@ -144,7 +150,7 @@ class FolderState:
 
     def fail(self, path: str, file: WatchedFile, fault: Fault, reason: str) -> None:
         """A fault of the file itself: a pause, then another try, and at last it has failed."""
-        self.release(file, path)
+        self.release(path)
         self.last_error = f"{os.path.basename(path)}: {reason}"
         ended = replace(_pending(file, reason), made=self.signature(path), changed_at=time.time())
         if fault is Fault.UNSUPPORTED:

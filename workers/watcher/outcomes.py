@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from shared.domain import Fault
 from shared.task_records import FileRecord, FileState, TaskRecord
 from workers.watcher.folder_state import FolderState
-from workers.watcher.guard import identity_of
+from workers.watcher.guard import Unreachable, identity_of
 from workers.watcher.scan import Found
 from workers.watcher.submitting import client_path
 
@@ -26,29 +26,43 @@ class Outcomes:
     state: FolderState
     current_file: str | None = None
     _seen: dict[str, int] = field(default_factory=dict)  # task_id -> seq
+    _away: Unreachable | None = None  # found out now
 
-    def collect(self) -> None:
-        """Note what has ended. Raises Unreachable where the folder is to blame for it."""
+    def collect(self) -> bool:
+        """Note what has ended; whether any Task told something new.
+
+        Raises Unreachable where the folder is to blame for it.
+        """
         table = self.state.table
+        is_news = False
         self.current_file = None
+        self._away = None
         for task_id in list(table.queued):
             self.state.checkpoint()
             record = self.state.tools.ledger.record(task_id)
-            if record is None:
-                self._lost(task_id)
+            if record is None:  # it was never submitted, or Redis has lost it
+                self._take_back(task_id)
+                is_news = True
             elif self._seen.get(task_id) != record.seq:
                 self._read(record)
                 self._seen[task_id] = record.seq
+                is_news = True
             if record and not record.status.is_final and record.media_path:
                 self.current_file = record.media_path
             if task_id not in table.queued:
                 self._seen.pop(task_id, None)
                 self.state.own_stops.discard(task_id)
+        if self._away:
+            raise self._away
+        return is_news
 
-    def _lost(self, task_id: str) -> None:
-        """It was never submitted, or Redis has lost it."""
-        for path in list(self.state.table.queued[task_id]):
-            self.state.turn_back(path, self.state.table.files[path])
+    def _take_back(self, task_id: str) -> None:
+        """Its files that it tells nothing of."""
+        for path in list(self.state.table.queued.get(task_id, ())):
+            if path in self.state.gone:
+                self.state.forget(path)
+            else:
+                self.state.turn_back(path, self.state.table.files[path])
 
     def _read(self, task: TaskRecord) -> None:
         state = self.state
@@ -58,14 +72,33 @@ class Outcomes:
         }
         for record in state.tools.ledger.files(task.task_id):
             path = paths.get(record.media_path)
-            if path is None:
-                continue
-            if record.state is FileState.DONE:
-                self._done(path, task.task_id)
-            elif record.state is FileState.FAILED:
-                self._failed(path, record, task.task_id)
-            elif task.status.is_final:
-                self._cancelled(path, task)
+            is_over = record.state in (FileState.DONE, FileState.FAILED) or task.status.is_final
+            if path is not None and is_over:
+                self._end(path, record, task)
+        if task.status.is_final:  # clients call the folder otherwise now
+            self._take_back(task.task_id)
+
+    def _end(self, path: str, record: FileRecord, task: TaskRecord) -> None:
+        state = self.state
+        file = state.table.files[path]
+        if path in state.gone:
+            state.forget(path)
+        elif self._away or file.made != state.signature(path):  # other things are wanted by now
+            state.turn_back(path, file)
+        else:
+            try:
+                self._judge(path, record, task)
+            except Unreachable as error:
+                self._away = error
+                state.turn_back(path, file)
+
+    def _judge(self, path: str, record: FileRecord, task: TaskRecord) -> None:
+        if record.state is FileState.DONE:
+            self._done(path, task.task_id)
+        elif record.state is FileState.FAILED:
+            self._failed(path, record, task.task_id)
+        else:
+            self._cancelled(path, task)
 
     def _done(self, path: str, task_id: str) -> None:
         state = self.state
@@ -90,7 +123,7 @@ class Outcomes:
             state.postpone(path, file, _UNSEEN_PAUSE_S, why)
             state.hold_up(why)
         elif fault is Fault.CHANGING:
-            state.release(file, path)
+            state.release(path)
             state.settle(path, Found(file.size, file.mtime_ns), reason)
         elif fault is Fault.NOTHING:  # a silent clip, of which speech was wanted, too
             state.finish(path, file, task_id)
@@ -112,12 +145,11 @@ class Outcomes:
             found = os.stat(path)
         except OSError:
             identity_of(self.state.folder.path)
-            self.state.release(file, path)
-            self.state.table.forget(path)  # a look finds it again if it is there
+            self.state.forget(path)  # a look finds it again if it is there
             return True
         now = Found(found.st_size, found.st_mtime_ns)
         if now == (file.size, file.mtime_ns):
             return False
-        self.state.release(file, path)
+        self.state.release(path)
         self.state.settle(path, now)
         return True

@@ -9,7 +9,7 @@ from msgspec.structs import astuple
 
 from shared.watched_files import FileGroup
 from workers.watcher.folder_state import FolderState
-from workers.watcher.guard import Identity, Unreachable, is_same_place
+from workers.watcher.guard import Identity, Unreachable, is_empty, is_same_place
 from workers.watcher.scan import Scan
 
 _SAMPLE = 40
@@ -41,8 +41,13 @@ def check_place(state: FolderState, place: Identity) -> None:
 
 
 def is_emptied(state: FolderState, scan: Scan) -> bool:
-    """Nothing is there any more, while files are known and nobody has said that this is meant."""
+    """Nothing is there any more, while files are known and nobody has said that this is meant.
+
+    A folder in which something else lies is mounted, and its files were excluded or moved.
+    """
     if scan.files or scan.sequences or state.facts.root is None:
+        return False
+    if not is_empty(state.folder.path):
         return False
     return any(file.group is not FileGroup.SKIPPED for file in state.table.files.values())
 

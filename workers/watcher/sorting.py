@@ -42,8 +42,10 @@ def sort(state: FolderState, looked: Looked) -> set[str]:
             _report(state, path, Found(stills, 0), FileGroup.SKIPPED, reason)
     shown = {_printable(path) for path in odd}
     for path in _missing(state, looked, shown):
-        state.release(state.table.files[path], path)
-        state.table.forget(path)
+        if state.table.files[path].is_queued:  # its content is still its own, wherever it lies now
+            state.gone.add(path)
+        else:
+            state.forget(path)
     return surprises
 
 
@@ -59,6 +61,7 @@ def reconsider(state: FolderState) -> None:
 def _see(state: FolderState, path: str, found: Found) -> bool:
     """True: it is new, or other than it was."""
     known = state.table.files.get(path)
+    state.gone.discard(path)
     if known is not None and _is_done_with(state, path, known, found):
         return False
     if state.rules.kind(os.path.basename(path)) is NameKind.UNSUPPORTED:
@@ -68,7 +71,7 @@ def _see(state: FolderState, path: str, found: Found) -> bool:
     if known is None or (known.size, known.mtime_ns) != found:
         if known is None or not known.is_queued:  # else its Task ends first, then it is looked at
             if known:
-                state.release(known, path)
+                state.release(path)
             if not _skip(state, path, found):
                 state.note_shot(path)
                 state.settle(path, found)
