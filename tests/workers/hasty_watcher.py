@@ -1,0 +1,12 @@
+"""A watcher whose pauses between tries are short. The real loop and ledger are in use."""
+
+from __future__ import annotations
+
+import sys
+
+from workers.watcher import folder_state
+from workers.watcher.start import start
+
+if __name__ == "__main__":
+    folder_state.PAUSES_S = (0.5, 1.0)
+    sys.exit(start())
