@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Collection
 
 from workers.watcher.table import ContentKey
 
@@ -36,11 +37,12 @@ class Claims:
         with self._lock:
             self._drop((folder_id, path))
 
-    def release_all(self, folder_id: str) -> None:
-        """The folder is watched no more."""
+    def release_all(self, folder_id: str, but: Collection[str] = ()) -> None:
+        """The folder is watched no more, or anew: then `but` for these files."""
         with self._lock:
             for owner in [owner for owner in self._held if owner[0] == folder_id]:
-                self._drop(owner)
+                if owner[1] not in but:
+                    self._drop(owner)
 
     def _drop(self, owner: _Owner) -> None:
         key = self._held.pop(owner, None)

@@ -76,10 +76,11 @@ class FolderRun:
         self._outcomes = Outcomes(self.state)
         self._thread = threading.Thread(target=self._serve, name=f"watch-{folder.id}", daemon=True)
         self.state.own_stops.update(self.state.table.queued)  # an earlier run may have asked
-        for paths in self.state.table.queued.values():
-            for path in paths:
-                key = self.state.content_key(self.state.table.files[path])
-                tools.claims.take(key, folder.id, path)
+        queued = {path for paths in self.state.table.queued.values() for path in paths}
+        tools.claims.release_all(folder.id, but=queued)
+        for path in queued:
+            key = self.state.content_key(self.state.table.files[path])
+            tools.claims.take(key, folder.id, path)
 
     # Called by the main thread -----------------------------------------------------------
 
@@ -148,7 +149,6 @@ class FolderRun:
             self._wake.wait(pause)
             self._wake.clear()
         self._lookout.stop()
-        self._tools.claims.release_all(self.folder.id)
         log.info("%s is watched no more", self.folder.path)
 
     def step(self) -> float:
@@ -177,6 +177,7 @@ class FolderRun:
     def _go_round(self) -> None:
         state = self.state
         if self._unsure:
+            self._flush()
             self._submit(self._unsure)
         self._collect()
         self._look_around()
@@ -281,7 +282,7 @@ class FolderRun:
     def _answer_asks(self) -> None:
         """New tries for what has failed, and the place is taken as it is now."""
         while self._asks:
-            ask = self._asks.pop(0)
+            ask = self._asks[0]
             self.state.hold = None
             self.state.is_on_trial = False
             self._note(replace(self.state.facts, root=None))
@@ -296,6 +297,7 @@ class FolderRun:
                 )
                 if again and file.mtime_ns:
                     self.state.turn_back(path, replace(file, tries=0, hash_str=""))
+            del self._asks[0]
 
     def _follow_wishes(self) -> None:
         """Another model may be active now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import time
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 from msgspec.structs import replace
 
 from shared.domain import Fault
+from shared.errors import Missing
 from shared.media import MediaType
 from shared.watch_folders import WatchFolder
 from shared.watched_files import FileGroup, FolderFacts, WatchedFile
@@ -181,12 +183,14 @@ class FolderState:
         self.is_on_trial = True
 
     def is_held(self) -> bool:
-        return self.hold is not None and time.monotonic() < self.hold.until
+        hold = self.hold  # asked by the main thread, too
+        return hold is not None and time.monotonic() < hold.until
 
     def stop_tasks(self) -> None:
         """Ask all open Tasks of this folder to stop; their files are pending again then."""
         for task_id in set(self.table.queued) - self.own_stops:
-            self.tools.ledger.stop(task_id)
+            with contextlib.suppress(Missing):  # not submitted yet, or lost
+                self.tools.ledger.stop(task_id)
             self.own_stops.add(task_id)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 
@@ -10,7 +11,7 @@ import redis
 from shared import heartbeats
 from shared.active_models import active_keys
 from shared.domain import TaskKind
-from shared.errors import RushesError
+from shared.errors import Missing, RushesError
 from shared.watch_board import FolderLive, WatchBoard, WatchLive, WatchState
 from shared.watch_folders import WatchFolder, WatchFolders
 from shared.watched_files import FolderFacts
@@ -58,9 +59,13 @@ class Term:
         """Follow what is wanted, pass on what is asked, tell what is going on."""
         self._read()
         self._see_situation()
+        over = {run.folder.id for run in self._ending if run.is_over()}
         self._ending = [run for run in self._ending if not run.is_over()]
         self._end_unwanted()
         self._begin_wanted()
+        for folder_id in over:
+            if not self._is_busy(folder_id):  # else its next thread follows what it had queued
+                self._tools.claims.release_all(folder_id)
         self._pass_on_asks()
         if self._has_orphans or not self._is_wanted:
             self._stop_orphans()
@@ -103,8 +108,10 @@ class Term:
             self._processed += run.state.processed
             self._last_error = run.state.last_error or self._last_error
             self._ending.append(run)
+            self._has_orphans = True  # it may just be submitting a Task
             for task_id in list(run.state.table.queued):
-                self._tools.ledger.stop(task_id)
+                with contextlib.suppress(Missing):
+                    self._tools.ledger.stop(task_id)
             if wanted is None:
                 self._version = None  # so that its files are forgotten once its thread is over
 
@@ -152,14 +159,15 @@ class Term:
 
     def _stop_orphans(self) -> None:
         """Ingest Tasks that no folder's thread follows."""
-        is_open = False
+        is_open = bool(self._ending)
         open_tasks = self._tools.ledger.open_tasks(TaskKind.INGEST)
         # Asked for afterwards: a Task is followed before it is submitted.
         followed = {task for run in self._runs.values() for task in list(run.state.table.queued)}
         for task_id in open_tasks:
             if task_id not in followed:
                 is_open = True
-                self._tools.ledger.stop(task_id)
+                with contextlib.suppress(Missing):
+                    self._tools.ledger.stop(task_id)
         self._has_orphans = is_open and self._is_wanted
 
     def _publish(self) -> None:
