@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import time
 from pathlib import Path
 
 
@@ -30,3 +31,10 @@ def cpu_s(pid: int) -> float:
 def memory_mb(pid: int, what: str = "VmRSS") -> float:
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(what)) / 1024
+
+
+def idle_share(pid: int, seconds: float) -> float:
+    """CPU of a process over some time, % of one core."""
+    before, began = cpu_s(pid), time.monotonic()
+    time.sleep(seconds)
+    return 100 * (cpu_s(pid) - before) / (time.monotonic() - began)

@@ -21,26 +21,34 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from benchmarks.machine import cpu_s, describe, memory_mb
+from benchmarks.machine import cpu_s, describe, idle_share, memory_mb
 from shared.active_models import active_keys
 from shared.cache import CacheDir
-from shared.domain import Stage, TaskKind
-from shared.media import MediaType, hash_media
+from shared.domain import TaskKind
+from shared.media import MediaType
 from shared.paths import Roots
 from shared.settings import Settings
 from shared.watch_folders import WatchFolder
 from shared.watched_files import FileGroup, FolderFacts, WatchedFile
 from tests.conftest import PrivateRedis
 from tests.farm import Farm
+from tests.many_files import (
+    A_FOLDER,
+    check_access_times,
+    count_read,
+    forget_reading,
+    make_tree,
+    publish,
+    write_small,
+)
 from tests.stack import Process, models_dir
 from tests.waiting import wait_for
 from workers.watcher.names import NameRules
 from workers.watcher.scan import Scanner
 from workers.watcher.wanted import Wanted
 
-A_FOLDER, SIZE, SETTLE_S = 100, 1024, 5.0
+SETTLE_S = 5.0
 _PEER = """
 import sys, time
 from watchdog.events import FileSystemEventHandler
@@ -51,42 +59,6 @@ observer.start()
 print("ready", flush=True)
 time.sleep(100000)
 """
-
-
-def write_small(path: Path, number: int) -> None:
-    path.write_bytes(number.to_bytes(8, "big") * (SIZE // 8))
-
-
-def make_tree(top: Path, files: int) -> list[str]:
-    """Small files with names of media; none is a video."""
-    paths = []
-    for number in range(files):
-        folder = top / f"day_{number // A_FOLDER:04}"
-        if number % A_FOLDER == 0:
-            folder.mkdir(parents=True)
-        path = folder / f"clip_{number:06}.mp4"
-        write_small(path, number)
-        paths.append(str(path))
-    return paths
-
-
-def forget_reading(paths: list[str]) -> None:
-    """Access times so old that the next read changes them."""
-    for path in paths:
-        os.utime(path, ns=(0, os.stat(path).st_mtime_ns))
-
-
-def count_read(paths: list[str]) -> int:
-    """Files read since `forget_reading`."""
-    return sum(os.stat(path).st_atime_ns != 0 for path in paths)
-
-
-def check_access_times(folder: Path) -> None:
-    probe = folder / "probe"
-    write_small(probe, 1)
-    forget_reading([str(probe)])
-    probe.read_bytes()
-    assert count_read([str(probe)]) == 1, f"{folder} keeps no access times: say --below elsewhere"
 
 
 @dataclass
@@ -119,8 +91,7 @@ class Bench:
         return self.farm.files.counts([folder.id])[folder.id][group]
 
     def redis_mb(self) -> float:
-        found: Any = self.farm.client.info("memory")
-        return float(found["used_memory"]) / 1e6
+        return float(self.farm.client.info("memory")["used_memory"]) / 1e6
 
     def redis_pid(self) -> int:
         assert self.redis.process
@@ -185,13 +156,6 @@ def first_scan(bench: Bench, rounds: int) -> None:
         f"CPU {statistics.median(cpus):.1f} s, Redis {statistics.median(shares):.1f} s; "
         f"watcher {rss:.0f} MB, in Redis {used:.0f} MB"
     )
-
-
-def idle_share(pid: int, seconds: float) -> float:
-    """CPU of a process over some time, % of one core."""
-    before, began = cpu_s(pid), time.monotonic()
-    time.sleep(seconds)
-    return 100 * (cpu_s(pid) - before) / (time.monotonic() - began)
 
 
 def pending(bench: Bench) -> None:
@@ -280,8 +244,7 @@ def polled(bench: Bench) -> None:
 
 def whole_periods(bench: Bench, folder: WatchFolder, watcher: Process) -> tuple[float, int, float]:
     """Share of a core from the end of one walk to that of another, walks, seconds."""
-    pid, walks = watcher.popen.pid, 0
-    last = bench.scanned(folder, time.time())
+    pid, walks, last = watcher.popen.pid, 0, bench.scanned(folder, time.time())
     time.sleep(1)
     before, began = cpu_s(pid), time.monotonic()
     while walks < 2 or time.monotonic() - began < bench.idle_s:
@@ -340,17 +303,6 @@ def rebuild(bench: Bench, files: int) -> None:
         f"{bench.farm.ingested()} analysed"
     )
     watcher.end()
-
-
-def publish(cache: CacheDir, paths: list[str], model: str) -> None:
-    """Artefacts that are complete, and hold nothing."""
-    for path in paths:
-        hash_str, found = hash_media(path), os.stat(path)
-        cache.remember_path(hash_str, path, found.st_size, found.st_mtime_ns)
-        for stage, key, suffix in ((Stage.FRAMES, "", "pack"), (Stage.VISUAL, model, "npy")):
-            with cache.draft(hash_str, stage, key, suffix, "1") as draft:
-                draft.file.write(b"-")
-                draft.publish(rows=1)
 
 
 def timed(case: Callable[[], object], rounds: int = 5) -> tuple[float, float]:
