@@ -52,12 +52,15 @@ class FolderFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What the watcher remembers of a folder as a whole.
 
     `root` tells whether the same volume lies at its path (workers/watcher/guard.py: Identity);
-    `cache_id` is that of the CacheDir for which its files are processed.
+    `cache_id` is that of the CacheDir for which its files are processed. All of it, and its files,
+    are known for this `path` and `cache_dir`; "": nothing is known yet.
     """
 
     root: tuple[int, int, int, str] | None = None
     cache_id: str = ""
     last_scan_at: float | None = None  # Unix seconds
+    path: str = ""
+    cache_dir: str = ""
 
 
 class Page(NamedTuple):
@@ -164,11 +167,11 @@ class WatchedFiles:
     def forget(self, token: str, folder_id: str) -> bool:
         """The folder is watched no more. False: as `write`."""
         keys = [f"{self._prefix}{LEASE}", self._facts]
-        with translated():
-            if not self._note(keys=keys, args=[token, folder_id, ""]):
-                return False
+        if not self.note(token, folder_id, FolderFacts()):
+            return False
+        with translated():  # the facts last: by them it is known that there may be files
             self._redis.unlink(self._files(folder_id), *self._groups(folder_id))
-        return True
+            return bool(self._note(keys=keys, args=[token, folder_id, ""]))
 
     def _files(self, folder_id: str) -> str:
         return f"{self._prefix}watch:files:{folder_id}"

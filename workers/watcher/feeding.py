@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from shared.domain import Fault
 from shared.errors import MediaChanging, MediaError, MediaMissing
 from workers.watcher.contents import Contents
 from workers.watcher.folder_state import FolderState
-from workers.watcher.guard import identity_of
+from workers.watcher.guard import identity_of, is_its_own
 from workers.watcher.scan import Found
 from workers.watcher.submitting import Turn
 from workers.watcher.table import Look
@@ -22,6 +23,9 @@ from workers.watcher.writers import open_for_writing
 IN_FLIGHT = 128  # files of a folder that workers have, or will have next
 _LOOKS_AT_ONCE = 2000
 _JUDGING_S = 2.0  # then what came of earlier files is looked at
+_WRITTEN_PAUSE_S = 0.5  # at least, until a file that is open for writing is looked at again
+_AWAY_PAUSE_S = 60.0
+_OF_ITS_NAME = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP)
 _WRITING = "It is still being written."
 _ARRIVING = "It may be a frame of a sequence that is still arriving."
 
@@ -48,10 +52,13 @@ def settle(state: FolderState) -> None:
             reason = _WRITING if is_written else _ARRIVING
             if file.reason != reason:
                 file = replace(file, reason=reason)
-            look = Look(Found(found.st_size, found.st_mtime_ns), time.monotonic())
+            pause = max(0.0, _WRITTEN_PAUSE_S - state.folder.settle_seconds)
+            look = Look(Found(found.st_size, found.st_mtime_ns), time.monotonic() + pause)
             state.table.settle(path, file, look)
         else:
             state.table.make_ready(path, replace(file, reason=""))
+    if not state.table.settling and state.shots:
+        state.forget_shots()
 
 
 def next_settle_in(state: FolderState) -> float | None:
@@ -125,7 +132,11 @@ def _judge(state: FolderState, contents: Contents, path: str) -> Turn | None:
         state.settle(path, Found(size, mtime_ns))
     except MediaError as error:
         identity_of(state.folder.path)  # a root that fails is no fault of the file
-        state.fail(path, file, Fault.FILE, error.message)
+        cause = error.__cause__
+        if isinstance(cause, OSError) and not is_its_own(cause):
+            state.postpone(path, file, _AWAY_PAUSE_S, error.message)
+        else:
+            state.fail(path, file, Fault.FILE, error.message)
     except BaseException:
         state.release(path)
         raise
@@ -141,6 +152,9 @@ def _stat(state: FolderState, path: str) -> os.stat_result | None:
         state.forget(path)
     except OSError as error:
         identity_of(state.folder.path)
-        reason = f"The file cannot be read: {error.strerror or error}"
-        state.fail(path, state.table.files[path], Fault.FILE, reason)
+        file, reason = state.table.files[path], f"The file cannot be read: {error.strerror}"
+        if error.errno in _OF_ITS_NAME:
+            state.fail(path, file, Fault.FILE, reason)
+        else:  # its directory does not answer
+            state.postpone(path, file, _AWAY_PAUSE_S, reason)
     return None

@@ -22,7 +22,7 @@ from workers.watcher.guard import Identity, Unreachable, identity_of, is_same_pl
 from workers.watcher.lookout import Looked, Lookout
 from workers.watcher.names import NameRules
 from workers.watcher.outcomes import Outcomes
-from workers.watcher.place import check_place, is_emptied
+from workers.watcher.place import check_place, is_emptied, move_in
 from workers.watcher.schedule import is_open
 from workers.watcher.sorting import reconsider, sort
 from workers.watcher.submitting import Turn, new_task, submit
@@ -73,6 +73,8 @@ class FolderRun:
             checkpoint=self._checkpoint,
         )
         self._knows_nothing = not files
+        self._noted = facts
+        move_in(self.state)
         self._outcomes = Outcomes(self.state)
         self._thread = threading.Thread(target=self._serve, name=f"watch-{folder.id}", daemon=True)
         self.state.own_stops.update(self.state.table.queued)  # an earlier run may have asked
@@ -183,6 +185,7 @@ class FolderRun:
         self._look_around()
         feeding.settle(state)
         state.table.wake_delayed(time.time())
+        state.end_hold()
         feeding.unpark(state)
         if not self._is_in_hours():
             state.stop_tasks()
@@ -223,8 +226,7 @@ class FolderRun:
         if looked.folders is None:
             if not first:
                 self._lookout.also_took(time.monotonic() - began)
-            facts = replace(self.state.facts, root=astuple(place), last_scan_at=time.time())
-            self._note(facts)
+            self.state.know(root=astuple(place), last_scan_at=time.time())
             if not first:
                 self._lookout.judge_events(surprises)
 
@@ -266,26 +268,19 @@ class FolderRun:
         if self._contents is None or self._contents.cache.id != cache.id:
             self._contents = Contents(cache)
         if cache.id != known_id:
-            self._note(replace(self.state.facts, cache_id=cache.id))
+            self.state.know(cache_id=cache.id)
             if known_id:
                 log.warning("%s is another cache folder than before", self.folder.cache_dir)
-                self._do_again()
+                self.state.do_again()
         return self._contents
-
-    def _do_again(self) -> None:
-        """Nothing that was made is taken for granted any more."""
-        table = self.state.table
-        for path, file in list(table.files.items()):
-            if file.group is FileGroup.PROCESSED:
-                self.state.turn_back(path, file)
 
     def _answer_asks(self) -> None:
         """New tries for what has failed, and the place is taken as it is now."""
         while self._asks:
-            ask = self._asks[0]
+            ask = self._asks.pop(0)
             self.state.hold = None
             self.state.is_on_trial = False
-            self._note(replace(self.state.facts, root=None))
+            self.state.know(root=None)
             self._takes_any_cache = True
             self._contents = None
             self._lookout.walk_soon()
@@ -297,7 +292,6 @@ class FolderRun:
                 )
                 if again and file.mtime_ns:
                     self.state.turn_back(path, replace(file, tries=0, hash_str=""))
-            del self._asks[0]
 
     def _follow_wishes(self) -> None:
         """Another model may be active now."""
@@ -323,24 +317,21 @@ class FolderRun:
         schedule = self.folder.schedule
         return schedule is None or is_open(schedule, datetime.now())
 
-    def _note(self, facts: FolderFacts) -> None:
-        self._checkpoint()
-        self.state.facts = facts
-        if not self._tools.files.note(self._tools.token, self.folder.id, facts):
-            raise StoodDown
-
     def _flush(self) -> None:
         """Write what has changed. Raises Ended, StoodDown, RedisAway."""
         self._checkpoint()
+        files, token, facts = self._tools.files, self._tools.token, self.state.facts
         changes = self.state.table.take_changes()
-        if not changes:
-            return
         try:
-            if not self._tools.files.write(self._tools.token, self.folder.id, changes):
+            if changes and not files.write(token, self.folder.id, changes):
                 raise StoodDown
         except RedisAway:
             self.state.table.keep_changes(changes)
             raise
+        if facts != self._noted:  # after the files, which may have become others by it
+            if not files.note(token, self.folder.id, facts):
+                raise StoodDown
+            self._noted = facts
 
     def _checkpoint(self) -> None:
         self.stepped_at = time.monotonic()

@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -107,6 +108,11 @@ class FolderState:
         del self.shots[key]
         return False
 
+    def forget_shots(self) -> None:
+        """Those of which nothing has come for so long that what comes is another one."""
+        oldest = time.monotonic() - _SHOT_SETTLES * self.folder.settle_seconds
+        self.shots = {key: shot for key, shot in self.shots.items() if shot.last_at > oldest}
+
     def release(self, path: str) -> None:
         """Its content is not being analysed on its behalf any more."""
         self.tools.claims.release(self.folder.id, path)
@@ -171,6 +177,18 @@ class FolderState:
         at = time.time() + PAUSES_S[tries - 1]
         self.table.delay(path, replace(_pending(file, reason), tries=tries, next_try_at=at))
 
+    def know(self, **facts: Any) -> None:
+        """Remember something of the folder as a whole."""
+        self.facts = replace(self.facts, **facts)
+
+    def do_again(self) -> None:
+        """Nothing that was made is taken for granted any more, nor what is being made."""
+        for path, file in list(self.table.files.items()):
+            if file.is_queued:
+                self.table.queue(path, replace(file, made=""))
+            elif file.group is FileGroup.PROCESSED:
+                self.turn_back(path, file)
+
     def hold_up(self, reason: str) -> None:
         """Nothing of this folder is worked on for a while, then one file is tried."""
         pause = min(self.hold.pause_s * 2, _LONGEST_HOLD_S) if self.hold else _FIRST_HOLD_S
@@ -185,6 +203,11 @@ class FolderState:
     def is_held(self) -> bool:
         hold = self.hold  # asked by the main thread, too
         return hold is not None and time.monotonic() < hold.until
+
+    def end_hold(self) -> None:
+        """Once no file waits for it any more, nobody needs to know of it."""
+        if self.hold and not self.is_held() and self.table.is_idle():
+            self.hold, self.is_on_trial = None, False
 
     def stop_tasks(self) -> None:
         """Ask all open Tasks of this folder to stop; their files are pending again then."""

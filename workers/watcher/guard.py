@@ -27,6 +27,7 @@ _NOT_ANSWERING = frozenset(
     ).split()
     if (number := getattr(errno, name, None)) is not None
 )
+_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
 _OCTAL = re.compile(rb"\\([0-7]{3})")
 
 
@@ -107,6 +108,12 @@ def why(path: str, error: OSError) -> str:
     if error.errno in _NOT_ANSWERING:
         return f"The folder {shown} does not answer: {words}."
     return f"The folder {shown} cannot be read: {words}."
+
+
+def is_its_own(error: OSError) -> bool:
+    """Whether a file itself is to blame for an error, not a disk or share below, nor this machine
+    whose memory or descriptors have run out. An unreadable sector is the file's."""
+    return error.errno not in _NOT_ANSWERING | _EXHAUSTED
 
 
 def printable(path: str) -> str:

@@ -12,10 +12,11 @@ from workers.watcher.folder_state import FolderState
 from workers.watcher.guard import Unreachable, identity_of
 from workers.watcher.scan import Found
 from workers.watcher.submitting import client_path
+from workers.watcher.table import LONGEST_PAUSE_S
 
 log = logging.getLogger(__name__)
 
-_CANCELLED_PAUSE_S = 300.0
+_CANCELLED_PAUSE_S = LONGEST_PAUSE_S
 _UNSEEN_PAUSE_S = 60.0
 
 

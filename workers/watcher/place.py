@@ -52,6 +52,20 @@ def is_emptied(state: FolderState, scan: Scan) -> bool:
     return any(file.group is not FileGroup.SKIPPED for file in state.table.files.values())
 
 
+def move_in(state: FolderState) -> None:
+    """Look at what is known in the light of a path or cache_dir that the folder was given since."""
+    facts, folder = state.facts, state.folder
+    if facts.path not in ("", folder.path):
+        base = folder.path.rstrip("/") + "/"
+        for path in [path for path in state.table.files if not path.startswith(base)]:
+            state.forget(path)
+        state.know(root=None, last_scan_at=None)
+    if facts.cache_dir not in ("", folder.cache_dir):
+        state.know(cache_id="")
+        state.do_again()
+    state.know(path=folder.path, cache_dir=folder.cache_dir)
+
+
 def _stride(state: FolderState) -> int:
     return max(1, len(state.table.files) // _SAMPLE)
 

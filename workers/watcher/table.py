@@ -14,6 +14,7 @@ from workers.watcher.scan import Found
 
 TRIES = 3
 PAUSES_S = (60.0, 300.0)  # before the second and the third try
+LONGEST_PAUSE_S = 300.0
 
 
 ContentKey = tuple[str, str]  # id of the CacheDir, hash_str
@@ -104,13 +105,18 @@ class Table:
 
     def wake_delayed(self, now: float) -> None:
         """Files whose pause is over have their turn."""
-        while self._delayed and self._delayed[0][0] <= now:
+        far = now + LONGEST_PAUSE_S + 1  # later than that: the clock was set back
+        while self._delayed and not now < self._delayed[0][0] <= far:
             at, path = heapq.heappop(self._delayed)
             file = self.files.get(path)
             if file is None or file.group is not FileGroup.PENDING or file.next_try_at != at:
                 continue  # it has become something else meanwhile
             if not file.is_queued and path not in self.settling:
                 self.ready.setdefault(path)
+
+    def is_idle(self) -> bool:
+        """Whether no file wants anything done."""
+        return not (self.settling or self.ready or self.parked or self.queued or self._delayed)
 
     def is_waiting(self, path: str) -> bool:
         """Whether a pending file waits in a place from which it will go on."""

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import redis
 from msgspec.structs import replace
 
 from shared.domain import Fault
+from shared.errors import RedisAway
 from shared.models import ModelKind
-from shared.watched_files import FileGroup
+from shared.watched_files import FileGroup, WatchedFile
 from tests.farm import still
 from tests.stepping import KEYS, Steps
+from workers.watcher import feeding
 
 PENDING, PROCESSED = FileGroup.PENDING, FileGroup.PROCESSED
 
@@ -142,3 +149,151 @@ def test_copies_are_free_when_the_cache_folder_has_become_another(steps: Steps) 
     steps.work()
     run.step()
     assert not steps.tools.claims.is_taken(key)
+
+
+def test_another_cache_folder_gets_what_was_made_for_the_one_before(steps: Steps) -> None:
+    still(steps.media / "a.png", 1)
+    folder = steps.watch()
+    run = steps.run(folder)
+    run.step()
+    steps.work()
+    run.step()
+    assert steps.groups(run) == {"a.png": PROCESSED}
+    run = steps.run(folder, cache_dir=str(steps.folder / "another"))
+    run.step()
+    assert run.state.hold is None
+    assert len(steps.tasks()) == 1
+    steps.work()
+    run.step()
+    assert steps.groups(run) == {"a.png": PROCESSED}
+
+
+def test_what_ends_in_the_cache_folder_of_before_is_made_for_the_new_one(steps: Steps) -> None:
+    still(steps.media / "a.png", 1)
+    folder = steps.watch()
+    steps.run(folder).step()
+    steps.work()
+    run = steps.run(folder, cache_dir=str(steps.folder / "another"))
+    run.step()
+    assert steps.groups(run) == {"a.png": PENDING}
+    assert len(steps.tasks()) == 1
+
+
+def test_a_folder_that_lies_elsewhere_now_forgets_the_files_of_before(steps: Steps) -> None:
+    for name in ("a", "b"):
+        still(steps.media / f"{name}.png", ord(name))
+    folder = steps.watch()
+    run = steps.run(folder)
+    run.step()
+    steps.work()
+    run.step()
+    shutil.rmtree(steps.media)
+    other = steps.folder / "other"
+    still(other / "c.png", 3)
+    run = steps.run(folder, path=str(other), client_path=str(other))
+    run.step()
+    assert set(steps.groups(run)) == {"c.png"}
+    steps.work()
+    run.step()
+    assert steps.groups(run) == {"c.png": PROCESSED}
+
+
+def test_a_folder_that_is_not_recursive_any_more_forgets_what_lies_deeper(steps: Steps) -> None:
+    still(steps.media / "a.png", 1)
+    still(steps.media / "deep" / "b.png", 2)
+    folder = steps.watch()
+    run = steps.run(folder)
+    run.step()
+    steps.work()
+    run.step()
+    run = steps.run(folder, recursive=False)
+    run.step()
+    run.step()
+    assert steps.groups(run) == {"a.png": PROCESSED}
+
+
+def test_pauses_end_when_the_clock_was_set_back(steps: Steps) -> None:
+    table = steps.run(steps.watch()).state.table
+    later = 1000.0 + 60
+    table.delay("/a", WatchedFile(PENDING, 1, 1, next_try_at=later))
+    table.wake_delayed(1000.0)
+    assert not table.ready
+    table.wake_delayed(1000.0 - 86400)
+    assert list(table.ready) == ["/a"]
+
+
+def test_a_hindrance_is_over_when_no_file_waits_for_its_end(steps: Steps) -> None:
+    path = still(steps.media / "a.png", 1)
+    (steps.media / "notes.txt").touch()
+    run = steps.run(steps.watch())
+    run.step()
+    steps.work("The disk is full.", Fault.CACHE)
+    run.step()
+    assert "full" in run.live().reason
+    path.unlink()
+    assert run.state.hold
+    run.state.hold.until = 0.0
+    steps.walk(run)
+    run.step()
+    assert run.live().reason == ""
+
+
+def test_a_directory_that_does_not_answer_is_no_fault_of_its_files(
+    steps: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = str(still(steps.media / "share" / "a.png", 1))
+    run = steps.run(steps.watch())
+    real = os.stat
+
+    def dead(at: Any, *more: Any, **named: Any) -> os.stat_result:
+        if at == path:
+            raise OSError(errno.EIO, os.strerror(errno.EIO), path)
+        return real(at, *more, **named)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "stat", dead)
+        for _ in range(4):
+            run.step()
+            for name, file in list(run.state.table.files.items()):
+                if file.next_try_at:
+                    run.state.table.make_ready(name, replace(file, next_try_at=0.0))
+    (file,) = steps.files.all(run.folder.id).values()
+    assert (file.group, file.tries) == (PENDING, 0)
+
+
+def test_a_file_that_is_open_for_writing_is_not_looked_at_all_the_time(steps: Steps) -> None:
+    path = still(steps.media / "a.png", 1)
+    run = steps.run(steps.watch(polling="always"))
+    with path.open("ab"):
+        run.step()
+        assert run.step() > 0.4
+    assert steps.tasks() == []
+
+
+def test_stills_of_long_ago_are_not_remembered(steps: Steps) -> None:
+    state = steps.run(steps.watch()).state
+    state.note_shot("/a/x1.png")
+    assert state.shots
+    next(iter(state.shots.values())).last_at -= 3600
+    feeding.settle(state)
+    assert not state.shots
+
+
+def test_a_folder_that_is_forgotten_leaves_nothing_in_redis(
+    steps: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    still(steps.media / "a.png", 1)
+    run = steps.run(steps.watch())
+    run.step()
+
+    def away(*_: object) -> int:
+        raise redis.ConnectionError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(redis.Redis, "unlink", away)
+        with pytest.raises(RedisAway):
+            steps.files.forget("me", run.folder.id)
+    assert run.folder.id in steps.files.facts(), "else nobody would know of its files"
+    assert steps.files.forget("me", run.folder.id)
+    assert not [key for key in steps.client.scan_iter() if run.folder.id in key]
+    assert run.folder.id not in steps.files.facts()

@@ -115,10 +115,11 @@ def test_copies_elsewhere_wait_while_the_folder_of_the_first_is_changed(
 
 
 def test_a_retry_outlives_an_outage_of_redis(steps: Steps, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = str(steps.media / "a.png")
+    path = still(steps.media / "a.png", 1)
+    found = path.stat()
     run = steps.run(steps.watch())
-    failed = WatchedFile(FileGroup.FAILED, 1, 1, tries=3)
-    run.state.table.put(path, failed)
+    failed = WatchedFile(FileGroup.FAILED, found.st_size, found.st_mtime_ns, tries=3)
+    run.state.table.put(str(path), replace(failed, made=run.state.signature(str(path))))
     run.ask(Ask(folder_id=run.folder.id))
 
     def away(*_: object) -> bool:
@@ -127,9 +128,10 @@ def test_a_retry_outlives_an_outage_of_redis(steps: Steps, monkeypatch: pytest.M
     with monkeypatch.context() as patched:
         patched.setattr(type(steps.files), "note", away)
         with pytest.raises(RedisAway):
-            run._answer_asks()
-    run._answer_asks()
-    assert run.state.table.files[path].tries == 0
+            run.step()
+    run.step()
+    assert len(steps.tasks()) == 1
+    assert steps.files.facts()[run.folder.id].root is not None
 
 
 def test_a_task_is_never_submitted_before_it_is_noted_who_has_it(
