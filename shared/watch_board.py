@@ -102,6 +102,12 @@ class WatchBoard:
         with translated():
             self._leave(keys=[self._lease], args=[token])
 
+    def server(self) -> str:
+        """Which start of Redis answers: another one may have lost what was written last."""
+        with translated():
+            found: Any = self._redis.info("server")
+        return str(found.get("run_id", ""))
+
     def has_watcher(self) -> bool:
         """Whether there is an active watcher."""
         with translated():

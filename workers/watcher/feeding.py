@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import time
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from itertools import islice
 from msgspec.structs import replace
 
 from shared.domain import Fault
-from shared.errors import MediaChanging, MediaError, MediaMissing
+from shared.errors import CacheError, MediaChanging, MediaError, MediaMissing
 from workers.watcher.contents import Contents
 from workers.watcher.folder_state import FolderState
 from workers.watcher.guard import identity_of, is_its_own
@@ -19,6 +20,8 @@ from workers.watcher.scan import Found
 from workers.watcher.submitting import Turn
 from workers.watcher.table import Look
 from workers.watcher.writers import open_for_writing
+
+log = logging.getLogger(__name__)
 
 IN_FLIGHT = 128  # files of a folder that workers have, or will have next
 _LOOKS_AT_ONCE = 2000
@@ -82,8 +85,13 @@ def take_turns(state: FolderState, contents: Contents) -> list[Turn]:
         state.checkpoint()
         if len(turns) >= room or time.monotonic() > until:
             break
-        if turn := _judge(state, contents, path):
-            turns.append(turn)
+        try:
+            if turn := _judge(state, contents, path):
+                turns.append(turn)
+        except CacheError:
+            if not turns:
+                raise
+            break  # what came before it has its turn
     return turns
 
 
@@ -107,29 +115,19 @@ def _due(state: FolderState) -> Iterator[str]:
 def _judge(state: FolderState, contents: Contents, path: str) -> Turn | None:
     """Whether its content has to be analysed on its behalf. Raises CacheError."""
     file = state.table.files[path]
-    found = _stat(state, path)
-    if found is None:
+    status = _stat(state, path)
+    if status is None:
         return None
-    size, mtime_ns = found.st_size, found.st_mtime_ns
-    if (size, mtime_ns) != (file.size, file.mtime_ns):
-        state.settle(path, Found(size, mtime_ns))
+    found = Found(status.st_size, status.st_mtime_ns)
+    if found != (file.size, file.mtime_ns):
+        state.release(path)
+        state.settle(path, found)
         return None
     try:
-        hash_str = file.hash_str or contents.hash_of(path, Found(size, mtime_ns))
-        file = replace(file, hash_str=hash_str)
-        key = state.content_key(file)
-        if not state.tools.claims.take(key, state.folder.id, path):
-            state.table.park(path, file, key)
-            return None
-        media_type = state.media_type(path)
-        parts = state.wanted.parts(media_type)
-        if not contents.is_made(hash_str, path, parts, state.wanted):
-            return Turn(path, file, media_type)
-        contents.add_path(hash_str, path, Found(size, mtime_ns))
-        state.finish(path, file, task_id="")
+        return _turn(state, contents, path, found)
     except (MediaChanging, MediaMissing, FileNotFoundError):
         state.release(path)
-        state.settle(path, Found(size, mtime_ns))
+        state.settle(path, found)
     except MediaError as error:
         identity_of(state.folder.path)  # a root that fails is no fault of the file
         cause = error.__cause__
@@ -137,9 +135,33 @@ def _judge(state: FolderState, contents: Contents, path: str) -> Turn | None:
             state.postpone(path, file, _AWAY_PAUSE_S, error.message)
         else:
             state.fail(path, file, Fault.FILE, error.message)
-    except BaseException:
-        state.release(path)
+    except CacheError:
+        state.turn_back(path, file)  # behind the others: perhaps it is its own folder alone
         raise
+    except OSError as error:
+        identity_of(state.folder.path)
+        state.postpone(path, file, _AWAY_PAUSE_S, f"It cannot be looked at: {error.strerror}")
+    except Exception as error:
+        log.exception("%s: an error of ours", path)
+        state.fail(path, file, Fault.INTERNAL, f"An internal error: {type(error).__name__}")
+    return None
+
+
+def _turn(state: FolderState, contents: Contents, path: str, found: Found) -> Turn | None:
+    """None: a copy of it is being analysed, or all of it is made already."""
+    file = state.table.files[path]
+    hash_str = file.hash_str or contents.hash_of(path, found)
+    file = replace(file, hash_str=hash_str)
+    key = state.content_key(file)
+    if not state.tools.claims.take(key, state.folder.id, path):
+        state.table.park(path, file, key)
+        return None
+    media_type = state.media_type(path)
+    parts = state.wanted.parts(media_type)
+    if not contents.is_made(hash_str, path, parts, state.wanted):
+        return Turn(path, file, media_type)
+    contents.add_path(hash_str, path, found)
+    state.finish(path, file, task_id="")
     return None
 
 

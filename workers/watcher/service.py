@@ -51,6 +51,7 @@ class WatchService:
         self._outage = Outage()
         self._told_to_end = threading.Event()
         self._term: Term | None = None
+        self._server = ""  # which start of Redis it is
         self._renewed_at = 0.0
         self._beaten_at = 0.0
         host = socket.gethostname()
@@ -97,6 +98,7 @@ class WatchService:
 
     def _try_to_begin(self) -> None:
         token = secrets.token_hex(16)
+        self._server = self._board.server()
         if not self._board.take(token):
             return
         self._renewed_at = time.monotonic()
@@ -115,6 +117,9 @@ class WatchService:
         asked_at = time.monotonic()
         if not self._board.renew(term.token):
             raise LostLease("the lease ran out, or Redis has lost what it held")
+        if self._board.server() != self._server:  # what is in it decides, not what we remember
+            self._board.leave(term.token)
+            raise LostLease("Redis was started anew, and may have lost what was written last")
         self._renewed_at = asked_at
 
     def _stand_down(self) -> None:

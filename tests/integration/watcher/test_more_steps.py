@@ -14,12 +14,13 @@ import redis
 from msgspec.structs import replace
 
 from shared.domain import Fault
-from shared.errors import RedisAway
+from shared.errors import CacheError, RedisAway
 from shared.models import ModelKind
 from shared.watched_files import FileGroup, WatchedFile
 from tests.farm import still
 from tests.stepping import KEYS, Steps
 from workers.watcher import feeding
+from workers.watcher.contents import Contents
 
 PENDING, PROCESSED = FileGroup.PENDING, FileGroup.PROCESSED
 
@@ -297,3 +298,27 @@ def test_a_folder_that_is_forgotten_leaves_nothing_in_redis(
     assert steps.files.forget("me", run.folder.id)
     assert not [key for key in steps.client.scan_iter() if run.folder.id in key]
     assert run.folder.id not in steps.files.facts()
+
+
+@pytest.mark.logs_errors
+@pytest.mark.parametrize("error", [CacheError, ZeroDivisionError])
+def test_one_file_that_the_cache_folder_refuses_does_not_hold_up_those_behind_it(
+    steps: Steps, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    for name in ("a", "b"):
+        still(steps.media / f"{name}.png", ord(name))
+    run = steps.run(steps.watch())
+    real = Contents.is_made
+
+    def is_made(self: Contents, hash_str: str, path: str, *more: Any) -> bool:
+        if path.endswith("a.png"):
+            raise error("its folder is closed to us")
+        return real(self, hash_str, path, *more)
+
+    monkeypatch.setattr(Contents, "is_made", is_made)
+    for _ in range(3):
+        run.step()
+        if run.state.hold:
+            run.state.hold.until = 0.0
+        steps.work()
+    assert steps.groups(run) == {"a.png": PENDING, "b.png": PROCESSED}
