@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+
 from shared.errors import NotAllowed
 from shared.paths import PathMap, Roots
 from shared.settings import Settings
+
+
+def in_clients_words(text: str, names: Mapping[str, str]) -> str:
+    """A sentence for people, with folders called as the client does; `names`: ours -> theirs."""
+    ours = sorted((our for our, theirs in names.items() if our != theirs), key=len, reverse=True)
+    if not ours:
+        return text
+    folder = "|".join(map(re.escape, ours))
+    return re.sub(rf"({folder})(?=$|[/\s.,:;!?'\")])", lambda found: names[found[1]], text)
 
 
 class ClientPaths:

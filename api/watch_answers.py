@@ -182,7 +182,12 @@ class WatchStatus(Struct, kw_only=True):
         int, Meta(ge=0, description="In all folders that are enabled.", examples=[7])
     ]
     files_processed_this_session: Annotated[
-        int, Meta(ge=0, description="Since the service was started last.", examples=[120])
+        int,
+        Meta(
+            ge=0,
+            description="Since the service, or its active watcher, was started last.",
+            examples=[120],
+        ),
     ]
     last_error: (
         Annotated[

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from api.client_paths import in_clients_words
 from api.delivery import Event
 from api.services import Services
 from api.watch_answers import FolderStats, WatchFailure, WatchStatus
@@ -74,18 +75,26 @@ def status(services: Services) -> WatchStatus:
     live = facts.live or WatchLive(state=WatchState.WAITING)
     is_missing = facts.is_wanted and not facts.has_watcher
     stats = _all_stats(services, facts)
+    is_busy = facts.state in _BUSY  # what the watcher said last may be older than the state
+    last_error = NO_WATCHER if is_missing else live.last_error
     return WatchStatus(
         state=facts.state,
-        current_folder=live.current_folder,
-        current_file=live.current_file,
+        current_folder=live.current_folder if is_busy else None,
+        current_file=live.current_file if is_busy else None,
         files_pending=sum(
             stats[folder.id].files_pending for folder in facts.folders if folder.enabled
         ),
         files_processed_this_session=live.files_processed,
-        last_error=NO_WATCHER if is_missing else live.last_error,
+        last_error=last_error and in_clients_words(last_error, names_of(*facts.folders)),
         paused_until=_paused_until(services, facts),
         folder_stats=stats,
     )
+
+
+def names_of(*folders: WatchFolder) -> dict[str, str]:
+    """What clients call these folders and their cache folders."""
+    names = {folder.cache_dir: folder.client_cache_dir for folder in folders}
+    return names | {folder.path: folder.client_path for folder in folders}
 
 
 def _all_stats(services: Services, facts: _Facts) -> dict[str, FolderStats]:
@@ -112,7 +121,7 @@ def _stats(
     folder_state, reason = _state_of(facts, folder)
     return FolderStats(
         state=folder_state,
-        reason=reason or None,
+        reason=in_clients_words(reason, names_of(folder)) or None,
         files_total=sum(counts.values()),
         files_pending=counts[FileGroup.PENDING],
         files_processed=counts[FileGroup.PROCESSED],
@@ -144,10 +153,11 @@ def _state_of(facts: _Facts, folder: WatchFolder) -> tuple[WatchState, str]:
 
 def _failures(services: Services, folder: WatchFolder) -> list[WatchFailure]:
     page = services.watched_files.page(folder.id, FileGroup.FAILED, limit=_FAILURES)
+    names = names_of(folder)
     return [
         WatchFailure(
             path=services.paths.back(path, like=folder.client_path),
-            error=file.reason,
+            error=in_clients_words(file.reason, names),
             tries=file.tries,
         )
         for path, file in page.files

@@ -126,6 +126,10 @@ ENDPOINTS = (
         answer=Readiness,
         needs_key=False,
         errors=(503,),
-        answer_example={"ready": True, "workers": {"query": 1, "analysis": 2}, "loading": False},
+        answer_example={
+            "ready": True,
+            "workers": {"query": 1, "analysis": 2, "recluster": 1, "watcher": 1},
+            "loading": False,
+        },
     ),
 )

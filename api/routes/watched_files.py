@@ -8,6 +8,7 @@ import binascii
 from starlette.concurrency import run_in_threadpool
 
 from api import watch_status
+from api.client_paths import in_clients_words
 from api.endpoint import Call, Endpoint
 from api.services import Services
 from api.watch_answers import RetryAnswer, WatchedFileItem, WatchedFilePage
@@ -59,9 +60,10 @@ async def list_files(call: Call[None]) -> WatchedFilePage:
         services = call.services
         folder = services.watch_folders.get(call.path[_ID])
         page = services.watched_files.page(folder.id, group, after=after, limit=limit)
+        names = watch_status.names_of(folder)
         return WatchedFilePage(
             files=[
-                _file(services.paths.back(path, like=folder.client_path), file)
+                _file(services.paths.back(path, like=folder.client_path), file, names)
                 for path, file in page.files
             ],
             total=page.total,
@@ -100,11 +102,11 @@ def _path_of(cursor: str) -> str:
         raise BadInput("after must be the `next` of an earlier answer.") from None
 
 
-def _file(client_path: str, file: WatchedFile) -> WatchedFileItem:
+def _file(client_path: str, file: WatchedFile, names: dict[str, str]) -> WatchedFileItem:
     return WatchedFileItem(
         path=client_path,
         state=file.group,
-        reason=file.reason or None,
+        reason=in_clients_words(file.reason, names) or None,
         tries=file.tries,
         size=file.size,
         modified_at=file.mtime_ns / 1e9,

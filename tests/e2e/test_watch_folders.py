@@ -162,7 +162,9 @@ def test_a_foreground_analysis_is_accepted_at_once_and_ingestion_goes_on_after_i
         until = [paused["paused_until"]]
         record = ingest.client.wait_final(task_id)
         folder.wait_processed(3)
-        until += [event["paused_until"] for event in room.events if event["state"] == "paused"]
+        held = [event for event in room.events if event["state"] == "paused"]
+        until += [event["paused_until"] for event in held]
+        assert {event["current_file"] for event in held} == {None}
         states = [event["state"] for event in room.events]
     assert record["status"] == "completed"
     assert states.index("running") < states.index("paused")

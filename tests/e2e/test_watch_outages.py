@@ -209,5 +209,8 @@ def test_clients_have_their_own_form_of_paths_everywhere(tmp_path: Path, redis_u
         [listed] = stack.client().get("/watch-folders").json()["watch_folders"]
         assert (listed["path"], listed["cache_dir"]) == (windows, "Z:\\footage\\cache")
         assert folder.found("red") == good
+        server.rename(tmp_path / "away")
+        assert windows in folder.wait_reason("is missing")["reason"]
+        wait_for(lambda: "is missing" in (ingest.status()["last_error"] or ""), 5, "last_error")
         assert str(server) not in str([*events, ingest.status(), folder.files("pending"), tasks])
         assert folder.delete().startswith(windows)
