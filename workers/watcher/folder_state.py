@@ -19,7 +19,7 @@ from shared.watch_folders import WatchFolder
 from shared.watched_files import FileGroup, FolderFacts, WatchedFile
 from workers.watcher.names import NameRules
 from workers.watcher.scan import Found
-from workers.watcher.sequences import shot_of
+from workers.watcher.sequences import SHORTEST, shot_of
 from workers.watcher.table import PAUSES_S, TRIES, ContentKey, Look, Table
 from workers.watcher.tools import Tools
 from workers.watcher.wanted import Wanted
@@ -103,10 +103,12 @@ class FolderState:
         shot = self.shots.get(key) if key else None
         if key is None or shot is None or shot.stills < 2:
             return False
-        if time.monotonic() - shot.last_at < _SHOT_SETTLES * self.folder.settle_seconds:
-            return True
-        del self.shots[key]
-        return False
+        longest_s = _SHOT_SETTLES * self.folder.settle_seconds
+        if time.monotonic() - shot.last_at >= longest_s:
+            del self.shots[key]
+            return False
+        waited_s = abs(time.time() - self.table.files[path].changed_at)
+        return waited_s < SHORTEST * longest_s  # by then they would be a sequence
 
     def forget_shots(self) -> None:
         """Those of which nothing has come for so long that what comes is another one."""
@@ -154,7 +156,8 @@ class FolderState:
         )
         self.table.put(path, done)
         self.processed += 1
-        self.hold, self.is_on_trial = None, False
+        if not self.is_held():  # else it was done before
+            self.hold, self.is_on_trial = None, False
 
     def fail(self, path: str, file: WatchedFile, fault: Fault, reason: str) -> None:
         """A fault of the file itself: a pause, then another try, and at last it has failed."""

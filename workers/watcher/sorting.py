@@ -94,7 +94,8 @@ def _consider(state: FolderState, path: str, known: WatchedFile) -> None:
     """A file that is as it was: is there anything to do?"""
     found = Found(known.size, known.mtime_ns)
     if known.group is FileGroup.PENDING:
-        if not state.table.is_waiting(path):
+        is_wanted = known.is_queued or not _skip(state, path, found)
+        if is_wanted and not state.table.is_waiting(path):
             state.settle(path, found)
     elif known.group is FileGroup.SKIPPED:
         if state.signature(path):
@@ -120,6 +121,7 @@ def _report(state: FolderState, path: str, found: Found, group: FileGroup, reaso
     if known and (known.group, known.size, known.mtime_ns) == (group, *found):
         return False
     file = WatchedFile(group, found.size, found.mtime_ns, reason=reason, changed_at=time.time())
+    state.release(path)
     state.table.put(path, file)
     return True
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,11 @@ from shared.errors import CacheError, RedisAway
 from shared.models import ModelKind
 from shared.watched_files import FileGroup, WatchedFile
 from tests.farm import still
+from tests.media import make_clip
 from tests.stepping import KEYS, Steps
-from workers.watcher import feeding
+from workers.watcher import feeding, sorting
 from workers.watcher.contents import Contents
+from workers.watcher.scan import Found
 
 PENDING, PROCESSED = FileGroup.PENDING, FileGroup.PROCESSED
 
@@ -322,3 +325,56 @@ def test_one_file_that_the_cache_folder_refuses_does_not_hold_up_those_behind_it
             run.state.hold.until = 0.0
         steps.work()
     assert steps.groups(run) == {"a.png": PENDING, "b.png": PROCESSED}
+
+
+def test_what_was_done_before_the_disk_was_full_does_not_end_the_wait_for_space(
+    steps: Steps,
+) -> None:
+    for name in ("a", "b"):
+        make_clip(steps.media / f"{name}.mp4", 1, shots=[((ord(name), 0, 0), 1)])
+    run = steps.run(steps.watch())
+    run.step()
+    first, second = steps.lease(), steps.lease()
+    steps.end(first, "The disk is full.", Fault.CACHE)
+    steps.end(second)
+    run.step()
+    assert sorted(steps.groups(run).values()) == [PENDING, PROCESSED]
+    assert run.state.is_held()
+
+
+def test_sound_that_waited_is_skipped_when_speech_is_not_wanted_any_more(steps: Steps) -> None:
+    (steps.media / "a.wav").write_bytes(b"RIFF")
+    folder = steps.watch(analyze_speech=True)
+    run = steps.run(folder)
+    steps.situation.is_paused = True
+    run.step()
+    assert steps.groups(run) == {"a.wav": PENDING}
+    steps.situation.is_paused = False
+    run = steps.run(folder, analyze_speech=False)
+    run.step()
+    run.step()
+    assert steps.groups(run) == {"a.wav": FileGroup.SKIPPED}
+
+
+def test_numbered_stills_that_come_for_ever_and_are_no_sequence_have_their_turn(
+    steps: Steps,
+) -> None:
+    state = steps.run(steps.watch(settle_seconds=1.0)).state
+    path = str(steps.media / "scan_7.png")
+    state.note_shot(path)
+    state.note_shot(path)
+    state.settle(path, Found(1, 1))
+    assert state.may_be_a_frame(path)
+    old = replace(state.table.files[path], changed_at=time.time() - 24 * 6 - 1)
+    state.table.files[path] = old
+    assert not state.may_be_a_frame(path), "24 of them would have been a sequence by now"
+
+
+def test_a_file_that_became_unsupported_holds_its_content_no_more(steps: Steps) -> None:
+    path = still(steps.media / "a.png", 1)
+    folder = steps.watch()
+    run = steps.run(folder)
+    run.step()
+    key = run.state.content_key(run.state.table.files[str(path)])
+    sorting._report(run.state, str(path), Found(1, 1), FileGroup.UNSUPPORTED, "no decoder")
+    assert not steps.tools.claims.is_taken(key)
