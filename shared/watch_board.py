@@ -60,7 +60,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     """What the API asks the watcher to do with a folder.
 
     New tries for failed files (`paths` None: for all), and to take root and cache folder as they
-    are now, whatever was there before.
+    are now, where it waits because another one was there before.
     """
 
     folder_id: str

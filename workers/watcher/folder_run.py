@@ -22,7 +22,7 @@ from workers.watcher.guard import Identity, Unreachable, identity_of, is_same_pl
 from workers.watcher.lookout import Looked, Lookout
 from workers.watcher.names import NameRules
 from workers.watcher.outcomes import Outcomes
-from workers.watcher.place import check_place, is_emptied, move_in
+from workers.watcher.place import Strange, check_place, is_emptied, move_in
 from workers.watcher.schedule import is_open
 from workers.watcher.sorting import reconsider, sort
 from workers.watcher.submitting import Turn, new_task, submit
@@ -59,6 +59,8 @@ class FolderRun:
         self._is_ended = False
         self._asks: list[Ask] = []
         self._unreachable = ""
+        self._is_strange = False  # that is why it is unreachable
+        self._is_cache_gone = False
         self._unsure: NewTask | None = None  # whether Redis took it is not known
         self._contents: Contents | None = None
         self._takes_any_cache = False  # a user has said so
@@ -163,11 +165,12 @@ class FolderRun:
         self._follow_wishes()
         try:
             self._go_round()
-            self._unreachable = ""
+            self._unreachable, self._is_strange = "", False
         except Unreachable as error:
+            self._is_strange = isinstance(error, Strange)
             self._lose(error.reason)
         except CacheGone as error:
-            self._contents = None
+            self._contents, self._is_cache_gone = None, True
             self.state.hold_up(error.message)
             self.state.stop_tasks()
         except CacheError as error:
@@ -214,7 +217,7 @@ class FolderRun:
             self._lookout.walk_soon()
             return
         if looked.folders is None and is_emptied(self.state, looked.scan):
-            raise Unreachable(
+            raise Strange(
                 f"{self.folder.path} is empty, but {len(self.state.table.files)} files of it are "
                 "known. Is its disk mounted? Nothing is forgotten."
             )
@@ -264,7 +267,7 @@ class FolderRun:
         """Looked at before every batch. Raises CacheError."""
         known_id = self.state.facts.cache_id
         cache = open_known(self.folder.cache_dir, "" if self._takes_any_cache else known_id)
-        self._takes_any_cache = False
+        self._takes_any_cache = self._is_cache_gone = False
         if self._contents is None or self._contents.cache.id != cache.id:
             self._contents = Contents(cache)
         if cache.id != known_id:
@@ -275,13 +278,14 @@ class FolderRun:
         return self._contents
 
     def _answer_asks(self) -> None:
-        """New tries for what has failed, and the place is taken as it is now."""
+        """New tries for what has failed, and a strange place is taken as it is now."""
         while self._asks:
             ask = self._asks.pop(0)
             self.state.hold = None
             self.state.is_on_trial = False
-            self.state.know(root=None)
-            self._takes_any_cache = True
+            if self._is_strange:
+                self.state.know(root=None)
+            self._takes_any_cache |= self._is_cache_gone
             self._contents = None
             self._lookout.walk_soon()
             for path, file in list(self.state.table.files.items()):

@@ -15,6 +15,10 @@ from workers.watcher.scan import Scan
 _SAMPLE = 40
 
 
+class Strange(Unreachable):
+    """Something else seems to lie there; only a user knows whether that is meant."""
+
+
 def check_place(state: FolderState, place: Identity) -> None:
     """Raise Unreachable where another volume has taken the place of the known one.
 
@@ -33,7 +37,7 @@ def check_place(state: FolderState, place: Identity) -> None:
         return
     there = sum(_is_there(path, file.size) for path, file in sample)
     if there * 2 < len(sample):
-        raise Unreachable(
+        raise Strange(
             f"Another volume than before seems to lie at {state.folder.path}: of {len(sample)} "
             f"known files {there} are there. Nothing is forgotten. If that is meant, send POST "
             f"/watch-folders/{state.folder.id}/retry."

@@ -154,3 +154,44 @@ def test_a_task_is_never_submitted_before_it_is_noted_who_has_it(
     assert type(steps.files).write is real
     run.step()
     assert len(steps.tasks()) == 1
+
+
+def test_a_retry_of_files_takes_no_empty_folder_for_what_is_meant(steps: Steps) -> None:
+    """The disk may just have gone, and a user who asks for new tries has not seen it."""
+    still(steps.media / "a.png", 1)
+    run = steps.run(steps.watch())
+    run.step()
+    steps.work()
+    run.step()
+    away = steps.folder / "away"
+    steps.media.rename(away)
+    run.step()
+    run.ask(Ask(folder_id=run.folder.id))
+    run.step()
+    steps.media.mkdir()
+    run.step()
+    assert steps.groups(run) == {"a.png": FileGroup.PROCESSED}
+    assert "known files 0 are there" in run.live().reason
+    run.ask(Ask(folder_id=run.folder.id))
+    run.step()
+    assert steps.groups(run) == {}
+
+
+def test_a_retry_of_files_begins_no_new_cache_folder_in_the_place_of_one_that_is_away(
+    steps: Steps,
+) -> None:
+    still(steps.media / "a.png", 1)
+    run = steps.run(steps.watch())
+    run.step()
+    steps.work()
+    run.step()
+    cache = steps.folder / "cache"
+    cache.rename(steps.folder / "away")
+    still(steps.media / "b.png", 2)
+    run.ask(Ask(folder_id=run.folder.id))
+    steps.walk(run)
+    assert "is gone" in run.live().reason
+    assert not cache.exists()
+    run.ask(Ask(folder_id=run.folder.id))
+    run.step()
+    assert cache.exists()
