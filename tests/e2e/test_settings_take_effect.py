@@ -11,7 +11,8 @@ import httpx
 import pytest
 import socketio.exceptions
 
-from tests.media import make_still
+from tests.ingest import Ingest
+from tests.media import make_clip, make_still
 from tests.sockets import Watcher
 from tests.stack import KEY, PROJECT, Stack, free_port, running_stack
 from tests.waiting import wait_for
@@ -202,3 +203,19 @@ def test_rushes_up_listens_on_its_port_and_starts_that_many_workers(tmp_path: Pa
         assert up.end(30) == 0, up.text()
     finally:
         stack.stop()
+
+
+def test_the_list_of_watched_extensions_can_be_changed(tmp_path: Path, redis_url: str) -> None:
+    media = tmp_path / "incoming"
+    make_still(media / "a.png", colour=(200, 30, 30))
+    make_still(media / "b.gif", colour=(30, 200, 30))
+    clip = make_clip(tmp_path / "c.mp4", 2)
+    clip.rename(media / "c.DAV")
+    changes = {"RUSHES_WATCH_EXTENSIONS": "-gif, +dav"}
+    with running_stack(tmp_path / "stack", redis_url, **changes) as stack:
+        stack.start_worker("watcher")
+        ingest = Ingest(stack.client())
+        ingest.start()
+        folder = ingest.add(media, tmp_path / "cache")
+        assert folder.wait_processed(2)["files_total"] == 2
+        assert set(folder.files("processed")) == {str(media / n) for n in ("a.png", "c.DAV")}

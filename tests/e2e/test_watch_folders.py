@@ -115,6 +115,10 @@ def test_films_put_into_a_folder_are_found_by_what_they_show(
     assert ingest.status()["folder_stats"] == {}
     assert folder.found("a space shuttle") == str(rocket), "what was analysed stays searchable"
     assert artefacts(cache) == made
+    again = ingest.add(media, cache)
+    again.wait_processed(3)
+    assert {file["task_id"] for file in again.files("processed").values()} == {None}
+    assert artefacts(cache) == made, "what is known is not analysed again"
 
 
 def test_the_room_is_closed_to_those_without_a_key(ingest: Ingest) -> None:
