@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 _BUSY_PAUSE_S = 0.25
 _IDLE_PAUSE_S = 2.0
 _AFTER_ERROR_S = 5.0
+_SILENT_S = 60.0
 _ASKING_SHARE = 50  # asking in vain what became of Tasks takes at most this part of the time
 
 
@@ -103,6 +104,11 @@ class FolderRun:
         self._asks.append(ask)
         self._wake.set()
 
+    def silent_s(self) -> float:
+        """For how long the folder has not answered; 0: it does."""
+        silent_s = time.monotonic() - self.stepped_at
+        return silent_s if silent_s > _SILENT_S and not self._lookout.is_scanning else 0.0
+
     def live(self) -> FolderLive:
         """What is going on, for clients."""
         state, reason = self._standing()
@@ -118,8 +124,7 @@ class FolderRun:
 
     def _standing(self) -> tuple[WatchState, str]:
         hold = self.state.hold
-        silent_s = time.monotonic() - self.stepped_at
-        if silent_s > 60 and not self._lookout.is_scanning:
+        if silent_s := self.silent_s():
             return WatchState.WAITING, f"The folder has not answered for {silent_s:.0f} s."
         if self._unreachable:
             return WatchState.WAITING, self._unreachable

@@ -192,8 +192,8 @@ class FolderState:
             elif file.group is FileGroup.PROCESSED:
                 self.turn_back(path, file)
 
-    def hold_up(self, reason: str) -> None:
-        """Nothing of this folder is worked on for a while, then one file is tried."""
+    def hold_up(self, reason: str, *, is_trial: bool = True) -> None:
+        """Nothing of this folder is worked on for a while, then one file is tried, or all."""
         pause = min(self.hold.pause_s * 2, _LONGEST_HOLD_S) if self.hold else _FIRST_HOLD_S
         if self.hold is None or self.hold.reason != reason:
             log.warning("%s waits: %s", self.folder.path, reason)
@@ -201,7 +201,7 @@ class FolderState:
             return  # many files have met the same
         self.last_error = reason
         self.hold = Hold(reason, time.monotonic() + pause, pause)
-        self.is_on_trial = True
+        self.is_on_trial = self.is_on_trial or is_trial
 
     def is_held(self) -> bool:
         hold = self.hold  # asked by the main thread, too

@@ -122,7 +122,7 @@ class Outcomes:
         elif fault is Fault.MISSING:  # we see it
             why = f"No worker sees it: is its folder mounted where they run? {reason}"
             state.postpone(path, file, _UNSEEN_PAUSE_S, why)
-            state.hold_up(why)
+            state.hold_up(why, is_trial=False)  # there may be many, and trying costs nothing
         elif fault is Fault.CHANGING:
             state.release(path)
             state.settle(path, Found(file.size, file.mtime_ns), reason)

@@ -86,10 +86,20 @@ class Term:
             self._processed = 0
         self._folders = {folder.id: folder for folder in folders}
         self._is_wanted, self._version, self._read_at = is_wanted, version, now
+        self._free_contents()
         known = self._tools.files.facts()
         for folder_id in known.keys() - self._folders.keys():
             if not self._is_busy(folder_id):
                 self._tools.files.forget(self.token, folder_id)
+
+    def _free_contents(self) -> None:
+        """A thread that hangs sees no end of its Tasks: copies in other folders wait no longer."""
+        for run in [*self._runs.values(), *self._ending]:
+            for task_id, paths in list(run.state.table.queued.items()) if run.silent_s() else ():
+                record = self._tools.ledger.record(task_id)
+                if record is None or record.status.is_final:
+                    for path in list(paths):
+                        self._tools.claims.release(run.folder.id, path)
 
     def _see_situation(self) -> None:
         situation = self._tools.situation

@@ -195,3 +195,22 @@ def test_a_retry_of_files_begins_no_new_cache_folder_in_the_place_of_one_that_is
     run.ask(Ask(folder_id=run.folder.id))
     run.step()
     assert cache.exists()
+
+
+def test_a_share_that_hangs_holds_up_no_copy_in_another_folder(steps: Steps, term: Term) -> None:
+    other = steps.folder / "other"
+    still(steps.media / "a.png", 1)
+    still(other / "copy.png", 1)
+    hanging, run = steps.run(steps.watch()), steps.run(steps.watch(other))
+    hanging.step()
+    run.step()
+    term._runs = {hanging.folder.id: hanging, run.folder.id: run}
+    hanging.stepped_at -= 100
+    term._free_contents()
+    run.step()
+    assert len(steps.tasks()) == 1, "a worker may still have it"
+    steps.work()
+    term._free_contents()
+    run.step()
+    assert len(steps.tasks()) == 1
+    assert set(run.state.table.queued) == set(steps.tasks())
