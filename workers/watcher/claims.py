@@ -37,11 +37,18 @@ class Claims:
         with self._lock:
             self._drop((folder_id, path))
 
-    def release_all(self, folder_id: str, but: Collection[str] = ()) -> None:
-        """The folder is watched no more, or anew: then `but` for these files."""
+    def begin(self, folder_id: str, paths: Collection[str]) -> None:
+        """A folder is watched anew; of what it held, it holds that of these files only."""
         with self._lock:
-            for owner in [owner for owner in self._held if owner[0] == folder_id]:
-                if owner[1] not in but:
+            for owner in list(self._held):
+                if owner[0] == folder_id and owner[1] not in paths:
+                    self._drop(owner)
+
+    def release_all(self, *, but_of: Collection[str]) -> None:
+        """All folders but these are watched no more."""
+        with self._lock:
+            for owner in list(self._held):
+                if owner[0] not in but_of:
                     self._drop(owner)
 
     def _drop(self, owner: _Owner) -> None:

@@ -82,7 +82,7 @@ class FolderRun:
         self._thread = threading.Thread(target=self._serve, name=f"watch-{folder.id}", daemon=True)
         self.state.own_stops.update(self.state.table.queued)  # an earlier run may have asked
         queued = {path for paths in self.state.table.queued.values() for path in paths}
-        tools.claims.release_all(folder.id, but=queued)
+        tools.claims.begin(folder.id, queued)
         for path in queued:
             key = self.state.content_key(self.state.table.files[path])
             tools.claims.take(key, folder.id, path)

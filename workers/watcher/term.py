@@ -59,13 +59,12 @@ class Term:
         """Follow what is wanted, pass on what is asked, tell what is going on."""
         self._read()
         self._see_situation()
-        over = {run.folder.id for run in self._ending if run.is_over()}
         self._ending = [run for run in self._ending if not run.is_over()]
         self._end_unwanted()
         self._begin_wanted()
-        for folder_id in over:
-            if not self._is_busy(folder_id):  # else its next thread follows what it had queued
-                self._tools.claims.release_all(folder_id)
+        # A folder that was changed has its next thread by now, which follows what was queued.
+        busy = {run.folder.id for run in (*self._runs.values(), *self._ending)}
+        self._tools.claims.release_all(but_of=busy)
         self._pass_on_asks()
         if self._has_orphans or not self._is_wanted:
             self._stop_orphans()

@@ -214,3 +214,25 @@ def test_a_share_that_hangs_holds_up_no_copy_in_another_folder(steps: Steps, ter
     run.step()
     assert len(steps.tasks()) == 1
     assert set(run.state.table.queued) == set(steps.tasks())
+
+
+def test_an_outage_of_redis_keeps_no_content_for_a_folder_that_was_removed(
+    steps: Steps, term: Term, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = still(steps.media / "a.png", 1)
+    run = steps.run(add(steps, steps.watch()))
+    run.step()
+    key = run.state.content_key(run.state.table.files[str(path)])
+    term._ending.append(run)
+    with steps.folders.changing() as changes:
+        changes.remove(run.folder.id)
+
+    def away(*_: object) -> None:
+        raise RedisAway
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Term, "_begin_wanted", away)
+        with pytest.raises(RedisAway):
+            term.look()
+    term.look()
+    assert not steps.tools.claims.is_taken(key)
