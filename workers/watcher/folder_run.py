@@ -36,6 +36,7 @@ _BUSY_PAUSE_S = 0.25
 _IDLE_PAUSE_S = 2.0
 _AFTER_ERROR_S = 5.0
 _SILENT_S = 60.0
+_SEEN_S = 45.0  # more than the longest hold: what a user answers may have been so that long ago
 _ASKING_SHARE = 50  # asking in vain what became of Tasks takes at most this part of the time
 
 
@@ -60,8 +61,7 @@ class FolderRun:
         self._is_ended = False
         self._asks: list[Ask] = []
         self._unreachable = ""
-        self._is_strange = False  # that is why it is unreachable
-        self._is_cache_gone = False
+        self._strange_at = self._cache_gone_at = -_SEEN_S  # when that was the reason last
         self._unsure: NewTask | None = None  # whether Redis took it is not known
         self._contents: Contents | None = None
         self._takes_any_cache = False  # a user has said so
@@ -170,12 +170,13 @@ class FolderRun:
         self._follow_wishes()
         try:
             self._go_round()
-            self._unreachable, self._is_strange = "", False
+            self._unreachable = ""
         except Unreachable as error:
-            self._is_strange = isinstance(error, Strange)
+            if isinstance(error, Strange):
+                self._strange_at = time.monotonic()
             self._lose(error.reason)
         except CacheGone as error:
-            self._contents, self._is_cache_gone = None, True
+            self._contents, self._cache_gone_at = None, time.monotonic()
             self.state.hold_up(error.message)
             self.state.stop_tasks()
         except CacheError as error:
@@ -272,7 +273,7 @@ class FolderRun:
         """Looked at before every batch. Raises CacheError."""
         known_id = self.state.facts.cache_id
         cache = open_known(self.folder.cache_dir, "" if self._takes_any_cache else known_id)
-        self._takes_any_cache = self._is_cache_gone = False
+        self._takes_any_cache = False
         if self._contents is None or self._contents.cache.id != cache.id:
             self._contents = Contents(cache)
         if cache.id != known_id:
@@ -288,9 +289,11 @@ class FolderRun:
             ask = self._asks.pop(0)
             self.state.hold = None
             self.state.is_on_trial = False
-            if self._is_strange:
+            seen = time.monotonic() - _SEEN_S
+            if self._strange_at > seen:
                 self.state.know(root=None)
-            self._takes_any_cache |= self._is_cache_gone
+            if self._cache_gone_at > seen:
+                self._takes_any_cache = True
             self._contents = None
             self._lookout.walk_soon()
             for path, file in list(self.state.table.files.items()):
