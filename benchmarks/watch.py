@@ -167,7 +167,8 @@ def pending(bench: Bench) -> None:
     bench.farm.start_watching()
     bench.scanned(folder)
     before, began = cpu_s(pid), time.monotonic()
-    while idle_share(pid, 5) > 10:  # they settle
+    time.sleep(SETTLE_S)
+    while idle_share(pid, 5) > 5:  # they are looked at once more, all of them
         pass
     print(f"settling of all: {time.monotonic() - began:.0f} s, CPU {cpu_s(pid) - before:.1f} s")
     share = idle_share(pid, bench.idle_s)
