@@ -185,15 +185,19 @@ class CacheDir:
         # Machines' clocks differ: what is noted later counts as newer.
         seen_at = max(time.time(), newest + 0.001)
         seen = SeenPath(path, size, mtime_ns, seen_at, full_crc, changed_at)
-        name = hashlib.sha256(os.fsencode(path)).hexdigest()[:32]
         with cache_files.clear_errors(self.root):
             folder.mkdir(parents=True, exist_ok=True)
-            cache_files.write_atomically(folder / f"{name}.json", msgspec.json.encode(seen), "path")
+            file = folder / catalogue.path_file(path)
+            cache_files.write_atomically(file, msgspec.json.encode(seen), "path")
             self.catalogue.append([Seen(hash_str, path, size, mtime_ns, seen.seen_at)])
 
     def paths_of(self, hash_str: str) -> list[SeenPath]:
         """Where this MediaFile was seen, newest first."""
         return catalogue.read_paths(self.media_dir(hash_str))
+
+    def seen_at(self, hash_str: str, path: str) -> SeenPath | None:
+        """How this MediaFile was seen at one path, None where it never was."""
+        return catalogue.read_path(self.media_dir(hash_str), path)
 
     def collect_when_due(self) -> threading.Thread | None:
         """Once a day, for all machines together, remove replaced data, in a thread of its own."""

@@ -7,6 +7,7 @@ torn or lost, and the whole folder may be deleted: `walk` finds everything again
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import logging
 import os
 import secrets
@@ -209,6 +210,21 @@ class Catalogue:
         with open(self._folder / name, "rb") as file:
             file.seek(-1, os.SEEK_END)
             return file.read(1) == b"\n"
+
+
+def path_file(path: str) -> str:
+    """Name of the file in paths/ that says how a MediaFile was seen at a path."""
+    return f"{hashlib.sha256(os.fsencode(path)).hexdigest()[:32]}.json"
+
+
+def read_path(folder: Path, path: str) -> SeenPath | None:
+    """How the MediaFile of this folder was seen at one path; None: never, or it is damaged."""
+    try:
+        raw = (folder / "paths" / path_file(path)).read_bytes()
+        found = msgspec.json.decode(raw, type=SeenPath)
+    except (OSError, *UNDECODABLE):
+        return None
+    return found if found.path == path else None
 
 
 def read_paths(folder: Path) -> list[SeenPath]:

@@ -20,7 +20,7 @@ KEEP_CRC_UP_TO = 2 << 30
 
 def last_seen(cache: CacheDir, hash_str: str, path: str) -> SeenPath | None:
     """How this path looked when the content was last seen there; None for a new place."""
-    return next((seen for seen in cache.paths_of(hash_str) if seen.path == path), None)
+    return cache.seen_at(hash_str, path)
 
 
 def is_same(
