@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from shared.media import MediaType
+from shared.media_facts import AudioStream, Color, StartTimecode, VideoStream
 
 
 class TaskKind(StrEnum):
@@ -141,6 +142,20 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True):
     audio_channels: int | None = None
     start_timecode: str | None = None
     container: str | None = None
+    is_vfr: bool | None = None
+    frame_count_is_estimated: bool = False
+    timecode: StartTimecode | None = None
+    display_width: int | None = None  # upright, with square pixels
+    display_height: int | None = None
+    scan: str | None = None  # "progressive", "top_first", "bottom_first" or "interlaced"
+    color: Color | None = None
+    video_streams: tuple[VideoStream, ...] = ()
+    audio_streams: tuple[AudioStream, ...] = ()
+    reel: str | None = None
+    camera: str | None = None
+    created_at: str | None = None  # ISO 8601, as the file says
+    bit_rate: int | None = None
+    warnings: tuple[str, ...] = ()
 
 
 class Scene(msgspec.Struct, frozen=True, array_like=True):
