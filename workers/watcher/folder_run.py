@@ -212,8 +212,8 @@ class FolderRun:
         """Walk the folder, or look at parts of it, when that is due."""
         place = identity_of(self.folder.path)
         check_place(self.state, place)
-        was_lost = bool(self._unreachable)
-        if was_lost:
+        root = self.state.facts.root
+        if self._unreachable or (root and not is_same_place(Identity(*root), place)):
             self._lookout.walk_soon()
         first = not self._lookout.has_walked
         looked = self._lookout.look(self._checkpoint)

@@ -84,3 +84,32 @@ def test_files_that_no_worker_sees_do_not_hold_up_those_behind_them(steps: Steps
     run.step()
     run.step()
     assert steps.work() == IN_FLIGHT, "all of them are tried, and the other one among them"
+
+
+def test_files_travel_together_also_when_workers_are_slow(steps: Steps) -> None:
+    for n in range(2 * IN_FLIGHT):
+        path = steps.media / f"{n}.mp4"
+        path.write_bytes(b"no film" * (n + 1))
+    run = steps.run(steps.watch())
+    run.step()
+    for _ in range(IN_FLIGHT // 2 - 1):
+        steps.end(steps.lease())
+        run.step()
+    assert len(steps.tasks()) == 1
+    steps.end(steps.lease())
+    run.step()
+    sizes = [len(steps.ledger.files(task_id)) for task_id in steps.tasks()]
+    assert sorted(sizes) == [IN_FLIGHT // 2, IN_FLIGHT]
+
+
+def test_a_folder_that_came_back_under_other_numbers_is_known_by_them_at_once(
+    steps: Steps,
+) -> None:
+    still(steps.media / "a.png", 1)
+    run = steps.run(steps.watch())
+    run.step()
+    root = run.state.facts.root
+    assert root
+    run.state.know(root=(root[0] + 1, root[1] + 1, root[2] + 1, ""))
+    run.step()
+    assert run.state.facts.root == root
