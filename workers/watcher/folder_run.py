@@ -302,7 +302,7 @@ class FolderRun:
                 again = file.group is FileGroup.FAILED or (
                     file.group is FileGroup.PENDING and file.next_try_at
                 )
-                if again and file.mtime_ns:
+                if again:
                     self.state.turn_back(path, replace(file, tries=0, hash_str=""))
 
     def _follow_wishes(self) -> None:

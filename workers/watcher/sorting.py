@@ -54,7 +54,8 @@ def reconsider(state: FolderState) -> None:
     for n, (path, file) in enumerate(list(state.table.files.items())):
         if n % _CHECK_EVERY == 0:
             state.checkpoint()
-        if _is_text(path) and file.mtime_ns:
+        is_sequence = file.group is FileGroup.SKIPPED and not file.mtime_ns
+        if _is_text(path) and not is_sequence:
             _consider(state, path, file)
 
 

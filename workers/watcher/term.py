@@ -62,12 +62,12 @@ class Term:
         self._ending = [run for run in self._ending if not run.is_over()]
         self._end_unwanted()
         self._begin_wanted()
-        # A folder that was changed has its next thread by now, which follows what was queued.
-        busy = {run.folder.id for run in (*self._runs.values(), *self._ending)}
-        self._tools.claims.release_all(but_of=busy)
         self._pass_on_asks()
         if self._has_orphans or not self._is_wanted:
             self._stop_orphans()
+        if not self._has_orphans:  # whose workers may still publish what was claimed for them
+            busy = {run.folder.id for run in (*self._runs.values(), *self._ending)}
+            self._tools.claims.release_all(but_of=busy)
         self._publish()
 
     def end(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -110,8 +111,11 @@ def test_copies_elsewhere_wait_while_the_folder_of_the_first_is_changed(
     term.look()
     wait_for(ended.is_over, 10, "the end of its thread")
     term.look()
-    assert not steps.tools.claims.is_taken(key)
+    assert steps.tools.claims.is_taken(key), "a worker may still publish it"
     steps.ledger.settle(lease, "cancelled")
+    term.look()
+    term.look()
+    assert not steps.tools.claims.is_taken(key)
 
 
 def test_a_retry_outlives_an_outage_of_redis(steps: Steps, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -234,5 +238,18 @@ def test_an_outage_of_redis_keeps_no_content_for_a_folder_that_was_removed(
         patched.setattr(Term, "_begin_wanted", away)
         with pytest.raises(RedisAway):
             term.look()
-    term.look()
+    for _ in range(3):
+        term.look()
     assert not steps.tools.claims.is_taken(key)
+
+
+def test_a_file_from_the_first_second_of_1970_has_new_tries_too(steps: Steps) -> None:
+    path = still(steps.media / "a.png", 1)
+    os.utime(path, (0, 0))
+    run = steps.run(steps.watch())
+    failed = WatchedFile(FileGroup.FAILED, path.stat().st_size, 0, tries=3)
+    run.state.table.put(str(path), replace(failed, made=run.state.signature(str(path))))
+    run.step()
+    run.ask(Ask(folder_id=run.folder.id))
+    run.step()
+    assert len(steps.tasks()) == 1
