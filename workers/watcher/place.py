@@ -9,7 +9,8 @@ from msgspec.structs import astuple
 
 from shared.watched_files import FileGroup
 from workers.watcher.folder_state import FolderState
-from workers.watcher.guard import Identity, Unreachable, is_empty, is_same_place
+from workers.watcher.guard import Identity, Unreachable, is_same_place
+from workers.watcher.names import NameKind
 from workers.watcher.scan import Scan
 
 _SAMPLE = 40
@@ -47,13 +48,21 @@ def check_place(state: FolderState, place: Identity) -> None:
 def is_emptied(state: FolderState, scan: Scan) -> bool:
     """Nothing is there any more, while files are known and nobody has said that this is meant.
 
-    A folder in which something else lies is mounted, and its files were excluded or moved.
+    Files that do not count any more since the folder was changed tell nothing of its disk.
     """
     if scan.files or scan.sequences or state.facts.root is None:
         return False
-    if not is_empty(state.folder.path):
+    return any(
+        file.group is not FileGroup.SKIPPED and _counts(state, path)
+        for path, file in state.table.files.items()
+    )
+
+
+def _counts(state: FolderState, path: str) -> bool:
+    folder, name = os.path.split(path)
+    if not state.folder.recursive and folder.rstrip("/") != state.folder.path.rstrip("/"):
         return False
-    return any(file.group is not FileGroup.SKIPPED for file in state.table.files.values())
+    return state.rules.kind(name) is not NameKind.IGNORED
 
 
 def move_in(state: FolderState) -> None:

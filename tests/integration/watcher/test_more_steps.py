@@ -228,7 +228,7 @@ def test_pauses_end_when_the_clock_was_set_back(steps: Steps) -> None:
 
 def test_a_hindrance_is_over_when_no_file_waits_for_its_end(steps: Steps) -> None:
     path = still(steps.media / "a.png", 1)
-    (steps.media / "notes.txt").touch()
+    (steps.media / "other.braw").write_bytes(b"raw")
     run = steps.run(steps.watch())
     run.step()
     steps.work("The disk is full.", Fault.CACHE)

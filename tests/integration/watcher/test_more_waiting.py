@@ -113,3 +113,26 @@ def test_a_folder_that_came_back_under_other_numbers_is_known_by_them_at_once(
     run.state.know(root=(root[0] + 1, root[1] + 1, root[2] + 1, ""))
     run.step()
     assert run.state.facts.root == root
+
+
+def test_a_folder_whose_files_all_lie_deeper_than_is_wanted_now_is_not_empty(steps: Steps) -> None:
+    still(steps.media / "deep" / "a.png", 1)
+    folder = steps.watch()
+    steps.run(folder).step()
+    run = steps.run(folder, recursive=False)
+    steps.work()
+    run.step()
+    assert run.live().reason == ""
+    assert steps.groups(run) == {}
+
+
+def test_empty_directories_that_are_left_do_not_mean_that_all_was_deleted(steps: Steps) -> None:
+    path = still(steps.media / "day1" / "a.png", 1)
+    run = steps.run(steps.watch())
+    run.step()
+    steps.work()
+    run.step()
+    path.unlink()
+    steps.walk(run)
+    assert "is empty" in run.live().reason
+    assert steps.groups(run) == {"a.png": PROCESSED}
