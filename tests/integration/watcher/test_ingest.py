@@ -31,8 +31,12 @@ def test_what_is_there_and_what_comes_is_analysed_once(farm: Farm) -> None:
     farm.wait_processed(folder, "a.jpg", "day1/b.mp4", "day2/late/c.jpg", "d.jpg")
     assert farm.ingested() == 4
     assert set(farm.published().values()) == {1}
-    live = farm.wait_state("waiting")
-    assert live.files_processed == 4
+
+    def is_told() -> bool:  # twice a second
+        live = farm.live()
+        return live is not None and (live.state, live.files_processed) == ("waiting", 4)
+
+    wait_for(is_told, 10, lambda: f"four files to be told of; {farm.live()}")
 
 
 def test_a_watcher_that_starts_again_repeats_nothing_and_finds_what_came(farm: Farm) -> None:
