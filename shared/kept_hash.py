@@ -140,8 +140,12 @@ class KeptHash:
         """One writer at a time, also across processes: the file always holds the newest."""
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
+            lock = self._path.with_name(f".{self._path.stem}.lock").open("w")
         except OSError as error:
-            raise Unavailable(f"{self._path.parent} cannot be made: {error}.") from error
-        with self._path.with_name(f".{self._path.stem}.lock").open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+            raise Unavailable(
+                f"{self._path.parent} cannot be written ({error.strerror or error}); nothing was "
+                "changed."
+            ) from error
+        with lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
             yield

@@ -15,7 +15,7 @@ import msgspec
 from shared import heartbeats
 from shared.active_models import active_keys
 from shared.bells import Bells
-from shared.errors import RedisAway
+from shared.errors import RedisAway, SettingsError, Unavailable
 from shared.heartbeats import Heartbeat, WorkerState
 from shared.redis_clients import connect
 from shared.settings import Settings
@@ -49,6 +49,7 @@ class WatchService:
         self._ledger = Ledger(self._client, instance)
         self._bells = Bells(connect(settings.redis_url, decode=False), instance)
         self._outage = Outage()
+        self._trouble = ""
         self._told_to_end = threading.Event()
         self._term: Term | None = None
         self._server = ""  # which start of Redis it is
@@ -82,6 +83,10 @@ class WatchService:
                 self._outage.begin(error.message)
                 if self._term and time.monotonic() - self._renewed_at > LEASE_S:
                     self._stand_down()  # another one may be active by now
+            except (SettingsError, Unavailable) as error:  # what is kept in STATE_DIR
+                if error.message != self._trouble:
+                    log.error("the watcher waits: %s", error.message)
+                self._trouble = error.message
             self._told_to_end.wait(_LOOK_EVERY_S)
         self._leave()
         return 0

@@ -188,3 +188,19 @@ def test_a_periodic_walk_finds_what_nobody_told_of(farm: Farm) -> None:
     farm.wait_state("waiting")
     still(hidden / "a.png", 1)
     farm.wait_processed(folder, "link/a.png")
+
+
+def test_a_damaged_list_of_folders_is_named_and_waited_for(farm: Farm) -> None:
+    still(farm.media / "a.png", 1)
+    farm.worker()
+    folder = farm.watch()
+    farm.start_watching()
+    kept = farm.state_dir / "watch-folders.json"
+    whole = kept.read_bytes()
+    kept.write_bytes(b"{")
+    farm.client.flushall()
+    watcher = farm.watcher()
+    wait_for(lambda: "watch-folders.json cannot be read" in watcher.text(), 15, "the reason")
+    kept.write_bytes(whole)
+    farm.wait_processed(folder, "a.png")
+    assert watcher.text().count("cannot be read") == 1
