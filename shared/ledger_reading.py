@@ -63,6 +63,18 @@ class LedgerReader:
         with translated():
             return _file_records(self._redis, self._prefix, task_id)
 
+    def results(self, task_id: str) -> list[dict[str, Any] | None]:
+        """What each Item was settled with; None for one that has no result (yet). Raises Missing."""
+        with translated():
+            items: Any = self._redis.hget(f"{self._prefix}task:{task_id}", "items")
+            if items is None:
+                raise Missing(f"There is no task {task_id}.")
+            with self._redis.pipeline(transaction=False) as pipe:
+                for n in range(int(items)):
+                    pipe.hget(f"{self._prefix}item:{task_id}:{n}", "result")
+                found = pipe.execute()
+        return [None if raw is None else msgspec.json.decode(raw) for raw in found]
+
     def holder(self) -> str | None:
         """The foreground Task that holds the lock."""
         with translated():

@@ -158,19 +158,25 @@ class Ledger(LedgerReader):
         return bool(self._run("tick", *_of(lease), *words))
 
     def settle(
-        self, lease: Lease, outcome: Outcome, reason: str = "", fault: Fault = Fault.INTERNAL
+        self,
+        lease: Lease,
+        outcome: Outcome,
+        reason: str = "",
+        fault: Fault = Fault.INTERNAL,
+        result: bytes = b"",
     ) -> bool:
         """End the Item; the last one ends the Task. False: the lease is lost.
 
         "failed" counts an error and gives the Item back, the third time it fails for good. A
-        "done" Item none of whose files could be used counts as failed. `fault` goes to the files
-        of an Item that fails for good.
+        "done" Item none of whose files could be used counts as failed, for `reason` if one is
+        given. `fault` goes to the files of an Item that fails for good. `result`, JSON, is kept
+        with a "done" Item, whatever it counts as (`LedgerReader.results`).
         """
-        return bool(self._run("settle", *_of(lease), outcome, reason, fault))
+        return bool(self._run("settle", *_of(lease), outcome, reason, fault, result))
 
     def handback(self, lease: Lease) -> bool:
         """Queue the Item again without counting a try. False: the lease is lost."""
-        return bool(self._run("settle", *_of(lease), "handback", "", ""))
+        return bool(self._run("settle", *_of(lease), "handback", "", "", ""))
 
     def stop(self, task_id: str | None = None) -> StopResult:
         """Ask a Task, or the foreground one, to stop. Raises Missing for an unknown id."""

@@ -31,6 +31,7 @@ from workers.native_calls import NativeCalls
 T = TypeVar("T")
 
 PROGRESS_EVERY_S = 0.3
+_ASK_AGAIN_S = 0.2
 
 
 @dataclass
@@ -49,6 +50,8 @@ class Context:
     native: NativeCalls
     say: Callable[[str], None] = lambda _message: None
     counts: Counter[str] = field(default_factory=Counter)  # of the process; its heartbeat tells
+    result: bytes = b""  # JSON that the ledger keeps when the Item is done
+    reason: str = ""  # why, where the Item is done and none of its files could be used
     _reported_at: float = float("-inf")
     # The newest report of each kind, until its time has come.
     _unsent: dict[ProgressType, Callable[[], object]] = field(default_factory=dict)
@@ -73,6 +76,26 @@ class Context:
         """
         self.stall.arm()
         self.signals.raise_if_set()
+
+    def confirm(self) -> None:
+        """Right before something is published that a second worker would publish once more.
+
+        `checkpoint` knows what the keeper heard last, which after a sleep of this process may be
+        long ago; this asks the ledger itself, and waits for a Redis that is away. Raises as
+        `checkpoint` does.
+        """
+        while True:
+            self.checkpoint()
+            try:
+                verdict = self.ledger.renew(self.lease)
+            except RedisAway:
+                time.sleep(_ASK_AGAIN_S)
+                continue
+            self.signals.lost |= verdict == "lost"
+            self.signals.stop |= verdict == "stop"
+            self.signals.give_back |= verdict == "yield"
+            self.signals.raise_if_set()
+            return
 
     def cache(self, path: str, known_id: str = "") -> CacheDir:
         """The CacheDir of this Item, made when it is not there yet.

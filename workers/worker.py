@@ -305,7 +305,7 @@ class Worker:
             log.exception("Item %d failed by an error of ours", lease.item_id)
         else:
             log.info("Item %d done in %.1f s", lease.item_id, time.monotonic() - started)
-            return lambda: ledger.settle(lease, "done")
+            return lambda: ledger.settle(lease, "done", context.reason, result=context.result)
         return lambda: ledger.settle(lease, "failed", reason, fault)
 
     def _why_not(self, context: Context) -> NotHere | None:

@@ -25,7 +25,8 @@ class ClipSpec(msgspec.Struct, frozen=True, kw_only=True):
     client_path: str
     start: float | str
     end: float | str
-    name: str = ""  # without extension; "": made of the source's name and the times
+    name: str = ""  # without extension; "": made by `naming`
+    naming: str = ""  # template of shared.exports.clip_names; "": the usual one
     output_dir: str
     client_output_dir: str
     mode: ClipMode = "auto"
@@ -35,6 +36,7 @@ class ClipSpec(msgspec.Struct, frozen=True, kw_only=True):
     audio: ClipAudio = "all"
     handle_seconds: float = 0.0
     on_exists: OnExists = "number"
+    dry_run: bool = False  # plan it, write nothing
 
 
 class ClipCode(StrEnum):
@@ -48,6 +50,7 @@ class ClipCode(StrEnum):
     NOT_ALLOWED = "not_allowed"
     DISK_FULL = "disk_full"
     NOT_WRITABLE = "not_writable"
+    CANCELLED = "cancelled"
     INTERNAL = "internal"
 
 
@@ -63,5 +66,6 @@ class ClipResult(msgspec.Struct, frozen=True, kw_only=True):
     method: Literal["copy", "encode"] | None = None
     start_timecode: str | None = None
     warnings: tuple[str, ...] = ()
+    skipped: bool = False  # a file of that name was there and was left as it is
     error: str | None = None
     code: ClipCode | None = None

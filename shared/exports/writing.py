@@ -26,7 +26,13 @@ _MOST_NUMBERS = 10_000
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS)  # FAT, some shares and FUSE systems
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
+_PART = re.compile(r"\..+\.[0-9a-f]{8}\.part", re.DOTALL)
+_LEFT_BEHIND_S = 86_400
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class NameTaken(BadInput):
+    """A file of that name is there already."""
 
 
 @dataclass(slots=True)
@@ -41,18 +47,25 @@ class PartFile:
     path: str
     file: BinaryIO
 
-    def place(self) -> str:
-        """Make it durable under its name, or that name's first free number; the name it got.
-
-        Raises BadInput where a link or something special bears the name.
-        """
+    def sync(self) -> None:
+        """Have the disk keep what was written, which may take long; `place` does it again."""
         self.file.flush()
         os.fsync(self.file.fileno())
-        for number in range(1, _MOST_NUMBERS):
+
+    def place(self, *, may_number: bool = True) -> str:
+        """Make it durable under its name, or that name's first free number; the name it got.
+
+        Raises BadInput where a link or something special bears the name, and NameTaken where a
+        file bears it and it may not be numbered.
+        """
+        self.sync()
+        for number in range(1, _MOST_NUMBERS if may_number else 2):
             target = os.path.join(self.folder, numbered(self.name, number))
-            if not _is_taken(target) and _moved(self.path, target):
+            if not is_taken(target) and _moved(self.path, target):
                 sync_folder(Path(self.folder))
                 return os.path.basename(target)
+        if not may_number:
+            raise NameTaken(f"{self.name} is there already.")
         raise BadInput(f"{self.folder} holds {self.name} under every number.")
 
 
@@ -66,23 +79,16 @@ def part_file(path: str, roots: Roots, field: str = "output_path") -> Iterator[P
     permission), also for an OSError that the caller's writing raised.
     """
     given, name = os.path.split(path)
+    folder = real_folder(given, roots, field)
     try:
-        path.encode()
-        folder = os.path.realpath(given, strict=True)
+        name.encode()
     except UnicodeEncodeError:
         raise BadInput(f"{field} holds half a character: {path!r}.") from None
-    except (FileNotFoundError, NotADirectoryError):
-        raise BadInput(f"{field}: the folder {given} does not exist; make it first.") from None
-    except OSError as error:
-        raise _clear(error, field, given) from error
     if _CONTROL.search(name):
         raise BadInput(f"{field}: the file name holds a control character: {name!r}.")
-    if not os.path.isdir(folder):
-        raise BadInput(f"{field}: {given} is no folder.")
-    roots.check_real(folder, f"{field}: {given}")
     part = os.path.join(folder, f".{shortened(name, LONGEST)}.{secrets.token_hex(4)}.part")
     try:
-        _is_taken(os.path.join(folder, name))  # refuses before anything is written
+        is_taken(os.path.join(folder, name))  # refuses before anything is written
         with os.fdopen(os.open(part, _NEW_FILE, 0o666), "wb") as file:
             yield PartFile(folder, name, part, file)
     except OSError as error:
@@ -92,6 +98,49 @@ def part_file(path: str, roots: Roots, field: str = "output_path") -> Iterator[P
             os.unlink(part)
 
 
+def real_folder(given: str, roots: Roots, field: str) -> str:
+    """The folder that may be written to, its links followed.
+
+    Raises BadInput, NotAllowed and ExportError, as part_file does.
+    """
+    try:
+        given.encode()
+        folder = os.path.realpath(given, strict=True)
+    except UnicodeEncodeError:
+        raise BadInput(f"{field} holds half a character: {given!r}.") from None
+    except (FileNotFoundError, NotADirectoryError):
+        raise BadInput(f"{field}: the folder {given} does not exist; make it first.") from None
+    except OSError as error:
+        raise _clear(error, field, given) from error
+    if not os.path.isdir(folder):
+        raise BadInput(f"{field}: {given} is no folder.")
+    roots.check_real(folder, f"{field}: {given}")
+    return folder
+
+
+def remove_left_behind(part: PartFile) -> None:
+    """Remove temporary files of ours beside `part` that nobody has written to for a day.
+
+    A process that was killed leaves them. Their age goes by the clock of the disk they lie on.
+    """
+    newest = os.fstat(part.file.fileno()).st_mtime - _LEFT_BEHIND_S
+    with contextlib.suppress(OSError), os.scandir(part.folder) as entries:
+        for entry in entries:
+            if not _PART.fullmatch(entry.name):
+                continue
+            with contextlib.suppress(OSError):
+                found = entry.stat(follow_symlinks=False)
+                if stat.S_ISREG(found.st_mode) and found.st_mtime < newest:
+                    os.unlink(entry.path)
+
+
+def free_number(folder: str, name: str) -> str:
+    """The name that a new file would get there now. Raises BadInput as PartFile.place."""
+    numbers = range(1, _MOST_NUMBERS)
+    names = (numbered(name, number) for number in numbers)
+    return next((one for one in names if not is_taken(os.path.join(folder, one))), name)
+
+
 def write_new(path: str, content: bytes, roots: Roots, field: str = "output_path") -> str:
     """Write a small file; the path it got. Raises as part_file and PartFile.place."""
     with part_file(path, roots, field) as part:
@@ -99,7 +148,7 @@ def write_new(path: str, content: bytes, roots: Roots, field: str = "output_path
         return os.path.join(os.path.dirname(path), part.place())
 
 
-def _is_taken(target: str) -> bool:
+def is_taken(target: str) -> bool:
     """Whether a file bears that name. Raises BadInput where it is something else."""
     try:
         mode = os.lstat(target).st_mode
