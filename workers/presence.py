@@ -1,0 +1,47 @@
+"""Whether this machine sees the files and folders of an Item, or another one may."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterable
+
+from shared import heartbeats
+from shared.heartbeats import WorkerKind
+from shared.paths import Roots
+from shared.redis_clients import key_prefix, translated
+from workers.context import Context
+from workers.worker import NotHere
+
+_ASK_OTHERS_WAIT_S = 2.0
+_REMEMBER_S = 3600
+
+
+def unseen_root(roots: Roots, paths: Iterable[str]) -> NotHere | None:
+    """A configured root that a path lies in and that is not there: an absent mount."""
+    for path in paths:
+        for root in roots.folders or ():
+            if os.path.commonpath([path, root]) == str(root) and not os.path.isdir(root):
+                return NotHere(f"{root} is not visible on this machine.")
+    return None
+
+
+def may_be_elsewhere(context: Context, kind: WorkerKind, paths: Iterable[str]) -> NotHere | None:
+    """A path missing on one machine is missing only when every live worker's machine says so."""
+    absent = [path for path in paths if not os.path.exists(path)]
+    if not absent:
+        return None
+    client, instance, lease = context.client, context.settings.instance, context.lease
+    here = socket.gethostname()
+    hosts = {beat.host for beat in heartbeats.live(client, instance, kind)}
+    if not hosts - {here}:
+        return None
+    key = f"{key_prefix(instance)}missing:{lease.task_id}:{lease.item_id}"
+    with translated(), client.pipeline() as pipe:
+        pipe.sadd(key, here)
+        pipe.expire(key, _REMEMBER_S)
+        pipe.smembers(key)
+        said = pipe.execute()[-1]
+    if hosts <= said:
+        return None
+    return NotHere(f"{absent[0]} is not visible on this machine.", _ASK_OTHERS_WAIT_S)
