@@ -26,6 +26,10 @@ _LONGEST_HEADER = 4000
 _LARGE_BODY = 1 << 18  # about 10 ms of decoding
 
 
+async def _is_there() -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Call(Generic[Body]):
     """What a handler gets: checked, typed, allowed."""
@@ -34,6 +38,7 @@ class Call(Generic[Body]):
     body: Body
     path: Mapping[str, str]
     query: Mapping[str, str]
+    is_gone: Callable[[], Awaitable[bool]] = _is_there  # whether the client has hung up
 
     def required(self, name: str) -> str:
         """A query parameter. Raises BadInput, naming it, where it is missing or empty."""
@@ -112,7 +117,9 @@ def _dispatcher(
 async def _serve(endpoint: Endpoint, services: Services, request: Request) -> Response:
     raw = await _allowed_body(endpoint, services, request)
     body = typed(raw, endpoint.body) if endpoint.body else None
-    found = await endpoint.handler(Call(services, body, request.path_params, request.query_params))
+    found = await endpoint.handler(
+        Call(services, body, request.path_params, request.query_params, request.is_disconnected)
+    )
     if isinstance(found, FileReply):
         headers = {"Content-Disposition": _attachment(found.filename)}
         if found.warnings:

@@ -55,6 +55,8 @@ def task_answer(record: TaskRecord, hint: str) -> TaskAnswer:
 def _done(record: TaskRecord) -> str:
     if record.kind is TaskKind.RECLUSTER:  # no file, but a collection
         return "Grouping has not begun."
+    if record.kind is TaskKind.EXPORT:
+        return f"{record.current} of {record.total} clips done."
     return f"{record.current} of {record.total} files done."
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import threading
 from collections.abc import Sequence
 
 import msgspec
@@ -14,20 +12,18 @@ from api.answers import Accepted, CancelAnswer, TaskAnswer, TaskList
 from api.bodies import AnalyzeBody, CancelBody
 from api.endpoint import Call, Endpoint
 from api.progress import hint_for, task_answer, waiting_hint
+from api.ringing import ring
 from api.services import Services
 from shared import logs
 from shared.analyze_items import Asked, analyze_items, works
 from shared.domain import AnalyzeSpec, FileWork, ProgressType, TaskKind
-from shared.errors import BadInput, Missing, RedisAway
+from shared.errors import BadInput, Missing
 from shared.languages import language_code, language_name
 from shared.models import ModelKind
 from shared.people.names import checked_name
-from shared.task_records import Bell, NewTask
-
-log = logging.getLogger(__name__)
+from shared.task_records import NewTask
 
 RECENT = 100
-RUNG_AT_ONCE = 1_000  # a bell costs 90 us and more
 
 
 async def analyze(call: Call[AnalyzeBody]) -> Accepted:
@@ -53,7 +49,7 @@ def _submit(services: Services, body: AnalyzeBody) -> Accepted:
     task = NewTask(kind=TaskKind.ANALYZE, items=analyze_items(files, common))
     hint = waiting_hint(services)
     if services.ledger.submit(task, body.on_busy):
-        _ring(services, task)
+        ring(services, task)
         turn = ""
     else:
         turn = " It starts when the running task has ended."
@@ -74,25 +70,6 @@ def _models(services: Services, body: AnalyzeBody, parts: set[ProgressType]) -> 
         if part in parts:
             check_allowed(services, kind, keys[name], f"{name}_key")
     return keys
-
-
-def _ring(services: Services, task: NewTask) -> None:
-    """Wake the workers; those of a large task that the client need not wait for, in a thread."""
-    bells = [Bell(task.task_id, n, task.queue, front=True) for n in range(len(task.items))]
-    _ring_or_warn(services, bells[:RUNG_AT_ONCE])
-    if len(bells) > RUNG_AT_ONCE:
-        rest = bells[RUNG_AT_ONCE:]
-        threading.Thread(target=_ring_or_warn, args=(services, rest), daemon=True).start()
-
-
-def _ring_or_warn(services: Services, bells: list[Bell]) -> None:
-    """The Task is accepted already, and a lost bell is rung by the sweep."""
-    try:
-        services.bells.ring(bells)
-    except RedisAway as error:
-        log.warning(
-            "task %s is accepted, its bells come later: %s", bells[0].task_id, error.message
-        )
 
 
 def _checked(services: Services, body: AnalyzeBody) -> tuple[str, list[FileWork]]:

@@ -16,7 +16,6 @@ async def not_built(_call: Call[Any]) -> NoReturn:
 
 
 _LATER = (
-    ("POST", "/export/clips", "Exports", "Cut clips into files"),
     ("POST", "/export/premiere-xml", "Exports", "A timeline for an editing system"),
 )
 

@@ -32,6 +32,7 @@ PUT /watch-folders/{watch_folder_id} · DELETE /watch-folders/{watch_folder_id}
 POST /watch-folders/service/start · POST /watch-folders/service/stop
 GET /watch-folders/service/status · POST /watch-folders/{watch_folder_id}/retry
 GET /watch-folders/{watch_folder_id}/files · POST /cache-paths · POST /export/clips
+GET /tasks/{task_id}/exports
 POST /export/premiere-xml · POST /export/transcript
 """
 

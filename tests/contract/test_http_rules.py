@@ -219,7 +219,6 @@ def test_every_origin_of_the_default_may_call_and_no_other(client: Client) -> No
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("POST", "/export/clips"),
         ("POST", "/export/premiere-xml"),
     ],
 )
