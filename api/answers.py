@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from shared.domain import FailedFile, ProgressType, TaskKind, TaskState
-from shared.media import MediaType
 from shared.task_records import FileRecord
 
 Timestamp = Annotated[str, Meta(description="HH:MM:SS", examples=["00:01:07"])]
@@ -138,51 +137,6 @@ class AnalysisState(Struct, kw_only=True):
     visual: Annotated[list[str], Meta(description="Keys of the models that analysed it.")]
     transcribed: Annotated[bool, Meta(description="Its speech is transcribed.")]
     face_jobs: Annotated[list[str], Meta(description="Collections its faces are in.")]
-
-
-class MediaItem(Struct, kw_only=True):
-    """One file. What cannot be known is null; `error` says why."""
-
-    media_path: ClientPath
-    hash_str: HashStr | None = None
-    exists: Annotated[bool, Meta(description="The file is there.")] = False
-    media_type: Annotated[MediaType | None, Meta(description="Null: none of them.")] = None
-    duration_seconds: Annotated[float, Meta(description="Length.")] | None = None
-    fps: Annotated[float, Meta(description="Frames per second.")] | None = None
-    fps_rational: (
-        Annotated[str, Meta(description="The same, exactly.", examples=["24000/1001"])] | None
-    ) = None
-    frame_count: Annotated[int, Meta(description="Frames.")] | None = None
-    width: Annotated[int, Meta(description="Pixels, as stored.")] | None = None
-    height: Annotated[int, Meta(description="Pixels, as stored.")] | None = None
-    rotation: Annotated[int, Meta(description="Clockwise degrees.")] | None = None
-    pixel_aspect: (
-        Annotated[str, Meta(description="Width to height of a pixel.", examples=["1/1"])] | None
-    ) = None
-    video_codec: Annotated[str, Meta(description="Name of the codec.")] | None = None
-    audio_codec: Annotated[str, Meta(description="Name of the codec.")] | None = None
-    has_audio: Annotated[bool, Meta(description="There is a sound track.")] = False
-    audio_channels: Annotated[int, Meta(description="Channels of the first track.")] | None = None
-    start_timecode: (
-        Annotated[str, Meta(description="HH:MM:SS:FF, or HH:MM:SS;FF for drop-frame.")] | None
-    ) = None
-    file_size: Annotated[int, Meta(description="Bytes.")] | None = None
-    modified_at: Annotated[float, Meta(description="Unix seconds.")] | None = None
-    analysis: Annotated[AnalysisState | None, Meta(description="Null without cache_dir.")] = None
-    possibly_modified: Annotated[
-        bool,
-        Meta(
-            description="Same hash and size as when it was analysed, but another modification "
-            "time: its analysis is checked again before it is used."
-        ),
-    ] = False
-    error: Problem = None
-
-
-class Metadata(Struct, kw_only=True):
-    """In request order."""
-
-    media: Annotated[list[MediaItem], Meta(description="One item per path.")]
 
 
 class Accepted(Struct, kw_only=True):

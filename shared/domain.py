@@ -155,6 +155,7 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True):
     camera: str | None = None
     created_at: str | None = None  # ISO 8601, as the file says
     bit_rate: int | None = None
+    time_reference: int | None = None  # of broadcast wave: samples since midnight
     warnings: tuple[str, ...] = ()
 
 

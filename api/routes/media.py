@@ -8,14 +8,16 @@ from collections.abc import Sequence
 from starlette.concurrency import run_in_threadpool
 
 from api import files
-from api.answers import AnalysisState, MediaItem, Metadata
+from api.answers import AnalysisState
 from api.bodies import MetadataBody
 from api.endpoint import Call, Endpoint
+from api.media_answers import MediaItem, Metadata
 from api.services import Services
 from shared.cache import CacheDir
 from shared.domain import Manifest, Probe, Stage
 from shared.errors import (
     BadInput,
+    MediaChanging,
     MediaError,
     MediaMissing,
     MediaUnreadable,
@@ -23,6 +25,7 @@ from shared.errors import (
     NoWorker,
 )
 from shared.media import is_hashed_whole, media_type_of
+from shared.media_facts import Rate
 from shared.people.memberships import collections_of
 
 _OF_CONTAINER = frozenset(Probe.__struct_fields__) & frozenset(MediaItem.__struct_fields__)
@@ -69,11 +72,31 @@ async def _item(
         path = services.paths.media(client_path, f"media_paths[{number}]")
         await run_in_threadpool(_facts, services, item, path, cache)
         probe = await files.probe(services.asker, path)
-        for name in _OF_CONTAINER:
-            setattr(item, name, getattr(probe, name))
+        await run_in_threadpool(_check_unchanged, item, path)
+        _fill(item, probe)
     except (MediaError, NotAllowed, NoWorker) as error:
         item.error = error.message
     return item
+
+
+def _fill(item: MediaItem, probe: Probe) -> None:
+    for name in _OF_CONTAINER:
+        setattr(item, name, getattr(probe, name))
+    item.duration_frames_estimated = probe.frame_count_is_estimated
+    if probe.fps_rational:
+        num, _, den = probe.fps_rational.partition("/")
+        item.rate = Rate(num=int(num), den=int(den))
+
+
+def _check_unchanged(item: MediaItem, path: str) -> None:
+    """A file that grew since it was hashed has another id and other facts by now."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        raise MediaMissing from None
+    if (found.st_size, found.st_mtime) != (item.file_size, item.modified_at):
+        item.hash_str = None
+        raise MediaChanging
 
 
 def _facts(services: Services, item: MediaItem, path: str, cache: CacheDir | None) -> None:
@@ -134,16 +157,74 @@ ENDPOINTS = (
                     "duration_seconds": 12.5,
                     "fps": 23.976,
                     "fps_rational": "24000/1001",
+                    "rate": {"num": 24000, "den": 1001},
+                    "is_vfr": False,
                     "frame_count": 300,
+                    "duration_frames_estimated": False,
                     "width": 1920,
                     "height": 1080,
+                    "display_width": 1920,
+                    "display_height": 1080,
                     "rotation": 0,
+                    "scan": "progressive",
+                    "color": {
+                        "range": "limited",
+                        "primaries": "bt709",
+                        "transfer": "bt709",
+                        "matrix": "bt709",
+                        "hdr": None,
+                        "mastering_min_nits": None,
+                        "mastering_max_nits": None,
+                        "max_cll": None,
+                        "max_fall": None,
+                    },
                     "pixel_aspect": "1/1",
                     "video_codec": "h264",
                     "audio_codec": "aac",
                     "has_audio": True,
                     "audio_channels": 2,
                     "start_timecode": "10:00:00:00",
+                    "timecode": {
+                        "value": "10:00:00:00",
+                        "rate": "24000/1001",
+                        "drop_frame": False,
+                        "source": "track",
+                        "rate_source": "track",
+                    },
+                    "time_reference": None,
+                    "video_streams": [
+                        {
+                            "index": 0,
+                            "codec": "h264",
+                            "profile": "High",
+                            "codec_tag": "avc1",
+                            "pixel_format": "yuv420p",
+                            "bit_depth": 8,
+                            "chroma": "4:2:0",
+                            "width": 1920,
+                            "height": 1080,
+                            "bit_rate": 11824000,
+                        }
+                    ],
+                    "audio_streams": [
+                        {
+                            "index": 1,
+                            "codec": "aac",
+                            "sample_rate": 48000,
+                            "bits": None,
+                            "channels": 2,
+                            "layout": "stereo",
+                            "language": "eng",
+                            "title": None,
+                            "bit_rate": 256000,
+                        }
+                    ],
+                    "reel": "A001",
+                    "camera": "Sony FX6",
+                    "created_at": "2026-11-25T09:30:00Z",
+                    "container": "mov",
+                    "bit_rate": 12079595,
+                    "warnings": [],
                     "file_size": 18874368,
                     "modified_at": 1764028800.0,
                     "analysis": {

@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import PurePath
 from typing import Any
 
+import msgspec
 from av.container import InputContainer
+from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from shared.domain import Probe
 from shared.errors import MediaUnreadable
 from shared.media import MediaType
+from shared.media_facts import StartTimecode
 from workers.analysis.containers import (
     duration_of,
     first_picture,
     only,
     open_container,
+    shown_video_streams,
     video_stream,
 )
-from workers.analysis.frames import upright_rotation
+from workers.analysis.frames import display_size, upright_rotation
+from workers.analysis.origin import camera_of, created_at, reel_of
+from workers.analysis.pace import Pace, pace_of
+from workers.analysis.stated_rates import WaveTimecode, track_rate, wave_timecode
 from workers.analysis.stills import StillPicture, open_still
+from workers.analysis.stream_facts import audio_facts, color_of, scan_of, video_facts
+from workers.analysis.timecodes import start_timecode, timecode_at, written_timecode
 
 _USUAL_RATES = tuple(
     Fraction(n, d)
@@ -31,24 +40,84 @@ _USUAL_RATES = tuple(
         (60000, 1001), (60, 1), (100, 1), (120000, 1001), (120, 1), (15, 1), (25, 2), (10, 1),
     )
 )  # fmt: skip
-_TIMECODE = re.compile(r"(\d\d):(\d\d):(\d\d)([:;.])(\d\d\d?)")
 _SNAP = Fraction(4, 10_000)  # 23.976 and 24 differ by ten times that
 
 
 def probe(path: str, media_type: MediaType) -> Probe:
-    """Everything `/media/metadata` tells; raises MediaMissing or MediaUnreadable."""
+    """Everything a file tells; raises MediaMissing or MediaUnreadable."""
     if media_type is MediaType.IMAGE and not is_film_still(path):
         return probe_still(open_still(path))
     container = open_container(path)
     try:
         stream = video_stream(container)
+        packets: Sequence[Packet[VideoStream]] = ()
         picture = None
         if stream is not None:
             only(container, stream)
-            _, picture = first_picture(container, stream)
-        return probe_container(container, stream, picture, media_type)
+            packets, picture = first_picture(container, stream)
+        found = probe_container(container, stream, picture, media_type)
+        found = with_stated_timecode(found, path, container)
+        if stream is None or media_type is MediaType.IMAGE:
+            return found
+        return with_pace(found, stream, pace_of(container, stream, packets))
     finally:
         container.close()
+
+
+def with_stated_timecode(found: Probe, path: str, container: InputContainer) -> Probe:
+    """The rate that a timecode track states; the timecode of a broadcast wave."""
+    rate = Fraction(found.fps_rational) if found.fps_rational else None
+    if found.container in ("mov", "mp4") and found.start_timecode:
+        written = written_timecode(container, None)
+        timecode = start_timecode(written, rate, track_rate(path))
+        return msgspec.structs.replace(found, timecode=timecode or found.timecode)
+    samples = container.metadata.get("time_reference", "")
+    if not samples.isdecimal():
+        return found
+    found = msgspec.structs.replace(found, time_reference=int(samples))
+    stated = wave_timecode(path) if found.container == "wav" else None
+    if found.timecode or not stated or not found.audio_streams:
+        return found
+    return _with_wave_timecode(found, stated)
+
+
+def with_pace(found: Probe, stream: VideoStream, pace: Pace) -> Probe:
+    """Whether the pictures come evenly, and how many were counted."""
+    stated = stream.frames or _edit_units(found, stream)
+    expected = found.frame_count or 0
+    fields = found.scan != "progressive" and pace.count and 0 < expected < 0.75 * pace.count
+    counted = None if fields else pace.count  # some streams hold each field by itself
+    count = (counted or stated) if stream.frames else (stated or counted)
+    return msgspec.structs.replace(
+        found,
+        is_vfr=pace.is_vfr,
+        frame_count=count or found.frame_count,
+        frame_count_is_estimated=not count and found.frame_count is not None,
+    )
+
+
+def _edit_units(found: Probe, stream: VideoStream) -> int | None:
+    """MXF states its length in pictures."""
+    base, rate = stream.time_base, found.fps_rational
+    if found.container != "mxf" or not base or not rate or not stream.duration:
+        return None
+    return stream.duration if 1 / base == Fraction(rate) else None
+
+
+def _with_wave_timecode(found: Probe, stated: WaveTimecode) -> Probe:
+    sample_rate = found.audio_streams[0].sample_rate
+    if not sample_rate or found.time_reference is None:
+        return found
+    frame = found.time_reference * stated.rate // sample_rate
+    value = timecode_at(frame, stated.rate, stated.drop_frame)
+    timecode = StartTimecode(
+        value=value,
+        rate=f"{stated.rate.numerator}/{stated.rate.denominator}",
+        drop_frame=stated.drop_frame,
+        source="bwf",
+        rate_source="bwf",
+    )
+    return msgspec.structs.replace(found, timecode=timecode, start_timecode=value)
 
 
 def is_film_still(path: str) -> bool:
@@ -61,6 +130,8 @@ def probe_still(still: StillPicture) -> Probe:
         media_type=MediaType.IMAGE,
         width=still.stored_width,
         height=still.stored_height,
+        display_width=still.width,
+        display_height=still.height,
         rotation=still.rotation,
         pixel_aspect="1/1",
         video_codec=still.format,
@@ -85,15 +156,30 @@ def probe_container(
         "audio_codec": audio.codec.canonical_name if audio is not None else None,
         "audio_channels": audio.channels if audio is not None else None,
     }
+    tags = [container.metadata, *(s.metadata for s in container.streams)]
     seen = _picture_fields(stream, picture, seconds) if stream is not None else {}
+    written = written_timecode(container, picture)
+    rate = frame_rate(stream) if stream is not None and media_type is not MediaType.IMAGE else None
     return Probe(
         media_type=media_type,
         duration_seconds=round(seconds, 6) if seconds is not None else None,
-        start_timecode=_timecode(container, picture),
+        start_timecode=written[0] if written else None,
+        timecode=start_timecode(written, rate),
         container=_container_name(container),
+        video_streams=tuple(map(video_facts, _known(container))),
+        audio_streams=audio_facts(container),
+        reel=reel_of(tags),
+        camera=camera_of(tags),
+        created_at=created_at(tags),
+        bit_rate=container.bit_rate or None,
         **sound,
         **seen,
     )
+
+
+def _known(container: InputContainer) -> list[VideoStream]:
+    """The shown one first, then the rest of what can be seen."""
+    return [s for s in shown_video_streams(container) if s.codec_context is not None]
 
 
 def _picture_fields(
@@ -101,17 +187,36 @@ def _picture_fields(
 ) -> dict[str, Any]:
     rate = frame_rate(stream)
     aspect = stream.sample_aspect_ratio or Fraction(1)
-    estimate = round(seconds * rate) if seconds and rate else None
+    estimate = round(seconds * (stream.average_rate or rate)) if seconds and rate else None
+    width = picture.width if picture is not None else stream.width
+    height = picture.height if picture is not None else stream.height
+    rotation = upright_rotation(picture) if picture is not None else None
     return {
         "fps": round(float(rate), 6) if rate else None,
         "fps_rational": f"{rate.numerator}/{rate.denominator}" if rate else None,
         "frame_count": stream.frames or estimate,
-        "width": picture.width if picture is not None else stream.width,
-        "height": picture.height if picture is not None else stream.height,
-        "rotation": upright_rotation(picture) if picture is not None else 0,
+        "frame_count_is_estimated": not stream.frames and estimate is not None,
+        "width": width,
+        "height": height,
+        "rotation": rotation,
         "pixel_aspect": f"{aspect.numerator}/{aspect.denominator}",
         "video_codec": stream.codec.canonical_name,
+        "scan": scan_of(stream, picture),
+        "color": color_of(stream, picture),
+        **shown_size(width, height, aspect, rotation),
     }
+
+
+def shown_size(
+    width: int, height: int, aspect: Fraction, rotation: int | None
+) -> dict[str, int | None]:
+    """Upright, with square pixels; unknown where the rotation is (nothing decodes)."""
+    if rotation is None or not width or not height:
+        return {"display_width": None, "display_height": None}
+    wide, high = display_size(width, height, aspect)
+    if rotation in (90, 270):
+        wide, high = high, wide
+    return {"display_width": wide, "display_height": high}
 
 
 def frame_rate(stream: VideoStream) -> Fraction | None:
@@ -123,24 +228,6 @@ def frame_rate(stream: VideoStream) -> Fraction | None:
         if abs(rate - usual) <= usual * _SNAP:
             return usual
     return Fraction(rate)
-
-
-def _timecode(container: InputContainer, picture: VideoFrame | None) -> str | None:
-    """From a video or timecode track, the container, or the first picture, in this order."""
-    places = [
-        *(s.metadata for s in container.streams if s.type == "video"),
-        *(s.metadata for s in container.streams if s.type == "data"),
-        container.metadata,
-        *(s.metadata for s in container.streams if s.type == "audio"),
-        *([picture.metadata] if picture is not None else []),
-    ]
-    for place in places:
-        found = _TIMECODE.fullmatch(place.get("timecode", "").strip())
-        if found:
-            hours, minutes, seconds, separator, frames = found.groups()
-            drop = ";" if separator in ";." else ":"
-            return f"{hours}:{minutes}:{seconds}{drop}{frames}"
-    return None
 
 
 def _container_name(container: InputContainer) -> str:

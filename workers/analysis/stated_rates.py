@@ -1,0 +1,96 @@
+"""Rates of timecodes that the decoder does not tell: of MOV's timecode tracks and iXML in WAV.
+
+Reads a few headers of the file, never its media.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import BinaryIO
+
+_MOST = 4096  # boxes or chunks looked at
+_XML_BYTES = 1 << 20
+_HOLDERS = (b"moov", b"trak", b"mdia", b"minf", b"stbl")
+_RATE = re.compile(rb"<TIMECODE_RATE>\s*(\d+)/(\d+)\s*</")
+_FLAG = re.compile(rb"<TIMECODE_FLAG>\s*(N?DF)\s*</")
+
+
+@dataclass(frozen=True, slots=True)
+class WaveTimecode:
+    """What iXML says about the timecode of a broadcast wave."""
+
+    rate: Fraction
+    drop_frame: bool
+
+
+def track_rate(path: str) -> Fraction | None:
+    """What the first timecode track of a MOV or MP4 counts: 30 of 59.94p, perhaps."""
+    with open(path, "rb") as file:
+        for entry in _sample_entries(file):
+            if entry[4:8] == b"tmcd" and len(entry) >= 33:
+                scale, length = struct.unpack(">II", entry[24:32])
+                if scale and length:
+                    return Fraction(scale, length)
+    return None
+
+
+def wave_timecode(path: str) -> WaveTimecode | None:
+    with open(path, "rb") as file:
+        xml = _chunk(file, b"iXML")
+    rate, flag = _RATE.search(xml), _FLAG.search(xml)
+    if not rate or not int(rate[1]) or not int(rate[2]):
+        return None
+    is_drop = flag is not None and flag[1] == b"DF"
+    return WaveTimecode(Fraction(int(rate[1]), int(rate[2])), is_drop)
+
+
+def _sample_entries(file: BinaryIO) -> Iterator[bytes]:
+    """The first sample entry of each track."""
+    ends = [file.seek(0, 2)]
+    at = 0
+    for _ in range(_MOST):
+        while ends and at + 8 > ends[-1]:
+            at = ends.pop()
+        if not ends:
+            return
+        file.seek(at)
+        head = file.read(16)
+        length, kind, start = int.from_bytes(head[:4], "big"), head[4:8], at + 8
+        if length == 1:
+            length, start = int.from_bytes(head[8:16], "big"), at + 16
+        end = ends[-1] if length == 0 else at + length
+        if end < start:
+            return
+        if kind in _HOLDERS and end <= ends[-1]:
+            ends.append(end)
+            at = start
+            continue
+        if kind == b"stsd":
+            file.seek(start + 8)
+            yield file.read(64)
+        at = end
+
+
+def _chunk(file: BinaryIO, wanted: bytes) -> bytes:
+    """A chunk of a RIFF file; of RF64, whose real length of the sound stands elsewhere, too."""
+    if file.read(4) not in (b"RIFF", b"RF64", b"BW64"):
+        return b""
+    at, sound = 12, 0
+    for _ in range(_MOST):
+        file.seek(at)
+        head = file.read(8)
+        if len(head) < 8:
+            return b""
+        kind, length = head[:4], int.from_bytes(head[4:], "little")
+        if kind == wanted:
+            return file.read(min(length, _XML_BYTES))
+        if kind == b"ds64":
+            sound = int.from_bytes(file.read(16)[8:], "little")
+        if kind == b"data" and length == 0xFFFF_FFFF:
+            length = sound
+        at += 8 + length + length % 2
+    return b""
