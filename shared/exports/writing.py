@@ -31,6 +31,10 @@ _LEFT_BEHIND_S = 86_400
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
+class NameUnusable(BadInput):
+    """A link or something special bears the name."""
+
+
 class NameTaken(BadInput):
     """A file of that name is there already."""
 
@@ -55,8 +59,8 @@ class PartFile:
     def place(self, *, may_number: bool = True) -> str:
         """Make it durable under its name, or that name's first free number; the name it got.
 
-        Raises BadInput where a link or something special bears the name, and NameTaken where a
-        file bears it and it may not be numbered.
+        Raises NameUnusable where a link or something special bears the name, and NameTaken where
+        a file bears it and it may not be numbered.
         """
         self.sync()
         for number in range(1, _MOST_NUMBERS if may_number else 2):
@@ -149,7 +153,7 @@ def write_new(path: str, content: bytes, roots: Roots, field: str = "output_path
 
 
 def is_taken(target: str) -> bool:
-    """Whether a file bears that name. Raises BadInput where it is something else."""
+    """Whether a file bears that name. Raises NameUnusable where it is something else."""
     try:
         mode = os.lstat(target).st_mode
     except FileNotFoundError:
@@ -157,7 +161,7 @@ def is_taken(target: str) -> bool:
     if stat.S_ISREG(mode):
         return True
     what = "a symbolic link" if stat.S_ISLNK(mode) else "no regular file"
-    raise BadInput(f"{target} is there already and is {what}; choose another name.")
+    raise NameUnusable(f"{target} is there already and is {what}; choose another name.")
 
 
 def _moved(part: str, target: str) -> bool:
