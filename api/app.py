@@ -24,12 +24,12 @@ from api.routes import (
     face_edits,
     faces,
     health,
-    later,
     media,
     models,
     recluster,
     search,
     thumbnails,
+    timelines,
     transcript_search,
     transcriptions,
     watch_folders,
@@ -58,10 +58,10 @@ ENDPOINTS = (
     *recluster.ENDPOINTS,
     *cache_paths.ENDPOINTS,
     *exports.ENDPOINTS,
+    *timelines.ENDPOINTS,
     *clips.ENDPOINTS,
     *watch_folders.ENDPOINTS,
     *watched_files.ENDPOINTS,
-    *later.ENDPOINTS,
 )
 
 

@@ -313,7 +313,3 @@ class CachePathsBody(Keyed, kw_only=True):
         ]
         | None
     ) = None
-
-
-class LaterBody(Keyed, kw_only=True):
-    """The body of an endpoint that is not built yet; nothing in it is read."""

@@ -28,7 +28,7 @@ def index(document: Json) -> str:
         "",
     ]
     for path, method, operation in operations(document):
-        what = operation["summary"] + _state(operation)
+        what = operation["summary"]
         lines.append(f"- `{method} {base(document)}{path}`: {what}")
     return "\n".join(lines) + "\n"
 
@@ -157,8 +157,3 @@ def _fields(document: Json, schema: Json, *, is_request: bool) -> list[str]:
         words = type_words(document, field).replace("|", "\\|")
         lines.append(f"| `{name}` | {words} | {default} | {description_of(field)} |")
     return [*lines, ""]
-
-
-def _state(operation: Json) -> str:
-    is_built = any(int(status) < 400 for status in operation["responses"])
-    return "" if is_built else " (not built yet)"

@@ -90,7 +90,6 @@ class Endpoint:
     drops_half_characters: bool = False  # text with lone surrogates is mended, not refused
     keeps_nulls: bool = False  # of its body's own keys: null means something else than leaving out
     needs_key: bool = True
-    is_built: bool = True
 
 
 def routes(endpoints: Iterable[Endpoint], services: Services) -> list[Route]:

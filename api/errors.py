@@ -49,7 +49,6 @@ TABLE: dict[type[errors.RushesError], tuple[int, str]] = {
     errors.MediaError: (400, "Media unreadable"),
     errors.CacheError: (400, "Cache folder unusable"),
     errors.ExportError: (400, "Export folder unusable"),
-    errors.NotBuilt: (501, "Not built yet"),
     errors.ModelError: (503, "Model unavailable"),
     errors.ModelLoading: (503, "Model is loading"),
     errors.NoWorker: (503, "No worker available"),

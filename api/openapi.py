@@ -23,7 +23,6 @@ _MEANINGS = {
     409: "Something else is in the way: another task, or another watch folder.",
     413: "The body is larger than RUSHES_MAX_BODY_MB.",
     500: "Something went wrong in the server.",
-    501: "This part is not built yet.",
     503: "The server cannot answer right now; retry after the seconds in Retry-After.",
 }
 _PARAMETER = re.compile(r"{(\w+)}")
@@ -120,8 +119,8 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
         "summary": endpoint.summary,
         "responses": _responses(endpoint),
     }
-    if endpoint.description or not endpoint.is_built:
-        operation["description"] = endpoint.description or "Not built yet: answers 501."
+    if endpoint.description:
+        operation["description"] = endpoint.description
     if parameters := list(_parameters(endpoint)):
         operation["parameters"] = parameters
     if endpoint.body:
@@ -151,12 +150,10 @@ def _parameters(endpoint: Endpoint) -> Iterable[dict[str, Any]]:
 
 
 def _responses(endpoint: Endpoint) -> dict[str, Any]:
-    responses: dict[str, Any] = {}
-    if endpoint.is_built:
-        usual = _answer(endpoint.answer, endpoint.answer_example)
-        responses[str(endpoint.status)] = _or_a_file(usual, endpoint.files)
-        for status, kind in endpoint.also.items():
-            responses[str(status)] = _answer(kind, None)
+    usual = _answer(endpoint.answer, endpoint.answer_example)
+    responses = {str(endpoint.status): _or_a_file(usual, endpoint.files)}
+    for status, kind in endpoint.also.items():
+        responses[str(status)] = _answer(kind, None)
     for status in statuses_of_errors(endpoint):
         responses[str(status)] = {"$ref": f"#/components/responses/Error{status}"}
     return dict(sorted(responses.items()))
@@ -169,8 +166,6 @@ def statuses_of_errors(endpoint: Endpoint) -> list[int]:
         found |= {401, 403, 503}
     if endpoint.method in ("POST", "PUT"):
         found |= {400, 413}
-    if not endpoint.is_built:
-        found.add(501)
     return sorted(found)
 
 

@@ -6,7 +6,6 @@ RushesError
 ├── Missing                  an unknown task, file, collection …       (404)
 ├── Busy                     another task holds what this one needs    (409)
 ├── StoodDown                a watcher that is active no more
-├── NotBuilt                 a documented part that is not built yet   (501)
 ├── Unavailable              retry shortly                             (503)
 │   ├── RedisAway
 │   ├── NoWorker
@@ -55,10 +54,6 @@ class Busy(RushesError):
 
 class StoodDown(RushesError):
     """Another watcher has taken over; nothing was accepted."""
-
-
-class NotBuilt(RushesError):
-    """This part is not built yet."""
 
 
 class Unavailable(RushesError):

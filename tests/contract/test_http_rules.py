@@ -216,18 +216,6 @@ def test_every_origin_of_the_default_may_call_and_no_other(client: Client) -> No
         assert "access-control-allow-origin" not in answer.headers
 
 
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [
-        ("POST", "/export/premiere-xml"),
-    ],
-)
-def test_what_is_not_built_yet_says_so(client: Client, method: str, path: str) -> None:
-    answer = client.http.request(method, path)
-    assert answer.status_code == 501
-    assert answer.json()["error"] == "Not built yet"
-
-
 def test_metrics_show_tasks_queues_and_workers_without_a_key(
     client: Client, media: Path, caches: Path
 ) -> None:

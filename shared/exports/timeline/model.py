@@ -1,0 +1,162 @@
+"""What is on a timeline. Frames are of the timeline's rate, seconds are exact."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from fractions import Fraction
+
+from shared.exports.clock import Timecode
+from shared.media import MediaType
+
+
+class Code(StrEnum):
+    """What is on the timeline otherwise than asked for, or may surprise there."""
+
+    RATE_CONFORMED = "rate_conformed"  # the source runs at another rate than the timeline
+    ODD_RATE = "odd_rate"  # the format can only name a rate near to it
+    VFR_SOURCE = "vfr_source"
+    MISSING_MEDIA = "missing_media"
+    UNREADABLE_MEDIA = "unreadable_media"
+    NOT_ALLOWED = "not_allowed"
+    CLAMPED_OUT = "clamped_out"
+    CLAMPED_HANDLE = "clamped_handle"
+    NAME_CLEANED = "name_cleaned"
+    MARKER_OUTSIDE = "marker_outside"
+    BAD_TIMECODE = "bad_timecode"
+    CHANNELS_LEFT_OUT = "channels_left_out"
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """A warning; `index` is the clip's in the request, None for the whole timeline."""
+
+    index: int | None
+    code: Code
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """One sound track of a file."""
+
+    channels: int
+    sample_rate: int = 48_000
+    bits: int = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """How pictures lie on the screen: upright, before pixels are made square."""
+
+    width: int
+    height: int
+    pixel_aspect: Fraction = Fraction(1)
+    field_order: str = "none"  # of xmeml: "none", "upper", "lower"
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """A source file. `rate`: whole, or 1000/1001 of whole; None where nothing moves.
+
+    `seconds` is a whole number of frames of `rate`; None: not known, or a still.
+    """
+
+    path: str  # as the editing system calls it
+    name: str
+    kind: MediaType
+    rate: Fraction | None = None
+    seconds: Fraction | None = None
+    picture: Picture | None = None
+    sounds: tuple[Sound, ...] = ()
+    timecode: Timecode | None = None
+    reel: str | None = None
+
+    @property
+    def is_still(self) -> bool:
+        return self.kind is MediaType.IMAGE
+
+    @property
+    def channels(self) -> int:
+        return sum(sound.channels for sound in self.sounds)
+
+    @property
+    def timecode_seconds(self) -> Fraction:
+        """Time of the first picture since 00:00:00:00 of the source's timecode."""
+        if self.timecode is None:
+            return Fraction(0)
+        return self.timecode.first_frame / self.timecode.rate
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """A place in a clip, in seconds of its media (0: the first picture)."""
+
+    seconds: Fraction
+    name: str
+    comment: str = ""
+    length: Fraction | None = None  # None: a point
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """A range of a source on the timeline.
+
+    `first` is the media frame it begins at, counted in the timeline's rate; `source_start` is the
+    exact time of it, on a picture of the source.
+    """
+
+    index: int  # in the request
+    media: Media
+    name: str
+    start: int
+    first: int
+    length: int
+    media_frames: int  # all of the media, in the timeline's rate
+    source_start: Fraction
+    markers: tuple[Marker, ...] = ()
+
+    @property
+    def end(self) -> int:
+        return self.start + self.length
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """Clips in a row."""
+
+    name: str
+    timecode: Timecode  # of its first frame; also its rate
+    picture: Picture
+    clips: tuple[Clip, ...]
+
+    @property
+    def rate(self) -> Fraction:
+        return self.timecode.rate
+
+    @property
+    def frames(self) -> int:
+        return self.clips[-1].end if self.clips else 0
+
+
+def rounded(value: Fraction) -> int:
+    """To the nearest whole number, half up."""
+    return (2 * value.numerator + value.denominator) // (2 * value.denominator)
+
+
+def nearest_rate(rate: Fraction) -> Fraction:
+    """What every format can name: the rate itself, or the nearest whole one."""
+    whole = max(1, rounded(rate))
+    if rate in (whole, Fraction(whole * 1000, 1001)):
+        return rate
+    return Fraction(whole)
+
+
+def timebase(rate: Fraction) -> int:
+    """Frames that are counted in a second: 30 for 29.97."""
+    return rounded(rate)
+
+
+def is_ntsc(rate: Fraction) -> bool:
+    """Whether it runs at 1000/1001 of its timebase."""
+    return rate.denominator == 1001
