@@ -1,0 +1,79 @@
+"""One clip: what will be cut (`plan`), and the cut itself (`cut`).
+
+`plan` reads little and writes nothing; it says the extension and the bytes that are needed, so
+that the file can be named and the disk looked at. `cut` writes into a file that is there already
+under a temporary name.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+from shared.exports.clips import ClipCode, ClipSpec
+from workers.export.copying import copy
+from workers.export.encoding import encode
+from workers.export.failure import ClipFailed
+from workers.export.outcome import Listener
+from workers.export.planning import Method, Plan, plan
+
+__all__ = ["ClipFailed", "Cut", "PartTarget", "Plan", "cut", "plan"]
+
+
+class PartTarget(Protocol):
+    """Where a clip is written: a file under a temporary name (shared.exports.writing.PartFile)."""
+
+    @property
+    def path(self) -> str: ...
+
+
+class Cut(NamedTuple):
+    """What was written. Seconds are presented time of the source, as exported."""
+
+    start_seconds: float
+    end_seconds: float
+    frames: int | None  # None: sound alone
+    method: Method
+    start_timecode: str | None
+    warnings: tuple[str, ...]
+    extension: str
+
+
+def cut(
+    spec: ClipSpec,
+    part: PartTarget,
+    checkpoint: Callable[[], None],
+    report: Callable[[float], None],
+    planned: Plan | None = None,
+) -> Cut:
+    """Write the clip to `part.path`. Raises ClipFailed; what `checkpoint` raises goes through.
+
+    `report` is given the share that is done, 0 to 1. `planned`: what `plan` said of the same spec
+    a moment ago, to spare the work.
+    """
+    _refuse_source(spec.media_path, part.path)
+    planned = planned or plan(spec)
+    listener = Listener(checkpoint, report)
+    write = copy if planned.method == "copy" else encode
+    outcome = write(planned, part.path, listener)
+    report(1.0)
+    return Cut(
+        float(outcome.start),
+        float(outcome.end),
+        outcome.frames,
+        planned.method,
+        planned.start_timecode,
+        planned.warnings + outcome.warnings,
+        planned.extension,
+    )
+
+
+def _refuse_source(source: str, target: str) -> None:
+    """A source is never written to, under whatever name it was given."""
+    try:
+        same = os.path.samefile(source, target)
+    except OSError:
+        return
+    if same:
+        raise ClipFailed(ClipCode.NOT_ALLOWED, "The clip would overwrite its own source.")

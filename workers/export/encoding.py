@@ -1,0 +1,69 @@
+"""Clips by encoding: exactly the pictures and samples of the range, with the source's colours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from fractions import Fraction
+
+from shared.exports.clips import ClipSpec
+from shared.media import MediaType, media_type_of
+from workers.export.outcome import Listener, Outcome, Timed, told, write_merged
+from workers.export.output import Output
+from workers.export.picture_encoding import PictureTrack
+from workers.export.pictures import Shot, decoded
+from workers.export.planning import Plan
+from workers.export.reading import Damage
+from workers.export.sound_encoding import SoundTracks
+from workers.export.source import open_source
+from workers.export.stills import RATE, still_frame
+from workers.export.tags import container_tags
+
+
+def encode(planned: Plan, path: str, listener: Listener) -> Outcome:
+    """Write the clip to `path`. Raises ClipFailed."""
+    if media_type_of(planned.spec.media_path) is MediaType.IMAGE:
+        return _encode_still(planned, path, listener)
+    spec = planned.spec
+    with ExitStack() as stack:
+        pictures = stack.enter_context(open_source(spec.media_path, spec.audio))
+        sounds = stack.enter_context(open_source(spec.media_path, spec.audio))
+        out = stack.enter_context(Output(path, planned.form, container_tags(pictures)))
+        damage = Damage()
+        parts: list[Iterator[Timed]] = []
+        track = None
+        if pictures.video is not None:
+            shots = decoded(pictures, planned, damage, listener.checkpoint)
+            track = PictureTrack(out, planned, shots, pictures)
+            parts.append(track.packets())
+        heard = None
+        if sounds.sounds:
+            heard = SoundTracks(out, planned, sounds, damage)
+            parts.append(heard.packets())
+        write_merged(out, parts, planned.end - planned.start, listener)
+        warnings = (*(heard.warnings if heard is not None else ()), *told(damage))
+    if track is None:
+        end = heard.end if heard is not None else planned.end
+        return Outcome(planned.start, end, None, warnings)
+    return _outcome(planned, track, warnings)
+
+
+def _outcome(planned: Plan, track: PictureTrack, warnings: tuple[str, ...]) -> Outcome:
+    end = planned.end
+    if track.end < end - 2 / track.rate:
+        warnings += (f"Only {track.frames} pictures could be read; the clip ends early.",)
+        end = track.end
+    return Outcome(planned.start, end, track.frames, track.warnings + warnings)
+
+
+def _encode_still(planned: Plan, path: str, listener: Listener) -> Outcome:
+    with Output(path, planned.form, {}) as out:
+        track = PictureTrack(out, planned, _held(planned.spec, planned), None)
+        write_merged(out, [track.packets()], planned.end - planned.start, listener)
+    return Outcome(planned.start, planned.end, track.frames, ())
+
+
+def _held(spec: ClipSpec, planned: Plan) -> Iterator[Shot]:
+    frame = still_frame(spec.media_path)
+    for number in range(planned.range.past):
+        yield Fraction(number) / RATE, frame

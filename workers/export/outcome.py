@@ -1,0 +1,59 @@
+"""What came out of writing a clip, and how its parts are put together."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, TypeAlias
+
+from av.packet import Packet
+
+from workers.export.output import Output
+from workers.export.reading import Damage
+
+Timed: TypeAlias = "tuple[Fraction, Packet[Any]]"  # seconds of decoding since the clip's start
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Seconds are presented time of the source, as exported."""
+
+    start: Fraction
+    end: Fraction
+    frames: int | None
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Whoever waits for the clip."""
+
+    checkpoint: Callable[[], None]
+    report: Callable[[float], None]
+
+
+def write_merged(
+    out: Output, parts: list[Iterator[Timed]], length: Fraction, listener: Listener
+) -> None:
+    """Packets of all parts in the order of their decoding times."""
+    for seconds, packet in heapq.merge(*parts, key=lambda timed: timed[0]):
+        listener.checkpoint()
+        out.mux(packet)
+        if length:
+            listener.report(min(1.0, max(0.0, float(seconds / length))))
+
+
+def told(damage: Damage) -> tuple[str, ...]:
+    """Warnings about what was met while reading."""
+    warnings = []
+    if damage.broke_off:
+        warnings.append(f"The source is damaged and ends early: {damage.broke_off}.")
+    if damage.refused:
+        warnings.append(
+            f"The source is damaged: {damage.refused} packets in this range could not be decoded."
+        )
+    elif damage.corrupt:
+        warnings.append(f"The source is damaged: {damage.corrupt} packets are incomplete.")
+    return tuple(warnings)

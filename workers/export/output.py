@@ -1,0 +1,64 @@
+"""The file that a clip is written to: streams, tags, and errors that nothing may swallow."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Any, Self
+
+import av
+import av.error
+from av.container import OutputContainer
+from av.packet import Packet
+
+from workers.export.failure import ClipFailed, writing_failed
+from workers.export.formats import Form
+
+
+class Output:
+    """Errors of the system come as ClipFailed, also those that show only at the end."""
+
+    def __init__(self, path: str, form: Form, tags: dict[str, str]) -> None:
+        options = {"movflags": "use_metadata_tags"} if _has_own_keys(form, tags) else {}
+        with _clear():
+            self.container: OutputContainer = av.open(
+                f"file:{path}", "w", format=form.muxer, options=options
+            )
+        self.container.metadata.update(tags)
+        self._form = form
+
+    def mux(self, packet: Packet[Any]) -> None:
+        with _clear():
+            self.container.mux_one(packet)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            with _clear():
+                self.container.close()
+            return
+        with contextlib.suppress(OSError, ValueError):  # the first error is the one to tell
+            self.container.close()
+
+
+@contextlib.contextmanager
+def _clear() -> Iterator[None]:
+    try:
+        yield
+    except ClipFailed:
+        raise
+    except (av.error.FFmpegError, OSError) as error:
+        raise writing_failed(OSError(error.errno, error.strerror or str(error))) from error
+
+
+def _has_own_keys(form: Form, tags: dict[str, str]) -> bool:
+    """Keys of cameras are lost in MP4 and MOV unless the muxer is told to keep all."""
+    return form.family == "isom" and any("." in key for key in tags)

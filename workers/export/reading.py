@@ -1,0 +1,142 @@
+"""Packets from a place in a source on: seeks land where they like, so each is checked."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from typing import Any, TypeAlias
+
+import av.error
+from av.packet import Packet
+from av.stream import Stream
+from av.video.stream import VideoStream
+
+from shared.exports.clips import ClipCode
+from workers.export.failure import ClipFailed
+from workers.export.source import Source
+
+VideoPacket: TypeAlias = "Packet[VideoStream]"
+AnyPacket: TypeAlias = "Packet[Any]"
+
+_STEPS_BACK_S = (0, 1, 2, 5, 10, 30)
+_LANDING = 200  # packets looked at for the first of the stream that was asked for
+# Containers that interleave finely: all of it is read in any case, and a seek needs the video.
+_READ_WHOLE = frozenset(("matroska,webm", "mpegts"))
+
+
+class Damage:
+    """What went wrong while a source was read."""
+
+    def __init__(self) -> None:
+        self.corrupt = 0  # packets that the container calls damaged
+        self.refused = 0  # packets that a decoder refused
+        self.broke_off = ""  # why reading ended early
+
+
+def video_from(source: Source, at: int, damage: Damage) -> Iterator[VideoPacket]:
+    """Packets in decode order from a key frame on that is shown at `at` or earlier."""
+    stream = source.video
+    assert stream is not None
+    assert stream.time_base
+    source.only([stream])
+
+    def is_early(packet: AnyPacket) -> bool:
+        return bool(packet.is_keyframe) and packet.pts is not None and packet.pts <= at
+
+    return _from(source, stream, at, stream, is_early, damage)
+
+
+def sound_from(source: Source, at: Fraction, damage: Damage) -> Iterator[AnyPacket]:
+    """Packets of all chosen sound from a while before `at` on, in seconds of the container."""
+    kept: list[Stream] = [*source.sounds]
+    guide: Stream = source.sounds[0]
+    if source.container.format.name in _READ_WHOLE and source.video is not None:
+        kept.append(source.video)
+        guide = source.video
+    source.only(kept)
+    wanted = {stream.index for stream in source.sounds}
+    base = guide.time_base or Fraction(1, 1000)
+    before = at - 1  # decoders of sound need a run-up, and streams lie beside each other loosely
+
+    def is_early(packet: AnyPacket) -> bool:
+        return packet.pts is not None and packet.pts * packet.time_base <= at
+
+    first = source.sounds[0]
+    packets = _from(source, guide, int(before / base), first, is_early, damage)
+    return (packet for packet in packets if packet.stream_index in wanted)
+
+
+def _from(
+    source: Source,
+    guide: Stream,
+    at: int,
+    stream: Stream,
+    is_early: Callable[[AnyPacket], bool],
+    damage: Damage,
+) -> Iterator[AnyPacket]:
+    """Packets after a seek by `guide` that came early enough, by the first one of `stream`."""
+    base = guide.time_base or Fraction(1, 1000)
+    start = guide.start_time or 0
+    for back in _STEPS_BACK_S:
+        target = at - int(back / base)
+        if target <= start:
+            break
+        try:
+            source.container.seek(target, stream=guide, backward=True)
+        except av.error.FFmpegError:
+            continue
+        packets = _demuxed(source, damage)
+        held = _landed(packets, stream)
+        if held and is_early(held[-1]):
+            yield from held
+            yield from packets
+            return
+    _to_the_start(source, guide)
+    yield from _demuxed(source, damage)
+
+
+def _landed(packets: Iterator[AnyPacket], stream: Stream) -> list[AnyPacket]:
+    held: list[AnyPacket] = []
+    for packet in packets:
+        held.append(packet)
+        if packet.stream_index == stream.index and packet.pts is not None:
+            return held
+        if len(held) >= _LANDING:
+            break
+    return []
+
+
+def _to_the_start(source: Source, guide: Stream) -> None:
+    """Edit lists begin before 0 for the demuxer, so more than the start is asked for."""
+    start = guide.start_time or 0
+    base = guide.time_base or Fraction(1, 1000)
+    for target in (start - int(10 / base), start, 0):
+        with contextlib.suppress(av.error.FFmpegError):
+            source.container.seek(target, stream=guide, backward=True)
+            return
+    with contextlib.suppress(av.error.FFmpegError):
+        source.container.seek(0)
+
+
+def _demuxed(source: Source, damage: Damage) -> Iterator[AnyPacket]:
+    """Packets with content (the empty one at the end is for decoders only)."""
+    try:
+        for packet in source.container.demux():
+            if packet.size:
+                damage.corrupt += packet.is_corrupt
+                yield packet
+    except av.error.EOFError:
+        return
+    except av.error.InvalidDataError as error:
+        damage.broke_off = str(error.strerror)
+    except av.error.FFmpegError as error:
+        reason = error.strerror or str(error)
+        raise ClipFailed(ClipCode.UNREADABLE, f"The source cannot be read: {reason}.") from error
+
+
+def every_packet(source: Source, damage: Damage) -> Iterator[VideoPacket]:
+    """Packets of the video from the beginning of a source that was just opened."""
+    assert source.video is not None
+    source.only([source.video])
+    return _demuxed(source, damage)

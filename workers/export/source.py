@@ -1,0 +1,110 @@
+"""A source of clips: an opened file, its streams and its clock."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.stream import Discard, Stream
+from av.video.stream import VideoStream
+
+from shared.errors import MediaError, MediaMissing
+from shared.exports.clips import ClipAudio, ClipCode
+from workers.analysis.containers import open_container, video_stream
+from workers.analysis.probing import frame_rate
+from workers.export.failure import ClipFailed
+from workers.export.timecode import Counting, counting_of
+
+_LABEL = re.compile(r"\d\d:\d\d:\d\d[:;.]\d\d\d?")
+# Containers whose presentation times are guesses: pictures are counted instead.
+_GUESSED = frozenset(("avi", "h264", "hevc", "m4v", "mpegvideo", "vc1", "vvc", "obu", "mpeg"))
+_DEFAULT_RATE = Fraction(25)
+
+
+@dataclass(slots=True)
+class Source:
+    """Times of it are seconds of presented time: 0 is the first shown picture or sample."""
+
+    path: str
+    container: InputContainer
+    video: VideoStream | None
+    sounds: list[AudioStream]
+
+    origin: Fraction  # what the container's own clock shows at time 0, in seconds
+    rate: Fraction  # of pictures; what a VFR stream is built on
+    start_label: str | None  # timecode of the first picture
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether time stamps tell when each picture is shown."""
+        return self.container.format.name not in _GUESSED
+
+    @property
+    def counting(self) -> Counting | None:
+        return counting_of(self.rate, self.start_label)
+
+    def only(self, streams: list[Stream]) -> None:
+        """Let the reader drop everything but these streams, and decode in this thread alone."""
+        kept = {stream.index for stream in streams}
+        for stream in self.container.streams:
+            if stream.index not in kept:
+                stream.discard = Discard.all
+            elif stream.codec_context is not None:
+                stream.codec_context.thread_count = 1
+
+
+@contextlib.contextmanager
+def open_source(path: str, audio: ClipAudio) -> Iterator[Source]:
+    """Raises ClipFailed where there is no such file, or nothing in it that can be cut."""
+    try:
+        container = open_container(path)
+    except MediaMissing as error:
+        raise ClipFailed(ClipCode.MISSING_MEDIA, error.message) from None
+    except MediaError as error:
+        raise ClipFailed(ClipCode.UNREADABLE, error.message) from error
+    try:
+        yield _source(path, container, audio)
+    finally:
+        container.close()
+
+
+def _source(path: str, container: InputContainer, audio: ClipAudio) -> Source:
+    try:
+        video = video_stream(container)
+    except MediaError as error:
+        raise ClipFailed(ClipCode.UNREADABLE, error.message) from error
+    sounds = [s for s in container.streams.audio if s.codec_context is not None]
+    if audio == "first":
+        sounds = sounds[:1]
+    elif audio == "none":
+        sounds = []
+    if video is None and not sounds:
+        raise ClipFailed(ClipCode.UNREADABLE, "It holds neither video nor audio to export.")
+    rate = (frame_rate(video) if video is not None else None) or _DEFAULT_RATE
+    origin = _origin(video, sounds)
+    return Source(path, container, video, sounds, origin, rate, _start_label(container))
+
+
+def _origin(video: VideoStream | None, sounds: list[AudioStream]) -> Fraction:
+    if video is not None:
+        return (video.start_time or 0) * (video.time_base or Fraction(0))
+    return min((s.start_time or 0) * (s.time_base or Fraction(0)) for s in sounds)
+
+
+def _start_label(container: InputContainer) -> str | None:
+    places = [
+        *(s.metadata for s in container.streams if s.type == "video"),
+        *(s.metadata for s in container.streams if s.type == "data"),
+        container.metadata,
+    ]
+    for place in places:
+        for key in ("timecode", "TIMECODE"):
+            label = str(place.get(key, "")).strip()
+            if _LABEL.fullmatch(label):
+                return label[:8] + (";" if label[8] in ";." else ":") + label[9:]
+    return None
