@@ -68,6 +68,9 @@ async def _item(
     services: Services, number: int, client_path: str, cache: CacheDir | None
 ) -> MediaItem:
     item = MediaItem(media_path=client_path)
+    if "\0" in client_path:
+        item.error = "The path holds a NUL byte."
+        return item
     try:
         path = services.paths.media(client_path, f"media_paths[{number}]")
         await run_in_threadpool(_facts, services, item, path, cache)

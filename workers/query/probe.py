@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
+from shared.domain import Probe
 from shared.errors import MediaUnreadable
-from shared.media import media_type_of
+from shared.media import MediaType, media_type_of
 from shared.paths import Roots
 from workers.analysis.files import check_format
 from workers.analysis.probing import probe
+from workers.query.mediainfo import completed
 
 
 def probe_file(roots: Roots, path: str) -> dict[str, Any]:
@@ -20,5 +23,23 @@ def probe_file(roots: Roots, path: str) -> dict[str, Any]:
     media_type = media_type_of(path)
     if media_type is None:
         raise MediaUnreadable("Its name does not say that it is media.")
-    result: dict[str, Any] = msgspec.to_builtins(probe(path, media_type))
+    found = completed(probe(path, media_type), path)
+    found = msgspec.structs.replace(found, warnings=tuple(_warnings(found)))
+    result: dict[str, Any] = msgspec.to_builtins(found)
     return result
+
+
+def _warnings(found: Probe) -> Iterator[str]:
+    if found.is_vfr:
+        yield "The pictures do not come evenly (VFR); fps is the rate that they are built on."
+    if len(found.video_streams) > 1:
+        yield (
+            f"It holds {len(found.video_streams)} video tracks; the facts are those of the first "
+            "in video_streams."
+        )
+    if found.video_codec and found.rotation is None and found.media_type is not MediaType.IMAGE:
+        yield "No picture at its beginning can be decoded: rotation and display size are unknown."
+    if found.start_timecode and found.timecode is None:
+        yield "Nothing states the rate of the timecode."
+    elif found.timecode and found.timecode.rate_source == "derived" and (found.fps or 0) > 31:
+        yield "Nothing states what the timecode counts; its rate is taken from the pictures."
