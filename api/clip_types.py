@@ -150,7 +150,7 @@ class ExportClipsBody(Keyed, kw_only=True):
         bool,
         Meta(
             description="Plan everything and write nothing. Names are those that would be free "
-            "now; `frames` may be an estimate."
+            "now; `frames` is null."
         ),
     ] = False
     background: Annotated[
@@ -186,7 +186,8 @@ class ExportedClip(Struct, kw_only=True):
         Annotated[
             int,
             Meta(
-                description="Pictures in it; null where it is sound alone or was skipped.",
+                description="Pictures in it; null where it is sound alone, was skipped or is only "
+                "planned.",
                 examples=[200],
             ),
         ]

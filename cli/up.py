@@ -80,6 +80,7 @@ class Stack:
         for number in range(1, settings.workers + 1):
             self._start(f"analysis worker {number}", "workers", "analysis", environment=environment)
         self._start("recluster worker", "workers", "recluster", environment=environment)
+        self._start("export worker", "workers", "export", environment=environment)
         self._start("watcher", "workers", "watcher", environment=environment)
         # Beside the rest: only transcripts and faces wait for them.
         self.tasks.append(asyncio.create_task(self._pull_the_rest()))

@@ -43,10 +43,10 @@ class ClipsDesk:
         self._nonces = itertools.count()
 
     def clip(
-        self, name: str = "a.mov", start: Any = 1, end: Any = 2, **more: Any
+        self, file: str = "a.mov", start: Any = 1, end: Any = 2, **more: Any
     ) -> dict[str, Any]:
         return {
-            "media_path": str(self.media / name),
+            "media_path": str(self.media / file),
             "start_time": start,
             "end_time": end,
             **more,
@@ -75,7 +75,7 @@ class ClipsDesk:
         heartbeats.publish(self.redis, INSTANCE, heart, LONG_S)
 
     def tasks(self) -> list[str]:
-        return [record.task_id for record in self.ledger.recent()]
+        return [record.task_id for record in self.ledger.recent(1000)]
 
     def wait_task(self, others: int = 0) -> str:
         """The newest task, once there are more than `others`."""

@@ -15,6 +15,8 @@ from workers.analysis.stages.faces import Faces
 from workers.analysis.stages.thumbnails import Thumbnails
 from workers.analysis.stages.transcript import Transcripts
 from workers.analysis.stages.visual import Visual
+from workers.export.item import export_clip
+from workers.export.item import why_not as why_not_export
 from workers.query.service import QueryService
 from workers.recluster.item import recluster
 from workers.recluster.item import why_not as why_not_recluster
@@ -26,8 +28,9 @@ ANALYSIS = Work(
     why_not=why_not,
 )
 RECLUSTER = Work(kind="recluster", run=recluster, why_not=why_not_recluster, models=())
-_WORK = {work.kind: work for work in (ANALYSIS, RECLUSTER)}
-_USAGE = "Usage: python -m workers analysis|recluster|query|watcher"
+EXPORT = Work(kind="export", run=export_clip, why_not=why_not_export, models=())
+_WORK = {work.kind: work for work in (ANALYSIS, RECLUSTER, EXPORT)}
+_USAGE = "Usage: python -m workers analysis|recluster|export|query|watcher"
 _WRONG_USE = 2
 _OPEN_FILES = 4096  # an Item of 64 stills alone writes 256; macOS starts processes with no more
 

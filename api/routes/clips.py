@@ -158,7 +158,10 @@ async def _ended(call: Call[ExportClipsBody], task_id: str) -> None:
     except asyncio.CancelledError:
         # This process is ending. At once, not in a thread: nobody waits for us any more.
         ledger.stop(task_id)
-        raise
+        raise Unavailable(
+            "This server is being stopped, and the clips with it. What was exported stays in "
+            "output_dir; send the others again."
+        ) from None
 
 
 def _is_over(record: TaskRecord | None, task_id: str) -> bool:

@@ -127,7 +127,7 @@ def run(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedP
 
 def test_killed_children_come_back_and_sigterm_ends_all_with_redis_last(up: Up) -> None:
     up.wait_for_line("ready on http")
-    workers = ("query worker", "analysis worker 1", "recluster worker", "watcher")
+    workers = ("query worker", "analysis worker 1", "recluster worker", "export worker", "watcher")
     for name in ("api", *workers, "redis"):
         killed = up.pid_of(name)
         os.kill(killed, signal.SIGKILL)

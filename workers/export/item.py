@@ -1,0 +1,255 @@
+"""The Item of an export Task: one clip, from its spec to a file that has its name.
+
+A clip that fails by its own fault, or by that of the folder it goes to, is done all the same: its
+result says why, and nobody tries it again. Any other error is left to the worker, which does.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Callable
+from fractions import Fraction
+from typing import TypeVar
+
+import msgspec
+
+from shared.domain import ProgressType
+from shared.errors import (
+    BadInput,
+    ExportError,
+    MediaMissing,
+    MediaUnreadable,
+    NotAllowed,
+    RushesError,
+)
+from shared.exports.clip_names import clip_name, in_a_name
+from shared.exports.clips import ClipCode, ClipResult, ClipSpec
+from shared.exports.clock import clock, milliseconds
+from shared.exports.names import file_name
+from shared.exports.writing import (
+    NameTaken,
+    NameUnusable,
+    PartFile,
+    free_number,
+    part_file,
+    real_folder,
+    remove_left_behind,
+)
+from shared.paths import Roots
+from workers.context import Context
+from workers.export import cutting
+from workers.export.cutting import ClipFailed, Cut, Plan
+from workers.export.failure import writing_failed
+from workers.presence import may_be_elsewhere, unseen_root
+from workers.worker import NotHere
+
+T = TypeVar("T")
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_FIELD = "output_dir"
+_ALMOST = 0.99  # a clip counts as done when it has its name
+
+
+def export_clip(context: Context) -> None:
+    """Cut the clip and say what became of it."""
+    spec = msgspec.json.decode(context.lease.spec, type=ClipSpec)
+    error: RushesError | None = None
+    try:
+        result = _Export(context, spec).run()
+    except ClipFailed as failure:
+        message = _in_clients_words(failure.message, spec)
+        error = _blamed(failure.code, message)
+        result = ClipResult(
+            index=spec.index, media_path=spec.client_path, error=message, code=failure.code
+        )
+        context.reason = f"No clip was exported. {spec.client_path}: {message}"
+    context.tick(ProgressType.EXPORT, 0, spec.client_path, error)
+    context.result = msgspec.json.encode(result)
+
+
+def why_not(context: Context) -> NotHere | None:
+    """Why the Item should be left to another machine; None: do it here, for better or worse."""
+    spec = msgspec.json.decode(context.lease.spec, type=ClipSpec)
+    settings = context.settings
+    return (
+        unseen_root(Roots.media(settings), [spec.media_path])
+        or unseen_root(Roots.export(settings), [spec.output_dir])
+        or may_be_elsewhere(context, "export", [spec.media_path, spec.output_dir])
+    )
+
+
+class _Export:
+    """One try of one clip. What it raises is ClipFailed, or an error of ours."""
+
+    def __init__(self, context: Context, spec: ClipSpec) -> None:
+        self._context = context
+        self._spec = spec
+        self._roots = Roots.export(context.settings)
+
+    def run(self) -> ClipResult:
+        context, spec = self._context, self._spec
+        self._check_source()
+        context.checkpoint()
+        plan = cutting.plan(spec)
+        name = self._name(plan)
+        folder = _of_the_folder(lambda: real_folder(spec.output_dir, self._roots, _FIELD))
+        target = os.path.join(folder, name)
+        if spec.on_exists != "number" and os.path.lexists(target):
+            return self._taken(name, plan)
+        if spec.dry_run:
+            return self._planned(_of_the_folder(lambda: free_number(folder, name)), plan)
+        _check_space(folder, plan)
+        return self._written(os.path.join(spec.output_dir, name), plan)
+
+    def _check_source(self) -> None:
+        try:
+            Roots.media(self._context.settings).check_real(self._spec.media_path)
+        except NotAllowed as error:
+            raise ClipFailed(ClipCode.NOT_ALLOWED, error.message) from None
+
+    def _name(self, plan: Plan) -> str:
+        spec = self._spec
+        if spec.name:
+            return file_name(spec.name, plan.extension)
+        stem = os.path.splitext(os.path.basename(spec.media_path))[0]
+        values = {
+            "stem": stem,
+            "in_tc": in_a_name(plan.start_timecode or _time(plan.start)),
+            "out_tc": in_a_name(plan.end_timecode or _time(plan.end)),
+            "index": f"{spec.index + 1:03d}",
+        }
+        return file_name(clip_name(spec.naming, values), plan.extension)
+
+    def _written(self, path: str, plan: Plan) -> ClipResult:
+        context, spec = self._context, self._spec
+
+        def write() -> tuple[str, Cut]:
+            with part_file(path, self._roots, _FIELD) as part:
+                if context.lease.item_id == 0:
+                    remove_left_behind(part)
+                cut = cutting.cut(spec, part, context.checkpoint, self._report, plan)
+                return self._place(part), cut
+
+        try:
+            name, cut = _of_the_folder(write)
+        except NameTaken:
+            return self._taken(os.path.basename(path), plan)
+        return ClipResult(
+            index=spec.index,
+            media_path=spec.client_path,
+            output_path=_client_path(spec, name),
+            start_seconds=cut.start_seconds,
+            end_seconds=cut.end_seconds,
+            frames=cut.frames,
+            method=cut.method,
+            start_timecode=cut.start_timecode,
+            warnings=(*self._renamed(name), *cut.warnings),
+        )
+
+    def _place(self, part: PartFile) -> str:
+        """The name it got. The lease is looked at when all that takes long is behind us."""
+        with self._context.stall.wide():
+            part.sync()
+            self._context.confirm()
+            return part.place(may_number=self._spec.on_exists == "number")
+
+    def _report(self, share: float) -> None:
+        self._context.report(
+            ProgressType.EXPORT, min(max(share, 0.0), _ALMOST), self._spec.client_path
+        )
+
+    def _renamed(self, name: str) -> tuple[str, ...]:
+        """A warning where the name that was asked for could not be had to the letter."""
+        asked = self._spec.name
+        if not asked or name.startswith(asked):
+            return ()
+        return (f"Called {name}: a file name cannot be {asked!r} everywhere.",)
+
+    def _taken(self, name: str, plan: Plan) -> ClipResult:
+        if self._spec.on_exists == "error":
+            raise ClipFailed(ClipCode.EXISTS, f"{name} is there already in output_dir.")
+        return msgspec.structs.replace(
+            self._planned(name, plan),
+            method=None,
+            skipped=True,
+            warnings=(f"{name} was there already and was left as it is.",),
+        )
+
+    def _planned(self, name: str, plan: Plan) -> ClipResult:
+        return ClipResult(
+            index=self._spec.index,
+            media_path=self._spec.client_path,
+            output_path=_client_path(self._spec, name),
+            start_seconds=float(plan.start),
+            end_seconds=float(plan.end),
+            method=plan.method,
+            start_timecode=plan.start_timecode,
+            warnings=(*self._renamed(name), *plan.warnings),
+        )
+
+
+def _check_space(folder: str, plan: Plan) -> None:
+    """Raise ClipFailed where the clip would not fit; other clips may take the room meanwhile."""
+    free = _of_the_folder(lambda: shutil.disk_usage(folder)).free
+    if plan.estimated_bytes > free:
+        raise ClipFailed(
+            ClipCode.DISK_FULL,
+            f"The clip needs about {_megabytes(plan.estimated_bytes)}, and the disk that holds "
+            f"output_dir has {_megabytes(free)} left. Free some space and try again.",
+        )
+
+
+def _of_the_folder(action: Callable[[], T]) -> T:
+    """What goes wrong with the folder or the name, as the clip's failure."""
+    try:
+        return action()
+    except (ClipFailed, NameTaken):
+        raise
+    except NotAllowed as error:
+        raise ClipFailed(ClipCode.NOT_ALLOWED, error.message) from error
+    except NameUnusable as error:
+        raise ClipFailed(ClipCode.EXISTS, error.message) from error
+    except BadInput as error:
+        raise ClipFailed(ClipCode.NOT_WRITABLE, error.message) from error
+    except OSError as error:
+        raise writing_failed(error) from error
+    except ExportError as error:
+        cause = error.__cause__
+        is_full = isinstance(cause, OSError) and cause.errno in _FULL
+        code = ClipCode.DISK_FULL if is_full else ClipCode.NOT_WRITABLE
+        raise ClipFailed(code, error.message) from error
+
+
+def _blamed(code: ClipCode, message: str) -> RushesError:
+    """The failure as the ledger tells faults apart: of the file itself, or of something else."""
+    if code is ClipCode.MISSING_MEDIA:
+        return MediaMissing(message)
+    if code in (ClipCode.UNREADABLE, ClipCode.BAD_RANGE, ClipCode.NOT_COPYABLE):
+        return MediaUnreadable(message)
+    return ExportError(message)
+
+
+def _client_path(spec: ClipSpec, name: str) -> str:
+    """A file of the folder, in the client's form."""
+    folder = spec.client_output_dir
+    separator = "\\" if "\\" in folder or folder.endswith(":") else "/"
+    return folder.rstrip(separator) + separator + name
+
+
+def _in_clients_words(message: str, spec: ClipSpec) -> str:
+    """The two paths that a sentence may name, as the client calls them."""
+    if spec.media_path != spec.client_path:
+        message = message.replace(spec.media_path, spec.client_path)
+    if spec.output_dir != spec.client_output_dir:
+        message = message.replace(spec.output_dir, spec.client_output_dir)
+    return message
+
+
+def _time(seconds: Fraction) -> str:
+    return clock(milliseconds(float(seconds)))
+
+
+def _megabytes(count: int) -> str:
+    return f"{count / 1e6:,.1f} MB"
