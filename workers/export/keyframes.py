@@ -88,6 +88,11 @@ def surroundings(source: Source, at: int) -> Surroundings:
     return found
 
 
+def is_intra(stream: VideoStream) -> bool:
+    """Whether every picture stands for itself, by the codec or by its profile."""
+    return stream.codec.intra_only or "Intra" in (stream.profile or "")
+
+
 class _Kind:
     """Reads what a packet is, by its codec."""
 

@@ -12,6 +12,7 @@ from shared.media import MediaType, media_type_of
 from workers.export.codecs import PictureCodec, depth_of, encoded_form, picture_codec
 from workers.export.failure import ClipFailed
 from workers.export.formats import FORMS, Form, own_form
+from workers.export.keyframes import is_intra
 from workers.export.range import Range, length_of, range_of, wanted_of
 from workers.export.sound_codecs import pcm_name, sound_form
 from workers.export.source import Source, open_source
@@ -116,6 +117,8 @@ def _why_not_copyable(
         return "A copy keeps the source's codec."
     if source.video is not None and (not source.is_timed or found.key is None):
         return "Its packets do not say when they are shown."
+    if own.family == "mxf" and source.video is not None and not is_intra(source.video):
+        return "MXF whose pictures refer to others cannot be cut without encoding."
     return ""
 
 

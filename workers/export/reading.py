@@ -44,7 +44,8 @@ def video_from(source: Source, at: int, damage: Damage) -> Iterator[VideoPacket]
     def is_early(packet: AnyPacket) -> bool:
         return bool(packet.is_keyframe) and packet.pts is not None and packet.pts <= at
 
-    return _from(source, stream, at, stream, is_early, damage)
+    packets = _from(source, stream, at, stream, is_early, damage)
+    return (packet for packet in packets if packet.stream_index == stream.index)
 
 
 def sound_from(source: Source, at: Fraction, damage: Damage) -> Iterator[AnyPacket]:
@@ -139,4 +140,5 @@ def every_packet(source: Source, damage: Damage) -> Iterator[VideoPacket]:
     """Packets of the video from the beginning of a source that was just opened."""
     assert source.video is not None
     source.only([source.video])
-    return _demuxed(source, damage)
+    wanted = source.video.index
+    return (packet for packet in _demuxed(source, damage) if packet.stream_index == wanted)

@@ -124,8 +124,8 @@ class _Track:
         if self._due is None or abs(position - self._due) > _JUMP_S * self._codec.rate:
             self._due = position
             self._resampler = None
-        if "channels" in frame.layout.name or not frame.layout.name:
-            frame.layout = self._layout
+        if frame.layout.name != self._layout:
+            frame = _relabelled(frame, self._layout)
         yield from self._resampled(frame)
 
     def _resampled(self, frame: AudioFrame | None) -> Iterator[Timed]:
@@ -184,6 +184,13 @@ class _Track:
         for packet in packets:
             base = packet.time_base or Fraction(1, self._codec.rate)
             yield (packet.dts if packet.dts is not None else packet.pts or 0) * base, packet
+
+
+def _relabelled(frame: AudioFrame, layout: str) -> AudioFrame:
+    """The same samples under the name of a layout: encoders refuse channels without names."""
+    named = AudioFrame.from_ndarray(frame.to_ndarray(), format=frame.format.name, layout=layout)
+    named.sample_rate, named.pts, named.time_base = frame.sample_rate, frame.pts, frame.time_base
+    return named
 
 
 def samples_shape(codec: SoundCodec, channels: int) -> tuple[int, int, Any]:
