@@ -64,7 +64,7 @@ class LedgerReader:
             return _file_records(self._redis, self._prefix, task_id)
 
     def results(self, task_id: str) -> list[dict[str, Any] | None]:
-        """What each Item was settled with; None for one that has no result (yet). Raises Missing."""
+        """What each Item was settled with; None where there is nothing (yet). Raises Missing."""
         with translated():
             items: Any = self._redis.hget(f"{self._prefix}task:{task_id}", "items")
             if items is None:
