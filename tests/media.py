@@ -21,6 +21,7 @@ RGB = NDArray[np.uint8]
 BITS = 16  # of the bar code: clips of up to 65,536 pictures
 TIME_BASE = Fraction(1, 90_000)
 _ORIENTATION = 0x0112
+_BEEP = 2_400  # samples
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,9 @@ class Encoding:
     start_s: float = 0  # presentation time of the first picture
     tone_hz: float = 0  # 0: no sound
     channels: int = 1
+    beeps: bool = False  # the tone sounds for the first 50 ms of each second only
+    sound_codec: str | None = None  # None: the container's usual one
+    languages: tuple[str, ...] = ("",)  # a stream of sound each
     cover: bool = False  # an attached cover picture before everything else
 
 
@@ -118,7 +122,7 @@ def write_video(
             if stream is None:
                 cover = _add_cover(out) if encoding.cover else None
                 stream = _video_stream(out, frame, rate, encoding, times is not None)
-                sound = _sound_stream(out, encoding) if encoding.tone_hz else None
+                sounds = _sound_streams(out, encoding) if encoding.tone_hz else []
                 if cover is not None:
                     out.mux(cover)
             seconds = times(number) if times else float(number / rate)
@@ -130,7 +134,7 @@ def write_video(
         if stream is None:
             raise ValueError("a clip needs at least one picture")
         out.mux(stream.encode())
-        if sound is not None:
+        for sound in sounds:
             _write_tone(out, sound, encoding, seconds + float(1 / rate))
     return path
 
@@ -298,6 +302,16 @@ def _video_stream(
     return stream
 
 
+def _sound_streams(out: av.container.OutputContainer, encoding: Encoding) -> list[av.AudioStream]:
+    streams = []
+    for language in encoding.languages:
+        stream = _sound_stream(out, encoding, encoding.sound_codec)
+        if language:
+            stream.metadata["language"] = language
+        streams.append(stream)
+    return streams
+
+
 def _sound_stream(
     out: av.container.OutputContainer, encoding: Encoding, codec: str | None = None
 ) -> av.AudioStream:
@@ -309,6 +323,8 @@ def _write_tone(
     out: av.container.OutputContainer, sound: av.AudioStream, encoding: Encoding, seconds: float
 ) -> None:
     wave = np.sin(2 * np.pi * encoding.tone_hz * np.arange(int(48_000 * seconds)) / 48_000) * 0.4
+    if encoding.beeps:
+        wave *= np.arange(len(wave)) % 48_000 < _BEEP
     samples = np.repeat((wave * 32767).astype(np.int16)[:, None], encoding.channels, axis=1)
     for at in range(0, len(samples), 1024):
         part = np.ascontiguousarray(samples[at : at + 1024]).reshape(1, -1)

@@ -50,9 +50,9 @@ def _subsampling(pixels: VideoFormat) -> tuple[int, int]:
 
 
 def picture_codec(codec: ClipCodec | None, quality: int | None, depth: Depth) -> PictureCodec:
-    """The encoder of a codec; None: H.264, or HEVC where it would cost depth."""
-    chosen = codec or ("h264" if depth.bits <= 8 else "hevc")
-    return _MAKERS[chosen](quality, depth)
+    """The encoder of a codec; None: H.264, or where it would cost depth HEVC or ProRes."""
+    deep = "hevc" if depth.chroma == "420" else "prores"
+    return _MAKERS[codec or ("h264" if depth.bits <= 8 else deep)](quality, depth)
 
 
 def _h264(quality: int | None, depth: Depth) -> PictureCodec:

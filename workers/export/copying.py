@@ -7,6 +7,7 @@ they are decoded and not shown. They stay in the file and can be found there.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 from typing import Any
 
 import av.error
@@ -38,12 +39,12 @@ def copy(planned: Plan, path: str, listener: Listener) -> Outcome:
         parts: list[Iterator[Timed]] = []
         video = None
         if pictures.video is not None:
-            written = _same_stream(out, pictures.video, planned)
+            written = _same_stream(out, pictures.video, planned, pictures.rate)
             tag_start(written, pictures, planned.start_timecode, planned.form)
             video = _Pictures(pictures, planned, damage)
             parts.append(video.packets(written))
         if sounds.sounds:
-            targets = {s.index: _same_stream(out, s, planned) for s in sounds.sounds}
+            targets = {s.index: _same_stream(out, s, planned, sounds.rate) for s in sounds.sounds}
             parts.append(copied_sound(sounds, targets, planned, damage))
         write_merged(out, parts, planned.end - planned.start, listener)
     if video is None:
@@ -51,7 +52,7 @@ def copy(planned: Plan, path: str, listener: Listener) -> Outcome:
     return video.outcome()
 
 
-def _same_stream(out: Output, taken: Any, planned: Plan) -> Any:
+def _same_stream(out: Output, taken: Any, planned: Plan, rate: Fraction) -> Any:
     """A stream for the packets of another one, with its tags."""
     try:
         written = out.container.add_stream_from_template(taken)
@@ -62,6 +63,8 @@ def _same_stream(out: Output, taken: Any, planned: Plan) -> Any:
         ) from error
     if planned.form.family == "isom" and taken.codec.canonical_name == "hevc":
         written.codec_tag = "hvc1"  # QuickTime and Final Cut play no hev1
+    if taken.type == "video":
+        written.codec_context.framerate = rate
     tag_stream(taken, written)
     return written
 
