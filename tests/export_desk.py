@@ -57,11 +57,10 @@ class ExportDesk:
     def film(self, name: str = "film.mov", seconds: float = 4, **more: Any) -> Path:
         return make_clip(self.media / name, seconds, encoding=WITH_TIMECODE, **more)
 
-    def all_key_frames(self, name: str = "cut.mov", seconds: float = 2) -> Path:
+    def all_key_frames(self, name: str = "cut.mov", seconds: float = 2, **more: Any) -> Path:
         """One that is copied wherever it is cut."""
-        return make_clip(
-            self.media / name, seconds, encoding=replace(PRORES, timecode="01:00:00:00")
-        )
+        encoding = replace(PRORES, timecode="01:00:00:00")
+        return make_clip(self.media / name, seconds, encoding=encoding, **more)
 
     def body(self, *clips: dict[str, Any], **more: Any) -> dict[str, Any]:
         return {"clips": list(clips), "output_dir": str(self.out), **more}

@@ -59,6 +59,8 @@ def export_clip(context: Context) -> None:
     try:
         result = _Export(context, spec).run()
     except ClipFailed as failure:
+        if failure.code is ClipCode.INTERNAL:
+            raise  # it is tried again, as any error of ours
         message = _in_clients_words(failure.message, spec)
         error = _blamed(failure.code, message)
         result = ClipResult(
