@@ -95,7 +95,7 @@ def with_timecode_rate(clip: Path, rate: Fraction) -> Path:
     found = re.search(rb"stsd.{12}tmcd", data, re.DOTALL)
     assert found, "it has no timecode track"
     at = found.end() - 4
-    entry = struct.pack(">IIB", rate.numerator, rate.denominator, round(rate))
+    entry = struct.pack(">IIB", rate.numerator, rate.denominator, min(255, round(rate)))
     clip.write_bytes(data[: at + 20] + entry + data[at + 29 :])
     return clip
 

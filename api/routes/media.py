@@ -17,12 +17,13 @@ from shared.cache import CacheDir
 from shared.domain import Manifest, Probe, Stage
 from shared.errors import (
     BadInput,
+    CacheError,
     MediaChanging,
-    MediaError,
     MediaMissing,
     MediaUnreadable,
     NotAllowed,
-    NoWorker,
+    RedisAway,
+    RushesError,
 )
 from shared.media import is_hashed_whole, media_type_of
 from shared.media_facts import Rate
@@ -67,17 +68,24 @@ def _cache_if_there(folder: str) -> CacheDir | None:
 async def _item(
     services: Services, number: int, client_path: str, cache: CacheDir | None
 ) -> MediaItem:
+    """Only a path that is not understood, or a Redis or cache that is away, ends the request."""
     item = MediaItem(media_path=client_path)
     if "\0" in client_path:
         item.error = "The path holds a NUL byte."
         return item
     try:
         path = services.paths.media(client_path, f"media_paths[{number}]")
+    except NotAllowed as error:
+        item.error = error.message
+        return item
+    try:
         await run_in_threadpool(_facts, services, item, path, cache)
         probe = await files.probe(services.asker, path)
         await run_in_threadpool(_check_unchanged, item, path)
         _fill(item, probe)
-    except (MediaError, NotAllowed, NoWorker) as error:
+    except (RedisAway, CacheError):
+        raise
+    except RushesError as error:
         item.error = error.message
     return item
 
@@ -108,8 +116,9 @@ def _facts(services: Services, item: MediaItem, path: str, cache: CacheDir | Non
         found = os.stat(path)
     except (FileNotFoundError, NotADirectoryError):
         raise MediaMissing from None
-    except OSError as error:
-        raise MediaUnreadable(f"The file cannot be read: {error.strerror}.") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise MediaUnreadable(f"The file cannot be read: {reason}.") from None
     services.paths.check_media_file(path)
     item.exists = True
     item.media_type = media_type_of(path)

@@ -49,7 +49,6 @@ def described(client: Client, *paths: Path | str) -> list[dict[str, Any]]:
 
 def test_every_field_of_a_clip_is_told(client: Client, tmp_path: Path) -> None:
     kind = encoding(
-        H264,
         fps=Fraction(30000, 1001),
         timecode="00:59:58;00",
         tone_hz=440,

@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import PurePath
 from typing import Any
 
+import av.error
 import msgspec
 from av.container import InputContainer
 from av.packet import Packet
@@ -60,6 +61,8 @@ def probe(path: str, media_type: MediaType) -> Probe:
         if stream is None or media_type is MediaType.IMAGE:
             return found
         return with_pace(found, stream, pace_of(container, stream, packets))
+    except av.error.FFmpegError as error:
+        raise MediaUnreadable(f"Reading the file failed: {error.strerror}.") from error
     finally:
         container.close()
 

@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 _MOST = 4096  # boxes or chunks looked at
 _XML_BYTES = 1 << 20
+_FASTEST = 1000
 _HOLDERS = (b"moov", b"trak", b"mdia", b"minf", b"stbl")
 _RATE = re.compile(rb"<TIMECODE_RATE>\s*(\d+)/(\d+)\s*</")
 _FLAG = re.compile(rb"<TIMECODE_FLAG>\s*(N?DF)\s*</")
@@ -32,20 +33,23 @@ def track_rate(path: str) -> Fraction | None:
     with open(path, "rb") as file:
         for entry in _sample_entries(file):
             if entry[4:8] == b"tmcd" and len(entry) >= 33:
-                scale, length = struct.unpack(">II", entry[24:32])
-                if scale and length:
-                    return Fraction(scale, length)
+                return _rate(*struct.unpack(">II", entry[24:32]))
     return None
 
 
 def wave_timecode(path: str) -> WaveTimecode | None:
     with open(path, "rb") as file:
         xml = _chunk(file, b"iXML")
-    rate, flag = _RATE.search(xml), _FLAG.search(xml)
-    if not rate or not int(rate[1]) or not int(rate[2]):
+    written, flag = _RATE.search(xml), _FLAG.search(xml)
+    rate = _rate(int(written[1]), int(written[2])) if written else None
+    if rate is None:
         return None
-    is_drop = flag is not None and flag[1] == b"DF"
-    return WaveTimecode(Fraction(int(rate[1]), int(rate[2])), is_drop)
+    return WaveTimecode(rate, flag is not None and flag[1] == b"DF")
+
+
+def _rate(num: int, den: int) -> Fraction | None:
+    """None for what no timecode counts: the file is damaged or the field was never set."""
+    return Fraction(num, den) if den and 1 <= Fraction(num, den) <= _FASTEST else None
 
 
 def _sample_entries(file: BinaryIO) -> Iterator[bytes]:
@@ -79,12 +83,12 @@ def _chunk(file: BinaryIO, wanted: bytes) -> bytes:
     """A chunk of a RIFF file; of RF64, whose real length of the sound stands elsewhere, too."""
     if file.read(4) not in (b"RIFF", b"RF64", b"BW64"):
         return b""
-    at, sound = 12, 0
+    at, sound, size = 12, 0, file.seek(0, 2)
     for _ in range(_MOST):
+        if at + 8 > size:
+            return b""
         file.seek(at)
         head = file.read(8)
-        if len(head) < 8:
-            return b""
         kind, length = head[:4], int.from_bytes(head[4:], "little")
         if kind == wanted:
             return file.read(min(length, _XML_BYTES))
