@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import posixpath
 import time
 
 import msgspec
@@ -93,7 +94,8 @@ def _specs(services: Services, body: ExportClipsBody) -> list[ClipSpec]:
         start=0.0,
         end=0.0,
         output_dir=folder,
-        client_output_dir=services.paths.back(folder, body.output_dir),
+        # As it was written, so that answers never lead through another pair of the path map.
+        client_output_dir=folder if _is_ours(body.output_dir, folder) else body.output_dir,
         naming=body.naming,
         **{
             name: getattr(body, name)
@@ -119,6 +121,11 @@ def _spec(services: Services, clip: ClipBody, n: int, common: ClipSpec) -> ClipS
         end=end,
         name=clip.name,
     )
+
+
+def _is_ours(given: str, folder: str) -> bool:
+    """Whether a client calls the folder as we do."""
+    return "/" + posixpath.normpath(given).lstrip("/") == folder
 
 
 def _output_dir(services: Services, given: str) -> str:
