@@ -109,7 +109,8 @@ def _reels(medias: Sequence[Media]) -> dict[str, str]:
             number = 1
             while reel in taken:
                 number += 1
-                reel = f"{plain[: _REEL - len(str(number))]}{number}"
+                mark = f"_{number}"  # a digit alone would make another camera's reel of it
+                reel = plain[: _REEL - len(mark)] + mark
             taken.add(reel)
             found[media.path] = reel
     return found
