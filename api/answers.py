@@ -162,7 +162,10 @@ class TaskProgress(Struct, kw_only=True):
     status: TaskState
     progress: Annotated[float, Meta(description="0 to 100 for the type.", examples=[42.5])]
     overall_progress: Annotated[float, Meta(description="0 to 100 for the whole task.")]
-    current: Annotated[int, Meta(description="Files that have ended. A recluster counts as one.")]
+    current: Annotated[
+        int,
+        Meta(description="Files (of an export: clips) that have ended. A recluster counts as one."),
+    ]
     total: Annotated[int, Meta(description="Files.")]
     media_path: (
         Annotated[

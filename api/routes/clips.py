@@ -23,6 +23,7 @@ from api.clip_types import (
     FailedClip,
 )
 from api.endpoint import Call, Endpoint, Reply
+from api.progress import waiting_hint
 from api.ringing import ring
 from api.services import Services
 from shared import heartbeats, logs
@@ -46,7 +47,8 @@ async def export_clips(call: Call[ExportClipsBody]) -> ExportedClips | Reply:
     logs.task_id_var.set(task.task_id)
     if call.body.background:
         count = len(task.items)
-        message = f"Export of {count} clip{'' if count == 1 else 's'} accepted."
+        hint = await run_in_threadpool(waiting_hint, call.services, TaskKind.EXPORT)
+        message = f"Export of {count} clip{'' if count == 1 else 's'} accepted.{hint}"
         return Reply(202, Accepted(message=message, task_id=task.task_id))
     await _ended(call, task.task_id)
     found = await run_in_threadpool(_clips_of, call.services, task.task_id)

@@ -122,7 +122,7 @@ def test_item_18_a_target_that_is_a_link_or_special_is_left_alone(
         target.symlink_to(aim)
     before = desk.names()
     desk.worker()
-    for on_exists in ("number", "error"):
+    for on_exists in ("number", "error", "skip"):
         answer = desk.export(clip(cut, 0, 1, name="a"), on_exists=on_exists)
         assert codes(answer) == [(0, "exists")]
         assert "is there already" in answer["failed"][0]["error"]

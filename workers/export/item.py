@@ -33,6 +33,7 @@ from shared.exports.writing import (
     NameUnusable,
     PartFile,
     free_number,
+    is_taken,
     part_file,
     real_folder,
     remove_left_behind,
@@ -98,7 +99,7 @@ class _Export:
         name = self._name(plan)
         folder = _of_the_folder(lambda: real_folder(spec.output_dir, self._roots, _FIELD))
         target = os.path.join(folder, name)
-        if spec.on_exists != "number" and os.path.lexists(target):
+        if spec.on_exists != "number" and _of_the_folder(lambda: is_taken(target)):
             return self._taken(name, plan)
         if spec.dry_run:
             return self._planned(_of_the_folder(lambda: free_number(folder, name)), plan)
