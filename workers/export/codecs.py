@@ -10,7 +10,7 @@ from av.video.format import VideoFormat
 from shared.exports.clips import ClipCodec
 from workers.export.formats import FORMS, Form
 
-_PRORES_PROFILES = ("proxy", "lt", "standard", "hq", "4444", "4444xq")
+_PRORES_HIGHEST = 5  # proxy, LT, standard, HQ, 4444, 4444 XQ
 _DNXHR_PROFILES = ("dnxhr_lb", "dnxhr_sq", "dnxhr_hq", "dnxhr_hqx", "dnxhr_444")
 _PRORES_HQ, _DNXHR_HQ, _DNXHR_HQX = 3, 2, 3
 
@@ -78,12 +78,14 @@ def _hevc(quality: int | None, depth: Depth) -> PictureCodec:
 
 def _prores(quality: int | None, depth: Depth) -> PictureCodec:
     rich = depth.chroma == "444" and depth.bits > 8
-    level = max(0, min(5, quality)) if quality is not None else 4 if rich else _PRORES_HQ
+    level = (
+        max(0, min(_PRORES_HIGHEST, quality)) if quality is not None else 4 if rich else _PRORES_HQ
+    )
     if depth.has_alpha:
         options = {"profile": "4444", "alpha_bits": "16", "threads": "1"}
         return PictureCodec("prores_ks", "yuva444p10le", 6.0, options)
     pixels = "yuv444p10le" if level >= 4 else "yuv422p10le"
-    options = {"profile": _PRORES_PROFILES[level], "threads": "1"}
+    options = {"profile": str(level), "threads": "1"}
     return PictureCodec("prores_aw", pixels, (0.9, 2, 3, 4.4, 6.6, 10)[level], options)
 
 

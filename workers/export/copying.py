@@ -16,10 +16,10 @@ from av.video.stream import VideoStream
 
 from shared.exports.clips import ClipCode
 from workers.export.failure import ClipFailed
-from workers.export.outcome import Listener, Outcome, Timed, told, write_merged
+from workers.export.outcome import Listener, Outcome, Timed, told, with_ending, write_merged
 from workers.export.output import Output
 from workers.export.planning import Plan
-from workers.export.reading import Damage, VideoPacket, video_from
+from workers.export.reading import Damage, VideoPacket, note_hole, video_from
 from workers.export.sound_copying import copied_sound
 from workers.export.source import Source, open_source
 from workers.export.tags import container_tags, tag_start, tag_stream
@@ -42,7 +42,7 @@ def copy(planned: Plan, path: str, listener: Listener) -> Outcome:
             written = _same_stream(out, pictures.video, planned, pictures.rate)
             tag_start(written, pictures, planned.start_timecode, planned.form)
             video = _Pictures(pictures, planned, damage)
-            parts.append(video.packets(written))
+            parts.append(with_ending(video.packets(written), video.length))
         if sounds.sounds:
             targets = {s.index: _same_stream(out, s, planned, sounds.rate) for s in sounds.sounds}
             parts.append(copied_sound(sounds, targets, planned, damage))
@@ -85,7 +85,6 @@ class _Pictures:
         self._shown = 0
         self._latest: int | None = None
         self._end = self._first
-        self._lead = True  # until the first picture that the key frame is not needed for
 
     def packets(self, written: VideoStream) -> Iterator[Timed]:
         for packet in _with_decode_times(self._wanted()):
@@ -96,6 +95,10 @@ class _Pictures:
             self._shown += packet.pts >= 0
             packet.stream = written
             yield packet.dts * self._base, packet
+
+    def length(self) -> Fraction:
+        """Of what is shown of it so far, in seconds."""
+        return (self._end - self._first) * self._base
 
     def outcome(self) -> Outcome:
         if not self._shown:
@@ -134,7 +137,9 @@ class _Pictures:
     def _taken(self, packet: VideoPacket) -> VideoPacket:
         assert packet.pts is not None
         frame = max(1, round(1 / self._source.rate / self._base))
-        self._latest = max(packet.pts, self._latest if self._latest is not None else packet.pts)
+        latest = self._latest if self._latest is not None else packet.pts
+        note_hole(self._source, self._damage, packet.pts - latest)
+        self._latest = max(packet.pts, latest)
         self._end = max(self._end, packet.pts + (packet.duration or frame))
         return packet
 

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from shared.exports.clips import ClipSpec
 from shared.media import MediaType, media_type_of
-from workers.export.outcome import Listener, Outcome, Timed, told, write_merged
+from workers.export.outcome import Listener, Outcome, Timed, told, with_ending, write_merged
 from workers.export.output import Output
 from workers.export.picture_encoding import PictureTrack
 from workers.export.pictures import Shot, decoded
@@ -35,7 +35,7 @@ def encode(planned: Plan, path: str, listener: Listener) -> Outcome:
         if pictures.video is not None:
             shots = decoded(pictures, planned, damage, listener.checkpoint)
             track = PictureTrack(out, planned, shots, pictures)
-            parts.append(track.packets())
+            parts.append(with_ending(track.packets(), track.length))
         heard = None
         if sounds.sounds:
             heard = SoundTracks(out, planned, sounds, damage)

@@ -16,6 +16,9 @@ from workers.export.reading import Damage
 Timed: TypeAlias = "tuple[Fraction, Packet[Any]]"  # seconds of decoding since the clip's start
 
 
+_SILENCE_S = Fraction(1, 10)
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """Seconds are presented time of the source, as exported."""
@@ -45,11 +48,42 @@ def write_merged(
             listener.report(min(1.0, max(0.0, float(seconds / length))))
 
 
+def with_ending(packets: Iterator[Timed], end: Callable[[], Fraction]) -> Iterator[Timed]:
+    """The last packet lasts until the end, in seconds of the clip.
+
+    MP4 counts a stream's length in decoding times, which with uneven pictures end too early.
+    """
+    first: tuple[Fraction, Fraction] | None = None
+    held: Timed | None = None
+    for timed in packets:
+        if held is not None:
+            yield held
+        held = timed
+        if first is None and timed[1].pts is not None:
+            first = timed[0], timed[1].pts * timed[1].time_base
+    if held is None:
+        return
+    seconds, packet = held
+    if first is not None:
+        rest = round((end() - first[1] - (seconds - first[0])) / packet.time_base)
+        if rest > 0:
+            packet.duration = rest
+    yield held
+
+
 def told(damage: Damage) -> tuple[str, ...]:
     """Warnings about what was met while reading."""
     warnings = []
     if damage.broke_off:
         warnings.append(f"The source is damaged and ends early: {damage.broke_off}.")
+    if damage.hole:
+        warnings.append(
+            f"No picture begins for {float(damage.hole):.2f} s; the source may be damaged."
+        )
+    if damage.silence > _SILENCE_S:
+        warnings.append(f"{float(damage.silence):.2f} s of sound are missing in the source.")
+    if damage.patched:
+        warnings.append(f"The source is damaged: {damage.patched} pictures are incomplete.")
     if damage.refused:
         warnings.append(
             f"The source is damaged: {damage.refused} packets in this range could not be decoded."

@@ -82,6 +82,10 @@ class PictureTrack:
         parts = math.lcm(own.denominator, self.rate.numerator)
         return Fraction(1, parts) if parts <= _FINEST else own
 
+    def length(self) -> Fraction:
+        """Of what was encoded so far, in seconds."""
+        return self.end - self._planned.start
+
     def packets(self) -> Iterator[Timed]:
         """Each picture is held until the next one; the last until the clip's end."""
         durations: dict[int, int] = {}

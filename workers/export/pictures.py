@@ -9,7 +9,7 @@ import av.error
 from av.video.frame import VideoFrame
 
 from workers.export.planning import Plan
-from workers.export.reading import Damage, VideoPacket, every_packet, video_from
+from workers.export.reading import Damage, VideoPacket, every_packet, note_hole, video_from
 from workers.export.source import Source
 
 Shot = tuple[Fraction, VideoFrame]
@@ -34,7 +34,9 @@ def decoded(
             return
         if latest is not None and frame.pts <= latest:
             continue
+        note_hole(source, damage, frame.pts - (latest if latest is not None else found.first))
         latest = frame.pts
+        damage.patched += frame.is_corrupt
         seconds = max(Fraction(0), (frame.pts - origin) * base - planned.start)
         yield on_grid(seconds, source.rate, base), frame
 

@@ -20,6 +20,8 @@ VideoPacket: TypeAlias = "Packet[VideoStream]"
 AnyPacket: TypeAlias = "Packet[Any]"
 
 _STEPS_BACK_S = (0, 1, 2, 5, 10, 30)
+_HOLE_S = Fraction(1, 2)
+_EVEN = Fraction(1, 50)  # average rates differ from the usual one by less
 _LANDING = 200  # packets looked at for the first of the stream that was asked for
 # Containers that interleave finely: all of it is read in any case, and a seek needs the video.
 _READ_WHOLE = frozenset(("matroska,webm", "mpegts"))
@@ -31,7 +33,20 @@ class Damage:
     def __init__(self) -> None:
         self.corrupt = 0  # packets that the container calls damaged
         self.refused = 0  # packets that a decoder refused
+        self.patched = 0  # pictures that a decoder could only guess in part
+        self.hole = Fraction(0)  # seconds without a picture, the longest
+        self.silence = Fraction(0)  # seconds without sound between others
         self.broke_off = ""  # why reading ended early
+
+
+def note_hole(source: Source, damage: Damage, ticks: int) -> None:
+    """Remember a time without pictures, unless the stream is one of uneven pictures."""
+    stream = source.video
+    if stream is None or not stream.time_base or ticks * stream.time_base < _HOLE_S:
+        return
+    average = stream.average_rate
+    if average and abs(average / source.rate - 1) < _EVEN:
+        damage.hole = max(damage.hole, ticks * stream.time_base)
 
 
 def video_from(source: Source, at: int, damage: Damage) -> Iterator[VideoPacket]:

@@ -25,6 +25,7 @@ from workers.export.source import Source
 from workers.export.tags import tag_stream
 
 Samples = NDArray[Any]
+Span = tuple[Fraction, Fraction]  # seconds of the container's clock
 
 _JUMP_S = Fraction(1, 20)  # time stamps that differ by less are rounded ones
 _LATE_S = Fraction(3)
@@ -37,11 +38,13 @@ class SoundTracks:
         self._source, self._planned, self._damage = source, planned, damage
         encoder = planned.picture.encoder if planned.picture is not None else ""
         self._tracks: dict[int, _Track] = {}
+        span = source.origin + planned.start, source.origin + planned.end
         warnings: list[str] = []
         for stream in source.sounds:
             codec = sound_codec(stream, planned.form, encoder)
             warnings += [codec.warning] if codec.warning else []
-            self._tracks[stream.index] = _Track(out, stream, codec, planned, source)
+            track = _Track(out, stream, codec, span, damage)
+            self._tracks[stream.index] = track
         self.warnings = tuple(warnings)
 
     @property
@@ -60,7 +63,7 @@ class SoundTracks:
             seconds = (packet.pts or 0) * packet.time_base
             if all(t.is_full for t in tracks.values()) or seconds > ends + _LATE_S:
                 break
-            yield from track.fed(packet, self._damage)
+            yield from track.fed(packet)
         for track in tracks.values():
             yield from track.finished()
 
@@ -69,13 +72,14 @@ class _Track:
     """One stream, decoded, cut at the sample and encoded."""
 
     def __init__(
-        self, out: Output, stream: AudioStream, codec: SoundCodec, planned: Plan, source: Source
+        self, out: Output, stream: AudioStream, codec: SoundCodec, span: Span, damage: Damage
     ) -> None:
+        self._damage = damage
         self._codec = codec
         self._layout = layout_of(stream)
         self._decoder = stream.codec_context
-        self._begins = source.origin + planned.start
-        self._length = round((planned.end - planned.start) * codec.rate)
+        self._begins = span[0]
+        self._length = round((span[1] - span[0]) * codec.rate)
         self._written = 0  # samples
         self._due: int | None = None  # position of the next decoded sample
         self._resampler: AudioResampler | None = None
@@ -96,11 +100,11 @@ class _Track:
     def heard(self) -> Fraction:
         return Fraction(self._written, self._codec.rate)
 
-    def fed(self, packet: Packet[Any], damage: Damage) -> Iterator[Timed]:
+    def fed(self, packet: Packet[Any]) -> Iterator[Timed]:
         try:
             frames = self._decoder.decode(packet)
         except av.error.FFmpegError:
-            damage.refused += 1
+            self._damage.refused += 1
             return
         for frame in frames:
             yield from self._heard(frame)
@@ -150,6 +154,8 @@ class _Track:
                 yield from self._silence(self._length - self._written)
             return
         if start > self._written:
+            if self._written:
+                self._damage.silence += Fraction(start - self._written, self._codec.rate)
             yield from self._silence(start - self._written)
         first, last = self._written - start, min(self._length, end) - start
         width = samples.shape[1] // count

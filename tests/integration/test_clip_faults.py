@@ -1,0 +1,144 @@
+"""Clips when something is wrong: damaged or missing sources, full disks, a stop in the middle."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+import pytest
+
+from shared.exports.clips import ClipCode, ClipSpec
+from tests.media import Encoding, damage, make_clip, truncate
+from tests.quality.clip_oracle import Part, export, look
+from workers.export.cutting import ClipFailed, cut, plan
+
+
+class Stopped(BaseException):
+    """As a Task that is asked to stop."""
+
+
+@pytest.mark.parametrize("extension", ["mp4", "ts", "mkv"])
+@pytest.mark.parametrize("mode", ["auto", "encode"])
+def test_a_source_with_a_damaged_middle_fails_or_warns_with_what_was_got(
+    tmp_path: Path, extension: str, mode: str
+) -> None:
+    encoding = Encoding(tone_hz=500, gop=20, options={"crf": "10"})
+    path = make_clip(tmp_path / f"a.{extension}", 6, encoding=encoding)
+    damage(path, 0.35, 0.6)
+    with contextlib.suppress(ClipFailed):
+        clip, made = export(path, 0.52, 5.52, tmp_path, mode=mode)
+        assert made.warnings
+        assert 10 < len(look(clip).numbers) <= 125
+    sound, _ = export(path, 0.2, 0.6, tmp_path, mode=mode)
+    assert look(sound).numbers == list(range(5, 15)), "what lies before is not touched by it"
+
+
+def test_a_source_that_ends_early_gives_what_it_has_and_says_so(tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "a.mkv", 6, encoding=Encoding(gop=20, options={"crf": "10"}))
+    truncate(path, 0.5)
+    clip, made = export(path, 1.0, 5.5, tmp_path, mode="encode")
+    numbers = look(clip).numbers
+    assert numbers == list(range(25, 25 + len(numbers)))
+    assert any("end" in warning for warning in made.warnings)
+    assert made.end_seconds < 5
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (None, ClipCode.MISSING_MEDIA),
+        (b"", ClipCode.UNREADABLE),
+        (b"no media at all" * 99, ClipCode.UNREADABLE),
+        (b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n", ClipCode.UNREADABLE),
+        (b"ffconcat version 1.0\nfile /etc/passwd\n", ClipCode.UNREADABLE),
+    ],
+    ids=["missing", "empty", "text", "m3u8", "concat"],
+)
+def test_what_is_no_media_is_refused(tmp_path: Path, content: bytes | None, code: ClipCode) -> None:
+    path = tmp_path / "a.mp4"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ClipFailed) as failed:
+        export(path, 0, 1, tmp_path)
+    assert failed.value.code is code
+
+
+def test_a_source_is_never_written_to(tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "a.mp4", 1)
+    before = path.read_bytes()
+    os.link(path, tmp_path / "same.mp4")
+    target = Part(tmp_path / "same.mp4")
+    with pytest.raises(ClipFailed) as failed:
+        cut(spec_of(path), target, lambda: None, lambda share: None)
+    assert failed.value.code is ClipCode.NOT_ALLOWED
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("mode", ["copy", "encode"])
+def test_a_full_disk_is_told_also_when_it_shows_only_at_the_end(tmp_path: Path, mode: str) -> None:
+    path = make_clip(tmp_path / "a.mp4", 2, encoding=Encoding(tone_hz=500))
+
+    class Full:
+        path = "/dev/full"
+
+    with pytest.raises(ClipFailed) as failed:
+        cut(spec_of(path, mode=mode), Full(), lambda: None, lambda share: None)
+    assert failed.value.code is ClipCode.DISK_FULL
+
+
+@pytest.mark.parametrize("mode", ["copy", "encode"])
+def test_a_stop_goes_through_at_any_time(tmp_path: Path, mode: str) -> None:
+    path = make_clip(tmp_path / "a.mp4", 2, encoding=Encoding(tone_hz=500))
+    spec = spec_of(path, mode=mode)
+    calls = 0
+
+    def count() -> None:
+        nonlocal calls
+        calls += 1
+
+    cut(spec, Part(tmp_path / "whole.mp4"), count, lambda share: None)
+    assert calls > 50
+    for stop_at in (1, 2, calls // 2, calls):
+        left = stop_at
+
+        def stop() -> None:
+            nonlocal left
+            left -= 1
+            if not left:
+                raise Stopped
+
+        with pytest.raises(Stopped):
+            cut(spec, Part(tmp_path / "stopped.mp4"), stop, lambda share: None)
+
+
+def test_the_share_that_is_done_only_grows_and_ends_at_1(tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "a.mp4", 3, encoding=Encoding(tone_hz=500))
+    shares: list[float] = []
+    cut(spec_of(path, mode="encode"), Part(tmp_path / "b.mp4"), lambda: None, shares.append)
+    assert shares == sorted(shares)
+    assert 0 <= shares[0] < 0.2
+    assert shares[-1] == 1
+
+
+def test_what_was_planned_is_what_is_made(tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "a.mov", 3, encoding=Encoding(timecode="01:00:00:00", gop=10))
+    spec = spec_of(path, mode="copy")
+    planned = plan(spec)
+    made = cut(spec, Part(tmp_path / "b.mov"), lambda: None, lambda share: None)
+    assert (planned.extension, planned.method) == (made.extension, made.method) == ("mov", "copy")
+    assert planned.start_timecode == made.start_timecode == "01:00:00:08"
+    assert planned.end_timecode == "01:00:01:05"
+
+
+def spec_of(path: Path, **more: object) -> ClipSpec:
+    return ClipSpec(
+        index=0,
+        media_path=str(path),
+        client_path=str(path),
+        start=0.32,
+        end=1.2,
+        output_dir=str(path.parent),
+        client_output_dir=str(path.parent),
+        **more,  # type: ignore[arg-type]
+    )
