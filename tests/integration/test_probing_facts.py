@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
 from shared.domain import Probe
-from shared.media import media_type_of
+from shared.errors import MediaUnreadable
+from shared.media import hash_media, media_type_of
 from shared.media_facts import Color, StartTimecode
 from shared.paths import Roots
 from tests.media import (
@@ -307,3 +309,19 @@ def test_without_mediainfo_everything_else_is_told(
     full = probe_file(ANYWHERE, made)
     monkeypatch.setattr("workers.query.mediainfo.MediaInfo", None)
     assert probe_file(ANYWHERE, made) == full
+
+
+def test_a_file_that_may_not_be_read_is_refused(tmp_path: Path) -> None:
+    made = clip(tmp_path / "a.mp4")
+    made.chmod(0)
+    as_nobody = os.geteuid() == 0  # root may read everything
+    if as_nobody:
+        os.seteuid(65534)
+    try:
+        with pytest.raises(MediaUnreadable, match="no permission"):
+            probe(made)
+        with pytest.raises(MediaUnreadable, match="permission|Permission"):
+            hash_media(str(made))
+    finally:
+        if as_nobody:
+            os.seteuid(0)

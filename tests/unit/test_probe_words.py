@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from types import SimpleNamespace
+from typing import Any
 
 import msgspec
 import pytest
 
-from shared.domain import Manifest
+from shared.domain import Manifest, Probe
+from shared.media import MediaType
 from workers.analysis.origin import camera_of, created_at, iso
+from workers.analysis.pace import Pace
+from workers.analysis.probing import with_pace
 from workers.analysis.timecodes import cleaned, timecode_at
 
 NTSC = Fraction(30000, 1001)
@@ -96,3 +101,21 @@ def test_manifests_of_older_versions_still_read() -> None:
     assert probe
     assert (probe.frame_count, probe.timecode, probe.audio_streams) == (50, None, ())
     assert (probe.is_vfr, probe.color, probe.warnings) == (None, None, ())
+
+
+@pytest.mark.parametrize(
+    ("scan", "packets", "count", "is_estimated"),
+    [
+        ("top_first", 200, 100, True),  # each field is a packet of its own
+        ("top_first", 101, 101, False),
+        ("progressive", 200, 200, False),
+        ("progressive", None, 100, True),
+    ],
+)
+def test_fields_are_not_counted_as_pictures(
+    scan: str, packets: int | None, count: int, is_estimated: bool
+) -> None:
+    found = Probe(media_type=MediaType.VIDEO, container="mpegts", scan=scan, frame_count=100)
+    stream: Any = SimpleNamespace(frames=0, time_base=Fraction(1, 90_000), duration=360_000)
+    seen = with_pace(found, stream, Pace(False, packets))
+    assert (seen.frame_count, seen.frame_count_is_estimated) == (count, is_estimated)
