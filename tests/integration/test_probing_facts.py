@@ -320,7 +320,7 @@ def test_a_file_that_may_not_be_read_is_refused(tmp_path: Path) -> None:
     try:
         with pytest.raises(MediaUnreadable, match="no permission"):
             probe(made)
-        with pytest.raises(MediaUnreadable, match="permission|Permission"):
+        with pytest.raises(MediaUnreadable, match="no permission"):
             hash_media(str(made))
     finally:
         if as_nobody:
