@@ -195,7 +195,7 @@ def test_item_19_a_source_that_is_damaged_in_the_middle_stops_no_other(desk: Exp
         assert {0, 3} <= set(exported(answer))
         for made in answer["exported"]:
             if made["index"] == 1 and mode == "encode":  # a copy looks at no picture
-                assert "The source is damaged" in made["warnings"][0]
+                assert any("damaged" in warning for warning in made["warnings"])
                 assert made["frames"] == len(shown(made["output_path"]))
         assert all(failed["code"] in ("unreadable", "bad_range") for failed in answer["failed"])
     assert not [name for name in desk.names() if PART.fullmatch(name)]

@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +25,13 @@ TOLD = json.loads(os.environ["TEST_EXPORT"])
 _pause = threading.Event()
 
 
-def hold(context: Context) -> None:
+def hold(context: Context, say: Callable[[], None] = lambda: None) -> None:
     with Path(TOLD["marker"]).open("a") as marker:
         marker.write(f"{os.getpid()}\n")
     while not Path(TOLD["release"]).exists():
         if not TOLD.get("is_deaf"):
             context.checkpoint()
+        say()
         _pause.wait(0.02)
 
 
@@ -44,7 +46,7 @@ def run(context: Context) -> None:
         report(kind, share, *words, **more)
         if not has_held and share >= TOLD.get("share", 2):
             has_held = True
-            hold(context)
+            hold(context, lambda: report(kind, share, *words, **more))
 
     def confirmed() -> None:
         if TOLD.get("at_end"):
