@@ -159,7 +159,7 @@ def _exported(
         if isinstance(probe, Probe):
             if path not in sources:
                 sources[path] = source_of(
-                    editors_path(body.clips[clip.index].media_path, asked.path_map), probe
+                    editors_path(body.clips[clip.index].media_path, path, asked.path_map), probe
                 )
             used.append((clip, sources[path]))
     remarks = [_left_out(index, body, error) for index, error in refused.items()]

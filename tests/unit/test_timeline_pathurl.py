@@ -50,7 +50,13 @@ def test_checklist_08_other_beginnings_can_be_asked_for() -> None:
 def test_checklist_08_the_longest_prefix_of_whole_folders_wins(
     pairs: list[tuple[str, str]], path: str, mapped: str
 ) -> None:
-    assert editors_path(path, path_map(pairs)) == mapped
+    assert editors_path(path, path, path_map(pairs)) == mapped
+
+
+def test_a_share_with_plain_slashes_stays_one_unless_the_server_opens_it_as_a_path() -> None:
+    share = "//nas/share/a.mov"
+    assert editors_path(share, "/mnt/a.mov", path_map([])) == "\\\\nas\\share\\a.mov"
+    assert editors_path(share, "/nas/share/a.mov", path_map([])) == "/nas/share/a.mov"
 
 
 @pytest.mark.parametrize("pair", [("mnt", "/a"), ("/a", "Volumes"), ("/a\x00", "/b")])

@@ -96,6 +96,18 @@ def test_checklist_02_a_timecode_track_has_its_own_rate() -> None:
     assert number(file.find("timecode"), "frame") == 107892
 
 
+@pytest.mark.parametrize(
+    ("said", "rate", "counted"),
+    [("30/1", NTSC_30, NTSC_30), ("24/1", NTSC_24, NTSC_24), ("25/1", 50, 25), ("0/1", 25, 25)],
+)
+def test_a_timecode_of_the_pictures_own_base_counts_pictures(
+    said: str, rate: Fraction, counted: Fraction
+) -> None:
+    own = StartTimecode(value="01:00:00:00", rate=said, drop_frame=False, source="track")
+    (file,) = files(xmeml_of(timeline(asked(film(rate=rate, timecode=own)))[0]))
+    assert rate_of(file.find("timecode")) == counted
+
+
 def test_checklist_03_an_hour_in_nothing_has_drifted() -> None:
     hour = film(rate=NTSC_24, seconds=3603.6)
     root = xmeml_of(timeline(asked(hour, 3599.999, 3601))[0])

@@ -120,11 +120,7 @@ class _Resources:
         """All of the file; as far as it is used where its length is not known."""
         if clip.media.seconds is not None:
             return clip.media.seconds
-        return max(
-            other.source_start + other.length / self.timeline.rate
-            for other in self.timeline.clips
-            if other.media.path == clip.media.path
-        )
+        return clip.media_frames / self.timeline.rate + 1 / (clip.media.rate or self.timeline.rate)
 
     def _next(self) -> str:
         return f"r{len(self.formats) + len(self.assets) + 1}"

@@ -34,10 +34,12 @@ def path_map(pairs: Sequence[tuple[str, str]]) -> PathMap:
     return PathMap(tuple((target, source) for source, target in pairs))
 
 
-def editors_path(path: str, paths: PathMap) -> str:
-    """The client's path of a file, in the form of the editing system; the longest prefix wins."""
-    plain = normalised(path)
-    return paths.to_client(plain)
+def editors_path(path: str, ours: str, paths: PathMap) -> str:
+    """A client's path in the form of the editing system; the longest prefix wins.
+
+    `ours` is the server's form of it.
+    """
+    return paths.to_client(normalised(path, ours))
 
 
 def pathurl(path: str, style: UrlStyle = "localhost") -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ntpath
 import posixpath
 import re
@@ -69,11 +70,16 @@ def clean_name(text: str) -> str:
     return clean(text).replace("\n", " ").replace("\t", " ").strip()
 
 
-def normalised(path: str) -> str:
-    """A client's path without `..`, `.` and doubled separators, in its own form."""
-    if re.match(r"[A-Za-z]:|\\\\", path):
+def normalised(path: str, ours: str) -> str:
+    """A client's path without `..`, `.` and doubled separators, in its own form.
+
+    `ours`: the server's form. //nas/share/a.mov is a share's, unless the server opens it as that.
+    """
+    plain = "/" + posixpath.normpath(path).lstrip("/")
+    is_share = path.startswith("//") and plain != ours
+    if is_share or re.match(r"[A-Za-z]:|\\\\", path):
         return ntpath.normpath(path)
-    return "/" + posixpath.normpath(path).lstrip("/")
+    return plain
 
 
 def _exact_rate(probe: Probe) -> Fraction | None:
@@ -142,10 +148,22 @@ def _timecode(probe: Probe, rate: Fraction | None) -> tuple[Timecode | None, boo
     text = _text(probe)
     if text is None or probe.media_type is MediaType.IMAGE:
         return None, False
-    try:
-        counted = frame_rate(probe.timecode.rate) if probe.timecode else rate
-        if counted is None:
-            return None, False
-        return Timecode.starting_at(counted, text), False
-    except BadInput:
-        return None, True
+    counted = _counted_rates(probe, rate)
+    for one in counted:
+        with contextlib.suppress(BadInput):
+            return Timecode.starting_at(one, text), False
+    return None, bool(counted)
+
+
+def _counted_rates(probe: Probe, rate: Fraction | None) -> list[Fraction]:
+    """What its frames may be counted in, the likeliest first.
+
+    A timecode of the pictures' own base counts them one by one: 24 of 23.976 is 23.976.
+    """
+    found = [rate] if rate is not None else []
+    if probe.timecode is not None:
+        with contextlib.suppress(BadInput):
+            own = frame_rate(probe.timecode.rate)
+            if rate is None or rounded(own) != rounded(rate):
+                found.insert(0, own)
+    return found
