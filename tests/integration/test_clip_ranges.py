@@ -48,10 +48,7 @@ def test_a_range_is_half_open_and_holds_the_picture_on_screen_at_its_start(
     source: Path, tmp_path: Path, mode: str, start: float, end: float, first: int, past: int
 ) -> None:
     clip, made = export(source, start, end, tmp_path, mode=mode)
-    numbers = look(clip).numbers
-    assert numbers[0] == first
-    assert numbers[: past - first] == list(range(first, past))
-    assert len(numbers) - (past - first) <= (3 if mode == "copy" else 0)
+    assert look(clip).numbers == list(range(first, past))
     assert made.start_seconds == pytest.approx(first / 25)
 
 

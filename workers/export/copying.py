@@ -15,7 +15,8 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 
 from shared.exports.clips import ClipCode
-from workers.export.failure import ClipFailed
+from workers.export.edit_list import end_at
+from workers.export.failure import ClipFailed, writing_failed
 from workers.export.outcome import Listener, Outcome, Timed, told, with_ending, write_merged
 from workers.export.output import Output
 from workers.export.planning import Plan
@@ -33,7 +34,7 @@ def copy(planned: Plan, path: str, listener: Listener) -> Outcome:
     with (
         open_source(spec.media_path, spec.audio) as pictures,
         open_source(spec.media_path, spec.audio) as sounds,
-        Output(path, planned.form, container_tags(pictures)) as out,
+        Output(path, planned.form, container_tags(pictures), pictures.ticks) as out,
     ):
         damage = Damage()
         parts: list[Iterator[Timed]] = []
@@ -47,9 +48,18 @@ def copy(planned: Plan, path: str, listener: Listener) -> Outcome:
             targets = {s.index: _same_stream(out, s, planned, sounds.rate) for s in sounds.sounds}
             parts.append(copied_sound(sounds, targets, planned, damage))
         write_merged(out, parts, planned.end - planned.start, listener)
+    if planned.form.has_edit_list and _ends_there(path, planned) and video is not None:
+        video.hide_the_rest()
     if video is None:
         return Outcome(planned.start, planned.end, None, told(damage))
     return video.outcome()
+
+
+def _ends_there(path: str, planned: Plan) -> bool:
+    try:
+        return end_at(path, planned.end - planned.start)
+    except OSError as error:
+        raise writing_failed(error) from error
 
 
 def _same_stream(out: Output, taken: Any, planned: Plan, rate: Fraction) -> Any:
@@ -83,6 +93,7 @@ class _Pictures:
         self._first = found.first if planned.form.has_edit_list else found.key
         self._past = found.past
         self._shown = 0
+        self._beyond = 0  # of the shown ones, those after the out-point
         self._latest: int | None = None
         self._end = self._first
 
@@ -93,12 +104,18 @@ class _Pictures:
             packet.pts -= self._first
             packet.dts -= self._first
             self._shown += packet.pts >= 0
+            self._beyond += packet.pts >= self._past - self._first
             packet.stream = written
             yield packet.dts * self._base, packet
 
     def length(self) -> Fraction:
         """Of what is shown of it so far, in seconds."""
         return (self._end - self._first) * self._base
+
+    def hide_the_rest(self) -> None:
+        """What follows the out-point is in the file and not shown."""
+        self._shown -= self._beyond
+        self._end = min(self._end, self._past)
 
     def outcome(self) -> Outcome:
         if not self._shown:

@@ -28,7 +28,8 @@ def encode(planned: Plan, path: str, listener: Listener) -> Outcome:
     with ExitStack() as stack:
         pictures = stack.enter_context(open_source(spec.media_path, spec.audio))
         sounds = stack.enter_context(open_source(spec.media_path, spec.audio))
-        out = stack.enter_context(Output(path, planned.form, container_tags(pictures)))
+        tags = container_tags(pictures)
+        out = stack.enter_context(Output(path, planned.form, tags, pictures.ticks))
         damage = Damage()
         parts: list[Iterator[Timed]] = []
         track = None
@@ -57,7 +58,7 @@ def _outcome(planned: Plan, track: PictureTrack, warnings: tuple[str, ...]) -> O
 
 
 def _encode_still(planned: Plan, path: str, listener: Listener) -> Outcome:
-    with Output(path, planned.form, {}) as out:
+    with Output(path, planned.form, {}, 1000) as out:
         track = PictureTrack(out, planned, _held(planned.spec, planned), None)
         write_merged(out, [track.packets()], planned.end - planned.start, listener)
     return Outcome(planned.start, planned.end, track.frames, ())

@@ -19,8 +19,10 @@ from workers.export.formats import Form
 class Output:
     """Errors of the system come as ClipFailed, also those that show only at the end."""
 
-    def __init__(self, path: str, form: Form, tags: dict[str, str]) -> None:
+    def __init__(self, path: str, form: Form, tags: dict[str, str], ticks: int) -> None:
         options = {"movflags": "use_metadata_tags"} if _has_own_keys(form, tags) else {}
+        if form.family == "isom":
+            options["movie_timescale"] = str(ticks)  # edit lists count in it
         with _clear():
             self.container: OutputContainer = av.open(
                 f"file:{path}", "w", format=form.muxer, options=options

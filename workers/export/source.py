@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -43,6 +44,11 @@ class Source:
     def is_timed(self) -> bool:
         """Whether time stamps tell when each picture is shown."""
         return self.container.format.name not in _GUESSED
+
+    @property
+    def ticks(self) -> int:
+        """Parts of a second that hold every picture of an even stream, and milliseconds."""
+        return math.lcm(self.rate.numerator, 1000) if self.rate.numerator < 10**6 else 1000
 
     @property
     def counting(self) -> Counting | None:
