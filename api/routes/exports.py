@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
-
 from anyio import to_thread
 
 from api.client_paths import ClientPaths
 from api.endpoint import Call, Endpoint, FileReply
+from api.export_targets import target_of
 from api.export_types import ExportedTranscript, ExportTranscriptBody
 from shared.errors import BadInput
 from shared.exports.cleaning import title
 from shared.exports.clock import Timecode, frame_rate
 from shared.exports.document import CaptionRules, TranscriptDocument
 from shared.exports.formats import FORMATS, Format, format_named
-from shared.exports.names import file_name, with_extension
+from shared.exports.names import file_name
 from shared.exports.reading import segments_of
 from shared.exports.writing import write_new
 from shared.languages import language_code
@@ -34,7 +33,7 @@ async def export_transcript(call: Call[ExportTranscriptBody]) -> FileReply | Exp
 def _exported(
     paths: ClientPaths, body: ExportTranscriptBody, wanted: Format
 ) -> FileReply | ExportedTranscript:
-    target = _target(paths, body.output_path, wanted, body.display_name)
+    target = _target(paths, body, wanted)
     rendered = wanted.render(_document(body))
     if target is None:
         name = file_name(body.display_name, wanted.extension)
@@ -45,18 +44,10 @@ def _exported(
     )
 
 
-def _target(
-    paths: ClientPaths, output_path: str | None, wanted: Format, display_name: str
-) -> str | None:
-    """Our form of the path to write to; in a folder the file is called after `display_name`."""
-    if output_path is None:
+def _target(paths: ClientPaths, body: ExportTranscriptBody, wanted: Format) -> str | None:
+    if body.output_path is None:
         return None
-    found = paths.export(output_path)
-    if output_path.endswith(("/", "\\")) or os.path.isdir(found):
-        return os.path.join(found, file_name(display_name, wanted.extension))
-    folder, name = os.path.split(found)
-    others = set(FORMATS) - {wanted.extension}
-    return os.path.join(folder, with_extension(name, wanted.extension, others, "output_path"))
+    return target_of(paths, body.output_path, body.display_name, wanted.extension, FORMATS)
 
 
 def _document(body: ExportTranscriptBody) -> TranscriptDocument:

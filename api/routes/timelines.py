@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -12,6 +11,7 @@ from anyio import to_thread
 from api import files
 from api.client_paths import ClientPaths
 from api.endpoint import Call, Endpoint
+from api.export_targets import target_of
 from api.services import Services
 from api.timeline_types import (
     ExportedTimeline,
@@ -24,7 +24,6 @@ from shared.domain import Probe
 from shared.errors import BadInput, MediaError, MediaMissing, NotAllowed, RushesError
 from shared.exports.cleaning import title
 from shared.exports.clock import Timecode, frame_rate
-from shared.exports.names import file_name, with_extension
 from shared.exports.timeline.conform import (
     AskedClip,
     AskedMarker,
@@ -34,7 +33,7 @@ from shared.exports.timeline.conform import (
     exact_seconds,
     source_time,
 )
-from shared.exports.timeline.formats import EXTENSIONS, TimelineFormat, write_timeline
+from shared.exports.timeline.formats import EXTENSIONS, write_timeline
 from shared.exports.timeline.model import Code, Picture, Remark, Timeline, nearest_rate
 from shared.exports.timeline.pathurl import editors_path, path_map
 from shared.exports.timeline.sources import Source, source_of
@@ -237,17 +236,10 @@ def _in_order(remarks: Sequence[Remark]) -> list[TimelineWarning]:
 
 
 def _target(paths: ClientPaths, body: TimelineBody) -> str | None:
-    """Our form of the path to write to; in a folder the file is called after the timeline."""
     if body.output_path is None:
         return None
-    kind: TimelineFormat = body.format
-    extension = EXTENSIONS[kind]
-    found = paths.export(body.output_path)
-    if body.output_path.endswith(("/", "\\")) or os.path.isdir(found):
-        return os.path.join(found, file_name(body.sequence_name, extension))
-    folder, name = os.path.split(found)
-    others = set(EXTENSIONS.values()) - {extension}
-    return os.path.join(folder, with_extension(name, extension, others, "output_path"))
+    extension = EXTENSIONS[body.format]
+    return target_of(paths, body.output_path, body.sequence_name, extension, EXTENSIONS.values())
 
 
 ENDPOINTS = (
