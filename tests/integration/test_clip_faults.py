@@ -6,6 +6,7 @@ import contextlib
 import os
 from pathlib import Path
 
+import av
 import pytest
 
 from shared.exports.clips import ClipCode, ClipSpec
@@ -142,3 +143,28 @@ def spec_of(path: Path, **more: object) -> ClipSpec:
         client_output_dir=str(path.parent),
         **more,  # type: ignore[arg-type]
     )
+
+
+def test_sound_that_ends_long_before_the_clip_is_no_hindrance(tmp_path: Path) -> None:
+    loud = make_clip(tmp_path / "loud.mkv", 1, encoding=Encoding(tone_hz=500, sound_codec="aac"))
+    path = with_more_pictures(loud, tmp_path / "a.mkv", 8)
+    clip, made = export(path, 6.0, 7.0, tmp_path, mode="encode")
+    assert len(look(clip).numbers) == 25
+    assert not any("sound" in warning for warning in made.warnings)
+
+
+def with_more_pictures(sound: Path, path: Path, seconds: int) -> Path:
+    """The sound of one clip beside longer pictures."""
+    pictures = make_clip(
+        path.with_name("pictures.mkv"), seconds, encoding=Encoding(gop=10, options={"bf": "0"})
+    )
+    with av.open(str(sound)) as one, av.open(str(pictures)) as two, av.open(str(path), "w") as out:
+        streams = [one.streams.audio[0], two.streams.video[0]]
+        targets = [out.add_stream_from_template(stream) for stream in streams]
+        for container, stream, target in zip((one, two), streams, targets, strict=True):
+            for packet in container.demux(stream):
+                if packet.size:
+                    packet.stream = target
+                    packet.dts = packet.pts if packet.dts is None else packet.dts
+                    out.mux(packet)
+    return path

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -18,6 +19,7 @@ from tests.media import (
     make_still,
     write_sound,
 )
+from tests.media_kinds import with_timecode_rate
 from tests.quality.clip_oracle import MS, beeps, export, look
 from workers.export.cutting import ClipFailed
 
@@ -116,6 +118,17 @@ def test_drop_frame_timecode_leaves_out_labels_and_no_pictures(tmp_path: Path) -
     assert made.start_timecode == look(clip).timecode == "01:00:00;01"
 
 
+def test_timecode_may_count_fewer_frames_than_there_are_pictures(tmp_path: Path) -> None:
+    """50p with a timecode track of 25: two pictures have one label; a clip counts 50."""
+    encoding = Encoding(fps=50, gop=10, timecode="01:00:00:00")
+    path = with_timecode_rate(make_clip(tmp_path / "a.mov", 4, encoding=encoding), Fraction(25))
+    clips = tmp_path / "clips"
+    clips.mkdir()
+    clip, made = export(path, "02:00:01:05", "02:00:02:00", clips)
+    assert look(clip).numbers == list(range(60, 100))
+    assert made.start_timecode == look(clip).timecode == "02:00:01:10"
+
+
 @pytest.mark.parametrize("encoding", [Encoding(gop=100), H264_OPEN], ids=["long", "open"])
 def test_an_in_point_in_ts_is_right_although_seeks_land_late(
     tmp_path: Path, encoding: Encoding
@@ -197,8 +210,6 @@ def test_a_still_becomes_a_clip_as_long_as_asked(tmp_path: Path) -> None:
     [("a.wav", "wav"), ("a.m4a", "m4a"), ("a.flac", "flac"), ("a.mp3", "m4a")],
 )
 def test_sound_alone_is_cut_at_the_sample(tmp_path: Path, name: str, extension: str) -> None:
-    import av
-
     path = write_sound(tmp_path / name, 3)
     clip, made = export(path, 0.5, 1.75, tmp_path)
     assert made.extension == extension

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -44,8 +45,6 @@ def test_a_clip_stays_upright(tmp_path: Path, mode: str, rotation: int) -> None:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_colour_tags_and_the_shape_of_pixels_are_kept(tmp_path: Path, mode: str) -> None:
-    from fractions import Fraction
-
     encoding = Encoding(
         "libx265", pixels="yuv420p10le", aspect=Fraction(64, 45), options={**TAGGED}
     )

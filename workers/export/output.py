@@ -12,6 +12,7 @@ import av.error
 from av.container import OutputContainer
 from av.packet import Packet
 
+from shared.exports.clips import ClipCode
 from workers.export.failure import ClipFailed, writing_failed
 from workers.export.formats import Form
 
@@ -47,7 +48,9 @@ class Output:
             with _clear():
                 self.container.close()
             return
-        with contextlib.suppress(OSError, ValueError):  # the first error is the one to tell
+        with contextlib.suppress(
+            av.error.FFmpegError, OSError, ValueError
+        ):  # the first error is the one to tell
             self.container.close()
 
 
@@ -57,6 +60,10 @@ def _clear() -> Iterator[None]:
         yield
     except ClipFailed:
         raise
+    except (av.error.ArgumentError, av.error.InvalidDataError) as error:
+        raise ClipFailed(
+            ClipCode.INTERNAL, f"The container does not take these streams: {error.strerror}."
+        ) from error
     except (av.error.FFmpegError, OSError) as error:
         raise writing_failed(OSError(error.errno, error.strerror or str(error))) from error
 

@@ -9,6 +9,7 @@ from typing import Literal
 
 from shared.exports.clips import ClipCode, ClipSpec
 from shared.media import MediaType, media_type_of
+from workers.analysis.containers import shown_video_streams
 from workers.export.codecs import PictureCodec, depth_of, encoded_form, picture_codec
 from workers.export.failure import ClipFailed
 from workers.export.formats import FORMS, Form, own_form
@@ -149,8 +150,7 @@ def _within_holds(
 
 def _finished(planned: Plan, source: Source, warnings: tuple[str, ...]) -> Plan:
     start_label, end_label = _labels(planned, source)
-    if any(s.type == "subtitle" for s in source.container.streams):
-        warnings += ("Subtitle tracks are not carried into clips.",)
+    warnings += _left_out(source)
     return Plan(
         planned.spec,
         planned.method,
@@ -166,10 +166,21 @@ def _finished(planned: Plan, source: Source, warnings: tuple[str, ...]) -> Plan:
     )
 
 
+def _left_out(source: Source) -> tuple[str, ...]:
+    streams = source.container.streams
+    others = [s for s in streams if s.type == "data" and "timecode" not in s.metadata]
+    warnings: tuple[str, ...] = ()
+    if others or any(s.type == "subtitle" for s in streams):
+        warnings += ("Subtitle and data tracks are not carried into clips.",)
+    if len(shown_video_streams(source.container)) > 1:
+        warnings += ("Only the main one of its video tracks is exported.",)
+    return warnings
+
+
 def _labels(planned: Plan, source: Source) -> tuple[str | None, str | None]:
     """Timecodes of both ends, where the source has timecode."""
-    label, counting = source.start_label, source.counting
-    if label is None or counting is None or (first := counting.number(label)) is None:
+    first, counting = source.first_number, source.counting
+    if first is None or counting is None:
         return None, None
     rate = source.rate
     return (

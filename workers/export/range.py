@@ -18,7 +18,7 @@ _TIMECODE = re.compile(r"\d\d:\d\d:\d\d[:;]\d\d")
 # Clients round to milliseconds and Matroska does: a picture that begins so soon after the start
 # is the one that was meant.
 _ROUNDING = Fraction(1_001, 1_000_000)
-_A_DAY_LABEL = "00:00:00:00"
+_MIDNIGHT = "00:00:00:00"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,28 +80,30 @@ def _finite(seconds: float, field: str) -> Fraction:
 def _labelled_seconds(label: str, source: Source, field: str) -> Fraction:
     if _CLOCK_TIME.fullmatch(label):
         return plain_seconds(label, field)
-    counting = source.counting
+    counting = source.label_counting
     if not _TIMECODE.fullmatch(label) or counting is None:
         raise ClipFailed(ClipCode.BAD_RANGE, f'{field} is no time of this file: "{label}".')
-    begins = source.start_label or _A_DAY_LABEL
+    begins = source.start_label or _MIDNIGHT
     first, number = counting.number(begins) or 0, counting.number(label)
     if number is None:
         raise ClipFailed(
             ClipCode.BAD_RANGE,
             f'{field}: "{label}" has more frames than the {counting.nominal} of a second here.',
         )
-    return _offset(number - first, counting, source, f'{field}: "{label}"', begins) / source.rate
+    frames = _offset(number - first, counting, source, f'{field}: "{label}"')
+    return frames * source.label_step / source.rate
 
 
-def _offset(frames: int, counting: Counting, source: Source, what: str, begins: str) -> int:
-    """Frames after the first picture; labels start again at midnight."""
+def _offset(frames: int, counting: Counting, source: Source, what: str) -> int:
+    """Labels after the first one; they start again at midnight."""
     if frames >= 0:
         return frames
     length = length_of(source)
-    if length is not None and frames + counting.day <= length * source.rate + 1:
+    if length is not None and frames + counting.day <= length * source.rate / source.label_step + 1:
         return frames + counting.day
     raise ClipFailed(
-        ClipCode.BAD_RANGE, f"{what} lies before the beginning of the file at {begins}."
+        ClipCode.BAD_RANGE,
+        f"{what} lies before the beginning of the file at {source.start_label or _MIDNIGHT}.",
     )
 
 

@@ -56,42 +56,43 @@ def video_from(source: Source, at: int, damage: Damage) -> Iterator[VideoPacket]
     assert stream.time_base
     source.only([stream])
 
-    def is_early(packet: AnyPacket) -> bool:
-        return bool(packet.is_keyframe) and packet.pts is not None and packet.pts <= at
+    def is_early(packet: AnyPacket) -> bool | None:
+        if packet.stream_index != stream.index or packet.pts is None:
+            return None
+        return bool(packet.is_keyframe) and packet.pts <= at
 
-    packets = _from(source, stream, at, stream, is_early, damage)
+    packets = _from(source, stream, at, is_early, damage)
     return (packet for packet in packets if packet.stream_index == stream.index)
 
 
 def sound_from(source: Source, at: Fraction, damage: Damage) -> Iterator[AnyPacket]:
-    """Packets of all chosen sound from a while before `at` on, in seconds of the container."""
+    """Packets of all chosen sound from a while before `at` on, in seconds of the container.
+
+    There may be others between them; their times tell how far reading has come.
+    """
     kept: list[Stream] = [*source.sounds]
     guide: Stream = source.sounds[0]
     if source.container.format.name in _READ_WHOLE and source.video is not None:
         kept.append(source.video)
         guide = source.video
     source.only(kept)
-    wanted = {stream.index for stream in source.sounds}
     base = guide.time_base or Fraction(1, 1000)
     before = at - 1  # decoders of sound need a run-up, and streams lie beside each other loosely
 
-    def is_early(packet: AnyPacket) -> bool:
-        return packet.pts is not None and packet.pts * packet.time_base <= at
+    def is_early(packet: AnyPacket) -> bool | None:
+        return None if packet.pts is None else packet.pts * packet.time_base <= at
 
-    first = source.sounds[0]
-    packets = _from(source, guide, int(before / base), first, is_early, damage)
-    return (packet for packet in packets if packet.stream_index in wanted)
+    return _from(source, guide, int(before / base), is_early, damage)
 
 
 def _from(
     source: Source,
     guide: Stream,
     at: int,
-    stream: Stream,
-    is_early: Callable[[AnyPacket], bool],
+    is_early: Callable[[AnyPacket], bool | None],
     damage: Damage,
 ) -> Iterator[AnyPacket]:
-    """Packets after a seek by `guide` that came early enough, by the first one of `stream`."""
+    """Packets after a seek by `guide` that came early enough, by the first that can tell."""
     base = guide.time_base or Fraction(1, 1000)
     start = guide.start_time or 0
     for back in _STEPS_BACK_S:
@@ -103,8 +104,8 @@ def _from(
         except av.error.FFmpegError:
             continue
         packets = _demuxed(source, damage)
-        held = _landed(packets, stream)
-        if held and is_early(held[-1]):
+        held = _landed(packets, is_early)
+        if held:
             yield from held
             yield from packets
             return
@@ -112,14 +113,16 @@ def _from(
     yield from _demuxed(source, damage)
 
 
-def _landed(packets: Iterator[AnyPacket], stream: Stream) -> list[AnyPacket]:
+def _landed(
+    packets: Iterator[AnyPacket], is_early: Callable[[AnyPacket], bool | None]
+) -> list[AnyPacket]:
+    """What was read to find out; nothing where it was too late."""
     held: list[AnyPacket] = []
     for packet in packets:
         held.append(packet)
-        if packet.stream_index == stream.index and packet.pts is not None:
-            return held
-        if len(held) >= _LANDING:
-            break
+        answer = is_early(packet)
+        if answer is not None or len(held) >= _LANDING:
+            return held if answer else []
     return []
 
 

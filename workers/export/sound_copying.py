@@ -29,13 +29,13 @@ def copied_sound(
     ends = source.origin + planned.end
     tracks = {s.index: _Track(s, begins, ends, planned) for s in source.sounds}
     for packet in sound_from(source, begins, damage):
-        track = tracks[packet.stream_index]
         if packet.pts is None:
             continue
         seconds = packet.pts * packet.time_base
         if all(t.is_done for t in tracks.values()) or seconds > ends + _LATE_S:
             return
-        for taken in track.taken(packet):
+        track = tracks.get(packet.stream_index)
+        for taken in track.taken(packet) if track is not None else ():
             taken.stream = targets[packet.stream_index]
             assert taken.dts is not None
             yield taken.dts * taken.time_base, taken

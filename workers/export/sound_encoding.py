@@ -59,11 +59,11 @@ class SoundTracks:
         for packet in sound_from(
             self._source, self._source.origin + self._planned.start, self._damage
         ):
-            track = tracks[packet.stream_index]
             seconds = (packet.pts or 0) * packet.time_base
             if all(t.is_full for t in tracks.values()) or seconds > ends + _LATE_S:
                 break
-            yield from track.fed(packet)
+            if packet.stream_index in tracks:
+                yield from tracks[packet.stream_index].fed(packet)
         for track in tracks.values():
             yield from track.finished()
 

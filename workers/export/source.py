@@ -18,7 +18,9 @@ from shared.errors import MediaError, MediaMissing
 from shared.exports.clips import ClipAudio, ClipCode
 from workers.analysis.containers import open_container, video_stream
 from workers.analysis.probing import frame_rate
+from workers.analysis.stated_rates import track_rate
 from workers.export.failure import ClipFailed
+from workers.export.formats import family_of
 from workers.export.timecode import Counting, counting_of
 
 _LABEL = re.compile(r"\d\d:\d\d:\d\d[:;.]\d\d\d?")
@@ -39,6 +41,7 @@ class Source:
     origin: Fraction  # what the container's own clock shows at time 0, in seconds
     rate: Fraction  # of pictures; what a VFR stream is built on
     start_label: str | None  # timecode of the first picture
+    label_step: int = 1  # pictures to a label: timecode of 50p may count 25
 
     @property
     def is_timed(self) -> bool:
@@ -52,7 +55,21 @@ class Source:
 
     @property
     def counting(self) -> Counting | None:
+        """Of pictures, as a clip's timecode counts them."""
         return counting_of(self.rate, self.start_label)
+
+    @property
+    def label_counting(self) -> Counting | None:
+        """Of the source's own labels."""
+        return counting_of(self.rate / self.label_step, self.start_label)
+
+    @property
+    def first_number(self) -> int | None:
+        """Of the first picture, as `counting` counts since midnight."""
+        if self.start_label is None or self.label_counting is None:
+            return None
+        number = self.label_counting.number(self.start_label)
+        return None if number is None else number * self.label_step
 
     def only(self, streams: list[Stream]) -> None:
         """Let the reader drop everything but these streams, and decode in this thread alone."""
@@ -93,7 +110,18 @@ def _source(path: str, container: InputContainer, audio: ClipAudio) -> Source:
         raise ClipFailed(ClipCode.UNREADABLE, "It holds neither video nor audio to export.")
     rate = (frame_rate(video) if video is not None else None) or _DEFAULT_RATE
     origin = _origin(video, sounds)
-    return Source(path, container, video, sounds, origin, rate, _start_label(container))
+    label = _start_label(container)
+    step = _label_step(path, container, rate) if label is not None else 1
+    return Source(path, container, video, sounds, origin, rate, label, step)
+
+
+def _label_step(path: str, container: InputContainer, rate: Fraction) -> int:
+    """A timecode track has a rate of its own: 30 of 59.94p, perhaps."""
+    stated = track_rate(path) if family_of(container) == "isom" else None
+    if not stated:
+        return 1
+    step, rest = divmod(round(rate), round(stated))
+    return step if step > 1 and not rest else 1
 
 
 def _origin(video: VideoStream | None, sounds: list[AudioStream]) -> Fraction:
