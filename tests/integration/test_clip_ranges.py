@@ -87,6 +87,8 @@ def test_an_end_past_the_media_is_cut_back_and_told(source: Path, tmp_path: Path
         (-1.0, 1.0),
         (float("nan"), 1.0),
         (0.0, float("inf")),
+        (0.0, 1e300),
+        (1e8, 1e9),
         ("09:00:00:00", "10:00:01:00"),
         ("10:00:00:30", "10:00:02:00"),
         ("soon", "10:00:02:00"),

@@ -23,6 +23,7 @@ from tests.media import (
 from tests.quality.clip_oracle import export, look
 from workers.export.cutting import ClipFailed
 
+BOTTOM_FIRST = Encoding(options={"flags": "+ildct+ilme", "x264-params": "bff=1"})
 MODES = ("copy", "encode")
 TAGGED = {"color_primaries": "bt2020", "color_trc": "arib-std-b67", "colorspace": "bt2020nc"}
 
@@ -104,16 +105,18 @@ def test_container_tags_and_the_reel_are_kept(tmp_path: Path, mode: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("extension", "encoding"), [("mp4", H264_INTERLACED), ("mpg", MPEG2_INTERLACED)]
+    ("extension", "encoding"),
+    [("mp4", H264_INTERLACED), ("mp4", BOTTOM_FIRST), ("ts", MPEG2_INTERLACED)],
 )
 def test_interlaced_pictures_stay_so_by_copy_and_encoding_warns(
     tmp_path: Path, extension: str, encoding: Encoding
 ) -> None:
-    path = make_clip(tmp_path / f"a.{extension.replace('mpg', 'ts')}", 2, encoding=encoding)
+    path = make_clip(tmp_path / f"a.{extension}", 2, encoding=encoding)
     copied, _ = export(path, 0.48, 1.2, tmp_path, mode="copy")
     assert is_interlaced(copied)
     encoded, made = export(path, 0.48, 1.2, tmp_path, mode="encode")
     assert is_interlaced(encoded)
+    assert field_order(encoded) == field_order(copied) == field_order(path)
     assert any("interlaced" in warning for warning in made.warnings)
 
 
@@ -233,6 +236,11 @@ def count_of_sounds(path: Path) -> int:
 def is_interlaced(path: Path) -> bool:
     with av.open(str(path)) as container:
         return all(frame.interlaced_frame for frame in container.decode(video=0))
+
+
+def field_order(path: Path) -> int:
+    with av.open(str(path)) as container:
+        return container.streams.video[0].codec_context.field_order
 
 
 def upright_numbers(path: Path) -> list[int]:

@@ -45,8 +45,6 @@ FORMS = {
         Form("mka", "matroska", "matroska"),
         Form("webm", "webm", "matroska"),
         Form("ts", "mpegts", "mpegts"),
-        Form("mts", "mpegts", "mpegts"),
-        Form("m2ts", "mpegts", "mpegts"),
         Form("mxf", "mxf", "mxf"),
         Form("wav", "wav", "sound"),
         Form("flac", "flac", "sound"),

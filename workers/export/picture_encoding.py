@@ -27,6 +27,8 @@ from workers.export.tags import tag_start, tag_stream
 _FINEST = 100_000_000  # parts of a second that containers can count
 _PQ = 16  # transfer of HDR10
 _BT709, _LIMITED, _FULL = 1, 1, 2
+_TOP, _BOTTOM, _BOTTOM_SHOWN, _TOP_SHOWN = 2, 3, 4, 5  # field orders
+_NTSC_HEIGHTS = (480, 486)
 _TURNS = {
     90: (("transpose", "clock"),),
     180: (("hflip", None), ("vflip", None)),
@@ -58,7 +60,7 @@ class PictureTrack:
         assert codec is not None
         options = dict(codec.options)
         if self._look.is_interlaced:
-            self.warnings += (_interlaced(codec.encoder, options),)
+            self.warnings += (_interlaced(codec.encoder, options, self._look.bottom_first),)
         if self._look.transfer == _PQ:
             self.warnings += ("HDR10 mastering data is not carried into encoded clips.",)
         stream = out.container.add_stream(codec.encoder, rate=self.rate, options=options)
@@ -66,6 +68,8 @@ class PictureTrack:
         context = stream.codec_context
         context.time_base = self._time_base(source)
         context.thread_count = 1
+        if options.get("flags"):
+            context.field_order = _BOTTOM if self._look.bottom_first else _TOP
         self._look.describe(stream)
         if codec.tag and self._planned.form.family == "isom":
             context.codec_tag = codec.tag
@@ -134,6 +138,7 @@ class _Look:
         self._pixels = planned.picture.pixels
         self._turner = _Turner(upright_rotation(frame))
         self.is_interlaced = frame.interlaced_frame
+        self.bottom_first = _is_bottom_first(frame, source)
         self.transfer = frame.color_trc
         self._is_rgb = frame.format.is_rgb
         turned = self._turner.turned(frame)
@@ -212,8 +217,20 @@ class _Turner:
         return graph
 
 
-def _interlaced(encoder: str, options: dict[str, str]) -> str:
+def _is_bottom_first(frame: VideoFrame, source: Source | None) -> bool:
+    """By what the stream says, else as is usual: DV and NTSC show the lower field first."""
+    if source is None or source.video is None:
+        return False
+    stated = source.video.codec_context.field_order
+    if stated in (_TOP, _BOTTOM, _BOTTOM_SHOWN, _TOP_SHOWN):
+        return stated in (_BOTTOM, _BOTTOM_SHOWN)
+    return source.video.codec.canonical_name == "dvvideo" or frame.height in _NTSC_HEIGHTS
+
+
+def _interlaced(encoder: str, options: dict[str, str], bottom_first: bool) -> str:
     if encoder in ("libx264", "dnxhd"):
         options["flags"] = "+ildct+ilme"
+        if encoder == "libx264":
+            options["x264-params"] = "bff=1" if bottom_first else "tff=1"
         return "The source is interlaced; the encoded pictures keep its fields, encoded anew."
     return "The source is interlaced; its fields were encoded as whole pictures."

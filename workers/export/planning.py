@@ -68,7 +68,7 @@ def _plan(spec: ClipSpec, source: Source) -> Plan:
         if source.video is not None and not form.has_edit_list and found.key is not None:
             base = source.video.time_base or Fraction(1)
             start = (found.key - (source.video.start_time or 0)) * base
-            warnings += _early(start, found.start)
+            warnings += _early(start, found.start) + _late_sound(source)
         return _finished(Plan(spec, method, form, start, found.end, 0, found), source, warnings)
     if source.video is None:
         form = sound_form(source.sounds, own, spec.container)
@@ -129,6 +129,15 @@ def _early(start: Fraction, wanted: Fraction) -> tuple[str, ...]:
     return (
         f"This container cannot hide what comes before the in-point: the clip begins at the key "
         f"frame {float(wanted - start):.3f} s before it.",
+    )
+
+
+def _late_sound(source: Source) -> tuple[str, ...]:
+    if all(pcm_name(sound) for sound in source.sounds):
+        return ()
+    return (
+        "This container cannot hide a part of a packet of sound: the sound begins with the first "
+        "whole one, up to 0.05 s after the pictures.",
     )
 
 

@@ -18,6 +18,7 @@ _TIMECODE = re.compile(r"\d\d:\d\d:\d\d[:;]\d\d")
 # Clients round to milliseconds and Matroska does: a picture that begins so soon after the start
 # is the one that was meant.
 _ROUNDING = Fraction(1_001, 1_000_000)
+_LATEST = 1e9  # seconds; clocks of containers overflow beyond
 _MIDNIGHT = "00:00:00:00"
 
 
@@ -49,7 +50,7 @@ def wanted_of(spec: ClipSpec, source: Source) -> Wanted:
     end = _seconds(spec.end, source, "end_time")
     if end <= start:
         raise ClipFailed(ClipCode.BAD_RANGE, "end_time must be after start_time.")
-    handle = _finite(spec.handle_seconds, "handle_seconds")
+    handle = plain_seconds(spec.handle_seconds, "handle_seconds")
     return Wanted(max(Fraction(0), start - handle), end + handle)
 
 
@@ -72,8 +73,8 @@ def plain_seconds(given: float | str, field: str) -> Fraction:
 
 
 def _finite(seconds: float, field: str) -> Fraction:
-    if not math.isfinite(seconds):
-        raise ClipFailed(ClipCode.BAD_RANGE, f"{field} is not a finite number.")
+    if not math.isfinite(seconds) or abs(seconds) > _LATEST:
+        raise ClipFailed(ClipCode.BAD_RANGE, f"{field} is no time: {seconds:g}.")
     return Fraction(seconds)
 
 

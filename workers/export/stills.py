@@ -18,6 +18,7 @@ from workers.export.range import Range, plain_seconds
 
 RATE = Fraction(25)
 _LONGEST_SIDE = 3840  # what decoders of video take everywhere
+_LONGEST_S = 86_400
 _BYTES_A_PIXEL = 0.5
 _LEAST_BYTES = 256 * 1024
 
@@ -33,6 +34,8 @@ def plan_still(spec: ClipSpec) -> Planned:
     start, end = plain_seconds(spec.start, "start_time"), plain_seconds(spec.end, "end_time")
     if end <= start:
         raise ClipFailed(ClipCode.BAD_RANGE, "end_time must be after start_time.")
+    if end - start > _LONGEST_S:
+        raise ClipFailed(ClipCode.BAD_RANGE, "A still is held for a day at the most.")
     frames = max(1, round((end - start) * RATE))
     codec = picture_codec(spec.codec, spec.quality, Depth())
     picture = still_of(spec.media_path)
