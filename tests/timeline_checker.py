@@ -300,7 +300,7 @@ def _check_spine(root: Any) -> None:
     resources = {e.get("id"): e for e in root.find("resources")}
     frame = seconds(resources[sequence.get("format")].get("frameDuration"))
     assert sequence.get("audioRate") in _SOUND_RATES
-    at = Fraction(0)
+    began = at = seconds(sequence.get("tcStart"))
     for story in sequence.find("spine"):
         length = seconds(story.get("duration"))
         assert seconds(story.get("offset")) == at
@@ -317,4 +317,4 @@ def _check_spine(root: Any) -> None:
             assert begin + length <= max(first + whole, first + frame)
         for marker in story.findall("marker"):
             assert begin <= seconds(marker.get("start")) < begin + length + frame
-    assert seconds(sequence.get("duration")) == at
+    assert seconds(sequence.get("duration")) == at - began

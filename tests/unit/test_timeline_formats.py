@@ -11,11 +11,14 @@ import opentimelineio as otio
 import pycmx
 import pytest
 
+from shared.domain import Probe
 from shared.errors import BadInput
 from shared.exports.clock import Timecode
 from shared.exports.timeline.conform import AskedMarker
 from shared.exports.timeline.formats import write_timeline
 from shared.exports.timeline.model import Code, Timeline
+from shared.exports.timeline.sources import source_of
+from shared.media import MediaType
 from shared.media_facts import StartTimecode
 from tests.timeline_checker import seconds
 from tests.timeline_data import (
@@ -27,7 +30,9 @@ from tests.timeline_data import (
     film,
     recording,
     still,
+    streams,
     timeline,
+    xmeml_of,
 )
 
 
@@ -141,6 +146,44 @@ def test_otio_uses_stock_schemas_only() -> None:
 def test_otio_begins_at_the_start_timecode() -> None:
     made, _ = timeline(asked(film()), timecode=Timecode.starting_at(Fraction(25), "01:00:00:00"))
     assert otio_of(made).global_start_time.value == 90_000
+
+
+def test_fcpxml_lays_clips_from_the_start_timecode_on() -> None:
+    """At 0 s they would lie an hour before a sequence that begins at 01:00:00:00."""
+    start = Timecode.starting_at(NTSC_30, "01:00:00;00")
+    made, _ = timeline(
+        asked(film(rate=NTSC_30)), asked(film(rate=NTSC_30)), rate=NTSC_30, timecode=start
+    )
+    root = fcpxml_of(made)
+    assert seconds(root.find(".//sequence").get("tcStart")) == 107_892 / NTSC_30
+    assert [seconds(clip.get("offset")) for clip in root.find(".//spine")] == [
+        107_892 / NTSC_30,
+        (107_892 + 60) / NTSC_30,
+    ]
+
+
+def test_broadcast_wave_without_a_timecode_begins_at_its_time_since_midnight() -> None:
+    sound = streams(1)
+    hour = Probe(
+        media_type=MediaType.AUDIO,
+        duration_seconds=10,
+        audio_streams=sound,
+        time_reference=3600 * 48_000 + 24_000,
+    )
+    made, _ = timeline(asked(source_of("/m/a.wav", hour)), rate=25)
+    timecode = xmeml_of(made).find(".//file/timecode")
+    assert timecode.findtext("string") == "01:00:00:13"  # half a frame is rounded up
+    assert timecode.findtext("frame") == "90013"
+    root = fcpxml_of(made)
+    assert seconds(root.find(".//asset").get("start")) == Fraction("3600.5")
+    assert seconds(root.find(".//asset-clip").get("start")) == Fraction("3602.5")
+    assert otio_of(made).tracks[0][0].source_range.start_time.value == 90_063
+    assert " 01:00:02:13 01:00:04:13 " in write_timeline(made, "edl", "sequence", None).text
+    for odd in (0, 2**63):  # a day later it is the same time again
+        more = Probe(
+            media_type=MediaType.AUDIO, duration_seconds=1, audio_streams=sound, time_reference=odd
+        )
+        assert 0 <= source_of("/m/a.wav", more).media.timecode_seconds < 86_400
 
 
 def test_an_edl_names_source_and_record_timecode_reels_and_channels() -> None:

@@ -72,7 +72,7 @@ def _event(number: int, clip: Clip, timeline: Timeline, reel: str) -> Iterator[s
 def _counter(media: Media, rate: Fraction) -> Timecode:
     """The source's timecode in the list's rate."""
     if media.timecode is None:
-        return Timecode(rate)
+        return media.counted_in(rate)
     first = rounded(media.timecode_seconds * rate)
     if media.timecode.drop_frame and _has_drop_frame(rate):
         return replace(media.timecode, rate=rate, first_frame=first)

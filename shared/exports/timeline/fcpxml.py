@@ -1,7 +1,8 @@
 """FCPXML 1.10, for Final Cut Pro and DaVinci Resolve.
 
 The order of elements is strict. Times are rational seconds; a clip's `start` counts from midnight
-of the source's timecode and lies within its asset, else Final Cut refuses the edit.
+of the source's timecode and lies within its asset, else Final Cut refuses the edit; its `offset`
+counts from midnight of the sequence's.
 """
 
 from __future__ import annotations
@@ -130,7 +131,8 @@ def _story(spine: Any, clip: Clip, timeline: Timeline, resources: _Resources) ->
     media = clip.media
     element = etree.SubElement(spine, "video" if media.is_still else "asset-clip")
     element.set("ref", resources.asset(clip))
-    element.set("offset", _time(clip.start / timeline.rate))
+    began = timeline.timecode.first_frame
+    element.set("offset", _time((began + clip.start) / timeline.rate))
     element.set("name", clip.name)
     element.set("start", _time(media.timecode_seconds + clip.source_start))
     element.set("duration", _time(clip.length / timeline.rate))

@@ -70,6 +70,7 @@ class Media:
     picture: Picture | None = None
     sounds: tuple[Sound, ...] = ()
     timecode: Timecode | None = None
+    since_midnight: Fraction = Fraction(0)  # of its first sample, where no timecode counts it
     reel: str | None = None
 
     @property
@@ -84,8 +85,12 @@ class Media:
     def timecode_seconds(self) -> Fraction:
         """Time of the first picture since 00:00:00:00 of the source's timecode."""
         if self.timecode is None:
-            return Fraction(0)
+            return self.since_midnight
         return self.timecode.first_frame / self.timecode.rate
+
+    def counted_in(self, rate: Fraction) -> Timecode:
+        """Its timecode; what has none is counted in frames of `rate`."""
+        return self.timecode or Timecode(rate, False, rounded(self.since_midnight * rate))
 
 
 @dataclass(frozen=True, slots=True)

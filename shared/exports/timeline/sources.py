@@ -19,6 +19,7 @@ from shared.media import MediaType
 _FIELDS = {"top_first": "upper", "bottom_first": "lower", "interlaced": "upper"}
 _WINDOWS = re.compile(r"[A-Za-z]:|\\\\|//")
 _UNKNOWN_SOUND = 2  # channels
+_DAY = 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,7 @@ def source_of(path: str, probe: Probe) -> Source:
         picture=_picture(probe),
         sounds=_sounds(probe),
         timecode=timecode,
+        since_midnight=_since_midnight(probe),
         reel=clean_name(probe.reel or "") or None,
     )
     return Source(media, tuple(remarks))
@@ -137,6 +139,14 @@ def _sounds(probe: Probe) -> tuple[Sound, ...]:
     if probe.has_audio:
         return (Sound(probe.audio_channels or _UNKNOWN_SOUND),)
     return ()
+
+
+def _since_midnight(probe: Probe) -> Fraction:
+    """Of broadcast wave, to the sample: Resolve finds it offline at any other time."""
+    if probe.media_type is not MediaType.AUDIO or not probe.time_reference:
+        return Fraction(0)
+    sample_rate = probe.audio_streams[0].sample_rate if probe.audio_streams else None
+    return Fraction(probe.time_reference, sample_rate) % _DAY if sample_rate else Fraction(0)
 
 
 def _text(probe: Probe) -> str | None:

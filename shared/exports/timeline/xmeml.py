@@ -240,7 +240,7 @@ class _Writer:
             frames = rounded(clip.media_frames / self.timeline.rate * rate)
         _add(element, "duration", max(1, frames))
         if not media.is_still:
-            _timecode(element, media.timecode or Timecode(rate), media.reel)
+            _timecode(element, media.counted_in(rate), media.reel)
         _file_media(element, media, rate)
 
     def _markers(self, element: Any, clip: Clip) -> None:
