@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from shared.domain import Probe
-from shared.media import media_type_of
+from shared.media import MediaType, media_type_of
 from tests.fetched import skip_or_fail
 from tests.media import (
     H264,
@@ -43,8 +43,8 @@ _SCANS = {
     "progressive": "progressive",
     "tt": "top_first",
     "bb": "bottom_first",
-    "tb": "bottom_first",
-    "bt": "top_first",
+    "tb": "top_first",  # of MOV, MP4 and Matroska, as their pictures say
+    "bt": "bottom_first",
 }
 _RANGES = {"tv": "limited", "pc": "full"}
 
@@ -114,6 +114,34 @@ def test_ffprobe_agrees(kind: str, tmp_path: Path) -> None:
     if counted:
         assert ours.timecode
         assert Fraction(ours.timecode.rate) == Fraction(counted[0])
+
+
+@pytest.mark.parametrize("order", ["top_first", "bottom_first"])
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [
+        ("a.mov", "mpeg2video"),
+        ("a.mov", "prores_ks"),
+        ("a.mkv", "mpeg2video"),
+        ("a.mxf", "mpeg2video"),
+        ("a.mp4", "libx264"),
+    ],
+)
+def test_the_order_of_fields_is_that_of_the_pictures(
+    name: str, codec: str, order: str, tmp_path: Path
+) -> None:
+    """Interleaved fields in MOV and Matroska are read as "tb" when the top one is shown first."""
+    path = tmp_path / name
+    top = order == "top_first"
+    fields = f"setfield={'tff' if top else 'bff'}"
+    x264 = ["-x264-params", "tff=1" if top else "bff=1"] if codec == "libx264" else []
+    command = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=320x192:r=25", "-t", "0.2"]
+    command += ["-vf", fields, "-c:v", codec, "-flags", "+ildct+ilme", *x264, str(path)]
+    subprocess.run(command, check=True, timeout=30)
+    command = ["ffprobe", "-v", "error", "-of", "json", "-read_intervals", "%+#1", "-show_frames"]
+    done = subprocess.run([*command, str(path)], capture_output=True, check=True, timeout=30)
+    assert json.loads(done.stdout)["frames"][0]["top_field_first"] == int(top)
+    assert probe(str(path), MediaType.VIDEO).scan == order
 
 
 def compare_picture(ours: Probe, theirs: dict[str, Any], file: dict[str, Any]) -> None:

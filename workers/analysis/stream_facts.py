@@ -36,6 +36,10 @@ _HDR = {"smpte2084": "pq", "arib-std-b67": "hlg"}
 _SCANS = {  # by the field that is shown first, not by the one that is stored first
     1: "progressive", 2: "top_first", 3: "bottom_first", 4: "bottom_first", 5: "top_first",
 }  # fmt: skip
+# QuickTime's 9 and 14, which Matroska took over, are read as 4 and 5, but name the field that is
+# shown first: so write ffmpeg and cameras, and so say the pictures of such files.
+_INTERLEAVED = {4: "top_first", 5: "bottom_first"}
+_OF_QUICKTIME = frozenset(("mov", "matroska"))
 _NEVER_INTERLACED = frozenset(("vp8", "vp9", "av1", "gif", "png", "dpx", "exr", "apng", "webp"))
 _CHROMA = {(2, 2): "4:2:0", (2, 1): "4:2:2", (1, 1): "4:4:4", (4, 1): "4:1:1", (1, 2): "4:4:0"}
 _NO_LAYOUT = re.compile(r"\d+ channels.*")
@@ -81,9 +85,17 @@ def color_of(stream: VideoIn, picture: VideoFrame | None) -> Color:
     )
 
 
+def stated_scan(stream: VideoIn) -> str | None:
+    """What the stream says of its fields; None where it says nothing."""
+    order = int(stream.codec_context.field_order)
+    if order in _INTERLEAVED and _OF_QUICKTIME & set(stream.container.format.name.split(",")):
+        return _INTERLEAVED[order]
+    return _SCANS.get(order)
+
+
 def scan_of(stream: VideoIn, picture: VideoFrame | None) -> str | None:
     """How the lines are stored; None where neither stream nor codec says it."""
-    found = _SCANS.get(int(stream.codec_context.field_order))
+    found = stated_scan(stream)
     if picture is not None and picture.interlaced_frame:
         return found if found not in (None, "progressive") else "interlaced"
     if found is None and stream.codec.canonical_name in _NEVER_INTERLACED:
