@@ -10,7 +10,7 @@ import av
 import pytest
 
 from shared.exports.clips import ClipCode, ClipSpec
-from tests.media import Encoding, damage, make_clip, truncate
+from tests.media import Encoding, damage, make_clip, truncate, with_bar_code, write_video
 from tests.quality.clip_oracle import Part, export, look
 from workers.export.cutting import ClipFailed, cut, plan
 
@@ -168,3 +168,17 @@ def with_more_pictures(sound: Path, path: Path, seconds: int) -> Path:
                     packet.dts = packet.pts if packet.dts is None else packet.dts
                     out.mux(packet)
     return path
+
+
+def test_a_sound_track_that_begins_minutes_late_is_left_out_and_told(tmp_path: Path) -> None:
+    """Its packets lie behind all pictures, so nothing is known of it when the file is opened."""
+    pictures = (with_bar_code((9, 9, 9), (160, 90), number) for number in range(3000))
+    late = Encoding(gop=50, tone_hz=500, sound_codec="aac")
+    path = write_video(tmp_path / "a.ts", pictures, encoding=late)
+    with av.open(str(path)) as container:
+        if container.streams.audio[0].sample_rate:
+            pytest.skip("this FFmpeg knows the sound at once")
+    for mode in ("copy", "encode"):
+        clip, made = export(path, 60.0, 60.4, tmp_path, mode=mode)
+        assert 1500 in look(clip).numbers
+        assert any("sound track" in warning for warning in made.warnings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Self
@@ -15,6 +16,9 @@ from av.packet import Packet
 from shared.exports.clips import ClipCode
 from workers.export.failure import ClipFailed, writing_failed
 from workers.export.formats import Form
+
+_OF_THE_MUXER = (errno.EINVAL, errno.ENOSYS, errno.ERANGE)
+_LAST_OF_SYSTEMS = 4095  # greater error numbers are FFmpeg's own
 
 
 class Output:
@@ -60,12 +64,13 @@ def _clear() -> Iterator[None]:
         yield
     except ClipFailed:
         raise
-    except (av.error.ArgumentError, av.error.InvalidDataError) as error:
-        raise ClipFailed(
-            ClipCode.INTERNAL, f"The container does not take these streams: {error.strerror}."
-        ) from error
     except (av.error.FFmpegError, OSError) as error:
-        raise writing_failed(OSError(error.errno, error.strerror or str(error))) from error
+        reason = error.strerror or str(error)
+        if error.errno in _OF_THE_MUXER or (error.errno or 0) > _LAST_OF_SYSTEMS:
+            raise ClipFailed(
+                ClipCode.UNREADABLE, f"What the source holds cannot be written to a clip: {reason}."
+            ) from error
+        raise writing_failed(OSError(error.errno, reason)) from error
 
 
 def _has_own_keys(form: Form, tags: dict[str, str]) -> bool:

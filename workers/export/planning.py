@@ -181,6 +181,8 @@ def _left_out(source: Source) -> tuple[str, ...]:
     warnings: tuple[str, ...] = ()
     if others or any(s.type == "subtitle" for s in streams):
         warnings += ("Subtitle and data tracks are not carried into clips.",)
+    if source.unknown_sounds:
+        warnings += ("A sound track cannot be read and is left out.",)
     if len(shown_video_streams(source.container)) > 1:
         warnings += ("Only the main one of its video tracks is exported.",)
     return warnings

@@ -145,8 +145,8 @@ def _demuxed(source: Source, damage: Damage) -> Iterator[AnyPacket]:
             if packet.size:
                 damage.corrupt += packet.is_corrupt
                 yield packet
-    except av.error.EOFError:
-        return
+    except (av.error.EOFError, IndexError):
+        return  # IndexError: at the end PyAV trips over streams that appeared on the way
     except av.error.InvalidDataError as error:
         damage.broke_off = str(error.strerror)
     except av.error.FFmpegError as error:

@@ -41,6 +41,7 @@ class Source:
     origin: Fraction  # what the container's own clock shows at time 0, in seconds
     rate: Fraction  # of pictures; what a VFR stream is built on
     start_label: str | None  # timecode of the first picture
+    unknown_sounds: int = 0  # tracks that cannot be read
     label_step: int = 1  # pictures to a label: timecode of 50p may count 25
 
     @property
@@ -101,7 +102,7 @@ def _source(path: str, container: InputContainer, audio: ClipAudio) -> Source:
         video = video_stream(container)
     except MediaError as error:
         raise ClipFailed(ClipCode.UNREADABLE, error.message) from error
-    sounds = [s for s in container.streams.audio if s.codec_context is not None]
+    sounds = [s for s in container.streams.audio if _is_known(s)]
     if audio == "first":
         sounds = sounds[:1]
     elif audio == "none":
@@ -112,7 +113,8 @@ def _source(path: str, container: InputContainer, audio: ClipAudio) -> Source:
     origin = _origin(video, sounds)
     label = _start_label(container)
     step = _label_step(path, container, rate) if label is not None else 1
-    return Source(path, container, video, sounds, origin, rate, label, step)
+    unknown = sum(not _is_known(sound) for sound in container.streams.audio)
+    return Source(path, container, video, sounds, origin, rate, label, unknown, step)
 
 
 def _label_step(path: str, container: InputContainer, rate: Fraction) -> int:
@@ -122,6 +124,11 @@ def _label_step(path: str, container: InputContainer, rate: Fraction) -> int:
         return 1
     step, rest = divmod(round(rate), round(stated))
     return step if step > 1 and not rest else 1
+
+
+def _is_known(sound: AudioStream) -> bool:
+    """Damaged headers, or sound that begins minutes after its pictures, leave nothing to go by."""
+    return sound.codec_context is not None and sound.channels > 0 and sound.sample_rate > 0
 
 
 def _origin(video: VideoStream | None, sounds: list[AudioStream]) -> Fraction:
