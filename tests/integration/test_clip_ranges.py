@@ -22,6 +22,7 @@ from tests.media import (
 from tests.media_kinds import with_timecode_rate
 from tests.quality.clip_oracle import MS, beeps, export, look
 from workers.export.cutting import ClipFailed
+from workers.export.edit_list import end_at
 
 MODES = ("copy", "encode")
 DROPPING = Encoding(fps=Fraction(30000, 1001), timecode="00:59:58;00", gop=15)
@@ -225,3 +226,42 @@ def test_sound_of_a_clip_begins_with_its_first_picture(source: Path, tmp_path: P
     clip, _ = export(source, 0.52, 2.52, tmp_path, mode="copy")
     heard = beeps(clip, Fraction(0))
     assert [round(float(at), 3) for at in heard] == [0.48, 1.48]
+
+
+@pytest.mark.parametrize("mode", ["copy", "encode", "auto"])
+@pytest.mark.parametrize(
+    ("shown", "start", "first"), [(62, 0.0, 0), (62, 1.8, 45), (30, 1.0, 25), (75, 2.96, 74)]
+)
+def test_what_an_edit_list_hides_at_the_end_of_a_source_stays_hidden(
+    source: Path, tmp_path: Path, mode: str, shown: int, start: float, first: int
+) -> None:
+    path = tmp_path / "trimmed.mp4"
+    path.write_bytes(source.read_bytes())
+    assert end_at(str(path), Fraction(shown, 25))
+    past = max(look(path).numbers) + 1
+    assert past < 80
+    clip, made = export(path, start, 9, tmp_path, mode=mode)
+    assert look(clip).numbers == list(range(first, past))
+    assert made.end_seconds == pytest.approx(past / 25)
+    with pytest.raises(ClipFailed) as failed:
+        export(path, 3.5, 9, tmp_path, mode=mode)
+    assert failed.value.code is ClipCode.BAD_RANGE
+
+
+@pytest.mark.parametrize("mode", ["auto", "encode"])
+@pytest.mark.parametrize("name", ["a.wav", "a.flac"])
+def test_less_than_a_sample_of_sound_is_no_clip(tmp_path: Path, name: str, mode: str) -> None:
+    path = write_sound(tmp_path / name, 2)
+    with pytest.raises(ClipFailed) as failed:
+        export(path, 1, 1.000001, tmp_path, mode=mode)
+    assert failed.value.code is ClipCode.BAD_RANGE
+
+
+def test_mxf_repeats_pictures_of_uneven_length(tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "a.mp4", 2, times=lambda n: n / 25 if n < 10 else (2 * n - 9) / 25)
+    clip, made = export(path, 0.2, 1.0, tmp_path, codec="dnxhr", container="mxf")
+    seen = look(clip)
+    assert seen.numbers == [5, 6, 7, 8, 9, 9, *(n for n in range(10, 17) for _ in range(2))][:20]
+    assert seen.length == pytest.approx(0.8)
+    assert made.frames == 20
+    assert any("repeated" in warning for warning in made.warnings)

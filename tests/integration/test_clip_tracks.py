@@ -120,6 +120,16 @@ def test_interlaced_pictures_stay_so_by_copy_and_encoding_warns(
     assert any("interlaced" in warning for warning in made.warnings)
 
 
+@pytest.mark.parametrize("codec", ["prores", "dnxhr", "hevc"])
+def test_codecs_without_fields_take_interlaced_pictures_and_warn(
+    tmp_path: Path, codec: str
+) -> None:
+    path = make_clip(tmp_path / "a.mp4", 2, encoding=H264_INTERLACED)
+    clip, made = export(path, 0.4, 1.2, tmp_path, codec=codec)
+    assert look(clip).numbers == list(range(10, 30))
+    assert any("whole pictures" in warning for warning in made.warnings)
+
+
 @pytest.mark.parametrize(
     ("encoding", "extension", "codec"),
     [

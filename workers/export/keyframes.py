@@ -47,7 +47,8 @@ class Surroundings:
 
     @property
     def end(self) -> int:
-        return max((p.end for p in self.pictures), default=0)
+        """Of what is shown: an edit list may hide what follows."""
+        return max((p.end for p in self.pictures if p.is_shown), default=0)
 
     def key_for(self, pts: int) -> Picture | None:
         """The last key frame in decode order from which a picture can be decoded."""
@@ -66,15 +67,28 @@ class Surroundings:
 
 def surroundings(source: Source, at: int) -> Surroundings:
     """Read from the key frame before a time until nothing more can belong before it."""
+    assert source.video is not None
+    begins = source.video.start_time or 0
+    found = _read(source, at, at)
+    since, back = at, _ticks_of_a_frame(source, source.video)
+    while found.pictures and not found.end and since > begins:
+        # Past the end of an edit list: what is shown lies further back.
+        since = max(begins, min(since, found.pictures[0].pts) - back)
+        found = _read(source, since, at)
+        back *= 2
+    return found
+
+
+def _read(source: Source, since_about: int, at: int) -> Surroundings:
     found = Surroundings(at)
     kind = _Kind(source)
     since = 0
-    for packet in video_from(source, at, Damage()):
+    for packet in video_from(source, since_about, Damage()):
         if packet.pts is None:
             if packet.dts is None or not kind.is_intra:
                 continue  # the second field of a picture
             packet.pts = packet.dts
-        if packet.is_keyframe and packet.pts <= at:
+        if packet.is_keyframe and packet.pts <= at and not packet.is_discard:
             found.pictures.clear()
         found.pictures.append(kind.picture(packet))
         after = found.after if packet.pts >= at or since else None

@@ -10,6 +10,8 @@ from typing import Any, TypeAlias
 
 from av.packet import Packet
 
+from shared.exports.clips import ClipCode
+from workers.export.failure import ClipFailed
 from workers.export.output import Output
 from workers.export.reading import Damage
 
@@ -40,12 +42,15 @@ class Listener:
 def write_merged(
     out: Output, parts: list[Iterator[Timed]], length: Fraction, listener: Listener
 ) -> None:
-    """Packets of all parts in the order of their decoding times."""
+    """Packets of all parts in the order of their decoding times. Raises ClipFailed for none."""
+    seconds = None
     for seconds, packet in heapq.merge(*parts, key=lambda timed: timed[0]):
         listener.checkpoint()
         out.mux(packet)
         if length:
             listener.report(min(1.0, max(0.0, float(seconds / length))))
+    if seconds is None:  # less than a sample was asked for, or than a packet that is copied whole
+        raise ClipFailed(ClipCode.BAD_RANGE, "The range is too short: no sound lies in it.")
 
 
 def with_ending(packets: Iterator[Timed], end: Callable[[], Fraction]) -> Iterator[Timed]:

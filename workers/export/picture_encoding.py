@@ -28,6 +28,7 @@ _FINEST = 100_000_000  # parts of a second that containers can count
 _PQ = 16  # transfer of HDR10
 _BT709, _LIMITED, _FULL = 1, 1, 2
 _TOP, _BOTTOM, _BOTTOM_SHOWN, _TOP_SHOWN = 2, 3, 4, 5  # field orders
+_REPEATED = "MXF cannot hold pictures of uneven length: some were repeated."
 _NTSC_HEIGHTS = (480, 486)
 _TURNS = {
     90: (("transpose", "clock"),),
@@ -100,16 +101,27 @@ class PictureTrack:
             if held is not None:
                 if pts <= held[0]:
                     continue
-                durations[held[0]] = pts - held[0]
-                yield from self._encoded(self._look.shown(held[1]), held[0], durations)
+                yield from self._lasting(held, pts - held[0], durations)
             held = pts, frame
         if held is not None:
             tick = round(1 / self.rate / self._base)
             rest = length - held[0]
-            durations[held[0]] = rest if rest > 0 else tick
-            self.end = self._planned.start + (held[0] + durations[held[0]]) * self._base
-            yield from self._encoded(self._look.shown(held[1]), held[0], durations)
+            lasts = rest if rest > 0 else tick
+            self.end = self._planned.start + (held[0] + lasts) * self._base
+            yield from self._lasting(held, lasts, durations)
         yield from self._encoded(None, 0, durations)
+
+    def _lasting(
+        self, held: tuple[int, VideoFrame], ticks: int, durations: dict[int, int]
+    ) -> Iterator[Timed]:
+        """One picture for so long; MXF has no times, so there it is repeated."""
+        pts, frame = held
+        step = 1 if self._planned.form.family == "mxf" else ticks
+        if step < ticks and _REPEATED not in self.warnings:
+            self.warnings += (_REPEATED,)
+        for at in range(pts, pts + ticks, step):
+            durations[at] = step
+            yield from self._encoded(self._look.shown(frame), at, durations)
 
     def _encoded(
         self, frame: VideoFrame | None, pts: int, durations: dict[int, int]
@@ -228,9 +240,8 @@ def _is_bottom_first(frame: VideoFrame, source: Source | None) -> bool:
 
 
 def _interlaced(encoder: str, options: dict[str, str], bottom_first: bool) -> str:
-    if encoder in ("libx264", "dnxhd"):
+    if encoder == "libx264":  # DNxHR has no fields
         options["flags"] = "+ildct+ilme"
-        if encoder == "libx264":
-            options["x264-params"] = "bff=1" if bottom_first else "tff=1"
+        options["x264-params"] = "bff=1" if bottom_first else "tff=1"
         return "The source is interlaced; the encoded pictures keep its fields, encoded anew."
     return "The source is interlaced; its fields were encoded as whole pictures."
