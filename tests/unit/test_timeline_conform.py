@@ -8,7 +8,12 @@ from typing import Any
 import pytest
 
 from shared.errors import BadInput
-from shared.exports.timeline.conform import commonest_rate, exact_seconds, source_time
+from shared.exports.timeline.conform import (
+    AskedMarker,
+    commonest_rate,
+    exact_seconds,
+    source_time,
+)
 from shared.exports.timeline.model import Code
 from shared.media_facts import StartTimecode
 from tests.timeline_data import NTSC_24, NTSC_30, NTSC_60, asked, film, recording, still, timeline
@@ -112,7 +117,7 @@ def test_a_timecode_that_the_source_cannot_have_is_refused() -> None:
     assert "is a still" in refusal(asked(still(), "00:00:01:00", "00:00:02:00"))
     assert "has none and no frame rate" in refusal(asked(recording(), "00:00:01:00", "00:00:02:00"))
     early = film(start_timecode="10:00:00:00")
-    assert refusal(asked(early, "09:00:00:00", "09:00:01:00")).startswith("clips[0].start_time is")
+    assert refusal(asked(early, "09:00:00:00", "09:00:01:00")).startswith("clips[0].start_time")
 
 
 def test_the_commonest_rate_wins_and_the_first_of_equals() -> None:
@@ -145,3 +150,27 @@ def test_ticks_lie_on_a_picture_of_the_source() -> None:
     assert made.clips[0].source_start == 1 / NTSC_30
     mixed, _ = timeline(asked(film(rate=50), 2.03, 3), rate=25)
     assert mixed.clips[0].source_start == Fraction(102, 50)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "field"),
+    [("01:00:01:00", "00:59:00:00", "end_time"), ("00:59:00:00", "01:00:02:00", "start_time")],
+)
+def test_a_timecode_before_the_media_is_refused_and_named(start: str, end: str, field: str) -> None:
+    """It is not taken for the next day's, which would be cut off at the end of the media."""
+    source = film(start_timecode="01:00:00:00")
+    said = rf"clips\[0\]\.{field}: 00:59:00:00 lies before a\.mov, which begins at 01:00:00:00"
+    with pytest.raises(BadInput, match=said):
+        timeline(asked(source, start, end))
+    mark = AskedMarker("00:59:59:00", "early")
+    made, said_too = timeline(asked(source, 1, 2, markers=[mark]))
+    assert made.clips[0].markers == ()
+    assert [remark.code for remark in said_too] == [Code.MARKER_OUTSIDE]
+
+
+def test_a_timecode_past_midnight_is_the_next_days() -> None:
+    source = film(start_timecode="23:59:55:00")
+    assert timeline(asked(source, "23:59:58:00", "00:00:02:00"))[0].frames == 100
+    made, remarks = timeline(asked(source, "00:00:01:00", "00:00:09:00"))
+    assert made.frames == 100
+    assert [remark.code for remark in remarks] == [Code.CLAMPED_OUT]

@@ -150,8 +150,8 @@ def _range(
 ) -> tuple[Fraction, Fraction, list[Remark]]:
     """Begin and end in seconds of the media, with handles, within it."""
     field = f"clips[{asked.index}]"
-    begin = _seconds(asked.start, media, f"{field}.start_time")
-    end = _seconds(asked.end, media, f"{field}.end_time")
+    begin = _not_before(asked.start, media, f"{field}.start_time")
+    end = _not_before(asked.end, media, f"{field}.end_time")
     _check_range(asked, begin, end)
     if media.is_still:
         return Fraction(0), end - begin + 2 * asked.handle, []
@@ -245,8 +245,19 @@ def _markers(
     return tuple(found), remarks
 
 
+def _not_before(time: SourceTime, media: Media, field: str) -> Fraction:
+    seconds = _seconds(time, media, field)
+    if seconds < 0 and media.timecode is not None:
+        begins = media.timecode.of_frame(media.timecode.first_frame)
+        raise BadInput(f"{field}: {time} lies before {media.name}, which begins at {begins}.")
+    return seconds
+
+
 def _seconds(time: SourceTime, media: Media, field: str) -> Fraction:
-    """Seconds since the first picture. Raises BadInput for a timecode that cannot be there."""
+    """Seconds since the first picture; negative for a timecode before it.
+
+    Raises BadInput for a timecode that cannot be there.
+    """
     if isinstance(time, Fraction):
         return time
     if media.is_still:
@@ -262,7 +273,11 @@ def _seconds(time: SourceTime, media: Media, field: str) -> Fraction:
             time = time[:8] + ";" + time[9:]
         asked = Timecode.starting_at(own.rate, time, field)
         seconds = (asked.first_frame - own.first_frame) / own.rate
-        return seconds if seconds >= 0 else seconds + _day(own)  # it runs past midnight
+        if seconds >= 0:
+            return seconds
+        past_midnight = seconds + _day(own)  # of a file that runs so long, or nearly
+        is_nearer = past_midnight - (media.seconds or 0) < -seconds
+        return past_midnight if is_nearer else seconds
     if media.rate is None:
         raise BadInput(
             f"{field} is a timecode, but {media.name} has none and no frame rate: give seconds."
