@@ -37,6 +37,7 @@ from api.routes import (
 )
 from api.services import Services
 from api.sweeping import Sweeper
+from shared.decoding import learn_types
 from shared.errors import RushesError
 from shared.settings import Settings
 
@@ -67,6 +68,7 @@ ENDPOINTS = (
 
 def create_app(settings: Settings) -> ASGIApp:
     """All of the API process. Opens connections only when the first request needs them."""
+    learn_types()
     services = Services.of(settings)
     realtime = Realtime(services)
     sweeper = Sweeper(services)

@@ -1,8 +1,28 @@
-"""What msgspec raises for bytes that do not hold what they should, whatever is wrong with them."""
+"""Decoding with msgspec: what it raises, and what it needs before there are threads."""
 
 from __future__ import annotations
+
+import contextlib
 
 import msgspec
 
 # A flipped bit within text is no MsgspecError, nor are brackets nested beyond all measure.
 UNDECODABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
+
+def learn_types() -> None:
+    """Let msgspec learn every struct that was imported. Call once, before threads are started.
+
+    It learns a type at its first use, and a second thread that meets the type meanwhile ends the
+    process with a segmentation fault (msgspec 0.22, half-filled StructInfo).
+    """
+    waiting = list(msgspec.Struct.__subclasses__())
+    learnt: set[type] = set()
+    while waiting:
+        kind = waiting.pop()
+        if kind in learnt:
+            continue
+        learnt.add(kind)
+        waiting += kind.__subclasses__()
+        with contextlib.suppress(TypeError, NameError):  # a base that is never decoded itself
+            msgspec.json.Decoder(kind)

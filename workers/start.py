@@ -7,6 +7,7 @@ import resource
 import sys
 
 from shared import logs, parent_pipe
+from shared.decoding import learn_types
 from shared.errors import SettingsError
 from shared.settings import Settings
 from workers.analysis.pipeline import analyze
@@ -53,6 +54,7 @@ def start(arguments: list[str]) -> int:
         return _WRONG_USE
     logs.configure(f"{kind}-worker", settings.log_level, settings.log_format)
     allow_open_files()
+    learn_types()
     worker = QueryService(settings) if kind == "query" else Worker(settings, _WORK[kind])
     worker.take_signals()
     parent_pipe.watch()

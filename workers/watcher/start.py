@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from shared import logs, parent_pipe
+from shared.decoding import learn_types
 from shared.errors import SettingsError
 from shared.settings import Settings
 from workers.watcher.service import WatchService
@@ -25,6 +26,7 @@ def start() -> int:
         print(error.message, file=sys.stderr)
         return _WRONG_USE
     logs.configure("watcher", settings.log_level, settings.log_format)
+    learn_types()
     service = WatchService(settings)
     service.take_signals()
     parent_pipe.watch()
