@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import numpy as np
 import pytest
 
 from shared.exports.clips import ClipCode
+from tests.fetched import skip_or_fail
 from tests.media import (
     H264_INTERLACED,
     HEVC,
@@ -118,6 +121,22 @@ def test_interlaced_pictures_stay_so_by_copy_and_encoding_warns(
     assert is_interlaced(encoded)
     assert field_order(encoded) == field_order(copied) == field_order(path)
     assert any("interlaced" in warning for warning in made.warnings)
+
+
+@pytest.mark.parametrize(("fields", "order"), [("tff", 2), ("bff", 3)])
+def test_interleaved_fields_of_mov_are_encoded_in_their_order(
+    tmp_path: Path, fields: str, order: int
+) -> None:
+    """ProRes in MOV states "top stored, bottom shown first" where the top one is shown first."""
+    if shutil.which("ffmpeg") is None:
+        skip_or_fail("ffmpeg is not installed")
+    path = tmp_path / "a.mov"
+    command = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=320x192:r=25", "-t", "1"]
+    command += ["-vf", f"setfield={fields}", "-c:v", "prores_ks", "-flags", "+ildct+ilme"]
+    subprocess.run([*command, str(path)], check=True, timeout=60)
+    assert field_order(path) == order + 2  # 4 and 5: not what FFmpeg's names of them say
+    encoded, _ = export(path, 0.2, 0.8, tmp_path, mode="encode", codec="h264")
+    assert field_order(encoded) == order
 
 
 @pytest.mark.parametrize("codec", ["prores", "dnxhr", "hevc"])

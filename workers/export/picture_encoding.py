@@ -15,6 +15,7 @@ from av.video.stream import VideoStream
 
 from shared.exports.clips import ClipCode
 from workers.analysis.frames import upright_rotation
+from workers.analysis.stream_facts import stated_scan
 from workers.export.failure import ClipFailed
 from workers.export.outcome import Timed
 from workers.export.output import Output
@@ -27,7 +28,7 @@ from workers.export.tags import tag_start, tag_stream
 _FINEST = 100_000_000  # parts of a second that containers can count
 _PQ = 16  # transfer of HDR10
 _BT709, _LIMITED, _FULL = 1, 1, 2
-_TOP, _BOTTOM, _BOTTOM_SHOWN, _TOP_SHOWN = 2, 3, 4, 5  # field orders
+_TOP, _BOTTOM = 2, 3  # field orders
 _REPEATED = "MXF cannot hold pictures of uneven length: some were repeated."
 _NTSC_HEIGHTS = (480, 486)
 _TURNS = {
@@ -233,9 +234,9 @@ def _is_bottom_first(frame: VideoFrame, source: Source | None) -> bool:
     """By what the stream says, else as is usual: DV and NTSC show the lower field first."""
     if source is None or source.video is None:
         return False
-    stated = source.video.codec_context.field_order
-    if stated in (_TOP, _BOTTOM, _BOTTOM_SHOWN, _TOP_SHOWN):
-        return stated in (_BOTTOM, _BOTTOM_SHOWN)
+    stated = stated_scan(source.video)
+    if stated in ("top_first", "bottom_first"):
+        return stated == "bottom_first"
     return source.video.codec.canonical_name == "dvvideo" or frame.height in _NTSC_HEIGHTS
 
 
