@@ -22,6 +22,7 @@ from tests.media import (
     make_clip,
     make_still,
     read_bar_code,
+    write_sound,
 )
 from tests.quality.clip_oracle import export, look
 from workers.export.cutting import ClipFailed
@@ -278,3 +279,54 @@ def upright_numbers(path: Path) -> list[int]:
             read_bar_code(np.rot90(frame.to_ndarray(format="rgb24"), frame.rotation // 90))
             for frame in container.decode(video=0)
         ]
+
+
+@pytest.mark.parametrize(
+    ("source", "sound", "asked", "written"),
+    [
+        ("a.mkv", "aac", "webm", "mkv"),
+        ("a.mov", "pcm_u8", "mp4", "mp4"),
+        ("a.mp4", "aac", "m4a", "mp4"),
+        ("a.mkv", "aac", "mka", "mkv"),
+        ("a.mp4", "aac", "m2ts", "mp4"),
+    ],
+)
+def test_auto_encodes_what_the_asked_container_cannot_hold_and_tells_what_was_written(
+    tmp_path: Path, source: str, sound: str, asked: str, written: str
+) -> None:
+    encoding = Encoding(gop=1, b_frames=0, tone_hz=500, sound_codec=sound)
+    path = make_clip(tmp_path / source, 2, encoding=encoding)
+    clip, made = export(path, 0.4, 1.2, tmp_path, container=asked)
+    assert look(clip).numbers == list(range(10, 30))
+    assert made.extension == written
+    assert any(asked in warning for warning in made.warnings) == (asked != written)
+
+
+@pytest.mark.parametrize(("name", "asked"), [("a.wav", "mp3"), ("a.m4a", "ts"), ("a.flac", "mxf")])
+def test_a_container_that_sound_alone_is_not_written_to_is_told(
+    tmp_path: Path, name: str, asked: str
+) -> None:
+    _, made = export(write_sound(tmp_path / name, 1), 0, 1, tmp_path, container=asked)
+    assert made.extension == name[2:]
+    assert any(asked in warning for warning in made.warnings)
+
+
+def test_a_still_is_no_sound_file(tmp_path: Path) -> None:
+    _, made = export(make_still(tmp_path / "a.jpg"), 0, 1, tmp_path, container="wav")
+    assert made.extension == "mp4"
+    assert any("wav" in warning for warning in made.warnings)
+
+
+@pytest.mark.parametrize("name", ["a.mka", "a.webm"])
+def test_copied_sound_alone_tells_that_it_may_begin_late(tmp_path: Path, name: str) -> None:
+    codec = "libopus" if name == "a.webm" else "aac"
+    with (
+        av.open(str(write_sound(tmp_path / "a.wav", 2))) as wav,
+        av.open(str(tmp_path / name), "w") as out,
+    ):
+        stream = out.add_stream(codec, rate=48_000)
+        for frame in wav.decode(audio=0):
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    _, made = export(tmp_path / name, 0.52, 1.2, tmp_path, mode="copy")
+    assert any("late" in warning for warning in made.warnings)

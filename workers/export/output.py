@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import errno
-from collections.abc import Iterator
+import io
+from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -12,6 +13,7 @@ import av
 import av.error
 from av.container import OutputContainer
 from av.packet import Packet
+from av.stream import Stream
 
 from shared.exports.clips import ClipCode
 from workers.export.failure import ClipFailed, writing_failed
@@ -56,6 +58,17 @@ class Output:
             av.error.FFmpegError, OSError, ValueError
         ):  # the first error is the one to tell
             self.container.close()
+
+
+def takes(form: Form, streams: Sequence[Stream]) -> bool:
+    """Whether the packets of such streams can be written as they are."""
+    with av.open(io.BytesIO(), "w", format=form.muxer) as container:
+        try:
+            for stream in streams:
+                container.add_stream_from_template(stream)
+        except (ValueError, av.error.FFmpegError):
+            return False
+    return True
 
 
 @contextlib.contextmanager

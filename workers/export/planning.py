@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal
 
@@ -14,6 +14,7 @@ from workers.export.codecs import PictureCodec, depth_of, encoded_form, picture_
 from workers.export.failure import ClipFailed
 from workers.export.formats import FORMS, Form, own_form
 from workers.export.keyframes import is_intra
+from workers.export.output import takes
 from workers.export.range import Range, length_of, range_of, wanted_of
 from workers.export.sound_codecs import pcm_name, sound_form
 from workers.export.source import Source, open_source
@@ -52,7 +53,8 @@ class Plan:
 def plan(spec: ClipSpec) -> Plan:
     """Opens the source and reads about both ends. Raises ClipFailed."""
     if media_type_of(spec.media_path) is MediaType.IMAGE:
-        return Plan(spec, "encode", *plan_still(spec))
+        planned = Plan(spec, "encode", *plan_still(spec))
+        return replace(planned, warnings=planned.warnings + _other_form(spec, planned.form))
     with open_source(spec.media_path, spec.audio) as source:
         return _plan(spec, source)
 
@@ -68,7 +70,9 @@ def _plan(spec: ClipSpec, source: Source) -> Plan:
         if source.video is not None and not form.has_edit_list and found.key is not None:
             base = source.video.time_base or Fraction(1)
             start = (found.key - (source.video.start_time or 0)) * base
-            warnings += _early(start, found.start) + _late_sound(source)
+            warnings += _early(start, found.start)
+        if not form.has_edit_list:
+            warnings += _late_sound(source)
         return _finished(Plan(spec, method, form, start, found.end, 0, found), source, warnings)
     if source.video is None:
         form = sound_form(source.sounds, own, spec.container)
@@ -76,9 +80,6 @@ def _plan(spec: ClipSpec, source: Source) -> Plan:
         return _finished(planned, source, warnings)
     codec = picture_codec(spec.codec, spec.quality, depth_of(source.video.codec_context.format))
     form = encoded_form(own, spec.container, codec)
-    asked = (spec.container or "").lower().lstrip(".")
-    if asked and form.extension != asked:
-        warnings += (f"{asked} cannot hold this codec; the clip was written as {form.extension}.",)
     start, end = _within_holds(found, wanted.start, wanted.end, source)
     planned = Plan(spec, method, form, start, end, 0, found, picture=codec)
     return _finished(planned, source, warnings + codec.warnings)
@@ -99,6 +100,7 @@ def _method(spec: ClipSpec, source: Source, found: Range, own: Form | None) -> t
         exact = all(pcm_name(sound) for sound in source.sounds)
     else:
         exact = found.starts_clean and found.ends_clean and _is_codec(spec, source)
+    exact = exact and takes(form, [*([source.video] if source.video else []), *source.sounds])
     return ("copy" if exact else "encode"), form
 
 
@@ -114,6 +116,8 @@ def _why_not_copyable(
         return "This container can be read but not written here."
     if asked.family != own.family or (own.family == "sound" and asked != own):
         return f"A copy stays in the source's family of containers, not {asked.extension}."
+    if source.video is not None and asked != own and asked.extension in ("m4a", "mka"):
+        return f"{asked.extension} is for sound alone."
     if spec.mode == "copy" and source.video is not None and not _is_codec(spec, source):
         return "A copy keeps the source's codec."
     if source.video is not None and (not source.is_timed or found.key is None):
@@ -132,12 +136,19 @@ def _early(start: Fraction, wanted: Fraction) -> tuple[str, ...]:
     )
 
 
+def _other_form(spec: ClipSpec, form: Form) -> tuple[str, ...]:
+    asked = (spec.container or "").lower().lstrip(".")
+    if not asked or asked == form.extension:
+        return ()
+    return (f"The clip was written as {form.extension}: {asked} cannot hold it.",)
+
+
 def _late_sound(source: Source) -> tuple[str, ...]:
     if all(pcm_name(sound) for sound in source.sounds):
         return ()
     return (
         "This container cannot hide a part of a packet of sound: the sound begins with the first "
-        "whole one, up to 0.05 s after the pictures.",
+        "whole one, up to 0.05 s late.",
     )
 
 
@@ -159,7 +170,7 @@ def _within_holds(
 
 def _finished(planned: Plan, source: Source, warnings: tuple[str, ...]) -> Plan:
     start_label, end_label = _labels(planned, source)
-    warnings += _left_out(source)
+    warnings += _left_out(source) + _other_form(planned.spec, planned.form)
     return Plan(
         planned.spec,
         planned.method,
