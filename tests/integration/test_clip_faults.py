@@ -176,8 +176,7 @@ def test_a_sound_track_that_begins_minutes_late_is_left_out_and_told(tmp_path: P
     late = Encoding(gop=50, tone_hz=500, sound_codec="aac")
     path = write_video(tmp_path / "a.ts", pictures, encoding=late)
     with av.open(str(path)) as container:
-        if container.streams.audio[0].sample_rate:
-            pytest.skip("this FFmpeg knows the sound at once")
+        assert not container.streams.audio[0].sample_rate, "FFmpeg knows the sound at once"
     for mode in ("copy", "encode"):
         clip, made = export(path, 60.0, 60.4, tmp_path, mode=mode)
         assert 1500 in look(clip).numbers

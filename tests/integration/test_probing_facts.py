@@ -88,7 +88,6 @@ def test_a_timecode_may_count_30_of_60_pictures(tmp_path: Path) -> None:
 def test_a_timecode_of_mxf_takes_its_rate_from_mediainfo_where_that_is_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("pymediainfo")
     kind = encoding(MPEG2, fps=Fraction(30000, 1001), timecode="00:59:58;00")
     made = str(clip(tmp_path / "a.mxf", kind))
     told = {
@@ -297,7 +296,6 @@ def test_a_still_has_a_display_size_and_no_pace(tmp_path: Path) -> None:
 
 
 def test_bits_of_lossless_sound_come_from_mediainfo(tmp_path: Path) -> None:
-    pytest.importorskip("pymediainfo")
     made = write_sound(tmp_path / "a.flac", 1)
     assert probe_file(ANYWHERE, str(made))["audio_streams"][0]["bits"] == 16
 
