@@ -19,10 +19,12 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from cli import contact_sheet
-from cli.demo_client import DemoClient, DemoFailed, Match
+from cli.api_client import ApiClient
+from cli.remote import default_server
 from cli.samples import Samples, fetch_samples
 from shared.errors import RushesError
 
+Match = dict[str, Any]
 HITS = 5  # of each search
 # Things that the lite model knows by name: docs/limits.md says what it does not know.
 TEXTS = (
@@ -31,6 +33,26 @@ TEXTS = (
 )
 FRAME_FILE, FRAME_SECOND = "bbb.mp4", 191
 console = Console(highlight=False)
+
+
+class DemoFailed(RushesError):
+    """The demo did not come to its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running Rushes, and the cache folder that everything here uses."""
+
+    api: ApiClient
+    cache_dir: Path
+
+    def post(self, path: str, **body: Any) -> Any:
+        return self.api.post(path, {"cache_dir": str(self.cache_dir), **body})
+
+    def search(self, kind: str, **body: Any) -> list[Match]:
+        """Matches, best first."""
+        matches: list[Match] = self.post(f"/search/{kind}", **body)["matches"]
+        return matches
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +80,17 @@ def demo(
     began = time.monotonic()
     folder = folder.absolute()
     fetched = fetch_samples(samples.absolute() if samples else folder / "samples", _say)
-    client = DemoClient(
-        url or f"http://127.0.0.1:{os.environ.get('RUSHES_PORT', '6699')}",
+    client = ApiClient(
+        url or default_server(os.environ),
         _key(key_file or Path(os.environ.get("RUSHES_STATE_DIR", folder / "state")) / "first-key"),
-        folder / "cache",
     )
+    server = Server(client, folder / "cache")
     try:
-        _analyze(client, fetched, force)
-        loaded = client.load()
-        model = client.loaded_model()
+        _analyze(server, fetched, force)
+        loaded = server.post("/analysis-data/load")
+        model = client.get("/models/loaded")["visual"]["model_key"]
         _say(f"loaded {loaded['visual_files']} files, {loaded['frames']} pictures ({model})")
-        searches = _search(client, fetched)
+        searches = _search(server, fetched)
     finally:
         client.close()
     _print_hits(searches)
@@ -98,7 +120,7 @@ def _key(path: Path) -> str:
         ) from error
 
 
-def _analyze(client: DemoClient, samples: Samples, force: bool) -> None:
+def _analyze(server: Server, samples: Samples, force: bool) -> None:
     paths = [*samples.footage, *samples.photos]
     skips = "" if force else "; what an earlier run has done is kept (--force does it again)"
     _say(f"analyzing {len(samples.footage)} videos and {len(samples.photos)} photos{skips}")
@@ -113,7 +135,10 @@ def _analyze(client: DemoClient, samples: Samples, force: bool) -> None:
         console=console,
     ) as bar:
         line = bar.add_task("", total=100, files="", what="")
-        for event in client.analyze(paths, force):
+        task_id = server.post(
+            "/analyze", visual_media_paths=[str(path) for path in paths], force=force
+        )["task_id"]
+        for event in server.api.follow(task_id):
             bar.update(
                 line,
                 completed=event["overall_progress"],
@@ -129,15 +154,15 @@ def _analyze(client: DemoClient, samples: Samples, force: bool) -> None:
     _say(f"analyzed in {time.monotonic() - began:.1f} s")
 
 
-def _search(client: DemoClient, samples: Samples) -> list[Search]:
+def _search(server: Server, samples: Samples) -> list[Search]:
     found = [
-        Search("text", text, client.search("text", query=text, max_results=HITS)) for text in TEXTS
+        Search("text", text, server.search("text", query=text, max_results=HITS)) for text in TEXTS
     ]
     picture = samples.picture
-    matches = client.search("image", image_path=str(picture), max_results=HITS)
+    matches = server.search("image", image_path=str(picture), max_results=HITS)
     found.append(Search("image", "a motorcycle photo", matches, picture))
     footage = next(path for path in samples.footage if path.name == FRAME_FILE)
-    matches = client.search(
+    matches = server.search(
         "frame", media_path=str(footage), time_seconds=FRAME_SECOND, max_results=HITS
     )
     minutes, seconds = divmod(FRAME_SECOND, 60)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.demo_client import DemoClient, DemoFailed
+from cli.api_client import ApiClient, ServerAway
 from cli.free_port import free_port
 
 
@@ -44,7 +44,7 @@ def test_a_demo_without_samples_and_network_fails_with_a_sentence(tmp_path: Path
 
 def test_a_server_that_is_not_there_is_named() -> None:
     url = f"http://127.0.0.1:{free_port()}"
-    client = DemoClient(url, "key", Path("/nowhere"))
-    with pytest.raises(DemoFailed, match=url):
-        client.load()
+    client = ApiClient(url, "key")
+    with pytest.raises(ServerAway, match=url):
+        client.get("/tasks")
     client.close()

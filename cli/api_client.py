@@ -1,0 +1,152 @@
+"""The public API as our own command line uses it: HTTP by httpx, progress by Socket.IO."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import time
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import socketio
+from socketio.exceptions import SocketIOError
+from socketio.exceptions import TimeoutError as NothingYet
+
+from shared.errors import RushesError
+
+FINAL = ("completed", "cancelled", "failed")
+_TIMEOUT_S = 60.0
+_LOADING_S = 120.0  # how long a call waits for a model that loads
+_LONGEST_PAUSE_S = 5.0
+_REJOIN_S = 10.0
+_POLL_S = 1.0
+_AWAY_S = 60.0  # an API that restarts is back by then
+
+Event = dict[str, Any]
+
+
+class ServerAway(RushesError):
+    """The server does not answer."""
+
+
+class Refused(RushesError):
+    """The API answered with an error."""
+
+    def __init__(self, status: int, label: str, message: str) -> None:
+        self.status, self.label = status, label
+        super().__init__(message)
+
+
+class ApiClient:
+    """One server, one key. Raises Refused for its errors and ServerAway when there is no answer."""
+
+    def __init__(self, url: str, key: str | None = None) -> None:
+        self.url, self._key = url.rstrip("/"), key
+        self._http = httpx.Client(
+            base_url=f"{self.url}/api/v1",
+            headers={"X-License-Key": key} if key else {},
+            timeout=_TIMEOUT_S,
+            trust_env=not is_this_machine(self.url),  # a proxy for the internet is none for here
+        )
+
+    def close(self) -> None:
+        self._http.close()
+
+    def get(self, path: str, **query: str) -> Any:
+        return self.call("GET", path, params=query or None).json()
+
+    def post(self, path: str, body: Any = None, timeout_s: float = _TIMEOUT_S) -> Any:
+        return self.call("POST", path, json=body or {}, timeout=timeout_s).json()
+
+    def put(self, path: str, body: Any) -> Any:
+        return self.call("PUT", path, json=body).json()
+
+    def delete(self, path: str) -> Any:
+        return self.call("DELETE", path).json()
+
+    def call(self, method: str, path: str, **how: Any) -> httpx.Response:
+        """The successful answer. One that says 503 is asked again for up to two minutes."""
+        deadline = time.monotonic() + _LOADING_S
+        while True:
+            try:
+                answer = self._http.request(method, path, **how)
+            except httpx.TimeoutException as error:
+                raise ServerAway(f"{self.url} did not answer in time ({path}).") from error
+            except httpx.HTTPError as error:
+                raise ServerAway(
+                    f"{self.url} does not answer: {error}. Is the server running, and is its "
+                    "address right (--server, RUSHES_SERVER)?"
+                ) from error
+            if not answer.is_error:
+                return answer
+            if answer.status_code != 503 or time.monotonic() > deadline:
+                raise _refusal(answer)
+            pause_s = float(answer.headers.get("Retry-After", 1))
+            time.sleep(min(pause_s, _LONGEST_PAUSE_S))
+
+    def follow(self, task_id: str) -> Iterator[Event]:
+        """Progress of a Task to its last event: over Socket.IO, else by asking every second.
+
+        Nothing is lost by coming late or by a connection that breaks: joining replays the newest
+        state.
+        """
+        with contextlib.suppress(SocketIOError):
+            for event in self._heard(task_id):
+                yield event
+                if event["status"] in FINAL:
+                    return
+        yield from self._asked(task_id)
+
+    def _heard(self, task_id: str) -> Iterator[Event]:
+        auth = {"license_key": self._key} if self._key else None
+        with socketio.SimpleClient() as socket:
+            socket.connect(self.url, transports=["websocket"], auth=auth)
+            while True:
+                refusal = socket.call("join", task_id, timeout=30)
+                if isinstance(refusal, dict) and "error" in refusal:
+                    raise Refused(404, refusal["error"], refusal.get("message", ""))
+                # Silence: the connection may be a new one, which is in no room. Join again.
+                with contextlib.suppress(NothingYet):
+                    while True:
+                        name, *payload = socket.receive(timeout=_REJOIN_S)
+                        if name == "progress" and payload[0]["task_id"] == task_id:
+                            yield payload[0]
+
+    def _asked(self, task_id: str) -> Iterator[Event]:
+        last_answer = time.monotonic()
+        while True:
+            try:
+                event: Event = self.get(f"/tasks/{task_id}")
+                last_answer = time.monotonic()
+            except ServerAway:
+                if time.monotonic() - last_answer > _AWAY_S:
+                    raise
+            else:
+                yield event
+                if event["status"] in FINAL:
+                    return
+            time.sleep(_POLL_S)
+
+
+def is_this_machine(url: str) -> bool:
+    """Whether the URL names the loopback interface."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _refusal(answer: httpx.Response) -> RushesError:
+    try:
+        body = answer.json()
+        return Refused(answer.status_code, str(body["error"]), str(body["message"]))
+    except (ValueError, KeyError, TypeError):
+        return Refused(
+            answer.status_code,
+            f"HTTP {answer.status_code}",
+            f"{answer.url} answered {answer.status_code}, which is no answer of Rushes: is the "
+            "address right (--server, RUSHES_SERVER)?",
+        )

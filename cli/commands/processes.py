@@ -1,0 +1,65 @@
+"""`rushes up`, `api`, `worker` and `watcher`: the processes of a server."""
+
+from __future__ import annotations
+
+import os
+import sys
+from enum import StrEnum
+from typing import NoReturn
+
+import typer
+
+from cli import private_redis, up
+from shared import logs
+from shared.errors import SettingsError
+from shared.settings import Settings
+
+
+class WorkerKind(StrEnum):
+    ANALYSIS = "analysis"
+    QUERY = "query"
+    RECLUSTER = "recluster"
+    EXPORT = "export"
+
+
+def start_everything() -> None:
+    """Run everything on this machine: a private Redis, the API and all workers."""
+    settings = Settings.from_env()
+    logs.configure("up", settings.log_level, settings.log_format)
+    raise typer.Exit(up.run(settings))
+
+
+def start_api() -> None:
+    """Run one API process."""
+    become(Settings.from_env(), "api")
+
+
+def start_worker(kind: WorkerKind) -> None:
+    """Run one worker process."""
+    become(Settings.from_env(), "workers", kind.value)
+
+
+def start_watcher() -> None:
+    """Run one watcher of watch folders: one is active, others stand by."""
+    become(Settings.from_env(), "workers", "watcher")
+
+
+def redis_url(settings: Settings) -> str:
+    """The Redis that is set, else the private one that runs. Raises SettingsError."""
+    url = settings.redis_url or private_redis.running_url(settings)
+    if url is None:
+        raise SettingsError(
+            f"There is no Redis: `rushes up` is not running on {settings.state_dir}, and "
+            "RUSHES_REDIS_URL is not set. Start the one or set the other."
+        )
+    return url
+
+
+def become(settings: Settings, *module: str) -> NoReturn:
+    """Replace this process by `python -m module`, with the private Redis if one runs."""
+    environment = dict(os.environ)
+    if module[0] != "workers.models":
+        environment["RUSHES_REDIS_URL"] = redis_url(settings)
+    sys.stdout.flush()
+    # -P: a folder called "api" where the user happens to stand must not be taken for ours.
+    os.execve(sys.executable, [sys.executable, "-P", "-m", *module], environment)

@@ -1,0 +1,79 @@
+"""`rushes tasks`: what the server works on, one task's files, and stopping it."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from cli.following import finish, follow_to_the_end
+from cli.remote import Remote, remote
+
+app = typer.Typer(no_args_is_help=True, help="What the server works on, and has worked on.")
+TaskId = Annotated[str, typer.Argument(help="As `rushes tasks list` shows.", show_default=False)]
+
+
+@app.command("list")
+@remote
+def list_tasks(server: Remote) -> None:
+    """List the newest tasks."""
+    answer = server.api.get("/tasks")
+    if server.out.document(answer):
+        return
+    table = Table("task", "kind", "state", "done", "began", "took", "message")
+    for task in answer["tasks"]:
+        table.add_row(
+            task["task_id"],
+            task["kind"],
+            task["status"],
+            f"{task['overall_progress']:.0f} %",
+            time.strftime("%Y-%m-%d %H:%M", time.localtime(task["created_at"])),
+            _took(task),
+            task["message"],
+        )
+    server.out.show(table)
+
+
+@app.command("show")
+@remote
+def show_task(server: Remote, task_id: TaskId) -> None:
+    """Show one task and what became of each of its files."""
+    task = server.api.get(f"/tasks/{task_id}", files="true")
+    if server.out.document(task):
+        return
+    server.out.line(f"{task['kind']}, {task['status']}, {task['overall_progress']:.0f} %")
+    server.out.line(task["message"])
+    table = Table("state", "file", "worker", "error")
+    for file in task.get("files") or ():
+        table.add_row(file["state"], file["media_path"], file["worker"] or "", file["error"] or "")
+    if table.row_count:
+        server.out.show(table)
+
+
+@app.command("follow")
+@remote
+def follow_task(server: Remote, task_id: TaskId) -> None:
+    """Follow a task to its end."""
+    finish(server, follow_to_the_end(server, task_id))
+
+
+@app.command("cancel")
+@remote
+def cancel_task(
+    server: Remote,
+    task_id: Annotated[
+        str, typer.Argument(help="Default: the analysis that runs.", show_default=False)
+    ] = "",
+) -> None:
+    """Stop a task. What is finished stays."""
+    answer = server.api.post("/analyze/cancel", {"task_id": task_id} if task_id else {})
+    if not server.out.document(answer):
+        server.out.line(answer["message"])
+
+
+def _took(task: dict[str, Any]) -> str:
+    seconds = (task["finished_at"] or time.time()) - task["created_at"]
+    hours, rest = divmod(int(max(seconds, 0)), 3600)
+    return f"{hours}:{rest // 60:02d}:{rest % 60:02d}"

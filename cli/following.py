@@ -1,0 +1,79 @@
+"""A Task followed to its end: a progress bar on a terminal, then what became of it."""
+
+from __future__ import annotations
+
+from pathlib import PurePath, PureWindowsPath
+from typing import Any
+
+import typer
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from cli.api_client import Event
+from cli.remote import Remote
+
+_LONGEST_NAME = 40
+
+
+def follow_to_the_end(remote: Remote, task_id: str) -> Event:
+    """The last event. Ctrl-C leaves the Task running, says how to go on, and exits with 130."""
+    event: Event = {}
+    try:
+        with _bar(remote) as bar:
+            line = bar.add_task("", total=100, files="", what="waiting")
+            for event in remote.api.follow(task_id):
+                bar.update(
+                    line,
+                    completed=event["overall_progress"],
+                    files=f"{event['current']}/{event['total']}",
+                    what=_what(event),
+                )
+    except KeyboardInterrupt:
+        remote.out.hint(
+            f"Task {task_id} goes on. See it with `rushes tasks show {task_id}`, stop it with "
+            f"`rushes tasks cancel {task_id}`."
+        )
+        raise typer.Exit(130) from None
+    return event
+
+
+def finish(remote: Remote, event: Event) -> None:
+    """Print the end of a Task; exit status 1 unless it is completed without a failed file."""
+    failed = event.get("failed_files") or ()
+    if not remote.out.document(event):
+        for file in failed:
+            remote.out.line(f"failed: {file['media_path']}: {file['error']}")
+        remote.out.line(event.get("error") or event["message"])
+    if event["status"] != "completed" or failed:
+        raise typer.Exit(1)
+
+
+def name_of(path: str | None) -> str:
+    """The file's name, of a path in any system's form; cut in the middle where it is long."""
+    if not path:
+        return ""
+    name = (PureWindowsPath(path) if "\\" in path else PurePath(path)).name
+    if len(name) > _LONGEST_NAME:
+        half = _LONGEST_NAME // 2
+        name = f"{name[: half - 1]}…{name[-half:]}"
+    return name
+
+
+def _what(event: Event) -> str:
+    words: list[Any] = [event["type"], event["status"].replace("_", " ")]
+    if event["status"] in ("queued", "loading_model"):
+        words.append(event["message"])
+    words.append(name_of(event["media_path"]))
+    return " ".join(word for word in words if word)
+
+
+def _bar(remote: Remote) -> Progress:
+    return Progress(
+        TextColumn("{task.percentage:3.0f}%"),
+        BarColumn(30),
+        TextColumn("{task.fields[files]}"),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[what]}", markup=False),
+        console=remote.out.aside,
+        transient=True,
+        disable=remote.out.as_json or not remote.out.aside.is_terminal,
+    )
