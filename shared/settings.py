@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import ipaddress
 import os
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from shared.errors import SettingsError
+from shared.parent_pipe import ENV_FD
+from shared.setting_values import PARSERS
 
 PREFIX = "RUSHES_"
-LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+_MEDIA_ROOTS, _CACHE_ROOTS = "RUSHES_MEDIA_ROOTS", "RUSHES_CACHE_ROOTS"
+# With our prefix, and read by others than the server's processes.
+OTHER_VARIABLES = {
+    "RUSHES_PYTHON": "The Python, 3.11 to 3.13, that makes the virtual environment.",
+    "RUSHES_VENV": "Folder of the virtual environment. Unset: `.venv` in the clone.",
+    "RUSHES_TEST_STUDIO": "`1`: also install torch and open_clip and run their tests.",
+    "RUSHES_SERVER": "Address of the server. Unset: this machine, `RUSHES_PORT`.",
+    "RUSHES_KEY": "Licence key to send. Unset, on the server's own machine: the first key.",
+    "RUSHES_CACHE_DIR": "The cache folder, where `--cache` does not name one.",
+}
+_KUBERNETES = re.compile(r"RUSHES_(\w+_)?(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP)(_\w+)?)?)")
 
 
 def _setting(default: Any, help_text: str, unit: str = "") -> Any:
@@ -104,6 +118,11 @@ class Settings:
         "(network shares).",
         "seconds",
     )
+    traces_endpoint: str | None = _setting(
+        None,
+        "OpenTelemetry collector that traces are sent to over OTLP/HTTP, e.g. "
+        "http://collector:4318. Unset: none are made. Needs the extra `traces`.",
+    )
     log_level: str = _setting("INFO", "DEBUG, INFO, WARNING or ERROR.")
     log_format: str = _setting("text", "text or json.")
 
@@ -113,22 +132,44 @@ class Settings:
 
         An empty value counts as unset (compose files pass empty strings).
         """
-        env = os.environ if environ is None else environ
+        settings, wrong = cls.read(os.environ if environ is None else environ)
+        if wrong:
+            raise SettingsError(wrong[0])
+        return settings
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str]) -> tuple[Settings, list[str]]:
+        """What can be read, and a sentence for each thing that is wrong.
+
+        A setting whose value is wrong has its default.
+        """
+        given = {
+            name: value.strip()
+            for name, value in environ.items()
+            if name.startswith(PREFIX) and value.strip()
+        }
+        wrong = [_unknown(name) for name in sorted(given) if not _is_known(name)]
         values: dict[str, Any] = {}
         for field in dataclasses.fields(cls):
-            raw = env.get(PREFIX + field.name.upper(), "").strip()
-            if raw:
-                parse = _PARSERS.get(field.name)
-                values[field.name] = parse(field.name, raw) if parse else raw
+            if raw := given.get(PREFIX + field.name.upper()):
+                parse = PARSERS.get(field.name)
+                try:
+                    values[field.name] = parse(field.name, raw) if parse else raw
+                except SettingsError as error:
+                    wrong.append(error.message)
         settings = cls(**values)
         state_dir = settings.state_dir
-        if "state_dir" not in values and env.get("XDG_STATE_HOME"):
-            state_dir = Path(env["XDG_STATE_HOME"]) / "rushes"
-        settings = dataclasses.replace(settings, state_dir=state_dir.expanduser().absolute())
-        if settings.models_dir is None:
-            settings = dataclasses.replace(settings, models_dir=settings.state_dir / "models")
-        settings._check()
-        return settings
+        if "state_dir" not in values and environ.get("XDG_STATE_HOME"):
+            state_dir = Path(environ["XDG_STATE_HOME"]) / "rushes"
+        state_dir = state_dir.expanduser().absolute()
+        models_dir = settings.models_dir or state_dir / "models"
+        settings = dataclasses.replace(settings, state_dir=state_dir, models_dir=models_dir)
+        if not settings.is_loopback and not {_MEDIA_ROOTS, _CACHE_ROOTS} <= given.keys():
+            wrong.append(
+                f"RUSHES_HOST={settings.host} is reachable from other machines, so {_MEDIA_ROOTS} "
+                f"and {_CACHE_ROOTS} must say which folders clients may use."
+            )
+        return settings, wrong
 
     @property
     def is_loopback(self) -> bool:
@@ -145,123 +186,21 @@ class Settings:
         """MODELS_DIR with its default filled in."""
         return self.models_dir or self.state_dir / "models"
 
-    def _check(self) -> None:
-        if not self.is_loopback and (self.media_roots is None or self.cache_roots is None):
-            raise SettingsError(
-                f"RUSHES_HOST={self.host} is reachable from other machines, so RUSHES_MEDIA_ROOTS "
-                "and RUSHES_CACHE_ROOTS must say which folders clients may use."
-            )
-        _one_of("socket_auth", self.socket_auth, ("optional", "required"))
-        _one_of("audio_streams", self.audio_streams, ("mix", "first", "each"))
-        _one_of("log_format", self.log_format, ("text", "json"))
-        _one_of("log_level", self.log_level, LOG_LEVELS)
-        if self.redis_url and not self.redis_url.startswith(("redis://", "rediss://", "unix://")):
-            raise SettingsError(
-                "RUSHES_REDIS_URL must begin with redis://, rediss:// or unix://, not "
-                f"{self.redis_url.partition(':')[0]!r}."
-            )
-        if not 0 < self.port < 65536:
-            raise SettingsError(f"RUSHES_PORT must be 1 to 65535, not {self.port}.")
-        if self.workers < 1 or self.max_body_mb < 1:
-            raise SettingsError("RUSHES_WORKERS and RUSHES_MAX_BODY_MB must be at least 1.")
-        if self.watch_rescan_seconds < 1 or self.watch_poll_seconds < 1:
-            raise SettingsError(
-                "RUSHES_WATCH_RESCAN_SECONDS and RUSHES_WATCH_POLL_SECONDS must be at least 1."
-            )
-        memory = 1 if self.model_memory_mb is None else self.model_memory_mb
-        if self.model_idle_minutes < 1 or memory < 1:
-            raise SettingsError(
-                "RUSHES_MODEL_IDLE_MINUTES and RUSHES_MODEL_MEMORY_MB must be at least 1."
-            )
+
+def _is_known(name: str) -> bool:
+    return name in OTHER_VARIABLES or name == ENV_FD or name in _names()
 
 
-def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise SettingsError(
-            f"RUSHES_{name.upper()} must be one of {', '.join(allowed)}, not {value!r}."
+def _names() -> list[str]:
+    return [PREFIX + field.name.upper() for field in dataclasses.fields(Settings)]
+
+
+def _unknown(name: str) -> str:
+    if _KUBERNETES.fullmatch(name):
+        return (
+            f"{name} is no setting but what Kubernetes says of a Service: give the pod "
+            "`enableServiceLinks: false`."
         )
-
-
-def _integer(name: str, raw: str) -> int:
-    try:
-        return int(raw)
-    except ValueError:
-        raise SettingsError(f"RUSHES_{name.upper()} must be a whole number, not {raw!r}.") from None
-
-
-def _switch(name: str, raw: str) -> bool:
-    words = {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}
-    if raw.lower() not in words:
-        raise SettingsError(f"RUSHES_{name.upper()} must be on or off, not {raw!r}.")
-    return words[raw.lower()]
-
-
-def _words(_name: str, raw: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in raw.split(",") if part.strip())
-
-
-def _extensions(name: str, raw: str) -> tuple[tuple[str, bool], ...]:
-    """(".mod", True) adds, (".gif", False) removes."""
-    changes = []
-    for word in _words(name, raw):
-        extension = word.lstrip("+-").removeprefix(".").lower()
-        if not extension or not extension.isalnum():
-            raise SettingsError(
-                f"RUSHES_{name.upper()} must hold extensions such as +mod or -gif, not {word!r}."
-            )
-        changes.append((f".{extension}", not word.startswith("-")))
-    return tuple(changes)
-
-
-def _roots(name: str, raw: str) -> tuple[Path, ...]:
-    roots = tuple(Path(part) for part in raw.split(":") if part)
-    for root in roots:
-        if not root.is_absolute():
-            raise SettingsError(f"RUSHES_{name.upper()} must hold absolute paths, not {root}.")
-    return roots
-
-
-def _path(name: str, raw: str) -> Path:
-    path = Path(raw).expanduser()
-    if not path.is_absolute():
-        raise SettingsError(f"RUSHES_{name.upper()} must be an absolute path, not {raw}.")
-    return path
-
-
-def _pairs(name: str, raw: str) -> tuple[tuple[str, str], ...]:
-    pairs = []
-    for part in filter(None, (piece.strip() for piece in raw.split(";"))):
-        client, equals, server = part.partition("=")
-        if not equals or not client or not server.startswith("/"):
-            raise SettingsError(
-                f"RUSHES_{name.upper()} must hold client=server pairs with an absolute server "
-                f"path, not {part!r}."
-            )
-        pairs.append((client, server))
-    return tuple(pairs)
-
-
-_PARSERS: dict[str, Callable[[str, str], Any]] = {
-    "port": _integer,
-    "workers": _integer,
-    "max_body_mb": _integer,
-    "watch_rescan_seconds": _integer,
-    "watch_poll_seconds": _integer,
-    "watch_extensions": _extensions,
-    "metrics": _switch,
-    "allow_noncommercial": _switch,
-    "model_idle_minutes": _integer,
-    "model_memory_mb": _integer,
-    "license_keys": _words,
-    "cors_origins": _words,
-    "media_roots": _roots,
-    "cache_roots": _roots,
-    "export_roots": _roots,
-    "state_dir": _path,
-    "models_dir": _path,
-    "path_map": _pairs,
-    "audio_streams": lambda _name, raw: raw.lower(),
-    "log_level": lambda _name, raw: raw.upper(),
-    "log_format": lambda _name, raw: raw.lower(),
-    "socket_auth": lambda _name, raw: raw.lower(),
-}
+    close = difflib.get_close_matches(name, [*_names(), *OTHER_VARIABLES], n=1)
+    hint = f"did you mean {close[0]}?" if close else "remove it, or see docs/configuration.md."
+    return f"There is no setting {name}: {hint}"
