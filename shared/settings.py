@@ -27,7 +27,7 @@ OTHER_VARIABLES = {
     "RUSHES_KEY": "Licence key to send. Unset, on the server's own machine: the first key.",
     "RUSHES_CACHE_DIR": "The cache folder, where `--cache` does not name one.",
 }
-_KUBERNETES = re.compile(r"RUSHES_(\w+_)?(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP)(_\w+)?)?)")
+_KUBERNETES = re.compile(r"RUSHES_(\w+_)?(SERVICE_(HOST|PORT)|PORT_\d+_(TCP|UDP))\w*")
 
 
 def _setting(default: Any, help_text: str, unit: str = "") -> Any:
@@ -148,7 +148,7 @@ class Settings:
             for name, value in environ.items()
             if name.startswith(PREFIX) and value.strip()
         }
-        wrong = [_unknown(name) for name in sorted(given) if not _is_known(name)]
+        wrong = [_unknown(name, given[name]) for name in sorted(given) if not _is_known(name)]
         values: dict[str, Any] = {}
         for field in dataclasses.fields(cls):
             if raw := given.get(PREFIX + field.name.upper()):
@@ -195,8 +195,8 @@ def _names() -> list[str]:
     return [PREFIX + field.name.upper() for field in dataclasses.fields(Settings)]
 
 
-def _unknown(name: str) -> str:
-    if _KUBERNETES.fullmatch(name):
+def _unknown(name: str, value: str) -> str:
+    if _KUBERNETES.fullmatch(name) or value.startswith(("tcp://", "udp://")):
         return (
             f"{name} is no setting but what Kubernetes says of a Service: give the pod "
             "`enableServiceLinks: false`."

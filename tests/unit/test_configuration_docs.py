@@ -6,7 +6,7 @@ import dataclasses
 import re
 from pathlib import Path
 
-from shared.settings import PREFIX, Settings
+from shared.settings import OTHER_VARIABLES, PREFIX, Settings
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "configuration.md"
 
@@ -40,3 +40,11 @@ def test_every_setting_has_its_row_and_no_row_is_left_over() -> None:
 def test_every_setting_says_what_it_is_for() -> None:
     for field in dataclasses.fields(Settings):
         assert field.metadata["help"].endswith(".") or ":" in field.metadata["help"], field.name
+
+
+def test_what_else_has_our_prefix_is_documented_too() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    for name, help_text in OTHER_VARIABLES.items():
+        assert re.search(
+            rf"^\| `{name}` \| .+ \| {re.escape(help_text)} \|$", page, flags=re.MULTILINE
+        ), name

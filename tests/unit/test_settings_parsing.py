@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from shared.errors import SettingsError
-from shared.settings import PREFIX, Settings
+from shared.settings import OTHER_VARIABLES, PREFIX, Settings
 
 GIVEN: dict[str, tuple[str, object]] = {
     "host": ("::1", "::1"),
@@ -53,6 +53,9 @@ WRONG: list[tuple[str, str, str]] = [
     ("max_body_mb", "0", "at least 1"),
     ("max_body_mb", "1.5", "whole number"),
     ("redis_url", "localhost:6379", "redis://"),
+    ("redis_url", "redis://redis:port/0", "no address of a Redis"),
+    ("device", "gpu", "auto, cpu, mps, cuda or cuda:N"),
+    ("device", "cuda:x", "auto, cpu, mps, cuda or cuda:N"),
     ("metrics", "maybe", "on or off"),
     ("watch_rescan_seconds", "0", "at least 1"),
     ("watch_poll_seconds", "0", "at least 1"),
@@ -65,6 +68,7 @@ WRONG: list[tuple[str, str, str]] = [
     ("log_format", "xml", "text, json"),
     ("media_roots", "footage", "absolute"),
     ("cache_roots", "/a:b", "absolute"),
+    ("cache_roots", ":", "name a folder"),
     ("export_roots", "./out", "absolute"),
     ("state_dir", "state", "absolute"),
     ("models_dir", "weights", "absolute"),
@@ -135,3 +139,50 @@ def test_settings_cannot_be_changed_once_read() -> None:
     settings = Settings.from_env({})
     with pytest.raises(dataclasses.FrozenInstanceError):
         settings.port = 1  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("RUSHES_MEDIA_ROOT", "did you mean RUSHES_MEDIA_ROOTS?"),
+        ("RUSHES_SERVRE", "did you mean RUSHES_SERVER?"),
+        ("RUSHES_ZZZZZZZZ", "see docs/configuration.md"),
+    ],
+)
+def test_an_unknown_name_with_our_prefix_is_refused_with_the_nearest_known(
+    name: str, said: str
+) -> None:
+    with pytest.raises(SettingsError, match=rf"There is no setting {name}: ") as caught:
+        Settings.from_env({name: "x"})
+    assert said in caught.value.message
+    assert Settings.from_env({name: ""}) == Settings.from_env({})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("RUSHES_API_SERVICE_HOST", "10.0.0.1"),
+        ("RUSHES_API_PORT", "tcp://10.0.0.1:6699"),
+        ("RUSHES_PORT_6699_TCP_ADDR", "10.0.0.1"),
+    ],
+)
+def test_what_kubernetes_adds_is_called_by_its_name(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=rf"^{name} .*`enableServiceLinks: false`"):
+        Settings.from_env({name: value})
+
+
+def test_variables_of_the_scripts_and_the_command_line_are_none_of_the_servers() -> None:
+    others = dict.fromkeys(OTHER_VARIABLES, "x")
+    assert Settings.from_env(others) == Settings.from_env({})
+
+
+def test_everything_that_is_wrong_is_said_at_once_and_the_rest_is_read() -> None:
+    settings, wrong = Settings.read(
+        {"RUSHES_PORT": "x", "RUSHES_DEVICE": "gpu", "RUSHES_WORKER": "2", "RUSHES_WORKERS": "3"}
+    )
+    assert [sentence.partition(" must")[0] for sentence in wrong] == [
+        "There is no setting RUSHES_WORKER: did you mean RUSHES_WORKERS?",
+        "RUSHES_PORT",
+        "RUSHES_DEVICE",
+    ]
+    assert (settings.port, settings.workers) == (Settings().port, 3)

@@ -1,0 +1,153 @@
+"""Reads the values of settings: one function for each kind, a sentence for what it refuses.
+
+Each takes the setting's name and the text that was given, and raises SettingsError.
+"""
+
+from __future__ import annotations
+
+import re
+import urllib.parse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from shared.errors import SettingsError
+
+_DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
+
+
+def _one_of(*allowed: str) -> Callable[[str, str], str]:
+    def parse(name: str, raw: str) -> str:
+        found = next((word for word in allowed if word.lower() == raw.lower()), None)
+        if found is None:
+            raise SettingsError(
+                f"RUSHES_{name.upper()} must be one of {', '.join(allowed)}, not {raw!r}."
+            )
+        return found
+
+    return parse
+
+
+def _integer(name: str, raw: str) -> int:
+    try:
+        return int(raw)
+    except ValueError:
+        raise SettingsError(f"RUSHES_{name.upper()} must be a whole number, not {raw!r}.") from None
+
+
+def _count(name: str, raw: str) -> int:
+    number = _integer(name, raw)
+    if number < 1:
+        raise SettingsError(f"RUSHES_{name.upper()} must be at least 1, not {number}.")
+    return number
+
+
+def _port(name: str, raw: str) -> int:
+    port = _integer(name, raw)
+    if not 0 < port < 65536:
+        raise SettingsError(f"RUSHES_{name.upper()} must be 1 to 65535, not {port}.")
+    return port
+
+
+def _device(name: str, raw: str) -> str:
+    if not _DEVICE.fullmatch(raw.lower()):
+        raise SettingsError(
+            f"RUSHES_{name.upper()} must be auto, cpu, mps, cuda or cuda:N, not {raw!r}."
+        )
+    return raw.lower()
+
+
+def _redis_url(name: str, raw: str) -> str:
+    scheme, _, _ = raw.partition("://")
+    if scheme not in ("redis", "rediss", "unix") or "://" not in raw:
+        raise SettingsError(
+            f"RUSHES_{name.upper()} must begin with redis://, rediss:// or unix://, not "
+            f"{raw.partition(':')[0]!r}."
+        )
+    try:
+        urllib.parse.urlsplit(raw).port  # noqa: B018 (reading it checks it)
+    except ValueError as error:
+        raise SettingsError(f"RUSHES_{name.upper()} is no address of a Redis: {error}.") from None
+    return raw
+
+
+def _switch(name: str, raw: str) -> bool:
+    words = {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}
+    if raw.lower() not in words:
+        raise SettingsError(f"RUSHES_{name.upper()} must be on or off, not {raw!r}.")
+    return words[raw.lower()]
+
+
+def _words(_name: str, raw: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in raw.split(",") if part.strip())
+
+
+def _extensions(name: str, raw: str) -> tuple[tuple[str, bool], ...]:
+    """(".mod", True) adds, (".gif", False) removes."""
+    changes = []
+    for word in _words(name, raw):
+        extension = word.lstrip("+-").removeprefix(".").lower()
+        if not extension or not extension.isalnum():
+            raise SettingsError(
+                f"RUSHES_{name.upper()} must hold extensions such as +mod or -gif, not {word!r}."
+            )
+        changes.append((f".{extension}", not word.startswith("-")))
+    return tuple(changes)
+
+
+def _roots(name: str, raw: str) -> tuple[Path, ...]:
+    roots = tuple(Path(part) for part in raw.split(":") if part)
+    if not roots:
+        raise SettingsError(f"RUSHES_{name.upper()} must name a folder, not {raw!r}.")
+    for root in roots:
+        if not root.is_absolute():
+            raise SettingsError(f"RUSHES_{name.upper()} must hold absolute paths, not {root}.")
+    return roots
+
+
+def _path(name: str, raw: str) -> Path:
+    path = Path(raw).expanduser()
+    if not path.is_absolute():
+        raise SettingsError(f"RUSHES_{name.upper()} must be an absolute path, not {raw}.")
+    return path
+
+
+def _pairs(name: str, raw: str) -> tuple[tuple[str, str], ...]:
+    pairs = []
+    for part in filter(None, (piece.strip() for piece in raw.split(";"))):
+        client, equals, server = part.partition("=")
+        if not equals or not client or not server.startswith("/"):
+            raise SettingsError(
+                f"RUSHES_{name.upper()} must hold client=server pairs with an absolute server "
+                f"path, not {part!r}."
+            )
+        pairs.append((client, server))
+    return tuple(pairs)
+
+
+PARSERS: dict[str, Callable[[str, str], Any]] = {
+    "port": _port,
+    "redis_url": _redis_url,
+    "device": _device,
+    "workers": _count,
+    "max_body_mb": _count,
+    "watch_rescan_seconds": _count,
+    "watch_poll_seconds": _count,
+    "watch_extensions": _extensions,
+    "metrics": _switch,
+    "allow_noncommercial": _switch,
+    "model_idle_minutes": _count,
+    "model_memory_mb": _count,
+    "license_keys": _words,
+    "cors_origins": _words,
+    "media_roots": _roots,
+    "cache_roots": _roots,
+    "export_roots": _roots,
+    "state_dir": _path,
+    "models_dir": _path,
+    "path_map": _pairs,
+    "audio_streams": _one_of("mix", "first", "each"),
+    "log_level": _one_of("DEBUG", "INFO", "WARNING", "ERROR"),
+    "log_format": _one_of("text", "json"),
+    "socket_auth": _one_of("optional", "required"),
+}
