@@ -69,6 +69,7 @@ class Lease(msgspec.Struct, frozen=True):
     tries: int
     worker: str
     kind: TaskKind
+    trace: str = ""  # the span that submitted the Task (traces.carried)
 
 
 class Bell(NamedTuple):

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import msgspec
 import redis
 
+from shared import traces
 from shared.domain import Fault, ProgressType, TaskKind, TaskState
 from shared.errors import Busy, Missing, RedisAway, StoodDown
 from shared.ledger_reading import Clock, LedgerReader
@@ -95,6 +96,7 @@ class Ledger(LedgerReader):
                 if on_busy == "refuse"
                 else f"Another analysis ({holder}) is still stopping or starting; retry shortly."
             )
+        traces.note(task_id=task.task_id)
         return answer == "started"
 
     def claim(self, task_id: str, item_id: int, worker: str, nonce: str) -> Lease | None:
@@ -105,7 +107,7 @@ class Ledger(LedgerReader):
         found = self._run("claim", task_id, item_id, worker, nonce)
         if found is None:
             return None
-        token, spec, tries, kind = found
+        token, spec, tries, kind, trace = found
         return Lease(
             task_id=task_id,
             item_id=item_id,
@@ -115,6 +117,7 @@ class Ledger(LedgerReader):
             tries=int(tries),
             worker=worker,
             kind=TaskKind(kind),
+            trace=trace,
         )
 
     def renew(self, lease: Lease) -> Renewal:
@@ -172,11 +175,15 @@ class Ledger(LedgerReader):
         given. `fault` goes to the files of an Item that fails for good. `result`, JSON, is kept
         with a "done" Item, whatever it counts as (`LedgerReader.results`).
         """
-        return bool(self._run("settle", *_of(lease), outcome, reason, fault, result))
+        is_ours = bool(self._run("settle", *_of(lease), outcome, reason, fault, result))
+        traces.note(outcome=outcome if is_ours else "lost")
+        return is_ours
 
     def handback(self, lease: Lease) -> bool:
         """Queue the Item again without counting a try. False: the lease is lost."""
-        return bool(self._run("settle", *_of(lease), "handback", "", "", ""))
+        is_ours = bool(self._run("settle", *_of(lease), "handback", "", "", ""))
+        traces.note(outcome="handback" if is_ours else "lost")
+        return is_ours
 
     def stop(self, task_id: str | None = None) -> StopResult:
         """Ask a Task, or the foreground one, to stop. Raises Missing for an unknown id."""
@@ -204,7 +211,7 @@ class Ledger(LedgerReader):
         right_ms = round((wait_s + _HEIR_SLACK_S) * 1000)
         words: list[str | bytes | int] = [task.task_id, task.kind, task.queue, on_busy, right_ms]
         words += [task.message, _json(list(task.units.items())), len(task.items), task.exclusive]
-        words.append(task.leader)
+        words += [task.leader, traces.carried()]
         answer, holder = self._run("submit", *words)
         return answer, holder
 

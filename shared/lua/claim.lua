@@ -1,11 +1,11 @@
 -- A worker takes an Item. ARGV: 3 task, 4 item, 5 worker, 6 nonce.
--- Answers {token, spec, tries, kind}, or nothing where the Item is not to be had.
+-- Answers {token, spec, tries, kind, trace}, or nothing where the Item is not to be had.
 local t, n, nonce = ARGV[3], ARGV[4], ARGV[6]
 local k = item_key(t, n)
 
 local function lease()
   local item = redis.call('HMGET', k, 'token', 'spec', 'lost', 'errors')
-  return { item[1], item[2], int(item[3] + item[4]), get(t, 'kind') }
+  return { item[1], item[2], int(item[3] + item[4]), get(t, 'kind'), get(t, 'trace') or '' }
 end
 
 if is_over(t) then return false end

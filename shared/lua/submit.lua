@@ -3,7 +3,7 @@
 -- ARGV: 3 task, 4 kind, 5 queue, 6 on_busy ("inherit": only with the right that an earlier
 -- "wait" gave), 7 wait in ms, 8 message, 9 units as JSON [[type, n]],
 -- 10 number of Items, 11 what only one open Task may hold ("" nothing), 12 token of the watcher
--- that submits it ("" nobody's).
+-- that submits it ("" nobody's), 13 the trace that it belongs to ("" none).
 -- Answers started | queued | wait <holder> (asked to stop) | busy <holder> | incomplete |
 -- stood_down (that watcher is active no more).
 local t, kind, on_busy, exclusive, leader = ARGV[3], ARGV[4], ARGV[6], ARGV[11], ARGV[12]
@@ -37,6 +37,7 @@ local function create(waiting)
     'items', items, 'open', items, 'done', 0, 'failed', 0, 'cancelled', 0, 'seq', 0,
     'created', int(now), 'types', ARGV[9])
   if waiting then redis.call('HSET', k, 'waiting', '1') end
+  if ARGV[13] ~= '' then redis.call('HSET', k, 'trace', ARGV[13]) end
   if exclusive ~= '' then
     redis.call('HSET', k, 'exclusive', exclusive)
     redis.call('SET', exclusive_key(exclusive), t)
