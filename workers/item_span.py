@@ -1,0 +1,27 @@
+"""The span of one try of an Item: the request that submitted its Task is its parent."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+
+from shared import traces
+from shared.tasks import Lease
+
+_UNSETTLED = "lost"  # until the ledger takes another outcome of this try
+
+
+def item_span(lease: Lease) -> AbstractContextManager[None]:
+    """Nothing while traces are off."""
+    return traces.span(
+        f"{lease.kind} item",
+        "consumer",
+        lease.trace,
+        {
+            "rushes.task_id": lease.task_id,
+            "rushes.item_id": lease.item_id,
+            "rushes.kind": lease.kind,
+            "rushes.tries": lease.tries,
+            "rushes.worker": lease.worker,
+            "rushes.outcome": _UNSETTLED,
+        },
+    )
