@@ -6,7 +6,7 @@ import functools
 import resource
 import sys
 
-from shared import logs, parent_pipe
+from shared import logs, parent_pipe, traces
 from shared.decoding import learn_types
 from shared.errors import SettingsError
 from shared.settings import Settings
@@ -49,6 +49,7 @@ def start(arguments: list[str]) -> int:
                 "RUSHES_REDIS_URL is not set: a worker on its own needs the Redis of its server "
                 "(`rushes up` runs one)."
             )
+        traces.start(settings, f"{kind}-worker")
     except SettingsError as error:
         print(error.message, file=sys.stderr)
         return _WRONG_USE
@@ -58,7 +59,10 @@ def start(arguments: list[str]) -> int:
     worker = QueryService(settings) if kind == "query" else Worker(settings, _WORK[kind])
     worker.take_signals()
     parent_pipe.watch()
-    return worker.serve()
+    try:
+        return worker.serve()
+    finally:
+        traces.shut_down()
 
 
 def allow_open_files() -> None:

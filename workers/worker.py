@@ -27,7 +27,7 @@ from rq.serializers import JSONSerializer
 from rq.worker import SimpleWorker
 from rq.worker.base import StopRequested
 
-from shared import heartbeats
+from shared import heartbeats, traces
 from shared.bells import Bells, rq_queue
 from shared.domain import Fault
 from shared.errors import Cancelled, HandBack, LeaseLost, RedisAway, RushesError
@@ -41,6 +41,7 @@ from shared.settings import Settings
 from shared.tasks import Lease, Ledger
 from workers.context import Context
 from workers.desired import Desired
+from workers.item_span import item_span
 from workers.liveness import Keeper, Signals, StallTimer
 from workers.models.pool import Loader, ModelPool
 from workers.native_calls import NativeCalls
@@ -212,6 +213,7 @@ class Worker:
         except RedisAway:
             log.debug("Redis is away: the heartbeat runs out by itself")
         log.info("Worker %s has ended", self.name)
+        traces.shut_down()
         if not self._native.have_ended(_LAST_CALL_S):
             os._exit(0)  # an interpreter that ends under a native call may crash
         return 0
@@ -240,7 +242,7 @@ class Worker:
         lease = self._until_redis(lambda: self._ledger.claim(task_id, item_id, self.name, nonce))
         if lease is None:
             return
-        with bound_task(task_id):
+        with bound_task(task_id), item_span(lease):
             signals = self._signals = Signals(give_back=self._stopping)
             try:
                 with self._keeper.holding(lease, signals):
@@ -298,9 +300,11 @@ class Worker:
             log.warning("Item %d was taken up by another worker", lease.item_id)
             return None
         except RushesError as error:
+            traces.note_error(error)
             reason, fault = error.message, fault_of(error)
             log.warning("Item %d failed: %s", lease.item_id, reason)
         except Exception as error:
+            traces.note_error(error)
             reason, fault = f"An internal error: {type(error).__name__}: {error}", Fault.INTERNAL
             log.exception("Item %d failed by an error of ours", lease.item_id)
         else:

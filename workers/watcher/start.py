@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from shared import logs, parent_pipe
+from shared import logs, parent_pipe, traces
 from shared.decoding import learn_types
 from shared.errors import SettingsError
 from shared.settings import Settings
@@ -22,6 +22,7 @@ def start() -> int:
                 "RUSHES_REDIS_URL is not set: a watcher on its own needs the Redis of its server "
                 "(`rushes up` runs one)."
             )
+        traces.start(settings, "watcher")
     except SettingsError as error:
         print(error.message, file=sys.stderr)
         return _WRONG_USE
@@ -30,4 +31,7 @@ def start() -> int:
     service = WatchService(settings)
     service.take_signals()
     parent_pipe.watch()
-    return service.serve()
+    try:
+        return service.serve()
+    finally:
+        traces.shut_down()

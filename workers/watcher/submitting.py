@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from shared import traces
 from shared.analyze_items import analyze_items
 from shared.domain import FileWork, TaskKind
 from shared.errors import RedisAway
@@ -53,7 +54,8 @@ def new_task(
 
 def submit(tools: Tools, task: NewTask) -> None:
     """Enter it and ring; again is harmless. Raises RedisAway and StoodDown."""
-    tools.ledger.submit(task)
+    with traces.span("submit ingest", "producer", attributes={"rushes.items": len(task.items)}):
+        tools.ledger.submit(task)
     bells = [Bell(task.task_id, n, task.queue, front=False) for n in range(len(task.items))]
     try:
         tools.bells.ring(bells)
