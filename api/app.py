@@ -37,6 +37,7 @@ from api.routes import (
 )
 from api.services import Services
 from api.sweeping import Sweeper
+from api.tracing import traced
 from shared.decoding import learn_types
 from shared.errors import RushesError
 from shared.settings import Settings
@@ -93,4 +94,5 @@ def create_app(settings: Settings) -> ASGIApp:
         },
         lifespan=lifespan,
     )
-    return CorsMiddleware(realtime.beside(RequestLog(http)), Origins(settings))
+    app = traced(RequestLog(http), http.routes)
+    return CorsMiddleware(realtime.beside(app), Origins(settings))

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from shared.logs import bound_task
 
 log = logging.getLogger(__name__)
-_QUIET = frozenset(("/api/v1/health", "/api/v1/ready", "/metrics"))  # polled every few seconds
+QUIET = frozenset(("/api/v1/health", "/api/v1/ready", "/metrics"))  # polled every few seconds
 
 
 class RequestLog:
@@ -37,5 +37,5 @@ class RequestLog:
                 await self._app(scope, receive, noted)
             finally:
                 took_ms = (time.perf_counter() - began) * 1000
-                level = logging.DEBUG if scope["path"] in _QUIET else logging.INFO
+                level = logging.DEBUG if scope["path"] in QUIET else logging.INFO
                 log.log(level, "%s %s %d %.0f ms", scope["method"], scope["path"], status, took_ms)

@@ -10,13 +10,14 @@ import asyncio
 import logging
 import secrets
 import time
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Literal
 
 import msgspec
 import redis
 import redis.asyncio
 
-from shared import heartbeats
+from shared import heartbeats, traces
 from shared.async_tasks import end
 from shared.errors import NoWorker, RedisAway, RushesError
 from shared.redis_clients import connect, connect_async, connect_blocking, key_prefix, translated
@@ -40,6 +41,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     reply_to: str
     within_s: float
     payload: dict[str, Any]
+    trace: str = ""  # the asking span (traces.carried)
 
 
 class _Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,6 +87,7 @@ class Asker:
             reply_to=self._replies,
             within_s=timeout_s,
             payload=payload,
+            trace=traces.carried(),
         )
         future: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._waiting[ask.ask_id] = future
@@ -171,6 +174,8 @@ class AskLane:
     def __init__(self, redis_url: str, instance: str, lane: Lane) -> None:
         self._prefix = key_prefix(instance)
         self._key = _lane_key(self._prefix, lane)
+        self._lane = lane
+        self._spans: dict[int, traces.OpenSpan] = {}  # of asks in hand, each until its answer
         self._redis = connect_blocking(redis_url, block_s=BLOCK_S)
 
     def take(self) -> Ask | None:
@@ -181,10 +186,15 @@ class AskLane:
                 return None
             raw = self._redis.getdel(_payload_key(self._prefix, popped[1]))
         try:
-            return msgspec.json.decode(raw, type=Ask) if raw else None
+            return self._in_hand(msgspec.json.decode(raw, type=Ask)) if raw else None
         except msgspec.MsgspecError as error:  # of another version, while one replaces the other
             log.warning("A question was not understood: %s", error)
             return None
+
+    def working_on(self, ask: Ask) -> AbstractContextManager[object]:
+        """What is logged in the block belongs to the trace of the ask."""
+        span = self._spans.get(id(ask))
+        return span.active() if span else nullcontext()
 
     def answer(self, ask: Ask, result: dict[str, Any]) -> None:
         """Send the result. An answer that Redis does not take is lost; the caller asks again."""
@@ -196,13 +206,22 @@ class AskLane:
                 pipe.execute()
         except RedisAway as error:
             log.warning("An answer was lost: %s", error)
+        if span := self._spans.pop(id(ask), None):
+            span.end()
 
     def fail(self, ask: Ask, error: RushesError) -> None:
         """Send an error, which the API side raises again."""
+        if span := self._spans.pop(id(ask), None):
+            span.end(error)
         self.answer(ask, {"error": type(error).__name__, "message": error.message})
 
     def close(self) -> None:
         self._redis.close()
+
+    def _in_hand(self, ask: Ask) -> Ask:
+        if span := traces.begin(self._lane, ask.trace):
+            self._spans[id(ask)] = span
+        return ask
 
 
 def _lane_key(prefix: str, lane: Lane) -> str:

@@ -10,6 +10,8 @@ import logging
 import sys
 from collections.abc import Iterator
 
+from shared import traces
+
 task_id_var: contextvars.ContextVar[str | None] = contextvars.ContextVar("task_id", default=None)
 
 
@@ -26,6 +28,7 @@ def bound_task(task_id: str | None) -> Iterator[None]:
 class _BindTask(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         record.task_id = task_id_var.get()
+        record.trace_id = traces.trace_id()
         return True
 
 
@@ -45,6 +48,8 @@ class _JsonFormatter(logging.Formatter):
         }
         if task_id := getattr(record, "task_id", None):
             entry["task_id"] = task_id
+        if trace_id := getattr(record, "trace_id", None):
+            entry["trace_id"] = trace_id
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)
         return json.dumps(entry, ensure_ascii=False)

@@ -40,14 +40,13 @@ _KINDS: Mapping[Kind, SpanKind] = {
 _PROPAGATOR = TraceContextTextMapPropagator()
 
 
-class OpenSpan:
-    """A span that is not bound to a block."""
+class _OpenSpan:
+    """As traces.OpenSpan says."""
 
     def __init__(self, span: Span) -> None:
         self._span = span
 
     def active(self) -> AbstractContextManager[Span]:
-        """For the block it is the active span; it does not end with it."""
         return trace.use_span(self._span, record_exception=False, set_status_on_exception=False)
 
     def end(self, error: BaseException | None = None) -> None:
@@ -83,9 +82,9 @@ class Tracing:
         with self._tracer.start_as_current_span(name, within, _KINDS[kind], attributes):
             yield
 
-    def begin(self, name: str, parent: str, attributes: Mapping[str, Value]) -> OpenSpan:
+    def begin(self, name: str, parent: str, attributes: Mapping[str, Value]) -> _OpenSpan:
         kind = SpanKind.CONSUMER
-        return OpenSpan(self._tracer.start_span(name, _context_of(parent), kind, attributes))
+        return _OpenSpan(self._tracer.start_span(name, _context_of(parent), kind, attributes))
 
     def carried(self) -> str:
         carrier: dict[str, str] = {}

@@ -8,18 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from shared.errors import SettingsError
 from shared.settings import Settings
 
 if TYPE_CHECKING:
-    from shared.trace_export import OpenSpan, Tracing
+    from shared.trace_export import Tracing
 
 Value = str | int | float | bool
 Kind = Literal["server", "producer", "consumer", "internal"]
 
 _tracing: Tracing | None = None
+
+
+class OpenSpan(Protocol):
+    """A span that is not bound to a block. For threads: `end` may be called in another one."""
+
+    def active(self) -> AbstractContextManager[object]:
+        """It is the active span in the block, and does not end with it."""
+
+    def end(self, error: BaseException | None = None) -> None: ...
 
 
 def start(settings: Settings, process: str) -> None:
@@ -28,8 +37,15 @@ def start(settings: Settings, process: str) -> None:
     Raises SettingsError where OpenTelemetry is not installed.
     """
     global _tracing
-    if settings.traces_endpoint is None or _tracing is not None:
-        return
+    tracing = check(settings)
+    if tracing is not None and settings.traces_endpoint and _tracing is None:
+        _tracing = tracing(settings.traces_endpoint, process, settings.instance)
+
+
+def check(settings: Settings) -> type[Tracing] | None:
+    """What would trace; None: nothing shall. Raises SettingsError as `start` does."""
+    if settings.traces_endpoint is None:
+        return None
     try:
         from shared.trace_export import Tracing
     except ImportError as error:
@@ -37,7 +53,7 @@ def start(settings: Settings, process: str) -> None:
             "RUSHES_TRACES_ENDPOINT needs OpenTelemetry, which is not installed here: run "
             "`pip install 'rushes[traces]'`, or unset it."
         ) from error
-    _tracing = Tracing(settings.traces_endpoint, process, settings.instance)
+    return Tracing
 
 
 def shut_down() -> None:

@@ -152,7 +152,8 @@ class QueryService:
             if ask is None:
                 continue
             try:
-                handle(asks, ask)
+                with asks.working_on(ask):
+                    handle(asks, ask)
             except RushesError as error:
                 asks.fail(ask, error)
             except (KeyError, TypeError, ValueError) as error:
