@@ -8,7 +8,7 @@ import sys
 import uvicorn
 
 from api.app import create_app
-from shared import logs, parent_pipe
+from shared import logs, parent_pipe, traces
 from shared.errors import SettingsError
 from shared.settings import Settings
 
@@ -20,6 +20,7 @@ def main() -> int:
     try:
         settings = Settings.from_env()
         logs.configure("api", settings.log_level, settings.log_format)
+        traces.start(settings, "api")
         app = create_app(settings)
     except SettingsError as error:
         print(f"rushes api: {error.message}", file=sys.stderr)
@@ -39,7 +40,10 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
     parent_pipe.watch()
-    server.run()
+    try:
+        server.run()
+    finally:
+        traces.shut_down()
     return 0 if server.started else 1
 
 

@@ -21,7 +21,7 @@ import httpx
 
 from cli import private_redis
 from cli.supervisor import Child, LifeLine
-from shared import heartbeats, model_catalogue
+from shared import heartbeats, model_catalogue, traces
 from shared.errors import ModelError, RedisAway, SettingsError
 from shared.keys import Keys
 from shared.models import ModelKind, ModelSpec
@@ -39,6 +39,7 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 def run(settings: Settings) -> int:
     """Run everything until SIGTERM or Ctrl-C; the exit status of the process."""
+    traces.check(settings)
     for kind in ModelKind:
         _default_model(settings, kind)  # a wrong name is said before anything runs
     with _only_one(settings.state_dir):
