@@ -15,6 +15,7 @@ from typing import TypeVar
 
 import redis
 
+from shared import traces
 from shared.cache import CacheDir
 from shared.domain import Fault, ProgressType, TaskState
 from shared.errors import CacheError, LeaseLost, RedisAway, RushesError
@@ -203,6 +204,8 @@ class Context:
         self, kind: ProgressType, index: int, media_path: str, error: RushesError | None = None
     ) -> None:
         """One file has ended, well or by `error`. Kept until Redis takes it."""
+        if error:
+            traces.note_error(error, fails=False, type=kind, path=media_path)
         self._unsent.pop(kind, None)
         self._ticks.append(
             functools.partial(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 
+from shared import traces
 from shared.cache import CacheDir
 from shared.domain import FileWork, Stage
 from shared.errors import MediaChanging
@@ -129,7 +130,8 @@ class ItemFiles:
     def find(self, path: str) -> FoundFile:
         """Raises as FoundFile does, again at every call."""
         if path not in self._found:
-            self._found[path] = FoundFile(
-                self._context, self._cache, path, is_forced=self._is_forced
-            )
+            with traces.stage("hash", path=path):
+                self._found[path] = FoundFile(
+                    self._context, self._cache, path, is_forced=self._is_forced
+                )
         return self._found[path]

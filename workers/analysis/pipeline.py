@@ -17,6 +17,7 @@ from typing import ClassVar, Protocol
 
 import msgspec
 
+from shared import traces
 from shared.cache import CacheDir
 from shared.domain import AnalyzeSpec, FileWork, Probe, ProgressType
 from shared.errors import (
@@ -118,6 +119,7 @@ def analyze(context: Context, stages: Sequence[StageFactory], sound: SoundFactor
     """
     spec = msgspec.json.decode(context.lease.spec, type=AnalyzeSpec)
     seen = [(i, file) for i, file in enumerate(spec.files) if _seen_for(file)]
+    traces.note(files=len(spec.files))
     heard = [(i, file) for i, file in enumerate(spec.files) if ProgressType.AUDIO in file.wants]
     try:
         cache = context.cache(spec.cache_dir, spec.cache_id)
@@ -220,8 +222,9 @@ class _Pictures:
                     open_files.push(file.close)
                 else:
                     ready.append((index, work, found))
-            for stage in self._stages:
-                stage.flush()
+            with traces.stage("embed what is left"):
+                for stage in self._stages:
+                    stage.flush()
             for file in begun:
                 self._context.checkpoint()
                 if self._publish(file):
@@ -253,6 +256,7 @@ class _Pictures:
             return asked
         return missing
 
+    @traces.stage("decode and embed")
     def _decode(
         self,
         work: FileWork,
@@ -262,6 +266,7 @@ class _Pictures:
         before: Counter[ProgressType],
     ) -> list[StageRun]:
         context, spec = self._context, self._spec
+        traces.note(path=work.path, wants=", ".join(dict.fromkeys(s.part for s in wanted)))
         context.counts["decodings"] += 1
         with open_media(work.path, work.media_type) as reader:
             file = FileInHand(hash_str, self._cache, reader.probe, reader.warnings)
@@ -307,8 +312,10 @@ class _Pictures:
             files = self._done[part] + before[part] * (1 - LEFT_FOR_PUBLISHING) + share
             self._context.report(part, files, work.client_path)
 
+    @traces.stage("publish")
     def _publish(self, file: _Begun) -> bool:
         """False: it changed meanwhile, and has ended with that."""
+        traces.note(path=file.work.path)
         try:
             file.found.check_unchanged()
         except MediaError as error:

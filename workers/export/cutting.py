@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
+from shared import traces
 from shared.exports.clips import ClipCode, ClipSpec
 from workers.export.copying import copy
 from workers.export.encoding import encode
@@ -40,6 +41,7 @@ class Cut(NamedTuple):
     extension: str
 
 
+@traces.stage("cut")
 def cut(
     spec: ClipSpec,
     part: PartTarget,

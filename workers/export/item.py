@@ -15,6 +15,7 @@ from typing import TypeVar
 
 import msgspec
 
+from shared import traces
 from shared.domain import ProgressType
 from shared.errors import (
     BadInput,
@@ -151,6 +152,7 @@ class _Export:
             warnings=(*self._renamed(name), *cut.warnings),
         )
 
+    @traces.stage("publish")
     def _place(self, part: PartFile) -> str:
         """The name it got. The lease is looked at when all that takes long is behind us."""
         with self._context.stall.wide():

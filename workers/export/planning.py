@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal
 
+from shared import traces
 from shared.exports.clips import ClipCode, ClipSpec
 from shared.media import MediaType, media_type_of
 from workers.analysis.containers import shown_video_streams
@@ -50,6 +51,7 @@ class Plan:
         return self.form.extension
 
 
+@traces.stage("plan")
 def plan(spec: ClipSpec) -> Plan:
     """Opens the source and reads about both ends. Raises ClipFailed."""
     if media_type_of(spec.media_path) is MediaType.IMAGE:

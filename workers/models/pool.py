@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Literal, overload
 
+from shared import traces
 from shared.errors import ModelError
 from shared.model_catalogue import resolve
 from shared.models import ModelKind, ModelSpec
@@ -155,8 +156,10 @@ class ModelPool:
                 self._janitor.start()
             return slot
 
+    @traces.stage("load model")
     def _load(self, slot: _Slot) -> Model:
         """Called by the one user whose turn it is; all others wait for theirs."""
+        traces.note(model=slot.spec.key)
         loader = self._loaders.get(slot.spec.kind)
         if loader is None:
             raise ModelError(f"This version cannot run {slot.spec.kind} models.")

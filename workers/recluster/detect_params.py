@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from shared import traces
 from shared.models import DEFAULT_EPS, FaceScale
 from workers.recluster.tracks import find_tracks
 from workers.recluster.types import Faces, Rows, Step
@@ -32,6 +33,7 @@ _MIN_SAMPLES = range(2, 6)
 _FACES_LEFT = 0.05  # of those in clusters may fall out of them by min_samples
 
 
+@traces.stage("detect parameters")
 def detect_params(faces: Faces, scale: FaceScale, step: Step) -> tuple[float, int]:
     """(eps, min_samples); the default eps when there are too few faces to tell."""
     formers = np.flatnonzero((faces.marks == 0) & sound(faces.embeddings))

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from shared import traces
 from shared.cache import CacheDir
 from shared.domain import Stage
 from shared.errors import CacheError, ModelError
@@ -78,6 +79,7 @@ class Grouping:
         self._scale = scale
         self._step = step
 
+    @traces.stage("group faces")
     def everything(self, choose: Callable[[LoadedFaces], tuple[float, int]]) -> bool:
         """Group all members anew with the eps and min_samples that `choose` says.
 
@@ -102,6 +104,7 @@ class Grouping:
 
         return self._publish(make)
 
+    @traces.stage("assign faces")
     def newcomers(self, hashes: Several[str]) -> bool:
         """Assign the faces of these MediaFiles, which the newest grouping does not know so.
 
@@ -144,6 +147,7 @@ class Grouping:
         taken = taken | set(old.cluster_ids.tolist())
         return _put_together(old, both, loaded.faces, assigned, taken)
 
+    @traces.stage("load faces")
     def load(self, hashes: Several[str], dim: int | None = None) -> LoadedFaces:
         def each(share: float) -> None:
             self._step(share * _READING, "Reading faces")

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterator
 from typing import TypeVar, cast
 
-from shared import transcripts
+from shared import traces, transcripts
 from shared.cache import CacheDir
 from shared.domain import AnalyzeSpec, FileWork, ProgressType, Stage
 from shared.errors import MediaError, MediaUnreadable, NotAllowed, RushesError
@@ -96,8 +96,10 @@ class Transcripts:
             and found.is_same()
         )
 
+    @traces.stage("transcribe")
     def _hear(self, work: FileWork, reader: SoundReader, model: Transcriber) -> Heard:
         context = self._context
+        traces.note(path=work.path)
         came = done = 0.0  # seconds that were read, and of which the words are known
 
         def blocks() -> Iterator[SoundBlock]:
@@ -133,6 +135,7 @@ class Transcripts:
         )
         return heard
 
+    @traces.stage("publish")
     def _publish(self, found: FoundFile, heard: Heard, warnings: tuple[str, ...]) -> None:
         context, model = self._context, self._spec.speech_model
         transcript = Transcript(
