@@ -1,0 +1,276 @@
+"""`rushes people`: who is seen in the footage; names, corrections, and taking them back."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Annotated, Any
+
+import typer
+from rich.table import Column, Table
+
+from cli.clusters import (
+    NONE,
+    CollectionOption,
+    WhoArgument,
+    ids_of,
+    one_id_of,
+    only_collection,
+    shown_id,
+)
+from cli.following import finish, follow_to_the_end, name_of
+from cli.media_arguments import CacheOption, cache_dir
+from cli.remote import Remote, remote
+
+app = typer.Typer(no_args_is_help=True, help="Who is seen: names, corrections, taking them back.")
+NEW = "new"
+_MOST_FACES = 2000  # in one answer of the API
+
+
+@app.command("list", epilog='Example: rushes people list --collection "Season 1"')
+@remote
+def list_people(server: Remote, cache: CacheOption = "", collection: CollectionOption = "") -> None:
+    """List the people of the cache folder's collections, those seen most first."""
+    folder = cache_dir(cache)
+    query = {"cluster_job_name": collection} if collection else {}
+    answer = server.api.get("/faces/clusters", cache_dir=folder, **query)
+    if server.out.document(answer):
+        return
+    if not answer["cluster_jobs"]:
+        server.out.hint(f"There is no collection of faces in {folder}.")
+    for job in answer["cluster_jobs"]:
+        server.out.line(
+            f"{job['cluster_job_name']}: {job['total_faces']:,} faces, grouped with eps "
+            f"{job['eps']:g} and at least {job['min_samples']} faces a person"
+        )
+        server.out.show(_clusters(job["clusters"]))
+
+
+@app.command("show", epilog="Example: rushes people show Ada --limit 20")
+@remote
+def show_faces(
+    server: Remote,
+    who: WhoArgument,
+    cache: CacheOption = "",
+    collection: CollectionOption = "",
+    limit: Annotated[int, typer.Option(min=1, max=_MOST_FACES, help="At most so many.")] = 50,
+    offset: Annotated[int, typer.Option(min=0, help="Leave out so many first.")] = 0,
+) -> None:
+    """Show the faces of a person: where each is seen, and its id for `people move`."""
+    body = _body(server, cache, collection)
+    ids = ids_of(server.api, **_place(body), who=who)
+    answer = server.api.post(
+        "/faces/clusters/faces", {**body, "cluster_ids": ids, "limit": limit, "offset": offset}
+    )
+    if server.out.document(answer):
+        return
+    table = Table(Column("face", no_wrap=True), "file", "time", "sure")
+    for face in answer["faces"]:
+        sure = face["detection_score"]
+        where = name_of(face["media_path"]) or face["hash_str"]
+        table.add_row(
+            face["face_id"], where, face["timestamp"], "" if sure is None else f"{sure:.2f}"
+        )
+    server.out.show(table)
+    if answer["has_more"]:
+        behind = offset + len(answer["faces"])
+        server.out.hint(f"{behind} of {answer['total']:,} faces; go on with --offset {behind}.")
+
+
+@app.command("name", epilog="Example: rushes people name 2123020638 Ada")
+@remote
+def name_person(
+    server: Remote,
+    who: WhoArgument,
+    name: Annotated[str, typer.Argument(help='The name; "" takes it away.', show_default=False)],
+    cache: CacheOption = "",
+    collection: CollectionOption = "",
+) -> None:
+    """Name a person. Clusters may share a name; searches for it then find them all."""
+    body = _body(server, cache, collection)
+    cluster = one_id_of(server.api, **_place(body), who=who)
+    answer = server.api.put(
+        "/faces/clusters/names", {**body, "assignments": [{"cluster_id": cluster, "name": name}]}
+    )
+    if server.out.document(answer):
+        return
+    for cluster_id, given in answer["changes"].items():
+        server.out.line(f"{cluster_id} is {given}" if given else f"{cluster_id} has no name")
+    if not answer["changes"]:
+        server.out.line("nothing changed")
+
+
+@app.command("merge", epilog="Example: rushes people merge 2058800870 --into Ada")
+@remote
+def merge_people(
+    server: Remote,
+    who: Annotated[
+        list[str],
+        typer.Argument(metavar="WHO...", help="Ids or names of clusters.", show_default=False),
+    ],
+    into: Annotated[str, typer.Option(help="Id or name of who they are.", show_default=False)],
+    cache: CacheOption = "",
+    collection: CollectionOption = "",
+) -> None:
+    """Say that clusters are one and the same person."""
+    body = _body(server, cache, collection)
+    place = _place(body)
+    target = one_id_of(server.api, **place, who=into)
+    found = [cluster for one in who for cluster in ids_of(server.api, **place, who=one)]
+    sources = [cluster for cluster in dict.fromkeys(found) if cluster != target]
+    merge = {"cluster_ids": sources, "target_cluster_id": target}
+    answer = server.api.post("/faces/clusters/modify", {**body, "merges": [merge]})
+    if not server.out.document(answer):
+        server.out.line(f"{answer['merged']} merged into {_named(answer['clusters'], target)}")
+
+
+@app.command("move", epilog="Example: rushes people move 9ae0daaf81f5b2c3-67-7ff5c1 --to new")
+@remote
+def move_faces(
+    server: Remote,
+    face_ids: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FACE...",
+            help="Ids as `rushes people show` prints; - reads them from stdin.",
+            show_default=False,
+        ),
+    ],
+    to: Annotated[
+        str,
+        typer.Option(
+            help="Id or name of who they are; `new`: somebody new; `none`: nobody.",
+            show_default=False,
+        ),
+    ],
+    cache: CacheOption = "",
+    collection: CollectionOption = "",
+) -> None:
+    """Say whose faces these are."""
+    body = _body(server, cache, collection)
+    target = None if to == NEW else one_id_of(server.api, **_place(body), who=to)
+    faces = sys.stdin.read().split() if face_ids == ["-"] else face_ids
+    move = {"face_ids": faces, "target_cluster_id": target}
+    answer = server.api.post("/faces/clusters/modify", {**body, "moves": [move]})
+    if server.out.document(answer):
+        return
+    where = target if target is not None else answer["new_cluster_ids"][0]
+    server.out.line(f"{answer['moved']} moved to {_named(answer['clusters'], where)}")
+
+
+@app.command("recluster", epilog="Example: rushes people recluster --eps 0.42")
+@remote
+def recluster_people(
+    server: Remote,
+    cache: CacheOption = "",
+    collection: CollectionOption = "",
+    eps: Annotated[
+        float | None,
+        typer.Option(help="How unlike faces of one person may be. Default: 0.48.", min=0.0),
+    ] = None,
+    min_samples: Annotated[
+        int | None, typer.Option(help="Clear faces that make a person. Default: 5.", min=1)
+    ] = None,
+    auto: Annotated[bool, typer.Option("--auto", help="Derive both from the faces.")] = False,
+    clear_names: Annotated[
+        bool, typer.Option("--clear-names", help="Take all names away.")
+    ] = False,
+    detach: Annotated[bool, typer.Option("--detach", help="Do not wait for the end.")] = False,
+) -> None:
+    """Group the faces anew. Ids, names, merges and moves stay where they still fit."""
+    body = _body(server, cache, collection)
+    given = {"eps": eps, "min_samples": min_samples}
+    body |= {name: value for name, value in given.items() if value is not None}
+    body |= {"auto_detect_params": auto, "clear_names": clear_names}
+    answer = server.api.post("/faces/recluster", body)
+    if not detach:
+        finish(server, follow_to_the_end(server, answer["task_id"]))
+    elif not server.out.document(answer):
+        server.out.line(answer["task_id"])
+
+
+@app.command("edits", epilog="Example: rushes people edits")
+@remote
+def list_edits(server: Remote, cache: CacheOption = "", collection: CollectionOption = "") -> None:
+    """List what was changed by hand, the newest last. Nothing is ever taken out of this log."""
+    body = _body(server, cache, collection)
+    answer = server.api.get("/faces/edits", **body)
+    if server.out.document(answer):
+        return
+    table = Table(Column("edit", no_wrap=True), "when", "what", "in force")
+    for edit in answer["edits"]:
+        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(edit["at"]))
+        force = "yes" if edit["applies"] else f"no: {edit['reason']}" if edit["reason"] else "no"
+        table.add_row(edit["edit_id"], when, _what(edit), force)
+    server.out.show(table)
+
+
+@app.command("undo", epilog="Example: rushes people undo")
+@remote
+def undo_edits(
+    server: Remote,
+    cache: CacheOption = "",
+    collection: CollectionOption = "",
+    to: Annotated[
+        str,
+        typer.Option(
+            metavar="EDIT",
+            help="Back to how it was right after this edit. Default: the last edit is undone.",
+            show_default=False,
+        ),
+    ] = "",
+    everything: Annotated[
+        bool, typer.Option("--all", help="Back to before the first edit.")
+    ] = False,
+) -> None:
+    """Take back what was changed by hand. An undo is an edit, so it can be undone too."""
+    body = _body(server, cache, collection)
+    if to or everything:
+        body["edit_id"] = to
+    answer = server.api.post("/faces/edits/undo", body)
+    if not server.out.document(answer):
+        server.out.line(answer["message"])
+        server.out.show(_clusters(answer["clusters"]))
+
+
+def _body(server: Remote, cache: str, collection: str) -> dict[str, Any]:
+    folder = cache_dir(cache)
+    name = only_collection(server.api, folder, collection)
+    return {"cache_dir": folder, "cluster_job_name": name}
+
+
+def _place(body: dict[str, Any]) -> dict[str, str]:
+    return {"cache": body["cache_dir"], "collection": body["cluster_job_name"]}
+
+
+def _clusters(clusters: list[dict[str, Any]]) -> Table:
+    table = Table("cluster", "name", Column("faces", justify="right"))
+    for cluster in clusters:
+        shown = shown_id(cluster["cluster_id"])
+        name = "in no cluster" if shown == NONE else cluster["name"] or ""
+        table.add_row(shown, name, f"{cluster['face_count']:,}")
+    return table
+
+
+def _named(clusters: list[dict[str, Any]], cluster_id: str) -> str:
+    found = next((c for c in clusters if c["cluster_id"] == cluster_id), None)
+    if found is None:
+        return shown_id(cluster_id)
+    name = f" ({found['name']})" if found["name"] else ""
+    return f"{shown_id(cluster_id)}{name}, {found['face_count']:,} faces"
+
+
+def _what(edit: dict[str, Any]) -> str:
+    """An edit in words."""
+    words = [f"{one['cluster_id']} is {one['name'] or 'nameless'}" for one in edit["assignments"]]
+    for merge in edit["merges"]:
+        words.append(f"{', '.join(merge['cluster_ids'])} into {merge['target_cluster_id']}")
+    for move in edit["moves"]:
+        count = len(move["face_ids"])
+        faces = f"{count} face{'' if count == 1 else 's'}"
+        new = "new " if move["is_new"] else ""
+        words.append(f"{faces} to {new}{shown_id(move['target_cluster_id'])}")
+    if edit["undone_to"] is not None:
+        after = edit["undone_to"]
+        words.append(f"back to right after {after}" if after else "back to before the first edit")
+    return "; ".join(words) or str(edit["kind"])
