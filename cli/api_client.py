@@ -10,11 +10,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
-import socketio
-from socketio.exceptions import SocketIOError
-from socketio.exceptions import TimeoutError as NothingYet
 
-from shared.errors import RushesError
+from shared.errors import BadInput, RushesError
 
 FINAL = ("completed", "cancelled", "failed")
 _TIMEOUT_S = 60.0
@@ -40,14 +37,18 @@ class Refused(RushesError):
 
 
 class ApiClient:
-    """One server, one key. Raises Refused for its errors and ServerAway when there is no answer."""
+    """One server, one key. Raises Refused for its errors and ServerAway when there is no answer.
 
-    def __init__(self, url: str, key: str | None = None) -> None:
-        self.url, self._key = url.rstrip("/"), key
+    `patience_s`: how long one answer may take, and no longer for a model that loads.
+    """
+
+    def __init__(self, url: str, key: str | None = None, patience_s: float | None = None) -> None:
+        self.url, self._key = _address(url), key
+        self._patience_s = patience_s
         self._http = httpx.Client(
             base_url=f"{self.url}/api/v1",
             headers={"X-License-Key": key} if key else {},
-            timeout=_TIMEOUT_S,
+            timeout=patience_s or _TIMEOUT_S,
             trust_env=not is_this_machine(self.url),  # a proxy for the internet is none for here
         )
 
@@ -55,25 +56,27 @@ class ApiClient:
         self._http.close()
 
     def get(self, path: str, **query: str) -> Any:
-        return self.call("GET", path, params=query or None).json()
+        return _document(self.call("GET", path, params=query or None))
 
     def post(self, path: str, body: Any = None, timeout_s: float = _TIMEOUT_S) -> Any:
-        return self.call("POST", path, json=body or {}, timeout=timeout_s).json()
+        return _document(self.call("POST", path, json=body or {}, timeout=timeout_s))
 
     def put(self, path: str, body: Any) -> Any:
-        return self.call("PUT", path, json=body).json()
+        return _document(self.call("PUT", path, json=body))
 
     def delete(self, path: str) -> Any:
-        return self.call("DELETE", path).json()
+        return _document(self.call("DELETE", path))
 
     def call(self, method: str, path: str, **how: Any) -> httpx.Response:
         """The successful answer. One that says 503 is asked again for up to two minutes."""
-        deadline = time.monotonic() + _LOADING_S
+        deadline = time.monotonic() + (self._patience_s or _LOADING_S)
         while True:
             try:
                 answer = self._http.request(method, path, **how)
             except httpx.TimeoutException as error:
                 raise ServerAway(f"{self.url} did not answer in time ({path}).") from error
+            except UnicodeEncodeError as error:
+                raise BadInput(f"{error.object!r} is not UTF-8: no request can hold it.") from error
             except httpx.HTTPError as error:
                 raise ServerAway(
                     f"{self.url} does not answer: {error}. Is the server running, and is its "
@@ -92,6 +95,8 @@ class ApiClient:
         Nothing is lost by coming late or by a connection that breaks: joining replays the newest
         state.
         """
+        from socketio.exceptions import SocketIOError  # late: see _heard
+
         with contextlib.suppress(SocketIOError):
             for event in self._heard(task_id):
                 yield event
@@ -100,6 +105,10 @@ class ApiClient:
         yield from self._asked(task_id)
 
     def _heard(self, task_id: str) -> Iterator[Event]:
+        # Imported here: it takes as long as all the rest of a command that follows no task.
+        import socketio
+        from socketio.exceptions import TimeoutError as NothingYet
+
         auth = {"license_key": self._key} if self._key else None
         with socketio.SimpleClient() as socket:
             socket.connect(self.url, transports=["websocket"], auth=auth)
@@ -139,14 +148,37 @@ def is_this_machine(url: str) -> bool:
         return False
 
 
-def _refusal(answer: httpx.Response) -> RushesError:
+def _address(server: str) -> str:
+    """`studio:6699` is `http://studio:6699`. Raises BadInput for what is no address."""
+    url = (server if "://" in server else f"http://{server}").rstrip("/")
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise BadInput(f"{server} is no address of a server: {error}.") from error
+    if parsed.scheme not in ("http", "https") or not parsed.host:
+        raise BadInput(f"{server} is no address of a server, such as http://studio:6699.")
+    return url
+
+
+def _document(answer: httpx.Response) -> Any:
+    try:
+        return answer.json()
+    except ValueError:
+        raise _not_rushes(answer) from None
+
+
+def _refusal(answer: httpx.Response) -> Refused:
     try:
         body = answer.json()
         return Refused(answer.status_code, str(body["error"]), str(body["message"]))
     except (ValueError, KeyError, TypeError):
-        return Refused(
-            answer.status_code,
-            f"HTTP {answer.status_code}",
-            f"{answer.url} answered {answer.status_code}, which is no answer of Rushes: is the "
-            "address right (--server, RUSHES_SERVER)?",
-        )
+        return _not_rushes(answer)
+
+
+def _not_rushes(answer: httpx.Response) -> Refused:
+    return Refused(
+        answer.status_code,
+        f"HTTP {answer.status_code}",
+        f"{answer.url} answered {answer.status_code}, which is no answer of Rushes: is the "
+        "address right (--server, RUSHES_SERVER)?",
+    )

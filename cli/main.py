@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import sys
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 
 from cli.api_client import Refused
-from cli.commands import keys, models, processes, tasks
-from shared.errors import RushesError, SettingsError
+from cli.commands import keys, models, people, processes, tasks
+from cli.output import accept_any_name
+from shared.errors import BadInput, RushesError, SettingsError
 
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    help="Rushes makes footage searchable. Settings come from the environment (RUSHES_…).",
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 _SERVER = "Run a server"
 
@@ -23,24 +26,48 @@ app.command("api", rich_help_panel=_SERVER)(processes.start_api)
 app.command("worker", rich_help_panel=_SERVER)(processes.start_worker)
 app.command("watcher", rich_help_panel=_SERVER)(processes.start_watcher)
 app.add_typer(keys.app, name="keys", rich_help_panel=_SERVER)
+app.add_typer(people.app, name="people")
 app.add_typer(models.app, name="models")
 app.add_typer(tasks.app, name="tasks")
 
 
+def _say_version(is_asked: bool) -> None:
+    if is_asked:
+        print(f"rushes {version('rushes')}")
+        raise typer.Exit
+
+
+@app.callback()
+def rushes(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_say_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Rushes makes footage searchable. Settings come from the environment (RUSHES_…)."""
+
+
 def run() -> None:
-    """Entry point of `rushes`: our errors end with one sentence on stderr."""
+    """Entry point of `rushes`: our errors end with one sentence on stderr.
+
+    Exit status: 0 done, 1 refused or failed, 2 the command line or a setting is wrong, 130 Ctrl-C.
+    """
+    accept_any_name()
     try:
         app()
-    except SettingsError as error:
-        print(f"rushes: {error.message}", file=sys.stderr)
-        sys.exit(2)
     except RushesError as error:
-        if "--json" in sys.argv[1:]:
-            label = error.label if isinstance(error, Refused) else type(error).__name__
-            print(json.dumps({"error": label, "message": error.message}), file=sys.stderr)
-        else:
-            print(f"rushes: {error.message}", file=sys.stderr)
-        sys.exit(1)
+        _say(error)
+        sys.exit(2 if isinstance(error, SettingsError | BadInput) else 1)
+
+
+def _say(error: RushesError) -> None:
+    if "--json" not in sys.argv[1:]:
+        print(f"rushes: {error.message}", file=sys.stderr)
+        return
+    label = error.label if isinstance(error, Refused) else type(error).__name__
+    print(json.dumps({"error": label, "message": error.message}), file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -6,15 +6,21 @@ Results go to stdout, everything else (progress, hints, errors) to stderr, so th
 from __future__ import annotations
 
 import json
+import os
+import re
 import sys
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import typer
 from rich.console import Console, RenderableType
+from rich.text import Text
 
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print the answer as JSON, for programs.", show_default=False)
 ]
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_HALF_CHARACTERS = re.compile(r"[\ud800-\udfff]")
+_WIDE = 4096  # columns of a pipe or a file: nothing is cut there
 
 
 class Output:
@@ -22,14 +28,15 @@ class Output:
 
     def __init__(self, as_json: bool) -> None:
         self.as_json = as_json
-        self.console = Console(highlight=False)
-        self.aside = Console(stderr=True, highlight=False)
+        self.console = PlainConsole(sys.stdout)
+        self.aside = PlainConsole(sys.stderr)
 
     def document(self, answer: Any) -> bool:
         """Print the answer as JSON if that was asked for; whether it was."""
         if self.as_json:
-            json.dump(answer, sys.stdout, ensure_ascii=False, indent=2)
-            sys.stdout.write("\n")
+            text = json.dumps(answer, ensure_ascii=False, indent=2)
+            text = _HALF_CHARACTERS.sub(lambda half: f"\\u{ord(half[0]):04x}", text)
+            sys.stdout.write(text + "\n")
         return self.as_json
 
     def show(self, what: RenderableType) -> None:
@@ -38,9 +45,35 @@ class Output:
 
     def line(self, text: str) -> None:
         """One line of a result: never wrapped, never taken for markup."""
-        self.console.print(text, soft_wrap=True, markup=False)
+        self.console.print(text, soft_wrap=True)
 
     def hint(self, text: str) -> None:
         """Something beside the result; left out with --json."""
         if not self.as_json:
-            self.aside.print(text, soft_wrap=True, markup=False)
+            self.aside.print(text, soft_wrap=True)
+
+
+class PlainConsole(Console):
+    """A console to which names are names: no markup, no emoji codes, no control characters."""
+
+    def __init__(self, stream: TextIO, **how: Any) -> None:
+        if not stream.isatty() and "COLUMNS" not in os.environ:
+            how.setdefault("width", _WIDE)
+        super().__init__(file=stream, highlight=False, markup=False, emoji=False, **how)
+
+    def render_str(self, text: str, **how: Any) -> Text:
+        return super().render_str(printable(text), **how)
+
+
+def printable(text: str) -> str:
+    """The text without what would command a terminal; tabs and line ends stay."""
+    return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def accept_any_name() -> None:
+    """Let stdout and stderr print every file name that there can be."""
+    for stream in (sys.stdout, sys.stderr):
+        is_utf8 = stream.encoding.lower().replace("-", "") == "utf8"
+        stream.reconfigure(  # type: ignore[union-attr]
+            errors="surrogateescape" if is_utf8 else "replace"
+        )
