@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from api.json_schema import ONLY_NULL
+
 Json = dict[str, Any]
 
 
@@ -67,7 +69,8 @@ def resolved(document: Json, thing: Json) -> Json:
 
 
 def type_words(document: Json, schema: Json) -> str:
-    """A schema in a few words: `string`, `MediaItem[]`, `number or string`."""
+    """A schema in a few words: `string`, `MediaItem[]`, `number or string`, `Rate or null`."""
+    kinds = [kind for kind in schema.get("anyOf", ()) if kind != ONLY_NULL]
     if "$ref" in schema:
         words = str(schema["$ref"]).rpartition("/")[2]
         target = resolved(document, schema)
@@ -75,8 +78,8 @@ def type_words(document: Json, schema: Json) -> str:
             words = " or ".join(json.dumps(value) for value in target["enum"])
     elif "allOf" in schema:
         words = type_words(document, schema["allOf"][0])
-    elif "anyOf" in schema:
-        words = " or ".join(type_words(document, kind) for kind in schema["anyOf"])
+    elif kinds:
+        words = " or ".join(type_words(document, kind) for kind in kinds)
     elif "enum" in schema:
         words = " or ".join(json.dumps(value) for value in schema["enum"] if value is not None)
     elif schema.get("type") == "array":
@@ -84,7 +87,8 @@ def type_words(document: Json, schema: Json) -> str:
         words = f"({words})[]" if " " in words else f"{words}[]"
     else:
         words = str(schema.get("type", "any"))
-    return f"{words} or null" if schema.get("nullable") else words
+    is_nullable = schema.get("nullable") or ONLY_NULL in schema.get("anyOf", ())
+    return f"{words} or null" if is_nullable else words
 
 
 def description_of(schema: Json) -> str:

@@ -17,7 +17,7 @@ from starlette.routing import Route
 from api.auth import authorise
 from api.body_reading import decode, read_body, typed, without_half_characters
 from api.services import Services
-from shared.errors import BadInput
+from shared.errors import BadInput, RushesError
 
 Body = TypeVar("Body")
 PREFIX = "/api/v1"
@@ -68,6 +68,17 @@ class FileReply:
 
 
 @dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter of the query string, as the document describes it; handlers read it as text."""
+
+    name: str
+    description: str
+    schema: Mapping[str, Any]  # in the dialect of OpenAPI 3.0
+    example: Any
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoint:
     """A method on a path below /api/v1, with all that the OpenAPI document says about it."""
 
@@ -76,14 +87,15 @@ class Endpoint:
     handler: Callable[[Call[Any]], Awaitable[msgspec.Struct | Reply | FileReply]]
     tag: str
     summary: str
+    operation_id: str  # what generated clients call it
     answer: type[msgspec.Struct]
     body: type[msgspec.Struct] | None = None
     status: int = 200
     also: Mapping[int, type[msgspec.Struct]] = field(default_factory=dict)
-    errors: tuple[int, ...] = ()
+    # Beyond those of api.openapi_errors, each with a message as an example.
+    errors: Mapping[type[RushesError], str] = field(default_factory=dict)
     description: str = ""
-    query: Mapping[str, str] = field(default_factory=dict)  # name -> description
-    required_query: tuple[str, ...] = ()  # those of them that may not be left out
+    query: tuple[Parameter, ...] = ()
     example: Mapping[str, Any] | None = None
     answer_example: Mapping[str, Any] | None = None
     files: tuple[str, ...] = ()  # media types of the files that it may answer instead of JSON

@@ -10,6 +10,7 @@ import msgspec
 
 REF = "#/components/schemas/{name}"
 _NULL = {"type": "null"}
+ONLY_NULL = {"type": "string", "nullable": True, "enum": [None]}
 _INFO = (msgspec.inspect.Type, msgspec.inspect.Field)
 
 
@@ -77,13 +78,30 @@ def _either(kinds: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _union(schema: dict[str, Any]) -> dict[str, Any]:
     """3.0 has no null type but `nullable`, and a `$ref` there has no neighbours."""
-    kinds = [kind for kind in schema.pop("anyOf") if kind != _NULL]
-    is_nullable = schema.get("default", 0) is None or len(kinds) == 1
-    if is_nullable:
-        schema["nullable"] = True
-        if schema.get("default", 0) is None:
-            del schema["default"]
-    if len(kinds) > 1:
-        return {**schema, "anyOf": [convert(kind) for kind in kinds]}
-    only = convert(kinds[0])
-    return {**schema, "allOf": [only]} if "$ref" in only else {**only, **schema}
+    kinds = [convert(kind) for kind in schema.pop("anyOf")]
+    others = [kind for kind in kinds if kind != _NULL]
+    if len(others) > 1:
+        schema["anyOf"] = others
+    elif "$ref" in others[0]:
+        schema["allOf"] = others
+    else:
+        schema = {**others[0], **schema}
+    if schema.get("default", 0) is None:
+        del schema["default"]
+    return schema if len(others) == len(kinds) else allow_null(schema)
+
+
+def allow_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """The same schema that also allows null; 3.0 takes `nullable` beside a `type` only."""
+    if "type" in schema:
+        found = {**schema, "nullable": True}
+        if "enum" in schema and None not in schema["enum"]:
+            found["enum"] = [*schema["enum"], None]  # nullable alone does not allow it
+        return found
+    rest = {word: value for word, value in schema.items() if word not in ("anyOf", "allOf")}
+    kinds = schema.get("anyOf") or schema.get("allOf") or [rest]
+    if ONLY_NULL in kinds:
+        return schema
+    if "$ref" in rest:
+        return {"anyOf": [rest, ONLY_NULL]}
+    return {**rest, "anyOf": [*kinds, ONLY_NULL]}

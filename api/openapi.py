@@ -10,22 +10,19 @@ from typing import Any
 
 import msgspec
 
-from api import guide_texts
+from api import guide_texts, openapi_errors
 from api.endpoint import PREFIX, WARNINGS_HEADER, Endpoint
-from api.errors import TABLE, ErrorBody
-from api.json_schema import REF, components, structs
+from api.errors import ErrorBody
+from api.json_schema import ONLY_NULL, REF, allow_null, components, structs
 
-_MEANINGS = {
-    400: "A parameter is missing or wrong; the message names the field and the index.",
-    401: "No licence key was given.",
-    403: "The key is not a Pro key, or a path lies outside the allowed roots.",
-    404: "There is no such thing.",
-    409: "Something else is in the way: another task, or another watch folder.",
-    413: "The body is larger than RUSHES_MAX_BODY_MB.",
-    500: "Something went wrong in the server.",
-    503: "The server cannot answer right now; retry after the seconds in Retry-After.",
-}
 _PARAMETER = re.compile(r"{(\w+)}")
+_PATH_PARAMETERS = {
+    "task_id": (
+        "Id of a task, as it was answered when it was accepted.",
+        "8f14e45fceea167a5a36dedd4bea2543",
+    ),
+    "watch_folder_id": ("Id of a watched folder.", "5f2b9c0e1d3a4b67"),
+}
 _KEY_SCHEME = {
     "type": "apiKey",
     "in": "header",
@@ -54,7 +51,8 @@ def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
             "title": "Rushes API",
             "version": version("rushes"),
             "description": guide_texts.INTRODUCTION,
-            "license": {"name": "MIT"},
+            "contact": {"name": "Whoever runs this server"},
+            "license": {"name": "MIT", "url": "https://spdx.org/licenses/MIT.html"},
         },
         "servers": [{"url": PREFIX, "description": "This server"}],
         "tags": [
@@ -67,7 +65,7 @@ def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
         "components": {
             "securitySchemes": {"LicenseKey": _KEY_SCHEME},
             "schemas": schemas,
-            "responses": _error_responses(),
+            "responses": openapi_errors.common_responses(),
         },
     }
 
@@ -75,19 +73,19 @@ def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
 def _null_allowed(schemas: dict[str, Any]) -> dict[str, Any]:
     """In a request, null for an optional key equals leaving it out."""
     for schema in schemas.values():
-        for name, field in schema.get("properties", {}).items():
+        properties = schema.get("properties", {})
+        for name, field in properties.items():
             if name not in schema.get("required", ()):
-                field["nullable"] = True
-                if "enum" in field:
-                    field["enum"] = [*field["enum"], None]  # nullable alone does not allow it
+                properties[name] = allow_null(field)
                 if field.get("default") is not None:
-                    field.setdefault("example", field["default"])
+                    properties[name].setdefault("example", field["default"])
     return schemas
 
 
 def _fill_examples(schemas: dict[str, Any], schema: dict[str, Any], value: object) -> None:
     """Give fields without an example the one that the endpoint's whole example holds."""
-    for part in (schema, *schema.get("allOf", ())):
+    of_null = ONLY_NULL in schema.get("anyOf", ())
+    for part in (schema, *schema.get("allOf", ()), *(schema["anyOf"] if of_null else ())):
         target = schemas[part["$ref"].rpartition("/")[2]] if "$ref" in part else part
         if isinstance(value, Mapping):
             for name, field in target.get("properties", {}).items():
@@ -112,16 +110,15 @@ def _always_complete(answers: set[type]) -> dict[str, Any]:
 
 
 def _operation(endpoint: Endpoint) -> dict[str, Any]:
-    words = re.findall(r"\w+", endpoint.path.replace("-", "_").replace("{", "by_"))
     operation: dict[str, Any] = {
         "tags": [endpoint.tag],
-        "operationId": "_".join((endpoint.method.lower(), *words)),
+        "operationId": endpoint.operation_id,
         "summary": endpoint.summary,
         "responses": _responses(endpoint),
     }
     if endpoint.description:
         operation["description"] = endpoint.description
-    if parameters := list(_parameters(endpoint)):
+    if parameters := [*_path_parameters(endpoint), *_query_parameters(endpoint)]:
         operation["parameters"] = parameters
     if endpoint.body:
         content: dict[str, Any] = {"schema": _ref(endpoint.body)}
@@ -136,16 +133,28 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
     return operation
 
 
-def _parameters(endpoint: Endpoint) -> Iterable[dict[str, Any]]:
+def _path_parameters(endpoint: Endpoint) -> Iterable[dict[str, Any]]:
     for name in _PARAMETER.findall(endpoint.path):
-        yield {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-    for name, text in endpoint.query.items():
+        description, example = _PATH_PARAMETERS[name]
         yield {
             "name": name,
-            "in": "query",
-            "required": name in endpoint.required_query,
-            "description": text,
+            "in": "path",
+            "required": True,
+            "description": description,
             "schema": {"type": "string"},
+            "example": example,
+        }
+
+
+def _query_parameters(endpoint: Endpoint) -> Iterable[dict[str, Any]]:
+    for parameter in endpoint.query:
+        yield {
+            "name": parameter.name,
+            "in": "query",
+            "required": parameter.required,
+            "description": parameter.description,
+            "schema": dict(parameter.schema),
+            "example": parameter.example,
         }
 
 
@@ -154,19 +163,8 @@ def _responses(endpoint: Endpoint) -> dict[str, Any]:
     responses = {str(endpoint.status): _or_a_file(usual, endpoint.files)}
     for status, kind in endpoint.also.items():
         responses[str(status)] = _answer(kind, None)
-    for status in statuses_of_errors(endpoint):
-        responses[str(status)] = {"$ref": f"#/components/responses/Error{status}"}
+    responses.update(openapi_errors.responses(endpoint))
     return dict(sorted(responses.items()))
-
-
-def statuses_of_errors(endpoint: Endpoint) -> list[int]:
-    """Every status of an error that this endpoint may answer."""
-    found = {500, *endpoint.errors}
-    if endpoint.needs_key:
-        found |= {401, 403, 503}
-    if endpoint.method in ("POST", "PUT"):
-        found |= {400, 413}
-    return sorted(found)
 
 
 def _answer(kind: type, example: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -186,11 +184,13 @@ def _or_a_file(answer: dict[str, Any], media_types: Sequence[str]) -> dict[str, 
     disposition = {
         "description": "`attachment` with the file's name; only when the answer is a file.",
         "schema": {"type": "string"},
+        "example": "attachment; filename=\"A001.srt\"; filename*=UTF-8''A001.srt",
     }
     warnings = {
         "description": "A JSON array of sentences on what in the file is not as asked for; only "
         "when there are any.",
         "schema": {"type": "string"},
+        "example": '["2 characters have no glyph and are shown as boxes."]',
     }
     return {
         **answer,
@@ -201,25 +201,3 @@ def _or_a_file(answer: dict[str, Any], media_types: Sequence[str]) -> dict[str, 
 
 def _ref(kind: type) -> dict[str, str]:
     return {"$ref": REF.format(name=kind.__name__)}
-
-
-def _error_responses() -> dict[str, Any]:
-    responses = {}
-    for status, meaning in _MEANINGS.items():
-        examples = {}
-        for kind, (of_status, label) in TABLE.items():
-            if of_status == status:
-                message = (kind.__doc__ or "").strip()
-                examples[kind.__name__] = {"value": {"error": label, "message": message}}
-        entry: dict[str, Any] = {
-            "description": meaning,
-            "content": {
-                "application/json": {"schema": _ref(ErrorBody), "examples": examples},
-            },
-        }
-        if status == 503:
-            entry["headers"] = {
-                "Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}
-            }
-        responses[f"Error{status}"] = entry
-    return responses

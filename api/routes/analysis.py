@@ -10,14 +10,14 @@ from starlette.concurrency import run_in_threadpool
 from api.active_models import check_allowed, wanted_key
 from api.answers import Accepted, CancelAnswer, TaskAnswer, TaskList
 from api.bodies import AnalyzeBody, CancelBody
-from api.endpoint import Call, Endpoint
+from api.endpoint import Call, Endpoint, Parameter
 from api.progress import hint_for, task_answer, waiting_hint
 from api.ringing import ring
 from api.services import Services
 from shared import logs
 from shared.analyze_items import Asked, analyze_items, works
 from shared.domain import AnalyzeSpec, FileWork, ProgressType, TaskKind
-from shared.errors import BadInput, Missing
+from shared.errors import BadInput, Busy, Missing
 from shared.languages import language_code, language_name
 from shared.models import ModelKind
 from shared.people.names import checked_name
@@ -129,7 +129,7 @@ async def cancel(call: Call[CancelBody]) -> CancelAnswer:
     elif found.task_id:
         message = "The task has ended already."
     else:
-        message = "Nothing is running."
+        message = "Nothing is still stopping or starting; retry shortly."
     return CancelAnswer(message=message, cancelled=found.cancelled, task_id=found.task_id)
 
 
@@ -190,6 +190,7 @@ ENDPOINTS = (
         analyze,
         tag="Analysis",
         summary="Analyze files",
+        operation_id="analyze",
         description="Starts a background task. One request with many files is much cheaper than "
         "many requests. What is done with the same model is skipped; a bad file fails alone and "
         "ends in `failed_files`. A path in several lists is one file, whose pictures, speech and "
@@ -198,8 +199,13 @@ ENDPOINTS = (
         "of them before it completes. One analysis runs at a time: see `on_busy`.",
         body=AnalyzeBody,
         answer=Accepted,
+        errors={
+            BadInput: "There is nothing to do: name files in visual_media_paths, "
+            "transcription_jobs or face_media_paths.",
+            Busy: "Another analysis (c9f0f895fb98ab9159f51fd0297e236d) is still stopping or "
+            "starting; retry shortly.",
+        },
         status=202,
-        errors=(409,),
         example={
             "cache_dir": "/footage/.rushes",
             "visual_media_paths": ["/footage/day1/A001.mov", "/footage/stills/0001.jpg"],
@@ -221,10 +227,11 @@ ENDPOINTS = (
         cancel,
         tag="Analysis",
         summary="Stop a task",
+        operation_id="cancel_task",
         description="Work that is finished stays. With nothing running: `cancelled` is false.",
         body=CancelBody,
         answer=CancelAnswer,
-        errors=(404,),
+        errors={Missing: "There is no task 8f14e45fceea167a5a36dedd4bea2543."},
         example={"task_id": "8f14e45fceea167a5a36dedd4bea2543"},
         answer_example={
             "message": "The task was asked to stop; its progress ends as cancelled.",
@@ -238,6 +245,7 @@ ENDPOINTS = (
         list_tasks,
         tag="Analysis",
         summary=f"The newest tasks, at most {RECENT}",
+        operation_id="list_tasks",
         answer=TaskList,
         answer_example={"tasks": [_TASK]},
     ),
@@ -247,9 +255,17 @@ ENDPOINTS = (
         get_task,
         tag="Analysis",
         summary="Last progress state of a task",
-        query={"files": "`true` adds what became of every file, and which worker did it."},
+        operation_id="get_task",
+        query=(
+            Parameter(
+                "files",
+                "`true` adds what became of every file, and which worker did it.",
+                {"type": "boolean", "default": False},
+                True,
+            ),
+        ),
         answer=TaskAnswer,
-        errors=(404,),
+        errors={Missing: "There is no task 8f14e45fceea167a5a36dedd4bea2543."},
         answer_example=_TASK,
     ),
 )

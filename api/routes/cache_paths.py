@@ -99,6 +99,7 @@ ENDPOINTS = (
         cache_paths,
         tag="Cache paths",
         summary="Where results lie",
+        operation_id="get_cache_paths",
         description="Paths are given also when nothing exists yet; then they name the manifest "
         "that would be written. The formats are open: JSON, npy, npz, JPEG.",
         body=CachePathsBody,

@@ -246,6 +246,7 @@ ENDPOINTS = (
         export_clips,
         tag="Exports",
         summary="Cut clips into files",
+        operation_id="export_clips",
         description="Each clip is a file of its own; one that fails stops no other and is answered "
         "in `failed` with a `code`. Ranges are half-open and exact to the frame when they are "
         "encoded. Files are written under a temporary name; a name that is taken gets a number. "
@@ -256,6 +257,13 @@ ENDPOINTS = (
         "where no export worker runs; nothing is accepted then.",
         body=ExportClipsBody,
         answer=ExportedClips,
+        errors={
+            BadInput: "clips must hold at least one clip.",
+            NoWorker: "No export worker is running, so nothing was accepted. Start one with "
+            "`rushes worker export`.",
+            Unavailable: "This server is being stopped, and the clips with it. What was exported "
+            "stays in output_dir; send the others again.",
+        },
         also={202: Accepted},
         example={
             "clips": [
@@ -283,9 +291,10 @@ ENDPOINTS = (
         clips_of_task,
         tag="Exports",
         summary="What became of the clips of a task",
+        operation_id="get_exported_clips",
         description="While it runs: of those that have ended. Kept for a day after its end.",
         answer=ClipsOfTask,
-        errors=(404,),
+        errors={Missing: "There is no export task 8f14e45fceea167a5a36dedd4bea2543."},
         answer_example={
             **_CLIPS,
             "task_id": "8f14e45fceea167a5a36dedd4bea2543",

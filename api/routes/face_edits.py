@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from starlette.concurrency import run_in_threadpool
 
 from api import face_answers
-from api.endpoint import Call, Endpoint
+from api.endpoint import Call, Endpoint, Parameter
 from api.face_answers import Edits, ModifyAnswer, NamesAnswer, UndoAnswer
 from api.face_bodies import MOST_MOVED, ClusterId, ModifyBody, NamesBody, UndoBody
 from api.people import Standing
-from api.routes.faces import cluster_items
+from api.routes.faces import IN_CACHE_DIR, cluster_items
 from api.services import Services
-from shared.errors import BadInput
+from shared.errors import BadInput, Missing
 from shared.people import edits as kinds
 from shared.people.clustering import NO_CLUSTER
 from shared.people.editing import checked_person, modify_edit, names_edit, undo_edit
@@ -216,11 +216,12 @@ ENDPOINTS = (
         names,
         tag="Faces",
         summary="Name people",
+        operation_id="name_face_clusters",
         description="Names are kept when the faces are grouped anew. Several clusters may share "
         "one; a search for that name then covers all of them.",
         body=NamesBody,
         answer=NamesAnswer,
-        errors=(404,),
+        errors={Missing: "There is no collection 'Season 2' in this cache folder."},
         example={**_COLLECTION, "assignments": [{"cluster_id": "418350733", "name": "Ada"}]},
         answer_example={"updated": 1, "changes": {"418350733": "Ada"}},
     ),
@@ -230,12 +231,16 @@ ENDPOINTS = (
         modify,
         tag="Faces",
         summary="Merge people, move faces",
+        operation_id="modify_face_clusters",
         description="Merges come before moves, and either all is done or nothing. It holds when "
         "the faces are grouped anew, and can be taken back with /faces/edits/undo. 404 for unknown "
         "clusters and faces.",
         body=ModifyBody,
         answer=ModifyAnswer,
-        errors=(404,),
+        errors={
+            BadInput: "There is nothing to do: give merges or moves.",
+            Missing: "There is no collection 'Season 2' in this cache folder.",
+        },
         example={
             **_COLLECTION,
             "merges": [{"cluster_ids": ["77031420"], "target_cluster_id": "418350733"}],
@@ -258,16 +263,25 @@ ENDPOINTS = (
         edits,
         tag="Faces",
         summary="What was changed by hand",
+        operation_id="list_face_edits",
         description="The log of names, merges, moves and undos, which is never shortened. An edit "
         "that is about clusters or faces that are gone stays in it, with a reason, and is in force "
         "again when they come back.",
-        query={
-            "cache_dir": "Folder with the analysis data; an absolute path.",
-            "cluster_job_name": "The collection.",
-        },
-        required_query=("cache_dir", "cluster_job_name"),
+        query=(
+            IN_CACHE_DIR,
+            Parameter(
+                "cluster_job_name",
+                "The collection.",
+                {"type": "string", "minLength": 1},
+                "Season 1",
+                required=True,
+            ),
+        ),
         answer=Edits,
-        errors=(400, 404),
+        errors={
+            BadInput: "cluster_job_name is required.",
+            Missing: "There is no collection 'Season 2' in this cache folder.",
+        },
         answer_example={"edits": [_EDIT]},
     ),
     Endpoint(
@@ -276,12 +290,16 @@ ENDPOINTS = (
         undo,
         tag="Faces",
         summary="Take back what was changed by hand",
+        operation_id="undo_face_edits",
         description="Without `edit_id` the last edit in force is undone; with it, everything goes "
         "back to how it was right after that edit. Undoing is an edit itself, so it can be undone. "
         "404 for an unknown edit, 400 when there is nothing to undo.",
         body=UndoBody,
         answer=UndoAnswer,
-        errors=(404,),
+        errors={
+            BadInput: "There is nothing to undo: no edit is in force.",
+            Missing: "There is no collection 'Season 2' in this cache folder.",
+        },
         example={**_COLLECTION, "edit_id": "000000000011-1b2c3d4e"},
         answer_example={
             "message": "Everything is as it was right after the edit 000000000011-1b2c3d4e.",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from starlette.concurrency import run_in_threadpool
 
-from api.endpoint import Call, Endpoint
+from api.endpoint import Call, Endpoint, Parameter
 from api.face_answers import (
     ClusterItem,
     ClusterJob,
@@ -21,7 +21,7 @@ from api.people import Pictured, Standing, pictured
 from api.search_scope import Scope
 from api.services import Services
 from api.times import timestamp
-from shared.errors import BadInput
+from shared.errors import BadInput, Missing
 from shared.people.clustering import NO_CLUSTER
 
 _MOST_SHOWN = 10_000  # faces of one answer with samples: some 60 MB of pictures
@@ -145,6 +145,13 @@ def _item(standing: Standing, face: int, picture: Pictured, path: str | None) ->
 
 
 _COLLECTION = {"cache_dir": "/footage/.rushes", "cluster_job_name": "Season 1"}
+IN_CACHE_DIR = Parameter(
+    "cache_dir",
+    "Folder with the analysis data; an absolute path.",
+    {"type": "string", "minLength": 1},
+    "/footage/.rushes",
+    required=True,
+)
 _CLUSTERS = [
     {"cluster_id": "418350733", "name": "Ada", "face_count": 812},
     {"cluster_id": "77031420", "name": None, "face_count": 96},
@@ -170,18 +177,26 @@ ENDPOINTS = (
         clusters,
         tag="Faces",
         summary="People of a collection",
+        operation_id="list_face_clusters",
         description="A cluster is one person; the faces that are in none are counted under "
         'cluster_id "-1", which stands last: those of people with fewer than min_samples clear '
         "faces, and small, blurred or far turned ones, which join a person whom they clearly "
         "resemble and never make one. Ids and names are kept when the faces are grouped anew. An "
         "analysis with `face_media_paths` makes a collection and adds to it.",
-        query={
-            "cache_dir": "Folder with the analysis data; an absolute path.",
-            "cluster_job_name": "The collection. Left out or empty: all of them.",
-        },
-        required_query=("cache_dir",),
+        query=(
+            IN_CACHE_DIR,
+            Parameter(
+                "cluster_job_name",
+                "The collection. Left out or empty: all of them.",
+                {"type": "string"},
+                "Season 1",
+            ),
+        ),
         answer=ClusterJobs,
-        errors=(400, 404),
+        errors={
+            BadInput: "cache_dir is required.",
+            Missing: "There is no collection 'Season 2' in this cache folder.",
+        },
         answer_example={
             "cluster_jobs": [
                 {
@@ -200,11 +215,12 @@ ENDPOINTS = (
         samples,
         tag="Faces",
         summary="A few faces of each person",
+        operation_id="sample_faces",
         description="The clearest and most different ones, best first, at most "
         f"{MOST_SAMPLES} of each cluster and {_MOST_SHOWN} in all.",
         body=SamplesBody,
         answer=Samples,
-        errors=(404,),
+        errors={Missing: "There is no collection 'Season 2' in this cache folder."},
         example={**_COLLECTION, "cluster_ids": ["418350733"], "samples_per_cluster": 2},
         answer_example={"samples": {"418350733": [_FACE]}},
     ),
@@ -214,11 +230,15 @@ ENDPOINTS = (
         faces,
         tag="Faces",
         summary="Faces of a person",
+        operation_id="list_faces",
         description="By path of the file, then by time. A face whose file was deleted from the "
         "cache folder is listed without a picture. 400 for an offset past the end.",
         body=FacesBody,
         answer=FacePage,
-        errors=(404,),
+        errors={
+            BadInput: "offset is 900, but there are only 812 faces.",
+            Missing: "There is no collection 'Season 2' in this cache folder.",
+        },
         example={**_COLLECTION, "cluster_id": "418350733", "limit": 500, "offset": 0},
         answer_example={
             "faces": [_FACE],

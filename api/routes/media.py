@@ -154,6 +154,7 @@ ENDPOINTS = (
         metadata,
         tag="Media",
         summary="Describe files",
+        operation_id="get_media_metadata",
         description="Gives `hash_str` and what the container says about itself. A file that is "
         "missing, unreadable or outside the allowed roots has `error` in its own slot.",
         body=MetadataBody,

@@ -143,6 +143,7 @@ ENDPOINTS = (
         loaded,
         tag="Models",
         summary="What is loaded",
+        operation_id="get_loaded_models",
         answer=LoadedModels,
         answer_example={
             "visual": {"model_key": "conse-lite0", "is_loading": False},
@@ -156,6 +157,7 @@ ENDPOINTS = (
         available,
         tag="Models",
         summary="Which models there are",
+        operation_id="list_models",
         answer=AvailableModels,
         answer_example={
             "visual": [
@@ -197,14 +199,20 @@ ENDPOINTS = (
         load,
         tag="Models",
         summary="Make a model the active one",
+        operation_id="load_model",
         description="200 when it is loaded already, 202 while it loads; what needs it answers "
         "503 meanwhile. Embeddings made with another model are not searched until their files are "
         "analysed again; transcripts stay, whichever model wrote them.",
         body=ModelLoadBody,
         answer=ModelLoadAnswer,
+        errors={
+            BadInput: "model_key: the weights of whisper-large-v3 are not on this machine. Fetch "
+            "them with `rushes models pull whisper-large-v3`.",
+            Busy: "The analysis 8f14e45fceea167a5a36dedd4bea2543 is running; load a model when it "
+            "has ended.",
+        },
         status=202,
         also={200: ModelLoadAnswer},
-        errors=(409,),
         example={"model_key": "conse-lite0", "model_type": "visual"},
         answer_example=_LOADING,
     ),

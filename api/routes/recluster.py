@@ -15,7 +15,7 @@ from api.services import Services
 from shared import logs
 from shared.cache import CacheDir
 from shared.domain import ProgressType, ReclusterSpec, TaskKind
-from shared.errors import RedisAway
+from shared.errors import Busy, Missing, RedisAway
 from shared.people.collection import Collection
 from shared.task_records import Bell, ItemFile, NewItem, NewTask
 
@@ -66,14 +66,19 @@ ENDPOINTS = (
         recluster,
         tag="Faces",
         summary="Group faces anew",
+        operation_id="recluster_faces",
         description='A background task with progress of `type` "recluster"; stop it with '
         "/analyze/cancel and its task_id. Clusters keep ids and names by majority of their faces; "
         "merges and moves made by hand stay. 404 for an unknown collection, 409 while another "
         "recluster of it runs.",
         body=ReclusterBody,
         answer=Accepted,
+        errors={
+            Missing: "There is no collection 'Season 2' in this cache folder.",
+            Busy: "Task 8f14e45fceea167a5a36dedd4bea2543 groups the same collection; wait for its "
+            "end or cancel it.",
+        },
         status=202,
-        errors=(404, 409),
         example={
             "cache_dir": "/footage/.rushes",
             "cluster_job_name": "Season 1",

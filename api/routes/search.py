@@ -22,7 +22,14 @@ from api.search_scope import Scope
 from api.services import Services
 from api.times import seconds_of, timestamp
 from api.vectors import Vector
-from shared.errors import BadInput, MediaMissing, MediaUnreadable
+from shared.errors import (
+    BadInput,
+    MediaMissing,
+    MediaUnreadable,
+    ModelError,
+    ModelLoading,
+    NoWorker,
+)
 from shared.models import ModelKind
 
 
@@ -223,6 +230,13 @@ _RANKING = (
     "at least 10 s from every better match of it. Media that is analysed but not loaded is loaded."
 )
 
+# What the query workers, which embed words and pictures, may answer.
+_OF_WORKERS = {
+    NoWorker: "No worker that can answer this is running. Start one with `rushes worker query`.",
+    ModelLoading: "The model is still loading; retry shortly.",
+    ModelError: "There is no visual model 'conse-lite9'. Known: conse-lite0.",
+}
+
 ENDPOINTS = (
     Endpoint(
         "POST",
@@ -230,10 +244,12 @@ ENDPOINTS = (
         search_text,
         tag="Search",
         summary="Search by words",
+        operation_id="search_by_text",
         description="score = text_weight · cos(query) − 0.5 · max(0, max cos(exclude)). "
         + _RANKING,
         body=SearchTextBody,
         answer=Matches,
+        errors={BadInput: "people_filter[0] needs person_name or cluster_id.", **_OF_WORKERS},
         example={
             "query": "a red car in the rain",
             "cache_dir": "/footage/.rushes",
@@ -248,11 +264,16 @@ ENDPOINTS = (
         search_image,
         tag="Search",
         summary="Search by a picture",
+        operation_id="search_by_image",
         description="Give `image_path` or `image`. score = cos(picture) + text_weight · cos(query) "
         f"− 0.5 · max(0, max cos(exclude)). {_RANKING}",
         body=SearchImageBody,
         answer=Matches,
-        errors=(404,),
+        errors={
+            BadInput: "Give image_path (a path) or image (base64).",
+            MediaMissing: "image_path: the file /footage/reference/car.jpg does not exist.",
+            **_OF_WORKERS,
+        },
         example={"image_path": "/footage/reference/car.jpg", "cache_dir": "/footage/.rushes"},
         answer_example={"matches": [_MATCH]},
     ),
@@ -262,11 +283,17 @@ ENDPOINTS = (
         search_frame,
         tag="Search",
         summary="Search by a frame of a file",
+        operation_id="search_by_frame",
         description="The file need not be analysed. 400 for a time outside it, 404 for a missing "
         f"file. The score is that of an image search. {_RANKING}",
         body=SearchFrameBody,
         answer=Matches,
-        errors=(404,),
+        errors={
+            BadInput: "time_seconds: The time 67 s is beyond the end of the file (12.5 s).",
+            MediaUnreadable: "media_path: The file cannot be decoded.",
+            MediaMissing: "media_path: the file /footage/day1/A001.mov does not exist.",
+            **_OF_WORKERS,
+        },
         example={
             "media_path": "/footage/day1/A001.mov",
             "time_seconds": 67,

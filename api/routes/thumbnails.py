@@ -137,6 +137,7 @@ ENDPOINTS = (
         thumbnails,
         tag="Thumbnails",
         summary="Pictures of moments",
+        operation_id="get_thumbnails",
         description=f"Longest side {LONG_SIDE} px, in request order, null where a frame cannot be "
         "had. Of analysed files the stored frame nearest in time; of others the frame itself.",
         body=ThumbnailsBody,
@@ -153,9 +154,11 @@ ENDPOINTS = (
         scene,
         tag="Thumbnails",
         summary="Pictures of a stretch, one a second",
+        operation_id="get_scene_thumbnails",
         description=f"Ends included, at most {MOST_PAIRS} seconds.",
         body=SceneThumbnailsBody,
         answer=SceneThumbnails,
+        errors={BadInput: "end_time must not be before start_time."},
         example={
             "cache_dir": "/footage/.rushes",
             "media_path": "/footage/day1/A001.mov",

@@ -249,6 +249,7 @@ ENDPOINTS = (
         premiere_xml,
         tag="Exports",
         summary="A timeline for an editing system",
+        operation_id="export_timeline",
         description="Lays ranges of files one after the other: xmeml (Premiere Pro, Resolve), "
         "FCPXML, OTIO or an EDL. Cuts are rounded once to frames of the timeline, without gaps; "
         "files are named as the request names them, then by `path_map`. A file that is missing, "
@@ -256,6 +257,7 @@ ENDPOINTS = (
         "`strict`. An EDL takes files of one frame rate only.",
         body=TimelineBody,
         answer=ExportedTimeline,
+        errors={BadInput: "clips[0].end_time must be after start_time: 12.5 is not after 21.1."},
         example={
             "clips": [
                 {

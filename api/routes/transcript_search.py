@@ -129,6 +129,7 @@ ENDPOINTS = (
         load_transcriptions,
         tag="Analysis data",
         summary="Load transcripts",
+        operation_id="load_transcriptions",
         description="Additive and idempotent. Searching loads what is new, so this is never a "
         "must. `missing` names files that have no transcript there, or a damaged one: "
         "/analysis-data/load says which.",
@@ -147,6 +148,7 @@ ENDPOINTS = (
         search_transcript,
         tag="Search",
         summary="Search what was said",
+        operation_id="search_transcripts",
         description="Finds the query as a part of the text, whatever the case, the width and the "
         'Unicode form ("ﬁ" finds "fi", "STRASSE" finds "Straße"). Runs of white space are '
         "equal, as are curly and straight quotes and all dashes; accents and other punctuation "

@@ -140,6 +140,7 @@ ENDPOINTS = (
         transcriptions,
         tag="Transcriptions",
         summary="What was said in files",
+        operation_id="get_transcriptions",
         description="`segments` is null for a file that is not transcribed and `[]` for one in "
         "which nobody speaks. A file that is missing, outside the allowed roots or whose "
         "transcript is damaged has `error` in its own slot. A file that has gone since it was "

@@ -11,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 
 from api import watch_checks, watch_status
 from api.endpoint import Call, Endpoint
+from api.errors import AlreadyWatched
 from api.services import Services
 from api.watch_answers import (
     ServiceAnswer,
@@ -21,7 +22,7 @@ from api.watch_answers import (
 )
 from api.watch_bodies import NothingBody, WatchFolderBody, WatchFolderChanges
 from shared.domain import TaskKind
-from shared.errors import Missing
+from shared.errors import BadInput, Missing
 from shared.languages import language_name
 from shared.watch_folders import WatchFolder, new_folder_id
 
@@ -169,6 +170,7 @@ ENDPOINTS = (
         list_folders,
         tag="Watch folders",
         summary="All watched folders",
+        operation_id="list_watch_folders",
         answer=WatchFolderList,
         answer_example={"watch_folders": [_FOLDER]},
     ),
@@ -178,14 +180,20 @@ ENDPOINTS = (
         add,
         tag="Watch folders",
         summary="Watch a folder",
+        operation_id="add_watch_folder",
         description="What is already in it is analysed too. Files are taken when they have "
         "settled; content that is known already is not analysed again. The cache_dir may lie "
         "inside the folder, which is then left out. 409: these files are watched already with the "
         "same cache_dir.",
         body=WatchFolderBody,
         answer=WatchFolderAnswer,
+        errors={
+            BadInput: "path: /footage/incoming is not a folder; analyze a single file with POST "
+            "/analyze.",
+            AlreadyWatched: "/footage/incoming is watched already with this cache_dir, by watch "
+            "folder 5f2b9c0e1d3a4b67 (/footage/incoming); change that one.",
+        },
         status=201,
-        errors=(409,),
         example={
             "path": "/footage/incoming",
             "cache_dir": "/footage/.rushes",
@@ -201,12 +209,17 @@ ENDPOINTS = (
         change,
         tag="Watch folders",
         summary="Change a watched folder",
+        operation_id="change_watch_folder",
         description="Only the given fields change; the folder as a whole is checked as when it is "
         "added. What has changed applies to files seen before, too, and nothing that is done is "
         "done again. Null resets `language`, `schedule` and `cluster_job_name`.",
         body=WatchFolderChanges,
         answer=WatchFolderAnswer,
-        errors=(404, 409),
+        errors={
+            Missing: "There is no watch folder 5f2b9c0e1d3a4b67.",
+            AlreadyWatched: "/footage/incoming is watched already with this cache_dir, by watch "
+            "folder 5f2b9c0e1d3a4b67 (/footage/incoming); change that one.",
+        },
         example={"enabled": False, "language": None},
         answer_example={**_FOLDER, "enabled": False},
         keeps_nulls=True,
@@ -217,9 +230,10 @@ ENDPOINTS = (
         remove,
         tag="Watch folders",
         summary="Stop watching a folder",
+        operation_id="remove_watch_folder",
         description="Its media and its analysis data stay.",
         answer=UnwatchAnswer,
-        errors=(404,),
+        errors={Missing: "There is no watch folder 5f2b9c0e1d3a4b67."},
         answer_example={
             "message": "/footage/incoming is watched no more. Its analysis data stays in "
             "/footage/.rushes."
@@ -231,6 +245,7 @@ ENDPOINTS = (
         start,
         tag="Watch folders",
         summary="Start watching",
+        operation_id="start_watching",
         description="Stays started over restarts of everything. Starting twice is fine.",
         body=NothingBody,
         answer=ServiceAnswer,
@@ -246,6 +261,7 @@ ENDPOINTS = (
         stop,
         tag="Watch folders",
         summary="Stop watching",
+        operation_id="stop_watching",
         description="What is being analysed winds down. Stopping twice is fine.",
         body=NothingBody,
         answer=ServiceAnswer,
@@ -261,6 +277,7 @@ ENDPOINTS = (
         get_status,
         tag="Watch folders",
         summary="What the watch service does",
+        operation_id="get_watch_status",
         description="The same comes over Socket.IO to those who join `watch-folders`.",
         answer=WatchStatus,
         answer_example={

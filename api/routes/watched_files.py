@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 
 from api import watch_status
 from api.client_paths import in_clients_words
-from api.endpoint import Call, Endpoint
+from api.endpoint import Call, Endpoint, Parameter
 from api.services import Services
 from api.watch_answers import RetryAnswer, WatchedFileItem, WatchedFilePage
 from api.watch_bodies import RetryBody
@@ -124,12 +124,16 @@ ENDPOINTS = (
         retry,
         tag="Watch folders",
         summary="Try failed files again",
+        operation_id="retry_watched_files",
         description="Also takes the folder and its cache_dir as they are now, where they were "
         "taken for strange ones (another disk in the same place). 404 for a path that is not "
         "among the failed files.",
         body=RetryBody,
         answer=RetryAnswer,
-        errors=(404,),
+        errors={
+            Missing: "/footage/incoming/A002.mov is not among the failed files of this watch "
+            "folder."
+        },
         example={"paths": [_FAILED]},
         answer_example={"message": "1 failed file will be tried again.", "files": 1},
     ),
@@ -139,13 +143,36 @@ ENDPOINTS = (
         list_files,
         tag="Watch folders",
         summary="Files of a watched folder",
-        query={
-            "state": "`pending` (default), `processed`, `failed`, `unsupported` or `skipped`.",
-            "limit": f"At most so many files, 1 to {MOST_FILES}; {_FILES} when left out.",
-            "after": "The `next` of the page before.",
-        },
+        operation_id="list_watched_files",
+        query=(
+            Parameter(
+                "state",
+                "What became of the files.",
+                {
+                    "type": "string",
+                    "enum": [group.value for group in FileGroup],
+                    "default": "pending",
+                },
+                "failed",
+            ),
+            Parameter(
+                "limit",
+                "At most so many files.",
+                {"type": "integer", "minimum": 1, "maximum": MOST_FILES, "default": _FILES},
+                _FILES,
+            ),
+            Parameter(
+                "after",
+                "The `next` of the page before.",
+                {"type": "string"},
+                "L2Zvb3RhZ2UvaW5jb21pbmcvQTAwMi5tb3Y",
+            ),
+        ),
         answer=WatchedFilePage,
-        errors=(400, 404),
+        errors={
+            BadInput: "limit must be a whole number from 1 to 1000, not 'many'.",
+            Missing: "There is no watch folder 5f2b9c0e1d3a4b67.",
+        },
         answer_example={
             "files": [
                 {

@@ -6,14 +6,17 @@ import json
 import re
 import subprocess
 import sys
+from typing import Any
 
 import httpx
 import msgspec
 import pytest
 import yaml
+from openapi_schema_validator import OAS30Validator
 from openapi_spec_validator import OpenAPIV30SpecValidator
 
 from api.app import ENDPOINTS
+from api.errors import ErrorBody
 from api.openapi import document
 from tests.stack import PROJECT, Client
 
@@ -58,16 +61,54 @@ def test_every_field_is_described_and_shown_by_an_example() -> None:
     assert [name for name, schema in schemas.items() if not schema.get("description")] == []
 
 
+def _operations() -> dict[str, dict[str, Any]]:
+    paths = document(ENDPOINTS)["paths"]
+    return {f"{m} {path}": found for path, methods in paths.items() for m, found in methods.items()}
+
+
+def test_every_operation_has_a_name_of_its_own_that_is_one_in_every_language() -> None:
+    names = [operation["operationId"] for operation in _operations().values()]
+    assert len(set(names)) == len(names)
+    assert [name for name in names if not re.fullmatch(r"[a-z]+(_[a-z]+)*", name)] == []
+
+
+def test_every_parameter_and_header_is_described_and_shown_by_an_example() -> None:
+    bare = []
+    for name, operation in _operations().items():
+        headers = {
+            f"{status} {header}": found
+            for status, answer in operation["responses"].items()
+            for header, found in answer.get("headers", {}).items()
+        }
+        described = {found["name"]: found for found in operation.get("parameters", ())} | headers
+        for what, found in described.items():
+            if not found.get("description") or found.get("example") is None:
+                bare.append(f"{name}: {what}")
+            assert OAS30Validator(found["schema"]).is_valid(found["example"]), f"{name}: {what}"
+    assert bare == []
+
+
+def test_every_error_is_shown_by_what_the_endpoint_would_answer() -> None:
+    responses = document(ENDPOINTS)["components"]["responses"]
+    for name, operation in _operations().items():
+        for status, answer in operation["responses"].items():
+            if int(status) >= 400:
+                found = responses[answer["$ref"].rpartition("/")[2]] if "$ref" in answer else answer
+                for example in found["content"]["application/json"]["examples"].values():
+                    body = msgspec.convert(example["value"], ErrorBody, strict=True)
+                    assert body.message.endswith((".", "header", "license")), name
+                assert ("Retry-After" in found.get("headers", {})) == (status == "503"), name
+
+
 def test_null_is_allowed_for_every_optional_key_of_a_request_and_for_no_required_one() -> None:
     schemas = document(ENDPOINTS)["components"]["schemas"]
+    components = {"components": {"schemas": schemas}}
     for endpoint in ENDPOINTS:
         if endpoint.body:
             schema = schemas[endpoint.body.__name__]
             for name, field in schema["properties"].items():
-                assert field.get("nullable", False) == (name not in schema.get("required", ()))
-                assert (None in field.get("enum", ())) == (
-                    "enum" in field and field.get("nullable", False)
-                )
+                allows_null = OAS30Validator({**field, **components}).is_valid(None)
+                assert allows_null == (name not in schema.get("required", ())), name
 
 
 def test_the_committed_copy_equals_the_generated_one() -> None:

@@ -36,6 +36,7 @@ def _endpoint(reply: FileReply | Health) -> Endpoint:
         handler,
         tag="Exports",
         summary="A file",
+        operation_id="get_file",
         answer=Health,
         answer_example={"status": "ok"},
         files=("text/plain", "application/pdf"),
