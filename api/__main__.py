@@ -10,16 +10,18 @@ import uvicorn
 from api.app import create_app
 from shared import logs, parent_pipe, traces
 from shared.errors import SettingsError
+from shared.listening import listen
 from shared.settings import Settings
 
 GRACE_S = 5  # for open requests and sockets when the process is asked to end
 
 
 def main() -> int:
-    """Exit status: 2 for a wrong setting, 1 when the port cannot be had, else 0."""
+    """Exit status: 2 for a wrong setting or a port that cannot be had, 1 when the start fails."""
     try:
         settings = Settings.from_env()
         logs.configure("api", settings.log_level, settings.log_format)
+        sockets = listen(settings)  # before anything else is started
         traces.start(settings, "api")
         app = create_app(settings)
     except SettingsError as error:
@@ -28,8 +30,6 @@ def main() -> int:
     server = uvicorn.Server(
         uvicorn.Config(
             app,
-            host=settings.host.strip("[]"),
-            port=settings.port,
             log_config=None,
             access_log=False,
             server_header=False,
@@ -41,7 +41,7 @@ def main() -> int:
         signal.signal(number, lambda *_: sys.exit(0))
     parent_pipe.watch()
     try:
-        server.run()
+        server.run(sockets)
     finally:
         traces.shut_down()
     return 0 if server.started else 1

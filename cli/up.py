@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import fcntl
 import logging
 import os
 import shlex
 import shutil
 import signal
-import socket
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
@@ -24,6 +22,7 @@ from cli.supervisor import Child, LifeLine
 from shared import heartbeats, model_catalogue, traces
 from shared.errors import ModelError, RedisAway, SettingsError
 from shared.keys import Keys
+from shared.listening import PortTaken, listen
 from shared.models import ModelKind, ModelSpec
 from shared.redis_clients import connect
 from shared.settings import Settings
@@ -237,34 +236,16 @@ def _default_model(settings: Settings, kind: ModelKind) -> ModelSpec:
 async def _check_port(settings: Settings) -> None:
     """Raise SettingsError unless the API can listen where it is told to."""
     deadline = asyncio.get_running_loop().time() + _PORT_WAIT_S
-    while (problem := _try_to_listen(settings)) is not None:
-        if problem.errno != errno.EADDRINUSE or asyncio.get_running_loop().time() > deadline:
-            raise SettingsError(_port_sentence(settings, problem)) from problem
+    while True:
+        try:
+            for one in listen(settings):
+                one.close()
+        except PortTaken:
+            if asyncio.get_running_loop().time() > deadline:
+                raise
+        else:
+            return
         await asyncio.sleep(_POLL_S)
-
-
-def _try_to_listen(settings: Settings) -> OSError | None:
-    host = settings.host.strip("[]")
-    try:
-        family = socket.getaddrinfo(host, settings.port, type=socket.SOCK_STREAM)[0][0]
-        with socket.socket(family, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((host, settings.port))
-    except OSError as error:
-        return error
-    return None
-
-
-def _port_sentence(settings: Settings, problem: OSError) -> str:
-    if problem.errno == errno.EADDRINUSE:
-        return (
-            f"Port {settings.port} on {settings.host} is taken by another program: stop that one, "
-            "or choose another port with RUSHES_PORT."
-        )
-    return (
-        f"The API cannot listen on {settings.host}, port {settings.port} ({problem}): mend "
-        "RUSHES_HOST or RUSHES_PORT."
-    )
 
 
 @contextlib.contextmanager
