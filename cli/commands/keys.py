@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import rich.table
@@ -12,9 +12,10 @@ import typer
 
 from cli.commands.processes import redis_url
 from cli.output import JsonOption, Output
-from shared.keys import Keys
-from shared.redis_clients import connect
 from shared.settings import Settings
+
+if TYPE_CHECKING:
+    from shared.keys import Keys
 
 app = typer.Typer(no_args_is_help=True, help="Licence keys that clients send.")
 
@@ -65,6 +66,10 @@ def revoke_key(
 
 
 def _keys() -> Keys:
+    # Late: most commands need no Redis, and its client takes longer to load than all of theirs.
+    from shared.keys import Keys
+    from shared.redis_clients import connect
+
     settings = Settings.from_env()
     client = connect(redis_url(settings))
     return Keys(client, settings.instance, settings.state_dir, settings.license_keys)

@@ -1,4 +1,7 @@
-"""`rushes up`, `api`, `worker` and `watcher`: the processes of a server."""
+"""`rushes up`, `api`, `worker` and `watcher`: the processes of a server.
+
+What needs Redis is imported late: its client takes longer to load than all of a remote command.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,6 @@ from typing import NoReturn
 
 import typer
 
-from cli import private_redis, up
 from shared import logs
 from shared.errors import SettingsError
 from shared.settings import Settings
@@ -24,6 +26,8 @@ class WorkerKind(StrEnum):
 
 def start_everything() -> None:
     """Run everything on this machine: a private Redis, the API and all workers."""
+    from cli import up
+
     settings = Settings.from_env()
     logs.configure("up", settings.log_level, settings.log_format)
     raise typer.Exit(up.run(settings))
@@ -46,6 +50,8 @@ def start_watcher() -> None:
 
 def redis_url(settings: Settings) -> str:
     """The Redis that is set, else the private one that runs. Raises SettingsError."""
+    from cli import private_redis
+
     url = settings.redis_url or private_redis.running_url(settings)
     if url is None:
         raise SettingsError(
