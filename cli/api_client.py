@@ -20,6 +20,7 @@ _LONGEST_PAUSE_S = 5.0
 _REJOIN_S = 10.0
 _POLL_S = 1.0
 _AWAY_S = 60.0  # an API that restarts is back by then
+_WATCH_ROOM = "watch-folders"
 
 Event = dict[str, Any]
 
@@ -95,16 +96,23 @@ class ApiClient:
         Nothing is lost by coming late or by a connection that breaks: joining replays the newest
         state.
         """
+        for event in self._events(task_id, f"/tasks/{task_id}"):
+            yield event
+            if event["status"] in FINAL:
+                return
+
+    def follow_watching(self) -> Iterator[Event]:
+        """What the watch folders do, in the same way, without end."""
+        yield from self._events(_WATCH_ROOM, "/watch-folders/service/status")
+
+    def _events(self, room: str, path: str) -> Iterator[Event]:
         from socketio.exceptions import SocketIOError  # late: see _heard
 
         with contextlib.suppress(SocketIOError):
-            for event in self._heard(task_id):
-                yield event
-                if event["status"] in FINAL:
-                    return
-        yield from self._asked(task_id)
+            yield from self._heard(room)
+        yield from self._asked(path)
 
-    def _heard(self, task_id: str) -> Iterator[Event]:
+    def _heard(self, room: str) -> Iterator[Event]:
         # Imported here: it takes as long as all the rest of a command that follows no task.
         import socketio
         from socketio.exceptions import TimeoutError as NothingYet
@@ -113,29 +121,27 @@ class ApiClient:
         with socketio.SimpleClient() as socket:
             socket.connect(self.url, transports=["websocket"], auth=auth)
             while True:
-                refusal = socket.call("join", task_id, timeout=30)
+                refusal = socket.call("join", room, timeout=30)
                 if isinstance(refusal, dict) and "error" in refusal:
                     raise Refused(404, refusal["error"], refusal.get("message", ""))
                 # Silence: the connection may be a new one, which is in no room. Join again.
                 with contextlib.suppress(NothingYet):
                     while True:
                         name, *payload = socket.receive(timeout=_REJOIN_S)
-                        if name == "progress" and payload[0]["task_id"] == task_id:
+                        if name == "progress" and payload[0]["task_id"] == room:
                             yield payload[0]
 
-    def _asked(self, task_id: str) -> Iterator[Event]:
+    def _asked(self, path: str) -> Iterator[Event]:
         last_answer = time.monotonic()
         while True:
             try:
-                event: Event = self.get(f"/tasks/{task_id}")
+                event: Event = self.get(path)
                 last_answer = time.monotonic()
             except ServerAway:
                 if time.monotonic() - last_answer > _AWAY_S:
                     raise
             else:
                 yield event
-                if event["status"] in FINAL:
-                    return
             time.sleep(_POLL_S)
 
 

@@ -257,7 +257,8 @@ def _named(clusters: list[dict[str, Any]], cluster_id: str) -> str:
     if found is None:
         return shown_id(cluster_id)
     name = f" ({found['name']})" if found["name"] else ""
-    return f"{shown_id(cluster_id)}{name}, {found['face_count']:,} faces"
+    count = found["face_count"]
+    return f"{shown_id(cluster_id)}{name}, {count:,} face{'' if count == 1 else 's'}"
 
 
 def _what(edit: dict[str, Any]) -> str:
