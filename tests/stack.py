@@ -59,8 +59,8 @@ class Process:
 class Client:
     """A client of one API process that sends the key with every request."""
 
-    def __init__(self, port: int, key: str | None = KEY) -> None:
-        self.url = f"http://127.0.0.1:{port}"
+    def __init__(self, port: int, key: str | None = KEY, host: str = "127.0.0.1") -> None:
+        self.url = f"http://{host}:{port}"
         headers = {"X-License-Key": key} if key else {}
         self.http = httpx.Client(base_url=f"{self.url}/api/v1", headers=headers, timeout=30)
 
@@ -102,7 +102,10 @@ class Client:
 
 @dataclass
 class Stack:
-    """Processes with one environment. Names: api-0, query-0, analysis-0 …"""
+    """Processes with one environment. Names: api-0, query-0, analysis-0 …
+
+    `machines`: for processes that run on another machine, the words that put a command onto it.
+    """
 
     folder: Path
     redis_url: str
@@ -110,6 +113,7 @@ class Stack:
     processes: dict[str, Process] = field(default_factory=dict)
     ports: list[int] = field(default_factory=list)
     clients: dict[tuple[int, str | None], Client] = field(default_factory=dict)
+    machines: dict[str, list[str]] = field(default_factory=dict)
 
     def environment(self, **more: str) -> dict[str, str]:
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("RUSHES_")}
@@ -128,7 +132,7 @@ class Stack:
         log = self.folder / f"{name}.log"
         with log.open("ab") as output:
             popen = subprocess.Popen(
-                [sys.executable, *command],
+                [*self.machines.get(name, ()), sys.executable, *command],
                 cwd=PROJECT,
                 env=self.environment(**more),
                 stdin=subprocess.DEVNULL,
@@ -164,7 +168,8 @@ class Stack:
 
     def _client_of(self, port: int, key: str | None = KEY) -> Client:
         if (port, key) not in self.clients:
-            self.clients[port, key] = Client(port, key)
+            host = self.settings.get("RUSHES_HOST", "127.0.0.1")
+            self.clients[port, key] = Client(port, key, host)
         return self.clients[port, key]
 
     def wait_ready(self, analysis: int, query: int, timeout_s: float = 45) -> None:
