@@ -152,13 +152,22 @@ class Ledger(LedgerReader):
         media_path: str,
         error: str | None = None,
         fault: Fault = Fault.FILE,
+        skipped: bool = False,
     ) -> bool:
         """File `index` of this Item has ended in `type`; `error` and `fault` say why it failed.
 
-        Counts once, however often it is called and the Item retried. False: the lease is lost.
+        `skipped`: what was wanted of it had been done before. Counts once, however often it is
+        called and the Item retried. False: the lease is lost.
         """
-        words = (type, index, media_path, error or "", lease.worker, fault)
+        words = (type, index, media_path, error or "", lease.worker, fault, "1" if skipped else "")
         return bool(self._run("tick", *_of(lease), *words))
+
+    def worked(self, lease: Lease, type: ProgressType, seconds: float) -> bool:
+        """`type` was made of `seconds` of the Item's footage so far, for the totals.
+
+        Only what is more than before counts, also after a retry. False: the lease is lost.
+        """
+        return bool(self._run("worked", *_of(lease), type, round(seconds * 1000)))
 
     def settle(
         self,

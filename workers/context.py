@@ -57,6 +57,7 @@ class Context:
     # The newest report of each kind, until its time has come.
     _unsent: dict[ProgressType, Callable[[], object]] = field(default_factory=dict)
     _ticks: list[Callable[[], bool]] = field(default_factory=list)
+    _worked: dict[ProgressType, float] = field(default_factory=dict)  # seconds of the Item
 
     @property
     def draft_token(self) -> str:
@@ -188,6 +189,14 @@ class Context:
         )
         self._send_report(at_once=loading)
 
+    def worked(self, kind: ProgressType, seconds: float) -> None:
+        """`kind` was made of so many seconds of the Item's footage so far; told with reports."""
+        self._worked[kind] = seconds
+
+    def _tell_worked(self, kind: ProgressType) -> bool:
+        seconds = self._worked.get(kind)
+        return seconds is None or self.ledger.worked(self.lease, kind, seconds)
+
     def _send_report(self, *, at_once: bool = False) -> None:
         now = time.monotonic()
         if not self._unsent or not (at_once or now - self._reported_at >= PROGRESS_EVERY_S):
@@ -195,18 +204,29 @@ class Context:
         unsent, self._unsent = self._unsent, {}
         self._reported_at = now
         try:
-            for send in unsent.values():
+            for kind, send in unsent.items():
+                self._tell_worked(kind)
                 send()
         except RedisAway:
             return
 
     def tick(
-        self, kind: ProgressType, index: int, media_path: str, error: RushesError | None = None
+        self,
+        kind: ProgressType,
+        index: int,
+        media_path: str,
+        error: RushesError | None = None,
+        *,
+        skipped: bool = False,
     ) -> None:
-        """One file has ended, well or by `error`. Kept until Redis takes it."""
+        """One file has ended, well or by `error`. Kept until Redis takes it.
+
+        `skipped`: what was wanted of it had been made before.
+        """
         if error:
             traces.note_error(error, fails=False, type=kind, path=media_path)
         self._unsent.pop(kind, None)
+        self._ticks.append(functools.partial(self._tell_worked, kind))
         self._ticks.append(
             functools.partial(
                 self.ledger.tick,
@@ -216,6 +236,7 @@ class Context:
                 media_path=media_path,
                 error=error.message if error else None,
                 fault=fault_of(error) if error else Fault.FILE,
+                skipped=skipped,
             )
         )
         try:

@@ -24,6 +24,9 @@ local function ticks_key(t) return P .. 'ticks:' .. t end
 local function failures_key(t) return P .. 'failures:' .. t end
 local function exclusive_key(name) return P .. 'exclusive:' .. name end
 
+-- What /metrics tells, since Redis began: raised in the step that makes it true, so never twice.
+local function count(what, by) redis.call('HINCRBY', P .. 'totals', what, by or 1) end
+
 local function get(t, field) return redis.call('HGET', task_key(t), field) end
 local function is_final(state)
   return state == 'completed' or state == 'cancelled' or state == 'failed'
@@ -84,14 +87,17 @@ local function advance(t, n, kind, files)
 end
 
 -- One file-unit ended. A later success of a retry replaces a failure, nothing counts twice.
-local function tick(t, n, index, kind, path, failure, worker, fault)
+-- `skipped`: what was wanted of it had been done before.
+local function tick(t, n, index, kind, path, failure, worker, fault, skipped)
   if redis.call('HEXISTS', item_key(t, n), 'units:' .. kind) == 0 then return false end
   local field = n .. ':' .. index .. ':' .. kind
   local entry = redis.call('HGET', ticks_key(t), field)
   local before = entry and cjson.decode(entry)
   if before and (failure ~= '' or before[2] == '') then return false end
   redis.call('HSET', ticks_key(t), field, cjson.encode({ worker, failure, failure ~= '' and fault or '' }))
+  count('files:' .. kind .. ':' .. (failure ~= '' and 'failed' or skipped and 'skipped' or 'done'))
   if failure ~= '' then
+    count('file_errors:' .. fault)
     redis.call('HINCRBY', item_key(t, n), 'bad', 1)
     redis.call('HSET', failures_key(t), field, cjson.encode({ path, failure }))
   elseif before then
@@ -158,6 +164,7 @@ local function finish(t)
   redis.call('HSET', k, 'state', state, 'finished', int(now),
     'message', last_words(t, state, reason))
   if state == 'failed' then redis.call('HSET', k, 'error', reason) end
+  count('tasks:' .. get(t, 'kind') .. ':' .. state)
   redis.call('SREM', P .. 'active', t)
   redis.call('SREM', P .. 'unrung', t)
   redis.call('LREM', P .. 'waiting', 1, t)

@@ -15,6 +15,7 @@ local function all_files_failed()
 end
 
 if outcome == 'failed' then
+  count('item_errors:' .. ARGV[8])
   local errors = redis.call('HINCRBY', k, 'errors', 1)
   if errors < TRIES then outcome = is_stopping(t) and 'cancelled' or 'handback' end
 elseif outcome == 'handback' and is_stopping(t) then

@@ -18,6 +18,7 @@ else
   for _, m in ipairs(redis.call('ZRANGEBYSCORE', P .. 'leases', '-inf', int(now))) do
     local t, n = string.match(m, '(.-)/(.+)')
     local lost = redis.call('HINCRBY', item_key(t, n), 'lost', 1)
+    count('leases_lost')
     if is_stopping(t) then
       end_item(t, n, 'cancelled', '')
     elseif lost >= TRIES then

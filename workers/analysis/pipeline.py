@@ -187,7 +187,12 @@ class _Begun:
     work: FileWork
     found: FoundFile
     runs: list[StageRun]
+    parts: list[ProgressType]  # that are made of it; what else was wanted was there already
     close: ExitStack
+
+
+# A file whose data is published, by its place in the Item; the parts that were made now.
+_Ready = tuple[int, FileWork, FoundFile, list[ProgressType]]
 
 
 class _Pictures:
@@ -206,7 +211,7 @@ class _Pictures:
     def do(self, group: list[Numbered], files: ItemFiles) -> None:
         with ExitStack() as open_files:
             begun: list[_Begun] = []
-            ready: list[tuple[int, FileWork, FoundFile]] = []
+            ready: list[_Ready] = []
             before: Counter[ProgressType] = Counter()
             for index, work in group:
                 self._context.checkpoint()
@@ -221,14 +226,14 @@ class _Pictures:
                     begun.append(file)
                     open_files.push(file.close)
                 else:
-                    ready.append((index, work, found))
+                    ready.append((index, work, found, []))
             with traces.stage("embed what is left"):
                 for stage in self._stages:
                     stage.flush()
             for file in begun:
                 self._context.checkpoint()
                 if self._publish(file):
-                    ready.append((file.index, file.work, file.found))
+                    ready.append((file.index, file.work, file.found, file.parts))
         self._gather(ready)
 
     def _begin(
@@ -244,7 +249,11 @@ class _Pictures:
             return None
         with ExitStack() as on_failure:
             runs = self._decode(work, found.hash_str, wanted, on_failure, before)
-            return _Begun(index, work, found, runs, on_failure.pop_all()) if runs else None
+            made = self._made(wanted)
+            return _Begun(index, work, found, runs, made, on_failure.pop_all()) if runs else None
+
+    def _made(self, wanted: list[Stage]) -> list[ProgressType]:
+        return [p for p in dict.fromkeys(stage.part for stage in wanted) if p not in self.broken]
 
     def _wanted(self, work: FileWork, found: FoundFile) -> list[Stage]:
         """The stages that have to be done for the file as it is now."""
@@ -274,6 +283,7 @@ class _Pictures:
             if not runs:
                 return []
             frames = 0
+            made = self._made(wanted)
             for frame in reader.grid(spec.first_second, spec.last_second, context.checkpoint):
                 context.checkpoint()
                 for run in runs:
@@ -282,6 +292,7 @@ class _Pictures:
                 share = share_done(
                     frame.second - spec.first_second + 1, reader.probe.duration_seconds
                 )
+                self._worked(made, reader.probe, frame.second - spec.first_second + 1)
                 self._report(work, before, share)
         if not frames:
             raise MediaUnreadable("There is no picture in it.")
@@ -307,6 +318,13 @@ class _Pictures:
         """The parts of a file that are made of its pictures and can be made here."""
         return [part for part in _seen_for(work) if part not in self.broken]
 
+    def _worked(self, made: list[ProgressType], probe: Probe, seconds: float) -> None:
+        """Footage that these parts were made of; a still has no seconds."""
+        if probe.media_type is MediaType.IMAGE:
+            return
+        for part in made:
+            self._context.worked(part, min(seconds, probe.duration_seconds or seconds))
+
     def _report(self, work: FileWork, before: Counter[ProgressType], share: float) -> None:
         for part in self._parts(work):
             files = self._done[part] + before[part] * (1 - LEFT_FOR_PUBLISHING) + share
@@ -327,15 +345,22 @@ class _Pictures:
         file.found.remember()
         return True
 
-    def _gather(self, ready: list[tuple[int, FileWork, FoundFile]]) -> None:
+    def _gather(self, ready: list[_Ready]) -> None:
         for stage in self._stages:
-            stage.gather([found for _, work, found in ready if stage.part in self._parts(work)])
-        for index, work, _ in ready:
-            self._end(index, work)
+            stage.gather([found for _, work, found, _ in ready if stage.part in self._parts(work)])
+        for index, work, _, made in ready:
+            self._end(index, work, made=made)
 
-    def _end(self, index: int, work: FileWork, error: RushesError | None = None) -> None:
+    def _end(
+        self,
+        index: int,
+        work: FileWork,
+        error: RushesError | None = None,
+        made: Sequence[ProgressType] = (),
+    ) -> None:
         if error:
             log.info("%s failed: %s", work.path, error.message)
         for part in self._parts(work):
             self._done[part] += 1
-            self._context.tick(part, index, work.client_path, error)
+            is_skipped = error is None and part not in made
+            self._context.tick(part, index, work.client_path, error, skipped=is_skipped)

@@ -52,19 +52,28 @@ class Transcripts:
         for index, work in numbered:
             self._context.checkpoint()
             error: RushesError | None = None
+            is_made = False
             try:
-                self._do(work, files.find(work.path))
+                is_made = self._do(work, files.find(work.path))
             except (MediaError, NotAllowed) as failure:
                 error = failure
                 log.info("The sound of %s failed: %s", work.path, error.message)
             self._done += 1
-            self._context.tick(ProgressType.AUDIO, index, work.client_path, error)
+            self._context.tick(
+                ProgressType.AUDIO,
+                index,
+                work.client_path,
+                error,
+                skipped=not (is_made or error),
+            )
 
-    def _do(self, work: FileWork, found: FoundFile) -> None:
+    def _do(self, work: FileWork, found: FoundFile) -> bool:
+        """False: its transcript was there already."""
         if work.media_type is MediaType.IMAGE:
             raise MediaUnreadable("It is a still picture; there is no sound to transcribe in it.")
         self._check_language(work)
-        if not self._is_published(work, found):
+        is_missing = not self._is_published(work, found)
+        if is_missing:
             with (
                 open_sound(work.path) as reader,
                 self._context.speech_model(self._spec.speech_model) as model,
@@ -73,6 +82,7 @@ class Transcripts:
             found.check_unchanged()
             self._publish(found, heard, tuple(reader.warnings))
         found.remember()
+        return is_missing
 
     def _check_language(self, work: FileWork) -> None:
         """Before the model is loaded, which may not even be on this machine."""
@@ -111,6 +121,7 @@ class Transcripts:
         def report(seconds: float) -> None:
             nonlocal done
             done = seconds
+            context.worked(ProgressType.AUDIO, done)
             share = share_done(_READING * came + (1 - _READING) * done, reader.duration_seconds)
             context.report(ProgressType.AUDIO, self._done + share, work.client_path)
 
@@ -127,6 +138,7 @@ class Transcripts:
             call=call,
             heard=report,
         )
+        context.worked(ProgressType.AUDIO, heard.duration_seconds)
         context.counts.update(
             {
                 "sound_seconds": round(heard.duration_seconds),

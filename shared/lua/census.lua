@@ -1,0 +1,11 @@
+-- How many of the remembered Tasks are in each state: {state, number, …}. ARGV: none of its own.
+local found, answer = {}, {}
+for _, t in ipairs(redis.call('LRANGE', P .. 'recent', 0, -1)) do
+  local state = get(t, 'state')
+  if state then found[state] = (found[state] or 0) + 1 end
+end
+for state, number in pairs(found) do
+  answer[#answer + 1] = state
+  answer[#answer + 1] = number
+end
+return answer
