@@ -9,7 +9,7 @@ import pytest
 from tests.unit.test_scripts import clone, run, stub
 
 __all__ = ["clone"]
-PROGRAMS = ("ffmpeg", "ffprobe", "melt", "apt-get", "id")
+PROGRAMS = ("ffmpeg", "ffprobe", "melt", "ip", "nginx", "dpkg", "apt-get", "id")
 
 
 @pytest.fixture
@@ -32,12 +32,21 @@ def test_as_root_what_is_missing_is_installed(
     folder = Path(bare["PATH"])
     stub(folder, "id", "echo 0")
     stub(folder, "melt", "exit 0")
-    stub(folder, "apt-get", f'echo "$*" >>"{tmp_path}/asked"')
+    stub(folder, "apt-get", f'echo "$*" >>"{tmp_path}/asked"; touch nginx_1_all.deb')
+    stub(
+        folder,
+        "dpkg",
+        'mkdir -p "$3/usr/sbin"; touch "$3/usr/sbin/nginx"; chmod +x "$3/usr/sbin/nginx"',
+    )
     result = run(clone, "setup", "tools", **bare)
     assert result.returncode == 0, result.stderr
     assert (tmp_path / "asked").read_text() == (
-        "update\ninstall --yes --no-install-recommends ffmpeg\n"
+        "update\ninstall --yes --no-install-recommends iproute2 ffmpeg\ndownload nginx\n"
     )
+    nginx = clone / ".rushes" / "tools" / "nginx"
+    assert (nginx / "usr" / "sbin" / "nginx").exists(), "unpacked, not installed"
+    again = run(clone, "setup", "tools", **bare)
+    assert "nginx" not in again.stderr
 
 
 def test_without_root_or_without_a_registry_it_says_what_is_missing_and_goes_on(
@@ -48,7 +57,7 @@ def test_without_root_or_without_a_registry_it_says_what_is_missing_and_goes_on(
     stub(folder, "apt-get", "exit 100")
     result = run(clone, "setup", "tools", **bare)
     assert result.returncode == 0, result.stderr
-    assert "(Debian: sudo apt install ffmpeg melt)" in result.stderr
+    assert "(Debian: sudo apt install iproute2 ffmpeg melt)" in result.stderr
     stub(folder, "id", "echo 0")
     result = run(clone, "setup", "tools", **bare)
     assert result.returncode == 0, result.stderr
@@ -57,7 +66,7 @@ def test_without_root_or_without_a_registry_it_says_what_is_missing_and_goes_on(
 
 def test_nothing_is_asked_where_nothing_is_missing(clone: Path, bare: dict[str, str]) -> None:
     folder = Path(bare["PATH"])
-    for name in ("ffmpeg", "ffprobe", "melt"):
+    for name in ("ffmpeg", "ffprobe", "melt", "ip", "nginx"):
         stub(folder, name, "exit 0")
     result = run(clone, "setup", "tools", **bare)
     assert result.returncode == 0, result.stderr
