@@ -1,0 +1,300 @@
+"""`rushes watch`: folders whose new files are analyzed by themselves, and what comes of them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+import time
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+from rich.live import Live
+from rich.table import Column, Table
+
+from cli.api_client import ApiClient, Event
+from cli.media_arguments import CacheOption, cache_dir, server_path
+from cli.remote import Remote, remote
+from cli.watch_options import (
+    Collection,
+    Exclude,
+    ExcludeExtension,
+    Faces,
+    ImageSequences,
+    Language,
+    PollingOption,
+    Recursive,
+    Schedule,
+    Settle,
+    Speech,
+    Visual,
+    fields,
+)
+from cli.watch_view import WatchView, headline, is_done
+from shared.errors import BadInput, Missing
+
+app = typer.Typer(no_args_is_help=True, help="Folders whose new files are analyzed by themselves.")
+
+
+class FileGroup(StrEnum):
+    PENDING = "pending"
+    PROCESSED = "processed"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    UNSUPPORTED = "unsupported"
+
+
+FolderArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="FOLDER", help="Its id, as `rushes watch list` shows, or path.", show_default=False
+    ),
+]
+
+
+@app.command("list")
+@remote
+def list_folders(server: Remote) -> None:
+    """List the watched folders."""
+    answer = server.api.get("/watch-folders")
+    if server.out.document(answer):
+        return
+    table = Table(Column("id", no_wrap=True), "folder", "cache folder", "analyzed", "leaves out")
+    for folder in answer["watch_folders"]:
+        globs, extensions = folder["excluded_filename_globs"], folder["excluded_extensions"]
+        table.add_row(
+            folder["id"], folder["path"], folder["cache_dir"], _analyzed(folder),
+            ", ".join([*globs, *extensions]),
+        )  # fmt: skip
+    server.out.show(table)
+
+
+@app.command("add", epilog="Example: rushes watch add /footage/incoming --speech --start")
+@remote
+def add_folder(
+    server: Remote,
+    folder: Annotated[str, typer.Argument(help="Folder to watch.", show_default=False)],
+    cache: CacheOption = "",
+    visual: Visual = None,
+    speech: Speech = None,
+    faces: Faces = None,
+    collection: Collection = None,
+    language: Language = None,
+    recursive: Recursive = None,
+    exclude: Exclude = None,
+    exclude_extension: ExcludeExtension = None,
+    image_sequences: ImageSequences = None,
+    polling: PollingOption = None,
+    settle: Settle = None,
+    schedule: Schedule = None,
+    start: Annotated[bool, typer.Option("--start", help="Start watching, too.")] = False,
+) -> None:
+    """Watch a folder. By default its pictures are analyzed, of all media in it, however deep."""
+    body = {"path": server_path(folder), "cache_dir": cache_dir(cache), **fields(locals())}
+    answer = server.api.post("/watch-folders", body)
+    if start:
+        server.api.post("/watch-folders/service/start")
+    if server.out.document(answer):
+        return
+    server.out.line(f"{answer['id']} {answer['path']}: {_analyzed(answer)}")
+    if server.api.get("/watch-folders/service/status")["state"] == "stopped":
+        server.out.hint("Nothing is watched until `rushes watch start`.")
+
+
+@app.command("change", epilog="Example: rushes watch change /footage/incoming --no-speech")
+@remote
+def change_folder(
+    server: Remote,
+    folder: FolderArgument,
+    enabled: Annotated[
+        bool | None,
+        typer.Option("--enable/--disable", help="Whether anything new is taken from it."),
+    ] = None,
+    path: Annotated[str | None, typer.Option(help="Where it is now.")] = None,
+    new_cache: Annotated[str | None, typer.Option(help="Another cache folder.")] = None,
+    visual: Visual = None,
+    speech: Speech = None,
+    faces: Faces = None,
+    collection: Collection = None,
+    language: Language = None,
+    recursive: Recursive = None,
+    exclude: Exclude = None,
+    exclude_extension: ExcludeExtension = None,
+    image_sequences: ImageSequences = None,
+    polling: PollingOption = None,
+    settle: Settle = None,
+    schedule: Schedule = None,
+) -> None:
+    """Change a watched folder: only what is named changes."""
+    changes = fields(locals())
+    if path:
+        changes["path"] = server_path(path)
+    if new_cache:
+        changes["cache_dir"] = server_path(new_cache)
+    if not changes:
+        raise BadInput("Name what to change, such as --no-speech.")
+    answer = server.api.put(f"/watch-folders/{_id_of(server.api, folder)}", changes)
+    if not server.out.document(answer):
+        server.out.line(f"{answer['id']} {answer['path']}: {_analyzed(answer)}")
+
+
+@app.command("remove")
+@remote
+def remove_folder(server: Remote, folder: FolderArgument) -> None:
+    """Watch a folder no more. Its media and its analysis data stay."""
+    answer = server.api.delete(f"/watch-folders/{_id_of(server.api, folder)}")
+    if not server.out.document(answer):
+        server.out.line(answer["message"])
+
+
+@app.command("start")
+@remote
+def start_service(server: Remote) -> None:
+    """Start watching; it goes on over restarts until it is stopped."""
+    _tell_service(server, "start")
+
+
+@app.command("stop")
+@remote
+def stop_service(server: Remote) -> None:
+    """Stop watching, also after restarts."""
+    _tell_service(server, "stop")
+
+
+@app.command("status")
+@remote
+def show_status(server: Remote) -> None:
+    """Show what the watch folders do now."""
+    answer = server.api.get("/watch-folders/service/status")
+    if not server.out.document(answer):
+        server.out.show(WatchView(server.api).whole(answer))
+
+
+@app.command("files", epilog="Example: rushes watch files /footage/incoming --state failed")
+@remote
+def list_files(
+    server: Remote,
+    folder: FolderArgument,
+    state: Annotated[FileGroup, typer.Option(help="What became of them.")] = FileGroup.PENDING,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 100,
+    after: Annotated[str, typer.Option(help="Where the page before ended.")] = "",
+) -> None:
+    """List files of a watched folder."""
+    query = {"state": state.value, "limit": str(limit)} | ({"after": after} if after else {})
+    answer = server.api.get(f"/watch-folders/{_id_of(server.api, folder)}/files", **query)
+    if server.out.document(answer):
+        return
+    table = Table("file", Column("MB", justify="right"), Column("tries", justify="right"), "reason")
+    for file in answer["files"]:
+        megabytes = f"{file['size'] / 1e6:,.1f}"
+        table.add_row(file["path"], megabytes, str(file["tries"]), file["reason"] or "")
+    server.out.line(f"{answer['total']:,} {state.value}")
+    if answer["files"]:
+        server.out.show(table)
+    if answer["next"]:
+        server.out.hint(f"There are more; go on with --after {answer['next']}")
+
+
+@app.command("retry", epilog="Example: rushes watch retry /footage/incoming")
+@remote
+def retry_files(
+    server: Remote,
+    folder: FolderArgument,
+    paths: Annotated[
+        list[str] | None, typer.Argument(help="Failed files. Default: all.", show_default=False)
+    ] = None,
+) -> None:
+    """Try failed files again."""
+    body = {"paths": [server_path(path) for path in paths]} if paths else {}
+    answer = server.api.post(f"/watch-folders/{_id_of(server.api, folder)}/retry", body)
+    if not server.out.document(answer):
+        server.out.line(answer["message"])
+
+
+@app.command("follow", epilog="Example: rushes watch follow --until-done")
+@remote
+def follow_folders(
+    server: Remote,
+    until_done: Annotated[
+        bool,
+        typer.Option("--until-done", help="End when nothing is left to do; 1 if files failed."),
+    ] = False,
+) -> None:
+    """Follow live what the watch folders do, until Ctrl-C.
+
+    A table on a terminal, else a line for each change, with --json each event on a line.
+    """
+    status: Event = {}
+    try:
+        with _shown(server) as show:
+            for status in server.api.follow_watching():
+                show(status)
+                if until_done and status["state"] == "stopped":
+                    raise BadInput("Nothing is watched: start it with `rushes watch start`.")
+                if until_done and is_done(status):
+                    break
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+    if any(stats["files_failed"] for stats in status["folder_stats"].values()):
+        raise typer.Exit(1)
+
+
+class _Lines:
+    """A line for each change."""
+
+    def __init__(self, server: Remote) -> None:
+        self._out, self._last = server.out, ""
+
+    def __call__(self, status: Event) -> None:
+        text = json.dumps(status) if self._out.as_json else headline(status)
+        if text != self._last:
+            self._last = text
+            clock = "" if self._out.as_json else time.strftime("%H:%M:%S ")
+            print(clock + text, flush=True)
+
+
+@contextlib.contextmanager
+def _shown(server: Remote) -> Iterator[Any]:
+    """What shows each status."""
+    if server.out.as_json or not sys.stdout.isatty():
+        yield _Lines(server)
+        return
+    view = WatchView(server.api)
+    with Live(console=server.out.console, auto_refresh=False) as live:
+        yield lambda status: live.update(view.whole(status), refresh=True)
+
+
+def _tell_service(server: Remote, what: str) -> None:
+    answer = server.api.post(f"/watch-folders/service/{what}")
+    if not server.out.document(answer):
+        server.out.line(answer["message"])
+
+
+def _id_of(api: ApiClient, folder: str) -> str:
+    """The id, also of a folder that is named by its path. Raises Missing or BadInput."""
+    if "/" not in folder and "\\" not in folder:
+        return folder
+    path = server_path(folder).rstrip("/\\")
+    folders = api.get("/watch-folders")["watch_folders"]
+    found = [one["id"] for one in folders if one["path"].rstrip("/\\") == path]
+    if not found:
+        raise Missing(f"{folder} is not watched: see `rushes watch list`.")
+    if len(found) > 1:
+        raise BadInput(f"{folder} is watched for several cache folders: name an id, {found}.")
+    return str(found[0])
+
+
+def _analyzed(folder: dict[str, Any]) -> str:
+    """What is analyzed, in words."""
+    language = f" ({folder['language']})" if folder["language"] else ""
+    parts = (
+        "pictures" if folder["analyze_visual"] else "",
+        f"speech{language}" if folder["analyze_speech"] else "",
+        f"faces into {folder['cluster_job_name']}" if folder["analyze_faces"] else "",
+    )
+    words = ", ".join(part for part in parts if part) or "nothing"
+    if folder["schedule"]:
+        words += f", {folder['schedule']['start']} to {folder['schedule']['stop']}"
+    return words if folder["enabled"] else f"{words}; disabled"
