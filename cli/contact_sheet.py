@@ -1,4 +1,4 @@
-"""Draws what searches found as one PNG. The only module of the command line that needs Pillow."""
+"""Draws what searches found as one PNG."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from cli.api_client import Event
+from cli.output import printable
 from cli.remote import Remote
 
 _LONGEST_NAME = 40
@@ -19,12 +20,13 @@ def follow_to_the_end(remote: Remote, task_id: str) -> Event:
     event: Event = {}
     try:
         with _bar(remote) as bar:
-            line = bar.add_task("", total=100, files="", what="waiting")
+            line = bar.add_task("", total=100, files="", left="", what="waiting")
             for event in remote.api.follow(task_id):
                 bar.update(
                     line,
                     completed=event["overall_progress"],
                     files=f"{event['current']}/{event['total']}",
+                    left=_left(event["eta_seconds"]),
                     what=_what(event),
                 )
     except KeyboardInterrupt:
@@ -58,12 +60,20 @@ def name_of(path: str | None) -> str:
     return name
 
 
+def _left(seconds: float | None) -> str:
+    """How long it will still take, as the server estimates it."""
+    if seconds is None:
+        return ""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d} left"
+
+
 def _what(event: Event) -> str:
     words: list[Any] = [event["type"], event["status"].replace("_", " ")]
     if event["status"] in ("queued", "loading_model"):
         words.append(event["message"])
     words.append(name_of(event["media_path"]))
-    return " ".join(word for word in words if word)
+    return printable(" ".join(word for word in words if word))
 
 
 def _bar(remote: Remote) -> Progress:
@@ -72,6 +82,7 @@ def _bar(remote: Remote) -> Progress:
         BarColumn(30),
         TextColumn("{task.fields[files]}"),
         TimeElapsedColumn(),
+        TextColumn("{task.fields[left]}"),
         TextColumn("{task.fields[what]}", markup=False),
         console=remote.out.aside,
         transient=True,

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from importlib.metadata import version
 from typing import Annotated
 
 import typer
 
 from cli.api_client import Refused
-from cli.commands import keys, models, people, processes, tasks
+from cli.commands import analyze, keys, models, people, processes, tasks, watch
 from cli.output import accept_any_name
 from shared.errors import BadInput, RushesError, SettingsError
 
@@ -27,12 +26,16 @@ app.command("worker", rich_help_panel=_SERVER)(processes.start_worker)
 app.command("watcher", rich_help_panel=_SERVER)(processes.start_watcher)
 app.add_typer(keys.app, name="keys", rich_help_panel=_SERVER)
 app.add_typer(people.app, name="people")
+app.add_typer(watch.app, name="watch")
+app.command("analyze", epilog=analyze.EPILOG)(analyze.analyze)
 app.add_typer(models.app, name="models")
 app.add_typer(tasks.app, name="tasks")
 
 
 def _say_version(is_asked: bool) -> None:
     if is_asked:
+        from importlib.metadata import version  # late: it takes a tenth of the start
+
         print(f"rushes {version('rushes')}")
         raise typer.Exit
 

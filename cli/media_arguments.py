@@ -1,4 +1,4 @@
-"""Paths as they are typed: of this machine made absolute, of another system left as they are."""
+"""Paths and times as they are typed: a path of this machine becomes absolute, others stay."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import typer
 from shared.errors import BadInput
 
 _FOREIGN = re.compile(r"^(?:[A-Za-z]:[\\/]|\\\\)")
+_TIME = re.compile(r"(?:(?:(\d{1,3}):)?(\d{1,2}):)?(\d+(?:\.\d+)?)")
 
 CacheOption = Annotated[
     str,
@@ -23,9 +24,14 @@ CacheOption = Annotated[
 ]
 
 
+def is_foreign(path: str) -> bool:
+    r"""Whether it is a path of Windows, `Z:\…` or `\\server\…`, typed on another system."""
+    return _FOREIGN.match(path) is not None
+
+
 def server_path(path: str) -> str:
     r"""The path as the server is told it: `Z:\…` and `\\server\…` stay as they are."""
-    return path if _FOREIGN.match(path) else os.path.abspath(os.path.expanduser(path))
+    return path if is_foreign(path) else os.path.abspath(os.path.expanduser(path))
 
 
 def cache_dir(given: str) -> str:
@@ -33,3 +39,12 @@ def cache_dir(given: str) -> str:
     if not given:
         raise BadInput("Name the cache folder with --cache DIR, or set RUSHES_CACHE_DIR.")
     return server_path(given)
+
+
+def seconds(time: str) -> float:
+    """Seconds of `75`, `75.5`, `1:15.5` or `0:01:15`. Raises BadInput."""
+    found = _TIME.fullmatch(time.strip())
+    if found is None:
+        raise BadInput(f"{time} is no time: write seconds, M:SS or H:MM:SS.")
+    hours, minutes, rest = (float(part or 0) for part in found.groups())
+    return hours * 3600 + minutes * 60 + rest
