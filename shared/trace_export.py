@@ -27,6 +27,8 @@ from shared.traces import Kind, Value
 
 log = logging.getLogger(__name__)
 
+_EXPORTER_LOG = logging.getLogger(OTLPSpanExporter.__module__)
+
 _PATH = "/v1/traces"  # below an OTLP endpoint
 _TIMEOUT_S = 5  # of one batch, tries included
 _EVERY_MS = 1000
@@ -118,7 +120,7 @@ class _TellsOnce(SpanExporter):
         self._endpoint = endpoint
         self._is_away = False
         self._reason = _LastWords()
-        logging.getLogger(OTLPSpanExporter.__module__).addFilter(self._reason)
+        _EXPORTER_LOG.addFilter(self._reason)
         logging.getLogger("opentelemetry.sdk._shared_internal").setLevel(
             logging.ERROR
         )  # full queue
@@ -143,6 +145,7 @@ class _TellsOnce(SpanExporter):
         return result
 
     def shutdown(self) -> None:
+        _EXPORTER_LOG.removeFilter(self._reason)
         self._exporter.shutdown()  # type: ignore[no-untyped-call]
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
