@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from api.docs_markdown import (
+    alternatives,
     base,
     description_of,
     file_types,
@@ -103,7 +104,8 @@ def _content(document: Json, holder: Json, is_request: bool) -> str:
     content = holder["content"]["application/json"]
     types = file_types(holder)
     found = _prose(f"The file itself ({types}), or JSON:") if types else ""
-    found += _table(document, resolved(document, content["schema"]), is_request)
+    tables = alternatives(document, content["schema"])
+    found += "".join(_table(document, schema, is_request) for schema in tables)
     if "example" in content:
         text = json.dumps(content["example"], indent=2, ensure_ascii=False)
         found += f"<details><summary>Example</summary><pre>{html.escape(text)}</pre></details>"

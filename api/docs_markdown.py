@@ -68,6 +68,11 @@ def resolved(document: Json, thing: Json) -> Json:
     return found
 
 
+def alternatives(document: Json, schema: Json) -> list[Json]:
+    """The objects that a body may be; mostly one."""
+    return [resolved(document, kind) for kind in schema.get("anyOf", [schema])]
+
+
 def type_words(document: Json, schema: Json) -> str:
     """A schema in a few words: `string`, `MediaItem[]`, `number or string`, `Rate or null`."""
     kinds = [kind for kind in schema.get("anyOf", ()) if kind != ONLY_NULL]
@@ -127,11 +132,10 @@ def _operation(document: Json, path: str, method: str, operation: Json) -> list[
 
 def _content(document: Json, holder: Json, *, is_request: bool) -> list[str]:
     content = holder["content"]["application/json"]
-    schema = resolved(document, content["schema"])
     lines = [f"The file itself ({types}), or JSON:", ""] if (types := file_types(holder)) else []
-    lines += _fields(document, schema, is_request=is_request)
-    if not is_request:
-        for name, nested in _nested(document, schema):
+    for schema in alternatives(document, content["schema"]):
+        lines += _fields(document, schema, is_request=is_request)
+        for name, nested in _nested(document, schema) if not is_request else ():
             lines += [f"`{name}`", "", *_fields(document, nested, is_request=False)]
     if "example" in content:
         text = json.dumps(content["example"], indent=2, ensure_ascii=False)

@@ -99,6 +99,7 @@ class Endpoint:
     example: Mapping[str, Any] | None = None
     answer_example: Mapping[str, Any] | None = None
     files: tuple[str, ...] = ()  # media types of the files that it may answer instead of JSON
+    json_file: type[msgspec.Struct] | None = None  # a file that is JSON too
     drops_half_characters: bool = False  # text with lone surrogates is mended, not refused
     keeps_nulls: bool = False  # of its body's own keys: null means something else than leaving out
     needs_key: bool = True

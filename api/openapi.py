@@ -39,6 +39,7 @@ def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
     for endpoint in endpoints:
         bodies.update(filter(None, (endpoint.body,)))
         answers.update((endpoint.answer, *endpoint.also.values()))
+        answers.update(filter(None, (endpoint.json_file,)))
         paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint)
     schemas = _null_allowed(components(bodies)) | _always_complete(answers)
     for endpoint in endpoints:
@@ -160,7 +161,7 @@ def _query_parameters(endpoint: Endpoint) -> Iterable[dict[str, Any]]:
 
 def _responses(endpoint: Endpoint) -> dict[str, Any]:
     usual = _answer(endpoint.answer, endpoint.answer_example)
-    responses = {str(endpoint.status): _or_a_file(usual, endpoint.files)}
+    responses = {str(endpoint.status): _or_a_file(usual, endpoint)}
     for status, kind in endpoint.also.items():
         responses[str(status)] = _answer(kind, None)
     responses.update(openapi_errors.responses(endpoint))
@@ -175,12 +176,15 @@ def _answer(kind: type, example: Mapping[str, Any] | None) -> dict[str, Any]:
     return {"description": description, "content": {"application/json": content}}
 
 
-def _or_a_file(answer: dict[str, Any], media_types: Sequence[str]) -> dict[str, Any]:
-    """The same answer, which may also be a file of one of these media types."""
-    if not media_types:
+def _or_a_file(answer: dict[str, Any], endpoint: Endpoint) -> dict[str, Any]:
+    """The same answer, which may also be a file of one of the endpoint's media types."""
+    if not endpoint.files:
         return answer
+    if endpoint.json_file:
+        content = answer["content"]["application/json"]
+        content["schema"] = {"anyOf": [content["schema"], _ref(endpoint.json_file)]}
     binary = {"schema": {"type": "string", "format": "binary"}}
-    files = dict.fromkeys(media_types, binary)
+    files = dict.fromkeys(endpoint.files, binary)
     disposition = {
         "description": "`attachment` with the file's name; only when the answer is a file.",
         "schema": {"type": "string"},

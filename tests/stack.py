@@ -16,6 +16,7 @@ from typing import Any
 
 import httpx
 
+from tests import agreement
 from tests.waiting import wait_for
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -62,7 +63,12 @@ class Client:
     def __init__(self, port: int, key: str | None = KEY, host: str = "127.0.0.1") -> None:
         self.url = f"http://{host}:{port}"
         headers = {"X-License-Key": key} if key else {}
-        self.http = httpx.Client(base_url=f"{self.url}/api/v1", headers=headers, timeout=30)
+        self.http = httpx.Client(
+            base_url=f"{self.url}/api/v1",
+            headers=headers,
+            timeout=30,
+            event_hooks={"response": [agreement.check]},
+        )
 
     def post(self, path: str, **body: Any) -> httpx.Response:
         return self.http.post(path, json=body)
@@ -143,8 +149,8 @@ class Stack:
         self.processes[name] = Process(name, popen, log)
         return self.processes[name]
 
-    def start_api(self, module: str = "api", **more: str) -> Client:
-        port = free_port()
+    def start_api(self, module: str = "api", port: int | None = None, **more: str) -> Client:
+        port = port or free_port()
         name = f"api-{len(self.ports)}"
         process = self.start(name, "-m", module, RUSHES_PORT=str(port), **more)
         self.ports.append(port)

@@ -8,6 +8,7 @@ from api.client_paths import ClientPaths
 from api.endpoint import Call, Endpoint, FileReply
 from api.export_targets import target_of
 from api.export_types import ExportedTranscript, ExportTranscriptBody
+from api.transcript_file import TranscriptFile
 from shared.errors import BadInput
 from shared.exports.cleaning import title
 from shared.exports.clock import Timecode, frame_rate
@@ -97,6 +98,7 @@ ENDPOINTS = (
         body=ExportTranscriptBody,
         answer=ExportedTranscript,
         files=tuple(f.media_type for f in FORMATS.values() if f.extension != "json"),
+        json_file=TranscriptFile,
         drops_half_characters=True,
         example={
             "segments": [[0.42, "We are rolling.", 1.9]],

@@ -21,7 +21,7 @@ from api.timeline_types import (
     TimelineWarning,
 )
 from shared.domain import Probe
-from shared.errors import BadInput, MediaError, MediaMissing, NotAllowed, RushesError
+from shared.errors import BadInput, MediaError, MediaMissing, NotAllowed, NoWorker, RushesError
 from shared.exports.cleaning import title
 from shared.exports.clock import Timecode, frame_rate
 from shared.exports.timeline.conform import (
@@ -257,7 +257,11 @@ ENDPOINTS = (
         "`strict`. An EDL takes files of one frame rate only.",
         body=TimelineBody,
         answer=ExportedTimeline,
-        errors={BadInput: "clips[0].end_time must be after start_time: 12.5 is not after 21.1."},
+        errors={
+            BadInput: "clips[0].end_time must be after start_time: 12.5 is not after 21.1.",
+            NoWorker: "No worker that can answer this is running. Start one with `rushes worker "
+            "query`.",
+        },
         example={
             "clips": [
                 {

@@ -13,6 +13,7 @@ import pytest
 
 from shared.keys import Keys
 from shared.redis_clients import connect
+from tests import agreement
 from tests.conftest import PrivateRedis
 from tests.stack import KEY, Client, Stack
 
@@ -27,7 +28,9 @@ NOT_PRO = {
 
 
 def anonymous(client: Client) -> httpx.Client:
-    return httpx.Client(base_url=f"{client.url}/api/v1")
+    return httpx.Client(
+        base_url=f"{client.url}/api/v1", event_hooks={"response": [agreement.check]}
+    )
 
 
 def test_health_is_open_and_exactly_ok(client: Client) -> None:
