@@ -227,7 +227,7 @@ class _Pictures:
                     open_files.push(file.close)
                 else:
                     ready.append((index, work, found, []))
-            with traces.stage("embed what is left"):
+            with traces.stage("flush"):
                 for stage in self._stages:
                     stage.flush()
             for file in begun:
