@@ -1,0 +1,294 @@
+"""`rushes export`: clips cut into files on the server, timelines written on this machine."""
+
+from __future__ import annotations
+
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Column, Table
+
+from cli.clip_sources import AroundOption, ClipsArgument, FromOption, Picked, PickOption, clips_of
+from cli.following import follow_to_the_end
+from cli.media_arguments import server_path
+from cli.remote import Remote, remote
+from shared.errors import BadInput, ExportError
+
+app = typer.Typer(no_args_is_help=True, help="Clips as files, timelines for editing systems.")
+_ENCODING = "How clips are written"
+_SEQUENCE = "The timeline"
+
+
+class Mode(StrEnum):
+    AUTO = "auto"
+    COPY = "copy"
+    ENCODE = "encode"
+
+
+class Audio(StrEnum):
+    ALL = "all"
+    FIRST = "first"
+    NONE = "none"
+
+
+class OnExists(StrEnum):
+    NUMBER = "number"
+    SKIP = "skip"
+    ERROR = "error"
+
+
+class TimelineFormat(StrEnum):
+    XMEML = "xmeml"
+    FCPXML = "fcpxml"
+    OTIO = "otio"
+    EDL = "edl"
+
+
+class Layout(StrEnum):
+    SEQUENCE = "sequence"
+    SUBCLIPS = "subclips"
+    BOTH = "both"
+
+
+HandlesOption = Annotated[
+    float, typer.Option(metavar="SECONDS", min=0.0, help="Added before and after each clip.")
+]
+
+
+@app.command(
+    "clips",
+    epilog='Example: rushes search "a red car" --json | rushes export clips --from - --to out',
+)
+@remote
+def export_clips(
+    server: Remote,
+    to: Annotated[
+        str,
+        typer.Option(
+            metavar="FOLDER", help="Folder on the server that is there.", show_default=False
+        ),
+    ],
+    clips: ClipsArgument = None,
+    from_: FromOption = "",
+    pick: PickOption = "",
+    around: AroundOption = None,
+    handles: HandlesOption = 0.0,
+    mode: Annotated[
+        Mode,
+        typer.Option(
+            help="copy: the streams as they are; encode: anew, exact to the frame; auto: copy "
+            "where that is exact.",
+            rich_help_panel=_ENCODING,
+        ),
+    ] = Mode.AUTO,
+    codec: Annotated[
+        str | None,
+        typer.Option(help="h264, hevc, prores or dnxhr.", rich_help_panel=_ENCODING),
+    ] = None,
+    quality: Annotated[
+        int | None, typer.Option(help="On the codec's own scale.", rich_help_panel=_ENCODING)
+    ] = None,
+    container: Annotated[
+        str | None, typer.Option(help="Extension, such as mov.", rich_help_panel=_ENCODING)
+    ] = None,
+    audio: Annotated[
+        Audio, typer.Option(help="Sound tracks taken along.", rich_help_panel=_ENCODING)
+    ] = Audio.ALL,
+    naming: Annotated[
+        str | None,
+        typer.Option(
+            help="Names of the files, of {stem}, {in_tc}, {out_tc} and {index}.",
+            rich_help_panel=_ENCODING,
+        ),
+    ] = None,
+    on_exists: Annotated[
+        OnExists,
+        typer.Option(
+            help="Where the name is taken; nothing is ever overwritten.", rich_help_panel=_ENCODING
+        ),
+    ] = OnExists.NUMBER,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Plan, and write nothing.")] = False,
+    background: Annotated[
+        bool, typer.Option("--background", help="Do not wait for the clips.")
+    ] = False,
+) -> None:
+    """Cut clips into files of their own, on the server.
+
+    Ctrl-C leaves the export running, as --background does; `rushes tasks follow` and
+    `rushes export result` go on from there.
+    """
+    asked = {"codec": codec, "quality": quality, "container": container, "naming": naming}
+    body = {
+        "clips": clips_of(clips, from_, Picked(pick, around)),
+        "output_dir": server_path(to),
+        "handle_seconds": handles,
+        "mode": mode.value,
+        "audio": audio.value,
+        "on_exists": on_exists.value,
+        "dry_run": dry_run,
+        "background": True,  # and followed: a long answer is cut off by what lies between
+        **{name: value for name, value in asked.items() if value is not None},
+    }
+    answer = server.api.post("/export/clips", body)
+    if not background:
+        follow_to_the_end(server, answer["task_id"])
+        _show_result(server, answer["task_id"])
+    elif not server.out.document(answer):
+        server.out.line(answer["task_id"])
+
+
+@app.command("result", epilog="Example: rushes export result 8f14e45fceea167a5a36dedd4bea2543")
+@remote
+def show_result(
+    server: Remote,
+    task_id: Annotated[
+        str,
+        typer.Argument(help="As --background and `rushes tasks list` show.", show_default=False),
+    ],
+) -> None:
+    """Show what became of the clips of an export, so far."""
+    _show_result(server, task_id)
+
+
+@app.command(
+    "timeline",
+    epilog="Example: rushes export timeline --from found.json --format fcpxml --to found.fcpxml",
+)
+@remote
+def export_timeline(
+    server: Remote,
+    clips: ClipsArgument = None,
+    to: Annotated[
+        str,
+        typer.Option(
+            help="File on this machine. Default: print it.", metavar="FILE", show_default=False
+        ),
+    ] = "",
+    kind: Annotated[
+        TimelineFormat,
+        typer.Option(
+            "--format",
+            help="xmeml: Premiere; fcpxml: Final Cut, Resolve; otio; edl: CMX 3600.",
+        ),
+    ] = TimelineFormat.XMEML,
+    from_: FromOption = "",
+    pick: PickOption = "",
+    around: AroundOption = None,
+    handles: HandlesOption = 0.0,
+    name: Annotated[
+        str | None, typer.Option(help="Of the timeline.", rich_help_panel=_SEQUENCE)
+    ] = None,
+    fps: Annotated[
+        str | None,
+        typer.Option(
+            help="Such as 25 or 24000/1001. Default: as most clips.", rich_help_panel=_SEQUENCE
+        ),
+    ] = None,
+    size: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WIDTHxHEIGHT",
+            help="In pixels. Default: as the first clip.",
+            rich_help_panel=_SEQUENCE,
+        ),
+    ] = None,
+    start: Annotated[
+        str | None, typer.Option(help="Timecode of its start.", rich_help_panel=_SEQUENCE)
+    ] = None,
+    layout: Annotated[
+        Layout, typer.Option(help="xmeml only.", rich_help_panel=_SEQUENCE)
+    ] = Layout.SEQUENCE,
+    path_map: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FROM=TO",
+            help="How the editing system calls a folder; may be repeated.",
+            rich_help_panel=_SEQUENCE,
+        ),
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse where a file is missing.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
+) -> None:
+    """Write clips as a timeline that an editing system opens."""
+    target = Path(to) if to else None
+    if target is not None and target.exists() and not force:
+        raise BadInput(f"{target} is there already; overwrite it with --force.")
+    asked = {"sequence_name": name, "fps": fps, "start_timecode": start, **_size(size)}
+    found = clips_of(clips, from_, Picked(pick, around))
+    body = {
+        "clips": [clip | ({"handle_seconds": handles} if handles else {}) for clip in found],
+        "format": kind.value,
+        "layout": layout.value,
+        "path_map": [_pair(pair) for pair in path_map or ()],
+        "strict": strict,
+        **{field: value for field, value in asked.items() if value is not None},
+    }
+    answer = server.api.post("/export/premiere-xml", body)
+    _deliver(server, answer, target, force)
+
+
+def _deliver(server: Remote, answer: dict[str, Any], target: Path | None, force: bool) -> None:
+    text = answer["xml"] or answer["text"]
+    if target is not None:
+        _write(target, text, force)
+    for warning in answer["warnings"]:
+        server.out.hint(f"warning: {warning['message']}")
+    if server.out.document(answer):
+        return
+    if target is None:
+        typer.echo(text, nl=not text.endswith("\n"))
+        return
+    facts = answer["sequence"]
+    server.out.line(f"{target}: {facts['duration_frames']:,} frames at {facts['fps']} a second")
+
+
+def _write(path: Path, text: str, force: bool) -> None:
+    """Whole or not at all; what is there is replaced with `force` alone. Raises ExportError."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.write_text(text, encoding="utf-8", newline="")
+        if force:
+            os.replace(part, path)
+        else:
+            os.link(part, path)  # fails where somebody was faster
+            part.unlink()
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise ExportError(f"{path} cannot be written: {error.strerror}.") from error
+
+
+def _show_result(server: Remote, task_id: str) -> None:
+    """Exit status 1 where a clip failed."""
+    answer = server.api.get(f"/tasks/{task_id}/exports")
+    if not server.out.document(answer):
+        table = Table("clip", Column("frames", justify="right"), "how", "remarks")
+        for clip in answer["exported"]:
+            how = "was there" if clip["skipped"] else clip["method"] or ""
+            frames = "" if clip["frames"] is None else f"{clip['frames']:,}"
+            table.add_row(clip["output_path"], frames, how, " ".join(clip["warnings"]))
+        if table.row_count:
+            server.out.show(table)
+        for clip in answer["failed"]:
+            server.out.line(f"failed: {clip['media_path']}: {clip['error']}")
+    if answer["failed"]:
+        raise typer.Exit(1)
+
+
+def _size(given: str | None) -> dict[str, int]:
+    if not given:
+        return {}
+    width, _, height = given.lower().partition("x")
+    if not (width.isdigit() and height.isdigit()):
+        raise BadInput(f"--size: write it as 1920x1080, not {given!r}.")
+    return {"width": int(width), "height": int(height)}
+
+
+def _pair(given: str) -> dict[str, str]:
+    first, equals, second = given.partition("=")
+    if not (first and equals and second):
+        raise BadInput(f"--path-map: write it as FROM=TO, not {given!r}.")
+    return {"from": first, "to": second}
