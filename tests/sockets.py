@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Any
 
+import requests
 import socketio
 
 from tests.waiting import wait_for
@@ -16,10 +17,21 @@ class Watcher:
     """Joins tasks and keeps every `progress` event."""
 
     def __init__(
-        self, url: str, *, transports: list[str] | None = None, key: str | None = None
+        self,
+        url: str,
+        *,
+        transports: list[str] | None = None,
+        key: str | None = None,
+        certificate: str | None = None,
     ) -> None:
+        """`certificate`: a file with those that are trusted, for an https `url`."""
         self.events: list[dict[str, Any]] = []
-        self._client = socketio.Client(reconnection_delay=0.2, reconnection_delay_max=1)
+        session = requests.Session()
+        session.trust_env = False  # else REQUESTS_CA_BUNDLE has the last word
+        session.verify = certificate or True
+        self._client = socketio.Client(
+            reconnection_delay=0.2, reconnection_delay_max=1, http_session=session
+        )
         self._client.on("progress", self.events.append)
         self._url = url
         self._transports = transports or ["websocket"]
