@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import PurePath, PureWindowsPath
 from typing import Any
 
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from cli.api_client import Event
+from cli.media_arguments import pure_path
 from cli.output import printable
 from cli.remote import Remote
 
@@ -53,7 +53,7 @@ def name_of(path: str | None) -> str:
     """The file's name, of a path in any system's form; cut in the middle where it is long."""
     if not path:
         return ""
-    name = (PureWindowsPath(path) if "\\" in path else PurePath(path)).name
+    name = pure_path(path).name
     if len(name) > _LONGEST_NAME:
         half = _LONGEST_NAME // 2
         name = f"{name[: half - 1]}…{name[-half:]}"

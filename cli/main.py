@@ -9,7 +9,18 @@ from typing import Annotated
 import typer
 
 from cli.api_client import Refused
-from cli.commands import analyze, keys, models, people, processes, tasks, watch
+from cli.commands import (
+    analyze,
+    export,
+    keys,
+    models,
+    people,
+    processes,
+    search,
+    tasks,
+    transcripts,
+    watch,
+)
 from cli.output import accept_any_name
 from shared.errors import BadInput, RushesError, SettingsError
 
@@ -27,7 +38,10 @@ app.command("watcher", rich_help_panel=_SERVER)(processes.start_watcher)
 app.add_typer(keys.app, name="keys", rich_help_panel=_SERVER)
 app.add_typer(people.app, name="people")
 app.add_typer(watch.app, name="watch")
+app.add_typer(export.app, name="export")
 app.command("analyze", epilog=analyze.EPILOG)(analyze.analyze)
+app.command("search", epilog=search.EPILOG)(search.search)
+app.add_typer(transcripts.app, name="transcripts")
 app.add_typer(models.app, name="models")
 app.add_typer(tasks.app, name="tasks")
 

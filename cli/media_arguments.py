@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import PurePath, PureWindowsPath
 from typing import Annotated
 
 import typer
@@ -27,6 +28,11 @@ CacheOption = Annotated[
 def is_foreign(path: str) -> bool:
     r"""Whether it is a path of Windows, `Z:\…` or `\\server\…`, typed on another system."""
     return _FOREIGN.match(path) is not None
+
+
+def pure_path(path: str) -> PurePath:
+    """A path of the server's as one of its system, as far as that can be told."""
+    return PureWindowsPath(path) if is_foreign(path) else PurePath(path)
 
 
 def server_path(path: str) -> str:

@@ -1,0 +1,218 @@
+"""`rushes search`: footage by words, by a picture, by a frame, and by what is said in it."""
+
+from __future__ import annotations
+
+import base64
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cli.api_client import is_this_machine
+from cli.found import print_frames, print_paths, print_speech
+from cli.media_arguments import CacheOption, cache_dir, is_foreign, seconds, server_path
+from cli.media_files import media_files
+from cli.pictures import PictureMode, PicturesOption, painter
+from cli.remote import Remote, remote
+from shared.errors import BadInput
+
+EPILOG = """Examples:
+
+rushes search a red car --cache /footage/.rushes
+
+rushes search --image reference.jpg --in /footage/day1
+
+rushes search --frame A001.mov@1:23 --exclude snow
+
+rushes search --said "rolling thunder" --paths
+
+rushes search a beach --person "Season 1/Anna" --person "Season 1/Ben" --any
+"""
+_BY, _WHERE, _SHOWN = "What is searched for", "Where", "What is shown"
+_PERSON = re.compile(r"(?P<collection>.+)/(?:#(?P<cluster>-?\d+)|(?P<name>[^/]+))")
+
+MaxOption = Annotated[
+    int, typer.Option("--max", min=1, help="At most this many.", rich_help_panel=_SHOWN)
+]
+InOption = Annotated[
+    list[str],
+    typer.Option(
+        "--in",
+        help="Only in this file or folder. Repeatable.",
+        rich_help_panel=_WHERE,
+        show_default=False,
+    ),
+]
+PathsOption = Annotated[
+    bool,
+    typer.Option("--paths", help="Lines of path, tab, time: for scripts.", rich_help_panel=_SHOWN),
+]
+SpeakerOption = Annotated[
+    str,
+    typer.Option(help="Only what this speaker says.", rich_help_panel=_BY, show_default=False),
+]
+FuzzyOption = Annotated[
+    bool,
+    typer.Option("--fuzzy", help="Also with about one wrong letter in five.", rich_help_panel=_BY),
+]
+
+
+@remote
+def search(
+    server: Remote,
+    words: Annotated[
+        list[str] | None, typer.Argument(help="What is to be seen, or with --said what is said.")
+    ] = None,
+    cache: CacheOption = "",
+    image: Annotated[
+        str,
+        typer.Option(
+            help="What looks like this picture. Words, too, then count by --text-weight.",
+            rich_help_panel=_BY,
+            show_default=False,
+        ),
+    ] = "",
+    frame: Annotated[
+        str,
+        typer.Option(
+            metavar="FILE@TIME",
+            help="What looks like this frame; the file need not be analyzed.",
+            rich_help_panel=_BY,
+            show_default=False,
+        ),
+    ] = "",
+    said: Annotated[
+        bool, typer.Option("--said", help="Search in transcripts.", rich_help_panel=_BY)
+    ] = False,
+    speaker: SpeakerOption = "",
+    fuzzy: FuzzyOption = False,
+    exclude: Annotated[
+        list[str],
+        typer.Option(
+            help="Rank what looks like this lower. Repeatable.",
+            rich_help_panel=_BY,
+            show_default=False,
+        ),
+    ] = [],  # noqa: B006
+    text_weight: Annotated[
+        float | None,
+        typer.Option(
+            help="Weight of the words. Default: 1.", rich_help_panel=_BY, show_default=False
+        ),
+    ] = None,
+    person: Annotated[
+        list[str],
+        typer.Option(
+            metavar="COLLECTION/NAME",
+            help="Only frames with this person; COLLECTION/#3 is cluster 3. Repeatable.",
+            rich_help_panel=_WHERE,
+            show_default=False,
+        ),
+    ] = [],  # noqa: B006
+    any_person: Annotated[
+        bool,
+        typer.Option(
+            "--any", help="One of them is enough, not all in one frame.", rich_help_panel=_WHERE
+        ),
+    ] = False,
+    within: InOption = [],  # noqa: B006
+    at_most: MaxOption = 20,
+    paths: PathsOption = False,
+    pictures: PicturesOption = PictureMode.AUTO,
+) -> None:
+    """Search analyzed footage; best first."""
+    text = " ".join(words or ())
+    scope = {**scope_of(cache, within), "max_results": at_most}
+    if said:
+        if image or frame or exclude or person or text_weight is not None:
+            raise BadInput("--said goes with --in, --speaker and --fuzzy alone.")
+        find_said(server, text, {**scope, **how_said(speaker, fuzzy)}, paths)
+        return
+    if speaker or fuzzy:
+        raise BadInput("--speaker and --fuzzy need --said: they are for what is said.")
+    kind, example = _example(server, text, image, frame)
+    body = {
+        **scope,
+        **example,
+        "query": text or None,
+        "exclude": exclude,
+        "text_weight": text_weight,
+        "people_filter": [_person(one) for one in person],
+        "people_filter_mode": "or" if any_person else "and",
+    }
+    answer = server.api.post(f"/search/{kind}", body)
+    if server.out.document(answer):
+        return
+    if paths:
+        print_paths(answer["matches"])
+    else:
+        print_frames(server.out, answer["matches"], painter(pictures, server.out))
+
+
+def find_said(server: Remote, text: str, body: dict[str, Any], paths: bool) -> None:
+    """Search in transcripts and print what is found. Raises BadInput without words."""
+    if not text.strip():
+        raise BadInput("Say which words to look for.")
+    answer = server.api.post("/search/transcript", {**body, "query": text})
+    if server.out.document(answer):
+        return
+    if paths:
+        print_paths(answer["matches"])
+    else:
+        print_speech(server.out, answer["matches"])
+
+
+def how_said(speaker: str, fuzzy: bool) -> dict[str, Any]:
+    """The fields of a search in transcripts that narrow or widen it."""
+    return {"speaker": speaker or None, "mode": "fuzzy" if fuzzy else "substring"}
+
+
+def scope_of(cache: str, within: list[str]) -> dict[str, Any]:
+    """The cache folder, and the files to search in where some are named."""
+    where = cache_dir(cache)
+    if not within:
+        return {"cache_dir": where}
+    found = media_files(within, cache=where)
+    if not found.paths:
+        raise BadInput("There is no media file in what --in names.")
+    return {"cache_dir": where, "media_paths": list(found.paths)}
+
+
+def _example(server: Remote, text: str, image: str, frame: str) -> tuple[str, dict[str, Any]]:
+    """The kind of a visual search, and the picture that it is made with."""
+    if image and frame:
+        raise BadInput("Search by --image or by --frame, not by both.")
+    if image:
+        return "image", _picture(server, image)
+    if frame:
+        path, _, time = frame.rpartition("@")
+        if not path:
+            raise BadInput("--frame wants FILE@TIME, such as A001.mov@1:23.")
+        return "frame", {"media_path": server_path(path), "time_seconds": seconds(time)}
+    if not text.strip():
+        raise BadInput("Say what to look for: words, --image FILE or --frame FILE@TIME.")
+    return "text", {}
+
+
+def _picture(server: Remote, image: str) -> dict[str, str]:
+    """The picture's path, or for a server elsewhere the picture itself."""
+    path = server_path(image)
+    if is_this_machine(server.api.url) or is_foreign(path) or not Path(path).is_file():
+        return {"image_path": path}
+    try:
+        return {"image": base64.b64encode(Path(path).read_bytes()).decode("ascii")}
+    except OSError as error:
+        raise BadInput(f"{image} cannot be read: {error.strerror}.") from error
+
+
+def _person(given: str) -> dict[str, str]:
+    found = _PERSON.fullmatch(given)
+    if found is None:
+        raise BadInput(
+            f"{given} is no person: write COLLECTION/NAME, or COLLECTION/#3 for cluster 3."
+        )
+    who = {"cluster_job_name": found["collection"]}
+    if found["cluster"] is not None:
+        return {**who, "cluster_id": found["cluster"]}
+    return {**who, "person_name": found["name"]}

@@ -1,0 +1,175 @@
+"""`rushes transcripts`: what is said in the footage, to read, to search and as files."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cli.api_client import Refused
+from cli.commands.search import (
+    FuzzyOption,
+    InOption,
+    MaxOption,
+    PathsOption,
+    SpeakerOption,
+    find_said,
+    how_said,
+    scope_of,
+)
+from cli.media_arguments import CacheOption, cache_dir, pure_path
+from cli.media_files import listed, media_files
+from cli.new_files import NewFiles
+from cli.remote import Remote, remote
+from shared.errors import BadInput, ExportError, Missing
+from shared.media import MediaType
+
+app = typer.Typer(no_args_is_help=True, help="What is said in the footage.")
+Item = dict[str, Any]
+_MISSING = "It is not transcribed."
+PathsArgument = Annotated[
+    list[str], typer.Argument(help="Media files, and folders of them; `-`: read them from stdin.")
+]
+_SHOW = """Example:
+
+rushes transcripts show /footage/interview.mov --cache /footage/.rushes
+"""
+_EXPORT = """Examples:
+
+rushes transcripts export /footage/day1 --format srt --captions --to subtitles
+
+rushes transcripts export interview.mov --format docx --to . --force
+"""
+_SEARCH = """Example:
+
+rushes transcripts search "rolling thunder" --in /footage/day1
+"""
+
+
+class TranscriptFormat(StrEnum):
+    """What a transcript can be written as."""
+
+    SRT = "srt"
+    VTT = "vtt"
+    TXT = "txt"
+    CSV = "csv"
+    DOCX = "docx"
+    PDF = "pdf"
+    JSON = "json"
+
+
+@app.command("show", epilog=_SHOW)
+@remote
+def show(server: Remote, paths: PathsArgument, cache: CacheOption = "") -> None:
+    """Print the transcripts of files."""
+    answer = server.api.post("/transcriptions", _asked(paths, cache))
+    items: list[Item] = answer["transcriptions"]
+    if not server.out.document(answer):
+        for item in items:
+            _print(server, item)
+    if all(item["segments"] is None for item in items) or any(item["error"] for item in items):
+        raise typer.Exit(1)
+
+
+@app.command("search", epilog=_SEARCH)
+@remote
+def search(
+    server: Remote,
+    words: Annotated[list[str], typer.Argument(help="What is said.")],
+    cache: CacheOption = "",
+    speaker: SpeakerOption = "",
+    fuzzy: FuzzyOption = False,
+    within: InOption = [],  # noqa: B006
+    at_most: MaxOption = 20,
+    paths: PathsOption = False,
+) -> None:
+    """Search in transcripts, as `rushes search --said` does."""
+    scope = {**scope_of(cache, within), "max_results": at_most}
+    find_said(server, " ".join(words), {**scope, **how_said(speaker, fuzzy)}, paths)
+
+
+@app.command("export", epilog=_EXPORT)
+@remote
+def export(
+    server: Remote,
+    paths: PathsArgument,
+    to: Annotated[
+        Path, typer.Option("--to", help="Folder of this machine; made where there is none.")
+    ],
+    kind: Annotated[TranscriptFormat, typer.Option("--format", help="Of the files.")],
+    cache: CacheOption = "",
+    captions: Annotated[
+        bool, typer.Option("--captions", help="Cut srt and vtt into captions that can be read.")
+    ] = False,
+    timestamps: Annotated[bool, typer.Option(help="Times in txt, docx and pdf.")] = True,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite files that exist.")] = False,
+) -> None:
+    """Write the transcripts of files, one file each, into a folder."""
+    files = NewFiles(to, kind.value, force)
+    answer = server.api.post("/transcriptions", {**_asked(paths, cache), "words": True})
+    how: dict[str, Any] = {
+        "format": kind.value,
+        "timestamps": timestamps,
+        "captions": {} if captions else None,
+    }
+    exported, failed = [], []
+    for item in answer["transcriptions"]:
+        if _is_missing(item):
+            continue
+        try:
+            written = _export(server, item, how, files)
+        except (Refused, ExportError, Missing) as error:
+            failed.append({"media_path": item["media_path"], "error": error.message})
+            server.out.hint(f"failed: {item['media_path']}: {error.message}")
+        else:
+            exported.append({"media_path": item["media_path"], "output_path": str(written)})
+            if not server.out.as_json:
+                server.out.line(str(written))
+    missing = [item["media_path"] for item in answer["transcriptions"] if _is_missing(item)]
+    for path in missing:
+        server.out.hint(f"{path}: {_MISSING}")
+    server.out.document({"exported": exported, "failed": failed, "not_transcribed": missing})
+    if failed or not exported:
+        raise typer.Exit(1)
+
+
+def _export(server: Remote, item: Item, how: dict[str, Any], files: NewFiles) -> Path:
+    if item["segments"] is None:
+        raise Missing(item["error"])
+    body = {
+        "segments": item["segments"],
+        "words": item["words"],
+        "language": item["language"],
+        "display_name": pure_path(item["media_path"]).name,
+        **how,
+    }
+    content = server.api.call("POST", "/export/transcript", json=body).content
+    return files.write(item["media_path"], content)
+
+
+def _is_missing(item: Item) -> bool:
+    return item["segments"] is None and not item["error"]
+
+
+def _asked(paths: list[str], cache: str) -> dict[str, Any]:
+    where = cache_dir(cache)
+    found = media_files(listed(paths), cache=where)
+    spoken = found.of(MediaType.VIDEO, MediaType.AUDIO)
+    if not spoken:
+        raise BadInput("There is no video or sound file in what was named.")
+    return {"cache_dir": where, "media_paths": spoken}
+
+
+def _print(server: Remote, item: Item) -> None:
+    if item["segments"] is None:
+        server.out.hint(f"{item['media_path']}: {item['error'] or _MISSING}")
+        return
+    language = f" ({item['language']})" if item["language"] else ""
+    server.out.line(f"{item['media_path']}{language}")
+    for start, text, _ in item["segments"]:
+        minutes, rest = divmod(int(start), 60)
+        server.out.line(f"{minutes // 60:02d}:{minutes % 60:02d}:{rest:02d}  {text}")
+    if not item["segments"]:
+        server.out.line("Nobody speaks.")
