@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,8 +12,9 @@ from rich.table import Column, Table
 from cli.clip_sources import AroundOption, ClipsArgument, FromOption, Picked, PickOption, clips_of
 from cli.following import follow_to_the_end
 from cli.media_arguments import server_path
+from cli.new_files import write_file
 from cli.remote import Remote, remote
-from shared.errors import BadInput, ExportError
+from shared.errors import BadInput
 
 app = typer.Typer(no_args_is_help=True, help="Clips as files, timelines for editing systems.")
 _ENCODING = "How clips are written"
@@ -234,7 +234,7 @@ def export_timeline(
 def _deliver(server: Remote, answer: dict[str, Any], target: Path | None, force: bool) -> None:
     text = answer["xml"] or answer["text"]
     if target is not None:
-        _write(target, text, force)
+        write_file(target, text.encode(), force)
     for warning in answer["warnings"]:
         server.out.hint(f"warning: {warning['message']}")
     if server.out.document(answer):
@@ -244,21 +244,6 @@ def _deliver(server: Remote, answer: dict[str, Any], target: Path | None, force:
         return
     facts = answer["sequence"]
     server.out.line(f"{target}: {facts['duration_frames']:,} frames at {facts['fps']} a second")
-
-
-def _write(path: Path, text: str, force: bool) -> None:
-    """Whole or not at all; what is there is replaced with `force` alone. Raises ExportError."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_text(text, encoding="utf-8", newline="")
-        if force:
-            os.replace(part, path)
-        else:
-            os.link(part, path)  # fails where somebody was faster
-            part.unlink()
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise ExportError(f"{path} cannot be written: {error.strerror}.") from error
 
 
 def _show_result(server: Remote, task_id: str) -> None:

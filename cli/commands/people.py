@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.table import Column, Table
+from rich.text import Text
 
 from cli.clusters import (
     NONE,
@@ -20,16 +21,28 @@ from cli.clusters import (
 )
 from cli.following import finish, follow_to_the_end, name_of
 from cli.media_arguments import CacheOption, cache_dir
+from cli.output import printable
+from cli.pictures import Box, Painter, PictureMode, PicturesOption, painter
 from cli.remote import Remote, remote
 
 app = typer.Typer(no_args_is_help=True, help="Who is seen: names, corrections, taking them back.")
 NEW = "new"
 _MOST_FACES = 2000  # in one answer of the API
+_SAMPLES = 3  # pictures of a cluster
+_FACE = Box(columns=10, rows=5)
 
 
 @app.command("list", epilog='Example: rushes people list --collection "Season 1"')
 @remote
-def list_people(server: Remote, cache: CacheOption = "", collection: CollectionOption = "") -> None:
+def list_people(
+    server: Remote,
+    cache: CacheOption = "",
+    collection: CollectionOption = "",
+    at_most: Annotated[
+        int, typer.Option("--max", min=1, help="At most so many of each collection.")
+    ] = 50,
+    pictures: PicturesOption = PictureMode.AUTO,
+) -> None:
     """List the people of the cache folder's collections, those seen most first."""
     folder = cache_dir(cache)
     query = {"cluster_job_name": collection} if collection else {}
@@ -43,7 +56,14 @@ def list_people(server: Remote, cache: CacheOption = "", collection: CollectionO
             f"{job['cluster_job_name']}: {job['total_faces']:,} faces, grouped with eps "
             f"{job['eps']:g} and at least {job['min_samples']} faces a person"
         )
-        server.out.show(_clusters(job["clusters"]))
+        shown = job["clusters"][:at_most]
+        if brush := painter(pictures, server.out):
+            body = {"cache_dir": folder, "cluster_job_name": job["cluster_job_name"]}
+            _paint(server, brush, body, shown)
+        else:
+            server.out.show(_clusters(shown))
+        if len(shown) < len(job["clusters"]):
+            server.out.hint(f"{len(shown)} of {len(job['clusters']):,}; see more with --max.")
 
 
 @app.command("show", epilog="Example: rushes people show Ada --limit 20")
@@ -55,6 +75,7 @@ def show_faces(
     collection: CollectionOption = "",
     limit: Annotated[int, typer.Option(min=1, max=_MOST_FACES, help="At most so many.")] = 50,
     offset: Annotated[int, typer.Option(min=0, help="Leave out so many first.")] = 0,
+    pictures: PicturesOption = PictureMode.AUTO,
 ) -> None:
     """Show the faces of a person: where each is seen, and its id for `people move`."""
     body = _body(server, cache, collection)
@@ -64,14 +85,7 @@ def show_faces(
     )
     if server.out.document(answer):
         return
-    table = Table(Column("face", no_wrap=True), "file", "time", "sure")
-    for face in answer["faces"]:
-        sure = face["detection_score"]
-        where = name_of(face["media_path"]) or face["hash_str"]
-        table.add_row(
-            face["face_id"], where, face["timestamp"], "" if sure is None else f"{sure:.2f}"
-        )
-    server.out.show(table)
+    _show_faces(answer["faces"], server, painter(pictures, server.out))
     if answer["has_more"]:
         behind = offset + len(answer["faces"])
         server.out.hint(f"{behind} of {answer['total']:,} faces; go on with --offset {behind}.")
@@ -233,6 +247,38 @@ def undo_edits(
         server.out.show(_clusters(answer["clusters"]))
 
 
+def _show_faces(faces: list[dict[str, Any]], server: Remote, brush: Painter | None) -> None:
+    table = Table(Column("face", no_wrap=True), "file", "time", "sure")
+    for face in faces:
+        sure = "" if face["detection_score"] is None else f"{face['detection_score']:.2f}"
+        words = (
+            face["face_id"],
+            name_of(face["media_path"]) or face["hash_str"],
+            face["timestamp"],
+            sure,
+        )
+        if brush is None:
+            table.add_row(*words)
+        else:
+            brush.show([face["image"] or ""], [Text(printable(word)) for word in words], _FACE)
+    if brush is None:
+        server.out.show(table)
+
+
+def _paint(
+    server: Remote, brush: Painter, body: dict[str, Any], clusters: list[dict[str, Any]]
+) -> None:
+    """Some faces of each cluster beside its name."""
+    ids = [cluster["cluster_id"] for cluster in clusters]
+    asked = {**body, "cluster_ids": ids, "samples_per_cluster": _SAMPLES}
+    samples = server.api.post("/faces/clusters/samples", asked)["samples"]
+    for cluster in clusters:
+        faces = [face["image"] or "" for face in samples.get(cluster["cluster_id"], ())]
+        shown, name, count = _words(cluster)
+        words = [word for word in (name, shown, f"{count} faces") if word]
+        brush.show(faces, [Text(printable(word)) for word in words], _FACE)
+
+
 def _body(server: Remote, cache: str, collection: str) -> dict[str, Any]:
     folder = cache_dir(cache)
     name = only_collection(server.api, folder, collection)
@@ -246,10 +292,15 @@ def _place(body: dict[str, Any]) -> dict[str, str]:
 def _clusters(clusters: list[dict[str, Any]]) -> Table:
     table = Table("cluster", "name", Column("faces", justify="right"))
     for cluster in clusters:
-        shown = shown_id(cluster["cluster_id"])
-        name = "in no cluster" if shown == NONE else cluster["name"] or ""
-        table.add_row(shown, name, f"{cluster['face_count']:,}")
+        table.add_row(*_words(cluster))
     return table
+
+
+def _words(cluster: dict[str, Any]) -> tuple[str, str, str]:
+    """Id, name and number of faces."""
+    shown = shown_id(cluster["cluster_id"])
+    name = "in no cluster" if shown == NONE else cluster["name"] or ""
+    return shown, name, f"{cluster['face_count']:,}"
 
 
 def _named(clusters: list[dict[str, Any]], cluster_id: str) -> str:
