@@ -32,6 +32,7 @@ from workers.native_calls import NativeCalls
 T = TypeVar("T")
 
 PROGRESS_EVERY_S = 0.3
+_AWAY_PAUSE_S = 5.0  # a report to a Redis that is away takes up to 3 s, in which the work stands
 _ASK_AGAIN_S = 0.2
 
 
@@ -208,7 +209,7 @@ class Context:
                 self._tell_worked(kind)
                 send()
         except RedisAway:
-            return
+            self._reported_at = time.monotonic() + _AWAY_PAUSE_S
 
     def tick(
         self,
