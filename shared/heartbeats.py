@@ -23,6 +23,15 @@ class ModelState(msgspec.Struct, frozen=True):
     error: str | None = None
 
 
+class HeldModel(msgspec.Struct, frozen=True):
+    """A model in a process's memory; `bytes` is what it is expected to take."""
+
+    kind: ModelKind
+    model_key: str
+    bytes: int
+    is_loading: bool = False  # on its way there
+
+
 class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     kind: WorkerKind
@@ -32,7 +41,8 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
     state: WorkerState = "idle"
     message: str = ""  # why it waits, for people
     task_id: str | None = None
-    models: dict[ModelKind, ModelState] = {}
+    models: dict[ModelKind, ModelState] = {}  # of each kind the wanted one
+    held: tuple[HeldModel, ...] = ()  # all that are loaded or loading
     stats: dict[str, int] = {}  # counters since the start, e.g. model_loads
 
 

@@ -39,6 +39,7 @@ class FolderLive(msgspec.Struct, frozen=True, kw_only=True):
 
     state: WatchState
     reason: str = ""
+    is_unreachable: bool = False  # its root, as `reason` says
     current_file: str | None = None
     is_scanning: bool = False
     is_polling: bool | None = None  # None: not found out yet

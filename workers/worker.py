@@ -39,6 +39,7 @@ from shared.models import ModelKind
 from shared.redis_clients import connect, connect_blocking, translated
 from shared.settings import Settings
 from shared.tasks import Lease, Ledger
+from shared.totals import LoadCount
 from workers.context import Context
 from workers.desired import Desired
 from workers.item_span import item_span
@@ -170,6 +171,7 @@ class Worker:
         self._client = connect(settings.redis_url)
         self._ledger = Ledger(self._client, settings.instance)
         self._pool = ModelPool(settings, loaders)
+        self._load_count = LoadCount(self._client, settings.instance)
         self._native = NativeCalls()
         self._desired = Desired(settings, self._client, self._pool, work.models)
         self._hashes = HashCache()
@@ -386,8 +388,10 @@ class Worker:
         heart = msgspec.structs.replace(
             self._heart,
             models=self._desired.states(),
-            stats={**self._counts, "model_loads": self._pool.loads},
+            held=self._pool.held(),
+            stats={**self._counts, "model_loads": self._pool.loads.total()},
         )
         heartbeats.publish(self._client, self._settings.instance, heart)
+        self._load_count.tell(self._pool.loads)
         if self._bell_worker:
             self._bell_worker.keep_alive()

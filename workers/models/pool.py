@@ -9,6 +9,7 @@ import logging
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from typing import Any, Literal, overload
 
 from shared import traces
 from shared.errors import ModelError
+from shared.heartbeats import HeldModel
 from shared.model_catalogue import resolve
 from shared.models import ModelKind, ModelSpec
 from shared.settings import Settings
@@ -68,7 +70,7 @@ class ModelPool:
         loaders: Mapping[ModelKind, Loader] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.loads = 0  # since the start
+        self.loads: Counter[ModelKind] = Counter()  # since the start
         self._settings = settings
         self._loaders = _LOADERS if loaders is None else loaders
         self._clock = clock
@@ -125,6 +127,15 @@ class ModelPool:
                 if slot.model is not None or slot.users or slot.error
             ]
 
+    def held(self) -> tuple[HeldModel, ...]:
+        """Every model that is in memory or on its way there."""
+        with self._guard:
+            return tuple(
+                HeldModel(kind, key, model_bytes(slot.spec), slot.is_loading)
+                for (kind, key), slot in sorted(self._slots.items())
+                if slot.model is not None or slot.is_loading
+            )
+
     def unload_idle(self, idle_s: float | None = None) -> list[str]:
         """Unload what nobody has used for `idle_s` (RUSHES_MODEL_IDLE_MINUTES); their keys."""
         limit = self._settings.model_idle_minutes * 60 if idle_s is None else idle_s
@@ -170,7 +181,7 @@ class ModelPool:
         try:
             model = loader(self._settings, slot.spec)
             model.warmup()
-            self.loads += 1
+            self.loads[slot.spec.kind] += 1
         except ModelError as error:
             with self._guard:
                 slot.error = error.message

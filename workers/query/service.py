@@ -28,6 +28,7 @@ from shared.models import ModelKind
 from shared.paths import Roots
 from shared.redis_clients import connect
 from shared.settings import Settings
+from shared.totals import LoadCount
 from workers.desired import Desired
 from workers.liveness import STALL_S
 from workers.models.pool import ModelPool
@@ -59,6 +60,7 @@ class QueryService:
         self._roots = Roots.media(settings)
         self._client = connect(settings.redis_url)
         self._pool = ModelPool(settings)
+        self._load_count = LoadCount(self._client, settings.instance)
         self._desired = Desired(settings, self._client, self._pool)
         self._embedder = Embedder(self._pool)
         self._grabbers = Children(children, grab.warm_up)
@@ -213,9 +215,12 @@ class QueryService:
             if self._embedder.busy_s() > STALL_S:
                 log.critical("The model has not answered for %.0f s: ending", STALL_S)
                 os._exit(1)
-            heart = msgspec.structs.replace(self._heart, models=self._desired.states())
+            heart = msgspec.structs.replace(
+                self._heart, models=self._desired.states(), held=self._pool.held()
+            )
             try:
                 heartbeats.publish(self._client, self._settings.instance, heart)
+                self._load_count.tell(self._pool.loads)
             except RedisAway as error:
                 log.debug("Redis is away: %s", error)
             time.sleep(_BEAT_S)

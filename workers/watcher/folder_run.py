@@ -116,6 +116,7 @@ class FolderRun:
         return FolderLive(
             state=state,
             reason=reason,
+            is_unreachable=bool(self._unreachable or self.silent_s()),
             current_file=self._outcomes.current_file if state is WatchState.RUNNING else None,
             is_scanning=self._lookout.is_scanning,
             is_polling=self._lookout.is_polling,

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from shared.domain import Fault
 from shared.errors import Missing
+from shared.logs import bound_task
 from shared.media import MediaType
 from shared.watch_folders import WatchFolder
 from shared.watched_files import FileGroup, FolderFacts, WatchedFile
@@ -174,7 +175,8 @@ class FolderState:
         assert fault in _OWN
         tries = file.tries + 1
         if tries >= TRIES:
-            log.warning("%s has failed: %s", path, reason)
+            with bound_task(file.task_id or None):
+                log.warning("%s has failed: %s", path, reason)
             self.table.put(path, replace(ended, group=FileGroup.FAILED, tries=tries))
             return
         at = time.time() + PAUSES_S[tries - 1]

@@ -13,6 +13,7 @@ from shared import traces
 from shared.analyze_items import analyze_items
 from shared.domain import FileWork, TaskKind
 from shared.errors import RedisAway
+from shared.logs import bound_task
 from shared.media import MediaType
 from shared.task_records import Bell, NewTask
 from shared.watch_folders import WatchFolder
@@ -57,10 +58,12 @@ def submit(tools: Tools, task: NewTask) -> None:
     with traces.span("submit ingest", "producer", attributes={"rushes.items": len(task.items)}):
         tools.ledger.submit(task)
     bells = [Bell(task.task_id, n, task.queue, front=False) for n in range(len(task.items))]
-    try:
-        tools.bells.ring(bells)
-    except RedisAway as error:  # it is accepted, and the sweep rings lost bells
-        log.warning("task %s: its bells come later: %s", task.task_id, error.message)
+    with bound_task(task.task_id):
+        log.info("%s Items: %d.", task.message, len(bells))
+        try:
+            tools.bells.ring(bells)
+        except RedisAway as error:  # it is accepted, and the sweep rings lost bells
+            log.warning("its bells come later: %s", error.message)
 
 
 def _work(tools: Tools, folder: WatchFolder, wanted: Wanted, turn: Turn) -> FileWork:
