@@ -39,6 +39,7 @@ def print_frames(out: Output, matches: Sequence[Match], painter: Painter | None)
     else:
         for number, match in enumerate(matches, 1):
             painter.show([match["image"]], _beside(number, match))
+            out.line("")
 
 
 def print_speech(out: Output, matches: Sequence[Match]) -> None:

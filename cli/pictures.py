@@ -94,14 +94,14 @@ class Painter:
         opened = [_opened(picture) for picture in pictures]
         sizes = [_size(picture, box) if picture else (box.columns, 1) for picture in opened]
         grid = Table.grid(padding=(0, _GAP, 0, 0))
-        for columns, _ in sizes:
-            grid.add_column(width=columns)
+        for _ in sizes:
+            grid.add_column(width=box.columns)
         grid.add_column(overflow="fold")
         cells = [self._cell(*pair) for pair in zip(opened, sizes, strict=True)]
         grid.add_row(*cells, Text("\n").join(lines))
         height = len(self._console.render_lines(grid, pad=False))
         self._console.print(grid)
-        self._lay_over(opened, sizes, height)
+        self._lay_over(opened, sizes, height, box)
 
     def _cell(self, picture: Image.Image | None, size: tuple[int, int]) -> HalfBlocks | Text:
         if picture is not None and self._protocol is Protocol.BLOCKS:
@@ -113,6 +113,7 @@ class Painter:
         pictures: Sequence[Image.Image | None],
         sizes: Sequence[tuple[int, int]],
         height: int,
+        box: Box,
     ) -> None:
         """Put pictures over the room that was left for them, `height` rows up."""
         if self._protocol is Protocol.BLOCKS or height >= self._console.height:
@@ -124,7 +125,7 @@ class Painter:
                 right = f"\x1b[{at}C" if at else ""
                 place = f"{_SAVE}\x1b[{height}A\r{right}"
                 self._console.file.write(place + encode(picture, columns, rows) + _RESTORE)
-            at += columns + _GAP
+            at += box.columns + _GAP
         self._console.file.flush()
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.progress import track
 
+from cli import completing
 from cli.api_client import Refused
 from cli.following import finish, follow_to_the_end
 from cli.media_arguments import CacheOption, cache_dir
@@ -67,7 +68,10 @@ def analyze(
     collection: Annotated[
         str,
         typer.Option(
-            help="Collection that receives the faces.", rich_help_panel=_WHAT, show_default=False
+            help="Collection that receives the faces.",
+            rich_help_panel=_WHAT,
+            show_default=False,
+            autocompletion=completing.collections,
         ),
     ] = "",
     exclude: Annotated[
@@ -98,15 +102,30 @@ def analyze(
     ] = False,
     visual_model: Annotated[
         str,
-        typer.Option(help="Default: the active one.", rich_help_panel=_HOW, show_default=False),
+        typer.Option(
+            help="Default: the active one.",
+            rich_help_panel=_HOW,
+            show_default=False,
+            autocompletion=completing.visual_models,
+        ),
     ] = "",
     speech_model: Annotated[
         str,
-        typer.Option(help="Default: the active one.", rich_help_panel=_HOW, show_default=False),
+        typer.Option(
+            help="Default: the active one.",
+            rich_help_panel=_HOW,
+            show_default=False,
+            autocompletion=completing.speech_models,
+        ),
     ] = "",
     face_model: Annotated[
         str,
-        typer.Option(help="Default: the active one.", rich_help_panel=_HOW, show_default=False),
+        typer.Option(
+            help="Default: the active one.",
+            rich_help_panel=_HOW,
+            show_default=False,
+            autocompletion=completing.face_models,
+        ),
     ] = "",
 ) -> None:
     """Analyze media files, and the media files in folders. What is done already is skipped."""

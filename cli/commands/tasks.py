@@ -8,11 +8,19 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from cli import completing
 from cli.following import finish, follow_to_the_end
 from cli.remote import Remote, remote
 
 app = typer.Typer(no_args_is_help=True, help="What the server works on, and has worked on.")
-TaskId = Annotated[str, typer.Argument(help="As `rushes tasks list` shows.", show_default=False)]
+TaskId = Annotated[
+    str,
+    typer.Argument(
+        help="As `rushes tasks list` shows.",
+        show_default=False,
+        autocompletion=completing.task_ids,
+    ),
+]
 
 
 @app.command("list")
@@ -64,7 +72,12 @@ def follow_task(server: Remote, task_id: TaskId) -> None:
 def cancel_task(
     server: Remote,
     task_id: Annotated[
-        str, typer.Argument(help="Default: the analysis that runs.", show_default=False)
+        str,
+        typer.Argument(
+            help="Default: the analysis that runs.",
+            show_default=False,
+            autocompletion=completing.task_ids,
+        ),
     ] = "",
 ) -> None:
     """Stop a task. What is finished stays."""
