@@ -11,6 +11,7 @@ import typer
 from cli.api_client import Refused
 from cli.commands import (
     analyze,
+    doctor,
     export,
     keys,
     models,
@@ -36,6 +37,7 @@ app.command("api", rich_help_panel=_SERVER)(processes.start_api)
 app.command("worker", rich_help_panel=_SERVER)(processes.start_worker)
 app.command("watcher", rich_help_panel=_SERVER)(processes.start_watcher)
 app.add_typer(keys.app, name="keys", rich_help_panel=_SERVER)
+app.command("doctor", rich_help_panel=_SERVER)(doctor.doctor)
 app.add_typer(people.app, name="people")
 app.add_typer(watch.app, name="watch")
 app.add_typer(export.app, name="export")

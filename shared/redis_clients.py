@@ -21,7 +21,9 @@ def key_prefix(instance: str) -> str:
     return f"rushes:{instance}:"
 
 
-def connect(url: str, *, decode: bool = True, max_connections: int = 256) -> redis.Redis:
+def connect(
+    url: str, *, decode: bool = True, max_connections: int = 256, protocol: int | None = None
+) -> redis.Redis:
     """Client for short commands. Never retries: a script that may arrive twice says so itself."""
     return redis.Redis.from_url(
         url,
@@ -30,6 +32,7 @@ def connect(url: str, *, decode: bool = True, max_connections: int = 256) -> red
         socket_connect_timeout=SOCKET_TIMEOUT_S,
         retry=Retry(NoBackoff(), 0),
         max_connections=max_connections,
+        protocol=protocol,
     )
 
 

@@ -35,17 +35,26 @@ def start_everything() -> None:
 
 def start_api() -> None:
     """Run one API process."""
-    become(Settings.from_env(), "api")
+    _serve(Settings.from_env(), "api", "api")
 
 
 def start_worker(kind: WorkerKind) -> None:
     """Run one worker process."""
-    become(Settings.from_env(), "workers", kind.value)
+    _serve(Settings.from_env(), f"{kind.value}-worker", "workers", kind.value)
 
 
 def start_watcher() -> None:
     """Run one watcher of watch folders: one is active, others stand by."""
-    become(Settings.from_env(), "workers", "watcher")
+    _serve(Settings.from_env(), "watcher", "workers", "watcher")
+
+
+def _serve(settings: Settings, process: str, *module: str) -> NoReturn:
+    """Become a process of the server, once everything that it needs is right."""
+    from cli.checks.start import before_start
+
+    logs.configure(process, settings.log_level, settings.log_format)
+    before_start(settings, redis_url(settings))
+    become(settings, *module)
 
 
 def redis_url(settings: Settings) -> str:

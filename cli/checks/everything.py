@@ -1,0 +1,107 @@
+"""All checks, side by side: none keeps another from being made, whatever becomes of it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+
+from cli import private_redis
+from cli.checks import folders, libraries, machine, models, redis_server, server
+from cli.checks.finding import Finding, fine, problem
+from shared import traces
+from shared.errors import SettingsError
+from shared.settings import Settings
+
+Check = Callable[[], Iterable[Finding]]
+ENDS_WITHIN_S = 75.0  # the imports alone may take 60 on a slow disk
+
+
+def look_at_everything(environ: Mapping[str, str]) -> list[Finding]:
+    """Every finding, in a fixed order. Goes on with what can be read of wrong settings."""
+    settings, wrong = Settings.read(environ)
+    checks: dict[str, Check] = {
+        "settings": lambda: _settings(settings, wrong),
+        "Python": lambda: [machine.python()],
+        "extras": lambda: _libraries(settings),
+        "redis-server": lambda: machine.redis_server(settings),
+        "Redis": lambda: _redis(settings),
+        "server": lambda: server.server(settings),
+        "keys": lambda: server.keys(settings, _redis_url(settings)),
+        "state": lambda: [folders.state_dir_as_it_is(settings)],
+        "roots": lambda: folders.roots(settings),
+        "mounts": lambda: folders.mounts(settings),
+        "paths": lambda: folders.path_map(settings),
+        "disk space": lambda: folders.disk_space(settings),
+        "models": lambda: models.weights(settings),
+        "open files": lambda: [machine.open_files()],
+        "inotify": machine.inotify,
+    }
+    return _side_by_side(checks)
+
+
+def _side_by_side(checks: Mapping[str, Check]) -> list[Finding]:
+    found: dict[str, list[Finding]] = {}
+
+    def make(name: str, check: Check) -> None:
+        try:
+            found[name] = list(check())
+        except Exception as error:  # noqa: BLE001 (one check that fails must not hide the others)
+            message = f"this could not be looked at ({type(error).__name__}: {error})"
+            found[name] = [problem(name, message, "report this as a fault of `rushes doctor`")]
+
+    threads = [
+        threading.Thread(target=make, args=each, daemon=True, name=each[0])
+        for each in checks.items()
+    ]
+    for thread in threads:
+        thread.start()
+    deadline = time.monotonic() + ENDS_WITHIN_S
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    late = problem("", "this gave no answer in time", "see whether a file server is away")
+    return [
+        finding
+        for name in checks
+        for finding in found.get(name, [Finding(late.level, name, late.message, late.cure)])
+    ]
+
+
+def _settings(settings: Settings, wrong: list[str]) -> Iterable[Finding]:
+    for sentence in wrong:
+        yield problem("settings", sentence.rstrip("."), "see docs/configuration.md")
+    try:
+        traces.check(settings)
+    except SettingsError as error:
+        yield problem("settings", error.message.rstrip("."), "install it, or unset the endpoint")
+    if not wrong:
+        yield fine("settings", "all names and values are understood")
+
+
+def _libraries(settings: Settings) -> Iterable[Finding]:
+    """The extras, and the device that they see where this machine can run workers."""
+    needed = models.extras_needed(settings)
+    if settings.redis_url is None:  # this machine is to do everything
+        needed |= {"worker", "lite"}
+    found = libraries.look(needed)
+    yield from libraries.findings(found, needed)
+    if not found.missing & {"onnxruntime", "ctranslate2"}:
+        yield from models.device(settings, found)
+
+
+def _redis_url(settings: Settings) -> str | None:
+    return settings.redis_url or private_redis.running_url(settings)
+
+
+def _redis(settings: Settings) -> Iterable[Finding]:
+    url = _redis_url(settings)
+    if url is None:
+        yield fine("Redis", "none runs now; `rushes up` starts a private one")
+        return
+    try:
+        yield from redis_server.examine(url)
+    except redis_server.Away as error:
+        cure = "start it, or correct RUSHES_REDIS_URL"
+        yield problem("Redis", f"it does not answer ({error})", cure)
+        return
+    yield from redis_server.clock(url)

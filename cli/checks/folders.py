@@ -1,0 +1,181 @@
+"""STATE_DIR, the roots and the targets of PATH_MAP: there, readable and, where needed, writable."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import functools
+import os
+import stat
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from cli.checks.finding import Finding, fine, problem, warning, within
+from shared.settings import Settings
+
+ANSWERS_WITHIN_S = 10.0
+_STATE_DIR = "RUSHES_STATE_DIR"
+_TRIAL_BYTES = 64 * 1024
+_SCARCE_BYTES, _TOO_FEW_BYTES = 2**30, 100 * 2**20
+_WHY = {
+    errno.ENOENT: ("does not exist", "create or mount it, or correct the setting"),
+    errno.ENOTDIR: ("is no folder", "name a folder"),
+    errno.EACCES: ("may not be used by this user", "give user {uid} access to it"),
+    errno.EPERM: ("may not be used by this user", "give user {uid} access to it"),
+    errno.EROFS: ("is mounted read-only", "mount it for writing, or name another folder"),
+    errno.ENOSPC: ("lies on a full disk", "make room there, or name another folder"),
+    errno.EDQUOT: ("is over its disk quota", "make room there, or name another folder"),
+    errno.ETIMEDOUT: ("does not answer", "see whether its file server and its mount are alive"),
+}
+
+
+def state_dir(settings: Settings) -> Finding:
+    """Whether STATE_DIR can be written; it is created, for this user alone, where it is missing."""
+    return _state_dir(settings, create=True)
+
+
+def state_dir_as_it_is(settings: Settings) -> Finding:
+    """The same without creating it."""
+    return _state_dir(settings, create=False)
+
+
+def roots(settings: Settings) -> Iterator[Finding]:
+    """A finding for each root that is set."""
+    for name, folders, writable in (
+        ("RUSHES_MEDIA_ROOTS", settings.media_roots, False),
+        ("RUSHES_CACHE_ROOTS", settings.cache_roots, True),
+        ("RUSHES_EXPORT_ROOTS", settings.export_roots, True),
+    ):
+        for folder in folders or ():
+            yield _folder(name, folder, writable)
+
+
+def mounts(settings: Settings) -> Iterator[Finding]:
+    """Roots that look like places where nothing is mounted."""
+    for folder in dict.fromkeys([*(settings.media_roots or ()), *(settings.cache_roots or ())]):
+        with contextlib.suppress(OSError):
+            if within(ANSWERS_WITHIN_S, functools.partial(_looks_unmounted, folder)):
+                yield warning(
+                    "mounts",
+                    f"{folder} is empty and lies on the system's own disk",
+                    "mount the share that belongs there, if one does",
+                )
+
+
+def path_map(settings: Settings) -> Iterator[Finding]:
+    """Whether the folders that clients' paths lead to are there, and inside the roots."""
+    for client, server in settings.path_map:
+        found = _folder("RUSHES_PATH_MAP", Path(server), writable=False)
+        named = [*(settings.media_roots or ()), *(settings.cache_roots or ())]
+        inside = any(Path(server).is_relative_to(r) or r.is_relative_to(server) for r in named)
+        if found.level == "ok" and settings.media_roots is not None and not inside:
+            found = warning(
+                "RUSHES_PATH_MAP",
+                f"{client} leads to {server}, which lies in none of the roots",
+                "add it to RUSHES_MEDIA_ROOTS or RUSHES_CACHE_ROOTS",
+            )
+        yield found
+
+
+def disk_space(settings: Settings) -> Iterator[Finding]:
+    """Room on the disks that are written to."""
+    seen: set[int] = set()
+    for folder in (settings.state_dir, settings.weights_dir, *(settings.cache_roots or ())):
+        with contextlib.suppress(OSError):
+            device, free = within(ANSWERS_WITHIN_S, functools.partial(_room, folder))
+            if device not in seen:
+                seen.add(device)
+                yield _space(folder, free)
+
+
+def _state_dir(settings: Settings, *, create: bool) -> Finding:
+    folder = settings.state_dir
+    try:
+        if create:
+            within(ANSWERS_WITHIN_S, lambda: folder.mkdir(parents=True, exist_ok=True, mode=0o700))
+        elif not within(ANSWERS_WITHIN_S, folder.exists):
+            if not os.access(_existing(folder), os.W_OK | os.X_OK):
+                return _not_creatable(folder, "Permission denied")
+            return fine(_STATE_DIR, f"{folder} does not exist yet and will be created")
+    except FileExistsError:
+        pass  # no folder: said below
+    except OSError as error:
+        return _not_creatable(folder, error.strerror or str(error))
+    found = _folder(_STATE_DIR, folder, writable=True)
+    return found if found.level != "ok" else _foreign(folder) or found
+
+
+def _foreign(folder: Path) -> Finding | None:
+    """What another user has left in STATE_DIR, as happens after one start as root."""
+    mode = os.R_OK | os.W_OK
+    names = [at.name for at in folder.iterdir() if not os.access(at, mode) and at.name != "models"]
+    if not names:
+        return None
+    message = f"{_STATE_DIR} names {folder}, and this user may not write {', '.join(names)} in it"
+    return problem(_STATE_DIR, message, f"run `chown -R {os.getuid()} {folder}` as root")
+
+
+def _not_creatable(folder: Path, why: str) -> Finding:
+    cure = f"let user {os.getuid()} write to {_existing(folder)}, or name another folder"
+    return problem(
+        _STATE_DIR, f"{_STATE_DIR} names {folder}, which cannot be created ({why})", cure
+    )
+
+
+def _folder(name: str, folder: Path, writable: bool) -> Finding:
+    try:
+        within(ANSWERS_WITHIN_S, lambda: _try(folder, writable))
+    except OSError as error:
+        return _refused(name, folder, error)
+    return fine(name, f"{folder} can be {'written' if writable else 'read'}")
+
+
+def _try(folder: Path, writable: bool) -> None:
+    """Raise OSError unless it is a folder that can be listed and, if asked for, written."""
+    if not stat.S_ISDIR(folder.stat().st_mode):
+        raise NotADirectoryError(errno.ENOTDIR, "")
+    with os.scandir(folder) as entries:
+        next(entries, None)
+    if not os.access(folder, os.X_OK):
+        raise PermissionError(errno.EACCES, "")
+    if writable:
+        # It never has a name where the file system can do that, and else only for a moment.
+        with tempfile.TemporaryFile(dir=folder, prefix=".rushes-trial-") as trial:
+            trial.write(bytes(_TRIAL_BYTES))
+            trial.flush()
+            os.fsync(trial.fileno())
+
+
+def _refused(name: str, folder: Path, error: OSError) -> Finding:
+    code = errno.ETIMEDOUT if isinstance(error, TimeoutError) else error.errno or 0
+    said, cure = _WHY.get(code, (f"cannot be used ({error.strerror or error})", "mend that"))
+    return problem(name, f"{name} names {folder}, which {said}", cure.format(uid=os.getuid()))
+
+
+def _looks_unmounted(folder: Path) -> bool:
+    with os.scandir(folder) as entries:
+        is_empty = next(entries, None) is None
+    return is_empty and folder.stat().st_dev == Path("/").stat().st_dev
+
+
+def _existing(folder: Path) -> Path:
+    """The folder, or the nearest above it that exists."""
+    return next(above for above in (folder, *folder.parents) if above.exists())
+
+
+def _room(folder: Path) -> tuple[int, int]:
+    """The device and its free bytes, 0 where it can hold no more files."""
+    folder = _existing(folder)
+    disk = os.statvfs(folder)
+    is_out_of_files = disk.f_files > 0 and disk.f_favail == 0
+    return folder.stat().st_dev, 0 if is_out_of_files else disk.f_bavail * disk.f_frsize
+
+
+def _space(folder: Path, free: int) -> Finding:
+    message = f"the disk of {folder} has {free / 2**30:.1f} GiB free"
+    if free < _TOO_FEW_BYTES:
+        return problem("disk space", message, "make room there")
+    if free < _SCARCE_BYTES:
+        return warning("disk space", message, "make room there before it is full")
+    return fine("disk space", message)

@@ -1,0 +1,67 @@
+"""The machine: Python, redis-server, and the limits that the system sets."""
+
+from __future__ import annotations
+
+import resource
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from cli import redis_binary
+from cli.checks.finding import Finding, fine, problem, warning
+from shared.errors import SettingsError
+from shared.settings import Settings
+
+_PYTHONS = ((3, 11), (3, 14))  # from, to before
+_OPEN_FILES = 4096  # what a worker asks for
+_INOTIFY = Path("/proc/sys/fs/inotify")
+_WATCHES, _INSTANCES = 65_536, 128
+
+
+def python() -> Finding:
+    first, after = _PYTHONS
+    found = sys.version.split()[0]
+    if first <= sys.version_info[:2] < after:
+        return fine("Python", f"{found} ({sys.executable})")
+    return problem("Python", f"this is {found}", "install Rushes with Python 3.11 to 3.13")
+
+
+def redis_server(settings: Settings) -> Iterator[Finding]:
+    """The binary of the private Redis, where one is needed."""
+    if settings.redis_url is not None:
+        return
+    try:
+        found = redis_binary.find()
+    except SettingsError as error:
+        message, _, cure = error.message.partition(": ")
+        yield problem("redis-server", message, cure.rstrip("."))
+    else:
+        version = ".".join(map(str, redis_binary.version(found)))
+        yield fine("redis-server", f"{found}, version {version}, for the private Redis")
+
+
+def open_files() -> Finding:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard == resource.RLIM_INFINITY or hard >= _OPEN_FILES:
+        shown = "any number of" if hard == resource.RLIM_INFINITY else f"{hard:,}"
+        return fine("open files", f"a process may open {shown} files")
+    message = f"a process may open {hard:,} files only, and a worker needs {_OPEN_FILES:,}"
+    cure = f"raise the limit (`ulimit -Hn {_OPEN_FILES}`, LimitNOFILE= in a systemd unit)"
+    return warning("open files", message, cure)
+
+
+def inotify() -> Iterator[Finding]:
+    """How many folders the system lets the watcher be told of; Linux only."""
+    for name, least, what in (
+        ("max_user_watches", _WATCHES, "folders may be watched without polling"),
+        ("max_user_instances", _INSTANCES, "programs of one user may watch folders"),
+    ):
+        try:
+            allowed = int((_INOTIFY / name).read_text())
+        except (OSError, ValueError):
+            continue
+        message = f"{allowed:,} {what}"
+        if allowed < least:
+            yield warning("inotify", message, f"run `sysctl -w fs.inotify.{name}={4 * least}`")
+        else:
+            yield fine("inotify", message)

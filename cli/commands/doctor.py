@@ -1,0 +1,58 @@
+"""`rushes doctor`: everything that may be wrong with this machine's server, and its cure."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Iterable
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from cli.checks.finding import Finding
+from cli.output import JsonOption, Output
+
+_STYLES = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "problem": ("✗", "red")}
+
+
+def doctor(
+    as_json: JsonOption = False,
+    is_brief: bool = typer.Option(False, "--brief", help="Leave out what is fine."),
+) -> None:
+    """Look for everything that is wrong with this machine's server, and say what cures it.
+
+    Needs no server and changes nothing. Exit status: 0 without a problem, 1 with one.
+    """
+    from cli.checks.everything import look_at_everything  # late: it takes a while to import
+
+    out = Output(as_json)
+    findings = look_at_everything(os.environ)
+    problems = sum(finding.level == "problem" for finding in findings)
+    shown = [finding for finding in findings if not is_brief or finding.level != "ok"]
+    if not out.document(
+        {"ok": problems == 0, "findings": [dataclasses.asdict(finding) for finding in shown]}
+    ):
+        out.show(_table(shown))
+        out.line(_summary(findings, problems))
+    raise typer.Exit(1 if problems else 0)
+
+
+def _table(findings: Iterable[Finding]) -> Table:
+    table = Table("", "what", "finding", box=None, pad_edge=False)
+    for finding in findings:
+        symbol, style = _STYLES[finding.level]
+        text = Text(finding.message)
+        if finding.cure:
+            text.append(f"\n→ {finding.cure}", style="bold")
+        table.add_row(Text(symbol, style=style), Text(finding.subject), text)
+    return table
+
+
+def _summary(findings: list[Finding], problems: int) -> str:
+    warnings = sum(finding.level == "warning" for finding in findings)
+    return f"{_count(problems, 'problem')}, {_count(warnings, 'warning')}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number or 'no'} {what}{'' if number == 1 else 's'}"
