@@ -211,9 +211,8 @@ def test_a_regrouping_hangs_below_its_request(
         body = {"cache_dir": str(tmp_path / "cache"), "cluster_job_name": NAME}
         task_id = traced.client.ok("/faces/recluster", **body)["task_id"]
         assert traced.client.wait_final(task_id)["status"] == "completed"
-    spans = traced.collector.wait(
-        trace_id, "POST /api/v1/faces/recluster", "load faces", "group faces"
-    )
+    path = ("POST /api/v1/faces/recluster", "recluster item", "group faces")
+    spans = traced.collector.wait(trace_id, *path, "load faces")
     ancestors = [span.name for span in traced.collector.ancestors(spans["load faces"])]
     assert ancestors == [*reversed(path)]
 
