@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.lingering import LingeringResponse
-from shared import errors
+from shared import errors, traces
 
 log = logging.getLogger(__name__)
 
@@ -83,6 +83,7 @@ def verdict(error: errors.RushesError) -> tuple[int, ErrorBody]:
 async def on_rushes_error(_request: Request, error: Exception) -> Response:
     """Answer for any error of our tree."""
     assert isinstance(error, errors.RushesError)
+    traces.note_error(error, fails=False)
     status, body = verdict(error)
     if status == 500:
         log.error("%s", error.message, exc_info=error)
@@ -116,5 +117,6 @@ async def on_http_error(request: Request, error: Exception) -> Response:
 
 async def on_crash(_request: Request, _error: Exception) -> Response:
     """Answer for what nobody foresaw; the server logs the traceback."""
+    traces.note_error(_error)
     body = ErrorBody("Internal error", "Something went wrong; the server's log says what.")
     return Response(msgspec.json.encode(body), 500, media_type="application/json")

@@ -11,6 +11,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.middleware import QUIET
 from shared import traces
 
+_REQUEST_ID = "X-Request-Id"
+
 
 def traced(app: ASGIApp, routes: Sequence[BaseRoute]) -> ASGIApp:
     """`app`, with a span a request while traces are on; else `app` itself."""
@@ -38,6 +40,8 @@ class _Traced:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                if request_id := Headers(raw=message["headers"]).get(_REQUEST_ID):
+                    traces.note(request_id=request_id)
             await send(message)
 
         method = scope["method"]
