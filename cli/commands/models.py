@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import time
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Column, Table
 
+from cli.api_client import ApiClient
 from cli.commands.processes import become
 from cli.remote import Remote, remote
+from shared.errors import ModelError
 from shared.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help="Models and their weights.")
 _ALLOWED = {True: "yes", False: "no", None: "unknown"}
+_POLL_S = 0.5
+_GIVEN_UP_S = 20.0  # workers say every few seconds what they load
 
 
 class ModelType(StrEnum):
@@ -22,9 +27,17 @@ class ModelType(StrEnum):
     FACES = "faces"
 
 
-@app.command("list")
+@app.command("list", epilog="Example: rushes models list --type speech --ready")
 @remote
-def list_models(server: Remote) -> None:
+def list_models(
+    server: Remote,
+    kind: Annotated[
+        ModelType | None, typer.Option("--type", help="Only these.", show_default=False)
+    ] = None,
+    ready: Annotated[
+        bool, typer.Option("--ready", help="Only those whose weights are on the server.")
+    ] = False,
+) -> None:
     """List the server's models, what their licences allow, which are downloaded and active."""
     answer = server.api.get("/models/available")
     if server.out.document(answer):
@@ -32,18 +45,23 @@ def list_models(server: Remote) -> None:
     table = Table(
         "kind", Column("key", no_wrap=True), "ready", "active", "MB", "licence", "commercial use"
     )
-    for kind in ModelType:
-        for model in answer[kind]:
-            table.add_row(
-                kind.value,
-                model["model_key"],
-                "yes" if model["is_downloaded"] else "no",
-                "yes" if model["is_active"] else "",
-                f"{model['size_bytes'] / 1e6:,.0f}" if model["size_bytes"] else "",
-                model["licence"],
-                _ALLOWED[model["commercial_use"]],
-            )
+    for each in [kind] if kind else ModelType:
+        for model in answer[each]:
+            if model["is_downloaded"] or not ready:
+                table.add_row(*_row(each, model))
     server.out.show(table)
+
+
+def _row(kind: ModelType, model: dict[str, Any]) -> tuple[str, ...]:
+    return (
+        kind.value,
+        model["model_key"],
+        "yes" if model["is_downloaded"] else "no",
+        "yes" if model["is_active"] else "",
+        f"{model['size_bytes'] / 1e6:,.0f}" if model["size_bytes"] else "",
+        model["licence"],
+        _ALLOWED[model["commercial_use"]],
+    )
 
 
 @app.command("loaded")
@@ -60,20 +78,56 @@ def show_loaded(server: Remote) -> None:
     server.out.show(table)
 
 
-@app.command("load")
+@app.command("load", epilog="Example: rushes models load whisper-tiny.en")
 @remote
 def load_model(
     server: Remote,
-    model_key: Annotated[str, typer.Argument(help="As `rushes models list` shows.")],
-    kind: Annotated[ModelType, typer.Option("--type", help="What it is for.")] = ModelType.VISUAL,
+    model_key: Annotated[
+        str, typer.Argument(help="As `rushes models list` shows.", show_default=False)
+    ],
+    kind: Annotated[
+        ModelType | None,
+        typer.Option("--type", help="What it is for. Default: as listed.", show_default=False),
+    ] = None,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Do not wait until it is loaded.")
+    ] = False,
 ) -> None:
-    """Make a model the active one: every worker loads it."""
-    answer = server.api.post("/models/load", {"model_key": model_key, "model_type": kind.value})
+    """Make a model the active one, and wait until it is loaded."""
+    wanted = kind or _kind_of(server.api, model_key)
+    answer = server.api.post("/models/load", {"model_key": model_key, "model_type": wanted.value})
+    if answer["is_loading"] and not detach:
+        with server.out.aside.status(answer["message"]):
+            answer = _wait_until_loaded(server.api, wanted, answer["model_key"])
     if not server.out.document(answer):
-        server.out.line(answer["message"])
+        server.out.line(answer.get("message") or f"{model_key} is loaded.")
 
 
-@app.command("pull")
+def _kind_of(api: ApiClient, model_key: str) -> ModelType:
+    """As listed; an unlisted key is taken for a visual model, as the API takes it."""
+    known = api.get("/models/available")
+    for kind in ModelType:
+        if any(model["model_key"] == model_key for model in known[kind]):
+            return kind
+    return ModelType.VISUAL
+
+
+def _wait_until_loaded(api: ApiClient, kind: ModelType, key: str) -> dict[str, Any]:
+    """What is loaded then. Raises ModelError where the workers do not load it."""
+    busy_at = time.monotonic()
+    while True:
+        loaded: dict[str, Any] = api.get("/models/loaded")
+        state = loaded[kind]
+        if state["model_key"] == key and not state["is_loading"]:
+            return loaded
+        if state["is_loading"]:
+            busy_at = time.monotonic()
+        elif time.monotonic() - busy_at > _GIVEN_UP_S:
+            raise ModelError(f"No worker has loaded {key}: their log says why.")
+        time.sleep(_POLL_S)
+
+
+@app.command("pull", epilog="Example: rushes models pull lite whisper-small")
 def pull_models(
     names: Annotated[
         list[str] | None,
