@@ -1,0 +1,1 @@
+"""The images without a container engine: their instructions executed in a chroot of Debian."""
