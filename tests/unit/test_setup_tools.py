@@ -9,7 +9,18 @@ import pytest
 from tests.unit.test_scripts import clone, run, stub
 
 __all__ = ["clone"]
-PROGRAMS = ("ffmpeg", "ffprobe", "melt", "ip", "nginx", "dpkg", "apt-get", "id")
+PROGRAMS = (
+    "ffmpeg",
+    "ffprobe",
+    "melt",
+    "docker-compose",
+    "systemd-analyze",
+    "ip",
+    "nginx",
+    "dpkg",
+    "apt-get",
+    "id",
+)
 
 
 @pytest.fixture
@@ -31,7 +42,8 @@ def test_as_root_what_is_missing_is_installed(
 ) -> None:
     folder = Path(bare["PATH"])
     stub(folder, "id", "echo 0")
-    stub(folder, "melt", "exit 0")
+    for name in ("melt", "systemd-analyze"):
+        stub(folder, name, "exit 0")
     stub(folder, "apt-get", f'echo "$*" >>"{tmp_path}/asked"; touch nginx_1_all.deb')
     stub(
         folder,
@@ -41,7 +53,7 @@ def test_as_root_what_is_missing_is_installed(
     result = run(clone, "setup", "tools", **bare)
     assert result.returncode == 0, result.stderr
     assert (tmp_path / "asked").read_text() == (
-        "update\ninstall --yes --no-install-recommends iproute2 ffmpeg\ndownload nginx\n"
+        "update\ninstall --yes --no-install-recommends iproute2 ffmpeg docker-compose\ndownload nginx\n"
     )
     nginx = clone / ".rushes" / "tools" / "nginx"
     assert (nginx / "usr" / "sbin" / "nginx").exists(), "unpacked, not installed"
@@ -57,7 +69,7 @@ def test_without_root_or_without_a_registry_it_says_what_is_missing_and_goes_on(
     stub(folder, "apt-get", "exit 100")
     result = run(clone, "setup", "tools", **bare)
     assert result.returncode == 0, result.stderr
-    assert "(Debian: sudo apt install iproute2 ffmpeg melt)" in result.stderr
+    assert "(Debian: sudo apt install iproute2 ffmpeg melt docker-compose systemd)" in result.stderr
     stub(folder, "id", "echo 0")
     result = run(clone, "setup", "tools", **bare)
     assert result.returncode == 0, result.stderr
@@ -66,7 +78,7 @@ def test_without_root_or_without_a_registry_it_says_what_is_missing_and_goes_on(
 
 def test_nothing_is_asked_where_nothing_is_missing(clone: Path, bare: dict[str, str]) -> None:
     folder = Path(bare["PATH"])
-    for name in ("ffmpeg", "ffprobe", "melt", "ip", "nginx"):
+    for name in ("ffmpeg", "ffprobe", "melt", "docker-compose", "systemd-analyze", "ip", "nginx"):
         stub(folder, name, "exit 0")
     result = run(clone, "setup", "tools", **bare)
     assert result.returncode == 0, result.stderr
