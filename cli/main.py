@@ -11,6 +11,7 @@ import typer
 from cli.api_client import Refused
 from cli.commands import (
     analyze,
+    bench,
     doctor,
     export,
     keys,
