@@ -1,0 +1,30 @@
+"""docker-compose.yml as Debian's docker-compose resolves it, which needs no engine for that."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+def compose(*arguments: str, env_file: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Runs it on the project's file, with .env.example in place of the user's .env."""
+    environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent"}
+    env_file = env_file or PROJECT / ".env.example"
+    command = ["docker-compose", "--project-directory", str(PROJECT), "--env-file", str(env_file)]
+    return subprocess.run(
+        [*command, *arguments], capture_output=True, text=True, env=environment, timeout=30
+    )
+
+
+def resolved(*options: str, files: tuple[str, ...] = ("docker-compose.yml",)) -> dict[str, Any]:
+    """The project; `options` such as `--profile gpu`. Fails with what docker-compose says."""
+    named = [word for name in files for word in ("--file", str(PROJECT / name))]
+    done = compose(*named, *options, "config", "--format", "json")
+    assert done.returncode == 0, done.stderr
+    assert not done.stderr, done.stderr  # it warns of variables that are not set
+    return dict(json.loads(done.stdout))

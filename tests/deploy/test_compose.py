@@ -1,0 +1,147 @@
+"""docker-compose.yml: valid by Compose's own schema, and about things that exist."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from api.__main__ import GRACE_S
+from tests.deploy.commands import SETTINGS, parse, unknown_names
+from tests.deploy.compose import PROJECT, compose, resolved
+from tests.image.containers import seconds
+
+COMMON = {"redis", "api", "recluster", "export", "watcher"}
+CPU = COMMON | {"models", "query", "analysis"}
+GPU = COMMON | {"models-gpu", "query-gpu", "analysis-gpu"}
+ONE_SHOT = {"models", "models-gpu"}
+
+
+@pytest.fixture(scope="module")
+def services() -> dict[str, Any]:
+    """Those of both profiles."""
+    cpu, gpu = resolved(), resolved("--profile", "gpu")
+    return {**cpu["services"], **gpu["services"]}
+
+
+def ours(services: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    return ((name, service) for name, service in services.items() if name != "redis")
+
+
+def test_up_alone_starts_the_cpu_set_and_the_gpu_profile_starts_no_cpu_model() -> None:
+    assert set(resolved()["services"]) == CPU
+    assert set(resolved("--profile", "gpu")["services"]) == GPU
+
+
+def test_without_a_folder_of_media_it_says_what_to_set(tmp_path: Path) -> None:
+    empty = tmp_path / "env"
+    empty.write_text("")
+    done = compose("config", env_file=empty)
+    assert done.returncode != 0
+    assert re.search(r"set \w+_DIR in .env, see .env.example", done.stderr), done.stderr
+
+
+def test_every_service_can_be_scaled_but_the_two_that_have_one_place(
+    services: dict[str, Any],
+) -> None:
+    for name, service in services.items():
+        assert "container_name" not in service, name
+        assert bool(service.get("ports")) == (name == "api"), name
+
+
+def test_every_service_is_confined_bounded_and_watched(services: dict[str, Any]) -> None:
+    for name, service in services.items():
+        assert service["read_only"], name
+        assert service["init"], name
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert service["logging"]["options"] == {"max-file": "5", "max-size": "10m"}, name
+        assert service["restart"] == ("no" if name in ONE_SHOT else "unless-stopped"), name
+        assert service["healthcheck"].get("disable", False) == (name in ONE_SHOT), name
+
+
+def test_redis_keeps_what_it_is_given(services: dict[str, Any]) -> None:
+    words = services["redis"]["command"]
+    options = dict(zip(words[1::2], words[2::2], strict=True))
+    assert options["--appendonly"] == "yes"
+    assert options["--maxmemory-policy"] == "noeviction"
+    assert [v["target"] for v in services["redis"]["volumes"]] == ["/data"]
+    assert not services["redis"].get("ports"), "it has no password: nobody outside may reach it"
+
+
+def test_nothing_of_ours_starts_before_redis_and_the_models_that_it_needs(
+    services: dict[str, Any],
+) -> None:
+    for name, service in ours(services):
+        waits = {other: way["condition"] for other, way in service.get("depends_on", {}).items()}
+        models = {"query": "models", "analysis": "models"}.get(name.removesuffix("-gpu"))
+        wanted = {} if name in ONE_SHOT else {"redis": "service_healthy"}
+        if models:
+            suffix = "-gpu" if name.endswith("-gpu") else ""
+            wanted[models + suffix] = "service_completed_successfully"
+        assert waits == wanted, name
+
+
+def test_every_process_sees_the_media_under_one_path_and_writes_where_it_may(
+    services: dict[str, Any],
+) -> None:
+    for name, service in ours(services):
+        binds = {v["source"]: v for v in service["volumes"] if v["type"] == "bind"}
+        assert all(source == v["target"] for source, v in binds.items()), name
+        assert all(not v["bind"].get("create_host_path", False) for v in binds.values()), name
+        env = service["environment"]
+        assert binds[env["RUSHES_MEDIA_ROOTS"]]["read_only"], name
+        for root in ("RUSHES_CACHE_ROOTS", "RUSHES_EXPORT_ROOTS"):
+            assert not binds[env[root]].get("read_only"), f"{name}: {root}"
+        volumes = {v["target"] for v in service["volumes"] if v["type"] == "volume"}
+        assert volumes == {env["RUSHES_STATE_DIR"], env["RUSHES_MODELS_DIR"]}, name
+
+
+def test_every_process_gets_the_same_settings_and_none_is_out_of_reach(
+    services: dict[str, Any],
+) -> None:
+    alone = {"RUSHES_WORKERS"}  # of `rushes up`
+    first: dict[str, str] = {}
+    for name, service in ours(services):
+        env = dict(service["environment"])
+        assert {key for key in env if key.startswith("RUSHES_")} == SETTINGS - alone, name
+        assert env.pop("RUSHES_DEVICE") == ("cuda" if name.endswith("-gpu") else "cpu"), name
+        first = first or env
+        assert env == first, name
+
+
+def test_every_command_is_one_of_ours_and_every_name_a_setting(services: dict[str, Any]) -> None:
+    for _, service in ours(services):
+        parse(service["command"])
+    for file in ("docker-compose.yml", ".env.example"):
+        assert not unknown_names((PROJECT / file).read_text(encoding="utf-8")), file
+
+
+def test_each_worker_asks_for_its_own_heartbeat(services: dict[str, Any]) -> None:
+    for name, service in ours(services):
+        if name != "api" and name not in ONE_SHOT:
+            kind = service["command"][-1]
+            wanted = ["CMD", "python", "-m", "workers.alive", kind]
+            assert service["healthcheck"]["test"] == wanted, name
+
+
+def test_there_is_time_to_end_in_good_order(services: dict[str, Any]) -> None:
+    assert seconds(services["api"]["stop_grace_period"]) > GRACE_S
+    for name, service in ours(services):
+        if name not in ("api", *ONE_SHOT):  # 10 s is what `rushes up` gives them
+            assert seconds(service["stop_grace_period"]) > 10, name
+
+
+def test_gpu_workers_ask_for_the_gpu_and_are_built_for_it(services: dict[str, Any]) -> None:
+    for name in ("query-gpu", "analysis-gpu"):
+        service = services[name]
+        (device,) = service["deploy"]["resources"]["reservations"]["devices"]
+        assert device["driver"] == "nvidia", name
+        assert device["capabilities"] == ["gpu"], name
+    for name, service in ours(services):
+        target = service["build"].get("target")
+        wanted = "cuda" if name.endswith("-gpu") else "cpu"
+        assert target == (None if name == "api" else wanted), name

@@ -1,0 +1,117 @@
+"""The manifests: valid by Kubernetes' own schema, and about things that exist."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+
+from shared.settings import Settings
+from tests.deploy.commands import SETTINGS, parse, unknown_names
+from tests.deploy.compose import PROJECT
+
+FOLDER = PROJECT / "deploy" / "kubernetes"
+VERSIONS = ("1.29", "1.34")
+
+
+def documents(file: Path) -> list[dict[str, Any]]:
+    return list(yaml.safe_load_all(file.read_text(encoding="utf-8")))
+
+
+def resources() -> list[dict[str, Any]]:
+    """Everything that the kustomization names."""
+    (listed,) = documents(FOLDER / "kustomization.yaml")
+    return [one for name in listed["resources"] for one in documents(FOLDER / name)]
+
+
+def pods() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Pods of ours, by the name of what makes them."""
+    for one in resources():
+        if one["kind"] in ("Deployment", "Job"):
+            yield one["metadata"]["name"], one["spec"]["template"]["spec"]
+
+
+def patched(resource: dict[str, Any], operations: list[dict[str, Any]]) -> dict[str, Any]:
+    """The operations of a JSON patch that we use."""
+    for operation in operations:
+        *parents, last = operation["path"].lstrip("/").split("/")
+        place: Any = resource
+        for part in parents:
+            place = place[int(part)] if isinstance(place, list) else place[part]
+        key = last.replace("~1", "/")
+        assert operation["op"] == "add" or key in place, operation
+        place[key] = operation["value"]
+    return resource
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_every_resource_is_valid(version: str) -> None:
+    for resource in resources():
+        kubernetes_validate.validate(resource, version, strict=True)
+
+
+def test_every_file_is_named_in_the_kustomization() -> None:
+    (listed,) = documents(FOLDER / "kustomization.yaml")
+    files = {path.name for path in FOLDER.glob("*.yaml")} - {"kustomization.yaml"}
+    assert files == set(listed["resources"])
+
+
+def test_with_the_gpu_patches_they_are_still_valid() -> None:
+    (overlay,) = documents(FOLDER / "gpu" / "kustomization.yaml")
+    changed = set()
+    for patch in overlay["patches"]:
+        (operations,) = documents(FOLDER / "gpu" / patch["path"])
+        target = patch["target"]
+        for resource in resources():
+            name = resource["metadata"]["name"]
+            if resource["kind"] == target["kind"] and re.fullmatch(target["name"], name):
+                kubernetes_validate.validate(patched(resource, operations), "1.34", strict=True)
+                (container,) = resource["spec"]["template"]["spec"]["containers"]
+                assert "cuda" in container["image"]
+                changed.add(name)
+    assert changed == {"rushes-query", "rushes-analysis", "rushes-models"}
+
+
+def test_settings_are_right_and_commands_exist() -> None:
+    for file in FOLDER.rglob("*.yaml"):
+        assert not unknown_names(file.read_text(encoding="utf-8")), file.name
+    (settings,) = documents(FOLDER / "settings.yaml")
+    assert set(settings["data"]) <= SETTINGS
+    Settings.from_env(settings["data"])
+    for _, pod in pods():
+        parse(pod["containers"][0]["args"])
+
+
+def test_a_setting_named_like_a_service_is_not_overwritten() -> None:
+    """Kubernetes sets RUSHES_…_PORT for services unless it is told not to."""
+    for name, pod in pods():
+        assert pod["enableServiceLinks"] is False, name
+
+
+def test_pods_are_confined_and_see_the_folders_of_the_settings() -> None:
+    (settings,) = documents(FOLDER / "settings.yaml")
+    for name, pod in pods():
+        (container,) = pod["containers"]
+        assert pod["securityContext"]["runAsNonRoot"], name
+        assert container["securityContext"]["readOnlyRootFilesystem"], name
+        mounted = {mount["mountPath"] for mount in container["volumeMounts"]}
+        volumes = {volume["name"] for volume in pod["volumes"]}
+        assert {mount["name"] for mount in container["volumeMounts"]} == volumes, name
+        for key in ("MEDIA_ROOTS", "CACHE_ROOTS", "EXPORT_ROOTS", "STATE_DIR", "MODELS_DIR"):
+            folder = settings["data"][f"RUSHES_{key}"]
+            assert any(folder.startswith(path) for path in mounted), f"{name}: {folder}"
+
+
+def test_the_api_is_alive_by_health_and_ready_by_redis_and_workers_by_their_heartbeat() -> None:
+    found = dict(pods())
+    api = found["rushes-api"]["containers"][0]
+    assert api["livenessProbe"]["httpGet"]["path"] == "/api/v1/health"
+    assert api["readinessProbe"]["httpGet"]["path"] == "/api/v1/ready?require=redis"
+    for kind in ("query", "analysis", "recluster", "export", "watcher"):
+        probe = found[f"rushes-{kind}"]["containers"][0]["livenessProbe"]
+        assert probe["exec"]["command"] == ["python", "-m", "workers.alive", kind]
