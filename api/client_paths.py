@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from shared.errors import NotAllowed
+from shared.errors import BadInput, NotAllowed
 from shared.paths import PathMap, Roots
 from shared.settings import Settings
 
@@ -24,6 +24,7 @@ class ClientPaths:
 
     def __init__(self, settings: Settings) -> None:
         self._map = PathMap(settings.path_map)
+        self._ours = _finder({server.rstrip("/") for _, server in settings.path_map} - {""})
         self._media = Roots.media(settings)
         self._cache = Roots.cache(settings)
         self.export_roots = Roots.export(settings)
@@ -48,10 +49,33 @@ class ClientPaths:
         """The client's form of one of our paths; `like` is a path of the same request."""
         return self._map.to_client(path, like)
 
+    def in_words(self, text: str, like: str | None = None) -> str:
+        """A sentence of ours, with mapped folders called as the client does; `like`: as in `back`.
+
+        Names with spaces keep our slashes after the first space, but for `like` itself.
+        """
+        if self._ours is None or not self._ours.search(text):
+            return text
+        if like:
+            try:
+                text = text.replace(self._map.to_server(like), like)
+            except BadInput:  # the name of a collection is no path
+                like = None
+        return self._ours.sub(lambda found: self.back(found[0], like), text)
+
     def _allowed(self, roots: Roots, path: str, field: str) -> str:
         found = self._map.to_server(path, field)
         try:
             roots.check(found)
         except NotAllowed as error:
-            raise NotAllowed(f"{field}: {error.message}") from None
+            raise NotAllowed(f"{field}: {self.in_words(error.message, like=path)}") from None
         return found
+
+
+def _finder(folders: set[str]) -> re.Pattern[str] | None:
+    """Finds paths in these folders in a sentence, up to the first space."""
+    if not folders:
+        return None
+    longest_first = sorted(folders, key=len, reverse=True)
+    folder = "|".join(map(re.escape, longest_first))
+    return re.compile(rf"(?<![^\s\"'(])(?:{folder})(?=$|[/\s.,:;!?'\")])(?:/[^\s\"',:;!?)]*)?")

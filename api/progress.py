@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import TypeVar
+
 import msgspec
 
 from api.answers import TaskAnswer, TaskProgress
+from api.client_paths import ClientPaths
 from api.services import Services
 from shared import heartbeats
-from shared.domain import TaskKind, TaskState
+from shared.domain import FailedFile, TaskKind, TaskState
 from shared.heartbeats import WorkerKind
-from shared.task_records import TaskRecord
+from shared.task_records import FileRecord, TaskRecord
+
+F = TypeVar("F", FailedFile, FileRecord)
 
 _QUEUES: dict[TaskKind, WorkerKind] = {
     TaskKind.ANALYZE: "analysis",
@@ -20,8 +26,13 @@ _QUEUES: dict[TaskKind, WorkerKind] = {
 _FIELDS = TaskAnswer.__struct_fields__
 
 
-def waiting_hint(services: Services, kind: TaskKind = TaskKind.ANALYZE) -> str:
-    """A sentence for tasks that wait, where no worker takes them up; else empty."""
+def waiting_hint(
+    services: Services, kind: TaskKind = TaskKind.ANALYZE, like: str | None = None
+) -> str:
+    """A sentence for tasks that wait, where no worker takes them up; else empty.
+
+    `like`: a path of the client's, for the form of paths in it.
+    """
     queue = _QUEUES[kind]
     live = heartbeats.live(services.redis, services.settings.instance, queue)
     if not live:
@@ -29,13 +40,14 @@ def waiting_hint(services: Services, kind: TaskKind = TaskKind.ANALYZE) -> str:
             f" No {queue} worker is running, so it waits; start one with `rushes worker {queue}`."
         )
     if all(beat.state == "waiting" for beat in live):
-        return f" It waits: {live[0].message}"
+        return f" It waits: {services.paths.in_words(live[0].message, like)}"
     return ""
 
 
 def hint_for(services: Services, record: TaskRecord) -> str:
     """The hint, asked for only where it is shown."""
-    return waiting_hint(services, record.kind) if _may_wait(record) else ""
+    like = record.media_path or None
+    return waiting_hint(services, record.kind, like) if _may_wait(record) else ""
 
 
 def _may_wait(record: TaskRecord) -> bool:
@@ -43,13 +55,26 @@ def _may_wait(record: TaskRecord) -> bool:
     return not record.status.is_final and record.status is not TaskState.STOPPING
 
 
-def task_answer(record: TaskRecord, hint: str) -> TaskAnswer:
+def task_answer(paths: ClientPaths, record: TaskRecord, hint: str) -> TaskAnswer:
     """What `/tasks` answers; `hint` is added to the message of a task that waits."""
     values = {name: getattr(record, name) for name in _FIELDS if name != "files"}
-    values["failed_files"] = list(record.failed_files)
+    values["failed_files"] = in_clients_form(paths, record.failed_files)
+    like = record.media_path or next((file.media_path for file in record.failed_files), None)
+    for name in ("message", "error"):
+        values[name] = values[name] and paths.in_words(values[name], like)
     if _may_wait(record):
-        values["message"] = ((record.message or _done(record)) + hint).strip()
+        values["message"] = ((values["message"] or _done(record)) + hint).strip()
     return TaskAnswer(**values)
+
+
+def in_clients_form(paths: ClientPaths, files: Iterable[F]) -> list[F]:
+    """Files of a Task, with the client's paths also where it says why they failed."""
+    return [
+        msgspec.structs.replace(file, error=paths.in_words(file.error, file.media_path))
+        if file.error
+        else file
+        for file in files
+    ]
 
 
 def _done(record: TaskRecord) -> str:
@@ -60,7 +85,7 @@ def _done(record: TaskRecord) -> str:
     return f"{record.current} of {record.total} files done."
 
 
-def event(record: TaskRecord, hint: str) -> dict[str, object]:
+def event(paths: ClientPaths, record: TaskRecord, hint: str) -> dict[str, object]:
     """Payload of the Socket.IO event `progress`."""
-    answer = msgspec.to_builtins(task_answer(record, hint))
+    answer = msgspec.to_builtins(task_answer(paths, record, hint))
     return {name: answer[name] for name in TaskProgress.__struct_fields__}

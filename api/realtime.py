@@ -190,7 +190,7 @@ def _event(services: Services, task_id: str) -> Event | None:
     if record is None:
         return None
     hint = progress.hint_for(services, record)
-    return Event(record.seq, record.status.is_final, progress.event(record, hint))
+    return Event(record.seq, record.status.is_final, progress.event(services.paths, record, hint))
 
 
 def _task_id_of(data: Any) -> str:

@@ -11,7 +11,7 @@ from api.active_models import check_allowed, wanted_key
 from api.answers import Accepted, CancelAnswer, TaskAnswer, TaskList
 from api.bodies import AnalyzeBody, CancelBody
 from api.endpoint import Call, Endpoint, Parameter
-from api.progress import hint_for, task_answer, waiting_hint
+from api.progress import hint_for, in_clients_form, task_answer, waiting_hint
 from api.ringing import ring
 from api.services import Services
 from shared import logs
@@ -47,7 +47,7 @@ def _submit(services: Services, body: AnalyzeBody) -> Accepted:
     parts = {part for file in files for part in file.wants}
     common = msgspec.structs.replace(common, **_models(services, body, parts))
     task = NewTask(kind=TaskKind.ANALYZE, items=analyze_items(files, common))
-    hint = waiting_hint(services)
+    hint = waiting_hint(services, like=body.cache_dir)
     if services.ledger.submit(task, body.on_busy):
         ring(services, task)
         turn = ""
@@ -140,7 +140,8 @@ async def list_tasks(call: Call[None]) -> TaskList:
         records = call.services.ledger.recent(RECENT)
         kinds = {record.kind for record in records}
         hints = {kind: waiting_hint(call.services, kind) for kind in kinds}
-        return TaskList(tasks=[task_answer(record, hints[record.kind]) for record in records])
+        paths = call.services.paths
+        return TaskList(tasks=[task_answer(paths, one, hints[one.kind]) for one in records])
 
     return await run_in_threadpool(read)
 
@@ -155,9 +156,10 @@ async def get_task(call: Call[None]) -> TaskAnswer:
         record = call.services.ledger.record(task_id)
         if record is None:
             raise Missing(f"There is no task {task_id}.")
-        answer = task_answer(record, hint_for(call.services, record))
+        paths = call.services.paths
+        answer = task_answer(paths, record, hint_for(call.services, record))
         if wants_files:
-            answer.files = list(call.services.ledger.files(task_id))
+            answer.files = in_clients_form(paths, call.services.ledger.files(task_id))
         return answer
 
     return await run_in_threadpool(read)

@@ -47,7 +47,9 @@ async def export_clips(call: Call[ExportClipsBody]) -> ExportedClips | Reply:
     logs.task_id_var.set(task.task_id)
     if call.body.background:
         count = len(task.items)
-        hint = await run_in_threadpool(waiting_hint, call.services, TaskKind.EXPORT)
+        hint = await run_in_threadpool(
+            waiting_hint, call.services, TaskKind.EXPORT, call.body.output_dir
+        )
         message = f"Export of {count} clip{'' if count == 1 else 's'} accepted.{hint}"
         return Reply(202, Accepted(message=message, task_id=task.task_id))
     await _ended(call, task.task_id)

@@ -49,7 +49,7 @@ def _submit(services: Services, body: ReclusterBody) -> Accepted:
         items=[NewItem(spec=msgspec.json.encode(spec), files=(file,))],
         exclusive=f"collection:{cache.id}:{collection.folder.name}",
     )
-    hint = waiting_hint(services, TaskKind.RECLUSTER)
+    hint = waiting_hint(services, TaskKind.RECLUSTER, body.cache_dir)
     services.ledger.submit(task)
     try:
         services.bells.ring([Bell(task.task_id, 0, _QUEUE, front=True)])
