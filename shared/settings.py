@@ -201,6 +201,7 @@ def _unknown(name: str, value: str) -> str:
             f"{name} is no setting but what Kubernetes says of a Service: give the pod "
             "`enableServiceLinks: false`."
         )
-    close = difflib.get_close_matches(name, [*_names(), *OTHER_VARIABLES], n=1)
-    hint = f"did you mean {close[0]}?" if close else "remove it, or see docs/configuration.md."
+    known = [known.removeprefix(PREFIX) for known in (*_names(), *OTHER_VARIABLES)]
+    close = difflib.get_close_matches(name.removeprefix(PREFIX), known, n=1)
+    hint = f"did you mean {PREFIX}{close[0]}?" if close else "unset it."
     return f"There is no setting {name}: {hint}"

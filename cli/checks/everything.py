@@ -37,10 +37,11 @@ def look_at_everything(environ: Mapping[str, str]) -> list[Finding]:
         "open files": lambda: [machine.open_files()],
         "inotify": machine.inotify,
     }
-    return _side_by_side(checks)
+    return side_by_side(checks)
 
 
-def _side_by_side(checks: Mapping[str, Check]) -> list[Finding]:
+def side_by_side(checks: Mapping[str, Check]) -> list[Finding]:
+    """What they find, by the order of `checks`; one that fails or hangs is a problem itself."""
     found: dict[str, list[Finding]] = {}
 
     def make(name: str, check: Check) -> None:
@@ -69,7 +70,7 @@ def _side_by_side(checks: Mapping[str, Check]) -> list[Finding]:
 
 def _settings(settings: Settings, wrong: list[str]) -> Iterable[Finding]:
     for sentence in wrong:
-        yield problem("settings", sentence.rstrip("."), "see docs/configuration.md")
+        yield problem("settings", sentence.rstrip("."), "correct it, or unset it for its default")
     try:
         traces.check(settings)
     except SettingsError as error:

@@ -24,7 +24,8 @@ class Finding:
 
     @property
     def sentence(self) -> str:
-        return f"{self.message}: {self.cure}." if self.cure else f"{self.message}."
+        message = self.message[:1].upper() + self.message[1:]
+        return f"{message}: {self.cure}." if self.cure else f"{message}."
 
 
 def fine(subject: str, message: str) -> Finding:

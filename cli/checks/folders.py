@@ -84,7 +84,7 @@ def disk_space(settings: Settings) -> Iterator[Finding]:
     for folder in (settings.state_dir, settings.weights_dir, *(settings.cache_roots or ())):
         with contextlib.suppress(OSError):
             device, free = within(ANSWERS_WITHIN_S, functools.partial(_room, folder))
-            if device not in seen:
+            if free is not None and device not in seen:
                 seen.add(device)
                 yield _space(folder, free)
 
@@ -95,8 +95,7 @@ def _state_dir(settings: Settings, *, create: bool) -> Finding:
         if create:
             within(ANSWERS_WITHIN_S, lambda: folder.mkdir(parents=True, exist_ok=True, mode=0o700))
         elif not within(ANSWERS_WITHIN_S, folder.exists):
-            if not os.access(_existing(folder), os.W_OK | os.X_OK):
-                return _not_creatable(folder, "Permission denied")
+            within(ANSWERS_WITHIN_S, lambda: _try(_existing(folder), writable=True))
             return fine(_STATE_DIR, f"{folder} does not exist yet and will be created")
     except FileExistsError:
         pass  # no folder: said below
@@ -117,7 +116,9 @@ def _foreign(folder: Path) -> Finding | None:
 
 
 def _not_creatable(folder: Path, why: str) -> Finding:
-    cure = f"let user {os.getuid()} write to {_existing(folder)}, or name another folder"
+    above = _existing(folder)
+    may = f"let user {os.getuid()} write to {above}, or " if above.is_dir() else ""
+    cure = f"{may}name another folder"
     return problem(
         _STATE_DIR, f"{_STATE_DIR} names {folder}, which cannot be created ({why})", cure
     )
@@ -134,17 +135,24 @@ def _folder(name: str, folder: Path, writable: bool) -> Finding:
 def _try(folder: Path, writable: bool) -> None:
     """Raise OSError unless it is a folder that can be listed and, if asked for, written."""
     if not stat.S_ISDIR(folder.stat().st_mode):
-        raise NotADirectoryError(errno.ENOTDIR, "")
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
     with os.scandir(folder) as entries:
         next(entries, None)
     if not os.access(folder, os.X_OK):
-        raise PermissionError(errno.EACCES, "")
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     if writable:
-        # It never has a name where the file system can do that, and else only for a moment.
-        with tempfile.TemporaryFile(dir=folder, prefix=".rushes-trial-") as trial:
-            trial.write(bytes(_TRIAL_BYTES))
-            trial.flush()
-            os.fsync(trial.fileno())
+        try:
+            _write(folder)
+        except FileNotFoundError as error:  # file systems that hold no files of ours: /proc
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES)) from error
+
+
+def _write(folder: Path) -> None:
+    # It never has a name where the file system can do that, and else only for a moment.
+    with tempfile.TemporaryFile(dir=folder, prefix=".rushes-trial-") as trial:
+        trial.write(bytes(_TRIAL_BYTES))
+        trial.flush()
+        os.fsync(trial.fileno())
 
 
 def _refused(name: str, folder: Path, error: OSError) -> Finding:
@@ -164,12 +172,13 @@ def _existing(folder: Path) -> Path:
     return next(above for above in (folder, *folder.parents) if above.exists())
 
 
-def _room(folder: Path) -> tuple[int, int]:
-    """The device and its free bytes, 0 where it can hold no more files."""
+def _room(folder: Path) -> tuple[int, int | None]:
+    """The device and its free bytes: 0 where no more files fit, None where it is no disk."""
     folder = _existing(folder)
     disk = os.statvfs(folder)
     is_out_of_files = disk.f_files > 0 and disk.f_favail == 0
-    return folder.stat().st_dev, 0 if is_out_of_files else disk.f_bavail * disk.f_frsize
+    free = 0 if is_out_of_files else disk.f_bavail * disk.f_frsize
+    return folder.stat().st_dev, free if disk.f_blocks else None
 
 
 def _space(folder: Path, free: int) -> Finding:

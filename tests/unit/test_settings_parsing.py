@@ -41,6 +41,7 @@ GIVEN: dict[str, tuple[str, object]] = {
     "watch_extensions": ("+Mod, tod,-.gif", ((".mod", True), (".tod", True), (".gif", False))),
     "watch_rescan_seconds": ("60", 60),
     "watch_poll_seconds": ("2", 2),
+    "traces_endpoint": ("http://collector:4318", "http://collector:4318"),
     "log_level": ("debug", "DEBUG"),
     "log_format": ("JSON", "json"),
 }
@@ -146,7 +147,7 @@ def test_settings_cannot_be_changed_once_read() -> None:
     [
         ("RUSHES_MEDIA_ROOT", "did you mean RUSHES_MEDIA_ROOTS?"),
         ("RUSHES_SERVRE", "did you mean RUSHES_SERVER?"),
-        ("RUSHES_ZZZZZZZZ", "see docs/configuration.md"),
+        ("RUSHES_ZZZZZZZZ", "unset it."),
     ],
 )
 def test_an_unknown_name_with_our_prefix_is_refused_with_the_nearest_known(
