@@ -129,7 +129,8 @@ def _must_be_free(api: ApiClient, scratch: str, files: int) -> None:
         raise
     if max(found["visual_files"], found["transcription_files"]) > files:
         raise BadInput(
-            f"{scratch} holds the analyses of other files: name a folder of its own with --scratch."
+            f"{scratch} holds the analyses of more files than these: name another folder with "
+            "--scratch, for measuring alone."
         )
 
 
