@@ -129,7 +129,7 @@ async def cancel(call: Call[CancelBody]) -> CancelAnswer:
     elif found.task_id:
         message = "The task has ended already."
     else:
-        message = "Nothing is still stopping or starting; retry shortly."
+        message = "Nothing is running."
     return CancelAnswer(message=message, cancelled=found.cancelled, task_id=found.task_id)
 
 
