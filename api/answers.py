@@ -50,12 +50,36 @@ class Health(Struct):
     status: Annotated[Literal["ok"], Meta(description="Always ok.", examples=["ok"])] = "ok"
 
 
-class Readiness(Struct, kw_only=True):
-    """Requests can be accepted. Workers may sleep: tasks wait for them."""
+class ReadyChecks(Struct, kw_only=True):
+    """What was looked at."""
 
-    ready: Annotated[bool, Meta(description="Redis answers.")]
+    redis: Annotated[bool, Meta(description="Redis answers.", examples=[True])]
+    query_worker: Annotated[bool, Meta(description="A query worker is alive.", examples=[True])]
+    analysis_worker: Annotated[
+        bool, Meta(description="An analysis worker is alive.", examples=[True])
+    ]
+
+
+class Readiness(Struct, kw_only=True):
+    """All that is required is there."""
+
+    ready: Annotated[bool, Meta(description="All that is required is there.")]
+    checks: ReadyChecks
     workers: Annotated[dict[str, int], Meta(description="Live workers by kind.")]
     loading: Annotated[bool, Meta(description="A worker is still loading its model.")]
+
+
+class NotReady(Readiness, kw_only=True):
+    """Something that is required is missing."""
+
+    error: Annotated[str, Meta(description="Short label.", examples=["Not ready"])]
+    message: Annotated[
+        str,
+        Meta(
+            description="What is missing, and how to start it.",
+            examples=["No analysis worker is running. Start `rushes worker analysis`."],
+        ),
+    ]
 
 
 class LoadedModel(Struct, kw_only=True):
@@ -155,7 +179,7 @@ class CancelAnswer(Struct, kw_only=True):
 
 
 class TaskProgress(Struct, kw_only=True):
-    """Last progress state of a task; the same fields as the Socket.IO event `progress`."""
+    """The event `progress` over Socket.IO: the last state of a task."""
 
     task_id: TaskId
     type: Annotated[ProgressType, Meta(description='"video" is the visual part.')]

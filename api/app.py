@@ -10,10 +10,11 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
-from api import docs_pages, endpoint, openapi
+from api import docs_pages, endpoint, metrics, openapi
 from api.cors import CorsMiddleware, Origins
 from api.errors import on_crash, on_http_error, on_rushes_error
 from api.middleware import RequestLog
+from api.process_metrics import ProcessMetrics
 from api.realtime import Realtime
 from api.routes import (
     analysis,
@@ -72,6 +73,7 @@ def create_app(settings: Settings) -> ASGIApp:
     learn_types()
     services = Services.of(settings)
     realtime = Realtime(services)
+    process_metrics = ProcessMetrics()
     sweeper = Sweeper(services)
 
     @contextlib.asynccontextmanager
@@ -85,7 +87,7 @@ def create_app(settings: Settings) -> ASGIApp:
         routes=[
             *endpoint.routes(ENDPOINTS, services),
             *docs_pages.routes(openapi.document(ENDPOINTS)),
-            *health.metrics_routes(services),
+            *metrics.routes(services, process_metrics),
         ],
         exception_handlers={
             RushesError: on_rushes_error,
@@ -94,5 +96,5 @@ def create_app(settings: Settings) -> ASGIApp:
         },
         lifespan=lifespan,
     )
-    app = traced(RequestLog(http), http.routes)
+    app = traced(RequestLog(http, http.routes, process_metrics), http.routes)
     return CorsMiddleware(realtime.beside(app), Origins(settings))

@@ -11,8 +11,8 @@ from shared.settings import Settings
 
 _LOCAL = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?", re.IGNORECASE)
 _METHODS = "GET, POST, PUT, DELETE, OPTIONS"
-_HEADERS = "Content-Type, X-License-Key"
-_EXPOSED = "Content-Disposition, Retry-After, X-Rushes-Warnings"
+_HEADERS = "Content-Type, X-License-Key, X-Request-Id"
+_EXPOSED = "Content-Disposition, Retry-After, X-Request-Id, X-Rushes-Warnings"
 
 
 class Origins:

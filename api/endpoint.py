@@ -17,7 +17,7 @@ from starlette.routing import Route
 from api.auth import authorise
 from api.body_reading import decode, read_body, typed, without_half_characters
 from api.services import Services
-from shared.errors import BadInput, RushesError
+from shared.errors import BadInput, RushesError, Unavailable
 
 Body = TypeVar("Body")
 PREFIX = "/api/v1"
@@ -92,6 +92,8 @@ class Endpoint:
     body: type[msgspec.Struct] | None = None
     status: int = 200
     also: Mapping[int, type[msgspec.Struct]] = field(default_factory=dict)
+    # Of those that are errors with fields of their own.
+    also_examples: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
     # Beyond those of api.openapi_errors, each with a message as an example.
     errors: Mapping[type[RushesError], str] = field(default_factory=dict)
     description: str = ""
@@ -138,7 +140,9 @@ async def _serve(endpoint: Endpoint, services: Services, request: Request) -> Re
             headers[WARNINGS_HEADER] = _warnings(found.warnings)
         return Response(found.content, endpoint.status, headers, media_type=found.media_type)
     reply = found if isinstance(found, Reply) else Reply(endpoint.status, found)
-    return Response(msgspec.json.encode(reply.content), reply.status, media_type="application/json")
+    headers = {"Retry-After": str(Unavailable.retry_after_s)} if reply.status == 503 else {}
+    content = msgspec.json.encode(reply.content)
+    return Response(content, reply.status, headers, media_type="application/json")
 
 
 async def _allowed_body(endpoint: Endpoint, services: Services, request: Request) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated
 
@@ -11,6 +12,7 @@ from msgspec import Meta
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Scope
 
 from api.lingering import LingeringResponse
 from shared import errors, traces
@@ -80,10 +82,34 @@ def verdict(error: errors.RushesError) -> tuple[int, ErrorBody]:
     raise TypeError(f"{type(error).__name__} is not in the error table")
 
 
-async def on_rushes_error(_request: Request, error: Exception) -> Response:
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """Why a request got an error, for its log line and /metrics; the kinds are few."""
+
+    kind: str
+    message: str
+
+
+_NOTED = "rushes.error"
+UNEXPECTED = "Unexpected"  # the kind of what nobody foresaw
+
+
+def error_of(scope: Scope) -> Noted | None:
+    """Why this request got an error; None where it did not."""
+    found: Noted | None = scope.get(_NOTED)
+    return found
+
+
+def note(scope: Scope, error: Noted) -> None:
+    """Say why this request gets an error."""
+    scope[_NOTED] = error
+
+
+async def on_rushes_error(request: Request, error: Exception) -> Response:
     """Answer for any error of our tree."""
     assert isinstance(error, errors.RushesError)
     traces.note_error(error, fails=False)
+    note(request.scope, Noted(type(error).__name__, error.message))
     status, body = verdict(error)
     if status == 500:
         log.error("%s", error.message, exc_info=error)
@@ -106,7 +132,9 @@ async def on_http_error(request: Request, error: Exception) -> Response:
         message = f"{request.method} is not allowed on {request.url.path}; allowed: {allowed}."
     else:
         message = str(error.detail)
-    label = HTTPStatus(error.status_code).phrase.capitalize()
+    phrase = HTTPStatus(error.status_code).phrase
+    note(request.scope, Noted(phrase.title().replace(" ", ""), message))
+    label = phrase.capitalize()
     return Response(
         msgspec.json.encode(ErrorBody(label, message)),
         error.status_code,
@@ -115,8 +143,9 @@ async def on_http_error(request: Request, error: Exception) -> Response:
     )
 
 
-async def on_crash(_request: Request, _error: Exception) -> Response:
+async def on_crash(request: Request, error: Exception) -> Response:
     """Answer for what nobody foresaw; the server logs the traceback."""
-    traces.note_error(_error)
+    note(request.scope, Noted(UNEXPECTED, f"{type(error).__name__}: {error}"))
+    traces.note_error(error)
     body = ErrorBody("Internal error", "Something went wrong; the server's log says what.")
     return Response(msgspec.json.encode(body), 500, media_type="application/json")

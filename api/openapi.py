@@ -14,6 +14,7 @@ from api import guide_texts, openapi_errors
 from api.endpoint import PREFIX, WARNINGS_HEADER, Endpoint
 from api.errors import ErrorBody
 from api.json_schema import ONLY_NULL, REF, allow_null, components, structs
+from api.socket_events import EVENTS
 
 _PARAMETER = re.compile(r"{(\w+)}")
 _PATH_PARAMETERS = {
@@ -34,7 +35,7 @@ _KEY_SCHEME = {
 def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
     """The whole document, as plain JSON values."""
     bodies: set[type] = set()
-    answers: set[type] = {ErrorBody}
+    answers: set[type] = {ErrorBody, *EVENTS}
     paths: dict[str, dict[str, Any]] = {}
     for endpoint in endpoints:
         bodies.update(filter(None, (endpoint.body,)))
@@ -46,6 +47,11 @@ def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
         if endpoint.body:
             _fill_examples(schemas, _ref(endpoint.body), endpoint.example)
         _fill_examples(schemas, _ref(endpoint.answer), endpoint.answer_example)
+        for event in EVENTS:
+            if issubclass(endpoint.answer, event) or issubclass(event, endpoint.answer):
+                _fill_examples(schemas, _ref(event), endpoint.answer_example)
+        for status, example in endpoint.also_examples.items():
+            _fill_examples(schemas, _ref(endpoint.also[status]), example)
     return {
         "openapi": "3.0.3",
         "info": {
@@ -163,7 +169,10 @@ def _responses(endpoint: Endpoint) -> dict[str, Any]:
     usual = _answer(endpoint.answer, endpoint.answer_example)
     responses = {str(endpoint.status): _or_a_file(usual, endpoint)}
     for status, kind in endpoint.also.items():
-        responses[str(status)] = _answer(kind, None)
+        answer = _answer(kind, None)
+        if status in endpoint.also_examples:
+            openapi_errors.show(answer, status, endpoint.also_examples[status])
+        responses[str(status)] = answer
     responses.update(openapi_errors.responses(endpoint))
     return dict(sorted(responses.items()))
 

@@ -95,6 +95,14 @@ def common_responses() -> dict[str, Any]:
     }
 
 
+def show(response: dict[str, Any], status: int, example: Mapping[str, Any]) -> None:
+    """Complete the response of an error whose body has more fields than the usual ones."""
+    shown = {"summary": example["error"], "value": dict(example)}
+    response["content"]["application/json"]["examples"] = {"Example": shown}
+    if status == 503:
+        response["headers"] = {"Retry-After": _RETRY_AFTER}
+
+
 def _bad_body(endpoint: Endpoint) -> str:
     """What a body without its first required field is told."""
     for field in msgspec.structs.fields(endpoint.body) if endpoint.body else ():

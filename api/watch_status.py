@@ -7,6 +7,7 @@ analysis has the lock, `running` while a file is being analysed, and `waiting` o
 from __future__ import annotations
 
 import time
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,6 +68,32 @@ class _Facts:
 def state(services: Services) -> WatchState:
     """The service's state alone."""
     return _Facts.read(services).state
+
+
+@dataclass(frozen=True, slots=True)
+class WatchOverview:
+    """Numbers for /metrics."""
+
+    state: WatchState
+    folders: Counter[WatchState]
+    unreachable: int
+    files: Counter[FileGroup]
+
+
+def overview(services: Services) -> WatchOverview:
+    """Much less than `status`, and read much quicker."""
+    facts = _Facts.read(services)
+    files: Counter[FileGroup] = Counter()
+    for counts in services.watched_files.counts(folder.id for folder in facts.folders).values():
+        files.update(counts)
+    live = facts.live.folders if facts.live and facts.is_wanted else {}
+    watched = [live.get(folder.id) for folder in facts.folders if folder.enabled]
+    return WatchOverview(
+        state=facts.state,
+        folders=Counter(_state_of(facts, folder)[0] for folder in facts.folders),
+        unreachable=sum(one is not None and one.is_unreachable for one in watched),
+        files=files,
+    )
 
 
 def status(services: Services) -> WatchStatus:

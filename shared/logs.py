@@ -1,4 +1,7 @@
-"""Logging, configured once per process; the task id is bound, never repeated by callers."""
+"""Logging, configured once per process; task and request are bound, never repeated by callers.
+
+A record may bring `extra={"fields": {...}}`: keys of its own in JSON lines, left out of text.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,21 @@ import contextvars
 import datetime
 import json
 import logging
+import re
+import socket
 import sys
 from collections.abc import Iterator
 
 from shared import traces
 
 task_id_var: contextvars.ContextVar[str | None] = contextvars.ContextVar("task_id", default=None)
+request_id_var: contextvars.ContextVar[str | None] = contextvars.ContextVar(
+    "request_id", default=None
+)
+
+_BOUND = ("task_id", "request_id", "trace_id")
+_CREDENTIALS = re.compile(r"(?<=://)[^/\s@]*@")  # in a URL: the password of a Redis
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 
 
 @contextlib.contextmanager
@@ -25,9 +37,21 @@ def bound_task(task_id: str | None) -> Iterator[None]:
         task_id_var.reset(token)
 
 
-class _BindTask(logging.Filter):
+@contextlib.contextmanager
+def bound_request(request_id: str) -> Iterator[None]:
+    """Every log record inside carries this request id, and the task id that a handler binds."""
+    token = request_id_var.set(request_id)
+    try:
+        with bound_task(None):
+            yield
+    finally:
+        request_id_var.reset(token)
+
+
+class _Bind(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         record.task_id = task_id_var.get()
+        record.request_id = request_id_var.get()
         record.trace_id = traces.trace_id()
         return True
 
@@ -36,6 +60,7 @@ class _JsonFormatter(logging.Formatter):
     def __init__(self, process: str) -> None:
         super().__init__()
         self._process = process
+        self._host = socket.gethostname()
 
     def format(self, record: logging.LogRecord) -> str:
         when = datetime.datetime.fromtimestamp(record.created, datetime.UTC)
@@ -43,32 +68,41 @@ class _JsonFormatter(logging.Formatter):
             "time": when.isoformat(timespec="milliseconds"),
             "level": record.levelname,
             "process": self._process,
+            "pid": record.process,
+            "host": self._host,
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": _without_credentials(record.getMessage()),
+            **getattr(record, "fields", {}),
         }
-        if task_id := getattr(record, "task_id", None):
-            entry["task_id"] = task_id
-        if trace_id := getattr(record, "trace_id", None):
-            entry["trace_id"] = trace_id
+        for name in _BOUND:
+            if value := getattr(record, name, None):
+                entry[name] = value
         if record.exc_info:
-            entry["exception"] = self.formatException(record.exc_info)
-        return json.dumps(entry, ensure_ascii=False)
+            entry["exception"] = _without_credentials(self.formatException(record.exc_info))
+        return json.dumps(entry, ensure_ascii=False, default=str)
 
 
 class _TextFormatter(logging.Formatter):
+    """One line a record, whatever a path in it holds; only tracebacks have more."""
+
     def __init__(self, process: str) -> None:
-        super().__init__(f"%(asctime)s {process} %(levelname)s %(name)s: %(message)s%(task)s")
+        super().__init__(f"%(asctime)s {process} %(levelname)s %(name)s: %(message)s")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        line = _CONTROL.sub(_escaped, super().formatMessage(record))
+        for name in ("task_id", "request_id"):
+            if value := getattr(record, name, None):
+                line += f" [{name.removesuffix('_id')} {value}]"
+        return line
 
     def format(self, record: logging.LogRecord) -> str:
-        task_id = getattr(record, "task_id", None)
-        record.task = f" [task {task_id}]" if task_id else ""
-        return super().format(record)
+        return _without_credentials(super().format(record))
 
 
 def configure(process: str, level: str, log_format: str) -> None:
     """Log to stderr as `text` or `json`; `process` names this process in every line."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.addFilter(_BindTask())
+    handler.addFilter(_Bind())
     handler.setFormatter(
         _JsonFormatter(process) if log_format == "json" else _TextFormatter(process)
     )
@@ -77,3 +111,11 @@ def configure(process: str, level: str, log_format: str) -> None:
     root.setLevel(level.upper())
     for chatty in ("rq.worker", "httpx", "httpcore", "engineio", "socketio", "PIL"):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))
+
+
+def _without_credentials(text: str) -> str:
+    return _CREDENTIALS.sub("***@", text)
+
+
+def _escaped(character: re.Match[str]) -> str:
+    return character[0].encode("unicode_escape").decode("ascii")

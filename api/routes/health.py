@@ -1,27 +1,22 @@
-"""Is the server there: /api/v1/health for clients, /ready and /metrics for operators."""
+"""Is the server there: /api/v1/health for clients, /ready for load balancers and operators."""
 
 from __future__ import annotations
 
 from collections import Counter as Counted
-from collections.abc import Iterator
+from typing import get_args
 
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
 
-from api.answers import Health, Readiness
-from api.endpoint import Call, Endpoint
+from api.answers import Health, NotReady, Readiness, ReadyChecks
+from api.endpoint import Call, Endpoint, Parameter, Reply
 from api.services import Services
 from shared import heartbeats
-from shared.ask import LANES
-from shared.errors import RedisAway
-from shared.redis_clients import key_prefix, translated
+from shared.errors import BadInput, RedisAway
+from shared.heartbeats import Heartbeat, WorkerKind
 
-QUEUES = ("analysis", "recluster", "export")
+_KINDS: tuple[str, ...] = get_args(WorkerKind)
+_REDIS = "redis"
+_USUAL = (_REDIS, "query", "analysis")
 
 
 async def health(_call: Call[None]) -> Health:
@@ -29,81 +24,61 @@ async def health(_call: Call[None]) -> Health:
     return Health()
 
 
-async def ready(call: Call[None]) -> Readiness:
-    """Redis answers; else 503."""
-    return await run_in_threadpool(_readiness, call.services)
-
-
-def _readiness(services: Services) -> Readiness:
-    live = heartbeats.live(services.redis, services.settings.instance)
-    return Readiness(
-        ready=True,
-        workers=dict(Counted(beat.kind for beat in live)),
-        loading=any(beat.state == "loading" for beat in live),
+async def ready(call: Call[None]) -> Readiness | Reply:
+    """200 when all that is required is there, else 503 with the same fields. Raises BadInput."""
+    required = _required(call.query.get("require", ""))
+    live = await run_in_threadpool(_live, call.services)
+    there = {beat.kind for beat in live or ()}
+    has_redis = live is not None
+    missing = [name for name in required if name not in ({_REDIS, *there} if has_redis else ())]
+    checks = ReadyChecks(
+        redis=has_redis, query_worker="query" in there, analysis_worker="analysis" in there
+    )
+    workers: dict[str, int] = dict(Counted(str(beat.kind) for beat in live or ()))
+    loading = any(beat.state == "loading" for beat in live or ())
+    if not missing:
+        return Readiness(ready=True, checks=checks, workers=workers, loading=loading)
+    said = _said(missing, has_redis=has_redis)
+    return Reply(
+        503,
+        NotReady(
+            error="Not ready",
+            message=said,
+            ready=False,
+            checks=checks,
+            workers=workers,
+            loading=loading,
+        ),
     )
 
 
-def metrics_routes(services: Services) -> list[Route]:
-    """/metrics, at the root of the port, unless RUSHES_METRICS=off."""
-    if not services.settings.metrics:
-        return []
-    registry = CollectorRegistry()
-    registry.register(_Gauges(services))
-
-    async def metrics(_request: Request) -> Response:
-        text = await run_in_threadpool(generate_latest, registry)
-        return Response(text, media_type=CONTENT_TYPE_LATEST)
-
-    return [Route("/metrics", metrics)]
+def _required(words: str) -> tuple[str, ...]:
+    """What must be there. Raises BadInput, naming the first word that means nothing."""
+    names = tuple(dict.fromkeys(word.strip() for word in words.split(",") if word.strip()))
+    for name in names:
+        if name not in (_REDIS, *_KINDS):
+            known = ", ".join((_REDIS, *_KINDS))
+            raise BadInput(f"require: {name!r} is unknown; name some of {known}.")
+    return names or _USUAL
 
 
-class _Gauges(Collector):
-    """Read from Redis when scraped, so that every API process shows the same numbers."""
+def _live(services: Services) -> list[Heartbeat] | None:
+    """The workers that are alive; None while Redis is away."""
+    try:
+        return heartbeats.live(services.redis, services.settings.instance)
+    except RedisAway:
+        return None
 
-    def __init__(self, services: Services) -> None:
-        self._services = services
 
-    def describe(self) -> list[Metric]:
-        return []  # registering must not ask Redis
-
-    def collect(self) -> Iterator[Metric]:
-        up = GaugeMetricFamily("rushes_redis_up", "Whether Redis answers.")
-        try:
-            found = list(self._read())
-        except RedisAway:
-            up.add_metric([], 0)
-            yield up
-            return
-        up.add_metric([], 1)
-        yield up
-        yield from found
-
-    def _read(self) -> Iterator[Metric]:
-        services = self._services
-        tasks = GaugeMetricFamily(
-            "rushes_tasks", "Remembered tasks (at most 1,000) by state.", labels=["state"]
-        )
-        for state, count in Counted(r.status.value for r in services.ledger.recent(1000)).items():
-            tasks.add_metric([state], count)
-        yield tasks
-        queues = GaugeMetricFamily(
-            "rushes_queue_length", "Bells and asks that wait for a worker.", labels=["queue"]
-        )
-        for name in QUEUES:
-            queues.add_metric([name], services.bells.waiting(name))
-        prefix = key_prefix(services.settings.instance)
-        for lane in LANES:
-            with translated():
-                waiting = int(services.redis.llen(f"{prefix}asks:{lane}"))
-            queues.add_metric([f"ask:{lane}"], waiting)
-        yield queues
-        workers = GaugeMetricFamily(
-            "rushes_live_workers", "Workers whose heart beats.", labels=["kind"]
-        )
-        live = heartbeats.live(services.redis, services.settings.instance)
-        for kind, count in Counted(beat.kind for beat in live).items():
-            workers.add_metric([kind], count)
-        yield workers
+def _said(missing: list[str], *, has_redis: bool) -> str:
+    if not has_redis:
+        return "Redis does not answer. Start it, or mend RUSHES_REDIS_URL."
+    kinds = " and no ".join(missing)
+    commands = " and ".join(
+        "`rushes watcher`" if kind == "watcher" else f"`rushes worker {kind}`" for kind in missing
+    )
+    which = " worker" if missing != ["watcher"] else ""
+    return f"No {kinds}{which} is running. Start {commands}."
 
 
 ENDPOINTS = (
@@ -123,13 +98,37 @@ ENDPOINTS = (
         "/ready",
         ready,
         tag="Health",
-        summary="Can it accept work?",
+        summary="Can it work?",
         operation_id="get_readiness",
+        description="For load balancers and start scripts. Without workers requests are still "
+        "accepted: tasks wait for them, searches answer 503. A load balancer in front of several "
+        "API processes asks `?require=redis`.",
         answer=Readiness,
-        errors={RedisAway: "Redis does not answer; nothing was accepted. Retry shortly."},
+        also={503: NotReady},
+        also_examples={
+            503: {
+                "error": "Not ready",
+                "message": "No analysis worker is running. Start `rushes worker analysis`.",
+                "ready": False,
+                "checks": {"redis": True, "query_worker": True, "analysis_worker": False},
+                "workers": {"query": 1, "watcher": 1},
+                "loading": False,
+            }
+        },
+        errors={BadInput: "require: 'gpu' is unknown; name some of redis, analysis, query."},
+        query=(
+            Parameter(
+                "require",
+                "Comma-separated: what must be there. `redis`, `query`, `analysis`, `recluster`, "
+                "`export`, `watcher`; by default the first three.",
+                {"type": "string"},
+                "redis",
+            ),
+        ),
         needs_key=False,
         answer_example={
             "ready": True,
+            "checks": {"redis": True, "query_worker": True, "analysis_worker": True},
             "workers": {"query": 1, "analysis": 2, "recluster": 1, "watcher": 1},
             "loading": False,
         },

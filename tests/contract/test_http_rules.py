@@ -39,7 +39,9 @@ def test_health_is_open_and_exactly_ok(client: Client) -> None:
     assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
 
 
-@pytest.mark.parametrize("name", ["/ready", "/openapi.json", "/openapi.yaml", "/docs"])
+@pytest.mark.parametrize(
+    "name", ["/ready?require=redis", "/openapi.json", "/openapi.yaml", "/docs"]
+)
 def test_what_holds_no_data_needs_no_key(client: Client, name: str) -> None:
     with anonymous(client) as http:
         assert http.get(name).status_code == 200
