@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from cli import completing
 from cli.api_client import ApiClient
 from shared.errors import BadInput, Missing
 
@@ -16,7 +17,10 @@ NONE = "none"  # ours: -1 would be taken for an option
 CollectionOption = Annotated[
     str,
     typer.Option(
-        "--collection", help="Default: the only one in the cache folder.", show_default=False
+        "--collection",
+        help="Default: the only one in the cache folder.",
+        show_default=False,
+        autocompletion=completing.collections,
     ),
 ]
 WhoArgument = Annotated[

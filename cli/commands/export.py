@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,6 +9,31 @@ import typer
 from rich.table import Column, Table
 
 from cli.clip_sources import AroundOption, ClipsArgument, FromOption, Picked, PickOption, clips_of
+from cli.commands.tasks import TaskId
+from cli.export_options import (
+    Audio,
+    AudioOption,
+    CodecOption,
+    ContainerOption,
+    FormatOption,
+    FpsOption,
+    HandlesOption,
+    Layout,
+    LayoutOption,
+    LocalFileOption,
+    Mode,
+    ModeOption,
+    NameOption,
+    NamingOption,
+    OnExists,
+    OnExistsOption,
+    PathMapOption,
+    QualityOption,
+    ServerFolderOption,
+    SizeOption,
+    StartOption,
+    TimelineFormat,
+)
 from cli.following import follow_to_the_end
 from cli.media_arguments import server_path
 from cli.new_files import write_file
@@ -17,44 +41,6 @@ from cli.remote import Remote, remote
 from shared.errors import BadInput
 
 app = typer.Typer(no_args_is_help=True, help="Clips as files, timelines for editing systems.")
-_ENCODING = "How clips are written"
-_SEQUENCE = "The timeline"
-
-
-class Mode(StrEnum):
-    AUTO = "auto"
-    COPY = "copy"
-    ENCODE = "encode"
-
-
-class Audio(StrEnum):
-    ALL = "all"
-    FIRST = "first"
-    NONE = "none"
-
-
-class OnExists(StrEnum):
-    NUMBER = "number"
-    SKIP = "skip"
-    ERROR = "error"
-
-
-class TimelineFormat(StrEnum):
-    XMEML = "xmeml"
-    FCPXML = "fcpxml"
-    OTIO = "otio"
-    EDL = "edl"
-
-
-class Layout(StrEnum):
-    SEQUENCE = "sequence"
-    SUBCLIPS = "subclips"
-    BOTH = "both"
-
-
-HandlesOption = Annotated[
-    float, typer.Option(metavar="SECONDS", min=0.0, help="Added before and after each clip.")
-]
 
 
 @app.command(
@@ -64,51 +50,19 @@ HandlesOption = Annotated[
 @remote
 def export_clips(
     server: Remote,
-    to: Annotated[
-        str,
-        typer.Option(
-            metavar="FOLDER", help="Folder on the server that is there.", show_default=False
-        ),
-    ],
+    to: ServerFolderOption,
     clips: ClipsArgument = None,
     from_: FromOption = "",
     pick: PickOption = "",
     around: AroundOption = None,
     handles: HandlesOption = 0.0,
-    mode: Annotated[
-        Mode,
-        typer.Option(
-            help="copy: the streams as they are; encode: anew, exact to the frame; auto: copy "
-            "where that is exact.",
-            rich_help_panel=_ENCODING,
-        ),
-    ] = Mode.AUTO,
-    codec: Annotated[
-        str | None,
-        typer.Option(help="h264, hevc, prores or dnxhr.", rich_help_panel=_ENCODING),
-    ] = None,
-    quality: Annotated[
-        int | None, typer.Option(help="On the codec's own scale.", rich_help_panel=_ENCODING)
-    ] = None,
-    container: Annotated[
-        str | None, typer.Option(help="Extension, such as mov.", rich_help_panel=_ENCODING)
-    ] = None,
-    audio: Annotated[
-        Audio, typer.Option(help="Sound tracks taken along.", rich_help_panel=_ENCODING)
-    ] = Audio.ALL,
-    naming: Annotated[
-        str | None,
-        typer.Option(
-            help="Names of the files, of {stem}, {in_tc}, {out_tc} and {index}.",
-            rich_help_panel=_ENCODING,
-        ),
-    ] = None,
-    on_exists: Annotated[
-        OnExists,
-        typer.Option(
-            help="Where the name is taken; nothing is ever overwritten.", rich_help_panel=_ENCODING
-        ),
-    ] = OnExists.NUMBER,
+    mode: ModeOption = Mode.AUTO,
+    codec: CodecOption = None,
+    quality: QualityOption = None,
+    container: ContainerOption = None,
+    audio: AudioOption = Audio.ALL,
+    naming: NamingOption = None,
+    on_exists: OnExistsOption = OnExists.NUMBER,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Plan, and write nothing.")] = False,
     background: Annotated[
         bool, typer.Option("--background", help="Do not wait for the clips.")
@@ -143,10 +97,7 @@ def export_clips(
 @remote
 def show_result(
     server: Remote,
-    task_id: Annotated[
-        str,
-        typer.Argument(help="As --background and `rushes tasks list` show.", show_default=False),
-    ],
+    task_id: TaskId,
 ) -> None:
     """Show what became of the clips of an export, so far."""
     _show_result(server, task_id)
@@ -160,54 +111,18 @@ def show_result(
 def export_timeline(
     server: Remote,
     clips: ClipsArgument = None,
-    to: Annotated[
-        str,
-        typer.Option(
-            help="File on this machine. Default: print it.", metavar="FILE", show_default=False
-        ),
-    ] = "",
-    kind: Annotated[
-        TimelineFormat,
-        typer.Option(
-            "--format",
-            help="xmeml: Premiere; fcpxml: Final Cut, Resolve; otio; edl: CMX 3600.",
-        ),
-    ] = TimelineFormat.XMEML,
+    to: LocalFileOption = "",
+    kind: FormatOption = TimelineFormat.XMEML,
     from_: FromOption = "",
     pick: PickOption = "",
     around: AroundOption = None,
     handles: HandlesOption = 0.0,
-    name: Annotated[
-        str | None, typer.Option(help="Of the timeline.", rich_help_panel=_SEQUENCE)
-    ] = None,
-    fps: Annotated[
-        str | None,
-        typer.Option(
-            help="Such as 25 or 24000/1001. Default: as most clips.", rich_help_panel=_SEQUENCE
-        ),
-    ] = None,
-    size: Annotated[
-        str | None,
-        typer.Option(
-            metavar="WIDTHxHEIGHT",
-            help="In pixels. Default: as the first clip.",
-            rich_help_panel=_SEQUENCE,
-        ),
-    ] = None,
-    start: Annotated[
-        str | None, typer.Option(help="Timecode of its start.", rich_help_panel=_SEQUENCE)
-    ] = None,
-    layout: Annotated[
-        Layout, typer.Option(help="xmeml only.", rich_help_panel=_SEQUENCE)
-    ] = Layout.SEQUENCE,
-    path_map: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="FROM=TO",
-            help="How the editing system calls a folder; may be repeated.",
-            rich_help_panel=_SEQUENCE,
-        ),
-    ] = None,
+    name: NameOption = None,
+    fps: FpsOption = None,
+    size: SizeOption = None,
+    start: StartOption = None,
+    layout: LayoutOption = Layout.SEQUENCE,
+    path_map: PathMapOption = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Refuse where a file is missing.")
     ] = False,

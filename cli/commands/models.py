@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Column, Table
 
+from cli import completing
 from cli.api_client import ApiClient
 from cli.commands.processes import become
 from cli.remote import Remote, remote
@@ -83,7 +84,12 @@ def show_loaded(server: Remote) -> None:
 def load_model(
     server: Remote,
     model_key: Annotated[
-        str, typer.Argument(help="As `rushes models list` shows.", show_default=False)
+        str,
+        typer.Argument(
+            help="As `rushes models list` shows.",
+            show_default=False,
+            autocompletion=completing.all_models,
+        ),
     ],
     kind: Annotated[
         ModelType | None,
