@@ -32,18 +32,26 @@ also give an ISO code ("en", "eng"), a tag ("en-US"), or "auto" to have it detec
 between machines, and deleting it costs time, never media.
 
 **Progress (Socket.IO).** Same port, path `/socket.io/`. Emit `join` with a `task_id` (a string, \
-or `{"task_id": …}`): it is acknowledged, and the latest state follows at once as a `progress` \
-event, so a task that ended before the join is not missed. `leave` undoes it. The payload has the \
-fields of `GET /tasks/{task_id}`; about four events a second at the most; the first and the last \
-always come. `type` says which part of the work the numbers are about: "video" pictures, "audio" \
-speech; `overall_progress` is about all of it. The end is an event with status `completed`, \
-`cancelled` or `failed`. A handshake without a key may join task ids unless \
-RUSHES_SOCKET_AUTH=required; a key goes into `auth.license_key` or the `X-License-Key` header, and \
-a wrong key is refused. Joining an unknown id is acknowledged with `{"error", "message"}`.
+or `{"task_id": …}`): it is acknowledged with `Joined`, and the latest state follows at once as a \
+`progress` event, so a task that ended before the join is not missed. `leave` undoes it. The \
+payload is `TaskProgress`, the fields of `GET /tasks/{task_id}`; about four events a second at the \
+most; the first and the last always come. `type` says which part of the work the numbers are \
+about: "video" pictures, "audio" speech; `overall_progress` is about all of it. The end is an \
+event with status `completed`, `cancelled` or `failed`. A handshake without a key may join task \
+ids unless RUSHES_SOCKET_AUTH=required; a key goes into `auth.license_key` or the `X-License-Key` \
+header, and a wrong key is refused. Joining an unknown id is acknowledged with `ErrorBody`.
 
 **Watch folders (Socket.IO).** `join` with `watch-folders` needs a socket that came with a key. It \
-is sent `GET /watch-folders/service/status` as a `progress` event, with `task_id` "watch-folders" \
-and `type` "ingest", at once and after every change; this room has no end.
+is sent `WatchProgress` as a `progress` event, at once and after every change: the fields of `GET \
+/watch-folders/service/status`, with `task_id` "watch-folders" and `type` "ingest". This room has \
+no end.
+
+**Beside the API.** `/metrics` at the root of the port, for Prometheus, open to all unless \
+RUSHES_METRICS=off. This document is `/api/v1/openapi.json` and `.yaml`, also under \
+`/api-reference/openapi.json` and `/api-reference/openapi-v1.yaml`; the reference page is \
+`/api/v1/docs`, the guide in Markdown `/api-reference/public-api-v1.md`; `/llms.txt` and \
+`/llms-full.txt` are for language models. A method that a path does not know is answered 405, with \
+`Allow`.
 """
 
 TAGS = {

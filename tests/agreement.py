@@ -16,6 +16,7 @@ from openapi_schema_validator import OAS30Validator
 
 from api.app import ENDPOINTS
 from api.endpoint import PREFIX
+from api.json_schema import REF
 from api.openapi import document
 
 Json = dict[str, Any]
@@ -51,6 +52,12 @@ def check(answer: httpx.Response) -> None:
     if answer.status_code >= 400:
         labels = {example["value"]["error"] for example in content["examples"].values()}
         assert body["error"] in labels, f"{where}: {body} is not among the documented {labels}"
+
+
+def check_event(payload: Any) -> None:
+    """The same for the payload of an event `progress`."""
+    name = "WatchProgress" if payload.get("type") == "ingest" else "TaskProgress"
+    _agree("progress", {"$ref": REF.format(name=name)}, payload)
 
 
 def operation_of(method: str, path: str) -> Json | None:

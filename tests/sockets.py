@@ -8,6 +8,7 @@ from typing import Any
 import requests
 import socketio
 
+from tests import agreement
 from tests.waiting import wait_for
 
 FINAL = ("completed", "cancelled", "failed")
@@ -63,4 +64,7 @@ class Watcher:
             events = self.of(task_id)
             return events if events and events[-1]["status"] in FINAL else None
 
-        return wait_for(ended, timeout_s, f"the final event of {task_id}")
+        events = wait_for(ended, timeout_s, f"the final event of {task_id}")
+        for event in events:
+            agreement.check_event(event)
+        return events
