@@ -75,12 +75,12 @@ def painter(mode: PictureMode, out: Output) -> Painter | None:
         return None
     if mode is PictureMode.ON:
         console = PlainConsole(sys.stdout, force_terminal=True, color_system="truecolor")
-        return Painter(console, _protocol(os.environ))
+        return Painter(console, protocol_of(os.environ))
     can = out.console.is_terminal and out.console.color_system in ("truecolor", "256")
     is_bare = out.console.no_color or os.environ.get("TERM", "dumb") in ("dumb", "")
     if not can or is_bare or out.console.encoding != "utf-8":
         return None
-    return Painter(out.console, _protocol(os.environ))
+    return Painter(out.console, protocol_of(os.environ))
 
 
 class Painter:
@@ -154,7 +154,8 @@ class HalfBlocks:
         return Color.from_rgb(red, green, blue)
 
 
-def _protocol(environ: Mapping[str, str]) -> Protocol:
+def protocol_of(environ: Mapping[str, str]) -> Protocol:
+    """How the terminal of this environment shows pictures, as far as it tells."""
     term, program = environ.get("TERM", ""), environ.get("TERM_PROGRAM", "")
     if "TMUX" in environ or term.startswith(("screen", "tmux")):
         return Protocol.BLOCKS
