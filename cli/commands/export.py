@@ -158,7 +158,8 @@ def _deliver(server: Remote, answer: dict[str, Any], target: Path | None, force:
         typer.echo(text, nl=not text.endswith("\n"))
         return
     facts = answer["sequence"]
-    server.out.line(f"{target}: {facts['duration_frames']:,} frames at {facts['fps']} a second")
+    rate = facts["fps"].removesuffix("/1")
+    server.out.line(f"{target}: {facts['duration_frames']:,} frames at {rate} a second")
 
 
 def _show_result(server: Remote, task_id: str) -> None:
