@@ -131,9 +131,13 @@ def _dispatcher(
 async def _serve(endpoint: Endpoint, services: Services, request: Request) -> Response:
     raw = await _allowed_body(endpoint, services, request)
     body = typed(raw, endpoint.body) if endpoint.body else None
-    found = await endpoint.handler(
-        Call(services, body, request.path_params, request.query_params, request.is_disconnected)
-    )
+    call = Call(services, body, request.path_params, request.query_params, request.is_disconnected)
+    try:
+        found = await endpoint.handler(call)
+    except RushesError as error:
+        like = getattr(body, "cache_dir", None) or request.query_params.get("cache_dir")
+        error.message = services.paths.in_words(error.message, like)
+        raise
     if isinstance(found, FileReply):
         headers = {"Content-Disposition": _attachment(found.filename)}
         if found.warnings:
