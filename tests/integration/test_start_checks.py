@@ -1,0 +1,220 @@
+"""A wrong setting is one sentence at start, exit status 2, and nothing has been started."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cli.checks import redis_server
+from cli.checks.start import before_start
+from shared import heartbeats
+from shared.errors import SettingsError
+from shared.redis_clients import connect
+from shared.settings import Settings
+from tests.commands import environment, left_running, rushes
+from tests.conftest import PrivateRedis
+from tests.old_redis import old_redis
+from tests.tiny_disk import tiny_disk
+from tests.waiting import wait_for
+
+
+@pytest.fixture(scope="module")
+def keeping() -> Iterator[PrivateRedis]:
+    """A Redis that keeps its data."""
+    with tempfile.TemporaryDirectory(prefix="rr-") as folder:
+        server = PrivateRedis(Path(folder), append_only=True)
+        server.start()
+        yield server
+        server.stop()
+
+
+def refused(folder: Path, *command: str, **settings: str) -> str:
+    """The one sentence that the command ends with."""
+    result = rushes(folder, *command, **settings)
+    assert result.returncode == 2, result.stderr
+    assert result.stdout == ""
+    assert result.stderr.count("\n") == 1, result.stderr
+    assert result.stderr.startswith("rushes: ") or result.stderr.startswith("rushes api: ")
+    assert left_running(folder) == []
+    state = folder / "state"
+    assert not state.is_dir() or {path.name for path in state.iterdir()} <= {"up.lock"}
+    return result.stderr
+
+
+def sentence_of(folder: Path, url: str, **settings: str) -> str:
+    """The same without a process of its own."""
+    with pytest.raises(SettingsError) as caught:
+        before_start(Settings.from_env(environment(folder, **settings)), url)
+    return caught.value.message
+
+
+def test_an_unknown_name_is_refused(tmp_path: Path, keeping: PrivateRedis) -> None:
+    typo = {"RUSHES_REDIS_URL": keeping.url, "RUSHES_MEDIA_ROOT": str(tmp_path)}
+    for command in (["up"], ["worker", "export"]):
+        assert "did you mean RUSHES_MEDIA_ROOTS?" in refused(tmp_path, *command, **typo)
+
+
+@pytest.mark.parametrize("command", ["up", "api"])
+def test_a_port_in_use_is_refused(tmp_path: Path, keeping: PrivateRedis, command: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        redis = {"RUSHES_REDIS_URL": keeping.url} if command == "api" else {}
+        sentence = refused(tmp_path, command, RUSHES_PORT=port, **redis)
+    assert f"Port {port} on 127.0.0.1 is taken by another program" in sentence
+
+
+def test_a_state_folder_that_cannot_be_made_is_refused(
+    tmp_path: Path, keeping: PrivateRedis
+) -> None:
+    (tmp_path / "file").touch()
+    said = "RUSHES_STATE_DIR names {}, which cannot be created"
+    below = str(tmp_path / "file" / "state")
+    assert said.format(below) in refused(tmp_path, "up", RUSHES_STATE_DIR=below)
+    for folder in (below, "/proc/rushes"):
+        assert said.format(folder) in sentence_of(tmp_path, keeping.url, RUSHES_STATE_DIR=folder)
+    file = str(tmp_path / "file")
+    assert "no folder" in sentence_of(tmp_path, keeping.url, RUSHES_STATE_DIR=file)
+
+
+def test_a_state_folder_on_a_full_or_read_only_disk_is_refused(
+    tmp_path: Path, keeping: PrivateRedis
+) -> None:
+    with tiny_disk(tmp_path / "disk", kib=64) as disk:
+        (disk / "state").mkdir()
+        (disk / "fills it").write_bytes(bytes(56 * 1024))
+        state = {"RUSHES_STATE_DIR": str(disk / "state")}
+        full = sentence_of(tmp_path, keeping.url, **state)
+        assert "which lies on a full disk: make room" in full
+        (disk / "fills it").unlink()
+        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+        assert "which is mounted read-only" in sentence_of(tmp_path, keeping.url, **state)
+        assert list((disk / "state").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "said"),
+    [
+        ("RUSHES_MEDIA_ROOTS", "{here}:{here}/absent", "absent, which does not exist"),
+        ("RUSHES_CACHE_ROOTS", "{here}/file", "file, which is no folder"),
+        ("RUSHES_EXPORT_ROOTS", "/proc", "/proc, which may not be used by this user"),
+    ],
+)
+def test_a_root_that_cannot_be_used_is_refused(
+    tmp_path: Path, keeping: PrivateRedis, setting: str, value: str, said: str
+) -> None:
+    (tmp_path / "file").touch()
+    root = {setting: value.format(here=tmp_path)}
+    sentence = refused(tmp_path, "worker", "analysis", RUSHES_REDIS_URL=keeping.url, **root)
+    assert sentence == f"rushes: {sentence_of(tmp_path, keeping.url, **root)}\n"
+    assert f"{setting} names " in sentence
+    assert said in sentence
+
+
+def test_a_redis_of_too_old_a_version_is_refused(tmp_path: Path) -> None:
+    with old_redis("5.0.7") as port:
+        url = f"redis://127.0.0.1:{port}/0"
+        sentence = refused(tmp_path, "up", RUSHES_REDIS_URL=url)
+        assert f"127.0.0.1:{port} is version 5.0.7: Rushes needs 6.2 or newer" in sentence
+    with old_redis("7.2.4") as port:
+        assert redis_server.examine(f"redis://127.0.0.1:{port}")[0].level == "ok"
+
+
+def test_a_redis_that_keeps_nothing_is_refused(tmp_path: Path, redis_url: str) -> None:
+    for command in (["api"], ["watcher"]):
+        sentence = refused(tmp_path, *command, RUSHES_REDIS_URL=redis_url)
+        assert "keeps nothing on disk" in sentence
+        assert "`appendonly yes`" in sentence
+
+
+def test_a_redis_with_snapshots_alone_or_a_forbidden_config_is_a_warning(
+    own_redis: PrivateRedis,
+) -> None:
+    with connect(own_redis.url) as client:
+        client.config_set("save", "900 1")
+        assert "snapshots only" in levels(own_redis.url)["warning"]
+        client.acl_setuser("managed", True, passwords=["+word"], commands=["+@all", "-config"])
+        url = own_redis.url + "?username=managed&password=word"
+        assert "cannot be asked" in levels(url)["warning"]
+        client.execute_command("ACL", "SETUSER", "managed", "-info")
+        assert "does not tell its version" in levels(url)["warning"]
+        assert "another name or password" in levels(url + "x")["problem"]
+    redis_server.wait_and_check(own_redis.url)
+
+
+def test_a_redis_that_may_throw_keys_away_or_is_a_replica_is_refused(
+    own_redis: PrivateRedis,
+) -> None:
+    with connect(own_redis.url) as client:
+        client.config_set("appendonly", "yes")
+        client.config_set("maxmemory-policy", "allkeys-lru")
+        assert "problem" not in levels(own_redis.url)  # it has no limit that it could reach
+        client.config_set("maxmemory", "100mb")
+        with pytest.raises(SettingsError, match=r"^The Redis on .* throws keys away"):
+            redis_server.wait_and_check(own_redis.url)
+        client.config_set("maxmemory", "0")
+        client.replicaof("127.0.0.1", "1")
+        assert "is a replica" in levels(own_redis.url)["problem"]
+
+
+def test_what_is_no_redis_is_one_sentence() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        command = [sys.executable, "-c", ANSWERS_HTTP, str(server.fileno())]
+        with subprocess.Popen(command, pass_fds=[server.fileno()]) as web:
+            try:
+                assert "is no Redis for us" in levels(f"redis://127.0.0.1:{port}")["problem"]
+                assert "without TLS" in levels(f"rediss://127.0.0.1:{port}")["problem"]
+            finally:
+                web.kill()
+    assert "cannot be understood" in levels("redis://127.0.0.1/0?depth=9")["problem"]
+
+
+ANSWERS_HTTP = """
+import socket, sys
+server = socket.socket(fileno=int(sys.argv[1]))
+while True:
+    client, _ = server.accept()
+    client.recv(4096)
+    client.sendall(b"HTTP/1.1 400 Bad Request\\r\\n\\r\\n")
+"""
+
+
+def levels(url: str) -> dict[str, str]:
+    """The newest sentence of each level."""
+    return {finding.level: finding.sentence for finding in redis_server.examine(url)}
+
+
+def test_a_process_waits_for_a_redis_that_starts_later(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with contextlib.ExitStack() as ending:
+        folder = Path(ending.enter_context(tempfile.TemporaryDirectory(prefix="rr-")))
+        server = PrivateRedis(folder, append_only=True)
+        with log.open("wb") as output:
+            watcher = subprocess.Popen(
+                [sys.executable, "-P", "-m", "cli.main", "watcher"],
+                env=environment(tmp_path, RUSHES_REDIS_URL=server.url),
+                stderr=output,
+            )
+        ending.callback(watcher.wait, 20)
+        ending.callback(watcher.terminate)
+        wait_for(lambda: "waiting for it" in log.read_text(), 15, "a line that says so")
+        server.start()
+        ending.callback(server.stop)
+        with connect(server.url) as client:
+            wait_for(lambda: heartbeats.live(client, "default", "watcher"), 20, "the watcher")
+
+
+def test_a_redis_that_stays_away_is_an_outage_and_no_wrong_setting(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(redis_server, "WAIT_S", 0)
+    for url in ("redis://127.0.0.1:1", "redis://rushes.invalid", "unix:///nowhere/redis.sock"):
+        redis_server.wait_and_check(url)
+        assert "still away" in caplog.messages[-1]
