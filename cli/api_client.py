@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -46,6 +46,7 @@ class ApiClient:
     def __init__(self, url: str, key: str | None = None, patience_s: float | None = None) -> None:
         self.url, self._key = _address(url), key
         self._patience_s = patience_s
+        self.tell: Callable[[str], None] = lambda _: None  # hears once why a call has to wait
         self._http = httpx.Client(
             base_url=f"{self.url}/api/v1",
             headers={"X-License-Key": key} if key else {},
@@ -71,6 +72,7 @@ class ApiClient:
     def call(self, method: str, path: str, **how: Any) -> httpx.Response:
         """The successful answer. One that says 503 is asked again for up to two minutes."""
         deadline = time.monotonic() + (self._patience_s or _LOADING_S)
+        is_told = False
         while True:
             try:
                 answer = self._http.request(method, path, **how)
@@ -87,6 +89,9 @@ class ApiClient:
                 return answer
             if answer.status_code != 503 or time.monotonic() > deadline:
                 raise _refusal(answer)
+            if not is_told:
+                self.tell(f"{_refusal(answer).message} Waiting for it.")
+                is_told = True
             pause_s = float(answer.headers.get("Retry-After", 1))
             time.sleep(min(pause_s, _LONGEST_PAUSE_S))
 

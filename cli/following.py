@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -13,6 +11,7 @@ from cli.output import printable
 from cli.remote import Remote
 
 _LONGEST_NAME = 40
+_TYPES = {"video": "pictures", "audio": "speech"}
 
 
 def follow_to_the_end(remote: Remote, task_id: str) -> Event:
@@ -69,8 +68,13 @@ def _left(seconds: float | None) -> str:
 
 
 def _what(event: Event) -> str:
-    words: list[Any] = [event["type"], event["status"].replace("_", " ")]
-    if event["status"] in ("queued", "loading_model"):
+    kind, status = event["type"], event["status"]
+    words = [_TYPES.get(kind, kind)]
+    if status == "running":
+        words.append(f"{event['progress']:.0f}%")
+    else:
+        words.append(status.replace("_", " "))
+    if status in ("queued", "loading_model"):
         words.append(event["message"])
     words.append(name_of(event["media_path"]))
     return printable(" ".join(word for word in words if word))

@@ -64,8 +64,10 @@ def remote(function: Callable[..., None]) -> Callable[..., None]:
         server, key, as_json = (values.pop(parameter.name) for parameter in added)
         server = server or default_server(os.environ)
         client = ApiClient(server, key or key_of_this_machine(server, os.environ))
+        out = Output(as_json)
+        client.tell = out.hint
         try:
-            function(Remote(client, Output(as_json)), **values)
+            function(Remote(client, out), **values)
         finally:
             client.close()
 

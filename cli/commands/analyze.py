@@ -38,102 +38,120 @@ class OnBusy(StrEnum):
     REPLACE = "replace"
 
 
+PathsArgument = Annotated[
+    list[str],
+    typer.Argument(help="Media files, and folders of them; `-`: read them from stdin, one a line."),
+]
+VisualOption = Annotated[bool, typer.Option(help="Pictures, for search.", rich_help_panel=_WHAT)]
+SpeechOption = Annotated[
+    bool, typer.Option(help="Transcripts of what has sound.", rich_help_panel=_WHAT)
+]
+LanguageOption = Annotated[
+    str,
+    typer.Option(
+        help="Of the speech, such as english or en. Default: detected.",
+        rich_help_panel=_WHAT,
+        show_default=False,
+    ),
+]
+FacesOption = Annotated[
+    bool, typer.Option("--faces", help="Faces, into --collection.", rich_help_panel=_WHAT)
+]
+CollectionOption = Annotated[
+    str,
+    typer.Option(
+        help="Collection that receives the faces; with it --faces goes without saying.",
+        rich_help_panel=_WHAT,
+        show_default=False,
+        autocompletion=completing.collections,
+    ),
+]
+ExcludeOption = Annotated[
+    list[str],
+    typer.Option(
+        help="Leave out what this glob matches: a name, or a path below a folder. Repeatable.",
+        rich_help_panel=_WHAT,
+        show_default=False,
+    ),
+]
+From0Option = Annotated[
+    bool,
+    typer.Option("--from0", help="Paths on stdin end with NUL.", rich_help_panel=_WHAT),
+]
+ForceOption = Annotated[
+    bool, typer.Option("--force", help="Redo what is done.", rich_help_panel=_HOW)
+]
+OnBusyOption = Annotated[
+    OnBusy,
+    typer.Option(
+        help="While another analysis runs: give up, wait for its end, or stop it.",
+        rich_help_panel=_HOW,
+    ),
+]
+DetachOption = Annotated[
+    bool,
+    typer.Option("--detach", help="Return as soon as it is accepted.", rich_help_panel=_HOW),
+]
+VisualModelOption = Annotated[
+    str,
+    typer.Option(
+        help="Default: the active one.",
+        rich_help_panel=_HOW,
+        show_default=False,
+        autocompletion=completing.visual_models,
+    ),
+]
+SpeechModelOption = Annotated[
+    str,
+    typer.Option(
+        help="Default: the active one.",
+        rich_help_panel=_HOW,
+        show_default=False,
+        autocompletion=completing.speech_models,
+    ),
+]
+FaceModelOption = Annotated[
+    str,
+    typer.Option(
+        help="Default: the active one.",
+        rich_help_panel=_HOW,
+        show_default=False,
+        autocompletion=completing.face_models,
+    ),
+]
+
+
 @remote
 def analyze(
     server: Remote,
-    paths: Annotated[
-        list[str],
-        typer.Argument(
-            help="Media files, and folders of them; `-`: read them from stdin, one a line."
-        ),
-    ],
+    paths: PathsArgument,
     cache: CacheOption = "",
-    visual: Annotated[
-        bool, typer.Option(help="Pictures, for search.", rich_help_panel=_WHAT)
-    ] = True,
-    speech: Annotated[
-        bool, typer.Option(help="Transcripts of what has sound.", rich_help_panel=_WHAT)
-    ] = True,
-    language: Annotated[
-        str,
-        typer.Option(
-            help="Of the speech, such as english or en. Default: detected.",
-            rich_help_panel=_WHAT,
-            show_default=False,
-        ),
-    ] = "",
-    faces: Annotated[
-        bool, typer.Option("--faces", help="Faces, into --collection.", rich_help_panel=_WHAT)
-    ] = False,
-    collection: Annotated[
-        str,
-        typer.Option(
-            help="Collection that receives the faces.",
-            rich_help_panel=_WHAT,
-            show_default=False,
-            autocompletion=completing.collections,
-        ),
-    ] = "",
-    exclude: Annotated[
-        list[str],
-        typer.Option(
-            help="Leave out what this glob matches: a name, or a path below a folder. Repeatable.",
-            rich_help_panel=_WHAT,
-            show_default=False,
-        ),
-    ] = [],  # noqa: B006
-    from0: Annotated[
-        bool,
-        typer.Option("--from0", help="Paths on stdin end with NUL.", rich_help_panel=_WHAT),
-    ] = False,
-    force: Annotated[
-        bool, typer.Option("--force", help="Redo what is done.", rich_help_panel=_HOW)
-    ] = False,
-    on_busy: Annotated[
-        OnBusy,
-        typer.Option(
-            help="While another analysis runs: give up, wait for its end, or stop it.",
-            rich_help_panel=_HOW,
-        ),
-    ] = OnBusy.REFUSE,
-    detach: Annotated[
-        bool,
-        typer.Option("--detach", help="Return as soon as it is accepted.", rich_help_panel=_HOW),
-    ] = False,
-    visual_model: Annotated[
-        str,
-        typer.Option(
-            help="Default: the active one.",
-            rich_help_panel=_HOW,
-            show_default=False,
-            autocompletion=completing.visual_models,
-        ),
-    ] = "",
-    speech_model: Annotated[
-        str,
-        typer.Option(
-            help="Default: the active one.",
-            rich_help_panel=_HOW,
-            show_default=False,
-            autocompletion=completing.speech_models,
-        ),
-    ] = "",
-    face_model: Annotated[
-        str,
-        typer.Option(
-            help="Default: the active one.",
-            rich_help_panel=_HOW,
-            show_default=False,
-            autocompletion=completing.face_models,
-        ),
-    ] = "",
+    visual: VisualOption = True,
+    speech: SpeechOption = True,
+    language: LanguageOption = "",
+    faces: FacesOption = False,
+    collection: CollectionOption = "",
+    exclude: ExcludeOption = [],  # noqa: B006
+    from0: From0Option = False,
+    force: ForceOption = False,
+    on_busy: OnBusyOption = OnBusy.REFUSE,
+    detach: DetachOption = False,
+    visual_model: VisualModelOption = "",
+    speech_model: SpeechModelOption = "",
+    face_model: FaceModelOption = "",
 ) -> None:
     """Analyze media files, and the media files in folders. What is done already is skipped."""
-    if faces and not collection:
-        raise BadInput("--faces needs --collection NAME: the collection that receives them.")
     where = cache_dir(cache)
+    how = {
+        "cache_dir": where,
+        "cluster_job_name": _collection(faces, collection),
+        "visual_model_key": visual_model or None,
+        "speech_model_key": speech_model or None,
+        "face_model_key": face_model or None,
+        "force": force,
+        "on_busy": on_busy.value,
+    }
     found = media_files(listed(paths, from0), exclude, where)
-    _say_left_out(server, found)
     pictures = found.of(MediaType.VIDEO, MediaType.IMAGE)
     heard = _with_sound(server, found) if speech else []
     work: dict[str, Any] = {
@@ -141,23 +159,22 @@ def analyze(
         "transcription_jobs": [{"path": path, "language": language or None} for path in heard],
         "face_media_paths": pictures if collection else [],
     }
-    if not any(work.values()):
-        raise BadInput(_nothing(found))
     _say_what(server, found, work)
-    more = {
-        "cluster_job_name": collection or None,
-        "visual_model_key": visual_model or None,
-        "speech_model_key": speech_model or None,
-        "face_model_key": face_model or None,
-    }
-    answer = _submit(
-        server, {"cache_dir": where, "force": force, "on_busy": on_busy.value, **work, **more}
-    )
-    if not detach:
+    _end(server, _submit(server, {**work, **how}), detach)
+
+
+def _end(server: Remote, answer: dict[str, Any], is_detached: bool) -> None:
+    if not is_detached:
         finish(server, follow_to_the_end(server, answer["task_id"]))
     elif not server.out.document(answer):
         server.out.line(answer["task_id"])
         server.out.hint(f"Follow it with `rushes tasks follow {answer['task_id']}`.")
+
+
+def _collection(faces: bool, collection: str) -> str | None:
+    if faces and not collection:
+        raise BadInput("--faces needs --collection NAME: the collection that receives them.")
+    return collection or None
 
 
 def _submit(server: Remote, body: dict[str, Any]) -> dict[str, Any]:
@@ -166,11 +183,10 @@ def _submit(server: Remote, body: dict[str, Any]) -> dict[str, Any]:
     except Refused as error:
         if error.status != 409:
             raise
-        raise Refused(
-            error.status,
-            error.label,
-            f"{error.message} To wait for its end: --on-busy queue. To stop it: --on-busy replace.",
-        ) from error
+        advice = "To wait for its end: --on-busy queue."
+        if body["on_busy"] != OnBusy.REPLACE:
+            advice += " To stop it: --on-busy replace."
+        raise Refused(error.status, error.label, f"{error.message} {advice}") from error
     return answer
 
 
@@ -202,23 +218,17 @@ def _probed(server: Remote, paths: list[str]) -> Iterator[list[dict[str, Any]]]:
         yield server.api.post("/media/metadata", body, timeout_s=_PROBE_S)["media"]
 
 
-def _say_left_out(server: Remote, found: MediaFiles) -> None:
-    if found.left_out:
-        parts = [f"{what} ({count:,})" for what, count in found.left_out.items()]
-        server.out.hint(f"Left out: {'; '.join(parts)}.")
-
-
 def _say_what(server: Remote, found: MediaFiles, work: dict[str, list[Any]]) -> None:
-    pictures, heard, faces = (len(paths) for paths in work.values())
-    parts = [
-        f"{count:,} for {what}"
-        for count, what in ((pictures, "pictures"), (heard, "speech"), (faces, "faces"))
-        if count
-    ]
-    server.out.hint(f"{found.counted()}: {', '.join(parts)}")
-
-
-def _nothing(found: MediaFiles) -> str:
+    """Say what is about to be sent. Raises BadInput where it is nothing."""
+    if found.left_out:
+        left_out = [f"{what} ({count:,})" for what, count in found.left_out.items()]
+        server.out.hint(f"Left out: {'; '.join(left_out)}.")
     if not found.paths:
-        return "There is no media file in what was named: nothing is sent."
-    return f"There is nothing to do for {found.counted()} with these options: nothing is sent."
+        raise BadInput("There is no media file in what was named: nothing is sent.")
+    if not any(work.values()):
+        raise BadInput(
+            f"There is nothing to do for {found.counted()} with these options: nothing is sent."
+        )
+    named = zip(("pictures", "speech", "faces"), work.values(), strict=True)
+    parts = [f"{len(paths):,} for {what}" for what, paths in named if paths]
+    server.out.hint(f"{found.counted()}: {', '.join(parts)}")

@@ -30,6 +30,7 @@ rushes search --said "rolling thunder" --paths
 rushes search a beach --person "Season 1/Anna" --person "Season 1/Ben" --any
 """
 _BY, _WHERE, _SHOWN = "What is searched for", "Where", "What is shown"
+SEARCH_S = 300.0  # the first one in a large cache folder loads it
 _PERSON = re.compile(r"(?P<collection>.+)/(?:#(?P<cluster>-?\d+)|(?P<name>[^/]+))")
 
 MaxOption = Annotated[
@@ -58,64 +59,72 @@ FuzzyOption = Annotated[
 ]
 
 
+WordsArgument = Annotated[
+    list[str] | None, typer.Argument(help="What is to be seen, or with --said what is said.")
+]
+ImageOption = Annotated[
+    str,
+    typer.Option(
+        help="What looks like this picture. Words, too, then count by --text-weight.",
+        rich_help_panel=_BY,
+        show_default=False,
+    ),
+]
+FrameOption = Annotated[
+    str,
+    typer.Option(
+        metavar="FILE@TIME",
+        help="What looks like this frame; the file need not be analyzed.",
+        rich_help_panel=_BY,
+        show_default=False,
+    ),
+]
+SaidOption = Annotated[
+    bool, typer.Option("--said", help="Search in transcripts.", rich_help_panel=_BY)
+]
+ExcludeOption = Annotated[
+    list[str],
+    typer.Option(
+        help="Rank what looks like this lower. Repeatable.",
+        rich_help_panel=_BY,
+        show_default=False,
+    ),
+]
+WeightOption = Annotated[
+    float | None,
+    typer.Option(help="Weight of the words. Default: 1.", rich_help_panel=_BY, show_default=False),
+]
+PersonOption = Annotated[
+    list[str],
+    typer.Option(
+        metavar="COLLECTION/NAME",
+        help="Only frames with this person; COLLECTION/#3 is cluster 3. Repeatable.",
+        rich_help_panel=_WHERE,
+        show_default=False,
+    ),
+]
+AnyOption = Annotated[
+    bool,
+    typer.Option(
+        "--any", help="One of them is enough, not all in one frame.", rich_help_panel=_WHERE
+    ),
+]
+
+
 @remote
 def search(
     server: Remote,
-    words: Annotated[
-        list[str] | None, typer.Argument(help="What is to be seen, or with --said what is said.")
-    ] = None,
+    words: WordsArgument = None,
     cache: CacheOption = "",
-    image: Annotated[
-        str,
-        typer.Option(
-            help="What looks like this picture. Words, too, then count by --text-weight.",
-            rich_help_panel=_BY,
-            show_default=False,
-        ),
-    ] = "",
-    frame: Annotated[
-        str,
-        typer.Option(
-            metavar="FILE@TIME",
-            help="What looks like this frame; the file need not be analyzed.",
-            rich_help_panel=_BY,
-            show_default=False,
-        ),
-    ] = "",
-    said: Annotated[
-        bool, typer.Option("--said", help="Search in transcripts.", rich_help_panel=_BY)
-    ] = False,
+    image: ImageOption = "",
+    frame: FrameOption = "",
+    said: SaidOption = False,
     speaker: SpeakerOption = "",
     fuzzy: FuzzyOption = False,
-    exclude: Annotated[
-        list[str],
-        typer.Option(
-            help="Rank what looks like this lower. Repeatable.",
-            rich_help_panel=_BY,
-            show_default=False,
-        ),
-    ] = [],  # noqa: B006
-    text_weight: Annotated[
-        float | None,
-        typer.Option(
-            help="Weight of the words. Default: 1.", rich_help_panel=_BY, show_default=False
-        ),
-    ] = None,
-    person: Annotated[
-        list[str],
-        typer.Option(
-            metavar="COLLECTION/NAME",
-            help="Only frames with this person; COLLECTION/#3 is cluster 3. Repeatable.",
-            rich_help_panel=_WHERE,
-            show_default=False,
-        ),
-    ] = [],  # noqa: B006
-    any_person: Annotated[
-        bool,
-        typer.Option(
-            "--any", help="One of them is enough, not all in one frame.", rich_help_panel=_WHERE
-        ),
-    ] = False,
+    exclude: ExcludeOption = [],  # noqa: B006
+    text_weight: WeightOption = None,
+    person: PersonOption = [],  # noqa: B006
+    any_person: AnyOption = False,
     within: InOption = [],  # noqa: B006
     at_most: MaxOption = 20,
     paths: PathsOption = False,
@@ -131,22 +140,17 @@ def search(
         return
     if speaker or fuzzy:
         raise BadInput("--speaker and --fuzzy need --said: they are for what is said.")
-    kind, example = _example(server, text, image, frame)
-    body = {
-        **scope,
-        **example,
-        "query": text or None,
-        "exclude": exclude,
-        "text_weight": text_weight,
+    ranking = {"query": text or None, "exclude": exclude, "text_weight": text_weight}
+    people = {
         "people_filter": [_person(one) for one in person],
         "people_filter_mode": "or" if any_person else "and",
     }
-    answer = server.api.post(f"/search/{kind}", body)
-    if server.out.document(answer):
-        return
-    if paths:
+    kind, example = _example(server, text, image, frame)
+    body = {**scope, **ranking, **people, **example}
+    answer = server.api.post(f"/search/{kind}", body, SEARCH_S)
+    if paths and not server.out.as_json:
         print_paths(answer["matches"])
-    else:
+    elif not server.out.document(answer):
         print_frames(server.out, answer["matches"], painter(pictures, server.out))
 
 
@@ -154,7 +158,7 @@ def find_said(server: Remote, text: str, body: dict[str, Any], paths: bool) -> N
     """Search in transcripts and print what is found. Raises BadInput without words."""
     if not text.strip():
         raise BadInput("Say which words to look for.")
-    answer = server.api.post("/search/transcript", {**body, "query": text})
+    answer = server.api.post("/search/transcript", {**body, "query": text}, SEARCH_S)
     if server.out.document(answer):
         return
     if paths:

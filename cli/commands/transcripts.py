@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,6 +11,7 @@ import typer
 
 from cli.api_client import Refused
 from cli.commands.search import (
+    SEARCH_S,
     FuzzyOption,
     InOption,
     MaxOption,
@@ -28,6 +30,7 @@ from shared.media import MediaType
 
 app = typer.Typer(no_args_is_help=True, help="What is said in the footage.")
 Item = dict[str, Any]
+_READ_AT_ONCE = 32
 _MISSING = "It is not transcribed."
 PathsArgument = Annotated[
     list[str], typer.Argument(help="Media files, and folders of them; `-`: read them from stdin.")
@@ -64,7 +67,7 @@ class TranscriptFormat(StrEnum):
 @remote
 def show(server: Remote, paths: PathsArgument, cache: CacheOption = "") -> None:
     """Print the transcripts of files."""
-    answer = server.api.post("/transcriptions", _asked(paths, cache))
+    answer = server.api.post("/transcriptions", _asked(paths, cache), SEARCH_S)
     items: list[Item] = answer["transcriptions"]
     if not server.out.document(answer):
         for item in items:
@@ -107,16 +110,18 @@ def export(
     force: Annotated[bool, typer.Option("--force", help="Overwrite files that exist.")] = False,
 ) -> None:
     """Write the transcripts of files, one file each, into a folder."""
+    asked = _asked(paths, cache)
     files = NewFiles(to, kind.value, force)
-    answer = server.api.post("/transcriptions", {**_asked(paths, cache), "words": True})
     how: dict[str, Any] = {
         "format": kind.value,
         "timestamps": timestamps,
         "captions": {} if captions else None,
     }
-    exported, failed = [], []
-    for item in answer["transcriptions"]:
+    exported, failed, missing = [], [], []
+    for item in _with_words(server, asked):
         if _is_missing(item):
+            missing.append(item["media_path"])
+            server.out.hint(f"{item['media_path']}: {_MISSING}")
             continue
         try:
             written = _export(server, item, how, files)
@@ -127,9 +132,6 @@ def export(
             exported.append({"media_path": item["media_path"], "output_path": str(written)})
             if not server.out.as_json:
                 server.out.line(str(written))
-    missing = [item["media_path"] for item in answer["transcriptions"] if _is_missing(item)]
-    for path in missing:
-        server.out.hint(f"{path}: {_MISSING}")
     server.out.document({"exported": exported, "failed": failed, "not_transcribed": missing})
     if failed or not exported:
         raise typer.Exit(1)
@@ -147,6 +149,13 @@ def _export(server: Remote, item: Item, how: dict[str, Any], files: NewFiles) ->
     }
     content = server.api.call("POST", "/export/transcript", json=body).content
     return files.write(item["media_path"], content)
+
+
+def _with_words(server: Remote, asked: dict[str, Any]) -> Iterator[Item]:
+    paths = asked["media_paths"]
+    for at in range(0, len(paths), _READ_AT_ONCE):
+        body = {**asked, "media_paths": paths[at : at + _READ_AT_ONCE], "words": True}
+        yield from server.api.post("/transcriptions", body, SEARCH_S)["transcriptions"]
 
 
 def _is_missing(item: Item) -> bool:
