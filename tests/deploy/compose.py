@@ -11,9 +11,11 @@ from typing import Any
 PROJECT = Path(__file__).resolve().parents[2]
 
 
-def compose(*arguments: str, env_file: Path | None = None) -> subprocess.CompletedProcess[str]:
+def compose(
+    *arguments: str, env_file: Path | None = None, **more: str
+) -> subprocess.CompletedProcess[str]:
     """Runs it on the project's file, with .env.example in place of the user's .env."""
-    environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent"}
+    environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", **more}
     env_file = env_file or PROJECT / ".env.example"
     command = ["docker-compose", "--project-directory", str(PROJECT), "--env-file", str(env_file)]
     return subprocess.run(
@@ -21,10 +23,12 @@ def compose(*arguments: str, env_file: Path | None = None) -> subprocess.Complet
     )
 
 
-def resolved(*options: str, files: tuple[str, ...] = ("docker-compose.yml",)) -> dict[str, Any]:
+def resolved(
+    *options: str, files: tuple[str, ...] = ("docker-compose.yml",), **more: str
+) -> dict[str, Any]:
     """The project; `options` such as `--profile gpu`. Fails with what docker-compose says."""
     named = [word for name in files for word in ("--file", str(PROJECT / name))]
-    done = compose(*named, *options, "config", "--format", "json")
+    done = compose(*named, *options, "config", "--format", "json", **more)
     assert done.returncode == 0, done.stderr
     assert not done.stderr, done.stderr  # it warns of variables that are not set
     return dict(json.loads(done.stdout))

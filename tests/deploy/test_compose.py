@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -145,3 +146,26 @@ def test_gpu_workers_ask_for_the_gpu_and_are_built_for_it(services: dict[str, An
         target = service["build"].get("target")
         wanted = "cuda" if name.endswith("-gpu") else "cpu"
         assert target == (None if name == "api" else wanted), name
+
+
+NGINX = ("docker-compose.yml", "deploy/compose.nginx.yml")
+
+
+def test_behind_nginx_the_api_has_replicas_and_no_port() -> None:
+    project = resolved(files=NGINX, TLS_DIR="/etc/rushes/tls")["services"]
+    assert not project["api"].get("ports")
+    assert project["api"]["deploy"]["replicas"] == 2
+    assert {port["target"] for port in project["nginx"]["ports"]} == {80, 443}
+
+
+def test_nginx_gets_the_shipped_file_with_the_service_in_place_of_addresses(tmp_path: Path) -> None:
+    nginx = resolved(files=NGINX, TLS_DIR="/etc/rushes/tls")["services"]["nginx"]
+    shipped = next(v["source"] for v in nginx["volumes"] if v["target"] == "/rushes.conf")
+    shell, _, script = nginx["command"]
+    script = script.replace("/rushes.conf >", f"{shipped} >")
+    script = script.replace("/etc/nginx/conf.d/", f"{tmp_path}/").partition("&& exec nginx")[0]
+    subprocess.run([shell, "-c", script], check=True)
+    written = (tmp_path / "rushes.conf").read_text(encoding="utf-8")
+    before = Path(shipped).read_text(encoding="utf-8")
+    assert written.count("server api:6699;") == before.count("server 127.0.0.1:") > 0
+    assert "127.0.0.1" not in written

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from tests.deploy.commands import parse
 from tests.deploy.compose import PROJECT
@@ -83,3 +86,18 @@ def test_what_is_installed_comes_before_the_code() -> None:
         installs = next(n for n, i in enumerate(steps) if "pip install" in i.rest)
         code = next(n for n, i in enumerate(steps) if i.word == "COPY" and " ./shared" in i.rest)
         assert installs < code, file.name
+
+
+def test_the_constraints_of_the_images_fit_the_ranges_of_the_project() -> None:
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    lines = (PROJECT / "deploy/constraints.txt").read_text(encoding="utf-8").splitlines()
+    pins = dict(line.split("==") for line in lines if not line.startswith("#"))
+    wanted = [*project["dependencies"]]
+    for extra in ("worker", "lite", "mediainfo", "traces"):
+        wanted += [word for word in extras[extra] if not word.startswith("rushes[")]
+    for requirement in map(Requirement, wanted):
+        name = canonicalize_name(requirement.name)
+        pin = next((pins[key] for key in pins if canonicalize_name(key) == name), None)
+        assert pin, f"{name} is missing in deploy/constraints.txt: see the comment in it"
+        assert requirement.specifier.contains(pin), f"{requirement}: the images have {pin}"
