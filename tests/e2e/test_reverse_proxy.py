@@ -92,7 +92,7 @@ def test_nginx_finds_nothing_wrong_with_the_file(site: Site) -> None:
 def test_polling_and_websocket_clients_get_all_progress_of_a_task_to_its_end(
     site: Site, tmp_path: Path
 ) -> None:
-    clip = make_clip(tmp_path / "long.mp4", seconds=200, encoding=LONG)
+    clip = make_clip(tmp_path / "long.mp4", seconds=120, encoding=LONG)
     with contextlib.ExitStack() as keep:
         watchers = [
             keep.enter_context(site.watcher(desk, transport))

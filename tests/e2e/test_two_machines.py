@@ -150,7 +150,7 @@ def test_two_machines_share_a_task_and_leave_out_one_that_has_not_mounted_the_me
     worker = site.start_worker(site.without_media, "-m", "workers", "analysis")
     try:
         site.wait_workers(3)
-        films = site.films(8)
+        films = site.films(6)
         record = site.client.analyzed(site.cache, *films)
         done = site.workers_of(record["task_id"])
         assert set(done) == {"a", "b"}, done
@@ -191,7 +191,7 @@ def test_a_machine_that_is_cut_off_loses_its_file_to_the_other_and_works_again_w
             "/analysis-data/load-for-media", cache_dir=str(site.cache), media_paths=names_of(films)
         )
         assert (loaded["frames"], loaded["skipped"]) == (SECONDS * len(films), [])
-        later = site.client.analyzed(site.cache, *site.films(8))["task_id"]
+        later = site.client.analyzed(site.cache, *site.films(6))["task_id"]
         assert set(site.workers_of(later)) == {"a", "b"}
         watcher.join(later)
         watcher.until_final(later, 10)
