@@ -169,3 +169,16 @@ def test_nginx_gets_the_shipped_file_with_the_service_in_place_of_addresses(tmp_
     before = Path(shipped).read_text(encoding="utf-8")
     assert written.count("server api:6699;") == before.count("server 127.0.0.1:") > 0
     assert "127.0.0.1" not in written
+
+
+def test_monitoring_finds_what_it_is_told_to_read() -> None:
+    files = ("docker-compose.yml", "deploy/compose.monitoring.yml")
+    services = resolved(files=files, GRAFANA_PASSWORD="secret")["services"]
+    assert set(services) == CPU | {"prometheus", "grafana"}
+    for name in ("prometheus", "grafana"):
+        for volume in services[name]["volumes"]:
+            assert volume["type"] == "volume" or Path(volume["source"]).is_dir(), volume
+        assert all(port["host_ip"] == "127.0.0.1" for port in services[name]["ports"]), name
+    inside = "/etc/prometheus/"
+    option = next(word for word in services["prometheus"]["command"] if "config.file" in word)
+    assert (PROJECT / "deploy/prometheus" / option.partition(inside)[2]).is_file()
