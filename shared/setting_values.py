@@ -71,6 +71,19 @@ def _redis_url(name: str, raw: str) -> str:
     return raw
 
 
+def _web_address(name: str, raw: str) -> str:
+    try:
+        url = urllib.parse.urlsplit(raw)
+        is_one = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
+    except ValueError:
+        is_one = False
+    if not is_one:  # not repeated here: it may hold a password
+        raise SettingsError(
+            f"RUSHES_{name.upper()} must be an address such as http://collector:4318."
+        )
+    return raw
+
+
 def _switch(name: str, raw: str) -> bool:
     words = {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}
     if raw.lower() not in words:
@@ -129,6 +142,7 @@ PARSERS: dict[str, Callable[[str, str], Any]] = {
     "port": _port,
     "redis_url": _redis_url,
     "device": _device,
+    "traces_endpoint": _web_address,
     "workers": _count,
     "max_body_mb": _count,
     "watch_rescan_seconds": _count,

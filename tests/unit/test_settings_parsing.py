@@ -65,6 +65,8 @@ WRONG: list[tuple[str, str, str]] = [
     ("allow_noncommercial", "maybe", "on or off"),
     ("socket_auth", "never", "optional, required"),
     ("audio_streams", "second", "mix, first, each"),
+    ("traces_endpoint", "collector:4318", "http://collector:4318"),
+    ("traces_endpoint", "http://collector:port", "http://collector:4318"),
     ("log_level", "LOUD", "DEBUG, INFO"),
     ("log_format", "xml", "text, json"),
     ("media_roots", "footage", "absolute"),
