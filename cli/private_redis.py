@@ -222,7 +222,7 @@ def _log_file(data: Path) -> Path:
 def _noted_socket(data: Path) -> Path | None:
     try:
         return Path(_note(data).read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except OSError:
         return None
 
 

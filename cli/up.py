@@ -19,7 +19,7 @@ import httpx
 
 from cli import private_redis
 from cli.checks.models import default_model
-from cli.checks.start import before_start
+from cli.checks.start import check_folders, check_redis
 from cli.local_address import local_address
 from cli.supervisor import Child, LifeLine
 from shared import heartbeats, model_catalogue, traces
@@ -44,7 +44,8 @@ def run(settings: Settings) -> int:
     traces.check(settings)
     for kind in ModelKind:
         default_model(settings, kind)  # a wrong name is said before anything runs
-    before_start(settings, settings.redis_url)
+    check_folders(settings)
+    check_redis(settings.redis_url)
     with _only_one(settings.state_dir):
         private_redis.end_left_behind(private_redis.data_dir(settings))
         return asyncio.run(Stack(settings).run())

@@ -66,8 +66,12 @@ def _redis_url(name: str, raw: str) -> str:
         )
     try:
         urllib.parse.urlsplit(raw).port  # noqa: B018 (reading it checks it)
-    except ValueError as error:
-        raise SettingsError(f"RUSHES_{name.upper()} is no address of a Redis: {error}.") from None
+    except ValueError:  # what it says may hold a part of the password
+        raise SettingsError(
+            f"RUSHES_{name.upper()} is no address of a Redis (redis://:PASSWORD@HOST:PORT/0): its "
+            "port is no number, or its password holds a /, # or ? that must be written %2F, %23 "
+            "or %3F."
+        ) from None
     return raw
 
 

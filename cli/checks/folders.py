@@ -16,6 +16,7 @@ from shared.settings import Settings
 
 ANSWERS_WITHIN_S = 10.0
 _STATE_DIR = "RUSHES_STATE_DIR"
+_OURS = ("up.lock", "keys.json", "watch-folders.json", "redis", "search", "transcripts")
 _TRIAL_BYTES = 64 * 1024
 _SCARCE_BYTES, _TOO_FEW_BYTES = 2**30, 100 * 2**20
 _WHY = {
@@ -108,7 +109,7 @@ def _state_dir(settings: Settings, *, create: bool) -> Finding:
 def _foreign(folder: Path) -> Finding | None:
     """What another user has left in STATE_DIR, as happens after one start as root."""
     mode = os.R_OK | os.W_OK
-    names = [at.name for at in folder.iterdir() if not os.access(at, mode) and at.name != "models"]
+    names = [n for n in _OURS if os.path.lexists(folder / n) and not os.access(folder / n, mode)]
     if not names:
         return None
     message = f"{_STATE_DIR} names {folder}, and this user may not write {', '.join(names)} in it"
@@ -169,7 +170,8 @@ def _looks_unmounted(folder: Path) -> bool:
 
 def _existing(folder: Path) -> Path:
     """The folder, or the nearest above it that exists."""
-    return next(above for above in (folder, *folder.parents) if above.exists())
+    # Unlike Path.exists, it takes what lies behind a closed door for absent.
+    return next(above for above in (folder, *folder.parents) if os.path.exists(above))
 
 
 def _room(folder: Path) -> tuple[int, int | None]:

@@ -79,7 +79,7 @@ def shown(url: str) -> str:
     """The address without its password."""
     parts = urllib.parse.urlsplit(url)
     if parts.scheme == "unix":
-        return parts.path
+        return urllib.parse.unquote(parts.path)
     return f"{parts.hostname or 'localhost'}:{parts.port or 6379}"
 
 

@@ -8,14 +8,15 @@ from cli.checks.finding import refuse_problems
 from shared.settings import Settings
 
 
-def before_start(settings: Settings, redis_url: str | None) -> None:
-    """Raise SettingsError for the first thing that is wrong; warnings go to the log.
-
-    Creates STATE_DIR. `redis_url` None: a private Redis is to be started.
-    """
+def check_folders(settings: Settings) -> None:
+    """Raise SettingsError for a folder that cannot be used. Creates STATE_DIR."""
     refuse_problems([folders.state_dir(settings)])
     refuse_problems(folders.roots(settings))
-    if redis_url is None:
+
+
+def check_redis(url: str | None) -> None:
+    """Raise SettingsError for a wrong Redis, or where None is given and none can be started."""
+    if url is None:
         redis_binary.find()
     else:
-        redis_server.wait_and_check(redis_url)
+        redis_server.wait_and_check(url)

@@ -50,10 +50,11 @@ def start_watcher() -> None:
 
 def _serve(settings: Settings, process: str, *module: str) -> NoReturn:
     """Become a process of the server, once everything that it needs is right."""
-    from cli.checks.start import before_start
+    from cli.checks.start import check_folders, check_redis
 
     logs.configure(process, settings.log_level, settings.log_format)
-    before_start(settings, redis_url(settings))
+    check_folders(settings)
+    check_redis(redis_url(settings))
     become(settings, *module)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import subprocess
 import sys
@@ -13,13 +14,14 @@ from pathlib import Path
 import pytest
 
 from cli.checks import redis_server
-from cli.checks.start import before_start
+from cli.checks.start import check_folders
 from shared import heartbeats
 from shared.errors import SettingsError
 from shared.redis_clients import connect
 from shared.settings import Settings
 from tests.commands import environment, left_running, rushes
 from tests.conftest import PrivateRedis
+from tests.fetched import skip_or_fail
 from tests.old_redis import old_redis
 from tests.tiny_disk import tiny_disk
 from tests.waiting import wait_for
@@ -48,10 +50,10 @@ def refused(folder: Path, *command: str, **settings: str) -> str:
     return result.stderr
 
 
-def sentence_of(folder: Path, url: str, **settings: str) -> str:
+def sentence_of(folder: Path, **settings: str) -> str:
     """The same without a process of its own."""
     with pytest.raises(SettingsError) as caught:
-        before_start(Settings.from_env(environment(folder, **settings)), url)
+        check_folders(Settings.from_env(environment(folder, **settings)))
     return caught.value.message
 
 
@@ -70,31 +72,62 @@ def test_a_port_in_use_is_refused(tmp_path: Path, keeping: PrivateRedis, command
     assert f"Port {port} on 127.0.0.1 is taken by another program" in sentence
 
 
-def test_a_state_folder_that_cannot_be_made_is_refused(
-    tmp_path: Path, keeping: PrivateRedis
-) -> None:
+def test_a_state_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     said = "RUSHES_STATE_DIR names {}, which cannot be created"
     below = str(tmp_path / "file" / "state")
-    assert said.format(below) in refused(tmp_path, "up", RUSHES_STATE_DIR=below)
+    for command in ("up", "api"):
+        assert said.format(below) in refused(tmp_path, command, RUSHES_STATE_DIR=below)
     for folder in (below, "/proc/rushes"):
-        assert said.format(folder) in sentence_of(tmp_path, keeping.url, RUSHES_STATE_DIR=folder)
+        assert said.format(folder) in sentence_of(tmp_path, RUSHES_STATE_DIR=folder)
     file = str(tmp_path / "file")
-    assert "no folder" in sentence_of(tmp_path, keeping.url, RUSHES_STATE_DIR=file)
+    assert "no folder" in sentence_of(tmp_path, RUSHES_STATE_DIR=file)
 
 
-def test_a_state_folder_on_a_full_or_read_only_disk_is_refused(
-    tmp_path: Path, keeping: PrivateRedis
-) -> None:
+@contextlib.contextmanager
+def as_nobody() -> Iterator[None]:
+    """In the block this process is a user that owns nothing."""
+    if os.getuid() != 0:
+        skip_or_fail("only root may become another user")
+    os.setresuid(65534, 65534, 0)
+    try:
+        yield
+    finally:
+        os.setresuid(0, 0, 0)
+
+
+def test_folders_and_files_of_another_user_are_refused() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        (folder / "closed").mkdir(mode=0o700)
+        (folder / "state").mkdir()
+        (folder / "state").chmod(0o777)
+        (folder / "state" / "keys.json").touch(mode=0o600)
+        said = {}
+        with as_nobody():
+            for state in ("new", "closed", "closed/new", "state"):
+                at = str(folder / state)
+                said[state] = sentence_of(folder, RUSHES_STATE_DIR=at)
+            own = folder / "state" / "own"
+            check_folders(Settings.from_env(environment(folder, RUSHES_STATE_DIR=str(own))))
+        assert own.stat().st_mode & 0o777 == 0o700
+    assert f"cannot be created (Permission denied): let user 65534 write to {name}" in said["new"]
+    assert "closed, which may not be used by this user: give user 65534" in said["closed"]
+    assert f"let user 65534 write to {name}/closed, or" in said["closed/new"]
+    assert "this user may not write keys.json in it: run `chown -R 65534" in said["state"]
+
+
+def test_a_state_folder_on_a_full_or_read_only_disk_is_refused(tmp_path: Path) -> None:
     with tiny_disk(tmp_path / "disk", kib=64) as disk:
         (disk / "state").mkdir()
         (disk / "fills it").write_bytes(bytes(56 * 1024))
         state = {"RUSHES_STATE_DIR": str(disk / "state")}
-        full = sentence_of(tmp_path, keeping.url, **state)
+        full = sentence_of(tmp_path, **state)
         assert "which lies on a full disk: make room" in full
         (disk / "fills it").unlink()
         subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
-        assert "which is mounted read-only" in sentence_of(tmp_path, keeping.url, **state)
+        assert "which is mounted read-only" in sentence_of(tmp_path, **state)
         assert list((disk / "state").iterdir()) == []
 
 
@@ -112,7 +145,7 @@ def test_a_root_that_cannot_be_used_is_refused(
     (tmp_path / "file").touch()
     root = {setting: value.format(here=tmp_path)}
     sentence = refused(tmp_path, "worker", "analysis", RUSHES_REDIS_URL=keeping.url, **root)
-    assert sentence == f"rushes: {sentence_of(tmp_path, keeping.url, **root)}\n"
+    assert sentence == f"rushes: {sentence_of(tmp_path, **root)}\n"
     assert f"{setting} names " in sentence
     assert said in sentence
 
