@@ -161,6 +161,7 @@ def test_a_search_prints_a_table_or_paths_or_the_answer_as_it_is(
     )
     assert command.json("search", "a cat", "--max", "2") == answer
     assert command.run("search", "a cat", "--person", "Season 1/Nobody").stdout == ""
+    assert "FILE@TIME" in command.refused("search", "--frame", "b.mov", status=2)
 
 
 def test_pictures_and_frames_are_searched_by(analyzed, command, footage, photos) -> None:
@@ -173,22 +174,6 @@ def test_pictures_and_frames_are_searched_by(analyzed, command, footage, photos)
     frame = f"{footage}/cat [bold].mp4@0:03"
     first = command.run("search", "--frame", frame, "--max", "1", "--paths").stdout
     assert re.fullmatch(rf"{re.escape(str(footage))}/cat \[bold\]\.mp4\t00:00:0[23]\n", first)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "reason"),
-    [
-        ([], "Say what to look for"),
-        (["--image", "a.jpg", "--frame", "b.mov@1"], "not by both"),
-        (["--frame", "b.mov"], "FILE@TIME"),
-        (["--frame", "b.mov@1:2:3:4"], "no time"),
-        (["x", "--speaker", "Ada"], "--said"),
-        (["x", "--said", "--exclude", "snow"], "--said"),
-        (["x", "--person", "Anna"], "COLLECTION/NAME"),
-    ],
-)
-def test_a_search_that_cannot_be_meant_ends_with_a_sentence(command, arguments, reason) -> None:
-    assert reason in command.refused("search", *arguments, status=2)
 
 
 def test_half_blocks_are_shown_where_a_terminal_has_colours(analyzed, command) -> None:

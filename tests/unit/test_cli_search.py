@@ -1,0 +1,32 @@
+"""Searches that cannot be meant: one sentence, before any server is asked."""
+
+from __future__ import annotations
+
+import pytest
+from typer.testing import CliRunner
+
+from cli.main import app
+from shared.errors import BadInput
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ([], "Say what to look for"),
+        (["--image", "a.jpg", "--frame", "b.mov@1"], "not by both"),
+        (["--frame", "b.mov"], "FILE@TIME"),
+        (["--frame", "b.mov@1:2:3:4"], "is no time"),
+        (["x", "--speaker", "Ada"], "--speaker and --fuzzy need --said"),
+        (["x", "--said", "--exclude", "snow"], "--said goes with"),
+        (["--said"], "Say which words"),
+        (["x", "--person", "Anna"], "COLLECTION/NAME"),
+        (["x", "--in", "/nowhere"], "nor a media file by its name"),
+        (["x", "--cache", ""], "--cache DIR"),
+    ],
+)
+def test_a_search_that_cannot_be_meant_says_why(arguments: list[str], reason: str) -> None:
+    result = CliRunner().invoke(
+        app, ["search", *arguments], env={"RUSHES_CACHE_DIR": "/cache", "RUSHES_PORT": "9"}
+    )
+    assert isinstance(result.exception, BadInput), result.output
+    assert reason in result.exception.message
