@@ -139,6 +139,27 @@ def test_answers_are_compressed_and_addresses_in_them_are_those_of_the_proxy(sit
         assert allowed.headers["access-control-allow-origin"] == "http://localhost:3000"
 
 
+def test_pages_of_the_proxys_own_address_may_open_websockets_and_others_may_not(
+    site: Site,
+) -> None:
+    upgrade = {
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+    }
+    for origin, status in [(site.url, 101), ("https://evil.example", 403)]:
+        with (
+            site.browser() as browser,
+            browser.stream(
+                "GET",
+                "/socket.io/?EIO=4&transport=websocket",
+                headers={**upgrade, "Origin": origin},
+            ) as answer,
+        ):
+            assert answer.status_code == status
+
+
 @pytest.mark.parametrize("path", ["/metrics", "//metrics", "/%6detrics", "/./metrics"])
 def test_metrics_are_for_the_inside_only(site: Site, path: str) -> None:
     with site.server.here():
