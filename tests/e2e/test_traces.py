@@ -61,6 +61,8 @@ def traced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Traced]:
             ) as stack,
         ):
             yield Traced(stack, collector)
+            for name in ("api-0", "query-0"):
+                assert stack.processes[name].end() == 0, stack.processes[name].text()
     finally:
         server.stop()
 
@@ -133,6 +135,17 @@ def test_a_text_search_shows_the_query_worker_and_the_log_names_the_trace(
     lines = map(json.loads, traced.stack.processes["api-0"].text().splitlines())
     (line,) = [line for line in lines if line.get("trace_id") == trace_id]
     assert "POST /api/v1/search/text 200" in line["message"]
+    assert line["request_id"] == request.attributes["rushes.request_id"]
+
+
+def test_a_refused_request_says_why_and_has_not_failed(traced: Traced) -> None:
+    with a_trace(traced.client) as (trace_id, _):
+        assert traced.client.post("/search/text", query="a red thing").status_code == 400
+    request = traced.collector.wait(trace_id, "POST /api/v1/search/text")[
+        "POST /api/v1/search/text"
+    ]
+    assert not request.has_failed
+    assert "cache_dir" in request.events[0][1]["exception.message"]
 
 
 def test_the_query_workers_error_is_on_its_span(traced: Traced, tmp_path: Path) -> None:
