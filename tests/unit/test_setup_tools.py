@@ -16,6 +16,7 @@ PROGRAMS = (
     "docker-compose",
     "systemd-analyze",
     "ip",
+    "openssl",
     "nginx",
     "dpkg",
     "apt-get",
@@ -53,7 +54,7 @@ def test_as_root_what_is_missing_is_installed(
     result = run(clone, "setup", "tools", **bare)
     assert result.returncode == 0, result.stderr
     assert (tmp_path / "asked").read_text() == (
-        "update\ninstall --yes --no-install-recommends iproute2 ffmpeg docker-compose\ndownload nginx\n"
+        "update\ninstall --yes --no-install-recommends iproute2 openssl ffmpeg docker-compose\ndownload nginx\n"
     )
     nginx = clone / ".rushes" / "tools" / "nginx"
     assert (nginx / "usr" / "sbin" / "nginx").exists(), "unpacked, not installed"
@@ -69,7 +70,10 @@ def test_without_root_or_without_a_registry_it_says_what_is_missing_and_goes_on(
     stub(folder, "apt-get", "exit 100")
     result = run(clone, "setup", "tools", **bare)
     assert result.returncode == 0, result.stderr
-    assert "(Debian: sudo apt install iproute2 ffmpeg melt docker-compose systemd)" in result.stderr
+    assert (
+        "(Debian: sudo apt install iproute2 openssl ffmpeg melt docker-compose systemd)"
+        in result.stderr
+    )
     stub(folder, "id", "echo 0")
     result = run(clone, "setup", "tools", **bare)
     assert result.returncode == 0, result.stderr
@@ -78,7 +82,16 @@ def test_without_root_or_without_a_registry_it_says_what_is_missing_and_goes_on(
 
 def test_nothing_is_asked_where_nothing_is_missing(clone: Path, bare: dict[str, str]) -> None:
     folder = Path(bare["PATH"])
-    for name in ("ffmpeg", "ffprobe", "melt", "docker-compose", "systemd-analyze", "ip", "nginx"):
+    for name in (
+        "ffmpeg",
+        "ffprobe",
+        "melt",
+        "docker-compose",
+        "systemd-analyze",
+        "ip",
+        "openssl",
+        "nginx",
+    ):
         stub(folder, name, "exit 0")
     result = run(clone, "setup", "tools", **bare)
     assert result.returncode == 0, result.stderr
