@@ -123,7 +123,9 @@ def _check_languages(jobs: Sequence[Asked]) -> None:
 
 async def cancel(call: Call[CancelBody]) -> CancelAnswer:
     """Stop a task; without an id the foreground analysis."""
+    logs.task_id_var.set(call.body.task_id)
     found = await run_in_threadpool(call.services.ledger.stop, call.body.task_id)
+    logs.task_id_var.set(found.task_id)
     if found.cancelled:
         message = "The task was asked to stop; its progress ends as cancelled."
     elif found.task_id:

@@ -219,13 +219,3 @@ def test_every_origin_of_the_default_may_call_and_no_other(client: Client) -> No
     for origin in ("https://evil.example", "http://localhost.evil.example", "http://xlocalhost"):
         answer = client.http.get("/health", headers={"Origin": origin})
         assert "access-control-allow-origin" not in answer.headers
-
-
-def test_metrics_show_tasks_queues_and_workers_without_a_key(
-    client: Client, media: Path, caches: Path
-) -> None:
-    client.analyze(caches / "m", media / "a.mp4")
-    text = httpx.get(f"{client.url}/metrics").text
-    assert 'rushes_tasks{state="queued"} 1.0' in text
-    assert 'rushes_queue_length{queue="analysis"} 1.0' in text
-    assert "rushes_redis_up 1.0" in text
