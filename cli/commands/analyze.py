@@ -24,7 +24,7 @@ rushes analyze /footage/day1 --cache /footage/.rushes
 
 rushes analyze A001.mov --faces --collection "Season 1"
 
-find /footage -newer mark -print0 | rushes analyze --from0 -"""
+find /footage -type f -newer mark -print0 | rushes analyze --from0 -"""
 _WHAT, _HOW = "What is analyzed", "How"
 _PROBED_AT_ONCE = 32
 _PROBE_S = 600.0
