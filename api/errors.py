@@ -10,7 +10,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Scope
 
@@ -145,7 +145,8 @@ async def on_http_error(request: Request, error: Exception) -> Response:
 
 async def on_crash(request: Request, error: Exception) -> Response:
     """Answer for what nobody foresaw; the server logs the traceback."""
-    note(request.scope, Noted(UNEXPECTED, f"{type(error).__name__}: {error}"))
+    if not isinstance(error, ClientDisconnect):  # that is nobody's error
+        note(request.scope, Noted(UNEXPECTED, f"{type(error).__name__}: {error}"))
     traces.note_error(error)
     body = ErrorBody("Internal error", "Something went wrong; the server's log says what.")
     return Response(msgspec.json.encode(body), 500, media_type="application/json")
