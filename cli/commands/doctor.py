@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Iterable
+from typing import Annotated
 
 import typer
 from rich.table import Table
@@ -18,7 +19,7 @@ _STYLES = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "problem": ("✗"
 
 def doctor(
     as_json: JsonOption = False,
-    is_brief: bool = typer.Option(False, "--brief", help="Leave out what is fine."),
+    is_brief: Annotated[bool, typer.Option("--brief", help="Leave out what is fine.")] = False,
 ) -> None:
     """Look for everything that is wrong with this machine's server, and say what cures it.
 
