@@ -35,7 +35,7 @@ class WatchView:
         right = [
             Column(name, justify="right") for name in ("pending", "done", "failed", "left out")
         ]
-        table = Table("folder", "state", *right, "what holds it up")
+        table = Table(Column("folder", overflow="fold"), "state", *right, "what holds it up")
         for folder_id, stats in folders.items():
             left_out = stats["files_skipped"] + stats["files_unsupported"]
             numbers = (stats[f"files_{name}"] for name in ("pending", "processed", "failed"))

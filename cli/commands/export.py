@@ -166,7 +166,9 @@ def _show_result(server: Remote, task_id: str) -> None:
     """Exit status 1 where a clip failed."""
     answer = server.api.get(f"/tasks/{task_id}/exports")
     if not server.out.document(answer):
-        table = Table("clip", Column("frames", justify="right"), "how", "remarks")
+        table = Table(
+            Column("clip", overflow="fold"), Column("frames", justify="right"), "how", "remarks"
+        )
         for clip in answer["exported"]:
             how = "was there" if clip["skipped"] else clip["method"] or ""
             frames = "" if clip["frames"] is None else f"{clip['frames']:,}"

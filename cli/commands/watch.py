@@ -61,7 +61,8 @@ def list_folders(server: Remote) -> None:
     answer = server.api.get("/watch-folders")
     if server.out.document(answer):
         return
-    table = Table(Column("id", no_wrap=True), "folder", "cache folder", "analyzed", "leaves out")
+    folded = [Column(name, overflow="fold") for name in ("folder", "cache folder")]
+    table = Table(Column("id", no_wrap=True), *folded, "analyzed", "leaves out")
     for folder in answer["watch_folders"]:
         globs, extensions = folder["excluded_filename_globs"], folder["excluded_extensions"]
         table.add_row(
@@ -186,7 +187,8 @@ def list_files(
     answer = server.api.get(f"/watch-folders/{_id_of(server.api, folder)}/files", **query)
     if server.out.document(answer):
         return
-    table = Table("file", Column("MB", justify="right"), Column("tries", justify="right"), "reason")
+    numbers = [Column(name, justify="right") for name in ("MB", "tries")]
+    table = Table(Column("file", overflow="fold"), *numbers, "reason")
     for file in answer["files"]:
         megabytes = f"{file['size'] / 1e6:,.1f}"
         table.add_row(file["path"], megabytes, str(file["tries"]), file["reason"] or "")
