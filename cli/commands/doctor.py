@@ -34,7 +34,8 @@ def doctor(
     if not out.document(
         {"ok": problems == 0, "findings": [dataclasses.asdict(finding) for finding in shown]}
     ):
-        out.show(_table(shown))
+        if shown:
+            out.show(_table(shown))
         out.line(_summary(findings, problems))
     raise typer.Exit(1 if problems else 0)
 
