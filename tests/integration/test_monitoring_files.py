@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from prometheus_client import generate_latest
 
 from api.process_metrics import ProcessMetrics, Served
 from api.services import Services
@@ -73,6 +74,14 @@ def test_the_page_lists_every_metric_with_type_and_labels_and_no_other(
         whose = "shared" if family.name in shared else "process"
         found[name] = (family.type, labels, whose)
     assert rows() == found
+
+
+def test_promtool_finds_nothing_to_mend_in_what_is_exported(services: Services) -> None:
+    own = ProcessMetrics()
+    own.registry.register(SharedMetrics(services))
+    own.observe(Served("POST", "/api/v1/search/text", 200, 0.01, "NoWorker"))
+    checked = promtool("check", "metrics", text=generate_latest(own.registry).decode())
+    assert (checked.returncode, checked.stderr) == (0, "")
 
 
 def test_no_series_holds_what_clients_can_make_up(services: Services) -> None:
