@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -47,16 +47,57 @@ class Server:
         return self.stack.client()
 
 
+@dataclass(frozen=True)
+class Talk:
+    """One client that has had a film analysed, a file that is none, and one that is not there."""
+
+    server: Server
+    desk: Desk
+    name: str
+    told: list[Any] = field(default_factory=list)  # all that it was answered
+
+    @property
+    def cache(self) -> str:
+        return self.desk.path(f"cache of {self.name}")
+
+    def path(self, before: str = "") -> str:
+        return self.desk.path("day 1", before + self.name)
+
+    def ask(self, path: str, **body: Any) -> Any:
+        """With the cache_dir; no answer may name a path of the server's."""
+        answer = self.server.client.ok(path, cache_dir=self.cache, **body)
+        self.heard(answer)
+        return answer
+
+    def heard(self, answer: Any) -> None:
+        assert str(self.server.share) not in str(answer)
+        self.told.append(answer)
+
+    def analyze(self) -> None:
+        folder = self.server.share / "day 1"
+        film = make_clip(folder / self.name, seconds=20, encoding=LONG)
+        (folder / f"bad {self.name}").write_bytes(b"this is no video at all" * 100)
+        with Watcher(self.server.client.url) as watcher:
+            paths = [self.path(), self.path("bad "), self.path("no ")]
+            jobs = [{"path": self.path()}]
+            task = self.ask("/analyze", visual_media_paths=paths, transcription_jobs=jobs)
+            watcher.join(task["task_id"])
+            for event in watcher.until_final(task["task_id"], 60):
+                self.heard(event)
+        ours = CacheDir.open(self.server.share / f"cache of {self.name}", create=False)
+        publish_for(ours, film, spoken(1, "a word of thanks", 3))
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     share = tmp_path_factory.mktemp("server") / "share"
     (share / "day 1").mkdir(parents=True)
+    (share / "exports").mkdir()
     settings = {
         "RUSHES_PATH_MAP": f"{WINDOWS.share}={share};{MAC.share}={share}",
         "RUSHES_MEDIA_ROOTS": f"{share}/day 1:{share}/exports:{share}/away",
         "RUSHES_CACHE_ROOTS": str(share),
     }
-    (share / "exports").mkdir()
     with contextlib.ExitStack() as keep:
         redis = PrivateRedis(Path(keep.enter_context(tempfile.TemporaryDirectory(prefix="rr-"))))
         redis.start()
@@ -69,63 +110,63 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield Server(stack, share)
 
 
-@pytest.mark.parametrize("desk", [WINDOWS, MAC], ids=["windows", "mac"])
-def test_each_client_is_answered_in_its_own_form_everywhere(server: Server, desk: Desk) -> None:
-    name = f"clip of {desk.share[0]}.mp4".replace("/", "mac")
-    film = make_clip(server.share / "day 1" / name, seconds=20, encoding=LONG)
-    bad = server.share / "day 1" / f"bad {name}"
-    bad.write_bytes(b"this is no video at all" * 100)
-    cache = desk.path(f"cache of {name}")
-    media, broken, gone = (desk.path("day 1", n) for n in (name, bad.name, f"no {name}"))
-    told: list[Any] = []  # everything that the client is answered
+@pytest.fixture(scope="module", params=[WINDOWS, MAC], ids=["windows", "mac"])
+def talk(server: Server, request: pytest.FixtureRequest) -> Talk:
+    desk: Desk = request.param
+    talk = Talk(server, desk, "clip of Z.mp4" if desk is WINDOWS else "clip of mac.mp4")
+    talk.analyze()
+    return talk
 
-    def ask(path: str, **body: Any) -> Any:
-        told.append(server.client.ok(path, **body))
-        return told[-1]
 
-    with Watcher(server.client.url) as watcher:
-        task_id = ask(
-            "/analyze",
-            cache_dir=cache,
-            visual_media_paths=[media, broken, gone],
-            transcription_jobs=[{"path": media}],
-        )["task_id"]
-        watcher.join(task_id)
-        events = watcher.until_final(task_id, 60)
-    told += events
-    assert {event["media_path"] for event in events} - {"", None} <= {media, broken, gone}
-    assert media in {event["media_path"] for event in events}
+def test_progress_names_the_files_as_the_client_does(talk: Talk) -> None:
+    good, broken, gone = talk.path(), talk.path("bad "), talk.path("no ")
+    events = [one for one in talk.told if "overall_progress" in one]
+    assert {event["media_path"] for event in events} - {"", None} <= {good, broken, gone}
+    assert good in {event["media_path"] for event in events}
     assert {failed["media_path"] for failed in events[-1]["failed_files"]} == {broken, gone}
-    told.append(server.client.task(task_id, files=True))
-    told.append(server.client.get("/tasks").json()["tasks"][0])
-    ours = CacheDir.open(server.share / f"cache of {name}", create=False)
-    publish_for(ours, film, spoken(1, "a word of thanks", 3))
-    everywhere = {"cache_dir": cache, "query": "red"}
-    for more in ({}, {"media_paths": [media]}):
-        [match] = ask("/search/text", **everywhere, **more)["matches"][:1]
-        assert match["video_path"] == media
-    [spoke] = ask("/search/transcript", cache_dir=cache, query="thanks")["matches"]
-    assert spoke["media_path"] == media
-    frame = ask("/search/frame", media_path=media, time_seconds=3, cache_dir=cache)["matches"][0]
-    assert frame["video_path"] == media
-    asked = {"cache_dir": cache, "media_paths": [media, gone]}
+    record = talk.server.client.task(events[-1]["task_id"], files=True)
+    talk.heard(record)
+    assert {file["media_path"] for file in record["files"]} == {good, broken, gone}
+    talk.heard(talk.server.client.get("/tasks").json())
+
+
+def test_searches_name_the_film_as_the_client_does(talk: Talk) -> None:
+    film = talk.path()
+    for more in ({}, {"media_paths": [film]}):
+        [match] = talk.ask("/search/text", query="red", **more)["matches"][:1]
+        assert match["video_path"] == film
+    found = talk.ask("/search/frame", media_path=film, time_seconds=3)
+    assert found["matches"][0]["video_path"] == film
+    [spoke] = talk.ask("/search/transcript", query="thanks")["matches"]
+    assert spoke["media_path"] == film
+
+
+def test_what_is_known_of_a_film_and_where_it_lies_is_told_in_the_clients_form(talk: Talk) -> None:
+    film, gone = talk.path(), talk.path("no ")
     for path, array in (("/transcriptions", "transcriptions"), ("/media/metadata", "media")):
-        assert [item["media_path"] for item in ask(path, **asked)[array]] == [media, gone]
-    assert ask("/analysis-data/load-for-media", **asked)["missing"] == [gone]
-    kept = ask("/cache-paths", **asked)["cache_paths"][0]
-    assert kept["media_path"] == media
-    for part in ("visual", "transcription", "frames", "faces"):
-        assert kept[part]["path"].startswith(f"{cache}{desk.separator}media{desk.separator}")
+        answer = talk.ask(path, media_paths=[film, gone])
+        assert [item["media_path"] for item in answer[array]] == [film, gone]
+    loaded = talk.ask("/analysis-data/load-for-media", media_paths=[film, gone])
+    assert loaded["missing"] == [gone]
+    [kept] = talk.ask("/cache-paths", media_paths=[film])["cache_paths"]
+    assert kept["media_path"] == film
     assert kept["visual"]["exists"]
-    shown = ask("/thumbnails", cache_dir=cache, requests=[{"media_path": media, "time_seconds": 2}])
+    for part in ("visual", "transcription", "frames", "faces"):
+        folder = talk.desk.path(f"cache of {talk.name}", "media", "")
+        assert kept[part]["path"].startswith(folder)
+    shown = talk.ask("/thumbnails", requests=[{"media_path": film, "time_seconds": 2}])
     assert shown["thumbnails"][0]["thumbnail"]
-    clips = [{"media_path": media, "start_time": 1, "end_time": 2}]
-    made = ask("/export/clips", clips=clips, output_dir=desk.path("exports"))["exported"][0]
-    assert made["media_path"] == media
-    assert made["output_path"].startswith(desk.path("exports", ""))
-    xml = desk.path("exports", f"{name}.xml")
-    assert ask("/export/premiere-xml", clips=clips, output_path=xml)["output_path"] == xml
-    assert str(server.share) not in str(told)
+
+
+def test_exports_are_told_in_the_clients_form(talk: Talk) -> None:
+    clips = [{"media_path": talk.path(), "start_time": 1, "end_time": 2}]
+    folder = talk.desk.path("exports")
+    [made] = talk.ask("/export/clips", clips=clips, output_dir=folder)["exported"]
+    assert made["media_path"] == talk.path()
+    assert made["output_path"].startswith(talk.desk.path("exports", ""))
+    xml = talk.desk.path("exports", f"{talk.name}.xml")
+    answer = talk.ask("/export/premiere-xml", clips=clips, output_path=xml)
+    assert answer["output_path"] == xml
 
 
 @pytest.mark.parametrize("desk", [WINDOWS, MAC], ids=["windows", "mac"])

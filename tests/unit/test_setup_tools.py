@@ -54,7 +54,9 @@ def test_as_root_what_is_missing_is_installed(
     result = run(clone, "setup", "tools", **bare)
     assert result.returncode == 0, result.stderr
     assert (tmp_path / "asked").read_text() == (
-        "update\ninstall --yes --no-install-recommends iproute2 openssl ffmpeg docker-compose\ndownload nginx\n"
+        "update\n"
+        "install --yes --no-install-recommends iproute2 openssl ffmpeg docker-compose\n"
+        "download nginx\n"
     )
     nginx = clone / ".rushes" / "tools" / "nginx"
     assert (nginx / "usr" / "sbin" / "nginx").exists(), "unpacked, not installed"
