@@ -32,8 +32,9 @@ also give an ISO code ("en", "eng"), a tag ("en-US"), or "auto" to have it detec
 between machines, and deleting it costs time, never media.
 
 **Progress (Socket.IO).** Same port, path `/socket.io/`. Emit `join` with a `task_id` (a string, \
-or `{"task_id": …}`): it is acknowledged with `Joined`, and the latest state follows at once as a \
-`progress` event, so a task that ended before the join is not missed. `leave` undoes it. The \
+or `{"task_id": …}`): it is acknowledged with `Joined`, and the latest state is sent at once as a \
+`progress` event, perhaps before the acknowledgement, so a task that ended before the join is not \
+missed. `leave` undoes it. The \
 payload is `TaskProgress`, the fields of `GET /tasks/{task_id}`; about four events a second at the \
 most; the first and the last always come. `type` says which part of the work the numbers are \
 about: "video" pictures, "audio" speech; `overall_progress` is about all of it. The end is an \
