@@ -21,6 +21,7 @@ from typing import Any
 from cli.samples import fetch_samples
 from tests.image.build import PROJECT, Builder, Image, copy_tree, run_in
 from tests.image.containers import Container
+from tests.speech import recorded_speech
 
 DEPLOY = PROJECT / "deploy"
 OWNER = 1234  # no user of this machine, and not the images' default
@@ -99,6 +100,7 @@ def try_out(work: Path, api: Image, worker: Image, redis: Image) -> None:
     samples = fetch_samples(PROJECT / ".rushes/samples/clips")
     bikes = next(path for path in samples.footage if path.name == "bikes.mp4")
     shutil.copyfile(bikes, media / bikes.name)
+    recorded_speech()[0].save(media / "reading.wav")
     print("== models: fetched by the one-shot service", flush=True)
     pull = Container("models-0", services["models"], worker, work, work / "volumes", outside=True)
     pull.start()

@@ -64,6 +64,7 @@ class Container:
         ]
         hosts = self.work / "hosts"
         hosts.write_text(_HOSTS, encoding="utf-8")
+        (root / "etc/hosts").touch()
         for _, target, _ in binds:
             (root / target.lstrip("/")).mkdir(parents=True, exist_ok=True)
         steps = [f"hostname {self.name}", f"mount --bind {root} {place}"]

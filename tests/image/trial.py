@@ -81,9 +81,12 @@ def ready(client: httpx.Client) -> Any:
 def analyze(client: httpx.Client) -> None:
     clip = f"{MEDIA}/bikes.mp4"
     body = {
-        "cache_dir": CACHE, "cluster_job_name": "trial", "visual_media_paths": [clip],
-        "face_media_paths": [clip], "transcription_jobs": [{"path": clip}],
-    }  # fmt: skip
+        "cache_dir": CACHE,
+        "cluster_job_name": "trial",
+        "visual_media_paths": [clip],
+        "face_media_paths": [clip],
+        "transcription_jobs": [{"path": f"{MEDIA}/reading.wav"}],
+    }
     record = _ended(client, _ok(client.post("/analyze", json=body))["task_id"])
     print(f"   analyze: {record['status']}, {record['message']}", flush=True)
     assert record["status"] == "completed", record
@@ -97,6 +100,10 @@ def search(client: httpx.Client) -> None:
     print(f"   search 'a bicycle': {found}", flush=True)
     assert found
     assert found[0][0] == f"{MEDIA}/bikes.mp4"
+    body = {"cache_dir": CACHE, "query": "leisure"}
+    said = [m["text"] for m in _ok(client.post("/search/transcript", json=body))["matches"]]
+    print(f"   search for what is said, 'leisure': {said}", flush=True)
+    assert said
 
 
 def export(client: httpx.Client, work: Path) -> None:
@@ -114,8 +121,8 @@ def watch(client: httpx.Client, work: Path) -> None:
     shutil.copyfile(media / "bikes.mp4", media / "again.mp4")
 
     def taken() -> Any:
-        files = client.get(f"/watch-folders/{folder['id']}/files").json()["files"]
-        return [f for f in files if f["path"].endswith("again.mp4") and f["state"] == "done"]
+        query = f"/watch-folders/{folder['id']}/files?state=processed"
+        return [f for f in _ok(client.get(query))["files"] if f["path"].endswith("again.mp4")]
 
     found = wait_for(taken, 60, "the watcher's new file", every_s=0.5)
     print(f"   watcher: {[(f['path'], f['state']) for f in found]}", flush=True)
