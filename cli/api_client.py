@@ -16,6 +16,7 @@ from shared.errors import BadInput, RushesError
 FINAL = ("completed", "cancelled", "failed")
 _TIMEOUT_S = 60.0
 _LOADING_S = 120.0  # how long a call waits for a model that loads
+_NO_WORKER, _NO_WORKER_S = "No worker available", 10.0
 _LONGEST_PAUSE_S = 5.0
 _REJOIN_S = 10.0
 _POLL_S = 1.0
@@ -70,8 +71,12 @@ class ApiClient:
         return _document(self.call("DELETE", path))
 
     def call(self, method: str, path: str, **how: Any) -> httpx.Response:
-        """The successful answer. One that says 503 is asked again for up to two minutes."""
+        """The successful answer. One that says 503 is asked again for up to two minutes.
+
+        Where no worker is running, for ten seconds: one that is started anew is back by then.
+        """
         deadline = time.monotonic() + (self._patience_s or _LOADING_S)
+        no_worker_deadline = time.monotonic() + _NO_WORKER_S
         is_told = False
         while True:
             try:
@@ -87,8 +92,10 @@ class ApiClient:
                 ) from error
             if not answer.is_error:
                 return answer
-            if answer.status_code != 503 or time.monotonic() > deadline:
-                raise _refusal(answer)
+            refusal = _refusal(answer)
+            is_in_vain = refusal.label == _NO_WORKER and time.monotonic() > no_worker_deadline
+            if answer.status_code != 503 or is_in_vain or time.monotonic() > deadline:
+                raise refusal
             if not is_told:
                 self.tell(f"{_refusal(answer).message} Waiting for it.")
                 is_told = True

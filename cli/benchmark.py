@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from cli.api_client import ApiClient, Refused, ServerAway
+from cli.api_client import ApiClient, ServerAway
 from shared.errors import RushesError
 
 RESULTS = 10  # of each search
@@ -99,6 +99,10 @@ class Plan:
     at_most_s: float
 
 
+class RunFailed(RushesError):
+    """The analysis did not do all that it was asked for."""
+
+
 class Benchmark:
     """Measures one thing after the other; what the server refuses is a note, no end."""
 
@@ -164,13 +168,15 @@ class Benchmark:
             into.add(amount / self._analysis_s(whole))
 
     def _analysis_s(self, body: dict[str, Any]) -> float:
-        """Seconds that the analysis took, as the server counts. Raises Refused where it failed."""
+        """Seconds that the analysis took, as the server counts. Raises RunFailed."""
         self.task_id = self._api.post("/analyze", body)["task_id"]
         for event in self._api.follow(self.task_id):
             failed = event.get("failed_files") or ()
             if failed or event["status"] in ("failed", "cancelled"):
-                why = failed[0]["error"] if failed else event.get("error") or event["message"]
-                raise Refused(200, event["status"], why)
+                self.task_id = None
+                raise RunFailed(
+                    failed[0]["error"] if failed else event["error"] or event["message"]
+                )
         task = self._api.get(f"/tasks/{self.task_id}")
         self.task_id = None
         return float(task["finished_at"] - task["created_at"])
