@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ from api.docs_markdown import (
     alternatives,
     base,
     description_of,
+    errors_of,
     file_types,
     operations,
+    parameter_words,
     resolved,
     type_words,
 )
@@ -33,8 +36,18 @@ def page(document: Json) -> str:
         f"<style>{_STYLE.read_text(encoding='utf-8')}</style></head><body>"
         f"<nav><h2>{title}</h2>{_navigation(document)}</nav><main>"
         f"<h1>{title} <small>{html.escape(document['info']['version'])}</small></h1>"
-        f"{_prose(document['info']['description'])}{_links()}{''.join(sections)}"
+        f"{_introduction(document)}{_links()}"
+        f"{''.join(sections)}"
         f'<h2 id="schemas">Types</h2>{"".join(schemas)}</main></body></html>'
+    )
+
+
+def _introduction(document: Json) -> str:
+    """The types that it names are linked to their description."""
+    return re.sub(
+        r"<code>[A-Z]\w+</code>",
+        lambda m: _linked(document, m[0]),
+        _prose(document["info"]["description"]),
     )
 
 
@@ -50,14 +63,18 @@ def _links() -> str:
 def _navigation(document: Json) -> str:
     parts = []
     for tag in document["tags"]:
-        parts.append(f"<h3>{html.escape(tag['name'])}</h3><ul>")
+        parts.append(f'<h3><a href="#{_anchor(tag)}">{html.escape(tag["name"])}</a></h3><ul>')
         for path, method, operation in operations(document, tag["name"]):
             parts.append(
                 f'<li><a href="#{operation["operationId"]}"><b class="{method}">{method}</b> '
                 f"{html.escape(path)}</a></li>"
             )
         parts.append("</ul>")
-    return "".join(parts) + '<h3><a href="#schemas">Types</a></h3>'
+    types = "".join(
+        f'<li><a href="#type-{name}">{name}</a></li>' for name in document["components"]["schemas"]
+    )
+    parts.append('<h3><a href="#schemas">Types</a></h3>')
+    return "".join(parts) + f"<details><summary>All of them</summary><ul>{types}</ul></details>"
 
 
 def _section(document: Json, tag: Json) -> str:
@@ -66,22 +83,26 @@ def _section(document: Json, tag: Json) -> str:
         _article(document, path, method, operation)
         for path, method, operation in operations(document, tag["name"])
     ]
-    return f"<section><h2>{name}</h2>{_prose(tag['description'])}{''.join(articles)}</section>"
+    return (
+        f'<section id="{_anchor(tag)}"><h2>{name}</h2>{_prose(tag["description"])}'
+        f"{''.join(articles)}</section>"
+    )
+
+
+def _anchor(tag: Json) -> str:
+    return "tag-" + str(tag["name"]).lower().replace(" ", "-")
 
 
 def _article(document: Json, path: str, method: str, operation: Json) -> str:
+    name = operation["operationId"]
     parts = [
-        f'<article id="{operation["operationId"]}"><h3><b class="{method}">{method}</b> '
-        f"<code>{html.escape(base(document) + path)}</code></h3>{_prose(operation['summary'])}"
+        f'<article id="{name}"><h3><a href="#{name}"><b class="{method}">{method}</b> '
+        f"<code>{html.escape(base(document) + path)}</code></a> <small>{name}</small></h3>"
+        f"{_prose(operation['summary'])}"
     ]
     if "description" in operation:
         parts.append(_prose(operation["description"]))
-    for parameter in operation.get("parameters", ()):
-        where = parameter["in"] + (", required" if parameter["required"] else "")
-        parts.append(
-            f"<p><code>{html.escape(parameter['name'])}</code> <i>{where}</i> "
-            f"{_inline(parameter.get('description', ''))}</p>"
-        )
+    parts.append(_parameters(document, operation.get("parameters", ())))
     if "requestBody" in operation:
         parts.append("<h4>Request</h4>" + _content(document, operation["requestBody"], True))
     for status, answer in operation["responses"].items():
@@ -92,12 +113,29 @@ def _article(document: Json, path: str, method: str, operation: Json) -> str:
 
 
 def _errors(document: Json, operation: Json) -> str:
-    rows = []
-    for status, answer in operation["responses"].items():
-        if int(status) >= 400:
-            text = _inline(resolved(document, answer)["description"])
-            rows.append(f"<tr><td>{status}</td><td>{text}</td></tr>")
+    rows = (
+        f"<tr><td>{status}</td><td>{html.escape(label)}</td><td>{_inline(message)}</td></tr>"
+        for status, label, message in errors_of(document, operation)
+    )
     return f"<details><summary>Errors</summary><table>{''.join(rows)}</table></details>"
+
+
+def _parameters(document: Json, parameters: Sequence[Json]) -> str:
+    rows = (
+        f"<tr><td><code>{html.escape(parameter['name'])}</code></td>"
+        f"<td>{html.escape(parameter_words(document, parameter))}</td>"
+        f"<td>{_inline(parameter['description'])}</td></tr>"
+        for parameter in parameters
+    )
+    return f"<h4>Parameters</h4><table>{''.join(rows)}</table>" if parameters else ""
+
+
+def _headers(holder: Json) -> str:
+    rows = (
+        f"<tr><td><code>{name}</code></td><td>{_inline(header['description'])}</td></tr>"
+        for name, header in holder.get("headers", {}).items()
+    )
+    return f"<h5>Headers</h5><table>{''.join(rows)}</table>" if "headers" in holder else ""
 
 
 def _content(document: Json, holder: Json, is_request: bool) -> str:
@@ -105,7 +143,12 @@ def _content(document: Json, holder: Json, is_request: bool) -> str:
     types = file_types(holder)
     found = _prose(f"The file itself ({types}), or JSON:") if types else ""
     tables = alternatives(document, content["schema"])
-    found += "".join(_table(document, schema, is_request) for schema in tables)
+    names = [f"<h5>{schema['title']}</h5>" if len(tables) > 1 else "" for schema in tables]
+    found += "".join(
+        name + _table(document, schema, is_request)
+        for name, schema in zip(names, tables, strict=True)
+    )
+    found += _headers(holder)
     if "example" in content:
         text = json.dumps(content["example"], indent=2, ensure_ascii=False)
         found += f"<details><summary>Example</summary><pre>{html.escape(text)}</pre></details>"
@@ -137,7 +180,10 @@ def _table(document: Json, schema: Json, is_request: bool) -> str:
 
 def _type(document: Json, schema: Json) -> str:
     """The type in words, its names linked to their description."""
-    words = html.escape(type_words(document, schema))
+    return _linked(document, html.escape(type_words(document, schema)))
+
+
+def _linked(document: Json, words: str) -> str:
     known = document["components"]["schemas"]
     return re.sub(
         r"\b[A-Z]\w+",

@@ -110,14 +110,32 @@ def file_types(holder: Json) -> str:
     return ", ".join(f"`{kind}`" for kind in holder["content"] if kind != "application/json")
 
 
+def errors_of(document: Json, operation: Json) -> Iterator[tuple[str, str, str]]:
+    """(status, short label, an example of the message) of all errors of an operation."""
+    for status, answer in operation["responses"].items():
+        content = resolved(document, answer)["content"].get("application/json", {})
+        shown = [example["value"] for example in content.get("examples", {}).values()]
+        shown += [content["example"]] if "example" in content else []
+        for body in shown if int(status) >= 400 else ():
+            yield status, body["error"], body["message"]
+
+
+def parameter_words(document: Json, parameter: Json) -> str:
+    """Where a parameter stands, its type and what it is when left out."""
+    words = f"{parameter['in']}, {type_words(document, parameter['schema'])}"
+    if parameter["required"]:
+        return f"{words}, required"
+    default = parameter["schema"].get("default")
+    return words if default is None else f"{words}, default {json.dumps(default)}"
+
+
 def _operation(document: Json, path: str, method: str, operation: Json) -> list[str]:
     lines = [f"### {method} {base(document)}{path}", "", operation["summary"] + ".", ""]
     if "description" in operation:
         lines += [operation["description"], ""]
     for parameter in operation.get("parameters", ()):
-        text = parameter.get("description", "")
-        where = parameter["in"] + (", required" if parameter["required"] else "")
-        lines.append(f"- `{parameter['name']}` ({where}) {text}".rstrip())
+        words = parameter_words(document, parameter)
+        lines.append(f"- `{parameter['name']}` ({words}) {parameter['description']}")
     if operation.get("parameters"):
         lines.append("")
     if "requestBody" in operation:
@@ -126,8 +144,8 @@ def _operation(document: Json, path: str, method: str, operation: Json) -> list[
         found = resolved(document, answer)
         if int(status) < 400:
             lines += [f"Answer {status}", "", *_content(document, found, is_request=False)]
-    errors = [status for status in operation["responses"] if int(status) >= 400]
-    return [*lines, f"Errors: {', '.join(errors)}", ""]
+    rows = [f"| {' | '.join(row)} |" for row in errors_of(document, operation)]
+    return [*lines, "| Error | | Such as |", "| --- | --- | --- |", *rows, ""]
 
 
 def _content(document: Json, holder: Json, *, is_request: bool) -> list[str]:

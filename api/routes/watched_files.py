@@ -157,7 +157,7 @@ ENDPOINTS = (
             ),
             Parameter(
                 "limit",
-                "At most so many files.",
+                f"At most so many files, 1 to {MOST_FILES}.",
                 {"type": "integer", "minimum": 1, "maximum": MOST_FILES, "default": _FILES},
                 _FILES,
             ),

@@ -145,6 +145,18 @@ def test_the_reference_page_needs_no_network(client: Client) -> None:
     assert "@import" not in page
 
 
+def test_every_link_of_the_reference_page_leads_to_a_place_on_it(client: Client) -> None:
+    page = client.get("/docs").text
+    targets = re.findall(r'href="#([^"]+)"', page)
+    places = re.findall(r'id="([^"]+)"', page)
+    assert len(set(places)) == len(places)
+    assert set(targets) - set(places) == set()
+    for endpoint in ENDPOINTS:
+        assert endpoint.operation_id in targets
+    for event in ("TaskProgress", "WatchProgress", "Joined"):
+        assert f'<code><a href="#type-{event}">' in page, "named in the introduction"
+
+
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda e: e.path)
 def test_the_examples_are_what_the_types_allow(endpoint) -> None:
     if endpoint.body:
