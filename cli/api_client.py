@@ -130,7 +130,8 @@ class ApiClient:
         from socketio.exceptions import TimeoutError as NothingYet
 
         auth = {"license_key": self._key} if self._key else None
-        with socketio.SimpleClient() as socket:
+        # Its own answer to Ctrl-C breaks where a connection is just being made; ours is enough.
+        with socketio.SimpleClient(handle_sigint=False) as socket:
             socket.connect(self.url, transports=["websocket"], auth=auth)
             while True:
                 refusal = socket.call("join", room, timeout=30)
