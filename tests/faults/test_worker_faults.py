@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from shared import totals
 from shared.domain import TaskKind, TaskState
 from tests.conftest import PrivateRedis
-from tests.desk import Desk
+from tests.desk import INSTANCE, Desk
 from tests.media import make_clip
 from tests.tiny_disk import tiny_disk
 from tests.waiting import wait_for
@@ -38,6 +39,9 @@ def test_a_killed_worker_loses_its_file_to_another_within_15_s(desk: Desk) -> No
     assert record.status is TaskState.COMPLETED
     assert time.monotonic() - killed_at < 15
     assert not record.failed_files
+    counted = totals.read(desk.client, INSTANCE)
+    assert counted["leases_lost",] == 1
+    assert counted["footage_ms", "video"] == 4000, "what both have worked through counts once"
 
 
 def test_a_file_that_kills_its_worker_three_times_fails_with_the_reason(desk: Desk) -> None:

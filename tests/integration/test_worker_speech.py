@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from shared import heartbeats, transcripts
+from shared import heartbeats, totals, transcripts
 from shared.cache import CacheDir
 from shared.domain import Manifest, ProgressType, Stage, TaskState
 from shared.media import hash_media
 from shared.models import ModelKind
 from shared.task_records import TaskRecord
 from shared.transcripts import Transcript
-from tests.desk import MODEL, SPEECH_MODEL, Desk
+from tests.desk import INSTANCE, MODEL, SPEECH_MODEL, Desk
 from tests.fakes import said
 from tests.fetched import fetched_or_skipped
 from tests.long_recording import long_recording
@@ -244,6 +244,9 @@ def test_what_is_published_is_skipped_unless_something_else_is_asked_for(desk: D
     assert made_anew(audio_streams="each")
     assert made_anew(force=True)
     assert len([name for name in desk.artefacts() if name.startswith("manifest")]) == 1
+    counted = totals.read(desk.client, INSTANCE)
+    assert counted["files", "audio", "done"] == counted["files", "audio", "skipped"] == 4
+    assert counted["footage_ms", "audio"] == 4 * 6000
 
 
 def test_the_transcripts_of_two_models_lie_side_by_side(desk: Desk) -> None:
