@@ -250,9 +250,9 @@ def test_ctrl_c_stops_the_analysis_of_a_benchmark(
 
 
 def test_a_model_is_found_by_its_key_and_waited_for(command: Command, server: Stack) -> None:
-    assert command.run("models", "load", "whisper-base").stdout.endswith("is loaded.\n")
-    loaded = server.client().get("/models/loaded").json()["speech"]
-    assert loaded == {"model_key": "whisper-base", "is_loading": False}
+    assert command.run("models", "load", "dlib-resnet").stdout.endswith(" is loaded.\n")
+    loaded = server.client().get("/models/loaded").json()["faces"]
+    assert loaded == {"model_key": "dlib-resnet", "is_loading": False}
     ready = command.run("models", "list", "--type", "speech", "--ready").stdout
     assert "whisper-base" in ready
     assert "whisper-large" not in ready
