@@ -43,6 +43,7 @@ def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
         answers.update(filter(None, (endpoint.json_file,)))
         paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint)
     schemas = _null_allowed(components(bodies)) | _always_complete(answers)
+    schemas = dict(sorted(schemas.items()))
     for endpoint in endpoints:
         if endpoint.body:
             _fill_examples(schemas, _ref(endpoint.body), endpoint.example)

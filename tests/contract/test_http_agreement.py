@@ -4,6 +4,9 @@ tests asks), and on requests.
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -17,7 +20,7 @@ from shared.cache import CacheDir
 from tests import agreement
 from tests.conftest import PrivateRedis
 from tests.schema_values import ANYTHING, SchemaValues
-from tests.stack import Client, Stack
+from tests.stack import Client, Stack, running_stack
 
 WITH_BODY = [endpoint for endpoint in ENDPOINTS if endpoint.body]
 _BOUNDED = settings(
@@ -34,13 +37,34 @@ def name_of(endpoint: Endpoint) -> str:
 
 
 @pytest.fixture(scope="module")
-def footage(api_stack: Stack) -> dict[str, str]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stack, PrivateRedis]]:
+    """An API process of this file's own: nobody else counts what it was asked."""
+    with tempfile.TemporaryDirectory(prefix="ra-") as short:
+        own = PrivateRedis(Path(short))
+        own.start()
+        folder = tmp_path_factory.mktemp("agreement")
+        roots = {
+            "RUSHES_MEDIA_ROOTS": str(folder / "media"),
+            "RUSHES_CACHE_ROOTS": str(folder / "caches"),
+        }
+        with running_stack(folder, own.url, analysis=0, query=0, **roots) as stack:
+            yield stack, own
+        own.stop()
+
+
+@pytest.fixture(scope="module")
+def client(server: tuple[Stack, PrivateRedis]) -> Client:
+    """A client with the key."""
+    return server[0].client()
+
+
+@pytest.fixture(scope="module")
+def footage(server: tuple[Stack, PrivateRedis]) -> dict[str, str]:
     """Where the examples' folders are here; the cache folder is one already."""
-    media, caches = api_stack.folder / "media", api_stack.folder / "caches"
+    media, caches = server[0].folder / "media", server[0].folder / "caches"
     CacheDir.open(str(caches / "shown"), create=True)
-    for name in ("incoming", "exports"):
-        (media / name).mkdir()
-    (media / "day1").mkdir()
+    for name in ("incoming", "exports", "day1"):
+        (media / name).mkdir(parents=True)
     (media / "day1" / "A001.mov").write_bytes(b"no film")
     return {"/footage/.rushes": str(caches / "shown"), "/footage": str(media)}
 
@@ -56,26 +80,30 @@ def placed(value: Any, footage: dict[str, str]) -> Any:
     return value
 
 
-def asked(client: Client, endpoint: Endpoint, body: Any) -> httpx.Response:
+def asked(client: Client, footage: dict[str, str], endpoint: Endpoint, body: Any) -> httpx.Response:
     """The answer, which was compared with the document already, and is no crash."""
     path = endpoint.path.format(task_id="nobody's", watch_folder_id="nobody's")
-    answer = client.http.request(endpoint.method, path, json=body)
+    query = {parameter.name: parameter.example for parameter in endpoint.query}
+    answer = client.http.request(endpoint.method, path, json=body, params=placed(query, footage))
     assert answer.status_code != 500, answer.text
     return answer
 
 
-@pytest.mark.parametrize("endpoint", WITH_BODY, ids=name_of)
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=name_of)
 def test_what_the_document_shows_is_understood(
     client: Client, footage: dict[str, str], endpoint: Endpoint
 ) -> None:
-    answer = asked(client, endpoint, placed(endpoint.example, footage))
+    answer = asked(client, footage, endpoint, placed(endpoint.example, footage))
     # No worker runs here, and nothing is known yet.
     assert answer.status_code in (200, 201, 202, 404, 503), answer.text
 
 
 @pytest.mark.parametrize("endpoint", WITH_BODY, ids=name_of)
 def test_whatever_is_asked_is_answered_as_the_document_says(
-    client: Client, api_redis: PrivateRedis, footage: dict[str, str], endpoint: Endpoint
+    client: Client,
+    server: tuple[Stack, PrivateRedis],
+    footage: dict[str, str],
+    endpoint: Endpoint,
 ) -> None:
     assert endpoint.body is not None
     schema = agreement.inlined({"$ref": f"#/components/schemas/{endpoint.body.__name__}"})
@@ -87,9 +115,9 @@ def test_whatever_is_asked_is_answered_as_the_document_says(
     @_BOUNDED
     @given(allowed, mistakes)
     def ask(body: dict[str, Any], mistake: dict[str, Any]) -> None:
-        asked(client, endpoint, body)
-        asked(client, endpoint, body | mistake)
-        api_redis.flush()  # nothing runs on, so that nothing has to be waited for
+        asked(client, footage, endpoint, body)
+        asked(client, footage, endpoint, body | mistake)
+        server[1].flush()  # nothing runs on, so that nothing has to be waited for
 
     ask()
 
