@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import shlex
 from collections.abc import Iterable, Sequence
+from typing import Any
 
-import click
 import typer.main
+from typer.core import TyperGroup
 
 from cli.main import app
 from shared.settings import OTHER_VARIABLES, PREFIX, Settings
@@ -23,20 +25,17 @@ def unknown_names(text: str) -> set[str]:
 
 def parse(words: Sequence[str]) -> None:
     """Fails unless `rushes words` is a command with right arguments. Runs nothing."""
-    command: click.Command = typer.main.get_command(app)
-    context = click.Context(command, info_name="rushes")
-    rest = list(words)
-    while isinstance(command, click.Group):
+    command: Any = typer.main.get_command(app)
+    rest, name = list(words), "rushes"
+    while isinstance(command, TyperGroup):
         assert rest, f"rushes {' '.join(words)}: a command is missing"
         name = rest.pop(0)
-        found = command.get_command(context, name)
-        assert found is not None, f"rushes {' '.join(words)}: there is no {name}"
-        command = found
-        context = click.Context(command, parent=context, info_name=name)
-    command.parse_args(context, rest)
+        assert name in command.commands, f"rushes {' '.join(words)}: there is no {name}"
+        command = command.commands[name]
+    command.make_context(name, rest)
 
 
 def commands_in(text: str) -> Iterable[list[str]]:
     """`rushes …` as it stands in lines of shell, up to what a shell would end it with."""
-    for found in re.finditer(r"(?:^|[\s/])rushes ((?:[a-z-]+)(?: [^\s|;&#`)]+)*)", text, re.M):
-        yield found[1].split()
+    for found in re.finditer(r"(?:^|\s|bin/)rushes ([a-z]+(?: [^\s|;&#`)]+)*)", text, re.M):
+        yield shlex.split(found[1])
