@@ -60,7 +60,9 @@ def check(work: Path, target: str, mirror: str) -> None:
     builder = Builder(work / "images", base, owner)
     worker = builder.image(DEPLOY / "worker.Dockerfile", target)
     say_what_is_in(worker)
-    if target == "cpu":
+    if target == "cuda":
+        try_libraries(worker)
+    else:
         api = builder.image(DEPLOY / "api.Dockerfile", "api")
         say_what_is_in(api)
         try_out(work, api, worker, redis_image(builder))
@@ -75,6 +77,20 @@ def say_what_is_in(image: Image) -> None:
     size = subprocess.run(["du", "-sm", image.root], capture_output=True, text=True, check=True)
     python = next((image.root / "opt/rushes/lib").iterdir()).name
     print(f"   {image.root.name}: {size.stdout.split()[0]} MB, {python}, user {image.user}")
+
+
+def try_libraries(image: Image) -> None:
+    """The CUDA builds are the ones that are imported, and find NVIDIA's libraries; no GPU needed."""
+    lines = [
+        "import ctypes, onnxruntime, open_clip, torch, ctranslate2",
+        "assert 'CUDAExecutionProvider' in onnxruntime.get_available_providers()",
+        "assert torch.version.cuda",
+        "for name in ('cublas.so.12', 'cublas.so.13', 'cudart.so.13', 'cudnn.so.9'):",
+        "    ctypes.CDLL('lib' + name)",
+    ]
+    script = "\n".join(lines)
+    run_in(image, f'python -c "{script}"', image.env)
+    print("   its libraries load", flush=True)
 
 
 def redis_image(builder: Builder) -> Image:
