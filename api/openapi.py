@@ -170,10 +170,10 @@ def _responses(endpoint: Endpoint) -> dict[str, Any]:
     usual = _answer(endpoint.answer, endpoint.answer_example)
     responses = {str(endpoint.status): _or_a_file(usual, endpoint)}
     for status, kind in endpoint.also.items():
-        answer = _answer(kind, None)
-        if status in endpoint.also_examples:
-            openapi_errors.show(answer, status, endpoint.also_examples[status])
-        responses[str(status)] = answer
+        example = endpoint.also_examples[status]
+        responses[str(status)] = answer = _answer(kind, None if status >= 400 else example)
+        if status >= 400:
+            openapi_errors.show(answer, status, example)
     responses.update(openapi_errors.responses(endpoint))
     return dict(sorted(responses.items()))
 

@@ -267,6 +267,12 @@ ENDPOINTS = (
             "stays in output_dir; send the others again.",
         },
         also={202: Accepted},
+        also_examples={
+            202: {
+                "message": "Export of 2 clips accepted.",
+                "task_id": "8f14e45fceea167a5a36dedd4bea2543",
+            }
+        },
         example={
             "clips": [
                 {

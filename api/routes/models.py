@@ -213,6 +213,13 @@ ENDPOINTS = (
         },
         status=202,
         also={200: ModelLoadAnswer},
+        also_examples={
+            200: {
+                "message": "ConSE Lite0 is loaded.",
+                "model_key": "conse-lite0",
+                "is_loading": False,
+            }
+        },
         example={"model_key": "conse-lite0", "model_type": "visual"},
         answer_example=_LOADING,
     ),

@@ -100,6 +100,17 @@ def test_every_error_is_shown_by_what_the_endpoint_would_answer() -> None:
                 assert ("Retry-After" in found.get("headers", {})) == (status == "503"), name
 
 
+def test_every_answer_in_json_is_shown_by_an_example() -> None:
+    bare = [
+        f"{name} {status}"
+        for name, operation in _operations().items()
+        for status, answer in operation["responses"].items()
+        if "$ref" not in answer
+        and not answer["content"]["application/json"].keys() & {"example", "examples"}
+    ]
+    assert bare == []
+
+
 def test_null_is_allowed_for_every_optional_key_of_a_request_and_for_no_required_one() -> None:
     schemas = document(ENDPOINTS)["components"]["schemas"]
     components = {"components": {"schemas": schemas}}
