@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from api.__main__ import GRACE_S
+from shared.settings import Settings
 from tests.deploy.commands import SETTINGS, parse, unknown_names
 from tests.deploy.compose import PROJECT, compose, resolved
 from tests.image.containers import seconds
@@ -43,6 +45,20 @@ def test_without_a_folder_of_media_it_says_what_to_set(tmp_path: Path) -> None:
     done = compose("config", env_file=empty)
     assert done.returncode != 0
     assert re.search(r"set \w+_DIR in .env, see .env.example", done.stderr), done.stderr
+
+
+def test_what_users_uncomment_arrives_as_it_is_written(tmp_path: Path) -> None:
+    text = (PROJECT / ".env.example").read_text(encoding="utf-8")
+    (tmp_path / "env").write_text(re.sub(r"^# (\w+=)", r"\1", text, flags=re.M), encoding="utf-8")
+    done = compose("config", "--format", "json", env_file=tmp_path / "env")
+    assert done.returncode == 0, done.stderr
+    env = json.loads(done.stdout)["services"]["watcher"]["environment"]
+    assert env["RUSHES_PATH_MAP"] == r"Z:\footage=/srv/footage;/Volumes/footage=/srv/footage"
+    values = {name: value for name, value in env.items() if name.startswith("RUSHES_")}
+    assert Settings.from_env(values).path_map == (
+        ("Z:\\footage", "/srv/footage"),
+        ("/Volumes/footage", "/srv/footage"),
+    )
 
 
 def test_every_service_can_be_scaled_but_the_two_that_have_one_place(

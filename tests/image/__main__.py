@@ -80,7 +80,7 @@ def say_what_is_in(image: Image) -> None:
 
 
 def try_libraries(image: Image) -> None:
-    """The CUDA builds are the ones that are imported, and find NVIDIA's libraries; no GPU needed."""
+    """What is imported are the builds for CUDA, and they find NVIDIA's libraries, without a GPU."""
     lines = [
         "import ctypes, onnxruntime, open_clip, torch, ctranslate2",
         "assert 'CUDAExecutionProvider' in onnxruntime.get_available_providers()",
