@@ -14,11 +14,14 @@ import redis
 
 from cli import redis_binary
 from shared.redis_clients import connect
+from tests import agreement
+from tests.stack import Client
 from tests.waiting import wait_for
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "logs_errors: this test provokes ERROR log records")
+    Client.on_answer.append(agreement.check)
 
 
 class PrivateRedis:

@@ -144,6 +144,7 @@ def _answer(client: Client, path: str, status: int, body: Any, **headers: str) -
 def test_an_answer_that_the_document_does_not_know_is_noticed(
     client: Client, status: int, body: Any, headers: dict[str, str]
 ) -> None:
+    assert agreement.check in client.http.event_hooks["response"]
     agreement.check(_answer(client, "/search/text", 200, {"matches": []}))
     with pytest.raises(AssertionError):
         agreement.check(_answer(client, "/search/text", status, body, **headers))
