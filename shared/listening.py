@@ -32,7 +32,7 @@ def listen(settings: Settings) -> list[socket.socket]:
                 is_last = place == len(addresses) and not opened
                 if error.errno not in _NOT_HERE or is_last:
                     raise
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # a name such as a..b
         for one in opened:
             one.close()
         raise _refusal(settings, error) from error
@@ -60,8 +60,8 @@ def _addresses(settings: Settings) -> list[tuple[int, int, int, Any]]:
     return list(dict.fromkeys((family, kind, proto, at) for family, kind, proto, _, at in found))
 
 
-def _refusal(settings: Settings, error: OSError) -> SettingsError:
-    if error.errno == errno.EADDRINUSE:
+def _refusal(settings: Settings, error: OSError | UnicodeError) -> SettingsError:
+    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
         return PortTaken(
             f"Port {settings.port} on {settings.host} is taken by another program: stop that one, "
             "or choose another port with RUSHES_PORT."

@@ -43,6 +43,11 @@ def _count(name: str, raw: str) -> int:
 
 
 def _port(name: str, raw: str) -> int:
+    if raw.startswith("tcp://"):
+        raise SettingsError(
+            f"RUSHES_{name.upper()} is what Kubernetes says of a Service: give the pod "
+            "`enableServiceLinks: false`, or set it to a port."
+        )
     port = _integer(name, raw)
     if not 0 < port < 65536:
         raise SettingsError(f"RUSHES_{name.upper()} must be 1 to 65535, not {port}.")
@@ -58,11 +63,11 @@ def _device(name: str, raw: str) -> str:
 
 
 def _redis_url(name: str, raw: str) -> str:
-    scheme, _, _ = raw.partition("://")
-    if scheme not in ("redis", "rediss", "unix") or "://" not in raw:
+    scheme, slashes, _ = raw.partition("://")
+    if scheme not in ("redis", "rediss", "unix") or not slashes:
+        given = f", not {scheme}://" if slashes and scheme.isalnum() else ""  # else: a password?
         raise SettingsError(
-            f"RUSHES_{name.upper()} must begin with redis://, rediss:// or unix://, not "
-            f"{raw.partition(':')[0]!r}."
+            f"RUSHES_{name.upper()} must begin with redis://, rediss:// or unix://{given}."
         )
     try:
         urllib.parse.urlsplit(raw).port  # noqa: B018 (reading it checks it)

@@ -8,15 +8,18 @@ import functools
 import os
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from cli.checks.finding import Finding, fine, problem, warning, within
+from cli.checks.finding import Finding, T, fine, problem, warning, within
 from shared.settings import Settings
 
 ANSWERS_WITHIN_S = 10.0
 _STATE_DIR = "RUSHES_STATE_DIR"
 _OURS = ("up.lock", "keys.json", "watch-folders.json", "redis", "search", "transcripts")
+# Also where a root cannot be written, folders in it may well be.
+_MENDS_BELOW = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
 _TRIAL_BYTES = 64 * 1024
 _SCARCE_BYTES, _TOO_FEW_BYTES = 2**30, 100 * 2**20
 _WHY = {
@@ -43,31 +46,38 @@ def state_dir_as_it_is(settings: Settings) -> Finding:
 
 def roots(settings: Settings) -> Iterator[Finding]:
     """A finding for each root that is set."""
-    for name, folders, writable in (
-        ("RUSHES_MEDIA_ROOTS", settings.media_roots, False),
-        ("RUSHES_CACHE_ROOTS", settings.cache_roots, True),
-        ("RUSHES_EXPORT_ROOTS", settings.export_roots, True),
-    ):
-        for folder in folders or ():
-            yield _folder(name, folder, writable)
+    read = functools.partial(_folder, writable=False)
+    return _together(
+        functools.partial(look, name, folder)
+        for name, folders, look in (
+            ("RUSHES_MEDIA_ROOTS", settings.media_roots, read),
+            ("RUSHES_CACHE_ROOTS", settings.cache_roots, _written_below),
+            ("RUSHES_EXPORT_ROOTS", settings.export_roots, _written_below),
+        )
+        for folder in folders or ()
+    )
 
 
 def mounts(settings: Settings) -> Iterator[Finding]:
     """Roots that look like places where nothing is mounted."""
-    for folder in dict.fromkeys([*(settings.media_roots or ()), *(settings.cache_roots or ())]):
-        with contextlib.suppress(OSError):
-            if within(ANSWERS_WITHIN_S, functools.partial(_looks_unmounted, folder)):
-                yield warning(
-                    "mounts",
-                    f"{folder} is empty and lies on the system's own disk",
-                    "mount the share that belongs there, if one does",
-                )
+    folders = dict.fromkeys([*(settings.media_roots or ()), *(settings.cache_roots or ())])
+    looked = _together(functools.partial(_is_unmounted, folder) for folder in folders)
+    for folder, is_unmounted in zip(folders, looked, strict=True):
+        if is_unmounted:
+            yield warning(
+                "mounts",
+                f"{folder} is empty and lies on the system's own disk",
+                "mount the share that belongs there, if one does",
+            )
 
 
 def path_map(settings: Settings) -> Iterator[Finding]:
     """Whether the folders that clients' paths lead to are there, and inside the roots."""
-    for client, server in settings.path_map:
-        found = _folder("RUSHES_PATH_MAP", Path(server), writable=False)
+    targets = (Path(server) for _, server in settings.path_map)
+    looked = _together(
+        functools.partial(_folder, "RUSHES_PATH_MAP", target, writable=False) for target in targets
+    )
+    for (client, server), found in zip(settings.path_map, looked, strict=True):
         named = [*(settings.media_roots or ()), *(settings.cache_roots or ())]
         inside = any(Path(server).is_relative_to(r) or r.is_relative_to(server) for r in named)
         if found.level == "ok" and settings.media_roots is not None and not inside:
@@ -100,6 +110,8 @@ def _state_dir(settings: Settings, *, create: bool) -> Finding:
             return fine(_STATE_DIR, f"{folder} does not exist yet and will be created")
     except FileExistsError:
         pass  # no folder: said below
+    except TimeoutError as error:
+        return _refused(_STATE_DIR, folder, error)
     except OSError as error:
         return _not_creatable(folder, error.strerror or str(error))
     found = _folder(_STATE_DIR, folder, writable=True)
@@ -133,6 +145,28 @@ def _folder(name: str, folder: Path, writable: bool) -> Finding:
     return fine(name, f"{folder} can be {'written' if writable else 'read'}")
 
 
+def _written_below(name: str, folder: Path) -> Finding:
+    """That of a root, where the files lie in folders of their own."""
+    found = _folder(name, folder, writable=False)
+    if found.level != "ok":
+        return found
+    try:
+        within(ANSWERS_WITHIN_S, lambda: _try(folder, writable=True))
+    except OSError as error:
+        if error.errno not in _MENDS_BELOW:
+            return _refused(name, folder, error)
+        message = f"{name} names {folder}, which this user cannot write itself ({error.strerror})"
+        return warning(name, message, "mend that, unless folders in it can be written")
+    return fine(name, f"{folder} can be written")
+
+
+def _together(looks: Iterable[Callable[[], T]]) -> Iterator[T]:
+    """What each gives, in order: of ten shares that are away, all are waited for at once."""
+    calls = list(looks)
+    with ThreadPoolExecutor(max(1, len(calls))) as threads:
+        yield from list(threads.map(lambda call: call(), calls))
+
+
 def _try(folder: Path, writable: bool) -> None:
     """Raise OSError unless it is a folder that can be listed and, if asked for, written."""
     if not stat.S_ISDIR(folder.stat().st_mode):
@@ -160,6 +194,12 @@ def _refused(name: str, folder: Path, error: OSError) -> Finding:
     code = errno.ETIMEDOUT if isinstance(error, TimeoutError) else error.errno or 0
     said, cure = _WHY.get(code, (f"cannot be used ({error.strerror or error})", "mend that"))
     return problem(name, f"{name} names {folder}, which {said}", cure.format(uid=os.getuid()))
+
+
+def _is_unmounted(folder: Path) -> bool:
+    with contextlib.suppress(OSError):
+        return within(ANSWERS_WITHIN_S, lambda: _looks_unmounted(folder))
+    return False
 
 
 def _looks_unmounted(folder: Path) -> bool:

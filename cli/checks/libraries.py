@@ -44,8 +44,12 @@ def look(needed: set[str]) -> Libraries:
                 _note(found, name, answer)
     for extra in EXTRAS.keys() - tried.keys():
         found.untried.add(extra)
-        found.missing |= {name for name in EXTRAS[extra] if importlib.util.find_spec(name) is None}
+        found.missing |= {name for name in EXTRAS[extra] if not is_installed(name)}
     return found
+
+
+def is_installed(module: str) -> bool:
+    return importlib.util.find_spec(module) is not None
 
 
 def findings(libraries: Libraries, needed: set[str]) -> Iterator[Finding]:

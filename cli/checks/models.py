@@ -16,7 +16,8 @@ _EXTRA_OF = {"open_clip": "studio", "insightface": "insightface", "faceplugin": 
 
 
 def default_model(settings: Settings, kind: ModelKind) -> ModelSpec:
-    """The model that the settings name. Raises SettingsError for an unknown one."""
+    """The model that the settings name. Raises SettingsError for an unknown one, and where the
+    folder of weights may not be read."""
     setting, key = {
         ModelKind.VISUAL: ("RUSHES_VISUAL_MODEL", settings.visual_model),
         ModelKind.SPEECH: ("RUSHES_SPEECH_MODEL", settings.speech_model),
@@ -26,6 +27,8 @@ def default_model(settings: Settings, kind: ModelKind) -> ModelSpec:
         return model_catalogue.resolve(settings, kind, key)
     except ModelError as error:
         raise SettingsError(f"{setting}: {error.message}") from error
+    except OSError as error:
+        raise _unreadable(settings, error) from error
 
 
 def extras_needed(settings: Settings) -> set[str]:
@@ -33,19 +36,21 @@ def extras_needed(settings: Settings) -> set[str]:
     return {_EXTRA_OF[spec.family] for spec in _active(settings) if spec.family in _EXTRA_OF}
 
 
-def weights(settings: Settings) -> Iterator[Finding]:
+def weights(settings: Settings, *, is_worker: bool = True) -> Iterator[Finding]:
     """A finding for each kind of model. Without a Redis of its own, `rushes up` fetches them."""
     for kind in ModelKind:
         subject = f"{'face' if kind is ModelKind.FACES else kind} model"
         try:
             spec = default_model(settings, kind)
             model_catalogue.require_allowed(settings, spec)
+            yield _weights(settings, spec, subject, is_worker)
         except SettingsError as error:
             yield problem(subject, error.message.rstrip("."), "name another, or leave it unset")
         except ModelError as error:
             yield problem(subject, error.message.rstrip("."), "or name another one")
-        else:
-            yield _weights(settings, spec, subject)
+        except OSError as error:
+            said = _unreadable(settings, error).message.rstrip(".")
+            yield problem(subject, said, "name another, or leave it unset")
 
 
 def device(settings: Settings, libraries: Libraries) -> Iterator[Finding]:
@@ -73,12 +78,19 @@ def _active(settings: Settings) -> Iterator[ModelSpec]:
             continue  # said by `weights`
 
 
-def _weights(settings: Settings, spec: ModelSpec, subject: str) -> Finding:
+def _unreadable(settings: Settings, error: OSError) -> SettingsError:
+    why = error.strerror or error
+    return SettingsError(f"RUSHES_MODELS_DIR: {settings.weights_dir} cannot be read ({why}).")
+
+
+def _weights(settings: Settings, spec: ModelSpec, subject: str, is_worker: bool) -> Finding:
     if model_catalogue.is_downloaded(settings, spec):
         licence = spec.licence or "unknown licence"
         return fine(subject, f"{spec.key} is in {settings.weights_dir} ({licence})")
     message = f"the weights of {spec.key} are not in {settings.weights_dir}"
     cure = f"run `rushes models pull {spec.key}`"
+    if not is_worker:
+        return fine(subject, f"{message}, and this machine runs no workers that would need them")
     if settings.redis_url is None:
         return warning(subject, message, f"{cure}, or let `rushes up` do it")
     return problem(subject, message, cure)

@@ -25,6 +25,8 @@ _MAY_DIFFER_S = 2.0
 _SUBJECT = "Redis"
 _NO_PERMISSION = "Error 13 connecting"  # redis-py keeps no errno
 _TLS = re.compile(r"\[SSL[:\]]|certificate")
+_UNTRUSTED = "CERTIFICATE_VERIFY_FAILED"
+_NO_FILE = "No such file"
 _KEEP = "set `appendonly yes` in its configuration"
 
 
@@ -67,7 +69,7 @@ def examine(url: str) -> list[Finding]:
         cure = "put the right one into RUSHES_REDIS_URL (redis://USER:PASSWORD@HOST:PORT/0)"
         return [problem(_SUBJECT, f"the Redis on {where} wants another name or password", cure)]
     except (redis.ConnectionError, redis.TimeoutError, OSError) as error:
-        return [_unreachable(where, error)]
+        return [_unreachable(url, error)]
     except (redis.InvalidResponse, redis.ResponseError) as error:
         cure = "correct RUSHES_REDIS_URL"
         return [problem(_SUBJECT, f"what answers on {where} is no Redis for us ({error})", cure)]
@@ -100,7 +102,9 @@ def clock(url: str) -> Iterator[Finding]:
 def _examine(client: redis.Redis, where: str) -> Iterator[Finding]:
     try:
         info: dict[str, Any] = client.info()
-    except NoPermissionError:
+    except redis.ResponseError as error:
+        if not isinstance(error, NoPermissionError) and "unknown command" not in str(error):
+            raise
         message = f"the Redis on {where} does not tell its version and whether it keeps its data"
         yield warning(_SUBJECT, message, "allow this user the command INFO")
         return
@@ -152,12 +156,23 @@ def _memory(info: dict[str, Any], where: str) -> Iterator[Finding]:
         yield problem(_SUBJECT, message, "set `maxmemory-policy noeviction` in its configuration")
 
 
-def _unreachable(where: str, error: Exception) -> Finding:
+def _unreachable(url: str, error: Exception) -> Finding:
     """What no waiting mends; raises Away for everything else."""
-    if _NO_PERMISSION in str(error):
+    where, said = shown(url), str(error).rstrip(".")
+    is_encrypted = url.startswith("rediss:")
+    if is_encrypted and _UNTRUSTED in said:
+        message = f"the certificate of the Redis on {where} is not trusted ({said})"
+        cure = "name its authority with `?ssl_ca_certs=FILE` at the end of RUSHES_REDIS_URL"
+        return problem(_SUBJECT, message, cure)
+    if is_encrypted and _NO_FILE in said:
+        message = "a certificate or key that RUSHES_REDIS_URL names does not exist"
+        return problem(_SUBJECT, message, "correct its path")
+    if _NO_PERMISSION in said:
         message = f"this user may not use the Redis on {where}"
         return problem(_SUBJECT, message, "see the permissions of its socket")
-    if _TLS.search(str(error)):
-        message = f"no encrypted connection to the Redis on {where} ({error})"
+    if _TLS.search(said):
+        message = f"no encrypted connection to the Redis on {where} ({said})"
         return problem(_SUBJECT, message, "redis:// is for one without TLS, rediss:// for one with")
-    raise Away(str(error).rstrip(".")) from error
+    if is_encrypted and isinstance(error, redis.TimeoutError):  # it waits for more of a command
+        said = f"{said}; one without TLS does the same, and needs redis://"
+    raise Away(said) from error

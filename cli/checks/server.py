@@ -52,8 +52,11 @@ def keys(settings: Settings, redis_url: str | None) -> Iterator[Finding]:
     try:
         kept = msgspec.json.decode((settings.state_dir / "keys.json").read_bytes())
         count += len(kept["keys"])
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         pass
+    except PermissionError:
+        message = f"this user may not read {settings.state_dir / 'keys.json'}"
+        yield problem("keys", message, "run the server and this as the user whose file it is")
     except (OSError, msgspec.MsgspecError, KeyError, TypeError) as error:
         message = f"{settings.state_dir / 'keys.json'} cannot be read ({error})"
         yield problem("keys", message, "restore it from a backup, or remove it and make keys anew")

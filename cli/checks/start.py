@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import logging
+
 from cli import redis_binary
 from cli.checks import folders, redis_server
 from cli.checks.finding import refuse_problems
 from shared.settings import Settings
 
+log = logging.getLogger(__name__)
+
 
 def check_folders(settings: Settings) -> None:
     """Raise SettingsError for a folder that cannot be used. Creates STATE_DIR."""
     refuse_problems([folders.state_dir(settings)])
-    refuse_problems(folders.roots(settings))
+    for finding in refuse_problems(folders.roots(settings)):
+        log.warning("%s", finding.sentence)
 
 
 def check_redis(url: str | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import tempfile
@@ -13,11 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
-from cli.checks import everything, folders, libraries, models
+from cli.checks import everything, folders, libraries, models, server
 from cli.checks.finding import Finding, fine, within
 from cli.checks.libraries import EXTRAS, Libraries
+from cli.main import app
 from shared.settings import Settings
+from tests.another_user import as_nobody
 from tests.commands import environment, left_running, rushes
 from tests.conftest import PrivateRedis
 from tests.old_redis import old_redis
@@ -75,7 +79,7 @@ def test_everything_that_is_wrong_is_found_in_one_run(tmp_path: Path) -> None:
             RUSHES_MEDIA_ROOT="/footage",
             RUSHES_WORKERS="many",
             RUSHES_MEDIA_ROOTS=f"{tmp_path}:/absent",
-            RUSHES_CACHE_ROOTS="/proc",
+            RUSHES_CACHE_ROOTS="/absent caches",
             RUSHES_EXPORT_ROOTS=str(tmp_path / "file"),
             RUSHES_STATE_DIR=str(tmp_path / "file" / "state"),
             RUSHES_PATH_MAP="Z:\\footage=/absent too",
@@ -91,7 +95,7 @@ def test_everything_that_is_wrong_is_found_in_one_run(tmp_path: Path) -> None:
         "There is no setting RUSHES_MEDIA_ROOT: did you mean RUSHES_MEDIA_ROOTS?",
         "RUSHES_WORKERS must be a whole number",
         "RUSHES_MEDIA_ROOTS names /absent, which does not exist: create or mount it",
-        "RUSHES_CACHE_ROOTS names /proc, which may not be used by this user: give user",
+        "RUSHES_CACHE_ROOTS names /absent caches, which does not exist",
         "RUSHES_EXPORT_ROOTS names .*file, which is no folder: name a folder",
         "RUSHES_STATE_DIR names .*state, which cannot be created .*: name another folder",
         "RUSHES_PATH_MAP names /absent too, which does not exist",
@@ -109,27 +113,45 @@ def test_a_server_that_runs_is_looked_at(tmp_path: Path, redis_url: str) -> None
     stack = Stack(tmp_path, redis_url)
     try:
         stack.start_api()
-        settings = {"RUSHES_PORT": str(stack.ports[0]), "RUSHES_LICENSE_KEYS": "one"}
-        status, found = doctor(tmp_path, RUSHES_REDIS_URL=redis_url, **settings)
+        settings = Settings.from_env(environment(tmp_path, RUSHES_PORT=str(stack.ports[0])))
+        found = [dataclasses.asdict(finding) for finding in server.server(settings)]
     finally:
         stack.stop()
-    assert status == 1
     assert f"a Rushes runs on http://127.0.0.1:{stack.ports[0]}" in messages(found, "ok")
     assert "server and command line are version" in messages(found, "ok")
-    for said in (
-        "no query worker runs: start one: `rushes worker query`",
-        "keeps nothing on disk, so a restart would lose all tasks: set `appendonly yes`",
-    ):
-        assert said in messages(found, "problem")
+    assert "no query worker runs: start one: `rushes worker query`" in messages(found, "problem")
 
 
-def test_for_people_it_is_a_table_whose_last_line_counts(tmp_path: Path) -> None:
-    result = rushes(tmp_path, "doctor", "--brief", RUSHES_MEDIA_ROOTS="/absent", COLUMNS="200")
-    assert result.returncode == 1
+def test_for_people_it_is_a_table_whose_last_line_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings.from_env({"RUSHES_MEDIA_ROOTS": "/:/absent"})
+    monkeypatch.setattr(everything, "look_at_everything", lambda _: list(folders.roots(settings)))
+    result = CliRunner().invoke(app, ["doctor", "--brief"], env={"COLUMNS": "200"})
+    assert result.exit_code == 1
     assert "✗  RUSHES_MEDIA_ROOTS  RUSHES_MEDIA_ROOTS names /absent" in result.stdout
     assert "→ create or mount it" in result.stdout
     assert "✓" not in result.stdout
-    assert re.fullmatch(r"1 problem, (no|\d+) warnings?", result.stdout.splitlines()[-1])
+    assert result.stdout.splitlines()[-1] == "1 problem, no warnings"
+
+
+def test_a_machine_with_the_api_alone_needs_no_weights(tmp_path: Path) -> None:
+    settings = Settings.from_env(environment(tmp_path, RUSHES_MODELS_DIR=str(tmp_path)))
+    assert {found.level for found in models.weights(settings, is_worker=False)} == {"ok"}
+
+
+def test_files_of_another_user_are_no_reason_to_remove_them() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "keys.json").touch(mode=0o600)
+        folder.chmod(0o755)
+        settings = Settings.from_env({"RUSHES_STATE_DIR": name, "RUSHES_MODELS_DIR": f"{name}/w"})
+        (folder / "w").mkdir(mode=0o700)
+        with as_nobody():
+            key, *_ = server.keys(settings, None)
+            weights = list(models.weights(settings))
+    assert "run the server and this as the user whose file it is" in key.sentence
+    assert {
+        (found.level, "cannot be read (Permission denied)" in found.message) for found in weights
+    } == {("problem", True)}
 
 
 def test_a_check_that_fails_or_hangs_hides_no_other(monkeypatch: pytest.MonkeyPatch) -> None:

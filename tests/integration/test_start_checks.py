@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from cli.checks import redis_server
+from cli import up
+from cli.checks import folders, redis_server
 from cli.checks.start import check_folders
 from shared import heartbeats
 from shared.errors import SettingsError
+from shared.listening import PortTaken, listen
 from shared.redis_clients import connect
 from shared.settings import Settings
+from tests.another_user import as_nobody
 from tests.commands import environment, left_running, rushes
 from tests.conftest import PrivateRedis
-from tests.fetched import skip_or_fail
 from tests.old_redis import old_redis
 from tests.tiny_disk import tiny_disk
 from tests.waiting import wait_for
@@ -59,41 +61,46 @@ def sentence_of(folder: Path, **settings: str) -> str:
 
 def test_an_unknown_name_is_refused(tmp_path: Path, keeping: PrivateRedis) -> None:
     typo = {"RUSHES_REDIS_URL": keeping.url, "RUSHES_MEDIA_ROOT": str(tmp_path)}
-    for command in (["up"], ["worker", "export"]):
-        assert "did you mean RUSHES_MEDIA_ROOTS?" in refused(tmp_path, *command, **typo)
+    assert "did you mean RUSHES_MEDIA_ROOTS?" in refused(tmp_path, "worker", "export", **typo)
 
 
-@pytest.mark.parametrize("command", ["up", "api"])
-def test_a_port_in_use_is_refused(tmp_path: Path, keeping: PrivateRedis, command: str) -> None:
+def test_a_port_in_use_is_refused(
+    tmp_path: Path, keeping: PrivateRedis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(up, "_PORT_WAIT_S", 0)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        redis = {"RUSHES_REDIS_URL": keeping.url} if command == "api" else {}
-        sentence = refused(tmp_path, command, RUSHES_PORT=port, **redis)
-    assert f"Port {port} on 127.0.0.1 is taken by another program" in sentence
+        said = f"Port {port} on 127.0.0.1 is taken by another program"
+        assert said in refused(tmp_path, "api", RUSHES_PORT=port, RUSHES_REDIS_URL=keeping.url)
+        for name, value in environment(tmp_path, RUSHES_PORT=port).items():
+            monkeypatch.setenv(name, value)  # of what it may start
+        with pytest.raises(PortTaken, match=said):
+            up.run(Settings.from_env())
+    assert left_running(tmp_path) == []
+    assert [path.name for path in (tmp_path / "state").iterdir()] == ["up.lock"]
+
+
+def test_a_host_that_is_no_name_is_one_sentence() -> None:
+    settings = Settings.from_env(
+        {
+            "RUSHES_HOST": "a..b",
+            "RUSHES_MEDIA_ROOTS": "/",
+            "RUSHES_CACHE_ROOTS": "/",
+        }
+    )
+    with pytest.raises(SettingsError, match=r"^The API cannot listen on a\.\.b"):
+        listen(settings)
 
 
 def test_a_state_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     said = "RUSHES_STATE_DIR names {}, which cannot be created"
     below = str(tmp_path / "file" / "state")
-    for command in ("up", "api"):
-        assert said.format(below) in refused(tmp_path, command, RUSHES_STATE_DIR=below)
+    assert said.format(below) in refused(tmp_path, "up", RUSHES_STATE_DIR=below)
     for folder in (below, "/proc/rushes"):
         assert said.format(folder) in sentence_of(tmp_path, RUSHES_STATE_DIR=folder)
     file = str(tmp_path / "file")
     assert "no folder" in sentence_of(tmp_path, RUSHES_STATE_DIR=file)
-
-
-@contextlib.contextmanager
-def as_nobody() -> Iterator[None]:
-    """In the block this process is a user that owns nothing."""
-    if os.getuid() != 0:
-        skip_or_fail("only root may become another user")
-    os.setresuid(65534, 65534, 0)
-    try:
-        yield
-    finally:
-        os.setresuid(0, 0, 0)
 
 
 def test_folders_and_files_of_another_user_are_refused() -> None:
@@ -136,18 +143,46 @@ def test_a_state_folder_on_a_full_or_read_only_disk_is_refused(tmp_path: Path) -
     [
         ("RUSHES_MEDIA_ROOTS", "{here}:{here}/absent", "absent, which does not exist"),
         ("RUSHES_CACHE_ROOTS", "{here}/file", "file, which is no folder"),
-        ("RUSHES_EXPORT_ROOTS", "/proc", "/proc, which may not be used by this user"),
+        ("RUSHES_EXPORT_ROOTS", "{here}/file", "file, which is no folder"),
     ],
 )
 def test_a_root_that_cannot_be_used_is_refused(
-    tmp_path: Path, keeping: PrivateRedis, setting: str, value: str, said: str
+    tmp_path: Path, setting: str, value: str, said: str
 ) -> None:
     (tmp_path / "file").touch()
-    root = {setting: value.format(here=tmp_path)}
+    sentence = sentence_of(tmp_path, **{setting: value.format(here=tmp_path)})
+    assert sentence.startswith(f"{setting} names ")
+    assert said in sentence
+
+
+def test_a_worker_does_not_start_without_its_roots(tmp_path: Path, keeping: PrivateRedis) -> None:
+    root = {"RUSHES_MEDIA_ROOTS": "/absent"}
     sentence = refused(tmp_path, "worker", "analysis", RUSHES_REDIS_URL=keeping.url, **root)
     assert sentence == f"rushes: {sentence_of(tmp_path, **root)}\n"
-    assert f"{setting} names " in sentence
-    assert said in sentence
+
+
+def test_roots_that_cannot_be_written_themselves_are_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Folders in them may be this user's, and a full disk keeps nobody from searching."""
+    with tiny_disk(tmp_path / "disk", kib=64) as disk:
+        (disk / "fills it").write_bytes(bytes(60 * 1024))
+        roots = {"RUSHES_CACHE_ROOTS": str(disk), "RUSHES_EXPORT_ROOTS": "/proc"}
+        check_folders(Settings.from_env(environment(tmp_path, **roots)))
+    full, closed = caplog.messages
+    assert "which this user cannot write itself (No space left on device)" in full
+    assert closed.startswith("RUSHES_EXPORT_ROOTS names /proc, which this user cannot write")
+
+
+def test_a_state_folder_that_does_not_answer_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = threading.Event()
+    monkeypatch.setattr(folders, "ANSWERS_WITHIN_S", 0.05)
+    monkeypatch.setattr(Path, "mkdir", lambda *_, **__: held.wait(30))
+    monkeypatch.setattr(folders, "_existing", lambda _: held.wait(30))
+    assert "which does not answer: see" in sentence_of(tmp_path)
+    held.set()
 
 
 def test_a_redis_of_too_old_a_version_is_refused(tmp_path: Path) -> None:
@@ -157,13 +192,14 @@ def test_a_redis_of_too_old_a_version_is_refused(tmp_path: Path) -> None:
         assert f"127.0.0.1:{port} is version 5.0.7: Rushes needs 6.2 or newer" in sentence
     with old_redis("7.2.4") as port:
         assert redis_server.examine(f"redis://127.0.0.1:{port}")[0].level == "ok"
+    with old_redis(knows="PING") as port:  # INFO renamed, as some hosts do
+        assert "does not tell its version" in levels(f"redis://127.0.0.1:{port}")["warning"]
 
 
 def test_a_redis_that_keeps_nothing_is_refused(tmp_path: Path, redis_url: str) -> None:
-    for command in (["api"], ["watcher"]):
-        sentence = refused(tmp_path, *command, RUSHES_REDIS_URL=redis_url)
-        assert "keeps nothing on disk" in sentence
-        assert "`appendonly yes`" in sentence
+    sentence = refused(tmp_path, "watcher", RUSHES_REDIS_URL=redis_url)
+    assert "keeps nothing on disk" in sentence
+    assert "`appendonly yes`" in sentence
 
 
 def test_a_redis_with_snapshots_alone_or_a_forbidden_config_is_a_warning(
@@ -204,6 +240,8 @@ def test_what_is_no_redis_is_one_sentence() -> None:
             try:
                 assert "is no Redis for us" in levels(f"redis://127.0.0.1:{port}")["problem"]
                 assert "without TLS" in levels(f"rediss://127.0.0.1:{port}")["problem"]
+                absent = f"rediss://127.0.0.1:{port}?ssl_ca_certs=/absent"
+                assert "names does not exist" in levels(absent)["problem"]
             finally:
                 web.kill()
     assert "cannot be understood" in levels("redis://127.0.0.1/0?depth=9")["problem"]
