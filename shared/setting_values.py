@@ -84,11 +84,13 @@ def _web_address(name: str, raw: str) -> str:
     try:
         url = urllib.parse.urlsplit(raw)
         is_one = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
+        is_one = is_one and not url.query and not url.fragment  # a path comes after it
     except ValueError:
         is_one = False
     if not is_one:  # not repeated here: it may hold a password
         raise SettingsError(
-            f"RUSHES_{name.upper()} must be an address such as http://collector:4318."
+            f"RUSHES_{name.upper()} must be an address such as http://collector:4318, "
+            "without ? or #."
         )
     return raw
 
@@ -128,7 +130,10 @@ def _roots(name: str, raw: str) -> tuple[Path, ...]:
 
 
 def _path(name: str, raw: str) -> Path:
-    path = Path(raw).expanduser()
+    try:
+        path = Path(raw).expanduser()
+    except RuntimeError:  # ~nobody, or a user without a home
+        raise SettingsError(f"RUSHES_{name.upper()}: {raw} names no home.") from None
     if not path.is_absolute():
         raise SettingsError(f"RUSHES_{name.upper()} must be an absolute path, not {raw}.")
     return path

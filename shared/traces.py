@@ -34,12 +34,16 @@ class OpenSpan(Protocol):
 def start(settings: Settings, process: str) -> None:
     """Trace this process, if the settings say where to; `process` becomes its service name.
 
-    Raises SettingsError where OpenTelemetry is not installed.
+    Raises SettingsError where OpenTelemetry is not installed, or a number among its own OTEL_*
+    variables is none.
     """
     global _tracing
     tracing = check(settings)
     if tracing is not None and settings.traces_endpoint and _tracing is None:
-        _tracing = tracing(settings.traces_endpoint, process, settings.instance)
+        try:
+            _tracing = tracing(settings.traces_endpoint, process, settings.instance)
+        except ValueError as error:
+            raise SettingsError(f"A variable OTEL_* is wrong ({error}): correct it.") from error
 
 
 def check(settings: Settings) -> type[Tracing] | None:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from shared import logs, traces
+from shared.errors import SettingsError
 from shared.settings import Settings
 from tests.collector import Collector, collecting
 from tests.stack import free_port
@@ -224,3 +225,10 @@ def test_without_the_extra_the_setting_ends_a_process_with_the_cure(command: lis
     assert done.returncode == 2, done.stderr
     assert "pip install 'rushes[traces]'" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_wrong_number_for_the_exporter_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "99999")  # more than the queue holds
+    with pytest.raises(SettingsError, match=r"^A variable OTEL_\* is wrong \(max_export_batch"):
+        traces.start(Settings(traces_endpoint="http://127.0.0.1:4318"), "test")
+    assert not traces.is_on()
