@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import sys
 
@@ -21,6 +22,7 @@ def main() -> int:
     try:
         settings = Settings.from_env()
         logs.configure("api", settings.log_level, settings.log_format)
+        logging.getLogger("uvicorn.error").addFilter(_holds_no_secret)
         sockets = listen(settings)  # before anything else is started
         traces.start(settings, "api")
         app = create_app(settings)
@@ -45,6 +47,12 @@ def main() -> int:
     finally:
         traces.shut_down()
     return 0 if server.started else 1
+
+
+def _holds_no_secret(record: logging.LogRecord) -> bool:
+    """Of a WebSocket uvicorn logs the query string, and at DEBUG headers and what it carries."""
+    is_news = record.levelno == logging.INFO and "WebSocket" not in str(record.msg)
+    return is_news or record.levelno > logging.INFO
 
 
 if __name__ == "__main__":

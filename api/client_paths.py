@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Mapping
 
 from shared.errors import BadInput, NotAllowed
 from shared.paths import PathMap, Roots
 from shared.settings import Settings
+
+# Behind the name of a folder in a sentence. "/a.old" is another folder than "/a".
+_NAME_ENDS = r"(?=/|[.,:;!?'\")\]]*(?:\s|$))"
 
 
 def in_clients_words(text: str, names: Mapping[str, str]) -> str:
@@ -16,7 +20,7 @@ def in_clients_words(text: str, names: Mapping[str, str]) -> str:
     if not ours:
         return text
     folder = "|".join(map(re.escape, ours))
-    return re.sub(rf"({folder})(?=$|[/\s.,:;!?'\")])", lambda found: names[found[1]], text)
+    return re.sub(rf"({folder}){_NAME_ENDS}", lambda found: names[found[1]], text)
 
 
 class ClientPaths:
@@ -56,12 +60,23 @@ class ClientPaths:
         """
         if self._ours is None or not self._ours.search(text):
             return text
-        if like:
-            try:
-                text = text.replace(self._map.to_server(like), like)
-            except BadInput:  # the name of a collection is no path
-                like = None
-        return self._ours.sub(lambda found: self.back(found[0], like), text)
+        known = self._server_form(like)
+        said, at = "", 0
+        while found := self._ours.search(text, at):
+            start, end = found.span()
+            if known and like and text.startswith(known, start) and len(known) >= end - start:
+                name, end = like, start + len(known)
+            else:
+                name = self.back(found[0], like if known else None)
+            said += text[at:start] + name
+            at = end
+        return said + text[at:]
+
+    def _server_form(self, like: str | None) -> str | None:
+        """None for what is no path, such as the name of a collection."""
+        with contextlib.suppress(BadInput):
+            return self._map.to_server(like) if like else None
+        return None
 
     def _allowed(self, roots: Roots, path: str, field: str) -> str:
         found = self._map.to_server(path, field)
@@ -78,4 +93,4 @@ def _finder(folders: set[str]) -> re.Pattern[str] | None:
         return None
     longest_first = sorted(folders, key=len, reverse=True)
     folder = "|".join(map(re.escape, longest_first))
-    return re.compile(rf"(?<![^\s\"'(])(?:{folder})(?=$|[/\s.,:;!?'\")])(?:/[^\s\"',:;!?)]*)?")
+    return re.compile(rf"(?<![^\s\"'(\[])(?:{folder}){_NAME_ENDS}(?:/[^\s\"',:;!?)\]]*)?")

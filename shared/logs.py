@@ -14,6 +14,7 @@ import re
 import socket
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 from shared import traces
 
@@ -24,7 +25,7 @@ request_id_var: contextvars.ContextVar[str | None] = contextvars.ContextVar(
 
 _BOUND = ("task_id", "request_id", "trace_id")
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s@]*@")  # in a URL: the password of a Redis
-_CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 @contextlib.contextmanager
@@ -84,7 +85,7 @@ class _JsonFormatter(logging.Formatter):
 
 
 class _TextFormatter(logging.Formatter):
-    """One line a record, whatever a path in it holds; only tracebacks have more."""
+    """One line a record, whatever a path in it holds; only tracebacks have more, indented."""
 
     def __init__(self, process: str) -> None:
         super().__init__(f"%(asctime)s {process} %(levelname)s %(name)s: %(message)s")
@@ -95,6 +96,10 @@ class _TextFormatter(logging.Formatter):
             if value := getattr(record, name, None):
                 line += f" [{name.removesuffix('_id')} {value}]"
         return line
+
+    def formatException(self, ei: Any) -> str:
+        lines = super().formatException(ei).split("\n")
+        return "\n".join(f"  {_CONTROL.sub(_escaped, line)}" for line in lines)
 
     def format(self, record: logging.LogRecord) -> str:
         return _without_credentials(super().format(record))

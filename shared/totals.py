@@ -37,14 +37,15 @@ class LoadCount:
 
     def tell(self, loads: Mapping[ModelKind, int]) -> None:
         """`loads`: of each kind since the process began. Raises RedisAway; then tell again."""
-        new = {kind: n - self._told.get(kind, 0) for kind, n in loads.items()}
+        counted = dict(loads)  # other threads load models meanwhile
+        new = {kind: n - self._told.get(kind, 0) for kind, n in counted.items()}
         if not any(new.values()):
             return
         with translated(), self._redis.pipeline() as pipe:
             for kind, more in new.items():
                 pipe.hincrby(self._key, f"model_loads:{kind}", more)
             pipe.execute()
-        self._told = dict(loads)
+        self._told = counted
 
 
 def read(client: redis.Redis, instance: str) -> dict[Name, int]:

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.sockets import Watcher
 from tests.stack import KEY, Client, Process, Stack
 from tests.waiting import wait_for
 
@@ -139,3 +140,12 @@ def test_no_key_stands_in_any_line(api: Client, process: Process) -> None:
     text = process.text()
     assert secret not in text
     assert KEY not in text
+
+
+def test_no_key_of_a_socket_stands_in_any_line(api: Client, process: Process) -> None:
+    with Watcher(f"{api.url}?license_key=sesame-93c2", key=KEY) as watcher:
+        assert watcher.join("watch-folders")["task_id"] == "watch-folders"
+    line_of(process, api.get("/tasks"))
+    text = process.text()
+    assert KEY not in text
+    assert "sesame-93c2" not in text

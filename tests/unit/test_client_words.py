@@ -22,7 +22,7 @@ def test_folders_are_called_as_the_client_calls_them() -> None:
 
 
 def test_other_folders_and_names_that_only_begin_alike_stay() -> None:
-    for text in ("/mnt/f/incoming is missing", "/x is missing", "nothing is missing", ""):
+    for text in ("/mnt/f/incoming is missing", "/mnt/f/in.old is missing", "/x is missing", ""):
         assert in_clients_words(text, NAMES) == text
 
 
@@ -43,6 +43,11 @@ WINDOWS, MAC = ("Z:\\footage", "/srv/footage"), ("/Volumes/footage", "/srv/foota
         ("'/srv/footage/a 1/b.mov'", "Z:\\footage\\a 1\\b.mov", "'Z:\\footage\\a 1\\b.mov'"),
         ("/srv/footage/a is full.", "/srv/footage/b.mov", "/srv/footage/a is full."),
         ("/srv/footages and /x/srv/footage", None, "/srv/footages and /x/srv/footage"),
+        ("/srv/footage.old/a and /srv/footage-2", None, "/srv/footage.old/a and /srv/footage-2"),
+        ("file:///srv/footage/a at 4/3", None, "file:///srv/footage/a at 4/3"),
+        ("/srv/footage 2/a.mp4: no", "/srv/footage 2/a.mp4", "/srv/footage 2/a.mp4: no"),
+        ("['/srv/footage', '/srv/footage/a']", None, "['Z:\\footage', 'Z:\\footage\\a']"),
+        ("/srv/footage/a is full.", "Z:\\footage", "Z:\\footage\\a is full."),
         ("/srv/footage is away.", "a collection", "Z:\\footage is away."),
     ],
 )
@@ -50,6 +55,12 @@ def test_sentences_about_paths_of_the_map_are_told_in_the_clients_form(
     text: str, like: str | None, told: str
 ) -> None:
     assert ClientPaths(Settings(path_map=(WINDOWS, MAC))).in_words(text, like) == told
+
+
+def test_a_folder_that_the_client_calls_longer_is_called_so_once() -> None:
+    paths = ClientPaths(Settings(path_map=(("/data/footage", "/data"),)))
+    told = paths.in_words("The file /data/a.mp4 is gone.", "/data/footage/a.mp4")
+    assert told == "The file /data/footage/a.mp4 is gone."
 
 
 def test_without_a_map_or_with_the_whole_disk_in_it_sentences_stay() -> None:

@@ -90,6 +90,23 @@ def test_a_line_break_in_a_path_makes_no_second_line(
     assert "\x1b" not in text
 
 
+@pytest.mark.logs_errors
+def test_a_line_break_in_an_error_makes_no_line_that_looks_like_a_record(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    logs.configure("api", "INFO", "text")
+    try:
+        raise ValueError("a\n2030-01-01 api ERROR x: forged\r2030-01-01 again\x1b[31m")
+    except ValueError:
+        logging.getLogger("x").exception("it failed")
+    text = capsys.readouterr().err
+    assert [line for line in text.splitlines() if not line.startswith("  ")] == [
+        text.splitlines()[0]
+    ]
+    assert "forged" in text
+    assert "\x1b" not in text
+
+
 @pytest.mark.parametrize("log_format", ["json", "text"])
 @pytest.mark.logs_errors
 def test_the_password_of_a_redis_is_not_logged(
