@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+import re
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -22,6 +23,8 @@ _REJOIN_S = 10.0
 _POLL_S = 1.0
 _AWAY_S = 60.0  # an API that restarts is back by then
 _WATCH_ROOM = "watch-folders"
+_API = "/api/v1"
+_NOT_UTF8 = re.compile(r'[^"]*[\ud800-\udfff][^"]*')
 
 Event = dict[str, Any]
 
@@ -45,12 +48,12 @@ class ApiClient:
     """
 
     def __init__(self, url: str, key: str | None = None, patience_s: float | None = None) -> None:
-        self.url, self._key = _address(url), key
+        self.url, self._key = _address(url), _key(key)
         self._patience_s = patience_s
         self.tell: Callable[[str], None] = lambda _: None  # hears once why a call has to wait
         self._http = httpx.Client(
-            base_url=f"{self.url}/api/v1",
-            headers={"X-License-Key": key} if key else {},
+            base_url=f"{self.url}{_API}",
+            headers={"X-License-Key": self._key} if self._key else {},
             timeout=patience_s or _TIMEOUT_S,
             trust_env=not is_this_machine(self.url),  # a proxy for the internet is none for here
         )
@@ -84,7 +87,10 @@ class ApiClient:
             except httpx.TimeoutException as error:
                 raise ServerAway(f"{self.url} did not answer in time ({path}).") from error
             except UnicodeEncodeError as error:
-                raise BadInput(f"{error.object!r} is not UTF-8: no request can hold it.") from error
+                name = _NOT_UTF8.search(error.object)
+                raise BadInput(
+                    f"{name[0] if name else error.object!r} is not UTF-8: no request can hold it."
+                ) from error
             except httpx.HTTPError as error:
                 raise ServerAway(
                     f"{self.url} does not answer: {error}. Is the server running, and is its "
@@ -132,7 +138,8 @@ class ApiClient:
         auth = {"license_key": self._key} if self._key else None
         # Its own answer to Ctrl-C breaks where a connection is just being made; ours is enough.
         with socketio.SimpleClient(handle_sigint=False) as socket:
-            socket.connect(self.url, transports=["websocket"], auth=auth)
+            path = f"{urlsplit(self.url).path}/socket.io"  # below what a proxy puts before us
+            socket.connect(self.url, transports=["websocket"], auth=auth, socketio_path=path)
             while True:
                 refusal = socket.call("join", room, timeout=30)
                 if isinstance(refusal, dict) and "error" in refusal:
@@ -168,8 +175,9 @@ def is_this_machine(url: str) -> bool:
 
 
 def _address(server: str) -> str:
-    """`studio:6699` is `http://studio:6699`. Raises BadInput for what is no address."""
+    """`studio:6699` is `http://studio:6699`, also with our `/api/v1` behind it. Raises BadInput."""
     url = (server if "://" in server else f"http://{server}").rstrip("/")
+    url = url.removesuffix(f"{_API}/docs").removesuffix(_API).rstrip("/")
     try:
         parsed = httpx.URL(url)
     except httpx.InvalidURL as error:
@@ -177,6 +185,14 @@ def _address(server: str) -> str:
     if parsed.scheme not in ("http", "https") or not parsed.host:
         raise BadInput(f"{server} is no address of a server, such as http://studio:6699.")
     return url
+
+
+def _key(given: str | None) -> str | None:
+    """Without the line end of a file that it was read from. Raises BadInput; never tells it."""
+    key = (given or "").strip()
+    if not (key.isascii() and key.isprintable()):
+        raise BadInput("The licence key (--key, RUSHES_KEY) has characters that no key has.")
+    return key or None
 
 
 def _document(answer: httpx.Response) -> Any:
@@ -189,7 +205,12 @@ def _document(answer: httpx.Response) -> Any:
 def _refusal(answer: httpx.Response) -> Refused:
     try:
         body = answer.json()
-        return Refused(answer.status_code, str(body["error"]), str(body["message"]))
+        message = str(body["message"])
+        if answer.status_code == 401:
+            message += ": name a licence key with --key, or set RUSHES_KEY."
+        elif answer.status_code == 403 and "license" in str(body["error"]):
+            message += ": this key (--key, RUSHES_KEY) is unknown, revoked, or a basic one."
+        return Refused(answer.status_code, str(body["error"]), message)
     except (ValueError, KeyError, TypeError):
         return _not_rushes(answer)
 

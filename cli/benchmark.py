@@ -170,15 +170,13 @@ class Benchmark:
     def _analysis_s(self, body: dict[str, Any]) -> float:
         """Seconds that the analysis took, as the server counts. Raises RunFailed."""
         self.task_id = self._api.post("/analyze", body)["task_id"]
-        for event in self._api.follow(self.task_id):
-            failed = event.get("failed_files") or ()
-            if failed or event["status"] in ("failed", "cancelled"):
-                self.task_id = None
-                raise RunFailed(
-                    failed[0]["error"] if failed else event["error"] or event["message"]
-                )
+        *_, end = self._api.follow(self.task_id)
         task = self._api.get(f"/tasks/{self.task_id}")
         self.task_id = None
+        if failed := end["failed_files"]:
+            raise RunFailed(failed[0]["error"])
+        if end["status"] != "completed":
+            raise RunFailed(end["error"] or end["message"])
         return float(task["finished_at"] - task["created_at"])
 
     def _searches(self) -> Iterator[Measurement]:

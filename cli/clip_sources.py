@@ -97,6 +97,8 @@ def _entries(name: str) -> list[Any]:
     """The list of clips or matches in a JSON document."""
     try:
         text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
+        if not text.strip():
+            raise BadInput("--from: there is nothing to read; has the search failed?")
         found = json.loads(text)
     except OSError as error:
         raise BadInput(f"--from: {name} cannot be read: {error.strerror}.") from error
@@ -120,9 +122,10 @@ def _picked(entries: list[Any], numbers: str) -> list[tuple[int, Any]]:
         first, dash, last = part.strip().partition("-")
         if not first.isdigit() or (dash and not last.isdigit()):
             raise BadInput(f"--pick: write numbers such as 1,3-5, not {numbers!r}.")
-        wanted += range(int(first), int(last if dash else first) + 1)
-    if out := [number for number in wanted if not 1 <= number <= len(entries)]:
-        raise BadInput(f"--pick: there are {len(entries)} results, and none numbered {out[0]}.")
+        ends = int(first), int(last if dash else first)
+        if out := [number for number in ends if not 1 <= number <= len(entries)]:
+            raise BadInput(f"--pick: there are {len(entries)} results, and none numbered {out[0]}.")
+        wanted += range(ends[0], ends[1] + 1)
     return [(number, entries[number - 1]) for number in wanted]
 
 

@@ -94,6 +94,8 @@ OnExistsOption = Annotated[
         help="Where the name is taken; nothing is ever overwritten.", rich_help_panel=_ENCODING
     ),
 ]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Plan, and write nothing.")]
+DetachOption = Annotated[bool, typer.Option("--detach", help="Do not wait for the clips.")]
 
 LocalFileOption = Annotated[
     str,

@@ -37,13 +37,22 @@ def follow_to_the_end(remote: Remote, task_id: str) -> Event:
     return event
 
 
+def say_accepted(remote: Remote, answer: Event) -> None:
+    """Print the id of a Task that is not waited for."""
+    if not remote.out.document(answer):
+        remote.out.line(answer["task_id"])
+        remote.out.hint(f"Follow it with `rushes tasks follow {answer['task_id']}`.")
+
+
 def finish(remote: Remote, event: Event) -> None:
     """Print the end of a Task; exit status 1 unless it is completed without a failed file."""
     failed = event.get("failed_files") or ()
     if not remote.out.document(event):
+        end = event.get("error") or event["message"]
         for file in failed:
-            remote.out.line(f"failed: {file['media_path']}: {file['error']}")
-        remote.out.line(event.get("error") or event["message"])
+            if file["error"] != end:  # what stopped everything is said once
+                remote.out.line(f"failed: {file['media_path']}: {file['error']}")
+        remote.out.line(end)
     if event["status"] != "completed" or failed:
         raise typer.Exit(1)
 

@@ -23,7 +23,7 @@ from cli.commands import (
     transcripts,
     watch,
 )
-from cli.output import accept_any_name
+from cli.output import accept_any_name, printable
 from shared.errors import BadInput, RushesError, SettingsError
 
 app = typer.Typer(
@@ -39,15 +39,15 @@ app.command("worker", rich_help_panel=_SERVER)(processes.start_worker)
 app.command("watcher", rich_help_panel=_SERVER)(processes.start_watcher)
 app.add_typer(keys.app, name="keys", rich_help_panel=_SERVER)
 app.command("doctor", rich_help_panel=_SERVER)(doctor.doctor)
-app.add_typer(people.app, name="people")
-app.add_typer(watch.app, name="watch")
-app.add_typer(export.app, name="export")
-app.command("bench", epilog=bench.EPILOG)(bench.bench)
 app.command("analyze", epilog=analyze.EPILOG)(analyze.analyze)
 app.command("search", epilog=search.EPILOG)(search.search)
 app.add_typer(transcripts.app, name="transcripts")
-app.add_typer(models.app, name="models")
+app.add_typer(people.app, name="people")
+app.add_typer(export.app, name="export")
+app.add_typer(watch.app, name="watch")
 app.add_typer(tasks.app, name="tasks")
+app.add_typer(models.app, name="models")
+app.command("bench", epilog=bench.EPILOG)(bench.bench)
 
 
 def _say_version(is_asked: bool) -> None:
@@ -85,7 +85,8 @@ def run() -> None:
 
 def _say(error: RushesError) -> None:
     if "--json" not in sys.argv[1:]:
-        print(f"rushes: {error.message}", file=sys.stderr)
+        message = printable(error.message) if sys.stderr.isatty() else error.message
+        print(f"rushes: {message}", file=sys.stderr)
         return
     label = error.label if isinstance(error, Refused) else type(error).__name__
     print(json.dumps({"error": label, "message": error.message}), file=sys.stderr)

@@ -43,7 +43,9 @@ def listed(given: Sequence[str], is_nul_separated: bool = False) -> Iterator[str
         if path != STDIN:
             yield path
             continue
-        lines = sys.stdin.buffer.read().split(b"\0" if is_nul_separated else b"\n")
+        text = sys.stdin.buffer.read()
+        # A list that Windows wrote ends its lines with \r\n.
+        lines = text.split(b"\0") if is_nul_separated else text.replace(b"\r\n", b"\n").split(b"\n")
         yield from (os.fsdecode(line) for line in lines if line.strip())
 
 

@@ -43,12 +43,13 @@ def write_file(path: Path, content: bytes, is_overwriting: bool) -> None:
         with place.open("xb") as file:
             try:
                 file.write(content)
+                if is_overwriting:
+                    file.flush()
+                    place.replace(path)
             except OSError:
                 with contextlib.suppress(OSError):
                     place.unlink()
                 raise
-        if is_overwriting:
-            place.replace(path)
     except FileExistsError:
         raise ExportError(f"{place} exists: --force overwrites it.") from None
     except OSError as error:

@@ -31,10 +31,14 @@ Speech = Annotated[
 ]
 Faces = Annotated[
     bool | None,
-    typer.Option("--faces/--no-faces", help="Faces; needs --collection.", rich_help_panel=_WHAT),
+    typer.Option("--faces/--no-faces", help="Faces, into --collection.", rich_help_panel=_WHAT),
 ]
 Collection = Annotated[
-    str | None, typer.Option(help="Collection of the faces.", rich_help_panel=_WHAT)
+    str | None,
+    typer.Option(
+        help="Collection that receives the faces; with it --faces goes without saying.",
+        rich_help_panel=_WHAT,
+    ),
 ]
 Language = Annotated[
     str | None,
@@ -111,6 +115,8 @@ def fields(options: Mapping[str, Any]) -> dict[str, Any]:
     found = {
         field: options[name] for name, field in _FIELDS.items() if options.get(name) is not None
     }
+    if found.get("cluster_job_name"):
+        found.setdefault("analyze_faces", True)
     for name in _LISTS:
         if name in found:
             found[name] = [word for word in found[name] if word]

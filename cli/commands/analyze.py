@@ -11,7 +11,7 @@ from rich.progress import track
 
 from cli import completing
 from cli.api_client import Refused
-from cli.following import finish, follow_to_the_end
+from cli.following import finish, follow_to_the_end, say_accepted
 from cli.media_arguments import CacheOption, cache_dir
 from cli.media_files import MediaFiles, listed, media_files
 from cli.remote import Remote, remote
@@ -160,15 +160,11 @@ def analyze(
         "face_media_paths": pictures if collection else [],
     }
     _say_what(server, found, work)
-    _end(server, _submit(server, {**work, **how}), detach)
-
-
-def _end(server: Remote, answer: dict[str, Any], is_detached: bool) -> None:
-    if not is_detached:
+    answer = _submit(server, {**work, **how})
+    if detach:
+        say_accepted(server, answer)
+    else:
         finish(server, follow_to_the_end(server, answer["task_id"]))
-    elif not server.out.document(answer):
-        server.out.line(answer["task_id"])
-        server.out.hint(f"Follow it with `rushes tasks follow {answer['task_id']}`.")
 
 
 def _collection(faces: bool, collection: str) -> str | None:
@@ -180,6 +176,9 @@ def _collection(faces: bool, collection: str) -> str | None:
 def _submit(server: Remote, body: dict[str, Any]) -> dict[str, Any]:
     try:
         answer: dict[str, Any] = server.api.post("/analyze", body)
+    except KeyboardInterrupt:
+        server.out.hint("The server may have accepted it all the same: see `rushes tasks list`.")
+        raise
     except Refused as error:
         if error.status != 409:
             raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Annotated, Any
 
 import typer
@@ -18,34 +19,47 @@ EPILOG = "Example: rushes bench /footage/A001.mov --scratch /footage/.bench"
 Facts = dict[str, Any]
 
 
+PathsArgument = Annotated[
+    list[str],
+    typer.Argument(help="Media files, and folders of them; `-`: read them from stdin, one a line."),
+]
+ScratchOption = Annotated[
+    str,
+    typer.Option(
+        help="Cache folder of its own for the measuring; it is left there.", show_default=False
+    ),
+]
+ArchiveOption = Annotated[
+    str,
+    typer.Option(
+        help="Search in this cache folder, which is only read. Default: --scratch.",
+        show_default=False,
+    ),
+]
+RoundsOption = Annotated[
+    int, typer.Option(min=1, max=100, help="Analyses after the one that warms up.")
+]
+SearchesOption = Annotated[int, typer.Option(min=1, max=10_000, help="Searches by words.")]
+AtMostOption = Annotated[
+    float, typer.Option(metavar="MINUTES", min=0.1, help="No new analysis begins after that.")
+]
+VisualOption = Annotated[bool, typer.Option(help="Analyze pictures.")]
+SpeechOption = Annotated[bool, typer.Option(help="Transcribe.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say it and do nothing.")]
+
+
 @remote
 def bench(
     server: Remote,
-    paths: Annotated[list[str], typer.Argument(help="Media files and folders to measure with.")],
-    scratch: Annotated[
-        str,
-        typer.Option(
-            help="Cache folder of its own for the measuring; it is left there.",
-            show_default=False,
-        ),
-    ],
-    archive: Annotated[
-        str,
-        typer.Option(
-            help="Search in this cache folder, which is only read. Default: --scratch.",
-            show_default=False,
-        ),
-    ] = "",
-    rounds: Annotated[
-        int, typer.Option(min=1, max=100, help="Analyses after the one that warms up.")
-    ] = 3,
-    searches: Annotated[int, typer.Option(min=1, max=10_000, help="Searches by words.")] = 50,
-    at_most: Annotated[
-        float, typer.Option(metavar="MINUTES", min=0.1, help="No new analysis begins after that.")
-    ] = 10,
-    visual: Annotated[bool, typer.Option("--visual/--no-visual", help="Analyze pictures.")] = True,
-    speech: Annotated[bool, typer.Option("--speech/--no-speech", help="Transcribe.")] = True,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say it and do nothing.")] = False,
+    paths: PathsArgument,
+    scratch: ScratchOption,
+    archive: ArchiveOption = "",
+    rounds: RoundsOption = 3,
+    searches: SearchesOption = 50,
+    at_most: AtMostOption = 10,
+    visual: VisualOption = True,
+    speech: SpeechOption = True,
+    dry_run: DryRunOption = False,
 ) -> None:
     """Measure a server through its API: analysis, search, thumbnails, probing.
 
@@ -64,18 +78,16 @@ def bench(
     _must_be_free(server.api, folder, len(footage.items))
     for line in _said(server.api, plan, footage, facts):
         server.out.hint(line)
-    if dry_run:
-        return
-    measured = _measured(server, plan, footage, (visual, speech))
-    seconds = sum(item["duration_seconds"] or 0 for item in footage.items)
+    measured = [] if dry_run else _measured(server, plan, footage, (visual, speech))
     document = {
         "server": server.api.url,
         **facts,
         "files": len(footage.items),
-        "seconds": seconds,
+        "seconds": _seconds(footage),
+        "plan": dataclasses.asdict(plan),
         "measurements": [one.document() for one in measured],
     }
-    if not server.out.document(document):
+    if not server.out.document(document) and not dry_run:
         _show(server, measured)
     if any(one.note for one in measured):
         raise typer.Exit(1)
@@ -91,6 +103,7 @@ def _measured(
         except KeyboardInterrupt:
             if benchmark.task_id is not None:
                 server.api.post("/analyze/cancel", {"task_id": benchmark.task_id})
+                server.out.hint("The analysis that was measured is told to stop.")
             raise typer.Exit(130) from None
 
 
@@ -135,17 +148,22 @@ def _must_be_free(api: ApiClient, scratch: str, files: int) -> None:
 
 
 def _said(api: ApiClient, plan: Plan, footage: Footage, facts: Facts) -> list[str]:
-    seconds = round(sum(item["duration_seconds"] or 0 for item in footage.items))
+    seconds, files = round(_seconds(footage)), len(footage.items)
     workers = ", ".join(f"{count} {kind}" for kind, count in facts["workers"].items())
     models = ", ".join(f"{kind} {key}" for kind, key in facts["models"].items() if key)
     return [
         f"server    {api.url}; workers: {workers or 'none'}; models: {models}",
-        f"media     {len(footage.items):,} files, {seconds // 60}:{seconds % 60:02d} minutes",
+        f"media     {files:,} file{'' if files == 1 else 's'}, "
+        f"{seconds // 60}:{seconds % 60:02d} minutes",
         f"analysis  {plan.rounds + 1} times anew into {plan.scratch}, in at most "
         f"{plan.at_most_s / 60:g} minutes",
         f"search    {2 * (plan.searches + 1)} times for {RESULTS} results in {plan.archive}",
         f"pictures  thumbnails, {BATCH} in a request",
     ]
+
+
+def _seconds(footage: Footage) -> float:
+    return float(sum(item["duration_seconds"] or 0 for item in footage.items))
 
 
 def _show(server: Remote, measured: list[Measurement]) -> None:

@@ -15,6 +15,8 @@ from cli.export_options import (
     AudioOption,
     CodecOption,
     ContainerOption,
+    DetachOption,
+    DryRunOption,
     FormatOption,
     FpsOption,
     HandlesOption,
@@ -34,7 +36,7 @@ from cli.export_options import (
     StartOption,
     TimelineFormat,
 )
-from cli.following import follow_to_the_end
+from cli.following import follow_to_the_end, say_accepted
 from cli.media_arguments import server_path
 from cli.new_files import write_file
 from cli.remote import Remote, remote
@@ -63,14 +65,12 @@ def export_clips(
     audio: AudioOption = Audio.ALL,
     naming: NamingOption = None,
     on_exists: OnExistsOption = OnExists.NUMBER,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Plan, and write nothing.")] = False,
-    background: Annotated[
-        bool, typer.Option("--background", help="Do not wait for the clips.")
-    ] = False,
+    dry_run: DryRunOption = False,
+    detach: DetachOption = False,
 ) -> None:
     """Cut clips into files of their own, on the server.
 
-    Ctrl-C leaves the export running, as --background does; `rushes tasks follow` and
+    Ctrl-C leaves the export running, as --detach does; `rushes tasks follow` and
     `rushes export result` go on from there.
     """
     asked = {"codec": codec, "quality": quality, "container": container, "naming": naming}
@@ -86,11 +86,11 @@ def export_clips(
         **{name: value for name, value in asked.items() if value is not None},
     }
     answer = server.api.post("/export/clips", body)
-    if not background:
+    if detach:
+        say_accepted(server, answer)
+    else:
         follow_to_the_end(server, answer["task_id"])
         _show_result(server, answer["task_id"])
-    elif not server.out.document(answer):
-        server.out.line(answer["task_id"])
 
 
 @app.command("result", epilog="Example: rushes export result 8f14e45fceea167a5a36dedd4bea2543")

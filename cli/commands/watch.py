@@ -276,10 +276,10 @@ def _tell_service(server: Remote, what: str) -> None:
 
 def _id_of(api: ApiClient, folder: str) -> str:
     """The id, also of a folder that is named by its path. Raises Missing or BadInput."""
-    if "/" not in folder and "\\" not in folder:
+    folders = api.get("/watch-folders")["watch_folders"]
+    if any(one["id"] == folder for one in folders):
         return folder
     path = server_path(folder).rstrip("/\\")
-    folders = api.get("/watch-folders")["watch_folders"]
     found = [one["id"] for one in folders if one["path"].rstrip("/\\") == path]
     if not found:
         raise Missing(f"{folder} is not watched: see `rushes watch list`.")

@@ -188,7 +188,7 @@ def test_clips_are_planned_cut_in_the_background_and_fail_alone(
     cut = command.run(*export, *how, status=1)
     assert f"failed: {none}: The file does not exist." in cut.stdout
     assert shown(tmp_path / "A001 x.mov") == list(range(15, 60))
-    task_id = command.run(*export, "--background").stdout.strip()
+    task_id = command.run(*export, "--detach").stdout.strip()
     server.client().wait_final(task_id)
     assert len(command.json("export", "result", task_id, status=1)["exported"]) == 1
     assert len(list(tmp_path.iterdir())) == 2
