@@ -20,17 +20,21 @@ _PLACES = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 
 @dataclass(frozen=True)
 class Nginx:
-    """Its folder stands for /etc/nginx."""
+    """Its folder stands for /etc/nginx. `hosts`: its /etc/hosts, if it is its own."""
 
     folder: Path
+    hosts: str = ""
 
     @classmethod
-    def prepare(cls, folder: Path, address: str) -> Nginx:
+    def prepare(
+        cls, folder: Path, address: str, *, shipped: Path = SHIPPED, hosts: str = ""
+    ) -> Nginx:
         """The shipped file among what nginx's own set-up brings, and a certificate of `address`."""
         folder.mkdir()
-        (folder / "nginx.conf").write_text(_main(folder), encoding="utf-8")
+        (folder / "nginx.conf").write_text(_main(folder, shipped), encoding="utf-8")
+        (folder / "hosts").write_text(hosts, encoding="utf-8")
         (folder / "rushes").mkdir()
-        made = Nginx(folder)
+        made = Nginx(folder, hosts)
         words = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
         words += ["-nodes", "-days", "2", "-subj", "/CN=rushes.example"]
         words += ["-addext", f"subjectAltName=IP:{address}"]
@@ -70,10 +74,14 @@ class Nginx:
         if not Path(found).exists():
             skip_or_fail("nginx is missing: run `scripts/setup tools`")
         folder = str(self.folder)
-        return [found, "-e", "stderr", "-p", folder, "-c", f"{folder}/nginx.conf"]
+        command = [found, "-e", "stderr", "-p", folder, "-c", f"{folder}/nginx.conf"]
+        if not self.hosts:
+            return command
+        own_hosts = 'mount --bind "$0" /etc/hosts; exec "$@"'
+        return ["unshare", "--mount", "sh", "-e", "-c", own_hosts, f"{folder}/hosts", *command]
 
 
-def _main(folder: Path) -> str:
+def _main(folder: Path, shipped: Path) -> str:
     places = "\n".join(f"    {name}_temp_path {folder}/{name};" for name in _PLACES)
     return f"""
 user root;
@@ -84,6 +92,6 @@ http {{
 {places}
     log_format who '$remote_addr $upstream_addr $uri';
     access_log {folder}/access.log who;
-    include {SHIPPED};
+    include {shipped};
 }}
 """

@@ -103,9 +103,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         redis.start()
         keep.callback(redis.stop)
         folder = tmp_path_factory.mktemp("stack")
-        stack = keep.enter_context(running_stack(folder, redis.url, **settings))
+        stack = keep.enter_context(running_stack(folder, redis.url, apis=0, **settings))
         stack.start_worker("export")
-        ready = stack.client().get
+        ready = stack.start_api().get
+        stack.wait_ready(analysis=1, query=1)
         wait_for(lambda: ready("/ready").json()["workers"].get("export"), 30, "exports")
         yield Server(stack, share)
 

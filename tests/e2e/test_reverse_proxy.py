@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import tempfile
+import threading
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import httpx
@@ -15,7 +19,7 @@ import pytest
 from tests.conftest import PrivateRedis
 from tests.media import Encoding, make_clip
 from tests.namespaces import Machine, network
-from tests.nginx import Nginx
+from tests.nginx import SHIPPED, Nginx
 from tests.sockets import Watcher
 from tests.stack import Stack, running_stack
 from tests.waiting import wait_for
@@ -92,7 +96,7 @@ def test_nginx_finds_nothing_wrong_with_the_file(site: Site) -> None:
 def test_polling_and_websocket_clients_get_all_progress_of_a_task_to_its_end(
     site: Site, tmp_path: Path
 ) -> None:
-    clip = make_clip(tmp_path / "long.mp4", seconds=120, encoding=LONG)
+    clip = make_clip(tmp_path / "long.mp4", seconds=90, encoding=LONG)
     with contextlib.ExitStack() as keep:
         watchers = [
             keep.enter_context(site.watcher(desk, transport))
@@ -121,6 +125,54 @@ def test_polling_and_websocket_clients_get_all_progress_of_a_task_to_its_end(
     assert set(taken) == {desk.address for desk in site.desks}
     assert all(len(upstreams) == 1 for upstreams in taken.values()), taken
     assert len(set.union(*taken.values())) == len(PORTS), "the clients are spread"
+
+
+@contextlib.contextmanager
+def listening(address: str) -> Iterator[None]:
+    """Something that answers there, if only that it cannot."""
+    with HTTPServer((address, PORTS[0]), BaseHTTPRequestHandler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_each_client_stays_at_one_of_the_addresses_of_a_service_name(
+    site: Site, tmp_path: Path
+) -> None:
+    """So deploy/compose.nginx.yml writes the file."""
+    shipped = tmp_path / "rushes.conf"
+    text = SHIPPED.read_text(encoding="utf-8")
+    shipped.write_text(re.sub(r"server 127[.]0[.]0[.]1:\d+;", "server api:6699;", text))
+    proxy, *desks = site.desks
+    addresses = ("127.0.0.1", "127.0.0.2")
+    hosts = "".join(f"{address} api\n" for address in addresses)
+    nginx = Nginx.prepare(tmp_path / "nginx", proxy.address, shipped=shipped, hosts=hosts)
+    with contextlib.ExitStack() as keep:
+        keep.enter_context(proxy.here())
+        for address in addresses:
+            keep.enter_context(listening(address))
+        keep.enter_context(nginx.running())
+        taken: dict[str, set[str]] = defaultdict(set)
+        url = f"https://{proxy.address}/socket.io/"
+        for desk in desks:
+            with desk.here(), httpx.Client(verify=nginx.trust(), trust_env=False) as client:
+                wait_for(partial(_status, client, url), 10, "nginx")
+                for _ in range(4):
+                    assert _status(client, url) == 501
+        for client_address, upstream, _ in nginx.requests():
+            taken[client_address].add(upstream)
+    assert set(taken) == {desk.address for desk in desks}
+    assert all(len(upstreams) == 1 for upstreams in taken.values()), taken
+
+
+def _status(client: httpx.Client, url: str) -> int | None:
+    with contextlib.suppress(httpx.TransportError):
+        return client.get(url).status_code
+    return None
 
 
 def test_answers_are_compressed_and_addresses_in_them_are_those_of_the_proxy(site: Site) -> None:

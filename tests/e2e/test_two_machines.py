@@ -149,8 +149,8 @@ def test_two_machines_share_a_task_and_leave_out_one_that_has_not_mounted_the_me
 ) -> None:
     worker = site.start_worker(site.without_media, "-m", "workers", "analysis")
     try:
-        site.wait_workers(3)
         films = site.films(6)
+        site.wait_workers(3)
         record = site.client.analyzed(site.cache, *films)
         done = site.workers_of(record["task_id"])
         assert set(done) == {"a", "b"}, done
@@ -173,6 +173,7 @@ def test_a_machine_that_is_cut_off_loses_its_file_to_the_other_and_works_again_w
         wait_for(marker.exists, 20, "machine a to be in the middle of a file")
         site.a.cut_off()
         cut_at = time.monotonic()
+        more_films = site.films(6)
         record = site.client.wait_final(task_id)
         took_s = time.monotonic() - cut_at
         events = watcher.until_final(task_id, 10)
@@ -191,7 +192,7 @@ def test_a_machine_that_is_cut_off_loses_its_file_to_the_other_and_works_again_w
             "/analysis-data/load-for-media", cache_dir=str(site.cache), media_paths=names_of(films)
         )
         assert (loaded["frames"], loaded["skipped"]) == (SECONDS * len(films), [])
-        later = site.client.analyzed(site.cache, *site.films(6))["task_id"]
+        later = site.client.analyzed(site.cache, *more_films)["task_id"]
         assert set(site.workers_of(later)) == {"a", "b"}
         watcher.join(later)
         watcher.until_final(later, 10)
