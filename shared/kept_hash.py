@@ -95,9 +95,8 @@ class KeptHash:
         with translated():
             self._redis.hset(self._name, mapping=dict[Any, Any](fields))
         logger.warning(
-            "REDIS CAME UP EMPTY: restored %d %s from %s. Tasks that it held are lost; "
+            "REDIS CAME UP EMPTY: restored the %s from %s. Tasks that it held are lost; "
             "published results are not.",
-            len(fields),
             self._what,
             self._path,
         )
