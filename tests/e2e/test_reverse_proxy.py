@@ -15,6 +15,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from socketio.exceptions import SocketIOError
 
 from tests.conftest import PrivateRedis
 from tests.media import Encoding, make_clip
@@ -237,14 +238,26 @@ def test_a_body_that_is_too_large_is_told_by_the_api_and_a_huge_one_by_nginx(sit
 
 def test_one_api_process_is_enough_and_without_any_it_says_so(site: Site) -> None:
     processes = [site.stack.processes[name] for name in ("api-0", "api-1")]
-    with site.browser() as browser:
-        processes[0].end()
+    with site.browser() as browser, contextlib.ExitStack() as keep:
+        watchers = [
+            keep.enter_context(site.watcher(desk, transport))
+            for desk in range(len(DESKS))
+            for transport in ("polling", "websocket")
+        ]
+        processes[0].kill()
+        processes[0].popen.wait(10)
         for _ in range(4):
             assert browser.get("/api/v1/health").status_code == 200
-        for desk in range(len(DESKS)):
-            with site.watcher(desk, "polling") as watcher:
-                assert "error" in watcher.join("0" * 32)
+        for watcher in watchers:
+            wait_for(partial(_is_heard, watcher), 10, "the client to come back")
+        keep.close()
         processes[1].end()
         answer = browser.get("/api/v1/health")
         assert (answer.status_code, answer.json()["error"]) == (503, "Unavailable")
         assert answer.headers["retry-after"] == "5"
+
+
+def _is_heard(watcher: Watcher) -> bool:
+    with contextlib.suppress(SocketIOError):
+        return "error" in watcher.join("0" * 32)
+    return False
