@@ -63,10 +63,18 @@ def test_what_is_no_address_is_refused(server: str) -> None:
         ApiClient(server)
 
 
-def test_an_address_may_lack_its_scheme() -> None:
-    client = ApiClient("studio:6699/")
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("studio:6699/", "http://studio:6699"),
+        ("http://studio:6699/api/v1/", "http://studio:6699"),
+        ("https://studio/rushes/api/v1/docs", "https://studio/rushes"),
+    ],
+)
+def test_an_address_may_lack_its_scheme_and_name_the_api(typed: str, meant: str) -> None:
+    client = ApiClient(typed)
     client.close()
-    assert client.url == "http://studio:6699"
+    assert client.url == meant
 
 
 def test_names_cannot_command_the_terminal() -> None:
@@ -84,4 +92,7 @@ def test_files_of_one_name_get_longer_ones_and_none_is_overwritten(tmp_path: Pat
     assert (tmp_path / "out" / "A001.srt").read_bytes() == b"/a/A001.mov"
     NewFiles(tmp_path / "out", "srt", is_overwriting=True).write("/x/A001.mov", b"new")
     assert (tmp_path / "out" / "A001.srt").read_bytes() == b"new"
-    assert len(list((tmp_path / "out").iterdir())) == 4
+    (tmp_path / "out" / "folder.srt").mkdir()
+    with pytest.raises(ExportError, match="cannot be written"):
+        NewFiles(tmp_path / "out", "srt", is_overwriting=True).write("/x/folder.mov", b"new")
+    assert len(list((tmp_path / "out").iterdir())) == 5

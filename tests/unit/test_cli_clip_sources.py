@@ -70,7 +70,7 @@ def test_results_are_picked_by_their_numbers_in_the_order_of_the_numbers(tmp_pat
     found = {"matches": [match(f"/m/{n}.mov", 0, 0, 9) for n in range(1, 6)]}
     picked = clips(tmp_path, found, numbers="4, 1-2")
     assert [path for path, *_ in picked] == ["/m/4.mov", "/m/1.mov", "/m/2.mov"]
-    for wrong in ("6", "0", "2-9"):
+    for wrong in ("6", "0", "2-9", "1-99999999999"):
         with pytest.raises(BadInput, match="there are 5 results"):
             clips(tmp_path, found, numbers=wrong)
     with pytest.raises(BadInput, match="1,3-5"):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
 
 import pytest
 
-from cli.media_files import MediaFiles, media_files
+from cli.media_files import MediaFiles, listed, media_files
 from shared.errors import BadInput
 from shared.media import MediaType
 
@@ -94,3 +95,18 @@ def test_a_name_that_is_not_utf8_is_left_out(tmp_path: Path) -> None:
     found = media_files([str(tmp_path)])
     assert not found.paths
     assert found.left_out == {"files whose names are not UTF-8": 1}
+
+
+@pytest.mark.parametrize(
+    ("text", "is_nul_separated", "paths"),
+    [
+        (b"a b.mov\nc.mov", False, ["a b.mov", "c.mov"]),
+        (b"a.mov\r\n\r\nc.mov\r\n", False, ["a.mov", "c.mov"]),
+        (b"a\n.mov\0c\r.mov\0", True, ["a\n.mov", "c\r.mov"]),
+    ],
+)
+def test_a_list_may_come_from_windows_or_hold_line_ends_in_names(
+    monkeypatch: pytest.MonkeyPatch, text: bytes, is_nul_separated: bool, paths: list[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text)))
+    assert list(listed(["-"], is_nul_separated)) == paths

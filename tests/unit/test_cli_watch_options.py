@@ -22,5 +22,10 @@ def test_an_empty_word_resets_a_field() -> None:
     }
 
 
+def test_a_collection_is_there_for_faces_unless_they_are_refused() -> None:
+    assert fields({"collection": "Ada"}) == {"cluster_job_name": "Ada", "analyze_faces": True}
+    assert fields({"collection": "Ada", "faces": False})["analyze_faces"] is False
+
+
 def test_hours_are_written_as_a_pair() -> None:
     assert fields({"schedule": "20:00-06:00"}) == {"schedule": {"start": "20:00", "stop": "06:00"}}
