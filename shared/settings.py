@@ -161,7 +161,11 @@ class Settings:
         state_dir = settings.state_dir
         if "state_dir" not in values and environ.get("XDG_STATE_HOME"):
             state_dir = Path(environ["XDG_STATE_HOME"]) / "rushes"
-        state_dir = state_dir.expanduser().absolute()
+        try:
+            state_dir = state_dir.expanduser().absolute()
+        except RuntimeError:  # containers with a user of their own
+            wrong.append("This user has no home folder: set RUSHES_STATE_DIR.")
+            state_dir = Path("/nonexistent/rushes")
         models_dir = settings.models_dir or state_dir / "models"
         settings = dataclasses.replace(settings, state_dir=state_dir, models_dir=models_dir)
         if not settings.is_loopback and not {_MEDIA_ROOTS, _CACHE_ROOTS} <= given.keys():

@@ -192,3 +192,15 @@ def test_everything_that_is_wrong_is_said_at_once_and_the_rest_is_read() -> None
         "RUSHES_DEVICE",
     ]
     assert (settings.port, settings.workers) == (Settings().port, 3)
+
+
+def test_a_user_without_a_home_must_name_a_state_dir(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuses(path: Path) -> Path:
+        if str(path).startswith("~"):
+            raise RuntimeError("Could not determine home directory.")
+        return path
+
+    monkeypatch.setattr(Path, "expanduser", refuses)
+    with pytest.raises(SettingsError, match=r"no home folder: set RUSHES_STATE_DIR"):
+        Settings.from_env({})
+    assert Settings.from_env({"RUSHES_STATE_DIR": "/state"}).state_dir == Path("/state")
