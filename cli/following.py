@@ -37,6 +37,14 @@ def follow_to_the_end(remote: Remote, task_id: str) -> Event:
     return event
 
 
+def end_of(remote: Remote, answer: Event, is_detached: bool) -> None:
+    """The end of a Task that was accepted, or of a detached one its id."""
+    if is_detached:
+        say_accepted(remote, answer)
+    else:
+        finish(remote, follow_to_the_end(remote, answer["task_id"]))
+
+
 def say_accepted(remote: Remote, answer: Event) -> None:
     """Print the id of a Task that is not waited for."""
     if not remote.out.document(answer):

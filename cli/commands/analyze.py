@@ -11,7 +11,7 @@ from rich.progress import track
 
 from cli import completing
 from cli.api_client import Refused
-from cli.following import finish, follow_to_the_end, say_accepted
+from cli.following import end_of
 from cli.media_arguments import CacheOption, cache_dir
 from cli.media_files import MediaFiles, listed, media_files
 from cli.remote import Remote, remote
@@ -160,11 +160,7 @@ def analyze(
         "face_media_paths": pictures if collection else [],
     }
     _say_what(server, found, work)
-    answer = _submit(server, {**work, **how})
-    if detach:
-        say_accepted(server, answer)
-    else:
-        finish(server, follow_to_the_end(server, answer["task_id"]))
+    end_of(server, _submit(server, {**work, **how}), detach)
 
 
 def _collection(faces: bool, collection: str) -> str | None:

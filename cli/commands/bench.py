@@ -67,13 +67,8 @@ def bench(
     Times of answers count the way to the server and back.
     """
     folder = server_path(scratch)
-    plan = Plan(
-        scratch=folder,
-        archive=server_path(archive) if archive else folder,
-        rounds=rounds,
-        searches=searches,
-        at_most_s=at_most * 60,
-    )
+    searched = server_path(archive) if archive else folder
+    plan = Plan(folder, searched, rounds, searches, at_most_s=at_most * 60)
     footage, facts = _footage(server, paths), _facts(server.api)
     _must_be_free(server.api, folder, len(footage.items))
     for line in _said(server.api, plan, footage, facts):

@@ -70,8 +70,7 @@ def export_clips(
 ) -> None:
     """Cut clips into files of their own, on the server.
 
-    Ctrl-C leaves the export running, as --detach does; `rushes tasks follow` and
-    `rushes export result` go on from there.
+    Ctrl-C leaves it running, as --detach does: see `rushes tasks follow`, `rushes export result`.
     """
     asked = {"codec": codec, "quality": quality, "container": container, "naming": naming}
     body = {
@@ -83,7 +82,7 @@ def export_clips(
         "on_exists": on_exists.value,
         "dry_run": dry_run,
         "background": True,  # and followed: a long answer is cut off by what lies between
-        **{name: value for name, value in asked.items() if value is not None},
+        **_given(asked),
     }
     answer = server.api.post("/export/clips", body)
     if detach:
@@ -140,7 +139,7 @@ def export_timeline(
         "layout": layout.value,
         "path_map": [_pair(pair) for pair in path_map or ()],
         "strict": strict,
-        **{field: value for field, value in asked.items() if value is not None},
+        **_given(asked),
     }
     answer = server.api.post("/export/premiere-xml", body)
     _deliver(server, answer, target, force)
@@ -179,6 +178,11 @@ def _show_result(server: Remote, task_id: str) -> None:
             server.out.line(f"failed: {clip['media_path']}: {clip['error']}")
     if answer["failed"]:
         raise typer.Exit(1)
+
+
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    """Those that were named; the others are the server's own."""
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def _size(given: str | None) -> dict[str, int]:

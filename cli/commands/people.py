@@ -19,7 +19,7 @@ from cli.clusters import (
     only_collection,
     shown_id,
 )
-from cli.following import finish, follow_to_the_end, name_of, say_accepted
+from cli.following import end_of, name_of
 from cli.media_arguments import CacheOption, cache_dir
 from cli.output import printable
 from cli.pictures import Box, Painter, PictureMode, PicturesOption, painter
@@ -197,10 +197,7 @@ def recluster_people(
     body |= {name: value for name, value in given.items() if value is not None}
     body |= {"auto_detect_params": auto, "clear_names": clear_names}
     answer = server.api.post("/faces/recluster", body)
-    if detach:
-        say_accepted(server, answer)
-    else:
-        finish(server, follow_to_the_end(server, answer["task_id"]))
+    end_of(server, answer, detach)
 
 
 @app.command("edits", epilog="Example: rushes people edits")
