@@ -50,7 +50,10 @@ def list_people(
     if server.out.document(answer):
         return
     if not answer["cluster_jobs"]:
-        server.out.hint(f"There is no collection of faces in {folder}.")
+        server.out.hint(
+            f"There is no collection of faces in {folder}: `rushes analyze --collection NAME` "
+            "makes one."
+        )
     for job in answer["cluster_jobs"]:
         server.out.line(
             f"{job['cluster_job_name']}: {job['total_faces']:,} faces, grouped with eps "

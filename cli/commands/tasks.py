@@ -30,6 +30,9 @@ def list_tasks(server: Remote) -> None:
     answer = server.api.get("/tasks")
     if server.out.document(answer):
         return
+    if not answer["tasks"]:
+        server.out.hint("There is no task yet.")
+        return
     table = Table("task", "kind", "state", "done", "began", "took", "message")
     for task in answer["tasks"]:
         table.add_row(

@@ -61,6 +61,9 @@ def list_folders(server: Remote) -> None:
     answer = server.api.get("/watch-folders")
     if server.out.document(answer):
         return
+    if not answer["watch_folders"]:
+        server.out.hint("No folder is watched: see `rushes watch add`.")
+        return
     folded = [Column(name, overflow="fold") for name in ("folder", "cache folder")]
     table = Table(Column("id", no_wrap=True), *folded, "analyzed", "leaves out")
     for folder in answer["watch_folders"]:

@@ -148,6 +148,7 @@ def test_a_folder_is_watched_until_all_in_it_is_done(command: Command) -> None:
     finally:
         command.run("watch", "stop")
         command.run("watch", "remove", incoming)
+    assert command.run("watch", "list").stderr.startswith("No folder is watched")
     assert "is not watched" in command.refused("watch", "retry", incoming)
 
 
