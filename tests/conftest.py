@@ -13,6 +13,7 @@ import pytest
 import redis
 
 from cli import redis_binary
+from shared import telemetry
 from shared.redis_clients import connect
 from tests import agreement
 from tests.stack import Client
@@ -20,6 +21,7 @@ from tests.waiting import wait_for
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    telemetry.switch_off()
     config.addinivalue_line("markers", "logs_errors: this test provokes ERROR log records")
     Client.on_answer.append(agreement.check)
 

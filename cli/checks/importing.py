@@ -12,6 +12,8 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+from shared import telemetry
+
 # What each library sees of GPUs: counts of CUDA devices, and whether there is Metal.
 _DEVICES: dict[str, Callable[[Any], dict[str, int]]] = {
     "onnxruntime": lambda it: {"cuda": "CUDAExecutionProvider" in it.get_available_providers()},
@@ -24,6 +26,7 @@ _DEVICES: dict[str, Callable[[Any], dict[str, int]]] = {
 
 
 def main(names: list[str]) -> None:
+    telemetry.switch_off()
     warnings.simplefilter("ignore")
     answers = sys.stdout
     sys.stdout = sys.stderr  # libraries that print while they are imported
