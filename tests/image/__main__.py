@@ -32,7 +32,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[2])
     parser.add_argument("--work", type=Path, help="folder to work in and to keep; about 5 GB")
     parser.add_argument("--target", default="cpu", choices=("cpu", "cuda"), help="cuda: build only")
-    parser.add_argument("--mirror", default="http://deb.debian.org/debian")
+    parser.add_argument("--mirror", help="of Debian's packages; default: debootstrap's own")
     given = parser.parse_args()
     assert os.geteuid() == 0, "This needs root: it makes chroots and mounts."
     work = given.work or Path(tempfile.mkdtemp(prefix="rushes-image-"))
@@ -44,13 +44,19 @@ def main() -> int:
     return 0
 
 
-def check(work: Path, target: str, mirror: str) -> None:
+def check(work: Path, target: str, mirror: str | None) -> None:
     began = time.monotonic()
     base = work / "base"
     if not (base / "etc/debian_version").exists():
         print(f"== debootstrap trixie into {base}", flush=True)
         subprocess.run(
-            ["debootstrap", "--variant=minbase", "trixie", str(base), mirror],
+            [
+                "debootstrap",
+                "--variant=minbase",
+                "trixie",
+                str(base),
+                *([mirror] if mirror else []),
+            ],
             check=True,
             stdout=subprocess.DEVNULL,
         )
