@@ -16,6 +16,7 @@ from tests.deploy.commands import SETTINGS, parse, unknown_names
 from tests.deploy.compose import PROJECT
 
 FOLDER = PROJECT / "deploy" / "kubernetes"
+GPU = PROJECT / "deploy" / "kubernetes-gpu"
 VERSIONS = ("1.29", "1.34")
 
 
@@ -62,10 +63,13 @@ def test_every_file_is_named_in_the_kustomization() -> None:
 
 
 def test_with_the_gpu_patches_they_are_still_valid() -> None:
-    (overlay,) = documents(FOLDER / "gpu" / "kustomization.yaml")
+    (overlay,) = documents(GPU / "kustomization.yaml")
+    # Kustomize takes neither files of another folder nor a base that contains the overlay.
+    (base,) = ((GPU / name).resolve() for name in overlay["resources"])
+    assert base == FOLDER and not GPU.is_relative_to(base)
     changed = set()
     for patch in overlay["patches"]:
-        (operations,) = documents(FOLDER / "gpu" / patch["path"])
+        (operations,) = documents(GPU / patch["path"])
         target = patch["target"]
         for resource in resources():
             name = resource["metadata"]["name"]
@@ -78,7 +82,7 @@ def test_with_the_gpu_patches_they_are_still_valid() -> None:
 
 
 def test_settings_are_right_and_commands_exist() -> None:
-    for file in FOLDER.rglob("*.yaml"):
+    for file in (*FOLDER.glob("*.yaml"), *GPU.glob("*.yaml")):
         assert not unknown_names(file.read_text(encoding="utf-8")), file.name
     (settings,) = documents(FOLDER / "settings.yaml")
     assert set(settings["data"]) <= SETTINGS
