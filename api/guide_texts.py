@@ -6,8 +6,9 @@ INTRODUCTION = """\
 Makes footage searchable: analyze videos, stills and speech, watch the progress, search by words, \
 by a picture, by a frame or by what was said. Compatible with the Jumper Public API v1.
 
-**Key.** Everything except `GET /health` and the documentation needs a licence key: header \
-`X-License-Key`, or `license_key` in the JSON body; the header wins. GET and DELETE: header only.
+**Key.** Everything except `GET /health`, `GET /ready` and the documentation needs a licence \
+key: header `X-License-Key`, or `license_key` in the JSON body; the header wins. GET and DELETE: \
+header only.
 
 **Bodies.** JSON, whatever the Content-Type says. An absent or empty body equals `{}`. Unknown \
 keys are ignored; `null` for an optional key equals leaving it out.
@@ -29,7 +30,8 @@ path and on every machine. 16 hex digits; treat it as opaque.
 also give an ISO code ("en", "eng"), a tag ("en-US"), or "auto" to have it detected.
 
 **cache_dir** is the folder that holds the analysis data; the caller chooses it. It may be shared \
-between machines, and deleting it costs time, never media.
+between machines. Deleting it costs the time to analyze again, and what was done by hand to \
+people (names, merges, moves); never media.
 
 **Progress (Socket.IO).** Same port, path `/socket.io/`. Emit `join` with a `task_id` (a string, \
 or `{"task_id": …}`): it is acknowledged with `Joined`, and the latest state is sent at once as a \

@@ -31,18 +31,6 @@ def test_every_command_and_setting_exists(page: Path) -> None:
     assert not unknown_names(page.read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_link_leads_somewhere(page: Path) -> None:
-    for target in re.findall(r"\]\(([^)]+)\)", page.read_text(encoding="utf-8")):
-        file, _, anchor = target.partition("#")
-        place = (page.parent / file).resolve() if file else page
-        assert place.exists(), target
-        if anchor:
-            heads = re.findall(r"^#+ (.*)$", place.read_text(encoding="utf-8"), re.M)
-            anchors = {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
-            assert anchor in anchors, target
-
-
 def test_every_file_unit_and_service_it_names_exists() -> None:
     text = code(PAGE)
     for name in re.findall(r"(?<![\w/])(?:deploy|scripts)/[\w./@*-]+", text):
