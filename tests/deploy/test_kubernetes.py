@@ -66,7 +66,8 @@ def test_with_the_gpu_patches_they_are_still_valid() -> None:
     (overlay,) = documents(GPU / "kustomization.yaml")
     # Kustomize takes neither files of another folder nor a base that contains the overlay.
     (base,) = ((GPU / name).resolve() for name in overlay["resources"])
-    assert base == FOLDER and not GPU.is_relative_to(base)
+    assert base == FOLDER
+    assert not GPU.is_relative_to(base)
     changed = set()
     for patch in overlay["patches"]:
         (operations,) = documents(GPU / patch["path"])
