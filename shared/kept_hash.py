@@ -33,6 +33,8 @@ class KeptHash:
         self._redis = client
         self._field = name
         self._name = f"{key_prefix(instance)}{name}"
+        # Redis keeps no empty hash: this tells one whose last entry went from one that was lost.
+        self._known = f"{self._name}:known"
         self._path = path
         self._what = what
 
@@ -71,6 +73,7 @@ class KeptHash:
             # The file first: a crash in between must not bring back later what was removed.
             self._publish(fields)
             with translated(), self._redis.pipeline() as pipe:
+                pipe.set(self._known, 1)
                 if changed:
                     pipe.hset(self._name, mapping=changed)
                 if removed:
@@ -80,20 +83,22 @@ class KeptHash:
     def restore(self) -> bool:
         """Bring the fields back from the file when Redis has come up empty. True: it did."""
         with translated():
-            if self._redis.exists(self._name) or not self._path.exists():
+            if self._redis.exists(self._name, self._known) or not self._path.exists():
                 return False
         with self._locked():
             return self._restore()
 
     def _restore(self) -> bool:
         with translated():
-            if self._redis.exists(self._name) or not self._path.exists():
+            if self._redis.exists(self._name, self._known) or not self._path.exists():
                 return False
         fields = self._read()
         if not fields:
             return False
-        with translated():
-            self._redis.hset(self._name, mapping=dict[Any, Any](fields))
+        with translated(), self._redis.pipeline() as pipe:
+            pipe.set(self._known, 1)
+            pipe.hset(self._name, mapping=dict[Any, Any](fields))
+            pipe.execute()
         logger.warning(
             "REDIS CAME UP EMPTY: restored the %s from %s. Tasks that it held are lost; "
             "published results are not.",

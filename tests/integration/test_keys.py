@@ -80,6 +80,16 @@ def test_a_revoked_key_does_not_come_back(keys: Keys, client: redis.Redis) -> No
     assert keys.tier_of(kept) == "pro"
 
 
+def test_the_last_key_revoked_on_another_machine_does_not_come_back(
+    client: redis.Redis, tmp_path: Path
+) -> None:
+    here, there = (Keys(client, "test", tmp_path / name) for name in ("here", "there"))
+    key = here.create()
+    there.revoke(there.list()[0].id)
+    assert here.tier_of(key) is None
+    assert here.list() == []
+
+
 def test_a_new_key_does_not_hide_those_that_redis_lost(keys: Keys, client: redis.Redis) -> None:
     old = keys.create()
     client.flushall()
