@@ -94,7 +94,7 @@ class Settings:
     model_memory_mb: int | None = _setting(
         None,
         "Memory that the loaded models of one worker may take. Unset: three quarters of the GPU's, "
-        "or half of the machine's.",
+        "or half of what the machine or container has.",
         "MB",
     )
     speech_model: str = _setting("whisper-base", "Model key of the speech model.")

@@ -17,6 +17,7 @@ from shared.models import ModelKind, ModelSpec
 from shared.settings import Settings
 from tests.fakes import FakeEmbedder, FakeFaceFinder, FakeTranscriber
 from tests.waiting import wait_for
+from workers.models.memory import ram_bytes
 from workers.models.pool import ModelPool
 
 VISUAL = ModelKind.VISUAL
@@ -232,3 +233,13 @@ def test_a_closed_pool_holds_nothing(pool: ModelPool) -> None:
     use(pool, "a")
     pool.close()
     assert pool.states() == []
+
+
+@pytest.mark.parametrize("name", ["memory.max", "memory/memory.limit_in_bytes"])
+def test_in_a_container_the_memory_is_what_it_may_take(tmp_path: Path, name: str) -> None:
+    limit = tmp_path / name
+    limit.parent.mkdir(exist_ok=True)
+    limit.write_text("4000000\n")
+    assert ram_bytes(tmp_path) == 4_000_000
+    limit.write_text("max\n")
+    assert ram_bytes(tmp_path) > 100_000_000
