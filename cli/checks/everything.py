@@ -110,7 +110,7 @@ def _redis(settings: Settings) -> Iterable[Finding]:
     try:
         yield from redis_server.examine(url)
     except redis_server.Away as error:
-        cure = "start it, or correct RUSHES_REDIS_URL"
-        yield problem("Redis", f"it does not answer ({error})", cure)
+        cure = "start it, look into its log, or correct RUSHES_REDIS_URL"
+        yield problem("Redis", f"it cannot be used now ({error})", cure)
         return
     yield from redis_server.clock(url)

@@ -31,7 +31,7 @@ _KEEP = "set `appendonly yes` in its configuration"
 
 
 class Away(Exception):
-    """It does not answer, or not yet: an outage, no wrong setting."""
+    """It does not answer or accepts nothing, or not yet: an outage, no wrong setting."""
 
 
 def wait_and_check(url: str) -> None:
@@ -134,8 +134,7 @@ def _persistence(client: redis.Redis, info: dict[str, Any], where: str) -> Findi
     """Append-only file, snapshots alone, or nothing; managed ones do not let us ask CONFIG."""
     if info.get("aof_enabled"):
         if info.get("aof_last_write_status", "ok") != "ok":
-            message = f"the Redis on {where} cannot write its append-only file"
-            return problem(_SUBJECT, message, "see its log; often its disk is full")
+            raise Away(f"{where} cannot write its append-only file; often its disk is full")
         return fine(_SUBJECT, "it keeps what it is given (append-only file)")
     try:
         saves = bool(client.config_get("save").get("save"))

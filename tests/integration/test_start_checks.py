@@ -282,6 +282,16 @@ def test_a_process_waits_for_a_redis_that_starts_later(tmp_path: Path) -> None:
             wait_for(lambda: heartbeats.live(client, "default", "watcher"), 20, "the watcher")
 
 
+def test_a_redis_whose_disk_is_full_is_an_outage_and_no_wrong_setting(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(redis_server, "WAIT_S", 0.1)
+    with old_redis("7.4.0\r\naof_last_write_status:err") as port:
+        redis_server.wait_and_check(f"redis://127.0.0.1:{port}")
+    assert "cannot write its append-only file" in caplog.messages[0]
+    assert "still away" in caplog.messages[-1]
+
+
 def test_a_redis_that_stays_away_is_an_outage_and_no_wrong_setting(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
