@@ -9,7 +9,7 @@ import pytest
 from tests.unit.test_scripts import clone, run, stub
 
 __all__ = ["clone"]
-PROGRAMS = (
+TOOLS = (
     "ffmpeg",
     "ffprobe",
     "melt",
@@ -18,10 +18,8 @@ PROGRAMS = (
     "ip",
     "openssl",
     "nginx",
-    "dpkg",
-    "apt-get",
-    "id",
 )
+PROGRAMS = (*TOOLS, "dpkg", "apt-get", "id")
 
 
 @pytest.fixture
@@ -84,16 +82,7 @@ def test_without_root_or_without_a_registry_it_says_what_is_missing_and_goes_on(
 
 def test_nothing_is_asked_where_nothing_is_missing(clone: Path, bare: dict[str, str]) -> None:
     folder = Path(bare["PATH"])
-    for name in (
-        "ffmpeg",
-        "ffprobe",
-        "melt",
-        "docker-compose",
-        "systemd-analyze",
-        "ip",
-        "openssl",
-        "nginx",
-    ):
+    for name in TOOLS:
         stub(folder, name, "exit 0")
     result = run(clone, "setup", "tools", **bare)
     assert result.returncode == 0, result.stderr
