@@ -9,9 +9,9 @@ import sys
 import uvicorn
 
 from api.app import create_app
-from shared import logs, parent_pipe, traces
 from shared.errors import SettingsError
-from shared.listening import listen
+from shared.process import logs, parent_pipe, traces
+from shared.process.listening import listen
 from shared.settings import Settings
 
 GRACE_S = 5  # for open requests and sockets when the process is asked to end

@@ -10,35 +10,32 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
-from api import docs_pages, endpoint, metrics, openapi
-from api.cors import CorsMiddleware, Origins
-from api.errors import on_crash, on_http_error, on_rushes_error
-from api.middleware import RequestLog
-from api.process_metrics import ProcessMetrics
-from api.realtime import Realtime
-from api.routes import (
-    analysis,
-    analysis_data,
-    cache_paths,
-    clips,
-    exports,
-    face_edits,
-    faces,
-    health,
-    media,
-    models,
-    recluster,
-    search,
-    thumbnails,
-    timelines,
-    transcript_search,
-    transcriptions,
-    watch_folders,
-    watched_files,
-)
+from api.docs import openapi, pages
+from api.exports.clips import routes as clips
+from api.exports.timelines import routes as timelines
+from api.exports.transcripts import routes as transcript_exports
+from api.http import endpoint
+from api.http.cors import CorsMiddleware, Origins
+from api.http.errors import on_crash, on_http_error, on_rushes_error
+from api.media import cache_path_routes, thumbnail_routes
+from api.media import routes as media
+from api.models import routes as models
+from api.monitoring import metrics
+from api.monitoring import routes as health
+from api.monitoring.process_metrics import ProcessMetrics
+from api.monitoring.request_log import RequestLog
+from api.monitoring.tracing import traced
+from api.people import edit_routes, recluster_routes
+from api.people import routes as people
+from api.realtime.server import Realtime
+from api.search import loading_routes, transcript_routes
+from api.search import routes as search
 from api.services import Services
-from api.sweeping import Sweeper
-from api.tracing import traced
+from api.tasks import routes as tasks
+from api.tasks.sweeping import Sweeper
+from api.transcripts import routes as transcripts
+from api.watch import file_routes as watched_files
+from api.watch import routes as watch_folders
 from shared.decoding import learn_types
 from shared.errors import RushesError
 from shared.settings import Settings
@@ -50,17 +47,17 @@ ENDPOINTS = (
     *health.ENDPOINTS,
     *models.ENDPOINTS,
     *media.ENDPOINTS,
-    *analysis.ENDPOINTS,
-    *analysis_data.ENDPOINTS,
+    *tasks.ENDPOINTS,
+    *loading_routes.ENDPOINTS,
     *search.ENDPOINTS,
-    *transcript_search.ENDPOINTS,
-    *transcriptions.ENDPOINTS,
-    *thumbnails.ENDPOINTS,
-    *faces.ENDPOINTS,
-    *face_edits.ENDPOINTS,
-    *recluster.ENDPOINTS,
-    *cache_paths.ENDPOINTS,
-    *exports.ENDPOINTS,
+    *transcript_routes.ENDPOINTS,
+    *transcripts.ENDPOINTS,
+    *thumbnail_routes.ENDPOINTS,
+    *people.ENDPOINTS,
+    *edit_routes.ENDPOINTS,
+    *recluster_routes.ENDPOINTS,
+    *cache_path_routes.ENDPOINTS,
+    *transcript_exports.ENDPOINTS,
     *timelines.ENDPOINTS,
     *clips.ENDPOINTS,
     *watch_folders.ENDPOINTS,
@@ -86,7 +83,7 @@ def create_app(settings: Settings) -> ASGIApp:
     http = Starlette(
         routes=[
             *endpoint.routes(ENDPOINTS, services),
-            *docs_pages.routes(openapi.document(ENDPOINTS)),
+            *pages.routes(openapi.document(ENDPOINTS)),
             *metrics.routes(services, process_metrics),
         ],
         exception_handlers={

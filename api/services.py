@@ -7,21 +7,21 @@ from dataclasses import dataclass, field
 import anyio
 import redis
 
-from api.client_paths import ClientPaths
-from api.people import People
-from api.search import SearchIndex
-from api.vectors import Vectors
-from shared.ask import Asker
-from shared.bells import Bells
+from api.http.client_paths import ClientPaths
+from api.people.people import People
+from api.search.frames.index import SearchIndex
+from api.search.vectors import Vectors
 from shared.errors import SettingsError
-from shared.keys import Keys
+from shared.ledger.bells import Bells
+from shared.ledger.ledger import Ledger
 from shared.media import HashCache
-from shared.redis_clients import connect
+from shared.query.ask import Asker
+from shared.redis.clients import connect
+from shared.redis.keys import Keys
 from shared.settings import Settings
-from shared.tasks import Ledger
-from shared.watch_board import WatchBoard
-from shared.watch_folders import WatchFolders
-from shared.watched_files import WatchedFiles
+from shared.watch.board import WatchBoard
+from shared.watch.files import WatchedFiles
+from shared.watch.folders import WatchFolders
 
 # Each takes up to 100 MB and a core; more at once would all be late together.
 _DOCUMENTS_AT_ONCE = 2

@@ -28,7 +28,7 @@ import av
 
 from benchmarks.machine import describe
 from shared.exports.clips import ClipSpec
-from tests.media import Encoding, make_clip, read_bar_code
+from tests.support.media.media import Encoding, make_clip, read_bar_code
 from workers.export.cutting import cut, plan
 
 RATE = Fraction(25)

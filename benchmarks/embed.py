@@ -18,11 +18,11 @@ import numpy as np
 import onnxruntime as ort
 
 from benchmarks.machine import describe
-from shared.model_catalogue import resolve
-from shared.models import ModelKind
+from shared.models.model_catalogue import resolve
+from shared.models.specs import ModelKind
 from shared.settings import Settings
 from workers.models.load import load_visual
-from workers.models.weights import pull
+from workers.models.weights.weights import pull
 
 THREADS = (1, 2)
 BATCHES = (1, 4, 8, 16, 32)

@@ -2,7 +2,8 @@
 
     python -m benchmarks.faces [ROUNDS [MOST FACES]]
 
-The faces are those of tests/face_data.py: 8 % are junk, "hard" ones vary more within a person.
+The faces are those of tests/support/people/face_data.py: 8 % are junk, "hard" ones vary more
+within a person.
 Every run has a process of its own that starts with the faces as float16; memory is its peak
 beyond that and the imports. CPU time is of all threads. Each method has the threshold that
 serves it best; groups of one count for all, so that no method loses by what it calls noise.
@@ -27,8 +28,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.machine import describe
-from shared.models import DEFAULT_EPS, FaceScale
-from tests.face_data import PERSON, TRACK, MadeFaces, agreement, make_faces
+from shared.models.specs import DEFAULT_EPS, FaceScale
+from tests.support.people.face_data import PERSON, TRACK, MadeFaces, agreement, make_faces
 from workers.recluster.assigning import assign_faces
 from workers.recluster.detect_params import detect_params
 from workers.recluster.people import group_faces

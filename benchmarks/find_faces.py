@@ -19,8 +19,8 @@ from pathlib import Path
 from benchmarks.machine import describe
 from shared.domain import ProgressType
 from tests.conftest import PrivateRedis
-from tests.desk import Desk
-from tests.faces_film import film_of
+from tests.support.desk import Desk
+from tests.support.media.faces_film import film_of
 
 FILMS = {"nobody": "nobody", "one face": "red", "six faces": "all"}
 PARTS = {

@@ -22,8 +22,8 @@ import msgspec
 import numpy as np
 
 from benchmarks.machine import describe
-from shared import cache_files
-from shared.faces import face_id, face_keys
+from shared.cache import cache_files
+from shared.cache.faces import face_id, face_keys
 from shared.people import clustering_files, editing
 from shared.people.clustering import NO_CLUSTER, SAMPLES, Clustering
 from shared.people.collection import Collection

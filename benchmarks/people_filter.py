@@ -15,13 +15,15 @@ from pathlib import Path
 
 import numpy as np
 
-from api.people import People, Person, frames_with
-from api.search import QueryVectors, SearchIndex
-from api.search.places import Places
+from api.people.filtering import Person, frames_with
+from api.people.people import People
+from api.search.frames.index import SearchIndex
+from api.search.frames.places import Places
+from api.search.types import QueryVectors
 from benchmarks.machine import describe
 from benchmarks.search import MATCHES, MODEL, interleaved, publish, units
-from shared.cache import CacheDir
-from shared.faces import face_keys
+from shared.cache.cache_dir import CacheDir
+from shared.cache.faces import face_keys
 from shared.people.clustering import SAMPLES, Clustering
 from shared.people.collection import Collection
 from shared.settings import Settings

@@ -24,8 +24,8 @@ from pathlib import Path
 
 from benchmarks.machine import describe
 from tests.conftest import PrivateRedis
-from tests.media import H264, HEVC, MPEG2, PRORES, make_clip, make_still, write_sound
-from tests.stack import Client, running_stack
+from tests.support.media.media import H264, HEVC, MPEG2, PRORES, make_clip, make_still, write_sound
+from tests.support.stack import Client, running_stack
 
 FILES = 1000
 AT_ONCE = 2

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from benchmarks.machine import describe
 from tests.conftest import PrivateRedis
-from tests.media import make_clip, make_still
-from tests.stack import Client, running_stack
+from tests.support.media.media import make_clip, make_still
+from tests.support.stack import Client, running_stack
 
 STILLS, CLIPS = 200, 20
 

@@ -24,10 +24,12 @@ from numpy.typing import NDArray
 from usearch.index import MetricKind
 from usearch.index import search as usearch_exact
 
-from api.search import QueryVectors, SearchIndex, scan
-from api.search.ranking import top
+from api.search.frames import scan
+from api.search.frames.index import SearchIndex
+from api.search.frames.ranking import top
+from api.search.types import QueryVectors
 from benchmarks.machine import describe
-from shared.cache import CacheDir
+from shared.cache.cache_dir import CacheDir
 from shared.domain import Scene, Stage
 from shared.settings import Settings
 

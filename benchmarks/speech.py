@@ -21,21 +21,21 @@ from pathlib import Path
 from faster_whisper import BatchedInferencePipeline, WhisperModel
 
 from benchmarks.machine import describe
-from shared.model_catalogue import find
+from shared.models.model_catalogue import find
 from shared.settings import Settings
-from tests.quality.speech_material import (
+from tests.quality.transcripts.speech_material import (
     NAMES_AND_NUMBERS,
     PLAIN,
     VOICES,
     hear_file,
     passage,
 )
-from tests.sounds import SoundEncoding, write_sounds
-from tests.speech import RATE, Said, recorded_speech, together
-from tests.word_errors import WordErrors, word_errors
+from tests.support.media.sounds import SoundEncoding, write_sounds
+from tests.support.media.speech import RATE, Said, recorded_speech, together
+from tests.support.search.word_errors import WordErrors, word_errors
 from workers.models.load import load_speech
 from workers.models.protocols import Transcriber
-from workers.models.weights import pull
+from workers.models.weights.weights import pull
 
 BREATHING = ("en-us+f2", "en-us+f3", "en-us+f4")
 BATCH = 8

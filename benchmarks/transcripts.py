@@ -25,15 +25,15 @@ from typing import Any
 
 import stringzilla
 
-from api.search import SearchIndex
-from api.search.folding import fold
-from api.search.transcripts import Mode, SpokenQuery
+from api.search.frames.index import SearchIndex
+from api.search.transcripts.folding import fold
+from api.search.transcripts.index import Mode, SpokenQuery
 from benchmarks.machine import describe
-from shared import transcripts
-from shared.cache import CacheDir
+from shared.cache import transcripts
+from shared.cache.cache_dir import CacheDir
+from shared.cache.transcripts import Segment, Transcript, Word
 from shared.domain import Stage
 from shared.settings import Settings
-from shared.transcripts import Segment, Transcript, Word
 
 MODEL, MATCHES, ROUNDS, SEGMENTS = "benchmark", 50, 9, 300
 SHUFFLED = {

@@ -23,17 +23,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.machine import cpu_s, describe, idle_share, memory_mb
-from shared.active_models import active_keys
-from shared.cache import CacheDir
+from shared.cache.cache_dir import CacheDir
 from shared.domain import TaskKind
 from shared.media import MediaType
+from shared.models.active_models import active_keys
 from shared.paths import Roots
 from shared.settings import Settings
-from shared.watch_folders import WatchFolder
-from shared.watched_files import FileGroup, FolderFacts, WatchedFile
+from shared.watch.files import FileGroup, FolderFacts, WatchedFile
+from shared.watch.folders import WatchFolder
 from tests.conftest import PrivateRedis
-from tests.farm import Farm
-from tests.many_files import (
+from tests.support.media.many_files import (
     A_FOLDER,
     check_access_times,
     count_read,
@@ -42,10 +41,11 @@ from tests.many_files import (
     publish,
     write_small,
 )
-from tests.stack import Process, models_dir
-from tests.waiting import wait_for
-from workers.watcher.names import NameRules
-from workers.watcher.scan import Scanner
+from tests.support.stack import Process, models_dir
+from tests.support.waiting import wait_for
+from tests.support.watch.farm import Farm
+from workers.watcher.looking.names import NameRules
+from workers.watcher.looking.scan import Scanner
 from workers.watcher.wanted import Wanted
 
 SETTLE_S = 5.0

@@ -23,7 +23,7 @@ from cli.commands import (
     transcripts,
     watch,
 )
-from cli.output import accept_any_name, printable
+from cli.terminal.output import accept_any_name, printable
 from shared.errors import BadInput, RushesError, SettingsError
 
 app = typer.Typer(

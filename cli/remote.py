@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from cli.api_client import ApiClient, is_this_machine
-from cli.output import JsonOption, Output
+from cli.terminal.output import JsonOption, Output
 from shared.settings import Settings
 
 _PANEL = "Server"

@@ -80,13 +80,13 @@ class FileWork(msgspec.Struct, frozen=True):
     client_path: str
     media_type: MediaType
     wants: tuple[ProgressType, ...] = (ProgressType.VIDEO,)
-    language: str | None = None  # of its speech, as a code of shared.languages; None: detect
+    language: str | None = None  # of its speech, as a code of shared.models.languages; None: detect
 
 
 class AnalyzeSpec(msgspec.Struct, frozen=True):
     """Spec of an Item of an analyze Task: one video or audio file, or up to 64 stills.
 
-    A model is named when a file wants what it does; `audio_streams` as in shared.transcripts.
+    A model is named when a file wants what it does; `audio_streams` as in shared.cache.transcripts.
     """
 
     cache_dir: str
@@ -185,7 +185,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     scenes: tuple[Scene, ...] = ()
     probe: Probe | None = None
     dim: int | None = None
-    language: str | None = None  # of a transcript, as a code of shared.languages
+    language: str | None = None  # of a transcript, as a code of shared.models.languages
     audio_streams: str | None = None  # of a transcript
     pack_bytes: int | None = None  # of faces: length of the pack beside the data
     task_id: str = ""

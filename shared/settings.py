@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.errors import SettingsError
-from shared.parent_pipe import ENV_FD
+from shared.process.parent_pipe import ENV_FD
 from shared.setting_values import PARSERS
 
 PREFIX = "RUSHES_"

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 import redis
 
-from cli import redis_binary
-from shared import telemetry
-from shared.redis_clients import connect
-from tests import agreement
-from tests.stack import Client
-from tests.waiting import wait_for
+from cli.processes import redis_binary
+from shared.process import telemetry
+from shared.redis.clients import connect
+from tests.support import agreement
+from tests.support.stack import Client
+from tests.support.waiting import wait_for
 
 
 def pytest_configure(config: pytest.Config) -> None:

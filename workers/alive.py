@@ -10,10 +10,10 @@ import socket
 import sys
 from typing import get_args
 
-from shared import heartbeats
 from shared.errors import RedisAway, SettingsError
-from shared.heartbeats import WorkerKind
-from shared.redis_clients import connect
+from shared.redis import heartbeats
+from shared.redis.clients import connect
+from shared.redis.heartbeats import WorkerKind
 from shared.settings import Settings
 
 _KINDS: tuple[WorkerKind, ...] = get_args(WorkerKind)

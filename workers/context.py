@@ -15,15 +15,15 @@ from typing import TypeVar
 
 import redis
 
-from shared import traces
-from shared.cache import CacheDir
+from shared.cache.cache_dir import CacheDir
 from shared.domain import Fault, ProgressType, TaskState
 from shared.errors import CacheError, LeaseLost, RedisAway, RushesError
-from shared.faults import fault_of
+from shared.ledger.ledger import Lease, Ledger
 from shared.media import HashCache
-from shared.models import ModelKind
+from shared.models.specs import ModelKind
+from shared.process import traces
 from shared.settings import Settings
-from shared.tasks import Lease, Ledger
+from workers.faults import fault_of
 from workers.liveness import Signals, StallTimer
 from workers.models.pool import ModelPool
 from workers.models.protocols import FaceFinder, Transcriber, VisualEmbedder

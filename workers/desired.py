@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable
 
 import redis
 
-from shared import heartbeats
 from shared.errors import ModelError
-from shared.heartbeats import DesiredModel, ModelState
-from shared.models import ModelKind
+from shared.models.specs import ModelKind
+from shared.redis import heartbeats
+from shared.redis.heartbeats import DesiredModel, ModelState
 from shared.settings import Settings
 from workers.models.pool import ModelPool
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 
-from shared import traces
-from shared.tasks import Lease
+from shared.ledger.ledger import Lease
+from shared.process import traces
 
 _UNSETTLED = "lost"  # until the ledger takes another outcome of this try
 

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from shared.errors import Cancelled, HandBack, LeaseLost, RedisAway
-from shared.tasks import Bell, Lease, Ledger
+from shared.ledger.ledger import Bell, Lease, Ledger
 
 log = logging.getLogger(__name__)
 

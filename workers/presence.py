@@ -6,10 +6,10 @@ import os
 import socket
 from collections.abc import Iterable
 
-from shared import heartbeats
-from shared.heartbeats import WorkerKind
 from shared.paths import Roots
-from shared.redis_clients import key_prefix, translated
+from shared.redis import heartbeats
+from shared.redis.clients import key_prefix, translated
+from shared.redis.heartbeats import WorkerKind
 from workers.context import Context
 from workers.worker import NotHere
 

@@ -6,9 +6,9 @@ import functools
 import resource
 import sys
 
-from shared import logs, parent_pipe, traces
 from shared.decoding import learn_types
 from shared.errors import SettingsError
+from shared.process import logs, parent_pipe, traces
 from shared.settings import Settings
 from workers.analysis.pipeline import analyze
 from workers.analysis.presence import why_not

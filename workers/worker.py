@@ -27,21 +27,22 @@ from rq.serializers import JSONSerializer
 from rq.worker import SimpleWorker
 from rq.worker.base import StopRequested
 
-from shared import heartbeats, traces
-from shared.bells import Bells, rq_queue
 from shared.domain import Fault
 from shared.errors import Cancelled, HandBack, LeaseLost, RedisAway, RushesError
-from shared.faults import fault_of
-from shared.heartbeats import Heartbeat, WorkerKind, WorkerState
-from shared.logs import bound_task
+from shared.ledger.bells import Bells, rq_queue
+from shared.ledger.ledger import Lease, Ledger
+from shared.ledger.totals import LoadCount
 from shared.media import HashCache
-from shared.models import ModelKind
-from shared.redis_clients import connect, connect_blocking, translated
+from shared.models.specs import ModelKind
+from shared.process import traces
+from shared.process.logs import bound_task
+from shared.redis import heartbeats
+from shared.redis.clients import connect, connect_blocking, translated
+from shared.redis.heartbeats import Heartbeat, WorkerKind, WorkerState
 from shared.settings import Settings
-from shared.tasks import Lease, Ledger
-from shared.totals import LoadCount
 from workers.context import Context
 from workers.desired import Desired
+from workers.faults import fault_of
 from workers.item_span import item_span
 from workers.liveness import Keeper, Signals, StallTimer
 from workers.models.pool import Loader, ModelPool

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from api.people.frame_filter import NO_FRAMES, FrameFilter
 from api.people.people import People
 from api.people.standing import Standing
-from api.search import NO_FRAMES, FrameFilter
-from shared.cache import CacheDir
+from shared.cache.cache_dir import CacheDir
 from shared.errors import BadInput, Missing
 
 

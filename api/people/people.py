@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 from api.people.standing import NOTHING_GROUPED, Standing
-from shared.cache import CacheDir
+from shared.cache.cache_dir import CacheDir
 from shared.errors import Missing
 from shared.people.collection import Collection
 from shared.people.edits import Edit, NewEdit

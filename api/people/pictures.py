@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from shared import cache_files
-from shared.cache import CacheDir
+from shared.cache import cache_files
+from shared.cache.cache_dir import CacheDir
+from shared.cache.faces import face_keys, read_faces
+from shared.cache.frame_packs import PackReader
 from shared.domain import Stage
 from shared.errors import CacheError
-from shared.faces import face_keys, read_faces
-from shared.frame_packs import PackReader
 from shared.people.clustering import Clustering
 
 _log = logging.getLogger(__name__)

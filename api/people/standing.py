@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from api.search import FrameFilter
-from shared.cache import CacheDir
+from api.people.frame_filter import FrameFilter
+from shared.cache.cache_dir import CacheDir
+from shared.cache.faces import face_id, second_of, seconds_of
 from shared.errors import Missing
-from shared.faces import face_id, second_of, seconds_of
 from shared.people.clustering import NO_CLUSTER, Clustering
 from shared.people.collection import Collection
 from shared.people.state import PeopleState

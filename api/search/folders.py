@@ -11,13 +11,13 @@ from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from api.search.loaded_transcripts import LoadedTranscripts
-from api.search.loading import LoadedModel
-from api.search.merged import MergedArray
-from api.search.transcript_log import TranscriptLog
+from api.search.frames.loading import LoadedModel
+from api.search.frames.merged import MergedArray
+from api.search.transcripts.loading import LoadedTranscripts
+from api.search.transcripts.log import TranscriptLog
 from api.search.view import CacheView
-from shared import cache_files
-from shared.cache import CacheDir
+from shared.cache import cache_files
+from shared.cache.cache_dir import CacheDir
 from shared.errors import MediaError, NotAllowed
 from shared.media import HashCache
 from shared.paths import Roots

@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable
 
-from shared import catalogue
-from shared.cache import CacheDir
-from shared.cache_files import SeenPath
-from shared.catalogue import Artefact, Entry, FollowState
+from shared.cache import catalogue
+from shared.cache.cache_dir import CacheDir
+from shared.cache.cache_files import SeenPath
+from shared.cache.catalogue import Artefact, Entry, FollowState
 from shared.domain import Stage
 from shared.media import MediaType, media_type_of
 

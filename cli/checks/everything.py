@@ -6,11 +6,11 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 
-from cli import private_redis
 from cli.checks import folders, libraries, machine, models, redis_server, server
 from cli.checks.finding import Finding, fine, problem
-from shared import traces
+from cli.processes import private_redis
 from shared.errors import SettingsError
+from shared.process import traces
 from shared.settings import Settings
 
 _EXTRAS = "extras"

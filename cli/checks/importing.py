@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from shared import telemetry
+from shared.process import telemetry
 
 # What each library sees of GPUs: counts of CUDA devices, and whether there is Metal.
 _DEVICES: dict[str, Callable[[Any], dict[str, int]]] = {

@@ -7,8 +7,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from cli import redis_binary
 from cli.checks.finding import Finding, fine, problem, warning
+from cli.processes import redis_binary
 from shared.errors import SettingsError
 from shared.settings import Settings
 

@@ -14,8 +14,8 @@ import redis
 from redis.exceptions import NoPermissionError
 
 from cli.checks.finding import Finding, fine, problem, refuse_problems, warning
-from cli.redis_binary import OLDEST
-from shared.redis_clients import connect
+from cli.processes.redis_binary import OLDEST
+from shared.redis.clients import connect
 
 log = logging.getLogger(__name__)
 

@@ -11,10 +11,10 @@ import msgspec
 import redis
 
 from cli.checks.finding import Finding, fine, problem, warning
-from cli.local_address import local_address
+from cli.processes.local_address import local_address
 from shared.errors import SettingsError
-from shared.listening import listen
-from shared.redis_clients import connect, key_prefix
+from shared.process.listening import listen
+from shared.redis.clients import connect, key_prefix
 from shared.settings import Settings
 
 _ANSWERS_WITHIN_S = 5.0

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 
-from cli import redis_binary
 from cli.checks import folders, redis_server
 from cli.checks.finding import refuse_problems
+from cli.processes import redis_binary
 from shared.settings import Settings
 
 log = logging.getLogger(__name__)

@@ -9,12 +9,12 @@ from typing import Annotated, Any
 import typer
 from rich.progress import track
 
-from cli import completing
 from cli.api_client import Refused
-from cli.following import end_of
-from cli.media_arguments import CacheOption, cache_dir
-from cli.media_files import MediaFiles, listed, media_files
+from cli.arguments.media_arguments import CacheOption, cache_dir
+from cli.arguments.media_files import MediaFiles, listed, media_files
 from cli.remote import Remote, remote
+from cli.terminal import completing
+from cli.terminal.following import end_of
 from shared.errors import BadInput
 from shared.media import MediaType
 

@@ -9,9 +9,9 @@ import typer
 from rich.table import Column, Table
 
 from cli.api_client import ApiClient, Refused
-from cli.benchmark import BATCH, RESULTS, Benchmark, Footage, Measurement, Plan
-from cli.media_arguments import server_path
-from cli.media_files import listed, media_files
+from cli.arguments.media_arguments import server_path
+from cli.arguments.media_files import listed, media_files
+from cli.commands.benchmark import BATCH, RESULTS, Benchmark, Footage, Measurement, Plan
 from cli.remote import Remote, remote
 from shared.errors import BadInput
 

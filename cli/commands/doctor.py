@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.checks.finding import Finding
-from cli.output import JsonOption, Output
+from cli.terminal.output import JsonOption, Output
 
 _STYLES = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "problem": ("✗", "red")}
 

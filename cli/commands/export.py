@@ -8,9 +8,15 @@ from typing import Annotated, Any
 import typer
 from rich.table import Column, Table
 
-from cli.clip_sources import AroundOption, ClipsArgument, FromOption, Picked, PickOption, clips_of
-from cli.commands.tasks import TaskId
-from cli.export_options import (
+from cli.arguments.clip_sources import (
+    AroundOption,
+    ClipsArgument,
+    FromOption,
+    Picked,
+    PickOption,
+    clips_of,
+)
+from cli.arguments.export_options import (
     Audio,
     AudioOption,
     CodecOption,
@@ -36,10 +42,11 @@ from cli.export_options import (
     StartOption,
     TimelineFormat,
 )
-from cli.following import follow_to_the_end, say_accepted
-from cli.media_arguments import server_path
-from cli.new_files import write_file
+from cli.arguments.media_arguments import server_path
+from cli.arguments.new_files import write_file
+from cli.commands.tasks import TaskId
 from cli.remote import Remote, remote
+from cli.terminal.following import follow_to_the_end, say_accepted
 from shared.errors import BadInput
 
 app = typer.Typer(no_args_is_help=True, help="Clips as files, timelines for editing systems.")

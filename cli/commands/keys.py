@@ -11,11 +11,11 @@ import rich.table
 import typer
 
 from cli.commands.processes import redis_url
-from cli.output import JsonOption, Output
+from cli.terminal.output import JsonOption, Output
 from shared.settings import Settings
 
 if TYPE_CHECKING:
-    from shared.keys import Keys
+    from shared.redis.keys import Keys
 
 app = typer.Typer(no_args_is_help=True, help="Licence keys that clients send.")
 
@@ -67,8 +67,8 @@ def revoke_key(
 
 def _keys() -> Keys:
     # Late: most commands need no Redis, and its client takes longer to load than all of theirs.
-    from shared.keys import Keys
-    from shared.redis_clients import connect
+    from shared.redis.clients import connect
+    from shared.redis.keys import Keys
 
     settings = Settings.from_env()
     client = connect(redis_url(settings))

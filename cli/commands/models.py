@@ -9,10 +9,10 @@ from typing import Annotated, Any
 import typer
 from rich.table import Column, Table
 
-from cli import completing
 from cli.api_client import ApiClient
 from cli.commands.processes import become
 from cli.remote import Remote, remote
+from cli.terminal import completing
 from shared.errors import ModelError
 from shared.settings import Settings
 

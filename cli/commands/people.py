@@ -10,7 +10,7 @@ import typer
 from rich.table import Column, Table
 from rich.text import Text
 
-from cli.clusters import (
+from cli.arguments.clusters import (
     NONE,
     CollectionOption,
     WhoArgument,
@@ -19,11 +19,11 @@ from cli.clusters import (
     only_collection,
     shown_id,
 )
-from cli.following import end_of, name_of
-from cli.media_arguments import CacheOption, cache_dir
-from cli.output import printable
-from cli.pictures import Box, Painter, PictureMode, PicturesOption, painter
+from cli.arguments.media_arguments import CacheOption, cache_dir
 from cli.remote import Remote, remote
+from cli.terminal.following import end_of, name_of
+from cli.terminal.output import printable
+from cli.terminal.pictures import Box, Painter, PictureMode, PicturesOption, painter
 
 app = typer.Typer(no_args_is_help=True, help="Who is seen: names, corrections, taking them back.")
 NEW = "new"

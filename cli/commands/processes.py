@@ -12,8 +12,8 @@ from typing import NoReturn
 
 import typer
 
-from shared import logs
 from shared.errors import SettingsError
+from shared.process import logs
 from shared.settings import Settings
 
 
@@ -26,7 +26,7 @@ class WorkerKind(StrEnum):
 
 def start_everything() -> None:
     """Run everything on this machine: a private Redis, the API and all workers."""
-    from cli import up
+    from cli.processes import up
 
     settings = Settings.from_env()
     logs.configure("up", settings.log_level, settings.log_format)
@@ -60,7 +60,7 @@ def _serve(settings: Settings, process: str, *module: str) -> NoReturn:
 
 def redis_url(settings: Settings) -> str:
     """The Redis that is set, else the private one that runs. Raises SettingsError."""
-    from cli import private_redis
+    from cli.processes import private_redis
 
     url = settings.redis_url or private_redis.running_url(settings)
     if url is None:

@@ -10,11 +10,11 @@ from typing import Annotated, Any
 import typer
 
 from cli.api_client import is_this_machine
-from cli.found import print_frames, print_paths, print_speech
-from cli.media_arguments import CacheOption, cache_dir, is_foreign, seconds, server_path
-from cli.media_files import media_files
-from cli.pictures import PictureMode, PicturesOption, painter
+from cli.arguments.media_arguments import CacheOption, cache_dir, is_foreign, seconds, server_path
+from cli.arguments.media_files import media_files
 from cli.remote import Remote, remote
+from cli.terminal.found import print_frames, print_paths, print_speech
+from cli.terminal.pictures import PictureMode, PicturesOption, painter
 from shared.errors import BadInput
 
 EPILOG = """Examples:

@@ -10,6 +10,9 @@ from typing import Annotated, Any
 import typer
 
 from cli.api_client import Refused
+from cli.arguments.media_arguments import CacheOption, cache_dir, pure_path
+from cli.arguments.media_files import listed, media_files
+from cli.arguments.new_files import NewFiles
 from cli.commands.search import (
     SEARCH_S,
     FuzzyOption,
@@ -21,9 +24,6 @@ from cli.commands.search import (
     how_said,
     scope_of,
 )
-from cli.media_arguments import CacheOption, cache_dir, pure_path
-from cli.media_files import listed, media_files
-from cli.new_files import NewFiles
 from cli.remote import Remote, remote
 from shared.errors import BadInput, ExportError, Missing
 from shared.media import MediaType

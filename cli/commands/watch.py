@@ -15,9 +15,8 @@ from rich.live import Live
 from rich.table import Column, Table
 
 from cli.api_client import ApiClient, Event
-from cli.media_arguments import CacheOption, cache_dir, server_path
-from cli.remote import Remote, remote
-from cli.watch_options import (
+from cli.arguments.media_arguments import CacheOption, cache_dir, server_path
+from cli.arguments.watch_options import (
     Collection,
     Exclude,
     ExcludeExtension,
@@ -32,7 +31,8 @@ from cli.watch_options import (
     Visual,
     fields,
 )
-from cli.watch_view import WatchView, headline, is_done
+from cli.remote import Remote, remote
+from cli.terminal.watch_view import WatchView, headline, is_done
 from shared.errors import BadInput, Missing
 
 app = typer.Typer(no_args_is_help=True, help="Folders whose new files are analyzed by themselves.")

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from shared.cache_files import sync_folder
+from shared.cache.cache_files import sync_folder
 from shared.errors import BadInput, ExportError
 from shared.exports.names import LONGEST, numbered, shortened
 from shared.paths import Roots

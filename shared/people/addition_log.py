@@ -20,7 +20,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from shared import cache_files
+from shared.cache import cache_files
 from shared.decoding import UNDECODABLE
 from shared.errors import CacheError
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.models import DEFAULT_EPS, DEFAULT_MIN_SAMPLES
+from shared.models.specs import DEFAULT_EPS, DEFAULT_MIN_SAMPLES
 
 NO_CLUSTER = -1  # the label of faces that belong to nobody
 SAMPLES = 16  # faces kept ready to be shown for each cluster

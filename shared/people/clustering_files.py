@@ -20,7 +20,7 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from shared import cache_files
+from shared.cache import cache_files
 from shared.errors import CacheError
 from shared.people.addition_log import remove, remove_temporaries
 from shared.people.clustering import NO_CLUSTER, SAMPLES, Clustering, Memory

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from shared import cache_files
+from shared.cache import cache_files
 from shared.decoding import UNDECODABLE
 from shared.errors import BadInput, CacheError, Missing
 from shared.people import clustering_files

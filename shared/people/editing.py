@@ -6,8 +6,8 @@ import hashlib
 import unicodedata
 from collections.abc import Iterable, Sequence, Set
 
+from shared.cache.faces import face_id, parse_face_id
 from shared.errors import BadInput, Missing
-from shared.faces import face_id, parse_face_id
 from shared.people.clustering import NO_CLUSTER
 from shared.people.edits import Assignment, ClearNames, Edit, Merge, Modify, Move, Names, Undo
 from shared.people.names import LONGEST_NAME, require_unicode

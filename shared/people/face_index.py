@@ -9,8 +9,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.cache.faces import centres_of, first_key, parse_face_id, second_of
 from shared.errors import BadInput
-from shared.faces import centres_of, first_key, parse_face_id, second_of
 
 GONE = -1
 _NEAR = 0.1  # of the picture: as far as the centre of a face may have moved

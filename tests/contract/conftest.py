@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import PrivateRedis
-from tests.stack import Client, Stack, running_stack
+from tests.support.stack import Client, Stack, running_stack
 
 
 @pytest.fixture(scope="session")

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from shared import heartbeats
-from shared.heartbeats import Heartbeat
-from shared.redis_clients import connect
+from shared.redis import heartbeats
+from shared.redis.clients import connect
+from shared.redis.heartbeats import Heartbeat
 from tests.conftest import PrivateRedis
-from tests.stack import PROJECT, Stack
-from tests.waiting import wait_for
+from tests.support.stack import PROJECT, Stack
+from tests.support.waiting import wait_for
 
 
 def alive(stack: Stack, *words: str) -> subprocess.CompletedProcess[str]:

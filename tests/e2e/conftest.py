@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import PrivateRedis
-from tests.photos import known_photos
-from tests.stack import Stack, running_stack
+from tests.support.media.photos import known_photos
+from tests.support.stack import Stack, running_stack
 
 
 @pytest.fixture(scope="session")

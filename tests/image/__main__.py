@@ -18,10 +18,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from cli.samples import fetch_samples
+from cli.demo.samples import fetch_samples
 from tests.image.build import PROJECT, Builder, Image, copy_tree, run_in
 from tests.image.containers import Container
-from tests.speech import recorded_speech
+from tests.support.media.speech import recorded_speech
 
 DEPLOY = PROJECT / "deploy"
 OWNER = 1234  # no user of this machine, and not the images' default

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.image.build import OUTSIDE, Image
-from tests.waiting import wait_for
+from tests.support.waiting import wait_for
 
 _HOSTS = "127.0.0.1 localhost redis api\n"
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}

@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 
 from tests.image.containers import Container
-from tests.waiting import wait_for
+from tests.support.waiting import wait_for
 
 API = "http://127.0.0.1:6699/api/v1"
 MEDIA, CACHE, EXPORTS = "/srv/footage", "/srv/rushes/cache", "/srv/rushes/exports"

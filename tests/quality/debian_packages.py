@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from shared.registry_packages import FetchFailed
+from shared.models.registry_packages import FetchFailed
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.faces import FaceMark
+from shared.cache.faces import FaceMark
 from workers.models.protocols import FaceBox
 
 # Below about 40 pixels embeddings of different people begin to meet (measured: docs/limits.md).

@@ -9,15 +9,15 @@ from __future__ import annotations
 import os
 import time
 
-from shared import traces
-from shared.cache import CacheDir
+from shared.cache.cache_dir import CacheDir
 from shared.domain import FileWork, Stage
 from shared.errors import MediaChanging
 from shared.media import hash_media, is_hashed_whole
 from shared.paths import Roots
-from workers.analysis import sameness
-from workers.analysis.files import check_format
+from shared.process import traces
 from workers.context import Context
+from workers.media import sameness
+from workers.media.files import check_format
 
 Numbered = tuple[int, FileWork]  # by its place in the Item, as the ledger's ticks count
 

@@ -17,8 +17,7 @@ from typing import ClassVar, Protocol
 
 import msgspec
 
-from shared import traces
-from shared.cache import CacheDir
+from shared.cache.cache_dir import CacheDir
 from shared.domain import AnalyzeSpec, FileWork, Probe, ProgressType
 from shared.errors import (
     CacheError,
@@ -29,7 +28,7 @@ from shared.errors import (
     RushesError,
 )
 from shared.media import MediaType
-from workers.analysis.decode import open_media
+from shared.process import traces
 from workers.analysis.item_files import (
     LEFT_FOR_PUBLISHING,
     FoundFile,
@@ -37,8 +36,9 @@ from workers.analysis.item_files import (
     Numbered,
     share_done,
 )
-from workers.analysis.pictures import GridFrame
 from workers.context import Context
+from workers.media.decode import open_media
+from workers.media.pictures import GridFrame
 
 log = logging.getLogger(__name__)
 

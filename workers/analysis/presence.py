@@ -7,10 +7,10 @@ import msgspec
 from shared.domain import AnalyzeSpec, ProgressType
 from shared.errors import ModelError
 from shared.media import MediaType
-from shared.model_catalogue import is_downloaded, resolve
-from shared.models import ModelKind, ModelSpec
+from shared.models.model_catalogue import is_downloaded, resolve
+from shared.models.specs import ModelKind, ModelSpec
+from shared.models.speech_models import may_understand
 from shared.paths import Roots
-from shared.speech_models import may_understand
 from workers.context import Context
 from workers.presence import may_be_elsewhere, unseen_root
 from workers.worker import NotHere

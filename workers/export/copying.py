@@ -21,7 +21,7 @@ from workers.export.outcome import Listener, Outcome, Timed, told, with_ending, 
 from workers.export.output import Output
 from workers.export.planning import Plan
 from workers.export.reading import Damage, VideoPacket, note_hole, video_from
-from workers.export.sound_copying import copied_sound
+from workers.export.sound.copying import copied_sound
 from workers.export.source import Source, open_source
 from workers.export.tags import container_tags, tag_start, tag_stream
 

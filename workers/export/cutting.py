@@ -11,8 +11,8 @@ import os
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
-from shared import traces
 from shared.exports.clips import ClipCode, ClipSpec
+from shared.process import traces
 from workers.export.copying import copy
 from workers.export.encoding import encode
 from workers.export.failure import ClipFailed

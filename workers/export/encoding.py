@@ -10,13 +10,13 @@ from shared.exports.clips import ClipSpec
 from shared.media import MediaType, media_type_of
 from workers.export.outcome import Listener, Outcome, Timed, told, with_ending, write_merged
 from workers.export.output import Output
-from workers.export.picture_encoding import PictureTrack
-from workers.export.pictures import Shot, decoded
+from workers.export.pictures.decoding import Shot, decoded
+from workers.export.pictures.encoding import PictureTrack
+from workers.export.pictures.stills import RATE, still_frame
 from workers.export.planning import Plan
 from workers.export.reading import Damage
-from workers.export.sound_encoding import SoundTracks
+from workers.export.sound.encoding import SoundTracks
 from workers.export.source import open_source
-from workers.export.stills import RATE, still_frame
 from workers.export.tags import container_tags
 
 

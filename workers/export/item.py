@@ -15,7 +15,6 @@ from typing import TypeVar
 
 import msgspec
 
-from shared import traces
 from shared.domain import ProgressType
 from shared.errors import (
     BadInput,
@@ -40,6 +39,7 @@ from shared.exports.writing import (
     remove_left_behind,
 )
 from shared.paths import Roots
+from shared.process import traces
 from workers.context import Context
 from workers.export import cutting
 from workers.export.cutting import ClipFailed, Cut, Plan

@@ -7,19 +7,19 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal
 
-from shared import traces
 from shared.exports.clips import ClipCode, ClipSpec
 from shared.media import MediaType, media_type_of
-from workers.analysis.containers import shown_video_streams
+from shared.process import traces
 from workers.export.codecs import PictureCodec, depth_of, encoded_form, picture_codec
 from workers.export.failure import ClipFailed
 from workers.export.formats import FORMS, Form, own_form
-from workers.export.keyframes import is_intra
 from workers.export.output import takes
+from workers.export.pictures.keyframes import is_intra
+from workers.export.pictures.stills import plan_still
 from workers.export.range import Range, length_of, range_of, wanted_of
-from workers.export.sound_codecs import pcm_name, sound_form
+from workers.export.sound.codecs import pcm_name, sound_form
 from workers.export.source import Source, open_source
-from workers.export.stills import plan_still
+from workers.media.containers import shown_video_streams
 
 Method = Literal["copy", "encode"]
 _HEADROOM = 1.1

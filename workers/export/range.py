@@ -9,7 +9,7 @@ from fractions import Fraction
 
 from shared.exports.clips import ClipCode, ClipSpec
 from workers.export.failure import ClipFailed
-from workers.export.keyframes import surroundings
+from workers.export.pictures.keyframes import surroundings
 from workers.export.source import Source
 from workers.export.timecode import Counting
 

@@ -16,12 +16,12 @@ from av.video.stream import VideoStream
 
 from shared.errors import MediaError, MediaMissing
 from shared.exports.clips import ClipAudio, ClipCode
-from workers.analysis.containers import open_container, video_stream
-from workers.analysis.probing import frame_rate
-from workers.analysis.stated_rates import track_rate
 from workers.export.failure import ClipFailed
 from workers.export.formats import family_of
 from workers.export.timecode import Counting, counting_of
+from workers.media.containers import open_container, video_stream
+from workers.media.probing.probing import frame_rate
+from workers.media.probing.stated_rates import track_rate
 
 _LABEL = re.compile(r"\d\d:\d\d:\d\d[:;.]\d\d\d?")
 # Containers whose presentation times are guesses: pictures are counted instead.

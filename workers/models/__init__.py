@@ -1,5 +1,5 @@
 """Model Protocols and one adapter a library. The only modules that import model libraries."""
 
-from shared import telemetry
+from shared.process import telemetry
 
 telemetry.switch_off()

@@ -7,8 +7,8 @@ import importlib.util
 from collections.abc import Iterator
 
 from shared.errors import ModelError
-from shared.model_catalogue import is_downloaded, require_allowed
-from shared.models import ModelSpec
+from shared.models.model_catalogue import is_downloaded, require_allowed
+from shared.models.specs import ModelSpec
 from shared.settings import Settings
 from workers.models.protocols import FaceFinder, Transcriber, VisualEmbedder, VoiceDetector
 
@@ -18,12 +18,12 @@ def load_visual(settings: Settings, spec: ModelSpec) -> VisualEmbedder:
     _require_weights(settings, spec)
     if spec.family == "conse":
         require_installed("lite", "onnxruntime", "tokenizers")
-        from workers.models.conse import ConseEmbedder  # onnxruntime: optional
+        from workers.models.visual.conse import ConseEmbedder  # onnxruntime: optional
 
         return ConseEmbedder(spec, settings.weights_dir / spec.key, settings.device)
     if spec.family == "open_clip":
         require_installed("studio", "torch", "open_clip")
-        from workers.models.open_clip import load_open_clip  # torch: optional
+        from workers.models.visual.open_clip import load_open_clip  # torch: optional
 
         return load_open_clip(settings, spec)
     raise ModelError(f"{spec.key} belongs to the unknown family {spec.family!r}.")
@@ -33,7 +33,7 @@ def load_speech(settings: Settings, spec: ModelSpec) -> Transcriber:
     """Load a speech model. Raises ModelError with a sentence that says what to do."""
     _require_weights(settings, spec)
     require_installed("lite", "faster_whisper", "ctranslate2")
-    from workers.models.whisper_loading import load_whisper  # faster_whisper: optional
+    from workers.models.speech.whisper_loading import load_whisper  # faster_whisper: optional
 
     return load_whisper(settings, spec)
 
@@ -43,19 +43,23 @@ def load_faces(settings: Settings, spec: ModelSpec) -> FaceFinder:
     _require_weights(settings, spec)
     if spec.family == "dlib":
         require_installed("lite", "onnxruntime")
-        from workers.models.dlib_faces import load_dlib  # onnxruntime: optional
+        from workers.models.faces.dlib_faces import load_dlib  # onnxruntime: optional
 
         return load_dlib(settings, spec)
     if spec.family == "insightface":
         require_installed("insightface", "onnxruntime", "insightface")
         with insightface_imports():
-            from workers.models.insightface_faces import load_insightface  # insightface: optional
+            from workers.models.faces.insightface_faces import (
+                load_insightface,  # insightface: optional
+            )
 
         return load_insightface(settings, spec)
     if spec.family == "faceplugin":
         require_installed("insightface", "onnxruntime", "insightface")
         with insightface_imports():
-            from workers.models.faceplugin_faces import load_faceplugin  # insightface: optional
+            from workers.models.faces.faceplugin_faces import (
+                load_faceplugin,  # insightface: optional
+            )
 
         return load_faceplugin(settings, spec)
     raise ModelError(f"{spec.key} belongs to the unknown family {spec.family!r}.")
@@ -76,7 +80,7 @@ def insightface_imports() -> Iterator[None]:
 def load_detector() -> VoiceDetector:
     """Load a voice detector for one stream of sound. Raises ModelError when it is not installed."""
     require_installed("lite", "onnxruntime")
-    from workers.models.voice import load_voice_detector  # onnxruntime: optional
+    from workers.models.speech.voice import load_voice_detector  # onnxruntime: optional
 
     return load_voice_detector()
 

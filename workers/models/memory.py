@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from shared.models import ModelSpec
+from shared.models.specs import ModelSpec
 from shared.settings import Settings
 
 _UNKNOWN_MODEL_BYTES = 2_000_000_000

@@ -15,11 +15,11 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Literal, overload
 
-from shared import traces
 from shared.errors import ModelError
-from shared.heartbeats import HeldModel
-from shared.model_catalogue import resolve
-from shared.models import ModelKind, ModelSpec
+from shared.models.model_catalogue import resolve
+from shared.models.specs import ModelKind, ModelSpec
+from shared.process import traces
+from shared.redis.heartbeats import HeldModel
 from shared.settings import Settings
 from workers.models.load import load_faces, load_speech, load_visual
 from workers.models.memory import memory_budget, model_bytes

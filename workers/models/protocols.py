@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.models import ModelSpec
+from shared.models.specs import ModelSpec
 
 SAMPLE_RATE = 16_000  # of all sound that speech models hear: mono, float32, -1 to 1
 
@@ -81,7 +81,7 @@ class Transcriber(Protocol):
 
     @property
     def languages(self) -> frozenset[str]:
-        """Codes of shared.languages that it understands."""
+        """Codes of shared.models.languages that it understands."""
 
     @property
     def longest_s(self) -> float:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.errors import ModelError, RushesError
-from shared.models import ModelKind
+from shared.models.specs import ModelKind
 from workers.models.pool import ModelPool
 from workers.models.protocols import VisualEmbedder
 

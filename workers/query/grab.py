@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from shared.errors import BadInput, MediaUnreadable
 from shared.media import media_type_of
 from shared.paths import Roots
-from workers.analysis.decode import grab_frame
-from workers.analysis.files import check_format
-from workers.analysis.pictures import Picture
-from workers.analysis.stills import still_from_bytes
+from workers.media.decode import grab_frame
+from workers.media.files import check_format
+from workers.media.pictures import Picture
+from workers.media.stills import still_from_bytes
 
 
 def warm_up() -> None:

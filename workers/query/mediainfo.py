@@ -16,8 +16,8 @@ import msgspec
 from shared.domain import Probe
 from shared.media import MediaType
 from shared.media_facts import AudioStream, StartTimecode
-from workers.analysis.origin import iso
-from workers.analysis.timecodes import cleaned
+from workers.media.probing.origin import iso
+from workers.media.probing.timecodes import cleaned
 
 try:
     from pymediainfo import MediaInfo

@@ -11,8 +11,8 @@ from shared.domain import Probe
 from shared.errors import MediaUnreadable
 from shared.media import MediaType, media_type_of
 from shared.paths import Roots
-from workers.analysis.files import check_format
-from workers.analysis.probing import probe
+from workers.media.files import check_format
+from workers.media.probing.probing import probe
 from workers.query.mediainfo import completed
 
 

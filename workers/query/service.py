@@ -19,16 +19,16 @@ from collections.abc import Callable
 import msgspec
 import numpy as np
 
-from shared import heartbeats
-from shared.ask import Ask, AskLane, Lane
 from shared.errors import BadInput, ModelError, ModelLoading, RedisAway, RushesError
-from shared.heartbeats import Heartbeat, WorkerState
-from shared.model_catalogue import resolve
-from shared.models import ModelKind
+from shared.ledger.totals import LoadCount
+from shared.models.model_catalogue import resolve
+from shared.models.specs import ModelKind
 from shared.paths import Roots
-from shared.redis_clients import connect
+from shared.query.ask import Ask, AskLane, Lane
+from shared.redis import heartbeats
+from shared.redis.clients import connect
+from shared.redis.heartbeats import Heartbeat, WorkerState
 from shared.settings import Settings
-from shared.totals import LoadCount
 from workers.desired import Desired
 from workers.liveness import STALL_S
 from workers.models.pool import ModelPool

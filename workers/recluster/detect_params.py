@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from shared import traces
-from shared.models import DEFAULT_EPS, FaceScale
+from shared.models.specs import DEFAULT_EPS, FaceScale
+from shared.process import traces
 from workers.recluster.tracks import find_tracks
 from workers.recluster.types import Faces, Rows, Step
 from workers.recluster.vectors import blocks, sound, unit

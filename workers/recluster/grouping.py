@@ -15,15 +15,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from shared import traces
-from shared.cache import CacheDir
+from shared.cache.cache_dir import CacheDir
 from shared.domain import Stage
 from shared.errors import CacheError, ModelError
-from shared.model_catalogue import resolve
-from shared.models import DEFAULT_EPS, DEFAULT_MIN_SAMPLES, FaceScale, ModelKind
+from shared.models.model_catalogue import resolve
+from shared.models.specs import DEFAULT_EPS, DEFAULT_MIN_SAMPLES, FaceScale, ModelKind
 from shared.people.clustering import NO_CLUSTER, SAMPLES, Clustering, Memory
 from shared.people.collection import Collection
 from shared.people.state import PeopleState
+from shared.process import traces
 from shared.settings import Settings
 from workers.recluster.assembly import GONE, Merged, at_new_places, merged, table_of
 from workers.recluster.assigning import assign_faces

@@ -7,7 +7,7 @@ from collections.abc import Set
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.faces import face_id
+from shared.cache.faces import face_id
 from shared.people.clustering import NO_CLUSTER, Memory
 from shared.people.face_index import GONE, FaceIndex
 from workers.recluster.assembly import merged

@@ -6,7 +6,7 @@ import os
 
 import msgspec
 
-from shared.cache import CacheDir
+from shared.cache.cache_dir import CacheDir
 from shared.domain import ProgressType, ReclusterSpec
 from shared.errors import BadInput
 from shared.paths import Roots

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.cache import CacheDir
+from shared.cache.cache_dir import CacheDir
+from shared.cache.faces import face_keys, read_faces
 from shared.domain import Stage
 from shared.errors import CacheError
-from shared.faces import face_keys, read_faces
 from workers.recluster.types import Faces
 
 log = logging.getLogger(__name__)

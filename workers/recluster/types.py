@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.models import FaceScale
+from shared.models.specs import FaceScale
 
 Step = Callable[[float, str], None]  # fraction done and what is done; raises to stop the work
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection as Several
 
-from shared.cache import CacheDir
+from shared.cache.cache_dir import CacheDir
 from shared.domain import AnalyzeSpec, ProgressType, Stage
 from shared.people.clustering import Clustering
 from shared.people.collection import Collection, Members

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import secrets
 
-from shared import cache_files
-from shared.cache import CacheDir
+from shared.cache import cache_files
+from shared.cache.cache_dir import CacheDir
 from shared.errors import CacheError
 
 _PROBE_BYTES = 256 << 10  # less than this free, and hardly any file could be published

@@ -6,13 +6,13 @@ import os
 from collections.abc import Collection as Several
 from dataclasses import dataclass, field
 
-from shared.cache import CacheDir
-from shared.catalogue import FollowState, Seen
+from shared.cache.cache_dir import CacheDir
+from shared.cache.catalogue import FollowState, Seen
 from shared.domain import ProgressType, Stage
 from shared.media import hash_media
 from shared.people.collection import Collection, Members
-from workers.analysis import sameness
-from workers.watcher.scan import Found
+from workers.media import sameness
+from workers.watcher.looking.scan import Found
 from workers.watcher.wanted import Wanted
 
 

@@ -15,11 +15,11 @@ from shared.domain import Fault
 from shared.errors import CacheError, MediaChanging, MediaError, MediaMissing
 from workers.watcher.contents import Contents
 from workers.watcher.folder_state import FolderState
-from workers.watcher.guard import identity_of, is_its_own
-from workers.watcher.scan import Found
+from workers.watcher.looking.guard import identity_of, is_its_own
+from workers.watcher.looking.scan import Found
+from workers.watcher.looking.writers import open_for_writing
 from workers.watcher.submitting import Turn
 from workers.watcher.table import Look
-from workers.watcher.writers import open_for_writing
 
 log = logging.getLogger(__name__)
 

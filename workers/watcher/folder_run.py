@@ -10,19 +10,19 @@ from datetime import datetime
 from msgspec.structs import astuple, replace
 
 from shared.errors import CacheError, RedisAway, StoodDown
-from shared.task_records import NewTask
-from shared.watch_board import Ask, FolderLive, WatchState
-from shared.watch_folders import WatchFolder
-from shared.watched_files import FileGroup, FolderFacts, WatchedFile
+from shared.ledger.records import NewTask
+from shared.watch.board import Ask, FolderLive, WatchState
+from shared.watch.files import FileGroup, FolderFacts, WatchedFile
+from shared.watch.folders import WatchFolder
 from workers.watcher import feeding
 from workers.watcher.cache_guard import CacheGone, check_writable, open_known
 from workers.watcher.contents import Contents
 from workers.watcher.folder_state import FolderState
-from workers.watcher.guard import Identity, Unreachable, identity_of, is_same_place
-from workers.watcher.lookout import Looked, Lookout
-from workers.watcher.names import NameRules
+from workers.watcher.looking.guard import Identity, Unreachable, identity_of, is_same_place
+from workers.watcher.looking.lookout import Looked, Lookout
+from workers.watcher.looking.names import NameRules
+from workers.watcher.looking.place import Strange, check_place, is_emptied, move_in
 from workers.watcher.outcomes import Outcomes
-from workers.watcher.place import Strange, check_place, is_emptied, move_in
 from workers.watcher.schedule import is_open
 from workers.watcher.sorting import reconsider, sort
 from workers.watcher.submitting import Turn, new_task, submit

@@ -14,13 +14,13 @@ from msgspec.structs import replace
 
 from shared.domain import Fault
 from shared.errors import Missing
-from shared.logs import bound_task
 from shared.media import MediaType
-from shared.watch_folders import WatchFolder
-from shared.watched_files import FileGroup, FolderFacts, WatchedFile
-from workers.watcher.names import NameRules
-from workers.watcher.scan import Found
-from workers.watcher.sequences import SHORTEST, shot_of
+from shared.process.logs import bound_task
+from shared.watch.files import FileGroup, FolderFacts, WatchedFile
+from shared.watch.folders import WatchFolder
+from workers.watcher.looking.names import NameRules
+from workers.watcher.looking.scan import Found
+from workers.watcher.looking.sequences import SHORTEST, shot_of
 from workers.watcher.table import PAUSES_S, TRIES, ContentKey, Look, Table
 from workers.watcher.tools import Tools
 from workers.watcher.wanted import Wanted

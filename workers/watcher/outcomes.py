@@ -7,10 +7,10 @@ import os
 from dataclasses import dataclass, field
 
 from shared.domain import Fault
-from shared.task_records import FileRecord, FileState, TaskRecord
+from shared.ledger.records import FileRecord, FileState, TaskRecord
 from workers.watcher.folder_state import FolderState
-from workers.watcher.guard import Unreachable, identity_of
-from workers.watcher.scan import Found
+from workers.watcher.looking.guard import Unreachable, identity_of
+from workers.watcher.looking.scan import Found
 from workers.watcher.submitting import client_path
 from workers.watcher.table import LONGEST_PAUSE_S
 

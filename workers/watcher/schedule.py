@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from shared.watch_folders import Schedule
+from shared.watch.folders import Schedule
 
 
 def is_open(schedule: Schedule, now: datetime) -> bool:

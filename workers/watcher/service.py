@@ -12,17 +12,17 @@ import time
 
 import msgspec
 
-from shared import heartbeats
-from shared.active_models import active_keys
-from shared.bells import Bells
 from shared.errors import RedisAway, SettingsError, Unavailable
-from shared.heartbeats import Heartbeat, WorkerState
-from shared.redis_clients import connect
+from shared.ledger.bells import Bells
+from shared.ledger.ledger import Ledger
+from shared.models.active_models import active_keys
+from shared.redis import heartbeats
+from shared.redis.clients import connect
+from shared.redis.heartbeats import Heartbeat, WorkerState
 from shared.settings import Settings
-from shared.tasks import Ledger
-from shared.watch_board import LEASE_S, WatchBoard
-from shared.watch_folders import WatchFolders
-from shared.watched_files import WatchedFiles
+from shared.watch.board import LEASE_S, WatchBoard
+from shared.watch.files import WatchedFiles
+from shared.watch.folders import WatchFolders
 from workers.outage import Outage
 from workers.watcher.term import LostLease, Term
 from workers.watcher.tools import Situation, Tools

@@ -9,11 +9,11 @@ import time
 from msgspec.structs import replace
 
 from shared.media import unsupported_format
-from shared.watched_files import FileGroup, WatchedFile
+from shared.watch.files import FileGroup, WatchedFile
 from workers.watcher.folder_state import FolderState
-from workers.watcher.lookout import Looked
-from workers.watcher.names import NameKind
-from workers.watcher.scan import Found
+from workers.watcher.looking.lookout import Looked
+from workers.watcher.looking.names import NameKind
+from workers.watcher.looking.scan import Found
 
 log = logging.getLogger(__name__)
 

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 
 import msgspec
 
-from shared import traces
-from shared.analyze_items import analyze_items
 from shared.domain import FileWork, TaskKind
 from shared.errors import RedisAway
-from shared.logs import bound_task
+from shared.ledger.analyze_items import analyze_items
+from shared.ledger.records import Bell, NewTask
 from shared.media import MediaType
-from shared.task_records import Bell, NewTask
-from shared.watch_folders import WatchFolder
-from shared.watched_files import WatchedFile
+from shared.process import traces
+from shared.process.logs import bound_task
+from shared.watch.files import WatchedFile
+from shared.watch.folders import WatchFolder
 from workers.watcher.tools import Tools
 from workers.watcher.wanted import Wanted
 

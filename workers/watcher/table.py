@@ -9,8 +9,8 @@ import heapq
 import os
 from dataclasses import dataclass, field
 
-from shared.watched_files import FileGroup, WatchedFile
-from workers.watcher.scan import Found
+from shared.watch.files import FileGroup, WatchedFile
+from workers.watcher.looking.scan import Found
 
 TRIES = 3
 PAUSES_S = (60.0, 300.0)  # before the second and the third try

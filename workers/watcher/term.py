@@ -8,13 +8,13 @@ import time
 
 import redis
 
-from shared import heartbeats
-from shared.active_models import active_keys
 from shared.domain import TaskKind
 from shared.errors import Missing, RushesError
-from shared.watch_board import FolderLive, WatchBoard, WatchLive, WatchState
-from shared.watch_folders import WatchFolder, WatchFolders
-from shared.watched_files import FolderFacts
+from shared.models.active_models import active_keys
+from shared.redis import heartbeats
+from shared.watch.board import FolderLive, WatchBoard, WatchLive, WatchState
+from shared.watch.files import FolderFacts
+from shared.watch.folders import WatchFolder, WatchFolders
 from workers.watcher.folder_run import FolderRun
 from workers.watcher.tools import Tools
 

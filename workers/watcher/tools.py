@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from shared.bells import Bells
-from shared.models import ModelKind
+from shared.ledger.bells import Bells
+from shared.ledger.ledger import Ledger
+from shared.models.specs import ModelKind
 from shared.paths import PathMap
 from shared.settings import Settings
-from shared.tasks import Ledger
-from shared.watched_files import WatchedFiles
+from shared.watch.files import WatchedFiles
 from workers.watcher.claims import Claims
 
 

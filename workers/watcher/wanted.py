@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from shared.domain import AnalyzeSpec, ProgressType
 from shared.media import MediaType
-from shared.models import ModelKind
-from shared.watch_folders import WatchFolder
+from shared.models.specs import ModelKind
+from shared.watch.folders import WatchFolder
 
 _PARTS = {
     MediaType.VIDEO: (ProgressType.VIDEO, ProgressType.AUDIO, ProgressType.FACES),

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from api.search import SearchIndex, loaded_transcripts, loading
-from shared.cache import CacheDir
+from api.search.frames import loading
+from api.search.frames.index import SearchIndex
+from api.search.transcripts import loading as loaded_transcripts
+from shared.cache.cache_dir import CacheDir
 from shared.settings import Settings
 
 

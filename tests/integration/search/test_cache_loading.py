@@ -15,11 +15,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from api.search import SearchIndex, merged
+from api.search.frames import merged
+from api.search.frames.index import SearchIndex
 from shared.domain import Stage
 from shared.errors import BadInput, CacheError
 from shared.settings import Settings
-from tests.search_data import (
+from tests.support.search.search_data import (
     DIM,
     MODEL,
     asking,
@@ -29,8 +30,8 @@ from tests.search_data import (
     publish,
     random_units,
 )
-from tests.tiny_disk import tiny_disk
-from tests.waiting import wait_for
+from tests.support.system.tiny_disk import tiny_disk
+from tests.support.waiting import wait_for
 
 SPAWN = multiprocessing.get_context("spawn")
 
@@ -191,7 +192,8 @@ def test_processes_that_load_at_once_agree_and_store_each_row_once(cache, settin
 KILLED = """
 import sys
 from pathlib import Path
-from api.search import SearchIndex, merged
+from api.search.frames import merged
+from api.search.frames.index import SearchIndex
 from shared.settings import Settings
 merged._FLUSH_BYTES = 1
 print("ready", flush=True)

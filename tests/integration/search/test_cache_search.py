@@ -8,12 +8,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from api.search import NO_FRAMES, FrameFilter, QueryVectors, SearchIndex, folders
-from shared.cache import CacheDir
+from api.people.frame_filter import NO_FRAMES, FrameFilter
+from api.search import folders
+from api.search.frames.index import SearchIndex
+from api.search.types import QueryVectors
+from shared.cache.cache_dir import CacheDir
 from shared.domain import Scene
 from shared.errors import ModelError
 from shared.media import MediaType, hash_media
-from tests.search_data import (
+from tests.support.search.search_data import (
     DIM,
     MODEL,
     asking,

@@ -14,18 +14,19 @@ from pathlib import Path
 
 import pytest
 
-from api.search import SearchIndex, transcript_log
 from api.search.folders import Folders
-from api.search.transcripts import SpokenQuery, TranscriptIndex
-from shared import cache_files
-from shared.cache import CacheDir
+from api.search.frames.index import SearchIndex
+from api.search.transcripts import log as transcript_log
+from api.search.transcripts.index import SpokenQuery, TranscriptIndex
+from shared.cache import cache_files
+from shared.cache.cache_dir import CacheDir
 from shared.domain import Stage
 from shared.errors import BadInput, CacheError
 from shared.settings import Settings
-from tests.search_data import media_hash, publish, random_units
-from tests.tiny_disk import tiny_disk
-from tests.transcript_data import SPEECH, publish_transcript, segments, told
-from tests.waiting import wait_for
+from tests.support.search.search_data import media_hash, publish, random_units
+from tests.support.search.transcript_data import SPEECH, publish_transcript, segments, told
+from tests.support.system.tiny_disk import tiny_disk
+from tests.support.waiting import wait_for
 
 SPAWN = multiprocessing.get_context("spawn")
 
@@ -303,7 +304,8 @@ def test_processes_that_load_at_once_agree_and_store_each_text_once(cache, setti
 KILLED = """
 import sys
 from pathlib import Path
-from api.search import SearchIndex, loaded_transcripts
+from api.search.frames.index import SearchIndex
+from api.search.transcripts import loading as loaded_transcripts
 from shared.settings import Settings
 loaded_transcripts._READ_AT_ONCE = 1
 print("ready", flush=True)

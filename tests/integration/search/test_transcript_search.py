@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from api.search import SearchIndex
-from api.search.transcripts import SpokenQuery
-from shared.transcripts import Segment
-from tests.search_data import media_hash, publish, random_units
-from tests.transcript_data import SPEECH, publish_transcript, segments, told
+from api.search.frames.index import SearchIndex
+from api.search.transcripts.index import SpokenQuery
+from shared.cache.transcripts import Segment
+from tests.support.search.search_data import media_hash, publish, random_units
+from tests.support.search.transcript_data import SPEECH, publish_transcript, segments, told
 
 
 def test_a_match_says_where_and_when_its_text_is_said(cache, index, tmp_path) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from shared.transcripts import Doubt
+from shared.cache.transcripts import Doubt
 from workers.analysis.speech.inventions import is_loop, is_stock_phrase, words_of
 from workers.analysis.speech.segments import WITHOUT_SPACES
 from workers.analysis.speech.windows import Window

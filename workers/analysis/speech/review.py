@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from shared.transcripts import Doubt, TranscriptWarning
+from shared.cache.transcripts import Doubt, TranscriptWarning
 from workers.analysis.speech.guard import Guard
 from workers.analysis.speech.inventions import words_of
 from workers.analysis.speech.stretches import has_words, sentences, without_echoes

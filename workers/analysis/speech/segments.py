@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from shared.transcripts import Segment, Word
+from shared.cache.transcripts import Segment, Word
 from workers.analysis.speech.windows import Side, Window
 from workers.models.protocols import Spoken, SpokenWord
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from shared.cache.transcripts import Segment, TranscriptWarning
 from shared.errors import MediaError
-from shared.languages import language_name
-from shared.transcripts import Segment, TranscriptWarning
+from shared.models.languages import language_name
 from workers.analysis.speech.guard import Guard
 from workers.analysis.speech.language import LanguageChoice
 from workers.analysis.speech.review import review
@@ -18,7 +18,7 @@ from workers.analysis.speech.windows import Listener, Window
 from workers.models.protocols import Spoken, Transcriber, VoiceDetector
 
 if TYPE_CHECKING:
-    from workers.analysis.sound import SoundBlock
+    from workers.media.sound.reader import SoundBlock
 
 T = TypeVar("T")
 

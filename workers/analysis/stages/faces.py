@@ -11,18 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from shared.cache import Draft
+from shared.cache.cache_dir import Draft
+from shared.cache.faces import FaceRows, face_keys, write_faces
+from shared.cache.frame_packs import PackWriter
 from shared.domain import AnalyzeSpec, ProgressType
 from shared.domain import Stage as StageName
 from shared.errors import Missing, ModelError
-from shared.faces import FaceRows, face_keys, write_faces
-from shared.frame_packs import PackWriter
 from shared.people.collection import Collection
 from workers.analysis.face_quality import marks, sharpness, shorter_side
 from workers.analysis.item_files import FoundFile
-from workers.analysis.pictures import GridFrame, Picture, encode_rgb, fit
 from workers.analysis.pipeline import FileInHand, Stage, StageRun
 from workers.context import Context
+from workers.media.pictures import GridFrame, Picture, encode_rgb, fit
 from workers.models.protocols import FaceBox, FaceFinder
 from workers.recluster.upkeep import bring_up_to_date
 

@@ -13,7 +13,7 @@ or when they hold the same colours; a cut is where all say no, more than they do
   Shahraray, Scene Change Detection and Content-Based Sampling of Video Sequences, 1995).
 * The three are weighed by logistic regression (as in Qi, Hauptmann & Liu, Supervised Classification
   for Video Shot Segmentation, 2003) and judged against the neighbours (the idea of PySceneDetect's
-  AdaptiveDetector). `tests/quality/fit_scenes.py` prints the weights.
+  AdaptiveDetector). `tests/quality/media/fit_scenes.py` prints the weights.
 * A lone bright picture between two that match is a flash, a picture without structure (black,
   white) is passed over: the pictures on both sides are compared.
 
@@ -36,7 +36,7 @@ from shared.domain import Scene
 Floats = NDArray[np.floating[Any]]
 Spectra = NDArray[np.complexfloating[Any, Any]]
 
-# Weights of the evidence, printed by tests/quality/fit_scenes.py.
+# Weights of the evidence, printed by tests/quality/media/fit_scenes.py.
 W_STRUCTURE, W_PARTS, W_COLOUR, BIAS = 5.19, 6.91, 7.35, -10.29
 W_CHANGE, W_CALM = 0.92, -0.42
 # The fit says -1.67. Lower makes up fewer cuts and, on seeds 1 to 10, misses hardly more.

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from shared.cache import Draft
+from shared.cache.cache_dir import Draft
+from shared.cache.frame_packs import PackWriter
 from shared.domain import Stage as StageName
-from shared.frame_packs import PackWriter
 from workers.analysis.item_files import FoundFile
-from workers.analysis.pictures import GridFrame
 from workers.analysis.pipeline import FileInHand, Stage, StageRun
 from workers.analysis.stages.rows import manifest_fields
 from workers.analysis.stages.scenes import SceneCutter
 from workers.context import Context
+from workers.media.pictures import GridFrame
 
 
 class Thumbnails(Stage):

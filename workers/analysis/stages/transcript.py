@@ -6,20 +6,21 @@ import logging
 from collections.abc import Callable, Iterator
 from typing import TypeVar, cast
 
-from shared import traces, transcripts
-from shared.cache import CacheDir
+from shared.cache import transcripts
+from shared.cache.cache_dir import CacheDir
+from shared.cache.transcripts import AudioStreams, Transcript
 from shared.domain import AnalyzeSpec, FileWork, ProgressType, Stage
 from shared.errors import MediaError, MediaUnreadable, NotAllowed, RushesError
-from shared.languages import language_name
 from shared.media import MediaType
-from shared.model_catalogue import resolve
-from shared.models import ModelKind
-from shared.speech_models import may_understand
-from shared.transcripts import AudioStreams, Transcript
+from shared.models.languages import language_name
+from shared.models.model_catalogue import resolve
+from shared.models.specs import ModelKind
+from shared.models.speech_models import may_understand
+from shared.process import traces
 from workers.analysis.item_files import FoundFile, ItemFiles, Numbered, share_done
-from workers.analysis.sound import SoundBlock, SoundReader, open_sound
 from workers.analysis.speech.transcribing import Heard, SpeechNotUnderstood, transcribe
 from workers.context import Context
+from workers.media.sound.reader import SoundBlock, SoundReader, open_sound
 from workers.models.load import load_detector
 from workers.models.protocols import SAMPLE_RATE, Transcriber, VoiceDetector
 

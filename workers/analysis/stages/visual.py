@@ -9,15 +9,15 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.cache import Draft
+from shared.cache.cache_dir import Draft
 from shared.domain import AnalyzeSpec
 from shared.domain import Stage as StageName
 from shared.media import MediaType
 from workers.analysis.item_files import FoundFile
-from workers.analysis.pictures import GridFrame, Picture
 from workers.analysis.pipeline import FileInHand, Stage, StageRun
 from workers.analysis.stages.rows import manifest_fields
 from workers.context import Context
+from workers.media.pictures import GridFrame, Picture
 from workers.models.protocols import VisualEmbedder
 
 T = TypeVar("T")

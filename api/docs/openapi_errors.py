@@ -1,0 +1,137 @@
+"""Which errors each endpoint may answer, as responses of the OpenAPI document."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from api.docs.json_schema import REF
+from api.http.endpoint import Endpoint
+from api.http.errors import TABLE, AlreadyWatched, ErrorBody, KeyMissing, KeyRefused, TooLarge
+from shared import errors
+
+Kinds = Mapping[type[errors.RushesError], str]  # an error -> an example of its message
+
+_MEANINGS: dict[type[errors.RushesError], str] = {
+    errors.BadInput: "A parameter is missing or wrong; the message names the field and the index.",
+    errors.MediaUnreadable: "The file cannot be decoded.",
+    errors.CacheError: "The cache folder cannot be read or written.",
+    errors.ExportError: "The folder of the export cannot be written.",
+    KeyMissing: "No licence key was given.",
+    KeyRefused: "The key is unknown, revoked or not a Pro key.",
+    errors.NotAllowed: "A path lies outside the folders that the server may use.",
+    errors.Missing: "What the request names is not there.",
+    errors.MediaMissing: "The file does not exist.",
+    errors.Busy: "Another task holds what this one needs.",
+    AlreadyWatched: "The same files are watched already.",
+    TooLarge: "The body is larger than RUSHES_MAX_BODY_MB.",
+    errors.RushesError: "Something went wrong in the server; its log says what.",
+    errors.RedisAway: "Redis does not answer.",
+    errors.NoWorker: "No worker that can answer runs, or none answers in time.",
+    errors.ModelLoading: "The model is being loaded.",
+    errors.ModelError: "The model cannot be used.",
+    errors.Unavailable: "The server cannot answer right now.",
+}
+_INTERNAL: Kinds = {errors.RushesError: "Something went wrong; the server's log says what."}
+_OF_KEYS: Kinds = {
+    KeyMissing: KeyMissing().message,
+    KeyRefused: KeyRefused().message,
+    errors.RedisAway: errors.RedisAway().message,
+}
+_OF_CACHES: Kinds = {
+    errors.NotAllowed: "cache_dir: /tmp/x lies outside the folders in RUSHES_CACHE_ROOTS.",
+    errors.CacheError: "The server has no permission to use the cache folder /footage/.rushes. "
+    "Give it read and write permission or choose another cache_dir.",
+}
+_OF_EXPORTS: Kinds = {
+    errors.NotAllowed: "{field}: /tmp/x lies outside the folders in RUSHES_EXPORT_ROOTS.",
+    errors.ExportError: "The server has no permission to write into /footage/exports. Give it "
+    "permission or choose another folder.",
+}
+_RETRY_AFTER = {
+    "description": "Seconds to wait before the next try.",
+    "schema": {"type": "integer", "minimum": 1},
+    "example": 2,
+}
+# Answered alike by every endpoint that answers them.
+_COMMON = (401, 413, 500)
+
+
+def possible(endpoint: Endpoint) -> dict[type[errors.RushesError], str]:
+    """Every error that this endpoint may answer, with an example of its message."""
+    found = {**_INTERNAL}
+    if endpoint.needs_key:
+        found |= _OF_KEYS
+    if endpoint.method in ("POST", "PUT"):
+        found |= {errors.BadInput: _bad_body(endpoint), TooLarge: TooLarge().message}
+    fields = {parameter.name for parameter in endpoint.query}
+    fields |= set(endpoint.body.__struct_fields__ if endpoint.body else ())
+    if "cache_dir" in fields:
+        found |= _OF_CACHES
+    for field in sorted(fields & {"output_dir", "output_path"}):
+        found |= {kind: text.format(field=field) for kind, text in _OF_EXPORTS.items()}
+    return {**found, **endpoint.errors}
+
+
+def responses(endpoint: Endpoint) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(status, response) of the endpoint's errors; those of all endpoints by reference."""
+    by_status: dict[int, dict[type[errors.RushesError], str]] = {}
+    for kind, message in possible(endpoint).items():
+        by_status.setdefault(TABLE[_listed(kind)][0], {})[kind] = message
+    for status, kinds in by_status.items():
+        if status in _COMMON:
+            yield str(status), {"$ref": f"#/components/responses/Error{status}"}
+        else:
+            yield str(status), _response(status, kinds)
+
+
+def common_responses() -> dict[str, Any]:
+    """The responses that are referred to."""
+    kinds: Kinds = {**_INTERNAL, KeyMissing: KeyMissing().message, TooLarge: TooLarge().message}
+    return {
+        f"Error{TABLE[kind][0]}": _response(TABLE[kind][0], {kind: kinds[kind]}) for kind in kinds
+    }
+
+
+def show(response: dict[str, Any], status: int, example: Mapping[str, Any]) -> None:
+    """Complete the response of an error whose body has more fields than the usual ones."""
+    shown = {"summary": example["error"], "value": dict(example)}
+    response["content"]["application/json"]["examples"] = {"Example": shown}
+    if status == 503:
+        response["headers"] = {"Retry-After": _RETRY_AFTER}
+
+
+def _bad_body(endpoint: Endpoint) -> str:
+    """What a body without its first required field is told."""
+    for field in msgspec.structs.fields(endpoint.body) if endpoint.body else ():
+        if field.required:
+            return f"{field.encode_name} is required."
+    return "The body must be a JSON object, not an array."
+
+
+def _listed(kind: type[errors.RushesError]) -> type[errors.RushesError]:
+    return next(base for base in kind.__mro__ if base in TABLE)
+
+
+def _response(status: int, kinds: Kinds) -> dict[str, Any]:
+    examples = {
+        kind.__name__: {
+            "summary": TABLE[_listed(kind)][1],
+            "value": {"error": TABLE[_listed(kind)][1], "message": message},
+        }
+        for kind, message in kinds.items()
+    }
+    response: dict[str, Any] = {
+        "description": " Or: ".join(_MEANINGS[kind] for kind in kinds),
+        "content": {
+            "application/json": {
+                "schema": {"$ref": REF.format(name=ErrorBody.__name__)},
+                "examples": examples,
+            }
+        },
+    }
+    if status == 503:
+        response["headers"] = {"Retry-After": _RETRY_AFTER}
+    return response

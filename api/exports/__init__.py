@@ -1,0 +1,1 @@
+"""Exports: clips, timelines and transcripts as files."""

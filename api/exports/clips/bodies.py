@@ -1,0 +1,242 @@
+"""Bodies and answers of /export/clips; see api.http.bodies for what holds of all bodies."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from api.http.answers import ClientPath, TaskId
+from api.http.bodies import Keyed, MediaPath
+from shared.domain import TaskState
+from shared.exports import clip_names
+from shared.exports.clips import ClipAudio, ClipCode, ClipCodec, ClipMode, OnExists
+
+MOST_CLIPS = 10_000
+CLIP_TIME_PATTERN = r"^[0-9]{1,3}:[0-5]?[0-9]:[0-5]?[0-9](\.[0-9]{1,6}|[:;][0-9]{2,3})?$"
+_TIME_WORDS = "HH:MM:SS[.mmm], or a timecode of the source, HH:MM:SS:FF or HH:MM:SS;FF"
+
+Container = Literal[
+    "mp4",
+    "m4v",
+    "m4a",
+    "mov",
+    "mkv",
+    "mka",
+    "webm",
+    "ts",
+    "mts",
+    "m2ts",
+    "mxf",
+    "wav",
+    "flac",
+    "mp3",
+]
+ClipTime = Annotated[
+    Annotated[float, Meta(ge=0, description="A time in seconds.", examples=[12.5])]
+    | Annotated[
+        str,
+        Meta(
+            min_length=1,
+            description=_TIME_WORDS,
+            examples=["10:00:12:12"],
+            extra_json_schema={"pattern": CLIP_TIME_PATTERN},
+        ),
+    ],
+    Meta(
+        description=f"Seconds, {_TIME_WORDS}. Seconds count from the first picture that is shown.",
+        examples=[12.5],
+    ),
+]
+
+
+class ClipBody(Struct, kw_only=True):
+    """One clip: a part of a media file, [start_time, end_time)."""
+
+    media_path: MediaPath
+    start_time: ClipTime
+    end_time: ClipTime
+    name: Annotated[
+        str,
+        Meta(
+            description="Name of the file, without extension; goes before `naming`. What a file "
+            "name may not hold becomes an underscore.",
+            examples=["Interview Ada, take 2"],
+        ),
+    ] = ""
+
+
+class ExportClipsBody(Keyed, kw_only=True):
+    """Clips to cut, and where to put them."""
+
+    clips: Annotated[list[ClipBody], Meta(description=f"At least one, at most {MOST_CLIPS:,}.")]
+    output_dir: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            description="Absolute path of a folder on the server that is there, in "
+            "RUSHES_EXPORT_ROOTS. Existing files are never overwritten.",
+            examples=["/footage/exports"],
+        ),
+    ]
+    mode: Annotated[
+        ClipMode,
+        Meta(
+            description='"copy" takes the streams as they are, "encode" makes them anew and is '
+            'exact to the frame, "auto" copies where that is exact and encodes elsewhere.'
+        ),
+    ] = "auto"
+    codec: (
+        Annotated[
+            ClipCodec,
+            Meta(
+                description="Of the picture, where it is encoded. Left out: h264, or what keeps "
+                "the depth of the source.",
+                examples=["h264"],
+            ),
+        ]
+        | None
+    ) = None
+    quality: (
+        Annotated[
+            int,
+            Meta(
+                ge=0,
+                le=100,
+                description="On the encoder's own scale (CRF of h264 and hevc). Left out: its "
+                "usual value.",
+                examples=[18],
+            ),
+        ]
+        | None
+    ) = None
+    container: (
+        Annotated[
+            Container,
+            Meta(description="Extension. Left out: the source's family.", examples=["mp4"]),
+        ]
+        | None
+    ) = None
+    handle_seconds: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=3600,
+            description="Added before and after each clip, as far as the media goes.",
+            examples=[1],
+        ),
+    ] = 0.0
+    audio: Annotated[ClipAudio, Meta(description="Which sound tracks are taken along.")] = "all"
+    naming: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            description="Names of clips that have none, without extension. Fields: "
+            + ", ".join(f"{{{name}}}" for name in clip_names.FIELDS)
+            + " (stem: the source's name; in_tc, out_tc: its timecode, or the time where it has "
+            "none; index: place in the request, from 1).",
+            examples=[clip_names.USUAL],
+        ),
+    ] = clip_names.USUAL
+    on_exists: Annotated[
+        OnExists,
+        Meta(
+            description='Where a file of that name is there: "number" the new one, "skip" the '
+            'clip (answered with `skipped` and the path of the file that is there), or "error": '
+            "the clip fails."
+        ),
+    ] = "number"
+    dry_run: Annotated[
+        bool,
+        Meta(
+            description="Plan everything and write nothing. Names are those that would be free "
+            "now; `frames` is null."
+        ),
+    ] = False
+    background: Annotated[
+        bool,
+        Meta(
+            description="Answer 202 with a task_id at once; results in GET "
+            "/tasks/{task_id}/exports. Better for clips that take minutes: what lies between may "
+            "close a connection on which nothing is said for long."
+        ),
+    ] = False
+
+
+Warnings = Annotated[list[str], Meta(description="What in it is not as asked for.", examples=[[]])]
+
+
+class ExportedClip(Struct, kw_only=True):
+    """A clip that was exported."""
+
+    index: Annotated[int, Meta(ge=0, description="Its place in the request.", examples=[0])]
+    output_path: Annotated[
+        str,
+        Meta(
+            description="The new file, in the client's form.",
+            examples=["/footage/exports/A001_10-00-12-00_10-00-20-00.mov"],
+        ),
+    ]
+    media_path: ClientPath
+    start_seconds: Annotated[
+        float, Meta(description="Where it begins in the media, handles included.", examples=[12.0])
+    ]
+    end_seconds: Annotated[float, Meta(description="Where it ends.", examples=[20.0])]
+    frames: (
+        Annotated[
+            int,
+            Meta(
+                description="Pictures in it; null where it is sound alone, was skipped or is only "
+                "planned.",
+                examples=[200],
+            ),
+        ]
+        | None
+    )
+    method: (
+        Annotated[
+            Literal["copy", "encode"],
+            Meta(description="How it was made; null where it was skipped.", examples=["copy"]),
+        ]
+        | None
+    )
+    start_timecode: (
+        Annotated[
+            str,
+            Meta(
+                description="Of its first picture; null where the media has none.",
+                examples=["10:00:12:00"],
+            ),
+        ]
+        | None
+    )
+    skipped: Annotated[
+        bool,
+        Meta(description='on_exists "skip": a file of that name was there.', examples=[False]),
+    ]
+    warnings: Warnings
+
+
+class FailedClip(Struct, kw_only=True):
+    """A clip that was not exported."""
+
+    index: Annotated[int, Meta(ge=0, description="Its place in the request.", examples=[1])]
+    media_path: ClientPath
+    error: Annotated[str, Meta(description="Why.", examples=["The file does not exist."])]
+    code: Annotated[ClipCode, Meta(description="The same for programs.", examples=["bad_range"])]
+
+
+class ExportedClips(Struct, kw_only=True):
+    """What became of the clips, in request order."""
+
+    exported: Annotated[list[ExportedClip], Meta(description="Clips that are files now.")]
+    failed: Annotated[
+        list[FailedClip], Meta(description="Clips that are not; they stop no others.")
+    ]
+
+
+class ClipsOfTask(ExportedClips, kw_only=True):
+    """What became of the clips of a task so far."""
+
+    task_id: TaskId
+    status: TaskState

@@ -1,0 +1,29 @@
+"""Where an export is written that a client wants as a file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+
+from api.http.client_paths import ClientPaths
+from shared.exports.names import file_name, with_extension
+
+
+def target_of(
+    paths: ClientPaths,
+    output_path: str,
+    display_name: str,
+    extension: str,
+    extensions: Collection[str],
+) -> str:
+    """Our form of the path to write to; in a folder the file is called after `display_name`.
+
+    `extensions` are those of all formats: a name that ends in another one is refused. Raises
+    BadInput and NotAllowed.
+    """
+    found = paths.export(output_path)
+    if output_path.endswith(("/", "\\")) or os.path.isdir(found):
+        return os.path.join(found, file_name(display_name, extension))
+    folder, name = os.path.split(found)
+    others = set(extensions) - {extension}
+    return os.path.join(folder, with_extension(name, extension, others, "output_path"))

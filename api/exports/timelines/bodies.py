@@ -1,0 +1,214 @@
+"""Body and answer of timelines; see api.http.bodies for what holds of all bodies."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta, Struct, field
+
+from api.exports.timelines.formats import Layout, TimelineFormat
+from api.exports.timelines.model import Code
+from api.exports.timelines.pathurl import UrlStyle
+from api.http.bodies import Keyed, MediaPath
+
+_SIZE = Meta(ge=16, le=32768, description="Pixels. Left out: as the first clip.", examples=[1920])
+SourceTime = Annotated[
+    float | str,
+    Meta(
+        description="Seconds from the first picture, HH:MM:SS[.mmm], or timecode of the source: "
+        "HH:MM:SS:FF, with ; before the frames for drop-frame.",
+        examples=[12.5],
+    ),
+]
+
+
+class TimelineMarkerBody(Struct, kw_only=True):
+    """A marker in a clip."""
+
+    time: SourceTime
+    name: Annotated[str, Meta(description="What the marker says.", examples=["Laughs"])]
+    comment: Annotated[str, Meta(description="More about it.", examples=["Take this one."])] = ""
+    duration: (
+        Annotated[
+            float,
+            Meta(ge=0, description="Seconds; left out: a point in time.", examples=[1.5]),
+        ]
+        | None
+    ) = None
+
+
+class TimelineClipBody(Struct, kw_only=True):
+    """A range of a file. A still lasts from start_time to end_time."""
+
+    media_path: MediaPath
+    start_time: SourceTime
+    end_time: SourceTime
+    name: (
+        Annotated[
+            str,
+            Meta(description="Name on the timeline; left out: the file's.", examples=["Opening"]),
+        ]
+        | None
+    ) = None
+    markers: Annotated[
+        list[TimelineMarkerBody],
+        Meta(description="Markers; their times count as start_time does.", examples=[[]]),
+    ] = []
+    handle_seconds: Annotated[
+        float,
+        Meta(ge=0, le=3600, description="Seconds more on both sides, as far as the file has them."),
+    ] = 0.0
+
+
+class PathPairBody(Struct, kw_only=True):
+    """Where a folder lies for the editing system."""
+
+    from_: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            description="Beginning of media_path, as sent.",
+            examples=["/mnt/nas"],
+        ),
+    ] = field(name="from")
+    to: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            description="What stands there instead: /Volumes/nas, Z:/ or \\\\nas\\share.",
+            examples=["Z:/"],
+        ),
+    ]
+
+
+class TimelineBody(Keyed, kw_only=True):
+    """Clips to be laid one after the other on a timeline."""
+
+    clips: Annotated[
+        list[TimelineClipBody], Meta(min_length=1, description="In the order of the timeline.")
+    ]
+    sequence_name: Annotated[
+        str,
+        Meta(min_length=1, description="Name of the timeline.", examples=["Selects"]),
+    ] = "Rushes Export"
+    fps: (
+        Annotated[
+            float | str,
+            Meta(
+                description="Frame rate of the timeline, such as 25, 29.97 or 24000/1001. Left "
+                "out: the commonest among the clips (25 for sound and stills alone).",
+                examples=["24000/1001"],
+            ),
+        ]
+        | None
+    ) = None
+    width: Annotated[int, _SIZE] | None = None
+    height: Annotated[int, _SIZE] | None = None
+    start_timecode: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            description="Timecode at which the timeline begins; ; before the frames makes it "
+            "drop-frame.",
+            examples=["01:00:00:00"],
+        ),
+    ] = "00:00:00:00"
+    format: Annotated[
+        TimelineFormat,
+        Meta(
+            description="xmeml (version 4) for Premiere Pro, fcpxml (1.10) for Final Cut Pro and "
+            "Resolve, otio for OpenTimelineIO, edl for CMX 3600."
+        ),
+    ] = "xmeml"
+    layout: Annotated[
+        Layout,
+        Meta(description="xmeml only: a sequence, a bin with a clip for each range, or both."),
+    ] = "sequence"
+    path_map: Annotated[
+        list[PathPairBody],
+        Meta(
+            description="How the editing system calls folders; the longest beginning wins.",
+            examples=[[{"from": "/mnt/nas", "to": "Z:/"}]],
+        ),
+    ] = field(default_factory=list)
+    pathurl_style: (
+        Annotated[
+            UrlStyle,
+            Meta(
+                description="How the URL of a file begins: file://localhost/ (usual for xmeml), "
+                "file:/// (usual for fcpxml and otio), or file://localhost// (double_slash).",
+                examples=["localhost"],
+            ),
+        ]
+        | None
+    ) = None
+    output_path: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                description="Absolute path of a file, or a folder, to write to on the server, in "
+                "RUSHES_EXPORT_ROOTS. The format's extension is added where there is none; an "
+                "existing file is never overwritten, the new one is numbered.",
+                examples=["/footage/exports/selects.xml"],
+            ),
+        ]
+        | None
+    ) = None
+    strict: Annotated[
+        bool,
+        Meta(description="Refuse the request when a file is missing, instead of leaving it out."),
+    ] = False
+
+
+class TimelineWarning(Struct, kw_only=True):
+    """What is not as asked for, or may surprise."""
+
+    index: Annotated[
+        int | None, Meta(description="The clip's in the request; null: the whole.", examples=[0])
+    ]
+    code: Annotated[Code, Meta(description="What kind.", examples=["rate_conformed"])]
+    message: Annotated[str, Meta(description="For people.", examples=["The clip ends there."])]
+
+
+class SequenceFacts(Struct, kw_only=True):
+    """The timeline as it was made."""
+
+    fps: Annotated[str, Meta(description="Exactly.", examples=["24000/1001"])]
+    duration_frames: Annotated[int, Meta(description="Frames.", examples=[207])]
+
+
+class ExportedTimeline(Struct, kw_only=True):
+    """The timeline, and where it was written."""
+
+    xml: (
+        Annotated[
+            str,
+            Meta(
+                description="The file, for the formats xmeml and fcpxml.",
+                examples=['<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE xmeml>\n…'],
+            ),
+        ]
+        | None
+    )
+    text: (
+        Annotated[
+            str, Meta(description="The file, for the formats otio and edl.", examples=["TITLE: A"])
+        ]
+        | None
+    )
+    output_path: (
+        Annotated[
+            str,
+            Meta(
+                description="Where it was written, in the client's form.",
+                examples=["/footage/exports/selects.xml"],
+            ),
+        ]
+        | None
+    )
+    sequence: SequenceFacts
+    warnings: Annotated[
+        list[TimelineWarning],
+        Meta(description="By clip, in request order; those of the whole come first."),
+    ]

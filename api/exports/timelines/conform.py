@@ -1,0 +1,309 @@
+"""From asked ranges in seconds or timecode to whole frames of one rate, without gaps."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from api.exports.timelines.model import Clip, Code, Marker, Media, Remark, nearest_rate, rounded
+from api.exports.timelines.sources import Source, clean_name
+from shared.errors import BadInput
+from shared.exports.clock import Timecode
+
+_TIMECODE = re.compile(r"[0-9]{2}:[0-9]{2}:[0-9]{2}[:;][0-9]{2,3}")
+_CLOCK = re.compile(r"([0-9]{1,3}):([0-5]?[0-9]):([0-5]?[0-9](?:\.[0-9]{1,6})?)")
+_LATEST = 999 * 3600 + 3600
+DEFAULT_RATE = Fraction(25)  # of sound and stills alone
+FASTEST = 240
+
+SourceTime = Fraction | str  # exact seconds, or a timecode of the source
+
+
+@dataclass(frozen=True, slots=True)
+class AskedMarker:
+    """A marker as a request names it; `time` as the clip's own times."""
+
+    time: SourceTime
+    name: str
+    comment: str = ""
+    length: Fraction | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AskedClip:
+    """A range as a request names it."""
+
+    index: int
+    start: SourceTime
+    end: SourceTime
+    name: str | None = None
+    handle: Fraction = Fraction(0)
+    markers: tuple[AskedMarker, ...] = ()
+
+
+def source_time(value: float | str, field: str) -> SourceTime:
+    """A time in a request: seconds (to the microsecond), HH:MM:SS(.mmm), or source timecode."""
+    if isinstance(value, str):
+        if _TIMECODE.fullmatch(value):
+            return value
+        clock = _CLOCK.fullmatch(value)
+        if clock is None:
+            raise BadInput(
+                f"{field} must be seconds, HH:MM:SS[.mmm], or timecode of the source "
+                f"(HH:MM:SS:FF, HH:MM:SS;FF), not {value!r}."
+            )
+        return Fraction(int(clock[1]) * 3600 + int(clock[2]) * 60) + Fraction(clock[3])
+    return exact_seconds(value, field)
+
+
+def exact_seconds(value: float, field: str) -> Fraction:
+    """A number of seconds, to the microsecond. Raises BadInput."""
+    if isinstance(value, bool) or not math.isfinite(value) or not 0 <= value <= _LATEST:
+        raise BadInput(f"{field} must be a number of seconds from 0 to {_LATEST}, not {value!r}.")
+    return Fraction(rounded(Fraction(str(value)) * 1_000_000), 1_000_000)
+
+
+def commonest_rate(medias: Iterable[Media]) -> Fraction:
+    """Of the clips' sources; the first of those that are equally common. 25 without pictures."""
+    rates = Counter(media.rate for media in medias if media.rate is not None)
+    if not rates:
+        return DEFAULT_RATE
+    return min(nearest_rate(rates.most_common(1)[0][0]), Fraction(FASTEST))
+
+
+def check_order(asked: AskedClip) -> None:
+    """Raises BadInput for a range that is empty, where that can be said without the media."""
+    if isinstance(asked.start, Fraction) and isinstance(asked.end, Fraction):
+        _check_range(asked, asked.start, asked.end)
+
+
+def conform(
+    asked: Sequence[tuple[AskedClip, Source]], rate: Fraction
+) -> tuple[tuple[Clip, ...], list[Remark]]:
+    """Clips one after the other. Raises BadInput, naming the field."""
+    clips: list[Clip] = []
+    remarks: list[Remark] = []
+    for one, source in asked:
+        start = clips[-1].end if clips else 0
+        clip, said = _conformed(one, source, rate, start)
+        clips.append(clip)
+        remarks += said
+    return tuple(_as_long_as_used(clips)), remarks
+
+
+def _as_long_as_used(clips: list[Clip]) -> list[Clip]:
+    """Stills, and files of unknown length, are as long as the longest use of them."""
+    longest: dict[str, int] = {}
+    for clip in clips:
+        longest[clip.media.path] = max(clip.media_frames, longest.get(clip.media.path, 0))
+    return [replace(clip, media_frames=longest[clip.media.path]) for clip in clips]
+
+
+def _conformed(
+    asked: AskedClip, source: Source, rate: Fraction, at: int
+) -> tuple[Clip, list[Remark]]:
+    media = source.media
+    remarks = [Remark(asked.index, code, f"{media.name}: {text}") for code, text in source.remarks]
+    begin, end, said = _range(asked, media, rate)
+    remarks += said
+    if media.rate is not None and media.rate != rate:
+        remarks.append(
+            Remark(
+                asked.index,
+                Code.RATE_CONFORMED,
+                f"{media.name} runs at {_words(media.rate)} frames a second, the timeline at "
+                f"{_words(rate)}: its cuts are rounded to the timeline's frames.",
+            )
+        )
+    first, out, media_frames = _frames(media, begin, end, rate)
+    name = clean_name(asked.name) if asked.name is not None else media.name
+    if asked.name is not None and name != asked.name:
+        remarks.append(
+            Remark(
+                asked.index,
+                Code.NAME_CLEANED,
+                f"clips[{asked.index}].name holds characters that no timeline can hold; they were "
+                "left out.",
+            )
+        )
+    markers, outside = _markers(asked, media, begin, end)
+    clip = Clip(
+        index=asked.index,
+        media=media,
+        name=name or media.name,
+        start=at,
+        first=first,
+        length=out - first,
+        media_frames=media_frames,
+        source_start=_on_a_picture(media, begin, (out - first) / rate),
+        markers=markers,
+    )
+    return clip, remarks + outside
+
+
+def _range(
+    asked: AskedClip, media: Media, rate: Fraction
+) -> tuple[Fraction, Fraction, list[Remark]]:
+    """Begin and end in seconds of the media, with handles, within it."""
+    field = f"clips[{asked.index}]"
+    begin = _not_before(asked.start, media, f"{field}.start_time")
+    end = _not_before(asked.end, media, f"{field}.end_time")
+    _check_range(asked, begin, end)
+    if media.is_still:
+        return Fraction(0), end - begin + 2 * asked.handle, []
+    whole = media.seconds
+    if whole is not None and begin >= whole:
+        raise BadInput(
+            f"{field}.start_time is {_clock(begin)}, but {media.name} ends at {_clock(whole)}."
+        )
+    remarks = []
+    if whole is not None and end > whole:
+        if rounded(end * rate) > rounded(whole * rate):
+            remarks.append(
+                Remark(
+                    asked.index,
+                    Code.CLAMPED_OUT,
+                    f"{field}.end_time is {_clock(end)}, but {media.name} ends at "
+                    f"{_clock(whole)}: the clip ends there.",
+                )
+            )
+        end = whole
+    wide_begin, wide_end = begin - asked.handle, end + asked.handle
+    begin = max(Fraction(0), wide_begin)
+    end = wide_end if whole is None else min(whole, wide_end)
+    if (begin, end) != (wide_begin, wide_end):
+        remarks.append(
+            Remark(
+                asked.index,
+                Code.CLAMPED_HANDLE,
+                f"{field}: {media.name} has no {_words(asked.handle)} s beyond the range on both "
+                "sides; the handle is shorter.",
+            )
+        )
+    return begin, end, remarks
+
+
+def _frames(media: Media, begin: Fraction, end: Fraction, rate: Fraction) -> tuple[int, int, int]:
+    """First frame, the one after the last, and the number of all, in the timeline's rate."""
+    first, out = rounded(begin * rate), rounded(end * rate)
+    if media.seconds is None:
+        out = max(out, first + 1)
+        return first, out, out
+    # Rounded down: a clip that ends behind its media is offline in Final Cut.
+    frames = max(1, int(media.seconds * rate))
+    first = min(first, frames - 1)
+    return first, max(first + 1, min(out, frames)), frames
+
+
+def _on_a_picture(media: Media, begin: Fraction, length: Fraction) -> Fraction:
+    """The time of the source's picture nearest to `begin` from which `length` can be shown."""
+    if media.rate is None:
+        latest = begin if media.seconds is None else media.seconds - length
+        return max(Fraction(0), min(begin, latest))
+    picture = rounded(begin * media.rate)
+    if media.seconds is not None:
+        picture = min(picture, math.floor((media.seconds - length) * media.rate))
+    return max(0, picture) / media.rate
+
+
+def _markers(
+    asked: AskedClip, media: Media, begin: Fraction, end: Fraction
+) -> tuple[tuple[Marker, ...], list[Remark]]:
+    """Those in the range; a still has a time of its own for each clip."""
+    found: list[Marker] = []
+    remarks: list[Remark] = []
+    base = Fraction(0)
+    if media.is_still and isinstance(asked.start, Fraction):
+        base = asked.start - asked.handle
+    for number, marker in enumerate(asked.markers):
+        field = f"clips[{asked.index}].markers[{number}]"
+        seconds = _seconds(marker.time, media, f"{field}.time") - base
+        if begin <= seconds < end:
+            name, comment = clean_name(marker.name), clean_name(marker.comment)
+            length = None if marker.length is None else min(marker.length, end - seconds)
+            found.append(Marker(seconds, name, comment, length or None))
+            if name != marker.name or comment != marker.comment:
+                remarks.append(
+                    Remark(
+                        asked.index,
+                        Code.NAME_CLEANED,
+                        f"{field} holds characters that no timeline can hold; they were left out.",
+                    )
+                )
+        else:
+            remarks.append(
+                Remark(
+                    asked.index,
+                    Code.MARKER_OUTSIDE,
+                    f"{field}.time lies outside the clip; the marker was left out.",
+                )
+            )
+    return tuple(found), remarks
+
+
+def _not_before(time: SourceTime, media: Media, field: str) -> Fraction:
+    seconds = _seconds(time, media, field)
+    if seconds < 0 and media.timecode is not None:
+        begins = media.timecode.of_frame(media.timecode.first_frame)
+        raise BadInput(f"{field}: {time} lies before {media.name}, which begins at {begins}.")
+    return seconds
+
+
+def _seconds(time: SourceTime, media: Media, field: str) -> Fraction:
+    """Seconds since the first picture; negative for a timecode before it.
+
+    Raises BadInput for a timecode that cannot be there.
+    """
+    if isinstance(time, Fraction):
+        return time
+    if media.is_still:
+        raise BadInput(f"{field} is a timecode, but {media.name} is a still: give seconds.")
+    own = media.timecode
+    if own is not None:
+        if ";" in time and not own.drop_frame:
+            raise BadInput(
+                f"{field} is drop-frame, but the timecode of {media.name} is not: write a colon "
+                "before the frames."
+            )
+        if own.drop_frame:
+            time = time[:8] + ";" + time[9:]
+        asked = Timecode.starting_at(own.rate, time, field)
+        seconds = (asked.first_frame - own.first_frame) / own.rate
+        if seconds >= 0:
+            return seconds
+        past_midnight = seconds + _day(own)  # of a file that runs so long, or nearly
+        is_nearer = past_midnight - (media.seconds or 0) < -seconds
+        return past_midnight if is_nearer else seconds
+    if media.rate is None:
+        raise BadInput(
+            f"{field} is a timecode, but {media.name} has none and no frame rate: give seconds."
+        )
+    return Timecode.starting_at(media.rate, time, field).first_frame / media.rate
+
+
+def _day(timecode: Timecode) -> Fraction:
+    """Seconds after which the timecode begins anew."""
+    last = "23:59:59" + (";" if timecode.drop_frame else ":")
+    frames = Timecode.starting_at(timecode.rate, f"{last}{rounded(timecode.rate) - 1:02d}")
+    return (frames.first_frame + 1) / timecode.rate
+
+
+def _check_range(asked: AskedClip, begin: Fraction, end: Fraction) -> None:
+    if end <= begin:
+        raise BadInput(
+            f"clips[{asked.index}].end_time must be after start_time: "
+            f"{_clock(end)} is not after {_clock(begin)}."
+        )
+
+
+def _clock(seconds: Fraction) -> str:
+    """For people; not for arithmetic."""
+    return f"{float(seconds):.3f} s"
+
+
+def _words(rate: Fraction) -> str:
+    return f"{float(rate):.5g}"

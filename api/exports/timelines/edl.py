@@ -1,0 +1,124 @@
+"""CMX 3600 edit decision list: one rate, eight characters a reel, four channels of sound."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from fractions import Fraction
+
+from api.exports.timelines.model import Clip, Code, Media, Remark, Timeline, rounded
+from shared.errors import BadInput
+from shared.exports.clock import Timecode
+
+_REEL = 8  # characters
+_MOST_CHANNELS = 4
+
+
+def edl(timeline: Timeline) -> tuple[str, list[Remark]]:
+    """Raises BadInput for a source of another rate: one list counts in one."""
+    for clip in timeline.clips:
+        if clip.media.rate not in (None, timeline.rate):
+            raise BadInput(
+                f"clips[{clip.index}]: {clip.media.name} runs at {_words(clip.media.rate)} frames "
+                f"a second, the edit list at {_words(timeline.rate)}, and an EDL counts in one "
+                "rate. Ask for xmeml, fcpxml or otio, or leave that clip out."
+            )
+    reels = _reels([clip.media for clip in timeline.clips])
+    counting = "DROP FRAME" if timeline.timecode.drop_frame else "NON-DROP FRAME"
+    lines = [f"TITLE: {timeline.name}", f"FCM: {counting}", ""]
+    for number, clip in enumerate(timeline.clips, 1):
+        lines += [*_event(number, clip, timeline, reels[clip.media.path]), ""]
+    return "\n".join(lines), _left_out(timeline.clips)
+
+
+def _left_out(clips: Sequence[Clip]) -> list[Remark]:
+    return [
+        Remark(
+            clip.index,
+            Code.CHANNELS_LEFT_OUT,
+            f"{clip.media.name} has {clip.media.channels} channels; an EDL names {_MOST_CHANNELS}.",
+        )
+        for clip in clips
+        if clip.media.channels > _MOST_CHANNELS
+    ]
+
+
+def _event(number: int, clip: Clip, timeline: Timeline, reel: str) -> Iterator[str]:
+    media, rate = clip.media, timeline.rate
+    source = _counter(media, rate)
+    first = source.first_frame + clip.first
+    record = timeline.timecode
+    times = (
+        source.of_frame(first),
+        source.of_frame(first + clip.length),
+        record.of_frame(record.first_frame + clip.start),
+        record.of_frame(record.first_frame + clip.end),
+    )
+    yield f"{number:03d}  {reel:<{_REEL}} {_channels(media):<5} C        {' '.join(times)}"
+    if media.channels > 2:
+        both = "   4" if media.channels >= _MOST_CHANNELS else ""
+        yield f"AUD   3{both}"
+    yield f"* FROM CLIP NAME: {clip.name}"
+    yield f"* SOURCE FILE: {media.name}"
+    for marker in clip.markers:
+        at = record.of_frame(
+            record.first_frame + clip.start + rounded(marker.seconds * rate) - clip.first
+        )
+        text = f"{marker.name} {marker.comment}".strip()
+        yield f"* LOC: {at} RED     {text}"
+
+
+def _counter(media: Media, rate: Fraction) -> Timecode:
+    """The source's timecode in the list's rate."""
+    if media.timecode is None:
+        return media.counted_in(rate)
+    first = rounded(media.timecode_seconds * rate)
+    if media.timecode.drop_frame and _has_drop_frame(rate):
+        return replace(media.timecode, rate=rate, first_frame=first)
+    return Timecode(rate, False, first)
+
+
+def _has_drop_frame(rate: Fraction) -> bool:
+    try:
+        return Timecode.starting_at(rate, "00:00:00;00").drop_frame
+    except BadInput:
+        return False
+
+
+def _channels(media: Media) -> str:
+    """V, A, AA; with pictures B and AA/V; "NONE" where only the AUD line names channels."""
+    sound = {0: "", 1: "A"}.get(media.channels, "AA")
+    if media.picture is None:
+        return sound
+    return {"": "V", "A": "B", "AA": "AA/V"}[sound]
+
+
+def _reels(medias: Sequence[Media]) -> dict[str, str]:
+    """By path: the file's own reel, else its name; two names that look alike get numbers."""
+    own: dict[str, str] = {}
+    for media in medias:
+        reel = _plain(media.reel or "")
+        if reel:
+            own[media.path] = reel
+    taken = set(own.values())
+    found = dict(own)
+    for media in medias:
+        if media.path not in found:
+            reel = plain = _plain(media.name.rpartition(".")[0] or media.name) or "REEL"
+            number = 1
+            while reel in taken:
+                number += 1
+                mark = f"_{number}"  # a digit alone would make another camera's reel of it
+                reel = plain[: _REEL - len(mark)] + mark
+            taken.add(reel)
+            found[media.path] = reel
+    return found
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_]", "", text.replace(" ", "_").replace("-", "_"))[:_REEL]
+
+
+def _words(rate: Fraction | None) -> str:
+    return f"{float(rate):.5g}" if rate else "no"

@@ -1,0 +1,183 @@
+"""FCPXML 1.10, for Final Cut Pro and DaVinci Resolve.
+
+The order of elements is strict. Times are rational seconds; a clip's `start` counts from midnight
+of the source's timecode and lies within its asset, else Final Cut refuses the edit; its `offset`
+counts from midnight of the sequence's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+from lxml import etree
+
+from api.exports.timelines.model import Clip, Marker, Picture, Timeline, rounded
+from api.exports.timelines.pathurl import UrlStyle, pathurl
+from api.exports.timelines.xml_text import xml_text
+
+_CONFORMED = {  # rates that Final Cut has a word for
+    Fraction(24000, 1001): "23.98",
+    Fraction(24): "24",
+    Fraction(25): "25",
+    Fraction(30000, 1001): "29.97",
+    Fraction(30): "30",
+    Fraction(48000, 1001): "47.95",
+    Fraction(48): "48",
+    Fraction(50): "50",
+    Fraction(60000, 1001): "59.94",
+    Fraction(60): "60",
+}
+_SAMPLE_RATES = {
+    32000: "32k",
+    44100: "44.1k",
+    48000: "48k",
+    88200: "88.2k",
+    96000: "96k",
+    176400: "176.4k",
+    192000: "192k",
+}
+_FIELDS = {"none": "progressive", "upper": "upper first", "lower": "lower first"}
+
+
+def fcpxml(timeline: Timeline, style: UrlStyle) -> str:
+    """One project in one event."""
+    root = etree.Element("fcpxml", version="1.10")
+    resources = _Resources(etree.SubElement(root, "resources"), timeline, style)
+    own = resources.format(timeline.rate, timeline.picture)
+    event = etree.SubElement(etree.SubElement(root, "library"), "event", name=timeline.name)
+    project = etree.SubElement(event, "project", name=timeline.name)
+    timecode = timeline.timecode
+    sequence = etree.SubElement(
+        project,
+        "sequence",
+        format=own,
+        duration=_time(timeline.frames / timeline.rate),
+        tcStart=_time(timecode.first_frame / timecode.rate),
+        tcFormat=_counting(timecode.drop_frame),
+        audioLayout="stereo",
+        audioRate=_sample_rate(timeline),
+    )
+    spine = etree.SubElement(sequence, "spine")
+    for clip in timeline.clips:
+        _story(spine, clip, timeline, resources)
+    return xml_text(root)
+
+
+@dataclass(slots=True)
+class _Resources:
+    """Formats and assets, each described once."""
+
+    element: Any
+    timeline: Timeline
+    style: UrlStyle
+    formats: dict[tuple[Fraction | None, Picture], str] = field(default_factory=dict)
+    assets: dict[str, str] = field(default_factory=dict)
+
+    def format(self, rate: Fraction | None, picture: Picture) -> str:
+        """`rate` None: of a still."""
+        known = self.formats.get((rate, picture))
+        if known is None:
+            known = self.formats[rate, picture] = self._next()
+            element = etree.SubElement(self.element, "format", id=known)
+            if rate is None:
+                element.set("name", "FFVideoFormatRateUndefined")
+            else:
+                element.set("frameDuration", _time(1 / rate))
+                element.set("fieldOrder", _FIELDS[picture.field_order])
+            element.set("width", str(picture.width))
+            element.set("height", str(picture.height))
+            if picture.pixel_aspect != 1:
+                element.set("paspH", str(picture.pixel_aspect.numerator))
+                element.set("paspV", str(picture.pixel_aspect.denominator))
+        return known
+
+    def asset(self, clip: Clip) -> str:
+        media = clip.media
+        known = self.assets.get(media.path)
+        if known is not None:
+            return known
+        shape = self.format(media.rate, media.picture) if media.picture is not None else None
+        known = self.assets[media.path] = self._next()
+        element = etree.SubElement(self.element, "asset", id=known, name=media.name)
+        element.set("start", _time(media.timecode_seconds))
+        element.set("duration", "0s" if media.is_still else _time(self._length(clip)))
+        if shape is not None:
+            element.set("hasVideo", "1")
+            element.set("format", shape)
+            element.set("videoSources", "1")
+        if media.sounds:
+            element.set("hasAudio", "1")
+            element.set("audioSources", str(len(media.sounds)))
+            element.set("audioChannels", str(media.channels))
+            element.set("audioRate", str(media.sounds[0].sample_rate))
+        etree.SubElement(
+            element, "media-rep", kind="original-media", src=pathurl(media.path, self.style)
+        )
+        return known
+
+    def _length(self, clip: Clip) -> Fraction:
+        """All of the file; as far as it is used where its length is not known."""
+        if clip.media.seconds is not None:
+            return clip.media.seconds
+        return clip.media_frames / self.timeline.rate + 1 / (clip.media.rate or self.timeline.rate)
+
+    def _next(self) -> str:
+        return f"r{len(self.formats) + len(self.assets) + 1}"
+
+
+def _story(spine: Any, clip: Clip, timeline: Timeline, resources: _Resources) -> None:
+    media = clip.media
+    element = etree.SubElement(spine, "video" if media.is_still else "asset-clip")
+    element.set("ref", resources.asset(clip))
+    began = timeline.timecode.first_frame
+    element.set("offset", _time((began + clip.start) / timeline.rate))
+    element.set("name", clip.name)
+    element.set("start", _time(media.timecode_seconds + clip.source_start))
+    element.set("duration", _time(clip.length / timeline.rate))
+    if not media.is_still:
+        if media.picture is not None:
+            element.set("format", resources.format(media.rate, media.picture))
+        drop = media.timecode is not None and media.timecode.drop_frame
+        element.set("tcFormat", _counting(drop))
+        if media.sounds:
+            element.set("audioRole", "dialogue")
+        if media.rate != timeline.rate and media.rate in _CONFORMED:
+            # Not scaled: a second of the source stays a second.
+            etree.SubElement(
+                element, "conform-rate", scaleEnabled="0", srcFrameRate=_CONFORMED[media.rate]
+            )
+    for marker in clip.markers:
+        _marker(element, marker, clip, timeline.rate)
+
+
+def _marker(parent: Any, marker: Marker, clip: Clip, rate: Fraction) -> None:
+    media = clip.media
+    element = etree.SubElement(parent, "marker")
+    begin = marker.seconds
+    if media.rate is not None:  # on a picture
+        begin = rounded(begin * media.rate) / media.rate
+    element.set("start", _time(media.timecode_seconds + max(begin, clip.source_start)))
+    element.set("duration", _time(marker.length or 1 / rate))
+    element.set("value", marker.name)
+    if marker.comment:
+        element.set("note", marker.comment)
+
+
+def _time(seconds: Fraction) -> str:
+    if seconds.denominator == 1:
+        return f"{seconds.numerator}s"
+    return f"{seconds.numerator}/{seconds.denominator}s"
+
+
+def _counting(drop_frame: bool) -> str:
+    return "DF" if drop_frame else "NDF"
+
+
+def _sample_rate(timeline: Timeline) -> str:
+    """Of the first sound, where Final Cut has it."""
+    for clip in timeline.clips:
+        for sound in clip.media.sounds:
+            return _SAMPLE_RATES.get(sound.sample_rate, "48k")
+    return "48k"

@@ -1,0 +1,355 @@
+"""xmeml version 4, the XML that Premiere Pro and DaVinci Resolve import.
+
+Both read a clipitem's `in` and `out` as seconds times the *sequence's* rate in some versions and
+as frames of the rate that it names in others. Naming the sequence's rate everywhere makes both
+the same number; ticks say exactly where the clip begins.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from typing import Any
+
+from lxml import etree
+
+from api.exports.timelines.model import (
+    Clip,
+    Marker,
+    Media,
+    Picture,
+    Timeline,
+    is_ntsc,
+    rounded,
+    timebase,
+)
+from api.exports.timelines.pathurl import UrlStyle, pathurl
+from api.exports.timelines.tracks import Placed, SoundTrack, placed, sound_tracks
+from api.exports.timelines.xml_text import xml_text
+from shared.exports.clock import Timecode
+
+TICKS = 254_016_000_000  # a second of Premiere's clock
+_NAMESPACE = uuid.UUID("6f2f3f43-6d55-5f0e-9a5a-2a8e2f9c8d11")  # of our sequences
+_ANAMORPHIC: dict[
+    int, tuple[str, tuple[Fraction, ...]]
+] = {  # height -> the word for tape, and pixel aspects of wide pictures
+    576: ("PAL-601", (Fraction(64, 45), Fraction(118, 81), Fraction(16, 11))),
+    480: ("NTSC-601", (Fraction(32, 27), Fraction(40, 33))),
+    486: ("NTSC-601", (Fraction(32, 27), Fraction(40, 33))),
+}
+_SQUEEZED_HD = {
+    (1440, 1080): "HD-(1440x1080)",
+    (1280, 1080): "HD-(1280x1080)",
+    (960, 720): "HD-(960x720)",
+}
+
+
+def xmeml(timeline: Timeline, layout: str, style: UrlStyle) -> str:
+    """`layout`: "sequence", "subclips" (a bin of clips) or "both"."""
+    writer = _Writer(timeline, style)
+    root = etree.Element("xmeml", version="4")
+    if layout == "sequence":
+        root.append(writer.sequence())
+    elif layout == "subclips":
+        root.append(writer.bin())
+    else:
+        project = etree.SubElement(root, "project")
+        _add(project, "name", timeline.name)
+        children = etree.SubElement(project, "children")
+        children.append(writer.sequence())
+        children.append(writer.bin())
+    return xml_text(root)
+
+
+@dataclass(slots=True)
+class _Item:
+    """A clipitem and where it lies, for the links."""
+
+    element: Any
+    kind: str
+    track: int  # from 1, among the tracks of its kind
+    number: int  # from 1, on its track
+
+
+@dataclass(slots=True)
+class _Writer:
+    """One document: ids are counted, and each file is described where it is first met."""
+
+    timeline: Timeline
+    style: UrlStyle
+    files: dict[str, str] = field(default_factory=dict)
+    items: int = 0
+
+    def sequence(self) -> Any:
+        timeline = self.timeline
+        element = etree.Element("sequence", id="sequence-1", explodedTracks="true")
+        _add(element, "uuid", str(uuid.uuid5(_NAMESPACE, repr(timeline))))
+        _add(element, "duration", timeline.frames)
+        _rate(element, timeline.rate)
+        _add(element, "name", timeline.name)
+        element.append(self._media(timeline.clips))
+        _timecode(element, timeline.timecode)
+        return element
+
+    def bin(self) -> Any:
+        """A folder with a clip for each range, which the project panel shows and trims."""
+        element = etree.Element("bin")
+        _add(element, "name", self.timeline.name)
+        children = etree.SubElement(element, "children")
+        for number, clip in enumerate(self.timeline.clips, 1):
+            children.append(self._subclip(clip, number))
+        return element
+
+    def _subclip(self, clip: Clip, number: int) -> Any:
+        element = etree.Element("clip", id=f"subclip-{number}", explodedTracks="true")
+        _add(element, "uuid", str(uuid.uuid5(_NAMESPACE, repr(clip))))
+        _add(element, "masterclipid", f"subclip-{number}")
+        _add(element, "ismasterclip", "TRUE")
+        _add(element, "duration", clip.media_frames)
+        _rate(element, self.timeline.rate)
+        _add(element, "in", clip.first)
+        _add(element, "out", clip.first + clip.length)
+        _add(element, "name", clip.name)
+        alone = (_at_zero(clip),)
+        element.append(self._media(alone, master=f"subclip-{number}"))
+        self._markers(element, clip)
+        return element
+
+    def _media(self, clips: Sequence[Clip], master: str | None = None) -> Any:
+        """Tracks of these clips; `master` also says that they are in a clip, not a sequence."""
+        media = etree.Element("media")
+        video: list[_Item | None] = [None] * len(clips)
+        if any(clip.media.picture for clip in clips):
+            video = self._video(media, clips, master)
+        tracks = sound_tracks(clips)
+        audio: list[list[_Item]] = [[] for _ in clips]
+        if tracks:
+            audio = self._audio(media, clips, tracks, master)
+        for clip, picture, sounds in zip(clips, video, audio, strict=True):
+            members = ([picture] if picture else []) + sounds
+            for member in members:
+                if len(members) > 1:
+                    _links(member.element, members)
+                self._markers(member.element, clip)
+        return media
+
+    def _video(self, media: Any, clips: Sequence[Clip], master: str | None) -> list[_Item | None]:
+        video = etree.SubElement(media, "video")
+        if master is None:
+            shape = etree.SubElement(etree.SubElement(video, "format"), "samplecharacteristics")
+            _rate(shape, self.timeline.rate)
+            _shape(shape, self.timeline.picture)
+        track = etree.SubElement(video, "track")
+        found: list[_Item | None] = []
+        number = 0
+        for clip in clips:
+            if clip.media.picture is None:
+                found.append(None)
+                continue
+            number += 1
+            element = self._item(track, clip, master)
+            found.append(_Item(element, "video", 1, number))
+        _end_track(track)
+        return found
+
+    def _audio(
+        self,
+        media: Any,
+        clips: Sequence[Clip],
+        tracks: Sequence[SoundTrack],
+        master: str | None,
+    ) -> list[list[_Item]]:
+        audio = etree.SubElement(media, "audio")
+        if master is None:
+            _add(audio, "numOutputChannels", 2)
+            first = next(sound for clip in clips for sound in clip.media.sounds)
+            shape = etree.SubElement(etree.SubElement(audio, "format"), "samplecharacteristics")
+            _add(shape, "depth", 16)
+            _add(shape, "samplerate", first.sample_rate)
+        elements = [_sound_track(audio, track) for track in tracks]
+        counts = [0] * len(tracks)
+        found: list[list[_Item]] = []
+        for clip in clips:
+            mine = []
+            for place in placed(clip.media, tracks):
+                counts[place.track] += 1
+                element = self._sound_item(elements[place.track], clip, place, tracks, master)
+                mine.append(_Item(element, "audio", place.track + 1, counts[place.track]))
+            found.append(mine)
+        for element, track in zip(elements, tracks, strict=True):
+            _end_track(element)
+            _add(element, "outputchannelindex", track.side + 1)
+        return found
+
+    def _sound_item(
+        self,
+        track: Any,
+        clip: Clip,
+        place: Placed,
+        tracks: Sequence[SoundTrack],
+        master: str | None,
+    ) -> Any:
+        element = self._item(track, clip, master)
+        is_stereo = tracks[place.track].is_stereo
+        element.set("premiereChannelType", "stereo" if is_stereo else "mono")
+        source = etree.SubElement(element, "sourcetrack")
+        _add(source, "mediatype", "audio")
+        _add(source, "trackindex", place.source_channel)
+        return element
+
+    def _item(self, track: Any, clip: Clip, master: str | None) -> Any:
+        self.items += 1
+        element = etree.SubElement(track, "clipitem", id=f"clipitem-{self.items}")
+        _add(element, "masterclipid", master or f"masterclip-{self._number(clip.media)}")
+        _add(element, "name", clip.name)
+        _add(element, "enabled", "TRUE")
+        _add(element, "duration", clip.media_frames)
+        _rate(element, self.timeline.rate)
+        _add(element, "start", clip.start)
+        _add(element, "end", clip.end)
+        _add(element, "in", clip.first)
+        _add(element, "out", clip.first + clip.length)
+        begin = rounded(clip.source_start * TICKS)
+        _add(element, "pproTicksIn", begin)
+        _add(element, "pproTicksOut", begin + rounded(clip.length / self.timeline.rate * TICKS))
+        self._file(element, clip)
+        return element
+
+    def _number(self, media: Media) -> str:
+        return self.files.get(media.path, f"file-{len(self.files) + 1}").removeprefix("file-")
+
+    def _file(self, parent: Any, clip: Clip) -> None:
+        """Full once; Resolve drops clips where it meets the full form again."""
+        media = clip.media
+        known = self.files.get(media.path)
+        if known is not None:
+            etree.SubElement(parent, "file", id=known)
+            return
+        known = self.files[media.path] = f"file-{len(self.files) + 1}"
+        element = etree.SubElement(parent, "file", id=known)
+        rate = media.rate or self.timeline.rate
+        _add(element, "name", media.name)
+        _add(element, "pathurl", pathurl(media.path, self.style))
+        _rate(element, rate)
+        frames = clip.media_frames
+        if media.rate is not None and media.seconds is not None:
+            frames = rounded(media.seconds * rate)
+        elif media.rate is not None:
+            frames = rounded(clip.media_frames / self.timeline.rate * rate)
+        _add(element, "duration", max(1, frames))
+        if not media.is_still:
+            _timecode(element, media.counted_in(rate), media.reel)
+        _file_media(element, media, rate)
+
+    def _markers(self, element: Any, clip: Clip) -> None:
+        for marker in clip.markers:
+            _marker(element, marker, self.timeline.rate)
+
+
+def _at_zero(clip: Clip) -> Clip:
+    """The same clip as the only one on its timeline."""
+    return replace(clip, start=0)
+
+
+def _file_media(element: Any, media: Media, rate: Fraction) -> None:
+    """Picture and sound in one file: an audio item of a file without sound is refused."""
+    inner = etree.SubElement(element, "media")
+    if media.picture is not None:
+        video = etree.SubElement(inner, "video")
+        if media.is_still:
+            _add(video, "stillframe", "TRUE")
+        shape = etree.SubElement(video, "samplecharacteristics")
+        _rate(shape, rate)
+        _shape(shape, media.picture)
+    for sound in media.sounds:
+        audio = etree.SubElement(inner, "audio")
+        shape = etree.SubElement(audio, "samplecharacteristics")
+        _add(shape, "depth", sound.bits)
+        _add(shape, "samplerate", sound.sample_rate)
+        _add(audio, "channelcount", sound.channels)
+
+
+def _add(parent: Any, tag: str, text: str | int) -> Any:
+    element = etree.SubElement(parent, tag)
+    element.text = str(text)
+    return element
+
+
+def _rate(parent: Any, rate: Fraction) -> None:
+    element = etree.SubElement(parent, "rate")
+    _add(element, "timebase", timebase(rate))
+    _add(element, "ntsc", "TRUE" if is_ntsc(rate) else "FALSE")
+
+
+def _shape(parent: Any, picture: Picture) -> None:
+    pixels, is_wide = _pixels(picture)
+    _add(parent, "width", picture.width)
+    _add(parent, "height", picture.height)
+    _add(parent, "anamorphic", "TRUE" if is_wide else "FALSE")
+    _add(parent, "pixelaspectratio", pixels)
+    _add(parent, "fielddominance", picture.field_order)
+
+
+def _pixels(picture: Picture) -> tuple[str, bool]:
+    """The format's word for the shape of pixels, and whether they are of a wide picture."""
+    if picture.pixel_aspect == 1:
+        return "square", False
+    size = (picture.width, picture.height)
+    if size in _SQUEEZED_HD:
+        return _SQUEEZED_HD[size], False
+    if picture.height in _ANAMORPHIC:
+        word, wide = _ANAMORPHIC[picture.height]
+        return word, any(abs(picture.pixel_aspect - w) < Fraction(1, 20) for w in wide)
+    return "square", False
+
+
+def _timecode(parent: Any, timecode: Timecode, reel: str | None = None) -> None:
+    element = etree.SubElement(parent, "timecode")
+    _rate(element, timecode.rate)
+    text = timecode.of_frame(timecode.first_frame)
+    _add(element, "string", text.replace(":", ";") if timecode.drop_frame else text)
+    _add(element, "frame", timecode.first_frame)
+    _add(element, "displayformat", "DF" if timecode.drop_frame else "NDF")
+    if reel:
+        _add(etree.SubElement(element, "reel"), "name", reel)
+
+
+def _sound_track(audio: Any, track: SoundTrack) -> Any:
+    return etree.SubElement(
+        audio,
+        "track",
+        currentExplodedTrackIndex=str(track.side),
+        totalExplodedTrackCount="2" if track.is_stereo else "1",
+        premiereTrackType="Stereo" if track.is_stereo else "Mono",
+    )
+
+
+def _end_track(track: Any) -> None:
+    _add(track, "enabled", "TRUE")
+    _add(track, "locked", "FALSE")
+
+
+def _links(element: Any, members: Sequence[_Item]) -> None:
+    """Every member names all, itself too."""
+    for member in members:
+        link = etree.SubElement(element, "link")
+        _add(link, "linkclipref", member.element.get("id"))
+        _add(link, "mediatype", member.kind)
+        _add(link, "trackindex", member.track)
+        _add(link, "clipindex", member.number)
+        if member.kind == "audio":
+            _add(link, "groupindex", 1)
+
+
+def _marker(parent: Any, marker: Marker, rate: Fraction) -> None:
+    element = etree.SubElement(parent, "marker")
+    begin = rounded(marker.seconds * rate)
+    _add(element, "comment", marker.comment)
+    _add(element, "name", marker.name)
+    _add(element, "in", begin)
+    if marker.length is None:
+        _add(element, "out", -1)
+    else:
+        _add(element, "out", max(begin + 1, rounded((marker.seconds + marker.length) * rate)))

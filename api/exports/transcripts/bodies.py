@@ -1,0 +1,201 @@
+"""Bodies and answers of exports; see api.http.bodies for what holds of all bodies."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
+
+from api.exports.transcripts.document import CaptionRules
+from api.exports.transcripts.formats import FORMATS
+from api.http.bodies import Keyed
+
+_USUAL = CaptionRules()
+_SECONDS = {"type": "number", "minimum": 0}
+_TEXT = {"type": "string"}
+_WORD = {
+    "type": "array",
+    "description": "[start, end, text, probability], the last may be missing.",
+    "items": {"anyOf": [_SECONDS, _TEXT]},
+    "minItems": 3,
+    "maxItems": 4,
+}
+_SEGMENT = {
+    "anyOf": [
+        {
+            "type": "array",
+            "description": "[start, text, end], times in seconds.",
+            "items": {"anyOf": [_SECONDS, _TEXT]},
+            "minItems": 3,
+            "maxItems": 3,
+        },
+        {
+            "type": "object",
+            "required": ["start", "text", "end"],
+            "properties": {
+                "start": _SECONDS,
+                "end": _SECONDS,
+                "text": _TEXT,
+                "speaker": {**_TEXT, "nullable": True},
+                "words": {"type": "array", "nullable": True, "items": _WORD},
+            },
+        },
+    ]
+}
+
+
+class CaptionsBody(Struct, kw_only=True):
+    """How subtitles are cut anew; the defaults are those of Netflix's guide."""
+
+    max_chars: Annotated[
+        int,
+        Meta(
+            ge=4,
+            le=200,
+            description="Longest line; a Chinese or Korean character counts as 2.6, a Japanese one "
+            "as 3.2.",
+            examples=[42],
+        ),
+    ] = _USUAL.max_chars
+    max_lines: Annotated[int, Meta(ge=1, le=10, description="Lines of a cue.", examples=[2])] = (
+        _USUAL.max_lines
+    )
+    min_duration: Annotated[
+        float, Meta(ge=0, le=60, description="Seconds that a cue stays, if the next one lets it.")
+    ] = _USUAL.min_duration
+    max_duration: Annotated[
+        float, Meta(gt=0, le=600, description="Seconds after which a cue goes.")
+    ] = _USUAL.max_duration
+    max_cps: Annotated[
+        float,
+        Meta(
+            gt=0, le=1000, description="Characters a second: a cue stays longer, if there is room."
+        ),
+    ] = _USUAL.max_cps
+    gap_frames: Annotated[
+        int,
+        Meta(ge=0, le=240, description="Frames between cues, at fps (24 where that is left out)."),
+    ] = _USUAL.gap_frames
+
+
+class ExportTranscriptBody(Keyed, kw_only=True):
+    """A transcript and the file to make of it."""
+
+    segments: Annotated[
+        list[Any],
+        Meta(
+            description="[start, text, end] in seconds, as /transcriptions gives them, or objects "
+            "with start, end, text and perhaps speaker and words. May be empty.",
+            examples=[[[0.42, "We are rolling.", 1.9]]],
+            extra_json_schema={"items": _SEGMENT},
+        ),
+    ]
+    format: Annotated[
+        str,
+        Meta(description=f"{', '.join(FORMATS)}; in any case.", examples=["docx"]),
+    ]
+    display_name: Annotated[
+        str, Meta(description="Title, and name of the file.", examples=["Interview with Ada"])
+    ] = "Transcript"
+    output_path: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                description="Absolute path of a file, or a folder, to write to on the server, in "
+                "RUSHES_EXPORT_ROOTS. The format's extension is added where there is none; an "
+                "existing file is never overwritten, the new one is numbered. Left out: the "
+                "answer is the file itself.",
+                examples=["/footage/exports/interview.docx"],
+            ),
+        ]
+        | None
+    ) = None
+    words: (
+        Annotated[
+            list[Any],
+            Meta(
+                description="The words of each segment, as /transcriptions gives them.",
+                examples=[[[[0.42, 0.6, "We", 0.99]]]],
+                extra_json_schema={"items": {"type": "array", "nullable": True, "items": _WORD}},
+            ),
+        ]
+        | None
+    ) = None
+    speakers: (
+        Annotated[
+            list[Any],
+            Meta(
+                description="The speaker of each segment, or null.",
+                examples=[["Ada"]],
+                extra_json_schema={"items": {**_TEXT, "nullable": True}},
+            ),
+        ]
+        | None
+    ) = None
+    timestamps: Annotated[
+        bool, Meta(description="Show the times of each segment in txt, docx and pdf.")
+    ] = True
+    fps: (
+        Annotated[
+            float | str,
+            Meta(
+                description="Frame rate, such as 25, 29.97 or 24000/1001. With it, csv and json "
+                "gain timecodes, and txt, docx and pdf show them instead of milliseconds.",
+                examples=["24000/1001"],
+            ),
+        ]
+        | None
+    ) = None
+    start_timecode: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                description="Timecode at which the file begins: HH:MM:SS:FF, or HH:MM:SS;FF for "
+                "drop-frame. Needs fps. Left out: 00:00:00:00.",
+                examples=["01:00:00:00"],
+            ),
+        ]
+        | None
+    ) = None
+    language: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                description="English name or ISO code; chooses fonts and where captions break.",
+                examples=["english"],
+            ),
+        ]
+        | None
+    ) = None
+    captions: Annotated[
+        CaptionsBody | None,
+        Meta(
+            description="Cut srt and vtt into captions that can be read; {} for the usual rules. "
+            "Left out: one cue a segment.",
+            examples=[{"max_chars": 42, "max_lines": 2}],
+        ),
+    ] = None
+    formula_guard: Annotated[
+        bool,
+        Meta(
+            description="Put a ' before text in csv that a spreadsheet would take for a formula, "
+            'such as "=1+1" or "- Yes."'
+        ),
+    ] = True
+
+
+class ExportedTranscript(Struct, kw_only=True):
+    """The file was written."""
+
+    output_path: Annotated[
+        str,
+        Meta(
+            description="Where, in the client's form.", examples=["/footage/exports/interview.docx"]
+        ),
+    ]
+    warnings: Annotated[
+        list[str], Meta(description="What in it is not as asked for.", examples=[[]])
+    ]

@@ -1,0 +1,1 @@
+"""PDF of a transcript, set from glyphs."""

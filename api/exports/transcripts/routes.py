@@ -1,0 +1,111 @@
+"""Transcripts as files: sent back, or written where the client says."""
+
+from __future__ import annotations
+
+from anyio import to_thread
+
+from api.exports.cleaning import title
+from api.exports.targets import target_of
+from api.exports.transcripts.bodies import ExportedTranscript, ExportTranscriptBody
+from api.exports.transcripts.document import CaptionRules, TranscriptDocument
+from api.exports.transcripts.file import TranscriptFile
+from api.exports.transcripts.formats import FORMATS, Format, format_named
+from api.exports.transcripts.reading import segments_of
+from api.http.client_paths import ClientPaths
+from api.http.endpoint import Call, Endpoint, FileReply
+from shared.errors import BadInput
+from shared.exports.clock import Timecode, frame_rate
+from shared.exports.names import file_name
+from shared.exports.writing import write_new
+from shared.models.languages import language_code
+
+_UNTITLED = "Transcript"
+
+
+async def export_transcript(call: Call[ExportTranscriptBody]) -> FileReply | ExportedTranscript:
+    """The file, or with `output_path` where it was written."""
+    wanted = format_named(call.body.format)
+    turns = call.services.document_turns if wanted.is_document else None
+    return await to_thread.run_sync(
+        _exported, call.services.paths, call.body, wanted, limiter=turns
+    )
+
+
+def _exported(
+    paths: ClientPaths, body: ExportTranscriptBody, wanted: Format
+) -> FileReply | ExportedTranscript:
+    target = _target(paths, body, wanted)
+    rendered = wanted.render(_document(body))
+    if target is None:
+        name = file_name(body.display_name, wanted.extension)
+        return FileReply(rendered.content, wanted.media_type, name, rendered.warnings)
+    written = write_new(target, rendered.content, paths.export_roots)
+    return ExportedTranscript(
+        output_path=paths.back(written, body.output_path), warnings=list(rendered.warnings)
+    )
+
+
+def _target(paths: ClientPaths, body: ExportTranscriptBody, wanted: Format) -> str | None:
+    if body.output_path is None:
+        return None
+    return target_of(paths, body.output_path, body.display_name, wanted.extension, FORMATS)
+
+
+def _document(body: ExportTranscriptBody) -> TranscriptDocument:
+    """What is to be written. Raises BadInput, naming the field."""
+    return TranscriptDocument(
+        title=title(body.display_name, _UNTITLED),
+        segments=segments_of(body.segments, body.words, body.speakers),
+        language=language_code(body.language),
+        timecode=_timecode(body),
+        timestamps=body.timestamps,
+        formula_guard=body.formula_guard,
+        captions=_rules(body),
+    )
+
+
+def _timecode(body: ExportTranscriptBody) -> Timecode | None:
+    if body.fps is None:
+        if body.start_timecode is not None:
+            raise BadInput("start_timecode needs fps: the frames of which rate it counts.")
+        return None
+    return Timecode.starting_at(frame_rate(body.fps), body.start_timecode)
+
+
+def _rules(body: ExportTranscriptBody) -> CaptionRules | None:
+    asked = body.captions
+    if asked is None:
+        return None
+    if asked.max_duration < asked.min_duration:
+        raise BadInput("captions.max_duration must not be shorter than captions.min_duration.")
+    return CaptionRules(**{name: getattr(asked, name) for name in asked.__struct_fields__})
+
+
+ENDPOINTS = (
+    Endpoint(
+        "POST",
+        "/export/transcript",
+        export_transcript,
+        tag="Exports",
+        summary="A transcript as a file",
+        operation_id="export_transcript",
+        description="Takes an item of /transcriptions as it is. Answers the file, or with "
+        "`output_path` JSON that says where it was written (format json: its file is JSON too). "
+        "Control characters and halves of characters are left out of all text; srt and vtt are "
+        "sorted by time, the other formats keep the given order. A name in `output_path` that "
+        "ends in another format's extension is refused. Two documents (docx, pdf) are made at a "
+        "time; more wait for their turn.",
+        body=ExportTranscriptBody,
+        answer=ExportedTranscript,
+        files=tuple(f.media_type for f in FORMATS.values() if f.extension != "json"),
+        json_file=TranscriptFile,
+        drops_half_characters=True,
+        example={
+            "segments": [[0.42, "We are rolling.", 1.9]],
+            "format": "docx",
+            "display_name": "Interview with Ada",
+            "output_path": "/footage/exports/interview.docx",
+        },
+        answer_example={"output_path": "/footage/exports/interview.docx", "warnings": []},
+    ),
+)

@@ -1,0 +1,1 @@
+"""What every route needs: endpoints, bodies read, errors, keys, paths. Knows no feature."""

@@ -1,0 +1,36 @@
+"""Which model of each kind answers: what was asked for last, else the setting."""
+
+from __future__ import annotations
+
+from api.services import Services
+from shared.errors import BadInput, ModelError
+from shared.models import model_catalogue
+from shared.models.active_models import active_keys
+from shared.models.specs import ModelKind, ModelSpec
+
+
+def active_key(services: Services, kind: ModelKind) -> str:
+    """Key of the active model. Raises RedisAway."""
+    return active_keys(services.redis, services.settings)[kind]
+
+
+def known_model(services: Services, kind: ModelKind, key: str, field: str) -> ModelSpec:
+    """The model of a request. Raises BadInput naming the field."""
+    try:
+        return model_catalogue.resolve(services.settings, kind, key)
+    except ModelError as error:
+        raise BadInput(f"{field}: {error.message}") from None
+
+
+def wanted_key(services: Services, kind: ModelKind, key: str | None, field: str) -> str:
+    """The key that a request names, else the active one. Raises BadInput naming the field."""
+    return known_model(services, kind, key, field).key if key else active_key(services, kind)
+
+
+def check_allowed(services: Services, kind: ModelKind, key: str, field: str) -> None:
+    """Raise BadInput, naming the field, for a model whose licence the operator has not accepted."""
+    spec = known_model(services, kind, key, field)
+    try:
+        model_catalogue.require_allowed(services.settings, spec)
+    except ModelError as error:
+        raise BadInput(f"{field}: {error.message}") from None

@@ -1,0 +1,206 @@
+"""One declaration per endpoint: it routes, checks the key, reads the body and documents itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+from urllib.parse import quote
+
+import msgspec
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from api.http.auth import authorise
+from api.http.body_reading import decode, read_body, typed, without_half_characters
+from api.services import Services
+from shared.errors import BadInput, RushesError, Unavailable
+
+Body = TypeVar("Body")
+PREFIX = "/api/v1"
+WARNINGS_HEADER = "X-Rushes-Warnings"
+_LONGEST_HEADER = 4000
+_LARGE_BODY = 1 << 18  # about 10 ms of decoding
+
+
+async def _is_there() -> bool:
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[Body]):
+    """What a handler gets: checked, typed, allowed."""
+
+    services: Services
+    body: Body
+    path: Mapping[str, str]
+    query: Mapping[str, str]
+    is_gone: Callable[[], Awaitable[bool]] = _is_there  # whether the client has hung up
+
+    def required(self, name: str) -> str:
+        """A query parameter. Raises BadInput, naming it, where it is missing or empty."""
+        if name not in self.query:
+            raise BadInput(f"{name} is required.")
+        if not self.query[name]:
+            raise BadInput(f"{name} must not be empty.")
+        return self.query[name]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer whose status is not the endpoint's usual one."""
+
+    status: int
+    content: msgspec.Struct
+
+
+@dataclass(frozen=True, slots=True)
+class FileReply:
+    """An answer that is a file: its media type is one of the endpoint's `files`."""
+
+    content: bytes
+    media_type: str
+    filename: str  # any text; clients are offered it as the name to save under
+    warnings: tuple[str, ...] = ()  # sent in the header X-Rushes-Warnings
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter of the query string, as the document describes it; handlers read it as text."""
+
+    name: str
+    description: str
+    schema: Mapping[str, Any]  # in the dialect of OpenAPI 3.0
+    example: Any
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A method on a path below /api/v1, with all that the OpenAPI document says about it."""
+
+    method: str
+    path: str
+    handler: Callable[[Call[Any]], Awaitable[msgspec.Struct | Reply | FileReply]]
+    tag: str
+    summary: str
+    operation_id: str  # what generated clients call it
+    answer: type[msgspec.Struct]
+    body: type[msgspec.Struct] | None = None
+    status: int = 200
+    also: Mapping[int, type[msgspec.Struct]] = field(default_factory=dict)
+    # Of those that are errors with fields of their own.
+    also_examples: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
+    # Beyond those of api.docs.openapi_errors, each with a message as an example.
+    errors: Mapping[type[RushesError], str] = field(default_factory=dict)
+    description: str = ""
+    query: tuple[Parameter, ...] = ()
+    example: Mapping[str, Any] | None = None
+    answer_example: Mapping[str, Any] | None = None
+    files: tuple[str, ...] = ()  # media types of the files that it may answer instead of JSON
+    json_file: type[msgspec.Struct] | None = None  # a file that is JSON too
+    drops_half_characters: bool = False  # text with lone surrogates is mended, not refused
+    keeps_nulls: bool = False  # of its body's own keys: null means something else than leaving out
+    needs_key: bool = True
+
+
+def routes(endpoints: Iterable[Endpoint], services: Services) -> list[Route]:
+    """One Starlette route per path, so that a 405 names every allowed method."""
+    by_path: dict[str, dict[str, Endpoint]] = {}
+    for endpoint in endpoints:
+        by_path.setdefault(endpoint.path, {})[endpoint.method] = endpoint
+    return [
+        Route(PREFIX + path, _dispatcher(methods, services), methods=list(methods))
+        for path, methods in by_path.items()
+    ]
+
+
+def _dispatcher(
+    methods: Mapping[str, Endpoint], services: Services
+) -> Callable[[Request], Awaitable[Response]]:
+    async def dispatch(request: Request) -> Response:
+        method = "GET" if request.method == "HEAD" else request.method
+        return await _serve(methods[method], services, request)
+
+    return dispatch
+
+
+async def _serve(endpoint: Endpoint, services: Services, request: Request) -> Response:
+    raw = await _allowed_body(endpoint, services, request)
+    body = typed(raw, endpoint.body) if endpoint.body else None
+    call = Call(services, body, request.path_params, request.query_params, request.is_disconnected)
+    try:
+        found = await endpoint.handler(call)
+    except RushesError as error:
+        like = getattr(body, "cache_dir", None) or request.query_params.get("cache_dir")
+        error.message = services.paths.in_words(error.message, like)
+        raise
+    if isinstance(found, FileReply):
+        headers = {"Content-Disposition": _attachment(found.filename)}
+        if found.warnings:
+            headers[WARNINGS_HEADER] = _warnings(found.warnings)
+        return Response(found.content, endpoint.status, headers, media_type=found.media_type)
+    reply = found if isinstance(found, Reply) else Reply(endpoint.status, found)
+    headers = {"Retry-After": str(Unavailable.retry_after_s)} if reply.status == 503 else {}
+    content = msgspec.json.encode(reply.content)
+    return Response(content, reply.status, headers, media_type="application/json")
+
+
+async def _allowed_body(endpoint: Endpoint, services: Services, request: Request) -> dict[str, Any]:
+    """The body as an object, after the key was accepted: first key, then body."""
+    key = request.headers.get("x-license-key")
+    has_body = endpoint.method in ("POST", "PUT")
+    if endpoint.needs_key and (key or not has_body):
+        await authorise(services, key)
+    if not has_body:
+        return {}
+    content = await read_body(request, services.settings.max_body_mb)
+    problem: BadInput | None = None
+    raw: dict[str, Any] = {}
+    try:
+        raw = await _decoded_aside(endpoint, content)
+    except BadInput as error:
+        problem = error
+    if endpoint.needs_key and not key:
+        await authorise(services, raw.get("license_key"))
+    if problem:
+        raise problem
+    return raw
+
+
+async def _decoded_aside(endpoint: Endpoint, content: bytes) -> dict[str, Any]:
+    """In a thread where it takes long, so that other requests are answered meanwhile."""
+    if len(content) < _LARGE_BODY:
+        return _decoded(endpoint, content)
+    return await run_in_threadpool(_decoded, endpoint, content)
+
+
+def _decoded(endpoint: Endpoint, content: bytes) -> dict[str, Any]:
+    try:
+        return decode(content, keeps_nulls=endpoint.keeps_nulls)
+    except BadInput:
+        drops = endpoint.drops_half_characters
+        mended = without_half_characters(content) if drops else content
+        if mended == content:
+            raise
+        return decode(mended, keeps_nulls=endpoint.keeps_nulls)
+
+
+def _warnings(warnings: Sequence[str]) -> str:
+    """A JSON array of sentences, in ASCII and short enough for every client's header limit."""
+    said: list[str] = []
+    for warning in warnings:
+        if len(json.dumps([*said, warning])) > _LONGEST_HEADER:
+            break
+        said.append(warning)
+    return json.dumps(said)
+
+
+def _attachment(filename: str) -> str:
+    """RFC 6266: the name in ASCII for old clients, and whole (RFC 8187) for all others."""
+    plain = "".join(c if " " <= c <= "~" and c not in '"\\%' else "_" for c in filename)
+    whole = quote(filename, safe="", errors="replace")
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{whole}"

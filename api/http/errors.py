@@ -1,0 +1,153 @@
+"""One table from the error tree to HTTP: status, short label, and the body every error has."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import Scope
+
+from api.http.lingering import LingeringResponse
+from shared import errors
+from shared.process import traces
+
+log = logging.getLogger(__name__)
+
+
+class KeyMissing(errors.RushesError):
+    """Provide license_key in request body or X-License-Key header"""
+
+
+class KeyRefused(errors.RushesError):
+    """The public API requires a Jumper Pro license"""
+
+
+class TooLarge(errors.RushesError):
+    """The request body is larger than RUSHES_MAX_BODY_MB allows."""
+
+
+class AlreadyWatched(errors.RushesError):
+    """This folder is watched already."""
+
+
+# Resolved through the MRO: a subclass needs a line only where it differs from its base.
+TABLE: dict[type[errors.RushesError], tuple[int, str]] = {
+    errors.BadInput: (400, "Invalid request"),
+    KeyMissing: (401, "Authentication required"),
+    KeyRefused: (403, "Jumper Pro license required"),
+    errors.NotAllowed: (403, "Path not allowed"),
+    errors.Missing: (404, "Not found"),
+    errors.MediaMissing: (404, "File not found"),
+    errors.Busy: (409, "Task already running"),
+    AlreadyWatched: (409, "Already watched"),
+    errors.MediaChanging: (409, "File is changing"),
+    TooLarge: (413, "Request too large"),
+    errors.MediaError: (400, "Media unreadable"),
+    errors.CacheError: (400, "Cache folder unusable"),
+    errors.ExportError: (400, "Export folder unusable"),
+    errors.ModelError: (503, "Model unavailable"),
+    errors.ModelLoading: (503, "Model is loading"),
+    errors.NoWorker: (503, "No worker available"),
+    errors.RedisAway: (503, "Redis unavailable"),
+    errors.Unavailable: (503, "Unavailable"),
+    errors.RushesError: (500, "Internal error"),
+}
+
+
+class ErrorBody(msgspec.Struct, frozen=True):
+    """What every error answers."""
+
+    error: Annotated[str, Meta(description="Short label.", examples=["Invalid request"])]
+    message: Annotated[
+        str,
+        Meta(
+            description="What is wrong and what to do about it.",
+            examples=["cache_dir is required."],
+        ),
+    ]
+
+
+def verdict(error: errors.RushesError) -> tuple[int, ErrorBody]:
+    """Status and body of an error of ours."""
+    for kind in type(error).__mro__:
+        if kind in TABLE:
+            status, label = TABLE[kind]
+            return status, ErrorBody(label, error.message)
+    raise TypeError(f"{type(error).__name__} is not in the error table")
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """Why a request got an error, for its log line and /metrics; the kinds are few."""
+
+    kind: str
+    message: str
+
+
+_NOTED = "rushes.error"
+UNEXPECTED = "Unexpected"  # the kind of what nobody foresaw
+
+
+def error_of(scope: Scope) -> Noted | None:
+    """Why this request got an error; None where it did not."""
+    found: Noted | None = scope.get(_NOTED)
+    return found
+
+
+def note(scope: Scope, error: Noted) -> None:
+    """Say why this request gets an error."""
+    scope[_NOTED] = error
+
+
+async def on_rushes_error(request: Request, error: Exception) -> Response:
+    """Answer for any error of our tree."""
+    assert isinstance(error, errors.RushesError)
+    traces.note_error(error, fails=False)
+    note(request.scope, Noted(type(error).__name__, error.message))
+    status, body = verdict(error)
+    if status == 500:
+        log.error("%s", error.message, exc_info=error)
+    content = msgspec.json.encode(body)
+    if isinstance(error, TooLarge):
+        return LingeringResponse(content, status, media_type="application/json")
+    headers = {}
+    if status == 503:
+        headers["Retry-After"] = str(getattr(error, "retry_after_s", 2))
+    return Response(content, status, headers=headers, media_type="application/json")
+
+
+async def on_http_error(request: Request, error: Exception) -> Response:
+    """Answer for the router's 404 and 405, in our form."""
+    assert isinstance(error, HTTPException)
+    if error.status_code == 404:
+        message = f"There is no {request.url.path}. The API lies below /api/v1; see /api/v1/docs."
+    elif error.status_code == 405:
+        allowed = (error.headers or {}).get("Allow", "")
+        message = f"{request.method} is not allowed on {request.url.path}; allowed: {allowed}."
+    else:
+        message = str(error.detail)
+    phrase = HTTPStatus(error.status_code).phrase
+    note(request.scope, Noted(phrase.title().replace(" ", ""), message))
+    label = phrase.capitalize()
+    return Response(
+        msgspec.json.encode(ErrorBody(label, message)),
+        error.status_code,
+        headers=dict(error.headers or {}),
+        media_type="application/json",
+    )
+
+
+async def on_crash(request: Request, error: Exception) -> Response:
+    """Answer for what nobody foresaw; the server logs the traceback."""
+    if not isinstance(error, ClientDisconnect):  # that is nobody's error
+        note(request.scope, Noted(UNEXPECTED, f"{type(error).__name__}: {error}"))
+    traces.note_error(error)
+    body = ErrorBody("Internal error", "Something went wrong; the server's log says what.")
+    return Response(msgspec.json.encode(body), 500, media_type="application/json")

@@ -1,0 +1,1 @@
+"""Media files: their facts, thumbnails, and where their results lie."""

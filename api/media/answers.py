@@ -1,0 +1,135 @@
+"""What is answered about media files."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from api.http.answers import AnalysisState, ClientPath, HashStr, Problem
+from shared.media import MediaType
+from shared.media_facts import AudioStream, Color, Rate, StartTimecode, VideoStream
+
+
+class MediaItem(Struct, kw_only=True):
+    """One file. What cannot be known is null; `error` says why."""
+
+    media_path: ClientPath
+    hash_str: HashStr | None = None
+    exists: Annotated[bool, Meta(description="The file is there.")] = False
+    media_type: Annotated[MediaType | None, Meta(description="Null: none of them.")] = None
+    duration_seconds: Annotated[float, Meta(description="Length.")] | None = None
+    fps: Annotated[float, Meta(description="Frames per second.")] | None = None
+    fps_rational: (
+        Annotated[str, Meta(description="The same, exactly.", examples=["24000/1001"])] | None
+    ) = None
+    rate: Annotated[Rate | None, Meta(description="The same, as a fraction.")] = None
+    is_vfr: (
+        Annotated[
+            bool,
+            Meta(
+                description="The pictures do not come evenly; `fps` is the rate that they are "
+                "built on.",
+                examples=[False],
+            ),
+        ]
+        | None
+    ) = None
+    frame_count: Annotated[int, Meta(description="Frames that are shown.")] | None = None
+    duration_frames_estimated: Annotated[
+        bool,
+        Meta(description="`frame_count` is neither stated nor counted, but length times rate."),
+    ] = False
+    width: Annotated[int, Meta(description="Pixels, as stored.")] | None = None
+    height: Annotated[int, Meta(description="Pixels, as stored.")] | None = None
+    display_width: (
+        Annotated[int, Meta(description="Upright, with square pixels.", examples=[1920])] | None
+    ) = None
+    display_height: (
+        Annotated[int, Meta(description="Upright, with square pixels.", examples=[1080])] | None
+    ) = None
+    rotation: (
+        Annotated[int, Meta(description="Clockwise degrees to apply.", examples=[90])] | None
+    ) = None
+    scan: (
+        Annotated[
+            str,
+            Meta(
+                description="progressive, top_first or bottom_first (the field shown first), or "
+                "interlaced where the order is not known.",
+                examples=["progressive"],
+            ),
+        ]
+        | None
+    ) = None
+    color: Annotated[Color | None, Meta(description="Of the picture.")] = None
+    pixel_aspect: (
+        Annotated[str, Meta(description="Width to height of a pixel.", examples=["1/1"])] | None
+    ) = None
+    video_codec: Annotated[str, Meta(description="Name of the codec.")] | None = None
+    audio_codec: Annotated[str, Meta(description="Name of the codec.")] | None = None
+    has_audio: Annotated[bool, Meta(description="There is a sound track.")] = False
+    audio_channels: Annotated[int, Meta(description="Channels of the first track.")] | None = None
+    start_timecode: (
+        Annotated[str, Meta(description="HH:MM:SS:FF, or HH:MM:SS;FF for drop-frame.")] | None
+    ) = None
+    timecode: Annotated[
+        StartTimecode | None,
+        Meta(description="The same, with what it counts; null where nothing tells that."),
+    ] = None
+    time_reference: (
+        Annotated[
+            int,
+            Meta(
+                description="Of broadcast wave: samples since midnight at the first one.",
+                examples=[1_727_907_000],
+            ),
+        ]
+        | None
+    ) = None
+    video_streams: Annotated[
+        tuple[VideoStream, ...], Meta(description="The shown one first; no cover pictures.")
+    ] = ()
+    audio_streams: Annotated[
+        tuple[AudioStream, ...], Meta(description="In the order of the file.")
+    ] = ()
+    reel: Annotated[str, Meta(description="As stored.", examples=["A001"])] | None = None
+    camera: Annotated[str, Meta(description="Make and model.", examples=["Sony FX6"])] | None = None
+    created_at: (
+        Annotated[
+            str,
+            Meta(
+                description="ISO 8601, as the file says; without a zone where it states none.",
+                examples=["2026-11-25T09:30:00Z"],
+            ),
+        ]
+        | None
+    ) = None
+    container: Annotated[str, Meta(description="Its format.", examples=["mov"])] | None = None
+    bit_rate: (
+        Annotated[int, Meta(description="Bits a second, of all.", examples=[12_200_000])] | None
+    ) = None
+    warnings: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="What to know before it is cut.",
+            examples=[["The pictures do not come evenly (VFR)."]],
+        ),
+    ] = ()
+    file_size: Annotated[int, Meta(description="Bytes.")] | None = None
+    modified_at: Annotated[float, Meta(description="Unix seconds.")] | None = None
+    analysis: Annotated[AnalysisState | None, Meta(description="Null without cache_dir.")] = None
+    possibly_modified: Annotated[
+        bool,
+        Meta(
+            description="Same hash and size as when it was analysed, but another modification "
+            "time: its analysis is checked again before it is used."
+        ),
+    ] = False
+    error: Problem = None
+
+
+class Metadata(Struct, kw_only=True):
+    """In request order."""
+
+    media: Annotated[list[MediaItem], Meta(description="One item per path.")]

@@ -1,0 +1,133 @@
+"""Where the results of a file lie, or would lie."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from starlette.concurrency import run_in_threadpool
+
+from api.http.active_models import active_key, wanted_key
+from api.http.answers import CachePaths, CachePathsItem, CachePlace, ModelCachePlace
+from api.http.bodies import CachePathsBody
+from api.http.endpoint import Call, Endpoint
+from api.services import Services
+from shared.cache.cache_dir import CacheDir
+from shared.domain import Stage
+from shared.errors import MediaError, NotAllowed
+from shared.models.specs import ModelKind
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """One cache folder and the models that are asked about."""
+
+    cache: CacheDir
+    asked_as: str  # the client's form of the folder
+    models: dict[ModelKind, str]
+
+
+async def cache_paths(call: Call[CachePathsBody]) -> CachePaths:
+    """In request order; a file that cannot be read has `error` in its slot."""
+    return await run_in_threadpool(_cache_paths, call.services, call.body)
+
+
+def _cache_paths(services: Services, body: CachePathsBody) -> CachePaths:
+    root = Path(services.paths.cache(body.cache_dir))
+    models = {
+        ModelKind.VISUAL: wanted_key(
+            services, ModelKind.VISUAL, body.visual_model_key, "visual_model_key"
+        ),
+        ModelKind.SPEECH: wanted_key(
+            services, ModelKind.SPEECH, body.speech_model_key, "speech_model_key"
+        ),
+        ModelKind.FACES: active_key(services, ModelKind.FACES),
+    }
+    # Answered also before the folder exists, so it is not opened but only spoken of.
+    place = _Place(CacheDir(root, ""), body.cache_dir, models)
+    return CachePaths(
+        cache_paths=[
+            _item(services, place, path, f"media_paths[{n}]")
+            for n, path in enumerate(body.media_paths)
+        ]
+    )
+
+
+def _item(services: Services, place: _Place, client_path: str, field: str) -> CachePathsItem:
+    try:
+        path = services.paths.media(client_path, field)
+        hash_str = _hash(services, place, path)
+    except (MediaError, NotAllowed) as error:
+        return CachePathsItem(media_path=client_path, error=error.message)
+
+    def where(stage: Stage, model: str = "") -> tuple[str, bool]:
+        found, exists = place.cache.where(hash_str, stage, model)
+        return services.paths.back(str(found), like=place.asked_as), exists
+
+    visual, speech = place.models[ModelKind.VISUAL], place.models[ModelKind.SPEECH]
+    visual_path, has_visual = where(Stage.VISUAL, visual)
+    speech_path, has_speech = where(Stage.TRANSCRIPT, speech)
+    frames_path, has_frames = where(Stage.FRAMES)
+    faces_path, has_faces = where(Stage.FACES, place.models[ModelKind.FACES])
+    return CachePathsItem(
+        media_path=client_path,
+        hash_str=hash_str,
+        visual=ModelCachePlace(path=visual_path, exists=has_visual, model_key=visual),
+        transcription=ModelCachePlace(path=speech_path, exists=has_speech, model_key=speech),
+        frames=CachePlace(path=frames_path, exists=has_frames),
+        faces=CachePlace(path=faces_path, exists=has_faces),
+    )
+
+
+def _hash(services: Services, place: _Place, path: str) -> str:
+    """A file that is gone is still known by where it was seen. Raises MediaError, NotAllowed."""
+    if os.path.isdir(place.cache.root):
+        known = services.index.hash_for(str(place.cache.root), path)
+        if known is not None:
+            return known
+    services.paths.check_media_file(path)
+    return services.hashes.hash_of(path)
+
+
+_FOLDER = "/footage/.rushes/media/9a/9ae0daaf81f5b2c3"
+
+ENDPOINTS = (
+    Endpoint(
+        "POST",
+        "/cache-paths",
+        cache_paths,
+        tag="Cache paths",
+        summary="Where results lie",
+        operation_id="get_cache_paths",
+        description="Paths are given also when nothing exists yet; then they name the manifest "
+        "that would be written. The formats are open: JSON, npy, npz, JPEG.",
+        body=CachePathsBody,
+        answer=CachePaths,
+        example={"cache_dir": "/footage/.rushes", "media_paths": ["/footage/day1/A001.mov"]},
+        answer_example={
+            "cache_paths": [
+                {
+                    "media_path": "/footage/day1/A001.mov",
+                    "hash_str": "9ae0daaf81f5b2c3",
+                    "visual": {
+                        "path": f"{_FOLDER}/visual.conse-lite0.0a1b2c3d.npy",
+                        "exists": True,
+                        "model_key": "conse-lite0",
+                    },
+                    "transcription": {
+                        "path": f"{_FOLDER}/manifest.transcript.whisper-base.json",
+                        "exists": False,
+                        "model_key": "whisper-base",
+                    },
+                    "frames": {"path": f"{_FOLDER}/frames.4e5f6a7b.pack", "exists": True},
+                    "faces": {
+                        "path": f"{_FOLDER}/manifest.faces.dlib-resnet.json",
+                        "exists": False,
+                    },
+                    "error": None,
+                }
+            ]
+        },
+    ),
+)

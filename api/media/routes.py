@@ -1,0 +1,254 @@
+"""What a media file is: its id, its streams, its times, and what is analysed of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from starlette.concurrency import run_in_threadpool
+
+from api.http.answers import AnalysisState
+from api.http.bodies import MetadataBody
+from api.http.endpoint import Call, Endpoint
+from api.media import files
+from api.media.answers import MediaItem, Metadata
+from api.services import Services
+from shared.cache.cache_dir import CacheDir
+from shared.domain import Manifest, Probe, Stage
+from shared.errors import (
+    BadInput,
+    CacheError,
+    MediaChanging,
+    MediaMissing,
+    MediaUnreadable,
+    NotAllowed,
+    RedisAway,
+    RushesError,
+)
+from shared.media import is_hashed_whole, media_type_of
+from shared.media_facts import Rate
+from shared.people.memberships import collections_of
+
+_OF_CONTAINER = frozenset(Probe.__struct_fields__) & frozenset(MediaItem.__struct_fields__)
+
+
+async def metadata(call: Call[MetadataBody]) -> Metadata:
+    """In request order; what is wrong with one file stands in its own slot."""
+    services, body = call.services, call.body
+    cache = None
+    if body.cache_dir:
+        folder = services.paths.cache(body.cache_dir)
+        cache = await run_in_threadpool(_cache_if_there, folder)
+    items = await files.in_order(
+        lambda numbered: _item(services, numbered[0], numbered[1], cache),
+        list(enumerate(body.media_paths)),
+    )
+    if body.cache_dir and cache is None:
+        for item in items:
+            item.analysis = AnalysisState(visual=[], transcribed=False, face_jobs=[])
+    if cache is not None:
+        await run_in_threadpool(_fill_face_jobs, items, cache)
+    return Metadata(media=items)
+
+
+def _fill_face_jobs(items: list[MediaItem], cache: CacheDir) -> None:
+    found = collections_of(cache.root, {item.hash_str for item in items if item.hash_str})
+    for item in items:
+        if item.analysis and item.hash_str:
+            item.analysis.face_jobs = found[item.hash_str]
+
+
+def _cache_if_there(folder: str) -> CacheDir | None:
+    try:
+        return CacheDir.open(folder, create=False)
+    except BadInput:
+        return None  # nothing was ever analysed into it
+
+
+async def _item(
+    services: Services, number: int, client_path: str, cache: CacheDir | None
+) -> MediaItem:
+    """Only a path that is not understood, or a Redis or cache that is away, ends the request."""
+    item = MediaItem(media_path=client_path)
+    if "\0" in client_path:
+        item.error = "The path holds a NUL byte."
+        return item
+    try:
+        path = services.paths.media(client_path, f"media_paths[{number}]")
+    except NotAllowed as error:
+        item.error = error.message
+        return item
+    try:
+        await run_in_threadpool(_facts, services, item, path, cache)
+        probe = await files.probe(services.asker, path)
+        await run_in_threadpool(_check_unchanged, item, path)
+        _fill(item, probe)
+    except (RedisAway, CacheError):
+        raise
+    except RushesError as error:
+        item.error = error.message
+    return item
+
+
+def _fill(item: MediaItem, probe: Probe) -> None:
+    for name in _OF_CONTAINER:
+        setattr(item, name, getattr(probe, name))
+    item.duration_frames_estimated = probe.frame_count_is_estimated
+    if probe.fps_rational:
+        num, _, den = probe.fps_rational.partition("/")
+        item.rate = Rate(num=int(num), den=int(den))
+
+
+def _check_unchanged(item: MediaItem, path: str) -> None:
+    """A file that grew since it was hashed has another id and other facts by now."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        raise MediaMissing from None
+    if (found.st_size, found.st_mtime) != (item.file_size, item.modified_at):
+        item.hash_str = None
+        raise MediaChanging
+
+
+def _facts(services: Services, item: MediaItem, path: str, cache: CacheDir | None) -> None:
+    """What the disk and the cache folder say. Raises MediaError."""
+    try:
+        found = os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        raise MediaMissing from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise MediaUnreadable(f"The file cannot be read: {reason}.") from None
+    services.paths.check_media_file(path)
+    item.exists = True
+    item.media_type = media_type_of(path)
+    item.file_size = found.st_size
+    item.modified_at = found.st_mtime
+    item.hash_str = services.hashes.hash_of(path)
+    if cache is not None:
+        manifests = cache.manifests(item.hash_str)
+        item.analysis = _analysis(manifests)
+        item.possibly_modified = (
+            any(manifest.stage is not Stage.FRAMES for manifest in manifests)
+            and not is_hashed_whole(found.st_size)
+            and any(
+                seen.path == path and seen.mtime_ns != found.st_mtime_ns
+                for seen in cache.paths_of(item.hash_str)
+            )
+        )
+
+
+def _analysis(manifests: Sequence[Manifest]) -> AnalysisState:
+    """`face_jobs` is filled in for all files together."""
+    return AnalysisState(
+        visual=sorted(m.model for m in manifests if m.stage is Stage.VISUAL),
+        transcribed=any(m.stage is Stage.TRANSCRIPT for m in manifests),
+        face_jobs=[],
+    )
+
+
+ENDPOINTS = (
+    Endpoint(
+        "POST",
+        "/media/metadata",
+        metadata,
+        tag="Media",
+        summary="Describe files",
+        operation_id="get_media_metadata",
+        description="Gives `hash_str` and what the container says about itself. A file that is "
+        "missing, unreadable or outside the allowed roots has `error` in its own slot.",
+        body=MetadataBody,
+        answer=Metadata,
+        example={"media_paths": ["/footage/day1/A001.mov"], "cache_dir": "/footage/.rushes"},
+        answer_example={
+            "media": [
+                {
+                    "media_path": "/footage/day1/A001.mov",
+                    "hash_str": "9ae0daaf81f5b2c3",
+                    "exists": True,
+                    "media_type": "video",
+                    "duration_seconds": 12.5,
+                    "fps": 23.976,
+                    "fps_rational": "24000/1001",
+                    "rate": {"num": 24000, "den": 1001},
+                    "is_vfr": False,
+                    "frame_count": 300,
+                    "duration_frames_estimated": False,
+                    "width": 1920,
+                    "height": 1080,
+                    "display_width": 1920,
+                    "display_height": 1080,
+                    "rotation": 0,
+                    "scan": "progressive",
+                    "color": {
+                        "range": "limited",
+                        "primaries": "bt709",
+                        "transfer": "bt709",
+                        "matrix": "bt709",
+                        "hdr": None,
+                        "mastering_min_nits": None,
+                        "mastering_max_nits": None,
+                        "max_cll": None,
+                        "max_fall": None,
+                    },
+                    "pixel_aspect": "1/1",
+                    "video_codec": "h264",
+                    "audio_codec": "aac",
+                    "has_audio": True,
+                    "audio_channels": 2,
+                    "start_timecode": "10:00:00:00",
+                    "timecode": {
+                        "value": "10:00:00:00",
+                        "rate": "24000/1001",
+                        "drop_frame": False,
+                        "source": "track",
+                        "rate_source": "track",
+                    },
+                    "time_reference": None,
+                    "video_streams": [
+                        {
+                            "index": 0,
+                            "codec": "h264",
+                            "profile": "High",
+                            "codec_tag": "avc1",
+                            "pixel_format": "yuv420p",
+                            "bit_depth": 8,
+                            "chroma": "4:2:0",
+                            "width": 1920,
+                            "height": 1080,
+                            "bit_rate": 11824000,
+                        }
+                    ],
+                    "audio_streams": [
+                        {
+                            "index": 1,
+                            "codec": "aac",
+                            "sample_rate": 48000,
+                            "bits": None,
+                            "channels": 2,
+                            "layout": "stereo",
+                            "language": "eng",
+                            "title": None,
+                            "bit_rate": 256000,
+                        }
+                    ],
+                    "reel": "A001",
+                    "camera": "Sony FX6",
+                    "created_at": "2026-11-25T09:30:00Z",
+                    "container": "mov",
+                    "bit_rate": 12079595,
+                    "warnings": [],
+                    "file_size": 18874368,
+                    "modified_at": 1764028800.0,
+                    "analysis": {
+                        "visual": ["conse-lite0"],
+                        "transcribed": True,
+                        "face_jobs": ["Season 1"],
+                    },
+                    "possibly_modified": False,
+                    "error": None,
+                }
+            ]
+        },
+    ),
+)

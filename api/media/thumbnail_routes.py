@@ -1,0 +1,170 @@
+"""Pictures of moments: from the stored grid, else straight from the file by the query worker."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+from collections.abc import Sequence
+
+from starlette.concurrency import run_in_threadpool
+
+from api.http.answers import SceneThumbnails, Thumbnail, Thumbnails
+from api.http.bodies import SceneThumbnailsBody, ThumbnailsBody
+from api.http.endpoint import Call, Endpoint
+from api.http.times import seconds_of, timestamp
+from api.media import files
+from api.services import Services
+from shared.cache.cache_dir import CacheDir
+from shared.cache.cache_files import is_hash
+from shared.cache.frame_packs import PackReader
+from shared.domain import Stage
+from shared.errors import BadInput, CacheError, MediaError, NotAllowed, NoWorker
+
+LONG_SIDE = 320  # pixels
+MOST_PAIRS = 3600  # of one scene request
+_WITHIN_S = 1.0  # a stored frame stands for times that are nearer than this
+
+
+async def thumbnails(call: Call[ThumbnailsBody]) -> Thumbnails:
+    """In request order, null where a frame cannot be had."""
+    services, body = call.services, call.body
+    cache_dir = services.paths.cache(body.cache_dir)
+    slots: list[Thumbnail] = [Thumbnail(thumbnail=None) for _ in body.requests]
+    by_path: dict[str, list[tuple[int, float]]] = {}
+    for n, request in enumerate(body.requests):
+        seconds = seconds_of(request.time_seconds, f"requests[{n}].time_seconds")
+        try:
+            path = services.paths.media(request.media_path, f"requests[{n}].media_path")
+        except NotAllowed as error:
+            slots[n].error = error.message
+        else:
+            by_path.setdefault(path, []).append((n, seconds))
+
+    async def fill(path: str) -> None:
+        wanted = by_path[path]
+        times = [seconds for _, seconds in wanted]
+        stored = await run_in_threadpool(_stored, services, cache_dir, path, times, None)
+        for (n, seconds), jpeg in zip(wanted, stored, strict=True):
+            if jpeg is not None:
+                slots[n].thumbnail = _text(jpeg)
+            else:
+                slots[n] = await _grabbed(services, path, seconds)
+
+    await files.in_order(fill, list(by_path))
+    return Thumbnails(thumbnails=slots)
+
+
+async def scene(call: Call[SceneThumbnailsBody]) -> SceneThumbnails:
+    """One pair per grid second, ends included."""
+    services, body = call.services, call.body
+    cache_dir = services.paths.cache(body.cache_dir)
+    path = services.paths.media(body.media_path, "media_path")
+    start_time = seconds_of(body.start_time, "start_time")
+    end_time = seconds_of(body.end_time, "end_time")
+    if end_time < start_time:
+        raise BadInput("end_time must not be before start_time.")
+    start, end = int(start_time), int(end_time)
+    if end - start >= MOST_PAIRS:
+        raise BadInput(f"start_time to end_time may span {MOST_PAIRS} s at the most.")
+    if body.hash_str is not None and not is_hash(body.hash_str):
+        raise BadInput(f"hash_str is not an id of a file: {body.hash_str!r}.")
+    seconds = range(start, end + 1)
+    stored = await run_in_threadpool(_stored, services, cache_dir, path, seconds, body.hash_str)
+    if any(stored):
+        found = [None if jpeg is None else _text(jpeg) for jpeg in stored]
+    else:
+        found = await _grabbed_scene(services, path, seconds)
+    pairs = [
+        (jpeg, timestamp(second))
+        for second, jpeg in zip(seconds, found, strict=True)
+        if jpeg is not None
+    ]
+    return SceneThumbnails(scene_thumbnails=pairs or None)
+
+
+async def _grabbed_scene(services: Services, path: str, seconds: Sequence[int]) -> list[str | None]:
+    """Straight from the file; where its first second cannot be had, none is tried for."""
+    first = await _grabbed(services, path, seconds[0])
+    if first.thumbnail is None:
+        return [None] * len(seconds)
+    rest = await files.in_order(lambda at: _grabbed(services, path, at), seconds[1:])
+    return [slot.thumbnail for slot in (first, *rest)]
+
+
+async def _grabbed(services: Services, path: str, seconds: float) -> Thumbnail:
+    try:
+        jpeg = await files.grab(services.asker, path, seconds, LONG_SIDE)
+    except (MediaError, NotAllowed, BadInput, NoWorker) as error:
+        return Thumbnail(thumbnail=None, error=error.message)
+    return Thumbnail(thumbnail=_text(jpeg))
+
+
+def _stored(
+    services: Services,
+    cache_dir: str,
+    path: str,
+    times: Sequence[float],
+    hash_str: str | None,
+) -> list[bytes | None]:
+    """From the stored grid; None for each time that it does not hold."""
+    with contextlib.suppress(BadInput, CacheError):  # no such folder, or a damaged pack
+        cache = CacheDir.open(cache_dir, create=False)
+        known = hash_str or services.index.hash_for(cache_dir, path)
+        manifest = cache.manifest(known, Stage.FRAMES) if known else None
+        if known and manifest:
+            with PackReader(cache.data_path(known, manifest)) as pack:
+                return [_near(pack, seconds) for seconds in times]
+    return [None] * len(times)
+
+
+def _near(pack: PackReader, seconds: float) -> bytes | None:
+    second = pack.nearest(seconds)
+    if second is None or abs(second - seconds) >= _WITHIN_S:
+        return None
+    return pack.read(second)
+
+
+def _text(jpeg: bytes) -> str:
+    return base64.b64encode(jpeg).decode("ascii")
+
+
+_JPEG = "/9j/4AAQSkZJRg=="
+
+ENDPOINTS = (
+    Endpoint(
+        "POST",
+        "/thumbnails",
+        thumbnails,
+        tag="Thumbnails",
+        summary="Pictures of moments",
+        operation_id="get_thumbnails",
+        description=f"Longest side {LONG_SIDE} px, in request order, null where a frame cannot be "
+        "had. Of analysed files the stored frame nearest in time; of others the frame itself.",
+        body=ThumbnailsBody,
+        answer=Thumbnails,
+        example={
+            "cache_dir": "/footage/.rushes",
+            "requests": [{"media_path": "/footage/day1/A001.mov", "time_seconds": 12}],
+        },
+        answer_example={"thumbnails": [{"thumbnail": _JPEG}]},
+    ),
+    Endpoint(
+        "POST",
+        "/thumbnails/scene",
+        scene,
+        tag="Thumbnails",
+        summary="Pictures of a stretch, one a second",
+        operation_id="get_scene_thumbnails",
+        description=f"Ends included, at most {MOST_PAIRS} seconds.",
+        body=SceneThumbnailsBody,
+        answer=SceneThumbnails,
+        errors={BadInput: "end_time must not be before start_time."},
+        example={
+            "cache_dir": "/footage/.rushes",
+            "media_path": "/footage/day1/A001.mov",
+            "start_time": "00:00:12",
+            "end_time": 13,
+        },
+        answer_example={"scene_thumbnails": [[_JPEG, "00:00:12"], [_JPEG, "00:00:13"]]},
+    ),
+)

@@ -1,0 +1,1 @@
+"""Models: which there are, which is loaded, which answers."""

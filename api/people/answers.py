@@ -1,0 +1,245 @@
+"""Answers about people; see api.http.answers for the others."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from api.http.answers import Count, HashStr, Jpeg, Message, Timestamp
+
+ClusterId = Annotated[
+    str,
+    Meta(
+        description='Id of a cluster; kept when the faces are grouped anew. "-1": in no cluster.',
+        examples=["3"],
+    ),
+]
+PersonName = (
+    Annotated[str, Meta(description="The name given to the cluster; null: none.", examples=["Ada"])]
+    | None
+)
+
+
+class ClusterItem(Struct, kw_only=True):
+    """A cluster: the faces of one person."""
+
+    cluster_id: ClusterId
+    name: PersonName
+    face_count: Count
+
+
+Clusters = Annotated[
+    list[ClusterItem],
+    Meta(
+        description="Largest first, equal ones by id. Those without faces are left out. "
+        'cluster_id "-1", the faces in no cluster, stands last.'
+    ),
+]
+
+
+class ClusterJob(Struct, kw_only=True):
+    """A collection. Before its first grouping it has no clusters and counts no faces."""
+
+    cluster_job_name: Annotated[str, Meta(description="Its name.", examples=["Season 1"])]
+    total_faces: Count
+    eps: Annotated[float, Meta(description="It was grouped with this.", examples=[0.48])]
+    min_samples: Annotated[int, Meta(description="It was grouped with this.", examples=[5])]
+    clusters: Clusters
+
+
+class ClusterJobs(Struct, kw_only=True):
+    """By name."""
+
+    cluster_jobs: Annotated[list[ClusterJob], Meta(description="The collections.")]
+
+
+class FaceItem(Struct, kw_only=True):
+    """A face. What cannot be read any more is null."""
+
+    face_id: Annotated[
+        str,
+        Meta(
+            description="Names the file, the second and the place in the picture.",
+            examples=["9ae0daaf81f5b2c3-67-7ff5c1"],
+        ),
+    ]
+    cluster_id: ClusterId
+    name: PersonName
+    image: (
+        Annotated[
+            Jpeg,
+            Meta(
+                description="Bare base64 JPEG of the face and a little around it, cut from the "
+                "full-size picture; longest side at most 256 px.",
+                examples=["/9j/4AAQSkZJRg=="],
+            ),
+        ]
+        | None
+    )
+    media_path: (
+        Annotated[
+            str,
+            Meta(
+                description="Where the file was seen: the newest place that opens, else the "
+                "newest; null: nowhere.",
+                examples=["/footage/day1/A001.mov"],
+            ),
+        ]
+        | None
+    )
+    hash_str: HashStr
+    frame_idx: Annotated[
+        str,
+        Meta(description="Index on the grid of one frame per second, digits.", examples=["67"]),
+    ]
+    timestamp: Timestamp
+    bbox: (
+        Annotated[
+            list[float],
+            Meta(
+                description="[x, y, width, height] as parts (0 to 1) of the upright picture.",
+                examples=[[0.412, 0.183, 0.075, 0.133]],
+            ),
+        ]
+        | None
+    )
+    detection_score: (
+        Annotated[float, Meta(description="How sure the detector was.", examples=[0.97])] | None
+    )
+
+
+class Samples(Struct, kw_only=True):
+    """A few faces of each cluster."""
+
+    samples: Annotated[
+        dict[str, list[FaceItem]],
+        Meta(
+            description="By cluster_id as asked for: the clearest and most different faces, best "
+            "first."
+        ),
+    ]
+
+
+class FacePage(Struct, kw_only=True):
+    """A part of a list of faces."""
+
+    faces: Annotated[
+        list[FaceItem],
+        Meta(description="By path of the file, then by time, then from left to right."),
+    ]
+    total: Annotated[int, Meta(ge=0, description="Faces in the whole list.", examples=[12])]
+    limit: Annotated[int, Meta(description="As asked for.", examples=[500])]
+    offset: Annotated[int, Meta(description="As asked for.", examples=[0])]
+    has_more: Annotated[bool, Meta(description="Faces follow after these.")]
+
+
+class NamesAnswer(Struct, kw_only=True):
+    """What the clusters are called now."""
+
+    updated: Annotated[int, Meta(ge=0, description="Clusters that were named.", examples=[1])]
+    changes: Annotated[
+        dict[str, str],
+        Meta(
+            description="Name by cluster_id as asked for; empty: taken away.",
+            examples=[{"3": "Ada"}],
+        ),
+    ]
+
+
+class ModifyAnswer(Struct, kw_only=True):
+    """What was done, and the clusters as they are now."""
+
+    merged: Annotated[
+        int, Meta(ge=0, description="Clusters that became a part of another.", examples=[1])
+    ]
+    moved: Annotated[int, Meta(ge=0, description="Faces that were moved.", examples=[2])]
+    clusters: Clusters
+    new_cluster_ids: Annotated[
+        list[str],
+        Meta(
+            description="Of the moves to a new cluster, in request order.",
+            examples=[["1804289383"]],
+        ),
+    ]
+
+
+class NamedCluster(Struct, kw_only=True):
+    """A name given by an edit."""
+
+    cluster_id: ClusterId
+    name: Annotated[str, Meta(description="Empty: taken away.", examples=["Ada"])]
+
+
+class DoneMerge(Struct, kw_only=True):
+    """A merge made by an edit."""
+
+    cluster_ids: Annotated[list[str], Meta(description="What was merged.", examples=[["7", "9"]])]
+    target_cluster_id: ClusterId
+
+
+class DoneMove(Struct, kw_only=True):
+    """A move made by an edit."""
+
+    face_ids: Annotated[
+        list[str],
+        Meta(description="What was moved.", examples=[["9ae0daaf81f5b2c3-67-7ff5c1"]]),
+    ]
+    target_cluster_id: ClusterId
+    is_new: Annotated[bool, Meta(description="The cluster was made by this move.")]
+
+
+class EditItem(Struct, kw_only=True):
+    """An edit: what somebody did by hand, or a recluster with `clear_names`."""
+
+    edit_id: Annotated[
+        str,
+        Meta(
+            description="Go back to it with /faces/edits/undo.", examples=["000000000012-9f3a01c7"]
+        ),
+    ]
+    at: Annotated[float, Meta(description="Unix seconds.", examples=[1764028800.0])]
+    kind: Annotated[
+        str, Meta(description="`names`, `modify`, `clear_names` or `undo`.", examples=["modify"])
+    ]
+    assignments: Annotated[list[NamedCluster], Meta(description="Names given.")]
+    merges: Annotated[list[DoneMerge], Meta(description="Clusters made one.")]
+    moves: Annotated[list[DoneMove], Meta(description="Faces moved.")]
+    undone_to: (
+        Annotated[
+            str,
+            Meta(
+                description="Of an undo: the edit it went back to; empty: before the first.",
+                examples=["000000000011-1b2c3d4e"],
+            ),
+        ]
+        | None
+    )
+    applies: Annotated[
+        bool,
+        Meta(description="It is in force: neither undone nor about what is gone.", examples=[True]),
+    ]
+    reason: (
+        Annotated[str, Meta(description="Why it is not; null when it is.", examples=["undone"])]
+        | None
+    )
+
+
+class Edits(Struct, kw_only=True):
+    """In the order in which they were made, the newest last."""
+
+    edits: Annotated[list[EditItem], Meta(description="All edits of the collection.")]
+
+
+class UndoAnswer(Struct, kw_only=True):
+    """The clusters as they are now."""
+
+    message: Message
+    edit_id: Annotated[
+        str,
+        Meta(
+            description="The undo itself, an edit too: go back to the one before it to redo.",
+            examples=["000000000013-5f6a7b8c"],
+        ),
+    ]
+    clusters: Clusters

@@ -1,0 +1,219 @@
+"""Request bodies about people; see api.http.bodies for what holds of all bodies."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta, Struct, field
+
+from api.http.bodies import CacheDir, Keyed
+from shared.models.specs import DEFAULT_EPS, DEFAULT_MIN_SAMPLES
+
+MOST_FACES = 2_000  # of one page
+MOST_SAMPLES = 16  # of one cluster
+MOST_MOVED = 20_000  # faces in one request: it takes less than 0.2 s
+_MOST_NAMED = 100_000  # clusters in one list of an edit
+
+CollectionName = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        description="The collection; 1 to 200 characters.",
+        examples=["Season 1"],
+    ),
+]
+ClusterId = Annotated[
+    Annotated[str, Meta(min_length=1, description="As /faces/clusters gives it.", examples=["3"])]
+    | Annotated[int, Meta(description="The same as a number.", examples=[3])],
+    Meta(
+        description='Id of a cluster; "-1" stands for the faces in no cluster. A number is read '
+        "too. The id of a cluster that was merged into another means that other one.",
+        examples=["3"],
+    ),
+]
+
+
+class OfCollection(Keyed, kw_only=True):
+    """What every request about one collection names."""
+
+    cache_dir: CacheDir
+    cluster_job_name: CollectionName
+
+
+class SamplesBody(OfCollection, kw_only=True):
+    """Which clusters to show by a few faces."""
+
+    cluster_ids: (
+        Annotated[
+            list[ClusterId],
+            Meta(
+                description='The clusters. Left out: all of them, without "-1".',
+                examples=[["3", "7"]],
+            ),
+        ]
+        | None
+    ) = None
+    samples_per_cluster: Annotated[
+        int, Meta(ge=1, le=MOST_SAMPLES, description="Faces of each cluster.", examples=[2])
+    ] = 2
+
+
+class FacesBody(OfCollection, kw_only=True):
+    """Which faces to list, and which part of the list."""
+
+    cluster_id: (
+        Annotated[
+            ClusterId,
+            Meta(
+                description='One cluster; "-1": the faces in no cluster. With neither this nor '
+                "`cluster_ids`: all faces.",
+                examples=["3"],
+            ),
+        ]
+        | None
+    ) = None
+    cluster_ids: (
+        Annotated[
+            list[ClusterId],
+            Meta(
+                description="Several clusters; overrides `cluster_id`. An empty list: no faces.",
+                examples=[["3", "7"]],
+            ),
+        ]
+        | None
+    ) = None
+    limit: Annotated[
+        int, Meta(ge=1, le=MOST_FACES, description="At most this many faces.", examples=[500])
+    ] = 500
+    offset: Annotated[
+        int, Meta(ge=0, description="How many faces of the list to leave out.", examples=[0])
+    ] = 0
+
+
+class Assignment(Struct, kw_only=True):
+    """A cluster and its name."""
+
+    cluster_id: ClusterId
+    name: Annotated[
+        str,
+        Meta(
+            description="1 to 200 characters; several clusters may share one. Empty: the name is "
+            "taken away.",
+            examples=["Ada"],
+        ),
+    ]
+
+
+class NamesBody(OfCollection, kw_only=True):
+    """Names to give."""
+
+    assignments: Annotated[
+        list[Assignment], Meta(min_length=1, max_length=_MOST_NAMED, description="The names.")
+    ]
+
+
+class Merge(Struct, kw_only=True):
+    """Clusters that are the same person."""
+
+    cluster_ids: Annotated[
+        list[ClusterId],
+        Meta(
+            min_length=1,
+            max_length=_MOST_NAMED,
+            description="Clusters that become a part of the target.",
+            examples=[["7", "9"]],
+        ),
+    ]
+    target_cluster_id: Annotated[
+        ClusterId,
+        Meta(
+            description="The cluster that stays. It keeps its name, or inherits theirs if it has "
+            "none.",
+            examples=["3"],
+        ),
+    ]
+
+
+class Move(Struct, kw_only=True):
+    """Faces that belong elsewhere."""
+
+    face_ids: Annotated[
+        list[Annotated[str, Meta(min_length=1, examples=["9ae0daaf81f5b2c3-67-7ff5c1"])]],
+        Meta(
+            min_length=1,
+            max_length=MOST_MOVED,
+            description="The faces; at most 20,000 in all moves of a request.",
+            examples=[["9ae0daaf81f5b2c3-67-7ff5c1"]],
+        ),
+    ]
+    target_cluster_id: (
+        Annotated[
+            ClusterId,
+            Meta(
+                description='The cluster they belong to. Null or left out: a new one. "-1": none, '
+                "they are nobody.",
+                examples=["3"],
+            ),
+        ]
+        | None
+    ) = None
+
+
+class ModifyBody(OfCollection, kw_only=True):
+    """Merges and moves, done all together or not at all, merges first."""
+
+    merges: Annotated[
+        list[Merge], Meta(max_length=_MOST_NAMED, description="Clusters to make one.")
+    ] = field(default_factory=list)
+    moves: Annotated[list[Move], Meta(max_length=_MOST_NAMED, description="Faces to move.")] = (
+        field(default_factory=list)
+    )
+
+
+class ReclusterBody(OfCollection, kw_only=True):
+    """How to group the faces of a collection anew."""
+
+    eps: Annotated[
+        float,
+        Meta(
+            gt=0,
+            le=2,
+            description="How unlike faces of one person may be. Lower groups more strictly: fewer "
+            "mixed people, more split ones. One scale for all face models: the default is the "
+            "best point of each.",
+            examples=[DEFAULT_EPS],
+        ),
+    ] = DEFAULT_EPS
+    min_samples: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=1_000_000,
+            description="Clear faces that make a person; fewer are in no cluster. Ask for 2 where "
+            "people have few stills.",
+            examples=[DEFAULT_MIN_SAMPLES],
+        ),
+    ] = DEFAULT_MIN_SAMPLES
+    auto_detect_params: Annotated[
+        bool,
+        Meta(description="Derive eps and min_samples from the faces; the given ones do not count."),
+    ] = False
+    clear_names: Annotated[
+        bool, Meta(description="Take all names away. Merges and moves stay.")
+    ] = False
+
+
+class UndoBody(OfCollection, kw_only=True):
+    """How far to go back."""
+
+    edit_id: (
+        Annotated[
+            str,
+            Meta(
+                description="Back to how things were right after this edit, one of /faces/edits. "
+                "Empty: before the first one. Null or left out: the last edit in force is undone.",
+                examples=["000000000012-9f3a01c7"],
+            ),
+        ]
+        | None
+    ) = None

@@ -1,0 +1,93 @@
+"""Group the faces of a collection anew: a background task on a queue of its own."""
+
+from __future__ import annotations
+
+import logging
+
+import msgspec
+from starlette.concurrency import run_in_threadpool
+
+from api.http.answers import Accepted
+from api.http.endpoint import Call, Endpoint
+from api.people.bodies import ReclusterBody
+from api.services import Services
+from api.tasks.progress import waiting_hint
+from shared.cache.cache_dir import CacheDir
+from shared.domain import ProgressType, ReclusterSpec, TaskKind
+from shared.errors import Busy, Missing, RedisAway
+from shared.ledger.records import Bell, ItemFile, NewItem, NewTask
+from shared.people.collection import Collection
+from shared.process import logs
+
+_QUEUE = "recluster"
+
+log = logging.getLogger(__name__)
+
+
+async def recluster(call: Call[ReclusterBody]) -> Accepted:
+    """202 with the task; readers see the old clusters until the new ones are published."""
+    accepted = await run_in_threadpool(_submit, call.services, call.body)
+    logs.task_id_var.set(accepted.task_id)
+    return accepted
+
+
+def _submit(services: Services, body: ReclusterBody) -> Accepted:
+    cache = CacheDir.open(services.paths.cache(body.cache_dir), create=False)
+    collection = Collection.open(cache.root, body.cluster_job_name, create=False)
+    spec = ReclusterSpec(
+        cache_dir=str(cache.root),
+        collection=collection.name,
+        eps=body.eps,
+        min_samples=body.min_samples,
+        auto_detect=body.auto_detect_params,
+        clear_names=body.clear_names,
+    )
+    file = ItemFile(media_path=collection.name, wants=(ProgressType.RECLUSTER,))
+    task = NewTask(
+        kind=TaskKind.RECLUSTER,
+        queue=_QUEUE,
+        items=[NewItem(spec=msgspec.json.encode(spec), files=(file,))],
+        exclusive=f"collection:{cache.id}:{collection.folder.name}",
+    )
+    hint = waiting_hint(services, TaskKind.RECLUSTER, body.cache_dir)
+    services.ledger.submit(task)
+    try:
+        services.bells.ring([Bell(task.task_id, 0, _QUEUE, front=True)])
+    except RedisAway as error:  # it is accepted already, and the sweep rings again
+        log.warning("task %s is accepted, its bell comes later: %s", task.task_id, error.message)
+    message = f"The faces of {collection.name!r} are grouped anew.{hint}"
+    return Accepted(message=message, task_id=task.task_id)
+
+
+ENDPOINTS = (
+    Endpoint(
+        "POST",
+        "/faces/recluster",
+        recluster,
+        tag="Faces",
+        summary="Group faces anew",
+        operation_id="recluster_faces",
+        description='A background task with progress of `type` "recluster"; stop it with '
+        "/analyze/cancel and its task_id. Clusters keep ids and names by majority of their faces; "
+        "merges and moves made by hand stay. 404 for an unknown collection, 409 while another "
+        "recluster of it runs.",
+        body=ReclusterBody,
+        answer=Accepted,
+        errors={
+            Missing: "There is no collection 'Season 2' in this cache folder.",
+            Busy: "Task 8f14e45fceea167a5a36dedd4bea2543 groups the same collection; wait for its "
+            "end or cancel it.",
+        },
+        status=202,
+        example={
+            "cache_dir": "/footage/.rushes",
+            "cluster_job_name": "Season 1",
+            "eps": 0.48,
+            "min_samples": 5,
+        },
+        answer_example={
+            "message": "The faces of 'Season 1' are grouped anew.",
+            "task_id": "8f14e45fceea167a5a36dedd4bea2543",
+        },
+    ),
+)

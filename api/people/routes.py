@@ -1,0 +1,245 @@
+"""People of a collection and their faces, as they stand now."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+
+from starlette.concurrency import run_in_threadpool
+
+from api.http.endpoint import Call, Endpoint, Parameter
+from api.http.times import timestamp
+from api.people.answers import ClusterItem, ClusterJob, ClusterJobs, FaceItem, FacePage, Samples
+from api.people.bodies import MOST_SAMPLES, ClusterId, FacesBody, SamplesBody
+from api.people.pictures import Pictured, pictured
+from api.people.standing import Standing
+from api.search.scope import Scope
+from api.services import Services
+from shared.errors import BadInput, Missing
+from shared.people.clustering import NO_CLUSTER
+
+_MOST_SHOWN = 10_000  # faces of one answer with samples: some 60 MB of pictures
+
+
+async def clusters(call: Call[None]) -> ClusterJobs:
+    """Of one collection, or of all in the folder."""
+    cache_dir, name = call.required("cache_dir"), call.query.get("cluster_job_name")
+    return await run_in_threadpool(_clusters, call.services, cache_dir, name)
+
+
+def _clusters(services: Services, cache_dir: str, name: str | None) -> ClusterJobs:
+    folder = services.paths.cache(cache_dir)
+    found = [services.people.open(folder, name)] if name else services.people.all(folder)
+    return ClusterJobs(cluster_jobs=[_job(standing) for standing in found])
+
+
+def _job(standing: Standing) -> ClusterJob:
+    clustering = standing.clustering
+    return ClusterJob(
+        cluster_job_name=standing.name,
+        total_faces=len(clustering),
+        eps=clustering.eps,
+        min_samples=clustering.min_samples,
+        clusters=cluster_items(standing),
+    )
+
+
+def cluster_items(standing: Standing) -> list[ClusterItem]:
+    """All clusters that have faces."""
+    return [
+        ClusterItem(cluster_id=str(c.id), name=c.name, face_count=c.face_count)
+        for c in standing.clusters()
+    ]
+
+
+async def samples(call: Call[SamplesBody]) -> Samples:
+    """The clearest and most different faces of each cluster."""
+    return await run_in_threadpool(_samples, call.services, call.body)
+
+
+def _samples(services: Services, body: SamplesBody) -> Samples:
+    scope = Scope.of(services, body.cache_dir, None)
+    standing = services.people.open(scope.cache_dir, body.cluster_job_name)
+    asked: Sequence[ClusterId] = (
+        body.cluster_ids
+        if body.cluster_ids is not None
+        else [cluster.id for cluster in standing.clusters() if cluster.id != NO_CLUSTER]
+    )
+    roots = {
+        str(asked_id): standing.root(asked_id, f"cluster_ids[{n}]")
+        for n, asked_id in enumerate(asked)
+    }
+    if len(roots) * body.samples_per_cluster > _MOST_SHOWN:
+        raise BadInput(
+            f"{len(roots)} clusters with {body.samples_per_cluster} faces each are more than "
+            f"{_MOST_SHOWN} faces: name fewer cluster_ids, or less samples_per_cluster."
+        )
+    faces = {
+        asked_id: standing.state.samples_of(root, body.samples_per_cluster)
+        for asked_id, root in roots.items()
+    }
+    shown = iter(_items(scope, standing, [face for some in faces.values() for face in some]))
+    return Samples(
+        samples={asked_id: [next(shown) for _ in some] for asked_id, some in faces.items()}
+    )
+
+
+async def faces(call: Call[FacesBody]) -> FacePage:
+    """A page of faces."""
+    return await run_in_threadpool(_faces, call.services, call.body)
+
+
+def _faces(services: Services, body: FacesBody) -> FacePage:
+    scope = Scope.of(services, body.cache_dir, None)
+    standing = services.people.open(scope.cache_dir, body.cluster_job_name)
+    roots = None
+    if body.cluster_ids is not None:
+        roots = [standing.root(c, f"cluster_ids[{n}]") for n, c in enumerate(body.cluster_ids)]
+    elif body.cluster_id is not None:
+        roots = [standing.root(body.cluster_id, "cluster_id")]
+    found = standing.faces_in_order(roots, services.index.newest_paths(scope.cache_dir))
+    if body.offset > len(found):
+        raise BadInput(f"offset is {body.offset}, but there are only {len(found)} faces.")
+    end = body.offset + body.limit
+    return FacePage(
+        faces=_items(scope, standing, found[body.offset : end].tolist()),
+        total=len(found),
+        limit=body.limit,
+        offset=body.offset,
+        has_more=end < len(found),
+    )
+
+
+def _items(scope: Scope, standing: Standing, found: Sequence[int]) -> list[FaceItem]:
+    """Faces with their pictures; what cannot be read of one is null."""
+    index = scope.services.index
+    pictures = pictured(standing.cache, standing.clustering, found, index.folders.pool)
+    paths = index.best_paths(scope.cache_dir, {standing.hash_of(face) for face in found})
+    shown = {hash_str: scope.shown(path) or None for hash_str, path in paths.items()}
+    return [
+        _item(standing, face, picture, shown[standing.hash_of(face)])
+        for face, picture in zip(found, pictures, strict=True)
+    ]
+
+
+def _item(standing: Standing, face: int, picture: Pictured, path: str | None) -> FaceItem:
+    cluster, second = int(standing.state.faces[face]), standing.second_of(face)
+    return FaceItem(
+        face_id=standing.face_id(face),
+        cluster_id=str(cluster),
+        name=standing.state.names.get(cluster),
+        image=base64.b64encode(picture.jpeg).decode("ascii") if picture.jpeg else None,
+        media_path=path,
+        hash_str=standing.hash_of(face),
+        frame_idx=str(second),
+        timestamp=timestamp(second),
+        bbox=[round(part, 5) for part in picture.box] if picture.box else None,
+        detection_score=None if picture.score is None else round(picture.score, 4),
+    )
+
+
+_COLLECTION = {"cache_dir": "/footage/.rushes", "cluster_job_name": "Season 1"}
+IN_CACHE_DIR = Parameter(
+    "cache_dir",
+    "Folder with the analysis data; an absolute path.",
+    {"type": "string", "minLength": 1},
+    "/footage/.rushes",
+    required=True,
+)
+_CLUSTERS = [
+    {"cluster_id": "418350733", "name": "Ada", "face_count": 812},
+    {"cluster_id": "77031420", "name": None, "face_count": 96},
+    {"cluster_id": "-1", "name": None, "face_count": 41},
+]
+_FACE = {
+    "face_id": "9ae0daaf81f5b2c3-67-7ff5c1",
+    "cluster_id": "418350733",
+    "name": "Ada",
+    "image": "/9j/4AAQSkZJRg==",
+    "media_path": "/footage/day1/A001.mov",
+    "hash_str": "9ae0daaf81f5b2c3",
+    "frame_idx": "67",
+    "timestamp": "00:01:07",
+    "bbox": [0.412, 0.183, 0.075, 0.133],
+    "detection_score": 0.97,
+}
+
+ENDPOINTS = (
+    Endpoint(
+        "GET",
+        "/faces/clusters",
+        clusters,
+        tag="Faces",
+        summary="People of a collection",
+        operation_id="list_face_clusters",
+        description="A cluster is one person; the faces that are in none are counted under "
+        'cluster_id "-1", which stands last: those of people with fewer than min_samples clear '
+        "faces, and small, blurred or far turned ones, which join a person whom they clearly "
+        "resemble and never make one. Ids and names are kept when the faces are grouped anew. An "
+        "analysis with `face_media_paths` makes a collection and adds to it.",
+        query=(
+            IN_CACHE_DIR,
+            Parameter(
+                "cluster_job_name",
+                "The collection. Left out or empty: all of them.",
+                {"type": "string"},
+                "Season 1",
+            ),
+        ),
+        answer=ClusterJobs,
+        errors={
+            BadInput: "cache_dir is required.",
+            Missing: "There is no collection 'Season 2' in this cache folder.",
+        },
+        answer_example={
+            "cluster_jobs": [
+                {
+                    "cluster_job_name": "Season 1",
+                    "total_faces": 949,
+                    "eps": 0.48,
+                    "min_samples": 5,
+                    "clusters": _CLUSTERS,
+                }
+            ]
+        },
+    ),
+    Endpoint(
+        "POST",
+        "/faces/clusters/samples",
+        samples,
+        tag="Faces",
+        summary="A few faces of each person",
+        operation_id="sample_faces",
+        description="The clearest and most different ones, best first, at most "
+        f"{MOST_SAMPLES} of each cluster and {_MOST_SHOWN} in all.",
+        body=SamplesBody,
+        answer=Samples,
+        errors={Missing: "There is no collection 'Season 2' in this cache folder."},
+        example={**_COLLECTION, "cluster_ids": ["418350733"], "samples_per_cluster": 2},
+        answer_example={"samples": {"418350733": [_FACE]}},
+    ),
+    Endpoint(
+        "POST",
+        "/faces/clusters/faces",
+        faces,
+        tag="Faces",
+        summary="Faces of a person",
+        operation_id="list_faces",
+        description="By path of the file, then by time. A face whose file was deleted from the "
+        "cache folder is listed without a picture. 400 for an offset past the end.",
+        body=FacesBody,
+        answer=FacePage,
+        errors={
+            BadInput: "offset is 900, but there are only 812 faces.",
+            Missing: "There is no collection 'Season 2' in this cache folder.",
+        },
+        example={**_COLLECTION, "cluster_id": "418350733", "limit": 500, "offset": 0},
+        answer_example={
+            "faces": [_FACE],
+            "total": 812,
+            "limit": 500,
+            "offset": 0,
+            "has_more": True,
+        },
+    ),
+)

@@ -1,0 +1,1 @@
+"""Socket.IO: rooms, events and who was sent what."""

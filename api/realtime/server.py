@@ -1,0 +1,207 @@
+"""Socket.IO: join a Task, be sent its progress. One plain server and one subscriber a process.
+
+The room `watch-folders` is joined in the same way, with a key, and is sent the watch status.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from typing import Any
+
+import socketio
+from engineio.packet import NOOP, Packet
+from redis.exceptions import RedisError
+from socketio.exceptions import ConnectionRefusedError as Refused
+from starlette.concurrency import run_in_threadpool
+from starlette.types import ASGIApp
+
+from api.http.auth import authorise
+from api.http.errors import KeyMissing, verdict
+from api.realtime.delivery import Delivery, Event
+from api.services import Services
+from api.tasks import progress
+from api.watch import status
+from shared.errors import BadInput, Missing, RushesError, Unavailable
+from shared.ledger.ledger import progress_channel
+from shared.process.async_tasks import end
+from shared.redis.clients import connect_async
+from shared.watch.board import ROOM
+
+log = logging.getLogger(__name__)
+POLL_S = 2.0  # for what a lost bell did not say
+KEY_CHECK_S = 60.0
+_RECONNECT_S = 0.5
+
+
+class Realtime:
+    """`async with realtime`: its loops run; `beside(app)` puts it on the port of `app`."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        # Origins are checked by our own middleware, for HTTP and sockets alike.
+        self._server = socketio.AsyncServer(async_mode="asgi", cors_allowed_origins=[])
+        self._server.on("connect", self._connect)
+        self._server.on("disconnect", self._disconnect)
+        self._server.on("join", self._join)
+        self._server.on("leave", self._leave)
+        _end_polls(self._server.eio)
+        self._delivery = Delivery(self._read, self._send, self._is_there)
+        self._keys: dict[str, str] = {}  # socket id -> the key it came with
+        self._watch_events = status.WatchEvents()
+        self._loops: list[asyncio.Task[None]] = []
+
+    def beside(self, app: ASGIApp) -> ASGIApp:
+        """`app`, with Socket.IO at /socket.io/."""
+        combined: ASGIApp = socketio.ASGIApp(self._server, other_asgi_app=app)
+        return combined
+
+    async def __aenter__(self) -> Realtime:
+        self._loops = [
+            asyncio.create_task(loop, name=f"realtime-{name}")
+            for name, loop in (
+                ("listen", self._listen()),
+                ("poll", self._poll()),
+                ("keys", self._check_keys()),
+            )
+        ]
+        return self
+
+    async def __aexit__(self, *_exc: object) -> None:
+        await end(*self._loops)
+        await self._server.shutdown()
+
+    async def _connect(self, socket_id: str, environ: dict[str, Any], auth: Any) -> None:
+        key = auth.get("license_key") if isinstance(auth, dict) else None
+        key = environ.get("HTTP_X_LICENSE_KEY") or key
+        if not key and self._services.settings.socket_auth == "optional":
+            return
+        try:
+            if not key:
+                raise KeyMissing(
+                    "RUSHES_SOCKET_AUTH=required: send auth.license_key or X-License-Key."
+                )
+            await authorise(self._services, key)
+        except RushesError as error:
+            raise Refused(error.message, _as_error(error)) from None
+        self._keys[socket_id] = str(key)
+
+    async def _disconnect(self, socket_id: str, *_reason: object) -> None:
+        self._keys.pop(socket_id, None)
+        self._delivery.forget(socket_id)
+
+    async def _join(self, socket_id: str, data: Any = None) -> dict[str, str]:
+        """The acknowledgement: what was joined, or the error."""
+        try:
+            task_id = _task_id_of(data)
+            if task_id == ROOM and socket_id not in self._keys:
+                raise KeyMissing(
+                    f"The room {ROOM} needs a licence key: connect with auth.license_key or the "
+                    "X-License-Key header."
+                )
+            if not await self._delivery.join(socket_id, task_id):
+                raise Missing(f"There is no task {task_id}.")
+        except RushesError as error:
+            return _as_error(error)
+        return {"message": "Joined.", "task_id": task_id}
+
+    async def _leave(self, socket_id: str, data: Any = None) -> dict[str, str]:
+        try:
+            task_id = _task_id_of(data)
+        except RushesError as error:
+            return _as_error(error)
+        left = self._delivery.leave(socket_id, task_id)
+        return {"message": "Left." if left else "It was not joined.", "task_id": task_id}
+
+    async def _send(self, socket_id: str, payload: dict[str, Any]) -> None:
+        await self._server.emit("progress", payload, to=socket_id)
+
+    def _is_there(self, socket_id: str) -> bool:
+        return bool(self._server.manager.is_connected(socket_id, "/"))
+
+    async def _read(self, task_id: str) -> Event | None:
+        if task_id == ROOM:
+            found = await run_in_threadpool(status.status, self._services)
+            return self._watch_events.event(found)
+        return await run_in_threadpool(_event, self._services, task_id)
+
+    async def _listen(self) -> None:
+        """Hear the bells of all processes, for ever; a Redis that is away is waited for."""
+        url = self._services.settings.redis_url
+        assert url is not None
+        client = connect_async(url)
+        name = progress_channel(self._services.settings.instance)
+        try:
+            while True:
+                with contextlib.suppress(RedisError, OSError):
+                    async with client.pubsub() as channel:
+                        await channel.subscribe(name)
+                        self._delivery.ring_all()  # what was said while nobody listened
+                        await self._hear(channel)
+                await asyncio.sleep(_RECONNECT_S)
+        finally:
+            await client.aclose()
+
+    async def _hear(self, channel: Any) -> None:
+        while True:
+            message = await channel.get_message(ignore_subscribe_messages=True, timeout=1.0)
+            if message is not None:
+                self._delivery.ring(message["data"])
+
+    async def _poll(self) -> None:
+        while True:
+            await asyncio.sleep(POLL_S)
+            self._delivery.ring_all()
+
+    async def _check_keys(self) -> None:
+        """Sockets whose key was revoked are put out."""
+        while True:
+            await asyncio.sleep(KEY_CHECK_S)
+            for socket_id, key in list(self._keys.items()):
+                if not self._is_there(socket_id):  # it left while it was let in
+                    self._keys.pop(socket_id, None)
+                    continue
+                try:
+                    await authorise(self._services, key)
+                except Unavailable:
+                    break  # Redis is away: nobody is judged
+                except RushesError:
+                    log.info("A socket's licence key was revoked; it is disconnected.")
+                    await self._server.disconnect(socket_id)
+
+
+def _end_polls(engine: Any) -> None:
+    """Answer the pending poll of a client that says goodbye.
+
+    engineio 4 leaves it open, so such a client hangs for 30 s and holds our shutdown up.
+    """
+    leave = engine.handlers["disconnect"]
+
+    async def disconnect(socket_id: str, reason: str) -> None:
+        await leave(socket_id, reason)
+        if reason == engine.reason.CLIENT_DISCONNECT and engine.transport(socket_id) == "polling":
+            await engine.send_packet(socket_id, Packet(NOOP))
+
+    engine.on("disconnect", disconnect)
+
+
+def _event(services: Services, task_id: str) -> Event | None:
+    record = services.ledger.record(task_id)
+    if record is None:
+        return None
+    hint = progress.hint_for(services, record)
+    return Event(record.seq, record.status.is_final, progress.event(services.paths, record, hint))
+
+
+def _task_id_of(data: Any) -> str:
+    """The bare string, `{"task_id": …}`, or `{"room": …}`."""
+    task_id = data.get("task_id") or data.get("room") if isinstance(data, dict) else data
+    if not isinstance(task_id, str) or not task_id:
+        raise BadInput('Send a task_id: the string itself, or {"task_id": …}.')
+    return task_id
+
+
+def _as_error(error: RushesError) -> dict[str, str]:
+    body = verdict(error)[1]
+    return {"error": body.error, "message": body.message}

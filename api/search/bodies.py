@@ -1,0 +1,144 @@
+"""Request bodies of the visual searches; see api.http.bodies for what holds of all bodies."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct, field
+
+from api.http.bodies import CacheDir, Keyed, MediaPath, Time
+from api.people.bodies import ClusterId
+
+Text = Annotated[str, Meta(min_length=1)]
+
+
+class PersonFilter(Struct, kw_only=True):
+    """A person: a collection and either a name or a cluster; with both, the cluster counts."""
+
+    cluster_job_name: Annotated[
+        str, Meta(min_length=1, description="The collection.", examples=["Season 1"])
+    ]
+    person_name: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                description="A name given to clusters, all of which count; case does not matter.",
+                examples=["Ada"],
+            ),
+        ]
+        | None
+    ) = None
+    cluster_id: (
+        Annotated[
+            ClusterId,
+            Meta(
+                description="One cluster, as /faces/clusters gives it; a number is read too. "
+                '"-1": frames with faces that are in no cluster.',
+                examples=["3"],
+            ),
+        ]
+        | None
+    ) = None
+
+
+class SearchFields(Keyed, kw_only=True):
+    """What all three visual searches share."""
+
+    cache_dir: CacheDir
+    media_paths: (
+        Annotated[
+            list[MediaPath],
+            Meta(
+                description="Search in these files only; ignored with search_all. Left out: all "
+                "loaded media of the cache_dir. An empty list: no matches.",
+                examples=[["/footage/day1/A001.mov"]],
+            ),
+        ]
+        | None
+    ) = None
+    max_results: Annotated[
+        int, Meta(ge=1, description="At most this many matches.", examples=[50])
+    ] = 50
+    text_weight: Annotated[
+        float,
+        Meta(ge=-1e6, le=1e6, description="Weight of the text in the score.", examples=[1]),
+    ] = 1.0
+    exclude: Annotated[
+        list[Text],
+        Meta(
+            description="Results that match these concepts rank lower; nothing is filtered out.",
+            examples=[["snow"]],
+        ),
+    ] = field(default_factory=list)
+    search_all: Annotated[bool, Meta(description="Search all loaded media.")] = False
+    people_filter: Annotated[
+        list[PersonFilter],
+        Meta(
+            description="Only frames with these people. An empty list or null is no filter; who "
+            "is unknown is on no frame, which is no error.",
+            examples=[[{"cluster_job_name": "Season 1", "person_name": "Ada"}]],
+        ),
+    ] = field(default_factory=list)
+    people_filter_mode: Annotated[
+        Literal["and", "or"],
+        Meta(description="`and`: every person in the same frame; `or`: any of them."),
+    ] = "and"
+
+
+class SearchTextBody(SearchFields, kw_only=True):
+    """A search by words."""
+
+    query: Annotated[
+        str,
+        Meta(min_length=1, description="What to look for.", examples=["a red car in the rain"]),
+    ]
+
+
+OptionalQuery = (
+    Annotated[
+        str,
+        Meta(
+            min_length=1,
+            description="Combined with the picture by text_weight.",
+            examples=["at night"],
+        ),
+    ]
+    | None
+)
+
+
+class SearchImageBody(SearchFields, kw_only=True):
+    """A search by a picture: `image_path` or `image`."""
+
+    image_path: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                description="Absolute path of a picture that the backend can open.",
+                examples=["/footage/reference/car.jpg"],
+            ),
+        ]
+        | None
+    ) = None
+    image: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                description="The picture itself, base64.",
+                examples=["/9j/4AAQSkZJRg=="],
+            ),
+        ]
+        | None
+    ) = None
+    query: OptionalQuery = None
+
+
+class SearchFrameBody(SearchFields, kw_only=True):
+    """A search by a frame of a file, which need not be analysed."""
+
+    media_path: MediaPath
+    time_seconds: Time
+    query: OptionalQuery = None

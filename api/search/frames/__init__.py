@@ -1,0 +1,1 @@
+"""Search in pictures: merged arrays of embeddings, scores, ranking, previews."""

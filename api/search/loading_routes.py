@@ -1,0 +1,108 @@
+"""Loading results before searching. Searching loads what is missing, so this is never a must."""
+
+from __future__ import annotations
+
+from starlette.concurrency import run_in_threadpool
+
+from api.http.answers import LoadAnswer, LoadForMediaAnswer, Skipped
+from api.http.bodies import LoadBody, LoadForMediaBody
+from api.http.endpoint import Call, Endpoint
+from api.search.types import LoadReport
+from api.services import Services
+
+
+async def load(call: Call[LoadBody]) -> LoadAnswer:
+    """Everything in the cache folder."""
+    cache_dir = call.services.paths.cache(call.body.cache_dir)
+    report = await run_in_threadpool(call.services.index.load, cache_dir)
+    transcripts = _counted(report.transcription_files, "transcript")
+    return LoadAnswer(
+        message=f"{_message(report)} {transcripts} can be searched.",
+        visual_files=report.visual_files,
+        transcription_files=report.transcription_files,
+        frames=report.frames,
+        skipped=[Skipped(hash_str=s.hash_str, reason=s.reason) for s in report.skipped],
+    )
+
+
+async def load_for_media(call: Call[LoadForMediaBody]) -> LoadForMediaAnswer:
+    """The visual data of some files; `[]` loads nothing."""
+    cache_dir = call.services.paths.cache(call.body.cache_dir)
+    paths = [
+        (path, call.services.paths.media(path, f"media_paths[{n}]"))
+        for n, path in enumerate(call.body.media_paths)
+    ]
+    return await run_in_threadpool(_load_for_media, call.services, cache_dir, paths)
+
+
+def _load_for_media(
+    services: Services, cache_dir: str, paths: list[tuple[str, str]]
+) -> LoadForMediaAnswer:
+    hashes: list[str | None] = []
+    report = LoadReport(visual_files=0, transcription_files=0, frames=0)
+    if paths:
+        hashes = services.index.hashes_for(cache_dir, [path for _, path in paths])
+        report = services.index.load_for_media(cache_dir, [h for h in hashes if h is not None])
+    without = {None, *report.missing}
+    return LoadForMediaAnswer(
+        message=_message(report),
+        visual_files=report.visual_files,
+        transcription_files=report.transcription_files,
+        frames=report.frames,
+        skipped=[Skipped(hash_str=s.hash_str, reason=s.reason) for s in report.skipped],
+        missing=[
+            client_path
+            for (client_path, _), hash_str in zip(paths, hashes, strict=True)
+            if hash_str in without
+        ],
+    )
+
+
+def _message(report: LoadReport) -> str:
+    return f"The visual data of {_counted(report.visual_files, 'file')} is loaded."
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}" + ("" if number == 1 else "s")
+
+
+_LOADED = {
+    "message": "The visual data of 12 files is loaded.",
+    "visual_files": 12,
+    "transcription_files": 0,
+    "frames": 8431,
+    "skipped": [],
+}
+
+ENDPOINTS = (
+    Endpoint(
+        "POST",
+        "/analysis-data/load",
+        load,
+        tag="Analysis data",
+        summary="Load everything in a cache folder",
+        operation_id="load_analysis_data",
+        description="Additive and idempotent; what changed on disk is loaded again.",
+        body=LoadBody,
+        answer=LoadAnswer,
+        example={"cache_dir": "/footage/.rushes"},
+        answer_example={
+            **_LOADED,
+            "message": "The visual data of 12 files is loaded. 3 transcripts can be searched.",
+            "transcription_files": 3,
+        },
+    ),
+    Endpoint(
+        "POST",
+        "/analysis-data/load-for-media",
+        load_for_media,
+        tag="Analysis data",
+        summary="Load the visual data of some files",
+        operation_id="load_analysis_data_for_media",
+        description="`missing` names the files that have no visual data there.",
+        body=LoadForMediaBody,
+        answer=LoadForMediaAnswer,
+        example={"cache_dir": "/footage/.rushes", "media_paths": ["/footage/day1/A001.mov"]},
+        answer_example={**_LOADED, "missing": []},
+    ),
+)

@@ -1,0 +1,305 @@
+"""The three visual searches: by words, by a picture, by a frame. Ranking is api/search."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import os
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import numpy as np
+from starlette.concurrency import run_in_threadpool
+
+from api.http.active_models import active_key
+from api.http.answers import Match, Matches
+from api.http.endpoint import Call, Endpoint
+from api.http.times import seconds_of, timestamp
+from api.people.filtering import Person, frames_with
+from api.people.frame_filter import FrameFilter
+from api.search.bodies import SearchFields, SearchFrameBody, SearchImageBody, SearchTextBody
+from api.search.scope import Scope
+from api.search.types import Hit, QueryVectors
+from api.search.vectors import Vector
+from api.services import Services
+from shared.errors import (
+    BadInput,
+    MediaMissing,
+    MediaUnreadable,
+    ModelError,
+    ModelLoading,
+    NoWorker,
+)
+from shared.models.specs import ModelKind
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What to rank by, how much of it, and which frames may match (None: all)."""
+
+    model: str
+    vectors: QueryVectors
+    max_results: int
+    only: FrameFilter | None
+
+
+# Gives the picture's vector for the model of that key.
+PictureOf = Callable[[str], Awaitable[Vector]]
+
+
+async def search_text(call: Call[SearchTextBody]) -> Matches:
+    """By words."""
+    return await _search(call.services, call.body, call.body.query, None)
+
+
+async def search_image(call: Call[SearchImageBody]) -> Matches:
+    """By a picture, with words if there are any."""
+    services, body = call.services, call.body
+    if body.image_path is not None:
+        path = services.paths.media(body.image_path, "image_path")
+        return await _search(services, body, body.query, lambda m: _of_file(services, m, path))
+    if body.image is not None:
+        content = _picture_bytes(body.image)
+        return await _search(services, body, body.query, lambda m: _of_bytes(services, m, content))
+    raise BadInput("Give image_path (a path) or image (base64).")
+
+
+async def search_frame(call: Call[SearchFrameBody]) -> Matches:
+    """By a frame of a file."""
+    services, body = call.services, call.body
+    path = services.paths.media(body.media_path, "media_path")
+    seconds = seconds_of(body.time_seconds, "time_seconds")
+    cache_dir = services.paths.cache(body.cache_dir)
+    return await _search(
+        services, body, body.query, lambda m: _of_frame(services, m, cache_dir, path, seconds)
+    )
+
+
+async def _search(
+    services: Services, body: SearchFields, query: str | None, picture_of: PictureOf | None
+) -> Matches:
+    scope = _checked(services, body, query)
+    if scope.is_empty:
+        return Matches(matches=[])
+    only = await run_in_threadpool(_frames_with, scope, body) if body.people_filter else None
+    if only is not None and only.is_empty:
+        return Matches(matches=[])
+    model = await run_in_threadpool(active_key, services, ModelKind.VISUAL)
+    words = [*([query] if query else []), *body.exclude]
+    texts, picture = await asyncio.gather(
+        services.vectors.of_texts(model, words), picture_of(model) if picture_of else _nothing()
+    )
+    excluded = texts[1:] if query else texts
+    vectors = QueryVectors(
+        query=texts[0] if query else None,
+        picture=picture,
+        exclude=np.stack(excluded) if excluded else None,
+        text_weight=body.text_weight,
+    )
+    wanted = _Wanted(model, vectors, body.max_results, only)
+    return await run_in_threadpool(_matches, scope, wanted)
+
+
+def _checked(services: Services, body: SearchFields, query: str | None) -> Scope:
+    """Everything about the request that can be wrong, before anybody is asked anything."""
+    scope = Scope.of(services, body.cache_dir, body.media_paths, body.search_all)
+    if query is not None and not query.strip():
+        raise BadInput("query must not be empty.")
+    for n, words in enumerate(body.exclude):
+        if not words.strip():
+            raise BadInput(f"exclude[{n}] must not be empty.")
+    for n, person in enumerate(body.people_filter):
+        if person.person_name is None and person.cluster_id is None:
+            raise BadInput(f"people_filter[{n}] needs person_name or cluster_id.")
+    return scope
+
+
+def _frames_with(scope: Scope, body: SearchFields) -> FrameFilter:
+    persons = [
+        Person(asked.cluster_job_name, asked.person_name, asked.cluster_id)
+        for asked in body.people_filter
+    ]
+    return frames_with(scope.services.people, scope.cache_dir, persons, body.people_filter_mode)
+
+
+def _matches(scope: Scope, wanted: _Wanted) -> Matches:
+    index, cache_dir = scope.services.index, scope.cache_dir
+    client_paths = scope.client_paths()
+    hits = index.search(
+        cache_dir, wanted.model, wanted.vectors, client_paths, wanted.max_results, wanted.only
+    )
+    previews = index.previews(cache_dir, [(hit.hash_str, hit.second) for hit in hits])
+    return Matches(
+        matches=[
+            _match(hit, jpeg, (client_paths or {}).get(hit.hash_str) or scope.shown(hit.path))
+            for hit, jpeg in zip(hits, previews, strict=True)
+        ]
+    )
+
+
+def _match(hit: Hit, jpeg: bytes | None, path: str) -> Match:
+    return Match(
+        frame_idx=str(hit.second),
+        timestamp=timestamp(hit.second),
+        image=base64.b64encode(jpeg or b"").decode("ascii"),
+        scene_start_timestamp=timestamp(hit.scene.start),
+        scene_end_timestamp=timestamp(hit.scene.end),
+        original_index=hit.row,
+        hash_str=hit.hash_str,
+        video_path=path,
+    )
+
+
+async def _nothing() -> None:
+    return None
+
+
+def _picture_bytes(text: str) -> bytes:
+    """Base64, also with line breaks or a `data:` prefix, as some clients send it."""
+    if text.startswith("data:"):
+        text = text.partition(",")[2]
+    try:
+        content = base64.b64decode("".join(text.split()), validate=True)
+    except (binascii.Error, ValueError):
+        raise BadInput("image is not valid base64.") from None
+    if not content:
+        raise BadInput("image must not be empty.")
+    return content
+
+
+async def _of_bytes(services: Services, model: str, content: bytes) -> Vector:
+    try:
+        return await services.vectors.of_picture(model, content)
+    except MediaUnreadable as error:
+        raise BadInput(f"image is no picture: {error.message}") from None
+
+
+async def _of_file(services: Services, model: str, path: str) -> Vector:
+    await run_in_threadpool(_must_exist, path, "image_path")
+    try:
+        return await services.vectors.of_file(model, path)
+    except MediaUnreadable as error:
+        raise BadInput(f"image_path is no picture: {error.message}") from None
+
+
+async def _of_frame(
+    services: Services, model: str, cache_dir: str, path: str, seconds: float
+) -> Vector:
+    """The stored embedding where the time is on the grid and analysed, else the frame's own."""
+    await run_in_threadpool(_must_exist, path, "media_path")
+    if seconds.is_integer():
+        stored = await run_in_threadpool(
+            _stored_vector, services, model, cache_dir, path, int(seconds)
+        )
+        if stored is not None:
+            return stored
+    try:
+        return await services.vectors.of_frame(model, path, seconds)
+    except BadInput as error:
+        raise BadInput(f"time_seconds: {error.message}") from None
+    except MediaUnreadable as error:
+        raise MediaUnreadable(f"media_path: {error.message}") from None
+
+
+def _stored_vector(
+    services: Services, model: str, cache_dir: str, path: str, second: int
+) -> Vector | None:
+    hash_str = services.index.hash_for(cache_dir, path)
+    if hash_str is None:
+        return None
+    return services.index.stored_vector(cache_dir, model, hash_str, second)
+
+
+def _must_exist(path: str, field: str) -> None:
+    if not os.path.exists(path):
+        raise MediaMissing(f"{field}: the file {path} does not exist.")
+
+
+_MATCH = {
+    "frame_idx": "67",
+    "timestamp": "00:01:07",
+    "image": "/9j/4AAQSkZJRg==",
+    "scene_start_timestamp": "00:01:02",
+    "scene_end_timestamp": "00:01:11",
+    "original_index": 67,
+    "hash_str": "9ae0daaf81f5b2c3",
+    "video_path": "/footage/day1/A001.mov",
+}
+_RANKING = (
+    "Best first: the best frame of a scene, and a further one of the same scene only when it is "
+    "at least 10 s from every better match of it. Media that is analysed but not loaded is loaded."
+)
+
+# What the query workers, which embed words and pictures, may answer.
+_OF_WORKERS = {
+    NoWorker: "No worker that can answer this is running. Start one with `rushes worker query`.",
+    ModelLoading: "The model is still loading; retry shortly.",
+    ModelError: "There is no visual model 'conse-lite9'. Known: conse-lite0.",
+}
+
+ENDPOINTS = (
+    Endpoint(
+        "POST",
+        "/search/text",
+        search_text,
+        tag="Search",
+        summary="Search by words",
+        operation_id="search_by_text",
+        description="score = text_weight · cos(query) − 0.5 · max(0, max cos(exclude)). "
+        + _RANKING,
+        body=SearchTextBody,
+        answer=Matches,
+        errors={BadInput: "people_filter[0] needs person_name or cluster_id.", **_OF_WORKERS},
+        example={
+            "query": "a red car in the rain",
+            "cache_dir": "/footage/.rushes",
+            "exclude": ["night"],
+            "max_results": 20,
+        },
+        answer_example={"matches": [_MATCH]},
+    ),
+    Endpoint(
+        "POST",
+        "/search/image",
+        search_image,
+        tag="Search",
+        summary="Search by a picture",
+        operation_id="search_by_image",
+        description="Give `image_path` or `image`. score = cos(picture) + text_weight · cos(query) "
+        f"− 0.5 · max(0, max cos(exclude)). {_RANKING}",
+        body=SearchImageBody,
+        answer=Matches,
+        errors={
+            BadInput: "Give image_path (a path) or image (base64).",
+            MediaMissing: "image_path: the file /footage/reference/car.jpg does not exist.",
+            **_OF_WORKERS,
+        },
+        example={"image_path": "/footage/reference/car.jpg", "cache_dir": "/footage/.rushes"},
+        answer_example={"matches": [_MATCH]},
+    ),
+    Endpoint(
+        "POST",
+        "/search/frame",
+        search_frame,
+        tag="Search",
+        summary="Search by a frame of a file",
+        operation_id="search_by_frame",
+        description="The file need not be analysed. 400 for a time outside it, 404 for a missing "
+        f"file. The score is that of an image search. {_RANKING}",
+        body=SearchFrameBody,
+        answer=Matches,
+        errors={
+            BadInput: "time_seconds: The time 67 s is beyond the end of the file (12.5 s).",
+            MediaUnreadable: "media_path: The file cannot be decoded.",
+            MediaMissing: "media_path: the file /footage/day1/A001.mov does not exist.",
+            **_OF_WORKERS,
+        },
+        example={
+            "media_path": "/footage/day1/A001.mov",
+            "time_seconds": 67,
+            "cache_dir": "/footage/.rushes",
+        },
+        answer_example={"matches": [_MATCH]},
+    ),
+)

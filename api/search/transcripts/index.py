@@ -1,0 +1,204 @@
+"""TranscriptIndex: what was said in the MediaFiles of a CacheDir. Sync, thread-safe.
+
+As with pictures, everything published counts as loaded: a search first takes up what is new.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import stringzilla
+
+from api.search.folders import Folders
+from api.search.transcripts import finding
+from api.search.transcripts.loading import LoadedTranscripts
+from api.search.transcripts.log import Key, LogDamaged, Spoken
+from api.search.transcripts.text import joined
+from api.search.types import Skipped
+from api.search.write_lock import LOAD_WAIT_S, SEARCH_WAIT_S
+from shared.cache import cache_files
+
+# Files looked through before matches are picked: few first, since these may have enough.
+_FIRST_FILES, _FILES_AT_ONCE = 32, 512
+
+Mode = Literal["substring", "fuzzy"]
+
+
+@dataclass(frozen=True, slots=True)
+class SpokenQuery:
+    """`text` and `speaker` are folded; `text` is not empty. `model`: whose transcript answers
+    where a file has several, if it has one by it."""
+
+    text: str
+    model: str
+    mode: Mode = "substring"
+    speaker: str | None = None
+    max_results: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class SpokenHit:
+    """One or more neighbouring segments; seconds on the container's clock, `text` as written.
+
+    `speaker`: who says all of it. `path`: see Hit.
+    """
+
+    hash_str: str
+    start: float
+    end: float
+    text: str
+    speaker: str | None
+    path: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptReport:
+    """`files` counts MediaFiles; `missing` are hashes asked for that have no transcript."""
+
+    files: int
+    skipped: tuple[Skipped, ...] = ()
+    missing: tuple[str, ...] = ()
+
+
+class TranscriptIndex:
+    """One a process, over the same CacheDirs as the search for pictures."""
+
+    def __init__(self, folders: Folders) -> None:
+        self._folders = folders
+
+    def load(self, cache_dir: str, *, look_for_more: bool) -> TranscriptReport:
+        """Bring everything up to date. `look_for_more`: look into the folder of every MediaFile
+        without a known transcript, also where the catalogue announces none."""
+        folder = self._folders.open(cache_dir, thorough=True)
+        loaded, view = folder.transcripts, folder.view
+        if look_for_more:
+            with cache_files.clear_errors(view.cache.root):
+                found = view.cache.catalogue.hashes()
+                without = found.difference(hash_str for hash_str, _ in view.transcripts())
+                list(self._folders.pool.map(lambda hash_str: view.look_at([hash_str]), without))
+        loaded.bring_up(LOAD_WAIT_S, self._folders.pool, retry=True)
+        self._forget_deleted(loaded, loaded.snapshot().spoken, LOAD_WAIT_S)
+        files = {hash_str for hash_str, _ in loaded.snapshot().spoken}
+        reasons = sorted(loaded.unusable().items())
+        return TranscriptReport(len(files), tuple(Skipped(key[0], why) for key, why in reasons))
+
+    def load_for_media(self, cache_dir: str, hashes: Sequence[str]) -> TranscriptReport:
+        """The same for some MediaFiles only: their folders are looked into."""
+        folder = self._folders.open(cache_dir, thorough=False)
+        folder.view.look_at(hashes)
+        loaded = folder.transcripts
+        loaded.bring_up(LOAD_WAIT_S, self._folders.pool, retry=True)
+        wanted = set(hashes)
+        asked = [key for key in loaded.snapshot().spoken if key[0] in wanted]
+        self._forget_deleted(loaded, asked, LOAD_WAIT_S)
+        files = wanted & {hash_str for hash_str, _ in loaded.snapshot().spoken}
+        reasons = sorted(loaded.unusable().items())
+        return TranscriptReport(
+            len(files),
+            tuple(Skipped(key[0], why) for key, why in reasons if key[0] in wanted),
+            tuple(hash_str for hash_str in dict.fromkeys(hashes) if hash_str not in files),
+        )
+
+    def search(
+        self, cache_dir: str, query: SpokenQuery, hashes: Sequence[str] | None
+    ) -> list[SpokenHit]:
+        """By file, in the order of `hashes` (None: all, by their newest path), then by time."""
+        folder = self._folders.open(cache_dir, thorough=False)
+        loaded, pool = folder.transcripts, self._folders.pool
+        while True:
+            loaded.bring_up(SEARCH_WAIT_S, pool, retry=False)
+            files = (
+                loaded.in_order(query.model)
+                if hashes is None
+                else loaded.of_files(hashes, query.model)
+            )
+            try:
+                found = _search(files, query)
+            except LogDamaged:
+                loaded.start_over(SEARCH_WAIT_S)
+                continue
+            keys = [spoken.key for spoken, _ in found]
+            if not self._forget_deleted(loaded, keys, SEARCH_WAIT_S):
+                break
+        paths = self._folders.best_paths(folder.view, [spoken.hash_str for spoken, _ in found])
+        return [
+            SpokenHit(spoken.hash_str, *passage, path=paths[spoken.hash_str])
+            for spoken, passages in found
+            for passage in passages
+        ]
+
+    def _forget_deleted(
+        self, loaded: LoadedTranscripts, keys: Collection[Key], wait_s: float
+    ) -> bool:
+        """Drop those of these transcripts that are in the folder no more; whether any was."""
+        deleted = loaded.deleted(keys, self._folders.pool)
+        if deleted:
+            loaded.remove(deleted, wait_s)
+        return bool(deleted)
+
+
+_Passage = tuple[float, float, str, str | None]  # start, end, text, speaker
+
+
+def _search(files: Sequence[Spoken], query: SpokenQuery) -> list[tuple[Spoken, list[_Passage]]]:
+    """Passages of each file that has any, `max_results` of them in all. Raises LogDamaged."""
+    found = []
+    left = query.max_results
+    for some in _batches(files):
+        for spoken in _candidates(some, query):
+            spans = _spans(spoken, query)
+            # By stream, then by time: the first ones in time may come last.
+            chosen = list(spans if spoken.has_streams else itertools.islice(spans, left))
+            if chosen:
+                passages = _passages(spoken, chosen)[:left]
+                found.append((spoken, passages))
+                left -= len(passages)
+            if not left:
+                return found
+    return found
+
+
+def _batches(files: Sequence[Spoken]) -> Iterator[Sequence[Spoken]]:
+    at, count = 0, _FIRST_FILES
+    while at < len(files):
+        yield files[at : at + count]
+        at, count = at + count, min(2 * count, _FILES_AT_ONCE)
+
+
+def _candidates(files: Sequence[Spoken], query: SpokenQuery) -> Sequence[Spoken]:
+    """Those that may have a match. In one go: most archives have many short files."""
+    if query.speaker is not None:
+        files = [spoken for spoken in files if query.speaker in spoken.speakers]
+    if query.mode == "fuzzy":
+        are_alike = finding.alike([spoken.folded for spoken in files], query.text)
+        return list(itertools.compress(files, are_alike))
+    find, text = stringzilla.find, query.text.encode()
+    return [spoken for spoken in files if find(spoken.folded, text) >= 0]
+
+
+def _spans(spoken: Spoken, query: SpokenQuery) -> Iterator[finding.Span]:
+    if query.mode == "fuzzy":
+        spans = finding.fuzzy(spoken.folded, spoken.starts, query.text)
+    else:
+        spans = finding.exact(spoken.folded, spoken.starts, query.text.encode())
+    return (
+        (first, last)
+        for first, last in spans
+        if query.speaker is None or set(spoken.speakers[first : last + 1]) == {query.speaker}
+    )
+
+
+def _passages(spoken: Spoken, spans: list[finding.Span]) -> list[_Passage]:
+    lines = spoken.lines()
+    passages = []
+    for first, last in spans:
+        said = lines[first : last + 1]
+        speakers = {line.speaker for line in said}
+        speaker = speakers.pop() if len(speakers) == 1 else None
+        passages.append((said[0].start, said[-1].end, joined(said), speaker))
+    if spoken.has_streams:
+        passages.sort(key=lambda passage: passage[:2])
+    return passages

@@ -1,0 +1,76 @@
+"""One transcript as a single searchable text, with where each segment begins in it."""
+
+from __future__ import annotations
+
+import itertools
+from array import array
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from api.search.transcripts.folding import fold, glue
+from shared.cache.transcripts import SpokenSegment
+
+# Between sound streams: no query holds a line break, so no match reaches across.
+STREAM_BORDER = b"\n"
+
+
+class Line(msgspec.Struct, frozen=True, array_like=True):
+    """A segment as answers show it; seconds on the container's clock."""
+
+    start: float
+    end: float
+    text: str
+    speaker: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SearchText:
+    """Segment n of `lines` is `folded[starts[n]:starts[n + 1]]`, with what glues it to the next.
+
+    `folded` is UTF-8; lines are by stream, then by time.
+    """
+
+    folded: bytes
+    starts: array[int]
+    lines: tuple[Line, ...]
+
+    @property
+    def speakers(self) -> tuple[str, ...]:
+        """Folded, one a line; none at all where no line names one."""
+        if not any(line.speaker for line in self.lines):
+            return ()
+        return tuple(fold(line.speaker or "") for line in self.lines)
+
+
+def pack(segments: Iterable[SpokenSegment]) -> SearchText:
+    """Segments without text are left out."""
+    pieces: list[bytes] = []
+    starts = array("I")
+    lines = []
+    length = 0
+    last = ""
+    streams = sorted(segments, key=lambda s: (-1 if s.stream is None else s.stream, s.start))
+    for _, spoken in itertools.groupby(streams, key=lambda segment: segment.stream):
+        border = STREAM_BORDER if pieces else b""
+        for segment in spoken:
+            folded = fold(segment.text)
+            if not folded:
+                continue
+            if pieces:
+                border = border or glue(last, folded).encode()
+            starts.append(length + len(border))
+            pieces += (border, folded.encode())
+            length += len(border) + len(pieces[-1])
+            border, last = b"", folded
+            lines.append(Line(segment.start, segment.end, segment.text.strip(), segment.speaker))
+    return SearchText(b"".join(pieces), starts, tuple(lines))
+
+
+def joined(lines: Sequence[Line]) -> str:
+    """The texts of neighbouring lines as one."""
+    text = lines[0].text
+    for line in lines[1:]:
+        text += glue(text, line.text) + line.text
+    return text

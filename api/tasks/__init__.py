@@ -1,0 +1,1 @@
+"""Tasks: analyze, follow, cancel; waking workers and sweeping the ledger."""

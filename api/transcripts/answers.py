@@ -1,0 +1,140 @@
+"""Answers about what was said; see api.http.answers for the others."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from api.http.answers import ClientPath, Count, HashStr, Message, Problem, Timestamp
+from shared.cache.transcripts import TranscriptWarning, Word
+
+
+class Transcription(Struct, kw_only=True, omit_defaults=True):
+    """What was said in one file. `segments` is null when it is not transcribed, `[]` when silent.
+
+    `words`, `streams` and `warnings` are left out where they were not asked for or do not apply.
+    """
+
+    media_path: ClientPath
+    hash_str: HashStr | None
+    language: (
+        Annotated[
+            str,
+            Meta(
+                description="Lower-case English name; null when not transcribed, or when nobody "
+                "speaks and none was given.",
+                examples=["english"],
+            ),
+        ]
+        | None
+    )
+    segments: (
+        Annotated[
+            list[tuple[float, str, float]],
+            Meta(
+                description="`[start_seconds, text, end_seconds]` by start, on the container's "
+                "clock; fit for /export/transcript as they are.",
+                examples=[[[0.42, "We are rolling.", 1.9]]],
+            ),
+        ]
+        | None
+    )
+    language_probability: (
+        Annotated[
+            float,
+            Meta(
+                ge=0,
+                le=1,
+                description="How sure the detection was; null when the language was given.",
+                examples=[0.98],
+            ),
+        ]
+        | None
+    )
+    model_key: (
+        Annotated[
+            str,
+            Meta(
+                description="Model that wrote it: the active one's transcript where there is one, "
+                "else the newest.",
+                examples=["whisper-base"],
+            ),
+        ]
+        | None
+    )
+    error: Problem
+    words: (
+        Annotated[
+            list[list[Word]],
+            Meta(
+                description="With `words`: for each segment its words as `[start_seconds, "
+                "end_seconds, text, probability]`.",
+                examples=[[[[0.42, 0.6, "We", 0.99]]]],
+            ),
+        ]
+        | None
+    ) = None
+    streams: (
+        Annotated[
+            list[int | None],
+            Meta(
+                description="For each segment its audio stream, in files transcribed with "
+                '`audio_streams` "each".',
+                examples=[[0]],
+            ),
+        ]
+        | None
+    ) = None
+    warnings: (
+        Annotated[
+            list[TranscriptWarning],
+            Meta(description="With `warnings`: spans whose text was doubted."),
+        ]
+        | None
+    ) = None
+
+
+class Transcriptions(Struct, kw_only=True):
+    """In request order."""
+
+    transcriptions: Annotated[list[Transcription], Meta(description="One slot per path.")]
+
+
+class LoadTranscriptionsAnswer(Struct, kw_only=True):
+    """Which transcripts are loaded now."""
+
+    message: Message
+    transcription_files: Count
+    missing: Annotated[list[ClientPath], Meta(description="Files without a usable transcript.")]
+
+
+class TranscriptMatch(Struct, kw_only=True, omit_defaults=True):
+    """A segment in which the query begins, with the next ones if it goes on there."""
+
+    media_path: ClientPath
+    hash_str: HashStr
+    start_seconds: Annotated[
+        float, Meta(ge=0, description="Start of the first segment.", examples=[67.2])
+    ]
+    end_seconds: Annotated[
+        float, Meta(ge=0, description="End of the last segment.", examples=[71.04])
+    ]
+    start_timestamp: Timestamp
+    end_timestamp: Timestamp
+    text: Annotated[
+        str, Meta(description="Text of these segments.", examples=["Thunder, rolling thunder."])
+    ]
+    speaker: (
+        Annotated[
+            str,
+            Meta(description="Who says it; left out where that is unknown.", examples=["Ada"]),
+        ]
+        | None
+    ) = None
+
+
+class TranscriptMatches(Struct, kw_only=True):
+    """By file, then by time."""
+
+    matches: Annotated[list[TranscriptMatch], Meta(description="At most max_results.")]

@@ -1,0 +1,186 @@
+"""What was said in files, from the transcripts in a cache folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+from starlette.concurrency import run_in_threadpool
+
+from api.http.active_models import active_key
+from api.http.endpoint import Call, Endpoint
+from api.media import files
+from api.services import Services
+from api.transcripts.answers import Transcription, Transcriptions
+from api.transcripts.bodies import TranscriptionsBody
+from shared.cache import cache_files, transcripts
+from shared.cache.cache_dir import CacheDir
+from shared.cache.transcripts import SpokenText, Transcript
+from shared.domain import Manifest
+from shared.errors import CacheError, MediaError, NotAllowed
+from shared.models.languages import language_name
+from shared.models.specs import ModelKind
+
+
+class _Encoded(msgspec.Struct):
+    """`Transcriptions` whose slots are JSON already.
+
+    A transcript with its words takes several times the memory of its JSON, so each one is let go
+    before the next few are read.
+    """
+
+    transcriptions: list[msgspec.Raw]
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A slot of the request: the file that was found, or why there is none."""
+
+    client_path: str
+    path: str = ""
+    hash_str: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    cache: CacheDir
+    preferred_model: str
+    body: TranscriptionsBody
+
+
+async def transcriptions(call: Call[TranscriptionsBody]) -> _Encoded:
+    """In request order; what is wrong with one file stands in its own slot."""
+    source, asked = await run_in_threadpool(_found, call.services, call.body)
+    return _Encoded(
+        await files.in_order(lambda slot: run_in_threadpool(_slot, source, slot), asked)
+    )
+
+
+def _found(services: Services, body: TranscriptionsBody) -> tuple[_Source, list[_Asked]]:
+    cache_dir = services.paths.cache(body.cache_dir)
+    source = _Source(
+        CacheDir.open(cache_dir, create=False), active_key(services, ModelKind.SPEECH), body
+    )
+    asked = [_allowed(services, path, n) for n, path in enumerate(body.media_paths)]
+    paths = list(dict.fromkeys(slot.path for slot in asked if slot.path))
+    hashes = dict(zip(paths, services.index.hashes_for(cache_dir, paths), strict=True))
+    return source, [_known(services, slot, hashes.get(slot.path)) for slot in asked]
+
+
+def _allowed(services: Services, client_path: str, number: int) -> _Asked:
+    try:
+        return _Asked(client_path, services.paths.media(client_path, f"media_paths[{number}]"))
+    except NotAllowed as error:
+        return _Asked(client_path, error=error.message)
+
+
+def _known(services: Services, slot: _Asked, hash_str: str | None) -> _Asked:
+    """With the id of its file; a file that was never seen and cannot be read says why."""
+    if slot.path and hash_str is None:
+        try:
+            services.paths.check_media_file(slot.path)
+            hash_str = services.hashes.hash_of(slot.path)
+        except (MediaError, NotAllowed) as error:
+            return _Asked(slot.client_path, slot.path, error=error.message)
+    return _Asked(slot.client_path, slot.path, hash_str, slot.error)
+
+
+def _slot(source: _Source, asked: _Asked) -> msgspec.Raw:
+    answer = Transcription(
+        media_path=asked.client_path,
+        hash_str=asked.hash_str,
+        language=None,
+        segments=None,
+        language_probability=None,
+        model_key=None,
+        error=asked.error,
+    )
+    if asked.hash_str:
+        try:
+            _fill(answer, source, asked.hash_str)
+        except CacheError as error:
+            answer.error = error.message
+    return msgspec.Raw(msgspec.json.encode(answer))
+
+
+def _fill(answer: Transcription, source: _Source, hash_str: str) -> None:
+    """Add the transcript, if there is one. Raises CacheError where it cannot be read."""
+    with cache_files.clear_errors(source.cache.root):
+        manifest = transcripts.find(source.cache, hash_str, source.preferred_model)
+    if manifest is None:
+        return
+    body, found = source.body, _read(source, hash_str, manifest)
+    answer.language = language_name(found.language) if found.language else None
+    answer.language_probability = found.language_probability
+    answer.model_key = manifest.model
+    answer.segments = [(segment.start, segment.text, segment.end) for segment in found.segments]
+    if manifest.audio_streams == "each":
+        answer.streams = [segment.stream for segment in found.segments]
+    if isinstance(found, Transcript):
+        if body.words:
+            answer.words = [list(segment.words) for segment in found.segments]
+        if body.warnings:
+            answer.warnings = list(found.warnings)
+
+
+def _read(source: _Source, hash_str: str, manifest: Manifest) -> Transcript | SpokenText:
+    """Only as much as the request needs: words are most of a transcript."""
+    read = transcripts.read if source.body.words or source.body.warnings else transcripts.read_text
+    try:
+        return read(source.cache, hash_str, manifest)
+    except CacheError as error:
+        raise CacheError(f"{error.message} Transcribe the file again with force.") from error
+
+
+ENDPOINTS = (
+    Endpoint(
+        "POST",
+        "/transcriptions",
+        transcriptions,
+        tag="Transcriptions",
+        summary="What was said in files",
+        operation_id="get_transcriptions",
+        description="`segments` is null for a file that is not transcribed and `[]` for one in "
+        "which nobody speaks. A file that is missing, outside the allowed roots or whose "
+        "transcript is damaged has `error` in its own slot. A file that has gone since it was "
+        "transcribed is still known by its path.",
+        body=TranscriptionsBody,
+        answer=Transcriptions,
+        example={
+            "cache_dir": "/footage/.rushes",
+            "media_paths": ["/footage/day1/A001.mov"],
+            "words": True,
+            "warnings": True,
+        },
+        answer_example={
+            "transcriptions": [
+                {
+                    "media_path": "/footage/day1/A001.mov",
+                    "hash_str": "9ae0daaf81f5b2c3",
+                    "language": "english",
+                    "segments": [[0.42, "We are rolling.", 1.9]],
+                    "language_probability": 0.98,
+                    "model_key": "whisper-base",
+                    "error": None,
+                    "words": [
+                        [
+                            [0.42, 0.6, "We", 0.99],
+                            [0.6, 0.78, "are", 0.98],
+                            [0.78, 1.9, "rolling.", 0.95],
+                        ]
+                    ],
+                    "warnings": [
+                        {
+                            "start": 61.2,
+                            "end": 74.9,
+                            "doubt": "repeats",
+                            "action": "dropped",
+                            "text": "Thank you. Thank you. Thank you.",
+                        }
+                    ],
+                }
+            ]
+        },
+    ),
+)

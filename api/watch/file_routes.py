@@ -1,0 +1,193 @@
+"""Files of watch folders: what became of them, and new tries for those that failed."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+
+from starlette.concurrency import run_in_threadpool
+
+from api.http.client_paths import in_clients_words
+from api.http.endpoint import Call, Endpoint, Parameter
+from api.services import Services
+from api.watch import status
+from api.watch.answers import RetryAnswer, WatchedFileItem, WatchedFilePage
+from api.watch.bodies import RetryBody
+from shared.errors import BadInput, Missing
+from shared.watch.board import Ask
+from shared.watch.files import FileGroup, WatchedFile
+
+MOST_FILES = 1_000  # of one page
+_FILES = 100
+_ID = "watch_folder_id"
+
+
+async def retry(call: Call[RetryBody]) -> RetryAnswer:
+    """Failed files get new tries."""
+    return await run_in_threadpool(_retry, call.services, call.path[_ID], call.body.paths)
+
+
+def _retry(services: Services, folder_id: str, asked: list[str] | None) -> RetryAnswer:
+    services.watch_folders.get(folder_id)
+    paths: dict[str, str] | None = None  # ours -> the client's
+    if asked is None:
+        count = services.watched_files.counts([folder_id])[folder_id][FileGroup.FAILED]
+    else:
+        paths = {services.paths.media(path, f"paths[{n}]"): path for n, path in enumerate(asked)}
+        found = services.watched_files.find(folder_id, list(paths))
+        for path, file in zip(paths.values(), found, strict=True):
+            if file is None or file.group is not FileGroup.FAILED:
+                raise Missing(f"{path} is not among the failed files of this watch folder.")
+        count = len(paths)
+    services.watch_board.ask(Ask(folder_id=folder_id, paths=None if paths is None else (*paths,)))
+    if not count:
+        message = "No file has failed; the folder is looked at anew."
+    else:
+        message = f"{count} failed file{'' if count == 1 else 's'} will be tried again."
+    if not services.watch_board.has_watcher():
+        message += f" {status.NO_WATCHER}"
+    return RetryAnswer(message=message, files=count)
+
+
+async def list_files(call: Call[None]) -> WatchedFilePage:
+    """One page of the files of a folder that are in one state."""
+    query = call.query
+    group = _group(query.get("state", FileGroup.PENDING))
+    limit = _limit(query.get("limit", str(_FILES)))
+    after = _path_of(query["after"]) if query.get("after") else None
+
+    def read() -> WatchedFilePage:
+        services = call.services
+        folder = services.watch_folders.get(call.path[_ID])
+        page = services.watched_files.page(folder.id, group, after=after, limit=limit)
+        names = status.names_of(folder)
+        return WatchedFilePage(
+            files=[
+                _file(services.paths.back(path, like=folder.client_path), file, names)
+                for path, file in page.files
+            ],
+            total=page.total,
+            next=None if page.after is None else _cursor(page.after),
+        )
+
+    return await run_in_threadpool(read)
+
+
+def _group(text: str) -> FileGroup:
+    try:
+        return FileGroup(text)
+    except ValueError:
+        choices = ", ".join(FileGroup)
+        raise BadInput(f"state must be one of {choices}, not {text[:40]!r}.") from None
+
+
+def _limit(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) < 10) or not (
+        1 <= int(text) <= MOST_FILES
+    ):
+        raise BadInput(f"limit must be a whole number from 1 to {MOST_FILES}, not {text[:40]!r}.")
+    return int(text)
+
+
+def _cursor(path: str) -> str:
+    """A path of ours for `after`: opaque, since two clients may call it differently."""
+    return base64.urlsafe_b64encode(path.encode()).decode().rstrip("=")
+
+
+def _path_of(cursor: str) -> str:
+    try:
+        raw = cursor.encode("ascii")
+        return base64.b64decode(raw + b"=" * (-len(raw) % 4), b"-_", validate=True).decode()
+    except (UnicodeError, binascii.Error):
+        raise BadInput("after must be the `next` of an earlier answer.") from None
+
+
+def _file(client_path: str, file: WatchedFile, names: dict[str, str]) -> WatchedFileItem:
+    return WatchedFileItem(
+        path=client_path,
+        state=file.group,
+        reason=in_clients_words(file.reason, names) or None,
+        tries=file.tries,
+        size=file.size,
+        modified_at=file.mtime_ns / 1e9,
+        hash_str=file.hash_str or None,
+        task_id=file.task_id or None,
+    )
+
+
+_FAILED = "/footage/incoming/A002.mov"
+
+ENDPOINTS = (
+    Endpoint(
+        "POST",
+        "/watch-folders/{watch_folder_id}/retry",
+        retry,
+        tag="Watch folders",
+        summary="Try failed files again",
+        operation_id="retry_watched_files",
+        description="Also takes the folder and its cache_dir as they are now, where they were "
+        "taken for strange ones (another disk in the same place). 404 for a path that is not "
+        "among the failed files.",
+        body=RetryBody,
+        answer=RetryAnswer,
+        errors={
+            Missing: "/footage/incoming/A002.mov is not among the failed files of this watch "
+            "folder."
+        },
+        example={"paths": [_FAILED]},
+        answer_example={"message": "1 failed file will be tried again.", "files": 1},
+    ),
+    Endpoint(
+        "GET",
+        "/watch-folders/{watch_folder_id}/files",
+        list_files,
+        tag="Watch folders",
+        summary="Files of a watched folder",
+        operation_id="list_watched_files",
+        query=(
+            Parameter(
+                "state",
+                "What became of the files.",
+                {
+                    "type": "string",
+                    "enum": [group.value for group in FileGroup],
+                    "default": "pending",
+                },
+                "failed",
+            ),
+            Parameter(
+                "limit",
+                f"At most so many files, 1 to {MOST_FILES}.",
+                {"type": "integer", "minimum": 1, "maximum": MOST_FILES, "default": _FILES},
+                _FILES,
+            ),
+            Parameter(
+                "after",
+                "The `next` of the page before.",
+                {"type": "string"},
+                "L2Zvb3RhZ2UvaW5jb21pbmcvQTAwMi5tb3Y",
+            ),
+        ),
+        answer=WatchedFilePage,
+        errors={
+            BadInput: "limit must be a whole number from 1 to 1000, not 'many'.",
+            Missing: "There is no watch folder 5f2b9c0e1d3a4b67.",
+        },
+        answer_example={
+            "files": [
+                {
+                    "path": _FAILED,
+                    "state": "failed",
+                    "reason": "The file is cut off.",
+                    "tries": 3,
+                    "size": 48211230,
+                    "modified_at": 1764028700.0,
+                    "hash_str": "9ae0daaf81f5b2c3",
+                    "task_id": "8f14e45fceea167a5a36dedd4bea2543",
+                }
+            ],
+            "total": 1,
+            "next": None,
+        },
+    ),
+)

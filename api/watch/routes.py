@@ -1,0 +1,314 @@
+"""Watch folders: the folders themselves and the service that watches them."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from typing import Any
+
+import msgspec
+from starlette.concurrency import run_in_threadpool
+
+from api.http.endpoint import Call, Endpoint
+from api.http.errors import AlreadyWatched
+from api.services import Services
+from api.watch import checks, status
+from api.watch.answers import (
+    ServiceAnswer,
+    UnwatchAnswer,
+    WatchFolderAnswer,
+    WatchFolderList,
+    WatchStatus,
+)
+from api.watch.bodies import NothingBody, WatchFolderBody, WatchFolderChanges
+from shared.domain import TaskKind
+from shared.errors import BadInput, Missing
+from shared.models.languages import language_name
+from shared.watch.folders import WatchFolder, new_folder_id
+
+_ID = "watch_folder_id"
+
+
+async def list_folders(call: Call[None]) -> WatchFolderList:
+    """All watched folders."""
+    folders = await run_in_threadpool(call.services.watch_folders.all)
+    return WatchFolderList(watch_folders=[_answer(folder) for folder in folders])
+
+
+async def add(call: Call[WatchFolderBody]) -> WatchFolderAnswer:
+    """201 with the folder, once it is known to be one and watched by nobody else."""
+    return await run_in_threadpool(_add, call.services, call.body)
+
+
+def _add(services: Services, body: WatchFolderBody) -> WatchFolderAnswer:
+    fields = checks.look(services, checks.given(services, body))
+    folder = WatchFolder(id=new_folder_id(), created_at=round(time.time(), 3), **fields)
+    checks.check(folder)
+    with services.watch_folders.changing() as changes:
+        checks.check_beside(folder, changes.all())
+        changes.put(folder)
+    services.watch_board.tell()
+    return _answer(folder)
+
+
+async def change(call: Call[WatchFolderChanges]) -> WatchFolderAnswer:
+    """The folder with the given fields changed."""
+    return await run_in_threadpool(_change, call.services, call.path[_ID], call.body)
+
+
+def _change(services: Services, folder_id: str, body: WatchFolderChanges) -> WatchFolderAnswer:
+    current = services.watch_folders.get(folder_id)
+    fields = checks.given(services, body)
+    # A place that stays is not looked at: it may be away, and the folder is to be disabled for it.
+    for names in (("path", "client_path"), ("cache_dir", "client_cache_dir")):
+        if all(fields.get(name) == getattr(current, name) for name in names):
+            for name in names:
+                del fields[name]
+    fields = checks.look(services, fields)
+    with services.watch_folders.changing() as changes:
+        current = changes.get(folder_id)
+        folder = msgspec.structs.replace(current, **fields)
+        checks.check(folder)
+        checks.check_beside(folder, changes.all())
+        if folder != current:
+            folder = msgspec.structs.replace(folder, revision=current.revision + 1)
+            changes.put(folder)
+    services.watch_board.tell()
+    return _answer(folder)
+
+
+async def remove(call: Call[None]) -> UnwatchAnswer:
+    """The folder is watched no more; what was analysed stays."""
+    return await run_in_threadpool(_remove, call.services, call.path[_ID])
+
+
+def _remove(services: Services, folder_id: str) -> UnwatchAnswer:
+    with services.watch_folders.changing() as changes:
+        folder = changes.remove(folder_id)
+    services.watch_board.tell()
+    return UnwatchAnswer(
+        message=f"{folder.client_path} is watched no more. Its analysis data stays in "
+        f"{folder.client_cache_dir}."
+    )
+
+
+async def start(call: Call[NothingBody]) -> ServiceAnswer:
+    """Watching is wanted from now on, also after restarts."""
+    return await run_in_threadpool(_start, call.services)
+
+
+def _start(services: Services) -> ServiceAnswer:
+    services.watch_folders.want(True)
+    services.watch_board.tell()
+    message = "Watching is started, also after restarts, until it is stopped."
+    if not services.watch_board.has_watcher():
+        message += f" {status.NO_WATCHER}"
+    return ServiceAnswer(message=message, state=status.state(services))
+
+
+async def stop(call: Call[NothingBody]) -> ServiceAnswer:
+    """Watching is not wanted any more; what was begun winds down."""
+    return await run_in_threadpool(_stop, call.services)
+
+
+def _stop(services: Services) -> ServiceAnswer:
+    services.watch_folders.want(False)
+    if not services.watch_board.has_watcher():  # else it ends its Tasks itself
+        for task_id in services.ledger.open_tasks(TaskKind.INGEST):
+            with contextlib.suppress(Missing):
+                services.ledger.stop(task_id)
+    services.watch_board.tell()
+    return ServiceAnswer(
+        message="Watching is stopped, also after restarts, until it is started.",
+        state=status.state(services),
+    )
+
+
+async def get_status(call: Call[None]) -> WatchStatus:
+    """What the service does now."""
+    return await run_in_threadpool(status.status, call.services)
+
+
+def _answer(folder: WatchFolder) -> WatchFolderAnswer:
+    same: dict[str, Any] = {
+        name: getattr(folder, name) for name in WatchFolderAnswer.__struct_fields__
+    }
+    same |= {
+        "path": folder.client_path,
+        "cache_dir": folder.client_cache_dir,
+        "language": None if folder.language is None else language_name(folder.language),
+        "excluded_extensions": list(folder.excluded_extensions),
+        "excluded_filename_globs": list(folder.excluded_filename_globs),
+    }
+    return WatchFolderAnswer(**same)
+
+
+_FOLDER = {
+    "id": "5f2b9c0e1d3a4b67",
+    "path": "/footage/incoming",
+    "cache_dir": "/footage/.rushes",
+    "enabled": True,
+    "recursive": True,
+    "analyze_visual": True,
+    "analyze_speech": True,
+    "language": None,
+    "analyze_faces": False,
+    "cluster_job_name": None,
+    "excluded_extensions": [".wav"],
+    "excluded_filename_globs": ["proxy_*"],
+    "polling": "auto",
+    "settle_seconds": 5.0,
+    "schedule": None,
+    "image_sequences": "skip",
+    "created_at": 1764028800.0,
+}
+
+ENDPOINTS = (
+    Endpoint(
+        "GET",
+        "/watch-folders",
+        list_folders,
+        tag="Watch folders",
+        summary="All watched folders",
+        operation_id="list_watch_folders",
+        answer=WatchFolderList,
+        answer_example={"watch_folders": [_FOLDER]},
+    ),
+    Endpoint(
+        "POST",
+        "/watch-folders",
+        add,
+        tag="Watch folders",
+        summary="Watch a folder",
+        operation_id="add_watch_folder",
+        description="What is already in it is analysed too. Files are taken when they have "
+        "settled; content that is known already is not analysed again. The cache_dir may lie "
+        "inside the folder, which is then left out. 409: these files are watched already with the "
+        "same cache_dir.",
+        body=WatchFolderBody,
+        answer=WatchFolderAnswer,
+        errors={
+            BadInput: "path: /footage/incoming is not a folder; analyze a single file with POST "
+            "/analyze.",
+            AlreadyWatched: "/footage/incoming is watched already with this cache_dir, by watch "
+            "folder 5f2b9c0e1d3a4b67 (/footage/incoming); change that one.",
+        },
+        status=201,
+        example={
+            "path": "/footage/incoming",
+            "cache_dir": "/footage/.rushes",
+            "analyze_speech": True,
+            "excluded_extensions": [".wav"],
+            "excluded_filename_globs": ["proxy_*"],
+        },
+        answer_example=_FOLDER,
+    ),
+    Endpoint(
+        "PUT",
+        "/watch-folders/{watch_folder_id}",
+        change,
+        tag="Watch folders",
+        summary="Change a watched folder",
+        operation_id="change_watch_folder",
+        description="Only the given fields change; the folder as a whole is checked as when it is "
+        "added. What has changed applies to files seen before, too, and nothing that is done is "
+        "done again. Null resets `language`, `schedule` and `cluster_job_name`.",
+        body=WatchFolderChanges,
+        answer=WatchFolderAnswer,
+        errors={
+            Missing: "There is no watch folder 5f2b9c0e1d3a4b67.",
+            AlreadyWatched: "/footage/incoming is watched already with this cache_dir, by watch "
+            "folder 5f2b9c0e1d3a4b67 (/footage/incoming); change that one.",
+        },
+        example={"enabled": False, "language": None},
+        answer_example={**_FOLDER, "enabled": False},
+        keeps_nulls=True,
+    ),
+    Endpoint(
+        "DELETE",
+        "/watch-folders/{watch_folder_id}",
+        remove,
+        tag="Watch folders",
+        summary="Stop watching a folder",
+        operation_id="remove_watch_folder",
+        description="Its media and its analysis data stay.",
+        answer=UnwatchAnswer,
+        errors={Missing: "There is no watch folder 5f2b9c0e1d3a4b67."},
+        answer_example={
+            "message": "/footage/incoming is watched no more. Its analysis data stays in "
+            "/footage/.rushes."
+        },
+    ),
+    Endpoint(
+        "POST",
+        "/watch-folders/service/start",
+        start,
+        tag="Watch folders",
+        summary="Start watching",
+        operation_id="start_watching",
+        description="Stays started over restarts of everything. Starting twice is fine.",
+        body=NothingBody,
+        answer=ServiceAnswer,
+        example={},
+        answer_example={
+            "message": "Watching is started, also after restarts, until it is stopped.",
+            "state": "waiting",
+        },
+    ),
+    Endpoint(
+        "POST",
+        "/watch-folders/service/stop",
+        stop,
+        tag="Watch folders",
+        summary="Stop watching",
+        operation_id="stop_watching",
+        description="What is being analysed winds down. Stopping twice is fine.",
+        body=NothingBody,
+        answer=ServiceAnswer,
+        example={},
+        answer_example={
+            "message": "Watching is stopped, also after restarts, until it is started.",
+            "state": "stopping",
+        },
+    ),
+    Endpoint(
+        "GET",
+        "/watch-folders/service/status",
+        get_status,
+        tag="Watch folders",
+        summary="What the watch service does",
+        operation_id="get_watch_status",
+        description="The same comes over Socket.IO to those who join `watch-folders`.",
+        answer=WatchStatus,
+        answer_example={
+            "state": "running",
+            "current_folder": "/footage/incoming",
+            "current_file": "/footage/incoming/A005.mov",
+            "files_pending": 7,
+            "files_processed_this_session": 120,
+            "last_error": None,
+            "paused_until": None,
+            "folder_stats": {
+                "5f2b9c0e1d3a4b67": {
+                    "state": "running",
+                    "reason": None,
+                    "files_total": 130,
+                    "files_pending": 7,
+                    "files_processed": 120,
+                    "files_failed": 1,
+                    "files_skipped": 1,
+                    "files_unsupported": 1,
+                    "last_scan_at": 1764028800.0,
+                    "is_polling": False,
+                    "failures": [
+                        {
+                            "path": "/footage/incoming/A002.mov",
+                            "error": "The file is cut off.",
+                            "tries": 3,
+                        }
+                    ],
+                }
+            },
+        },
+    ),
+)

@@ -1,0 +1,220 @@
+"""What the watch service does, put together from what is wanted, what the watcher says, and Tasks.
+
+The service is `stopping` or `stopped` while it is not wanted; else `paused` while a foreground
+analysis has the lock, `running` while a file is being analysed, and `waiting` otherwise.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from api.http.client_paths import in_clients_words
+from api.realtime.delivery import Event
+from api.services import Services
+from api.watch.answers import FolderStats, WatchFailure, WatchStatus
+from shared.domain import TaskKind
+from shared.watch.board import ROOM, WatchLive, WatchState
+from shared.watch.files import FileGroup
+from shared.watch.folders import WatchFolder
+
+NO_WATCHER = "No watcher is running; start one with `rushes watcher`."
+_STOPPED = "The service is stopped; start it with POST /watch-folders/service/start."
+_NOT_SEEN = "The watcher has not come to it yet."
+_PAUSED = "A foreground analysis has precedence."
+_FAILURES = 100
+_BUSY = (WatchState.RUNNING, WatchState.STOPPING)
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    folders: list[WatchFolder]
+    is_wanted: bool
+    has_watcher: bool
+    live: WatchLive | None
+    foreground: str | None  # the Task that holds the lock
+    is_unwinding: bool  # what was begun has not ended, though it is wanted no more
+
+    @classmethod
+    def read(cls, services: Services) -> _Facts:
+        folders, is_wanted = services.watch_folders.read()
+        live = services.watch_board.read()
+        is_busy = live is not None and live.state in _BUSY
+        return cls(
+            folders=folders,
+            is_wanted=is_wanted,
+            has_watcher=live is not None or services.watch_board.has_watcher(),
+            live=live,
+            foreground=services.ledger.holder(),
+            is_unwinding=not is_wanted
+            and (is_busy or bool(services.ledger.open_tasks(TaskKind.INGEST))),
+        )
+
+    @property
+    def state(self) -> WatchState:
+        if not self.is_wanted:
+            return WatchState.STOPPING if self.is_unwinding else WatchState.STOPPED
+        if self.foreground is not None:
+            return WatchState.PAUSED
+        if self.live is not None and self.live.state is WatchState.RUNNING:
+            return WatchState.RUNNING
+        return WatchState.WAITING
+
+
+def state(services: Services) -> WatchState:
+    """The service's state alone."""
+    return _Facts.read(services).state
+
+
+@dataclass(frozen=True, slots=True)
+class WatchOverview:
+    """Numbers for /metrics."""
+
+    state: WatchState
+    folders: Counter[WatchState]
+    unreachable: int
+    files: Counter[FileGroup]
+
+
+def overview(services: Services) -> WatchOverview:
+    """Much less than `status`, and read much quicker."""
+    facts = _Facts.read(services)
+    files: Counter[FileGroup] = Counter()
+    for counts in services.watched_files.counts(folder.id for folder in facts.folders).values():
+        files.update(counts)
+    live = facts.live.folders if facts.live and facts.is_wanted else {}
+    watched = [live.get(folder.id) for folder in facts.folders if folder.enabled]
+    return WatchOverview(
+        state=facts.state,
+        folders=Counter(_state_of(facts, folder)[0] for folder in facts.folders),
+        unreachable=sum(one is not None and one.is_unreachable for one in watched),
+        files=files,
+    )
+
+
+def status(services: Services) -> WatchStatus:
+    """All of it. Always there, also when Redis has just come up empty."""
+    facts = _Facts.read(services)
+    live = facts.live or WatchLive(state=WatchState.WAITING)
+    is_missing = facts.is_wanted and not facts.has_watcher
+    stats = _all_stats(services, facts)
+    is_busy = facts.state in _BUSY  # what the watcher said last may be older than the state
+    last_error = NO_WATCHER if is_missing else live.last_error
+    return WatchStatus(
+        state=facts.state,
+        current_folder=live.current_folder if is_busy else None,
+        current_file=live.current_file if is_busy else None,
+        files_pending=sum(
+            stats[folder.id].files_pending for folder in facts.folders if folder.enabled
+        ),
+        files_processed_this_session=live.files_processed,
+        last_error=last_error and in_clients_words(last_error, names_of(*facts.folders)),
+        paused_until=_paused_until(services, facts),
+        folder_stats=stats,
+    )
+
+
+def names_of(*folders: WatchFolder) -> dict[str, str]:
+    """What clients call these folders and their cache folders."""
+    names = {folder.cache_dir: folder.client_cache_dir for folder in folders}
+    return names | {folder.path: folder.client_path for folder in folders}
+
+
+def _all_stats(services: Services, facts: _Facts) -> dict[str, FolderStats]:
+    counts = services.watched_files.counts(folder.id for folder in facts.folders)
+    known = services.watched_files.facts()
+    stats = {}
+    for folder in facts.folders:
+        last_scan_at = known[folder.id].last_scan_at if folder.id in known else None
+        live = facts.live.folders.get(folder.id) if facts.live else None
+        if live is not None and live.last_scan_at is not None:
+            last_scan_at = live.last_scan_at
+        stats[folder.id] = _stats(services, facts, folder, counts[folder.id], last_scan_at)
+    return stats
+
+
+def _stats(
+    services: Services,
+    facts: _Facts,
+    folder: WatchFolder,
+    counts: dict[FileGroup, int],
+    last_scan_at: float | None,
+) -> FolderStats:
+    live = facts.live.folders.get(folder.id) if facts.live else None
+    folder_state, reason = _state_of(facts, folder)
+    return FolderStats(
+        state=folder_state,
+        reason=in_clients_words(reason, names_of(folder)) or None,
+        files_total=sum(counts.values()),
+        files_pending=counts[FileGroup.PENDING],
+        files_processed=counts[FileGroup.PROCESSED],
+        files_failed=counts[FileGroup.FAILED],
+        files_skipped=counts[FileGroup.SKIPPED],
+        files_unsupported=counts[FileGroup.UNSUPPORTED],
+        last_scan_at=last_scan_at,
+        is_polling=live.is_polling if live else None,
+        failures=_failures(services, folder) if counts[FileGroup.FAILED] else [],
+    )
+
+
+def _state_of(facts: _Facts, folder: WatchFolder) -> tuple[WatchState, str]:
+    """State of one folder, and what holds it up."""
+    live = facts.live.folders.get(folder.id) if facts.live else None
+    is_busy = live is not None and live.state in _BUSY
+    if not folder.enabled:
+        return WatchState.STOPPING if is_busy else WatchState.STOPPED, "disabled"
+    if not facts.is_wanted:
+        return (WatchState.STOPPING, "") if is_busy else (WatchState.STOPPED, _STOPPED)
+    if not facts.has_watcher:
+        return WatchState.WAITING, NO_WATCHER
+    if live is None:
+        return WatchState.WAITING, _NOT_SEEN
+    if facts.foreground is not None and is_busy:  # the watcher is about to say so itself
+        return WatchState.PAUSED, _PAUSED
+    return live.state, live.reason
+
+
+def _failures(services: Services, folder: WatchFolder) -> list[WatchFailure]:
+    page = services.watched_files.page(folder.id, FileGroup.FAILED, limit=_FAILURES)
+    names = names_of(folder)
+    return [
+        WatchFailure(
+            path=services.paths.back(path, like=folder.client_path),
+            error=in_clients_words(file.reason, names),
+            tries=file.tries,
+        )
+        for path, file in page.files
+    ]
+
+
+def _paused_until(services: Services, facts: _Facts) -> float | None:
+    if facts.state is not WatchState.PAUSED or facts.foreground is None:
+        return None
+    record = services.ledger.record(facts.foreground)
+    if record is None or record.eta_seconds is None:
+        return None
+    return round(time.time() + record.eta_seconds, 0)
+
+
+class WatchEvents:
+    """Payloads of the room `watch-folders`, numbered in the order in which they differ.
+
+    The number is this process's own: one from Redis would begin again when Redis comes up empty,
+    and what has come from elsewhere (the lock) does not count it up.
+    """
+
+    def __init__(self) -> None:
+        self._last: dict[str, Any] = {}
+        self._seq = 0
+
+    def event(self, found: WatchStatus) -> Event:
+        """The event for this status; newer than the last one if it says something else."""
+        payload = {"task_id": ROOM, "type": "ingest", **msgspec.to_builtins(found)}
+        if payload != self._last:
+            self._last = payload
+            self._seq += 1
+        return Event(self._seq, is_final=False, payload=payload)

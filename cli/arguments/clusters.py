@@ -1,0 +1,92 @@
+"""Collections and clusters as they are typed: by id, or by the name that a person was given."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Annotated, Any
+
+import typer
+
+from cli.api_client import ApiClient
+from cli.terminal import completing
+from shared.errors import BadInput, Missing
+
+NOBODY = "-1"  # the API's word for faces in no cluster
+NONE = "none"  # ours: -1 would be taken for an option
+
+CollectionOption = Annotated[
+    str,
+    typer.Option(
+        "--collection",
+        help="Default: the only one in the cache folder.",
+        show_default=False,
+        autocompletion=completing.collections,
+    ),
+]
+WhoArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="WHO",
+        help="A cluster's id, a name, or `none`: faces in no cluster.",
+        show_default=False,
+    ),
+]
+
+
+def only_collection(api: ApiClient, cache: str, given: str) -> str:
+    """The collection that is named, else the only one of the cache folder. Raises BadInput."""
+    if given:
+        return given
+    names = [job["cluster_job_name"] for job in jobs(api, cache)]
+    if len(names) == 1:
+        return str(names[0])
+    if not names:
+        raise BadInput(
+            f"No collection of faces is in {cache}. Make one with `rushes analyze --faces "
+            "--collection NAME`."
+        )
+    raise BadInput(
+        f"{cache} has several collections; choose one with --collection: " + ", ".join(names) + "."
+    )
+
+
+def jobs(api: ApiClient, cache: str, collection: str = "") -> list[dict[str, Any]]:
+    """What GET /faces/clusters says of one collection, or of all."""
+    query = {"cluster_job_name": collection} if collection else {}
+    answer = api.get("/faces/clusters", cache_dir=cache, **query)
+    return list(answer["cluster_jobs"])
+
+
+def ids_of(api: ApiClient, cache: str, collection: str, who: str) -> list[str]:
+    """Ids of the clusters that `who` means: several may share a name. Raises Missing."""
+    if who == NONE:
+        return [NOBODY]
+    if who.isascii() and who.removeprefix("-").isdigit():
+        return [who]
+    (job,) = jobs(api, cache, collection)
+    found = [str(c["cluster_id"]) for c in job["clusters"] if folded(c["name"]) == folded(who)]
+    if not found:
+        names = sorted({c["name"] for c in job["clusters"] if c["name"]})
+        known = f"; names given so far: {', '.join(names)}" if names else ""
+        raise Missing(f"Nobody in {collection} is called {who}{known}.")
+    return found
+
+
+def one_id_of(api: ApiClient, cache: str, collection: str, who: str) -> str:
+    """The one cluster that `who` means. Raises Missing, and BadInput where several are meant."""
+    found = ids_of(api, cache, collection, who)
+    if len(found) > 1:
+        raise BadInput(
+            f"{who} is the name of several clusters; name one by its id: {', '.join(found)}."
+        )
+    return found[0]
+
+
+def shown_id(cluster_id: str) -> str:
+    """The id as it can be typed."""
+    return NONE if cluster_id == NOBODY else cluster_id
+
+
+def folded(name: str | None) -> str:
+    """For comparing, as searches compare names."""
+    return unicodedata.normalize("NFC", name or "").casefold()

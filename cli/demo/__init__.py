@@ -1,0 +1,1 @@
+"""The demo: real footage through the public API of a running stack."""

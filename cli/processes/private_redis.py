@@ -1,0 +1,295 @@
+"""The private Redis of `rushes up`: one process that starts redis-server and stays beside it.
+
+`python -m cli.processes.private_redis` first ends a Redis that an earlier run left, then starts one
+on STATE_DIR/redis, mends its append-only file when a crash broke it, and ends when it gets
+SIGTERM, when its parent is gone, or when redis-server ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.parse
+from collections.abc import Callable
+from pathlib import Path
+
+import redis
+
+from cli.processes import redis_binary
+from shared.errors import SettingsError
+from shared.process import logs, parent_pipe
+from shared.redis.clients import connect
+from shared.settings import Settings
+
+log = logging.getLogger(__name__)
+
+START_TIMEOUT_S = 60.0  # a large append-only file takes a while to load
+STOP_TIMEOUT_S = 8.0  # the supervisor kills after 10
+_LONGEST_SOCKET_PATH = 100  # the kernel's limit is 104 to 108 bytes
+_BROKEN_AOF = "Bad file format reading the append only file"
+
+
+def data_dir(settings: Settings) -> Path:
+    return settings.state_dir / "redis"
+
+
+def make_socket_path(data: Path) -> Path:
+    """A socket in a new short folder that only this user may enter, noted in `data`."""
+    data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder = tempfile.mkdtemp(prefix="rushes-")
+    if len(os.fsencode(folder)) > _LONGEST_SOCKET_PATH - len("/redis.sock"):
+        os.rmdir(folder)
+        folder = tempfile.mkdtemp(prefix="rushes-", dir="/tmp")
+    socket = Path(folder) / "redis.sock"
+    _note(data).write_text(str(socket), encoding="utf-8")
+    return socket
+
+
+def url_of(socket: Path) -> str:
+    return f"unix://{urllib.parse.quote(str(socket))}"
+
+
+def running_url(settings: Settings) -> str | None:
+    """URL of the private Redis that `rushes up` runs on this STATE_DIR, if it does."""
+    socket = _noted_socket(data_dir(settings))
+    return url_of(socket) if socket is not None and _answers(socket) else None
+
+
+def remove_socket(data: Path) -> None:
+    """Forget the socket and remove its folder, once nothing uses it."""
+    socket = _noted_socket(data)
+    if socket is not None:
+        shutil.rmtree(socket.parent, ignore_errors=True)
+        _note(data).unlink(missing_ok=True)
+
+
+def end_left_behind(data: Path) -> None:
+    """Shut down the Redis that still uses `data`, if there is one and it is ours."""
+    socket = _noted_socket(data)
+    if socket is None:
+        return
+    with contextlib.suppress(redis.RedisError), connect(url_of(socket)) as client:
+        if not _is_ours(client, data):
+            raise SettingsError(f"Another Redis listens on {socket}; it is not ours: stop it.")
+        pid = int(client.info("server")["process_id"])
+        log.warning("ending the Redis that an earlier run left behind (process %d)", pid)
+        client.shutdown()
+        _wait_until(lambda: not lives(pid), STOP_TIMEOUT_S)
+    silent = _noted_pid(data)
+    if silent is not None and lives(silent) and _is_redis_on(silent, socket):
+        log.warning("killing the silent Redis that an earlier run left behind (%d)", silent)
+        os.kill(silent, signal.SIGKILL)
+        _wait_until(lambda: not lives(silent), STOP_TIMEOUT_S)
+    _pid_file(data).unlink(missing_ok=True)
+
+
+def start(data: Path, socket: Path) -> subprocess.Popen[bytes]:
+    """redis-server, loaded and answering; a broken append-only file is mended once."""
+    binary = redis_binary.find()
+    process = _spawn(binary, data, socket)
+    if _wait_until_ready(process, socket):
+        return process
+    if _BROKEN_AOF in _last_words(data):
+        _mend(binary, data)
+        process = _spawn(binary, data, socket)
+        if _wait_until_ready(process, socket):
+            return process
+    raise SettingsError(
+        f"The private Redis does not start on {data}; it says: {_last_words(data)[-600:]}"
+    )
+
+
+def _spawn(binary: Path, data: Path, socket: Path) -> subprocess.Popen[bytes]:
+    _log_file(data).unlink(missing_ok=True)
+    options = {
+        "port": "0",
+        "unixsocket": str(socket),
+        "unixsocketperm": "700",
+        "dir": str(data),
+        "pidfile": str(_pid_file(data)),
+        "logfile": str(_log_file(data)),
+        "loglevel": "warning",
+        "appendonly": "yes",
+        "appendfsync": "everysec",
+        "aof-load-truncated": "yes",
+        "save": "",
+        "maxmemory-policy": "noeviction",
+    }
+    command = [str(binary)]
+    for name, value in options.items():
+        command += [f"--{name}", value]
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL)
+
+
+def _mend(binary: Path, data: Path) -> None:
+    """Cut the append-only file after its last whole command; what it was is kept beside it."""
+    target = data / "appendonlydir" / "appendonly.aof.manifest"  # Redis 7 and newer
+    if not target.exists():
+        target = data / "appendonly.aof"
+    broken = target.parent if target.suffix == ".manifest" else target
+    kept = data / f"broken-{broken.name}"  # only the newest: it may be large
+    if broken.is_dir():
+        shutil.rmtree(kept, ignore_errors=True)
+        shutil.copytree(broken, kept)
+    else:
+        shutil.copy2(broken, kept)
+    log.warning("the append-only file is broken: cutting its end; the old one is %s", kept)
+    # redis-server is redis-check-aof when it is called by that name.
+    subprocess.run(
+        ["redis-check-aof", "--fix", str(target)],
+        executable=binary,
+        input=b"y\n",
+        stdout=subprocess.DEVNULL,
+        check=False,
+    )
+
+
+def _wait_until_ready(process: subprocess.Popen[bytes], socket: Path) -> bool:
+    _wait_until(lambda: process.poll() is not None or _answers(socket), START_TIMEOUT_S)
+    if process.poll() is None and _answers(socket):
+        return True
+    process.kill()
+    process.wait()
+    return False
+
+
+def _answers(socket: Path) -> bool:
+    try:
+        with connect(url_of(socket)) as client:
+            return bool(client.ping())
+    except redis.RedisError:  # also "loading the dataset in memory"
+        return False
+
+
+def _is_ours(client: redis.Redis, data: Path) -> bool:
+    return os.path.realpath(str(client.config_get("dir")["dir"])) == os.path.realpath(data)
+
+
+def lives(pid: int) -> bool:
+    """Whether the process runs; one that has ended and waits to be collected does not."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return not _is_zombie(pid)
+
+
+def _is_zombie(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return False
+
+
+def _is_redis_on(pid: int, socket: Path) -> bool:
+    """Whether the process is a redis-server on our socket: the number may be anyone's by now."""
+    try:
+        command = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
+    except OSError:  # no /proc: macOS
+        ps = ["ps", "-ww", "-o", "command=", "-p", str(pid)]
+        command = subprocess.run(ps, capture_output=True, text=True, check=False).stdout
+    return "redis-server" in command and str(socket) in command
+
+
+def _wait_until(condition: Callable[[], bool], timeout_s: float) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
+def _note(data: Path) -> Path:
+    return data / "socket"
+
+
+def _pid_file(data: Path) -> Path:
+    return data / "redis.pid"
+
+
+def _log_file(data: Path) -> Path:
+    return data / "redis.log"
+
+
+def _noted_socket(data: Path) -> Path | None:
+    try:
+        return Path(_note(data).read_text(encoding="utf-8"))
+    except OSError:
+        return None
+
+
+def _noted_pid(data: Path) -> int | None:
+    try:
+        return int(_pid_file(data).read_text())
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def _last_words(data: Path) -> str:
+    try:
+        return _log_file(data).read_text(errors="replace").strip()
+    except FileNotFoundError:
+        return ""
+
+
+def _serve(data: Path, socket: Path) -> int:
+    """Run redis-server until it ends or we are told to; 0 where we were told."""
+    told = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: told.set())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's to handle
+
+    def parent_is_gone() -> None:
+        # The other children are ending too, and hand their work back over Redis meanwhile.
+        _wait_until(lambda: _clients(socket) <= 1, STOP_TIMEOUT_S)
+        told.set()
+
+    parent_pipe.watch(parent_is_gone, hard_exit_s=2 * STOP_TIMEOUT_S)
+    end_left_behind(data)
+    process = start(data, socket)
+
+    def wait_for_its_end() -> None:
+        process.wait()
+        told.set()
+
+    ended = threading.Thread(target=wait_for_its_end, daemon=True)
+    ended.start()
+    told.wait()
+    if process.poll() is not None:
+        log.error("redis-server ended by itself (exit status %s)", process.returncode)
+        return 1
+    process.terminate()
+    ended.join(STOP_TIMEOUT_S)
+    if process.poll() is None:
+        process.kill()
+    return 0
+
+
+def _clients(socket: Path) -> int:
+    try:
+        with connect(url_of(socket)) as client:
+            return int(client.info("clients")["connected_clients"])
+    except redis.RedisError:
+        return 0
+
+
+def main() -> int:
+    try:
+        settings = Settings.from_env()
+        logs.configure("redis", settings.log_level, settings.log_format)
+        data = data_dir(settings)
+        return _serve(data, _noted_socket(data) or make_socket_path(data))
+    except SettingsError as error:
+        print(error.message, file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

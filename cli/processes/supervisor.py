@@ -1,0 +1,121 @@
+"""Keeps child processes alive: starts them again when they end, and ends them in order.
+
+Knows nothing of what they do. A child gets a session of its own and the reading end of a pipe
+whose writing end only this process holds, so it notices when this process is gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from shared.process import parent_pipe
+
+log = logging.getLogger(__name__)
+
+FIRST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 30.0
+WELL_AFTER_S = 60.0  # a child that lived this long starts with the first pause again
+TERM_TO_KILL_S = 10.0
+
+
+@dataclass(slots=True)
+class LifeLine:
+    """The pipe that tells children that this process is gone: none inherits its writing end."""
+
+    reading: int = -1
+    writing: int = -1
+
+    def __post_init__(self) -> None:
+        self.reading, self.writing = os.pipe()
+
+    def close(self) -> None:
+        os.close(self.reading)
+        os.close(self.writing)
+
+
+@dataclass
+class Child:
+    """One process that must always run; `keep` until `stop`."""
+
+    name: str
+    command: tuple[str, ...]
+    life_line: LifeLine
+    environment: Mapping[str, str] = field(default_factory=dict)
+    process: asyncio.subprocess.Process | None = None
+    starts: int = 0
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def keep(self) -> None:
+        """Run it, and again whenever it ends, until `stop`. Never gives up."""
+        pause_s = FIRST_PAUSE_S
+        while not self.stopping.is_set():
+            began = time.monotonic()
+            try:
+                end = _how(await self.run_once())
+            except OSError as error:  # no memory or no process number left: that passes
+                end = f"could not be started ({error})"
+            if self.stopping.is_set():
+                return
+            if time.monotonic() - began >= WELL_AFTER_S:
+                pause_s = FIRST_PAUSE_S
+            log.warning("%s %s; starting it again in %g s", self.name, end, pause_s)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.stopping.wait(), pause_s)
+            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+
+    async def run_once(self) -> int:
+        """Run it to its end; its exit status. What it leaves in its session is killed."""
+        reading = self.life_line.reading
+        process = await asyncio.create_subprocess_exec(
+            *self.command,
+            env={**os.environ, **self.environment, parent_pipe.ENV_FD: str(reading)},
+            stdin=asyncio.subprocess.DEVNULL,
+            pass_fds=(reading,),
+            start_new_session=True,
+        )
+        self.process = process
+        self.starts += 1
+        log.info("%s runs as process %d", self.name, process.pid)
+        if self.stopping.is_set():  # asked to stop while it was being started
+            self._signal(signal.SIGTERM)
+        status = await process.wait()
+        self.kill()
+        self.process = None
+        return status
+
+    async def stop(self) -> None:
+        """SIGTERM, and SIGKILL to its whole session for what has not ended in 10 s."""
+        self.stopping.set()
+        self._signal(signal.SIGTERM)
+        deadline = time.monotonic() + TERM_TO_KILL_S
+        while self.process is not None and time.monotonic() < deadline:
+            await asyncio.sleep(0.02)
+        if self.process is not None:
+            log.warning("%s did not end in %g s and is killed", self.name, TERM_TO_KILL_S)
+            self.kill()
+        if self.starts:
+            log.info("%s has ended", self.name)
+
+    def kill(self) -> None:
+        """SIGKILL to everything in the child's session."""
+        if self.process is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self.process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self.process.send_signal(number)
+
+
+def _how(status: int) -> str:
+    if status < 0:
+        return f"was ended by {signal.Signals(-status).name}"
+    return f"ended with exit status {status}"

@@ -1,0 +1,263 @@
+"""`rushes up`: a private Redis and every process of Rushes on one machine, until told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import os
+import shlex
+import shutil
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+from cli.checks.models import default_model
+from cli.checks.start import check_folders, check_redis
+from cli.processes import private_redis
+from cli.processes.local_address import local_address
+from cli.processes.supervisor import Child, LifeLine
+from shared.errors import RedisAway, SettingsError
+from shared.models import model_catalogue
+from shared.models.specs import ModelKind
+from shared.process import traces
+from shared.process.listening import PortTaken, listen
+from shared.redis import heartbeats
+from shared.redis.clients import connect
+from shared.redis.keys import Keys
+from shared.settings import Settings
+
+log = logging.getLogger(__name__)
+
+READY_TIMEOUT_S = 120.0
+_POLL_S = 0.2
+_PORT_WAIT_S = 3.0  # an API of an earlier run may still be ending
+Condition = Callable[[], Awaitable[bool]]
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+def run(settings: Settings) -> int:
+    """Run everything until SIGTERM or Ctrl-C; the exit status of the process."""
+    traces.check(settings)
+    for kind in ModelKind:
+        default_model(settings, kind)  # a wrong name is said before anything runs
+    check_folders(settings)
+    check_redis(settings.redis_url)
+    with _only_one(settings.state_dir):
+        private_redis.end_left_behind(private_redis.data_dir(settings))
+        return asyncio.run(Stack(settings).run())
+
+
+@dataclass
+class Stack:
+    """The processes of one `rushes up`. Redis is the first up and the last down."""
+
+    settings: Settings
+    children: list[Child] = field(default_factory=list)
+    tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    life_line: LifeLine = field(default_factory=LifeLine)
+
+    async def run(self) -> int:
+        for number in _SIGNALS:
+            asyncio.get_running_loop().add_signal_handler(number, self._told_to_stop)
+        try:
+            await self._start_all()
+            await self.stopping.wait()
+        finally:
+            await self._stop_all()
+        return 0
+
+    async def _start_all(self) -> None:
+        settings = self.settings
+        await _check_port(settings)
+        redis_url = settings.redis_url or await self._start_redis()
+        if self.stopping.is_set():
+            return
+        key_file = first_key(settings, redis_url)
+        environment = {"RUSHES_REDIS_URL": redis_url}
+        self._start("api", "api", environment=environment)
+        await self._pull_missing_weights(ModelKind.VISUAL)
+        self._start("query worker", "workers", "query", environment=environment)
+        for number in range(1, settings.workers + 1):
+            self._start(f"analysis worker {number}", "workers", "analysis", environment=environment)
+        self._start("recluster worker", "workers", "recluster", environment=environment)
+        self._start("export worker", "workers", "export", environment=environment)
+        self._start("watcher", "workers", "watcher", environment=environment)
+        # Beside the rest: only transcripts and faces wait for them.
+        self.tasks.append(asyncio.create_task(self._pull_the_rest()))
+        if await self._until(lambda: self._is_ready(redis_url), READY_TIMEOUT_S):
+            _say_ready(settings, key_file)
+        elif not self.stopping.is_set():
+            log.warning("not all workers are ready after %g s; see above", READY_TIMEOUT_S)
+
+    async def _start_redis(self) -> str:
+        data = private_redis.data_dir(self.settings)
+        private_redis.remove_socket(data)
+        url = private_redis.url_of(private_redis.make_socket_path(data))
+        redis = self._start("redis", "cli.processes.private_redis")
+
+        async def answers() -> bool:
+            if redis.starts > 2:
+                raise SettingsError("The private Redis does not start; the reason is above.")
+            return private_redis.running_url(self.settings) is not None
+
+        answered = await self._until(answers, private_redis.START_TIMEOUT_S)
+        if not answered and not self.stopping.is_set():
+            raise SettingsError(f"The private Redis on {data} does not answer.")
+        return url
+
+    async def _pull_the_rest(self) -> None:
+        for kind in (ModelKind.SPEECH, ModelKind.FACES):
+            await self._pull_missing_weights(kind)
+
+    async def _pull_missing_weights(self, kind: ModelKind) -> None:
+        """Fetch the default model; without it the workers run and say what they miss."""
+        spec = default_model(self.settings, kind)
+        if self.stopping.is_set() or model_catalogue.is_downloaded(self.settings, spec):
+            return
+        log.info("the weights of %s are missing: fetching them from %s", spec.key, spec.source)
+        pull = self._child("models pull", "workers.models", "pull", spec.key)
+        self.children.append(pull)  # so that a stop reaches it
+        if await pull.run_once() != 0 and not self.stopping.is_set():
+            log.warning(
+                "no weights: run `%s models pull %s` when this is mended", _our_command(), spec.key
+            )
+        self.children.remove(pull)
+
+    def _start(self, name: str, *module: str, environment: dict[str, str] | None = None) -> Child:
+        child = self._child(name, *module, environment=environment)
+        if not self.stopping.is_set():
+            self.children.append(child)
+            self.tasks.append(asyncio.create_task(child.keep(), name=name))
+        return child
+
+    def _child(self, name: str, *module: str, environment: dict[str, str] | None = None) -> Child:
+        # -P: a folder called "api" where the user happens to stand must not be taken for ours.
+        command = (sys.executable, "-P", "-m", *module)
+        return Child(name, command, self.life_line, environment or {})
+
+    async def _is_ready(self, redis_url: str) -> bool:
+        url = f"{local_address(self.settings)}/api/v1/health"
+        with contextlib.suppress(httpx.HTTPError, RedisAway):
+            async with httpx.AsyncClient(timeout=2, trust_env=False) as client:
+                if (await client.get(url)).status_code != 200:
+                    return False
+            with connect(redis_url) as redis:
+                alive = heartbeats.live(redis, self.settings.instance)
+            ready = [beat.kind for beat in alive if beat.state != "loading"]
+            return ready.count("query") >= 1 and ready.count("analysis") >= self.settings.workers
+        return False
+
+    async def _until(self, condition: Condition, timeout_s: float) -> bool:
+        """Whether it came true in time; False at once when we are told to stop."""
+        deadline = asyncio.get_running_loop().time() + timeout_s
+        while not self.stopping.is_set() and asyncio.get_running_loop().time() < deadline:
+            if await condition():
+                return True
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.stopping.wait(), _POLL_S)
+        return False
+
+    def _told_to_stop(self) -> None:
+        if self.stopping.is_set():
+            log.warning("asked to stop twice: killing what still runs")
+            for child in self.children:
+                if child.name != "redis":
+                    child.kill()
+        self.stopping.set()
+
+    async def _stop_all(self) -> None:
+        if self.children:
+            log.info("stopping")
+        await asyncio.gather(*(child.stop() for child in self.children if child.name != "redis"))
+        await asyncio.gather(*(child.stop() for child in self.children if child.name == "redis"))
+        await asyncio.gather(*self.tasks)
+        self.life_line.close()
+        private_redis.remove_socket(private_redis.data_dir(self.settings))
+
+
+def first_key(settings: Settings, redis_url: str) -> Path | None:
+    """Create a Pro key where there is none; the file that holds it, None where there were keys.
+
+    Only its hash is stored, and it is printed by `_say_ready` to a terminal, never logged.
+    """
+    with connect(redis_url) as client:
+        store = Keys(client, settings.instance, settings.state_dir)
+        if settings.license_keys or store.list():
+            return None
+        key = store.create("pro", "first key")
+    path = settings.state_dir / "first-key"
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(key + "\n")
+    return path
+
+
+def _say_ready(settings: Settings, key_file: Path | None) -> None:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    url = f"http://{host}:{settings.port}"
+    if not sys.stdout.isatty():
+        log.info("ready on %s%s", url, f"; a first key is in {key_file}" if key_file else "")
+        return
+    kept = settings.state_dir / "first-key"
+    lines = ["", f"  Rushes is ready on {url}", f"  API reference   {url}/api/v1/docs"]
+    if key_file is not None:
+        key = key_file.read_text(encoding="utf-8").strip()
+        lines += [f"  Your first key  {key}", f"                  also in {key_file}"]
+    elif kept.exists():
+        lines += [f"  The first key   in {kept}"]
+    lines += [f"  More keys       {_our_command()} keys create", "  To stop         Ctrl-C", ""]
+    print("\n".join(lines), flush=True)
+
+
+def _our_command() -> str:
+    """`rushes` as it can be typed here: by its path unless PATH leads to this very one."""
+    ours = Path(sys.executable).with_name("rushes")
+    on_path = shutil.which("rushes")
+    if on_path is not None and (not ours.exists() or Path(on_path).samefile(ours)):
+        return "rushes"
+    return shlex.quote(str(ours))
+
+
+async def _check_port(settings: Settings) -> None:
+    """Raise SettingsError unless the API can listen where it is told to."""
+    deadline = asyncio.get_running_loop().time() + _PORT_WAIT_S
+    while True:
+        try:
+            for one in listen(settings):
+                one.close()
+        except PortTaken:
+            if asyncio.get_running_loop().time() > deadline:
+                raise
+        else:
+            return
+        await asyncio.sleep(_POLL_S)
+
+
+@contextlib.contextmanager
+def _only_one(state_dir: Path) -> Iterator[None]:
+    """Hold STATE_DIR for this process; the kernel lets go of it however we end."""
+    try:
+        file = (state_dir / "up.lock").open("a+", encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(f"RUSHES_STATE_DIR cannot be used: {error}.") from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise SettingsError(
+                f"`rushes up` already runs on {state_dir} (process {file.read().strip()}): stop "
+                "it first, or choose another RUSHES_STATE_DIR."
+            ) from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield

@@ -1,0 +1,101 @@
+"""What a search found, as a table, as pictures with text, or as lines for programs."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from rich.table import Column, Table
+from rich.text import Text
+
+from cli.terminal.output import Output, printable
+from cli.terminal.pictures import Painter
+
+Match = dict[str, Any]
+_FOLDER = re.compile(r".*[/\\]")
+
+
+def print_paths(matches: Sequence[Match]) -> None:
+    """`path<TAB>HH:MM:SS`, a line each; names as they are unless a terminal would obey them."""
+    shown = printable if sys.stdout.isatty() else str
+    for match in matches:
+        sys.stdout.write(f"{shown(path_of(match))}\t{time_of(match)}\n")
+
+
+def print_frames(out: Output, matches: Sequence[Match], painter: Painter | None) -> None:
+    """Matches of a visual search, best first."""
+    if not matches:
+        out.hint("Nothing was found.")
+    elif painter is None:
+        folder = _say_folder(out, matches)
+        table = Table("", Column("file", overflow="fold"), "time", "scene")
+        for number, match in enumerate(matches, 1):
+            name = path_of(match)[len(folder) :]
+            table.add_row(str(number), name, match["timestamp"], scene_of(match))
+        out.show(table)
+    else:
+        for number, match in enumerate(matches, 1):
+            painter.show([match["image"]], _beside(number, match))
+            out.line("")
+
+
+def print_speech(out: Output, matches: Sequence[Match]) -> None:
+    """Matches of a search in transcripts, in the order of the answer."""
+    if not matches:
+        out.hint("Nothing was found.")
+        return
+    folder = _say_folder(out, matches)
+    is_told_who = any(match.get("speaker") for match in matches)
+    who = ["speaker"] if is_told_who else []
+    table = Table("", Column("file", overflow="fold"), "time", *who, "said")
+    for number, match in enumerate(matches, 1):
+        said_by = [match.get("speaker_name") or match.get("speaker") or ""] if is_told_who else []
+        name = path_of(match)[len(folder) :]
+        table.add_row(str(number), name, time_of(match), *said_by, match["text"])
+    out.show(table)
+
+
+def path_of(match: Match) -> str:
+    """The file of a match of any search."""
+    return str(match.get("video_path") or match["media_path"])
+
+
+def time_of(match: Match) -> str:
+    """Where in the file it is, `HH:MM:SS`."""
+    return str(match.get("timestamp") or match["start_timestamp"])
+
+
+def scene_of(match: Match) -> str:
+    """`HH:MM:SS-HH:MM:SS`; nothing for a still."""
+    start, end = match["scene_start_timestamp"], match["scene_end_timestamp"]
+    return "" if start == end else f"{start}-{end}"
+
+
+def common_folder(paths: Sequence[str]) -> str:
+    """The folder that all of them are in, with its separator; empty where there is none."""
+    # Letter by letter, and then back to a separator: it works on paths of any system.
+    found = _FOLDER.match(os.path.commonprefix(list(paths)))  # noqa: RUF071
+    return found[0] if found else ""
+
+
+def _say_folder(out: Output, matches: Sequence[Match]) -> str:
+    """Print the folder that all matches are in, so that the table need not repeat it."""
+    folder = common_folder([path_of(match) for match in matches])
+    if folder:
+        out.line(f"in {folder}")
+    return folder
+
+
+def _beside(number: int, match: Match) -> list[Text]:
+    path = printable(path_of(match))
+    folder = common_folder([path])
+    scene = scene_of(match)
+    return [
+        Text(f"{number}  {path[len(folder) :]}", style="bold"),
+        Text(time_of(match)),
+        *([Text(f"scene {scene}")] if scene else []),
+        Text(folder, style="dim"),
+    ]

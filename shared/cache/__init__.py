@@ -1,0 +1,1 @@
+"""What lies in a CacheDir: its files, its catalogue, and the artefacts by kind."""

@@ -1,0 +1,359 @@
+"""CacheDir: the only owner of derived files. Publishes artefacts all at once and finds them again.
+
+Any part of the folder may be deleted at any time: readers then find nothing, and never crash.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import logging
+import os
+import re
+import secrets
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from shared.cache import cache_files, cache_tidying, catalogue
+from shared.cache.cache_files import SeenPath
+from shared.cache.catalogue import Artefact, Catalogue, Seen
+from shared.decoding import UNDECODABLE
+from shared.domain import Manifest, Probe, Scene, Stage
+from shared.errors import BadInput, CacheError
+
+__all__ = ["CacheDir", "Draft", "SeenPath"]
+
+_log = logging.getLogger(__name__)
+_FORMAT = 1
+_IDENTITY = "rushes.json"
+_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
+LISTING_WAIT_S = 5.0  # how long a share may go on denying a file that is known to be published
+
+
+class _Identity(msgspec.Struct, frozen=True):
+    format: int
+    id: str
+
+
+class CacheDir:
+    """One cache folder, opened. Safe for threads; holds no file open."""
+
+    def __init__(self, root: Path, cache_id: str) -> None:
+        self.root = root
+        self.id = cache_id
+        self.catalogue = Catalogue(root)
+
+    @classmethod
+    def open(cls, path: str | Path, *, create: bool) -> CacheDir:
+        """Open a folder; `create` makes it, checks that it is writable and gives it an id.
+
+        Raises BadInput where there is no such folder, CacheError where it cannot be used.
+        """
+        root = Path(path)
+        with cache_files.clear_errors(root):  # also a name too long, a parent that is closed to us
+            if root.exists() and not root.is_dir():
+                raise CacheError(
+                    f"The cache folder {root} is not a folder; choose another cache_dir."
+                )
+            if not create and not root.is_dir():
+                raise BadInput(f"There is no cache folder {root}; analyze into it first.")
+            identity = _identity(root)
+            if create:
+                root.mkdir(parents=True, exist_ok=True)
+                if identity is None:
+                    identity = _create_identity(root)
+                elif not os.access(root, os.W_OK):
+                    cache_files.share_clock(root)  # fails with the system's reason
+        if identity is None:  # not written to yet, or rushes.json was deleted
+            digest = hashlib.sha256(os.fsencode(os.path.realpath(root))).hexdigest()
+            return cls(root, f"path-{digest[:24]}")
+        return cls(root, identity.id)
+
+    @classmethod
+    def is_known(cls, path: str | Path, cache_id: str) -> bool:
+        """Whether the CacheDir of this id can be read at a path."""
+        try:
+            return cls.open(path, create=False).id == cache_id
+        except (BadInput, CacheError):
+            return False
+
+    def is_there(self) -> bool:
+        """Whether the folder can (still) be read and is the one that was opened."""
+        return CacheDir.is_known(self.root, self.id)
+
+    def media_dir(self, hash_str: str) -> Path:
+        return cache_files.media_dir(self.root, hash_str)
+
+    def manifest(
+        self, hash_str: str, stage: Stage, model: str = "", *, wait_s: float = 0.0
+    ) -> Manifest | None:
+        """What is published, None where nothing (usable) is.
+
+        `wait_s`: how long to insist where the caller knows that it was published.
+        """
+        path = cache_files.manifest_path(self.root, hash_str, stage, model)
+        if wait_s and not cache_files.exists_after_listing(path, wait_s):
+            return None
+        try:
+            found = cache_files.read_manifest(path)
+        except CacheError as error:
+            _log.warning("%s: %s", hash_str, error)
+            return None
+        # Two keys whose names differ in case only meet in one file on some shares.
+        return found if found is None or found.model == model else None
+
+    def is_published(self, hash_str: str, stage: Stage, model: str = "") -> bool:
+        """Whether manifest and data are both there, and the data in its full length."""
+        manifest = self.manifest(hash_str, stage, model)
+        return manifest is not None and self.has_data(hash_str, manifest)
+
+    def has_data(self, hash_str: str, manifest: Manifest) -> bool:
+        """Whether what the manifest names is there in its full length."""
+        folder = self.media_dir(hash_str)
+        try:
+            if manifest.pack and os.stat(folder / manifest.pack).st_size != manifest.pack_bytes:
+                return False
+            return os.stat(folder / manifest.file).st_size == manifest.bytes
+        except OSError:
+            return False
+
+    def manifests(self, hash_str: str) -> list[Manifest]:
+        """All usable manifests of one MediaFile."""
+        folder = self.media_dir(hash_str)
+        found = []
+        for name in catalogue.manifest_names(folder):
+            with contextlib.suppress(CacheError):
+                if manifest := cache_files.read_manifest(folder / name):
+                    found.append(manifest)
+        return found
+
+    def data_path(self, hash_str: str, manifest: Manifest) -> Path:
+        return self.media_dir(hash_str) / manifest.file
+
+    def where(self, hash_str: str, stage: Stage, model: str = "") -> tuple[Path, bool]:
+        """Data file of an artefact; its manifest-to-be where nothing is published yet."""
+        manifest = self.manifest(hash_str, stage, model)
+        if manifest is None:
+            return cache_files.manifest_path(self.root, hash_str, stage, model), False
+        path = self.data_path(hash_str, manifest)
+        return path, path.exists()
+
+    @contextlib.contextmanager
+    def draft(
+        self, hash_str: str, stage: Stage, model: str, suffix: str, token: str
+    ) -> Iterator[Draft]:
+        """A data file in the making, seen by nobody until `Draft.publish`.
+
+        `suffix` is "pack", "npy", "json" or "npz"; `token` names the lease it is written under.
+        Left without publishing, it is removed. A "npz" has a pack for pictures beside it.
+        """
+        folder = self.media_dir(hash_str)
+        suffix = suffix.lstrip(".")
+        with ExitStack() as at_end:
+            with cache_files.clear_errors(self.root):
+                folder.mkdir(parents=True, exist_ok=True)
+                file = at_end.enter_context(_temporary_file(folder, stage.value, token))
+                pack = None
+                if suffix == "npz":
+                    pack = at_end.enter_context(_temporary_file(folder, f"{stage}-pack", token))
+            draft = Draft(file, pack, self, hash_str, stage, model, suffix, token)
+            with cache_files.clear_errors(self.root, only_disk=True):
+                yield draft
+
+    def remember_path(
+        self,
+        hash_str: str,
+        path: str,
+        size: int,
+        mtime_ns: int,
+        full_crc: str | None = None,
+        changed_at: float = 0.0,
+    ) -> None:
+        """Note where a MediaFile was seen; again is cheap."""
+        folder = self.media_dir(hash_str) / "paths"
+        known = catalogue.read_paths(folder.parent)
+        if known and (known[0].path, known[0].size, known[0].mtime_ns) == (path, size, mtime_ns):
+            return
+        newest = known[0].seen_at if known else 0.0
+        # Machines' clocks differ: what is noted later counts as newer.
+        seen_at = max(time.time(), newest + 0.001)
+        seen = SeenPath(path, size, mtime_ns, seen_at, full_crc, changed_at)
+        with cache_files.clear_errors(self.root):
+            folder.mkdir(parents=True, exist_ok=True)
+            file = folder / catalogue.path_file(path)
+            cache_files.write_atomically(file, msgspec.json.encode(seen), "path")
+            self.catalogue.append([Seen(hash_str, path, size, mtime_ns, seen.seen_at)])
+
+    def paths_of(self, hash_str: str) -> list[SeenPath]:
+        """Where this MediaFile was seen, newest first."""
+        return catalogue.read_paths(self.media_dir(hash_str))
+
+    def seen_at(self, hash_str: str, path: str) -> SeenPath | None:
+        """How this MediaFile was seen at one path, None where it never was."""
+        return catalogue.read_path(self.media_dir(hash_str), path)
+
+    def collect_when_due(self) -> threading.Thread | None:
+        """Once a day, for all machines together, remove replaced data, in a thread of its own."""
+        return cache_tidying.collect_when_due(self.root)
+
+    def _show(self, hash_str: str, manifest: Manifest, token: str) -> None:
+        """Make data visible that already lies, synced, under its final name."""
+        old = self.manifest(hash_str, manifest.stage, manifest.model)
+        path = cache_files.manifest_path(self.root, hash_str, manifest.stage, manifest.model)
+        cache_files.sync_folder(path.parent)
+        try:
+            written = cache_files.write_atomically(path, msgspec.json.encode(manifest), token)
+        except OSError:
+            for name in _files_of(manifest):
+                with contextlib.suppress(OSError):
+                    (path.parent / name).unlink()
+            raise
+        # Readers may just be opening the old data: its 24 hours begin now.
+        for name in _files_of(old) if old else ():
+            with contextlib.suppress(OSError):
+                os.utime(path.parent / name)
+        entry = Artefact(
+            hash_str, manifest.stage, manifest.model, manifest.file, manifest.rows, manifest.bytes
+        )
+        self.catalogue.append([entry])
+        with contextlib.suppress(OSError):
+            cache_tidying.collect_media(path.parent, written.st_mtime - cache_tidying.KEPT_S)
+
+
+@dataclass(slots=True)
+class Draft:
+    """Data that is being written; `file`, and `pack` where there is one, are open for bytes."""
+
+    file: BinaryIO
+    pack: BinaryIO | None
+    _cache: CacheDir
+    _hash_str: str
+    _stage: Stage
+    _model: str
+    _suffix: str
+    _token: str
+
+    def publish(
+        self,
+        *,
+        rows: int,
+        first_frame: int = 0,
+        seconds: tuple[int, ...] | None = None,
+        scenes: tuple[Scene, ...] = (),
+        probe: Probe | None = None,
+        dim: int | None = None,
+        language: str | None = None,
+        audio_streams: str | None = None,
+        task_id: str = "",
+        worker: str = "",
+        warnings: tuple[str, ...] = (),
+    ) -> Manifest:
+        """Make it the artefact of its stage and model: data first, manifest last. Call once."""
+        stem = f"{cache_files.stem(self._stage, self._model)}.{secrets.token_hex(4)}"
+        with cache_files.clear_errors(self._cache.root):
+            manifest = Manifest(
+                stage=self._stage,
+                model=self._model,
+                file=f"{stem}.{self._suffix}",
+                bytes=_synced(self.file),
+                pack_bytes=None if self.pack is None else _synced(self.pack),
+                rows=rows,
+                first_frame=first_frame,
+                seconds=seconds,
+                scenes=scenes,
+                probe=probe,
+                dim=dim,
+                language=language,
+                audio_streams=audio_streams,
+                task_id=task_id,
+                worker=worker,
+                made_at=time.time(),
+                warnings=warnings,
+            )
+            self._name(stem)
+            self._cache._show(self._hash_str, manifest, self._token)
+        return manifest
+
+    def _name(self, stem: str) -> None:
+        """Give the data names that last; the pack is there before what points to it."""
+        folder = self._cache.media_dir(self._hash_str)
+        if self.pack is not None:
+            os.rename(self.pack.name, folder / f"{stem}.pack")
+        os.rename(self.file.name, folder / f"{stem}.{self._suffix}")
+
+
+@contextlib.contextmanager
+def _temporary_file(folder: Path, name: str, token: str) -> Iterator[BinaryIO]:
+    """A new file that is removed at the end unless it was renamed."""
+    path = cache_files.temporary_name(folder, name, token)
+    file = open(path, "xb", buffering=1 << 20)  # noqa: SIM115  closed below
+    try:
+        yield file
+    finally:
+        with contextlib.suppress(OSError):  # a full disk fails the last flush too
+            file.close()
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
+def _files_of(manifest: Manifest) -> Iterator[str]:
+    yield manifest.file
+    if manifest.pack:
+        yield manifest.pack
+
+
+def _synced(file: BinaryIO) -> int:
+    """Bytes of a file, all of which lie on the disk."""
+    file.flush()
+    cache_files.sync(file.fileno())
+    return os.fstat(file.fileno()).st_size
+
+
+def _identity(root: Path) -> _Identity | None:
+    try:
+        raw = (root / _IDENTITY).read_bytes()
+    except FileNotFoundError:
+        return None
+    try:
+        found = msgspec.json.decode(raw, type=_Identity)
+    except UNDECODABLE as error:
+        raise CacheError(
+            f"{root / _IDENTITY} is damaged ({error}); delete that one file to go on."
+        ) from error
+    if not _ID.fullmatch(found.id):  # it names a folder of ours
+        raise CacheError(f"{root / _IDENTITY} holds a strange id; delete that one file to go on.")
+    if found.format > _FORMAT:
+        raise CacheError(
+            f"The cache folder {root} has format {found.format}, this version of Rushes reads up "
+            f"to {_FORMAT}: update Rushes or choose another cache_dir."
+        )
+    return found
+
+
+def _create_identity(root: Path) -> _Identity:
+    """Write rushes.json once: of two processes that try, both go on with the first one's id."""
+    ours = _Identity(_FORMAT, secrets.token_hex(12))
+    temporary = cache_files.temporary_name(root, _IDENTITY, "new")
+    with open(temporary, "xb") as file:
+        file.write(msgspec.json.encode(ours))
+        cache_files.sync(file.fileno())
+    try:
+        os.link(temporary, root / _IDENTITY)
+    except FileExistsError:
+        return _identity(root) or ours
+    except OSError:  # a share without hard links
+        if not (root / _IDENTITY).exists():
+            os.rename(temporary, root / _IDENTITY)
+        return _identity(root) or ours
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            temporary.unlink()
+    cache_files.sync_folder(root)
+    return ours

@@ -1,0 +1,169 @@
+"""The transcript artefact: what was said in one MediaFile, as JSON that a user can read.
+
+Times are seconds on the container's clock: 0 is where its first picture is shown, or its sound
+begins when it has no pictures.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Literal, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+from shared.cache import cache_files
+from shared.cache.cache_dir import CacheDir
+from shared.decoding import UNDECODABLE
+from shared.domain import Manifest, Stage
+from shared.errors import CacheError
+
+AudioStreams = Literal["mix", "first", "each"]
+LONGEST_S = 10_000_000  # 115 days: a time beyond it is in another unit, or nonsense
+_FORMAT = 1
+
+
+class Word(msgspec.Struct, frozen=True, array_like=True):
+    """`[start, end, text, probability]`; the text without surrounding spaces."""
+
+    start: float
+    end: float
+    text: str
+    probability: float
+
+
+class Segment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A sentence or a part of one. `stream`: number among the audio streams, when each counts."""
+
+    start: float
+    end: float
+    text: str
+    words: tuple[Word, ...] = ()
+    stream: int | None = None
+    speaker: str | None = None
+
+
+class Doubt(StrEnum):
+    """Why the guard against invented text took offence at a span."""
+
+    REPEATS = "repeats"  # the same words over and over
+    COMPRESSION = "compression"  # text that packs too well to be speech
+    NO_SPEECH = "no_speech"  # words where the voice detector heard none
+    TOO_FAST = "too_fast"  # more words a second than anybody speaks
+    UNSURE = "unsure"  # the model itself hardly believes it
+
+
+class TranscriptWarning(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A span whose text was not taken as the model first gave it."""
+
+    start: Annotated[float, Meta(description="Seconds.", examples=[61.2])]
+    end: Annotated[float, Meta(description="Seconds.", examples=[74.9])]
+    doubt: Annotated[
+        Doubt,
+        Meta(
+            description="`repeats`: the same words over and over; `compression`: text that packs "
+            "too well to be speech; `no_speech`: nobody speaks there; `too_fast`: more words a "
+            "second than anybody speaks; `unsure`: the model itself hardly believes it.",
+            examples=["repeats"],
+        ),
+    ]
+    action: Annotated[
+        Literal["dropped", "decoded_again"],
+        Meta(
+            description="`dropped`: there is no text in its place; `decoded_again`: there is other "
+            "text.",
+            examples=["dropped"],
+        ),
+    ]
+    text: Annotated[
+        str, Meta(description="What was refused.", examples=["Thank you. Thank you. Thank you."])
+    ] = ""
+    stream: (
+        Annotated[int, Meta(description="Which audio stream, when each counts.", examples=[0])]
+        | None
+    ) = None
+
+
+class Transcript(msgspec.Struct, frozen=True, kw_only=True):
+    """Segments by start. `segments` is empty for a file in which nobody speaks."""
+
+    model: str
+    language: str  # Whisper's code; see languages.language_name
+    language_probability: float | None  # null: the language was given, not detected
+    duration_seconds: float
+    speech_seconds: float  # in which the voice detector heard somebody
+    audio_streams: AudioStreams
+    segments: tuple[Segment, ...]
+    warnings: tuple[TranscriptWarning, ...] = ()
+    format: int = _FORMAT
+
+
+class SpokenSegment(msgspec.Struct, frozen=True):
+    """A Segment read without its words."""
+
+    start: float
+    end: float
+    text: str
+    stream: int | None = None
+    speaker: str | None = None
+
+
+class SpokenText(msgspec.Struct, frozen=True):
+    """A Transcript read for its text only: most of the file is words, which are skipped."""
+
+    language: str
+    language_probability: float | None
+    segments: tuple[SpokenSegment, ...]
+    format: int = _FORMAT
+
+
+T = TypeVar("T", Transcript, SpokenText)
+
+_WHOLE = msgspec.json.Decoder(Transcript)
+_TEXT = msgspec.json.Decoder(SpokenText)
+
+
+def encode(transcript: Transcript) -> bytes:
+    """The artefact's bytes."""
+    return msgspec.json.encode(transcript)
+
+
+def find(cache: CacheDir, hash_str: str, preferred_model: str) -> Manifest | None:
+    """The transcript that answers for a MediaFile: the preferred model's, else the newest."""
+    if preferred := cache.manifest(hash_str, Stage.TRANSCRIPT, preferred_model):
+        return preferred  # without reading every other manifest from a slow share
+    found = [m for m in cache.manifests(hash_str) if m.stage is Stage.TRANSCRIPT]
+    return max(found, key=lambda m: m.made_at, default=None)
+
+
+def read(cache: CacheDir, hash_str: str, manifest: Manifest) -> Transcript:
+    """The whole artefact. Raises CacheError with a reason when it cannot be used."""
+    return _decoded(_WHOLE, cache, hash_str, manifest)
+
+
+def read_text(cache: CacheDir, hash_str: str, manifest: Manifest) -> SpokenText:
+    """The same without words. Raises CacheError."""
+    return _decoded(_TEXT, cache, hash_str, manifest)
+
+
+def _decoded(
+    decoder: msgspec.json.Decoder[T], cache: CacheDir, hash_str: str, manifest: Manifest
+) -> T:
+    path = cache.data_path(hash_str, manifest)
+    try:
+        found = decoder.decode(cache_files.read(path))
+    except OSError as error:
+        raise CacheError(f"{path.name} cannot be read: {error.strerror}.") from error
+    except UNDECODABLE as error:
+        raise CacheError(f"{path.name} is damaged: {error}.") from error
+    if found.format > _FORMAT:
+        raise CacheError(
+            f"{path.name} has format {found.format}, this version of Rushes reads up to "
+            f"{_FORMAT}: update Rushes."
+        )
+    for segment in found.segments:
+        if not 0 <= segment.start <= segment.end <= LONGEST_S:
+            raise CacheError(
+                f"{path.name} is damaged: it has a segment from {segment.start} to {segment.end} s."
+            )
+    return found

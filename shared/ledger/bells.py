@@ -1,0 +1,71 @@
+"""Ringing a worker's bell: RQ wakes a warm worker with (task, item) and decides nothing else.
+
+RQ's statuses, retries and registries are not used; a lost or doubled bell is harmless, because
+claiming in the ledger is atomic and `sweep` names the bells to ring again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import redis
+from rq import Queue
+from rq.serializers import JSONSerializer
+
+from shared.ledger.records import Bell
+from shared.redis.clients import translated
+
+FUNCTION = "workers.worker.answer_bell"
+# A bell that nobody has heard for so long goes: the sweep rings again where an Item still waits.
+_TTL_S = 7 * 86_400
+_AT_ONCE = 1000  # bells in one pipeline: each must fit the socket timeout
+
+
+def queue_name(instance: str, queue: str) -> str:
+    """RQ name of one of our queues; a worker process listens to exactly one."""
+    return f"rushes-{instance}-{queue}"
+
+
+def rq_queue(connection: redis.Redis, instance: str, queue: str) -> Queue:
+    """The RQ queue. `connection` must not decode responses: RQ reads bytes."""
+    return Queue(queue_name(instance, queue), connection=connection, serializer=JSONSerializer)
+
+
+class Bells:
+    """The bells of one instance. `connection` must not decode responses."""
+
+    def __init__(self, connection: redis.Redis, instance: str) -> None:
+        self._connection = connection
+        self._instance = instance
+
+    def ring(self, bells: Iterable[Bell]) -> None:
+        """Ring all; those with `front` come, in order, before all that wait already."""
+        by_queue: dict[tuple[str, bool], list[Bell]] = {}
+        for bell in bells:
+            by_queue.setdefault((bell.queue, bell.front), []).append(bell)
+        for (queue, front), group in by_queue.items():
+            target = rq_queue(self._connection, self._instance, queue)
+            # Each bell at the front goes before the last one pushed.
+            ordered = group[::-1] if front else group
+            with translated():
+                for start in range(0, len(ordered), _AT_ONCE):
+                    target.enqueue_many(map(_job, ordered[start : start + _AT_ONCE]))
+
+    def waiting(self, queue: str) -> int:
+        """Bells that no worker has heard yet."""
+        with translated():
+            return int(rq_queue(self._connection, self._instance, queue).count)
+
+
+def _job(bell: Bell) -> Any:
+    return Queue.prepare_data(
+        FUNCTION,
+        kwargs={"task_id": bell.task_id, "item_id": bell.item_id},
+        timeout=-1,
+        ttl=_TTL_S,
+        result_ttl=0,
+        failure_ttl=300,
+        description=f"{bell.task_id}/{bell.item_id}",
+        at_front=bell.front,
+    )

@@ -1,0 +1,263 @@
+"""The ledger: the truth about Tasks and Items, in Redis, changed only by the scripts in lua/.
+
+Every script is atomic and may arrive twice. Nothing here rings bells: callers do (bells.py).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import msgspec
+import redis
+
+from shared.domain import Fault, ProgressType, TaskKind, TaskState
+from shared.errors import Busy, Missing, RedisAway, StoodDown
+from shared.ledger.reading import Clock, LedgerReader
+from shared.ledger.records import (
+    Bell,
+    FileRecord,
+    ItemFile,
+    Lease,
+    NewItem,
+    NewTask,
+    OnBusy,
+    Outcome,
+    Renewal,
+    StopResult,
+    TaskRecord,
+    new_task_id,
+)
+from shared.process import traces
+from shared.redis.clients import key_prefix
+
+LEASE_S = 9.0  # a lease lives this long after its last renewal (LEASE_MS in lua/library.lua)
+RENEW_EVERY_S = 3.0
+SWEEP_EVERY_S = 2.0
+REPLACE_WAIT_S = 2.0  # how long a request waits for the Task that it asked to stop
+_LOOK_EVERY_S = 0.02
+_HEIR_SLACK_S = 0.5  # for the way from the last look to the second submit
+_BELLS_A_SWEEP = 1000
+_ITEMS_AT_ONCE = 1000  # more would hold up everybody else's calls
+
+
+def progress_channel(instance: str) -> str:
+    """Publishes the id of each Task that changed."""
+    return f"{key_prefix(instance)}progress"
+
+
+def stops_channel(instance: str) -> str:
+    """Publishes the id of each Task asked to stop, and "ingest" when ingestion must yield."""
+    return f"{key_prefix(instance)}stops"
+
+
+class Ledger(LedgerReader):
+    """Tasks, Items, leases and the lock of one instance.
+
+    `client` must decode responses. Time comes from Redis; only a test passes its own `clock`
+    (seconds) and `pause` (called between looks while `submit` waits).
+    """
+
+    def __init__(
+        self,
+        client: redis.Redis,
+        instance: str,
+        *,
+        clock: Clock | None = None,
+        pause: Callable[[float], object] = time.sleep,
+    ) -> None:
+        super().__init__(client, instance, clock=clock)
+        self._bells = f"rq:queue:rushes-{instance}-"
+        self._pause = pause
+
+    def submit(
+        self, task: NewTask, on_busy: OnBusy = "replace", wait_s: float = REPLACE_WAIT_S
+    ) -> bool:
+        """Enter a Task. True: ring its bells now; False: it waits in line, ring nothing.
+
+        Raises Busy when the holder of the lock does not end within `wait_s`, at once when
+        another request is before this one or when `on_busy` is "refuse", and at once when an open
+        Task holds what this one wants to itself (`NewTask.exclusive`). Raises StoodDown when
+        `NewTask.leader` is not the active watcher.
+        """
+        self._stage(task)
+        answer, holder = self._enter(task, on_busy, wait_s)
+        if answer == "wait":
+            answer, holder = self._inherit(task, holder, wait_s)
+        if answer == "stood_down":
+            raise StoodDown
+        if answer == "incomplete":
+            raise RedisAway("Redis lost a part of the request. Nothing was accepted.")
+        if answer == "busy" and task.kind is not TaskKind.ANALYZE:
+            raise Busy(f"Task {holder} groups the same collection; wait for its end or cancel it.")
+        if answer == "busy":
+            raise Busy(
+                f"Another analysis ({holder}) is running."
+                if on_busy == "refuse"
+                else f"Another analysis ({holder}) is still stopping or starting; retry shortly."
+            )
+        traces.note(task_id=task.task_id)
+        return answer == "started"
+
+    def claim(self, task_id: str, item_id: int, worker: str, nonce: str) -> Lease | None:
+        """Take an Item. None: it is not to be had (taken, ended, stopping, waiting, yielding).
+
+        A repeated call with the same nonce gets the same lease.
+        """
+        found = self._run("claim", task_id, item_id, worker, nonce)
+        if found is None:
+            return None
+        token, spec, tries, kind, trace = found
+        return Lease(
+            task_id=task_id,
+            item_id=item_id,
+            token=int(token),
+            nonce=nonce,
+            spec=spec.encode(),
+            tries=int(tries),
+            worker=worker,
+            kind=TaskKind(kind),
+            trace=trace,
+        )
+
+    def renew(self, lease: Lease) -> Renewal:
+        """The worker is alive: `LEASE_S` more. "yield": hand back, a foreground Task wants in."""
+        answer: Renewal = self._run("renew", *_of(lease))
+        return answer
+
+    def progress(
+        self,
+        lease: Lease,
+        *,
+        type: ProgressType,
+        fraction: float,
+        media_path: str = "",
+        message: str = "",
+        status: TaskState = TaskState.RUNNING,
+    ) -> bool:
+        """Report files of this Item done so far in `type`, 0 to its number of files, partly too.
+
+        `status` is RUNNING or LOADING_MODEL. False: the lease is lost.
+        """
+        return bool(
+            self._run("progress", *_of(lease), type, f"{fraction:.6f}", media_path, message, status)
+        )
+
+    def tick(
+        self,
+        lease: Lease,
+        *,
+        type: ProgressType,
+        index: int,
+        media_path: str,
+        error: str | None = None,
+        fault: Fault = Fault.FILE,
+        skipped: bool = False,
+    ) -> bool:
+        """File `index` of this Item has ended in `type`; `error` and `fault` say why it failed.
+
+        `skipped`: what was wanted of it had been done before. Counts once, however often it is
+        called and the Item retried. False: the lease is lost.
+        """
+        words = (type, index, media_path, error or "", lease.worker, fault, "1" if skipped else "")
+        return bool(self._run("tick", *_of(lease), *words))
+
+    def worked(self, lease: Lease, type: ProgressType, seconds: float) -> bool:
+        """`type` was made of `seconds` of the Item's footage so far, for the totals.
+
+        Only what is more than before counts, also after a retry. False: the lease is lost.
+        """
+        return bool(self._run("worked", *_of(lease), type, round(seconds * 1000)))
+
+    def settle(
+        self,
+        lease: Lease,
+        outcome: Outcome,
+        reason: str = "",
+        fault: Fault = Fault.INTERNAL,
+        result: bytes = b"",
+    ) -> bool:
+        """End the Item; the last one ends the Task. False: the lease is lost.
+
+        "failed" counts an error and gives the Item back, the third time it fails for good. A
+        "done" Item none of whose files could be used counts as failed, for `reason` if one is
+        given. `fault` goes to the files of an Item that fails for good. `result`, JSON, is kept
+        with a "done" Item, whatever it counts as (`LedgerReader.results`).
+        """
+        is_ours = bool(self._run("settle", *_of(lease), outcome, reason, fault, result))
+        traces.note(outcome=outcome if is_ours else "lost")
+        return is_ours
+
+    def handback(self, lease: Lease) -> bool:
+        """Queue the Item again without counting a try. False: the lease is lost."""
+        is_ours = bool(self._run("settle", *_of(lease), "handback", "", "", ""))
+        traces.note(outcome="handback" if is_ours else "lost")
+        return is_ours
+
+    def stop(self, task_id: str | None = None) -> StopResult:
+        """Ask a Task, or the foreground one, to stop. Raises Missing for an unknown id."""
+        answer = self._run("stop", task_id or "")
+        if answer is None:
+            raise Missing(f"There is no task {task_id}.")
+        return StopResult(bool(answer[0]), answer[1] or None)
+
+    def sweep(self) -> list[Bell]:
+        """Take Items from dead workers; returns the bells to ring again."""
+        words = self._run("sweep", self._bells, _BELLS_A_SWEEP)
+        return [
+            Bell(words[at], int(words[at + 1]), words[at + 2], words[at + 3] == "1")
+            for at in range(0, len(words), 4)
+        ]
+
+    def _stage(self, task: NewTask) -> None:
+        for first in range(0, len(task.items), _ITEMS_AT_ONCE):
+            words: list[str | bytes | int] = [task.task_id, first]
+            for item in task.items[first : first + _ITEMS_AT_ONCE]:
+                words += [item.spec, _json(item.files), _json(list(item.units.items()))]
+            self._run("stage", *words)
+
+    def _enter(self, task: NewTask, on_busy: str, wait_s: float) -> tuple[str, str]:
+        right_ms = round((wait_s + _HEIR_SLACK_S) * 1000)
+        words: list[str | bytes | int] = [task.task_id, task.kind, task.queue, on_busy, right_ms]
+        words += [task.message, _json(list(task.units.items())), len(task.items), task.exclusive]
+        words += [task.leader, traces.carried()]
+        answer, holder = self._run("submit", *words)
+        return answer, holder
+
+    def _inherit(self, task: NewTask, holder: str, wait_s: float) -> tuple[str, str]:
+        """Wait for `holder` to end, with first right to the lock until then."""
+        clock = self._clock or time.monotonic
+        deadline = clock() + wait_s
+        answer = "wait"
+        while answer == "wait" and clock() < deadline:
+            self._pause(_LOOK_EVERY_S)
+            answer = self._run("look", task.task_id, holder)
+        if answer == "wait":
+            answer = self._run("give_up", task.task_id)
+        if answer == "free":
+            return self._enter(task, "inherit", wait_s)
+        return "busy", holder
+
+
+def _of(lease: Lease) -> tuple[str, int, int]:
+    return lease.task_id, lease.item_id, lease.token
+
+
+def _json(value: object) -> bytes:
+    return msgspec.json.encode(value)
+
+
+__all__ = [
+    "Bell",
+    "FileRecord",
+    "ItemFile",
+    "Lease",
+    "Ledger",
+    "NewItem",
+    "NewTask",
+    "StopResult",
+    "TaskRecord",
+    "new_task_id",
+    "progress_channel",
+    "stops_channel",
+]

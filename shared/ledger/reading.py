@@ -1,0 +1,213 @@
+"""Reading the ledger: what Redis keeps of Tasks as records. Changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import redis
+
+from shared.domain import FailedFile, Fault, ProgressType, TaskKind, TaskState
+from shared.errors import Missing
+from shared.ledger.records import FileRecord, FileState, ItemFile, TaskRecord
+from shared.redis.clients import key_prefix, translated
+
+_SHARE = 10_000  # SHARE in lua/library.lua
+_SHOWN_BEFORE_ETA = 0.01  # an estimate from less than this part of the work is noise
+_OF_KIND = {
+    TaskKind.ANALYZE: ProgressType.VIDEO,
+    TaskKind.INGEST: ProgressType.VIDEO,
+    TaskKind.RECLUSTER: ProgressType.RECLUSTER,
+    TaskKind.EXPORT: ProgressType.EXPORT,
+}
+_OF_ITEM = {"leased": FileState.RUNNING, "cancelled": FileState.CANCELLED}
+
+Clock = Callable[[], float]  # seconds
+
+_LUA = Path(__file__).parent / "lua"
+
+
+class LedgerReader:
+    """What can be asked about Tasks. `client` must decode responses."""
+
+    def __init__(self, client: redis.Redis, instance: str, *, clock: Clock | None = None) -> None:
+        self._redis = client
+        self._prefix = key_prefix(instance)
+        self._clock = clock
+        library = (_LUA / "library.lua").read_text(encoding="utf-8")
+        self._scripts = {
+            path.stem: client.register_script(library + path.read_text(encoding="utf-8"))
+            for path in _LUA.glob("*.lua")
+            if path.stem != "library"
+        }
+
+    def record(self, task_id: str) -> TaskRecord | None:
+        """The newest state of a Task; None for an unknown id."""
+        return _task_record(task_id, self._run("record", task_id))
+
+    def recent(self, limit: int = 100) -> list[TaskRecord]:
+        """The newest Tasks first, at most the last 1,000."""
+        with translated():
+            ids: Any = self._redis.lrange(f"{self._prefix}recent", 0, limit - 1)
+            with self._redis.pipeline(transaction=False) as pipe:
+                for task_id in ids:
+                    self._scripts["record"](args=[self._prefix, "", task_id], client=pipe)
+                answers = pipe.execute()
+        records = map(_task_record, ids, answers)
+        return [record for record in records if record is not None]
+
+    def task_states(self) -> dict[TaskState, int]:
+        """How many of the last 1,000 Tasks are in each state, without reading them one by one."""
+        found = self._run("census")
+        return {
+            TaskState(state): number for state, number in zip(found[::2], found[1::2], strict=True)
+        }
+
+    def files(self, task_id: str) -> list[FileRecord]:
+        """What became of each file, in the order of the request. Raises Missing."""
+        with translated():
+            return _file_records(self._redis, self._prefix, task_id)
+
+    def results(self, task_id: str) -> list[dict[str, Any] | None]:
+        """What each Item was settled with; None where there is nothing (yet). Raises Missing."""
+        with translated():
+            items: Any = self._redis.hget(f"{self._prefix}task:{task_id}", "items")
+            if items is None:
+                raise Missing(f"There is no task {task_id}.")
+            with self._redis.pipeline(transaction=False) as pipe:
+                for n in range(int(items)):
+                    pipe.hget(f"{self._prefix}item:{task_id}:{n}", "result")
+                found = pipe.execute()
+        return [None if raw is None else msgspec.json.decode(raw) for raw in found]
+
+    def holder(self) -> str | None:
+        """The foreground Task that holds the lock."""
+        with translated():
+            found: Any = self._redis.get(f"{self._prefix}lock")
+        return found or None
+
+    def queued_items(self, task_id: str) -> int:
+        """Items of a Task that no worker has taken yet."""
+        with translated():
+            found: Any = self._redis.zcard(f"{self._prefix}queued:{task_id}")
+        return int(found)
+
+    def open_tasks(self, kind: TaskKind) -> list[str]:
+        """Ids of the Tasks of this kind that are not final."""
+        with translated():
+            ids: Any = sorted(self._redis.smembers(f"{self._prefix}active"))
+            with self._redis.pipeline(transaction=False) as pipe:
+                for task_id in ids:
+                    pipe.hget(f"{self._prefix}task:{task_id}", "kind")
+                kinds = pipe.execute()
+        return [task_id for task_id, its in zip(ids, kinds, strict=True) if its == kind]
+
+    def _run(self, name: str, *words: str | bytes | int) -> Any:
+        now = "" if self._clock is None else str(round(self._clock() * 1000))
+        with translated():
+            return self._scripts[name](args=[self._prefix, now, *words])
+
+
+def _task_record(task_id: str, found: Any) -> TaskRecord | None:
+    """A record from the answer of lua/record.lua."""
+    if found is None:
+        return None
+    fields = dict(zip(found[0][::2], found[0][1::2], strict=True))
+    kind, status = TaskKind(fields["kind"]), TaskState(fields["state"])
+    units = {ProgressType(name): n for name, n in msgspec.json.decode(fields["types"])}
+    type_ = ProgressType(fields.get("type") or next(iter(units), _OF_KIND[kind]))
+    overall = _share(fields, units)
+    failed = dict.fromkeys(FailedFile(*msgspec.json.decode(entry)) for entry in found[1])
+    total = units.get(type_, 0)
+    return TaskRecord(
+        task_id=task_id,
+        kind=kind,
+        type=type_,
+        status=status,
+        progress=_percent(_share(fields, {type_: total}), status),
+        overall_progress=_percent(overall, status),
+        current=min(int(fields.get(f"ticked:{type_}", 0)), total),
+        total=total,
+        media_path=fields.get("media_path") or None,
+        message=fields["message"],
+        eta_seconds=_eta(fields, status, overall),
+        failed_files=tuple(failed),
+        error=fields.get("error"),
+        superseded_by=fields.get("superseded_by"),
+        seq=int(fields["seq"]),
+        created_at=_seconds(fields["created"]),
+        finished_at=_seconds(fields["finished"]) if "finished" in fields else None,
+    )
+
+
+def _file_records(client: redis.Redis, prefix: str, task_id: str) -> list[FileRecord]:
+    items: Any
+    items, is_stopped = client.hmget(f"{prefix}task:{task_id}", ["items", "stop"])
+    if items is None:
+        raise Missing(f"There is no task {task_id}.")
+    with client.pipeline(transaction=False) as pipe:
+        pipe.hgetall(f"{prefix}ticks:{task_id}")
+        for n in range(int(items)):
+            pipe.hmget(f"{prefix}item:{task_id}:{n}", ["state", "worker", "files"])
+        ticks, *rows = pipe.execute()
+    records = []
+    for n, (state, worker, files) in enumerate(rows):
+        if state == "queued" and is_stopped:
+            state = "cancelled"
+        for index, file in enumerate(msgspec.json.decode(files or "[]", type=list[ItemFile])):
+            entries = [ticks.get(f"{n}:{index}:{kind}") for kind in file.wants]
+            records.append(_file_record(file, entries, state, worker))
+    return records
+
+
+def _file_record(
+    file: ItemFile, entries: list[str | None], state: str, worker: str | None
+) -> FileRecord:
+    """Once it has ended in all types, it has failed if it failed in any, else it is done."""
+    ended = [msgspec.json.decode(entry) for entry in entries if entry]
+    is_over = len(ended) == len(entries) or state not in ("leased", "queued")
+    failed = [_failure(entry) for entry in ended if entry[1]]
+    if failed and is_over:
+        # That nothing was to be found in it tells least.
+        who, error, fault = min(failed, key=lambda failure: failure[2] is Fault.NOTHING)
+        return FileRecord(file.media_path, FileState.FAILED, who, error, fault)
+    if len(ended) == len(entries):
+        who = ended[-1][0] if ended else worker
+        return FileRecord(file.media_path, FileState.DONE, who or None, None)
+    return FileRecord(
+        file.media_path,
+        _OF_ITEM.get(state, FileState.QUEUED),
+        worker if state == "leased" else None,
+        None,
+    )
+
+
+def _failure(entry: list[str]) -> tuple[str | None, str, Fault]:
+    """Who, why, and what it is a fault of: not said by an earlier version."""
+    return entry[0] or None, entry[1], Fault(entry[2]) if len(entry) > 2 else Fault.FILE
+
+
+def _share(fields: dict[str, str], units: dict[ProgressType, int]) -> float:
+    """Part of the work done in these types, 0 to 1."""
+    total = sum(units.values()) * _SHARE
+    done = sum(int(fields.get(f"at:{name}", 0)) for name in units)
+    return done / total if total else 0.0
+
+
+def _percent(share: float, status: TaskState) -> float:
+    if status is TaskState.COMPLETED:
+        return 100.0
+    return min(int(share * 1000) / 10, 100.0)
+
+
+def _eta(fields: dict[str, str], status: TaskState, share: float) -> float | None:
+    if status is not TaskState.RUNNING or share < _SHOWN_BEFORE_ETA or "started" not in fields:
+        return None
+    spent = _seconds(fields["updated"]) - _seconds(fields["started"])
+    return round(spent * (1 - share) / share, 1)
+
+
+def _seconds(milliseconds: str) -> float:
+    return int(milliseconds) / 1000

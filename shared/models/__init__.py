@@ -1,0 +1,1 @@
+"""What models there are, which are active, and where their weights come from."""

@@ -1,0 +1,1 @@
+"""What every process of ours has: logs, traces, a pipe to its parent."""

@@ -1,0 +1,1 @@
+"""Redis clients, and what is kept in Redis beside the ledger."""

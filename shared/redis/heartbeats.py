@@ -1,0 +1,120 @@
+"""What every worker process says of itself, and which models all of them should have loaded."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+import redis
+
+from shared.models.specs import ModelKind
+from shared.redis.clients import key_prefix, translated
+
+TTL_S = 10.0
+HEARTBEAT_EVERY_S = 3.0
+
+WorkerKind = Literal["analysis", "query", "recluster", "export", "watcher"]
+WorkerState = Literal["idle", "working", "waiting", "loading"]
+
+
+class ModelState(msgspec.Struct, frozen=True):
+    model_key: str | None = None
+    is_loading: bool = False
+    error: str | None = None
+
+
+class HeldModel(msgspec.Struct, frozen=True):
+    """A model in a process's memory; `bytes` is what it is expected to take."""
+
+    kind: ModelKind
+    model_key: str
+    bytes: int
+    is_loading: bool = False  # on its way there
+
+
+class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    kind: WorkerKind
+    host: str
+    pid: int
+    started_at: float
+    state: WorkerState = "idle"
+    message: str = ""  # why it waits, for people
+    task_id: str | None = None
+    models: dict[ModelKind, ModelState] = {}  # of each kind the wanted one
+    held: tuple[HeldModel, ...] = ()  # all that are loaded or loading
+    stats: dict[str, int] = {}  # counters since the start, e.g. model_loads
+
+
+class DesiredModel(msgspec.Struct, frozen=True):
+    """The model that was asked for last; a higher generation is newer, also for the same key."""
+
+    key: str
+    generation: int
+
+
+def publish(client: redis.Redis, instance: str, heartbeat: Heartbeat, ttl_s: float = TTL_S) -> None:
+    """Say that this process is alive, for `ttl_s`."""
+    prefix = key_prefix(instance)
+    with translated(), client.pipeline() as pipe:
+        pipe.sadd(f"{prefix}heartbeats", heartbeat.name)
+        pipe.set(_key(prefix, heartbeat.name), msgspec.json.encode(heartbeat), px=int(ttl_s * 1000))
+        pipe.execute()
+
+
+def leave(client: redis.Redis, instance: str, name: str) -> None:
+    """A process that ends takes its heartbeat along."""
+    prefix = key_prefix(instance)
+    with translated(), client.pipeline() as pipe:
+        pipe.srem(f"{prefix}heartbeats", name)
+        pipe.delete(_key(prefix, name))
+        pipe.execute()
+
+
+def live(client: redis.Redis, instance: str, kind: WorkerKind | None = None) -> list[Heartbeat]:
+    """Processes that are alive, by name."""
+    prefix = key_prefix(instance)
+    with translated():
+        known: Any = client.smembers(f"{prefix}heartbeats")
+        names = sorted(known)
+        if not names:
+            return []
+        found: Any = client.mget([_key(prefix, name) for name in names])
+        silent = [name for name, raw in zip(names, found, strict=True) if raw is None]
+        if silent:
+            client.srem(f"{prefix}heartbeats", *silent)
+    beats = [_understood(raw) for raw in found if raw is not None]
+    return [beat for beat in beats if beat and (kind is None or beat.kind == kind)]
+
+
+def desired(client: redis.Redis, instance: str) -> dict[ModelKind, DesiredModel]:
+    """What workers reconcile with between Items; kinds that nobody has asked for are absent."""
+    with translated():
+        found: Any = client.hgetall(f"{key_prefix(instance)}models:desired")
+    return {
+        kind: DesiredModel(found[kind], int(found[f"{kind}:generation"]))
+        for kind in ModelKind
+        if kind in found
+    }
+
+
+def desire(client: redis.Redis, instance: str, kind: ModelKind, model_key: str) -> DesiredModel:
+    """Ask every worker to have this model."""
+    key = f"{key_prefix(instance)}models:desired"
+    with translated(), client.pipeline() as pipe:
+        pipe.hset(key, kind, model_key)
+        pipe.hincrby(key, f"{kind}:generation", 1)
+        generation = pipe.execute()[1]
+    return DesiredModel(model_key, int(generation))
+
+
+def _understood(raw: str) -> Heartbeat | None:
+    """None for what another version says, while one replaces the other."""
+    try:
+        return msgspec.json.decode(raw, type=Heartbeat)
+    except msgspec.MsgspecError:
+        return None
+
+
+def _key(prefix: str, name: str) -> str:
+    return f"{prefix}heartbeat:{name}"

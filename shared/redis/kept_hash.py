@@ -1,0 +1,155 @@
+"""A Redis hash that also lies in a file of STATE_DIR: what must outlive the loss of Redis."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import redis
+
+from shared.decoding import UNDECODABLE
+from shared.errors import SettingsError, Unavailable
+from shared.redis.clients import key_prefix, translated
+
+logger = logging.getLogger(__name__)
+
+
+class KeptHash:
+    """Field -> JSON. Redis answers; the file is read only when Redis has come up empty.
+
+    `client` must decode responses. `name` is that of the hash and of the field in the file;
+    `what` names the entries to people, e.g. "licence keys".
+    """
+
+    def __init__(
+        self, client: redis.Redis, instance: str, name: str, path: Path, what: str
+    ) -> None:
+        self._redis = client
+        self._field = name
+        self._name = f"{key_prefix(instance)}{name}"
+        # Redis keeps no empty hash: this tells one whose last entry went from one that was lost.
+        self._known = f"{self._name}:known"
+        self._path = path
+        self._what = what
+
+    def get(self, field: str) -> str | None:
+        """One value, None where there is none."""
+        with translated():
+            found: Any = self._redis.hget(self._name, field)
+        if found is None and self.restore():
+            with translated():
+                found = self._redis.hget(self._name, field)
+        return found or None
+
+    def all(self) -> dict[str, str]:
+        """All fields."""
+        self.restore()
+        with translated():
+            found: Any = self._redis.hgetall(self._name)
+        return dict(found)
+
+    @contextlib.contextmanager
+    def changing(self) -> Iterator[dict[str, str]]:
+        """All fields, to be changed in the block; one at a time on this machine.
+
+        What the block has changed is written at its end, unless it raises.
+        """
+        with self._locked():
+            self._restore()
+            with translated():
+                found: Any = self._redis.hgetall(self._name)
+            fields = dict(found)
+            yield fields
+            changed = {name: fields[name] for name in fields if found.get(name) != fields[name]}
+            removed = [name for name in found if name not in fields]
+            if not changed and not removed:
+                return
+            # The file first: a crash in between must not bring back later what was removed.
+            self._publish(fields)
+            with translated(), self._redis.pipeline() as pipe:
+                pipe.set(self._known, 1)
+                if changed:
+                    pipe.hset(self._name, mapping=changed)
+                if removed:
+                    pipe.hdel(self._name, *removed)
+                pipe.execute()
+
+    def restore(self) -> bool:
+        """Bring the fields back from the file when Redis has come up empty. True: it did."""
+        with translated():
+            if self._redis.exists(self._name, self._known) or not self._path.exists():
+                return False
+        with self._locked():
+            return self._restore()
+
+    def _restore(self) -> bool:
+        with translated():
+            if self._redis.exists(self._name, self._known) or not self._path.exists():
+                return False
+        fields = self._read()
+        if not fields:
+            return False
+        with translated(), self._redis.pipeline() as pipe:
+            pipe.set(self._known, 1)
+            pipe.hset(self._name, mapping=dict[Any, Any](fields))
+            pipe.execute()
+        logger.warning(
+            "REDIS CAME UP EMPTY: restored the %s from %s. Tasks that it held are lost; "
+            "published results are not.",
+            self._what,
+            self._path,
+        )
+        return True
+
+    def _read(self) -> dict[str, str]:
+        try:
+            raw = msgspec.json.decode(self._path.read_bytes(), type=dict[str, Any])
+            entries = msgspec.convert(raw[self._field], dict[str, Any])
+            return {name: msgspec.json.encode(value).decode() for name, value in entries.items()}
+        except (*UNDECODABLE, OSError, KeyError) as error:
+            raise SettingsError(
+                f"The {self._what} in {self._path} cannot be read ({error}). Restore that file "
+                "from a backup, or remove it and make them anew."
+            ) from error
+
+    def _publish(self, fields: dict[str, str]) -> None:
+        try:
+            self._write(fields)
+        except OSError as error:
+            raise Unavailable(
+                f"{self._path} cannot be written ({error.strerror or error}); nothing was changed."
+            ) from error
+
+    def _write(self, fields: dict[str, str]) -> None:
+        content = {
+            "version": 1,
+            self._field: {name: msgspec.Raw(fields[name].encode()) for name in fields},
+        }
+        temporary = self._path.with_name(f".{self._path.stem}.{os.getpid()}.tmp")
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(msgspec.json.format(msgspec.json.encode(content), indent=2))
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(self._path)
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        """One writer at a time, also across processes: the file always holds the newest."""
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            lock = self._path.with_name(f".{self._path.stem}.lock").open("w")
+        except OSError as error:
+            raise Unavailable(
+                f"{self._path.parent} cannot be written ({error.strerror or error}); nothing was "
+                "changed."
+            ) from error
+        with lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield

@@ -1,0 +1,191 @@
+"""What the active watcher knows of the files of a watch folder: the ingest ledger, in Redis.
+
+Written by the holder of the watcher's lease alone (lua/watch/write.lua), read by everybody. It can
+be lost: then it is made anew from the folder and its CacheDir, without new analysis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from enum import StrEnum
+from itertools import islice
+from typing import Any, NamedTuple
+
+import msgspec
+import redis
+
+from shared.decoding import UNDECODABLE
+from shared.redis.clients import key_prefix, translated
+from shared.watch.board import LEASE, script
+
+_AT_ONCE = 500  # records in one script: more would hold up everybody else's calls
+
+
+class FileGroup(StrEnum):
+    """What clients may list files by."""
+
+    PENDING = "pending"
+    PROCESSED = "processed"
+    FAILED = "failed"
+    UNSUPPORTED = "unsupported"
+    SKIPPED = "skipped"
+
+
+class WatchedFile(msgspec.Struct, array_like=True, omit_defaults=True, gc=False):
+    """One file of a watch folder, as it was when it was last looked at."""
+
+    group: FileGroup
+    size: int
+    mtime_ns: int
+    hash_str: str = ""  # "" as long as it is not known
+    reason: str = ""  # why it failed, is skipped, or is not worked on yet
+    tries: int = 0  # that failed by a fault of the file itself
+    next_try_at: float = 0.0  # Unix seconds
+    task_id: str = ""  # the Task that has it, or analysed it; "" for what cost no analysis
+    made: str = ""  # what was made of it, or its Task is to make (Wanted.signature)
+    is_queued: bool = False  # `task_id` has it now
+    is_alone: bool = False  # goes into an Item of its own
+    changed_at: float = 0.0  # Unix seconds
+
+
+class FolderFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What the watcher remembers of a folder as a whole.
+
+    `root` tells whether the same volume lies at its path (Identity in workers/watcher/looking);
+    `cache_id` is that of the CacheDir for which its files are processed. All of it, and its files,
+    are known for this `path` and `cache_dir`; "": nothing is known yet.
+    """
+
+    root: tuple[int, int, int, str] | None = None
+    cache_id: str = ""
+    last_scan_at: float | None = None  # Unix seconds
+    path: str = ""
+    cache_dir: str = ""
+
+
+class Page(NamedTuple):
+    """Files in the order of their paths; `after` leads to the next page, None: no more."""
+
+    files: list[tuple[str, WatchedFile]]
+    total: int
+    after: str | None
+
+
+class WatchedFiles:
+    """Those of one instance. `client` must decode responses."""
+
+    def __init__(self, client: redis.Redis, instance: str) -> None:
+        self._redis = client
+        self._prefix = key_prefix(instance)
+        self._facts = f"{self._prefix}watch:facts"
+        self._write = script(client, "write")
+        self._note = script(client, "note")
+
+    def write(self, token: str, folder_id: str, files: Mapping[str, WatchedFile | None]) -> bool:
+        """Note files, None: forget it. False: `token` is not the active watcher's; stand down."""
+        keys = [f"{self._prefix}{LEASE}", self._files(folder_id), *self._groups(folder_id)]
+        places = {group: place for place, group in enumerate(FileGroup, start=3)}
+        waiting = iter(files.items())
+        while portion := list(islice(waiting, _AT_ONCE)):
+            words: list[str | bytes | int] = [token]
+            for path, file in portion:
+                if file is None:
+                    words += [path, 0, ""]
+                else:
+                    words += [path, places[file.group], msgspec.json.encode(file)]
+            with translated():
+                if not self._write(keys=keys, args=words):
+                    return False
+        return True
+
+    def all(
+        self, folder_id: str, checkpoint: Callable[[], None] = lambda: None
+    ) -> dict[str, WatchedFile]:
+        """All files by path. `checkpoint` is called often: a million of them takes seconds."""
+        found: dict[str, WatchedFile] = {}
+        with translated():
+            scanned = self._redis.hscan_iter(self._files(folder_id), count=_AT_ONCE)
+            for number, (path, raw) in enumerate(scanned):
+                if number % _AT_ONCE == 0:
+                    checkpoint()
+                if file := _understood(raw):
+                    found[path] = file
+        return found
+
+    def counts(self, folder_ids: Iterable[str]) -> dict[str, dict[FileGroup, int]]:
+        """Files of each group, by folder."""
+        ids = list(folder_ids)
+        with translated(), self._redis.pipeline(transaction=False) as pipe:
+            for folder_id in ids:
+                for key in self._groups(folder_id):
+                    pipe.zcard(key)
+            numbers: list[Any] = pipe.execute()
+        step = len(FileGroup)
+        return {
+            folder_id: dict(zip(FileGroup, numbers[n * step : (n + 1) * step], strict=True))
+            for n, folder_id in enumerate(ids)
+        }
+
+    def page(
+        self, folder_id: str, group: FileGroup, *, after: str | None = None, limit: int = 100
+    ) -> Page:
+        """Files of a group whose path comes after `after`, at most `limit`."""
+        key = self._group(folder_id, group)
+        start = "-" if after is None else f"({after}"
+        with translated():
+            paths: Any = self._redis.zrangebylex(key, start, "+", start=0, num=limit + 1)
+            total: Any = self._redis.zcard(key)
+            shown = paths[:limit]
+            raws: Any = self._redis.hmget(self._files(folder_id), shown) if shown else []
+        pairs = [(path, _understood(raw)) for path, raw in zip(shown, raws, strict=True) if raw]
+        files = [(path, file) for path, file in pairs if file is not None]
+        return Page(files, int(total), shown[-1] if len(paths) > limit else None)
+
+    def find(self, folder_id: str, paths: Sequence[str]) -> list[WatchedFile | None]:
+        """What is known of these files, None: nothing."""
+        if not paths:
+            return []
+        with translated():
+            raws: Any = self._redis.hmget(self._files(folder_id), list(paths))
+        return [_understood(raw) for raw in raws]
+
+    def facts(self) -> dict[str, FolderFacts]:
+        """Those of all folders of which something is known, by id."""
+        with translated():
+            found: Any = self._redis.hgetall(self._facts)
+        return {
+            folder_id: msgspec.json.decode(raw, type=FolderFacts)
+            for folder_id, raw in found.items()
+        }
+
+    def note(self, token: str, folder_id: str, facts: FolderFacts) -> bool:
+        """Note what is known of a folder. False: as `write`."""
+        keys = [f"{self._prefix}{LEASE}", self._facts]
+        with translated():
+            return bool(self._note(keys=keys, args=[token, folder_id, msgspec.json.encode(facts)]))
+
+    def forget(self, token: str, folder_id: str) -> bool:
+        """The folder is watched no more. False: as `write`."""
+        keys = [f"{self._prefix}{LEASE}", self._facts]
+        if not self.note(token, folder_id, FolderFacts()):
+            return False
+        with translated():  # the facts last: by them it is known that there may be files
+            self._redis.unlink(self._files(folder_id), *self._groups(folder_id))
+            return bool(self._note(keys=keys, args=[token, folder_id, ""]))
+
+    def _files(self, folder_id: str) -> str:
+        return f"{self._prefix}watch:files:{folder_id}"
+
+    def _group(self, folder_id: str, group: FileGroup) -> str:
+        return f"{self._prefix}watch:{group}:{folder_id}"
+
+    def _groups(self, folder_id: str) -> list[str]:
+        return [self._group(folder_id, group) for group in FileGroup]
+
+
+def _understood(raw: str | None) -> WatchedFile | None:
+    """None for what another version wrote: the file is then looked at anew."""
+    try:
+        return msgspec.json.decode(raw, type=WatchedFile) if raw else None
+    except UNDECODABLE:
+        return None

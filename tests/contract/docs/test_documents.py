@@ -1,0 +1,199 @@
+"""The OpenAPI document and everything that is made from it."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+import yaml
+from openapi_schema_validator import OAS30Validator
+from openapi_spec_validator import OpenAPIV30SpecValidator
+
+from api.app import ENDPOINTS
+from api.docs.openapi import document
+from api.http.errors import ErrorBody
+from tests.support.stack import PROJECT, Client
+
+COMMITTED = PROJECT / "docs" / "api" / "openapi.json"
+CONTRACT = """
+GET /health · GET /ready · GET /models/loaded · GET /models/available · POST /models/load
+POST /media/metadata · POST /analyze · POST /analyze/cancel · GET /tasks · GET /tasks/{task_id}
+POST /analysis-data/load · POST /analysis-data/load-for-media
+POST /analysis-data/load-transcriptions · POST /search/text · POST /search/image
+POST /search/frame · POST /search/transcript · POST /transcriptions · POST /thumbnails
+POST /thumbnails/scene · GET /faces/clusters · POST /faces/clusters/samples
+POST /faces/clusters/faces · PUT /faces/clusters/names · POST /faces/recluster
+POST /faces/clusters/modify · GET /faces/edits · POST /faces/edits/undo
+GET /watch-folders · POST /watch-folders
+PUT /watch-folders/{watch_folder_id} · DELETE /watch-folders/{watch_folder_id}
+POST /watch-folders/service/start · POST /watch-folders/service/stop
+GET /watch-folders/service/status · POST /watch-folders/{watch_folder_id}/retry
+GET /watch-folders/{watch_folder_id}/files · POST /cache-paths · POST /export/clips
+GET /tasks/{task_id}/exports
+POST /export/premiere-xml · POST /export/transcript
+"""
+
+
+def test_the_document_is_valid_openapi_3_0_and_holds_every_endpoint_of_the_contract() -> None:
+    made = json.loads(json.dumps(document(ENDPOINTS)))
+    OpenAPIV30SpecValidator(made).validate()
+    assert made["openapi"] == "3.0.3"
+    found = {f"{m.upper()} {path}" for path, methods in made["paths"].items() for m in methods}
+    assert found == {words.strip() for words in re.split(r"·|\n", CONTRACT) if words.strip()}
+
+
+def test_every_field_is_described_and_shown_by_an_example() -> None:
+    schemas = document(ENDPOINTS)["components"]["schemas"]
+    bare = [
+        f"{name}.{field}: {word}"
+        for name, schema in schemas.items()
+        for field, found in schema.get("properties", {}).items()
+        for word in ("description", "example")
+        if found.keys() != {"$ref"} and found.get(word) is None
+    ]
+    assert bare == []
+    assert [name for name, schema in schemas.items() if not schema.get("description")] == []
+
+
+def _operations() -> dict[str, dict[str, Any]]:
+    paths = document(ENDPOINTS)["paths"]
+    return {f"{m} {path}": found for path, methods in paths.items() for m, found in methods.items()}
+
+
+def test_every_operation_has_a_name_of_its_own_that_is_one_in_every_language() -> None:
+    names = [operation["operationId"] for operation in _operations().values()]
+    assert len(set(names)) == len(names)
+    assert [name for name in names if not re.fullmatch(r"[a-z]+(_[a-z]+)*", name)] == []
+
+
+def test_every_parameter_and_header_is_described_and_shown_by_an_example() -> None:
+    bare = []
+    for name, operation in _operations().items():
+        headers = {
+            f"{status} {header}": found
+            for status, answer in operation["responses"].items()
+            for header, found in answer.get("headers", {}).items()
+        }
+        described = {found["name"]: found for found in operation.get("parameters", ())} | headers
+        for what, found in described.items():
+            if not found.get("description") or found.get("example") is None:
+                bare.append(f"{name}: {what}")
+            assert OAS30Validator(found["schema"]).is_valid(found["example"]), f"{name}: {what}"
+    assert bare == []
+
+
+def test_every_error_is_shown_by_what_the_endpoint_would_answer() -> None:
+    responses = document(ENDPOINTS)["components"]["responses"]
+    for name, operation in _operations().items():
+        for status, answer in operation["responses"].items():
+            if int(status) >= 400:
+                found = responses[answer["$ref"].rpartition("/")[2]] if "$ref" in answer else answer
+                for example in found["content"]["application/json"]["examples"].values():
+                    body = msgspec.convert(example["value"], ErrorBody, strict=True)
+                    assert body.message.endswith((".", "header", "license")), name
+                assert ("Retry-After" in found.get("headers", {})) == (status == "503"), name
+
+
+def test_every_answer_in_json_is_shown_by_an_example() -> None:
+    bare = [
+        f"{name} {status}"
+        for name, operation in _operations().items()
+        for status, answer in operation["responses"].items()
+        if "$ref" not in answer
+        and not answer["content"]["application/json"].keys() & {"example", "examples"}
+    ]
+    assert bare == []
+
+
+def test_null_is_allowed_for_every_optional_key_of_a_request_and_for_no_required_one() -> None:
+    schemas = document(ENDPOINTS)["components"]["schemas"]
+    components = {"components": {"schemas": schemas}}
+    for endpoint in ENDPOINTS:
+        if endpoint.body:
+            schema = schemas[endpoint.body.__name__]
+            for name, field in schema["properties"].items():
+                allows_null = OAS30Validator({**field, **components}).is_valid(None)
+                assert allows_null == (name not in schema.get("required", ())), name
+
+
+def test_the_committed_copy_equals_the_generated_one() -> None:
+    made = json.loads(json.dumps(document(ENDPOINTS)))
+    assert json.loads(COMMITTED.read_text(encoding="utf-8")) == made, (
+        "run `python -m api.docs.write_openapi docs/api/openapi.json`"
+    )
+
+
+def test_it_is_served_under_all_its_names(client: Client) -> None:
+    made = json.loads(json.dumps(document(ENDPOINTS)))
+    with httpx.Client(base_url=client.url) as http:
+        for path in ("/api/v1/openapi.json", "/api-reference/openapi.json"):
+            assert http.get(path).json() == made
+        for path in ("/api/v1/openapi.yaml", "/api-reference/openapi-v1.yaml"):
+            assert yaml.safe_load(http.get(path).text) == made
+        guide = http.get("/api-reference/public-api-v1.md").text
+        everything = http.get("/llms-full.txt").text
+        index = http.get("/llms.txt").text
+        page = http.get("/api/v1/docs").text
+    for endpoint in ENDPOINTS:
+        for text in (guide, everything, index):
+            assert f"{endpoint.method} /api/v1{endpoint.path}" in text
+        assert f"/api/v1{endpoint.path}" in page
+        if endpoint.body:
+            for field in msgspec.structs.fields(endpoint.body):
+                assert f"`{field.name}`" in guide
+
+
+def test_the_reference_page_needs_no_network(client: Client) -> None:
+    page = client.get("/docs").text
+    assert not re.search(r"""(src|href)=["']?(https?:)?//""", page)
+    assert "<script" not in page
+    assert "@import" not in page
+
+
+def test_every_link_of_the_reference_page_leads_to_a_place_on_it(client: Client) -> None:
+    page = client.get("/docs").text
+    targets = re.findall(r'href="#([^"]+)"', page)
+    places = re.findall(r'id="([^"]+)"', page)
+    assert len(set(places)) == len(places)
+    assert set(targets) - set(places) == set()
+    for endpoint in ENDPOINTS:
+        assert endpoint.operation_id in targets
+    for event in ("TaskProgress", "WatchProgress", "Joined"):
+        assert f'<code><a href="#type-{event}">' in page, "named in the introduction"
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda e: e.path)
+def test_the_examples_are_what_the_types_allow(endpoint) -> None:
+    if endpoint.body:
+        assert endpoint.example is not None
+        msgspec.convert(endpoint.example, endpoint.body)
+    assert endpoint.answer_example is not None
+    answer = msgspec.convert(endpoint.answer_example, endpoint.answer)
+    assert json.loads(msgspec.json.encode(answer)) == endpoint.answer_example
+
+
+def test_the_api_process_imports_no_model_library_and_no_decoder() -> None:
+    heavy = (
+        *("av", "onnxruntime", "ctranslate2", "faster_whisper", "huggingface_hub", "hdbscan"),
+        *("torch", "open_clip", "PIL", "pydantic", "insightface", "cv2", "sklearn", "scipy"),
+    )
+    program = (
+        "import sys; from api.app import create_app; from shared.settings import Settings;"
+        "create_app(Settings.from_env({'RUSHES_REDIS_URL': 'unix:///nowhere'}));"
+        f"print([name for name in {heavy!r} if name in sys.modules])"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert result.stdout.strip() == "[]"

@@ -1,0 +1,337 @@
+"""POST /export/premiere-xml over HTTP: the answer, the file, what is left out, bad input."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import httpx
+import msgspec
+import opentimelineio as otio
+import pycmx
+import pytest
+
+from api.exports.timelines.bodies import ExportedTimeline, TimelineBody
+from api.exports.timelines.routes import premiere_xml
+from api.http.client_paths import ClientPaths
+from api.http.endpoint import Call
+from shared.domain import Probe
+from shared.errors import MediaMissing, NoWorker, RushesError
+from shared.media import MediaType
+from shared.settings import Settings
+from tests.conftest import PrivateRedis
+from tests.support.exports.timeline_checker import check_fcpxml, check_xmeml, number
+from tests.support.media.media import Encoding, make_clip, make_still, write_sound
+from tests.support.stack import PROJECT, Client, running_stack
+
+PATH = "/export/premiere-xml"
+NTSC_30 = Fraction(30000, 1001)
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Client, Path]]:
+    """A client of a server with a query worker, and the folder of its media."""
+    folder = tmp_path_factory.mktemp("timelines")
+    root = folder / "media"
+    root.mkdir()
+    small = (160, 96)
+    make_clip(root / "a.mov", 4, size=small, encoding=Encoding(timecode="10:00:00:00", tone_hz=440))
+    drop = Encoding(fps=NTSC_30, timecode="00:59:58;00", tone_hz=440, channels=2)
+    make_clip(root / "é 1#.mov", 4, size=small, encoding=drop)
+    make_still(root / "s.jpg")
+    write_sound(root / "w.wav", 3)
+    (root / "broken.mov").write_bytes(b"no media")
+    with tempfile.TemporaryDirectory(prefix="rt-") as short:
+        server = PrivateRedis(Path(short))
+        server.start()
+        try:
+            roots = {"RUSHES_MEDIA_ROOTS": str(root)}
+            with running_stack(folder, server.url, analysis=0, **roots) as stack:
+                yield stack.client(), root
+        finally:
+            server.stop()
+
+
+def clip(root: Path, name: str = "a.mov", start: Any = 1, end: Any = 2, **more: Any) -> Any:
+    return {"media_path": str(root / name), "start_time": start, "end_time": end, **more}
+
+
+def export(desk: tuple[Client, Path], *clips: Any, **body: Any) -> Any:
+    return desk[0].ok(PATH, clips=list(clips), **body)
+
+
+def test_the_answer_is_the_documents_and_the_xml_follows_all_rules(
+    desk: tuple[Client, Path],
+) -> None:
+    root = desk[1]
+    found = export(
+        desk, clip(root), clip(root, "é 1#.mov"), clip(root, "s.jpg", 0, 5), clip(root, "w.wav")
+    )
+    assert list(found) == ["xml", "text", "output_path", "sequence", "warnings"]
+    assert (found["text"], found["output_path"]) == (None, None)
+    assert found["sequence"] == {"fps": "25/1", "duration_frames": 25 * 8}
+    assert [(w["index"], w["code"]) for w in found["warnings"]] == [(1, "rate_conformed")]
+    document = check_xmeml(found["xml"])
+    assert document.findtext("sequence/name") == "Rushes Export"
+    timecodes = [t.findtext("string") for t in document.iter("timecode")]
+    assert {"10:00:00:00", "00;59;58;00"} <= set(timecodes)
+    urls = [url.text.rpartition("/")[2] for url in document.iter("pathurl")]
+    assert urls == ["a.mov", "%C3%A9%201%23.mov", "s.jpg", "w.wav"]
+    assert export(desk, clip(root), layout="both") == export(desk, clip(root), layout="both")
+
+
+def test_every_time_form_means_the_same(desk: tuple[Client, Path]) -> None:
+    root = desk[1]
+    times = [(1, 2), ("00:00:01", "00:00:02.000"), ("10:00:01:00", "10:00:02:00"), (1.0, "0:0:2")]
+    texts = {export(desk, clip(root, "a.mov", *pair))["xml"] for pair in times}
+    assert len(texts) == 1
+
+
+def test_non_xml_formats_answer_in_text(desk: tuple[Client, Path]) -> None:
+    root = desk[1]
+    fcpxml = export(desk, clip(root), format="fcpxml")
+    assert fcpxml["text"] is None
+    check_fcpxml(fcpxml["xml"])
+    edl = export(desk, clip(root), format="edl", start_timecode="01:00:00:00")
+    assert edl["xml"] is None
+    (event,) = pycmx.parse_cmx3600(io.StringIO(edl["text"])).events
+    assert event.edits[0].record_in == "01:00:00:00"
+    assert event.edits[0].source_in == "10:00:01:00"
+    text = export(desk, clip(root), format="otio")["text"]
+    assert otio.adapters.read_from_string(text).tracks[0].duration().value == 25
+
+
+def test_size_rate_name_and_start_are_as_asked_for(desk: tuple[Client, Path]) -> None:
+    found = export(
+        desk,
+        clip(desk[1]),
+        fps=29.97,
+        width=3840,
+        height=2160,
+        sequence_name="Day 1",
+        start_timecode="01:00:00;00",
+    )
+    assert found["sequence"] == {"fps": "30000/1001", "duration_frames": 30}
+    document = check_xmeml(found["xml"])
+    shape = document.find("sequence/media/video/format/samplecharacteristics")
+    assert (number(shape, "width"), number(shape, "height")) == (3840, 2160)
+    assert document.findtext("sequence/timecode/string") == "01;00;00;00"
+    assert document.findtext("sequence/name") == "Day 1"
+
+
+def test_what_cannot_be_used_is_left_out_with_a_warning_or_refused_if_strict(
+    desk: tuple[Client, Path],
+) -> None:
+    client, root = desk
+    clips = [
+        clip(root, "none.mov"),
+        clip(root),
+        clip(root, "broken.mov"),
+        {**clip(root), "media_path": "/elsewhere/a.mov"},
+    ]
+    found = export(desk, *clips)
+    assert [(w["index"], w["code"]) for w in found["warnings"]] == [
+        (0, "missing_media"),
+        (2, "unreadable_media"),
+        (3, "not_allowed"),
+    ]
+    assert found["sequence"]["duration_frames"] == 25
+    refused = client.post(PATH, clips=clips, strict=True)
+    assert refused.status_code == 400
+    assert refused.json()["message"].startswith(f"clips[0].media_path: {root}/none.mov: ")
+    outside = client.post(PATH, clips=clips[3:], strict=True)
+    assert outside.status_code == 403
+    assert "RUSHES_MEDIA_ROOTS" in outside.json()["message"]
+    empty = export(desk, clips[0])
+    assert empty["sequence"]["duration_frames"] == 0
+    check_xmeml(empty["xml"])
+
+
+def test_output_path_writes_the_file_never_over_another(desk: tuple[Client, Path]) -> None:
+    client, root = desk
+    folder = root / "exports"
+    folder.mkdir()
+
+    def written(path: str, **body: Any) -> str:
+        found = export(desk, clip(root), output_path=path, sequence_name="Day 1", **body)
+        content = Path(found["output_path"]).read_text(encoding="utf-8")
+        assert content == (found["xml"] or found["text"])
+        return str(found["output_path"])
+
+    target = str(folder / "cut")
+    assert written(target) == f"{target}.xml"
+    assert written(f"{target}.xml") == f"{target} (2).xml"
+    assert written(target, format="edl") == f"{target}.edl"
+    assert written(str(folder), format="otio") == str(folder / "Day 1.otio")
+    assert written(f"{folder}/", format="fcpxml") == str(folder / "Day 1.fcpxml")
+    assert len(list(folder.iterdir())) == 5
+
+    def refused(path: str, **body: Any) -> httpx.Response:
+        return client.post(PATH, clips=[clip(root)], output_path=path, **body)
+
+    assert "ends in .edl" in refused(f"{target}.edl").json()["message"]
+    assert refused(str(root / "no" / "a.xml")).status_code == 400
+    assert refused("/elsewhere/a.xml").status_code == 403
+    assert refused(f"{target}.edl", format="edl", fps=24).status_code == 400
+    assert len(list(folder.iterdir())) == 5
+
+
+def test_ranges_that_the_media_does_not_have_are_400(desk: tuple[Client, Path]) -> None:
+    client, root = desk
+
+    def message(**more: Any) -> str:
+        answer = client.post(PATH, clips=[clip(root), clip(root, **more)])
+        assert answer.status_code == 400, answer.text
+        return str(answer.json()["message"])
+
+    assert message(start=4, end=5) == "clips[1].start_time is 4.000 s, but a.mov ends at 4.000 s."
+    assert "does not exist at 25" in message(start="10:00:01:25", end="10:00:02:00")
+    assert "must be after start_time" in message(start="10:00:02:00", end="10:00:01:00")
+    found = export(desk, clip(root, end=9))
+    assert [(w["index"], w["code"]) for w in found["warnings"]] == [(0, "clamped_out")]
+
+
+GOOD = {"media_path": "/media/a.mov", "start_time": 1, "end_time": 2}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"clips": None}, "clips is required."),
+        ({"clips": []}, "clips must not be empty."),
+        ({"clips": {}}, "clips: expected an array, not an object."),
+        ({"clips": [GOOD, 5]}, "clips[1]: expected an object, not a whole number."),
+        ({"clips": [{**GOOD, "media_path": ""}]}, "clips[0].media_path must not be empty."),
+        ({"clips": [{**GOOD, "media_path": "a.mov"}]}, "clips[0].media_path must be an absolute"),
+        ({"clips": [{**GOOD, "media_path": "/a\x00"}]}, "clips[0].media_path holds a NUL byte"),
+        ({"clips": [{"media_path": "/a", "start_time": 1}]}, "clips[0].end_time is required."),
+        ({"clips": [{**GOOD, "start_time": "x"}]}, "clips[0].start_time must be seconds"),
+        ({"clips": [{**GOOD, "start_time": -1}]}, "clips[0].start_time must be a number of sec"),
+        ({"clips": [{**GOOD, "start_time": True}]}, "clips[0].start_time: expected a number or"),
+        ({"clips": [{**GOOD, "end_time": 1e12}]}, "clips[0].end_time must be a number of seconds"),
+        ({"clips": [GOOD, {**GOOD, "end_time": 1}]}, "clips[1].end_time must be after start_time"),
+        ({"clips": [{**GOOD, "name": 5}]}, "clips[0].name: expected a string"),
+        ({"clips": [{**GOOD, "handle_seconds": -1}]}, "clips[0].handle_seconds: expected"),
+        ({"clips": [{**GOOD, "markers": [{"time": 1}]}]}, "clips[0].markers[0].name is required."),
+        (
+            {"clips": [{**GOOD, "markers": [{"time": "?", "name": "m"}]}]},
+            "clips[0].markers[0].time must be seconds",
+        ),
+        ({"fps": 0}, "fps must be a frame rate"),
+        ({"fps": "fast"}, "fps must be a frame rate"),
+        ({"fps": 1000}, "fps must be a frame rate"),
+        ({"fps": True}, "fps: expected a number or a string"),
+        ({"fps": 25, "start_timecode": "1:2"}, "start_timecode must be HH:MM:SS:FF"),
+        ({"fps": 25, "start_timecode": "01:00:00;00"}, "start_timecode: drop-frame"),
+        ({"start_timecode": ""}, "start_timecode must not be empty."),
+        ({"format": "aaf"}, 'format must be one of "xmeml", "fcpxml", "otio", "edl", not'),
+        ({"layout": "bin"}, 'layout must be one of "sequence", "subclips", "both", not'),
+        ({"layout": "both", "format": "edl"}, 'layout "both" exists for the format xmeml only'),
+        ({"pathurl_style": "x"}, 'pathurl_style must be one of "localhost"'),
+        ({"path_map": [{"to": "/a"}]}, "path_map[0].from is required."),
+        ({"path_map": [{"from": "a", "to": "/a"}]}, "path_map[0].from must be an absolute folder"),
+        ({"path_map": [{"from": "/a", "to": "b"}]}, "path_map[0].to must be an absolute folder"),
+        ({"width": 0}, "width: expected"),
+        ({"height": 1.5}, "height: expected a whole number"),
+        ({"sequence_name": ""}, "sequence_name must not be empty."),
+        ({"strict": "yes"}, "strict: expected true or false"),
+        ({"output_path": ""}, "output_path must not be empty."),
+        ({"output_path": "a.xml"}, "output_path must be an absolute path"),
+    ],
+)
+def test_bad_input_is_named_with_its_place(
+    client: Client, wrong: dict[str, Any], message: str
+) -> None:
+    answer = client.post(PATH, **{"clips": [GOOD], **wrong})
+    assert answer.status_code == 400, answer.text
+    assert answer.json()["message"].startswith(message)
+
+
+def test_without_a_query_worker_it_is_503(client: Client, media: Path) -> None:
+    answer = client.post(PATH, clips=[clip(media)])
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"]
+
+
+class _Asker:
+    """Answers probes without any worker, and counts them."""
+
+    def __init__(self, error: RushesError | None = None) -> None:
+        self.asked: Counter[str] = Counter()
+        self.at_once = self.most_at_once = 0
+        self._error = error
+
+    async def ask(self, _lane: str, payload: dict[str, Any], _timeout_s: float) -> Any:
+        self.asked[payload["path"]] += 1
+        self.at_once += 1
+        self.most_at_once = max(self.at_once, self.most_at_once)
+        for _ in range(3):
+            await asyncio.sleep(0)  # noqa: TID251 (lets the others in)
+        self.at_once -= 1
+        if self._error:
+            raise self._error
+        probe = Probe(
+            media_type=MediaType.VIDEO,
+            duration_seconds=60.0,
+            fps_rational="25/1",
+            width=1920,
+            height=1080,
+        )
+        return msgspec.to_builtins(probe)
+
+
+def answer_of(asker: _Asker, body: dict[str, Any], **env: str) -> ExportedTimeline:
+    settings = Settings.from_env({"RUSHES_REDIS_URL": "unix:///nowhere", **env})
+    services = SimpleNamespace(paths=ClientPaths(settings), asker=asker)
+    call = Call(cast(Any, services), msgspec.convert(body, TimelineBody), {}, {})
+    return asyncio.run(premiere_xml(call))
+
+
+def test_checklist_10_each_file_is_probed_once_and_several_at_a_time() -> None:
+    asker = _Asker()
+    clips = [{**GOOD, "media_path": f"/media/{n % 10}.mov"} for n in range(500)]
+    found = answer_of(asker, {"clips": clips})
+    assert asker.asked == Counter({f"/media/{n}.mov": 1 for n in range(10)})
+    assert asker.most_at_once > 1
+    assert found.sequence.duration_frames == 500 * 25
+
+
+def test_paths_are_the_clients_until_path_map_changes_them() -> None:
+    asker = _Asker()
+    clips = [{**GOOD, "media_path": "X:\\day 1\\a.mov"}]
+    found = answer_of(asker, {"clips": clips}, RUSHES_PATH_MAP="X:\\=/srv/media")
+    assert list(asker.asked) == ["/srv/media/day 1/a.mov"]
+    assert "<pathurl>file://localhost/X%3a/day%201/a.mov</pathurl>" in (found.xml or "")
+    mapped = answer_of(
+        asker,
+        {"clips": clips, "path_map": [{"from": "X:\\", "to": "/Volumes/x"}]},
+        RUSHES_PATH_MAP="X:\\=/srv/media",
+    )
+    check_xmeml(mapped.xml or "")
+    assert "<pathurl>file://localhost/Volumes/x/day%201/a.mov</pathurl>" in (mapped.xml or "")
+
+
+def test_a_worker_that_is_away_is_no_missing_media() -> None:
+    with pytest.raises(NoWorker):
+        answer_of(_Asker(NoWorker()), {"clips": [GOOD]})
+    left_out = answer_of(_Asker(MediaMissing()), {"clips": [GOOD]})
+    assert [w.code for w in left_out.warnings] == ["missing_media"]
+
+
+def test_the_libraries_of_timelines_are_loaded_when_they_are_used() -> None:
+    program = (
+        "import sys, api.app;print([n for n in ('lxml', 'opentimelineio') if n in sys.modules])"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program], cwd=PROJECT, capture_output=True, text=True, check=True
+    )
+    assert result.stdout.strip() == "[]"

@@ -1,0 +1,135 @@
+"""The fake and whisper-base keep the contract of a Transcriber; what is Whisper's own beside."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from faster_whisper import WhisperModel
+
+from shared.errors import ModelError
+from shared.models.model_catalogue import speech_folder
+from tests.contract.models.transcriber import TranscriberContract, check_times, text_of
+from tests.support.fakes import FakeTranscriber
+from tests.support.fakes import said as tones
+from tests.support.fetched import fetched_or_skipped
+from tests.support.lite import lite_weights, speech_model
+from tests.support.media.speech import Said, SaidWord, recorded_speech, spoken, together
+from tests.support.search.word_errors import word_errors
+from workers.models.protocols import SAMPLE_RATE, Transcriber
+from workers.models.speech.whisper import WhisperTranscriber
+
+SENTENCE = "The yellow boat crossed the river, and the captain waved to the children."
+
+
+@functools.cache
+def sentence() -> Said:
+    with fetched_or_skipped():
+        return spoken(SENTENCE, "en-gb")
+
+
+class TestFakeTranscriber(TranscriberContract):
+    @pytest.fixture
+    def transcriber(self) -> Transcriber:
+        return FakeTranscriber()
+
+    @pytest.fixture
+    def said(self) -> Said:
+        words = [SaidWord(1.0 + n, word) for n, word in enumerate(("Alpha", "bravo", "kilo"))]
+        pcm = tones([(word.start, word.text) for word in words], 5)
+        return Said(pcm, "Alpha bravo kilo", tuple(words))
+
+
+class TestWhisperBase(TranscriberContract):
+    @pytest.fixture
+    def transcriber(self) -> Transcriber:
+        return speech_model()
+
+    @pytest.fixture
+    def said(self) -> Said:
+        return sentence()
+
+    def test_a_long_piece_of_a_real_voice_loses_no_sentence(self, transcriber: Transcriber) -> None:
+        with fetched_or_skipped():
+            sentences = recorded_speech()
+        piece = together([part for sentence in sentences for part in (sentence, 0.4)])
+        [heard] = transcriber.transcribe([piece.pcm], "en")
+        check_times(heard, piece.seconds)
+        assert word_errors(piece.text, text_of(heard)).rate < 0.1
+        assert text_of(heard).rstrip(".").endswith("amiable himself")
+
+    def test_a_language_is_told_and_written_in_its_own_words(
+        self, transcriber: Transcriber
+    ) -> None:
+        with fetched_or_skipped():
+            german = spoken("Guten Morgen, heute ist Montag.", "de")
+        found = transcriber.detect_language(german.pcm)
+        assert max(found, key=lambda code: found[code]) == "de"
+        [heard] = transcriber.transcribe([german.pcm], "de")
+        assert text_of(heard).startswith("Guten Morgen, heute ist")
+
+    def test_a_language_that_it_does_not_know_is_refused(self, transcriber: Transcriber) -> None:
+        with pytest.raises(ModelError, match="whisper-base does not understand cantonese"):
+            transcriber.transcribe([np.zeros(16_000, np.float32)], "yue")
+
+    def test_a_text_that_runs_away_ends(self, transcriber: Transcriber) -> None:
+        """White noise makes Whisper repeat itself: told by its measures, and bounded."""
+        noise = np.random.default_rng(0).standard_normal(10 * SAMPLE_RATE).astype(np.float32)
+        [heard] = transcriber.transcribe([noise * 0.05], "en")
+        [again] = transcriber.transcribe([noise * 0.05], "en", cautious=True)
+        assert again == transcriber.transcribe([noise * 0.05], "en", cautious=True)[0]
+        assert len(text_of(again)) < 2_000
+        assert all(each.no_speech_probability > 0.5 for each in (*heard, *again))
+        assert all(each.compression_ratio < 2.4 for each in again)
+
+    def test_other_threads_go_on_while_it_computes(
+        self, transcriber: Transcriber, said: Said
+    ) -> None:
+        ended = threading.Event()
+        ticks = []
+
+        def tick() -> None:
+            while not ended.wait(0.005):
+                ticks.append(time.perf_counter())
+
+        thread = threading.Thread(target=tick)
+        started = time.perf_counter()
+        thread.start()
+        transcriber.transcribe([said.pcm], "en")
+        took = time.perf_counter() - started
+        ended.set()
+        thread.join()
+        longest = max(b - a for a, b in itertools.pairwise(ticks))
+        assert longest < took / 4
+
+
+def test_pieces_in_a_batch_are_heard_as_alone() -> None:
+    """As on a GPU: what a piece holds does not depend on what lies beside it."""
+    settings, spec = lite_weights("whisper-base")
+    folder = str(speech_folder(settings, spec))
+    model = WhisperModel(folder, device="cpu", compute_type="int8", cpu_threads=1)
+    batched = WhisperTranscriber(spec, model, batch_size=2)
+    with fetched_or_skipped():
+        pieces = [each.pcm for each in recorded_speech()[:2]]
+    together_ = batched.transcribe(pieces, "en")
+    alone = speech_model().transcribe(pieces, "en")
+    assert [text_of(heard) for heard in together_] == [text_of(heard) for heard in alone]
+    for heard, other in zip(together_, alone, strict=True):
+        for word, same in zip(heard[0].words, other[0].words, strict=True):
+            assert word.start == pytest.approx(same.start, abs=0.05)
+
+
+def test_an_english_only_model_hears_english_and_nothing_else(tmp_path: Path) -> None:
+    model = speech_model("whisper-tiny.en")
+    assert model.languages == {"en"}
+    assert model.spec.languages == ("english",)
+    said = sentence()
+    assert model.detect_language(said.pcm) == {"en": 1.0}
+    assert word_errors(said.text, text_of(model.transcribe([said.pcm], "en")[0])).rate < 0.2
+    with pytest.raises(ModelError, match=r"whisper-tiny\.en does not understand german"):
+        model.transcribe([said.pcm], "de")

@@ -1,0 +1,183 @@
+"""POST /search/transcript and /analysis-data/load-transcriptions, as a client sees them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.cache.cache_dir import CacheDir
+from shared.cache.transcripts import Segment
+from shared.media import hash_media
+from tests.contract.http.test_bad_input import refusal
+from tests.support.search.transcript_data import publish_transcript
+from tests.support.stack import Client
+
+
+@pytest.fixture
+def cache(caches: Path, request: pytest.FixtureRequest) -> CacheDir:
+    return CacheDir.open(caches / request.node.name[:60], create=True)
+
+
+@pytest.fixture
+def films(cache: CacheDir, media: Path) -> Iterator[list[Path]]:
+    """b.mp4 and a.mp4, which talk; c.mp4 was never transcribed."""
+    paths = [media / f"spoken-{name}.mp4" for name in "bac"]
+    for path in paths:
+        path.write_bytes(path.name.encode() * 100)
+    said = (
+        Segment(start=59.5, end=61.25, text=" Roll the thunder, "),
+        Segment(start=61.25, end=64.0, text="said Ada."),
+    )
+    for path in paths[:2]:
+        publish_transcript(cache, hash_media(str(path)), said, model="whisper-base", path=path)
+    yield paths
+    for path in paths:
+        path.unlink(missing_ok=True)
+
+
+def test_matches_have_exactly_the_fields_of_the_contract(
+    client: Client, cache: CacheDir, films: list[Path]
+) -> None:
+    body = {"cache_dir": str(cache.root), "media_paths": [str(films[0])]}
+    assert client.ok("/search/transcript", **body, query="THUNDER,  said") == {
+        "matches": [
+            {
+                "media_path": str(films[0]),
+                "hash_str": hash_media(str(films[0])),
+                "start_seconds": 59.5,
+                "end_seconds": 64.0,
+                "start_timestamp": "00:00:59",
+                "end_timestamp": "00:01:04",
+                "text": "Roll the thunder, said Ada.",
+            }
+        ]
+    }
+
+
+def test_media_paths_choose_and_order_and_search_all_ignores_them(
+    client: Client, cache: CacheDir, films: list[Path]
+) -> None:
+    def found(**more: Any) -> list[str]:
+        answer = client.ok("/search/transcript", cache_dir=str(cache.root), query="ada", **more)
+        return [Path(match["media_path"]).name for match in answer["matches"]]
+
+    names = ["spoken-b.mp4", "spoken-a.mp4"]
+    paths = [str(path) for path in films]
+    assert found() == found(media_paths=None) == found(search_all=True) == names[::-1]
+    assert found(media_paths=paths) == names
+    assert found(media_paths=[paths[2]]) == found(media_paths=[]) == []
+    assert found(media_paths=[], search_all=True) == names[::-1]
+    assert found(media_paths=paths, search_all=True) == names[::-1]
+    assert found(media_paths=paths, max_results=1) == names[:1]
+    assert found(media_paths=paths, max_results=10**20) == names
+    assert found(media_paths=[str(films[0].with_name("never-seen.mp4"))]) == []
+    films[0].unlink()
+    assert found(media_paths=paths) == names, "a file that is gone is known by where it was"
+
+
+def test_the_speaker_field_matches_nothing_without_data_about_speakers(
+    client: Client, cache: CacheDir, films: list[Path]
+) -> None:
+    body = {"cache_dir": str(cache.root), "query": "ada"}
+    assert client.ok("/search/transcript", **body, speaker="Ada") == {"matches": []}
+    assert len(client.ok("/search/transcript", **body, speaker=None)["matches"]) == 2
+
+
+def test_fuzzy_forgives_a_typo_and_semantic_is_no_mode(
+    client: Client, cache: CacheDir, films: list[Path]
+) -> None:
+    body = {"cache_dir": str(cache.root), "query": "thundr said"}
+    assert client.ok("/search/transcript", **body)["matches"] == []
+    assert len(client.ok("/search/transcript", **body, mode="fuzzy")["matches"]) == 2
+    assert refusal(client, "/search/transcript", **body, mode="semantic") == (
+        'mode must be one of "substring", "fuzzy", not \'semantic\'.'
+    )
+
+
+@pytest.mark.parametrize("query", ["", " ", "\u200b", "\u00ad \n", "a\x00b", "\x07", "a\x7f", 5])
+def test_a_query_without_text_or_with_control_characters_is_400(
+    client: Client, cache: CacheDir, films: list[Path], query: Any
+) -> None:
+    body = {"cache_dir": str(cache.root), "media_paths": []}
+    assert refusal(client, "/search/transcript", **body, query=query).startswith("query")
+    if query:
+        body["query"] = "ada"
+        assert refusal(client, "/search/transcript", **body, speaker=query).startswith("speaker")
+
+
+@pytest.mark.parametrize("escaped", [r"\ud800", r"ada\udfff", r"\udc00\ud800"])
+def test_a_lone_surrogate_is_400(client: Client, cache: CacheDir, escaped: str) -> None:
+    body = json.dumps({"cache_dir": str(cache.root), "query": "?"}).replace("?", escaped)
+    answer = client.http.post("/search/transcript", content=body)
+    assert answer.status_code == 400
+    assert "not valid JSON" in answer.json()["message"]
+
+
+@pytest.mark.parametrize(
+    "query", ["%", ".*", "\\", "'", "[a", "﷽" * 9, "👩‍👩‍👧", "\u0301", "x" * 200, "a\tb"]
+)
+@pytest.mark.parametrize("mode", ["substring", "fuzzy"])
+def test_an_odd_query_finds_nothing(
+    client: Client, cache: CacheDir, films: list[Path], query: str, mode: str
+) -> None:
+    body = {"cache_dir": str(cache.root), "query": query, "mode": mode}
+    assert client.ok("/search/transcript", **body) == {"matches": []}
+
+
+def test_a_query_may_be_long_but_not_a_fuzzy_one(client: Client, cache: CacheDir) -> None:
+    body = {"cache_dir": str(cache.root), "query": "﷽" * 900}
+    assert client.ok("/search/transcript", **body) == {"matches": []}
+    assert "at most 200" in refusal(client, "/search/transcript", **body, mode="fuzzy")
+
+
+def test_what_is_wrong_with_a_request_is_said(
+    client: Client, cache: CacheDir, caches: Path, tmp_path: Path
+) -> None:
+    body = {"cache_dir": str(cache.root), "query": "a"}
+
+    def why(path: str = "/search/transcript", **more: Any) -> str:
+        return refusal(client, path, **{**body, **more})
+
+    assert why(query=None) == "query is required."
+    assert why(cache_dir=None) == "cache_dir is required."
+    assert why(max_results=0).startswith("max_results")
+    assert why(media_paths=["a.mp4"]).startswith("media_paths[0]")
+    assert why(speaker="").startswith("speaker")
+    assert why(query="x" * 10_001) == "query: expected a string of length <= 10000."
+    assert "There is no cache folder" in why(cache_dir=str(caches / "none"))
+    load = "/analysis-data/load-transcriptions"
+    assert why(load, media_paths=["a"]).startswith("media_paths[0]")
+    assert "There is no cache folder" in why(load, cache_dir=str(caches / "none"))
+    for path in ("/search/transcript", load):
+        outside = client.post(path, **body, media_paths=[str(tmp_path / "a.mp4")])
+        assert outside.status_code == 403
+        assert "RUSHES_MEDIA_ROOTS" in outside.json()["message"]
+
+
+def test_loading_counts_transcripts_and_names_the_files_without(
+    client: Client, cache: CacheDir, films: list[Path]
+) -> None:
+    def load(**more: Any) -> tuple[int, list[str]]:
+        path = "/analysis-data/load-transcriptions"
+        answer = client.ok(path, cache_dir=str(cache.root), **more)
+        assert set(answer) == {"message", "transcription_files", "missing"}
+        return answer["transcription_files"], answer["missing"]
+
+    unknown = str(films[0].with_name("never-seen.mp4"))
+    assert load() == (2, [])
+    assert load(media_paths=[]) == (0, [])
+    assert load(media_paths=[unknown, str(films[0]), str(films[2])]) == (
+        1,
+        [unknown, str(films[2])],
+    )
+    everything = client.ok("/analysis-data/load", cache_dir=str(cache.root))
+    assert (everything["transcription_files"], everything["skipped"]) == (2, [])
+    publish_transcript(cache, hash_media(str(films[0])), (), model="whisper-base").write_bytes(b"{")
+    assert load(media_paths=[str(films[0])]) == (0, [str(films[0])])
+    (skipped,) = client.ok("/analysis-data/load", cache_dir=str(cache.root))["skipped"]
+    assert skipped["hash_str"] == hash_media(str(films[0]))
+    assert "is damaged" in skipped["reason"]

@@ -1,0 +1,272 @@
+"""People, watch folders, exports, models, keys and the benchmark on the command line."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.command import Command
+from tests.support.exports.export_desk import shown
+from tests.support.media.media import make_clip, picture_video
+from tests.support.people import people_data
+from tests.support.people.people_desk import ADA, BO, CY, NAME, PeopleDesk, people_desk
+from tests.support.stack import KEY, Stack
+from tests.support.waiting import wait_for
+
+WORKERS = ("export", "recluster", "watcher")
+
+
+@pytest.fixture(scope="module")
+def server(stack: Stack) -> Iterator[Stack]:
+    """The stack with a worker of each further kind."""
+    started = [kind for kind in WORKERS if f"{kind}-0" not in stack.processes]
+    for kind in started:
+        stack.start_worker(kind)
+
+    def are_live() -> bool:
+        workers = stack.client().get("/ready").json()["workers"]
+        return all(workers.get(kind) for kind in WORKERS)
+
+    wait_for(are_live, 30, "the workers")
+    yield stack
+    for kind in started:
+        assert stack.processes.pop(f"{kind}-0").end() == 0
+
+
+@pytest.fixture(scope="module")
+def footage(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clip whose pictures carry their numbers, and a folder for what is cut."""
+    folder = tmp_path_factory.mktemp("footage")
+    make_clip(folder / "A001.mov", 4)
+    (folder / "out").mkdir()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def command(server: Stack, footage: Path, tmp_path_factory: pytest.TempPathFactory) -> Command:
+    cache = {"RUSHES_CACHE_DIR": str(footage / "cache")}
+    return Command(server.client().url, KEY, tmp_path_factory.mktemp("home"), cache)
+
+
+@pytest.fixture
+def people(server: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PeopleDesk]:
+    """A Collection that the default model seems to have found."""
+    monkeypatch.setattr(people_data, "FACE_MODEL", "dlib-resnet")
+    with people_desk(server.client(), tmp_path / "cache", tmp_path) as desk:
+        yield desk
+
+
+@pytest.fixture
+def who(command: Command, people: PeopleDesk) -> Command:
+    """The command in the cache folder of the Collection."""
+    cache = {"RUSHES_CACHE_DIR": str(people.cache.root)}
+    return Command(command.server, command.key, command.folder, cache)
+
+
+def test_people_are_listed_named_and_shown_by_id_or_name(who: Command, people: PeopleDesk) -> None:
+    listed = who.run("people", "list").stdout
+    assert listed.startswith(f"{NAME}: 8 faces, grouped with eps 0.48")
+    assert f"│ {ADA} " in listed
+    assert "none │ in no cluster" in " ".join(listed.split())
+    assert who.run("people", "name", str(ADA), "Ada").stdout == f"{ADA} is Ada\n"
+    page = who.json("people", "show", "ada", "--limit", "2")
+    asked = {**people.body, "cluster_ids": [str(ADA)], "limit": 2}
+    assert page == people.client.ok("/faces/clusters/faces", **asked)
+    table = who.run("people", "show", "Ada", "--limit", "2", "--offset", "1")
+    assert people.face_ids(ADA)[1] in table.stdout
+    assert "go on with --offset 3" in table.stderr
+    assert "Ada" in who.run("people", "list", "--pictures", "on").stdout
+
+
+def test_corrections_are_made_told_and_taken_back(who: Command, people: PeopleDesk) -> None:
+    before = people.clusters()
+    merged = who.run("people", "merge", str(BO), str(CY), "--into", str(ADA)).stdout
+    assert merged == f"2 merged into {ADA}, 7 faces\n"
+    loose = "\n".join(people.face_ids(-1)).encode()
+    moved = who.run("people", "move", "-", "--to", "new", stdin=loose).stdout
+    assert moved.startswith("1 moved to ")
+    edits = who.run("people", "edits").stdout
+    assert f"{BO}, {CY} into {ADA}" in edits
+    assert "1 face to new" in edits
+    edit_id = people.edits()[0]["edit_id"]
+    assert edit_id in who.run("people", "undo", "--to", edit_id).stdout
+    assert who.json("people", "undo", "--all")["edit_id"]
+    assert people.clusters() == before
+
+
+def test_a_recluster_is_followed_to_its_end(who: Command, people: PeopleDesk) -> None:
+    assert "ompleted" in who.run("people", "recluster", "--min-samples", "1").stdout
+    assert people.job()["min_samples"] == 1
+    task_id = who.json("people", "recluster", "--auto", "--detach")["task_id"]
+    assert people.client.wait_final(task_id)["kind"] == "recluster"
+
+
+def test_whom_nobody_knows_is_told_with_what_is_known(
+    who: Command, people: PeopleDesk, tmp_path: Path
+) -> None:
+    people.name(_1001="Ada", _2002="Ada")
+    unknown = who.refused("people", "show", "Zoe")
+    assert unknown == f"Nobody in {NAME} is called Zoe; names given so far: Ada."
+    several = who.refused("people", "merge", str(CY), "--into", "Ada", status=2)
+    assert str(ADA) in several
+    assert str(BO) in several
+
+
+def test_a_folder_is_watched_until_all_in_it_is_done(command: Command) -> None:
+    incoming = command.folder / "incoming"
+    incoming.mkdir()
+    make_clip(incoming / "B001.mov", 1)
+    (incoming / "proxy_B001.mov").write_bytes(b"no film")
+    what = ["--exclude", "proxy_*", "--settle", "0.2", "--schedule", "00:00-23:59"]
+    added = command.run("watch", "add", incoming, *what)
+    folder_id = added.stdout.split()[0]
+    assert added.stdout.endswith(": pictures, 00:00 to 23:59\n")
+    assert "rushes watch start" in added.stderr
+    assert "start it" in command.run("watch", "follow", "--until-done", status=2).stderr
+    changed = command.json("watch", "change", incoming, "--schedule", "")
+    assert (changed["id"], changed["schedule"], changed["analyze_visual"]) == (
+        folder_id,
+        None,
+        True,
+    )
+    command.run("watch", "start")
+    try:
+        lines = command.run("watch", "follow", "--until-done", "--json").stdout.splitlines()
+        last = json.loads(lines[-1])
+        assert (last["state"], last["files_pending"]) == ("waiting", 0)
+        assert last["folder_stats"][folder_id]["files_processed"] == 1
+        done = command.run("watch", "files", "incoming", "--state", "processed").stdout
+        assert done.startswith("1 processed\n")
+        with command.on_terminal("watch", "follow", TERM="xterm") as terminal:
+            terminal.shows("what holds it up")
+            terminal.process.send_signal(signal.SIGINT)
+            assert terminal.end() == 130
+    finally:
+        command.run("watch", "stop")
+        command.run("watch", "remove", incoming)
+    assert command.run("watch", "list").stderr.startswith("No folder is watched")
+    assert "is not watched" in command.refused("watch", "retry", incoming)
+
+
+@pytest.fixture(scope="module")
+def found(command: Command, server: Stack, footage: Path, photos: dict[str, Path]) -> bytes:
+    """What a search prints with --json: a match of each of two scenes, the rocket first."""
+    film = picture_video(footage / "B002.mov", [(photos["cat"], 2), (photos["rocket"], 2)])
+    server.client().analyzed(footage / "cache", film)
+    printed = command.run("search", "a rocket", "--in", film, "--json").stdout
+    scenes = [match["scene_start_timestamp"] for match in json.loads(printed)["matches"]]
+    assert scenes == ["00:00:02", "00:00:00"]
+    return printed.encode()
+
+
+def test_what_a_search_found_is_cut_into_clips(
+    command: Command, server: Stack, footage: Path, found: bytes
+) -> None:
+    out = footage / "out"
+    result = command.run("export", "clips", "--from", "-", "--to", out, stdin=found)
+    files = sorted(out.iterdir())
+    assert [len(shown(file)) for file in files] == [50, 50]
+    assert all(str(file) in result.stdout for file in files)
+    task_id = server.client().get("/tasks").json()["tasks"][0]["task_id"]
+    clips = command.json("export", "result", task_id)["exported"]
+    assert [clip["start_seconds"] for clip in clips] == [2, 0]
+
+
+def test_clips_are_planned_cut_in_the_background_and_fail_alone(
+    command: Command, server: Stack, footage: Path, tmp_path: Path
+) -> None:
+    film, none = footage / "A001.mov", footage / "none.mov"
+    export = ["export", "clips", film, "1", "00:00:02", none, "0", "1", "--to", tmp_path]
+    planned = command.json(*export, "--dry-run", status=1)
+    assert planned["exported"][0]["frames"] is None
+    assert not list(tmp_path.iterdir())
+    how = ["--handles", "0.4", "--mode", "encode", "--naming", "{stem} x"]
+    cut = command.run(*export, *how, status=1)
+    assert f"failed: {none}: The file does not exist." in cut.stdout
+    assert shown(tmp_path / "A001 x.mov") == list(range(15, 60))
+    task_id = command.run(*export, "--detach").stdout.strip()
+    server.client().wait_final(task_id)
+    assert len(command.json("export", "result", task_id, status=1)["exported"]) == 1
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_timeline_is_written_here_and_never_over_a_file(
+    command: Command, found: bytes, tmp_path: Path
+) -> None:
+    export = ["export", "timeline", "--from", "-"]
+    printed = command.run(*export, "--format", "otio", stdin=found).stdout
+    assert json.loads(printed)["OTIO_SCHEMA"].startswith("Timeline")
+    file = tmp_path / "cut.edl"
+    there = [*export, "--pick", "2", "--format", "edl", "--to", file]
+    assert "50 frames at 25 a second" in command.run(*there, stdin=found).stdout
+    written = file.read_text()
+    assert written.startswith("TITLE: Rushes Export")
+    assert "--force" in command.run(*there, "--name", "Mine", status=2, stdin=found).stderr
+    assert file.read_text() == written
+    command.run(*there, "--name", "Mine", "--force", stdin=found)
+    assert file.read_text().startswith("TITLE: Mine")
+
+
+def test_a_server_is_measured_and_the_folders_of_others_are_left_alone(
+    command: Command, server: Stack, footage: Path, tmp_path: Path
+) -> None:
+    scratch = tmp_path / "scratch"
+    bench = ["bench", footage / "A001.mov", "--rounds", "1", "--searches", "2"]
+    dry = command.json(*bench, "--scratch", scratch, "--dry-run")
+    assert (dry["plan"]["scratch"], dry["measurements"]) == (str(scratch), [])
+    assert not scratch.exists()
+    told = command.json(*bench, "--scratch", scratch)
+    assert (told["files"], told["seconds"], told["workers"]["analysis"]) == (1, 4.0, 2)
+    runs = {one["name"]: len(one["values"]) for one in told["measurements"]}
+    assert runs == {
+        "probe a file": 5,
+        "analyze pictures": 1,
+        "search, new words": 2,
+        "search, the same words": 2,
+        "thumbnails": 10,
+    }
+    for one in told["measurements"]:
+        assert one["first"] > 0
+        assert min(one["values"]) <= one["median"] <= max(one["values"])
+        assert one["note"] is None
+    server.client().analyzed(scratch, make_clip(tmp_path / "other.mov", 1))
+    assert "more files" in command.refused(*bench[:2], "--scratch", scratch, status=2)
+
+
+def test_ctrl_c_stops_the_analysis_of_a_benchmark(
+    command: Command, server: Stack, footage: Path, tmp_path: Path
+) -> None:
+    bench = ["bench", footage / "A001.mov", "--rounds", "100", "--scratch", tmp_path / "scratch"]
+    with command.on_terminal(*bench, TERM="xterm") as terminal:
+        terminal.shows("round 1")
+        terminal.process.send_signal(signal.SIGINT)
+        assert terminal.end() == 130
+    assert server.client().ok("/analyze/cancel")["cancelled"] is False
+
+
+def test_a_model_is_found_by_its_key_and_waited_for(command: Command, server: Stack) -> None:
+    assert command.run("models", "load", "dlib-resnet").stdout.endswith(" is loaded.\n")
+    loaded = server.client().get("/models/loaded").json()["faces"]
+    assert loaded == {"model_key": "dlib-resnet", "is_loading": False}
+    ready = command.run("models", "list", "--type", "speech", "--ready").stdout
+    assert "whisper-base" in ready
+    assert "whisper-large" not in ready
+    assert "no visual model" in command.refused("models", "load", "nosuch")
+
+
+def test_keys_are_made_listed_and_revoked_where_redis_is(
+    command: Command, server: Stack, tmp_path: Path
+) -> None:
+    home = {"RUSHES_REDIS_URL": server.redis_url, "RUSHES_STATE_DIR": str(tmp_path)}
+    made = command.json("keys", "create", "--label", "a [new] panel", **home)
+    editor = server.client(key=made["key"])
+    assert editor.get("/tasks").status_code == 200
+    (record,) = command.json("keys", "list", **home)["keys"]
+    assert record["label"] == "a [new] panel"
+    assert made["key"] not in json.dumps(record)
+    assert "a [new] panel" in command.run("keys", "revoke", record["id"], **home).stdout
+    assert editor.get("/tasks").status_code == 403

@@ -1,0 +1,221 @@
+"""Each setting does what docs/configuration.md says, seen from outside the processes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+import socketio.exceptions
+
+from tests.support.media.media import make_clip, make_still
+from tests.support.sockets import Watcher
+from tests.support.stack import KEY, PROJECT, Stack, free_port, running_stack
+from tests.support.waiting import wait_for
+from tests.support.watch.ingest import Ingest
+
+
+def test_clients_send_and_get_back_their_own_form_of_a_path(tmp_path: Path, redis_url: str) -> None:
+    server = tmp_path / "server"
+    (server / "Tag 1").mkdir(parents=True)
+    make_still(server / "Tag 1" / "Ü #1%.jpg", colour=(200, 30, 30))
+    path_map = f"Z:\\footage={server};/Volumes/footage={server}"
+    with running_stack(tmp_path / "stack", redis_url, RUSHES_PATH_MAP=path_map) as stack:
+        client = stack.client()
+        for cache_dir, path in [
+            ("Z:\\footage\\cache", "Z:\\footage\\Tag 1\\Ü #1%.jpg"),
+            ("/Volumes/footage/cache", "/Volumes/footage/Tag 1/Ü #1%.jpg"),
+        ]:
+            bad = path.replace("#1", "#2")
+            record = client.analyzed(Path(cache_dir), Path(path), Path(bad))
+            assert [failed["media_path"] for failed in record["failed_files"]] == [bad]
+            files = client.task(record["task_id"], files=True)["files"]
+            assert {file["media_path"] for file in files} == {path, bad}
+            for media_paths in (None, [path]):
+                found = client.ok(
+                    "/search/text", query="red", cache_dir=cache_dir, media_paths=media_paths
+                )["matches"]
+                assert [match["video_path"] for match in found] == [path]
+            media = client.ok("/media/metadata", media_paths=[path], cache_dir=cache_dir)["media"]
+            assert media[0]["media_path"] == path
+
+
+def test_paths_outside_the_roots_are_403_and_name_the_setting(
+    tmp_path: Path, redis_url: str
+) -> None:
+    (tmp_path / "media").mkdir()
+    (tmp_path / "caches").mkdir()
+    inside = make_still(tmp_path / "media" / "a.jpg", colour=(200, 30, 30))
+    outside = make_still(tmp_path / "b.jpg", colour=(200, 30, 30))
+    roots = {
+        "RUSHES_MEDIA_ROOTS": str(tmp_path / "media"),
+        "RUSHES_CACHE_ROOTS": str(tmp_path / "caches"),
+    }
+    with running_stack(tmp_path / "stack", redis_url, **roots) as stack:
+        client = stack.client()
+        for cache_dir, media, setting in [
+            (tmp_path / "caches" / "a", outside, "RUSHES_MEDIA_ROOTS"),
+            (tmp_path / "elsewhere", inside, "RUSHES_CACHE_ROOTS"),
+        ]:
+            answer = client.post(
+                "/analyze", cache_dir=str(cache_dir), visual_media_paths=[str(media)]
+            )
+            assert answer.status_code == 403
+            assert answer.json()["error"] == "Path not allowed"
+            assert setting in answer.json()["message"]
+        batch = client.ok("/media/metadata", media_paths=[str(inside), str(outside)])["media"]
+        assert batch[0]["error"] is None
+        assert "RUSHES_MEDIA_ROOTS" in batch[1]["error"]
+        client.analyzed(tmp_path / "caches" / "a", inside)
+
+
+def test_a_public_host_without_roots_ends_with_one_sentence_and_exit_2(tmp_path: Path) -> None:
+    for command in (["-m", "api"], ["-m", "workers", "analysis"]):
+        result = subprocess.run(
+            [sys.executable, *command],
+            cwd=PROJECT,
+            env={"PATH": "/usr/bin", "RUSHES_HOST": "0.0.0.0", "RUSHES_STATE_DIR": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert result.returncode == 2, result.stderr
+        assert "RUSHES_MEDIA_ROOTS" in result.stderr
+        assert len(result.stderr.strip().splitlines()) == 1
+
+
+def test_two_instances_on_one_redis_do_not_see_each_other(tmp_path: Path, redis_url: str) -> None:
+    still = make_still(tmp_path / "a.jpg", colour=(200, 30, 30))
+    with (
+        running_stack(tmp_path / "one", redis_url, RUSHES_INSTANCE="one") as one,
+        running_stack(
+            tmp_path / "two", redis_url, analysis=0, query=0, RUSHES_INSTANCE="two"
+        ) as two,
+    ):
+        waiting = two.client().analyze(tmp_path / "cache two", still)
+        one.client().analyzed(tmp_path / "cache one", still)
+        assert one.client().get(f"/tasks/{waiting}").status_code == 404
+        assert two.client().task(waiting)["status"] == "queued"
+
+
+def test_one_api_with_every_switch_turned(tmp_path: Path, redis_url: str) -> None:
+    switches = {
+        "RUSHES_METRICS": "off",
+        "RUSHES_MAX_BODY_MB": "1",
+        "RUSHES_CORS_ORIGINS": "https://panel.example",
+        "RUSHES_SOCKET_AUTH": "required",
+        "RUSHES_LICENSE_KEYS": f"other, {KEY}",
+    }
+    with running_stack(tmp_path / "stack", redis_url, analysis=0, query=0, **switches) as stack:
+        port = stack.ports[0]
+        assert httpx.get(f"http://127.0.0.1:{port}/metrics").status_code == 404
+        assert stack.client(key="other").get("/tasks").status_code == 200
+        assert stack.client(key="third").get("/tasks").status_code == 403
+        big = stack.client().post("/analyze", cache_dir="/" + "x" * (1 << 20))
+        assert big.status_code == 413
+        assert "RUSHES_MAX_BODY_MB" in big.json()["message"]
+        for origin, allowed in [("https://panel.example", True), ("null", False)]:
+            answer = stack.client().http.get("/health", headers={"Origin": origin})
+            assert (answer.headers.get("access-control-allow-origin") == origin) is allowed
+        with pytest.raises(socketio.exceptions.ConnectionError), Watcher(stack.client().url):
+            pass
+        with Watcher(stack.client().url, key=KEY) as watcher:
+            assert "error" in watcher.join("0" * 32)
+
+
+def test_by_default_panels_may_call_metrics_are_served_and_keyless_sockets_may_join(
+    stack: Stack,
+) -> None:
+    client = stack.client()
+    assert httpx.get(f"{client.url}/metrics").status_code == 200
+    for origin in ("null", "http://localhost:3000"):
+        answer = client.http.get("/health", headers={"Origin": origin})
+        assert answer.headers["access-control-allow-origin"] == origin
+    foreign = client.http.get("/health", headers={"Origin": "https://evil.example"})
+    assert "access-control-allow-origin" not in foreign.headers
+    with Watcher(client.url) as watcher:
+        assert "error" in watcher.join("0" * 32)
+    with pytest.raises(socketio.exceptions.ConnectionError), Watcher(client.url, key="wrong"):
+        pass
+
+
+def test_json_logs_carry_the_task_id_from_the_request_to_the_worker(
+    tmp_path: Path, redis_url: str
+) -> None:
+    still = make_still(tmp_path / "a.jpg", colour=(200, 30, 30))
+    (tmp_path / "bad.jpg").write_bytes(b"no picture")
+    with running_stack(tmp_path / "stack", redis_url, RUSHES_LOG_FORMAT="json") as stack:
+        client = stack.client()
+        task_id = client.analyzed(tmp_path / "cache", still, tmp_path / "bad.jpg")["task_id"]
+        logs = {name: process.text() for name, process in stack.processes.items()}
+    for name in ("api-0", "analysis-0"):
+        lines = [json.loads(line) for line in logs[name].splitlines() if line.startswith("{")]
+        ours = [line for line in lines if line.get("task_id") == task_id]
+        assert ours, f"{name} logged nothing with the task id"
+    causes = [line["message"] for line in ours if "bad.jpg" in line["message"]]
+    assert causes, "the worker's log names the bad file and the cause"
+
+
+def test_without_weights_models_and_messages_say_what_to_do(tmp_path: Path, redis_url: str) -> None:
+    empty = tmp_path / "models"
+    empty.mkdir()
+    with running_stack(
+        tmp_path / "stack", redis_url, analysis=0, query=0, RUSHES_MODELS_DIR=str(empty)
+    ) as stack:
+        client = stack.client()
+        lite = client.get("/models/available").json()["visual"]
+        mine = next(model for model in lite if model["model_key"] == "conse-lite0")
+        assert mine["is_downloaded"] is False
+        task_id = client.analyze(
+            tmp_path / "cache", make_still(tmp_path / "a.jpg", colour=(200, 30, 30))
+        )
+        stack.start_worker("analysis")
+        wait_for(
+            lambda: "models pull" in client.task(task_id)["message"], 30, "the task to say why"
+        )
+        assert client.task(task_id)["status"] not in ("completed", "failed", "cancelled")
+
+
+def test_rushes_up_listens_on_its_port_and_starts_that_many_workers(tmp_path: Path) -> None:
+    port = free_port()
+    stack = Stack(tmp_path, "", {"RUSHES_PORT": str(port), "RUSHES_WORKERS": "2"})
+    up = stack.start("up", "-m", "cli.main", "up", RUSHES_REDIS_URL="")
+    stack.ports.append(port)
+    try:
+        client = stack.client()
+
+        def ready() -> bool:
+            assert up.popen.poll() is None, up.text()
+            try:
+                return client.get("/ready").json().get("workers", {}).get("analysis") == 2
+            except httpx.TransportError:
+                return False
+
+        wait_for(ready, 60, "two analysis workers", every_s=0.2)
+        first_key = tmp_path / "state" / "first-key"
+        assert not first_key.exists(), "a key is configured, so none is made"
+        still = make_still(tmp_path / "a.jpg", colour=(200, 30, 30))
+        client.analyzed(tmp_path / "cache", still)
+        assert up.end(30) == 0, up.text()
+    finally:
+        stack.stop()
+
+
+def test_the_list_of_watched_extensions_can_be_changed(tmp_path: Path, redis_url: str) -> None:
+    media = tmp_path / "incoming"
+    make_still(media / "a.png", colour=(200, 30, 30))
+    make_still(media / "b.gif", colour=(30, 200, 30))
+    clip = make_clip(tmp_path / "c.mp4", 2)
+    clip.rename(media / "c.DAV")
+    changes = {"RUSHES_WATCH_EXTENSIONS": "-gif, +dav"}
+    with running_stack(tmp_path / "stack", redis_url, **changes) as stack:
+        stack.start_worker("watcher")
+        ingest = Ingest(stack.client())
+        ingest.start()
+        folder = ingest.add(media, tmp_path / "cache")
+        assert folder.wait_processed(2)["files_total"] == 2
+        assert set(folder.files("processed")) == {str(media / n) for n in ("a.png", "c.DAV")}

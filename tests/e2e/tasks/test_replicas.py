@@ -1,0 +1,96 @@
+"""Two API processes and restarts see the same data and tell every client the same end."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import PrivateRedis
+from tests.support.media.media import Encoding, make_clip, make_still
+from tests.support.sockets import Watcher
+from tests.support.stack import Client, running_stack
+from tests.support.waiting import wait_for
+
+LONG = Encoding(fps=2, gop=4)  # seconds that are quick to make and take time to analyse
+
+
+def matches(client: Client, cache_dir: Path) -> list[tuple[str, str]]:
+    found = client.ok("/search/text", query="a red thing", cache_dir=str(cache_dir))["matches"]
+    return [(match["hash_str"], match["frame_idx"]) for match in found]
+
+
+def test_replicas_and_restarts_find_the_same(tmp_path: Path, redis_url: str) -> None:
+    stills = [
+        make_still(tmp_path / f"{n}.jpg", colour=(40 * n, 255 - 40 * n, 90)) for n in range(5)
+    ]
+    cache_dir = tmp_path / "cache"
+    with running_stack(tmp_path / "stack", redis_url, apis=2) as stack:
+        one, two = stack.client(0), stack.client(1)
+        one.analyzed(cache_dir, *stills[:3])
+        assert len(matches(one, cache_dir)) == 3
+        assert matches(two, cache_dir) == matches(one, cache_dir)
+        two.analyzed(cache_dir, *stills[3:])
+        assert len(matches(one, cache_dir)) == 5
+        before = matches(two, cache_dir)
+        assert stack.processes["api-0"].end() == 0
+        assert matches(stack.start_api(), cache_dir) == before
+
+
+@pytest.mark.parametrize("outage", ["frozen", "restarted"])
+def test_clients_of_both_apis_get_the_final_state_although_redis_was_away_for_20_s(
+    tmp_path: Path, outage: str
+) -> None:
+    """Frozen: connections hang and nothing is lost. Restarted: they break, and Redis comes back
+    with its append-only file, as the private Redis does."""
+    clip = make_clip(tmp_path / "long.mp4", seconds=400, encoding=LONG)
+    with contextlib.ExitStack() as keep:
+        folder = keep.enter_context(tempfile.TemporaryDirectory(prefix="rr-"))
+        redis = PrivateRedis(Path(folder), append_only=True)
+        redis.start()
+        keep.callback(redis.stop)
+        stack = keep.enter_context(running_stack(tmp_path / "stack", redis.url, apis=2))
+        clients = [stack.client(0), stack.client(1)]
+        watchers = [
+            keep.enter_context(Watcher(client.url, transports=[transport]))
+            for client, transport in zip(clients, ("websocket", "polling"), strict=True)
+        ]
+        task_id = clients[0].analyze(tmp_path / "cache", clip)
+        for watcher in watchers:
+            watcher.join(task_id)
+        wait_for(lambda: clients[0].task(task_id)["progress"] > 0, 20, "progress")
+        if outage == "frozen":
+            redis.freeze()
+        else:
+            redis.stop()
+        assert_away_for(clients[0], 20)
+        if outage == "frozen":
+            redis.thaw()
+        else:
+            redis.start()
+        for watcher in watchers:
+            watcher.until_final(task_id, 60)
+        # A second final event would come with the next round of reading, within 2 s.
+        later = clients[0].analyzed(tmp_path / "cache", clip)["task_id"]
+        for watcher in watchers:
+            watcher.join(later)
+            watcher.until_final(later, 10)
+        ends = [watcher.of(task_id) for watcher in watchers]
+    for events in ends:
+        percents = [event["overall_progress"] for event in events]
+        assert percents == sorted(percents)
+        assert events[-1]["status"] == "completed", events[-1]
+        assert len([e for e in events if e["status"] == "completed"]) == 1
+
+
+def assert_away_for(client: Client, seconds: float) -> None:
+    until = time.monotonic() + seconds
+
+    def over() -> bool:
+        assert client.get("/tasks").status_code == 503
+        return time.monotonic() >= until
+
+    wait_for(over, seconds + 5, "the outage", every_s=0.5)

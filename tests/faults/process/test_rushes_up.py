@@ -1,0 +1,287 @@
+"""`rushes up` as a process: what it keeps alive, what it leaves behind, whom it tells the key."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pty
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from cli.processes import private_redis
+from cli.processes.private_redis import lives
+from shared.redis.clients import connect, key_prefix
+from shared.settings import Settings
+from tests.support.stack import free_port, models_dir
+from tests.support.waiting import wait_for
+
+READY_S = 60
+
+
+@dataclass
+class Up:
+    """One `rushes up` on a folder of its own."""
+
+    state_dir: Path
+    port: int
+    log: Path
+    process: subprocess.Popen[bytes]
+
+    def text(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    def wait_for_line(self, pattern: str, times: int = 1) -> None:
+        def seen() -> bool:
+            assert self.process.poll() is None, self.text()
+            return len(re.findall(pattern, self.text())) >= times
+
+        wait_for(seen, READY_S, f"{pattern!r} in the log")
+
+    def pid_of(self, name: str) -> int:
+        """Process number of the newest start of a child."""
+        return int(re.findall(rf"{name} runs as process (\d+)", self.text())[-1])
+
+    def session_members(self) -> list[int]:
+        """Every living process in a session of one of the children."""
+        sessions = set(re.findall(r"runs as process (\d+)", self.text()))
+        found = []
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                fields = stat.read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if fields[3] in sessions and fields[0] != "Z":
+                found.append(int(stat.parent.name))
+        return found
+
+
+def environment(folder: Path, **settings: str) -> dict[str, str]:
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("RUSHES_")}
+    return {
+        **inherited,
+        "RUSHES_STATE_DIR": str(folder / "state dir"),
+        "RUSHES_MODELS_DIR": str(models_dir()),
+        **settings,
+    }
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-P", "-m", "cli.main", *arguments]
+
+
+def start(folder: Path, stdout: int | None = None) -> Up:
+    port = free_port()
+    log = folder / "up.log"
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            command("up"),
+            cwd=folder,
+            env=environment(folder, RUSHES_PORT=str(port)),
+            stdin=subprocess.DEVNULL,
+            stdout=output if stdout is None else stdout,
+            stderr=output,
+            start_new_session=True,
+        )
+    return Up(folder / "state dir", port, log, process)
+
+
+def status_with(up: Up, key: str) -> int:
+    """What a route that needs a Pro key answers to this one."""
+    url = f"http://127.0.0.1:{up.port}/api/v1/tasks"
+    return httpx.get(url, headers={"X-License-Key": key}).status_code
+
+
+def end(up: Up) -> None:
+    if up.process.poll() is None:
+        up.process.send_signal(signal.SIGTERM)
+        up.process.wait(30)
+
+
+@pytest.fixture
+def up(tmp_path: Path) -> Iterator[Up]:
+    one = start(tmp_path)
+    yield one
+    end(one)
+
+
+def run(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(*arguments),
+        env=environment(folder, **settings),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_killed_children_come_back_and_sigterm_ends_all_with_redis_last(up: Up) -> None:
+    up.wait_for_line("ready on http")
+    workers = ("query worker", "analysis worker 1", "recluster worker", "export worker", "watcher")
+    for name in ("api", *workers, "redis"):
+        killed = up.pid_of(name)
+        os.kill(killed, signal.SIGKILL)
+        up.wait_for_line(f"{name} runs as process", times=2)
+        assert up.pid_of(name) != killed
+
+    def healthy() -> bool:
+        try:
+            return httpx.get(f"http://127.0.0.1:{up.port}/api/v1/ready").status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    wait_for(healthy, READY_S, "the stack to be ready again", every_s=0.2)
+    up.process.send_signal(signal.SIGTERM)
+    assert up.process.wait(30) == 0
+    ended = re.findall(r"supervisor: (.*) has ended", up.text())
+    assert sorted(ended) == sorted(["api", *workers, "redis"])
+    assert ended[-1] == "redis"
+    assert up.session_members() == []
+
+
+def test_kill_9_of_rushes_up_leaves_no_orphan_and_no_hindrance(up: Up, tmp_path: Path) -> None:
+    up.wait_for_line("ready on http")
+    assert len(up.session_members()) >= 6  # with the redis-server beside its guard
+    up.process.kill()
+    up.process.wait()
+    wait_for(lambda: not up.session_members(), 25, "the end of all children", every_s=0.1)
+
+    again = start(tmp_path)
+    try:
+        again.wait_for_line("ready on http", times=2)
+    finally:
+        end(again)
+
+
+def test_a_second_rushes_up_is_refused_with_one_sentence(up: Up, tmp_path: Path) -> None:
+    up.wait_for_line("redis runs as process")
+    second = run(tmp_path, "up", RUSHES_PORT=str(free_port()))
+    assert second.returncode == 2
+    assert "already runs on" in second.stderr
+    assert str(up.process.pid) in second.stderr
+    assert second.stderr.count("\n") == 1
+
+
+def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = run(tmp_path, "up", RUSHES_PORT=str(port))
+    assert result.returncode == 2
+    assert f"Port {port} on 127.0.0.1 is taken" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_the_first_key_is_shown_to_a_terminal_and_never_logged(tmp_path: Path) -> None:
+    terminal, its_end = pty.openpty()
+    up = start(tmp_path, stdout=its_end)
+    os.close(its_end)
+    try:
+        shown = ""
+        while "To stop" not in shown:
+            assert up.process.poll() is None, up.text()
+            shown += os.read(terminal, 4096).decode()
+        key = (up.state_dir / "first-key").read_text().strip()
+        assert key in shown
+        assert key not in up.text()
+        assert (up.state_dir / "first-key").stat().st_mode & 0o777 == 0o600
+        assert key not in (up.state_dir / "keys.json").read_text()
+        assert status_with(up, key) == 200
+        assert status_with(up, key + "x") == 403
+        more = re.findall(r"More keys +(.*?)\r?\n", shown)[0]
+        assert Path(shlex.split(more)[0]).is_file()
+        made = subprocess.run(
+            shlex.split(more), env=environment(tmp_path), capture_output=True, text=True, check=True
+        )
+        assert status_with(up, made.stdout.strip()) == 200
+    finally:
+        end(up)
+        os.close(terminal)
+
+
+def test_without_a_terminal_the_first_key_is_in_its_file_and_nowhere_else(tmp_path: Path) -> None:
+    output = tmp_path / "stdout"
+    with output.open("wb") as stdout:
+        up = start(tmp_path, stdout=stdout.fileno())
+    try:
+        up.wait_for_line("ready on http.*first-key")
+        file = up.state_dir / "first-key"
+        key = file.read_text().strip()
+        assert file.stat().st_mode & 0o777 == 0o600
+        assert status_with(up, key) == 200
+        hashed = hashlib.sha256(key.encode()).hexdigest()
+        assert hashed in (up.state_dir / "keys.json").read_text()
+        settings = Settings.from_env(environment(tmp_path))
+        url = private_redis.running_url(settings)
+        assert url is not None
+        with connect(url) as client:
+            assert client.hkeys(f"{key_prefix(settings.instance)}keys") == [hashed]
+    finally:
+        end(up)
+    # Nor in any log or in what Redis writes to its disk.
+    holders = [
+        path for path in tmp_path.rglob("*") if path.is_file() and key.encode() in path.read_bytes()
+    ]
+    assert holders == [file]
+
+
+def test_keys_are_made_listed_and_revoked_from_the_command_line(up: Up, tmp_path: Path) -> None:
+    up.wait_for_line("ready on http")
+    pro = run(tmp_path, "keys", "create", "--label", "the editor").stdout.strip()
+    key = run(tmp_path, "keys", "create", "--tier", "basic", "--label", "the intern").stdout.strip()
+    listed = run(tmp_path, "keys", "list").stdout
+    assert "basic" in listed
+    assert "the intern" in listed
+    assert key not in listed
+    assert pro not in listed
+    assert status_with(up, key) == 403
+    assert status_with(up, pro) == 200
+    (line,) = [line for line in listed.splitlines() if "the intern" in line]
+    key_id = re.findall(r"[0-9a-f]{12}", line)[0]
+    assert "revoked" in run(tmp_path, "keys", "revoke", key_id).stdout
+    assert "the intern" not in run(tmp_path, "keys", "list").stdout
+    pro_id = next(
+        re.findall(r"[0-9a-f]{12}", line)[0] for line in listed.splitlines() if "the editor" in line
+    )
+    run(tmp_path, "keys", "revoke", pro_id)
+    wait_for(lambda: status_with(up, pro) == 403, 10, "the revoked key to be refused")
+    again = run(tmp_path, "keys", "revoke", key_id)
+    assert again.returncode == 1
+    assert again.stderr == f"rushes: There is no key {key_id}.\n"
+
+
+def test_commands_that_need_a_redis_say_so(tmp_path: Path) -> None:
+    for arguments in (["keys", "list"], ["api"], ["worker", "query"]):
+        result = run(tmp_path, *arguments)
+        assert result.returncode == 2
+        assert "There is no Redis" in result.stderr
+        assert result.stderr.count("\n") == 1
+
+
+def test_a_wrong_setting_is_one_sentence(tmp_path: Path) -> None:
+    for name, value in (
+        ("RUSHES_PORT", "x"),
+        ("RUSHES_VISUAL_MODEL", "nonsense"),
+        ("RUSHES_SPEECH_MODEL", "conse-lite0"),
+        ("RUSHES_FACE_MODEL", "conse-lite0"),
+    ):
+        result = run(tmp_path, "up", **{name: value})
+        assert result.returncode == 2
+        assert result.stderr.startswith(f"rushes: {name}")
+        assert result.stderr.count("\n") == 1
+        assert not lives_in(tmp_path)
+
+
+def lives_in(folder: Path) -> bool:
+    """Whether a private Redis was left running on this folder."""
+    noted = folder / "state dir" / "redis" / "redis.pid"
+    return noted.exists() and lives(int(noted.read_text()))

@@ -1,0 +1,396 @@
+"""The CacheDir on a real disk: all at once, for any number of processes, on full and sick disks."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from shared.cache import cache_tidying
+from shared.cache.cache_dir import CacheDir
+from shared.cache.catalogue import Artefact, FollowState
+from shared.domain import Scene, Stage
+from shared.errors import BadInput, CacheError
+from tests.support.system.tiny_disk import tiny_disk
+from tests.support.waiting import wait_for
+
+HASH = "00112233aabbccdd"
+MODEL = "ViT-B-16/laion 2B: ü"
+SPAWN = multiprocessing.get_context("spawn")
+
+
+def publish(cache: CacheDir, data: bytes, model: str = MODEL, token: str = "7") -> str:
+    with cache.draft(HASH, Stage.VISUAL, model, "npy", token) as draft:
+        draft.file.write(data)
+        return draft.publish(rows=len(data), scenes=(Scene(0, 2),), seconds=(0, 3)).file
+
+
+def data_of(cache: CacheDir, model: str = MODEL) -> bytes:
+    manifest = cache.manifest(HASH, Stage.VISUAL, model)
+    assert manifest is not None
+    return cache.data_path(HASH, manifest).read_bytes()
+
+
+def flip_a_bit(folder: Path, name: str, of_text: bytes) -> None:
+    path = next(folder.glob(name))
+    whole = path.read_bytes()
+    at = whole.index(of_text)
+    path.write_bytes(whole[:at] + bytes([whole[at] ^ 0x80]) + whole[at + 1 :])
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> CacheDir:
+    return CacheDir.open(tmp_path / "cache", create=True)
+
+
+def test_what_is_published_is_found_again_by_another_reader(cache: CacheDir) -> None:
+    assert cache.manifest(HASH, Stage.VISUAL, MODEL) is None
+    publish(cache, b"12345")
+    reader = CacheDir.open(cache.root, create=False)
+    assert reader.id == cache.id
+    manifest = reader.manifest(HASH, Stage.VISUAL, MODEL)
+    assert manifest is not None
+    assert (manifest.rows, manifest.bytes, manifest.scenes) == (5, 5, (Scene(0, 2),))
+    assert (manifest.model, manifest.seconds) == (MODEL, (0, 3))
+    assert data_of(reader) == b"12345"
+    assert reader.manifests(HASH) == [manifest]
+    assert reader.where(HASH, Stage.VISUAL, MODEL) == (cache.data_path(HASH, manifest), True)
+
+
+def test_where_names_a_place_before_anything_is_published(cache: CacheDir) -> None:
+    path, exists = cache.where(HASH, Stage.FRAMES)
+    assert (path.name, exists) == ("manifest.frames.json", False)
+
+
+def test_models_do_not_see_each_other(cache: CacheDir) -> None:
+    for model in ("a", "a.b", "a/b", "A b", "x" * 300, "x" * 299 + "y"):
+        publish(cache, model.encode(), model)
+    for model in ("a", "a.b", "a/b", "A b", "x" * 300, "x" * 299 + "y"):
+        assert data_of(cache, model) == model.encode()
+
+
+def test_a_draft_that_is_left_leaves_nothing(cache: CacheDir) -> None:
+    with cache.draft(HASH, Stage.FRAMES, "", "pack", "1") as draft:
+        draft.file.write(b"half")
+        assert len(os.listdir(cache.media_dir(HASH))) == 1
+    assert os.listdir(cache.media_dir(HASH)) == []
+
+
+def test_replaced_data_stays_for_a_day_and_is_then_collected(cache: CacheDir) -> None:
+    old = cache.media_dir(HASH) / publish(cache, b"old")
+    os.utime(old, (1_000_000, 1_000_000))  # published long ago
+    publish(cache, b"new")
+    assert old.exists(), "a reader may just be opening it"
+    os.utime(old, (1_000_000, 1_000_000))  # replaced long ago
+    foreign = cache.media_dir(HASH) / "my notes.txt"
+    foreign.write_text("keep")
+    os.utime(foreign, (1_000_000, 1_000_000))
+    assert cache_tidying.collect(cache.root) == 1
+    assert not old.exists()
+    assert foreign.exists()
+    assert data_of(cache) == b"new"
+
+
+def test_the_folder_is_tidied_once_a_day_by_whoever_comes_first(
+    cache: CacheDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache_tidying, "_LOOK_EVERY_S", 0.0)
+    old = cache.media_dir(HASH) / publish(cache, b"old")
+    publish(cache, b"new")
+    os.utime(old, (1_000_000, 1_000_000))
+    tidying = cache.collect_when_due()
+    assert tidying is not None
+    tidying.join(30)
+    assert not old.exists()
+    assert CacheDir.open(cache.root, create=False).collect_when_due() is None
+    os.utime(cache.root / "catalog" / "collected", (1_000_000, 1_000_000))
+    again = cache.collect_when_due()
+    assert again is not None
+    again.join(30)
+    assert data_of(cache) == b"new"
+
+
+def test_what_lost_its_data_does_not_count_as_published(cache: CacheDir) -> None:
+    data = cache.media_dir(HASH) / publish(cache, b"data")
+    assert cache.is_published(HASH, Stage.VISUAL, MODEL)
+    data.write_bytes(b"dat")
+    assert not cache.is_published(HASH, Stage.VISUAL, MODEL)
+    data.unlink()
+    assert not cache.is_published(HASH, Stage.VISUAL, MODEL)
+    assert not cache.is_published(HASH, Stage.FRAMES)
+
+
+def test_publishing_collects_what_a_killed_writer_left_in_the_folder(cache: CacheDir) -> None:
+    publish(cache, b"x")
+    left = cache.media_dir(HASH) / ".visual.9.0a0b0c0d.tmp"
+    left.write_bytes(b"half")
+    publish(cache, b"y")
+    assert left.exists()
+    os.utime(left, (1_000_000, 1_000_000))
+    publish(cache, b"z")
+    assert not left.exists()
+
+
+def test_an_analysis_may_take_longer_than_a_day(cache: CacheDir) -> None:
+    with cache.draft(HASH, Stage.VISUAL, MODEL, "npy", "1.0.1") as draft:
+        (begun,) = cache.media_dir(HASH).glob(".visual.*.tmp")
+        two_days_ago = begun.stat().st_mtime - 2 * 86_400
+        os.utime(begun, (two_days_ago, two_days_ago))
+        with cache.draft(HASH, Stage.FRAMES, "", "pack", "1.0.1") as frames:
+            frames.publish(rows=1)
+        draft.file.write(b"rows")
+        draft.publish(rows=1)
+    assert cache.is_published(HASH, Stage.VISUAL, MODEL)
+
+
+def test_paths_are_kept_newest_first(cache: CacheDir) -> None:
+    cache.remember_path(HASH, "/a/ü #1.mp4", 1, 2)
+    cache.remember_path(HASH, "/b/100%.mp4", 1, 2)
+    cache.remember_path(HASH, "/a/ü #1.mp4", 1, 3)
+    assert [(p.path, p.mtime_ns) for p in cache.paths_of(HASH)] == [
+        ("/a/ü #1.mp4", 3),
+        ("/b/100%.mp4", 2),
+    ]
+    before = cache.catalogue.follow(FollowState()).entries
+    cache.remember_path(HASH, "/a/ü #1.mp4", 1, 3)
+    assert cache.catalogue.follow(FollowState()).entries == before, "known already: no new line"
+
+
+@pytest.mark.parametrize("hash_str", ["../../../etc/pwd", "", "ABCDEF0123456789", HASH + "\n"])
+def test_a_hash_from_a_client_cannot_lead_out_of_the_folder(cache: CacheDir, hash_str: str) -> None:
+    with pytest.raises(BadInput, match="16 lower-case hex digits"):
+        cache.manifests(hash_str)
+
+
+def test_a_manifest_cannot_lead_out_of_the_folder(cache: CacheDir) -> None:
+    publish(cache, b"x")
+    (path,) = cache.media_dir(HASH).glob("manifest.*")
+    manifest = json.loads(path.read_bytes()) | {"file": "visual./../../x.00000000.npy"}
+    path.write_text(json.dumps(manifest))
+    assert cache.manifest(HASH, Stage.VISUAL, MODEL) is None
+
+
+def test_any_part_may_be_deleted_or_damaged_under_a_reader(cache: CacheDir) -> None:
+    publish(cache, b"x")
+    cache.remember_path(HASH, "/a.mp4", 1, 2)
+    (manifest,) = cache.media_dir(HASH).glob("manifest.*")
+    manifest.write_bytes(b'{"stage": "vis')
+    assert cache.manifests(HASH) == []
+    assert cache.manifest(HASH, Stage.VISUAL, MODEL) is None
+    next(cache.media_dir(HASH).glob("paths/*")).write_bytes(b"\x00")
+    assert cache.paths_of(HASH) == []
+    for part in ("catalog", "media", ""):
+        shutil.rmtree(cache.root / part)
+        assert cache.manifests(HASH) == []
+        assert cache.paths_of(HASH) == []
+        assert [entry.bytes for entry in cache.catalogue.walk()] == [0] * (part == "catalog")
+    publish(cache, b"again")
+    assert data_of(cache) == b"again"
+
+
+def test_a_flipped_bit_costs_no_more_than_what_it_is_in(cache: CacheDir) -> None:
+    publish(cache, b"x")
+    publish(cache, b"y", model="other")
+    for path in ("/footage/a.mp4", "/footage/b.mp4"):
+        cache.remember_path(HASH, path, 1, 2)
+    flip_a_bit(cache.media_dir(HASH), "manifest.visual.ViT*", b"laion")
+    flip_a_bit(cache.media_dir(HASH), "paths/*", b"footage")
+    flip_a_bit(cache.root, "catalog/*", b"laion")
+    reader = CacheDir.open(cache.root, create=False)
+    assert [manifest.model for manifest in reader.manifests(HASH)] == ["other"]
+    assert reader.manifest(HASH, Stage.VISUAL, MODEL) is None
+    assert len(reader.paths_of(HASH)) == 1
+    followed = reader.catalogue.follow(FollowState()).entries
+    assert [entry.model for entry in followed if isinstance(entry, Artefact)] == ["other"]
+    walked = [entry for entry in reader.catalogue.walk() if isinstance(entry, Artefact)]
+    assert [entry.bytes for entry in walked if entry.model == "other"] == [1]
+    flip_a_bit(cache.root, "rushes.json", reader.id.encode())
+    with pytest.raises(CacheError, match=r"rushes\.json is damaged"):
+        CacheDir.open(cache.root, create=False)
+
+
+def test_a_folder_without_its_identity_is_still_read(cache: CacheDir) -> None:
+    publish(cache, b"x")
+    (cache.root / "rushes.json").unlink()
+    reader = CacheDir.open(cache.root, create=False)
+    assert reader.id.startswith("path-")
+    assert data_of(reader) == b"x"
+
+
+def test_a_newer_format_is_refused_with_what_to_do(cache: CacheDir) -> None:
+    (cache.root / "rushes.json").write_text('{"format": 2, "id": "x"}')
+    with pytest.raises(CacheError, match="format 2, this version of Rushes reads up to 1: update"):
+        CacheDir.open(cache.root, create=False)
+
+
+def test_a_file_in_place_of_the_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    for path in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(CacheError, match="is not a folder"):
+            CacheDir.open(path, create=True)
+    with pytest.raises(BadInput, match="There is no cache folder"):
+        CacheDir.open(tmp_path / "absent", create=False)
+
+
+def _open_and_report(path: str, gate: object, out: object) -> None:
+    gate.wait()  # type: ignore[attr-defined]
+    out.put(CacheDir.open(path, create=True).id)  # type: ignore[attr-defined]
+
+
+def test_processes_that_create_the_folder_at_once_agree_on_its_id(tmp_path: Path) -> None:
+    gate, out = SPAWN.Barrier(4), SPAWN.Queue()
+    workers = [
+        SPAWN.Process(target=_open_and_report, args=(str(tmp_path / "new"), gate, out))
+        for _ in range(4)
+    ]
+    for worker in workers:
+        worker.start()
+    ids = {out.get(timeout=30) for _ in workers}
+    for worker in workers:
+        worker.join()
+    assert len(ids) == 1
+
+
+def _publish_often(path: str, letter: int, gate: object) -> None:
+    cache = CacheDir.open(path, create=True)
+    gate.wait()  # type: ignore[attr-defined]
+    for round_ in range(20):
+        publish(cache, bytes([letter]) * (1000 + round_), token=str(letter))
+
+
+def test_two_processes_that_publish_the_same_media_never_show_a_mixture(cache: CacheDir) -> None:
+    gate = SPAWN.Barrier(3)
+    workers = [
+        SPAWN.Process(target=_publish_often, args=(str(cache.root), letter, gate))
+        for letter in (65, 66)
+    ]
+    for worker in workers:
+        worker.start()
+    gate.wait()
+    seen = 0
+    while any(worker.is_alive() for worker in workers):
+        manifest = cache.manifest(HASH, Stage.VISUAL, MODEL)
+        if manifest is not None:
+            data = cache.data_path(HASH, manifest).read_bytes()
+            assert len(data) == manifest.bytes == manifest.rows
+            assert len(set(data)) == 1
+            seen += 1
+    for worker in workers:
+        worker.join()
+        assert worker.exitcode == 0
+    assert seen > 0
+    entries = cache.catalogue.follow(FollowState()).entries
+    assert len(entries) == 40
+
+
+KILLED = """
+import sys
+from shared.cache.cache_dir import CacheDir
+from shared.domain import Stage
+cache = CacheDir.open(sys.argv[1], create=True)
+turn = 0
+while True:
+    turn += 1
+    with cache.draft(sys.argv[2], Stage.VISUAL, "m", "npy", "1") as draft:
+        draft.file.write(bytes([turn % 256]) * 300_000)
+        draft.publish(rows=turn)
+    print(turn, flush=True)
+"""
+
+
+@pytest.mark.parametrize("turns", [1, 3, 6])
+def test_kill_9_in_the_middle_of_publishing_leaves_the_last_whole_artefact(
+    tmp_path: Path, turns: int
+) -> None:
+    child = subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(tmp_path), HASH], stdout=subprocess.PIPE, text=True
+    )
+    assert child.stdout is not None
+    for _ in range(turns):
+        child.stdout.readline()
+    folder = tmp_path / "media" / HASH[:2] / HASH
+    wait_for(lambda: list(folder.glob(".visual*.tmp")), 20, "a write in progress")
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    child.stdout.close()
+    cache = CacheDir.open(tmp_path, create=False)
+    manifest = cache.manifest(HASH, Stage.VISUAL, "m")
+    assert manifest is not None
+    assert manifest.rows >= turns
+    data = cache.data_path(HASH, manifest).read_bytes()
+    assert data == bytes([manifest.rows % 256]) * 300_000
+
+
+def _fill(path: str, out: object) -> None:
+    cache = CacheDir.open(path, create=True)
+    publish(cache, b"small")
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+    try:
+        publish(cache, b"x" * 5_000_000)
+    except CacheError as error:
+        out.put(error.message)  # type: ignore[attr-defined]
+
+
+def _filled(path: Path) -> str:
+    out = SPAWN.Queue()
+    worker = SPAWN.Process(target=_fill, args=(str(path), out))
+    worker.start()
+    message = out.get(timeout=30)
+    worker.join()
+    return str(message)
+
+
+def test_a_write_that_the_disk_refuses_says_so_and_keeps_what_was_there(tmp_path: Path) -> None:
+    assert "is full. Free some space" in _filled(tmp_path)
+    cache = CacheDir.open(tmp_path, create=False)
+    assert data_of(cache) == b"small"
+    assert not list(cache.media_dir(HASH).glob(".*.tmp"))
+
+
+@pytest.fixture
+def mounted(tmp_path: Path) -> Iterator[Path]:
+    with tiny_disk(tmp_path / "tiny") as folder:
+        yield folder
+
+
+def test_a_full_disk_is_a_clear_error_and_takes_files_again_once_there_is_room(
+    mounted: Path,
+) -> None:
+    cache = CacheDir.open(mounted / "cache", create=True)
+    publish(cache, b"small")
+    with pytest.raises(CacheError, match="is full"):
+        publish(cache, b"x" * 5_000_000)
+    assert data_of(cache) == b"small"
+    publish(cache, b"more")
+    assert data_of(cache) == b"more"
+
+
+def test_a_read_only_folder_is_a_clear_error(mounted: Path) -> None:
+    publish(CacheDir.open(mounted, create=True), b"x")
+    subprocess.run(["mount", "-o", "remount,ro", str(mounted)], check=True)
+    with pytest.raises(CacheError, match="read-only file system"):
+        CacheDir.open(mounted, create=True)
+    assert data_of(CacheDir.open(mounted, create=False)) == b"x"
+
+
+def test_a_reader_that_knows_of_a_manifest_insists(cache: CacheDir) -> None:
+    assert cache.manifest(HASH, Stage.VISUAL, MODEL, wait_s=0.1) is None
+    found = []
+    reader = threading.Thread(
+        target=lambda: found.append(cache.manifest(HASH, Stage.VISUAL, MODEL, wait_s=30))
+    )
+    reader.start()
+    publish(cache, b"late")
+    reader.join()
+    assert found[0] is not None

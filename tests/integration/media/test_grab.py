@@ -1,0 +1,102 @@
+"""A single picture at any time is the one that is on screen then."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from shared.errors import BadInput
+from shared.media import MediaType
+from tests.support.media.media import (
+    H264,
+    H264_OPEN,
+    HEVC,
+    MPEG2,
+    MPEG2_INTERLACED,
+    MPEG4,
+    PRORES,
+    Encoding,
+    cut_with_edit_list,
+    make_clip,
+    make_still,
+    read_bar_code,
+)
+from workers.media.decode import grab_frame
+
+SIZE = (160, 96)
+TIMES = [0, 0.039, 0.5, 1.999, 2.0, 2.02, 3.99, 4.0, 5.5, 5.99]
+
+
+def number_at(path: Path, seconds: float) -> int:
+    picture = grab_frame(str(path), MediaType.VIDEO, seconds)
+    return read_bar_code(picture.rgb(picture.width, picture.height))
+
+
+def also(encoding: Encoding, **changes: object) -> Encoding:
+    return dataclasses.replace(encoding, **changes)
+
+
+@pytest.mark.parametrize(
+    ("name", "encoding"),
+    [
+        ("h264.mp4", H264),
+        ("long gop.mp4", also(H264, gop=250)),
+        ("open gop.mkv", also(H264_OPEN, gop=33)),
+        ("open gop.ts", also(H264_OPEN, gop=33, start_s=5)),
+        ("hevc.mov", HEVC),
+        ("mpeg2.mpg", MPEG2),
+        ("mpeg2.mxf", MPEG2_INTERLACED),
+        ("h264.mxf", H264),
+        ("prores.mov", PRORES),
+        ("mpeg4.avi", MPEG4),
+        ("raw.h264", also(H264, container="h264")),
+        ("turned.mp4", also(H264, rotation=90)),
+        ("ntsc.mp4", also(H264, fps=Fraction(30000, 1001))),
+        ("vp9.webm", Encoding("libvpx-vp9", options={"deadline": "realtime", "cpu-used": "8"})),
+    ],
+)
+def test_the_picture_at_a_time_is_the_last_that_began_by_then(
+    name: str, encoding: Encoding, tmp_path: Path
+) -> None:
+    clip = make_clip(tmp_path / name, 6, size=SIZE, encoding=encoding)
+    rate = Fraction(encoding.fps)
+    assert [number_at(clip, t) for t in TIMES] == [
+        math.floor(Fraction(str(t)) * rate) for t in TIMES
+    ]
+
+
+def test_a_picture_that_is_held_for_long_is_shown_all_that_time(tmp_path: Path) -> None:
+    clip = make_clip(
+        tmp_path / "held.mp4", 4, size=SIZE, times=lambda n: n * 0.04 + (20 if n >= 50 else 0)
+    )
+    assert [number_at(clip, t) for t in (1.99, 15, 21.9, 22.0)] == [49, 49, 49, 50]
+
+
+def test_times_count_from_the_cut_of_an_edit_list(tmp_path: Path) -> None:
+    whole = make_clip(tmp_path / "whole.mp4", 6, size=SIZE, encoding=H264_OPEN)
+    cut = cut_with_edit_list(whole, tmp_path / "cut.mp4", 1.32)
+    assert [number_at(cut, t) for t in (0, 1, 2.5)] == [33, 58, 95]
+
+
+@pytest.mark.parametrize("seconds", [-0.1, 6.5, 1e9, math.nan, math.inf])
+def test_a_time_outside_the_file_is_refused(seconds: float, tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "a.mp4", 6, size=SIZE)
+    with pytest.raises(BadInput, match=r"[Tt]ime"):
+        grab_frame(str(clip), MediaType.VIDEO, seconds)
+
+
+def test_a_time_beyond_a_file_that_states_no_length_is_refused(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "a.h264", 2, size=SIZE, encoding=also(H264, container="h264"))
+    with pytest.raises(BadInput):
+        grab_frame(str(clip), MediaType.VIDEO, 99)
+
+
+def test_a_still_is_shown_at_its_beginning_only(tmp_path: Path) -> None:
+    still = make_still(tmp_path / "a.jpg")
+    assert grab_frame(str(still), MediaType.IMAGE, 0).width == 320
+    with pytest.raises(BadInput):
+        grab_frame(str(still), MediaType.IMAGE, 3)

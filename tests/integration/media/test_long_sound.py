@@ -1,0 +1,70 @@
+"""A recording of twelve hours is read in little memory, and its last words at their time."""
+
+from __future__ import annotations
+
+import os
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+RATE = 8000
+HOURS = 12
+MARKS = (1.5, 6 * 3600 + 0.25, 12 * 3600 - 3.75)
+
+READ = """
+import sys
+import numpy as np
+from workers.media.sound.reader import open_sound
+samples, marks, beats = 0, [], 0
+def peak():  # MB; not ru_maxrss, which begins with what the parent process had
+    status = open("/proc/self/status").read()
+    return int(status.partition("VmHWM:")[2].split()[0]) // 1024
+def beat():
+    global beats
+    beats += 1
+with open_sound(sys.argv[1]) as reader:
+    for block in reader.blocks("mix", beat):
+        if samples == 0:
+            before = peak()
+        assert block.start == samples
+        samples += len(block.pcm)
+        loud = np.flatnonzero(block.pcm > 0.3)
+        if len(loud):
+            marks.append((block.start + int(loud[0])) / 16000)
+print(samples / 16000, peak(), peak() - before, beats, *marks)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_twelve_hours_are_read_in_constant_memory(tmp_path: Path) -> None:
+    result = subprocess.run(
+        [sys.executable, "-c", READ, str(silence_with_marks(tmp_path / "long.wav"))],
+        capture_output=True, text=True, check=True, timeout=280,
+    )  # fmt: skip
+    seconds, megabytes, growth, beats, *marks = map(float, result.stdout.split())
+    assert seconds == HOURS * 3600
+    assert marks == pytest.approx(MARKS, abs=0.01)
+    assert megabytes < 250
+    assert growth < 30
+    assert beats > 20
+
+
+def silence_with_marks(path: Path) -> Path:
+    """A mono WAV of 16 bits at 8 kHz; the silence in it takes no room on the disk."""
+    size = HOURS * 3600 * RATE * 2
+    head = b"RIFF" + struct.pack("<I", size + 36) + b"WAVEfmt "
+    head += struct.pack("<IHHIIHH", 16, 1, 1, RATE, RATE * 2, 2, 16)
+    head += b"data" + struct.pack("<I", size)
+    mark = np.full(RATE // 100, 20_000, "<i2").tobytes()
+    with path.open("wb") as file:
+        file.write(head)
+        for seconds in MARKS:
+            file.seek(len(head) + round(seconds * RATE) * 2, os.SEEK_SET)
+            file.write(mark)
+        file.truncate(len(head) + size)
+    return path

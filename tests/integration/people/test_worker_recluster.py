@@ -1,0 +1,177 @@
+"""POST /faces/recluster and the worker that does it: progress, stops, kills, one at a time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.cache.cache_dir import CacheDir
+from shared.people.clustering import NO_CLUSTER
+from tests.support.desk import Desk
+from tests.support.people.grouping_desk import ADA, BO, CY, NAME, GroupingDesk, face, shots
+from tests.support.sockets import Watcher
+from tests.support.stack import Client
+from tests.support.waiting import wait_for
+
+
+class Room:
+    """An API process, a Collection and recluster workers."""
+
+    def __init__(self, folder: Path, redis_url: str) -> None:
+        self.desk = Desk(folder, redis_url)
+        self.people = GroupingDesk(CacheDir.open(folder / "cache", create=True))
+        self.desk.stack.settings.update(self.desk.squares_env())
+        self.client: Client = self.desk.stack.start_api()
+        self.marker, self.release = folder / "marker", folder / "release"
+
+    @property
+    def body(self) -> dict[str, Any]:
+        return {"cache_dir": str(self.people.cache.root), "cluster_job_name": NAME}
+
+    def worker(self) -> None:
+        self.desk.stack.start_worker("recluster")
+
+    def waiting_worker(self, number: int = 0, **told: Any) -> Any:
+        told = {"share": 0.5, "marker": str(self.marker), "release": str(self.release), **told}
+        command = ("-m", "tests.support.programs.recluster_that_waits")
+        return self.desk.stack.start(
+            f"recluster-{number}", *command, TEST_RECLUSTER=json.dumps(told)
+        )
+
+    def recluster(self, **more: Any) -> str:
+        return str(self.client.ok("/faces/recluster", **self.body, **more)["task_id"])
+
+    def clusters(self) -> dict[str, tuple[str | None, int]]:
+        answer = self.client.http.get("/faces/clusters", params=self.body)
+        assert answer.status_code == 200, answer.text
+        (job,) = answer.json()["cluster_jobs"]
+        return {c["cluster_id"]: (c["name"], c["face_count"]) for c in job["clusters"]}
+
+    def wait_marker(self) -> None:
+        wait_for(self.marker.exists, 30, f"the recluster to wait; {self.desk.logs()}")
+
+
+@pytest.fixture
+def room(tmp_path: Path, redis_url: str) -> Iterator[Room]:
+    room = Room(tmp_path, redis_url)
+    yield room
+    room.desk.close()
+
+
+def test_a_recluster_reports_its_progress_and_keeps_ids_names_and_manual_work(room: Room) -> None:
+    one = room.people.add(1, shots(ADA, BO, CY, each=6))
+    room.worker()
+    assert room.client.wait_final(room.recluster(eps=0.4, min_samples=3))["status"] == "completed"
+    ada, bo = room.people.id_of(one, (0, ADA)), room.people.id_of(one, (6, BO))
+    names = [{"cluster_id": str(ada), "name": "Ada"}, {"cluster_id": str(bo), "name": "Bo"}]
+    answer = room.client.http.put("/faces/clusters/names", json={**room.body, "assignments": names})
+    assert answer.status_code == 200, answer.text
+    moves = [{"face_ids": [face(one, (0, ADA))], "target_cluster_id": str(bo)}]
+    room.client.ok("/faces/clusters/modify", **room.body, moves=moves)
+    room.people.add(2, shots(BO, ADA, each=6))
+    task_id = room.recluster(eps=0.5)
+    with Watcher(room.client.url) as watcher:
+        watcher.join(task_id)
+        events = watcher.until_final(task_id, timeout_s=30)
+    assert events[-1]["status"] == "completed"
+    assert {event["type"] for event in events} == {"recluster"}
+    assert events[-1]["overall_progress"] == 100
+    found = room.clusters()
+    assert found[str(ada)] == ("Ada", 11)
+    assert found[str(bo)] == ("Bo", 13)
+
+
+def test_names_are_cleared_when_asked_for_and_come_back_by_undo(room: Room) -> None:
+    room.people.add(1, shots(ADA, each=6))
+    room.worker()
+    room.client.wait_final(room.recluster())
+    (ada,) = room.clusters()
+    names = [{"cluster_id": ada, "name": "Ada"}]
+    room.client.http.put("/faces/clusters/names", json={**room.body, "assignments": names})
+    room.client.wait_final(room.recluster(clear_names=True))
+    assert room.clusters() == {ada: (None, 6)}
+    room.client.ok("/faces/edits/undo", **room.body)
+    assert room.clusters() == {ada: ("Ada", 6)}
+
+
+def test_parameters_are_found_in_the_faces_when_asked_for(room: Room) -> None:
+    people = range(8)
+    for number in range(1, 6):
+        room.people.add(number, shots(*people, each=8))
+    room.worker()
+    record = room.client.wait_final(room.recluster(auto_detect_params=True, eps=1.9))
+    assert record["status"] == "completed", record
+    answer = room.client.http.get("/faces/clusters", params=room.body).json()["cluster_jobs"][0]
+    assert 0.24 <= answer["eps"] < 0.96
+    assert 2 <= answer["min_samples"] <= 5
+    assert [c["face_count"] for c in answer["clusters"]] == [40] * len(people)
+
+
+def test_readers_see_the_old_people_until_the_new_ones_are_published(room: Room) -> None:
+    room.people.add(1, shots(ADA, BO, each=6))
+    room.people.group()
+    before = room.clusters()
+    room.waiting_worker()
+    task_id = room.recluster(min_samples=7)
+    room.wait_marker()
+    assert room.clusters() == before
+    refused = room.client.post("/faces/recluster", **room.body)
+    assert (refused.status_code, task_id in refused.json()["message"]) == (409, True)
+    room.release.touch()
+    assert room.client.wait_final(task_id)["status"] == "completed"
+    assert set(room.clusters()) == {str(NO_CLUSTER)}
+    assert room.client.post("/faces/recluster", **room.body).status_code == 202
+
+
+def test_a_stop_in_the_middle_leaves_the_former_people(room: Room) -> None:
+    room.people.add(1, shots(ADA, BO, each=6))
+    before = room.people.group()
+    room.waiting_worker()
+    task_id = room.recluster(min_samples=7, clear_names=True)
+    room.wait_marker()
+    assert room.client.ok("/analyze/cancel", task_id=task_id)["cancelled"] is True
+    assert room.client.wait_final(task_id)["status"] == "cancelled"
+    assert room.people.now().number == before.number
+    assert not room.people.collection.edits()
+
+
+def test_a_killed_worker_leaves_the_former_people_and_the_next_one_takes_over(room: Room) -> None:
+    room.people.add(1, shots(ADA, BO, each=6))
+    before = room.people.group()
+    worker = room.waiting_worker(is_deaf=True)
+    task_id = room.recluster(min_samples=7)
+    room.wait_marker()
+    worker.kill()
+    assert room.people.now().number == before.number
+    room.release.touch()
+    room.waiting_worker(1)
+    assert room.client.wait_final(task_id)["status"] == "completed"
+    assert room.people.now().number == before.number + 1
+
+
+def test_faces_that_came_meanwhile_are_kept(room: Room) -> None:
+    room.people.add(1, shots(ADA, each=6))
+    room.people.group()
+    room.waiting_worker()
+    task_id = room.recluster(min_samples=4)
+    room.wait_marker()
+    two = room.people.add(2, shots(ADA, BO, each=6))
+    room.people.join(two)
+    room.release.touch()
+    assert room.client.wait_final(task_id)["status"] == "completed"
+    after = room.people.now()
+    assert two in after.media, "its faces are not lost by the older look of the recluster"
+    assert after.min_samples == 4
+
+
+def test_without_a_worker_the_task_waits_and_says_so(room: Room) -> None:
+    room.people.add(1, shots(ADA, each=6))
+    answer = room.client.ok("/faces/recluster", **room.body)
+    assert "rushes worker recluster" in answer["message"]
+    assert "rushes worker recluster" in room.client.task(answer["task_id"])["message"]
+    room.worker()
+    assert room.client.wait_final(answer["task_id"])["status"] == "completed"

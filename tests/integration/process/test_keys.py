@@ -1,0 +1,127 @@
+"""Licence keys: tiers, hashes, and how they survive the loss of Redis."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import redis
+
+from shared.errors import Missing, RedisAway, SettingsError
+from shared.redis.clients import connect
+from shared.redis.keys import Keys
+
+
+@pytest.fixture
+def client(redis_url: str) -> Iterator[redis.Redis]:
+    with connect(redis_url) as client:
+        yield client
+
+
+@pytest.fixture
+def keys(client: redis.Redis, tmp_path: Path) -> Keys:
+    return Keys(client, "test", tmp_path)
+
+
+def test_a_key_has_the_tier_it_was_made_with(keys: Keys) -> None:
+    pro, basic = keys.create("pro", "editor"), keys.create("basic", "intern")
+    assert (keys.tier_of(pro), keys.tier_of(basic)) == ("pro", "basic")
+    assert keys.tier_of("unknown") is None
+    assert keys.tier_of("") is None
+    assert [record.label for record in keys.list()] == ["editor", "intern"]
+
+
+def test_keys_from_the_settings_are_pro_without_being_stored(
+    client: redis.Redis, tmp_path: Path
+) -> None:
+    keys = Keys(client, "test", tmp_path, always_pro=("from-settings",))
+    assert keys.tier_of("from-settings") == "pro"
+    assert keys.list() == []
+
+
+def test_a_revoked_key_is_unknown(keys: Keys) -> None:
+    key, other = keys.create(), keys.create()
+    record = keys.list()[0]
+    assert keys.revoke(record.id) == record
+    assert keys.tier_of(key) is None
+    assert keys.tier_of(other) == "pro"
+    with pytest.raises(Missing):
+        keys.revoke(record.id)
+
+
+def test_the_key_itself_is_kept_nowhere(keys: Keys, client: redis.Redis, tmp_path: Path) -> None:
+    key = keys.create()
+    file = tmp_path / "keys.json"
+    assert key not in file.read_text()
+    assert key not in str(client.hgetall("rushes:test:keys"))
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_keys_come_back_when_redis_comes_up_empty(
+    keys: Keys, client: redis.Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    key = keys.create("basic", "panel")
+    client.flushall()
+    with caplog.at_level(logging.WARNING):
+        assert keys.tier_of(key) == "basic"
+    assert "REDIS CAME UP EMPTY: restored the licence keys from" in caplog.text
+    assert keys.list()[0].label == "panel"
+    assert caplog.text.count("REDIS CAME UP EMPTY") == 1, "once is enough"
+
+
+def test_a_revoked_key_does_not_come_back(keys: Keys, client: redis.Redis) -> None:
+    revoked, kept = keys.create(label="revoked"), keys.create(label="kept")
+    keys.revoke(next(record.id for record in keys.list() if record.label == "revoked"))
+    client.flushall()
+    assert keys.tier_of(revoked) is None
+    assert keys.tier_of(kept) == "pro"
+
+
+def test_the_last_key_revoked_on_another_machine_does_not_come_back(
+    client: redis.Redis, tmp_path: Path
+) -> None:
+    here, there = (Keys(client, "test", tmp_path / name) for name in ("here", "there"))
+    key = here.create()
+    there.revoke(there.list()[0].id)
+    assert here.tier_of(key) is None
+    assert here.list() == []
+
+
+def test_a_new_key_does_not_hide_those_that_redis_lost(keys: Keys, client: redis.Redis) -> None:
+    old = keys.create()
+    client.flushall()
+    new = keys.create()
+    assert keys.tier_of(old) == keys.tier_of(new) == "pro"
+
+
+def test_keys_made_at_the_same_time_are_all_published(
+    client: redis.Redis, redis_url: str, tmp_path: Path
+) -> None:
+    def make(_number: int) -> str:
+        with connect(redis_url) as own:
+            return Keys(own, "test", tmp_path).create()
+
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(make, range(20)))
+    client.flushall()
+    keys = Keys(client, "test", tmp_path)
+    assert {keys.tier_of(key) for key in made} == {"pro"}
+    assert len(keys.list()) == 20
+
+
+def test_a_damaged_file_is_named_and_left_alone(
+    keys: Keys, client: redis.Redis, tmp_path: Path
+) -> None:
+    file = tmp_path / "keys.json"
+    file.write_text("{")
+    with pytest.raises(SettingsError, match=r"keys\.json cannot be read"):
+        keys.tier_of("any")
+    assert file.read_text() == "{"
+
+
+def test_no_key_is_judged_while_redis_is_away(redis_url: str, tmp_path: Path) -> None:
+    with connect(f"{redis_url}.gone") as client, pytest.raises(RedisAway):
+        Keys(client, "test", tmp_path).tier_of("any")

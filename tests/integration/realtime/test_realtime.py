@@ -1,0 +1,228 @@
+"""Socket.IO as real clients see it: real API processes, a real Redis, real python-socketio."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import socketio
+import socketio.exceptions
+import websocket
+
+from shared.domain import ProgressType, TaskKind
+from shared.ledger.ledger import ItemFile, Lease, Ledger, NewItem, NewTask
+from shared.redis.clients import connect
+from shared.redis.keys import Keys
+from tests.conftest import PrivateRedis
+from tests.support.sockets import FINAL, Watcher
+from tests.support.stack import KEY, Stack, running_stack
+from tests.support.waiting import wait_for
+
+FILES = 8
+
+
+@pytest.fixture
+def stack(redis_url: str, tmp_path: Path) -> Iterator[Stack]:
+    """Two API processes on one Redis."""
+    with running_stack(tmp_path / "stack", redis_url, apis=2, analysis=0, query=0) as stack:
+        yield stack
+
+
+class Work:
+    """A Task of one Item with FILES files; the test is its worker."""
+
+    def __init__(self, redis_url: str) -> None:
+        self.ledger = Ledger(connect(redis_url), "default")
+        item = NewItem(b"{}", tuple(ItemFile(f"/{n}.mp4") for n in range(FILES)))
+        task = NewTask(kind=TaskKind.ANALYZE, items=[item])
+        self.ledger.submit(task)
+        self.task_id = task.task_id
+        self._lease: Lease | None = None
+
+    @property
+    def lease(self) -> Lease:
+        self._lease = self._lease or self.ledger.claim(self.task_id, 0, "worker", "nonce")
+        assert self._lease
+        return self._lease
+
+    def advance(self, files: float) -> None:
+        self.ledger.progress(
+            self.lease, type=ProgressType.VIDEO, fraction=files, media_path="/0.mp4"
+        )
+
+    def finish(self) -> None:
+        for index in range(FILES):
+            self.ledger.tick(
+                self.lease, type=ProgressType.VIDEO, index=index, media_path=f"/{index}.mp4"
+            )
+        self.ledger.settle(self.lease, "done")
+
+
+def only_forward(events: list[dict[str, object]]) -> None:
+    """Percent never goes back, and only the last event is final."""
+    percents = [float(str(event["overall_progress"])) for event in events]
+    assert percents == sorted(percents)
+    assert [event["status"] in FINAL for event in events] == [False] * (len(events) - 1) + [True]
+
+
+@pytest.mark.parametrize("transport", ["websocket", "polling"])
+def test_a_client_sees_the_first_state_progress_and_the_end(
+    stack: Stack, redis_url: str, transport: str
+) -> None:
+    work = Work(redis_url)
+    with Watcher(stack.client().url, transports=[transport]) as watcher:
+        assert watcher.join(work.task_id)["task_id"] == work.task_id
+        wait_for(lambda: watcher.of(work.task_id), 5, "the replayed state")
+        assert watcher.of(work.task_id)[0]["status"] == "queued"
+        work.advance(2)
+        wait_for(lambda: watcher.of(work.task_id)[-1]["progress"] == 25, 5, "25 %")
+        work.finish()
+        events = watcher.until_final(work.task_id, 5)
+    only_forward(events)
+    last = events[-1]
+    assert (last["type"], last["status"], last["progress"]) == ("video", "completed", 100)
+    assert (last["current"], last["total"], last["failed_files"]) == (FILES, FILES, [])
+    assert set(last) == {
+        "task_id", "type", "status", "progress", "overall_progress", "current", "total",
+        "media_path", "message", "eta_seconds", "failed_files", "error", "superseded_by",
+    }  # fmt: skip
+
+
+def test_clients_of_both_processes_hear_it_at_most_about_four_times_a_second(
+    stack: Stack, redis_url: str
+) -> None:
+    work = Work(redis_url)
+    with Watcher(stack.client(0).url) as one, Watcher(stack.client(1).url) as other:
+        for watcher in (one, other):
+            watcher.join({"task_id": work.task_id})
+        for step in range(400):
+            work.advance(step * FILES / 401)
+        work.finish()
+        for watcher in (one, other):
+            events = watcher.until_final(work.task_id, 5)
+            only_forward(events)
+            assert len(events) < 20
+
+
+def test_who_joins_after_the_end_is_sent_the_end(stack: Stack, redis_url: str) -> None:
+    work = Work(redis_url)
+    work.finish()
+    with Watcher(stack.client().url) as watcher:
+        watcher.join(work.task_id)
+        [event] = watcher.until_final(work.task_id, 5)
+    assert event["status"] == "completed"
+
+
+def test_who_leaves_hears_no_more(stack: Stack, redis_url: str) -> None:
+    work = Work(redis_url)
+    client = socketio.Client()
+    events: list[dict[str, object]] = []
+    client.on("progress", events.append)
+    client.connect(stack.client().url, transports=["websocket"])
+    try:
+        client.call("join", work.task_id, timeout=5)
+        assert client.call("leave", work.task_id, timeout=5)["message"] == "Left."
+        known = len(events)
+        work.finish()
+        # Another client that hears the end proves that this one would have.
+        with Watcher(stack.client().url) as watcher:
+            watcher.join(work.task_id)
+            watcher.until_final(work.task_id, 5)
+        client.call("leave", work.task_id, timeout=5)
+        assert len(events) == known
+    finally:
+        client.disconnect()
+
+
+@pytest.mark.parametrize("wrong", ["0" * 32, "", None, 5, {"id": "x"}, ["a"]])
+def test_an_unknown_task_is_acknowledged_with_an_error(stack: Stack, wrong: object) -> None:
+    with Watcher(stack.client().url) as watcher:
+        assert set(watcher.join(wrong)) == {"error", "message"}
+
+
+def test_another_sockets_room_cannot_be_joined(stack: Stack) -> None:
+    client = socketio.Client()
+    client.connect(stack.client().url, transports=["websocket"])
+    try:
+        with Watcher(stack.client().url) as watcher:
+            assert "error" in watcher.join(client.get_sid())
+    finally:
+        client.disconnect()
+
+
+def test_a_wrong_key_is_refused_and_a_right_one_is_not(stack: Stack, redis_url: str) -> None:
+    keys = Keys(connect(redis_url), "default", stack.folder / "state")
+    for key in ("wrong", keys.create("basic")):
+        with (
+            pytest.raises(socketio.exceptions.ConnectionError),
+            Watcher(stack.client().url, key=key),
+        ):
+            pass
+    for key in (KEY, keys.create("pro"), None):
+        with Watcher(stack.client().url, key=key) as watcher:
+            assert "error" in watcher.join("unknown")
+    client = socketio.Client()
+    with pytest.raises(socketio.exceptions.ConnectionError):
+        client.connect(stack.client().url, headers={"X-License-Key": "wrong"})
+
+
+def test_other_origins_are_refused(stack: Stack) -> None:
+    url = stack.client().url.replace("http", "ws") + "/socket.io/?EIO=4&transport=websocket"
+    with pytest.raises(websocket.WebSocketBadStatusException):
+        websocket.create_connection(url, origin="https://evil.example", timeout=5)
+    for origin in ("null", "http://localhost:3000"):
+        connection = websocket.create_connection(url, origin=origin, timeout=5)
+        assert connection.recv().startswith("0{")
+        connection.close()
+
+
+def test_required_authentication_refuses_a_socket_without_a_key(
+    redis_url: str, tmp_path: Path
+) -> None:
+    with running_stack(
+        tmp_path / "s", redis_url, analysis=0, query=0, RUSHES_SOCKET_AUTH="required"
+    ) as stack:
+        with pytest.raises(socketio.exceptions.ConnectionError), Watcher(stack.client().url):
+            pass
+        with Watcher(stack.client().url, key=KEY) as watcher:
+            assert "error" in watcher.join("unknown")
+
+
+@pytest.mark.slow
+def test_after_redis_was_away_for_20_s_nobody_misses_the_end_or_sees_percent_go_back(
+    own_redis: PrivateRedis, tmp_path: Path
+) -> None:
+    with running_stack(tmp_path / "s", own_redis.url, apis=2, analysis=0, query=0) as stack:
+        work = Work(own_redis.url)
+        with Watcher(stack.client(0).url) as one, Watcher(stack.client(1).url) as other:
+            for watcher in (one, other):
+                watcher.join(work.task_id)
+            work.advance(4)
+            for watcher in (one, other):
+                wait_for(lambda w=watcher: w.of(work.task_id)[-1]["progress"] == 50, 5, "50 %")
+            own_redis.freeze()
+            with pytest.raises(AssertionError, match="in vain"):
+                wait_for(lambda: len(one.of(work.task_id)) > 3, 20, "an event from nowhere")
+            own_redis.thaw()
+            work.advance(6)
+            work.finish()
+            for watcher in (one, other):
+                only_forward(watcher.until_final(work.task_id, 10))
+
+
+def test_a_redis_that_comes_up_empty_ends_its_tasks_for_those_who_watch(
+    own_redis: PrivateRedis, tmp_path: Path
+) -> None:
+    with running_stack(tmp_path / "stack", own_redis.url, apis=1, analysis=0, query=0) as stack:
+        work = Work(own_redis.url)
+        work.advance(2)
+        with Watcher(stack.client().url) as watcher:
+            watcher.join(work.task_id)
+            own_redis.stop()
+            own_redis.start()
+            events = watcher.until_final(work.task_id, 10)
+        only_forward(events)
+        assert events[-1]["status"] == "failed"
+        assert "start the analysis again" in str(events[-1]["error"])
+        assert stack.client().get(f"/tasks/{work.task_id}").status_code == 404

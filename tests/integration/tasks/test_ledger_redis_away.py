@@ -1,0 +1,61 @@
+"""A Redis that is away, hangs, or comes back without what it was given."""
+
+from __future__ import annotations
+
+import signal
+import time
+
+import pytest
+
+from shared.domain import TaskState
+from shared.errors import RedisAway
+from shared.ledger.ledger import Ledger
+from shared.redis.clients import connect
+from tests.conftest import PrivateRedis
+from tests.integration.tasks.ledger_world import World
+
+
+def test_the_ledger_goes_on_when_redis_comes_back_empty(own_redis: PrivateRedis) -> None:
+    with connect(own_redis.url) as client:
+        world = World(client)
+        lost = world.claimed(world.submitted())
+        own_redis.stop()
+        with pytest.raises(RedisAway):
+            world.ledger.submit(world.task())
+        own_redis.start()
+        assert world.ledger.renew(lost) == "lost"
+        assert not world.ledger.settle(lost, "done")
+        assert world.ledger.record(lost.task_id) is None
+        world.ledger.settle(world.claimed(world.submitted()), "done")
+        assert world.ledger.recent()[0].status is TaskState.COMPLETED
+
+
+def test_a_request_that_redis_lost_a_part_of_is_not_accepted(redis_url: str) -> None:
+    with connect(redis_url) as client:
+        world = World(client)
+        running, task = world.submitted(), world.task(1, 1)
+
+        def clock() -> float:
+            world.redis.zrem(f"rushes:test:queued:{task.task_id}", 1)
+            return world.now
+
+        with pytest.raises(RedisAway):
+            Ledger(world.redis, "test", clock=clock).submit(task)
+        assert world.record(running).status is TaskState.QUEUED
+
+
+def test_a_redis_that_hangs_is_away_within_two_seconds(own_redis: PrivateRedis) -> None:
+    assert own_redis.process is not None
+    with connect(own_redis.url) as client:
+        world = World(client)
+        own_redis.process.send_signal(signal.SIGSTOP)
+        asked = time.monotonic()
+        with pytest.raises(RedisAway):
+            world.ledger.submit(world.task())
+        assert time.monotonic() - asked < 2
+        own_redis.process.send_signal(signal.SIGCONT)
+
+
+def test_redis_away_is_named_so(redis_url: str) -> None:
+    with connect(f"{redis_url}.gone") as client, pytest.raises(RedisAway):
+        Ledger(client, "test").sweep()

@@ -1,0 +1,50 @@
+"""The work goes on at its speed while Redis does not answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from shared.domain import ProgressType
+from shared.ledger.ledger import Ledger
+from shared.media import HashCache
+from shared.redis.clients import connect
+from shared.settings import Settings
+from tests.conftest import PrivateRedis
+from tests.integration.tasks.ledger_world import World
+from workers.context import Context
+from workers.liveness import Signals, StallTimer
+from workers.models.pool import ModelPool
+from workers.native_calls import NativeCalls
+
+
+class CountingLedger(Ledger):
+    tries = 0
+
+    def progress(self, *args: Any, **words: Any) -> bool:
+        self.tries += 1
+        return super().progress(*args, **words)
+
+
+def test_one_report_waits_for_a_redis_that_hangs_and_not_each(own_redis: PrivateRedis) -> None:
+    settings = Settings()
+    with connect(own_redis.url) as client:
+        world = World(client)
+        lease = world.claimed(world.submitted())
+        ledger = CountingLedger(client, "test")
+        context = Context(
+            settings=settings,
+            client=client,
+            ledger=ledger,
+            lease=lease,
+            signals=Signals(),
+            stall=StallTimer(),
+            pool=ModelPool(settings),
+            hashes=HashCache(),
+            worker="w",
+            native=NativeCalls(),
+        )
+        own_redis.freeze()
+        for frame in range(5):
+            context.report(ProgressType.VIDEO, frame / 5, "/a.mov")
+        own_redis.thaw()
+        assert ledger.tries == 1

@@ -1,0 +1,51 @@
+"""A Redis that was started anew, and may have lost what was written last."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from msgspec.structs import replace
+
+from shared.redis.clients import connect
+from shared.watch.files import FileGroup
+from tests.conftest import PrivateRedis
+from tests.support.waiting import wait_for
+from tests.support.watch.farm import Farm, still
+
+
+@pytest.fixture
+def redis() -> Iterator[PrivateRedis]:
+    with tempfile.TemporaryDirectory(prefix="rr-") as folder:
+        server = PrivateRedis(Path(folder), append_only=True)
+        server.start()
+        yield server
+        server.stop()
+
+
+def test_what_redis_lost_when_it_was_killed_is_found_again(
+    tmp_path: Path, redis: PrivateRedis
+) -> None:
+    """With its log on the disk every second, the last second of changes is lost."""
+    farm = Farm(tmp_path, redis.url)
+    try:
+        still(farm.media / "a.png", 1)
+        farm.worker()
+        folder = farm.watch()
+        farm.start_watching()
+        watcher = farm.watcher()
+        farm.wait_processed(folder, "a.png")
+        lost = replace(farm.processed(folder)["a.png"], group=FileGroup.PENDING, made="")
+        key = f"rushes:default:watch:files:{folder.id}"
+        farm.client.hset(key, str(farm.media / "a.png"), msgspec.json.encode(lost).decode())
+        redis.stop()
+        redis.start()
+        farm.client = connect(redis.url)
+        wait_for(lambda: "was started anew" in watcher.text(), 20, farm.logs)
+        farm.wait_processed(folder, "a.png")
+        assert set(farm.published().values()) == {1}
+    finally:
+        farm.close()

@@ -1,0 +1,85 @@
+"""faceplugin-fr on real photos: the opt-in model finds faces and tells people apart, too."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from shared.models.specs import DEFAULT_EPS, DEFAULT_MIN_SAMPLES
+from tests.contract.models.face_finder import scale_of
+from tests.quality.people.face_material import VIEWS, in_the_middle, shrunk
+from tests.quality.people.test_people_photos import WITH_PEOPLE, check_clusters, photos
+from tests.quality.search.pictures import held_out_pool
+from tests.support.fetched import fetched_or_skipped
+from tests.support.lite import face_model
+from workers.models.protocols import FaceFinder
+from workers.recluster.types import Rule
+
+pytestmark = [pytest.mark.quality, pytest.mark.timeout(600)]
+
+
+@pytest.fixture(scope="module")
+def finder() -> FaceFinder:
+    return face_model("faceplugin-fr")
+
+
+@functools.cache
+def seen() -> tuple[NDArray[np.str_], NDArray[np.str_], NDArray[np.str_], NDArray[np.float32]]:
+    """Whose, of which photo, in which view, and the row of every labelled face that is found."""
+    model = face_model("faceplugin-fr")
+    known: list[tuple[str, str, str]] = []
+    rows = []
+    for photo in photos():
+        for face in model.detect(np.asarray(photo.picture)):
+            label = photo.label_of(face, photo.picture.size)
+            for name, view in VIEWS.items() if label in photo.faces else ():
+                rgb = np.asarray(view(photo.picture, face))
+                found = in_the_middle(model.detect(rgb), rgb)
+                if found is not None:
+                    known.append((label.who, photo.name, name))
+                    rows.append(model.embed(model.align(rgb, found)[None])[0])
+    who, photo_names, views = (np.array(part) for part in zip(*known, strict=True))
+    return who, photo_names, views, np.array(rows)
+
+
+def test_every_face_of_the_photos_is_found_and_nothing_else(finder: FaceFinder) -> None:
+    for photo in photos():
+        small = shrunk(photo.picture)
+        labels = [photo.label_of(face, small.size) for face in finder.detect(np.asarray(small))]
+        assert None not in labels, f"{photo.name}: something is no face"
+        assert len(set(labels)) == len(labels), f"{photo.name}: a face was found twice"
+        assert set(labels) >= set(photo.faces), f"{photo.name}: a face was missed"
+
+
+def test_small_tilted_dark_and_blurred_faces_are_found() -> None:
+    """459 of 462."""
+    assert len(seen()[0]) >= 0.98 * 33 * len(VIEWS)
+
+
+def test_each_person_is_one_cluster_and_no_two_share_one(finder: FaceFinder) -> None:
+    """At default parameters, all photos and views: all of them right."""
+    who, photo_names, views, rows = seen()
+    rule = Rule(scale_of(finder), DEFAULT_EPS, DEFAULT_MIN_SAMPLES)
+    check_clusters(rows, who, np.arange(len(who)), np.zeros(len(who)), rule)
+    media = np.unique(photo_names, return_inverse=True)[1]
+    check_clusters(rows, who, media, np.unique(views, return_inverse=True)[1], rule)
+
+
+def test_few_photos_without_people_have_faces(finder: FaceFinder) -> None:
+    """2 of 149 photos, a baboon and two dogs, and 7 of 157 drawings of animals and machines."""
+    with fetched_or_skipped():
+        pool = held_out_pool()
+    wrong = []
+    for name, path in pool.items():
+        with Image.open(path) as opened:
+            picture = opened.convert("RGB")
+        scale = 1280 / max(picture.size)
+        large = picture.resize((round(picture.width * scale), round(picture.height * scale)))
+        if name not in WITH_PEOPLE and finder.detect(np.asarray(large)):
+            wrong.append(name)
+    print(f"a face where none is: {wrong} of {len(pool)} photos")
+    assert len(wrong) <= 0.05 * len(pool)

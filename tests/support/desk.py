@@ -1,0 +1,183 @@
+"""Submits analyses straight to the ledger, as the API does, for tests of workers alone."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from shared.domain import AnalyzeSpec, FileWork, ProgressType, TaskKind
+from shared.ledger.bells import Bells
+from shared.ledger.ledger import Ledger
+from shared.ledger.records import Bell, NewItem, NewTask, TaskRecord
+from shared.media import MediaType, media_type_of
+from shared.redis.clients import connect
+from shared.redis.heartbeats import Heartbeat, live
+from tests.support.stack import Process, Stack, models_dir
+from tests.support.waiting import wait_for
+
+MODEL = "conse-lite0"
+SPEECH_MODEL = "whisper-base"
+FACE_MODEL = "insightface-squares"
+_MULTILINGUAL = 99  # language tokens of a Whisper that knows more than English
+INSTANCE = "default"
+
+
+@dataclass
+class Desk:
+    """One test's ledger, CacheDir and worker processes."""
+
+    folder: Path
+    redis_url: str
+    stack: Stack = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.cache = self.folder / "cache"
+        self.client = connect(self.redis_url)
+        self.ledger = Ledger(self.client, INSTANCE)
+        self.bells = Bells(connect(self.redis_url, decode=False), INSTANCE)
+        self.stack = Stack(self.folder, self.redis_url)
+
+    def submit(
+        self,
+        *groups: list[Path],
+        kind: TaskKind = TaskKind.ANALYZE,
+        wants: tuple[ProgressType, ...] = (ProgressType.VIDEO,),
+        language: str | None = None,
+        **spec: Any,
+    ) -> str:
+        """One Item a group, all of whose files want `wants`; its bells are rung."""
+        items = []
+        for group in groups:
+            files = tuple(
+                FileWork(
+                    str(path),
+                    f"client:{path}",
+                    media_type_of(str(path)) or MediaType.VIDEO,
+                    wants,
+                    language,
+                )
+                for path in group
+            )
+            items.append(NewItem.analyze(self.spec(files, **spec)))
+        return self.submit_items(items, kind)
+
+    def spec(self, files: tuple[FileWork, ...] = (), **more: Any) -> AnalyzeSpec:
+        """Of an Item, with all models named."""
+        fields = {
+            "cache_dir": str(self.cache),
+            "visual_model": MODEL,
+            "speech_model": SPEECH_MODEL,
+            "face_model": FACE_MODEL,
+            "collection": "Season 1",
+            **more,
+        }
+        return AnalyzeSpec(files=files, **fields)
+
+    def submit_items(self, items: list[NewItem], kind: TaskKind = TaskKind.ANALYZE) -> str:
+        task = NewTask(kind=kind, items=items)
+        self.ledger.submit(task)
+        is_front = kind is TaskKind.ANALYZE
+        self.bells.ring(Bell(task.task_id, n, "analysis", is_front) for n in range(len(items)))
+        return task.task_id
+
+    def record(self, task_id: str) -> TaskRecord:
+        record = self.ledger.record(task_id)
+        assert record is not None
+        return record
+
+    def wait_final(self, task_id: str, timeout_s: float = 40) -> TaskRecord:
+        def final() -> TaskRecord | None:
+            record = self.record(task_id)
+            return record if record.status.is_final else None
+
+        return wait_for(final, timeout_s, f"the end of {task_id}; {self.logs()}")
+
+    def worker(self, number: int = 0, **more: str) -> Process:
+        """The analysis worker as it is started in production."""
+        return self.stack.start_worker("analysis", number, **more)
+
+    def worker_with(self, number: int = 0, **stage: Any) -> Process:
+        """The same with the extra stage of tests/support/programs/analysis_with_a_stage.py."""
+        told = {
+            "at": 2,
+            "marker": str(self.folder / "marker"),
+            "release": str(self.folder / "release"),
+            **stage,
+        }
+        command = ("-m", "tests.support.programs.analysis_with_a_stage")
+        return self.stack.start(f"analysis-{number}", *command, TEST_STAGE=json.dumps(told))
+
+    def worker_that_hears_tones(self, number: int = 0, **told: Any) -> Process:
+        """programs/analysis_that_hears_tones.py, with the models "tones" and "tones-en"."""
+        told = {
+            "marker": str(self.folder / "marker"),
+            "release": str(self.folder / "release"),
+            **told,
+        }
+        models = self.folder / "models"
+        for name, languages in (("tones", _MULTILINGUAL), ("tones-en", 1)):
+            folder = models / "whisper" / name
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "model.bin").write_bytes(b"tones")
+            (folder / "config.json").write_text(json.dumps({"lang_ids": [0] * languages}))
+        if not (models / MODEL).exists():
+            (models / MODEL).symlink_to(models_dir() / MODEL)
+        return self.stack.start(
+            f"analysis-{number}",
+            *("-m", "tests.support.programs.analysis_that_hears_tones"),
+            TEST_SPEECH=json.dumps(told),
+            RUSHES_MODELS_DIR=str(models),
+        )
+
+    def squares_env(self) -> dict[str, str]:
+        """MODELS_DIR in which FACE_MODEL seems to lie, with the scale of the fake."""
+        models = self.folder / "models"
+        pack = models / "insightface" / "squares"
+        pack.mkdir(parents=True, exist_ok=True)
+        (pack / "det_none.onnx").write_bytes(b"none")
+        (pack / "rushes-faces.json").write_text('{"person": 0.8, "track": 0.97}')
+        if not (models / MODEL).exists():
+            (models / MODEL).symlink_to(models_dir() / MODEL)
+        return {"RUSHES_MODELS_DIR": str(models), "RUSHES_FACE_MODEL": FACE_MODEL}
+
+    def worker_that_sees_squares(self, number: int = 0, **told: Any) -> Process:
+        """tests/support/programs/analysis_that_sees_squares.py with the face model FACE_MODEL."""
+        told = {
+            "marker": str(self.folder / "marker"),
+            "release": str(self.folder / "release"),
+            **told,
+        }
+        return self.stack.start(
+            f"analysis-{number}",
+            *("-m", "tests.support.programs.analysis_that_sees_squares"),
+            TEST_FACES=json.dumps(told),
+            **self.squares_env(),
+        )
+
+    def wait_marker(self) -> list[int]:
+        """Pids of the workers that hold."""
+        marker = self.folder / "marker"
+
+        def written() -> list[int]:
+            return [int(line) for line in marker.read_text().split()] if marker.exists() else []
+
+        return wait_for(written, 30, f"a worker in the middle of a file; {self.logs()}")
+
+    def release(self) -> None:
+        (self.folder / "release").touch()
+
+    def hearts(self, kind: str = "analysis") -> list[Heartbeat]:
+        return live(self.client, INSTANCE, kind)  # type: ignore[arg-type]
+
+    def artefacts(self) -> list[str]:
+        """Names of all files below CACHE_DIR/media, temporary ones too."""
+        return sorted(path.name for path in self.cache.glob("media/*/*/*") if path.is_file())
+
+    def logs(self) -> str:
+        return "\n".join(process.text()[-1500:] for process in self.stack.processes.values())
+
+    def close(self) -> None:
+        self.stack.stop()
+        self.client.close()

@@ -1,0 +1,52 @@
+"""A minimal HEIC writer: one HEVC picture in the boxes of ISO 23008-12, as phones write them."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import av
+
+from tests.support.media.media import HEVC, RGB, write_video
+
+
+def make_heic(path: Path, picture: RGB, quarter_turns: int = 0) -> Path:
+    """`quarter_turns`: how often a reader has to turn it counter-clockwise (box irot)."""
+    clip = write_video(path.with_suffix(".tmp.mp4"), [picture], encoding=HEVC)
+    with av.open(str(clip)) as container:
+        stream = container.streams.video[0]
+        settings = bytes(stream.codec_context.extradata)
+        data = bytes(next(container.demux(stream)))
+    clip.unlink()
+    height, width = picture.shape[:2]
+    properties = [
+        _box(b"hvcC", settings),
+        _full(b"ispe", struct.pack(">II", width, height)),
+        _box(b"irot", bytes([quarter_turns])),
+    ]
+    links = struct.pack(">IHB", 1, 1, len(properties)) + bytes([0x81, 2, 0x83])
+    entry = _full(b"infe", struct.pack(">HH4s", 1, 0, b"hvc1") + b"\0", version=2)
+    kind = _box(b"ftyp", b"heic" + bytes(4) + b"mif1heic")
+
+    def meta(offset: int) -> bytes:
+        place = struct.pack(">HHHHHII", 0x4400, 1, 1, 0, 1, offset, len(data))
+        return _full(
+            b"meta",
+            _full(b"hdlr", bytes(4) + b"pict" + bytes(13))
+            + _full(b"pitm", struct.pack(">H", 1))
+            + _full(b"iloc", place)
+            + _full(b"iinf", struct.pack(">H", 1) + entry)
+            + _box(b"iprp", _box(b"ipco", b"".join(properties)) + _full(b"ipma", links)),
+        )
+
+    head = kind + meta(len(kind) + len(meta(0)) + 8)
+    path.write_bytes(head + _box(b"mdat", data))
+    return path
+
+
+def _box(name: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content) + 8) + name + content
+
+
+def _full(name: bytes, content: bytes, version: int = 0) -> bytes:
+    return _box(name, bytes([version, 0, 0, 0]) + content)

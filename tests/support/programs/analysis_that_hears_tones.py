@@ -1,0 +1,96 @@
+"""The real analysis worker whose speech models hear tones, as slowly as TEST_SPEECH (JSON) says.
+
+`seconds`: what each call of the model takes. `hold_at`: this call of the process (from 1; 0: the
+loading) writes `marker`, then goes on only when `release` exists; like a native call it hears of
+no stop.
+`invents`: text that the models add over the end of all they hear.
+`stall_s`, `wide_s`: the stall timer's terms.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import json
+import os
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.models.languages import language_code
+from shared.models.specs import ModelKind, ModelSpec
+from shared.process import logs
+from shared.settings import Settings
+from tests.support.fakes import FakeTranscriber, FakeVoiceDetector
+from workers.analysis.pipeline import analyze
+from workers.analysis.presence import why_not
+from workers.analysis.stages.thumbnails import Thumbnails
+from workers.analysis.stages.transcript import Transcripts
+from workers.analysis.stages.visual import Visual
+from workers.liveness import STALL_S, WIDE_STALL_S, StallTimer
+from workers.models.load import load_visual
+from workers.models.protocols import SAMPLE_RATE, Spoken, SpokenWord
+from workers.worker import Work, Worker
+
+TOLD = json.loads(os.environ.get("TEST_SPEECH", "{}"))
+_pause = threading.Event()
+_calls = itertools.count(1)
+
+
+def hold(call: int) -> None:
+    if call == TOLD.get("hold_at"):
+        with Path(TOLD["marker"]).open("a") as marker:
+            marker.write(f"{os.getpid()}\n")
+        while not Path(TOLD["release"]).exists():
+            _pause.wait(0.05)
+
+
+def mishear(piece: NDArray[np.float32], heard: list[Spoken], _cautious: bool) -> list[Spoken]:
+    text = TOLD.get("invents")
+    if not text:
+        return heard
+    end = len(piece) / SAMPLE_RATE
+    start = end - 0.35
+    return [*heard, Spoken(start, end, text, (SpokenWord(start, end, text, 0.9),), -0.3, 1.0, 0.05)]
+
+
+class SlowTranscriber(FakeTranscriber):
+    def transcribe(
+        self, pieces: Sequence[NDArray[np.float32]], language: str, *, cautious: bool = False
+    ) -> list[list[Spoken]]:
+        hold(next(_calls))
+        _pause.wait(TOLD.get("seconds", 0))
+        return super().transcribe(pieces, language, cautious=cautious)
+
+
+def load_tones(_settings: Settings, spec: ModelSpec) -> SlowTranscriber:
+    hold(0)
+    codes = {language_code(name) for name in spec.languages} & {"de", "en"}
+    spec = msgspec.structs.replace(spec, languages=tuple(map(str, codes)))
+    return SlowTranscriber(spec, mishears=mishear)
+
+
+def main() -> int:
+    logs.configure("analysis-worker", "DEBUG", "text")
+    run = functools.partial(
+        analyze,
+        stages=(Thumbnails, Visual),
+        sound=functools.partial(Transcripts, new_detector=FakeVoiceDetector),
+    )
+    worker = Worker(
+        Settings.from_env(),
+        Work("analysis", run, why_not),
+        stall=StallTimer(TOLD.get("stall_s", STALL_S), TOLD.get("wide_s", WIDE_STALL_S)),
+        loaders={ModelKind.VISUAL: load_visual, ModelKind.SPEECH: load_tones},
+    )
+    worker.take_signals()
+    return worker.serve()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

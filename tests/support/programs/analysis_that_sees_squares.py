@@ -1,0 +1,72 @@
+"""The real analysis worker with the face model FakeFaceFinder, as TEST_FACES says.
+
+TEST_FACES (JSON): `hold_at`: this call of `detect` (from 1) of the process writes `marker`, then
+waits until `release` exists, hearing of no stop. `seconds`: what each call takes. `is_broken`: the
+model cannot be loaded.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import json
+import os
+import sys
+import threading
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.errors import ModelError
+from shared.models.specs import ModelKind, ModelSpec
+from shared.process import logs
+from shared.settings import Settings
+from tests.support.fakes import FAKE_FACES_SPEC, FakeFaceFinder
+from workers.analysis.pipeline import analyze
+from workers.analysis.presence import why_not
+from workers.analysis.stages.faces import Faces
+from workers.analysis.stages.thumbnails import Thumbnails
+from workers.analysis.stages.transcript import Transcripts
+from workers.analysis.stages.visual import Visual
+from workers.models.load import load_visual
+from workers.models.protocols import FaceBox
+from workers.worker import Work, Worker
+
+TOLD = json.loads(os.environ.get("TEST_FACES", "{}"))
+_pause = threading.Event()
+_calls = itertools.count(1)
+
+
+class HeldFinder(FakeFaceFinder):
+    def detect(self, rgb: NDArray[np.uint8]) -> list[FaceBox]:
+        if next(_calls) == TOLD.get("hold_at"):
+            with Path(TOLD["marker"]).open("a") as marker:
+                marker.write(f"{os.getpid()}\n")
+            while not Path(TOLD["release"]).exists():
+                _pause.wait(0.05)
+        _pause.wait(TOLD.get("seconds", 0))
+        return super().detect(rgb)
+
+
+def load_squares(_settings: Settings, spec: ModelSpec) -> HeldFinder:
+    if TOLD.get("is_broken"):
+        raise ModelError("The squares are broken.")
+    return HeldFinder(msgspec.structs.replace(spec, dim=FAKE_FACES_SPEC.dim))
+
+
+def main() -> int:
+    logs.configure("analysis-worker", "DEBUG", "text")
+    run = functools.partial(analyze, stages=(Thumbnails, Visual, Faces), sound=Transcripts)
+    worker = Worker(
+        Settings.from_env(),
+        Work("analysis", run, why_not),
+        loaders={ModelKind.VISUAL: load_visual, ModelKind.FACES: load_squares},
+    )
+    worker.take_signals()
+    return worker.serve()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

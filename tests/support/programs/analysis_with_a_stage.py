@@ -1,0 +1,77 @@
+"""The real analysis worker with one more stage, which does what TEST_STAGE (JSON) says.
+
+hold: at second `at` writes `marker`, then waits with checkpoints until `release` exists.
+hang: the same without checkpoints. unwind: as hold, but a stop takes `seconds` to unwind.
+`stall_s`: the stall timer's term.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from shared.process import logs
+from shared.settings import Settings
+from workers.analysis.item_files import FoundFile
+from workers.analysis.pipeline import FileInHand, Stage, StageRun, analyze
+from workers.analysis.presence import why_not
+from workers.analysis.stages.thumbnails import Thumbnails
+from workers.analysis.stages.transcript import Transcripts
+from workers.analysis.stages.visual import Visual
+from workers.liveness import STALL_S, StallTimer
+from workers.media.pictures import GridFrame
+from workers.worker import Work, Worker
+
+TOLD = json.loads(os.environ.get("TEST_STAGE", "{}"))
+_pause = threading.Event()
+
+
+class Extra(Stage):
+    def is_published(self, file: FoundFile) -> bool:
+        return False
+
+    @contextmanager
+    def open(self, file: FileInHand) -> Iterator[StageRun]:
+        try:
+            yield ExtraRun(self)
+        except BaseException:
+            if TOLD["do"] == "unwind":
+                _pause.wait(TOLD["seconds"])
+            raise
+
+
+class ExtraRun(StageRun):
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+
+    def add(self, frame: GridFrame) -> None:
+        if frame.second != TOLD["at"]:
+            return
+        with Path(TOLD["marker"]).open("a") as marker:
+            marker.write(f"{os.getpid()}\n")
+        while not Path(TOLD["release"]).exists():
+            if TOLD["do"] != "hang":
+                self._stage.context.checkpoint()
+            _pause.wait(0.05)
+
+    def publish(self) -> None:
+        return
+
+
+def main() -> int:
+    logs.configure("analysis-worker", "DEBUG", "text")
+    stages = (Thumbnails, Visual, Extra)
+    run = functools.partial(analyze, stages=stages, sound=Transcripts)
+    work = Work("analysis", run, why_not)
+    worker = Worker(Settings.from_env(), work, stall=StallTimer(TOLD.get("stall_s", STALL_S)))
+    return worker.serve()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,83 @@
+"""The real analysis worker with one more stage, which works without end and unwinds slowly.
+
+Writes a line at each start and end of its work into SLOW_UNWIND_RECORD; once it is told to stop
+it needs SLOW_UNWIND_S to end.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NoReturn
+
+from shared.process import logs
+from shared.settings import Settings
+from workers.analysis.item_files import FoundFile
+from workers.analysis.pipeline import FileInHand, Stage, StageRun, analyze
+from workers.analysis.presence import why_not
+from workers.analysis.stages.transcript import Transcripts
+from workers.media.pictures import GridFrame
+from workers.worker import Work, Worker
+
+RECORD = os.environ.get("SLOW_UNWIND_RECORD", "")
+UNWIND_S = float(os.environ.get("SLOW_UNWIND_S", "4"))
+
+
+class SlowUnwind(Stage):
+    """Holds the first frame of every file for ever."""
+
+    def is_published(self, file: FoundFile) -> bool:
+        return False
+
+    @contextmanager
+    def open(self, file: FileInHand) -> Iterator[StageRun]:
+        yield Holding(self)
+
+    def note(self, what: str) -> None:
+        line = {
+            "what": what,
+            "task_id": self.context.lease.task_id,
+            "worker": os.getpid(),
+            "at": time.time(),
+        }
+        with open(RECORD, "a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+
+
+class Holding(StageRun):
+    def __init__(self, stage: SlowUnwind) -> None:
+        self._stage = stage
+
+    def add(self, frame: GridFrame) -> NoReturn:
+        pause = threading.Event()
+        self._stage.note("start")
+        try:
+            while True:
+                self._stage.context.checkpoint()
+                pause.wait(0.02)
+        finally:
+            pause.wait(UNWIND_S)
+            self._stage.note("end")
+
+    def publish(self) -> None:
+        raise AssertionError("it never gets so far")
+
+
+def main() -> int:
+    settings = Settings.from_env()
+    logs.configure("analysis-worker", settings.log_level, settings.log_format)
+    run = functools.partial(analyze, stages=(SlowUnwind,), sound=Transcripts)
+    work = Work("analysis", run, why_not)
+    worker = Worker(settings, work)
+    worker.take_signals()
+    return worker.serve()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

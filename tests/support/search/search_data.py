@@ -1,0 +1,93 @@
+"""Writes analysis results into a CacheDir as a worker would, with vectors that a test chooses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from api.search.frames.index import SearchIndex
+from api.search.types import QueryVectors
+from shared.cache.cache_dir import CacheDir
+from shared.cache.frame_packs import PackWriter
+from shared.domain import Probe, Scene, Stage
+from shared.media import MediaType
+
+MODEL = "test-model"
+DIM = 32
+
+
+def unit(vectors: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Rows scaled to length 1."""
+    scaled: NDArray[np.float32] = (
+        vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+    ).astype(np.float32)
+    return scaled
+
+
+def random_units(rows: int, dim: int, seed: int) -> NDArray[np.float32]:
+    return unit(np.random.default_rng(seed).standard_normal((rows, dim)))
+
+
+def media_hash(number: int) -> str:
+    return f"{number:016x}"
+
+
+def publish(
+    cache: CacheDir,
+    hash_str: str,
+    vectors: NDArray[np.floating],
+    *,
+    scenes: tuple[Scene, ...] = (),
+    model: str = MODEL,
+    seconds: tuple[int, ...] | None = None,
+    media_type: MediaType = MediaType.VIDEO,
+    path: Path | None = None,
+) -> None:
+    """Frames (JPEG n holds the text of its second), then embeddings, then where it was seen."""
+    grid = seconds or tuple(range(len(vectors)))
+    with cache.draft(hash_str, Stage.FRAMES, "", "pack", "1") as draft:
+        pack = PackWriter(draft.file)
+        for second in grid:
+            pack.add(second, f"{hash_str} {second}".encode())
+        draft.publish(
+            rows=pack.finish(), seconds=seconds, scenes=scenes, probe=Probe(media_type=media_type)
+        )
+    with cache.draft(hash_str, Stage.VISUAL, model, "npy", "1") as draft:
+        np.save(draft.file, vectors.astype(np.float16))
+        draft.publish(rows=len(vectors), seconds=seconds, dim=vectors.shape[1])
+    if path is not None:
+        found = path.stat()
+        cache.remember_path(hash_str, str(path), found.st_size, found.st_mtime_ns)
+
+
+def fill(
+    cache: CacheDir, files: int, rows: int = 30, dim: int = DIM
+) -> dict[int, NDArray[np.float32]]:
+    """Publishes files of 10 s scenes; returns their vectors by number."""
+    vectors = {number: random_units(rows, dim, number) for number in range(files)}
+    scenes = tuple(Scene(at, min(at + 10, rows)) for at in range(0, rows, 10))
+    for number, of_file in vectors.items():
+        publish(cache, media_hash(number), of_file, scenes=scenes)
+    return vectors
+
+
+def asking(vector: NDArray[np.floating], **more: Any) -> QueryVectors:
+    """A text query of this direction."""
+    return QueryVectors(query=unit(np.asarray(vector)), **more)
+
+
+def found(
+    index: SearchIndex,
+    cache: CacheDir,
+    vector: NDArray[np.floating],
+    hashes: list[str] | None = None,
+    max_results: int = 50,
+    **more: Any,
+) -> list[tuple[int, int]]:
+    """Matches as (number of the file, second)."""
+    model = more.pop("model", MODEL)
+    hits = index.search(str(cache.root), model, asking(vector), hashes, max_results, **more)
+    return [(int(hit.hash_str, 16), hit.second) for hit in hits]

@@ -1,0 +1,61 @@
+"""Writes transcripts into a CacheDir as a worker would."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from shared.cache import transcripts
+from shared.cache.cache_dir import CacheDir
+from shared.cache.transcripts import Segment, Transcript, Word
+from shared.domain import Manifest, Stage
+from shared.media import hash_media
+
+MODEL = "whisper-base"
+
+
+def spoken(start: float, text: str, end: float, **more: Any) -> Segment:
+    """A segment whose words share its time evenly."""
+    words = text.split()
+    step = (end - start) / max(1, len(words))
+    return Segment(
+        start=start,
+        end=end,
+        text=text,
+        words=tuple(
+            Word(round(start + n * step, 3), round(start + (n + 1) * step, 3), word, 0.9)
+            for n, word in enumerate(words)
+        ),
+        **more,
+    )
+
+
+def publish(
+    cache: CacheDir, hash_str: str, segments: tuple[Segment, ...] = (), **more: Any
+) -> Manifest:
+    """`more`: fields of the Transcript that differ from an English one of the default model."""
+    fields: dict[str, Any] = {
+        "model": MODEL,
+        "language": "en",
+        "language_probability": 0.97,
+        "duration_seconds": 60.0,
+        "speech_seconds": sum(segment.end - segment.start for segment in segments),
+        "audio_streams": "mix",
+        "segments": segments,
+        **more,
+    }
+    found = Transcript(**fields)
+    with cache.draft(hash_str, Stage.TRANSCRIPT, found.model, "json", "1") as draft:
+        draft.file.write(transcripts.encode(found))
+        return draft.publish(
+            rows=len(segments), language=found.language, audio_streams=found.audio_streams
+        )
+
+
+def publish_for(cache: CacheDir, path: Path, *segments: Segment, **more: Any) -> str:
+    """The same for a file that lies there; returns its hash_str."""
+    hash_str = hash_media(str(path))
+    publish(cache, hash_str, segments, **more)
+    found = path.stat()
+    cache.remember_path(hash_str, str(path), found.st_size, found.st_mtime_ns)
+    return hash_str

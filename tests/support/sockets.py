@@ -1,0 +1,70 @@
+"""A Socket.IO client for tests: the real python-socketio client, its events kept in order."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any
+
+import requests
+import socketio
+
+from tests.support import agreement
+from tests.support.waiting import wait_for
+
+FINAL = ("completed", "cancelled", "failed")
+
+
+class Watcher:
+    """Joins tasks and keeps every `progress` event."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        transports: list[str] | None = None,
+        key: str | None = None,
+        certificate: str | None = None,
+    ) -> None:
+        """`certificate`: a file with those that are trusted, for an https `url`."""
+        self.events: list[dict[str, Any]] = []
+        session = requests.Session()
+        session.trust_env = False  # else REQUESTS_CA_BUNDLE has the last word
+        session.verify = certificate or True
+        self._client = socketio.Client(
+            reconnection_delay=0.2, reconnection_delay_max=1, http_session=session
+        )
+        self._client.on("progress", self.events.append)
+        self._url = url
+        self._transports = transports or ["websocket"]
+        self._auth = {"license_key": key} if key else None
+
+    def __enter__(self) -> Watcher:
+        self._client.connect(self._url, transports=self._transports, auth=self._auth)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._client.disconnect()
+
+    def join(self, task_id: Any) -> Any:
+        """Emit `join`; the server's acknowledgement."""
+        return self._client.call("join", task_id, timeout=10)
+
+    def of(self, task_id: str) -> list[dict[str, Any]]:
+        return [event for event in self.events if event["task_id"] == task_id]
+
+    def until_final(self, task_id: str, timeout_s: float) -> list[dict[str, Any]]:
+        """All events of the task, once its final one has come."""
+
+        def ended() -> list[dict[str, Any]] | None:
+            events = self.of(task_id)
+            return events if events and events[-1]["status"] in FINAL else None
+
+        events = wait_for(ended, timeout_s, f"the final event of {task_id}")
+        for event in events:
+            agreement.check_event(event)
+        return events

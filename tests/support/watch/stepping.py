@@ -1,0 +1,124 @@
+"""The watcher's threads without threads: a test makes every step, and plays the worker."""
+
+from __future__ import annotations
+
+import dataclasses
+import secrets
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import redis
+from msgspec.structs import replace
+
+from shared.domain import Fault, TaskKind
+from shared.ledger.bells import Bells
+from shared.ledger.ledger import Ledger
+from shared.ledger.records import ItemFile, Lease
+from shared.models.specs import ModelKind
+from shared.redis.clients import connect, key_prefix
+from shared.settings import Settings
+from shared.watch.board import WatchBoard
+from shared.watch.files import FileGroup, FolderFacts, WatchedFile, WatchedFiles
+from shared.watch.folders import WatchFolder, WatchFolders, new_folder_id
+from workers.watcher.folder_run import FolderRun
+from workers.watcher.tools import Situation, Tools
+
+INSTANCE = "stepping"
+_PREFIX = key_prefix(INSTANCE)
+KEYS = {ModelKind.VISUAL: "eyes", ModelKind.SPEECH: "ears", ModelKind.FACES: "faces"}
+
+
+class Steps:
+    """One active watcher; its FolderRuns are stepped by the test."""
+
+    def __init__(self, folder: Path, redis_url: str) -> None:
+        self.folder = folder
+        self.client: redis.Redis = connect(redis_url)
+        self.settings = dataclasses.replace(
+            Settings(), redis_url=redis_url, instance=INSTANCE, state_dir=folder / "state"
+        )
+        self.ledger = Ledger(self.client, INSTANCE)
+        self.files = WatchedFiles(self.client, INSTANCE)
+        self.folders = WatchFolders(self.client, INSTANCE, folder / "state")
+        self.board = WatchBoard(self.client, INSTANCE)
+        self.media = folder / "media"
+        self.media.mkdir()
+        self.situation = Situation(keys=KEYS)
+        assert self.board.take("me", 600)
+        self.tools = Tools(
+            settings=self.settings,
+            ledger=self.ledger,
+            bells=Bells(connect(redis_url, decode=False), INSTANCE),
+            files=self.files,
+            token="me",
+            situation=self.situation,
+        )
+
+    def watch(self, path: Path | None = None, **more: Any) -> WatchFolder:
+        path = path or self.media
+        cache = str(more.pop("cache_dir", self.folder / "cache"))
+        fields = {"settle_seconds": 0.0, "created_at": time.time(), "polling": "always", **more}
+        return WatchFolder(
+            id=new_folder_id(),
+            path=str(path),
+            client_path=str(path),
+            cache_dir=cache,
+            client_cache_dir=cache,
+            **fields,
+        )
+
+    def run(self, folder: WatchFolder, **changes: Any) -> FolderRun:
+        """As the main thread begins it, with what an earlier run has left in Redis."""
+        folder = replace(folder, **changes)
+        facts = self.files.facts().get(folder.id) or FolderFacts()
+        return FolderRun(folder, self.tools, facts, self.files.all(folder.id))
+
+    def walk(self, run: FolderRun) -> float:
+        """A step that looks at everything."""
+        run._lookout.walk_soon()
+        return run.step()
+
+    def file(self, folder: WatchFolder | FolderRun, name: str) -> WatchedFile | None:
+        """What Redis knows of a file of `media`."""
+        folder = folder.folder if isinstance(folder, FolderRun) else folder
+        return self.files.all(folder.id).get(str(self.media / name))
+
+    def groups(self, run: FolderRun) -> dict[str, FileGroup]:
+        """By file name."""
+        return {Path(path).name: file.group for path, file in self.files.all(run.folder.id).items()}
+
+    def tasks(self) -> list[str]:
+        return self.ledger.open_tasks(TaskKind.INGEST)
+
+    def lease(self) -> Lease:
+        """A worker takes the first Item that is to be had."""
+        leases = (self._claim(task_id, n) for task_id in self.tasks() for n in self._items(task_id))
+        return next(lease for lease in leases if lease)
+
+    def end(self, lease: Lease, error: str | None = None, fault: Fault = Fault.FILE) -> int:
+        """It ends all files of its Item, with nothing published; how many these were."""
+        raw: Any = self.client.hget(f"{_PREFIX}item:{lease.task_id}:{lease.item_id}", "files")
+        files = msgspec.json.decode(raw, type=list[ItemFile])
+        for index, file in enumerate(files):
+            for kind in file.wants:
+                told = {"index": index, "media_path": file.media_path, "error": error}
+                self.ledger.tick(lease, type=kind, fault=fault, **told)  # type: ignore[arg-type]
+        self.ledger.settle(lease, "done")
+        return len(files)
+
+    def work(self, error: str | None = None, fault: Fault = Fault.FILE) -> int:
+        """A worker ends all that is queued; how many files it had."""
+        claims = [self._claim(task_id, n) for task_id in self.tasks() for n in self._items(task_id)]
+        return sum(self.end(lease, error, fault) for lease in claims if lease)
+
+    def _items(self, task_id: str) -> range:
+        found: Any = self.client.hget(f"{_PREFIX}task:{task_id}", "items")
+        return range(int(found))
+
+    def _claim(self, task_id: str, number: int) -> Lease | None:
+        return self.ledger.claim(task_id, number, "worker", secrets.token_hex(4))
+
+    def close(self) -> None:
+        self.client.close()

@@ -1,0 +1,164 @@
+"""Files written where a client says: new ones only, whole or not at all, inside the roots."""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from shared.errors import BadInput, ExportError, NotAllowed
+from shared.exports import writing
+from shared.exports.writing import part_file, write_new
+from shared.paths import Roots
+from shared.settings import Settings
+from tests.support.system.tiny_disk import tiny_disk
+
+
+@pytest.fixture
+def roots(tmp_path: Path) -> Roots:
+    """Only `out` may be written to."""
+    (tmp_path / "out").mkdir()
+    settings = Settings.from_env(
+        {
+            "RUSHES_EXPORT_ROOTS": str(tmp_path / "out"),
+            "RUSHES_STATE_DIR": str(tmp_path / "state"),
+        }
+    )
+    return Roots.export(settings)
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "out"
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(os.listdir(folder))
+
+
+def test_a_name_that_is_taken_gets_a_number_and_nothing_is_overwritten(
+    roots: Roots, out: Path
+) -> None:
+    target = str(out / "a.srt")
+    written = [write_new(target, content, roots) for content in (b"1", b"2", b"3")]
+    assert written == [target, str(out / "a (2).srt"), str(out / "a (3).srt")]
+    assert [Path(path).read_bytes() for path in written] == [b"1", b"2", b"3"]
+    assert len(names(out)) == 3
+    assert os.stat(target).st_nlink == 1
+
+
+def test_many_at_once_each_get_a_name_of_their_own(roots: Roots, out: Path) -> None:
+    contents = [str(n).encode() for n in range(20)]
+    threads = [
+        threading.Thread(target=write_new, args=(str(out / "a.srt"), content, roots))
+        for content in contents
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(path.read_bytes() for path in out.iterdir()) == sorted(contents)
+    assert len(names(out)) == 20
+
+
+def test_it_works_the_same_where_there_are_no_hard_links(
+    roots: Roots, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_args: object, **_more: object) -> None:
+        raise OSError(errno.EPERM, "no hard links here")
+
+    monkeypatch.setattr(os, "link", refuse)
+    for content in (b"1", b"2"):
+        write_new(str(out / "a.srt"), content, roots)
+    assert names(out) == ["a (2).srt", "a.srt"]
+    assert (out / "a (2).srt").read_bytes() == b"2"
+
+
+@pytest.mark.parametrize("kind", ["link", "dangling link", "fifo", "folder"])
+def test_a_link_or_anything_special_of_that_name_is_refused(
+    roots: Roots, out: Path, kind: str
+) -> None:
+    target = out / "a.srt"
+    if kind == "fifo":
+        os.mkfifo(target)
+    elif kind == "folder":
+        target.mkdir()
+    else:
+        aim = out / "other"
+        if kind == "link":
+            aim.write_bytes(b"precious")
+        target.symlink_to(aim)
+    before = names(out)
+    with pytest.raises(BadInput, match="is there already and is"):
+        write_new(str(target), b"new", roots)
+    assert names(out) == before
+    if kind == "link":
+        assert (out / "other").read_bytes() == b"precious"
+
+
+def test_a_folder_that_leads_out_of_the_roots_is_refused(
+    roots: Roots, out: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (out / "way-out").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(NotAllowed, match="leads outside the folders in RUSHES_EXPORT_ROOTS"):
+        write_new(str(out / "way-out" / "a.srt"), b"new", roots)
+    (out / "inside").mkdir()
+    (out / "way-in").symlink_to(out / "inside")
+    assert write_new(str(out / "way-in" / "a.srt"), b"new", roots) == str(out / "way-in" / "a.srt")
+    assert (out / "inside" / "a.srt").read_bytes() == b"new"
+    assert names(tmp_path / "elsewhere") == []
+
+
+def test_a_folder_that_is_missing_or_no_folder_is_refused(roots: Roots, out: Path) -> None:
+    (out / "file").write_bytes(b"")
+    for folder, words in (("missing", "does not exist; make it first"), ("file", "is no folder")):
+        with pytest.raises(BadInput, match=words):
+            write_new(str(out / folder / "a.srt"), b"new", roots)
+    with pytest.raises(BadInput, match="output_path is longer than the file system allows"):
+        write_new(str(out / ("x" * 300)), b"new", roots)
+    with pytest.raises(BadInput, match="output_path: the file name holds a control character"):
+        write_new(str(out / "a\nb.srt"), b"new", roots)
+    with pytest.raises(BadInput, match="output_path holds half a character"):
+        write_new(str(out / "a\ud800"), b"new", roots)
+
+
+def test_a_full_disk_is_said_clearly_and_leaves_nothing(tmp_path: Path) -> None:
+    with tiny_disk(tmp_path / "small", kib=256) as folder:
+        roots = Roots.export(Settings.from_env({"RUSHES_STATE_DIR": str(tmp_path / "state")}))
+        with pytest.raises(ExportError, match=r"The disk that holds .*small is full"):
+            write_new(str(folder / "a.pdf"), b"x" * (1 << 20), roots)
+        assert names(folder) == []
+        assert write_new(str(folder / "a.pdf"), b"x", roots) == str(folder / "a.pdf")
+
+
+def test_a_read_only_folder_is_said_clearly(
+    roots: Roots, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number, words in ((errno.EACCES, "no permission"), (errno.EROFS, "read-only file system")):
+
+        def refuse(*_args: object, number: int = number, **_more: object) -> int:
+            raise OSError(number, os.strerror(number))
+
+        with monkeypatch.context() as patch:
+            patch.setattr(writing.os, "open", refuse)
+            with pytest.raises(ExportError, match=words):
+                write_new(str(out / "a.srt"), b"new", roots)
+    assert names(out) == []
+
+
+def test_a_file_that_is_not_placed_is_gone_and_was_never_seen_under_its_name(
+    roots: Roots, out: Path
+) -> None:
+    with part_file(str(out / "a.mov"), roots) as part:
+        part.file.write(b"half")
+        assert part.path != str(out / "a.mov")
+        assert os.path.dirname(part.path) == str(out)
+        assert names(out) == [os.path.basename(part.path)]
+    assert names(out) == []
+    with pytest.raises(KeyboardInterrupt), part_file(str(out / "a.mov"), roots):
+        raise KeyboardInterrupt
+    assert names(out) == []

@@ -1,0 +1,180 @@
+"""The scripts, as far as they go without downloading anything."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from shared.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[3]
+SCRIPTS = sorted([*(ROOT / "scripts").iterdir(), ROOT / ".ci" / "run"])
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """What set-up reads, in a folder with a space in its path."""
+    folder = tmp_path / "my clone"
+    shutil.copytree(ROOT / "scripts", folder / "scripts")
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    return folder
+
+
+def stub(folder: Path, name: str, body: str) -> Path:
+    """A program of that name that does what `body` says."""
+    folder.mkdir(parents=True, exist_ok=True)
+    program = folder / name
+    program.write_text(f"#!/bin/sh\n{body}\n", encoding="utf-8")
+    program.chmod(0o755)
+    return program
+
+
+def run(
+    clone: Path, script: str, *arguments: str, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("RUSHES_")}
+    return subprocess.run(
+        [clone / "scripts" / script, *arguments],
+        cwd="/",
+        env={**inherited, **environment},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+def test_a_script_is_executable_strict_bash_without_syntax_errors(script: Path) -> None:
+    assert os.access(script, os.X_OK)
+    assert "\nset -euo pipefail\n" in script.read_text(encoding="utf-8")
+    subprocess.run(["bash", "-n", script], check=True)
+
+
+@pytest.mark.parametrize("script", ["setup", "serve", "test", "check", "demo"])
+def test_a_wrong_python_is_one_sentence(clone: Path, script: str) -> None:
+    result = run(clone, script, RUSHES_PYTHON="/bin/false")
+    assert result.returncode != 0
+    assert result.stderr == (
+        "setup: RUSHES_PYTHON=/bin/false is no Python 3.11 to 3.13; name one that is.\n"
+    )
+
+
+def test_a_python_without_venv_says_which_package_is_missing(clone: Path, tmp_path: Path) -> None:
+    # It has the right version, and lacks ensurepip, as Debian's python3 without python3-venv.
+    python = stub(tmp_path / "bin", "python3", 'case "$2" in *ensurepip*) exit 1;; esac')
+    result = run(clone, "setup", RUSHES_PYTHON=str(python))
+    assert result.returncode == 1
+    assert "sudo apt install python3-venv" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_a_full_disk_is_noticed_before_anything_is_downloaded(clone: Path, tmp_path: Path) -> None:
+    python = stub(tmp_path / "bin", "python3", "exit 0")
+    stub(tmp_path / "bin", "df", "echo header; echo '/dev/sda1 9 9 5120 99% /'")
+    path = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
+    result = run(clone, "setup", RUSHES_PYTHON=str(python), PATH=path)
+    assert result.returncode == 1
+    assert "5 MB free and about 1200 MB are needed" in result.stderr
+
+
+def test_no_python_at_all_says_what_to_install(clone: Path, tmp_path: Path) -> None:
+    for name in ("python3", "python3.13", "python3.12", "python3.11"):
+        stub(tmp_path / "bin", name, "exit 1")
+    path = f"{tmp_path / 'bin'}:/usr/bin:/bin"
+    result = run(clone, "setup", PATH=path)
+    assert result.returncode == 1
+    assert "no Python 3.11 to 3.13 found" in result.stderr
+
+
+def serving_clone(clone: Path, tmp_path: Path) -> None:
+    """A clone whose set-up and server only say which models folder they are given."""
+    (clone / "scripts" / "setup").write_text(
+        '#!/bin/sh\necho "setup $*: ${RUSHES_MODELS_DIR:-unset}"\n', encoding="utf-8"
+    )
+    up = 'echo "up: ${RUSHES_MODELS_DIR:-unset}"'
+    python = f'case "$*" in *cli.main*) {up};; *) exec {sys.executable} "$@";; esac'
+    stub(tmp_path / "venv" / "bin", "python", python)
+
+
+def test_serve_keeps_weights_where_the_rushes_command_looks(clone: Path, tmp_path: Path) -> None:
+    serving_clone(clone, tmp_path)
+    state = tmp_path / "state dir"
+    settings = {"RUSHES_VENV": str(tmp_path / "venv"), "RUSHES_STATE_DIR": str(state)}
+    result = run(clone, "serve", **settings)
+    assert result.stdout.splitlines() == [
+        "setup lite: unset",
+        f"setup lite models: {state / 'models'}",
+        "up: unset",  # so it uses the same default
+    ]
+    assert Settings.from_env(settings).weights_dir == state / "models"
+    assert state.stat().st_mode & 0o777 == 0o700  # keys and Redis will lie in it
+
+    chosen = str(tmp_path / "weights")
+    result = run(clone, "serve", **settings, RUSHES_MODELS_DIR=chosen)
+    assert result.stdout.splitlines()[1:] == [f"setup lite models: {chosen}", f"up: {chosen}"]
+
+
+def test_a_benchmark_runs_in_the_chosen_environment(clone: Path, tmp_path: Path) -> None:
+    serving_clone(clone, tmp_path)
+    stub(tmp_path / "venv" / "bin", "python", 'echo "chosen python $*"')
+    result = run(clone, "bench", "x", "y", RUSHES_VENV=str(tmp_path / "venv"))
+    assert result.stdout.splitlines() == [
+        "setup lite test: unset",
+        "chosen python -m benchmarks.x y",
+    ]
+
+
+LITE = ("conse-lite0", "whisper-base", "dlib-resnet")
+
+
+def set_up_models(clone: Path, tmp_path: Path, weights: Path) -> subprocess.CompletedProcess[str]:
+    venv = tmp_path / "venv"
+    stub(venv / "bin", "python", "exit 0")  # of the right version; pip and all else succeed
+    return run(
+        clone, "setup", "lite", "models", RUSHES_VENV=str(venv), RUSHES_MODELS_DIR=str(weights)
+    )
+
+
+def weights_in_the_clone(clone: Path, *models: str) -> Path:
+    for model in models:
+        folder = clone / ".rushes" / "models" / model
+        folder.mkdir(parents=True)
+        (folder / "manifest.json").write_text("{}")
+    return clone / ".rushes" / "models"
+
+
+def test_weights_in_the_clone_are_taken_instead_of_downloaded(clone: Path, tmp_path: Path) -> None:
+    fetched = weights_in_the_clone(clone, *LITE)
+    weights = tmp_path / "state dir" / "models"
+    for _ in range(2):
+        result = set_up_models(clone, tmp_path, weights)
+        assert result.returncode == 0, result.stderr
+        assert "to download about" not in result.stderr.partition("model weights")[2]
+    assert sorted(path.name for path in weights.iterdir()) == sorted(LITE)
+    for model in LITE:
+        ours = weights / model / "manifest.json"
+        assert ours.samefile(fetched / model / "manifest.json")
+
+
+@pytest.mark.parametrize(
+    ("there", "announced"),
+    [
+        ((), "to download about 337 MB, to keep about 285 MB"),
+        (("conse-lite0", "dlib-resnet"), "to download about 133 MB, to keep about 148 MB"),
+        (("conse-lite0", "whisper-base"), "to download about 102 MB, to keep about 25 MB"),
+        (("whisper-base", "dlib-resnet"), "to download about 102 MB, to keep about 112 MB"),
+    ],
+)
+def test_only_missing_weights_are_announced(
+    clone: Path, tmp_path: Path, there: tuple[str, ...], announced: str
+) -> None:
+    weights_in_the_clone(clone, *there)
+    result = set_up_models(clone, tmp_path, tmp_path / "models")
+    assert result.returncode == 0, result.stderr
+    assert announced in result.stderr

@@ -1,0 +1,94 @@
+"""Who is sent what of a Task, without sockets and without Redis."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from api.realtime.delivery import Delivery, Event
+
+TASK = "a" * 32
+
+
+class Desk:
+    """A Task whose record the test writes, and sockets that keep what they were sent."""
+
+    def __init__(self) -> None:
+        self.record: Event | None = None
+        self.connected = {"one", "two"}
+        self.sent: list[tuple[str, Any]] = []
+        self.while_reading: Callable[[], None] = lambda: None
+        self.reads = 0
+        self.delivery = Delivery(self._read, self._send, self.connected.__contains__)
+
+    def is_at(self, seq: int, status: str = "running") -> None:
+        is_final = status != "running"
+        self.record = Event(seq, is_final, {"status": status, "current": seq, "error": None})
+
+    async def heard(self) -> list[tuple[str, Any]]:
+        """What is sent when all watched Tasks are looked after."""
+        self.sent.clear()
+        self.delivery.ring_all()
+        await asyncio.sleep(0.3)  # noqa: TID251  the delivery's own pause
+        return self.sent
+
+    async def _read(self, task_id: str) -> Event | None:
+        self.reads += 1
+        self.while_reading()
+        return self.record
+
+    async def _send(self, socket_id: str, payload: dict[str, Any]) -> None:
+        self.sent.append((socket_id, payload))
+
+
+def _run(script: Callable[[Desk], Awaitable[None]]) -> None:
+    async def run() -> None:
+        await script(Desk())
+
+    asyncio.run(run())
+
+
+def test_a_task_that_redis_lost_ends_as_failed_once() -> None:
+    async def script(desk: Desk) -> None:
+        desk.is_at(5)
+        assert await desk.delivery.join("one", TASK)
+        desk.record = None
+        [(_, payload)] = await desk.heard()
+        assert (payload["status"], payload["current"]) == ("failed", 5)
+        assert "lost" in payload["error"]
+        assert await desk.heard() == []
+        assert not await desk.delivery.join("two", TASK), "there is no such task"
+
+    _run(script)
+
+
+def test_an_end_is_sent_although_redis_counts_again_after_a_loss() -> None:
+    async def script(desk: Desk) -> None:
+        desk.is_at(100)
+        await desk.delivery.join("one", TASK)
+        desk.is_at(98)
+        assert await desk.heard() == [], "an older state is never sent"
+        desk.is_at(99, "completed")
+        [(_, payload)] = await desk.heard()
+        assert payload["status"] == "completed"
+        assert await desk.heard() == []
+
+    _run(script)
+
+
+def test_a_socket_that_leaves_while_it_joins_is_not_kept() -> None:
+    async def script(desk: Desk) -> None:
+        desk.is_at(1)
+
+        def leave() -> None:
+            desk.connected.discard("one")
+            desk.delivery.forget("one")
+
+        desk.while_reading = leave
+        await desk.delivery.join("one", TASK)
+        reads = desk.reads
+        await desk.heard()
+        assert desk.reads == reads, "nobody watches this task"
+
+    _run(script)

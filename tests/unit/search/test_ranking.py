@@ -1,0 +1,156 @@
+"""Which frames become matches, and in which order."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from api.search.frames.artefacts import ROW
+from api.search.frames.ranking import rank, top
+
+
+def rows_of(scene_lengths: list[int], gap: int = 1) -> NDArray[np.void]:
+    """ROW records of scenes one after another, a picture every `gap` seconds."""
+    rows = np.zeros(sum(scene_lengths), ROW)
+    at = 0
+    for length in scene_lengths:
+        place = np.arange(length)
+        rows["back"][at : at + length] = place
+        rows["ahead"][at : at + length] = length - place
+        at += length
+    rows["second"] = np.arange(len(rows)) * gap
+    return rows
+
+
+def ranked(base, rows, max_results=50, final=None) -> list[int]:
+    base = np.asarray(base, np.float32)
+    final = base if final is None else np.asarray(final, np.float32)
+    same = np.zeros(len(rows), np.uint64)
+    return rank(base, final, lambda p: rows[p], lambda p: same[p], max_results).tolist()
+
+
+def plainly_ranked(base, rows, max_results, final) -> list[int]:
+    """The rule of the contract, word by word and slowly."""
+    chosen: list[int] = []
+    for place in sorted(np.flatnonzero(np.isfinite(base)), key=lambda p: (-base[p], p)):
+        scene = place - int(rows["back"][place])
+        if all(
+            scene != other - int(rows["back"][other])
+            or abs(int(rows["second"][place]) - int(rows["second"][other])) >= 10
+            for other in chosen
+        ):
+            chosen.append(int(place))
+    return sorted(chosen, key=lambda p: (-final[p], p))[:max_results]
+
+
+def test_a_scene_shows_its_best_frame_only() -> None:
+    base = [0.1, 0.3, 0.2, 0.5, 0.4]
+    assert ranked(base, rows_of([3, 2])) == [3, 1]
+
+
+def test_a_long_shot_has_a_match_for_each_appearance_of_its_subject() -> None:
+    rows = rows_of([600])
+    base = np.random.default_rng(1).uniform(0, 0.1, 600)
+    for second in (20, 150, 300, 580):
+        base[second - 2 : second + 3] = 0.6
+        base[second] = 0.6 + second / 10_000
+    assert ranked(base, rows)[:4] == [580, 300, 150, 20]
+    assert ranked(base, rows, max_results=4) == [580, 300, 150, 20]
+
+
+def test_a_further_frame_is_ten_seconds_from_every_better_one() -> None:
+    base = np.zeros(30)
+    base[[10, 19, 20, 1, 0]] = [1.0, 0.9, 0.8, 0.7, 0.6]
+    # 19 is 9 s from 10, 20 is 10 s from it; 1 is 9 s away, 0 is 10 s.
+    assert ranked(base, rows_of([30]))[:3] == [10, 20, 0]
+
+
+def test_seconds_count_and_not_rows() -> None:
+    rows = rows_of([8], gap=5)  # a picture every 5 s
+    assert ranked([0.5, 0.4, 0.3, 0, 0, 0, 0, 0], rows)[:2] == [0, 2]
+
+
+def test_a_filtered_frame_cannot_stand_for_its_scene() -> None:
+    assert ranked([-np.inf, 0.2, 0.3, -np.inf], rows_of([2, 2])) == [2, 1]
+    assert ranked([-np.inf] * 4, rows_of([2, 2])) == []
+
+
+def test_excluded_concepts_move_matches_and_never_change_which_there_are() -> None:
+    random = np.random.default_rng(3)
+    rows = rows_of([int(n) for n in random.integers(3, 40, 30)])
+    base = random.uniform(0, 1, len(rows)).astype(np.float32)
+    scene = np.arange(len(rows)) - rows["back"]
+    starts = np.unique(scene)
+    hurt = np.isin(scene, starts[::3])
+    final = np.where(hurt, base - np.float32(0.3), base).astype(np.float32)
+    before, after = ranked(base, rows, 999), ranked(base, rows, 999, final)
+    assert len(before) >= 30
+    assert set(before) == set(after)
+    assert [p for p in before if not hurt[p]] == [p for p in after if not hurt[p]]
+    for place in before:
+        if hurt[place]:
+            above = set(after[: after.index(place)])
+            assert above >= set(before[: before.index(place)]) - set(np.flatnonzero(hurt))
+    assert after != before
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    lengths=st.lists(st.integers(1, 45), min_size=1, max_size=25),
+    seed=st.integers(0, 10_000),
+    levels=st.sampled_from([2, 10, 100_000]),  # few levels: many ties
+    max_results=st.integers(1, 60),
+    gap=st.sampled_from([1, 3]),
+    excluding=st.booleans(),
+)
+def test_it_is_the_plain_rule(lengths, seed, levels, max_results, gap, excluding) -> None:
+    random = np.random.default_rng(seed)
+    rows = rows_of(lengths, gap)
+    base = (random.integers(0, levels, len(rows)) / levels).astype(np.float32)
+    base[random.uniform(size=len(rows)) < 0.1] = -np.inf
+    penalty = random.uniform(0, 0.5, len(rows)).astype(np.float32) * excluding
+    final = (base - penalty).astype(np.float32)
+    assert ranked(base, rows, max_results, final) == plainly_ranked(base, rows, max_results, final)
+
+
+@pytest.mark.parametrize("excluding", [False, True])
+def test_large_arrays_follow_the_plain_rule_too(excluding: bool) -> None:
+    random = np.random.default_rng(5)
+    rows = rows_of([300] * 100)  # beyond the first look at the best 1024
+    base = random.uniform(0, 1, len(rows)).astype(np.float32)
+    base[6000:6300] = 2.0  # a locked-off shot of equal frames
+    final = base.copy()
+    if excluding:
+        final[6000:7000] -= 1.9
+        final[::2] -= 0.5
+    assert ranked(base, rows, 80, final) == plainly_ranked_fast(base, rows, 80, final)
+
+
+def plainly_ranked_fast(base, rows, max_results, final) -> list[int]:
+    """As `plainly_ranked`, scene by scene."""
+    chosen: list[int] = []
+    starts = np.flatnonzero(rows["back"] == 0)
+    for start in starts:
+        stop = start + int(rows["ahead"][start])
+        chosen += [
+            int(start) + place
+            for place in plainly_ranked(base[start:stop], rows[start:stop], 999, base[start:stop])
+        ]
+    return sorted(chosen, key=lambda p: (-final[p], p))[:max_results]
+
+
+@pytest.mark.parametrize("size", [1, 255, 256, 257, 5000])
+@pytest.mark.parametrize("count", [1, 3, 300])
+def test_the_best_are_among_the_top(size: int, count: int) -> None:
+    scores = np.random.default_rng(size).uniform(size=size).astype(np.float32)
+    scores[:: max(2, size // 7)] = -np.inf
+    found = top(scores, count)
+    assert np.isfinite(scores[found]).all()
+    finite = np.flatnonzero(np.isfinite(scores))
+    best = finite[np.argsort(-scores[finite])][:count]
+    assert set(best) <= set(found)
+    if len(finite) > len(found):
+        assert scores[found].min() >= np.delete(scores, found).max()

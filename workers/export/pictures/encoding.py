@@ -1,0 +1,248 @@
+"""Encoding pictures: upright, with the source's colours, pixel shape and times."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import chain
+
+import av.error
+from av.filter import Graph
+from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
+from av.video.stream import VideoStream
+
+from shared.exports.clips import ClipCode
+from workers.export.failure import ClipFailed
+from workers.export.outcome import Timed
+from workers.export.output import Output
+from workers.export.pictures.decoding import Shot
+from workers.export.pictures.stills import RATE
+from workers.export.planning import Plan
+from workers.export.source import Source
+from workers.export.tags import tag_start, tag_stream
+from workers.media.frames import upright_rotation
+from workers.media.probing.stream_facts import stated_scan
+
+_FINEST = 100_000_000  # parts of a second that containers can count
+_PQ = 16  # transfer of HDR10
+_BT709, _LIMITED, _FULL = 1, 1, 2
+_TOP, _BOTTOM = 2, 3  # field orders
+_REPEATED = "MXF cannot hold pictures of uneven length: some were repeated."
+_NTSC_HEIGHTS = (480, 486)
+_TURNS = {
+    90: (("transpose", "clock"),),
+    180: (("hflip", None), ("vflip", None)),
+    270: (("transpose", "cclock"),),
+}
+
+
+class PictureTrack:
+    """The video stream of a clip. Raises ClipFailed where there is no picture at all."""
+
+    def __init__(
+        self, out: Output, planned: Plan, shots: Iterator[Shot], source: Source | None
+    ) -> None:
+        first = next(shots, None)
+        if first is None:
+            raise ClipFailed(ClipCode.UNREADABLE, "No picture of this range could be decoded.")
+        self._shots = chain([first], shots)
+        self._planned = planned
+        self.rate = source.rate if source is not None else RATE
+        self.frames = 0
+        self.end = Fraction(0)  # presented seconds of the source
+        self.warnings: tuple[str, ...] = ()
+        self._look = _Look(first[1], planned, source)
+        self._stream = self._opened(out, source)
+        self._base = self._stream.codec_context.time_base
+
+    def _opened(self, out: Output, source: Source | None) -> VideoStream:
+        codec = self._planned.picture
+        assert codec is not None
+        options = dict(codec.options)
+        if self._look.is_interlaced:
+            self.warnings += (_interlaced(codec.encoder, options, self._look.bottom_first),)
+        if self._look.transfer == _PQ:
+            self.warnings += ("HDR10 mastering data is not carried into encoded clips.",)
+        stream = out.container.add_stream(codec.encoder, rate=self.rate, options=options)
+        assert isinstance(stream, VideoStream)
+        context = stream.codec_context
+        context.time_base = self._time_base(source)
+        context.thread_count = 1
+        if options.get("flags"):
+            context.field_order = _BOTTOM if self._look.bottom_first else _TOP
+        self._look.describe(stream)
+        if codec.tag and self._planned.form.family == "isom":
+            context.codec_tag = codec.tag
+        if source is not None and source.video is not None:
+            tag_stream(source.video, stream)
+            tag_start(stream, source, self._planned.start_timecode, self._planned.form)
+        return stream
+
+    def _time_base(self, source: Source | None) -> Fraction:
+        """Fine enough for every time of the source and for the grid of its rate."""
+        if self._planned.form.family == "mxf" or source is None or source.video is None:
+            return 1 / self.rate
+        own = source.video.time_base or Fraction(1, 1000)
+        parts = math.lcm(own.denominator, self.rate.numerator)
+        return Fraction(1, parts) if parts <= _FINEST else own
+
+    def length(self) -> Fraction:
+        """Of what was encoded so far, in seconds."""
+        return self.end - self._planned.start
+
+    def packets(self) -> Iterator[Timed]:
+        """Each picture is held until the next one; the last until the clip's end."""
+        durations: dict[int, int] = {}
+        length = round((self._planned.end - self._planned.start) / self._base)
+        held: tuple[int, VideoFrame] | None = None
+        for seconds, frame in self._shots:
+            pts = round(seconds / self._base)
+            if held is not None:
+                if pts <= held[0]:
+                    continue
+                yield from self._lasting(held, pts - held[0], durations)
+            held = pts, frame
+        if held is not None:
+            tick = round(1 / self.rate / self._base)
+            rest = length - held[0]
+            lasts = rest if rest > 0 else tick
+            self.end = self._planned.start + (held[0] + lasts) * self._base
+            yield from self._lasting(held, lasts, durations)
+        yield from self._encoded(None, 0, durations)
+
+    def _lasting(
+        self, held: tuple[int, VideoFrame], ticks: int, durations: dict[int, int]
+    ) -> Iterator[Timed]:
+        """One picture for so long; MXF has no times, so there it is repeated."""
+        pts, frame = held
+        step = 1 if self._planned.form.family == "mxf" else ticks
+        if step < ticks and _REPEATED not in self.warnings:
+            self.warnings += (_REPEATED,)
+        for at in range(pts, pts + ticks, step):
+            durations[at] = step
+            yield from self._encoded(self._look.shown(frame), at, durations)
+
+    def _encoded(
+        self, frame: VideoFrame | None, pts: int, durations: dict[int, int]
+    ) -> Iterator[Timed]:
+        if frame is not None:
+            frame.pts, frame.time_base, frame.pict_type = pts, self._base, 0
+            self.frames += 1
+        try:
+            packets = self._stream.encode(frame)
+        except av.error.FFmpegError as error:
+            reason = error.strerror or str(error)
+            raise ClipFailed(ClipCode.INTERNAL, f"The encoder failed: {reason}.") from error
+        for packet in packets:
+            base = packet.time_base or self._base
+            if packet.pts is not None:
+                asked = durations.pop(round(packet.pts * base / self._base), None)
+                packet.duration = asked and round(asked * self._base / base)
+            yield (packet.dts if packet.dts is not None else packet.pts or 0) * base, packet
+
+
+class _Look:
+    """What pictures look like: size, colours, pixels; taken from the first one."""
+
+    def __init__(self, frame: VideoFrame, planned: Plan, source: Source | None) -> None:
+        assert planned.picture is not None
+        self._pixels = planned.picture.pixels
+        self._turner = _Turner(upright_rotation(frame))
+        self.is_interlaced = frame.interlaced_frame
+        self.bottom_first = _is_bottom_first(frame, source)
+        self.transfer = frame.color_trc
+        self._is_rgb = frame.format.is_rgb
+        turned = self._turner.turned(frame)
+        even = 2 if "42" in self._pixels else 1
+        self._width = max(2, turned.width // even * even)
+        self._height = max(2, turned.height // even * even)
+        full = frame.color_range == _FULL or frame.format.name.startswith("yuvj")
+        self._range = _FULL if full and not self._is_rgb else _LIMITED
+        self._is_tagged = bool(frame.color_range) or full
+        self._colours = (frame.color_primaries, frame.color_trc, frame.colorspace)
+        aspect = source.video.sample_aspect_ratio if source is not None and source.video else None
+        self._aspect = 1 / aspect if aspect and self._turner.is_quarter else aspect
+        self._reformatter = VideoReformatter()
+
+    def describe(self, stream: VideoStream) -> None:
+        stream.width, stream.height, stream.pix_fmt = self._width, self._height, self._pixels
+        context = stream.codec_context
+        if self._aspect:
+            context.sample_aspect_ratio = self._aspect
+        primaries, transfer, matrix = self._colours
+        if self._is_rgb:
+            primaries = transfer = matrix = _BT709
+        context.color_primaries, context.color_trc, context.colorspace = primaries, transfer, matrix
+        if self._is_tagged or self._is_rgb:
+            context.color_range = self._range
+
+    def shown(self, frame: VideoFrame) -> VideoFrame:
+        """Turned and in the encoder's pixel format; colours are not touched."""
+        frame = self._turner.turned(frame)
+        same = (frame.width, frame.height) == (self._width, self._height)
+        if same and frame.format.name == self._pixels:
+            return frame
+        if self._is_rgb:
+            return self._reformatter.reformat(
+                frame, self._width, self._height, self._pixels,
+                dst_colorspace=_BT709, dst_color_range=_LIMITED, threads=1,
+            )  # fmt: skip
+        return self._reformatter.reformat(
+            frame, self._width, self._height, self._pixels,
+            src_color_range=self._range, dst_color_range=self._range, threads=1,
+        )  # fmt: skip
+
+
+class _Turner:
+    """Turns decoded pictures upright: what a file says of its rotation is lost on encoding."""
+
+    def __init__(self, rotation: int) -> None:
+        self._turns = _TURNS.get(rotation, ())
+        self.is_quarter = rotation in (90, 270)
+        self._graph: Graph | None = None
+        self._shape: tuple[int, int, str] | None = None
+
+    def turned(self, frame: VideoFrame) -> VideoFrame:
+        if not self._turns:
+            return frame
+        shape = frame.width, frame.height, frame.format.name
+        if self._graph is None or shape != self._shape:
+            self._graph, self._shape = self._built(frame), shape
+        self._graph.vpush(frame)
+        return self._graph.vpull()
+
+    def _built(self, frame: VideoFrame) -> Graph:
+        graph = Graph()
+        graph.threads = 1
+        nodes = [
+            graph.add_buffer(
+                width=frame.width,
+                height=frame.height,
+                format=frame.format,
+                time_base=frame.time_base or Fraction(1, 1000),
+            )
+        ]
+        nodes += [graph.add(name, args) for name, args in self._turns]
+        nodes.append(graph.add("buffersink"))
+        graph.link_nodes(*nodes).configure()
+        return graph
+
+
+def _is_bottom_first(frame: VideoFrame, source: Source | None) -> bool:
+    """By what the stream says, else as is usual: DV and NTSC show the lower field first."""
+    if source is None or source.video is None:
+        return False
+    stated = stated_scan(source.video)
+    if stated in ("top_first", "bottom_first"):
+        return stated == "bottom_first"
+    return source.video.codec.canonical_name == "dvvideo" or frame.height in _NTSC_HEIGHTS
+
+
+def _interlaced(encoder: str, options: dict[str, str], bottom_first: bool) -> str:
+    if encoder == "libx264":  # DNxHR has no fields
+        options["flags"] = "+ildct+ilme"
+        options["x264-params"] = "bff=1" if bottom_first else "tff=1"
+        return "The source is interlaced; the encoded pictures keep its fields, encoded anew."
+    return "The source is interlaced; its fields were encoded as whole pictures."

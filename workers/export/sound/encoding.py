@@ -1,0 +1,206 @@
+"""Encoding sound: exactly the samples of the range, of every stream."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any
+
+import av.error
+import numpy as np
+from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
+from av.audio.stream import AudioStream
+from av.packet import Packet
+from numpy.typing import NDArray
+
+from shared.exports.clips import ClipCode
+from workers.export.failure import ClipFailed
+from workers.export.outcome import Timed
+from workers.export.output import Output
+from workers.export.planning import Plan
+from workers.export.reading import Damage, sound_from
+from workers.export.sound.codecs import SoundCodec, layout_of, sound_codec
+from workers.export.source import Source
+from workers.export.tags import tag_stream
+
+Samples = NDArray[Any]
+Span = tuple[Fraction, Fraction]  # seconds of the container's clock
+
+_JUMP_S = Fraction(1, 20)  # time stamps that differ by less are rounded ones
+_LATE_S = Fraction(3)
+
+
+class SoundTracks:
+    """All chosen streams of sound."""
+
+    def __init__(self, out: Output, planned: Plan, source: Source, damage: Damage) -> None:
+        self._source, self._planned, self._damage = source, planned, damage
+        encoder = planned.picture.encoder if planned.picture is not None else ""
+        self._tracks: dict[int, _Track] = {}
+        span = source.origin + planned.start, source.origin + planned.end
+        warnings: list[str] = []
+        for stream in source.sounds:
+            codec = sound_codec(stream, planned.form, encoder)
+            warnings += [codec.warning] if codec.warning else []
+            track = _Track(out, stream, codec, span, damage)
+            self._tracks[stream.index] = track
+        self.warnings = tuple(warnings)
+
+    @property
+    def end(self) -> Fraction:
+        """Presented seconds of the source at which the last one ends."""
+        heard = max(track.heard for track in self._tracks.values())
+        return self._planned.start + heard
+
+    def packets(self) -> Iterator[Timed]:
+        tracks = self._tracks
+        ends = self._source.origin + self._planned.end
+        for packet in sound_from(
+            self._source, self._source.origin + self._planned.start, self._damage
+        ):
+            seconds = (packet.pts or 0) * packet.time_base
+            if all(t.is_full for t in tracks.values()) or seconds > ends + _LATE_S:
+                break
+            if packet.stream_index in tracks:
+                yield from tracks[packet.stream_index].fed(packet)
+        for track in tracks.values():
+            yield from track.finished()
+
+
+class _Track:
+    """One stream, decoded, cut at the sample and encoded."""
+
+    def __init__(
+        self, out: Output, stream: AudioStream, codec: SoundCodec, span: Span, damage: Damage
+    ) -> None:
+        self._damage = damage
+        self._codec = codec
+        self._layout = layout_of(stream)
+        self._decoder = stream.codec_context
+        self._begins = span[0]
+        self._length = round((span[1] - span[0]) * codec.rate)
+        self._written = 0  # samples
+        self._due: int | None = None  # position of the next decoded sample
+        self._resampler: AudioResampler | None = None
+        written = out.container.add_stream(
+            codec.encoder, rate=codec.rate, layout=codec.layout, format=codec.samples
+        )
+        assert isinstance(written, AudioStream)
+        self._stream = written
+        if codec.bit_rate:
+            self._stream.codec_context.bit_rate = codec.bit_rate
+        tag_stream(stream, self._stream)
+
+    @property
+    def is_full(self) -> bool:
+        return self._written >= self._length
+
+    @property
+    def heard(self) -> Fraction:
+        return Fraction(self._written, self._codec.rate)
+
+    def fed(self, packet: Packet[Any]) -> Iterator[Timed]:
+        try:
+            frames = self._decoder.decode(packet)
+        except av.error.FFmpegError:
+            self._damage.refused += 1
+            return
+        for frame in frames:
+            yield from self._heard(frame)
+
+    def finished(self) -> Iterator[Timed]:
+        if not self.is_full:
+            try:
+                frames = self._decoder.decode(None)
+            except av.error.FFmpegError:
+                frames = []
+            for frame in frames:
+                yield from self._heard(frame)
+            yield from self._resampled(None)
+        if self._written:
+            yield from self._encoded(None)
+
+    def _heard(self, frame: AudioFrame) -> Iterator[Timed]:
+        if frame.pts is None or frame.time_base is None or self.is_full:
+            return
+        position = round((frame.pts * frame.time_base - self._begins) * self._codec.rate)
+        if self._due is None or abs(position - self._due) > _JUMP_S * self._codec.rate:
+            self._due = position
+            self._resampler = None
+        if frame.layout.name != self._layout:
+            frame = _relabelled(frame, self._layout)
+        yield from self._resampled(frame)
+
+    def _resampled(self, frame: AudioFrame | None) -> Iterator[Timed]:
+        if self._resampler is None:
+            if frame is None:
+                return
+            codec = self._codec
+            self._resampler = AudioResampler(codec.samples, codec.layout, codec.rate)
+        if frame is not None:
+            frame.pts = None  # positions are counted here
+        for part in self._resampler.resample(frame):
+            yield from self._placed(part.to_ndarray(), part.samples)
+
+    def _placed(self, samples: Samples, count: int) -> Iterator[Timed]:
+        """Samples at the due position: what is before the in-point or past the end is dropped."""
+        assert self._due is not None
+        start, end = self._due, self._due + count
+        self._due = end
+        if end <= self._written or start >= self._length:
+            if start >= self._length:
+                self._written = max(self._written, 0)
+                yield from self._silence(self._length - self._written)
+            return
+        if start > self._written:
+            if self._written:
+                self._damage.silence += Fraction(start - self._written, self._codec.rate)
+            yield from self._silence(start - self._written)
+        first, last = self._written - start, min(self._length, end) - start
+        width = samples.shape[1] // count
+        yield from self._put(samples[:, first * width : last * width], last - first)
+
+    def _silence(self, count: int) -> Iterator[Timed]:
+        planes = samples_shape(self._codec, self._stream.channels)
+        while count > 0:
+            part = min(count, self._codec.rate)
+            shape = (planes[0], part * planes[1])
+            yield from self._put(np.zeros(shape, planes[2]), part)
+            count -= part
+
+    def _put(self, samples: Samples, count: int) -> Iterator[Timed]:
+        if count <= 0:
+            return
+        codec = self._codec
+        frame = AudioFrame.from_ndarray(
+            np.ascontiguousarray(samples), format=codec.samples, layout=codec.layout
+        )
+        frame.sample_rate, frame.pts = codec.rate, self._written
+        frame.time_base = Fraction(1, codec.rate)
+        self._written += count
+        yield from self._encoded(frame)
+
+    def _encoded(self, frame: AudioFrame | None) -> Iterator[Timed]:
+        try:
+            packets = self._stream.encode(frame)
+        except av.error.FFmpegError as error:
+            reason = error.strerror or str(error)
+            raise ClipFailed(ClipCode.INTERNAL, f"The encoder failed: {reason}.") from error
+        for packet in packets:
+            base = packet.time_base or Fraction(1, self._codec.rate)
+            yield (packet.dts if packet.dts is not None else packet.pts or 0) * base, packet
+
+
+def _relabelled(frame: AudioFrame, layout: str) -> AudioFrame:
+    """The same samples under the name of a layout: encoders refuse channels without names."""
+    named = AudioFrame.from_ndarray(frame.to_ndarray(), format=frame.format.name, layout=layout)
+    named.sample_rate, named.pts, named.time_base = frame.sample_rate, frame.pts, frame.time_base
+    return named
+
+
+def samples_shape(codec: SoundCodec, channels: int) -> tuple[int, int, Any]:
+    """Planes, samples of all channels in a plane, and numpy's type."""
+    kinds = {"s16": np.int16, "s32": np.int32, "fltp": np.float32}
+    kind = kinds[codec.samples]
+    return (channels, 1, kind) if codec.samples.endswith("p") else (1, channels, kind)

@@ -1,0 +1,194 @@
+"""Opening containers by PyAV: which files are let in, clear reasons for those that are not."""
+
+from __future__ import annotations
+
+import os
+import struct
+from dataclasses import dataclass
+from fractions import Fraction
+
+import av
+import av.error
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Discard, Disposition
+from av.video.codeccontext import VideoCodecContext
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from shared.errors import MediaUnreadable, MediaUnsupported
+from workers.media.files import check_file
+
+# Only containers that hold their media themselves: playlists (m3u8, concat, mpd) could make the
+# decoder open other files or addresses.
+FORMATS = (
+    "mov,mp4,matroska,webm,mpegts,mpeg,mpegvideo,mxf,avi,asf,flv,ogg,dv,gxf,yuv4mpegpipe,"
+    "h264,hevc,m4v,mjpeg,ivf,obu,av1,vc1,vvc,nut,rm,wtv,wav,w64,aiff,mp3,aac,flac,ac3,eac3,"
+    "dts,amr,caf,au,loas,dpx_pipe,exr_pipe"
+)
+_PEEK = 500  # packets read in search of a first picture
+_NOT_MEDIA = "It is not a media file that can be read, or its beginning is damaged."
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Turns time stamps of one stream into seconds since the stream's start, exactly."""
+
+    start: int
+    time_base: Fraction
+
+    def second(self, pts: int) -> int:
+        """The full second in which a picture of this time stamp begins."""
+        return (pts - self.start) * self.time_base.numerator // self.time_base.denominator
+
+    def seconds(self, pts: int) -> float:
+        return float((pts - self.start) * self.time_base)
+
+    def first_pts(self, second: int) -> int:
+        """The smallest time stamp that is not before `second`."""
+        return self.start - (-second * self.time_base.denominator) // self.time_base.numerator
+
+    def ticks(self, seconds: int) -> int:
+        """A length of time in units of the time stamps."""
+        return seconds * self.time_base.denominator // self.time_base.numerator
+
+    def last_pts(self, seconds: float) -> int:
+        """The largest time stamp not after `seconds` (one microsecond of rounding allowed)."""
+        exact = Fraction(seconds) + Fraction(1, 1_000_000)
+        return self.start + exact.numerator * self.time_base.denominator // (
+            exact.denominator * self.time_base.numerator
+        )
+
+
+def open_container(path: str) -> InputContainer:
+    """The opened file; the caller closes it. Raises MediaMissing or MediaUnreadable."""
+    check_file(path)
+    try:
+        # "file:" keeps names such as "take:1.mp4" from being read as addresses.
+        return av.open(
+            f"file:{path}",
+            metadata_errors="replace",
+            options={"format_whitelist": FORMATS, "protocol_whitelist": "file"},
+        )
+    except (av.error.InvalidDataError, av.error.EOFError, av.error.ArgumentError):
+        raise MediaUnreadable(_reason(path)) from None
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        raise MediaUnreadable(f"The file cannot be opened: {_words(error)}") from error
+
+
+def video_stream(container: InputContainer) -> VideoStream | None:
+    """The stream that is shown: no cover picture, no thumbnail track."""
+    shown = shown_video_streams(container)
+    if any(s.codec_context is None for s in shown):
+        raise MediaUnsupported("Its video codec is not known to the decoder here.")
+    return shown[0] if shown else None
+
+
+def shown_video_streams(container: InputContainer) -> list[VideoStream]:
+    """The best one first; an unknown codec (no `codec_context`) is no matter here."""
+    hidden = Disposition.attached_pic | Disposition.timed_thumbnails
+    shown = [s for s in container.streams.video if not s.disposition & hidden]
+    best = container.streams.best("video")
+
+    def rank(stream: VideoStream) -> tuple[bool, int]:
+        is_best = best is not None and stream.index == best.index
+        known = stream.codec_context is not None
+        return is_best, stream.width * stream.height if known else 0
+
+    return sorted(shown, key=rank, reverse=True)
+
+
+def only(container: InputContainer, stream: VideoStream) -> None:
+    """Let the reader drop everything but this stream, and decode in this thread alone."""
+    for other in container.streams:
+        if other.index != stream.index:
+            other.discard = Discard.all
+    stream.codec_context.thread_count = 1
+    stream.codec_context.thread_type = "NONE"
+    if stream.codec.name == "exr":  # linear light, to be shown on screens
+        stream.codec_context.options = {"apply_trc": "iec61966_2_1"}
+
+
+def clock_of(stream: VideoStream) -> Clock:
+    return Clock(stream.start_time or 0, stream.time_base or Fraction(1, 1000))
+
+
+def duration_of(
+    container: InputContainer, stream: VideoStream | AudioStream | None
+) -> float | None:
+    """Seconds by the stream's own account, else by the container's."""
+    if stream is not None and stream.duration and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    if not container.duration:
+        return None
+    seconds = container.duration / av.time_base
+    if stream is not None and stream.start_time and "matroska" in container.format.name:
+        seconds -= float(stream.start_time * (stream.time_base or 0))  # Matroska states the end
+    return seconds
+
+
+def first_picture(
+    container: InputContainer, stream: VideoStream
+) -> tuple[list[Packet[VideoStream]], VideoFrame | None]:
+    """The packets up to the first picture that decodes, and it; the decoder is left fresh.
+
+    Rotation and interlacing are known only from a decoded picture. Whoever reads on starts with
+    these packets: going back is not exact in every container.
+    """
+    codec = stream.codec_context
+    packets: list[Packet[VideoStream]] = []
+    try:
+        for packet in container.demux(stream):
+            packets.append(packet)
+            if not packet.is_keyframe and packet.size and len(packets) < _PEEK:
+                continue
+            frames = _decoded_alone(codec, packet)
+            if frames or len(packets) >= _PEEK:
+                return packets, frames[0] if frames else None
+    except av.error.InvalidDataError:
+        pass  # whoever reads on meets it again and says so
+    return packets, None
+
+
+def _decoded_alone(codec: VideoCodecContext, packet: Packet[VideoStream]) -> list[VideoFrame]:
+    try:
+        return [*(codec.decode(packet) if packet.size else []), *codec.decode(None)]
+    except av.error.FFmpegError:
+        return []
+    finally:
+        codec.flush_buffers()
+
+
+def _words(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
+
+
+def _reason(path: str) -> str:
+    """Why a file was refused, as far as its first boxes tell."""
+    boxes = _boxes(path)
+    if boxes and boxes[0] == b"ftyp" and b"moov" not in boxes:
+        return (
+            "The file is incomplete: its index (the moov box) is missing, as after an "
+            "interrupted recording or copy."
+        )
+    return _NOT_MEDIA
+
+
+def _boxes(path: str) -> list[bytes]:
+    """Names of the top-level boxes of an MP4 or MOV file."""
+    names: list[bytes] = []
+    size = os.path.getsize(path)
+    with open(path, "rb") as file:
+        at = 0
+        while at + 8 <= size and len(names) < 64:
+            file.seek(at)
+            head = file.read(16)
+            length = struct.unpack(">I", head[:4])[0]
+            if length == 1 and len(head) == 16:
+                length = struct.unpack(">Q", head[8:])[0]
+            names.append(head[4:8])
+            if length < 8:
+                break
+            at += length
+    return names

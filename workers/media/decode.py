@@ -1,0 +1,210 @@
+"""Media files as pictures: the grid of one picture a second, and single pictures at any time."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+
+import av.error
+from av.container import InputContainer
+from av.video.frame import VideoFrame
+
+from shared.domain import Probe
+from shared.errors import BadInput, MediaUnreadable
+from shared.media import MediaType
+from workers.media.beats import Beat
+from workers.media.containers import first_picture, only, open_container, video_stream
+from workers.media.frames import Scaler, VideoPicture
+from workers.media.gops import Misfit
+from workers.media.grid import Shot, Source, sequential, smart, ways
+from workers.media.pictures import GridFrame, Picture
+from workers.media.probing.probing import is_film_still, probe_container, probe_still
+from workers.media.searching import searches
+from workers.media.stills import StillPicture, open_still
+
+log = logging.getLogger(__name__)
+
+_REPAIR_S = 4  # so much is decoded whole around a picture that did not come out
+_APART_S = 60  # misses closer than this mean that skipping does not fit the file
+_STRIKES = 3
+_SHORTFALL_S = 1.5  # a file that ends so much before its stated end is worth a warning
+
+
+class MediaReader:
+    """An opened media file. `warnings` is complete once the grid has been read to its end."""
+
+    def __init__(self, path: str, media_type: MediaType) -> None:
+        self.warnings: list[str] = []
+        self.probe: Probe
+        self._path = path
+        self._still: StillPicture | None = None
+        self._source: Source | None = None
+        self._container: InputContainer | None = None
+        self._scaler = Scaler()
+        if media_type is MediaType.IMAGE and not is_film_still(path):
+            self._still = open_still(path)
+            self.probe = probe_still(self._still)
+        else:
+            self.probe = self._open(media_type)
+
+    def close(self) -> None:
+        """Give the file back; pictures already taken stay valid."""
+        if self._container is not None:
+            self._container.close()
+        self._container = self._source = None
+
+    def grid(
+        self,
+        first: int = 0,
+        last: int | None = None,
+        checkpoint: Callable[[], None] = lambda: None,
+    ) -> Iterator[GridFrame]:
+        """The first picture of each second from `first` to before `last`, in order.
+
+        A second in which no picture begins has no frame. `checkpoint` is called about every
+        0.1 s of work; what it raises ends the reading. Raises MediaUnreadable when the file has
+        no picture at all; damage after the first picture becomes a warning.
+        """
+        if self._still is not None:
+            checkpoint()
+            if first == 0:
+                yield GridFrame(0, 0.0, self._still)
+            return
+        count = 0
+        try:
+            for second, seconds, frame in self._shots(first, last, Beat(checkpoint)):
+                count += 1
+                yield GridFrame(second, seconds, self._picture(frame))
+        except av.error.FFmpegError as error:
+            raise MediaUnreadable(f"Reading the file failed: {error.strerror}.") from error
+        if not count and first == 0:
+            raise MediaUnreadable("No picture in it could be decoded; the file is damaged.")
+        self._warn(last)
+
+    def shown_at(self, seconds: float) -> Picture:
+        """The picture that is on screen at `seconds`; BadInput when that is outside the file."""
+        if self._still is not None:
+            _check_time(seconds, 0.0)
+            return self._still
+        source = self._ready(lambda: None)
+        estimated = self.probe.container in ("mpeg", "mpegts")  # by their last time stamps
+        slack = _SHORTFALL_S if estimated else 0.0
+        _check_time(seconds, self.probe.duration_seconds, slack)
+        try:
+            frame = self._shown(source, seconds)
+        except av.error.FFmpegError as error:
+            raise MediaUnreadable(f"Reading the file failed: {error.strerror}.") from error
+        if frame is None:
+            raise MediaUnreadable(f"No picture could be decoded at {seconds:g} s.")
+        return self._picture(frame)
+
+    def _open(self, media_type: MediaType) -> Probe:
+        """(Re)open at the beginning."""
+        self.close()
+        container = open_container(self._path)
+        self._container = container
+        try:
+            stream = video_stream(container)
+            picture = None
+            if stream is not None:
+                only(container, stream)
+                packets, picture = first_picture(container, stream)
+                interlaced = picture is not None and picture.interlaced_frame
+                self._source = Source(container, stream, lambda: None, packets, interlaced)
+            return probe_container(container, stream, picture, media_type)
+        except BaseException:
+            self.close()
+            raise
+
+    def _ready(self, beat: Callable[[], None]) -> Source:
+        """The video stream at its beginning."""
+        if self._source is None or self._source.is_used:
+            self._open(self.probe.media_type)
+        if self._source is None:
+            raise MediaUnreadable("It holds no video, only sound.")
+        self._source.beat = beat
+        return self._source
+
+    def _shots(self, first: int, last: int | None, beat: Callable[[], None]) -> Iterator[Shot]:
+        """By the cheapest way that fits; a slower one goes on where that one gave up."""
+        due = first
+        for way in ways(self._ready(beat)):
+            repaired, strikes = -_APART_S, 0
+            while True:
+                try:
+                    for shot in way(self._ready(beat), due, last):
+                        if shot[0] >= due:  # damaged time stamps may lead backwards
+                            due = shot[0] + 1
+                            yield shot
+                    return
+                except Misfit as misfit:
+                    log.info("%s: %s; reading on another way", self._path, misfit)
+                strikes = strikes + 1 if due - repaired < _APART_S else 1
+                if way is not smart or strikes > _STRIKES:
+                    break
+                repaired = due + _REPAIR_S
+                yield from self._repair(due, last, beat)
+                due = repaired
+
+    def _repair(self, due: int, last: int | None, beat: Callable[[], None]) -> Iterator[Shot]:
+        """A few seconds by decoding everything: where a stream is damaged, nothing is skipped."""
+        end = due + _REPAIR_S if last is None else min(last, due + _REPAIR_S)
+        with contextlib.suppress(Misfit):
+            yield from sequential(self._ready(beat), due, end)
+
+    def _shown(self, source: Source, seconds: float) -> VideoFrame | None:
+        for search in searches(source):
+            with contextlib.suppress(Misfit):
+                return search(self._ready(lambda: None), seconds)
+        return None
+
+    def _picture(self, frame: VideoFrame) -> VideoPicture:
+        assert self._source is not None
+        aspect = self._source.stream.sample_aspect_ratio or Fraction(1)
+        return VideoPicture(frame, self._scaler, aspect)
+
+    def _warn(self, last: int | None) -> None:
+        source, stated = self._source, self.probe.duration_seconds
+        if source is None:
+            return
+        if source.errors or source.corrupt:
+            self.warnings.append(
+                f"The file is damaged: {source.errors + source.corrupt} packets could not be "
+                f"decoded or are incomplete, {source.missed} seconds have no picture."
+            )
+        if source.broke_off:
+            self.warnings.append(
+                f"The file is damaged after {source.last_seen:.0f} s: {source.broke_off}."
+            )
+        elif last is None and stated and source.last_seen < stated - _SHORTFALL_S:
+            self.warnings.append(
+                f"The pictures end at {source.last_seen:.0f} s of {stated:.0f} s; "
+                "the file may be incomplete."
+            )
+
+
+@contextmanager
+def open_media(path: str, media_type: MediaType) -> Iterator[MediaReader]:
+    """Open a file for one reading. Raises MediaMissing or MediaUnreadable with a reason."""
+    reader = MediaReader(path, media_type)
+    try:
+        yield reader
+    finally:
+        reader.close()
+
+
+def grab_frame(path: str, media_type: MediaType, seconds: float) -> Picture:
+    """The picture shown at `seconds`: exact, by presentation time. It outlives the file."""
+    with open_media(path, media_type) as reader:
+        return reader.shown_at(seconds)
+
+
+def _check_time(seconds: float, duration: float | None, slack: float = 0.0) -> None:
+    if not math.isfinite(seconds) or seconds < 0:
+        raise BadInput("The time must be a number of seconds that is not negative.")
+    if duration is not None and seconds > duration + slack:
+        raise BadInput(f"The time {seconds:g} s is beyond the end of the file ({duration:g} s).")

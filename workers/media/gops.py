@@ -1,0 +1,235 @@
+"""Which packets must be decoded for the pictures that are wanted, and nothing else.
+
+Markers find the wanted pictures among packets in decode order by presentation time alone; the
+Feeder decodes only what those need: it drops the tail of each group of pictures (GOP) behind its
+last wanted picture and skips pictures that no other refers to. Memory is bounded by about two
+seconds of packets, however long a GOP is.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from collections.abc import Iterator
+from typing import TypeAlias
+
+import av.error
+from av.packet import Packet
+from av.video.codeccontext import VideoCodecContext
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from workers.media.containers import Clock
+
+# H.264 and HEVC let at most 16 pictures be decoded before and shown after another one; twice
+# that, since the two fields of a picture may come as two packets.
+REORDER = 32
+
+_OUTLIER = 8 * REORDER  # packets; whose time is not reached within so many has a false one
+
+VideoPacket: TypeAlias = "Packet[VideoStream]"  # not subscriptable when it runs
+
+
+class Misfit(Exception):
+    """This way of reading does not fit the file; the next slower one takes over from `second`."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+
+
+class Horizon:
+    """Up to which presentation time all pictures are known, given packets in decode order."""
+
+    def __init__(self) -> None:
+        self._latest: list[int] = []  # heap of the largest time stamps seen
+
+    def see(self, pts: int) -> None:
+        if len(self._latest) <= REORDER:
+            heapq.heappush(self._latest, pts)
+        else:
+            heapq.heappushpop(self._latest, pts)
+
+    def covers(self, pts: int) -> bool:
+        """Whether no later packet can hold a picture shown before `pts`."""
+        return len(self._latest) > REORDER and pts <= self._latest[0]
+
+
+class GridMarker:
+    """Wants the first picture shown in each full second from `first` to before `last`."""
+
+    def __init__(self, clock: Clock, first: int, last: int | None) -> None:
+        self._clock = clock
+        self._first = first
+        self._last = last
+        self._earliest: dict[int, int] = {}  # second -> its first time stamp so far
+        self._held: deque[tuple[VideoPacket, bool]] = deque()  # and whether it may be wanted
+        self._horizon = Horizon()
+        self._latest: deque[int] = deque(maxlen=REORDER)  # time stamps of wanted pictures
+        self._done = first - 1  # the latest second whose picture has been let go
+        self._key: int | None = None
+
+    def push(self, packet: VideoPacket) -> Iterator[tuple[VideoPacket, bool]]:
+        self._held.append((packet, self._consider(packet)))
+        while self._held and self._is_settled(self._held[0][0]):
+            yield self._release()
+        if len(self._held) > _OUTLIER:  # a damaged time stamp far ahead must not hold up the rest
+            outlier, _ = self._held.popleft()
+            self._earliest = {s: p for s, p in self._earliest.items() if p != outlier.pts}
+            yield outlier, False
+
+    def finish(self) -> Iterator[tuple[VideoPacket, bool]]:
+        while self._held:
+            yield self._release()
+
+    def is_past(self, packet: VideoPacket) -> bool:
+        """Whether everything wanted lies before this packet, reordering included."""
+        return (
+            self._last is not None
+            and packet.pts is not None
+            and self._horizon.covers(self._clock.first_pts(self._last))
+        )
+
+    def _consider(self, packet: VideoPacket) -> bool:
+        pts = packet.pts
+        if pts is None:
+            return False
+        self._horizon.see(pts)
+        if self._key is None:
+            if not packet.is_keyframe:
+                return False  # a stream cut in the middle: not decodable before its keyframe
+            self._key = pts
+        if packet.is_discard or pts < self._key:
+            return False
+        second = self._clock.second(pts)
+        if second <= self._done:
+            return False  # so too when time stamps jump back: no second is given twice
+        if second < self._first or (self._last is not None and second >= self._last):
+            return False
+        self._earliest[second] = min(pts, self._earliest.get(second, pts))
+        return True
+
+    def _is_settled(self, packet: VideoPacket) -> bool:
+        return packet.pts is None or self._horizon.covers(packet.pts)
+
+    def _release(self) -> tuple[VideoPacket, bool]:
+        packet, may_be_wanted = self._held.popleft()
+        if not may_be_wanted or packet.pts is None:
+            return packet, False
+        second = self._clock.second(packet.pts)
+        if self._earliest.get(second) == packet.pts:
+            del self._earliest[second]
+            self._done = max(self._done, second)
+            self._latest.append(packet.pts)
+            return packet, True
+        return packet, packet.pts in self._latest  # two of one time: the first one out is shown
+
+
+class ShownMarker:
+    """Wants the one picture that is shown at time stamp `at`: the last that begins by then."""
+
+    def __init__(self, at: int) -> None:
+        self._at = at
+        self._best: int | None = None
+        self._held: deque[VideoPacket] = deque()
+        self._horizon = Horizon()
+
+    def push(self, packet: VideoPacket) -> Iterator[tuple[VideoPacket, bool]]:
+        if packet.pts is not None:
+            self._horizon.see(packet.pts)
+            if not packet.is_discard and packet.pts <= self._at:
+                self._best = packet.pts if self._best is None else max(packet.pts, self._best)
+        self._held.append(packet)
+        while self._held and self._cannot_be_best(self._held[0]):
+            yield self._held.popleft(), False
+
+    def finish(self) -> Iterator[tuple[VideoPacket, bool]]:
+        while self._held:
+            packet = self._held.popleft()
+            yield packet, packet.pts is not None and packet.pts == self._best
+
+    def is_past(self, packet: VideoPacket) -> bool:
+        return packet.pts is not None and self._horizon.covers(self._at + 1)
+
+    def _cannot_be_best(self, packet: VideoPacket) -> bool:
+        return packet.pts is None or packet.is_discard or packet.pts != self._best
+
+
+class Feeder:
+    """Decodes marked packets; yields the wanted frames in order of presentation."""
+
+    def __init__(self, codec: VideoCodecContext) -> None:
+        self._codec = codec
+        self._tail: list[VideoPacket] = []  # of the GOP before, in case this one leans on it
+        self._held: list[VideoPacket] = []  # of this GOP, since its last wanted picture
+        self._key: int | None = None  # presentation time of this GOP's keyframe
+        self._fed = False  # whether the decoder holds anything since its last flush
+        self._wanted: list[int] = []  # heap of time stamps still to come out
+        self._given: deque[int] = deque(maxlen=REORDER)  # and of the latest that came out
+        self.errors = 0  # packets that the decoder refused
+        self.missed = 0  # wanted pictures that did not come out after such an error
+
+    def feed(self, packet: VideoPacket, wanted: bool) -> Iterator[VideoFrame]:
+        if packet.is_keyframe:
+            if self._tail:  # nothing of the GOP that ends here was wanted
+                yield from self._cut()
+            self._tail, self._held, self._key = self._held, [], packet.pts
+        self._held.append(packet)
+        if not wanted or packet.pts is None:
+            return
+        if self._tail and self._key is not None and packet.pts < self._key:
+            yield from self._decode_all(self._tail, None)  # open GOP: it needs the one before
+        elif self._tail:
+            yield from self._cut()
+        self._tail = []
+        if packet.pts not in self._wanted and packet.pts not in self._given:
+            heapq.heappush(self._wanted, packet.pts)
+        held, self._held = self._held, []
+        yield from self._decode_all(held, packet.pts)
+
+    def finish(self) -> Iterator[VideoFrame]:
+        """What is still inside the decoder."""
+        self._tail, self._held = [], []
+        yield from self._cut()
+
+    def _cut(self) -> Iterator[VideoFrame]:
+        """Behind a gap the decoder starts afresh, or pictures of open GOPs would get lost."""
+        self._tail = []
+        if not self._fed:
+            return
+        try:
+            yield from self._pick(self._codec.decode(None))
+        except av.error.FFmpegError:
+            self.errors += 1
+        self._codec.flush_buffers()
+        self._fed = False
+        self._miss_before(None)
+
+    def _decode_all(self, packets: list[VideoPacket], target: int | None) -> Iterator[VideoFrame]:
+        for packet in packets:
+            self._codec.skip_frame = (
+                "DEFAULT" if target is not None and packet.pts == target else "NONREF"
+            )
+            self._fed = True
+            try:
+                frames = self._codec.decode(packet)
+            except av.error.FFmpegError:
+                self.errors += 1
+                continue
+            yield from self._pick(frames)
+
+    def _pick(self, frames: list[VideoFrame]) -> Iterator[VideoFrame]:
+        for frame in frames:
+            if frame.pts is None:
+                continue
+            self._miss_before(frame.pts)
+            if self._wanted and self._wanted[0] == frame.pts:
+                self._given.append(heapq.heappop(self._wanted))
+                yield frame
+
+    def _miss_before(self, pts: int | None) -> None:
+        """Wanted pictures that are overdue: lost to damage, or this is no way to read the file."""
+        while self._wanted and (pts is None or self._wanted[0] < pts):
+            if not self.errors:
+                raise Misfit(f"no picture came out for time stamp {self._wanted[0]}")
+            heapq.heappop(self._wanted)
+            self.missed += 1

@@ -1,0 +1,1 @@
+"""What a media file says about itself."""

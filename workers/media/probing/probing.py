@@ -1,0 +1,242 @@
+"""What a media file says about itself, without decoding more than its first picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import PurePath
+from typing import Any
+
+import av.error
+import msgspec
+from av.container import InputContainer
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from shared.domain import Probe
+from shared.errors import MediaUnreadable
+from shared.media import MediaType
+from shared.media_facts import StartTimecode
+from workers.media.containers import (
+    duration_of,
+    first_picture,
+    only,
+    open_container,
+    shown_video_streams,
+    video_stream,
+)
+from workers.media.frames import display_size, upright_rotation
+from workers.media.probing.origin import camera_of, created_at, reel_of
+from workers.media.probing.pace import Pace, pace_of
+from workers.media.probing.stated_rates import WaveTimecode, track_rate, wave_timecode
+from workers.media.probing.stream_facts import audio_facts, color_of, scan_of, video_facts
+from workers.media.probing.timecodes import start_timecode, timecode_at, written_timecode
+from workers.media.stills import StillPicture, open_still
+
+_USUAL_RATES = tuple(
+    Fraction(n, d)
+    for n, d in (
+        (24000, 1001), (24, 1), (25, 1), (30000, 1001), (30, 1), (48000, 1001), (48, 1), (50, 1),
+        (60000, 1001), (60, 1), (100, 1), (120000, 1001), (120, 1), (15, 1), (25, 2), (10, 1),
+    )
+)  # fmt: skip
+_SNAP = Fraction(4, 10_000)  # 23.976 and 24 differ by ten times that
+
+
+def probe(path: str, media_type: MediaType) -> Probe:
+    """Everything a file tells; raises MediaMissing or MediaUnreadable."""
+    if media_type is MediaType.IMAGE and not is_film_still(path):
+        return probe_still(open_still(path))
+    container = open_container(path)
+    try:
+        stream = video_stream(container)
+        packets: Sequence[Packet[VideoStream]] = ()
+        picture = None
+        if stream is not None:
+            only(container, stream)
+            packets, picture = first_picture(container, stream)
+        found = probe_container(container, stream, picture, media_type)
+        found = with_stated_timecode(found, path, container)
+        if stream is None or media_type is MediaType.IMAGE:
+            return found
+        return with_pace(found, stream, pace_of(container, stream, packets))
+    except av.error.FFmpegError as error:
+        raise MediaUnreadable(f"Reading the file failed: {error.strerror}.") from error
+    finally:
+        container.close()
+
+
+def with_stated_timecode(found: Probe, path: str, container: InputContainer) -> Probe:
+    """The rate that a timecode track states; the timecode of a broadcast wave."""
+    rate = Fraction(found.fps_rational) if found.fps_rational else None
+    if found.container in ("mov", "mp4") and found.start_timecode:
+        written = written_timecode(container, None)
+        timecode = start_timecode(written, rate, track_rate(path))
+        return msgspec.structs.replace(found, timecode=timecode or found.timecode)
+    samples = container.metadata.get("time_reference", "")
+    if not samples.isdecimal():
+        return found
+    found = msgspec.structs.replace(found, time_reference=int(samples))
+    stated = wave_timecode(path) if found.container == "wav" else None
+    if found.timecode or not stated or not found.audio_streams:
+        return found
+    return _with_wave_timecode(found, stated)
+
+
+def with_pace(found: Probe, stream: VideoStream, pace: Pace) -> Probe:
+    """Whether the pictures come evenly, and how many were counted."""
+    stated = stream.frames or _edit_units(found, stream)
+    expected = found.frame_count or 0
+    fields = found.scan != "progressive" and pace.count and 0 < expected < 0.75 * pace.count
+    counted = None if fields else pace.count  # some streams hold each field by itself
+    count = (counted or stated) if stream.frames else (stated or counted)
+    return msgspec.structs.replace(
+        found,
+        is_vfr=pace.is_vfr,
+        frame_count=count or found.frame_count,
+        frame_count_is_estimated=not count and found.frame_count is not None,
+    )
+
+
+def _edit_units(found: Probe, stream: VideoStream) -> int | None:
+    """MXF states its length in pictures."""
+    base, rate = stream.time_base, found.fps_rational
+    if found.container != "mxf" or not base or not rate or not stream.duration:
+        return None
+    return stream.duration if 1 / base == Fraction(rate) else None
+
+
+def _with_wave_timecode(found: Probe, stated: WaveTimecode) -> Probe:
+    sample_rate = found.audio_streams[0].sample_rate
+    if not sample_rate or found.time_reference is None:
+        return found
+    frame = found.time_reference * stated.rate // sample_rate
+    value = timecode_at(frame, stated.rate, stated.drop_frame)
+    timecode = StartTimecode(
+        value=value,
+        rate=f"{stated.rate.numerator}/{stated.rate.denominator}",
+        drop_frame=stated.drop_frame,
+        source="bwf",
+        rate_source="bwf",
+    )
+    return msgspec.structs.replace(found, timecode=timecode, start_timecode=value)
+
+
+def is_film_still(path: str) -> bool:
+    """Stills that the video decoder reads: DPX and EXR."""
+    return PurePath(path).suffix.lower() in (".dpx", ".exr")
+
+
+def probe_still(still: StillPicture) -> Probe:
+    return Probe(
+        media_type=MediaType.IMAGE,
+        width=still.stored_width,
+        height=still.stored_height,
+        display_width=still.width,
+        display_height=still.height,
+        rotation=still.rotation,
+        pixel_aspect="1/1",
+        video_codec=still.format,
+        container=still.format,
+        frame_count=1,
+    )
+
+
+def probe_container(
+    container: InputContainer,
+    stream: VideoStream | None,
+    picture: VideoFrame | None,
+    media_type: MediaType,
+) -> Probe:
+    """What an opened container tells, with its first picture where one could be decoded."""
+    audio = container.streams.audio[0] if container.streams.audio else None
+    if stream is None and audio is None:
+        raise MediaUnreadable("It holds neither video nor audio.")
+    seconds = duration_of(container, stream)
+    sound: dict[str, Any] = {
+        "has_audio": audio is not None,
+        "audio_codec": audio.codec.canonical_name if audio is not None else None,
+        "audio_channels": audio.channels if audio is not None else None,
+    }
+    tags = [container.metadata, *(s.metadata for s in container.streams)]
+    seen = _picture_fields(stream, picture, seconds) if stream is not None else {}
+    written = written_timecode(container, picture)
+    rate = frame_rate(stream) if stream is not None and media_type is not MediaType.IMAGE else None
+    return Probe(
+        media_type=media_type,
+        duration_seconds=round(seconds, 6) if seconds is not None else None,
+        start_timecode=written[0] if written else None,
+        timecode=start_timecode(written, rate),
+        container=_container_name(container),
+        video_streams=tuple(map(video_facts, _known(container))),
+        audio_streams=audio_facts(container),
+        reel=reel_of(tags),
+        camera=camera_of(tags),
+        created_at=created_at(tags),
+        bit_rate=container.bit_rate or None,
+        **sound,
+        **seen,
+    )
+
+
+def _known(container: InputContainer) -> list[VideoStream]:
+    """The shown one first, then the rest of what can be seen."""
+    return [s for s in shown_video_streams(container) if s.codec_context is not None]
+
+
+def _picture_fields(
+    stream: VideoStream, picture: VideoFrame | None, seconds: float | None
+) -> dict[str, Any]:
+    rate = frame_rate(stream)
+    aspect = stream.sample_aspect_ratio or Fraction(1)
+    estimate = round(seconds * (stream.average_rate or rate)) if seconds and rate else None
+    width = picture.width if picture is not None else stream.width
+    height = picture.height if picture is not None else stream.height
+    rotation = upright_rotation(picture) if picture is not None else None
+    return {
+        "fps": round(float(rate), 6) if rate else None,
+        "fps_rational": f"{rate.numerator}/{rate.denominator}" if rate else None,
+        "frame_count": stream.frames or estimate,
+        "frame_count_is_estimated": not stream.frames and estimate is not None,
+        "width": width,
+        "height": height,
+        "rotation": rotation,
+        "pixel_aspect": f"{aspect.numerator}/{aspect.denominator}",
+        "video_codec": stream.codec.canonical_name,
+        "scan": scan_of(stream, picture),
+        "color": color_of(stream, picture),
+        **shown_size(width, height, aspect, rotation),
+    }
+
+
+def shown_size(
+    width: int, height: int, aspect: Fraction, rotation: int | None
+) -> dict[str, int | None]:
+    """Upright, with square pixels; unknown where the rotation is (nothing decodes)."""
+    if rotation is None or not width or not height:
+        return {"display_width": None, "display_height": None}
+    wide, high = display_size(width, height, aspect)
+    if rotation in (90, 270):
+        wide, high = high, wide
+    return {"display_width": wide, "display_height": high}
+
+
+def frame_rate(stream: VideoStream) -> Fraction | None:
+    """The rate that the stream is built on (of VFR streams not the average), made exact."""
+    rate = stream.guessed_rate or stream.average_rate
+    if not rate:
+        return None
+    for usual in _USUAL_RATES:
+        if abs(rate - usual) <= usual * _SNAP:
+            return usual
+    return Fraction(rate)
+
+
+def _container_name(container: InputContainer) -> str:
+    """One word; the decoder lists all names of a family."""
+    names = container.format.name.split(",")
+    brand = container.metadata.get("major_brand", "").strip()
+    if "mov" in names:
+        return "mov" if brand in ("qt", "") else "mp4"
+    return "matroska" if "matroska" in names else names[0]

@@ -1,0 +1,174 @@
+"""Still pictures by Pillow (HEIC by pi-heif) as upright RGB, from a file or from bytes."""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import PurePath
+
+import numpy as np
+import pi_heif
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from shared.errors import MediaMissing, MediaUnreadable, MediaUnsupported
+from workers.media.files import check_file
+from workers.media.pictures import THUMBNAIL_QUALITY, THUMBNAIL_SIDE, encode_rgb, fit
+
+MAX_PIXELS = 256_000_000  # larger ones would need gigabytes of memory for one picture
+SHARED_SIDE = 640  # pixels: one load of a big JPEG serves thumbnail and embedding
+RAW_EXTENSIONS = frozenset(
+    ".3fr .ari .arw .bay .braw .cap .cr2 .cr3 .crw .dcr .dng .erf .fff .gpr .iiq .k25 .kdc .mef "
+    ".mos .mrw .nef .nrw .orf .pef .raf .raw .rw2 .rwl .r3d .sr2 .srf .srw .x3f".split()
+)
+_ORIENTATION = 0x0112  # EXIF tag
+_QUARTER_TURNED = frozenset((5, 6, 7, 8))
+
+
+class StillPicture:
+    """A still that is decoded on the first use, at reduced size where the format allows it."""
+
+    def __init__(self, source: str | bytes) -> None:
+        self._source = source
+        self._loaded: Image.Image | None = None
+        self._is_reduced = False
+        with _readable(), self._open() as image:
+            self.stored_width, self.stored_height = image.size
+            self.format = (image.format or "").lower()
+            # Pillow turns TIFF by itself; pi-heif leaves no orientation behind.
+            is_upright = self.format == "tiff"
+            self._orientation = 1 if is_upright else image.getexif().get(_ORIENTATION, 1)
+        turned = self._orientation in _QUARTER_TURNED
+        self.width = self.stored_height if turned else self.stored_width
+        self.height = self.stored_width if turned else self.stored_height
+
+    @property
+    def rotation(self) -> int:
+        """Clockwise degrees to apply for an upright picture."""
+        return {3: 180, 4: 180, 5: 90, 6: 90, 7: 270, 8: 270}.get(self._orientation, 0)
+
+    def rgb(self, width: int, height: int) -> NDArray[np.uint8]:
+        """[height, width, 3], upright."""
+        turned = self._orientation in _QUARTER_TURNED
+        stored = (height, width) if turned else (width, height)
+        with _readable():
+            image = self._load(*stored)
+            shrinks = stored[0] <= image.width and stored[1] <= image.height
+            how = Image.Resampling.BOX if shrinks else Image.Resampling.BICUBIC
+            return np.array(_turn(image.resize(stored, how), self._orientation))
+
+    def thumbnail_jpeg(
+        self, long_side: int = THUMBNAIL_SIDE, quality: int = THUMBNAIL_QUALITY
+    ) -> bytes:
+        return encode_rgb(self.rgb(*fit(self.width, self.height, long_side)), quality)
+
+    def _open(self) -> Image.Image:
+        Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+        pi_heif.register_heif_opener()
+        source = self._source if isinstance(self._source, str) else io.BytesIO(self._source)
+        image = Image.open(source)
+        if image.width * image.height > MAX_PIXELS:
+            image.close()
+            raise Image.DecompressionBombError
+        return image
+
+    def _load(self, width: int, height: int) -> Image.Image:
+        """The decoded picture, stored orientation, at least of this size where there is so much."""
+        loaded = self._loaded
+        if loaded and not (self._is_reduced and (width > loaded.width or height > loaded.height)):
+            return loaded
+        with self._open() as image:
+            scale = max(SHARED_SIDE / min(image.size), width / image.width, height / image.height)
+            if scale < 1:  # only JPEG heeds this: it decodes at 1/2, 1/4 or 1/8, never below
+                image.draft(None, (round(image.width * scale), round(image.height * scale)))
+            image.load()
+            self._is_reduced = image.size != (self.stored_width, self.stored_height)
+            self._loaded = _to_rgb(image)
+        return self._loaded
+
+
+def open_still(path: str) -> StillPicture:
+    """A still from a file; raises MediaMissing or MediaUnreadable with a reason."""
+    if PurePath(path).suffix.lower() in RAW_EXTENSIONS:
+        raise MediaUnsupported(
+            "Camera raw files are not supported: they need a developer for each camera. "
+            "Export the picture as JPEG or TIFF."
+        )
+    check_file(path)
+    return StillPicture(path)
+
+
+def still_from_bytes(data: bytes) -> StillPicture:
+    """A still that came over the wire; raises MediaUnreadable when it is no picture."""
+    if not data:
+        raise MediaUnreadable("The picture is empty (0 bytes).")
+    return StillPicture(data)
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    """The one place where errors of the picture library become ours."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise MediaMissing from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise MediaUnreadable(
+            f"The picture has more than {MAX_PIXELS // 1_000_000} megapixels, which is the limit."
+        ) from None
+    except UnidentifiedImageError:
+        raise MediaUnreadable("It is no picture in a format that can be read here.") from None
+    except MemoryError:
+        raise MediaUnreadable("Decoding the picture needs more memory than there is.") from None
+    except (OSError, SyntaxError, ValueError, TypeError, EOFError, IndexError, KeyError) as error:
+        raise MediaUnreadable(f"The picture is damaged or incomplete: {error}") from error
+    except struct.error as error:
+        raise MediaUnreadable(f"The picture is damaged: {error}") from error
+
+
+def _turn(image: Image.Image, orientation: int) -> Image.Image:
+    method = {
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_270,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_90,
+    }.get(orientation)
+    return image if method is None else image.transpose(method)
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    """8-bit RGB of any mode: deep pictures are scaled, transparent ones get a background."""
+    if image.mode.startswith(("I", "F")):
+        return _deep_to_rgb(image)
+    if "transparency" in image.info or image.mode in ("RGBA", "LA", "PA", "RGBa", "La"):
+        return _flatten(image.convert("RGBA"))
+    return image.convert("RGB")
+
+
+def _deep_to_rgb(image: Image.Image) -> Image.Image:
+    """16-bit grey by its full range; float by 0 to 1; other ranges by their maximum."""
+    values = np.asarray(image, dtype=np.float32)
+    peak = float(values.max(initial=0.0)) if np.isfinite(values).all() else 0.0
+    if image.mode.startswith("I;16") or (image.mode == "I" and 255 < peak <= 65535):
+        top = 65535.0
+    elif image.mode == "I" and peak <= 255:
+        top = 255.0
+    else:
+        top = max(peak, 1.0)
+    grey = np.clip(np.nan_to_num(values) * (255.0 / top), 0, 255).astype(np.uint8)
+    return Image.fromarray(grey).convert("RGB")
+
+
+def _flatten(image: Image.Image) -> Image.Image:
+    """Over white, but over black when what is visible is itself nearly white."""
+    small = np.asarray(image.resize(fit(*image.size, 64), Image.Resampling.BOX), dtype=np.float32)
+    alpha = small[..., 3]
+    weight = float(alpha.sum())
+    light = float((small[..., :3].mean(axis=2) * alpha).sum()) / weight if weight else 0.0
+    ground = Image.new("RGBA", image.size, "black" if light > 200 else "white")
+    return Image.alpha_composite(ground, image).convert("RGB")

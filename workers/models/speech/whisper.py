@@ -1,0 +1,329 @@
+"""Whisper through faster-whisper and CTranslate2: sound into words with their times."""
+
+from __future__ import annotations
+
+import contextlib
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import ctranslate2
+import numpy as np
+from faster_whisper import WhisperModel
+from faster_whisper.audio import pad_or_trim
+from faster_whisper.feature_extractor import FeatureExtractor
+from faster_whisper.tokenizer import Tokenizer
+from faster_whisper.transcribe import get_suppressed_tokens
+from numpy.typing import NDArray
+
+from shared.errors import ModelError
+from shared.models.languages import language_code, language_name
+from shared.models.specs import ModelSpec
+from workers.models.protocols import SAMPLE_RATE, Spoken, SpokenWord
+
+_WINDOW_S = 30.0  # what the encoder hears at once
+_FRAMES_PER_S = 100
+_TIMESTAMP_S = 0.02  # between two timestamp tokens
+_FIRST_TIMESTAMP_S = 1.0  # Whisper's own limit on where its text may begin
+# A model that stops well before the end of a piece is asked again from there. Less is left of
+# most pieces: the silence around what was said.
+_LEFT_UNHEARD_S = 1.0
+_SHORTEST_S = 0.1  # holds no word; faster-whisper cannot place words in less
+# Bounds a decoding that runs away, at thrice what fast speech in any script takes.
+_TOKENS_PER_S, _TOKENS_MORE = 30, 20
+# faster-whisper's: marks that belong to the word after them, and before them.
+_PREPENDED, _APPENDED = "\"'“¿([{-", "\"'.。,，!！?？:：”)]}、"
+# Of a decoding that went wrong (Whisper, decode_with_fallback): text in a loop, or guessed.
+_LOOP_RATIO, _GUESS_LOGPROB = 2.4, -1.0
+
+Decoding = dict[str, Any]
+_FIRST: Decoding = {"beam_size": 5}
+# Loops are what a second try is for mostly: no five tokens come twice. (A repetition penalty was
+# tried; it drops the last words of good sentences.) When that does not help, other ways of search;
+# not sampling, as Whisper's fallback does: CTranslate2 seeds a thread once, so that the same sound
+# would have another text each time.
+_UNLIKE_BEFORE: Decoding = {"no_repeat_ngram_size": 5}
+_CAUTIOUS: tuple[Decoding, ...] = (
+    {**_UNLIKE_BEFORE, "beam_size": 8},
+    {**_UNLIKE_BEFORE, "beam_size": 1},
+    {"no_repeat_ngram_size": 3, "beam_size": 5},
+)
+
+
+@dataclass(slots=True)
+class _Piece:
+    """A piece on its way: its spectrum, and how far it has been heard."""
+
+    features: NDArray[np.float32]  # [mels, frames]
+    heard: int = 0  # frames
+    spoken: list[Spoken] | None = None
+
+    @property
+    def frames(self) -> int:
+        return int(self.features.shape[-1])
+
+    def window(self) -> NDArray[np.float32]:
+        rest = self.features[:, self.heard :]
+        return np.asarray(pad_or_trim(rest), np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class _Decoded:
+    tokens: list[int]
+    text: str
+    mean_logprob: float
+    compression_ratio: float
+    no_speech_probability: float
+
+    @property
+    def is_doubtful(self) -> bool:
+        return self.compression_ratio > _LOOP_RATIO or self.mean_logprob < _GUESS_LOGPROB
+
+
+class WhisperTranscriber:
+    """One Whisper model on one device. Each piece is heard by itself, without the one before."""
+
+    longest_s = _WINDOW_S
+
+    def __init__(self, spec: ModelSpec, model: WhisperModel, batch_size: int) -> None:
+        self.batch_size = batch_size
+        self._spec = spec
+        self._model = model
+        # By the weights: the preprocessor_config.json that says 128 bands may be missing.
+        self._features = FeatureExtractor(feature_size=model.model.n_mels)
+        self._languages = frozenset(_understood(spec, model))
+        self._tokenizers: dict[str, Tokenizer] = {}
+
+    @property
+    def spec(self) -> ModelSpec:
+        return self._spec
+
+    @property
+    def languages(self) -> frozenset[str]:
+        return self._languages
+
+    def warmup(self) -> None:
+        self.transcribe([np.zeros(SAMPLE_RATE, np.float32)], min(self._languages))
+
+    def detect_language(self, piece: NDArray[np.float32]) -> dict[str, float]:
+        if len(self._languages) == 1:  # nothing to tell apart, and some have no tokens for it
+            return dict.fromkeys(self._languages, 1.0)
+        with self._translated():
+            encoded = self._encode([self._piece(piece).window()])
+            [told] = self._model.model.detect_language(encoded)
+        found = {token[2:-2]: float(probability) for token, probability in told}
+        return {code: found.get(code, 0.0) for code in sorted(self._languages)}
+
+    def transcribe(
+        self, pieces: Sequence[NDArray[np.float32]], language: str, *, cautious: bool = False
+    ) -> list[list[Spoken]]:
+        """Raises ModelError for a language that the model does not understand."""
+        if language not in self._languages:
+            raise ModelError(
+                f"{self._spec.key} does not understand {language_name(language)}. Choose another "
+                "speech model."
+            )
+        tokenizer = self._tokenizer(language)
+        heard = [self._piece(piece) for piece in pieces]
+        open_pieces = [piece for piece in heard if piece.frames]
+        size = 1 if cautious else self.batch_size
+        with self._translated():
+            while open_pieces:
+                batch, open_pieces = open_pieces[:size], open_pieces[size:]
+                open_pieces = self._hear(batch, tokenizer, cautious) + open_pieces
+        return [piece.spoken or [] for piece in heard]
+
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        """CTranslate2's own errors, such as a GPU whose memory is full, as a ModelError."""
+        try:
+            yield
+        except RuntimeError as error:
+            reason = " ".join(str(error).split())[:300]
+            raise ModelError(f"{self._spec.key} failed: {reason}") from error
+
+    def _piece(self, pcm: NDArray[np.float32]) -> _Piece:
+        if pcm.ndim != 1 or len(pcm) > self.longest_s * SAMPLE_RATE:
+            raise ValueError(f"a piece is mono and at most {self.longest_s:g} s: {pcm.shape}")
+        frames = len(pcm) * _FRAMES_PER_S // SAMPLE_RATE
+        if frames < _SHORTEST_S * _FRAMES_PER_S:
+            return _Piece(np.empty((0, 0), np.float32))
+        # The extractor adds a frame of padding, which is no sound.
+        return _Piece(np.asarray(self._features(pcm)[:, :frames], np.float32))
+
+    def _tokenizer(self, language: str) -> Tokenizer:
+        if language not in self._tokenizers:
+            multilingual = self._model.model.is_multilingual
+            self._tokenizers[language] = Tokenizer(
+                self._model.hf_tokenizer, multilingual, task="transcribe", language=language
+            )
+        return self._tokenizers[language]
+
+    def _encode(self, windows: list[NDArray[np.float32]]) -> ctranslate2.StorageView:
+        stacked = np.ascontiguousarray(np.stack(windows))
+        to_cpu = len(windows) > 1  # where the rows can be told apart again
+        return self._model.model.encode(ctranslate2.StorageView.from_array(stacked), to_cpu=to_cpu)
+
+    def _hear(self, batch: list[_Piece], tokenizer: Tokenizer, cautious: bool) -> list[_Piece]:
+        """One window of each piece; those of which something is left to hear come back."""
+        encoded = self._encode([piece.window() for piece in batch])
+        seconds = max(piece.frames - piece.heard for piece in batch) / _FRAMES_PER_S
+        if cautious:
+            decoded = [self._decode_carefully(encoded, seconds, tokenizer)]
+        else:
+            decoded = self._decode(encoded, seconds, tokenizer, _FIRST, len(batch))
+        unfinished = []
+        for row, (piece, text) in enumerate(zip(batch, decoded, strict=True)):
+            own = encoded if len(batch) == 1 else _row(encoded, row)
+            if self._keep(piece, text, own, tokenizer):
+                unfinished.append(piece)
+        return unfinished
+
+    def _decode(
+        self,
+        encoded: ctranslate2.StorageView,
+        seconds: float,
+        tokenizer: Tokenizer,
+        way: Decoding,
+        count: int = 1,
+    ) -> list[_Decoded]:
+        prompt = list(tokenizer.sot_sequence)
+        longest = len(prompt) + _TOKENS_MORE + round(seconds * _TOKENS_PER_S)
+        results = self._model.model.generate(
+            encoded,
+            [prompt] * count,
+            max_length=min(longest, self._model.max_length),
+            return_scores=True,
+            return_no_speech_prob=True,
+            suppress_blank=True,
+            suppress_tokens=get_suppressed_tokens(tokenizer, [-1]),
+            max_initial_timestamp_index=round(_FIRST_TIMESTAMP_S / _TIMESTAMP_S),
+            **way,
+        )
+        return [_decoded(result, tokenizer) for result in results]
+
+    def _decode_carefully(
+        self, encoded: ctranslate2.StorageView, seconds: float, tokenizer: Tokenizer
+    ) -> _Decoded:
+        """The first way without a doubt, else the likeliest text, one without a loop if any."""
+        tries = []
+        for way in _CAUTIOUS:
+            tries.append(self._decode(encoded, seconds, tokenizer, way)[0])
+            if not tries[-1].is_doubtful:
+                return tries[-1]
+        loopless = [found for found in tries if found.compression_ratio <= _LOOP_RATIO]
+        return max(loopless or tries, key=lambda found: found.mean_logprob)
+
+    def _keep(
+        self,
+        piece: _Piece,
+        decoded: _Decoded,
+        encoded: ctranslate2.StorageView,
+        tokenizer: Tokenizer,
+    ) -> bool:
+        """Note what was decoded, with the times of its words; whether sound is left to hear."""
+        frames = min(piece.frames - piece.heard, round(_WINDOW_S * _FRAMES_PER_S))
+        stretches = _stretches(decoded.tokens, tokenizer, piece.heard, frames)
+        before = piece.spoken or []
+        if stretches:
+            self._model.add_word_timestamps(
+                [stretches], tokenizer, encoded, frames, _PREPENDED, _APPENDED,
+                before[-1].end if before else 0.0,
+            )  # fmt: skip
+        found = [
+            _spoken(stretch, text, decoded, piece.frames / _FRAMES_PER_S)
+            for stretch in stretches
+            if (text := tokenizer.decode(stretch["tokens"]).strip())
+        ]
+        piece.spoken = before + found
+        if not found:
+            return False
+        reached = round(max(each.end for each in found) * _FRAMES_PER_S)
+        advanced = reached > piece.heard
+        piece.heard = max(reached, piece.heard)
+        return advanced and piece.frames - piece.heard > _LEFT_UNHEARD_S * _FRAMES_PER_S
+
+
+def _understood(spec: ModelSpec, model: WhisperModel) -> set[str]:
+    """What the spec says, as far as the weights have tokens for it."""
+    if not model.model.is_multilingual:
+        return {"en"}
+    codes = {code for name in spec.languages if (code := language_code(name))}
+    known = {code for code in codes if model.hf_tokenizer.token_to_id(f"<|{code}|>") is not None}
+    return known or {"en"}
+
+
+def _row(encoded: ctranslate2.StorageView, row: int) -> ctranslate2.StorageView:
+    one = np.ascontiguousarray(np.asarray(encoded)[row : row + 1])
+    return ctranslate2.StorageView.from_array(one)
+
+
+def _decoded(result: Any, tokenizer: Tokenizer) -> _Decoded:
+    tokens = list(result.sequences_ids[0])
+    text = tokenizer.decode(tokens).strip()
+    raw = text.encode()
+    return _Decoded(
+        tokens=tokens,
+        text=text,
+        mean_logprob=float(result.scores[0]) * len(tokens) / (len(tokens) + 1),  # with its end
+        compression_ratio=len(raw) / len(zlib.compress(raw)),
+        no_speech_probability=float(result.no_speech_prob),
+    )
+
+
+def _stretches(
+    tokens: list[int], tokenizer: Tokenizer, offset: int, frames: int
+) -> list[dict[str, Any]]:
+    """The tokens cut where two timestamps follow each other, as Whisper's own code does.
+
+    Unlike there, text after the last timestamp is kept: pieces end where nobody speaks, so it is
+    no half word at the end of a window. `offset` and `frames` (1/100 s) place the window.
+    """
+    first = tokenizer.timestamp_begin
+    cuts = [i for i in range(1, len(tokens)) if tokens[i] >= first and tokens[i - 1] >= first]
+    start_s, length_s = offset / _FRAMES_PER_S, frames / _FRAMES_PER_S
+    found = []
+    for begin, end in zip([0, *cuts], [*cuts, len(tokens)], strict=True):
+        part = tokens[begin:end]
+        if not any(token < tokenizer.eot for token in part):
+            continue
+        stamps = [(token - first) * _TIMESTAMP_S for token in part if token >= first]
+        opens, closes = part[0] >= first, part[-1] >= first
+        found.append(
+            {
+                "seek": offset,
+                "start": start_s + (stamps[0] if opens else 0.0),
+                "end": start_s + min(stamps[-1] if closes else length_s, length_s),
+                "tokens": part,
+            }
+        )
+    return found
+
+
+def _spoken(stretch: dict[str, Any], text: str, decoded: _Decoded, longest_s: float) -> Spoken:
+    """Within the piece, around its words, and in plain Python numbers, which JSON knows."""
+
+    def inside(seconds: float) -> float:
+        return min(max(float(seconds), 0.0), longest_s)
+
+    words = tuple(
+        SpokenWord(
+            start=inside(word["start"]),
+            end=max(inside(word["start"]), inside(word["end"])),
+            text=word["word"].strip(),
+            probability=float(word["probability"]),
+        )
+        for word in stretch["words"]
+        if word["word"].strip()
+    )
+    start = min([inside(stretch["start"]), *(word.start for word in words)])
+    return Spoken(
+        start=start,
+        end=max([start, inside(stretch["end"]), *(word.end for word in words)]),
+        text=text,
+        words=words,
+        mean_logprob=decoded.mean_logprob,
+        compression_ratio=decoded.compression_ratio,
+        no_speech_probability=decoded.no_speech_probability,
+    )

