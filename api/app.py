@@ -76,7 +76,7 @@ def create_app(settings: Settings) -> ASGIApp:
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
-        async with services.asker, realtime, sweeper:
+        async with services.query_client, realtime, sweeper:
             yield
         services.close()
 

@@ -9,13 +9,13 @@ import redis
 
 from api.http.client_paths import ClientPaths
 from api.people.people import People
+from api.query_client import QueryClient
 from api.search.frames.index import SearchIndex
 from api.search.vectors import Vectors
 from shared.errors import SettingsError
 from shared.ledger.bells import Bells
 from shared.ledger.ledger import Ledger
 from shared.media import HashCache
-from shared.query.ask import Asker
 from shared.redis.clients import connect
 from shared.redis.keys import Keys
 from shared.settings import Settings
@@ -36,7 +36,7 @@ class Services:
     ledger: Ledger
     bells: Bells
     keys: Keys
-    asker: Asker
+    query_client: QueryClient
     vectors: Vectors
     index: SearchIndex
     people: People
@@ -59,15 +59,15 @@ class Services:
                 "own Redis, or name one, e.g. RUSHES_REDIS_URL=redis://localhost:6379/0."
             )
         client = connect(url)
-        asker = Asker(url, settings.instance)
+        query_client = QueryClient(url, settings.instance)
         return cls(
             settings=settings,
             redis=client,
             ledger=Ledger(client, settings.instance),
             bells=Bells(connect(url, decode=False), settings.instance),
             keys=Keys(client, settings.instance, settings.state_dir, settings.license_keys),
-            asker=asker,
-            vectors=Vectors(asker),
+            query_client=query_client,
+            vectors=Vectors(query_client),
             index=SearchIndex(settings),
             people=People(),
             paths=ClientPaths(settings),

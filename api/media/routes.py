@@ -9,8 +9,8 @@ from starlette.concurrency import run_in_threadpool
 
 from api.http.answers import AnalysisState
 from api.http.bodies import MetadataBody
+from api.http.concurrency import map_concurrently
 from api.http.endpoint import Call, Endpoint
-from api.media import files
 from api.media.answers import MediaItem, Metadata
 from api.services import Services
 from shared.cache.cache_dir import CacheDir
@@ -28,6 +28,8 @@ from shared.errors import (
 from shared.media import is_hashed_whole, media_type_of
 from shared.media_facts import Rate
 from shared.people.memberships import collections_of
+from shared.query.lanes import Lane
+from shared.query.messages import ProbeFile
 
 _OF_CONTAINER = frozenset(Probe.__struct_fields__) & frozenset(MediaItem.__struct_fields__)
 
@@ -39,7 +41,7 @@ async def metadata(call: Call[MetadataBody]) -> Metadata:
     if body.cache_dir:
         folder = services.paths.cache(body.cache_dir)
         cache = await run_in_threadpool(_cache_if_there, folder)
-    items = await files.in_order(
+    items = await map_concurrently(
         lambda numbered: _item(services, numbered[0], numbered[1], cache),
         list(enumerate(body.media_paths)),
     )
@@ -80,7 +82,7 @@ async def _item(
         return item
     try:
         await run_in_threadpool(_facts, services, item, path, cache)
-        probe = await files.probe(services.asker, path)
+        probe = await services.query_client.ask(Lane.PROBE, ProbeFile(path=path))
         await run_in_threadpool(_check_unchanged, item, path)
         _fill(item, probe)
     except (RedisAway, CacheError):

@@ -10,15 +10,17 @@ from starlette.concurrency import run_in_threadpool
 
 from api.http.answers import SceneThumbnails, Thumbnail, Thumbnails
 from api.http.bodies import SceneThumbnailsBody, ThumbnailsBody
+from api.http.concurrency import map_concurrently
 from api.http.endpoint import Call, Endpoint
 from api.http.times import seconds_of, timestamp
-from api.media import files
 from api.services import Services
 from shared.cache.cache_dir import CacheDir
 from shared.cache.cache_files import is_hash
 from shared.cache.frame_packs import PackReader
 from shared.domain import Stage
 from shared.errors import BadInput, CacheError, MediaError, NotAllowed, NoWorker
+from shared.query.lanes import Lane
+from shared.query.messages import GrabFrame
 
 LONG_SIDE = 320  # pixels
 MOST_PAIRS = 3600  # of one scene request
@@ -50,7 +52,7 @@ async def thumbnails(call: Call[ThumbnailsBody]) -> Thumbnails:
             else:
                 slots[n] = await _grabbed(services, path, seconds)
 
-    await files.in_order(fill, list(by_path))
+    await map_concurrently(fill, list(by_path))
     return Thumbnails(thumbnails=slots)
 
 
@@ -87,16 +89,18 @@ async def _grabbed_scene(services: Services, path: str, seconds: Sequence[int]) 
     first = await _grabbed(services, path, seconds[0])
     if first.thumbnail is None:
         return [None] * len(seconds)
-    rest = await files.in_order(lambda at: _grabbed(services, path, at), seconds[1:])
+    rest = await map_concurrently(lambda at: _grabbed(services, path, at), seconds[1:])
     return [slot.thumbnail for slot in (first, *rest)]
 
 
 async def _grabbed(services: Services, path: str, seconds: float) -> Thumbnail:
     try:
-        jpeg = await files.grab(services.asker, path, seconds, LONG_SIDE)
+        grabbed = await services.query_client.ask(
+            Lane.GRAB, GrabFrame(path=path, seconds=seconds, long_side=LONG_SIDE)
+        )
     except (MediaError, NotAllowed, BadInput, NoWorker) as error:
         return Thumbnail(thumbnail=None, error=error.message)
-    return Thumbnail(thumbnail=_text(jpeg))
+    return Thumbnail(thumbnail=_text(grabbed.jpeg))
 
 
 def _stored(

@@ -23,9 +23,9 @@ from shared.errors import RedisAway
 from shared.ledger import totals
 from shared.ledger.bells import queue_name
 from shared.models.specs import ModelKind
-from shared.query.ask import LANES
+from shared.query.lanes import Lane, lane_key
 from shared.redis import heartbeats
-from shared.redis.clients import key_prefix, translated
+from shared.redis.clients import translated
 from shared.redis.heartbeats import Heartbeat, WorkerKind, WorkerState
 from shared.watch.board import WatchState
 from shared.watch.files import FileGroup
@@ -75,9 +75,8 @@ class _Found:
     @classmethod
     def read(cls, services: Services) -> _Found:
         instance = services.settings.instance
-        prefix = key_prefix(instance)
         keys = {name: f"rq:queue:{queue_name(instance, name)}" for name in QUEUES}
-        keys |= {f"ask:{lane}": f"{prefix}asks:{lane}" for lane in LANES}
+        keys |= {f"ask:{lane}": lane_key(instance, lane) for lane in Lane}
         with translated(), services.redis.pipeline(transaction=False) as pipe:
             pipe.hgetall(totals.totals_key(instance))
             pipe.info("memory")

@@ -8,8 +8,8 @@ import msgspec
 from starlette.concurrency import run_in_threadpool
 
 from api.http.active_models import active_key
+from api.http.concurrency import map_concurrently
 from api.http.endpoint import Call, Endpoint
-from api.media import files
 from api.services import Services
 from api.transcripts.answers import Transcription, Transcriptions
 from api.transcripts.bodies import TranscriptionsBody
@@ -53,7 +53,7 @@ async def transcriptions(call: Call[TranscriptionsBody]) -> _Encoded:
     """In request order; what is wrong with one file stands in its own slot."""
     source, asked = await run_in_threadpool(_found, call.services, call.body)
     return _Encoded(
-        await files.in_order(lambda slot: run_in_threadpool(_slot, source, slot), asked)
+        await map_concurrently(lambda slot: run_in_threadpool(_slot, source, slot), asked)
     )
 
 

@@ -1,1 +1,1 @@
-"""What the API asks of the query worker."""
+"""Questions of the API to the query workers, and where they lie in Redis."""

@@ -1,4 +1,4 @@
-"""Disposable processes for native decoding: a crash or a hang costs one ask, not the service."""
+"""Disposable processes for native decoding: a crash or hang costs one request, not the service."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 MEMORY_BYTES = 4 << 30
-MAX_ASKS = 500  # of one child: what native libraries leak ends with it
+MAX_CALLS = 500  # of one child: what native libraries leak ends with it
 _OUT_OF_MEMORY = 77  # exit status
 _CPU_SLACK_S = 2
 _START_S = 20.0  # for a child that is only being started, on a busy machine
@@ -49,7 +49,7 @@ class Children:
         try:
             try:
                 result: T = self._once(task)
-            except BrokenProcessPool:  # an idle child was killed just now; this ask is innocent
+            except BrokenProcessPool:  # an idle child was killed just now; this call is innocent
                 result = self._once(task)
         except TimeoutError:
             raise MediaUnreadable(f"Reading it took longer than {limit_s:g} s.") from None
@@ -70,7 +70,7 @@ class Children:
         try:
             return future.result(timeout=limit_s + _START_S)
         except TimeoutError:
-            if not future.done():  # not the ask's own limit: no child has even taken it
+            if not future.done():  # not the call's own limit: no child has even taken it
                 self._give_up(pool)
             raise
 
@@ -91,12 +91,12 @@ class Children:
     def _new_pool(self) -> Any:
         pool = ProcessPool(
             max_workers=self._count,
-            max_tasks=MAX_ASKS,
+            max_tasks=MAX_CALLS,
             initializer=_prepare_child,
             initargs=(self._warm_up,),
             context=multiprocessing.get_context("spawn"),
         )
-        _ = pool.active  # starts the processes now, not at the first ask
+        _ = pool.active  # starts the processes now, not at the first call
         return pool
 
 
@@ -125,5 +125,5 @@ def _limited(
     resource.setrlimit(resource.RLIMIT_CPU, (allowed, resource.RLIM_INFINITY))
     try:
         return function(*args, **kw)
-    except MemoryError:  # what fills it may be what earlier asks have left: begin anew
+    except MemoryError:  # what fills it may be what earlier calls have left: begin anew
         os._exit(_OUT_OF_MEMORY)

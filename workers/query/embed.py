@@ -1,4 +1,4 @@
-"""The one thread with the model: texts and pictures of several asks become one batch."""
+"""The one thread with the model: texts and pictures of several requests become one batch."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import groupby
+from operator import attrgetter
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shared.errors import ModelError, RushesError
 from shared.models.specs import ModelKind
+from shared.query.messages import Embedded
 from workers.models.pool import ModelPool
 from workers.models.protocols import VisualEmbedder
 
 log = logging.getLogger(__name__)
 
-MAX_BATCH = 16  # asks
+MAX_BATCH = 16  # requests
 GATHER_S = 0.005
-
-Vectors = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class EmbedRequest:
     """Texts or one picture that somebody waits for; `reply` is called once, in the thread."""
 
     model: str
-    reply: Callable[[Vectors | RushesError], None]
+    reply: Callable[[Embedded | RushesError], None]
     texts: tuple[str, ...] = ()
     picture: NDArray[np.uint8] | None = None
 
@@ -41,16 +41,16 @@ class Embedder:
 
     def __init__(self, pool: ModelPool) -> None:
         self._pool = pool
-        self._queue: queue.Queue[Wanted | None] = queue.Queue(maxsize=2 * MAX_BATCH)
+        self._queue: queue.Queue[EmbedRequest | None] = queue.Queue(maxsize=2 * MAX_BATCH)
         self._busy_since: float | None = None
         self._thread = threading.Thread(target=self._run, name="embedder", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
 
-    def put(self, wanted: Wanted) -> None:
+    def put(self, request: EmbedRequest) -> None:
         """Blocks while enough is waiting already, so that the rest waits in Redis."""
-        self._queue.put(wanted)
+        self._queue.put(request)
 
     def busy_s(self) -> float:
         """How long the present batch has been running."""
@@ -65,15 +65,14 @@ class Embedder:
         while True:
             batch = self._gather()
             self._busy_since = time.monotonic()
-            for model, group in groupby(
-                sorted((w for w in batch if w), key=lambda w: w.model), key=lambda w: w.model
-            ):
+            requests = sorted(filter(None, batch), key=attrgetter("model"))
+            for model, group in groupby(requests, key=attrgetter("model")):
                 self._embed(model, list(group))
             self._busy_since = None
             if None in batch:
                 return
 
-    def _gather(self) -> list[Wanted | None]:
+    def _gather(self) -> list[EmbedRequest | None]:
         """The first to come, and what comes within 5 ms after it."""
         batch = [self._queue.get()]
         until = time.monotonic() + GATHER_S
@@ -84,30 +83,32 @@ class Embedder:
                 break
         return batch
 
-    def _embed(self, key: str, wanted: list[Wanted]) -> None:
+    def _embed(self, key: str, requests: list[EmbedRequest]) -> None:
         try:
             with self._pool.lend(ModelKind.VISUAL, key) as model:
-                answers: list[Vectors] = _embed_all(model, wanted)
+                answers = _embed_all(model, requests)
         except RushesError as error:
-            for one in wanted:
+            for one in requests:
                 one.reply(error)
         except Exception as error:
             log.exception("Embedding with %s failed", key)
-            for one in wanted:
+            for one in requests:
                 one.reply(ModelError(f"The model {key} failed: {error}"))
         else:
-            for one, vectors in zip(wanted, answers, strict=True):
-                one.reply(vectors)
+            for one, answer in zip(requests, answers, strict=True):
+                one.reply(answer)
 
 
-def _embed_all(model: VisualEmbedder, wanted: list[Wanted]) -> list[Vectors]:
-    texts = [text for one in wanted for text in one.texts]
-    pictures = [model.prepare(one.picture) for one in wanted if one.picture is not None]
+def _embed_all(model: VisualEmbedder, requests: list[EmbedRequest]) -> list[Embedded]:
+    texts = [text for one in requests for text in one.texts]
+    pictures = [model.prepare(one.picture) for one in requests if one.picture is not None]
     text_rows = iter(model.embed_texts(texts) if texts else ())
     picture_rows = iter(model.embed_images(np.stack(pictures)) if pictures else ())
     return [
-        np.stack([next(picture_rows)])
-        if one.picture is not None
-        else np.stack([next(text_rows) for _ in one.texts])
-        for one in wanted
+        Embedded.of(
+            np.stack([next(picture_rows)])
+            if one.picture is not None
+            else np.stack([next(text_rows) for _ in one.texts])
+        )
+        for one in requests
     ]

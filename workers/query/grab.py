@@ -5,13 +5,10 @@ Runs in child processes: everything here may crash or hang on a bad file.
 
 from __future__ import annotations
 
-import base64
-import binascii
-
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.errors import BadInput, MediaUnreadable
+from shared.errors import MediaUnreadable
 from shared.media import media_type_of
 from shared.paths import Roots
 from workers.media.decode import grab_frame
@@ -21,7 +18,7 @@ from workers.media.stills import still_from_bytes
 
 
 def warm_up() -> None:
-    """Called in each child at its start, so that the decoder is imported before the first ask."""
+    """Called in each child at its start: the decoder is imported before the first request."""
 
 
 def jpeg_at(roots: Roots, path: str, seconds: float, long_side: int) -> bytes:
@@ -34,13 +31,9 @@ def rgb_at(roots: Roots, path: str, seconds: float, short_side: int) -> NDArray[
     return _for_model(_shown(roots, path, seconds), short_side)
 
 
-def rgb_of_bytes(image_b64: str, short_side: int) -> NDArray[np.uint8]:
+def rgb_of_bytes(image: bytes, short_side: int) -> NDArray[np.uint8]:
     """A picture that came with the request."""
-    try:
-        data = base64.b64decode(image_b64, validate=True)
-    except (binascii.Error, ValueError):
-        raise BadInput("image is not valid base64.") from None
-    return _for_model(still_from_bytes(data), short_side)
+    return _for_model(still_from_bytes(image), short_side)
 
 
 def _shown(roots: Roots, path: str, seconds: float) -> Picture:

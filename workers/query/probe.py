@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import msgspec
 
@@ -11,22 +10,22 @@ from shared.domain import Probe
 from shared.errors import MediaUnreadable
 from shared.media import MediaType, media_type_of
 from shared.paths import Roots
+from shared.query.messages import Probed
 from workers.media.files import check_format
 from workers.media.probing.probing import probe
 from workers.query.mediainfo import completed
 
 
-def probe_file(roots: Roots, path: str) -> dict[str, Any]:
-    """The Probe as a dict of JSON values."""
+def probe_file(roots: Roots, path: str) -> Probed:
+    """The facts of the container, completed by MediaInfo, with warnings."""
     roots.check_real(path)
     check_format(path)
     media_type = media_type_of(path)
     if media_type is None:
         raise MediaUnreadable("Its name does not say that it is media.")
     found = completed(probe(path, media_type), path)
-    found = msgspec.structs.replace(found, warnings=tuple(_warnings(found)))
-    result: dict[str, Any] = msgspec.to_builtins(found)
-    return result
+    facts = msgspec.structs.asdict(found)
+    return Probed(**{**facts, "warnings": tuple(_warnings(found))})
 
 
 def _warnings(found: Probe) -> Iterator[str]:

@@ -6,7 +6,6 @@ popped only when one of their child processes is free.
 
 from __future__ import annotations
 
-import base64
 import logging
 import os
 import secrets
@@ -14,17 +13,24 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable
 
 import msgspec
-import numpy as np
 
 from shared.errors import BadInput, ModelError, ModelLoading, RedisAway, RushesError
 from shared.ledger.totals import LoadCount
 from shared.models.model_catalogue import resolve
 from shared.models.specs import ModelKind
 from shared.paths import Roots
-from shared.query.ask import Ask, AskLane, Lane
+from shared.query.lanes import Lane
+from shared.query.messages import (
+    EmbedFrame,
+    EmbedPicture,
+    EmbedQuestion,
+    EmbedTexts,
+    Grabbed,
+    GrabFrame,
+    ProbeFile,
+)
 from shared.redis import heartbeats
 from shared.redis.clients import connect
 from shared.redis.heartbeats import Heartbeat, WorkerState
@@ -34,14 +40,14 @@ from workers.liveness import STALL_S
 from workers.models.pool import ModelPool
 from workers.query import grab
 from workers.query.children import Children
-from workers.query.embed import Embedder, Vectors, Wanted
+from workers.query.consumer import LaneConsumer, PendingRequest
+from workers.query.embed import Embedder, EmbedRequest
 from workers.query.probe import probe_file
 
 log = logging.getLogger(__name__)
 
 CHILDREN_A_LANE = 2
 LIMIT_S = 15.0  # of one probe or picture, however long the caller would wait
-_THUMBNAIL_SIDE = 320
 _BEAT_S = 2.0
 _LOOK_UP_S = 0.3
 _REDIS_PAUSE_S = 0.5
@@ -88,7 +94,7 @@ class QueryService:
         self._stopping = True
 
     def serve(self) -> int:
-        """Answer asks until a signal ends it; returns the exit status."""
+        """Answer requests until a signal ends it; returns the exit status."""
         self._embedder.start()
         threads = self._start_threads()
         while not self._stopping:
@@ -109,16 +115,10 @@ class QueryService:
         return 0
 
     def _start_threads(self) -> list[threading.Thread]:
-        each: list[tuple[Lane, Callable[[AskLane, Ask], None], int]] = [
-            ("embed", self._embed, 1),
-            ("grab", self._grab, self._children),
-            ("probe", self._probe, self._children),
-        ]
+        counts = {Lane.EMBED: 1, Lane.GRAB: self._children, Lane.PROBE: self._children}
         threads = [
-            threading.Thread(
-                target=self._follow, args=(lane, handle), name=f"lane-{lane}", daemon=True
-            )
-            for lane, handle, count in each
+            threading.Thread(target=self._follow, args=(lane,), name=f"lane-{lane}", daemon=True)
+            for lane, count in counts.items()
             for _ in range(count)
         ]
         threads.append(threading.Thread(target=self._beat, name="beat", daemon=True))
@@ -127,7 +127,7 @@ class QueryService:
         return threads
 
     def _load_models(self) -> None:
-        """What all workers should have, then what single asks have named."""
+        """What all workers should have, then what single requests have named."""
         try:
             self._desired.reconcile(lambda message: self._say("loading", message))
         except RedisAway as error:
@@ -139,61 +139,59 @@ class QueryService:
             self._asked_for.discard(key)
         self._say("idle")
 
-    def _follow(self, lane: Lane, handle: Callable[[AskLane, Ask], None]) -> None:
+    def _follow(self, lane: Lane) -> None:
         """One thread of a lane: take, answer, for ever."""
         url = self._settings.redis_url
         assert url
-        asks = AskLane(url, self._settings.instance, lane)
+        consumer = LaneConsumer(url, self._settings.instance, lane)
         while not self._stopping:
             try:
-                ask = asks.take()
+                request = consumer.take()
             except RedisAway as error:
                 log.debug("Redis is away: %s", error)
                 time.sleep(_REDIS_PAUSE_S)
                 continue
-            if ask is None:
+            if request is None:
                 continue
-            try:
-                with asks.working_on(ask):
-                    handle(asks, ask)
-            except RushesError as error:
-                asks.fail(ask, error)
-            except (KeyError, TypeError, ValueError) as error:
-                log.exception("An ask of the lane %s was not understood", lane)
-                asks.fail(ask, BadInput(f"The question was not understood: {error}"))
-            except Exception as error:
-                log.exception("An ask of the lane %s failed", lane)
-                asks.fail(ask, RushesError(f"An internal error: {type(error).__name__}: {error}"))
-        asks.close()
+            with request.traced():
+                self._answer(lane, request)
+        consumer.close()
 
-    def _embed(self, asks: AskLane, ask: Ask) -> None:
-        key, _ = self._ready_model(ask.payload["model"])
-        texts = tuple(str(text) for text in ask.payload["texts"])
-        if not texts:
-            raise BadInput("There is no text to embed.")
-        self._embedder.put(Wanted(key, _reply(asks, ask), texts=texts))
+    def _answer(self, lane: Lane, request: PendingRequest) -> None:
+        """Answer any question, whatever its lane; vectors come later, from the model's thread."""
+        limit_s = min(self._limit_s, request.within_s)
+        try:
+            match request.question:
+                case ProbeFile(path=path):
+                    request.reply(self._probers.run(limit_s, probe_file, self._roots, path))
+                case GrabFrame(path=path, seconds=seconds, long_side=side):
+                    jpeg = self._grabbers.run(
+                        limit_s, grab.jpeg_at, self._roots, path, seconds, side
+                    )
+                    request.reply(Grabbed(jpeg=jpeg))
+                case question:
+                    self._embedder.put(self._prepared(question, request, limit_s))
+        except RushesError as error:
+            request.reply(error)
+        except Exception as error:
+            log.exception("An ask of the lane %s failed", lane)
+            request.reply(RushesError(f"An internal error: {type(error).__name__}: {error}"))
 
-    def _grab(self, asks: AskLane, ask: Ask) -> None:
-        wanted, limit_s = ask.payload, min(self._limit_s, ask.within_s)
-        seconds = float(wanted.get("seconds", 0.0))
-        if "model" not in wanted:
-            side = int(wanted.get("long_side", _THUMBNAIL_SIDE))
-            jpeg = self._grabbers.run(
-                limit_s, grab.jpeg_at, self._roots, wanted["path"], seconds, side
-            )
-            asks.answer(ask, {"jpeg": base64.b64encode(jpeg).decode()})
-            return
-        key, side = self._ready_model(wanted["model"])
-        if "image_b64" in wanted:
-            rgb = self._grabbers.run(limit_s, grab.rgb_of_bytes, wanted["image_b64"], side)
-        else:
-            path = wanted.get("image_path") or wanted["path"]
-            rgb = self._grabbers.run(limit_s, grab.rgb_at, self._roots, path, seconds, side)
-        self._embedder.put(Wanted(key, _reply(asks, ask), picture=rgb))
-
-    def _probe(self, asks: AskLane, ask: Ask) -> None:
-        limit_s = min(self._limit_s, ask.within_s)
-        asks.answer(ask, self._probers.run(limit_s, probe_file, self._roots, ask.payload["path"]))
+    def _prepared(
+        self, question: EmbedQuestion, request: PendingRequest, limit_s: float
+    ) -> EmbedRequest:
+        """What the model's thread needs, its picture decoded."""
+        key, side = self._ready_model(question.model)
+        match question:
+            case EmbedTexts(texts=()):
+                raise BadInput("There is no text to embed.")
+            case EmbedTexts(texts=texts):
+                return EmbedRequest(key, request.reply, texts=texts)
+            case EmbedPicture(image=image):
+                rgb = self._grabbers.run(limit_s, grab.rgb_of_bytes, image, side)
+            case EmbedFrame(path=path, seconds=seconds):
+                rgb = self._grabbers.run(limit_s, grab.rgb_at, self._roots, path, seconds, side)
+        return EmbedRequest(key, request.reply, picture=rgb)
 
     def _ready_model(self, wanted: str) -> tuple[str, int]:
         """Key and picture side of a loaded model; else asks for it and raises ModelLoading."""
@@ -224,21 +222,3 @@ class QueryService:
             except RedisAway as error:
                 log.debug("Redis is away: %s", error)
             time.sleep(_BEAT_S)
-
-
-def _reply(asks: AskLane, ask: Ask) -> Callable[[Vectors | RushesError], None]:
-    def reply(answer: Vectors | RushesError) -> None:
-        if isinstance(answer, RushesError):
-            asks.fail(ask, answer)
-            return
-        rows = np.ascontiguousarray(answer, dtype=np.float32)
-        asks.answer(
-            ask,
-            {
-                "vectors": base64.b64encode(rows.tobytes()).decode(),
-                "dim": rows.shape[1],
-                "rows": rows.shape[0],
-            },
-        )
-
-    return reply

@@ -31,14 +31,16 @@ from api.exports.timelines.model import Code, Picture, Remark, Timeline, nearest
 from api.exports.timelines.pathurl import editors_path, path_map
 from api.exports.timelines.sources import Source, source_of
 from api.http.client_paths import ClientPaths
+from api.http.concurrency import map_concurrently
 from api.http.endpoint import Call, Endpoint
-from api.media import files
 from api.services import Services
 from shared.domain import Probe
 from shared.errors import BadInput, MediaError, MediaMissing, NotAllowed, NoWorker, RushesError
 from shared.exports.clock import Timecode, frame_rate
 from shared.exports.writing import write_new
 from shared.paths import PathMap
+from shared.query.lanes import Lane
+from shared.query.messages import ProbeFile
 
 _NAME = "Rushes Export"
 _USUAL = Picture(1920, 1080)
@@ -70,7 +72,7 @@ async def premiere_xml(call: Call[TimelineBody]) -> ExportedTimeline:
             refused[clip.index] = error
     paths = list(dict.fromkeys(ours.values()))
     probes = dict(
-        zip(paths, await files.in_order(lambda p: _probed(services, p), paths), strict=True)
+        zip(paths, await map_concurrently(lambda p: _probed(services, p), paths), strict=True)
     )
     for index, path in ours.items():
         found = probes[path]
@@ -83,7 +85,7 @@ async def premiere_xml(call: Call[TimelineBody]) -> ExportedTimeline:
 async def _probed(services: Services, path: str) -> Probe | MediaError | NotAllowed:
     """What is wrong with one file is said in its place."""
     try:
-        return await files.probe(services.asker, path)
+        return await services.query_client.ask(Lane.PROBE, ProbeFile(path=path))
     except (MediaError, NotAllowed) as error:
         return error
 

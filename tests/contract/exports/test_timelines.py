@@ -24,9 +24,10 @@ from api.exports.timelines.bodies import ExportedTimeline, TimelineBody
 from api.exports.timelines.routes import premiere_xml
 from api.http.client_paths import ClientPaths
 from api.http.endpoint import Call
-from shared.domain import Probe
 from shared.errors import MediaMissing, NoWorker, RushesError
 from shared.media import MediaType
+from shared.query.lanes import Lane
+from shared.query.messages import Probed, ProbeFile
 from shared.settings import Settings
 from tests.conftest import PrivateRedis
 from tests.support.exports.timeline_checker import check_fcpxml, check_xmeml, number
@@ -262,7 +263,7 @@ def test_without_a_query_worker_it_is_503(client: Client, media: Path) -> None:
     assert answer.headers["retry-after"]
 
 
-class _Asker:
+class _QueryClient:
     """Answers probes without any worker, and counts them."""
 
     def __init__(self, error: RushesError | None = None) -> None:
@@ -270,8 +271,9 @@ class _Asker:
         self.at_once = self.most_at_once = 0
         self._error = error
 
-    async def ask(self, _lane: str, payload: dict[str, Any], _timeout_s: float) -> Any:
-        self.asked[payload["path"]] += 1
+    async def ask(self, lane: Lane, question: ProbeFile) -> Probed:
+        assert lane is Lane.PROBE
+        self.asked[question.path] += 1
         self.at_once += 1
         self.most_at_once = max(self.at_once, self.most_at_once)
         for _ in range(3):
@@ -279,40 +281,39 @@ class _Asker:
         self.at_once -= 1
         if self._error:
             raise self._error
-        probe = Probe(
+        return Probed(
             media_type=MediaType.VIDEO,
             duration_seconds=60.0,
             fps_rational="25/1",
             width=1920,
             height=1080,
         )
-        return msgspec.to_builtins(probe)
 
 
-def answer_of(asker: _Asker, body: dict[str, Any], **env: str) -> ExportedTimeline:
+def answer_of(queries: _QueryClient, body: dict[str, Any], **env: str) -> ExportedTimeline:
     settings = Settings.from_env({"RUSHES_REDIS_URL": "unix:///nowhere", **env})
-    services = SimpleNamespace(paths=ClientPaths(settings), asker=asker)
+    services = SimpleNamespace(paths=ClientPaths(settings), query_client=queries)
     call = Call(cast(Any, services), msgspec.convert(body, TimelineBody), {}, {})
     return asyncio.run(premiere_xml(call))
 
 
 def test_checklist_10_each_file_is_probed_once_and_several_at_a_time() -> None:
-    asker = _Asker()
+    queries = _QueryClient()
     clips = [{**GOOD, "media_path": f"/media/{n % 10}.mov"} for n in range(500)]
-    found = answer_of(asker, {"clips": clips})
-    assert asker.asked == Counter({f"/media/{n}.mov": 1 for n in range(10)})
-    assert asker.most_at_once > 1
+    found = answer_of(queries, {"clips": clips})
+    assert queries.asked == Counter({f"/media/{n}.mov": 1 for n in range(10)})
+    assert queries.most_at_once > 1
     assert found.sequence.duration_frames == 500 * 25
 
 
 def test_paths_are_the_clients_until_path_map_changes_them() -> None:
-    asker = _Asker()
+    queries = _QueryClient()
     clips = [{**GOOD, "media_path": "X:\\day 1\\a.mov"}]
-    found = answer_of(asker, {"clips": clips}, RUSHES_PATH_MAP="X:\\=/srv/media")
-    assert list(asker.asked) == ["/srv/media/day 1/a.mov"]
+    found = answer_of(queries, {"clips": clips}, RUSHES_PATH_MAP="X:\\=/srv/media")
+    assert list(queries.asked) == ["/srv/media/day 1/a.mov"]
     assert "<pathurl>file://localhost/X%3a/day%201/a.mov</pathurl>" in (found.xml or "")
     mapped = answer_of(
-        asker,
+        queries,
         {"clips": clips, "path_map": [{"from": "X:\\", "to": "/Volumes/x"}]},
         RUSHES_PATH_MAP="X:\\=/srv/media",
     )
@@ -322,8 +323,8 @@ def test_paths_are_the_clients_until_path_map_changes_them() -> None:
 
 def test_a_worker_that_is_away_is_no_missing_media() -> None:
     with pytest.raises(NoWorker):
-        answer_of(_Asker(NoWorker()), {"clips": [GOOD]})
-    left_out = answer_of(_Asker(MediaMissing()), {"clips": [GOOD]})
+        answer_of(_QueryClient(NoWorker()), {"clips": [GOOD]})
+    left_out = answer_of(_QueryClient(MediaMissing()), {"clips": [GOOD]})
     assert [w.code for w in left_out.warnings] == ["missing_media"]
 
 

@@ -50,7 +50,7 @@ def test_a_child_that_is_full_is_replaced(children: Children) -> None:
 
 
 def test_a_child_ends_after_many_asks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(children_module, "MAX_ASKS", 5)
+    monkeypatch.setattr(children_module, "MAX_CALLS", 5)
     children = Children(1, grab.warm_up)
     try:
         assert len({children.run(10, os.getpid) for _ in range(12)}) == 3

@@ -6,6 +6,7 @@ import os
 from fractions import Fraction
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from shared.domain import Probe
@@ -90,16 +91,17 @@ def test_a_timecode_of_mxf_takes_its_rate_from_mediainfo_where_that_is_there(
 ) -> None:
     kind = encoding(MPEG2, fps=Fraction(30000, 1001), timecode="00:59:58;00")
     made = str(clip(tmp_path / "a.mxf", kind))
-    told = {
-        "value": "00:59:58;00",
-        "rate": "30000/1001",
-        "drop_frame": True,
-        "source": "container",
-        "rate_source": "mediainfo",
-    }
-    assert probe_file(ANYWHERE, made)["timecode"] == told
+    told = StartTimecode(
+        value="00:59:58;00",
+        rate="30000/1001",
+        drop_frame=True,
+        source="container",
+        rate_source="mediainfo",
+    )
+    assert probe_file(ANYWHERE, made).timecode == told
     monkeypatch.setattr("workers.query.mediainfo.MediaInfo", None)
-    assert probe_file(ANYWHERE, made)["timecode"] == told | {"rate_source": "derived"}
+    derived = msgspec.structs.replace(told, rate_source="derived")
+    assert probe_file(ANYWHERE, made).timecode == derived
 
 
 def test_the_time_reference_of_a_broadcast_wave_is_a_timecode_only_with_a_rate(
@@ -223,8 +225,8 @@ def test_a_cover_picture_is_no_video_track(name: str, tmp_path: Path) -> None:
 def test_several_video_tracks_are_told_and_warned_about(tmp_path: Path) -> None:
     two = remuxed(clip(tmp_path / "a.mp4"), tmp_path / "two.mkv", copies=2)
     told = probe_file(ANYWHERE, str(two))
-    assert [stream["index"] for stream in told["video_streams"]] == [0, 1]
-    assert "2 video tracks" in told["warnings"][0]
+    assert [stream.index for stream in told.video_streams] == [0, 1]
+    assert "2 video tracks" in told.warnings[0]
 
 
 def test_reel_camera_and_time_are_told_as_stored_and_never_guessed(tmp_path: Path) -> None:
@@ -249,9 +251,9 @@ def test_reel_camera_and_time_are_told_as_stored_and_never_guessed(tmp_path: Pat
 def test_uneven_pictures_are_flagged_and_counted(suffix: str, tmp_path: Path) -> None:
     made = clip(tmp_path / f"a.{suffix}", seconds=4, times=uneven)
     told = probe_file(ANYWHERE, str(made))
-    assert told["is_vfr"] is True
-    assert (told["frame_count"], told["frame_count_is_estimated"]) == (100, False)
-    assert "VFR" in told["warnings"][0]
+    assert told.is_vfr is True
+    assert (told.frame_count, told.frame_count_is_estimated) == (100, False)
+    assert "VFR" in told.warnings[0]
 
 
 @pytest.mark.parametrize("rate", ["24000/1001", "25/1", "30000/1001", "50/1", "60000/1001"])
@@ -297,7 +299,7 @@ def test_a_still_has_a_display_size_and_no_pace(tmp_path: Path) -> None:
 
 def test_bits_of_lossless_sound_come_from_mediainfo(tmp_path: Path) -> None:
     made = write_sound(tmp_path / "a.flac", 1)
-    assert probe_file(ANYWHERE, str(made))["audio_streams"][0]["bits"] == 16
+    assert probe_file(ANYWHERE, str(made)).audio_streams[0].bits == 16
 
 
 def test_without_mediainfo_everything_else_is_told(

@@ -7,16 +7,16 @@ import signal
 import sys
 import threading
 from pathlib import PurePath
-from typing import Any
 
 from shared.paths import Roots
 from shared.process import logs
+from shared.query.messages import Probed
 from shared.settings import Settings
 from workers.query import service
 from workers.query.probe import probe_file
 
 
-def fragile(roots: Roots, path: str) -> dict[str, Any]:
+def fragile(roots: Roots, path: str) -> Probed:
     name = PurePath(path).stem
     if name == "aborts":
         os.abort()

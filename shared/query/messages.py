@@ -1,0 +1,127 @@
+"""What the API asks of a query worker, and what it is answered.
+
+Names and forms of fields on the wire are those of the version before, which added no tags: while
+one version replaces the other, its processes still read ours. What they send is dropped here.
+"""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.domain import Probe
+from shared.errors import RushesError
+
+# From the API. Questions are pure, so that each may be asked twice.
+
+
+class EmbedTexts(msgspec.Struct, frozen=True, kw_only=True, tag="embed_texts"):
+    """Asks for the vectors of texts; answered with Embedded, a row each."""
+
+    model: str
+    texts: tuple[str, ...]
+
+
+class EmbedPicture(msgspec.Struct, frozen=True, kw_only=True, tag="embed_picture"):
+    """Asks for the vector of an encoded picture; answered with Embedded, one row."""
+
+    model: str
+    image: bytes = msgspec.field(name="image_b64")
+
+
+class EmbedFrame(msgspec.Struct, frozen=True, kw_only=True, tag="embed_frame"):
+    """Asks for the vector of the frame shown at a time; answered with Embedded, one row."""
+
+    model: str
+    path: str
+    seconds: float = 0.0  # a still has no other
+
+
+class GrabFrame(msgspec.Struct, frozen=True, kw_only=True, tag="grab_frame"):
+    """Asks for the frame shown at a time; answered with Grabbed."""
+
+    path: str
+    seconds: float
+    long_side: int  # pixels
+
+
+class ProbeFile(msgspec.Struct, frozen=True, kw_only=True, tag="probe_file"):
+    """Asks what a file says about itself; answered with Probed."""
+
+    path: str
+
+
+EmbedQuestion = EmbedTexts | EmbedPicture | EmbedFrame
+Question = EmbedQuestion | GrabFrame | ProbeFile
+
+
+class QueryRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """One question as it lies in Redis until its deadline."""
+
+    request_id: str = msgspec.field(name="ask_id")
+    reply_to: str  # key of the list that the asking process reads
+    within_s: float
+    question: Question = msgspec.field(name="payload")
+    trace: str = ""  # the asking span (traces.carried)
+
+
+# From the worker.
+
+
+class Embedded(msgspec.Struct, frozen=True, kw_only=True, tag="embedded"):
+    """Unit vectors in the order of what was asked."""
+
+    vectors: bytes  # little-endian float32, row by row
+    dim: int
+    rows: int
+
+    @classmethod
+    def of(cls, vectors: NDArray[np.float32]) -> Embedded:
+        rows, dim = vectors.shape
+        return cls(vectors=vectors.astype("<f4", copy=False).tobytes(), dim=dim, rows=rows)
+
+    def as_array(self) -> NDArray[np.float32]:
+        return np.frombuffer(self.vectors, "<f4").reshape(self.rows, self.dim)
+
+
+class Grabbed(msgspec.Struct, frozen=True, kw_only=True, tag="grabbed"):
+    """The frame as an encoded picture."""
+
+    jpeg: bytes
+
+
+class Probed(Probe, frozen=True, kw_only=True, tag="probed"):
+    """A Probe that crosses processes."""
+
+
+class Failed(msgspec.Struct, frozen=True, kw_only=True, tag="failed"):
+    """An error of the tree in shared.errors, by the name of its class."""
+
+    error: str
+    message: str
+
+    @classmethod
+    def of(cls, error: RushesError) -> Failed:
+        return cls(error=type(error).__name__, message=error.message)
+
+    def as_error(self) -> RushesError:
+        """The error itself; a RushesError where this version has no such class."""
+        waiting: list[type[RushesError]] = [RushesError]
+        while waiting:
+            kind = waiting.pop()
+            if kind.__name__ == self.error:
+                return kind(self.message)
+            waiting += kind.__subclasses__()
+        return RushesError(self.message)
+
+
+Result = Embedded | Grabbed | Probed
+Answer = Result | Failed
+
+
+class QueryReply(msgspec.Struct, frozen=True, kw_only=True):
+    """One answer as it lies in the list of the process that asked."""
+
+    request_id: str = msgspec.field(name="ask_id")
+    answer: Answer = msgspec.field(name="result")

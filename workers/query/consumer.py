@@ -1,0 +1,93 @@
+"""The worker's side of the query lane: takes requests and sends their answers, over Redis lists."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from shared.errors import RedisAway, RushesError
+from shared.process import traces
+from shared.process.traces import OpenSpan
+from shared.query.lanes import BLOCK_S, Lane, lane_key, request_key
+from shared.query.messages import Failed, QueryReply, QueryRequest, Question, Result
+from shared.redis.clients import connect_blocking, translated
+
+log = logging.getLogger(__name__)
+
+_REPLIES_TTL_S = 60
+
+
+@dataclass(frozen=True, slots=True)
+class PendingRequest:
+    """A request in hand, whose caller waits. `reply` is called once, perhaps in another thread."""
+
+    question: Question
+    within_s: float
+    _send: Callable[[Result | Failed], None]
+    _span: OpenSpan | None
+
+    def traced(self) -> AbstractContextManager[object]:
+        """What is logged in the block belongs to the trace of the request."""
+        return self._span.active() if self._span else nullcontext()
+
+    def reply(self, answer: Result | RushesError) -> None:
+        """Send the answer, or an error, which the API's side raises again."""
+        if isinstance(answer, RushesError):
+            self._end_span(answer)
+            self._send(Failed.of(answer))
+        else:
+            self._send(answer)
+            self._end_span()
+
+    def _end_span(self, error: RushesError | None = None) -> None:
+        if self._span:
+            self._span.end(error)
+
+
+class LaneConsumer:
+    """Takes requests from one lane. One instance per thread: a pop blocks for up to BLOCK_S."""
+
+    def __init__(self, redis_url: str, instance: str, lane: Lane) -> None:
+        self._instance = instance
+        self._lane = lane
+        self._redis = connect_blocking(redis_url, block_s=BLOCK_S)
+
+    def take(self) -> PendingRequest | None:
+        """The oldest request whose caller still waits, or None after BLOCK_S. Raises RedisAway."""
+        with translated():
+            popped: Any = self._redis.brpop([lane_key(self._instance, self._lane)], timeout=BLOCK_S)
+            if popped is None:
+                return None
+            raw = self._redis.getdel(request_key(self._instance, popped[1]))
+        if not raw:
+            return None
+        try:
+            request = msgspec.json.decode(raw, type=QueryRequest)
+        except msgspec.MsgspecError as error:  # of another version, while one replaces the other
+            log.warning("A question was not understood: %s", error)
+            return None
+        return PendingRequest(
+            request.question,
+            request.within_s,
+            lambda answer: self._send(request, answer),
+            traces.begin(self._lane, request.trace),
+        )
+
+    def close(self) -> None:
+        self._redis.close()
+
+    def _send(self, request: QueryRequest, answer: Result | Failed) -> None:
+        """An answer that Redis does not take is lost; the caller asks again."""
+        reply = msgspec.json.encode(QueryReply(request_id=request.request_id, answer=answer))
+        try:
+            with translated(), self._redis.pipeline(transaction=True) as pipe:
+                pipe.rpush(request.reply_to, reply)
+                pipe.expire(request.reply_to, _REPLIES_TTL_S)
+                pipe.execute()
+        except RedisAway as error:
+            log.warning("An answer was lost: %s", error)
