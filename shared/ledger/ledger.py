@@ -36,7 +36,7 @@ RENEW_EVERY_S = 3.0
 SWEEP_EVERY_S = 2.0
 REPLACE_WAIT_S = 2.0  # how long a request waits for the Task that it asked to stop
 _LOOK_EVERY_S = 0.02
-_HEIR_SLACK_S = 0.5  # for the way from the last look to the second submit
+_RESERVATION_SLACK_S = 0.5  # for the way from the last look to the second submit
 _BELLS_A_SWEEP = 1000
 _ITEMS_AT_ONCE = 1000  # more would hold up everybody else's calls
 
@@ -83,7 +83,7 @@ class Ledger(LedgerReader):
         self._stage(task)
         answer, holder = self._enter(task, on_busy, wait_s)
         if answer == "wait":
-            answer, holder = self._inherit(task, holder, wait_s)
+            answer, holder = self._when_reserved(task, holder, wait_s)
         if answer == "stood_down":
             raise StoodDown
         if answer == "incomplete":
@@ -167,7 +167,7 @@ class Ledger(LedgerReader):
 
         Only what is more than before counts, also after a retry. False: the lease is lost.
         """
-        return bool(self._run("worked", *_of(lease), type, round(seconds * 1000)))
+        return bool(self._run("count_footage", *_of(lease), type, round(seconds * 1000)))
 
     def settle(
         self,
@@ -217,25 +217,25 @@ class Ledger(LedgerReader):
             self._run("stage", *words)
 
     def _enter(self, task: NewTask, on_busy: str, wait_s: float) -> tuple[str, str]:
-        right_ms = round((wait_s + _HEIR_SLACK_S) * 1000)
-        words: list[str | bytes | int] = [task.task_id, task.kind, task.queue, on_busy, right_ms]
+        reserved_ms = round((wait_s + _RESERVATION_SLACK_S) * 1000)
+        words: list[str | bytes | int] = [task.task_id, task.kind, task.queue, on_busy, reserved_ms]
         words += [task.message, _json(list(task.units.items())), len(task.items), task.exclusive]
         words += [task.leader, traces.carried()]
         answer, holder = self._run("submit", *words)
         return answer, holder
 
-    def _inherit(self, task: NewTask, holder: str, wait_s: float) -> tuple[str, str]:
-        """Wait for `holder` to end, with first right to the lock until then."""
+    def _when_reserved(self, task: NewTask, holder: str, wait_s: float) -> tuple[str, str]:
+        """Wait for `holder` to end; the lock is reserved for `task` until then."""
         clock = self._clock or time.monotonic
         deadline = clock() + wait_s
         answer = "wait"
         while answer == "wait" and clock() < deadline:
             self._pause(_LOOK_EVERY_S)
-            answer = self._run("look", task.task_id, holder)
+            answer = self._run("check_reservation", task.task_id, holder)
         if answer == "wait":
-            answer = self._run("give_up", task.task_id)
+            answer = self._run("end_reservation", task.task_id)
         if answer == "free":
-            return self._enter(task, "inherit", wait_s)
+            return self._enter(task, "reserved", wait_s)
         return "busy", holder
 
 

@@ -60,7 +60,7 @@ class LedgerReader:
 
     def task_states(self) -> dict[TaskState, int]:
         """How many of the last 1,000 Tasks are in each state, without reading them one by one."""
-        found = self._run("census")
+        found = self._run("count_tasks")
         return {
             TaskState(state): number for state, number in zip(found[::2], found[1::2], strict=True)
         }

@@ -3,7 +3,7 @@
 -- What a Task may be: queued, loading_model, running, stopping, then one of three final states.
 local P = ARGV[1]
 local LEASE_MS, GRACE_MS, RING_AGAIN_MS = 9000, 6000, 2000
-local HEIR_MS = 5000 -- more than any request waits for the lock
+local LONGEST_RESERVATION_MS = 5000 -- more than any request waits for the lock
 local QUEUES = { 'analysis', 'recluster', 'export' }
 local DAY_S, TRIES, KEEP, STAGED_MS = 86400, 3, 1000, 60000
 local SHARE = 10000 -- progress is counted in whole ten-thousandths of a file: sums never drift
@@ -46,13 +46,15 @@ end
 
 -- The lock -------------------------------------------------------------------------------
 
--- The request that asked the holder to stop has first right to the lock until its time is up.
-local function heir()
-  local h = redis.call('HMGET', P .. 'heir', 'task', 'until', 'holder')
-  if h[1] and tonumber(h[2]) > now then return h[1], h[3] end
+-- The lock is reserved for the request that asked its holder to stop, until its time is up:
+-- {task, until, holder}. The key's name is older than the word.
+local RESERVATION = P .. 'heir'
+local function reserved_for()
+  local r = redis.call('HMGET', RESERVATION, 'task', 'until', 'holder')
+  if r[1] and tonumber(r[2]) > now then return r[1], r[3] end
 end
 
-local function foreground() return redis.call('GET', P .. 'lock') or heir() end
+local function foreground() return redis.call('GET', P .. 'lock') or reserved_for() end
 
 -- A bell of an ingest Item that nobody may answer now: the sweep rings it when the lock is free.
 local function yield_to_foreground(t, n) redis.call('SADD', P .. 'yielded', t .. '/' .. n) end
@@ -63,7 +65,7 @@ local function take_lock(t)
   redis.call('PUBLISH', P .. 'stops', 'ingest') -- running ingest Items hand back
 end
 
--- A free lock goes to the Task that waits longest, unless it is promised to an heir.
+-- A free lock goes to the Task that waits longest, unless it is reserved.
 local function pass_lock_on()
   if foreground() then return end
   local t = redis.call('LPOP', P .. 'waiting')
@@ -168,7 +170,7 @@ local function finish(t)
   redis.call('SREM', P .. 'active', t)
   redis.call('SREM', P .. 'unrung', t)
   redis.call('LREM', P .. 'waiting', 1, t)
-  local next_task, holder = heir()
+  local next_task, holder = reserved_for()
   if state == 'cancelled' and next_task and holder == t then
     redis.call('HSET', k, 'superseded_by', next_task)
   end

@@ -1,7 +1,7 @@
 -- Makes a Task of the Items that stage.lua has written: visible, claimable and with its lock in
 -- one step.
--- ARGV: 3 task, 4 kind, 5 queue, 6 on_busy ("inherit": only with the right that an earlier
--- "wait" gave), 7 wait in ms, 8 message, 9 units as JSON [[type, n]],
+-- ARGV: 3 task, 4 kind, 5 queue, 6 on_busy ("reserved": only with the reservation that
+-- an earlier "wait" made), 7 wait in ms, 8 message, 9 units as JSON [[type, n]],
 -- 10 number of Items, 11 what only one open Task may hold ("" nothing), 12 token of the watcher
 -- that submits it ("" nobody's), 13 the trace that it belongs to ("" none).
 -- Answers started | queued | wait <holder> (asked to stop) | busy <holder> | incomplete |
@@ -14,17 +14,17 @@ local function place()
     if holder and not is_over(holder) then return 'busy', holder end
   end
   if kind ~= 'analyze' then return 'started' end
-  pass_lock_on() -- an heir that never came back blocks nobody
+  pass_lock_on() -- a reservation whose request never came back blocks nobody
   local holder = redis.call('GET', P .. 'lock')
-  local promised = heir()
-  if on_busy == 'inherit' then
-    if promised == t and not holder then return 'started' end
-    return 'busy', holder or promised or ''
+  local reserved = reserved_for()
+  if on_busy == 'reserved' then
+    if reserved == t and not holder then return 'started' end
+    return 'busy', holder or reserved or ''
   end
-  if not holder and not promised then return 'started' end
+  if not holder and not reserved then return 'started' end
   if on_busy == 'queue' then return 'queued' end
-  if on_busy == 'refuse' or promised then return 'busy', holder or promised end
-  redis.call('HSET', P .. 'heir', 'task', t, 'until', int(now + tonumber(ARGV[7])), 'holder', holder)
+  if on_busy == 'refuse' or reserved then return 'busy', holder or reserved end
+  redis.call('HSET', RESERVATION, 'task', t, 'until', int(now + tonumber(ARGV[7])), 'holder', holder)
   stop(holder)
   if redis.call('GET', P .. 'lock') then return 'wait', holder end
   return 'started'
@@ -64,7 +64,7 @@ if answer == 'wait' or answer == 'busy' then return { answer, holder } end
 create(answer == 'queued')
 if kind == 'analyze' then
   if answer == 'started' then
-    redis.call('DEL', P .. 'heir')
+    redis.call('DEL', RESERVATION)
     take_lock(t)
   else
     redis.call('RPUSH', P .. 'waiting', t)

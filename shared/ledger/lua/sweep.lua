@@ -6,8 +6,8 @@ redis.call('SET', P .. 'swept', int(now))
 
 if now < last then
   redis.call('DEL', P .. 'rung')
-  local heir_until = tonumber(redis.call('HGET', P .. 'heir', 'until') or '0')
-  if heir_until > now + HEIR_MS then redis.call('DEL', P .. 'heir') end
+  local reserved_until = tonumber(redis.call('HGET', RESERVATION, 'until') or '0')
+  if reserved_until > now + LONGEST_RESERVATION_MS then redis.call('DEL', RESERVATION) end
 end
 if now - last > GRACE_MS or now < last then
   -- Redis was away or the machine slept: no worker could renew, so none is judged dead.

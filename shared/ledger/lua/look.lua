@@ -1,6 +1,0 @@
--- How a replacing request's wait stands. ARGV: 3 task, 4 the holder it asked to stop.
--- Answers free (the lock is promised to it) | wait | taken.
-local holder = redis.call('GET', P .. 'lock')
-if heir() ~= ARGV[3] then return 'taken' end
-if not holder then return 'free' end
-return holder == ARGV[4] and 'wait' or 'taken'
