@@ -65,3 +65,19 @@ def test_pages_that_code_and_settings_point_to_exist() -> None:
     }
     assert named
     assert [name for name in named if not (PROJECT / name).exists()] == []
+
+
+def test_files_that_pages_and_comments_name_exist() -> None:
+    named = re.compile(
+        r"(?<![\w/.-])(?:api|shared|workers|cli|tests|scripts)/[\w/-]+\.(?:py|lua)\b"
+    )
+    sources = [*PAGES, *PROJECT.glob("pyproject.toml")]
+    for folder in ("api", "workers", "shared", "cli", "tests", "benchmarks"):
+        sources += PROJECT.glob(f"{folder}/**/*.py")
+    missing = {
+        f"{path.relative_to(PROJECT)}: {name}"
+        for path in sources
+        for name in named.findall(path.read_text(encoding="utf-8"))
+        if not (PROJECT / name).exists() and "__pycache__" not in name
+    }
+    assert not missing
