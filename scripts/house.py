@@ -55,7 +55,7 @@ def main() -> int:
         f"files with more than {LINES_A_FILE} lines": [
             f"{source.path} {source.lines}" for source in sources if source.lines > LINES_A_FILE
         ],
-        f"functions with more than {LINES_A_FUNCTION} lines": list(_long_functions(sources)),
+        f"functions with more than {LINES_A_FUNCTION} lines": list(_long_functions(product)),
         f"classes with more than {PUBLIC_METHODS} public methods": list(_wide_classes(product)),
         "class names that exist twice": list(_doubled_names(product)),
         "imports in a circle": list(_circles(product)),

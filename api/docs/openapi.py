@@ -34,25 +34,9 @@ _KEY_SCHEME = {
 
 def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
     """The whole document, as plain JSON values."""
-    bodies: set[type] = set()
-    answers: set[type] = {ErrorBody, *EVENTS}
     paths: dict[str, dict[str, Any]] = {}
     for endpoint in endpoints:
-        bodies.update(filter(None, (endpoint.body,)))
-        answers.update((endpoint.answer, *endpoint.also.values()))
-        answers.update(filter(None, (endpoint.json_file,)))
         paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint)
-    schemas = _null_allowed(components(bodies)) | _always_complete(answers)
-    schemas = dict(sorted(schemas.items()))
-    for endpoint in endpoints:
-        if endpoint.body:
-            _fill_examples(schemas, _ref(endpoint.body), endpoint.example)
-        _fill_examples(schemas, _ref(endpoint.answer), endpoint.answer_example)
-        for event in EVENTS:
-            if issubclass(endpoint.answer, event) or issubclass(event, endpoint.answer):
-                _fill_examples(schemas, _ref(event), endpoint.answer_example)
-        for status, example in endpoint.also_examples.items():
-            _fill_examples(schemas, _ref(endpoint.also[status]), example)
     return {
         "openapi": "3.0.3",
         "info": {
@@ -72,10 +56,32 @@ def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
         "paths": paths,
         "components": {
             "securitySchemes": {"LicenseKey": _KEY_SCHEME},
-            "schemas": schemas,
+            "schemas": _schemas(endpoints),
             "responses": openapi_errors.common_responses(),
         },
     }
+
+
+def _schemas(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
+    """Schemas of all bodies, answers and events, by name, with their examples."""
+    bodies: set[type] = set()
+    answers: set[type] = {ErrorBody, *EVENTS}
+    for endpoint in endpoints:
+        bodies.update(filter(None, (endpoint.body,)))
+        answers.update((endpoint.answer, *endpoint.also.values()))
+        answers.update(filter(None, (endpoint.json_file,)))
+    schemas = _null_allowed(components(bodies)) | _always_complete(answers)
+    schemas = dict(sorted(schemas.items()))
+    for endpoint in endpoints:
+        if endpoint.body:
+            _fill_examples(schemas, _ref(endpoint.body), endpoint.example)
+        _fill_examples(schemas, _ref(endpoint.answer), endpoint.answer_example)
+        for event in EVENTS:
+            if issubclass(endpoint.answer, event) or issubclass(event, endpoint.answer):
+                _fill_examples(schemas, _ref(event), endpoint.answer_example)
+        for status, example in endpoint.also_examples.items():
+            _fill_examples(schemas, _ref(endpoint.also[status]), example)
+    return schemas
 
 
 def _null_allowed(schemas: dict[str, Any]) -> dict[str, Any]:

@@ -61,6 +61,27 @@ def efficientnet_lite0(
     whose spinning costs as much CPU as the network.
     """
     graph = Graph()
+    x = _efficientnet_features(graph, weights)
+    features = graph.add("Flatten", graph.add("GlobalAveragePool", x), axis=1)
+    logits = graph.add(
+        "Gemm",
+        features,
+        graph.constant(weights["_fc.weight"]),
+        graph.constant(weights["_fc.bias"]),
+        transB=1,
+    )
+    likely = graph.add("Softmax", logits, axis=1)
+    weighted = graph.add("Pow", likely, graph.constant(np.array(power, np.float32)))
+    graph.unit_rows(graph.add("MatMul", weighted, graph.constant(class_rows)), "embeddings")
+    return graph.model(
+        "efficientnet_lite0",
+        [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, ["n", 3, 224, 224])],
+        [_rows_named("embeddings", class_rows.shape[1])],
+    )
+
+
+def _efficientnet_features(graph: Graph, weights: Tensors) -> str:
+    """pixels -> the last feature maps [n, channels, 7, 7]."""
     low, high = (graph.constant(np.array(v, np.float32)) for v in (0.0, 6.0))
 
     def conv(x: str, name: str, norm: str, stride: int, groups: int, active: bool) -> str:
@@ -89,23 +110,7 @@ def efficientnet_lite0(
             if repeat:
                 x = graph.add("Add", x, before)
             index += 1
-    x = conv(x, "_conv_head", "_bn1", 1, 1, True)
-    features = graph.add("Flatten", graph.add("GlobalAveragePool", x), axis=1)
-    logits = graph.add(
-        "Gemm",
-        features,
-        graph.constant(weights["_fc.weight"]),
-        graph.constant(weights["_fc.bias"]),
-        transB=1,
-    )
-    likely = graph.add("Softmax", logits, axis=1)
-    weighted = graph.add("Pow", likely, graph.constant(np.array(power, np.float32)))
-    graph.unit_rows(graph.add("MatMul", weighted, graph.constant(class_rows)), "embeddings")
-    return graph.model(
-        "efficientnet_lite0",
-        [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, ["n", 3, 224, 224])],
-        [_rows_named("embeddings", class_rows.shape[1])],
-    )
+    return conv(x, "_conv_head", "_bn1", 1, 1, True)
 
 
 def _rows_named(name: str, dim: int) -> onnx.ValueInfoProto:
