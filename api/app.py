@@ -24,7 +24,7 @@ from api.monitoring import metrics
 from api.monitoring import routes as health
 from api.monitoring.process_metrics import ProcessMetrics
 from api.monitoring.request_log import RequestLog
-from api.monitoring.tracing import traced
+from api.monitoring.request_span import RequestSpan
 from api.people import edit_routes, recluster_routes
 from api.people import routes as people
 from api.realtime.server import Realtime
@@ -93,5 +93,7 @@ def create_app(settings: Settings) -> ASGIApp:
         },
         lifespan=lifespan,
     )
-    app = traced(RequestLog(http, http.routes, process_metrics), http.routes)
+    app: ASGIApp = RequestLog(http, http.routes, process_metrics)
+    if settings.traces_endpoint:
+        app = RequestSpan(app, http.routes)
     return CorsMiddleware(realtime.beside(app), Origins(settings))

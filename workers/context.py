@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 import redis
+from opentelemetry.trace import get_current_span
 
 from shared.cache.cache_dir import CacheDir
 from shared.domain import Fault, ProgressType, TaskState
@@ -21,7 +22,6 @@ from shared.errors import CacheError, LeaseLost, RedisAway, RushesError
 from shared.ledger.ledger import Lease, Ledger
 from shared.media import HashCache
 from shared.models.specs import ModelKind
-from shared.process import traces
 from shared.settings import Settings
 from workers.faults import fault_of
 from workers.liveness import Signals, StallTimer
@@ -225,7 +225,9 @@ class Context:
         `skipped`: what was wanted of it had been made before.
         """
         if error:
-            traces.note_error(error, fails=False, type=kind, path=media_path)
+            get_current_span().record_exception(
+                error, {"rushes.type": kind, "rushes.path": media_path}
+            )
         self._unsent.pop(kind, None)
         self._ticks.append(functools.partial(self._tell_worked, kind))
         self._ticks.append(

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 
+from opentelemetry.trace import Span, SpanKind
+
 from shared.ledger.ledger import Lease
 from shared.process import traces
 
 _UNSETTLED = "lost"  # until the ledger takes another outcome of this try
 
 
-def item_span(lease: Lease) -> AbstractContextManager[None]:
-    """Nothing while traces are off."""
-    return traces.span(
+def item_span(lease: Lease) -> AbstractContextManager[Span]:
+    """The active span in the block; a no-op while traces are off."""
+    return traces.tracer().start_as_current_span(
         f"{lease.kind} item",
-        "consumer",
-        lease.trace,
+        traces.context_of(lease.trace),
+        SpanKind.CONSUMER,
         {
             "rushes.task_id": lease.task_id,
             "rushes.item_id": lease.item_id,

@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 
 import msgspec
 import redis
+from opentelemetry.trace import get_current_span
 from rq import Queue
 from rq.serializers import JSONSerializer
 from rq.worker import SimpleWorker
@@ -303,11 +304,11 @@ class Worker:
             log.warning("Item %d was taken up by another worker", lease.item_id)
             return None
         except RushesError as error:
-            traces.note_error(error)
+            traces.fail(get_current_span(), error)
             reason, fault = error.message, fault_of(error)
             log.warning("Item %d failed: %s", lease.item_id, reason)
         except Exception as error:
-            traces.note_error(error)
+            traces.fail(get_current_span(), error)
             reason, fault = f"An internal error: {type(error).__name__}: {error}", Fault.INTERNAL
             log.exception("Item %d failed by an error of ours", lease.item_id)
         else:

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import msgspec
 from msgspec import Meta
+from opentelemetry import trace
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -109,7 +110,7 @@ def note(scope: Scope, error: Noted) -> None:
 async def on_rushes_error(request: Request, error: Exception) -> Response:
     """Answer for any error of our tree."""
     assert isinstance(error, errors.RushesError)
-    traces.note_error(error, fails=False)
+    trace.get_current_span().record_exception(error)
     note(request.scope, Noted(type(error).__name__, error.message))
     status, body = verdict(error)
     if status == 500:
@@ -148,6 +149,6 @@ async def on_crash(request: Request, error: Exception) -> Response:
     """Answer for what nobody foresaw; the server logs the traceback."""
     if not isinstance(error, ClientDisconnect):  # that is nobody's error
         note(request.scope, Noted(UNEXPECTED, f"{type(error).__name__}: {error}"))
-    traces.note_error(error)
+    traces.fail(trace.get_current_span(), error)
     body = ErrorBody("Internal error", "Something went wrong; the server's log says what.")
     return Response(msgspec.json.encode(body), 500, media_type="application/json")

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import msgspec
 import redis
+from opentelemetry.trace import get_current_span
 
 from shared.domain import Fault, ProgressType, TaskKind, TaskState
 from shared.errors import Busy, Missing, RedisAway, StoodDown
@@ -96,7 +97,7 @@ class Ledger(LedgerReader):
                 if on_busy == "refuse"
                 else f"Another analysis ({holder}) is still stopping or starting; retry shortly."
             )
-        traces.note(task_id=task.task_id)
+        get_current_span().set_attribute("rushes.task_id", task.task_id)
         return answer == "started"
 
     def claim(self, task_id: str, item_id: int, worker: str, nonce: str) -> Lease | None:
@@ -185,14 +186,12 @@ class Ledger(LedgerReader):
         with a "done" Item, whatever it counts as (`LedgerReader.results`).
         """
         is_ours = bool(self._run("settle", *_of(lease), outcome, reason, fault, result))
-        traces.note(outcome=outcome if is_ours else "lost")
-        return is_ours
+        return _noted(outcome, is_ours)
 
     def handback(self, lease: Lease) -> bool:
         """Queue the Item again without counting a try. False: the lease is lost."""
         is_ours = bool(self._run("settle", *_of(lease), "handback", "", "", ""))
-        traces.note(outcome="handback" if is_ours else "lost")
-        return is_ours
+        return _noted("handback", is_ours)
 
     def stop(self, task_id: str | None = None) -> StopResult:
         """Ask a Task, or the foreground one, to stop. Raises Missing for an unknown id."""
@@ -237,6 +236,12 @@ class Ledger(LedgerReader):
         if answer == "free":
             return self._enter(task, "reserved", wait_s)
         return "busy", holder
+
+
+def _noted(outcome: str, is_ours: bool) -> bool:
+    """Whether the ledger took it, told to the active span too."""
+    get_current_span().set_attribute("rushes.outcome", outcome if is_ours else "lost")
+    return is_ours
 
 
 def _of(lease: Lease) -> tuple[str, int, int]:

@@ -16,7 +16,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from shared.process import traces
+from opentelemetry import trace
 
 task_id_var: contextvars.ContextVar[str | None] = contextvars.ContextVar("task_id", default=None)
 request_id_var: contextvars.ContextVar[str | None] = contextvars.ContextVar(
@@ -53,7 +53,8 @@ class _Bind(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         record.task_id = task_id_var.get()
         record.request_id = request_id_var.get()
-        record.trace_id = traces.trace_id()
+        span = trace.get_current_span().get_span_context()
+        record.trace_id = trace.format_trace_id(span.trace_id) if span.is_valid else None
         return True
 
 

@@ -1,4 +1,4 @@
-"""Spans by OpenTelemetry, sent over OTLP/HTTP by a thread of their own.
+"""OpenTelemetry's SDK: spans are sent over OTLP/HTTP by a thread of their own.
 
 Imported only where traces are on (traces.py). Standard OTEL_* variables count: sampler, headers,
 resource attributes, limits, the batch's sizes and delays.
@@ -9,21 +9,13 @@ from __future__ import annotations
 import logging
 import os
 import socket
-import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
-from opentelemetry import context as contexts
-from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
-from opentelemetry.trace import Span, SpanKind, Status, StatusCode
-from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
-
-from shared.process.traces import Kind, Value
 
 log = logging.getLogger(__name__)
 
@@ -32,85 +24,15 @@ _EXPORTER_LOG = logging.getLogger(OTLPSpanExporter.__module__)
 _PATH = "/v1/traces"  # below an OTLP endpoint
 _TIMEOUT_S = 5  # of one batch, tries included
 _EVERY_MS = 1000
-_LAST_BATCH_S = 2.0
-_KINDS: Mapping[Kind, SpanKind] = {
-    "server": SpanKind.SERVER,
-    "producer": SpanKind.PRODUCER,
-    "consumer": SpanKind.CONSUMER,
-    "internal": SpanKind.INTERNAL,
-}
-_PROPAGATOR = TraceContextTextMapPropagator()
 
 
-class _OpenSpan:
-    """As traces.OpenSpan says."""
-
-    def __init__(self, span: Span) -> None:
-        self._span = span
-
-    def active(self) -> AbstractContextManager[Span]:
-        return trace.use_span(self._span, record_exception=False, set_status_on_exception=False)
-
-    def end(self, error: BaseException | None = None) -> None:
-        if error is not None:
-            _record(self._span, error, fails=True, attributes={})
-        self._span.end()
-
-
-class Tracing:
+def new_provider(endpoint: str, process: str, instance: str) -> TracerProvider:
     """All spans of one process. `endpoint` is that of the collector, e.g. http://collector:4318."""
-
-    def __init__(self, endpoint: str, process: str, instance: str) -> None:
-        exporter = _TellsOnce(endpoint)
-        delay = None if "OTEL_BSP_SCHEDULE_DELAY" in os.environ else _EVERY_MS
-        self._provider = TracerProvider(
-            resource=_resource(process, instance), shutdown_on_exit=False
-        )
-        self._provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=delay))
-        self._tracer = self._provider.get_tracer("rushes")
-
-    def shut_down(self) -> None:
-        """In a thread, because a collector that does not answer would hold us for longer."""
-        ending = threading.Thread(target=self._provider.shutdown, name="last-spans", daemon=True)
-        ending.start()
-        ending.join(_LAST_BATCH_S)
-
-    @contextmanager
-    def span(
-        self, name: str, kind: Kind, parent: str | None, attributes: Mapping[str, Value]
-    ) -> Iterator[None]:
-        """`parent` as `carried` writes it; "": a new trace; None: within the active span."""
-        within = None if parent is None else _context_of(parent)
-        with self._tracer.start_as_current_span(name, within, _KINDS[kind], attributes):
-            yield
-
-    def begin(self, name: str, parent: str, attributes: Mapping[str, Value]) -> _OpenSpan:
-        kind = SpanKind.CONSUMER
-        return _OpenSpan(self._tracer.start_span(name, _context_of(parent), kind, attributes))
-
-    def carried(self) -> str:
-        carrier: dict[str, str] = {}
-        _PROPAGATOR.inject(carrier)
-        return " ".join(filter(None, map(carrier.get, ("traceparent", "tracestate"))))
-
-    def trace_id(self) -> str | None:
-        found = trace.get_current_span().get_span_context()
-        return trace.format_trace_id(found.trace_id) if found.is_valid else None
-
-    def note(self, attributes: Mapping[str, Value]) -> None:
-        trace.get_current_span().set_attributes(attributes)
-
-    def describe(self, name: str, attributes: Mapping[str, Value], *, fails: bool) -> None:
-        span = trace.get_current_span()
-        span.update_name(name)
-        span.set_attributes(attributes)
-        if fails:
-            span.set_status(Status(StatusCode.ERROR))
-
-    def note_error(
-        self, error: BaseException, *, fails: bool, attributes: Mapping[str, Value]
-    ) -> None:
-        _record(trace.get_current_span(), error, fails=fails, attributes=attributes)
+    provider = TracerProvider(resource=_resource(process, instance), shutdown_on_exit=False)
+    delay = None if "OTEL_BSP_SCHEDULE_DELAY" in os.environ else _EVERY_MS
+    exporter = _TellsOnce(endpoint)
+    provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=delay))
+    return provider
 
 
 class _TellsOnce(SpanExporter):
@@ -184,18 +106,3 @@ def _resource(process: str, instance: str) -> Resource:
     except PackageNotFoundError:
         log.debug("Rushes runs without being installed: spans carry no version")
     return Resource.create({**ours, **OTELResourceDetector().detect().attributes})
-
-
-def _context_of(carried: str) -> contexts.Context:
-    """What cannot be read begins a new trace."""
-    traceparent, _, tracestate = carried.partition(" ")
-    carrier = {"traceparent": traceparent, "tracestate": tracestate}
-    return _PROPAGATOR.extract(carrier, contexts.Context())
-
-
-def _record(
-    span: Span, error: BaseException, *, fails: bool, attributes: Mapping[str, Value]
-) -> None:
-    span.record_exception(error, attributes)
-    if fails:
-        span.set_status(Status(StatusCode.ERROR, f"{type(error).__name__}: {error}"))

@@ -1,133 +1,112 @@
-"""Optional traces (OpenTelemetry): one tree of spans a request, across the queue.
+"""Traces by OpenTelemetry: one tree of spans a request, across the queue.
 
-Off until `start` finds an endpoint in the settings; while off nothing of OpenTelemetry is imported
-and every function here returns at once.
+Off until `start` finds an endpoint in the settings: until then the API's no-op tracer makes spans
+that are none, and nothing of the SDK is imported (trace_export.py has all of it). Whoever makes or
+describes a span calls OpenTelemetry itself; here is only what its API does not have.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import TYPE_CHECKING, Literal, Protocol
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from shared.errors import SettingsError
 from shared.settings import Settings
 
 if TYPE_CHECKING:
-    from shared.process.trace_export import Tracing
+    from opentelemetry.sdk.trace import TracerProvider
 
-Value = str | int | float | bool
-Kind = Literal["server", "producer", "consumer", "internal"]
+_LAST_BATCH_S = 2.0
+_PROPAGATOR = TraceContextTextMapPropagator()
+_OFF = trace.NoOpTracer()
 
-_tracing: Tracing | None = None
-
-
-class OpenSpan(Protocol):
-    """A span that is not bound to a block. For threads: `end` may be called in another one."""
-
-    def active(self) -> AbstractContextManager[object]:
-        """It is the active span in the block, and does not end with it."""
-
-    def end(self, error: BaseException | None = None) -> None: ...
+# Not OpenTelemetry's global provider: that one can be set once a process and never taken back.
+_provider: TracerProvider | None = None
+_tracer: trace.Tracer = _OFF
 
 
 def start(settings: Settings, process: str) -> None:
     """Trace this process, if the settings say where to; `process` becomes its service name.
 
-    Raises SettingsError where OpenTelemetry is not installed, or a number among its own OTEL_*
+    Raises SettingsError where the SDK is not installed, or a number among its own OTEL_*
     variables is none.
     """
-    global _tracing
-    tracing = check(settings)
-    if tracing is not None and settings.traces_endpoint and _tracing is None:
-        try:
-            _tracing = tracing(settings.traces_endpoint, process, settings.instance)
-        except ValueError as error:
-            raise SettingsError(f"A variable OTEL_* is wrong ({error}): correct it.") from error
+    global _provider, _tracer
+    new_provider = check(settings)
+    if new_provider is None or settings.traces_endpoint is None or _provider is not None:
+        return
+    try:
+        _provider = new_provider(settings.traces_endpoint, process, settings.instance)
+    except ValueError as error:
+        raise SettingsError(f"A variable OTEL_* is wrong ({error}): correct it.") from error
+    _tracer = _provider.get_tracer("rushes")
 
 
-def check(settings: Settings) -> type[Tracing] | None:
-    """What would trace; None: nothing shall. Raises SettingsError as `start` does."""
+def check(settings: Settings) -> Callable[[str, str, str], TracerProvider] | None:
+    """What would set traces up; None: nothing shall. Raises SettingsError as `start` does."""
     if settings.traces_endpoint is None:
         return None
     try:
-        from shared.process.trace_export import Tracing
+        from shared.process.trace_export import new_provider
     except ImportError as error:
         raise SettingsError(
             "RUSHES_TRACES_ENDPOINT needs OpenTelemetry, which is not installed here: run "
             "`pip install 'rushes[traces]'`, or unset it."
         ) from error
-    return Tracing
+    return new_provider
 
 
 def shut_down() -> None:
     """Send what is left, for 2 s at most. Further spans are lost."""
-    global _tracing
-    ending, _tracing = _tracing, None
+    global _provider, _tracer
+    ending, _provider, _tracer = _provider, None, _OFF
     if ending is not None:
-        ending.shut_down()
+        # In a thread, because a collector that does not answer would hold us for longer.
+        last = threading.Thread(target=ending.shutdown, name="last-spans", daemon=True)
+        last.start()
+        last.join(_LAST_BATCH_S)
 
 
-def is_on() -> bool:
-    return _tracing is not None
+def tracer() -> trace.Tracer:
+    """The tracer of this process; the API's no-op while traces are off. Ask for it each time."""
+    return _tracer
+
+
+@contextmanager
+def stage(name: str, attributes: Mapping[str, str] | None = None) -> Iterator[None]:
+    """A span within the active one, and nothing where none is active. Also a decorator."""
+    if not trace.get_current_span().get_span_context().is_valid:
+        yield
+        return
+    with _tracer.start_as_current_span(name, attributes=attributes):
+        yield
 
 
 def carried() -> str:
     """The active span as text that travels with a Task or an ask: W3C traceparent, then a space
     and tracestate where there is one. "" where no span is active."""
-    return _tracing.carried() if _tracing else ""
+    carrier: dict[str, str] = {}
+    _PROPAGATOR.inject(carrier)
+    return " ".join(filter(None, map(carrier.get, ("traceparent", "tracestate"))))
 
 
-def trace_id() -> str | None:
-    """32 hex digits of the active span's trace."""
-    return _tracing.trace_id() if _tracing else None
+def context_of(carried: str) -> Context:
+    """The parent of a new span, from what `carried` said elsewhere.
 
-
-def span(
-    name: str,
-    kind: Kind,
-    parent: str = "",
-    attributes: Mapping[str, Value] | None = None,
-) -> AbstractContextManager[None]:
-    """A span for the block. `parent`: what `carried` said elsewhere; "" begins a new trace.
-
-    An Exception that leaves the block is recorded on it.
+    "" and what cannot be read begin a new trace.
     """
-    return _tracing.span(name, kind, parent, attributes or {}) if _tracing else nullcontext()
+    traceparent, _, tracestate = carried.partition(" ")
+    carrier = {"traceparent": traceparent, "tracestate": tracestate}
+    return _PROPAGATOR.extract(carrier, Context())
 
 
-@contextmanager
-def stage(name: str, **attributes: Value) -> Iterator[None]:
-    """A span within the active one, and nothing where none is active. Also a decorator."""
-    if _tracing is None or _tracing.trace_id() is None:
-        yield
-        return
-    with _tracing.span(name, "internal", None, _ours(attributes)):
-        yield
-
-
-def begin(name: str, parent: str, **attributes: Value) -> OpenSpan | None:
-    """A consumer's span that ends with its `end`, perhaps in another thread. None while off."""
-    return _tracing.begin(name, parent, _ours(attributes)) if _tracing else None
-
-
-def describe(name: str, attributes: Mapping[str, Value], *, fails: bool) -> None:
-    """Name the active span anew, when more is known of it; `fails`: it has failed."""
-    if _tracing:
-        _tracing.describe(name, attributes, fails=fails)
-
-
-def note(**attributes: Value) -> None:
-    """Add to the active span, as `rushes.<name>`."""
-    if _tracing:
-        _tracing.note(_ours(attributes))
-
-
-def note_error(error: BaseException, *, fails: bool = True, **attributes: Value) -> None:
-    """Record an error on the active span; `fails`: the span as a whole has failed by it."""
-    if _tracing:
-        _tracing.note_error(error, fails=fails, attributes=_ours(attributes))
-
-
-def _ours(attributes: Mapping[str, Value]) -> dict[str, Value]:
-    return {f"rushes.{name}": value for name, value in attributes.items()}
+def fail(span: trace.Span, error: BaseException) -> None:
+    """Record on `span` that it has failed as a whole, and by what."""
+    span.record_exception(error)
+    span.set_status(trace.StatusCode.ERROR, f"{type(error).__name__}: {error}")

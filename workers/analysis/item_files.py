@@ -130,7 +130,7 @@ class ItemFiles:
     def find(self, path: str) -> FoundFile:
         """Raises as FoundFile does, again at every call."""
         if path not in self._found:
-            with traces.stage("hash", path=path):
+            with traces.stage("hash", {"rushes.path": path}):
                 self._found[path] = FoundFile(
                     self._context, self._cache, path, is_forced=self._is_forced
                 )

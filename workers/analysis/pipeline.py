@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 import msgspec
+from opentelemetry.trace import get_current_span
 
 from shared.cache.cache_dir import CacheDir
 from shared.domain import AnalyzeSpec, FileWork, Probe, ProgressType
@@ -119,7 +120,7 @@ def analyze(context: Context, stages: Sequence[StageFactory], sound: SoundFactor
     """
     spec = msgspec.json.decode(context.lease.spec, type=AnalyzeSpec)
     seen = [(i, file) for i, file in enumerate(spec.files) if _seen_for(file)]
-    traces.note(files=len(spec.files))
+    get_current_span().set_attribute("rushes.files", len(spec.files))
     heard = [(i, file) for i, file in enumerate(spec.files) if ProgressType.AUDIO in file.wants]
     try:
         cache = context.cache(spec.cache_dir, spec.cache_id)
@@ -275,7 +276,9 @@ class _Pictures:
         before: Counter[ProgressType],
     ) -> list[StageRun]:
         context, spec = self._context, self._spec
-        traces.note(path=work.path, wants=", ".join(dict.fromkeys(s.part for s in wanted)))
+        span = get_current_span()
+        span.set_attribute("rushes.path", work.path)
+        span.set_attribute("rushes.wants", ", ".join(dict.fromkeys(s.part for s in wanted)))
         context.counts["decodings"] += 1
         with open_media(work.path, work.media_type) as reader:
             file = FileInHand(hash_str, self._cache, reader.probe, reader.warnings)
@@ -333,7 +336,7 @@ class _Pictures:
     @traces.stage("publish")
     def _publish(self, file: _Begun) -> bool:
         """False: it changed meanwhile, and has ended with that."""
-        traces.note(path=file.work.path)
+        get_current_span().set_attribute("rushes.path", file.work.path)
         try:
             file.found.check_unchanged()
         except MediaError as error:

@@ -15,6 +15,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Literal, overload
 
+from opentelemetry.trace import get_current_span
+
 from shared.errors import ModelError
 from shared.models.model_catalogue import resolve
 from shared.models.specs import ModelKind, ModelSpec
@@ -170,7 +172,7 @@ class ModelPool:
     @traces.stage("load model")
     def _load(self, slot: _Slot) -> Model:
         """Called by the one user whose turn it is; all others wait for theirs."""
-        traces.note(model=slot.spec.key)
+        get_current_span().set_attribute("rushes.model", slot.spec.key)
         loader = self._loaders.get(slot.spec.kind)
         if loader is None:
             raise ModelError(f"This version cannot run {slot.spec.kind} models.")

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+from opentelemetry import trace
 
 from shared.errors import RedisAway, RushesError
 from shared.process import traces
-from shared.process.traces import OpenSpan
 from shared.query.lanes import BLOCK_S, Lane, lane_key, request_key
 from shared.query.messages import Failed, QueryReply, QueryRequest, Question, Result
 from shared.redis.clients import connect_blocking, translated
@@ -29,24 +29,22 @@ class PendingRequest:
     question: Question
     within_s: float
     _send: Callable[[Result | Failed], None]
-    _span: OpenSpan | None
+    _span: trace.Span
 
-    def traced(self) -> AbstractContextManager[object]:
+    def traced(self) -> AbstractContextManager[trace.Span]:
         """What is logged in the block belongs to the trace of the request."""
-        return self._span.active() if self._span else nullcontext()
+        return trace.use_span(
+            self._span, record_exception=False, set_status_on_exception=False
+        )
 
     def reply(self, answer: Result | RushesError) -> None:
         """Send the answer, or an error, which the API's side raises again."""
         if isinstance(answer, RushesError):
-            self._end_span(answer)
+            traces.fail(self._span, answer)
             self._send(Failed.of(answer))
         else:
             self._send(answer)
-            self._end_span()
-
-    def _end_span(self, error: RushesError | None = None) -> None:
-        if self._span:
-            self._span.end(error)
+        self._span.end()
 
 
 class LaneConsumer:
@@ -75,7 +73,9 @@ class LaneConsumer:
             request.question,
             request.within_s,
             lambda answer: self._send(request, answer),
-            traces.begin(self._lane, request.trace),
+            traces.tracer().start_span(
+                self._lane, traces.context_of(request.trace), trace.SpanKind.CONSUMER
+            ),
         )
 
     def close(self) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
+from opentelemetry.trace import SpanKind
 
 from shared.domain import FileWork, TaskKind
 from shared.errors import RedisAway
@@ -55,7 +56,9 @@ def new_task(
 
 def submit(tools: Tools, task: NewTask) -> None:
     """Enter it and ring; again is harmless. Raises RedisAway and StoodDown."""
-    with traces.span("submit ingest", "producer", attributes={"rushes.items": len(task.items)}):
+    with traces.tracer().start_as_current_span(
+        "submit ingest", kind=SpanKind.PRODUCER, attributes={"rushes.items": len(task.items)}
+    ):
         tools.ledger.submit(task)
     bells = [Bell(task.task_id, n, task.queue, front=False) for n in range(len(task.items))]
     with bound_task(task.task_id):

@@ -11,7 +11,7 @@ from packaging.requirements import Requirement
 
 HEAVY = {"torch", "open-clip-torch", "transformers", "torchvision"}
 # Pillow comes with reportlab, which writes PDFs; the API never imports it at its start.
-NOT_FOR_THE_API = HEAVY | {"av", "onnxruntime", "tokenizers", "onnx", "pebble"}
+NOT_FOR_THE_API = HEAVY | {"av", "onnxruntime", "tokenizers", "onnx", "pebble", "opentelemetry-sdk"}
 
 
 def pulled_in(name: str, *extras: str) -> set[str]:
@@ -37,7 +37,7 @@ def pulled_in(name: str, *extras: str) -> set[str]:
 
 def test_the_base_brings_no_model_library_and_no_decoder() -> None:
     base = pulled_in("rushes")
-    assert {"starlette", "redis", "numpy"} <= base
+    assert {"starlette", "redis", "numpy", "opentelemetry-api"} <= base
     assert not base & NOT_FOR_THE_API
 
 

@@ -9,8 +9,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 
 import pytest
+from opentelemetry.trace import Span, SpanKind, get_current_span
 
 from shared.errors import SettingsError
 from shared.process import logs, traces
@@ -46,15 +48,20 @@ def tracing(
     traces.shut_down()
 
 
+def span(
+    name: str, parent: str = "", kind: SpanKind = SpanKind.SERVER
+) -> AbstractContextManager[Span]:
+    return traces.tracer().start_as_current_span(name, traces.context_of(parent), kind)
+
+
 def test_a_span_continues_what_was_carried_and_is_carried_on(
     tracing: Callable[[], Collector],
 ) -> None:
-    with traces.span("outer", "consumer", CARRIED):
+    with span("outer", CARRIED, SpanKind.CONSUMER):
         carried = traces.carried()
-        assert traces.trace_id() == TRACE
-        with traces.stage("inner", frames=3):
-            traces.note(path="/a.mov")
-    assert traces.trace_id() is None
+        with traces.stage("inner", {"rushes.form": "mov"}):
+            get_current_span().set_attribute("rushes.path", "/a.mov")
+    assert traces.carried() == ""
     spans = {span.name: span for span in tracing().spans}
     outer, inner = spans["outer"], spans["inner"]
     assert (outer.trace_id, outer.parent_id) == (TRACE, PARENT)
@@ -62,14 +69,14 @@ def test_a_span_continues_what_was_carried_and_is_carried_on(
     assert outer.kind == "SPAN_KIND_CONSUMER"
     assert outer.tracestate == "vendor=some thing,other=1"
     assert carried == f"00-{TRACE}-{outer.span_id}-01 {outer.tracestate}"
-    assert inner.attributes == {"rushes.frames": 3, "rushes.path": "/a.mov"}
+    assert inner.attributes == {"rushes.form": "mov", "rushes.path": "/a.mov"}
 
 
 @pytest.mark.parametrize("carried", ["", "nonsense", f"00-{TRACE}-zz-01", f"00-{'0' * 32}-1-01"])
 def test_what_cannot_be_read_begins_a_new_trace(
     tracing: Callable[[], Collector], carried: str
 ) -> None:
-    with traces.span("root", "server", carried):
+    with span("root", carried):
         pass
     (root,) = tracing().spans
     assert root.parent_id == ""
@@ -78,15 +85,17 @@ def test_what_cannot_be_read_begins_a_new_trace(
 
 def test_a_stage_makes_no_span_where_none_is_active(tracing: Callable[[], Collector]) -> None:
     with traces.stage("alone"):
-        traces.note(lost=True)
+        assert traces.carried() == ""
     assert tracing().spans == []
 
 
 def test_errors_are_recorded_and_fail_the_span_only_where_they_end_it(
     tracing: Callable[[], Collector],
 ) -> None:
-    with traces.span("item", "consumer"):
-        traces.note_error(OSError("one file"), fails=False, path="/a.mov")
+    with span("item") as item:
+        item.record_exception(OSError("one file"), {"rushes.path": "/a.mov"})
+        with span("whole") as whole:
+            traces.fail(whole, OSError("all of it"))
         with pytest.raises(ValueError, match="broken"), traces.stage("decode"):
             raise ValueError("broken")
     spans = {span.name: span for span in tracing().spans}
@@ -95,12 +104,14 @@ def test_errors_are_recorded_and_fail_the_span_only_where_they_end_it(
     assert name == "exception"
     assert attributes["exception.message"] == "one file"
     assert attributes["rushes.path"] == "/a.mov"
+    assert spans["whole"].has_failed
+    assert spans["whole"].events[0][1]["exception.message"] == "all of it"
     assert spans["decode"].has_failed
     assert spans["decode"].events[0][1]["exception.type"] == "ValueError"
 
 
 def test_the_standard_variables_count(tracing: Callable[[], Collector]) -> None:
-    with traces.span("one", "server"):
+    with span("one"):
         pass
     (one,) = tracing().spans
     assert tracing().headers[0]["x-tenant"] == "studio"
@@ -114,7 +125,7 @@ def test_a_sampler_that_takes_nothing_sends_nothing(
 ) -> None:
     monkeypatch.setenv("OTEL_TRACES_SAMPLER", "always_off")
     traces.start(Settings(traces_endpoint=collector.url), "test")
-    with traces.span("one", "server"):
+    with span("one"):
         assert not int(traces.carried()[-2:], 16) & 1  # told to whoever continues it
     traces.shut_down()
     assert collector.spans == []
@@ -127,7 +138,7 @@ def test_log_lines_name_the_trace_of_the_active_span_only(
     handlers, level = root.handlers[:], root.level
     try:
         logs.configure("test", "INFO", "json")
-        with traces.span("one", "server", CARRIED):
+        with span("one", CARRIED):
             logging.getLogger("here").info("within")
         logging.getLogger("here").info("without")
     finally:
@@ -148,7 +159,7 @@ def test_a_collector_that_is_away_is_told_of_once_and_when_it_is_back(
 
     def trace_until(done: Callable[[], object], what: str) -> None:
         def traced() -> object:
-            with traces.span("one", "server"):
+            with span("one"):
                 return done()
 
         wait_for(traced, 10, what, every_s=0.05)
@@ -170,7 +181,7 @@ def test_the_end_waits_2_s_at_most_for_a_collector_that_takes_nothing() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         traces.start(Settings(traces_endpoint=f"http://127.0.0.1:{port}"), "test")
-        with traces.span("one", "server"):
+        with span("one"):
             pass
         began = time.monotonic()
         traces.shut_down()
@@ -186,17 +197,20 @@ from shared.settings import Settings
 settings = Settings(redis_url="redis://127.0.0.1:1")
 traces.start(settings, "api")
 api.app.create_app(settings)
-with traces.span("request", "server"), traces.stage("stage"):
-    traces.note(x=1)
-assert traces.carried() == "" and traces.begin("ask", "") is None
-print([name for name in sys.modules if name.startswith({names})])
+with traces.tracer().start_as_current_span("request") as request, traces.stage("stage"):
+    assert not request.is_recording()
+    assert traces.carried() == ""
+print([name for name, module in sys.modules.items() if module and name.startswith({names})])
 """
+WITHOUT_THE_EXTRA = (
+    "sys.modules['opentelemetry.sdk'] = sys.modules['opentelemetry.exporter'] = None"
+)
 # redis-py imports the metrics of OpenTelemetry by itself, wherever they are installed.
 NAMES = ("opentelemetry.exporter", "opentelemetry.sdk.trace", "shared.process.trace_export")
 
 
-@pytest.mark.parametrize("first", ["", "sys.modules['opentelemetry'] = None"])
-def test_off_imports_no_tracer_and_needs_no_opentelemetry(first: str) -> None:
+@pytest.mark.parametrize("first", ["", WITHOUT_THE_EXTRA])
+def test_off_imports_no_tracer_and_needs_no_extra(first: str) -> None:
     program = OFF.format(first=first, names=NAMES)
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=False
@@ -207,7 +221,7 @@ def test_off_imports_no_tracer_and_needs_no_opentelemetry(first: str) -> None:
 @pytest.mark.parametrize("command", [["api"], ["workers", "analysis"], ["workers", "watcher"]])
 def test_without_the_extra_the_setting_ends_a_process_with_the_cure(command: list[str]) -> None:
     program = (
-        "import runpy, sys; sys.modules['opentelemetry'] = None; sys.argv = sys.argv[1:]; "
+        f"import runpy, sys; {WITHOUT_THE_EXTRA}; sys.argv = sys.argv[1:]; "
         "runpy.run_module(sys.argv[0], run_name='__main__', alter_sys=True)"
     )
     done = subprocess.run(
@@ -231,4 +245,5 @@ def test_a_wrong_number_for_the_exporter_is_one_sentence(monkeypatch: pytest.Mon
     monkeypatch.setenv("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "99999")  # more than the queue holds
     with pytest.raises(SettingsError, match=r"^A variable OTEL_\* is wrong \(max_export_batch"):
         traces.start(Settings(traces_endpoint="http://127.0.0.1:4318"), "test")
-    assert not traces.is_on()
+    with traces.tracer().start_as_current_span("one") as one:
+        assert not one.is_recording()

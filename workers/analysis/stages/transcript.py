@@ -6,6 +6,8 @@ import logging
 from collections.abc import Callable, Iterator
 from typing import TypeVar, cast
 
+from opentelemetry.trace import get_current_span
+
 from shared.cache import transcripts
 from shared.cache.cache_dir import CacheDir
 from shared.cache.transcripts import AudioStreams, Transcript
@@ -110,7 +112,7 @@ class Transcripts:
     @traces.stage("transcribe")
     def _hear(self, work: FileWork, reader: SoundReader, model: Transcriber) -> Heard:
         context = self._context
-        traces.note(path=work.path)
+        get_current_span().set_attribute("rushes.path", work.path)
         came = done = 0.0  # seconds that were read, and of which the words are known
 
         def blocks() -> Iterator[SoundBlock]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from starlette.datastructures import Headers
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -12,23 +15,17 @@ from api.monitoring.request_log import QUIET
 from shared.process import traces
 
 _REQUEST_ID = "X-Request-Id"
+_PROPAGATOR = TraceContextTextMapPropagator()
 
 
-def traced(app: ASGIApp, routes: Sequence[BaseRoute]) -> ASGIApp:
-    """`app`, with a span a request while traces are on; else `app` itself."""
-    if not traces.is_on():
-        return app
-    return _Traced(
-        app, {route.endpoint: route.path for route in routes if isinstance(route, Route)}
-    )
-
-
-class _Traced:
+class RequestSpan:
     """Names its spans by the route's template, which it knows when the router has run."""
 
-    def __init__(self, app: ASGIApp, templates: Mapping[object, str]) -> None:
+    def __init__(self, app: ASGIApp, routes: Sequence[BaseRoute]) -> None:
         self._app = app
-        self._templates = templates
+        self._templates: Mapping[object, str] = {
+            route.endpoint: route.path for route in routes if isinstance(route, Route)
+        }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] in QUIET:
@@ -41,7 +38,7 @@ class _Traced:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 if request_id := Headers(raw=message["headers"]).get(_REQUEST_ID):
-                    traces.note(request_id=request_id)
+                    span.set_attribute("rushes.request_id", request_id)
             await send(message)
 
         method = scope["method"]
@@ -50,26 +47,27 @@ class _Traced:
             "url.path": scope["path"],
             "url.scheme": scope["scheme"],
         }
-        with traces.span(method, "server", _parent(scope), attributes):
+        with traces.tracer().start_as_current_span(
+            method, _parent(scope), trace.SpanKind.SERVER, attributes
+        ) as span:
             try:
                 await self._app(scope, receive, noted)
             finally:
-                self._describe(scope, status)
+                self._describe(span, scope, status)
 
-    def _describe(self, scope: Scope, status: int) -> None:
-        attributes: dict[str, traces.Value] = {"http.response.status_code": status}
+    def _describe(self, span: trace.Span, scope: Scope, status: int) -> None:
+        span.set_attribute("http.response.status_code", status)
         template = self._templates.get(scope.get("endpoint"))
         if template:
-            attributes["http.route"] = template
-        has_failed = status >= 500
-        if has_failed:
-            attributes["error.type"] = str(status)
-        name = f"{scope['method']} {template}" if template else scope["method"]
-        traces.describe(name, attributes, fails=has_failed)
+            span.set_attribute("http.route", template)
+            span.update_name(f"{scope['method']} {template}")
+        if status >= 500:
+            span.set_attribute("error.type", str(status))
+            span.set_status(trace.StatusCode.ERROR)
 
 
-def _parent(scope: Scope) -> str:
-    """As `traces.carried` writes it; "" where the client sends no traceparent."""
+def _parent(scope: Scope) -> Context:
+    """An empty one, which begins a new trace, where the client sends no traceparent."""
     headers = Headers(scope=scope)
-    tracestate = ",".join(headers.getlist("tracestate"))
-    return f"{headers.get('traceparent', '')} {tracestate}".strip()
+    carrier = {name: headers.getlist(name) for name in ("traceparent", "tracestate")}
+    return _PROPAGATOR.extract(carrier, Context())
