@@ -1,6 +1,7 @@
 """`rushes up`, `api`, `worker` and `watcher`: the processes of a server.
 
 What needs Redis is imported late: its client takes longer to load than all of a remote command.
+So is the log, which brings OpenTelemetry's API.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from typing import NoReturn
 import typer
 
 from shared.errors import SettingsError
-from shared.process import logs
 from shared.settings import Settings
 
 
@@ -27,6 +27,7 @@ class WorkerKind(StrEnum):
 def start_everything() -> None:
     """Run everything on this machine: a private Redis, the API and all workers."""
     from cli.processes import up
+    from shared.process import logs
 
     settings = Settings.from_env()
     logs.configure("up", settings.log_level, settings.log_format)
@@ -51,6 +52,7 @@ def start_watcher() -> None:
 def _serve(settings: Settings, process: str, *module: str) -> NoReturn:
     """Become a process of the server, once everything that it needs is right."""
     from cli.checks.start import check_folders, check_redis
+    from shared.process import logs
 
     logs.configure(process, settings.log_level, settings.log_format)
     check_folders(settings)
