@@ -18,6 +18,7 @@ _MIB = 1 << 20
 _SMALL = 4 * _MIB
 _BLOCK = 64 << 10
 _BLOCKS = 16
+_REMEMBERED_HASHES = 100_000
 
 
 class MediaType(StrEnum):
@@ -145,8 +146,7 @@ def _read(fd: int, offset: int, length: int) -> bytes:
 class HashCache:
     """Remembers hashes by (path, size, mtime, inode), so that an unchanged file is read once."""
 
-    def __init__(self, capacity: int = 100_000) -> None:
-        self._capacity = capacity
+    def __init__(self) -> None:
         self._known: OrderedDict[tuple[str, int, int, int], str] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -166,6 +166,6 @@ class HashCache:
         digest = hash_media(path)
         with self._lock:
             self._known[key] = digest
-            if len(self._known) > self._capacity:
+            if len(self._known) > _REMEMBERED_HASHES:
                 self._known.popitem(last=False)
         return digest

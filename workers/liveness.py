@@ -15,12 +15,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from shared.errors import Cancelled, HandBack, LeaseLost, RedisAway
-from shared.ledger.ledger import Bell, Lease, Ledger
+from shared.ledger.ledger import SWEEP_EVERY_S, Bell, Lease, Ledger
 
 log = logging.getLogger(__name__)
 
 RENEW_EVERY_S = 0.5  # a lease lives 9 s; this often because a stop must be heard within 1 s
-SWEEP_EVERY_S = 2.0
 STALL_S = 120.0
 WIDE_STALL_S = 900.0  # a large model from a slow disk, or half a minute of speech through it
 

@@ -43,7 +43,7 @@ class NativeCalls:
         try:
             while not wait([future], _LOOK_EVERY_S).done:
                 checkpoint()
-        except BaseException:
+        except BaseException:  # `checkpoint` raises Cancelled and its like, which are no Exceptions
             future.cancel()
             raise
         return future.result()

@@ -307,7 +307,7 @@ class Worker:
             traces.fail(get_current_span(), error)
             reason, fault = error.message, fault_of(error)
             log.warning("Item %d failed: %s", lease.item_id, reason)
-        except Exception as error:
+        except Exception as error:  # of ours, or a library's own: it fails this Item, no worker
             traces.fail(get_current_span(), error)
             reason, fault = f"An internal error: {type(error).__name__}: {error}", Fault.INTERNAL
             log.exception("Item %d failed by an error of ours", lease.item_id)

@@ -11,7 +11,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 TILE = (288, 162)
-GAP, MARGIN, CAPTION, TITLE = 16, 40, 46, 36
+GAP, MARGIN, CAPTION = 16, 40, 46
 COLUMNS = 5
 LABEL = 220  # column with what was asked
 HEADER = 110

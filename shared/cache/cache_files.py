@@ -116,7 +116,7 @@ def write_atomically(path: Path, data: bytes, token: str) -> os.stat_result:
             sync(file.fileno())
             written = os.fstat(file.fileno())
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException:  # whatever ends it, Ctrl-C too: half a file stays nowhere
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise

@@ -26,8 +26,7 @@ from shared.errors import CacheError
 
 _log = logging.getLogger(__name__)
 _WRITER_IDLE_S = 3600.0  # a writer that paused longer starts a new file,
-COMPACT_AFTER_S = 86_400.0  # so that a file idle for this long can be merged and removed safely
-_BLOCK = 1 << 20
+_COMPACT_AFTER_S = 86_400.0  # so that a file idle for this long can be merged and removed safely
 
 
 class Artefact(msgspec.Struct, frozen=True, tag="artefact"):
@@ -134,12 +133,12 @@ class Catalogue:
             for seen in read_paths(folder):
                 yield Seen(hash_str, seen.path, seen.size, seen.mtime_ns, seen.seen_at)
 
-    def compact(self, older_than_s: float = COMPACT_AFTER_S) -> int:
+    def compact(self) -> int:
         """Merge snapshots and files of idle writers into one snapshot; returns how many.
 
         Safe for two processes at once: each removes only what its own snapshot holds.
         """
-        names = self._mergeable(older_than_s)
+        names = self._mergeable()
         if len(names) < 2:
             return 0
         entries: list[Entry] = []
@@ -160,14 +159,14 @@ class Catalogue:
                 os.unlink(self._folder / name)
         return len(names)
 
-    def _mergeable(self, older_than_s: float) -> list[str]:
+    def _mergeable(self) -> list[str]:
         names: list[str] = []
         if not self._folder.is_dir():
             return names
         now = cache_files.share_clock(self._folder)
         for name in self._sizes():
             age = now - os.stat(self._folder / name).st_mtime
-            if name.startswith("snapshot-") or age >= older_than_s:
+            if name.startswith("snapshot-") or age >= _COMPACT_AFTER_S:
                 names.append(name)
         return sorted(names, key=lambda name: (not name.startswith("snapshot-"), name))
 

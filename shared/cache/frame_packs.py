@@ -63,7 +63,7 @@ class PackReader:
             raise CacheError(f"The frame pack {path.name} cannot be opened: {error}") from error
         try:
             self._records = self._read_records()
-        except BaseException:
+        except BaseException:  # whatever it is: nobody else can close it
             os.close(self._fd)
             raise
 

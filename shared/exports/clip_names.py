@@ -12,14 +12,14 @@ FIELDS = ("stem", "in_tc", "out_tc", "index")
 _FIELD = re.compile(r"\{([^{}]*)\}")
 
 
-def check_naming(template: str, field: str = "naming") -> None:
+def check_naming(template: str) -> None:
     """Raise BadInput for a template with fields that do not exist or with single braces."""
     known = ", ".join(f"{{{name}}}" for name in FIELDS)
     for name in _FIELD.findall(template):
         if name not in FIELDS:
-            raise BadInput(f"{field}: there is no {{{name}}}; use {known}.")
+            raise BadInput(f"naming: there is no {{{name}}}; use {known}.")
     if re.search(r"[{}]", _FIELD.sub("", template)):
-        raise BadInput(f"{field} holds a single brace; fields are {known}.")
+        raise BadInput(f"naming holds a single brace; fields are {known}.")
 
 
 def clip_name(template: str, values: Mapping[str, str]) -> str:

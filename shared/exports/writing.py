@@ -145,9 +145,9 @@ def free_number(folder: str, name: str) -> str:
     return next((one for one in names if not is_taken(os.path.join(folder, one))), name)
 
 
-def write_new(path: str, content: bytes, roots: Roots, field: str = "output_path") -> str:
+def write_new(path: str, content: bytes, roots: Roots) -> str:
     """Write a small file; the path it got. Raises as part_file and PartFile.place."""
-    with part_file(path, roots, field) as part:
+    with part_file(path, roots) as part:
         part.file.write(content)
         return os.path.join(os.path.dirname(path), part.place())
 

@@ -32,8 +32,6 @@ from shared.ledger.records import (
 from shared.process import traces
 from shared.redis.clients import key_prefix
 
-LEASE_S = 9.0  # a lease lives this long after its last renewal (LEASE_MS in lua/library.lua)
-RENEW_EVERY_S = 3.0
 SWEEP_EVERY_S = 2.0
 REPLACE_WAIT_S = 2.0  # how long a request waits for the Task that it asked to stop
 _LOOK_EVERY_S = 0.02
@@ -45,11 +43,6 @@ _ITEMS_AT_ONCE = 1000  # more would hold up everybody else's calls
 def progress_channel(instance: str) -> str:
     """Publishes the id of each Task that changed."""
     return f"{key_prefix(instance)}progress"
-
-
-def stops_channel(instance: str) -> str:
-    """Publishes the id of each Task asked to stop, and "ingest" when ingestion must yield."""
-    return f"{key_prefix(instance)}stops"
 
 
 class Ledger(LedgerReader):
@@ -122,7 +115,10 @@ class Ledger(LedgerReader):
         )
 
     def renew(self, lease: Lease) -> Renewal:
-        """The worker is alive: `LEASE_S` more. "yield": hand back, a foreground Task wants in."""
+        """The worker is alive: its lease runs anew, for LEASE_MS of lua/library.lua.
+
+        "yield": hand back, a foreground Task wants in.
+        """
         answer: Renewal = self._run("renew", *_of(lease))
         return answer
 
@@ -264,5 +260,4 @@ __all__ = [
     "TaskRecord",
     "new_task_id",
     "progress_channel",
-    "stops_channel",
 ]

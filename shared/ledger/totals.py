@@ -7,7 +7,6 @@ workers for what only they know. Read by /metrics.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import redis
 
@@ -46,10 +45,3 @@ class LoadCount:
                 pipe.hincrby(self._key, f"model_loads:{kind}", more)
             pipe.execute()
         self._told = counted
-
-
-def read(client: redis.Redis, instance: str) -> dict[Name, int]:
-    """All of them; what never happened is not there. Raises RedisAway."""
-    with translated():
-        found: Any = client.hgetall(totals_key(instance))
-    return by_name(found)

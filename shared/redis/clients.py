@@ -14,6 +14,7 @@ from redis.retry import Retry
 from shared.errors import RedisAway
 
 SOCKET_TIMEOUT_S = 1.5  # Redis away must be a 503 within 2 s
+_MAX_CONNECTIONS = 256
 
 
 def key_prefix(instance: str) -> str:
@@ -21,9 +22,7 @@ def key_prefix(instance: str) -> str:
     return f"rushes:{instance}:"
 
 
-def connect(
-    url: str, *, decode: bool = True, max_connections: int = 256, protocol: int | None = None
-) -> redis.Redis:
+def connect(url: str, *, decode: bool = True, protocol: int | None = None) -> redis.Redis:
     """Client for short commands. Never retries: a script that may arrive twice says so itself."""
     return redis.Redis.from_url(
         url,
@@ -31,7 +30,7 @@ def connect(
         socket_timeout=SOCKET_TIMEOUT_S,
         socket_connect_timeout=SOCKET_TIMEOUT_S,
         retry=Retry(NoBackoff(), 0),
-        max_connections=max_connections,
+        max_connections=_MAX_CONNECTIONS,
         protocol=protocol,
     )
 
@@ -48,12 +47,12 @@ def connect_blocking(url: str, *, block_s: float, decode: bool = True) -> redis.
 
 
 def connect_async(
-    url: str, *, decode: bool = True, socket_timeout_s: float | None = SOCKET_TIMEOUT_S
+    url: str, *, socket_timeout_s: float | None = SOCKET_TIMEOUT_S
 ) -> redis.asyncio.Redis:
     """asyncio client, for subscriptions and blocking pops in the API process."""
     return redis.asyncio.Redis.from_url(
         url,
-        decode_responses=decode,
+        decode_responses=True,
         socket_timeout=socket_timeout_s,
         socket_connect_timeout=SOCKET_TIMEOUT_S,
         retry=redis.asyncio.retry.Retry(NoBackoff(), 0),
@@ -69,6 +68,3 @@ def translated() -> Iterator[None]:
         raise RedisAway(f"Redis does not answer ({error}). Nothing was accepted.") from error
     except RedisError as error:
         raise RedisAway(f"Redis refused a command: {error}") from error
-
-
-__all__ = ["connect", "connect_async", "connect_blocking", "key_prefix", "translated"]

@@ -11,7 +11,6 @@ from shared.models.specs import ModelKind
 from shared.redis.clients import key_prefix, translated
 
 TTL_S = 10.0
-HEARTBEAT_EVERY_S = 3.0
 
 WorkerKind = Literal["analysis", "query", "recluster", "export", "watcher"]
 WorkerState = Literal["idle", "working", "waiting", "loading"]

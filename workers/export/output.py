@@ -35,7 +35,6 @@ class Output:
                 f"file:{path}", "w", format=form.muxer, options=options
             )
         self.container.metadata.update(tags)
-        self._form = form
 
     def mux(self, packet: Packet[Any]) -> None:
         with _clear():

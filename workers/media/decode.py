@@ -116,7 +116,7 @@ class MediaReader:
                 interlaced = picture is not None and picture.interlaced_frame
                 self._source = Source(container, stream, lambda: None, packets, interlaced)
             return probe_container(container, stream, picture, media_type)
-        except BaseException:
+        except BaseException:  # `__init__` calls it, and then nobody else could close the file
             self.close()
             raise
 

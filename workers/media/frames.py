@@ -64,12 +64,10 @@ def _range(frame: VideoFrame) -> ColorRange:
 class VideoPicture:
     """One frame; sizes are upright and in display aspect."""
 
-    def __init__(
-        self, frame: VideoFrame, scaler: Scaler, aspect: Fraction, rotation: int | None = None
-    ) -> None:
+    def __init__(self, frame: VideoFrame, scaler: Scaler, aspect: Fraction) -> None:
         self._frame = frame
         self._scaler = scaler
-        self.rotation = upright_rotation(frame) if rotation is None else rotation
+        self.rotation = upright_rotation(frame)
         width, height = display_size(frame.width, frame.height, aspect)
         turned = self.rotation in (90, 270)
         self.width, self.height = (height, width) if turned else (width, height)
@@ -82,12 +80,10 @@ class VideoPicture:
         turned = np.rot90(cast(NDArray[np.uint8], scaled), -self.rotation // 90)
         return np.ascontiguousarray(turned)
 
-    def thumbnail_jpeg(
-        self, long_side: int = THUMBNAIL_SIDE, quality: int = THUMBNAIL_QUALITY
-    ) -> bytes:
+    def thumbnail_jpeg(self, long_side: int = THUMBNAIL_SIDE) -> bytes:
         width, height = fit(self.width, self.height, long_side)
         if width % 2 or height % 2:
-            return encode_rgb(self.rgb(width, height), quality)
+            return encode_rgb(self.rgb(width, height))
         if self.rotation in (90, 270):
             width, height = height, width
         scaled = self._scaler.scale(self._frame, width, height, "yuvj420p")
@@ -95,7 +91,7 @@ class VideoPicture:
             np.ascontiguousarray(np.rot90(_plane(scaled, index), -self.rotation // 90))
             for index in range(3)
         )
-        jpeg: bytes = simplejpeg.encode_jpeg_yuv_planes(*planes, quality=quality)
+        jpeg: bytes = simplejpeg.encode_jpeg_yuv_planes(*planes, quality=THUMBNAIL_QUALITY)
         return jpeg
 
 

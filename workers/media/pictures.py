@@ -27,9 +27,7 @@ class Picture(Protocol):
     def rgb(self, width: int, height: int) -> NDArray[np.uint8]:
         """[height, width, 3], averaged over areas when it shrinks."""
 
-    def thumbnail_jpeg(
-        self, long_side: int = THUMBNAIL_SIDE, quality: int = THUMBNAIL_QUALITY
-    ) -> bytes:
+    def thumbnail_jpeg(self, long_side: int = THUMBNAIL_SIDE) -> bytes:
         """A JPEG of at most `long_side` pixels; never larger than the picture."""
 
 
@@ -53,7 +51,7 @@ def fit(width: int, height: int, long_side: int) -> tuple[int, int]:
     )
 
 
-def encode_rgb(rgb: NDArray[np.uint8], quality: int) -> bytes:
+def encode_rgb(rgb: NDArray[np.uint8], quality: int = THUMBNAIL_QUALITY) -> bytes:
     """JPEG of an RGB array."""
     jpeg: bytes = simplejpeg.encode_jpeg(
         np.ascontiguousarray(rgb), quality=quality, colorspace="RGB", colorsubsampling="420"

@@ -15,7 +15,7 @@ from PIL import Image, UnidentifiedImageError
 
 from shared.errors import MediaMissing, MediaUnreadable, MediaUnsupported
 from workers.media.files import check_file
-from workers.media.pictures import THUMBNAIL_QUALITY, THUMBNAIL_SIDE, encode_rgb, fit
+from workers.media.pictures import THUMBNAIL_SIDE, encode_rgb, fit
 
 MAX_PIXELS = 256_000_000  # larger ones would need gigabytes of memory for one picture
 SHARED_SIDE = 640  # pixels: one load of a big JPEG serves thumbnail and embedding
@@ -59,10 +59,8 @@ class StillPicture:
             how = Image.Resampling.BOX if shrinks else Image.Resampling.BICUBIC
             return np.array(_turn(image.resize(stored, how), self._orientation))
 
-    def thumbnail_jpeg(
-        self, long_side: int = THUMBNAIL_SIDE, quality: int = THUMBNAIL_QUALITY
-    ) -> bytes:
-        return encode_rgb(self.rgb(*fit(self.width, self.height, long_side)), quality)
+    def thumbnail_jpeg(self, long_side: int = THUMBNAIL_SIDE) -> bytes:
+        return encode_rgb(self.rgb(*fit(self.width, self.height, long_side)))
 
     def _open(self) -> Image.Image:
         Image.MAX_IMAGE_PIXELS = MAX_PIXELS

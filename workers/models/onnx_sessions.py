@@ -15,7 +15,7 @@ def open_session(path: Path, device: str) -> ort.InferenceSession:
     """A session on `device` ("cuda:1", "cpu", …). Raises ModelError for a broken file."""
     try:
         return ort.InferenceSession(str(path), session_options(), providers=providers(device))
-    except Exception as error:
+    except Exception as error:  # ONNX Runtime has a dozen of its own, whose one base this is
         raise ModelError(
             f"{path} cannot be loaded ({error}). Remove its folder and pull the model again."
         ) from error

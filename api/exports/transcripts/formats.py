@@ -23,11 +23,11 @@ class Format:
     is_document: bool = False
 
 
-def format_named(name: str, field: str = "format") -> Format:
+def format_named(name: str) -> Format:
     """By its name in any case. Raises BadInput that lists what there is."""
     found = FORMATS.get(name.strip().lower())
     if found is None:
-        raise BadInput(f"{field} must be one of {', '.join(FORMATS)}, not {name[:40]!r}.")
+        raise BadInput(f"format must be one of {', '.join(FORMATS)}, not {name[:40]!r}.")
     return found
 
 

@@ -233,7 +233,6 @@ def test_each_stream_can_be_had_by_its_number(tmp_path: Path) -> None:
     lines: dict[int | None, list[SoundBlock]] = {}
     order = []
     with open_sound(str(path)) as reader:
-        assert reader.stream_count == 3
         for block in reader.blocks("each"):
             lines.setdefault(block.stream, []).append(block)
             order.append(block.start)

@@ -20,8 +20,12 @@ def world(redis_url: str) -> Iterator[World]:
         yield World(client)
 
 
+def everything(world: World) -> dict[totals.Name, int]:
+    return totals.by_name(world.redis.hgetall(totals.totals_key(INSTANCE)))
+
+
 def told(world: World, *name: str) -> int:
-    return totals.read(world.redis, INSTANCE).get(name, 0)
+    return everything(world).get(name, 0)
 
 
 def tick(world: World, lease: Lease, error: str | None = None, **more: object) -> None:
@@ -134,4 +138,4 @@ def test_model_loads_of_all_processes_add_up_and_each_is_told_once(world: World)
 
 def test_what_never_happened_is_not_there(world: World) -> None:
     world.claimed(world.submitted(1, wants=(ProgressType.FACES,)))
-    assert totals.read(world.redis, INSTANCE) == {}
+    assert everything(world) == {}

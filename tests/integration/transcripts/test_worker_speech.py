@@ -246,7 +246,7 @@ def test_what_is_published_is_skipped_unless_something_else_is_asked_for(desk: D
     assert made_anew(audio_streams="each")
     assert made_anew(force=True)
     assert len([name for name in desk.artefacts() if name.startswith("manifest")]) == 1
-    counted = totals.read(desk.client, INSTANCE)
+    counted = totals.by_name(desk.client.hgetall(totals.totals_key(INSTANCE)))
     assert counted["files", "audio", "done"] == counted["files", "audio", "skipped"] == 4
     assert counted["footage_ms", "audio"] == 4 * 6000
 

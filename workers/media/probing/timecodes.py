@@ -12,7 +12,6 @@ from av.video.frame import VideoFrame
 from shared.media_facts import StartTimecode
 
 _TIMECODE = re.compile(r"(\d\d):(\d\d):(\d\d)([:;.])(\d\d\d?)")
-_NTSC = 1001
 
 
 def cleaned(text: str) -> str | None:

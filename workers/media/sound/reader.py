@@ -60,7 +60,6 @@ class SoundReader:
         self._streams = list(container.streams.audio)
         if not self._streams:
             raise MediaSilent
-        self.stream_count = len(self._streams)
         self.duration_seconds = max(
             (s for s in (duration_of(container, stream) for stream in self._streams) if s),
             default=None,

@@ -21,27 +21,18 @@ _STEP = 0.709  # from one size of the picture to the next: half the area
 _MOST_PLACES = 2000  # that the first network proposes at one size; the best are kept
 _MOST_PROPOSALS = 600  # at all sizes
 
-LEAST = 40  # pixels: people in smaller faces are not told apart well
+# Of the three networks. They let through two things on 300 photos without people (a Sudoku, a
+# horse) and find 33 of 34 labelled faces of 40 pixels.
+_THRESHOLDS = (0.7, 0.8, 0.9)
+_LEAST = 40  # pixels: people in smaller faces are not told apart well
 _LARGEST = 1920  # pixels of a picture's longer side; beyond, the smallest face grows with it
 
 
 class FaceDetector:
-    """`least` is the side in pixels of the smallest face that is looked for.
+    """Three networks, each of which looks closer at what the one before it let through."""
 
-    The thresholds are those of the three networks. They let through two things on 300 photos
-    without people (a Sudoku, a horse) and find 33 of 34 labelled faces of 40 pixels.
-    """
-
-    def __init__(
-        self,
-        folder: Path,
-        device: str,
-        least: int = LEAST,
-        thresholds: tuple[float, float, float] = (0.7, 0.8, 0.9),
-    ) -> None:
+    def __init__(self, folder: Path, device: str) -> None:
         self._nets = [open_session(folder / f"{name}.onnx", device) for name in _NAMES]
-        self._least = least
-        self._thresholds = thresholds
 
     def detect(self, rgb: NDArray[np.uint8]) -> list[FaceBox]:
         """All faces in a picture, the surest first."""
@@ -54,7 +45,7 @@ class FaceDetector:
     def _proposals(self, picture: Image.Image) -> Floats:
         """Squares [n, 4] that may hold a face."""
         found = [np.empty((0, 9), np.float32)]
-        scale = _CELL / (self._least * max(1.0, max(picture.size) / _LARGEST))
+        scale = _CELL / (_LEAST * max(1.0, max(picture.size) / _LARGEST))
         level = picture
         while min(picture.size) * scale >= _CELL:
             size = (round(picture.width * scale), round(picture.height * scale))
@@ -70,7 +61,7 @@ class FaceDetector:
         """[n, 9] box in the picture, score, corrections; the picture is `ends` times as large."""
         pixels = np.asarray(level).transpose(2, 0, 1)[None]
         scores, corrections = self._nets[0].run(None, {"pixels": pixels})
-        rows, columns = np.nonzero(scores[0, 1] >= self._thresholds[0])
+        rows, columns = np.nonzero(scores[0, 1] >= _THRESHOLDS[0])
         best = np.argsort(-scores[0, 1, rows, columns], kind="stable")[:_MOST_PLACES]
         rows, columns = rows[best], columns[best]
         corners = np.stack([columns, rows], axis=1).astype(np.float32) * _STRIDE
@@ -82,14 +73,14 @@ class FaceDetector:
 
     def _refined(self, picture: Image.Image, boxes: Floats) -> Floats:
         scores, corrections = self._nets[1].run(None, {"pixels": _crops(picture, boxes, 24)})
-        sure = scores[:, 1] > self._thresholds[1]
+        sure = scores[:, 1] > _THRESHOLDS[1]
         boxes, scores, corrections = boxes[sure], scores[sure, 1], corrections[sure]
         keep = distinct(boxes, scores, 0.7)
         return _squared(_corrected(boxes[keep], corrections[keep]))
 
     def _faces(self, picture: Image.Image, boxes: Floats) -> list[FaceBox]:
         scores, corrections, marks = self._nets[2].run(None, {"pixels": _crops(picture, boxes, 48)})
-        sure = scores[:, 1] > self._thresholds[2]
+        sure = scores[:, 1] > _THRESHOLDS[2]
         boxes, scores, corrections, marks = (a[sure] for a in (boxes, scores, corrections, marks))
         sides = (boxes[:, 2:] - boxes[:, :2])[:, None]
         points = marks.reshape(-1, 2, 5).transpose(0, 2, 1) * sides + boxes[:, None, :2]
