@@ -10,8 +10,8 @@ from shared.decoding import learn_types
 from shared.errors import SettingsError
 from shared.process import logs, parent_pipe, traces
 from shared.settings import Settings
+from workers.analysis.eligibility import why_not
 from workers.analysis.pipeline import analyze
-from workers.analysis.presence import why_not
 from workers.analysis.stages.faces import Faces
 from workers.analysis.stages.thumbnails import Thumbnails
 from workers.analysis.stages.transcript import Transcripts

@@ -48,7 +48,7 @@ from workers.item_span import item_span
 from workers.liveness import Keeper, Signals, StallTimer
 from workers.models.pool import Loader, ModelPool
 from workers.native_calls import NativeCalls
-from workers.outage import Outage
+from workers.redis_outage import RedisOutage
 
 log = logging.getLogger(__name__)
 _RQ_LOG = logging.getLogger("rq.worker")
@@ -167,7 +167,7 @@ class Worker:
         assert settings.redis_url, "workers are started with a Redis"
         host = socket.gethostname()
         self.name = f"{work.kind}-{host}-{os.getpid()}-{secrets.token_hex(3)}"
-        self.outage = Outage()
+        self.outage = RedisOutage()
         self._settings = settings
         self._work = work
         self._client = connect(settings.redis_url)

@@ -44,7 +44,7 @@ from workers.context import Context
 from workers.export import cutting
 from workers.export.cutting import ClipFailed, Cut, Plan
 from workers.export.failure import writing_failed
-from workers.presence import may_be_elsewhere, unseen_root
+from workers.visibility import may_be_elsewhere, unseen_root
 from workers.worker import NotHere
 
 T = TypeVar("T")

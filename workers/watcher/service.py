@@ -23,7 +23,7 @@ from shared.settings import Settings
 from shared.watch.board import LEASE_S, WatchBoard
 from shared.watch.files import WatchedFiles
 from shared.watch.folders import WatchFolders
-from workers.outage import Outage
+from workers.redis_outage import RedisOutage
 from workers.watcher.term import LostLease, Term
 from workers.watcher.tools import Situation, Tools
 
@@ -48,7 +48,7 @@ class WatchService:
         self._files = WatchedFiles(self._client, instance)
         self._ledger = Ledger(self._client, instance)
         self._bells = Bells(connect(settings.redis_url, decode=False), instance)
-        self._outage = Outage()
+        self._outage = RedisOutage()
         self._trouble = ""
         self._told_to_end = threading.Event()
         self._term: Term | None = None

@@ -27,8 +27,8 @@ from shared.models.specs import ModelKind, ModelSpec
 from shared.process import logs
 from shared.settings import Settings
 from tests.support.fakes import FakeTranscriber, FakeVoiceDetector
+from workers.analysis.eligibility import why_not
 from workers.analysis.pipeline import analyze
-from workers.analysis.presence import why_not
 from workers.analysis.stages.thumbnails import Thumbnails
 from workers.analysis.stages.transcript import Transcripts
 from workers.analysis.stages.visual import Visual

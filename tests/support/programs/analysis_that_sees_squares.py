@@ -24,8 +24,8 @@ from shared.models.specs import ModelKind, ModelSpec
 from shared.process import logs
 from shared.settings import Settings
 from tests.support.fakes import FAKE_FACES_SPEC, FakeFaceFinder
+from workers.analysis.eligibility import why_not
 from workers.analysis.pipeline import analyze
-from workers.analysis.presence import why_not
 from workers.analysis.stages.faces import Faces
 from workers.analysis.stages.thumbnails import Thumbnails
 from workers.analysis.stages.transcript import Transcripts

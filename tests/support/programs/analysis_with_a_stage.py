@@ -18,9 +18,9 @@ from pathlib import Path
 
 from shared.process import logs
 from shared.settings import Settings
+from workers.analysis.eligibility import why_not
 from workers.analysis.item_files import FoundFile
 from workers.analysis.pipeline import FileInHand, Stage, StageRun, analyze
-from workers.analysis.presence import why_not
 from workers.analysis.stages.thumbnails import Thumbnails
 from workers.analysis.stages.transcript import Transcripts
 from workers.analysis.stages.visual import Visual

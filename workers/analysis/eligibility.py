@@ -12,7 +12,7 @@ from shared.models.specs import ModelKind, ModelSpec
 from shared.models.speech_models import may_understand
 from shared.paths import Roots
 from workers.context import Context
-from workers.presence import may_be_elsewhere, unseen_root
+from workers.visibility import may_be_elsewhere, unseen_root
 from workers.worker import NotHere
 
 _PART_OF = {

@@ -9,7 +9,7 @@ log = logging.getLogger(__name__)
 _RQ_SAYS = "could not connect to Redis"
 
 
-class Outage(logging.Filter):
+class RedisOutage(logging.Filter):
     """As a filter of RQ's log it takes RQ's errors, one every 2 s, for what they tell."""
 
     def __init__(self) -> None:
