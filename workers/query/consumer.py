@@ -33,9 +33,7 @@ class PendingRequest:
 
     def traced(self) -> AbstractContextManager[trace.Span]:
         """What is logged in the block belongs to the trace of the request."""
-        return trace.use_span(
-            self._span, record_exception=False, set_status_on_exception=False
-        )
+        return trace.use_span(self._span, record_exception=False, set_status_on_exception=False)
 
     def reply(self, answer: Result | RushesError) -> None:
         """Send the answer, or an error, which the API's side raises again."""

@@ -90,7 +90,7 @@ class Embedder:
         except RushesError as error:
             for one in requests:
                 one.reply(error)
-        except Exception as error:
+        except Exception as error:  # torch, ONNX Runtime and CUDA each raise their own
             log.exception("Embedding with %s failed", key)
             for one in requests:
                 one.reply(ModelError(f"The model {key} failed: {error}"))

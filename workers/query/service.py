@@ -173,7 +173,7 @@ class QueryService:
                     self._embedder.put(self._prepared(question, request, limit_s))
         except RushesError as error:
             request.reply(error)
-        except Exception as error:
+        except Exception as error:  # of ours; without its thread the lane would have no worker
             log.exception("An ask of the lane %s failed", lane)
             request.reply(RushesError(f"An internal error: {type(error).__name__}: {error}"))
 
