@@ -33,7 +33,6 @@ _DEFAULT_RATE = Fraction(25)
 class Source:
     """Times of it are seconds of presented time: 0 is the first shown picture or sample."""
 
-    path: str
     container: InputContainer
     video: VideoStream | None
     sounds: list[AudioStream]
@@ -114,7 +113,7 @@ def _source(path: str, container: InputContainer, audio: ClipAudio) -> Source:
     label = _start_label(container)
     step = _label_step(path, container, rate) if label is not None else 1
     unknown = sum(not _is_known(sound) for sound in container.streams.audio)
-    return Source(path, container, video, sounds, origin, rate, label, unknown, step)
+    return Source(container, video, sounds, origin, rate, label, unknown, step)
 
 
 def _label_step(path: str, container: InputContainer, rate: Fraction) -> int:

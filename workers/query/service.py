@@ -46,7 +46,7 @@ from workers.query.probe import probe_file
 
 log = logging.getLogger(__name__)
 
-CHILDREN_A_LANE = 2
+_CHILDREN_A_LANE = 2
 LIMIT_S = 15.0  # of one probe or picture, however long the caller would wait
 _BEAT_S = 2.0
 _LOOK_UP_S = 0.3
@@ -57,9 +57,7 @@ _LAST_ANSWERS_S = 4.0  # what takes longer at the end is asked again, or fails w
 class QueryService:
     """One process; every lane has its own threads and its own Redis connection."""
 
-    def __init__(
-        self, settings: Settings, *, children: int = CHILDREN_A_LANE, limit_s: float = LIMIT_S
-    ) -> None:
+    def __init__(self, settings: Settings, *, limit_s: float = LIMIT_S) -> None:
         assert settings.redis_url, "workers are started with a Redis"
         self._settings = settings
         self._limit_s = limit_s
@@ -69,9 +67,8 @@ class QueryService:
         self._load_count = LoadCount(self._client, settings.instance)
         self._desired = Desired(settings, self._client, self._pool)
         self._embedder = Embedder(self._pool)
-        self._grabbers = Children(children, grab.warm_up)
-        self._probers = Children(children, grab.warm_up)
-        self._children = children
+        self._grabbers = Children(_CHILDREN_A_LANE, grab.warm_up)
+        self._probers = Children(_CHILDREN_A_LANE, grab.warm_up)
         self._asked_for: set[str] = set()
         self._stopping = False
         host = socket.gethostname()
@@ -115,7 +112,7 @@ class QueryService:
         return 0
 
     def _start_threads(self) -> list[threading.Thread]:
-        counts = {Lane.EMBED: 1, Lane.GRAB: self._children, Lane.PROBE: self._children}
+        counts = {Lane.EMBED: 1, Lane.GRAB: _CHILDREN_A_LANE, Lane.PROBE: _CHILDREN_A_LANE}
         threads = [
             threading.Thread(target=self._follow, args=(lane,), name=f"lane-{lane}", daemon=True)
             for lane, count in counts.items()

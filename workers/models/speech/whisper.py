@@ -71,7 +71,6 @@ class _Piece:
 @dataclass(frozen=True, slots=True)
 class _Decoded:
     tokens: list[int]
-    text: str
     mean_logprob: float
     compression_ratio: float
     no_speech_probability: float
@@ -261,11 +260,9 @@ def _row(encoded: ctranslate2.StorageView, row: int) -> ctranslate2.StorageView:
 
 def _decoded(result: Any, tokenizer: Tokenizer) -> _Decoded:
     tokens = list(result.sequences_ids[0])
-    text = tokenizer.decode(tokens).strip()
-    raw = text.encode()
+    raw = tokenizer.decode(tokens).strip().encode()
     return _Decoded(
         tokens=tokens,
-        text=text,
         mean_logprob=float(result.scores[0]) * len(tokens) / (len(tokens) + 1),  # with its end
         compression_ratio=len(raw) / len(zlib.compress(raw)),
         no_speech_probability=float(result.no_speech_prob),
