@@ -1,9 +1,10 @@
-"""Times as clients write them (a number of seconds or HH:MM:SS[.mmm]) and as we answer them."""
+"""Clock times as clients write them: a number of seconds, or HH:MM:SS[.mmm]."""
 
 from __future__ import annotations
 
 import math
 import re
+from fractions import Fraction
 
 from shared.errors import BadInput
 
@@ -11,19 +12,21 @@ TIME_PATTERN = r"^[0-9]{1,3}:[0-5]?[0-9]:[0-5]?[0-9](\.[0-9]{1,6})?$"
 _TIME = re.compile(TIME_PATTERN)
 
 
+def clock_seconds(text: str) -> Fraction | None:
+    """Exact seconds of HH:MM:SS[.mmm]; None for other text."""
+    if not _TIME.fullmatch(text):
+        return None
+    hours, minutes, seconds = text.split(":")
+    return int(hours) * 3600 + int(minutes) * 60 + Fraction(seconds)
+
+
 def seconds_of(value: float | str, field: str) -> float:
     """Seconds of a time in a request. Raises BadInput naming the field."""
     if isinstance(value, str):
-        if not _TIME.fullmatch(value):
+        seconds = clock_seconds(value)
+        if seconds is None:
             raise BadInput(f"{field} must be a number of seconds or HH:MM:SS, not {value!r}.")
-        hours, minutes, seconds = value.split(":")
-        return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+        return float(seconds)
     if not math.isfinite(value) or value < 0:
         raise BadInput(f"{field} must not be negative: {value}.")
     return float(value)
-
-
-def timestamp(seconds: float) -> str:
-    """HH:MM:SS of a position, rounded down."""
-    whole = int(seconds)
-    return f"{whole // 3600:02d}:{whole // 60 % 60:02d}:{whole % 60:02d}"

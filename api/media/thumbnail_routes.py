@@ -12,11 +12,12 @@ from api.http.answers import SceneThumbnails, Thumbnail, Thumbnails
 from api.http.bodies import SceneThumbnailsBody, ThumbnailsBody
 from api.http.concurrency import map_concurrently
 from api.http.endpoint import Call, Endpoint
-from api.http.times import seconds_of, timestamp
+from api.http.times import seconds_of
 from api.services import Services
 from shared.cache.cache_dir import CacheDir
 from shared.cache.cache_files import is_hash
 from shared.cache.frame_packs import PackReader
+from shared.clock_times import timestamp
 from shared.domain import Stage
 from shared.errors import BadInput, CacheError, MediaError, NotAllowed, NoWorker
 from shared.query.lanes import Lane

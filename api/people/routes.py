@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from starlette.concurrency import run_in_threadpool
 
 from api.http.endpoint import Call, Endpoint, Parameter
-from api.http.times import timestamp
 from api.people.answers import ClusterItem, ClusterJob, ClusterJobs, FaceItem, FacePage, Samples
 from api.people.bodies import MOST_SAMPLES, ClusterId, FacesBody, SamplesBody
 from api.people.pictures import Pictured, pictured
 from api.people.standing import Standing
 from api.search.scope import Scope
 from api.services import Services
+from shared.clock_times import timestamp
 from shared.errors import BadInput, Missing
 from shared.people.clustering import NO_CLUSTER
 

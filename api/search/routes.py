@@ -15,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from api.http.active_models import active_key
 from api.http.answers import Match, Matches
 from api.http.endpoint import Call, Endpoint
-from api.http.times import seconds_of, timestamp
+from api.http.times import seconds_of
 from api.people.filtering import Person, frames_with
 from api.people.frame_filter import FrameFilter
 from api.search.bodies import SearchFields, SearchFrameBody, SearchImageBody, SearchTextBody
@@ -23,6 +23,7 @@ from api.search.scope import Scope
 from api.search.types import Hit, QueryVectors
 from api.search.vectors import Vector
 from api.services import Services
+from shared.clock_times import timestamp
 from shared.errors import (
     BadInput,
     MediaMissing,

@@ -9,13 +9,13 @@ from starlette.concurrency import run_in_threadpool
 
 from api.http.active_models import active_key
 from api.http.endpoint import Call, Endpoint
-from api.http.times import timestamp
 from api.search.scope import Scope
 from api.search.transcripts.folding import fold
 from api.search.transcripts.index import SpokenHit, SpokenQuery
 from api.services import Services
 from api.transcripts.answers import LoadTranscriptionsAnswer, TranscriptMatch, TranscriptMatches
 from api.transcripts.bodies import LoadTranscriptionsBody, SearchTranscriptBody
+from shared.clock_times import timestamp
 from shared.errors import BadInput
 from shared.models.specs import ModelKind
 

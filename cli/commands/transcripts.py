@@ -25,6 +25,7 @@ from cli.commands.search import (
     scope_of,
 )
 from cli.remote import Remote, remote
+from shared.clock_times import timestamp
 from shared.errors import BadInput, ExportError, Missing
 from shared.media import MediaType
 
@@ -178,7 +179,6 @@ def _print(server: Remote, item: Item) -> None:
     language = f" ({item['language']})" if item["language"] else ""
     server.out.line(f"{item['media_path']}{language}")
     for start, text, _ in item["segments"]:
-        minutes, rest = divmod(int(start), 60)
-        server.out.line(f"{minutes // 60:02d}:{minutes % 60:02d}:{rest:02d}  {text}")
+        server.out.line(f"{timestamp(start)}  {text}")
     if not item["segments"]:
         server.out.line("Nobody speaks.")

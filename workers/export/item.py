@@ -15,6 +15,7 @@ from typing import TypeVar
 
 import msgspec
 
+from shared.clock_times import clock, milliseconds
 from shared.domain import ProgressType
 from shared.errors import (
     BadInput,
@@ -26,7 +27,6 @@ from shared.errors import (
 )
 from shared.exports.clip_names import clip_name, in_a_name
 from shared.exports.clips import ClipCode, ClipResult, ClipSpec
-from shared.exports.clock import clock, milliseconds
 from shared.exports.names import file_name
 from shared.exports.writing import (
     NameTaken,

@@ -203,14 +203,10 @@ def _left_out(source: Source) -> tuple[str, ...]:
 
 def _labels(planned: Plan, source: Source) -> tuple[str | None, str | None]:
     """Timecodes of both ends, where the source has timecode."""
-    first, counting = source.first_number, source.counting
-    if first is None or counting is None:
+    timecode, rate = source.clip_timecode, source.rate
+    if timecode is None:
         return None, None
-    rate = source.rate
-    return (
-        counting.label(first + round(planned.start * rate)),
-        counting.label(first + round(planned.end * rate)),
-    )
+    return timecode.label(round(planned.start * rate)), timecode.label(round(planned.end * rate))
 
 
 def _estimate(planned: Plan, source: Source) -> int:

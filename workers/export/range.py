@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass
 from fractions import Fraction
 
 from shared.exports.clips import ClipCode, ClipSpec
+from shared.timecode import Timecode, label_parts
 from workers.export.failure import ClipFailed
 from workers.export.pictures.keyframes import surroundings
 from workers.export.source import Source
-from workers.export.timecode import Counting
 
-_CLOCK_TIME = re.compile(r"(\d+):([0-5]\d):([0-5]\d(?:[.,]\d{3})?)")
-_TIMECODE = re.compile(r"\d\d:\d\d:\d\d[:;]\d\d")
 # Clients round to milliseconds and Matroska does: a picture that begins so soon after the start
 # is the one that was meant.
 _ROUNDING = Fraction(1_001, 1_000_000)
@@ -66,10 +63,7 @@ def plain_seconds(given: float | str, field: str) -> Fraction:
         seconds = _finite(given, field)
         if seconds >= 0:
             return seconds
-    clock = _CLOCK_TIME.fullmatch(given.strip()) if isinstance(given, str) else None
-    if clock is None:
-        raise ClipFailed(ClipCode.BAD_RANGE, f'{field} is no time of this file: "{given}".')
-    return int(clock[1]) * 3600 + int(clock[2]) * 60 + Fraction(clock[3].replace(",", "."))
+    raise ClipFailed(ClipCode.BAD_RANGE, f'{field} is no time of this file: "{given}".')
 
 
 def _finite(seconds: float, field: str) -> Fraction:
@@ -79,29 +73,26 @@ def _finite(seconds: float, field: str) -> Fraction:
 
 
 def _labelled_seconds(label: str, source: Source, field: str) -> Fraction:
-    if _CLOCK_TIME.fullmatch(label):
-        return plain_seconds(label, field)
-    counting = source.label_counting
-    if not _TIMECODE.fullmatch(label) or counting is None:
+    timecode = source.timecode
+    if not label_parts(label) or timecode is None:
         raise ClipFailed(ClipCode.BAD_RANGE, f'{field} is no time of this file: "{label}".')
-    begins = source.start_label or _MIDNIGHT
-    first, number = counting.number(begins) or 0, counting.number(label)
+    number = timecode.number(label)
     if number is None:
         raise ClipFailed(
             ClipCode.BAD_RANGE,
-            f'{field}: "{label}" has more frames than the {counting.nominal} of a second here.',
+            f'{field}: "{label}" has more frames than the {timecode.nominal} of a second here.',
         )
-    frames = _offset(number - first, counting, source, f'{field}: "{label}"')
-    return frames * source.label_step / source.rate
+    frames = _offset(number - timecode.first_frame, timecode, source, f'{field}: "{label}"')
+    return frames / timecode.rate
 
 
-def _offset(frames: int, counting: Counting, source: Source, what: str) -> int:
+def _offset(frames: int, timecode: Timecode, source: Source, what: str) -> int:
     """Labels after the first one; they start again at midnight."""
     if frames >= 0:
         return frames
     length = length_of(source)
-    if length is not None and frames + counting.day <= length * source.rate / source.label_step + 1:
-        return frames + counting.day
+    if length is not None and frames + timecode.day <= length * timecode.rate + 1:
+        return frames + timecode.day
     raise ClipFailed(
         ClipCode.BAD_RANGE,
         f"{what} lies before the beginning of the file at {source.start_label or _MIDNIGHT}.",

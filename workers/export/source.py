@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import math
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from av.audio.stream import AudioStream
@@ -16,14 +15,13 @@ from av.video.stream import VideoStream
 
 from shared.errors import MediaError, MediaMissing
 from shared.exports.clips import ClipAudio, ClipCode
+from shared.timecode import FASTEST, Timecode, has_drop_frame, label_of_tag, nominal_rate
 from workers.export.failure import ClipFailed
 from workers.export.formats import family_of
-from workers.export.timecode import Counting, counting_of
 from workers.media.containers import open_container, video_stream
 from workers.media.probing.probing import frame_rate
 from workers.media.probing.stated_rates import track_rate
 
-_LABEL = re.compile(r"\d\d:\d\d:\d\d[:;.]\d\d\d?")
 # Containers whose presentation times are guesses: pictures are counted instead.
 _GUESSED = frozenset(("avi", "h264", "hevc", "m4v", "mpegvideo", "vc1", "vvc", "obu", "mpeg"))
 _DEFAULT_RATE = Fraction(25)
@@ -54,22 +52,18 @@ class Source:
         return math.lcm(self.rate.numerator, 1000) if self.rate.numerator < 10**6 else 1000
 
     @property
-    def counting(self) -> Counting | None:
-        """Of pictures, as a clip's timecode counts them."""
-        return counting_of(self.rate, self.start_label)
+    def timecode(self) -> Timecode | None:
+        """Labels of the source, from midnight where none are written; None beyond its rates."""
+        return timecode_of(self.rate / self.label_step, self.start_label)
 
     @property
-    def label_counting(self) -> Counting | None:
-        """Of the source's own labels."""
-        return counting_of(self.rate / self.label_step, self.start_label)
-
-    @property
-    def first_number(self) -> int | None:
-        """Of the first picture, as `counting` counts since midnight."""
-        if self.start_label is None or self.label_counting is None:
+    def clip_timecode(self) -> Timecode | None:
+        """Labels of its pictures one by one, as clips have them; None where none are written."""
+        own, label = self.timecode, self.start_label
+        counted = timecode_of(self.rate, label)
+        if label is None or own is None or own.number(label) is None or counted is None:
             return None
-        number = self.label_counting.number(self.start_label)
-        return None if number is None else number * self.label_step
+        return replace(counted, first_frame=own.first_frame * self.label_step)
 
     def only(self, streams: list[Stream]) -> None:
         """Let the reader drop everything but these streams, and decode in this thread alone."""
@@ -79,6 +73,14 @@ class Source:
                 stream.discard = Discard.all
             elif stream.codec_context is not None:
                 stream.codec_context.thread_count = 1
+
+
+def timecode_of(rate: Fraction, label: str | None) -> Timecode | None:
+    """Timecode that begins at a label, or at midnight; None at rates that it does not count."""
+    if rate < Fraction(1, 2) or nominal_rate(rate) > FASTEST:
+        return None
+    counted = Timecode(rate, label is not None and ";" in label and has_drop_frame(rate))
+    return replace(counted, first_frame=counted.number(label or "") or 0)
 
 
 @contextlib.contextmanager
@@ -144,7 +146,6 @@ def _start_label(container: InputContainer) -> str | None:
     ]
     for place in places:
         for key in ("timecode", "TIMECODE"):
-            label = str(place.get(key, "")).strip()
-            if _LABEL.fullmatch(label):
-                return label[:8] + (";" if label[8] in ";." else ":") + label[9:]
+            if label := label_of_tag(str(place.get(key, ""))):
+                return label
     return None

@@ -16,8 +16,8 @@ import msgspec
 from shared.domain import Probe
 from shared.media import MediaType
 from shared.media_facts import AudioStream, StartTimecode
+from shared.timecode import label_of_tag
 from workers.media.probing.origin import iso
-from workers.media.probing.timecodes import cleaned
 
 try:
     from pymediainfo import MediaInfo
@@ -80,7 +80,7 @@ def _timecode(found: Probe, tracks: Sequence[Any]) -> StartTimecode | None:
     if known is not None and known.rate_source != "derived":
         return known
     for track in tracks:
-        value = cleaned(track.time_code_of_first_frame or "")
+        value = label_of_tag(track.time_code_of_first_frame or "")
         rate = _rate(track)
         wanted = found.start_timecode
         if track.track_type == "Other" and value and rate and wanted in (None, value):

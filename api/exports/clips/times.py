@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import re
-
-from api.http.times import TIME_PATTERN, seconds_of
+from api.http.times import clock_seconds, seconds_of
 from shared.errors import BadInput
+from shared.timecode import label_parts
 
-_TIME = re.compile(TIME_PATTERN)
-_TIMECODE = re.compile(r"([0-9]{2}):([0-5][0-9]):([0-5][0-9])[:;]([0-9]{2,3})")
 _HALF_A_DAY_S = 43_200
 
 
 def clip_time(value: float | str, field: str) -> float | str:
     """Seconds, or the timecode as it was written. Raises BadInput naming the field."""
-    if not isinstance(value, str) or _TIME.fullmatch(value):
+    if not isinstance(value, str) or clock_seconds(value) is not None:
         return seconds_of(value, field)
-    found = _TIMECODE.fullmatch(value)
-    if not found or int(found[1]) > 23:
+    hours, minutes, seconds, _ = label_parts(value) or (24, 0, 0, 0)
+    if hours > 23 or minutes > 59 or seconds > 59:
         raise BadInput(
             f"{field} must be a number of seconds, HH:MM:SS[.mmm], or a timecode of the source, "
             f"HH:MM:SS:FF or HH:MM:SS;FF, not {value!r}."
@@ -43,5 +40,5 @@ def check_order(start: float | str, end: float | str, clip: str) -> None:
 
 def _numbers(timecode: str) -> tuple[int, int]:
     """Seconds and frames of a timecode."""
-    hours, minutes, seconds, frames = map(int, re.split("[:;]", timecode))
+    hours, minutes, seconds, frames = label_parts(timecode) or (0, 0, 0, 0)
     return (hours * 60 + minutes) * 60 + seconds, frames

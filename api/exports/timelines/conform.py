@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from api.exports.timelines.model import Clip, Code, Marker, Media, Remark, nearest_rate, rounded
+from api.exports.frame_rates import nearest_rate
+from api.exports.timelines.model import Clip, Code, Marker, Media, Remark, rounded
 from api.exports.timelines.sources import Source, clean_name
+from api.http.times import clock_seconds
 from shared.errors import BadInput
-from shared.exports.clock import Timecode
+from shared.timecode import FASTEST, Timecode, label_parts, rate_words
 
-_TIMECODE = re.compile(r"[0-9]{2}:[0-9]{2}:[0-9]{2}[:;][0-9]{2,3}")
-_CLOCK = re.compile(r"([0-9]{1,3}):([0-5]?[0-9]):([0-5]?[0-9](?:\.[0-9]{1,6})?)")
 _LATEST = 999 * 3600 + 3600
 DEFAULT_RATE = Fraction(25)  # of sound and stills alone
-FASTEST = 240
 
 SourceTime = Fraction | str  # exact seconds, or a timecode of the source
 
@@ -48,15 +46,15 @@ class AskedClip:
 def source_time(value: float | str, field: str) -> SourceTime:
     """A time in a request: seconds (to the microsecond), HH:MM:SS(.mmm), or source timecode."""
     if isinstance(value, str):
-        if _TIMECODE.fullmatch(value):
+        if label_parts(value):
             return value
-        clock = _CLOCK.fullmatch(value)
-        if clock is None:
+        seconds = clock_seconds(value)
+        if seconds is None:
             raise BadInput(
                 f"{field} must be seconds, HH:MM:SS[.mmm], or timecode of the source "
                 f"(HH:MM:SS:FF, HH:MM:SS;FF), not {value!r}."
             )
-        return Fraction(int(clock[1]) * 3600 + int(clock[2]) * 60) + Fraction(clock[3])
+        return seconds
     return exact_seconds(value, field)
 
 
@@ -115,8 +113,8 @@ def _conformed(
             Remark(
                 asked.index,
                 Code.RATE_CONFORMED,
-                f"{media.name} runs at {_words(media.rate)} frames a second, the timeline at "
-                f"{_words(rate)}: its cuts are rounded to the timeline's frames.",
+                f"{media.name} runs at {rate_words(media.rate)} frames a second, the timeline at "
+                f"{rate_words(rate)}: its cuts are rounded to the timeline's frames.",
             )
         )
     first, out, media_frames = _frames(media, begin, end, rate)
@@ -180,8 +178,8 @@ def _range(
             Remark(
                 asked.index,
                 Code.CLAMPED_HANDLE,
-                f"{field}: {media.name} has no {_words(asked.handle)} s beyond the range on both "
-                "sides; the handle is shorter.",
+                f"{field}: {media.name} has no {float(asked.handle):.5g} s beyond the range on "
+                "both sides; the handle is shorter.",
             )
         )
     return begin, end, remarks
@@ -248,7 +246,7 @@ def _markers(
 def _not_before(time: SourceTime, media: Media, field: str) -> Fraction:
     seconds = _seconds(time, media, field)
     if seconds < 0 and media.timecode is not None:
-        begins = media.timecode.of_frame(media.timecode.first_frame)
+        begins = media.timecode.label()
         raise BadInput(f"{field}: {time} lies before {media.name}, which begins at {begins}.")
     return seconds
 
@@ -275,7 +273,7 @@ def _seconds(time: SourceTime, media: Media, field: str) -> Fraction:
         seconds = (asked.first_frame - own.first_frame) / own.rate
         if seconds >= 0:
             return seconds
-        past_midnight = seconds + _day(own)  # of a file that runs so long, or nearly
+        past_midnight = seconds + own.day / own.rate  # of a file that runs so long, or nearly
         is_nearer = past_midnight - (media.seconds or 0) < -seconds
         return past_midnight if is_nearer else seconds
     if media.rate is None:
@@ -283,13 +281,6 @@ def _seconds(time: SourceTime, media: Media, field: str) -> Fraction:
             f"{field} is a timecode, but {media.name} has none and no frame rate: give seconds."
         )
     return Timecode.starting_at(media.rate, time, field).first_frame / media.rate
-
-
-def _day(timecode: Timecode) -> Fraction:
-    """Seconds after which the timecode begins anew."""
-    last = "23:59:59" + (";" if timecode.drop_frame else ":")
-    frames = Timecode.starting_at(timecode.rate, f"{last}{rounded(timecode.rate) - 1:02d}")
-    return (frames.first_frame + 1) / timecode.rate
 
 
 def _check_range(asked: AskedClip, begin: Fraction, end: Fraction) -> None:
@@ -303,7 +294,3 @@ def _check_range(asked: AskedClip, begin: Fraction, end: Fraction) -> None:
 def _clock(seconds: Fraction) -> str:
     """For people; not for arithmetic."""
     return f"{float(seconds):.3f} s"
-
-
-def _words(rate: Fraction) -> str:
-    return f"{float(rate):.5g}"

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from fractions import Fraction
 
 from api.exports.timelines.model import Clip, Code, Media, Remark, Timeline, rounded
 from shared.errors import BadInput
-from shared.exports.clock import Timecode
+from shared.timecode import Timecode, has_drop_frame, rate_words
 
 _REEL = 8  # characters
 _MOST_CHANNELS = 4
@@ -18,10 +17,11 @@ _MOST_CHANNELS = 4
 def edl(timeline: Timeline) -> tuple[str, list[Remark]]:
     """Raises BadInput for a source of another rate: one list counts in one."""
     for clip in timeline.clips:
-        if clip.media.rate not in (None, timeline.rate):
+        rate = clip.media.rate
+        if rate is not None and rate != timeline.rate:
             raise BadInput(
-                f"clips[{clip.index}]: {clip.media.name} runs at {_words(clip.media.rate)} frames "
-                f"a second, the edit list at {_words(timeline.rate)}, and an EDL counts in one "
+                f"clips[{clip.index}]: {clip.media.name} runs at {rate_words(rate)} frames a "
+                f"second, the edit list at {rate_words(timeline.rate)}, and an EDL counts in one "
                 "rate. Ask for xmeml, fcpxml or otio, or leave that clip out."
             )
     reels = _reels([clip.media for clip in timeline.clips])
@@ -46,14 +46,12 @@ def _left_out(clips: Sequence[Clip]) -> list[Remark]:
 
 def _event(number: int, clip: Clip, timeline: Timeline, reel: str) -> Iterator[str]:
     media, rate = clip.media, timeline.rate
-    source = _counter(media, rate)
-    first = source.first_frame + clip.first
-    record = timeline.timecode
+    source, record = _counter(media, rate), timeline.timecode
     times = (
-        source.of_frame(first),
-        source.of_frame(first + clip.length),
-        record.of_frame(record.first_frame + clip.start),
-        record.of_frame(record.first_frame + clip.end),
+        source.label(clip.first),
+        source.label(clip.first + clip.length),
+        record.label(clip.start),
+        record.label(clip.end),
     )
     yield f"{number:03d}  {reel:<{_REEL}} {_channels(media):<5} C        {' '.join(times)}"
     if media.channels > 2:
@@ -62,9 +60,7 @@ def _event(number: int, clip: Clip, timeline: Timeline, reel: str) -> Iterator[s
     yield f"* FROM CLIP NAME: {clip.name}"
     yield f"* SOURCE FILE: {media.name}"
     for marker in clip.markers:
-        at = record.of_frame(
-            record.first_frame + clip.start + rounded(marker.seconds * rate) - clip.first
-        )
+        at = record.label(clip.start + rounded(marker.seconds * rate) - clip.first)
         text = f"{marker.name} {marker.comment}".strip()
         yield f"* LOC: {at} RED     {text}"
 
@@ -73,17 +69,8 @@ def _counter(media: Media, rate: Fraction) -> Timecode:
     """The source's timecode in the list's rate."""
     if media.timecode is None:
         return media.counted_in(rate)
-    first = rounded(media.timecode_seconds * rate)
-    if media.timecode.drop_frame and _has_drop_frame(rate):
-        return replace(media.timecode, rate=rate, first_frame=first)
-    return Timecode(rate, False, first)
-
-
-def _has_drop_frame(rate: Fraction) -> bool:
-    try:
-        return Timecode.starting_at(rate, "00:00:00;00").drop_frame
-    except BadInput:
-        return False
+    drop_frame = media.timecode.drop_frame and has_drop_frame(rate)
+    return Timecode(rate, drop_frame, rounded(media.timecode_seconds * rate))
 
 
 def _channels(media: Media) -> str:
@@ -118,7 +105,3 @@ def _reels(medias: Sequence[Media]) -> dict[str, str]:
 
 def _plain(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9_]", "", text.replace(" ", "_").replace("-", "_"))[:_REEL]
-
-
-def _words(rate: Fraction | None) -> str:
-    return f"{float(rate):.5g}" if rate else "no"

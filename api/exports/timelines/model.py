@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 
-from shared.exports.clock import Timecode
 from shared.media import MediaType
+from shared.timecode import Timecode
 
 
 class Code(StrEnum):
@@ -147,21 +147,3 @@ class Timeline:
 def rounded(value: Fraction) -> int:
     """To the nearest whole number, half up."""
     return (2 * value.numerator + value.denominator) // (2 * value.denominator)
-
-
-def nearest_rate(rate: Fraction) -> Fraction:
-    """What every format can name: the rate itself, or the nearest whole one."""
-    whole = max(1, rounded(rate))
-    if rate in (whole, Fraction(whole * 1000, 1001)):
-        return rate
-    return Fraction(whole)
-
-
-def timebase(rate: Fraction) -> int:
-    """Frames that are counted in a second: 30 for 29.97."""
-    return rounded(rate)
-
-
-def is_ntsc(rate: Fraction) -> bool:
-    """Whether it runs at 1000/1001 of its timebase."""
-    return rate.denominator == 1001

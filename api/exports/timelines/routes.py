@@ -9,6 +9,7 @@ from fractions import Fraction
 from anyio import to_thread
 
 from api.exports.cleaning import title
+from api.exports.frame_rates import frame_rate, nearest_rate
 from api.exports.targets import target_of
 from api.exports.timelines.bodies import (
     ExportedTimeline,
@@ -27,7 +28,7 @@ from api.exports.timelines.conform import (
     source_time,
 )
 from api.exports.timelines.formats import EXTENSIONS, write_timeline
-from api.exports.timelines.model import Code, Picture, Remark, Timeline, nearest_rate
+from api.exports.timelines.model import Code, Picture, Remark, Timeline
 from api.exports.timelines.pathurl import editors_path, path_map
 from api.exports.timelines.sources import Source, source_of
 from api.http.client_paths import ClientPaths
@@ -36,11 +37,11 @@ from api.http.endpoint import Call, Endpoint
 from api.services import Services
 from shared.domain import Probe
 from shared.errors import BadInput, MediaError, MediaMissing, NotAllowed, NoWorker, RushesError
-from shared.exports.clock import Timecode, frame_rate
 from shared.exports.writing import write_new
 from shared.paths import PathMap
 from shared.query.lanes import Lane
 from shared.query.messages import ProbeFile
+from shared.timecode import Timecode, rate_words
 
 _NAME = "Rushes Export"
 _USUAL = Picture(1920, 1080)
@@ -196,7 +197,7 @@ def _timeline(
             Remark(
                 None,
                 Code.ODD_RATE,
-                f"No timeline runs at {float(wanted):.5g} frames a second: this one has {rate}.",
+                f"No timeline runs at {rate_words(wanted)} frames a second: this one has {rate}.",
             )
         )
     clips, said = conform(used, rate)

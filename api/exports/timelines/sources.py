@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from api.exports.cleaning import clean
-from api.exports.timelines.model import Code, Media, Picture, Sound, nearest_rate, rounded
+from api.exports.frame_rates import frame_rate, nearest_rate
+from api.exports.timelines.model import Code, Media, Picture, Sound, rounded
 from shared.domain import Probe
 from shared.errors import BadInput
-from shared.exports.clock import Timecode, frame_rate
 from shared.media import MediaType
+from shared.timecode import Timecode, nominal_rate
 
 _FIELDS = {"top_first": "upper", "bottom_first": "lower", "interlaced": "upper"}
 _WINDOWS = re.compile(r"[A-Za-z]:|\\\\|//")
@@ -174,6 +175,6 @@ def _counted_rates(probe: Probe, rate: Fraction | None) -> list[Fraction]:
     if probe.timecode is not None:
         with contextlib.suppress(BadInput):
             own = frame_rate(probe.timecode.rate)
-            if rate is None or rounded(own) != rounded(rate):
+            if rate is None or nominal_rate(own) != nominal_rate(rate):
                 found.insert(0, own)
     return found

@@ -21,14 +21,12 @@ from api.exports.timelines.model import (
     Media,
     Picture,
     Timeline,
-    is_ntsc,
     rounded,
-    timebase,
 )
 from api.exports.timelines.pathurl import UrlStyle, pathurl
 from api.exports.timelines.tracks import Placed, SoundTrack, placed, sound_tracks
 from api.exports.timelines.xml_text import xml_text
-from shared.exports.clock import Timecode
+from shared.timecode import Timecode, is_ntsc, nominal_rate
 
 TICKS = 254_016_000_000  # a second of Premiere's clock
 _NAMESPACE = uuid.UUID("6f2f3f43-6d55-5f0e-9a5a-2a8e2f9c8d11")  # of our sequences
@@ -279,7 +277,7 @@ def _add(parent: Any, tag: str, text: str | int) -> Any:
 
 def _rate(parent: Any, rate: Fraction) -> None:
     element = etree.SubElement(parent, "rate")
-    _add(element, "timebase", timebase(rate))
+    _add(element, "timebase", nominal_rate(rate))
     _add(element, "ntsc", "TRUE" if is_ntsc(rate) else "FALSE")
 
 
@@ -308,7 +306,7 @@ def _pixels(picture: Picture) -> tuple[str, bool]:
 def _timecode(parent: Any, timecode: Timecode, reel: str | None = None) -> None:
     element = etree.SubElement(parent, "timecode")
     _rate(element, timecode.rate)
-    text = timecode.of_frame(timecode.first_frame)
+    text = timecode.label()
     _add(element, "string", text.replace(":", ";") if timecode.drop_frame else text)
     _add(element, "frame", timecode.first_frame)
     _add(element, "displayformat", "DF" if timecode.drop_frame else "NDF")

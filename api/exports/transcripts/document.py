@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from shared.exports.clock import Timecode, clock, milliseconds
+from shared.clock_times import clock, milliseconds
+from shared.timecode import Timecode
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from anyio import to_thread
 
 from api.exports.cleaning import title
+from api.exports.frame_rates import frame_rate
 from api.exports.targets import target_of
 from api.exports.transcripts.bodies import ExportedTranscript, ExportTranscriptBody
 from api.exports.transcripts.document import CaptionRules, TranscriptDocument
@@ -14,10 +15,10 @@ from api.exports.transcripts.reading import segments_of
 from api.http.client_paths import ClientPaths
 from api.http.endpoint import Call, Endpoint, FileReply
 from shared.errors import BadInput
-from shared.exports.clock import Timecode, frame_rate
 from shared.exports.names import file_name
 from shared.exports.writing import write_new
 from shared.models.languages import language_code
+from shared.timecode import Timecode
 
 _UNTITLED = "Transcript"
 

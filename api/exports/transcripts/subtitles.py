@@ -9,7 +9,7 @@ from api.exports.cleaning import without_blank_lines
 from api.exports.transcripts.captions import reflowed
 from api.exports.transcripts.document import TranscriptDocument
 from api.exports.transcripts.text_formats import spoken
-from shared.exports.clock import clock, milliseconds
+from shared.clock_times import clock, milliseconds
 
 # A line of text that reads like the timing of a cue; readers that tolerate missing blank lines
 # (FFmpeg's among them) would begin a cue there. SubRip has no escape.

@@ -10,7 +10,7 @@ import msgspec
 
 from api.exports.cleaning import guarded
 from api.exports.transcripts.document import ExportSegment, TranscriptDocument
-from shared.exports.clock import milliseconds
+from shared.clock_times import milliseconds
 from shared.models.languages import language_name
 
 _BOM = "\ufeff"  # without it Excel takes UTF-8 for the machine's old code page

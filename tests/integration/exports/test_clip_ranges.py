@@ -121,6 +121,18 @@ def test_drop_frame_timecode_leaves_out_labels_and_no_pictures(tmp_path: Path) -
     assert made.start_timecode == look(clip).timecode == "01:00:00;01"
 
 
+def test_timecode_of_119_88_has_three_digits_and_drops_eight_labels(tmp_path: Path) -> None:
+    encoding = Encoding(fps=Fraction(120000, 1001), timecode="00:58:58;100", gop=30)
+    path = make_clip(tmp_path / "df.mov", 3, encoding=encoding)
+    clips = tmp_path / "clips"
+    clips.mkdir()
+    clip, made = export(path, "00:58:59;118", "00:59:00;010", clips)
+    assert look(clip).numbers == [138, 139, 140, 141]
+    assert made.start_timecode == look(clip).timecode == "00:58:59;118"
+    clip, made = export(path, 141 / 120000 * 1001, 1.3, clips, mode="copy")
+    assert made.start_timecode == look(clip).timecode == "00:59:00;009"
+
+
 def test_timecode_may_count_fewer_frames_than_there_are_pictures(tmp_path: Path) -> None:
     """50p with a timecode track of 25: two pictures have one label; a clip counts 50."""
     encoding = Encoding(fps=50, gop=10, timecode="01:00:00:00")

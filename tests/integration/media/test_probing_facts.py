@@ -121,6 +121,8 @@ def test_the_time_reference_of_a_broadcast_wave_is_a_timecode_only_with_a_rate(
     assert seen.timecode == StartTimecode(
         value="01:00:00;00", rate="30000/1001", drop_frame=True, source="bwf", rate_source="bwf"
     )
+    unlikely = broadcast_wave(tmp_path / "d.wav", 48_000 * 3_600, ixml=ixml("25/1", "DF"))
+    assert probe(unlikely).start_timecode == "01:00:00:00"  # 25 has no drop-frame
     film = broadcast_wave(tmp_path / "c.wav", 48_000 * 3_600, ixml=ixml("24000/1001", "NDF"))
     assert probe(film).start_timecode == "00:59:56:09"  # an hour of real time
 

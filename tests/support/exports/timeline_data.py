@@ -11,9 +11,9 @@ from api.exports.timelines.formats import write_timeline
 from api.exports.timelines.model import Picture, Remark, Timeline
 from api.exports.timelines.sources import Source, source_of
 from shared.domain import Probe
-from shared.exports.clock import Timecode
 from shared.media import MediaType
 from shared.media_facts import AudioStream
+from shared.timecode import Timecode
 from tests.support.exports.timeline_checker import check_fcpxml, check_xmeml
 
 NTSC_24 = Fraction(24000, 1001)

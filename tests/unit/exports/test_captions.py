@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from api.exports.frame_rates import frame_rate
 from api.exports.transcripts.captions import reflowed
 from api.exports.transcripts.document import (
     CaptionRules,
@@ -17,7 +18,7 @@ from api.exports.transcripts.document import (
     ExportWord,
     TranscriptDocument,
 )
-from shared.exports.clock import Timecode, frame_rate
+from shared.timecode import Timecode
 
 USUAL = CaptionRules()
 GAP = 2 / 24

@@ -14,7 +14,7 @@ from api.exports.cleaning import clean
 from api.exports.transcripts.document import ExportSegment, TranscriptDocument
 from api.exports.transcripts.reading import segments_of
 from api.exports.transcripts.word_document import docx as written
-from shared.exports.clock import Timecode
+from shared.timecode import Timecode
 from tests.unit.exports.test_text import NASTY
 
 W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"

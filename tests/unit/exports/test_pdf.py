@@ -15,7 +15,7 @@ import pytest
 
 from api.exports.transcripts.document import ExportSegment, TranscriptDocument
 from api.exports.transcripts.pdf.pdf import pdf_bytes
-from shared.exports.clock import Timecode
+from shared.timecode import Timecode
 from tests.support.exports.pdf_pages import (
     glyphs_drawn,
     lines_by_pdfium,

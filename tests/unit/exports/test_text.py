@@ -18,7 +18,7 @@ from api.exports.cleaning import clean, guarded, is_rtl, title, without_blank_li
 from api.exports.transcripts.document import ExportSegment, ExportWord, TranscriptDocument
 from api.exports.transcripts.formats import FORMATS
 from api.exports.transcripts.reading import segments_of
-from shared.exports.clock import Timecode
+from shared.timecode import Timecode
 
 NASTY = (
     "=1+1",

@@ -17,9 +17,9 @@ from api.exports.timelines.model import Code, Timeline
 from api.exports.timelines.sources import source_of
 from shared.domain import Probe
 from shared.errors import BadInput
-from shared.exports.clock import Timecode
 from shared.media import MediaType
 from shared.media_facts import StartTimecode
+from shared.timecode import Timecode
 from tests.support.exports.timeline_checker import seconds
 from tests.support.exports.timeline_data import (
     NTSC_24,

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from api.exports.timelines.conform import AskedMarker
 from api.exports.timelines.formats import write_timeline
 from api.exports.timelines.model import Timeline
-from shared.exports.clock import Timecode
+from shared.timecode import Timecode
 from tests.support.exports.timeline_checker import check_fcpxml
 from tests.support.exports.timeline_data import (
     NTSC_24,

@@ -13,9 +13,9 @@ from api.exports.timelines.formats import write_timeline
 from api.exports.timelines.model import Code
 from api.exports.timelines.sources import source_of
 from shared.domain import Probe
-from shared.exports.clock import Timecode
 from shared.media import MediaType
 from shared.media_facts import StartTimecode
+from shared.timecode import Timecode
 from tests.support.exports.timeline_checker import TICKS, number, rate_of
 from tests.support.exports.timeline_data import (
     NTSC_24,

@@ -1,4 +1,4 @@
-"""Labels of frames, dates as files write them, and Probes as older versions wrote them."""
+"""Dates as files write them, and Probes as older versions wrote them."""
 
 from __future__ import annotations
 
@@ -14,30 +14,6 @@ from shared.media import MediaType
 from workers.media.probing.origin import camera_of, created_at, iso
 from workers.media.probing.pace import Pace
 from workers.media.probing.probing import with_pace
-from workers.media.probing.timecodes import cleaned, timecode_at
-
-NTSC = Fraction(30000, 1001)
-
-
-@pytest.mark.parametrize(
-    ("frame", "rate", "drop", "label"),
-    [
-        (0, NTSC, True, "00:00:00;00"),
-        (1799, NTSC, True, "00:00:59;29"),
-        (1800, NTSC, True, "00:01:00;02"),
-        (17_981, NTSC, True, "00:09:59;29"),
-        (17_982, NTSC, True, "00:10:00;00"),
-        (107_892, NTSC, True, "01:00:00;00"),
-        (3600, NTSC * 2, True, "00:01:00;04"),
-        (35_964, NTSC * 2, True, "00:10:00;00"),
-        (107_892, NTSC, False, "00:59:56:12"),
-        (24 * 3600 * 25, Fraction(25), False, "00:00:00:00"),
-    ],
-)
-def test_frames_are_labelled_as_smpte_says(
-    frame: int, rate: Fraction, drop: bool, label: str
-) -> None:
-    assert timecode_at(frame, rate, drop) == label
 
 
 @pytest.mark.parametrize(
@@ -74,20 +50,6 @@ def test_a_broadcast_wave_has_day_and_clock_in_two_tags() -> None:
 )
 def test_a_camera_is_make_and_model(tags: dict[str, str], camera: str | None) -> None:
     assert camera_of([tags]) == camera
-
-
-@pytest.mark.parametrize(
-    ("written", "read"),
-    [
-        ("01:00:00;02", "01:00:00;02"),
-        ("01:00:00.02", "01:00:00;02"),
-        (" 01:00:00:02 ", "01:00:00:02"),
-        ("1:0:0:0", None),
-        ("", None),
-    ],
-)
-def test_only_whole_timecodes_are_taken(written: str, read: str | None) -> None:
-    assert cleaned(written) == read
 
 
 def test_manifests_of_older_versions_still_read() -> None:

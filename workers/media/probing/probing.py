@@ -18,6 +18,7 @@ from shared.domain import Probe
 from shared.errors import MediaUnreadable
 from shared.media import MediaType
 from shared.media_facts import StartTimecode
+from shared.timecode import Timecode, nominal_rate
 from workers.media.containers import (
     duration_of,
     first_picture,
@@ -29,9 +30,9 @@ from workers.media.containers import (
 from workers.media.frames import display_size, upright_rotation
 from workers.media.probing.origin import camera_of, created_at, reel_of
 from workers.media.probing.pace import Pace, pace_of
+from workers.media.probing.start_timecode import start_timecode, written_timecode
 from workers.media.probing.stated_rates import WaveTimecode, track_rate, wave_timecode
 from workers.media.probing.stream_facts import audio_facts, color_of, scan_of, video_facts
-from workers.media.probing.timecodes import start_timecode, timecode_at, written_timecode
 from workers.media.stills import StillPicture, open_still
 
 _USUAL_RATES = tuple(
@@ -111,12 +112,14 @@ def _with_wave_timecode(found: Probe, stated: WaveTimecode) -> Probe:
     sample_rate = found.audio_streams[0].sample_rate
     if not sample_rate or found.time_reference is None:
         return found
+    # Recorders state 30 DF as well as 29.97 DF; other rates have none.
+    drop_frame = stated.drop_frame and nominal_rate(stated.rate) % 30 == 0
     frame = found.time_reference * stated.rate // sample_rate
-    value = timecode_at(frame, stated.rate, stated.drop_frame)
+    value = Timecode(stated.rate, drop_frame).label(frame)
     timecode = StartTimecode(
         value=value,
         rate=f"{stated.rate.numerator}/{stated.rate.denominator}",
-        drop_frame=stated.drop_frame,
+        drop_frame=drop_frame,
         source="bwf",
         rate_source="bwf",
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from fractions import Fraction
 
@@ -10,17 +9,7 @@ from av.container import InputContainer
 from av.video.frame import VideoFrame
 
 from shared.media_facts import StartTimecode
-
-_TIMECODE = re.compile(r"(\d\d):(\d\d):(\d\d)([:;.])(\d\d\d?)")
-
-
-def cleaned(text: str) -> str | None:
-    """HH:MM:SS:FF, with ";" for drop-frame; None for anything else."""
-    found = _TIMECODE.fullmatch(text.strip())
-    if not found:
-        return None
-    hours, minutes, seconds, separator, frames = found.groups()
-    return f"{hours}:{minutes}:{seconds}{';' if separator in ';.' else ':'}{frames}"
+from shared.timecode import label_of_tag
 
 
 def written_timecode(
@@ -28,7 +17,7 @@ def written_timecode(
 ) -> tuple[str, str] | None:
     """The first that is found, and its source: a track, the container, the first picture."""
     for source, text in _places(container, picture):
-        if value := cleaned(text):
+        if value := label_of_tag(text):
             return value, source
     return None
 
@@ -47,19 +36,6 @@ def start_timecode(
         source=written[1],
         rate_source="track" if stated else "derived",
     )
-
-
-def timecode_at(frame: int, rate: Fraction, drop_frame: bool) -> str:
-    """The label of a frame since midnight; drop-frame leaves out numbers, never frames."""
-    base = round(rate)
-    if drop_frame:
-        dropped, minute = base // 15, base * 60 - base // 15
-        tens, rest = divmod(frame, minute * 10 + dropped)
-        minutes = (rest - dropped) // minute if rest >= dropped else 0
-        frame += dropped * (9 * tens + minutes)
-    seconds, frames = divmod(frame, base)
-    hours, minutes, seconds = seconds // 3600 % 24, seconds // 60 % 60, seconds % 60
-    return f"{hours:02}:{minutes:02}:{seconds:02}{';' if drop_frame else ':'}{frames:02}"
 
 
 def _places(container: InputContainer, picture: VideoFrame | None) -> Iterator[tuple[str, str]]:
