@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import anyio
 import redis
 
+from api.cache.caches import Caches
 from api.http.client_paths import ClientPaths
 from api.people.people import People
 from api.query_client import QueryClient
@@ -38,6 +39,7 @@ class Services:
     keys: Keys
     query_client: QueryClient
     vectors: Vectors
+    caches: Caches
     index: SearchIndex
     people: People
     paths: ClientPaths
@@ -60,6 +62,7 @@ class Services:
             )
         client = connect(url)
         query_client = QueryClient(url, settings.instance)
+        caches = Caches(settings)
         return cls(
             settings=settings,
             redis=client,
@@ -68,7 +71,8 @@ class Services:
             keys=Keys(client, settings.instance, settings.state_dir, settings.license_keys),
             query_client=query_client,
             vectors=Vectors(query_client),
-            index=SearchIndex(settings),
+            caches=caches,
+            index=SearchIndex(settings.state_dir, caches),
             people=People(),
             paths=ClientPaths(settings),
             hashes=HashCache(),
@@ -80,4 +84,5 @@ class Services:
     def close(self) -> None:
         """After the last request."""
         self.index.close()
+        self.caches.close()
         self.redis.close()

@@ -15,9 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
+from api.cache.caches import Caches
 from api.people.filtering import Person, frames_with
 from api.people.people import People
 from api.search.frames.index import SearchIndex
+from api.search.frames.merged import MergedArray
 from api.search.frames.places import Places
 from api.search.types import QueryVectors
 from benchmarks.machine import describe
@@ -71,25 +73,28 @@ def measure(folder: Path) -> None:
     cache = CacheDir.open(folder / "cache", create=True)
     for number in range(FILES):
         publish(cache, number, whole[number * SECONDS : (number + 1) * SECONDS])
-    root = str(cache.root)
     collection = Collection.open(cache.root, NAME, create=True)
     collection.publish(clustering(FILES, PEOPLE * FACES_OF_PERSON, PEOPLE, SECONDS))
-    index, people = SearchIndex(Settings(state_dir=folder / "state")), People()
-    index.load(root)
+    caches, people = Caches(Settings(state_dir=folder / "state")), People()
+    index = SearchIndex(folder / "state", caches)
+    view = caches.open(str(cache.root), thorough=True)
+    index.load(view)
     query = QueryVectors(query=units(1, DIM, 2)[0])
     one, two = [Person(NAME, cluster_id="1")], [Person(NAME, cluster_id=n) for n in "12"]
 
     def search(persons: list[Person] | None, is_anew: bool = False) -> object:
         if is_anew:
-            people.open(root, NAME)._filters.clear()
-        only = frames_with(people, root, persons, "and") if persons else None
-        return index.search(root, MODEL, query, None, MATCHES, only)
+            people.open(cache, NAME)._filters.clear()
+        only = frames_with(people, cache, persons, "and") if persons else None
+        view = caches.open(str(cache.root))
+        return index.search(view, MODEL, query, None, MATCHES, only)
 
-    snapshot = index.folders.open(root, thorough=False).model(MODEL).snapshot()
+    array = folder / "state" / "search" / view.key / MODEL
+    snapshot = MergedArray(array).snapshot()
     scores = np.zeros(len(whole), dtype=np.float32)
 
     def filter_alone() -> None:
-        only = frames_with(people, root, two, "and")
+        only = frames_with(people, cache, two, "and")
         places = Places(snapshot.ranges(only.files()[0]), snapshot)
         mask = places.allowed(only)
         scores[: len(mask)][~mask] = -np.inf
@@ -106,6 +111,7 @@ def measure(folder: Path) -> None:
     )
     report(times)
     index.close()
+    caches.close()
 
 
 def report(times: dict[str, list[float]]) -> None:

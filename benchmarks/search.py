@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from usearch.index import MetricKind
 from usearch.index import search as usearch_exact
 
+from api.cache.caches import Caches
 from api.search.frames import scan
 from api.search.frames.index import SearchIndex
 from api.search.frames.ranking import top
@@ -77,9 +78,10 @@ def measure(hours: int, dim: int, folder: Path) -> None:
     for number in range(hours):
         publish(cache, number, whole[number * HOUR : (number + 1) * HOUR])
     query, excluded = units(1, dim, 2)[0], units(3, dim, 3)
-    index = SearchIndex(Settings(state_dir=folder / "state"))
+    caches = Caches(Settings(state_dir=folder / "state"))
+    index = SearchIndex(folder / "state", caches)
     started = time.perf_counter()
-    index.load(str(cache.root))
+    index.load(caches.open(str(cache.root), thorough=True))
     took = time.perf_counter() - started
     print(f"\n{hours} h = {len(whole)} frames x {dim}: loaded in {took:.1f} s")
     half = whole.astype(np.float16)
@@ -88,7 +90,7 @@ def measure(hours: int, dim: int, folder: Path) -> None:
     pool = ThreadPoolExecutor(2)
 
     def ours(what: QueryVectors, hashes: list[str] | None = None) -> object:
-        return index.search(str(cache.root), MODEL, what, hashes, MATCHES)
+        return index.search(caches.open(str(cache.root)), MODEL, what, hashes, MATCHES)
 
     def numpy_soft() -> NDArray[np.int64]:
         others = np.maximum(0, (whole @ excluded.T).max(axis=1))
@@ -110,6 +112,7 @@ def measure(hours: int, dim: int, folder: Path) -> None:
     report(times)
     print(f"  recall at {MATCHES}: {recall(half, whole, dim, pool):.4f} against float32 vectors")
     index.close()
+    caches.close()
     pool.shutdown()
 
 

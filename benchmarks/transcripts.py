@@ -25,6 +25,7 @@ from typing import Any
 
 import stringzilla
 
+from api.cache.caches import Caches
 from api.search.frames.index import SearchIndex
 from api.search.transcripts.folding import fold
 from api.search.transcripts.index import Mode, SpokenQuery
@@ -153,11 +154,14 @@ def measure(hours: int, folder: Path) -> None:
         publish(cache, number, texts)
     settings = Settings(state_dir=folder / "state")
     before = resident_mb()
-    first = SearchIndex(settings)
-    took, _ = timed(lambda: first.load(str(cache.root)))
+    first_caches = Caches(settings)
+    first = SearchIndex(settings.state_dir, first_caches)
+    took, _ = timed(lambda: first.load(first_caches.open(str(cache.root), thorough=True)))
     print(f"{hours} h: built in {took:.1f} s, {resident_mb() - before:.0f} MB more resident")
     first.close()
-    index = SearchIndex(settings)
+    first_caches.close()
+    caches = Caches(settings)
+    index = SearchIndex(settings.state_dir, caches)
     print(f"after a restart: first search {timed(lambda: ours(index, cache, 'quux'))[0]:.2f} s")
     log = next(folder.glob("state/transcripts/*/*.log"))
     corpus = list(files(hours))
@@ -183,6 +187,7 @@ def measure(hours: int, folder: Path) -> None:
     for name, median in medians(own).items():
         print(f"  {name:32} {median:8.1f} ms, {len(own[name]())} matches")
     index.close()
+    caches.close()
     database.close()
 
 
@@ -194,7 +199,7 @@ def ours(
     mode: Mode = "substring",
 ) -> list[Any]:
     asked = SpokenQuery(fold(query), MODEL, mode, max_results=MATCHES)
-    return index.transcripts.search(str(cache.root), asked, hashes)
+    return index.transcripts.search(index.caches.open(str(cache.root)), asked, hashes)
 
 
 def scans(corpus: list[list[str]]) -> None:

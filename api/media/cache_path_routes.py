@@ -83,7 +83,7 @@ def _item(services: Services, place: _Place, client_path: str, field: str) -> Ca
 def _hash(services: Services, place: _Place, path: str) -> str:
     """A file that is gone is still known by where it was seen. Raises MediaError, NotAllowed."""
     if os.path.isdir(place.cache.root):
-        known = services.index.hash_for(str(place.cache.root), path)
+        known = services.caches.hash_for(services.caches.open(str(place.cache.root)), path)
         if known is not None:
             return known
     services.paths.check_media_file(path)

@@ -27,7 +27,6 @@ from shared.errors import (
 )
 from shared.media import is_hashed_whole, media_type_of
 from shared.media_facts import Rate
-from shared.people.memberships import collections_of
 from shared.query.lanes import Lane
 from shared.query.messages import ProbeFile
 
@@ -49,12 +48,13 @@ async def metadata(call: Call[MetadataBody]) -> Metadata:
         for item in items:
             item.analysis = AnalysisState(visual=[], transcribed=False, face_jobs=[])
     if cache is not None:
-        await run_in_threadpool(_fill_face_jobs, items, cache)
+        await run_in_threadpool(_fill_face_jobs, services, items, cache)
     return Metadata(media=items)
 
 
-def _fill_face_jobs(items: list[MediaItem], cache: CacheDir) -> None:
-    found = collections_of(cache.root, {item.hash_str for item in items if item.hash_str})
+def _fill_face_jobs(services: Services, items: list[MediaItem], cache: CacheDir) -> None:
+    hashes = {item.hash_str for item in items if item.hash_str}
+    found = services.people.collections_of(cache.root, hashes)
     for item in items:
         if item.analysis and item.hash_str:
             item.analysis.face_jobs = found[item.hash_str]

@@ -113,11 +113,14 @@ def _stored(
 ) -> list[bytes | None]:
     """From the stored grid; None for each time that it does not hold."""
     with contextlib.suppress(BadInput, CacheError):  # no such folder, or a damaged pack
-        cache = CacheDir.open(cache_dir, create=False)
-        known = hash_str or services.index.hash_for(cache_dir, path)
-        manifest = cache.manifest(known, Stage.FRAMES) if known else None
-        if known and manifest:
-            with PackReader(cache.data_path(known, manifest)) as pack:
+        if hash_str:
+            cache = CacheDir.open(cache_dir, create=False)
+        else:
+            view = services.caches.open(cache_dir)
+            cache, hash_str = view.cache, services.caches.hash_for(view, path)
+        manifest = cache.manifest(hash_str, Stage.FRAMES) if hash_str else None
+        if hash_str and manifest:
+            with PackReader(cache.data_path(hash_str, manifest)) as pack:
                 return [_near(pack, seconds) for seconds in times]
     return [None] * len(times)
 

@@ -11,8 +11,9 @@ from api.people import answers
 from api.people.answers import Edits, ModifyAnswer, NamesAnswer, UndoAnswer
 from api.people.bodies import MOST_MOVED, ClusterId, ModifyBody, NamesBody, UndoBody
 from api.people.routes import IN_CACHE_DIR, cluster_items
-from api.people.standing import Standing
+from api.people.snapshot import CollectionSnapshot
 from api.services import Services
+from shared.cache.cache_dir import CacheDir
 from shared.errors import BadInput, Missing
 from shared.people import edits as kinds
 from shared.people.clustering import NO_CLUSTER
@@ -25,18 +26,18 @@ async def names(call: Call[NamesBody]) -> NamesAnswer:
 
 
 def _names(services: Services, body: NamesBody) -> NamesAnswer:
-    def make(standing: Standing) -> kinds.Names:
+    def make(snapshot: CollectionSnapshot) -> kinds.Names:
         named = [
             (
-                _person(standing, given.cluster_id, f"assignments[{n}].cluster_id"),
+                _person(snapshot, given.cluster_id, f"assignments[{n}].cluster_id"),
                 _name(given.name, f"assignments[{n}].name"),
             )
             for n, given in enumerate(body.assignments)
         ]
-        return names_edit(standing.state, named)
+        return names_edit(snapshot.state, named)
 
-    folder = services.paths.cache(body.cache_dir)
-    edit, _ = services.people.edit(folder, body.cluster_job_name, make)
+    cache = CacheDir.open(services.paths.cache(body.cache_dir), create=False)
+    edit, _ = services.people.edit(cache, body.cluster_job_name, make)
     assert isinstance(edit.what, kinds.Names)
     changes = {str(given.cluster_id): given.name for given in edit.what.assignments}
     return NamesAnswer(updated=len(changes), changes=changes)
@@ -63,46 +64,46 @@ def _modify(services: Services, body: ModifyBody) -> ModifyAnswer:
             f"moves name {count:,} faces, more than the {MOST_MOVED:,} of one request: "
             "send several requests, or merge clusters instead."
         )
-    before: list[Standing] = []
+    before: list[CollectionSnapshot] = []
 
-    def make(standing: Standing) -> kinds.Modify:
-        before.append(standing)
-        return _modification(standing, body)
+    def make(snapshot: CollectionSnapshot) -> kinds.Modify:
+        before.append(snapshot)
+        return _modification(snapshot, body)
 
-    folder = services.paths.cache(body.cache_dir)
-    edit, standing = services.people.edit(folder, body.cluster_job_name, make)
+    cache = CacheDir.open(services.paths.cache(body.cache_dir), create=False)
+    edit, snapshot = services.people.edit(cache, body.cluster_job_name, make)
     done = edit.what
     assert isinstance(done, kinds.Modify)
     merged = {before[0].state.root(id_) for merge in done.merges for id_ in merge.cluster_ids}
     return ModifyAnswer(
         merged=len(merged),
         moved=sum(len(move.face_ids) for move in done.moves),
-        clusters=cluster_items(standing),
+        clusters=cluster_items(snapshot),
         new_cluster_ids=[str(move.target) for move in done.moves if move.is_new],
     )
 
 
-def _modification(standing: Standing, body: ModifyBody) -> kinds.Modify:
+def _modification(snapshot: CollectionSnapshot, body: ModifyBody) -> kinds.Modify:
     merges = []
     for n, merge in enumerate(body.merges):
         place = f"merges[{n}]"
         ids = tuple(
-            _person(standing, id_, f"{place}.cluster_ids[{at}]")
+            _person(snapshot, id_, f"{place}.cluster_ids[{at}]")
             for at, id_ in enumerate(merge.cluster_ids)
         )
-        target = _person(standing, merge.target_cluster_id, f"{place}.target_cluster_id")
+        target = _person(snapshot, merge.target_cluster_id, f"{place}.target_cluster_id")
         merges.append((ids, target))
     moves = []
     for n, move in enumerate(body.moves):
         asked = move.target_cluster_id
-        to = None if asked is None else standing.known(asked, f"moves[{n}].target_cluster_id")
+        to = None if asked is None else snapshot.known(asked, f"moves[{n}].target_cluster_id")
         moves.append((move.face_ids, to))
-    return modify_edit(standing.state, merges, moves)
+    return modify_edit(snapshot.state, merges, moves)
 
 
-def _person(standing: Standing, cluster_id: ClusterId, field: str) -> int:
+def _person(snapshot: CollectionSnapshot, cluster_id: ClusterId, field: str) -> int:
     """The id of a cluster that stands for a person."""
-    found = standing.known(cluster_id, field)
+    found = snapshot.known(cluster_id, field)
     if found == NO_CLUSTER:
         raise BadInput(f'{field}: "-1" stands for the faces in no cluster, which are no person.')
     return found
@@ -115,10 +116,11 @@ async def edits(call: Call[None]) -> Edits:
 
 
 def _edits(services: Services, cache_dir: str, name: str) -> Edits:
-    standing = services.people.open(services.paths.cache(cache_dir), name)
+    cache = CacheDir.open(services.paths.cache(cache_dir), create=False)
+    snapshot = services.people.open(cache, name)
     return Edits(
         edits=[
-            _edit_item(edit, applies, reason) for edit, applies, reason in standing.state.report()
+            _edit_item(edit, applies, reason) for edit, applies, reason in snapshot.state.report()
         ]
     )
 
@@ -162,19 +164,19 @@ async def undo(call: Call[UndoBody]) -> UndoAnswer:
 
 
 def _undo(services: Services, body: UndoBody) -> UndoAnswer:
-    def make(standing: Standing) -> kinds.Undo:
-        log = standing.state.edits
+    def make(snapshot: CollectionSnapshot) -> kinds.Undo:
+        log = snapshot.state.edits
         return undo_edit(log, before_the_last(log) if body.edit_id is None else body.edit_id)
 
-    folder = services.paths.cache(body.cache_dir)
-    edit, standing = services.people.edit(folder, body.cluster_job_name, make)
+    cache = CacheDir.open(services.paths.cache(body.cache_dir), create=False)
+    edit, snapshot = services.people.edit(cache, body.cluster_job_name, make)
     assert isinstance(edit.what, kinds.Undo)
     message = (
         f"Everything is as it was right after the edit {edit.what.to}."
         if edit.what.to
         else "Everything is as it was before the first edit."
     )
-    return UndoAnswer(message=message, edit_id=edit.id, clusters=cluster_items(standing))
+    return UndoAnswer(message=message, edit_id=edit.id, clusters=cluster_items(snapshot))
 
 
 def before_the_last(log: Sequence[kinds.Edit]) -> str:

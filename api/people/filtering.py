@@ -10,7 +10,7 @@ from typing import Literal
 
 from api.people.frame_filter import NO_FRAMES, FrameFilter
 from api.people.people import People
-from api.people.standing import Standing
+from api.people.snapshot import CollectionSnapshot
 from shared.cache.cache_dir import CacheDir
 from shared.errors import BadInput, Missing
 
@@ -25,33 +25,29 @@ class Person:
 
 
 def frames_with(
-    people: People, cache_dir: str, persons: Sequence[Person], mode: Literal["and", "or"]
+    people: People, cache: CacheDir, persons: Sequence[Person], mode: Literal["and", "or"]
 ) -> FrameFilter:
-    """Frames that show every one of them, or any. Who is unknown is on no frame.
-
-    Raises BadInput where there is no such folder.
-    """
-    CacheDir.open(cache_dir, create=False)
+    """Frames that show every one of them, or any. Who is unknown is on no frame."""
     names = dict.fromkeys(person.collection for person in persons)
-    standings = {name: _standing(people, cache_dir, name) for name in names}
-    of_each = [_frames(standings[person.collection], person) for person in persons]
+    snapshots = {name: _snapshot(people, cache, name) for name in names}
+    of_each = [_frames(snapshots[person.collection], person) for person in persons]
     together = operator.and_ if mode == "and" else operator.or_
     return functools.reduce(together, of_each) if of_each else NO_FRAMES
 
 
-def _standing(people: People, cache_dir: str, name: str) -> Standing | None:
+def _snapshot(people: People, cache: CacheDir, name: str) -> CollectionSnapshot | None:
     try:
-        return people.open(cache_dir, name)
+        return people.open(cache, name)
     except (Missing, BadInput):  # a name that no collection can have is unknown, too
         return None
 
 
-def _frames(standing: Standing | None, person: Person) -> FrameFilter:
-    if standing is None:
+def _frames(snapshot: CollectionSnapshot | None, person: Person) -> FrameFilter:
+    if snapshot is None:
         return NO_FRAMES
     if person.cluster_id is None:
-        return standing.frames_of(standing.state.ids_named(person.name or ""))
+        return snapshot.frames_of(snapshot.state.ids_named(person.name or ""))
     try:
-        return standing.frames_of([standing.root(person.cluster_id, "cluster_id")])
+        return snapshot.frames_of([snapshot.root(person.cluster_id, "cluster_id")])
     except Missing:
         return NO_FRAMES

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from pathlib import Path
 
-from api.people.standing import NOTHING_GROUPED, Standing
+from api.cache.lru import LruCache
+from api.people.snapshot import NOTHING_GROUPED, CollectionSnapshot
 from shared.cache.cache_dir import CacheDir
 from shared.errors import Missing
 from shared.people.collection import Collection
 from shared.people.edits import Edit, NewEdit
 from shared.people.state import PeopleState
 
-_KEPT = 32  # collections; 100,000 faces take some 20 MB
+_CAPACITY = 32  # Collections; 100,000 faces take some 20 MB
+_MEMBERS_CAPACITY = 64  # Collections of which only members are read; 100,000 take some 20 MB
 
 
-class _Kept:
+class _KeptCollection:
     """One Collection at hand."""
 
     def __init__(self, cache: CacheDir, collection: Collection) -> None:
@@ -25,74 +27,85 @@ class _Kept:
         self._collection = collection
         self._loading = threading.Lock()
         self._version: object = None
-        self._standing: Standing | None = None
+        self._snapshot: CollectionSnapshot | None = None
 
-    def standing(self) -> Standing:
+    def snapshot(self) -> CollectionSnapshot:
         """As it is now. While one request loads it, others wait and find it done."""
         with self._loading:
             version = self._collection.version()  # before reading: what comes later is read again
-            if self._standing is None or version != self._version:
-                self._standing = self._read()
+            if self._snapshot is None or version != self._version:
+                self._snapshot = self._read()
                 self._version = version
-            return self._standing
+            return self._snapshot
 
-    def _read(self) -> Standing:
+    def _read(self) -> CollectionSnapshot:
         clustering = self._collection.clustering() or NOTHING_GROUPED
         edits = self._collection.edits()
-        if self._standing is None:
+        if self._snapshot is None:
             state = PeopleState.of(clustering, edits)
         else:
-            state = self._standing.state.following(clustering, edits)
-        return Standing(self._cache, self._collection, state)
+            state = self._snapshot.state.following(clustering, edits)
+        return CollectionSnapshot(self._cache, self._collection, state)
 
 
 class People:
     """One a process; safe for threads."""
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._kept: OrderedDict[str, _Kept] = OrderedDict()  # by folder, the longest unused first
+    def __init__(self, capacity: int = _CAPACITY) -> None:
+        self._kept: LruCache[Path, _KeptCollection] = LruCache(capacity)
+        self._members: LruCache[Path, Collection] = LruCache(_MEMBERS_CAPACITY)
 
-    def open(self, cache_dir: str, name: str) -> Standing:
+    def open(self, cache: CacheDir, name: str) -> CollectionSnapshot:
         """The collection as it is now.
 
-        Raises BadInput where there is no such folder, Missing for an unknown collection.
+        Raises BadInput for an impossible name, Missing for an unknown collection.
         """
-        return self._at_hand(cache_dir, name).standing()
+        return self._at_hand(cache, name).snapshot()
 
-    def all(self, cache_dir: str) -> list[Standing]:
+    def all(self, cache: CacheDir) -> list[CollectionSnapshot]:
         """Every collection of the folder, by name."""
         found = []
-        for name in Collection.all_names(CacheDir.open(cache_dir, create=False).root):
+        for name in Collection.all_names(cache.root):
             try:
-                found.append(self.open(cache_dir, name))
+                found.append(self.open(cache, name))
             except Missing:  # deleted just now
                 continue
         return found
 
     def edit(
-        self, cache_dir: str, name: str, make: Callable[[Standing], NewEdit]
-    ) -> tuple[Edit, Standing]:
-        """Write the edit that `make` derives from how things stand; how they stand after it.
+        self, cache: CacheDir, name: str, make: Callable[[CollectionSnapshot], NewEdit]
+    ) -> tuple[Edit, CollectionSnapshot]:
+        """Write the edit that `make` derives from a snapshot; with it, the snapshot after it.
 
         Nothing is written when `make` raises. Edits of one collection are made one at a time here;
         other machines' come before or after in the log, and replaying it decides.
         """
-        kept = self._at_hand(cache_dir, name)
+        kept = self._at_hand(cache, name)
         with kept.editing:
-            standing = kept.standing()
-            edit = standing.collection.append(make(standing))
-            return edit, kept.standing()
+            before = kept.snapshot()
+            edit = before.collection.append(make(before))
+            return edit, kept.snapshot()
 
-    def _at_hand(self, cache_dir: str, name: str) -> _Kept:
-        cache = CacheDir.open(cache_dir, create=False)
-        collection = Collection.open(cache.root, name, create=False)
-        key = str(collection.folder)
-        with self._lock:
-            if key not in self._kept:
-                self._kept[key] = _Kept(cache, collection)
-            kept = self._kept[key]
-            self._kept.move_to_end(key)
-            while len(self._kept) > _KEPT:
-                self._kept.popitem(last=False)  # requests under way keep what they hold
-            return kept
+    def collections_of(self, cache_root: Path, hashes: Iterable[str]) -> dict[str, list[str]]:
+        """For each hash_str the names of the Collections that it is a member of, in order.
+
+        Reads names and listings, and of the members only what is new.
+        """
+        found: dict[str, list[str]] = {hash_str: [] for hash_str in hashes}
+        for name in Collection.all_names(cache_root) if found else ():
+            try:
+                members = self._with_members(cache_root, name).members()
+            except Missing:  # deleted just now
+                continue
+            for hash_str in found.keys() & members.hashes:
+                found[hash_str].append(name)
+        return found
+
+    def _with_members(self, cache_root: Path, name: str) -> Collection:
+        """A Collection that remembers the members it has read."""
+        opened = Collection.open(cache_root, name, create=False)
+        return self._members.get(opened.folder, lambda: opened)
+
+    def _at_hand(self, cache: CacheDir, name: str) -> _KeptCollection:
+        opened = Collection.open(cache.root, name, create=False)
+        return self._kept.get(opened.folder, lambda: _KeptCollection(cache, opened))

@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from starlette.concurrency import run_in_threadpool
 
 from api.http.endpoint import Call, Endpoint, Parameter
+from api.http.scope import Scope
 from api.people.answers import ClusterItem, ClusterJob, ClusterJobs, FaceItem, FacePage, Samples
 from api.people.bodies import MOST_SAMPLES, ClusterId, FacesBody, SamplesBody
 from api.people.pictures import Pictured, pictured
-from api.people.standing import Standing
-from api.search.scope import Scope
+from api.people.snapshot import CollectionSnapshot
 from api.services import Services
+from shared.cache.cache_dir import CacheDir
 from shared.clock_times import timestamp
 from shared.errors import BadInput, Missing
 from shared.people.clustering import NO_CLUSTER
@@ -28,27 +29,27 @@ async def clusters(call: Call[None]) -> ClusterJobs:
 
 
 def _clusters(services: Services, cache_dir: str, name: str | None) -> ClusterJobs:
-    folder = services.paths.cache(cache_dir)
-    found = [services.people.open(folder, name)] if name else services.people.all(folder)
-    return ClusterJobs(cluster_jobs=[_job(standing) for standing in found])
+    cache = CacheDir.open(services.paths.cache(cache_dir), create=False)
+    found = [services.people.open(cache, name)] if name else services.people.all(cache)
+    return ClusterJobs(cluster_jobs=[_job(snapshot) for snapshot in found])
 
 
-def _job(standing: Standing) -> ClusterJob:
-    clustering = standing.clustering
+def _job(snapshot: CollectionSnapshot) -> ClusterJob:
+    clustering = snapshot.clustering
     return ClusterJob(
-        cluster_job_name=standing.name,
+        cluster_job_name=snapshot.name,
         total_faces=len(clustering),
         eps=clustering.eps,
         min_samples=clustering.min_samples,
-        clusters=cluster_items(standing),
+        clusters=cluster_items(snapshot),
     )
 
 
-def cluster_items(standing: Standing) -> list[ClusterItem]:
+def cluster_items(snapshot: CollectionSnapshot) -> list[ClusterItem]:
     """All clusters that have faces."""
     return [
         ClusterItem(cluster_id=str(c.id), name=c.name, face_count=c.face_count)
-        for c in standing.clusters()
+        for c in snapshot.clusters()
     ]
 
 
@@ -59,14 +60,14 @@ async def samples(call: Call[SamplesBody]) -> Samples:
 
 def _samples(services: Services, body: SamplesBody) -> Samples:
     scope = Scope.of(services, body.cache_dir, None)
-    standing = services.people.open(scope.cache_dir, body.cluster_job_name)
+    snapshot = services.people.open(scope.view().cache, body.cluster_job_name)
     asked: Sequence[ClusterId] = (
         body.cluster_ids
         if body.cluster_ids is not None
-        else [cluster.id for cluster in standing.clusters() if cluster.id != NO_CLUSTER]
+        else [cluster.id for cluster in snapshot.clusters() if cluster.id != NO_CLUSTER]
     )
     roots = {
-        str(asked_id): standing.root(asked_id, f"cluster_ids[{n}]")
+        str(asked_id): snapshot.root(asked_id, f"cluster_ids[{n}]")
         for n, asked_id in enumerate(asked)
     }
     if len(roots) * body.samples_per_cluster > _MOST_SHOWN:
@@ -75,10 +76,10 @@ def _samples(services: Services, body: SamplesBody) -> Samples:
             f"{_MOST_SHOWN} faces: name fewer cluster_ids, or less samples_per_cluster."
         )
     faces = {
-        asked_id: standing.state.samples_of(root, body.samples_per_cluster)
+        asked_id: snapshot.state.samples_of(root, body.samples_per_cluster)
         for asked_id, root in roots.items()
     }
-    shown = iter(_items(scope, standing, [face for some in faces.values() for face in some]))
+    shown = iter(_items(scope, snapshot, [face for some in faces.values() for face in some]))
     return Samples(
         samples={asked_id: [next(shown) for _ in some] for asked_id, some in faces.items()}
     )
@@ -91,18 +92,18 @@ async def faces(call: Call[FacesBody]) -> FacePage:
 
 def _faces(services: Services, body: FacesBody) -> FacePage:
     scope = Scope.of(services, body.cache_dir, None)
-    standing = services.people.open(scope.cache_dir, body.cluster_job_name)
+    snapshot = services.people.open(scope.view().cache, body.cluster_job_name)
     roots = None
     if body.cluster_ids is not None:
-        roots = [standing.root(c, f"cluster_ids[{n}]") for n, c in enumerate(body.cluster_ids)]
+        roots = [snapshot.root(c, f"cluster_ids[{n}]") for n, c in enumerate(body.cluster_ids)]
     elif body.cluster_id is not None:
-        roots = [standing.root(body.cluster_id, "cluster_id")]
-    found = standing.faces_in_order(roots, services.index.newest_paths(scope.cache_dir))
+        roots = [snapshot.root(body.cluster_id, "cluster_id")]
+    found = snapshot.faces_in_order(roots, scope.view().newest_paths())
     if body.offset > len(found):
         raise BadInput(f"offset is {body.offset}, but there are only {len(found)} faces.")
     end = body.offset + body.limit
     return FacePage(
-        faces=_items(scope, standing, found[body.offset : end].tolist()),
+        faces=_items(scope, snapshot, found[body.offset : end].tolist()),
         total=len(found),
         limit=body.limit,
         offset=body.offset,
@@ -110,27 +111,27 @@ def _faces(services: Services, body: FacesBody) -> FacePage:
     )
 
 
-def _items(scope: Scope, standing: Standing, found: Sequence[int]) -> list[FaceItem]:
+def _items(scope: Scope, snapshot: CollectionSnapshot, found: Sequence[int]) -> list[FaceItem]:
     """Faces with their pictures; what cannot be read of one is null."""
-    index = scope.services.index
-    pictures = pictured(standing.cache, standing.clustering, found, index.folders.pool)
-    paths = index.best_paths(scope.cache_dir, {standing.hash_of(face) for face in found})
+    caches = scope.services.caches
+    pictures = pictured(snapshot.cache, snapshot.clustering, found, caches.pool)
+    paths = caches.best_paths(scope.view(), {snapshot.hash_of(face) for face in found})
     shown = {hash_str: scope.shown(path) or None for hash_str, path in paths.items()}
     return [
-        _item(standing, face, picture, shown[standing.hash_of(face)])
+        _item(snapshot, face, picture, shown[snapshot.hash_of(face)])
         for face, picture in zip(found, pictures, strict=True)
     ]
 
 
-def _item(standing: Standing, face: int, picture: Pictured, path: str | None) -> FaceItem:
-    cluster, second = int(standing.state.faces[face]), standing.second_of(face)
+def _item(snapshot: CollectionSnapshot, face: int, picture: Pictured, path: str | None) -> FaceItem:
+    cluster, second = int(snapshot.state.faces[face]), snapshot.second_of(face)
     return FaceItem(
-        face_id=standing.face_id(face),
+        face_id=snapshot.face_id(face),
         cluster_id=str(cluster),
-        name=standing.state.names.get(cluster),
+        name=snapshot.state.names.get(cluster),
         image=base64.b64encode(picture.jpeg).decode("ascii") if picture.jpeg else None,
         media_path=path,
-        hash_str=standing.hash_of(face),
+        hash_str=snapshot.hash_of(face),
         frame_idx=str(second),
         timestamp=timestamp(second),
         bbox=[round(part, 5) for part in picture.box] if picture.box else None,

@@ -14,7 +14,7 @@ from api.services import Services
 async def load(call: Call[LoadBody]) -> LoadAnswer:
     """Everything in the cache folder."""
     cache_dir = call.services.paths.cache(call.body.cache_dir)
-    report = await run_in_threadpool(call.services.index.load, cache_dir)
+    report = await run_in_threadpool(_load, call.services, cache_dir)
     transcripts = _counted(report.transcription_files, "transcript")
     return LoadAnswer(
         message=f"{_message(report)} {transcripts} can be searched.",
@@ -23,6 +23,10 @@ async def load(call: Call[LoadBody]) -> LoadAnswer:
         frames=report.frames,
         skipped=[Skipped(hash_str=s.hash_str, reason=s.reason) for s in report.skipped],
     )
+
+
+def _load(services: Services, cache_dir: str) -> LoadReport:
+    return services.index.load(services.caches.open(cache_dir, thorough=True))
 
 
 async def load_for_media(call: Call[LoadForMediaBody]) -> LoadForMediaAnswer:
@@ -41,8 +45,9 @@ def _load_for_media(
     hashes: list[str | None] = []
     report = LoadReport(visual_files=0, transcription_files=0, frames=0)
     if paths:
-        hashes = services.index.hashes_for(cache_dir, [path for _, path in paths])
-        report = services.index.load_for_media(cache_dir, [h for h in hashes if h is not None])
+        view = services.caches.open(cache_dir)
+        hashes = services.caches.hashes_for(view, [path for _, path in paths])
+        report = services.index.load_for_media(view, [h for h in hashes if h is not None])
     without = {None, *report.missing}
     return LoadForMediaAnswer(
         message=_message(report),

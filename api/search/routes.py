@@ -15,11 +15,12 @@ from starlette.concurrency import run_in_threadpool
 from api.http.active_models import active_key
 from api.http.answers import Match, Matches
 from api.http.endpoint import Call, Endpoint
+from api.http.scope import Scope
 from api.http.times import seconds_of
 from api.people.filtering import Person, frames_with
 from api.people.frame_filter import FrameFilter
 from api.search.bodies import SearchFields, SearchFrameBody, SearchImageBody, SearchTextBody
-from api.search.scope import Scope
+from api.search.frames.previews import read_previews
 from api.search.types import Hit, QueryVectors
 from api.search.vectors import Vector
 from api.services import Services
@@ -46,7 +47,7 @@ class _Wanted:
 
 
 # Gives the picture's vector for the model of that key.
-PictureOf = Callable[[str], Awaitable[Vector]]
+PictureOf = Callable[[Scope, str], Awaitable[Vector]]
 
 
 async def search_text(call: Call[SearchTextBody]) -> Matches:
@@ -59,10 +60,12 @@ async def search_image(call: Call[SearchImageBody]) -> Matches:
     services, body = call.services, call.body
     if body.image_path is not None:
         path = services.paths.media(body.image_path, "image_path")
-        return await _search(services, body, body.query, lambda m: _of_file(services, m, path))
+        return await _search(services, body, body.query, lambda _, m: _of_file(services, m, path))
     if body.image is not None:
         content = _picture_bytes(body.image)
-        return await _search(services, body, body.query, lambda m: _of_bytes(services, m, content))
+        return await _search(
+            services, body, body.query, lambda _, m: _of_bytes(services, m, content)
+        )
     raise BadInput("Give image_path (a path) or image (base64).")
 
 
@@ -71,9 +74,8 @@ async def search_frame(call: Call[SearchFrameBody]) -> Matches:
     services, body = call.services, call.body
     path = services.paths.media(body.media_path, "media_path")
     seconds = seconds_of(body.time_seconds, "time_seconds")
-    cache_dir = services.paths.cache(body.cache_dir)
     return await _search(
-        services, body, body.query, lambda m: _of_frame(services, m, cache_dir, path, seconds)
+        services, body, body.query, lambda scope, m: _of_frame(scope, m, path, seconds)
     )
 
 
@@ -89,7 +91,8 @@ async def _search(
     model = await run_in_threadpool(active_key, services, ModelKind.VISUAL)
     words = [*([query] if query else []), *body.exclude]
     texts, picture = await asyncio.gather(
-        services.vectors.of_texts(model, words), picture_of(model) if picture_of else _nothing()
+        services.vectors.of_texts(model, words),
+        picture_of(scope, model) if picture_of else _nothing(),
     )
     excluded = texts[1:] if query else texts
     vectors = QueryVectors(
@@ -121,16 +124,18 @@ def _frames_with(scope: Scope, body: SearchFields) -> FrameFilter:
         Person(asked.cluster_job_name, asked.person_name, asked.cluster_id)
         for asked in body.people_filter
     ]
-    return frames_with(scope.services.people, scope.cache_dir, persons, body.people_filter_mode)
+    cache = scope.view().cache
+    return frames_with(scope.services.people, cache, persons, body.people_filter_mode)
 
 
 def _matches(scope: Scope, wanted: _Wanted) -> Matches:
-    index, cache_dir = scope.services.index, scope.cache_dir
+    services, view = scope.services, scope.view()
     client_paths = scope.client_paths()
-    hits = index.search(
-        cache_dir, wanted.model, wanted.vectors, client_paths, wanted.max_results, wanted.only
+    hits = services.index.search(
+        view, wanted.model, wanted.vectors, client_paths, wanted.max_results, wanted.only
     )
-    previews = index.previews(cache_dir, [(hit.hash_str, hit.second) for hit in hits])
+    frames = [(hit.hash_str, hit.second) for hit in hits]
+    previews = read_previews(view.cache, frames, services.caches.pool)
     return Matches(
         matches=[
             _match(hit, jpeg, (client_paths or {}).get(hit.hash_str) or scope.shown(hit.path))
@@ -184,32 +189,27 @@ async def _of_file(services: Services, model: str, path: str) -> Vector:
         raise BadInput(f"image_path is no picture: {error.message}") from None
 
 
-async def _of_frame(
-    services: Services, model: str, cache_dir: str, path: str, seconds: float
-) -> Vector:
+async def _of_frame(scope: Scope, model: str, path: str, seconds: float) -> Vector:
     """The stored embedding where the time is on the grid and analysed, else the frame's own."""
     await run_in_threadpool(_must_exist, path, "media_path")
     if seconds.is_integer():
-        stored = await run_in_threadpool(
-            _stored_vector, services, model, cache_dir, path, int(seconds)
-        )
+        stored = await run_in_threadpool(_stored_vector, scope, model, path, int(seconds))
         if stored is not None:
             return stored
     try:
-        return await services.vectors.of_frame(model, path, seconds)
+        return await scope.services.vectors.of_frame(model, path, seconds)
     except BadInput as error:
         raise BadInput(f"time_seconds: {error.message}") from None
     except MediaUnreadable as error:
         raise MediaUnreadable(f"media_path: {error.message}") from None
 
 
-def _stored_vector(
-    services: Services, model: str, cache_dir: str, path: str, second: int
-) -> Vector | None:
-    hash_str = services.index.hash_for(cache_dir, path)
+def _stored_vector(scope: Scope, model: str, path: str, second: int) -> Vector | None:
+    services, view = scope.services, scope.view()
+    hash_str = services.caches.hash_for(view, path)
     if hash_str is None:
         return None
-    return services.index.stored_vector(cache_dir, model, hash_str, second)
+    return services.index.stored_vector(view, model, hash_str, second)
 
 
 def _must_exist(path: str, field: str) -> None:

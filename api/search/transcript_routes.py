@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 
 from api.http.active_models import active_key
 from api.http.endpoint import Call, Endpoint
-from api.search.scope import Scope
+from api.http.scope import Scope
 from api.search.transcripts.folding import fold
 from api.search.transcripts.index import SpokenHit, SpokenQuery
 from api.services import Services
@@ -50,7 +50,7 @@ def _search(services: Services, body: SearchTranscriptBody) -> TranscriptMatches
 def _matches(scope: Scope, query: SpokenQuery) -> TranscriptMatches:
     client_paths = scope.client_paths()
     hashes = None if client_paths is None else list(client_paths)
-    hits = scope.services.index.transcripts.search(scope.cache_dir, query, hashes)
+    hits = scope.services.index.transcripts.search(scope.view(), query, hashes)
     return TranscriptMatches(
         matches=[
             _match(hit, (client_paths or {}).get(hit.hash_str) or scope.shown(hit.path))
@@ -88,14 +88,15 @@ def _load(services: Services, body: LoadTranscriptionsBody) -> LoadTranscription
     scope = Scope.of(services, body.cache_dir, body.media_paths)
     index = services.index.transcripts
     if scope.asked is None:
-        report = index.load(scope.cache_dir, look_for_more=True)
+        view = services.caches.open(scope.cache_dir, thorough=True)
+        report = index.load(view, look_for_more=True)
         return LoadTranscriptionsAnswer(
             message=_message(report.files), transcription_files=report.files, missing=[]
         )
     if scope.is_empty:
         return LoadTranscriptionsAnswer(message=_message(0), transcription_files=0, missing=[])
-    hashes = services.index.hashes_for(scope.cache_dir, list(scope.asked))
-    report = index.load_for_media(scope.cache_dir, [h for h in hashes if h is not None])
+    hashes = services.caches.hashes_for(scope.view(), list(scope.asked))
+    report = index.load_for_media(scope.view(), [h for h in hashes if h is not None])
     without = {None, *report.missing}
     return LoadTranscriptionsAnswer(
         message=_message(report.files),

@@ -59,12 +59,11 @@ async def transcriptions(call: Call[TranscriptionsBody]) -> _Encoded:
 
 def _found(services: Services, body: TranscriptionsBody) -> tuple[_Source, list[_Asked]]:
     cache_dir = services.paths.cache(body.cache_dir)
-    source = _Source(
-        CacheDir.open(cache_dir, create=False), active_key(services, ModelKind.SPEECH), body
-    )
+    view = services.caches.open(cache_dir)
+    source = _Source(view.cache, active_key(services, ModelKind.SPEECH), body)
     asked = [_allowed(services, path, n) for n, path in enumerate(body.media_paths)]
     paths = list(dict.fromkeys(slot.path for slot in asked if slot.path))
-    hashes = dict(zip(paths, services.index.hashes_for(cache_dir, paths), strict=True))
+    hashes = dict(zip(paths, services.caches.hashes_for(view, paths), strict=True))
     return source, [_known(services, slot, hashes.get(slot.path)) for slot in asked]
 
 

@@ -2,73 +2,75 @@
 
 Everything published in a CacheDir counts as loaded: searching brings the array up to date first,
 so replicas and restarts see the same data. `load` looks harder, and reports what is unusable.
+A request opens its CacheView once, and passes it to whatever it calls.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
+from api.cache.caches import Caches
+from api.cache.lru import LruCache
+from api.cache.view import CacheView
 from api.people.frame_filter import FrameFilter
-from api.search.folders import Folders
 from api.search.frames import ranking, scan
-from api.search.frames.merged import Snapshot
+from api.search.frames.loading import LoadedModel
+from api.search.frames.merged import MergedArray, Snapshot
 from api.search.frames.places import Places
-from api.search.frames.previews import read_previews
 from api.search.transcripts.index import TranscriptIndex
 from api.search.types import Hit, LoadReport, QueryVectors, Skipped, Vectors
 from api.search.write_lock import LOAD_WAIT_S, SEARCH_WAIT_S
-from shared.cache.cache_dir import CacheDir
+from shared.cache import cache_files
 from shared.errors import ModelError
-from shared.settings import Settings
 
 
 class SearchIndex:
     """One a process. `close` it at the end."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.folders = Folders(settings)
+    def __init__(self, state_dir: Path, caches: Caches) -> None:
+        self.caches = caches
+        self._arrays = state_dir / "search"
+        self._models: LruCache[tuple[CacheView, str], LoadedModel] = LruCache(caches.capacity)
         self._threads = min(4, os.cpu_count() or 1)
         self._scan_pool = ThreadPoolExecutor(self._threads, "scan")
-        self.transcripts = TranscriptIndex(self.folders)
+        self.transcripts = TranscriptIndex(state_dir / "transcripts", caches)
 
     def close(self) -> None:
         self._scan_pool.shutdown()
-        self.folders.close()
 
-    def load(self, cache_dir: str) -> LoadReport:
-        """Bring everything in the folder up to date, with a look for what was never announced."""
-        folder = self.folders.open(cache_dir, thorough=True)
-        found = folder.view.cache.catalogue.hashes()
+    def load(self, view: CacheView) -> LoadReport:
+        """Bring everything in a folder, opened thoroughly, up to date, and forget what is gone."""
+        found = view.cache.catalogue.hashes()
         skipped: dict[str, str] = {}
         files: dict[str, int] = {}
-        for model in sorted(folder.view.models()):
-            loaded = folder.model(model)
+        for model in sorted(view.models()):
+            loaded = self._model(view, model)
             loaded.bring_up(LOAD_WAIT_S, retry=True)
             if deleted := set(loaded.snapshot().files) - found:
                 loaded.remove(deleted, LOAD_WAIT_S)
             skipped |= loaded.unusable()
             for merged in loaded.snapshot().files.values():
                 files[merged.hash_str] = max(files.get(merged.hash_str, 0), merged.rows)
-        spoken = self.transcripts.load(cache_dir, look_for_more=False)
+        spoken = self.transcripts.load(view, look_for_more=False)
         report = _report(files, skipped, ())
         return replace(
             report, transcription_files=spoken.files, skipped=report.skipped + spoken.skipped
         )
 
-    def load_for_media(self, cache_dir: str, hashes: Sequence[str]) -> LoadReport:
-        """The same for some MediaFiles only: their folders are looked into."""
-        folder = self.folders.open(cache_dir, thorough=False)
-        folder.view.look_at(hashes)
+    def load_for_media(self, view: CacheView, hashes: Sequence[str]) -> LoadReport:
+        """Bring the visual data of some MediaFiles up to date: their folders are looked into."""
+        view.look_at(hashes)
         wanted = set(hashes)
         skipped: dict[str, str] = {}
         files: dict[str, int] = {}
-        for model in sorted(folder.view.models()):
-            loaded = folder.model(model)
+        for model in sorted(view.models()):
+            loaded = self._model(view, model)
             loaded.bring_up(LOAD_WAIT_S, retry=True)
             known = loaded.snapshot().files
             for hash_str in wanted & set(known):
@@ -76,20 +78,9 @@ class SearchIndex:
             skipped |= {h: reason for h, reason in loaded.unusable().items() if h in wanted}
         return _report(files, skipped, [h for h in dict.fromkeys(hashes) if h not in files])
 
-    def hash_for(self, cache_dir: str, path: str) -> str | None:
-        """`hash_str` of a file: from its last sighting if unchanged since, else from its content.
-
-        A file that is gone is still known by where it was. None: neither known nor readable.
-        """
-        return self.hashes_for(cache_dir, [path])[0]
-
-    def hashes_for(self, cache_dir: str, paths: Sequence[str]) -> list[str | None]:
-        """`hash_for` of many paths, which a share answers side by side."""
-        return self.folders.hashes_for(cache_dir, paths)
-
     def search(
         self,
-        cache_dir: str,
+        view: CacheView,
         model_key: str,
         query: QueryVectors,
         hashes: Iterable[str] | None,
@@ -97,26 +88,24 @@ class SearchIndex:
         only_frames: FrameFilter | None = None,
     ) -> list[Hit]:
         """Best first. `hashes` None: the whole folder; `only_frames`: these only."""
-        folder = self.folders.open(cache_dir, thorough=False)
-        loaded = folder.model(model_key)
+        loaded = self._model(view, model_key)
         loaded.bring_up(SEARCH_WAIT_S, retry=False)
         wanted = None if hashes is None else set(hashes)
         while True:
             hits = self._rank(loaded.snapshot(), query, wanted, max_results, only_frames)
             found = {hit.hash_str for hit in hits}
-            deleted = loaded.deleted(found, self.folders.pool)
+            deleted = loaded.deleted(found, self.caches.pool)
             if not deleted:
                 break
             loaded.remove(deleted, SEARCH_WAIT_S)
-        paths = self.folders.best_paths(folder.view, found)
+        paths = self.caches.best_paths(view, found)
         return [replace(hit, path=paths[hit.hash_str]) for hit in hits]
 
     def stored_vector(
-        self, cache_dir: str, model_key: str, hash_str: str, second: int
+        self, view: CacheView, model_key: str, hash_str: str, second: int
     ) -> Vectors | None:
         """The embedding of a grid frame, None where it was not analysed with this model."""
-        folder = self.folders.open(cache_dir, thorough=False)
-        loaded = folder.model(model_key)
+        loaded = self._model(view, model_key)
         loaded.bring_up(SEARCH_WAIT_S, retry=False)
         snapshot = loaded.snapshot()
         merged = snapshot.files.get(hash_str)
@@ -129,19 +118,12 @@ class SearchIndex:
         vector: Vectors = snapshot.vectors[merged.start + row].astype(np.float32)
         return vector
 
-    def previews(self, cache_dir: str, hits: Sequence[tuple[str, int]]) -> list[bytes | None]:
-        """JPEGs of (hash_str, second), or of the nearest frame; None where there is none."""
-        cache = CacheDir.open(cache_dir, create=False)
-        return read_previews(cache, hits, self.folders.pool)
-
-    def newest_paths(self, cache_dir: str) -> dict[str, str]:
-        """Where each MediaFile was seen last, by hash; touches no media."""
-        return self.folders.open(cache_dir, thorough=False).view.newest_paths()
-
-    def best_paths(self, cache_dir: str, hashes: Collection[str]) -> dict[str, str | None]:
-        """The newest known path of each that opens, else the newest known; None: none is."""
-        folder = self.folders.open(cache_dir, thorough=False)
-        return self.folders.best_paths(folder.view, hashes)
+    def _model(self, view: CacheView, model: str) -> LoadedModel:
+        """The embeddings of a folder by this visual model."""
+        folder = self._arrays / view.key / cache_files.encoded_model(model)
+        return self._models.get(
+            (view, model), lambda: LoadedModel(view, model, MergedArray(folder))
+        )
 
     def _rank(
         self,

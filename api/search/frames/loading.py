@@ -8,9 +8,9 @@ import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
 
+from api.cache.view import Announced, CacheView
 from api.search.frames.artefacts import manifest_path, read_visual
 from api.search.frames.merged import Merged, MergedArray, Snapshot, Writer
-from api.search.view import Announced, CacheView
 from shared.cache.cache_dir import LISTING_WAIT_S
 from shared.errors import CacheError
 

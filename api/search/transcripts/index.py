@@ -8,14 +8,17 @@ from __future__ import annotations
 import itertools
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import stringzilla
 
-from api.search.folders import Folders
+from api.cache.caches import Caches
+from api.cache.lru import LruCache
+from api.cache.view import CacheView
 from api.search.transcripts import finding
 from api.search.transcripts.loading import LoadedTranscripts
-from api.search.transcripts.log import Key, LogDamaged, Spoken
+from api.search.transcripts.log import Key, LogDamaged, Spoken, TranscriptLog
 from api.search.transcripts.text import joined
 from api.search.types import Skipped
 from api.search.write_lock import LOAD_WAIT_S, SEARCH_WAIT_S
@@ -66,31 +69,34 @@ class TranscriptReport:
 class TranscriptIndex:
     """One a process, over the same CacheDirs as the search for pictures."""
 
-    def __init__(self, folders: Folders) -> None:
-        self._folders = folders
+    def __init__(self, state: Path, caches: Caches) -> None:
+        self._state = state
+        self._caches = caches
+        self._loaded: LruCache[CacheView, LoadedTranscripts] = LruCache(caches.capacity)
 
-    def load(self, cache_dir: str, *, look_for_more: bool) -> TranscriptReport:
-        """Bring everything up to date. `look_for_more`: look into the folder of every MediaFile
-        without a known transcript, also where the catalogue announces none."""
-        folder = self._folders.open(cache_dir, thorough=True)
-        loaded, view = folder.transcripts, folder.view
+    def load(self, view: CacheView, *, look_for_more: bool) -> TranscriptReport:
+        """Bring everything in a folder, opened thoroughly, up to date.
+
+        `look_for_more`: look into the folder of every MediaFile without a known transcript, also
+        where the catalogue announces none.
+        """
+        loaded = self._of(view)
         if look_for_more:
             with cache_files.clear_errors(view.cache.root):
                 found = view.cache.catalogue.hashes()
                 without = found.difference(hash_str for hash_str, _ in view.transcripts())
-                list(self._folders.pool.map(lambda hash_str: view.look_at([hash_str]), without))
-        loaded.bring_up(LOAD_WAIT_S, self._folders.pool, retry=True)
+                list(self._caches.pool.map(lambda hash_str: view.look_at([hash_str]), without))
+        loaded.bring_up(LOAD_WAIT_S, self._caches.pool, retry=True)
         self._forget_deleted(loaded, loaded.snapshot().spoken, LOAD_WAIT_S)
         files = {hash_str for hash_str, _ in loaded.snapshot().spoken}
         reasons = sorted(loaded.unusable().items())
         return TranscriptReport(len(files), tuple(Skipped(key[0], why) for key, why in reasons))
 
-    def load_for_media(self, cache_dir: str, hashes: Sequence[str]) -> TranscriptReport:
-        """The same for some MediaFiles only: their folders are looked into."""
-        folder = self._folders.open(cache_dir, thorough=False)
-        folder.view.look_at(hashes)
-        loaded = folder.transcripts
-        loaded.bring_up(LOAD_WAIT_S, self._folders.pool, retry=True)
+    def load_for_media(self, view: CacheView, hashes: Sequence[str]) -> TranscriptReport:
+        """Bring the transcripts of some MediaFiles up to date: their folders are looked into."""
+        view.look_at(hashes)
+        loaded = self._of(view)
+        loaded.bring_up(LOAD_WAIT_S, self._caches.pool, retry=True)
         wanted = set(hashes)
         asked = [key for key in loaded.snapshot().spoken if key[0] in wanted]
         self._forget_deleted(loaded, asked, LOAD_WAIT_S)
@@ -103,11 +109,10 @@ class TranscriptIndex:
         )
 
     def search(
-        self, cache_dir: str, query: SpokenQuery, hashes: Sequence[str] | None
+        self, view: CacheView, query: SpokenQuery, hashes: Sequence[str] | None
     ) -> list[SpokenHit]:
         """By file, in the order of `hashes` (None: all, by their newest path), then by time."""
-        folder = self._folders.open(cache_dir, thorough=False)
-        loaded, pool = folder.transcripts, self._folders.pool
+        loaded, pool = self._of(view), self._caches.pool
         while True:
             loaded.bring_up(SEARCH_WAIT_S, pool, retry=False)
             files = (
@@ -123,18 +128,22 @@ class TranscriptIndex:
             keys = [spoken.key for spoken, _ in found]
             if not self._forget_deleted(loaded, keys, SEARCH_WAIT_S):
                 break
-        paths = self._folders.best_paths(folder.view, [spoken.hash_str for spoken, _ in found])
+        paths = self._caches.best_paths(view, [spoken.hash_str for spoken, _ in found])
         return [
             SpokenHit(spoken.hash_str, *passage, path=paths[spoken.hash_str])
             for spoken, passages in found
             for passage in passages
         ]
 
+    def _of(self, view: CacheView) -> LoadedTranscripts:
+        folder = self._state / view.key
+        return self._loaded.get(view, lambda: LoadedTranscripts(view, TranscriptLog(folder)))
+
     def _forget_deleted(
         self, loaded: LoadedTranscripts, keys: Collection[Key], wait_s: float
     ) -> bool:
         """Drop those of these transcripts that are in the folder no more; whether any was."""
-        deleted = loaded.deleted(keys, self._folders.pool)
+        deleted = loaded.deleted(keys, self._caches.pool)
         if deleted:
             loaded.remove(deleted, wait_s)
         return bool(deleted)

@@ -11,9 +11,9 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 
+from api.cache.view import CacheView
 from api.search.transcripts.log import Key, Snapshot, Spoken, TranscriptLog, Writer
 from api.search.transcripts.text import SearchText, pack
-from api.search.view import CacheView
 from shared.cache import cache_files, transcripts
 from shared.cache.cache_dir import LISTING_WAIT_S, CacheDir
 from shared.domain import Stage

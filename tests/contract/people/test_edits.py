@@ -170,13 +170,12 @@ def test_what_was_said_stays_when_the_faces_are_grouped_anew(people: PeopleDesk)
 
 
 def test_replicas_see_each_others_edits_at_once(people: PeopleDesk) -> None:
-    root = str(people.cache.root)
     replica = People()  # as in another API process
-    assert replica.open(root, NAME).state.names == {}
+    assert replica.open(people.cache, NAME).state.names == {}
     people.name(_1001="Ada")
-    assert replica.open(root, NAME).state.names == {ADA: "Ada"}
+    assert replica.open(people.cache, NAME).state.names == {ADA: "Ada"}
     with pytest.raises(Missing):
-        replica.open(root, "season 1")
+        replica.open(people.cache, "season 1")
 
 
 def test_two_api_processes_show_the_same_people_in_each_clients_own_paths(

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from api.people.people import People
 from shared.errors import BadInput, CacheError, Missing
 from shared.people.collection import Collection, Members
 from shared.people.edits import ClearNames
-from shared.people.memberships import collections_of
 from tests.support.people.clusterings import clustering, same
 
 HASH = "00112233aabbccdd"
@@ -83,11 +83,12 @@ def test_names_that_differ_in_case_stay_apart_on_every_file_system(tmp_path: Pat
         Collection.open(tmp_path, name, create=True).add("m", hashes(len(name), ord(name[0])), "")
     assert len({folder.casefold() for folder in os.listdir(tmp_path / "collections")}) == 4
     assert Collection.all_names(tmp_path) == ["ANNA", "Anna", "anna", "bob"]
-    held = collections_of(tmp_path, hashes(4, ord("A"), 7))
+    people = People()
+    held = people.collections_of(tmp_path, hashes(4, ord("A"), 7))
     assert list(held.values()) == [["ANNA", "Anna", "anna"], ["ANNA", "Anna"], []]
     Collection.open(tmp_path, "bob", create=False).add("m", hashes(7), "")
-    assert collections_of(tmp_path, hashes(7)) == {hashes(7)[0]: ["bob"]}
-    assert collections_of(tmp_path / "absent", hashes(7)) == {hashes(7)[0]: []}
+    assert people.collections_of(tmp_path, hashes(7)) == {hashes(7)[0]: ["bob"]}
+    assert people.collections_of(tmp_path / "absent", hashes(7)) == {hashes(7)[0]: []}
 
 
 def test_folders_that_do_not_read_are_skipped(tmp_path: Path) -> None:
@@ -190,7 +191,7 @@ def test_deleting_everything_again_and_again_crashes_no_reader(tmp_path: Path) -
     errors: list[BaseException] = []
 
     def read() -> None:
-        collection = Collection(tmp_path, "Cast")
+        collection, people = Collection(tmp_path, "Cast"), People()
         try:
             while not stop.is_set():
                 collection.version()
@@ -198,7 +199,7 @@ def test_deleting_everything_again_and_again_crashes_no_reader(tmp_path: Path) -
                 collection.edits()
                 collection.clustering()
                 Collection.all_names(tmp_path)
-                collections_of(tmp_path, [HASH])
+                people.collections_of(tmp_path, [HASH])
         except BaseException as error:  # noqa: BLE001  reported below
             errors.append(error)
 

@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 
-from api.people import people
 from api.people.filtering import Person, frames_with
 from api.people.people import People
-from api.people.standing import Standing
+from api.people.snapshot import CollectionSnapshot
 from shared.cache.cache_dir import CacheDir
 from shared.errors import BadInput, Missing
 from shared.people import clustering_files
@@ -47,8 +46,8 @@ def make(cache: CacheDir, name: str = "Season 1", faces: int = 3) -> None:
 
 
 def named(name: str) -> Any:
-    def edit(standing: Standing) -> NewEdit:
-        return names_edit(standing.state, [(ADA, name)])
+    def edit(snapshot: CollectionSnapshot) -> NewEdit:
+        return names_edit(snapshot.state, [(ADA, name)])
 
     return edit
 
@@ -57,63 +56,60 @@ def test_many_requests_at_once_read_a_collection_once(cache: CacheDir, reads: li
     make(cache)
     at_hand = People()
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(lambda _: at_hand.open(str(cache.root), "Season 1"), range(32)))
+        found = list(pool.map(lambda _: at_hand.open(cache, "Season 1"), range(32)))
     assert len(reads) == 1
-    assert all(standing is found[0] for standing in found)
+    assert all(snapshot is found[0] for snapshot in found)
 
 
 def test_an_edit_reads_no_clustering_again(cache: CacheDir, reads: list[str]) -> None:
     make(cache)
     at_hand = People()
-    _, after = at_hand.edit(str(cache.root), "Season 1", named("Ada"))
+    _, after = at_hand.edit(cache, "Season 1", named("Ada"))
     assert after.state.names == {ADA: "Ada"}
-    assert at_hand.open(str(cache.root), "Season 1") is after
+    assert at_hand.open(cache, "Season 1") is after
     assert len(reads) == 1
 
 
 def test_an_edit_that_is_refused_changes_nothing(cache: CacheDir) -> None:
     make(cache)
     at_hand = People()
-    before = at_hand.open(str(cache.root), "Season 1")
+    before = at_hand.open(cache, "Season 1")
     with pytest.raises(BadInput):
-        at_hand.edit(str(cache.root), "Season 1", named("x" * 10_000))
-    assert at_hand.open(str(cache.root), "Season 1") is before
+        at_hand.edit(cache, "Season 1", named("x" * 10_000))
+    assert at_hand.open(cache, "Season 1") is before
 
 
-def test_the_longest_unused_are_let_go_and_read_again(
-    cache: CacheDir, reads: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(people, "_KEPT", 2)
+def test_the_longest_unused_are_let_go_and_read_again(cache: CacheDir, reads: list[str]) -> None:
     for name in "abc":
         make(cache, name)
-    at_hand = People()
+    at_hand = People(capacity=2)
     for name in "abcbca":
-        assert at_hand.open(str(cache.root), name).name == name
+        assert at_hand.open(cache, name).name == name
     assert [name[0] for name in reads] == list("abca")
 
 
 def test_a_collection_that_was_deleted_and_made_again_is_the_new_one(cache: CacheDir) -> None:
     make(cache)
     at_hand = People()
-    at_hand.edit(str(cache.root), "Season 1", named("Ada"))
+    at_hand.edit(cache, "Season 1", named("Ada"))
     shutil.rmtree(cache.root / "collections")
     with pytest.raises(Missing):
-        at_hand.open(str(cache.root), "Season 1")
-    assert at_hand.all(str(cache.root)) == []
+        at_hand.open(cache, "Season 1")
+    assert at_hand.all(cache) == []
     make(cache, faces=2)
-    standing = at_hand.open(str(cache.root), "Season 1")
-    assert (standing.state.counts, standing.state.names) == ({ADA: 2}, {})
+    snapshot = at_hand.open(cache, "Season 1")
+    assert (snapshot.state.counts, snapshot.state.names) == ({ADA: 2}, {})
 
 
 def test_a_filter_is_made_once_as_long_as_nothing_changes(cache: CacheDir) -> None:
     make(cache)
-    at_hand, root = People(), str(cache.root)
+    at_hand = People()
 
     def pairs(mode: Any = "and") -> Any:
-        return frames_with(at_hand, root, [Person("Season 1", cluster_id=ADA)], mode).pairs
+        return frames_with(at_hand, cache, [Person("Season 1", cluster_id=ADA)], mode).pairs
 
     first = pairs()
     assert pairs("or") is first
-    at_hand.edit(root, "Season 1", named("Ada"))
+    at_hand.edit(cache, "Season 1", named("Ada"))
     assert pairs() is not first
     assert pairs().tolist() == first.tolist()

@@ -12,6 +12,7 @@ from api.search.frames.index import SearchIndex
 from api.search.transcripts import loading as loaded_transcripts
 from shared.cache.cache_dir import CacheDir
 from shared.settings import Settings
+from tests.support.search.search_data import search_index
 
 
 @pytest.fixture
@@ -33,14 +34,12 @@ def _short_patience(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def index(settings: Settings) -> Iterator[SearchIndex]:
-    index = SearchIndex(settings)
-    yield index
-    index.close()
+    with search_index(settings) as index:
+        yield index
 
 
 @pytest.fixture
 def replica(settings: Settings) -> Iterator[SearchIndex]:
     """Another SearchIndex over the same STATE_DIR, as after a restart or in another process."""
-    index = SearchIndex(settings)
-    yield index
-    index.close()
+    with search_index(settings) as index:
+        yield index

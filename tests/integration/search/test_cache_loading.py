@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 
 from api.search.frames import merged
-from api.search.frames.index import SearchIndex
+from api.search.frames.previews import read_previews
+from shared.cache.cache_dir import CacheDir
 from shared.domain import Stage
 from shared.errors import BadInput, CacheError
 from shared.settings import Settings
@@ -26,9 +27,12 @@ from tests.support.search.search_data import (
     asking,
     fill,
     found,
+    load,
     media_hash,
     publish,
     random_units,
+    search_index,
+    view_of,
 )
 from tests.support.system.tiny_disk import tiny_disk
 from tests.support.waiting import wait_for
@@ -39,13 +43,13 @@ SPAWN = multiprocessing.get_context("spawn")
 def test_replaced_data_is_found_and_the_old_is_not(cache, index, replica) -> None:
     old, new = random_units(2, DIM, 1)
     publish(cache, media_hash(1), np.tile(old, (5, 1)))
-    assert index.search(str(cache.root), MODEL, asking(old), None, 9)[0].score > 0.99
+    assert index.search(view_of(index, cache), MODEL, asking(old), None, 9)[0].score > 0.99
     publish(cache, media_hash(1), np.tile(new, (5, 1)))
     for one in (index, replica):
-        hits = one.search(str(cache.root), MODEL, asking(old), None, 9)
+        hits = one.search(view_of(one, cache), MODEL, asking(old), None, 9)
         assert len(hits) == 1
         assert hits[0].score < 0.9
-        assert one.search(str(cache.root), MODEL, asking(new), None, 9)[0].score > 0.99
+        assert one.search(view_of(one, cache), MODEL, asking(new), None, 9)[0].score > 0.99
 
 
 def test_much_replaced_data_is_compacted_away_while_replicas_go_on(
@@ -80,7 +84,7 @@ def test_load_reports_what_there_is_and_what_is_unusable(cache, index) -> None:
     with open(data(4), "wb") as file:
         np.save(file, bad)
     next(cache.media_dir(media_hash(5)).glob("manifest.visual*")).write_bytes(b"{")
-    report = index.load(str(cache.root))
+    report = load(index, cache)
     assert (report.visual_files, report.frames, report.transcription_files) == (1, 30, 0)
     reasons = {int(skipped.hash_str, 16): skipped.reason for skipped in report.skipped}
     assert "is cut off" in reasons[1]
@@ -90,15 +94,15 @@ def test_load_reports_what_there_is_and_what_is_unusable(cache, index) -> None:
     assert "is broken" in reasons[5]
     assert {n for n, _ in found(index, cache, vectors[1][0])} == {0}
     data(1).write_bytes(whole)  # mended
-    assert index.load(str(cache.root)).visual_files == 2
+    assert load(index, cache).visual_files == 2
 
 
 def test_load_for_media_names_what_is_missing(cache, index) -> None:
     fill(cache, 3)
     shutil.rmtree(cache.root / "catalog")
-    report = index.load_for_media(str(cache.root), [media_hash(1), media_hash(9)])
+    report = index.load_for_media(view_of(index, cache), [media_hash(1), media_hash(9)])
     assert (report.visual_files, report.frames, report.missing) == (1, 30, (media_hash(9),))
-    empty = index.load_for_media(str(cache.root), [])
+    empty = index.load_for_media(view_of(index, cache), [])
     assert (empty.visual_files, empty.frames, empty.missing) == (0, 0, ())
 
 
@@ -111,7 +115,7 @@ def test_what_was_deleted_is_found_again_by_looking(cache, index, replica, part)
     publish(cache, media_hash(50), random_units(5, DIM, 50))
     for one in (index, replica):
         assert found(one, cache, vectors[3][7], max_results=1) == [(3, 7)]
-        assert one.load(str(cache.root)).visual_files == 6
+        assert load(one, cache).visual_files == 6
 
 
 def test_deleted_results_are_no_longer_found(cache, index, replica) -> None:
@@ -120,8 +124,8 @@ def test_deleted_results_are_no_longer_found(cache, index, replica) -> None:
     shutil.rmtree(cache.media_dir(media_hash(2)))
     for one in (index, replica):
         assert {n for n, _ in found(one, cache, vectors[2][7])} == {0, 1, 3}
-        assert one.load(str(cache.root)).visual_files == 3
-        assert one.previews(str(cache.root), [(media_hash(2), 7)]) == [None]
+        assert load(one, cache).visual_files == 3
+        assert read_previews(cache, [(media_hash(2), 7)], one.caches.pool) == [None]
     shutil.rmtree(cache.root)
     with pytest.raises(BadInput, match="There is no cache folder"):
         found(index, cache, vectors[1][0])
@@ -138,9 +142,8 @@ def test_the_server_may_lose_its_own_files_between_two_searches(cache, index, se
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     assert found(index, cache, vectors[1][5], max_results=1) == [(1, 5)]
     for damage in ("none", "cut"):
-        fresh = SearchIndex(settings)  # the running one still maps what it knew
-        assert found(fresh, cache, vectors[1][5], max_results=1) == [(1, 5)]
-        fresh.close()
+        with search_index(settings) as fresh:  # the running one still maps what it knew
+            assert found(fresh, cache, vectors[1][5], max_results=1) == [(1, 5)]
         if damage == "none":
             (path,) = settings.state_dir.glob(pattern)
             os.truncate(path, 100)
@@ -163,12 +166,12 @@ def test_a_torn_journal_line_and_half_written_rows_do_no_harm(
 
 
 def _load(state: Path, root: Path, gate: object, out: object) -> None:
-    index = SearchIndex(Settings(state_dir=state))
-    gate.wait()  # type: ignore[attr-defined]
-    report = index.load(str(root))
-    hits = index.search(str(root), MODEL, asking(np.ones(DIM)), None, 500)
-    out.put((report.visual_files, report.frames, [(h.hash_str, h.second) for h in hits]))  # type: ignore[attr-defined]
-    index.close()
+    cache = CacheDir.open(root, create=False)
+    with search_index(Settings(state_dir=state)) as index:
+        gate.wait()  # type: ignore[attr-defined]
+        report = load(index, cache)
+        hits = index.search(view_of(index, cache), MODEL, asking(np.ones(DIM)), None, 500)
+        out.put((report.visual_files, report.frames, [(h.hash_str, h.second) for h in hits]))  # type: ignore[attr-defined]
 
 
 def test_processes_that_load_at_once_agree_and_store_each_row_once(cache, settings) -> None:
@@ -193,11 +196,13 @@ KILLED = """
 import sys
 from pathlib import Path
 from api.search.frames import merged
-from api.search.frames.index import SearchIndex
+from shared.cache.cache_dir import CacheDir
 from shared.settings import Settings
+from tests.support.search.search_data import load, search_index
 merged._FLUSH_BYTES = 1
 print("ready", flush=True)
-SearchIndex(Settings(state_dir=Path(sys.argv[1]))).load(sys.argv[2])
+with search_index(Settings(state_dir=Path(sys.argv[1]))) as index:
+    load(index, CacheDir.open(sys.argv[2], create=False))
 """
 
 
@@ -219,7 +224,7 @@ def test_kill_9_while_loading_loses_nothing(cache, index, settings) -> None:
     assert child.wait() == -signal.SIGKILL
     assert child.stdout is not None
     child.stdout.close()
-    report = index.load(str(cache.root))
+    report = load(index, cache)
     assert (report.visual_files, report.frames, report.skipped) == (150, 4500, ())
     for number in (0, 77, 149):
         assert found(index, cache, vectors[number][11], max_results=1) == [(number, 11)]
@@ -234,7 +239,7 @@ def test_threads_search_while_data_arrives(cache, index) -> None:
         for number in range(10, 20):
             publish(cache, media_hash(number), random_units(30, DIM, number))
         assert [s.result() for s in searches] == [[(turn % 3, 4)] for turn in range(60)]
-    assert index.load(str(cache.root)).visual_files == 13
+    assert load(index, cache).visual_files == 13
 
 
 def test_a_search_with_nothing_new_reads_no_artefact(cache, index) -> None:
@@ -250,30 +255,26 @@ def test_a_search_with_nothing_new_reads_no_artefact(cache, index) -> None:
 def test_a_copied_cache_folder_has_its_own_array(cache, index) -> None:
     vectors = fill(cache, 2)
     assert found(index, cache, vectors[1][5], max_results=1) == [(1, 5)]
-    copy = cache.root.with_name("copy")
-    shutil.copytree(cache.root, copy)
+    copy = CacheDir(cache.root.with_name("copy"), cache.id)
+    shutil.copytree(cache.root, copy.root)
     publish(cache, media_hash(8), random_units(5, DIM, 8))
-    index.load(str(cache.root))
-    assert {
-        h.hash_str for h in index.search(str(copy), MODEL, asking(vectors[0][0]), None, 99)
-    } == {
-        media_hash(0),
-        media_hash(1),
-    }
+    load(index, cache)
+    assert {number for number, _ in found(index, copy, vectors[0][0], max_results=99)} == {0, 1}
 
 
 def test_a_full_state_dir_is_a_clear_error_and_no_end(cache, settings, tmp_path) -> None:
     vectors = fill(cache, 3)
-    with tiny_disk(tmp_path / "tiny") as disk:
-        index = SearchIndex(replace(settings, state_dir=disk))
+    with (
+        tiny_disk(tmp_path / "tiny") as disk,
+        search_index(replace(settings, state_dir=disk)) as index,
+    ):
         assert found(index, cache, vectors[1][5], max_results=1) == [(1, 5)]
         publish(cache, media_hash(9), random_units(40_000, DIM, 9))
         with pytest.raises(CacheError, match="RUSHES_STATE_DIR needs room"):
             found(index, cache, vectors[1][5])
         publish(cache, media_hash(9), random_units(40, DIM, 9))
         assert found(index, cache, vectors[1][5], max_results=1) == [(1, 5)]
-        assert index.load(str(cache.root)).frames == 130
-        index.close()
+        assert load(index, cache).frames == 130
 
 
 def test_compacting_on_a_full_disk_takes_no_room_and_stops_no_search(
@@ -283,8 +284,10 @@ def test_compacting_on_a_full_disk_takes_no_room_and_stops_no_search(
     rows = random_units(5500, DIM, 1)
     publish(cache, media_hash(1), rows)
     publish(cache, media_hash(2), rows[:3000])
-    with tiny_disk(tmp_path / "tiny") as disk:
-        index = SearchIndex(replace(settings, state_dir=disk))
+    with (
+        tiny_disk(tmp_path / "tiny") as disk,
+        search_index(replace(settings, state_dir=disk)) as index,
+    ):
         assert found(index, cache, rows[4000], max_results=1) == [(1, 4000)]
         before = shutil.disk_usage(disk).used
         for turn in range(3):
@@ -292,4 +295,3 @@ def test_compacting_on_a_full_disk_takes_no_room_and_stops_no_search(
             assert found(index, cache, rows[turn], [media_hash(2)], max_results=1) == [(2, 0)]
         assert len(list(disk.glob("search/*/*/generation-*"))) == 1
         assert shutil.disk_usage(disk).used - before < 50_000
-        index.close()

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from api.people.frame_filter import NO_FRAMES, FrameFilter
-from api.search import folders
-from api.search.frames.index import SearchIndex
+from api.search.frames.previews import read_previews
 from api.search.types import QueryVectors
 from shared.cache.cache_dir import CacheDir
 from shared.domain import Scene
@@ -25,7 +24,9 @@ from tests.support.search.search_data import (
     media_hash,
     publish,
     random_units,
+    search_index,
     unit,
+    view_of,
 )
 
 
@@ -35,17 +36,16 @@ def test_a_search_finds_what_was_published_and_says_where_it_is(cache, index, tm
     vectors = random_units(40, DIM, 1)
     scenes = (Scene(0, 15), Scene(15, 40))
     publish(cache, media_hash(7), vectors, scenes=scenes, path=movie)
-    best = index.search(str(cache.root), MODEL, asking(vectors[20]), None, 1)[0]
+    best = index.search(view_of(index, cache), MODEL, asking(vectors[20]), None, 1)[0]
     assert (best.hash_str, best.second, best.row) == (media_hash(7), 20, 20)
     assert (best.scene, best.path) == (Scene(15, 40), str(movie))
     assert best.score == pytest.approx(1, abs=1e-3)
-    assert index.previews(str(cache.root), [(best.hash_str, best.second)]) == [
+    assert read_previews(cache, [(best.hash_str, best.second)], index.caches.pool) == [
         f"{media_hash(7)} 20".encode()
     ]
 
 
-def test_many_folders_hold_neither_memory_nor_descriptors(tmp_path, index, monkeypatch) -> None:
-    monkeypatch.setattr(folders, "_OPEN_FOLDERS", 2)
+def test_many_folders_hold_neither_memory_nor_descriptors(tmp_path, settings) -> None:
     caches = [CacheDir.open(tmp_path / f"cache-{n}", create=True) for n in range(8)]
     for number, cache in enumerate(caches):
         publish(cache, media_hash(number), random_units(5, DIM, number))
@@ -57,10 +57,11 @@ def test_many_folders_hold_neither_memory_nor_descriptors(tmp_path, index, monke
         return len(os.listdir("/dev/fd"))
 
     before = len(os.listdir("/dev/fd"))
-    assert search_all() - before <= 2 * 2, "two for each folder that is kept at hand"
-    new = random_units(1, DIM, 99)
-    publish(caches[0], media_hash(99), new)
-    assert found(index, caches[0], new[0], max_results=1) == [(99, 0)]
+    with search_index(settings, capacity=2) as index:
+        assert search_all() - before <= 2 * 2, "two for each folder that is kept at hand"
+        new = random_units(1, DIM, 99)
+        publish(caches[0], media_hash(99), new)
+        assert found(index, caches[0], new[0], max_results=1) == [(99, 0)]
 
 
 def test_every_scene_is_found_and_the_order_is_that_of_numpy(cache, index) -> None:
@@ -105,9 +106,13 @@ def test_exclude_softens_and_never_filters(cache, index) -> None:
         rows = np.tile(0.5 * wanted + (0.6 * hated if number % 3 == 0 else 0), (12, 1))
         rows[:, 5:] += 0.2 * random.standard_normal((12, DIM - 5))
         publish(cache, media_hash(number), unit(rows))
-    plain = index.search(str(cache.root), MODEL, asking(wanted), None, 999)
+    plain = index.search(view_of(index, cache), MODEL, asking(wanted), None, 999)
     soft = index.search(
-        str(cache.root), MODEL, asking(wanted, exclude=hated[None].astype(np.float32)), None, 999
+        view_of(index, cache),
+        MODEL,
+        asking(wanted, exclude=hated[None].astype(np.float32)),
+        None,
+        999,
     )
     places = [[(hit.hash_str, hit.second) for hit in hits] for hits in (plain, soft)]
     assert len(places[0]) >= 24
@@ -126,7 +131,9 @@ def test_text_weight_decides_between_picture_and_text(cache, index) -> None:
     orders = []
     for weight in (0.0, 5.0):
         query = QueryVectors(query=text, picture=picture, text_weight=weight)
-        orders.append([h.hash_str for h in index.search(str(cache.root), MODEL, query, None, 9)])
+        orders.append(
+            [h.hash_str for h in index.search(view_of(index, cache), MODEL, query, None, 9)]
+        )
     assert orders == [[media_hash(1), media_hash(2)], [media_hash(2), media_hash(1)]]
 
 
@@ -167,15 +174,15 @@ def test_stills_and_files_with_gaps_keep_their_seconds(cache, index) -> None:
     rows = random_units(3, DIM, 5)
     publish(cache, media_hash(1), rows, seconds=(0, 4, 30), scenes=(Scene(0, 10), Scene(30, 31)))
     publish(cache, media_hash(2), random_units(1, DIM, 6), media_type=MediaType.IMAGE)
-    hits = index.search(str(cache.root), MODEL, asking(rows[2]), None, 9)
+    hits = index.search(view_of(index, cache), MODEL, asking(rows[2]), None, 9)
     assert (hits[0].second, hits[0].row, hits[0].scene) == (30, 2, Scene(30, 31))
     still = next(hit for hit in hits if hit.hash_str == media_hash(2))
     assert (still.second, still.row, still.scene) == (0, 0, Scene(0, 0))
-    vector = index.stored_vector(str(cache.root), MODEL, media_hash(1), 4)
+    vector = index.stored_vector(view_of(index, cache), MODEL, media_hash(1), 4)
     assert vector is not None
     np.testing.assert_allclose(vector, rows[1], atol=1e-3)
-    assert index.stored_vector(str(cache.root), MODEL, media_hash(1), 5) is None
-    assert index.stored_vector(str(cache.root), MODEL, media_hash(9), 0) is None
+    assert index.stored_vector(view_of(index, cache), MODEL, media_hash(1), 5) is None
+    assert index.stored_vector(view_of(index, cache), MODEL, media_hash(9), 0) is None
 
 
 def test_models_do_not_meet(cache, index) -> None:
@@ -193,15 +200,18 @@ def test_a_path_leads_to_its_content_hash(cache, index, tmp_path) -> None:
     movie = tmp_path / "movie.mp4"
     movie.write_bytes(b"the movie")
     publish(cache, media_hash(5), random_units(2, DIM, 1), path=movie)
-    assert index.hash_for(str(cache.root), str(movie)) == media_hash(5), "from the catalogue"
+    caches = index.caches
+    assert caches.hash_for(view_of(index, cache), str(movie)) == media_hash(5), "from the catalogue"
     movie.write_bytes(b"another movie")
-    assert index.hash_for(str(cache.root), str(movie)) == hash_media(str(movie))
+    assert caches.hash_for(view_of(index, cache), str(movie)) == hash_media(str(movie))
     movie.unlink()
-    assert index.hash_for(str(cache.root), str(movie)) == media_hash(5), "where it was last seen"
+    assert caches.hash_for(view_of(index, cache), str(movie)) == media_hash(5), (
+        "where it was last seen"
+    )
     other = tmp_path / "other.mp4"
-    assert index.hash_for(str(cache.root), str(other)) is None
+    assert caches.hash_for(view_of(index, cache), str(other)) is None
     other.write_bytes(b"unknown")
-    assert index.hashes_for(str(cache.root), [str(other), str(tmp_path), "/a\0b"]) == [
+    assert caches.hashes_for(view_of(index, cache), [str(other), str(tmp_path), "/a\0b"]) == [
         hash_media(str(other)),
         None,
         None,
@@ -214,7 +224,7 @@ def test_the_path_of_a_hit_is_the_newest_that_opens(cache, index, tmp_path) -> N
     publish(cache, media_hash(1), rows)
 
     def path() -> str | None:
-        return index.search(str(cache.root), MODEL, asking(rows[0]), None, 1)[0].path
+        return index.search(view_of(index, cache), MODEL, asking(rows[0]), None, 1)[0].path
 
     assert path() is None
     for place in places:
@@ -230,12 +240,11 @@ def test_the_path_of_a_hit_is_the_newest_that_opens(cache, index, tmp_path) -> N
 
 def test_previews_come_from_the_nearest_second(cache, index) -> None:
     publish(cache, media_hash(1), random_units(2, DIM, 1), seconds=(0, 8))
-    previews = index.previews(
-        str(cache.root), [(media_hash(1), 5), (media_hash(3), 0), (media_hash(1), 2)]
-    )
+    frames = [(media_hash(1), 5), (media_hash(3), 0), (media_hash(1), 2)]
+    previews = read_previews(cache, frames, index.caches.pool)
     assert previews == [f"{media_hash(1)} 8".encode(), None, f"{media_hash(1)} 0".encode()]
     next(cache.media_dir(media_hash(1)).glob("frames.*.pack")).write_bytes(b"damaged")
-    assert index.previews(str(cache.root), [(media_hash(1), 5)]) == [None]
+    assert read_previews(cache, [(media_hash(1), 5)], index.caches.pool) == [None]
 
 
 def test_paths_outside_the_roots_are_not_touched(cache, settings, tmp_path) -> None:
@@ -248,8 +257,8 @@ def test_paths_outside_the_roots_are_not_touched(cache, settings, tmp_path) -> N
     publish(cache, media_hash(1), rows)
     for place in (inside / "movie.mp4", outside / "movie.mp4", inside / "link.mp4"):
         cache.remember_path(media_hash(1), str(place), 1, 1)
-    walled = SearchIndex(replace(settings, media_roots=(inside,)))
-    hit = walled.search(str(cache.root), MODEL, asking(rows[0]), None, 1)[0]
-    assert hit.path == str(inside / "movie.mp4")
-    assert walled.hash_for(str(cache.root), str(inside / "link.mp4")) is None
-    walled.close()
+    with search_index(replace(settings, media_roots=(inside,))) as walled:
+        view = view_of(walled, cache)
+        hit = walled.search(view, MODEL, asking(rows[0]), None, 1)[0]
+        assert hit.path == str(inside / "movie.mp4")
+        assert walled.caches.hash_for(view, str(inside / "link.mp4")) is None

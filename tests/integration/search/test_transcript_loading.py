@@ -14,16 +14,24 @@ from pathlib import Path
 
 import pytest
 
-from api.search.folders import Folders
-from api.search.frames.index import SearchIndex
+from api.cache.caches import Caches
 from api.search.transcripts import log as transcript_log
 from api.search.transcripts.index import SpokenQuery, TranscriptIndex
+from api.search.transcripts.loading import LoadedTranscripts
+from api.search.transcripts.log import TranscriptLog
 from shared.cache import cache_files
 from shared.cache.cache_dir import CacheDir
 from shared.domain import Stage
 from shared.errors import BadInput, CacheError
 from shared.settings import Settings
-from tests.support.search.search_data import media_hash, publish, random_units
+from tests.support.search.search_data import (
+    load,
+    media_hash,
+    publish,
+    random_units,
+    search_index,
+    view_of,
+)
 from tests.support.search.transcript_data import SPEECH, publish_transcript, segments, told
 from tests.support.system.tiny_disk import tiny_disk
 from tests.support.waiting import wait_for
@@ -99,7 +107,7 @@ def test_load_says_which_transcripts_are_unusable_and_why(cache, index) -> None:
     data[4].write_bytes(b"\xff\xfe")
     next(cache.media_dir(media_hash(5)).glob("manifest.transcript*")).write_bytes(b"{")
     data[6].write_bytes(whole.replace(b"hello 1", b"\\ud800"))
-    report = index.load(str(cache.root))
+    report = load(index, cache)
     assert report.transcription_files == 1
     reasons = {int(skipped.hash_str, 16): skipped.reason for skipped in report.skipped}
     assert set(reasons) == {1, 2, 3, 4, 5, 6}
@@ -109,7 +117,7 @@ def test_load_says_which_transcripts_are_unusable_and_why(cache, index) -> None:
     assert "is broken" in reasons[5]
     assert files_of(told(index, cache, "hello")) == {0}
     data[1].write_bytes(whole)  # mended
-    assert index.load(str(cache.root)).transcription_files == 2
+    assert load(index, cache).transcription_files == 2
     assert files_of(told(index, cache, "hello")) == {0, 1}
 
 
@@ -124,10 +132,10 @@ def test_a_damaged_new_transcript_hides_the_old_one_and_leaves_other_models(cach
 def test_load_for_media_names_what_is_missing(cache, index) -> None:
     fill(cache, 3)
     shutil.rmtree(cache.root / "catalog")
-    root = str(cache.root)
-    report = index.transcripts.load_for_media(root, [media_hash(1), media_hash(9)])
+    view = view_of(index, cache)
+    report = index.transcripts.load_for_media(view, [media_hash(1), media_hash(9)])
     assert (report.files, report.missing) == (1, (media_hash(9),))
-    assert index.transcripts.load_for_media(root, []).files == 0
+    assert index.transcripts.load_for_media(view, []).files == 0
 
 
 def test_a_transcript_that_was_never_announced_is_found_by_loading(cache, index) -> None:
@@ -138,7 +146,8 @@ def test_a_transcript_that_was_never_announced_is_found_by_loading(cache, index)
     for path, content in lines.items():  # the worker was killed before it could
         path.write_bytes(content)
     assert told(index, cache, "hello") == []
-    report = index.transcripts.load(str(cache.root), look_for_more=True)
+    view = index.caches.open(str(cache.root), thorough=True)
+    report = index.transcripts.load(view, look_for_more=True)
     assert report.files == 1
     assert files_of(told(index, cache, "hello")) == {1}
 
@@ -152,7 +161,7 @@ def test_what_was_deleted_is_found_again_by_looking(cache, index, replica, part)
     publish_transcript(cache, media_hash(50), segments("hello"))
     for one in (index, replica):
         assert len(told(one, cache, "hello")) == 6
-        assert one.load(str(cache.root)).transcription_files == 6
+        assert load(one, cache).transcription_files == 6
 
 
 def test_deleted_transcripts_are_no_longer_found(cache, index, replica) -> None:
@@ -163,32 +172,35 @@ def test_deleted_transcripts_are_no_longer_found(cache, index, replica) -> None:
     for one in (index, replica):
         assert files_of(told(one, cache, "hello")) == {0, 1}
         assert told(one, cache, "hello", [media_hash(2)]) == []
-        assert one.load(str(cache.root)).transcription_files == 2
+        assert load(one, cache).transcription_files == 2
 
 
 def test_loading_does_not_count_what_was_deleted(cache, index) -> None:
     fill(cache, 4)
-    root = str(cache.root)
-    assert index.load(root).transcription_files == 4
+    assert load(index, cache).transcription_files == 4
     cache_files.manifest_path(cache.root, media_hash(3), Stage.TRANSCRIPT, SPEECH).unlink()
     hashes = [media_hash(number) for number in (2, 3)]
-    report = index.transcripts.load_for_media(root, hashes)
+    report = index.transcripts.load_for_media(view_of(index, cache), hashes)
     assert (report.files, report.missing) == (1, (media_hash(3),))
     cache_files.manifest_path(cache.root, media_hash(2), Stage.TRANSCRIPT, SPEECH).unlink()
-    assert index.transcripts.load(root, look_for_more=True).files == 2
+    view = index.caches.open(str(cache.root), thorough=True)
+    assert index.transcripts.load(view, look_for_more=True).files == 2
 
 
 def test_what_is_published_again_while_it_is_forgotten_stays(cache, settings) -> None:
     fill(cache, 2)
-    folders = Folders(settings)
-    transcripts = TranscriptIndex(folders)
+    caches = Caches(settings)
+    transcripts = TranscriptIndex(settings.state_dir / "transcripts", caches)
     keys = [(media_hash(number), SPEECH) for number in range(2)]
-    assert transcripts.load(str(cache.root), look_for_more=True).files == 2
+    view = caches.open(str(cache.root), thorough=True)
+    assert transcripts.load(view, look_for_more=True).files == 2
     cache_files.manifest_path(cache.root, media_hash(0), Stage.TRANSCRIPT, SPEECH).unlink()
-    folders.open(str(cache.root), thorough=False).transcripts.remove(keys, 5)
-    found = transcripts.search(str(cache.root), SpokenQuery("hello", SPEECH), None)
+    view = caches.open(str(cache.root))
+    log = TranscriptLog(settings.state_dir / "transcripts" / view.key)
+    LoadedTranscripts(view, log).remove(keys, 5)
+    found = transcripts.search(view, SpokenQuery("hello", SPEECH), None)
     assert [hit.hash_str for hit in found] == [media_hash(1)]
-    folders.close()
+    caches.close()
 
 
 def test_a_share_that_vanished_deletes_nothing(cache, index) -> None:
@@ -233,12 +245,11 @@ def test_damage_to_the_servers_own_file_is_mended(cache, index, settings, damage
         }[damage]
     )
     publish_transcript(cache, media_hash(9), segments("hello"))
-    fresh = SearchIndex(settings)
-    for one in (fresh, index):
-        found = told(one, cache, "hello")
-        assert files_of(found) == {0, 1, 2, 9}
-        assert {text for *_, text in found} == {"hello"}
-    fresh.close()
+    with search_index(settings) as fresh:
+        for one in (fresh, index):
+            found = told(one, cache, "hello")
+            assert files_of(found) == {0, 1, 2, 9}
+            assert {text for *_, text in found} == {"hello"}
 
 
 def test_much_replaced_text_is_compacted_away_while_replicas_go_on(
@@ -272,15 +283,14 @@ def test_threads_search_while_transcripts_arrive(cache, index) -> None:
             publish_transcript(cache, media_hash(number), segments("hello"))
         for turn, search in enumerate(searches):
             assert files_of(search.result()) == {turn % 3}
-    assert index.load(str(cache.root)).transcription_files == 13
+    assert load(index, cache).transcription_files == 13
 
 
 def _load(state: Path, root: Path, gate: object, out: object) -> None:
-    index = SearchIndex(Settings(state_dir=state))
-    gate.wait()  # type: ignore[attr-defined]
-    cache = CacheDir.open(root, create=False)
-    out.put(told(index, cache, "hello", max_results=500))  # type: ignore[attr-defined]
-    index.close()
+    with search_index(Settings(state_dir=state)) as index:
+        gate.wait()  # type: ignore[attr-defined]
+        cache = CacheDir.open(root, create=False)
+        out.put(told(index, cache, "hello", max_results=500))  # type: ignore[attr-defined]
 
 
 def test_processes_that_load_at_once_agree_and_store_each_text_once(cache, settings) -> None:
@@ -304,12 +314,14 @@ def test_processes_that_load_at_once_agree_and_store_each_text_once(cache, setti
 KILLED = """
 import sys
 from pathlib import Path
-from api.search.frames.index import SearchIndex
 from api.search.transcripts import loading as loaded_transcripts
+from shared.cache.cache_dir import CacheDir
 from shared.settings import Settings
+from tests.support.search.search_data import load, search_index
 loaded_transcripts._READ_AT_ONCE = 1
 print("ready", flush=True)
-SearchIndex(Settings(state_dir=Path(sys.argv[1]))).load(sys.argv[2])
+with search_index(Settings(state_dir=Path(sys.argv[1]))) as index:
+    load(index, CacheDir.open(sys.argv[2], create=False))
 """
 
 
@@ -335,8 +347,10 @@ def test_kill_9_while_loading_loses_nothing(cache, index, settings) -> None:
 
 def test_a_full_state_dir_is_a_clear_error_and_no_end(cache, settings, tmp_path) -> None:
     fill(cache, 3)
-    with tiny_disk(tmp_path / "tiny") as disk:
-        index = SearchIndex(replace(settings, state_dir=disk))
+    with (
+        tiny_disk(tmp_path / "tiny") as disk,
+        search_index(replace(settings, state_dir=disk)) as index,
+    ):
         assert len(told(index, cache, "hello")) == 3
         publish_transcript(cache, media_hash(9), segments(*["hello " * 100_000] * 8))
         before = shutil.disk_usage(disk).used
@@ -345,4 +359,3 @@ def test_a_full_state_dir_is_a_clear_error_and_no_end(cache, settings, tmp_path)
         assert shutil.disk_usage(disk).used - before < 20_000
         publish_transcript(cache, media_hash(9), segments("hello"))
         assert len(told(index, cache, "hello")) == 4
-        index.close()

@@ -7,10 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from api.search.frames.index import SearchIndex
 from api.search.transcripts.index import SpokenQuery
 from shared.cache.transcripts import Segment
-from tests.support.search.search_data import media_hash, publish, random_units
+from tests.support.search.search_data import (
+    load,
+    media_hash,
+    publish,
+    random_units,
+    search_index,
+    view_of,
+)
 from tests.support.search.transcript_data import SPEECH, publish_transcript, segments, told
 
 
@@ -19,7 +25,7 @@ def test_a_match_says_where_and_when_its_text_is_said(cache, index, tmp_path) ->
     movie.write_bytes(b"movie")
     said = segments(" We are rolling. ", " Rolling thunder! ")
     publish_transcript(cache, media_hash(7), said, path=movie)
-    (hit,) = index.transcripts.search(str(cache.root), SpokenQuery("thunder", SPEECH), None)
+    (hit,) = index.transcripts.search(view_of(index, cache), SpokenQuery("thunder", SPEECH), None)
     assert (hit.hash_str, hit.start, hit.end) == (media_hash(7), 5, 10)
     assert (hit.text, hit.speaker, hit.path) == ("Rolling thunder!", None, str(movie))
 
@@ -141,7 +147,7 @@ def test_a_speaker_finds_only_what_he_says(cache, index) -> None:
     assert told(index, cache, "hello there", speaker="ben") == [(1, 1, 3, "hello there")]
     assert told(index, cache, "you hello", speaker="ada") == []
     assert told(index, cache, "hello", speaker="cleo") == []
-    found = index.transcripts.search(str(cache.root), SpokenQuery("hello", SPEECH), None)
+    found = index.transcripts.search(view_of(index, cache), SpokenQuery("hello", SPEECH), None)
     assert [hit.speaker for hit in found] == ["Ada", "Ben", None]
 
 
@@ -193,7 +199,7 @@ def test_a_hit_names_the_newest_path_that_opens(cache, index, tmp_path: Path) ->
 
     def path_of_hit() -> str | None:
         query = SpokenQuery("hello", SPEECH)
-        return index.transcripts.search(str(cache.root), query, None)[0].path
+        return index.transcripts.search(view_of(index, cache), query, None)[0].path
 
     assert path_of_hit() == str(new)
     new.unlink()
@@ -208,18 +214,17 @@ def test_a_path_outside_the_roots_is_not_opened(cache, settings, tmp_path: Path)
     for path in (inside / "a.wav", tmp_path / "b.wav"):
         path.write_bytes(b"sound")
         publish_transcript(cache, media_hash(1), segments("hello"), path=path)
-    walled = SearchIndex(replace(settings, media_roots=(inside,)))
     query = SpokenQuery("hello", SPEECH)
-    (hit,) = walled.transcripts.search(str(cache.root), query, None)
+    with search_index(replace(settings, media_roots=(inside,))) as walled:
+        (hit,) = walled.transcripts.search(view_of(walled, cache), query, None)
     assert hit.path == str(inside / "a.wav")
-    walled.close()
 
 
 def test_pictures_and_words_of_one_folder_are_counted_apart(cache, index) -> None:
     publish(cache, media_hash(1), random_units(5, 8, 1))
     publish_transcript(cache, media_hash(1), segments("hello"))
     publish_transcript(cache, media_hash(2), ())
-    report = index.load(str(cache.root))
+    report = load(index, cache)
     assert (report.visual_files, report.frames, report.transcription_files) == (1, 5, 2)
     assert report.skipped == ()
     assert told(index, cache, "hello") == [(1, 0, 5, "hello")]

@@ -2,21 +2,48 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from api.cache.caches import Caches
+from api.cache.view import CacheView
 from api.search.frames.index import SearchIndex
-from api.search.types import QueryVectors
+from api.search.types import LoadReport, QueryVectors
 from shared.cache.cache_dir import CacheDir
 from shared.cache.frame_packs import PackWriter
 from shared.domain import Probe, Scene, Stage
 from shared.media import MediaType
+from shared.settings import Settings
 
 MODEL = "test-model"
 DIM = 32
+
+
+@contextlib.contextmanager
+def search_index(settings: Settings, **more: Any) -> Iterator[SearchIndex]:
+    """As an API process has one. `more`: for its Caches."""
+    caches = Caches(settings, **more)
+    index = SearchIndex(settings.state_dir, caches)
+    try:
+        yield index
+    finally:
+        index.close()
+        caches.close()
+
+
+def view_of(index: SearchIndex, cache: CacheDir) -> CacheView:
+    """What a request opens."""
+    return index.caches.open(str(cache.root))
+
+
+def load(index: SearchIndex, cache: CacheDir) -> LoadReport:
+    """Everything in the folder, as /analysis-data/load does."""
+    return index.load(index.caches.open(str(cache.root), thorough=True))
 
 
 def unit(vectors: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -89,5 +116,5 @@ def found(
 ) -> list[tuple[int, int]]:
     """Matches as (number of the file, second)."""
     model = more.pop("model", MODEL)
-    hits = index.search(str(cache.root), model, asking(vector), hashes, max_results, **more)
+    hits = index.search(view_of(index, cache), model, asking(vector), hashes, max_results, **more)
     return [(int(hit.hash_str, 16), hit.second) for hit in hits]

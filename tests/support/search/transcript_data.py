@@ -11,6 +11,7 @@ from api.search.transcripts.folding import fold
 from api.search.transcripts.index import SpokenQuery
 from shared.cache.cache_dir import CacheDir
 from shared.cache.transcripts import Segment
+from tests.support.search.search_data import view_of
 from tests.support.search.transcribed import publish
 
 SPEECH = "whisper-test"
@@ -50,5 +51,5 @@ def told(
 ) -> list[tuple[int, float, float, str]]:
     """Matches as (number of the file, start, end, text)."""
     query = SpokenQuery(fold(words), model, **more)
-    hits = index.transcripts.search(str(cache.root), query, hashes)
+    hits = index.transcripts.search(view_of(index, cache), query, hashes)
     return [(int(hit.hash_str, 16), hit.start, hit.end, hit.text) for hit in hits]

@@ -34,7 +34,7 @@ class Cluster:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class CollectionSnapshot:
     """Immutable but for what it remembers of its own answers."""
 
     cache: CacheDir

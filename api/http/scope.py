@@ -1,21 +1,23 @@
-"""Where a search looks: all loaded media of a cache folder, or some files in request order."""
+"""Where a request looks: all media of a cache folder, or some files in request order."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from api.cache.view import CacheView
 from api.services import Services
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Scope:
-    """`asked` maps our path to the client's; None: everywhere."""
+    """Of one request, which uses it in one thread at a time."""
 
     services: Services
     cache_dir: str
-    asked: dict[str, str] | None
+    asked: dict[str, str] | None  # our path -> the client's; None: everywhere
     like: str  # a path of the client, for the form of the answers'
+    _view: CacheView | None = field(default=None, init=False)
 
     @classmethod
     def of(
@@ -38,11 +40,17 @@ class Scope:
     def is_empty(self) -> bool:
         return self.asked is not None and not self.asked
 
+    def view(self) -> CacheView:
+        """The folder, opened and followed once. Raises BadInput where there is none, CacheError."""
+        if self._view is None:
+            self._view = self.services.caches.open(self.cache_dir)
+        return self._view
+
     def client_paths(self) -> dict[str, str] | None:
         """`hash_str` of each asked file that is known or readable, with the client's path."""
         if self.asked is None:
             return None
-        found = self.services.index.hashes_for(self.cache_dir, list(self.asked))
+        found = self.services.caches.hashes_for(self.view(), list(self.asked))
         paths: dict[str, str] = {}
         for hash_str, client_path in zip(found, self.asked.values(), strict=True):
             if hash_str is not None:

@@ -16,10 +16,11 @@ Announced = tuple[str, str]  # data file names: visual artefact, frames artefact
 
 
 class CacheView:
-    """Grows by following; safe for threads."""
+    """Grows by following; safe for threads. `key` names the folder among all of this machine."""
 
-    def __init__(self, cache: CacheDir) -> None:
+    def __init__(self, cache: CacheDir, key: str) -> None:
         self.cache = cache
+        self.key = key
         self._lock = threading.Lock()
         self._state = FollowState()
         self._is_complete = False

@@ -1,0 +1,1 @@
+"""CacheDirs as requests see them: what each holds, and where its MediaFiles lie on disk."""

@@ -1,0 +1,30 @@
+"""A few things kept at hand, the longest unused let go first."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+class LruCache(Generic[K, V]):
+    """Safe for threads; whoever uses a value that is let go keeps it."""
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[K, V] = OrderedDict()  # the longest unused first
+
+    def get(self, key: K, make: Callable[[], V]) -> V:
+        """The value of a key. `make` is called where there is none, while others wait: be quick."""
+        with self._lock:
+            if key not in self._kept:
+                self._kept[key] = make()
+            self._kept.move_to_end(key)
+            while len(self._kept) > self._capacity:
+                self._kept.popitem(last=False)
+            return self._kept[key]
