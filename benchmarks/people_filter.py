@@ -19,7 +19,7 @@ from api.cache.caches import Caches
 from api.people.filtering import Person, frames_with
 from api.people.people import People
 from api.search.frames.index import SearchIndex
-from api.search.frames.merged import MergedArray
+from api.search.frames.log import VectorLog
 from api.search.frames.places import Places
 from api.search.types import QueryVectors
 from benchmarks.machine import describe
@@ -90,7 +90,7 @@ def measure(folder: Path) -> None:
         return index.search(view, MODEL, query, None, MATCHES, only)
 
     array = folder / "state" / "search" / view.key / MODEL
-    snapshot = MergedArray(array).snapshot()
+    snapshot = VectorLog(array).snapshot()
     scores = np.zeros(len(whole), dtype=np.float32)
 
     def filter_alone() -> None:

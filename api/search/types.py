@@ -42,7 +42,7 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
-class Skipped:
+class SkippedArtefact:
     hash_str: str
     reason: str
 
@@ -54,5 +54,5 @@ class LoadReport:
     visual_files: int
     transcription_files: int
     frames: int
-    skipped: tuple[Skipped, ...] = ()
+    skipped: tuple[SkippedArtefact, ...] = ()
     missing: tuple[str, ...] = ()

@@ -20,11 +20,11 @@ from api.cache.lru import LruCache
 from api.cache.view import CacheView
 from api.people.frame_filter import FrameFilter
 from api.search.frames import ranking, scan
-from api.search.frames.loading import LoadedModel
-from api.search.frames.merged import MergedArray, Snapshot
+from api.search.frames.loader import VectorLoader
+from api.search.frames.log import VectorLog, VectorSnapshot
 from api.search.frames.places import Places
 from api.search.transcripts.index import TranscriptIndex
-from api.search.types import Hit, LoadReport, QueryVectors, Skipped, Vectors
+from api.search.types import Hit, LoadReport, QueryVectors, SkippedArtefact, Vectors
 from api.search.write_lock import LOAD_WAIT_S, SEARCH_WAIT_S
 from shared.cache import cache_files
 from shared.errors import ModelError
@@ -35,8 +35,8 @@ class SearchIndex:
 
     def __init__(self, state_dir: Path, caches: Caches) -> None:
         self.caches = caches
-        self._arrays = state_dir / "search"
-        self._models: LruCache[tuple[CacheView, str], LoadedModel] = LruCache(caches.capacity)
+        self._state = state_dir / "search"
+        self._loaders: LruCache[tuple[CacheView, str], VectorLoader] = LruCache(caches.capacity)
         self._threads = min(4, os.cpu_count() or 1)
         self._scan_pool = ThreadPoolExecutor(self._threads, "scan")
         self.transcripts = TranscriptIndex(state_dir / "transcripts", caches)
@@ -50,12 +50,12 @@ class SearchIndex:
         skipped: dict[str, str] = {}
         files: dict[str, int] = {}
         for model in sorted(view.models()):
-            loaded = self._model(view, model)
-            loaded.bring_up(LOAD_WAIT_S, retry=True)
-            if deleted := set(loaded.snapshot().files) - found:
-                loaded.remove(deleted, LOAD_WAIT_S)
-            skipped |= loaded.unusable()
-            for merged in loaded.snapshot().files.values():
+            loader = self._loader(view, model)
+            loader.bring_up(LOAD_WAIT_S, retry=True)
+            if deleted := set(loader.snapshot().files) - found:
+                loader.remove(deleted, LOAD_WAIT_S)
+            skipped |= loader.unusable()
+            for merged in loader.snapshot().files.values():
                 files[merged.hash_str] = max(files.get(merged.hash_str, 0), merged.rows)
         spoken = self.transcripts.load(view, look_for_more=False)
         report = _report(files, skipped, ())
@@ -70,12 +70,12 @@ class SearchIndex:
         skipped: dict[str, str] = {}
         files: dict[str, int] = {}
         for model in sorted(view.models()):
-            loaded = self._model(view, model)
-            loaded.bring_up(LOAD_WAIT_S, retry=True)
-            known = loaded.snapshot().files
+            loader = self._loader(view, model)
+            loader.bring_up(LOAD_WAIT_S, retry=True)
+            known = loader.snapshot().files
             for hash_str in wanted & set(known):
                 files[hash_str] = max(files.get(hash_str, 0), known[hash_str].rows)
-            skipped |= {h: reason for h, reason in loaded.unusable().items() if h in wanted}
+            skipped |= {h: reason for h, reason in loader.unusable().items() if h in wanted}
         return _report(files, skipped, [h for h in dict.fromkeys(hashes) if h not in files])
 
     def search(
@@ -88,16 +88,16 @@ class SearchIndex:
         only_frames: FrameFilter | None = None,
     ) -> list[Hit]:
         """Best first. `hashes` None: the whole folder; `only_frames`: these only."""
-        loaded = self._model(view, model_key)
-        loaded.bring_up(SEARCH_WAIT_S, retry=False)
+        loader = self._loader(view, model_key)
         wanted = None if hashes is None else set(hashes)
         while True:
-            hits = self._rank(loaded.snapshot(), query, wanted, max_results, only_frames)
+            loader.bring_up(SEARCH_WAIT_S, retry=False)
+            hits = self._rank(loader.snapshot(), query, wanted, max_results, only_frames)
             found = {hit.hash_str for hit in hits}
-            deleted = loaded.deleted(found, self.caches.pool)
+            deleted = loader.deleted(found)
             if not deleted:
                 break
-            loaded.remove(deleted, SEARCH_WAIT_S)
+            loader.remove(deleted, SEARCH_WAIT_S)
         paths = self.caches.best_paths(view, found)
         return [replace(hit, path=paths[hit.hash_str]) for hit in hits]
 
@@ -105,9 +105,9 @@ class SearchIndex:
         self, view: CacheView, model_key: str, hash_str: str, second: int
     ) -> Vectors | None:
         """The embedding of a grid frame, None where it was not analysed with this model."""
-        loaded = self._model(view, model_key)
-        loaded.bring_up(SEARCH_WAIT_S, retry=False)
-        snapshot = loaded.snapshot()
+        loader = self._loader(view, model_key)
+        loader.bring_up(SEARCH_WAIT_S, retry=False)
+        snapshot = loader.snapshot()
         merged = snapshot.files.get(hash_str)
         if merged is None:
             return None
@@ -118,16 +118,16 @@ class SearchIndex:
         vector: Vectors = snapshot.vectors[merged.start + row].astype(np.float32)
         return vector
 
-    def _model(self, view: CacheView, model: str) -> LoadedModel:
+    def _loader(self, view: CacheView, model: str) -> VectorLoader:
         """The embeddings of a folder by this visual model."""
-        folder = self._arrays / view.key / cache_files.encoded_model(model)
-        return self._models.get(
-            (view, model), lambda: LoadedModel(view, model, MergedArray(folder))
+        folder = self._state / view.key / cache_files.encoded_model(model)
+        return self._loaders.get(
+            (view, model), lambda: VectorLoader(view, model, VectorLog(folder), self.caches.pool)
         )
 
     def _rank(
         self,
-        snapshot: Snapshot,
+        snapshot: VectorSnapshot,
         query: QueryVectors,
         hashes: set[str] | None,
         max_results: int,
@@ -162,6 +162,6 @@ def _report(files: dict[str, int], skipped: dict[str, str], missing: Sequence[st
         visual_files=len(files),
         transcription_files=0,
         frames=sum(files.values()),
-        skipped=tuple(Skipped(h, reason) for h, reason in sorted(skipped.items())),
+        skipped=tuple(SkippedArtefact(h, reason) for h, reason in sorted(skipped.items())),
         missing=tuple(missing),
     )

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from api.people.frame_filter import FrameFilter
-from api.search.frames.merged import Snapshot
+from api.search.frames.log import VectorSnapshot
 from api.search.frames.scan import RowRange
 from api.search.types import Hit
 from shared.domain import Scene
@@ -17,7 +17,7 @@ from shared.domain import Scene
 class Places:
     """Places are rows of the wanted ranges, end to end."""
 
-    def __init__(self, ranges: Sequence[RowRange], snapshot: Snapshot) -> None:
+    def __init__(self, ranges: Sequence[RowRange], snapshot: VectorSnapshot) -> None:
         self._snapshot = snapshot
         self._starts = np.array([start for start, _ in ranges], dtype=np.int64)
         self._stops = np.array([stop for _, stop in ranges], dtype=np.int64)

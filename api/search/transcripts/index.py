@@ -17,10 +17,10 @@ from api.cache.caches import Caches
 from api.cache.lru import LruCache
 from api.cache.view import CacheView
 from api.search.transcripts import finding
-from api.search.transcripts.loading import LoadedTranscripts
-from api.search.transcripts.log import Key, LogDamaged, Spoken, TranscriptLog
+from api.search.transcripts.loader import TranscriptLoader
+from api.search.transcripts.log import IndexedTranscript, Key, LogDamaged, TranscriptLog
 from api.search.transcripts.text import joined
-from api.search.types import Skipped
+from api.search.types import SkippedArtefact
 from api.search.write_lock import LOAD_WAIT_S, SEARCH_WAIT_S
 from shared.cache import cache_files
 
@@ -62,7 +62,7 @@ class TranscriptReport:
     """`files` counts MediaFiles; `missing` are hashes asked for that have no transcript."""
 
     files: int
-    skipped: tuple[Skipped, ...] = ()
+    skipped: tuple[SkippedArtefact, ...] = ()
     missing: tuple[str, ...] = ()
 
 
@@ -72,7 +72,7 @@ class TranscriptIndex:
     def __init__(self, state: Path, caches: Caches) -> None:
         self._state = state
         self._caches = caches
-        self._loaded: LruCache[CacheView, LoadedTranscripts] = LruCache(caches.capacity)
+        self._loaders: LruCache[CacheView, TranscriptLoader] = LruCache(caches.capacity)
 
     def load(self, view: CacheView, *, look_for_more: bool) -> TranscriptReport:
         """Bring everything in a folder, opened thoroughly, up to date.
@@ -80,31 +80,33 @@ class TranscriptIndex:
         `look_for_more`: look into the folder of every MediaFile without a known transcript, also
         where the catalogue announces none.
         """
-        loaded = self._of(view)
+        loader = self._loader(view)
         if look_for_more:
             with cache_files.clear_errors(view.cache.root):
                 found = view.cache.catalogue.hashes()
                 without = found.difference(hash_str for hash_str, _ in view.transcripts())
                 list(self._caches.pool.map(lambda hash_str: view.look_at([hash_str]), without))
-        loaded.bring_up(LOAD_WAIT_S, self._caches.pool, retry=True)
-        self._forget_deleted(loaded, loaded.snapshot().spoken, LOAD_WAIT_S)
-        files = {hash_str for hash_str, _ in loaded.snapshot().spoken}
-        reasons = sorted(loaded.unusable().items())
-        return TranscriptReport(len(files), tuple(Skipped(key[0], why) for key, why in reasons))
+        loader.bring_up(LOAD_WAIT_S, retry=True)
+        self._forget_deleted(loader, loader.snapshot().transcripts, LOAD_WAIT_S)
+        files = {hash_str for hash_str, _ in loader.snapshot().transcripts}
+        reasons = sorted(loader.unusable().items())
+        return TranscriptReport(
+            len(files), tuple(SkippedArtefact(key[0], why) for key, why in reasons)
+        )
 
     def load_for_media(self, view: CacheView, hashes: Sequence[str]) -> TranscriptReport:
         """Bring the transcripts of some MediaFiles up to date: their folders are looked into."""
         view.look_at(hashes)
-        loaded = self._of(view)
-        loaded.bring_up(LOAD_WAIT_S, self._caches.pool, retry=True)
+        loader = self._loader(view)
+        loader.bring_up(LOAD_WAIT_S, retry=True)
         wanted = set(hashes)
-        asked = [key for key in loaded.snapshot().spoken if key[0] in wanted]
-        self._forget_deleted(loaded, asked, LOAD_WAIT_S)
-        files = wanted & {hash_str for hash_str, _ in loaded.snapshot().spoken}
-        reasons = sorted(loaded.unusable().items())
+        asked = [key for key in loader.snapshot().transcripts if key[0] in wanted]
+        self._forget_deleted(loader, asked, LOAD_WAIT_S)
+        files = wanted & {hash_str for hash_str, _ in loader.snapshot().transcripts}
+        reasons = sorted(loader.unusable().items())
         return TranscriptReport(
             len(files),
-            tuple(Skipped(key[0], why) for key, why in reasons if key[0] in wanted),
+            tuple(SkippedArtefact(key[0], why) for key, why in reasons if key[0] in wanted),
             tuple(hash_str for hash_str in dict.fromkeys(hashes) if hash_str not in files),
         )
 
@@ -112,102 +114,106 @@ class TranscriptIndex:
         self, view: CacheView, query: SpokenQuery, hashes: Sequence[str] | None
     ) -> list[SpokenHit]:
         """By file, in the order of `hashes` (None: all, by their newest path), then by time."""
-        loaded, pool = self._of(view), self._caches.pool
+        loader = self._loader(view)
         while True:
-            loaded.bring_up(SEARCH_WAIT_S, pool, retry=False)
+            loader.bring_up(SEARCH_WAIT_S, retry=False)
             files = (
-                loaded.in_order(query.model)
+                loader.in_order(query.model)
                 if hashes is None
-                else loaded.of_files(hashes, query.model)
+                else loader.of_files(hashes, query.model)
             )
             try:
                 found = _search(files, query)
             except LogDamaged:
-                loaded.start_over(SEARCH_WAIT_S)
+                loader.start_over(SEARCH_WAIT_S)
                 continue
-            keys = [spoken.key for spoken, _ in found]
-            if not self._forget_deleted(loaded, keys, SEARCH_WAIT_S):
+            keys = [transcript.key for transcript, _ in found]
+            if not self._forget_deleted(loader, keys, SEARCH_WAIT_S):
                 break
-        paths = self._caches.best_paths(view, [spoken.hash_str for spoken, _ in found])
+        paths = self._caches.best_paths(view, [transcript.hash_str for transcript, _ in found])
         return [
-            SpokenHit(spoken.hash_str, *passage, path=paths[spoken.hash_str])
-            for spoken, passages in found
+            SpokenHit(transcript.hash_str, *passage, path=paths[transcript.hash_str])
+            for transcript, passages in found
             for passage in passages
         ]
 
-    def _of(self, view: CacheView) -> LoadedTranscripts:
-        folder = self._state / view.key
-        return self._loaded.get(view, lambda: LoadedTranscripts(view, TranscriptLog(folder)))
+    def _loader(self, view: CacheView) -> TranscriptLoader:
+        folder, pool = self._state / view.key, self._caches.pool
+        return self._loaders.get(view, lambda: TranscriptLoader(view, TranscriptLog(folder), pool))
 
     def _forget_deleted(
-        self, loaded: LoadedTranscripts, keys: Collection[Key], wait_s: float
+        self, loader: TranscriptLoader, keys: Collection[Key], wait_s: float
     ) -> bool:
         """Drop those of these transcripts that are in the folder no more; whether any was."""
-        deleted = loaded.deleted(keys, self._caches.pool)
+        deleted = loader.deleted(keys)
         if deleted:
-            loaded.remove(deleted, wait_s)
+            loader.remove(deleted, wait_s)
         return bool(deleted)
 
 
 _Passage = tuple[float, float, str, str | None]  # start, end, text, speaker
 
 
-def _search(files: Sequence[Spoken], query: SpokenQuery) -> list[tuple[Spoken, list[_Passage]]]:
+def _search(
+    files: Sequence[IndexedTranscript], query: SpokenQuery
+) -> list[tuple[IndexedTranscript, list[_Passage]]]:
     """Passages of each file that has any, `max_results` of them in all. Raises LogDamaged."""
     found = []
     left = query.max_results
     for some in _batches(files):
-        for spoken in _candidates(some, query):
-            spans = _spans(spoken, query)
+        for transcript in _candidates(some, query):
+            spans = _spans(transcript, query)
             # By stream, then by time: the first ones in time may come last.
-            chosen = list(spans if spoken.has_streams else itertools.islice(spans, left))
+            chosen = list(spans if transcript.has_streams else itertools.islice(spans, left))
             if chosen:
-                passages = _passages(spoken, chosen)[:left]
-                found.append((spoken, passages))
+                passages = _passages(transcript, chosen)[:left]
+                found.append((transcript, passages))
                 left -= len(passages)
             if not left:
                 return found
     return found
 
 
-def _batches(files: Sequence[Spoken]) -> Iterator[Sequence[Spoken]]:
+def _batches(files: Sequence[IndexedTranscript]) -> Iterator[Sequence[IndexedTranscript]]:
     at, count = 0, _FIRST_FILES
     while at < len(files):
         yield files[at : at + count]
         at, count = at + count, min(2 * count, _FILES_AT_ONCE)
 
 
-def _candidates(files: Sequence[Spoken], query: SpokenQuery) -> Sequence[Spoken]:
+def _candidates(
+    files: Sequence[IndexedTranscript], query: SpokenQuery
+) -> Sequence[IndexedTranscript]:
     """Those that may have a match. In one go: most archives have many short files."""
     if query.speaker is not None:
-        files = [spoken for spoken in files if query.speaker in spoken.speakers]
+        files = [transcript for transcript in files if query.speaker in transcript.speakers]
     if query.mode == "fuzzy":
-        are_alike = finding.alike([spoken.folded for spoken in files], query.text)
+        are_alike = finding.alike([transcript.folded for transcript in files], query.text)
         return list(itertools.compress(files, are_alike))
     find, text = stringzilla.find, query.text.encode()
-    return [spoken for spoken in files if find(spoken.folded, text) >= 0]
+    return [transcript for transcript in files if find(transcript.folded, text) >= 0]
 
 
-def _spans(spoken: Spoken, query: SpokenQuery) -> Iterator[finding.Span]:
+def _spans(transcript: IndexedTranscript, query: SpokenQuery) -> Iterator[finding.Span]:
     if query.mode == "fuzzy":
-        spans = finding.fuzzy(spoken.folded, spoken.starts, query.text)
+        spans = finding.fuzzy(transcript.folded, transcript.starts, query.text)
     else:
-        spans = finding.exact(spoken.folded, spoken.starts, query.text.encode())
+        spans = finding.exact(transcript.folded, transcript.starts, query.text.encode())
     return (
         (first, last)
         for first, last in spans
-        if query.speaker is None or set(spoken.speakers[first : last + 1]) == {query.speaker}
+        if query.speaker is None or set(transcript.speakers[first : last + 1]) == {query.speaker}
     )
 
 
-def _passages(spoken: Spoken, spans: list[finding.Span]) -> list[_Passage]:
-    lines = spoken.lines()
+def _passages(transcript: IndexedTranscript, spans: list[finding.Span]) -> list[_Passage]:
+    lines = transcript.lines()
     passages = []
     for first, last in spans:
         said = lines[first : last + 1]
         speakers = {line.speaker for line in said}
         speaker = speakers.pop() if len(speakers) == 1 else None
         passages.append((said[0].start, said[-1].end, joined(said), speaker))
-    if spoken.has_streams:
+    if transcript.has_streams:
         passages.sort(key=lambda passage: passage[:2])
     return passages

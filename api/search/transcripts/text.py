@@ -16,7 +16,7 @@ from shared.cache.transcripts import SpokenSegment
 STREAM_BORDER = b"\n"
 
 
-class Line(msgspec.Struct, frozen=True, array_like=True):
+class TranscriptLine(msgspec.Struct, frozen=True, array_like=True):
     """A segment as answers show it; seconds on the container's clock."""
 
     start: float
@@ -34,7 +34,7 @@ class SearchText:
 
     folded: bytes
     starts: array[int]
-    lines: tuple[Line, ...]
+    lines: tuple[TranscriptLine, ...]
 
     @property
     def speakers(self) -> tuple[str, ...]:
@@ -64,11 +64,12 @@ def pack(segments: Iterable[SpokenSegment]) -> SearchText:
             pieces += (border, folded.encode())
             length += len(border) + len(pieces[-1])
             border, last = b"", folded
-            lines.append(Line(segment.start, segment.end, segment.text.strip(), segment.speaker))
+            line = TranscriptLine(segment.start, segment.end, segment.text.strip(), segment.speaker)
+            lines.append(line)
     return SearchText(b"".join(pieces), starts, tuple(lines))
 
 
-def joined(lines: Sequence[Line]) -> str:
+def joined(lines: Sequence[TranscriptLine]) -> str:
     """The texts of neighbouring lines as one."""
     text = lines[0].text
     for line in lines[1:]:

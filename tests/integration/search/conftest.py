@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from api.search.frames import loading
+from api.search import loader
 from api.search.frames.index import SearchIndex
-from api.search.transcripts import loading as loaded_transcripts
 from shared.cache.cache_dir import CacheDir
 from shared.settings import Settings
 from tests.support.search.search_data import search_index
@@ -28,8 +27,7 @@ def settings(tmp_path: Path) -> Settings:
 @pytest.fixture(autouse=True)
 def _short_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """A share may deny a published file for 5 s; here the disk is local and tells the truth."""
-    for module in (loading, loaded_transcripts):
-        monkeypatch.setattr(module, "LISTING_WAIT_S", 0.2)
+    monkeypatch.setattr(loader, "LISTING_WAIT_S", 0.2)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from api.search.frames import merged
+from api.search.frames import log as vector_log
 from api.search.frames.previews import read_previews
 from shared.cache.cache_dir import CacheDir
 from shared.domain import Stage
@@ -195,11 +195,11 @@ def test_processes_that_load_at_once_agree_and_store_each_row_once(cache, settin
 KILLED = """
 import sys
 from pathlib import Path
-from api.search.frames import merged
+from api.search.frames import log as vector_log
 from shared.cache.cache_dir import CacheDir
 from shared.settings import Settings
 from tests.support.search.search_data import load, search_index
-merged._FLUSH_BYTES = 1
+vector_log._FLUSH_BYTES = 1
 print("ready", flush=True)
 with search_index(Settings(state_dir=Path(sys.argv[1]))) as index:
     load(index, CacheDir.open(sys.argv[2], create=False))
@@ -280,7 +280,7 @@ def test_a_full_state_dir_is_a_clear_error_and_no_end(cache, settings, tmp_path)
 def test_compacting_on_a_full_disk_takes_no_room_and_stops_no_search(
     cache, settings, tmp_path, monkeypatch
 ) -> None:
-    monkeypatch.setattr(merged, "_DEAD_ROWS_WORTH_COMPACTING", 10)
+    monkeypatch.setattr(vector_log, "_DEAD_ROWS_WORTH_COMPACTING", 10)
     rows = random_units(5500, DIM, 1)
     publish(cache, media_hash(1), rows)
     publish(cache, media_hash(2), rows[:3000])

@@ -17,7 +17,7 @@ import pytest
 from api.cache.caches import Caches
 from api.search.transcripts import log as transcript_log
 from api.search.transcripts.index import SpokenQuery, TranscriptIndex
-from api.search.transcripts.loading import LoadedTranscripts
+from api.search.transcripts.loader import TranscriptLoader
 from api.search.transcripts.log import TranscriptLog
 from shared.cache import cache_files
 from shared.cache.cache_dir import CacheDir
@@ -197,7 +197,7 @@ def test_what_is_published_again_while_it_is_forgotten_stays(cache, settings) ->
     cache_files.manifest_path(cache.root, media_hash(0), Stage.TRANSCRIPT, SPEECH).unlink()
     view = caches.open(str(cache.root))
     log = TranscriptLog(settings.state_dir / "transcripts" / view.key)
-    LoadedTranscripts(view, log).remove(keys, 5)
+    TranscriptLoader(view, log, caches.pool).remove(keys, 5)
     found = transcripts.search(view, SpokenQuery("hello", SPEECH), None)
     assert [hit.hash_str for hit in found] == [media_hash(1)]
     caches.close()
@@ -314,11 +314,11 @@ def test_processes_that_load_at_once_agree_and_store_each_text_once(cache, setti
 KILLED = """
 import sys
 from pathlib import Path
-from api.search.transcripts import loading as loaded_transcripts
+from api.search.transcripts import loader
 from shared.cache.cache_dir import CacheDir
 from shared.settings import Settings
 from tests.support.search.search_data import load, search_index
-loaded_transcripts._READ_AT_ONCE = 1
+loader._READ_AT_ONCE = 1
 print("ready", flush=True)
 with search_index(Settings(state_dir=Path(sys.argv[1]))) as index:
     load(index, CacheDir.open(sys.argv[2], create=False))

@@ -1,0 +1,277 @@
+"""The embeddings of a CacheDir by one model, merged into one array; see api/search/index_log.py.
+
+STATE_DIR/search/<cache id>/<model>/current names a generation, a folder with the rows of
+api/search/frames/row_files.py and `journal.jsonl`, the log: it says which MediaFile's rows lie
+where. A later line about the same file replaces the earlier one, whose rows are then dead.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from api.search.frames.artefacts import ROW, VisualData
+from api.search.frames.row_files import RowFiles
+from api.search.frames.scan import RowRange
+from api.search.index_log import IndexLog
+from shared.cache import cache_files
+from shared.decoding import UNDECODABLE
+
+_log = logging.getLogger(__name__)
+_DEAD_ROWS_WORTH_COMPACTING = 20_000
+_FLUSH_BYTES = 32 << 20
+_JOURNAL = "journal.jsonl"
+_NO_ROWS = np.empty((0, 0), np.float16), np.empty(0, ROW)
+
+
+class MergedFile(msgspec.Struct, frozen=True, tag="file"):
+    """Rows `start` to `start + rows` are the embeddings of this MediaFile."""
+
+    hash_str: str
+    file: str  # the data file they were read from
+    frames: str  # and the frames artefact that their scenes came from
+    start: int
+    rows: int
+    dim: int
+
+
+class RemovedFile(msgspec.Struct, frozen=True, tag="gone"):
+    """The embeddings of this MediaFile were deleted."""
+
+    hash_str: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VectorSnapshot:
+    """What one search sees. Arrays are mapped; files that were replaced meanwhile stay readable."""
+
+    vectors: NDArray[np.float16]
+    rows: NDArray[np.void]
+    files: dict[str, MergedFile]  # by hash_str
+    by_start: tuple[MergedFile, ...]  # the same, in the order of their rows
+    starts: NDArray[np.int64]
+    names: NDArray[np.uint64]  # hashes as numbers, in the same order
+    everything: list[RowRange]
+
+    @classmethod
+    def of(
+        cls, vectors: NDArray[np.float16], rows: NDArray[np.void], files: dict[str, MergedFile]
+    ) -> VectorSnapshot:
+        by_start = tuple(sorted(files.values(), key=lambda file: file.start))
+        return cls(
+            vectors,
+            rows,
+            files,
+            by_start,
+            starts=np.array([file.start for file in by_start], dtype=np.int64),
+            names=np.array([int(file.hash_str, 16) for file in by_start], dtype=np.uint64),
+            everything=_joined(by_start),
+        )
+
+    @property
+    def dim(self) -> int:
+        return int(self.vectors.shape[1])
+
+    def ranges(self, hashes: Iterable[str] | None) -> list[RowRange]:
+        """Row ranges of these MediaFiles (None: all), in order, neighbours joined."""
+        if hashes is None:
+            return self.everything
+        found = {h: self.files[h] for h in hashes if h in self.files}
+        return _joined(sorted(found.values(), key=lambda file: file.start))
+
+    def file_at(self, row: int) -> MergedFile:
+        return self.by_start[int(np.searchsorted(self.starts, row, side="right")) - 1]
+
+
+class VectorWriter:
+    """Adds to the array while the log is held; what was added counts from `flush` on."""
+
+    def __init__(
+        self,
+        files: dict[str, MergedFile],
+        end: int,
+        rows: RowFiles,
+        append: Callable[[bytes], None],
+    ) -> None:
+        self.files = files  # by hash_str, as they will be after `flush`
+        self._end = end
+        self._rows = rows
+        self._append = append
+        self._entries: list[MergedFile | RemovedFile] = []
+        self._data: list[tuple[int, VisualData]] = []
+        self._bytes = 0
+
+    @property
+    def dim(self) -> int | None:
+        """Dimension of the array, None while it is empty."""
+        return next((file.dim for file in self.files.values()), None)
+
+    def add(self, hash_str: str, data: VisualData) -> None:
+        """Append a MediaFile's rows; rows that it had before will be dead."""
+        rows, dim = data.vectors.shape
+        merged = MergedFile(hash_str, data.file, data.frames, self._end, rows, dim)
+        self._entries.append(merged)
+        self._data.append((self._end, data))
+        self._end += rows
+        self.files[hash_str] = merged
+        self._bytes += data.vectors.nbytes
+        if self._bytes >= _FLUSH_BYTES:
+            self.flush()
+
+    def remove(self, hash_str: str) -> None:
+        """Its rows are dead from now on."""
+        if self.files.pop(hash_str, None) is not None:
+            self._entries.append(RemovedFile(hash_str))
+
+    def flush(self) -> None:
+        """Write what was added: rows first, the journal that names them last."""
+        if self._data:
+            self._rows.write(self._data)
+        if self._entries:
+            self._append(_lines(self._entries))
+        self._entries, self._data, self._bytes = [], [], 0
+
+
+class VectorLog(IndexLog[VectorSnapshot, VectorWriter]):
+    """Its journal is the log; the rows that it names are there before it names them."""
+
+    name = "search index"
+    needs_room_for = "all embeddings"
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self._rows: RowFiles | None = None
+        self._files: dict[str, MergedFile] = {}
+        self._end = 0  # rows that any line of the journal names
+        self._mapped: VectorSnapshot | None = None
+
+    def _path(self) -> Path:
+        try:
+            generation = (self._folder / "current").read_text()
+        except FileNotFoundError:
+            generation = "generation-none"
+        return self._folder / generation / _JOURNAL
+
+    def _start_over(self, file: BinaryIO | None) -> None:
+        self._rows = None if file is None else RowFiles(Path(file.name).parent)
+        self._files, self._end, self._mapped = {}, 0, None
+
+    def _take_up(self, file: BinaryIO, start: int, size: int) -> int:
+        data = os.pread(file.fileno(), size - start, start)
+        whole = data.rfind(b"\n") + 1
+        for line in data[:whole].splitlines():
+            self._note(line)
+        if whole:
+            self._mapped = None
+        return start + whole
+
+    def _note(self, line: bytes) -> None:
+        try:
+            entry = msgspec.json.decode(line, type=MergedFile | RemovedFile)
+        except UNDECODABLE:
+            if line:
+                _log.warning("skipped a torn line in the journal of %s", self._folder)
+            return
+        if isinstance(entry, RemovedFile):
+            self._files.pop(entry.hash_str, None)
+        else:
+            self._files[entry.hash_str] = entry
+            self._end = max(self._end, entry.start + entry.rows)
+
+    def _content(self) -> VectorSnapshot:
+        while self._mapped is None:
+            if self._is_sound():
+                with contextlib.suppress(FileNotFoundError):  # replaced just now
+                    self._mapped = self._map()
+            elif self._source is not None and self._path() != self._source[0]:
+                self._follow()  # replaced since it was read
+            else:
+                self._mapped = VectorSnapshot.of(*_NO_ROWS, {})
+        return self._mapped
+
+    def _map(self) -> VectorSnapshot:
+        files, arrays = dict(self._files), _NO_ROWS
+        if files and self._end and self._rows is not None:
+            arrays = self._rows.mapped(self._end, next(iter(files.values())).dim)
+        return VectorSnapshot.of(*arrays, files)
+
+    def _is_sound(self) -> bool:
+        """Whether the rows that the journal names are there."""
+        dims = {file.dim for file in self._files.values()}
+        return (
+            self._rows is not None
+            and len(dims) <= 1
+            and self._rows.hold(self._end, max(dims, default=0))
+        )
+
+    def _writer(self) -> VectorWriter:
+        with self._state_lock:
+            self._follow()
+            rows = self._rows
+            if rows is None or not self._is_sound():
+                with self._new_generation() as folder:
+                    self._show(folder)
+                rows = RowFiles(folder)
+                self._follow()
+            return VectorWriter(dict(self._files), self._end, rows, self._append)
+
+    def _compact_when_due(self) -> None:
+        """Copy the living rows to a new generation. Readers of the old one keep their mapping."""
+        snapshot = self.snapshot()
+        living = sum(file.rows for file in snapshot.by_start)
+        if self._end - living <= max(_DEAD_ROWS_WORTH_COMPACTING, self._end // 3):
+            return
+        with self._new_generation() as folder:
+            ranges = [(file.start, file.start + file.rows) for file in snapshot.by_start]
+            RowFiles(folder).copy_from(snapshot.vectors, snapshot.rows, ranges)
+            moved, end = [], 0
+            for file in snapshot.by_start:
+                moved.append(msgspec.structs.replace(file, start=end))
+                end += file.rows
+            (folder / _JOURNAL).write_bytes(_lines(moved))
+            self._show(folder)
+
+    @contextlib.contextmanager
+    def _new_generation(self) -> Iterator[Path]:
+        """A new folder with empty files; a disk that runs full gets its room back."""
+        folder = self._folder / f"generation-{secrets.token_hex(8)}"
+        try:
+            folder.mkdir()
+            RowFiles(folder).create()
+            (folder / _JOURNAL).touch()
+            yield folder
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+
+    def _show(self, folder: Path) -> None:
+        """Make it the generation that counts, and remove all others."""
+        cache_files.write_atomically(self._folder / "current", folder.name.encode(), "current")
+        for old in self._folder.glob("generation-*"):
+            if old != folder:
+                shutil.rmtree(old, ignore_errors=True)
+
+
+def _lines(entries: Iterable[MergedFile | RemovedFile]) -> bytes:
+    return b"".join(msgspec.json.encode(entry) + b"\n" for entry in entries)
+
+
+def _joined(files: Iterable[MergedFile]) -> list[RowRange]:
+    ranges: list[RowRange] = []
+    for file in files:
+        if ranges and ranges[-1][1] == file.start:
+            ranges[-1] = (ranges[-1][0], file.start + file.rows)
+        elif file.rows:
+            ranges.append((file.start, file.start + file.rows))
+    return ranges

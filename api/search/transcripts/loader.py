@@ -1,0 +1,146 @@
+"""Brings the transcript log up to date with what a CacheDir holds."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from pathlib import Path
+
+from api.cache.view import CacheView
+from api.search.loader import Loader
+from api.search.transcripts.log import (
+    IndexedTranscript,
+    Key,
+    TranscriptLog,
+    TranscriptSnapshot,
+    TranscriptWriter,
+)
+from api.search.transcripts.text import SearchText, pack
+from shared.cache import cache_files, transcripts
+from shared.cache.cache_dir import CacheDir
+from shared.domain import Stage
+from shared.errors import CacheError
+
+_READ_AT_ONCE = 64  # transcripts between two writes to the log
+
+
+@dataclass(frozen=True, slots=True)
+class _ReadTranscript:
+    file: str
+    made_at: float
+    text: SearchText
+
+
+class TranscriptLoader(Loader[Key, str, TranscriptSnapshot, TranscriptWriter]):
+    """By all models. An artefact is named by its MediaFile's hash and the model."""
+
+    def __init__(self, view: CacheView, log: TranscriptLog, pool: Executor) -> None:
+        super().__init__(view, log, pool)
+        self._ordered: tuple[TranscriptSnapshot, int, str, list[IndexedTranscript]] | None = None
+
+    def in_order(self, preferred: str) -> list[IndexedTranscript]:
+        """One transcript a MediaFile (see `answering`), by the newest known path."""
+        snapshot, sightings = self._log.snapshot(), self._view.sightings
+        with self._lock:
+            if self._ordered and self._ordered[:3] == (snapshot, sightings, preferred):
+                return self._ordered[3]
+        paths = self._view.newest_paths()
+        found = [answering(of_file, preferred) for of_file in snapshot.by_hash().values()]
+        found.sort(key=lambda one: (paths.get(one.hash_str, ""), one.hash_str))
+        with self._lock:
+            self._ordered = (snapshot, sightings, preferred, found)
+        return found
+
+    def of_files(self, hashes: Iterable[str], preferred: str) -> list[IndexedTranscript]:
+        """One transcript for each of these MediaFiles that has any, in their order."""
+        known = {found.hash_str: found for found in self.in_order(preferred)}
+        return [known[hash_str] for hash_str in dict.fromkeys(hashes) if hash_str in known]
+
+    def _announced(self) -> Mapping[Key, str]:
+        return self._view.transcripts()
+
+    def _held(self, snapshot: TranscriptSnapshot) -> Mapping[Key, str]:
+        return {key: found.file for key, found in snapshot.transcripts.items()}
+
+    def _load(
+        self, writer: TranscriptWriter, todo: Mapping[Key, str], deadline: float
+    ) -> Iterator[tuple[Key, str]]:
+        held = self._held(self._log.snapshot())
+        rest = iter(todo)
+        while some := list(itertools.islice(rest, _READ_AT_ONCE)):
+            found = self._pool.map(lambda key: self._read(key, deadline), some)
+            for key, read in zip(some, found, strict=True):
+                if reason := self._note(writer, key, read, held.get(key)):
+                    yield key, reason
+            writer.flush()
+
+    def _read(self, key: Key, deadline: float) -> _ReadTranscript | CacheError | None:
+        try:
+            return _read(self._view.cache, key, deadline - time.monotonic())
+        except CacheError as error:
+            return error
+
+    def _note(
+        self,
+        writer: TranscriptWriter,
+        key: Key,
+        read: _ReadTranscript | CacheError | None,
+        held: str | None,
+    ) -> str | None:
+        """Take up what was read of one transcript; returns why it cannot be used."""
+        if read is None:
+            self._view.correct_transcript(*key, None)
+        elif isinstance(read, _ReadTranscript):
+            self._view.correct_transcript(*key, read.file)
+            if held != read.file:
+                writer.add(key, read.file, read.made_at, read.text)
+            return None
+        if held is not None:
+            writer.remove(key)
+        return None if read is None else read.message
+
+    def _forget(self, writer: TranscriptWriter, key: Key) -> None:
+        self._view.correct_transcript(*key, None)
+        writer.remove(key)
+
+    def _hash(self, key: Key) -> str:
+        return key[0]
+
+    def _manifest_path(self, key: Key) -> Path:
+        return _manifest_path(self._view.cache, key)
+
+
+def answering(of_file: Iterable[IndexedTranscript], preferred: str) -> IndexedTranscript:
+    """The transcript that answers for a MediaFile: the preferred model's, else the newest."""
+    return max(of_file, key=lambda found: (found.model == preferred, found.made_at))
+
+
+def _read(cache: CacheDir, key: Key, wait_s: float) -> _ReadTranscript | None:
+    """None where nothing is published. Raises CacheError, with the reason, for broken data."""
+    deadline = time.monotonic() + wait_s
+    path = _manifest_path(cache, key)
+    if not cache_files.exists_after_listing(path, wait_s):
+        return None
+    while True:
+        manifest = cache_files.read_manifest(path)
+        if manifest is None or manifest.model != key[1]:
+            return None
+        data = cache.data_path(key[0], manifest)
+        is_there = cache_files.exists_after_listing(data, deadline - time.monotonic())
+        try:
+            spoken = transcripts.read_text(cache, key[0], manifest)
+            return _ReadTranscript(manifest.file, manifest.made_at, pack(spoken.segments))
+        except CacheError:
+            now = cache_files.read_manifest(path)
+            if now is not None and now.file != manifest.file:
+                continue  # replaced and collected meanwhile
+            if not is_there:
+                raise CacheError(f"The file {manifest.file} is missing.") from None
+            raise
+
+
+def _manifest_path(cache: CacheDir, key: Key) -> Path:
+    return cache_files.manifest_path(cache.root, key[0], Stage.TRANSCRIPT, key[1])
