@@ -12,9 +12,9 @@ import logging
 import os
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO, ClassVar, Generic, Protocol, TypeVar
+from typing import BinaryIO, ClassVar, Generic, TypeVar
 
 from api.search.write_lock import WriteLock
 from shared.errors import CacheError
@@ -22,10 +22,17 @@ from shared.errors import CacheError
 _log = logging.getLogger(__name__)
 
 
-class LogWriter(Protocol):
+class LogWriter:
     """Adds records while the log is held; what was added counts from `flush` on."""
 
-    def flush(self) -> None: ...
+    def __init__(self, append: Callable[[bytes], None]) -> None:
+        self._append = append
+        self._pending: list[bytes] = []
+
+    def flush(self) -> None:
+        if self._pending:
+            self._append(b"".join(self._pending))
+            self._pending = []
 
 
 SnapshotT = TypeVar("SnapshotT")  # what one search sees; another object after each change

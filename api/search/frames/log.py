@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from api.search.frames.artefacts import ROW, VisualData
 from api.search.frames.row_files import RowFiles
 from api.search.frames.scan import RowRange
-from api.search.index_log import IndexLog
+from api.search.index_log import IndexLog, LogWriter
 from shared.cache import cache_files
 from shared.decoding import UNDECODABLE
 
@@ -94,21 +94,20 @@ class VectorSnapshot:
         return self.by_start[int(np.searchsorted(self.starts, row, side="right")) - 1]
 
 
-class VectorWriter:
-    """Adds to the array while the log is held; what was added counts from `flush` on."""
+class VectorWriter(LogWriter):
+    """Adds rows to the array, and lines to the journal that name them."""
 
     def __init__(
         self,
+        append: Callable[[bytes], None],
+        rows: RowFiles,
         files: dict[str, MergedFile],
         end: int,
-        rows: RowFiles,
-        append: Callable[[bytes], None],
     ) -> None:
+        super().__init__(append)
         self.files = files  # by hash_str, as they will be after `flush`
-        self._end = end
         self._rows = rows
-        self._append = append
-        self._entries: list[MergedFile | RemovedFile] = []
+        self._end = end
         self._data: list[tuple[int, VisualData]] = []
         self._bytes = 0
 
@@ -121,7 +120,7 @@ class VectorWriter:
         """Append a MediaFile's rows; rows that it had before will be dead."""
         rows, dim = data.vectors.shape
         merged = MergedFile(hash_str, data.file, data.frames, self._end, rows, dim)
-        self._entries.append(merged)
+        self._pending.append(_line(merged))
         self._data.append((self._end, data))
         self._end += rows
         self.files[hash_str] = merged
@@ -132,15 +131,14 @@ class VectorWriter:
     def remove(self, hash_str: str) -> None:
         """Its rows are dead from now on."""
         if self.files.pop(hash_str, None) is not None:
-            self._entries.append(RemovedFile(hash_str))
+            self._pending.append(_line(RemovedFile(hash_str)))
 
     def flush(self) -> None:
         """Write what was added: rows first, the journal that names them last."""
         if self._data:
             self._rows.write(self._data)
-        if self._entries:
-            self._append(_lines(self._entries))
-        self._entries, self._data, self._bytes = [], [], 0
+            self._data, self._bytes = [], 0
+        super().flush()
 
 
 class VectorLog(IndexLog[VectorSnapshot, VectorWriter]):
@@ -221,10 +219,9 @@ class VectorLog(IndexLog[VectorSnapshot, VectorWriter]):
             rows = self._rows
             if rows is None or not self._is_sound():
                 with self._new_generation() as folder:
-                    self._show(folder)
-                rows = RowFiles(folder)
+                    rows = RowFiles(folder)
                 self._follow()
-            return VectorWriter(dict(self._files), self._end, rows, self._append)
+            return VectorWriter(self._append, rows, dict(self._files), self._end)
 
     def _compact_when_due(self) -> None:
         """Copy the living rows to a new generation. Readers of the old one keep their mapping."""
@@ -235,36 +232,35 @@ class VectorLog(IndexLog[VectorSnapshot, VectorWriter]):
         with self._new_generation() as folder:
             ranges = [(file.start, file.start + file.rows) for file in snapshot.by_start]
             RowFiles(folder).copy_from(snapshot.vectors, snapshot.rows, ranges)
-            moved, end = [], 0
-            for file in snapshot.by_start:
-                moved.append(msgspec.structs.replace(file, start=end))
-                end += file.rows
-            (folder / _JOURNAL).write_bytes(_lines(moved))
-            self._show(folder)
+            with open(folder / _JOURNAL, "wb") as journal:
+                end = 0
+                for file in snapshot.by_start:
+                    journal.write(_line(msgspec.structs.replace(file, start=end)))
+                    end += file.rows
 
     @contextlib.contextmanager
     def _new_generation(self) -> Iterator[Path]:
-        """A new folder with empty files; a disk that runs full gets its room back."""
+        """A folder with empty files to fill, which replaces the others if that succeeds.
+
+        A disk that runs full gets its room back.
+        """
         folder = self._folder / f"generation-{secrets.token_hex(8)}"
         try:
             folder.mkdir()
             RowFiles(folder).create()
             (folder / _JOURNAL).touch()
             yield folder
+            cache_files.write_atomically(self._folder / "current", folder.name.encode(), "current")
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
-
-    def _show(self, folder: Path) -> None:
-        """Make it the generation that counts, and remove all others."""
-        cache_files.write_atomically(self._folder / "current", folder.name.encode(), "current")
         for old in self._folder.glob("generation-*"):
             if old != folder:
                 shutil.rmtree(old, ignore_errors=True)
 
 
-def _lines(entries: Iterable[MergedFile | RemovedFile]) -> bytes:
-    return b"".join(msgspec.json.encode(entry) + b"\n" for entry in entries)
+def _line(entry: MergedFile | RemovedFile) -> bytes:
+    return msgspec.json.encode(entry) + b"\n"
 
 
 def _joined(files: Iterable[MergedFile]) -> list[RowRange]:

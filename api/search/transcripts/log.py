@@ -12,14 +12,14 @@ import struct
 import weakref
 import zlib
 from array import array
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
 
-from api.search.index_log import IndexLog
+from api.search.index_log import IndexLog, LogWriter
 from api.search.transcripts.text import STREAM_BORDER, SearchText, TranscriptLine
 from shared.cache import cache_files
 
@@ -124,12 +124,8 @@ class TranscriptSnapshot:
         return found
 
 
-class TranscriptWriter:
-    """Adds to the log while it is held; what was added counts from `flush` on."""
-
-    def __init__(self, append: Callable[[bytes], None]) -> None:
-        self._append = append
-        self._pending: list[bytes] = []
+class TranscriptWriter(LogWriter):
+    """Adds transcripts, and the news that some are gone."""
 
     def add(self, key: Key, file: str, made_at: float, text: SearchText) -> None:
         """Note a transcript; it replaces an earlier one of the same model."""
@@ -147,11 +143,6 @@ class TranscriptWriter:
 
     def remove(self, key: Key) -> None:
         self._pending += _framed(_Removal(*key), b"")
-
-    def flush(self) -> None:
-        if self._pending:
-            self._append(b"".join(self._pending))
-            self._pending = []
 
 
 class TranscriptLog(IndexLog[TranscriptSnapshot, TranscriptWriter]):
