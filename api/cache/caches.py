@@ -22,7 +22,7 @@ _SLOW_DISK_THREADS = 16  # for stats and small reads, which wait for the share a
 
 
 class Caches:
-    """One a process. `close` it at the end."""
+    """All CacheDirs that are open in this process. `close` it at the end."""
 
     def __init__(self, settings: Settings, capacity: int = _CAPACITY) -> None:
         self.capacity = capacity
@@ -35,7 +35,7 @@ class Caches:
         self.pool.shutdown()
 
     def open(self, cache_dir: str, *, thorough: bool = False) -> CacheView:
-        """The folder, its catalogue followed: once a request is enough.
+        """Open a folder and follow its catalogue; once a request is enough.
 
         `thorough`: as in `CacheView.refresh`. Raises BadInput where there is none, CacheError.
         """
@@ -74,7 +74,7 @@ class Caches:
         return [hash_str for part in found for hash_str in part]
 
     def best_paths(self, view: CacheView, hashes: Collection[str]) -> dict[str, str | None]:
-        """The newest known path of each that opens, else the newest known; None: none is."""
+        """Where MediaFiles are: the newest path that opens, else the newest known, else None."""
         found = self.pool.map(lambda hash_str: self._best_path(view, hash_str), hashes)
         return dict(zip(hashes, found, strict=True))
 
@@ -83,7 +83,7 @@ class Caches:
         return next(filter(self._opens, paths), paths[0] if paths else None)
 
     def _opens(self, path: str) -> bool:
-        """A path that somebody wrote into the CacheDir is touched only inside the roots."""
+        """Whether a path opens; one that somebody wrote into the CacheDir only inside the roots."""
         try:
             self._roots.check_real(path)
             if not stat.S_ISREG(os.stat(path).st_mode):

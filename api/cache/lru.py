@@ -12,7 +12,7 @@ V = TypeVar("V")
 
 
 class LruCache(Generic[K, V]):
-    """Safe for threads; whoever uses a value that is let go keeps it."""
+    """The values used last. Safe for threads; whoever uses a value that is let go keeps it."""
 
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity

@@ -16,7 +16,7 @@ Announced = tuple[str, str]  # data file names: visual artefact, frames artefact
 
 
 class CacheView:
-    """Grows by following; safe for threads. `key` names the folder among all of this machine."""
+    """A CacheDir that is followed; safe for threads. `key`: its name among all of this machine."""
 
     def __init__(self, cache: CacheDir, key: str) -> None:
         self.cache = cache
@@ -34,7 +34,7 @@ class CacheView:
         self._sightings = 0
 
     def refresh(self, *, thorough: bool) -> None:
-        """Read on in the catalogue; look into the folders too where it may have holes.
+        """Read on in the catalogue; look into the folders too where the catalogue may have holes.
 
         `thorough`: also when it seems whole, because a client asked to load what is there.
         """
@@ -57,7 +57,7 @@ class CacheView:
 
     @property
     def version(self) -> int:
-        """Grows when an artefact was announced."""
+        """A number that grows when an artefact was announced."""
         with self._lock:
             return self._version
 
@@ -67,7 +67,7 @@ class CacheView:
             return set(self._visual)
 
     def announced(self, model: str) -> dict[str, Announced]:
-        """Visual artefacts of a model by hash. Lines come in any order, so these are hints."""
+        """Visual artefacts of a model by hash: hints, since lines come in any order."""
         with self._lock:
             visual = self._visual.get(model, {})
             return {
@@ -76,7 +76,7 @@ class CacheView:
             }
 
     def correct(self, hash_str: str, model: str, found: Announced | None) -> None:
-        """What the manifests really said; None: nothing is published (any more)."""
+        """Note what manifests said of a visual artefact; None: it is not published (any more)."""
         with self._lock:
             if found is None:
                 self._visual.get(model, {}).pop(hash_str, None)
@@ -85,12 +85,12 @@ class CacheView:
                 self._frames[hash_str] = found[1]
 
     def transcripts(self) -> dict[tuple[str, str], str]:
-        """Data files of announced transcripts by (hash, model): hints too."""
+        """Data files of transcripts by (hash, model): hints, since lines come in any order."""
         with self._lock:
             return dict(self._transcripts)
 
     def correct_transcript(self, hash_str: str, model: str, file: str | None) -> None:
-        """What the manifest really said; None: nothing is published (any more)."""
+        """Note what the manifest of a transcript said; None: it is not published (any more)."""
         with self._lock:
             if file is None:
                 self._transcripts.pop((hash_str, model), None)
@@ -99,7 +99,7 @@ class CacheView:
 
     @property
     def sightings(self) -> int:
-        """Grows when a path was noted."""
+        """A number that grows when a path was noted."""
         with self._lock:
             return self._sightings
 
@@ -115,7 +115,7 @@ class CacheView:
             return None if hash_str is None else (hash_str, self._paths[hash_str][path])
 
     def paths_of(self, hash_str: str) -> list[str]:
-        """Where it was seen, newest first."""
+        """Paths at which a MediaFile was seen, newest first."""
         with self._lock:
             seen = list(self._paths.get(hash_str, {}).values())
         if not seen:

@@ -11,7 +11,7 @@ from api.services import Services
 
 @dataclass(slots=True)
 class Scope:
-    """Of one request, which uses it in one thread at a time."""
+    """A cache folder and files in it, as one request names them; for one thread at a time."""
 
     services: Services
     cache_dir: str
@@ -27,7 +27,7 @@ class Scope:
         media_paths: Sequence[str] | None,
         search_all: bool = False,
     ) -> Scope:
-        """From the fields of a request. Raises BadInput or NotAllowed, naming the field."""
+        """What the fields of a request name. Raises BadInput or NotAllowed, naming the field."""
         folder = services.paths.cache(cache_dir)
         asked: dict[str, str] | None = None
         if media_paths is not None and not search_all:
@@ -41,7 +41,7 @@ class Scope:
         return self.asked is not None and not self.asked
 
     def view(self) -> CacheView:
-        """The folder, opened and followed once. Raises BadInput where there is none, CacheError."""
+        """The folder, opened and followed once a request. Raises BadInput where there is none."""
         if self._view is None:
             self._view = self.services.caches.open(self.cache_dir)
         return self._view

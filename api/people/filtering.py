@@ -17,7 +17,7 @@ from shared.errors import BadInput, Missing
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Of a collection: a cluster, or all that bear a name where `cluster_id` is None."""
+    """A cluster of a collection, or all clusters that bear a name where `cluster_id` is None."""
 
     collection: str
     name: str | None = None

@@ -16,14 +16,14 @@ Pairs = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class FrameFilter:
-    """Only these seconds of these MediaFiles. Immutable."""
+    """The seconds of MediaFiles that a search may show. Immutable."""
 
     hashes: tuple[str, ...]  # may name files that no pair is about
     pairs: Pairs  # ascending, each once: place in `hashes` << 32 | second
 
     @classmethod
     def of(cls, seconds: Mapping[str, Iterable[int]]) -> FrameFilter:
-        """From seconds by hash_str."""
+        """A filter of seconds by hash_str."""
         pairs = [
             n << _BITS | second for n, these in enumerate(seconds.values()) for second in these
         ]
@@ -33,7 +33,7 @@ class FrameFilter:
     def from_columns(
         cls, hashes: tuple[str, ...], files: NDArray[np.int32], seconds: NDArray[np.uint64]
     ) -> FrameFilter:
-        """From parallel columns in the order of (file, second); a pair may stand there twice."""
+        """A filter of parallel columns, ordered by (file, second); a pair may stand there twice."""
         pairs = files.astype(np.int64) << _BITS | seconds.astype(np.int64)
         return cls(hashes, pairs[np.diff(pairs, prepend=-1) != 0])
 
@@ -43,7 +43,7 @@ class FrameFilter:
 
     @property
     def seconds(self) -> NDArray[np.int64]:
-        """Of each pair."""
+        """The grid second of each pair."""
         return self.pairs & _LOW
 
     def files(self) -> tuple[list[str], NDArray[np.int64]]:
@@ -54,7 +54,7 @@ class FrameFilter:
         return [self.hashes[n] for n in files[starts].tolist()], counts
 
     def __and__(self, other: FrameFilter) -> FrameFilter:
-        """What both allow."""
+        """A filter of what both allow."""
         hashes, mine, others = _aligned(self, other)
         if len(mine) > len(others):
             mine, others = others, mine
@@ -65,7 +65,7 @@ class FrameFilter:
         return FrameFilter(hashes, mine[others[at] == mine])
 
     def __or__(self, other: FrameFilter) -> FrameFilter:
-        """What either allows."""
+        """A filter of what either allows."""
         hashes, mine, others = _aligned(self, other)
         return FrameFilter(hashes, np.union1d(mine, others))
 
@@ -74,7 +74,7 @@ NO_FRAMES = FrameFilter((), np.empty(0, dtype=np.int64))
 
 
 def _aligned(one: FrameFilter, other: FrameFilter) -> tuple[tuple[str, ...], Pairs, Pairs]:
-    """Both over the same hashes. Filters of one Collection share theirs, which costs nothing."""
+    """The pairs of two filters over the same hashes. Filters of one Collection share theirs."""
     if one.hashes is other.hashes:
         return one.hashes, one.pairs, other.pairs
     places = {hash_str: n for n, hash_str in enumerate(one.hashes)}

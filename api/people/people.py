@@ -19,7 +19,7 @@ _MEMBERS_CAPACITY = 64  # Collections of which only members are read; 100,000 ta
 
 
 class _KeptCollection:
-    """One Collection at hand."""
+    """A Collection at hand, with what was read of it last."""
 
     def __init__(self, cache: CacheDir, collection: Collection) -> None:
         self.editing = threading.Lock()
@@ -30,7 +30,7 @@ class _KeptCollection:
         self._snapshot: CollectionSnapshot | None = None
 
     def snapshot(self) -> CollectionSnapshot:
-        """As it is now. While one request loads it, others wait and find it done."""
+        """The Collection as it is now. While one request loads it, others wait and find it done."""
         with self._loading:
             version = self._collection.version()  # before reading: what comes later is read again
             if self._snapshot is None or version != self._version:
@@ -49,7 +49,7 @@ class _KeptCollection:
 
 
 class People:
-    """One a process; safe for threads."""
+    """The Collections of all CacheDirs, for one process; safe for threads."""
 
     def __init__(self, capacity: int = _CAPACITY) -> None:
         self._kept: LruCache[Path, _KeptCollection] = LruCache(capacity)

@@ -37,7 +37,7 @@ _NOTHING = Pictured()
 def pictured(
     cache: CacheDir, clustering: Clustering, faces: Sequence[int], pool: Executor
 ) -> list[Pictured]:
-    """In the order of `faces`, which are indexes into the clustering; each file is opened once."""
+    """Pictures of faces (indexes into the clustering), in order; each file is opened once."""
     found = [_NOTHING] * len(faces)
     by_file: dict[int, list[int]] = {}
     media = clustering.media_of[np.asarray(faces, dtype=np.intp)].tolist()
@@ -57,7 +57,7 @@ def pictured(
 def _of_file(
     cache: CacheDir, clustering: Clustering, number: int, keys: NDArray[np.uint64]
 ) -> list[Pictured]:
-    """Of the artefact that was grouped, else of the one that has replaced it."""
+    """Pictures from the artefact that was grouped, else from the one that has replaced it."""
     hash_str, file = clustering.media[number], clustering.media_files[number]
     tries: tuple[Callable[[], str | None], ...] = (
         lambda: file,
@@ -80,7 +80,10 @@ def _newest(cache: CacheDir, hash_str: str, model: str) -> str | None:
 
 
 def _read(path: Path, keys: NDArray[np.uint64]) -> list[Pictured]:
-    """Raises CacheError where the rows cannot be read; a pack that cannot costs the crops only."""
+    """Pictures of the faces with these keys. Raises CacheError for rows that cannot be read.
+
+    A pack that cannot be read costs the crops only.
+    """
     stored = read_faces(path, "seconds", "boxes", "scores")
     boxes, scores = stored["boxes"], stored["scores"]
     known = face_keys(stored["seconds"], boxes)

@@ -35,7 +35,7 @@ class Cluster:
 
 @dataclass(frozen=True, slots=True)
 class CollectionSnapshot:
-    """Immutable but for what it remembers of its own answers."""
+    """A Collection at one moment; immutable but for what it remembers of its own answers."""
 
     cache: CacheDir
     collection: Collection
@@ -51,7 +51,7 @@ class CollectionSnapshot:
         return self.state.clustering
 
     def clusters(self) -> list[Cluster]:
-        """Those with faces, the largest first; the faces in none of them come last."""
+        """Clusters with faces, the largest first; the faces in no cluster come last."""
         counts = self.state.counts
         names = self.state.names
         ordered = sorted(counts, key=lambda number: (-counts[number], number))

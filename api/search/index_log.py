@@ -40,7 +40,7 @@ WriterT = TypeVar("WriterT", bound=LogWriter)
 
 
 class IndexLog(ABC, Generic[SnapshotT, WriterT]):
-    """Safe for threads, and for other processes on this machine. Subclasses know the records."""
+    """A followed log, safe for threads and for other processes; subclasses know the records."""
 
     name: ClassVar[str]  # in sentences for operators
     needs_room_for: ClassVar[str]
@@ -73,7 +73,7 @@ class IndexLog(ABC, Generic[SnapshotT, WriterT]):
                     _log.warning("could not compact %s: %s", self._folder, error)
 
     def delete(self, wait_s: float) -> None:
-        """Begin anew with nothing."""
+        """Delete all records and begin anew."""
         with self.writing(wait_s):
             self._path().unlink(missing_ok=True)
 
@@ -83,7 +83,7 @@ class IndexLog(ABC, Generic[SnapshotT, WriterT]):
 
     @abstractmethod
     def _start_over(self, file: BinaryIO | None) -> None:
-        """Forget what was read: it is another file from now on, or none."""
+        """Forget what was read: another file counts from now on, or none."""
 
     @abstractmethod
     def _take_up(self, file: BinaryIO, start: int, size: int) -> int:

@@ -22,7 +22,7 @@ WriterT = TypeVar("WriterT", bound=LogWriter)
 
 
 class Loader(ABC, Generic[Key, Source, SnapshotT, WriterT]):
-    """Of one CacheDir and log. Safe for threads and replicas."""
+    """Loads the artefacts of one CacheDir into one log. Safe for threads and replicas."""
 
     def __init__(self, view: CacheView, log: IndexLog[SnapshotT, WriterT], pool: Executor) -> None:
         self._view = view
@@ -62,7 +62,7 @@ class Loader(ABC, Generic[Key, Source, SnapshotT, WriterT]):
             self._done_at = (version, self._log.snapshot())
 
     def deleted(self, keys: Iterable[Key]) -> set[Key]:
-        """Those whose artefact was deleted, in a folder that is still there."""
+        """Keys whose artefact was deleted, in a folder that is still there."""
         keys = list(keys)
         there = self._pool.map(os.path.exists, map(self._manifest_path, keys))
         missing = {key for key, exists in zip(keys, there, strict=True) if not exists}
@@ -116,4 +116,4 @@ class Loader(ABC, Generic[Key, Source, SnapshotT, WriterT]):
 
     @abstractmethod
     def _manifest_path(self, key: Key) -> Path:
-        """Where its manifest lies while it is published."""
+        """Where the manifest of an artefact lies while it is published."""

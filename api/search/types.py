@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from shared.domain import Scene
 
-Vectors = NDArray[np.float32]
+VectorArray = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +19,9 @@ class QueryVectors:
     score = cos(picture) + text_weight * cos(query) - 0.5 * max(0, max cos(exclude))
     """
 
-    query: Vectors | None = None
-    picture: Vectors | None = None
-    exclude: Vectors | None = None
+    query: VectorArray | None = None
+    picture: VectorArray | None = None
+    exclude: VectorArray | None = None
     text_weight: float = 1.0
 
 

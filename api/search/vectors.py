@@ -19,7 +19,7 @@ Vector = NDArray[np.float32]
 
 
 class Vectors:
-    """Texts are cached by model and words; pictures are not, since files change."""
+    """Asks for query vectors; keeps those of texts, not of pictures, since files change."""
 
     def __init__(self, client: QueryClient, capacity: int = CAPACITY) -> None:
         self._client = client

@@ -24,7 +24,7 @@ class WriteLock:
 
     @contextlib.contextmanager
     def held(self, wait_s: float) -> Iterator[None]:
-        """Raises Unavailable when another one holds it for `wait_s` seconds."""
+        """Hold the lock. Raises Unavailable when another one holds it for `wait_s` seconds."""
         deadline = time.monotonic() + wait_s
         if not self._threads.acquire(timeout=wait_s):
             raise _still_loading()

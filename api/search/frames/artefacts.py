@@ -42,7 +42,7 @@ class VisualData:
 
 
 def read_visual(cache: CacheDir, hash_str: str, model: str, *, wait_s: float) -> VisualData | None:
-    """None where nothing is published. Raises CacheError, with the reason, for broken data.
+    """A visual artefact, None where none is published. Raises CacheError, with the reason.
 
     `wait_s`: how long to insist, because the catalogue names it and shares deny new files.
     """

@@ -24,14 +24,14 @@ from api.search.frames.loader import VectorLoader
 from api.search.frames.log import VectorLog, VectorSnapshot
 from api.search.frames.places import Places
 from api.search.transcripts.index import TranscriptIndex
-from api.search.types import Hit, LoadReport, QueryVectors, SkippedArtefact, Vectors
+from api.search.types import Hit, LoadReport, QueryVectors, SkippedArtefact, VectorArray
 from api.search.write_lock import LOAD_WAIT_S, SEARCH_WAIT_S
 from shared.cache import cache_files
 from shared.errors import ModelError
 
 
 class SearchIndex:
-    """One a process. `close` it at the end."""
+    """Searches embeddings; one a process. `close` it at the end."""
 
     def __init__(self, state_dir: Path, caches: Caches) -> None:
         self.caches = caches
@@ -87,7 +87,7 @@ class SearchIndex:
         max_results: int,
         only_frames: FrameFilter | None = None,
     ) -> list[Hit]:
-        """Best first. `hashes` None: the whole folder; `only_frames`: these only."""
+        """Matches, best first. `hashes` None: the whole folder; `only_frames`: these only."""
         loader = self._loader(view, model_key)
         wanted = None if hashes is None else set(hashes)
         while True:
@@ -103,7 +103,7 @@ class SearchIndex:
 
     def stored_vector(
         self, view: CacheView, model_key: str, hash_str: str, second: int
-    ) -> Vectors | None:
+    ) -> VectorArray | None:
         """The embedding of a grid frame, None where it was not analysed with this model."""
         loader = self._loader(view, model_key)
         loader.bring_up(SEARCH_WAIT_S, retry=False)
@@ -115,11 +115,11 @@ class SearchIndex:
         row = int(np.searchsorted(seconds, second))
         if row == len(seconds) or int(seconds[row]) != second:
             return None
-        vector: Vectors = snapshot.vectors[merged.start + row].astype(np.float32)
+        vector: VectorArray = snapshot.vectors[merged.start + row].astype(np.float32)
         return vector
 
     def _loader(self, view: CacheView, model: str) -> VectorLoader:
-        """The embeddings of a folder by this visual model."""
+        """The loader at hand for the embeddings of a folder by this visual model."""
         folder = self._state / view.key / cache_files.encoded_model(model)
         return self._loaders.get(
             (view, model), lambda: VectorLoader(view, model, VectorLog(folder), self.caches.pool)

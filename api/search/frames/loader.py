@@ -15,7 +15,7 @@ from shared.errors import CacheError
 
 
 class VectorLoader(Loader[str, Announced, VectorSnapshot, VectorWriter]):
-    """An artefact is named by its MediaFile's hash."""
+    """Loads visual artefacts, each named by the hash of its MediaFile."""
 
     def __init__(self, view: CacheView, model: str, log: VectorLog, pool: Executor) -> None:
         super().__init__(view, log, pool)

@@ -129,7 +129,7 @@ class VectorWriter(LogWriter):
             self.flush()
 
     def remove(self, hash_str: str) -> None:
-        """Its rows are dead from now on."""
+        """Let a MediaFile's rows be dead from now on."""
         if self.files.pop(hash_str, None) is not None:
             self._pending.append(_line(RemovedFile(hash_str)))
 
@@ -142,7 +142,7 @@ class VectorWriter(LogWriter):
 
 
 class VectorLog(IndexLog[VectorSnapshot, VectorWriter]):
-    """Its journal is the log; the rows that it names are there before it names them."""
+    """A journal as the log, and the rows that it names; they are there before it names them."""
 
     name = "search index"
     needs_room_for = "all embeddings"

@@ -34,7 +34,7 @@ class Places:
         return self._snapshot.rows[self._row(places)]
 
     def tie_order(self, places: NDArray[np.int64]) -> NDArray[np.uint64]:
-        """Equal scores go by hash, on every machine alike."""
+        """Hashes as numbers, by which equal scores are ordered on every machine alike."""
         index = np.searchsorted(self._snapshot.starts, self._row(places), side="right") - 1
         return self._snapshot.names[index]
 

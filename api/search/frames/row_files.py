@@ -19,7 +19,7 @@ _COPY_ROWS = 65_536
 
 
 class RowFiles:
-    """Of one generation of the vector log, in its folder."""
+    """The two files of one generation of the vector log, in a folder."""
 
     def __init__(self, folder: Path) -> None:
         self._vectors = folder / "vectors.f16"
@@ -43,7 +43,7 @@ class RowFiles:
             return False
 
     def mapped(self, rows: int, dim: int) -> tuple[NDArray[np.float16], NDArray[np.void]]:
-        """Both, readable also after the files were deleted."""
+        """Vectors and rows, mapped: readable also after the files were deleted."""
         vectors = np.memmap(self._vectors, "<f2", "r", shape=(rows, dim))
         return (
             vectors.view(np.ndarray),

@@ -10,7 +10,7 @@ import numkong
 import numpy as np
 from numpy.typing import NDArray
 
-from api.search.types import QueryVectors, Vectors
+from api.search.types import QueryVectors, VectorArray
 
 Scores = NDArray[np.float32]
 RowRange = tuple[int, int]  # half-open
@@ -61,7 +61,7 @@ def score(
 class _Columns:
     """The query's vectors as columns of one product, and what their cosines add up to."""
 
-    def __init__(self, named: list[tuple[str, Vectors]], text_weight: float) -> None:
+    def __init__(self, named: list[tuple[str, VectorArray]], text_weight: float) -> None:
         self._named = [name for name, _ in named]
         self._text_weight = np.float32(text_weight)
         self.rows = len(named)
@@ -85,7 +85,7 @@ class _Columns:
 
 
 def _columns(query: QueryVectors) -> _Columns:
-    named: list[tuple[str, Vectors]] = []
+    named: list[tuple[str, VectorArray]] = []
     if query.picture is not None:
         named.append(("picture", query.picture))
     if query.query is not None:

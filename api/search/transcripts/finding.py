@@ -83,7 +83,7 @@ def _has_letters(folded: bytes, letters: Mapping[bytes, int], length: int) -> bo
 
 
 def fuzzy(folded: bytes, starts: Sequence[int], query: str) -> Iterator[Span]:
-    """The same as `exact` in a text that is `alike`, for what is at least `ALIKE` to the query.
+    """Near matches in a text that is `alike`: what is at least `ALIKE` to the query, in order.
 
     A segment that holds a near match alone is one; else its end with the begin of what follows.
     """

@@ -67,7 +67,7 @@ class TranscriptReport:
 
 
 class TranscriptIndex:
-    """One a process, over the same CacheDirs as the search for pictures."""
+    """Searches transcripts; one a process."""
 
     def __init__(self, state: Path, caches: Caches) -> None:
         self._state = state
@@ -113,7 +113,7 @@ class TranscriptIndex:
     def search(
         self, view: CacheView, query: SpokenQuery, hashes: Sequence[str] | None
     ) -> list[SpokenHit]:
-        """By file, in the order of `hashes` (None: all, by their newest path), then by time."""
+        """Matches by file, in the order of `hashes` (None: all, by newest path), then by time."""
         loader = self._loader(view)
         while True:
             loader.bring_up(SEARCH_WAIT_S, retry=False)
@@ -184,7 +184,7 @@ def _batches(files: Sequence[IndexedTranscript]) -> Iterator[Sequence[IndexedTra
 def _candidates(
     files: Sequence[IndexedTranscript], query: SpokenQuery
 ) -> Sequence[IndexedTranscript]:
-    """Those that may have a match. In one go: most archives have many short files."""
+    """Files that may have a match, found in one go: most archives have many short files."""
     if query.speaker is not None:
         files = [transcript for transcript in files if query.speaker in transcript.speakers]
     if query.mode == "fuzzy":

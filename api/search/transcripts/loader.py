@@ -35,7 +35,7 @@ class _ReadTranscript:
 
 
 class TranscriptLoader(Loader[Key, str, TranscriptSnapshot, TranscriptWriter]):
-    """By all models. An artefact is named by its MediaFile's hash and the model."""
+    """Loads transcripts by all models, each named by the hash of its MediaFile and the model."""
 
     def __init__(self, view: CacheView, log: TranscriptLog, pool: Executor) -> None:
         super().__init__(view, log, pool)
@@ -119,7 +119,7 @@ def answering(of_file: Iterable[IndexedTranscript], preferred: str) -> IndexedTr
 
 
 def _read(cache: CacheDir, key: Key, wait_s: float) -> _ReadTranscript | None:
-    """None where nothing is published. Raises CacheError, with the reason, for broken data."""
+    """A transcript, None where none is published. Raises CacheError, with the reason."""
     deadline = time.monotonic() + wait_s
     path = _manifest_path(cache, key)
     if not cache_files.exists_after_listing(path, wait_s):

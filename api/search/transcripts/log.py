@@ -64,8 +64,8 @@ class _LogFile:
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
-    """Where a record lies in a log."""
+class _Record:
+    """A record of a log that is open, read when it is needed."""
 
     file: _LogFile
     at: int
@@ -80,7 +80,7 @@ class _Place:
         at = self.at + _FRAME.size + self.head_bytes
         return os.pread(self.file.fd, self.body_bytes, at)
 
-    def record(self) -> bytes:
+    def whole(self) -> bytes:
         return os.pread(self.file.fd, self.length, self.at)
 
 
@@ -97,7 +97,7 @@ class IndexedTranscript:
     speakers: tuple[str, ...]  # folded, one a line, or none at all
     has_streams: bool  # then lines are not in the order of time
     body_crc: int
-    place: _Place
+    record: _Record
 
     @property
     def key(self) -> Key:
@@ -105,7 +105,7 @@ class IndexedTranscript:
 
     def lines(self) -> tuple[TranscriptLine, ...]:
         """The segments. Raises LogDamaged."""
-        body = self.place.body()
+        body = self.record.body()
         if zlib.crc32(body) != self.body_crc:
             raise LogDamaged
         return _BODY.decode(body)
@@ -146,7 +146,7 @@ class TranscriptWriter(LogWriter):
 
 
 class TranscriptLog(IndexLog[TranscriptSnapshot, TranscriptWriter]):
-    """One file of records; compacting replaces it."""
+    """One file of records, each with all that is kept of a transcript."""
 
     name = "transcript index"
     needs_room_for = "all text"
@@ -174,15 +174,15 @@ class TranscriptLog(IndexLog[TranscriptSnapshot, TranscriptWriter]):
             if zlib.crc32(head) != crc:
                 break
             try:
-                record = _HEAD.decode(head)
+                entry = _HEAD.decode(head)
             except msgspec.MsgspecError:  # by another version of this program
                 break
-            key = (record.hash_str, record.model)
-            if isinstance(record, _Removal):
+            key = (entry.hash_str, entry.model)
+            if isinstance(entry, _Removal):
                 transcripts.pop(key, None)
             elif self._file is not None:
-                place = _Place(self._file, at, head_bytes, body_bytes)
-                transcripts[key] = _indexed(record, place)
+                record = _Record(self._file, at, head_bytes, body_bytes)
+                transcripts[key] = _indexed(entry, record)
             at += _FRAME.size + head_bytes + body_bytes
         if at > start:
             self._snapshot = TranscriptSnapshot(transcripts)
@@ -197,35 +197,35 @@ class TranscriptLog(IndexLog[TranscriptSnapshot, TranscriptWriter]):
 
     def _compact_when_due(self) -> None:
         living = self.snapshot().transcripts.values()
-        dead = self._read_to - sum(transcript.place.length for transcript in living)
+        dead = self._read_to - sum(transcript.record.length for transcript in living)
         if dead <= max(_DEAD_BYTES_WORTH_COMPACTING, self._read_to // 2):
             return
         temporary = cache_files.temporary_name(self._folder, _NAME, "compact")
         try:
             with open(temporary, "xb") as file:
                 for transcript in living:
-                    file.write(transcript.place.record())
+                    file.write(transcript.record.whole())
             os.replace(temporary, self._path())
         except OSError:
             temporary.unlink(missing_ok=True)
             raise
 
 
-def _framed(record: _Transcript | _Removal, body: bytes) -> tuple[bytes, bytes, bytes]:
-    head = msgspec.msgpack.encode(record)
+def _framed(entry: _Transcript | _Removal, body: bytes) -> tuple[bytes, bytes, bytes]:
+    head = msgspec.msgpack.encode(entry)
     return _FRAME.pack(_MARK, len(head), len(body), zlib.crc32(head)), head, body
 
 
-def _indexed(record: _Transcript, place: _Place) -> IndexedTranscript:
+def _indexed(entry: _Transcript, record: _Record) -> IndexedTranscript:
     return IndexedTranscript(
-        record.hash_str,
-        record.model,
-        record.file,
-        record.made_at,
-        record.folded,
-        array("I", record.starts),
-        record.speakers,
-        STREAM_BORDER in record.folded,
-        record.body_crc,
-        place,
+        entry.hash_str,
+        entry.model,
+        entry.file,
+        entry.made_at,
+        entry.folded,
+        array("I", entry.starts),
+        entry.speakers,
+        STREAM_BORDER in entry.folded,
+        entry.body_crc,
+        record,
     )

@@ -38,14 +38,14 @@ class SearchText:
 
     @property
     def speakers(self) -> tuple[str, ...]:
-        """Folded, one a line; none at all where no line names one."""
+        """Folded speakers, one a line; none at all where no line names one."""
         if not any(line.speaker for line in self.lines):
             return ()
         return tuple(fold(line.speaker or "") for line in self.lines)
 
 
 def pack(segments: Iterable[SpokenSegment]) -> SearchText:
-    """Segments without text are left out."""
+    """The text of segments, ready for searching; those without text are left out."""
     pieces: list[bytes] = []
     starts = array("I")
     lines = []
