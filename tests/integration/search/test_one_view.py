@@ -5,29 +5,29 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import msgspec
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from api.http.active_models import active_key
-from api.http.bodies import LoadBody, LoadForMediaBody
+from api.app import ENDPOINTS
 from api.http.endpoint import Call
-from api.people import routes as people
-from api.people.bodies import FacesBody, SamplesBody
-from api.search import loading_routes, routes, transcript_routes
-from api.search.bodies import PersonFilter, SearchFrameBody
+from api.search.vectors import Vectors
 from api.services import Services
-from api.transcripts.bodies import LoadTranscriptionsBody, SearchTranscriptBody
 from shared.cache.cache_dir import CacheDir
 from shared.domain import Scene
-from shared.models.specs import ModelKind
 from shared.settings import Settings
 from tests.support.people.people_data import Seen, make_collection
 from tests.support.search.search_data import media_hash, publish, random_units
 from tests.support.search.transcript_data import publish_transcript, segments
 
+BY_PATH = {endpoint.path: endpoint for endpoint in ENDPOINTS if endpoint.method == "POST"}
+MODEL = "conse-lite0"
 NAME, ADA = "Season 1", 1001
 HASH = media_hash(1)
 
@@ -44,87 +44,83 @@ def _count(event: str, arguments: tuple[Any, ...]) -> None:
 sys.addaudithook(_count)
 
 
+class OneDirection:
+    """In place of a query worker: every text means the same."""
+
+    async def of_texts(self, _model: str, texts: Sequence[str]) -> list[NDArray[np.float32]]:
+        return [random_units(1, 32, 5)[0] for _ in texts]
+
+
 @pytest.fixture
 def services(redis_url: str, tmp_path: Path) -> Iterator[Services]:
     services = Services.of(Settings(redis_url=redis_url, state_dir=tmp_path / "state"))
-    yield services
+    yield replace(services, vectors=cast(Vectors, OneDirection()))
     services.close()
 
 
 @pytest.fixture
-def media(cache: CacheDir, services: Services, tmp_path: Path) -> str:
+def media(cache: CacheDir, tmp_path: Path) -> str:
     """A file with pictures, words and a person."""
     movie = tmp_path / "a.mp4"
     movie.write_bytes(b"movie")
-    model = active_key(services, ModelKind.VISUAL)
-    publish(cache, HASH, random_units(6, 32, 1), model=model, scenes=(Scene(0, 6),), path=movie)
+    publish(cache, HASH, random_units(6, 32, 1), model=MODEL, scenes=(Scene(0, 6),), path=movie)
     publish_transcript(cache, HASH, segments("hello", "goodbye"))
     make_collection(cache, NAME, {HASH: [Seen(second, 1, ADA) for second in range(3)]})
     return str(movie)
 
 
-Handler = Callable[[Call[Any]], Awaitable[Any]]
-Case = Callable[[str, str], tuple[Handler, Any]]  # of cache_dir and media_path
+def answer(services: Services, path: str, **body: Any) -> Any:
+    endpoint = BY_PATH[path]
+    assert endpoint.body is not None
+    call: Call[Any] = Call(services, msgspec.convert(body, endpoint.body), {}, {})
+    return asyncio.run(cast(Any, endpoint.handler(call)))
 
-CASES: dict[str, Case] = {
-    "frame": lambda cache_dir, media: (
-        routes.search_frame,
-        SearchFrameBody(
-            cache_dir=cache_dir,
-            media_path=media,
-            time_seconds=4,
-            media_paths=[media],
-            people_filter=[
-                PersonFilter(cluster_job_name=NAME, cluster_id=str(ADA)),
-                PersonFilter(cluster_job_name="Season 2", cluster_id=str(ADA)),
-            ],
-            people_filter_mode="or",
-        ),
-    ),
-    "transcript": lambda cache_dir, media: (
-        transcript_routes.search_transcript,
-        SearchTranscriptBody(cache_dir=cache_dir, query="hello", media_paths=[media]),
-    ),
-    "load": lambda cache_dir, _: (loading_routes.load, LoadBody(cache_dir=cache_dir)),
-    "load for media": lambda cache_dir, media: (
-        loading_routes.load_for_media,
-        LoadForMediaBody(cache_dir=cache_dir, media_paths=[media]),
-    ),
-    "load transcripts": lambda cache_dir, media: (
-        transcript_routes.load_transcriptions,
-        LoadTranscriptionsBody(cache_dir=cache_dir, media_paths=[media]),
-    ),
-    "faces": lambda cache_dir, _: (
-        people.faces,
-        FacesBody(cache_dir=cache_dir, cluster_job_name=NAME),
-    ),
-    "samples": lambda cache_dir, _: (
-        people.samples,
-        SamplesBody(cache_dir=cache_dir, cluster_job_name=NAME),
-    ),
+
+PEOPLE = {
+    "people_filter": [
+        {"cluster_job_name": NAME, "cluster_id": str(ADA)},
+        {"cluster_job_name": "Season 2", "cluster_id": str(ADA)},
+    ],
+    "people_filter_mode": "or",
 }
+# (path, what to ask beside the folder and its file)
+REQUESTS: list[tuple[str, dict[str, Any]]] = [
+    ("/search/text", {"query": "a cat", **PEOPLE}),
+    ("/search/frame", {"media_path": "", "time_seconds": 4, **PEOPLE}),
+    ("/search/transcript", {"query": "hello"}),
+    ("/analysis-data/load", {}),
+    ("/analysis-data/load-for-media", {}),
+    ("/analysis-data/load-transcriptions", {}),
+    ("/faces/clusters/faces", {"cluster_job_name": NAME}),
+    ("/faces/clusters/samples", {"cluster_job_name": NAME}),
+]
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(("path", "asked"), REQUESTS, ids=[path for path, _ in REQUESTS])
 def test_a_request_opens_and_follows_its_folder_once(
-    services: Services, cache: CacheDir, media: str, case: str
+    services: Services, cache: CacheDir, media: str, path: str, asked: dict[str, Any]
 ) -> None:
-    handler, body = CASES[case](str(cache.root), media)
+    body = {"cache_dir": str(cache.root), "media_paths": [media], **asked}
+    if "media_path" in body:
+        body["media_path"] = media
     answers = []
     for _ in range(2):  # with nothing at hand, and with everything
         _counts.append(Counter())
         try:
-            answers.append(asyncio.run(handler(Call(services, body, {}, {}))))  # type: ignore[arg-type]
+            answers.append(answer(services, path, **body))
         finally:
             counted = _counts.pop()
         assert counted == {"rushes.json": 1, "catalog": 1}
     assert answers[0] == answers[1]
 
 
+@pytest.mark.parametrize("path", ["/search/text", "/search/frame"])
 def test_the_frames_of_people_are_found_in_that_view(
-    services: Services, cache: CacheDir, media: str
+    services: Services, cache: CacheDir, media: str, path: str
 ) -> None:
-    handler, body = CASES["frame"](str(cache.root), media)
-    found = asyncio.run(handler(Call(services, body, {}, {})))  # type: ignore[arg-type]
+    body = {"cache_dir": str(cache.root), "media_paths": [media], **dict(REQUESTS)[path]}
+    if "media_path" in body:
+        body["media_path"] = media
+    found = answer(services, path, **body)
     assert [match.hash_str for match in found.matches] == [HASH]
     assert int(found.matches[0].frame_idx) in range(3)
