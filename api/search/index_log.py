@@ -14,29 +14,47 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO, ClassVar, Generic, TypeVar
+from typing import Any, BinaryIO, ClassVar, Generic, TypeVar
 
 from api.search.write_lock import WriteLock
 from shared.errors import CacheError
 
 _log = logging.getLogger(__name__)
+FLUSH_BYTES = 32 << 20
 
 
-class LogWriter:
-    """Adds records while the log is held; what was added counts from `flush` on."""
+KeyT = TypeVar("KeyT")  # names an artefact in a log
+SnapshotT = TypeVar("SnapshotT")  # what one search sees; another object after each change
+
+
+class LogWriter(ABC, Generic[KeyT]):
+    """Adds records while the log is held; what was added counts from `flush` on.
+
+    When much was added, it is flushed at once.
+    """
 
     def __init__(self, append: Callable[[bytes], None]) -> None:
         self._append = append
-        self._pending: list[bytes] = []
+        self._records: list[bytes] = []
+        self._waiting = 0  # bytes, those beside the log counted
+
+    @abstractmethod
+    def remove(self, key: KeyT) -> None:
+        """Say that an artefact is gone."""
 
     def flush(self) -> None:
-        if self._pending:
-            self._append(b"".join(self._pending))
-            self._pending = []
+        if self._records:
+            self._append(b"".join(self._records))
+        self._records, self._waiting = [], 0
+
+    def _add(self, record: bytes, beside: int = 0) -> None:
+        self._records.append(record)
+        self._waiting += len(record) + beside
+        if self._waiting >= FLUSH_BYTES:
+            self.flush()
 
 
-SnapshotT = TypeVar("SnapshotT")  # what one search sees; another object after each change
-WriterT = TypeVar("WriterT", bound=LogWriter)
+WriterT = TypeVar("WriterT", bound=LogWriter[Any])
 
 
 class IndexLog(ABC, Generic[SnapshotT, WriterT]):

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import Executor
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 from api.cache.view import CacheView
-from api.search.index_log import IndexLog, LogWriter
+from api.search.index_log import IndexLog, KeyT, SnapshotT, WriterT
 from shared.cache.cache_dir import LISTING_WAIT_S
+from shared.errors import CacheError
 
-Key = TypeVar("Key")  # what names an artefact in the log
-Source = TypeVar("Source")  # the data files that it is read from
-SnapshotT = TypeVar("SnapshotT")
-WriterT = TypeVar("WriterT", bound=LogWriter)
+SourceT = TypeVar("SourceT")  # the data files that an artefact is read from
+ContentT = TypeVar("ContentT")  # what is read of it
 
 
-class Loader(ABC, Generic[Key, Source, SnapshotT, WriterT]):
+class Loader(ABC, Generic[KeyT, SourceT, ContentT, SnapshotT, WriterT]):
     """Loads the artefacts of one CacheDir into one log. Safe for threads and replicas."""
+
+    read_at_once: ClassVar[int]  # artefacts in memory
 
     def __init__(self, view: CacheView, log: IndexLog[SnapshotT, WriterT], pool: Executor) -> None:
         self._view = view
@@ -30,12 +32,12 @@ class Loader(ABC, Generic[Key, Source, SnapshotT, WriterT]):
         self._pool = pool  # for small reads, which wait for the share and not for a core
         self._lock = threading.Lock()
         self._done_at: tuple[int, SnapshotT] | None = None
-        self._unusable: dict[Key, tuple[Source, str]] = {}
+        self._unusable: dict[KeyT, tuple[SourceT, str]] = {}
 
     def snapshot(self) -> SnapshotT:
         return self._log.snapshot()
 
-    def unusable(self) -> dict[Key, str]:
+    def unusable(self) -> dict[KeyT, str]:
         """Reasons why an artefact cannot be searched."""
         with self._lock:
             return {key: reason for key, (_, reason) in self._unusable.items()}
@@ -53,15 +55,12 @@ class Loader(ABC, Generic[Key, Source, SnapshotT, WriterT]):
                 return
         if self._todo():
             with self._log.writing(wait_s) as writer:
-                deadline = time.monotonic() + LISTING_WAIT_S  # for all denied files together
-                todo = self._todo()  # another thread or replica may have done it while we waited
-                for key, reason in self._load(writer, todo, deadline):
-                    with self._lock:
-                        self._unusable[key] = (todo[key], reason)
+                # Another thread or replica may have done it while we waited.
+                self._load(writer, self._todo())
         with self._lock:
             self._done_at = (version, self._log.snapshot())
 
-    def deleted(self, keys: Iterable[Key]) -> set[Key]:
+    def deleted(self, keys: Iterable[KeyT]) -> set[KeyT]:
         """Keys whose artefact was deleted, in a folder that is still there."""
         keys = list(keys)
         there = self._pool.map(os.path.exists, map(self._manifest_path, keys))
@@ -69,20 +68,21 @@ class Loader(ABC, Generic[Key, Source, SnapshotT, WriterT]):
         # A share that vanished just now deletes nothing.
         return missing if missing and self._view.cache.is_there() else set()
 
-    def remove(self, keys: Collection[Key], wait_s: float) -> None:
+    def remove(self, keys: Collection[KeyT], wait_s: float) -> None:
         """Forget what `deleted` said, but for what was published again meanwhile."""
         with self._log.writing(wait_s) as writer:
             for key in keys:
                 if os.path.exists(self._manifest_path(key)):
                     self._view.look_at([self._hash(key)])
                 else:
-                    self._forget(writer, key)
+                    self._correct(key, None)
+                    writer.remove(key)
 
     def start_over(self, wait_s: float) -> None:
         """Read everything again: the log is damaged."""
         self._log.delete(wait_s)
 
-    def _todo(self) -> dict[Key, Source]:
+    def _todo(self) -> dict[KeyT, SourceT]:
         held = self._held(self._log.snapshot())
         with self._lock:
             unusable = {key: announced for key, (announced, _) in self._unusable.items()}
@@ -92,28 +92,72 @@ class Loader(ABC, Generic[Key, Source, SnapshotT, WriterT]):
             if held.get(key) != source and unusable.get(key) != source
         }
 
+    def _load(self, writer: WriterT, todo: Mapping[KeyT, SourceT]) -> None:
+        deadline = time.monotonic() + LISTING_WAIT_S  # for all denied files together
+        held = self._held(self._log.snapshot())
+        rest = iter(todo)
+        while some := list(itertools.islice(rest, self.read_at_once)):
+            contents = self._pool.map(lambda key: self._try_to_read(key, deadline), some)
+            for key, content in zip(some, contents, strict=True):
+                if reason := self._take_up(writer, key, content, held.get(key)):
+                    with self._lock:
+                        self._unusable[key] = (todo[key], reason)
+
+    def _try_to_read(self, key: KeyT, deadline: float) -> ContentT | CacheError | None:
+        try:
+            return self._read(key, deadline - time.monotonic())
+        except CacheError as error:
+            return error
+
+    def _take_up(
+        self,
+        writer: WriterT,
+        key: KeyT,
+        content: ContentT | CacheError | None,
+        held: SourceT | None,
+    ) -> str | None:
+        """Bring the log up to date with one artefact; returns why it cannot be used."""
+        if content is None or isinstance(content, CacheError):
+            if content is None:
+                self._correct(key, None)
+            if held is not None:
+                writer.remove(key)
+            return content.message if content else None
+        source = self._source_of(content)
+        self._correct(key, source)
+        return None if source == held else self._add(writer, key, content)
+
     @abstractmethod
-    def _announced(self) -> Mapping[Key, Source]:
+    def _announced(self) -> Mapping[KeyT, SourceT]:
         """What the CacheDir is said to hold."""
 
     @abstractmethod
-    def _held(self, snapshot: SnapshotT) -> Mapping[Key, Source]:
+    def _correct(self, key: KeyT, source: SourceT | None) -> None:
+        """Note for `_announced` what an artefact really is read from; None: there is none."""
+
+    @abstractmethod
+    def _held(self, snapshot: SnapshotT) -> Mapping[KeyT, SourceT]:
         """What the log was made from."""
 
     @abstractmethod
-    def _load(
-        self, writer: WriterT, todo: Mapping[Key, Source], deadline: float
-    ) -> Iterator[tuple[Key, str]]:
-        """Read these artefacts into the log; yields each that cannot be used, and why."""
+    def _read(self, key: KeyT, wait_s: float) -> ContentT | None:
+        """Read an artefact, None where none is published. Raises CacheError, with the reason.
+
+        `wait_s`: how long to insist, because the catalogue names it and shares deny new files.
+        """
 
     @abstractmethod
-    def _forget(self, writer: WriterT, key: Key) -> None:
-        """Take an artefact out of the log and out of what is announced."""
+    def _source_of(self, content: ContentT) -> SourceT:
+        """The data files that it was read from."""
 
     @abstractmethod
-    def _hash(self, key: Key) -> str:
+    def _add(self, writer: WriterT, key: KeyT, content: ContentT) -> str | None:
+        """Write what was read; returns why it cannot be."""
+
+    @abstractmethod
+    def _hash(self, key: KeyT) -> str:
         """The MediaFile of an artefact."""
 
     @abstractmethod
-    def _manifest_path(self, key: Key) -> Path:
+    def _manifest_path(self, key: KeyT) -> Path:
         """Where the manifest of an artefact lies while it is published."""

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Executor
 from pathlib import Path
 
 from api.cache.view import Announced, CacheView
-from api.search.frames.artefacts import manifest_path, read_visual
+from api.search.frames.artefacts import VisualData, manifest_path, read_visual
 from api.search.frames.log import VectorLog, VectorSnapshot, VectorWriter
 from api.search.loader import Loader
-from shared.errors import CacheError
 
 
-class VectorLoader(Loader[str, Announced, VectorSnapshot, VectorWriter]):
+class VectorLoader(Loader[str, Announced, VisualData, VectorSnapshot, VectorWriter]):
     """Loads visual artefacts, each named by the hash of its MediaFile."""
+
+    read_at_once = 1  # hours of frames take megabytes
 
     def __init__(self, view: CacheView, model: str, log: VectorLog, pool: Executor) -> None:
         super().__init__(view, log, pool)
@@ -24,40 +24,24 @@ class VectorLoader(Loader[str, Announced, VectorSnapshot, VectorWriter]):
     def _announced(self) -> Mapping[str, Announced]:
         return self._view.announced(self._model)
 
+    def _correct(self, key: str, source: Announced | None) -> None:
+        self._view.correct(key, self._model, source)
+
     def _held(self, snapshot: VectorSnapshot) -> Mapping[str, Announced]:
         return {file.hash_str: (file.file, file.frames) for file in snapshot.by_start}
 
-    def _load(
-        self, writer: VectorWriter, todo: Mapping[str, Announced], deadline: float
-    ) -> Iterator[tuple[str, str]]:
-        for hash_str in todo:
-            if reason := self._merge(writer, hash_str, deadline):
-                yield hash_str, reason
+    def _read(self, key: str, wait_s: float) -> VisualData | None:
+        return read_visual(self._view.cache, key, self._model, wait_s=wait_s)
 
-    def _merge(self, writer: VectorWriter, hash_str: str, deadline: float) -> str | None:
-        """Take up one artefact; returns why it cannot be used."""
-        wait_s = deadline - time.monotonic()
-        try:
-            data = read_visual(self._view.cache, hash_str, self._model, wait_s=wait_s)
-        except CacheError as error:
-            writer.remove(hash_str)
-            return error.message
-        if data is None:
-            self._forget(writer, hash_str)
-            return None
-        self._view.correct(hash_str, self._model, (data.file, data.frames))
-        known = writer.files.get(hash_str)
-        if known is not None and (known.file, known.frames) == (data.file, data.frames):
-            return None
-        dim = data.vectors.shape[1]
+    def _source_of(self, content: VisualData) -> Announced:
+        return content.file, content.frames
+
+    def _add(self, writer: VectorWriter, key: str, content: VisualData) -> str | None:
+        dim = content.vectors.shape[1]
         if writer.dim not in (None, dim):
             return f"Its vectors have {dim} dimensions, those of the other files {writer.dim}."
-        writer.add(hash_str, data)
+        writer.add(key, content)
         return None
-
-    def _forget(self, writer: VectorWriter, key: str) -> None:
-        self._view.correct(key, self._model, None)
-        writer.remove(key)
 
     def _hash(self, key: str) -> str:
         return key

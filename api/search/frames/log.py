@@ -30,7 +30,6 @@ from shared.decoding import UNDECODABLE
 
 _log = logging.getLogger(__name__)
 _DEAD_ROWS_WORTH_COMPACTING = 20_000
-_FLUSH_BYTES = 32 << 20
 _JOURNAL = "journal.jsonl"
 _NO_ROWS = np.empty((0, 0), np.float16), np.empty(0, ROW)
 
@@ -94,7 +93,7 @@ class VectorSnapshot:
         return self.by_start[int(np.searchsorted(self.starts, row, side="right")) - 1]
 
 
-class VectorWriter(LogWriter):
+class VectorWriter(LogWriter[str]):
     """Adds rows to the array, and lines to the journal that name them."""
 
     def __init__(
@@ -109,7 +108,6 @@ class VectorWriter(LogWriter):
         self._rows = rows
         self._end = end
         self._data: list[tuple[int, VisualData]] = []
-        self._bytes = 0
 
     @property
     def dim(self) -> int | None:
@@ -120,24 +118,21 @@ class VectorWriter(LogWriter):
         """Append a MediaFile's rows; rows that it had before will be dead."""
         rows, dim = data.vectors.shape
         merged = MergedFile(hash_str, data.file, data.frames, self._end, rows, dim)
-        self._pending.append(_line(merged))
         self._data.append((self._end, data))
         self._end += rows
         self.files[hash_str] = merged
-        self._bytes += data.vectors.nbytes
-        if self._bytes >= _FLUSH_BYTES:
-            self.flush()
+        self._add(_line(merged), data.vectors.nbytes)
 
-    def remove(self, hash_str: str) -> None:
+    def remove(self, key: str) -> None:
         """Let a MediaFile's rows be dead from now on."""
-        if self.files.pop(hash_str, None) is not None:
-            self._pending.append(_line(RemovedFile(hash_str)))
+        if self.files.pop(key, None) is not None:
+            self._add(_line(RemovedFile(key)))
 
     def flush(self) -> None:
         """Write what was added: rows first, the journal that names them last."""
         if self._data:
             self._rows.write(self._data)
-            self._data, self._bytes = [], 0
+            self._data = []
         super().flush()
 
 

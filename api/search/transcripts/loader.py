@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,8 +23,6 @@ from shared.cache.cache_dir import CacheDir
 from shared.domain import Stage
 from shared.errors import CacheError
 
-_READ_AT_ONCE = 64  # transcripts between two writes to the log
-
 
 @dataclass(frozen=True, slots=True)
 class _ReadTranscript:
@@ -34,8 +31,10 @@ class _ReadTranscript:
     text: SearchText
 
 
-class TranscriptLoader(Loader[Key, str, TranscriptSnapshot, TranscriptWriter]):
+class TranscriptLoader(Loader[Key, str, _ReadTranscript, TranscriptSnapshot, TranscriptWriter]):
     """Loads transcripts by all models, each named by the hash of its MediaFile and the model."""
+
+    read_at_once = 64
 
     def __init__(self, view: CacheView, log: TranscriptLog, pool: Executor) -> None:
         super().__init__(view, log, pool)
@@ -62,49 +61,20 @@ class TranscriptLoader(Loader[Key, str, TranscriptSnapshot, TranscriptWriter]):
     def _announced(self) -> Mapping[Key, str]:
         return self._view.transcripts()
 
+    def _correct(self, key: Key, source: str | None) -> None:
+        self._view.correct_transcript(*key, source)
+
     def _held(self, snapshot: TranscriptSnapshot) -> Mapping[Key, str]:
         return {key: found.file for key, found in snapshot.transcripts.items()}
 
-    def _load(
-        self, writer: TranscriptWriter, todo: Mapping[Key, str], deadline: float
-    ) -> Iterator[tuple[Key, str]]:
-        held = self._held(self._log.snapshot())
-        rest = iter(todo)
-        while some := list(itertools.islice(rest, _READ_AT_ONCE)):
-            found = self._pool.map(lambda key: self._read(key, deadline), some)
-            for key, read in zip(some, found, strict=True):
-                if reason := self._note(writer, key, read, held.get(key)):
-                    yield key, reason
-            writer.flush()
+    def _read(self, key: Key, wait_s: float) -> _ReadTranscript | None:
+        return _read(self._view.cache, key, wait_s)
 
-    def _read(self, key: Key, deadline: float) -> _ReadTranscript | CacheError | None:
-        try:
-            return _read(self._view.cache, key, deadline - time.monotonic())
-        except CacheError as error:
-            return error
+    def _source_of(self, content: _ReadTranscript) -> str:
+        return content.file
 
-    def _note(
-        self,
-        writer: TranscriptWriter,
-        key: Key,
-        read: _ReadTranscript | CacheError | None,
-        held: str | None,
-    ) -> str | None:
-        """Take up what was read of one transcript; returns why it cannot be used."""
-        if read is None:
-            self._view.correct_transcript(*key, None)
-        elif isinstance(read, _ReadTranscript):
-            self._view.correct_transcript(*key, read.file)
-            if held != read.file:
-                writer.add(key, read.file, read.made_at, read.text)
-            return None
-        if held is not None:
-            writer.remove(key)
-        return None if read is None else read.message
-
-    def _forget(self, writer: TranscriptWriter, key: Key) -> None:
-        self._view.correct_transcript(*key, None)
-        writer.remove(key)
+    def _add(self, writer: TranscriptWriter, key: Key, content: _ReadTranscript) -> None:
+        writer.add(key, content.file, content.made_at, content.text)
 
     def _hash(self, key: Key) -> str:
         return key[0]

@@ -124,7 +124,7 @@ class TranscriptSnapshot:
         return found
 
 
-class TranscriptWriter(LogWriter):
+class TranscriptWriter(LogWriter[Key]):
     """Adds transcripts, and the news that some are gone."""
 
     def add(self, key: Key, file: str, made_at: float, text: SearchText) -> None:
@@ -139,10 +139,10 @@ class TranscriptWriter(LogWriter):
             speakers=text.speakers,
             body_crc=zlib.crc32(body),
         )
-        self._pending += _framed(head, body)
+        self._add(_framed(head, body))
 
     def remove(self, key: Key) -> None:
-        self._pending += _framed(_Removal(*key), b"")
+        self._add(_framed(_Removal(*key), b""))
 
 
 class TranscriptLog(IndexLog[TranscriptSnapshot, TranscriptWriter]):
@@ -211,9 +211,9 @@ class TranscriptLog(IndexLog[TranscriptSnapshot, TranscriptWriter]):
             raise
 
 
-def _framed(entry: _Transcript | _Removal, body: bytes) -> tuple[bytes, bytes, bytes]:
+def _framed(entry: _Transcript | _Removal, body: bytes) -> bytes:
     head = msgspec.msgpack.encode(entry)
-    return _FRAME.pack(_MARK, len(head), len(body), zlib.crc32(head)), head, body
+    return _FRAME.pack(_MARK, len(head), len(body), zlib.crc32(head)) + head + body
 
 
 def _indexed(entry: _Transcript, record: _Record) -> IndexedTranscript:

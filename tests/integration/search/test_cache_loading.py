@@ -195,11 +195,11 @@ def test_processes_that_load_at_once_agree_and_store_each_row_once(cache, settin
 KILLED = """
 import sys
 from pathlib import Path
-from api.search.frames import log as vector_log
+from api.search import index_log
 from shared.cache.cache_dir import CacheDir
 from shared.settings import Settings
 from tests.support.search.search_data import load, search_index
-vector_log._FLUSH_BYTES = 1
+index_log.FLUSH_BYTES = 1
 print("ready", flush=True)
 with search_index(Settings(state_dir=Path(sys.argv[1]))) as index:
     load(index, CacheDir.open(sys.argv[2], create=False))
