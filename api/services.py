@@ -20,9 +20,11 @@ from shared.media import HashCache
 from shared.redis.clients import connect
 from shared.redis.keys import Keys
 from shared.settings import Settings
-from shared.watch.board import WatchBoard
 from shared.watch.files import WatchedFiles
 from shared.watch.folders import WatchFolders
+from shared.watch.lease import WatcherLease
+from shared.watch.live import LiveStatus
+from shared.watch.retries import RetryRequests
 
 # Each takes up to 100 MB and a core; more at once would all be late together.
 _DOCUMENTS_AT_ONCE = 2
@@ -46,7 +48,9 @@ class Services:
     hashes: HashCache
     watch_folders: WatchFolders
     watched_files: WatchedFiles
-    watch_board: WatchBoard
+    watch_lease: WatcherLease
+    watch_live: LiveStatus
+    watch_retries: RetryRequests
     document_turns: anyio.CapacityLimiter = field(
         default_factory=lambda: anyio.CapacityLimiter(_DOCUMENTS_AT_ONCE)
     )
@@ -78,7 +82,9 @@ class Services:
             hashes=HashCache(),
             watch_folders=WatchFolders(client, settings.instance, settings.state_dir),
             watched_files=WatchedFiles(client, settings.instance),
-            watch_board=WatchBoard(client, settings.instance),
+            watch_lease=WatcherLease(client, settings.instance),
+            watch_live=LiveStatus(client, settings.instance),
+            watch_retries=RetryRequests(client, settings.instance),
         )
 
     def close(self) -> None:

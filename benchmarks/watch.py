@@ -29,7 +29,8 @@ from shared.media import MediaType
 from shared.models.active_models import active_keys
 from shared.paths import Roots
 from shared.settings import Settings
-from shared.watch.files import FileGroup, FolderFacts, WatchedFile
+from shared.watch.choices import FileGroup
+from shared.watch.files import FolderFacts, WatchedFile
 from shared.watch.folders import WatchFolder
 from tests.conftest import PrivateRedis
 from tests.support.media.many_files import (
@@ -44,9 +45,9 @@ from tests.support.media.many_files import (
 from tests.support.stack import Process, models_dir
 from tests.support.waiting import wait_for
 from tests.support.watch.farm import Farm
-from workers.watcher.looking.names import NameRules
-from workers.watcher.looking.scan import Scanner
-from workers.watcher.wanted import Wanted
+from workers.watcher.folder.analysis_profile import AnalysisProfile
+from workers.watcher.scan.names import NameRules
+from workers.watcher.scan.scanner import Scanner
 
 SETTLE_S = 5.0
 _PEER = """
@@ -105,7 +106,7 @@ class Bench:
     def signature(self, folder: WatchFolder) -> str:
         settings = Settings.from_env(self.farm.stack.environment())
         keys = active_keys(self.farm.client, settings)
-        wanted = Wanted.of(folder, keys, settings.audio_streams)
+        wanted = AnalysisProfile.of(folder, keys, settings.audio_streams)
         return wanted.signature(MediaType.VIDEO)
 
     def know(self, folder: WatchFolder, paths: list[str]) -> None:
@@ -123,12 +124,12 @@ class Bench:
                 made=made,
                 changed_at=time.time(),
             )
-        assert self.farm.board.take("bench")
+        assert self.farm.watcher_lease.acquire("bench")
         assert self.farm.files.write("bench", folder.id, known)
         cache = CacheDir.open(folder.cache_dir, create=True)
         facts = FolderFacts(cache_id=cache.id, last_scan_at=time.time())
         assert self.farm.files.note("bench", folder.id, facts)
-        self.farm.board.leave("bench")
+        self.farm.watcher_lease.release("bench")
 
 
 def first_scan(bench: Bench, rounds: int) -> None:
@@ -139,7 +140,7 @@ def first_scan(bench: Bench, rounds: int) -> None:
         folder = bench.farm.watch(settle_seconds=SETTLE_S)
         watcher = bench.watcher()
         pid, total = watcher.popen.pid, len(bench.paths)
-        wait_for(bench.farm.board.has_watcher, 30, "the watcher")
+        wait_for(bench.farm.watcher_lease.is_held, 30, "the watcher")
         before, of_redis = cpu_s(pid), cpu_s(bench.redis_pid())
         began = time.perf_counter()
         bench.farm.start_watching()

@@ -5,7 +5,7 @@ RushesError
 ├── NotAllowed               outside the roots                         (403)
 ├── Missing                  an unknown task, file, collection …       (404)
 ├── Busy                     another task holds what this one needs    (409)
-├── StoodDown                a watcher that is active no more
+├── NotLeader                a watcher that is not the active one any more
 ├── Unavailable              retry shortly                             (503)
 │   ├── RedisAway
 │   ├── NoWorker
@@ -52,7 +52,7 @@ class Busy(RushesError):
     """Another task is still running."""
 
 
-class StoodDown(RushesError):
+class NotLeader(RushesError):
     """Another watcher has taken over; nothing was accepted."""
 
 

@@ -27,8 +27,8 @@ from shared.query.lanes import Lane, lane_key
 from shared.redis import heartbeats
 from shared.redis.clients import translated
 from shared.redis.heartbeats import Heartbeat, WorkerKind, WorkerState
-from shared.watch.board import WatchState
-from shared.watch.files import FileGroup
+from shared.watch.choices import FileGroup
+from shared.watch.live import WatchState
 
 QUEUES = ("analysis", "recluster", "export")
 FOOTAGE = (ProgressType.VIDEO, ProgressType.AUDIO, ProgressType.FACES)

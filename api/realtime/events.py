@@ -8,7 +8,7 @@ from msgspec import Meta, Struct
 
 from api.http.answers import Message, TaskProgress
 from api.watch.answers import WatchStatus
-from shared.watch.board import ROOM
+from shared.watch.live import ROOM
 
 
 class Joined(Struct, kw_only=True):

@@ -27,7 +27,7 @@ from shared.errors import BadInput, Missing, RushesError, Unavailable
 from shared.ledger.ledger import progress_channel
 from shared.process.async_tasks import end
 from shared.redis.clients import connect_async
-from shared.watch.board import ROOM
+from shared.watch.live import ROOM
 
 log = logging.getLogger(__name__)
 POLL_S = 2.0  # for what a lost bell did not say

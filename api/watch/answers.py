@@ -8,9 +8,9 @@ from msgspec import Meta, Struct
 
 from api.http.answers import Count, HashStr, Message
 from api.watch.bodies import HOURS, HowPolled, Sequences
-from shared.watch.board import WatchState
-from shared.watch.files import FileGroup
+from shared.watch.choices import FileGroup
 from shared.watch.folders import Schedule
+from shared.watch.live import WatchState
 
 _Moment = Annotated[float, Meta(description="Unix seconds.", examples=[1764028800.0])]
 _ServiceState = Annotated[

@@ -7,12 +7,13 @@ from typing import Annotated
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from api.http.bodies import CacheDir, Keyed
-from shared.watch.folders import SETTLE_S, ImageSequences, Polling
+from shared.watch.choices import ImageSequences, Polling
+from shared.watch.folders import SETTLE_S
 
 _MOST_NAMED = 1_000  # entries of one list of exclusions
 _MOST_PATHS = 10_000  # of one retry
 LONGEST_SETTLE_S = 3_600
-_TIME = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"  # for the document: api.watch.checks checks and explains
+_TIME = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"  # for the document: api.watch.fields checks and explains
 
 WatchedPath = Annotated[
     str,

@@ -14,8 +14,9 @@ from api.watch import status
 from api.watch.answers import RetryAnswer, WatchedFileItem, WatchedFilePage
 from api.watch.bodies import RetryBody
 from shared.errors import BadInput, Missing
-from shared.watch.board import Ask
-from shared.watch.files import FileGroup, WatchedFile
+from shared.watch.choices import FileGroup
+from shared.watch.files import WatchedFile
+from shared.watch.retries import RetryRequest
 
 MOST_FILES = 1_000  # of one page
 _FILES = 100
@@ -39,12 +40,13 @@ def _retry(services: Services, folder_id: str, asked: list[str] | None) -> Retry
             if file is None or file.group is not FileGroup.FAILED:
                 raise Missing(f"{path} is not among the failed files of this watch folder.")
         count = len(paths)
-    services.watch_board.ask(Ask(folder_id=folder_id, paths=None if paths is None else (*paths,)))
+    request = RetryRequest(folder_id=folder_id, paths=None if paths is None else tuple(paths))
+    services.watch_retries.add(request)
     if not count:
         message = "No file has failed; the folder is looked at anew."
     else:
         message = f"{count} failed file{'' if count == 1 else 's'} will be tried again."
-    if not services.watch_board.has_watcher():
+    if not services.watch_lease.is_held():
         message += f" {status.NO_WATCHER}"
     return RetryAnswer(message=message, files=count)
 

@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from api.http.endpoint import Call, Endpoint
 from api.http.errors import AlreadyWatched
 from api.services import Services
-from api.watch import checks, status
+from api.watch import status
 from api.watch.answers import (
     ServiceAnswer,
     UnwatchAnswer,
@@ -21,6 +21,8 @@ from api.watch.answers import (
     WatchStatus,
 )
 from api.watch.bodies import NothingBody, WatchFolderBody, WatchFolderChanges
+from api.watch.checks import check_folder, check_overlap
+from api.watch.fields import locate, requested_fields
 from shared.domain import TaskKind
 from shared.errors import BadInput, Missing
 from shared.models.languages import language_name
@@ -41,13 +43,13 @@ async def add(call: Call[WatchFolderBody]) -> WatchFolderAnswer:
 
 
 def _add(services: Services, body: WatchFolderBody) -> WatchFolderAnswer:
-    fields = checks.look(services, checks.given(services, body))
+    fields = locate(services, requested_fields(services, body))
     folder = WatchFolder(id=new_folder_id(), created_at=round(time.time(), 3), **fields)
-    checks.check(folder)
+    check_folder(folder)
     with services.watch_folders.changing() as changes:
-        checks.check_beside(folder, changes.all())
+        check_overlap(folder, changes.all())
         changes.put(folder)
-    services.watch_board.tell()
+    services.watch_live.announce()
     return _answer(folder)
 
 
@@ -58,22 +60,22 @@ async def change(call: Call[WatchFolderChanges]) -> WatchFolderAnswer:
 
 def _change(services: Services, folder_id: str, body: WatchFolderChanges) -> WatchFolderAnswer:
     current = services.watch_folders.get(folder_id)
-    fields = checks.given(services, body)
+    fields = requested_fields(services, body)
     # A place that stays is not looked at: it may be away, and the folder is to be disabled for it.
     for names in (("path", "client_path"), ("cache_dir", "client_cache_dir")):
         if all(fields.get(name) == getattr(current, name) for name in names):
             for name in names:
                 del fields[name]
-    fields = checks.look(services, fields)
+    fields = locate(services, fields)
     with services.watch_folders.changing() as changes:
         current = changes.get(folder_id)
         folder = msgspec.structs.replace(current, **fields)
-        checks.check(folder)
-        checks.check_beside(folder, changes.all())
+        check_folder(folder)
+        check_overlap(folder, changes.all())
         if folder != current:
             folder = msgspec.structs.replace(folder, revision=current.revision + 1)
             changes.put(folder)
-    services.watch_board.tell()
+    services.watch_live.announce()
     return _answer(folder)
 
 
@@ -85,7 +87,7 @@ async def remove(call: Call[None]) -> UnwatchAnswer:
 def _remove(services: Services, folder_id: str) -> UnwatchAnswer:
     with services.watch_folders.changing() as changes:
         folder = changes.remove(folder_id)
-    services.watch_board.tell()
+    services.watch_live.announce()
     return UnwatchAnswer(
         message=f"{folder.client_path} is watched no more. Its analysis data stays in "
         f"{folder.client_cache_dir}."
@@ -99,9 +101,9 @@ async def start(call: Call[NothingBody]) -> ServiceAnswer:
 
 def _start(services: Services) -> ServiceAnswer:
     services.watch_folders.want(True)
-    services.watch_board.tell()
+    services.watch_live.announce()
     message = "Watching is started, also after restarts, until it is stopped."
-    if not services.watch_board.has_watcher():
+    if not services.watch_lease.is_held():
         message += f" {status.NO_WATCHER}"
     return ServiceAnswer(message=message, state=status.state(services))
 
@@ -113,11 +115,11 @@ async def stop(call: Call[NothingBody]) -> ServiceAnswer:
 
 def _stop(services: Services) -> ServiceAnswer:
     services.watch_folders.want(False)
-    if not services.watch_board.has_watcher():  # else it ends its Tasks itself
+    if not services.watch_lease.is_held():  # else it ends its Tasks itself
         for task_id in services.ledger.open_tasks(TaskKind.INGEST):
             with contextlib.suppress(Missing):
                 services.ledger.stop(task_id)
-    services.watch_board.tell()
+    services.watch_live.announce()
     return ServiceAnswer(
         message="Watching is stopped, also after restarts, until it is started.",
         state=status.state(services),

@@ -18,9 +18,9 @@ from api.realtime.delivery import Event
 from api.services import Services
 from api.watch.answers import FolderStats, WatchFailure, WatchStatus
 from shared.domain import TaskKind
-from shared.watch.board import ROOM, WatchLive, WatchState
-from shared.watch.files import FileGroup
+from shared.watch.choices import FileGroup
 from shared.watch.folders import WatchFolder
+from shared.watch.live import ROOM, WatchLive, WatchState
 
 NO_WATCHER = "No watcher is running; start one with `rushes watcher`."
 _STOPPED = "The service is stopped; start it with POST /watch-folders/service/start."
@@ -42,12 +42,12 @@ class _Facts:
     @classmethod
     def read(cls, services: Services) -> _Facts:
         folders, is_wanted = services.watch_folders.read()
-        live = services.watch_board.read()
+        live = services.watch_live.read()
         is_busy = live is not None and live.state in _BUSY
         return cls(
             folders=folders,
             is_wanted=is_wanted,
-            has_watcher=live is not None or services.watch_board.has_watcher(),
+            has_watcher=live is not None or services.watch_lease.is_held(),
             live=live,
             foreground=services.ledger.holder(),
             is_unwinding=not is_wanted

@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from enum import StrEnum
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
 
-
-class Polling(StrEnum):
-    AUTO = "auto"
-    ALWAYS = "always"
-    NEVER = "never"
-
-
-class Sequences(StrEnum):
-    SKIP = "skip"
-    STILLS = "stills"
-
+from shared.watch import choices
 
 _WHAT = "What is analyzed"
 _WHICH = "Which files"
@@ -67,11 +56,11 @@ ExcludeExtension = Annotated[
     ),
 ]
 ImageSequences = Annotated[
-    Sequences | None,
+    choices.ImageSequences | None,
     typer.Option(help="Of 24 or more numbered stills in a folder.", rich_help_panel=_WHICH),
 ]
-PollingOption = Annotated[
-    Polling | None, typer.Option(help="How new files are noticed.", rich_help_panel=_WHEN)
+Polling = Annotated[
+    choices.Polling | None, typer.Option(help="How new files are noticed.", rich_help_panel=_WHEN)
 ]
 Settle = Annotated[
     float | None,
@@ -91,39 +80,55 @@ Schedule = Annotated[
     ),
 ]
 
-_FIELDS = {
-    "enabled": "enabled",
-    "visual": "analyze_visual",
-    "speech": "analyze_speech",
-    "faces": "analyze_faces",
-    "collection": "cluster_job_name",
-    "language": "language",
-    "recursive": "recursive",
-    "exclude": "excluded_filename_globs",
-    "exclude_extension": "excluded_extensions",
-    "image_sequences": "image_sequences",
-    "polling": "polling",
-    "settle": "settle_seconds",
-    "schedule": "schedule",
-}
-_LISTS = ("excluded_filename_globs", "excluded_extensions")
-_MAY_BE_NONE = ("language", "cluster_job_name", "schedule")
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FolderOptions:
+    """As they were typed; None: not given."""
+
+    enabled: bool | None = None
+    visual: bool | None = None
+    speech: bool | None = None
+    faces: bool | None = None
+    collection: str | None = None
+    language: str | None = None
+    recursive: bool | None = None
+    exclude: list[str] | None = None
+    exclude_extension: list[str] | None = None
+    image_sequences: choices.ImageSequences | None = None
+    polling: choices.Polling | None = None
+    settle: float | None = None
+    schedule: str | None = None
+
+    def fields(self) -> dict[str, Any]:
+        """The API's fields of the options that were given; an empty word resets one."""
+        faces = True if self.collection and self.faces is None else self.faces
+        found = {
+            "enabled": self.enabled,
+            "analyze_visual": self.visual,
+            "analyze_speech": self.speech,
+            "analyze_faces": faces,
+            "recursive": self.recursive,
+            "excluded_filename_globs": _words(self.exclude),
+            "excluded_extensions": _words(self.exclude_extension),
+            "image_sequences": self.image_sequences,
+            "polling": self.polling,
+            "settle_seconds": self.settle,
+        }
+        resettable = {
+            "cluster_job_name": self.collection,
+            "language": self.language,
+            "schedule": _hours(self.schedule) if self.schedule else self.schedule,
+        }
+        given = {name: value for name, value in found.items() if value is not None}
+        return given | {
+            name: value or None for name, value in resettable.items() if value is not None
+        }
 
 
-def fields(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The API's fields of the options that were given; an empty word resets one."""
-    found = {
-        field: options[name] for name, field in _FIELDS.items() if options.get(name) is not None
-    }
-    if found.get("cluster_job_name"):
-        found.setdefault("analyze_faces", True)
-    for name in _LISTS:
-        if name in found:
-            found[name] = [word for word in found[name] if word]
-    for name in _MAY_BE_NONE:
-        if found.get(name) == "":
-            found[name] = None
-    if found.get("schedule"):
-        start, _, stop = found["schedule"].partition("-")
-        found["schedule"] = {"start": start.strip(), "stop": stop.strip()}
-    return found
+def _words(given: list[str] | None) -> list[str] | None:
+    return None if given is None else [word for word in given if word]
+
+
+def _hours(given: str) -> dict[str, str]:
+    start, _, stop = given.partition("-")
+    return {"start": start.strip(), "stop": stop.strip()}

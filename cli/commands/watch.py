@@ -7,7 +7,6 @@ import json
 import sys
 import time
 from collections.abc import Iterator
-from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -21,29 +20,22 @@ from cli.arguments.watch_options import (
     Exclude,
     ExcludeExtension,
     Faces,
+    FolderOptions,
     ImageSequences,
     Language,
-    PollingOption,
+    Polling,
     Recursive,
     Schedule,
     Settle,
     Speech,
     Visual,
-    fields,
 )
 from cli.remote import Remote, remote
 from cli.terminal.watch_view import WatchView, headline, is_done
 from shared.errors import BadInput, Missing
+from shared.watch.choices import FileGroup
 
 app = typer.Typer(no_args_is_help=True, help="Folders whose new files are analyzed by themselves.")
-
-
-class FileGroup(StrEnum):
-    PENDING = "pending"
-    PROCESSED = "processed"
-    FAILED = "failed"
-    SKIPPED = "skipped"
-    UNSUPPORTED = "unsupported"
 
 
 FolderArgument = Annotated[
@@ -90,14 +82,28 @@ def add_folder(
     exclude: Exclude = None,
     exclude_extension: ExcludeExtension = None,
     image_sequences: ImageSequences = None,
-    polling: PollingOption = None,
+    polling: Polling = None,
     settle: Settle = None,
     schedule: Schedule = None,
     start: Annotated[bool, typer.Option("--start", help="Start watching, too.")] = False,
 ) -> None:
     """Watch a folder. By default its pictures are analyzed, of all media in it, however deep."""
-    body = {"path": server_path(folder), "cache_dir": cache_dir(cache), **fields(locals())}
-    answer = server.api.post("/watch-folders", body)
+    options = FolderOptions(
+        visual=visual,
+        speech=speech,
+        faces=faces,
+        collection=collection,
+        language=language,
+        recursive=recursive,
+        exclude=exclude,
+        exclude_extension=exclude_extension,
+        image_sequences=image_sequences,
+        polling=polling,
+        settle=settle,
+        schedule=schedule,
+    )
+    places = {"path": server_path(folder), "cache_dir": cache_dir(cache)}
+    answer = server.api.post("/watch-folders", places | options.fields())
     if start:
         server.api.post("/watch-folders/service/start")
     if server.out.document(answer):
@@ -127,12 +133,27 @@ def change_folder(
     exclude: Exclude = None,
     exclude_extension: ExcludeExtension = None,
     image_sequences: ImageSequences = None,
-    polling: PollingOption = None,
+    polling: Polling = None,
     settle: Settle = None,
     schedule: Schedule = None,
 ) -> None:
     """Change a watched folder: only what is named changes."""
-    changes = fields(locals())
+    options = FolderOptions(
+        enabled=enabled,
+        visual=visual,
+        speech=speech,
+        faces=faces,
+        collection=collection,
+        language=language,
+        recursive=recursive,
+        exclude=exclude,
+        exclude_extension=exclude_extension,
+        image_sequences=image_sequences,
+        polling=polling,
+        settle=settle,
+        schedule=schedule,
+    )
+    changes = options.fields()
     if path:
         changes["path"] = server_path(path)
     if new_cache:

@@ -13,7 +13,7 @@ import redis
 from opentelemetry.trace import get_current_span
 
 from shared.domain import Fault, ProgressType, TaskKind, TaskState
-from shared.errors import Busy, Missing, RedisAway, StoodDown
+from shared.errors import Busy, Missing, NotLeader, RedisAway
 from shared.ledger.reading import Clock, LedgerReader
 from shared.ledger.records import (
     Bell,
@@ -71,7 +71,7 @@ class Ledger(LedgerReader):
 
         Raises Busy when the holder of the lock does not end within `wait_s`, at once when
         another request is before this one or when `on_busy` is "refuse", and at once when an open
-        Task holds what this one wants to itself (`NewTask.exclusive`). Raises StoodDown when
+        Task holds what this one wants to itself (`NewTask.exclusive`). Raises NotLeader when
         `NewTask.leader` is not the active watcher.
         """
         self._stage(task)
@@ -79,7 +79,7 @@ class Ledger(LedgerReader):
         if answer == "wait":
             answer, holder = self._when_reserved(task, holder, wait_s)
         if answer == "stood_down":
-            raise StoodDown
+            raise NotLeader
         if answer == "incomplete":
             raise RedisAway("Redis lost a part of the request. Nothing was accepted.")
         if answer == "busy" and task.kind is not TaskKind.ANALYZE:

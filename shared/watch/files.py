@@ -7,7 +7,6 @@ be lost: then it is made anew from the folder and its CacheDir, without new anal
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from enum import StrEnum
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -16,19 +15,10 @@ import redis
 
 from shared.decoding import UNDECODABLE
 from shared.redis.clients import key_prefix, translated
-from shared.watch.board import LEASE, script
+from shared.watch.choices import FileGroup
+from shared.watch.lease import LEASE, script
 
 _AT_ONCE = 500  # records in one script: more would hold up everybody else's calls
-
-
-class FileGroup(StrEnum):
-    """What clients may list files by."""
-
-    PENDING = "pending"
-    PROCESSED = "processed"
-    FAILED = "failed"
-    UNSUPPORTED = "unsupported"
-    SKIPPED = "skipped"
 
 
 class WatchedFile(msgspec.Struct, array_like=True, omit_defaults=True, gc=False):
@@ -42,7 +32,7 @@ class WatchedFile(msgspec.Struct, array_like=True, omit_defaults=True, gc=False)
     tries: int = 0  # that failed by a fault of the file itself
     next_try_at: float = 0.0  # Unix seconds
     task_id: str = ""  # the Task that has it, or analysed it; "" for what cost no analysis
-    made: str = ""  # what was made of it, or its Task is to make (Wanted.signature)
+    made: str = ""  # what was made of it, or its Task is to make (AnalysisProfile.signature)
     is_queued: bool = False  # `task_id` has it now
     is_alone: bool = False  # goes into an Item of its own
     changed_at: float = 0.0  # Unix seconds
@@ -51,7 +41,7 @@ class WatchedFile(msgspec.Struct, array_like=True, omit_defaults=True, gc=False)
 class FolderFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What the watcher remembers of a folder as a whole.
 
-    `root` tells whether the same volume lies at its path (Identity in workers/watcher/looking);
+    `root` tells whether the same volume lies at its path (RootIdentity in workers/watcher/scan);
     `cache_id` is that of the CacheDir for which its files are processed. All of it, and its files,
     are known for this `path` and `cache_dir`; "": nothing is known yet.
     """

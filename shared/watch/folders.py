@@ -6,7 +6,7 @@ import contextlib
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 import redis
@@ -15,9 +15,8 @@ from msgspec import Meta
 from shared.errors import Missing
 from shared.redis.clients import key_prefix, translated
 from shared.redis.kept_hash import KeptHash
+from shared.watch.choices import ImageSequences, Polling
 
-Polling = Literal["auto", "always", "never"]
-ImageSequences = Literal["skip", "stills"]
 SETTLE_S = 5.0
 _WANTED = "service"
 _FOLDER = "folder:"

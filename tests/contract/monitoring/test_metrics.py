@@ -15,12 +15,12 @@ from shared.models.specs import ModelKind
 from shared.redis import heartbeats
 from shared.redis.clients import connect
 from shared.redis.heartbeats import Heartbeat, HeldModel
-from shared.watch.board import FolderLive, WatchState
-from shared.watch.files import FileGroup
+from shared.watch.choices import FileGroup
+from shared.watch.live import FolderLive, WatchState
 from tests.conftest import PrivateRedis
 from tests.support.monitoring.scrape import Scrape
 from tests.support.stack import Client, Stack
-from tests.support.watch.watch_desk import WatchDesk, watch_desk
+from tests.support.watch.desk import WatchDesk, watch_desk
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 
 from shared.cache.cache_dir import CacheDir
 from shared.domain import Stage
-from shared.watch.files import FileGroup
+from shared.watch.choices import FileGroup
 from tests.support.media.media import make_clip
 from tests.support.stack import Process
 from tests.support.waiting import wait_for

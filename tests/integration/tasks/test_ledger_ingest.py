@@ -8,11 +8,11 @@ import msgspec
 import pytest
 
 from shared.domain import TaskKind, TaskState
-from shared.errors import StoodDown
+from shared.errors import NotLeader
 from shared.ledger.ledger import Bell, Ledger
 from shared.ledger.records import NewTask
 from shared.redis.clients import connect
-from shared.watch.board import WatchBoard
+from shared.watch.lease import WatcherLease
 from tests.integration.tasks.ledger_world import INSTANCE, World
 
 INGEST = TaskKind.INGEST
@@ -30,7 +30,7 @@ def led(world: World, leader: str) -> NewTask:
 
 
 def test_the_active_watcher_may_submit_and_again_is_harmless(world: World) -> None:
-    WatchBoard(world.redis, INSTANCE).take("me")
+    WatcherLease(world.redis, INSTANCE).acquire("me")
     task = led(world, "me")
     assert world.ledger.submit(task)
     assert world.ledger.submit(task)
@@ -40,22 +40,22 @@ def test_the_active_watcher_may_submit_and_again_is_harmless(world: World) -> No
 def test_what_was_accepted_stays_accepted_when_another_watcher_has_taken_over(
     world: World,
 ) -> None:
-    board = WatchBoard(world.redis, INSTANCE)
-    board.take("me")
+    lease = WatcherLease(world.redis, INSTANCE)
+    lease.acquire("me")
     task = led(world, "me")
     world.ledger.submit(task)
-    board.leave("me")
-    board.take("another")
+    lease.release("me")
+    lease.acquire("another")
     assert world.ledger.submit(task), "its first answer was lost"
 
 
 @pytest.mark.parametrize("active", ["another", None])
 def test_a_watcher_that_is_active_no_more_submits_nothing(world: World, active: str | None) -> None:
     if active:
-        WatchBoard(world.redis, INSTANCE).take(active)
+        WatcherLease(world.redis, INSTANCE).acquire(active)
     before = set(world.redis.scan_iter())
     task = led(world, "me")
-    with pytest.raises(StoodDown):
+    with pytest.raises(NotLeader):
         world.ledger.submit(task)
     assert world.ledger.record(task.task_id) is None
     assert world.ledger.open_tasks(INGEST) == []

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from shared.watch.files import FileGroup
+from shared.watch.choices import FileGroup
 from shared.watch.folders import WatchFolder
 from tests.support.system.faulty_disk import FaultyDisk, faulty_disk
 from tests.support.watch.farm import Farm, still

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from shared.domain import TaskKind
 from shared.redis.clients import connect
-from shared.watch.files import FileGroup
+from shared.watch.choices import FileGroup
 from tests.conftest import PrivateRedis
 from tests.support.media.media import make_clip
 from tests.support.system.tiny_disk import tiny_disk

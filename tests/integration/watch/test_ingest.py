@@ -10,7 +10,7 @@ import unicodedata
 from collections import Counter
 
 from shared.cache.cache_dir import CacheDir
-from shared.watch.files import FileGroup
+from shared.watch.choices import FileGroup
 from tests.support.media.media import make_clip
 from tests.support.waiting import wait_for
 from tests.support.watch.farm import Farm, still

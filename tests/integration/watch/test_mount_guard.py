@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.watch.files import FileGroup
+from shared.watch.choices import FileGroup
 from shared.watch.folders import WatchFolder
 from tests.support.fetched import skip_or_fail
 from tests.support.watch.farm import Farm, still

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import random
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +14,16 @@ from shared.errors import RedisAway
 from shared.ledger.ledger import Ledger
 from shared.ledger.records import Lease
 from shared.models.specs import ModelKind
-from shared.watch.board import Ask
-from shared.watch.files import FileGroup, WatchedFiles
+from shared.watch.choices import FileGroup
+from shared.watch.files import WatchedFiles
 from shared.watch.folders import WatchFolder
+from shared.watch.retries import RetryRequest
 from tests.support.watch.stepping import KEYS, Steps
-from workers.watcher.folder_run import FolderRun
+from workers.watcher.folder.file_phase import FilePhase
+from workers.watcher.folder.watcher import FolderWatcher
 
 NAMES = [f"{letter}.png" for letter in "abcdefgh"] + ["deep/i.png", "deep/j.mp4"]
 FAULTS = [None, None, None, *Fault]
-
-
-@pytest.fixture
-def steps(tmp_path: Path, redis_url: str) -> Iterator[Steps]:
-    steps = Steps(tmp_path, redis_url)
-    yield steps
-    steps.close()
 
 
 class Chance:
@@ -78,7 +72,7 @@ class Chance:
 
     def switch(self) -> None:
         model = self.random.choice(["eyes", "better eyes"])
-        self.steps.situation.keys = {**KEYS, ModelKind.VISUAL: model}
+        self.steps.conditions.keys = {**KEYS, ModelKind.VISUAL: model}
 
     def lease(self) -> None:
         with contextlib.suppress(StopIteration):
@@ -91,7 +85,7 @@ class Chance:
             with contextlib.suppress(TypeError):  # Redis has lost it
                 self.steps.end(lease, fault and f"It is {fault}.", fault or Fault.FILE)
 
-    def step(self, run: FolderRun) -> None:
+    def step(self, run: FolderWatcher) -> None:
         """Redis may go away in the middle, before or after it has done what it was asked."""
         if self.random.random() < 0.85:
             self.steps.walk(run) if self.random.random() < 0.5 else run.step()
@@ -116,16 +110,15 @@ class Chance:
             self.steps.walk(run)
 
     def pause(self) -> None:
-        self.steps.situation.is_paused = self.random.random() < 0.3
+        self.steps.conditions.is_paused = self.random.random() < 0.3
 
     def ask(self) -> None:
         run = self.random.choice(self.runs)
-        run.ask(Ask(folder_id=run.folder.id))
+        run.retry(RetryRequest(folder_id=run.folder.id))
 
     def wait(self) -> None:
         for run in self.runs:
-            if run.state.hold:
-                run.state.hold.until = 0.0
+            self.steps.end_holds(run)
 
     def root_goes(self) -> None:
         root = self.random.choice(self.roots)
@@ -163,7 +156,7 @@ class Chance:
 
     def mend(self) -> None:
         """All is there again, and workers do all they are given."""
-        self.steps.situation.is_paused = False
+        self.steps.conditions.is_paused = False
         for root in self.roots:
             if self.away(root).exists():
                 self.root_goes_back(root)
@@ -188,20 +181,26 @@ class Chance:
 
     def ask_all(self) -> None:
         for run in self.runs:
-            run.ask(Ask(folder_id=run.folder.id))
+            run.retry(RetryRequest(folder_id=run.folder.id))
 
 
-def check(run: FolderRun) -> None:
-    """A pending file waits in exactly one place, and what claims a content has a use for it."""
+def check(run: FolderWatcher) -> None:
+    """A pending file waits in exactly one place, and what locks a content has a use for it."""
     table = run.state.table
     for path, file in table.files.items():
-        places = [path in place for place in (table.settling, table.ready, table.parked)]
-        places.append(any(path in paths for paths in table.queued.values()))
-        places.append((file.next_try_at, path) in table._delayed and not any(places))
-        is_pending = file.group is FileGroup.PENDING
-        if run._lookout.has_walked:  # else the next walk takes up what an earlier run has left
-            assert sum(places) == is_pending, (path, file, places)
-    for folder_id, path in run._tools.claims._held:
+        places = {
+            FilePhase.SETTLING: path in table.settling,
+            FilePhase.READY: path in table.ready,
+            FilePhase.DUPLICATE: any(path in paths for paths in table.duplicates.values()),
+            FilePhase.QUEUED: any(path in paths for paths in table.queued.values()),
+        }
+        phase = table.phase(path)
+        assert [place for place, is_there in places.items() if is_there] == (
+            [phase] if phase in places else []
+        ), (path, file, phase)
+        if run.scheduler.has_walked:  # else the next walk takes up what an earlier run has left
+            assert phase is not FilePhase.LEFT_OVER, (path, file)
+    for folder_id, path in run.state.context.content_locks.holders():
         if folder_id == run.folder.id:
             assert path in table.ready or table.files[path].is_queued, (path, table.files.get(path))
     assert run.state.gone <= table.files.keys()
@@ -233,5 +232,5 @@ def test_whatever_happens_every_file_is_done_in_the_end(steps: Steps, seed: int)
         ends = {FileGroup.PROCESSED, FileGroup.UNSUPPORTED}  # the latter by a worker, for good
         assert {file.group for file in files.values()} <= ends, story
         assert steps.files.all(run.folder.id) == files
-    assert not steps.tools.claims._taken
+    assert not steps.context.content_locks.holders()
     assert steps.tasks() == []

@@ -11,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from shared.redis.clients import connect
-from shared.watch.files import FileGroup
+from shared.watch.choices import FileGroup
 from tests.conftest import PrivateRedis
 from tests.support.waiting import wait_for
 from tests.support.watch.farm import Farm, still

@@ -6,7 +6,7 @@ import signal
 from datetime import datetime, timedelta
 
 from shared.domain import TaskKind
-from shared.watch.files import FileGroup
+from shared.watch.choices import FileGroup
 from shared.watch.folders import Schedule
 from tests.support.media.media import make_clip
 from tests.support.waiting import wait_for

@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from datetime import datetime, timedelta
-from pathlib import Path
 
-import msgspec
 import pytest
+from msgspec.structs import replace
 
 from shared.domain import Fault
-from shared.watch.files import FileGroup
+from shared.watch.choices import FileGroup
 from shared.watch.folders import Schedule
 from tests.support.watch.farm import still
 from tests.support.watch.stepping import Steps
-from workers.watcher.feeding import IN_FLIGHT
+from workers.watcher.folder.admission import IN_FLIGHT
 
 PENDING, PROCESSED = FileGroup.PENDING, FileGroup.PROCESSED
 LEAST_PAUSE_S = 0.2
-
-
-@pytest.fixture
-def steps(tmp_path: Path, redis_url: str) -> Iterator[Steps]:
-    steps = Steps(tmp_path, redis_url)
-    yield steps
-    steps.close()
 
 
 def hours(first: int, last: int) -> Schedule:
@@ -47,7 +38,7 @@ def test_no_state_makes_a_folder_look_all_the_time(steps: Steps, why: str, polli
             still(steps.media / f"{n}x.png", n, side=8)
     if why == "parked":
         still(steps.media / "copy.png", 1)
-    steps.situation.is_paused = why == "paused"
+    steps.conditions.is_paused = why == "paused"
     run.step()
     if why in ("idle", "emptied", "away"):
         steps.work()
@@ -75,12 +66,9 @@ def test_files_that_no_worker_sees_do_not_hold_up_those_behind_them(steps: Steps
     steps.work("It does not exist.", Fault.MISSING)
     steps.walk(run)
     assert "No worker sees it" in run.live().reason
-    assert run.state.hold
-    run.state.hold.until = 0.0
-    for path in list(run.state.table.files):
-        if not path.endswith("zz.png"):
-            file = run.state.table.files[path]
-            run.state.table.delay(path, msgspec.structs.replace(file, next_try_at=time.time()))
+    assert run.state.breaker.is_open
+    steps.end_holds(run)
+    run.state.table.wake_delayed(time.time() + 300)
     run.step()
     run.step()
     assert steps.work() == IN_FLIGHT, "all of them are tried, and the other one among them"
@@ -110,7 +98,8 @@ def test_a_folder_that_came_back_under_other_numbers_is_known_by_them_at_once(
     run.step()
     root = run.state.facts.root
     assert root
-    run.state.know(root=(root[0] + 1, root[1] + 1, root[2] + 1, ""))
+    moved = (root[0] + 1, root[1] + 1, root[2] + 1, "")
+    run.state.facts = replace(run.state.facts, root=moved)
     run.step()
     assert run.state.facts.root == root
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from workers.watcher import folder_state
+from workers.watcher.folder import state
 from workers.watcher.start import start
 
 if __name__ == "__main__":
-    folder_state.PAUSES_S = (0.5, 1.0)
+    state.PAUSES_S = (0.5, 1.0)
     sys.exit(start())

@@ -16,9 +16,12 @@ from shared.cache.cache_dir import CacheDir
 from shared.cache.catalogue import Artefact, FollowState
 from shared.domain import TaskKind
 from shared.ledger.records import FileRecord, FileState
-from shared.watch.board import Ask, WatchBoard, WatchLive
-from shared.watch.files import FileGroup, WatchedFile, WatchedFiles
+from shared.watch.choices import FileGroup
+from shared.watch.files import WatchedFile, WatchedFiles
 from shared.watch.folders import WatchFolder, WatchFolders, new_folder_id
+from shared.watch.lease import WatcherLease
+from shared.watch.live import LiveStatus, WatchLive
+from shared.watch.retries import RetryRequest, RetryRequests
 from tests.support.desk import INSTANCE, Desk
 from tests.support.stack import Process
 from tests.support.waiting import wait_for
@@ -43,7 +46,9 @@ class Farm(Desk):
         self.state_dir = self.folder / "state"
         self.folders = WatchFolders(self.client, INSTANCE, self.state_dir)
         self.files = WatchedFiles(self.client, INSTANCE)
-        self.board = WatchBoard(self.client, INSTANCE)
+        self.watcher_lease = WatcherLease(self.client, INSTANCE)
+        self.live_status = LiveStatus(self.client, INSTANCE)
+        self.retries = RetryRequests(self.client, INSTANCE)
         self.media = self.folder / "media"
         self.media.mkdir(exist_ok=True)
 
@@ -118,7 +123,7 @@ class Farm(Desk):
         return f"{dict(counts)} {first} {self.live()}\n{self.logs()}"
 
     def live(self) -> WatchLive | None:
-        return self.board.read()
+        return self.live_status.read()
 
     def wait_state(self, state: str, timeout_s: float = 20) -> WatchLive:
         def is_so() -> WatchLive | None:
@@ -138,7 +143,7 @@ class Farm(Desk):
         wait_for(said, timeout_s, lambda: f"the reason {words!r}; {self.live()}\n{self.logs()}")
 
     def ask_retry(self, folder: WatchFolder, *paths: str) -> None:
-        self.board.ask(Ask(folder_id=folder.id, paths=paths or None))
+        self.retries.add(RetryRequest(folder_id=folder.id, paths=paths or None))
 
     def attempts(self, path: Path | str) -> list[FileRecord]:
         """Records of all ingest Tasks that had this file and ended it, oldest first."""

@@ -19,11 +19,12 @@ from shared.ledger.records import ItemFile, Lease
 from shared.models.specs import ModelKind
 from shared.redis.clients import connect, key_prefix
 from shared.settings import Settings
-from shared.watch.board import WatchBoard
-from shared.watch.files import FileGroup, FolderFacts, WatchedFile, WatchedFiles
+from shared.watch.choices import FileGroup
+from shared.watch.files import FolderFacts, WatchedFile, WatchedFiles
 from shared.watch.folders import WatchFolder, WatchFolders, new_folder_id
-from workers.watcher.folder_run import FolderRun
-from workers.watcher.tools import Situation, Tools
+from shared.watch.lease import WatcherLease
+from workers.watcher.context import Conditions, WatcherContext
+from workers.watcher.folder.watcher import FolderWatcher
 
 INSTANCE = "stepping"
 _PREFIX = key_prefix(INSTANCE)
@@ -42,18 +43,17 @@ class Steps:
         self.ledger = Ledger(self.client, INSTANCE)
         self.files = WatchedFiles(self.client, INSTANCE)
         self.folders = WatchFolders(self.client, INSTANCE, folder / "state")
-        self.board = WatchBoard(self.client, INSTANCE)
         self.media = folder / "media"
         self.media.mkdir()
-        self.situation = Situation(keys=KEYS)
-        assert self.board.take("me", 600)
-        self.tools = Tools(
+        self.conditions = Conditions(keys=KEYS)
+        assert WatcherLease(self.client, INSTANCE).acquire("me", 600)
+        self.context = WatcherContext(
             settings=self.settings,
             ledger=self.ledger,
             bells=Bells(connect(redis_url, decode=False), INSTANCE),
             files=self.files,
             token="me",
-            situation=self.situation,
+            conditions=self.conditions,
         )
 
     def watch(self, path: Path | None = None, **more: Any) -> WatchFolder:
@@ -69,23 +69,30 @@ class Steps:
             **fields,
         )
 
-    def run(self, folder: WatchFolder, **changes: Any) -> FolderRun:
+    def run(self, folder: WatchFolder, **changes: Any) -> FolderWatcher:
         """As the main thread begins it, with what an earlier run has left in Redis."""
         folder = replace(folder, **changes)
         facts = self.files.facts().get(folder.id) or FolderFacts()
-        return FolderRun(folder, self.tools, facts, self.files.all(folder.id))
+        return FolderWatcher(folder, self.context, facts, self.files.all(folder.id))
 
-    def walk(self, run: FolderRun) -> float:
+    def walk(self, run: FolderWatcher) -> float:
         """A step that looks at everything."""
-        run._lookout.walk_soon()
+        run.scheduler.walk_soon()
         return run.step()
 
-    def file(self, folder: WatchFolder | FolderRun, name: str) -> WatchedFile | None:
+    def end_holds(self, run: FolderWatcher) -> None:
+        """The time passes for which something around the files of a folder holds it up."""
+        breaker = run.state.breaker
+        if breaker.is_open:
+            earlier = breaker.clock
+            breaker.clock = lambda: earlier() + 60
+
+    def file(self, folder: WatchFolder | FolderWatcher, name: str) -> WatchedFile | None:
         """What Redis knows of a file of `media`."""
-        folder = folder.folder if isinstance(folder, FolderRun) else folder
+        folder = folder.folder if isinstance(folder, FolderWatcher) else folder
         return self.files.all(folder.id).get(str(self.media / name))
 
-    def groups(self, run: FolderRun) -> dict[str, FileGroup]:
+    def groups(self, run: FolderWatcher) -> dict[str, FileGroup]:
         """By file name."""
         return {Path(path).name: file.group for path, file in self.files.all(run.folder.id).items()}
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from cli.arguments.watch_options import fields
+from cli.arguments.watch_options import FolderOptions
 
 
 def test_only_what_was_given_is_sent() -> None:
-    assert fields({"visual": False, "speech": None, "settle": 0.0, "server": "x"}) == {
+    assert FolderOptions(visual=False, speech=None, settle=0.0).fields() == {
         "analyze_visual": False,
         "settle_seconds": 0.0,
     }
 
 
 def test_an_empty_word_resets_a_field() -> None:
-    reset = {"language": "", "collection": "", "schedule": "", "exclude": [""]}
-    assert fields(reset) == {
+    reset = FolderOptions(language="", collection="", schedule="", exclude=[""])
+    assert reset.fields() == {
         "language": None,
         "cluster_job_name": None,
         "schedule": None,
@@ -23,9 +23,14 @@ def test_an_empty_word_resets_a_field() -> None:
 
 
 def test_a_collection_is_there_for_faces_unless_they_are_refused() -> None:
-    assert fields({"collection": "Ada"}) == {"cluster_job_name": "Ada", "analyze_faces": True}
-    assert fields({"collection": "Ada", "faces": False})["analyze_faces"] is False
+    assert FolderOptions(collection="Ada").fields() == {
+        "cluster_job_name": "Ada",
+        "analyze_faces": True,
+    }
+    assert FolderOptions(collection="Ada", faces=False).fields()["analyze_faces"] is False
 
 
 def test_hours_are_written_as_a_pair() -> None:
-    assert fields({"schedule": "20:00-06:00"}) == {"schedule": {"start": "20:00", "stop": "06:00"}}
+    assert FolderOptions(schedule="20:00-06:00").fields() == {
+        "schedule": {"start": "20:00", "stop": "06:00"}
+    }

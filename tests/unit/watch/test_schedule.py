@@ -7,7 +7,7 @@ from datetime import datetime
 import pytest
 
 from shared.watch.folders import Schedule
-from workers.watcher.schedule import is_open
+from workers.watcher.folder.schedule import is_open
 
 
 @pytest.mark.parametrize(

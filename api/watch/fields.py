@@ -1,0 +1,167 @@
+"""From what a request says to fields of a WatchFolder; all that can be wrong with each."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec import UNSET
+
+from api.services import Services
+from api.watch.bodies import ScheduleBody, WatchFolderBody, WatchFolderChanges
+from shared.errors import BadInput, NotAllowed
+from shared.models.languages import language_code
+from shared.paths import Roots
+from shared.people.names import checked_name
+from shared.watch.folders import Schedule
+
+_PLAIN = (
+    *("enabled", "recursive", "analyze_visual", "analyze_speech", "analyze_faces"),
+    *("polling", "settle_seconds", "image_sequences"),
+)
+_TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
+
+
+def requested_fields(
+    services: Services, body: WatchFolderBody | WatchFolderChanges
+) -> dict[str, Any]:
+    """What a request says, as fields of a WatchFolder. Touches no disk.
+
+    Raises BadInput or NotAllowed, naming the field.
+    """
+    fields: dict[str, Any] = {
+        name: value for name in _PLAIN if (value := getattr(body, name)) is not None
+    }
+    if body.path is not None:
+        fields |= {"path": services.paths.media(body.path, "path"), "client_path": body.path}
+    if body.cache_dir is not None:
+        fields["cache_dir"] = services.paths.cache(body.cache_dir)
+        fields["client_cache_dir"] = body.cache_dir
+    if body.language is not UNSET:
+        fields["language"] = language_code(body.language)
+    if body.cluster_job_name is not UNSET:
+        name = body.cluster_job_name
+        fields["cluster_job_name"] = None if name is None else _collection(name)
+    if body.schedule is not UNSET:
+        fields["schedule"] = None if body.schedule is None else _schedule(body.schedule)
+    if body.excluded_extensions is not None:
+        fields["excluded_extensions"] = _extensions(body.excluded_extensions)
+    if body.excluded_filename_globs is not None:
+        fields["excluded_filename_globs"] = _globs(body.excluded_filename_globs)
+    return fields
+
+
+def locate(services: Services, fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields with where links lead; folders must be there and allowed. Touches the disk."""
+    found = dict(fields)
+    if "path" in fields:
+        path, client_path = fields["path"], fields["client_path"]
+        found["real_path"] = _real(Roots.media(services.settings), path, "path")
+        _require_folder(path, client_path)
+    if "cache_dir" in fields:
+        path = fields["cache_dir"]
+        found["real_cache_dir"] = _real(Roots.cache(services.settings), path, "cache_dir")
+        if os.path.exists(path) and not os.path.isdir(path):
+            raise BadInput(f"cache_dir: {fields['client_cache_dir']} is a file, not a folder.")
+    return found
+
+
+def _real(roots: Roots, path: str, field: str) -> str:
+    try:
+        roots.check_real(path)
+        return os.path.realpath(path)
+    except NotAllowed as error:
+        raise NotAllowed(f"{field}: {error.message}") from None
+    except OSError as error:
+        raise BadInput(f"{field}: {path} cannot be used: {error.strerror}.") from None
+
+
+def _require_folder(path: str, client_path: str) -> None:
+    try:
+        with os.scandir(path) as entries:
+            next(entries, None)
+        if not os.access(path, os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except FileNotFoundError:
+        raise BadInput(
+            f"path: there is no folder {client_path} on the server; create it first, or see "
+            "RUSHES_PATH_MAP if the server calls it otherwise."
+        ) from None
+    except NotADirectoryError:
+        raise BadInput(
+            f"path: {client_path} is not a folder; analyze a single file with POST /analyze."
+        ) from None
+    except OSError as error:
+        raise BadInput(
+            f"path: the folder {client_path} cannot be read: {error.strerror}."
+        ) from None
+
+
+def _collection(name: str) -> str:
+    try:
+        return checked_name(name)
+    except BadInput as error:
+        raise BadInput(f"cluster_job_name: {error.message}") from None
+
+
+def _schedule(hours: ScheduleBody) -> Schedule:
+    for name in ("start", "stop"):
+        if not _TIME.fullmatch(getattr(hours, name)):
+            raise BadInput(
+                f'schedule.{name} must be a time of day such as "20:00" (00:00 to 23:59), not '
+                f"{getattr(hours, name)[:20]!r}."
+            )
+    if hours.start == hours.stop:
+        raise BadInput(
+            "schedule.start and schedule.stop are the same time; leave the schedule out, or send "
+            "null, to work at any hour."
+        )
+    return Schedule(hours.start, hours.stop)
+
+
+def _extensions(given: Sequence[str]) -> tuple[str, ...]:
+    for n, extension in enumerate(given):
+        field = f"excluded_extensions[{n}]"
+        if not extension.strip(" ."):
+            raise BadInput(f'{field} must not be empty; write e.g. ".wav" or "wav".')
+        if "/" in extension:
+            raise BadInput(f'{field}: {extension!r} holds a "/"; write e.g. ".wav" or "wav".')
+        if "*" in extension or "?" in extension:
+            raise BadInput(
+                f'{field}: {extension!r} is a pattern; write e.g. ".wav", or put patterns into '
+                "excluded_filename_globs."
+            )
+    return tuple(given)
+
+
+def _globs(given: Sequence[str]) -> tuple[str, ...]:
+    for n, glob in enumerate(given):
+        field = f"excluded_filename_globs[{n}]"
+        if not glob.strip():
+            raise BadInput(f"{field} must not be empty.")
+        if "/" in glob:
+            raise BadInput(
+                f'{field}: {glob!r} holds a "/", but globs match the file name only, never the '
+                'path; write e.g. "proxy_*".'
+            )
+        if _has_open_bracket(glob):
+            raise BadInput(
+                f'{field}: {glob!r} has a "[" without its "]"; close it, or write "[[]" for the '
+                "character itself."
+            )
+    return tuple(given)
+
+
+def _has_open_bracket(glob: str) -> bool:
+    """As fnmatch reads it: a "]" right after "[" or "[!" belongs to the set."""
+    at = glob.find("[")
+    while at >= 0:
+        first = at + 2 if glob[at + 1 : at + 2] == "!" else at + 1
+        end = glob.find("]", first + 1 if glob[first : first + 1] == "]" else first)
+        if end < 0:
+            return True
+        at = glob.find("[", end + 1)
+    return False

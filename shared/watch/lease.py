@@ -1,0 +1,57 @@
+"""The lease of the one active watcher."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import redis
+from redis.commands.core import Script
+
+from shared.redis.clients import key_prefix, translated
+
+LEASE = "watch:leader"  # holds the token of the active watcher
+LEASE_S = 8.0
+_LUA = Path(__file__).parent / "lua"
+
+
+def script(client: redis.Redis, name: str) -> Script:
+    """One of lua/."""
+    return client.register_script((_LUA / f"{name}.lua").read_text(encoding="utf-8"))
+
+
+class WatcherLease:
+    """That of one instance. `client` must decode responses."""
+
+    def __init__(self, client: redis.Redis, instance: str) -> None:
+        self._redis = client
+        self._key = f"{key_prefix(instance)}{LEASE}"
+        self._take = script(client, "take")
+        self._renew = script(client, "renew")
+        self._leave = script(client, "leave")
+
+    def acquire(self, token: str, ttl_s: float = LEASE_S) -> bool:
+        """Become, or stay, the one active watcher; False: another one is."""
+        with translated():
+            return bool(self._take(keys=[self._key], args=[token, int(ttl_s * 1000)]))
+
+    def renew(self, token: str, ttl_s: float = LEASE_S) -> bool:
+        """Stay the active watcher. False: it was lost, perhaps with all that was in Redis."""
+        with translated():
+            return bool(self._renew(keys=[self._key], args=[token, int(ttl_s * 1000)]))
+
+    def release(self, token: str) -> None:
+        """A spare takes over at once."""
+        with translated():
+            self._leave(keys=[self._key], args=[token])
+
+    def is_held(self) -> bool:
+        """Whether there is an active watcher."""
+        with translated():
+            return bool(self._redis.exists(self._key))
+
+    def redis_run(self) -> str:
+        """Which start of Redis answers: another one may have lost what was written last."""
+        with translated():
+            found: Any = self._redis.info("server")
+        return str(found.get("run_id", ""))

@@ -1,0 +1,1 @@
+"""One watch folder, in a thread of its own: settle, admit, submit, and judge what came of it."""

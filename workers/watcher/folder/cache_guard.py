@@ -1,0 +1,81 @@
+"""The CacheDir of a watch folder: is it the one that it was, and can it be written to?"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+
+from msgspec.structs import replace
+
+from shared.cache import cache_files
+from shared.cache.cache_dir import CacheDir
+from shared.errors import CacheError
+from workers.watcher.folder.cache_lookup import CacheLookup
+from workers.watcher.folder.state import FolderState
+
+log = logging.getLogger(__name__)
+
+_PROBE_BYTES = 256 << 10  # less than this free, and hardly any file could be published
+
+
+class CacheGone(CacheError):
+    """The cache folder that held the results is not there."""
+
+
+class CacheGuard:
+    """That of one folder; for its thread alone."""
+
+    def __init__(self, state: FolderState) -> None:
+        self._state = state
+        self._lookup: CacheLookup | None = None
+        self._accepts_any = False
+        self._knows_no_file = not state.table.files
+
+    def open(self) -> CacheLookup:
+        """Before every batch. Raises CacheGone, CacheError."""
+        folder, known_id = self._state.folder, self._state.facts.cache_id
+        if known_id and not self._accepts_any:
+            _check_known(folder.cache_dir)
+        cache = CacheDir.open(folder.cache_dir, create=True)
+        self._accepts_any = False
+        if self._lookup is None or self._lookup.cache.id != cache.id:
+            self._lookup = CacheLookup(cache)
+        if cache.id != known_id:
+            self._state.facts = replace(self._state.facts, cache_id=cache.id)
+            if known_id:
+                log.warning("%s is another cache folder than before", folder.cache_dir)
+                self._state.do_again()
+        if self._knows_no_file:
+            self._lookup.read_seen(folder.path)
+            self._knows_no_file = False
+        return self._lookup
+
+    def close(self) -> None:
+        """Read it anew the next time."""
+        self._lookup = None
+
+    def accept_any(self) -> None:
+        """A user has said that the one which is there, or none, is meant."""
+        self._accepts_any = True
+
+
+def check_writable(cache: CacheDir) -> None:
+    """Write a little and remove it. Raises CacheError with the system's reason."""
+    probe = cache.root / f".probe-{secrets.token_hex(4)}.tmp"
+    with cache_files.clear_errors(cache.root):
+        try:
+            with open(probe, "xb") as file:
+                file.write(bytes(_PROBE_BYTES))
+                os.fsync(file.fileno())
+        finally:
+            probe.unlink(missing_ok=True)
+
+
+def _check_known(path: str) -> None:
+    """A mount that is away leaves an empty folder: writing there would begin everything anew."""
+    if not os.path.exists(os.path.join(path, "rushes.json")):
+        raise CacheGone(
+            f"The cache folder {path} is gone or empty. Is its disk mounted? If it was deleted on "
+            "purpose, send POST /watch-folders/{id}/retry, and it is made anew."
+        )

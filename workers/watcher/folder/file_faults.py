@@ -1,0 +1,30 @@
+"""A file that cannot be looked at: whether it is to blame, its directory, or the whole folder."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from shared.domain import Fault
+from workers.watcher.folder.state import FolderState
+from workers.watcher.scan.root_identity import identity_of
+
+AWAY_PAUSE_S = 60.0
+_OF_ITS_NAME = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP)
+
+
+def stat_of(state: FolderState, path: str) -> os.stat_result | None:
+    """None: it is dealt with. Raises Unreachable where the whole folder is to blame."""
+    try:
+        return os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        identity_of(state.folder.path)
+        state.forget(path)
+    except OSError as error:
+        identity_of(state.folder.path)
+        file, reason = state.table.files[path], f"The file cannot be read: {error.strerror}"
+        if error.errno in _OF_ITS_NAME:
+            state.fail(path, file, Fault.FILE, reason)
+        else:  # its directory does not answer
+            state.postpone(path, file, AWAY_PAUSE_S, reason)
+    return None

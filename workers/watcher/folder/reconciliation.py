@@ -1,0 +1,153 @@
+"""From what lies in a watch folder to what is known of it: new, changed, gone, or as it was."""
+
+from __future__ import annotations
+
+import logging
+import os
+
+from msgspec.structs import replace
+
+from shared.media import unsupported_format
+from shared.watch.choices import FileGroup
+from shared.watch.files import WatchedFile
+from workers.watcher.folder.file_phase import FilePhase
+from workers.watcher.folder.state import FolderState
+from workers.watcher.scan.names import NameKind
+from workers.watcher.scan.scanner import FileStat
+from workers.watcher.scan.scheduler import ScanResult
+
+log = logging.getLogger(__name__)
+
+_NOT_TEXT = "Its name is not valid UTF-8, so no client can name it; rename it."
+_CHECK_EVERY = 200
+
+
+def reconcile(state: FolderState, result: ScanResult) -> set[str]:
+    """Bring the table up to date; returns the directories in which something was new."""
+    scan = result.scan
+    surprises: set[str] = set()
+    odd = {path: found for path, found in scan.files.items() if not _is_text(path)}
+    for n, (path, found) in enumerate(scan.files.items()):
+        if n % _CHECK_EVERY == 0:
+            state.checkpoint()
+        if path not in odd and _see(state, path, found):
+            surprises.add(os.path.dirname(path))
+    for path, found in odd.items():
+        state.report(_printable(path), found, FileGroup.FAILED, _NOT_TEXT)
+    for path, stills in scan.sequences.items():
+        reason = (
+            f'image_sequence: {stills} numbered stills; set image_sequences to "stills" to '
+            "analyze them as pictures."
+        )
+        if _is_text(path):
+            state.report(path, FileStat(stills, 0), FileGroup.SKIPPED, reason)
+    shown = {_printable(path) for path in odd}
+    for path in _missing(state, result, shown):
+        if state.table.files[path].is_queued:  # its content is still its own, wherever it lies now
+            state.gone.add(path)
+        else:
+            state.forget(path)
+    return surprises
+
+
+def review(state: FolderState) -> None:
+    """What is wanted has changed, or the CacheDir: look at everything that was settled again."""
+    for n, (path, file) in enumerate(list(state.table.files.items())):
+        if n % _CHECK_EVERY == 0:
+            state.checkpoint()
+        is_sequence = file.group is FileGroup.SKIPPED and not file.mtime_ns
+        if _is_text(path) and not is_sequence:
+            _consider(state, path, file)
+
+
+def _see(state: FolderState, path: str, found: FileStat) -> bool:
+    """True: it is new, or other than it was."""
+    known = state.table.files.get(path)
+    state.gone.discard(path)
+    if known is not None and _is_done_with(state, path, known, found):
+        return False
+    if state.rules.kind(os.path.basename(path)) is NameKind.UNSUPPORTED:
+        name = unsupported_format(path) or "This format"
+        reason = f"{name} cannot be decoded here; watch proxies or transcoded copies instead."
+        return state.report(path, found, FileGroup.UNSUPPORTED, reason)
+    if known is None or (known.size, known.mtime_ns) != found:
+        if known and known.is_queued:
+            return True  # its Task ends first, then it is looked at
+        if not _skip(state, path, found):
+            state.stills.note(path)
+            state.settle(path, found)
+        return True
+    _consider(state, path, known)
+    return False
+
+
+def _is_done_with(state: FolderState, path: str, known: WatchedFile, found: FileStat) -> bool:
+    """The quick answer for nearly all files of nearly all walks."""
+    return (
+        known.group is FileGroup.PROCESSED
+        and known.mtime_ns == found.mtime_ns
+        and known.size == found.size
+        and known.made == state.signature(path)
+    )
+
+
+def _consider(state: FolderState, path: str, known: WatchedFile) -> None:
+    """A file that is as it was: is there anything to do?"""
+    found = FileStat(known.size, known.mtime_ns)
+    if known.group is FileGroup.PENDING:
+        is_wanted = known.is_queued or not _skip(state, path, found)
+        if is_wanted and state.table.phase(path) is FilePhase.LEFT_OVER:
+            state.settle(path, found)
+    elif known.group is FileGroup.SKIPPED:
+        if state.signature(path):
+            state.settle(path, found)
+    elif known.made != state.signature(path) and not _skip(state, path, found):
+        pending = replace(known, group=FileGroup.PENDING, reason="", tries=0, made="")
+        state.table.make_ready(path, replace(pending, next_try_at=0.0))
+
+
+def _skip(state: FolderState, path: str, found: FileStat) -> bool:
+    """Whether nothing is wanted of such a file: a sound file where no speech is wanted."""
+    if state.signature(path):
+        return False
+    kind = state.media_type(path)
+    reason = f"Nothing is wanted of {kind.value} files: see analyze_visual, _speech and _faces."
+    state.report(path, found, FileGroup.SKIPPED, reason)
+    return True
+
+
+def _missing(state: FolderState, result: ScanResult, shown: set[str]) -> list[str]:
+    """Known paths that have gone for sure."""
+    scan, table = result.scan, state.table
+    gone: list[str] = []
+    prefixes = None
+    if result.folders is not None:
+        prefixes = tuple(f"{folder.rstrip('/')}/" for folder in result.folders)
+    for folder in table.by_directory:
+        if prefixes is not None and not f"{folder.rstrip('/')}/".startswith(prefixes):
+            continue
+        if folder not in scan.folders and not scan.covers(f"{folder}/-"):
+            continue
+        gone += [
+            path
+            for path in table.by_directory[folder]
+            if path not in scan.files
+            and path not in scan.sequences
+            and path not in shown
+            and scan.covers(path)
+        ]
+    return gone
+
+
+def _is_text(path: str) -> bool:
+    if path.isascii():
+        return True
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _printable(path: str) -> str:
+    return os.fsencode(path).decode("utf-8", "replace")

@@ -1,0 +1,68 @@
+"""From files that may still be written to files whose turn may come."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from itertools import islice
+
+from msgspec.structs import replace
+
+from workers.watcher.folder.file_faults import stat_of
+from workers.watcher.folder.state import FolderState
+from workers.watcher.scan.open_files import open_for_writing
+from workers.watcher.scan.scanner import FileStat
+
+_LOOKS_AT_ONCE = 2000
+_WRITTEN_PAUSE_S = 0.5  # at least, until a file that is open for writing is looked at again
+_WRITING = "It is still being written."
+_ARRIVING = "It may be a frame of a sequence that is still arriving."
+
+
+def settle(state: FolderState) -> None:
+    """Look for the second time at files whose first look is long enough ago."""
+    unchanged: dict[str, os.stat_result] = {}
+    for path in list(_due(state)):
+        state.checkpoint()
+        status = stat_of(state, path)
+        if status is None:
+            continue
+        file, found = state.table.files[path], FileStat(status.st_size, status.st_mtime_ns)
+        if found != (file.size, file.mtime_ns):
+            state.settle(path, found)
+        else:
+            unchanged[path] = status
+    written = open_for_writing({(status.st_dev, status.st_ino) for status in unchanged.values()})
+    for path, status in unchanged.items():
+        _judge(state, path, (status.st_dev, status.st_ino) in written)
+    if not state.table.settling and len(state.stills):
+        state.stills.forget_old()
+
+
+def next_settle_in(state: FolderState) -> float | None:
+    """Seconds until the next second look is due; None: no file is settling."""
+    first = next(iter(state.table.settling.values()), None)
+    if first is None:
+        return None
+    return max(0.0, first + state.folder.settle_seconds - time.monotonic())
+
+
+def _judge(state: FolderState, path: str, is_written: bool) -> None:
+    file = state.table.files[path]
+    if not is_written and not state.stills.may_continue(path, file.changed_at):
+        state.table.make_ready(path, replace(file, reason=""))
+        return
+    reason = _WRITING if is_written else _ARRIVING
+    if file.reason != reason:
+        file = replace(file, reason=reason)
+    pause = max(0.0, _WRITTEN_PAUSE_S - state.folder.settle_seconds)
+    state.table.settle(path, file, time.monotonic() + pause)
+
+
+def _due(state: FolderState) -> Iterator[str]:
+    until = time.monotonic() - state.folder.settle_seconds
+    for path, seen_at in islice(state.table.settling.items(), _LOOKS_AT_ONCE):
+        if seen_at > until:
+            return  # the oldest come first
+        yield path

@@ -1,0 +1,167 @@
+"""One watch folder as its thread has it in hand: its files, what is wanted of them, what hinders.
+
+Every step of a file's way to its end is one method here, which also releases its content.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
+
+from shared.domain import Fault
+from shared.media import MediaType
+from shared.process.logs import bound_task
+from shared.watch.choices import FileGroup
+from shared.watch.files import FolderFacts, WatchedFile
+from shared.watch.folders import WatchFolder
+from workers.watcher.context import WatcherContext
+from workers.watcher.folder.analysis_profile import AnalysisProfile
+from workers.watcher.folder.arriving_stills import ArrivingStills
+from workers.watcher.folder.circuit_breaker import CircuitBreaker
+from workers.watcher.folder.file_table import ContentKey, FileTable
+from workers.watcher.folder.open_tasks import OpenTasks
+from workers.watcher.scan.names import NameRules
+from workers.watcher.scan.scanner import FileStat
+
+log = logging.getLogger(__name__)
+
+PAUSES_S = (60.0, 300.0)  # before the second and the third try
+_TRIES = 3
+# Their own faults, in the end: what kills its worker when it is alone in its Item, too.
+_OWN = (Fault.FILE, Fault.WORKER, Fault.INTERNAL)
+
+
+@dataclass(slots=True)
+class FolderState:
+    """Used by the folder's thread alone, but for `breaker`, `facts` and the counters."""
+
+    folder: WatchFolder
+    context: WatcherContext
+    table: FileTable
+    rules: NameRules
+    profile: AnalysisProfile
+    facts: FolderFacts
+    checkpoint: Callable[[], None]  # raises when the folder's thread is to end
+    stills: ArrivingStills
+    tasks: OpenTasks
+    breaker: CircuitBreaker = field(default_factory=CircuitBreaker)
+    processed: int = 0
+    last_error: str | None = None
+    gone: set[str] = field(default_factory=set)  # queued files that are not in the folder any more
+
+    def media_type(self, path: str) -> MediaType:
+        """By its name; of a file that counts."""
+        return self.rules.media_type(path[path.rfind("/") + 1 :]) or MediaType.VIDEO
+
+    def signature(self, path: str) -> str:
+        """What is wanted of a file, in one word."""
+        return self.profile.signature(self.media_type(path))
+
+    def content_key(self, file: WatchedFile) -> ContentKey:
+        return self.facts.cache_id, file.hash_str
+
+    def forget(self, path: str) -> None:
+        """It is not in the folder any more."""
+        self._release(path)
+        self.table.forget(path)
+        self.gone.discard(path)
+
+    def settle(self, path: str, found: FileStat, reason: str = "") -> None:
+        """A file that is new, or other than it was: it has its tries before it."""
+        self._release(path)
+        file = WatchedFile(FileGroup.PENDING, *found, reason=reason, changed_at=time.time())
+        self.table.settle(path, file, time.monotonic())
+
+    def turn_back(self, path: str, file: WatchedFile, reason: str = "") -> None:
+        """Pending again, with nothing held against it."""
+        self._release(path)
+        self.table.make_ready(path, _pending(file, reason))
+
+    def postpone(self, path: str, file: WatchedFile, pause_s: float, reason: str) -> None:
+        """Pending again after a pause, with nothing held against it."""
+        self._release(path)
+        at = time.time() + pause_s
+        self.table.delay(path, replace(_pending(file, reason), next_try_at=at))
+
+    def finish(self, path: str, file: WatchedFile, task_id: str) -> None:
+        """All that is wanted of it is made; `task_id` "": it was there already."""
+        self._release(path)
+        done = replace(
+            _pending(file, ""),
+            group=FileGroup.PROCESSED,
+            task_id=task_id,
+            made=self.signature(path),
+            tries=0,
+            changed_at=time.time(),
+        )
+        self.table.conclude(path, done)
+        self.processed += 1
+        self.breaker.succeed()
+
+    def fail(self, path: str, file: WatchedFile, fault: Fault, reason: str) -> None:
+        """A fault of the file itself: a pause, then another try, and at last it has failed."""
+        self._release(path)
+        self.last_error = f"{os.path.basename(path)}: {reason}"
+        ended = replace(_pending(file, reason), made=self.signature(path), changed_at=time.time())
+        if fault is Fault.UNSUPPORTED:
+            self.table.conclude(path, replace(ended, group=FileGroup.UNSUPPORTED))
+            return
+        is_alone = file.is_alone or self.media_type(path) is not MediaType.IMAGE
+        if fault in (Fault.WORKER, Fault.INTERNAL) and not is_alone:
+            self.table.make_ready(path, replace(_pending(file, reason), is_alone=True))
+            return
+        assert fault in _OWN
+        tries = file.tries + 1
+        if tries >= _TRIES:
+            with bound_task(file.task_id or None):
+                log.warning("%s has failed: %s", path, reason)
+            self.table.conclude(path, replace(ended, group=FileGroup.FAILED, tries=tries))
+            return
+        at = time.time() + PAUSES_S[tries - 1]
+        self.table.delay(path, replace(_pending(file, reason), tries=tries, next_try_at=at))
+
+    def report(self, path: str, found: FileStat, group: FileGroup, reason: str) -> bool:
+        """List a file that is not worked on. True: it was not listed so."""
+        known = self.table.files.get(path)
+        if known and (known.group, known.size, known.mtime_ns) == (group, *found):
+            return False
+        self._release(path)
+        file = WatchedFile(group, *found, reason=reason, changed_at=time.time())
+        self.table.conclude(path, file)
+        return True
+
+    def do_again(self) -> None:
+        """Nothing that was made is taken for granted any more, nor what is being made."""
+        for path, file in list(self.table.files.items()):
+            if file.is_queued:
+                self.table.queue(path, replace(file, made=""))
+            elif file.group is FileGroup.PROCESSED:
+                self.turn_back(path, file)
+
+    def hold_up(self, reason: str, *, one_file_first: bool = True) -> None:
+        """Nothing of this folder is worked on for a while, then one file is tried, or all."""
+        if reason != self.breaker.reason:
+            log.warning("%s waits: %s", self.folder.path, reason)
+        if self.breaker.trip(reason, one_file_first=one_file_first):
+            self.last_error = reason
+
+    def _release(self, path: str) -> None:
+        """Its content is not being analysed on its behalf any more."""
+        self.context.content_locks.release(self.folder.id, path)
+
+
+def _pending(file: WatchedFile, reason: str) -> WatchedFile:
+    return replace(
+        file,
+        group=FileGroup.PENDING,
+        reason=reason,
+        next_try_at=0.0,
+        task_id="",
+        is_queued=False,
+        made="",
+    )

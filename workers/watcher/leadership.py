@@ -1,0 +1,65 @@
+"""Whether this process is the active watcher: it holds the lease, or stands by for it."""
+
+from __future__ import annotations
+
+import secrets
+import time
+
+from shared.watch.lease import LEASE_S, WatcherLease
+
+_RENEW_EVERY_S = 2.0
+_KEEP_EVERY_S = 1.0
+
+
+class LeadershipLost(Exception):
+    """This is not the active watcher any more."""
+
+
+class Leadership:
+    """For the main thread. Every method raises RedisAway."""
+
+    def __init__(self, lease: WatcherLease) -> None:
+        self._lease = lease
+        self._redis_run = ""
+        self._renewed_at = 0.0
+        self.token: str | None = None  # None: another one leads, or nobody
+
+    def campaign(self) -> str | None:
+        """Try to become the active watcher; the token if it is won."""
+        token = secrets.token_hex(16)
+        self._redis_run = self._lease.redis_run()
+        self.token = token if self._lease.acquire(token) else None
+        self._renewed_at = time.monotonic()
+        return self.token
+
+    def renew(self) -> None:
+        """When that is due. Raises LeadershipLost."""
+        asked_at = time.monotonic()
+        if asked_at - self._renewed_at <= _RENEW_EVERY_S:
+            return
+        assert self.token, "only the leader renews"
+        if not self._lease.renew(self.token):
+            raise LeadershipLost("the lease ran out, or Redis has lost what it held")
+        if self._lease.redis_run() != self._redis_run:  # what is in it decides, not our memory
+            self._lease.release(self.token)
+            raise LeadershipLost("Redis was started anew, and may have lost what was written last")
+        self._renewed_at = asked_at
+
+    def keep(self) -> None:
+        """Called often while much is read. Raises LeadershipLost."""
+        asked_at = time.monotonic()
+        if asked_at - self._renewed_at < _KEEP_EVERY_S:
+            return
+        assert self.token, "only the leader reads"
+        if not self._lease.renew(self.token):
+            raise LeadershipLost("the lease ran out while the files were read")
+        self._renewed_at = asked_at
+
+    def has_expired(self) -> bool:
+        """Whether another one may lead by now: the lease could not be renewed for its length."""
+        return self.token is not None and time.monotonic() - self._renewed_at > LEASE_S
+
+    def step_down(self) -> str | None:
+        """Lead no more, without a word to Redis; the token that was ours."""
+        token, self.token = self.token, None
+        return token

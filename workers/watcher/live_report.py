@@ -1,0 +1,89 @@
+"""What clients are told of the watch service, put together from its folders' threads."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import redis
+
+from shared.domain import TaskKind
+from shared.errors import RushesError
+from shared.redis import heartbeats
+from shared.watch.folders import WatchFolder
+from shared.watch.live import FolderLive, LiveStatus, WatchLive, WatchState
+from workers.watcher.context import WatcherContext
+from workers.watcher.folder.thread import FolderThread
+from workers.watcher.threads import FolderThreads
+
+_STOPPED = FolderLive(state=WatchState.STOPPED)
+_STOPPING = FolderLive(state=WatchState.STOPPING)
+
+
+class LiveReport:
+    """For the main thread. Every method raises RedisAway."""
+
+    def __init__(
+        self, context: WatcherContext, client: redis.Redis, threads: FolderThreads
+    ) -> None:
+        self._context = context
+        self._client = client
+        self._threads = threads
+        self._live_status = LiveStatus(client, context.settings.instance)
+        self._published: WatchLive | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a file was being processed when it was published last."""
+        return self._published is not None and self._published.state is WatchState.RUNNING
+
+    def publish(self, folders: Collection[WatchFolder], *, is_wanted: bool) -> None:
+        """Nothing where it says what it said before."""
+        threads = self._threads
+        lives = {folder_id: one.watcher.live() for folder_id, one in threads.active.items()}
+        lives |= {one.folder.id: _STOPPING for one in threads.ending if one.folder.id not in lives}
+        lives |= {folder.id: _STOPPED for folder in folders if folder.id not in lives}
+        running = [
+            (folder_id, live.current_file)
+            for folder_id, live in lives.items()
+            if live.state is WatchState.RUNNING and live.current_file
+        ]
+        folder_id, current_file = running[0] if running else (None, None)
+        paths = {folder.id: folder.client_path for folder in folders}
+        live = WatchLive(
+            state=self._state(lives, is_wanted),
+            current_folder=paths[folder_id] if folder_id else None,
+            current_file=current_file,
+            files_processed=threads.processed(),
+            last_error=self._hint() or threads.last_error(),
+            folders=lives,
+        )
+        if live != self._published:
+            self._live_status.publish(live)
+            self._published = live
+
+    def _state(self, lives: dict[str, FolderLive], is_wanted: bool) -> WatchState:
+        if not is_wanted:
+            open_tasks = self._context.ledger.open_tasks(TaskKind.INGEST)
+            return WatchState.STOPPING if self._threads.ending or open_tasks else WatchState.STOPPED
+        if self._context.conditions.is_paused:
+            return WatchState.PAUSED
+        states = {live.state for live in lives.values()}
+        return WatchState.RUNNING if WatchState.RUNNING in states else WatchState.WAITING
+
+    def _hint(self) -> str | None:
+        """Why nothing advances although files are queued, where nobody can work on them."""
+        if not any(map(_has_queued, self._threads.active.values())):
+            return None
+        try:
+            alive = heartbeats.live(self._client, self._context.settings.instance, "analysis")
+        except RushesError:
+            return None
+        if not alive:
+            return "No analysis worker is running; start one with `rushes worker analysis`."
+        if all(beat.state == "waiting" for beat in alive):
+            return alive[0].message
+        return None
+
+
+def _has_queued(thread: FolderThread) -> bool:
+    return bool(thread.watcher.state.table.queued)
