@@ -106,8 +106,8 @@ class Bench:
     def signature(self, folder: WatchFolder) -> str:
         settings = Settings.from_env(self.farm.stack.environment())
         keys = active_keys(self.farm.client, settings)
-        wanted = AnalysisProfile.of(folder, keys, settings.audio_streams)
-        return wanted.signature(MediaType.VIDEO)
+        profile = AnalysisProfile.of(folder, keys, settings.audio_streams)
+        return profile.signature(MediaType.VIDEO)
 
     def know(self, folder: WatchFolder, paths: list[str]) -> None:
         """Enter files as processed, as if they had been analysed."""
@@ -116,9 +116,7 @@ class Bench:
         for number, path in enumerate(paths):
             found = os.stat(path)
             known[path] = WatchedFile(
-                FileGroup.PROCESSED,
-                found.st_size,
-                found.st_mtime_ns,
+                *(FileGroup.PROCESSED, found.st_size, found.st_mtime_ns),
                 hash_str=f"{number:016x}",
                 task_id="0" * 32,
                 made=made,

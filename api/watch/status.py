@@ -97,7 +97,7 @@ def overview(services: Services) -> WatchOverview:
 
 
 def status(services: Services) -> WatchStatus:
-    """All of it. Always there, also when Redis has just come up empty."""
+    """What the service does now; there is one also when Redis has just come up empty."""
     facts = _Facts.read(services)
     live = facts.live or WatchLive(state=WatchState.WAITING)
     is_missing = facts.is_wanted and not facts.has_watcher

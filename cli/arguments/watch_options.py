@@ -83,7 +83,7 @@ Schedule = Annotated[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FolderOptions:
-    """As they were typed; None: not given."""
+    """What was typed; None: not given."""
 
     enabled: bool | None = None
     visual: bool | None = None

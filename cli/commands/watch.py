@@ -89,19 +89,10 @@ def add_folder(
 ) -> None:
     """Watch a folder. By default its pictures are analyzed, of all media in it, however deep."""
     options = FolderOptions(
-        visual=visual,
-        speech=speech,
-        faces=faces,
-        collection=collection,
-        language=language,
-        recursive=recursive,
-        exclude=exclude,
-        exclude_extension=exclude_extension,
-        image_sequences=image_sequences,
-        polling=polling,
-        settle=settle,
-        schedule=schedule,
-    )
+        visual=visual, speech=speech, faces=faces, collection=collection, language=language,
+        recursive=recursive, exclude=exclude, exclude_extension=exclude_extension,
+        image_sequences=image_sequences, polling=polling, settle=settle, schedule=schedule,
+    )  # fmt: skip
     places = {"path": server_path(folder), "cache_dir": cache_dir(cache)}
     answer = server.api.post("/watch-folders", places | options.fields())
     if start:
@@ -140,19 +131,10 @@ def change_folder(
     """Change a watched folder: only what is named changes."""
     options = FolderOptions(
         enabled=enabled,
-        visual=visual,
-        speech=speech,
-        faces=faces,
-        collection=collection,
-        language=language,
-        recursive=recursive,
-        exclude=exclude,
-        exclude_extension=exclude_extension,
-        image_sequences=image_sequences,
-        polling=polling,
-        settle=settle,
-        schedule=schedule,
-    )
+        visual=visual, speech=speech, faces=faces, collection=collection, language=language,
+        recursive=recursive, exclude=exclude, exclude_extension=exclude_extension,
+        image_sequences=image_sequences, polling=polling, settle=settle, schedule=schedule,
+    )  # fmt: skip
     changes = options.fields()
     if path:
         changes["path"] = server_path(path)

@@ -62,7 +62,7 @@ class Page(NamedTuple):
 
 
 class WatchedFiles:
-    """Those of one instance. `client` must decode responses."""
+    """The watched files of one instance. `client` must decode responses."""
 
     def __init__(self, client: redis.Redis, instance: str) -> None:
         self._redis = client
@@ -140,7 +140,7 @@ class WatchedFiles:
         return [_understood(raw) for raw in raws]
 
     def facts(self) -> dict[str, FolderFacts]:
-        """Those of all folders of which something is known, by id."""
+        """What is known of folders as a whole, by id."""
         with translated():
             found: Any = self._redis.hgetall(self._facts)
         return {

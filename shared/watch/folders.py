@@ -68,7 +68,7 @@ def new_folder_id() -> str:
 
 
 class WatchFolders:
-    """Those of one instance. `client` must decode responses."""
+    """The watch folders of one instance. `client` must decode responses."""
 
     def __init__(self, client: redis.Redis, instance: str, state_dir: Path) -> None:
         self._redis = client
@@ -127,7 +127,7 @@ class FolderChanges:
         return _of(folder_id, self._fields.get(_FOLDER + folder_id))
 
     def put(self, folder: WatchFolder) -> None:
-        """Add it, or replace the one with its id."""
+        """Add a folder, or replace the one with this id."""
         self._fields[_FOLDER + folder.id] = msgspec.json.encode(folder).decode()
 
     def remove(self, folder_id: str) -> WatchFolder:

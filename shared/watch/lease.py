@@ -21,7 +21,7 @@ def script(client: redis.Redis, name: str) -> Script:
 
 
 class WatcherLease:
-    """That of one instance. `client` must decode responses."""
+    """The lease of one instance. `client` must decode responses."""
 
     def __init__(self, client: redis.Redis, instance: str) -> None:
         self._redis = client

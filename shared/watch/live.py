@@ -52,7 +52,7 @@ class WatchLive(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LiveStatus:
-    """That of one instance. `client` must decode responses."""
+    """What is said in one instance. `client` must decode responses."""
 
     def __init__(self, client: redis.Redis, instance: str) -> None:
         self._redis = client

@@ -22,7 +22,7 @@ class RetryRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RetryRequests:
-    """Those of one instance: left for the watcher, or the next one. `client` decodes responses."""
+    """Requests of one instance, kept until a watcher takes them. `client` must decode responses."""
 
     def __init__(self, client: redis.Redis, instance: str) -> None:
         self._redis = client
@@ -39,6 +39,6 @@ class RetryRequests:
         return [msgspec.json.decode(raw, type=RetryRequest) for raw in raws]
 
     def remove(self, request: RetryRequest) -> None:
-        """Once it has been passed on."""
+        """Take away a request that has been passed on."""
         with translated():
             self._redis.lrem(self._key, 1, msgspec.json.encode(request).decode())

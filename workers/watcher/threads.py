@@ -31,7 +31,7 @@ class FolderThreads:
             thread.start()
 
     def end(self, thread: FolderThread) -> None:
-        """Also its Tasks are asked to stop."""
+        """Ask a thread to end, and its Tasks to stop."""
         del self.active[thread.folder.id]
         thread.end()
         state = thread.watcher.state

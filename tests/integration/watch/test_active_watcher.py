@@ -1,4 +1,4 @@
-"""The main thread of the watcher: nothing that a folder's thread does meanwhile may end it."""
+"""The main thread: which Tasks it stops, which contents it frees, and what a retry outlives."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.watch.farm import still
 from tests.support.watch.stepping import Steps
 from workers.watcher.active_watcher import ActiveWatcher, ServicePhase
 from workers.watcher.folder.thread import FolderThread
-from workers.watcher.scan.scanner import FileStat
+from workers.watcher.scan.findings import FileStat
 
 
 @pytest.fixture
@@ -44,8 +44,8 @@ def test_a_folder_is_ended_in_the_moment_before_its_task_is_submitted(
     queued = WatchedFile(FileGroup.PENDING, 1, 1, task_id="not-there-yet", is_queued=True)
     assert steps.files.write("me", folder.id, {str(steps.media / "a.png"): queued})
     run = steps.run(folder)
-    run.state.tasks.stopped.clear()
-    run.state.tasks.stop_all()
+    run.tasks.stopped.clear()
+    run.tasks.stop_all()
     active.threads.active[folder.id] = FolderThread(run)
     active.look()
     assert not active.threads.active

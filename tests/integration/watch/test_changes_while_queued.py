@@ -1,4 +1,4 @@
-"""Files and wishes that change while workers have the files."""
+"""Files, and what is wanted of them, change while workers have them."""
 
 from __future__ import annotations
 

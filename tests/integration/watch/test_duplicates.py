@@ -8,7 +8,7 @@ from shared.domain import Fault
 from shared.watch.choices import FileGroup
 from tests.support.watch.farm import still
 from tests.support.watch.stepping import Steps
-from workers.watcher.scan.scanner import FileStat
+from workers.watcher.scan.findings import FileStat
 
 PENDING, PROCESSED = FileGroup.PENDING, FileGroup.PROCESSED
 
@@ -35,7 +35,7 @@ def test_a_root_that_goes_holds_up_no_copy_in_another_folder(steps: Steps) -> No
 
 
 def test_a_copy_does_not_wait_for_a_file_that_has_gone(steps: Steps) -> None:
-    """Its content was claimed for it, and then nothing was submitted."""
+    """Its content was locked for it, and then nothing was submitted."""
     path = still(steps.media / "a.png", 1)
     run = steps.run(steps.watch())
     run.step()

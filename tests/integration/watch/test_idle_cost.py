@@ -103,7 +103,7 @@ def test_a_walk_that_is_long_in_judging_its_files_comes_less_often(
     scheduler = ScanScheduler(watched(root, polling="never"), settings, nothing)
     scheduler.look(nothing)
     due_in = scheduler.due_in()
-    scheduler.also_took(10)
+    scheduler.count_work(10)
     assert scheduler.due_in() > due_in + 900
     scheduler.stop()
 

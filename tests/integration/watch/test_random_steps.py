@@ -39,7 +39,7 @@ class Chance:
 
     def happen(self) -> None:
         kinds = [self.write] * 4 + [self.delete, self.move, self.restart, self.change, self.switch]
-        kinds += [self.lease, self.lease, self.end, self.end, self.pause, self.ask, self.wait]
+        kinds += [self.lease, self.lease, self.end, self.end, self.pause, self.retry, self.wait]
         kinds += [self.root_goes, self.cache_goes, self.stop, self.lose_task]
         self.random.choice(kinds)()
 
@@ -112,7 +112,7 @@ class Chance:
     def pause(self) -> None:
         self.steps.conditions.is_paused = self.random.random() < 0.3
 
-    def ask(self) -> None:
+    def retry(self) -> None:
         run = self.random.choice(self.runs)
         run.retry(RetryRequest(folder_id=run.folder.id))
 
@@ -168,7 +168,7 @@ class Chance:
                 self.steps.end(lease)
         for _ in range(14):
             self.wait()
-            self.ask_all()
+            self.retry_all()
             for run in self.runs:
                 self.steps.walk(run)
                 check(run)
@@ -179,7 +179,7 @@ class Chance:
             root.rmdir()
         self.away(root).rename(root)
 
-    def ask_all(self) -> None:
+    def retry_all(self) -> None:
         for run in self.runs:
             run.retry(RetryRequest(folder_id=run.folder.id))
 

@@ -117,8 +117,8 @@ class Steps:
 
     def work(self, error: str | None = None, fault: Fault = Fault.FILE) -> int:
         """A worker ends all that is queued; how many files it had."""
-        claims = [self._claim(task_id, n) for task_id in self.tasks() for n in self._items(task_id)]
-        return sum(self.end(lease, error, fault) for lease in claims if lease)
+        leases = [self._claim(task_id, n) for task_id in self.tasks() for n in self._items(task_id)]
+        return sum(self.end(lease, error, fault) for lease in leases if lease)
 
     def _items(self, task_id: str) -> range:
         found: Any = self.client.hget(f"{_PREFIX}task:{task_id}", "items")

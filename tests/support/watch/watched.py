@@ -8,8 +8,9 @@ from typing import Any
 from shared.paths import Roots
 from shared.settings import Settings
 from shared.watch.folders import WatchFolder
+from workers.watcher.scan.findings import Scan
 from workers.watcher.scan.names import NameRules
-from workers.watcher.scan.scanner import Scan, Scanner
+from workers.watcher.scan.scanner import Scanner
 
 
 def watched(root: Path, **fields: Any) -> WatchFolder:

@@ -14,8 +14,8 @@ from workers.watcher.folder.cache_lookup import CacheLookup
 from workers.watcher.folder.file_faults import AWAY_PAUSE_S, stat_of
 from workers.watcher.folder.state import FolderState
 from workers.watcher.folder.submission import AdmittedFile
-from workers.watcher.scan.root_identity import identity_of, is_its_own
-from workers.watcher.scan.scanner import FileStat
+from workers.watcher.scan.findings import FileStat
+from workers.watcher.scan.root_identity import identity_of, is_fault_of_file
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ def free_duplicates(state: FolderState) -> None:
 
 
 def _judge(state: FolderState, cache: CacheLookup, path: str) -> AdmittedFile | None:
-    """Whether its content has to be analysed on its behalf. Raises CacheError."""
+    """The file, if its content has to be analysed on its behalf. Raises CacheError."""
     file = state.table.files[path]
     status = stat_of(state, path)
     if status is None:
@@ -71,7 +71,7 @@ def _judge(state: FolderState, cache: CacheLookup, path: str) -> AdmittedFile | 
     except MediaError as error:
         identity_of(state.folder.path)  # a root that fails is no fault of the file
         cause = error.__cause__
-        if isinstance(cause, OSError) and not is_its_own(cause):
+        if isinstance(cause, OSError) and not is_fault_of_file(cause):
             state.postpone(path, file, AWAY_PAUSE_S, error.message)
         else:
             state.fail(path, file, Fault.FILE, error.message)

@@ -24,7 +24,7 @@ class _Arrival:
 
 
 class ArrivingStills:
-    """Those of one folder."""
+    """Numbered stills of one folder, counted by what their names share."""
 
     def __init__(
         self, folder: WatchFolder, rules: NameRules, clock: Callable[[], float] = time.monotonic
@@ -57,7 +57,7 @@ class ArrivingStills:
         return waited_s < SHORTEST * self._longest_s  # by then they would be a sequence
 
     def forget_old(self) -> None:
-        """Those of which nothing has come for so long that what comes is another sequence."""
+        """Forget arrivals that are over: a still that comes now belongs to another sequence."""
         oldest = self.clock() - self._longest_s
         self._arrivals = {
             key: arrival for key, arrival in self._arrivals.items() if arrival.last_at > oldest

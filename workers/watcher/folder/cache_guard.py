@@ -24,7 +24,7 @@ class CacheGone(CacheError):
 
 
 class CacheGuard:
-    """That of one folder; for its thread alone."""
+    """Opens the CacheDir of one folder; for the folder's thread alone."""
 
     def __init__(self, state: FolderState) -> None:
         self._state = state
@@ -52,7 +52,7 @@ class CacheGuard:
         return self._lookup
 
     def close(self) -> None:
-        """Read it anew the next time."""
+        """Forget what was read of the CacheDir."""
         self._lookup = None
 
     def accept_any(self) -> None:

@@ -13,7 +13,7 @@ from shared.media import hash_media
 from shared.people.collection import Collection, Members
 from workers.media import sameness
 from workers.watcher.folder.analysis_profile import AnalysisProfile
-from workers.watcher.scan.scanner import FileStat
+from workers.watcher.scan.findings import FileStat
 
 
 @dataclass(slots=True)
@@ -28,7 +28,7 @@ class CacheLookup:
     _members: tuple[Members, frozenset[str]] | None = None  # of the Collection asked for last
 
     def hash_of(self, path: str, found: FileStat) -> str:
-        """`hash_str`, from the catalogue where the file is as it was seen. Raises as hash_media."""
+        """From the catalogue where the file is as it was seen there. Raises as hash_media."""
         seen = self._seen.get(path)
         if seen and (seen.size, seen.mtime_ns) == found:
             return seen.hash_str

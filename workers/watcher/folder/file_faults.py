@@ -14,7 +14,7 @@ _OF_ITS_NAME = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP)
 
 
 def stat_of(state: FolderState, path: str) -> os.stat_result | None:
-    """None: it is dealt with. Raises Unreachable where the whole folder is to blame."""
+    """A stat; None: the file is dealt with. Raises Unreachable where the folder is to blame."""
     try:
         return os.stat(path)
     except (FileNotFoundError, NotADirectoryError):

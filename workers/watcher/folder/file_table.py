@@ -74,37 +74,37 @@ class FileTable:
         return OF_GROUP[file.group] if file else None
 
     def settle(self, path: str, file: WatchedFile, seen_at: float) -> None:
-        """It waits until it has settled; seen as it is now at `seen_at`, in monotonic seconds."""
+        """To SETTLING. `seen_at`: when it was first seen as it is now, in monotonic seconds."""
         self._move(path, file, FilePhase.SETTLING)
         self.settling[path] = seen_at
 
     def make_ready(self, path: str, file: WatchedFile) -> None:
-        """It waits for its turn."""
+        """To READY."""
         self._move(path, file, FilePhase.READY)
         self.ready[path] = None
 
     def delay(self, path: str, file: WatchedFile) -> None:
-        """It waits until `next_try_at`."""
+        """To DELAYED, until the file's `next_try_at`."""
         self._move(path, file, FilePhase.DELAYED)
         self._enter_delay(path, file)
 
     def queue(self, path: str, file: WatchedFile) -> None:
-        """Its `task_id` has it."""
+        """To QUEUED: the Task `task_id` has the file."""
         self._move(path, file, FilePhase.QUEUED)
         self._enter_queue(path, file)
 
     def hold_duplicate(self, path: str, file: WatchedFile, key: ContentKey) -> None:
-        """The same content is being analysed; it waits for the end of that."""
+        """To DUPLICATE, until nobody analyses the content `key` any more."""
         self._move(path, file, FilePhase.DUPLICATE)
         self._content[path] = key
         self.duplicates.setdefault(key, {})[path] = None
 
     def conclude(self, path: str, file: WatchedFile) -> None:
-        """It waits for nothing: its group says what became of it."""
+        """To what the file's group says, which is not PENDING."""
         self._move(path, file, OF_GROUP[file.group])
 
     def forget(self, path: str) -> None:
-        """It is not in the folder any more."""
+        """The file is not in the folder any more."""
         self._leave(path)
         del self.files[path]
         directory = os.path.dirname(path)

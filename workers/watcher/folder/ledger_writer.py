@@ -8,7 +8,7 @@ from workers.watcher.folder.state import FolderState
 
 
 class LedgerWriter:
-    """That of one folder. `noted`: its facts as Redis has them."""
+    """Writes for one folder. `noted`: its facts as Redis has them."""
 
     def __init__(self, state: FolderState, noted: FolderFacts) -> None:
         self._state = state

@@ -9,9 +9,9 @@ from msgspec.structs import astuple
 
 from shared.watch.choices import FileGroup
 from workers.watcher.folder.state import FolderState
+from workers.watcher.scan.findings import Scan
 from workers.watcher.scan.names import NameKind
 from workers.watcher.scan.root_identity import RootIdentity, Unreachable, is_same_root
-from workers.watcher.scan.scanner import Scan
 
 _SAMPLE = 40
 

@@ -12,8 +12,8 @@ from shared.watch.choices import FileGroup
 from shared.watch.files import WatchedFile
 from workers.watcher.folder.file_phase import FilePhase
 from workers.watcher.folder.state import FolderState
+from workers.watcher.scan.findings import FileStat
 from workers.watcher.scan.names import NameKind
-from workers.watcher.scan.scanner import FileStat
 from workers.watcher.scan.scheduler import ScanResult
 
 log = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ def review(state: FolderState) -> None:
 
 
 def _see(state: FolderState, path: str, found: FileStat) -> bool:
-    """True: it is new, or other than it was."""
+    """True: the file is new, or other than it was."""
     known = state.table.files.get(path)
     state.gone.discard(path)
     if known is not None and _is_done_with(state, path, known, found):

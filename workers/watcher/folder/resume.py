@@ -12,7 +12,6 @@ from workers.watcher.context import WatcherContext
 from workers.watcher.folder.analysis_profile import AnalysisProfile
 from workers.watcher.folder.arriving_stills import ArrivingStills
 from workers.watcher.folder.file_table import FileTable
-from workers.watcher.folder.open_tasks import OpenTasks
 from workers.watcher.folder.state import FolderState
 from workers.watcher.scan.names import NameRules
 
@@ -35,10 +34,8 @@ def resume(
         facts=facts,
         checkpoint=checkpoint,
         stills=ArrivingStills(folder, rules),
-        tasks=OpenTasks(context.ledger, table),
     )
     _follow_move(state)
-    state.tasks.stopped.update(table.queued)  # whoever had it before may have asked
     queued = {path for paths in table.queued.values() for path in paths}
     context.content_locks.keep_only(folder.id, queued)
     for path in queued:

@@ -11,8 +11,8 @@ from msgspec.structs import replace
 
 from workers.watcher.folder.file_faults import stat_of
 from workers.watcher.folder.state import FolderState
+from workers.watcher.scan.findings import FileStat
 from workers.watcher.scan.open_files import open_for_writing
-from workers.watcher.scan.scanner import FileStat
 
 _LOOKS_AT_ONCE = 2000
 _WRITTEN_PAUSE_S = 0.5  # at least, until a file that is open for writing is looked at again

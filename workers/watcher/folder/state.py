@@ -24,9 +24,8 @@ from workers.watcher.folder.analysis_profile import AnalysisProfile
 from workers.watcher.folder.arriving_stills import ArrivingStills
 from workers.watcher.folder.circuit_breaker import CircuitBreaker
 from workers.watcher.folder.file_table import ContentKey, FileTable
-from workers.watcher.folder.open_tasks import OpenTasks
+from workers.watcher.scan.findings import FileStat
 from workers.watcher.scan.names import NameRules
-from workers.watcher.scan.scanner import FileStat
 
 log = logging.getLogger(__name__)
 
@@ -48,14 +47,13 @@ class FolderState:
     facts: FolderFacts
     checkpoint: Callable[[], None]  # raises when the folder's thread is to end
     stills: ArrivingStills
-    tasks: OpenTasks
     breaker: CircuitBreaker = field(default_factory=CircuitBreaker)
     processed: int = 0
     last_error: str | None = None
     gone: set[str] = field(default_factory=set)  # queued files that are not in the folder any more
 
     def media_type(self, path: str) -> MediaType:
-        """By its name; of a file that counts."""
+        """By the name alone; of a file that counts."""
         return self.rules.media_type(path[path.rfind("/") + 1 :]) or MediaType.VIDEO
 
     def signature(self, path: str) -> str:
@@ -66,7 +64,7 @@ class FolderState:
         return self.facts.cache_id, file.hash_str
 
     def forget(self, path: str) -> None:
-        """It is not in the folder any more."""
+        """The file is not in the folder any more."""
         self._release(path)
         self.table.forget(path)
         self.gone.discard(path)
@@ -151,7 +149,7 @@ class FolderState:
             self.last_error = reason
 
     def _release(self, path: str) -> None:
-        """Its content is not being analysed on its behalf any more."""
+        """No content is being analysed on behalf of this file any more."""
         self.context.content_locks.release(self.folder.id, path)
 
 

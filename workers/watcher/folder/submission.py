@@ -33,7 +33,7 @@ class AdmittedFile:
 
 
 class Submitter:
-    """First it is noted which Task has the files, then the Task is submitted.
+    """Notes which Task has the files, then submits the Task.
 
     Whatever ends in between, the next watcher knows where they are. Raises NotLeader, RedisAway.
     """

@@ -21,12 +21,12 @@ from workers.watcher.folder.analysis_profile import AnalysisProfile
 from workers.watcher.folder.cache_guard import CacheGone, CacheGuard, check_writable
 from workers.watcher.folder.ledger_writer import LedgerWriter
 from workers.watcher.folder.mount_guard import RootReplaced, check_root, is_emptied
-from workers.watcher.folder.outcomes import Outcomes
 from workers.watcher.folder.reconciliation import reconcile, review
 from workers.watcher.folder.resume import resume
 from workers.watcher.folder.schedule import is_open
 from workers.watcher.folder.settling import next_settle_in, settle
 from workers.watcher.folder.submission import Submitter
+from workers.watcher.folder.tasks import FolderTasks
 from workers.watcher.scan.root_identity import (
     RootIdentity,
     Unreachable,
@@ -71,7 +71,8 @@ class FolderWatcher:
         self._cache = CacheGuard(self.state)
         self._ledger = LedgerWriter(self.state, facts)
         self._submitter = Submitter(self.state, self._flush)
-        self._outcomes = Outcomes(self.state)
+        # Whoever had the folder before may have asked them to stop.
+        self.tasks = FolderTasks(self.state, stopped=set(self.state.table.queued))
         self._busy_pause = _BUSY_PAUSE_S
 
     def end(self) -> None:
@@ -96,7 +97,7 @@ class FolderWatcher:
             state=state,
             reason=reason,
             is_unreachable=bool(self._unreachable or self.silent_s()),
-            current_file=self._outcomes.current_file if state is WatchState.RUNNING else None,
+            current_file=self.tasks.current_file if state is WatchState.RUNNING else None,
             is_scanning=self.scheduler.is_scanning,
             is_polling=self.scheduler.is_polling,
             last_scan_at=self.state.facts.last_scan_at,
@@ -139,7 +140,7 @@ class FolderWatcher:
                 self._cache.close()
                 self._cache_gone_at = time.monotonic()
             self.state.hold_up(error.message)
-            self.state.tasks.stop_all()
+            self.tasks.stop_all()
         self._flush()
         return self._pause()
 
@@ -154,14 +155,14 @@ class FolderWatcher:
             state.breaker.succeed()
         free_duplicates(state)
         if not self._is_in_hours():
-            state.tasks.stop_all()
+            self.tasks.stop_all()
         elif state.table.ready and self._may_submit():
             self._submit_ready()
 
     def _collect(self) -> None:
         """What came of the files that workers have; where many Tasks tell nothing, less often."""
         began = time.monotonic()
-        in_vain = not self._outcomes.collect()
+        in_vain = not self.tasks.collect()
         pause = _ASKING_SHARE * (time.monotonic() - began) if in_vain else 0.0
         self._busy_pause = min(_IDLE_PAUSE_S, max(_BUSY_PAUSE_S, pause))
 
@@ -192,7 +193,7 @@ class FolderWatcher:
         if result.folders is not None:
             return
         if not is_first:
-            self.scheduler.also_took(time.monotonic() - began)
+            self.scheduler.count_work(time.monotonic() - began)
         self.state.facts = replace(self.state.facts, root=astuple(root), last_scan_at=time.time())
         if not is_first:
             self.scheduler.judge_events(surprises)
@@ -241,7 +242,7 @@ class FolderWatcher:
         self._unreachable = reason
         self.state.last_error = reason
         self.scheduler.lose()
-        self.state.tasks.stop_all()
+        self.tasks.stop_all()
 
     def _is_in_hours(self) -> bool:
         schedule = self.folder.schedule

@@ -1,1 +1,1 @@
-"""Looking at a watched folder: when, at what, and whether it is still the same place."""
+"""Scans of a watched folder: when, of what, and whether it is still the same root."""

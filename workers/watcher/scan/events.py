@@ -37,7 +37,7 @@ class Events(ABC):
 
     @abstractmethod
     def start(self) -> None:
-        """Once it returns, no change is missed. Raises NoEvents. Once only."""
+        """No change is missed after this returns. Raises NoEvents. Once only."""
 
     @abstractmethod
     def stop(self) -> None:
@@ -48,7 +48,7 @@ class Events(ABC):
         """False once changes would go unnoticed, also when the root itself was moved away."""
 
     @abstractmethod
-    def also(self, directories: Iterable[str]) -> None:
+    def watch_listed(self, directories: Iterable[str]) -> None:
         """Directories that a scan has listed: those behind symbolic links are watched from now
         on, and told as changed once. Cheap for all that are watched already."""
 
@@ -73,7 +73,7 @@ class Events(ABC):
             self._wake()
 
     def _counts(self, path: str) -> bool:
-        """Whether it lies in the folder, is not hidden and not below an ignored directory."""
+        """Whether a path lies in the folder, is not hidden and not below an ignored directory."""
         if any(path == top or path.startswith(top + "/") for top in self._ignored):
             return False
         if path + "/" == self._base:

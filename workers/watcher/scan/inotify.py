@@ -82,7 +82,7 @@ class InotifyEvents(Events):
     def is_alive(self) -> bool:
         return self._reader.is_alive() and not self._has_failed
 
-    def also(self, directories: Iterable[str]) -> None:
+    def watch_listed(self, directories: Iterable[str]) -> None:
         with self._lock:
             new = [path for path in directories if path not in self._descriptors]
             new = [path for path in new if self._counts(path)]

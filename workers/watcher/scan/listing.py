@@ -7,11 +7,11 @@ import os
 import stat
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from shared.errors import NotAllowed
 from shared.media import MediaType
 from shared.paths import Roots
+from workers.watcher.scan.findings import FileStat
 from workers.watcher.scan.names import NameKind, NameRules, is_hidden
 from workers.watcher.scan.root_identity import printable, why
 from workers.watcher.scan.sequences import sequences_in
@@ -19,13 +19,6 @@ from workers.watcher.scan.sequences import sequences_in
 VANISHED = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 _CHECKPOINT = 500
 _RAW_FRAMES = (".ari", ".arx")  # one file a frame
-
-
-class FileStat(NamedTuple):
-    """A file as a stat saw it."""
-
-    size: int
-    mtime_ns: int
 
 
 @dataclass(slots=True)

@@ -43,7 +43,7 @@ class ObserverEvents(Events, FileSystemEventHandler):
             self._observer.is_alive() and emitters and all(one.is_alive() for one in emitters)
         )
 
-    def also(self, directories: Iterable[str]) -> None:
+    def watch_listed(self, directories: Iterable[str]) -> None:
         """An Observer follows no symbolic links: changes behind them are found by scans."""
 
     def on_any_event(self, event: FileSystemEvent) -> None:

@@ -50,7 +50,7 @@ def _is_file(descriptor: str) -> bool:
 
 
 def _writes(descriptor: str, inodes: set[int]) -> bool:
-    """Whether it is open for writing and, where the kernel says so (5.14), one of the inodes."""
+    """Whether one is open for writing and, where the kernel says so (5.14), one of the inodes."""
     process, _, number = descriptor.rpartition("/fd/")
     with open(f"{process}/fdinfo/{number}", encoding="ascii") as file:
         fields = dict(line.split(":", 1) for line in file if line.startswith(("flags:", "ino:")))

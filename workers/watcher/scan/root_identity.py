@@ -1,4 +1,4 @@
-"""The mount guard: whether a root is there, is still the same place, and tells of changes."""
+"""Whether a root is there, which one it is, and whether its file system tells of changes."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def why(path: str, error: OSError) -> str:
     return f"The folder {shown} cannot be read: {words}."
 
 
-def is_its_own(error: OSError) -> bool:
+def is_fault_of_file(error: OSError) -> bool:
     """Whether a file itself is to blame for an error, not a disk or share below, nor this machine
     whose memory or descriptors have run out. An unreadable sector is the file's."""
     return error.errno not in _NOT_ANSWERING | _EXHAUSTED

@@ -8,12 +8,11 @@ from collections.abc import Callable, Iterable
 
 from shared.paths import Roots
 from shared.watch.folders import WatchFolder
-from workers.watcher.scan.listing import FileStat
+from workers.watcher.scan.findings import DirectoryStamp, Scan
 from workers.watcher.scan.names import NameRules
 from workers.watcher.scan.root_identity import Unreachable, why
-from workers.watcher.scan.walk import DirectoryStamp, Scan, ScanScope, Walk
-
-__all__ = ["DirectoryStamp", "FileStat", "Scan", "Scanner"]
+from workers.watcher.scan.scope import ScanScope
+from workers.watcher.scan.walk import Walk
 
 _RECENT_NS = 3600 * 10**9  # clocks of servers differ
 
@@ -23,7 +22,7 @@ class Scanner:
 
     def __init__(self, folder: WatchFolder, rules: NameRules, roots: Roots) -> None:
         self._root = folder.path
-        self._place = ScanScope(folder, rules, roots)
+        self._scope = ScanScope(folder, rules, roots)
         self._known: dict[str, DirectoryStamp] = {}
         self._fresh: set[str] = set()  # changed lately: a coarse mtime may hide a second change
         self._troubled: set[str] = set()
@@ -31,7 +30,7 @@ class Scanner:
 
     def scan(self, checkpoint: Callable[[], None]) -> Scan:
         """Everything. `checkpoint` is called often and may raise. Raises Unreachable."""
-        walk = Walk(self._place, checkpoint, known={}, before=self._known)
+        walk = Walk(self._scope, checkpoint, known={}, before=self._known)
         scan = walk.run([self._root])
         self._refused = walk.refused
         self._troubled = walk.troubled
@@ -52,7 +51,7 @@ class Scanner:
                 for path, stamp in known.items()
                 if not _is_at_or_below(path, self._troubled)
             }
-        walk = Walk(self._place, checkpoint, known, before=self._known)
+        walk = Walk(self._scope, checkpoint, known, before=self._known)
         scan = walk.run(self._nearest_known(folders))
         self._refused = (self._refused - scan.folders.keys()) | walk.refused
         self._troubled = (self._troubled - scan.folders.keys() - scan.gone) | walk.troubled
@@ -74,7 +73,7 @@ class Scanner:
         return sorted(changed)
 
     def _nearest_known(self, folders: Iterable[str]) -> list[str]:
-        """The same, with the nearest known directory above it in place of each new one."""
+        """The known directories among them, and in place of each new one the nearest above it."""
         wanted: dict[str, None] = {}
         base = self._root.rstrip("/") + "/"
         for path in folders:

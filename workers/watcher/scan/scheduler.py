@@ -16,10 +16,11 @@ from shared.paths import Roots
 from shared.settings import Settings
 from shared.watch.folders import WatchFolder
 from workers.watcher.scan.events import Events, NoEvents
+from workers.watcher.scan.findings import Scan
 from workers.watcher.scan.names import NameRules
 from workers.watcher.scan.native_events import native_events
 from workers.watcher.scan.root_identity import needs_polling
-from workers.watcher.scan.scanner import Scan, Scanner
+from workers.watcher.scan.scanner import Scanner
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +84,7 @@ class ScanScheduler:
             return None
         scan = self._scanner.look(folders, checkpoint)
         if self._events:
-            self._events.also(scan.folders)
+            self._events.watch_listed(scan.folders)
         self._pause_looks(now)
         return ScanResult(scan, frozenset(folders))
 
@@ -93,8 +94,8 @@ class ScanScheduler:
         next_look = self._next_look if self.is_polling or has_news else self._next_scan
         return max(0.0, min(self._next_scan, next_look) - time.monotonic())
 
-    def also_took(self, seconds: float) -> None:
-        """What became of a walk took so long: that counts for its share, too."""
+    def count_work(self, seconds: float) -> None:
+        """What follows from a walk took so long: that counts for its share, too."""
         self._next_scan += _SCAN_SHARE * seconds
 
     def walk_soon(self) -> None:
@@ -137,7 +138,7 @@ class ScanScheduler:
         try:
             scan = self._scanner.scan(checkpoint)
             if self._events:
-                self._events.also(scan.folders)
+                self._events.watch_listed(scan.folders)
         finally:
             self.is_scanning = False
         spent = time.monotonic() - now

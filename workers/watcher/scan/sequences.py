@@ -34,7 +34,7 @@ def sequence_key(name: str) -> tuple[str, str] | None:
 
 
 def sequences_in(names: Iterable[str]) -> list[StillSequence]:
-    """Those of at least 24 stills. `names`: of stills in one folder, each once."""
+    """Sequences of at least 24 stills. `names`: of stills in one folder, each once."""
     alike: dict[tuple[str, str], list[str]] = defaultdict(list)
     for name in names:
         stem, dot, extension = name.rpartition(".")

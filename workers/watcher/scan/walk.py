@@ -4,100 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from typing import NamedTuple
 
-from shared.errors import NotAllowed
-from shared.paths import Roots
-from shared.watch.folders import WatchFolder
-from workers.watcher.scan.listing import VANISHED, FileStat, Lister, Listing
-from workers.watcher.scan.names import NameRules
+from workers.watcher.scan.findings import DirectoryStamp, Scan
+from workers.watcher.scan.listing import VANISHED, Listing
 from workers.watcher.scan.root_identity import Unreachable, printable, why
-
-
-class DirectoryStamp(NamedTuple):
-    """A directory just before it was listed."""
-
-    mtime_ns: int
-    device: int
-    inode: int
-
-
-@dataclass
-class Scan:
-    """What one look found.
-
-    `files`: media and unsupported files, exactly as the disk has their names. `sequences`: path
-    of the item -> stills in it; they are not in `files`. `folders`: directories that were listed
-    whole. `problems`: what could not be looked at, and why; mostly directories.
-    """
-
-    files: dict[str, FileStat] = field(default_factory=dict)
-    sequences: dict[str, int] = field(default_factory=dict)
-    folders: dict[str, DirectoryStamp] = field(default_factory=dict)
-    problems: dict[str, str] = field(default_factory=dict)
-    gone: set[str] = field(default_factory=set)
-    passed_by: set[str] = field(default_factory=set)  # directories that are there, not looked at
-
-    def covers(self, path: str) -> bool:
-        """Whether a known path that is in neither `files` nor `sequences` has gone for sure.
-
-        Holds only while the root is the same place before and after the scan: see guard.
-        """
-        while path not in self.problems and path not in self.passed_by:
-            above = os.path.dirname(path)
-            if path in self.gone or (above in self.folders and above not in self.problems):
-                return True
-            if above == path:
-                return False
-            path = above
-        return False
-
-
-class ScanScope:
-    """The watched folder with all that decides what is looked at in it."""
-
-    def __init__(self, folder: WatchFolder, rules: NameRules, roots: Roots) -> None:
-        self.root = folder.path
-        self.is_recursive = folder.recursive
-        self._groups = folder.image_sequences == "skip"
-        self._rules = rules
-        self._roots = roots
-        self._cache_dir = folder.cache_dir
-        self._closed: set[tuple[int, int]] = set()
-
-    def open(self) -> None:
-        """Before each walk. Raises Unreachable."""
-        try:
-            self._roots.check_real(self.root)
-            os.stat(self.root)
-        except NotAllowed as error:
-            raise Unreachable(error.message) from error
-        except OSError as error:
-            raise Unreachable(why(self.root, error)) from error
-        self._closed = set()
-        for closed in (self._cache_dir, self._roots.forbidden):
-            try:
-                status = os.stat(closed)
-            except OSError:
-                continue  # not made yet
-            self._closed.add((status.st_dev, status.st_ino))
-
-    def lister(self, checkpoint: Callable[[], None]) -> Lister:
-        return Lister(self._rules, self._roots, groups=self._groups, checkpoint=checkpoint)
-
-    def is_closed(self, path: str, stamp: DirectoryStamp, is_link: bool) -> bool:
-        """The CacheDir, the server's own folder, or a link into them or out of the roots."""
-        if path == self._cache_dir or (stamp.device, stamp.inode) in self._closed:
-            return True
-        if not is_link:
-            return False
-        try:
-            self._roots.check_real(path)
-        except NotAllowed:
-            return True
-        cache = os.path.realpath(self._cache_dir).rstrip("/") + "/"
-        return os.path.realpath(path).startswith(cache)
+from workers.watcher.scan.scope import ScanScope
 
 
 class Walk:
@@ -105,7 +16,7 @@ class Walk:
 
     def __init__(
         self,
-        place: ScanScope,
+        scope: ScanScope,
         checkpoint: Callable[[], None],
         known: dict[str, DirectoryStamp],
         before: dict[str, DirectoryStamp],
@@ -115,8 +26,8 @@ class Walk:
         self.refused: set[str] = set()
         self.troubled: set[str] = set()
         self.below: dict[str, set[str]] = {}  # directory -> those in it
-        self._place = place
-        self._lister = place.lister(checkpoint)
+        self._scope = scope
+        self._lister = scope.lister(checkpoint)
         self._checkpoint = checkpoint
         self._known = known
         self._before = before
@@ -125,7 +36,7 @@ class Walk:
 
     def run(self, paths: Iterable[str]) -> Scan:
         """Raises Unreachable."""
-        self._place.open()
+        self._scope.open()
         waiting = list(paths)
         while waiting or self._links:
             self._checkpoint()
@@ -141,7 +52,7 @@ class Walk:
         try:
             status = os.stat(path)
             stamp = DirectoryStamp(status.st_mtime_ns, status.st_dev, status.st_ino)
-            is_root = path == self._place.root
+            is_root = path == self._scope.root
             if not is_root and self._is_refused(path, stamp, is_link):
                 self.refused.add(path)
                 return []
@@ -170,7 +81,7 @@ class Walk:
         if path not in listing.problems:
             scan.folders[path] = stamp
             self.below[path] = {*listing.folders, *listing.links}
-        if not self._place.is_recursive:
+        if not self._scope.is_recursive:
             return []
         inside = [*listing.folders, *listing.links]
         scan.passed_by.update(found for found in inside if found in self._known)
@@ -178,7 +89,7 @@ class Walk:
         return [found for found in listing.folders if found not in self._known]
 
     def _is_refused(self, path: str, stamp: DirectoryStamp, is_link: bool) -> bool:
-        if self._place.is_closed(path, stamp, is_link):
+        if self._scope.is_closed(path, stamp, is_link):
             return True
         other = self._names.get((stamp.device, stamp.inode), path)
         if other == path or self._has_lost(other):
@@ -199,7 +110,7 @@ class Walk:
         return False
 
     def _failed(self, path: str, error: OSError) -> None:
-        if path == self._place.root:
+        if path == self._scope.root:
             raise Unreachable(why(path, error)) from error
         if error.errno not in VANISHED:
             self._trouble(path, why(path, error))
@@ -223,7 +134,7 @@ class Walk:
             return True
 
     def _is_mount_above_lost(self, path: str) -> bool:
-        while path != self._place.root and path != os.path.dirname(path):
+        while path != self._scope.root and path != os.path.dirname(path):
             path = os.path.dirname(path)
             before = self._before.get(path)
             try:

@@ -1,30 +1,30 @@
-"""What became of the files that workers had."""
+"""The Tasks that have files of a watch folder, and what becomes of these files."""
 
 from __future__ import annotations
 
-import logging
+import contextlib
 import os
 from dataclasses import dataclass, field
 
 from shared.domain import Fault
+from shared.errors import Missing
 from shared.ledger.records import FileRecord, FileState, TaskRecord
 from workers.watcher.folder.file_table import LONGEST_PAUSE_S
 from workers.watcher.folder.state import FolderState
+from workers.watcher.scan.findings import FileStat
 from workers.watcher.scan.root_identity import Unreachable, identity_of
-from workers.watcher.scan.scanner import FileStat
-
-log = logging.getLogger(__name__)
 
 _CANCELLED_PAUSE_S = LONGEST_PAUSE_S
 _UNSEEN_PAUSE_S = 60.0
 
 
 @dataclass(slots=True)
-class Outcomes:
-    """Reads the open Tasks of a folder. `current_file` is in the client's form."""
+class FolderTasks:
+    """The open Tasks of a folder. `current_file` is in the client's form."""
 
     state: FolderState
     current_file: str | None = None
+    stopped: set[str] = field(default_factory=set)  # that we, not a user, have asked to stop
     _seen: dict[str, int] = field(default_factory=dict)  # task_id -> seq
     _away: Unreachable | None = None  # found out now
 
@@ -51,13 +51,20 @@ class Outcomes:
                 self.current_file = record.media_path
             if task_id not in table.queued:
                 self._seen.pop(task_id, None)
-                self.state.tasks.stopped.discard(task_id)
+                self.stopped.discard(task_id)
         if self._away:
             raise self._away
         return is_news
 
+    def stop_all(self) -> None:
+        """Ask all of them to stop; their files are pending again then."""
+        for task_id in set(self.state.table.queued) - self.stopped:
+            with contextlib.suppress(Missing):  # not submitted yet, or lost
+                self.state.context.ledger.stop(task_id)
+            self.stopped.add(task_id)
+
     def _take_back(self, task_id: str) -> None:
-        """Its files that it tells nothing of."""
+        """Files of which the Task tells nothing."""
         for path in list(self.state.table.queued.get(task_id, ())):
             if path in self.state.gone:
                 self.state.forget(path)
@@ -94,18 +101,12 @@ class Outcomes:
 
     def _judge(self, path: str, record: FileRecord, task: TaskRecord) -> None:
         if record.state is FileState.DONE:
-            self._done(path, task.task_id)
+            if not self._has_changed(path):
+                self.state.finish(path, self.state.table.files[path], task.task_id)
         elif record.state is FileState.FAILED:
             self._failed(path, record, task.task_id)
         else:
             self._cancelled(path, task)
-
-    def _done(self, path: str, task_id: str) -> None:
-        state = self.state
-        file = state.table.files[path]
-        if self._has_changed(path):
-            return
-        state.finish(path, file, task_id)
 
     def _failed(self, path: str, record: FileRecord, task_id: str) -> None:
         state = self.state
@@ -117,7 +118,7 @@ class Outcomes:
         if fault in (Fault.CACHE, Fault.MODEL):
             state.turn_back(path, file)
             state.hold_up(reason)
-            state.tasks.stop_all()
+            self.stop_all()
         elif fault is Fault.MISSING:  # we see it
             why = f"No worker sees it: is its folder mounted where they run? {reason}"
             state.postpone(path, file, _UNSEEN_PAUSE_S, why)
@@ -132,13 +133,13 @@ class Outcomes:
     def _cancelled(self, path: str, task: TaskRecord) -> None:
         state = self.state
         file = state.table.files[path]
-        if task.task_id in state.tasks.stopped:
+        if task.task_id in self.stopped:
             state.turn_back(path, file)
         else:  # a user did not want it now
             state.postpone(path, file, _CANCELLED_PAUSE_S, "Its task was cancelled.")
 
     def _has_changed(self, path: str) -> bool:
-        """Whether it is other than it was when it was queued; then it has to settle anew."""
+        """Whether a file is other than when it was queued; then it has to settle anew."""
         file = self.state.table.files[path]
         try:
             found = os.stat(path)

@@ -1,4 +1,4 @@
-"""The mount guard: whether a root is there, is the same place, and gives I/O errors."""
+"""Whether a root is there, is the one that it was, and gives I/O errors."""
 
 from __future__ import annotations
 

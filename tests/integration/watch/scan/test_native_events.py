@@ -144,9 +144,9 @@ def test_directories_behind_links_are_told_once_a_scan_has_found_them(
     (root / "link").symlink_to(tmp_path / "elsewhere")
     scan = scanner_of(watched(root)).scan(nothing)
     with listening(watched(root)) as heard:
-        heard.events.also(scan.folders)
+        heard.events.watch_listed(scan.folders)
         assert heard.told() == {"link", "link/sub"}
-        heard.events.also(scan.folders)
+        heard.events.watch_listed(scan.folders)
         clip(tmp_path / "elsewhere" / "sub" / "2.mov")
         clip(tmp_path / "elsewhere" / "new" / "3.mov")
         heard.seen.clear()
