@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 
 from msgspec.structs import replace
@@ -14,9 +13,8 @@ from workers.watcher.folder.file_phase import FilePhase
 from workers.watcher.folder.state import FolderState
 from workers.watcher.scan.findings import FileStat
 from workers.watcher.scan.names import NameKind
+from workers.watcher.scan.root_identity import printable
 from workers.watcher.scan.scheduler import ScanResult
-
-log = logging.getLogger(__name__)
 
 _NOT_TEXT = "Its name is not valid UTF-8, so no client can name it; rename it."
 _CHECK_EVERY = 200
@@ -33,7 +31,7 @@ def reconcile(state: FolderState, result: ScanResult) -> set[str]:
         if path not in odd and _see(state, path, found):
             surprises.add(os.path.dirname(path))
     for path, found in odd.items():
-        state.report(_printable(path), found, FileGroup.FAILED, _NOT_TEXT)
+        state.report(printable(path), found, FileGroup.FAILED, _NOT_TEXT)
     for path, stills in scan.sequences.items():
         reason = (
             f'image_sequence: {stills} numbered stills; set image_sequences to "stills" to '
@@ -41,7 +39,7 @@ def reconcile(state: FolderState, result: ScanResult) -> set[str]:
         )
         if _is_text(path):
             state.report(path, FileStat(stills, 0), FileGroup.SKIPPED, reason)
-    shown = {_printable(path) for path in odd}
+    shown = {printable(path) for path in odd}
     for path in _missing(state, result, shown):
         if state.table.files[path].is_queued:  # its content is still its own, wherever it lies now
             state.gone.add(path)
@@ -147,7 +145,3 @@ def _is_text(path: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _printable(path: str) -> str:
-    return os.fsencode(path).decode("utf-8", "replace")
