@@ -31,7 +31,9 @@ _BUSY = (WatchState.RUNNING, WatchState.STOPPING)
 
 
 @dataclass(frozen=True, slots=True)
-class _Facts:
+class _Readings:
+    """What is wanted, what the watcher says and which Tasks are open, read at one time."""
+
     folders: list[WatchFolder]
     is_wanted: bool
     has_watcher: bool
@@ -40,7 +42,7 @@ class _Facts:
     is_unwinding: bool  # what was begun has not ended, though it is wanted no more
 
     @classmethod
-    def read(cls, services: Services) -> _Facts:
+    def read(cls, services: Services) -> _Readings:
         folders, is_wanted = services.watch_folders.read()
         live = services.watch_live.read()
         is_busy = live is not None and live.state in _BUSY
@@ -67,7 +69,7 @@ class _Facts:
 
 def state(services: Services) -> WatchState:
     """The service's state alone."""
-    return _Facts.read(services).state
+    return _Readings.read(services).state
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +84,15 @@ class WatchOverview:
 
 def overview(services: Services) -> WatchOverview:
     """Much less than `status`, and read much quicker."""
-    facts = _Facts.read(services)
+    readings = _Readings.read(services)
     files: Counter[FileGroup] = Counter()
-    for counts in services.watched_files.counts(folder.id for folder in facts.folders).values():
+    for counts in services.watched_files.counts(folder.id for folder in readings.folders).values():
         files.update(counts)
-    live = facts.live.folders if facts.live and facts.is_wanted else {}
-    watched = [live.get(folder.id) for folder in facts.folders if folder.enabled]
+    live = readings.live.folders if readings.live and readings.is_wanted else {}
+    watched = [live.get(folder.id) for folder in readings.folders if folder.enabled]
     return WatchOverview(
-        state=facts.state,
-        folders=Counter(_state_of(facts, folder)[0] for folder in facts.folders),
+        state=readings.state,
+        folders=Counter(_state_of(readings, folder)[0] for folder in readings.folders),
         unreachable=sum(one is not None and one.is_unreachable for one in watched),
         files=files,
     )
@@ -98,22 +100,22 @@ def overview(services: Services) -> WatchOverview:
 
 def status(services: Services) -> WatchStatus:
     """What the service does now; there is one also when Redis has just come up empty."""
-    facts = _Facts.read(services)
-    live = facts.live or WatchLive(state=WatchState.WAITING)
-    is_missing = facts.is_wanted and not facts.has_watcher
-    stats = _all_stats(services, facts)
-    is_busy = facts.state in _BUSY  # what the watcher said last may be older than the state
+    readings = _Readings.read(services)
+    live = readings.live or WatchLive(state=WatchState.WAITING)
+    is_missing = readings.is_wanted and not readings.has_watcher
+    stats = _all_stats(services, readings)
+    is_busy = readings.state in _BUSY  # what the watcher said last may be older than the state
     last_error = NO_WATCHER if is_missing else live.last_error
     return WatchStatus(
-        state=facts.state,
+        state=readings.state,
         current_folder=live.current_folder if is_busy else None,
         current_file=live.current_file if is_busy else None,
         files_pending=sum(
-            stats[folder.id].files_pending for folder in facts.folders if folder.enabled
+            stats[folder.id].files_pending for folder in readings.folders if folder.enabled
         ),
         files_processed_this_session=live.files_processed,
-        last_error=last_error and in_clients_words(last_error, names_of(*facts.folders)),
-        paused_until=_paused_until(services, facts),
+        last_error=last_error and in_clients_words(last_error, names_of(*readings.folders)),
+        paused_until=_paused_until(services, readings),
         folder_stats=stats,
     )
 
@@ -124,28 +126,28 @@ def names_of(*folders: WatchFolder) -> dict[str, str]:
     return names | {folder.path: folder.client_path for folder in folders}
 
 
-def _all_stats(services: Services, facts: _Facts) -> dict[str, FolderStats]:
-    counts = services.watched_files.counts(folder.id for folder in facts.folders)
+def _all_stats(services: Services, readings: _Readings) -> dict[str, FolderStats]:
+    counts = services.watched_files.counts(folder.id for folder in readings.folders)
     known = services.watched_files.facts()
     stats = {}
-    for folder in facts.folders:
+    for folder in readings.folders:
         last_scan_at = known[folder.id].last_scan_at if folder.id in known else None
-        live = facts.live.folders.get(folder.id) if facts.live else None
+        live = readings.live.folders.get(folder.id) if readings.live else None
         if live is not None and live.last_scan_at is not None:
             last_scan_at = live.last_scan_at
-        stats[folder.id] = _stats(services, facts, folder, counts[folder.id], last_scan_at)
+        stats[folder.id] = _stats(services, readings, folder, counts[folder.id], last_scan_at)
     return stats
 
 
 def _stats(
     services: Services,
-    facts: _Facts,
+    readings: _Readings,
     folder: WatchFolder,
     counts: dict[FileGroup, int],
     last_scan_at: float | None,
 ) -> FolderStats:
-    live = facts.live.folders.get(folder.id) if facts.live else None
-    folder_state, reason = _state_of(facts, folder)
+    live = readings.live.folders.get(folder.id) if readings.live else None
+    folder_state, reason = _state_of(readings, folder)
     return FolderStats(
         state=folder_state,
         reason=in_clients_words(reason, names_of(folder)) or None,
@@ -161,19 +163,19 @@ def _stats(
     )
 
 
-def _state_of(facts: _Facts, folder: WatchFolder) -> tuple[WatchState, str]:
+def _state_of(readings: _Readings, folder: WatchFolder) -> tuple[WatchState, str]:
     """State of one folder, and what holds it up."""
-    live = facts.live.folders.get(folder.id) if facts.live else None
+    live = readings.live.folders.get(folder.id) if readings.live else None
     is_busy = live is not None and live.state in _BUSY
     if not folder.enabled:
         return WatchState.STOPPING if is_busy else WatchState.STOPPED, "disabled"
-    if not facts.is_wanted:
+    if not readings.is_wanted:
         return (WatchState.STOPPING, "") if is_busy else (WatchState.STOPPED, _STOPPED)
-    if not facts.has_watcher:
+    if not readings.has_watcher:
         return WatchState.WAITING, NO_WATCHER
     if live is None:
         return WatchState.WAITING, _NOT_SEEN
-    if facts.foreground is not None and is_busy:  # the watcher is about to say so itself
+    if readings.foreground is not None and is_busy:  # the watcher is about to say so itself
         return WatchState.PAUSED, _PAUSED
     return live.state, live.reason
 
@@ -191,10 +193,10 @@ def _failures(services: Services, folder: WatchFolder) -> list[WatchFailure]:
     ]
 
 
-def _paused_until(services: Services, facts: _Facts) -> float | None:
-    if facts.state is not WatchState.PAUSED or facts.foreground is None:
+def _paused_until(services: Services, readings: _Readings) -> float | None:
+    if readings.state is not WatchState.PAUSED or readings.foreground is None:
         return None
-    record = services.ledger.record(facts.foreground)
+    record = services.ledger.record(readings.foreground)
     if record is None or record.eta_seconds is None:
         return None
     return round(time.time() + record.eta_seconds, 0)
