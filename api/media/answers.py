@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from api.http.answers import AnalysisState, ClientPath, HashStr, Problem
+from api.http.answers import ClientPath, HashStr, Jpeg, ModelKey, Problem, Timestamp
 from shared.media import MediaType
 from shared.media_facts import AudioStream, Color, Rate, StartTimecode, VideoStream
 
@@ -133,3 +133,64 @@ class Metadata(Struct, kw_only=True):
     """In request order."""
 
     media: Annotated[list[MediaItem], Meta(description="One item per path.")]
+
+
+class AnalysisState(Struct, kw_only=True):
+    """What the cache folder holds about a file."""
+
+    visual: Annotated[list[str], Meta(description="Keys of the models that analysed it.")]
+    transcribed: Annotated[bool, Meta(description="Its speech is transcribed.")]
+    face_jobs: Annotated[list[str], Meta(description="Collections its faces are in.")]
+
+
+class Thumbnail(Struct, kw_only=True, omit_defaults=True):
+    """A frame, or null where none can be had; then `error` says why."""
+
+    thumbnail: Jpeg | None
+    error: Problem = None
+
+
+class Thumbnails(Struct, kw_only=True):
+    """In request order."""
+
+    thumbnails: Annotated[list[Thumbnail], Meta(description="One slot per request.")]
+
+
+class SceneThumbnails(Struct, kw_only=True):
+    """One pair of picture and timestamp per grid second; null where the file gives none."""
+
+    scene_thumbnails: (
+        Annotated[list[tuple[Jpeg, Timestamp]], Meta(description="Pairs of picture and HH:MM:SS.")]
+        | None
+    )
+
+
+class CachePlace(Struct, kw_only=True):
+    """Where something lies, or would lie."""
+
+    path: Annotated[str, Meta(description="In the form of the given cache_dir.")]
+    exists: Annotated[bool, Meta(description="Something is published there.")]
+
+
+class ModelCachePlace(CachePlace, kw_only=True):
+    """Where a model's result lies, or would lie."""
+
+    model_key: ModelKey | None
+
+
+class CachePathsItem(Struct, kw_only=True):
+    """The places of one file's data."""
+
+    media_path: ClientPath
+    hash_str: HashStr | None = None
+    visual: Annotated[ModelCachePlace | None, Meta(description="Embeddings.")] = None
+    transcription: Annotated[ModelCachePlace | None, Meta(description="Transcript.")] = None
+    frames: Annotated[CachePlace | None, Meta(description="Thumbnails.")] = None
+    faces: Annotated[CachePlace | None, Meta(description="Faces.")] = None
+    error: Problem = None
+
+
+class CachePaths(Struct, kw_only=True):
+    """In request order."""
+
+    cache_paths: Annotated[list[CachePathsItem], Meta(description="One item per path.")]

@@ -9,9 +9,9 @@ from pathlib import Path
 from starlette.concurrency import run_in_threadpool
 
 from api.http.active_models import active_key, wanted_key
-from api.http.answers import CachePaths, CachePathsItem, CachePlace, ModelCachePlace
-from api.http.bodies import CachePathsBody
 from api.http.endpoint import Call, Endpoint
+from api.media.answers import CachePaths, CachePathsItem, CachePlace, ModelCachePlace
+from api.media.bodies import CachePathsBody
 from api.services import Services
 from shared.cache.cache_dir import CacheDir
 from shared.domain import Stage

@@ -7,11 +7,10 @@ from collections.abc import Sequence
 
 from starlette.concurrency import run_in_threadpool
 
-from api.http.answers import AnalysisState
-from api.http.bodies import MetadataBody
 from api.http.concurrency import map_concurrently
 from api.http.endpoint import Call, Endpoint
-from api.media.answers import MediaItem, Metadata
+from api.media.answers import AnalysisState, MediaItem, Metadata
+from api.media.bodies import MetadataBody
 from api.services import Services
 from shared.cache.cache_dir import CacheDir
 from shared.domain import Manifest, Probe, Stage

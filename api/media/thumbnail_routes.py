@@ -8,11 +8,11 @@ from collections.abc import Sequence
 
 from starlette.concurrency import run_in_threadpool
 
-from api.http.answers import SceneThumbnails, Thumbnail, Thumbnails
-from api.http.bodies import SceneThumbnailsBody, ThumbnailsBody
 from api.http.concurrency import map_concurrently
 from api.http.endpoint import Call, Endpoint
 from api.http.times import seconds_of
+from api.media.answers import SceneThumbnails, Thumbnail, Thumbnails
+from api.media.bodies import SceneThumbnailsBody, ThumbnailsBody
 from api.services import Services
 from shared.cache.cache_dir import CacheDir
 from shared.cache.cache_files import is_hash

@@ -8,7 +8,8 @@ from typing import Any
 from starlette.concurrency import run_in_threadpool
 
 from api.http.active_models import active_key, known_model
-from api.http.answers import (
+from api.http.endpoint import Call, Endpoint, Reply
+from api.models.answers import (
     AvailableModel,
     AvailableModels,
     AvailableSpeech,
@@ -17,8 +18,7 @@ from api.http.answers import (
     LoadedModels,
     ModelLoadAnswer,
 )
-from api.http.bodies import ModelLoadBody
-from api.http.endpoint import Call, Endpoint, Reply
+from api.models.bodies import ModelLoadBody
 from api.services import Services
 from shared.errors import BadInput, Busy
 from shared.models import model_catalogue

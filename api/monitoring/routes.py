@@ -7,8 +7,8 @@ from typing import get_args
 
 from starlette.concurrency import run_in_threadpool
 
-from api.http.answers import Health, NotReady, Readiness, ReadyChecks
 from api.http.endpoint import Call, Endpoint, Parameter, Reply
+from api.monitoring.answers import Health, NotReady, Readiness, ReadyChecks
 from api.services import Services
 from shared.errors import BadInput, RedisAway
 from shared.redis import heartbeats

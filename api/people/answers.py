@@ -1,4 +1,4 @@
-"""Answers about people; see api.http.answers for the others."""
+"""What is answered about people."""
 
 from __future__ import annotations
 

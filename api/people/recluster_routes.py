@@ -7,10 +7,10 @@ import logging
 import msgspec
 from starlette.concurrency import run_in_threadpool
 
-from api.http.answers import Accepted
 from api.http.endpoint import Call, Endpoint
 from api.people.bodies import ReclusterBody
 from api.services import Services
+from api.tasks.answers import Accepted
 from api.tasks.progress import waiting_hint
 from shared.cache.cache_dir import CacheDir
 from shared.domain import ProgressType, ReclusterSpec, TaskKind

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from api.http.answers import Message, TaskProgress
+from api.http.answers import Message
+from api.tasks.answers import TaskProgress
 from api.watch.answers import WatchStatus
 from shared.watch.live import ROOM
 

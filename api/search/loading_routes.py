@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from starlette.concurrency import run_in_threadpool
 
-from api.http.answers import LoadAnswer, LoadForMediaAnswer, Skipped
-from api.http.bodies import LoadBody, LoadForMediaBody
 from api.http.endpoint import Call, Endpoint
+from api.search.answers import LoadAnswer, LoadForMediaAnswer, Skipped
+from api.search.bodies import LoadBody, LoadForMediaBody
 from api.search.types import LoadReport
 from api.services import Services
 

@@ -13,12 +13,12 @@ import numpy as np
 from starlette.concurrency import run_in_threadpool
 
 from api.http.active_models import active_key
-from api.http.answers import Match, Matches
 from api.http.endpoint import Call, Endpoint
 from api.http.scope import Scope
 from api.http.times import seconds_of
 from api.people.filtering import Person, frames_with
 from api.people.frame_filter import FrameFilter
+from api.search.answers import Match, Matches
 from api.search.bodies import SearchFields, SearchFrameBody, SearchImageBody, SearchTextBody
 from api.search.frames.previews import read_previews
 from api.search.types import Hit, QueryVectors

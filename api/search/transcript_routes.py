@@ -10,11 +10,11 @@ from starlette.concurrency import run_in_threadpool
 from api.http.active_models import active_key
 from api.http.endpoint import Call, Endpoint
 from api.http.scope import Scope
+from api.search.answers import LoadTranscriptionsAnswer, TranscriptMatch, TranscriptMatches
+from api.search.bodies import LoadTranscriptionsBody, SearchTranscriptBody
 from api.search.transcripts.folding import fold
 from api.search.transcripts.index import SpokenHit, SpokenQuery
 from api.services import Services
-from api.transcripts.answers import LoadTranscriptionsAnswer, TranscriptMatch, TranscriptMatches
-from api.transcripts.bodies import LoadTranscriptionsBody, SearchTranscriptBody
 from shared.clock_times import timestamp
 from shared.errors import BadInput
 from shared.models.specs import ModelKind

@@ -7,9 +7,9 @@ from typing import TypeVar
 
 import msgspec
 
-from api.http.answers import TaskAnswer, TaskProgress
 from api.http.client_paths import ClientPaths
 from api.services import Services
+from api.tasks.answers import TaskAnswer, TaskProgress
 from shared.domain import FailedFile, TaskKind, TaskState
 from shared.ledger.records import FileRecord, TaskRecord
 from shared.redis import heartbeats

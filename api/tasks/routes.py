@@ -8,10 +8,10 @@ import msgspec
 from starlette.concurrency import run_in_threadpool
 
 from api.http.active_models import check_allowed, wanted_key
-from api.http.answers import Accepted, CancelAnswer, TaskAnswer, TaskList
-from api.http.bodies import AnalyzeBody, CancelBody
 from api.http.endpoint import Call, Endpoint, Parameter
 from api.services import Services
+from api.tasks.answers import Accepted, CancelAnswer, TaskAnswer, TaskList
+from api.tasks.bodies import AnalyzeBody, CancelBody
 from api.tasks.progress import hint_for, in_clients_form, task_answer, waiting_hint
 from api.tasks.ringing import ring
 from shared.domain import AnalyzeSpec, FileWork, ProgressType, TaskKind

@@ -10,20 +10,13 @@ import time
 import msgspec
 from starlette.concurrency import run_in_threadpool
 
-from api.exports.clips.bodies import (
-    MOST_CLIPS,
-    ClipBody,
-    ClipsOfTask,
-    ExportClipsBody,
-    ExportedClip,
-    ExportedClips,
-    FailedClip,
-)
+from api.exports.clips.answers import ClipsOfTask, ExportedClip, ExportedClips, FailedClip
+from api.exports.clips.bodies import MOST_CLIPS, ClipBody, ExportClipsBody
 from api.exports.clips.times import check_order, clip_time
-from api.http.answers import Accepted
 from api.http.client_paths import in_clients_words
 from api.http.endpoint import Call, Endpoint, Reply
 from api.services import Services
+from api.tasks.answers import Accepted
 from api.tasks.progress import waiting_hint
 from api.tasks.ringing import ring
 from shared.domain import ProgressType, TaskKind

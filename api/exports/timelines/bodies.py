@@ -1,4 +1,4 @@
-"""Body and answer of timelines; see api.http.bodies for what holds of all bodies."""
+"""Body of /export/premiere-xml; see api.http.bodies for what holds of all bodies."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Annotated
 from msgspec import Meta, Struct, field
 
 from api.exports.timelines.formats import Layout, TimelineFormat
-from api.exports.timelines.model import Code
 from api.exports.timelines.pathurl import UrlStyle
 from api.http.bodies import Keyed, MediaPath
 
@@ -159,56 +158,3 @@ class TimelineBody(Keyed, kw_only=True):
         bool,
         Meta(description="Refuse the request when a file is missing, instead of leaving it out."),
     ] = False
-
-
-class TimelineWarning(Struct, kw_only=True):
-    """What is not as asked for, or may surprise."""
-
-    index: Annotated[
-        int | None, Meta(description="The clip's in the request; null: the whole.", examples=[0])
-    ]
-    code: Annotated[Code, Meta(description="What kind.", examples=["rate_conformed"])]
-    message: Annotated[str, Meta(description="For people.", examples=["The clip ends there."])]
-
-
-class SequenceFacts(Struct, kw_only=True):
-    """The timeline as it was made."""
-
-    fps: Annotated[str, Meta(description="Exactly.", examples=["24000/1001"])]
-    duration_frames: Annotated[int, Meta(description="Frames.", examples=[207])]
-
-
-class ExportedTimeline(Struct, kw_only=True):
-    """The timeline, and where it was written."""
-
-    xml: (
-        Annotated[
-            str,
-            Meta(
-                description="The file, for the formats xmeml and fcpxml.",
-                examples=['<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE xmeml>\n…'],
-            ),
-        ]
-        | None
-    )
-    text: (
-        Annotated[
-            str, Meta(description="The file, for the formats otio and edl.", examples=["TITLE: A"])
-        ]
-        | None
-    )
-    output_path: (
-        Annotated[
-            str,
-            Meta(
-                description="Where it was written, in the client's form.",
-                examples=["/footage/exports/selects.xml"],
-            ),
-        ]
-        | None
-    )
-    sequence: SequenceFacts
-    warnings: Annotated[
-        list[TimelineWarning],
-        Meta(description="By clip, in request order; those of the whole come first."),
-    ]

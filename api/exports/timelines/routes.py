@@ -11,13 +11,8 @@ from anyio import to_thread
 from api.exports.cleaning import title
 from api.exports.frame_rates import frame_rate, nearest_rate
 from api.exports.targets import target_of
-from api.exports.timelines.bodies import (
-    ExportedTimeline,
-    SequenceFacts,
-    TimelineBody,
-    TimelineClipBody,
-    TimelineWarning,
-)
+from api.exports.timelines.answers import ExportedTimeline, SequenceFacts, TimelineWarning
+from api.exports.timelines.bodies import TimelineBody, TimelineClipBody
 from api.exports.timelines.conform import (
     AskedClip,
     AskedMarker,

@@ -1,4 +1,4 @@
-"""Bodies and answers of exports; see api.http.bodies for what holds of all bodies."""
+"""Body of /export/transcript; see api.http.bodies for what holds of all bodies."""
 
 from __future__ import annotations
 
@@ -185,17 +185,3 @@ class ExportTranscriptBody(Keyed, kw_only=True):
             'such as "=1+1" or "- Yes."'
         ),
     ] = True
-
-
-class ExportedTranscript(Struct, kw_only=True):
-    """The file was written."""
-
-    output_path: Annotated[
-        str,
-        Meta(
-            description="Where, in the client's form.", examples=["/footage/exports/interview.docx"]
-        ),
-    ]
-    warnings: Annotated[
-        list[str], Meta(description="What in it is not as asked for.", examples=[[]])
-    ]

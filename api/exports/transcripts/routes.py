@@ -7,9 +7,9 @@ from anyio import to_thread
 from api.exports.cleaning import title
 from api.exports.frame_rates import frame_rate
 from api.exports.targets import target_of
-from api.exports.transcripts.bodies import ExportedTranscript, ExportTranscriptBody
+from api.exports.transcripts.answers import ExportedTranscript, TranscriptFile
+from api.exports.transcripts.bodies import ExportTranscriptBody
 from api.exports.transcripts.document import CaptionRules, TranscriptDocument
-from api.exports.transcripts.file import TranscriptFile
 from api.exports.transcripts.formats import FORMATS, Format, format_named
 from api.exports.transcripts.reading import segments_of
 from api.http.client_paths import ClientPaths

@@ -20,7 +20,8 @@ import opentimelineio as otio
 import pycmx
 import pytest
 
-from api.exports.timelines.bodies import ExportedTimeline, TimelineBody
+from api.exports.timelines.answers import ExportedTimeline
+from api.exports.timelines.bodies import TimelineBody
 from api.exports.timelines.routes import premiere_xml
 from api.http.client_paths import ClientPaths
 from api.http.endpoint import Call

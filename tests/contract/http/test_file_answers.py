@@ -13,8 +13,8 @@ from starlette.applications import Starlette
 
 from api.docs import html, markdown
 from api.docs.openapi import document
-from api.http.answers import Health
 from api.http.endpoint import Call, Endpoint, FileReply, routes
+from api.monitoring.answers import Health
 from api.services import Services
 
 NAMES = {

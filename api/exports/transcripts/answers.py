@@ -1,4 +1,4 @@
-"""The JSON file of a transcript, as type; api.exports.transcripts.text_formats writes it."""
+"""What /export/transcript answers: where the file was written; its JSON file as a type."""
 
 from __future__ import annotations
 
@@ -6,7 +6,23 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+
+class ExportedTranscript(Struct, kw_only=True):
+    """The file was written."""
+
+    output_path: Annotated[
+        str,
+        Meta(
+            description="Where, in the client's form.", examples=["/footage/exports/interview.docx"]
+        ),
+    ]
+    warnings: Annotated[
+        list[str], Meta(description="What in it is not as asked for.", examples=[[]])
+    ]
+
+
 _Start = Annotated[float, Meta(ge=0, description="Seconds.", examples=[0.42])]
+
 _End = Annotated[float, Meta(ge=0, description="Seconds.", examples=[1.9])]
 
 

@@ -1,0 +1,89 @@
+"""Request bodies about media files; see api.http.bodies for what holds of all bodies."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from api.http.bodies import CacheDir, Keyed, MediaPath, MediaPaths, Time
+
+
+class MetadataBody(Keyed, kw_only=True):
+    """Files to describe."""
+
+    media_paths: MediaPaths
+    cache_dir: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                description="With it, each item says what is analysed there.",
+                examples=["/footage/.rushes"],
+            ),
+        ]
+        | None
+    ) = None
+
+
+class ThumbnailRequest(Struct, kw_only=True):
+    """One frame."""
+
+    media_path: MediaPath
+    time_seconds: Time
+
+
+class ThumbnailsBody(Keyed, kw_only=True):
+    """Frames to show."""
+
+    cache_dir: CacheDir
+    requests: Annotated[list[ThumbnailRequest], Meta(description="The frames, in any order.")]
+
+
+class SceneThumbnailsBody(Keyed, kw_only=True):
+    """A stretch of one file, ends included, one thumbnail a second."""
+
+    cache_dir: CacheDir
+    media_path: MediaPath
+    start_time: Time
+    end_time: Time
+    hash_str: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                description="The file's id, when it is known: saves reading the file.",
+                examples=["9ae0daaf81f5b2c3"],
+            ),
+        ]
+        | None
+    ) = None
+
+
+class CachePathsBody(Keyed, kw_only=True):
+    """Files whose places in the cache folder are asked."""
+
+    cache_dir: CacheDir
+    media_paths: MediaPaths
+    visual_model_key: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                description="Left out: the active visual model.",
+                examples=["conse-lite0"],
+            ),
+        ]
+        | None
+    ) = None
+    speech_model_key: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                description="Left out: the active speech model.",
+                examples=["whisper-base"],
+            ),
+        ]
+        | None
+    ) = None

@@ -1,0 +1,21 @@
+"""Request bodies about models; see api.http.bodies for what holds of all bodies."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from api.http.bodies import Keyed
+
+
+class ModelLoadBody(Keyed, kw_only=True):
+    """Make a model the active one of its kind and load it."""
+
+    model_key: Annotated[
+        str,
+        Meta(min_length=1, description="A key of /models/available.", examples=["conse-lite0"]),
+    ]
+    model_type: Annotated[
+        Literal["visual", "speech", "faces"], Meta(description="Kind of model.")
+    ] = "visual"

@@ -1,0 +1,95 @@
+"""What searches answer, and the loading of data before them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from api.http.answers import ClientPath, Count, HashStr, Jpeg, Message, Timestamp
+
+
+class Skipped(Struct, kw_only=True):
+    """Data that cannot be loaded."""
+
+    hash_str: HashStr
+    reason: Annotated[str, Meta(description="Why.", examples=["Its data is cut off."])]
+
+
+class LoadAnswer(Struct, kw_only=True):
+    """What is loaded now."""
+
+    message: Message
+    visual_files: Count
+    transcription_files: Count
+    frames: Count
+    skipped: Annotated[list[Skipped], Meta(description="Data that cannot be loaded.")]
+
+
+class LoadForMediaAnswer(LoadAnswer, kw_only=True):
+    """What is loaded now, and which of the files have no data."""
+
+    missing: Annotated[list[str], Meta(description="Files without visual data.")]
+
+
+class Match(Struct, kw_only=True):
+    """The best frame of a scene."""
+
+    frame_idx: Annotated[
+        str,
+        Meta(description="Index on the grid of one frame per second, digits.", examples=["67"]),
+    ]
+    timestamp: Timestamp
+    image: Jpeg
+    scene_start_timestamp: Timestamp
+    scene_end_timestamp: Timestamp
+    original_index: Annotated[
+        int, Meta(ge=0, description="Row of the frame in its file's embedding array.")
+    ]
+    hash_str: HashStr
+    video_path: Annotated[str, Meta(description="The file, as the client asked for it.")]
+
+
+class Matches(Struct, kw_only=True):
+    """Best first."""
+
+    matches: Annotated[list[Match], Meta(description="At most max_results.")]
+
+
+class LoadTranscriptionsAnswer(Struct, kw_only=True):
+    """Which transcripts are loaded now."""
+
+    message: Message
+    transcription_files: Count
+    missing: Annotated[list[ClientPath], Meta(description="Files without a usable transcript.")]
+
+
+class TranscriptMatch(Struct, kw_only=True, omit_defaults=True):
+    """A segment in which the query begins, with the next ones if it goes on there."""
+
+    media_path: ClientPath
+    hash_str: HashStr
+    start_seconds: Annotated[
+        float, Meta(ge=0, description="Start of the first segment.", examples=[67.2])
+    ]
+    end_seconds: Annotated[
+        float, Meta(ge=0, description="End of the last segment.", examples=[71.04])
+    ]
+    start_timestamp: Timestamp
+    end_timestamp: Timestamp
+    text: Annotated[
+        str, Meta(description="Text of these segments.", examples=["Thunder, rolling thunder."])
+    ]
+    speaker: (
+        Annotated[
+            str,
+            Meta(description="Who says it; left out where that is unknown.", examples=["Ada"]),
+        ]
+        | None
+    ) = None
+
+
+class TranscriptMatches(Struct, kw_only=True):
+    """By file, then by time."""
+
+    matches: Annotated[list[TranscriptMatch], Meta(description="At most max_results.")]

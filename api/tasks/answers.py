@@ -1,0 +1,114 @@
+"""What is answered about tasks, over HTTP and Socket.IO alike."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from api.http.answers import Message
+from shared.domain import FailedFile, ProgressType, TaskKind, TaskState
+from shared.ledger.records import FileRecord
+
+TaskId = Annotated[
+    str,
+    Meta(
+        description="Join it over Socket.IO for progress.",
+        examples=["8f14e45fceea167a5a36dedd4bea2543"],
+    ),
+]
+
+
+class Accepted(Struct, kw_only=True):
+    """Background work has begun, or waits for its turn."""
+
+    message: Message
+    task_id: TaskId
+
+
+class CancelAnswer(Struct, kw_only=True):
+    """Whether something was asked to stop."""
+
+    message: Message
+    cancelled: Annotated[bool, Meta(description="A task was asked to stop.")]
+    task_id: TaskId | None
+
+
+class TaskProgress(Struct, kw_only=True):
+    """The event `progress` over Socket.IO: the last state of a task."""
+
+    task_id: TaskId
+    type: Annotated[ProgressType, Meta(description='"video" is the visual part.')]
+    status: TaskState
+    progress: Annotated[float, Meta(description="0 to 100 for the type.", examples=[42.5])]
+    overall_progress: Annotated[float, Meta(description="0 to 100 for the whole task.")]
+    current: Annotated[
+        int,
+        Meta(description="Files (of an export: clips) that have ended. A recluster counts as one."),
+    ]
+    total: Annotated[int, Meta(description="Files.")]
+    media_path: (
+        Annotated[
+            str,
+            Meta(
+                description="The file it is at; of a recluster the collection.",
+                examples=["/footage/day1/A005.mov"],
+            ),
+        ]
+        | None
+    )
+    message: Message
+    eta_seconds: Annotated[float, Meta(description="Estimate of what is left.")] | None
+    failed_files: Annotated[
+        list[FailedFile], Meta(description="Files that failed, once the task has ended.")
+    ]
+    error: (
+        Annotated[
+            str, Meta(description="Why the whole task failed.", examples=["No worker could do it."])
+        ]
+        | None
+    )
+    superseded_by: (
+        Annotated[
+            str,
+            Meta(
+                description="The task that replaced this one.",
+                examples=["c9f0f895fb98ab9159f51fd0297e236d"],
+            ),
+        ]
+        | None
+    )
+
+
+class TaskAnswer(TaskProgress, kw_only=True):
+    """A task."""
+
+    kind: TaskKind
+    created_at: Annotated[float, Meta(description="Unix seconds.")]
+    finished_at: Annotated[float, Meta(description="Unix seconds.", examples=[1764028900.0])] | None
+    files: (
+        Annotated[
+            list[FileRecord],
+            Meta(
+                description="Only with ?files=true.",
+                examples=[
+                    [
+                        {
+                            "media_path": "/footage/day1/A001.mov",
+                            "state": "done",
+                            "worker": "analysis-1",
+                            "error": None,
+                            "fault": None,
+                        }
+                    ]
+                ],
+            ),
+        ]
+        | None
+    ) = None
+
+
+class TaskList(Struct, kw_only=True):
+    """Newest first."""
+
+    tasks: Annotated[list[TaskAnswer], Meta(description="The newest tasks.")]

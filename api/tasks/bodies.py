@@ -1,0 +1,158 @@
+"""Request bodies of tasks; see api.http.bodies for what holds of all bodies."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct, field
+
+from api.http.bodies import CacheDir, Keyed, MediaPath
+from shared.cache.transcripts import AudioStreams
+
+
+class TranscriptionJob(Struct, kw_only=True):
+    """One file to transcribe."""
+
+    path: MediaPath
+    language: (
+        Annotated[
+            str,
+            Meta(
+                description='English name such as "english", an ISO code such as "en" or "eng", '
+                'a tag such as "en-US", or "auto". Null and "auto": detect. The same path twice '
+                "must not name two languages.",
+                examples=["english"],
+            ),
+        ]
+        | None
+    ) = None
+
+
+class AnalyzeBody(Keyed, kw_only=True):
+    """What to analyze. At least one list must name a file."""
+
+    cache_dir: CacheDir
+    visual_media_paths: Annotated[
+        list[MediaPath], Meta(description="Videos and stills whose pictures are analysed.")
+    ] = field(default_factory=list)
+    transcription_jobs: Annotated[
+        list[TranscriptionJob],
+        Meta(description="Videos and sound files whose speech is transcribed."),
+    ] = field(default_factory=list)
+    face_media_paths: Annotated[
+        list[MediaPath],
+        Meta(description="Videos and stills in which faces are found; needs cluster_job_name."),
+    ] = field(default_factory=list)
+    cluster_job_name: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                description="Collection (1 to 200 characters) that receives the faces, made when "
+                "it is new; required with face_media_paths.",
+                examples=["Season 1"],
+            ),
+        ]
+        | None
+    ) = None
+    face_eps: (
+        Annotated[
+            float,
+            Meta(
+                gt=0,
+                le=2,
+                description="Lower groups faces more strictly. Left out: what the collection was "
+                "grouped with last, 0.48 for a new one. Another value than that groups the whole "
+                "collection anew.",
+                examples=[0.48],
+            ),
+        ]
+        | None
+    ) = None
+    face_min_samples: (
+        Annotated[
+            int,
+            Meta(
+                ge=1,
+                le=1_000_000,
+                description="Clear faces that make a person; fewer are in no cluster. Left out: as "
+                "`face_eps`, 5 for a new collection.",
+                examples=[5],
+            ),
+        ]
+        | None
+    ) = None
+    face_model_key: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                description="Face model; left out: the active one. Faces of two models never meet: "
+                "a collection shows those of the model that was used last.",
+                examples=["dlib-resnet"],
+            ),
+        ]
+        | None
+    ) = None
+    visual_model_key: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                description="Visual model; left out: the active one.",
+                examples=["conse-lite0"],
+            ),
+        ]
+        | None
+    ) = None
+    speech_model_key: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                description="Speech model; left out: the active one. With one that knows English "
+                "only, a file whose `language` is another one fails with that reason; so does one "
+                "of unnamed language of which it understands little, given a second of speech.",
+                examples=["whisper-base"],
+            ),
+        ]
+        | None
+    ) = None
+    audio_streams: (
+        Annotated[
+            AudioStreams,
+            Meta(
+                description="What counts in a file with several audio streams: all of them mixed "
+                "(`mix`), the `first`, or `each` by itself, its segments marked with the stream. "
+                "Left out: the setting RUSHES_AUDIO_STREAMS. A file that was transcribed in "
+                "another way is transcribed again.",
+                examples=["mix"],
+            ),
+        ]
+        | None
+    ) = None
+    force: Annotated[bool, Meta(description="Redo what is done already.")] = False
+    on_busy: Annotated[
+        Literal["replace", "queue", "refuse"],
+        Meta(
+            description="While another analysis runs: `replace` asks it to stop (409 when it is "
+            "still unwinding after 2 s), `queue` starts when it has ended, `refuse` answers 409 "
+            "and stops nothing."
+        ),
+    ] = "replace"
+
+
+class CancelBody(Keyed, kw_only=True):
+    """Which task to stop."""
+
+    task_id: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                description="Left out: the foreground analysis.",
+                examples=["8f14e45fceea167a5a36dedd4bea2543"],
+            ),
+        ]
+        | None
+    ) = None
