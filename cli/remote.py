@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from cli.api_client import ApiClient, is_this_machine
-from cli.terminal.output import JsonOption, Output
+from cli.terminal.output import CommandOutput, JsonOption
 from shared.settings import Settings
 
 _PANEL = "Server"
@@ -42,7 +42,7 @@ class Remote:
     """A server and where its answers are printed."""
 
     api: ApiClient
-    out: Output
+    out: CommandOutput
 
 
 def remote(function: Callable[..., None]) -> Callable[..., None]:
@@ -64,7 +64,7 @@ def remote(function: Callable[..., None]) -> Callable[..., None]:
         server, key, as_json = (values.pop(parameter.name) for parameter in added)
         server = server or default_server(os.environ)
         client = ApiClient(server, key or key_of_this_machine(server, os.environ))
-        out = Output(as_json)
+        out = CommandOutput(as_json)
         client.tell = out.hint
         try:
             function(Remote(client, out), **values)

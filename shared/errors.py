@@ -56,6 +56,10 @@ class NotLeader(RushesError):
     """Another watcher has taken over; nothing was accepted."""
 
 
+class AlreadyWatched(RushesError):
+    """This folder is watched already."""
+
+
 class Unavailable(RushesError):
     """The server cannot answer right now; retry shortly."""
 

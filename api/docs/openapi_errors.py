@@ -9,7 +9,7 @@ import msgspec
 
 from api.docs.json_schema import REF
 from api.http.endpoint import Endpoint
-from api.http.errors import TABLE, AlreadyWatched, ErrorBody, KeyMissing, KeyRefused, TooLarge
+from api.http.errors import TABLE, ErrorBody, KeyMissing, KeyRefused, TooLarge
 from shared import errors
 
 Kinds = Mapping[type[errors.RushesError], str]  # an error -> an example of its message
@@ -25,7 +25,7 @@ _MEANINGS: dict[type[errors.RushesError], str] = {
     errors.Missing: "What the request names is not there.",
     errors.MediaMissing: "The file does not exist.",
     errors.Busy: "Another task holds what this one needs.",
-    AlreadyWatched: "The same files are watched already.",
+    errors.AlreadyWatched: "The same files are watched already.",
     TooLarge: "The body is larger than RUSHES_MAX_BODY_MB.",
     errors.RushesError: "Something went wrong in the server; its log says what.",
     errors.RedisAway: "Redis does not answer.",

@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Scope
 
-from api.http.lingering import LingeringResponse
+from api.http.unread_body import DrainingResponse
 from shared import errors
 from shared.process import traces
 
@@ -34,10 +34,6 @@ class TooLarge(errors.RushesError):
     """The request body is larger than RUSHES_MAX_BODY_MB allows."""
 
 
-class AlreadyWatched(errors.RushesError):
-    """This folder is watched already."""
-
-
 # Resolved through the MRO: a subclass needs a line only where it differs from its base.
 TABLE: dict[type[errors.RushesError], tuple[int, str]] = {
     errors.BadInput: (400, "Invalid request"),
@@ -47,7 +43,7 @@ TABLE: dict[type[errors.RushesError], tuple[int, str]] = {
     errors.Missing: (404, "Not found"),
     errors.MediaMissing: (404, "File not found"),
     errors.Busy: (409, "Task already running"),
-    AlreadyWatched: (409, "Already watched"),
+    errors.AlreadyWatched: (409, "Already watched"),
     errors.MediaChanging: (409, "File is changing"),
     TooLarge: (413, "Request too large"),
     errors.MediaError: (400, "Media unreadable"),
@@ -117,7 +113,7 @@ async def on_rushes_error(request: Request, error: Exception) -> Response:
         log.error("%s", error.message, exc_info=error)
     content = msgspec.json.encode(body)
     if isinstance(error, TooLarge):
-        return LingeringResponse(content, status, media_type="application/json")
+        return DrainingResponse(content, status, media_type="application/json")
     headers = {}
     if status == 503:
         headers["Retry-After"] = str(getattr(error, "retry_after_s", 2))

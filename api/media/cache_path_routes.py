@@ -8,10 +8,10 @@ from pathlib import Path
 
 from starlette.concurrency import run_in_threadpool
 
-from api.http.active_models import active_key, wanted_key
 from api.http.endpoint import Call, Endpoint
 from api.media.answers import CachePaths, CachePathsItem, CachePlace, ModelCachePlace
 from api.media.bodies import CachePathsBody
+from api.models.model_keys import active_key, wanted_key
 from api.services import Services
 from shared.cache.cache_dir import CacheDir
 from shared.domain import Stage
@@ -20,7 +20,7 @@ from shared.models.specs import ModelKind
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class _RequestedCache:
     """One cache folder and the models that are asked about."""
 
     cache: CacheDir
@@ -45,7 +45,7 @@ def _cache_paths(services: Services, body: CachePathsBody) -> CachePaths:
         ModelKind.FACES: active_key(services, ModelKind.FACES),
     }
     # Answered also before the folder exists, so it is not opened but only spoken of.
-    place = _Place(CacheDir(root, ""), body.cache_dir, models)
+    place = _RequestedCache(CacheDir(root, ""), body.cache_dir, models)
     return CachePaths(
         cache_paths=[
             _item(services, place, path, f"media_paths[{n}]")
@@ -54,7 +54,9 @@ def _cache_paths(services: Services, body: CachePathsBody) -> CachePaths:
     )
 
 
-def _item(services: Services, place: _Place, client_path: str, field: str) -> CachePathsItem:
+def _item(
+    services: Services, place: _RequestedCache, client_path: str, field: str
+) -> CachePathsItem:
     try:
         path = services.paths.media(client_path, field)
         hash_str = _hash(services, place, path)
@@ -80,7 +82,7 @@ def _item(services: Services, place: _Place, client_path: str, field: str) -> Ca
     )
 
 
-def _hash(services: Services, place: _Place, path: str) -> str:
+def _hash(services: Services, place: _RequestedCache, path: str) -> str:
     """A file that is gone is still known by where it was seen. Raises MediaError, NotAllowed."""
     if os.path.isdir(place.cache.root):
         known = services.caches.hash_for(services.caches.open(str(place.cache.root)), path)

@@ -7,7 +7,6 @@ from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 
-from api.http.active_models import active_key, known_model
 from api.http.endpoint import Call, Endpoint, Reply
 from api.models.answers import (
     AvailableModel,
@@ -19,6 +18,7 @@ from api.models.answers import (
     ModelLoadAnswer,
 )
 from api.models.bodies import ModelLoadBody
+from api.models.model_keys import active_key, known_model
 from api.services import Services
 from shared.errors import BadInput, Busy
 from shared.models import model_catalogue

@@ -50,7 +50,7 @@ class SharedMetrics(Collector):
     def collect(self) -> Iterator[Metric]:
         """Without Redis only that it is away."""
         try:
-            found = _Found.read(self._services)
+            found = _SharedState.read(self._services)
         except RedisAway:
             yield _gauge("redis_up", "Whether Redis answers.", (), {(): 0})
             return
@@ -64,7 +64,7 @@ class SharedMetrics(Collector):
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _SharedState:
     totals: dict[totals.Name, int]
     states: dict[TaskState, int]
     waiting: dict[str, int]  # by queue or lane
@@ -73,7 +73,7 @@ class _Found:
     watch: WatchOverview
 
     @classmethod
-    def read(cls, services: Services) -> _Found:
+    def read(cls, services: Services) -> _SharedState:
         instance = services.settings.instance
         keys = {name: f"rq:queue:{queue_name(instance, name)}" for name in QUEUES}
         keys |= {f"ask:{lane}": lane_key(instance, lane) for lane in Lane}
@@ -93,13 +93,13 @@ class _Found:
         )
 
 
-def _of_redis(found: _Found) -> Iterator[Metric]:
+def _of_redis(found: _SharedState) -> Iterator[Metric]:
     used, most = found.memory["used_memory"], found.memory.get("maxmemory", 0)
     yield _gauge("redis_memory_used_bytes", "Memory that Redis uses.", (), {(): used})
     yield _gauge("redis_memory_max_bytes", "maxmemory of Redis; 0: it has none.", (), {(): most})
 
 
-def _of_tasks(found: _Found) -> Iterator[Metric]:
+def _of_tasks(found: _SharedState) -> Iterator[Metric]:
     yield _gauge(
         "tasks",
         "Remembered tasks (at most 1,000) by state.",
@@ -151,7 +151,7 @@ def _of_workers(live: Iterable[Heartbeat]) -> Iterator[Metric]:
     )
 
 
-def _of_models(found: _Found) -> Iterator[Metric]:
+def _of_models(found: _SharedState) -> Iterator[Metric]:
     loaded: Counted[tuple[str, ...]] = Counted()
     loading: Counted[tuple[str, ...]] = Counted()
     taken: Counted[tuple[str, ...]] = Counted()

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from starlette.concurrency import run_in_threadpool
 
-from api.http.active_models import active_key
 from api.http.endpoint import Call, Endpoint
 from api.http.scope import Scope
 from api.http.times import seconds_of
+from api.models.model_keys import active_key
 from api.people.filtering import Person, frames_with
 from api.people.frame_filter import FrameFilter
 from api.search.answers import Match, Matches

@@ -7,9 +7,9 @@ import unicodedata
 
 from starlette.concurrency import run_in_threadpool
 
-from api.http.active_models import active_key
 from api.http.endpoint import Call, Endpoint
 from api.http.scope import Scope
+from api.models.model_keys import active_key
 from api.search.answers import LoadTranscriptionsAnswer, TranscriptMatch, TranscriptMatches
 from api.search.bodies import LoadTranscriptionsBody, SearchTranscriptBody
 from api.search.transcripts.folding import fold

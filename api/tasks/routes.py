@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import msgspec
 from starlette.concurrency import run_in_threadpool
 
-from api.http.active_models import check_allowed, wanted_key
 from api.http.endpoint import Call, Endpoint, Parameter
+from api.models.model_keys import check_allowed, wanted_key
 from api.services import Services
 from api.tasks.answers import Accepted, CancelAnswer, TaskAnswer, TaskList
 from api.tasks.bodies import AnalyzeBody, CancelBody

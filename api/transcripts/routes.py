@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import msgspec
 from starlette.concurrency import run_in_threadpool
 
-from api.http.active_models import active_key
 from api.http.concurrency import map_concurrently
 from api.http.endpoint import Call, Endpoint
+from api.models.model_keys import active_key
 from api.services import Services
 from api.transcripts.answers import Transcription, Transcriptions
 from api.transcripts.bodies import TranscriptionsBody
@@ -33,7 +33,7 @@ class _Encoded(msgspec.Struct):
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _RequestedFile:
     """A slot of the request: the file that was found, or why there is none."""
 
     client_path: str
@@ -43,7 +43,7 @@ class _Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class _Source:
+class _TranscriptSource:
     cache: CacheDir
     preferred_model: str
     body: TranscriptionsBody
@@ -57,35 +57,39 @@ async def transcriptions(call: Call[TranscriptionsBody]) -> _Encoded:
     )
 
 
-def _found(services: Services, body: TranscriptionsBody) -> tuple[_Source, list[_Asked]]:
+def _found(
+    services: Services, body: TranscriptionsBody
+) -> tuple[_TranscriptSource, list[_RequestedFile]]:
     cache_dir = services.paths.cache(body.cache_dir)
     view = services.caches.open(cache_dir)
-    source = _Source(view.cache, active_key(services, ModelKind.SPEECH), body)
+    source = _TranscriptSource(view.cache, active_key(services, ModelKind.SPEECH), body)
     asked = [_allowed(services, path, n) for n, path in enumerate(body.media_paths)]
     paths = list(dict.fromkeys(slot.path for slot in asked if slot.path))
     hashes = dict(zip(paths, services.caches.hashes_for(view, paths), strict=True))
     return source, [_known(services, slot, hashes.get(slot.path)) for slot in asked]
 
 
-def _allowed(services: Services, client_path: str, number: int) -> _Asked:
+def _allowed(services: Services, client_path: str, number: int) -> _RequestedFile:
     try:
-        return _Asked(client_path, services.paths.media(client_path, f"media_paths[{number}]"))
+        return _RequestedFile(
+            client_path, services.paths.media(client_path, f"media_paths[{number}]")
+        )
     except NotAllowed as error:
-        return _Asked(client_path, error=error.message)
+        return _RequestedFile(client_path, error=error.message)
 
 
-def _known(services: Services, slot: _Asked, hash_str: str | None) -> _Asked:
+def _known(services: Services, slot: _RequestedFile, hash_str: str | None) -> _RequestedFile:
     """With the id of its file; a file that was never seen and cannot be read says why."""
     if slot.path and hash_str is None:
         try:
             services.paths.check_media_file(slot.path)
             hash_str = services.hashes.hash_of(slot.path)
         except (MediaError, NotAllowed) as error:
-            return _Asked(slot.client_path, slot.path, error=error.message)
-    return _Asked(slot.client_path, slot.path, hash_str, slot.error)
+            return _RequestedFile(slot.client_path, slot.path, error=error.message)
+    return _RequestedFile(slot.client_path, slot.path, hash_str, slot.error)
 
 
-def _slot(source: _Source, asked: _Asked) -> msgspec.Raw:
+def _slot(source: _TranscriptSource, asked: _RequestedFile) -> msgspec.Raw:
     answer = Transcription(
         media_path=asked.client_path,
         hash_str=asked.hash_str,
@@ -103,7 +107,7 @@ def _slot(source: _Source, asked: _Asked) -> msgspec.Raw:
     return msgspec.Raw(msgspec.json.encode(answer))
 
 
-def _fill(answer: Transcription, source: _Source, hash_str: str) -> None:
+def _fill(answer: Transcription, source: _TranscriptSource, hash_str: str) -> None:
     """Add the transcript, if there is one. Raises CacheError where it cannot be read."""
     with cache_files.clear_errors(source.cache.root):
         manifest = transcripts.find(source.cache, hash_str, source.preferred_model)
@@ -123,7 +127,7 @@ def _fill(answer: Transcription, source: _Source, hash_str: str) -> None:
             answer.warnings = list(found.warnings)
 
 
-def _read(source: _Source, hash_str: str, manifest: Manifest) -> Transcript | SpokenText:
+def _read(source: _TranscriptSource, hash_str: str, manifest: Manifest) -> Transcript | SpokenText:
     """Only as much as the request needs: words are most of a transcript."""
     read = transcripts.read if source.body.words or source.body.warnings else transcripts.read_text
     try:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from api.http.errors import AlreadyWatched
-from shared.errors import BadInput
+from shared.errors import AlreadyWatched, BadInput
 from shared.watch.folders import WatchFolder
 
 

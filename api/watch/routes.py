@@ -10,7 +10,6 @@ import msgspec
 from starlette.concurrency import run_in_threadpool
 
 from api.http.endpoint import Call, Endpoint
-from api.http.errors import AlreadyWatched
 from api.services import Services
 from api.watch import status
 from api.watch.answers import (
@@ -24,7 +23,7 @@ from api.watch.bodies import NothingBody, WatchFolderBody, WatchFolderChanges
 from api.watch.checks import check_folder, check_overlap
 from api.watch.fields import locate, requested_fields
 from shared.domain import TaskKind
-from shared.errors import BadInput, Missing
+from shared.errors import AlreadyWatched, BadInput, Missing
 from shared.models.languages import language_name
 from shared.watch.folders import WatchFolder, new_folder_id
 

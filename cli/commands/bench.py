@@ -11,7 +11,7 @@ from rich.table import Column, Table
 from cli.api_client import ApiClient, Refused
 from cli.arguments.media_arguments import server_path
 from cli.arguments.media_files import listed, media_files
-from cli.commands.benchmark import BATCH, RESULTS, Benchmark, Footage, Measurement, Plan
+from cli.commands.benchmark import BATCH, RESULTS, Benchmark, BenchmarkPlan, Footage, Measurement
 from cli.remote import Remote, remote
 from shared.errors import BadInput
 
@@ -68,7 +68,7 @@ def bench(
     """
     folder = server_path(scratch)
     searched = server_path(archive) if archive else folder
-    plan = Plan(folder, searched, rounds, searches, at_most_s=at_most * 60)
+    plan = BenchmarkPlan(folder, searched, rounds, searches, at_most_s=at_most * 60)
     footage, facts = _footage(server, paths), _facts(server.api)
     _must_be_free(server.api, folder, len(footage.items))
     for line in _said(server.api, plan, footage, facts):
@@ -89,7 +89,7 @@ def bench(
 
 
 def _measured(
-    server: Remote, plan: Plan, footage: Footage, parts: tuple[bool, bool]
+    server: Remote, plan: BenchmarkPlan, footage: Footage, parts: tuple[bool, bool]
 ) -> list[Measurement]:
     with server.out.aside.status("") as status:
         benchmark = Benchmark(server.api, plan, footage, status.update)
@@ -142,7 +142,7 @@ def _must_be_free(api: ApiClient, scratch: str, files: int) -> None:
         )
 
 
-def _said(api: ApiClient, plan: Plan, footage: Footage, facts: Facts) -> list[str]:
+def _said(api: ApiClient, plan: BenchmarkPlan, footage: Footage, facts: Facts) -> list[str]:
     seconds, files = round(_seconds(footage)), len(footage.items)
     workers = ", ".join(f"{count} {kind}" for kind, count in facts["workers"].items())
     models = ", ".join(f"{kind} {key}" for kind, key in facts["models"].items() if key)

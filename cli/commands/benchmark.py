@@ -89,7 +89,7 @@ class Footage:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class BenchmarkPlan:
     """What is to be measured. `archive`: the cache folder that is searched."""
 
     scratch: str
@@ -106,7 +106,7 @@ class RunFailed(RushesError):
 class Benchmark:
     """Measures one thing after the other; what the server refuses is a note, no end."""
 
-    def __init__(self, api: ApiClient, plan: Plan, footage: Footage, say: Say) -> None:
+    def __init__(self, api: ApiClient, plan: BenchmarkPlan, footage: Footage, say: Say) -> None:
         self._api, self._plan, self._footage, self._say = api, plan, footage, say
         self._deadline = time.monotonic() + plan.at_most_s
         self.task_id: str | None = None  # of the analysis that runs

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.checks.finding import Finding
-from cli.terminal.output import JsonOption, Output
+from cli.terminal.output import CommandOutput, JsonOption
 
 _STYLES = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "problem": ("✗", "red")}
 
@@ -27,7 +27,7 @@ def doctor(
     """
     from cli.checks.everything import look_at_everything  # late: it takes a while to import
 
-    out = Output(as_json)
+    out = CommandOutput(as_json)
     findings = look_at_everything(os.environ)
     problems = sum(finding.level == "problem" for finding in findings)
     shown = [finding for finding in findings if not is_brief or finding.level != "ok"]

@@ -11,7 +11,7 @@ import rich.table
 import typer
 
 from cli.commands.processes import redis_url
-from cli.terminal.output import JsonOption, Output
+from cli.terminal.output import CommandOutput, JsonOption
 from shared.settings import Settings
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def create_key(
 ) -> None:
     """Create a key and print it, this once: only its hash is kept."""
     key = _keys().create(tier.value, label)
-    out = Output(as_json)
+    out = CommandOutput(as_json)
     if not out.document({"key": key, "tier": tier.value, "label": label}):
         out.line(key)
 
@@ -42,7 +42,7 @@ def create_key(
 def list_keys(as_json: JsonOption = False) -> None:
     """List the keys: their ids, never the keys themselves."""
     records = _keys().list()
-    out = Output(as_json)
+    out = CommandOutput(as_json)
     if out.document({"keys": [msgspec.to_builtins(record) for record in records]}):
         return
     table = rich.table.Table("id", "tier", "created", "label")
@@ -59,7 +59,7 @@ def revoke_key(
 ) -> None:
     """Revoke a key: requests with it are refused from now on."""
     record = _keys().revoke(key_id)
-    out = Output(as_json)
+    out = CommandOutput(as_json)
     if not out.document(msgspec.to_builtins(record)):
         label = f", {record.label}" if record.label else ""
         out.line(f"revoked {record.id} ({record.tier}{label})")

@@ -20,7 +20,7 @@ from rich.table import Table
 
 from cli.api_client import ApiClient
 from cli.demo import contact_sheet
-from cli.demo.samples import Samples, fetch_samples
+from cli.demo.samples import DemoSamples, fetch_samples
 from cli.remote import default_server
 from shared.errors import RushesError
 
@@ -120,7 +120,7 @@ def _key(path: Path) -> str:
         ) from error
 
 
-def _analyze(server: Server, samples: Samples, force: bool) -> None:
+def _analyze(server: Server, samples: DemoSamples, force: bool) -> None:
     paths = [*samples.footage, *samples.photos]
     skips = "" if force else "; what an earlier run has done is kept (--force does it again)"
     _say(f"analyzing {len(samples.footage)} videos and {len(samples.photos)} photos{skips}")
@@ -154,7 +154,7 @@ def _analyze(server: Server, samples: Samples, force: bool) -> None:
     _say(f"analyzed in {time.monotonic() - began:.1f} s")
 
 
-def _search(server: Server, samples: Samples) -> list[Search]:
+def _search(server: Server, samples: DemoSamples) -> list[Search]:
     found = [
         Search("text", text, server.search("text", query=text, max_results=HITS)) for text in TEXTS
     ]

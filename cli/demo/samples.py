@@ -43,7 +43,7 @@ SCIKIT_LEARN = Package(
 
 
 @dataclass(frozen=True, slots=True)
-class Samples:
+class DemoSamples:
     """What was fetched: footage and photos to analyze, and a picture to search with."""
 
     footage: tuple[Path, ...]
@@ -73,7 +73,7 @@ _PHOTOS = {
 _PICTURE = {"motorcycle_right.png": (SCIKIT_IMAGE, "skimage/data/motorcycle_right.png")}
 
 
-def fetch_samples(folder: Path, report: Report = print) -> Samples:
+def fetch_samples(folder: Path, report: Report = print) -> DemoSamples:
     """All samples below `folder`; what is there already is not fetched again.
 
     Raises FetchFailed with a sentence that says what to do.
@@ -98,7 +98,7 @@ def fetch_samples(folder: Path, report: Report = print) -> Samples:
                 inner.unlink()
             else:
                 unpack(archive, [(member, target)])
-    return Samples(
+    return DemoSamples(
         tuple(paths[name] for name in _FOOTAGE),
         tuple(paths[name] for name in _PHOTOS),
         paths["motorcycle_right.png"],

@@ -11,7 +11,7 @@ from typing import Any
 from rich.table import Column, Table
 from rich.text import Text
 
-from cli.terminal.output import Output, printable
+from cli.terminal.output import CommandOutput, printable
 from cli.terminal.pictures import Painter
 
 Match = dict[str, Any]
@@ -25,7 +25,7 @@ def print_paths(matches: Sequence[Match]) -> None:
         sys.stdout.write(f"{shown(path_of(match))}\t{time_of(match)}\n")
 
 
-def print_frames(out: Output, matches: Sequence[Match], painter: Painter | None) -> None:
+def print_frames(out: CommandOutput, matches: Sequence[Match], painter: Painter | None) -> None:
     """Matches of a visual search, best first."""
     if not matches:
         out.hint("Nothing was found.")
@@ -42,7 +42,7 @@ def print_frames(out: Output, matches: Sequence[Match], painter: Painter | None)
             out.line("")
 
 
-def print_speech(out: Output, matches: Sequence[Match]) -> None:
+def print_speech(out: CommandOutput, matches: Sequence[Match]) -> None:
     """Matches of a search in transcripts, in the order of the answer."""
     if not matches:
         out.hint("Nothing was found.")
@@ -81,7 +81,7 @@ def common_folder(paths: Sequence[str]) -> str:
     return found[0] if found else ""
 
 
-def _say_folder(out: Output, matches: Sequence[Match]) -> str:
+def _say_folder(out: CommandOutput, matches: Sequence[Match]) -> str:
     """Print the folder that all matches are in, so that the table need not repeat it."""
     folder = common_folder([path_of(match) for match in matches])
     if folder:

@@ -23,7 +23,7 @@ _HALF_CHARACTERS = re.compile(r"[\ud800-\udfff]")
 _WIDE = 4096  # columns of a pipe or a file: nothing is cut there
 
 
-class Output:
+class CommandOutput:
     """Where one command prints to."""
 
     def __init__(self, as_json: bool) -> None:

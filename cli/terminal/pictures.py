@@ -25,7 +25,7 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from cli.terminal.output import Output, PlainConsole
+from cli.terminal.output import CommandOutput, PlainConsole
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -69,7 +69,7 @@ class Box:
     rows: int = 8
 
 
-def painter(mode: PictureMode, out: Output) -> Painter | None:
+def painter(mode: PictureMode, out: CommandOutput) -> Painter | None:
     """Shows pictures on stdout; None where there are to be none."""
     if mode is PictureMode.OFF or out.as_json:
         return None

@@ -37,7 +37,7 @@ _ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 LISTING_WAIT_S = 5.0  # how long a share may go on denying a file that is known to be published
 
 
-class _Identity(msgspec.Struct, frozen=True):
+class _CacheDirIdentity(msgspec.Struct, frozen=True):
     format: int
     id: str
 
@@ -316,13 +316,13 @@ def _synced(file: BinaryIO) -> int:
     return os.fstat(file.fileno()).st_size
 
 
-def _identity(root: Path) -> _Identity | None:
+def _identity(root: Path) -> _CacheDirIdentity | None:
     try:
         raw = (root / _IDENTITY).read_bytes()
     except FileNotFoundError:
         return None
     try:
-        found = msgspec.json.decode(raw, type=_Identity)
+        found = msgspec.json.decode(raw, type=_CacheDirIdentity)
     except UNDECODABLE as error:
         raise CacheError(
             f"{root / _IDENTITY} is damaged ({error}); delete that one file to go on."
@@ -337,9 +337,9 @@ def _identity(root: Path) -> _Identity | None:
     return found
 
 
-def _create_identity(root: Path) -> _Identity:
+def _create_identity(root: Path) -> _CacheDirIdentity:
     """Write rushes.json once: of two processes that try, both go on with the first one's id."""
-    ours = _Identity(_FORMAT, secrets.token_hex(12))
+    ours = _CacheDirIdentity(_FORMAT, secrets.token_hex(12))
     temporary = cache_files.temporary_name(root, _IDENTITY, "new")
     with open(temporary, "xb") as file:
         file.write(msgspec.json.encode(ours))

@@ -44,7 +44,7 @@ class Members:
     hashes: tuple[str, ...] = ()  # ascending
 
 
-class _Joined(msgspec.Struct, frozen=True):
+class _MembersAdded(msgspec.Struct, frozen=True):
     model: str
     hashes: tuple[str, ...]
     task_id: str
@@ -65,8 +65,8 @@ class Collection:
         self.name = name
         self.folder = _folder(cache_root, name)
         self._root = cache_root
-        self._members: AdditionLog[_Joined] = AdditionLog(
-            self.folder / "members", _Joined, cache_root
+        self._members: AdditionLog[_MembersAdded] = AdditionLog(
+            self.folder / "members", _MembersAdded, cache_root
         )
         self._edits: AdditionLog[NewEdit] = AdditionLog(self.folder / "edits", NewEdit, cache_root)
         self._lock = threading.Lock()
@@ -118,7 +118,7 @@ class Collection:
         # Nothing new still makes this model the one that counts, if another one was used since.
         if new or (wanted and now.model != model):
             self._create()
-            self._members.append(_Joined(model, tuple(sorted(new)), task_id))
+            self._members.append(_MembersAdded(model, tuple(sorted(new)), task_id))
 
     def members(self) -> Members:
         """Who belongs to it now."""
@@ -227,6 +227,6 @@ def _name_in(folder: Path) -> str | None:
     return None
 
 
-def _hashes(log: Iterable[Addition[_Joined]], model: str) -> frozenset[str]:
+def _hashes(log: Iterable[Addition[_MembersAdded]], model: str) -> frozenset[str]:
     joined = (added.what for added in log if added.what.model == model)
     return frozenset(hash_str for what in joined for hash_str in what.hashes)

@@ -9,7 +9,16 @@ from collections.abc import Iterable, Sequence, Set
 from shared.cache.faces import face_id, parse_face_id
 from shared.errors import BadInput, Missing
 from shared.people.clustering import NO_CLUSTER
-from shared.people.edits import Assignment, ClearNames, Edit, Merge, Modify, Move, Names, Undo
+from shared.people.edits import (
+    ClearNames,
+    ClusterMerge,
+    ClusterNaming,
+    Edit,
+    FaceMove,
+    Modify,
+    Names,
+    Undo,
+)
 from shared.people.names import LONGEST_NAME, require_unicode
 from shared.people.state import PeopleState
 
@@ -27,7 +36,7 @@ def names_edit(state: PeopleState, assignments: Sequence[tuple[int, str]]) -> Na
         name = checked_person(name)
         if names.setdefault(_root(state, cluster_id), name) != name:
             raise BadInput(f"The cluster {cluster_id} is given two names.")
-    return Names(tuple(Assignment(id_, checked_person(name)) for id_, name in assignments))
+    return Names(tuple(ClusterNaming(id_, checked_person(name)) for id_, name in assignments))
 
 
 def modify_edit(
@@ -71,7 +80,7 @@ def checked_person(name: str) -> str:
 
 def _checked_merges(
     state: PeopleState, merges: Sequence[tuple[Sequence[int], int]]
-) -> tuple[Merge, ...]:
+) -> tuple[ClusterMerge, ...]:
     roots: dict[int, int] = {}  # as the merges before this one leave them
 
     def root(cluster_id: int) -> int:
@@ -91,13 +100,13 @@ def _checked_merges(
         for id_ in others:
             if root(id_) != root(target):
                 roots[root(id_)] = root(target)
-        found.append(Merge(tuple(others), target))
+        found.append(ClusterMerge(tuple(others), target))
     return tuple(found)
 
 
 def _checked_moves(
     state: PeopleState, moves: Sequence[tuple[Sequence[str], int | None]]
-) -> tuple[Move, ...]:
+) -> tuple[FaceMove, ...]:
     found = []
     moved: set[str] = set()
     taken = set(state.known_ids) if any(target is None for _, target in moves) else set()
@@ -114,7 +123,7 @@ def _checked_moves(
         if target is None:
             target = new_id(faces[0], taken)
             taken.add(target)
-        found.append(Move(faces, target, is_new))
+        found.append(FaceMove(faces, target, is_new))
     return tuple(found)
 
 

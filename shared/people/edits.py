@@ -12,19 +12,19 @@ from shared.people.addition_log import Addition
 ClusterId: TypeAlias = Annotated[int, Meta(ge=1, lt=2**31)]
 
 
-class Assignment(msgspec.Struct, frozen=True):
+class ClusterNaming(msgspec.Struct, frozen=True):
     cluster_id: ClusterId
     name: str  # "" clears it
 
 
-class Merge(msgspec.Struct, frozen=True):
+class ClusterMerge(msgspec.Struct, frozen=True):
     """From now on these ids mean the target."""
 
     cluster_ids: tuple[ClusterId, ...]
     target: ClusterId
 
 
-class Move(msgspec.Struct, frozen=True):
+class FaceMove(msgspec.Struct, frozen=True):
     """From now on these faces belong to the target, whatever a grouping says."""
 
     face_ids: tuple[str, ...]
@@ -33,14 +33,14 @@ class Move(msgspec.Struct, frozen=True):
 
 
 class Names(msgspec.Struct, frozen=True, tag_field="kind", tag="names"):
-    assignments: tuple[Assignment, ...]
+    assignments: tuple[ClusterNaming, ...]
 
 
 class Modify(msgspec.Struct, frozen=True, tag_field="kind", tag="modify"):
     """Merges come before moves."""
 
-    merges: tuple[Merge, ...] = ()
-    moves: tuple[Move, ...] = ()
+    merges: tuple[ClusterMerge, ...] = ()
+    moves: tuple[FaceMove, ...] = ()
 
 
 class ClearNames(msgspec.Struct, frozen=True, tag_field="kind", tag="clear_names"):

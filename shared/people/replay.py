@@ -8,21 +8,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.people.clustering import Clustering
-from shared.people.edits import Assignment, ClearNames, Edit, Merge, Modify, Move, Names, Undo
+from shared.people.edits import (
+    ClearNames,
+    ClusterMerge,
+    ClusterNaming,
+    Edit,
+    FaceMove,
+    Modify,
+    Names,
+    Undo,
+)
 from shared.people.face_index import GONE, FaceIndex
 
 _NAMED = 3  # clusters that a reason names one by one
 NOT_PINNED = -2  # NO_CLUSTER is a place to be pinned to
 
 
-class Outcome(NamedTuple):
+class EditOutcome(NamedTuple):
     """Whether an edit still does something, and what of it does not."""
 
     applies: bool
     reason: str = ""
 
 
-_FINE = Outcome(True)
+_FINE = EditOutcome(True)
 
 
 class Ground:
@@ -38,7 +47,7 @@ class Ground:
         self.rows = np.where(known[rows] == clustering.labels, rows, len(known) - 1)
         self._found: dict[tuple[str, int], NDArray[np.int32]] = {}
 
-    def found(self, edit: Edit, number: int, move: Move) -> NDArray[np.int32]:
+    def found(self, edit: Edit, number: int, move: FaceMove) -> NDArray[np.int32]:
         """Faces of one of an edit's moves; searched once."""
         key = (edit.id, number)
         if key not in self._found:
@@ -53,7 +62,7 @@ class Replay:
         self.ground = ground
         self.names: dict[int, str] = {}  # by root
         self.pins = np.full(len(ground.clustering), NOT_PINNED, np.int32)
-        self.outcomes: dict[str, Outcome] = {}  # by edit
+        self.outcomes: dict[str, EditOutcome] = {}  # by edit
         self._roots: dict[int, int] = {}  # of ids merged into another one
         self._merged: dict[int, tuple[int, ...]] = {}  # the other way around
         self._alive = set(ground.row_of_id)  # roots that faces belong to, or did
@@ -96,27 +105,29 @@ class Replay:
             case Undo():
                 raise AssertionError("an undo chooses among edits, it is none")
         reasons = dict.fromkeys(part.reason for part in parts if part.reason)
-        self.outcomes[edit.id] = Outcome(any(part.applies for part in parts), "; ".join(reasons))
+        self.outcomes[edit.id] = EditOutcome(
+            any(part.applies for part in parts), "; ".join(reasons)
+        )
 
-    def _name(self, what: Assignment) -> Outcome:
+    def _name(self, what: ClusterNaming) -> EditOutcome:
         root = self.root(what.cluster_id)
         # A name also stays with a cluster that is gone: the cluster may come back.
         if what.name:
             self.names[root] = what.name
         else:
             self.names.pop(root, None)
-        return _FINE if root in self._alive else Outcome(False, _gone([what.cluster_id]))
+        return _FINE if root in self._alive else EditOutcome(False, _gone([what.cluster_id]))
 
-    def _merge(self, what: Merge) -> Outcome:
+    def _merge(self, what: ClusterMerge) -> EditOutcome:
         """Ids of clusters that are gone are united, too: their names go on, and they may return."""
         target = self.root(what.target)
         others = [id_ for id_ in what.cluster_ids if self.root(id_) != target]
         if not others:
-            return Outcome(False, f"cluster {what.target} held the others already")
+            return EditOutcome(False, f"cluster {what.target} held the others already")
         gone = [id_ for id_ in others if self.root(id_) not in self._alive]
         for root in dict.fromkeys(map(self.root, others)):
             self._unite(root, target)
-        return Outcome(len(gone) < len(others), _gone(gone))
+        return EditOutcome(len(gone) < len(others), _gone(gone))
 
     def _unite(self, root: int, target: int) -> None:
         ids = self.merged_into(root)
@@ -129,7 +140,7 @@ class Replay:
         if root in self._alive:
             self._alive.add(target)
 
-    def _move(self, what: Move, found: NDArray[np.int32]) -> Outcome:
+    def _move(self, what: FaceMove, found: NDArray[np.int32]) -> EditOutcome:
         here = found[found != GONE]
         self.pins[here] = what.target
         if len(here) and what.target >= 0:
@@ -137,7 +148,7 @@ class Replay:
         if len(here) == len(found):
             return _FINE
         lost = len(found) - len(here)
-        return Outcome(bool(len(here)), f"{lost} of {len(found)} faces are gone")
+        return EditOutcome(bool(len(here)), f"{lost} of {len(found)} faces are gone")
 
 
 def _gone(cluster_ids: list[int]) -> str:

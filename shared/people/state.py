@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from shared.people.addition_log import order
 from shared.people.clustering import NO_CLUSTER, Clustering
 from shared.people.edits import Edit, Modify, Names, Undo
-from shared.people.replay import NOT_PINNED, Ground, Outcome, Replay
+from shared.people.replay import NOT_PINNED, EditOutcome, Ground, Replay
 
 # The edits that count at some moment, newest first; shared between moments. None: no edits.
 _Chain: TypeAlias = "tuple[Edit, _Chain] | None"
@@ -102,9 +102,9 @@ class PeopleState:
         for edit in self.edits:
             if isinstance(edit.what, Undo):
                 known = edit.what.to in before
-                outcome = Outcome(known, "" if known else f"edit {edit.what.to} is gone")
+                outcome = EditOutcome(known, "" if known else f"edit {edit.what.to} is gone")
             else:
-                outcome = self._replay.outcomes.get(edit.id, Outcome(False, "undone"))
+                outcome = self._replay.outcomes.get(edit.id, EditOutcome(False, "undone"))
             found.append((edit, *outcome))
             before.add(edit.id)
         return found

@@ -32,7 +32,6 @@ log = logging.getLogger(__name__)
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.02, 0.25
 _OUTAGE_S = 60.0  # of Redis that a waiting answer sits out
-_OF_RESULT = tuple(name for name in ExportedClip.__struct_fields__ if name != "warnings")
 
 
 async def export_clips(call: Call[ExportClipsBody]) -> ExportedClips | Reply:
@@ -95,13 +94,14 @@ def _specs(services: Services, body: ExportClipsBody) -> list[ClipSpec]:
         # As it was written, so that answers never lead through another pair of the path map.
         client_output_dir=folder if _is_ours(body.output_dir, folder) else body.output_dir,
         naming=body.naming,
-        **{
-            name: getattr(body, name)
-            for name in (
-                *("mode", "codec", "quality", "container", "audio", "handle_seconds", "on_exists"),
-                "dry_run",
-            )
-        },
+        mode=body.mode,
+        codec=body.codec,
+        quality=body.quality,
+        container=body.container,
+        audio=body.audio,
+        handle_seconds=body.handle_seconds,
+        on_exists=body.on_exists,
+        dry_run=body.dry_run,
     )
     return [_spec(services, clip, n, common) for n, clip in enumerate(body.clips)]
 
@@ -197,8 +197,7 @@ def _clips_of(services: Services, task_id: str) -> ClipsOfTask:
 def _clip(n: int, result: ClipResult | None, file: FileRecord) -> ExportedClip | FailedClip | None:
     """None: it has not ended yet."""
     if result is not None and result.error is None:
-        values = {name: getattr(result, name) for name in _OF_RESULT}
-        return ExportedClip(**values, warnings=list(result.warnings))
+        return msgspec.convert(result, ExportedClip, from_attributes=True)
     if result is not None:
         error, code = result.error, result.code
     elif file.state is FileState.CANCELLED:

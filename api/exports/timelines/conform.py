@@ -10,7 +10,7 @@ from fractions import Fraction
 
 from api.exports.frame_rates import nearest_rate
 from api.exports.timelines.model import Clip, Code, Marker, Media, Remark, rounded
-from api.exports.timelines.sources import Source, clean_name
+from api.exports.timelines.sources import TimelineSource, clean_name
 from api.http.times import clock_seconds
 from shared.errors import BadInput
 from shared.timecode import FASTEST, Timecode, label_parts, rate_words
@@ -80,7 +80,7 @@ def check_order(asked: AskedClip) -> None:
 
 
 def conform(
-    asked: Sequence[tuple[AskedClip, Source]], rate: Fraction
+    asked: Sequence[tuple[AskedClip, TimelineSource]], rate: Fraction
 ) -> tuple[tuple[Clip, ...], list[Remark]]:
     """Clips one after the other. Raises BadInput, naming the field."""
     clips: list[Clip] = []
@@ -102,7 +102,7 @@ def _as_long_as_used(clips: list[Clip]) -> list[Clip]:
 
 
 def _conformed(
-    asked: AskedClip, source: Source, rate: Fraction, at: int
+    asked: AskedClip, source: TimelineSource, rate: Fraction, at: int
 ) -> tuple[Clip, list[Remark]]:
     media = source.media
     remarks = [Remark(asked.index, code, f"{media.name}: {text}") for code, text in source.remarks]

@@ -13,7 +13,7 @@ from typing import Any
 
 from lxml import etree
 
-from api.exports.timelines.model import Clip, Marker, Picture, Timeline, rounded
+from api.exports.timelines.model import Clip, Marker, PictureFormat, Timeline, rounded
 from api.exports.timelines.pathurl import UrlStyle, pathurl
 from api.exports.timelines.xml_text import xml_text
 
@@ -72,10 +72,10 @@ class _Resources:
     element: Any
     timeline: Timeline
     style: UrlStyle
-    formats: dict[tuple[Fraction | None, Picture], str] = field(default_factory=dict)
+    formats: dict[tuple[Fraction | None, PictureFormat], str] = field(default_factory=dict)
     assets: dict[str, str] = field(default_factory=dict)
 
-    def format(self, rate: Fraction | None, picture: Picture) -> str:
+    def format(self, rate: Fraction | None, picture: PictureFormat) -> str:
         """`rate` None: of a still."""
         known = self.formats.get((rate, picture))
         if known is None:

@@ -46,7 +46,7 @@ class Sound:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class PictureFormat:
     """How pictures lie on the screen: upright, before pixels are made square."""
 
     width: int
@@ -67,7 +67,7 @@ class Media:
     kind: MediaType
     rate: Fraction | None = None
     seconds: Fraction | None = None
-    picture: Picture | None = None
+    picture: PictureFormat | None = None
     sounds: tuple[Sound, ...] = ()
     timecode: Timecode | None = None
     since_midnight: Fraction = Fraction(0)  # of its first sample, where no timecode counts it
@@ -132,7 +132,7 @@ class Timeline:
 
     name: str
     timecode: Timecode  # of its first frame; also its rate
-    picture: Picture
+    picture: PictureFormat
     clips: tuple[Clip, ...]
 
     @property

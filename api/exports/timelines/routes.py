@@ -10,7 +10,7 @@ from anyio import to_thread
 
 from api.exports.cleaning import title
 from api.exports.frame_rates import frame_rate, nearest_rate
-from api.exports.targets import target_of
+from api.exports.output_path import resolved_output_path
 from api.exports.timelines.answers import ExportedTimeline, SequenceFacts, TimelineWarning
 from api.exports.timelines.bodies import TimelineBody, TimelineClipBody
 from api.exports.timelines.conform import (
@@ -23,9 +23,9 @@ from api.exports.timelines.conform import (
     source_time,
 )
 from api.exports.timelines.formats import EXTENSIONS, write_timeline
-from api.exports.timelines.model import Code, Picture, Remark, Timeline
+from api.exports.timelines.model import Code, PictureFormat, Remark, Timeline
 from api.exports.timelines.pathurl import editors_path, path_map
-from api.exports.timelines.sources import Source, source_of
+from api.exports.timelines.sources import TimelineSource, source_of
 from api.http.client_paths import ClientPaths
 from api.http.concurrency import map_concurrently
 from api.http.endpoint import Call, Endpoint
@@ -39,11 +39,11 @@ from shared.query.messages import ProbeFile
 from shared.timecode import Timecode, rate_words
 
 _NAME = "Rushes Export"
-_USUAL = Picture(1920, 1080)
+_USUAL = PictureFormat(1920, 1080)
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _TimelineRequest:
     """A request whose shape is right."""
 
     body: TimelineBody
@@ -86,7 +86,7 @@ async def _probed(services: Services, path: str) -> Probe | MediaError | NotAllo
         return error
 
 
-def _checked(paths: ClientPaths, body: TimelineBody) -> _Asked:
+def _checked(paths: ClientPaths, body: TimelineBody) -> _TimelineRequest:
     """All that can be refused before a file is looked at."""
     rate = None
     if body.fps is not None:
@@ -97,7 +97,7 @@ def _checked(paths: ClientPaths, body: TimelineBody) -> _Asked:
     clips = tuple(_asked_clip(index, clip) for index, clip in enumerate(body.clips))
     for clip in clips:
         check_order(clip)
-    return _Asked(
+    return _TimelineRequest(
         body=body,
         clips=clips,
         rate=rate,
@@ -142,14 +142,14 @@ def _refuse_if_strict(body: TimelineBody, refused: Mapping[int, RushesError]) ->
 
 def _exported(
     paths: ClientPaths,
-    asked: _Asked,
+    asked: _TimelineRequest,
     ours: Mapping[int, str],
     probes: Mapping[str, Probe | MediaError | NotAllowed],
     refused: Mapping[int, RushesError],
 ) -> ExportedTimeline:
     body = asked.body
-    sources: dict[str, Source] = {}
-    used: list[tuple[AskedClip, Source]] = []
+    sources: dict[str, TimelineSource] = {}
+    used: list[tuple[AskedClip, TimelineSource]] = []
     for clip in asked.clips:
         path = ours.get(clip.index, "")
         probe = probes.get(path)
@@ -181,7 +181,7 @@ def _exported(
 
 
 def _timeline(
-    asked: _Asked, used: Sequence[tuple[AskedClip, Source]]
+    asked: _TimelineRequest, used: Sequence[tuple[AskedClip, TimelineSource]]
 ) -> tuple[Timeline, list[Remark]]:
     body = asked.body
     remarks = []
@@ -209,11 +209,11 @@ def _timeline(
     return timeline, remarks + said
 
 
-def _picture(body: TimelineBody, first: Picture) -> Picture:
+def _picture(body: TimelineBody, first: PictureFormat) -> PictureFormat:
     """As the first clip's; a size that is asked for has square pixels."""
     if body.width is None and body.height is None:
         return first
-    return Picture(
+    return PictureFormat(
         body.width or first.width, body.height or first.height, field_order=first.field_order
     )
 
@@ -237,7 +237,9 @@ def _target(paths: ClientPaths, body: TimelineBody) -> str | None:
     if body.output_path is None:
         return None
     extension = EXTENSIONS[body.format]
-    return target_of(paths, body.output_path, body.sequence_name, extension, EXTENSIONS.values())
+    return resolved_output_path(
+        paths, body.output_path, body.sequence_name, extension, EXTENSIONS.values()
+    )
 
 
 ENDPOINTS = (

@@ -11,7 +11,7 @@ from fractions import Fraction
 
 from api.exports.cleaning import clean
 from api.exports.frame_rates import frame_rate, nearest_rate
-from api.exports.timelines.model import Code, Media, Picture, Sound, rounded
+from api.exports.timelines.model import Code, Media, PictureFormat, Sound, rounded
 from shared.domain import Probe
 from shared.errors import BadInput
 from shared.media import MediaType
@@ -24,14 +24,14 @@ _DAY = 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class TimelineSource:
     """A media file and what is to be said wherever it is used."""
 
     media: Media
     remarks: tuple[tuple[Code, str], ...] = ()
 
 
-def source_of(path: str, probe: Probe) -> Source:
+def source_of(path: str, probe: Probe) -> TimelineSource:
     """`path` is the file's name in the form of the editing system."""
     remarks: list[tuple[Code, str]] = []
     exact = _exact_rate(probe)
@@ -65,7 +65,7 @@ def source_of(path: str, probe: Probe) -> Source:
         since_midnight=_since_midnight(probe),
         reel=clean_name(probe.reel or "") or None,
     )
-    return Source(media, tuple(remarks))
+    return TimelineSource(media, tuple(remarks))
 
 
 def clean_name(text: str) -> str:
@@ -114,13 +114,13 @@ def _seconds(probe: Probe, rate: Fraction | None) -> Fraction | None:
     return max(1, frames) / rate
 
 
-def _picture(probe: Probe) -> Picture | None:
+def _picture(probe: Probe) -> PictureFormat | None:
     if probe.media_type is MediaType.AUDIO or not probe.width or not probe.height:
         return None
     width, height, aspect = probe.width, probe.height, _aspect(probe.pixel_aspect)
     if (probe.rotation or 0) % 180:
         width, height, aspect = height, width, 1 / aspect
-    return Picture(width, height, aspect, _FIELDS.get(probe.scan or "", "none"))
+    return PictureFormat(width, height, aspect, _FIELDS.get(probe.scan or "", "none"))
 
 
 def _aspect(text: str | None) -> Fraction:

@@ -19,7 +19,7 @@ class SoundTrack:
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class PlacedChannel:
     """A channel of a source (from 1, counted across its streams) on a track (from 0)."""
 
     source_channel: int
@@ -36,7 +36,7 @@ def sound_tracks(clips: Sequence[Clip]) -> tuple[SoundTrack, ...]:
     )
 
 
-def placed(media: Media, tracks: Sequence[SoundTrack]) -> list[Placed]:
+def placed(media: Media, tracks: Sequence[SoundTrack]) -> list[PlacedChannel]:
     """Where each channel of a source goes."""
     found = []
     next_pair = 0
@@ -45,10 +45,10 @@ def placed(media: Media, tracks: Sequence[SoundTrack]) -> list[Placed]:
     for sound in media.sounds:
         for _ in range(sound.channels):
             if sound.channels == STEREO:
-                found.append(Placed(channel, next_pair))
+                found.append(PlacedChannel(channel, next_pair))
                 next_pair += 1
             else:
-                found.append(Placed(channel, next_single))
+                found.append(PlacedChannel(channel, next_single))
                 next_single += 1
             channel += 1
     return found

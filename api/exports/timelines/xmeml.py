@@ -19,12 +19,12 @@ from api.exports.timelines.model import (
     Clip,
     Marker,
     Media,
-    Picture,
+    PictureFormat,
     Timeline,
     rounded,
 )
 from api.exports.timelines.pathurl import UrlStyle, pathurl
-from api.exports.timelines.tracks import Placed, SoundTrack, placed, sound_tracks
+from api.exports.timelines.tracks import PlacedChannel, SoundTrack, placed, sound_tracks
 from api.exports.timelines.xml_text import xml_text
 from shared.timecode import Timecode, is_ntsc, nominal_rate
 
@@ -46,7 +46,7 @@ _SQUEEZED_HD = {
 
 def xmeml(timeline: Timeline, layout: str, style: UrlStyle) -> str:
     """`layout`: "sequence", "subclips" (a bin of clips) or "both"."""
-    writer = _Writer(timeline, style)
+    writer = _XmemlWriter(timeline, style)
     root = etree.Element("xmeml", version="4")
     if layout == "sequence":
         root.append(writer.sequence())
@@ -72,7 +72,7 @@ class _Item:
 
 
 @dataclass(slots=True)
-class _Writer:
+class _XmemlWriter:
     """One document: ids are counted, and each file is described where it is first met."""
 
     timeline: Timeline
@@ -185,7 +185,7 @@ class _Writer:
         self,
         track: Any,
         clip: Clip,
-        place: Placed,
+        place: PlacedChannel,
         tracks: Sequence[SoundTrack],
         master: str | None,
     ) -> Any:
@@ -281,7 +281,7 @@ def _rate(parent: Any, rate: Fraction) -> None:
     _add(element, "ntsc", "TRUE" if is_ntsc(rate) else "FALSE")
 
 
-def _shape(parent: Any, picture: Picture) -> None:
+def _shape(parent: Any, picture: PictureFormat) -> None:
     pixels, is_wide = _pixels(picture)
     _add(parent, "width", picture.width)
     _add(parent, "height", picture.height)
@@ -290,7 +290,7 @@ def _shape(parent: Any, picture: Picture) -> None:
     _add(parent, "fielddominance", picture.field_order)
 
 
-def _pixels(picture: Picture) -> tuple[str, bool]:
+def _pixels(picture: PictureFormat) -> tuple[str, bool]:
     """The format's word for the shape of pixels, and whether they are of a wide picture."""
     if picture.pixel_aspect == 1:
         return "square", False

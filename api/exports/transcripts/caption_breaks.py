@@ -76,7 +76,7 @@ _NOT_LAST = frozenset("（［｛「『【《〈")
 
 
 @dataclass(slots=True)
-class Piece:
+class CaptionPiece:
     """Text that is not broken. `columns` and `reading`: its size in Latin characters."""
 
     text: str
@@ -97,9 +97,9 @@ class Measure:
             code = _script_language(text)
         self._wide = _FULL_WIDTH[code]
 
-    def piece(self, text: str, **more: bool) -> Piece:
+    def piece(self, text: str, **more: bool) -> CaptionPiece:
         if text.isascii():
-            return Piece(text, len(text), len(text), **more)
+            return CaptionPiece(text, len(text), len(text), **more)
         columns = reading = 0.0
         for character in text:
             if unicodedata.combining(character) or character in "\u200d\ufe0f":
@@ -107,12 +107,12 @@ class Measure:
             wide = unicodedata.east_asian_width(character) in ("W", "F")
             columns += self._wide[0] if wide else 1
             reading += self._wide[1] if wide else 1
-        return Piece(text, columns, reading, **more)
+        return CaptionPiece(text, columns, reading, **more)
 
 
-def pieces(text: str, measure: Measure, widest: int) -> list[Piece]:
+def pieces(text: str, measure: Measure, widest: int) -> list[CaptionPiece]:
     """Words, single characters where a script needs no spaces, parts of what fits no line."""
-    found: list[Piece] = []
+    found: list[CaptionPiece] = []
     for line in text.split("\n"):
         first = True
         for word in filter(None, _SPACE.split(line)):
@@ -130,7 +130,7 @@ def bare(text: str) -> str:
     return _SPACE.sub("", text)
 
 
-def penalty(before: Piece, after: Piece, language: str | None) -> float:
+def penalty(before: CaptionPiece, after: CaptionPiece, language: str | None) -> float:
     """How bad a break between two pieces is, from SENTENCE to BAD."""
     if after.starts_line:
         return SENTENCE

@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Sequence
 from itertools import pairwise
 
-from api.exports.transcripts.caption_breaks import BAD, Measure, Piece, bare, penalty, pieces
+from api.exports.transcripts.caption_breaks import BAD, CaptionPiece, Measure, bare, penalty, pieces
 from api.exports.transcripts.document import (
     CaptionRules,
     ExportSegment,
@@ -86,7 +86,7 @@ def _cues(
 
 def _cue(
     segment: ExportSegment,
-    part: Sequence[Piece],
+    part: Sequence[CaptionPiece],
     breaks: Sequence[float],
     rules: CaptionRules,
     is_named: bool,
@@ -98,7 +98,7 @@ def _cue(
 
 
 def _cuts(
-    found: Sequence[Piece], breaks: Sequence[float], rules: CaptionRules
+    found: Sequence[CaptionPiece], breaks: Sequence[float], rules: CaptionRules
 ) -> list[tuple[int, int]]:
     """Ranges of pieces that fit a cue: cut where it reads best until all of them do."""
     done: list[tuple[int, int]] = []
@@ -113,7 +113,7 @@ def _cuts(
     return done
 
 
-def _fits(part: Sequence[Piece], breaks: Sequence[float], rules: CaptionRules) -> bool:
+def _fits(part: Sequence[CaptionPiece], breaks: Sequence[float], rules: CaptionRules) -> bool:
     columns = _columns(part)
     if columns > (rules.max_chars + 1) * rules.max_lines:  # a space goes where a line ends
         return False
@@ -124,7 +124,7 @@ def _fits(part: Sequence[Piece], breaks: Sequence[float], rules: CaptionRules) -
     return bool(_lines(part, breaks, rules))
 
 
-def _best_cut(found: Sequence[Piece], breaks: Sequence[float], first: int, last: int) -> int:
+def _best_cut(found: Sequence[CaptionPiece], breaks: Sequence[float], first: int, last: int) -> int:
     total = sum(piece.columns for piece in found[first:last])
     best, best_cost, before = first + 1, float("inf"), 0.0
     for n in range(first + 1, last):
@@ -136,7 +136,7 @@ def _best_cut(found: Sequence[Piece], breaks: Sequence[float], first: int, last:
 
 
 def _lines(
-    part: Sequence[Piece], breaks: Sequence[float], rules: CaptionRules
+    part: Sequence[CaptionPiece], breaks: Sequence[float], rules: CaptionRules
 ) -> list[tuple[int, int]]:
     """The fewest lines that hold the pieces, broken where it costs least; [] if too many.
 
@@ -173,19 +173,19 @@ def _lines(
     return ranges[::-1]
 
 
-def _columns(part: Sequence[Piece]) -> float:
+def _columns(part: Sequence[CaptionPiece]) -> float:
     """Of the pieces on one line, with the spaces between them."""
     return sum(piece.columns for piece in part) + sum(piece.has_space for piece in part[1:])
 
 
-def _joined(part: Sequence[Piece]) -> str:
+def _joined(part: Sequence[CaptionPiece]) -> str:
     return "".join(
         f" {piece.text}" if number and piece.has_space else piece.text
         for number, piece in enumerate(part)
     )
 
 
-def _set_times(found: Sequence[Piece], segment: ExportSegment) -> None:
+def _set_times(found: Sequence[CaptionPiece], segment: ExportSegment) -> None:
     """From the words where they spell the text, else by each piece's share of the reading."""
     if bare("".join(word.text for word in segment.words)) == bare(segment.text):
         _set_times_of_words(found, segment)
@@ -200,7 +200,7 @@ def _set_times(found: Sequence[Piece], segment: ExportSegment) -> None:
     found[0].start, found[-1].end = segment.start, segment.end
 
 
-def _set_times_of_words(found: Sequence[Piece], segment: ExportSegment) -> None:
+def _set_times_of_words(found: Sequence[CaptionPiece], segment: ExportSegment) -> None:
     """Never back in time, nor out of the segment, whatever the words say."""
     spans = [span for word in segment.words for span in _spread(word)]
     position, now = 0, segment.start

@@ -39,7 +39,7 @@ def _whole(
 
 
 def _pdf(document: TranscriptDocument) -> Rendered:
-    from api.exports.transcripts.pdf.pdf import pdf_bytes  # loads fonts and two libraries
+    from api.exports.transcripts.pdf.writer import pdf_bytes  # loads fonts and two libraries
 
     return pdf_bytes(document)
 

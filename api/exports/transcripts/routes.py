@@ -6,12 +6,12 @@ from anyio import to_thread
 
 from api.exports.cleaning import title
 from api.exports.frame_rates import frame_rate
-from api.exports.targets import target_of
+from api.exports.output_path import resolved_output_path
 from api.exports.transcripts.answers import ExportedTranscript, TranscriptFile
 from api.exports.transcripts.bodies import ExportTranscriptBody
 from api.exports.transcripts.document import CaptionRules, TranscriptDocument
 from api.exports.transcripts.formats import FORMATS, Format, format_named
-from api.exports.transcripts.reading import segments_of
+from api.exports.transcripts.segments import segments_of
 from api.http.client_paths import ClientPaths
 from api.http.endpoint import Call, Endpoint, FileReply
 from shared.errors import BadInput
@@ -49,7 +49,9 @@ def _exported(
 def _target(paths: ClientPaths, body: ExportTranscriptBody, wanted: Format) -> str | None:
     if body.output_path is None:
         return None
-    return target_of(paths, body.output_path, body.display_name, wanted.extension, FORMATS)
+    return resolved_output_path(
+        paths, body.output_path, body.display_name, wanted.extension, FORMATS
+    )
 
 
 def _document(body: ExportTranscriptBody) -> TranscriptDocument:
@@ -79,7 +81,14 @@ def _rules(body: ExportTranscriptBody) -> CaptionRules | None:
         return None
     if asked.max_duration < asked.min_duration:
         raise BadInput("captions.max_duration must not be shorter than captions.min_duration.")
-    return CaptionRules(**{name: getattr(asked, name) for name in asked.__struct_fields__})
+    return CaptionRules(
+        max_chars=asked.max_chars,
+        max_lines=asked.max_lines,
+        min_duration=asked.min_duration,
+        max_duration=asked.max_duration,
+        max_cps=asked.max_cps,
+        gap_frames=asked.gap_frames,
+    )
 
 
 ENDPOINTS = (

@@ -16,7 +16,7 @@ import pytest
 from shared.errors import CacheError
 from shared.people import addition_log
 from shared.people.collection import Collection
-from shared.people.edits import Assignment, ClearNames, Names, NewEdit, Undo
+from shared.people.edits import ClearNames, ClusterNaming, Names, NewEdit, Undo
 from tests.support.people.clusterings import clustering
 from tests.support.programs.killed_in_people import NEW_HASH, OPERATIONS
 from tests.support.system.tiny_disk import tiny_disk
@@ -24,9 +24,9 @@ from tests.support.waiting import wait_for
 
 HASHES = tuple(f"{n:016x}" for n in range(5))
 EDITS: tuple[NewEdit, ...] = (
-    Names((Assignment(5, "Anna"), Assignment(7, "Bo"))),
+    Names((ClusterNaming(5, "Anna"), ClusterNaming(7, "Bo"))),
     ClearNames(),
-    Names((Assignment(5, "x" * 200),)),
+    Names((ClusterNaming(5, "x" * 200),)),
 )
 
 
@@ -102,13 +102,13 @@ import sys
 from pathlib import Path
 from shared.people import addition_log
 from shared.people.collection import Collection
-from shared.people.edits import Assignment, Names
+from shared.people.edits import ClusterNaming, Names
 from tests.support.people.clusterings import clustering
 addition_log.FOLD_AT = 4
 collection = Collection.open(Path(sys.argv[1]), "Cast", create=True)
 for turn in range(1, 10**6):
     collection.add("m", [f"{turn:016x}"], "t")
-    collection.append(Names((Assignment(turn, "Anna"),)))
+    collection.append(Names((ClusterNaming(turn, "Anna"),)))
     collection.publish(clustering([turn] * 3000, number=turn))
     print(turn, flush=True)
 """
@@ -177,7 +177,7 @@ def test_an_edit_counts_although_there_is_no_room_to_fold(
     mounted: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     collection = prepared(mounted)
-    long = Names(tuple(Assignment(id_, "x" * 200) for id_ in range(1, 41)))
+    long = Names(tuple(ClusterNaming(id_, "x" * 200) for id_ in range(1, 41)))
     for _ in range(3):
         collection.append(long)
     monkeypatch.setattr(addition_log, "FOLD_AT", 3)

@@ -23,7 +23,7 @@ import pytest
 
 from api.exports.timelines.formats import TimelineFormat, write_timeline
 from api.exports.timelines.model import Timeline
-from api.exports.timelines.sources import Source, source_of
+from api.exports.timelines.sources import TimelineSource, source_of
 from shared.media import MediaType
 from tests.support.exports.timeline_checker import number, rate_of
 from tests.support.exports.timeline_data import NTSC_24, NTSC_30, asked, timeline, xmeml_of
@@ -48,7 +48,7 @@ def program(name: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def sources(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Source]:
+def sources(tmp_path_factory: pytest.TempPathFactory) -> dict[str, TimelineSource]:
     folder = tmp_path_factory.mktemp("elsewhere")
     found = {}
     for name, encoding in MIXED.items():
@@ -57,7 +57,9 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Source]:
     return found
 
 
-def test_ffprobe_agrees_on_length_rate_timecode_and_channels(sources: dict[str, Source]) -> None:
+def test_ffprobe_agrees_on_length_rate_timecode_and_channels(
+    sources: dict[str, TimelineSource],
+) -> None:
     command = [program("ffprobe"), "-v", "error", "-count_frames", "-show_streams", "-of", "json"]
     root = xmeml_of(timeline(*[asked(source) for source in sources.values()])[0])
     for file, source in zip(
@@ -89,7 +91,7 @@ def test_ffprobe_agrees_on_length_rate_timecode_and_channels(sources: dict[str, 
 @pytest.mark.parametrize("kind", ["xmeml", "otio"])
 @pytest.mark.parametrize("rate", [NTSC_24, Fraction(25), NTSC_30])
 def test_melt_plays_what_another_reader_finds_in_the_timeline(
-    kind: TimelineFormat, rate: Fraction, sources: dict[str, Source], tmp_path: Path
+    kind: TimelineFormat, rate: Fraction, sources: dict[str, TimelineSource], tmp_path: Path
 ) -> None:
     ranges = [(1, 2.5), (0, 0.5), (2.002, 4), (3.3333, 6)]
     made, _ = timeline(
@@ -101,7 +103,7 @@ def test_melt_plays_what_another_reader_finds_in_the_timeline(
 
 
 def test_melt_plays_what_pycmx_finds_in_the_edit_list(
-    sources: dict[str, Source], tmp_path: Path
+    sources: dict[str, TimelineSource], tmp_path: Path
 ) -> None:
     one = sources["c.mov"]
     made, _ = timeline(asked(one, "01:00:00;00", "01:00:01;15"), asked(one, 0, 1), asked(one, 5, 6))

@@ -13,7 +13,7 @@ import pytest
 from shared.people import addition_log
 from shared.people.addition_log import AdditionLog
 from shared.people.collection import Collection
-from shared.people.edits import Assignment, ClearNames, Names, Undo
+from shared.people.edits import ClearNames, ClusterNaming, Names, Undo
 from tests.support.waiting import wait_for
 
 SPAWN = multiprocessing.get_context("spawn")
@@ -39,7 +39,7 @@ def _add_many(root: str, letter: str, gate: Any) -> None:
     for n in range(200):
         collection.add("m", [f"{letter}{n:015x}"], f"task {letter}")
         if n % 10 == 0:
-            collection.append(Names((Assignment(n + 1, letter),)))
+            collection.append(Names((ClusterNaming(n + 1, letter),)))
     collection._members.fold()
 
 
@@ -177,7 +177,7 @@ def test_a_damaged_addition_is_skipped_and_the_others_count(
 
 def test_an_edit_with_an_impossible_id_is_skipped(collection: Collection) -> None:
     for id_ in (1, 2**31 - 1, 2**31, 0, -1):
-        collection.append(Names((Assignment(id_, "Anna"),)))
+        collection.append(Names((ClusterNaming(id_, "Anna"),)))
     assert [edit.lamport for edit in again(collection).edits()] == [1, 2]
 
 

@@ -10,7 +10,7 @@ from PIL import Image, ImageChops
 from pypdf.generic import ContentStream
 
 from api.exports.transcripts.document import ExportSegment, TranscriptDocument
-from api.exports.transcripts.pdf.pdf import pdf_bytes
+from api.exports.transcripts.pdf.writer import pdf_bytes
 
 TITLE = "T"
 SCALE = 6  # pixels to a point

@@ -8,8 +8,8 @@ from typing import Any
 
 from api.exports.timelines.conform import AskedClip, AskedMarker, commonest_rate, conform
 from api.exports.timelines.formats import write_timeline
-from api.exports.timelines.model import Picture, Remark, Timeline
-from api.exports.timelines.sources import Source, source_of
+from api.exports.timelines.model import PictureFormat, Remark, Timeline
+from api.exports.timelines.sources import TimelineSource, source_of
 from shared.domain import Probe
 from shared.media import MediaType
 from shared.media_facts import AudioStream
@@ -19,7 +19,7 @@ from tests.support.exports.timeline_checker import check_fcpxml, check_xmeml
 NTSC_24 = Fraction(24000, 1001)
 NTSC_30 = Fraction(30000, 1001)
 NTSC_60 = Fraction(60000, 1001)
-HD = Picture(1920, 1080)
+HD = PictureFormat(1920, 1080)
 
 
 def film(
@@ -28,7 +28,7 @@ def film(
     seconds: float | None = 10,
     channels: Sequence[int] = (2,),
     **more: Any,
-) -> Source:
+) -> TimelineSource:
     """A video whose sound streams have these channels."""
     rate = Fraction(rate)
     return source_of(
@@ -42,7 +42,7 @@ def film(
     )
 
 
-def recording(path: str = "/media/a.wav", seconds: float = 10, *channels: int) -> Source:
+def recording(path: str = "/media/a.wav", seconds: float = 10, *channels: int) -> TimelineSource:
     return source_of(
         path,
         Probe(
@@ -53,7 +53,7 @@ def recording(path: str = "/media/a.wav", seconds: float = 10, *channels: int) -
     )
 
 
-def still(path: str = "/media/a.jpg") -> Source:
+def still(path: str = "/media/a.jpg") -> TimelineSource:
     return source_of(path, Probe(media_type=MediaType.IMAGE, width=4000, height=3000))
 
 
@@ -65,12 +65,12 @@ def streams(*channels: int) -> tuple[AudioStream, ...]:
 
 
 def asked(
-    source: Source,
+    source: TimelineSource,
     start: float | str | Fraction = 2,
     end: float | str | Fraction = 4,
     markers: Sequence[AskedMarker] = (),
     **more: Any,
-) -> tuple[AskedClip, Source]:
+) -> tuple[AskedClip, TimelineSource]:
     def exact(time: float | str | Fraction) -> Fraction | str:
         return time if isinstance(time, str) else Fraction(str(time))
 
@@ -78,7 +78,7 @@ def asked(
 
 
 def timeline(
-    *clips: tuple[AskedClip, Source], rate: Fraction | int | None = None, **more: Any
+    *clips: tuple[AskedClip, TimelineSource], rate: Fraction | int | None = None, **more: Any
 ) -> tuple[Timeline, list[Remark]]:
     """Clips in a row, numbered as a request numbers them."""
     numbered = [

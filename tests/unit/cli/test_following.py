@@ -8,7 +8,7 @@ import typer
 from cli.api_client import ApiClient
 from cli.remote import Remote
 from cli.terminal.following import finish
-from cli.terminal.output import Output
+from cli.terminal.output import CommandOutput
 
 
 def test_failed_files_are_named_and_what_stopped_them_all_is_said_once(
@@ -24,7 +24,7 @@ def test_failed_files_are_named_and_what_stopped_them_all_is_said_once(
     }
     api = ApiClient("127.0.0.1:9")
     with pytest.raises(typer.Exit) as end:
-        finish(Remote(api, Output(as_json=False)), event)
+        finish(Remote(api, CommandOutput(as_json=False)), event)
     api.close()
     assert end.value.exit_code == 1
     assert capsys.readouterr().out == f"failed: /m/b.mov: It is torn.\n{full}\n"

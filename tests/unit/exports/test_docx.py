@@ -12,7 +12,7 @@ import pytest
 
 from api.exports.cleaning import clean
 from api.exports.transcripts.document import ExportSegment, TranscriptDocument
-from api.exports.transcripts.reading import segments_of
+from api.exports.transcripts.segments import segments_of
 from api.exports.transcripts.word_document import docx as written
 from shared.timecode import Timecode
 from tests.unit.exports.test_text import NASTY

@@ -14,7 +14,7 @@ import pypdf
 import pytest
 
 from api.exports.transcripts.document import ExportSegment, TranscriptDocument
-from api.exports.transcripts.pdf.pdf import pdf_bytes
+from api.exports.transcripts.pdf.writer import pdf_bytes
 from shared.timecode import Timecode
 from tests.support.exports.pdf_pages import (
     glyphs_drawn,
@@ -160,7 +160,7 @@ def test_more_syllables_than_a_font_has_codes_take_another_font() -> None:
 def test_threads_that_make_pdfs_at_the_same_time_do_not_meet() -> None:
     program = (
         "from concurrent.futures import ThreadPoolExecutor as Pool; "
-        "from api.exports.transcripts.pdf.pdf import pdf_bytes; "
+        "from api.exports.transcripts.pdf.writer import pdf_bytes; "
         "from tests.unit.exports.test_pdf import document; "
         "made = document('Hi שלום (x)', '日本 हिन्दी 12', 'ไทย 😀 ١٢'); "
         "print(len(set(Pool(8).map(pdf_bytes, [made] * 16))))"
@@ -225,7 +225,7 @@ def test_only_what_is_used_of_a_font_is_embedded() -> None:
 
 def test_the_same_document_gives_the_same_bytes_in_every_process() -> None:
     program = (
-        "import hashlib; from api.exports.transcripts.pdf.pdf import pdf_bytes; "
+        "import hashlib; from api.exports.transcripts.pdf.writer import pdf_bytes; "
         "from tests.unit.exports.test_pdf import document; "
         "print(hashlib.sha256(pdf_bytes(document('Hi שלום', '日本 हिन्दी', 'ไทย 😀')).content)"
         ".hexdigest())"

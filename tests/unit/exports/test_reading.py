@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from api.exports.transcripts.document import ExportSegment, ExportWord
-from api.exports.transcripts.reading import segments_of
+from api.exports.transcripts.segments import segments_of
 from shared.errors import BadInput
 
 GOOD = [0, "a", 1]

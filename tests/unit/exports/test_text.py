@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from api.exports.cleaning import clean, guarded, is_rtl, title, without_blank_lines
 from api.exports.transcripts.document import ExportSegment, ExportWord, TranscriptDocument
 from api.exports.transcripts.formats import FORMATS
-from api.exports.transcripts.reading import segments_of
+from api.exports.transcripts.segments import segments_of
 from shared.timecode import Timecode
 
 NASTY = (

@@ -14,7 +14,7 @@ from shared.people.editing import (
     names_edit,
     undo_edit,
 )
-from shared.people.edits import Assignment, Edit, Merge, Modify, Names, NewEdit, Undo
+from shared.people.edits import ClusterMerge, ClusterNaming, Edit, Modify, Names, NewEdit, Undo
 from shared.people.state import PeopleState
 from tests.support.people.clusterings import clustering, id_of
 
@@ -28,12 +28,12 @@ def written(number: int, what: NewEdit) -> Edit:
 
 @pytest.fixture
 def state() -> PeopleState:
-    return PeopleState.of(GROUPING, [written(1, Modify(merges=(Merge((20,), 10),)))])
+    return PeopleState.of(GROUPING, [written(1, Modify(merges=(ClusterMerge((20,), 10),)))])
 
 
 def test_names_are_stripped_and_composed(state: PeopleState) -> None:
     edit = names_edit(state, [(10, " Zoe\u0308\n"), (30, "")])
-    assert edit == Names((Assignment(10, "Zo\u00eb"), Assignment(30, "")))
+    assert edit == Names((ClusterNaming(10, "Zo\u00eb"), ClusterNaming(30, "")))
     assert names_edit(state, [(30, "x" * 200)]).assignments[0].name == "x" * 200
     assert names_edit(state, [(20, "Bo"), (10, "Bo ")]).assignments[0].cluster_id == 20
 
@@ -63,7 +63,7 @@ def test_bad_names_are_refused(
 
 def test_a_merge_may_name_its_target_among_others(state: PeopleState) -> None:
     edit = modify_edit(state, [([10, 30, 30], 10), ([40], 30)])
-    assert edit.merges == (Merge((30,), 10), Merge((40,), 30))
+    assert edit.merges == (ClusterMerge((30,), 10), ClusterMerge((40,), 30))
     assert dict(state.with_edits(written(2, edit)).counts) == {10: 10}
 
 

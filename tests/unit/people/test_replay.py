@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 from shared.people.clustering import NO_CLUSTER, Clustering
 from shared.people.edits import (
-    Assignment,
     ClearNames,
+    ClusterMerge,
+    ClusterNaming,
     Edit,
-    Merge,
+    FaceMove,
     Modify,
-    Move,
     Names,
     NewEdit,
     Undo,
@@ -26,10 +26,10 @@ IDS = st.integers(1, 7)  # those above 5 are in no grouping
 FACES = 12
 IN_ALL = clustering([NO_CLUSTER] * FACES)
 
-assignments = st.builds(Assignment, IDS, st.sampled_from(["", "Anna", "Bo"]))
-merges = st.builds(Merge, st.lists(IDS, min_size=1, max_size=3).map(tuple), IDS)
+assignments = st.builds(ClusterNaming, IDS, st.sampled_from(["", "Anna", "Bo"]))
+merges = st.builds(ClusterMerge, st.lists(IDS, min_size=1, max_size=3).map(tuple), IDS)
 moves = st.builds(
-    Move,
+    FaceMove,
     st.lists(st.integers(0, FACES - 1).map(lambda face: id_of(IN_ALL, face)), max_size=4).map(
         tuple
     ),

@@ -10,12 +10,12 @@ import pytest
 
 from shared.people.clustering import NO_CLUSTER, Clustering
 from shared.people.edits import (
-    Assignment,
     ClearNames,
+    ClusterMerge,
+    ClusterNaming,
     Edit,
-    Merge,
+    FaceMove,
     Modify,
-    Move,
     Names,
     NewEdit,
     Undo,
@@ -35,15 +35,15 @@ def log(*edits: NewEdit, first: int = 1) -> list[Edit]:
 
 def names(**named: str) -> Names:
     """names(c10="Anna")"""
-    return Names(tuple(Assignment(int(id_[1:]), name) for id_, name in named.items()))
+    return Names(tuple(ClusterNaming(int(id_[1:]), name) for id_, name in named.items()))
 
 
 def merge(*cluster_ids: int, into: int) -> Modify:
-    return Modify(merges=(Merge(cluster_ids, into),))
+    return Modify(merges=(ClusterMerge(cluster_ids, into),))
 
 
 def move(grouping: Clustering, faces: Sequence[int], to: int, *, is_new: bool = False) -> Modify:
-    return Modify(moves=(Move(tuple(id_of(grouping, face) for face in faces), to, is_new),))
+    return Modify(moves=(FaceMove(tuple(id_of(grouping, face) for face in faces), to, is_new),))
 
 
 def reasons(state: PeopleState) -> list[tuple[bool, str]]:
@@ -151,7 +151,9 @@ def test_a_name_waits_for_a_cluster_that_lost_all_its_faces() -> None:
 
 def test_the_last_move_of_a_face_counts_and_merges_come_before_moves() -> None:
     grouping = clustering(TWELVE)
-    both = Modify(merges=(Merge((20,), 10),), moves=(Move((id_of(grouping, 3),), 77, is_new=True),))
+    both = Modify(
+        merges=(ClusterMerge((20,), 10),), moves=(FaceMove((id_of(grouping, 3),), 77, is_new=True),)
+    )
     state = PeopleState.of(grouping, log(move(grouping, [3], 30), both))
     assert state.counts == {10: 5, 77: 1, 30: 2, 40: 2}
     assert state.overlap_labels[3] == 77
@@ -233,8 +235,8 @@ def test_what_no_longer_applies_is_reported_and_harms_nothing_else() -> None:
         merge(98, 20, into=10),
         merge(98, 97, into=10),
         merge(20, into=10),
-        Modify(moves=(Move((gone,), 30), Move((id_of(grouping, 3),), 40))),
-        Modify(moves=(Move((gone, "nonsense"), 30),)),
+        Modify(moves=(FaceMove((gone,), 30), FaceMove((id_of(grouping, 3),), 40))),
+        Modify(moves=(FaceMove((gone, "nonsense"), 30),)),
         merge(1, 2, 3, 4, into=10),
     )
     state = PeopleState.of(grouping, edits)

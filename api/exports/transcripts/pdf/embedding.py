@@ -10,7 +10,7 @@ import uharfbuzz
 from reportlab.pdfbase import pdfdoc
 from reportlab.pdfgen.canvas import Canvas
 
-from api.exports.transcripts.pdf.fonts import REGULAR, Face
+from api.exports.transcripts.pdf.fonts import REGULAR, FontFace
 
 _FLAGS_SYMBOLIC = 4
 _LARGEST_CODE = 0xFFFF
@@ -33,14 +33,14 @@ end
 
 
 class EmbeddedFont:
-    """The glyphs of one Face that a document uses, as a composite font (ISO 32000-1, 9.7).
+    """The glyphs of one FontFace that a document uses, as a composite font (ISO 32000-1, 9.7).
 
     A code stands for a glyph *and* the text that it is to be read as, so that what is copied or
     searched for is the text that was given, whatever shaping made of it. reportlab's own TTFont
     has codes for characters instead: shaped glyphs get private ones, which read as rubbish.
     """
 
-    def __init__(self, face: Face, resource: str) -> None:
+    def __init__(self, face: FontFace, resource: str) -> None:
         self.face = face
         self.resource = resource  # its name on the pages
         self._advances: dict[int, float] = {}  # by glyph
@@ -212,7 +212,7 @@ class _Outline:
         self._parts.append(f"{numbers} {operator}")
 
 
-def _subset(face: Face, glyphs: list[int]) -> tuple[Any, dict[int, int]]:
+def _subset(face: FontFace, glyphs: list[int]) -> tuple[Any, dict[int, int]]:
     """A font of these glyphs at regular weight, and their numbers in it."""
     wanted = uharfbuzz.SubsetInput()
     wanted.glyph_set.update(glyphs)

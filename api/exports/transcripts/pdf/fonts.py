@@ -39,7 +39,7 @@ _SHARED = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Face:
+class FontFace:
     """One font. `characters` are the code points that it shows; `font` shapes in its units.
 
     Faces are equal by name: two threads may open one at the same time.
@@ -57,23 +57,23 @@ class Face:
 
 
 @functools.cache
-def _face(name: str) -> Face:
+def _face(name: str) -> FontFace:
     return _opened(name, str(files("manimgx_fonts") / f"{name}[wght].ttf"))
 
 
 @functools.cache
-def _cjk_face(index: int) -> Face:
+def _cjk_face(index: int) -> FontFace:
     path = str(files("manimgx_fonts_cjk") / "NotoSansCJK-VF.otf.ttc")
     script, language = _CJK_SCRIPTS.get(index, ("Hani", "zh"))
     return _opened(f"NotoSansCJK-{index}", path, index, script, language)
 
 
-def _opened(name: str, path: str, index: int = 0, *forms: str) -> Face:
-    face = uharfbuzz.Face(uharfbuzz.Blob.from_file_path(path), index)
+def _opened(name: str, path: str, index: int = 0, *forms: str) -> FontFace:
+    face = uharfbuzz.FontFace(uharfbuzz.Blob.from_file_path(path), index)
     font = uharfbuzz.Font(face)
     font.set_variations({"wght": REGULAR})
     has_cff = "CFF2" in face.table_tags
-    return Face(name, face, font, frozenset(face.unicodes), has_cff, 1000 / face.upem, *forms)
+    return FontFace(name, face, font, frozenset(face.unicodes), has_cff, 1000 / face.upem, *forms)
 
 
 class FontChoice:
@@ -82,7 +82,7 @@ class FontChoice:
     def __init__(self, language: str | None) -> None:
         self.missing: set[str] = set()  # what no font shows
         self._language = language or ""
-        self._known: dict[tuple[str, int], Face | None] = {}
+        self._known: dict[tuple[str, int], FontFace | None] = {}
 
     def shown(self, text: str) -> str:
         """Text with U+FFFD for what no font shows, which is remembered in `missing`."""
@@ -93,13 +93,13 @@ class FontChoice:
         self.missing |= lost
         return "".join(REPLACEMENT if character in lost else character for character in text)
 
-    def faces(self, text: str) -> list[Face]:
+    def faces(self, text: str) -> list[FontFace]:
         """The font of each character of a paragraph, which is a shown text."""
         latin = _face("NotoSans")
         if _EMOJI_STYLE not in text and latin.characters.issuperset(map(ord, text)):
             return [latin] * len(text)
         cjk = self._cjk(text)
-        found: list[Face] = []
+        found: list[FontFace] = []
         for index, character in enumerate(text):
             before = found[-1] if found else None
             found.append(self._wanted(before, character, text[index + 1 : index + 2], cjk))
@@ -113,7 +113,7 @@ class FontChoice:
             return _CJK_FACES["ko"]
         return _CJK_FACES.get(self._language, _CJK_FACES["zh"])
 
-    def _wanted(self, before: Face | None, character: str, after: str, cjk: int) -> Face:
+    def _wanted(self, before: FontFace | None, character: str, after: str, cjk: int) -> FontFace:
         code = ord(character)
         emoji = _face("NotoEmoji")
         if after == _EMOJI_STYLE and code in emoji.characters:
@@ -126,7 +126,7 @@ class FontChoice:
             return before
         return self._of(character, cjk) or before or _face("NotoSans")
 
-    def _of(self, character: str, cjk: int) -> Face | None:
+    def _of(self, character: str, cjk: int) -> FontFace | None:
         key = (character, cjk)
         if key not in self._known:
             faces = (_cjk_face(cjk) if name == "CJK" else _face(name) for name in _NAMES)

@@ -11,8 +11,8 @@ from icu4py.breakers import CharacterBreaker, LineBreaker
 
 from api.exports.transcripts.pdf import bidi
 from api.exports.transcripts.pdf.embedding import EmbeddedFont
-from api.exports.transcripts.pdf.fonts import Face, FontChoice
-from api.exports.transcripts.pdf.shaping import Mark, Run, Shaper
+from api.exports.transcripts.pdf.fonts import FontChoice, FontFace
+from api.exports.transcripts.pdf.shaping import GlyphRun, Mark, Shaper
 
 _TAB = " " * 4
 _LOCALE = "en"  # ICU picks its dictionaries by script
@@ -20,7 +20,7 @@ _LOCALE = "en"  # ICU picks its dictionaries by script
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Glyphs of one font and direction at `x` in a line; see Run. Lengths per mille of the size."""
+    """Glyphs of one font and direction at `x` in a line, in thousandths of the font size."""
 
     font: EmbeddedFont
     x: float
@@ -29,7 +29,7 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class PdfLine:
     """`blocks` in the order in which they are read. `width` per mille of the font size."""
 
     blocks: tuple[Block, ...]
@@ -37,27 +37,27 @@ class Line:
     rtl: bool
 
 
-class _Kind(NamedTuple):
+class _ShapingKind(NamedTuple):
     """Neighbouring characters of one kind are shaped and drawn at once."""
 
-    face: Face
-    level: int  # see pdf_bidi
+    face: FontFace
+    level: int  # see bidi
     lone: int  # where a sign is that runs right to left, else -1; see _kinds
 
 
 @dataclass(frozen=True, slots=True)
 class _Paragraph:
     text: str
-    kinds: list[_Kind]  # of each character
+    kinds: list[_ShapingKind]  # of each character
 
 
 @dataclass(frozen=True, slots=True)
-class _Piece:
+class _ShapedPiece:
     """Text of one kind from `start` on; blanks at a line's end are not shown."""
 
     start: int
-    kind: _Kind
-    run: Run
+    kind: _ShapingKind
+    run: GlyphRun
     blank: bool
 
 
@@ -68,7 +68,7 @@ class Breaker:
         self._choice = choice
         self._shaper = shaper
 
-    def lines(self, text: str, width: float, *, rtl: bool) -> Iterator[Line]:
+    def lines(self, text: str, width: float, *, rtl: bool) -> Iterator[PdfLine]:
         """The lines of a text, none of them wider than `width` (per mille of the font size).
 
         Newlines begin a line. `rtl`: the direction of its paragraphs.
@@ -78,8 +78,8 @@ class Breaker:
             kinds = _kinds(shown, self._choice.faces(shown), bidi.levels(shown, rtl=rtl))
             yield from self._broken(_Paragraph(shown, kinds), width, rtl)
 
-    def _broken(self, paragraph: _Paragraph, width: float, rtl: bool) -> Iterator[Line]:
-        line: list[_Piece] = []
+    def _broken(self, paragraph: _Paragraph, width: float, rtl: bool) -> Iterator[PdfLine]:
+        line: list[_ShapedPiece] = []
         used = 0.0
         for unit in self._units(paragraph, width):
             if line and used + _width(unit) > width:
@@ -89,7 +89,7 @@ class Breaker:
             used += sum(piece.run.width for piece in unit)
         yield _line(line, rtl)
 
-    def _units(self, paragraph: _Paragraph, width: float) -> Iterator[list[_Piece]]:
+    def _units(self, paragraph: _Paragraph, width: float) -> Iterator[list[_ShapedPiece]]:
         """What is not broken, with the blanks after it."""
         for start, end in _spans(LineBreaker(paragraph.text, _LOCALE)):
             unit = self._pieces(paragraph, start, end)
@@ -113,7 +113,7 @@ class Breaker:
             used += wide
         yield part, end
 
-    def _pieces(self, paragraph: _Paragraph, start: int, end: int) -> list[_Piece]:
+    def _pieces(self, paragraph: _Paragraph, start: int, end: int) -> list[_ShapedPiece]:
         text, kinds = paragraph.text, paragraph.kinds
         blanks = start + len(text[start:end].rstrip())
         pieces = []
@@ -124,22 +124,22 @@ class Breaker:
                 while after < last and kinds[after] == kind:
                     after += 1
                 run = self._shaper.run(text[first:after], kind.face, rtl=kind.level % 2 == 1)
-                pieces.append(_Piece(first, kind, run, first >= blanks))
+                pieces.append(_ShapedPiece(first, kind, run, first >= blanks))
                 first = after
         return pieces
 
 
-def _kinds(text: str, faces: list[Face], levels: list[int]) -> list[_Kind]:
+def _kinds(text: str, faces: list[FontFace], levels: list[int]) -> list[_ShapingKind]:
     """Signs that run right to left are of a kind each: readers turn around letters only."""
     if faces and faces.count(faces[0]) == len(faces) and not any(levels):
-        return [_Kind(faces[0], 0, -1)] * len(faces)  # most paragraphs, and quick
+        return [_ShapingKind(faces[0], 0, -1)] * len(faces)  # most paragraphs, and quick
     return [
-        _Kind(face, level, index if level % 2 and not bidi.is_letter(text[index]) else -1)
+        _ShapingKind(face, level, index if level % 2 and not bidi.is_letter(text[index]) else -1)
         for index, (face, level) in enumerate(zip(faces, levels, strict=True))
     ]
 
 
-def _width(unit: list[_Piece]) -> float:
+def _width(unit: list[_ShapedPiece]) -> float:
     return sum(piece.run.width for piece in unit if not piece.blank)
 
 
@@ -151,7 +151,7 @@ def _spans(pieces: Iterable[str]) -> Iterator[tuple[int, int]]:
         start += len(piece)
 
 
-def _line(pieces: list[_Piece], rtl: bool) -> Line:
+def _line(pieces: list[_ShapedPiece], rtl: bool) -> PdfLine:
     while pieces and pieces[-1].blank:
         pieces.pop()
     in_sight = [pieces[index] for index in bidi.visual_order([p.kind.level for p in pieces])]
@@ -162,10 +162,10 @@ def _line(pieces: list[_Piece], rtl: bool) -> Line:
         found.append((min(piece.start for piece in block), _block(block, x)))
         x += sum(piece.run.width for piece in block)
     found.sort(key=lambda each: each[0])
-    return Line(tuple(block for _, block in found), x, rtl)
+    return PdfLine(tuple(block for _, block in found), x, rtl)
 
 
-def _block(pieces: list[_Piece], left: float) -> Block:
+def _block(pieces: list[_ShapedPiece], left: float) -> Block:
     marks: list[Mark] = []
     x = 0.0
     for piece in pieces:

@@ -14,7 +14,7 @@ from typing import Any
 import uharfbuzz
 
 from api.exports.transcripts.pdf.embedding import EmbeddedFont
-from api.exports.transcripts.pdf.fonts import Face
+from api.exports.transcripts.pdf.fonts import FontFace
 
 # Ligatures of Latin only look nicer, and some readers of PDFs do not take them apart.
 _PLAIN = {"liga": False, "clig": False}
@@ -31,7 +31,7 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class GlyphRun:
     """Glyphs of one font from left to right. `width` in thousandths of the font size.
 
     `shown` is the inside of the array that PDF's operator TJ takes.
@@ -50,23 +50,23 @@ class Shaper:
         self.fonts: list[EmbeddedFont] = []
         self._language = language or "und"
         self._current: dict[str, EmbeddedFont] = {}
-        self._runs: dict[tuple[str, str, bool], Run] = {}
+        self._runs: dict[tuple[str, str, bool], GlyphRun] = {}
 
-    def run(self, text: str, face: Face, *, rtl: bool) -> Run:
+    def run(self, text: str, face: FontFace, *, rtl: bool) -> GlyphRun:
         """Text of one direction in one font."""
         key = (text, face.name, rtl)
         if key not in self._runs:
             self._runs[key] = self._shaped(text, self._font(face), rtl)
         return self._runs[key]
 
-    def _font(self, face: Face) -> EmbeddedFont:
+    def _font(self, face: FontFace) -> EmbeddedFont:
         font = self._current.get(face.name)
         if font is None or font.is_full:
             font = self._current[face.name] = EmbeddedFont(face, f"T{len(self.fonts) + 1}")
             self.fonts.append(font)
         return font
 
-    def _shaped(self, text: str, font: EmbeddedFont, rtl: bool) -> Run:
+    def _shaped(self, text: str, font: EmbeddedFont, rtl: bool) -> GlyphRun:
         buffer = uharfbuzz.Buffer()
         buffer.add_str(text)
         buffer.guess_segment_properties()
@@ -113,9 +113,9 @@ class _Pen:
         """Text that no glyph of its own stands for."""
         self._put(self.font.blank(text), self.x)
 
-    def run(self) -> Run:
+    def run(self) -> GlyphRun:
         self._move(self.x)
-        return Run(self.font, self.x, "".join([*self._parts, self._end()]), tuple(self._marks))
+        return GlyphRun(self.font, self.x, "".join([*self._parts, self._end()]), tuple(self._marks))
 
     def _put(self, code: int, x: float) -> None:
         self._move(x)

@@ -16,7 +16,7 @@ from reportlab.pdfgen.canvas import Canvas
 from api.exports.cleaning import is_rtl
 from api.exports.transcripts.document import ExportSegment, Rendered, TranscriptDocument
 from api.exports.transcripts.pdf.fonts import FontChoice
-from api.exports.transcripts.pdf.lines import Breaker, Line
+from api.exports.transcripts.pdf.lines import Breaker, PdfLine
 from api.exports.transcripts.pdf.shaping import Shaper
 from api.exports.transcripts.text_formats import spoken
 
@@ -47,10 +47,10 @@ _NUMBER = _Style(8, 16, _GREY)
 
 
 @dataclass(frozen=True, slots=True)
-class _Placed:
+class _PlacedLine:
     """A line on a page. `x` and `y` in points from the bottom left, of where its text begins."""
 
-    line: Line
+    line: PdfLine
     style: _Style
     x: float
     y: float
@@ -60,7 +60,7 @@ class _Flow:
     """Puts lines below each other, on as many pages as they need."""
 
     def __init__(self) -> None:
-        self.pages: list[list[_Placed]] = [[]]
+        self.pages: list[list[_PlacedLine]] = [[]]
         self._y = _HEIGHT - _MARGIN
 
     def next_line(self, leading: float, *, with_next: bool = False) -> float:
@@ -74,10 +74,10 @@ class _Flow:
         self._y -= leading
         return self._y
 
-    def put(self, line: Line, style: _Style, left: float, y: float) -> None:
+    def put(self, line: PdfLine, style: _Style, left: float, y: float) -> None:
         """Between `left` and the right margin, on the side where its paragraph begins."""
         x = _WIDTH - _MARGIN - _points(line, style) if line.rtl else left
-        self.pages[-1].append(_Placed(line, style, x, y))
+        self.pages[-1].append(_PlacedLine(line, style, x, y))
 
     def space(self, height: float) -> None:
         self._y -= height
@@ -107,7 +107,7 @@ def pdf_bytes(document: TranscriptDocument) -> Rendered:
     return Rendered(file.getvalue(), _warnings(choice.missing))
 
 
-def _pages(document: TranscriptDocument, breaker: Breaker) -> list[list[_Placed]]:
+def _pages(document: TranscriptDocument, breaker: Breaker) -> list[list[_PlacedLine]]:
     flow = _Flow()
     across = _WIDTH - 2 * _MARGIN
     for line in _broken(breaker, document.title, _TITLE, across, is_rtl(document.title)):
@@ -119,7 +119,7 @@ def _pages(document: TranscriptDocument, breaker: Breaker) -> list[list[_Placed]
     for number, page in enumerate(flow.pages, 1):
         text = f"{number} / {len(flow.pages)}"
         line = _one_line(breaker, text, _NUMBER)
-        page.append(_Placed(line, _NUMBER, (_WIDTH - _points(line, _NUMBER)) / 2, _FOOT))
+        page.append(_PlacedLine(line, _NUMBER, (_WIDTH - _points(line, _NUMBER)) / 2, _FOOT))
     return flow.pages
 
 
@@ -154,20 +154,22 @@ def _stamp_column(document: TranscriptDocument, breaker: Breaker) -> float:
     return min(widest + _COLUMN_GAP, _WIDTH / 2 - _MARGIN)
 
 
-def _broken(breaker: Breaker, text: str, style: _Style, width: float, rtl: bool) -> Iterator[Line]:
+def _broken(
+    breaker: Breaker, text: str, style: _Style, width: float, rtl: bool
+) -> Iterator[PdfLine]:
     return breaker.lines(text, width * 1000 / style.size, rtl=rtl)
 
 
-def _one_line(breaker: Breaker, text: str, style: _Style) -> Line:
+def _one_line(breaker: Breaker, text: str, style: _Style) -> PdfLine:
     (line,) = _broken(breaker, text, style, math.inf, False)
     return line
 
 
-def _points(line: Line, style: _Style) -> float:
+def _points(line: PdfLine, style: _Style) -> float:
     return line.width * style.size / 1000
 
 
-def _draw(canvas: Canvas, placed: _Placed) -> None:
+def _draw(canvas: Canvas, placed: _PlacedLine) -> None:
     """Writes a line's text, then the marks that are drawn beside it, by PDF's operators."""
     size, y = placed.style.size, placed.y
     shown = []

@@ -1,4 +1,4 @@
-"""An answer that is given before the request's body was read."""
+"""An answer that is given before the request's body was read (RFC 9112, 9.6)."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import contextlib
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-LINGER_S = 1.0
+DRAIN_S = 1.0
 
 
-class LingeringResponse(Response):
-    """Answers, throws away what still comes for a moment, then closes the connection.
+class DrainingResponse(Response):
+    """Answers, drains the body for a moment, then closes the connection.
 
     Closing at once would reset the connection of a client that is still sending, before it has
     read the answer.
@@ -29,7 +29,7 @@ class LingeringResponse(Response):
         )
         await send({"type": "http.response.body", "body": self.body, "more_body": True})
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(LINGER_S):
+            async with asyncio.timeout(DRAIN_S):
                 while (await receive()).get("more_body", False):
                     pass
         await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -1,4 +1,4 @@
-"""Which model of each kind answers: what was asked for last, else the setting."""
+"""Which model a request means: the one it names, else the active one of that kind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where an export is written that a client wants as a file."""
+"""The `output_path` of an export: where the file is written that a client wants."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from api.http.client_paths import ClientPaths
 from shared.exports.names import file_name, with_extension
 
 
-def target_of(
+def resolved_output_path(
     paths: ClientPaths,
     output_path: str,
     display_name: str,
