@@ -87,7 +87,6 @@ class Endpoint:
     handler: Callable[[Call[Any]], Awaitable[msgspec.Struct | Reply | FileReply]]
     tag: str
     summary: str
-    operation_id: str  # what generated clients call it
     answer: type[msgspec.Struct]
     body: type[msgspec.Struct] | None = None
     status: int = 200
@@ -105,6 +104,11 @@ class Endpoint:
     drops_half_characters: bool = False  # text with lone surrogates is mended, not refused
     keeps_nulls: bool = False  # of its body's own keys: null means something else than leaving out
     needs_key: bool = True
+
+    @property
+    def operation_id(self) -> str:
+        """What generated clients call it: the handler's own name."""
+        return self.handler.__name__
 
 
 def routes(endpoints: Iterable[Endpoint], services: Services) -> list[Route]:

@@ -28,7 +28,7 @@ class _RequestedCache:
     models: dict[ModelKind, str]
 
 
-async def cache_paths(call: Call[CachePathsBody]) -> CachePaths:
+async def get_cache_paths(call: Call[CachePathsBody]) -> CachePaths:
     """In request order; a file that cannot be read has `error` in its slot."""
     return await run_in_threadpool(_cache_paths, call.services, call.body)
 
@@ -98,10 +98,9 @@ ENDPOINTS = (
     Endpoint(
         "POST",
         "/cache-paths",
-        cache_paths,
+        get_cache_paths,
         tag="Cache paths",
         summary="Where results lie",
-        operation_id="get_cache_paths",
         description="Paths are given also when nothing exists yet; then they name the manifest "
         "that would be written. The formats are open: JSON, npy, npz, JPEG.",
         body=CachePathsBody,

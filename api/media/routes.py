@@ -32,7 +32,7 @@ from shared.query.messages import ProbeFile
 _OF_CONTAINER = frozenset(Probe.__struct_fields__) & frozenset(MediaItem.__struct_fields__)
 
 
-async def metadata(call: Call[MetadataBody]) -> Metadata:
+async def get_media_metadata(call: Call[MetadataBody]) -> Metadata:
     """In request order; what is wrong with one file stands in its own slot."""
     services, body = call.services, call.body
     cache = None
@@ -152,10 +152,9 @@ ENDPOINTS = (
     Endpoint(
         "POST",
         "/media/metadata",
-        metadata,
+        get_media_metadata,
         tag="Media",
         summary="Describe files",
-        operation_id="get_media_metadata",
         description="Gives `hash_str` and what the container says about itself. A file that is "
         "missing, unreadable or outside the allowed roots has `error` in its own slot.",
         body=MetadataBody,

@@ -28,7 +28,7 @@ MOST_PAIRS = 3600  # of one scene request
 _WITHIN_S = 1.0  # a stored frame stands for times that are nearer than this
 
 
-async def thumbnails(call: Call[ThumbnailsBody]) -> Thumbnails:
+async def get_thumbnails(call: Call[ThumbnailsBody]) -> Thumbnails:
     """In request order, null where a frame cannot be had."""
     services, body = call.services, call.body
     cache_dir = services.paths.cache(body.cache_dir)
@@ -57,7 +57,7 @@ async def thumbnails(call: Call[ThumbnailsBody]) -> Thumbnails:
     return Thumbnails(thumbnails=slots)
 
 
-async def scene(call: Call[SceneThumbnailsBody]) -> SceneThumbnails:
+async def get_scene_thumbnails(call: Call[SceneThumbnailsBody]) -> SceneThumbnails:
     """One pair per grid second, ends included."""
     services, body = call.services, call.body
     cache_dir = services.paths.cache(body.cache_dir)
@@ -142,10 +142,9 @@ ENDPOINTS = (
     Endpoint(
         "POST",
         "/thumbnails",
-        thumbnails,
+        get_thumbnails,
         tag="Thumbnails",
         summary="Pictures of moments",
-        operation_id="get_thumbnails",
         description=f"Longest side {LONG_SIDE} px, in request order, null where a frame cannot be "
         "had. Of analysed files the stored frame nearest in time; of others the frame itself.",
         body=ThumbnailsBody,
@@ -159,10 +158,9 @@ ENDPOINTS = (
     Endpoint(
         "POST",
         "/thumbnails/scene",
-        scene,
+        get_scene_thumbnails,
         tag="Thumbnails",
         summary="Pictures of a stretch, one a second",
-        operation_id="get_scene_thumbnails",
         description=f"Ends included, at most {MOST_PAIRS} seconds.",
         body=SceneThumbnailsBody,
         answer=SceneThumbnails,

@@ -26,7 +26,7 @@ from shared.models.specs import ModelKind, ModelSpec
 from shared.redis import heartbeats
 
 
-async def loaded(call: Call[None]) -> LoadedModels:
+async def get_loaded_models(call: Call[None]) -> LoadedModels:
     """By the heartbeats of the workers."""
 
     def read() -> LoadedModels:
@@ -51,7 +51,7 @@ def _loaded(services: Services, kind: ModelKind) -> LoadedModel:
     return LoadedModel(model_key=key, is_loading=is_loading)
 
 
-async def available(call: Call[None]) -> AvailableModels:
+async def list_models(call: Call[None]) -> AvailableModels:
     """Everything this server can run, with licences and limits."""
     return await run_in_threadpool(_available, call.services)
 
@@ -91,7 +91,7 @@ def _available(services: Services) -> AvailableModels:
     return answer
 
 
-async def load(call: Call[ModelLoadBody]) -> ModelLoadAnswer | Reply:
+async def load_model(call: Call[ModelLoadBody]) -> ModelLoadAnswer | Reply:
     """200 when the workers have it, 202 while they load it."""
     return await run_in_threadpool(_load, call.services, call.body)
 
@@ -141,10 +141,9 @@ ENDPOINTS = (
     Endpoint(
         "GET",
         "/models/loaded",
-        loaded,
+        get_loaded_models,
         tag="Models",
         summary="What is loaded",
-        operation_id="get_loaded_models",
         answer=LoadedModels,
         answer_example={
             "visual": {"model_key": "conse-lite0", "is_loading": False},
@@ -155,10 +154,9 @@ ENDPOINTS = (
     Endpoint(
         "GET",
         "/models/available",
-        available,
+        list_models,
         tag="Models",
         summary="Which models there are",
-        operation_id="list_models",
         answer=AvailableModels,
         answer_example={
             "visual": [
@@ -197,10 +195,9 @@ ENDPOINTS = (
     Endpoint(
         "POST",
         "/models/load",
-        load,
+        load_model,
         tag="Models",
         summary="Make a model the active one",
-        operation_id="load_model",
         description="200 when it is loaded already, 202 while it loads; what needs it answers "
         "503 meanwhile. Embeddings made with another model are not searched until their files are "
         "analysed again; transcripts stay, whichever model wrote them.",

@@ -19,12 +19,12 @@ _REDIS = "redis"
 _USUAL = (_REDIS, "query", "analysis")
 
 
-async def health(_call: Call[None]) -> Health:
+async def get_health(_call: Call[None]) -> Health:
     """Exactly `{"status": "ok"}`."""
     return Health()
 
 
-async def ready(call: Call[None]) -> Readiness | Reply:
+async def get_readiness(call: Call[None]) -> Readiness | Reply:
     """200 when all that is required is there, else 503 with the same fields. Raises BadInput."""
     required = _required(call.query.get("require", ""))
     live = await run_in_threadpool(_live, call.services)
@@ -85,10 +85,9 @@ ENDPOINTS = (
     Endpoint(
         "GET",
         "/health",
-        health,
+        get_health,
         tag="Health",
         summary="Is the server there?",
-        operation_id="get_health",
         answer=Health,
         needs_key=False,
         answer_example={"status": "ok"},
@@ -96,10 +95,9 @@ ENDPOINTS = (
     Endpoint(
         "GET",
         "/ready",
-        ready,
+        get_readiness,
         tag="Health",
         summary="Can it work?",
-        operation_id="get_readiness",
         description="For load balancers and start scripts. Without workers requests are still "
         "accepted: tasks wait for them, searches answer 503. A load balancer in front of several "
         "API processes asks `?require=redis`.",

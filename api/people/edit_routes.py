@@ -20,7 +20,7 @@ from shared.people.clustering import NO_CLUSTER
 from shared.people.editing import checked_person, modify_edit, names_edit, undo_edit
 
 
-async def names(call: Call[NamesBody]) -> NamesAnswer:
+async def name_face_clusters(call: Call[NamesBody]) -> NamesAnswer:
     """Name clusters, or take names away."""
     return await run_in_threadpool(_names, call.services, call.body)
 
@@ -50,7 +50,7 @@ def _name(name: str, field: str) -> str:
         raise BadInput(f"{field}: {error.message}") from error
 
 
-async def modify(call: Call[ModifyBody]) -> ModifyAnswer:
+async def modify_face_clusters(call: Call[ModifyBody]) -> ModifyAnswer:
     """Merge clusters, move faces; all or nothing."""
     return await run_in_threadpool(_modify, call.services, call.body)
 
@@ -109,7 +109,7 @@ def _person(snapshot: CollectionSnapshot, cluster_id: ClusterId, field: str) -> 
     return found
 
 
-async def edits(call: Call[None]) -> Edits:
+async def list_face_edits(call: Call[None]) -> Edits:
     """Everything that was said, and what of it is in force."""
     cache_dir, name = call.required("cache_dir"), call.required("cluster_job_name")
     return await run_in_threadpool(_edits, call.services, cache_dir, name)
@@ -158,7 +158,7 @@ def _edit_item(edit: kinds.Edit, applies: bool, reason: str | None) -> answers.E
     )
 
 
-async def undo(call: Call[UndoBody]) -> UndoAnswer:
+async def undo_face_edits(call: Call[UndoBody]) -> UndoAnswer:
     """Take edits back. The undo is an edit too, so it can be undone."""
     return await run_in_threadpool(_undo, call.services, call.body)
 
@@ -214,10 +214,9 @@ ENDPOINTS = (
     Endpoint(
         "PUT",
         "/faces/clusters/names",
-        names,
+        name_face_clusters,
         tag="Faces",
         summary="Name people",
-        operation_id="name_face_clusters",
         description="Names are kept when the faces are grouped anew. Several clusters may share "
         "one; a search for that name then covers all of them.",
         body=NamesBody,
@@ -229,10 +228,9 @@ ENDPOINTS = (
     Endpoint(
         "POST",
         "/faces/clusters/modify",
-        modify,
+        modify_face_clusters,
         tag="Faces",
         summary="Merge people, move faces",
-        operation_id="modify_face_clusters",
         description="Merges come before moves, and either all is done or nothing. It holds when "
         "the faces are grouped anew, and can be taken back with /faces/edits/undo. 404 for unknown "
         "clusters and faces.",
@@ -261,10 +259,9 @@ ENDPOINTS = (
     Endpoint(
         "GET",
         "/faces/edits",
-        edits,
+        list_face_edits,
         tag="Faces",
         summary="What was changed by hand",
-        operation_id="list_face_edits",
         description="The log of names, merges, moves and undos, which is never shortened. An edit "
         "that is about clusters or faces that are gone stays in it, with a reason, and is in force "
         "again when they come back.",
@@ -288,10 +285,9 @@ ENDPOINTS = (
     Endpoint(
         "POST",
         "/faces/edits/undo",
-        undo,
+        undo_face_edits,
         tag="Faces",
         summary="Take back what was changed by hand",
-        operation_id="undo_face_edits",
         description="Without `edit_id` the last edit in force is undone; with it, everything goes "
         "back to how it was right after that edit. Undoing is an edit itself, so it can be undone. "
         "404 for an unknown edit, 400 when there is nothing to undo.",

@@ -24,7 +24,7 @@ _QUEUE = "recluster"
 log = logging.getLogger(__name__)
 
 
-async def recluster(call: Call[ReclusterBody]) -> Accepted:
+async def recluster_faces(call: Call[ReclusterBody]) -> Accepted:
     """202 with the task; readers see the old clusters until the new ones are published."""
     accepted = await run_in_threadpool(_submit, call.services, call.body)
     logs.task_id_var.set(accepted.task_id)
@@ -63,10 +63,9 @@ ENDPOINTS = (
     Endpoint(
         "POST",
         "/faces/recluster",
-        recluster,
+        recluster_faces,
         tag="Faces",
         summary="Group faces anew",
-        operation_id="recluster_faces",
         description='A background task with progress of `type` "recluster"; stop it with '
         "/analyze/cancel and its task_id. Clusters keep ids and names by majority of their faces; "
         "merges and moves made by hand stay. 404 for an unknown collection, 409 while another "

@@ -22,7 +22,7 @@ from shared.people.clustering import NO_CLUSTER
 _MOST_SHOWN = 10_000  # faces of one answer with samples: some 60 MB of pictures
 
 
-async def clusters(call: Call[None]) -> ClusterJobs:
+async def list_face_clusters(call: Call[None]) -> ClusterJobs:
     """Of one collection, or of all in the folder."""
     cache_dir, name = call.required("cache_dir"), call.query.get("cluster_job_name")
     return await run_in_threadpool(_clusters, call.services, cache_dir, name)
@@ -53,7 +53,7 @@ def cluster_items(snapshot: CollectionSnapshot) -> list[ClusterItem]:
     ]
 
 
-async def samples(call: Call[SamplesBody]) -> Samples:
+async def sample_faces(call: Call[SamplesBody]) -> Samples:
     """The clearest and most different faces of each cluster."""
     return await run_in_threadpool(_samples, call.services, call.body)
 
@@ -85,7 +85,7 @@ def _samples(services: Services, body: SamplesBody) -> Samples:
     )
 
 
-async def faces(call: Call[FacesBody]) -> FacePage:
+async def list_faces(call: Call[FacesBody]) -> FacePage:
     """A page of faces."""
     return await run_in_threadpool(_faces, call.services, call.body)
 
@@ -169,10 +169,9 @@ ENDPOINTS = (
     Endpoint(
         "GET",
         "/faces/clusters",
-        clusters,
+        list_face_clusters,
         tag="Faces",
         summary="People of a collection",
-        operation_id="list_face_clusters",
         description="A cluster is one person; the faces that are in none are counted under "
         'cluster_id "-1", which stands last: those of people with fewer than min_samples clear '
         "faces, and small, blurred or far turned ones, which join a person whom they clearly "
@@ -207,10 +206,9 @@ ENDPOINTS = (
     Endpoint(
         "POST",
         "/faces/clusters/samples",
-        samples,
+        sample_faces,
         tag="Faces",
         summary="A few faces of each person",
-        operation_id="sample_faces",
         description="The clearest and most different ones, best first, at most "
         f"{MOST_SAMPLES} of each cluster and {_MOST_SHOWN} in all.",
         body=SamplesBody,
@@ -222,10 +220,9 @@ ENDPOINTS = (
     Endpoint(
         "POST",
         "/faces/clusters/faces",
-        faces,
+        list_faces,
         tag="Faces",
         summary="Faces of a person",
-        operation_id="list_faces",
         description="By path of the file, then by time. A face whose file was deleted from the "
         "cache folder is listed without a picture. 400 for an offset past the end.",
         body=FacesBody,

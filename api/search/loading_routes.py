@@ -11,7 +11,7 @@ from api.search.types import LoadReport
 from api.services import Services
 
 
-async def load(call: Call[LoadBody]) -> LoadAnswer:
+async def load_analysis_data(call: Call[LoadBody]) -> LoadAnswer:
     """Everything in the cache folder."""
     cache_dir = call.services.paths.cache(call.body.cache_dir)
     report = await run_in_threadpool(_load, call.services, cache_dir)
@@ -29,7 +29,7 @@ def _load(services: Services, cache_dir: str) -> LoadReport:
     return services.index.load(services.caches.open(cache_dir, thorough=True))
 
 
-async def load_for_media(call: Call[LoadForMediaBody]) -> LoadForMediaAnswer:
+async def load_analysis_data_for_media(call: Call[LoadForMediaBody]) -> LoadForMediaAnswer:
     """The visual data of some files; `[]` loads nothing."""
     cache_dir = call.services.paths.cache(call.body.cache_dir)
     paths = [
@@ -83,10 +83,9 @@ ENDPOINTS = (
     Endpoint(
         "POST",
         "/analysis-data/load",
-        load,
+        load_analysis_data,
         tag="Analysis data",
         summary="Load everything in a cache folder",
-        operation_id="load_analysis_data",
         description="Additive and idempotent; what changed on disk is loaded again.",
         body=LoadBody,
         answer=LoadAnswer,
@@ -100,10 +99,9 @@ ENDPOINTS = (
     Endpoint(
         "POST",
         "/analysis-data/load-for-media",
-        load_for_media,
+        load_analysis_data_for_media,
         tag="Analysis data",
         summary="Load the visual data of some files",
-        operation_id="load_analysis_data_for_media",
         description="`missing` names the files that have no visual data there.",
         body=LoadForMediaBody,
         answer=LoadForMediaAnswer,

@@ -50,12 +50,12 @@ class _Wanted:
 PictureOf = Callable[[Scope, str], Awaitable[Vector]]
 
 
-async def search_text(call: Call[SearchTextBody]) -> Matches:
+async def search_by_text(call: Call[SearchTextBody]) -> Matches:
     """By words."""
     return await _search(call.services, call.body, call.body.query, None)
 
 
-async def search_image(call: Call[SearchImageBody]) -> Matches:
+async def search_by_image(call: Call[SearchImageBody]) -> Matches:
     """By a picture, with words if there are any."""
     services, body = call.services, call.body
     if body.image_path is not None:
@@ -69,7 +69,7 @@ async def search_image(call: Call[SearchImageBody]) -> Matches:
     raise BadInput("Give image_path (a path) or image (base64).")
 
 
-async def search_frame(call: Call[SearchFrameBody]) -> Matches:
+async def search_by_frame(call: Call[SearchFrameBody]) -> Matches:
     """By a frame of a file."""
     services, body = call.services, call.body
     path = services.paths.media(body.media_path, "media_path")
@@ -243,10 +243,9 @@ ENDPOINTS = (
     Endpoint(
         "POST",
         "/search/text",
-        search_text,
+        search_by_text,
         tag="Search",
         summary="Search by words",
-        operation_id="search_by_text",
         description="score = text_weight · cos(query) − 0.5 · max(0, max cos(exclude)). "
         + _RANKING,
         body=SearchTextBody,
@@ -263,10 +262,9 @@ ENDPOINTS = (
     Endpoint(
         "POST",
         "/search/image",
-        search_image,
+        search_by_image,
         tag="Search",
         summary="Search by a picture",
-        operation_id="search_by_image",
         description="Give `image_path` or `image`. score = cos(picture) + text_weight · cos(query) "
         f"− 0.5 · max(0, max cos(exclude)). {_RANKING}",
         body=SearchImageBody,
@@ -282,10 +280,9 @@ ENDPOINTS = (
     Endpoint(
         "POST",
         "/search/frame",
-        search_frame,
+        search_by_frame,
         tag="Search",
         summary="Search by a frame of a file",
-        operation_id="search_by_frame",
         description="The file need not be analysed. 400 for a time outside it, 404 for a missing "
         f"file. The score is that of an image search. {_RANKING}",
         body=SearchFrameBody,

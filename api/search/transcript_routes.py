@@ -22,7 +22,7 @@ from shared.models.specs import ModelKind
 _LONGEST_FUZZY = 200  # characters; time grows with the square of what is longer
 
 
-async def search_transcript(call: Call[SearchTranscriptBody]) -> TranscriptMatches:
+async def search_transcripts(call: Call[SearchTranscriptBody]) -> TranscriptMatches:
     """By file in request order, then by time."""
     return await run_in_threadpool(_search, call.services, call.body)
 
@@ -130,7 +130,6 @@ ENDPOINTS = (
         load_transcriptions,
         tag="Analysis data",
         summary="Load transcripts",
-        operation_id="load_transcriptions",
         description="Additive and idempotent. Searching loads what is new, so this is never a "
         "must. `missing` names files that have no transcript there, or a damaged one: "
         "/analysis-data/load says which.",
@@ -146,10 +145,9 @@ ENDPOINTS = (
     Endpoint(
         "POST",
         "/search/transcript",
-        search_transcript,
+        search_transcripts,
         tag="Search",
         summary="Search what was said",
-        operation_id="search_transcripts",
         description="Finds the query as a part of the text, whatever the case, the width and the "
         'Unicode form ("ﬁ" finds "fi", "STRASSE" finds "Straße"). Runs of white space are '
         "equal, as are curly and straight quotes and all dashes; accents and other punctuation "

@@ -121,7 +121,7 @@ def _check_languages(jobs: Sequence[Asked]) -> None:
             )
 
 
-async def cancel(call: Call[CancelBody]) -> CancelAnswer:
+async def cancel_task(call: Call[CancelBody]) -> CancelAnswer:
     """Stop a task; without an id the foreground analysis."""
     logs.task_id_var.set(call.body.task_id)
     found = await run_in_threadpool(call.services.ledger.stop, call.body.task_id)
@@ -194,7 +194,6 @@ ENDPOINTS = (
         analyze,
         tag="Analysis",
         summary="Analyze files",
-        operation_id="analyze",
         description="Starts a background task. One request with many files is much cheaper than "
         "many requests. What is done with the same model is skipped; a bad file fails alone and "
         "ends in `failed_files`. A path in several lists is one file, whose pictures, speech and "
@@ -228,10 +227,9 @@ ENDPOINTS = (
     Endpoint(
         "POST",
         "/analyze/cancel",
-        cancel,
+        cancel_task,
         tag="Analysis",
         summary="Stop a task",
-        operation_id="cancel_task",
         description="Work that is finished stays. With nothing running: `cancelled` is false.",
         body=CancelBody,
         answer=CancelAnswer,
@@ -249,7 +247,6 @@ ENDPOINTS = (
         list_tasks,
         tag="Analysis",
         summary=f"The newest tasks, at most {RECENT}",
-        operation_id="list_tasks",
         answer=TaskList,
         answer_example={"tasks": [_TASK]},
     ),
@@ -259,7 +256,6 @@ ENDPOINTS = (
         get_task,
         tag="Analysis",
         summary="Last progress state of a task",
-        operation_id="get_task",
         query=(
             Parameter(
                 "files",

@@ -49,7 +49,7 @@ class _TranscriptSource:
     body: TranscriptionsBody
 
 
-async def transcriptions(call: Call[TranscriptionsBody]) -> _Encoded:
+async def get_transcriptions(call: Call[TranscriptionsBody]) -> _Encoded:
     """In request order; what is wrong with one file stands in its own slot."""
     source, asked = await run_in_threadpool(_found, call.services, call.body)
     return _Encoded(
@@ -140,10 +140,9 @@ ENDPOINTS = (
     Endpoint(
         "POST",
         "/transcriptions",
-        transcriptions,
+        get_transcriptions,
         tag="Transcriptions",
         summary="What was said in files",
-        operation_id="get_transcriptions",
         description="`segments` is null for a file that is not transcribed and `[]` for one in "
         "which nobody speaks. A file that is missing, outside the allowed roots or whose "
         "transcript is damaged has `error` in its own slot. A file that has gone since it was "

@@ -23,7 +23,7 @@ _FILES = 100
 _ID = "watch_folder_id"
 
 
-async def retry(call: Call[RetryBody]) -> RetryAnswer:
+async def retry_watched_files(call: Call[RetryBody]) -> RetryAnswer:
     """Failed files get new tries."""
     return await run_in_threadpool(_retry, call.services, call.path[_ID], call.body.paths)
 
@@ -51,7 +51,7 @@ def _retry(services: Services, folder_id: str, asked: list[str] | None) -> Retry
     return RetryAnswer(message=message, files=count)
 
 
-async def list_files(call: Call[None]) -> WatchedFilePage:
+async def list_watched_files(call: Call[None]) -> WatchedFilePage:
     """One page of the files of a folder that are in one state."""
     query = call.query
     group = _group(query.get("state", FileGroup.PENDING))
@@ -123,10 +123,9 @@ ENDPOINTS = (
     Endpoint(
         "POST",
         "/watch-folders/{watch_folder_id}/retry",
-        retry,
+        retry_watched_files,
         tag="Watch folders",
         summary="Try failed files again",
-        operation_id="retry_watched_files",
         description="Also takes the folder and its cache_dir as they are now, where they were "
         "taken for strange ones (another disk in the same place). 404 for a path that is not "
         "among the failed files.",
@@ -142,10 +141,9 @@ ENDPOINTS = (
     Endpoint(
         "GET",
         "/watch-folders/{watch_folder_id}/files",
-        list_files,
+        list_watched_files,
         tag="Watch folders",
         summary="Files of a watched folder",
-        operation_id="list_watched_files",
         query=(
             Parameter(
                 "state",

@@ -30,13 +30,13 @@ from shared.watch.folders import WatchFolder, new_folder_id
 _ID = "watch_folder_id"
 
 
-async def list_folders(call: Call[None]) -> WatchFolderList:
+async def list_watch_folders(call: Call[None]) -> WatchFolderList:
     """All watched folders."""
     folders = await run_in_threadpool(call.services.watch_folders.all)
     return WatchFolderList(watch_folders=[_answer(folder) for folder in folders])
 
 
-async def add(call: Call[WatchFolderBody]) -> WatchFolderAnswer:
+async def add_watch_folder(call: Call[WatchFolderBody]) -> WatchFolderAnswer:
     """201 with the folder, once it is known to be one and watched by nobody else."""
     return await run_in_threadpool(_add, call.services, call.body)
 
@@ -52,7 +52,7 @@ def _add(services: Services, body: WatchFolderBody) -> WatchFolderAnswer:
     return _answer(folder)
 
 
-async def change(call: Call[WatchFolderChanges]) -> WatchFolderAnswer:
+async def change_watch_folder(call: Call[WatchFolderChanges]) -> WatchFolderAnswer:
     """The folder with the given fields changed."""
     return await run_in_threadpool(_change, call.services, call.path[_ID], call.body)
 
@@ -78,7 +78,7 @@ def _change(services: Services, folder_id: str, body: WatchFolderChanges) -> Wat
     return _answer(folder)
 
 
-async def remove(call: Call[None]) -> UnwatchAnswer:
+async def remove_watch_folder(call: Call[None]) -> UnwatchAnswer:
     """The folder is watched no more; what was analysed stays."""
     return await run_in_threadpool(_remove, call.services, call.path[_ID])
 
@@ -93,7 +93,7 @@ def _remove(services: Services, folder_id: str) -> UnwatchAnswer:
     )
 
 
-async def start(call: Call[NothingBody]) -> ServiceAnswer:
+async def start_watching(call: Call[NothingBody]) -> ServiceAnswer:
     """Watching is wanted from now on, also after restarts."""
     return await run_in_threadpool(_start, call.services)
 
@@ -107,7 +107,7 @@ def _start(services: Services) -> ServiceAnswer:
     return ServiceAnswer(message=message, state=status.state(services))
 
 
-async def stop(call: Call[NothingBody]) -> ServiceAnswer:
+async def stop_watching(call: Call[NothingBody]) -> ServiceAnswer:
     """Watching is not wanted any more; what was begun winds down."""
     return await run_in_threadpool(_stop, call.services)
 
@@ -125,7 +125,7 @@ def _stop(services: Services) -> ServiceAnswer:
     )
 
 
-async def get_status(call: Call[None]) -> WatchStatus:
+async def get_watch_status(call: Call[None]) -> WatchStatus:
     """What the service does now."""
     return await run_in_threadpool(status.status, call.services)
 
@@ -168,20 +168,18 @@ ENDPOINTS = (
     Endpoint(
         "GET",
         "/watch-folders",
-        list_folders,
+        list_watch_folders,
         tag="Watch folders",
         summary="All watched folders",
-        operation_id="list_watch_folders",
         answer=WatchFolderList,
         answer_example={"watch_folders": [_FOLDER]},
     ),
     Endpoint(
         "POST",
         "/watch-folders",
-        add,
+        add_watch_folder,
         tag="Watch folders",
         summary="Watch a folder",
-        operation_id="add_watch_folder",
         description="What is already in it is analysed too. Files are taken when they have "
         "settled; content that is known already is not analysed again. The cache_dir may lie "
         "inside the folder, which is then left out. 409: these files are watched already with the "
@@ -207,10 +205,9 @@ ENDPOINTS = (
     Endpoint(
         "PUT",
         "/watch-folders/{watch_folder_id}",
-        change,
+        change_watch_folder,
         tag="Watch folders",
         summary="Change a watched folder",
-        operation_id="change_watch_folder",
         description="Only the given fields change; the folder as a whole is checked as when it is "
         "added. What has changed applies to files seen before, too, and nothing that is done is "
         "done again. Null resets `language`, `schedule` and `cluster_job_name`.",
@@ -228,10 +225,9 @@ ENDPOINTS = (
     Endpoint(
         "DELETE",
         "/watch-folders/{watch_folder_id}",
-        remove,
+        remove_watch_folder,
         tag="Watch folders",
         summary="Stop watching a folder",
-        operation_id="remove_watch_folder",
         description="Its media and its analysis data stay.",
         answer=UnwatchAnswer,
         errors={Missing: "There is no watch folder 5f2b9c0e1d3a4b67."},
@@ -243,10 +239,9 @@ ENDPOINTS = (
     Endpoint(
         "POST",
         "/watch-folders/service/start",
-        start,
+        start_watching,
         tag="Watch folders",
         summary="Start watching",
-        operation_id="start_watching",
         description="Stays started over restarts of everything. Starting twice is fine.",
         body=NothingBody,
         answer=ServiceAnswer,
@@ -259,10 +254,9 @@ ENDPOINTS = (
     Endpoint(
         "POST",
         "/watch-folders/service/stop",
-        stop,
+        stop_watching,
         tag="Watch folders",
         summary="Stop watching",
-        operation_id="stop_watching",
         description="What is being analysed winds down. Stopping twice is fine.",
         body=NothingBody,
         answer=ServiceAnswer,
@@ -275,10 +269,9 @@ ENDPOINTS = (
     Endpoint(
         "GET",
         "/watch-folders/service/status",
-        get_status,
+        get_watch_status,
         tag="Watch folders",
         summary="What the watch service does",
-        operation_id="get_watch_status",
         description="The same comes over Socket.IO to those who join `watch-folders`.",
         answer=WatchStatus,
         answer_example={

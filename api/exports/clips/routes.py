@@ -50,7 +50,7 @@ async def export_clips(call: Call[ExportClipsBody]) -> ExportedClips | Reply:
     return ExportedClips(exported=found.exported, failed=found.failed)
 
 
-async def clips_of_task(call: Call[None]) -> ClipsOfTask:
+async def get_exported_clips(call: Call[None]) -> ClipsOfTask:
     """What became of the clips so far."""
     logs.task_id_var.set(call.path["task_id"])
     return await run_in_threadpool(_clips_of, call.services, call.path["task_id"])
@@ -241,7 +241,6 @@ ENDPOINTS = (
         export_clips,
         tag="Exports",
         summary="Cut clips into files",
-        operation_id="export_clips",
         description="Each clip is a file of its own; one that fails stops no other and is answered "
         "in `failed` with a `code`. Ranges are half-open and exact to the frame when they are "
         "encoded. Files are written under a temporary name; a name that is taken gets a number. "
@@ -289,10 +288,9 @@ ENDPOINTS = (
     Endpoint(
         "GET",
         "/tasks/{task_id}/exports",
-        clips_of_task,
+        get_exported_clips,
         tag="Exports",
         summary="What became of the clips of a task",
-        operation_id="get_exported_clips",
         description="While it runs: of those that have ended. Kept for a day after its end.",
         answer=ClipsOfTask,
         errors={Missing: "There is no export task 8f14e45fceea167a5a36dedd4bea2543."},

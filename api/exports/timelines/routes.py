@@ -53,7 +53,7 @@ class _TimelineRequest:
     target: str | None
 
 
-async def premiere_xml(call: Call[TimelineBody]) -> ExportedTimeline:
+async def export_timeline(call: Call[TimelineBody]) -> ExportedTimeline:
     """The timeline, which is also written where the request names a path."""
     services, body = call.services, call.body
     asked = await to_thread.run_sync(_checked, services.paths, body)
@@ -246,10 +246,9 @@ ENDPOINTS = (
     Endpoint(
         "POST",
         "/export/premiere-xml",
-        premiere_xml,
+        export_timeline,
         tag="Exports",
         summary="A timeline for an editing system",
-        operation_id="export_timeline",
         description="Lays ranges of files one after the other: xmeml (Premiere Pro, Resolve), "
         "FCPXML, OTIO or an EDL. Cuts are rounded once to frames of the timeline, without gaps; "
         "files are named as the request names them, then by `path_map`. A file that is missing, "

@@ -98,7 +98,6 @@ ENDPOINTS = (
         export_transcript,
         tag="Exports",
         summary="A transcript as a file",
-        operation_id="export_transcript",
         description="Takes an item of /transcriptions as it is. Answers the file, or with "
         "`output_path` JSON that says where it was written (format json: its file is JSON too). "
         "Control characters and halves of characters are left out of all text; srt and vtt are "

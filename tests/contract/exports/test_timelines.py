@@ -22,7 +22,7 @@ import pytest
 
 from api.exports.timelines.answers import ExportedTimeline
 from api.exports.timelines.bodies import TimelineBody
-from api.exports.timelines.routes import premiere_xml
+from api.exports.timelines.routes import export_timeline
 from api.http.client_paths import ClientPaths
 from api.http.endpoint import Call
 from shared.errors import MediaMissing, NoWorker, RushesError
@@ -295,7 +295,7 @@ def answer_of(queries: _QueryClient, body: dict[str, Any], **env: str) -> Export
     settings = Settings.from_env({"RUSHES_REDIS_URL": "unix:///nowhere", **env})
     services = SimpleNamespace(paths=ClientPaths(settings), query_client=queries)
     call = Call(cast(Any, services), msgspec.convert(body, TimelineBody), {}, {})
-    return asyncio.run(premiere_xml(call))
+    return asyncio.run(export_timeline(call))
 
 
 def test_checklist_10_each_file_is_probed_once_and_several_at_a_time() -> None:

@@ -27,16 +27,15 @@ NAMES = {
 
 
 def _endpoint(reply: FileReply | Health) -> Endpoint:
-    async def handler(_call: Call[Any]) -> FileReply | Health:
+    async def get_file(_call: Call[Any]) -> FileReply | Health:
         return reply
 
     return Endpoint(
         "GET",
         "/file",
-        handler,
+        get_file,
         tag="Exports",
         summary="A file",
-        operation_id="get_file",
         answer=Health,
         answer_example={"status": "ok"},
         files=("text/plain", "application/pdf"),

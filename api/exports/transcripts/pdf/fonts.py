@@ -69,7 +69,7 @@ def _cjk_face(index: int) -> FontFace:
 
 
 def _opened(name: str, path: str, index: int = 0, *forms: str) -> FontFace:
-    face = uharfbuzz.FontFace(uharfbuzz.Blob.from_file_path(path), index)
+    face = uharfbuzz.Face(uharfbuzz.Blob.from_file_path(path), index)
     font = uharfbuzz.Font(face)
     font.set_variations({"wght": REGULAR})
     has_cff = "CFF2" in face.table_tags
