@@ -28,9 +28,10 @@ from api.monitoring.request_span import RequestSpan
 from api.people import edit_routes, recluster_routes
 from api.people import routes as people
 from api.realtime.server import Realtime
-from api.search import loading_routes, transcript_routes
+from api.search import analysis_data_routes, transcript_routes
 from api.search import routes as search
 from api.services import Services
+from api.tasks import analyze_routes
 from api.tasks import routes as tasks
 from api.tasks.sweeping import Sweeper
 from api.transcripts import routes as transcripts
@@ -47,8 +48,9 @@ ENDPOINTS = (
     *health.ENDPOINTS,
     *models.ENDPOINTS,
     *media.ENDPOINTS,
+    *analyze_routes.ENDPOINTS,
     *tasks.ENDPOINTS,
-    *loading_routes.ENDPOINTS,
+    *analysis_data_routes.ENDPOINTS,
     *search.ENDPOINTS,
     *transcript_routes.ENDPOINTS,
     *transcripts.ENDPOINTS,

@@ -1,4 +1,4 @@
-"""Search in what was said, and loading transcripts before it. Finding is api/search."""
+"""Search in what was said, and loading transcripts before it."""
 
 from __future__ import annotations
 

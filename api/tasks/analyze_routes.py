@@ -1,0 +1,190 @@
+"""Start analyses and stop them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+from starlette.concurrency import run_in_threadpool
+
+from api.http.endpoint import Call, Endpoint
+from api.models.model_keys import check_allowed, wanted_key
+from api.services import Services
+from api.tasks.answers import Accepted, CancelAnswer
+from api.tasks.bodies import AnalyzeBody, CancelBody
+from api.tasks.progress import waiting_hint
+from api.tasks.ringing import ring
+from shared.domain import AnalyzeSpec, FileWork, ProgressType, TaskKind
+from shared.errors import BadInput, Busy, Missing
+from shared.ledger.analyze_items import Asked, analyze_items, works
+from shared.ledger.records import NewTask
+from shared.models.languages import language_code, language_name
+from shared.models.specs import ModelKind
+from shared.people.names import checked_name
+from shared.process import logs
+
+
+async def analyze(call: Call[AnalyzeBody]) -> Accepted:
+    """202 with the task; see contract: only a request that would be accepted stops another."""
+    accepted = await run_in_threadpool(_submit, call.services, call.body)
+    logs.task_id_var.set(accepted.task_id)
+    return accepted
+
+
+def _submit(services: Services, body: AnalyzeBody) -> Accepted:
+    cache_dir, files = _checked(services, body)
+    common = AnalyzeSpec(
+        cache_dir=cache_dir,
+        files=(),
+        collection=checked_name(body.cluster_job_name) if body.cluster_job_name else "",
+        face_eps=body.face_eps,
+        face_min_samples=body.face_min_samples,
+        audio_streams=body.audio_streams or services.settings.audio_streams,
+        force=body.force,
+    )
+    parts = {part for file in files for part in file.wants}
+    common = msgspec.structs.replace(common, **_models(services, body, parts))
+    task = NewTask(kind=TaskKind.ANALYZE, items=analyze_items(files, common))
+    hint = waiting_hint(services, like=body.cache_dir)
+    if services.ledger.submit(task, body.on_busy):
+        ring(services, task)
+        turn = ""
+    else:
+        turn = " It starts when the running task has ended."
+    counted = f"{len(files)} file" + ("" if len(files) == 1 else "s")
+    message = f"Analysis of {counted} accepted.{turn}{hint}"
+    return Accepted(message=message, task_id=task.task_id)
+
+
+def _models(services: Services, body: AnalyzeBody, parts: set[ProgressType]) -> dict[str, str]:
+    """The keys of the request, else the active ones; those that are needed must be allowed."""
+    keys: dict[str, str] = {}
+    for name, kind, part, asked in (
+        ("visual_model", ModelKind.VISUAL, ProgressType.VIDEO, body.visual_model_key),
+        ("speech_model", ModelKind.SPEECH, ProgressType.AUDIO, body.speech_model_key),
+        ("face_model", ModelKind.FACES, ProgressType.FACES, body.face_model_key),
+    ):
+        keys[name] = wanted_key(services, kind, asked, f"{name}_key")
+        if part in parts:
+            check_allowed(services, kind, keys[name], f"{name}_key")
+    return keys
+
+
+def _checked(services: Services, body: AnalyzeBody) -> tuple[str, list[FileWork]]:
+    """Everything about the request that can be wrong, without touching the media."""
+    paths = services.paths
+    cache_dir = paths.cache(body.cache_dir)
+    visual = [
+        Asked(path, paths.media(path, f"visual_media_paths[{n}]"))
+        for n, path in enumerate(body.visual_media_paths)
+    ]
+    speech = [
+        Asked(
+            job.path,
+            paths.media(job.path, f"transcription_jobs[{n}].path"),
+            language_code(job.language, f"transcription_jobs[{n}].language"),
+        )
+        for n, job in enumerate(body.transcription_jobs)
+    ]
+    _check_languages(speech)
+    faces = [
+        Asked(path, paths.media(path, f"face_media_paths[{n}]"))
+        for n, path in enumerate(body.face_media_paths)
+    ]
+    if faces and not body.cluster_job_name:
+        raise BadInput(
+            "cluster_job_name is required with face_media_paths: the collection that receives "
+            "the faces."
+        )
+    if not (visual or speech or faces):
+        raise BadInput(
+            "There is nothing to do: name files in visual_media_paths, transcription_jobs or "
+            "face_media_paths."
+        )
+    return cache_dir, works(visual, speech, faces)
+
+
+def _check_languages(jobs: Sequence[Asked]) -> None:
+    """Raise BadInput where one file is to be transcribed in two languages."""
+    first: dict[str, tuple[int, str]] = {}
+    for n, job in enumerate(jobs):
+        if job.language is None:
+            continue
+        other, language = first.setdefault(job.path, (n, job.language))
+        if language != job.language:
+            raise BadInput(
+                f"transcription_jobs[{other}].language and transcription_jobs[{n}].language: "
+                f"{language_name(language)} and {language_name(job.language)} for the same file "
+                f"{job.client_path}; name one language a file."
+            )
+
+
+async def cancel_task(call: Call[CancelBody]) -> CancelAnswer:
+    """Stop a task; without an id the foreground analysis."""
+    logs.task_id_var.set(call.body.task_id)
+    found = await run_in_threadpool(call.services.ledger.stop, call.body.task_id)
+    logs.task_id_var.set(found.task_id)
+    if found.cancelled:
+        message = "The task was asked to stop; its progress ends as cancelled."
+    elif found.task_id:
+        message = "The task has ended already."
+    else:
+        message = "Nothing is running."
+    return CancelAnswer(message=message, cancelled=found.cancelled, task_id=found.task_id)
+
+
+ENDPOINTS = (
+    Endpoint(
+        "POST",
+        "/analyze",
+        analyze,
+        tag="Analysis",
+        summary="Analyze files",
+        description="Starts a background task. One request with many files is much cheaper than "
+        "many requests. What is done with the same model is skipped; a bad file fails alone and "
+        "ends in `failed_files`. A path in several lists is one file, whose pictures, speech and "
+        'faces each have their own progress (`type` "video", "audio" and "faces"); pictures and '
+        "faces come out of one decoding. Faces are grouped while the task runs, and all "
+        "of them before it completes. One analysis runs at a time: see `on_busy`.",
+        body=AnalyzeBody,
+        answer=Accepted,
+        errors={
+            BadInput: "There is nothing to do: name files in visual_media_paths, "
+            "transcription_jobs or face_media_paths.",
+            Busy: "Another analysis (c9f0f895fb98ab9159f51fd0297e236d) is still stopping or "
+            "starting; retry shortly.",
+        },
+        status=202,
+        example={
+            "cache_dir": "/footage/.rushes",
+            "visual_media_paths": ["/footage/day1/A001.mov", "/footage/stills/0001.jpg"],
+            "transcription_jobs": [
+                {"path": "/footage/day1/A001.mov", "language": "english"},
+                {"path": "/footage/day1/boom.wav", "language": None},
+            ],
+            "face_media_paths": ["/footage/day1/A001.mov"],
+            "cluster_job_name": "Season 1",
+        },
+        answer_example={
+            "message": "Analysis of 3 files accepted.",
+            "task_id": "8f14e45fceea167a5a36dedd4bea2543",
+        },
+    ),
+    Endpoint(
+        "POST",
+        "/analyze/cancel",
+        cancel_task,
+        tag="Analysis",
+        summary="Stop a task",
+        description="Work that is finished stays. With nothing running: `cancelled` is false.",
+        body=CancelBody,
+        answer=CancelAnswer,
+        errors={Missing: "There is no task 8f14e45fceea167a5a36dedd4bea2543."},
+        example={"task_id": "8f14e45fceea167a5a36dedd4bea2543"},
+        answer_example={
+            "message": "The task was asked to stop; its progress ends as cancelled.",
+            "cancelled": True,
+            "task_id": "8f14e45fceea167a5a36dedd4bea2543",
+        },
+    ),
+)
