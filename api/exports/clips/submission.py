@@ -1,0 +1,100 @@
+"""A request for clips as an export task: all of it understood before any is accepted."""
+
+from __future__ import annotations
+
+import posixpath
+
+import msgspec
+
+from api.exports.clips.bodies import MOST_CLIPS, ClipBody, ExportClipsBody
+from api.exports.clips.times import check_order, clip_time
+from api.http.client_paths import in_clients_words
+from api.services import Services
+from api.tasks.ringing import ring
+from shared.domain import ProgressType, TaskKind
+from shared.errors import BadInput, NotAllowed, NoWorker
+from shared.exports.clip_names import check_naming
+from shared.exports.clips import ClipSpec
+from shared.exports.writing import real_folder
+from shared.ledger.records import ItemFile, NewItem, NewTask
+from shared.redis import heartbeats
+
+
+def submit_clips(services: Services, body: ExportClipsBody) -> NewTask:
+    """Nothing is accepted unless all of it can be understood and somebody is there to do it."""
+    specs = _specs(services, body)
+    if not heartbeats.live(services.redis, services.settings.instance, "export"):
+        raise NoWorker(
+            "No export worker is running, so nothing was accepted. Start one with `rushes worker "
+            "export`."
+        )
+    items = [
+        NewItem(msgspec.json.encode(spec), (ItemFile(spec.client_path, (ProgressType.EXPORT,)),))
+        for spec in specs
+    ]
+    task = NewTask(kind=TaskKind.EXPORT, queue="export", items=items)
+    services.ledger.submit(task)
+    ring(services, task, front=not body.background)  # somebody waits for it
+    return task
+
+
+def _specs(services: Services, body: ExportClipsBody) -> list[ClipSpec]:
+    """Everything about the request that can be wrong, without touching the media."""
+    if not body.clips:
+        raise BadInput("clips must hold at least one clip.")
+    if len(body.clips) > MOST_CLIPS:
+        raise BadInput(
+            f"clips holds {len(body.clips):,} clips; send at most {MOST_CLIPS:,} in one request."
+        )
+    check_naming(body.naming)
+    folder = _output_dir(services, body.output_dir)
+    common = ClipSpec(
+        index=0,
+        media_path="",
+        client_path="",
+        start=0.0,
+        end=0.0,
+        output_dir=folder,
+        # As it was written, so that answers never lead through another pair of the path map.
+        client_output_dir=folder if _is_ours(body.output_dir, folder) else body.output_dir,
+        naming=body.naming,
+        mode=body.mode,
+        codec=body.codec,
+        quality=body.quality,
+        container=body.container,
+        audio=body.audio,
+        handle_seconds=body.handle_seconds,
+        on_exists=body.on_exists,
+        dry_run=body.dry_run,
+    )
+    return [_spec(services, clip, n, common) for n, clip in enumerate(body.clips)]
+
+
+def _spec(services: Services, clip: ClipBody, n: int, common: ClipSpec) -> ClipSpec:
+    start = clip_time(clip.start_time, f"clips[{n}].start_time")
+    end = clip_time(clip.end_time, f"clips[{n}].end_time")
+    check_order(start, end, f"clips[{n}]")
+    return msgspec.structs.replace(
+        common,
+        index=n,
+        media_path=services.paths.media(clip.media_path, f"clips[{n}].media_path"),
+        client_path=clip.media_path,
+        start=start,
+        end=end,
+        name=clip.name,
+    )
+
+
+def _is_ours(given: str, folder: str) -> bool:
+    """Whether a client calls the folder as we do."""
+    return "/" + posixpath.normpath(given).lstrip("/") == folder
+
+
+def _output_dir(services: Services, given: str) -> str:
+    """Our form of a folder that is there, in the roots also where links lead. Touches the disk."""
+    folder = services.paths.export(given, "output_dir")
+    try:
+        real_folder(folder, services.paths.export_roots, "output_dir")
+    except (BadInput, NotAllowed) as error:
+        raise type(error)(in_clients_words(error.message, {folder: given})) from None
+    return folder

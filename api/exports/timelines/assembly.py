@@ -1,0 +1,118 @@
+"""A checked request and what its files are: the timeline, written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from api.exports.cleaning import title
+from api.exports.frame_rates import nearest_rate
+from api.exports.timelines.answers import ExportedTimeline, SequenceFacts, TimelineWarning
+from api.exports.timelines.bodies import TimelineBody
+from api.exports.timelines.conform import AskedClip, commonest_rate, conform
+from api.exports.timelines.formats import write_timeline
+from api.exports.timelines.model import Code, PictureFormat, Remark, Timeline
+from api.exports.timelines.pathurl import editors_path
+from api.exports.timelines.request import TimelineRequest
+from api.exports.timelines.sources import TimelineSource, source_of
+from api.http.client_paths import ClientPaths
+from shared.domain import Probe
+from shared.errors import MediaError, MediaMissing, NotAllowed, RushesError
+from shared.exports.writing import write_new
+from shared.timecode import Timecode, rate_words
+
+_NAME = "Rushes Export"
+
+_USUAL = PictureFormat(1920, 1080)
+
+
+def exported_timeline(
+    paths: ClientPaths,
+    asked: TimelineRequest,
+    ours: Mapping[int, str],
+    probes: Mapping[str, Probe | MediaError | NotAllowed],
+    refused: Mapping[int, RushesError],
+) -> ExportedTimeline:
+    body = asked.body
+    sources: dict[str, TimelineSource] = {}
+    used: list[tuple[AskedClip, TimelineSource]] = []
+    for clip in asked.clips:
+        path = ours.get(clip.index, "")
+        probe = probes.get(path)
+        if isinstance(probe, Probe):
+            if path not in sources:
+                sources[path] = source_of(
+                    editors_path(body.clips[clip.index].media_path, path, asked.path_map), probe
+                )
+            used.append((clip, sources[path]))
+    remarks = [_left_out(index, body, error) for index, error in refused.items()]
+    timeline, said = _timeline(asked, used)
+    written = write_timeline(timeline, body.format, body.layout, body.pathurl_style)
+    remarks += [*said, *written.remarks]
+    output_path = None
+    if asked.target is not None and body.output_path is not None:
+        placed = write_new(asked.target, written.text.encode(), paths.export_roots)
+        output_path = paths.back(placed, body.output_path)
+    is_xml = body.format in ("xmeml", "fcpxml")
+    rate = timeline.rate
+    return ExportedTimeline(
+        xml=written.text if is_xml else None,
+        text=None if is_xml else written.text,
+        output_path=output_path,
+        sequence=SequenceFacts(
+            fps=f"{rate.numerator}/{rate.denominator}", duration_frames=timeline.frames
+        ),
+        warnings=_in_order(remarks),
+    )
+
+
+def _timeline(
+    asked: TimelineRequest, used: Sequence[tuple[AskedClip, TimelineSource]]
+) -> tuple[Timeline, list[Remark]]:
+    body = asked.body
+    remarks = []
+    wanted = asked.rate or commonest_rate(source.media for _, source in used)
+    rate = nearest_rate(wanted)
+    if rate != wanted:
+        remarks.append(
+            Remark(
+                None,
+                Code.ODD_RATE,
+                f"No timeline runs at {rate_words(wanted)} frames a second: this one has {rate}.",
+            )
+        )
+    clips, said = conform(used, rate)
+    name = title(body.sequence_name, _NAME)
+    if name != body.sequence_name:
+        remarks.append(Remark(None, Code.NAME_CLEANED, f"The timeline is called {name!r}."))
+    first = next((s.media.picture for _, s in used if s.media.picture), _USUAL)
+    timeline = Timeline(
+        name=name,
+        timecode=Timecode.starting_at(rate, body.start_timecode),
+        picture=_picture(body, first),
+        clips=clips,
+    )
+    return timeline, remarks + said
+
+
+def _picture(body: TimelineBody, first: PictureFormat) -> PictureFormat:
+    """As the first clip's; a size that is asked for has square pixels."""
+    if body.width is None and body.height is None:
+        return first
+    return PictureFormat(
+        body.width or first.width, body.height or first.height, field_order=first.field_order
+    )
+
+
+def _left_out(index: int, body: TimelineBody, error: RushesError) -> Remark:
+    code = Code.UNREADABLE_MEDIA
+    if isinstance(error, MediaMissing):
+        code = Code.MISSING_MEDIA
+    elif isinstance(error, NotAllowed):
+        code = Code.NOT_ALLOWED
+    message = f"{body.clips[index].media_path} was left out: {error.message}"
+    return Remark(index, code, message)
+
+
+def _in_order(remarks: Sequence[Remark]) -> list[TimelineWarning]:
+    ordered = sorted(remarks, key=lambda remark: -1 if remark.index is None else remark.index)
+    return [TimelineWarning(index=r.index, code=r.code, message=r.message) for r in ordered]
