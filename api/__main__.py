@@ -50,7 +50,7 @@ def main() -> int:
 
 
 def _holds_no_secret(record: logging.LogRecord) -> bool:
-    """Of a WebSocket uvicorn logs the query string, and at DEBUG headers and what it carries."""
+    """Whether a record is safe: of a WebSocket uvicorn logs the query string, at DEBUG headers."""
     is_news = record.levelno == logging.INFO and "WebSocket" not in str(record.msg)
     return is_news or record.levelno > logging.INFO
 

@@ -88,7 +88,7 @@ class Services:
         )
 
     def close(self) -> None:
-        """After the last request."""
+        """Close what the factory opened, after the last request."""
         self.index.close()
         self.caches.close()
         self.redis.close()

@@ -188,7 +188,7 @@ def _address(server: str) -> str:
 
 
 def _key(given: str | None) -> str | None:
-    """Without the line end of a file that it was read from. Raises BadInput; never tells it."""
+    """The key without the line end of a file. Raises BadInput; never tells the key."""
     key = (given or "").strip()
     if not (key.isascii() and key.isprintable()):
         raise BadInput("The licence key (--key, RUSHES_KEY) has characters that no key has.")

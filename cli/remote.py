@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 import os
-import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -47,34 +45,24 @@ class Remote:
 
 def remote(function: Callable[..., None]) -> Callable[..., None]:
     """Make a command of a function whose first parameter is a Remote: adds the three options."""
-    hints = typing.get_type_hints(function, include_extras=True)
-    parameters = list(inspect.signature(function).parameters.values())[1:]
-    own = [parameter.replace(annotation=hints[parameter.name]) for parameter in parameters]
-    added = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
-        for name, default, kind in (
-            ("server", "", ServerOption),
-            ("key", "", KeyOption),
-            ("as_json", False, JsonOption),
-        )
-    ]
 
-    @functools.wraps(function)
-    def command(**values: Any) -> None:
-        server, key, as_json = (values.pop(parameter.name) for parameter in added)
-        server = server or default_server(os.environ)
-        client = ApiClient(server, key or key_of_this_machine(server, os.environ))
+    def command(
+        *, server: ServerOption = "", key: KeyOption = "", as_json: JsonOption = False, **own: Any
+    ) -> None:
+        address = server or default_server(os.environ)
+        client = ApiClient(address, key or key_of_this_machine(address, os.environ))
         out = CommandOutput(as_json)
         client.tell = out.hint
         try:
-            function(Remote(client, out), **values)
+            function(Remote(client, out), **own)
         finally:
             client.close()
 
-    del command.__dict__["__wrapped__"]  # typer would look through to the function without options
-    # Typer takes the parameters from here, in this order.
-    command.__signature__ = inspect.Signature([*own, *added])  # type: ignore[attr-defined]
-    command.__annotations__ = {parameter.name: parameter.annotation for parameter in (*own, *added)}
+    _, *asked = inspect.signature(function, eval_str=True).parameters.values()
+    *added, _ = inspect.signature(command, eval_str=True).parameters.values()
+    command.__name__, command.__doc__ = function.__name__, function.__doc__
+    # Typer takes the options from here, in this order.
+    command.__signature__ = inspect.Signature([*asked, *added])  # type: ignore[attr-defined]
     return command
 
 

@@ -48,7 +48,7 @@ class Roots:
             raise NotAllowed(f"{path} lies outside the folders in {self.setting}.")
 
     def check_real(self, path: str, given: str | None = None) -> None:
-        """The same after following symbolic links, for the process that opens the file.
+        """Check a path after following symbolic links, for the process that opens the file.
 
         `given`: what to call it where `path` has had its links followed already.
         """

@@ -25,7 +25,7 @@ def components(types: Iterable[type]) -> dict[str, Any]:
 
 
 def structs(types: Iterable[type]) -> dict[str, type[msgspec.Struct]]:
-    """These struct types and all that they hold, by name."""
+    """Struct types and all that they hold, by name."""
     found: dict[str, type[msgspec.Struct]] = {}
     waiting: list[Any] = list(msgspec.inspect.multi_type_info(types))
     while waiting:
@@ -92,7 +92,7 @@ def _union(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def allow_null(schema: dict[str, Any]) -> dict[str, Any]:
-    """The same schema that also allows null; 3.0 takes `nullable` beside a `type` only."""
+    """A schema that also allows null; 3.0 takes `nullable` beside a `type` only."""
     if "type" in schema:
         found = {**schema, "nullable": True}
         if "enum" in schema and None not in schema["enum"]:

@@ -85,7 +85,7 @@ def _schemas(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
 
 
 def _null_allowed(schemas: dict[str, Any]) -> dict[str, Any]:
-    """In a request, null for an optional key equals leaving it out."""
+    """Allow null for optional keys: in a request it equals leaving them out."""
     for schema in schemas.values():
         properties = schema.get("properties", {})
         for name, field in properties.items():
@@ -193,7 +193,7 @@ def _answer(kind: type, example: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def _or_a_file(answer: dict[str, Any], endpoint: Endpoint) -> dict[str, Any]:
-    """The same answer, which may also be a file of one of the endpoint's media types."""
+    """The answer, which may also be a file of one of the endpoint's media types."""
     if not endpoint.files:
         return answer
     if endpoint.json_file:

@@ -15,7 +15,7 @@ _RTL = ("R", "AL")
 
 
 def clean(text: str) -> str:
-    """Without controls, lone surrogates and U+FFFE/FFFF; every kind of line break is `\\n`."""
+    """Text without controls, lone surrogates and U+FFFE/FFFF; every line break is `\\n`."""
     return _UNWRITABLE.sub("", _BREAKS.sub("\n", text))
 
 

@@ -176,7 +176,7 @@ async def _allowed_body(endpoint: Endpoint, services: Services, request: Request
 
 
 async def _decoded_aside(endpoint: Endpoint, content: bytes) -> dict[str, Any]:
-    """In a thread where it takes long, so that other requests are answered meanwhile."""
+    """Decode in a thread where it takes long, so that other requests are answered meanwhile."""
     if len(content) < _LARGE_BODY:
         return _decoded(endpoint, content)
     return await run_in_threadpool(_decoded, endpoint, content)

@@ -29,7 +29,7 @@ class _RequestedCache:
 
 
 async def get_cache_paths(call: Call[CachePathsBody]) -> CachePaths:
-    """In request order; a file that cannot be read has `error` in its slot."""
+    """Where results lie, in request order; a file that cannot be read has `error` in its slot."""
     return await run_in_threadpool(_cache_paths, call.services, call.body)
 
 

@@ -33,7 +33,7 @@ _OF_CONTAINER = frozenset(Probe.__struct_fields__) & frozenset(MediaItem.__struc
 
 
 async def get_media_metadata(call: Call[MetadataBody]) -> Metadata:
-    """In request order; what is wrong with one file stands in its own slot."""
+    """Facts of files in request order; what is wrong with one stands in its own slot."""
     services, body = call.services, call.body
     cache = None
     if body.cache_dir:
@@ -69,7 +69,7 @@ def _cache_if_there(folder: str) -> CacheDir | None:
 async def _item(
     services: Services, number: int, client_path: str, cache: CacheDir | None
 ) -> MediaItem:
-    """Only a path that is not understood, or a Redis or cache that is away, ends the request."""
+    """One file's item. Only a path that is not understood, or an outage, ends the request."""
     item = MediaItem(media_path=client_path)
     if "\0" in client_path:
         item.error = "The path holds a NUL byte."

@@ -29,7 +29,7 @@ _WITHIN_S = 1.0  # a stored frame stands for times that are nearer than this
 
 
 async def get_thumbnails(call: Call[ThumbnailsBody]) -> Thumbnails:
-    """In request order, null where a frame cannot be had."""
+    """Pictures in request order, null where a frame cannot be had."""
     services, body = call.services, call.body
     cache_dir = services.paths.cache(body.cache_dir)
     slots: list[Thumbnail] = [Thumbnail(thumbnail=None) for _ in body.requests]
@@ -111,7 +111,7 @@ def _stored(
     times: Sequence[float],
     hash_str: str | None,
 ) -> list[bytes | None]:
-    """From the stored grid; None for each time that it does not hold."""
+    """Pictures of the stored grid; None for each time that it does not hold."""
     with contextlib.suppress(BadInput, CacheError):  # no such folder, or a damaged pack
         if hash_str:
             cache = CacheDir.open(cache_dir, create=False)

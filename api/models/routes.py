@@ -27,7 +27,7 @@ from shared.redis import heartbeats
 
 
 async def get_loaded_models(call: Call[None]) -> LoadedModels:
-    """By the heartbeats of the workers."""
+    """The loaded models, by the heartbeats of the workers."""
 
     def read() -> LoadedModels:
         states = {kind: _loaded(call.services, kind) for kind in ModelKind}

@@ -34,7 +34,7 @@ class Served:
 
 
 class ProcessMetrics:
-    """Those of one process, with its memory and processor time."""
+    """Metrics of one process, with its memory and processor time."""
 
     def __init__(self) -> None:
         prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]

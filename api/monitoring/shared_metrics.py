@@ -48,7 +48,7 @@ class SharedMetrics(Collector):
         return []  # registering must not ask Redis
 
     def collect(self) -> Iterator[Metric]:
-        """Without Redis only that it is away."""
+        """What Redis knows; without it only that it is away."""
         try:
             found = _SharedState.read(self._services)
         except RedisAway:

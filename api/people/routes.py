@@ -23,7 +23,7 @@ _MOST_SHOWN = 10_000  # faces of one answer with samples: some 60 MB of pictures
 
 
 async def list_face_clusters(call: Call[None]) -> ClusterJobs:
-    """Of one collection, or of all in the folder."""
+    """The clusters of one collection, or of all in the folder."""
     cache_dir, name = call.required("cache_dir"), call.query.get("cluster_job_name")
     return await run_in_threadpool(_clusters, call.services, cache_dir, name)
 

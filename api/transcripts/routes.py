@@ -50,7 +50,7 @@ class _TranscriptSource:
 
 
 async def get_transcriptions(call: Call[TranscriptionsBody]) -> _Encoded:
-    """In request order; what is wrong with one file stands in its own slot."""
+    """Transcripts in request order; what is wrong with one file stands in its own slot."""
     source, asked = await run_in_threadpool(_found, call.services, call.body)
     return _Encoded(
         await map_concurrently(lambda slot: run_in_threadpool(_slot, source, slot), asked)
@@ -79,7 +79,7 @@ def _allowed(services: Services, client_path: str, number: int) -> _RequestedFil
 
 
 def _known(services: Services, slot: _RequestedFile, hash_str: str | None) -> _RequestedFile:
-    """With the id of its file; a file that was never seen and cannot be read says why."""
+    """The slot with its file's id; a file that was never seen and cannot be read says why."""
     if slot.path and hash_str is None:
         try:
             services.paths.check_media_file(slot.path)
@@ -128,7 +128,7 @@ def _fill(answer: Transcription, source: _TranscriptSource, hash_str: str) -> No
 
 
 def _read(source: _TranscriptSource, hash_str: str, manifest: Manifest) -> Transcript | SpokenText:
-    """Only as much as the request needs: words are most of a transcript."""
+    """Read as much as the request needs: words are most of a transcript."""
     read = transcripts.read if source.body.words or source.body.warnings else transcripts.read_text
     try:
         return read(source.cache, hash_str, manifest)

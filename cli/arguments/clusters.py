@@ -88,5 +88,5 @@ def shown_id(cluster_id: str) -> str:
 
 
 def folded(name: str | None) -> str:
-    """For comparing, as searches compare names."""
+    """A name for comparing, as searches compare names."""
     return unicodedata.normalize("NFC", name or "").casefold()

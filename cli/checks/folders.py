@@ -40,7 +40,7 @@ def state_dir(settings: Settings) -> Finding:
 
 
 def state_dir_as_it_is(settings: Settings) -> Finding:
-    """The same without creating it."""
+    """What STATE_DIR is like, without creating it."""
     return _state_dir(settings, create=False)
 
 
@@ -146,7 +146,7 @@ def _folder(name: str, folder: Path, writable: bool) -> Finding:
 
 
 def _written_below(name: str, folder: Path) -> Finding:
-    """That of a root, where the files lie in folders of their own."""
+    """Whether a root can be written: it should be, unless files lie in folders of their own."""
     found = _folder(name, folder, writable=False)
     if found.level != "ok":
         return found

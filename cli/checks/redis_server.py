@@ -31,7 +31,7 @@ _KEEP = "set `appendonly yes` in its configuration"
 
 
 class Away(Exception):
-    """It does not answer or accepts nothing, or not yet: an outage, no wrong setting."""
+    """Redis does not answer or accepts nothing, or not yet: an outage, no wrong setting."""
 
 
 def wait_and_check(url: str) -> None:

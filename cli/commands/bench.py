@@ -11,7 +11,7 @@ from rich.table import Column, Table
 from cli.api_client import ApiClient, Refused
 from cli.arguments.media_arguments import server_path
 from cli.arguments.media_files import listed, media_files
-from cli.commands.benchmark import BATCH, RESULTS, Benchmark, BenchmarkPlan, Footage, Measurement
+from cli.benchmark import BATCH, RESULTS, Benchmark, BenchmarkPlan, Footage, Measurement
 from cli.remote import Remote, remote
 from shared.errors import BadInput
 

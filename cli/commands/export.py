@@ -188,7 +188,7 @@ def _show_result(server: Remote, task_id: str) -> None:
 
 
 def _given(options: dict[str, Any]) -> dict[str, Any]:
-    """Those that were named; the others are the server's own."""
+    """The options that were named; the others are the server's own."""
     return {name: value for name, value in options.items() if value is not None}
 
 

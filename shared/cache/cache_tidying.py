@@ -65,7 +65,7 @@ def collect(root: Path) -> int:
 
 
 def collect_media(folder: Path, before: float) -> int:
-    """The same for one MediaFile: what is unused and was last touched before that time.
+    """Delete of one MediaFile what is unused and was last touched before that time.
 
     Temporaries are left alone for six days more.
     """

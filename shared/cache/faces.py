@@ -118,7 +118,7 @@ def centres_of(keys: NDArray[np.uint64]) -> NDArray[np.float32]:
 
 
 def write_faces(file: IO[bytes], rows: FaceRows) -> None:
-    """As an uncompressed .npz, one array a field; any NumPy reads it."""
+    """Write an uncompressed .npz, one array a field; any NumPy reads it."""
     np.savez(file, **{name: getattr(rows, name) for name in FaceRows.__slots__})
 
 

@@ -142,7 +142,7 @@ def read(cache: CacheDir, hash_str: str, manifest: Manifest) -> Transcript:
 
 
 def read_text(cache: CacheDir, hash_str: str, manifest: Manifest) -> SpokenText:
-    """The same without words. Raises CacheError."""
+    """A transcript without its words. Raises CacheError."""
     return _decoded(_TEXT, cache, hash_str, manifest)
 
 

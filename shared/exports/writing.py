@@ -179,7 +179,7 @@ def _moved(part: str, target: str) -> bool:
 
 
 def _moved_without_link(part: str, target: str) -> bool:
-    """The same where the file system has no hard links: take the name first, then replace it."""
+    """Move where the file system has no hard links: take the name first, then replace it."""
     try:
         os.close(os.open(target, _NEW_FILE, 0o666))
     except FileExistsError:

@@ -33,7 +33,7 @@ class Asked:
 def works(
     visual: Iterable[Asked], speech: Iterable[Asked], faces: Iterable[Asked] = ()
 ) -> list[FileWork]:
-    """Each file once, with all that is wanted of it.
+    """The files of a request, each once, with all that is wanted of it.
 
     An unknown extension counts as a video: decoding decides, and says why it fails. The languages
     of a file that is asked for twice must not differ; one that is given counts.

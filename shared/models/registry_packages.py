@@ -97,7 +97,7 @@ def _pip(package: Package, scratch: Path) -> list[str]:
 
 
 def _npm(package: Package, scratch: Path) -> list[str]:
-    """Its cache is a folder in `scratch`, so that nothing of it stays."""
+    """npm with a cache in `scratch`, so that nothing of it stays."""
     command = ["npm", "pack", "--ignore-scripts", "--no-update-notifier", "--loglevel=error"]
     command += [f"--cache={scratch / 'cache'}", f"--pack-destination={scratch}"]
     return [*command, f"{package.name}@{package.version}"]

@@ -163,7 +163,7 @@ def _local(folder: Path, known: ModelSpec | None) -> ModelSpec:
 
 
 def _languages_of(folder: Path) -> tuple[str, ...]:
-    """By the number of language tokens that the conversion wrote down: 98, 99 or, from v3, 100."""
+    """The languages of so many language tokens: 98, 99 or, from v3, 100."""
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         count = len(config["lang_ids"])

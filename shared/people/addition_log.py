@@ -201,7 +201,7 @@ def _lamport(name: str) -> int:
 
 
 def _sound(added: Addition[T], name: str = "") -> Addition[T]:
-    """It, if its id is what it should be in the file of that name."""
+    """The addition, if its id is what it should be in the file of that name."""
     found = _ID.fullmatch(added.id)
     if not found or int(found[1]) != added.lamport or (name and name != f"{added.id}.json"):
         raise ValueError(f"strange id {added.id!r}")

@@ -169,7 +169,7 @@ def _require_order(faces: Clustering | Memory) -> None:
 
 
 def _encode(file: IO[bytes], clustering: Clustering) -> None:
-    """As an uncompressed .npz; any NumPy reads it."""
+    """The bytes of an uncompressed .npz; any NumPy reads it."""
     fields: dict[str, Any] = {name: getattr(clustering, name) for name in (*_NUMBERS, *_ARRAYS)}
     for name in _TEXTS:  # ASCII: hashes and names of our files
         fields[name] = np.array(getattr(clustering, name), dtype=np.bytes_)

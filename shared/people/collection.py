@@ -143,7 +143,7 @@ class Collection:
                 return next((found for found in read.values() if found is not None), None)
 
     def next_number(self) -> int:
-        """For the next clustering. Ask before reading the one that it is built on.
+        """The next clustering's number. Ask before reading the one that it is built on.
 
         Also a damaged file takes a number.
         """

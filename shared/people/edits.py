@@ -18,14 +18,14 @@ class ClusterNaming(msgspec.Struct, frozen=True):
 
 
 class ClusterMerge(msgspec.Struct, frozen=True):
-    """From now on these ids mean the target."""
+    """Clusters whose ids mean the target from now on."""
 
     cluster_ids: tuple[ClusterId, ...]
     target: ClusterId
 
 
 class FaceMove(msgspec.Struct, frozen=True):
-    """From now on these faces belong to the target, whatever a grouping says."""
+    """Faces that belong to the target from now on, whatever a grouping says."""
 
     face_ids: tuple[str, ...]
     target: Annotated[int, Meta(ge=-1, lt=2**31)]  # may be NO_CLUSTER

@@ -96,7 +96,7 @@ class PeopleState:
         return chosen
 
     def report(self) -> list[tuple[Edit, bool, str]]:
-        """Each edit of the log, whether it does something now, and what of it does not."""
+        """The edits of the log, whether each does something now, and what of it does not."""
         found: list[tuple[Edit, bool, str]] = []
         before = {""}
         for edit in self.edits:

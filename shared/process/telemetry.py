@@ -13,5 +13,5 @@ _OFF = {
 
 
 def switch_off() -> None:
-    """For this process and those that it starts. Call it before any model library is imported."""
+    """Switch telemetry off, here and in children. Call it before any model library is imported."""
     os.environ.update(_OFF)

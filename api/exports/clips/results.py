@@ -13,7 +13,7 @@ from shared.ledger.records import FileRecord, FileState
 
 
 def clips_of(services: Services, task_id: str) -> ClipsOfTask:
-    """In request order, those that have ended. Raises Missing for what is no export task."""
+    """The clips that have ended, in request order. Raises Missing for what is no export task."""
     record = services.ledger.record(task_id)
     if record is None or record.kind is not TaskKind.EXPORT:
         raise Missing(f"There is no export task {task_id}.")

@@ -95,7 +95,7 @@ def _timeline(
 
 
 def _picture(body: TimelineBody, first: PictureFormat) -> PictureFormat:
-    """As the first clip's; a size that is asked for has square pixels."""
+    """The first clip's form; a size that is asked for has square pixels."""
     if body.width is None and body.height is None:
         return first
     return PictureFormat(

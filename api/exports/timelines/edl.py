@@ -82,7 +82,7 @@ def _channels(media: Media) -> str:
 
 
 def _reels(medias: Sequence[Media]) -> dict[str, str]:
-    """By path: the file's own reel, else its name; two names that look alike get numbers."""
+    """Reels by path: the file's own, else its name; two names that look alike get numbers."""
     own: dict[str, str] = {}
     for media in medias:
         reel = _plain(media.reel or "")

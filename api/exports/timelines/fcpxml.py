@@ -176,7 +176,7 @@ def _counting(drop_frame: bool) -> str:
 
 
 def _sample_rate(timeline: Timeline) -> str:
-    """Of the first sound, where Final Cut has it."""
+    """The first sound's rate, where Final Cut has it."""
     for clip in timeline.clips:
         for sound in clip.media.sounds:
             return _SAMPLE_RATES.get(sound.sample_rate, "48k")

@@ -89,7 +89,7 @@ class Media:
         return self.timecode.first_frame / self.timecode.rate
 
     def counted_in(self, rate: Fraction) -> Timecode:
-        """Its timecode; what has none is counted in frames of `rate`."""
+        """The source's timecode; what has none is counted in frames of `rate`."""
         return self.timecode or Timecode(rate, False, rounded(self.since_midnight * rate))
 
 
@@ -145,5 +145,5 @@ class Timeline:
 
 
 def rounded(value: Fraction) -> int:
-    """To the nearest whole number, half up."""
+    """The nearest whole number, half up."""
     return (2 * value.numerator + value.denominator) // (2 * value.denominator)

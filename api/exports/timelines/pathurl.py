@@ -21,7 +21,7 @@ _DRIVE = re.compile(r"([A-Za-z]):[\\/]")
 
 
 def path_map(pairs: Sequence[tuple[str, str]]) -> PathMap:
-    """From (from, to) of a request. Raises BadInput, naming the field."""
+    """The map of a request's (from, to). Raises BadInput, naming the field."""
     for number, (source, target) in enumerate(pairs):
         for field, path in (("from", source), ("to", target)):
             if "\x00" in path:

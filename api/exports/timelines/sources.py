@@ -143,7 +143,7 @@ def _sounds(probe: Probe) -> tuple[Sound, ...]:
 
 
 def _since_midnight(probe: Probe) -> Fraction:
-    """Of broadcast wave, to the sample: Resolve finds it offline at any other time."""
+    """Start of broadcast wave, to the sample: Resolve finds it offline at any other time."""
     if probe.media_type is not MediaType.AUDIO or not probe.time_reference:
         return Fraction(0)
     sample_rate = probe.audio_streams[0].sample_rate if probe.audio_streams else None

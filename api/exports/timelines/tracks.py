@@ -27,7 +27,7 @@ class PlacedChannel:
 
 
 def sound_tracks(clips: Sequence[Clip]) -> tuple[SoundTrack, ...]:
-    """As many as the clip with the most channels of each kind needs; pairs come first."""
+    """Tracks for the clip with the most channels of each kind; pairs come first."""
     pairs = max((_pairs(clip.media) for clip in clips), default=0)
     singles = max((_singles(clip.media) for clip in clips), default=0)
     return (

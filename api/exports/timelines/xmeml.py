@@ -247,7 +247,7 @@ class _XmemlWriter:
 
 
 def _at_zero(clip: Clip) -> Clip:
-    """The same clip as the only one on its timeline."""
+    """The clip as the only one on its timeline."""
     return replace(clip, start=0)
 
 

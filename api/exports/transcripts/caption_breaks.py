@@ -155,7 +155,7 @@ def penalty(before: CaptionPiece, after: CaptionPiece, language: str | None) -> 
 
 
 def _penalty_within(before: str, after: str) -> float:
-    """In text without spaces: Japanese particles and endings are hiragana, so break behind them."""
+    """A break in text without spaces: Japanese particles are hiragana, so break behind them."""
     if not "\u3040" <= before <= "\u309f":
         return _WITHIN
     return PLAIN if "\u3040" <= after <= "\u309f" else PREPOSITION

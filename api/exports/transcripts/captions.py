@@ -174,7 +174,7 @@ def _lines(
 
 
 def _columns(part: Sequence[CaptionPiece]) -> float:
-    """Of the pieces on one line, with the spaces between them."""
+    """Columns of the pieces on one line, with the spaces between them."""
     return sum(piece.columns for piece in part) + sum(piece.has_space for piece in part[1:])
 
 
@@ -186,7 +186,7 @@ def _joined(part: Sequence[CaptionPiece]) -> str:
 
 
 def _set_times(found: Sequence[CaptionPiece], segment: ExportSegment) -> None:
-    """From the words where they spell the text, else by each piece's share of the reading."""
+    """Time pieces by the words where they spell the text, else by their share of the reading."""
     if bare("".join(word.text for word in segment.words)) == bare(segment.text):
         _set_times_of_words(found, segment)
     else:

@@ -24,7 +24,7 @@ class Format:
 
 
 def format_named(name: str) -> Format:
-    """By its name in any case. Raises BadInput that lists what there is."""
+    """The format of a name in any case. Raises BadInput that lists what there is."""
     found = FORMATS.get(name.strip().lower())
     if found is None:
         raise BadInput(f"format must be one of {', '.join(FORMATS)}, not {name[:40]!r}.")

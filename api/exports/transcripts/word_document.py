@@ -50,7 +50,7 @@ def docx(document: TranscriptDocument) -> bytes:
 
 
 def _add_segment(made: Document, document: TranscriptDocument, segment: ExportSegment) -> None:
-    """Its elements by hand: python-docx's own calls take minutes for 20,000 paragraphs."""
+    """Add a segment's elements by hand: python-docx takes minutes for 20,000 paragraphs."""
     from docx.oxml import OxmlElement
 
     paragraph = OxmlElement("w:p")

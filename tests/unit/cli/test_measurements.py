@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cli.commands.benchmark import Measurement
+from cli.benchmark import Measurement
 
 
 def measured(*values: float, is_rate: bool = False) -> Measurement:

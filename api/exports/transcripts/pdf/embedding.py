@@ -74,7 +74,7 @@ class EmbeddedFont:
         return self._codes[key]
 
     def width(self, glyph: int) -> float:
-        """In thousandths of the font size, as the viewer of the PDF is told."""
+        """A glyph's width in thousandths of the font size, as the viewer of the PDF is told."""
         if glyph not in self._advances:
             advance = self.face.font.get_glyph_h_advance(glyph)
             self._advances[glyph] = round(advance * self.face.per_mille, 2)

@@ -55,7 +55,7 @@ class Measurement:
 
     @property
     def worst(self) -> float | None:
-        """That which 95 of 100 runs do not fall short of."""
+        """The value which 95 of 100 runs do not fall short of."""
         if not self.values:
             return None
         ranked = sorted(self.values, reverse=self.is_rate)
