@@ -20,6 +20,7 @@ from starlette.types import ASGIApp
 from api.http.auth import authorise
 from api.http.errors import KeyMissing, verdict
 from api.realtime.delivery import Delivery, Event
+from api.realtime.watch_events import WatchEvents
 from api.services import Services
 from api.tasks import progress
 from api.watch import status
@@ -49,7 +50,7 @@ class Realtime:
         _end_polls(self._server.eio)
         self._delivery = Delivery(self._read, self._send, self._is_there)
         self._keys: dict[str, str] = {}  # socket id -> the key it came with
-        self._watch_events = status.WatchEvents()
+        self._watch_events = WatchEvents()
         self._loops: list[asyncio.Task[None]] = []
 
     def beside(self, app: ASGIApp) -> ASGIApp:

@@ -9,18 +9,14 @@ from __future__ import annotations
 import time
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
-
-import msgspec
 
 from api.http.client_paths import in_clients_words
-from api.realtime.delivery import Event
 from api.services import Services
 from api.watch.answers import FolderStats, WatchFailure, WatchStatus
 from shared.domain import TaskKind
 from shared.watch.choices import FileGroup
 from shared.watch.folders import WatchFolder
-from shared.watch.live import ROOM, WatchLive, WatchState
+from shared.watch.live import WatchLive, WatchState
 
 NO_WATCHER = "No watcher is running; start one with `rushes watcher`."
 _STOPPED = "The service is stopped; start it with POST /watch-folders/service/start."
@@ -200,23 +196,3 @@ def _paused_until(services: Services, readings: _Readings) -> float | None:
     if record is None or record.eta_seconds is None:
         return None
     return round(time.time() + record.eta_seconds, 0)
-
-
-class WatchEvents:
-    """Payloads of the room `watch-folders`, numbered in the order in which they differ.
-
-    The number is this process's own: one from Redis would begin again when Redis comes up empty,
-    and what has come from elsewhere (the lock) does not count it up.
-    """
-
-    def __init__(self) -> None:
-        self._last: dict[str, Any] = {}
-        self._seq = 0
-
-    def event(self, found: WatchStatus) -> Event:
-        """The event for this status; newer than the last one if it says something else."""
-        payload = {"task_id": ROOM, "type": "ingest", **msgspec.to_builtins(found)}
-        if payload != self._last:
-            self._last = payload
-            self._seq += 1
-        return Event(self._seq, is_final=False, payload=payload)
