@@ -21,10 +21,11 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from api.people import editing
 from benchmarks.machine import describe
 from shared.cache import cache_files
 from shared.cache.faces import face_id, face_keys
-from shared.people import clustering_files, editing
+from shared.people import clustering_files
 from shared.people.clustering import NO_CLUSTER, SAMPLES, Clustering
 from shared.people.collection import Collection
 from shared.people.edits import Edit, NewEdit

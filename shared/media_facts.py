@@ -8,13 +8,6 @@ import msgspec
 from msgspec import Meta
 
 
-class Rate(msgspec.Struct, frozen=True, kw_only=True):
-    """Frames a second as a fraction."""
-
-    num: Annotated[int, Meta(description="Numerator.", examples=[24000])]
-    den: Annotated[int, Meta(description="Denominator.", examples=[1001])]
-
-
 class StartTimecode(msgspec.Struct, frozen=True, kw_only=True):
     """The timecode of the first picture. `rate` is what its frames count: 30 of 59.94p, perhaps."""
 

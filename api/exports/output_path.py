@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from api.http.client_paths import ClientPaths
-from shared.exports.names import file_name, with_extension
+from shared.errors import BadInput
+from shared.exports.names import file_name
 
 
 def resolved_output_path(
@@ -27,3 +28,20 @@ def resolved_output_path(
     folder, name = os.path.split(found)
     others = set(extensions) - {extension}
     return os.path.join(folder, with_extension(name, extension, others, "output_path"))
+
+
+def with_extension(name: str, extension: str, others: Iterable[str], field: str) -> str:
+    """The name with `.extension`, added where it is missing.
+
+    `others`: extensions of the formats that were not asked for. Raises BadInput for a name that
+    ends in one of them; what follows the dot of any other name ("take.2") is a part of it.
+    """
+    own = name.rpartition(".")[2].lower() if "." in name else ""
+    if own == extension:
+        return name
+    if own in others:
+        raise BadInput(
+            f"{field} ends in .{own}, but the format is {extension}. Change one of them, or leave "
+            "the extension out."
+        )
+    return f"{name}.{extension}"

@@ -8,7 +8,7 @@ from msgspec import Meta, Struct
 
 from api.http.answers import ClientPath, HashStr, Jpeg, ModelKey, Problem, Timestamp
 from shared.media import MediaType
-from shared.media_facts import AudioStream, Color, Rate, StartTimecode, VideoStream
+from shared.media_facts import AudioStream, Color, StartTimecode, VideoStream
 
 
 class MediaItem(Struct, kw_only=True):
@@ -194,3 +194,10 @@ class CachePaths(Struct, kw_only=True):
     """In request order."""
 
     cache_paths: Annotated[list[CachePathsItem], Meta(description="One item per path.")]
+
+
+class Rate(Struct, frozen=True, kw_only=True):
+    """Frames a second as a fraction."""
+
+    num: Annotated[int, Meta(description="Numerator.", examples=[24000])]
+    den: Annotated[int, Meta(description="Denominator.", examples=[1001])]

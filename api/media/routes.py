@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 
 from api.http.concurrency import map_concurrently
 from api.http.endpoint import Call, Endpoint
-from api.media.answers import AnalysisState, MediaItem, Metadata
+from api.media.answers import AnalysisState, MediaItem, Metadata, Rate
 from api.media.bodies import MetadataBody
 from api.services import Services
 from shared.cache.cache_dir import CacheDir
@@ -25,7 +25,6 @@ from shared.errors import (
     RushesError,
 )
 from shared.media import is_hashed_whole, media_type_of
-from shared.media_facts import Rate
 from shared.query.lanes import Lane
 from shared.query.messages import ProbeFile
 

@@ -10,6 +10,7 @@ from api.http.endpoint import Call, Endpoint, Parameter
 from api.people import answers
 from api.people.answers import Edits, ModifyAnswer, NamesAnswer, UndoAnswer
 from api.people.bodies import MOST_MOVED, ClusterId, ModifyBody, NamesBody, UndoBody
+from api.people.editing import checked_person, modify_edit, names_edit, undo_edit
 from api.people.routes import IN_CACHE_DIR, cluster_items
 from api.people.snapshot import CollectionSnapshot
 from api.services import Services
@@ -17,7 +18,6 @@ from shared.cache.cache_dir import CacheDir
 from shared.errors import BadInput, Missing
 from shared.people import edits as kinds
 from shared.people.clustering import NO_CLUSTER
-from shared.people.editing import checked_person, modify_edit, names_edit, undo_edit
 
 
 async def name_face_clusters(call: Call[NamesBody]) -> NamesAnswer:

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
-
-from shared.errors import BadInput
 
 LONGEST = 200  # UTF-8 bytes; file systems allow 255, and numbers and temporary names need some
 _FALLBACK = "export"
@@ -33,23 +30,6 @@ def file_name(text: str, extension: str) -> str:
     name = _DEVICES.sub(lambda device: f"{device[0]}_", name.lstrip(". "))
     name = shortened(name, LONGEST - len(suffix.encode())).rstrip(". ")
     return (name or _FALLBACK) + suffix
-
-
-def with_extension(name: str, extension: str, others: Iterable[str], field: str) -> str:
-    """The name with `.extension`, added where it is missing.
-
-    `others`: extensions of the formats that were not asked for. Raises BadInput for a name that
-    ends in one of them; what follows the dot of any other name ("take.2") is a part of it.
-    """
-    own = name.rpartition(".")[2].lower() if "." in name else ""
-    if own == extension:
-        return name
-    if own in others:
-        raise BadInput(
-            f"{field} ends in .{own}, but the format is {extension}. Change one of them, or leave "
-            "the extension out."
-        )
-    return f"{name}.{extension}"
 
 
 def numbered(name: str, number: int) -> str:

@@ -165,7 +165,7 @@ class Collection:
         return self._edits.read()
 
     def append(self, edit: NewEdit) -> Edit:
-        """Add an edit (from shared.people.editing) durably."""
+        """Add an edit, checked by who made it, durably."""
         if not self.exists():
             raise Missing(f"There is no collection {self.name!r} in this cache folder.")
         return self._edits.append(edit)

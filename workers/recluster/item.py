@@ -11,7 +11,7 @@ from shared.domain import ProgressType, ReclusterSpec
 from shared.errors import BadInput
 from shared.paths import Roots
 from shared.people.collection import Collection
-from shared.people.editing import clear_names_edit
+from shared.people.edits import ClearNames
 from workers.context import Context
 from workers.recluster.detect_params import detect_params
 from workers.recluster.grouping import Grouping, scale_of
@@ -29,7 +29,7 @@ def recluster(context: Context) -> None:
     while not _grouped(context, spec, cache, collection):
         context.checkpoint()  # the Collection has changed its model meanwhile
     if spec.clear_names:
-        collection.append(clear_names_edit())
+        collection.append(ClearNames())
     context.tick(ProgressType.RECLUSTER, 0, spec.collection)
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from api.people.editing import modify_edit, names_edit, undo_edit
 from shared.cache.cache_dir import CacheDir
 from shared.domain import Stage
 from shared.errors import Cancelled
 from shared.people.clustering import NO_CLUSTER
-from shared.people.editing import modify_edit, names_edit, undo_edit
 from tests.support.people.grouping_desk import ADA, BO, CY, DEE, MODEL, GroupingDesk, face, shots
 
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
+from api.people.editing import names_edit
 from api.people.filtering import Person, frames_with
 from api.people.people import People
 from api.people.snapshot import CollectionSnapshot
 from shared.cache.cache_dir import CacheDir
 from shared.errors import BadInput, Missing
 from shared.people import clustering_files
-from shared.people.editing import names_edit
 from shared.people.edits import NewEdit
 from tests.support.people.people_data import Seen, make_collection
 

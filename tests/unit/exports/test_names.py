@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from api.exports.output_path import with_extension
 from shared.errors import BadInput
-from shared.exports.names import LONGEST, file_name, numbered, with_extension
+from shared.exports.names import LONGEST, file_name, numbered
 
 
 @pytest.mark.parametrize(

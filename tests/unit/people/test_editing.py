@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import pytest
 
-from shared.errors import BadInput, Missing
-from shared.people import editing
-from shared.people.clustering import NO_CLUSTER
-from shared.people.editing import (
+from api.people import editing
+from api.people.editing import (
     checked_person,
-    clear_names_edit,
     modify_edit,
     names_edit,
     undo_edit,
 )
-from shared.people.edits import ClusterMerge, ClusterNaming, Edit, Modify, Names, NewEdit, Undo
+from shared.errors import BadInput, Missing
+from shared.people.clustering import NO_CLUSTER
+from shared.people.edits import (
+    ClearNames,
+    ClusterMerge,
+    ClusterNaming,
+    Edit,
+    Modify,
+    Names,
+    NewEdit,
+    Undo,
+)
 from shared.people.state import PeopleState
 from tests.support.people.clusterings import clustering, id_of
 
@@ -158,7 +166,7 @@ def test_an_edit_of_nothing_is_refused(state: PeopleState) -> None:
 
 
 def test_undo_names_an_edit_of_the_log() -> None:
-    edits = [written(1, clear_names_edit()), written(2, clear_names_edit())]
+    edits = [written(1, ClearNames()), written(2, ClearNames())]
     assert undo_edit(edits, edits[0].id) == Undo(edits[0].id)
     assert undo_edit(edits, "") == Undo("")
     with pytest.raises(Missing, match="no edit 'x'"):

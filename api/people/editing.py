@@ -10,7 +10,6 @@ from shared.cache.faces import face_id, parse_face_id
 from shared.errors import BadInput, Missing
 from shared.people.clustering import NO_CLUSTER
 from shared.people.edits import (
-    ClearNames,
     ClusterMerge,
     ClusterNaming,
     Edit,
@@ -60,11 +59,6 @@ def undo_edit(edits: Sequence[Edit], to: str) -> Undo:
     if to and all(edit.id != to for edit in edits):
         raise Missing(f"There is no edit {to[:80]!r}; GET /faces/edits lists them.")
     return Undo(to)
-
-
-def clear_names_edit() -> ClearNames:
-    """No cluster has a name any more."""
-    return ClearNames()
 
 
 def checked_person(name: str) -> str:
