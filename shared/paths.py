@@ -116,7 +116,7 @@ class PathMap:
         return client.rstrip("/\\") + separator + rest.replace("/", separator)
 
     def _is_ours(self, path: str) -> bool:
-        """Whether it is in a folder of the map, but as the server calls it."""
+        """Whether a path is in a folder of the map, but as the server calls it."""
         has_clients_form = any(_rest_after(path, client) is not None for client, _ in self.pairs)
         return not has_clients_form and any(
             _rest_after(path, server) is not None for _, server in self.pairs

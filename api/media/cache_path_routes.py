@@ -13,6 +13,7 @@ from api.media.answers import CachePaths, CachePathsItem, CachePlace, ModelCache
 from api.media.bodies import CachePathsBody
 from api.models.model_keys import active_key, wanted_key
 from api.services import Services
+from shared.cache import cache_files
 from shared.cache.cache_dir import CacheDir
 from shared.domain import Stage
 from shared.errors import MediaError, NotAllowed
@@ -64,7 +65,7 @@ def _item(
         return CachePathsItem(media_path=client_path, error=error.message)
 
     def where(stage: Stage, model: str = "") -> tuple[str, bool]:
-        found, exists = place.cache.where(hash_str, stage, model)
+        found, exists = artefact_path(place.cache, hash_str, stage, model)
         return services.paths.back(str(found), like=place.asked_as), exists
 
     visual, speech = place.models[ModelKind.VISUAL], place.models[ModelKind.SPEECH]
@@ -80,6 +81,17 @@ def _item(
         frames=CachePlace(path=frames_path, exists=has_frames),
         faces=CachePlace(path=faces_path, exists=has_faces),
     )
+
+
+def artefact_path(
+    cache: CacheDir, hash_str: str, stage: Stage, model: str = ""
+) -> tuple[Path, bool]:
+    """Data file of an artefact; its manifest-to-be where nothing is published yet."""
+    manifest = cache.manifest(hash_str, stage, model)
+    if manifest is None:
+        return cache_files.manifest_path(cache.root, hash_str, stage, model), False
+    path = cache.data_path(hash_str, manifest)
+    return path, path.exists()
 
 
 def _hash(services: Services, place: _RequestedCache, path: str) -> str:

@@ -12,6 +12,7 @@ from api.http.endpoint import Call, Endpoint
 from api.media.answers import AnalysisState, MediaItem, Metadata, Rate
 from api.media.bodies import MetadataBody
 from api.services import Services
+from shared.cache import catalogue
 from shared.cache.cache_dir import CacheDir
 from shared.domain import Manifest, Probe, Stage
 from shared.errors import (
@@ -133,7 +134,7 @@ def _facts(services: Services, item: MediaItem, path: str, cache: CacheDir | Non
             and not is_hashed_whole(found.st_size)
             and any(
                 seen.path == path and seen.mtime_ns != found.st_mtime_ns
-                for seen in cache.paths_of(item.hash_str)
+                for seen in catalogue.read_paths(cache.media_dir(item.hash_str))
             )
         )
 

@@ -19,7 +19,7 @@ _PROPAGATOR = TraceContextTextMapPropagator()
 
 
 class RequestSpan:
-    """Names its spans by the route's template, which it knows when the router has run."""
+    """Spans named by the route's template, which is known when the router has run."""
 
     def __init__(self, app: ASGIApp, routes: Sequence[BaseRoute]) -> None:
         self._app = app

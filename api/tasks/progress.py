@@ -51,7 +51,7 @@ def hint_for(services: Services, record: TaskRecord) -> str:
 
 
 def _may_wait(record: TaskRecord) -> bool:
-    """Whether it may wait: also one that has begun, once its workers have died or cannot go on."""
+    """Whether a Task may wait: also once begun, when its workers have died or cannot go on."""
     return not record.status.is_final and record.status is not TaskState.STOPPING
 
 

@@ -26,7 +26,7 @@ CacheOption = Annotated[
 
 
 def is_foreign(path: str) -> bool:
-    r"""Whether it is a path of Windows, `Z:\…` or `\\server\…`, typed on another system."""
+    r"""Whether a path is one of Windows, `Z:\…` or `\\server\…`, typed on another system."""
     return _FOREIGN.match(path) is not None
 
 

@@ -30,7 +30,7 @@ class MediaFiles:
         return [path for path, kind in self.paths.items() if kind in types]
 
     def counted(self) -> str:
-        """Such as `3 files (2 video, 1 image), 1.2 GB`."""
+        """The files in numbers, such as `3 files (2 video, 1 image), 1.2 GB`."""
         kinds = Counter(self.paths.values())
         each = ", ".join(f"{kinds[kind]:,} {kind.value}" for kind in MediaType if kinds[kind])
         size = f", {_size(self.total_bytes)}" if self.total_bytes else ""

@@ -37,7 +37,7 @@ class NewFiles:
 
 
 def write_file(path: Path, content: bytes, is_overwriting: bool) -> None:
-    """Write it whole. Raises ExportError where it exists unless `is_overwriting`."""
+    """Write a file whole. Raises ExportError where it exists unless `is_overwriting`."""
     place = path.with_name(f".{os.getpid()}.part") if is_overwriting else path
     try:
         with place.open("xb") as file:

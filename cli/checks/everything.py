@@ -43,7 +43,7 @@ def look_at_everything(environ: Mapping[str, str]) -> list[Finding]:
 
 
 def side_by_side(checks: Mapping[str, Check]) -> list[Finding]:
-    """What they find, by the order of `checks`; one that fails or hangs is a problem itself."""
+    """Findings in the order of `checks`; a check that fails or hangs is a problem itself."""
     found: dict[str, list[Finding]] = {}
 
     def make(name: str, check: Check) -> None:

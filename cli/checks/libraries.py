@@ -35,7 +35,7 @@ class Libraries:
 
 
 def look(needed: set[str]) -> Libraries:
-    """Import them, one process for each extra; of large ones that nothing needs, only look."""
+    """Import libraries, one process an extra; for large ones that nothing needs, only look."""
     found = Libraries()
     tried = {name: EXTRAS[name] for name in EXTRAS if name in {*_SMALL, *needed}}
     with ThreadPoolExecutor() as threads:

@@ -23,7 +23,7 @@ _KINDS = ("query", "analysis")  # without them nothing can be searched or analys
 
 
 def server(settings: Settings) -> Iterator[Finding]:
-    """Whether it is well and of this version; where none runs, whether its port is free."""
+    """Whether the server is well and of this version; where none runs, if its port is free."""
     address = local_address(settings)
     url = f"{address}/api/v1"
     with httpx.Client(timeout=_ANSWERS_WITHIN_S, trust_env=False) as client:
@@ -116,7 +116,7 @@ def _version(client: httpx.Client, url: str) -> Iterator[Finding]:
 
 
 def _json(client: httpx.Client, url: str) -> Any:
-    """What it answers, whatever the status; None for what is no JSON."""
+    """The server's answer, whatever the status; None for what is no JSON."""
     try:
         return client.get(url).json()
     except ValueError:

@@ -53,7 +53,7 @@ class Child:
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def keep(self) -> None:
-        """Run it, and again whenever it ends, until `stop`. Never gives up."""
+        """Run the child, and again whenever it ends, until `stop`. Never gives up."""
         pause_s = FIRST_PAUSE_S
         while not self.stopping.is_set():
             began = time.monotonic()
@@ -71,7 +71,7 @@ class Child:
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
     async def run_once(self) -> int:
-        """Run it to its end; its exit status. What it leaves in its session is killed."""
+        """Run the child to its end; its exit status. What it leaves in its session is killed."""
         reading = self.life_line.reading
         process = await asyncio.create_subprocess_exec(
             *self.command,

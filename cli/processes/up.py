@@ -155,7 +155,7 @@ class Stack:
         return False
 
     async def _until(self, condition: Condition, timeout_s: float) -> bool:
-        """Whether it came true in time; False at once when we are told to stop."""
+        """Whether a condition came true in time; False at once when we are told to stop."""
         deadline = asyncio.get_running_loop().time() + timeout_s
         while not self.stopping.is_set() and asyncio.get_running_loop().time() < deadline:
             if await condition():

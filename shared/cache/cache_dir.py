@@ -28,8 +28,6 @@ from shared.decoding import UNDECODABLE
 from shared.domain import Manifest, Probe, Scene, Stage
 from shared.errors import BadInput, CacheError
 
-__all__ = ["CacheDir", "Draft", "SeenPath"]
-
 _log = logging.getLogger(__name__)
 _FORMAT = 1
 _IDENTITY = "rushes.json"
@@ -137,14 +135,6 @@ class CacheDir:
     def data_path(self, hash_str: str, manifest: Manifest) -> Path:
         return self.media_dir(hash_str) / manifest.file
 
-    def where(self, hash_str: str, stage: Stage, model: str = "") -> tuple[Path, bool]:
-        """Data file of an artefact; its manifest-to-be where nothing is published yet."""
-        manifest = self.manifest(hash_str, stage, model)
-        if manifest is None:
-            return cache_files.manifest_path(self.root, hash_str, stage, model), False
-        path = self.data_path(hash_str, manifest)
-        return path, path.exists()
-
     @contextlib.contextmanager
     def draft(
         self, hash_str: str, stage: Stage, model: str, suffix: str, token: str
@@ -190,14 +180,6 @@ class CacheDir:
             file = folder / catalogue.path_file(path)
             cache_files.write_atomically(file, msgspec.json.encode(seen), "path")
             self.catalogue.append([Seen(hash_str, path, size, mtime_ns, seen.seen_at)])
-
-    def paths_of(self, hash_str: str) -> list[SeenPath]:
-        """Where this MediaFile was seen, newest first."""
-        return catalogue.read_paths(self.media_dir(hash_str))
-
-    def seen_at(self, hash_str: str, path: str) -> SeenPath | None:
-        """How this MediaFile was seen at one path, None where it never was."""
-        return catalogue.read_path(self.media_dir(hash_str), path)
 
     def collect_when_due(self) -> threading.Thread | None:
         """Once a day, for all machines together, remove replaced data, in a thread of its own."""
@@ -255,7 +237,7 @@ class Draft:
         worker: str = "",
         warnings: tuple[str, ...] = (),
     ) -> Manifest:
-        """Make it the artefact of its stage and model: data first, manifest last. Call once."""
+        """Publish the artefact of this stage and model: data first, manifest last. Call once."""
         stem = f"{cache_files.stem(self._stage, self._model)}.{secrets.token_hex(4)}"
         with cache_files.clear_errors(self._cache.root):
             manifest = Manifest(

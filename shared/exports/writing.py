@@ -57,7 +57,7 @@ class PartFile:
         os.fsync(self.file.fileno())
 
     def place(self, *, may_number: bool = True) -> str:
-        """Make it durable under its name, or that name's first free number; the name it got.
+        """Make the file durable under its name, or the first free number of it; the name it got.
 
         Raises NameUnusable where a link or something special bears the name, and NameTaken where
         a file bears it and it may not be numbered.

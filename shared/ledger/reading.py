@@ -165,7 +165,7 @@ def _file_records(client: redis.Redis, prefix: str, task_id: str) -> list[FileRe
 def _file_record(
     file: ItemFile, entries: list[str | None], state: str, worker: str | None
 ) -> FileRecord:
-    """Once it has ended in all types, it has failed if it failed in any, else it is done."""
+    """A file that has ended in all types has failed if it failed in any, else it is done."""
     ended = [msgspec.json.decode(entry) for entry in entries if entry]
     is_over = len(ended) == len(entries) or state not in ("leased", "queued")
     failed = [_failure(entry) for entry in ended if entry[1]]

@@ -94,7 +94,7 @@ def read(path: Path) -> Clustering:
 
 
 def publish(folder: Path, clustering: Clustering) -> bool:
-    """Show it under its number; False where that number, or a higher one, is taken.
+    """Show a clustering under its number; False where that, or a higher one, is taken.
 
     Raises OSError; then nothing was published.
     """

@@ -100,7 +100,7 @@ class Collection:
         return sorted(names, key=lambda name: (name.casefold(), name))
 
     def exists(self) -> bool:
-        """Whether it is (still) there. Without its name, but with contents, it is."""
+        """Whether the Collection is (still) there. Without its name, but with contents, it is."""
         with cache_files.clear_errors(self._root):
             if (found := _name_in(self.folder)) is not None:
                 self._require_own(found)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
+from shared.cache import catalogue
 from shared.cache.cache_dir import CacheDir
 from shared.cache.cache_files import SeenPath
 from shared.media import full_crc, is_hashed_whole
@@ -20,7 +21,7 @@ KEEP_CRC_UP_TO = 2 << 30
 
 def last_seen(cache: CacheDir, hash_str: str, path: str) -> SeenPath | None:
     """How this path looked when the content was last seen there; None for a new place."""
-    return cache.seen_at(hash_str, path)
+    return catalogue.read_path(cache.media_dir(hash_str), path)
 
 
 def is_same(

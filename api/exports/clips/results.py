@@ -30,7 +30,7 @@ def clips_of(services: Services, task_id: str) -> ClipsOfTask:
 
 
 def _clip(n: int, result: ClipResult | None, file: FileRecord) -> ExportedClip | FailedClip | None:
-    """None: it has not ended yet."""
+    """The answer about one clip; None while it has not ended."""
     if result is not None and result.error is None:
         return msgspec.convert(result, ExportedClip, from_attributes=True)
     if result is not None:

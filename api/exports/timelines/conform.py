@@ -211,7 +211,7 @@ def _on_a_picture(media: Media, begin: Fraction, length: Fraction) -> Fraction:
 def _markers(
     asked: AskedClip, media: Media, begin: Fraction, end: Fraction
 ) -> tuple[tuple[Marker, ...], list[Remark]]:
-    """Those in the range; a still has a time of its own for each clip."""
+    """Markers in the range; a still has a time of its own for each clip."""
     found: list[Marker] = []
     remarks: list[Remark] = []
     base = Fraction(0)

@@ -167,7 +167,7 @@ def _timecode(probe: Probe, rate: Fraction | None) -> tuple[Timecode | None, boo
 
 
 def _counted_rates(probe: Probe, rate: Fraction | None) -> list[Fraction]:
-    """What its frames may be counted in, the likeliest first.
+    """Rates that a source's frames may be counted in, the likeliest first.
 
     A timecode of the pictures' own base counts them one by one: 24 of 23.976 is 23.976.
     """

@@ -58,7 +58,7 @@ def _end(
 def _cues(
     segment: ExportSegment, language: str | None, rules: CaptionRules, name_speakers: bool
 ) -> list[tuple[ExportSegment, float]]:
-    """(cue, its length in characters to read); the segment's time is shared out among them."""
+    """Cues, each with its characters to read; the segment's time is shared out among them."""
     measure = Measure(language, segment.text)
     found = pieces(segment.text, measure, rules.max_chars)
     if not found:

@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.cache import cache_tidying
+from api.media.cache_path_routes import artefact_path
+from shared.cache import cache_tidying, catalogue
 from shared.cache.cache_dir import CacheDir
 from shared.cache.catalogue import Artefact, FollowState
 from shared.domain import Scene, Stage
@@ -64,11 +65,14 @@ def test_what_is_published_is_found_again_by_another_reader(cache: CacheDir) -> 
     assert (manifest.model, manifest.seconds) == (MODEL, (0, 3))
     assert data_of(reader) == b"12345"
     assert reader.manifests(HASH) == [manifest]
-    assert reader.where(HASH, Stage.VISUAL, MODEL) == (cache.data_path(HASH, manifest), True)
+    assert artefact_path(reader, HASH, Stage.VISUAL, MODEL) == (
+        cache.data_path(HASH, manifest),
+        True,
+    )
 
 
 def test_where_names_a_place_before_anything_is_published(cache: CacheDir) -> None:
-    path, exists = cache.where(HASH, Stage.FRAMES)
+    path, exists = artefact_path(cache, HASH, Stage.FRAMES)
     assert (path.name, exists) == ("manifest.frames.json", False)
 
 
@@ -157,7 +161,7 @@ def test_paths_are_kept_newest_first(cache: CacheDir) -> None:
     cache.remember_path(HASH, "/a/ü #1.mp4", 1, 2)
     cache.remember_path(HASH, "/b/100%.mp4", 1, 2)
     cache.remember_path(HASH, "/a/ü #1.mp4", 1, 3)
-    assert [(p.path, p.mtime_ns) for p in cache.paths_of(HASH)] == [
+    assert [(p.path, p.mtime_ns) for p in catalogue.read_paths(cache.media_dir(HASH))] == [
         ("/a/ü #1.mp4", 3),
         ("/b/100%.mp4", 2),
     ]
@@ -188,11 +192,11 @@ def test_any_part_may_be_deleted_or_damaged_under_a_reader(cache: CacheDir) -> N
     assert cache.manifests(HASH) == []
     assert cache.manifest(HASH, Stage.VISUAL, MODEL) is None
     next(cache.media_dir(HASH).glob("paths/*")).write_bytes(b"\x00")
-    assert cache.paths_of(HASH) == []
+    assert catalogue.read_paths(cache.media_dir(HASH)) == []
     for part in ("catalog", "media", ""):
         shutil.rmtree(cache.root / part)
         assert cache.manifests(HASH) == []
-        assert cache.paths_of(HASH) == []
+        assert catalogue.read_paths(cache.media_dir(HASH)) == []
         assert [entry.bytes for entry in cache.catalogue.walk()] == [0] * (part == "catalog")
     publish(cache, b"again")
     assert data_of(cache) == b"again"
@@ -209,7 +213,7 @@ def test_a_flipped_bit_costs_no_more_than_what_it_is_in(cache: CacheDir) -> None
     reader = CacheDir.open(cache.root, create=False)
     assert [manifest.model for manifest in reader.manifests(HASH)] == ["other"]
     assert reader.manifest(HASH, Stage.VISUAL, MODEL) is None
-    assert len(reader.paths_of(HASH)) == 1
+    assert len(catalogue.read_paths(reader.media_dir(HASH))) == 1
     followed = reader.catalogue.follow(FollowState()).entries
     assert [entry.model for entry in followed if isinstance(entry, Artefact)] == ["other"]
     walked = [entry for entry in reader.catalogue.walk() if isinstance(entry, Artefact)]

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from shared.cache import catalogue
 from shared.cache.cache_dir import CacheDir
 from shared.cache.frame_packs import PackReader
 from shared.domain import Stage, TaskState
@@ -60,7 +61,7 @@ def test_a_video_becomes_frames_and_unit_rows_of_the_same_seconds(desk: Desk) ->
     with PackReader(cache.data_path(hash_str, frames)) as pack:
         assert list(pack.seconds) == list(range(6))
         assert (pack.read(3) or b"").startswith(b"\xff\xd8")
-    assert [seen.path for seen in cache.paths_of(hash_str)] == [str(clip)]
+    assert [seen.path for seen in catalogue.read_paths(cache.media_dir(hash_str))] == [str(clip)]
 
 
 def test_seconds_without_a_picture_have_no_row_and_are_listed(desk: Desk) -> None:

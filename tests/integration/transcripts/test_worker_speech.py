@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from shared.cache import transcripts
+from shared.cache import catalogue, transcripts
 from shared.cache.cache_dir import CacheDir
 from shared.cache.transcripts import Transcript
 from shared.domain import Manifest, ProgressType, Stage, TaskState
@@ -128,7 +128,9 @@ def test_a_sound_file_gets_a_transcript_and_no_visual_artefact(desk: Desk) -> No
     assert texts(desk, path) == ["charlie delta."]
     cache = CacheDir.open(desk.cache, create=False)
     assert [m.stage for m in cache.manifests(hash_media(str(path)))] == [Stage.TRANSCRIPT]
-    assert [seen.path for seen in cache.paths_of(hash_media(str(path)))] == [str(path)]
+    assert [seen.path for seen in catalogue.read_paths(cache.media_dir(hash_media(str(path))))] == [
+        str(path)
+    ]
 
 
 def test_a_film_whose_pictures_alone_are_wanted_is_not_heard(desk: Desk) -> None:

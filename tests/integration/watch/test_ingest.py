@@ -9,6 +9,7 @@ import threading
 import unicodedata
 from collections import Counter
 
+from shared.cache import catalogue
 from shared.cache.cache_dir import CacheDir
 from shared.watch.choices import FileGroup
 from tests.support.media.media import make_clip
@@ -80,7 +81,10 @@ def test_moved_copied_and_linked_files_cost_no_analysis(farm: Farm) -> None:
     farm.wait_processed(folder, "copy.jpg", "link.jpg", "A.jpg")
     assert farm.ingested() == 1
     (hash_str,) = {file.hash_str for file in farm.processed(folder).values()}
-    seen = {s.path for s in CacheDir.open(farm.cache, create=False).paths_of(hash_str)}
+    seen = {
+        s.path
+        for s in catalogue.read_paths(CacheDir.open(farm.cache, create=False).media_dir(hash_str))
+    }
     assert seen >= {str(farm.media / name) for name in ("copy.jpg", "link.jpg", "A.jpg")}
 
 

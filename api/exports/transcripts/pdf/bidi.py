@@ -50,7 +50,7 @@ def levels(text: str, *, rtl: bool) -> list[int]:
 
 
 def is_letter(character: str) -> bool:
-    """Whether it is of a script that runs right to left, or goes with such a letter."""
+    """Whether a character is of a script that runs right to left, or goes with such a letter."""
     return unicodedata.bidirectional(character) in ("R", "AL", "NSM", "BN")
 
 
