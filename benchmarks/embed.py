@@ -22,7 +22,7 @@ from shared.models.model_catalogue import resolve
 from shared.models.specs import ModelKind
 from shared.settings import Settings
 from workers.models.load import load_visual
-from workers.models.weights.weights import pull
+from workers.models.weights.pull import pull
 
 THREADS = (1, 2)
 BATCHES = (1, 4, 8, 16, 32)

@@ -35,7 +35,7 @@ from tests.support.media.speech import RATE, Said, recorded_speech, together
 from tests.support.search.word_errors import WordErrors, word_errors
 from workers.models.load import load_speech
 from workers.models.protocols import Transcriber
-from workers.models.weights.weights import pull
+from workers.models.weights.pull import pull
 
 BREATHING = ("en-us+f2", "en-us+f3", "en-us+f4")
 BATCH = 8

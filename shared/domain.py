@@ -73,8 +73,8 @@ class Fault(StrEnum):
     INTERNAL = "internal"
 
 
-class FileWork(msgspec.Struct, frozen=True):
-    """One file of an Item. `path` is the server's form, `client_path` what the client sent."""
+class FileSpec(msgspec.Struct, frozen=True):
+    """One file of an AnalyzeSpec. `path` is the server's form, `client_path` the client's."""
 
     path: str
     client_path: str
@@ -90,7 +90,7 @@ class AnalyzeSpec(msgspec.Struct, frozen=True):
     """
 
     cache_dir: str
-    files: tuple[FileWork, ...]
+    files: tuple[FileSpec, ...]
     visual_model: str = ""
     speech_model: str = ""
     face_model: str = ""

@@ -12,10 +12,10 @@ from shared.process import logs, parent_pipe, traces
 from shared.settings import Settings
 from workers.analysis.eligibility import why_not
 from workers.analysis.pipeline import analyze
-from workers.analysis.stages.faces import Faces
-from workers.analysis.stages.thumbnails import Thumbnails
-from workers.analysis.stages.transcript import Transcripts
-from workers.analysis.stages.visual import Visual
+from workers.analysis.stages.faces import FaceStage
+from workers.analysis.stages.thumbnails import ThumbnailStage
+from workers.analysis.stages.transcript import TranscriptStage
+from workers.analysis.stages.visual import VisualStage
 from workers.export.item import export_clip
 from workers.export.item import why_not as why_not_export
 from workers.query.service import QueryService
@@ -25,7 +25,9 @@ from workers.worker import Work, Worker
 
 ANALYSIS = Work(
     kind="analysis",
-    run=functools.partial(analyze, stages=(Thumbnails, Visual, Faces), sound=Transcripts),
+    run=functools.partial(
+        analyze, stages=(ThumbnailStage, VisualStage, FaceStage), sound=TranscriptStage
+    ),
     why_not=why_not,
 )
 RECLUSTER = Work(kind="recluster", run=recluster, why_not=why_not_recluster, models=())

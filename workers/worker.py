@@ -275,7 +275,7 @@ class Worker:
         self._stall.disarm()
 
         def end() -> bool:
-            context.send_ticks()
+            context.progress.send_ticks()
             return settle is None or settle()
 
         try:

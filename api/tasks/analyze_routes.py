@@ -14,7 +14,7 @@ from api.tasks.answers import Accepted, CancelAnswer
 from api.tasks.bodies import AnalyzeBody, CancelBody
 from api.tasks.progress import waiting_hint
 from api.tasks.ringing import ring
-from shared.domain import AnalyzeSpec, FileWork, ProgressType, TaskKind
+from shared.domain import AnalyzeSpec, FileSpec, ProgressType, TaskKind
 from shared.errors import BadInput, Busy, Missing
 from shared.ledger.analyze_items import Asked, analyze_items, works
 from shared.ledger.records import NewTask
@@ -70,7 +70,7 @@ def _models(services: Services, body: AnalyzeBody, parts: set[ProgressType]) -> 
     return keys
 
 
-def _checked(services: Services, body: AnalyzeBody) -> tuple[str, list[FileWork]]:
+def _checked(services: Services, body: AnalyzeBody) -> tuple[str, list[FileSpec]]:
     """Everything about the request that can be wrong, without touching the media."""
     paths = services.paths
     cache_dir = paths.cache(body.cache_dir)

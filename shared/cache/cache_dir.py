@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import logging
 import os
 import re
@@ -142,20 +143,21 @@ class CacheDir:
         """A data file in the making, seen by nobody until `Draft.publish`.
 
         `suffix` is "pack", "npy", "json" or "npz"; `token` names the lease it is written under.
-        Left without publishing, it is removed. A "npz" has a pack for pictures beside it.
+        Left without publishing, it is removed. A "npz" has a pack for pictures beside it. Writing
+        raises CacheError; other errors of the block are left as they are.
         """
         folder = self.media_dir(hash_str)
         suffix = suffix.lstrip(".")
         with ExitStack() as at_end:
             with cache_files.clear_errors(self.root):
                 folder.mkdir(parents=True, exist_ok=True)
-                file = at_end.enter_context(_temporary_file(folder, stage.value, token))
+                file = at_end.enter_context(self._temporary_file(folder, stage.value, token))
                 pack = None
                 if suffix == "npz":
-                    pack = at_end.enter_context(_temporary_file(folder, f"{stage}-pack", token))
+                    name = f"{stage}-pack"
+                    pack = at_end.enter_context(self._temporary_file(folder, name, token))
             draft = Draft(file, pack, self, hash_str, stage, model, suffix, token)
-            with cache_files.clear_errors(self.root, only_disk=True):
-                yield draft
+            yield draft
 
     def remember_path(
         self,
@@ -168,7 +170,8 @@ class CacheDir:
     ) -> None:
         """Note where a MediaFile was seen; again is cheap."""
         folder = self.media_dir(hash_str) / "paths"
-        known = catalogue.read_paths(folder.parent)
+        with cache_files.clear_errors(self.root):
+            known = catalogue.read_paths(folder.parent)
         if known and (known[0].path, known[0].size, known[0].mtime_ns) == (path, size, mtime_ns):
             return
         newest = known[0].seen_at if known else 0.0
@@ -184,6 +187,19 @@ class CacheDir:
     def collect_when_due(self) -> threading.Thread | None:
         """Once a day, for all machines together, remove replaced data, in a thread of its own."""
         return cache_tidying.collect_when_due(self.root)
+
+    @contextlib.contextmanager
+    def _temporary_file(self, folder: Path, name: str, token: str) -> Iterator[BinaryIO]:
+        """A new file that is removed at the end unless it was renamed."""
+        path = cache_files.temporary_name(folder, name, token)
+        file = io.BufferedWriter(cache_files.CacheFile(path, self.root), 1 << 20)
+        try:
+            yield file
+        finally:
+            with contextlib.suppress(CacheError, OSError):  # a full disk fails the last flush too
+                file.close()
+            with contextlib.suppress(OSError):
+                path.unlink()
 
     def _show(self, hash_str: str, manifest: Manifest, token: str) -> None:
         """Make data visible that already lies, synced, under its final name."""
@@ -269,20 +285,6 @@ class Draft:
         if self.pack is not None:
             os.rename(self.pack.name, folder / f"{stem}.pack")
         os.rename(self.file.name, folder / f"{stem}.{self._suffix}")
-
-
-@contextlib.contextmanager
-def _temporary_file(folder: Path, name: str, token: str) -> Iterator[BinaryIO]:
-    """A new file that is removed at the end unless it was renamed."""
-    path = cache_files.temporary_name(folder, name, token)
-    file = open(path, "xb", buffering=1 << 20)  # noqa: SIM115  closed below
-    try:
-        yield file
-    finally:
-        with contextlib.suppress(OSError):  # a full disk fails the last flush too
-            file.close()
-        with contextlib.suppress(OSError):
-            path.unlink()
 
 
 def _files_of(manifest: Manifest) -> Iterator[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import io
 import os
 import re
 import secrets
@@ -16,6 +17,7 @@ import time
 import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -180,20 +182,28 @@ def writer_name() -> str:
 
 
 @contextlib.contextmanager
-def clear_errors(root: Path, *, only_disk: bool = False) -> Iterator[None]:
-    """Turn OSErrors on the CacheDir into CacheErrors that say what to do.
-
-    `only_disk`: leave alone what may come from other files that the block reads.
-    """
+def clear_errors(root: Path) -> Iterator[None]:
+    """Turn OSErrors on the CacheDir into CacheErrors that say what to do."""
     try:
         yield
     except OSError as error:
-        if only_disk and error.errno not in _DISK_ERRORS:
-            raise
         raise cache_error(root, error) from error
 
 
-_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+class CacheFile(io.FileIO):
+    """A new file of a CacheDir that is written while other files are read.
+
+    Its own errors become CacheErrors, so that nobody takes them for theirs. It must be written
+    through Python: numpy's `tofile` goes round it.
+    """
+
+    def __init__(self, path: Path, root: Path) -> None:
+        super().__init__(path, "xb")
+        self._root = root
+
+    def write(self, data: Any) -> int:
+        with clear_errors(self._root):
+            return super().write(data)
 
 
 def cache_error(root: Path, error: OSError) -> CacheError:

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import msgspec
 
-from shared.domain import AnalyzeSpec, FileWork, ProgressType
+from shared.domain import AnalyzeSpec, FileSpec, ProgressType
 from shared.ledger.records import NewItem
 from shared.media import MediaType, media_type_of
 
@@ -32,13 +32,13 @@ class Asked:
 
 def works(
     visual: Iterable[Asked], speech: Iterable[Asked], faces: Iterable[Asked] = ()
-) -> list[FileWork]:
+) -> list[FileSpec]:
     """The files of a request, each once, with all that is wanted of it.
 
     An unknown extension counts as a video: decoding decides, and says why it fails. The languages
     of a file that is asked for twice must not differ; one that is given counts.
     """
-    found: dict[str, FileWork] = {}
+    found: dict[str, FileSpec] = {}
     parts = (
         (ProgressType.VIDEO, visual),
         (ProgressType.AUDIO, speech),
@@ -49,7 +49,7 @@ def works(
             known = found.get(file.path)
             if known is None:
                 media_type = media_type_of(file.path) or MediaType.VIDEO
-                known = FileWork(file.path, file.client_path, media_type, wants=())
+                known = FileSpec(file.path, file.client_path, media_type, wants=())
             found[file.path] = msgspec.structs.replace(
                 known,
                 wants=tuple(dict.fromkeys((*known.wants, kind))),
@@ -58,7 +58,7 @@ def works(
     return list(found.values())
 
 
-def analyze_items(files: Sequence[FileWork], common: AnalyzeSpec) -> list[NewItem]:
+def analyze_items(files: Sequence[FileSpec], common: AnalyzeSpec) -> list[NewItem]:
     """One Item a video or sound file; stills in batches that are even, large enough and shared.
 
     `common` holds what all Items share; a model is named to those only that need it, the
@@ -73,7 +73,7 @@ def analyze_items(files: Sequence[FileWork], common: AnalyzeSpec) -> list[NewIte
     ]
 
 
-def _spec(common: AnalyzeSpec, files: tuple[FileWork, ...]) -> AnalyzeSpec:
+def _spec(common: AnalyzeSpec, files: tuple[FileSpec, ...]) -> AnalyzeSpec:
     wanted = {kind for file in files for kind in file.wants}
     return msgspec.structs.replace(
         common,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from shared.domain import AnalyzeSpec, FileWork, ProgressType, TaskKind
+from shared.domain import AnalyzeSpec, FileSpec, ProgressType, TaskKind
 from shared.ledger.bells import Bells
 from shared.ledger.ledger import Ledger
 from shared.ledger.records import Bell, NewItem, NewTask, TaskRecord
@@ -51,7 +51,7 @@ class Desk:
         items = []
         for group in groups:
             files = tuple(
-                FileWork(
+                FileSpec(
                     str(path),
                     f"client:{path}",
                     media_type_of(str(path)) or MediaType.VIDEO,
@@ -63,7 +63,7 @@ class Desk:
             items.append(NewItem.analyze(self.spec(files, **spec)))
         return self.submit_items(items, kind)
 
-    def spec(self, files: tuple[FileWork, ...] = (), **more: Any) -> AnalyzeSpec:
+    def spec(self, files: tuple[FileSpec, ...] = (), **more: Any) -> AnalyzeSpec:
         """Of an Item, with all models named."""
         fields = {
             "cache_dir": str(self.cache),

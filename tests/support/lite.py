@@ -10,7 +10,7 @@ from shared.settings import Settings
 from tests.support.fetched import fetched_or_skipped
 from workers.models.load import load_faces, load_speech, load_visual
 from workers.models.protocols import FaceFinder, Transcriber, VisualEmbedder
-from workers.models.weights.weights import pull
+from workers.models.weights.pull import pull
 
 
 def lite_weights(key: str = "conse-lite0") -> tuple[Settings, ModelSpec]:

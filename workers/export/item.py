@@ -69,7 +69,7 @@ def export_clip(context: Context) -> None:
             index=spec.index, media_path=spec.client_path, error=message, code=failure.code
         )
         context.reason = f"No clip was exported. {spec.client_path}: {message}"
-    context.tick(ProgressType.EXPORT, 0, spec.client_path, error)
+    context.progress.tick(ProgressType.EXPORT, 0, spec.client_path, error)
     context.result = msgspec.json.encode(result)
 
 
@@ -161,7 +161,7 @@ class _Export:
             return part.place(may_number=self._spec.on_exists == "number")
 
     def _report(self, share: float) -> None:
-        self._context.report(
+        self._context.progress.report(
             ProgressType.EXPORT, min(max(share, 0.0), _ALMOST), self._spec.client_path
         )
 

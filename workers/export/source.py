@@ -19,7 +19,7 @@ from shared.timecode import FASTEST, Timecode, has_drop_frame, label_of_tag, nom
 from workers.export.failure import ClipFailed
 from workers.export.formats import family_of
 from workers.media.containers import open_container, video_stream
-from workers.media.probing.probing import frame_rate
+from workers.media.probing.probe import frame_rate
 from workers.media.probing.stated_rates import track_rate
 
 # Containers whose presentation times are guesses: pictures are counted instead.

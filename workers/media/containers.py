@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -18,7 +20,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from shared.errors import MediaUnreadable, MediaUnsupported
-from workers.media.files import check_file
+from workers.media.file_checks import check_file
 
 # Only containers that hold their media themselves: playlists (m3u8, concat, mpd) could make the
 # decoder open other files or addresses.
@@ -75,6 +77,15 @@ def open_container(path: str) -> InputContainer:
         raise MediaUnreadable(_reason(path)) from None
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise MediaUnreadable(f"The file cannot be opened: {_words(error)}") from error
+
+
+@contextmanager
+def reading_errors() -> Iterator[None]:
+    """Turn what fails in the middle of an opened file into MediaUnreadable."""
+    try:
+        yield
+    except av.error.FFmpegError as error:
+        raise MediaUnreadable(f"Reading the file failed: {error.strerror}.") from error
 
 
 def video_stream(container: InputContainer) -> VideoStream | None:
@@ -166,7 +177,10 @@ def _words(error: Exception) -> str:
 
 def _reason(path: str) -> str:
     """Why a file was refused, as far as its first boxes tell."""
-    boxes = _boxes(path)
+    try:
+        boxes = _boxes(path)
+    except OSError as error:
+        return f"The file cannot be opened: {_words(error)}"
     if boxes and boxes[0] == b"ftyp" and b"moov" not in boxes:
         return (
             "The file is incomplete: its index (the moov box) is missing, as after an "

@@ -46,7 +46,7 @@ class Source:
 
     container: InputContainer
     stream: VideoStream
-    beat: Callable[[], None]
+    checkpoint: Callable[[], None]
     peeked: list[VideoPacket] = field(default_factory=list)  # read already, not yet decoded
     is_interlaced: bool = False
     note: Callable[[VideoPacket], None] = lambda packet: None  # sees every packet that is read
@@ -67,7 +67,7 @@ class Source:
         self.is_used = True
         try:
             for packet in chain(self._replay(), self.container.demux(self.stream)):
-                self.beat()
+                self.checkpoint()
                 if packet.size:
                     self.note(packet)
                     self.corrupt += packet.is_corrupt
@@ -142,7 +142,7 @@ def seeking(source: Source, first: int, last: int | None) -> Iterator[Shot]:
     codec = source.stream.codec_context
     second = first
     while last is None or second < last:
-        source.beat()
+        source.checkpoint()
         packet = _packet_at(source, clock.first_pts(second))
         if packet is None:
             return
@@ -230,7 +230,7 @@ def decoded(source: Source, first: int = 0) -> Iterator[VideoFrame]:
         source.errors += 1
         return
     for frame in frames:
-        source.beat()
+        source.checkpoint()
         yield frame
 
 
@@ -269,7 +269,7 @@ def timed_packets(source: Source) -> Iterator[VideoPacket]:
 def _shots(source: Source, frames: Iterator[VideoFrame]) -> Iterator[Shot]:
     clock = source.clock
     for frame in frames:
-        source.beat()
+        source.checkpoint()
         assert frame.pts is not None
         yield clock.second(frame.pts), clock.seconds(frame.pts), frame
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from shared.errors import MediaMissing, MediaUnreadable, MediaUnsupported
-from workers.media.files import check_file
+from workers.media.file_checks import check_file
 from workers.media.pictures import THUMBNAIL_SIDE, encode_rgb, fit
 
 MAX_PIXELS = 256_000_000  # larger ones would need gigabytes of memory for one picture

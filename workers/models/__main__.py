@@ -10,7 +10,7 @@ from shared.errors import RushesError, SettingsError
 from shared.models.model_catalogue import catalogue, find, is_downloaded
 from shared.process import parent_pipe
 from shared.settings import Settings
-from workers.models.weights.weights import pull
+from workers.models.weights.pull import pull
 
 _SETS = {"lite": ("conse-lite0", "whisper-base", "dlib-resnet")}
 _USAGE = "usage: python -m workers.models pull lite|KEY... | list"

@@ -181,8 +181,9 @@ class ModelPool:
             slot.is_loading, slot.error = True, None
         started = self._clock()
         try:
-            model = loader(self._settings, slot.spec)
-            model.warmup()
+            with _reading_errors(slot.spec):
+                model = loader(self._settings, slot.spec)
+                model.warmup()
             self.loads[slot.spec.kind] += 1
         except ModelError as error:
             with self._guard:
@@ -235,6 +236,17 @@ class ModelPool:
         pause = min(_LONGEST_PAUSE_S, max(1.0, self._settings.model_idle_minutes * 60 / 4))
         while not self._closing.wait(pause):
             self.unload_idle()
+
+
+@contextlib.contextmanager
+def _reading_errors(spec: ModelSpec) -> Iterator[None]:
+    """Turn what the disk says while a model is loaded into a ModelError."""
+    try:
+        yield
+    except OSError as error:
+        raise ModelError(
+            f"The weights of {spec.key} cannot be read: {error.strerror or error}."
+        ) from error
 
 
 def release_memory() -> None:

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from shared.errors import MediaUnreadable
 from shared.media import media_type_of
 from shared.paths import Roots
-from workers.media.decode import grab_frame
-from workers.media.files import check_format
+from workers.media.file_checks import check_format
+from workers.media.media_reader import grab_frame
 from workers.media.pictures import Picture
 from workers.media.stills import still_from_bytes
 

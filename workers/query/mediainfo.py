@@ -17,7 +17,7 @@ from shared.domain import Probe
 from shared.media import MediaType
 from shared.media_facts import AudioStream, StartTimecode
 from shared.timecode import label_of_tag
-from workers.media.probing.origin import iso
+from workers.media.probing.recording_tags import iso
 
 try:
     from pymediainfo import MediaInfo

@@ -11,8 +11,8 @@ from shared.errors import MediaUnreadable
 from shared.media import MediaType, media_type_of
 from shared.paths import Roots
 from shared.query.messages import Probed
-from workers.media.files import check_format
-from workers.media.probing.probing import probe
+from workers.media.file_checks import check_format
+from workers.media.probing.probe import probe
 from workers.query.mediainfo import completed
 
 

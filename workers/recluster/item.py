@@ -30,7 +30,7 @@ def recluster(context: Context) -> None:
         context.checkpoint()  # the Collection has changed its model meanwhile
     if spec.clear_names:
         collection.append(ClearNames())
-    context.tick(ProgressType.RECLUSTER, 0, spec.collection)
+    context.progress.tick(ProgressType.RECLUSTER, 0, spec.collection)
 
 
 def _grouped(
@@ -45,7 +45,9 @@ def _grouped(
     def step(share: float, message: str) -> None:
         context.checkpoint()
         done = start + share * (1 - start)
-        context.report(ProgressType.RECLUSTER, min(done, 0.99), spec.collection, f"{message}.")
+        context.progress.report(
+            ProgressType.RECLUSTER, min(done, 0.99), spec.collection, f"{message}."
+        )
 
     def choose(loaded: LoadedFaces) -> tuple[float, int]:
         nonlocal start

@@ -50,7 +50,9 @@ def _grouped(
 
     def step(_share: float, message: str) -> None:
         context.checkpoint()
-        context.report(ProgressType.FACES, 0.0, "", f"{collection.name}: {message.lower()}.")
+        context.progress.report(
+            ProgressType.FACES, 0.0, "", f"{collection.name}: {message.lower()}."
+        )
 
     scale = scale_of(context.settings, members.model)
     grouping = Grouping(cache, collection, members.model, scale, step)

@@ -31,7 +31,7 @@ from tests.contract.models.face_finder import FaceFinderContract
 from tests.contract.models.insightface_pack import LANDMARKS, detector, make_pack, recognition
 from workers.models.load import load_faces
 from workers.models.protocols import FaceFinder
-from workers.models.weights import weights
+from workers.models.weights.pull import pull
 
 RED, GREEN, BLUE = (220, 20, 20), (20, 200, 40), (30, 40, 220)
 
@@ -287,7 +287,7 @@ class TestPull:
         self, empty: Settings
     ) -> None:
         with pytest.raises(ModelError, match="RUSHES_ALLOW_NONCOMMERCIAL=on"):
-            weights.pull(empty, spec_of(empty, "buffalo_sc"))
+            pull(empty, spec_of(empty, "buffalo_sc"))
         assert list(empty.weights_dir.iterdir()) == []
 
     @pytest.mark.usefixtures("releases")
@@ -301,12 +301,12 @@ class TestPull:
             for path in pack.iterdir():
                 archive.write(path, inside + path.name)
         said: list[str] = []
-        weights.pull(allowed, spec_of(allowed, "buffalo_sc"), said.append)
+        pull(allowed, spec_of(allowed, "buffalo_sc"), said.append)
         assert said[-1] == "insightface-buffalo_sc is ready"
         load_faces(allowed, spec_of(allowed, "buffalo_sc")).warmup()
         left = {path.name for path in allowed.weights_dir.iterdir()}
         assert left == {"insightface", ".insightface-buffalo_sc.lock"}
-        weights.pull(allowed, spec_of(allowed, "buffalo_sc"), said.append)
+        pull(allowed, spec_of(allowed, "buffalo_sc"), said.append)
         assert "is ready in" in said[-1]
 
     @pytest.mark.usefixtures("releases")
@@ -331,7 +331,7 @@ class TestPull:
         if content is not None:
             (published / "buffalo_sc.zip").write_bytes(content)
         with pytest.raises(ModelError, match=says):
-            weights.pull(allowed, spec_of(allowed, "buffalo_sc"))
+            pull(allowed, spec_of(allowed, "buffalo_sc"))
         assert [path.name for path in allowed.weights_dir.iterdir()] == [
             ".insightface-buffalo_sc.lock"
         ]
@@ -341,7 +341,7 @@ class TestPull:
         with pytest.raises(
             ModelError, match=r"put the pack's .onnx files into .*buffalo_sc by hand"
         ):
-            weights.pull(allowed, spec_of(allowed, "buffalo_sc"))
+            pull(allowed, spec_of(allowed, "buffalo_sc"))
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):

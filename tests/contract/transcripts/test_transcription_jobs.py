@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from shared.domain import AnalyzeSpec, FileWork, ProgressType
+from shared.domain import AnalyzeSpec, FileSpec, ProgressType
 from shared.ledger.ledger import Ledger
 from shared.media import MediaType
 from shared.models.languages import CODES
@@ -44,7 +44,7 @@ def ask(client: Client, caches: Path, ledger: Ledger) -> Ask:
     return post
 
 
-def works(specs: list[AnalyzeSpec]) -> dict[str, FileWork]:
+def works(specs: list[AnalyzeSpec]) -> dict[str, FileSpec]:
     return {Path(work.path).name: work for spec in specs for work in spec.files}
 
 

@@ -29,7 +29,7 @@ from tests.support.exports.timeline_checker import number, rate_of
 from tests.support.exports.timeline_data import NTSC_24, NTSC_30, asked, timeline, xmeml_of
 from tests.support.fetched import skip_or_fail
 from tests.support.media.media import Encoding, make_clip, read_bar_code
-from workers.media.probing.probing import probe
+from workers.media.probing.probe import probe
 
 Cut = tuple[str, Fraction, int]  # path, seconds since the first picture, frames of the timeline
 MIXED = {

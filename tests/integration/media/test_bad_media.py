@@ -20,8 +20,8 @@ from tests.support.media.media import (
     truncate,
     write_sound,
 )
-from workers.media.decode import grab_frame, open_media
-from workers.media.probing.probing import probe
+from workers.media.media_reader import grab_frame, open_media
+from workers.media.probing.probe import probe
 
 SIZE = (160, 96)
 

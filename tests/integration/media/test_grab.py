@@ -25,7 +25,7 @@ from tests.support.media.media import (
     make_still,
     read_bar_code,
 )
-from workers.media.decode import grab_frame
+from workers.media.media_reader import grab_frame
 
 SIZE = (160, 96)
 TIMES = [0, 0.039, 0.5, 1.999, 2.0, 2.02, 3.99, 4.0, 5.5, 5.99]

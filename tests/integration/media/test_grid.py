@@ -33,8 +33,8 @@ from tests.support.media.media import (
     with_bar_code,
     write_video,
 )
-from workers.media.decode import open_media
 from workers.media.frames import Scaler, VideoPicture
+from workers.media.media_reader import open_media
 
 SIZE = (160, 96)
 SECONDS = 6

@@ -22,7 +22,7 @@ from tests.support.media.media import (
     with_bar_code,
     write_video,
 )
-from workers.media.decode import open_media
+from workers.media.media_reader import open_media
 from workers.media.pictures import fit
 
 COLOURS = [(200, 40, 40), (40, 180, 60), (40, 60, 200), (128, 128, 128), (230, 230, 230)]

@@ -20,7 +20,7 @@ from tests.support.media.media import (
     make_still,
     write_sound,
 )
-from workers.media.probing.probing import probe
+from workers.media.probing.probe import probe
 
 SIZE = (160, 96)
 

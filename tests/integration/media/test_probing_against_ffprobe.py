@@ -35,7 +35,7 @@ from tests.support.media.media_kinds import (
     uneven,
     with_timecode_rate,
 )
-from workers.media.probing.probing import probe
+from workers.media.probing.probe import probe
 
 SIZE = (160, 96)
 NTSC = Fraction(30000, 1001)

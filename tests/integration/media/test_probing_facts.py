@@ -40,7 +40,8 @@ from tests.support.media.media_kinds import (
     uneven,
     with_timecode_rate,
 )
-from workers.media.probing import pace, probing
+from workers.media.probing import pace
+from workers.media.probing import probe as probing
 from workers.query.probe import probe_file
 
 SIZE = (160, 96)

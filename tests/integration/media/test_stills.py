@@ -14,7 +14,7 @@ from shared.media import MediaType
 from tests.support.media.heic import make_heic
 from tests.support.media.media import RGB, Encoding, make_still, truncate, write_video
 from workers.media import stills
-from workers.media.decode import grab_frame, open_media
+from workers.media.media_reader import grab_frame, open_media
 from workers.media.pictures import Picture
 from workers.media.stills import open_still, still_from_bytes
 

@@ -14,9 +14,9 @@ from shared.paths import Roots
 from shared.settings import Settings
 from tests.support.media.media import make_clip
 from tests.support.media.sounds import SoundEncoding, tone, write_sounds
-from workers.media.decode import grab_frame, open_media
-from workers.media.probing.probing import probe
-from workers.media.sound.reader import open_sound
+from workers.media.media_reader import grab_frame, open_media
+from workers.media.probing.probe import probe
+from workers.media.sound.sound_reader import open_sound
 from workers.query.grab import jpeg_at
 from workers.query.probe import probe_file
 

@@ -15,7 +15,7 @@ from PIL import Image
 from shared.cache.cache_dir import CacheDir
 from shared.cache.faces import FaceMark, read_faces, seconds_of
 from shared.cache.frame_packs import PackReader
-from shared.domain import FileWork, Manifest, ProgressType, Stage, TaskState
+from shared.domain import FileSpec, Manifest, ProgressType, Stage, TaskState
 from shared.ledger.analyze_items import analyze_items
 from shared.media import MediaType, hash_media
 from shared.people.clustering import NO_CLUSTER, Clustering
@@ -221,8 +221,8 @@ def test_what_others_found_is_grouped_when_the_last_file_fails(
     desk.worker_that_sees_squares()
     desk.wait_final(desk.submit([clips[0]], wants=(FACES,)))
     works = [
-        FileWork(str(clips[1]), str(clips[1]), MediaType.VIDEO, (FACES,)),
-        FileWork(missing := str(desk.folder / "missing.mp4"), missing, MediaType.VIDEO, wants),
+        FileSpec(str(clips[1]), str(clips[1]), MediaType.VIDEO, (FACES,)),
+        FileSpec(missing := str(desk.folder / "missing.mp4"), missing, MediaType.VIDEO, wants),
     ]
     record = desk.wait_final(
         desk.submit_items(analyze_items(works, desk.spec(speech_model="unknown")))
@@ -338,7 +338,7 @@ def test_progress_of_faces_counts_the_files_that_want_faces_alone(desk: Desk) ->
     stills = [make_still(desk.folder / f"{n}.png", picture([(n, (64, 36, 120))])) for n in range(5)]
     desk.worker_that_sees_squares(hold_at=2, seconds=0.4)
     wants = [VIDEO, VIDEO, VIDEO, FACES, FACES]
-    works = [FileWork(str(path), str(path), MediaType.IMAGE, (part,))
+    works = [FileSpec(str(path), str(path), MediaType.IMAGE, (part,))
              for path, part in zip(stills, wants, strict=True)]  # fmt: skip
     task_id = desk.submit_items(analyze_items(works, desk.spec()))
     desk.wait_marker()

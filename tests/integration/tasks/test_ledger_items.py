@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from shared.domain import AnalyzeSpec, FailedFile, Fault, FileWork, TaskKind, TaskState
+from shared.domain import AnalyzeSpec, FailedFile, Fault, FileSpec, TaskKind, TaskState
 from shared.errors import Missing
 from shared.ledger.ledger import Bell, NewItem, NewTask
 from shared.ledger.records import FileRecord, FileState
@@ -49,7 +49,7 @@ def test_a_claim_that_arrives_twice_gives_the_same_lease(world: World) -> None:
 
 
 def test_a_lease_carries_the_spec_as_it_was_submitted(world: World) -> None:
-    work = FileWork("/srv/ü.mov", "Z:\\ü.mov", MediaType.VIDEO)
+    work = FileSpec("/srv/ü.mov", "Z:\\ü.mov", MediaType.VIDEO)
     spec = AnalyzeSpec("/cache", (work,), "conse-lite0")
     task = NewTask(kind=TaskKind.ANALYZE, items=[NewItem.analyze(spec)])
     world.ledger.submit(task)

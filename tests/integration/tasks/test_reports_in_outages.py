@@ -45,6 +45,6 @@ def test_one_report_waits_for_a_redis_that_hangs_and_not_each(own_redis: Private
         )
         own_redis.freeze()
         for frame in range(5):
-            context.report(ProgressType.VIDEO, frame / 5, "/a.mov")
+            context.progress.report(ProgressType.VIDEO, frame / 5, "/a.mov")
         own_redis.thaw()
         assert ledger.tries == 1

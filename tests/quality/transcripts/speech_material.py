@@ -17,7 +17,7 @@ from tests.support.lite import speech_model
 from tests.support.media.sounds import SoundEncoding, write_sounds
 from tests.support.media.speech import RATE, Said, spoken, together
 from workers.analysis.speech.transcribing import Heard, transcribe
-from workers.media.sound.reader import open_sound
+from workers.media.sound.sound_reader import open_sound
 from workers.models.protocols import Spoken, Transcriber
 from workers.models.speech.voice import load_voice_detector
 

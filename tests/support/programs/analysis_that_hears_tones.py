@@ -29,9 +29,9 @@ from shared.settings import Settings
 from tests.support.fakes import FakeTranscriber, FakeVoiceDetector
 from workers.analysis.eligibility import why_not
 from workers.analysis.pipeline import analyze
-from workers.analysis.stages.thumbnails import Thumbnails
-from workers.analysis.stages.transcript import Transcripts
-from workers.analysis.stages.visual import Visual
+from workers.analysis.stages.thumbnails import ThumbnailStage
+from workers.analysis.stages.transcript import TranscriptStage
+from workers.analysis.stages.visual import VisualStage
 from workers.liveness import STALL_S, WIDE_STALL_S, StallTimer
 from workers.models.load import load_visual
 from workers.models.protocols import SAMPLE_RATE, Spoken, SpokenWord
@@ -79,8 +79,8 @@ def main() -> int:
     logs.configure("analysis-worker", "DEBUG", "text")
     run = functools.partial(
         analyze,
-        stages=(Thumbnails, Visual),
-        sound=functools.partial(Transcripts, new_detector=FakeVoiceDetector),
+        stages=(ThumbnailStage, VisualStage),
+        sound=functools.partial(TranscriptStage, new_detector=FakeVoiceDetector),
     )
     worker = Worker(
         Settings.from_env(),

@@ -26,10 +26,10 @@ from shared.settings import Settings
 from tests.support.fakes import FAKE_FACES_SPEC, FakeFaceFinder
 from workers.analysis.eligibility import why_not
 from workers.analysis.pipeline import analyze
-from workers.analysis.stages.faces import Faces
-from workers.analysis.stages.thumbnails import Thumbnails
-from workers.analysis.stages.transcript import Transcripts
-from workers.analysis.stages.visual import Visual
+from workers.analysis.stages.faces import FaceStage
+from workers.analysis.stages.thumbnails import ThumbnailStage
+from workers.analysis.stages.transcript import TranscriptStage
+from workers.analysis.stages.visual import VisualStage
 from workers.models.load import load_visual
 from workers.models.protocols import FaceBox
 from workers.worker import Work, Worker
@@ -58,7 +58,9 @@ def load_squares(_settings: Settings, spec: ModelSpec) -> HeldFinder:
 
 def main() -> int:
     logs.configure("analysis-worker", "DEBUG", "text")
-    run = functools.partial(analyze, stages=(Thumbnails, Visual, Faces), sound=Transcripts)
+    run = functools.partial(
+        analyze, stages=(ThumbnailStage, VisualStage, FaceStage), sound=TranscriptStage
+    )
     worker = Worker(
         Settings.from_env(),
         Work("analysis", run, why_not),

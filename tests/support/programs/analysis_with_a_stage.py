@@ -18,13 +18,15 @@ from pathlib import Path
 
 from shared.process import logs
 from shared.settings import Settings
+from workers.analysis.analyzed_file import AnalyzedFile
 from workers.analysis.eligibility import why_not
-from workers.analysis.item_files import FoundFile
-from workers.analysis.pipeline import FileInHand, Stage, StageRun, analyze
-from workers.analysis.stages.thumbnails import Thumbnails
-from workers.analysis.stages.transcript import Transcripts
-from workers.analysis.stages.visual import Visual
+from workers.analysis.pipeline import analyze
+from workers.analysis.stage import PictureStage, StageRun
+from workers.analysis.stages.thumbnails import ThumbnailStage
+from workers.analysis.stages.transcript import TranscriptStage
+from workers.analysis.stages.visual import VisualStage
 from workers.liveness import STALL_S, StallTimer
+from workers.media.media_reader import MediaReader
 from workers.media.pictures import GridFrame
 from workers.worker import Work, Worker
 
@@ -32,12 +34,12 @@ TOLD = json.loads(os.environ.get("TEST_STAGE", "{}"))
 _pause = threading.Event()
 
 
-class Extra(Stage):
-    def is_published(self, file: FoundFile) -> bool:
+class Extra(PictureStage):
+    def is_published(self, file: AnalyzedFile) -> bool:
         return False
 
     @contextmanager
-    def open(self, file: FileInHand) -> Iterator[StageRun]:
+    def open(self, file: AnalyzedFile, reader: MediaReader) -> Iterator[StageRun]:
         try:
             yield ExtraRun(self)
         except BaseException:
@@ -47,7 +49,7 @@ class Extra(Stage):
 
 
 class ExtraRun(StageRun):
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: PictureStage) -> None:
         self._stage = stage
 
     def add(self, frame: GridFrame) -> None:
@@ -66,8 +68,8 @@ class ExtraRun(StageRun):
 
 def main() -> int:
     logs.configure("analysis-worker", "DEBUG", "text")
-    stages = (Thumbnails, Visual, Extra)
-    run = functools.partial(analyze, stages=stages, sound=Transcripts)
+    stages = (ThumbnailStage, VisualStage, Extra)
+    run = functools.partial(analyze, stages=stages, sound=TranscriptStage)
     work = Work("analysis", run, why_not)
     worker = Worker(Settings.from_env(), work, stall=StallTimer(TOLD.get("stall_s", STALL_S)))
     return worker.serve()

@@ -38,7 +38,7 @@ def hold(context: Context, say: Callable[[], None] = lambda: None) -> None:
 def run(context: Context) -> None:
     if TOLD.get("breaks"):
         raise ValueError("broken on purpose")
-    report, confirm = context.report, context.confirm
+    report, confirm = context.progress.report, context.confirm
     has_held = False
 
     def reported(kind: Any, share: float, *words: Any, **more: Any) -> None:
@@ -53,7 +53,7 @@ def run(context: Context) -> None:
             hold(context)
         confirm()
 
-    context.report = reported  # type: ignore[method-assign]
+    context.progress.report = reported  # type: ignore[method-assign]
     context.confirm = confirmed  # type: ignore[method-assign]
     export_clip(context)
 

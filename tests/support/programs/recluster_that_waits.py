@@ -24,7 +24,7 @@ _pause = threading.Event()
 
 
 def run(context: Context) -> None:
-    report = context.report
+    report = context.progress.report
 
     def reported(kind: Any, share: float, *words: Any, **more: Any) -> None:
         report(kind, share, *words, **more)
@@ -36,7 +36,7 @@ def run(context: Context) -> None:
                 context.checkpoint()
             _pause.wait(0.05)
 
-    context.report = reported  # type: ignore[method-assign]
+    context.progress.report = reported  # type: ignore[method-assign]
     recluster(context)
 
 

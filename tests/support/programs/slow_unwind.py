@@ -18,10 +18,12 @@ from typing import NoReturn
 
 from shared.process import logs
 from shared.settings import Settings
+from workers.analysis.analyzed_file import AnalyzedFile
 from workers.analysis.eligibility import why_not
-from workers.analysis.item_files import FoundFile
-from workers.analysis.pipeline import FileInHand, Stage, StageRun, analyze
-from workers.analysis.stages.transcript import Transcripts
+from workers.analysis.pipeline import analyze
+from workers.analysis.stage import PictureStage, StageRun
+from workers.analysis.stages.transcript import TranscriptStage
+from workers.media.media_reader import MediaReader
 from workers.media.pictures import GridFrame
 from workers.worker import Work, Worker
 
@@ -29,14 +31,14 @@ RECORD = os.environ.get("SLOW_UNWIND_RECORD", "")
 UNWIND_S = float(os.environ.get("SLOW_UNWIND_S", "4"))
 
 
-class SlowUnwind(Stage):
+class SlowUnwind(PictureStage):
     """Holds the first frame of every file for ever."""
 
-    def is_published(self, file: FoundFile) -> bool:
+    def is_published(self, file: AnalyzedFile) -> bool:
         return False
 
     @contextmanager
-    def open(self, file: FileInHand) -> Iterator[StageRun]:
+    def open(self, file: AnalyzedFile, reader: MediaReader) -> Iterator[StageRun]:
         yield Holding(self)
 
     def note(self, what: str) -> None:
@@ -72,7 +74,7 @@ class Holding(StageRun):
 def main() -> int:
     settings = Settings.from_env()
     logs.configure("analysis-worker", settings.log_level, settings.log_format)
-    run = functools.partial(analyze, stages=(SlowUnwind,), sound=Transcripts)
+    run = functools.partial(analyze, stages=(SlowUnwind,), sound=TranscriptStage)
     work = Work("analysis", run, why_not)
     worker = Worker(settings, work)
     worker.take_signals()

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from shared.domain import AnalyzeSpec, FileWork, TaskKind
+from shared.domain import AnalyzeSpec, FileSpec, TaskKind
 from shared.ledger.ledger import Ledger
 from shared.ledger.records import NewItem, NewTask
 from shared.redis.clients import connect
@@ -92,7 +92,7 @@ class WatchDesk:
 
     def ingest(self) -> str:
         """An open ingest Task of one file."""
-        work = FileWork(str(self.media / "a.mp4"), str(self.media / "a.mp4"), "video")
+        work = FileSpec(str(self.media / "a.mp4"), str(self.media / "a.mp4"), "video")
         spec = AnalyzeSpec(cache_dir=str(self.caches / "watch"), files=(work,))
         task = NewTask(kind=TaskKind.INGEST, items=[NewItem.analyze(spec)])
         self.ledger.submit(task)

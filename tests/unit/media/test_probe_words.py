@@ -11,9 +11,9 @@ import pytest
 
 from shared.domain import Manifest, Probe
 from shared.media import MediaType
-from workers.media.probing.origin import camera_of, created_at, iso
 from workers.media.probing.pace import Pace
-from workers.media.probing.probing import with_pace
+from workers.media.probing.probe import with_pace
+from workers.media.probing.recording_tags import camera_of, created_at, iso
 
 
 @pytest.mark.parametrize(

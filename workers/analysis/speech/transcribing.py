@@ -18,7 +18,7 @@ from workers.analysis.speech.windows import Listener, Window
 from workers.models.protocols import Spoken, Transcriber, VoiceDetector
 
 if TYPE_CHECKING:
-    from workers.media.sound.reader import SoundBlock
+    from workers.media.sound.sound_reader import SoundBlock
 
 T = TypeVar("T")
 

@@ -14,14 +14,14 @@ from PIL import Image
 from shared.cache.cache_dir import Draft
 from shared.cache.faces import FaceRows, face_keys, write_faces
 from shared.cache.frame_packs import PackWriter
-from shared.domain import AnalyzeSpec, ProgressType
-from shared.domain import Stage as StageName
+from shared.domain import AnalyzeSpec, ProgressType, Stage
 from shared.errors import Missing, ModelError
 from shared.people.collection import Collection
+from workers.analysis.analyzed_file import AnalyzedFile
 from workers.analysis.face_quality import marks, sharpness, shorter_side
-from workers.analysis.item_files import FoundFile
-from workers.analysis.pipeline import FileInHand, Stage, StageRun
+from workers.analysis.stage import PictureStage, StageRun
 from workers.context import Context
+from workers.media.media_reader import MediaReader
 from workers.media.pictures import GridFrame, Picture, encode_rgb, fit
 from workers.models.protocols import FaceBox, FaceFinder
 from workers.recluster.upkeep import bring_up_to_date
@@ -36,7 +36,7 @@ _STORED_SIDE = 256  # pixels of a stored crop's long side
 _CROP_QUALITY = 88
 
 
-class Faces(Stage):
+class FaceStage(PictureStage):
     """Publishes Stage.FACES of the Item's model and puts the files into its Collection."""
 
     part = ProgressType.FACES
@@ -44,7 +44,7 @@ class Faces(Stage):
     def __init__(self, context: Context, spec: AnalyzeSpec) -> None:
         super().__init__(context, spec)
         self._lent = ExitStack()
-        self._batch: _Batch | None = None
+        self._batch: _FaceBatch | None = None
         self._gathered: set[str] = set()
 
     def begin(self) -> None:
@@ -52,24 +52,22 @@ class Faces(Stage):
         if self.spec.collection and self.context.lease.tries:
             self._group_what_is_left()
 
-    def is_published(self, file: FoundFile) -> bool:
-        return file.has(StageName.FACES, self.spec.face_model)
+    def is_published(self, file: AnalyzedFile) -> bool:
+        return file.published(Stage.FACES, self.spec.face_model) is not None
 
     @contextmanager
-    def open(self, file: FileInHand) -> Iterator[StageRun]:
+    def open(self, file: AnalyzedFile, reader: MediaReader) -> Iterator[StageRun]:
         if self._batch is None:
             finder = self._lent.enter_context(self.context.face_model(self.spec.face_model))
-            self._batch = _Batch(self.context, finder)
-        with file.cache.draft(
-            file.hash_str, StageName.FACES, self.spec.face_model, ".npz", self.context.draft_token
-        ) as draft:
-            yield _FacesRun(self.context, self._batch, draft)
+            self._batch = _FaceBatch(self.context, finder)
+        with file.draft(Stage.FACES, self.spec.face_model, ".npz") as draft:
+            yield _FaceRun(self.context, self._batch, draft)
 
     def flush(self) -> None:
         if self._batch:
             self._batch.flush()
 
-    def gather(self, files: Sequence[FoundFile]) -> None:
+    def gather(self, files: Sequence[AnalyzedFile]) -> None:
         hashes = {file.hash_str for file in files}
         if hashes:
             self._gathered |= hashes
@@ -116,7 +114,7 @@ class _Face:
     embedding: NDArray[np.float16] | None = None
 
 
-class _Batch:
+class _FaceBatch:
     """Aligned faces of one or more files, on their way through the model."""
 
     def __init__(self, context: Context, finder: FaceFinder) -> None:
@@ -142,8 +140,8 @@ class _Batch:
                 face.embedding = row.astype(np.float16)
 
 
-class _FacesRun(StageRun):
-    def __init__(self, context: Context, batch: _Batch, draft: Draft) -> None:
+class _FaceRun(StageRun):
+    def __init__(self, context: Context, batch: _FaceBatch, draft: Draft) -> None:
         self._context = context
         self._batch = batch
         self._draft = draft

@@ -7,34 +7,35 @@ from contextlib import contextmanager
 
 from shared.cache.cache_dir import Draft
 from shared.cache.frame_packs import PackWriter
-from shared.domain import Stage as StageName
-from workers.analysis.item_files import FoundFile
-from workers.analysis.pipeline import FileInHand, Stage, StageRun
+from shared.domain import Probe, Stage
+from workers.analysis.analyzed_file import AnalyzedFile
+from workers.analysis.stage import PictureStage, StageRun
 from workers.analysis.stages.rows import manifest_fields
 from workers.analysis.stages.scenes import SceneCutter
 from workers.context import Context
+from workers.media.media_reader import MediaReader
 from workers.media.pictures import GridFrame
 
 
-class Thumbnails(Stage):
+class ThumbnailStage(PictureStage):
     """Publishes Stage.FRAMES; needs no model."""
 
-    def is_published(self, file: FoundFile) -> bool:
-        return file.has(StageName.FRAMES)
+    def is_published(self, file: AnalyzedFile) -> bool:
+        return file.published(Stage.FRAMES) is not None
 
     @contextmanager
-    def open(self, file: FileInHand) -> Iterator[StageRun]:
-        with file.cache.draft(
-            file.hash_str, StageName.FRAMES, "", ".pack", self.context.draft_token
-        ) as draft:
-            yield _FramesRun(self.context, file, draft)
+    def open(self, file: AnalyzedFile, reader: MediaReader) -> Iterator[StageRun]:
+        with file.draft(Stage.FRAMES, "", ".pack") as draft:
+            yield _ThumbnailRun(self.context, draft, reader.probe, reader.warnings)
 
 
-class _FramesRun(StageRun):
-    def __init__(self, context: Context, file: FileInHand, draft: Draft) -> None:
+class _ThumbnailRun(StageRun):
+    def __init__(self, context: Context, draft: Draft, probe: Probe, warnings: list[str]) -> None:
+        """`warnings` grows while the file is decoded."""
         self._context = context
-        self._file = file
         self._draft = draft
+        self._probe = probe
+        self._warnings = warnings
         self._pack = PackWriter(draft.file)
         self._cutter = SceneCutter()
         self._seconds: list[int] = []
@@ -51,7 +52,7 @@ class _FramesRun(StageRun):
         self._pack.finish()
         self._draft.publish(
             scenes=self._cutter.finish(),
-            probe=self._file.probe,
-            warnings=tuple(self._file.warnings),
+            probe=self._probe,
+            warnings=tuple(self._warnings),
             **manifest_fields(self._context, self._seconds),
         )

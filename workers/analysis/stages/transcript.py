@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from functools import partial
 from typing import TypeVar, cast
 
 from opentelemetry.trace import get_current_span
 
 from shared.cache import transcripts
-from shared.cache.cache_dir import CacheDir
 from shared.cache.transcripts import AudioStreams, Transcript
-from shared.domain import AnalyzeSpec, FileWork, ProgressType, Stage
-from shared.errors import MediaError, MediaUnreadable, NotAllowed, RushesError
+from shared.domain import AnalyzeSpec, ProgressType, Stage
+from shared.errors import MediaError, MediaUnreadable, NotAllowed
 from shared.media import MediaType
 from shared.models.languages import language_name
 from shared.models.model_catalogue import resolve
 from shared.models.specs import ModelKind
 from shared.models.speech_models import may_understand
 from shared.process import traces
-from workers.analysis.item_files import FoundFile, ItemFiles, Numbered, share_done
+from workers.analysis.analyzed_file import AnalyzedFile
+from workers.analysis.file_share import share_done
 from workers.analysis.speech.transcribing import Heard, SpeechNotUnderstood, transcribe
 from workers.context import Context
-from workers.media.sound.reader import SoundBlock, SoundReader, open_sound
+from workers.media.sound.sound_reader import SoundBlock, SoundReader, open_sound
 from workers.models.load import load_detector
 from workers.models.protocols import SAMPLE_RATE, Transcriber, VoiceDetector
 
@@ -33,86 +35,78 @@ T = TypeVar("T")
 _READING = 0.1  # of the work on a file, the rest is for finding its words
 
 
-class Transcripts:
+class TranscriptStage:
     """The audio part of an Item. The model is lent anew for each file, when it has sound."""
 
     def __init__(
         self,
         context: Context,
         spec: AnalyzeSpec,
-        cache: CacheDir,
         new_detector: Callable[[], VoiceDetector] = load_detector,
     ) -> None:
         self._context = context
         self._spec = spec
-        self._cache = cache
         self._new_detector = new_detector
         self._streams = cast(AudioStreams, spec.audio_streams)
         self._done = 0
 
-    def do(self, numbered: list[Numbered], files: ItemFiles) -> None:
-        """Transcribe these files, tick each; one that fails does so alone."""
-        for index, work in numbered:
+    def do(self, files: Sequence[AnalyzedFile]) -> None:
+        """Transcribe these files and end their AUDIO; one that fails does so alone."""
+        for file in files:
             self._context.checkpoint()
-            error: RushesError | None = None
-            is_made = False
+            failure: MediaError | NotAllowed | None = None
             try:
-                is_made = self._do(work, files.find(work.path))
-            except (MediaError, NotAllowed) as failure:
-                error = failure
-                log.info("The sound of %s failed: %s", work.path, error.message)
+                file.find()
+                self._do(file)
+            except (MediaError, NotAllowed) as error:
+                failure = error
+                log.info("The sound of %s failed: %s", file.spec.path, error.message)
             self._done += 1
-            self._context.tick(
-                ProgressType.AUDIO,
-                index,
-                work.client_path,
-                error,
-                skipped=not (is_made or error),
-            )
+            file.end(ProgressType.AUDIO, failure)
 
-    def _do(self, work: FileWork, found: FoundFile) -> bool:
-        """False: its transcript was there already."""
-        if work.media_type is MediaType.IMAGE:
+    def _do(self, file: AnalyzedFile) -> None:
+        if file.spec.media_type is MediaType.IMAGE:
             raise MediaUnreadable("It is a still picture; there is no sound to transcribe in it.")
-        self._check_language(work)
-        is_missing = not self._is_published(work, found)
-        if is_missing:
-            with (
-                open_sound(work.path) as reader,
-                self._context.speech_model(self._spec.speech_model) as model,
-            ):
-                heard = self._hear(work, reader, model)
-            found.check_unchanged()
-            self._publish(found, heard, tuple(reader.warnings))
-        found.remember()
-        return is_missing
+        self._check_language(file.spec.language)
+        if self._is_published(file):
+            file.keep()
+            return
+        with (
+            open_sound(file.spec.path) as reader,
+            self._context.speech_model(self._spec.speech_model) as model,
+        ):
+            heard = self._hear(file, reader, model)
+        show = partial(self._publish, file, heard, tuple(reader.warnings))
+        file.decoded([show], ExitStack(), [ProgressType.AUDIO])
+        try:
+            file.publish()
+        finally:
+            file.drop()
 
-    def _check_language(self, work: FileWork) -> None:
+    def _check_language(self, language: str | None) -> None:
         """Before the model is loaded, which may not even be on this machine."""
         model = resolve(self._context.settings, ModelKind.SPEECH, self._spec.speech_model)
-        if work.language and not may_understand(model, work.language):
+        if language and not may_understand(model, language):
             cure = "another" if model.multilingual else "a multilingual"
             raise SpeechNotUnderstood(
                 f"The speech model {model.key} does not understand "
-                f"{language_name(work.language)}. Choose {cure} model for this file."
+                f"{language_name(language)}. Choose {cure} model for this file."
             )
 
-    def _is_published(self, work: FileWork, found: FoundFile) -> bool:
+    def _is_published(self, file: AnalyzedFile) -> bool:
         """By this model, of these streams, in the language wanted, and of the file as it is now."""
-        model = self._spec.speech_model
-        known = self._cache.manifest(found.hash_str, Stage.TRANSCRIPT, model)
+        known = file.published(Stage.TRANSCRIPT, self._spec.speech_model)
         return (
             known is not None
             and known.audio_streams == self._streams
-            and work.language in (None, known.language)
-            and found.has(Stage.TRANSCRIPT, model)
-            and found.is_same()
+            and file.spec.language in (None, known.language)
+            and file.is_same()
         )
 
     @traces.stage("transcribe")
-    def _hear(self, work: FileWork, reader: SoundReader, model: Transcriber) -> Heard:
+    def _hear(self, file: AnalyzedFile, reader: SoundReader, model: Transcriber) -> Heard:
         context = self._context
-        get_current_span().set_attribute("rushes.path", work.path)
+        get_current_span().set_attribute("rushes.path", file.spec.path)
         came = done = 0.0  # seconds that were read, and of which the words are known
 
         def blocks() -> Iterator[SoundBlock]:
@@ -124,9 +118,9 @@ class Transcripts:
         def report(seconds: float) -> None:
             nonlocal done
             done = seconds
-            context.worked(ProgressType.AUDIO, done)
+            context.progress.worked(ProgressType.AUDIO, done)
             share = share_done(_READING * came + (1 - _READING) * done, reader.duration_seconds)
-            context.report(ProgressType.AUDIO, self._done + share, work.client_path)
+            context.progress.report(ProgressType.AUDIO, self._done + share, file.spec.client_path)
 
         def call(function: Callable[[], T]) -> T:
             report(done)
@@ -137,11 +131,11 @@ class Transcripts:
             blocks(),
             model,
             self._new_detector,
-            language=work.language,
+            language=file.spec.language,
             call=call,
             heard=report,
         )
-        context.worked(ProgressType.AUDIO, heard.duration_seconds)
+        context.progress.worked(ProgressType.AUDIO, heard.duration_seconds)
         context.counts.update(
             {
                 "sound_seconds": round(heard.duration_seconds),
@@ -151,7 +145,7 @@ class Transcripts:
         return heard
 
     @traces.stage("publish")
-    def _publish(self, found: FoundFile, heard: Heard, warnings: tuple[str, ...]) -> None:
+    def _publish(self, file: AnalyzedFile, heard: Heard, warnings: tuple[str, ...]) -> None:
         context, model = self._context, self._spec.speech_model
         transcript = Transcript(
             model=model,
@@ -164,9 +158,7 @@ class Transcripts:
             warnings=heard.warnings,
         )
         context.checkpoint()
-        with self._cache.draft(
-            found.hash_str, Stage.TRANSCRIPT, model, ".json", context.draft_token
-        ) as draft:
+        with file.draft(Stage.TRANSCRIPT, model, ".json") as draft:
             draft.file.write(transcripts.encode(transcript))
             draft.publish(
                 rows=len(heard.segments),

@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.cache.cache_dir import Draft
-from shared.domain import AnalyzeSpec
-from shared.domain import Stage as StageName
+from shared.domain import AnalyzeSpec, Stage
 from shared.media import MediaType
-from workers.analysis.item_files import FoundFile
-from workers.analysis.pipeline import FileInHand, Stage, StageRun
+from workers.analysis.analyzed_file import AnalyzedFile
+from workers.analysis.stage import PictureStage, StageRun
 from workers.analysis.stages.rows import manifest_fields
 from workers.context import Context
+from workers.media.media_reader import MediaReader
 from workers.media.pictures import GridFrame, Picture
 from workers.models.protocols import VisualEmbedder
 
@@ -25,30 +25,24 @@ T = TypeVar("T")
 _STILLS_A_BATCH = 16  # at least, where an Item has so many
 
 
-class Visual(Stage):
+class VisualStage(PictureStage):
     """Publishes Stage.VISUAL of the Item's model, which is lent when the first file needs it."""
 
     def __init__(self, context: Context, spec: AnalyzeSpec) -> None:
         super().__init__(context, spec)
         self._lent = ExitStack()
-        self._batch: _Batch | None = None
+        self._batch: _PictureBatch | None = None
 
-    def is_published(self, file: FoundFile) -> bool:
-        return file.has(StageName.VISUAL, self.spec.visual_model)
+    def is_published(self, file: AnalyzedFile) -> bool:
+        return file.published(Stage.VISUAL, self.spec.visual_model) is not None
 
     @contextmanager
-    def open(self, file: FileInHand) -> Iterator[StageRun]:
+    def open(self, file: AnalyzedFile, reader: MediaReader) -> Iterator[StageRun]:
         if self._batch is None:
             model = self._lent.enter_context(self.context.visual_model(self.spec.visual_model))
-            are_stills = file.probe.media_type is MediaType.IMAGE
-            self._batch = _Batch(self.context, model, waits_for_all=are_stills)
-        with file.cache.draft(
-            file.hash_str,
-            StageName.VISUAL,
-            self.spec.visual_model,
-            ".npy",
-            self.context.draft_token,
-        ) as draft:
+            are_stills = reader.probe.media_type is MediaType.IMAGE
+            self._batch = _PictureBatch(self.context, model, waits_for_all=are_stills)
+        with file.draft(Stage.VISUAL, self.spec.visual_model, ".npy") as draft:
             yield _VisualRun(self.context, self._batch, draft)
 
     def flush(self) -> None:
@@ -59,7 +53,7 @@ class Visual(Stage):
         self._lent.close()
 
 
-class _Batch:
+class _PictureBatch:
     """Prepared pictures of one or more files, on their way through the model."""
 
     def __init__(self, context: Context, model: VisualEmbedder, *, waits_for_all: bool) -> None:
@@ -99,7 +93,7 @@ def _even_parts(waiting: list[T], at_least: int) -> Iterator[list[T]]:
 
 
 class _VisualRun(StageRun):
-    def __init__(self, context: Context, batch: _Batch, draft: Draft) -> None:
+    def __init__(self, context: Context, batch: _PictureBatch, draft: Draft) -> None:
         self._context = context
         self._batch = batch
         self._draft = draft
@@ -112,5 +106,8 @@ class _VisualRun(StageRun):
 
     def publish(self) -> None:
         array = np.stack(self._rows)
-        np.lib.format.write_array(self._draft.file, array, allow_pickle=False)
+        # Not write_array: numpy writes to a file behind its back, and a full disk goes unnoticed.
+        header = np.lib.format.header_data_from_array_1_0(array)
+        np.lib.format.write_array_header_1_0(self._draft.file, header)
+        self._draft.file.write(array.tobytes())
         self._draft.publish(dim=array.shape[1], **manifest_fields(self._context, self._seconds))

@@ -13,7 +13,7 @@ from workers.export.codecs import Depth, PictureCodec, encoded_form, picture_cod
 from workers.export.failure import ClipFailed
 from workers.export.formats import Form
 from workers.export.range import Range, plain_seconds
-from workers.media.decode import grab_frame
+from workers.media.media_reader import grab_frame
 from workers.media.pictures import Picture, fit
 
 RATE = Fraction(25)

@@ -51,7 +51,7 @@ class CacheLookup:
     ) -> bool:
         """Whether all of it is published for the file at `path` as it is now.
 
-        The same rules as the worker's (workers/analysis/item_files.py), but where only reading
+        The same rules as the worker's (workers/analysis/analyzed_file.py), but where only reading
         the whole file could tell, the answer is False and the worker reads it.
         """
         known = sameness.last_seen(self.cache, hash_str, path)

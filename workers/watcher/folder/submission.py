@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 from opentelemetry.trace import SpanKind
 
-from shared.domain import FileWork, TaskKind
+from shared.domain import FileSpec, TaskKind
 from shared.errors import RedisAway
 from shared.ledger.analyze_items import analyze_items
 from shared.ledger.records import Bell, NewTask
@@ -79,9 +79,9 @@ class Submitter:
         leader = state.context.token
         return NewTask(kind=TaskKind.INGEST, items=items, leader=leader, message=message)
 
-    def _work(self, one: AdmittedFile) -> FileWork:
+    def _work(self, one: AdmittedFile) -> FileSpec:
         state = self._state
-        return FileWork(
+        return FileSpec(
             path=one.path,
             client_path=state.context.client_path(one.path, state.folder),
             media_type=one.media_type,

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-BEAT_S = 0.1  # the caller's checkpoint is called about this often
+CHECKPOINT_EVERY_S = 0.1  # the caller's checkpoint is called about this often
 
 
-class Beat:
-    """Call it often; it calls the checkpoint every BEAT_S, the first time at once."""
+class ThrottledCheckpoint:
+    """Call it often; it calls the checkpoint every CHECKPOINT_EVERY_S, the first time at once."""
 
     def __init__(self, checkpoint: Callable[[], None]) -> None:
         self._checkpoint = checkpoint
@@ -19,4 +19,4 @@ class Beat:
         now = time.monotonic()
         if now >= self._next:
             self._checkpoint()
-            self._next = now + BEAT_S
+            self._next = now + CHECKPOINT_EVERY_S

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from fractions import Fraction
 from pathlib import PurePath
 from typing import Any
 
-import av.error
 import msgspec
 from av.container import InputContainer
 from av.packet import Packet
@@ -24,12 +24,13 @@ from workers.media.containers import (
     first_picture,
     only,
     open_container,
+    reading_errors,
     shown_video_streams,
     video_stream,
 )
 from workers.media.frames import display_size, upright_rotation
-from workers.media.probing.origin import camera_of, created_at, reel_of
 from workers.media.probing.pace import Pace, pace_of
+from workers.media.probing.recording_tags import camera_of, created_at, reel_of
 from workers.media.probing.start_timecode import start_timecode, written_timecode
 from workers.media.probing.stated_rates import WaveTimecode, track_rate, wave_timecode
 from workers.media.probing.stream_facts import audio_facts, color_of, scan_of, video_facts
@@ -50,7 +51,7 @@ def probe(path: str, media_type: MediaType) -> Probe:
     if media_type is MediaType.IMAGE and not is_film_still(path):
         return probe_still(open_still(path))
     container = open_container(path)
-    try:
+    with closing(container), reading_errors():
         stream = video_stream(container)
         packets: Sequence[Packet[VideoStream]] = ()
         picture = None
@@ -62,10 +63,6 @@ def probe(path: str, media_type: MediaType) -> Probe:
         if stream is None or media_type is MediaType.IMAGE:
             return found
         return with_pace(found, stream, pace_of(container, stream, packets))
-    except av.error.FFmpegError as error:
-        raise MediaUnreadable(f"Reading the file failed: {error.strerror}.") from error
-    finally:
-        container.close()
 
 
 def with_stated_timecode(found: Probe, path: str, container: InputContainer) -> Probe:

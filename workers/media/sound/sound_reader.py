@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 
 from shared.cache.transcripts import AudioStreams
 from shared.errors import MediaSilent, MediaUnreadable, MediaUnsupported
-from workers.media.beats import Beat
 from workers.media.containers import duration_of, open_container, shown_video_streams
 from workers.media.sound.clock import SoundClock
 from workers.media.sound.mixing import Mixer
 from workers.media.sound.tracks import RATE, Track
+from workers.media.throttled_checkpoint import ThrottledCheckpoint
 
 BLOCK = 5 * RATE  # samples of a block, but for the last one
 _HELD = 60 * RATE  # samples of one stream that wait for those of the others
@@ -80,7 +80,7 @@ class SoundReader:
         tracks = self._tracks(streams)
         mixer = Mixer(RATE)
         start = 0
-        for end in self._ends(tracks, Beat(checkpoint)):
+        for end in self._ends(tracks, ThrottledCheckpoint(checkpoint)):
             rows = [track.line.take(end) for track in tracks.values()]
             if streams == "each":
                 for number, row in zip(tracks, rows, strict=True):
@@ -91,24 +91,24 @@ class SoundReader:
             start = end
         self._judge(list(tracks.values()))
 
-    def _ends(self, tracks: dict[int, Track], beat: Beat) -> Iterator[int]:
+    def _ends(self, tracks: dict[int, Track], checkpoint: ThrottledCheckpoint) -> Iterator[int]:
         """Reads on until a block is complete; where it ends."""
         lines = [track.line for track in tracks.values()]
         end = BLOCK
-        for _ in self._decoded(tracks, beat):
+        for _ in self._decoded(tracks, checkpoint):
             while min(line.end for line in lines) >= end or max(x.held for x in lines) > _HELD:
                 yield end
-                beat()
+                checkpoint()
                 end += BLOCK
         for track in tracks.values():
             track.finish()
         last = max(line.end for line in lines)
         while end - BLOCK < last:
             yield min(end, last)
-            beat()
+            checkpoint()
             end += BLOCK
 
-    def _decoded(self, tracks: dict[int, Track], beat: Beat) -> Iterator[None]:
+    def _decoded(self, tracks: dict[int, Track], checkpoint: ThrottledCheckpoint) -> Iterator[None]:
         """Feeds the tracks packet by packet; a broken rest of the file ends it with a warning."""
         by_index = {track.stream.index: track for track in tracks.values()}
         for stream in self._container.streams:
@@ -116,7 +116,7 @@ class SoundReader:
                 stream.discard = Discard.all
         try:
             for packet in self._packets([track.stream for track in tracks.values()]):
-                beat()
+                checkpoint()
                 by_index[packet.stream.index].feed(packet)
                 if not self._states_duration and packet.pos:
                     share = packet.pos / max(self._container.size, packet.pos)

@@ -9,22 +9,27 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 
-import av.error
 from av.container import InputContainer
 from av.video.frame import VideoFrame
 
 from shared.domain import Probe
 from shared.errors import BadInput, MediaUnreadable
 from shared.media import MediaType
-from workers.media.beats import Beat
-from workers.media.containers import first_picture, only, open_container, video_stream
+from workers.media.containers import (
+    first_picture,
+    only,
+    open_container,
+    reading_errors,
+    video_stream,
+)
+from workers.media.frame_search import searches
 from workers.media.frames import Scaler, VideoPicture
 from workers.media.gops import Misfit
 from workers.media.grid import Shot, Source, sequential, smart, ways
 from workers.media.pictures import GridFrame, Picture
-from workers.media.probing.probing import is_film_still, probe_container, probe_still
-from workers.media.searching import searches
+from workers.media.probing.probe import is_film_still, probe_container, probe_still
 from workers.media.stills import StillPicture, open_still
+from workers.media.throttled_checkpoint import ThrottledCheckpoint
 
 log = logging.getLogger(__name__)
 
@@ -75,12 +80,10 @@ class MediaReader:
                 yield GridFrame(0, 0.0, self._still)
             return
         count = 0
-        try:
-            for second, seconds, frame in self._shots(first, last, Beat(checkpoint)):
+        with reading_errors():
+            for second, seconds, frame in self._shots(first, last, ThrottledCheckpoint(checkpoint)):
                 count += 1
                 yield GridFrame(second, seconds, self._picture(frame))
-        except av.error.FFmpegError as error:
-            raise MediaUnreadable(f"Reading the file failed: {error.strerror}.") from error
         if not count and first == 0:
             raise MediaUnreadable("No picture in it could be decoded; the file is damaged.")
         self._warn(last)
@@ -94,10 +97,8 @@ class MediaReader:
         estimated = self.probe.container in ("mpeg", "mpegts")  # by their last time stamps
         slack = _SHORTFALL_S if estimated else 0.0
         _check_time(seconds, self.probe.duration_seconds, slack)
-        try:
+        with reading_errors():
             frame = self._shown(source, seconds)
-        except av.error.FFmpegError as error:
-            raise MediaUnreadable(f"Reading the file failed: {error.strerror}.") from error
         if frame is None:
             raise MediaUnreadable(f"No picture could be decoded at {seconds:g} s.")
         return self._picture(frame)
@@ -108,35 +109,38 @@ class MediaReader:
         container = open_container(self._path)
         self._container = container
         try:
-            stream = video_stream(container)
-            picture = None
-            if stream is not None:
-                only(container, stream)
-                packets, picture = first_picture(container, stream)
-                interlaced = picture is not None and picture.interlaced_frame
-                self._source = Source(container, stream, lambda: None, packets, interlaced)
-            return probe_container(container, stream, picture, media_type)
+            with reading_errors():
+                stream = video_stream(container)
+                picture = None
+                if stream is not None:
+                    only(container, stream)
+                    packets, picture = first_picture(container, stream)
+                    interlaced = picture is not None and picture.interlaced_frame
+                    self._source = Source(container, stream, lambda: None, packets, interlaced)
+                return probe_container(container, stream, picture, media_type)
         except BaseException:  # `__init__` calls it, and then nobody else could close the file
             self.close()
             raise
 
-    def _ready(self, beat: Callable[[], None]) -> Source:
+    def _ready(self, checkpoint: Callable[[], None]) -> Source:
         """The video stream at its beginning."""
         if self._source is None or self._source.is_used:
             self._open(self.probe.media_type)
         if self._source is None:
             raise MediaUnreadable("It holds no video, only sound.")
-        self._source.beat = beat
+        self._source.checkpoint = checkpoint
         return self._source
 
-    def _shots(self, first: int, last: int | None, beat: Callable[[], None]) -> Iterator[Shot]:
+    def _shots(
+        self, first: int, last: int | None, checkpoint: Callable[[], None]
+    ) -> Iterator[Shot]:
         """By the cheapest way that fits; a slower one goes on where that one gave up."""
         due = first
-        for way in ways(self._ready(beat)):
+        for way in ways(self._ready(checkpoint)):
             repaired, strikes = -_APART_S, 0
             while True:
                 try:
-                    for shot in way(self._ready(beat), due, last):
+                    for shot in way(self._ready(checkpoint), due, last):
                         if shot[0] >= due:  # damaged time stamps may lead backwards
                             due = shot[0] + 1
                             yield shot
@@ -147,14 +151,14 @@ class MediaReader:
                 if way is not smart or strikes > _STRIKES:
                     break
                 repaired = due + _REPAIR_S
-                yield from self._repair(due, last, beat)
+                yield from self._repair(due, last, checkpoint)
                 due = repaired
 
-    def _repair(self, due: int, last: int | None, beat: Callable[[], None]) -> Iterator[Shot]:
+    def _repair(self, due: int, last: int | None, checkpoint: Callable[[], None]) -> Iterator[Shot]:
         """A few seconds by decoding everything: where a stream is damaged, nothing is skipped."""
         end = due + _REPAIR_S if last is None else min(last, due + _REPAIR_S)
         with contextlib.suppress(Misfit):
-            yield from sequential(self._ready(beat), due, end)
+            yield from sequential(self._ready(checkpoint), due, end)
 
     def _shown(self, source: Source, seconds: float) -> VideoFrame | None:
         for search in searches(source):

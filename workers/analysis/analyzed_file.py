@@ -1,0 +1,220 @@
+"""One file of an Item under analysis, from its entry in the spec to its published artefacts.
+
+What is made of its pictures and of its sound shares one finding: what the pictures note of a
+changed file must not make its old transcript look fresh.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
+from enum import Enum
+
+from shared.cache.cache_dir import CacheDir, Draft
+from shared.cache.cache_files import SeenPath
+from shared.domain import AnalyzeSpec, Manifest, ProgressType, Stage
+from shared.errors import MediaChanging, RushesError
+from shared.media import hash_media, is_hashed_whole
+from shared.paths import Roots
+from shared.process import traces
+from workers.context import Context
+from workers.media import sameness
+from workers.media.file_checks import check_format
+
+
+class AnalysisState(Enum):
+    """How far a file has come. Its pictures, then its sound, each lead it to PUBLISHED."""
+
+    LISTED = "listed"  # named by the Item's spec; the disk was not asked yet, or refused
+    FOUND = "found"  # allowed, there and hashed
+    DECODED = "decoded"  # seen or heard whole; what was made of it is seen by nobody yet
+    PUBLISHED = "published"  # all that was wanted is there, made now or before
+
+
+_MAY_FOLLOW = {
+    AnalysisState.LISTED: {AnalysisState.FOUND},
+    AnalysisState.FOUND: {AnalysisState.DECODED, AnalysisState.PUBLISHED},
+    AnalysisState.DECODED: {AnalysisState.PUBLISHED, AnalysisState.FOUND},
+    AnalysisState.PUBLISHED: {AnalysisState.DECODED, AnalysisState.PUBLISHED},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Finding:
+    """A file as it was when its Item came to it."""
+
+    at: float
+    hash_str: str
+    stat: os.stat_result
+    last_seen: SeenPath | None  # how this content lay there before
+
+
+class AnalyzedFile:
+    """A file with a place in an Item; `find` comes before all that asks or makes something."""
+
+    def __init__(self, context: Context, cache: CacheDir, spec: AnalyzeSpec, index: int) -> None:
+        self.index = index  # its place in the Item, by which the ledger counts
+        self.spec = spec.files[index]
+        self.state = AnalysisState.LISTED
+        self._context = context
+        self._cache = cache
+        self._is_forced = spec.force
+        self._finding: _Finding | None = None
+        self._is_same: bool | None = None
+        self._crc: str | None = None  # of all bytes
+        self._publishers: Sequence[Callable[[], None]] = ()
+        self._drafts = ExitStack()
+        self._made: set[ProgressType] = set()
+
+    @property
+    def hash_str(self) -> str:
+        return self._found.hash_str
+
+    def find(self) -> None:
+        """Look at the file once: later calls keep the finding, but a failed one is tried again.
+
+        Raises NotAllowed, MediaMissing, MediaUnreadable, MediaUnsupported or MediaChanging.
+        """
+        if self.state is not AnalysisState.LISTED:
+            return
+        path, now = self.spec.path, time.time()
+        with traces.stage("hash", {"rushes.path": path}):
+            Roots.media(self._context.settings).check_real(path)
+            check_format(path)
+            hash_str = self._context.hashes.hash_of(path)
+            try:
+                stat = os.stat(path)
+            except OSError:
+                raise MediaChanging from None
+            last_seen = sameness.last_seen(self._cache, hash_str, path)
+        if last_seen and last_seen.mtime_ns == stat.st_mtime_ns:
+            self._crc = last_seen.full_crc
+        self._finding = _Finding(now, hash_str, stat, last_seen)
+        self._become(AnalysisState.FOUND)
+
+    def published(self, stage: Stage, model: str = "") -> Manifest | None:
+        """What is there of this kind, whole and not older than the file's last known change.
+
+        When all is to be made anew, what an earlier try of this Task has made is new enough.
+        """
+        manifest = self._cache.manifest(self.hash_str, stage, model)
+        if manifest is None or not self._cache.has_data(self.hash_str, manifest):
+            return None
+        last_seen = self._found.last_seen
+        if last_seen and manifest.made_at < last_seen.changed_at:
+            return None
+        if self._is_forced and manifest.task_id != self._context.lease.task_id:
+            return None
+        return manifest
+
+    def is_same(self) -> bool:
+        """Whether what is published may be used; reads the whole file at most once."""
+        if self._is_same is None:
+            found = self._found
+            self._is_same = sameness.is_same(
+                found.last_seen, found.stat, self.spec.path, self._context.checkpoint
+            )
+        return self._is_same
+
+    def draft(self, stage: Stage, model: str, suffix: str) -> AbstractContextManager[Draft]:
+        """An artefact of this file in the making, under a name of this try of the Item alone."""
+        lease = self._context.lease
+        token = f"{lease.task_id[:8]}.{lease.item_id}.{lease.token}"
+        return self._cache.draft(self.hash_str, stage, model, suffix, token)
+
+    def decoded(
+        self,
+        publishers: Sequence[Callable[[], None]],
+        drafts: ExitStack,
+        parts: Sequence[ProgressType],
+    ) -> None:
+        """All of it was read, and these parts are made; each of the `publishers` shows something.
+
+        `drafts` holds what was written so far; it is closed after `publish` or by `drop`.
+        """
+        self._become(AnalysisState.DECODED)
+        self._publishers = publishers
+        self._drafts = drafts
+        self._made.update(parts)
+
+    def publish(self) -> None:
+        """Show what was made of it, if it is still the file that was decoded.
+
+        Raises MediaChanging, or as `full_crc` does: then nothing is shown.
+        """
+        assert self.state is AnalysisState.DECODED
+        self._check_unchanged()
+        with self._drafts:
+            for publish in self._publishers:
+                publish()
+        self.keep()
+
+    def keep(self) -> None:
+        """Nothing (more) is missing of it: note where this content lies, and if it has changed."""
+        found = self._found
+        changed_at = found.last_seen.changed_at if found.last_seen else 0.0
+        if self._crc is None and self._is_same and found.last_seen:
+            self._crc = found.last_seen.full_crc
+        if self._has_changed():
+            changed_at = found.at
+        self._cache.remember_path(
+            found.hash_str,
+            self.spec.path,
+            found.stat.st_size,
+            found.stat.st_mtime_ns,
+            self._crc,
+            changed_at,
+        )
+        self._become(AnalysisState.PUBLISHED)
+
+    def drop(self) -> None:
+        """Leave no trace of what was made and not published."""
+        if self.state is AnalysisState.DECODED:
+            self._drafts.close()
+            self._become(AnalysisState.FOUND)
+
+    def end(self, part: ProgressType, error: RushesError | None = None) -> None:
+        """Tell the ledger that nothing more is done for this part of the file."""
+        self._context.progress.tick(
+            part,
+            self.index,
+            self.spec.client_path,
+            error,
+            skipped=error is None and part not in self._made,
+        )
+
+    @property
+    def _found(self) -> _Finding:
+        assert self._finding, f"{self.spec.path} was not looked for"
+        return self._finding
+
+    def _become(self, state: AnalysisState) -> None:
+        assert state in _MAY_FOLLOW[self.state], f"{self.spec.path}: {self.state} to {state}"
+        self.state = state
+
+    def _check_unchanged(self) -> None:
+        """Whether it is still the file that was found; reads what `keep` will note, too."""
+        found, path = self._found, self.spec.path
+        if self._crc is None:
+            self._crc = sameness.crc_to_keep(path, found.stat.st_size, self._context.checkpoint)
+        if hash_media(path) != found.hash_str or self._may_be_edited():
+            raise MediaChanging
+
+    def _may_be_edited(self) -> bool:
+        """Where the hash does not tell, an edit meanwhile shows in the modification time."""
+        stat = self._found.stat
+        if is_hashed_whole(stat.st_size):
+            return False
+        try:
+            return os.stat(self.spec.path).st_mtime_ns != stat.st_mtime_ns
+        except OSError:
+            return True
+
+    def _has_changed(self) -> bool:
+        found = self._found
+        if self._is_same is None:  # nobody had to ask: nothing was published, or all is made anew
+            return not sameness.is_known_as(found.last_seen, found.stat, lambda: self._crc)
+        return not self._is_same
