@@ -33,7 +33,7 @@ from tests.support.people.face_data import PERSON, TRACK, MadeFaces, agreement, 
 from workers.recluster.assigning import assign_faces
 from workers.recluster.detect_params import detect_params
 from workers.recluster.people import group_faces
-from workers.recluster.types import Faces, Known, Rule
+from workers.recluster.types import FaceSet, Known, Rule
 
 LATER = 1000  # faces that come after the grouping
 SIZES = {5_000: 300, 20_000: 800, 100_000: 3000}  # faces and people
@@ -50,24 +50,24 @@ def rule(kind: str) -> Rule:
     return Rule(FaceScale(person=PERSON[kind], track=TRACK), DEFAULT_EPS, 1)
 
 
-def ours(faces: Faces, kind: str) -> NDArray[np.int32]:
+def ours(faces: FaceSet, kind: str) -> NDArray[np.int32]:
     return group_faces(faces, rule(kind), step).labels
 
 
-def by_hdbscan(faces: Faces, kind: str) -> NDArray[np.int32]:
+def by_hdbscan(faces: FaceSet, kind: str) -> NDArray[np.int32]:
     from hdbscan import HDBSCAN
 
     return HDBSCAN(min_cluster_size=3, min_samples=2).fit_predict(faces.embeddings.astype("f4"))
 
 
-def by_dbscan(faces: Faces, kind: str) -> NDArray[np.int32]:
+def by_dbscan(faces: FaceSet, kind: str) -> NDArray[np.int32]:
     from sklearn.cluster import DBSCAN
 
     peer = DBSCAN(eps=1 - 0.42, min_samples=2, metric="cosine")
     return peer.fit_predict(faces.embeddings.astype("f4"))
 
 
-def by_average_link(faces: Faces, kind: str) -> NDArray[np.int32]:
+def by_average_link(faces: FaceSet, kind: str) -> NDArray[np.int32]:
     from sklearn.cluster import AgglomerativeClustering
 
     peer = AgglomerativeClustering(
@@ -76,7 +76,7 @@ def by_average_link(faces: Faces, kind: str) -> NDArray[np.int32]:
     return peer.fit_predict(faces.embeddings.astype("f4"))
 
 
-METHODS: dict[str, Callable[[Faces, str], NDArray[np.int32]]] = {
+METHODS: dict[str, Callable[[FaceSet, str], NDArray[np.int32]]] = {
     "Rushes": ours,
     "Rushes, by file": ours,
     "hdbscan": by_hdbscan,
@@ -102,13 +102,13 @@ def warmed(method: str, kind: str) -> None:
 
 
 def save(made: MadeFaces, path: Path) -> None:
-    arrays = {name: getattr(made.faces, name) for name in Faces.__slots__}
+    arrays = {name: getattr(made.faces, name) for name in FaceSet.__slots__}
     np.savez(path, people=made.people, **arrays)
 
 
 def load(path: str) -> MadeFaces:
     with np.load(path) as file:
-        faces = Faces(**{name: file[name] for name in Faces.__slots__})
+        faces = FaceSet(**{name: file[name] for name in FaceSet.__slots__})
         return MadeFaces(faces, file["people"])
 
 

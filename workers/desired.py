@@ -69,7 +69,7 @@ class Desired:
         return True
 
     def error_of(self, key: str, kind: ModelKind = ModelKind.VISUAL) -> str | None:
-        """Why it could not be loaded just now; forgotten after a while, to try again."""
+        """Why the model could not be loaded just now; forgotten after a while, to try again."""
         until, error = self._failed.get((kind, key), (0.0, ""))
         return error if time.monotonic() < until else None
 

@@ -49,7 +49,7 @@ class NativeCalls:
         return future.result()
 
     def afterwards(self, function: Callable[[], object]) -> None:
-        """Run it when all calls so far have ended, and do not wait for that."""
+        """Run the function when all calls so far have ended, and do not wait for that."""
         self._do(function)
 
     def have_ended(self, within_s: float) -> bool:

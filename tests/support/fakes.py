@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from shared.models.specs import FaceScale, ModelKind, ModelSpec
-from workers.models.protocols import SAMPLE_RATE, FaceBox, Spoken, SpokenWord
+from workers.models.protocols import SAMPLE_RATE, FaceBox, SpokenWord, Utterance
 
 FAKE_SPEC = ModelSpec(
     key="fake-colours",
@@ -117,7 +117,7 @@ def said(words: Iterable[tuple[float, str]], seconds: float) -> NDArray[np.float
     return pcm
 
 
-Mishearing = Callable[[NDArray[np.float32], list[Spoken], bool], list[Spoken]]
+Mishearing = Callable[[NDArray[np.float32], list[Utterance], bool], list[Utterance]]
 
 
 class FakeTranscriber:
@@ -152,7 +152,7 @@ class FakeTranscriber:
 
     def transcribe(
         self, pieces: Sequence[NDArray[np.float32]], language: str, *, cautious: bool = False
-    ) -> list[list[Spoken]]:
+    ) -> list[list[Utterance]]:
         self.pieces.extend(pieces)
         known = GERMAN if language == "de" else ENGLISH
         heard = [[w for w in _words(piece) if w[2] in known] for piece in pieces]
@@ -180,9 +180,9 @@ def _words(piece: NDArray[np.float32]) -> list[tuple[float, float, str]]:
     return found
 
 
-def _spoken(words: list[tuple[float, float, str]]) -> Spoken:
+def _spoken(words: list[tuple[float, float, str]]) -> Utterance:
     text = " ".join(word for _, _, word in words)
-    return Spoken(
+    return Utterance(
         start=words[0][0],
         end=words[-1][1],
         text=text,

@@ -25,7 +25,7 @@ from workers.media import sameness
 from workers.media.file_checks import check_format
 
 
-class AnalysisState(Enum):
+class AnalysisStep(Enum):
     """How far a file has come. Its pictures, then its sound, each lead it to PUBLISHED."""
 
     LISTED = "listed"  # named by the Item's spec; the disk was not asked yet, or refused
@@ -35,10 +35,10 @@ class AnalysisState(Enum):
 
 
 _MAY_FOLLOW = {
-    AnalysisState.LISTED: {AnalysisState.FOUND},
-    AnalysisState.FOUND: {AnalysisState.DECODED, AnalysisState.PUBLISHED},
-    AnalysisState.DECODED: {AnalysisState.PUBLISHED, AnalysisState.FOUND},
-    AnalysisState.PUBLISHED: {AnalysisState.DECODED, AnalysisState.PUBLISHED},
+    AnalysisStep.LISTED: {AnalysisStep.FOUND},
+    AnalysisStep.FOUND: {AnalysisStep.DECODED, AnalysisStep.PUBLISHED},
+    AnalysisStep.DECODED: {AnalysisStep.PUBLISHED, AnalysisStep.FOUND},
+    AnalysisStep.PUBLISHED: {AnalysisStep.DECODED, AnalysisStep.PUBLISHED},
 }
 
 
@@ -58,7 +58,7 @@ class AnalyzedFile:
     def __init__(self, context: Context, cache: CacheDir, spec: AnalyzeSpec, index: int) -> None:
         self.index = index  # its place in the Item, by which the ledger counts
         self.spec = spec.files[index]
-        self.state = AnalysisState.LISTED
+        self.step = AnalysisStep.LISTED
         self._context = context
         self._cache = cache
         self._is_forced = spec.force
@@ -78,7 +78,7 @@ class AnalyzedFile:
 
         Raises NotAllowed, MediaMissing, MediaUnreadable, MediaUnsupported or MediaChanging.
         """
-        if self.state is not AnalysisState.LISTED:
+        if self.step is not AnalysisStep.LISTED:
             return
         path, now = self.spec.path, time.time()
         with traces.stage("hash", {"rushes.path": path}):
@@ -93,7 +93,7 @@ class AnalyzedFile:
         if last_seen and last_seen.mtime_ns == stat.st_mtime_ns:
             self._crc = last_seen.full_crc
         self._finding = _Finding(now, hash_str, stat, last_seen)
-        self._become(AnalysisState.FOUND)
+        self._become(AnalysisStep.FOUND)
 
     def published(self, stage: Stage, model: str = "") -> Manifest | None:
         """What is there of this kind, whole and not older than the file's last known change.
@@ -131,11 +131,11 @@ class AnalyzedFile:
         drafts: ExitStack,
         parts: Sequence[ProgressType],
     ) -> None:
-        """All of it was read, and these parts are made; each of the `publishers` shows something.
+        """The file was read whole and these parts are made, which the `publishers` can show.
 
         `drafts` holds what was written so far; it is closed after `publish` or by `drop`.
         """
-        self._become(AnalysisState.DECODED)
+        self._become(AnalysisStep.DECODED)
         self._publishers = publishers
         self._drafts = drafts
         self._made.update(parts)
@@ -145,7 +145,7 @@ class AnalyzedFile:
 
         Raises MediaChanging, or as `full_crc` does: then nothing is shown.
         """
-        assert self.state is AnalysisState.DECODED
+        assert self.step is AnalysisStep.DECODED
         self._check_unchanged()
         with self._drafts:
             for publish in self._publishers:
@@ -168,13 +168,13 @@ class AnalyzedFile:
             self._crc,
             changed_at,
         )
-        self._become(AnalysisState.PUBLISHED)
+        self._become(AnalysisStep.PUBLISHED)
 
     def drop(self) -> None:
         """Leave no trace of what was made and not published."""
-        if self.state is AnalysisState.DECODED:
+        if self.step is AnalysisStep.DECODED:
             self._drafts.close()
-            self._become(AnalysisState.FOUND)
+            self._become(AnalysisStep.FOUND)
 
     def end(self, part: ProgressType, error: RushesError | None = None) -> None:
         """Tell the ledger that nothing more is done for this part of the file."""
@@ -191,12 +191,12 @@ class AnalyzedFile:
         assert self._finding, f"{self.spec.path} was not looked for"
         return self._finding
 
-    def _become(self, state: AnalysisState) -> None:
-        assert state in _MAY_FOLLOW[self.state], f"{self.spec.path}: {self.state} to {state}"
-        self.state = state
+    def _become(self, step: AnalysisStep) -> None:
+        assert step in _MAY_FOLLOW[self.step], f"{self.spec.path}: {self.step} to {step}"
+        self.step = step
 
     def _check_unchanged(self) -> None:
-        """Whether it is still the file that was found; reads what `keep` will note, too."""
+        """Raise MediaChanging unless the file is as found; reads what `keep` will note, too."""
         found, path = self._found, self.spec.path
         if self._crc is None:
             self._crc = sameness.crc_to_keep(path, found.stat.st_size, self._context.checkpoint)

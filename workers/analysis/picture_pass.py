@@ -17,7 +17,7 @@ from shared.domain import AnalyzeSpec, Probe, ProgressType
 from shared.errors import MediaError, MediaUnreadable, ModelError, NotAllowed, RushesError
 from shared.media import MediaType
 from shared.process import traces
-from workers.analysis.analyzed_file import AnalysisState, AnalyzedFile
+from workers.analysis.analyzed_file import AnalysisStep, AnalyzedFile
 from workers.analysis.file_share import LEFT_FOR_PUBLISHING, share_done
 from workers.analysis.stage import PictureStage, StageRun
 from workers.context import Context
@@ -61,7 +61,7 @@ class PicturePass:
             with traces.stage("flush"):
                 for stage in self._stages:
                     stage.flush()
-            for file in [file for file in good if file.state is AnalysisState.DECODED]:
+            for file in [file for file in good if file.step is AnalysisStep.DECODED]:
                 self._context.checkpoint()
                 if not self._publish(file):
                     good.remove(file)
@@ -150,7 +150,7 @@ class PicturePass:
 
     @traces.stage("publish")
     def _publish(self, file: AnalyzedFile) -> bool:
-        """False: it changed meanwhile, and has ended with that."""
+        """False: the file changed meanwhile, and has ended with that."""
         get_current_span().set_attribute("rushes.path", file.spec.path)
         try:
             file.publish()

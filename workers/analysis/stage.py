@@ -91,7 +91,7 @@ class SoundStage(Protocol):
     """What is made of the sound of an Item's files. One object an Item."""
 
     def do(self, files: Sequence[AnalyzedFile]) -> None:
-        """Make it, and end each file's AUDIO; a file that cannot be used fails alone.
+        """Make the artefacts and end each file's AUDIO; a file that cannot be used fails alone.
 
         Raises ModelError and CacheError, which fail the Item.
         """

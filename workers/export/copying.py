@@ -17,24 +17,24 @@ from av.video.stream import VideoStream
 from shared.exports.clips import ClipCode
 from workers.export.edit_list import end_at
 from workers.export.failure import ClipFailed, writing_failed
-from workers.export.outcome import Listener, Outcome, Timed, told, with_ending, write_merged
-from workers.export.output import Output
-from workers.export.planning import Plan
+from workers.export.merging import ClipProgress, Timed, WrittenClip, told, with_ending, write_merged
+from workers.export.output import ClipFile
+from workers.export.planning import ClipPlan
 from workers.export.reading import Damage, VideoPacket, note_hole, video_from
 from workers.export.sound.copying import copied_sound
-from workers.export.source import Source, open_source
+from workers.export.source import ClipSource, open_source
 from workers.export.tags import container_tags, tag_start, tag_stream
 
 _REORDERED_WITHIN = 40  # packets
 
 
-def copy(planned: Plan, path: str, listener: Listener) -> Outcome:
+def copy(planned: ClipPlan, path: str, progress: ClipProgress) -> WrittenClip:
     """Write the clip to `path`. Raises ClipFailed."""
     spec = planned.spec
     with (
         open_source(spec.media_path, spec.audio) as pictures,
         open_source(spec.media_path, spec.audio) as sounds,
-        Output(path, planned.form, container_tags(pictures), pictures.ticks) as out,
+        ClipFile(path, planned.form, container_tags(pictures), pictures.ticks) as out,
     ):
         damage = Damage()
         parts: list[Iterator[Timed]] = []
@@ -42,27 +42,27 @@ def copy(planned: Plan, path: str, listener: Listener) -> Outcome:
         if pictures.video is not None:
             written = _same_stream(out, pictures.video, planned, pictures.rate)
             tag_start(written, pictures, planned.start_timecode, planned.form)
-            video = _Pictures(pictures, planned, damage)
+            video = _CopiedPictures(pictures, planned, damage)
             parts.append(with_ending(video.packets(written), video.length))
         if sounds.sounds:
             targets = {s.index: _same_stream(out, s, planned, sounds.rate) for s in sounds.sounds}
             parts.append(copied_sound(sounds, targets, planned, damage))
-        write_merged(out, parts, planned.end - planned.start, listener)
+        write_merged(out, parts, planned.end - planned.start, progress)
     if planned.form.has_edit_list and _ends_there(path, planned) and video is not None:
         video.hide_the_rest()
     if video is None:
-        return Outcome(planned.start, planned.end, None, told(damage))
+        return WrittenClip(planned.start, planned.end, None, told(damage))
     return video.outcome()
 
 
-def _ends_there(path: str, planned: Plan) -> bool:
+def _ends_there(path: str, planned: ClipPlan) -> bool:
     try:
         return end_at(path, planned.end - planned.start)
     except OSError as error:
         raise writing_failed(error) from error
 
 
-def _same_stream(out: Output, taken: Any, planned: Plan, rate: Fraction) -> Any:
+def _same_stream(out: ClipFile, taken: Any, planned: ClipPlan, rate: Fraction) -> Any:
     """A stream for the packets of another one, with its tags."""
     try:
         written = out.container.add_stream_from_template(taken)
@@ -79,10 +79,10 @@ def _same_stream(out: Output, taken: Any, planned: Plan, rate: Fraction) -> Any:
     return written
 
 
-class _Pictures:
+class _CopiedPictures:
     """The video packets of a range, and what was taken of them."""
 
-    def __init__(self, source: Source, planned: Plan, damage: Damage) -> None:
+    def __init__(self, source: ClipSource, planned: ClipPlan, damage: Damage) -> None:
         assert source.video is not None
         assert source.video.time_base
         self._source, self._planned, self._damage = source, planned, damage
@@ -117,10 +117,10 @@ class _Pictures:
         self._shown -= self._beyond
         self._end = min(self._end, self._past)
 
-    def outcome(self) -> Outcome:
+    def outcome(self) -> WrittenClip:
         if not self._shown:
             raise ClipFailed(ClipCode.UNREADABLE, "No picture of this range could be read.")
-        return Outcome(
+        return WrittenClip(
             self._first * self._base - self._source.origin,
             self._end * self._base - self._source.origin,
             self._shown,

@@ -1,8 +1,7 @@
-"""One clip: what will be cut (`plan`), and the cut itself (`cut`).
+"""The cut of one clip, into a file that is there already under a temporary name.
 
-`plan` reads little and writes nothing; it says the extension and the bytes that are needed, so
-that the file can be named and the disk looked at. `cut` writes into a file that is there already
-under a temporary name.
+What will be cut is planned before (workers/export/planning.py): that reads little and writes
+nothing, so that the file can be named and the disk looked at.
 """
 
 from __future__ import annotations
@@ -16,10 +15,8 @@ from shared.process import traces
 from workers.export.copying import copy
 from workers.export.encoding import encode
 from workers.export.failure import ClipFailed
-from workers.export.outcome import Listener
-from workers.export.planning import Method, Plan, plan
-
-__all__ = ["ClipFailed", "Cut", "PartTarget", "Plan", "cut", "plan"]
+from workers.export.merging import ClipProgress
+from workers.export.planning import ClipPlan, Method, plan
 
 
 class PartTarget(Protocol):
@@ -47,7 +44,7 @@ def cut(
     part: PartTarget,
     checkpoint: Callable[[], None],
     report: Callable[[float], None],
-    planned: Plan | None = None,
+    planned: ClipPlan | None = None,
 ) -> Cut:
     """Write the clip to `part.path`. Raises ClipFailed; what `checkpoint` raises goes through.
 
@@ -56,9 +53,9 @@ def cut(
     """
     _refuse_source(spec.media_path, part.path)
     planned = planned or plan(spec)
-    listener = Listener(checkpoint, report)
+    progress = ClipProgress(checkpoint, report)
     write = copy if planned.method == "copy" else encode
-    outcome = write(planned, part.path, listener)
+    outcome = write(planned, part.path, progress)
     report(1.0)
     return Cut(
         float(outcome.start),

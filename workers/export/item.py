@@ -41,9 +41,10 @@ from shared.exports.writing import (
 from shared.paths import Roots
 from shared.process import traces
 from workers.context import Context
-from workers.export import cutting
-from workers.export.cutting import ClipFailed, Cut, Plan
-from workers.export.failure import writing_failed
+from workers.export import cutting, planning
+from workers.export.cutting import Cut
+from workers.export.failure import ClipFailed, writing_failed
+from workers.export.planning import ClipPlan
 from workers.visibility import may_be_elsewhere, unseen_root
 from workers.worker import NotHere
 
@@ -96,7 +97,7 @@ class _Export:
         context, spec = self._context, self._spec
         self._check_source()
         context.checkpoint()
-        plan = cutting.plan(spec)
+        plan = planning.plan(spec)
         name = self._name(plan)
         folder = _of_the_folder(lambda: real_folder(spec.output_dir, self._roots, _FIELD))
         target = os.path.join(folder, name)
@@ -113,7 +114,7 @@ class _Export:
         except NotAllowed as error:
             raise ClipFailed(ClipCode.NOT_ALLOWED, error.message) from None
 
-    def _name(self, plan: Plan) -> str:
+    def _name(self, plan: ClipPlan) -> str:
         spec = self._spec
         if spec.name:
             return file_name(spec.name, plan.extension)
@@ -126,7 +127,7 @@ class _Export:
         }
         return file_name(clip_name(spec.naming, values), plan.extension)
 
-    def _written(self, path: str, plan: Plan) -> ClipResult:
+    def _written(self, path: str, plan: ClipPlan) -> ClipResult:
         context, spec = self._context, self._spec
 
         def write() -> tuple[str, Cut]:
@@ -172,7 +173,7 @@ class _Export:
             return ()
         return (f"Called {name}: a file name cannot be {asked!r} everywhere.",)
 
-    def _taken(self, name: str, plan: Plan) -> ClipResult:
+    def _taken(self, name: str, plan: ClipPlan) -> ClipResult:
         if self._spec.on_exists == "error":
             raise ClipFailed(ClipCode.EXISTS, f"{name} is there already in output_dir.")
         return msgspec.structs.replace(
@@ -182,7 +183,7 @@ class _Export:
             warnings=(f"{name} was there already and was left as it is.",),
         )
 
-    def _planned(self, name: str, plan: Plan) -> ClipResult:
+    def _planned(self, name: str, plan: ClipPlan) -> ClipResult:
         return ClipResult(
             index=self._spec.index,
             media_path=self._spec.client_path,
@@ -195,7 +196,7 @@ class _Export:
         )
 
 
-def _check_space(folder: str, plan: Plan) -> None:
+def _check_space(folder: str, plan: ClipPlan) -> None:
     """Raise ClipFailed where the clip would not fit; other clips may take the room meanwhile."""
     free = _of_the_folder(lambda: shutil.disk_usage(folder)).free
     if plan.estimated_bytes > free:

@@ -23,8 +23,11 @@ _OF_THE_MUXER = (errno.EINVAL, errno.ENOSYS, errno.ERANGE)
 _LAST_OF_SYSTEMS = 4095  # greater error numbers are FFmpeg's own
 
 
-class Output:
-    """Errors of the system come as ClipFailed, also those that show only at the end."""
+class ClipFile:
+    """The container that a clip is written to.
+
+    Errors of the system come as ClipFailed, also those that show only at the end.
+    """
 
     def __init__(self, path: str, form: Form, tags: dict[str, str], ticks: int) -> None:
         options = {"movflags": "use_metadata_tags"} if _has_own_keys(form, tags) else {}

@@ -18,7 +18,7 @@ from workers.export.pictures.keyframes import is_intra
 from workers.export.pictures.stills import plan_still
 from workers.export.range import Range, length_of, range_of, wanted_of
 from workers.export.sound.codecs import pcm_name, sound_form
-from workers.export.source import Source, open_source
+from workers.export.source import ClipSource, open_source
 from workers.media.containers import shown_video_streams
 
 Method = Literal["copy", "encode"]
@@ -31,8 +31,8 @@ _LONGEST_HOLD = Fraction(3, 2)  # usual frames
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """Seconds are presented time of the source, as they will be exported."""
+class ClipPlan:
+    """What will be cut, in seconds of presented time of the source."""
 
     spec: ClipSpec
     method: Method
@@ -52,16 +52,16 @@ class Plan:
 
 
 @traces.stage("plan")
-def plan(spec: ClipSpec) -> Plan:
+def plan(spec: ClipSpec) -> ClipPlan:
     """Opens the source and reads about both ends. Raises ClipFailed."""
     if media_type_of(spec.media_path) is MediaType.IMAGE:
-        planned = Plan(spec, "encode", *plan_still(spec))
+        planned = ClipPlan(spec, "encode", *plan_still(spec))
         return replace(planned, warnings=planned.warnings + _other_form(spec, planned.form))
     with open_source(spec.media_path, spec.audio) as source:
         return _plan(spec, source)
 
 
-def _plan(spec: ClipSpec, source: Source) -> Plan:
+def _plan(spec: ClipSpec, source: ClipSource) -> ClipPlan:
     wanted = wanted_of(spec, source)
     found = range_of(wanted, source)
     own = own_form(source.container, spec.media_path, source.video is not None)
@@ -75,19 +75,21 @@ def _plan(spec: ClipSpec, source: Source) -> Plan:
             warnings += _early(start, found.start)
         if not form.has_edit_list:
             warnings += _late_sound(source)
-        return _finished(Plan(spec, method, form, start, found.end, 0, found), source, warnings)
+        return _finished(ClipPlan(spec, method, form, start, found.end, 0, found), source, warnings)
     if source.video is None:
         form = sound_form(source.sounds, own, spec.container)
-        planned = Plan(spec, method, form, found.start, found.end, 0, found)
+        planned = ClipPlan(spec, method, form, found.start, found.end, 0, found)
         return _finished(planned, source, warnings)
     codec = picture_codec(spec.codec, spec.quality, depth_of(source.video.codec_context.format))
     form = encoded_form(own, spec.container, codec)
     start, end = _within_holds(found, wanted.start, wanted.end, source)
-    planned = Plan(spec, method, form, start, end, 0, found, picture=codec)
+    planned = ClipPlan(spec, method, form, start, end, 0, found, picture=codec)
     return _finished(planned, source, warnings + codec.warnings)
 
 
-def _method(spec: ClipSpec, source: Source, found: Range, own: Form | None) -> tuple[Method, Form]:
+def _method(
+    spec: ClipSpec, source: ClipSource, found: Range, own: Form | None
+) -> tuple[Method, Form]:
     """Raises ClipFailed (NOT_COPYABLE) where the mode "copy" cannot be honoured."""
     asked = FORMS.get((spec.container or "").lower().lstrip("."), own)
     why = _why_not_copyable(spec, source, found, own, asked)
@@ -106,13 +108,13 @@ def _method(spec: ClipSpec, source: Source, found: Range, own: Form | None) -> t
     return ("copy" if exact else "encode"), form
 
 
-def _is_codec(spec: ClipSpec, source: Source) -> bool:
+def _is_codec(spec: ClipSpec, source: ClipSource) -> bool:
     assert source.video is not None
     return spec.codec is None or _CODEC_NAMES[spec.codec] == source.video.codec.canonical_name
 
 
 def _why_not_copyable(
-    spec: ClipSpec, source: Source, found: Range, own: Form | None, asked: Form | None
+    spec: ClipSpec, source: ClipSource, found: Range, own: Form | None, asked: Form | None
 ) -> str:
     if own is None or asked is None:
         return "This container can be read but not written here."
@@ -145,7 +147,7 @@ def _other_form(spec: ClipSpec, form: Form) -> tuple[str, ...]:
     return (f"The clip was written as {form.extension}: {asked} cannot hold it.",)
 
 
-def _late_sound(source: Source) -> tuple[str, ...]:
+def _late_sound(source: ClipSource) -> tuple[str, ...]:
     if all(pcm_name(sound) for sound in source.sounds):
         return ()
     return (
@@ -161,7 +163,7 @@ def _clamped(found: Range) -> tuple[str, ...]:
 
 
 def _within_holds(
-    found: Range, start: Fraction, end: Fraction, source: Source
+    found: Range, start: Fraction, end: Fraction, source: ClipSource
 ) -> tuple[Fraction, Fraction]:
     """A picture of a VFR file may be held for long: the clip need not hold all of that."""
     longest = _LONGEST_HOLD / source.rate
@@ -170,10 +172,10 @@ def _within_holds(
     return first, max(last, first + Fraction(1, 1000))
 
 
-def _finished(planned: Plan, source: Source, warnings: tuple[str, ...]) -> Plan:
+def _finished(planned: ClipPlan, source: ClipSource, warnings: tuple[str, ...]) -> ClipPlan:
     start_label, end_label = _labels(planned, source)
     warnings += _left_out(source) + _other_form(planned.spec, planned.form)
-    return Plan(
+    return ClipPlan(
         planned.spec,
         planned.method,
         planned.form,
@@ -188,7 +190,7 @@ def _finished(planned: Plan, source: Source, warnings: tuple[str, ...]) -> Plan:
     )
 
 
-def _left_out(source: Source) -> tuple[str, ...]:
+def _left_out(source: ClipSource) -> tuple[str, ...]:
     streams = source.container.streams
     others = [s for s in streams if s.type == "data" and "timecode" not in s.metadata]
     warnings: tuple[str, ...] = ()
@@ -201,7 +203,7 @@ def _left_out(source: Source) -> tuple[str, ...]:
     return warnings
 
 
-def _labels(planned: Plan, source: Source) -> tuple[str | None, str | None]:
+def _labels(planned: ClipPlan, source: ClipSource) -> tuple[str | None, str | None]:
     """Timecodes of both ends, where the source has timecode."""
     timecode, rate = source.clip_timecode, source.rate
     if timecode is None:
@@ -209,7 +211,7 @@ def _labels(planned: Plan, source: Source) -> tuple[str | None, str | None]:
     return timecode.label(round(planned.start * rate)), timecode.label(round(planned.end * rate))
 
 
-def _estimate(planned: Plan, source: Source) -> int:
+def _estimate(planned: ClipPlan, source: ClipSource) -> int:
     seconds = planned.end - planned.start
     if planned.method == "copy":
         base = (source.video.time_base if source.video is not None else None) or Fraction(1)

@@ -10,7 +10,7 @@ from shared.exports.clips import ClipCode, ClipSpec
 from shared.timecode import Timecode, label_parts
 from workers.export.failure import ClipFailed
 from workers.export.pictures.keyframes import surroundings
-from workers.export.source import Source
+from workers.export.source import ClipSource
 
 # Clients round to milliseconds and Matroska does: a picture that begins so soon after the start
 # is the one that was meant.
@@ -20,7 +20,7 @@ _MIDNIGHT = "00:00:00:00"
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class AskedRange:
     """A range in seconds of presented time, as asked for, with handles."""
 
     start: Fraction
@@ -41,17 +41,17 @@ class Range:
     is_clamped: bool = False
 
 
-def wanted_of(spec: ClipSpec, source: Source) -> Wanted:
+def wanted_of(spec: ClipSpec, source: ClipSource) -> AskedRange:
     """Raises ClipFailed (BAD_RANGE) for times that make no range."""
     start = _seconds(spec.start, source, "start_time")
     end = _seconds(spec.end, source, "end_time")
     if end <= start:
         raise ClipFailed(ClipCode.BAD_RANGE, "end_time must be after start_time.")
     handle = plain_seconds(spec.handle_seconds, "handle_seconds")
-    return Wanted(max(Fraction(0), start - handle), end + handle)
+    return AskedRange(max(Fraction(0), start - handle), end + handle)
 
 
-def _seconds(given: float | str, source: Source, field: str) -> Fraction:
+def _seconds(given: float | str, source: ClipSource, field: str) -> Fraction:
     if isinstance(given, str):
         return _labelled_seconds(given.strip(), source, field)
     return plain_seconds(given, field)
@@ -72,7 +72,7 @@ def _finite(seconds: float, field: str) -> Fraction:
     return Fraction(seconds)
 
 
-def _labelled_seconds(label: str, source: Source, field: str) -> Fraction:
+def _labelled_seconds(label: str, source: ClipSource, field: str) -> Fraction:
     timecode = source.timecode
     if not label_parts(label) or timecode is None:
         raise ClipFailed(ClipCode.BAD_RANGE, f'{field} is no time of this file: "{label}".')
@@ -86,7 +86,7 @@ def _labelled_seconds(label: str, source: Source, field: str) -> Fraction:
     return frames / timecode.rate
 
 
-def _offset(frames: int, timecode: Timecode, source: Source, what: str) -> int:
+def _offset(frames: int, timecode: Timecode, source: ClipSource, what: str) -> int:
     """Labels after the first one; they start again at midnight."""
     if frames >= 0:
         return frames
@@ -99,7 +99,7 @@ def _offset(frames: int, timecode: Timecode, source: Source, what: str) -> int:
     )
 
 
-def length_of(source: Source) -> Fraction | None:
+def length_of(source: ClipSource) -> Fraction | None:
     """Seconds, by what the container says."""
     stream = source.video or source.sounds[0]
     if stream.duration and stream.time_base:
@@ -112,11 +112,11 @@ def length_of(source: Source) -> Fraction | None:
     return None
 
 
-def _rounding(source: Source) -> Fraction:
+def _rounding(source: ClipSource) -> Fraction:
     return min(_ROUNDING, 1 / source.rate / 4)
 
 
-def range_of(wanted: Wanted, source: Source) -> Range:
+def range_of(wanted: AskedRange, source: ClipSource) -> Range:
     """The pictures of a range; raises ClipFailed (BAD_RANGE) where it is past the end."""
     if source.video is None:
         return _sound_range(wanted, source)
@@ -150,7 +150,7 @@ def range_of(wanted: Wanted, source: Source) -> Range:
     )
 
 
-def _counted_range(wanted: Wanted, source: Source) -> Range:
+def _counted_range(wanted: AskedRange, source: ClipSource) -> Range:
     """Where times are guesses: picture n is shown at n over the frame rate."""
     rate, slack = source.rate, _rounding(source)
     assert source.video is not None
@@ -167,7 +167,7 @@ def _counted_range(wanted: Wanted, source: Source) -> Range:
     return Range(first / rate, past / rate, first, past)
 
 
-def _sound_range(wanted: Wanted, source: Source) -> Range:
+def _sound_range(wanted: AskedRange, source: ClipSource) -> Range:
     length = length_of(source)
     if length is None:
         return Range(wanted.start, wanted.end, 0, 0)

@@ -14,7 +14,7 @@ from av.video.stream import VideoStream
 
 from shared.exports.clips import ClipCode
 from workers.export.failure import ClipFailed
-from workers.export.source import Source
+from workers.export.source import ClipSource
 
 VideoPacket: TypeAlias = "Packet[VideoStream]"
 AnyPacket: TypeAlias = "Packet[Any]"
@@ -39,7 +39,7 @@ class Damage:
         self.broke_off = ""  # why reading ended early
 
 
-def note_hole(source: Source, damage: Damage, ticks: int) -> None:
+def note_hole(source: ClipSource, damage: Damage, ticks: int) -> None:
     """Remember a time without pictures, unless the stream is one of uneven pictures."""
     stream = source.video
     if stream is None or not stream.time_base or ticks * stream.time_base < _HOLE_S:
@@ -49,7 +49,7 @@ def note_hole(source: Source, damage: Damage, ticks: int) -> None:
         damage.hole = max(damage.hole, ticks * stream.time_base)
 
 
-def video_from(source: Source, at: int, damage: Damage) -> Iterator[VideoPacket]:
+def video_from(source: ClipSource, at: int, damage: Damage) -> Iterator[VideoPacket]:
     """Packets in decode order from a key frame on that is shown at `at` or earlier."""
     stream = source.video
     assert stream is not None
@@ -65,7 +65,7 @@ def video_from(source: Source, at: int, damage: Damage) -> Iterator[VideoPacket]
     return (packet for packet in packets if packet.stream_index == stream.index)
 
 
-def sound_from(source: Source, at: Fraction, damage: Damage) -> Iterator[AnyPacket]:
+def sound_from(source: ClipSource, at: Fraction, damage: Damage) -> Iterator[AnyPacket]:
     """Packets of all chosen sound from a while before `at` on, in seconds of the container.
 
     There may be others between them; their times tell how far reading has come.
@@ -86,7 +86,7 @@ def sound_from(source: Source, at: Fraction, damage: Damage) -> Iterator[AnyPack
 
 
 def _from(
-    source: Source,
+    source: ClipSource,
     guide: Stream,
     at: int,
     is_early: Callable[[AnyPacket], bool | None],
@@ -126,7 +126,7 @@ def _landed(
     return []
 
 
-def _to_the_start(source: Source, guide: Stream) -> None:
+def _to_the_start(source: ClipSource, guide: Stream) -> None:
     """Edit lists begin before 0 for the demuxer, so more than the start is asked for."""
     start = guide.start_time or 0
     base = guide.time_base or Fraction(1, 1000)
@@ -138,7 +138,7 @@ def _to_the_start(source: Source, guide: Stream) -> None:
         source.container.seek(0)
 
 
-def _demuxed(source: Source, damage: Damage) -> Iterator[AnyPacket]:
+def _demuxed(source: ClipSource, damage: Damage) -> Iterator[AnyPacket]:
     """Packets with content (the empty one at the end is for decoders only)."""
     try:
         for packet in source.container.demux():
@@ -154,7 +154,7 @@ def _demuxed(source: Source, damage: Damage) -> Iterator[AnyPacket]:
         raise ClipFailed(ClipCode.UNREADABLE, f"The source cannot be read: {reason}.") from error
 
 
-def every_packet(source: Source, damage: Damage) -> Iterator[VideoPacket]:
+def every_packet(source: ClipSource, damage: Damage) -> Iterator[VideoPacket]:
     """Packets of the video from the beginning of a source that was just opened."""
     assert source.video is not None
     source.only([source.video])

@@ -28,8 +28,11 @@ _DEFAULT_RATE = Fraction(25)
 
 
 @dataclass(slots=True)
-class Source:
-    """Times of it are seconds of presented time: 0 is the first shown picture or sample."""
+class ClipSource:
+    """An opened source of clips.
+
+    Times are seconds of presented time: 0 is the first shown picture or sample.
+    """
 
     container: InputContainer
     video: VideoStream | None
@@ -84,7 +87,7 @@ def timecode_of(rate: Fraction, label: str | None) -> Timecode | None:
 
 
 @contextlib.contextmanager
-def open_source(path: str, audio: ClipAudio) -> Iterator[Source]:
+def open_source(path: str, audio: ClipAudio) -> Iterator[ClipSource]:
     """Raises ClipFailed where there is no such file, or nothing in it that can be cut."""
     try:
         container = open_container(path)
@@ -98,7 +101,7 @@ def open_source(path: str, audio: ClipAudio) -> Iterator[Source]:
         container.close()
 
 
-def _source(path: str, container: InputContainer, audio: ClipAudio) -> Source:
+def _source(path: str, container: InputContainer, audio: ClipAudio) -> ClipSource:
     try:
         video = video_stream(container)
     except MediaError as error:
@@ -115,7 +118,7 @@ def _source(path: str, container: InputContainer, audio: ClipAudio) -> Source:
     label = _start_label(container)
     step = _label_step(path, container, rate) if label is not None else 1
     unknown = sum(not _is_known(sound) for sound in container.streams.audio)
-    return Source(container, video, sounds, origin, rate, label, unknown, step)
+    return ClipSource(container, video, sounds, origin, rate, label, unknown, step)
 
 
 def _label_step(path: str, container: InputContainer, rate: Fraction) -> int:

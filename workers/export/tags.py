@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from workers.export.formats import Form
-from workers.export.source import Source
+from workers.export.source import ClipSource
 
 _OF_STREAMS = ("language", "handler_name", "title", "reel_name", "vendor_id")
 _CONTAINERS_OWN = frozenset(
@@ -19,7 +19,7 @@ _CONTAINERS_OWN = frozenset(
 )  # fmt: skip
 
 
-def container_tags(source: Source) -> dict[str, str]:
+def container_tags(source: ClipSource) -> dict[str, str]:
     """What the container says of its content; not what it says of itself."""
     return {k: v for k, v in source.container.metadata.items() if k.lower() not in _CONTAINERS_OWN}
 
@@ -32,7 +32,7 @@ def tag_stream(taken: Any, written: Any) -> None:
     written.disposition = taken.disposition
 
 
-def tag_start(written: Any, source: Source, label: str | None, form: Form) -> None:
+def tag_start(written: Any, source: ClipSource, label: str | None, form: Form) -> None:
     """Timecode of the clip's first picture, and the reel it comes from."""
     if label is not None and form.family != "mpegts":
         written.metadata["timecode"] = label
@@ -41,7 +41,7 @@ def tag_start(written: Any, source: Source, label: str | None, form: Form) -> No
         written.metadata["reel_name"] = reel
 
 
-def reel_of(source: Source) -> str:
+def reel_of(source: ClipSource) -> str:
     """The name of the tape or card, from the timecode track or the container."""
     places = [*(s.metadata for s in source.container.streams), source.container.metadata]
     return next((str(p["reel_name"]) for p in places if p.get("reel_name")), "")

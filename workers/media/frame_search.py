@@ -9,18 +9,18 @@ from av.video.frame import VideoFrame
 
 from shared.errors import BadInput
 from workers.media.gops import Feeder, Misfit, ShownMarker
-from workers.media.grid import Source, counted_pictures, decoded, timed_packets, ways
+from workers.media.grid import VideoSource, counted_pictures, decoded, timed_packets, ways
 from workers.media.grid import counted as count_way
 from workers.media.grid import sequential as sequential_way
 
-Search = Callable[[Source, float], VideoFrame | None]
+Search = Callable[[VideoSource, float], VideoFrame | None]
 
 # After a seek, MPEG program streams guess the times of pictures until the next one is stated.
 _READ_THROUGH = frozenset(("mpeg",))
 _STEPS_BACK = (0, 1, 2, 5, 10, 30)  # seconds; seeks without an index land late
 
 
-def searches(source: Source) -> tuple[Search, ...]:
+def searches(source: VideoSource) -> tuple[Search, ...]:
     """Ways to find a picture in this file, the cheapest first."""
     way = ways(source)[0]
     if way is count_way:
@@ -30,7 +30,7 @@ def searches(source: Source) -> tuple[Search, ...]:
     return (_exact, _decoding_from_seek, _decoding_from_start)
 
 
-def _exact(source: Source, seconds: float) -> VideoFrame | None:
+def _exact(source: VideoSource, seconds: float) -> VideoFrame | None:
     """Decode only what the wanted picture needs."""
     at = source.clock.last_pts(seconds)
     _go_before(source, at)
@@ -53,7 +53,7 @@ def _exact(source: Source, seconds: float) -> VideoFrame | None:
     return found
 
 
-def _decoding_from_seek(source: Source, seconds: float) -> VideoFrame | None:
+def _decoding_from_seek(source: VideoSource, seconds: float) -> VideoFrame | None:
     at = source.clock.last_pts(seconds)
     _go_before(source, at)
     found = _decoding_from_start(source, seconds)
@@ -62,7 +62,7 @@ def _decoding_from_seek(source: Source, seconds: float) -> VideoFrame | None:
     return found
 
 
-def _decoding_from_start(source: Source, seconds: float) -> VideoFrame | None:
+def _decoding_from_start(source: VideoSource, seconds: float) -> VideoFrame | None:
     at = source.clock.last_pts(seconds)
     found: VideoFrame | None = None
     for frame in decoded(source):
@@ -74,7 +74,7 @@ def _decoding_from_start(source: Source, seconds: float) -> VideoFrame | None:
     return found
 
 
-def _by_counting(source: Source, seconds: float) -> VideoFrame | None:
+def _by_counting(source: VideoSource, seconds: float) -> VideoFrame | None:
     found: VideoFrame | None = None
     last = 0.0
     for at, frame in counted_pictures(source):
@@ -86,7 +86,7 @@ def _by_counting(source: Source, seconds: float) -> VideoFrame | None:
     return found
 
 
-def _go_before(source: Source, pts: int) -> None:
+def _go_before(source: VideoSource, pts: int) -> None:
     """To a keyframe that is not after `pts`, which is checked: seeks may land too late."""
     if pts <= (source.stream.start_time or 0) or source.container.format.name in _READ_THROUGH:
         return

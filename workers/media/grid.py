@@ -41,7 +41,7 @@ _SAMPLE = 300  # index entries looked at to tell all-intra streams
 
 
 @dataclass(slots=True)
-class Source:
+class VideoSource:
     """An opened video stream at its beginning, with what happened while it was read."""
 
     container: InputContainer
@@ -97,10 +97,10 @@ class Source:
             yield self.peeked.pop(0)
 
 
-Way = Callable[[Source, int, int | None], Iterator[Shot]]
+Way = Callable[[VideoSource, int, int | None], Iterator[Shot]]
 
 
-def ways(source: Source) -> tuple[Way, ...]:
+def ways(source: VideoSource) -> tuple[Way, ...]:
     """Ways to read this file, the cheapest first; the last one fits every file."""
     codec = source.stream.codec
     container = source.container.format.name
@@ -119,7 +119,7 @@ def ways(source: Source) -> tuple[Way, ...]:
     return (smart, sequential, counted)
 
 
-def smart(source: Source, first: int, last: int | None) -> Iterator[Shot]:
+def smart(source: VideoSource, first: int, last: int | None) -> Iterator[Shot]:
     """Decode only what each second's picture needs (see gops.py)."""
     marker = GridMarker(source.clock, first, last)
     feeder = Feeder(source.stream.codec_context)
@@ -136,7 +136,7 @@ def smart(source: Source, first: int, last: int | None) -> Iterator[Shot]:
         source.errors, source.missed = feeder.errors, feeder.missed
 
 
-def seeking(source: Source, first: int, last: int | None) -> Iterator[Shot]:
+def seeking(source: VideoSource, first: int, last: int | None) -> Iterator[Shot]:
     """One seek and one picture a second, for streams in which every picture is a keyframe."""
     clock = source.clock
     codec = source.stream.codec_context
@@ -162,7 +162,7 @@ def seeking(source: Source, first: int, last: int | None) -> Iterator[Shot]:
         second += 1
 
 
-def sequential(source: Source, first: int, last: int | None) -> Iterator[Shot]:
+def sequential(source: VideoSource, first: int, last: int | None) -> Iterator[Shot]:
     """Decode every picture and take the first of each second by its presentation time."""
     clock = source.clock
     due, latest, disorder = first, None, 0
@@ -181,7 +181,7 @@ def sequential(source: Source, first: int, last: int | None) -> Iterator[Shot]:
             due = second + 1
 
 
-def counted(source: Source, first: int, last: int | None) -> Iterator[Shot]:
+def counted(source: VideoSource, first: int, last: int | None) -> Iterator[Shot]:
     """Decode every picture and count: for containers whose presentation times are guesses.
 
     The n-th picture out is shown at the n-th decode time where the container has one (AVI: that
@@ -198,7 +198,7 @@ def counted(source: Source, first: int, last: int | None) -> Iterator[Shot]:
             due = second + 1
 
 
-def counted_pictures(source: Source) -> Iterator[tuple[Fraction, VideoFrame]]:
+def counted_pictures(source: VideoSource) -> Iterator[tuple[Fraction, VideoFrame]]:
     """Every picture with the time that counting gives it."""
     rate = source.stream.guessed_rate or source.stream.average_rate or Fraction(25)
     base = source.stream.time_base or Fraction(1, 1000)
@@ -210,7 +210,7 @@ def counted_pictures(source: Source) -> Iterator[tuple[Fraction, VideoFrame]]:
         yield (times.popleft() if times else shown / rate), frame
 
 
-def decoded(source: Source, first: int = 0) -> Iterator[VideoFrame]:
+def decoded(source: VideoSource, first: int = 0) -> Iterator[VideoFrame]:
     """Every picture in order, at least from second `first` on.
 
     Packets that the decoder refuses are counted and left out.
@@ -234,7 +234,7 @@ def decoded(source: Source, first: int = 0) -> Iterator[VideoFrame]:
         yield frame
 
 
-def _from_keyframe(source: Source, first: int) -> Iterator[VideoPacket]:
+def _from_keyframe(source: VideoSource, first: int) -> Iterator[VideoPacket]:
     """Packets from the last keyframe on that is not after second `first`."""
     begins = source.clock.first_pts(first)
     held: list[VideoPacket] = []
@@ -255,7 +255,7 @@ def _from_keyframe(source: Source, first: int) -> Iterator[VideoPacket]:
     yield from packets
 
 
-def timed_packets(source: Source) -> Iterator[VideoPacket]:
+def timed_packets(source: VideoSource) -> Iterator[VideoPacket]:
     """Packets with presentation times; pictures of intra-only streams are shown as decoded."""
     intra = source.stream.codec.intra_only
     for count, packet in enumerate(source.packets()):
@@ -266,7 +266,7 @@ def timed_packets(source: Source) -> Iterator[VideoPacket]:
         yield packet
 
 
-def _shots(source: Source, frames: Iterator[VideoFrame]) -> Iterator[Shot]:
+def _shots(source: VideoSource, frames: Iterator[VideoFrame]) -> Iterator[Shot]:
     clock = source.clock
     for frame in frames:
         source.checkpoint()
@@ -274,7 +274,7 @@ def _shots(source: Source, frames: Iterator[VideoFrame]) -> Iterator[Shot]:
         yield clock.second(frame.pts), clock.seconds(frame.pts), frame
 
 
-def _packet_at(source: Source, pts: int) -> VideoPacket | None:
+def _packet_at(source: VideoSource, pts: int) -> VideoPacket | None:
     """The first packet that is not before `pts`, found by a seek that is checked."""
     stream = source.stream
     try:
@@ -294,7 +294,7 @@ def _packet_at(source: Source, pts: int) -> VideoPacket | None:
     return None
 
 
-def _is_unordered(source: Source) -> bool:
+def _is_unordered(source: VideoSource) -> bool:
     """MXF without an index of reordered pictures: they are timed in the order of decoding."""
     if source.container.format.name != "mxf" or not source.stream.codec_context.has_b_frames:
         return False

@@ -25,7 +25,7 @@ from workers.media.containers import (
 from workers.media.frame_search import searches
 from workers.media.frames import Scaler, VideoPicture
 from workers.media.gops import Misfit
-from workers.media.grid import Shot, Source, sequential, smart, ways
+from workers.media.grid import Shot, VideoSource, sequential, smart, ways
 from workers.media.pictures import GridFrame, Picture
 from workers.media.probing.probe import is_film_still, probe_container, probe_still
 from workers.media.stills import StillPicture, open_still
@@ -47,7 +47,7 @@ class MediaReader:
         self.probe: Probe
         self._path = path
         self._still: StillPicture | None = None
-        self._source: Source | None = None
+        self._source: VideoSource | None = None
         self._container: InputContainer | None = None
         self._scaler = Scaler()
         if media_type is MediaType.IMAGE and not is_film_still(path):
@@ -116,13 +116,13 @@ class MediaReader:
                     only(container, stream)
                     packets, picture = first_picture(container, stream)
                     interlaced = picture is not None and picture.interlaced_frame
-                    self._source = Source(container, stream, lambda: None, packets, interlaced)
+                    self._source = VideoSource(container, stream, lambda: None, packets, interlaced)
                 return probe_container(container, stream, picture, media_type)
         except BaseException:  # `__init__` calls it, and then nobody else could close the file
             self.close()
             raise
 
-    def _ready(self, checkpoint: Callable[[], None]) -> Source:
+    def _ready(self, checkpoint: Callable[[], None]) -> VideoSource:
         """The video stream at its beginning."""
         if self._source is None or self._source.is_used:
             self._open(self.probe.media_type)
@@ -160,7 +160,7 @@ class MediaReader:
         with contextlib.suppress(Misfit):
             yield from sequential(self._ready(checkpoint), due, end)
 
-    def _shown(self, source: Source, seconds: float) -> VideoFrame | None:
+    def _shown(self, source: VideoSource, seconds: float) -> VideoFrame | None:
         for search in searches(source):
             with contextlib.suppress(Misfit):
                 return search(self._ready(lambda: None), seconds)

@@ -37,7 +37,7 @@ def is_same(
 def is_known_as(
     known: SeenPath | None, found: os.stat_result, crc: Callable[[], str | None]
 ) -> bool:
-    """The same, for a file whose CRC is asked for only where it decides."""
+    """As `is_same`, for a file whose CRC is asked for only where it decides."""
     if known is None or is_hashed_whole(found.st_size) or known.mtime_ns == found.st_mtime_ns:
         return True
     return known.full_crc is not None and crc() == known.full_crc

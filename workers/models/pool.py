@@ -39,7 +39,7 @@ _LONGEST_PAUSE_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class ModelState:
+class PooledModel:
     """What a heartbeat says about one model."""
 
     kind: ModelKind
@@ -113,11 +113,11 @@ class ModelPool:
                 slot.users -= 1
                 slot.last_used = self._clock()
 
-    def states(self) -> list[ModelState]:
+    def states(self) -> list[PooledModel]:
         """Every model that is loaded, loading, wanted or broken, by kind and key."""
         with self._guard:
             return [
-                ModelState(
+                PooledModel(
                     kind=kind,
                     model_key=key,
                     is_loaded=slot.model is not None,

@@ -61,7 +61,7 @@ class SpokenWord:
 
 
 @dataclass(frozen=True, slots=True)
-class Spoken:
+class Utterance:
     """A stretch of text as the model gave it, with what it thinks of it (Whisper's measures)."""
 
     start: float
@@ -99,7 +99,7 @@ class Transcriber(Protocol):
 
     def transcribe(
         self, pieces: Sequence[NDArray[np.float32]], language: str, *, cautious: bool = False
-    ) -> list[list[Spoken]]:
+    ) -> list[list[Utterance]]:
         """What is said in each piece (up to `longest_s` at 16 kHz), in order of time.
 
         `cautious`: a second try at a piece whose text was doubtful, decoded in another way.
@@ -129,7 +129,7 @@ class FaceBox:
     score: float  # 0 to 1
 
     def scaled(self, by: float) -> FaceBox:
-        """The same face in the same picture at another size."""
+        """This face in the same picture at another size."""
         left, top, right, bottom = (value * by for value in self.box)
         return FaceBox((left, top, right, bottom), self.landmarks * np.float32(by), self.score)
 

@@ -14,7 +14,7 @@ GONE = -1  # the place of a face that is not in the other table
 
 
 @dataclass(frozen=True, slots=True)
-class Merged:
+class MergedTables:
     """One table of the faces of two. `old_at`, `new_at`: where each face of theirs stands now."""
 
     table: FaceTable
@@ -32,7 +32,7 @@ def table_of(clustering: Clustering) -> FaceTable:
     )
 
 
-def merged(old: FaceTable, new: FaceTable) -> Merged:
+def merged(old: FaceTable, new: FaceTable) -> MergedTables:
     """All MediaFiles of both; of one that is in both the new faces count."""
     replaced = set(new.media)
     kept = [number for number, hash_str in enumerate(old.media) if hash_str not in replaced]
@@ -57,7 +57,7 @@ def merged(old: FaceTable, new: FaceTable) -> Merged:
         keys=keys[order],
         rows=np.concatenate([old.rows[stays], new.rows])[order],
     )
-    return Merged(table, old_at, at[len(stays) :])
+    return MergedTables(table, old_at, at[len(stays) :])
 
 
 def at_new_places(places: NDArray[np.int32], now_at: NDArray[np.int64]) -> NDArray[np.int32]:

@@ -12,11 +12,11 @@ from shared.people.clustering import NO_CLUSTER
 from workers.recluster.people import join, large_enough, part, people
 from workers.recluster.samples import choose_samples
 from workers.recluster.tracks import find_tracks
-from workers.recluster.types import Assigned, Embeddings, Faces, Known, Labels, Rows, Rule, Step
+from workers.recluster.types import Assigned, Embeddings, FaceSet, Known, Labels, Rows, Rule, Step
 from workers.recluster.vectors import blocks, sound, sums_by_label, unit
 
 
-def assign_faces(new: Faces, known: Known, rule: Rule, step: Step) -> Assigned:
+def assign_faces(new: FaceSet, known: Known, rule: Rule, step: Step) -> Assigned:
     """Never joins two clusters; that is for the next grouping of everything."""
     labels = np.full(len(new), NO_CLUSTER, np.int32)
     loose_labels = np.full(len(known.loose), NO_CLUSTER, np.int32)
@@ -35,7 +35,7 @@ def _next(numbers: NDArray[np.int32]) -> int:
     return int(numbers.max(initial=-1)) + 1
 
 
-def _joined(new: Faces, formers: NDArray[np.intp], means: Rows, rule: Rule, step: Step) -> Labels:
+def _joined(new: FaceSet, formers: NDArray[np.intp], means: Rows, rule: Rule, step: Step) -> Labels:
     """[formers] the cluster that each one's track is nearest to, when near enough."""
     if not len(formers) or not len(means):
         return np.full(len(formers), NO_CLUSTER, np.int32)
@@ -57,7 +57,9 @@ def _near(rows: Embeddings, loose: Embeddings, cosine: float, step: Step) -> NDA
     return np.flatnonzero(near)
 
 
-def _begun(new: Faces, rest: NDArray[np.intp], loose: Embeddings, rule: Rule, step: Step) -> Labels:
+def _begun(
+    new: FaceSet, rest: NDArray[np.intp], loose: Embeddings, rule: Rule, step: Step
+) -> Labels:
     """[rest + loose] the cluster that each one makes with others, when they are enough."""
     together = np.concatenate([new.embeddings[rest], loose])
     elsewhere = np.full(len(loose), _next(new.media_of), np.int32)
@@ -67,7 +69,7 @@ def _begun(new: Faces, rest: NDArray[np.intp], loose: Embeddings, rule: Rule, st
 
 
 def _grown(
-    new: Faces, known: Known, joined: tuple[Labels, Labels], rule: Rule, step: Step
+    new: FaceSet, known: Known, joined: tuple[Labels, Labels], rule: Rule, step: Step
 ) -> Assigned:
     """The clusters afterwards. Marked faces look for theirs last, and change no mean."""
     labels, loose_labels = joined

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from shared.models.specs import DEFAULT_EPS, FaceScale
 from shared.process import traces
 from workers.recluster.tracks import find_tracks
-from workers.recluster.types import Faces, Rows, Step
+from workers.recluster.types import FaceSet, Rows, Step
 from workers.recluster.vectors import blocks, sound, unit
 
 _LEAST_TRACKS = 200  # of 120 real ones the eps was off by 0.3 at times, of 300 by less than 0.1
@@ -34,7 +34,7 @@ _FACES_LEFT = 0.05  # of those in clusters may fall out of them by min_samples
 
 
 @traces.stage("detect parameters")
-def detect_params(faces: Faces, scale: FaceScale, step: Step) -> tuple[float, int]:
+def detect_params(faces: FaceSet, scale: FaceScale, step: Step) -> tuple[float, int]:
     """(eps, min_samples); the default eps when there are too few faces to tell."""
     formers = np.flatnonzero((faces.marks == 0) & sound(faces.embeddings))
     some = _runs(formers)

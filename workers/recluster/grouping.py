@@ -25,13 +25,13 @@ from shared.people.collection import Collection
 from shared.people.state import PeopleState
 from shared.process import traces
 from shared.settings import Settings
-from workers.recluster.assembly import GONE, Merged, at_new_places, merged, table_of
+from workers.recluster.assembly import GONE, MergedTables, at_new_places, merged, table_of
 from workers.recluster.assigning import assign_faces
 from workers.recluster.homes import homes_of, known_places, remembered, settled
 from workers.recluster.identity import keep_ids
 from workers.recluster.loading import FaceTable, LoadedFaces, load_faces
 from workers.recluster.people import group_faces
-from workers.recluster.types import Assigned, Faces, Groups, Known, Rule, Step
+from workers.recluster.types import Assigned, FaceSet, Groups, Known, Rule, Step
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ _READING = 0.2  # of the work on everything
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class WantedParams:
     """How to group; None: as the Collection was grouped last, else the defaults."""
 
     eps: float | None = None
@@ -253,7 +253,7 @@ def _with_ids(
 
 
 def _put_together(
-    old: Clustering, both: Merged, faces: Faces, assigned: Assigned, taken: set[int]
+    old: Clustering, both: MergedTables, faces: FaceSet, assigned: Assigned, taken: set[int]
 ) -> Clustering:
     """The old grouping with newcomers in it; faces that were made anew replace their old ones."""
     table, loose_at = both.table, both.old_at[old.loose]
@@ -291,7 +291,7 @@ def _put_together(
 
 
 def _labels_with_newcomers(
-    old: Clustering, both: Merged, assigned: Assigned, taken: set[int]
+    old: Clustering, both: MergedTables, assigned: Assigned, taken: set[int]
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Label of each face of both, and the ids of new people."""
     labels = np.full(len(both.table), NO_CLUSTER, np.int32)

@@ -67,7 +67,7 @@ def _inherited(
 
 
 def _seeded(hash_str: str, key: int) -> int:
-    """The same on every machine: 31 bits of a hash."""
+    """An id that every machine makes alike: 31 bits of a hash."""
     return int.from_bytes(sha256(f"{hash_str}-{key}".encode()).digest()[:4], "big") & _HIGHEST_ID
 
 

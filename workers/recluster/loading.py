@@ -15,7 +15,7 @@ from shared.cache.cache_dir import CacheDir
 from shared.cache.faces import face_keys, read_faces
 from shared.domain import Stage
 from shared.errors import CacheError
-from workers.recluster.types import Faces
+from workers.recluster.types import FaceSet
 
 log = logging.getLogger(__name__)
 
@@ -41,11 +41,11 @@ class FaceTable:
 @dataclass(frozen=True, slots=True)
 class LoadedFaces:
     table: FaceTable
-    faces: Faces
+    faces: FaceSet
 
 
 @dataclass(frozen=True, slots=True)
-class _File:
+class _FacesOfFile:
     hash_str: str
     name: str
     arrays: dict[str, NDArray[Any]]
@@ -87,7 +87,7 @@ def load_faces(
 
 def _read(
     cache: CacheDir, model: str, hashes: list[str], each: Callable[[float], None]
-) -> list[_File]:
+) -> list[_FacesOfFile]:
     found = []
     for number, hash_str in enumerate(hashes):
         each(number / len(hashes))
@@ -99,11 +99,11 @@ def _read(
         except CacheError as error:
             log.warning("%s is left out of the grouping: %s", hash_str, error.message)
             continue
-        found.append(_File(hash_str, manifest.file, arrays))
+        found.append(_FacesOfFile(hash_str, manifest.file, arrays))
     return found
 
 
-def _joined(files: list[_File], dim: int) -> LoadedFaces:
+def _joined(files: list[_FacesOfFile], dim: int) -> LoadedFaces:
     counts = [len(file) for file in files]
     media_of = np.repeat(np.arange(len(files), dtype=np.int32), counts)
     joined = {
@@ -117,7 +117,7 @@ def _joined(files: list[_File], dim: int) -> LoadedFaces:
         keys=face_keys(joined["seconds"], joined["boxes"]),
         rows=np.concatenate([np.arange(n, dtype=np.int32) for n in [0, *counts]]),
     )
-    faces = Faces(
+    faces = FaceSet(
         embeddings=joined["embeddings"],
         media_of=media_of,
         seconds=joined["seconds"],

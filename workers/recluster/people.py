@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 from shared.people.clustering import NO_CLUSTER
 from workers.recluster.samples import choose_samples
 from workers.recluster.tracks import find_tracks
-from workers.recluster.types import Embeddings, Faces, Groups, Labels, Rows, Rule, Step
+from workers.recluster.types import Embeddings, FaceSet, Groups, Labels, Rows, Rule, Step
 from workers.recluster.vectors import blocks, products, sound, sums_by_label, unit
 from workers.recluster.whispers import alike, whisper
 
 
-def group_faces(faces: Faces, rule: Rule, step: Step) -> Groups:
+def group_faces(faces: FaceSet, rule: Rule, step: Step) -> Groups:
     """Groups of at least `rule.min_samples` unmarked faces. The same input has the same groups."""
     formers = np.flatnonzero((faces.marks == 0) & sound(faces.embeddings))
     embeddings = faces.embeddings if len(formers) == len(faces) else faces.embeddings[formers]

@@ -18,7 +18,7 @@ Rows = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Faces:
+class FaceSet:
     """n faces of one model. Marked ones may join a cluster but never form one."""
 
     embeddings: Embeddings  # [n, dim] unit rows

@@ -10,7 +10,7 @@ from shared.domain import AnalyzeSpec, ProgressType, Stage
 from shared.people.clustering import Clustering
 from shared.people.collection import Collection, Members
 from workers.context import Context
-from workers.recluster.grouping import Grouping, Wanted, scale_of
+from workers.recluster.grouping import Grouping, WantedParams, scale_of
 
 _EVERY_S = 30.0  # while more Items of the Task follow
 _CHEAP = 2_000  # faces that are grouped anew each time: it takes less than a second
@@ -46,7 +46,7 @@ def _grouped(
     members = collection.members()
     if not members.model:  # deleted just now
         return True
-    wanted = Wanted(spec.face_eps, spec.face_min_samples)
+    wanted = WantedParams(spec.face_eps, spec.face_min_samples)
 
     def step(_share: float, message: str) -> None:
         context.checkpoint()
@@ -77,7 +77,7 @@ def _made_anew(cache: CacheDir, old: Clustering, hashes: Several[str]) -> bool:
     return False
 
 
-def _is_grouped_so(old: Clustering, members: Members, wanted: Wanted) -> bool:
+def _is_grouped_so(old: Clustering, members: Members, wanted: WantedParams) -> bool:
     return old.model == members.model and wanted.over(old) == (old.eps, old.min_samples)
 
 

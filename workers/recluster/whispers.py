@@ -24,7 +24,7 @@ _VOTES = 4_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Graph:
+class NeighbourGraph:
     """Each node's neighbours, as compressed rows."""
 
     starts: NDArray[np.int64]  # [nodes + 1]
@@ -35,7 +35,7 @@ class Graph:
         return len(self.starts) - 1
 
 
-def alike(rows: Rows, cosine: float, step: Step) -> Graph:
+def alike(rows: Rows, cosine: float, step: Step) -> NeighbourGraph:
     """Links rows (unit) whose cosine is at least that high; weights are squares of cosines."""
     most = max(_EDGES // max(len(rows), 1), _LEAST_EDGES)
     lower, upper = [np.empty(0, np.int32)], [np.empty(0, np.int32)]
@@ -59,7 +59,7 @@ def _both_ways(
     edges: tuple[NDArray[np.int32], NDArray[np.int32]],
     weights: NDArray[np.uint16],
     step: Step,
-) -> Graph:
+) -> NeighbourGraph:
     lower, upper = edges
     ends = np.concatenate([lower, upper])
     order = np.argsort(ends, kind="stable")
@@ -67,7 +67,7 @@ def _both_ways(
     starts = np.concatenate([[0], np.cumsum(np.bincount(ends, minlength=nodes))])
     neighbours = np.concatenate([upper, lower])[order]
     step(1, "Comparing faces")
-    return Graph(starts, neighbours, np.concatenate([weights, weights])[order])
+    return NeighbourGraph(starts, neighbours, np.concatenate([weights, weights])[order])
 
 
 def _thinned(at: NDArray[np.intp], nodes: int, most: int) -> NDArray[np.bool_] | slice:
@@ -81,7 +81,7 @@ def _thinned(at: NDArray[np.intp], nodes: int, most: int) -> NDArray[np.bool_] |
     return kept
 
 
-def whisper(graph: Graph, step: Step) -> NDArray[np.int32]:
+def whisper(graph: NeighbourGraph, step: Step) -> NDArray[np.int32]:
     """[nodes] label of each node, 0..c-1. The same graph has the same labels every time."""
     labels = np.arange(len(graph), dtype=np.int32)
     random = np.random.default_rng(_SEED)
@@ -104,7 +104,7 @@ def whisper(graph: Graph, step: Step) -> NDArray[np.int32]:
 
 
 def _loudest(
-    graph: Graph, labels: NDArray[np.int32], nodes: NDArray[np.int64]
+    graph: NeighbourGraph, labels: NDArray[np.int32], nodes: NDArray[np.int64]
 ) -> NDArray[np.int32]:
     """[nodes] the label with most weight around each; its own when it is as loud."""
     starts, lengths = graph.starts[nodes], graph.starts[nodes + 1] - graph.starts[nodes]

@@ -13,7 +13,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from workers.models.weights.onnx_graphs import Graph
+from workers.models.weights.onnx_graphs import OnnxGraph
 
 _LONGEST = 10  # doublings: faces of up to 2 ** 10 pixels
 _LEAST = 17  # pixels: noise makes smaller ones
@@ -32,7 +32,7 @@ def make_pack(folder: Path) -> Path:
 
 def detector(*, landmarks: bool = True) -> onnx.ModelProto:
     """[1, 3, h, w] -> for each stride scores, boxes and, last, landmarks, two anchors a place."""
-    graph = Graph()
+    graph = OnnxGraph()
     inside = _painted(graph)
     reach = {name: _reach(graph, inside, *way) for name, way in _WAYS.items()}
     kinds = 3 if landmarks else 2
@@ -53,7 +53,7 @@ def detector(*, landmarks: bool = True) -> onnx.ModelProto:
     )
 
 
-def _painted(graph: Graph) -> str:
+def _painted(graph: OnnxGraph) -> str:
     """[1, 1, h, w]: 1 where a pixel is red, green or blue and nothing else."""
 
     def is_over(value: str, least: float) -> str:
@@ -69,7 +69,7 @@ def _painted(graph: Graph) -> str:
 
 def recognition(side: int = 112, batch: int | str = "n") -> onnx.ModelProto:
     """[n, 3, side, side] -> [n, 512]: where the picture's mean colour points."""
-    graph = Graph()
+    graph = OnnxGraph()
     colour = graph.add("Flatten", graph.add("GlobalAveragePool", "input"))
     spread = np.random.default_rng(0).normal(size=(3, DIM)).astype(np.float32)
     graph.add("MatMul", colour, graph.constant(spread), output="rows")
@@ -84,7 +84,7 @@ def recognition(side: int = 112, batch: int | str = "n") -> onnx.ModelProto:
 _WAYS = {"left": (3, True), "top": (2, True), "right": (3, False), "bottom": (2, False)}
 
 
-def _reach(graph: Graph, inside: str, axis: int, before: bool) -> str:
+def _reach(graph: OnnxGraph, inside: str, axis: int, before: bool) -> str:
     """How many pixels in a row are inside, from each one to that side, itself included.
 
     By doubling: what reaches k pixels, all inside, reaches as far as the pixel k further on, too.
@@ -99,7 +99,7 @@ def _reach(graph: Graph, inside: str, axis: int, before: bool) -> str:
     return reach
 
 
-def _shifted(graph: Graph, values: str, axis: int, by: int) -> str:
+def _shifted(graph: OnnxGraph, values: str, axis: int, by: int) -> str:
     """The values moved along an axis; zeros come in."""
     pads = np.zeros(8, np.int64)
     pads[axis if by > 0 else axis + 4] = abs(by)
@@ -110,14 +110,14 @@ def _shifted(graph: Graph, values: str, axis: int, by: int) -> str:
     )
 
 
-def _sampled(graph: Graph, values: str, stride: int) -> str:
+def _sampled(graph: OnnxGraph, values: str, stride: int) -> str:
     """One value of each cell of the grid, the first, in a column."""
     cut = [(0, 0), (2**30, 2**30), (2, 3), (stride, stride)]
     picked = graph.add("Slice", values, *(graph.constant(np.array(v, np.int64)) for v in cut))
     return graph.add("Reshape", picked, graph.constant(np.array([-1, 1], np.int64)))
 
 
-def _rows(graph: Graph, sides: dict[str, str], stride: int) -> tuple[str, str, str]:
+def _rows(graph: OnnxGraph, sides: dict[str, str], stride: int) -> tuple[str, str, str]:
     """Scores, distances to the box's sides, and to the landmarks, in strides."""
 
     def number(value: float) -> str:
@@ -151,6 +151,6 @@ def _rows(graph: Graph, sides: dict[str, str], stride: int) -> tuple[str, str, s
     )
 
 
-def _two_anchors(graph: Graph, columns: list[str], width: int) -> str:
+def _two_anchors(graph: OnnxGraph, columns: list[str], width: int) -> str:
     wide = graph.add("Concat", *columns, axis=1)
     return graph.add("Reshape", wide, graph.constant(np.array([-1, width], np.int64)))

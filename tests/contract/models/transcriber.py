@@ -13,7 +13,7 @@ import pytest
 from shared.models.languages import CODES
 from tests.support.media.speech import Said
 from tests.support.search.word_errors import normalised, word_errors
-from workers.models.protocols import SAMPLE_RATE, Spoken, Transcriber
+from workers.models.protocols import SAMPLE_RATE, Transcriber, Utterance
 
 
 class TranscriberContract:
@@ -122,11 +122,11 @@ def once(words: Iterable[tuple[str, float]]) -> dict[str, float]:
     return {word: found[0] for word, found in starts.items() if len(found) == 1}
 
 
-def text_of(heard: Sequence[Spoken]) -> str:
+def text_of(heard: Sequence[Utterance]) -> str:
     return " ".join(spoken.text for spoken in heard)
 
 
-def check_times(heard: Sequence[Spoken], seconds: float) -> None:
+def check_times(heard: Sequence[Utterance], seconds: float) -> None:
     """Within the piece and in order, the words within their stretch and in its text."""
     for spoken in heard:
         assert 0 <= spoken.start <= spoken.end <= seconds + 0.02
@@ -142,7 +142,7 @@ def check_times(heard: Sequence[Spoken], seconds: float) -> None:
         assert spoken.start <= following_one.start
 
 
-def check_plain_numbers(heard: Sequence[Spoken]) -> None:
+def check_plain_numbers(heard: Sequence[Utterance]) -> None:
     """Python's own, not numpy's: they go into JSON."""
     for spoken in heard:
         for thing in (spoken, *spoken.words):

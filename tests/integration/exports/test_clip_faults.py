@@ -19,7 +19,9 @@ from tests.support.media.media import (
     with_bar_code,
     write_video,
 )
-from workers.export.cutting import ClipFailed, cut, plan
+from workers.export.cutting import cut
+from workers.export.failure import ClipFailed
+from workers.export.planning import plan
 
 
 class Stopped(BaseException):

@@ -25,7 +25,7 @@ from tests.support.media.media import (
     read_bar_code,
     write_sound,
 )
-from workers.export.cutting import ClipFailed
+from workers.export.failure import ClipFailed
 
 BOTTOM_FIRST = Encoding(options={"flags": "+ildct+ilme", "x264-params": "bff=1"})
 MODES = ("copy", "encode")

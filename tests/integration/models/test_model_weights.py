@@ -22,7 +22,7 @@ from workers.models.weights.package_weights import (
     CONSE_SOURCES,
     DLIB_SOURCES,
     WHISPER_SOURCES,
-    Source,
+    WeightSource,
     sha256_of,
 )
 
@@ -44,7 +44,7 @@ def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     return process.returncode, out, err
 
 
-def put_by_hand(models: Path, sources: tuple[Source, ...]) -> None:
+def put_by_hand(models: Path, sources: tuple[WeightSource, ...]) -> None:
     """MODELS_DIR/downloads with the pinned packages, as an operator would put them there."""
     folder = models / "downloads"
     folder.mkdir(parents=True)

@@ -18,7 +18,8 @@ import numpy as np
 
 from shared.exports.clips import ClipSpec
 from tests.support.media.media import TIME_BASE, Encoding, make_clip, read_bar_code
-from workers.export.cutting import Cut, cut, plan
+from workers.export.cutting import Cut, cut
+from workers.export.planning import plan
 
 SECONDS = 6
 MS = Fraction(1, 1000)

@@ -25,7 +25,7 @@ from tests.support.media.photos import SAMPLES
 from workers.models.protocols import FaceBox
 from workers.recluster.detect_params import detect_params
 from workers.recluster.people import group_faces
-from workers.recluster.types import Faces, Rule
+from workers.recluster.types import FaceSet, Rule
 
 # The first run downloads 16 MB, and 270 MB of photos without people.
 pytestmark = [pytest.mark.quality, pytest.mark.timeout(600)]
@@ -259,9 +259,9 @@ def unsure_pairs(who: NDArray[np.str_]) -> NDArray[np.bool_]:
 
 def as_faces(
     rows: NDArray[np.float32], media: NDArray[np.int64], seconds: NDArray[np.number]
-) -> Faces:
+) -> FaceSet:
     """As they are stored: in half precision."""
-    return Faces(
+    return FaceSet(
         embeddings=rows.astype(np.float16),
         media_of=media.astype(np.int32),
         seconds=seconds.astype(np.uint32),

@@ -18,7 +18,7 @@ from tests.support.media.sounds import SoundEncoding, write_sounds
 from tests.support.media.speech import RATE, Said, spoken, together
 from workers.analysis.speech.transcribing import Heard, transcribe
 from workers.media.sound.sound_reader import open_sound
-from workers.models.protocols import Spoken, Transcriber
+from workers.models.protocols import Transcriber, Utterance
 from workers.models.speech.voice import load_voice_detector
 
 Pcm = NDArray[np.float32]
@@ -107,7 +107,7 @@ class _Remembering:
 
     def transcribe(
         self, pieces: Sequence[Pcm], language: str, *, cautious: bool = False
-    ) -> list[list[Spoken]]:
+    ) -> list[list[Utterance]]:
         found = self._transcriber.transcribe(pieces, language, cautious=cautious)
         if not cautious:
             self.texts += [spoken.text for piece in found for spoken in piece]

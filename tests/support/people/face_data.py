@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.cache.faces import FaceMark
-from workers.recluster.types import Faces
+from workers.recluster.types import FaceSet
 
 SPREAD = {"easy": 0.75, "mid": 0.95, "hard": 1.2}  # of one person's shots
 PERSON = {"easy": 0.40, "mid": 0.35, "hard": 0.32}  # the cosine that fits each kind
@@ -26,7 +26,7 @@ _LARGEST = 4000  # faces of a person against the rarest one's
 
 @dataclass(frozen=True)
 class MadeFaces:
-    faces: Faces
+    faces: FaceSet
     people: NDArray[np.int32]  # [n] who it is, JUNK for nobody
 
     def __len__(self) -> int:
@@ -35,7 +35,7 @@ class MadeFaces:
     def take(self, chosen: NDArray[np.intp]) -> MadeFaces:
         names = ("embeddings", "media_of", "seconds", "marks", "quality")
         arrays = {name: getattr(self.faces, name)[chosen] for name in names}
-        return MadeFaces(Faces(**arrays), self.people[chosen])
+        return MadeFaces(FaceSet(**arrays), self.people[chosen])
 
     def with_marked_junk(self) -> MadeFaces:
         marks = np.where(self.people == JUNK, FaceMark.BLURRED, 0).astype(np.uint8)
@@ -128,7 +128,7 @@ def _placed(
         file_of, second_of = random.integers(0, files, count), random.integers(0, 3600, count)
         order = np.lexsort((second_of[shots], file_of[shots]))
         media_of, seconds = file_of[shots][order], second_of[shots][order]
-    faces = Faces(
+    faces = FaceSet(
         embeddings=rows[order],
         media_of=media_of.astype(np.int32),
         seconds=seconds.astype(np.uint32),

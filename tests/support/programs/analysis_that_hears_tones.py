@@ -34,7 +34,7 @@ from workers.analysis.stages.transcript import TranscriptStage
 from workers.analysis.stages.visual import VisualStage
 from workers.liveness import STALL_S, WIDE_STALL_S, StallTimer
 from workers.models.load import load_visual
-from workers.models.protocols import SAMPLE_RATE, Spoken, SpokenWord
+from workers.models.protocols import SAMPLE_RATE, SpokenWord, Utterance
 from workers.worker import Work, Worker
 
 TOLD = json.loads(os.environ.get("TEST_SPEECH", "{}"))
@@ -50,19 +50,22 @@ def hold(call: int) -> None:
             _pause.wait(0.05)
 
 
-def mishear(piece: NDArray[np.float32], heard: list[Spoken], _cautious: bool) -> list[Spoken]:
+def mishear(piece: NDArray[np.float32], heard: list[Utterance], _cautious: bool) -> list[Utterance]:
     text = TOLD.get("invents")
     if not text:
         return heard
     end = len(piece) / SAMPLE_RATE
     start = end - 0.35
-    return [*heard, Spoken(start, end, text, (SpokenWord(start, end, text, 0.9),), -0.3, 1.0, 0.05)]
+    return [
+        *heard,
+        Utterance(start, end, text, (SpokenWord(start, end, text, 0.9),), -0.3, 1.0, 0.05),
+    ]
 
 
 class SlowTranscriber(FakeTranscriber):
     def transcribe(
         self, pieces: Sequence[NDArray[np.float32]], language: str, *, cautious: bool = False
-    ) -> list[list[Spoken]]:
+    ) -> list[list[Utterance]]:
         hold(next(_calls))
         _pause.wait(TOLD.get("seconds", 0))
         return super().transcribe(pieces, language, cautious=cautious)

@@ -11,7 +11,7 @@ from shared.models.specs import FaceScale
 from tests.support.people.face_data import make_faces, unit
 from workers.recluster.assigning import assign_faces
 from workers.recluster.people import group_faces
-from workers.recluster.types import Faces, Groups, Known, Rule
+from workers.recluster.types import FaceSet, Groups, Known, Rule
 
 SCALE = FaceScale(person=0.35, track=0.8)
 
@@ -21,9 +21,9 @@ def step(fraction: float, message: str) -> None:
     assert message
 
 
-def faces_of(rows: NDArray[np.floating], marks: int = 0) -> Faces:
+def faces_of(rows: NDArray[np.floating], marks: int = 0) -> FaceSet:
     count = len(rows)
-    return Faces(
+    return FaceSet(
         embeddings=rows.astype(np.float16),
         media_of=np.zeros(count, np.int32),
         seconds=np.arange(count, dtype=np.uint32),
@@ -36,7 +36,7 @@ def random_rows(count: int, dim: int = 32) -> NDArray[np.float32]:
     return unit(np.random.default_rng(1).standard_normal((count, dim), dtype=np.float32))
 
 
-def group(faces: Faces, *, eps: float = 0.48, min_samples: int = 2) -> Groups:
+def group(faces: FaceSet, *, eps: float = 0.48, min_samples: int = 2) -> Groups:
     found = group_faces(faces, Rule(SCALE, eps, min_samples), step)
     count = len(found.means)
     assert found.labels.dtype == found.sizes.dtype == found.samples.dtype == np.int32
@@ -79,7 +79,7 @@ def test_a_marked_face_joins_a_cluster_that_it_is_very_near_to_and_changes_nothi
     faces = faces_of(np.array([one, one, one, one, other]))
     marked = np.array([0, 0, 0, FaceMark.TURNED, FaceMark.TURNED], np.uint8)
     found = group(
-        Faces(
+        FaceSet(
             embeddings=faces.embeddings,
             media_of=faces.media_of,
             seconds=faces.seconds,

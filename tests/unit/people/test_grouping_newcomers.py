@@ -11,7 +11,7 @@ from shared.models.specs import FaceScale
 from tests.support.people.face_data import PERSON, TRACK, MadeFaces, agreement, make_faces, unit
 from workers.recluster.assigning import assign_faces
 from workers.recluster.people import group_faces
-from workers.recluster.types import Assigned, Faces, Known, Rule
+from workers.recluster.types import Assigned, FaceSet, Known, Rule
 
 RULE = Rule(FaceScale(person=PERSON["mid"], track=TRACK), 0.48, 3)
 DIM = 64
@@ -32,8 +32,8 @@ def shots(person: NDArray[np.float32], count: int, seed: int = 0) -> NDArray[np.
     return unit((person + 0.9 * noise).astype(np.float32)).astype(np.float16)
 
 
-def faces_of(rows: NDArray[np.float16], marks: int = 0) -> Faces:
-    return Faces(
+def faces_of(rows: NDArray[np.float16], marks: int = 0) -> FaceSet:
+    return FaceSet(
         embeddings=rows,
         media_of=np.zeros(len(rows), np.int32),
         seconds=np.arange(len(rows), dtype=np.uint32),

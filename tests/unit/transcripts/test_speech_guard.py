@@ -14,7 +14,7 @@ from tests.support.fakes import ENGLISH, FakeTranscriber, FakeVoiceDetector, Mis
 from workers.analysis.speech.inventions import is_loop, is_stock_phrase, words_of
 from workers.analysis.speech.transcribing import Heard, transcribe
 from workers.media.sound.sound_reader import SoundBlock
-from workers.models.protocols import SAMPLE_RATE, Spoken, SpokenWord
+from workers.models.protocols import SAMPLE_RATE, SpokenWord, Utterance
 
 WORDS = [(0.5 * n, word) for n, word in enumerate(ENGLISH[:20])]  # five sentences, 10 s
 TEXT = " ".join(ENGLISH[:20])
@@ -44,12 +44,12 @@ def invented(
     logprob: float = -0.3,
     no_speech: float = 0.05,
     probability: float = 0.9,
-) -> Spoken:
+) -> Utterance:
     """Text spread evenly over a time, as models align what nobody said."""
     words = text.split()
     step = (end - start) / len(words)
     raw = text.encode()
-    return Spoken(
+    return Utterance(
         start,
         end,
         text,
@@ -72,16 +72,16 @@ def hum(length: float) -> NDArray[np.float32]:
     return np.full(round(length * SAMPLE_RATE), 0.3, np.float32)
 
 
-def loop(piece: NDArray[np.float32]) -> list[Spoken]:
+def loop(piece: NDArray[np.float32]) -> list[Utterance]:
     return [invented("I'm sorry, " * 60, 0.0, seconds(piece))]
 
 
-def faithful(_piece: object, heard: list[Spoken], _cautious: bool) -> list[Spoken]:
+def faithful(_piece: object, heard: list[Utterance], _cautious: bool) -> list[Utterance]:
     return heard
 
 
 def test_a_loop_is_heard_again() -> None:
-    def once(piece: NDArray[np.float32], heard: list[Spoken], cautious: bool) -> list[Spoken]:
+    def once(piece: NDArray[np.float32], heard: list[Utterance], cautious: bool) -> list[Utterance]:
         return heard if cautious else loop(piece)
 
     heard = heard_in(said(WORDS, 11), once)
@@ -102,7 +102,9 @@ def test_a_loop_that_comes_back_is_dropped() -> None:
 
 
 def test_a_loop_at_the_end_of_good_text_costs_none_of_it() -> None:
-    def runs_on(piece: NDArray[np.float32], heard: list[Spoken], cautious: bool) -> list[Spoken]:
+    def runs_on(
+        piece: NDArray[np.float32], heard: list[Utterance], cautious: bool
+    ) -> list[Utterance]:
         if cautious:
             return heard
         (all_of_it,) = heard
@@ -116,7 +118,7 @@ def test_a_loop_at_the_end_of_good_text_costs_none_of_it() -> None:
 
 
 def test_text_that_packs_too_well_is_a_loop_of_any_kind() -> None:
-    def packed(_piece: object, heard: list[Spoken], cautious: bool) -> list[Spoken]:
+    def packed(_piece: object, heard: list[Utterance], cautious: bool) -> list[Utterance]:
         return heard if cautious else [replace(s, compression_ratio=2.5) for s in heard]
 
     heard = heard_in(said(WORDS, 11), packed)
@@ -125,7 +127,9 @@ def test_text_that_packs_too_well_is_a_loop_of_any_kind() -> None:
 
 
 def test_text_that_packs_too_well_and_is_not_heard_in_parts_is_dropped() -> None:
-    def packed(piece: NDArray[np.float32], _heard: list[Spoken], _cautious: bool) -> list[Spoken]:
+    def packed(
+        piece: NDArray[np.float32], _heard: list[Utterance], _cautious: bool
+    ) -> list[Utterance]:
         return [replace(invented(TEXT, 0.0, seconds(piece)), compression_ratio=2.5)]
 
     heard = heard_in(said(WORDS, 11), packed)
@@ -134,7 +138,9 @@ def test_text_that_packs_too_well_and_is_not_heard_in_parts_is_dropped() -> None
 
 
 def test_the_same_words_in_window_after_window_are_dropped() -> None:
-    def same(piece: NDArray[np.float32], _heard: list[Spoken], _cautious: bool) -> list[Spoken]:
+    def same(
+        piece: NDArray[np.float32], _heard: list[Utterance], _cautious: bool
+    ) -> list[Utterance]:
         return [invented("See you in there.", 0.0, seconds(piece), no_speech=0.3)]
 
     heard = heard_in(hum(300), same)
@@ -160,7 +166,9 @@ def test_a_word_that_is_said_again_and_again_stays() -> None:
 
 @pytest.mark.parametrize("text", ["Kilo lima mike.", "Thank you."])
 def test_text_over_silence_is_dropped(text: str) -> None:
-    def adds(piece: NDArray[np.float32], heard: list[Spoken], _cautious: bool) -> list[Spoken]:
+    def adds(
+        piece: NDArray[np.float32], heard: list[Utterance], _cautious: bool
+    ) -> list[Utterance]:
         return [*heard, invented(text, seconds(piece) - 0.35, seconds(piece))]
 
     heard = heard_in(said(WORDS, 60), adds)
@@ -171,7 +179,7 @@ def test_text_over_silence_is_dropped(text: str) -> None:
 
 
 def test_forty_words_a_second_are_dropped() -> None:
-    def gabbles(_piece: object, heard: list[Spoken], _cautious: bool) -> list[Spoken]:
+    def gabbles(_piece: object, heard: list[Utterance], _cautious: bool) -> list[Utterance]:
         return [invented(" ".join(ENGLISH + ENGLISH[:15]), 3.0, 4.0)]
 
     heard = heard_in(hum(8), gabbles)
@@ -180,7 +188,7 @@ def test_forty_words_a_second_are_dropped() -> None:
 
 
 def test_words_that_take_no_time_are_heard_again() -> None:
-    def piled(_piece: object, heard: list[Spoken], cautious: bool) -> list[Spoken]:
+    def piled(_piece: object, heard: list[Utterance], cautious: bool) -> list[Utterance]:
         if cautious:
             return heard
         return [replace(s, words=tuple(replace(w, end=w.start) for w in s.words)) for s in heard]
@@ -197,7 +205,9 @@ def test_a_stock_phrase_over_music_is_dropped(phrase: str) -> None:
     music = np.full(6 * SAMPLE_RATE, 0.4 * 0.6 / 2**0.5, np.float32)
     sound = np.concatenate([said(WORDS, 30), music])
 
-    def thanks(piece: NDArray[np.float32], heard: list[Spoken], _cautious: bool) -> list[Spoken]:
+    def thanks(
+        piece: NDArray[np.float32], heard: list[Utterance], _cautious: bool
+    ) -> list[Utterance]:
         end = seconds(piece) - 0.5
         return [*heard, invented(phrase, end - 4.0, end, logprob=-0.9, no_speech=0.3)]
 
@@ -209,7 +219,7 @@ def test_a_stock_phrase_over_music_is_dropped(phrase: str) -> None:
 
 
 def test_a_stock_phrase_that_is_said_stays() -> None:
-    def thanks(_piece: object, heard: list[Spoken], _cautious: bool) -> list[Spoken]:
+    def thanks(_piece: object, heard: list[Utterance], _cautious: bool) -> list[Utterance]:
         return [
             replace(s, text="Thank you.", words=(replace(s.words[0], text="Thank you."),))
             for s in heard
@@ -221,7 +231,7 @@ def test_a_stock_phrase_that_is_said_stays() -> None:
 
 
 def test_text_that_the_model_hardly_believes_gives_way_to_a_likelier_one() -> None:
-    def unsure(_piece: object, heard: list[Spoken], cautious: bool) -> list[Spoken]:
+    def unsure(_piece: object, heard: list[Utterance], cautious: bool) -> list[Utterance]:
         if cautious:
             return heard
         return [invented("Kilo lima mike november.", s.start, s.end, logprob=-1.2) for s in heard]
@@ -232,7 +242,7 @@ def test_text_that_the_model_hardly_believes_gives_way_to_a_likelier_one() -> No
 
 
 def test_hard_to_hear_speech_stays_when_nothing_likelier_is_heard() -> None:
-    def unsure(_piece: object, heard: list[Spoken], cautious: bool) -> list[Spoken]:
+    def unsure(_piece: object, heard: list[Utterance], cautious: bool) -> list[Utterance]:
         return [] if cautious else [replace(s, mean_logprob=-1.1) for s in heard]
 
     heard = heard_in(said(WORDS, 11), unsure)
@@ -241,7 +251,7 @@ def test_hard_to_hear_speech_stays_when_nothing_likelier_is_heard() -> None:
 
 
 def test_what_whisper_itself_takes_for_silence_is_dropped() -> None:
-    def nothing(_piece: object, heard: list[Spoken], _cautious: bool) -> list[Spoken]:
+    def nothing(_piece: object, heard: list[Utterance], _cautious: bool) -> list[Utterance]:
         return [replace(s, mean_logprob=-1.1, no_speech_probability=0.7) for s in heard]
 
     heard = heard_in(said(WORDS, 11), nothing)
@@ -252,7 +262,7 @@ def test_what_whisper_itself_takes_for_silence_is_dropped() -> None:
 def test_only_the_doubtful_sentence_of_a_stretch_is_heard_again() -> None:
     pieces: list[float] = []
 
-    def one(piece: NDArray[np.float32], heard: list[Spoken], cautious: bool) -> list[Spoken]:
+    def one(piece: NDArray[np.float32], heard: list[Utterance], cautious: bool) -> list[Utterance]:
         if cautious:
             pieces.append(seconds(piece))
             return heard
@@ -269,7 +279,7 @@ def test_only_the_doubtful_sentence_of_a_stretch_is_heard_again() -> None:
 def test_an_echo_of_the_last_word_is_dropped() -> None:
     """Whisper goes on in the middle of a piece, and hears the end of a word once more."""
 
-    def echo(_piece: object, heard: list[Spoken], _cautious: bool) -> list[Spoken]:
+    def echo(_piece: object, heard: list[Utterance], _cautious: bool) -> list[Utterance]:
         (all_of_it,) = heard
         first, second = all_of_it.words[:4], all_of_it.words[4:]
         stray = SpokenWord(first[-1].end, first[-1].end + 0.2, "us.", 0.04)
@@ -293,7 +303,7 @@ def test_marks_without_words_are_no_text() -> None:
 def test_a_doubtful_stretch_is_heard_in_short_pieces() -> None:
     pieces: list[float] = []
 
-    def once(piece: NDArray[np.float32], heard: list[Spoken], cautious: bool) -> list[Spoken]:
+    def once(piece: NDArray[np.float32], heard: list[Utterance], cautious: bool) -> list[Utterance]:
         if not cautious:
             return loop(piece)
         pieces.append(seconds(piece))
@@ -357,7 +367,7 @@ def test_a_loop_is_seen_where_no_spaces_part_the_words(text: str) -> None:
     ],
 )
 def test_what_people_repeat_in_any_script_is_no_loop(text: str) -> None:
-    def says(_piece: object, heard: list[Spoken], _cautious: bool) -> list[Spoken]:
+    def says(_piece: object, heard: list[Utterance], _cautious: bool) -> list[Utterance]:
         return [replace(s, text=text, compression_ratio=1.5) for s in heard]
 
     assert not is_loop(words_of(text))
@@ -365,7 +375,9 @@ def test_what_people_repeat_in_any_script_is_no_loop(text: str) -> None:
 
 
 def test_a_line_without_spaces_that_is_heard_in_the_parts_as_well_stays() -> None:
-    def says(piece: NDArray[np.float32], _heard: list[Spoken], cautious: bool) -> list[Spoken]:
+    def says(
+        piece: NDArray[np.float32], _heard: list[Utterance], cautious: bool
+    ) -> list[Utterance]:
         return [invented("谢谢大家谢谢大伙" if cautious else "谢谢大家" * 4, 0.0, seconds(piece))]
 
     heard = heard_in(hum(6), says)

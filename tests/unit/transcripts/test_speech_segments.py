@@ -8,7 +8,7 @@ import pytest
 from workers.analysis.speech.segments import LONGEST_S, SegmentBuilder
 from workers.analysis.speech.stretches import has_words, sentences, without_echoes
 from workers.analysis.speech.windows import Window
-from workers.models.protocols import SAMPLE_RATE, Spoken, SpokenWord
+from workers.models.protocols import SAMPLE_RATE, SpokenWord, Utterance
 
 
 def window(seconds: float = 60.0) -> Window:
@@ -22,17 +22,17 @@ def window(seconds: float = 60.0) -> Window:
     )
 
 
-def spoken(text: str, start: float = 0.0, step: float = 0.4, glue: str = " ") -> Spoken:
+def spoken(text: str, start: float = 0.0, step: float = 0.4, glue: str = " ") -> Utterance:
     """Words of 0.3 s each, `step` apart."""
     words = tuple(
         SpokenWord(start + n * step, start + n * step + 0.3, word, 0.9)
         for n, word in enumerate(text.split())
     )
     whole = glue.join(word.text for word in words)
-    return Spoken(words[0].start, words[-1].end, whole, words, -0.2, 1.0, 0.0)
+    return Utterance(words[0].start, words[-1].end, whole, words, -0.2, 1.0, 0.0)
 
 
-def segments(*stretches: Spoken, language: str = "en") -> list[str]:
+def segments(*stretches: Utterance, language: str = "en") -> list[str]:
     builder = SegmentBuilder(None, language)
     for stretch in stretches:
         builder.add(stretch, window())
@@ -109,12 +109,12 @@ def test_the_text_is_written_as_the_model_wrote_it() -> None:
         SpokenWord(n * 0.4, n * 0.4 + 0.3, word, 0.9)
         for n, word in enumerate(("It's", "half-", "past."))
     )
-    heard = Spoken(0.0, 1.1, "It's half-past.", words, -0.2, 1.0, 0.0)
+    heard = Utterance(0.0, 1.1, "It's half-past.", words, -0.2, 1.0, 0.0)
     assert segments(heard) == ["It's half-past."]
 
 
 def test_a_stretch_without_words_is_kept_as_a_whole() -> None:
-    heard = Spoken(1.0, 3.0, " Good morning. ", (), -0.2, 1.0, 0.0)
+    heard = Utterance(1.0, 3.0, " Good morning. ", (), -0.2, 1.0, 0.0)
     builder = SegmentBuilder(4, "en")
     builder.add(heard, window())
     (segment,) = builder.finish()
@@ -163,7 +163,7 @@ def test_an_unlikely_first_word_is_an_echo_only_right_after_a_word_and_before_a_
             SpokenWord(at + 0.2 + pause, at + 0.6 + pause, "He", 0.9),
         )
         kept, echoes = without_echoes(
-            [first, Spoken(at, words[1].end, "us. He", words, -0.5, 1.0, 0.1)]
+            [first, Utterance(at, words[1].end, "us. He", words, -0.5, 1.0, 0.1)]
         )
         assert [echo.text for echo in echoes] == (["us."] if is_echo else [])
         assert kept[1].text == ("He" if is_echo else "us. He")

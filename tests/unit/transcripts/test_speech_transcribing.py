@@ -22,7 +22,7 @@ from tests.support.fakes import (
 )
 from workers.analysis.speech.transcribing import Heard, SpeechNotUnderstood, transcribe
 from workers.media.sound.sound_reader import SoundBlock
-from workers.models.protocols import SAMPLE_RATE, Spoken, SpokenWord
+from workers.models.protocols import SAMPLE_RATE, SpokenWord, Utterance
 
 T = TypeVar("T")
 
@@ -200,7 +200,7 @@ def test_a_model_of_one_language_that_understands_little_says_so() -> None:
 
 
 def test_a_model_of_one_language_that_hears_unlikely_words_in_another_says_so() -> None:
-    def nonsense(_: NDArray[np.float32], heard: list[Spoken], __: bool) -> list[Spoken]:
+    def nonsense(_: NDArray[np.float32], heard: list[Utterance], __: bool) -> list[Utterance]:
         return [
             replace(spoken, words=tuple(replace(word, probability=0.5) for word in spoken.words))
             for spoken in heard
@@ -257,7 +257,7 @@ def test_every_call_of_the_model_goes_through_call() -> None:
             assert self.inside
             return super().transcribe(pieces, language, cautious=cautious)
 
-    def loops(_piece: object, heard: list[Spoken], cautious: bool) -> list[Spoken]:
+    def loops(_piece: object, heard: list[Utterance], cautious: bool) -> list[Utterance]:
         return heard if cautious else [loop for spoken in heard for loop in [spoken] * 9]
 
     model = Watched(mishears=loops)
@@ -305,7 +305,11 @@ def test_memory_does_not_grow_with_the_length_of_a_file() -> None:
         def transcribe(self, pieces, language, *, cautious=False):  # type: ignore[no-untyped-def]
             self.pieces.clear()
             return [
-                [Spoken(0.5, 0.7, "Alpha", (SpokenWord(0.5, 0.7, "Alpha", 0.9),), -0.2, 0.5, 0.0)]
+                [
+                    Utterance(
+                        0.5, 0.7, "Alpha", (SpokenWord(0.5, 0.7, "Alpha", 0.9),), -0.2, 0.5, 0.0
+                    )
+                ]
                 for _ in pieces
             ]
 

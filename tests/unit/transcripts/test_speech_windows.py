@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from tests.support.fakes import FakeVoiceDetector, said, tone
-from workers.analysis.speech.windows import OFFSET, ONSET, Listener, Window
+from workers.analysis.speech.windows import OFFSET, ONSET, SpeechFinder, Window
 from workers.models.protocols import SAMPLE_RATE
 
 FRAME = FakeVoiceDetector.frame_samples
@@ -22,7 +22,7 @@ def windows_of(
     pcm: NDArray[np.float32], sizes: Iterable[int] = (), longest_s: float = 30.0
 ) -> list[Window]:
     """The windows of a sound that comes in blocks of these sizes, and then the rest at once."""
-    listener = Listener(None, FakeVoiceDetector(), longest_s)
+    listener = SpeechFinder(None, FakeVoiceDetector(), longest_s)
     found, at = [], 0
     for size in [*sizes, len(pcm)]:
         found += listener.hear(pcm[at : at + size])

@@ -11,7 +11,7 @@ from shared.cache.transcripts import Doubt
 from workers.analysis.speech.inventions import is_loop, is_stock_phrase, words_of
 from workers.analysis.speech.segments import WITHOUT_SPACES
 from workers.analysis.speech.windows import Window
-from workers.models.protocols import Spoken
+from workers.models.protocols import Utterance
 
 # Whisper's own limits (openai/whisper, transcribe.py; the same in faster-whisper and whisper.cpp).
 COMPRESSION_LIMIT = 2.4
@@ -68,8 +68,8 @@ class Guard:
         """What follows was decoded by itself, so that a loop has to begin anew."""
         self._here = []
 
-    def doubt(self, spoken: Spoken, window: Window) -> Doubt | None:
-        """Why it has to be heard again. Its words are remembered."""
+    def doubt(self, spoken: Utterance, window: Window) -> Doubt | None:
+        """Why a text has to be heard again. Words are remembered for those that follow."""
         words = words_of(spoken.text)
         loops_here = is_loop([*self._here, *words], since=len(self._here))
         loops = is_loop([*self._before, *words], since=len(self._before))
@@ -88,9 +88,9 @@ class Guard:
         return None
 
     def lasting_doubt(
-        self, spoken: Spoken, window: Window, *, may_repeat: bool = False
+        self, spoken: Utterance, window: Window, *, may_repeat: bool = False
     ) -> Doubt | None:
-        """Why it is dropped after it was heard with care.
+        """Why a text is dropped after it was heard with care.
 
         Text that the model hardly believes stays when somebody speaks there for sure.
         `may_repeat`: what comes again and again was found to be said so.
@@ -106,12 +106,12 @@ class Guard:
         is_weak = _is_weak(spoken, window) and not _is_said(spoken, window)
         return Doubt.UNSURE if is_weak else None
 
-    def is_sure(self, spoken: Spoken, window: Window) -> bool:
+    def is_sure(self, spoken: Utterance, window: Window) -> bool:
         """Whether neither the sound nor the model gives rise to any doubt."""
         signs = _signs(spoken, window)
         return not (signs.is_unheard or signs.is_unsure)
 
-    def is_too_fast(self, spoken: Spoken, window: Window) -> bool:
+    def is_too_fast(self, spoken: Utterance, window: Window) -> bool:
         signs = _signs(spoken, window)
         instant = sum(word.end - word.start <= INSTANT_S for word in spoken.words)
         return signs.words >= 4 and (
@@ -120,12 +120,12 @@ class Guard:
         )
 
 
-def _is_in_silence(spoken: Spoken, window: Window, slack: float) -> bool:
+def _is_in_silence(spoken: Utterance, window: Window, slack: float) -> bool:
     around = window.part(*window.frames(spoken.start - slack, spoken.end + slack))
     return around.speech_seconds < VOICED_SHARE * min(spoken.end - spoken.start, 3.0)
 
 
-def _is_weak(spoken: Spoken, window: Window) -> bool:
+def _is_weak(spoken: Utterance, window: Window) -> bool:
     """Whether both the sound and the model speak against it; for a stock phrase one suffices."""
     signs = _signs(spoken, window)
     if spoken.no_speech_probability > NO_SPEECH_LIMIT and (
@@ -137,7 +137,7 @@ def _is_weak(spoken: Spoken, window: Window) -> bool:
     return signs.is_unheard and signs.is_unsure
 
 
-def _is_said(spoken: Spoken, window: Window) -> bool:
+def _is_said(spoken: Utterance, window: Window) -> bool:
     """Whether somebody says something there for sure, so that weak text is better than none."""
     frames = window.part(*window.frames(spoken.start - LOOSE_S, spoken.end + LOOSE_S)).probabilities
     clearest = np.sort(frames)[-CLEAR_FRAMES:]
@@ -151,7 +151,7 @@ def _is_said(spoken: Spoken, window: Window) -> bool:
     return not is_unsure or spoken.no_speech_probability <= ALONE_NO_SPEECH
 
 
-def _signs(spoken: Spoken, window: Window) -> _Signs:
+def _signs(spoken: Utterance, window: Window) -> _Signs:
     own = window.part(*window.frames(spoken.start, spoken.end))
     around = window.part(*window.frames(spoken.start - LOOSE_S, spoken.end + LOOSE_S))
     count = max(len(spoken.words), 1)

@@ -15,7 +15,7 @@ from workers.analysis.speech.guard import Guard
 from workers.analysis.speech.inventions import words_of
 from workers.analysis.speech.stretches import has_words, sentences, without_echoes
 from workers.analysis.speech.windows import SHORTEST_S, Window, best_cut
-from workers.models.protocols import Spoken
+from workers.models.protocols import Utterance
 
 # A doubtful stretch is heard again in shorter pieces: what is really said again and again comes
 # out once from each, and a loop has no long run-up.
@@ -26,8 +26,8 @@ _LONGEST_REFUSED = 300  # characters of it in a warning
 _REPEATING = frozenset((Doubt.REPEATS, Doubt.COMPRESSION))
 _LIKE_BEFORE, _MORE_WORDS = 0.6, 1.3  # when two texts of the same sound agree
 
-Again = Callable[[list[Window]], list[list[Spoken]]]
-Placed = tuple[Spoken, Window]  # text and the window that its times count from
+Again = Callable[[list[Window]], list[list[Utterance]]]
+Placed = tuple[Utterance, Window]  # text and the window that its times count from
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +38,14 @@ class Review:
     warnings: list[TranscriptWarning]
 
 
-def review(window: Window, heard: list[Spoken], guard: Guard, again: Again) -> Review:
+def review(window: Window, heard: list[Utterance], guard: Guard, again: Again) -> Review:
     """`again` hears pieces with care. Raises what it raises."""
     work = _Reviewer(window, guard, again)
     guard.begin_window()
     kept, echoes = without_echoes(heard)
     for echo in echoes:
         work.warn([echo], Doubt.UNSURE, "dropped")
-    doubtful: list[tuple[Spoken, Doubt]] = []
+    doubtful: list[tuple[Utterance, Doubt]] = []
     reached = 0.0
     for spoken in work.divided(kept, window):
         doubt = guard.doubt(spoken, window)
@@ -70,7 +70,7 @@ class _Reviewer:
         self.believed: list[Placed] = []
         self.warnings: list[TranscriptWarning] = []
 
-    def divided(self, heard: list[Spoken], window: Window) -> Iterator[Spoken]:
+    def divided(self, heard: list[Utterance], window: Window) -> Iterator[Utterance]:
         """By sentences; what is too fast stays in one, as no sentence of it shows it so well."""
         for spoken in heard:
             if not has_words(spoken):
@@ -80,7 +80,9 @@ class _Reviewer:
             else:
                 yield from sentences(spoken)
 
-    def hear_again(self, span: tuple[float, float], doubtful: list[tuple[Spoken, Doubt]]) -> None:
+    def hear_again(
+        self, span: tuple[float, float], doubtful: list[tuple[Utterance, Doubt]]
+    ) -> None:
         """A second text for a stretch of the window, as far as it stands."""
         if not doubtful:
             return
@@ -114,7 +116,7 @@ class _Reviewer:
         return stands
 
     def warn(
-        self, refused: list[Spoken], doubt: Doubt, action: Literal["dropped", "decoded_again"]
+        self, refused: list[Utterance], doubt: Doubt, action: Literal["dropped", "decoded_again"]
     ) -> None:
         text = " ".join(spoken.text for spoken in refused)
         if len(text) > _LONGEST_REFUSED:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from shared.cache.transcripts import Segment, Word
 from workers.analysis.speech.windows import Side, Window
-from workers.models.protocols import Spoken, SpokenWord
+from workers.models.protocols import SpokenWord, Utterance
 
 # Written without spaces between words: those that Whisper's tokenizer splits by character
 # (openai/whisper, tokenizer.py, split_to_word_tokens).
@@ -49,7 +49,7 @@ class SegmentBuilder:
         self._open: list[_Said] = []
         self._segments: list[Segment] = []
 
-    def add(self, spoken: Spoken, window: Window) -> None:
+    def add(self, spoken: Utterance, window: Window) -> None:
         """The next stretch of text."""
         for said in _placed(spoken, window, self._space):
             if self._open:
@@ -79,8 +79,8 @@ class SegmentBuilder:
         self._open = []
 
 
-def _placed(spoken: Spoken, window: Window, space: str) -> Iterator[_Said]:
-    """Its words at their places; without words, its text as one."""
+def _placed(spoken: Utterance, window: Window, space: str) -> Iterator[_Said]:
+    """The words of an utterance at their places; without words, the text as one."""
     words: Sequence[SpokenWord] = spoken.words or (
         SpokenWord(spoken.start, spoken.end, spoken.text.strip(), 1.0),
     )

@@ -7,15 +7,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from workers.analysis.speech.segments import ends_sentence
-from workers.models.protocols import Spoken
+from workers.models.protocols import Utterance
 
 # A model that goes on in the middle of a piece hears the end of the last word once more: a word
 # that it hardly believes (faster-whisper's anomaly: under 0.15), right there, before a pause.
 _STRAY_PROBABILITY, _STRAY_WITHIN_S, _STRAY_PAUSE_S = 0.15, 0.1, 0.25
 
 
-def sentences(spoken: Spoken) -> Iterator[Spoken]:
-    """The same text, a Spoken for each sentence, so that one can be doubted alone."""
+def sentences(spoken: Utterance) -> Iterator[Utterance]:
+    """An Utterance for each sentence of the text, so that one can be doubted alone."""
     words = spoken.words
     ends = [
         number
@@ -32,15 +32,15 @@ def sentences(spoken: Spoken) -> Iterator[Spoken]:
         at = cut
 
 
-def has_words(spoken: Spoken) -> bool:
+def has_words(spoken: Utterance) -> bool:
     """Whether there is text at all; models give "..." for sound without words."""
     return any(letter.isalnum() for letter in spoken.text)
 
 
-def without_echoes(heard: Iterable[Spoken]) -> tuple[list[Spoken], list[Spoken]]:
+def without_echoes(heard: Iterable[Utterance]) -> tuple[list[Utterance], list[Utterance]]:
     """The text without words that are an echo of the word before, and those words."""
-    kept: list[Spoken] = []
-    echoes: list[Spoken] = []
+    kept: list[Utterance] = []
+    echoes: list[Utterance] = []
     for spoken in heard:
         if kept and _begins_with_an_echo(spoken, kept[-1].end):
             cut = _after(spoken.text, [spoken.words[0].text])
@@ -50,7 +50,7 @@ def without_echoes(heard: Iterable[Spoken]) -> tuple[list[Spoken], list[Spoken]]
     return kept, echoes
 
 
-def _begins_with_an_echo(spoken: Spoken, before: float) -> bool:
+def _begins_with_an_echo(spoken: Utterance, before: float) -> bool:
     if len(spoken.words) < 2:
         return False
     first, second = spoken.words[:2]
@@ -70,7 +70,7 @@ def _after(text: str, words: list[str]) -> int:
     return at
 
 
-def _part(spoken: Spoken, first: int, end: int, text: str) -> Spoken:
+def _part(spoken: Utterance, first: int, end: int, text: str) -> Utterance:
     words = spoken.words[first:end]
     raw = text.encode()
     own = len(raw) / len(zlib.compress(raw))

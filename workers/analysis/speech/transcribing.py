@@ -14,8 +14,8 @@ from workers.analysis.speech.guard import Guard
 from workers.analysis.speech.language import LanguageChoice
 from workers.analysis.speech.review import review
 from workers.analysis.speech.segments import SegmentBuilder
-from workers.analysis.speech.windows import Listener, Window
-from workers.models.protocols import Spoken, Transcriber, VoiceDetector
+from workers.analysis.speech.windows import SpeechFinder, Window
+from workers.models.protocols import Transcriber, Utterance, VoiceDetector
 
 if TYPE_CHECKING:
     from workers.media.sound.sound_reader import SoundBlock
@@ -38,7 +38,7 @@ class SpeechNotUnderstood(MediaError):
     """The speech model does not understand the language of this file."""
 
 
-class Call(Protocol):
+class ModelCall(Protocol):
     """Runs one piece of a model's work, which may take long, and gives its result."""
 
     def __call__(self, work: Callable[[], T], /) -> T: ...
@@ -66,7 +66,7 @@ def transcribe(
     new_detector: Callable[[], VoiceDetector],
     *,
     language: str | None,
-    call: Call,
+    call: ModelCall,
     heard: Callable[[float], None],
 ) -> Heard:
     """What is said in the sound of one file.
@@ -76,49 +76,49 @@ def transcribe(
     sound, however long the file. Raises SpeechNotUnderstood, and what blocks and `call` raise.
     """
     work = _Work(transcriber, language, call)
-    listeners: dict[int | None, Listener] = {}
+    finders: dict[int | None, SpeechFinder] = {}
     done = 0.0
     for block in blocks:
-        listener = listeners.get(block.stream)
-        if listener is None:
-            listener = Listener(block.stream, new_detector(), transcriber.longest_s)
-            listeners[block.stream] = listener
-        for window in listener.hear(block.pcm):
+        finder = finders.get(block.stream)
+        if finder is None:
+            finder = SpeechFinder(block.stream, new_detector(), transcriber.longest_s)
+            finders[block.stream] = finder
+        for window in finder.hear(block.pcm):
             work.add(window)
-            done = max(done, _done(listeners.values(), work))
+            done = max(done, _done(finders.values(), work))
             heard(done)
-        done = max(done, _done(listeners.values(), work))
+        done = max(done, _done(finders.values(), work))
         heard(done)
-    for listener in listeners.values():
-        for window in listener.finish():
+    for finder in finders.values():
+        for window in finder.finish():
             work.add(window)
     work.finish()
-    result = _heard(work, listeners.values(), language)
+    result = _heard(work, finders.values(), language)
     heard(result.duration_seconds)
     return result
 
 
-def _heard(work: _Work, listeners: Collection[Listener], language: str | None) -> Heard:
+def _heard(work: _Work, finders: Collection[SpeechFinder], language: str | None) -> Heard:
     segments = work.segments()
     is_known = language is not None or segments  # detected in what is no speech, it means nothing
     return Heard(
         language=work.choice.language if is_known else "",
         language_probability=work.choice.probability if is_known else None,
-        duration_seconds=max((listener.heard_seconds for listener in listeners), default=0.0),
-        speech_seconds=sum(listener.speech_seconds for listener in listeners),
+        duration_seconds=max((finder.heard_seconds for finder in finders), default=0.0),
+        speech_seconds=sum(finder.speech_seconds for finder in finders),
         segments=segments,
         warnings=tuple(sorted(work.warnings, key=lambda warning: warning.start)),
     )
 
 
-def _done(listeners: Collection[Listener], work: _Work) -> float:
+def _done(finders: Collection[SpeechFinder], work: _Work) -> float:
     """Seconds of the file that are done: what came in, less the speech that waits for words."""
-    waiting = work.waiting_seconds + sum(listener.waiting_seconds for listener in listeners)
-    came = sum(listener.heard_seconds for listener in listeners)
-    return max(0.0, came - waiting) / len(listeners)
+    waiting = work.waiting_seconds + sum(finder.waiting_seconds for finder in finders)
+    came = sum(finder.heard_seconds for finder in finders)
+    return max(0.0, came - waiting) / len(finders)
 
 
-def _makes_sense(spoken: Spoken) -> bool:
+def _makes_sense(spoken: Utterance) -> bool:
     words = spoken.words
     return not words or sum(word.probability for word in words) >= _LIKELY_WORDS * len(words)
 
@@ -126,7 +126,7 @@ def _makes_sense(spoken: Spoken) -> bool:
 class _Work:
     """Windows in order of time per stream; their text."""
 
-    def __init__(self, transcriber: Transcriber, language: str | None, call: Call) -> None:
+    def __init__(self, transcriber: Transcriber, language: str | None, call: ModelCall) -> None:
         self._transcriber = transcriber
         self._call = call
         self._is_guessing = language is None and len(transcriber.languages) == 1
@@ -180,7 +180,7 @@ class _Work:
         for window, spoken in zip(windows, texts, strict=True):
             self._believe(window, spoken, language)
 
-    def _believe(self, window: Window, heard: list[Spoken], language: str) -> None:
+    def _believe(self, window: Window, heard: list[Utterance], language: str) -> None:
         guard = self._guards.setdefault(window.stream, Guard(language))
         builder = self._builders.setdefault(window.stream, SegmentBuilder(window.stream, language))
         found = review(window, heard, guard, lambda pieces: self._hear_again(pieces, language))
@@ -204,10 +204,10 @@ class _Work:
                 f"name {only} as its language."
             )
 
-    def _hear_again(self, pieces: list[Window], language: str) -> list[list[Spoken]]:
+    def _hear_again(self, pieces: list[Window], language: str) -> list[list[Utterance]]:
         """Each in a call of its own, for which a stop need not wait long."""
 
-        def carefully(piece: Window) -> list[Spoken]:
+        def carefully(piece: Window) -> list[Utterance]:
             return self._transcriber.transcribe([piece.pcm], language, cautious=True)[0]
 
         return [self._call(partial(carefully, piece)) for piece in pieces]

@@ -56,7 +56,7 @@ class Window:
         return float(self.speaking.sum()) * self.frame_s
 
     def part(self, first: int, end: int) -> Window:
-        """Its frames [first, end) as a window of their own."""
+        """The frames [first, end) as a window of their own."""
         samples = len(self.pcm) // len(self.numbers)
         return Window(
             self.stream,
@@ -67,7 +67,7 @@ class Window:
         )
 
     def copied(self) -> Window:
-        """The same, free of the arrays that it was a view of."""
+        """A copy that is free of the arrays that this window was a view of."""
         arrays = (self.pcm, self.probabilities, self.speaking, self.numbers)
         return Window(self.stream, *(array.copy() for array in arrays))  # type: ignore[arg-type]
 
@@ -190,7 +190,7 @@ def _middle(numbers: NDArray[np.int64]) -> int:
     return widest + 1 if steps[widest] > 1 else len(steps) // 2
 
 
-class Listener:
+class SpeechFinder:
     """Finds the speech of one stream, given bit by bit, and packs it into windows.
 
     A frame is kept when it is speech or lies within PAD_S of it. What comes out does not depend

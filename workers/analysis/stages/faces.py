@@ -123,7 +123,7 @@ class _FaceBatch:
         self._waiting: list[tuple[NDArray[np.uint8], _Face]] = []
 
     def add(self, aligned: NDArray[np.uint8], face: _Face) -> None:
-        """Its embedding is set when the batch is full or flushed."""
+        """Queue a face, whose embedding is set when the batch is full or flushed."""
         self._waiting.append((aligned, face))
         if len(self._waiting) >= self.finder.batch_size:
             self.flush()

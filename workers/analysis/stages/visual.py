@@ -64,7 +64,7 @@ class _PictureBatch:
         self._waiting: list[tuple[NDArray[np.float32], list[NDArray[np.float16]]]] = []
 
     def add(self, picture: Picture, rows: list[NDArray[np.float16]]) -> None:
-        """Its row is appended to `rows` when the batch is full or flushed."""
+        """Queue a picture, whose row is appended to `rows` when the batch is full or flushed."""
         scale = self.model.picture_side / min(picture.width, picture.height)
         rgb = picture.rgb(
             max(self.model.picture_side, round(picture.width * scale)),

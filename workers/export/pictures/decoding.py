@@ -8,15 +8,15 @@ from fractions import Fraction
 import av.error
 from av.video.frame import VideoFrame
 
-from workers.export.planning import Plan
+from workers.export.planning import ClipPlan
 from workers.export.reading import Damage, VideoPacket, every_packet, note_hole, video_from
-from workers.export.source import Source
+from workers.export.source import ClipSource
 
 Shot = tuple[Fraction, VideoFrame]
 
 
 def decoded(
-    source: Source, planned: Plan, damage: Damage, checkpoint: Callable[[], None]
+    source: ClipSource, planned: ClipPlan, damage: Damage, checkpoint: Callable[[], None]
 ) -> Iterator[Shot]:
     """In order. Times near the grid of the frame rate are on it; others are kept as they are."""
     found = planned.range
@@ -48,7 +48,7 @@ def on_grid(seconds: Fraction, rate: Fraction, base: Fraction) -> Fraction:
 
 
 def _counted(
-    source: Source, planned: Plan, damage: Damage, checkpoint: Callable[[], None]
+    source: ClipSource, planned: ClipPlan, damage: Damage, checkpoint: Callable[[], None]
 ) -> Iterator[Shot]:
     """Where times are guesses: from the beginning on, by number."""
     found = planned.range
@@ -61,7 +61,7 @@ def _counted(
 
 
 def _frames(
-    source: Source,
+    source: ClipSource,
     packets: Iterator[VideoPacket],
     damage: Damage,
     checkpoint: Callable[[], None],

@@ -15,12 +15,12 @@ from av.video.stream import VideoStream
 
 from shared.exports.clips import ClipCode
 from workers.export.failure import ClipFailed
-from workers.export.outcome import Timed
-from workers.export.output import Output
+from workers.export.merging import Timed
+from workers.export.output import ClipFile
 from workers.export.pictures.decoding import Shot
 from workers.export.pictures.stills import RATE
-from workers.export.planning import Plan
-from workers.export.source import Source
+from workers.export.planning import ClipPlan
+from workers.export.source import ClipSource
 from workers.export.tags import tag_start, tag_stream
 from workers.media.frames import upright_rotation
 from workers.media.probing.stream_facts import stated_scan
@@ -42,7 +42,7 @@ class PictureTrack:
     """The video stream of a clip. Raises ClipFailed where there is no picture at all."""
 
     def __init__(
-        self, out: Output, planned: Plan, shots: Iterator[Shot], source: Source | None
+        self, out: ClipFile, planned: ClipPlan, shots: Iterator[Shot], source: ClipSource | None
     ) -> None:
         first = next(shots, None)
         if first is None:
@@ -57,7 +57,7 @@ class PictureTrack:
         self._stream = self._opened(out, source)
         self._base = self._stream.codec_context.time_base
 
-    def _opened(self, out: Output, source: Source | None) -> VideoStream:
+    def _opened(self, out: ClipFile, source: ClipSource | None) -> VideoStream:
         codec = self._planned.picture
         assert codec is not None
         options = dict(codec.options)
@@ -80,7 +80,7 @@ class PictureTrack:
             tag_start(stream, source, self._planned.start_timecode, self._planned.form)
         return stream
 
-    def _time_base(self, source: Source | None) -> Fraction:
+    def _time_base(self, source: ClipSource | None) -> Fraction:
         """Fine enough for every time of the source and for the grid of its rate."""
         if self._planned.form.family == "mxf" or source is None or source.video is None:
             return 1 / self.rate
@@ -146,7 +146,7 @@ class PictureTrack:
 class _Look:
     """What pictures look like: size, colours, pixels; taken from the first one."""
 
-    def __init__(self, frame: VideoFrame, planned: Plan, source: Source | None) -> None:
+    def __init__(self, frame: VideoFrame, planned: ClipPlan, source: ClipSource | None) -> None:
         assert planned.picture is not None
         self._pixels = planned.picture.pixels
         self._turner = _Turner(upright_rotation(frame))
@@ -230,7 +230,7 @@ class _Turner:
         return graph
 
 
-def _is_bottom_first(frame: VideoFrame, source: Source | None) -> bool:
+def _is_bottom_first(frame: VideoFrame, source: ClipSource | None) -> bool:
     """By what the stream says, else as is usual: DV and NTSC show the lower field first."""
     if source is None or source.video is None:
         return False

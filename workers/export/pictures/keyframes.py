@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from av.video.stream import VideoStream
 
 from workers.export.reading import Damage, VideoPacket, video_from
-from workers.export.source import Source
+from workers.export.source import ClipSource
 
 _REORDERED_WITHIN = 40  # packets; decoders reorder at most 16 pictures
 _IDR = {"h264": (5,), "hevc": (19, 20)}  # NAL unit types; other key frames may look back past them
@@ -16,7 +16,7 @@ _SLICES = {"h264": range(1, 6), "hevc": range(32)}
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class CodedPicture:
     """One packet of a video stream. Times in units of the stream."""
 
     pts: int
@@ -31,16 +31,16 @@ class Surroundings:
     """Pictures about a time stamp, in decode order, the first one a key frame."""
 
     at: int
-    pictures: list[Picture] = field(default_factory=list)
+    pictures: list[CodedPicture] = field(default_factory=list)
 
     @property
-    def before(self) -> Picture | None:
+    def before(self) -> CodedPicture | None:
         """What is on screen at that time."""
         shown = [p for p in self.pictures if p.is_shown and p.pts <= self.at]
         return max(shown, key=lambda p: p.pts, default=None)
 
     @property
-    def after(self) -> Picture | None:
+    def after(self) -> CodedPicture | None:
         """The first picture at that time or later; None: the stream has ended."""
         shown = [p for p in self.pictures if p.is_shown and p.pts >= self.at]
         return min(shown, key=lambda p: p.pts, default=None)
@@ -50,12 +50,12 @@ class Surroundings:
         """Of what is shown: an edit list may hide what follows."""
         return max((p.end for p in self.pictures if p.is_shown), default=0)
 
-    def key_for(self, pts: int) -> Picture | None:
+    def key_for(self, pts: int) -> CodedPicture | None:
         """The last key frame in decode order from which a picture can be decoded."""
         keys = [p for p in self.pictures if p.is_key and p.pts <= pts]
         return keys[-1] if keys else None
 
-    def is_clean(self, picture: Picture) -> bool:
+    def is_clean(self, picture: CodedPicture) -> bool:
         """Whether a cut right before a picture parts the stream in decode order as in time."""
         if not picture.resets:
             return False
@@ -65,7 +65,7 @@ class Surroundings:
         )
 
 
-def surroundings(source: Source, at: int) -> Surroundings:
+def surroundings(source: ClipSource, at: int) -> Surroundings:
     """Read from the key frame before a time until nothing more can belong before it."""
     assert source.video is not None
     begins = source.video.start_time or 0
@@ -79,9 +79,9 @@ def surroundings(source: Source, at: int) -> Surroundings:
     return found
 
 
-def _read(source: Source, since_about: int, at: int) -> Surroundings:
+def _read(source: ClipSource, since_about: int, at: int) -> Surroundings:
     found = Surroundings(at)
-    kind = _Kind(source)
+    kind = _PacketReader(source)
     since = 0
     for packet in video_from(source, since_about, Damage()):
         if packet.pts is None:
@@ -107,10 +107,10 @@ def is_intra(stream: VideoStream) -> bool:
     return stream.codec.intra_only or "Intra" in (stream.profile or "")
 
 
-class _Kind:
+class _PacketReader:
     """Reads what a packet is, by its codec."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: ClipSource) -> None:
         stream = source.video
         assert stream is not None
         self._name = stream.codec.canonical_name
@@ -118,9 +118,9 @@ class _Kind:
         self._frame = _ticks_of_a_frame(source, stream)
         self._prefix = _length_bytes(stream, self._name)
 
-    def picture(self, packet: VideoPacket) -> Picture:
+    def picture(self, packet: VideoPacket) -> CodedPicture:
         assert packet.pts is not None
-        return Picture(
+        return CodedPicture(
             packet.pts,
             packet.pts + (packet.duration or self._frame),
             packet.is_keyframe,
@@ -138,7 +138,7 @@ class _Kind:
         return False
 
 
-def _ticks_of_a_frame(source: Source, stream: VideoStream) -> int:
+def _ticks_of_a_frame(source: ClipSource, stream: VideoStream) -> int:
     return max(1, round(1 / source.rate / stream.time_base)) if stream.time_base else 1
 
 

@@ -11,23 +11,23 @@ from typing import Any
 from av.audio.stream import AudioStream
 from av.packet import Packet
 
-from workers.export.outcome import Timed
-from workers.export.planning import Plan
+from workers.export.merging import Timed
+from workers.export.planning import ClipPlan
 from workers.export.reading import Damage, sound_from
 from workers.export.sound.codecs import pcm_name
-from workers.export.source import Source
+from workers.export.source import ClipSource
 
 _RUN_UP = 2  # packets that decoders need to be right; hidden by the edit list
 _LATE_S = Fraction(3)  # streams lie beside each other in a file, at most so far apart
 
 
 def copied_sound(
-    source: Source, targets: dict[int, Any], planned: Plan, damage: Damage
+    source: ClipSource, targets: dict[int, Any], planned: ClipPlan, damage: Damage
 ) -> Iterator[Timed]:
     """Packets of all streams with times counted from the in-point."""
     begins = source.origin + planned.start
     ends = source.origin + planned.end
-    tracks = {s.index: _Track(s, begins, ends, planned) for s in source.sounds}
+    tracks = {s.index: _CopiedTrack(s, begins, ends, planned) for s in source.sounds}
     for packet in sound_from(source, begins, damage):
         if packet.pts is None:
             continue
@@ -41,11 +41,11 @@ def copied_sound(
             yield taken.dts * taken.time_base, taken
 
 
-class _Track:
+class _CopiedTrack:
     """One stream of sound in the range."""
 
     def __init__(
-        self, stream: AudioStream, begins: Fraction, ends: Fraction, planned: Plan
+        self, stream: AudioStream, begins: Fraction, ends: Fraction, planned: ClipPlan
     ) -> None:
         self.is_done = False
         self._begins, self._ends = begins, ends

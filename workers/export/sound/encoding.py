@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 
 from shared.exports.clips import ClipCode
 from workers.export.failure import ClipFailed
-from workers.export.outcome import Timed
-from workers.export.output import Output
-from workers.export.planning import Plan
+from workers.export.merging import Timed
+from workers.export.output import ClipFile
+from workers.export.planning import ClipPlan
 from workers.export.reading import Damage, sound_from
 from workers.export.sound.codecs import SoundCodec, layout_of, sound_codec
-from workers.export.source import Source
+from workers.export.source import ClipSource
 from workers.export.tags import tag_stream
 
 Samples = NDArray[Any]
@@ -34,16 +34,18 @@ _LATE_S = Fraction(3)
 class SoundTracks:
     """All chosen streams of sound."""
 
-    def __init__(self, out: Output, planned: Plan, source: Source, damage: Damage) -> None:
+    def __init__(
+        self, out: ClipFile, planned: ClipPlan, source: ClipSource, damage: Damage
+    ) -> None:
         self._source, self._planned, self._damage = source, planned, damage
         encoder = planned.picture.encoder if planned.picture is not None else ""
-        self._tracks: dict[int, _Track] = {}
+        self._tracks: dict[int, _EncodedTrack] = {}
         span = source.origin + planned.start, source.origin + planned.end
         warnings: list[str] = []
         for stream in source.sounds:
             codec = sound_codec(stream, planned.form, encoder)
             warnings += [codec.warning] if codec.warning else []
-            track = _Track(out, stream, codec, span, damage)
+            track = _EncodedTrack(out, stream, codec, span, damage)
             self._tracks[stream.index] = track
         self.warnings = tuple(warnings)
 
@@ -68,11 +70,11 @@ class SoundTracks:
             yield from track.finished()
 
 
-class _Track:
+class _EncodedTrack:
     """One stream, decoded, cut at the sample and encoded."""
 
     def __init__(
-        self, out: Output, stream: AudioStream, codec: SoundCodec, span: Span, damage: Damage
+        self, out: ClipFile, stream: AudioStream, codec: SoundCodec, span: Span, damage: Damage
     ) -> None:
         self._damage = damage
         self._codec = codec
@@ -193,7 +195,7 @@ class _Track:
 
 
 def _relabelled(frame: AudioFrame, layout: str) -> AudioFrame:
-    """The same samples under the name of a layout: encoders refuse channels without names."""
+    """The frame's samples under the name of a layout: encoders refuse channels without names."""
     named = AudioFrame.from_ndarray(frame.to_ndarray(), format=frame.format.name, layout=layout)
     named.sample_rate, named.pts, named.time_base = frame.sample_rate, frame.pts, frame.time_base
     return named

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from shared.errors import ModelError
 from shared.models.languages import language_code, language_name
 from shared.models.specs import ModelSpec
-from workers.models.protocols import SAMPLE_RATE, Spoken, SpokenWord
+from workers.models.protocols import SAMPLE_RATE, SpokenWord, Utterance
 
 _WINDOW_S = 30.0  # what the encoder hears at once
 _FRAMES_PER_S = 100
@@ -52,12 +52,12 @@ _CAUTIOUS: tuple[Decoding, ...] = (
 
 
 @dataclass(slots=True)
-class _Piece:
+class _SoundPiece:
     """A piece on its way: its spectrum, and how far it has been heard."""
 
     features: NDArray[np.float32]  # [mels, frames]
     heard: int = 0  # frames
-    spoken: list[Spoken] | None = None
+    spoken: list[Utterance] | None = None
 
     @property
     def frames(self) -> int:
@@ -116,7 +116,7 @@ class WhisperTranscriber:
 
     def transcribe(
         self, pieces: Sequence[NDArray[np.float32]], language: str, *, cautious: bool = False
-    ) -> list[list[Spoken]]:
+    ) -> list[list[Utterance]]:
         """Raises ModelError for a language that the model does not understand."""
         if language not in self._languages:
             raise ModelError(
@@ -142,14 +142,14 @@ class WhisperTranscriber:
             reason = " ".join(str(error).split())[:300]
             raise ModelError(f"{self._spec.key} failed: {reason}") from error
 
-    def _piece(self, pcm: NDArray[np.float32]) -> _Piece:
+    def _piece(self, pcm: NDArray[np.float32]) -> _SoundPiece:
         if pcm.ndim != 1 or len(pcm) > self.longest_s * SAMPLE_RATE:
             raise ValueError(f"a piece is mono and at most {self.longest_s:g} s: {pcm.shape}")
         frames = len(pcm) * _FRAMES_PER_S // SAMPLE_RATE
         if frames < _SHORTEST_S * _FRAMES_PER_S:
-            return _Piece(np.empty((0, 0), np.float32))
+            return _SoundPiece(np.empty((0, 0), np.float32))
         # The extractor adds a frame of padding, which is no sound.
-        return _Piece(np.asarray(self._features(pcm)[:, :frames], np.float32))
+        return _SoundPiece(np.asarray(self._features(pcm)[:, :frames], np.float32))
 
     def _tokenizer(self, language: str) -> Tokenizer:
         if language not in self._tokenizers:
@@ -164,7 +164,9 @@ class WhisperTranscriber:
         to_cpu = len(windows) > 1  # where the rows can be told apart again
         return self._model.model.encode(ctranslate2.StorageView.from_array(stacked), to_cpu=to_cpu)
 
-    def _hear(self, batch: list[_Piece], tokenizer: Tokenizer, cautious: bool) -> list[_Piece]:
+    def _hear(
+        self, batch: list[_SoundPiece], tokenizer: Tokenizer, cautious: bool
+    ) -> list[_SoundPiece]:
         """One window of each piece; those of which something is left to hear come back."""
         encoded = self._encode([piece.window() for piece in batch])
         seconds = max(piece.frames - piece.heard for piece in batch) / _FRAMES_PER_S
@@ -216,7 +218,7 @@ class WhisperTranscriber:
 
     def _keep(
         self,
-        piece: _Piece,
+        piece: _SoundPiece,
         decoded: _Decoded,
         encoded: ctranslate2.StorageView,
         tokenizer: Tokenizer,
@@ -298,7 +300,7 @@ def _stretches(
     return found
 
 
-def _spoken(stretch: dict[str, Any], text: str, decoded: _Decoded, longest_s: float) -> Spoken:
+def _spoken(stretch: dict[str, Any], text: str, decoded: _Decoded, longest_s: float) -> Utterance:
     """Within the piece, around its words, and in plain Python numbers, which JSON knows."""
 
     def inside(seconds: float) -> float:
@@ -315,7 +317,7 @@ def _spoken(stretch: dict[str, Any], text: str, decoded: _Decoded, longest_s: fl
         if word["word"].strip()
     )
     start = min([inside(stretch["start"]), *(word.start for word in words)])
-    return Spoken(
+    return Utterance(
         start=start,
         end=max([start, inside(stretch["end"]), *(word.end for word in words)]),
         text=text,

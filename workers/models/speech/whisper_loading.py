@@ -94,7 +94,7 @@ def load_whisper(settings: Settings, spec: ModelSpec) -> WhisperTranscriber:
 
 
 def _load_from(settings: Settings, spec: ModelSpec, folder: Path) -> WhisperTranscriber:
-    """The same from a given folder."""
+    """The model in that folder. Raises as `load_whisper` does."""
     logging.getLogger("faster_whisper").setLevel(logging.WARNING)  # else a line for each piece
     ctranslate2.set_log_level(logging.ERROR)
     require_whole(spec, folder)

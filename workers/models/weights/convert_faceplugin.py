@@ -56,7 +56,7 @@ def _any_size(model: ModelProto) -> ModelProto:
 
 
 def _any_number(model: ModelProto) -> ModelProto:
-    """The same with a batch of any size."""
+    """The network with a batch of any size."""
     width = model.graph.output[0].type.tensor_type.shape.dim[1].dim_value
     for value in (*model.graph.input, *model.graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "n"

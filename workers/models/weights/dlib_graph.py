@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from shared.errors import ModelError
-from workers.models.weights.onnx_graphs import Graph
+from workers.models.weights.onnx_graphs import OnnxGraph
 
 Floats = NDArray[np.float32]
 
@@ -49,7 +49,7 @@ def face_network(path: Path) -> onnx.ModelProto:
     of one person are found instead of 82 % (tests/quality).
     """
     convs, last = _read(path)
-    graph = Graph()
+    graph = OnnxGraph()
     floats = graph.add("Cast", "faces", to=TensorProto.FLOAT)
     middle = graph.add("Sub", floats, graph.constant(np.array(_MEAN_RGB, np.float32)))
     x = graph.add("Div", middle, graph.constant(np.array(_RANGE, np.float32)))
@@ -79,7 +79,7 @@ def face_network(path: Path) -> onnx.ModelProto:
     return graph.model("dlib_face_network", [faces], [rows])
 
 
-def _conv(graph: Graph, x: str, conv: _Conv, *, stride: int = 1, active: bool = True) -> str:
+def _conv(graph: OnnxGraph, x: str, conv: _Conv, *, stride: int = 1, active: bool = True) -> str:
     edge = conv.kernel.shape[2] // 2 if stride == 1 else 0  # as dlib pads
     x = graph.add(
         "Conv", x, graph.constant(conv.kernel), graph.constant(conv.bias),
@@ -88,12 +88,12 @@ def _conv(graph: Graph, x: str, conv: _Conv, *, stride: int = 1, active: bool = 
     return graph.add("Relu", x) if active else x
 
 
-def _mirrored(graph: Graph, x: str) -> str:
+def _mirrored(graph: OnnxGraph, x: str) -> str:
     bounds = ([-1], [np.iinfo(np.int64).min], [3], [-1])  # from the last pixel to the first
     return graph.add("Slice", x, *(graph.constant(np.array(bound)) for bound in bounds))
 
 
-def _padded(graph: Graph, x: str, channels: int, pixels: int) -> str:
+def _padded(graph: OnnxGraph, x: str, channels: int, pixels: int) -> str:
     """Zeros behind, for an addition: dlib adds what there is of each."""
     if not channels and not pixels:
         return x
@@ -103,7 +103,7 @@ def _padded(graph: Graph, x: str, channels: int, pixels: int) -> str:
 
 def _read(path: Path) -> tuple[Iterator[_Conv], Floats]:
     """The convolutions from the picture upwards, and the last layer's matrix."""
-    file = _File(path)
+    file = _DlibNumbers(path)
     convs = []
     channels = _FIRST[1]
     for filters, kernel in ((_FIRST[0], _FIRST[2]), *((n, 3) for n, _ in _BLOCKS for _ in "12")):
@@ -117,7 +117,7 @@ def _read(path: Path) -> tuple[Iterator[_Conv], Floats]:
     return iter(convs), file.tensor(channels, DIM).reshape(channels, DIM)
 
 
-class _File:
+class _DlibNumbers:
     """dlib's format is a stream of numbers without names; tensors stand in the order of layers."""
 
     def __init__(self, path: Path) -> None:

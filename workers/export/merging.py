@@ -12,7 +12,7 @@ from av.packet import Packet
 
 from shared.exports.clips import ClipCode
 from workers.export.failure import ClipFailed
-from workers.export.output import Output
+from workers.export.output import ClipFile
 from workers.export.reading import Damage
 
 Timed: TypeAlias = "tuple[Fraction, Packet[Any]]"  # seconds of decoding since the clip's start
@@ -22,8 +22,8 @@ _SILENCE_S = Fraction(1, 10)
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """Seconds are presented time of the source, as exported."""
+class WrittenClip:
+    """What a clip holds, in seconds of presented time of the source."""
 
     start: Fraction
     end: Fraction
@@ -32,23 +32,23 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Listener:
-    """Whoever waits for the clip."""
+class ClipProgress:
+    """How whoever waits for a clip is asked whether to go on, and told how far it is."""
 
     checkpoint: Callable[[], None]
     report: Callable[[float], None]
 
 
 def write_merged(
-    out: Output, parts: list[Iterator[Timed]], length: Fraction, listener: Listener
+    out: ClipFile, parts: list[Iterator[Timed]], length: Fraction, progress: ClipProgress
 ) -> None:
     """Packets of all parts in the order of their decoding times. Raises ClipFailed for none."""
     seconds = None
     for seconds, packet in heapq.merge(*parts, key=lambda timed: timed[0]):
-        listener.checkpoint()
+        progress.checkpoint()
         out.mux(packet)
         if length:
-            listener.report(min(1.0, max(0.0, float(seconds / length))))
+            progress.report(min(1.0, max(0.0, float(seconds / length))))
     if seconds is None:  # less than a sample was asked for, or than a packet that is copied whole
         raise ClipFailed(ClipCode.BAD_RANGE, "The range is too short: no sound lies in it.")
 
