@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import multiprocessing
 import os
@@ -360,6 +361,19 @@ def test_a_write_that_the_disk_refuses_says_so_and_keeps_what_was_there(tmp_path
     cache = CacheDir.open(tmp_path, create=False)
     assert data_of(cache) == b"small"
     assert not list(cache.media_dir(HASH).glob(".*.tmp"))
+
+
+def test_an_error_of_another_disk_while_a_draft_is_open_is_not_said_of_the_cache(
+    cache: CacheDir,
+) -> None:
+    full = OSError(errno.ENOSPC, "No space left on device")
+    with (
+        pytest.raises(OSError, match="No space left") as raised,
+        cache.draft(HASH, Stage.VISUAL, MODEL, "npy", "7"),
+    ):
+        raise full
+    assert raised.value is full
+    assert not list(cache.media_dir(HASH).iterdir())
 
 
 @pytest.fixture

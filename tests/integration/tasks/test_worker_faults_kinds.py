@@ -14,6 +14,7 @@ from shared.ledger.records import FileRecord
 from tests.support.desk import Desk
 from tests.support.media.media import make_clip, make_still, truncate
 from tests.support.media.sounds import SoundEncoding, tone, write_sounds
+from tests.support.system.tiny_disk import tiny_disk
 from tests.support.waiting import wait_for
 
 AUDIO = (ProgressType.AUDIO,)
@@ -94,6 +95,27 @@ def test_a_cache_folder_that_cannot_be_used_is_no_files_fault(desk: Desk) -> Non
     desk.worker()
     task_id = desk.submit([clip], kind=TaskKind.INGEST)
     assert ended(desk, task_id)["clip.mp4"].fault is Fault.CACHE
+
+
+def test_a_disk_of_the_cache_that_is_full_is_no_files_fault(desk: Desk) -> None:
+    clip = make_clip(desk.folder / "clip.mp4", 60)
+    with tiny_disk(desk.folder / "tiny", 64) as folder:
+        desk.worker()
+        task_id = desk.submit([clip], kind=TaskKind.INGEST, cache_dir=str(folder / "cache"))
+        file = ended(desk, task_id)["clip.mp4"]
+        assert file.fault is Fault.CACHE
+        assert "The disk that holds the cache folder" in (file.error or "")
+        assert not list(folder.glob("cache/media/*/*/*"))
+        desk.close()
+
+
+def test_an_error_of_ours_is_not_said_of_the_cache(desk: Desk) -> None:
+    clip = make_clip(desk.folder / "clip.mp4", 4)
+    desk.worker_with(do="break")
+    file = ended(desk, desk.submit([clip], kind=TaskKind.INGEST))["clip.mp4"]
+    assert file.fault is Fault.INTERNAL
+    assert "Input/output error: 'table.bin'" in (file.error or "")
+    assert "cache" not in (file.error or "")
 
 
 def test_a_model_that_nobody_knows_is_no_files_fault(desk: Desk) -> None:

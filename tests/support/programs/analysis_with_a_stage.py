@@ -2,11 +2,13 @@
 
 hold: at second `at` writes `marker`, then waits with checkpoints until `release` exists.
 hang: the same without checkpoints. unwind: as hold, but a stop takes `seconds` to unwind.
+break: at second `at` fails as a library of ours would that cannot read a file of its own.
 `stall_s`: the stall timer's term.
 """
 
 from __future__ import annotations
 
+import errno
 import functools
 import json
 import os
@@ -55,6 +57,8 @@ class ExtraRun(StageRun):
     def add(self, frame: GridFrame) -> None:
         if frame.second != TOLD["at"]:
             return
+        if TOLD["do"] == "break":
+            raise OSError(errno.EIO, "Input/output error", "table.bin")
         with Path(TOLD["marker"]).open("a") as marker:
             marker.write(f"{os.getpid()}\n")
         while not Path(TOLD["release"]).exists():

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -221,6 +223,19 @@ def test_face_weights_that_are_missing_or_damaged_are_one_sentence(settings: Set
         pool.lend(ModelKind.FACES, "dlib-resnet"),
     ):
         pass
+    pool.close()
+
+
+def test_weights_that_the_disk_does_not_give_are_the_models_fault(settings: Settings) -> None:
+    def load(_settings: Settings, _spec: ModelSpec) -> NoReturn:
+        raise OSError(errno.EIO, "Input/output error")
+
+    pool = ModelPool(settings, {VISUAL: load}, Clock())
+    sentence = "The weights of a cannot be read: Input/output error."
+    with pytest.raises(ModelError) as raised, pool.lend(VISUAL, "a"):
+        pass
+    assert raised.value.message == sentence
+    assert [state.error for state in pool.states()] == [sentence]
     pool.close()
 
 

