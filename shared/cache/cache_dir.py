@@ -93,7 +93,7 @@ class CacheDir:
     def manifest(
         self, hash_str: str, stage: Stage, model: str = "", *, wait_s: float = 0.0
     ) -> Manifest | None:
-        """What is published, None where nothing (usable) is.
+        """The Manifest of a published artefact; None where no usable one is published.
 
         `wait_s`: how long to insist where the caller knows that it was published.
         """
@@ -109,12 +109,12 @@ class CacheDir:
         return found if found is None or found.model == model else None
 
     def is_published(self, hash_str: str, stage: Stage, model: str = "") -> bool:
-        """Whether manifest and data are both there, and the data in its full length."""
+        """Whether an artefact's manifest and data are there, the data in its full length."""
         manifest = self.manifest(hash_str, stage, model)
         return manifest is not None and self.has_data(hash_str, manifest)
 
     def has_data(self, hash_str: str, manifest: Manifest) -> bool:
-        """Whether what the manifest names is there in its full length."""
+        """Whether the data files that a manifest names are there in their full length."""
         folder = self.media_dir(hash_str)
         try:
             if manifest.pack and os.stat(folder / manifest.pack).st_size != manifest.pack_bytes:
@@ -168,7 +168,7 @@ class CacheDir:
         full_crc: str | None = None,
         changed_at: float = 0.0,
     ) -> None:
-        """Note where a MediaFile was seen; again is cheap."""
+        """Note a path at which a MediaFile was seen; doing it again is cheap."""
         folder = self.media_dir(hash_str) / "paths"
         with cache_files.clear_errors(self.root):
             known = catalogue.read_paths(folder.parent)
@@ -185,7 +185,7 @@ class CacheDir:
             self.catalogue.append([Seen(hash_str, path, size, mtime_ns, seen.seen_at)])
 
     def collect_when_due(self) -> threading.Thread | None:
-        """Once a day, for all machines together, remove replaced data, in a thread of its own."""
+        """Remove replaced data in a thread of its own, once a day for all machines together."""
         return cache_tidying.collect_when_due(self.root)
 
     @contextlib.contextmanager
@@ -202,7 +202,7 @@ class CacheDir:
                 path.unlink()
 
     def _show(self, hash_str: str, manifest: Manifest, token: str) -> None:
-        """Make data visible that already lies, synced, under its final name."""
+        """Publish the manifest of data that already lies, synced, under its final name."""
         old = self.manifest(hash_str, manifest.stage, manifest.model)
         path = cache_files.manifest_path(self.root, hash_str, manifest.stage, manifest.model)
         cache_files.sync_folder(path.parent)
@@ -227,7 +227,7 @@ class CacheDir:
 
 @dataclass(slots=True)
 class Draft:
-    """Data that is being written; `file`, and `pack` where there is one, are open for bytes."""
+    """Data of an artefact while it is written; `file` and `pack` (or None) are open for bytes."""
 
     file: BinaryIO
     pack: BinaryIO | None
@@ -280,7 +280,7 @@ class Draft:
         return manifest
 
     def _name(self, stem: str) -> None:
-        """Give the data names that last; the pack is there before what points to it."""
+        """Give the draft's files their final names; the pack before the data that points to it."""
         folder = self._cache.media_dir(self._hash_str)
         if self.pack is not None:
             os.rename(self.pack.name, folder / f"{stem}.pack")
@@ -294,7 +294,7 @@ def _files_of(manifest: Manifest) -> Iterator[str]:
 
 
 def _synced(file: BinaryIO) -> int:
-    """Bytes of a file, all of which lie on the disk."""
+    """Sync a file to the disk; its size in bytes."""
     file.flush()
     cache_files.sync(file.fileno())
     return os.fstat(file.fileno()).st_size

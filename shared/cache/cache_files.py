@@ -33,7 +33,7 @@ _TEMPORARY = re.compile(r"\..+\.tmp")
 
 
 class SeenPath(msgspec.Struct, frozen=True):
-    """Where a MediaFile was seen; `mtime_ns` and `size` tell whether it is still that file."""
+    """A path where a MediaFile was seen; `mtime_ns` and `size` tell whether it is still that."""
 
     path: str
     size: int
@@ -44,7 +44,7 @@ class SeenPath(msgspec.Struct, frozen=True):
 
 
 def media_dir(root: Path, hash_str: str) -> Path:
-    """Folder of one MediaFile. Raises BadInput for what is no hash (it may come from a client)."""
+    """Folder of one MediaFile. Raises BadInput for what is no hash (a client may have sent it)."""
     if not _HASH.fullmatch(hash_str):
         raise BadInput(f"hash_str must be 16 lower-case hex digits, not {hash_str!r}.")
     return root / "media" / hash_str[:2] / hash_str
@@ -78,7 +78,7 @@ def decoded_model(name: str) -> str:
 
 
 def stem(stage: Stage, model: str) -> str:
-    """`frames`, or `visual.<model>`: what manifest and data file names share."""
+    """The part that names of manifest and data files share: `frames`, or `visual.<model>`."""
     return f"{stage.value}.{encoded_model(model)}" if model else stage.value
 
 
@@ -87,7 +87,7 @@ def manifest_path(root: Path, hash_str: str, stage: Stage, model: str) -> Path:
 
 
 def read(path: Path) -> bytes:
-    """All of a file. Raises OSError."""
+    """All bytes of a file. Raises OSError."""
     with open(path, "rb", opener=without_waiting) as file:
         return file.read()
 
@@ -127,7 +127,7 @@ def write_atomically(path: Path, data: bytes, token: str) -> os.stat_result:
 
 
 def temporary_name(folder: Path, name: str, token: str) -> Path:
-    """A name that no other process uses and that says whose lease it was written under."""
+    """A file name that no other process uses and that names the lease it was written under."""
     safe = re.sub(r"[^A-Za-z0-9_-]", "-", token)[:64]
     return folder / f".{name}.{safe}.{secrets.token_hex(4)}.tmp"
 
@@ -207,7 +207,7 @@ class CacheFile(io.FileIO):
 
 
 def cache_error(root: Path, error: OSError) -> CacheError:
-    """The sentence for what the system said about this folder."""
+    """A CacheError that says in a sentence what the system's error means for the cache folder."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return CacheError(
             f"The disk that holds the cache folder {root} is full. Free some space and try again; "

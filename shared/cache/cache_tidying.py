@@ -40,7 +40,7 @@ def collect_when_due(root: Path) -> threading.Thread | None:
 
 
 def _is_due(marker: Path) -> bool:
-    """Whether the day is over; if so it begins anew."""
+    """Whether a day has passed since the marker was touched; if so, touches it."""
     marker.parent.mkdir(parents=True, exist_ok=True)
     now = cache_files.share_clock(marker.parent)
     with contextlib.suppress(FileNotFoundError):

@@ -30,7 +30,7 @@ _COMPACT_AFTER_S = 86_400.0  # so that a file idle for this long can be merged a
 
 
 class Artefact(msgspec.Struct, frozen=True, tag="artefact"):
-    """A manifest was replaced: this file is (or was) the data of that stage and model."""
+    """Catalogue entry: a manifest was replaced; `file` is (or was) its stage and model's data."""
 
     hash_str: str
     stage: Stage
@@ -41,7 +41,7 @@ class Artefact(msgspec.Struct, frozen=True, tag="artefact"):
 
 
 class Seen(msgspec.Struct, frozen=True, tag="seen"):
-    """A MediaFile was seen at this path."""
+    """Catalogue entry: a MediaFile was seen at this path."""
 
     hash_str: str
     path: str
@@ -54,13 +54,13 @@ Entry = Artefact | Seen
 
 
 class FollowState(msgspec.Struct):
-    """How far a reader has read each writer's file; save it to go on later."""
+    """How far a reader has read each writer's catalogue file; save it to go on later."""
 
     offsets: dict[str, int] = msgspec.field(default_factory=dict)
 
 
 class Followed(msgspec.Struct, frozen=True):
-    """New entries; `lost` says that a file read before is gone and no snapshot replaces it."""
+    """New entries; `lost`: a file that was read before is gone and no snapshot replaces it."""
 
     entries: list[Entry]
     lost: bool
@@ -72,14 +72,14 @@ _writers_lock = threading.Lock()
 
 
 class Catalogue:
-    """Reads and appends. One object a CacheDir; safe for threads."""
+    """Reads and appends a CacheDir's catalogue. One object a CacheDir; safe for threads."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
         self._folder = root / "catalog"
 
     def append(self, entries: Iterable[Entry]) -> None:
-        """Add lines to this process's own file. Raises OSError."""
+        """Add entries to this process's own catalogue file. Raises OSError."""
         lines = b"".join(msgspec.json.encode(entry) + b"\n" for entry in entries)
         with _writers_lock:
             now = time.monotonic()
@@ -119,7 +119,7 @@ class Catalogue:
         return Followed(entries, lost)
 
     def hashes(self) -> set[str]:
-        """All MediaFiles that have a folder: one listing for each of the 256 prefixes."""
+        """Hashes of all MediaFiles that have a folder: one listing for each of the 256 prefixes."""
         found: set[str] = set()
         for prefix in _names(self._root / "media"):
             found.update(filter(cache_files.is_hash, _names(self._root / "media" / prefix)))
@@ -134,7 +134,7 @@ class Catalogue:
                 yield Seen(hash_str, seen.path, seen.size, seen.mtime_ns, seen.seen_at)
 
     def compact(self) -> int:
-        """Merge snapshots and files of idle writers into one snapshot; returns how many.
+        """Merge snapshots and idle writers' files into one snapshot; returns how many were merged.
 
         Safe for two processes at once: each removes only what its own snapshot holds.
         """
@@ -185,7 +185,7 @@ class Catalogue:
         return sizes
 
     def _read(self, name: str, start: int, size: int, entries: list[Entry]) -> int:
-        """Read whole lines; returns the bytes they take. A torn last line is left for later."""
+        """Read whole lines of a catalogue file; returns their bytes. A torn last line is left."""
         try:
             with open(self._folder / name, "rb") as file:
                 file.seek(start)
@@ -217,7 +217,7 @@ def path_file(path: str) -> str:
 
 
 def read_path(folder: Path, path: str) -> SeenPath | None:
-    """How the MediaFile of this folder was seen at one path; None: never, or it is damaged."""
+    """The SeenPath of a path in a MediaFile's folder; None: never seen there, or damaged."""
     try:
         raw = (folder / "paths" / path_file(path)).read_bytes()
         found = msgspec.json.decode(raw, type=SeenPath)
@@ -270,7 +270,7 @@ def _names(folder: Path) -> list[str]:
 
 
 def _key(entry: Entry) -> tuple[str, ...]:
-    """What a later entry replaces."""
+    """Key of a catalogue entry: a later entry with the same key replaces it."""
     if isinstance(entry, Artefact):
         return ("artefact", entry.hash_str, entry.stage, entry.model)
     return ("seen", entry.hash_str, entry.path)

@@ -26,7 +26,7 @@ _FACE_ID = re.compile(r"([0-9a-f]{16})-(\d{1,9})-([0-9a-f]{6})")
 
 
 class FaceMark(IntFlag):
-    """Why a face may join a cluster but never forms one; 0: it may."""
+    """Why a face may join a cluster but never forms one; 0: it may form one."""
 
     SMALL = 1
     BLURRED = 2
@@ -51,7 +51,7 @@ class FaceRows:
 
     @property
     def keys(self) -> NDArray[np.uint64]:
-        """[n] what tells the faces of one MediaFile apart, ascending."""
+        """[n] keys that tell the faces of one MediaFile apart, ascending."""
         return face_keys(self.seconds, self.boxes)
 
     def take(self, order: NDArray[np.intp]) -> FaceRows:
@@ -83,13 +83,13 @@ def face_keys(seconds: NDArray[np.uint32], boxes: NDArray[np.float32]) -> NDArra
 
 
 def face_id(hash_str: str, key: int) -> str:
-    """The public id of a face: it names the file, the second and the place in the picture."""
+    """The public id of a face: names the file, the second and the place in the picture."""
     bits = 2 * _CENTRE_BITS
     return f"{hash_str}-{key >> bits}-{key & ((1 << bits) - 1):06x}"
 
 
 def parse_face_id(text: str) -> tuple[str, int]:
-    """(hash_str, key). Raises BadInput for what is no face_id."""
+    """(hash_str, key) of a face_id. Raises BadInput for what is none."""
     found = _FACE_ID.fullmatch(text)
     if not found:
         raise BadInput(f"{text[:80]!r} is no face_id; take them from /faces/clusters/faces.")
@@ -106,12 +106,12 @@ def seconds_of(keys: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 
 def first_key(second: int) -> int:
-    """Keys of a second's faces start here and end before those of the next one."""
+    """Lowest key of a grid second's faces; all its keys lie below that of the next second."""
     return second << (2 * _CENTRE_BITS)
 
 
 def centres_of(keys: NDArray[np.uint64]) -> NDArray[np.float32]:
-    """[n, 2] x and y of the centres that keys stand for, as parts of the picture."""
+    """[n, 2] x and y of the face centres in the keys, as parts of the picture."""
     top = np.uint64((1 << _CENTRE_BITS) - 1)
     at = np.stack([keys >> np.uint64(_CENTRE_BITS) & top, keys & top], axis=-1)
     return (at / np.float32(top)).astype(np.float32)
@@ -123,7 +123,7 @@ def write_faces(file: IO[bytes], rows: FaceRows) -> None:
 
 
 def _check(arrays: dict[str, NDArray[Any]]) -> None:
-    """Raises ValueError for rows that readers could stumble over."""
+    """Raise ValueError for arrays of faces that readers could stumble over."""
     for name, array in arrays.items():
         dtype, shape = _FIELDS[name]
         wide = array.shape[1:]
@@ -143,7 +143,7 @@ def _check(arrays: dict[str, NDArray[Any]]) -> None:
 
 
 def read_faces(path: Path, *only: str) -> dict[str, NDArray[Any]]:
-    """The named fields, all when none is named. Raises CacheError for a damaged file."""
+    """The named fields of a file of faces, all when none is named. Raises CacheError if damaged."""
     try:
         with (
             open(path, "rb", opener=without_waiting) as file,

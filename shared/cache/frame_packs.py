@@ -24,7 +24,7 @@ _MAGIC = b"RUSHPAK1"
 
 
 class PackWriter:
-    """Appends frames to a file that the caller opened, empty, and will close."""
+    """Appends frames to a pack: a file that the caller opened, empty, and will close."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -50,7 +50,7 @@ class PackWriter:
 
 
 class PackReader:
-    """Reads single frames by position. Never maps the file: it may lie on a share.
+    """Reads single frames of a pack by second. Never maps the file: it may lie on a share.
 
     Raises CacheError for a pack that is missing, cut or damaged.
     """
@@ -88,7 +88,7 @@ class PackReader:
         return seconds
 
     def read(self, second: int) -> bytes | None:
-        """The JPEG of exactly this second, None where the grid has no picture."""
+        """The JPEG of exactly this grid second, None where the grid has no picture."""
         row = int(np.searchsorted(self.seconds, second))
         if row == len(self._records) or int(self.seconds[row]) != second:
             return None
@@ -96,7 +96,7 @@ class PackReader:
         return self._pread(int(record["offset"]), int(record["length"]))
 
     def nearest(self, second: float) -> int | None:
-        """The second with a frame that is nearest (the earlier of two), None in an empty pack."""
+        """The nearest second with a frame (the earlier of two), None in an empty pack."""
         if not len(self._records):
             return None
         after = int(np.searchsorted(self.seconds, second))

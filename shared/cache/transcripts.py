@@ -85,7 +85,7 @@ class TranscriptWarning(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
 
 
 class Transcript(msgspec.Struct, frozen=True, kw_only=True):
-    """Segments by start. `segments` is empty for a file in which nobody speaks."""
+    """All that is said in a MediaFile: segments by start, none where nobody speaks."""
 
     model: str
     language: str  # Whisper's code; see languages.language_name
@@ -124,12 +124,12 @@ _TEXT = msgspec.json.Decoder(SpokenText)
 
 
 def encode(transcript: Transcript) -> bytes:
-    """The artefact's bytes."""
+    """The bytes of the transcript artefact."""
     return msgspec.json.encode(transcript)
 
 
 def find(cache: CacheDir, hash_str: str, preferred_model: str) -> Manifest | None:
-    """The transcript that answers for a MediaFile: the preferred model's, else the newest."""
+    """Manifest of the transcript to read of a MediaFile: the preferred model's, else the newest."""
     if preferred := cache.manifest(hash_str, Stage.TRANSCRIPT, preferred_model):
         return preferred  # without reading every other manifest from a slow share
     found = [m for m in cache.manifests(hash_str) if m.stage is Stage.TRANSCRIPT]
@@ -137,7 +137,7 @@ def find(cache: CacheDir, hash_str: str, preferred_model: str) -> Manifest | Non
 
 
 def read(cache: CacheDir, hash_str: str, manifest: Manifest) -> Transcript:
-    """The whole artefact. Raises CacheError with a reason when it cannot be used."""
+    """The whole Transcript. Raises CacheError with a reason when it cannot be used."""
     return _decoded(_WHOLE, cache, hash_str, manifest)
 
 
