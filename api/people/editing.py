@@ -26,7 +26,7 @@ _NAMED = 5  # ids that an error lists
 
 
 def names_edit(state: PeopleState, assignments: Sequence[tuple[int, str]]) -> Names:
-    """Names for clusters, "" for none. Raises Missing, BadInput."""
+    """An edit that names clusters (cluster_id, name), "" for no name. Raises Missing, BadInput."""
     if not assignments:
         raise BadInput("assignments is empty; name at least one cluster.")
     names: dict[int, str] = {}
@@ -43,7 +43,7 @@ def modify_edit(
     merges: Sequence[tuple[Sequence[int], int]] = (),
     moves: Sequence[tuple[Sequence[str], int | None]] = (),
 ) -> Modify:
-    """Merges (cluster_ids, target), then moves (face_ids, target; None: a new cluster).
+    """An edit: merges (cluster_ids, target), then moves (face_ids, target; None: a new one).
 
     Raises Missing, BadInput; NO_CLUSTER may be the target of a move.
     """
@@ -53,7 +53,7 @@ def modify_edit(
 
 
 def undo_edit(edits: Sequence[Edit], to: str) -> Undo:
-    """Back to how things stood right after edit `to`, "": before the first. Raises Missing."""
+    """An edit that goes back to right after edit `to`, "": before the first. Raises Missing."""
     if not edits:
         raise BadInput("There are no edits to undo.")
     if to and all(edit.id != to for edit in edits):
@@ -62,7 +62,7 @@ def undo_edit(edits: Sequence[Edit], to: str) -> Undo:
 
 
 def checked_person(name: str) -> str:
-    """A person's name in its one form, "" allowed. Raises BadInput."""
+    """The one form of a person's name, "" allowed. Raises BadInput."""
     name = unicodedata.normalize("NFC", name).strip()
     if len(name) > LONGEST_NAME:
         raise BadInput(f"A name has at most {LONGEST_NAME} characters, this one has {len(name)}.")
@@ -122,7 +122,7 @@ def _checked_moves(
 
 
 def _require_faces(state: PeopleState, face_ids: Sequence[str]) -> tuple[str, ...]:
-    """The ids in their one form, each once."""
+    """Normalised face ids, each once. Raises Missing for faces that are not there."""
     unknown = [text for text in face_ids if state.index_of(text) is None]
     if unknown:
         raise Missing(f"There is no face {_listed(unknown)}.")
@@ -150,7 +150,7 @@ def _listed(ids: Iterable[str]) -> str:
 
 
 def new_id(seed: str, taken: Set[int]) -> int:
-    """An id that nobody has: the same one on every machine that sees the same."""
+    """An id that no cluster has: the same one on every machine that sees the same."""
     number = int.from_bytes(hashlib.sha256(seed.encode()).digest()[:4]) & _HIGHEST_ID
     while not number or number in taken:
         number = (number + 1) & _HIGHEST_ID

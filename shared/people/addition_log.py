@@ -38,7 +38,7 @@ T = TypeVar("T")
 
 
 class Addition(msgspec.Struct, Generic[T], frozen=True):
-    """One thing added. The order is by Lamport time: what was seen comes before what is added."""
+    """An entry of the log, ordered by Lamport time: what was seen comes before what is added."""
 
     id: str
     lamport: int
@@ -50,7 +50,7 @@ class AdditionLog(Generic[T]):
     """The log in one folder, which need not exist. Safe for threads; keeps what it has read."""
 
     def __init__(self, folder: Path, kind: Any, root: Path) -> None:
-        """`kind` is the type T; `root` the cache folder, for errors that people read."""
+        """Open the log. `kind` is the type T; `root` the cache folder, which errors name."""
         self.folder = folder
         self._root = root
         self._one = msgspec.json.Decoder(Addition[kind])
@@ -63,7 +63,7 @@ class AdditionLog(Generic[T]):
         self._entries: tuple[Addition[T], ...] = ()
 
     def names(self) -> tuple[str, ...]:
-        """Names of the files, ascending: the same names hold the same additions."""
+        """Names of the log's files, ascending: the same names hold the same additions."""
         try:
             return tuple(sorted(filter(_FILE.fullmatch, os.listdir(self.folder))))
         except OSError as error:
@@ -77,7 +77,7 @@ class AdditionLog(Generic[T]):
             return self._read()
 
     def append(self, what: T) -> Addition[T]:
-        """Add durably, after everything that can be seen."""
+        """Add an entry durably, after everything that can be seen."""
         names = self.names()
         lamport = 1 + max((_lamport(name) for name in names), default=0)
         id_ = f"{lamport:012d}-{secrets.token_hex(4)}"
@@ -96,7 +96,7 @@ class AdditionLog(Generic[T]):
         return added
 
     def fold(self) -> None:
-        """Put everything into one snapshot and remove the files that it holds.
+        """Put all additions into one snapshot and remove the files that it holds.
 
         Safe for several at once: each removes only what its own snapshot holds.
         """
@@ -144,7 +144,7 @@ class AdditionLog(Generic[T]):
         return self._entries
 
     def _file(self, name: str) -> tuple[Addition[T], ...] | None:
-        """What a file holds, nothing if it is damaged; None if it is gone."""
+        """The additions in a file of the log, none if it is damaged; None if it is gone."""
         if (known := self._files.get(name)) is not None:
             return known
         try:
@@ -160,7 +160,7 @@ class AdditionLog(Generic[T]):
         return found
 
     def _decoded(self, name: str, raw: bytes) -> tuple[tuple[Addition[T], ...], Exception | None]:
-        """What can be read, and what is wrong with the rest."""
+        """The additions that can be read from a file, and what is wrong with the rest."""
         try:
             if _is_snapshot(name):
                 return tuple(map(_sound, self._many.decode(raw))), None
@@ -181,7 +181,7 @@ def remove(paths: Iterable[Path]) -> None:
 
 
 def remove_temporaries(folder: Path, now: float) -> None:
-    """Remove what killed writers left. `now` as the share's clock tells it. Never fails."""
+    """Remove temporary files of killed writers. `now`: by the share's clock. Never fails."""
     try:
         for name in filter(cache_files.is_temporary, os.listdir(folder)):
             if os.stat(folder / name).st_mtime < now - TEMPORARY_KEPT_S:
@@ -209,7 +209,7 @@ def _sound(added: Addition[T], name: str = "") -> Addition[T]:
 
 
 def _snapshot(entries: Iterable[Addition[T]]) -> bytes:
-    """A JSON list with a line for each, so that damage to one leaves the others readable."""
+    """A JSON list, one line for each addition, so that damage to one leaves the others readable."""
     return b"[\n" + b",\n".join(map(msgspec.json.encode, entries)) + b"\n]\n"
 
 

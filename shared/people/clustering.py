@@ -67,7 +67,7 @@ class Clustering:
 
     @classmethod
     def empty(cls, model: str = "") -> Clustering:
-        """What a Collection has before its first grouping: no faces, number 0."""
+        """The clustering of a Collection before its first grouping: no faces, number 0."""
         ints = np.zeros(0, np.int32)
         return cls(
             number=0,

@@ -59,7 +59,7 @@ _MEMORY: dict[str, tuple[str, Any]] = {
 
 
 class Stamp(NamedTuple):
-    """Which file it is, also after the folder was deleted and made again."""
+    """Identity of a clustering's file, also after the folder was deleted and made again."""
 
     number: int
     name: str
@@ -83,7 +83,10 @@ def stamps(folder: Path) -> tuple[Stamp, ...]:
 
 
 def read(path: Path) -> Clustering:
-    """Raises CacheError for a damaged file, OSError (FileNotFoundError) where there is none."""
+    """Read a clustering from its file.
+
+    Raises CacheError for a damaged file, OSError (FileNotFoundError) where there is none.
+    """
     raw = cache_files.read(path)
     try:
         found = _decoded(raw)
@@ -121,7 +124,7 @@ def publish(folder: Path, clustering: Clustering) -> bool:
 
 
 def check(clustering: Clustering) -> None:
-    """Raises ValueError for one that its readers could stumble over."""
+    """Raise ValueError for a clustering that its readers could stumble over."""
     lengths: dict[str, int] = {"s": SAMPLES, "n": len(clustering.keys)}
     _require_shapes(clustering, _ARRAYS, lengths)
     _require_shapes(clustering.memory, _MEMORY, lengths)
@@ -197,7 +200,7 @@ def _decoded(raw: bytes) -> Clustering:
 
 
 def _appears(temporary: Path, path: Path, now: float) -> bool:
-    """Give a written file its name, unless somebody else's has it."""
+    """Give a written file its name; False where somebody else's file has it."""
     try:
         os.link(temporary, path)
     except FileExistsError:
@@ -215,7 +218,7 @@ def _appears(temporary: Path, path: Path, now: float) -> bool:
 
 @contextlib.contextmanager
 def _claim(path: Path, now: float) -> Iterator[bool]:
-    """Whether the caller alone may use the name that this file claims, on shares without links."""
+    """Whether the caller alone may use the name that a claim stands for, on disks without links."""
     with contextlib.suppress(FileNotFoundError):
         if os.stat(path).st_mtime < now - _CLAIM_KEPT_S:  # its owner was killed
             # Of several who take it away, one can.
@@ -234,7 +237,7 @@ def _claim(path: Path, now: float) -> Iterator[bool]:
 
 
 def _tidy(folder: Path, now: float) -> None:
-    """Remove what nobody reads any more. Never fails: it can wait."""
+    """Remove old clusterings, claims and temporaries. Never fails: that can wait."""
     try:
         old = [folder / stamp.name for stamp in stamps(folder)[_KEPT:]]
         old += folder.glob("clustering-*.claim")  # of owners that were killed

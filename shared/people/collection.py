@@ -29,7 +29,7 @@ _NAME_FILE = "name.json"
 
 
 class Version(NamedTuple):
-    """Equal versions, equal contents; each part on its own, too."""
+    """State of a Collection: equal versions, equal contents; each part on its own, too."""
 
     members: tuple[str, ...]
     edits: tuple[str, ...]
@@ -76,7 +76,7 @@ class Collection:
 
     @classmethod
     def open(cls, cache_root: Path, name: str, *, create: bool) -> Collection:
-        """Raises BadInput for an impossible name, Missing where there is no such Collection."""
+        """Open a Collection. Raises BadInput for an impossible name, Missing for an unknown one."""
         found = cls(cache_root, checked_name(name))
         if create:
             found._create()
@@ -121,11 +121,11 @@ class Collection:
             self._members.append(_MembersAdded(model, tuple(sorted(new)), task_id))
 
     def members(self) -> Members:
-        """Who belongs to it now."""
+        """The members as of now."""
         return self._joined_with("")[0]
 
     def clustering(self) -> Clustering | None:
-        """The newest that reads whole; None while nothing was grouped."""
+        """The newest clustering that reads whole; None while nothing was grouped."""
         with self._lock, cache_files.clear_errors(self._root):
             while True:
                 listed = clustering_files.stamps(self.folder)
@@ -152,7 +152,7 @@ class Collection:
         return 1 + (listed[0].number if listed else 0)
 
     def publish(self, clustering: Clustering) -> bool:
-        """Show a new clustering; False if somebody else's has this number or a higher one.
+        """Publish a clustering; False if somebody else's has this number or a higher one.
 
         Then read theirs and build on it.
         """
@@ -161,7 +161,7 @@ class Collection:
             return clustering_files.publish(self.folder, clustering)
 
     def edits(self) -> tuple[Edit, ...]:
-        """What users said, in the order that counts; the same tuple while nothing is added."""
+        """All edits of users, in the order that counts; the same tuple while nothing is added."""
         return self._edits.read()
 
     def append(self, edit: NewEdit) -> Edit:
@@ -171,7 +171,7 @@ class Collection:
         return self._edits.append(edit)
 
     def version(self) -> Version:
-        """Changes with members, edits and clusterings; costs three listings."""
+        """The version, which changes with members, edits and clusterings; costs three listings."""
         with cache_files.clear_errors(self._root):
             listed = clustering_files.stamps(self.folder)
         return Version(self._members.names(), self._edits.names(), listed)
@@ -191,7 +191,7 @@ class Collection:
             raise CacheError(f"{self.folder / _NAME_FILE} names another collection: {found!r}.")
 
     def _joined_with(self, model: str) -> tuple[Members, frozenset[str]]:
-        """Members, and those that ever joined with that model."""
+        """The members, and the hashes that ever joined with that model."""
         log = self._members.read()
         now = log[-1].what.model if log else ""
         with self._lock:

@@ -37,7 +37,7 @@ class Names(msgspec.Struct, frozen=True, tag_field="kind", tag="names"):
 
 
 class Modify(msgspec.Struct, frozen=True, tag_field="kind", tag="modify"):
-    """Merges come before moves."""
+    """Merges and moves of one request; merges come first."""
 
     merges: tuple[ClusterMerge, ...] = ()
     moves: tuple[FaceMove, ...] = ()
@@ -48,7 +48,7 @@ class ClearNames(msgspec.Struct, frozen=True, tag_field="kind", tag="clear_names
 
 
 class Undo(msgspec.Struct, frozen=True, tag_field="kind", tag="undo"):
-    """The edits that count are again those that did right after edit `to`; "": none."""
+    """Users go back: the edits that count are those that did right after edit `to`; "": none."""
 
     to: str
 
@@ -58,5 +58,5 @@ Edit: TypeAlias = Addition[NewEdit]
 
 
 def kind_of(edit: Edit) -> str:
-    """ "names", "modify", "clear_names" or "undo"."""
+    """Kind of an edit: "names", "modify", "clear_names" or "undo"."""
     return str(edit.what.__struct_config__.tag)

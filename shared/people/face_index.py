@@ -28,7 +28,7 @@ class Faces(Protocol):
 
 
 class FaceIndex:
-    """Immutable."""
+    """Finds the faces of one grouping by id, or by MediaFile and key. Immutable."""
 
     def __init__(self, faces: Faces) -> None:
         self._keys = faces.keys
@@ -41,7 +41,7 @@ class FaceIndex:
         self._places = self._place(faces.media_of, ranks)
 
     def index_of(self, face_id: str) -> int | None:
-        """The face with exactly this id. Raises BadInput for what is no face_id."""
+        """Index of the face with exactly this id. Raises BadInput for what is no face_id."""
         hash_str, key = parse_face_id(face_id)
         media = self._media.get(hash_str)
         if media is None:
@@ -51,13 +51,13 @@ class FaceIndex:
         return at if at < end and self._keys[at] == key else None
 
     def same(self, faces: Faces) -> NDArray[np.int32]:
-        """[n] the place here of each of these faces (by MediaFile and key), or GONE."""
+        """[n] index here of each of the other `faces` (same MediaFile and key), or GONE."""
         numbers = np.array([self._media.get(h, GONE) for h in faces.media], np.int64)
         media = numbers[faces.media_of] if len(numbers) else np.zeros(0, np.int64)
         return self._exactly(media, faces.keys)
 
     def find(self, face_ids: Sequence[str]) -> NDArray[np.int32]:
-        """Indexes of faces; one not there any more is the nearest of its second, or GONE."""
+        """Indexes of faces by id; for one that is gone the nearest of its second, or GONE."""
         media, keys = self._parsed(face_ids)
         found = self._exactly(media, keys)
         lost = np.flatnonzero((found == GONE) & (media != GONE))

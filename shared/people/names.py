@@ -13,7 +13,7 @@ _SLUG = 40
 
 
 def checked_name(name: str) -> str:
-    """The name in its one form (NFC). Raises BadInput for one that cannot be used."""
+    """The one form (NFC) of a Collection's name. Raises BadInput for one that cannot be used."""
     name = unicodedata.normalize("NFC", name)
     if not 1 <= len(name) <= LONGEST_NAME:
         raise BadInput(
@@ -24,7 +24,7 @@ def checked_name(name: str) -> str:
 
 
 def require_unicode(name: str) -> None:
-    """Raises BadInput for half a character, which JSON can send and no file can hold."""
+    """Raise BadInput for half a character, which JSON can send and no file can hold."""
     try:
         name.encode()
     except UnicodeEncodeError as error:
@@ -32,7 +32,7 @@ def require_unicode(name: str) -> None:
 
 
 def folder_name(name: str) -> str:
-    """A folder for this (checked) name only, also where case is not told apart."""
+    """Name of the folder of this (checked) Collection only, also where case is not told apart."""
     slug = re.sub(r"[^A-Za-z0-9]+", "-", name).lower()  # the same in every version of Unicode
     digest = hashlib.sha256(name.encode()).hexdigest()[:32]
     return f"{slug[:_SLUG].strip('-') or 'collection'}-{digest}"

@@ -35,7 +35,7 @@ _FINE = EditOutcome(True)
 
 
 class Ground:
-    """What all replays over one Clustering share. Only its memory of found faces changes."""
+    """Look-ups that all replays over one Clustering share. Only the cache of found faces grows."""
 
     def __init__(self, clustering: Clustering) -> None:
         self.clustering = clustering
@@ -56,7 +56,7 @@ class Ground:
 
 
 class Replay:
-    """How things stand after the edits applied so far. Copy it to go on from there."""
+    """People as the edits applied so far have them. Copy it to go on from there."""
 
     def __init__(self, ground: Ground) -> None:
         self.ground = ground
@@ -79,15 +79,15 @@ class Replay:
         return new
 
     def root(self, cluster_id: int) -> int:
-        """What an id stands for; itself unless it was merged."""
+        """The cluster id that an id stands for; itself unless it was merged."""
         return self._roots.get(cluster_id, cluster_id)
 
     def merged_into(self, root: int) -> tuple[int, ...]:
-        """All ids that stand for this one, itself first."""
+        """All ids that stand for this root, itself first."""
         return (root, *self._merged.get(root, ()))
 
     def is_alive(self, root: int) -> bool:
-        """Whether faces belong to it, or did until they were moved away."""
+        """Whether faces belong to a cluster, or did until they were moved away."""
         return root in self._alive
 
     def apply(self, edit: Edit) -> None:

@@ -34,11 +34,11 @@ class PeopleState:
 
     @classmethod
     def of(cls, clustering: Clustering, edits: Sequence[Edit]) -> PeopleState:
-        """The state after all these edits."""
+        """The state of a clustering after all these edits."""
         return _with_edits(Replay(Ground(clustering)), {"": None}, (), sorted(edits, key=order))
 
     def with_edits(self, *edits: Edit) -> PeopleState:
-        """The state after these edits, too; fast if they are newer than those it knows."""
+        """The state after more edits; fast if they are newer than the known ones."""
         new = sorted((e for e in edits if e.id not in self._chains), key=order)
         if not new:
             return self
@@ -49,7 +49,7 @@ class PeopleState:
         return _with_edits(self._replay.copy(), dict(self._chains), self.edits, new)
 
     def following(self, clustering: Clustering, edits: Sequence[Edit]) -> PeopleState:
-        """The state of these, made from this one where that is faster."""
+        """The state of a clustering and edits, made from this state where that is faster."""
         if clustering is not self.clustering or not self._chains.keys() - {""} <= {
             edit.id for edit in edits
         }:
@@ -58,7 +58,7 @@ class PeopleState:
 
     @property
     def known_ids(self) -> frozenset[int]:
-        """Ids that mean somebody, or did, or could again after an undo."""
+        """Cluster ids that mean somebody, or did, or could again after an undo."""
         ids = set(self.clustering.cluster_ids.tolist())
         ids.update(self.clustering.retired.tolist())
         for edit in self.edits:
@@ -71,7 +71,7 @@ class PeopleState:
         return root if self._replay.is_alive(root) else None
 
     def ids_named(self, name: str) -> list[int]:
-        """All clusters with this name, whatever the case of its letters."""
+        """Ids of all clusters with this name, whatever the case of its letters."""
         wanted = _spoken(name)
         return sorted(id_ for id_, known in self.names.items() if _spoken(known) == wanted)
 
@@ -110,7 +110,7 @@ class PeopleState:
         return found
 
     def _chosen(self, root: int) -> Iterator[int]:
-        """The first sample of each grouping's cluster in it, then the second ones, …"""
+        """The first sample of each grouping's cluster in a merged one, then the second ones, …"""
         ground = self._replay.ground
         ids = [id_ for id_ in self._replay.merged_into(root) if id_ in ground.row_of_id]
         rows = [ground.row_of_id[id_] for id_ in ids]
@@ -122,7 +122,7 @@ class PeopleState:
 def _with_edits(
     replay: Replay, chains: dict[str, _Chain], old: tuple[Edit, ...], new: Sequence[Edit]
 ) -> PeopleState:
-    """`replay` holds what counts of the old edits; it and `chains` are nobody else's."""
+    """State after `new` edits. `replay` holds the old ones; it and `chains` are used up."""
     before = chain = chains[old[-1].id] if old else None
     for edit in new:
         if not isinstance(edit.what, Undo):
@@ -142,7 +142,7 @@ def _with_edits(
 
 
 def _seen(replay: Replay, edits: tuple[Edit, ...], chains: Mapping[str, _Chain]) -> PeopleState:
-    """What a replay comes to."""
+    """The PeopleState that a replay comes to."""
     clustering = replay.ground.clustering
     pinned = np.flatnonzero(replay.pins != NOT_PINNED)
     targets, which = np.unique(replay.pins[pinned], return_inverse=True)
