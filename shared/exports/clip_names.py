@@ -1,4 +1,4 @@
-"""What a clip is called that has no name of its own: a template with fields in braces."""
+"""Names of clips that have none of their own: a template with fields in braces."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def check_naming(template: str) -> None:
 
 
 def clip_name(template: str, values: Mapping[str, str]) -> str:
-    """The name, still to be made safe (shared.exports.names.file_name)."""
+    """A clip's name by the template, still to be made safe (shared.exports.names.file_name)."""
     return _FIELD.sub(lambda found: values[found[1]], template or USUAL)
 
 
 def in_a_name(timecode: str) -> str:
-    """HH-MM-SS-FF: no file system forbids it, and no shell minds it."""
+    """A timecode as HH-MM-SS-FF: no file system forbids it, and no shell minds it."""
     return re.sub("[:;.]", "-", timecode)

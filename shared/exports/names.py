@@ -18,7 +18,7 @@ _DEVICES = re.compile(
 
 
 def file_name(text: str, extension: str) -> str:
-    """One path component that ends in `.extension`, whatever the text holds.
+    """One safe path component that ends in `.extension`, whatever the text holds.
 
     At most LONGEST bytes; an extension that is there already is not written twice; "export" where
     nothing is left of the text.
@@ -33,7 +33,7 @@ def file_name(text: str, extension: str) -> str:
 
 
 def numbered(name: str, number: int) -> str:
-    """`name (2).ext`; the first of a name has no number."""
+    """A name with a number, `name (2).ext`; the first of a name has none."""
     if number < 2:
         return name
     stem, dot, extension = name.rpartition(".")
@@ -41,7 +41,7 @@ def numbered(name: str, number: int) -> str:
 
 
 def shortened(text: str, limit: int) -> str:
-    """The beginning that fits into `limit` UTF-8 bytes, whole characters with their accents."""
+    """The beginning of a text that fits into `limit` UTF-8 bytes, whole characters with accents."""
     if len(text.encode()) <= limit:
         return text
     kept = text.encode()[:limit].decode(errors="ignore")
@@ -53,5 +53,5 @@ def shortened(text: str, limit: int) -> str:
 
 
 def _continues(character: str) -> bool:
-    """Whether a character belongs to the one before it."""
+    """Whether a character belongs to the character before it."""
     return character in "\u200d\ufe0f" or unicodedata.combining(character) != 0

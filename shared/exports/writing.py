@@ -52,7 +52,7 @@ class PartFile:
     file: BinaryIO
 
     def sync(self) -> None:
-        """Have the disk keep what was written, which may take long; `place` does it again."""
+        """Have the disk keep the bytes so far, which may take long; `place` does it again."""
         self.file.flush()
         os.fsync(self.file.fileno())
 
@@ -103,7 +103,7 @@ def part_file(path: str, roots: Roots, field: str = "output_path") -> Iterator[P
 
 
 def real_folder(given: str, roots: Roots, field: str) -> str:
-    """The folder that may be written to, its links followed.
+    """Real path of a folder that may be written to, its links followed.
 
     Raises BadInput, NotAllowed and ExportError, as part_file does.
     """
@@ -139,7 +139,7 @@ def remove_left_behind(part: PartFile) -> None:
 
 
 def free_number(folder: str, name: str) -> str:
-    """The name that a new file would get there now. Raises BadInput as PartFile.place."""
+    """The name that a new file would get in a folder now. Raises BadInput as PartFile.place."""
     numbers = range(1, _MOST_NUMBERS)
     names = (numbered(name, number) for number in numbers)
     return next((one for one in names if not is_taken(os.path.join(folder, one))), name)
@@ -153,7 +153,7 @@ def write_new(path: str, content: bytes, roots: Roots) -> str:
 
 
 def is_taken(target: str) -> bool:
-    """Whether a file bears that name. Raises NameUnusable where it is something else."""
+    """Whether a file bears that path. Raises NameUnusable where something else does."""
     try:
         mode = os.lstat(target).st_mode
     except FileNotFoundError:
@@ -193,7 +193,7 @@ def _moved_without_link(part: str, target: str) -> bool:
 
 
 def _clear(error: OSError, field: str, folder: str) -> BadInput | ExportError:
-    """What the system said, as a sentence with the cure."""
+    """An OSError as an error whose sentence says the cure."""
     if error.errno in _FULL:
         return ExportError(
             f"The disk that holds {folder} is full. Free some space and try again; nothing was "
