@@ -12,7 +12,7 @@ from shared.settings import Settings
 
 
 def active_keys(client: redis.Redis, settings: Settings) -> dict[ModelKind, str]:
-    """Keys of the active models. Raises RedisAway."""
+    """Keys of the active models by kind. Raises RedisAway."""
     desired = heartbeats.desired(client, settings.instance)
     keys = {  # in settings people may write a key in any of its forms
         ModelKind.VISUAL: model_catalogue.safe_key(settings.visual_model),

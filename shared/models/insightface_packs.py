@@ -51,7 +51,7 @@ _KNOWN = (
 
 
 def known_packs(weights_dir: Path) -> list[ModelSpec]:
-    """The published packs, then folders of other names."""
+    """The published packs of insightface, then folders of other names."""
     specs = {spec.pretrained: spec for spec in _KNOWN}
     for folder in sorted((weights_dir / "insightface").glob("*")):
         if _FOLDER.fullmatch(folder.name) and _holds_networks(folder):
@@ -61,7 +61,7 @@ def known_packs(weights_dir: Path) -> list[ModelSpec]:
 
 
 def pack_folder(weights_dir: Path, spec: ModelSpec) -> Path:
-    """Where the files of a pack lie, or would."""
+    """Folder where the files of a pack lie, or would."""
     return weights_dir / "insightface" / spec.pretrained
 
 
@@ -70,7 +70,7 @@ def pack_is_ready(weights_dir: Path, spec: ModelSpec) -> bool:
 
 
 def pack_scale(folder: Path) -> FaceScale:
-    """What distances mean: the operator's numbers when the folder has some, else published ones.
+    """The FaceScale of a pack: the operator's numbers if its folder has some, else published ones.
 
     Raises ModelError for numbers that cannot be meant.
     """

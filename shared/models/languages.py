@@ -94,5 +94,5 @@ def language_code(text: str | None, field: str = "language") -> str | None:
 
 
 def language_name(code: str) -> str:
-    """The lower-case English name of a code of ours, e.g. "english"; a strange code as it is."""
+    """The lower-case English name of a language code, e.g. "english"; a strange code as it is."""
     return _NAMES.get(code, code)

@@ -160,7 +160,7 @@ def require_allowed(settings: Settings, spec: ModelSpec) -> None:
 
 
 def is_downloaded(settings: Settings, spec: ModelSpec) -> bool:
-    """Whether the weights lie in MODELS_DIR, so that loading needs no network."""
+    """Whether a model's weights lie in MODELS_DIR, so that loading needs no network."""
     if spec.family == "conse":
         return is_built(settings.weights_dir / spec.key, CONSE_REVISION)
     if spec.kind is ModelKind.FACES:
@@ -186,7 +186,7 @@ def speech_folder(settings: Settings, spec: ModelSpec) -> Path:
 
 
 def hub_dir(settings: Settings) -> Path:
-    """Where the hub's files are cached."""
+    """Folder where the files of the hub are cached."""
     return settings.weights_dir / "hub"
 
 
@@ -196,7 +196,7 @@ def hub_marker(settings: Settings, spec: ModelSpec) -> Path:
 
 
 def _local_open_clip(root: Path) -> list[ModelSpec]:
-    """Folders `<name>/open_clip_config.json` and files `<model>[--<anything>].pt|safetensors`."""
+    """Models of folders with open_clip_config.json and files `<model>[--<any>].pt|safetensors`."""
     found = []
     for path in sorted(root.glob("*")) if root.is_dir() else []:
         if not _SAFE_KEY.fullmatch(path.name):

@@ -26,7 +26,7 @@ class FetchFailed(RushesError):
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """One file of the registry; `megabytes` is what it downloads."""
+    """One file of a package registry; `megabytes` is what it downloads."""
 
     name: str
     version: str
@@ -49,7 +49,7 @@ _SOURCE_OPTIONS = {
 
 
 def fetch(package: Package, folder: Path, report: Report = print) -> Path:
-    """The package's archive in `folder`, downloaded by pip or npm unless it is there already.
+    """The archive of a package in `folder`, downloaded by pip or npm unless it is there already.
 
     Raises FetchFailed with a sentence that says what to do.
     """
@@ -104,13 +104,13 @@ def _npm(package: Package, scratch: Path) -> list[str]:
 
 
 def _reason(complaints: list[str]) -> str:
-    """The line that says most; npm ends with where it has put its log."""
+    """The line of an error output that says most; npm ends with where it has put its log."""
     told = [line for line in complaints if line.strip() and "A complete log of this" not in line]
     return told[-1].strip() if told else "no reason given"
 
 
 def unpack(archive: Path, members: Iterable[tuple[str, Path]]) -> None:
-    """Copy members, named by the end of their path in the archive, each to its target file.
+    """Copy members out of an archive, named by the end of their path, each to its target file.
 
     A target appears whole or not at all. Raises FetchFailed for a member that is not there.
     """

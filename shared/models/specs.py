@@ -1,4 +1,4 @@
-"""What a model is, what its licence allows and where its weights come from."""
+"""Facts of a model: kind, licence, where its weights come from."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class ModelKind(StrEnum):
 
 
 class FaceScale(msgspec.Struct, frozen=True, kw_only=True):
-    """What cosines between a face model's unit rows mean, measured on labelled pictures.
+    """Meaning of cosines between a face model's unit rows, measured on labelled pictures.
 
     `person` is the cosine from which two faces count as one person at the default eps. From
     `track` on two faces are near-duplicates, of one moment.

@@ -33,7 +33,7 @@ def _whisper(
     size: str, repository: str, name: str, millions: int, languages: tuple[str, ...],
     limits: str, source: str = "",
 ) -> ModelSpec:  # fmt: skip
-    """`millions` of parameters, two bytes each as published (float16)."""
+    """The ModelSpec of a size of Whisper: `millions` of parameters, two bytes each (float16)."""
     return ModelSpec(
         key=_PREFIX + size,
         kind=ModelKind.SPEECH,
@@ -104,7 +104,7 @@ def known_models(weights_dir: Path) -> list[ModelSpec]:
 
 
 def speech_key(key: str) -> str:
-    """The form of a key that is safe in file names, one for each model.
+    """The form of a speech model's key that is safe in file names, one for each model.
 
     "large-v3" and "turbo" are "whisper-large-v3" and "whisper-large-v3-turbo"; "org/name" is
     "org--name".
@@ -143,7 +143,7 @@ def may_understand(spec: ModelSpec, language: str | None) -> bool:
 
 
 def _local(folder: Path, known: ModelSpec | None) -> ModelSpec:
-    """`known`: the size whose weights these are by the folder's name."""
+    """The ModelSpec of a local folder. `known`: the size whose weights these are by its name."""
     languages = known.languages if known else _languages_of(folder)
     return ModelSpec(
         key=known.key if known else folder.name,
