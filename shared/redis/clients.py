@@ -18,12 +18,12 @@ _MAX_CONNECTIONS = 256
 
 
 def key_prefix(instance: str) -> str:
-    """Prefix of every key of ours, `rushes:<instance>:`."""
+    """Prefix of every Redis key of an instance, `rushes:<instance>:`."""
     return f"rushes:{instance}:"
 
 
 def connect(url: str, *, decode: bool = True, protocol: int | None = None) -> redis.Redis:
-    """Client for short commands. Never retries: a script that may arrive twice says so itself."""
+    """Redis client for short commands. Never retries: a script that may arrive twice says so."""
     return redis.Redis.from_url(
         url,
         decode_responses=decode,
@@ -36,7 +36,7 @@ def connect(url: str, *, decode: bool = True, protocol: int | None = None) -> re
 
 
 def connect_blocking(url: str, *, block_s: float, decode: bool = True) -> redis.Redis:
-    """Client for blocking pops of up to `block_s`: socket timeout block + 5 s and no retry."""
+    """Redis client for blocking pops of up to `block_s`: socket timeout block + 5 s, no retry."""
     return redis.Redis.from_url(
         url,
         decode_responses=decode,
@@ -49,7 +49,7 @@ def connect_blocking(url: str, *, block_s: float, decode: bool = True) -> redis.
 def connect_async(
     url: str, *, socket_timeout_s: float | None = SOCKET_TIMEOUT_S
 ) -> redis.asyncio.Redis:
-    """asyncio client, for subscriptions and blocking pops in the API process."""
+    """asyncio Redis client, for subscriptions and blocking pops in the API process."""
     return redis.asyncio.Redis.from_url(
         url,
         decode_responses=True,

@@ -1,4 +1,4 @@
-"""What every worker process says of itself, and which models all of them should have loaded."""
+"""Heartbeats: what every worker process says of itself; and which models all should have loaded."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class DesiredModel(msgspec.Struct, frozen=True):
 
 
 def publish(client: redis.Redis, instance: str, heartbeat: Heartbeat, ttl_s: float = TTL_S) -> None:
-    """Say that this process is alive, for `ttl_s`."""
+    """Publish a heartbeat: this process is alive, for `ttl_s`."""
     prefix = key_prefix(instance)
     with translated(), client.pipeline() as pipe:
         pipe.sadd(f"{prefix}heartbeats", heartbeat.name)
@@ -62,7 +62,7 @@ def publish(client: redis.Redis, instance: str, heartbeat: Heartbeat, ttl_s: flo
 
 
 def leave(client: redis.Redis, instance: str, name: str) -> None:
-    """A process that ends takes its heartbeat along."""
+    """Remove the heartbeat of a process that ends."""
     prefix = key_prefix(instance)
     with translated(), client.pipeline() as pipe:
         pipe.srem(f"{prefix}heartbeats", name)
@@ -71,7 +71,7 @@ def leave(client: redis.Redis, instance: str, name: str) -> None:
 
 
 def live(client: redis.Redis, instance: str, kind: WorkerKind | None = None) -> list[Heartbeat]:
-    """Processes that are alive, by name."""
+    """Heartbeats of the processes that are alive, by name."""
     prefix = key_prefix(instance)
     with translated():
         known: Any = client.smembers(f"{prefix}heartbeats")
@@ -87,7 +87,7 @@ def live(client: redis.Redis, instance: str, kind: WorkerKind | None = None) -> 
 
 
 def desired(client: redis.Redis, instance: str) -> dict[ModelKind, DesiredModel]:
-    """What workers reconcile with between Items; kinds that nobody has asked for are absent."""
+    """The desired model of each kind, loaded between Items; kinds never asked for are absent."""
     with translated():
         found: Any = client.hgetall(f"{key_prefix(instance)}models:desired")
     return {
@@ -98,7 +98,7 @@ def desired(client: redis.Redis, instance: str) -> dict[ModelKind, DesiredModel]
 
 
 def desire(client: redis.Redis, instance: str, kind: ModelKind, model_key: str) -> DesiredModel:
-    """Ask every worker to have this model."""
+    """Ask every worker to load this model."""
     key = f"{key_prefix(instance)}models:desired"
     with translated(), client.pipeline() as pipe:
         pipe.hset(key, kind, model_key)
@@ -108,7 +108,7 @@ def desire(client: redis.Redis, instance: str, kind: ModelKind, model_key: str) 
 
 
 def _understood(raw: str) -> Heartbeat | None:
-    """None for what another version says, while one replaces the other."""
+    """The Heartbeat in JSON; None for what another version says, while one replaces the other."""
     try:
         return msgspec.json.decode(raw, type=Heartbeat)
     except msgspec.MsgspecError:

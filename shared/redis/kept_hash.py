@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 
 class KeptHash:
-    """Field -> JSON. Redis answers; the file is read only when Redis has come up empty.
+    """A hash, field -> JSON. Redis answers; the file is read only when Redis has come up empty.
 
     `client` must decode responses. `name` is that of the hash and of the field in the file;
     `what` names the entries to people, e.g. "licence keys".
@@ -39,7 +39,7 @@ class KeptHash:
         self._what = what
 
     def get(self, field: str) -> str | None:
-        """One value, None where there is none."""
+        """JSON of one field, None where there is none."""
         with translated():
             found: Any = self._redis.hget(self._name, field)
         if found is None and self.restore():
@@ -48,7 +48,7 @@ class KeptHash:
         return found or None
 
     def all(self) -> dict[str, str]:
-        """All fields."""
+        """All fields with their JSON."""
         self.restore()
         with translated():
             found: Any = self._redis.hgetall(self._name)
@@ -56,7 +56,7 @@ class KeptHash:
 
     @contextlib.contextmanager
     def changing(self) -> Iterator[dict[str, str]]:
-        """All fields, to be changed in the block; one at a time on this machine.
+        """All fields, to be changed in the block; one block at a time on this machine.
 
         What the block has changed is written at its end, unless it raises.
         """
@@ -81,7 +81,7 @@ class KeptHash:
                 pipe.execute()
 
     def restore(self) -> bool:
-        """Bring the fields back from the file when Redis has come up empty. True: it did."""
+        """Bring the fields back from the file when Redis has come up empty; whether it did."""
         with translated():
             if self._redis.exists(self._name, self._known) or not self._path.exists():
                 return False
@@ -141,7 +141,7 @@ class KeptHash:
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
-        """One writer at a time, also across processes: the file always holds the newest."""
+        """Lock for one writer at a time, also across processes: the file then holds the newest."""
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             lock = self._path.with_name(f".{self._path.stem}.lock").open("w")

@@ -19,7 +19,7 @@ _ID_LENGTH = 12
 
 
 class KeyRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of a key. `id` is the start of its hash and names it to people."""
+    """A licence key without the key. `id` is the start of its hash and names it to people."""
 
     id: str
     tier: Tier
@@ -28,7 +28,7 @@ class KeyRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Keys:
-    """Keys of one instance. `client` must decode responses; `always_pro` come from settings."""
+    """Licence keys of one instance. `client` must decode responses; `always_pro`: from settings."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class Keys:
         self._always_pro = frozenset(_hash(key) for key in always_pro)
 
     def tier_of(self, key: str) -> Tier | None:
-        """The tier of a key as a client sends it; None for an unknown one."""
+        """The tier of a licence key as a client sends it; None for an unknown one."""
         digest = _hash(key)
         if digest in self._always_pro:
             return "pro"
@@ -49,7 +49,7 @@ class Keys:
         return _record(found).tier if found else None
 
     def create(self, tier: Tier = "pro", label: str = "") -> str:
-        """Make a key. It is returned here once and can never be shown again."""
+        """Make a licence key. It is returned here once and can never be shown again."""
         key = f"rushes-{secrets.token_urlsafe(24)}"
         digest = _hash(key)
         record = KeyRecord(
@@ -60,12 +60,12 @@ class Keys:
         return key
 
     def list(self) -> list[KeyRecord]:
-        """All keys, oldest first."""
+        """Records of all licence keys, oldest first."""
         records = map(_record, self._kept.all().values())
         return sorted(records, key=lambda record: record.created_at)
 
     def revoke(self, key_id: str) -> KeyRecord:
-        """Withdraw the key with this id. Raises Missing."""
+        """Withdraw the licence key with this id. Raises Missing."""
         with self._kept.changing() as keys:
             for digest, raw in keys.items():
                 if (record := _record(raw)).id == key_id:
