@@ -1,4 +1,4 @@
-"""From the files of an analyze request to the Items that workers share."""
+"""Makes Items that workers share out of the files of an analyze request."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A file of a request: in the client's form, in ours, and the code of its language if given."""
+    """A file of a request: path in the client's form and in ours, code of its language if given."""
 
     client_path: str
     path: str

@@ -28,7 +28,7 @@ def queue_name(instance: str, queue: str) -> str:
 
 
 def rq_queue(connection: redis.Redis, instance: str, queue: str) -> Queue:
-    """The RQ queue. `connection` must not decode responses: RQ reads bytes."""
+    """The RQ queue of one of our queues. `connection` must not decode: RQ reads bytes."""
     return Queue(queue_name(instance, queue), connection=connection, serializer=JSONSerializer)
 
 
@@ -40,7 +40,7 @@ class Bells:
         self._instance = instance
 
     def ring(self, bells: Iterable[Bell]) -> None:
-        """Ring all; those with `front` come, in order, before all that wait already."""
+        """Ring bells; those with `front` come, in order, before all that wait already."""
         by_queue: dict[tuple[str, bool], list[Bell]] = {}
         for bell in bells:
             by_queue.setdefault((bell.queue, bell.front), []).append(bell)
@@ -53,7 +53,7 @@ class Bells:
                     target.enqueue_many(map(_job, ordered[start : start + _AT_ONCE]))
 
     def waiting(self, queue: str) -> int:
-        """Bells that no worker has heard yet."""
+        """Number of bells in a queue that no worker has heard yet."""
         with translated():
             return int(rq_queue(self._connection, self._instance, queue).count)
 

@@ -41,7 +41,7 @@ _ITEMS_AT_ONCE = 1000  # more would hold up everybody else's calls
 
 
 def progress_channel(instance: str) -> str:
-    """Publishes the id of each Task that changed."""
+    """Channel that publishes the id of each Task that changed."""
     return f"{key_prefix(instance)}progress"
 
 
@@ -67,7 +67,7 @@ class Ledger(LedgerReader):
     def submit(
         self, task: NewTask, on_busy: OnBusy = "replace", wait_s: float = REPLACE_WAIT_S
     ) -> bool:
-        """Enter a Task. True: ring its bells now; False: it waits in line, ring nothing.
+        """Enter a Task. True: ring its bells now; False: the Task waits in line, ring nothing.
 
         Raises Busy when the holder of the lock does not end within `wait_s`, at once when
         another request is before this one or when `on_busy` is "refuse", and at once when an open
@@ -94,7 +94,7 @@ class Ledger(LedgerReader):
         return answer == "started"
 
     def claim(self, task_id: str, item_id: int, worker: str, nonce: str) -> Lease | None:
-        """Take an Item. None: it is not to be had (taken, ended, stopping, waiting, yielding).
+        """Take an Item; None where it cannot be had (taken, ended, stopping, waiting, yielding).
 
         A repeated call with the same nonce gets the same lease.
         """
@@ -115,7 +115,7 @@ class Ledger(LedgerReader):
         )
 
     def renew(self, lease: Lease) -> Renewal:
-        """The worker is alive: its lease runs anew, for LEASE_MS of lua/library.lua.
+        """Renew the lease of a live worker, for LEASE_MS of lua/library.lua.
 
         "yield": hand back, a foreground Task wants in.
         """
@@ -132,7 +132,7 @@ class Ledger(LedgerReader):
         message: str = "",
         status: TaskState = TaskState.RUNNING,
     ) -> bool:
-        """Report files of this Item done so far in `type`, 0 to its number of files, partly too.
+        """Report how many files of an Item are done in `type`, from 0 to all, partly too.
 
         `status` is RUNNING or LOADING_MODEL. False: the lease is lost.
         """
@@ -151,7 +151,7 @@ class Ledger(LedgerReader):
         fault: Fault = Fault.FILE,
         skipped: bool = False,
     ) -> bool:
-        """File `index` of this Item has ended in `type`; `error` and `fault` say why it failed.
+        """Note that file `index` of an Item has ended in `type`; `error`, `fault`: why it failed.
 
         `skipped`: what was wanted of it had been done before. Counts once, however often it is
         called and the Item retried. False: the lease is lost.
@@ -160,7 +160,7 @@ class Ledger(LedgerReader):
         return bool(self._run("tick", *_of(lease), *words))
 
     def worked(self, lease: Lease, type: ProgressType, seconds: float) -> bool:
-        """`type` was made of `seconds` of the Item's footage so far, for the totals.
+        """Add to the totals: `type` was made of `seconds` of the Item's footage so far.
 
         Only what is more than before counts, also after a retry. False: the lease is lost.
         """
@@ -174,7 +174,7 @@ class Ledger(LedgerReader):
         fault: Fault = Fault.INTERNAL,
         result: bytes = b"",
     ) -> bool:
-        """End the Item; the last one ends the Task. False: the lease is lost.
+        """End an Item; the last one ends the Task. False: the lease is lost.
 
         "failed" counts an error and gives the Item back, the third time it fails for good. A
         "done" Item none of whose files could be used counts as failed, for `reason` if one is
@@ -185,7 +185,7 @@ class Ledger(LedgerReader):
         return _noted(outcome, is_ours)
 
     def handback(self, lease: Lease) -> bool:
-        """Queue the Item again without counting a try. False: the lease is lost."""
+        """Queue an Item again without counting a try. False: the lease is lost."""
         is_ours = bool(self._run("settle", *_of(lease), "handback", "", "", ""))
         return _noted("handback", is_ours)
 
@@ -235,7 +235,7 @@ class Ledger(LedgerReader):
 
 
 def _noted(outcome: str, is_ours: bool) -> bool:
-    """Whether the ledger took it, told to the active span too."""
+    """Whether the ledger took the end of an Item; the active span is told, too."""
     get_current_span().set_attribute("rushes.outcome", outcome if is_ours else "lost")
     return is_ours
 

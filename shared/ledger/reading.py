@@ -30,7 +30,7 @@ _LUA = Path(__file__).parent / "lua"
 
 
 class LedgerReader:
-    """What can be asked about Tasks. `client` must decode responses."""
+    """Reads Tasks from the ledger. `client` must decode responses."""
 
     def __init__(self, client: redis.Redis, instance: str, *, clock: Clock | None = None) -> None:
         self._redis = client
@@ -66,12 +66,12 @@ class LedgerReader:
         }
 
     def files(self, task_id: str) -> list[FileRecord]:
-        """What became of each file, in the order of the request. Raises Missing."""
+        """FileRecord of each file of a Task, in the order of the request. Raises Missing."""
         with translated():
             return _file_records(self._redis, self._prefix, task_id)
 
     def results(self, task_id: str) -> list[dict[str, Any] | None]:
-        """What each Item was settled with; None where there is nothing (yet). Raises Missing."""
+        """Result of each Item of a Task; None where there is none (yet). Raises Missing."""
         with translated():
             items: Any = self._redis.hget(f"{self._prefix}task:{task_id}", "items")
             if items is None:
@@ -89,7 +89,7 @@ class LedgerReader:
         return found or None
 
     def queued_items(self, task_id: str) -> int:
-        """Items of a Task that no worker has taken yet."""
+        """Number of a Task's Items that no worker has taken yet."""
         with translated():
             found: Any = self._redis.zcard(f"{self._prefix}queued:{task_id}")
         return int(found)
@@ -111,7 +111,7 @@ class LedgerReader:
 
 
 def _task_record(task_id: str, found: Any) -> TaskRecord | None:
-    """A record from the answer of lua/record.lua."""
+    """A TaskRecord from the answer of lua/record.lua; None for an unknown Task."""
     if found is None:
         return None
     fields = dict(zip(found[0][::2], found[0][1::2], strict=True))
@@ -185,12 +185,12 @@ def _file_record(
 
 
 def _failure(entry: list[str]) -> tuple[str | None, str, Fault]:
-    """Who, why, and what it is a fault of: not said by an earlier version."""
+    """Worker, error and Fault of an entry; an earlier version names no Fault."""
     return entry[0] or None, entry[1], Fault(entry[2]) if len(entry) > 2 else Fault.FILE
 
 
 def _share(fields: dict[str, str], units: dict[ProgressType, int]) -> float:
-    """Part of the work done in these types, 0 to 1."""
+    """Part of a Task's work that is done in these types, 0 to 1."""
     total = sum(units.values()) * _SHARE
     done = sum(int(fields.get(f"at:{name}", 0)) for name in units)
     return done / total if total else 0.0

@@ -1,4 +1,4 @@
-"""What goes into the ledger and what comes out of it, as typed values."""
+"""Typed values of the ledger: what goes into it and what comes out of it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class NewItem(msgspec.Struct, frozen=True):
 
 
 def new_task_id() -> str:
-    """128 random bits: knowing one is the right to watch the Task."""
+    """A new Task id, 128 random bits: knowing one is the right to watch the Task."""
     return secrets.token_hex(16)
 
 
@@ -51,7 +51,7 @@ class NewTask(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def units(self) -> dict[ProgressType, int]:
-        """Files of each type."""
+        """Number of files by type of progress."""
         units: Counter[ProgressType] = Counter()
         for item in self.items:
             units.update(item.units)
@@ -73,7 +73,7 @@ class Lease(msgspec.Struct, frozen=True):
 
 
 class Bell(NamedTuple):
-    """An Item whose bell is to be rung; foreground work goes to the front of its queue."""
+    """A bell to be rung for an Item; foreground work goes to the front of its queue."""
 
     task_id: str
     item_id: int

@@ -1,4 +1,4 @@
-"""Numbers since Redis began, of what all processes share: they outlive every process.
+"""Totals: numbers since Redis began, of what all processes share: they outlive every process.
 
 Raised by the ledger's scripts in the step that makes them true (`count` in lua/library.lua), and by
 workers for what only they know. Read by /metrics.
@@ -17,12 +17,12 @@ Name = tuple[str, ...]  # what is counted, then of what kind it is: ("files", "v
 
 
 def totals_key(instance: str) -> str:
-    """The hash that holds all of them; its fields are names joined by colons."""
+    """Key of the hash that holds all totals; its fields are names joined by colons."""
     return f"{key_prefix(instance)}totals"
 
 
 def by_name(found: Mapping[str, str]) -> dict[Name, int]:
-    """The content of that hash."""
+    """The totals by name, from the hash's fields."""
     return {tuple(field.split(":")): int(number) for field, number in found.items()}
 
 
@@ -35,7 +35,10 @@ class LoadCount:
         self._told: dict[ModelKind, int] = {}
 
     def tell(self, loads: Mapping[ModelKind, int]) -> None:
-        """`loads`: of each kind since the process began. Raises RedisAway; then tell again."""
+        """Add the model loads that are new to the totals. Raises RedisAway; then tell again.
+
+        `loads`: of each kind since the process began.
+        """
         counted = dict(loads)  # other threads load models meanwhile
         new = {kind: n - self._told.get(kind, 0) for kind, n in counted.items()}
         if not any(new.values()):
