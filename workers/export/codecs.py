@@ -1,4 +1,4 @@
-"""What a clip is encoded to: codecs, pixel formats, containers and rough bit rates."""
+"""Codecs that clips are encoded with, pixel formats, containers and rough bit rates."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PRORES_HQ, _DNXHR_HQ, _DNXHR_HQX = 3, 2, 3
 
 @dataclass(frozen=True, slots=True)
 class Depth:
-    """Of a picture's samples."""
+    """Depth of a picture's samples: bits, chroma, alpha."""
 
     bits: int = 8
     chroma: str = "420"  # "422", "444"
@@ -26,7 +26,7 @@ class Depth:
 
 @dataclass(frozen=True, slots=True)
 class PictureCodec:
-    """An encoder with all that it is told."""
+    """An encoder of pictures with all that it is told."""
 
     encoder: str
     pixels: str
@@ -50,7 +50,7 @@ def _subsampling(pixels: VideoFormat) -> tuple[int, int]:
 
 
 def picture_codec(codec: ClipCodec | None, quality: int | None, depth: Depth) -> PictureCodec:
-    """The encoder of a codec; None: H.264, or where it would cost depth HEVC or ProRes."""
+    """The PictureCodec of a codec; None: H.264, or where it would cost depth HEVC or ProRes."""
     deep = "hevc" if depth.chroma == "420" else "prores"
     return _MAKERS[codec or ("h264" if depth.bits <= 8 else deep)](quality, depth)
 

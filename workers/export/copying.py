@@ -109,11 +109,11 @@ class _CopiedPictures:
             yield packet.dts * self._base, packet
 
     def length(self) -> Fraction:
-        """Of what is shown of it so far, in seconds."""
+        """Length of the pictures shown so far, in seconds."""
         return (self._end - self._first) * self._base
 
     def hide_the_rest(self) -> None:
-        """What follows the out-point is in the file and not shown."""
+        """Leave out of the length what follows the out-point: in the file, but not shown."""
         self._shown -= self._beyond
         self._end = min(self._end, self._past)
 
@@ -135,7 +135,7 @@ class _CopiedPictures:
         return (f"{over} {pictures} after the out-point had to be kept: others refer to them.",)
 
     def _wanted(self) -> Iterator[VideoPacket]:
-        """From the key frame to the out-point, and what the last pictures refer to."""
+        """Packets from the key frame to the out-point, and those that the last pictures need."""
         pending: list[VideoPacket] = []  # beyond the out-point, kept only if needed
         for packet in self._since_the_key():
             assert packet.pts is not None
@@ -185,7 +185,7 @@ class _CopiedPictures:
 
 
 def _with_decode_times(packets: Iterator[VideoPacket]) -> Iterator[VideoPacket]:
-    """Matroska tells none for the first packets; they are counted back from the first known."""
+    """Packets with decode times: Matroska tells no first ones; they are counted back."""
     held: list[Packet[VideoStream]] = []
     known = None
     for packet in packets:

@@ -20,14 +20,14 @@ from workers.export.planning import ClipPlan, Method, plan
 
 
 class PartTarget(Protocol):
-    """Where a clip is written: a file under a temporary name (shared.exports.writing.PartFile)."""
+    """Target of a clip: a file under a temporary name (shared.exports.writing.PartFile)."""
 
     @property
     def path(self) -> str: ...
 
 
 class Cut(NamedTuple):
-    """What was written. Seconds are presented time of the source, as exported."""
+    """A clip that was written. Seconds are presented time of the source, as exported."""
 
     start_seconds: float
     end_seconds: float
@@ -46,7 +46,7 @@ def cut(
     report: Callable[[float], None],
     planned: ClipPlan | None = None,
 ) -> Cut:
-    """Write the clip to `part.path`. Raises ClipFailed; what `checkpoint` raises goes through.
+    """Write a clip to `part.path`. Raises ClipFailed; what `checkpoint` raises goes through.
 
     `report` is given the share that is done, 0 to 1. `planned`: what `plan` said of the same spec
     a moment ago, to spare the work.
@@ -69,7 +69,7 @@ def cut(
 
 
 def _refuse_source(source: str, target: str) -> None:
-    """A source is never written to, under whatever name it was given."""
+    """Raise ClipFailed where the target is the source, under whatever name it was given."""
     try:
         same = os.path.samefile(source, target)
     except OSError:

@@ -18,7 +18,7 @@ _MOST_BYTES = 256 * 1024 * 1024  # of an index; clips of days would not reach it
 
 
 def end_at(path: str, length: Fraction) -> bool:
-    """Let every track of a file end after so many seconds; whether the pictures do.
+    """Let every track of a file end after so many seconds; whether the pictures now do.
 
     Raises OSError.
     """
@@ -36,7 +36,7 @@ def end_at(path: str, length: Fraction) -> bool:
 
 
 def _index(file: BinaryIO) -> tuple[int, int] | None:
-    """Where the content of the moov box lies, and its size."""
+    """Place and size of the moov box's content in a file; None where there is no such box."""
     end = file.seek(0, os.SEEK_END)
     at = 0
     while at + 8 <= end:
@@ -55,7 +55,7 @@ def _index(file: BinaryIO) -> tuple[int, int] | None:
 
 
 class _Movie:
-    """The index of a file, changed in place: no box grows or shrinks."""
+    """The moov box of a file, changed in place: no box in it grows or shrinks."""
 
     def __init__(self, moov: bytearray) -> None:
         self._moov = moov
@@ -74,7 +74,7 @@ class _Movie:
         return done
 
     def _limit_track(self, boxes: dict[bytes, int], length: Fraction, scale: int) -> bool:
-        """Whether this is the track of the pictures, and ends as it should."""
+        """Limit one track; whether it is that of the pictures, and ends as it should."""
         handler = self._moov[boxes[b"hdlr"] + 8 : boxes[b"hdlr"] + 12]
         self._limit_number(boxes[b"tkhd"], int(length * scale), 20, 28)
         if handler == b"tmcd":
@@ -95,7 +95,7 @@ class _Movie:
         return bool(count)
 
     def _limit_times(self, at: int, length: Fraction, short: int, long: int) -> int:
-        """A header that states its time scale and then its duration; the time scale."""
+        """Limit the duration in a header (it follows the time scale); the time scale."""
         is_long = self._moov[at] == 1
         place = at + (long if is_long else short)
         scale: int = struct.unpack_from(">I", self._moov, place)[0]
@@ -119,7 +119,7 @@ class _Movie:
                 yield kind, place
 
     def _boxes(self, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-        """Kind, start of the content, its size."""
+        """Kind of each box in a range, start of its content, size of its content."""
         while at + 8 <= end:
             size, kind = struct.unpack_from(">I4s", self._moov, at)
             if size < 8:

@@ -1,4 +1,4 @@
-"""Why a clip cannot be exported."""
+"""ClipFailed: why a clip cannot be exported."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class ClipFailed(RushesError):
 
 
 def writing_failed(error: OSError) -> ClipFailed:
-    """What the system said when the clip was written, as a sentence with the cure."""
+    """A ClipFailed for an OSError while a clip was written, as a sentence with the cure."""
     if error.errno in _FULL:
         return ClipFailed(
             ClipCode.DISK_FULL,

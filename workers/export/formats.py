@@ -22,7 +22,7 @@ _FAMILIES: dict[str, Family] = {
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A kind of file that can be written."""
+    """A kind of file that a clip can be written to."""
 
     extension: str
     muxer: str
@@ -30,7 +30,7 @@ class Form:
 
     @property
     def has_edit_list(self) -> bool:
-        """Whether what comes before the in-point can be in the file without being shown."""
+        """Whether pictures before the in-point can be in the file without being shown."""
         return self.family == "isom"
 
 
@@ -58,7 +58,7 @@ def family_of(container: InputContainer) -> Family:
 
 
 def own_form(container: InputContainer, path: str, has_video: bool) -> Form | None:
-    """The form of a source, so that a copy of it stays what it is; None: it cannot be written."""
+    """The Form of a source, so that a copy of it stays what it is; None: it cannot be written."""
     family = family_of(container)
     named = FORMS.get(PurePath(path).suffix.lower().lstrip("."))
     if named is not None and named.family == family and family != "isom":

@@ -56,7 +56,7 @@ _ALMOST = 0.99  # a clip counts as done when it has its name
 
 
 def export_clip(context: Context) -> None:
-    """Cut the clip and say what became of it."""
+    """Do an Item: cut its clip and say what became of it."""
     spec = msgspec.json.decode(context.lease.spec, type=ClipSpec)
     error: RushesError | None = None
     try:
@@ -155,7 +155,7 @@ class _Export:
 
     @traces.stage("publish")
     def _place(self, part: PartFile) -> str:
-        """The name it got. The lease is looked at when all that takes long is behind us."""
+        """Put the clip in its place; its name. Looks at the lease after all that takes long."""
         with self._context.stall.wide():
             part.sync()
             self._context.confirm()
@@ -167,7 +167,7 @@ class _Export:
         )
 
     def _renamed(self, name: str) -> tuple[str, ...]:
-        """A warning where the name that was asked for could not be had to the letter."""
+        """A warning where the clip could not have the name that was asked for to the letter."""
         asked = self._spec.name
         if not asked or name.startswith(asked):
             return ()
@@ -208,7 +208,7 @@ def _check_space(folder: str, plan: ClipPlan) -> None:
 
 
 def _of_the_folder(action: Callable[[], T]) -> T:
-    """What goes wrong with the folder or the name, as the clip's failure."""
+    """Run an action; errors of the output folder or of the name are raised as ClipFailed."""
     try:
         return action()
     except (ClipFailed, NameTaken):
@@ -229,7 +229,7 @@ def _of_the_folder(action: Callable[[], T]) -> T:
 
 
 def _blamed(code: ClipCode, message: str) -> RushesError:
-    """The failure as the ledger tells faults apart: of the file itself, or of something else."""
+    """A failure as the ledger tells faults apart: of the media file, or of something else."""
     if code is ClipCode.MISSING_MEDIA:
         return MediaMissing(message)
     if code in (ClipCode.UNREADABLE, ClipCode.BAD_RANGE, ClipCode.NOT_COPYABLE):
@@ -238,14 +238,14 @@ def _blamed(code: ClipCode, message: str) -> RushesError:
 
 
 def _client_path(spec: ClipSpec, name: str) -> str:
-    """A file of the folder, in the client's form."""
+    """Path of a file in the output folder, in the client's form."""
     folder = spec.client_output_dir
     separator = "\\" if "\\" in folder or folder.endswith(":") else "/"
     return folder.rstrip(separator) + separator + name
 
 
 def _in_clients_words(message: str, spec: ClipSpec) -> str:
-    """The two paths that a sentence may name, as the client calls them."""
+    """A sentence with the two paths that it may name as the client calls them."""
     if spec.media_path != spec.client_path:
         message = message.replace(spec.media_path, spec.client_path)
     if spec.output_dir != spec.client_output_dir:

@@ -1,4 +1,4 @@
-"""What came out of writing a clip, and how its parts are put together."""
+"""Outcome of writing a clip, and how the clip's parts are put together."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class ClipProgress:
 def write_merged(
     out: ClipFile, parts: list[Iterator[Timed]], length: Fraction, progress: ClipProgress
 ) -> None:
-    """Packets of all parts in the order of their decoding times. Raises ClipFailed for none."""
+    """Write packets of all parts in the order of decoding times. Raises ClipFailed for none."""
     seconds = None
     for seconds, packet in heapq.merge(*parts, key=lambda timed: timed[0]):
         progress.checkpoint()
@@ -54,7 +54,7 @@ def write_merged(
 
 
 def with_ending(packets: Iterator[Timed], end: Callable[[], Fraction]) -> Iterator[Timed]:
-    """The last packet lasts until the end, in seconds of the clip.
+    """Packets of which the last one lasts until the clip's end, in seconds of the clip.
 
     MP4 counts a stream's length in decoding times, which with uneven pictures end too early.
     """
@@ -77,7 +77,7 @@ def with_ending(packets: Iterator[Timed], end: Callable[[], Fraction]) -> Iterat
 
 
 def told(damage: Damage) -> tuple[str, ...]:
-    """Warnings about what was met while reading."""
+    """Warnings about the damage that was met while reading."""
     warnings = []
     if damage.broke_off:
         warnings.append(f"The source is damaged and ends early: {damage.broke_off}.")

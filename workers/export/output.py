@@ -63,7 +63,7 @@ class ClipFile:
 
 
 def takes(form: Form, streams: Sequence[Stream]) -> bool:
-    """Whether the packets of such streams can be written as they are."""
+    """Whether a container takes the packets of such streams as they are."""
     with av.open(io.BytesIO(), "w", format=form.muxer) as container:
         try:
             for stream in streams:
@@ -89,5 +89,5 @@ def _clear() -> Iterator[None]:
 
 
 def _has_own_keys(form: Form, tags: dict[str, str]) -> bool:
-    """Keys of cameras are lost in MP4 and MOV unless the muxer is told to keep all."""
+    """Whether the muxer has to be told to keep all tags: MP4 and MOV lose keys of cameras."""
     return form.family == "isom" and any("." in key for key in tags)

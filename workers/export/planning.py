@@ -1,4 +1,4 @@
-"""What will be cut: the method, the range, the container, and how much room it takes."""
+"""Plan of a clip before it is cut: the method, range and container, and how much room it takes."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ def _clamped(found: Range) -> tuple[str, ...]:
 def _within_holds(
     found: Range, start: Fraction, end: Fraction, source: ClipSource
 ) -> tuple[Fraction, Fraction]:
-    """A picture of a VFR file may be held for long: the clip need not hold all of that."""
+    """Start and end of a clip that need not hold all of a long picture of a VFR file."""
     longest = _LONGEST_HOLD / source.rate
     first = start if start - found.start > longest else found.start
     last = end if found.end - end > longest else found.end

@@ -1,4 +1,4 @@
-"""Which part of a source a clip is, in exact time."""
+"""The range of a clip: which part of a source it is, in exact time."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class AskedRange:
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Half-open, snapped to pictures. Time stamps in units of the video stream."""
+    """A half-open range, snapped to pictures. Time stamps in units of the video stream."""
 
     start: Fraction  # presented seconds
     end: Fraction
@@ -58,7 +58,7 @@ def _seconds(given: float | str, source: ClipSource, field: str) -> Fraction:
 
 
 def plain_seconds(given: float | str, field: str) -> Fraction:
-    """Seconds of something without a timecode of its own. Raises ClipFailed (BAD_RANGE)."""
+    """Seconds of a time that is no timecode. Raises ClipFailed (BAD_RANGE)."""
     if not isinstance(given, str):
         seconds = _finite(given, field)
         if seconds >= 0:

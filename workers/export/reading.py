@@ -28,7 +28,7 @@ _READ_WHOLE = frozenset(("matroska,webm", "mpegts"))
 
 
 class Damage:
-    """What went wrong while a source was read."""
+    """Damage that was met while a source was read."""
 
     def __init__(self) -> None:
         self.corrupt = 0  # packets that the container calls damaged
@@ -92,7 +92,7 @@ def _from(
     is_early: Callable[[AnyPacket], bool | None],
     damage: Damage,
 ) -> Iterator[AnyPacket]:
-    """Packets after a seek by `guide` that came early enough, by the first that can tell."""
+    """Packets after a seek by `guide` that landed early enough, by the first that can tell."""
     base = guide.time_base or Fraction(1, 1000)
     start = guide.start_time or 0
     for back in _STEPS_BACK_S:
@@ -116,7 +116,7 @@ def _from(
 def _landed(
     packets: Iterator[AnyPacket], is_early: Callable[[AnyPacket], bool | None]
 ) -> list[AnyPacket]:
-    """What was read to find out; nothing where it was too late."""
+    """The packets that were read until one could tell; none where the seek landed too late."""
     held: list[AnyPacket] = []
     for packet in packets:
         held.append(packet)

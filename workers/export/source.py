@@ -46,12 +46,12 @@ class ClipSource:
 
     @property
     def is_timed(self) -> bool:
-        """Whether time stamps tell when each picture is shown."""
+        """Whether time stamps of this container tell when each picture is shown."""
         return self.container.format.name not in _GUESSED
 
     @property
     def ticks(self) -> int:
-        """Parts of a second that hold every picture of an even stream, and milliseconds."""
+        """Parts of a second in which all pictures of an even stream and milliseconds are whole."""
         return math.lcm(self.rate.numerator, 1000) if self.rate.numerator < 10**6 else 1000
 
     @property
@@ -122,7 +122,7 @@ def _source(path: str, container: InputContainer, audio: ClipAudio) -> ClipSourc
 
 
 def _label_step(path: str, container: InputContainer, rate: Fraction) -> int:
-    """A timecode track has a rate of its own: 30 of 59.94p, perhaps."""
+    """Pictures to a label: a timecode track has a rate of its own, such as 30 of 59.94p."""
     stated = track_rate(path) if family_of(container) == "isom" else None
     if not stated:
         return 1
@@ -131,7 +131,7 @@ def _label_step(path: str, container: InputContainer, rate: Fraction) -> int:
 
 
 def _is_known(sound: AudioStream) -> bool:
-    """Damaged headers, or sound that begins minutes after its pictures, leave nothing to go by."""
+    """Whether a sound track can be read: damaged headers, or a late begin, may tell nothing."""
     return sound.codec_context is not None and sound.channels > 0 and sound.sample_rate > 0
 
 

@@ -1,4 +1,4 @@
-"""Tags of a source that a clip keeps."""
+"""Tags that a clip keeps of its source."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def container_tags(source: ClipSource) -> dict[str, str]:
 
 
 def tag_stream(taken: Any, written: Any) -> None:
-    """Language, names and role of a stream."""
+    """Copy language, names and role of a stream."""
     for key in _OF_STREAMS:
         if value := taken.metadata.get(key):
             written.metadata[key] = value

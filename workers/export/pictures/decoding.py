@@ -18,7 +18,7 @@ Shot = tuple[Fraction, VideoFrame]
 def decoded(
     source: ClipSource, planned: ClipPlan, damage: Damage, checkpoint: Callable[[], None]
 ) -> Iterator[Shot]:
-    """In order. Times near the grid of the frame rate are on it; others are kept as they are."""
+    """Decoded pictures in order; times near the frame rate's grid on it, others as they are."""
     found = planned.range
     if not source.is_timed:
         yield from _counted(source, planned, damage, checkpoint)
@@ -42,7 +42,7 @@ def decoded(
 
 
 def on_grid(seconds: Fraction, rate: Fraction, base: Fraction) -> Fraction:
-    """Containers round times to their time base; that is undone."""
+    """Seconds put back on the grid of the frame rate, off which the time base has rounded them."""
     number = round(seconds * rate)
     return number / rate if abs(seconds - number / rate) <= base else seconds
 
@@ -50,7 +50,7 @@ def on_grid(seconds: Fraction, rate: Fraction, base: Fraction) -> Fraction:
 def _counted(
     source: ClipSource, planned: ClipPlan, damage: Damage, checkpoint: Callable[[], None]
 ) -> Iterator[Shot]:
-    """Where times are guesses: from the beginning on, by number."""
+    """Decoded pictures where times are guesses: counted from the beginning of the source on."""
     found = planned.range
     packets = every_packet(source, damage)
     for number, frame in enumerate(_frames(source, packets, damage, checkpoint)):
@@ -66,7 +66,7 @@ def _frames(
     damage: Damage,
     checkpoint: Callable[[], None],
 ) -> Iterator[VideoFrame]:
-    """What the decoder makes of the packets; those that it refuses are counted."""
+    """Frames that the decoder makes of the packets; packets that it refuses are counted."""
     assert source.video is not None
     codec = source.video.codec_context
     for packet in packets:

@@ -89,11 +89,11 @@ class PictureTrack:
         return Fraction(1, parts) if parts <= _FINEST else own
 
     def length(self) -> Fraction:
-        """Of what was encoded so far, in seconds."""
+        """Length of the pictures that were encoded so far, in seconds."""
         return self.end - self._planned.start
 
     def packets(self) -> Iterator[Timed]:
-        """Each picture is held until the next one; the last until the clip's end."""
+        """Encoded pictures, each held until the next one; the last until the clip's end."""
         durations: dict[int, int] = {}
         length = round((self._planned.end - self._planned.start) / self._base)
         held: tuple[int, VideoFrame] | None = None
@@ -115,7 +115,7 @@ class PictureTrack:
     def _lasting(
         self, held: tuple[int, VideoFrame], ticks: int, durations: dict[int, int]
     ) -> Iterator[Timed]:
-        """One picture for so long; MXF has no times, so there it is repeated."""
+        """Packets of one picture for `ticks`; MXF has no times, so there it is repeated."""
         pts, frame = held
         step = 1 if self._planned.form.family == "mxf" else ticks
         if step < ticks and _REPEATED not in self.warnings:
@@ -144,7 +144,7 @@ class PictureTrack:
 
 
 class _Look:
-    """What pictures look like: size, colours, pixels; taken from the first one."""
+    """Look of the clip's pictures: size, colours, pixels; taken from the first one."""
 
     def __init__(self, frame: VideoFrame, planned: ClipPlan, source: ClipSource | None) -> None:
         assert planned.picture is not None
@@ -179,7 +179,7 @@ class _Look:
             context.color_range = self._range
 
     def shown(self, frame: VideoFrame) -> VideoFrame:
-        """Turned and in the encoder's pixel format; colours are not touched."""
+        """A picture turned upright, in the encoder's pixel format; colours are not touched."""
         frame = self._turner.turned(frame)
         same = (frame.width, frame.height) == (self._width, self._height)
         if same and frame.format.name == self._pixels:

@@ -47,7 +47,7 @@ class Surroundings:
 
     @property
     def end(self) -> int:
-        """Of what is shown: an edit list may hide what follows."""
+        """End of the last picture that is shown: an edit list may hide what follows."""
         return max((p.end for p in self.pictures if p.is_shown), default=0)
 
     def key_for(self, pts: int) -> CodedPicture | None:
@@ -103,7 +103,7 @@ def _read(source: ClipSource, since_about: int, at: int) -> Surroundings:
 
 
 def is_intra(stream: VideoStream) -> bool:
-    """Whether every picture stands for itself, by the codec or by its profile."""
+    """Whether every picture of a stream stands for itself, by the codec or by its profile."""
     return stream.codec.intra_only or "Intra" in (stream.profile or "")
 
 
@@ -143,7 +143,7 @@ def _ticks_of_a_frame(source: ClipSource, stream: VideoStream) -> int:
 
 
 def _length_bytes(stream: VideoStream, name: str) -> int:
-    """Bytes of the length before each NAL unit; 0: start codes part them (Annex B)."""
+    """Bytes of the length before each NAL unit; 0: start codes part the units (Annex B)."""
     extra = stream.codec_context.extradata or b""
     place = {"h264": 4, "hevc": 21}.get(name, 0)
     if len(extra) <= place or extra[0] != 1:

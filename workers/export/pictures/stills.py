@@ -26,7 +26,7 @@ Planned = tuple[Form, Fraction, Fraction, int, Range, None, None, PictureCodec, 
 
 
 def plan_still(spec: ClipSpec) -> Planned:
-    """What Plan is made of: form, start, end, bytes, range, no timecodes, codec, warnings."""
+    """Fields of a still's Plan: form, start, end, bytes, range, no timecodes, codec, warnings."""
     if spec.mode == "copy":
         raise ClipFailed(
             ClipCode.NOT_COPYABLE, 'A still cannot be copied as a clip. Use mode "auto".'
@@ -46,7 +46,7 @@ def plan_still(spec: ClipSpec) -> Planned:
 
 
 def still_of(path: str) -> Picture:
-    """Raises ClipFailed where the picture cannot be read."""
+    """Open a still. Raises ClipFailed where the picture cannot be read."""
     try:
         return grab_frame(path, MediaType.IMAGE, 0)
     except MediaMissing as error:
@@ -56,7 +56,7 @@ def still_of(path: str) -> Picture:
 
 
 def still_frame(path: str) -> VideoFrame:
-    """Upright, with square pixels and even sides."""
+    """A still as a video frame: upright, with square pixels and even sides."""
     picture = still_of(path)
     width, height = picture.width, picture.height
     if max(width, height) > _LONGEST_SIDE:

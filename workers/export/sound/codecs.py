@@ -1,4 +1,4 @@
-"""What the sound of a clip is encoded to."""
+"""Codecs that the sound of a clip is encoded with."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _STUDIO_RATE = 48_000
 
 @dataclass(frozen=True, slots=True)
 class SoundCodec:
-    """An encoder with all that it is told. `layout`: of as many channels as the source has."""
+    """An encoder of sound with all that it is told. `layout` has as many channels as the source."""
 
     encoder: str
     samples: str  # sample format
@@ -29,7 +29,7 @@ class SoundCodec:
 
 
 def pcm_name(stream: AudioStream) -> str:
-    """The codec's name where its packets can be cut at every sample, else ""."""
+    """The name of a PCM codec whose packets can be cut at every sample, else ""."""
     name = stream.codec.canonical_name
     is_pcm = name.startswith("pcm_") and "planar" not in name and name != "pcm_dvd"
     return name if is_pcm and "bluray" not in name and "lxf" not in name else ""
@@ -76,7 +76,7 @@ def sound_form(sounds: Sequence[AudioStream], own: Form | None, wanted: str | No
 
 
 def layout_of(stream: AudioStream) -> str:
-    """The name of the layout; streams without one get the usual one of as many channels."""
+    """The name of a stream's layout; without one, the usual one of as many channels."""
     name = stream.layout.name
     if name and "channels" not in name:
         return name

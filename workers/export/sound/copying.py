@@ -24,7 +24,7 @@ _LATE_S = Fraction(3)  # streams lie beside each other in a file, at most so far
 def copied_sound(
     source: ClipSource, targets: dict[int, Any], planned: ClipPlan, damage: Damage
 ) -> Iterator[Timed]:
-    """Packets of all streams with times counted from the in-point."""
+    """Packets of all chosen sound with times counted from the in-point."""
     begins = source.origin + planned.start
     ends = source.origin + planned.end
     tracks = {s.index: _CopiedTrack(s, begins, ends, planned) for s in source.sounds}
@@ -83,7 +83,7 @@ class _CopiedTrack:
         return (packet.duration or 0) * packet.time_base
 
     def _sliced(self, packet: Packet[Any], start: Fraction, length: Fraction) -> Packet[Any]:
-        """The samples of a packet that are in the range."""
+        """The part of a packet whose samples are in the range."""
         rate = self._rate
         skipped = max(0, math.ceil((self._begins - start) * rate - Fraction(1, 2)))
         kept = math.ceil((min(self._ends, start + length) - start) * rate - Fraction(1, 2))
@@ -101,7 +101,7 @@ class _CopiedTrack:
 
 
 def _block(stream: AudioStream) -> int:
-    """Bytes of one sample of all channels; 0: packets cannot be cut."""
+    """Bytes of one sample of all channels; 0: the packets of the stream cannot be cut."""
     name = pcm_name(stream)
     if not name:
         return 0

@@ -32,7 +32,7 @@ _LATE_S = Fraction(3)
 
 
 class SoundTracks:
-    """All chosen streams of sound."""
+    """All chosen streams of sound, encoded."""
 
     def __init__(
         self, out: ClipFile, planned: ClipPlan, source: ClipSource, damage: Damage
@@ -51,7 +51,7 @@ class SoundTracks:
 
     @property
     def end(self) -> Fraction:
-        """Presented seconds of the source at which the last one ends."""
+        """Presented seconds of the source at which the last track ends."""
         heard = max(track.heard for track in self._tracks.values())
         return self._planned.start + heard
 
@@ -146,7 +146,7 @@ class _EncodedTrack:
             yield from self._placed(part.to_ndarray(), part.samples)
 
     def _placed(self, samples: Samples, count: int) -> Iterator[Timed]:
-        """Samples at the due position: what is before the in-point or past the end is dropped."""
+        """Packets of samples at the due position, without those outside of the range."""
         assert self._due is not None
         start, end = self._due, self._due + count
         self._due = end
@@ -202,7 +202,7 @@ def _relabelled(frame: AudioFrame, layout: str) -> AudioFrame:
 
 
 def samples_shape(codec: SoundCodec, channels: int) -> tuple[int, int, Any]:
-    """Planes, samples of all channels in a plane, and numpy's type."""
+    """Planes of a codec, samples of all channels in a plane, and numpy's type."""
     kinds = {"s16": np.int16, "s32": np.int32, "fltp": np.float32}
     kind = kinds[codec.samples]
     return (channels, 1, kind) if codec.samples.endswith("p") else (1, channels, kind)
