@@ -17,7 +17,7 @@ _USAGE = "usage: python -m workers.models pull lite|KEY... | list"
 
 
 def main(arguments: list[str]) -> int:
-    """Exit status: 0 done, 1 failed with a sentence on stderr, 2 wrong usage or settings."""
+    """Run `pull` or `list`; exit status 0: done, 1: failed, 2: wrong usage or settings."""
     try:
         settings = Settings.from_env()
         if arguments == ["list"]:
@@ -39,7 +39,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _end_our_session() -> None:
-    """`rushes up` is gone: what it has started in a session of its own ends, with its pip."""
+    """End the processes of this session, such as pip: `rushes up`, which began it, is gone."""
     os.killpg(os.getpgrp(), signal.SIGTERM)
 
 

@@ -18,7 +18,7 @@ class Device:
 
 
 def choose_device(setting: str) -> Device:
-    """auto prefers a GPU. Raises ModelError for a device that is not there."""
+    """The device that RUSHES_DEVICE names; auto prefers a GPU. Raises ModelError if absent."""
     name = setting
     if setting == "auto":
         name = "cpu"

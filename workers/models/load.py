@@ -1,4 +1,4 @@
-"""From a ModelSpec to a loaded model: picks the adapter, never downloads."""
+"""Loads the model of a ModelSpec: picks the adapter, never downloads."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def load_faces(settings: Settings, spec: ModelSpec) -> FaceFinder:
 
 @contextlib.contextmanager
 def insightface_imports() -> Iterator[None]:
-    """Raises ModelError where insightface is installed and cannot run all the same."""
+    """Raise ModelError where insightface is installed and its import fails in the block."""
     try:
         yield
     except ImportError as error:

@@ -1,4 +1,4 @@
-"""How much memory models may take, and how much one takes: estimates, for the pool's budget."""
+"""Memory that models may take, and that each takes: estimates, for the pool's budget."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _OVERHEAD = 1.5  # activations and the library's own copies, beside the weights
 
 
 def model_bytes(spec: ModelSpec) -> int:
-    """What a loaded model is expected to take."""
+    """Bytes that a loaded model is expected to take."""
     return int((spec.size_bytes or _UNKNOWN_MODEL_BYTES) * _OVERHEAD)
 
 
@@ -33,7 +33,7 @@ def memory_budget(settings: Settings) -> int:
 
 
 def ram_bytes(cgroup: Path = _CGROUP) -> int:
-    """Memory of this machine, or what this container may take of it."""
+    """Bytes of memory of this machine, or that this container may take of it."""
     found = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     for name in _LIMITS:
         with contextlib.suppress(OSError, ValueError):  # there is none: no file, or `max`

@@ -12,7 +12,7 @@ _ERRORS_ONLY = 3
 
 
 def open_session(path: Path, device: str) -> ort.InferenceSession:
-    """A session on `device` ("cuda:1", "cpu", …). Raises ModelError for a broken file."""
+    """An ONNX session on `device` ("cuda:1", "cpu", …). Raises ModelError for a broken file."""
     try:
         return ort.InferenceSession(str(path), session_options(), providers=providers(device))
     except Exception as error:  # ONNX Runtime has a dozen of its own, whose one base this is
@@ -22,7 +22,7 @@ def open_session(path: Path, device: str) -> ort.InferenceSession:
 
 
 def session_options() -> ort.SessionOptions:
-    """One thread: workers are scaled by processes, and threads of several fight for cores."""
+    """Options for one thread: workers are processes, and threads of several fight for cores."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = _ERRORS_ONLY
@@ -35,7 +35,7 @@ def has_cuda() -> bool:
 
 
 def providers(device: str) -> list[str | tuple[str, dict[str, str]]]:
-    """ONNX Runtime's words for RUSHES_DEVICE; the CPU where it cannot use the one wished for."""
+    """ONNX Runtime's words for RUSHES_DEVICE; the CPU where the wished one cannot be used."""
     if device.startswith(("cuda", "auto")) and has_cuda():
         index = device.partition(":")[2] or "0"
         return [("CUDAExecutionProvider", {"device_id": index}), "CPUExecutionProvider"]

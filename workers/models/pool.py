@@ -52,7 +52,7 @@ class PooledModel:
 
 @dataclass(slots=True)
 class _Slot:
-    """One model's place. `users` counts those who wait, too: a wanted model is never unloaded."""
+    """One model's place. `users` counts waiting ones, too: a wanted model is never unloaded."""
 
     spec: ModelSpec
     turn: threading.Lock = field(default_factory=threading.Lock)
@@ -102,7 +102,7 @@ class ModelPool:
 
     @contextlib.contextmanager
     def lend(self, kind: ModelKind, key: str) -> Iterator[Any]:
-        """The model, loaded and warmed up first when it is not. Raises ModelError."""
+        """Lend a model, loaded and warmed up first when it is not. Raises ModelError."""
         slot = self._enter(resolve(self._settings, kind, key))
         try:
             with slot.turn:
@@ -139,7 +139,7 @@ class ModelPool:
             )
 
     def unload_idle(self, idle_s: float | None = None) -> list[str]:
-        """Unload what nobody has used for `idle_s` (RUSHES_MODEL_IDLE_MINUTES); their keys."""
+        """Unload models unused for `idle_s` (RUSHES_MODEL_IDLE_MINUTES); their keys."""
         limit = self._settings.model_idle_minutes * 60 if idle_s is None else idle_s
         with self._guard:
             now = self._clock()
@@ -152,7 +152,7 @@ class ModelPool:
         return gone
 
     def close(self) -> None:
-        """Unload everything that nobody uses and stop watching for idle models."""
+        """Unload every model that nobody uses and stop watching for idle ones."""
         self._closing.set()
         if self._janitor is not None:
             self._janitor.join()
@@ -171,7 +171,7 @@ class ModelPool:
 
     @traces.stage("load model")
     def _load(self, slot: _Slot) -> Model:
-        """Called by the one user whose turn it is; all others wait for theirs."""
+        """Load and warm up a model, for the one user whose turn it is; all others wait."""
         get_current_span().set_attribute("rushes.model", slot.spec.key)
         loader = self._loaders.get(slot.spec.kind)
         if loader is None:
@@ -250,7 +250,7 @@ def _reading_errors(spec: ModelSpec) -> Iterator[None]:
 
 
 def release_memory() -> None:
-    """Give back what unloaded models held, on the GPU as well when torch was ever loaded.
+    """Give back memory of unloaded models, on the GPU as well when torch was ever loaded.
 
     glibc keeps freed memory, half of what a speech model took, until it is told to let go.
     """

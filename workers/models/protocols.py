@@ -1,4 +1,4 @@
-"""What a model must offer, whatever library runs it. Imports no model library."""
+"""Protocols of models: what each must offer, whatever library runs it. Imports no model library."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SAMPLE_RATE = 16_000  # of all sound that speech models hear: mono, float32, -1 
 
 
 class Model(Protocol):
-    """What the pool needs to know of any model that it keeps."""
+    """Any model that the pool keeps."""
 
     @property
     def spec(self) -> ModelSpec: ...
@@ -24,7 +24,7 @@ class Model(Protocol):
 
 
 class VisualEmbedder(Protocol):
-    """Pictures and texts into one vector space. Not thread-safe; the pool lends it to one user."""
+    """Embeds pictures and texts in one space. Not thread-safe; the pool lends it to one user."""
 
     @property
     def spec(self) -> ModelSpec: ...
@@ -38,13 +38,13 @@ class VisualEmbedder(Protocol):
         """Pixels of the short side at which `prepare` wants its picture."""
 
     def warmup(self) -> None:
-        """Run once so that the first request pays nothing."""
+        """Run the model once so that the first request pays nothing."""
 
     def prepare(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """CPU work on one upright RGB picture [h, w, 3] -> model input [3, side, side]."""
+        """Prepare one upright RGB picture [h, w, 3] on the CPU: model input [3, side, side]."""
 
     def embed_images(self, prepared: NDArray[np.float32]) -> NDArray[np.float32]:
-        """[n, 3, side, side] -> unit rows [n, dim]."""
+        """Prepared pictures [n, 3, side, side] -> unit rows [n, dim]."""
 
     def embed_texts(self, texts: list[str]) -> NDArray[np.float32]:
         """n texts -> unit rows [n, dim]."""
@@ -52,7 +52,7 @@ class VisualEmbedder(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SpokenWord:
-    """One word. Times in seconds from the start of the piece; text without spaces around it."""
+    """One spoken word. Seconds from the start of the piece; text without spaces around it."""
 
     start: float
     end: float
@@ -74,28 +74,28 @@ class Utterance:
 
 
 class Transcriber(Protocol):
-    """Sound into words. Not thread-safe; the pool lends it to one user."""
+    """Turns sound into words. Not thread-safe; the pool lends it to one user."""
 
     @property
     def spec(self) -> ModelSpec: ...
 
     @property
     def languages(self) -> frozenset[str]:
-        """Codes of shared.models.languages that it understands."""
+        """Codes of shared.models.languages that the model understands."""
 
     @property
     def longest_s(self) -> float:
-        """Seconds of sound that it hears at once."""
+        """Seconds of sound that the model hears at once."""
 
     @property
     def batch_size(self) -> int:
         """Pieces per `transcribe` call that serve this device best."""
 
     def warmup(self) -> None:
-        """Run once so that the first file pays nothing."""
+        """Run the model once so that the first file pays nothing."""
 
     def detect_language(self, piece: NDArray[np.float32]) -> dict[str, float]:
-        """Probability of each language it understands, from a piece with speech in it."""
+        """Probability of each language the model understands, from a piece with speech."""
 
     def transcribe(
         self, pieces: Sequence[NDArray[np.float32]], language: str, *, cautious: bool = False
@@ -122,7 +122,7 @@ class VoiceDetector(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FaceBox:
-    """One detection, in pixels of the picture it was found in."""
+    """One detected face, in pixels of the picture it was found in."""
 
     box: tuple[float, float, float, float]  # left, top, right, bottom
     landmarks: NDArray[np.float32]  # [5, 2] left eye, right eye, nose, mouth left, mouth right
@@ -135,21 +135,21 @@ class FaceBox:
 
 
 class FaceFinder(Protocol):
-    """Faces in a picture, and vectors that tell people apart. Not thread-safe.
+    """Finds faces in a picture, and rows that tell people apart. Not thread-safe.
 
     "left" and "right" are the picture's, as insightface orders landmarks.
     """
 
     @property
     def spec(self) -> ModelSpec:
-        """With `faces`: what the model's distances mean."""
+        """The model's spec with `faces`: what the model's distances mean."""
 
     @property
     def batch_size(self) -> int:
         """Faces per `embed` call that serve this device best."""
 
     def warmup(self) -> None:
-        """Run once so that the first file pays nothing."""
+        """Run the model once so that the first file pays nothing."""
 
     def detect(self, rgb: NDArray[np.uint8]) -> list[FaceBox]:
         """All faces in an upright RGB picture [h, w, 3] of any size, none twice."""
@@ -161,4 +161,4 @@ class FaceFinder(Protocol):
         """
 
     def embed(self, aligned: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """[n, side, side, 3] -> unit rows [n, dim]."""
+        """Aligned faces [n, side, side, 3] -> unit rows [n, dim]."""

@@ -18,7 +18,7 @@ _SPREAD = 0.5  # from eyes to mouth in an aligned face, as a part of its side
 
 
 class ArcFace:
-    """One recognition network. Pictures are RGB here; insightface's are BGR."""
+    """One network of ArcFace's form. Pictures are RGB here; insightface's are BGR."""
 
     def __init__(self, network: ArcFaceONNX) -> None:
         self._network = network
@@ -55,7 +55,7 @@ class ArcFace:
 def _not_much_larger(
     rgb: NDArray[np.uint8], landmarks: NDArray[np.float32], side: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """The face and what is around it, at less than double the size that it is to have.
+    """A face and what is around it, at less than double the size that it is to have.
 
     norm_crop takes single pixels of a larger one, and with them the grain of the picture: faces of
     900 pixels of one person then are 0.06 less alike.

@@ -21,7 +21,7 @@ _LANDMARKS = np.array([(47.6, 45), (101.2, 45), (74.4, 79), (49.7, 102), (99.1, 
 
 
 class DlibFaceFinder:
-    """Rows are the network's, drawn onto a sphere around their middle.
+    """Faces by MTCNN, rows by dlib's network, drawn onto a sphere around their middle.
 
     The network was trained for distances: under 0.6 is one person. Their cosine tells less
     (AUC 0.9991 for 0.9998), and cosines around a middle depend on whose faces made it. So a row x
@@ -60,7 +60,7 @@ class DlibFaceFinder:
 
 
 def _on_sphere(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """[n, dim] -> unit rows [n, dim + 1]; a row longer than 1 (none of a face is) is cut to 1."""
+    """[n, dim] rows -> unit rows [n, dim + 1]; a row longer than 1 (no face's is) is cut to 1."""
     lengths = np.sqrt((rows**2).sum(axis=1, keepdims=True))
     rows = rows / np.maximum(lengths, 1)
     heights = np.sqrt(np.maximum(1 - (rows**2).sum(axis=1, keepdims=True), 0))
@@ -68,5 +68,5 @@ def _on_sphere(rows: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def load_dlib(settings: Settings, spec: ModelSpec) -> DlibFaceFinder:
-    """Raises ModelError with a sentence for weights that are damaged."""
+    """Load the dlib face model. Raises ModelError with a sentence for weights that are damaged."""
     return DlibFaceFinder(spec, settings)

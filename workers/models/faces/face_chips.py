@@ -15,7 +15,7 @@ def chip(
     wanted: NDArray[np.float64],
     side: int,
 ) -> NDArray[np.uint8]:
-    """[side, side, 3]; what lies beyond the picture's edges is black.
+    """A face cut out of a picture, [side, side, 3]; what lies beyond the picture's edges is black.
 
     `landmarks` [n, 2] in the picture come as near to `wanted` [n, 2] in the chip as turning,
     scaling and moving allow (least squares).
@@ -42,7 +42,7 @@ def chip(
 def similarity(
     source: NDArray[np.float64], target: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(turn [2, 2], move [2]) with target = turn @ source + move, in the least squares' sense."""
+    """(turn [2, 2], move [2]) with target = turn @ source + move, by least squares."""
     middle, onto = source.mean(axis=0), target.mean(axis=0)
     z, w = ((points - mean) @ (1, 1j) for points, mean in ((source, middle), (target, onto)))
     ratio = np.vdot(z, w) / np.vdot(z, z).real

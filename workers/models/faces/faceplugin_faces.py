@@ -76,7 +76,7 @@ class FacepluginFinder:
         return self._arcface.embed(aligned)
 
     def _points(self, rgb: NDArray[np.uint8], boxes: Floats) -> Floats:
-        """[n, 5, 2]: each box's five landmarks."""
+        """[n, 5, 2]: five landmarks of the face in each box."""
         picture, squares = Image.fromarray(rgb), _squares(boxes, (rgb.shape[1], rgb.shape[0]))
         crops = [
             np.asarray(
@@ -113,13 +113,13 @@ class FacepluginFinder:
 
 
 def _tilt(points: Floats) -> float:
-    """Of the head, in degrees."""
+    """Tilt of the head by its landmarks, in degrees."""
     turn, _ = similarity(_UPRIGHT, points.astype(np.float64))
     return float(np.rad2deg(np.arctan2(turn[1, 0], turn[0, 0])))
 
 
 def _squares(boxes: Floats, size: tuple[int, int]) -> Floats:
-    """[n, 4]: as high as the box, around its middle, moved and cut to lie in the picture."""
+    """[n, 4]: squares as high as the boxes, around their middles, within the picture."""
     edge = np.array(size, np.float32)
     middle = (boxes[:, :2] + boxes[:, 2:]) / 2
     sides = np.minimum((boxes[:, 3] - boxes[:, 1])[:, None], edge)
@@ -128,7 +128,7 @@ def _squares(boxes: Floats, size: tuple[int, int]) -> Floats:
 
 
 def load_faceplugin(settings: Settings, spec: ModelSpec) -> FacepluginFinder:
-    """Raises ModelError with a sentence for files that are damaged."""
+    """Load faceplugin-fr. Raises ModelError with a sentence for files that are damaged."""
     try:
         return FacepluginFinder(spec, settings)
     except ModelError:

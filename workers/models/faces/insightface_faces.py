@@ -80,7 +80,7 @@ def _input_size(height: int, width: int) -> tuple[int, int]:
 
 
 def load_insightface(settings: Settings, spec: ModelSpec) -> InsightFaceFinder:
-    """Raises ModelError with a sentence for a pack that is missing, damaged or not whole."""
+    """Load a pack. Raises ModelError if it is missing, damaged or not whole."""
     return _load_from(settings, spec, pack_folder(settings.weights_dir, spec))
 
 
@@ -104,7 +104,7 @@ def _load_from(settings: Settings, spec: ModelSpec, folder: Path) -> InsightFace
 
 
 def _networks(folder: Path, device: str) -> dict[str, Any]:
-    """The pack's networks by task. A pack may hold others, which are large: they stay closed."""
+    """The networks of a pack by task. Others in it, which may be large, stay closed."""
     options = {
         "providers": providers(device),
         "sess_options": session_options(),

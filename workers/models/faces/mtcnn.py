@@ -29,7 +29,7 @@ _LARGEST = 1920  # pixels of a picture's longer side; beyond, the smallest face 
 
 
 class FaceDetector:
-    """Three networks, each of which looks closer at what the one before it let through."""
+    """MTCNN: three networks, each of which looks closer at what the one before let through."""
 
     def __init__(self, folder: Path, device: str) -> None:
         self._nets = [open_session(folder / f"{name}.onnx", device) for name in _NAMES]
@@ -58,7 +58,7 @@ class FaceDetector:
         return _squared(_corrected(every[:, :4], every[:, 5:]))
 
     def _places(self, level: Image.Image, ends: Floats) -> Floats:
-        """[n, 9] box in the picture, score, corrections; the picture is `ends` times as large."""
+        """[n, 9] box in the picture (`ends` times as large as the level), score, corrections."""
         pixels = np.asarray(level).transpose(2, 0, 1)[None]
         scores, corrections = self._nets[0].run(None, {"pixels": pixels})
         rows, columns = np.nonzero(scores[0, 1] >= _THRESHOLDS[0])
@@ -106,7 +106,7 @@ def _squared(boxes: Floats) -> Floats:
 
 
 def _crops(picture: Image.Image, boxes: Floats, side: int) -> NDArray[np.uint8]:
-    """[n, 3, side, side]; what lies beyond the picture's edges is black."""
+    """[n, 3, side, side] parts of a picture; what lies beyond its edges is black."""
     crops = np.zeros((len(boxes), side, side, 3), np.uint8)
     for crop, box in zip(crops, boxes, strict=True):
         inside = np.clip(box, 0, [*picture.size, *picture.size])

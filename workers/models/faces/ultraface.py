@@ -40,7 +40,7 @@ _PASSES = (_Pass(320, np.inf), _Pass(960, 120))
 
 
 class UltraFace:
-    """`least` is the score from which a find counts."""
+    """UltraFace's network in two passes. `least` is the score from which a find counts."""
 
     def __init__(self, path: Path, device: str, least: float) -> None:
         self._session = open_session(path, device)
@@ -60,7 +60,7 @@ class UltraFace:
         return np.clip(boxes, 0, edge)[seen], scores[seen]
 
     def _seen_again(self, picture: Image.Image, boxes: Floats) -> NDArray[np.bool_]:
-        """Which finds are faces, too, in a mirror and at another size."""
+        """[n] whether a find is a face in a mirror and at another size, too."""
         if not len(boxes):
             return np.zeros(0, bool)
         views = np.stack([_mirrored(picture, box) for box in boxes]).transpose(0, 3, 1, 2)
@@ -93,7 +93,7 @@ class UltraFace:
 
 
 def _mirrored(picture: Image.Image, box: Floats) -> Floats:
-    """[side, side, 3]: the find and what is around it; grey beyond the picture's edges."""
+    """[side, side, 3]: a find and what is around it, mirrored; grey beyond the picture's edges."""
     view = np.full((_VIEW, _VIEW, 3), _GREY, np.float32)
     scale = _FACE / float(box[3] - box[1])
     corner = (box[:2] + box[2:]) / 2 - _VIEW / 2 / scale
@@ -111,7 +111,7 @@ def _mirrored(picture: Image.Image, box: Floats) -> Floats:
 
 
 def _overlaps(boxes: Floats, one: Floats) -> Floats:
-    """[n] what each box shares with one, as a part of their union."""
+    """[n] overlap of each box with one box, as a part of their union."""
     shared = np.minimum(boxes[:, 2:], one[2:]) - np.maximum(boxes[:, :2], one[:2])
     areas = np.prod(np.maximum(shared, 0), axis=1)
     whole = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1) + np.prod(one[2:] - one[:2]) - areas
@@ -120,7 +120,7 @@ def _overlaps(boxes: Floats, one: Floats) -> Floats:
 
 @functools.lru_cache(maxsize=16)
 def anchors(width: int, height: int) -> Floats:
-    """[n, 3] centre x, centre y and side, in the order of the network's rows."""
+    """[n, 3] centre x, centre y and side of the anchors, in the order of the network's rows."""
     rows = []
     for stride, sides in _ANCHORS.items():
         columns, lines = -(-width // stride), -(-height // stride)

@@ -19,7 +19,7 @@ _MEMBER = "assets/silero_vad_v6.onnx"
 
 
 class SileroDetector:
-    """One stream of sound. The network's state goes on from call to call."""
+    """Voice detector of one stream of sound. The network's state goes on from call to call."""
 
     frame_samples = _FRAME
 
@@ -52,7 +52,7 @@ class SileroDetector:
 
 
 def load_voice_detector() -> SileroDetector:
-    """A detector for one stream. Raises ModelError when faster-whisper is not installed whole."""
+    """Load the detector for one stream. Raises ModelError if faster-whisper is not all there."""
     found = importlib.util.find_spec("faster_whisper")  # found, not imported
     folders = (found.submodule_search_locations or []) if found else []
     for folder in folders:

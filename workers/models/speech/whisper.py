@@ -135,7 +135,7 @@ class WhisperTranscriber:
 
     @contextlib.contextmanager
     def _translated(self) -> Iterator[None]:
-        """CTranslate2's own errors, such as a GPU whose memory is full, as a ModelError."""
+        """Turn CTranslate2's own errors, such as a full GPU's, into a ModelError."""
         try:
             yield
         except RuntimeError as error:
@@ -207,7 +207,7 @@ class WhisperTranscriber:
     def _decode_carefully(
         self, encoded: ctranslate2.StorageView, seconds: float, tokenizer: Tokenizer
     ) -> _Decoded:
-        """The first way without a doubt, else the likeliest text, one without a loop if any."""
+        """The first decoding without a doubt, else the likeliest, without a loop if any."""
         tries = []
         for way in _CAUTIOUS:
             tries.append(self._decode(encoded, seconds, tokenizer, way)[0])
@@ -223,7 +223,7 @@ class WhisperTranscriber:
         encoded: ctranslate2.StorageView,
         tokenizer: Tokenizer,
     ) -> bool:
-        """Note what was decoded, with the times of its words; whether sound is left to hear."""
+        """Note a decoding with the times of its words; whether sound of the piece is left."""
         frames = min(piece.frames - piece.heard, round(_WINDOW_S * _FRAMES_PER_S))
         stretches = _stretches(decoded.tokens, tokenizer, piece.heard, frames)
         before = piece.spoken or []
@@ -247,7 +247,7 @@ class WhisperTranscriber:
 
 
 def _understood(spec: ModelSpec, model: WhisperModel) -> set[str]:
-    """What the spec says, as far as the weights have tokens for it."""
+    """Languages that the spec names, as far as the weights have tokens for them."""
     if not model.model.is_multilingual:
         return {"en"}
     codes = {code for name in spec.languages if (code := language_code(name))}
@@ -274,7 +274,7 @@ def _decoded(result: Any, tokenizer: Tokenizer) -> _Decoded:
 def _stretches(
     tokens: list[int], tokenizer: Tokenizer, offset: int, frames: int
 ) -> list[dict[str, Any]]:
-    """The tokens cut where two timestamps follow each other, as Whisper's own code does.
+    """Tokens cut where two timestamps follow each other, as Whisper's own code does.
 
     Unlike there, text after the last timestamp is kept: pieces end where nobody speaks, so it is
     no half word at the end of a window. `offset` and `frames` (1/100 s) place the window.

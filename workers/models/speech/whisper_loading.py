@@ -1,4 +1,4 @@
-"""Opens Whisper's weights: are they whole, on which device, in which precision."""
+"""Opens Whisper's weights: checks whether they are whole, chooses device and precision."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _CUDA_BATCH = 8
 
 @dataclass(frozen=True, slots=True)
 class SpeechDevice:
-    """Where CTranslate2 is to run a model, and in which precisions, the best first."""
+    """A device where CTranslate2 is to run a model, and the precisions, the best first."""
 
     name: str
     index: int
@@ -41,7 +41,7 @@ class SpeechDevice:
 
 
 def speech_devices(setting: str) -> list[SpeechDevice]:
-    """RUSHES_DEVICE for CTranslate2, the best first. Raises ModelError for one that is not there.
+    """Devices for CTranslate2 by RUSHES_DEVICE, best first. Raises ModelError for an absent one.
 
     It knows no Metal, so mps means the CPU.
     """
@@ -85,11 +85,11 @@ def _supported(device: str, index: int, wanted: tuple[str, ...]) -> tuple[str, .
 
 
 class _CannotRunThere(Exception):
-    """One device or precision did not do; there may be others to try."""
+    """A model cannot run on one device in one precision; there may be others to try."""
 
 
 def load_whisper(settings: Settings, spec: ModelSpec) -> WhisperTranscriber:
-    """Raises ModelError with a sentence for what is missing, damaged or cannot run here."""
+    """Load a Whisper model. Raises ModelError if missing, damaged or not to be run here."""
     return _load_from(settings, spec, speech_folder(settings, spec))
 
 
@@ -114,7 +114,7 @@ def _load_from(settings: Settings, spec: ModelSpec, folder: Path) -> WhisperTran
 
 
 def _open_on(spec: ModelSpec, folder: Path, device: SpeechDevice) -> WhisperTranscriber:
-    """In the best precision that fits into the device's memory."""
+    """Open a Whisper model in the best precision that fits into the device's memory."""
     for precision in device.precisions[:-1]:
         try:
             return _open(spec, folder, device, precision)
@@ -146,7 +146,7 @@ def _open(
 
 
 def require_whole(spec: ModelSpec, folder: Path) -> None:
-    """Raise ModelError unless all files are there and, where we know them, as they should be.
+    """Raise ModelError unless a Whisper folder has all files, as they should be where known.
 
     faster-whisper would look for a missing tokenizer on the hub.
     """
@@ -172,7 +172,7 @@ def require_whole(spec: ModelSpec, folder: Path) -> None:
 
 
 def _known_sums(folder: Path) -> dict[str, str]:
-    """sha256 by file name, by our own manifest; others have files of that name, too."""
+    """sha256 by file name in our own manifest; others have files of that name, too."""
     try:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
         return {str(name): str(facts["sha256"]) for name, facts in manifest["files"].items()}

@@ -18,7 +18,7 @@ _SIDE = 224
 
 
 class ConseEmbedder:
-    """A picture is the mean of its classes' names, weighted by a power of their probability.
+    """ConSE: a picture is the mean of its classes' names, weighted by a power of probability.
 
     Names and queries are centred on the mean name, so that what all texts share says nothing.
     """

@@ -1,4 +1,4 @@
-"""What kinds of thing ImageNet's 1,000 classes are, so that "a dog" finds every breed.
+"""Kinds of thing that ImageNet's 1,000 classes are, so that "a dog" finds every breed.
 
 Written by hand from the class list, as ImageNet's own hierarchy is in no package; its writer knew
 the 38 fitted queries of the retrieval test, not the held-out ones. A class may be of several kinds;
@@ -174,7 +174,7 @@ KINDS: dict[str, tuple[int | tuple[int, int], ...]] = {
 
 
 def kinds_of(count: int) -> list[list[str]]:
-    """For each class index below `count`, the kinds it is of."""
+    """For each class index below `count`, the kinds that the class is of."""
     kinds: list[list[str]] = [[] for _ in range(count)]
     for kind, places in KINDS.items():
         for place in places:

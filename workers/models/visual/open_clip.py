@@ -72,13 +72,13 @@ class OpenClipEmbedder:
 
 
 def _rows(features: torch.Tensor) -> NDArray[np.float32]:
-    """Unit rows in float32: half precision leaves norms that are off by up to a percent."""
+    """Features as unit rows in float32: half precision leaves norms off by up to a percent."""
     rows = features.float()
     return cast("NDArray[np.float32]", (rows / rows.norm(dim=1, keepdim=True)).cpu().numpy())
 
 
 def load_open_clip(settings: Settings, spec: ModelSpec) -> OpenClipEmbedder:
-    """Raises ModelError with a sentence for what is missing, broken or unknown."""
+    """Load an open_clip model. Raises ModelError if missing, broken or unknown."""
     device = choose_device(settings.device)
     if device.name == "cpu":
         torch.set_num_threads(1)  # workers are scaled by processes; threads would fight for cores
@@ -120,9 +120,10 @@ def _is_quick_gelu(architecture: str, tag: str) -> bool:
 
 
 def options_for_file(architecture: str, weights: Path) -> dict[str, Any]:
-    """A bare file says nothing about its preprocessing, and open_clip then assumes OpenAI's.
+    """open_clip's options for a bare file of weights, which says nothing of its preprocessing.
 
-    `<model>--<tag>` in the name tells; else all known tags of the model must agree.
+    Without them open_clip assumes OpenAI's. `<model>--<tag>` in the name tells; else all known
+    tags of the model must agree.
     """
     tags = open_clip.list_pretrained_tags_by_model(architecture)
     told = weights.stem.partition("--")[2]

@@ -19,7 +19,7 @@ _LEADING_ARTICLE = re.compile(rf"^{_ARTICLE}", re.IGNORECASE)
 
 
 def strip_prompt(text: str) -> str:
-    """ "A photo of a dog." -> "dog". A text that would vanish is left as it is."""
+    """A query without its prompt: "A photo of a dog." -> "dog"; unchanged if nothing is left."""
     stripped = " ".join(text.split()).strip(" .!?\"'")
     before = None
     while before != stripped:

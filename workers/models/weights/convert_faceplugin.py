@@ -38,7 +38,7 @@ def convert(sources: Path, target: Path) -> None:
 
 
 def _any_size(model: ModelProto) -> ModelProto:
-    """Scores and offsets of each anchor, for pictures [n, 3, height, width]."""
+    """The detector for pictures [n, 3, height, width] of any size: scores, offsets per anchor."""
     graph, wanted, kept = model.graph, {"scores", _OFFSETS}, []
     for node in reversed(graph.node):
         if wanted & set(node.output):

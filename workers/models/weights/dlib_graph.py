@@ -124,7 +124,7 @@ class _DlibNumbers:
         self._raw, self._at = path.read_bytes(), 0
 
     def tensor(self, first: int, second: int) -> NDArray[Any]:
-        """The next one of this shape."""
+        """The next tensor of this shape."""
         header = b"".join(_packed(number) for number in (2, first, second, 1, 1))  # 2: version
         found = self._raw.find(header, self._at)
         start, size = found + len(header), 4 * first * second
@@ -135,6 +135,6 @@ class _DlibNumbers:
 
 
 def _packed(number: int) -> bytes:
-    """As dlib writes a whole number: how many bytes, then the bytes, the lowest first."""
+    """A whole number as dlib writes it: how many bytes, then the bytes, the lowest first."""
     size = max(1, (number.bit_length() + 7) // 8)
     return bytes([size]) + number.to_bytes(size, "little")

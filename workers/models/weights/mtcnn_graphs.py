@@ -49,7 +49,7 @@ class _Net:
         return self._graph.add("MaxPool", x, kernel_shape=[side, side], strides=[2, 2], ceil_mode=1)
 
     def flat(self, x: str) -> str:
-        """Features in the order of the weight file: by x, then y, then channel."""
+        """Features flattened in the order of the weight file: by x, then y, then channel."""
         turned = self._graph.add("Transpose", x, perm=[0, 3, 2, 1])
         return self._graph.add("Flatten", turned, axis=1)
 

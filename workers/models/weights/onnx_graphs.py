@@ -164,7 +164,7 @@ class _Bert:
         self._heads, self._epsilon = heads, epsilon
 
     def embed(self) -> str:
-        """Word + position + segment 0, normalised: [n, t, dim]."""
+        """Embeddings of tokens: word + position + segment 0, normalised: [n, t, dim]."""
         graph = self._graph
         words, places, segments = (
             self._weights[f"embeddings.{name}_embeddings.weight"]

@@ -131,7 +131,7 @@ DLIB_SOURCES = (
 
 @dataclass(frozen=True, slots=True)
 class WhisperFiles:
-    """What makes a Whisper folder; model.bin comes in one or more parts, in their order."""
+    """Sources of a Whisper folder; model.bin comes in one or more parts, in their order."""
 
     files: tuple[WeightSource, ...]
     parts: tuple[WeightSource, ...]
@@ -238,7 +238,7 @@ def _make(
     facts: dict[str, Any],
     report: Report,
 ) -> None:
-    """Gather `sources`, let `build` fill a folder from them, make it MODELS_DIR/<key>."""
+    """Make MODELS_DIR/<key>: gather `sources`, let `build` fill a folder from them."""
     downloads = root / "downloads"
     with tempfile.TemporaryDirectory(dir=root, prefix=f".{spec.key}-") as scratch:
         gathered, built = Path(scratch) / "sources", Path(scratch) / "built"
@@ -280,7 +280,7 @@ def _installed(source: WeightSource) -> Path | None:
 
 
 def _convert(module: str, sources: Path, built: Path) -> None:
-    """In a process of its own, so that this one keeps none of the memory and imports no onnx."""
+    """Run a conversion in a process of its own: this one keeps no memory and imports no onnx."""
     result = subprocess.run(
         [sys.executable, "-m", module, str(sources), str(built)],
         capture_output=True,
@@ -318,7 +318,7 @@ def _write_manifest(
 
 
 def _put_in_place(built: Path, target: Path) -> None:
-    """Make the folder appear whole: everything on disk first, then one rename."""
+    """Make a folder appear whole: everything on disk first, then one rename."""
     for path in (*built.iterdir(), built):
         descriptor = os.open(path, os.O_RDONLY)
         try:

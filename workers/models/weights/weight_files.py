@@ -54,7 +54,7 @@ def _rebuild_tensor(
 
 
 class _StateDictUnpickler(pickle.Unpickler):
-    """Builds nothing but dictionaries of tensors, whatever the file asks for."""
+    """Unpickles nothing but dictionaries of tensors, whatever the file asks for."""
 
     def __init__(self, file: BinaryIO) -> None:
         super().__init__(file)
@@ -75,7 +75,7 @@ class _StateDictUnpickler(pickle.Unpickler):
 
 
 def read_torch_state_dict(path: Path) -> Tensors:
-    """A state dict that torch < 1.6 saved: five pickles, then the storages' bytes."""
+    """Read a state dict that torch < 1.6 saved: five pickles, then the storages' bytes."""
     with path.open("rb") as file:
         for _ in range(3):  # magic number, protocol version, facts about the machine
             _StateDictUnpickler(file).load()
