@@ -34,14 +34,14 @@ class Children:
     """A few warm child processes that run picklable functions, one at a time each."""
 
     def __init__(self, count: int, warm_up: Callable[[], None]) -> None:
-        """`warm_up` runs in each child at its start: its module brings the imports along."""
+        """Have each child run `warm_up` at its start: its module brings the imports along."""
         self._count = count
         self._warm_up = warm_up
         self._lock = threading.Lock()
         self._pool = self._new_pool()
 
     def run(self, limit_s: float, function: Callable[P, T], *args: P.args, **kw: P.kwargs) -> T:
-        """The result of `function` in a child; what it raises is raised here.
+        """The result of `function` in a child process; what it raises there is raised here.
 
         Raises MediaUnreadable when the child crashes or does not end within `limit_s`.
         """
@@ -75,7 +75,7 @@ class Children:
             raise
 
     def _usable_pool(self) -> Any:
-        """The pool, made anew when pebble has given it up (an idle child was killed)."""
+        """The pool of children, made anew when pebble gave it up (an idle child was killed)."""
         pool = self._pool
         if not pool.active:
             self._give_up(pool)
@@ -119,7 +119,7 @@ def _end_with_parent() -> None:
 def _limited(
     limit_s: float, function: Callable[..., T], args: tuple[Any, ...], kw: dict[str, Any]
 ) -> T:
-    """In the child. CPU time is limited too, should the parent be unable to end it."""
+    """Run a call in the child, its CPU time limited, should the parent be unable to end it."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     allowed = int(used.ru_utime + used.ru_stime + limit_s) + _CPU_SLACK_S
     resource.setrlimit(resource.RLIMIT_CPU, (allowed, resource.RLIM_INFINITY))

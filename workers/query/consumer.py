@@ -24,7 +24,7 @@ _REPLIES_TTL_S = 60
 
 @dataclass(frozen=True, slots=True)
 class PendingRequest:
-    """A request in hand, whose caller waits. `reply` is called once, perhaps in another thread."""
+    """A request whose caller waits. `reply` is called once, perhaps in another thread."""
 
     question: Question
     within_s: float
@@ -32,7 +32,7 @@ class PendingRequest:
     _span: trace.Span
 
     def traced(self) -> AbstractContextManager[trace.Span]:
-        """What is logged in the block belongs to the trace of the request."""
+        """Put what is logged in the block into the trace of the request."""
         return trace.use_span(self._span, record_exception=False, set_status_on_exception=False)
 
     def reply(self, answer: Result | RushesError) -> None:
@@ -80,7 +80,7 @@ class LaneConsumer:
         self._redis.close()
 
     def _send(self, request: QueryRequest, answer: Result | Failed) -> None:
-        """An answer that Redis does not take is lost; the caller asks again."""
+        """Send an answer; one that Redis does not take is lost, and the caller asks again."""
         reply = msgspec.json.encode(QueryReply(request_id=request.request_id, answer=answer))
         try:
             with translated(), self._redis.pipeline(transaction=True) as pipe:

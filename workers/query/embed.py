@@ -28,7 +28,7 @@ GATHER_S = 0.005
 
 @dataclass(frozen=True, slots=True)
 class EmbedRequest:
-    """Texts or one picture that somebody waits for; `reply` is called once, in the thread."""
+    """Texts or one picture that a caller waits for; `reply` is called once, in the thread."""
 
     model: str
     reply: Callable[[Embedded | RushesError], None]
@@ -37,7 +37,7 @@ class EmbedRequest:
 
 
 class Embedder:
-    """Embeds what is put in, in batches. Gives up on nothing but a model error."""
+    """Embeds requests in batches, in one thread. Gives up on nothing but a model error."""
 
     def __init__(self, pool: ModelPool) -> None:
         self._pool = pool
@@ -49,11 +49,11 @@ class Embedder:
         self._thread.start()
 
     def put(self, request: EmbedRequest) -> None:
-        """Blocks while enough is waiting already, so that the rest waits in Redis."""
+        """Queue a request. Blocks while enough wait already, so that the rest waits in Redis."""
         self._queue.put(request)
 
     def busy_s(self) -> float:
-        """How long the present batch has been running."""
+        """Seconds that the present batch has been running."""
         since = self._busy_since
         return 0.0 if since is None else time.monotonic() - since
 
@@ -73,7 +73,7 @@ class Embedder:
                 return
 
     def _gather(self) -> list[EmbedRequest | None]:
-        """The first to come, and what comes within 5 ms after it."""
+        """The first request to come, and those that come within 5 ms after it."""
         batch = [self._queue.get()]
         until = time.monotonic() + GATHER_S
         while len(batch) < MAX_BATCH and batch[-1] is not None:

@@ -18,21 +18,21 @@ from workers.media.stills import still_from_bytes
 
 
 def warm_up() -> None:
-    """Called in each child at its start: the decoder is imported before the first request."""
+    """Prepare a child at its start: the decoder is imported before the first request."""
 
 
 def jpeg_at(roots: Roots, path: str, seconds: float, long_side: int) -> bytes:
-    """A JPEG of the picture shown at that time."""
+    """JPEG of the picture shown at a time of a media file, with this long side."""
     return _shown(roots, path, seconds).thumbnail_jpeg(long_side)
 
 
 def rgb_at(roots: Roots, path: str, seconds: float, short_side: int) -> NDArray[np.uint8]:
-    """The same picture as RGB with that short side, for a model."""
+    """RGB of the picture shown at a time of a media file, with this short side, for a model."""
     return _for_model(_shown(roots, path, seconds), short_side)
 
 
 def rgb_of_bytes(image: bytes, short_side: int) -> NDArray[np.uint8]:
-    """A picture that came with the request."""
+    """RGB of a picture that came with the request, with this short side, for a model."""
     return _for_model(still_from_bytes(image), short_side)
 
 

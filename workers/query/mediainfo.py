@@ -1,4 +1,4 @@
-"""What MediaInfo knows and the decoder does not tell; without the library, nothing is added.
+"""Facts that MediaInfo knows and the decoder does not; without the library, nothing is added.
 
 The only place that imports it. Native code: runs in child processes. It is given an opened file,
 never a path, so that it cannot open other files that a container names.
@@ -31,7 +31,7 @@ _ORDERS = {"TFF": "top_first", "BFF": "bottom_first"}
 
 
 def completed(found: Probe, path: str) -> Probe:
-    """Fills what is not known yet, and changes nothing that is."""
+    """A Probe with what was not known filled in by MediaInfo; what is known stays."""
     if MediaInfo is None or not _lacks_something(found):
         return found
     tracks = _tracks(path)
@@ -75,7 +75,7 @@ def _tracks(path: str) -> Sequence[Any]:
 
 
 def _timecode(found: Probe, tracks: Sequence[Any]) -> StartTimecode | None:
-    """The rate of the timecode that was found, else the first that states its rate."""
+    """The known timecode with the rate that a track states; one of a track if none is known."""
     known = found.timecode
     if known is not None and known.rate_source != "derived":
         return known
@@ -115,7 +115,7 @@ def _lacks_bits(stream: AudioStream) -> bool:
 
 
 def _with_bits(streams: tuple[AudioStream, ...], tracks: Sequence[Any]) -> tuple[AudioStream, ...]:
-    """By their order, where both see the same number of tracks."""
+    """Sound streams with the bits of MediaInfo's tracks, by order, if there are as many."""
     sounds = [track for track in tracks if track.track_type == "Audio"]
     if len(sounds) != len(streams):
         return streams

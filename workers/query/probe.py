@@ -1,4 +1,4 @@
-"""What a file says about itself, for `/media/metadata`. Runs in child processes."""
+"""Probe of a file: what it says about itself, for `/media/metadata`. Runs in child processes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from workers.query.mediainfo import completed
 
 
 def probe_file(roots: Roots, path: str) -> Probed:
-    """The facts of the container, completed by MediaInfo, with warnings."""
+    """Facts of a media file by its container, completed by MediaInfo, with warnings."""
     roots.check_real(path)
     check_format(path)
     media_type = media_type_of(path)

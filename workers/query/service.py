@@ -55,7 +55,7 @@ _LAST_ANSWERS_S = 4.0  # what takes longer at the end is asked again, or fails w
 
 
 class QueryService:
-    """One process; every lane has its own threads and its own Redis connection."""
+    """The query worker's process; every lane has its own threads and Redis connection."""
 
     def __init__(self, settings: Settings, *, limit_s: float = LIMIT_S) -> None:
         assert settings.redis_url, "workers are started with a Redis"
@@ -82,7 +82,7 @@ class QueryService:
         )
 
     def take_signals(self) -> None:
-        """SIGTERM and SIGINT end this worker from now on. Main thread only."""
+        """Let SIGTERM and SIGINT end this worker from now on. Main thread only."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self.shut_down())
 
@@ -124,7 +124,7 @@ class QueryService:
         return threads
 
     def _load_models(self) -> None:
-        """What all workers should have, then what single requests have named."""
+        """Load the models that all should have, then those that single requests have named."""
         try:
             self._desired.reconcile(lambda message: self._say("loading", message))
         except RedisAway as error:
@@ -137,7 +137,7 @@ class QueryService:
         self._say("idle")
 
     def _follow(self, lane: Lane) -> None:
-        """One thread of a lane: take, answer, for ever."""
+        """One thread of a lane: take requests and answer them, for ever."""
         url = self._settings.redis_url
         assert url
         consumer = LaneConsumer(url, self._settings.instance, lane)
@@ -177,7 +177,7 @@ class QueryService:
     def _prepared(
         self, question: EmbedQuestion, request: PendingRequest, limit_s: float
     ) -> EmbedRequest:
-        """What the model's thread needs, its picture decoded."""
+        """An EmbedRequest for the model's thread, its picture decoded."""
         key, side = self._ready_model(question.model)
         match question:
             case EmbedTexts(texts=()):
@@ -191,7 +191,7 @@ class QueryService:
         return EmbedRequest(key, request.reply, picture=rgb)
 
     def _ready_model(self, wanted: str) -> tuple[str, int]:
-        """Key and picture side of a loaded model; else asks for it and raises ModelLoading."""
+        """Key and picture side of a loaded model; else notes the wish and raises ModelLoading."""
         key = resolve(self._settings, ModelKind.VISUAL, wanted).key
         side = self._desired.side_of(key)
         if side is not None:
@@ -205,7 +205,7 @@ class QueryService:
         self._heart = msgspec.structs.replace(self._heart, state=state, message=message)
 
     def _beat(self) -> None:
-        """Heartbeats; ends the process when the thread with the model hangs in native code."""
+        """Publish heartbeats; end the process when the model's thread hangs in native code."""
         while not self._stopping:
             if self._embedder.busy_s() > STALL_S:
                 log.critical("The model has not answered for %.0f s: ending", STALL_S)
