@@ -1,1 +1,1 @@
-"""The `rushes` command: starts processes and drives the public API; imports neither's insides."""
+"""The `rushes` command: starts processes, drives the public API; imports neither one's insides."""

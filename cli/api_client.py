@@ -1,4 +1,4 @@
-"""The public API as our own command line uses it: HTTP by httpx, progress by Socket.IO."""
+"""Client of the public API for our own command line: HTTP by httpx, progress by Socket.IO."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Refused(RushesError):
 
 
 class ApiClient:
-    """One server, one key. Raises Refused for its errors and ServerAway when there is no answer.
+    """A client of one server with one key. Raises Refused, and ServerAway for no answer.
 
     `patience_s`: how long one answer may take, and no longer for a model that loads.
     """
@@ -74,7 +74,7 @@ class ApiClient:
         return _document(self.call("DELETE", path))
 
     def call(self, method: str, path: str, **how: Any) -> httpx.Response:
-        """The successful answer. One that says 503 is asked again for up to two minutes.
+        """The successful answer to a request. A 503 is asked again for up to two minutes.
 
         Where no worker is running, for ten seconds: one that is started anew is back by then.
         """
@@ -120,7 +120,7 @@ class ApiClient:
                 return
 
     def follow_watching(self) -> Iterator[Event]:
-        """What the watch folders do, in the same way, without end."""
+        """Status of the watch folders, over Socket.IO else by asking, without end."""
         yield from self._events(_WATCH_ROOM, "/watch-folders/service/status")
 
     def _events(self, room: str, path: str) -> Iterator[Event]:
@@ -175,7 +175,7 @@ def is_this_machine(url: str) -> bool:
 
 
 def _address(server: str) -> str:
-    """`studio:6699` is `http://studio:6699`, also with our `/api/v1` behind it. Raises BadInput."""
+    """Address of a server: `studio:6699` is `http://studio:6699`. Raises BadInput."""
     url = (server if "://" in server else f"http://{server}").rstrip("/")
     url = url.removesuffix(f"{_API}/docs").removesuffix(_API).rstrip("/")
     try:

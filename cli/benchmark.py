@@ -1,4 +1,4 @@
-"""How fast one server is, measured from outside through the public API.
+"""Measures how fast one server is, from outside through the public API.
 
 Each measurement has a first run, which pays for whatever is not warm yet, and further runs, of
 which medians are told. Analyses are timed by the server's own clock, answers by ours.
@@ -34,7 +34,7 @@ Say = Callable[[str], object]
 
 @dataclass(slots=True)
 class Measurement:
-    """`first` is the run before the others; values are of the runs after it, in `unit`."""
+    """One measured thing. `first` is the first run; `values` are of later ones, in `unit`."""
 
     name: str
     unit: str
@@ -75,7 +75,7 @@ class Measurement:
 
 @dataclass(frozen=True, slots=True)
 class Footage:
-    """What the server says of the media: items of /media/metadata that have no error."""
+    """Media files as the server tells them: items of /media/metadata that have no error."""
 
     items: tuple[dict[str, Any], ...]
 
@@ -159,7 +159,7 @@ class Benchmark:
         self._rounds(into, _seconds(items), {"transcription_jobs": jobs})
 
     def _rounds(self, into: Measurement, amount: float, body: dict[str, Any]) -> None:
-        """One round to warm up, then the asked ones; each does everything anew."""
+        """Measure one round to warm up, then the asked ones; each does everything anew."""
         whole = {**body, "cache_dir": self._plan.scratch, "force": True, "on_busy": "refuse"}
         for number in range(self._plan.rounds + 1):
             if not self._is_time(into):
@@ -168,7 +168,7 @@ class Benchmark:
             into.add(amount / self._analysis_s(whole))
 
     def _analysis_s(self, body: dict[str, Any]) -> float:
-        """Seconds that the analysis took, as the server counts. Raises RunFailed."""
+        """Seconds that an analysis took, as the server counts. Raises RunFailed."""
         self.task_id = self._api.post("/analyze", body)["task_id"]
         *_, end = self._api.follow(self.task_id)
         task = self._api.get(f"/tasks/{self.task_id}")
@@ -180,7 +180,7 @@ class Benchmark:
         return float(task["finished_at"] - task["created_at"])
 
     def _searches(self) -> Iterator[Measurement]:
-        """Words that nobody has asked for yet, then the same once more."""
+        """Measure searches for words that nobody has asked for yet, then for the same words."""
         asked: list[str] = []
 
         def measure(into: Measurement, words: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""The `rushes` command: what it is made of, and how its errors end."""
+"""The `rushes` command put together, and how its errors end."""
 
 from __future__ import annotations
 

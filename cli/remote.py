@@ -1,4 +1,4 @@
-"""What each command that asks a server has: --server, --key, --json and a client of them."""
+"""Options that each command with a server has (--server, --key, --json), and a client of them."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def remote(function: Callable[..., None]) -> Callable[..., None]:
 
 
 def default_server(environ: Mapping[str, str]) -> str:
-    """This machine, at the port that a server with these settings has."""
+    """Address of this machine, at the port that a server with these settings has."""
     return f"http://127.0.0.1:{environ.get('RUSHES_PORT', '').strip() or Settings().port}"
 
 

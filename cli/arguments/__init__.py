@@ -1,1 +1,1 @@
-"""What is typed after a command: paths, times, clips, clusters, and options of many fields."""
+"""Arguments of commands: paths, times, clips, clusters, and options of many fields."""

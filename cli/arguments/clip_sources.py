@@ -1,4 +1,4 @@
-"""Clips as they are named: FILE IN OUT on the command line, or what a search found, as JSON."""
+"""Clips as a command is told them: FILE IN OUT, or what a search found, as JSON."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ AroundOption = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class Picked:
-    """Which of the results are wanted, and how much of each."""
+    """Choice among results: which are wanted, and how much of each."""
 
     numbers: str = ""
     around_s: float | None = None

@@ -51,7 +51,7 @@ def only_collection(api: ApiClient, cache: str, given: str) -> str:
 
 
 def jobs(api: ApiClient, cache: str, collection: str = "") -> list[dict[str, Any]]:
-    """What GET /faces/clusters says of one collection, or of all."""
+    """Answer of GET /faces/clusters about one collection, or about all."""
     query = {"cluster_job_name": collection} if collection else {}
     answer = api.get("/faces/clusters", cache_dir=cache, **query)
     return list(answer["cluster_jobs"])
@@ -83,7 +83,7 @@ def one_id_of(api: ApiClient, cache: str, collection: str, who: str) -> str:
 
 
 def shown_id(cluster_id: str) -> str:
-    """The id as it can be typed."""
+    """A cluster's id as it can be typed."""
     return NONE if cluster_id == NOBODY else cluster_id
 
 

@@ -31,12 +31,12 @@ def is_foreign(path: str) -> bool:
 
 
 def pure_path(path: str) -> PurePath:
-    """A path of the server's as one of its system, as far as that can be told."""
+    """A path of the server's as one of the server's system, as far as that can be told."""
     return PureWindowsPath(path) if is_foreign(path) else PurePath(path)
 
 
 def server_path(path: str) -> str:
-    r"""The path as the server is told it: `Z:\…` and `\\server\…` stay as they are."""
+    r"""A path as the server is told it: `Z:\…` and `\\server\…` stay as they are."""
     return path if is_foreign(path) else os.path.abspath(os.path.expanduser(path))
 
 

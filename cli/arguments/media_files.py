@@ -20,7 +20,7 @@ STDIN = "-"
 
 @dataclass(slots=True)
 class MediaFiles:
-    """Paths by type, in the order in which they were given or found, and what was left out."""
+    """Media files by path with their types, in the order given or found, and what was left out."""
 
     paths: dict[str, MediaType] = field(default_factory=dict)
     total_bytes: int = 0  # of those that this machine can see
@@ -38,7 +38,7 @@ class MediaFiles:
 
 
 def listed(given: Sequence[str], is_nul_separated: bool = False) -> Iterator[str]:
-    """The arguments, with those of stdin, one a line, in the place of `-`."""
+    """The arguments, with lines of stdin in the place of `-`."""
     for path in given:
         if path != STDIN:
             yield path

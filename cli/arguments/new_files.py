@@ -11,7 +11,7 @@ from shared.errors import BadInput, ExportError
 
 
 class NewFiles:
-    """Files of one extension in one folder, named after media files."""
+    """New files of one extension in one folder, named after media files."""
 
     def __init__(self, folder: Path, extension: str, is_overwriting: bool) -> None:
         self._folder, self._extension = folder, extension
@@ -23,7 +23,7 @@ class NewFiles:
             raise BadInput(f"{folder} cannot be made a folder: {error.strerror}.") from error
 
     def write(self, media_path: str, content: bytes) -> Path:
-        """`A001.srt` for `A001.mov`; for another A001 of the same command a longer name.
+        """Write `A001.srt` for `A001.mov`; another A001 of the same command gets a longer name.
 
         Raises ExportError where the file exists and is not to be overwritten.
         """

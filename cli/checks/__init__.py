@@ -1,1 +1,1 @@
-"""What must be right before a server can run: seen at start, and at once by `rushes doctor`."""
+"""Checks of what must be right before a server can run: made at start and by `rushes doctor`."""

@@ -20,7 +20,7 @@ _IMPORTS_END_WITHIN_S = 75.0  # one extra may take 60 on a slow disk
 
 
 def look_at_everything(environ: Mapping[str, str]) -> list[Finding]:
-    """Every finding, in a fixed order. Goes on with what can be read of wrong settings."""
+    """Findings of all checks, in a fixed order. Goes on with what can be read of wrong settings."""
     settings, wrong = Settings.read(environ)
     checks: dict[str, Check] = {
         "settings": lambda: _settings(settings, wrong),
@@ -83,7 +83,7 @@ def _settings(settings: Settings, wrong: list[str]) -> Iterable[Finding]:
 
 
 def _libraries(settings: Settings) -> Iterable[Finding]:
-    """The extras, and the device that they see where this machine can run workers."""
+    """Findings on the extras, and on the device they see where this machine can run workers."""
     needed = models.extras_needed(settings) if _runs_workers(settings) else set()
     if settings.redis_url is None:  # this machine is to do everything
         needed |= {"worker", "lite"}
@@ -94,7 +94,7 @@ def _libraries(settings: Settings) -> Iterable[Finding]:
 
 
 def _runs_workers(settings: Settings) -> bool:
-    """False on a machine with the API alone, which has no decoder."""
+    """Whether this machine can run workers: with the API alone it has no decoder."""
     return settings.redis_url is None or libraries.is_installed("av")
 
 

@@ -1,4 +1,4 @@
-"""What a check has found: fine, a warning or a problem, and what cures it."""
+"""Finding of a check: fine, a warning or a problem, and what cures it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`message` and `cure` are halves of one sentence and end without a full stop."""
+    """Result of a check; `message` and `cure` are halves of a sentence without a full stop."""
 
     level: Level
     subject: str
@@ -41,7 +41,7 @@ def problem(subject: str, message: str, cure: str) -> Finding:
 
 
 def refuse_problems(findings: Iterable[Finding]) -> list[Finding]:
-    """The warnings among them. Raises SettingsError with the sentence of the first problem."""
+    """The warnings among findings. Raises SettingsError with the first problem's sentence."""
     warnings = []
     for finding in findings:
         if finding.level == "problem":
@@ -52,7 +52,7 @@ def refuse_problems(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def within(seconds: float, call: Callable[[], T]) -> T:
-    """What `call` returns or raises; TimeoutError when it hangs, as shares do that are away."""
+    """The result of `call`; TimeoutError when it hangs, as shares do that are away."""
     result: list[T] = []
     raised: list[BaseException] = []
 

@@ -35,7 +35,7 @@ _WHY = {
 
 
 def state_dir(settings: Settings) -> Finding:
-    """Whether STATE_DIR can be written; it is created, for this user alone, where it is missing."""
+    """Whether STATE_DIR can be written; creates it, for this user alone, where it is missing."""
     return _state_dir(settings, create=True)
 
 
@@ -59,7 +59,7 @@ def roots(settings: Settings) -> Iterator[Finding]:
 
 
 def mounts(settings: Settings) -> Iterator[Finding]:
-    """Roots that look like places where nothing is mounted."""
+    """Warnings for roots that look like places where nothing is mounted."""
     folders = dict.fromkeys([*(settings.media_roots or ()), *(settings.cache_roots or ())])
     looked = _together(functools.partial(_is_unmounted, folder) for folder in folders)
     for folder, is_unmounted in zip(folders, looked, strict=True):
@@ -119,7 +119,7 @@ def _state_dir(settings: Settings, *, create: bool) -> Finding:
 
 
 def _foreign(folder: Path) -> Finding | None:
-    """What another user has left in STATE_DIR, as happens after one start as root."""
+    """A problem where another user left files in STATE_DIR, as after one start as root."""
     mode = os.R_OK | os.W_OK
     names = [n for n in _OURS if os.path.lexists(folder / n) and not os.access(folder / n, mode)]
     if not names:
@@ -161,14 +161,14 @@ def _written_below(name: str, folder: Path) -> Finding:
 
 
 def _together(looks: Iterable[Callable[[], T]]) -> Iterator[T]:
-    """What each gives, in order: of ten shares that are away, all are waited for at once."""
+    """Results of all looks, in order: ten shares that are away are waited for at once."""
     calls = list(looks)
     with ThreadPoolExecutor(max(1, len(calls))) as threads:
         yield from list(threads.map(lambda call: call(), calls))
 
 
 def _try(folder: Path, writable: bool) -> None:
-    """Raise OSError unless it is a folder that can be listed and, if asked for, written."""
+    """Raise OSError unless a folder can be listed and, if asked for, written."""
     if not stat.S_ISDIR(folder.stat().st_mode):
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
     with os.scandir(folder) as entries:
@@ -209,13 +209,13 @@ def _looks_unmounted(folder: Path) -> bool:
 
 
 def _existing(folder: Path) -> Path:
-    """The folder, or the nearest above it that exists."""
+    """A folder itself, or the nearest one above it that exists."""
     # Unlike Path.exists, it takes what lies behind a closed door for absent.
     return next(above for above in (folder, *folder.parents) if os.path.exists(above))
 
 
 def _room(folder: Path) -> tuple[int, int | None]:
-    """The device and its free bytes: 0 where no more files fit, None where it is no disk."""
+    """Device of a folder and its free bytes: 0 where no more files fit, None if it is no disk."""
     folder = _existing(folder)
     disk = os.statvfs(folder)
     is_out_of_files = disk.f_files > 0 and disk.f_favail == 0

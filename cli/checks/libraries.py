@@ -26,7 +26,7 @@ _IMPORTS_WITHIN_S = 60
 
 @dataclass(slots=True)
 class Libraries:
-    """What importing each module gave."""
+    """Results of importing each module of the extras."""
 
     missing: set[str] = field(default_factory=set)
     untried: set[str] = field(default_factory=set)  # extras
@@ -53,7 +53,7 @@ def is_installed(module: str) -> bool:
 
 
 def findings(libraries: Libraries, needed: set[str]) -> Iterator[Finding]:
-    """`needed`: the extras without which this machine cannot do what its settings say."""
+    """Findings on the extras. `needed`: those that this machine's settings cannot do without."""
     for extra, modules in EXTRAS.items():
         broken = [name for name in modules if name in libraries.broken]
         missing = [name for name in modules if name in libraries.missing]

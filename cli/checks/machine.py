@@ -1,4 +1,4 @@
-"""The machine: Python, redis-server, and the limits that the system sets."""
+"""Checks of the machine: Python, redis-server, and the limits that the system sets."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def python() -> Finding:
 
 
 def redis_server(settings: Settings) -> Iterator[Finding]:
-    """The binary of the private Redis, where one is needed."""
+    """Finding on the binary of the private Redis, where one is needed."""
     if settings.redis_url is not None:
         return
     try:
@@ -51,7 +51,7 @@ def open_files() -> Finding:
 
 
 def inotify() -> Iterator[Finding]:
-    """How many folders the system lets the watcher be told of; Linux only."""
+    """Finding on how many folders the system lets the watcher be told of; Linux only."""
     for name, least, what in (
         ("max_user_watches", _WATCHES, "folders may be watched without polling"),
         ("max_user_instances", _INSTANCES, "programs of one user may watch folders"),

@@ -1,4 +1,4 @@
-"""The active models: known, allowed, their weights here, and the device they are to run on."""
+"""Checks of the active models: known, allowed, their weights here, and the device to run on."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ _EXTRA_OF = {"open_clip": "studio", "insightface": "insightface", "faceplugin": 
 
 
 def default_model(settings: Settings, kind: ModelKind) -> ModelSpec:
-    """The model that the settings name. Raises SettingsError for an unknown one, and where the
-    folder of weights may not be read."""
+    """The default model of a kind by the settings.
+
+    Raises SettingsError for an unknown one, and where the folder of weights may not be read.
+    """
     setting, key = {
         ModelKind.VISUAL: ("RUSHES_VISUAL_MODEL", settings.visual_model),
         ModelKind.SPEECH: ("RUSHES_SPEECH_MODEL", settings.speech_model),
@@ -54,7 +56,7 @@ def weights(settings: Settings, *, is_worker: bool = True) -> Iterator[Finding]:
 
 
 def device(settings: Settings, libraries: Libraries) -> Iterator[Finding]:
-    """Whether what loads the active models sees the device of RUSHES_DEVICE."""
+    """Whether the libraries that load the active models see the device of RUSHES_DEVICE."""
     wanted = settings.device
     seen = {name: found for name, found in libraries.devices.items() if found}
     users = {"onnxruntime", "ctranslate2"}

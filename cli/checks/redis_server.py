@@ -1,4 +1,4 @@
-"""Whether the Redis is one that Rushes can work on: new enough, and it keeps what it is given."""
+"""Checks of the Redis that Rushes works on: new enough, and it keeps what it is given."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Away(Exception):
 
 
 def wait_and_check(url: str) -> None:
-    """At start: wait up to 20 s for it, then look. Raises SettingsError for a wrong one.
+    """Wait up to 20 s for Redis at start, then look. Raises SettingsError for a wrong one.
 
     One that is still away is left to the process, which waits for it as in any outage.
     """
@@ -58,7 +58,7 @@ def wait_and_check(url: str) -> None:
 
 
 def examine(url: str) -> list[Finding]:
-    """What is right and wrong with the Redis. Raises Away where it does not answer."""
+    """Findings on the Redis. Raises Away where it does not answer."""
     where = shown(url)
     try:
         with connect(url, protocol=2) as client:  # 3 begins with a command that Redis 5 lacks
@@ -78,7 +78,7 @@ def examine(url: str) -> list[Finding]:
 
 
 def shown(url: str) -> str:
-    """The address without its password."""
+    """Address of a Redis without the password."""
     parts = urllib.parse.urlsplit(url)
     if parts.scheme == "unix":
         return urllib.parse.unquote(parts.path)
@@ -131,7 +131,7 @@ def _is_new_enough(version: str) -> bool:
 
 
 def _persistence(client: redis.Redis, info: dict[str, Any], where: str) -> Finding:
-    """Append-only file, snapshots alone, or nothing; managed ones do not let us ask CONFIG."""
+    """Finding on how Redis keeps data: append-only file, snapshots alone, nothing, or unknown."""
     if info.get("aof_enabled"):
         if info.get("aof_last_write_status", "ok") != "ok":
             raise Away(f"{where} cannot write its append-only file; often its disk is full")
@@ -156,7 +156,7 @@ def _memory(info: dict[str, Any], where: str) -> Iterator[Finding]:
 
 
 def _unreachable(url: str, error: Exception) -> Finding:
-    """What no waiting mends; raises Away for everything else."""
+    """A problem for a Redis that no waiting mends; raises Away for any other one."""
     where, said = shown(url), str(error).rstrip(".")
     is_encrypted = url.startswith("rediss:")
     if is_encrypted and _UNTRUSTED in said:

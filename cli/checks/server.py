@@ -1,4 +1,4 @@
-"""The server that runs on this machine's port, if one does, and the port where none does."""
+"""Checks of the server that runs on this machine's port, or of the port where no server does."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def server(settings: Settings) -> Iterator[Finding]:
 
 
 def keys(settings: Settings, redis_url: str | None) -> Iterator[Finding]:
-    """Whether any client can get in. Looks, and restores nothing."""
+    """Whether any client can get in with a licence key. Looks, and restores nothing."""
     count = len(settings.license_keys)
     try:
         kept = msgspec.json.decode((settings.state_dir / "keys.json").read_bytes())

@@ -1,4 +1,4 @@
-"""What is looked at before a process of the server starts; nothing has been started by then."""
+"""Checks before a process of the server starts; nothing has been started by then."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""One module a command, or a group of commands; cli/main.py puts them together."""
+"""Commands: one module a command, or a group of commands; cli/main.py puts them together."""

@@ -31,7 +31,7 @@ _PROBE_S = 600.0
 
 
 class OnBusy(StrEnum):
-    """What becomes of an analysis that runs already."""
+    """Choice of what becomes of an analysis that runs already."""
 
     REFUSE = "refuse"
     QUEUE = "queue"

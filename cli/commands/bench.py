@@ -118,7 +118,7 @@ def _footage(server: Remote, paths: list[str]) -> Footage:
 
 
 def _facts(api: ApiClient) -> Facts:
-    """What the server says of itself: its workers and its active models."""
+    """Facts that the server tells: its workers and its active models."""
     models = api.get("/models/available")
     active = {
         kind: next((one["model_key"] for one in models[kind] if one["is_active"]), None)

@@ -169,7 +169,7 @@ def _deliver(server: Remote, answer: dict[str, Any], target: Path | None, force:
 
 
 def _show_result(server: Remote, task_id: str) -> None:
-    """Exit status 1 where a clip failed."""
+    """Show the clips of an export; exit status 1 where one failed."""
     answer = server.api.get(f"/tasks/{task_id}/exports")
     if not server.out.document(answer):
         table = Table(

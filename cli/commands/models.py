@@ -119,7 +119,7 @@ def _kind_of(api: ApiClient, model_key: str) -> ModelType:
 
 
 def _wait_until_loaded(api: ApiClient, kind: ModelType, key: str) -> dict[str, Any]:
-    """What is loaded then. Raises ModelError where the workers do not load it."""
+    """Wait for a model; what is loaded then. Raises ModelError where no worker loads it."""
     busy_at = time.monotonic()
     while True:
         loaded: dict[str, Any] = api.get("/models/loaded")

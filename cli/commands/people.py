@@ -268,7 +268,7 @@ def _show_faces(faces: list[dict[str, Any]], server: Remote, brush: Painter | No
 def _paint(
     server: Remote, brush: Painter, body: dict[str, Any], clusters: list[dict[str, Any]]
 ) -> None:
-    """Some faces of each cluster beside its name."""
+    """Paint some faces of each cluster beside its name."""
     ids = [cluster["cluster_id"] for cluster in clusters]
     asked = {**body, "cluster_ids": ids, "samples_per_cluster": _SAMPLES}
     samples = server.api.post("/faces/clusters/samples", asked)["samples"]
@@ -297,7 +297,7 @@ def _clusters(clusters: list[dict[str, Any]]) -> Table:
 
 
 def _words(cluster: dict[str, Any]) -> tuple[str, str, str]:
-    """Id, name and number of faces."""
+    """Id, name and number of faces of a cluster, as words."""
     shown = shown_id(cluster["cluster_id"])
     name = "in no cluster" if shown == NONE else cluster["name"] or ""
     return shown, name, f"{cluster['face_count']:,}"

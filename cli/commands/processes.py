@@ -61,7 +61,7 @@ def _serve(settings: Settings, process: str, *module: str) -> NoReturn:
 
 
 def redis_url(settings: Settings) -> str:
-    """The Redis that is set, else the private one that runs. Raises SettingsError."""
+    """URL of the Redis that is set, else of the private one that runs. Raises SettingsError."""
     from cli.processes import private_redis
 
     url = settings.redis_url or private_redis.running_url(settings)

@@ -173,7 +173,7 @@ def how_said(speaker: str, fuzzy: bool) -> dict[str, Any]:
 
 
 def scope_of(cache: str, within: list[str]) -> dict[str, Any]:
-    """The cache folder, and the files to search in where some are named."""
+    """The fields of a search that name the cache folder, and the files to search in, if any."""
     where = cache_dir(cache)
     if not within:
         return {"cache_dir": where}
@@ -200,7 +200,7 @@ def _example(server: Remote, text: str, image: str, frame: str) -> tuple[str, di
 
 
 def _picture(server: Remote, image: str) -> dict[str, str]:
-    """The picture's path, or for a server elsewhere the picture itself."""
+    """The field of a picture to search with: its path, or the content for a server elsewhere."""
     path = server_path(image)
     if is_this_machine(server.api.url) or is_foreign(path) or not Path(path).is_file():
         return {"image_path": path}

@@ -53,7 +53,7 @@ rushes transcripts search "rolling thunder" --in /footage/day1
 
 
 class TranscriptFormat(StrEnum):
-    """What a transcript can be written as."""
+    """Formats that a transcript can be written in."""
 
     SRT = "srt"
     VTT = "vtt"

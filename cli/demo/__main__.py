@@ -41,7 +41,7 @@ class DemoFailed(RushesError):
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A running Rushes, and the cache folder that everything here uses."""
+    """A running Rushes, and the cache folder that the demo uses."""
 
     api: ApiClient
     cache_dir: Path
@@ -50,7 +50,7 @@ class Server:
         return self.api.post(path, {"cache_dir": str(self.cache_dir), **body})
 
     def search(self, kind: str, **body: Any) -> list[Match]:
-        """Matches, best first."""
+        """Matches of a search, best first."""
         matches: list[Match] = self.post(f"/search/{kind}", **body)["matches"]
         return matches
 
@@ -199,7 +199,7 @@ def _tile(match: Match) -> contact_sheet.Tile:
 
 
 def main() -> None:
-    """Errors end with one sentence on stderr and exit status 1."""
+    """Run the demo; errors end with one sentence on stderr and exit status 1."""
     try:
         typer.run(demo)
     except RushesError as error:

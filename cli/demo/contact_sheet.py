@@ -1,4 +1,4 @@
-"""Draws what searches found as one PNG."""
+"""Draws the finds of searches as one PNG."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Row:
 
 
 def draw(path: Path, subtitle: str, rows: list[Row]) -> None:
-    """Write the sheet; it appears whole or not at all."""
+    """Write the contact sheet; it appears whole or not at all."""
     row_height = TILE[1] + CAPTION + GAP
     width = 2 * MARGIN + LABEL + COLUMNS * TILE[0] + (COLUMNS - 1) * GAP
     sheet = Image.new("RGB", (width, HEADER + len(rows) * (row_height + GAP) + MARGIN), BACK)

@@ -42,7 +42,7 @@ def data_dir(settings: Settings) -> Path:
 
 
 def make_socket_path(data: Path) -> Path:
-    """A socket in a new short folder that only this user may enter, noted in `data`."""
+    """Path for a socket in a new short folder of this user alone, noted in `data`."""
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder = tempfile.mkdtemp(prefix="rushes-")
     if len(os.fsencode(folder)) > _LONGEST_SOCKET_PATH - len("/redis.sock"):
@@ -92,7 +92,7 @@ def end_left_behind(data: Path) -> None:
 
 
 def start(data: Path, socket: Path) -> subprocess.Popen[bytes]:
-    """redis-server, loaded and answering; a broken append-only file is mended once."""
+    """Start redis-server: loaded and answering; a broken append-only file is mended once."""
     binary = redis_binary.find()
     process = _spawn(binary, data, socket)
     if _wait_until_ready(process, socket):
@@ -130,7 +130,7 @@ def _spawn(binary: Path, data: Path, socket: Path) -> subprocess.Popen[bytes]:
 
 
 def _mend(binary: Path, data: Path) -> None:
-    """Cut the append-only file after its last whole command; what it was is kept beside it."""
+    """Cut a broken append-only file after its last whole command; a copy of the old one is kept."""
     target = data / "appendonlydir" / "appendonly.aof.manifest"  # Redis 7 and newer
     if not target.exists():
         target = data / "appendonly.aof"
@@ -174,7 +174,7 @@ def _is_ours(client: redis.Redis, data: Path) -> bool:
 
 
 def lives(pid: int) -> bool:
-    """Whether the process runs; one that has ended and waits to be collected does not."""
+    """Whether a process runs; one that has ended and waits to be collected does not."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -192,7 +192,7 @@ def _is_zombie(pid: int) -> bool:
 
 
 def _is_redis_on(pid: int, socket: Path) -> bool:
-    """Whether the process is a redis-server on our socket: the number may be anyone's by now."""
+    """Whether a process is a redis-server on our socket: its number may be anyone's by now."""
     try:
         command = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
     except OSError:  # no /proc: macOS

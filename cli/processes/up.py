@@ -185,7 +185,7 @@ class Stack:
 def first_key(settings: Settings, redis_url: str) -> Path | None:
     """Create a Pro key where there is none; the file that holds it, None where there were keys.
 
-    Only its hash is stored, and it is printed by `_say_ready` to a terminal, never logged.
+    Only the key's hash is stored in Redis. `_say_ready` prints it to a terminal, never to a log.
     """
     with connect(redis_url) as client:
         store = Keys(client, settings.instance, settings.state_dir)

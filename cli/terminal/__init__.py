@@ -1,1 +1,1 @@
-"""What a command shows: tables, pictures, progress, completions."""
+"""Output of commands: tables, pictures, progress, completions."""

@@ -1,4 +1,4 @@
-"""What the shell offers after Tab, asked of the server; nothing where it is not there at once."""
+"""Completions after Tab, asked of the server; nothing where it is not there at once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PATIENCE_S = 1.0
 
 
 def task_ids(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
-    """Ids of the newest tasks, with what they are."""
+    """Ids of the newest tasks, each with its kind and state."""
     tasks = _answer(ctx, "/tasks").get("tasks", ())
     described = ((task["task_id"], f"{task['kind']}, {task['status']}") for task in tasks)
     return [pair for pair in described if pair[0].startswith(incomplete)]

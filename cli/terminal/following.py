@@ -1,4 +1,4 @@
-"""A Task followed to its end: a progress bar on a terminal, then what became of it."""
+"""Follows a Task to its end: a progress bar on a terminal, then what became of it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _TYPES = {"video": "pictures", "audio": "speech"}
 
 
 def follow_to_the_end(remote: Remote, task_id: str) -> Event:
-    """The last event. Ctrl-C leaves the Task running, says how to go on, and exits with 130."""
+    """Follow a Task; its last event. Ctrl-C leaves it running, says how to go on, exits 130."""
     event: Event = {}
     try:
         with _bar(remote) as bar:
@@ -38,7 +38,7 @@ def follow_to_the_end(remote: Remote, task_id: str) -> Event:
 
 
 def end_of(remote: Remote, answer: Event, is_detached: bool) -> None:
-    """The end of a Task that was accepted, or of a detached one its id."""
+    """Finish a Task that was accepted: follow it to its end, or print its id if detached."""
     if is_detached:
         say_accepted(remote, answer)
     else:
@@ -66,7 +66,7 @@ def finish(remote: Remote, event: Event) -> None:
 
 
 def name_of(path: str | None) -> str:
-    """The file's name, of a path in any system's form; cut in the middle where it is long."""
+    """The file's name in a path of any system; cut in the middle where it is long."""
     if not path:
         return ""
     name = pure_path(path).name
@@ -77,7 +77,7 @@ def name_of(path: str | None) -> str:
 
 
 def _left(seconds: float | None) -> str:
-    """How long it will still take, as the server estimates it."""
+    """Time that a Task will still take, in words, as the server estimates it."""
     if seconds is None:
         return ""
     minutes, rest = divmod(round(seconds), 60)

@@ -1,4 +1,4 @@
-"""What a search found, as a table, as pictures with text, or as lines for programs."""
+"""Matches of a search, as a table, as pictures with text, or as lines for programs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _FOLDER = re.compile(r".*[/\\]")
 
 
 def print_paths(matches: Sequence[Match]) -> None:
-    """`path<TAB>HH:MM:SS`, a line each; names as they are unless a terminal would obey them."""
+    """Print `path<TAB>HH:MM:SS` of matches, a line each; a terminal gets no control characters."""
     shown = printable if sys.stdout.isatty() else str
     for match in matches:
         sys.stdout.write(f"{shown(path_of(match))}\t{time_of(match)}\n")
@@ -59,23 +59,23 @@ def print_speech(out: CommandOutput, matches: Sequence[Match]) -> None:
 
 
 def path_of(match: Match) -> str:
-    """The file of a match of any search."""
+    """Path of the file of a match, of any search."""
     return str(match.get("video_path") or match["media_path"])
 
 
 def time_of(match: Match) -> str:
-    """Where in the file it is, `HH:MM:SS`."""
+    """Time of a match in its file, `HH:MM:SS`."""
     return str(match.get("timestamp") or match["start_timestamp"])
 
 
 def scene_of(match: Match) -> str:
-    """`HH:MM:SS-HH:MM:SS`; nothing for a still."""
+    """Scene of a match, `HH:MM:SS-HH:MM:SS`; nothing for a still."""
     start, end = match["scene_start_timestamp"], match["scene_end_timestamp"]
     return "" if start == end else f"{start}-{end}"
 
 
 def common_folder(paths: Sequence[str]) -> str:
-    """The folder that all of them are in, with its separator; empty where there is none."""
+    """The folder that all paths are in, with its separator; empty where there is none."""
     # Letter by letter, and then back to a separator: it works on paths of any system.
     found = _FOLDER.match(os.path.commonprefix(list(paths)))  # noqa: RUF071
     return found[0] if found else ""

@@ -1,4 +1,4 @@
-"""What a command prints: tables for people, or with --json the API's own answer for programs.
+"""Output of a command: tables for people, or with --json the API's own answer for programs.
 
 Results go to stdout, everything else (progress, hints, errors) to stderr, so that pipes work.
 """
@@ -32,7 +32,7 @@ class CommandOutput:
         self.aside = PlainConsole(sys.stderr)
 
     def document(self, answer: Any) -> bool:
-        """Print the answer as JSON if that was asked for; whether it was."""
+        """Print an answer as JSON if JSON was asked for; whether it was."""
         if self.as_json:
             text = json.dumps(answer, ensure_ascii=False, indent=2)
             text = _HALF_CHARACTERS.sub(lambda half: f"\\u{ord(half[0]):04x}", text)
@@ -40,15 +40,15 @@ class CommandOutput:
         return self.as_json
 
     def show(self, what: RenderableType) -> None:
-        """A table or another renderable of rich."""
+        """Print a table or another renderable of rich."""
         self.console.print(what)
 
     def line(self, text: str) -> None:
-        """One line of a result: never wrapped, never taken for markup."""
+        """Print one line of a result: never wrapped, never taken for markup."""
         self.console.print(text, soft_wrap=True)
 
     def hint(self, text: str) -> None:
-        """Something beside the result; left out with --json."""
+        """Print something beside the result; left out with --json."""
         if not self.as_json:
             self.aside.print(text, soft_wrap=True)
 
@@ -66,7 +66,7 @@ class PlainConsole(Console):
 
 
 def printable(text: str) -> str:
-    """The text without what would command a terminal; tabs and line ends stay."""
+    """A text without what would command a terminal; tabs and line ends stay."""
     return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", text)
 
 

@@ -37,7 +37,7 @@ _SAVE, _RESTORE = "\x1b7", "\x1b8"
 
 
 class PictureMode(StrEnum):
-    """What `--pictures` may be."""
+    """Values of `--pictures`."""
 
     AUTO = "auto"
     ON = "on"
@@ -45,7 +45,7 @@ class PictureMode(StrEnum):
 
 
 class Protocol(StrEnum):
-    """How a terminal is told to show a picture."""
+    """Ways to show a picture on a terminal."""
 
     KITTY = "kitty"
     ITERM = "iterm"
@@ -155,7 +155,7 @@ class HalfBlocks:
 
 
 def protocol_of(environ: Mapping[str, str]) -> Protocol:
-    """How the terminal of this environment shows pictures, as far as it tells."""
+    """The Protocol of this environment's terminal, as far as it tells."""
     term, program = environ.get("TERM", ""), environ.get("TERM_PROGRAM", "")
     if "TMUX" in environ or term.startswith(("screen", "tmux")):
         return Protocol.BLOCKS
@@ -177,7 +177,7 @@ def _opened(picture: str) -> Image.Image | None:
 
 
 def _size(picture: Image.Image, box: Box) -> tuple[int, int]:
-    """Columns and rows; a cell is twice as high as it is wide."""
+    """Columns and rows of a picture in a box; a cell is twice as high as it is wide."""
     scale = min(box.columns / picture.width, 2 * box.rows / picture.height)
     columns = max(1, round(picture.width * scale))
     return min(columns, box.columns), min(max(1, round(picture.height * scale / 2)), box.rows)
@@ -192,7 +192,7 @@ def _scaled(picture: Image.Image, columns: int, rows: int, kind: str) -> bytes:
 
 
 def _kitty(picture: Image.Image, columns: int, rows: int) -> str:
-    """Kitty reads PNG, in pieces. C=1: the cursor stays; q=2: the terminal answers nothing."""
+    """A picture for kitty: PNG in pieces. C=1: the cursor stays; q=2: the terminal is silent."""
     data = base64.b64encode(_scaled(picture, columns, rows, "PNG")).decode("ascii")
     pieces = [data[at : at + _KITTY_CHUNK] for at in range(0, len(data), _KITTY_CHUNK)]
     control = f"a=T,f=100,q=2,C=1,c={columns},r={rows},"
