@@ -50,7 +50,7 @@ UNSUPPORTED_FORMATS = {  # raw formats of cameras that no decoder here reads
 
 
 def media_type_of(path: str) -> MediaType | None:
-    """Type by file name extension, any case; None for what is no media. Touches no disk."""
+    """MediaType by file name extension, any case; None for what is no media. Touches no disk."""
     extension = PurePath(path).suffix.lower()
     if extension in VIDEO_EXTENSIONS:
         return MediaType.VIDEO
@@ -102,8 +102,11 @@ def is_hashed_whole(size: int) -> bool:
 
 
 def full_crc(path: str, checkpoint: Callable[[], None] = lambda: None) -> str:
-    """CRC-32 of all bytes, 8 hex digits: finds a change in the parts that `hash_str` does not
-    sample. Reads the whole file, with a `checkpoint` every 8 MiB. Raises as `hash_media` does."""
+    """CRC-32 of all bytes of a file, as 8 hex digits.
+
+    Finds a change in the parts that `hash_str` does not sample. Reads the whole file, with a
+    `checkpoint` every 8 MiB. Raises as `hash_media` does.
+    """
     crc = 0
     try:
         with open(path, "rb", buffering=0) as file:
@@ -151,7 +154,7 @@ class HashCache:
         self._lock = threading.Lock()
 
     def hash_of(self, path: str) -> str:
-        """`hash_str` of the file; raises as `hash_media` does."""
+        """`hash_str` of a file, read only if it changed; raises as `hash_media` does."""
         try:
             found = os.stat(path)
         except (FileNotFoundError, NotADirectoryError):

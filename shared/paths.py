@@ -50,7 +50,8 @@ class Roots:
     def check_real(self, path: str, given: str | None = None) -> None:
         """Check a path after following symbolic links, for the process that opens the file.
 
-        `given`: what to call it where `path` has had its links followed already.
+        For the process that opens the file. `given`: what to call the path where its links have
+        been followed already.
         """
         real = os.path.realpath(path)
         if _inside(real, Path(os.path.realpath(self.forbidden))):
@@ -68,7 +69,7 @@ def _inside(path: str, root: Path) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class PathMap:
-    """`client=server` prefixes, longest wins, both ways."""
+    """Map of `client=server` path prefixes, longest wins, both ways."""
 
     pairs: tuple[tuple[str, str], ...] = ()
 
@@ -128,7 +129,7 @@ def _is_windows(path: str) -> bool:
 
 
 def _rest_after(path: str, prefix: str) -> str | None:
-    """What follows `prefix` on a component border, with `/` separators; None where it differs.
+    """The rest of a path after `prefix` and a slash, with `/`; None where it differs.
 
     Windows and UNC prefixes compare without regard to case or to the kind of slash.
     """

@@ -139,7 +139,7 @@ class Settings:
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> tuple[Settings, list[str]]:
-        """What can be read, and a sentence for each thing that is wrong.
+        """Settings as far as they can be read, and a sentence for each thing that is wrong.
 
         A setting whose value is wrong has its default.
         """

@@ -1,4 +1,4 @@
-"""`python -m workers.alive [KIND]`: does a worker of this host live? For health checks.
+"""`python -m workers.alive [KIND]`: tells health checks whether a worker of this host lives.
 
 Exit status 0 when one has a heartbeat, 1 when none has, 2 for wrong settings. While Redis is away
 it is 0: nobody's heart is heard then, and a worker that waits for Redis must not be killed for it.
@@ -21,7 +21,7 @@ _WRONG_USE = 2
 
 
 def main(arguments: list[str]) -> int:
-    """Print one sentence and return the exit status."""
+    """Print one sentence on whether a worker lives and return the exit status."""
     if len(arguments) > 1 or any(word not in _KINDS for word in arguments):
         print(f"Usage: python -m workers.alive [{'|'.join(_KINDS)}]", file=sys.stderr)
         return _WRONG_USE

@@ -31,7 +31,7 @@ _ASK_AGAIN_S = 0.2
 
 @dataclass
 class Context:
-    """Handed to the code that does an Item; made anew for each."""
+    """All that the code that does an Item may use; made anew for each Item."""
 
     settings: Settings
     client: redis.Redis
@@ -60,7 +60,7 @@ class Context:
             return False
 
     def checkpoint(self) -> None:
-        """Between frames and batches: the work advances, and ends here when it must.
+        """Note that the work advances, between frames and batches, and end it when it must.
 
         Raises Cancelled, LeaseLost or HandBack, which no frame loop may catch.
         """
@@ -68,7 +68,7 @@ class Context:
         self.signals.raise_if_set()
 
     def confirm(self) -> None:
-        """Right before something is published that a second worker would publish once more.
+        """Make sure of the lease, right before something that must not be published twice.
 
         `checkpoint` knows what the keeper heard last, which after a sleep of this process may be
         long ago; this asks the ledger itself, and waits for a Redis that is away. Raises as
@@ -100,7 +100,7 @@ class Context:
         return CacheDir.open(path, create=True)
 
     def call(self, function: Callable[[], T]) -> T:
-        """One native call that may take minutes without a checkpoint. Raises as `checkpoint` does.
+        """Make one native call that may take minutes. Raises as `checkpoint` does.
 
         At a stop the call is left alone: it runs out in its own thread and its result is lost.
         """
@@ -114,7 +114,7 @@ class Context:
 
     @contextmanager
     def visual_model(self, key: str) -> Iterator[VisualEmbedder]:
-        """The warm visual model, lent for the block; says so when it has to be loaded first."""
+        """Lend the warm visual model for the block; says so where it must be loaded first."""
         with ExitStack() as lent:
             with self.stall.wide():
                 self._say_if_cold(ModelKind.VISUAL, key, ProgressType.VIDEO)

@@ -1,4 +1,4 @@
-"""The models this process should hold: what was asked for last, else what the settings say."""
+"""The models that this process should hold: those asked for last, else those of the settings."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _VISUAL_ONLY = (ModelKind.VISUAL,)
 
 
 class Desired:
-    """Loads what is wanted, between Items, and says how that stands.
+    """Loads the wanted models, between Items, and says how that stands.
 
     A visual model is always wanted. One of another kind is wanted once a client has asked for
     it; until then it is loaded by the first file that needs it.
@@ -82,7 +82,7 @@ class Desired:
         return self._sides.get(key) if is_loaded else None
 
     def states(self) -> dict[ModelKind, ModelState]:
-        """For the heartbeat: of each kind the wanted model, else the one that is in use here."""
+        """States for the heartbeat: of each kind the wanted model, else the one in use here."""
         states = {}
         for kind in self._kinds:
             found = [state for state in self._pool.states() if state.kind is kind]
@@ -112,7 +112,7 @@ class Desired:
                 self._met[kind] = wanted
 
     def _waits_for_a_call(self, kind: ModelKind, key: str) -> bool:
-        """Whether a native call that an earlier Item has left alone still uses or loads it."""
+        """Whether a native call left behind by an earlier Item still uses or loads a model."""
         return kind is ModelKind.SPEECH and any(
             state.users for state in self._pool.states() if state.model_key == key
         )

@@ -1,4 +1,4 @@
-"""What a failure is a fault of: whether the file itself, or something around it, is to blame."""
+"""The fault behind a failure: whether the file itself, or something around it, is to blame."""
 
 from __future__ import annotations
 
@@ -28,5 +28,5 @@ _FAULTS: tuple[tuple[type[Exception], Fault], ...] = (
 
 
 def fault_of(error: Exception) -> Fault:
-    """INTERNAL for what is no error of a file, a folder or a model."""
+    """The Fault of an error; INTERNAL for what is no error of a file, a folder or a model."""
     return next((fault for kind, fault in _FAULTS if isinstance(error, kind)), Fault.INTERNAL)

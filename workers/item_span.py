@@ -13,7 +13,7 @@ _UNSETTLED = "lost"  # until the ledger takes another outcome of this try
 
 
 def item_span(lease: Lease) -> AbstractContextManager[Span]:
-    """The active span in the block; a no-op while traces are off."""
+    """The span of one try of an Item, active in the block; a no-op while traces are off."""
     return traces.tracer().start_as_current_span(
         f"{lease.kind} item",
         traces.context_of(lease.trace),

@@ -1,4 +1,4 @@
-"""That a worker is alive and advances: the side thread that keeps its lease, and the stall timer.
+"""Proofs that a worker lives and advances: the thread that keeps its lease, and the stall timer.
 
 The thread proves that the process lives, the timer that the work moves. Neither knows what the
 work is.
@@ -33,7 +33,7 @@ class StallTimer:
         self._armed_at: float | None = None
 
     def arm(self) -> None:
-        """The work has advanced. Cheap: re-arms at most ten times per period."""
+        """Note that the work has advanced. Cheap: re-arms at most ten times per period."""
         now = time.monotonic()
         if self._armed_at is None or now - self._armed_at > min(1.0, self._stall_s / 10):
             faulthandler.dump_traceback_later(self._stall_s, exit=True)
@@ -45,7 +45,7 @@ class StallTimer:
 
     @contextmanager
     def wide(self) -> Iterator[None]:
-        """For one step that may rightly take long without a checkpoint."""
+        """Allow more time, for one step that may rightly take long without a checkpoint."""
         was_armed = self._armed_at is not None
         faulthandler.dump_traceback_later(self._wide_s, exit=True)
         try:
@@ -58,7 +58,7 @@ class StallTimer:
 
 @dataclass
 class Signals:
-    """What the running Item has been told; `checkpoint` turns it into the right exception.
+    """Signals to the running Item, which `checkpoint` turns into the right exception.
 
     Plain flags, not Events: one of them is set by a signal handler in the thread that reads it.
     """
@@ -95,7 +95,7 @@ class Keeper(threading.Thread):
 
     @contextmanager
     def holding(self, lease: Lease, signals: Signals) -> Iterator[None]:
-        """Keep this lease for as long as the block runs."""
+        """Keep a lease for as long as the block runs."""
         with self._lock:
             self._held = (lease, signals)
         try:

@@ -22,7 +22,7 @@ _LOOK_EVERY_S = 0.1
 
 
 class NativeCalls:
-    """Runs calls one after the other. Its thread starts with the first and dies with the process.
+    """Runs native calls one by one. The thread starts with the first and dies with the process.
 
     A daemon, unlike an executor's threads: a process that ends need not wait for a call.
     """
@@ -32,7 +32,7 @@ class NativeCalls:
         self._thread: threading.Thread | None = None
 
     def call(self, function: Callable[[], T], checkpoint: Callable[[], None]) -> T:
-        """What `function` returns or raises, once all calls before it have ended.
+        """The result of `function`, returned or raised, once all calls before it have ended.
 
         `checkpoint` is called about every 0.1 s; what it raises ends the waiting. A function
         that has not begun by then never does.
@@ -53,7 +53,7 @@ class NativeCalls:
         self._do(function)
 
     def have_ended(self, within_s: float) -> bool:
-        """Whether all calls so far end in this time."""
+        """Whether all calls so far end within this time."""
         ended = threading.Event()
         if self._thread is None:
             return True

@@ -10,14 +10,14 @@ _RQ_SAYS = "could not connect to Redis"
 
 
 class RedisOutage(logging.Filter):
-    """As a filter of RQ's log it takes RQ's errors, one every 2 s, for what they tell."""
+    """Logs an outage of Redis; as a filter of RQ's log it replaces RQ's errors, one every 2 s."""
 
     def __init__(self) -> None:
         super().__init__()
         self._is_on = False
 
     def begin(self, why: object) -> None:
-        """Redis does not answer; again and again is said once."""
+        """Note that Redis does not answer; a warning the first time only."""
         if not self._is_on:
             self._is_on = True
             log.warning("Redis is away, trying again: %s", why)

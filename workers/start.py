@@ -68,7 +68,7 @@ def start(arguments: list[str]) -> int:
 
 
 def allow_open_files() -> None:
-    """As many as work needs, where the system lets a process ask for more than it starts with."""
+    """Raise the limit of open files to what work needs, as far as the system lets a process."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:

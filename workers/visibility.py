@@ -1,4 +1,4 @@
-"""Whether this machine sees the files and folders of an Item, or another one may."""
+"""Visibility of an Item's files and folders: whether this machine sees them, or another may."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _REMEMBER_S = 3600
 
 
 def unseen_root(roots: Roots, paths: Iterable[str]) -> NotHere | None:
-    """A configured root that a path lies in and that is not there: an absent mount."""
+    """NotHere for a configured root of the paths that is not there: an absent mount."""
     for path in paths:
         for root in roots.folders or ():
             if os.path.commonpath([path, root]) == str(root) and not os.path.isdir(root):
@@ -27,7 +27,7 @@ def unseen_root(roots: Roots, paths: Iterable[str]) -> NotHere | None:
 
 
 def may_be_elsewhere(context: Context, kind: WorkerKind, paths: Iterable[str]) -> NotHere | None:
-    """A path missing on one machine is missing only when every live worker's machine says so."""
+    """NotHere where a path may be on another machine; None where every live worker misses it."""
     absent = [path for path in paths if not os.path.exists(path)]
     if not absent:
         return None

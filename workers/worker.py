@@ -83,7 +83,7 @@ class NotHere:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What one kind of worker does."""
+    """One kind of worker: its queue, its work and its models."""
 
     kind: WorkerKind  # its queue, and its kind in heartbeats
     run: Callable[[Context], None]
@@ -116,7 +116,7 @@ class BellWorker(SimpleWorker):  # type: ignore[misc]
         return _RQ_LOOK_UP_S
 
     def subscribe(self) -> None:
-        """RQ's commands are not used: stops come from the ledger."""
+        """Listen to no commands of RQ: stops come from the ledger."""
 
     def execute_job(self, job: Any, queue: Any) -> None:
         execution = self.prepare_execution(job)
@@ -131,7 +131,7 @@ class BellWorker(SimpleWorker):  # type: ignore[misc]
         return int(self.job_monitoring_interval) + 60
 
     def keep_alive(self) -> None:
-        """While a bell is answered, from the keeper: else RQ takes the job for abandoned."""
+        """Renew RQ's heartbeat while a bell is answered: else RQ takes the job for abandoned."""
         running = self._running
         if running:
             with translated():
@@ -145,7 +145,7 @@ class BellWorker(SimpleWorker):  # type: ignore[misc]
                 self._owner.look_up()
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
-        """Once is enough: a second signal is no reason to drop what is being handed back."""
+        """End on the first signal; a second one is no reason to drop what is handed back."""
         self._owner.shut_down()
         self._stop_requested = True
         if self._running is None:
@@ -153,7 +153,7 @@ class BellWorker(SimpleWorker):  # type: ignore[misc]
 
 
 class Worker:
-    """One process: a queue, warm models, at most one Item at a time."""
+    """A worker process: a queue, warm models, at most one Item at a time."""
 
     def __init__(
         self,
@@ -163,7 +163,7 @@ class Worker:
         stall: StallTimer | None = None,
         loaders: Mapping[ModelKind, Loader] | None = None,
     ) -> None:
-        """`stall` and `loaders`: other terms and models than those of this project."""
+        """`stall` and `loaders` replace this project's own time limits and models."""
         assert settings.redis_url, "workers are started with a Redis"
         host = socket.gethostname()
         self.name = f"{work.kind}-{host}-{os.getpid()}-{secrets.token_hex(3)}"
@@ -190,7 +190,7 @@ class Worker:
         )
 
     def take_signals(self) -> None:
-        """SIGTERM and SIGINT end this worker from now on. Main thread only."""
+        """Let SIGTERM and SIGINT end this worker from now on. Main thread only."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self.shut_down())
 
@@ -229,13 +229,13 @@ class Worker:
             self._signals.give_back = True
 
     def look_up(self) -> None:
-        """Between Items: load the models that are wanted."""
+        """Load the models that are wanted, between Items."""
         with self._stall.wide():
             self._desired.reconcile(lambda message: self._say("loading", message))
         self._rest()
 
     def answer(self, task_id: str, item_id: int) -> None:
-        """One bell: claim, do, settle. Never raises an Exception."""
+        """Answer one bell: claim, do, settle. Never raises an Exception."""
         if self._stopping:
             return  # the sweep rings again
         if self._left.get((task_id, item_id), (0.0, ""))[0] > time.monotonic():
@@ -285,7 +285,7 @@ class Worker:
             log.warning("Item %d was taken up by another worker", lease.item_id)
 
     def _run(self, context: Context) -> Callable[[], bool] | None:
-        """Do the work; returns what tells the ledger how it ended, None when it may not."""
+        """Do an Item; returns what tells the ledger how it ended, None when it may not."""
         ledger, lease = self._ledger, context.lease
         started = time.monotonic()
         try:
@@ -317,12 +317,12 @@ class Worker:
         return lambda: ledger.settle(lease, "failed", reason, fault)
 
     def _why_not(self, context: Context) -> NotHere | None:
-        """Asks shares, which may hang; in an outage of Redis it is asked again and again."""
+        """Why an Item cannot be done here. Asks shares, which may hang; again in an outage."""
         self._stall.arm()
         return self._work.why_not(context)
 
     def _pass_on(self, lease: Lease, not_here: NotHere) -> Callable[[], bool]:
-        """Another machine may do it: give it back and leave its bells to others for a while."""
+        """Hand an Item back for another machine, and leave its bells to others for a while."""
         now = time.monotonic()
         self._left = {item: left for item, left in self._left.items() if left[0] > now}
         if all(reason != not_here.reason for _, reason in self._left.values()):
@@ -331,7 +331,7 @@ class Worker:
         return lambda: self._ledger.handback(lease)
 
     def _rest(self) -> None:
-        """Nothing in hand: idle, or waiting for something that this machine lacks."""
+        """Say that nothing is in hand: idle, or waiting for what this machine lacks."""
         now = time.monotonic()
         reason = next((why for until, why in self._left.values() if until > now), None)
         if reason is None:
@@ -357,7 +357,7 @@ class Worker:
             connection.close()
 
     def _until_redis(self, action: Callable[[], T]) -> T | None:
-        """Repeat until Redis takes it; gives up only while shutting down."""
+        """Repeat an action until Redis takes it; gives up only while shutting down."""
         pause_s = _NAP_STEP_S
         gives_up_at: float | None = None
         while True:
@@ -379,7 +379,7 @@ class Worker:
             time.sleep(min(left, _NAP_STEP_S))
 
     def _say(self, state: WorkerState, message: str = "", task_id: str | None = None) -> None:
-        """What the heartbeat says from now on."""
+        """Set what the heartbeat says from now on."""
         if task_id is None and state != "idle":
             task_id = self._heart.task_id
         self._heart = msgspec.structs.replace(
