@@ -14,7 +14,7 @@ from api.query_client import QueryClient
 from api.search.frames.index import SearchIndex
 from api.search.vectors import Vectors
 from shared.errors import SettingsError
-from shared.ledger.bells import Bells
+from shared.ledger.jobs import JobQueues
 from shared.ledger.ledger import Ledger
 from shared.media import HashCache
 from shared.redis.clients import connect
@@ -37,7 +37,7 @@ class Services:
     settings: Settings
     redis: redis.Redis
     ledger: Ledger
-    bells: Bells
+    jobs: JobQueues
     keys: Keys
     query_client: QueryClient
     vectors: Vectors
@@ -71,7 +71,7 @@ class Services:
             settings=settings,
             redis=client,
             ledger=Ledger(client, settings.instance),
-            bells=Bells(connect(url, decode=False), settings.instance),
+            jobs=JobQueues(connect(url, decode=False), settings.instance),
             keys=Keys(client, settings.instance, settings.state_dir, settings.license_keys),
             query_client=query_client,
             vectors=Vectors(query_client),

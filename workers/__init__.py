@@ -1,1 +1,1 @@
-"""Worker processes: they answer bells, keep models warm and publish artefacts."""
+"""Worker processes: they take jobs, keep models warm and publish artefacts."""

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from shared.errors import Cancelled, HandBack, LeaseLost, RedisAway
-from shared.ledger.ledger import SWEEP_EVERY_S, Bell, Lease, Ledger
+from shared.ledger.ledger import SWEEP_EVERY_S, ItemJob, Lease, Ledger
 
 log = logging.getLogger(__name__)
 
@@ -82,12 +82,12 @@ class Keeper(threading.Thread):
     def __init__(
         self,
         ledger: Ledger,
-        ring: Callable[[list[Bell]], None],
+        enqueue: Callable[[list[ItemJob]], None],
         beat: Callable[[], None],
     ) -> None:
         super().__init__(name="keeper", daemon=True)
         self._ledger = ledger
-        self._ring = ring
+        self._enqueue = enqueue
         self._beat = beat
         self._ended = threading.Event()
         self._lock = threading.Lock()
@@ -112,7 +112,7 @@ class Keeper(threading.Thread):
                 if time.monotonic() >= next_sweep:
                     next_sweep = time.monotonic() + SWEEP_EVERY_S
                     self._beat()
-                    self._ring(self._ledger.sweep())
+                    self._enqueue(self._ledger.sweep())
             except RedisAway as error:
                 log.debug("Redis is away, the work goes on: %s", error)
             except Exception:

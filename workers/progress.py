@@ -29,7 +29,7 @@ class ItemProgress:
         self._reported_at = float("-inf")
         # The newest report of each kind, until its time has come.
         self._unsent: dict[ProgressType, Callable[[], object]] = {}
-        self._ticks: list[Callable[[], bool]] = []
+        self._ended_files: list[Callable[[], bool]] = []
         self._worked: dict[ProgressType, float] = {}  # seconds of the Item
 
     def report(
@@ -71,7 +71,7 @@ class ItemProgress:
         except RedisAway:
             self._reported_at = time.monotonic() + _AWAY_PAUSE_S
 
-    def tick(
+    def file_ended(
         self,
         kind: ProgressType,
         index: int,
@@ -89,10 +89,10 @@ class ItemProgress:
                 error, {"rushes.type": kind, "rushes.path": media_path}
             )
         self._unsent.pop(kind, None)
-        self._ticks.append(functools.partial(self._tell_worked, kind))
-        self._ticks.append(
+        self._ended_files.append(functools.partial(self._tell_worked, kind))
+        self._ended_files.append(
             functools.partial(
-                self._ledger.tick,
+                self._ledger.file_ended,
                 self._lease,
                 type=kind,
                 index=index,
@@ -103,16 +103,16 @@ class ItemProgress:
             )
         )
         try:
-            self.send_ticks()
+            self.send_ended_files()
         except RedisAway:
             return
 
-    def send_ticks(self) -> None:
+    def send_ended_files(self) -> None:
         """Send what is waiting, in order. Raises RedisAway and LeaseLost."""
-        while self._ticks:
-            if not self._ticks[0]():
+        while self._ended_files:
+            if not self._ended_files[0]():
                 raise LeaseLost
-            self._ticks.pop(0)
+            self._ended_files.pop(0)
 
     def _tell_worked(self, kind: ProgressType) -> bool:
         seconds = self._worked.get(kind)

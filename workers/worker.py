@@ -1,7 +1,7 @@
-"""A worker: RQ rings its bell, it claims the Item in the ledger, does it and settles it.
+"""A worker: takes a job from RQ, claims its Item in the ledger, does and settles it.
 
-Generic over the kind of work. RQ's own statuses decide nothing, so a bell function always returns
-normally, and a lost or doubled bell does no harm.
+Generic over the kind of work. RQ's own statuses decide nothing, so a job's function always returns
+normally, and a lost or doubled job does no harm.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from rq.worker.base import StopRequested
 
 from shared.domain import Fault
 from shared.errors import Cancelled, HandBack, LeaseLost, RedisAway, RushesError
-from shared.ledger.bells import Bells, rq_queue
+from shared.ledger.jobs import JobQueues, rq_queue
 from shared.ledger.ledger import Lease, Ledger
 from shared.ledger.totals import LoadCount
 from shared.media import HashCache
@@ -56,8 +56,8 @@ _RQ_LOG = logging.getLogger("rq.worker")
 T = TypeVar("T")
 
 NOT_READY_WAIT_S = 30.0
-_LEFT_BELL_S = 0.02  # so that thousands of bells that are left to others do not fill a core
-_LAST_LEFT_BELL_S = 2.5  # so that another worker hears it when the sweep, every 2 s, rings again
+_LEFT_JOB_S = 0.02  # so that thousands of jobs that are left to others do not fill a core
+_LAST_LEFT_JOB_S = 2.5  # so that another worker takes it when the sweep, every 2 s, enqueues again
 _NAP_STEP_S = 0.2
 _LONGEST_PAUSE_S = 2.0
 _LAST_WORDS_S = 5.0  # how long a worker that is shutting down waits for Redis to take its outcome
@@ -78,7 +78,7 @@ class NotHere:
     """Why this machine cannot do an Item that another one may be able to do."""
 
     reason: str
-    wait_s: float = NOT_READY_WAIT_S  # how long its bells are left to others
+    wait_s: float = NOT_READY_WAIT_S  # how long its jobs are left to others
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class Work:
     models: tuple[ModelKind, ...] = tuple(ModelKind)  # kept warm when somebody wants them
 
 
-class BellWorker(SimpleWorker):  # type: ignore[misc]
+class RqWorker(SimpleWorker):  # type: ignore[misc]
     """RQ's worker without forks, commands and opinions; the warm models live in `owner`."""
 
     max_connection_wait_time = _LONGEST_PAUSE_S
@@ -131,7 +131,7 @@ class BellWorker(SimpleWorker):  # type: ignore[misc]
         return int(self.job_monitoring_interval) + 60
 
     def keep_alive(self) -> None:
-        """Renew RQ's heartbeat while a bell is answered: else RQ takes the job for abandoned."""
+        """Renew RQ's heartbeat while a job is done: else RQ takes it for abandoned."""
         running = self._running
         if running:
             with translated():
@@ -178,10 +178,10 @@ class Worker:
         self._desired = Desired(settings, self._client, self._pool, work.models)
         self._hashes = HashCache()
         self._stall = stall or StallTimer()
-        self._bells = Bells(connect(settings.redis_url, decode=False), settings.instance)
-        self._keeper = Keeper(self._ledger, self._bells.ring, self._beat)
+        self._jobs = JobQueues(connect(settings.redis_url, decode=False), settings.instance)
+        self._keeper = Keeper(self._ledger, self._jobs.enqueue, self._beat)
         self._signals: Signals | None = None
-        self._bell_worker: BellWorker | None = None
+        self._rq_worker: RqWorker | None = None
         self._stopping = False
         self._left: dict[tuple[str, int], tuple[float, str]] = {}  # Items: until when, and why
         self._counts: Counter[str] = Counter()
@@ -235,12 +235,12 @@ class Worker:
         self._rest()
 
     def answer(self, task_id: str, item_id: int) -> None:
-        """Answer one bell: claim, do, settle. Never raises an Exception."""
+        """Do what one job asks: claim, do, settle. Never raises an Exception."""
         if self._stopping:
-            return  # the sweep rings again
+            return  # the sweep enqueues again
         if self._left.get((task_id, item_id), (0.0, ""))[0] > time.monotonic():
-            more_wait = self._until_redis(lambda: self._bells.waiting(self._work.kind))
-            self._nap(_LEFT_BELL_S if more_wait else _LAST_LEFT_BELL_S)
+            more_wait = self._until_redis(lambda: self._jobs.waiting(self._work.kind))
+            self._nap(_LEFT_JOB_S if more_wait else _LAST_LEFT_JOB_S)
             return  # the same: for others, and for us when the time is over
         nonce = secrets.token_hex(8)
         lease = self._until_redis(lambda: self._ledger.claim(task_id, item_id, self.name, nonce))
@@ -275,7 +275,7 @@ class Worker:
         self._stall.disarm()
 
         def end() -> bool:
-            context.progress.send_ticks()
+            context.progress.send_ended_files()
             return settle is None or settle()
 
         try:
@@ -322,7 +322,7 @@ class Worker:
         return self._work.why_not(context)
 
     def _pass_on(self, lease: Lease, not_here: NotHere) -> Callable[[], bool]:
-        """Hand an Item back for another machine, and leave its bells to others for a while."""
+        """Hand an Item back for another machine, and leave its jobs to others for a while."""
         now = time.monotonic()
         self._left = {item: left for item, left in self._left.items() if left[0] > now}
         if all(reason != not_here.reason for _, reason in self._left.values()):
@@ -346,12 +346,12 @@ class Worker:
         queue = rq_queue(connection, instance, self._work.kind)
         _RQ_LOG.addFilter(self.outage)
         try:
-            self._bell_worker = BellWorker(self, queue, connection)
-            self._bell_worker.work(logging_level="WARNING")
+            self._rq_worker = RqWorker(self, queue, connection)
+            self._rq_worker.work(logging_level="WARNING")
         except StopRequested:
             log.debug("Told to stop while RQ was starting or ending")
         finally:
-            self._bell_worker = None
+            self._rq_worker = None
             _RQ_LOG.removeFilter(self.outage)
             self.take_signals()  # RQ has put its own handlers in their place
             connection.close()
@@ -395,5 +395,5 @@ class Worker:
         )
         heartbeats.publish(self._client, self._settings.instance, heart)
         self._load_count.tell(self._pool.loads)
-        if self._bell_worker:
-            self._bell_worker.keep_alive()
+        if self._rq_worker:
+            self._rq_worker.keep_alive()

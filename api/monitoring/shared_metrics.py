@@ -21,7 +21,7 @@ from api.watch.status import WatchOverview
 from shared.domain import Fault, ProgressType, TaskKind, TaskState
 from shared.errors import RedisAway
 from shared.ledger import totals
-from shared.ledger.bells import queue_name
+from shared.ledger.jobs import queue_name
 from shared.models.specs import ModelKind
 from shared.query.lanes import Lane, lane_key
 from shared.redis import heartbeats
@@ -108,7 +108,7 @@ def _of_tasks(found: _SharedState) -> Iterator[Metric]:
     )
     yield _gauge(
         "queue_length",
-        "Bells and asks that wait for a worker.",
+        "Jobs and questions that wait for a worker.",
         ("queue",),
         {(queue,): length for queue, length in found.waiting.items()},
     )

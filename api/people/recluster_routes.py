@@ -15,7 +15,7 @@ from api.tasks.progress import waiting_hint
 from shared.cache.cache_dir import CacheDir
 from shared.domain import ProgressType, ReclusterSpec, TaskKind
 from shared.errors import Busy, Missing, RedisAway
-from shared.ledger.records import Bell, ItemFile, NewItem, NewTask
+from shared.ledger.records import ItemFile, ItemJob, NewItem, NewTask
 from shared.people.collection import Collection
 from shared.process import logs
 
@@ -52,9 +52,11 @@ def _submit(services: Services, body: ReclusterBody) -> Accepted:
     hint = waiting_hint(services, TaskKind.RECLUSTER, body.cache_dir)
     services.ledger.submit(task)
     try:
-        services.bells.ring([Bell(task.task_id, 0, _QUEUE, front=True)])
-    except RedisAway as error:  # it is accepted already, and the sweep rings again
-        log.warning("task %s is accepted, its bell comes later: %s", task.task_id, error.message)
+        services.jobs.enqueue([ItemJob(task.task_id, 0, _QUEUE, front=True)])
+    except RedisAway as error:  # it is accepted already, and the sweep enqueues again
+        log.warning(
+            "task %s is accepted, its job is enqueued later: %s", task.task_id, error.message
+        )
     message = f"The faces of {collection.name!r} are grouped anew.{hint}"
     return Accepted(message=message, task_id=task.task_id)
 

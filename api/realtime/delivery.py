@@ -46,7 +46,7 @@ class _Room:
 
 
 class Delivery:
-    """`ring` says that a Task may have changed; it is read and sent when its turn has come."""
+    """`note_change` says that a Task may have changed; it is read and sent in turn."""
 
     def __init__(self, read: Read, send: Send, is_there: IsThere) -> None:
         self._read = read
@@ -83,8 +83,8 @@ class Delivery:
         for task_id in list(self._rooms):
             self.leave(socket_id, task_id)
 
-    def ring(self, task_id: str) -> None:
-        """Deliver soon; many rings in a quarter of a second are one event."""
+    def note_change(self, task_id: str) -> None:
+        """Deliver a Task's record soon; many changes in a quarter of a second are one event."""
         room = self._rooms.get(task_id)
         if room is not None and room.pending is None:
             room.pending = asyncio.create_task(self._in_turn(room))
@@ -93,13 +93,13 @@ class Delivery:
         """Look after every watched Task that has not ended."""
         for room in self._rooms.values():
             if room.last is None or not room.last.is_final:
-                self.ring(room.task_id)
+                self.note_change(room.task_id)
 
     async def _in_turn(self, room: _Room) -> None:
         try:
             await asyncio.sleep(max(0.0, room.next_at - asyncio.get_running_loop().time()))
         finally:
-            room.pending = None  # before reading: what rings from now on is read once more
+            room.pending = None  # before reading: what changes from now on is read once more
         try:
             await self._deliver(room)
         except RedisAway as error:

@@ -31,7 +31,7 @@ from shared.redis.clients import connect_async
 from shared.watch.live import ROOM
 
 log = logging.getLogger(__name__)
-POLL_S = 2.0  # for what a lost bell did not say
+POLL_S = 2.0  # for what a lost message did not say
 KEY_CHECK_S = 60.0
 _RECONNECT_S = 0.5
 
@@ -128,7 +128,7 @@ class Realtime:
         return await run_in_threadpool(_event, self._services, task_id)
 
     async def _listen(self) -> None:
-        """Hear the bells of all processes, for ever; a Redis that is away is waited for."""
+        """Hear of changes in all processes, for ever; a Redis that is away is waited for."""
         url = self._services.settings.redis_url
         assert url is not None
         client = connect_async(url)
@@ -148,7 +148,7 @@ class Realtime:
         while True:
             message = await channel.get_message(ignore_subscribe_messages=True, timeout=1.0)
             if message is not None:
-                self._delivery.ring(message["data"])
+                self._delivery.note_change(message["data"])
 
     async def _poll(self) -> None:
         while True:

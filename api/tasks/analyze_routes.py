@@ -12,8 +12,8 @@ from api.models.model_keys import check_allowed, wanted_key
 from api.services import Services
 from api.tasks.answers import Accepted, CancelAnswer
 from api.tasks.bodies import AnalyzeBody, CancelBody
+from api.tasks.enqueueing import enqueue
 from api.tasks.progress import waiting_hint
-from api.tasks.ringing import ring
 from shared.domain import AnalyzeSpec, FileSpec, ProgressType, TaskKind
 from shared.errors import BadInput, Busy, Missing
 from shared.ledger.analyze_items import Asked, analyze_items, works
@@ -47,7 +47,7 @@ def _submit(services: Services, body: AnalyzeBody) -> Accepted:
     task = NewTask(kind=TaskKind.ANALYZE, items=analyze_items(files, common))
     hint = waiting_hint(services, like=body.cache_dir)
     if services.ledger.submit(task, body.on_busy):
-        ring(services, task)
+        enqueue(services, task)
         turn = ""
     else:
         turn = " It starts when the running task has ended."

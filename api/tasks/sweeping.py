@@ -1,4 +1,4 @@
-"""Every API process sweeps the ledger: Items of dead workers are taken and their bells rung."""
+"""Every API process sweeps the ledger: Items of dead workers are queued again."""
 
 from __future__ import annotations
 
@@ -45,5 +45,5 @@ class Sweeper:
             await asyncio.sleep(SWEEP_EVERY_S)
 
     def _sweep(self) -> None:
-        bells = self._services.ledger.sweep()
-        self._services.bells.ring(bells)
+        jobs = self._services.ledger.sweep()
+        self._services.jobs.enqueue(jobs)

@@ -1,6 +1,6 @@
 """The ledger: the truth about Tasks and Items, in Redis, changed only by the scripts in lua/.
 
-Every script is atomic and may arrive twice. Nothing here rings bells: callers do (bells.py).
+Every script is atomic and may arrive twice. Nothing here enqueues jobs: callers do (jobs.py).
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from shared.domain import Fault, ProgressType, TaskKind, TaskState
 from shared.errors import Busy, Missing, NotLeader, RedisAway
 from shared.ledger.reading import Clock, LedgerReader
 from shared.ledger.records import (
-    Bell,
     FileRecord,
     ItemFile,
+    ItemJob,
     Lease,
     NewItem,
     NewTask,
@@ -61,13 +61,13 @@ class Ledger(LedgerReader):
         pause: Callable[[float], object] = time.sleep,
     ) -> None:
         super().__init__(client, instance, clock=clock)
-        self._bells = f"rq:queue:rushes-{instance}-"
+        self._rq_queues = f"rq:queue:rushes-{instance}-"
         self._pause = pause
 
     def submit(
         self, task: NewTask, on_busy: OnBusy = "replace", wait_s: float = REPLACE_WAIT_S
     ) -> bool:
-        """Enter a Task. True: ring its bells now; False: the Task waits in line, ring nothing.
+        """Enter a Task. True: enqueue its jobs now; False: the Task waits in line, enqueue none.
 
         Raises Busy when the holder of the lock does not end within `wait_s`, at once when
         another request is before this one or when `on_busy` is "refuse", and at once when an open
@@ -140,7 +140,7 @@ class Ledger(LedgerReader):
             self._run("progress", *_of(lease), type, f"{fraction:.6f}", media_path, message, status)
         )
 
-    def tick(
+    def file_ended(
         self,
         lease: Lease,
         *,
@@ -157,7 +157,7 @@ class Ledger(LedgerReader):
         called and the Item retried. False: the lease is lost.
         """
         words = (type, index, media_path, error or "", lease.worker, fault, "1" if skipped else "")
-        return bool(self._run("tick", *_of(lease), *words))
+        return bool(self._run("file_ended", *_of(lease), *words))
 
     def worked(self, lease: Lease, type: ProgressType, seconds: float) -> bool:
         """Add to the totals: `type` was made of `seconds` of the Item's footage so far.
@@ -196,11 +196,11 @@ class Ledger(LedgerReader):
             raise Missing(f"There is no task {task_id}.")
         return StopResult(bool(answer[0]), answer[1] or None)
 
-    def sweep(self) -> list[Bell]:
-        """Take Items from dead workers; returns the bells to ring again."""
-        words = self._run("sweep", self._bells, _BELLS_A_SWEEP)
+    def sweep(self) -> list[ItemJob]:
+        """Take Items from dead workers; returns the jobs to enqueue again."""
+        words = self._run("sweep", self._rq_queues, _BELLS_A_SWEEP)
         return [
-            Bell(words[at], int(words[at + 1]), words[at + 2], words[at + 3] == "1")
+            ItemJob(words[at], int(words[at + 1]), words[at + 2], words[at + 3] == "1")
             for at in range(0, len(words), 4)
         ]
 
@@ -249,9 +249,9 @@ def _json(value: object) -> bytes:
 
 
 __all__ = [
-    "Bell",
     "FileRecord",
     "ItemFile",
+    "ItemJob",
     "Lease",
     "Ledger",
     "NewItem",

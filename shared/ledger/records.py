@@ -72,8 +72,8 @@ class Lease(msgspec.Struct, frozen=True):
     trace: str = ""  # the span that submitted the Task (traces.carried)
 
 
-class Bell(NamedTuple):
-    """A bell to be rung for an Item; foreground work goes to the front of its queue."""
+class ItemJob(NamedTuple):
+    """An RQ job to be enqueued for an Item; foreground work goes to the front of its queue."""
 
     task_id: str
     item_id: int

@@ -12,7 +12,7 @@ from shared.decoding import UNDECODABLE
 from shared.redis.clients import key_prefix, translated
 from shared.watch.lease import LEASE
 
-ROOM = "watch-folders"  # Socket.IO room, and what rings its bell on the progress channel
+ROOM = "watch-folders"  # Socket.IO room, and what the progress channel calls it
 
 
 class WatchState(StrEnum):
@@ -79,7 +79,7 @@ class LiveStatus:
             return None
 
     def announce(self) -> None:
-        """Something that clients see has changed: ring the Socket.IO room."""
+        """Tell the Socket.IO room that something which clients see has changed."""
         with translated(), self._redis.pipeline() as pipe:
             self._announce(pipe)
             pipe.execute()

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from shared.domain import AnalyzeSpec, FileSpec, ProgressType, TaskKind
-from shared.ledger.bells import Bells
+from shared.ledger.jobs import JobQueues
 from shared.ledger.ledger import Ledger
-from shared.ledger.records import Bell, NewItem, NewTask, TaskRecord
+from shared.ledger.records import ItemJob, NewItem, NewTask, TaskRecord
 from shared.media import MediaType, media_type_of
 from shared.redis.clients import connect
 from shared.redis.heartbeats import Heartbeat, live
@@ -36,7 +36,7 @@ class Desk:
         self.cache = self.folder / "cache"
         self.client = connect(self.redis_url)
         self.ledger = Ledger(self.client, INSTANCE)
-        self.bells = Bells(connect(self.redis_url, decode=False), INSTANCE)
+        self.jobs = JobQueues(connect(self.redis_url, decode=False), INSTANCE)
         self.stack = Stack(self.folder, self.redis_url)
 
     def submit(
@@ -47,7 +47,7 @@ class Desk:
         language: str | None = None,
         **spec: Any,
     ) -> str:
-        """One Item a group, all of whose files want `wants`; its bells are rung."""
+        """One Item a group, all of whose files want `wants`; its jobs are enqueued."""
         items = []
         for group in groups:
             files = tuple(
@@ -79,7 +79,7 @@ class Desk:
         task = NewTask(kind=kind, items=items)
         self.ledger.submit(task)
         is_front = kind is TaskKind.ANALYZE
-        self.bells.ring(Bell(task.task_id, n, "analysis", is_front) for n in range(len(items)))
+        self.jobs.enqueue(ItemJob(task.task_id, n, "analysis", is_front) for n in range(len(items)))
         return task.task_id
 
     def record(self, task_id: str) -> TaskRecord:

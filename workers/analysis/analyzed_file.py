@@ -178,7 +178,7 @@ class AnalyzedFile:
 
     def end(self, part: ProgressType, error: RushesError | None = None) -> None:
         """Tell the ledger that nothing more is done for this part of the file."""
-        self._context.progress.tick(
+        self._context.progress.file_ended(
             part,
             self.index,
             self.spec.client_path,

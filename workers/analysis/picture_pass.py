@@ -1,4 +1,4 @@
-"""The pass over the pictures of an Item's files: skip what is published, decode, publish, tick.
+"""The pass over the pictures of an Item's files: skip what is published, decode, publish, report.
 
 Everything that a stage has begun for a file is dropped unless all of its stages end well, so that
 nothing half-made ever becomes visible.

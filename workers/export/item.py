@@ -70,7 +70,7 @@ def export_clip(context: Context) -> None:
             index=spec.index, media_path=spec.client_path, error=message, code=failure.code
         )
         context.reason = f"No clip was exported. {spec.client_path}: {message}"
-    context.progress.tick(ProgressType.EXPORT, 0, spec.client_path, error)
+    context.progress.file_ended(ProgressType.EXPORT, 0, spec.client_path, error)
     context.result = msgspec.json.encode(result)
 
 

@@ -30,7 +30,7 @@ def recluster(context: Context) -> None:
         context.checkpoint()  # the Collection has changed its model meanwhile
     if spec.clear_names:
         collection.append(ClearNames())
-    context.progress.tick(ProgressType.RECLUSTER, 0, spec.collection)
+    context.progress.file_ended(ProgressType.RECLUSTER, 0, spec.collection)
 
 
 def _grouped(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from shared.ledger.bells import Bells
+from shared.ledger.jobs import JobQueues
 from shared.ledger.ledger import Ledger
 from shared.models.specs import ModelKind
 from shared.paths import PathMap
@@ -29,7 +29,7 @@ class WatcherContext:
 
     settings: Settings
     ledger: Ledger
-    bells: Bells
+    jobs: JobQueues
     files: WatchedFiles
     token: str
     conditions: Conditions

@@ -13,7 +13,7 @@ import time
 import msgspec
 
 from shared.errors import RedisAway, SettingsError, Unavailable
-from shared.ledger.bells import Bells
+from shared.ledger.jobs import JobQueues
 from shared.ledger.ledger import Ledger
 from shared.models.active_models import active_keys
 from shared.redis import heartbeats
@@ -47,7 +47,7 @@ class WatchService:
         self._folders = WatchFolders(self._client, instance, settings.state_dir)
         self._files = WatchedFiles(self._client, instance)
         self._ledger = Ledger(self._client, instance)
-        self._bells = Bells(connect(settings.redis_url, decode=False), instance)
+        self._jobs = JobQueues(connect(settings.redis_url, decode=False), instance)
         self._outage = RedisOutage()
         self._trouble = ""
         self._told_to_end = threading.Event()
@@ -107,7 +107,7 @@ class WatchService:
         context = WatcherContext(
             settings=self._settings,
             ledger=self._ledger,
-            bells=self._bells,
+            jobs=self._jobs,
             files=self._files,
             token=token,
             conditions=Conditions(keys=active_keys(self._client, self._settings)),

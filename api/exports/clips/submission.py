@@ -10,7 +10,7 @@ from api.exports.clips.bodies import MOST_CLIPS, ClipBody, ExportClipsBody
 from api.exports.clips.times import check_order, clip_time
 from api.http.client_paths import in_clients_words
 from api.services import Services
-from api.tasks.ringing import ring
+from api.tasks.enqueueing import enqueue
 from shared.domain import ProgressType, TaskKind
 from shared.errors import BadInput, NotAllowed, NoWorker
 from shared.exports.clip_names import check_naming
@@ -34,7 +34,7 @@ def submit_clips(services: Services, body: ExportClipsBody) -> NewTask:
     ]
     task = NewTask(kind=TaskKind.EXPORT, queue="export", items=items)
     services.ledger.submit(task)
-    ring(services, task, front=not body.background)  # somebody waits for it
+    enqueue(services, task, front=not body.background)  # somebody waits for it
     return task
 
 

@@ -2,7 +2,7 @@
 -- in milliseconds. Redis is one server, never a cluster, so keys are built here.
 -- What a Task may be: queued, loading_model, running, stopping, then one of three final states.
 local P = ARGV[1]
-local LEASE_MS, GRACE_MS, RING_AGAIN_MS = 9000, 6000, 2000
+local LEASE_MS, GRACE_MS, ENQUEUE_AGAIN_MS = 9000, 6000, 2000
 local LONGEST_RESERVATION_MS = 5000 -- more than any request waits for the lock
 local QUEUES = { 'analysis', 'recluster', 'export' }
 local DAY_S, TRIES, KEEP, STAGED_MS = 86400, 3, 1000, 60000
@@ -20,7 +20,7 @@ local function int(n) return string.format('%.0f', n) end
 local function task_key(t) return P .. 'task:' .. t end
 local function item_key(t, n) return P .. 'item:' .. t .. ':' .. n end
 local function queued_key(t) return P .. 'queued:' .. t end
-local function ticks_key(t) return P .. 'ticks:' .. t end
+local function ended_files_key(t) return P .. 'ticks:' .. t end
 local function failures_key(t) return P .. 'failures:' .. t end
 local function exclusive_key(name) return P .. 'exclusive:' .. name end
 
@@ -37,7 +37,7 @@ local function is_over(t)
 end
 local function is_stopping(t) return get(t, 'stop') == '1' end
 
--- Every visible change of a Task: next number, then the bell of its watchers.
+-- Every visible change of a Task: next number, then the channel of its watchers.
 local function changed(t)
   redis.call('HINCRBY', task_key(t), 'seq', 1)
   redis.call('HSET', task_key(t), 'updated', int(now))
@@ -56,7 +56,7 @@ end
 
 local function foreground() return redis.call('GET', P .. 'lock') or reserved_for() end
 
--- A bell of an ingest Item that nobody may answer now: the sweep rings it when the lock is free.
+-- A job of an ingest Item that nobody may do now: the sweep enqueues it when the lock is free.
 local function yield_to_foreground(t, n) redis.call('SADD', P .. 'yielded', t .. '/' .. n) end
 
 local function take_lock(t)
@@ -88,15 +88,15 @@ local function advance(t, n, kind, files)
   redis.call('HINCRBY', task_key(t), 'at:' .. kind, int(at - before))
 end
 
--- One file-unit ended. A later success of a retry replaces a failure, nothing counts twice.
+-- A file has ended in one type. A later success of a retry replaces a failure, nothing counts twice.
 -- `skipped`: what was wanted of it had been done before.
-local function tick(t, n, index, kind, path, failure, worker, fault, skipped)
+local function file_ended(t, n, index, kind, path, failure, worker, fault, skipped)
   if redis.call('HEXISTS', item_key(t, n), 'units:' .. kind) == 0 then return false end
   local field = n .. ':' .. index .. ':' .. kind
-  local entry = redis.call('HGET', ticks_key(t), field)
+  local entry = redis.call('HGET', ended_files_key(t), field)
   local before = entry and cjson.decode(entry)
   if before and (failure ~= '' or before[2] == '') then return false end
-  redis.call('HSET', ticks_key(t), field, cjson.encode({ worker, failure, failure ~= '' and fault or '' }))
+  redis.call('HSET', ended_files_key(t), field, cjson.encode({ worker, failure, failure ~= '' and fault or '' }))
   count('files:' .. kind .. ':' .. (failure ~= '' and 'failed' or skipped and 'skipped' or 'done'))
   if failure ~= '' then
     count('file_errors:' .. fault)
@@ -113,14 +113,14 @@ local function tick(t, n, index, kind, path, failure, worker, fault, skipped)
   return true
 end
 
--- Tick what is left of an Item that ended, so that current reaches total.
-local function tick_the_rest(t, n, failure, fault)
+-- End what is left of an Item that ended, so that current reaches total.
+local function end_the_rest(t, n, failure, fault)
   local item = redis.call('HMGET', item_key(t, n), 'files', 'worker')
   for index, file in ipairs(cjson.decode(item[1])) do
     for _, kind in ipairs(file[2]) do
       local id = int(index - 1)
-      if redis.call('HEXISTS', ticks_key(t), n .. ':' .. id .. ':' .. kind) == 0 then
-        tick(t, n, id, kind, file[1], failure, item[2] or '', fault)
+      if redis.call('HEXISTS', ended_files_key(t), n .. ':' .. id .. ':' .. kind) == 0 then
+        file_ended(t, n, id, kind, file[1], failure, item[2] or '', fault)
       end
     end
   end
@@ -140,7 +140,7 @@ local function expire_items(t, items)
 end
 
 local function expire(t, items)
-  for _, k in ipairs({ task_key(t), queued_key(t), ticks_key(t), failures_key(t) }) do
+  for _, k in ipairs({ task_key(t), queued_key(t), ended_files_key(t), failures_key(t) }) do
     redis.call('EXPIRE', k, DAY_S)
   end
   expire_items(t, items)
@@ -187,8 +187,8 @@ end
 -- An Item reaches its end. The caller calls finish when it has ended all it wants to end.
 local function end_item(t, n, state, reason, fault)
   local k = item_key(t, n)
-  if state == 'done' then tick_the_rest(t, n, '', '') end
-  if state == 'failed' then tick_the_rest(t, n, reason, fault) end
+  if state == 'done' then end_the_rest(t, n, '', '') end
+  if state == 'failed' then end_the_rest(t, n, reason, fault) end
   redis.call('HSET', k, 'state', state, 'reason', reason)
   redis.call('ZREM', P .. 'leases', t .. '/' .. n)
   redis.call('ZREM', queued_key(t), n)

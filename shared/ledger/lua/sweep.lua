@@ -1,5 +1,5 @@
--- Takes Items from dead workers and names the bells to ring again.
--- ARGV: 3 prefix of RQ's queue keys, 4 most bells a queue. Answers task, item, queue, front, …
+-- Takes Items from dead workers and names the jobs to enqueue again.
+-- ARGV: 3 prefix of RQ's queue keys, 4 most jobs a queue. Answers task, item, queue, front, …
 -- Time is Redis's own clock: where it was set back, everything that was due later is due again.
 local last = tonumber(redis.call('GET', P .. 'swept') or '0')
 redis.call('SET', P .. 'swept', int(now))
@@ -44,8 +44,8 @@ end
 local closing = redis.call('HGETALL', P .. 'closing')
 for at = 1, #closing, 2 do expire_items(closing[at], tonumber(closing[at + 1])) end
 
-local bells, room = {}, {}
-local function ring(t, n)
+local jobs, room = {}, {}
+local function enqueue(t, n)
   local task = redis.call('HMGET', task_key(t), 'queue', 'kind', 'waiting')
   local queue = task[1]
   if task[3] or not redis.call('ZSCORE', queued_key(t), n) then return end
@@ -54,13 +54,13 @@ local function ring(t, n)
   if room[queue] <= 0 then return redis.call('SADD', P .. 'unrung', t .. '/' .. n) end
   room[queue] = room[queue] - 1
   for _, word in ipairs({ t, n, queue, task[2] == 'analyze' and '1' or '0' }) do
-    bells[#bells + 1] = word
+    jobs[#jobs + 1] = word
   end
 end
 
-local function ring_queued(t)
+local function enqueue_queued(t)
   for _, n in ipairs(redis.call('ZRANGE', queued_key(t), 0, tonumber(ARGV[4]) - 1)) do
-    ring(t, n)
+    enqueue(t, n)
   end
 end
 
@@ -70,16 +70,16 @@ if not foreground() and redis.call('EXISTS', P .. 'yielded') == 1 then
 end
 
 -- Handed back, retried, taken from the dead, or started after waiting.
-local unrung = redis.call('SMEMBERS', P .. 'unrung')
+local unqueued = redis.call('SMEMBERS', P .. 'unrung')
 redis.call('DEL', P .. 'unrung')
 -- In order: all Tasks have ids of one length, so a longer member is a later Item.
-table.sort(unrung, function(a, b) if #a ~= #b then return #a < #b end return a < b end)
-for _, m in ipairs(unrung) do
+table.sort(unqueued, function(a, b) if #a ~= #b then return #a < #b end return a < b end)
+for _, m in ipairs(unqueued) do
   local t, n = string.match(m, '(.-)/(.+)')
-  if t then ring(t, n) else ring_queued(m) end
+  if t then enqueue(t, n) else enqueue_queued(m) end
 end
 
--- Bells of Tasks that were stopped while no worker listened: nothing is queued that they could mean.
+-- Jobs of Tasks that were stopped while no worker listened: nothing is queued that they could mean.
 local has_queued = {}
 for _, t in ipairs(redis.call('SMEMBERS', P .. 'active')) do
   if redis.call('EXISTS', queued_key(t)) == 1 then has_queued[get(t, 'queue')] = true end
@@ -88,17 +88,17 @@ for _, queue in ipairs(QUEUES) do
   if not has_queued[queue] then redis.call('UNLINK', ARGV[3] .. queue) end
 end
 
--- Lost bells: an empty RQ list while Items are queued. Not sooner than 2 s after the last time,
+-- Lost jobs: an empty RQ list while Items are queued. Not sooner than 2 s after the last time,
 -- because every API process and every worker sweeps.
-if #bells == 0 and now - tonumber(redis.call('GET', P .. 'rung') or '0') >= RING_AGAIN_MS then
+if #jobs == 0 and now - tonumber(redis.call('GET', P .. 'rung') or '0') >= ENQUEUE_AGAIN_MS then
   local holder = redis.call('GET', P .. 'lock')
   local tasks = redis.call('SMEMBERS', P .. 'active')
   table.sort(tasks, function(a, b) return (a == holder and 0 or 1) < (b == holder and 0 or 1) end)
   for _, t in ipairs(tasks) do
     local queue = get(t, 'queue')
     local yields = get(t, 'kind') == 'ingest' and foreground()
-    if not yields and redis.call('LLEN', ARGV[3] .. queue) == 0 then ring_queued(t) end
+    if not yields and redis.call('LLEN', ARGV[3] .. queue) == 0 then enqueue_queued(t) end
   end
 end
-if #bells > 0 then redis.call('SET', P .. 'rung', int(now)) end
-return bells
+if #jobs > 0 then redis.call('SET', P .. 'rung', int(now)) end
+return jobs

@@ -292,20 +292,20 @@ def test_one_that_somebody_waits_for_is_heard_before_one_in_the_background(
     in_background = desk.in_background(desk.clip("a.mov"), desk.clip("b.mov"))
     waiting = pool.submit(desk.export)
     task_id = desk.wait_task(others=1)
-    rung = _rung(desk)
-    assert rung == [task_id, in_background, in_background]
+    enqueued = _enqueued(desk)
+    assert enqueued == [task_id, in_background, in_background]
     desk.ledger.stop(task_id)
     assert waiting.result(10).status_code == 200
 
 
-def _rung(desk: ClipsDesk) -> list[str]:
-    """Tasks of the bells that wait, the next first."""
+def _enqueued(desk: ClipsDesk) -> list[str]:
+    """Tasks of the jobs that wait, the next first."""
 
     def all_three() -> list[Any] | None:
         ids: Any = desk.redis.lrange("rq:queue:rushes-default-export", 0, -1)
         return ids if len(ids) == 3 else None
 
-    ids = wait_for(all_three, 5, "three bells")
+    ids = wait_for(all_three, 5, "three jobs")
     descriptions = [desk.redis.hget(f"rq:job:{job}", "description") for job in ids]
     return [str(description).partition("/")[0] for description in descriptions]
 

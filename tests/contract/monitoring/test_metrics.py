@@ -54,7 +54,7 @@ def test_tasks_queues_and_files_are_shown_without_a_key(
         assert lease
         ledger.worked(lease, ProgressType.VIDEO, 12.5)
         error = "No." if n else None
-        ledger.tick(lease, type=ProgressType.VIDEO, index=0, media_path=path, error=error)
+        ledger.file_ended(lease, type=ProgressType.VIDEO, index=0, media_path=path, error=error)
         ledger.settle(lease, "done")
     found = Scrape.of(client)
     assert found.value("rushes_tasks", state="completed") == 1

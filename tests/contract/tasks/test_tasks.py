@@ -155,7 +155,7 @@ def test_a_task_tells_its_state_and_what_became_of_each_file(
         lease = ledger.claim(task_id, item, f"worker-{item}", "nonce")
         assert lease
         path = str(media / ("a.mp4", "b.mp4")[item])
-        ledger.tick(lease, type=ProgressType.VIDEO, index=0, media_path=path, error=error)
+        ledger.file_ended(lease, type=ProgressType.VIDEO, index=0, media_path=path, error=error)
         ledger.settle(lease, "done")
     record = client.task(task_id)
     failed = [{"media_path": str(media / "b.mp4"), "error": "It is broken."}]

@@ -285,7 +285,7 @@ def test_messages_and_progress_count_files_and_say_what_they_are_about(
     assert (client.task(task_id)["type"], client.task(task_id)["total"]) == ("video", 2)
     lease = ledger.claim(task_id, 0, "worker", "nonce")
     assert lease
-    ledger.tick(lease, type=VIDEO, index=0, media_path=path, error=None)
+    ledger.file_ended(lease, type=VIDEO, index=0, media_path=path, error=None)
     ledger.progress(lease, type=AUDIO, fraction=0.5, media_path=path)
     task = client.task(task_id)
     assert (task["type"], task["total"], task["current"]) == ("audio", 1, 0)
@@ -295,6 +295,6 @@ def test_messages_and_progress_count_files_and_say_what_they_are_about(
         watcher.join(task_id)
         event = wait_for(lambda: watcher.of(task_id), 5, "the replayed state")[0]
     assert (event["type"], event["progress"]) == ("audio", task["progress"])
-    ledger.tick(lease, type=AUDIO, index=0, media_path=path, error="It has no sound track.")
+    ledger.file_ended(lease, type=AUDIO, index=0, media_path=path, error="It has no sound track.")
     assert client.task(task_id)["current"] == 1
     client.ok("/analyze/cancel")

@@ -53,7 +53,7 @@ class Work:
 
     def finish(self) -> None:
         for index in range(FILES):
-            self.ledger.tick(
+            self.ledger.file_ended(
                 self.lease, type=ProgressType.VIDEO, index=index, media_path=f"/{index}.mp4"
             )
         self.ledger.settle(self.lease, "done")

@@ -16,8 +16,8 @@ import redis
 from shared.domain import Fault, ProgressType, TaskKind, TaskState
 from shared.errors import Busy
 from shared.ledger.ledger import (
-    Bell,
     ItemFile,
+    ItemJob,
     Lease,
     Ledger,
     NewItem,
@@ -111,7 +111,7 @@ class World:
 
     def _sweep(self) -> None:
         self.swept = self.now
-        self._ring(self._twice(self.ledger.sweep))
+        self._enqueue(self._twice(self.ledger.sweep))
 
     def _renew_all(self) -> None:
         for number, hold in enumerate(self.workers):
@@ -126,11 +126,11 @@ class World:
             call()
         return call()
 
-    def _ring(self, bells: list[Bell]) -> None:
-        for bell in bells:
+    def _enqueue(self, jobs: list[ItemJob]) -> None:
+        for job in jobs:
             if self._chance(0.85):
-                push = self.redis.lpush if bell.front else self.redis.rpush
-                push(f"rq:queue:rushes-{INSTANCE}-{bell.queue}", f"{bell[0]} {bell[1]}")
+                push = self.redis.lpush if job.front else self.redis.rpush
+                push(f"rq:queue:rushes-{INSTANCE}-{job.queue}", f"{job[0]} {job[1]}")
 
     # Clients --------------------------------------------------------------------------------
 
@@ -151,9 +151,11 @@ class World:
             assert self.ledger.record(task.task_id) is None, "a refused Task exists"
             return
         self.tasks[task.task_id] = task
-        if self._chance(0.9 if started else 0.3):  # bells that nobody should have rung are harmless
+        if self._chance(
+            0.9 if started else 0.3
+        ):  # jobs that nobody should have enqueued do no harm
             front = kind is TaskKind.ANALYZE
-            self._ring([Bell(task.task_id, n, task.queue, front) for n in range(len(items))])
+            self._enqueue([ItemJob(task.task_id, n, task.queue, front) for n in range(len(items))])
 
     def _new_item(self, spec: bytes, number: int) -> NewItem:
         wants = self.random.choice((TYPES, TYPES[:1], TYPES[1:]))
@@ -238,7 +240,9 @@ class World:
         error = "broken" if self._chance(0.3) else None
         word = {"index": index, "media_path": file.media_path, "error": error}
         fault = self.random.choice(list(Fault))
-        answer = self._twice(lambda: self.ledger.tick(hold.lease, type=kind, fault=fault, **word))
+        answer = self._twice(
+            lambda: self.ledger.file_ended(hold.lease, type=kind, fault=fault, **word)
+        )
         assert answer
 
     def _end(self, number: int, hold: Hold, outcome: Any) -> None:
@@ -263,7 +267,7 @@ class World:
 
     def _tick_as_zombie(self, hold: Hold) -> None:
         for index, file in enumerate(hold.files):
-            self.ledger.tick(
+            self.ledger.file_ended(
                 hold.lease, type=file.wants[0], index=index, media_path=file.media_path
             )
 

@@ -75,7 +75,7 @@ def test_foreground_tasks_that_follow_each_other_at_once_starve_nothing(desk: De
 
 
 def test_what_an_idle_worker_refused_is_taken_up_when_the_foreground_has_ended(desk: Desk) -> None:
-    """One worker holds the foreground, the other hears and refuses every bell of ingestion."""
+    """One worker holds the foreground, the other takes and refuses every job of ingestion."""
     (long,) = clips(desk, 1, 4)
     shorts = clips(desk, 6)
     for number in range(2):
@@ -84,7 +84,7 @@ def test_what_an_idle_worker_refused_is_taken_up_when_the_foreground_has_ended(d
     foreground = desk.submit([long])
     holds(desk, 1)
     ingest = desk.submit(*([short] for short in shorts), kind=INGEST)
-    wait_for(lambda: desk.bells.waiting("analysis") == 0, 10, "all bells of ingestion heard")
+    wait_for(lambda: desk.jobs.waiting("analysis") == 0, 10, "all jobs of ingestion taken")
     assert desk.record(ingest).status is TaskState.QUEUED
     desk.release()
     desk.wait_final(foreground)
@@ -112,7 +112,7 @@ def test_a_foreground_task_goes_before_128_waiting_items_of_ingestion(desk: Desk
     desk.worker_with(0, do="hold")
     ingest = desk.submit(*([long] for _ in range(128)), kind=INGEST)
     holds(desk, 1)
-    assert desk.bells.waiting("analysis") > 100
+    assert desk.jobs.waiting("analysis") > 100
     asked = time.monotonic()
     foreground = desk.submit([short])
     assert desk.wait_final(foreground).status is TaskState.COMPLETED

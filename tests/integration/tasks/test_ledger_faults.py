@@ -27,7 +27,7 @@ def faults(world: World, task_id: str) -> list[Fault | None]:
 def test_a_failed_file_tells_what_it_is_a_fault_of(world: World, fault: Fault) -> None:
     lease = world.claimed(world.submitted(1))
     path = "/m/0-0"
-    world.ledger.tick(lease, type=VIDEO, index=0, media_path=path, error="No.", fault=fault)
+    world.ledger.file_ended(lease, type=VIDEO, index=0, media_path=path, error="No.", fault=fault)
     assert world.ledger.files(lease.task_id) == [
         FileRecord(path, FileState.FAILED, "w1", "No.", fault)
     ]
@@ -35,14 +35,14 @@ def test_a_failed_file_tells_what_it_is_a_fault_of(world: World, fault: Fault) -
 
 def test_a_failure_is_the_files_own_unless_somebody_says_otherwise(world: World) -> None:
     lease = world.claimed(world.submitted(1))
-    world.ledger.tick(lease, type=VIDEO, index=0, media_path="/m/0-0", error="corrupt")
+    world.ledger.file_ended(lease, type=VIDEO, index=0, media_path="/m/0-0", error="corrupt")
     assert faults(world, lease.task_id) == [Fault.FILE]
 
 
 def test_only_failed_files_have_a_fault(world: World) -> None:
     task_id = world.submitted(1, 1, 1)
     lease = world.claimed(task_id)
-    world.ledger.tick(lease, type=VIDEO, index=0, media_path="/m/0-0")
+    world.ledger.file_ended(lease, type=VIDEO, index=0, media_path="/m/0-0")
     world.claimed(task_id, 1)
     assert faults(world, task_id) == [None, None, None]
 
@@ -50,9 +50,9 @@ def test_only_failed_files_have_a_fault(world: World) -> None:
 def test_a_retry_that_reads_the_file_takes_its_fault_back(world: World) -> None:
     task_id = world.submitted(1)
     lease = world.claimed(task_id)
-    world.ledger.tick(lease, type=VIDEO, index=0, media_path="/m/0-0", error="corrupt")
+    world.ledger.file_ended(lease, type=VIDEO, index=0, media_path="/m/0-0", error="corrupt")
     world.ledger.handback(lease)
-    world.ledger.tick(world.claimed(task_id), type=VIDEO, index=0, media_path="/m/0-0")
+    world.ledger.file_ended(world.claimed(task_id), type=VIDEO, index=0, media_path="/m/0-0")
     assert faults(world, task_id) == [None]
 
 
@@ -62,8 +62,8 @@ def test_files_of_an_item_that_fails_as_a_whole_get_its_fault_and_ended_ones_kee
     task_id = world.submitted(3)
     for _ in range(3):
         lease = world.claimed(task_id)
-        world.ledger.tick(lease, type=VIDEO, index=0, media_path="/m/0-0")
-        world.ledger.tick(lease, type=VIDEO, index=1, media_path="/m/0-1", error="corrupt")
+        world.ledger.file_ended(lease, type=VIDEO, index=0, media_path="/m/0-0")
+        world.ledger.file_ended(lease, type=VIDEO, index=1, media_path="/m/0-1", error="corrupt")
         world.ledger.settle(lease, "failed", "The disk is full.", Fault.CACHE)
     files = world.ledger.files(task_id)
     assert [file.fault for file in files] == [None, Fault.FILE, Fault.CACHE]
@@ -93,7 +93,7 @@ def test_the_first_part_of_a_file_that_failed_says_what_it_is_a_fault_of(world: 
     task_id = world.submitted(1, wants=(VIDEO, AUDIO))
     for _ in range(3):
         lease = world.claimed(task_id)
-        world.ledger.tick(lease, type=AUDIO, index=0, media_path="/m/0-0")
+        world.ledger.file_ended(lease, type=AUDIO, index=0, media_path="/m/0-0")
         world.ledger.settle(lease, "failed", "There is no such model.", Fault.MODEL)
     assert world.ledger.files(task_id) == [
         FileRecord("/m/0-0", FileState.FAILED, "w1", "There is no such model.", Fault.MODEL)

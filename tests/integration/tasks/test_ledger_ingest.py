@@ -1,4 +1,4 @@
-"""Tasks of watch folders in the ledger: who may submit them, their stop, and their bells."""
+"""Tasks of watch folders in the ledger: who may submit them, their stop, and their jobs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from shared.domain import TaskKind, TaskState
 from shared.errors import NotLeader
-from shared.ledger.ledger import Bell, Ledger
+from shared.ledger.ledger import ItemJob, Ledger
 from shared.ledger.records import NewTask
 from shared.redis.clients import connect
 from shared.watch.lease import WatcherLease
@@ -87,7 +87,7 @@ def test_a_stop_ends_an_ingest_task_at_once_when_no_worker_has_an_item_of_it(
     assert world.ledger.open_tasks(INGEST) == []
     world.ledger.settle(world.claimed(foreground), "done")
     world.now += 2
-    assert world.ledger.sweep() == [], "nothing of it is rung"
+    assert world.ledger.sweep() == [], "nothing of it is enqueued"
 
 
 def test_what_yielded_is_rung_as_soon_as_the_foreground_has_ended_though_other_bells_wait(
@@ -96,16 +96,16 @@ def test_what_yielded_is_rung_as_soon_as_the_foreground_has_ended_though_other_b
     ingest = world.submitted(1, 1, 1, kind=INGEST)
     held = world.claimed(ingest, 1)
     foreground = world.submitted()
-    world.redis.rpush(QUEUE, "a bell")
+    world.redis.rpush(QUEUE, "a job")
     world.ledger.handback(held)
-    assert not world.can_claim(ingest, 2), "its bell is heard, and lost"
+    assert not world.can_claim(ingest, 2), "its job is taken, and lost"
     for _ in range(3):
         world.now += 2
         assert world.ledger.sweep() == []
     world.ledger.settle(world.claimed(foreground), "done")
     world.now += 0.1
-    rung = world.ledger.sweep()
-    assert rung == [Bell(ingest, n, "analysis", False) for n in (1, 2)]
+    enqueued = world.ledger.sweep()
+    assert enqueued == [ItemJob(ingest, n, "analysis", False) for n in (1, 2)]
     assert world.ledger.sweep() == [], "once is enough"
 
 
@@ -114,7 +114,7 @@ def test_bells_heard_while_a_request_has_first_right_to_the_lock_are_not_lost(
 ) -> None:
     held = world.claimed(world.submitted())
     ingest = world.submitted(1, kind=INGEST)
-    world.redis.rpush(QUEUE, "a bell")
+    world.redis.rpush(QUEUE, "a job")
 
     def meanwhile(_seconds: float) -> None:
         world.ledger.settle(held, "cancelled")
@@ -126,7 +126,7 @@ def test_bells_heard_while_a_request_has_first_right_to_the_lock_are_not_lost(
         ledger.submit(world.task())
     assert world.ledger.sweep() == []
     world.now += 3
-    assert world.ledger.sweep() == [Bell(ingest, 0, "analysis", False)]
+    assert world.ledger.sweep() == [ItemJob(ingest, 0, "analysis", False)]
 
 
 def test_what_yielded_and_was_stopped_meanwhile_is_not_rung(world: World) -> None:
@@ -153,9 +153,9 @@ def test_more_yielded_items_than_one_sweep_may_ring_are_rung_by_the_next(world: 
     foreground = world.submitted()
     for n in range(1100):
         assert not world.can_claim(ingest, n)
-    world.redis.rpush(QUEUE, "a bell")
+    world.redis.rpush(QUEUE, "a job")
     world.ledger.settle(world.claimed(foreground), "done")
-    rung = world.ledger.sweep()
-    assert len(rung) == 1000
-    rung += world.ledger.sweep()
-    assert [bell.item_id for bell in rung] == list(range(1100))
+    enqueued = world.ledger.sweep()
+    assert len(enqueued) == 1000
+    enqueued += world.ledger.sweep()
+    assert [job.item_id for job in enqueued] == list(range(1100))

@@ -8,7 +8,7 @@ import pytest
 
 from shared.domain import AnalyzeSpec, FailedFile, Fault, FileSpec, TaskKind, TaskState
 from shared.errors import Missing
-from shared.ledger.ledger import Bell, NewItem, NewTask
+from shared.ledger.ledger import ItemJob, NewItem, NewTask
 from shared.ledger.records import FileRecord, FileState
 from shared.media import MediaType
 from shared.redis.clients import connect
@@ -132,12 +132,12 @@ def test_a_dead_workers_item_is_named_to_another_within_11_seconds(world: World)
     task_id = world.submitted()
     dead = world.claimed(task_id)
     died = world.now
-    bells: list[Bell] = []
-    while not bells:
+    jobs: list[ItemJob] = []
+    while not jobs:
         assert world.now - died < 11
         world.now += 2
-        bells = world.ledger.sweep()
-    assert bells == [Bell(task_id, 0, "analysis", True)]
+        jobs = world.ledger.sweep()
+    assert jobs == [ItemJob(task_id, 0, "analysis", True)]
     assert world.claimed(task_id, worker="w2").tries == 1
     assert world.ledger.renew(dead) == "lost"
 
@@ -156,7 +156,7 @@ def test_a_zombie_settles_nothing(world: World) -> None:
     world.claimed(task_id, worker="w2")
     assert not world.ledger.settle(zombie, "done")
     assert not world.ledger.handback(zombie)
-    assert not world.ledger.tick(zombie, type=VIDEO, index=0, media_path="/m/0-0")
+    assert not world.ledger.file_ended(zombie, type=VIDEO, index=0, media_path="/m/0-0")
     assert not world.ledger.progress(zombie, type=VIDEO, fraction=1)
     assert world.record(task_id).current == 0
 
@@ -172,35 +172,35 @@ def test_no_lease_expires_when_nobody_has_swept_for_six_seconds(world: World) ->
 def test_a_clock_that_is_set_back_hides_no_dead_worker_and_holds_no_bell_back(world: World) -> None:
     task_id = world.submitted(1, 1)
     world.claimed(task_id, 0)
-    assert world.ledger.sweep() == [Bell(task_id, 1, "analysis", True)]
+    assert world.ledger.sweep() == [ItemJob(task_id, 1, "analysis", True)]
     world.now -= 3600
     world.ledger.sweep()
     world.pass_time(10)
     world.now += 2
-    assert {bell.item_id for bell in world.ledger.sweep()} == {0, 1}
+    assert {job.item_id for job in world.ledger.sweep()} == {0, 1}
 
 
 def test_lost_bells_are_rung_again_once_the_list_is_empty(world: World) -> None:
     task_id = world.submitted(1, 1)
-    assert {bell.item_id for bell in world.ledger.sweep()} == {0, 1}
+    assert {job.item_id for job in world.ledger.sweep()} == {0, 1}
     assert world.ledger.sweep() == [], "another process has just been told"
     world.now += 2
     assert len(world.ledger.sweep()) == 2
-    world.redis.rpush("rq:queue:rushes-test-analysis", "a bell")
+    world.redis.rpush("rq:queue:rushes-test-analysis", "a job")
     world.now += 2
     assert world.ledger.sweep() == []
     world.redis.delete("rq:queue:rushes-test-analysis")
     world.claimed(task_id, 0)
     world.now += 2
-    assert world.ledger.sweep() == [Bell(task_id, 1, "analysis", True)]
+    assert world.ledger.sweep() == [ItemJob(task_id, 1, "analysis", True)]
 
 
 def test_what_is_handed_back_is_rung_again_though_other_bells_wait(world: World) -> None:
     task_id = world.submitted(1, 1)
     world.ledger.sweep()
-    world.redis.rpush("rq:queue:rushes-test-analysis", "a bell")
+    world.redis.rpush("rq:queue:rushes-test-analysis", "a job")
     world.ledger.handback(world.claimed(task_id, 1))
-    assert world.ledger.sweep() == [Bell(task_id, 1, "analysis", True)]
+    assert world.ledger.sweep() == [ItemJob(task_id, 1, "analysis", True)]
     assert world.ledger.sweep() == []
 
 
@@ -221,8 +221,8 @@ def test_percent_never_goes_back(world: World) -> None:
 def test_progress_of_each_type_is_counted_apart(world: World) -> None:
     task_id = world.submitted(2, wants=(VIDEO, AUDIO))
     lease = world.claimed(task_id)
-    world.ledger.tick(lease, type=VIDEO, index=0, media_path="/m/0-0")
-    world.ledger.tick(lease, type=VIDEO, index=1, media_path="/m/0-1")
+    world.ledger.file_ended(lease, type=VIDEO, index=0, media_path="/m/0-0")
+    world.ledger.file_ended(lease, type=VIDEO, index=1, media_path="/m/0-1")
     video = world.record(task_id)
     assert (video.type, video.progress, video.overall_progress) == (VIDEO, 100, 50)
     world.ledger.progress(lease, type=AUDIO, fraction=0.5, media_path="/m/0-0")
@@ -236,7 +236,7 @@ def test_a_file_ticked_before_a_retry_is_not_counted_again(world: World) -> None
     for _ in range(2):
         lease = world.claimed(task_id)
         for _ in range(2):
-            assert world.ledger.tick(lease, type=VIDEO, index=1, media_path="/m/0-1")
+            assert world.ledger.file_ended(lease, type=VIDEO, index=1, media_path="/m/0-1")
         world.ledger.settle(lease, "failed", "retry")
     record = world.record(task_id)
     assert (record.current, record.total) == (1, 3)
@@ -246,7 +246,7 @@ def test_a_failure_told_twice_is_one_failure(world: World) -> None:
     task_id = world.submitted(2)
     lease = world.claimed(task_id)
     for _ in range(2):
-        world.ledger.tick(lease, type=VIDEO, index=0, media_path="/m/0-0", error="corrupt")
+        world.ledger.file_ended(lease, type=VIDEO, index=0, media_path="/m/0-0", error="corrupt")
     world.ledger.settle(lease, "done")
     assert world.record(task_id).status is TaskState.COMPLETED
 
@@ -254,10 +254,10 @@ def test_a_failure_told_twice_is_one_failure(world: World) -> None:
 def test_a_retry_that_reads_the_file_takes_its_failure_back(world: World) -> None:
     task_id = world.submitted(1)
     lease = world.claimed(task_id)
-    world.ledger.tick(lease, type=VIDEO, index=0, media_path="/m/0-0", error="gone")
+    world.ledger.file_ended(lease, type=VIDEO, index=0, media_path="/m/0-0", error="gone")
     world.ledger.handback(lease)
     lease = world.claimed(task_id)
-    world.ledger.tick(lease, type=VIDEO, index=0, media_path="/m/0-0")
+    world.ledger.file_ended(lease, type=VIDEO, index=0, media_path="/m/0-0")
     world.ledger.settle(lease, "done")
     record = world.record(task_id)
     assert (record.status, record.current) == (TaskState.COMPLETED, 1)
@@ -267,9 +267,9 @@ def test_a_retry_that_reads_the_file_takes_its_failure_back(world: World) -> Non
 def test_a_bad_file_fails_alone_and_is_listed_at_the_end(world: World) -> None:
     task_id = world.submitted(2)
     lease = world.claimed(task_id)
-    world.ledger.tick(lease, type=VIDEO, index=0, media_path="/m/0-0", error="corrupt")
+    world.ledger.file_ended(lease, type=VIDEO, index=0, media_path="/m/0-0", error="corrupt")
     assert world.record(task_id).failed_files == ()
-    world.ledger.tick(lease, type=VIDEO, index=1, media_path="/m/0-1")
+    world.ledger.file_ended(lease, type=VIDEO, index=1, media_path="/m/0-1")
     world.ledger.settle(lease, "done")
     record = world.record(task_id)
     assert record.status is TaskState.COMPLETED
@@ -282,7 +282,7 @@ def test_a_failure_after_all_files_were_done_is_told_at_the_end(world: World) ->
     task_id = world.submitted(1, 1)
     for item in (0, 1):
         lease = world.claimed(task_id, item)
-        world.ledger.tick(lease, type=VIDEO, index=0, media_path=f"/m/{item}-0")
+        world.ledger.file_ended(lease, type=VIDEO, index=0, media_path=f"/m/{item}-0")
         world.ledger.settle(lease, "done" if item == 0 else "failed", "The disk is full.")
     for _ in range(2):
         world.ledger.settle(world.claimed(task_id, 1), "failed", "The disk is full.")
@@ -296,7 +296,7 @@ def test_a_task_none_of_whose_files_can_be_used_fails(world: World) -> None:
     lease = world.claimed(task_id)
     for index in range(2):
         path = f"/m/0-{index}"
-        world.ledger.tick(lease, type=VIDEO, index=index, media_path=path, error="corrupt")
+        world.ledger.file_ended(lease, type=VIDEO, index=index, media_path=path, error="corrupt")
     world.ledger.settle(lease, "done")
     record = world.record(task_id)
     assert record.status is TaskState.FAILED
@@ -307,8 +307,8 @@ def test_a_task_none_of_whose_files_can_be_used_fails(world: World) -> None:
 def test_files_say_who_did_them_and_what_became_of_each(world: World) -> None:
     task_id = world.submitted(2, 1, 1)
     lease = world.claimed(task_id, 0, worker="w1")
-    world.ledger.tick(lease, type=VIDEO, index=0, media_path="/m/0-0")
-    world.ledger.tick(lease, type=VIDEO, index=1, media_path="/m/0-1", error="corrupt")
+    world.ledger.file_ended(lease, type=VIDEO, index=0, media_path="/m/0-0")
+    world.ledger.file_ended(lease, type=VIDEO, index=1, media_path="/m/0-1", error="corrupt")
     world.claimed(task_id, 1, worker="w2")
     assert world.ledger.files(task_id) == [
         FileRecord("/m/0-0", FileState.DONE, "w1", None),
@@ -335,7 +335,7 @@ def test_a_speech_model_that_loads_after_the_pictures_leaves_the_task_running(wo
     task_id = world.submitted(1, wants=(VIDEO, AUDIO))
     lease = world.claimed(task_id)
     loading = TaskState.LOADING_MODEL
-    world.ledger.tick(lease, type=VIDEO, index=0, media_path="/m/0")
+    world.ledger.file_ended(lease, type=VIDEO, index=0, media_path="/m/0")
     world.ledger.progress(lease, type=AUDIO, fraction=0, message="Loading", status=loading)
     record = world.record(task_id)
     assert (record.status, record.message) == (TaskState.RUNNING, "Loading")

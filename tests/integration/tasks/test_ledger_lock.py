@@ -11,7 +11,7 @@ import pytest
 
 from shared.domain import TaskKind, TaskState
 from shared.errors import Busy, Missing
-from shared.ledger.ledger import Bell, ItemFile, Ledger, NewItem, NewTask
+from shared.ledger.ledger import ItemFile, ItemJob, Ledger, NewItem, NewTask
 from shared.redis.clients import connect
 from tests.integration.tasks.ledger_world import World
 
@@ -163,7 +163,7 @@ def test_a_refused_request_leaves_nothing_behind(world: World) -> None:
     with pytest.raises(Busy):
         world.ledger.submit(world.task(*[1] * 1500), "refuse")
     world.pass_time(70)
-    assert world.redis.dbsize() <= before + 1  # when bells were last rung
+    assert world.redis.dbsize() <= before + 1  # when jobs were last enqueued
 
 
 def test_refuse_starts_where_nothing_runs(world: World) -> None:
@@ -180,7 +180,7 @@ def test_queued_tasks_start_in_order_when_the_lock_is_freed(world: World) -> Non
     world.ledger.settle(running, "done")
     assert world.ledger.holder() == first.task_id
     assert not world.can_claim(second.task_id)
-    assert world.ledger.sweep() == [Bell(first.task_id, 0, "analysis", True)]
+    assert world.ledger.sweep() == [ItemJob(first.task_id, 0, "analysis", True)]
     world.ledger.settle(world.claimed(first.task_id), "done")
     assert world.ledger.holder() == second.task_id
     world.ledger.settle(world.claimed(second.task_id), "done")
@@ -327,10 +327,10 @@ def test_ingestion_never_blocks_a_foreground_task_and_yields_to_it(world: World)
     assert world.ledger.handback(held)
     assert not world.can_claim(ingest, 1)
     world.now += 2
-    assert {bell.task_id for bell in world.ledger.sweep()} == {foreground}
+    assert {job.task_id for job in world.ledger.sweep()} == {foreground}
     world.ledger.settle(world.claimed(foreground), "done")
     world.now += 2
-    assert world.ledger.sweep() == [Bell(ingest, n, "analysis", False) for n in range(2)]
+    assert world.ledger.sweep() == [ItemJob(ingest, n, "analysis", False) for n in range(2)]
     assert world.claimed(ingest).tries == 0
 
 

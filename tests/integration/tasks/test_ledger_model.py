@@ -27,8 +27,8 @@ def check_the_end(world: World) -> None:
         record = world.ledger.record(task_id)
         assert record is not None
         assert record == world.seen[task_id]
-        # Each change raises seq and rings once, and nothing changes after the final state: so
-        # there was exactly one final event.
+        # Each change raises seq and is published once, and nothing changes after the final state:
+        # so there was exactly one final event.
         assert world.events[task_id] == record.seq
         files = world.ledger.files(task_id)
         states = Counter(file.state for file in files)

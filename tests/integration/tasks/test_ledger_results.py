@@ -53,7 +53,7 @@ def test_an_item_whose_file_failed_keeps_its_result_and_gives_the_task_its_reaso
 ) -> None:
     task_id = exporting(world, 1)
     lease = world.claimed(task_id)
-    world.ledger.tick(lease, type=EXPORT, index=0, media_path="/m/0-0", error="Too short.")
+    world.ledger.file_ended(lease, type=EXPORT, index=0, media_path="/m/0-0", error="Too short.")
     world.ledger.settle(lease, "done", "No clip was exported.", result=b'{"code": "bad_range"}')
     record = world.record(task_id)
     assert (record.status, record.error) == (TaskState.FAILED, "No clip was exported.")

@@ -29,7 +29,7 @@ def told(world: World, *name: str) -> int:
 
 
 def tick(world: World, lease: Lease, error: str | None = None, **more: object) -> None:
-    world.ledger.tick(
+    world.ledger.file_ended(
         lease,
         type=VIDEO,
         index=0,

@@ -14,7 +14,7 @@ import pytest
 
 from shared.cache.cache_dir import CacheDir
 from shared.domain import ProgressType, TaskState
-from shared.ledger import bells
+from shared.ledger import jobs
 from shared.redis import heartbeats
 from shared.redis.heartbeats import Heartbeat
 from tests.support.desk import INSTANCE, Desk
@@ -33,7 +33,7 @@ def desk(tmp_path: Path, redis_url: str) -> Iterator[Desk]:
 
 
 def test_the_function_that_bells_name_exists() -> None:
-    module, _, name = bells.FUNCTION.rpartition(".")
+    module, _, name = jobs.FUNCTION.rpartition(".")
     assert callable(getattr(importlib.import_module(module), name))
 
 

@@ -119,7 +119,7 @@ def test_an_idle_step_looks_at_no_file(
     assert farm.watcher_lease.acquire("me", ttl_s=60)
     os.utime(farm.media, (LONG_AGO, LONG_AGO))
     conditions = Conditions(keys=active_keys(farm.client, settings))
-    context = WatcherContext(settings, farm.ledger, farm.bells, farm.files, "me", conditions)
+    context = WatcherContext(settings, farm.ledger, farm.jobs, farm.files, "me", conditions)
     profile = AnalysisProfile.of(folder, conditions.keys, settings.audio_streams)
     made = profile.signature(MediaType.VIDEO)
     files = {str(path): known(path, group, made) for path in paths}

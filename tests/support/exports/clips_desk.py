@@ -106,7 +106,7 @@ class ClipsDesk:
 
     def failed(self, lease: Lease, spec: ClipSpec, code: ClipCode, error: RushesError) -> None:
         """It was not, by its own fault."""
-        self.ledger.tick(
+        self.ledger.file_ended(
             lease,
             type=ProgressType.EXPORT,
             index=0,

@@ -13,7 +13,7 @@ import redis
 from msgspec.structs import replace
 
 from shared.domain import Fault, TaskKind
-from shared.ledger.bells import Bells
+from shared.ledger.jobs import JobQueues
 from shared.ledger.ledger import Ledger
 from shared.ledger.records import ItemFile, Lease
 from shared.models.specs import ModelKind
@@ -50,7 +50,7 @@ class Steps:
         self.context = WatcherContext(
             settings=self.settings,
             ledger=self.ledger,
-            bells=Bells(connect(redis_url, decode=False), INSTANCE),
+            jobs=JobQueues(connect(redis_url, decode=False), INSTANCE),
             files=self.files,
             token="me",
             conditions=self.conditions,
@@ -111,7 +111,7 @@ class Steps:
         for index, file in enumerate(files):
             for kind in file.wants:
                 told = {"index": index, "media_path": file.media_path, "error": error}
-                self.ledger.tick(lease, type=kind, fault=fault, **told)  # type: ignore[arg-type]
+                self.ledger.file_ended(lease, type=kind, fault=fault, **told)  # type: ignore[arg-type]
         self.ledger.settle(lease, "done")
         return len(files)
 

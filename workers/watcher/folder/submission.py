@@ -13,7 +13,7 @@ from opentelemetry.trace import SpanKind
 from shared.domain import FileSpec, TaskKind
 from shared.errors import RedisAway
 from shared.ledger.analyze_items import analyze_items
-from shared.ledger.records import Bell, NewTask
+from shared.ledger.records import ItemJob, NewTask
 from shared.media import MediaType
 from shared.process import traces
 from shared.process.logs import bound_task
@@ -95,10 +95,10 @@ class Submitter:
             "submit ingest", kind=SpanKind.PRODUCER, attributes={"rushes.items": len(task.items)}
         ):
             context.ledger.submit(task)
-        bells = [Bell(task.task_id, n, task.queue, front=False) for n in range(len(task.items))]
+        jobs = [ItemJob(task.task_id, n, task.queue, front=False) for n in range(len(task.items))]
         with bound_task(task.task_id):
-            log.info("%s Items: %d.", task.message, len(bells))
+            log.info("%s Items: %d.", task.message, len(jobs))
             try:
-                context.bells.ring(bells)
-            except RedisAway as error:  # it is accepted, and the sweep rings lost bells
-                log.warning("its bells come later: %s", error.message)
+                context.jobs.enqueue(jobs)
+            except RedisAway as error:  # it is accepted, and the sweep enqueues lost jobs
+                log.warning("its jobs are enqueued later: %s", error.message)

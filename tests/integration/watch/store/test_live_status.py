@@ -68,7 +68,7 @@ def test_every_word_rings_the_room_and_counts_up(
         live_status.announce()
         assert client.get("rushes:default:watch:seq") == "2"
         heard = [
-            wait_for(lambda: channel.get_message(timeout=0.1), 5, "the bell")["data"]
+            wait_for(lambda: channel.get_message(timeout=0.1), 5, "the message")["data"]
             for _ in range(2)
         ]
         assert heard == [ROOM, ROOM]

@@ -1,7 +1,7 @@
-"""Ringing a worker's bell: RQ wakes a warm worker with (task, item) and decides nothing else.
+"""RQ jobs: each wakes a warm worker with (task, item) and decides nothing else.
 
-RQ's statuses, retries and registries are not used; a lost or doubled bell is harmless, because
-claiming in the ledger is atomic and `sweep` names the bells to ring again.
+RQ's statuses, retries and registries are not used; a lost or doubled job is harmless, because
+claiming in the ledger is atomic and `sweep` names the jobs to enqueue again.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ import redis
 from rq import Queue
 from rq.serializers import JSONSerializer
 
-from shared.ledger.records import Bell
+from shared.ledger.records import ItemJob
 from shared.redis.clients import translated
 
 FUNCTION = "workers.worker.answer_bell"
-# A bell that nobody has heard for so long goes: the sweep rings again where an Item still waits.
+# A job that nobody has taken for so long goes: the sweep enqueues again where an Item waits.
 _TTL_S = 7 * 86_400
-_AT_ONCE = 1000  # bells in one pipeline: each must fit the socket timeout
+_AT_ONCE = 1000  # jobs in one pipeline: each must fit the socket timeout
 
 
 def queue_name(instance: str, queue: str) -> str:
@@ -32,40 +32,40 @@ def rq_queue(connection: redis.Redis, instance: str, queue: str) -> Queue:
     return Queue(queue_name(instance, queue), connection=connection, serializer=JSONSerializer)
 
 
-class Bells:
-    """The bells of one instance. `connection` must not decode responses."""
+class JobQueues:
+    """The RQ queues of one instance. `connection` must not decode responses."""
 
     def __init__(self, connection: redis.Redis, instance: str) -> None:
         self._connection = connection
         self._instance = instance
 
-    def ring(self, bells: Iterable[Bell]) -> None:
-        """Ring bells; those with `front` come, in order, before all that wait already."""
-        by_queue: dict[tuple[str, bool], list[Bell]] = {}
-        for bell in bells:
-            by_queue.setdefault((bell.queue, bell.front), []).append(bell)
+    def enqueue(self, jobs: Iterable[ItemJob]) -> None:
+        """Enqueue jobs; those with `front` come, in order, before all that wait already."""
+        by_queue: dict[tuple[str, bool], list[ItemJob]] = {}
+        for job in jobs:
+            by_queue.setdefault((job.queue, job.front), []).append(job)
         for (queue, front), group in by_queue.items():
             target = rq_queue(self._connection, self._instance, queue)
-            # Each bell at the front goes before the last one pushed.
+            # Each job at the front goes before the last one pushed.
             ordered = group[::-1] if front else group
             with translated():
                 for start in range(0, len(ordered), _AT_ONCE):
                     target.enqueue_many(map(_job, ordered[start : start + _AT_ONCE]))
 
     def waiting(self, queue: str) -> int:
-        """Number of bells in a queue that no worker has heard yet."""
+        """Number of jobs in a queue that no worker has taken yet."""
         with translated():
             return int(rq_queue(self._connection, self._instance, queue).count)
 
 
-def _job(bell: Bell) -> Any:
+def _job(job: ItemJob) -> Any:
     return Queue.prepare_data(
         FUNCTION,
-        kwargs={"task_id": bell.task_id, "item_id": bell.item_id},
+        kwargs={"task_id": job.task_id, "item_id": job.item_id},
         timeout=-1,
         ttl=_TTL_S,
         result_ttl=0,
         failure_ttl=300,
-        description=f"{bell.task_id}/{bell.item_id}",
-        at_front=bell.front,
+        description=f"{job.task_id}/{job.item_id}",
+        at_front=job.front,
     )

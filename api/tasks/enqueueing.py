@@ -1,0 +1,32 @@
+"""Waking the workers for a Task that was accepted."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from api.services import Services
+from shared.errors import RedisAway
+from shared.ledger.records import ItemJob, NewTask
+
+log = logging.getLogger(__name__)
+AT_ONCE = 1_000  # a job costs 90 us and more
+
+
+def enqueue(services: Services, task: NewTask, *, front: bool = True) -> None:
+    """Wake the workers; those of a large task that the client need not wait for, in a thread."""
+    jobs = [ItemJob(task.task_id, n, task.queue, front) for n in range(len(task.items))]
+    _enqueue_or_warn(services, jobs[:AT_ONCE])
+    if len(jobs) > AT_ONCE:
+        rest = jobs[AT_ONCE:]
+        threading.Thread(target=_enqueue_or_warn, args=(services, rest), daemon=True).start()
+
+
+def _enqueue_or_warn(services: Services, jobs: list[ItemJob]) -> None:
+    """Enqueue jobs of a Task that is accepted already; the sweep enqueues a lost one again."""
+    try:
+        services.jobs.enqueue(jobs)
+    except RedisAway as error:
+        log.warning(
+            "task %s is accepted, its jobs are enqueued later: %s", jobs[0].task_id, error.message
+        )
