@@ -18,8 +18,8 @@ import numpy as np
 import onnxruntime as ort
 
 from benchmarks.machine import describe
+from shared.domain import ModelKind
 from shared.models.model_catalogue import resolve
-from shared.models.specs import ModelKind
 from shared.settings import Settings
 from workers.models.load import load_visual
 from workers.models.weights.pull import pull

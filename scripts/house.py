@@ -153,8 +153,10 @@ def _imported(node: ast.AST) -> Iterator[str]:
 
 
 def _leaning(sources: list[Source]) -> Iterator[str]:
+    """Docstrings of errors are sentences for users: shared/errors.py says so."""
     for source in sources:
-        for node in (source.tree, *_classes(source), *_functions(source)):
+        classes = () if source.path.name == "errors.py" else _classes(source)
+        for node in (source.tree, *classes, *_functions(source)):
             first = (ast.get_docstring(node) or "").partition("\n")[0]
             if _LEANING.match(first):
                 yield source.at(node, first)

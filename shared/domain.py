@@ -40,6 +40,14 @@ class TaskState(StrEnum):
         return self in (TaskState.COMPLETED, TaskState.CANCELLED, TaskState.FAILED)
 
 
+class ModelKind(StrEnum):
+    """What a model is for."""
+
+    VISUAL = "visual"
+    SPEECH = "speech"
+    FACES = "faces"
+
+
 class ProgressType(StrEnum):
     """`type` in progress payloads; "video" is the visual part (fixed by the contract)."""
 

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from shared.errors import SettingsError
-from shared.process.parent_pipe import ENV_FD
 from shared.setting_values import PARSERS
 
 PREFIX = "RUSHES_"
+PARENT_FD = "RUSHES_PARENT_FD"  # from a supervisor to its child: the pipe between them
 _MEDIA_ROOTS, _CACHE_ROOTS = "RUSHES_MEDIA_ROOTS", "RUSHES_CACHE_ROOTS"
 # With our prefix, and read by others than the server's processes.
 OTHER_VARIABLES = {
@@ -192,7 +192,7 @@ class Settings:
 
 
 def _is_known(name: str) -> bool:
-    return name in OTHER_VARIABLES or name == ENV_FD or name in _names()
+    return name in OTHER_VARIABLES or name == PARENT_FD or name in _names()
 
 
 def _names() -> list[str]:

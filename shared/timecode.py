@@ -26,12 +26,12 @@ def nominal_rate(rate: Fraction) -> int:
 
 
 def is_ntsc(rate: Fraction) -> bool:
-    """Whether it is 1000/1001 of its nominal rate."""
+    """Whether a rate is 1000/1001 of its nominal rate."""
     return rate == Fraction(nominal_rate(rate) * 1000, 1001)
 
 
 def has_drop_frame(rate: Fraction) -> bool:
-    """Whether it is 29.97 or a multiple of that."""
+    """Whether a rate is 29.97 or a multiple of that."""
     return is_ntsc(rate) and nominal_rate(rate) % 30 == 0
 
 

@@ -12,11 +12,10 @@ from typing import TypeVar
 import redis
 
 from shared.cache.cache_dir import CacheDir
-from shared.domain import ProgressType
+from shared.domain import ModelKind, ProgressType
 from shared.errors import CacheError, RedisAway
 from shared.ledger.ledger import Lease, Ledger
 from shared.media import HashCache
-from shared.models.specs import ModelKind
 from shared.settings import Settings
 from workers.liveness import Signals, StallTimer
 from workers.models.pool import ModelPool

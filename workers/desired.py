@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable
 
 import redis
 
+from shared.domain import ModelKind
 from shared.errors import ModelError
-from shared.models.specs import ModelKind
 from shared.redis import heartbeats
 from shared.redis.heartbeats import DesiredModel, ModelState
 from shared.settings import Settings

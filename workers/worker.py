@@ -28,13 +28,12 @@ from rq.serializers import JSONSerializer
 from rq.worker import SimpleWorker
 from rq.worker.base import StopRequested
 
-from shared.domain import Fault
+from shared.domain import Fault, ModelKind
 from shared.errors import Cancelled, HandBack, LeaseLost, RedisAway, RushesError
 from shared.ledger.jobs import JobQueues, rq_queue
 from shared.ledger.ledger import Lease, Ledger
 from shared.ledger.totals import LoadCount
 from shared.media import HashCache
-from shared.models.specs import ModelKind
 from shared.process import traces
 from shared.process.logs import bound_task
 from shared.redis import heartbeats

@@ -15,9 +15,8 @@ from api.models.model_keys import active_key, wanted_key
 from api.services import Services
 from shared.cache import cache_files
 from shared.cache.cache_dir import CacheDir
-from shared.domain import Stage
+from shared.domain import ModelKind, Stage
 from shared.errors import MediaError, NotAllowed
-from shared.models.specs import ModelKind
 
 
 @dataclass(frozen=True, slots=True)

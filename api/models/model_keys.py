@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from api.services import Services
+from shared.domain import ModelKind
 from shared.errors import BadInput, ModelError
 from shared.models import model_catalogue
 from shared.models.active_models import active_keys
-from shared.models.specs import ModelKind, ModelSpec
+from shared.models.specs import ModelSpec
 
 
 def active_key(services: Services, kind: ModelKind) -> str:

@@ -20,9 +20,10 @@ from api.models.answers import (
 from api.models.bodies import ModelLoadBody
 from api.models.model_keys import active_key, known_model
 from api.services import Services
+from shared.domain import ModelKind
 from shared.errors import BadInput, Busy
 from shared.models import model_catalogue
-from shared.models.specs import ModelKind, ModelSpec
+from shared.models.specs import ModelSpec
 from shared.redis import heartbeats
 
 

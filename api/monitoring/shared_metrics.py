@@ -18,11 +18,10 @@ from prometheus_client.registry import Collector
 from api.services import Services
 from api.watch import status
 from api.watch.status import WatchOverview
-from shared.domain import Fault, ProgressType, TaskKind, TaskState
+from shared.domain import Fault, ModelKind, ProgressType, TaskKind, TaskState
 from shared.errors import RedisAway
 from shared.ledger import totals
 from shared.ledger.jobs import queue_name
-from shared.models.specs import ModelKind
 from shared.query.lanes import Lane, lane_key
 from shared.redis import heartbeats
 from shared.redis.clients import translated

@@ -25,6 +25,7 @@ from api.search.types import Hit, QueryVectors
 from api.search.vectors import Vector
 from api.services import Services
 from shared.clock_times import timestamp
+from shared.domain import ModelKind
 from shared.errors import (
     BadInput,
     MediaMissing,
@@ -33,7 +34,6 @@ from shared.errors import (
     ModelLoading,
     NoWorker,
 )
-from shared.models.specs import ModelKind
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ from api.search.transcripts.folding import fold
 from api.search.transcripts.index import SpokenHit, SpokenQuery
 from api.services import Services
 from shared.clock_times import timestamp
+from shared.domain import ModelKind
 from shared.errors import BadInput
-from shared.models.specs import ModelKind
 
 _LONGEST_FUZZY = 200  # characters; time grows with the square of what is longer
 

@@ -14,12 +14,11 @@ from api.tasks.answers import Accepted, CancelAnswer
 from api.tasks.bodies import AnalyzeBody, CancelBody
 from api.tasks.enqueueing import enqueue
 from api.tasks.progress import waiting_hint
-from shared.domain import AnalyzeSpec, FileSpec, ProgressType, TaskKind
+from shared.domain import AnalyzeSpec, FileSpec, ModelKind, ProgressType, TaskKind
 from shared.errors import BadInput, Busy, Missing
 from shared.ledger.analyze_items import Asked, analyze_items, works
 from shared.ledger.records import NewTask
 from shared.models.languages import language_code, language_name
-from shared.models.specs import ModelKind
 from shared.people.names import checked_name
 from shared.process import logs
 

@@ -16,10 +16,9 @@ from api.transcripts.bodies import TranscriptionsBody
 from shared.cache import cache_files, transcripts
 from shared.cache.cache_dir import CacheDir
 from shared.cache.transcripts import SpokenText, Transcript
-from shared.domain import Manifest
+from shared.domain import Manifest, ModelKind
 from shared.errors import CacheError, MediaError, NotAllowed
 from shared.models.languages import language_name
-from shared.models.specs import ModelKind
 
 
 class _Encoded(msgspec.Struct):

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from cli.checks.finding import Finding, fine, problem, warning
 from cli.checks.libraries import Libraries
+from shared.domain import ModelKind
 from shared.errors import ModelError, SettingsError
 from shared.models import model_catalogue
-from shared.models.specs import ModelKind, ModelSpec
+from shared.models.specs import ModelSpec
 from shared.settings import Settings
 
 _EXTRA_OF = {"open_clip": "studio", "insightface": "insightface", "faceplugin": "insightface"}

@@ -15,7 +15,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from shared.process import parent_pipe
+from shared.settings import PARENT_FD
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +75,7 @@ class Child:
         reading = self.life_line.reading
         process = await asyncio.create_subprocess_exec(
             *self.command,
-            env={**os.environ, **self.environment, parent_pipe.ENV_FD: str(reading)},
+            env={**os.environ, **self.environment, PARENT_FD: str(reading)},
             stdin=asyncio.subprocess.DEVNULL,
             pass_fds=(reading,),
             start_new_session=True,

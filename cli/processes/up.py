@@ -22,9 +22,9 @@ from cli.checks.start import check_folders, check_redis
 from cli.processes import private_redis
 from cli.processes.local_address import local_address
 from cli.processes.supervisor import Child, LifeLine
+from shared.domain import ModelKind
 from shared.errors import RedisAway, SettingsError
 from shared.models import model_catalogue
-from shared.models.specs import ModelKind
 from shared.process import traces
 from shared.process.listening import PortTaken, listen
 from shared.redis import heartbeats

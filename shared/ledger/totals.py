@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import redis
 
-from shared.models.specs import ModelKind
+from shared.domain import ModelKind
 from shared.redis.clients import key_prefix, translated
 
 Name = tuple[str, ...]  # what is counted, then of what kind it is: ("files", "video", "done")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import redis
 
+from shared.domain import ModelKind
 from shared.models import model_catalogue
-from shared.models.specs import ModelKind
 from shared.models.speech_models import speech_key
 from shared.redis import heartbeats
 from shared.settings import Settings

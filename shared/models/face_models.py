@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from shared.domain import ModelKind
 from shared.models.insightface_packs import known_packs, pack_is_ready
-from shared.models.specs import FaceScale, ModelKind, ModelSpec
+from shared.models.specs import FaceScale, ModelSpec
 
 DLIB = "dlib-resnet"
 # Raised when the conversion changes what dlib-resnet computes: older folders are made anew.

@@ -9,8 +9,9 @@ from typing import Any
 
 import msgspec
 
+from shared.domain import ModelKind
 from shared.errors import ModelError
-from shared.models.specs import FaceScale, ModelKind, ModelSpec
+from shared.models.specs import FaceScale, ModelSpec
 
 SCALE_FILE = "rushes-faces.json"  # an operator's own numbers for a pack
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import msgspec
 
+from shared.domain import ModelKind
 from shared.errors import ModelError
 from shared.models.face_models import face_model_is_ready, is_built, known_face_models
-from shared.models.specs import ModelKind, ModelSpec
+from shared.models.specs import ModelSpec
 from shared.models.speech_models import BASE, TINY_EN, known_models, repository_model, speech_key
 from shared.settings import Settings
 

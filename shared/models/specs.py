@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 import msgspec
+
+from shared.domain import ModelKind
 
 DEFAULT_EPS = 0.48  # the best point of every face model, by its FaceScale
 DEFAULT_MIN_SAMPLES = 5  # faces that make a person
-
-
-class ModelKind(StrEnum):
-    VISUAL = "visual"
-    SPEECH = "speech"
-    FACES = "faces"
 
 
 class FaceScale(msgspec.Struct, frozen=True, kw_only=True):

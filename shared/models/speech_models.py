@@ -6,8 +6,9 @@ import json
 import re
 from pathlib import Path
 
+from shared.domain import ModelKind
 from shared.models.languages import CODES, language_name
-from shared.models.specs import ModelKind, ModelSpec
+from shared.models.specs import ModelSpec
 
 BASE, TINY_EN = "whisper-base", "whisper-tiny.en"
 

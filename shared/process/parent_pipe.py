@@ -10,7 +10,8 @@ import signal
 import threading
 from collections.abc import Callable
 
-ENV_FD = "RUSHES_PARENT_FD"
+from shared.settings import PARENT_FD
+
 HARD_EXIT_S = 10.0
 
 
@@ -24,7 +25,7 @@ def watch(on_gone: Callable[[], None] = _terminate_self, hard_exit_s: float = HA
     Call once in `__main__`, after the SIGTERM handler is installed: `on_gone` sends SIGTERM to
     this process, and what has not ended `hard_exit_s` later is ended hard.
     """
-    number = os.environ.pop(ENV_FD, None)  # grandchildren do not get the descriptor
+    number = os.environ.pop(PARENT_FD, None)  # grandchildren do not get the descriptor
     if number is None:
         return False
     descriptor = int(number)

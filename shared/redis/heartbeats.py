@@ -7,7 +7,7 @@ from typing import Any, Literal
 import msgspec
 import redis
 
-from shared.models.specs import ModelKind
+from shared.domain import ModelKind
 from shared.redis.clients import key_prefix, translated
 
 TTL_S = 10.0

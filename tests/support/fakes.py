@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from shared.models.specs import FaceScale, ModelKind, ModelSpec
+from shared.domain import ModelKind
+from shared.models.specs import FaceScale, ModelSpec
 from workers.models.protocols import SAMPLE_RATE, FaceBox, SpokenWord, Utterance
 
 FAKE_SPEC = ModelSpec(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
-from shared.domain import AnalyzeSpec, ProgressType
+from shared.domain import AnalyzeSpec, ModelKind, ProgressType
 from shared.errors import ModelError
 from shared.media import MediaType
 from shared.models.model_catalogue import is_downloaded, resolve
-from shared.models.specs import ModelKind, ModelSpec
+from shared.models.specs import ModelSpec
 from shared.models.speech_models import may_understand
 from shared.paths import Roots
 from workers.context import Context

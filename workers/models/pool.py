@@ -17,9 +17,10 @@ from typing import Any, Literal, overload
 
 from opentelemetry.trace import get_current_span
 
+from shared.domain import ModelKind
 from shared.errors import ModelError
 from shared.models.model_catalogue import resolve
-from shared.models.specs import ModelKind, ModelSpec
+from shared.models.specs import ModelSpec
 from shared.process import traces
 from shared.redis.heartbeats import HeldModel
 from shared.settings import Settings

@@ -14,8 +14,8 @@ from operator import attrgetter
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.domain import ModelKind
 from shared.errors import ModelError, RushesError
-from shared.models.specs import ModelKind
 from shared.query.messages import Embedded
 from workers.models.pool import ModelPool
 from workers.models.protocols import VisualEmbedder

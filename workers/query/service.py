@@ -16,10 +16,10 @@ import time
 
 import msgspec
 
+from shared.domain import ModelKind
 from shared.errors import BadInput, ModelError, ModelLoading, RedisAway, RushesError
 from shared.ledger.totals import LoadCount
 from shared.models.model_catalogue import resolve
-from shared.models.specs import ModelKind
 from shared.paths import Roots
 from shared.query.lanes import Lane
 from shared.query.messages import (

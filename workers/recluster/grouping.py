@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.cache.cache_dir import CacheDir
-from shared.domain import Stage
+from shared.domain import ModelKind, Stage
 from shared.errors import CacheError, ModelError
 from shared.models.model_catalogue import resolve
-from shared.models.specs import DEFAULT_EPS, DEFAULT_MIN_SAMPLES, FaceScale, ModelKind
+from shared.models.specs import DEFAULT_EPS, DEFAULT_MIN_SAMPLES, FaceScale
 from shared.people.clustering import NO_CLUSTER, SAMPLES, Clustering, Memory
 from shared.people.collection import Collection
 from shared.people.state import PeopleState

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from shared.domain import ModelKind
 from shared.ledger.jobs import JobQueues
 from shared.ledger.ledger import Ledger
-from shared.models.specs import ModelKind
 from shared.paths import PathMap
 from shared.settings import Settings
 from shared.watch.files import WatchedFiles

@@ -9,7 +9,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from shared.models.specs import FaceScale, ModelKind
+from shared.domain import ModelKind
+from shared.models.specs import FaceScale
 from workers.models.protocols import FaceBox, FaceFinder
 
 SIZES = ((360, 640), (720, 1280), (40, 40), (7, 900), (900, 7), (1, 1))

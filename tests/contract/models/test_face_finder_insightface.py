@@ -23,9 +23,10 @@ import onnx.reference
 import pytest
 from numpy.typing import NDArray
 
+from shared.domain import ModelKind
 from shared.errors import ModelError
 from shared.models.model_catalogue import catalogue, find, is_downloaded, resolve
-from shared.models.specs import FaceScale, ModelKind, ModelSpec
+from shared.models.specs import FaceScale, ModelSpec
 from shared.settings import Settings
 from tests.contract.models.face_finder import FaceFinderContract
 from tests.contract.models.insightface_pack import LANDMARKS, detector, make_pack, recognition

@@ -9,7 +9,7 @@ from typing import Any
 from redis import Redis
 
 from shared.cache.cache_dir import CacheDir
-from shared.models.specs import ModelKind
+from shared.domain import ModelKind
 from shared.redis import heartbeats
 from shared.redis.clients import connect
 from shared.redis.heartbeats import Heartbeat, ModelState

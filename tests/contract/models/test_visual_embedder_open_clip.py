@@ -14,9 +14,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from shared.domain import ModelKind
 from shared.errors import ModelError
 from shared.models.model_catalogue import catalogue, is_downloaded, resolve
-from shared.models.specs import ModelKind, ModelSpec
+from shared.models.specs import ModelSpec
 from shared.settings import Settings
 from tests.contract.models.visual_embedder import VisualEmbedderContract, picture
 from tests.support.fetched import import_studio

@@ -9,9 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from shared.domain import ProgressType
+from shared.domain import ModelKind, ProgressType
 from shared.ledger.ledger import Ledger
-from shared.models.specs import ModelKind
 from shared.redis import heartbeats
 from shared.redis.clients import connect
 from shared.redis.heartbeats import Heartbeat, HeldModel

@@ -10,7 +10,7 @@ import pytest
 from api.exports.transcripts.formats import FORMATS
 from shared.cache.cache_dir import CacheDir
 from shared.cache.transcripts import Doubt, TranscriptWarning
-from shared.models.specs import ModelKind
+from shared.domain import ModelKind
 from shared.redis import heartbeats
 from shared.redis.clients import connect
 from tests.conftest import PrivateRedis

@@ -12,9 +12,8 @@ import pytest
 
 from shared.cache.cache_dir import CacheDir
 from shared.cache.transcripts import read
-from shared.domain import ProgressType, Stage, TaskState
+from shared.domain import ModelKind, ProgressType, Stage, TaskState
 from shared.media import hash_media
-from shared.models.specs import ModelKind
 from shared.redis import heartbeats
 from tests.support.desk import SPEECH_MODEL, Desk
 from tests.support.fakes import said

@@ -1,18 +1,14 @@
-"""The CacheDir on a real disk: all at once, for any number of processes, on full and sick disks."""
+"""The CacheDir on a real disk: all at once, for any number of processes."""
 
 from __future__ import annotations
 
-import errno
 import json
-import multiprocessing
 import os
-import resource
 import shutil
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,24 +19,8 @@ from shared.cache.cache_dir import CacheDir
 from shared.cache.catalogue import Artefact, FollowState
 from shared.domain import Scene, Stage
 from shared.errors import BadInput, CacheError
-from tests.support.system.tiny_disk import tiny_disk
+from tests.integration.cache.publishing import HASH, MODEL, SPAWN, data_of, publish
 from tests.support.waiting import wait_for
-
-HASH = "00112233aabbccdd"
-MODEL = "ViT-B-16/laion 2B: ü"
-SPAWN = multiprocessing.get_context("spawn")
-
-
-def publish(cache: CacheDir, data: bytes, model: str = MODEL, token: str = "7") -> str:
-    with cache.draft(HASH, Stage.VISUAL, model, "npy", token) as draft:
-        draft.file.write(data)
-        return draft.publish(rows=len(data), scenes=(Scene(0, 2),), seconds=(0, 3)).file
-
-
-def data_of(cache: CacheDir, model: str = MODEL) -> bytes:
-    manifest = cache.manifest(HASH, Stage.VISUAL, model)
-    assert manifest is not None
-    return cache.data_path(HASH, manifest).read_bytes()
 
 
 def flip_a_bit(folder: Path, name: str, of_text: bytes) -> None:
@@ -48,11 +28,6 @@ def flip_a_bit(folder: Path, name: str, of_text: bytes) -> None:
     whole = path.read_bytes()
     at = whole.index(of_text)
     path.write_bytes(whole[:at] + bytes([whole[at] ^ 0x80]) + whole[at + 1 :])
-
-
-@pytest.fixture
-def cache(tmp_path: Path) -> CacheDir:
-    return CacheDir.open(tmp_path / "cache", create=True)
 
 
 def test_what_is_published_is_found_again_by_another_reader(cache: CacheDir) -> None:
@@ -334,72 +309,6 @@ def test_kill_9_in_the_middle_of_publishing_leaves_the_last_whole_artefact(
     assert manifest.rows >= turns
     data = cache.data_path(HASH, manifest).read_bytes()
     assert data == bytes([manifest.rows % 256]) * 300_000
-
-
-def _fill(path: str, out: object) -> None:
-    cache = CacheDir.open(path, create=True)
-    publish(cache, b"small")
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
-    try:
-        publish(cache, b"x" * 5_000_000)
-    except CacheError as error:
-        out.put(error.message)  # type: ignore[attr-defined]
-
-
-def _filled(path: Path) -> str:
-    out = SPAWN.Queue()
-    worker = SPAWN.Process(target=_fill, args=(str(path), out))
-    worker.start()
-    message = out.get(timeout=30)
-    worker.join()
-    return str(message)
-
-
-def test_a_write_that_the_disk_refuses_says_so_and_keeps_what_was_there(tmp_path: Path) -> None:
-    assert "is full. Free some space" in _filled(tmp_path)
-    cache = CacheDir.open(tmp_path, create=False)
-    assert data_of(cache) == b"small"
-    assert not list(cache.media_dir(HASH).glob(".*.tmp"))
-
-
-def test_an_error_of_another_disk_while_a_draft_is_open_is_not_said_of_the_cache(
-    cache: CacheDir,
-) -> None:
-    full = OSError(errno.ENOSPC, "No space left on device")
-    with (
-        pytest.raises(OSError, match="No space left") as raised,
-        cache.draft(HASH, Stage.VISUAL, MODEL, "npy", "7"),
-    ):
-        raise full
-    assert raised.value is full
-    assert not list(cache.media_dir(HASH).iterdir())
-
-
-@pytest.fixture
-def mounted(tmp_path: Path) -> Iterator[Path]:
-    with tiny_disk(tmp_path / "tiny") as folder:
-        yield folder
-
-
-def test_a_full_disk_is_a_clear_error_and_takes_files_again_once_there_is_room(
-    mounted: Path,
-) -> None:
-    cache = CacheDir.open(mounted / "cache", create=True)
-    publish(cache, b"small")
-    with pytest.raises(CacheError, match="is full"):
-        publish(cache, b"x" * 5_000_000)
-    assert data_of(cache) == b"small"
-    publish(cache, b"more")
-    assert data_of(cache) == b"more"
-
-
-def test_a_read_only_folder_is_a_clear_error(mounted: Path) -> None:
-    publish(CacheDir.open(mounted, create=True), b"x")
-    subprocess.run(["mount", "-o", "remount,ro", str(mounted)], check=True)
-    with pytest.raises(CacheError, match="read-only file system"):
-        CacheDir.open(mounted, create=True)
-    assert data_of(CacheDir.open(mounted, create=False)) == b"x"
 
 
 def test_a_reader_that_knows_of_a_manifest_insists(cache: CacheDir) -> None:

@@ -13,8 +13,7 @@ from pathlib import Path
 
 from shared.models.model_catalogue import CONSE_REVISION, find
 from shared.models.registry_packages import fetch
-from shared.process import parent_pipe
-from shared.settings import Settings
+from shared.settings import PARENT_FD, Settings
 from tests.support.fetched import fetched_or_skipped
 from tests.support.lite import lite_weights
 from tests.support.media.photos import SAMPLES
@@ -171,7 +170,7 @@ def test_a_fetch_ends_with_the_server_that_asked_for_it(tmp_path: Path) -> None:
             env={
                 **os.environ,
                 "RUSHES_MODELS_DIR": str(tmp_path),
-                parent_pipe.ENV_FD: str(reading),
+                PARENT_FD: str(reading),
             },
         )
         assert pull.stdout is not None

@@ -12,9 +12,9 @@ from pathlib import Path
 import ctranslate2
 import pytest
 
+from shared.domain import ModelKind
 from shared.errors import ModelError
 from shared.models.model_catalogue import is_downloaded, resolve
-from shared.models.specs import ModelKind
 from shared.settings import Settings
 from tests.support.lite import lite_weights
 from workers.models.load import load_speech

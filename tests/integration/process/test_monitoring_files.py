@@ -15,7 +15,7 @@ from prometheus_client import generate_latest
 from api.monitoring.process_metrics import ProcessMetrics, Served
 from api.monitoring.shared_metrics import SharedMetrics
 from api.services import Services
-from shared.models.specs import ModelKind
+from shared.domain import ModelKind
 from shared.redis import heartbeats
 from shared.redis.heartbeats import Heartbeat, HeldModel
 from shared.settings import Settings

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import redis
 
-from shared.models.specs import ModelKind
+from shared.domain import ModelKind
 from shared.redis.clients import connect
 from shared.redis.heartbeats import (
     Heartbeat,

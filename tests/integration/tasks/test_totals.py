@@ -6,10 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from shared.domain import Fault, ProgressType, TaskKind, TaskState
+from shared.domain import Fault, ModelKind, ProgressType, TaskKind, TaskState
 from shared.ledger import totals
 from shared.ledger.ledger import Lease
-from shared.models.specs import ModelKind
 from shared.redis.clients import connect
 from tests.integration.tasks.ledger_world import AUDIO, INSTANCE, VIDEO, World
 

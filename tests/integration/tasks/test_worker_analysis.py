@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 from shared.cache import catalogue
 from shared.cache.cache_dir import CacheDir
 from shared.cache.frame_packs import PackReader
-from shared.domain import Stage, TaskState
+from shared.domain import ModelKind, Stage, TaskState
 from shared.media import hash_media
-from shared.models.specs import ModelKind
 from shared.redis import heartbeats
 from tests.support.desk import MODEL, Desk
 from tests.support.media.media import H264, make_clip, make_still, truncate

@@ -14,11 +14,10 @@ import pytest
 from shared.cache import catalogue, transcripts
 from shared.cache.cache_dir import CacheDir
 from shared.cache.transcripts import Transcript
-from shared.domain import Manifest, ProgressType, Stage, TaskState
+from shared.domain import Manifest, ModelKind, ProgressType, Stage, TaskState
 from shared.ledger import totals
 from shared.ledger.records import TaskRecord
 from shared.media import hash_media
-from shared.models.specs import ModelKind
 from shared.redis import heartbeats
 from tests.support.desk import INSTANCE, MODEL, SPEECH_MODEL, Desk
 from tests.support.fakes import said

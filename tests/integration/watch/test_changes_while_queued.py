@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.models.specs import ModelKind
+from shared.domain import ModelKind
 from shared.watch.choices import FileGroup
 from tests.support.watch.farm import still
 from tests.support.watch.stepping import KEYS, Steps

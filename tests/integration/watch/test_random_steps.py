@@ -9,11 +9,10 @@ from typing import Any
 
 import pytest
 
-from shared.domain import Fault
+from shared.domain import Fault, ModelKind
 from shared.errors import RedisAway
 from shared.ledger.ledger import Ledger
 from shared.ledger.records import Lease
-from shared.models.specs import ModelKind
 from shared.watch.choices import FileGroup
 from shared.watch.files import WatchedFiles
 from shared.watch.folders import WatchFolder

@@ -22,8 +22,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.domain import ModelKind
 from shared.models.languages import language_code
-from shared.models.specs import ModelKind, ModelSpec
+from shared.models.specs import ModelSpec
 from shared.process import logs
 from shared.settings import Settings
 from tests.support.fakes import FakeTranscriber, FakeVoiceDetector

@@ -19,8 +19,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.domain import ModelKind
 from shared.errors import ModelError
-from shared.models.specs import ModelKind, ModelSpec
+from shared.models.specs import ModelSpec
 from shared.process import logs
 from shared.settings import Settings
 from tests.support.fakes import FAKE_FACES_SPEC, FakeFaceFinder

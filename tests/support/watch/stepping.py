@@ -12,11 +12,10 @@ import msgspec
 import redis
 from msgspec.structs import replace
 
-from shared.domain import Fault, TaskKind
+from shared.domain import Fault, ModelKind, TaskKind
 from shared.ledger.jobs import JobQueues
 from shared.ledger.ledger import Ledger
 from shared.ledger.records import ItemFile, Lease
-from shared.models.specs import ModelKind
 from shared.redis.clients import connect, key_prefix
 from shared.settings import Settings
 from shared.watch.choices import FileGroup

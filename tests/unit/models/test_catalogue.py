@@ -10,6 +10,7 @@ from pathlib import Path
 import faster_whisper
 import pytest
 
+from shared.domain import ModelKind
 from shared.errors import ModelError
 from shared.models.face_models import DLIB_REVISION
 from shared.models.languages import language_code, language_name
@@ -24,7 +25,7 @@ from shared.models.model_catalogue import (
     safe_key,
     speech_folder,
 )
-from shared.models.specs import DEFAULT_EPS, FaceScale, ModelKind
+from shared.models.specs import DEFAULT_EPS, FaceScale
 from shared.settings import Settings
 
 VISUAL, SPEECH, FACES = ModelKind

@@ -13,9 +13,10 @@ from typing import NoReturn
 
 import pytest
 
+from shared.domain import ModelKind
 from shared.errors import ModelError
 from shared.models.face_models import DLIB_REVISION
-from shared.models.specs import ModelKind, ModelSpec
+from shared.models.specs import ModelSpec
 from shared.settings import Settings
 from tests.support.fakes import FakeEmbedder, FakeFaceFinder, FakeTranscriber
 from tests.support.waiting import wait_for

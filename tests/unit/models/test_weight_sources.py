@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from shared.domain import ModelKind
 from shared.errors import ModelError
 from shared.models.model_catalogue import resolve
 from shared.models.registry_packages import Package
-from shared.models.specs import ModelKind
 from shared.settings import Settings
 from workers.models.weights import package_weights
 from workers.models.weights.pull import pull

@@ -13,7 +13,7 @@ import pytest
 from shared.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[3]
-SCRIPTS = sorted([*(ROOT / "scripts").iterdir(), ROOT / ".ci" / "run"])
+SCRIPTS = sorted([*(p for p in (ROOT / "scripts").iterdir() if not p.suffix), ROOT / ".ci" / "run"])
 
 
 @pytest.fixture

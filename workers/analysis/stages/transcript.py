@@ -12,12 +12,11 @@ from opentelemetry.trace import get_current_span
 
 from shared.cache import transcripts
 from shared.cache.transcripts import AudioStreams, Transcript
-from shared.domain import AnalyzeSpec, ProgressType, Stage
+from shared.domain import AnalyzeSpec, ModelKind, ProgressType, Stage
 from shared.errors import MediaError, MediaUnreadable, NotAllowed
 from shared.media import MediaType
 from shared.models.languages import language_name
 from shared.models.model_catalogue import resolve
-from shared.models.specs import ModelKind
 from shared.models.speech_models import may_understand
 from shared.process import traces
 from workers.analysis.analyzed_file import AnalyzedFile

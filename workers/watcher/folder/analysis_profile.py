@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from shared.domain import AnalyzeSpec, ProgressType
+from shared.domain import AnalyzeSpec, ModelKind, ProgressType
 from shared.media import MediaType
-from shared.models.specs import ModelKind
 from shared.watch.folders import WatchFolder
 
 _PARTS = {
