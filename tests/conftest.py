@@ -19,10 +19,11 @@ from tests.support import agreement
 from tests.support.stack import Client
 from tests.support.waiting import wait_for
 
+pytest_plugins = ["tests.support.running.minutes", "tests.support.running.side_by_side"]
 
-def pytest_configure(config: pytest.Config) -> None:
+
+def pytest_configure() -> None:
     telemetry.switch_off()
-    config.addinivalue_line("markers", "logs_errors: this test provokes ERROR log records")
     Client.on_answer.append(agreement.check)
 
 

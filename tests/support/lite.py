@@ -22,13 +22,6 @@ def lite_weights(key: str = "conse-lite0") -> tuple[Settings, ModelSpec]:
     return settings, spec
 
 
-def fetch_optional() -> None:
-    """The weights of models that no set brings. Raises FetchFailed with a sentence."""
-    settings = Settings.from_env()
-    for key in ("whisper-tiny.en", "faceplugin-fr"):
-        pull(settings, find(settings, key))
-
-
 @functools.cache
 def lite_model() -> VisualEmbedder:
     """One for all tests of a run: it has no state that they could spoil."""

@@ -1,4 +1,7 @@
-"""`python -m tests.support.samples`: fetches what the tests look at, before they run."""
+"""`python -m tests.support.samples`: fetches what the tests look at, before they run.
+
+Needs the extra `lite` alone: nothing that it imports may import pytest.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,15 @@ import sys
 from collections.abc import Callable
 
 from cli.demo.samples import fetch_samples
+from shared.models.model_catalogue import find
 from shared.models.registry_packages import FetchFailed
+from shared.settings import Settings
 from tests.quality.people.face_material import fetch_people
 from tests.quality.search.pictures import held_out_pool
-from tests.support.lite import fetch_optional
 from tests.support.media.photos import SAMPLES, known_photos
 from tests.support.media.speech import fetch_speech
 from tests.support.monitoring.promtool import fetch_promtool
+from workers.models.weights.weights import pull
 
 
 def main() -> int:
@@ -29,9 +34,16 @@ def main() -> int:
         fetch_people,
         fetch_speech,
         fetch_promtool,
-        fetch_optional,
+        fetch_optional_models,
     ]
     return max([_said(step) for step in steps])
+
+
+def fetch_optional_models() -> None:
+    """The weights of models that no set brings. Raises FetchFailed with a sentence."""
+    settings = Settings.from_env()
+    for key in ("whisper-tiny.en", "faceplugin-fr"):
+        pull(settings, find(settings, key))
 
 
 def _said(step: Callable[[], object]) -> int:

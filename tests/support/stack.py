@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -20,12 +21,19 @@ from tests.support.waiting import wait_for
 
 PROJECT = Path(__file__).resolve().parents[2]
 KEY = "test-key"
+_CHOOSER = random.SystemRandom()  # hypothesis seeds the other one
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that nobody listens on.
+
+    Not one that the kernel would choose: it might give it to a connection before it is used.
+    """
+    while True:
+        port = _CHOOSER.randrange(10_000, 32_000)
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def models_dir() -> Path:

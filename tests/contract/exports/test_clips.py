@@ -93,6 +93,7 @@ def test_the_answer_waits_for_every_clip_and_keeps_the_order_of_the_request(
     ]
 
 
+@pytest.mark.alone
 def test_no_thread_is_held_by_those_that_wait(desk: ClipsDesk, api_stack: Stack) -> None:
     count = 150  # more than the API has threads
     with ThreadPoolExecutor(count) as many:
@@ -310,6 +311,7 @@ def _enqueued(desk: ClipsDesk) -> list[str]:
     return [str(description).partition("/")[0] for description in descriptions]
 
 
+@pytest.mark.alone
 def test_ten_thousand_clips_are_accepted_and_told_apart(desk: ClipsDesk) -> None:
     began = time.monotonic()
     task_id = desk.in_background(*[desk.clip(f"{n}.mov") for n in range(10_000)])

@@ -222,6 +222,7 @@ def test_numbers_that_are_none_are_400(client: Client, time: str) -> None:
     assert is_named == time.strip("-").isalpha()
 
 
+@pytest.mark.alone
 def test_twenty_thousand_segments_are_fast(client: Client) -> None:
     segments = [[n, "Some words that are said here.", n + 1] for n in range(20_000)]
     for format_name in ("txt", "csv", "srt", "vtt"):
@@ -230,6 +231,7 @@ def test_twenty_thousand_segments_are_fast(client: Client) -> None:
         assert answer.elapsed.total_seconds() < 5
 
 
+@pytest.mark.alone
 def test_documents_take_turns_and_nothing_else_waits_for_them(client: Client) -> None:
     body = {"format": "docx", "segments": [[n, "Some words.", n + 1] for n in range(4_000)]}
     began = time.monotonic()

@@ -176,6 +176,7 @@ def test_a_body_over_the_limit_is_413_also_when_it_does_not_say_its_size(client:
     assert client.http.post("/analyze/cancel", content=b" " * (2 << 20)).status_code == 200
 
 
+@pytest.mark.alone
 def test_others_are_answered_while_a_large_body_is_read(client: Client) -> None:
     body = b'{"words": null, "cache_dir": "/x", "media_paths": [' + b"[]," * 690_000 + b"[]]}"
     longest = 0.0

@@ -87,6 +87,7 @@ class TestWhisperBase(TranscriberContract):
         assert all(each.no_speech_probability > 0.5 for each in (*heard, *again))
         assert all(each.compression_ratio < 2.4 for each in again)
 
+    @pytest.mark.alone
     def test_other_threads_go_on_while_it_computes(
         self, transcriber: Transcriber, said: Said
     ) -> None:

@@ -24,6 +24,7 @@ from tests.support.fetched import import_studio
 from workers.models.load import load_visual
 from workers.models.protocols import VisualEmbedder
 
+pytestmark = pytest.mark.studio
 torch = import_studio("torch")
 open_clip = import_studio("open_clip")
 safetensors_torch = import_studio("safetensors.torch")

@@ -67,6 +67,7 @@ def test_files_of_the_wrong_kind_are_work_that_may_fail(
     assert kinds == [MediaType.AUDIO, MediaType.VIDEO]
 
 
+@pytest.mark.alone
 def test_ten_thousand_paths_are_accepted_within_two_seconds(
     client: Client, media: Path, caches: Path
 ) -> None:
@@ -100,6 +101,7 @@ def test_a_request_with_something_wrong_in_it_stops_nothing(
     assert client.task(running)["status"] == "running"
 
 
+@pytest.mark.alone
 def test_a_busy_server_answers_409_queues_or_refuses_as_asked(
     client: Client, ledger: Ledger, media: Path, caches: Path
 ) -> None:

@@ -6,6 +6,8 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import PrivateRedis
 from tests.support.media.media import Encoding, make_clip, make_still
 from tests.support.sockets import Watcher
@@ -23,6 +25,7 @@ def artefacts(cache_dir: Path) -> list[str]:
     )
 
 
+@pytest.mark.alone
 def test_a_worker_killed_in_a_file_loses_it_to_another_within_15_s_and_the_task_completes(
     tmp_path: Path, redis_url: str
 ) -> None:
@@ -73,6 +76,7 @@ def test_sigterm_hands_the_file_back_and_another_worker_finishes_it(
         assert client.wait_final(task_id)["status"] == "completed"
 
 
+@pytest.mark.alone
 def test_cancel_stops_a_running_file_within_a_second_and_leaves_nothing_half_done(
     tmp_path: Path, redis_url: str
 ) -> None:
@@ -98,6 +102,7 @@ def test_cancel_stops_a_running_file_within_a_second_and_leaves_nothing_half_don
     assert artefacts(tmp_path / "cache") == []
 
 
+@pytest.mark.alone
 def test_redis_away_is_a_503_within_two_seconds_and_comes_back(
     tmp_path: Path, own_redis: PrivateRedis
 ) -> None:

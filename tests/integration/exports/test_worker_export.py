@@ -272,6 +272,7 @@ def test_a_worker_that_does_not_see_a_root_leaves_the_clip_to_others(
     assert len(desk.found(task_id)["exported"]) == 1
 
 
+@pytest.mark.studio
 def test_it_imports_no_model_library_and_ends_in_good_order(desk: ExportDesk) -> None:
     film = desk.film()
     start_and_tell(desk.desk, "export")

@@ -176,6 +176,7 @@ def test_an_ask_or_an_answer_of_another_version_ends_no_lane(desk: Desk) -> None
     assert ask(desk, Lane.GRAB, grab(clip, 0), 5).jpeg
 
 
+@pytest.mark.alone
 def test_without_a_query_worker_the_answer_is_no_worker_at_once(desk: Desk) -> None:
     asked_at = time.monotonic()
     with pytest.raises(NoWorker):
@@ -198,6 +199,7 @@ def test_a_model_that_is_not_loaded_is_loading_not_waited_for(desk: Desk) -> Non
     wait_for(loaded, 20, "the model that was named", every_s=0.2)
 
 
+@pytest.mark.alone
 def test_texts_never_wait_behind_slow_pictures(desk: Desk) -> None:
     hanging = desk.folder / "pipe.mp4"
     os.mkfifo(hanging)

@@ -37,6 +37,7 @@ def test_the_function_that_bells_name_exists() -> None:
     assert callable(getattr(importlib.import_module(module), name))
 
 
+@pytest.mark.studio
 def test_an_analysis_worker_imports_neither_torch_nor_what_only_speech_needs(desk: Desk) -> None:
     start_and_tell(desk, "analysis")
     clip = make_clip(desk.folder / "clip.mp4", 1)
@@ -49,6 +50,7 @@ def test_an_analysis_worker_imports_neither_torch_nor_what_only_speech_needs(des
     assert not {"hdbscan", "sklearn", "insightface", "cv2"} & loaded
 
 
+@pytest.mark.studio
 def test_hdbscan_is_imported_only_where_parameters_are_looked_for(desk: Desk) -> None:
     people = GroupingDesk(CacheDir.open(desk.cache, create=True))
     people.add(1, shots(*range(8), each=30))  # fewer tell nothing, and are not asked

@@ -364,6 +364,7 @@ def test_a_speech_model_that_is_not_here_holds_up_sound_alone(desk: Desk) -> Non
     assert "still picture" in record.failed_files[0].error
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 def test_twelve_quiet_hours_take_little_memory_and_the_worker_lives_throughout(desk: Desk) -> None:
     path = long_recording(desk.folder / "long.flac", 12)

@@ -9,6 +9,8 @@ import threading
 import unicodedata
 from collections import Counter
 
+import pytest
+
 from shared.cache import catalogue
 from shared.cache.cache_dir import CacheDir
 from shared.watch.choices import FileGroup
@@ -216,6 +218,7 @@ def test_many_files_travel_in_few_tasks_that_workers_share(farm: Farm) -> None:
     assert len(workers) == 2
 
 
+@pytest.mark.studio
 def test_a_watcher_that_has_seen_all_kinds_of_work_has_loaded_no_decoder_and_no_model(
     farm: Farm,
 ) -> None:

@@ -89,6 +89,7 @@ def test_a_film_as_it_was_cut_is_found_too(clips: dict[str, Clip]) -> None:
     assert f1("film", sequence) >= 0.9  # shots of a second, and views of one set in turn
 
 
+@pytest.mark.alone
 def test_a_picture_costs_less_than_three_milliseconds(clips: dict[str, Clip]) -> None:
     pictures = splice(clips, SEEDS[0], 40).pictures
     began = time.process_time()

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, requires
 
+import pytest
 from packaging.requirements import Requirement
 
 HEAVY = {"torch", "open-clip-torch", "transformers", "torchvision"}
@@ -35,12 +36,14 @@ def pulled_in(name: str, *extras: str) -> set[str]:
     return {package for package, _ in seen}
 
 
+@pytest.mark.studio
 def test_the_base_brings_no_model_library_and_no_decoder() -> None:
     base = pulled_in("rushes")
     assert {"starlette", "redis", "numpy", "opentelemetry-api"} <= base
     assert not base & NOT_FOR_THE_API
 
 
+@pytest.mark.studio
 def test_the_lite_extra_brings_no_torch() -> None:
     lite = pulled_in("rushes", "lite")
     assert {"av", "onnxruntime", "faster-whisper"} <= lite
@@ -51,6 +54,7 @@ def test_the_studio_extra_is_the_one_that_brings_torch() -> None:
     assert "torch" in pulled_in("rushes", "studio")
 
 
+@pytest.mark.studio
 def test_the_api_process_imports_no_model_library_and_no_decoder() -> None:
     program = "import api.app, sys; print(' '.join(sys.modules))"
     result = subprocess.run(

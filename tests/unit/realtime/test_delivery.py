@@ -27,10 +27,10 @@ class Desk:
         self.record = Event(seq, is_final, {"status": status, "current": seq, "error": None})
 
     async def heard(self) -> list[tuple[str, Any]]:
-        """What is sent when all watched Tasks are looked after."""
+        """What is sent when all watched Tasks are looked after, each in its turn."""
         self.sent.clear()
         self.delivery.ring_all()
-        await asyncio.sleep(0.3)  # noqa: TID251  the delivery's own pause
+        await asyncio.gather(*(asyncio.all_tasks() - {asyncio.current_task()}))
         return self.sent
 
     async def _read(self, task_id: str) -> Event | None:
