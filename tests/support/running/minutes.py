@@ -28,7 +28,7 @@ class Minutes:
         if wall < _FROM_S:
             return
         terminalreporter.section("where the minutes go")
-        for line in self._table():
+        for line in self.table():
             terminalreporter.line(line)
         total = sum(self.took.values())
         terminalreporter.line(
@@ -36,7 +36,7 @@ class Minutes:
             f" in {self.processes or 1} processes at a time"
         )
 
-    def _table(self) -> list[str]:
+    def table(self) -> list[str]:
         folders: defaultdict[str, list[str]] = defaultdict(list)
         for test in self.took:
             folders[test.partition("::")[0].rpartition("/")[0]].append(test)

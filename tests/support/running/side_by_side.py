@@ -14,9 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 _MOST = 8  # each keeps a Redis, and some a whole stack with its models
 _ALONE = "alone"
+_TOLD = "rushes/alone"  # in pytest's cache
 # Locked, never written. Whoever wants the lock for itself keeps others from the gate meanwhile.
 _LOCK = Path(__file__)
 _GATE = Path(__file__).with_name("__init__.py")
@@ -30,25 +33,35 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return min(2 * len(os.sched_getaffinity(0)), _MOST)
 
 
+class _ByFile(LoadScopeScheduling):
+    """What goes to a process as a whole: a file, or all tests that are alone."""
+
+    def schedule(self) -> None:
+        self.config.option.loadscopereorder = False  # they are in order
+        self._alone = set(self.config.cache.get(_TOLD, []))
+        super().schedule()
+
+    def _split_scope(self, nodeid: str) -> str:
+        return _ALONE if nodeid in self._alone else nodeid.partition("::")[0]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _ByFile | None:
+    """Ours, unless `--dist` asks for one of xdist's."""
+    return _ByFile(config, log) if config.getoption("dist") == "load" else None
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Long files start first, and what measures time comes last."""
-    if not _is_one_of_several(config):
-        return
-    slow = {item.path for item in items if item.get_closest_marker("slow")}
-    for item in items:
-        alone = item.get_closest_marker(_ALONE)
-        item.add_marker(pytest.mark.xdist_group(_ALONE if alone else _file_of(item)))
-    items.sort(key=lambda item: (_is_alone(item), item.path not in slow))
+    if _is_one_of_several(config):
+        slow = {item.path for item in items if item.get_closest_marker("slow")}
+        items.sort(key=lambda item: (_is_alone(item), item.path not in slow))
 
 
-@pytest.hookimpl(trylast=True)
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Take the groups out of the names again, once xdist has told them."""
+    """Tell the process that schedules, which collects nothing itself, who is alone."""
     if _is_one_of_several(session.config):
-        for item in session.items:
-            name, _, group = item.nodeid.rpartition("@")
-            if name and group in (_ALONE, _file_of(item)):
-                item._nodeid = name
+        session.config.cache.set(_TOLD, [item.nodeid for item in session.items if _is_alone(item)])
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -71,10 +84,6 @@ def _turn(*, alone: bool) -> Iterator[None]:
 
 def _is_alone(item: pytest.Item) -> bool:
     return item.get_closest_marker(_ALONE) is not None
-
-
-def _file_of(item: pytest.Item) -> str:
-    return item.nodeid.partition("::")[0]
 
 
 def _is_one_of_several(config: pytest.Config) -> bool:

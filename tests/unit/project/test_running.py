@@ -1,0 +1,116 @@
+"""How tests run side by side, and what is told of their minutes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.running.minutes import Minutes
+from tests.support.stack import PROJECT
+
+INI = """[pytest]
+markers =
+    alone: alone
+    slow: slow
+"""
+# Every test notes when it began and ended, and in which process.
+CONFTEST = """
+import json, os, time
+import pytest
+
+pytest_plugins = ["tests.support.running.side_by_side"]
+
+@pytest.fixture(autouse=True)
+def noted(request):
+    began = time.monotonic()
+    yield
+    note = [request.node.name, began, time.monotonic(), os.getpid()]
+    with open(os.environ["NOTES"], "a") as notes:
+        notes.write(json.dumps(note) + "\\n")
+"""
+FILES = {
+    "test_a.py": "alone,plain,alone,plain,plain",
+    "test_b.py": "plain,alone,plain,plain",
+    "test_c.py": "plain,plain,slow",
+}
+
+
+def source_of(name: str, kinds: str) -> str:
+    lines = ["import threading", "import pytest"]
+    for number, kind in enumerate(kinds.split(",")):
+        if kind != "plain":
+            lines.append(f"@pytest.mark.{kind}")
+        lines.append(f"def test_{name[5]}{number}_{kind}(): threading.Event().wait(0.1)")
+    return "\n".join(lines)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A project of three files of tests."""
+    (tmp_path / "pytest.ini").write_text(INI)
+    (tmp_path / "conftest.py").write_text(CONFTEST)
+    for name, kinds in FILES.items():
+        (tmp_path / name).write_text(source_of(name, kinds))
+    return tmp_path
+
+
+def run(folder: Path, *arguments: str) -> tuple[list[tuple[str, float, float, int]], str]:
+    """Name, begin, end and process of each test in the order of their begin, and the output."""
+    notes = folder / "notes"
+    result = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:hypothesispytest", *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(PROJECT), "NOTES": str(notes)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    found = [tuple(json.loads(line)) for line in notes.read_text().splitlines()]
+    return sorted(found, key=lambda note: note[1]), result.stdout
+
+
+def test_a_file_stays_in_one_process_and_what_compares_clocks_comes_last_and_alone(
+    folder: Path,
+) -> None:
+    ran, _ = run(folder, "-n", "2")
+    assert len(ran) == 12
+    for letter in "abc":
+        of_file = {pid for name, *_, pid in ran if name[5] == letter and "alone" not in name}
+        assert len(of_file) == 1
+    for name, began, ended, _ in ran:
+        if "alone" in name:
+            beside = [n for n, b, e, _ in ran if n != name and b < ended and e > began]
+            assert beside == [], name
+    assert len({pid for name, _, _, pid in ran if "alone" in name}) == 1
+    assert all("alone" in name for name, *_ in ran[-3:])
+
+
+def test_a_file_with_a_slow_test_starts_first(folder: Path) -> None:
+    ran, _ = run(folder, "-n", "1")
+    assert [name[5] for name, *_ in ran[:3]] == ["c", "c", "c"]
+
+
+def test_one_file_runs_in_one_process_in_its_own_order(folder: Path) -> None:
+    ran, printed = run(folder, "-n", "auto", "test_a.py")
+    assert [name[6] for name, *_ in ran] == ["0", "1", "2", "3", "4"]
+    assert "workers" not in printed
+
+
+def test_the_table_names_folders_and_the_slowest_tests() -> None:
+    minutes = Minutes(processes=4)
+    for number in range(20):
+        minutes.took[f"tests/unit/media/test_a.py::test_{number}"] = 1.0
+    minutes.took["tests/e2e/tasks/test_b.py::test_long[a/b]"] = 60.0
+    table = minutes.table()
+    assert table[1].split() == [
+        *("60.0", "75.0%", "1", "tests/e2e/tasks:", "60.0", "s", "test_b.py::test_long[a/b]")
+    ]
+    assert table[2].split()[:4] == ["20.0", "25.0%", "20", "tests/unit/media:"]
+    assert table[4].split() == ["60.0", "tests/e2e/tasks/test_b.py::test_long[a/b]"]
+    assert len(table) == 1 + 2 + 1 + 15
