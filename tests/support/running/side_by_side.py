@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+from collections import defaultdict
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,9 @@ from xdist.scheduler import LoadScopeScheduling
 
 _MOST = 8  # each keeps a Redis, and some a whole stack with its models
 _ALONE = "alone"
+# Kinds of one tier take turns: those that compute run beside those that wait.
+_TIERS = {"quality": 0, "e2e": 0, "faults": 0, "integration": 1}
+_LAST_TIER = 2
 _TOLD = "rushes/alone"  # in pytest's cache
 # Locked, never written. Whoever wants the lock for itself keeps others from the gate meanwhile.
 _LOCK = Path(__file__)
@@ -51,10 +55,17 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _ByFile
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Long files start first, and what measures time comes last."""
+    """Kinds of tests whose files are long start first, and what measures time comes last."""
     if _is_one_of_several(config):
-        slow = {item.path for item in items if item.get_closest_marker("slow")}
-        items.sort(key=lambda item: (_is_alone(item), item.path not in slow))
+        files: defaultdict[str, dict[Path, None]] = defaultdict(dict)
+        for item in items:
+            files[_kind(item)][item.path] = None
+        places = {
+            path: (_TIERS.get(kind, _LAST_TIER), number / len(paths))
+            for kind, paths in files.items()
+            for number, path in enumerate(paths)
+        }
+        items.sort(key=lambda item: (_is_alone(item), *places[item.path]))
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -80,6 +91,11 @@ def _turn(*, alone: bool) -> Iterator[None]:
             fcntl.flock(gate, fcntl.LOCK_EX)
             fcntl.flock(lock, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
         yield
+
+
+def _kind(item: pytest.Item) -> str:
+    """The folder below tests/: unit, contract and so on."""
+    return item.nodeid.removeprefix("tests/").partition("/")[0]
 
 
 def _is_alone(item: pytest.Item) -> bool:

@@ -16,7 +16,6 @@ from tests.support.stack import PROJECT
 INI = """[pytest]
 markers =
     alone: alone
-    slow: slow
 """
 # Every test notes when it began and ended, and in which process.
 CONFTEST = """
@@ -34,18 +33,18 @@ def noted(request):
         notes.write(json.dumps(note) + "\\n")
 """
 FILES = {
-    "test_a.py": "alone,plain,alone,plain,plain",
-    "test_b.py": "plain,alone,plain,plain",
-    "test_c.py": "plain,plain,slow",
+    "tests/contract/test_a.py": "alone,plain,alone,plain,plain",
+    "tests/integration/test_b.py": "plain,alone,plain,plain",
+    "tests/quality/test_c.py": "plain,plain,plain",
 }
 
 
-def source_of(name: str, kinds: str) -> str:
+def source_of(letter: str, kinds: str) -> str:
     lines = ["import threading", "import pytest"]
     for number, kind in enumerate(kinds.split(",")):
         if kind != "plain":
             lines.append(f"@pytest.mark.{kind}")
-        lines.append(f"def test_{name[5]}{number}_{kind}(): threading.Event().wait(0.1)")
+        lines.append(f"def test_{letter}{number}_{kind}(): threading.Event().wait(0.1)")
     return "\n".join(lines)
 
 
@@ -55,7 +54,8 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "pytest.ini").write_text(INI)
     (tmp_path / "conftest.py").write_text(CONFTEST)
     for name, kinds in FILES.items():
-        (tmp_path / name).write_text(source_of(name, kinds))
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_text(source_of(Path(name).stem[-1], kinds))
     return tmp_path
 
 
@@ -91,13 +91,13 @@ def test_a_file_stays_in_one_process_and_what_compares_clocks_comes_last_and_alo
     assert all("alone" in name for name, *_ in ran[-3:])
 
 
-def test_a_file_with_a_slow_test_starts_first(folder: Path) -> None:
+def test_kinds_of_tests_whose_files_are_long_start_first(folder: Path) -> None:
     ran, _ = run(folder, "-n", "1")
-    assert [name[5] for name, *_ in ran[:3]] == ["c", "c", "c"]
+    assert "".join(name[5] for name, *_ in ran[:-3]) == "cccbbbaaa"
 
 
 def test_one_file_runs_in_one_process_in_its_own_order(folder: Path) -> None:
-    ran, printed = run(folder, "-n", "auto", "test_a.py")
+    ran, printed = run(folder, "-n", "auto", "tests/contract/test_a.py")
     assert [name[6] for name, *_ in ran] == ["0", "1", "2", "3", "4"]
     assert "workers" not in printed
 
