@@ -311,7 +311,6 @@ def _enqueued(desk: ClipsDesk) -> list[str]:
     return [str(description).partition("/")[0] for description in descriptions]
 
 
-@pytest.mark.alone
 def test_ten_thousand_clips_are_accepted_and_told_apart(desk: ClipsDesk) -> None:
     began = time.monotonic()
     task_id = desk.in_background(*[desk.clip(f"{n}.mov") for n in range(10_000)])

@@ -25,7 +25,6 @@ def artefacts(cache_dir: Path) -> list[str]:
     )
 
 
-@pytest.mark.alone
 def test_a_worker_killed_in_a_file_loses_it_to_another_within_15_s_and_the_task_completes(
     tmp_path: Path, redis_url: str
 ) -> None:

@@ -161,7 +161,6 @@ def test_two_machines_share_a_task_and_leave_out_one_that_has_not_mounted_the_me
     assert {match["video_path"] for match in found["matches"]} == set(names_of(films))
 
 
-@pytest.mark.alone
 def test_a_machine_that_is_cut_off_loses_its_file_to_the_other_and_works_again_when_it_is_back(
     site: Site,
 ) -> None:

@@ -65,7 +65,6 @@ def start_all(stack: Stack, number: int) -> Client:
     return stack.start_api()
 
 
-@pytest.mark.alone
 def test_a_spare_watcher_takes_over_from_a_killed_one_within_15_seconds(
     tmp_path: Path, media: Path, redis_url: str
 ) -> None:

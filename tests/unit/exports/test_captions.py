@@ -179,7 +179,6 @@ def test_whatever_is_said_no_text_is_lost_and_no_line_is_too_long(
     assert [cue.start for cue in cues] == sorted(cue.start for cue in cues)
 
 
-@pytest.mark.alone
 def test_thousands_of_segments_and_an_endless_one_are_cut_in_seconds() -> None:
     chosen = random.Random(1)
     words = "the of and river mountain because speaking, going home. with a".split()

@@ -92,7 +92,6 @@ def test_an_empty_transcript_is_a_document_with_its_title() -> None:
     assert [p.text for p in opened(TranscriptDocument("T", ())).paragraphs] == ["T"]
 
 
-@pytest.mark.alone
 def test_twenty_thousand_segments_are_written_in_seconds() -> None:
     segments = tuple(
         ExportSegment(n, n + 1, "Some words that are said here.") for n in range(20_000)

@@ -243,7 +243,6 @@ def test_the_same_document_gives_the_same_bytes_in_every_process() -> None:
     assert len(found) == 1
 
 
-@pytest.mark.alone
 @pytest.mark.slow
 def test_twenty_thousand_segments_take_less_than_half_a_minute() -> None:
     words = (LOREM * 2).split()

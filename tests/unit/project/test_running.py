@@ -75,9 +75,7 @@ def run(folder: Path, *arguments: str) -> tuple[list[tuple[str, float, float, in
     return sorted(found, key=lambda note: note[1]), result.stdout
 
 
-def test_a_file_stays_in_one_process_and_what_compares_clocks_comes_last_and_alone(
-    folder: Path,
-) -> None:
+def test_a_file_stays_in_one_process_and_what_compares_clocks_is_alone(folder: Path) -> None:
     ran, _ = run(folder, "-n", "2")
     assert len(ran) == 12
     for letter in "abc":
@@ -88,12 +86,14 @@ def test_a_file_stays_in_one_process_and_what_compares_clocks_comes_last_and_alo
             beside = [n for n, b, e, _ in ran if n != name and b < ended and e > began]
             assert beside == [], name
     assert len({pid for name, _, _, pid in ran if "alone" in name}) == 1
-    assert all("alone" in name for name, *_ in ran[-3:])
 
 
-def test_kinds_of_tests_whose_files_are_long_start_first(folder: Path) -> None:
+def test_kinds_of_tests_whose_files_are_long_come_first_and_what_compares_clocks_last(
+    folder: Path,
+) -> None:
     ran, _ = run(folder, "-n", "1")
     assert "".join(name[5] for name, *_ in ran[:-3]) == "cccbbbaaa"
+    assert all("alone" in name for name, *_ in ran[-3:])
 
 
 def test_one_file_runs_in_one_process_in_its_own_order(folder: Path) -> None:
