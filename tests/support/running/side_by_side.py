@@ -24,9 +24,7 @@ _ALONE = "alone"
 _TIERS = {"quality": 0, "e2e": 0, "faults": 0, "integration": 1}
 _LAST_TIER = 2
 _TOLD = "rushes/alone"  # in pytest's cache
-# Locked, never written. Whoever wants the lock for itself keeps others from the gate meanwhile.
-_LOCK = Path(__file__)
-_GATE = Path(__file__).with_name("__init__.py")
+_LOCKS = "rushes"  # a folder there
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
@@ -80,14 +78,15 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
     """Wait for one's turn, outside of what a test may take."""
     if not _is_one_of_several(item.config):
         return (yield)
-    with _turn(alone=_is_alone(item)):
+    with _turn(item.config.cache.mkdir(_LOCKS), alone=_is_alone(item)):
         return (yield)
 
 
 @contextlib.contextmanager
-def _turn(*, alone: bool) -> Iterator[None]:
-    with _LOCK.open() as lock:
-        with _GATE.open() as gate:
+def _turn(folder: Path, *, alone: bool) -> Iterator[None]:
+    """Whoever wants the lock for itself keeps others from the gate until it has it."""
+    with (folder / "lock").open("a") as lock:
+        with (folder / "gate").open("a") as gate:
             fcntl.flock(gate, fcntl.LOCK_EX)
             fcntl.flock(lock, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
         yield

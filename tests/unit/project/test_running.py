@@ -33,9 +33,9 @@ def noted(request):
         notes.write(json.dumps(note) + "\\n")
 """
 FILES = {
-    "tests/contract/test_a.py": "alone,plain,alone,plain,plain",
-    "tests/integration/test_b.py": "plain,alone,plain,plain",
-    "tests/quality/test_c.py": "plain,plain,plain",
+    "contract/test_a.py": "alone,plain,alone,plain,plain",
+    "integration/test_b.py": "plain,alone,plain,plain",
+    "quality/test_c.py": "plain,plain,plain",
 }
 
 
@@ -54,8 +54,9 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "pytest.ini").write_text(INI)
     (tmp_path / "conftest.py").write_text(CONFTEST)
     for name, kinds in FILES.items():
-        (tmp_path / name).parent.mkdir(parents=True)
-        (tmp_path / name).write_text(source_of(Path(name).stem[-1], kinds))
+        path = tmp_path / "tests" / name
+        path.parent.mkdir(parents=True)
+        path.write_text(source_of(Path(name).stem[-1], kinds))
     return tmp_path
 
 
@@ -97,7 +98,7 @@ def test_kinds_of_tests_whose_files_are_long_come_first_and_what_compares_clocks
 
 
 def test_one_file_runs_in_one_process_in_its_own_order(folder: Path) -> None:
-    ran, printed = run(folder, "-n", "auto", "tests/contract/test_a.py")
+    ran, printed = run(folder, "-n", "auto", str(folder / "tests" / "contract" / "test_a.py"))
     assert [name[6] for name, *_ in ran] == ["0", "1", "2", "3", "4"]
     assert "workers" not in printed
 
