@@ -18,9 +18,9 @@ from pathlib import Path
 
 from benchmarks.machine import describe
 from shared.domain import ProgressType
-from tests.conftest import PrivateRedis
-from tests.support.desk import Desk
+from tests.support.analysis.desk import Desk
 from tests.support.media.faces_film import film_of
+from tests.support.private_redis import PrivateRedis
 
 FILMS = {"nobody": "nobody", "one face": "red", "six faces": "all"}
 PARTS = {

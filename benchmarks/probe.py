@@ -23,8 +23,8 @@ from fractions import Fraction
 from pathlib import Path
 
 from benchmarks.machine import describe
-from tests.conftest import PrivateRedis
 from tests.support.media.media import H264, HEVC, MPEG2, PRORES, make_clip, make_still, write_sound
+from tests.support.private_redis import PrivateRedis
 from tests.support.stack import Client, running_stack
 
 FILES = 1000

@@ -14,8 +14,8 @@ import time
 from pathlib import Path
 
 from benchmarks.machine import describe
-from tests.conftest import PrivateRedis
 from tests.support.media.media import make_clip, make_still
+from tests.support.private_redis import PrivateRedis
 from tests.support.stack import Client, running_stack
 
 STILLS, CLIPS = 200, 20

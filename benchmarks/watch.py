@@ -32,7 +32,6 @@ from shared.settings import Settings
 from shared.watch.choices import FileGroup
 from shared.watch.files import FolderFacts, WatchedFile
 from shared.watch.folders import WatchFolder
-from tests.conftest import PrivateRedis
 from tests.support.media.many_files import (
     A_FOLDER,
     check_access_times,
@@ -42,9 +41,10 @@ from tests.support.media.many_files import (
     publish,
     write_small,
 )
+from tests.support.private_redis import PrivateRedis
 from tests.support.stack import Process, models_dir
 from tests.support.waiting import wait_for
-from tests.support.watch.farm import Farm
+from tests.support.watch.ingest_stack import Farm
 from workers.watcher.folder.analysis_profile import AnalysisProfile
 from workers.watcher.scan.names import NameRules
 from workers.watcher.scan.scanner import Scanner

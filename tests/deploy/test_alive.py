@@ -12,7 +12,7 @@ import pytest
 from shared.redis import heartbeats
 from shared.redis.clients import connect
 from shared.redis.heartbeats import Heartbeat
-from tests.conftest import PrivateRedis
+from tests.support.private_redis import PrivateRedis
 from tests.support.stack import PROJECT, Stack
 from tests.support.waiting import wait_for
 

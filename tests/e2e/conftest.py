@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import PrivateRedis
 from tests.support.media.photos import known_photos
+from tests.support.private_redis import PrivateRedis
 from tests.support.stack import Stack, running_stack
 
 

@@ -17,7 +17,7 @@ from tests.quality.search.pictures import held_out_pool
 from tests.support.media.photos import SAMPLES, known_photos
 from tests.support.media.speech import fetch_speech
 from tests.support.monitoring.promtool import fetch_promtool
-from workers.models.weights.weights import pull
+from workers.models.weights.pull import pull
 
 
 def main() -> int:

@@ -1,5 +1,6 @@
-"""The OpenAPI document and the API agree: on answers (tests.support.agreement, which every client
-of the tests asks), and on requests.
+"""The OpenAPI document and the API agree on answers and on requests.
+
+Every client of the tests asks tests.support.openapi_agreement about the answers that it gets.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from hypothesis import strategies as st
 from api.app import ENDPOINTS
 from api.http.endpoint import PREFIX, Endpoint
 from shared.cache.cache_dir import CacheDir
-from tests.conftest import PrivateRedis
-from tests.support import agreement
+from tests.support import openapi_agreement
+from tests.support.private_redis import PrivateRedis
 from tests.support.schema_values import ANYTHING, SchemaValues
 from tests.support.stack import Client, Stack, running_stack
 
@@ -106,7 +107,7 @@ def test_whatever_is_asked_is_answered_as_the_document_says(
     endpoint: Endpoint,
 ) -> None:
     assert endpoint.body is not None
-    schema = agreement.inlined({"$ref": f"#/components/schemas/{endpoint.body.__name__}"})
+    schema = openapi_agreement.inlined({"$ref": f"#/components/schemas/{endpoint.body.__name__}"})
     del schema["properties"]["license_key"]
     allowed = SchemaValues(lambda path: str(placed(path, footage))).of(schema)
     fields = st.sampled_from(sorted(schema["properties"]) or ["nothing"])
@@ -144,7 +145,7 @@ def _answer(client: Client, path: str, status: int, body: Any, **headers: str) -
 def test_an_answer_that_the_document_does_not_know_is_noticed(
     client: Client, status: int, body: Any, headers: dict[str, str]
 ) -> None:
-    assert agreement.check in client.http.event_hooks["response"]
-    agreement.check(_answer(client, "/search/text", 200, {"matches": []}))
+    assert openapi_agreement.check in client.http.event_hooks["response"]
+    openapi_agreement.check(_answer(client, "/search/text", 200, {"matches": []}))
     with pytest.raises(AssertionError):
-        agreement.check(_answer(client, "/search/text", status, body, **headers))
+        openapi_agreement.check(_answer(client, "/search/text", status, body, **headers))

@@ -17,8 +17,8 @@ from shared.domain import TaskKind, TaskState
 from shared.errors import MediaMissing
 from shared.exports.clips import ClipCode, ClipSpec
 from shared.ledger.records import FileState
-from tests.conftest import PrivateRedis
 from tests.support.exports.clips_desk import PATH, ClipsDesk, clips_desk
+from tests.support.private_redis import PrivateRedis
 from tests.support.stack import KEY, Client, Stack, running_stack
 from tests.support.waiting import wait_for
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import PrivateRedis
 from tests.support.exports.clips_desk import PATH, ClipsDesk, clips_desk
+from tests.support.private_redis import PrivateRedis
 from tests.support.stack import Client
 
 

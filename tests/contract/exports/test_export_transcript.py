@@ -23,7 +23,7 @@ import pytest
 import webvtt
 
 from api.exports.transcripts.formats import FORMATS
-from tests.conftest import PrivateRedis
+from tests.support.private_redis import PrivateRedis
 from tests.support.stack import PROJECT, Client, running_stack
 from tests.support.system.tiny_disk import tiny_disk
 from tests.unit.exports.test_text import NASTY

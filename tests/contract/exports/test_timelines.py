@@ -30,9 +30,9 @@ from shared.media import MediaType
 from shared.query.lanes import Lane
 from shared.query.messages import Probed, ProbeFile
 from shared.settings import Settings
-from tests.conftest import PrivateRedis
 from tests.support.exports.timeline_checker import check_fcpxml, check_xmeml, number
 from tests.support.media.media import Encoding, make_clip, make_still, write_sound
+from tests.support.private_redis import PrivateRedis
 from tests.support.stack import PROJECT, Client, running_stack
 
 PATH = "/export/premiere-xml"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import PrivateRedis
+from tests.support.private_redis import PrivateRedis
 from tests.support.stack import Client, running_stack
 
 

@@ -13,8 +13,8 @@ import pytest
 
 from shared.redis.clients import connect
 from shared.redis.keys import Keys
-from tests.conftest import PrivateRedis
-from tests.support import agreement
+from tests.support import openapi_agreement
+from tests.support.private_redis import PrivateRedis
 from tests.support.stack import KEY, Client, Stack
 
 NO_KEY = {
@@ -29,7 +29,7 @@ NOT_PRO = {
 
 def anonymous(client: Client) -> httpx.Client:
     return httpx.Client(
-        base_url=f"{client.url}/api/v1", event_hooks={"response": [agreement.check]}
+        base_url=f"{client.url}/api/v1", event_hooks={"response": [openapi_agreement.check]}
     )
 
 

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tests.contract.models.face_finder import FaceFinderContract, likeness, scale_of
-from tests.support.fakes import FakeFaceFinder, fake_face_row, paint_face
-from tests.support.fetched import fetched_or_skipped
-from tests.support.lite import face_model
+from tests.support.fake_models import FakeFaceFinder, fake_face_row, paint_face
+from tests.support.lite_models import face_model
 from tests.support.media.photos import known_photos
+from tests.support.skip_or_fail import fetched_or_skipped
 from workers.models.faces.dlib_centre import CENTRE
 from workers.models.protocols import FaceBox, FaceFinder
 

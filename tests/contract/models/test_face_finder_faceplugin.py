@@ -14,9 +14,9 @@ from PIL import Image
 
 from shared.errors import ModelError
 from tests.contract.models.face_finder import FaceFinderContract, likeness, scale_of
-from tests.support.fetched import fetched_or_skipped
-from tests.support.lite import face_model, lite_weights
+from tests.support.lite_models import face_model, lite_weights
 from tests.support.media.photos import known_photos
+from tests.support.skip_or_fail import fetched_or_skipped
 from workers.models.faces import ultraface
 from workers.models.load import load_faces
 from workers.models.protocols import FaceBox, FaceFinder

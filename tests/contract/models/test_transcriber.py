@@ -15,12 +15,12 @@ from faster_whisper import WhisperModel
 from shared.errors import ModelError
 from shared.models.model_catalogue import speech_folder
 from tests.contract.models.transcriber import TranscriberContract, check_times, text_of
-from tests.support.fakes import FakeTranscriber
-from tests.support.fakes import said as tones
-from tests.support.fetched import fetched_or_skipped
-from tests.support.lite import lite_weights, speech_model
+from tests.support.fake_models import FakeTranscriber
+from tests.support.fake_models import said as tones
+from tests.support.lite_models import lite_weights, speech_model
 from tests.support.media.speech import Said, SaidWord, recorded_speech, spoken, together
 from tests.support.search.word_errors import word_errors
+from tests.support.skip_or_fail import fetched_or_skipped
 from workers.models.protocols import SAMPLE_RATE, Transcriber
 from workers.models.speech.whisper import WhisperTranscriber
 

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from tests.contract.models.visual_embedder import VisualEmbedderContract
-from tests.support.fakes import COLOURS, FakeEmbedder
-from tests.support.lite import lite_model
+from tests.support.fake_models import COLOURS, FakeEmbedder
+from tests.support.lite_models import lite_model
 from workers.models.protocols import VisualEmbedder
 
 GOLDEN = Path(__file__).with_name("conse_golden.npz")

@@ -20,7 +20,7 @@ from shared.models.model_catalogue import catalogue, is_downloaded, resolve
 from shared.models.specs import ModelSpec
 from shared.settings import Settings
 from tests.contract.models.visual_embedder import VisualEmbedderContract, picture
-from tests.support.fetched import import_studio
+from tests.support.skip_or_fail import import_studio
 from workers.models.load import load_visual
 from workers.models.protocols import VisualEmbedder
 

@@ -9,9 +9,9 @@ import pytest
 from numpy.typing import NDArray
 
 from shared.errors import ModelError
-from tests.support.fakes import FakeVoiceDetector, tone
-from tests.support.fetched import fetched_or_skipped
+from tests.support.fake_models import FakeVoiceDetector, tone
 from tests.support.media.speech import recorded_speech
+from tests.support.skip_or_fail import fetched_or_skipped
 from workers.models.protocols import SAMPLE_RATE, VoiceDetector
 from workers.models.speech import voice
 from workers.models.speech.voice import load_voice_detector

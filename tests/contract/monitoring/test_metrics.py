@@ -16,8 +16,8 @@ from shared.redis.clients import connect
 from shared.redis.heartbeats import Heartbeat, HeldModel
 from shared.watch.choices import FileGroup
 from shared.watch.live import FolderLive, WatchState
-from tests.conftest import PrivateRedis
 from tests.support.monitoring.scrape import Scrape
+from tests.support.private_redis import PrivateRedis
 from tests.support.stack import Client, Stack
 from tests.support.watch.desk import WatchDesk, watch_desk
 

@@ -12,7 +12,7 @@ import redis
 from shared.redis import heartbeats
 from shared.redis.clients import connect
 from shared.redis.heartbeats import Heartbeat, WorkerKind, WorkerState
-from tests.conftest import PrivateRedis
+from tests.support.private_redis import PrivateRedis
 from tests.support.stack import Client
 
 

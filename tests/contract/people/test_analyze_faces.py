@@ -10,7 +10,7 @@ import pytest
 from shared.domain import AnalyzeSpec, ProgressType
 from shared.ledger.ledger import Ledger
 from shared.redis.clients import connect
-from tests.conftest import PrivateRedis
+from tests.support.private_redis import PrivateRedis
 from tests.support.stack import Client
 
 VIDEO, AUDIO, FACES = ProgressType.VIDEO, ProgressType.AUDIO, ProgressType.FACES

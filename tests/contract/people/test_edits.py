@@ -12,7 +12,6 @@ from api.people.people import People
 from shared.domain import Stage
 from shared.errors import Missing
 from shared.people.collection import Collection
-from tests.conftest import PrivateRedis
 from tests.support.people.people_data import FACE_MODEL, clustering_of
 from tests.support.people.people_desk import (
     ADA,
@@ -25,6 +24,7 @@ from tests.support.people.people_desk import (
     listed,
     people_desk,
 )
+from tests.support.private_redis import PrivateRedis
 from tests.support.stack import Client, running_stack
 
 

@@ -11,9 +11,9 @@ import pytest
 from shared.domain import ReclusterSpec, TaskKind
 from shared.ledger.ledger import Ledger
 from shared.redis.clients import connect
-from tests.conftest import PrivateRedis
 from tests.support.people.people_data import Seen, make_collection
 from tests.support.people.people_desk import NAME, PeopleDesk, people_desk
+from tests.support.private_redis import PrivateRedis
 from tests.support.stack import Client
 
 

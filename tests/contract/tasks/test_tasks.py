@@ -13,7 +13,7 @@ from shared.domain import AnalyzeSpec, ProgressType
 from shared.ledger.ledger import Ledger
 from shared.media import MediaType
 from shared.redis.clients import connect
-from tests.conftest import PrivateRedis
+from tests.support.private_redis import PrivateRedis
 from tests.support.stack import Client
 
 

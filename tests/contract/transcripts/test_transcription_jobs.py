@@ -14,8 +14,8 @@ from shared.ledger.ledger import Ledger
 from shared.media import MediaType
 from shared.models.languages import CODES
 from shared.redis.clients import connect
-from tests.conftest import PrivateRedis
-from tests.support.sockets import Watcher
+from tests.support.private_redis import PrivateRedis
+from tests.support.socketio_client import Watcher
 from tests.support.stack import Client, running_stack
 from tests.support.waiting import wait_for
 

@@ -13,7 +13,7 @@ from shared.cache.transcripts import Doubt, TranscriptWarning
 from shared.domain import ModelKind
 from shared.redis import heartbeats
 from shared.redis.clients import connect
-from tests.conftest import PrivateRedis
+from tests.support.private_redis import PrivateRedis
 from tests.support.search.transcribed import publish_for, spoken
 from tests.support.stack import Client
 

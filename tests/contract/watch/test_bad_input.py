@@ -14,7 +14,7 @@ from api.watch.fields import locate
 from shared.errors import BadInput
 from shared.settings import Settings
 from shared.watch.choices import FileGroup
-from tests.conftest import PrivateRedis
+from tests.support.private_redis import PrivateRedis
 from tests.support.stack import Stack, running_stack
 from tests.support.watch.desk import WatchDesk, watch_desk
 

@@ -14,7 +14,7 @@ from shared.watch.choices import FileGroup
 from shared.watch.files import FolderFacts
 from shared.watch.live import FolderLive, WatchState
 from shared.watch.retries import RetryRequest
-from tests.conftest import PrivateRedis
+from tests.support.private_redis import PrivateRedis
 from tests.support.stack import Client, Stack, running_stack
 from tests.support.watch.desk import TOKEN, WatchDesk, watch_desk
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.support.command import RUSHES, Command
+from tests.support.cli.remote_command import RUSHES, Command
 from tests.support.media.media import make_still, picture_video
 from tests.support.media.sounds import SoundEncoding, write_sounds
 from tests.support.media.speech import RATE, spoken, together

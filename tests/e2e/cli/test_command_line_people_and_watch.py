@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.command import Command
+from tests.support.cli.remote_command import Command
 from tests.support.exports.export_desk import shown
 from tests.support.media.media import make_clip, picture_video
 from tests.support.people import people_data

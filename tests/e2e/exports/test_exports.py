@@ -14,7 +14,7 @@ import pytest
 
 from tests.support.exports.export_desk import WITH_TIMECODE, clip, shown
 from tests.support.media.media import H264, make_clip
-from tests.support.sockets import Watcher
+from tests.support.socketio_client import Watcher
 from tests.support.stack import Client, Stack, running_stack
 from tests.support.waiting import wait_for
 

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from shared.cache.cache_dir import CacheDir
-from tests.conftest import PrivateRedis
 from tests.support.media.media import Encoding, make_clip
+from tests.support.private_redis import PrivateRedis
 from tests.support.search.transcribed import publish_for, spoken
-from tests.support.sockets import Watcher
+from tests.support.socketio_client import Watcher
 from tests.support.stack import Client, Stack, running_stack
 from tests.support.waiting import wait_for
 

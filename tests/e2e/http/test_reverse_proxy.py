@@ -17,9 +17,9 @@ import httpx
 import pytest
 from socketio.exceptions import SocketIOError
 
-from tests.conftest import PrivateRedis
 from tests.support.media.media import Encoding, make_clip
-from tests.support.sockets import Watcher
+from tests.support.private_redis import PrivateRedis
+from tests.support.socketio_client import Watcher
 from tests.support.stack import Stack, running_stack
 from tests.support.system.namespaces import Machine, network
 from tests.support.system.nginx import SHIPPED, Nginx

@@ -12,7 +12,7 @@ import pytest
 import socketio.exceptions
 
 from tests.support.media.media import make_clip, make_still
-from tests.support.sockets import Watcher
+from tests.support.socketio_client import Watcher
 from tests.support.stack import KEY, PROJECT, Stack, free_port, running_stack
 from tests.support.waiting import wait_for
 from tests.support.watch.ingest import Ingest

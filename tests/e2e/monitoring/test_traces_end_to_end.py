@@ -15,11 +15,11 @@ import pytest
 
 from shared.cache.cache_dir import CacheDir
 from shared.redis.clients import connect, key_prefix
-from tests.conftest import PrivateRedis
-from tests.support.desk import Desk
+from tests.support.analysis.desk import Desk
 from tests.support.media.media import make_clip, make_still
 from tests.support.monitoring.collector import Collector, Span, collecting
 from tests.support.people.grouping_desk import ADA, BO, NAME, GroupingDesk, shots
+from tests.support.private_redis import PrivateRedis
 from tests.support.stack import Client, Process, Stack, free_port, running_stack
 from tests.support.waiting import wait_for
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from tests.support.media.faces_film import film_of
 from tests.support.media.media import make_still
-from tests.support.sockets import Watcher
+from tests.support.socketio_client import Watcher
 from tests.support.stack import Client, Stack
 from tests.support.waiting import wait_for
 

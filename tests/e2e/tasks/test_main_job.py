@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from tests.support.media.media import make_still, picture_video
-from tests.support.sockets import Watcher
+from tests.support.socketio_client import Watcher
 from tests.support.stack import Client, Stack
 
 ODD_NAME = "Tag 1 – Ü #1 100% \"quoted\" 'x'.mp4"

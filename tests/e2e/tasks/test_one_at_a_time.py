@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.media.media import make_clip
-from tests.support.sockets import Watcher
+from tests.support.socketio_client import Watcher
 from tests.support.stack import Client, Stack, running_stack
 from tests.support.waiting import wait_for
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import PrivateRedis
 from tests.support.media.media import Encoding, make_clip, make_still
-from tests.support.sockets import Watcher
+from tests.support.private_redis import PrivateRedis
+from tests.support.socketio_client import Watcher
 from tests.support.stack import Client, running_stack
 from tests.support.waiting import wait_for
 

@@ -18,7 +18,7 @@ from redis.exceptions import RedisError
 from cli.processes import redis_binary
 from shared.redis.clients import connect
 from tests.support.media.media import Encoding, make_clip
-from tests.support.sockets import Watcher
+from tests.support.socketio_client import Watcher
 from tests.support.stack import Client, Process, Stack, running_stack
 from tests.support.system.namespaces import Machine, network
 from tests.support.waiting import wait_for

@@ -15,7 +15,7 @@ from tests.support.media.media import make_still, picture_video
 from tests.support.media.sounds import SoundEncoding, write_sounds
 from tests.support.media.speech import RATE, Said, recorded_speech, spoken, together
 from tests.support.search.word_errors import word_errors
-from tests.support.sockets import Watcher
+from tests.support.socketio_client import Watcher
 from tests.support.stack import Client, Stack
 
 SAID = (

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import PrivateRedis
 from tests.support.media.faces_film import film_of
 from tests.support.media.media import Encoding, make_clip, make_still, picture_video
 from tests.support.media.photos import known_photos
 from tests.support.media.sounds import write_sounds
 from tests.support.media.speech import RATE, spoken
-from tests.support.sockets import Watcher
+from tests.support.private_redis import PrivateRedis
+from tests.support.socketio_client import Watcher
 from tests.support.stack import running_stack
 from tests.support.waiting import wait_for
 from tests.support.watch.ingest import Folder, Ingest, artefacts

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import PrivateRedis
 from tests.support.media.media import Encoding, make_clip, picture_video
 from tests.support.media.photos import known_photos
+from tests.support.private_redis import PrivateRedis
 from tests.support.stack import Client, Process, Stack, running_stack
 from tests.support.waiting import wait_for
 from tests.support.watch.ingest import Ingest, artefacts

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.desk import INSTANCE
+from tests.support.analysis.desk import INSTANCE
 from tests.support.exports.export_desk import ExportDesk, clip, shown
 from tests.support.media.media import damage, truncate
 from tests.support.system.tiny_disk import tiny_disk

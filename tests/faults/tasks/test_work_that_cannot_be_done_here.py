@@ -10,7 +10,7 @@ import pytest
 
 from shared.domain import ProgressType, TaskState
 from shared.ledger.records import FileState
-from tests.support.desk import Desk
+from tests.support.analysis.desk import Desk
 from tests.support.media.media import make_clip, write_sound
 from tests.support.waiting import wait_for
 

@@ -12,9 +12,9 @@ import pytest
 
 from shared.domain import TaskKind, TaskState
 from shared.ledger import totals
-from tests.conftest import PrivateRedis
-from tests.support.desk import INSTANCE, Desk
+from tests.support.analysis.desk import INSTANCE, Desk
 from tests.support.media.media import make_clip
+from tests.support.private_redis import PrivateRedis
 from tests.support.system.tiny_disk import tiny_disk
 from tests.support.waiting import wait_for
 

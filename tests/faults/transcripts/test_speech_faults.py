@@ -15,12 +15,12 @@ from shared.cache.transcripts import read
 from shared.domain import ModelKind, ProgressType, Stage, TaskState
 from shared.media import hash_media
 from shared.redis import heartbeats
-from tests.support.desk import SPEECH_MODEL, Desk
-from tests.support.fakes import said
-from tests.support.fetched import fetched_or_skipped
+from tests.support.analysis.desk import SPEECH_MODEL, Desk
+from tests.support.fake_models import said
 from tests.support.media.media import make_clip
 from tests.support.media.sounds import SoundEncoding, write_sounds
 from tests.support.media.speech import spoken, together
+from tests.support.skip_or_fail import fetched_or_skipped
 from tests.support.system.tiny_disk import tiny_disk
 from tests.support.waiting import wait_for
 

@@ -16,7 +16,7 @@ from shared.watch.choices import FileGroup
 from tests.support.media.media import make_clip
 from tests.support.stack import Process
 from tests.support.waiting import wait_for
-from tests.support.watch.farm import Farm, still
+from tests.support.watch.ingest_stack import Farm, still
 
 FILES = 300
 KILLS = 14

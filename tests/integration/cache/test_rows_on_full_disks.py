@@ -16,7 +16,7 @@ import pytest
 from shared.cache.cache_dir import CacheDir
 from shared.domain import Stage
 from shared.errors import CacheError
-from tests.support.fakes import FakeEmbedder
+from tests.support.fake_models import FakeEmbedder
 from workers.analysis.stages.visual import _PictureBatch, _VisualRun
 from workers.media.pictures import GridFrame
 

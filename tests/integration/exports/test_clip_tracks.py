@@ -13,7 +13,6 @@ import pytest
 
 from shared.exports.clips import ClipCode
 from tests.quality.exports.clip_oracle import export, look
-from tests.support.fetched import skip_or_fail
 from tests.support.media.media import (
     H264_INTERLACED,
     HEVC,
@@ -25,6 +24,7 @@ from tests.support.media.media import (
     read_bar_code,
     write_sound,
 )
+from tests.support.skip_or_fail import skip_or_fail
 from workers.export.failure import ClipFailed
 
 BOTTOM_FIRST = Encoding(options={"flags": "+ildct+ilme", "x264-params": "bff=1"})

@@ -15,8 +15,8 @@ import pytest
 from PIL import Image
 
 from tests.quality.exports.clip_oracle import export
-from tests.support.fetched import skip_or_fail
 from tests.support.media.media import Encoding, make_clip, read_bar_code
+from tests.support.skip_or_fail import skip_or_fail
 
 LAST_SOUND_S = 0.045  # packets of AAC last 21 ms
 NTSC = Fraction(30000, 1001)

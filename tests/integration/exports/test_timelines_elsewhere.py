@@ -27,8 +27,8 @@ from api.exports.timelines.sources import TimelineSource, source_of
 from shared.media import MediaType
 from tests.support.exports.timeline_checker import number, rate_of
 from tests.support.exports.timeline_data import NTSC_24, NTSC_30, asked, timeline, xmeml_of
-from tests.support.fetched import skip_or_fail
 from tests.support.media.media import Encoding, make_clip, read_bar_code
+from tests.support.skip_or_fail import skip_or_fail
 from workers.media.probing.probe import probe
 
 Cut = tuple[str, Fraction, int]  # path, seconds since the first picture, frames of the timeline

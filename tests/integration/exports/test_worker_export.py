@@ -12,7 +12,7 @@ from tests.integration.tasks.test_worker_process import start_and_tell, told_mod
 from tests.support.exports.clips_desk import seem_live
 from tests.support.exports.export_desk import ExportDesk, clip, shown
 from tests.support.media.media import make_still, write_sound
-from tests.support.sockets import Watcher
+from tests.support.socketio_client import Watcher
 from tests.support.waiting import wait_for
 
 

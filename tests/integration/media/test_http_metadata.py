@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import PrivateRedis
 from tests.support.media.media import make_clip, make_still, truncate, write_sound
 from tests.support.media.media_kinds import encoding
+from tests.support.private_redis import PrivateRedis
 from tests.support.stack import Client, Stack, running_stack
 
 SIZE = (160, 96)

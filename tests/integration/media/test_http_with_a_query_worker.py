@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.conftest import PrivateRedis
 from tests.support.media.media import make_clip, make_still
+from tests.support.private_redis import PrivateRedis
 from tests.support.stack import Client, Stack, running_stack
 
 NAME = "a clip #1 100% 'ü' \"q\".mp4"

@@ -14,7 +14,6 @@ import pytest
 
 from shared.domain import Probe
 from shared.media import MediaType, media_type_of
-from tests.support.fetched import skip_or_fail
 from tests.support.media.media import (
     H264,
     H264_INTERLACED,
@@ -35,6 +34,7 @@ from tests.support.media.media_kinds import (
     uneven,
     with_timecode_rate,
 )
+from tests.support.skip_or_fail import skip_or_fail
 from workers.media.probing.probe import probe
 
 SIZE = (160, 96)

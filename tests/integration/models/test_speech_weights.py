@@ -16,7 +16,7 @@ from shared.domain import ModelKind
 from shared.errors import ModelError
 from shared.models.model_catalogue import is_downloaded, resolve
 from shared.settings import Settings
-from tests.support.lite import lite_weights
+from tests.support.lite_models import lite_weights
 from workers.models.load import load_speech
 from workers.models.speech.whisper_loading import speech_devices
 

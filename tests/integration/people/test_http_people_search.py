@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from shared.domain import Scene
-from tests.conftest import PrivateRedis
 from tests.support.media.media import make_still
 from tests.support.people.people_desk import ADA, BO, NAME, PeopleDesk, people_desk
+from tests.support.private_redis import PrivateRedis
 from tests.support.search.search_data import publish, random_units
 from tests.support.stack import running_stack
 

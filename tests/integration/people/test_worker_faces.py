@@ -20,8 +20,8 @@ from shared.ledger.analyze_items import analyze_items
 from shared.media import MediaType, hash_media
 from shared.people.clustering import NO_CLUSTER, Clustering
 from shared.people.collection import Collection
-from tests.support.desk import FACE_MODEL, Desk
-from tests.support.fakes import fake_face_row, paint_face
+from tests.support.analysis.desk import FACE_MODEL, Desk
+from tests.support.fake_models import fake_face_row, paint_face
 from tests.support.media.media import Encoding, make_clip, make_still, write_video
 from tests.support.waiting import wait_for
 

@@ -11,9 +11,9 @@ import pytest
 
 from shared.cache.cache_dir import CacheDir
 from shared.people.clustering import NO_CLUSTER
-from tests.support.desk import Desk
+from tests.support.analysis.desk import Desk
 from tests.support.people.grouping_desk import ADA, BO, CY, NAME, GroupingDesk, face, shots
-from tests.support.sockets import Watcher
+from tests.support.socketio_client import Watcher
 from tests.support.stack import Client
 from tests.support.waiting import wait_for
 

@@ -21,9 +21,9 @@ from cli.checks.finding import Finding, fine, within
 from cli.checks.libraries import EXTRAS, Libraries
 from cli.main import app
 from shared.settings import Settings
-from tests.conftest import PrivateRedis
-from tests.support.commands import environment, left_running, rushes
-from tests.support.fetched import import_studio
+from tests.support.cli.local_command import environment, left_running, rushes
+from tests.support.private_redis import PrivateRedis
+from tests.support.skip_or_fail import import_studio
 from tests.support.stack import PROJECT, Stack
 from tests.support.system.another_user import as_nobody
 from tests.support.system.old_redis import old_redis

@@ -21,8 +21,8 @@ from shared.process.listening import PortTaken, listen
 from shared.redis import heartbeats
 from shared.redis.clients import connect
 from shared.settings import Settings
-from tests.conftest import PrivateRedis
-from tests.support.commands import environment, left_running, rushes
+from tests.support.cli.local_command import environment, left_running, rushes
+from tests.support.private_redis import PrivateRedis
 from tests.support.system.another_user import as_nobody
 from tests.support.system.old_redis import old_redis
 from tests.support.system.tiny_disk import tiny_disk

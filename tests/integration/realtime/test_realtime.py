@@ -14,8 +14,8 @@ from shared.domain import ProgressType, TaskKind
 from shared.ledger.ledger import ItemFile, Lease, Ledger, NewItem, NewTask
 from shared.redis.clients import connect
 from shared.redis.keys import Keys
-from tests.conftest import PrivateRedis
-from tests.support.sockets import FINAL, Watcher
+from tests.support.private_redis import PrivateRedis
+from tests.support.socketio_client import FINAL, Watcher
 from tests.support.stack import KEY, Stack, running_stack
 from tests.support.waiting import wait_for
 

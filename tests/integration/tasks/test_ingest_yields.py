@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from shared.domain import TaskKind, TaskState
-from tests.support.desk import INSTANCE, Desk
+from tests.support.analysis.desk import INSTANCE, Desk
 from tests.support.media.media import make_clip
 from tests.support.waiting import wait_for
 

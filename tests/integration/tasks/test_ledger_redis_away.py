@@ -11,8 +11,8 @@ from shared.domain import TaskState
 from shared.errors import RedisAway
 from shared.ledger.ledger import Ledger
 from shared.redis.clients import connect
-from tests.conftest import PrivateRedis
 from tests.integration.tasks.ledger_world import World
+from tests.support.private_redis import PrivateRedis
 
 
 def test_the_ledger_goes_on_when_redis_comes_back_empty(own_redis: PrivateRedis) -> None:

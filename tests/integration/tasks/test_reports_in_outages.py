@@ -9,8 +9,8 @@ from shared.ledger.ledger import Ledger
 from shared.media import HashCache
 from shared.redis.clients import connect
 from shared.settings import Settings
-from tests.conftest import PrivateRedis
 from tests.integration.tasks.ledger_world import World
+from tests.support.private_redis import PrivateRedis
 from workers.context import Context
 from workers.liveness import Signals, StallTimer
 from workers.models.pool import ModelPool

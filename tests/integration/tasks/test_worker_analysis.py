@@ -16,7 +16,7 @@ from shared.cache.frame_packs import PackReader
 from shared.domain import ModelKind, Stage, TaskState
 from shared.media import hash_media
 from shared.redis import heartbeats
-from tests.support.desk import MODEL, Desk
+from tests.support.analysis.desk import MODEL, Desk
 from tests.support.media.media import H264, make_clip, make_still, truncate
 from tests.support.waiting import wait_for
 

@@ -11,7 +11,7 @@ import pytest
 
 from shared.domain import Fault, ProgressType, TaskKind, TaskState
 from shared.ledger.records import FileRecord
-from tests.support.desk import Desk
+from tests.support.analysis.desk import Desk
 from tests.support.media.media import make_clip, make_still, truncate
 from tests.support.media.sounds import SoundEncoding, tone, write_sounds
 from tests.support.system.tiny_disk import tiny_disk

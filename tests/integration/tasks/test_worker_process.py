@@ -17,7 +17,7 @@ from shared.domain import ProgressType, TaskState
 from shared.ledger import jobs
 from shared.redis import heartbeats
 from shared.redis.heartbeats import Heartbeat
-from tests.support.desk import INSTANCE, Desk
+from tests.support.analysis.desk import INSTANCE, Desk
 from tests.support.media.media import make_clip
 from tests.support.people.grouping_desk import NAME, GroupingDesk, shots
 from tests.support.stack import PROJECT

@@ -19,14 +19,14 @@ from shared.ledger import totals
 from shared.ledger.records import TaskRecord
 from shared.media import hash_media
 from shared.redis import heartbeats
-from tests.support.desk import INSTANCE, MODEL, SPEECH_MODEL, Desk
-from tests.support.fakes import said
-from tests.support.fetched import fetched_or_skipped
+from tests.support.analysis.desk import INSTANCE, MODEL, SPEECH_MODEL, Desk
+from tests.support.fake_models import said
 from tests.support.media.long_recording import long_recording
 from tests.support.media.media import make_clip, make_still
 from tests.support.media.sounds import SoundEncoding, tone, write_sounds
 from tests.support.media.speech import spoken
 from tests.support.search.word_errors import word_errors
+from tests.support.skip_or_fail import fetched_or_skipped
 from tests.support.waiting import wait_for
 
 VIDEO = (ProgressType.VIDEO,)

@@ -16,7 +16,7 @@ from tests.integration.transcripts.test_worker_speech import (
     transcript,
     words,
 )
-from tests.support.desk import Desk
+from tests.support.analysis.desk import Desk
 from tests.support.media.media import truncate
 from tests.support.media.sounds import SoundEncoding, tone, write_sounds
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.watch.farm import Farm
+from tests.support.watch.ingest_stack import Farm
 from tests.support.watch.stepping import Steps
 
 

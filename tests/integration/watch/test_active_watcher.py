@@ -16,7 +16,7 @@ from shared.watch.files import WatchedFile
 from shared.watch.folders import WatchFolder
 from shared.watch.retries import RetryRequest, RetryRequests
 from tests.support.waiting import wait_for
-from tests.support.watch.farm import still
+from tests.support.watch.ingest_stack import still
 from tests.support.watch.stepping import Steps
 from workers.watcher.active_watcher import ActiveWatcher, ServicePhase
 from workers.watcher.folder.thread import FolderThread

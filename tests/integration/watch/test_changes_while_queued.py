@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from shared.domain import ModelKind
 from shared.watch.choices import FileGroup
-from tests.support.watch.farm import still
+from tests.support.watch.ingest_stack import still
 from tests.support.watch.stepping import KEYS, Steps
 
 PENDING, PROCESSED = FileGroup.PENDING, FileGroup.PROCESSED

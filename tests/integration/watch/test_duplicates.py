@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from shared.domain import Fault
 from shared.watch.choices import FileGroup
-from tests.support.watch.farm import still
+from tests.support.watch.ingest_stack import still
 from tests.support.watch.stepping import Steps
 from workers.watcher.scan.findings import FileStat
 

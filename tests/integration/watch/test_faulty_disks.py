@@ -10,7 +10,7 @@ import pytest
 from shared.watch.choices import FileGroup
 from shared.watch.folders import WatchFolder
 from tests.support.system.faulty_disk import FaultyDisk, faulty_disk
-from tests.support.watch.farm import Farm, still
+from tests.support.watch.ingest_stack import Farm, still
 
 NAMES = ("a.png", "day1/b.png", "day2/c.png")
 

@@ -9,7 +9,7 @@ import redis
 
 from shared.errors import RedisAway
 from shared.watch.choices import FileGroup
-from tests.support.watch.farm import still
+from tests.support.watch.ingest_stack import still
 from tests.support.watch.stepping import Steps
 from workers.watcher.folder.circuit_breaker import BreakerState
 

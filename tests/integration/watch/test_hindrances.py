@@ -9,11 +9,11 @@ from pathlib import Path
 from shared.domain import TaskKind
 from shared.redis.clients import connect
 from shared.watch.choices import FileGroup
-from tests.conftest import PrivateRedis
 from tests.support.media.media import make_clip
+from tests.support.private_redis import PrivateRedis
 from tests.support.system.tiny_disk import tiny_disk
 from tests.support.waiting import wait_for
-from tests.support.watch.farm import Farm, still
+from tests.support.watch.ingest_stack import Farm, still
 
 
 def test_a_full_cache_disk_fails_no_file_and_all_are_done_once_it_is_enlarged(farm: Farm) -> None:

@@ -14,7 +14,7 @@ from shared.errors import CacheError
 from shared.watch.choices import FileGroup
 from shared.watch.files import WatchedFile
 from tests.support.media.media import make_clip
-from tests.support.watch.farm import still
+from tests.support.watch.ingest_stack import still
 from tests.support.watch.stepping import Steps
 from workers.watcher.folder.cache_lookup import CacheLookup
 from workers.watcher.folder.file_table import FileTable

@@ -14,7 +14,7 @@ from shared.settings import Settings
 from shared.watch.choices import FileGroup
 from shared.watch.files import FolderFacts, WatchedFile
 from tests.support.waiting import wait_for
-from tests.support.watch.farm import Farm
+from tests.support.watch.ingest_stack import Farm
 from tests.support.watch.watched import clip, nothing, watched
 from workers.watcher.context import Conditions, WatcherContext
 from workers.watcher.folder.analysis_profile import AnalysisProfile

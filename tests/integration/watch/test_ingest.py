@@ -16,7 +16,7 @@ from shared.cache.cache_dir import CacheDir
 from shared.watch.choices import FileGroup
 from tests.support.media.media import make_clip
 from tests.support.waiting import wait_for
-from tests.support.watch.farm import Farm, still
+from tests.support.watch.ingest_stack import Farm, still
 
 
 def test_what_is_there_and_what_comes_is_analysed_once(farm: Farm) -> None:

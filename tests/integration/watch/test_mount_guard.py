@@ -11,8 +11,8 @@ import pytest
 
 from shared.watch.choices import FileGroup
 from shared.watch.folders import WatchFolder
-from tests.support.fetched import skip_or_fail
-from tests.support.watch.farm import Farm, still
+from tests.support.skip_or_fail import skip_or_fail
+from tests.support.watch.ingest_stack import Farm, still
 
 NAMES = ("a.png", "b.png", "c.png")
 

@@ -12,9 +12,9 @@ from msgspec.structs import replace
 
 from shared.redis.clients import connect
 from shared.watch.choices import FileGroup
-from tests.conftest import PrivateRedis
+from tests.support.private_redis import PrivateRedis
 from tests.support.waiting import wait_for
-from tests.support.watch.farm import Farm, still
+from tests.support.watch.ingest_stack import Farm, still
 
 
 @pytest.fixture

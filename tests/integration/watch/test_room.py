@@ -11,8 +11,8 @@ import socketio
 
 from shared.watch.choices import FileGroup
 from shared.watch.live import ROOM, FolderLive, WatchState
-from tests.conftest import PrivateRedis
-from tests.support.sockets import Watcher
+from tests.support.private_redis import PrivateRedis
+from tests.support.socketio_client import Watcher
 from tests.support.stack import KEY, Stack, running_stack
 from tests.support.waiting import wait_for
 from tests.support.watch.desk import WatchDesk

@@ -10,7 +10,7 @@ from shared.watch.choices import FileGroup
 from shared.watch.folders import Schedule
 from tests.support.media.media import make_clip
 from tests.support.waiting import wait_for
-from tests.support.watch.farm import Farm, still
+from tests.support.watch.ingest_stack import Farm, still
 
 
 def test_stopped_running_stopping_and_stopped_again(farm: Farm) -> None:

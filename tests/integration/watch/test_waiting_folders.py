@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from shared.domain import Fault
 from shared.watch.choices import FileGroup
 from shared.watch.folders import Schedule
-from tests.support.watch.farm import still
+from tests.support.watch.ingest_stack import still
 from tests.support.watch.stepping import Steps
 from workers.watcher.folder.admission import IN_FLIGHT
 

@@ -19,9 +19,9 @@ from tests.contract.models.face_finder import scale_of
 from tests.quality.people import face_material
 from tests.quality.people.face_material import VIEWS, Photo, in_the_middle, shrunk
 from tests.quality.search.pictures import held_out_pool
-from tests.support.fetched import fetched_or_skipped
-from tests.support.lite import face_model
+from tests.support.lite_models import face_model
 from tests.support.media.photos import SAMPLES
+from tests.support.skip_or_fail import fetched_or_skipped
 from workers.models.protocols import FaceBox
 from workers.recluster.detect_params import detect_params
 from workers.recluster.people import group_faces

@@ -14,8 +14,8 @@ from tests.contract.models.face_finder import scale_of
 from tests.quality.people.face_material import VIEWS, in_the_middle, shrunk
 from tests.quality.people.test_people_photos import WITH_PEOPLE, check_clusters, photos
 from tests.quality.search.pictures import held_out_pool
-from tests.support.fetched import fetched_or_skipped
-from tests.support.lite import face_model
+from tests.support.lite_models import face_model
+from tests.support.skip_or_fail import fetched_or_skipped
 from workers.models.protocols import FaceFinder
 from workers.recluster.types import Rule
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from tests.quality.search.pictures import held_out_pool, packages_of, picture_pool, pixels
 from tests.quality.search.retrieval import Outcome, Query, rank_all, read_queries, top
-from tests.support.fetched import fetched_or_skipped
-from tests.support.lite import lite_model
+from tests.support.lite_models import lite_model
+from tests.support.skip_or_fail import fetched_or_skipped
 
 # The first run downloads 270 MB.
 pytestmark = [pytest.mark.quality, pytest.mark.timeout(600)]

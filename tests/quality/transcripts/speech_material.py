@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.cache.transcripts import Word
-from tests.support.lite import speech_model
+from tests.support.lite_models import speech_model
 from tests.support.media.sounds import SoundEncoding, write_sounds
 from tests.support.media.speech import RATE, Said, spoken, together
 from workers.analysis.speech.transcribing import Heard, transcribe

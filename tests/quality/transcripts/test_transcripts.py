@@ -26,11 +26,11 @@ from tests.quality.transcripts.speech_material import (
     passage,
     pink_noise,
 )
-from tests.support.fetched import fetched_or_skipped
-from tests.support.lite import speech_model
+from tests.support.lite_models import speech_model
 from tests.support.media.photos import SAMPLES
 from tests.support.media.speech import RATE, Said, recorded_speech, spoken, together
 from tests.support.search.word_errors import WordErrors, normalised, word_errors
+from tests.support.skip_or_fail import fetched_or_skipped
 from workers.analysis.speech.transcribing import SpeechNotUnderstood
 
 # The first run downloads 160 MB.

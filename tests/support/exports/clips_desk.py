@@ -22,7 +22,7 @@ from shared.ledger.ledger import Lease, Ledger
 from shared.redis import heartbeats
 from shared.redis.clients import connect
 from shared.redis.heartbeats import Heartbeat
-from tests.support.desk import INSTANCE
+from tests.support.analysis.desk import INSTANCE
 from tests.support.stack import Client
 from tests.support.waiting import wait_for
 from workers.faults import fault_of

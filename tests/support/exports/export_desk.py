@@ -12,7 +12,7 @@ from typing import Any
 import av
 import httpx
 
-from tests.support.desk import Desk
+from tests.support.analysis.desk import Desk
 from tests.support.exports.clips_desk import PATH
 from tests.support.media.media import H264, PRORES, make_clip, read_bar_code
 from tests.support.stack import Client, Process

@@ -8,7 +8,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from tests.support.fakes import said
+from tests.support.fake_models import said
 
 
 def long_recording(path: Path, hours: int) -> Path:

@@ -18,7 +18,7 @@ from shared.people.state import PeopleState
 from workers.recluster.grouping import Grouping
 from workers.recluster.types import Step
 
-MODEL = "insightface-squares"  # as tests/support/desk.py makes it seem to be there
+MODEL = "insightface-squares"  # as tests/support/analysis/desk.py makes it seem to be there
 DIM = 32
 NAME = "Season 1"
 SCALE = FaceScale(person=0.5, track=0.95)

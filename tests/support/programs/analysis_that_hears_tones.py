@@ -27,7 +27,7 @@ from shared.models.languages import language_code
 from shared.models.specs import ModelSpec
 from shared.process import logs
 from shared.settings import Settings
-from tests.support.fakes import FakeTranscriber, FakeVoiceDetector
+from tests.support.fake_models import FakeTranscriber, FakeVoiceDetector
 from workers.analysis.eligibility import why_not
 from workers.analysis.pipeline import analyze
 from workers.analysis.stages.thumbnails import ThumbnailStage

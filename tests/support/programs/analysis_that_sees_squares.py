@@ -24,7 +24,7 @@ from shared.errors import ModelError
 from shared.models.specs import ModelSpec
 from shared.process import logs
 from shared.settings import Settings
-from tests.support.fakes import FAKE_FACES_SPEC, FakeFaceFinder
+from tests.support.fake_models import FAKE_FACES_SPEC, FakeFaceFinder
 from workers.analysis.eligibility import why_not
 from workers.analysis.pipeline import analyze
 from workers.analysis.stages.faces import FaceStage

@@ -1,4 +1,4 @@
-"""This process as a user that owns nothing; needs root: see tests/support/fetched.py."""
+"""This process as a user that owns nothing; needs root: see tests/support/skip_or_fail.py."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import contextlib
 import os
 from collections.abc import Iterator
 
-from tests.support.fetched import skip_or_fail
+from tests.support.skip_or_fail import skip_or_fail
 
 
 @contextlib.contextmanager

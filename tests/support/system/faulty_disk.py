@@ -3,7 +3,7 @@
 It shows a source folder, read-only. `python -m tests.support.system.faulty_disk SOURCE MOUNTPOINT`
 is its server: its own process, so that it can be killed, and so that no test waits for itself.
 It reads lines of JSON, {"path": errno}, from its standard input: what is to fail from now on, by
-path relative to the source ("" is the root). Needs root: see tests/support/fetched.py.
+path relative to the source ("" is the root). Needs root: see tests/support/skip_or_fail.py.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.support.fetched import skip_or_fail
+from tests.support.skip_or_fail import skip_or_fail
 
 _LOOKUP, _FORGET, _GETATTR, _OPEN, _READ, _STATFS, _RELEASE = 1, 2, 3, 14, 15, 17, 18
 _FLUSH, _INIT, _OPENDIR, _READDIR, _RELEASEDIR, _INTERRUPT, _BATCH_FORGET = (

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.support.fetched import skip_or_fail
+from tests.support.skip_or_fail import skip_or_fail
 from tests.support.stack import PROJECT
 
 FILES = PROJECT / "tests" / "clients"

@@ -1,4 +1,4 @@
-"""Machines of a small network, as Linux network namespaces; needs root: see support/fetched.py.
+"""Machines of a small network, as Linux network namespaces; needs root: see `skip_or_fail`.
 
 Nothing of it is seen outside: the switch and the addresses lie in the namespaces. Those of a test
 run that was killed are removed by the next run.
@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
-from tests.support.fetched import skip_or_fail
+from tests.support.skip_or_fail import skip_or_fail
 from tests.support.waiting import wait_for
 
 _NETNS = Path("/run/netns")

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.fetched import skip_or_fail
+from tests.support.skip_or_fail import skip_or_fail
 from tests.support.stack import PROJECT
 
 SHIPPED = PROJECT / "deploy" / "nginx" / "rushes.conf"

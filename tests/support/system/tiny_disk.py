@@ -1,4 +1,4 @@
-"""A small disk, for tests of full and read-only disks; needs root: see support/fetched.py."""
+"""A small disk, for tests of full and read-only disks; needs root: see support/skip_or_fail.py."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.support.fetched import skip_or_fail
+from tests.support.skip_or_fail import skip_or_fail
 
 
 @contextlib.contextmanager

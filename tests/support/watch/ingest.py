@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from tests.support.sockets import Watcher
+from tests.support.socketio_client import Watcher
 from tests.support.stack import KEY, Client
 from tests.support.waiting import wait_for
 

@@ -18,7 +18,7 @@ from shared.errors import ModelError
 from shared.models.face_models import DLIB_REVISION
 from shared.models.specs import ModelSpec
 from shared.settings import Settings
-from tests.support.fakes import FakeEmbedder, FakeFaceFinder, FakeTranscriber
+from tests.support.fake_models import FakeEmbedder, FakeFaceFinder, FakeTranscriber
 from tests.support.waiting import wait_for
 from workers.models.memory import ram_bytes
 from workers.models.pool import ModelPool

@@ -17,7 +17,7 @@ from shared.cache.cache_dir import CacheDir, Draft
 from shared.cache.faces import FaceRows, face_keys, read_faces
 from shared.cache.frame_packs import PackReader
 from shared.domain import Stage
-from tests.support.fakes import FAKE_FACES_SPEC
+from tests.support.fake_models import FAKE_FACES_SPEC
 from workers.analysis.stages.faces import _FaceBatch, _FaceRun
 from workers.media.pictures import GridFrame
 from workers.models.protocols import FaceBox

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from shared.cache.transcripts import Doubt
-from tests.support.fakes import ENGLISH, FakeTranscriber, FakeVoiceDetector, Mishearing, said
+from tests.support.fake_models import ENGLISH, FakeTranscriber, FakeVoiceDetector, Mishearing, said
 from workers.analysis.speech.inventions import is_loop, is_stock_phrase, words_of
 from workers.analysis.speech.transcribing import Heard, transcribe
 from workers.media.sound.sound_reader import SoundBlock

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.support.fakes import (
+from tests.support.fake_models import (
     ENGLISH,
     FAKE_SPEECH_SPEC,
     GERMAN,

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tests.support.fakes import FakeVoiceDetector, said, tone
+from tests.support.fake_models import FakeVoiceDetector, said, tone
 from workers.analysis.speech.windows import OFFSET, ONSET, SpeechFinder, Window
 from workers.models.protocols import SAMPLE_RATE
 

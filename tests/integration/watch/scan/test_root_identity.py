@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.support.fetched import skip_or_fail
+from tests.support.skip_or_fail import skip_or_fail
 from tests.support.system.faulty_disk import FaultyDisk, faulty_disk
 from tests.support.system.tiny_disk import tiny_disk
 from tests.support.watch.watched import clip, names, nothing, scanner_of, watched

@@ -19,7 +19,7 @@ from shared.watch.choices import FileGroup
 from shared.watch.files import FolderFacts, WatchedFile, WatchedFiles
 from shared.watch.folders import Schedule, WatchFolder, WatchFolders, new_folder_id
 from shared.watch.lease import WatcherLease
-from tests.conftest import PrivateRedis
+from tests.support.private_redis import PrivateRedis
 from tests.support.system.tiny_disk import tiny_disk
 
 IDS = ("one", "two")

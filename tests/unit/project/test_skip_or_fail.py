@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shared.models.registry_packages import FetchFailed
-from tests.support.fetched import fetched_or_skipped, import_studio
+from tests.support.skip_or_fail import fetched_or_skipped, import_studio
 
 
 @pytest.mark.parametrize(

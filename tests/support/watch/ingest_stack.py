@@ -22,7 +22,7 @@ from shared.watch.folders import WatchFolder, WatchFolders, new_folder_id
 from shared.watch.lease import WatcherLease
 from shared.watch.live import LiveStatus, WatchLive
 from shared.watch.retries import RetryRequest, RetryRequests
-from tests.support.desk import INSTANCE, Desk
+from tests.support.analysis.desk import INSTANCE, Desk
 from tests.support.stack import Process
 from tests.support.waiting import wait_for
 

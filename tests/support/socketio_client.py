@@ -8,7 +8,7 @@ from typing import Any
 import requests
 import socketio
 
-from tests.support import agreement
+from tests.support import openapi_agreement
 from tests.support.waiting import wait_for
 
 FINAL = ("completed", "cancelled", "failed")
@@ -66,5 +66,5 @@ class Watcher:
 
         events = wait_for(ended, timeout_s, f"the final event of {task_id}")
         for event in events:
-            agreement.check_event(event)
+            openapi_agreement.check_event(event)
         return events

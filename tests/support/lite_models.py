@@ -7,7 +7,7 @@ import functools
 from shared.models.model_catalogue import find
 from shared.models.specs import ModelSpec
 from shared.settings import Settings
-from tests.support.fetched import fetched_or_skipped
+from tests.support.skip_or_fail import fetched_or_skipped
 from workers.models.load import load_faces, load_speech, load_visual
 from workers.models.protocols import FaceFinder, Transcriber, VisualEmbedder
 from workers.models.weights.pull import pull
