@@ -37,8 +37,8 @@ from api.tasks.sweeping import Sweeper
 from api.transcripts import routes as transcripts
 from api.watch import file_routes as watched_files
 from api.watch import routes as watch_folders
-from shared.decoding import learn_types
 from shared.errors import RushesError
+from shared.msgspec_decoding import learn_types
 from shared.settings import Settings
 
 # Threads for blocking calls. A request that waits for the lock holds one for up to 2 s.

@@ -18,7 +18,7 @@ from shared.ledger.jobs import JobQueues
 from shared.ledger.ledger import Ledger
 from shared.media import HashCache
 from shared.redis.clients import connect
-from shared.redis.keys import Keys
+from shared.redis.licence_keys import Keys
 from shared.settings import Settings
 from shared.watch.files import WatchedFiles
 from shared.watch.folders import WatchFolders

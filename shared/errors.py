@@ -5,6 +5,7 @@ RushesError
 ├── NotAllowed               outside the roots                         (403)
 ├── Missing                  an unknown task, file, collection …       (404)
 ├── Busy                     another task holds what this one needs    (409)
+├── AlreadyWatched           a folder that is watched already          (409)
 ├── NotLeader                a watcher that is not the active one any more
 ├── Unavailable              retry shortly                             (503)
 │   ├── RedisAway
@@ -15,7 +16,7 @@ RushesError
 │   ├── MediaUnreadable      corrupt, truncated, empty, not media
 │   │   ├── MediaUnsupported     fine, but no decoder here knows its format
 │   │   └── MediaSilent          there is no sound to transcribe
-│   └── MediaChanging        grows or changes while it is read
+│   └── MediaChanging        grows or changes while it is read        (409)
 ├── ModelError               a model that is absent, broken or not allowed
 ├── CacheError               the CacheDir cannot be read or written
 ├── ExportError              the folder of an export cannot be written

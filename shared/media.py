@@ -40,6 +40,9 @@ AUDIO_EXTENSIONS = frozenset(
     ".wav .mp3 .m4a .aac .flac .ogg .oga .opus .aif .aiff .wma .bwf .rf64 .w64 .amr .caf .ac3 "
     ".mka .mp2".split()
 )
+A_FOLDER = "It is a folder, not a file."
+NO_PERMISSION = "The server has no permission to read the file."
+
 UNSUPPORTED_FORMATS = {  # raw formats of cameras that no decoder here reads
     ".braw": "Blackmagic RAW",
     ".r3d": "R3D",
@@ -66,6 +69,16 @@ def unsupported_format(path: str) -> str | None:
     return UNSUPPORTED_FORMATS.get(PurePath(path).suffix.lower())
 
 
+def check_regular(found: os.stat_result) -> None:
+    """Raise MediaUnreadable unless that is the status of a regular file with content."""
+    if stat.S_ISDIR(found.st_mode):
+        raise MediaUnreadable(A_FOLDER)
+    if not stat.S_ISREG(found.st_mode):
+        raise MediaUnreadable("It is not a regular file.")
+    if found.st_size == 0:
+        raise MediaUnreadable("The file is empty (0 bytes).")
+
+
 def hash_media(path: str) -> str:
     """`hash_str` of a file: 16 hex digits from at most about 3 MiB of its content.
 
@@ -77,18 +90,15 @@ def hash_media(path: str) -> str:
     try:
         with open(path, "rb", buffering=0, opener=without_waiting) as file:
             before = os.fstat(file.fileno())
-            if not stat.S_ISREG(before.st_mode):
-                raise MediaUnreadable("It is not a regular file.")
-            if before.st_size == 0:
-                raise MediaUnreadable("The file is empty (0 bytes).")
+            check_regular(before)
             digest = _digest(file.fileno(), before.st_size)
             after = os.fstat(file.fileno())
     except FileNotFoundError:
         raise MediaMissing from None
     except IsADirectoryError:
-        raise MediaUnreadable("It is a folder, not a file.") from None
+        raise MediaUnreadable(A_FOLDER) from None
     except PermissionError:
-        raise MediaUnreadable("The server has no permission to read the file.") from None
+        raise MediaUnreadable(NO_PERMISSION) from None
     except (OSError, ValueError) as error:
         raise MediaUnreadable(f"The file cannot be read: {error}") from error
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):

@@ -6,8 +6,8 @@ import functools
 import resource
 import sys
 
-from shared.decoding import learn_types
 from shared.errors import SettingsError
+from shared.msgspec_decoding import learn_types
 from shared.process import logs, parent_pipe, traces
 from shared.settings import Settings
 from workers.analysis.eligibility import why_not

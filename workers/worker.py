@@ -41,10 +41,10 @@ from shared.redis.clients import connect, connect_blocking, translated
 from shared.redis.heartbeats import Heartbeat, WorkerKind, WorkerState
 from shared.settings import Settings
 from workers.context import Context
-from workers.desired import Desired
 from workers.faults import fault_of
 from workers.item_span import item_span
 from workers.liveness import Keeper, Signals, StallTimer
+from workers.model_reconciler import ModelReconciler
 from workers.models.pool import Loader, ModelPool
 from workers.native_calls import NativeCalls
 from workers.redis_outage import RedisOutage
@@ -174,7 +174,7 @@ class Worker:
         self._pool = ModelPool(settings, loaders)
         self._load_count = LoadCount(self._client, settings.instance)
         self._native = NativeCalls()
-        self._desired = Desired(settings, self._client, self._pool, work.models)
+        self._desired = ModelReconciler(settings, self._client, self._pool, work.models)
         self._hashes = HashCache()
         self._stall = stall or StallTimer()
         self._jobs = JobQueues(connect(settings.redis_url, decode=False), settings.instance)

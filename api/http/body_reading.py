@@ -13,8 +13,8 @@ import msgspec
 from starlette.requests import Request
 
 from api.http.errors import TooLarge
-from shared.decoding import UNDECODABLE
 from shared.errors import BadInput
+from shared.msgspec_decoding import UNDECODABLE
 
 Body = TypeVar("Body", bound=msgspec.Struct)
 _MISSING = re.compile(r"Object missing required field `([^`]+)`(?: - at `\$\.?(.*)`)?$")

@@ -16,14 +16,13 @@ from api.media.bodies import SceneThumbnailsBody, ThumbnailsBody
 from api.services import Services
 from shared.cache.cache_dir import CacheDir
 from shared.cache.cache_files import is_hash
-from shared.cache.frame_packs import PackReader
+from shared.cache.frame_packs import THUMBNAIL_SIDE, PackReader
 from shared.clock_times import timestamp
 from shared.domain import Stage
 from shared.errors import BadInput, CacheError, MediaError, NotAllowed, NoWorker
 from shared.query.lanes import Lane
 from shared.query.messages import GrabFrame
 
-LONG_SIDE = 320  # pixels
 MOST_PAIRS = 3600  # of one scene request
 _WITHIN_S = 1.0  # a stored frame stands for times that are nearer than this
 
@@ -97,7 +96,7 @@ async def _grabbed_scene(services: Services, path: str, seconds: Sequence[int]) 
 async def _grabbed(services: Services, path: str, seconds: float) -> Thumbnail:
     try:
         grabbed = await services.query_client.ask(
-            Lane.GRAB, GrabFrame(path=path, seconds=seconds, long_side=LONG_SIDE)
+            Lane.GRAB, GrabFrame(path=path, seconds=seconds, long_side=THUMBNAIL_SIDE)
         )
     except (MediaError, NotAllowed, BadInput, NoWorker) as error:
         return Thumbnail(thumbnail=None, error=error.message)
@@ -145,8 +144,9 @@ ENDPOINTS = (
         get_thumbnails,
         tag="Thumbnails",
         summary="Pictures of moments",
-        description=f"Longest side {LONG_SIDE} px, in request order, null where a frame cannot be "
-        "had. Of analysed files the stored frame nearest in time; of others the frame itself.",
+        description=f"Longest side {THUMBNAIL_SIDE} px, in request order, null where a frame "
+        "cannot be had. Of analysed files the stored frame nearest in time; of others the frame "
+        "itself.",
         body=ThumbnailsBody,
         answer=Thumbnails,
         example={

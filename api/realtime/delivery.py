@@ -89,7 +89,7 @@ class Delivery:
         if room is not None and room.pending is None:
             room.pending = asyncio.create_task(self._in_turn(room))
 
-    def ring_all(self) -> None:
+    def note_all(self) -> None:
         """Look after every watched Task that has not ended."""
         for room in self._rooms.values():
             if room.last is None or not room.last.is_final:

@@ -138,7 +138,7 @@ class Realtime:
                 with contextlib.suppress(RedisError, OSError):
                     async with client.pubsub() as channel:
                         await channel.subscribe(name)
-                        self._delivery.ring_all()  # what was said while nobody listened
+                        self._delivery.note_all()  # what was said while nobody listened
                         await self._hear(channel)
                 await asyncio.sleep(_RECONNECT_S)
         finally:
@@ -153,7 +153,7 @@ class Realtime:
     async def _poll(self) -> None:
         while True:
             await asyncio.sleep(POLL_S)
-            self._delivery.ring_all()
+            self._delivery.note_all()
 
     async def _check_keys(self) -> None:
         """Sockets whose key was revoked are put out."""

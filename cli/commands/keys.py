@@ -15,7 +15,7 @@ from cli.terminal.output import CommandOutput, JsonOption
 from shared.settings import Settings
 
 if TYPE_CHECKING:
-    from shared.redis.keys import Keys
+    from shared.redis.licence_keys import Keys
 
 app = typer.Typer(no_args_is_help=True, help="Licence keys that clients send.")
 
@@ -68,7 +68,7 @@ def revoke_key(
 def _keys() -> Keys:
     # Late: most commands need no Redis, and its client takes longer to load than all of theirs.
     from shared.redis.clients import connect
-    from shared.redis.keys import Keys
+    from shared.redis.licence_keys import Keys
 
     settings = Settings.from_env()
     client = connect(redis_url(settings))

@@ -29,7 +29,7 @@ from shared.process import traces
 from shared.process.listening import PortTaken, listen
 from shared.redis import heartbeats
 from shared.redis.clients import connect
-from shared.redis.keys import Keys
+from shared.redis.licence_keys import Keys
 from shared.settings import Settings
 
 log = logging.getLogger(__name__)

@@ -25,9 +25,9 @@ import msgspec
 from shared.cache import cache_files, cache_tidying, catalogue
 from shared.cache.cache_files import SeenPath
 from shared.cache.catalogue import Artefact, Catalogue, Seen
-from shared.decoding import UNDECODABLE
 from shared.domain import Manifest, Probe, Scene, Stage
 from shared.errors import BadInput, CacheError
+from shared.msgspec_decoding import UNDECODABLE
 
 _log = logging.getLogger(__name__)
 _FORMAT = 1

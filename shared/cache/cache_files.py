@@ -21,9 +21,9 @@ from typing import Any
 
 import msgspec
 
-from shared.decoding import UNDECODABLE
 from shared.domain import Manifest, Stage
 from shared.errors import BadInput, CacheError
+from shared.msgspec_decoding import UNDECODABLE
 from shared.opening import without_waiting
 
 _HASH = re.compile(r"[0-9a-f]{16}")

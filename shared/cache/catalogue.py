@@ -20,9 +20,9 @@ import msgspec
 
 from shared.cache import cache_files
 from shared.cache.cache_files import SeenPath
-from shared.decoding import UNDECODABLE
 from shared.domain import Stage
 from shared.errors import CacheError
+from shared.msgspec_decoding import UNDECODABLE
 
 _log = logging.getLogger(__name__)
 _WRITER_IDLE_S = 3600.0  # a writer that paused longer starts a new file,

@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 
 from shared.errors import CacheError
 
+THUMBNAIL_SIDE = 320  # pixels, long side of the JPEGs
+
 _RECORD = np.dtype([("second", "<u4"), ("length", "<u4"), ("offset", "<u8")])
 _FOOTER = struct.Struct("<QII8s")
 _MAGIC = b"RUSHPAK1"

@@ -14,9 +14,9 @@ from msgspec import Meta
 
 from shared.cache import cache_files
 from shared.cache.cache_dir import CacheDir
-from shared.decoding import UNDECODABLE
 from shared.domain import Manifest, Stage
 from shared.errors import CacheError
+from shared.msgspec_decoding import UNDECODABLE
 
 AudioStreams = Literal["mix", "first", "each"]
 LONGEST_S = 10_000_000  # 115 days: a time beyond it is in another unit, or nonsense

@@ -36,7 +36,7 @@ SWEEP_EVERY_S = 2.0
 REPLACE_WAIT_S = 2.0  # how long a request waits for the Task that it asked to stop
 _LOOK_EVERY_S = 0.02
 _RESERVATION_SLACK_S = 0.5  # for the way from the last look to the second submit
-_BELLS_A_SWEEP = 1000
+_JOBS_A_SWEEP = 1000
 _ITEMS_AT_ONCE = 1000  # more would hold up everybody else's calls
 
 
@@ -198,7 +198,7 @@ class Ledger(LedgerReader):
 
     def sweep(self) -> list[ItemJob]:
         """Take Items from dead workers; returns the jobs to enqueue again."""
-        words = self._run("sweep", self._rq_queues, _BELLS_A_SWEEP)
+        words = self._run("sweep", self._rq_queues, _JOBS_A_SWEEP)
         return [
             ItemJob(words[at], int(words[at + 1]), words[at + 2], words[at + 3] == "1")
             for at in range(0, len(words), 4)

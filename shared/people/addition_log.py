@@ -21,8 +21,8 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from shared.cache import cache_files
-from shared.decoding import UNDECODABLE
 from shared.errors import CacheError
+from shared.msgspec_decoding import UNDECODABLE
 
 _log = logging.getLogger(__name__)
 FOLD_AT = 256  # small files

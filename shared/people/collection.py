@@ -15,8 +15,8 @@ from typing import NamedTuple
 import msgspec
 
 from shared.cache import cache_files
-from shared.decoding import UNDECODABLE
 from shared.errors import BadInput, CacheError, Missing
+from shared.msgspec_decoding import UNDECODABLE
 from shared.people import clustering_files
 from shared.people.addition_log import GONE, Addition, AdditionLog
 from shared.people.clustering import Clustering

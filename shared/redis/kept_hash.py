@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 import redis
 
-from shared.decoding import UNDECODABLE
 from shared.errors import SettingsError, Unavailable
+from shared.msgspec_decoding import UNDECODABLE
 from shared.redis.clients import key_prefix, translated
 
 logger = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import msgspec
 import redis
 
-from shared.decoding import UNDECODABLE
+from shared.msgspec_decoding import UNDECODABLE
 from shared.redis.clients import key_prefix, translated
 from shared.watch.choices import FileGroup
 from shared.watch.lease import LEASE, script

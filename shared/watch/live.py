@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import redis
 
-from shared.decoding import UNDECODABLE
+from shared.msgspec_decoding import UNDECODABLE
 from shared.redis.clients import key_prefix, translated
 from shared.watch.lease import LEASE
 

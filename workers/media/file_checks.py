@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import stat
 
 from shared.errors import MediaMissing, MediaUnreadable, MediaUnsupported
-from shared.media import unsupported_format
+from shared.media import NO_PERMISSION, check_regular, unsupported_format
 
 
 def check_format(path: str) -> None:
@@ -23,19 +22,13 @@ def check_file(path: str) -> None:
     with content, of a format that may be known."""
     check_format(path)
     try:
-        found = os.stat(path)
-        if stat.S_ISDIR(found.st_mode):
-            raise MediaUnreadable("It is a folder, not a file.")
-        if not stat.S_ISREG(found.st_mode):
-            raise MediaUnreadable("It is not a regular file.")
-        if found.st_size == 0:
-            raise MediaUnreadable("The file is empty (0 bytes).")
+        check_regular(os.stat(path))
         with open(path, "rb") as file:
             file.read(1)
     except (FileNotFoundError, NotADirectoryError):
         raise MediaMissing from None
     except PermissionError:
-        raise MediaUnreadable("The server has no permission to read the file.") from None
+        raise MediaUnreadable(NO_PERMISSION) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise MediaUnreadable(f"The file cannot be read: {reason}.") from error

@@ -11,7 +11,8 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
-from workers.media.pictures import THUMBNAIL_QUALITY, THUMBNAIL_SIDE, encode_rgb, fit
+from shared.cache.frame_packs import THUMBNAIL_SIDE
+from workers.media.pictures import THUMBNAIL_QUALITY, encode_rgb, fit
 
 _HD_HEIGHT = 720  # from here on, untagged pictures are taken as BT.709, below as BT.601
 

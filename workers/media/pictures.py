@@ -9,7 +9,8 @@ import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
 
-THUMBNAIL_SIDE = 320  # pixels, long side of grid thumbnails
+from shared.cache.frame_packs import THUMBNAIL_SIDE
+
 THUMBNAIL_QUALITY = 80
 
 

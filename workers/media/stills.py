@@ -13,9 +13,10 @@ import pi_heif
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from shared.cache.frame_packs import THUMBNAIL_SIDE
 from shared.errors import MediaMissing, MediaUnreadable, MediaUnsupported
 from workers.media.file_checks import check_file
-from workers.media.pictures import THUMBNAIL_SIDE, encode_rgb, fit
+from workers.media.pictures import encode_rgb, fit
 
 MAX_PIXELS = 256_000_000  # larger ones would need gigabytes of memory for one picture
 SHARED_SIDE = 640  # pixels: one load of a big JPEG serves thumbnail and embedding

@@ -35,8 +35,8 @@ from shared.redis import heartbeats
 from shared.redis.clients import connect
 from shared.redis.heartbeats import Heartbeat, WorkerState
 from shared.settings import Settings
-from workers.desired import Desired
 from workers.liveness import STALL_S
+from workers.model_reconciler import ModelReconciler
 from workers.models.pool import ModelPool
 from workers.query import grab
 from workers.query.children import Children
@@ -65,7 +65,7 @@ class QueryService:
         self._client = connect(settings.redis_url)
         self._pool = ModelPool(settings)
         self._load_count = LoadCount(self._client, settings.instance)
-        self._desired = Desired(settings, self._client, self._pool)
+        self._desired = ModelReconciler(settings, self._client, self._pool)
         self._embedder = Embedder(self._pool)
         self._grabbers = Children(_CHILDREN_A_LANE, grab.warm_up)
         self._probers = Children(_CHILDREN_A_LANE, grab.warm_up)

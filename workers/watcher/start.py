@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from shared.decoding import learn_types
 from shared.errors import SettingsError
+from shared.msgspec_decoding import learn_types
 from shared.process import logs, parent_pipe, traces
 from shared.settings import Settings
 from workers.watcher.service import WatchService

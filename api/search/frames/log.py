@@ -26,7 +26,7 @@ from api.search.frames.row_files import RowFiles
 from api.search.frames.scan import RowRange
 from api.search.index_log import IndexLog, LogWriter
 from shared.cache import cache_files
-from shared.decoding import UNDECODABLE
+from shared.msgspec_decoding import UNDECODABLE
 
 _log = logging.getLogger(__name__)
 _DEAD_ROWS_WORTH_COMPACTING = 20_000

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from shared.redis.clients import connect
-from shared.redis.keys import Keys
+from shared.redis.licence_keys import Keys
 from tests.support import openapi_agreement
 from tests.support.private_redis import PrivateRedis
 from tests.support.stack import KEY, Client, Stack

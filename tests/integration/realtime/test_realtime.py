@@ -13,7 +13,7 @@ import websocket
 from shared.domain import ProgressType, TaskKind
 from shared.ledger.ledger import ItemFile, Lease, Ledger, NewItem, NewTask
 from shared.redis.clients import connect
-from shared.redis.keys import Keys
+from shared.redis.licence_keys import Keys
 from tests.support.private_redis import PrivateRedis
 from tests.support.socketio_client import FINAL, Watcher
 from tests.support.stack import KEY, Stack, running_stack

@@ -44,14 +44,14 @@ def test_a_bell_leaves_everything_to_the_ledger(raw: redis.Redis) -> None:
     assert job.ttl == 7 * 86_400, "a job may wait for days, not for ever"
 
 
-def test_bells_are_written_as_json(raw: redis.Redis) -> None:
+def test_jobs_are_written_as_json(raw: redis.Redis) -> None:
     JobQueues(raw, "test").enqueue([ItemJob("a" * 32, 7, "analysis", False)])
     (job,) = rq_queue(raw, "test", "analysis").jobs
     assert Job.fetch(job.id, connection=raw, serializer=JSONSerializer).kwargs["item_id"] == 7
     assert json.loads(job.data)[0] == "workers.worker.answer_bell"
 
 
-def test_foreground_bells_come_first_and_in_order(raw: redis.Redis) -> None:
+def test_foreground_jobs_come_first_and_in_order(raw: redis.Redis) -> None:
     jobs = JobQueues(raw, "test")
     jobs.enqueue([ItemJob("ingest", n, "analysis", False) for n in (10, 11)])
     jobs.enqueue([ItemJob("foreground", n, "analysis", True) for n in (1, 2, 3)])
@@ -67,7 +67,7 @@ def test_queues_are_kept_apart_by_instance_and_kind(raw: redis.Redis) -> None:
     assert queue_name("test", "analysis") == "rushes-test-analysis"
 
 
-def test_ten_thousand_bells_keep_their_order(raw: redis.Redis) -> None:
+def test_ten_thousand_jobs_keep_their_order(raw: redis.Redis) -> None:
     jobs = JobQueues(raw, "test")
     jobs.enqueue(ItemJob("t", n, "analysis", True) for n in range(10_000))
     assert jobs.waiting("analysis") == 10_000
@@ -78,7 +78,7 @@ def test_ten_thousand_bells_keep_their_order(raw: redis.Redis) -> None:
     assert (first.kwargs["item_id"], last.kwargs["item_id"]) == (0, 9_999)
 
 
-def test_bells_of_stopped_tasks_do_not_pile_up_while_no_worker_listens(redis_url: str) -> None:
+def test_jobs_of_stopped_tasks_do_not_pile_up_while_no_worker_listens(redis_url: str) -> None:
     with connect(redis_url) as client, connect(redis_url, decode=False) as raw:
         ledger, jobs = Ledger(client, "test"), JobQueues(raw, "test")
         for _ in range(3):

@@ -90,7 +90,7 @@ def test_a_stop_ends_an_ingest_task_at_once_when_no_worker_has_an_item_of_it(
     assert world.ledger.sweep() == [], "nothing of it is enqueued"
 
 
-def test_what_yielded_is_rung_as_soon_as_the_foreground_has_ended_though_other_bells_wait(
+def test_what_yielded_is_enqueued_as_soon_as_the_foreground_has_ended_though_other_jobs_wait(
     world: World,
 ) -> None:
     ingest = world.submitted(1, 1, 1, kind=INGEST)
@@ -109,7 +109,7 @@ def test_what_yielded_is_rung_as_soon_as_the_foreground_has_ended_though_other_b
     assert world.ledger.sweep() == [], "once is enough"
 
 
-def test_bells_heard_while_a_request_has_first_right_to_the_lock_are_not_lost(
+def test_jobs_taken_while_the_lock_is_reserved_are_not_lost(
     world: World,
 ) -> None:
     held = world.claimed(world.submitted())
@@ -141,7 +141,7 @@ def test_what_yielded_and_was_stopped_meanwhile_is_not_rung(world: World) -> Non
     assert not world.redis.exists(f"rushes:{INSTANCE}:yielded")
 
 
-def test_all_bells_of_an_ingest_task_are_rung_when_they_were_lost(world: World) -> None:
+def test_all_jobs_of_an_ingest_task_are_enqueued_when_they_were_lost(world: World) -> None:
     ingest = world.submitted(*[1] * 128, kind=INGEST)
     world.now += 2
     assert len(world.ledger.sweep()) == 128

@@ -180,7 +180,7 @@ def test_a_clock_that_is_set_back_hides_no_dead_worker_and_holds_no_bell_back(wo
     assert {job.item_id for job in world.ledger.sweep()} == {0, 1}
 
 
-def test_lost_bells_are_rung_again_once_the_list_is_empty(world: World) -> None:
+def test_lost_jobs_are_enqueued_again_once_the_list_is_empty(world: World) -> None:
     task_id = world.submitted(1, 1)
     assert {job.item_id for job in world.ledger.sweep()} == {0, 1}
     assert world.ledger.sweep() == [], "another process has just been told"
@@ -195,7 +195,7 @@ def test_lost_bells_are_rung_again_once_the_list_is_empty(world: World) -> None:
     assert world.ledger.sweep() == [ItemJob(task_id, 1, "analysis", True)]
 
 
-def test_what_is_handed_back_is_rung_again_though_other_bells_wait(world: World) -> None:
+def test_what_is_handed_back_is_enqueued_again_though_other_jobs_wait(world: World) -> None:
     task_id = world.submitted(1, 1)
     world.ledger.sweep()
     world.redis.rpush("rq:queue:rushes-test-analysis", "a job")

@@ -32,7 +32,7 @@ def desk(tmp_path: Path, redis_url: str) -> Iterator[Desk]:
     desk.close()
 
 
-def test_the_function_that_bells_name_exists() -> None:
+def test_the_function_that_jobs_name_exists() -> None:
     module, _, name = jobs.FUNCTION.rpartition(".")
     assert callable(getattr(importlib.import_module(module), name))
 

@@ -12,7 +12,7 @@ import typing
 
 import msgspec
 
-from shared.decoding import learn_types
+from shared.msgspec_decoding import learn_types
 
 FIELDS = "\n".join(
     f"    f{n}: 'typing.Annotated[int | None, msgspec.Meta(description=\"x\")]' = None"

@@ -29,7 +29,7 @@ class Desk:
     async def heard(self) -> list[tuple[str, Any]]:
         """What is sent when all watched Tasks are looked after, each in its turn."""
         self.sent.clear()
-        self.delivery.ring_all()
+        self.delivery.note_all()
         await asyncio.gather(*(asyncio.all_tasks() - {asyncio.current_task()}))
         return self.sent
 

@@ -12,7 +12,7 @@ import redis
 
 from shared.errors import Missing, RedisAway, SettingsError
 from shared.redis.clients import connect
-from shared.redis.keys import Keys
+from shared.redis.licence_keys import Keys
 
 
 @pytest.fixture

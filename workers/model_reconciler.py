@@ -21,7 +21,7 @@ _TRY_AGAIN_S = 30.0
 _VISUAL_ONLY = (ModelKind.VISUAL,)
 
 
-class Desired:
+class ModelReconciler:
     """Loads the wanted models, between Items, and says how that stands.
 
     A visual model is always wanted. One of another kind is wanted once a client has asked for
