@@ -16,7 +16,7 @@ from rq.serializers import JSONSerializer
 from shared.ledger.records import ItemJob
 from shared.redis.clients import translated
 
-FUNCTION = "workers.worker.answer_bell"
+FUNCTION = "workers.worker.answer_bell"  # jobs of earlier versions name it so, too
 # A job that nobody has taken for so long goes: the sweep enqueues again where an Item waits.
 _TTL_S = 7 * 86_400
 _AT_ONCE = 1000  # jobs in one pipeline: each must fit the socket timeout
