@@ -15,9 +15,10 @@ import msgspec
 import redis
 import redis.asyncio
 
+from api.async_tasks import end
 from shared.errors import NoWorker
 from shared.process import traces
-from shared.process.async_tasks import end
+from shared.query.former_version import reply_of
 from shared.query.lanes import BLOCK_S, Lane, lane_key, replies_key, request_key
 from shared.query.messages import (
     Answer,
@@ -56,6 +57,7 @@ class QueryClient:
         self._blocking = connect_async(redis_url, socket_timeout_s=BLOCK_S + 5)
         self._heartbeats = connect(redis_url)
         self._waiting: dict[str, asyncio.Future[Answer]] = {}
+        self._asked: dict[str, Question] = {}  # what they wait for
         self._reader: asyncio.Task[None] | None = None
         self._workers_seen_at = float("-inf")
 
@@ -93,13 +95,21 @@ class QueryClient:
         )
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting[request.request_id] = future
+        self._asked[request.request_id] = question
         try:
             answer = await self._wait(lane, request, future)
         finally:
             del self._waiting[request.request_id]
+            del self._asked[request.request_id]
         if isinstance(answer, Failed):
             raise answer.as_error()
         return answer
+
+    def _decoded(self, raw: str | bytes) -> QueryReply:
+        try:
+            return msgspec.json.decode(raw, type=QueryReply)
+        except msgspec.ValidationError:
+            return reply_of(raw, self._asked)
 
     async def _wait(
         self, lane: Lane, request: QueryRequest, future: asyncio.Future[Answer]
@@ -161,7 +171,7 @@ class QueryClient:
             if popped is None:
                 continue
             try:
-                reply = msgspec.json.decode(popped[1], type=QueryReply)
+                reply = self._decoded(popped[1])
             except msgspec.MsgspecError as error:
                 log.warning("An answer was not understood: %s", error)
                 continue

@@ -3,7 +3,7 @@
 SMPTE ST 12-1 has drop-frame for 30000/1001: each minute but every tenth leaves out its first two
 labels, so that the labels keep up with the clock. Multiples of that rate leave out the same share:
 4 labels at 59.94, and 8 at 119.88, as ST 12-3 has a count of 120 with drop-frame, too. Frames have
-two digits, and three where a hundred and more are counted, as FFmpeg reads and writes them.
+two digits, and three where more than a hundred are counted, as FFmpeg reads and writes them.
 """
 
 from __future__ import annotations

@@ -14,7 +14,8 @@ import redis
 from shared.cache.cache_dir import CacheDir
 from shared.domain import ModelKind, ProgressType
 from shared.errors import CacheError, RedisAway
-from shared.ledger.ledger import Lease, Ledger
+from shared.ledger.ledger import Ledger
+from shared.ledger.records import Lease
 from shared.media import HashCache
 from shared.settings import Settings
 from workers.liveness import Signals, StallTimer

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 
 from opentelemetry.trace import Span, SpanKind
 
-from shared.ledger.ledger import Lease
+from shared.ledger.records import Lease
 from shared.process import traces
 
 _UNSETTLED = "lost"  # until the ledger takes another outcome of this try

@@ -15,7 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from shared.errors import Cancelled, HandBack, LeaseLost, RedisAway
-from shared.ledger.ledger import SWEEP_EVERY_S, ItemJob, Lease, Ledger
+from shared.ledger.ledger import SWEEP_EVERY_S, Ledger
+from shared.ledger.records import ItemJob, Lease
 
 log = logging.getLogger(__name__)
 

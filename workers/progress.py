@@ -13,7 +13,8 @@ from opentelemetry.trace import get_current_span
 
 from shared.domain import Fault, ProgressType, TaskState
 from shared.errors import LeaseLost, RedisAway, RushesError
-from shared.ledger.ledger import Lease, Ledger
+from shared.ledger.ledger import Ledger
+from shared.ledger.records import Lease
 from workers.faults import fault_of
 
 PROGRESS_EVERY_S = 0.3

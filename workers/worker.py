@@ -31,7 +31,8 @@ from rq.worker.base import StopRequested
 from shared.domain import Fault, ModelKind
 from shared.errors import Cancelled, HandBack, LeaseLost, RedisAway, RushesError
 from shared.ledger.jobs import JobQueues, rq_queue
-from shared.ledger.ledger import Lease, Ledger
+from shared.ledger.ledger import Ledger
+from shared.ledger.records import Lease
 from shared.ledger.totals import LoadCount
 from shared.media import HashCache
 from shared.process import traces

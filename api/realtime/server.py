@@ -17,6 +17,7 @@ from socketio.exceptions import ConnectionRefusedError as Refused
 from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp
 
+from api.async_tasks import end
 from api.http.auth import authorise
 from api.http.errors import KeyMissing, verdict
 from api.realtime.delivery import Delivery, Event
@@ -26,7 +27,6 @@ from api.tasks import progress
 from api.watch import status
 from shared.errors import BadInput, Missing, RushesError, Unavailable
 from shared.ledger.ledger import progress_channel
-from shared.process.async_tasks import end
 from shared.redis.clients import connect_async
 from shared.watch.live import ROOM
 

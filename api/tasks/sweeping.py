@@ -7,10 +7,10 @@ import logging
 
 from starlette.concurrency import run_in_threadpool
 
+from api.async_tasks import end
 from api.services import Services
 from shared.errors import RedisAway
 from shared.ledger.ledger import SWEEP_EVERY_S
-from shared.process.async_tasks import end
 
 log = logging.getLogger(__name__)
 

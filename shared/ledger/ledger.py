@@ -16,18 +16,13 @@ from shared.domain import Fault, ProgressType, TaskKind, TaskState
 from shared.errors import Busy, Missing, NotLeader, RedisAway
 from shared.ledger.reading import Clock, LedgerReader
 from shared.ledger.records import (
-    FileRecord,
-    ItemFile,
     ItemJob,
     Lease,
-    NewItem,
     NewTask,
     OnBusy,
     Outcome,
     Renewal,
     StopResult,
-    TaskRecord,
-    new_task_id,
 )
 from shared.process import traces
 from shared.redis.clients import key_prefix
@@ -246,18 +241,3 @@ def _of(lease: Lease) -> tuple[str, int, int]:
 
 def _json(value: object) -> bytes:
     return msgspec.json.encode(value)
-
-
-__all__ = [
-    "FileRecord",
-    "ItemFile",
-    "ItemJob",
-    "Lease",
-    "Ledger",
-    "NewItem",
-    "NewTask",
-    "StopResult",
-    "TaskRecord",
-    "new_task_id",
-    "progress_channel",
-]

@@ -1,7 +1,7 @@
 """What the API asks of a query worker, and what it is answered.
 
 Names and forms of fields on the wire are those of the version before, which added no tags: while
-one version replaces the other, its processes still read ours. What they send is dropped here.
+one version replaces the other, its processes read ours, and ours read theirs (former_version.py).
 """
 
 from __future__ import annotations

@@ -170,8 +170,11 @@ class QueryService:
                     self._embedder.put(self._prepared(question, request, limit_s))
         except RushesError as error:
             request.reply(error)
+        except (KeyError, TypeError, ValueError) as error:  # what decoders raise for odd files, too
+            log.exception("A question of the lane %s was not understood", lane)
+            request.reply(BadInput(f"The question was not understood: {error}"))
         except Exception as error:  # of ours; without its thread the lane would have no worker
-            log.exception("An ask of the lane %s failed", lane)
+            log.exception("A question of the lane %s failed", lane)
             request.reply(RushesError(f"An internal error: {type(error).__name__}: {error}"))
 
     def _prepared(

@@ -11,7 +11,8 @@ import socketio.exceptions
 import websocket
 
 from shared.domain import ProgressType, TaskKind
-from shared.ledger.ledger import ItemFile, Lease, Ledger, NewItem, NewTask
+from shared.ledger.ledger import Ledger
+from shared.ledger.records import ItemFile, Lease, NewItem, NewTask
 from shared.redis.clients import connect
 from shared.redis.licence_keys import Keys
 from tests.support.private_redis import PrivateRedis

@@ -15,17 +15,8 @@ import redis
 
 from shared.domain import Fault, ProgressType, TaskKind, TaskState
 from shared.errors import Busy
-from shared.ledger.ledger import (
-    ItemFile,
-    ItemJob,
-    Lease,
-    Ledger,
-    NewItem,
-    NewTask,
-    TaskRecord,
-    progress_channel,
-)
-from shared.ledger.records import OnBusy
+from shared.ledger.ledger import Ledger, progress_channel
+from shared.ledger.records import ItemFile, ItemJob, Lease, NewItem, NewTask, OnBusy, TaskRecord
 
 INSTANCE = "sim"
 TYPES = (ProgressType.VIDEO, ProgressType.AUDIO)

@@ -7,7 +7,8 @@ import itertools
 import redis
 
 from shared.domain import ProgressType, TaskKind
-from shared.ledger.ledger import ItemFile, Lease, Ledger, NewItem, NewTask, TaskRecord
+from shared.ledger.ledger import Ledger
+from shared.ledger.records import ItemFile, Lease, NewItem, NewTask, TaskRecord
 
 INSTANCE = "test"
 VIDEO, AUDIO = ProgressType.VIDEO, ProgressType.AUDIO

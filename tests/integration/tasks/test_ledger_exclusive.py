@@ -6,7 +6,7 @@ import pytest
 
 from shared.domain import TaskKind
 from shared.errors import Busy
-from shared.ledger.ledger import ItemFile, NewItem, NewTask
+from shared.ledger.records import ItemFile, NewItem, NewTask
 from shared.redis.clients import connect
 from tests.integration.tasks.ledger_world import World
 

@@ -9,8 +9,8 @@ import pytest
 
 from shared.domain import TaskKind, TaskState
 from shared.errors import NotLeader
-from shared.ledger.ledger import ItemJob, Ledger
-from shared.ledger.records import NewTask
+from shared.ledger.ledger import Ledger
+from shared.ledger.records import ItemJob, NewTask
 from shared.redis.clients import connect
 from shared.watch.lease import WatcherLease
 from tests.integration.tasks.ledger_world import INSTANCE, World

@@ -8,8 +8,7 @@ import pytest
 
 from shared.domain import AnalyzeSpec, FailedFile, Fault, FileSpec, TaskKind, TaskState
 from shared.errors import Missing
-from shared.ledger.ledger import ItemJob, NewItem, NewTask
-from shared.ledger.records import FileRecord, FileState
+from shared.ledger.records import FileRecord, FileState, ItemJob, NewItem, NewTask
 from shared.media import MediaType
 from shared.redis.clients import connect
 from tests.integration.tasks.ledger_world import AUDIO, VIDEO, World

@@ -11,7 +11,8 @@ import pytest
 
 from shared.domain import TaskKind, TaskState
 from shared.errors import Busy, Missing
-from shared.ledger.ledger import ItemFile, ItemJob, Ledger, NewItem, NewTask
+from shared.ledger.ledger import Ledger
+from shared.ledger.records import ItemFile, ItemJob, NewItem, NewTask
 from shared.redis.clients import connect
 from tests.integration.tasks.ledger_world import World
 

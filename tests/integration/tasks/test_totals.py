@@ -8,7 +8,7 @@ import pytest
 
 from shared.domain import Fault, ModelKind, ProgressType, TaskKind, TaskState
 from shared.ledger import totals
-from shared.ledger.ledger import Lease
+from shared.ledger.records import Lease
 from shared.redis.clients import connect
 from tests.integration.tasks.ledger_world import AUDIO, INSTANCE, VIDEO, World
 

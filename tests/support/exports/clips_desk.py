@@ -18,7 +18,8 @@ import redis
 from shared.domain import ProgressType
 from shared.errors import RushesError
 from shared.exports.clips import ClipCode, ClipResult, ClipSpec
-from shared.ledger.ledger import Lease, Ledger
+from shared.ledger.ledger import Ledger
+from shared.ledger.records import Lease
 from shared.redis import heartbeats
 from shared.redis.clients import connect
 from shared.redis.heartbeats import Heartbeat
