@@ -18,7 +18,7 @@ from workers.recluster.upkeep import bring_up_to_date
 
 @dataclass
 class Room:
-    """What an Item's Context is to the upkeep, and the Collection that it keeps."""
+    """What Context and progress of an Item are to the upkeep, and the Collection that it keeps."""
 
     folder: Path
     more_items: bool = True
@@ -36,6 +36,10 @@ class Room:
 
     def cache(self, path: str) -> CacheDir:
         return CacheDir.open(path, create=True)
+
+    @property
+    def progress(self) -> Room:
+        return self
 
     def others_will_follow(self) -> bool:
         return self.more_items

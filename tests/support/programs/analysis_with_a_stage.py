@@ -45,7 +45,7 @@ class Extra(PictureStage):
         try:
             yield ExtraRun(self)
         except BaseException:
-            if TOLD["do"] == "unwind":
+            if TOLD.get("do") == "unwind":
                 _pause.wait(TOLD["seconds"])
             raise
 
@@ -57,12 +57,12 @@ class ExtraRun(StageRun):
     def add(self, frame: GridFrame) -> None:
         if frame.second != TOLD["at"]:
             return
-        if TOLD["do"] == "break":
+        if TOLD.get("do") == "break":
             raise OSError(errno.EIO, "Input/output error", "table.bin")
         with Path(TOLD["marker"]).open("a") as marker:
             marker.write(f"{os.getpid()}\n")
         while not Path(TOLD["release"]).exists():
-            if TOLD["do"] != "hang":
+            if TOLD.get("do") != "hang":
                 self._stage.context.checkpoint()
             _pause.wait(0.05)
 
