@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from fractions import Fraction
 from pathlib import Path
@@ -15,8 +14,8 @@ import pytest
 from PIL import Image
 
 from tests.quality.exports.clip_oracle import export
+from tests.support.exports.other_programs import melted, program
 from tests.support.media.media import Encoding, make_clip, read_bar_code
-from tests.support.skip_or_fail import skip_or_fail
 
 LAST_SOUND_S = 0.045  # packets of AAC last 21 ms
 NTSC = Fraction(30000, 1001)
@@ -57,11 +56,11 @@ def test_other_programs_agree_on_length_rate_pictures_and_timecode(
     length = made.end_seconds - made.start_seconds
     assert float(probed["format"]["duration"]) == pytest.approx(length, abs=LAST_SOUND_S)
     assert timecode(probed) == (made.start_timecode if encoding.timecode else timecode(probed))
-    melted = melt(clip)
+    played = melt(clip)
     by_sound = name.endswith((".mkv", ".ts"))  # melt takes the longest stream's length there
-    assert abs(melted["length"] - made.frames) <= (LAST_SOUND_S * rate if by_sound else 0)
-    assert abs(melted["rate"] / rate - 1) < Fraction(1, 1000)
-    assert melted["timecode"] == made.start_timecode or not melted["timecode"]
+    assert abs(played["length"] - made.frames) <= (LAST_SOUND_S * rate if by_sound else 0)
+    assert abs(played["rate"] / rate - 1) < Fraction(1, 1000)
+    assert played["timecode"] == made.start_timecode or not played["timecode"]
     first = round(Fraction(made.start_seconds) * rate)
     assert first == 31 or made.warnings
     assert shown_by_melt(clip, 0, tmp_path) == first
@@ -85,11 +84,7 @@ def timecode(probed: dict[str, Any]) -> str | None:
 
 def melt(clip: Path) -> dict[str, Any]:
     """Length in frames, rate and timecode, by melt's own XML."""
-    text = subprocess.run(
-        [program("melt"), str(clip), "-consumer", "xml"],
-        capture_output=True, check=True, timeout=60,
-    ).stdout  # fmt: skip
-    root = ElementTree.fromstring(text)
+    root = ElementTree.fromstring(melted(str(clip), "-consumer", "xml"))
     profile = root.find("profile")
     values = {p.get("name", ""): p.text or "" for p in root.iter("property")}
     assert profile is not None
@@ -107,15 +102,6 @@ def shown_by_melt(clip: Path, frame: int, folder: Path) -> int:
     picture = folder / "melt.png"
     picture.unlink(missing_ok=True)
     where = [f"in={frame}", f"out={frame}", "-consumer", f"avformat:{picture}", "vcodec=png"]
-    subprocess.run(
-        [program("melt"), str(clip), *where], capture_output=True, check=True, timeout=60
-    )
+    melted(str(clip), *where, into=picture)
     with Image.open(picture) as image:
         return read_bar_code(np.asarray(image.convert("RGB")))
-
-
-def program(name: str) -> str:
-    found = shutil.which(name)
-    if found is None:
-        skip_or_fail(f"{name} is not installed (Debian: apt install ffmpeg melt)")
-    return found

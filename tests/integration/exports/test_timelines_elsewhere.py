@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import shutil
 import subprocess
 from fractions import Fraction
 from pathlib import Path
@@ -25,10 +23,10 @@ from api.exports.timelines.formats import TimelineFormat, write_timeline
 from api.exports.timelines.model import Timeline
 from api.exports.timelines.sources import TimelineSource, source_of
 from shared.media import MediaType
+from tests.support.exports.other_programs import melted, program
 from tests.support.exports.timeline_checker import number, rate_of
 from tests.support.exports.timeline_data import NTSC_24, NTSC_30, asked, timeline, xmeml_of
 from tests.support.media.media import Encoding, make_clip, read_bar_code
-from tests.support.skip_or_fail import skip_or_fail
 from workers.media.probing.probe import probe
 
 Cut = tuple[str, Fraction, int]  # path, seconds since the first picture, frames of the timeline
@@ -38,13 +36,6 @@ MIXED = {
     "c.mov": Encoding(fps=NTSC_30, timecode="00:59:58;00"),
     "d.mkv": Encoding(fps=50),
 }
-
-
-def program(name: str) -> str:
-    found = shutil.which(name)
-    if found is None:
-        skip_or_fail(f"{name} is not installed (scripts/setup tools)")
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -167,14 +158,7 @@ def _played(cuts: list[Cut], rate: Fraction, folder: Path) -> tuple[list[int], F
         begin = round(seconds * rate)
         arguments += [f"avformat:{path}", f"in={begin}", f"out={begin + length - 1}"]
     consumer = [f"avformat:{target}", "vcodec=ffv1", "an=1", "real_time=-1", "terminate_on_pause=1"]
-    subprocess.run(
-        [program("melt"), "-profile", str(profile), *arguments, "-consumer", *consumer],
-        env={**os.environ, "QT_QPA_PLATFORM": "offscreen"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        timeout=60,
-        check=True,
-    )
+    melted("-profile", str(profile), *arguments, "-consumer", *consumer, into=target)
     with av.open(str(target)) as found:
         stream: Any = found.streams.video[0]
         pictures = [read_bar_code(f.to_ndarray(format="rgb24")) for f in found.decode(stream)]
