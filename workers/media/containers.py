@@ -84,8 +84,8 @@ def reading_errors() -> Iterator[None]:
     """Turn what fails in the middle of an opened file into MediaUnreadable."""
     try:
         yield
-    except av.error.FFmpegError as error:
-        raise MediaUnreadable(f"Reading the file failed: {error.strerror}.") from error
+    except (av.error.FFmpegError, OSError) as error:
+        raise MediaUnreadable(f"Reading the file failed: {_words(error)}.") from error
 
 
 def video_stream(container: InputContainer) -> VideoStream | None:

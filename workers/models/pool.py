@@ -182,7 +182,7 @@ class ModelPool:
             slot.is_loading, slot.error = True, None
         started = self._clock()
         try:
-            with _reading_errors(slot.spec):
+            with _loading_errors(slot.spec):
                 model = loader(self._settings, slot.spec)
                 model.warmup()
             self.loads[slot.spec.kind] += 1
@@ -240,13 +240,16 @@ class ModelPool:
 
 
 @contextlib.contextmanager
-def _reading_errors(spec: ModelSpec) -> Iterator[None]:
-    """Turn what the disk says while a model is loaded into a ModelError."""
+def _loading_errors(spec: ModelSpec) -> Iterator[None]:
+    """Turn what the system says while a model is loaded into a ModelError.
+
+    Weights that the disk does not give, or a library that is not there.
+    """
     try:
         yield
     except OSError as error:
         raise ModelError(
-            f"The weights of {spec.key} cannot be read: {error.strerror or error}."
+            f"The model {spec.key} cannot be loaded: {error.strerror or error}."
         ) from error
 
 

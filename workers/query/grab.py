@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from shared.errors import MediaUnreadable
 from shared.media import media_type_of
 from shared.paths import Roots
+from workers.media.containers import reading_errors
 from workers.media.file_checks import check_format
 from workers.media.media_reader import grab_frame
 from workers.media.pictures import Picture
@@ -23,7 +24,9 @@ def warm_up() -> None:
 
 def jpeg_at(roots: Roots, path: str, seconds: float, long_side: int) -> bytes:
     """JPEG of the picture shown at a time of a media file, with this long side."""
-    return _shown(roots, path, seconds).thumbnail_jpeg(long_side)
+    picture = _shown(roots, path, seconds)
+    with reading_errors():
+        return picture.thumbnail_jpeg(long_side)
 
 
 def rgb_at(roots: Roots, path: str, seconds: float, short_side: int) -> NDArray[np.uint8]:
@@ -47,7 +50,8 @@ def _shown(roots: Roots, path: str, seconds: float) -> Picture:
 
 def _for_model(picture: Picture, short_side: int) -> NDArray[np.uint8]:
     scale = short_side / min(picture.width, picture.height)
-    return picture.rgb(
-        max(short_side, round(picture.width * scale)),
-        max(short_side, round(picture.height * scale)),
-    )
+    with reading_errors():
+        return picture.rgb(
+            max(short_side, round(picture.width * scale)),
+            max(short_side, round(picture.height * scale)),
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,10 +13,15 @@ import pytest
 
 from shared.errors import MediaUnreadable
 from shared.media import MediaType
-from tests.support.media.media import MJPEG, make_clip
+from shared.paths import Roots
+from shared.settings import Settings
+from tests.support.media.media import H264, MJPEG, make_clip
 from tests.support.system.faulty_disk import FaultyDisk, faulty_disk
 from workers.media import media_reader
 from workers.media.media_reader import MediaReader, open_media
+from workers.media.probing import stated_rates
+from workers.media.probing.probe import probe
+from workers.query import grab
 
 
 @pytest.fixture
@@ -47,3 +53,40 @@ def test_a_read_error_before_the_first_picture_is_said_of_the_file(
     clip = make_clip(tmp_path / "clip.mov", 1)
     with pytest.raises(MediaUnreadable, match="Reading the file failed: Input/output error"):
         MediaReader(str(clip), MediaType.VIDEO)
+
+
+@pytest.mark.parametrize(
+    ("number", "reason"),
+    [(errno.EIO, "Input/output error"), (errno.ENOENT, "No such file or directory")],
+)
+def test_a_read_error_in_the_headers_is_said_of_the_file(
+    number: int, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(path: str, _mode: str) -> NoReturn:
+        raise OSError(number, reason, path)
+
+    encoding = dataclasses.replace(H264, timecode="01:00:00:00")
+    clip = make_clip(tmp_path / "clip.mov", 1, encoding=encoding)
+    monkeypatch.setattr(stated_rates, "open", failing, raising=False)
+    with pytest.raises(MediaUnreadable, match=f"Reading the file failed: {reason}"):
+        probe(str(clip), MediaType.VIDEO)
+
+
+def test_a_picture_that_fails_as_it_is_scaled_is_said_of_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Failing:
+        width = height = 100
+
+        def rgb(self, *_: int) -> NoReturn:
+            raise av.error.InvalidDataError(errno.EINVAL, "Invalid data found")
+
+        thumbnail_jpeg = rgb
+
+    clip = str(make_clip(tmp_path / "clip.mov", 1))
+    monkeypatch.setattr(grab, "grab_frame", lambda *_: Failing())
+    roots = Roots.media(Settings())
+    with pytest.raises(MediaUnreadable, match="Reading the file failed: Invalid data found"):
+        grab.jpeg_at(roots, clip, 0, 320)
+    with pytest.raises(MediaUnreadable, match="Reading the file failed: Invalid data found"):
+        grab.rgb_at(roots, clip, 0, 224)

@@ -232,7 +232,7 @@ def test_weights_that_the_disk_does_not_give_are_the_models_fault(settings: Sett
         raise OSError(errno.EIO, "Input/output error")
 
     pool = ModelPool(settings, {VISUAL: load}, Clock())
-    sentence = "The weights of a cannot be read: Input/output error."
+    sentence = "The model a cannot be loaded: Input/output error."
     with pytest.raises(ModelError) as raised, pool.lend(VISUAL, "a"):
         pass
     assert raised.value.message == sentence

@@ -109,5 +109,5 @@ class _VisualRun(StageRun):
         # Not write_array: numpy writes to a file behind its back, and a full disk goes unnoticed.
         header = np.lib.format.header_data_from_array_1_0(array)
         np.lib.format.write_array_header_1_0(self._draft.file, header)
-        self._draft.file.write(array.tobytes())
+        self._draft.file.write(array.data)
         self._draft.publish(dim=array.shape[1], **manifest_fields(self._context, self._seconds))
