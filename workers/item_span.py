@@ -13,7 +13,10 @@ _UNSETTLED = "lost"  # until the ledger takes another outcome of this try
 
 
 def item_span(lease: Lease) -> AbstractContextManager[Span]:
-    """The span of one try of an Item, active in the block; a no-op while traces are off."""
+    """The span of one try of an Item, active in the block.
+
+    While traces are off it records nothing, but the sender's trace id stays with it for the log.
+    """
     return traces.tracer().start_as_current_span(
         f"{lease.kind} item",
         traces.context_of(lease.trace),

@@ -1,6 +1,6 @@
 """The progress of one Item, as the ledger hears of it.
 
-Progress is worth losing and a finished file is not: ticks wait here while Redis is away.
+Progress is worth losing and the end of a file is not: ends wait here while Redis is away.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _AWAY_PAUSE_S = 5.0  # a report to a Redis that is away takes up to 3 s, in whic
 
 
 class ItemProgress:
-    """Reports, throttled, and ticks, kept until they are taken. For the thread of the Item."""
+    """Reports, throttled, and ends of files, kept until Redis takes them. For the Item's thread."""
 
     def __init__(self, ledger: Ledger, lease: Lease) -> None:
         self._ledger = ledger

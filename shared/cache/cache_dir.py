@@ -108,11 +108,6 @@ class CacheDir:
         # Two keys whose names differ in case only meet in one file on some shares.
         return found if found is None or found.model == model else None
 
-    def is_published(self, hash_str: str, stage: Stage, model: str = "") -> bool:
-        """Whether an artefact's manifest and data are there, the data in its full length."""
-        manifest = self.manifest(hash_str, stage, model)
-        return manifest is not None and self.has_data(hash_str, manifest)
-
     def has_data(self, hash_str: str, manifest: Manifest) -> bool:
         """Whether the data files that a manifest names are there in their full length."""
         folder = self.media_dir(hash_str)
@@ -158,6 +153,10 @@ class CacheDir:
                     pack = at_end.enter_context(self._temporary_file(folder, name, token))
             draft = Draft(file, pack, self, hash_str, stage, model, suffix, token)
             yield draft
+
+    def last_seen(self, hash_str: str, path: str) -> SeenPath | None:
+        """How a path looked when this content was last seen there; None for a new place."""
+        return catalogue.read_path(self.media_dir(hash_str), path)
 
     def remember_path(
         self,

@@ -31,7 +31,7 @@ class AnalysisStep(Enum):
     LISTED = "listed"  # named by the Item's spec; the disk was not asked yet, or refused
     FOUND = "found"  # allowed, there and hashed
     DECODED = "decoded"  # seen or heard whole; what was made of it is seen by nobody yet
-    PUBLISHED = "published"  # all that was wanted is there, made now or before
+    PUBLISHED = "published"  # what the last pass wanted is there, made now or before
 
 
 _MAY_FOLLOW = {
@@ -57,7 +57,7 @@ class AnalyzedFile:
 
     def __init__(self, context: Context, cache: CacheDir, spec: AnalyzeSpec, index: int) -> None:
         self.index = index  # its place in the Item, by which the ledger counts
-        self.spec = spec.files[index]
+        self.entry = spec.files[index]  # what the Item's spec says of it
         self.step = AnalysisStep.LISTED
         self._context = context
         self._cache = cache
@@ -80,7 +80,7 @@ class AnalyzedFile:
         """
         if self.step is not AnalysisStep.LISTED:
             return
-        path, now = self.spec.path, time.time()
+        path, now = self.entry.path, time.time()
         with traces.stage("hash", {"rushes.path": path}):
             Roots.media(self._context.settings).check_real(path)
             check_format(path)
@@ -89,7 +89,7 @@ class AnalyzedFile:
                 stat = os.stat(path)
             except OSError:
                 raise MediaChanging from None
-            last_seen = sameness.last_seen(self._cache, hash_str, path)
+            last_seen = self._cache.last_seen(hash_str, path)
         if last_seen and last_seen.mtime_ns == stat.st_mtime_ns:
             self._crc = last_seen.full_crc
         self._finding = _Finding(now, hash_str, stat, last_seen)
@@ -115,7 +115,7 @@ class AnalyzedFile:
         if self._is_same is None:
             found = self._found
             self._is_same = sameness.is_same(
-                found.last_seen, found.stat, self.spec.path, self._context.checkpoint
+                found.last_seen, found.stat, self.entry.path, self._context.checkpoint
             )
         return self._is_same
 
@@ -153,7 +153,7 @@ class AnalyzedFile:
         self.keep()
 
     def keep(self) -> None:
-        """Nothing (more) is missing of it: note where this content lies, and if it has changed."""
+        """Note where this content lies, and if it has changed; nothing (more) is missing of it."""
         found = self._found
         changed_at = found.last_seen.changed_at if found.last_seen else 0.0
         if self._crc is None and self._is_same and found.last_seen:
@@ -162,7 +162,7 @@ class AnalyzedFile:
             changed_at = found.at
         self._cache.remember_path(
             found.hash_str,
-            self.spec.path,
+            self.entry.path,
             found.stat.st_size,
             found.stat.st_mtime_ns,
             self._crc,
@@ -181,35 +181,35 @@ class AnalyzedFile:
         self._context.progress.file_ended(
             part,
             self.index,
-            self.spec.client_path,
+            self.entry.client_path,
             error,
             skipped=error is None and part not in self._made,
         )
 
     @property
     def _found(self) -> _Finding:
-        assert self._finding, f"{self.spec.path} was not looked for"
+        assert self._finding, f"{self.entry.path} was not looked for"
         return self._finding
 
     def _become(self, step: AnalysisStep) -> None:
-        assert step in _MAY_FOLLOW[self.step], f"{self.spec.path}: {self.step} to {step}"
+        assert step in _MAY_FOLLOW[self.step], f"{self.entry.path}: {self.step} to {step}"
         self.step = step
 
     def _check_unchanged(self) -> None:
         """Raise MediaChanging unless the file is as found; reads what `keep` will note, too."""
-        found, path = self._found, self.spec.path
+        found, path = self._found, self.entry.path
         if self._crc is None:
             self._crc = sameness.crc_to_keep(path, found.stat.st_size, self._context.checkpoint)
         if hash_media(path) != found.hash_str or self._may_be_edited():
             raise MediaChanging
 
     def _may_be_edited(self) -> bool:
-        """Where the hash does not tell, an edit meanwhile shows in the modification time."""
+        """Whether the modification time gives an edit away, where the hash does not tell."""
         stat = self._found.stat
         if is_hashed_whole(stat.st_size):
             return False
         try:
-            return os.stat(self.spec.path).st_mtime_ns != stat.st_mtime_ns
+            return os.stat(self.entry.path).st_mtime_ns != stat.st_mtime_ns
         except OSError:
             return True
 

@@ -18,8 +18,7 @@ from shared.errors import MediaError, MediaUnreadable, ModelError, NotAllowed, R
 from shared.media import MediaType
 from shared.process import traces
 from workers.analysis.analyzed_file import AnalysisStep, AnalyzedFile
-from workers.analysis.file_share import LEFT_FOR_PUBLISHING, share_done
-from workers.analysis.stage import PictureStage, StageRun
+from workers.analysis.stage import LEFT_FOR_PUBLISHING, PictureStage, StageRun, share_done
 from workers.context import Context
 from workers.media.media_reader import MediaReader, open_media
 
@@ -29,7 +28,7 @@ log = logging.getLogger(__name__)
 def parts_of_pictures(file: AnalyzedFile) -> list[ProgressType]:
     """The parts for which a file's pictures are wanted."""
     both = (ProgressType.VIDEO, ProgressType.FACES)
-    return [part for part in both if part in file.spec.wants]
+    return [part for part in both if part in file.entry.wants]
 
 
 class PicturePass:
@@ -89,11 +88,11 @@ class PicturePass:
     ) -> None:
         context, spec = self._context, self._spec
         span = get_current_span()
-        span.set_attribute("rushes.path", file.spec.path)
+        span.set_attribute("rushes.path", file.entry.path)
         span.set_attribute("rushes.wants", ", ".join(dict.fromkeys(s.part for s in stages)))
         context.counts["decodings"] += 1
         frames = 0
-        with ExitStack() as drafts, open_media(file.spec.path, file.spec.media_type) as reader:
+        with ExitStack() as drafts, open_media(file.entry.path, file.entry.media_type) as reader:
             runs = self._open(file, reader, stages, drafts)
             if not runs:
                 return
@@ -146,12 +145,12 @@ class PicturePass:
     def _report(self, file: AnalyzedFile, before: Counter[ProgressType], share: float) -> None:
         for part in self._parts(file):
             files = self._done[part] + before[part] * (1 - LEFT_FOR_PUBLISHING) + share
-            self._context.progress.report(part, files, file.spec.client_path)
+            self._context.progress.report(part, files, file.entry.client_path)
 
     @traces.stage("publish")
     def _publish(self, file: AnalyzedFile) -> bool:
-        """False: the file changed meanwhile, and has ended with that."""
-        get_current_span().set_attribute("rushes.path", file.spec.path)
+        """Whether the file is published; one that changed meanwhile has ended with that."""
+        get_current_span().set_attribute("rushes.path", file.entry.path)
         try:
             file.publish()
         except MediaError as error:
@@ -161,7 +160,7 @@ class PicturePass:
 
     def _end(self, file: AnalyzedFile, error: RushesError | None = None) -> None:
         if error:
-            log.info("%s failed: %s", file.spec.path, error.message)
+            log.info("%s failed: %s", file.entry.path, error.message)
         for part in self._parts(file):
             self._done[part] += 1
             file.end(part, error)

@@ -34,7 +34,7 @@ def analyze(
         _see(context, spec, stages, [file for file in files if parts_of_pictures(file)])
     except ModelError as error:
         broken = error
-    sound(context, spec).do([file for file in files if ProgressType.AUDIO in file.spec.wants])
+    sound(context, spec).do([file for file in files if ProgressType.AUDIO in file.entry.wants])
     if broken:
         raise broken
     cache.collect_when_due()
@@ -65,9 +65,9 @@ def _see(
 
 def _groups(files: Sequence[AnalyzedFile]) -> Iterator[list[AnalyzedFile]]:
     """Stills together, so that they share batches; everything else alone."""
-    stills = [file for file in files if file.spec.media_type is MediaType.IMAGE]
+    stills = [file for file in files if file.entry.media_type is MediaType.IMAGE]
     if stills:
         yield stills
     for file in files:
-        if file.spec.media_type is not MediaType.IMAGE:
+        if file.entry.media_type is not MediaType.IMAGE:
             yield [file]

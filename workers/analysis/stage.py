@@ -17,6 +17,8 @@ from workers.context import Context
 from workers.media.media_reader import MediaReader
 from workers.media.pictures import GridFrame
 
+LEFT_FOR_PUBLISHING = 0.02  # of a file's progress
+
 
 class StageRun(ABC):
     """What one stage makes of one file."""
@@ -95,6 +97,13 @@ class SoundStage(Protocol):
 
         Raises ModelError and CacheError, which fail the Item.
         """
+
+
+def share_done(seconds: float, duration_seconds: float | None) -> float:
+    """Part of a file's work that is done after so many of its seconds."""
+    if not duration_seconds:
+        return 1 - LEFT_FOR_PUBLISHING
+    return min(1.0, seconds / duration_seconds) * (1 - LEFT_FOR_PUBLISHING)
 
 
 PictureStageFactory = Callable[[Context, AnalyzeSpec], PictureStage]

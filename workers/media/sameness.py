@@ -9,19 +9,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from shared.cache import catalogue
-from shared.cache.cache_dir import CacheDir
 from shared.cache.cache_files import SeenPath
 from shared.media import full_crc, is_hashed_whole
 
 # Reading more than this only to know it again later would cost minutes on a share; a larger
 # file whose modification time changed is analysed again instead.
 KEEP_CRC_UP_TO = 2 << 30
-
-
-def last_seen(cache: CacheDir, hash_str: str, path: str) -> SeenPath | None:
-    """How this path looked when the content was last seen there; None for a new place."""
-    return catalogue.read_path(cache.media_dir(hash_str), path)
 
 
 def is_same(
@@ -37,7 +30,7 @@ def is_same(
 def is_known_as(
     known: SeenPath | None, found: os.stat_result, crc: Callable[[], str | None]
 ) -> bool:
-    """As `is_same`, for a file whose CRC is asked for only where it decides."""
+    """Whether what is published may be used; `crc` is asked for only where it decides."""
     if known is None or is_hashed_whole(found.st_size) or known.mtime_ns == found.st_mtime_ns:
         return True
     return known.full_crc is not None and crc() == known.full_crc

@@ -105,7 +105,9 @@ def test_killed_watchers_and_workers_publish_every_content_exactly_once(farm: Fa
     cache = CacheDir.open(farm.cache, create=False)
     for hash_str in hashes:
         for stage, model in ((Stage.FRAMES, ""), (Stage.VISUAL, "conse-lite0")):
-            assert cache.is_published(hash_str, stage, model)
+            manifest = cache.manifest(hash_str, stage, model)
+            assert manifest
+            assert cache.has_data(hash_str, manifest)
     assert cache.catalogue.hashes() == hashes
     completed = Counter(files[name].hash_str for name in names if farm.attempts(farm.media / name))
     assert set(completed) == hashes, "each content has its entry in the ledger"

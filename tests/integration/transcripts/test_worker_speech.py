@@ -211,8 +211,10 @@ def test_sound_that_fails_does_not_fail_the_pictures_and_the_reverse(desk: Desk)
         "voice.wav": ["It holds no video, only sound."],
     }
     cache = CacheDir.open(desk.cache, create=False)
-    assert cache.is_published(hash_media(str(mute)), Stage.VISUAL, MODEL)
-    assert cache.is_published(hash_media(str(still)), Stage.VISUAL, MODEL)
+    for path in (mute, still):
+        manifest = cache.manifest(hash_media(str(path)), Stage.VISUAL, MODEL)
+        assert manifest
+        assert cache.has_data(hash_media(str(path)), manifest)
     assert texts(desk, voice) == ["Alpha"]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,45 +11,27 @@ import pytest
 from shared.cache.cache_dir import CacheDir
 from shared.domain import AnalyzeSpec, FileSpec, ProgressType, Stage
 from shared.errors import MediaChanging, MediaMissing
-from shared.media import HashCache, MediaType
-from shared.settings import Settings
+from shared.media import MediaType
+from tests.support.analysis.bare_context import EndedParts, bare_context
 from workers.analysis.analyzed_file import AnalysisStep, AnalyzedFile
 
 VIDEO, FACES = ProgressType.VIDEO, ProgressType.FACES
 
 
-class Ticks:
-    """Takes what is told of ended parts: (part, error, skipped)."""
-
-    def __init__(self) -> None:
-        self.told: list[tuple[ProgressType, str | None, bool]] = []
-
-    def tick(
-        self, kind: ProgressType, _index: int, _path: str, error: Any, *, skipped: bool
-    ) -> None:
-        self.told.append((kind, error and error.message, skipped))
+@pytest.fixture
+def ended() -> EndedParts:
+    return EndedParts()
 
 
 @pytest.fixture
-def ticks() -> Ticks:
-    return Ticks()
-
-
-@pytest.fixture
-def file(tmp_path: Path, ticks: Ticks) -> AnalyzedFile:
+def file(tmp_path: Path, ended: EndedParts) -> AnalyzedFile:
     """`clip.mp4`, which is not there yet, for a CacheDir that holds nothing."""
     path = str(tmp_path / "clip.mp4")
     spec = AnalyzeSpec(
         cache_dir=str(tmp_path / "cache"),
         files=(FileSpec(path, path, MediaType.VIDEO, (VIDEO, FACES)),),
     )
-    context: Any = SimpleNamespace(
-        settings=Settings(state_dir=tmp_path / "state"),
-        hashes=HashCache(),
-        lease=SimpleNamespace(task_id="task-of-the-test", item_id=0, token=1),
-        checkpoint=lambda: None,
-        progress=ticks,
-    )
+    context = bare_context(tmp_path, ended)
     return AnalyzedFile(context, CacheDir.open(tmp_path / "cache", create=True), spec, 0)
 
 
@@ -61,7 +42,7 @@ def draft(file: AnalyzedFile, drafts: ExitStack) -> Any:
 
 
 def files_in(file: AnalyzedFile) -> list[str]:
-    root = Path(file.spec.path).parent / "cache" / "media"
+    root = Path(file.entry.path).parent / "cache" / "media"
     return sorted(path.name for path in root.glob("*/*/*") if path.is_file())
 
 
@@ -69,16 +50,16 @@ def test_a_file_that_was_not_there_is_looked_for_again(file: AnalyzedFile) -> No
     with pytest.raises(MediaMissing):
         file.find()
     assert file.step is AnalysisStep.LISTED
-    Path(file.spec.path).write_bytes(b"film")
+    Path(file.entry.path).write_bytes(b"film")
     file.find()
     assert file.step is AnalysisStep.FOUND
     assert file.published(Stage.FRAMES) is None
 
 
 def test_what_was_made_is_published_and_what_was_there_before_counts_as_skipped(
-    file: AnalyzedFile, ticks: Ticks
+    file: AnalyzedFile, ended: EndedParts
 ) -> None:
-    Path(file.spec.path).write_bytes(b"film")
+    Path(file.entry.path).write_bytes(b"film")
     file.find()
     with ExitStack() as drafts:
         made = draft(file, drafts)
@@ -89,25 +70,25 @@ def test_what_was_made_is_published_and_what_was_there_before_counts_as_skipped(
     assert file.published(Stage.FRAMES)
     file.end(VIDEO)
     file.end(FACES)
-    assert ticks.told == [(VIDEO, None, False), (FACES, None, True)]
+    assert ended.told == [(0, VIDEO, None, False), (0, FACES, None, True)]
 
 
 def test_a_file_that_changed_meanwhile_publishes_nothing_and_leaves_no_trace(
-    file: AnalyzedFile, ticks: Ticks
+    file: AnalyzedFile, ended: EndedParts
 ) -> None:
-    Path(file.spec.path).write_bytes(b"film")
+    Path(file.entry.path).write_bytes(b"film")
     file.find()
     with ExitStack() as drafts:
         made = draft(file, drafts)
         file.decoded([lambda: made.publish(rows=1)], drafts.pop_all(), [VIDEO])
     assert files_in(file), "a draft"
-    Path(file.spec.path).write_bytes(b"another film")
+    Path(file.entry.path).write_bytes(b"another film")
     with pytest.raises(MediaChanging) as raised:
         file.publish()
     file.drop()
     assert (file.step, files_in(file)) == (AnalysisStep.FOUND, [])
     file.end(VIDEO, raised.value)
-    assert ticks.told == [(VIDEO, raised.value.message, False)]
+    assert ended.told == [(0, VIDEO, raised.value.message, False)]
 
 
 def test_steps_that_make_no_sense_are_refused(file: AnalyzedFile) -> None:
@@ -115,7 +96,7 @@ def test_steps_that_make_no_sense_are_refused(file: AnalyzedFile) -> None:
         file.published(Stage.FRAMES)
     with pytest.raises(AssertionError):
         file.decoded([], ExitStack(), [VIDEO])
-    Path(file.spec.path).write_bytes(b"film")
+    Path(file.entry.path).write_bytes(b"film")
     file.find()
     with pytest.raises(AssertionError):
         file.publish()
@@ -124,7 +105,7 @@ def test_steps_that_make_no_sense_are_refused(file: AnalyzedFile) -> None:
 
 
 def test_sound_goes_its_way_after_the_pictures_did(file: AnalyzedFile) -> None:
-    Path(file.spec.path).write_bytes(b"film")
+    Path(file.entry.path).write_bytes(b"film")
     file.find()
     file.keep()
     file.decoded([], ExitStack(), [ProgressType.AUDIO])

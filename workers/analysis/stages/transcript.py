@@ -20,8 +20,8 @@ from shared.models.model_catalogue import resolve
 from shared.models.speech_models import may_understand
 from shared.process import traces
 from workers.analysis.analyzed_file import AnalyzedFile
-from workers.analysis.file_share import share_done
 from workers.analysis.speech.transcribing import Heard, SpeechNotUnderstood, transcribe
+from workers.analysis.stage import share_done
 from workers.context import Context
 from workers.media.sound.sound_reader import SoundBlock, SoundReader, open_sound
 from workers.models.load import load_detector
@@ -59,19 +59,19 @@ class TranscriptStage:
                 self._do(file)
             except (MediaError, NotAllowed) as error:
                 failure = error
-                log.info("The sound of %s failed: %s", file.spec.path, error.message)
+                log.info("The sound of %s failed: %s", file.entry.path, error.message)
             self._done += 1
             file.end(ProgressType.AUDIO, failure)
 
     def _do(self, file: AnalyzedFile) -> None:
-        if file.spec.media_type is MediaType.IMAGE:
+        if file.entry.media_type is MediaType.IMAGE:
             raise MediaUnreadable("It is a still picture; there is no sound to transcribe in it.")
-        self._check_language(file.spec.language)
+        self._check_language(file.entry.language)
         if self._is_published(file):
             file.keep()
             return
         with (
-            open_sound(file.spec.path) as reader,
+            open_sound(file.entry.path) as reader,
             self._context.speech_model(self._spec.speech_model) as model,
         ):
             heard = self._hear(file, reader, model)
@@ -83,7 +83,10 @@ class TranscriptStage:
             file.drop()
 
     def _check_language(self, language: str | None) -> None:
-        """Before the model is loaded, which may not even be on this machine."""
+        """Raise SpeechNotUnderstood for a language that the model does not know.
+
+        Comes before the model is loaded, which may not even be on this machine.
+        """
         model = resolve(self._context.settings, ModelKind.SPEECH, self._spec.speech_model)
         if language and not may_understand(model, language):
             cure = "another" if model.multilingual else "a multilingual"
@@ -93,19 +96,19 @@ class TranscriptStage:
             )
 
     def _is_published(self, file: AnalyzedFile) -> bool:
-        """By this model, of these streams, in the language wanted, and of the file as it is now."""
+        """Whether a transcript by model, streams and language as wanted is there, and not stale."""
         known = file.published(Stage.TRANSCRIPT, self._spec.speech_model)
         return (
             known is not None
             and known.audio_streams == self._streams
-            and file.spec.language in (None, known.language)
+            and file.entry.language in (None, known.language)
             and file.is_same()
         )
 
     @traces.stage("transcribe")
     def _hear(self, file: AnalyzedFile, reader: SoundReader, model: Transcriber) -> Heard:
         context = self._context
-        get_current_span().set_attribute("rushes.path", file.spec.path)
+        get_current_span().set_attribute("rushes.path", file.entry.path)
         came = done = 0.0  # seconds that were read, and of which the words are known
 
         def blocks() -> Iterator[SoundBlock]:
@@ -119,7 +122,7 @@ class TranscriptStage:
             done = seconds
             context.progress.worked(ProgressType.AUDIO, done)
             share = share_done(_READING * came + (1 - _READING) * done, reader.duration_seconds)
-            context.progress.report(ProgressType.AUDIO, self._done + share, file.spec.client_path)
+            context.progress.report(ProgressType.AUDIO, self._done + share, file.entry.client_path)
 
         def call(function: Callable[[], T]) -> T:
             report(done)
@@ -130,7 +133,7 @@ class TranscriptStage:
             blocks(),
             model,
             self._new_detector,
-            language=file.spec.language,
+            language=file.entry.language,
             call=call,
             heard=report,
         )

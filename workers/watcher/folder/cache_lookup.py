@@ -54,7 +54,7 @@ class CacheLookup:
         The same rules as the worker's (workers/analysis/analyzed_file.py), but where only reading
         the whole file could tell, the answer is False and the worker reads it.
         """
-        known = sameness.last_seen(self.cache, hash_str, path)
+        known = self.cache.last_seen(hash_str, path)
         if not sameness.is_known_as(known, os.stat(path), lambda: None):
             return False
         changed_at = known.changed_at if known else 0.0
@@ -73,7 +73,7 @@ class CacheLookup:
 
     def add_path(self, hash_str: str, path: str, found: FileStat) -> None:
         """Note one more place of a content that is analysed; again is cheap."""
-        known = sameness.last_seen(self.cache, hash_str, path)
+        known = self.cache.last_seen(hash_str, path)
         if known is None or (known.size, known.mtime_ns) != found:
             crc, changed_at = (known.full_crc, known.changed_at) if known else (None, 0.0)
             self.cache.remember_path(hash_str, path, found.size, found.mtime_ns, crc, changed_at)

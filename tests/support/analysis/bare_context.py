@@ -1,0 +1,43 @@
+"""A Context without Redis and models, which keeps what is told of ended parts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from shared.domain import ProgressType
+from shared.media import HashCache
+from shared.settings import Settings
+
+
+class EndedParts:
+    """Stands for ItemProgress: `told` has (file, part, error, skipped) of each ended part."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[int, ProgressType, str | None, bool]] = []
+
+    def file_ended(
+        self, kind: ProgressType, index: int, _path: str, error: Any, *, skipped: bool
+    ) -> None:
+        self.told.append((index, kind, error and error.message, skipped))
+
+    def report(self, *_: object) -> None:
+        return
+
+    def worked(self, *_: object) -> None:
+        return
+
+
+def bare_context(folder: Path, ended: EndedParts) -> Any:
+    """What AnalyzedFile and PicturePass use of a Context."""
+    return SimpleNamespace(
+        settings=Settings(state_dir=folder / "state"),
+        hashes=HashCache(),
+        lease=SimpleNamespace(task_id="task-of-the-test", item_id=0, token=1),
+        checkpoint=lambda: None,
+        say=lambda _message: None,
+        counts=Counter(),
+        progress=ended,
+    )
