@@ -90,7 +90,7 @@ def _plan(spec: ClipSpec, source: ClipSource) -> ClipPlan:
 def _method(
     spec: ClipSpec, source: ClipSource, found: Range, own: Form | None
 ) -> tuple[Method, Form]:
-    """Raises ClipFailed (NOT_COPYABLE) where the mode "copy" cannot be honoured."""
+    """The method and form of a clip. Raises ClipFailed (NOT_COPYABLE) where "copy" cannot be."""
     asked = FORMS.get((spec.container or "").lower().lstrip("."), own)
     why = _why_not_copyable(spec, source, found, own, asked)
     form = asked or own or FORMS["mp4"]

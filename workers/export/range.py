@@ -42,7 +42,7 @@ class Range:
 
 
 def wanted_of(spec: ClipSpec, source: ClipSource) -> AskedRange:
-    """Raises ClipFailed (BAD_RANGE) for times that make no range."""
+    """The range that a clip's spec asks for. Raises ClipFailed (BAD_RANGE)."""
     start = _seconds(spec.start, source, "start_time")
     end = _seconds(spec.end, source, "end_time")
     if end <= start:
@@ -58,7 +58,7 @@ def _seconds(given: float | str, source: ClipSource, field: str) -> Fraction:
 
 
 def plain_seconds(given: float | str, field: str) -> Fraction:
-    """Seconds of a time that is no timecode. Raises ClipFailed (BAD_RANGE)."""
+    """A time given in seconds. Raises ClipFailed (BAD_RANGE), for any text (a timecode), too."""
     if not isinstance(given, str):
         seconds = _finite(given, field)
         if seconds >= 0:

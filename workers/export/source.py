@@ -88,7 +88,7 @@ def timecode_of(rate: Fraction, label: str | None) -> Timecode | None:
 
 @contextlib.contextmanager
 def open_source(path: str, audio: ClipAudio) -> Iterator[ClipSource]:
-    """Raises ClipFailed where there is no such file, or nothing in it that can be cut."""
+    """Open a source. Raises ClipFailed where there is no file, or nothing in it that can be cut."""
     try:
         container = open_container(path)
     except MediaMissing as error:

@@ -9,7 +9,7 @@ from shared.media import NO_PERMISSION, check_regular, unsupported_format
 
 
 def check_format(path: str) -> None:
-    """Raises MediaUnsupported for raw video that no decoder here knows; reads nothing of it."""
+    """Raise MediaUnsupported for raw video that no decoder here knows; reads nothing of it."""
     raw = unsupported_format(path)
     if raw and os.path.exists(path):
         raise MediaUnsupported(
@@ -18,8 +18,10 @@ def check_format(path: str) -> None:
 
 
 def check_file(path: str) -> None:
-    """Raises MediaMissing, MediaUnreadable or MediaUnsupported unless this is a readable file
-    with content, of a format that may be known."""
+    """Check that this is a readable file with content, of a format that may be known.
+
+    Raises MediaMissing, MediaUnreadable or MediaUnsupported.
+    """
     check_format(path)
     try:
         check_regular(os.stat(path))

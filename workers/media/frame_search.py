@@ -87,7 +87,7 @@ def _by_counting(source: VideoSource, seconds: float) -> VideoFrame | None:
 
 
 def _go_before(source: VideoSource, pts: int) -> None:
-    """To a keyframe that is not after `pts`, which is checked: seeks may land too late."""
+    """Seek to a keyframe that is not after `pts`; checked, as seeks may land too late."""
     if pts <= (source.stream.start_time or 0) or source.container.format.name in _READ_THROUGH:
         return
     for back in _STEPS_BACK:

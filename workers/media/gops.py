@@ -38,7 +38,7 @@ class Misfit(Exception):
 
 
 class Horizon:
-    """Up to which presentation time all pictures are known, given packets in decode order."""
+    """The presentation time up to which all pictures are known, given packets in decode order."""
 
     def __init__(self) -> None:
         self._latest: list[int] = []  # heap of the largest time stamps seen

@@ -134,7 +134,7 @@ class MediaReader:
     def _shots(
         self, first: int, last: int | None, checkpoint: Callable[[], None]
     ) -> Iterator[Shot]:
-        """By the cheapest way that fits; a slower one goes on where that one gave up."""
+        """Pictures by the cheapest way that fits; a slower one goes on where that one gave up."""
         due = first
         for way in ways(self._ready(checkpoint)):
             repaired, strikes = -_APART_S, 0

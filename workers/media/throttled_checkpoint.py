@@ -9,7 +9,7 @@ CHECKPOINT_EVERY_S = 0.1  # the caller's checkpoint is called about this often
 
 
 class ThrottledCheckpoint:
-    """To be called often; calls the checkpoint every CHECKPOINT_EVERY_S, the first time at once."""
+    """Calls the checkpoint every CHECKPOINT_EVERY_S at most, the first time at once."""
 
     def __init__(self, checkpoint: Callable[[], None]) -> None:
         self._checkpoint = checkpoint

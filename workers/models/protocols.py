@@ -129,7 +129,7 @@ class FaceBox:
     score: float  # 0 to 1
 
     def scaled(self, by: float) -> FaceBox:
-        """This face in the same picture at another size."""
+        """The face's box and landmarks in the same picture at another size."""
         left, top, right, bottom = (value * by for value in self.box)
         return FaceBox((left, top, right, bottom), self.landmarks * np.float32(by), self.score)
 

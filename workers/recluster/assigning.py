@@ -17,7 +17,7 @@ from workers.recluster.vectors import blocks, sound, sums_by_label, unit
 
 
 def assign_faces(new: FaceSet, known: Known, rule: Rule, step: Step) -> Assigned:
-    """Never joins two clusters; that is for the next grouping of everything."""
+    """Label new faces. Known clusters are never joined, which is for the next grouping of all."""
     labels = np.full(len(new), NO_CLUSTER, np.int32)
     loose_labels = np.full(len(known.loose), NO_CLUSTER, np.int32)
     formers = np.flatnonzero((new.marks == 0) & sound(new.embeddings))

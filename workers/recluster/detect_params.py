@@ -57,7 +57,7 @@ def detect_params(faces: FaceSet, scale: FaceScale, step: Step) -> tuple[float, 
 
 
 def _runs(formers: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Not too many, from everywhere, but with their neighbours, so that tracks stay whole."""
+    """A sample of faces from everywhere, each with its neighbours, so that tracks stay whole."""
     every = -(-len(formers) // _MOST_FACES)
     chosen: NDArray[np.intp] = formers[np.arange(len(formers)) // _RUN % max(every, 1) == 0]
     return chosen

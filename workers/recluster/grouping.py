@@ -131,9 +131,10 @@ class Grouping:
         return late
 
     def _grown(self, old: Clustering, hashes: Several[str], taken: set[int]) -> Clustering:
-        """With the faces of these MediaFiles in it; `taken` ids are not given to new people.
+        """The clustering with the faces of these MediaFiles in it; new people get no `taken` id.
 
-        They are read here, after the number was asked for: whoever makes them anew later takes it.
+        The faces are read here, after the number was asked for: whoever makes them anew later
+        takes it.
         """
         loaded = self.load(hashes, old.means.shape[1] if len(old) else None)
         if not len(old):

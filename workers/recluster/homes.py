@@ -43,8 +43,10 @@ def known_places(old: Memory | FaceTable, new: FaceTable) -> NDArray[np.int32]:
 def settled(
     homes: NDArray[np.int32], labels: NDArray[np.int32], born: Set[int]
 ) -> NDArray[np.int32]:
-    """Homes after a grouping: of `born` people all faces are at home there, and the homeless are
-    at home where they are."""
+    """Homes after a grouping.
+
+    Of `born` people all faces are at home there, and the homeless are at home where they are.
+    """
     moves_in = np.isin(labels, list(born)) | ((homes == NO_CLUSTER) & (labels != NO_CLUSTER))
     return np.where(moves_in, labels, homes).astype(np.int32)
 

@@ -33,7 +33,7 @@ class FaceSet:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """From which cosine on faces belong together, and how many make a person."""
+    """The cosines from which on faces belong together, and how many faces make a person."""
 
     scale: FaceScale
     eps: float
@@ -41,17 +41,17 @@ class Rule:
 
     @property
     def track(self) -> float:
-        """Between faces of one moment."""
+        """The least cosine between faces of one moment."""
         return max(self.scale.track, self.person)
 
     @property
     def person(self) -> float:
-        """Between tracks of one person."""
+        """The least cosine between tracks of one person."""
         return self.scale.same_person(self.eps)
 
     @property
     def newcomer(self) -> float:
-        """Between a track and the mean of the cluster that it joins later.
+        """The least cosine between a track and the mean of the cluster that it joins later.
 
         Means are nearer to everybody than single tracks are. Measured on made-up people of whom
         half look like another one (cosine 0.6 to 0.7) and come later: at `person` 40 to 154 of
@@ -62,7 +62,7 @@ class Rule:
 
     @property
     def marked(self) -> float:
-        """Between a marked face and the mean of the cluster that it joins.
+        """The least cosine between a marked face and the mean of the cluster that it joins.
 
         Measured likewise: 70 to 85 % of slightly spoilt faces come this near to their own
         mean, and no junk or stranger does (their nearest means are at half of it).

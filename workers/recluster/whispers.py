@@ -71,7 +71,7 @@ def _both_ways(
 
 
 def _thinned(at: NDArray[np.intp], nodes: int, most: int) -> NDArray[np.bool_] | slice:
-    """At most that many edges of each node, evenly chosen; `at` is ascending."""
+    """Which edges to keep: at most `most` of each node, evenly chosen. `at` is ascending."""
     degrees = np.bincount(at, minlength=nodes)
     if degrees.max(initial=0) <= most:
         return slice(None)

@@ -71,7 +71,7 @@ class _Reviewer:
         self.warnings: list[TranscriptWarning] = []
 
     def divided(self, heard: list[Utterance], window: Window) -> Iterator[Utterance]:
-        """By sentences; what is too fast stays in one, as no sentence of it shows it so well."""
+        """Utterances cut into sentences; one that is too fast stays whole, which shows it best."""
         for spoken in heard:
             if not has_words(spoken):
                 continue
@@ -103,7 +103,7 @@ class _Reviewer:
     def _standing(
         self, first: list[Placed], second: list[Placed], doubts: set[Doubt]
     ) -> list[Placed]:
-        """Which text stands where the `first` was doubted."""
+        """The text that stands where the `first` was doubted."""
         lasting = self._guard.lasting_doubt
         may_stay = not any(lasting(*placed, may_repeat=True) for placed in first)
         if may_stay and doubts & _REPEATING and _agree(_words(first), _words(second)):

@@ -97,7 +97,7 @@ def _placed(spoken: Utterance, window: Window, space: str) -> Iterator[_Said]:
 
 
 def _side(words: Sequence[SpokenWord], number: int) -> Side:
-    """Which side of a pause a word is on: a phrase's first word after it, its last one before."""
+    """The side of a pause that a word is on: a phrase's first word after, its last one before."""
     if number == 0 or words[number - 1].text.endswith(_ENDS + _COMMAS):
         return "last"
     if number == len(words) - 1 or words[number].text.endswith(_ENDS + _COMMAS):

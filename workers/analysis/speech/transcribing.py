@@ -194,7 +194,7 @@ class _Work:
         self._check_understood(_SPEECH_TO_GIVE_UP_S, _HOPELESS_SHARE)
 
     def _check_understood(self, least_s: float, share: float) -> None:
-        """Raises SpeechNotUnderstood rather than give what an English ear hears in German."""
+        """Raise SpeechNotUnderstood rather than give what an English ear hears in German."""
         speech, understood = self._speech_s, self._understood_s
         if self._is_guessing and speech >= least_s and understood < share * speech:
             only = language_name(self.choice.language).capitalize()

@@ -242,8 +242,11 @@ class SceneCutter:
         return tuple(Scene(a, b) for a, b in pairwise(edges))
 
     def places(self) -> list[tuple[int, int, float, float]]:
-        """Where a cut could be: the seconds of the pictures before and after, the change from
-        one to the other with flashes passed over, and that of the calmer side."""
+        """The places where a cut could be.
+
+        Of each the seconds of the pictures before and after, the change from one to the other
+        with flashes passed over, and that of the calmer side.
+        """
         return [
             (self._seconds[i - 1], self._seconds[i], *self._evidence(i))
             for i in range(1, len(self._seconds))

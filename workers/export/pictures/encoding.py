@@ -231,7 +231,7 @@ class _Turner:
 
 
 def _is_bottom_first(frame: VideoFrame, source: ClipSource | None) -> bool:
-    """By what the stream says, else as is usual: DV and NTSC show the lower field first."""
+    """Whether the lower field is first: as the stream says, else as is usual in DV and NTSC."""
     if source is None or source.video is None:
         return False
     stated = stated_scan(source.video)

@@ -26,7 +26,7 @@ Planned = tuple[Form, Fraction, Fraction, int, Range, None, None, PictureCodec, 
 
 
 def plan_still(spec: ClipSpec) -> Planned:
-    """Fields of a still's Plan: form, start, end, bytes, range, no timecodes, codec, warnings."""
+    """Fields of the ClipPlan: form, start, end, bytes, range, no timecodes, codec, warnings."""
     if spec.mode == "copy":
         raise ClipFailed(
             ClipCode.NOT_COPYABLE, 'A still cannot be copied as a clip. Use mode "auto".'

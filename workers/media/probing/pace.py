@@ -93,8 +93,10 @@ def _span_s(stamps: Sequence[int], stream: VideoStream) -> Fraction:
 
 
 def _is_uneven(stamps: Sequence[int]) -> bool | None:
-    """Whether neighbours are apart by different lengths. Even pictures, rounded to the clock of
-    the stream, differ by one tick at the most."""
+    """Whether neighbours are apart by different lengths.
+
+    Even pictures, rounded to the clock of the stream, differ by one unit of it at the most.
+    """
     if len(stamps) < 3:
         return None
     lengths = [after - before for before, after in pairwise(stamps)]

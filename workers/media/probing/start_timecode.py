@@ -25,7 +25,7 @@ def written_timecode(
 def start_timecode(
     written: tuple[str, str] | None, rate: Fraction | None, stated: Fraction | None = None
 ) -> StartTimecode | None:
-    """With the rate that the file states for it, else with that of the pictures."""
+    """The written timecode, with the rate stated for it, else with that of the pictures."""
     counted = stated or rate
     if written is None or counted is None:
         return None

@@ -48,7 +48,7 @@ def wave_timecode(path: str) -> WaveTimecode | None:
 
 
 def _rate(num: int, den: int) -> Fraction | None:
-    """None for what no timecode counts: the file is damaged or the field was never set."""
+    """The stated rate; None for one that no timecode counts (damage, or a field never set)."""
     return Fraction(num, den) if den and 1 <= Fraction(num, den) <= _FASTEST else None
 
 

@@ -70,7 +70,7 @@ def audio_facts(container: InputContainer) -> tuple[AudioStream, ...]:
 
 
 def color_of(stream: VideoIn, picture: VideoFrame | None) -> Color:
-    """By the stream; what only a picture states (mastering, light level) by its first."""
+    """The colour that the stream states; mastering and light level as its first picture does."""
     context = stream.codec_context
     transfer = _TRANSFERS.get(context.color_trc)
     pixels = context.pix_fmt or ""
@@ -121,7 +121,7 @@ def _sound(stream: AudioIn) -> AudioStream:
 
 
 def _bits(codec: str, stream: AudioIn) -> int | None:
-    """Of PCM by its name: decoded, 24 bits lie in 32."""
+    """Bits of a sample; of PCM by the codec's name, as decoded 24 bits lie in 32."""
     if found := _PCM_BITS.match(codec):
         return int(found[1])
     if codec in _LOSSLESS and stream.format.bits == 16:

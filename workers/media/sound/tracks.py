@@ -144,8 +144,11 @@ def _shape(frame: AudioFrame) -> Shape:
 
 
 def _rows(frame: AudioFrame) -> NDArray[np.generic]:
-    """[channels, samples]. Of eight channels and more, each in a plane of its own, `to_ndarray` of
-    PyAV 18 crashes: it takes what lies in memory behind the last plane for planes, too."""
+    """Samples of a frame, [channels, samples].
+
+    Of eight channels and more, each in a plane of its own, `to_ndarray` of PyAV 18 crashes: it
+    takes what lies in memory behind the last plane for planes, too.
+    """
     channels = frame.layout.nb_channels
     kind = np.dtype(_TYPES[frame.format.name.removesuffix("p")])
     planes = frame.planes[: channels if frame.format.is_planar else 1]

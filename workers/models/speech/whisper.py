@@ -117,7 +117,7 @@ class WhisperTranscriber:
     def transcribe(
         self, pieces: Sequence[NDArray[np.float32]], language: str, *, cautious: bool = False
     ) -> list[list[Utterance]]:
-        """Raises ModelError for a language that the model does not understand."""
+        """What is said in each piece. Raises ModelError for a language the model does not know."""
         if language not in self._languages:
             raise ModelError(
                 f"{self._spec.key} does not understand {language_name(language)}. Choose another "
@@ -301,7 +301,7 @@ def _stretches(
 
 
 def _spoken(stretch: dict[str, Any], text: str, decoded: _Decoded, longest_s: float) -> Utterance:
-    """Within the piece, around its words, and in plain Python numbers, which JSON knows."""
+    """An Utterance within the piece, around its words, in plain Python numbers for JSON."""
 
     def inside(seconds: float) -> float:
         return min(max(float(seconds), 0.0), longest_s)
