@@ -20,6 +20,7 @@ from workers.watcher.folder.thread import FolderThread
 from workers.watcher.folder.watcher import FolderWatcher
 from workers.watcher.live_report import LiveReport
 from workers.watcher.threads import FolderThreads
+from workers.watcher.transitions import IllegalTransition
 
 _READ_ALL_EVERY_S = 10.0  # for what no version number says
 _KEYS_EVERY_S = 2.0
@@ -41,7 +42,7 @@ _LEGAL = {
 
 
 class ActiveWatcher:
-    """Made when the lease was won; for the main thread alone. Every method raises RedisAway."""
+    """What the main thread does while it holds the lease. Every method raises RedisAway."""
 
     def __init__(
         self,
@@ -89,7 +90,8 @@ class ActiveWatcher:
         return self.phase is not ServicePhase.STOPPED
 
     def _enter(self, phase: ServicePhase) -> None:
-        assert phase in _LEGAL[self.phase], f"{self.phase.name} to {phase.name}"
+        if phase not in _LEGAL[self.phase]:
+            raise IllegalTransition(f"the service: {self.phase.name} to {phase.name}")
         self.phase = phase
 
     def _read(self) -> None:
@@ -123,9 +125,11 @@ class ActiveWatcher:
             wanted = self._folders.get(folder_id)
             if self._is_wanted and wanted == thread.folder and not thread.is_over():
                 continue
-            self.threads.end(thread)
+            # First of all: it may just be submitting a Task, and Redis may go away before all of
+            # its Tasks are stopped.
             if self._is_wanted:
-                self._enter(ServicePhase.ADOPTING)  # it may just be submitting a Task
+                self._enter(ServicePhase.ADOPTING)
+            self.threads.end(thread)
             if wanted is None:
                 self._version = None  # so that its files are forgotten once its thread is over
 

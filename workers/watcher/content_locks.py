@@ -32,11 +32,6 @@ class ContentLocks:
     def is_held(self, key: ContentKey) -> bool:
         return key in self._owners
 
-    def holders(self) -> list[_Owner]:
-        """Files on whose behalf a content is being analysed."""
-        with self._lock:
-            return list(self._keys)
-
     def release(self, folder_id: str, path: str) -> None:
         """The file has no need of its content any more, whichever that was."""
         with self._lock:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from shared.domain import ModelKind
 from shared.ledger.jobs import JobQueues
@@ -17,13 +18,13 @@ from workers.watcher.content_locks import ContentLocks
 
 @dataclass(slots=True)
 class Conditions:
-    """As the main thread sees them; it replaces the values, the other threads read them."""
+    """What the main thread sees; it replaces the values, the other threads read them."""
 
     keys: Mapping[ModelKind, str]  # of the active models
     is_paused: bool = False  # a foreground analysis has the lock
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class WatcherContext:
     """`token` is that of the lease. Another leadership gets another context."""
 
@@ -37,4 +38,8 @@ class WatcherContext:
 
     def client_path(self, path: str, folder: WatchFolder) -> str:
         """The path as the client that made the folder writes it."""
-        return PathMap(self.settings.path_map).to_client(path, folder.client_path)
+        return self._path_map.to_client(path, folder.client_path)
+
+    @cached_property
+    def _path_map(self) -> PathMap:
+        return PathMap(self.settings.path_map)

@@ -16,12 +16,13 @@ class LeadershipLost(Exception):
 
 
 class Leadership:
-    """For the main thread. Every method raises RedisAway."""
+    """The lease, as the main thread holds or wants it. Every method raises RedisAway."""
 
     def __init__(self, lease: WatcherLease) -> None:
         self._lease = lease
         self._redis_run = ""
         self._renewed_at = 0.0
+        self._kept_at = 0.0  # apart: what `renew` asks of Redis is not put off by `keep`
         self.token: str | None = None  # None: another one leads, or nobody
 
     def campaign(self) -> str | None:
@@ -33,27 +34,22 @@ class Leadership:
         return self.token
 
     def renew(self) -> None:
-        """When that is due. Raises LeadershipLost."""
+        """Renew the lease when that is due. Raises LeadershipLost."""
         asked_at = time.monotonic()
         if asked_at - self._renewed_at <= _RENEW_EVERY_S:
             return
-        assert self.token, "only the leader renews"
-        if not self._lease.renew(self.token):
-            raise LeadershipLost("the lease ran out, or Redis has lost what it held")
+        token = self._prolong("the lease ran out, or Redis has lost what it held")
         if self._lease.redis_run() != self._redis_run:  # what is in it decides, not our memory
-            self._lease.release(self.token)
+            self._lease.release(token)
             raise LeadershipLost("Redis was started anew, and may have lost what was written last")
         self._renewed_at = asked_at
 
     def keep(self) -> None:
-        """Called often while much is read. Raises LeadershipLost."""
-        asked_at = time.monotonic()
-        if asked_at - self._renewed_at < _KEEP_EVERY_S:
+        """Keep the lease while much is read: call it often. Raises LeadershipLost."""
+        if time.monotonic() - self._kept_at < _KEEP_EVERY_S:
             return
-        assert self.token, "only the leader reads"
-        if not self._lease.renew(self.token):
-            raise LeadershipLost("the lease ran out while the files were read")
-        self._renewed_at = asked_at
+        self._prolong("the lease ran out while the files were read")
+        self._kept_at = time.monotonic()
 
     def has_expired(self) -> bool:
         """Whether another one may lead by now: the lease could not be renewed for its length."""
@@ -63,3 +59,10 @@ class Leadership:
         """Lead no more, without a word to Redis; the token that was ours."""
         token, self.token = self.token, None
         return token
+
+    def _prolong(self, if_lost: str) -> str:
+        """Hold the lease for its whole length from now on; its token. Raises LeadershipLost."""
+        assert self.token, "only the leader has a lease"
+        if not self._lease.renew(self.token):
+            raise LeadershipLost(if_lost)
+        return self.token

@@ -20,7 +20,7 @@ _STOPPING = FolderLive(state=WatchState.STOPPING)
 
 
 class LiveReport:
-    """For the main thread. Every method raises RedisAway."""
+    """What the main thread publishes. Every method raises RedisAway."""
 
     def __init__(
         self, context: WatcherContext, client: redis.Redis, threads: FolderThreads
@@ -37,7 +37,7 @@ class LiveReport:
         return self._published is not None and self._published.state is WatchState.RUNNING
 
     def publish(self, folders: Collection[WatchFolder], *, is_wanted: bool) -> None:
-        """Nothing where it says what it said before."""
+        """Tell clients what is going on, unless it is what they were told last."""
         threads = self._threads
         lives = {folder_id: one.watcher.live() for folder_id, one in threads.active.items()}
         lives |= {one.folder.id: _STOPPING for one in threads.ending if one.folder.id not in lives}

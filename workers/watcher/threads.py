@@ -11,7 +11,7 @@ from workers.watcher.folder.thread import FolderThread
 
 
 class FolderThreads:
-    """For the main thread. `active`: by id of the folder."""
+    """The threads that the main thread begins and ends. `active`: by id of the folder."""
 
     def __init__(self, context: WatcherContext) -> None:
         self._context = context

@@ -69,6 +69,31 @@ def test_a_task_that_a_removed_folder_still_submits_is_stopped(
     assert steps.tasks() == []
 
 
+def test_an_outage_of_redis_leaves_no_task_of_a_removed_folder_running(
+    steps: Steps, active: ActiveWatcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    still(steps.media / "a.png", 1)
+    folder = add(steps, steps.watch())
+    active.look()
+    thread = active.threads.active[folder.id]
+    wait_for(lambda: len(steps.tasks()) == 1, 10, "its Task")
+    assert active.phase is ServicePhase.WATCHING
+    with steps.folders.changing() as changes:
+        changes.remove(folder.id)
+
+    def away(*_: object) -> None:
+        raise RedisAway
+
+    with monkeypatch.context() as patched:
+        patched.setattr(type(steps.ledger), "stop", away)
+        with pytest.raises(RedisAway):
+            active.look()
+    wait_for(thread.is_over, 10, "the end of its thread")
+    active.look()
+    active.look()
+    assert steps.tasks() == []
+
+
 def test_copies_elsewhere_wait_while_the_folder_of_the_first_is_changed(
     steps: Steps, active: ActiveWatcher
 ) -> None:

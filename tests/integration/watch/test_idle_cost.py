@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -70,14 +71,22 @@ class Touched(dict[str, WatchedFile]):
         return super().values()
 
 
+def pass_poll_pause(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
+    """Let a scheduler's next look be due, and no walk."""
+    earlier, pause_s = scheduling.time.monotonic, settings.watch_poll_seconds
+    later = SimpleNamespace(monotonic=lambda: earlier() + pause_s)
+    monkeypatch.setattr(scheduling, "time", later)
+
+
 def test_a_polled_folder_in_which_nothing_changed_is_left_alone_for_a_while(
-    root: Path, settings: Settings
+    root: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clip(root / "a.mov")
     os.utime(root, (LONG_AGO, LONG_AGO))
     scheduler = ScanScheduler(watched(root, polling="always"), settings, nothing)
     assert scheduler.look(nothing) is not None
-    scheduler.look_soon()
+    pass_poll_pause(monkeypatch, settings)
+    assert scheduler.due_in() == 0
     assert scheduler.look(nothing) is None
     assert scheduler.due_in() > settings.watch_poll_seconds / 2
     scheduler.stop()
@@ -111,7 +120,12 @@ def test_a_walk_that_is_long_in_judging_its_files_comes_less_often(
 @pytest.mark.parametrize("polling", ["always", "never"])
 @pytest.mark.parametrize("group", [FileGroup.PROCESSED, FileGroup.FAILED])
 def test_an_idle_step_looks_at_no_file(
-    tmp_path: Path, redis_url: str, settings: Settings, group: FileGroup, polling: str
+    tmp_path: Path,
+    redis_url: str,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    group: FileGroup,
+    polling: str,
 ) -> None:
     farm = Farm(tmp_path, redis_url)
     folder = farm.watch(polling=polling)
@@ -128,7 +142,7 @@ def test_an_idle_step_looks_at_no_file(
     run.step()
     run.state.table.files = touched = Touched(run.state.table.files)
     for _ in range(3):
-        run.scheduler.look_soon()
+        pass_poll_pause(monkeypatch, settings)
         run.step()
     assert touched.times == 0
     assert set(farm.group(folder, group)) == {path.name for path in paths}

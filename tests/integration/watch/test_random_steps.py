@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import random
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,31 @@ from shared.watch.files import WatchedFiles
 from shared.watch.folders import WatchFolder
 from shared.watch.retries import RetryRequest
 from tests.support.watch.stepping import KEYS, Steps
+from workers.watcher.content_locks import ContentLocks
 from workers.watcher.folder.file_phase import FilePhase
+from workers.watcher.folder.file_table import ContentKey
 from workers.watcher.folder.watcher import FolderWatcher
 
 NAMES = [f"{letter}.png" for letter in "abcdefgh"] + ["deep/i.png", "deep/j.mp4"]
 FAULTS = [None, None, None, *Fault]
+
+
+class NotedLocks(ContentLocks):
+    """Notes on whose behalf each content was locked last."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._noted: dict[ContentKey, tuple[str, str]] = {}
+
+    def acquire(self, key: ContentKey, folder_id: str, path: str) -> bool:
+        is_acquired = super().acquire(key, folder_id, path)
+        if is_acquired:
+            self._noted[key] = folder_id, path
+        return is_acquired
+
+    def holders(self) -> list[tuple[str, str]]:
+        """Ids of folders, and paths, on whose behalf a content is locked now."""
+        return [owner for key, owner in self._noted.items() if self.is_held(key)]
 
 
 class Chance:
@@ -30,6 +51,8 @@ class Chance:
 
     def __init__(self, steps: Steps, seed: int) -> None:
         self.steps = steps
+        self.locks = NotedLocks()
+        steps.context = dataclasses.replace(steps.context, content_locks=self.locks)
         self.random = random.Random(seed)
         self.roots = [steps.media, steps.folder / "other"]
         self.roots[1].mkdir()
@@ -117,7 +140,7 @@ class Chance:
 
     def wait(self) -> None:
         for run in self.runs:
-            self.steps.end_holds(run)
+            self.steps.end_breaker_pause(run)
 
     def root_goes(self) -> None:
         root = self.random.choice(self.roots)
@@ -170,7 +193,7 @@ class Chance:
             self.retry_all()
             for run in self.runs:
                 self.steps.walk(run)
-                check(run)
+                check(run, self.locks)
             self.steps.work()
 
     def root_goes_back(self, root: Path) -> None:
@@ -183,7 +206,7 @@ class Chance:
             run.retry(RetryRequest(folder_id=run.folder.id))
 
 
-def check(run: FolderWatcher) -> None:
+def check(run: FolderWatcher, locks: NotedLocks) -> None:
     """A pending file waits in exactly one place, and what locks a content has a use for it."""
     table = run.state.table
     for path, file in table.files.items():
@@ -197,9 +220,11 @@ def check(run: FolderWatcher) -> None:
         assert [place for place, is_there in places.items() if is_there] == (
             [phase] if phase in places else []
         ), (path, file, phase)
+        if phase is FilePhase.DELAYED:  # else what was put into the heap may lie there still
+            assert (file.next_try_at, path) in table._delayed, (path, file)
         if run.scheduler.has_walked:  # else the next walk takes up what an earlier run has left
             assert phase is not FilePhase.LEFT_OVER, (path, file)
-    for folder_id, path in run.state.context.content_locks.holders():
+    for folder_id, path in locks.holders():
         if folder_id == run.folder.id:
             assert path in table.ready or table.files[path].is_queued, (path, table.files.get(path))
     assert run.state.gone <= table.files.keys()
@@ -222,7 +247,7 @@ def test_whatever_happens_every_file_is_done_in_the_end(steps: Steps, seed: int)
         for run in chance.runs:
             if chance.random.random() < 0.5:
                 chance.step(run)
-                check(run)
+                check(run, chance.locks)
     chance.mend()
     for run, root in zip(chance.runs, chance.roots, strict=True):
         files = run.state.table.files
@@ -231,5 +256,5 @@ def test_whatever_happens_every_file_is_done_in_the_end(steps: Steps, seed: int)
         ends = {FileGroup.PROCESSED, FileGroup.UNSUPPORTED}  # the latter by a worker, for good
         assert {file.group for file in files.values()} <= ends, story
         assert steps.files.all(run.folder.id) == files
-    assert not steps.context.content_locks.holders()
+    assert not chance.locks.holders()
     assert steps.tasks() == []

@@ -103,7 +103,7 @@ def test_clients_of_both_processes_hear_every_change(desk: WatchDesk, stack: Sta
             wait_for(lambda w=watcher: len(last(w)["folder_stats"]) == 1, 5, "the deleted one")
 
 
-def test_a_foreground_analysis_is_heard_of_though_nobody_rings(desk: WatchDesk) -> None:
+def test_a_foreground_analysis_is_heard_of_though_nobody_tells_of_it(desk: WatchDesk) -> None:
     desk.service("start")
     desk.watcher_says(WatchState.WAITING)
     with Watcher(desk.client.url, key=KEY) as watcher:

@@ -67,7 +67,7 @@ def test_files_that_no_worker_sees_do_not_hold_up_those_behind_them(steps: Steps
     steps.walk(run)
     assert "No worker sees it" in run.live().reason
     assert run.state.breaker.is_open
-    steps.end_holds(run)
+    steps.end_breaker_pause(run)
     run.state.table.wake_delayed(time.time() + 300)
     run.step()
     run.step()

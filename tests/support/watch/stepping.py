@@ -31,7 +31,7 @@ KEYS = {ModelKind.VISUAL: "eyes", ModelKind.SPEECH: "ears", ModelKind.FACES: "fa
 
 
 class Steps:
-    """One active watcher; its FolderRuns are stepped by the test."""
+    """One active watcher; its FolderWatchers are stepped by the test."""
 
     def __init__(self, folder: Path, redis_url: str) -> None:
         self.folder = folder
@@ -79,8 +79,8 @@ class Steps:
         run.scheduler.walk_soon()
         return run.step()
 
-    def end_holds(self, run: FolderWatcher) -> None:
-        """The time passes for which something around the files of a folder holds it up."""
+    def end_breaker_pause(self, run: FolderWatcher) -> None:
+        """The time passes for which the circuit breaker of a folder is open."""
         breaker = run.state.breaker
         if breaker.is_open:
             earlier = breaker.clock

@@ -90,7 +90,7 @@ def _judge(state: FolderState, cache: CacheLookup, path: str) -> AdmittedFile | 
 def _admitted(
     state: FolderState, cache: CacheLookup, path: str, found: FileStat
 ) -> AdmittedFile | None:
-    """None: a copy of it is being analysed, or all of it is made already."""
+    """The file; None: a copy of it is being analysed, or all of it is made already."""
     file = state.table.files[path]
     hash_str = file.hash_str or cache.hash_of(path, found)
     file = replace(file, hash_str=hash_str)

@@ -26,14 +26,15 @@ class CacheGone(CacheError):
 class CacheGuard:
     """Opens the CacheDir of one folder; for the folder's thread alone."""
 
-    def __init__(self, state: FolderState) -> None:
+    def __init__(self, state: FolderState, *, knows_no_file: bool) -> None:
+        """`knows_no_file`: no earlier watcher has handed one over."""
         self._state = state
         self._lookup: CacheLookup | None = None
         self._accepts_any = False
-        self._knows_no_file = not state.table.files
+        self._knows_no_file = knows_no_file
 
     def open(self) -> CacheLookup:
-        """Before every batch. Raises CacheGone, CacheError."""
+        """Open the CacheDir, before every batch. Raises CacheGone, CacheError."""
         folder, known_id = self._state.folder, self._state.facts.cache_id
         if known_id and not self._accepts_any:
             _check_known(folder.cache_dir)

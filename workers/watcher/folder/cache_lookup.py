@@ -23,12 +23,11 @@ class CacheLookup:
     cache: CacheDir
     _follow: FollowState = field(default_factory=FollowState)
     _seen: dict[str, Seen] = field(default_factory=dict)  # by path
-    _has_read: bool = False
     _collections: dict[str, Collection] = field(default_factory=dict)
     _members: tuple[Members, frozenset[str]] | None = None  # of the Collection asked for last
 
     def hash_of(self, path: str, found: FileStat) -> str:
-        """From the catalogue where the file is as it was seen there. Raises as hash_media."""
+        """`hash_str`, from the catalogue where the file is as it was seen. Raises as hash_media."""
         seen = self._seen.get(path)
         if seen and (seen.size, seen.mtime_ns) == found:
             return seen.hash_str
@@ -36,9 +35,6 @@ class CacheLookup:
 
     def read_seen(self, below: str) -> None:
         """Learn which files below a folder have a known hash; for a watcher that knows nothing."""
-        if self._has_read:
-            return
-        self._has_read = True
         prefix = below.rstrip("/") + "/"
         for entry in self.cache.catalogue.follow(self._follow).entries:
             if isinstance(entry, Seen) and entry.path.startswith(prefix):

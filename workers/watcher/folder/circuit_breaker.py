@@ -5,19 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import Enum, auto
 
 _FIRST_PAUSE_S = 5.0
 _LONGEST_PAUSE_S = 30.0
-
-
-class BreakerState(Enum):
-    """CLOSED: files are worked on. OPEN: none is, for a while. HALF_OPEN: that while is over, and
-    what is tried next shows whether it is mended."""
-
-    CLOSED = auto()
-    OPEN = auto()
-    HALF_OPEN = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,22 +19,20 @@ class _Trip:
 
 
 class CircuitBreaker:
-    """Changed by the folder's thread alone; the main thread may read it."""
+    """Open for a while after each trip; what is tried then shows whether the cause is mended.
+
+    The folder's thread alone changes it; the main thread may read it.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock
         self._trip: _Trip | None = None
 
     @property
-    def state(self) -> BreakerState:
-        trip = self._trip  # read once: it may be replaced meanwhile
-        if trip is None:
-            return BreakerState.CLOSED
-        return BreakerState.OPEN if self.clock() < trip.until else BreakerState.HALF_OPEN
-
-    @property
     def is_open(self) -> bool:
-        return self.state is BreakerState.OPEN
+        """Whether no file is worked on."""
+        trip = self._trip  # read once: it may be replaced meanwhile
+        return trip is not None and self.clock() < trip.until
 
     @property
     def reason(self) -> str:
@@ -59,7 +47,7 @@ class CircuitBreaker:
         return trip is not None and trip.one_file_first
 
     def trip(self, reason: str, *, one_file_first: bool) -> bool:
-        """To OPEN, for longer each time. False: it is, many files have met the same."""
+        """Open, for longer each time. False: it was open, many files have met the same."""
         if self.is_open:
             return False
         last = self._trip
@@ -69,10 +57,10 @@ class CircuitBreaker:
         return True
 
     def succeed(self) -> None:
-        """HALF_OPEN to CLOSED. What succeeds while it is OPEN was done before."""
+        """Close after the pause. What succeeds while it is open was done before."""
         if not self.is_open:
             self._trip = None
 
     def reset(self) -> None:
-        """To CLOSED at once: somebody says that it is mended."""
+        """Close at once: somebody says that the cause is mended."""
         self._trip = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import Enum, auto
 
 from shared.watch.choices import FileGroup
+from workers.watcher.transitions import IllegalTransition
 
 
 class FilePhase(Enum):
@@ -20,10 +21,6 @@ class FilePhase(Enum):
     FAILED = auto()
     UNSUPPORTED = auto()
     SKIPPED = auto()
-
-
-class IllegalTransition(Exception):
-    """A file cannot become this from what it was: an error of ours."""
 
 
 _P = FilePhase

@@ -67,40 +67,40 @@ class FileTable:
         return table
 
     def phase(self, path: str) -> FilePhase | None:
-        """None: the file is not known."""
+        """What the file is; None: it is not known."""
         if (phase := self._waiting.get(path)) is not None:
             return phase
         file = self.files.get(path)
         return OF_GROUP[file.group] if file else None
 
     def settle(self, path: str, file: WatchedFile, seen_at: float) -> None:
-        """To SETTLING. `seen_at`: when it was first seen as it is now, in monotonic seconds."""
+        """Let a file settle, which was first seen as it is now at `seen_at` (monotonic seconds)."""
         self._move(path, file, FilePhase.SETTLING)
         self.settling[path] = seen_at
 
     def make_ready(self, path: str, file: WatchedFile) -> None:
-        """To READY."""
+        """Give a file its turn."""
         self._move(path, file, FilePhase.READY)
         self.ready[path] = None
 
     def delay(self, path: str, file: WatchedFile) -> None:
-        """To DELAYED, until the file's `next_try_at`."""
+        """Put a file off until its `next_try_at`."""
         self._move(path, file, FilePhase.DELAYED)
         self._enter_delay(path, file)
 
     def queue(self, path: str, file: WatchedFile) -> None:
-        """To QUEUED: the Task `task_id` has the file."""
+        """Note that the Task `file.task_id` has the file."""
         self._move(path, file, FilePhase.QUEUED)
         self._enter_queue(path, file)
 
     def hold_duplicate(self, path: str, file: WatchedFile, key: ContentKey) -> None:
-        """To DUPLICATE, until nobody analyses the content `key` any more."""
+        """Let a file wait until nobody analyses the content `key` any more."""
         self._move(path, file, FilePhase.DUPLICATE)
         self._content[path] = key
         self.duplicates.setdefault(key, {})[path] = None
 
     def conclude(self, path: str, file: WatchedFile) -> None:
-        """To what the file's group says, which is not PENDING."""
+        """Note what became of a file: its group, which is not PENDING."""
         self._move(path, file, OF_GROUP[file.group])
 
     def forget(self, path: str) -> None:

@@ -37,7 +37,7 @@ _OWN = (Fault.FILE, Fault.WORKER, Fault.INTERNAL)
 
 @dataclass(slots=True)
 class FolderState:
-    """Used by the folder's thread alone, but for `breaker`, `facts` and the counters."""
+    """What the folder's thread has to itself, but for `breaker`, `facts` and the counters."""
 
     folder: WatchFolder
     context: WatcherContext
@@ -141,7 +141,7 @@ class FolderState:
             elif file.group is FileGroup.PROCESSED:
                 self.turn_back(path, file)
 
-    def hold_up(self, reason: str, *, one_file_first: bool = True) -> None:
+    def trip_breaker(self, reason: str, *, one_file_first: bool = True) -> None:
         """Nothing of this folder is worked on for a while, then one file is tried, or all."""
         if reason != self.breaker.reason:
             log.warning("%s waits: %s", self.folder.path, reason)

@@ -60,7 +60,7 @@ class Submitter:
         self.submit_unsure()
 
     def submit_unsure(self) -> None:
-        """Again what Redis may not have taken, which is harmless."""
+        """Submit again what Redis may not have taken, which is harmless."""
         if self._unsure:
             self._flush()
             self._enter(self._unsure)

@@ -117,12 +117,13 @@ class FolderTasks:
             return
         if fault in (Fault.CACHE, Fault.MODEL):
             state.turn_back(path, file)
-            state.hold_up(reason)
+            state.trip_breaker(reason)
             self.stop_all()
         elif fault is Fault.MISSING:  # we see it
             why = f"No worker sees it: is its folder mounted where they run? {reason}"
             state.postpone(path, file, _UNSEEN_PAUSE_S, why)
-            state.hold_up(why, one_file_first=False)  # there may be many, and trying costs nothing
+            # All at once: there may be many, and trying costs nothing.
+            state.trip_breaker(why, one_file_first=False)
         elif fault is Fault.CHANGING:
             state.settle(path, FileStat(file.size, file.mtime_ns), reason)
         elif fault is Fault.NOTHING:  # a silent clip, of which speech was wanted, too

@@ -15,7 +15,7 @@ _AFTER_ERROR_S = 5.0
 
 
 class FolderThread:
-    """For the main thread; once it was ended, it is begun no more."""
+    """A folder's thread; the main thread begins and ends it, once each."""
 
     def __init__(self, watcher: FolderWatcher) -> None:
         self.watcher = watcher

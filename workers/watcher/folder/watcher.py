@@ -68,7 +68,7 @@ class FolderWatcher:
         self._retries: list[RetryRequest] = []
         self._unreachable = ""
         self._replaced_at = self._cache_gone_at = -_SEEN_S  # when that held it up last
-        self._cache = CacheGuard(self.state)
+        self._cache = CacheGuard(self.state, knows_no_file=not files)
         self._ledger = LedgerWriter(self.state, facts)
         self._submitter = Submitter(self.state, self._flush)
         # Whoever had the folder before may have asked them to stop.
@@ -139,7 +139,7 @@ class FolderWatcher:
             if isinstance(error, CacheGone):
                 self._cache.close()
                 self._cache_gone_at = time.monotonic()
-            self.state.hold_up(error.message)
+            self.state.trip_breaker(error.message)
             self.tasks.stop_all()
         self._flush()
         return self._pause()

@@ -52,7 +52,7 @@ class RootIdentity(msgspec.Struct, frozen=True):
 
 
 def identity_of(root: str) -> RootIdentity:
-    """Also lists the root's first entry. Raises Unreachable."""
+    """What is at `root` now, whose first entry is listed too. Raises Unreachable."""
     try:
         found = os.stat(root)
         if not stat.S_ISDIR(found.st_mode):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from enum import Enum, auto
 from typing import NamedTuple
 
 from shared.paths import Roots
@@ -37,21 +36,13 @@ class ScanResult(NamedTuple):
     folders: frozenset[str] | None
 
 
-class ChangeSource(Enum):
-    """What says where in a folder to look again."""
-
-    UNDECIDED = auto()  # the folder was not there yet
-    EVENTS = auto()
-    POLLING = auto()
-
-
 class ScanScheduler:
     """When one folder is scanned; used by its thread alone. `wake` is called at every event."""
 
     def __init__(self, folder: WatchFolder, settings: Settings, wake: Callable[[], None]) -> None:
         self.is_scanning = False
         self.has_walked = False  # since the folder was there last
-        self._source = ChangeSource.UNDECIDED
+        self.is_polling: bool | None = None  # None: not found out yet
         self._folder = folder
         self._settings = settings
         self._wake = wake
@@ -61,13 +52,6 @@ class ScanScheduler:
         self._next_scan = 0.0  # monotonic
         self._next_look = 0.0
         self._dirty: set[str] = set()
-
-    @property
-    def is_polling(self) -> bool | None:
-        """None: not found out yet."""
-        if self._source is ChangeSource.UNDECIDED:
-            return None
-        return self._source is ChangeSource.POLLING
 
     def look(self, checkpoint: Callable[[], None]) -> ScanResult | None:
         """What is due now, if anything. Raises Unreachable."""
@@ -102,10 +86,6 @@ class ScanScheduler:
         """Walk everything at the next look."""
         self._next_scan = 0.0
 
-    def look_soon(self) -> None:
-        """End the pause after a look."""
-        self._next_look = 0.0
-
     def lose(self) -> None:
         """The folder is not there: what was watched is worth nothing when it comes back."""
         self.stop()
@@ -116,7 +96,7 @@ class ScanScheduler:
         if self._events:
             self._events.stop()
         self._events = None
-        self._source = ChangeSource.UNDECIDED
+        self.is_polling = None
         self._dirty.clear()
 
     def judge_events(self, surprises: set[str]) -> None:
@@ -171,7 +151,7 @@ class ScanScheduler:
         if self._events and not self._events.is_alive():
             log.warning("%s: the system's events have ended; it is polled", self._folder.path)
             self._poll()
-        if self._source is not ChangeSource.UNDECIDED:
+        if self.is_polling is not None:
             return
         if self._folder.polling == "always":
             self._poll()
@@ -188,8 +168,8 @@ class ScanScheduler:
             log.warning("%s is polled: %s", self._folder.path, error)
             self._poll()
         else:
-            self._events, self._source = events, ChangeSource.EVENTS
+            self._events, self.is_polling = events, False
 
     def _poll(self) -> None:
         self.stop()
-        self._source = ChangeSource.POLLING
+        self.is_polling = True

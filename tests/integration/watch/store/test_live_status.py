@@ -59,7 +59,7 @@ def test_what_another_version_says_is_as_good_as_nothing(
     assert live_status.read() is None
 
 
-def test_every_word_rings_the_room_and_counts_up(
+def test_every_word_tells_the_room_and_counts_up(
     live_status: LiveStatus, client: redis.Redis
 ) -> None:
     with client.pubsub(ignore_subscribe_messages=True) as channel:

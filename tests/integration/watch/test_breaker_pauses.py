@@ -1,4 +1,4 @@
-"""What holds a folder or a file up ends, and is not held against other files."""
+"""A pause of a folder or a file ends, and is not held against other files."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_a_hindrance_is_over_when_no_file_waits_for_its_end(steps: Steps) -> Non
     assert "full" in run.live().reason
     path.unlink()
     assert run.state.breaker.is_open
-    steps.end_holds(run)
+    steps.end_breaker_pause(run)
     steps.walk(run)
     run.step()
     assert run.live().reason == ""
@@ -86,7 +86,7 @@ def test_one_file_that_the_cache_folder_refuses_does_not_hold_up_those_behind_it
     monkeypatch.setattr(CacheLookup, "is_made", is_made)
     for _ in range(3):
         run.step()
-        steps.end_holds(run)
+        steps.end_breaker_pause(run)
         steps.work()
     assert steps.groups(run) == {"a.png": PENDING, "b.png": PROCESSED}
 

@@ -1,0 +1,44 @@
+"""When the active watcher asks Redis whether it is the active one still."""
+
+from __future__ import annotations
+
+import time
+from typing import cast
+
+import pytest
+
+from shared.watch.lease import WatcherLease
+from workers.watcher.leadership import Leadership, LeadershipLost
+
+
+class FakeLease:
+    run = "first"
+
+    def redis_run(self) -> str:
+        return self.run
+
+    def acquire(self, token: str) -> bool:
+        return True
+
+    def renew(self, token: str) -> bool:
+        return True
+
+    def release(self, token: str) -> None:
+        pass
+
+
+def test_who_reads_much_hears_no_later_that_redis_was_started_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    lease = FakeLease()
+    leadership = Leadership(cast(WatcherLease, lease))
+    leadership.campaign()
+    lease.run = "second"
+    now += 1.5
+    leadership.keep()
+    leadership.renew()
+    now += 1.0
+    with pytest.raises(LeadershipLost, match="anew"):
+        leadership.renew()
