@@ -44,7 +44,7 @@ from tests.support.media.many_files import (
 from tests.support.private_redis import PrivateRedis
 from tests.support.stack import Process, models_dir
 from tests.support.waiting import wait_for
-from tests.support.watch.ingest_stack import Farm
+from tests.support.watch.ingest_stack import IngestStack
 from workers.watcher.folder.analysis_profile import AnalysisProfile
 from workers.watcher.scan.names import NameRules
 from workers.watcher.scan.scanner import Scanner
@@ -66,7 +66,7 @@ time.sleep(100000)
 class Bench:
     """One tree, one Redis; watchers come and go."""
 
-    farm: Farm
+    ingest: IngestStack
     redis: PrivateRedis
     idle_s: float
     paths: list[str] = field(default_factory=list)
@@ -75,13 +75,13 @@ class Bench:
     def watcher(self) -> Process:
         """With the settings that everybody has."""
         self.started += 1
-        return self.farm.stack.start_worker("watcher", self.started)
+        return self.ingest.stack.start_worker("watcher", self.started)
 
     def scanned(self, folder: WatchFolder, after: float = 0.0) -> float:
         """Wait for a walk that ended after this Unix time; when it did."""
 
         def told() -> float | None:
-            live = self.farm.live()
+            live = self.ingest.live()
             mine = live.folders.get(folder.id) if live else None
             at = mine.last_scan_at if mine else None
             return at if at and at > after and mine and not mine.is_scanning else None
@@ -89,10 +89,10 @@ class Bench:
         return wait_for(told, 300, "a walk", every_s=0.02) or 0.0
 
     def count(self, folder: WatchFolder, group: FileGroup) -> int:
-        return self.farm.files.counts([folder.id])[folder.id][group]
+        return self.ingest.files.counts([folder.id])[folder.id][group]
 
     def redis_mb(self) -> float:
-        return float(self.farm.client.info("memory")["used_memory"]) / 1e6
+        return float(self.ingest.client.info("memory")["used_memory"]) / 1e6
 
     def redis_pid(self) -> int:
         assert self.redis.process
@@ -100,12 +100,12 @@ class Bench:
 
     def clear(self) -> None:
         """No folder, no Task, nothing known."""
-        (self.farm.state_dir / "watch-folders.json").unlink(missing_ok=True)
+        (self.ingest.state_dir / "watch-folders.json").unlink(missing_ok=True)
         self.redis.flush()
 
     def signature(self, folder: WatchFolder) -> str:
-        settings = Settings.from_env(self.farm.stack.environment())
-        keys = active_keys(self.farm.client, settings)
+        settings = Settings.from_env(self.ingest.stack.environment())
+        keys = active_keys(self.ingest.client, settings)
         profile = AnalysisProfile.of(folder, keys, settings.audio_streams)
         return profile.signature(MediaType.VIDEO)
 
@@ -122,12 +122,12 @@ class Bench:
                 made=made,
                 changed_at=time.time(),
             )
-        assert self.farm.watcher_lease.acquire("bench")
-        assert self.farm.files.write("bench", folder.id, known)
+        assert self.ingest.watcher_lease.acquire("bench")
+        assert self.ingest.files.write("bench", folder.id, known)
         cache = CacheDir.open(folder.cache_dir, create=True)
         facts = FolderFacts(cache_id=cache.id, last_scan_at=time.time())
-        assert self.farm.files.note("bench", folder.id, facts)
-        self.farm.watcher_lease.release("bench")
+        assert self.ingest.files.note("bench", folder.id, facts)
+        self.ingest.watcher_lease.release("bench")
 
 
 def first_scan(bench: Bench, rounds: int) -> None:
@@ -135,13 +135,13 @@ def first_scan(bench: Bench, rounds: int) -> None:
     for _ in range(rounds):
         bench.clear()
         empty = bench.redis_mb()
-        folder = bench.farm.watch(settle_seconds=SETTLE_S)
+        folder = bench.ingest.watch(settle_seconds=SETTLE_S)
         watcher = bench.watcher()
         pid, total = watcher.popen.pid, len(bench.paths)
-        wait_for(bench.farm.watcher_lease.is_held, 30, "the watcher")
+        wait_for(bench.ingest.watcher_lease.is_held, 30, "the watcher")
         before, of_redis = cpu_s(pid), cpu_s(bench.redis_pid())
         began = time.perf_counter()
-        bench.farm.start_watching()
+        bench.ingest.start_watching()
         bench.scanned(folder)
         while bench.count(folder, FileGroup.PENDING) < total:
             time.sleep(0.02)
@@ -160,10 +160,10 @@ def first_scan(bench: Bench, rounds: int) -> None:
 def pending(bench: Bench) -> None:
     """All files wait for a worker that is not there, then for a foreground analysis, too."""
     bench.clear()
-    folder = bench.farm.watch(settle_seconds=SETTLE_S)
+    folder = bench.ingest.watch(settle_seconds=SETTLE_S)
     watcher = bench.watcher()
     pid = watcher.popen.pid
-    bench.farm.start_watching()
+    bench.ingest.start_watching()
     bench.scanned(folder)
     before, began = cpu_s(pid), time.monotonic()
     time.sleep(SETTLE_S)
@@ -172,11 +172,11 @@ def pending(bench: Bench) -> None:
     print(f"settling of all: {time.monotonic() - began:.0f} s, CPU {cpu_s(pid) - before:.1f} s")
     share = idle_share(pid, bench.idle_s)
     print(f"idle, {len(bench.paths)} pending, no worker: {share:.2f} %")
-    foreground = bench.farm.submit([Path(bench.paths[0])], kind=TaskKind.ANALYZE)
-    bench.farm.wait_state("paused")
+    foreground = bench.ingest.submit([Path(bench.paths[0])], kind=TaskKind.ANALYZE)
+    bench.ingest.wait_state("paused")
     share = idle_share(pid, bench.idle_s)
     print(f"idle, {len(bench.paths)} pending, paused: {share:.2f} %; {memory_mb(pid):.0f} MB")
-    bench.farm.ledger.stop(foreground)
+    bench.ingest.ledger.stop(foreground)
     watcher.end()
 
 
@@ -202,7 +202,7 @@ def walk_cpu(bench: Bench, folder: WatchFolder, pid: int, base: float) -> float:
     costs = []
     for _ in range(3):
         before, began, at = cpu_s(pid), time.monotonic(), time.time()
-        bench.farm.ask_retry(folder)
+        bench.ingest.ask_retry(folder)
         bench.scanned(folder, at)
         time.sleep(1)
         costs.append(cpu_s(pid) - before - base / 100 * (time.monotonic() - began))
@@ -211,9 +211,9 @@ def walk_cpu(bench: Bench, folder: WatchFolder, pid: int, base: float) -> float:
 
 def native(bench: Bench) -> None:
     bench.clear()
-    folder = bench.farm.watch(settle_seconds=SETTLE_S, polling="never")
+    folder = bench.ingest.watch(settle_seconds=SETTLE_S, polling="never")
     bench.know(folder, bench.paths)
-    bench.farm.start_watching()
+    bench.ingest.start_watching()
     watcher = restart(bench, folder)
     pid = watcher.popen.pid
     base = idle_share(pid, bench.idle_s)
@@ -229,9 +229,9 @@ def native(bench: Bench) -> None:
 
 def polled(bench: Bench) -> None:
     bench.clear()
-    folder = bench.farm.watch(settle_seconds=SETTLE_S, polling="always")
+    folder = bench.ingest.watch(settle_seconds=SETTLE_S, polling="always")
     bench.know(folder, bench.paths)
-    bench.farm.start_watching()
+    bench.ingest.start_watching()
     watcher = restart(bench, folder)
     share, walks, seconds = whole_periods(bench, folder, watcher)
     print(
@@ -266,15 +266,15 @@ def arrivals(bench: Bench, folder: WatchFolder, name: str, count: int) -> None:
         at = time.perf_counter()
 
         def queued(path: Path = path) -> WatchedFile | None:
-            (file,) = bench.farm.files.find(folder.id, [str(path)])
+            (file,) = bench.ingest.files.find(folder.id, [str(path)])
             return file if file and file.is_queued else None
 
         file = wait_for(queued, 120, "it to be queued", every_s=0.002)
         delays.append(time.perf_counter() - at - SETTLE_S)
         assert file
-        submitted = functools.partial(bench.farm.ledger.record, file.task_id)
+        submitted = functools.partial(bench.ingest.ledger.record, file.task_id)
         wait_for(submitted, 10, "its Task")
-        bench.farm.ledger.stop(file.task_id)
+        bench.ingest.ledger.stop(file.task_id)
         path.unlink()
     print(
         f"arrival, {name}: queued {statistics.median(delays):.2f} s after it has settled "
@@ -285,22 +285,22 @@ def arrivals(bench: Bench, folder: WatchFolder, name: str, count: int) -> None:
 def rebuild(bench: Bench, files: int) -> None:
     """Redis is empty; the CacheDir knows all that lies in the folder."""
     bench.clear()
-    top = bench.farm.folder / "published"
+    top = bench.ingest.folder / "published"
     paths = make_tree(top, files)
-    folder = bench.farm.watch(top, settle_seconds=SETTLE_S)
-    settings = Settings.from_env(bench.farm.stack.environment())
+    folder = bench.ingest.watch(top, settle_seconds=SETTLE_S)
+    settings = Settings.from_env(bench.ingest.stack.environment())
     publish(CacheDir.open(folder.cache_dir, create=True), paths, settings.visual_model)
     forget_reading(paths)
-    bench.farm.start_watching()
+    bench.ingest.start_watching()
     began = time.perf_counter()
     watcher = bench.watcher()
     done = lambda: bench.count(folder, FileGroup.PROCESSED) == files  # noqa: E731
-    wait_for(done, 300, f"all of them: {bench.farm.live()}", every_s=0.1)
+    wait_for(done, 300, f"all of them: {bench.ingest.live()}", every_s=0.1)
     wall, cpu = time.perf_counter() - began, cpu_s(watcher.popen.pid)
     print(
         f"rebuild, {files} published files, Redis empty: {wall:.1f} s ({SETTLE_S:.0f} s of it to "
         f"settle), CPU {cpu:.1f} s; read {count_read(paths)} files, "
-        f"{bench.farm.ingested()} analysed"
+        f"{bench.ingest.ingested()} analysed"
     )
     watcher.end()
 
@@ -324,8 +324,8 @@ def bare_walk(top: str) -> None:
 
 def walk_peer(bench: Bench) -> None:
     bench.clear()
-    folder = bench.farm.watch()
-    settings = Settings.from_env(bench.farm.stack.environment())
+    folder = bench.ingest.watch()
+    settings = Settings.from_env(bench.ingest.stack.environment())
     rules = NameRules.of(folder, settings)
     scanner = Scanner(folder, rules, Roots.media(settings))
     ours = timed(lambda: scanner.scan(lambda: None))
@@ -338,15 +338,15 @@ def walk_peer(bench: Bench) -> None:
 
 def polling_peer(bench: Bench, files: int) -> None:
     bench.clear()
-    top = bench.farm.folder / "polled"
+    top = bench.ingest.folder / "polled"
     paths = make_tree(top, files)
-    folder = bench.farm.watch(top, settle_seconds=SETTLE_S, polling="always")
+    folder = bench.ingest.watch(top, settle_seconds=SETTLE_S, polling="always")
     bench.know(folder, paths)
-    bench.farm.start_watching()
+    bench.ingest.start_watching()
     watcher = bench.watcher()
     ours, _, seconds = whole_periods(bench, folder, watcher)
     watcher.end()
-    interval = Settings.from_env(bench.farm.stack.environment()).watch_poll_seconds
+    interval = Settings.from_env(bench.ingest.stack.environment()).watch_poll_seconds
     command = [sys.executable, "-c", _PEER, str(top), str(interval)]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as peer:
         assert peer.stdout
@@ -383,15 +383,15 @@ def main() -> None:
         check_access_times(folder)
         redis = PrivateRedis(folder)
         redis.start()
-        farm = Farm(folder, redis.url)
+        ingest = IngestStack(folder, redis.url)
         try:
-            bench = Bench(farm, redis, args.idle)
-            bench.paths = make_tree(farm.media, args.files)
+            bench = Bench(ingest, redis, args.idle)
+            bench.paths = make_tree(ingest.media, args.files)
             print(f"{args.files} files in {args.files // A_FOLDER} folders below {folder.parent}")
             for part in args.only:
                 parts[part](bench)
         finally:
-            farm.close()
+            ingest.close()
             redis.stop()
 
 

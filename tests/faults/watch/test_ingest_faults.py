@@ -16,43 +16,43 @@ from shared.watch.choices import FileGroup
 from tests.support.media.media import make_clip
 from tests.support.stack import Process
 from tests.support.waiting import wait_for
-from tests.support.watch.ingest_stack import Farm, still
+from tests.support.watch.ingest_stack import IngestStack, still
 
 FILES = 300
 KILLS = 14
 
 
 @pytest.fixture
-def farm(tmp_path: Path, redis_url: str) -> Iterator[Farm]:
-    farm = Farm(tmp_path, redis_url)
-    yield farm
-    farm.close()
+def ingest(tmp_path: Path, redis_url: str) -> Iterator[IngestStack]:
+    ingest = IngestStack(tmp_path, redis_url)
+    yield ingest
+    ingest.close()
 
 
 class Manifests:
     """Modification times of all manifests, watched while the test runs: none may ever change."""
 
-    def __init__(self, farm: Farm) -> None:
-        self._farm = farm
+    def __init__(self, ingest: IngestStack) -> None:
+        self._ingest = ingest
         self._times: dict[Path, int] = {}
         self.changed: list[Path] = []
 
     def look(self) -> int:
-        for path in self._farm.cache.glob("media/*/*/manifest.*.json"):
+        for path in self._ingest.cache.glob("media/*/*/manifest.*.json"):
             mtime = path.stat().st_mtime_ns
             if self._times.setdefault(path, mtime) != mtime:
                 self.changed.append(path)
         return len(self._times)
 
 
-def arrive(farm: Farm) -> list[str]:
+def arrive(ingest: IngestStack) -> list[str]:
     """A thread's work: stills and clips, one after the other, a tenth of them copies."""
     names = []
     pause = threading.Event()
     for n in range(FILES):
         name = f"day{n % 7}/{n:03d}.png" if n % 30 else f"day{n % 7}/{n:03d}.mp4"
         content = n - n % 10 if n % 10 == 9 and (n - 9) % 30 else n
-        path = farm.media / name
+        path = ingest.media / name
         if name.endswith(".png"):
             still(path, content)
         else:
@@ -64,18 +64,20 @@ def arrive(farm: Farm) -> list[str]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_killed_watchers_and_workers_publish_every_content_exactly_once(farm: Farm) -> None:
-    folder = farm.watch()
-    farm.start_watching()
+def test_killed_watchers_and_workers_publish_every_content_exactly_once(
+    ingest: IngestStack,
+) -> None:
+    folder = ingest.watch()
+    ingest.start_watching()
     names: list[str] = []
-    writer = threading.Thread(target=lambda: names.extend(arrive(farm)))
+    writer = threading.Thread(target=lambda: names.extend(arrive(ingest)))
     writer.start()
-    manifests = Manifests(farm)
+    manifests = Manifests(ingest)
     chance = random.Random(20261125)
     running: dict[str, Process] = {}
 
     def keep(kind: str, number: int) -> None:
-        start = farm.watcher if kind == "watcher" else farm.worker
+        start = ingest.watcher if kind == "watcher" else ingest.worker
         running[f"{kind}-{number % 2}"] = start(number)
 
     for number in range(2):
@@ -87,7 +89,7 @@ def test_killed_watchers_and_workers_publish_every_content_exactly_once(farm: Fa
         wait_for(
             lambda seen=seen: manifests.look() > seen or not writer.is_alive(),  # type: ignore[misc]
             60,
-            lambda: f"more to be published; {farm.account(folder)}",
+            lambda: f"more to be published; {ingest.account(folder)}",
         )
         pause.wait(chance.random() * 1.5)
         kind = chance.choice(["watcher", "analysis"])
@@ -96,21 +98,23 @@ def test_killed_watchers_and_workers_publish_every_content_exactly_once(farm: Fa
         victim.popen.wait(5)
         keep(kind, number)
     writer.join()
-    farm.wait_processed(folder, *names, timeout_s=150)
+    ingest.wait_processed(folder, *names, timeout_s=150)
     manifests.look()
 
     assert manifests.changed == [], "a published artefact was never published again"
-    files = farm.processed(folder)
+    files = ingest.processed(folder)
     hashes = {file.hash_str for file in files.values()}
-    cache = CacheDir.open(farm.cache, create=False)
+    cache = CacheDir.open(ingest.cache, create=False)
     for hash_str in hashes:
         for stage, model in ((Stage.FRAMES, ""), (Stage.VISUAL, "conse-lite0")):
             manifest = cache.manifest(hash_str, stage, model)
             assert manifest
             assert cache.has_data(hash_str, manifest)
     assert cache.catalogue.hashes() == hashes
-    completed = Counter(files[name].hash_str for name in names if farm.attempts(farm.media / name))
+    completed = Counter(
+        files[name].hash_str for name in names if ingest.attempts(ingest.media / name)
+    )
     assert set(completed) == hashes, "each content has its entry in the ledger"
     by_hash = Counter(file.hash_str for file in files.values() if file.task_id)
     assert max(by_hash.values()) == 1, "one entry each: copies cost none"
-    assert farm.group(folder, FileGroup.FAILED) == {}
+    assert ingest.group(folder, FileGroup.FAILED) == {}

@@ -1,4 +1,4 @@
-"""Watch folders with everything real (`farm`), or step by step (`steps`)."""
+"""Watch folders with everything real (`ingest`), or step by step (`steps`)."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.watch.ingest_stack import Farm
+from tests.support.watch.ingest_stack import IngestStack
 from tests.support.watch.stepping import Steps
 
 
 @pytest.fixture
-def farm(tmp_path: Path, redis_url: str) -> Iterator[Farm]:
-    farm = Farm(tmp_path, redis_url)
-    yield farm
-    farm.close()
+def ingest(tmp_path: Path, redis_url: str) -> Iterator[IngestStack]:
+    ingest = IngestStack(tmp_path, redis_url)
+    yield ingest
+    ingest.close()
 
 
 @pytest.fixture

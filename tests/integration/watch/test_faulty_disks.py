@@ -10,76 +10,76 @@ import pytest
 from shared.watch.choices import FileGroup
 from shared.watch.folders import WatchFolder
 from tests.support.system.faulty_disk import FaultyDisk, faulty_disk
-from tests.support.watch.ingest_stack import Farm, still
+from tests.support.watch.ingest_stack import IngestStack, still
 
 NAMES = ("a.png", "day1/b.png", "day2/c.png")
 
 
 @pytest.fixture
-def disk(farm: Farm) -> Iterator[FaultyDisk]:
+def disk(ingest: IngestStack) -> Iterator[FaultyDisk]:
     for n, name in enumerate(NAMES):
-        still(farm.folder / "source" / name, n)
-    with faulty_disk(farm.folder / "source", farm.folder / "disk") as disk:
+        still(ingest.folder / "source" / name, n)
+    with faulty_disk(ingest.folder / "source", ingest.folder / "disk") as disk:
         yield disk
 
 
 @pytest.fixture
-def folder(farm: Farm, disk: FaultyDisk) -> WatchFolder:
+def folder(ingest: IngestStack, disk: FaultyDisk) -> WatchFolder:
     """Three files on the disk, all of them analysed."""
-    farm.worker()
-    folder = farm.watch(disk.mounted)
-    farm.start_watching()
-    farm.watcher()
-    farm.wait_processed(folder, *NAMES)
+    ingest.worker()
+    folder = ingest.watch(disk.mounted)
+    ingest.start_watching()
+    ingest.watcher()
+    ingest.wait_processed(folder, *NAMES)
     return folder
 
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.ETIMEDOUT])
 def test_a_root_that_fails_is_waited_for(
-    farm: Farm, disk: FaultyDisk, folder: WatchFolder, number: int
+    ingest: IngestStack, disk: FaultyDisk, folder: WatchFolder, number: int
 ) -> None:
     disk.fail(number, "")
-    farm.wait_reason(folder, str(disk.mounted))
-    assert set(farm.processed(folder)) == set(NAMES)
+    ingest.wait_reason(folder, str(disk.mounted))
+    assert set(ingest.processed(folder)) == set(NAMES)
     disk.heal()
-    still(farm.folder / "source" / "new.png", 9)
-    farm.wait_processed(folder, *NAMES, "new.png")
-    assert farm.ingested() == 4
-    assert set(farm.published().values()) == {1}
+    still(ingest.folder / "source" / "new.png", 9)
+    ingest.wait_processed(folder, *NAMES, "new.png")
+    assert ingest.ingested() == 4
+    assert set(ingest.published().values()) == {1}
 
 
 def test_a_mount_whose_server_is_gone_is_waited_for(
-    farm: Farm, disk: FaultyDisk, folder: WatchFolder
+    ingest: IngestStack, disk: FaultyDisk, folder: WatchFolder
 ) -> None:
     disk.kill()
-    farm.wait_reason(folder, str(disk.mounted))
-    assert set(farm.processed(folder)) == set(NAMES)
+    ingest.wait_reason(folder, str(disk.mounted))
+    assert set(ingest.processed(folder)) == set(NAMES)
 
 
 def test_a_directory_that_fails_keeps_its_files_and_the_rest_goes_on(
-    farm: Farm, disk: FaultyDisk, folder: WatchFolder
+    ingest: IngestStack, disk: FaultyDisk, folder: WatchFolder
 ) -> None:
     disk.fail(errno.EIO, "day1")
-    still(farm.folder / "source" / "day2" / "d.png", 9)
-    farm.wait_processed(folder, *NAMES, "day2/d.png")
+    still(ingest.folder / "source" / "day2" / "d.png", 9)
+    ingest.wait_processed(folder, *NAMES, "day2/d.png")
     disk.heal()
-    still(farm.folder / "source" / "day1" / "e.png", 10)
-    farm.wait_processed(folder, *NAMES, "day2/d.png", "day1/e.png")
-    assert farm.ingested() == 5
+    still(ingest.folder / "source" / "day1" / "e.png", 10)
+    ingest.wait_processed(folder, *NAMES, "day2/d.png", "day1/e.png")
+    assert ingest.ingested() == 5
 
 
 def test_a_root_that_fails_while_its_files_are_worked_on_counts_no_try(
-    farm: Farm, disk: FaultyDisk
+    ingest: IngestStack, disk: FaultyDisk
 ) -> None:
-    folder = farm.watch(disk.mounted)
-    farm.start_watching()
-    farm.watcher()
-    farm.wait_state("running")
+    folder = ingest.watch(disk.mounted)
+    ingest.start_watching()
+    ingest.watcher()
+    ingest.wait_state("running")
     disk.fail(errno.EIO, "", *NAMES)
-    farm.worker()
-    farm.wait_reason(folder, str(disk.mounted))
-    pending = farm.group(folder, FileGroup.PENDING)
+    ingest.worker()
+    ingest.wait_reason(folder, str(disk.mounted))
+    pending = ingest.group(folder, FileGroup.PENDING)
     assert set(pending) == set(NAMES)
     assert {file.tries for file in pending.values()} == {0}
     disk.heal()
-    farm.wait_processed(folder, *NAMES)
+    ingest.wait_processed(folder, *NAMES)

@@ -15,7 +15,7 @@ from shared.settings import Settings
 from shared.watch.choices import FileGroup
 from shared.watch.files import FolderFacts, WatchedFile
 from tests.support.waiting import wait_for
-from tests.support.watch.ingest_stack import Farm
+from tests.support.watch.ingest_stack import IngestStack
 from tests.support.watch.watched import clip, nothing, watched
 from workers.watcher.context import Conditions, WatcherContext
 from workers.watcher.folder.analysis_profile import AnalysisProfile
@@ -127,17 +127,17 @@ def test_an_idle_step_looks_at_no_file(
     group: FileGroup,
     polling: str,
 ) -> None:
-    farm = Farm(tmp_path, redis_url)
-    folder = farm.watch(polling=polling)
-    paths = [clip(farm.media / f"{number}.mp4") for number in range(20)]
-    assert farm.watcher_lease.acquire("me", ttl_s=60)
-    os.utime(farm.media, (LONG_AGO, LONG_AGO))
-    conditions = Conditions(keys=active_keys(farm.client, settings))
-    context = WatcherContext(settings, farm.ledger, farm.jobs, farm.files, "me", conditions)
+    ingest = IngestStack(tmp_path, redis_url)
+    folder = ingest.watch(polling=polling)
+    paths = [clip(ingest.media / f"{number}.mp4") for number in range(20)]
+    assert ingest.watcher_lease.acquire("me", ttl_s=60)
+    os.utime(ingest.media, (LONG_AGO, LONG_AGO))
+    conditions = Conditions(keys=active_keys(ingest.client, settings))
+    context = WatcherContext(settings, ingest.ledger, ingest.jobs, ingest.files, "me", conditions)
     profile = AnalysisProfile.of(folder, conditions.keys, settings.audio_streams)
     made = profile.signature(MediaType.VIDEO)
     files = {str(path): known(path, group, made) for path in paths}
-    assert farm.files.write("me", folder.id, files)
+    assert ingest.files.write("me", folder.id, files)
     run = FolderWatcher(folder, context, FolderFacts(), files)
     run.step()
     run.state.table.files = touched = Touched(run.state.table.files)
@@ -145,9 +145,9 @@ def test_an_idle_step_looks_at_no_file(
         pass_poll_pause(monkeypatch, settings)
         run.step()
     assert touched.times == 0
-    assert set(farm.group(folder, group)) == {path.name for path in paths}
+    assert set(ingest.group(folder, group)) == {path.name for path in paths}
     run.scheduler.stop()
-    farm.close()
+    ingest.close()
 
 
 def test_copies_that_wait_are_found_by_their_content() -> None:
@@ -168,11 +168,11 @@ def test_copies_that_wait_are_found_by_their_content() -> None:
 
 
 def test_who_reads_many_files_may_do_something_in_between(tmp_path: Path, redis_url: str) -> None:
-    farm = Farm(tmp_path, redis_url)
+    ingest = IngestStack(tmp_path, redis_url)
     file = WatchedFile(FileGroup.PROCESSED, 1, 1)
-    assert farm.watcher_lease.acquire("me", ttl_s=60)
-    assert farm.files.write("me", "folder", {f"/m/{n}.mp4": file for n in range(2000)})
+    assert ingest.watcher_lease.acquire("me", ttl_s=60)
+    assert ingest.files.write("me", "folder", {f"/m/{n}.mp4": file for n in range(2000)})
     calls: list[int] = []
-    assert len(farm.files.all("folder", lambda: calls.append(1))) == 2000
+    assert len(ingest.files.all("folder", lambda: calls.append(1))) == 2000
     assert len(calls) >= 4
-    farm.close()
+    ingest.close()

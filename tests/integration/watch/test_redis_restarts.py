@@ -14,7 +14,7 @@ from shared.redis.clients import connect
 from shared.watch.choices import FileGroup
 from tests.support.private_redis import PrivateRedis
 from tests.support.waiting import wait_for
-from tests.support.watch.ingest_stack import Farm, still
+from tests.support.watch.ingest_stack import IngestStack, still
 
 
 @pytest.fixture
@@ -30,22 +30,22 @@ def test_what_redis_lost_when_it_was_killed_is_found_again(
     tmp_path: Path, redis: PrivateRedis
 ) -> None:
     """With its log on the disk every second, the last second of changes is lost."""
-    farm = Farm(tmp_path, redis.url)
+    ingest = IngestStack(tmp_path, redis.url)
     try:
-        still(farm.media / "a.png", 1)
-        farm.worker()
-        folder = farm.watch()
-        farm.start_watching()
-        watcher = farm.watcher()
-        farm.wait_processed(folder, "a.png")
-        lost = replace(farm.processed(folder)["a.png"], group=FileGroup.PENDING, made="")
+        still(ingest.media / "a.png", 1)
+        ingest.worker()
+        folder = ingest.watch()
+        ingest.start_watching()
+        watcher = ingest.watcher()
+        ingest.wait_processed(folder, "a.png")
+        lost = replace(ingest.processed(folder)["a.png"], group=FileGroup.PENDING, made="")
         key = f"rushes:default:watch:files:{folder.id}"
-        farm.client.hset(key, str(farm.media / "a.png"), msgspec.json.encode(lost).decode())
+        ingest.client.hset(key, str(ingest.media / "a.png"), msgspec.json.encode(lost).decode())
         redis.stop()
         redis.start()
-        farm.client = connect(redis.url)
-        wait_for(lambda: "was started anew" in watcher.text(), 20, farm.logs)
-        farm.wait_processed(folder, "a.png")
-        assert set(farm.published().values()) == {1}
+        ingest.client = connect(redis.url)
+        wait_for(lambda: "was started anew" in watcher.text(), 20, ingest.logs)
+        ingest.wait_processed(folder, "a.png")
+        assert set(ingest.published().values()) == {1}
     finally:
-        farm.close()
+        ingest.close()

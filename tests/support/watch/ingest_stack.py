@@ -1,4 +1,4 @@
-"""An ingest farm without the API: a store of watch folders, watchers and workers as processes."""
+"""Ingestion without the API: a store of watch folders, watchers and workers as processes."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def still(path: Path, number: int, side: int = 48) -> Path:
 
 
 @dataclass
-class Farm(Desk):
+class IngestStack(Desk):
     """A Desk whose Tasks come from watch folders."""
 
     def __post_init__(self) -> None:
