@@ -60,7 +60,7 @@ def test_two_workers_share_200_stills_and_20_clips_with_one_model_load_each(
 
 
 @pytest.mark.alone
-def test_ten_thousand_paths_are_accepted_within_two_seconds_however_slow_their_share_is(
+def test_ten_thousand_paths_are_accepted_within_two_seconds_and_none_of_them_is_opened(
     tmp_path: Path, redis_url: str
 ) -> None:
     share = tmp_path / "share"

@@ -203,7 +203,7 @@ class World:
         if action < 0.35:
             self._report(hold)
         elif action < 0.65:
-            self._tick(hold)
+            self._end_file(hold)
         elif action < 0.72:  # kill -9, perhaps to come back as a zombie
             self.workers[number] = None
             self.dead.append(hold)
@@ -222,7 +222,7 @@ class World:
         )
         assert answer
 
-    def _tick(self, hold: Hold) -> None:
+    def _end_file(self, hold: Hold) -> None:
         if not hold.files:
             return
         index = self.random.randrange(len(hold.files))

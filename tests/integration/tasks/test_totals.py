@@ -27,7 +27,7 @@ def told(world: World, *name: str) -> int:
     return everything(world).get(name, 0)
 
 
-def tick(world: World, lease: Lease, error: str | None = None, **more: object) -> None:
+def file_ended(world: World, lease: Lease, error: str | None = None, **more: object) -> None:
     world.ledger.file_ended(
         lease,
         type=VIDEO,
@@ -41,7 +41,7 @@ def tick(world: World, lease: Lease, error: str | None = None, **more: object) -
 def test_a_file_counts_once_however_often_its_end_is_told(world: World) -> None:
     lease = world.claimed(world.submitted(1))
     for _ in range(3):
-        tick(world, lease)
+        file_ended(world, lease)
         assert world.ledger.settle(lease, "done")
     assert told(world, "files", "video", "done") == 1
     assert told(world, "tasks", "analyze", "completed") == 1
@@ -49,7 +49,7 @@ def test_a_file_counts_once_however_often_its_end_is_told(world: World) -> None:
 
 def test_a_skipped_file_is_no_done_file(world: World) -> None:
     lease = world.claimed(world.submitted(1))
-    tick(world, lease, skipped=True)
+    file_ended(world, lease, skipped=True)
     assert told(world, "files", "video", "skipped") == 1
     assert told(world, "files", "video", "done") == 0
 
@@ -57,9 +57,9 @@ def test_a_skipped_file_is_no_done_file(world: World) -> None:
 def test_a_file_that_a_second_try_can_read_counts_as_failed_and_as_done(world: World) -> None:
     task_id = world.submitted(1)
     lease = world.claimed(task_id)
-    tick(world, lease, "The disk is full.", fault=Fault.CACHE)
+    file_ended(world, lease, "The disk is full.", fault=Fault.CACHE)
     world.ledger.handback(lease)
-    tick(world, world.claimed(task_id))
+    file_ended(world, world.claimed(task_id))
     assert told(world, "files", "video", "failed") == 1
     assert told(world, "files", "video", "done") == 1
     assert told(world, "file_errors", "cache") == 1
