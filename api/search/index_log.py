@@ -83,8 +83,10 @@ class IndexLog(ABC, Generic[SnapshotT, WriterT]):
             self._folder.mkdir(parents=True, exist_ok=True)
             with self._write_lock.held(wait_s):
                 writer = self._writer()
-                yield writer
-                writer.flush()
+                try:
+                    yield writer
+                finally:  # after an error too: what was added may have taken hours to read
+                    writer.flush()
                 try:
                     self._compact_when_due()
                 except OSError as error:  # all data is there; only its room is not given back
@@ -136,7 +138,15 @@ class IndexLog(ABC, Generic[SnapshotT, WriterT]):
             self._follow()
 
     def _follow(self) -> None:
-        path = self._path()
+        while not self._follow_file(path := self._path()):
+            if self._path() == path:  # else replaced just now
+                if self._source is not None:
+                    self._source, self._read_to = None, 0
+                    self._start_over(None)
+                return
+
+    def _follow_file(self, path: Path) -> bool:
+        """Read on in this file; False where there is none."""
         try:
             found = os.stat(path)
             source = (path, found.st_dev, found.st_ino)
@@ -144,9 +154,8 @@ class IndexLog(ABC, Generic[SnapshotT, WriterT]):
                 with open(path, "rb") as file:
                     self._read_on(path, file)
         except FileNotFoundError:
-            if self._source is not None:
-                self._source, self._read_to = None, 0
-                self._start_over(None)
+            return False
+        return True
 
     def _read_on(self, path: Path, file: BinaryIO) -> None:
         found = os.fstat(file.fileno())

@@ -7,7 +7,7 @@ import os
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import ClassVar, Generic, TypeVar
@@ -62,25 +62,28 @@ class Loader(ABC, Generic[KeyT, SourceT, ContentT, SnapshotT, WriterT]):
 
     def deleted(self, keys: Iterable[KeyT]) -> set[KeyT]:
         """Keys whose artefact was deleted, in a folder that is still there."""
-        keys = list(keys)
-        there = self._pool.map(os.path.exists, map(self._manifest_path, keys))
-        missing = {key for key, exists in zip(keys, there, strict=True) if not exists}
+        missing = {key for key, is_there in self._are_published(list(keys)) if not is_there}
         # A share that vanished just now deletes nothing.
         return missing if missing and self._view.cache.is_there() else set()
 
     def remove(self, keys: Collection[KeyT], wait_s: float) -> None:
         """Forget what `deleted` said, but for what was published again meanwhile."""
         with self._log.writing(wait_s) as writer:
-            for key in keys:
-                if os.path.exists(self._manifest_path(key)):
+            for key in keys:  # before looking: what is announced meanwhile stays announced
+                self._correct(key, None)
+            for key, is_there in self._are_published(keys):
+                if is_there:
                     self._view.look_at([self._hash(key)])
                 else:
-                    self._correct(key, None)
                     writer.remove(key)
 
     def start_over(self, wait_s: float) -> None:
         """Read everything again: the log is damaged."""
         self._log.delete(wait_s)
+
+    def _are_published(self, keys: Collection[KeyT]) -> Iterator[tuple[KeyT, bool]]:
+        there = self._pool.map(os.path.exists, map(self._manifest_path, keys))
+        return zip(keys, there, strict=True)
 
     def _todo(self) -> dict[KeyT, SourceT]:
         held = self._held(self._log.snapshot())
@@ -97,11 +100,20 @@ class Loader(ABC, Generic[KeyT, SourceT, ContentT, SnapshotT, WriterT]):
         held = self._held(self._log.snapshot())
         rest = iter(todo)
         while some := list(itertools.islice(rest, self.read_at_once)):
-            contents = self._pool.map(lambda key: self._try_to_read(key, deadline), some)
-            for key, content in zip(some, contents, strict=True):
+            for key, content in zip(some, self._contents(some, deadline), strict=True):
                 if reason := self._take_up(writer, key, content, held.get(key)):
                     with self._lock:
                         self._unusable[key] = (todo[key], reason)
+            if self.read_at_once > 1:  # it takes hours of reading to fill FLUSH_BYTES
+                writer.flush()
+
+    def _contents(
+        self, keys: Collection[KeyT], deadline: float
+    ) -> Iterator[ContentT | CacheError | None]:
+        """What is read of each artefact: small ones side by side, a large one in this thread."""
+        if self.read_at_once == 1:
+            return (self._try_to_read(key, deadline) for key in keys)
+        return self._pool.map(lambda key: self._try_to_read(key, deadline), keys)
 
     def _try_to_read(self, key: KeyT, deadline: float) -> ContentT | CacheError | None:
         try:

@@ -161,6 +161,10 @@ class VectorLog(IndexLog[VectorSnapshot, VectorWriter]):
         self._files, self._end, self._mapped = {}, 0, None
 
     def _take_up(self, file: BinaryIO, start: int, size: int) -> int:
+        if start and os.pread(file.fileno(), 1, start - 1) != b"\n":
+            # On a full disk, lines that we had read were cut off, and others came in their place.
+            self._start_over(file)
+            start = 0
         data = os.pread(file.fileno(), size - start, start)
         whole = data.rfind(b"\n") + 1
         for line in data[:whole].splitlines():
@@ -240,18 +244,21 @@ class VectorLog(IndexLog[VectorSnapshot, VectorWriter]):
         A disk that runs full gets its room back.
         """
         folder = self._folder / f"generation-{secrets.token_hex(8)}"
-        try:
-            folder.mkdir()
-            RowFiles(folder).create()
-            (folder / _JOURNAL).touch()
-            yield folder
-            cache_files.write_atomically(self._folder / "current", folder.name.encode(), "current")
-        except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
-        for old in self._folder.glob("generation-*"):
-            if old != folder:
-                shutil.rmtree(old, ignore_errors=True)
+        current = self._folder / "current"
+        with contextlib.ExitStack() as replacing:
+            try:
+                folder.mkdir()
+                RowFiles(folder).create()
+                (folder / _JOURNAL).touch()
+                yield folder
+                replacing.enter_context(self._state_lock)  # no search meets it half done
+                cache_files.write_atomically(current, folder.name.encode(), current.name)
+            except BaseException:
+                shutil.rmtree(folder, ignore_errors=True)
+                raise
+            for old in self._folder.glob("generation-*"):
+                if old != folder:
+                    shutil.rmtree(old, ignore_errors=True)
 
 
 def _line(entry: MergedFile | RemovedFile) -> bytes:

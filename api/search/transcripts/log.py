@@ -165,7 +165,7 @@ class TranscriptLog(IndexLog[TranscriptSnapshot, TranscriptWriter]):
 
     def _take_up(self, file: BinaryIO, start: int, size: int) -> int:
         at, fd = start, file.fileno()
-        transcripts = dict(self._snapshot.transcripts)
+        transcripts: dict[Key, IndexedTranscript] = {}
         while at + _FRAME.size <= size:
             mark, head_bytes, body_bytes, crc = _FRAME.unpack(os.pread(fd, _FRAME.size, at))
             if mark != _MARK or at + _FRAME.size + head_bytes + body_bytes > size:
@@ -177,6 +177,8 @@ class TranscriptLog(IndexLog[TranscriptSnapshot, TranscriptWriter]):
                 entry = _HEAD.decode(head)
             except msgspec.MsgspecError:  # by another version of this program
                 break
+            if at == start:  # not before: a torn end is met at every look
+                transcripts = dict(self._snapshot.transcripts)
             key = (entry.hash_str, entry.model)
             if isinstance(entry, _Removal):
                 transcripts.pop(key, None)
