@@ -36,7 +36,7 @@ class SearchIndex:
     def __init__(self, state_dir: Path, caches: Caches) -> None:
         self.caches = caches
         self._state = state_dir / "search"
-        self._loaders: LruCache[tuple[CacheView, str], VectorLoader] = LruCache(caches.capacity)
+        self._loaders: LruCache[CacheView, dict[str, VectorLoader]] = LruCache(caches.capacity)
         self._threads = min(4, os.cpu_count() or 1)
         self._scan_pool = ThreadPoolExecutor(self._threads, "scan")
         self.transcripts = TranscriptIndex(state_dir / "transcripts", caches)
@@ -120,10 +120,12 @@ class SearchIndex:
 
     def _loader(self, view: CacheView, model: str) -> VectorLoader:
         """The loader at hand for the embeddings of a folder by this visual model."""
-        folder = self._state / view.key / cache_files.encoded_model(model)
-        return self._loaders.get(
-            (view, model), lambda: VectorLoader(view, model, VectorLog(folder), self.caches.pool)
-        )
+        by_model = self._loaders.get(view, dict)
+        if model not in by_model:
+            log = VectorLog(self._state / view.key / cache_files.encoded_model(model))
+            # Another thread may have been faster: all use one.
+            by_model.setdefault(model, VectorLoader(view, model, log, self.caches.pool))
+        return by_model[model]
 
     def _rank(
         self,

@@ -64,6 +64,26 @@ def test_many_folders_hold_neither_memory_nor_descriptors(tmp_path, settings) ->
         assert found(index, caches[0], new[0], max_results=1) == [(99, 0)]
 
 
+def test_a_folder_is_at_hand_with_all_its_models(cache, settings) -> None:
+    models = ["model-a", "model-b", "model-c"]
+    for number, model in enumerate(models):
+        publish(cache, media_hash(number), random_units(5, DIM, number), model=model)
+    with search_index(settings, capacity=1) as index:
+
+        def search_all() -> None:
+            for number, model in enumerate(models):
+                vector = random_units(5, DIM, number)[3]
+                assert found(index, cache, vector, max_results=1, model=model) == [(number, 3)]
+
+        search_all()
+        journals = list(settings.state_dir.glob("search/*/*/*/journal.jsonl"))
+        assert len(journals) == 3
+        for path in journals:
+            os.utime(path, ns=(0, path.stat().st_mtime_ns))
+        search_all()
+        assert all(path.stat().st_atime_ns == 0 for path in journals), "none is read again"
+
+
 def test_every_scene_is_found_and_the_order_is_that_of_numpy(cache, index) -> None:
     vectors = fill(cache, 30)
     query = unit(np.random.default_rng(9).standard_normal(DIM))
