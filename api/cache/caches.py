@@ -39,7 +39,10 @@ class Caches:
 
         `thorough`: as in `CacheView.refresh`. Raises BadInput where there is none, CacheError.
         """
-        cache = CacheDir.open(cache_dir, create=False)
+        return self.follow(CacheDir.open(cache_dir, create=False), thorough=thorough)
+
+    def follow(self, cache: CacheDir, *, thorough: bool = False) -> CacheView:
+        """Follow the catalogue of a folder that is open; see `open`. Raises CacheError."""
         # A copy of a folder has its id too, so the place counts.
         place = hashlib.sha256(os.fsencode(os.path.realpath(cache.root))).hexdigest()[:12]
         key = f"{cache.id}-{place}"

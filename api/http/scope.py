@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from api.cache.view import CacheView
 from api.services import Services
+from shared.cache.cache_dir import CacheDir
 
 
 @dataclass(slots=True)
@@ -17,6 +18,7 @@ class Scope:
     cache_dir: str
     asked: dict[str, str] | None  # our path -> the client's; None: everywhere
     like: str  # a path of the client, for the form of the answers'
+    _cache: CacheDir | None = field(default=None, init=False)
     _view: CacheView | None = field(default=None, init=False)
 
     @classmethod
@@ -40,10 +42,16 @@ class Scope:
     def is_empty(self) -> bool:
         return self.asked is not None and not self.asked
 
+    def cache(self) -> CacheDir:
+        """The folder, opened once a request. Raises BadInput where there is none."""
+        if self._cache is None:
+            self._cache = CacheDir.open(self.cache_dir, create=False)
+        return self._cache
+
     def view(self) -> CacheView:
-        """The folder, opened and followed once a request. Raises BadInput where there is none."""
+        """The folder, its catalogue followed once a request. Raises BadInput as `cache` does."""
         if self._view is None:
-            self._view = self.services.caches.open(self.cache_dir)
+            self._view = self.services.caches.follow(self.cache())
         return self._view
 
     def client_paths(self) -> dict[str, str] | None:

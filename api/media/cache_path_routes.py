@@ -9,6 +9,7 @@ from pathlib import Path
 from starlette.concurrency import run_in_threadpool
 
 from api.http.endpoint import Call, Endpoint
+from api.http.scope import Scope
 from api.media.answers import CachePaths, CachePathsItem, CachePlace, ModelCachePlace
 from api.media.bodies import CachePathsBody
 from api.models.model_keys import active_key, wanted_key
@@ -23,8 +24,8 @@ from shared.errors import MediaError, NotAllowed
 class _RequestedCache:
     """One cache folder and the models that are asked about."""
 
+    scope: Scope
     cache: CacheDir
-    asked_as: str  # the client's form of the folder
     models: dict[ModelKind, str]
 
 
@@ -34,7 +35,7 @@ async def get_cache_paths(call: Call[CachePathsBody]) -> CachePaths:
 
 
 def _cache_paths(services: Services, body: CachePathsBody) -> CachePaths:
-    root = Path(services.paths.cache(body.cache_dir))
+    scope = Scope.of(services, body.cache_dir, None)
     models = {
         ModelKind.VISUAL: wanted_key(
             services, ModelKind.VISUAL, body.visual_model_key, "visual_model_key"
@@ -45,27 +46,24 @@ def _cache_paths(services: Services, body: CachePathsBody) -> CachePaths:
         ModelKind.FACES: active_key(services, ModelKind.FACES),
     }
     # Answered also before the folder exists, so it is not opened but only spoken of.
-    place = _RequestedCache(CacheDir(root, ""), body.cache_dir, models)
+    place = _RequestedCache(scope, CacheDir(Path(scope.cache_dir), ""), models)
     return CachePaths(
         cache_paths=[
-            _item(services, place, path, f"media_paths[{n}]")
-            for n, path in enumerate(body.media_paths)
+            _item(place, path, f"media_paths[{n}]") for n, path in enumerate(body.media_paths)
         ]
     )
 
 
-def _item(
-    services: Services, place: _RequestedCache, client_path: str, field: str
-) -> CachePathsItem:
+def _item(place: _RequestedCache, client_path: str, field: str) -> CachePathsItem:
     try:
-        path = services.paths.media(client_path, field)
-        hash_str = _hash(services, place, path)
+        path = place.scope.services.paths.media(client_path, field)
+        hash_str = _hash(place.scope, path)
     except (MediaError, NotAllowed) as error:
         return CachePathsItem(media_path=client_path, error=error.message)
 
     def where(stage: Stage, model: str = "") -> tuple[str, bool]:
         found, exists = artefact_path(place.cache, hash_str, stage, model)
-        return services.paths.back(str(found), like=place.asked_as), exists
+        return place.scope.shown(str(found)), exists
 
     visual, speech = place.models[ModelKind.VISUAL], place.models[ModelKind.SPEECH]
     visual_path, has_visual = where(Stage.VISUAL, visual)
@@ -93,10 +91,11 @@ def artefact_path(
     return path, path.exists()
 
 
-def _hash(services: Services, place: _RequestedCache, path: str) -> str:
+def _hash(scope: Scope, path: str) -> str:
     """A file that is gone is still known by where it was seen. Raises MediaError, NotAllowed."""
-    if os.path.isdir(place.cache.root):
-        known = services.caches.hash_for(services.caches.open(str(place.cache.root)), path)
+    services = scope.services
+    if os.path.isdir(scope.cache_dir):
+        known = services.caches.hash_for(scope.view(), path)
         if known is not None:
             return known
     services.paths.check_media_file(path)

@@ -60,7 +60,7 @@ async def sample_faces(call: Call[SamplesBody]) -> Samples:
 
 def _samples(services: Services, body: SamplesBody) -> Samples:
     scope = Scope.of(services, body.cache_dir, None)
-    snapshot = services.people.open(scope.view().cache, body.cluster_job_name)
+    snapshot = services.people.open(scope.cache(), body.cluster_job_name)
     asked: Sequence[ClusterId] = (
         body.cluster_ids
         if body.cluster_ids is not None
@@ -92,7 +92,7 @@ async def list_faces(call: Call[FacesBody]) -> FacePage:
 
 def _faces(services: Services, body: FacesBody) -> FacePage:
     scope = Scope.of(services, body.cache_dir, None)
-    snapshot = services.people.open(scope.view().cache, body.cluster_job_name)
+    snapshot = services.people.open(scope.cache(), body.cluster_job_name)
     roots = None
     if body.cluster_ids is not None:
         roots = [snapshot.root(c, f"cluster_ids[{n}]") for n, c in enumerate(body.cluster_ids)]

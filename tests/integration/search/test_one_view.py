@@ -21,6 +21,7 @@ from api.search.vectors import Vectors
 from api.services import Services
 from shared.cache.cache_dir import CacheDir
 from shared.domain import Scene
+from shared.errors import Missing
 from shared.settings import Settings
 from tests.support.people.people_data import Seen, make_collection
 from tests.support.search.search_data import media_hash, publish, random_units
@@ -93,6 +94,7 @@ REQUESTS: list[tuple[str, dict[str, Any]]] = [
     ("/analysis-data/load-transcriptions", {}),
     ("/faces/clusters/faces", {"cluster_job_name": NAME}),
     ("/faces/clusters/samples", {"cluster_job_name": NAME}),
+    ("/cache-paths", {}),
 ]
 
 
@@ -100,7 +102,7 @@ REQUESTS: list[tuple[str, dict[str, Any]]] = [
 def test_a_request_opens_and_follows_its_folder_once(
     services: Services, cache: CacheDir, media: str, path: str, asked: dict[str, Any]
 ) -> None:
-    body = {"cache_dir": str(cache.root), "media_paths": [media], **asked}
+    body = {"cache_dir": str(cache.root), "media_paths": [media, media], **asked}
     if "media_path" in body:
         body["media_path"] = media
     answers = []
@@ -124,3 +126,16 @@ def test_the_frames_of_people_are_found_in_that_view(
     found = answer(services, path, **body)
     assert [match.hash_str for match in found.matches] == [HASH]
     assert int(found.matches[0].frame_idx) in range(3)
+
+
+@pytest.mark.parametrize("path", ["/faces/clusters/faces", "/faces/clusters/samples"])
+def test_an_unknown_collection_is_answered_without_following_the_catalogue(
+    services: Services, cache: CacheDir, media: str, path: str
+) -> None:
+    _counts.append(Counter())
+    try:
+        with pytest.raises(Missing, match="no collection 'Season 2'"):
+            answer(services, path, cache_dir=str(cache.root), cluster_job_name="Season 2")
+    finally:
+        counted = _counts.pop()
+    assert counted == {"rushes.json": 1}
