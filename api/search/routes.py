@@ -51,12 +51,12 @@ PictureOf = Callable[[Scope, str], Awaitable[Vector]]
 
 
 async def search_by_text(call: Call[SearchTextBody]) -> Matches:
-    """By words."""
+    """Search by words."""
     return await _search(call.services, call.body, call.body.query, None)
 
 
 async def search_by_image(call: Call[SearchImageBody]) -> Matches:
-    """By a picture, with words if there are any."""
+    """Search by a picture, with words if there are any."""
     services, body = call.services, call.body
     if body.image_path is not None:
         path = services.paths.media(body.image_path, "image_path")
@@ -70,7 +70,7 @@ async def search_by_image(call: Call[SearchImageBody]) -> Matches:
 
 
 async def search_by_frame(call: Call[SearchFrameBody]) -> Matches:
-    """By a frame of a file."""
+    """Search by a frame of a file."""
     services, body = call.services, call.body
     path = services.paths.media(body.media_path, "media_path")
     seconds = seconds_of(body.time_seconds, "time_seconds")
@@ -184,7 +184,7 @@ async def _of_bytes(services: Services, model: str, content: bytes) -> Vector:
 async def _of_file(services: Services, model: str, path: str) -> Vector:
     await run_in_threadpool(_must_exist, path, "image_path")
     try:
-        return await services.vectors.of_file(model, path)
+        return await services.vectors.of_frame(model, path, 0.0)
     except MediaUnreadable as error:
         raise BadInput(f"image_path is no picture: {error.message}") from None
 

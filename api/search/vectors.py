@@ -44,16 +44,15 @@ class Vectors:
             self._known.popitem(last=False)
         return [found[text] for text in texts]
 
-    async def of_file(self, model: str, path: str) -> Vector:
-        """Vector of a picture file. Raises MediaError, Unavailable or ModelError."""
-        return await self.of_frame(model, path, 0.0)
-
     async def of_picture(self, model: str, picture: bytes) -> Vector:
         """Vector of an encoded picture. Raises MediaError, Unavailable or ModelError."""
         return await self._of_image(EmbedPicture(model=model, image=picture))
 
     async def of_frame(self, model: str, path: str, seconds: float) -> Vector:
-        """Vector of the frame shown at that time. Raises BadInput, MediaError, Unavailable."""
+        """Vector of the frame shown at that time; a picture file shows itself at 0.
+
+        Raises BadInput, MediaError, Unavailable or ModelError.
+        """
         return await self._of_image(EmbedFrame(model=model, path=path, seconds=seconds))
 
     async def _of_image(self, question: EmbedPicture | EmbedFrame) -> Vector:

@@ -156,7 +156,7 @@ def _globs(given: Sequence[str]) -> tuple[str, ...]:
 
 
 def _has_open_bracket(glob: str) -> bool:
-    """As fnmatch reads it: a "]" right after "[" or "[!" belongs to the set."""
+    """Whether a "[" lacks its "]"; to fnmatch, one right after "[" or "[!" belongs to the set."""
     at = glob.find("[")
     while at >= 0:
         first = at + 2 if glob[at + 1 : at + 2] == "!" else at + 1

@@ -66,7 +66,7 @@ def exact_seconds(value: float, field: str) -> Fraction:
 
 
 def commonest_rate(medias: Iterable[Media]) -> Fraction:
-    """Of the clips' sources; the first of those that are equally common. 25 without pictures."""
+    """The frame rate of most sources, the first of equally common ones; 25 without pictures."""
     rates = Counter(media.rate for media in medias if media.rate is not None)
     if not rates:
         return DEFAULT_RATE
@@ -292,5 +292,5 @@ def _check_range(asked: AskedClip, begin: Fraction, end: Fraction) -> None:
 
 
 def _clock(seconds: Fraction) -> str:
-    """For people; not for arithmetic."""
+    """A time in seconds as people read it; not for arithmetic."""
     return f"{float(seconds):.3f} s"

@@ -40,9 +40,10 @@ def _find(folded: bytes, query: bytes, start: int) -> int:
 
 
 def _is_accent(folded: bytes, at: int) -> bool:
-    """U+0300 to U+036F: what has no composed form makes another letter of the one before it.
+    """Whether an accent (U+0300 to U+036F) stands there, which makes another letter of the last.
 
-    Not so the vowel signs of other scripts: there, the query may be the begin of a syllable.
+    Accents that have a composed form are in it. Vowel signs of other scripts are none: there, the
+    query may be the begin of a syllable.
     """
     return b"\xcc\x80" <= folded[at : at + 2] <= b"\xcd\xaf"
 

@@ -32,8 +32,10 @@ Mode = Literal["substring", "fuzzy"]
 
 @dataclass(frozen=True, slots=True)
 class SpokenQuery:
-    """`text` and `speaker` are folded; `text` is not empty. `model`: whose transcript answers
-    where a file has several, if it has one by it."""
+    """What to look for in transcripts; `text` and `speaker` are folded, `text` is not empty.
+
+    `model`: whose transcript answers where a file has several, if it has one by it.
+    """
 
     text: str
     model: str
