@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from cli.api_client import ApiClient
-from cli.terminal import completing
+from cli.arguments import completing
 from shared.errors import BadInput, Missing
 
 NOBODY = "-1"  # the API's word for faces in no cluster

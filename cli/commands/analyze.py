@@ -10,11 +10,11 @@ import typer
 from rich.progress import track
 
 from cli.api_client import Refused
+from cli.arguments import completing
 from cli.arguments.media_arguments import CacheOption, cache_dir
 from cli.arguments.media_files import MediaFiles, listed, media_files
+from cli.commands.following import end_of
 from cli.remote import Remote, remote
-from cli.terminal import completing
-from cli.terminal.following import end_of
 from shared.errors import BadInput
 from shared.media import MediaType
 

@@ -44,9 +44,9 @@ from cli.arguments.export_options import (
 )
 from cli.arguments.media_arguments import server_path
 from cli.arguments.new_files import write_file
+from cli.commands.following import follow_to_the_end, say_accepted
 from cli.commands.tasks import TaskId
 from cli.remote import Remote, remote
-from cli.terminal.following import follow_to_the_end, say_accepted
 from shared.errors import BadInput
 
 app = typer.Typer(no_args_is_help=True, help="Clips as files, timelines for editing systems.")

@@ -10,9 +10,9 @@ import typer
 from rich.table import Column, Table
 
 from cli.api_client import ApiClient
+from cli.arguments import completing
 from cli.commands.processes import become
 from cli.remote import Remote, remote
-from cli.terminal import completing
 from shared.errors import ModelError
 from shared.settings import Settings
 

@@ -20,8 +20,8 @@ from cli.arguments.clusters import (
     shown_id,
 )
 from cli.arguments.media_arguments import CacheOption, cache_dir
+from cli.commands.following import end_of, name_of
 from cli.remote import Remote, remote
-from cli.terminal.following import end_of, name_of
 from cli.terminal.output import printable
 from cli.terminal.pictures import Box, Painter, PictureMode, PicturesOption, painter
 

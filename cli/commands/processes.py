@@ -26,7 +26,7 @@ class WorkerKind(StrEnum):
 
 def start_everything() -> None:
     """Run everything on this machine: a private Redis, the API and all workers."""
-    from cli.processes import up
+    from cli import up
     from shared.process import logs
 
     settings = Settings.from_env()

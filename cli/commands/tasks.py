@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from cli.arguments import completing
+from cli.commands.following import finish, follow_to_the_end
 from cli.remote import Remote, remote
-from cli.terminal import completing
-from cli.terminal.following import finish, follow_to_the_end
 
 app = typer.Typer(no_args_is_help=True, help="What the server works on, and has worked on.")
 TaskId = Annotated[

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from cli import up
 from cli.checks import folders, redis_server
 from cli.checks.start import check_folders
-from cli.processes import up
 from shared.errors import SettingsError
 from shared.process.listening import PortTaken, listen
 from shared.redis import heartbeats

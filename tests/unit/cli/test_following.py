@@ -6,8 +6,8 @@ import pytest
 import typer
 
 from cli.api_client import ApiClient
+from cli.commands.following import finish
 from cli.remote import Remote
-from cli.terminal.following import finish
 from cli.terminal.output import CommandOutput
 
 
