@@ -138,6 +138,8 @@ class RqWorker(SimpleWorker):  # type: ignore[misc]
                 self.maintain_heartbeats(*running)
 
     def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
+        if self._owner.is_stopping and self._running is None:
+            raise StopRequested  # that of `request_stop` may be lost in what it interrupts
         super().heartbeat(timeout, pipeline)
         if pipeline is None and self._running is None:
             self._owner.outage.end()
@@ -182,7 +184,7 @@ class Worker:
         self._keeper = Keeper(self._ledger, self._jobs.enqueue, self._beat)
         self._signals: Signals | None = None
         self._rq_worker: RqWorker | None = None
-        self._stopping = False
+        self.is_stopping = False
         self._left: dict[tuple[str, int], tuple[float, str]] = {}  # Items: until when, and why
         self._counts: Counter[str] = Counter()
         self._heart = Heartbeat(
@@ -200,7 +202,7 @@ class Worker:
         self._keeper.start()
         _current.set(self)
         pause_s = _NAP_STEP_S
-        while not self._stopping:
+        while not self.is_stopping:
             try:
                 self.look_up()
                 self._listen()
@@ -224,7 +226,7 @@ class Worker:
 
     def shut_down(self) -> None:
         """End after handing back at the next checkpoint. Safe in a signal handler."""
-        self._stopping = True
+        self.is_stopping = True
         if self._signals:
             self._signals.give_back = True
 
@@ -236,7 +238,7 @@ class Worker:
 
     def answer(self, task_id: str, item_id: int) -> None:
         """Do what one job asks: claim, do, settle. Never raises an Exception."""
-        if self._stopping:
+        if self.is_stopping:
             return  # the sweep enqueues again
         if self._left.get((task_id, item_id), (0.0, ""))[0] > time.monotonic():
             more_wait = self._until_redis(lambda: self._jobs.waiting(self._work.kind))
@@ -247,7 +249,7 @@ class Worker:
         if lease is None:
             return
         with bound_task(task_id), item_span(lease):
-            signals = self._signals = Signals(give_back=self._stopping)
+            signals = self._signals = Signals(give_back=self.is_stopping)
             try:
                 with self._keeper.holding(lease, signals):
                     self._do(lease, signals)
@@ -334,10 +336,7 @@ class Worker:
         """Say that nothing is in hand: idle, or waiting for what this machine lacks."""
         now = time.monotonic()
         reason = next((why for until, why in self._left.values() if until > now), None)
-        if reason is None:
-            self._say("idle")
-        else:
-            self._say("waiting", reason)
+        self._say("waiting" if reason else "idle", reason or "")
 
     def _listen(self) -> None:
         url, instance = self._settings.redis_url, self._settings.instance
@@ -364,7 +363,7 @@ class Worker:
             try:
                 return action()
             except RedisAway as error:
-                if self._stopping:
+                if self.is_stopping:
                     gives_up_at = gives_up_at or time.monotonic() + _LAST_WORDS_S
                     if time.monotonic() > gives_up_at:
                         log.warning("Redis did not come back in time: %s", error)
@@ -375,7 +374,7 @@ class Worker:
     def _nap(self, seconds: float) -> None:
         """Pause, but not past a shutdown."""
         until = time.monotonic() + seconds
-        while not self._stopping and (left := until - time.monotonic()) > 0:
+        while not self.is_stopping and (left := until - time.monotonic()) > 0:
             time.sleep(min(left, _NAP_STEP_S))
 
     def _say(self, state: WorkerState, message: str = "", task_id: str | None = None) -> None:
