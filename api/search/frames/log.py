@@ -253,7 +253,7 @@ class VectorLog(IndexLog[VectorSnapshot, VectorWriter]):
                 yield folder
                 replacing.enter_context(self._state_lock)  # no search meets it half done
                 cache_files.write_atomically(current, folder.name.encode(), current.name)
-            except BaseException:
+            except BaseException:  # whatever ends it: half a generation stays nowhere
                 shutil.rmtree(folder, ignore_errors=True)
                 raise
             for old in self._folder.glob("generation-*"):

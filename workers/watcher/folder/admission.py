@@ -81,7 +81,7 @@ def _judge(state: FolderState, cache: CacheLookup, path: str) -> AdmittedFile | 
     except OSError as error:
         identity_of(state.folder.path)
         state.postpone(path, file, AWAY_PAUSE_S, f"It cannot be looked at: {error.strerror}")
-    except Exception as error:
+    except Exception as error:  # of ours: it is held against this file, not the folder
         log.exception("%s: an error of ours", path)
         state.fail(path, file, Fault.INTERNAL, f"An internal error: {type(error).__name__}")
     return None

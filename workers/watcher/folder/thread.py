@@ -45,7 +45,7 @@ class FolderThread:
             except RedisAway as error:
                 log.debug("%s goes on when Redis is back: %s", self.folder.path, error.message)
                 pause = _AWAY_PAUSE_S
-            except Exception as error:
+            except Exception as error:  # of ours; without its thread the folder would stand still
                 log.exception("%s: an error of ours; the folder is taken up again", self.folder.id)
                 watcher.state.last_error = f"An internal error: {type(error).__name__}: {error}"
                 pause = _AFTER_ERROR_S
