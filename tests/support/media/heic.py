@@ -7,12 +7,15 @@ from pathlib import Path
 
 import av
 
-from tests.support.media.media import HEVC, RGB, write_video
+from tests.support.media.media import RGB, Encoding, write_video
+
+# x265 hands out random time stamps for a stream that ends before its first B-frame.
+HEVC_STILL = Encoding("libx265", b_frames=0)
 
 
 def make_heic(path: Path, picture: RGB, quarter_turns: int = 0) -> Path:
     """`quarter_turns`: how often a reader has to turn it counter-clockwise (box irot)."""
-    clip = write_video(path.with_suffix(".tmp.mp4"), [picture], encoding=HEVC)
+    clip = write_video(path.with_suffix(".tmp.mp4"), [picture], encoding=HEVC_STILL)
     with av.open(str(clip)) as container:
         stream = container.streams.video[0]
         settings = bytes(stream.codec_context.extradata)
