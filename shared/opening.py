@@ -1,8 +1,334 @@
-"""How files are opened that somebody else may have put there."""
+"""The one way to open files and folders that somebody else may have put there.
+
+Media, caches and exports lie where others can write: a name may become a link, a named pipe or a
+device between a look at it and its use. So nothing is looked at by name. It is opened, without
+waiting; then the descriptor is asked where it really is, and what it is. Links inside the allowed
+folders, and between them, work. A descriptor holds a mount: it lives for one request or Item.
+"""
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
+import stat
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+from shared.paths import Roots
+
+_FLAGS = os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | _FLAGS
+_LEASE_WAIT_S = 2.0  # a file server on this machine gives back what it lent to its own clients
+_LEASE_POLL_S = 0.02
+_PIECE = 1 << 20
+
+
+class NotRegularFile(OSError):
+    """A device, a pipe or a socket, where a file was expected."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(errno.EINVAL, "It is not a regular file", path)
+
+
+class OversizedFile(OSError):
+    """A file that is larger than anything of its kind."""
+
+    def __init__(self, path: str, limit: int) -> None:
+        super().__init__(errno.E2BIG, f"It is larger than {limit:,} bytes", path)
+
+
+@dataclass(slots=True)
+class OpenedFile:
+    """A regular file that is open and lies where it may; close it, or use it in `with`.
+
+    `path` is how it was asked for, for messages and for its suffix; never open it again by that.
+    """
+
+    fd: int
+    path: str
+    status: os.stat_result
+
+    @property
+    def place(self) -> str:
+        """A path for libraries that open files themselves, in this process alone."""
+        return _place(self.fd)
+
+    @property
+    def url(self) -> str:
+        """The file for FFmpeg, which reads it by itself, without Python's lock."""
+        return f"file:{self.place}"
+
+    @contextmanager
+    def reader(self) -> Iterator[BinaryIO]:
+        """A Python file at the beginning. Its place is shared: one reader at a time."""
+        with os.fdopen(os.dup(self.fd), "rb") as file:
+            file.seek(0)
+            yield file
+
+    def read(self, limit: int) -> bytes:
+        """All bytes of it. Raises OversizedFile where they are more than `limit`, and OSError."""
+        if self.status.st_size > limit:
+            raise OversizedFile(self.path, limit)
+        pieces: list[bytes] = []
+        at = 0
+        while piece := os.pread(self.fd, min(_PIECE, limit + 1 - at), at):
+            pieces.append(piece)
+            at += len(piece)
+            if at > limit:  # it grew meanwhile
+                raise OversizedFile(self.path, limit)
+        return b"".join(pieces)
+
+    def close(self) -> None:
+        """Give the descriptor back; more than once is fine."""
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+@dataclass(slots=True)
+class OpenedFolder:
+    """A folder that is open and lies where it may. Names are of what lies directly in it.
+
+    What it creates, renames or removes stays in this very folder, whatever its path has become.
+    """
+
+    fd: int
+    path: str
+    roots: Roots
+
+    def entries(self) -> list[os.DirEntry[str]]:
+        """What lies in it; `path` of an entry is its name alone. Raises OSError."""
+        with os.scandir(self.fd) as found:
+            return list(found)
+
+    def status(self, name: str) -> os.stat_result:
+        """The status of a name itself, not of what a link leads to. Raises OSError."""
+        return os.stat(name, dir_fd=self.fd, follow_symlinks=False)
+
+    def open(self, name: str) -> OpenedFile:
+        """Open a file for reading. Raises as `open_file` does."""
+        return _opened(name, f"{self.path}/{name}", self.roots, os.O_RDONLY, self.fd)
+
+    def create(self, name: str, mode: int = 0o666) -> int:
+        """A descriptor of a new file, for writing. Raises FileExistsError and OSError."""
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        return os.open(name, flags, mode, dir_fd=self.fd)
+
+    def append(self, name: str, mode: int = 0o666) -> OpenedFile:
+        """A file, new or old, whose end is written to; never through a link. Raises OSError."""
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
+        return _opened(name, f"{self.path}/{name}", self.roots, flags, self.fd, mode)
+
+    def rename(self, old: str, new: str) -> None:
+        """Give a file another name, in place of what has it. Raises OSError."""
+        os.replace(old, new, src_dir_fd=self.fd, dst_dir_fd=self.fd)
+
+    def link(self, old: str, new: str) -> None:
+        """Give a file a second name, which must be free. Raises FileExistsError and OSError."""
+        os.link(old, new, src_dir_fd=self.fd, dst_dir_fd=self.fd, follow_symlinks=False)
+
+    def remove(self, name: str) -> None:
+        """Remove a file, or a link itself. Raises OSError."""
+        os.unlink(name, dir_fd=self.fd)
+
+    def folder(self, name: str, *, create: bool = False) -> OpenedFolder:
+        """A folder in it, made where it is missing if so asked. Raises as `open_folder` does."""
+        path = f"{self.path.rstrip('/')}/{name}"
+        if create:
+            with suppress(FileExistsError):
+                os.mkdir(name, dir_fd=self.fd)
+        return OpenedFolder(_opened_folder(name, path, self.roots, self.fd), path, self.roots)
+
+    def sync(self) -> None:
+        """Make renames durable; some network file systems refuse to sync folders: fine."""
+        with suppress(OSError):
+            os.fsync(self.fd)
+
+    def close(self) -> None:
+        """Give the descriptor back; more than once is fine."""
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+@dataclass(frozen=True, slots=True)
+class RootedPath:
+    """A path together with the folders in which it really has to lie.
+
+    It is no os.PathLike, so that nothing opens it in another way.
+    """
+
+    path: Path
+    roots: Roots
+
+    def __truediv__(self, name: str) -> RootedPath:
+        return RootedPath(self.path / name, self.roots)
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    @property
+    def parent(self) -> RootedPath:
+        return RootedPath(self.path.parent, self.roots)
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    def open(self) -> OpenedFile:
+        """Raises as `open_file` does."""
+        return open_file(str(self.path), self.roots)
+
+    def read(self, limit: int) -> bytes:
+        """All bytes of the file. Raises as `open_file` and `OpenedFile.read` do."""
+        with self.open() as file:
+            return file.read(limit)
+
+    def folder(self, *, create: bool = False) -> OpenedFolder:
+        """Raises as `open_folder` does."""
+        return open_folder(str(self.path), self.roots, create=create)
+
+
+def open_file(path: str, roots: Roots) -> OpenedFile:
+    """Open a regular file for reading.
+
+    Raises NotAllowed where it really lies elsewhere, also for a name that leads out of the roots
+    to nothing: what there is outside cannot be told. Else IsADirectoryError, NotRegularFile, or
+    the system's OSError; ValueError for a NUL byte.
+    """
+    return _opened(path, path, roots, os.O_RDONLY)
+
+
+def open_folder(path: str, roots: Roots, *, create: bool = False) -> OpenedFolder:
+    """Open a folder; `create` makes it and those above it where they are missing.
+
+    Raises NotAllowed as `open_file` does, else NotADirectoryError or the system's OSError.
+    """
+    if create:
+        _make_folders(path, roots)
+    return OpenedFolder(_opened_folder(path, path, roots), path, roots)
+
+
+def _opened(
+    name: str, path: str, roots: Roots, flags: int, folder: int | None = None, mode: int = 0o666
+) -> OpenedFile:
+    fd = _open(name, path, roots, flags | _FLAGS, folder, mode)
+    try:
+        status = _checked(fd, path, roots)
+        if stat.S_ISDIR(status.st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+        if not stat.S_ISREG(status.st_mode):
+            raise NotRegularFile(path)
+    except BaseException:  # whatever it is, the descriptor goes back
+        os.close(fd)
+        raise
+    return OpenedFile(fd, path, status)
+
+
+def _opened_folder(name: str, path: str, roots: Roots, folder: int | None = None) -> int:
+    fd = _open(name, path, roots, _FOLDER, folder)
+    try:
+        _checked(fd, path, roots)
+    except BaseException:  # as above
+        os.close(fd)
+        raise
+    return fd
+
+
+def _open(
+    name: str, path: str, roots: Roots, flags: int, folder: int | None, mode: int = 0o666
+) -> int:
+    """The descriptor. An error is told only of what lies, or would lie, inside the roots."""
+    deadline = time.monotonic() + _LEASE_WAIT_S
+    while True:
+        try:
+            return os.open(name, flags, mode, dir_fd=folder)
+        except BlockingIOError:  # somebody holds a lease on it (fcntl, F_SETLEASE)
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_LEASE_POLL_S)
+        except OSError as error:
+            here = name if folder is None else f"{_location(folder)}/{name}"
+            roots.check_location(os.path.realpath(here), path)
+            if error.errno == errno.ENXIO:  # a socket, or a device without a driver
+                raise NotRegularFile(path) from None
+            error.filename = path
+            raise
+
+
+def _checked(fd: int, path: str, roots: Roots) -> os.stat_result:
+    """The status of what is open; NotAllowed where it lies outside the roots."""
+    status = os.fstat(fd)
+    if status.st_nlink == 0:  # removed since: it is nowhere
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+    roots.check_location(_location(fd), path)
+    return status
+
+
+def _location(fd: int) -> str:
+    """Where an open file or folder really is."""
+    if sys.platform == "darwin":
+        found: bytes = fcntl.fcntl(fd, fcntl.F_GETPATH, bytes(1024))
+        return os.fsdecode(found.rstrip(b"\0"))
+    return os.readlink(_place(fd))
+
+
+def _place(fd: int) -> str:
+    return f"/dev/fd/{fd}" if sys.platform == "darwin" else f"/proc/self/fd/{fd}"
+
+
+def _make_folders(path: str, roots: Roots) -> None:
+    """Make a folder and those above it, each inside its parent as it is while it is open."""
+    missing: list[str] = []
+    above = path
+    while True:
+        try:
+            fd = os.open(above, _FOLDER)
+            break
+        except FileNotFoundError:
+            above, name = os.path.split(above)
+            missing.append(name)
+    try:
+        for name in reversed(missing):
+            place = f"{_location(fd).rstrip('/')}/{name}"
+            if not roots.leads_inside(place):
+                roots.check_location(place, path)
+            with suppress(FileExistsError):
+                os.mkdir(name, dir_fd=fd)
+            below = os.open(name, _FOLDER, dir_fd=fd)
+            os.close(fd)
+            fd = below
+    finally:
+        os.close(fd)
 
 
 def without_waiting(path: str, flags: int) -> int:

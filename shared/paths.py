@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import posixpath
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,21 +49,35 @@ class Roots:
             raise NotAllowed(f"{path} lies outside the folders in {self.setting}.")
 
     def check_real(self, path: str, given: str | None = None) -> None:
-        """Check a path after following symbolic links, for the process that opens the file.
+        """Check where a path leads now. Whoever opens it uses `shared.opening` instead.
 
-        For the process that opens the file. `given`: what to call the path where its links have
-        been followed already.
+        `given`: what to call the path where its links have been followed already.
         """
-        real = os.path.realpath(path)
-        if _inside(real, Path(os.path.realpath(self.forbidden))):
-            raise NotAllowed(f"{given or path} leads into the server's own RUSHES_STATE_DIR.")
-        if self.folders is not None and not any(
-            _inside(real, Path(os.path.realpath(root))) for root in self.folders
-        ):
-            raise NotAllowed(f"{given or path} leads outside the folders in {self.setting}.")
+        self.check_location(os.path.realpath(path), given or path)
+
+    def check_location(self, real: str, given: str) -> None:
+        """Raise NotAllowed unless `real`, a path without links, lies in the roots."""
+        if _inside(real, os.path.realpath(self.forbidden)):
+            raise NotAllowed(f"{given} leads into the server's own RUSHES_STATE_DIR.")
+        if self.folders is None or any(_inside(real, root) for root in self._places()):
+            return
+        raise NotAllowed(f"{given} leads outside the folders in {self.setting}.")
+
+    def leads_inside(self, real: str) -> bool:
+        """Whether `real`, a path without links, is above one of the roots."""
+        return any(_inside(root, real) for root in self._places())
+
+    def _places(self) -> Iterator[str]:
+        """The roots as they are spelt, then where they really are.
+
+        A path without links that begins as a root is spelt lies in it: that root has no links.
+        """
+        folders = self.folders or ()
+        yield from map(str, folders)
+        yield from map(os.path.realpath, folders)
 
 
-def _inside(path: str, root: Path) -> bool:
+def _inside(path: str, root: str | Path) -> bool:
     base = str(root).rstrip("/")
     return path == base or path.startswith(base + "/")
 
