@@ -21,6 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
+from shared.errors import NotAllowed
 from shared.paths import Roots
 
 _FLAGS = os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -114,6 +115,19 @@ class OpenedFolder:
     path: str
     roots: Roots
 
+    @property
+    def location(self) -> str:
+        """Where it really is, for comparing; never open it by that."""
+        return _location(self.fd)
+
+    @property
+    def is_writable(self) -> bool:
+        return os.access(".", os.W_OK, dir_fd=self.fd)
+
+    def names(self) -> list[str]:
+        """The names in it, in no order. Raises OSError."""
+        return os.listdir(self.fd)
+
     def entries(self) -> list[os.DirEntry[str]]:
         """What lies in it; `path` of an entry is its name alone. Raises OSError."""
         with os.scandir(self.fd) as found:
@@ -122,6 +136,14 @@ class OpenedFolder:
     def status(self, name: str) -> os.stat_result:
         """The status of a name itself, not of what a link leads to. Raises OSError."""
         return os.stat(name, dir_fd=self.fd, follow_symlinks=False)
+
+    def file_status(self, name: str) -> os.stat_result:
+        """The status of a file, also through a link inside the roots. Raises as `open_file`."""
+        status = self.status(name)
+        if not stat.S_ISLNK(status.st_mode):
+            return status
+        with self.open(name) as file:
+            return file.status
 
     def open(self, name: str) -> OpenedFile:
         """Open a file for reading. Raises as `open_file` does."""
@@ -144,6 +166,10 @@ class OpenedFolder:
     def link(self, old: str, new: str) -> None:
         """Give a file a second name, which must be free. Raises FileExistsError and OSError."""
         os.link(old, new, src_dir_fd=self.fd, dst_dir_fd=self.fd, follow_symlinks=False)
+
+    def touch(self, name: str) -> None:
+        """Give a file the present as its time. Raises OSError."""
+        os.utime(name, dir_fd=self.fd, follow_symlinks=False)
 
     def remove(self, name: str) -> None:
         """Remove a file, or a link itself. Raises OSError."""
@@ -190,6 +216,11 @@ class RootedPath:
     path: Path
     roots: Roots
 
+    @classmethod
+    def alone(cls, folder: str | Path) -> RootedPath:
+        """A folder that has to be where its path says; so has what lies in it."""
+        return cls(Path(folder), Roots.only(folder))
+
     def __truediv__(self, name: str) -> RootedPath:
         return RootedPath(self.path / name, self.roots)
 
@@ -207,6 +238,16 @@ class RootedPath:
     def open(self) -> OpenedFile:
         """Raises as `open_file` does."""
         return open_file(str(self.path), self.roots)
+
+    def exists(self) -> bool:
+        """Whether a file of that name is there, also one that cannot be read."""
+        try:
+            self.open().close()
+        except (FileNotFoundError, NotADirectoryError, NotAllowed):
+            return False
+        except OSError:
+            return True
+        return True
 
     def read(self, limit: int) -> bytes:
         """All bytes of the file. Raises as `open_file` and `OpenedFile.read` do."""

@@ -7,6 +7,7 @@ import posixpath
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from shared.errors import BadInput, NotAllowed
@@ -41,6 +42,11 @@ class Roots:
             folders = settings.media_roots + (settings.cache_roots or ())
         return cls("RUSHES_EXPORT_ROOTS", folders, settings.state_dir)
 
+    @classmethod
+    def only(cls, folder: str | Path) -> Roots:
+        """This one folder, for whoever has no settings at hand."""
+        return cls("cache_dir", (Path(folder),), Path(os.devnull))  # in which nothing can lie
+
     def check(self, path: str) -> None:
         """Raise NotAllowed unless the path string lies in the roots. Touches no disk."""
         if _inside(path, self.forbidden):
@@ -57,7 +63,7 @@ class Roots:
 
     def check_location(self, real: str, given: str) -> None:
         """Raise NotAllowed unless `real`, a path without links, lies in the roots."""
-        if _inside(real, os.path.realpath(self.forbidden)):
+        if _inside(real, _forbidden(self.forbidden)):
             raise NotAllowed(f"{given} leads into the server's own RUSHES_STATE_DIR.")
         if self.folders is None or any(_inside(real, root) for root in self._places()):
             return
@@ -75,6 +81,12 @@ class Roots:
         folders = self.folders or ()
         yield from map(str, folders)
         yield from map(os.path.realpath, folders)
+
+
+@lru_cache(maxsize=8)
+def _forbidden(folder: Path) -> str:
+    """Where the server's own folder is, which nobody else can move: it is asked at every opening."""
+    return os.path.realpath(folder)
 
 
 def _inside(path: str, root: str | Path) -> bool:
