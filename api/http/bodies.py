@@ -12,18 +12,19 @@ from msgspec import Meta, Struct
 
 from api.http.times import TIME_PATTERN
 
+# POSIX, a Windows drive, a Windows share. For the document: RUSHES_PATH_MAP may know other forms.
+_ABSOLUTE = r"^(/|[A-Za-z]:[\\/]|\\\\).*"
+AbsolutePath = Annotated[str, Meta(min_length=1, extra_json_schema={"pattern": _ABSOLUTE})]
 MediaPath = Annotated[
-    str,
+    AbsolutePath,
     Meta(
-        min_length=1,
         description="Absolute path of a media file that the backend itself can open.",
         examples=["/footage/day1/A001.mov"],
     ),
 ]
 CacheDir = Annotated[
-    str,
+    AbsolutePath,
     Meta(
-        min_length=1,
         description="Folder with the analysis data, chosen by the caller; an absolute path.",
         examples=["/footage/.rushes"],
     ),

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from api.http.bodies import CacheDir, Keyed, MediaPath, MediaPaths, Time
+from api.http.bodies import AbsolutePath, CacheDir, Keyed, MediaPath, MediaPaths, Time
 
 
 class MetadataBody(Keyed, kw_only=True):
@@ -15,9 +15,8 @@ class MetadataBody(Keyed, kw_only=True):
     media_paths: MediaPaths
     cache_dir: (
         Annotated[
-            str,
+            AbsolutePath,
             Meta(
-                min_length=1,
                 description="With it, each item says what is analysed there.",
                 examples=["/footage/.rushes"],
             ),

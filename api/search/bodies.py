@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
-from api.http.bodies import CacheDir, Keyed, MediaPath, MediaPaths, Time
+from api.http.bodies import AbsolutePath, CacheDir, Keyed, MediaPath, MediaPaths, Time
 from api.people.bodies import ClusterId
 
 Text = Annotated[str, Meta(min_length=1)]
@@ -113,9 +113,8 @@ class SearchImageBody(SearchFields, kw_only=True):
 
     image_path: (
         Annotated[
-            str,
+            AbsolutePath,
             Meta(
-                min_length=1,
                 description="Absolute path of a picture that the backend can open.",
                 examples=["/footage/reference/car.jpg"],
             ),

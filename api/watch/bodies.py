@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
-from api.http.bodies import CacheDir, Keyed
+from api.http.bodies import AbsolutePath, CacheDir, Keyed
 from shared.watch.choices import ImageSequences, Polling
 from shared.watch.folders import SETTLE_S
 
@@ -16,9 +16,8 @@ LONGEST_SETTLE_S = 3_600
 _TIME = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"  # for the document: api.watch.fields checks and explains
 
 WatchedPath = Annotated[
-    str,
+    AbsolutePath,
     Meta(
-        min_length=1,
         description="Folder to watch; an absolute path that the backend itself can open.",
         examples=["/footage/incoming"],
     ),
@@ -177,7 +176,7 @@ class RetryBody(Keyed, kw_only=True):
 
     paths: (
         Annotated[
-            list[Annotated[str, Meta(min_length=1)]],
+            list[AbsolutePath],
             Meta(
                 max_length=_MOST_PATHS,
                 description="As `failures` and `/files` name them. Left out: all failed files.",

@@ -49,12 +49,12 @@ class SchemaValues:
         return st.lists(self.of(schema["items"]), min_size=least, max_size=most)
 
     def _string(self, schema: Json) -> Values:
-        if "pattern" in schema:
-            return st.from_regex(schema["pattern"], fullmatch=True)
-        text = st.text(min_size=schema.get("minLength", 0), max_size=12)
         example = schema.get("example")
         if str(example).startswith("/"):
             return st.just(self._placed(str(example)))
+        if "pattern" in schema:
+            return st.from_regex(schema["pattern"], fullmatch=True)
+        text = st.text(min_size=schema.get("minLength", 0), max_size=12)
         return text if example is None else st.just(example) | text
 
     def _integer(self, schema: Json) -> Values:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from api.http.bodies import Keyed, MediaPath
+from api.http.bodies import AbsolutePath, Keyed, MediaPath
 from shared.exports import clip_names
 from shared.exports.clips import ClipAudio, ClipCodec, ClipMode, OnExists
 
@@ -69,9 +69,8 @@ class ExportClipsBody(Keyed, kw_only=True):
 
     clips: Annotated[list[ClipBody], Meta(description=f"At least one, at most {MOST_CLIPS:,}.")]
     output_dir: Annotated[
-        str,
+        AbsolutePath,
         Meta(
-            min_length=1,
             description="Absolute path of a folder on the server that is there, in "
             "RUSHES_EXPORT_ROOTS. Existing files are never overwritten.",
             examples=["/footage/exports"],

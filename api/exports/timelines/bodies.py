@@ -8,7 +8,7 @@ from msgspec import Meta, Struct, field
 
 from api.exports.timelines.formats import Layout, TimelineFormat
 from api.exports.timelines.pathurl import UrlStyle
-from api.http.bodies import Keyed, MediaPath
+from api.http.bodies import AbsolutePath, Keyed, MediaPath
 
 _SIZE = Meta(ge=16, le=32768, description="Pixels. Left out: as the first clip.", examples=[1920])
 SourceTime = Annotated[
@@ -143,9 +143,8 @@ class TimelineBody(Keyed, kw_only=True):
     ) = None
     output_path: (
         Annotated[
-            str,
+            AbsolutePath,
             Meta(
-                min_length=1,
                 description="Absolute path of a file, or a folder, to write to on the server, in "
                 "RUSHES_EXPORT_ROOTS. The format's extension is added where there is none; an "
                 "existing file is never overwritten, the new one is numbered.",

@@ -8,7 +8,7 @@ from msgspec import Meta, Struct
 
 from api.exports.transcripts.document import CaptionRules
 from api.exports.transcripts.formats import FORMATS
-from api.http.bodies import Keyed
+from api.http.bodies import AbsolutePath, Keyed
 
 _USUAL = CaptionRules()
 _SECONDS = {"type": "number", "minimum": 0}
@@ -99,9 +99,8 @@ class ExportTranscriptBody(Keyed, kw_only=True):
     ] = "Transcript"
     output_path: (
         Annotated[
-            str,
+            AbsolutePath,
             Meta(
-                min_length=1,
                 description="Absolute path of a file, or a folder, to write to on the server, in "
                 "RUSHES_EXPORT_ROOTS. The format's extension is added where there is none; an "
                 "existing file is never overwritten, the new one is numbered. Left out: the "

@@ -66,6 +66,24 @@ def _operations() -> dict[str, dict[str, Any]]:
     return {f"{m} {path}": found for path, methods in paths.items() for m, found in methods.items()}
 
 
+def test_every_path_of_a_request_has_the_pattern_of_absolute_ones() -> None:
+    """Those of POSIX, of a Windows drive and of a Windows share."""
+    made = document(ENDPOINTS)["components"]["schemas"]
+    bodies = [made[endpoint.body.__name__] for endpoint in ENDPOINTS if endpoint.body]
+    found = {
+        name: field.get("items", field).get("pattern")
+        for body in [*bodies, made["ClipBody"], made["ThumbnailRequest"], made["TranscriptionJob"]]
+        for name, field in body["properties"].items()
+        if re.fullmatch(r"paths?|.*media_paths?|image_path|cache_dir|output_\w+", name)
+    }
+    assert len(found) > 8
+    [pattern] = set(found.values())
+    for path in ("/footage/a.mov", "/", "Z:\\footage", "z:/footage", "\\\\nas\\footage"):
+        assert re.search(pattern, path), path
+    for path in ("a.mov", "", "~/a.mov", "Z:", "Z:footage", "\\footage", "./a"):
+        assert not re.search(pattern, path), path
+
+
 def test_every_operation_has_a_name_of_its_own_that_is_one_in_every_language() -> None:
     names = [operation["operationId"] for operation in _operations().values()]
     assert len(set(names)) == len(names)
