@@ -6,14 +6,11 @@ import logging
 
 log = logging.getLogger(__name__)
 
-_RQ_SAYS = "could not connect to Redis"
 
-
-class RedisOutage(logging.Filter):
-    """Logs an outage of Redis; as a filter of RQ's log it replaces RQ's errors, one every 2 s."""
+class RedisOutage:
+    """Logs an outage of Redis once, however often it is met."""
 
     def __init__(self) -> None:
-        super().__init__()
         self._is_on = False
 
     def begin(self, why: object) -> None:
@@ -26,9 +23,3 @@ class RedisOutage(logging.Filter):
         if self._is_on:
             self._is_on = False
             log.warning("Redis answers again")
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        if _RQ_SAYS not in str(record.msg):
-            return True
-        self.begin(record.args[1] if isinstance(record.args, tuple) else record.getMessage())
-        return False

@@ -1,12 +1,10 @@
-"""A worker: takes a job from RQ, claims its Item in the ledger, does and settles it.
+"""A worker: takes a job from its queue, claims the Item in the ledger, does and settles it.
 
-Generic over the kind of work. RQ's own statuses decide nothing, so a job's function always returns
-normally, and a lost or doubled job does no harm.
+Generic over the kind of work. A lost or doubled job does no harm.
 """
 
 from __future__ import annotations
 
-import contextvars
 import logging
 import os
 import secrets
@@ -15,22 +13,16 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
-from types import FrameType
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 import redis
 from opentelemetry.trace import get_current_span
-from rq import Queue
-from rq.serializers import JSONSerializer
-from rq.worker import SimpleWorker
-from rq.worker.base import StopRequested
 
 from shared.domain import Fault, ModelKind
 from shared.errors import Cancelled, HandBack, LeaseLost, RedisAway, RushesError
-from shared.ledger.jobs import JobQueues, rq_queue
+from shared.ledger.jobs import JobQueues
 from shared.ledger.ledger import Ledger
 from shared.ledger.records import Lease
 from shared.ledger.totals import LoadCount
@@ -38,12 +30,13 @@ from shared.media import HashCache
 from shared.process import traces
 from shared.process.logs import bound_task
 from shared.redis import heartbeats
-from shared.redis.clients import connect, connect_blocking, translated
+from shared.redis.clients import connect
 from shared.redis.heartbeats import Heartbeat, WorkerKind, WorkerState
 from shared.settings import Settings
 from workers.context import Context
 from workers.faults import fault_of
 from workers.item_span import item_span
+from workers.job_consumer import JobConsumer
 from workers.liveness import Keeper, Signals, StallTimer
 from workers.model_reconciler import ModelReconciler
 from workers.models.pool import Loader, ModelPool
@@ -51,7 +44,6 @@ from workers.native_calls import NativeCalls
 from workers.redis_outage import RedisOutage
 
 log = logging.getLogger(__name__)
-_RQ_LOG = logging.getLogger("rq.worker")
 
 T = TypeVar("T")
 
@@ -62,15 +54,6 @@ _NAP_STEP_S = 0.2
 _LONGEST_PAUSE_S = 2.0
 _LAST_WORDS_S = 5.0  # how long a worker that is shutting down waits for Redis to take its outcome
 _LAST_CALL_S = 2.0  # for a native call that nobody waits for any more
-_RQ_WORKER_TTL_S = 30
-_RQ_LOOK_UP_S = 2  # an idle worker looks up this often, to follow the desired models
-
-_current: contextvars.ContextVar[Worker] = contextvars.ContextVar("worker")
-
-
-def answer_bell(task_id: str, item_id: int) -> None:
-    """The function that RQ jobs name. Always returns normally: RQ must never judge the work."""
-    _current.get().answer(task_id, item_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,69 +72,6 @@ class Work:
     run: Callable[[Context], None]
     why_not: Callable[[Context], NotHere | None]  # why this machine cannot do the Item
     models: tuple[ModelKind, ...] = tuple(ModelKind)  # kept warm when somebody wants them
-
-
-class RqWorker(SimpleWorker):  # type: ignore[misc]
-    """RQ's worker without forks, commands and opinions; the warm models live in `owner`."""
-
-    max_connection_wait_time = _LONGEST_PAUSE_S
-
-    def __init__(self, owner: Worker, queue: Queue, connection: redis.Redis) -> None:
-        self._owner = owner
-        self._running: tuple[Any, Any] | None = None
-        super().__init__(
-            [queue],
-            name=f"{owner.name}-{secrets.token_hex(2)}",  # RQ refuses a name again for 76 s
-            connection=connection,
-            serializer=JSONSerializer,
-            worker_ttl=_RQ_WORKER_TTL_S,
-            job_monitoring_interval=5,
-            maintenance_interval=30,
-            default_result_ttl=0,
-            log_job_description=False,
-        )
-
-    @property
-    def dequeue_timeout(self) -> int:
-        return _RQ_LOOK_UP_S
-
-    def subscribe(self) -> None:
-        """Listen to no commands of RQ: stops come from the ledger."""
-
-    def execute_job(self, job: Any, queue: Any) -> None:
-        execution = self.prepare_execution(job)
-        self._running = (job, execution)
-        try:
-            self.perform_job(job, queue, execution)
-        finally:
-            self._running = None
-        self.set_state("idle")
-
-    def get_heartbeat_ttl(self, job: Any, working_time: float = 0.0) -> int:
-        return int(self.job_monitoring_interval) + 60
-
-    def keep_alive(self) -> None:
-        """Renew RQ's heartbeat while a job is done: else RQ takes it for abandoned."""
-        running = self._running
-        if running:
-            with translated():
-                self.maintain_heartbeats(*running)
-
-    def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
-        if self._owner.is_stopping and self._running is None:
-            raise StopRequested  # that of `request_stop` may be lost in what it interrupts
-        super().heartbeat(timeout, pipeline)
-        if pipeline is None and self._running is None:
-            self._owner.outage.end()
-            with suppress(RedisAway):  # RQ will notice by itself, and waits for it
-                self._owner.look_up()
-
-    def request_stop(self, signum: int, frame: FrameType | None) -> None:
-        """End on the first signal; a second one is no reason to drop what is handed back."""
-        self._owner.shut_down()
-        self._stop_requested = True
-        if self._running is None:
-            raise StopRequested
 
 
 class Worker:
@@ -181,9 +101,9 @@ class Worker:
         self._hashes = HashCache()
         self._stall = stall or StallTimer()
         self._jobs = JobQueues(connect(settings.redis_url, decode=False), settings.instance)
+        self._consumer = JobConsumer(settings.redis_url, settings.instance, work.kind)
         self._keeper = Keeper(self._ledger, self._jobs.enqueue, self._beat)
         self._signals: Signals | None = None
-        self._rq_worker: RqWorker | None = None
         self.is_stopping = False
         self._left: dict[tuple[str, int], tuple[float, str]] = {}  # Items: until when, and why
         self._counts: Counter[str] = Counter()
@@ -200,18 +120,21 @@ class Worker:
         """Work until a signal ends it; returns the exit status."""
         self.take_signals()
         self._keeper.start()
-        _current.set(self)
         pause_s = _NAP_STEP_S
         while not self.is_stopping:
             try:
                 self.look_up()
-                self._listen()
-                pause_s = _NAP_STEP_S
-                self._nap(pause_s)
+                job = self._consumer.take()
             except (redis.RedisError, OSError, RedisAway) as error:
                 self.outage.begin(error)
                 self._nap(pause_s)
                 pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+                continue
+            self.outage.end()
+            pause_s = _NAP_STEP_S
+            if job is not None:
+                self.answer(job.task_id, job.item_id)
+        self._consumer.close()
         self._keeper.end()
         self._pool.close()
         try:
@@ -338,23 +261,6 @@ class Worker:
         reason = next((why for until, why in self._left.values() if until > now), None)
         self._say("waiting" if reason else "idle", reason or "")
 
-    def _listen(self) -> None:
-        url, instance = self._settings.redis_url, self._settings.instance
-        assert url
-        connection = connect_blocking(url, block_s=_RQ_LOOK_UP_S, decode=False)
-        queue = rq_queue(connection, instance, self._work.kind)
-        _RQ_LOG.addFilter(self.outage)
-        try:
-            self._rq_worker = RqWorker(self, queue, connection)
-            self._rq_worker.work(logging_level="WARNING")
-        except StopRequested:
-            log.debug("Told to stop while RQ was starting or ending")
-        finally:
-            self._rq_worker = None
-            _RQ_LOG.removeFilter(self.outage)
-            self.take_signals()  # RQ has put its own handlers in their place
-            connection.close()
-
     def _until_redis(self, action: Callable[[], T]) -> T | None:
         """Repeat an action until Redis takes it; gives up only while shutting down."""
         pause_s = _NAP_STEP_S
@@ -394,5 +300,3 @@ class Worker:
         )
         heartbeats.publish(self._client, self._settings.instance, heart)
         self._load_count.tell(self._pool.loads)
-        if self._rq_worker:
-            self._rq_worker.keep_alive()

@@ -21,7 +21,7 @@ from api.watch.status import WatchOverview
 from shared.domain import Fault, ModelKind, ProgressType, TaskKind, TaskState
 from shared.errors import RedisAway
 from shared.ledger import totals
-from shared.ledger.jobs import queue_name
+from shared.ledger.jobs import queue_key
 from shared.query.lanes import Lane, lane_key
 from shared.redis import heartbeats
 from shared.redis.clients import translated
@@ -74,7 +74,7 @@ class _SharedState:
     @classmethod
     def read(cls, services: Services) -> _SharedState:
         instance = services.settings.instance
-        keys = {name: f"rq:queue:{queue_name(instance, name)}" for name in QUEUES}
+        keys = {name: queue_key(instance, name) for name in QUEUES}
         keys |= {f"ask:{lane}": lane_key(instance, lane) for lane in Lane}
         with translated(), services.redis.pipeline(transaction=False) as pipe:
             pipe.hgetall(totals.totals_key(instance))

@@ -1,7 +1,8 @@
 """RQ jobs: each wakes a warm worker with (task, item) and decides nothing else.
 
-RQ's statuses, retries and registries are not used; a lost or doubled job is harmless, because
-claiming in the ledger is atomic and `sweep` names the jobs to enqueue again.
+RQ writes them. Its statuses, retries, registries and workers are not used:
+`workers/job_consumer.py` takes them. A lost or doubled job is harmless, because claiming in the
+ledger is atomic and `sweep` names the jobs to enqueue again.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from rq.serializers import JSONSerializer
 from shared.ledger.records import ItemJob
 from shared.redis.clients import translated
 
-FUNCTION = "workers.worker.answer_bell"  # jobs of earlier versions name it so, too
+# Not a function any more: jobs of every version name it so, and workers before this one call it.
+FUNCTION = "workers.worker.answer_bell"
 # A job that nobody has taken for so long goes: the sweep enqueues again where an Item waits.
 _TTL_S = 7 * 86_400
 _AT_ONCE = 1000  # jobs in one pipeline: each must fit the socket timeout
@@ -25,6 +27,16 @@ _AT_ONCE = 1000  # jobs in one pipeline: each must fit the socket timeout
 def queue_name(instance: str, queue: str) -> str:
     """RQ name of one of our queues; a worker process listens to exactly one."""
     return f"rushes-{instance}-{queue}"
+
+
+def queue_key(instance: str, queue: str) -> str:
+    """The Redis list of a queue's job ids."""
+    return f"rq:queue:{queue_name(instance, queue)}"
+
+
+def job_key(job_id: bytes) -> bytes:
+    """The Redis hash of a job."""
+    return b"rq:job:" + job_id
 
 
 def rq_queue(connection: redis.Redis, instance: str, queue: str) -> Queue:

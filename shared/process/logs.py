@@ -116,7 +116,7 @@ def configure(process: str, level: str, log_format: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for chatty in ("rq.worker", "httpx", "httpcore", "engineio", "socketio", "PIL"):
+    for chatty in ("httpx", "httpcore", "engineio", "socketio", "PIL"):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))
 
 

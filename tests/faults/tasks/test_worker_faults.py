@@ -179,7 +179,7 @@ def test_a_worker_outlives_a_redis_that_restarts_empty(
         wait_for(lambda: "Redis is away" in worker.text(), 10, "the worker noticing")
         assert worker.popen.poll() is None
         began = time.monotonic()
-        wait_for(lambda: time.monotonic() - began > 5, 10, "RQ trying several times")
+        wait_for(lambda: time.monotonic() - began > 5, 10, "the worker trying several times")
         own_redis.start()
         wait_for(lambda: "Redis answers again" in worker.text(), 10, "the worker noticing")
         assert worker.text().count("Redis is away") == 1, "one warning an outage"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import subprocess
 import sys
@@ -14,7 +13,6 @@ import pytest
 
 from shared.cache.cache_dir import CacheDir
 from shared.domain import ProgressType, TaskState
-from shared.ledger import jobs
 from shared.redis import heartbeats
 from shared.redis.heartbeats import Heartbeat
 from tests.support.analysis.desk import INSTANCE, Desk
@@ -30,11 +28,6 @@ def desk(tmp_path: Path, redis_url: str) -> Iterator[Desk]:
     desk = Desk(tmp_path, redis_url)
     yield desk
     desk.close()
-
-
-def test_the_function_that_jobs_name_exists() -> None:
-    module, _, name = jobs.FUNCTION.rpartition(".")
-    assert callable(getattr(importlib.import_module(module), name))
 
 
 @pytest.mark.studio
