@@ -23,8 +23,9 @@ from pathlib import Path
 
 import redis
 
-from cli.processes import redis_binary
+from cli.processes import append_only_file, redis_binary
 from shared.errors import SettingsError
+from shared.ledger.ledger import Ledger
 from shared.process import logs, parent_pipe
 from shared.redis.clients import connect
 from shared.settings import Settings
@@ -34,7 +35,10 @@ log = logging.getLogger(__name__)
 START_TIMEOUT_S = 60.0  # a large append-only file takes a while to load
 STOP_TIMEOUT_S = 8.0  # the supervisor kills after 10
 _LONGEST_SOCKET_PATH = 100  # the kernel's limit is 104 to 108 bytes
-_BROKEN_AOF = "Bad file format reading the append only file"
+_LOST = (
+    "The append-only file of Redis was damaged, and what came after the damage is lost. What was "
+    "finished stays; start the rest again."
+)
 
 
 def data_dir(settings: Settings) -> Path:
@@ -91,14 +95,19 @@ def end_left_behind(data: Path) -> None:
     _pid_file(data).unlink(missing_ok=True)
 
 
-def start(data: Path, socket: Path) -> subprocess.Popen[bytes]:
-    """Start redis-server: loaded and answering; a broken append-only file is mended once."""
+def start(data: Path, socket: Path, instance: str) -> subprocess.Popen[bytes]:
+    """Start redis-server: loaded and answering; a broken append-only file is mended once.
+
+    Where that brought back an earlier state, the Tasks of `instance` that were open then fail: some
+    of them have ended since.
+    """
     binary = redis_binary.find()
     process = _spawn(binary, data, socket)
     if _wait_until_ready(process, socket):
         return process
-    if _BROKEN_AOF in _last_words(data):
-        _mend(binary, data)
+    if append_only_file.IS_BROKEN in _last_words(data):
+        if append_only_file.mend(binary, data):
+            _fail_open_tasks(binary, data, socket, instance)
         process = _spawn(binary, data, socket)
         if _wait_until_ready(process, socket):
             return process
@@ -129,27 +138,19 @@ def _spawn(binary: Path, data: Path, socket: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, stdin=subprocess.DEVNULL)
 
 
-def _mend(binary: Path, data: Path) -> None:
-    """Cut a broken append-only file after its last whole command; a copy of the old one is kept."""
-    target = data / "appendonlydir" / "appendonly.aof.manifest"  # Redis 7 and newer
-    if not target.exists():
-        target = data / "appendonly.aof"
-    broken = target.parent if target.suffix == ".manifest" else target
-    kept = data / f"broken-{broken.name}"  # only the newest: it may be large
-    if broken.is_dir():
-        shutil.rmtree(kept, ignore_errors=True)
-        shutil.copytree(broken, kept)
-    else:
-        shutil.copy2(broken, kept)
-    log.warning("the append-only file is broken: cutting its end; the old one is %s", kept)
-    # redis-server is redis-check-aof when it is called by that name.
-    subprocess.run(
-        ["redis-check-aof", "--fix", str(target)],
-        executable=binary,
-        input=b"y\n",
-        stdout=subprocess.DEVNULL,
-        check=False,
-    )
+def _fail_open_tasks(binary: Path, data: Path, socket: Path, instance: str) -> None:
+    """Fail what is open, on a socket that no worker knows: none may take it up before."""
+    aside = socket.with_name("mend.sock")
+    process = _spawn(binary, data, aside)
+    if not _wait_until_ready(process, aside):
+        return  # the start that follows says why
+    try:
+        with connect(url_of(aside)) as client:
+            failed = Ledger(client, instance).fail_open(_LOST)
+        log.warning("%d tasks that were open have failed: Redis has lost what came after", failed)
+    finally:
+        process.terminate()
+        process.wait()
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], socket: Path) -> bool:
@@ -240,7 +241,7 @@ def _last_words(data: Path) -> str:
         return ""
 
 
-def _serve(data: Path, socket: Path) -> int:
+def _serve(data: Path, socket: Path, instance: str) -> int:
     """Run redis-server until it ends or we are told to; 0 where we were told."""
     told = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: told.set())
@@ -253,7 +254,7 @@ def _serve(data: Path, socket: Path) -> int:
 
     parent_pipe.watch(parent_is_gone, hard_exit_s=2 * STOP_TIMEOUT_S)
     end_left_behind(data)
-    process = start(data, socket)
+    process = start(data, socket, instance)
 
     def wait_for_its_end() -> None:
         process.wait()
@@ -285,7 +286,7 @@ def main() -> int:
         settings = Settings.from_env()
         logs.configure("redis", settings.log_level, settings.log_format)
         data = data_dir(settings)
-        return _serve(data, _noted_socket(data) or make_socket_path(data))
+        return _serve(data, _noted_socket(data) or make_socket_path(data), settings.instance)
     except SettingsError as error:
         print(error.message, file=sys.stderr)
         return 2

@@ -25,7 +25,7 @@ from shared.ledger.records import (
     StopResult,
 )
 from shared.process import traces
-from shared.redis.clients import key_prefix
+from shared.redis.clients import key_prefix, translated
 
 SWEEP_EVERY_S = 2.0
 REPLACE_WAIT_S = 2.0  # how long a request waits for the Task that it asked to stop
@@ -190,6 +190,14 @@ class Ledger(LedgerReader):
         if answer is None:
             raise Missing(f"There is no task {task_id}.")
         return StopResult(bool(answer[0]), answer[1] or None)
+
+    def fail_open(self, reason: str) -> int:
+        """Fail every Task that has not ended, for `reason`; how many there were."""
+        with translated():
+            number = int(self._redis.scard(f"{self._prefix}active"))
+        while self._run("fail_open", reason, _ITEMS_AT_ONCE):
+            pass
+        return number
 
     def sweep(self) -> list[ItemJob]:
         """Take Items from dead workers; returns the jobs to enqueue again."""

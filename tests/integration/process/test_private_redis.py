@@ -14,9 +14,15 @@ import pytest
 import redis
 
 from cli.processes import private_redis, redis_binary
+from shared.domain import TaskKind, TaskState
+from shared.ledger.ledger import Ledger
+from shared.ledger.records import ItemFile, NewItem, NewTask
 from shared.redis.clients import connect
 from shared.settings import Settings
 from tests.support.waiting import wait_for
+
+ITEMS = 3
+INGEST = TaskKind.INGEST
 
 
 @pytest.fixture
@@ -90,6 +96,7 @@ def test_it_listens_on_no_port_and_forgets_nothing_silently(start: Start) -> Non
         assert client.config_get("appendonly")["appendonly"] == "yes"
         assert client.config_get("maxmemory-policy")["maxmemory-policy"] == "noeviction"
     assert socket.parent.stat().st_mode & 0o777 == 0o700
+    assert socket.stat().st_mode & 0o777 == 0o700
     assert len(str(socket)) <= 100
 
 
@@ -162,6 +169,74 @@ def test_a_garbled_end_is_cut_off_and_the_old_file_kept(
         assert client.get("kept") == "yes"
     assert list(private_redis.data_dir(settings).glob("broken-*"))
     assert "append-only file is broken" in capfd.readouterr().err
+
+
+def test_damage_in_the_middle_fails_what_was_open_and_runs_nothing_again(
+    start: Start, settings: Settings, capfd: pytest.CaptureFixture[str]
+) -> None:
+    guard = start()
+    with connect(guard.url) as client:
+        ledger = Ledger(client, settings.instance)
+        long_ended = _task(ledger)
+        _end(ledger, long_ended)
+        tasks = [_task(ledger, kind) for kind in (TaskKind.ANALYZE, TaskKind.ANALYZE, INGEST)]
+        leased = ledger.claim(tasks[0].task_id, 0, "worker", "leased")
+        assert leased
+        client.set("the middle", "x")
+        ledger.settle(leased, "done")  # the state before brings it back
+        lost = _task(ledger)
+    guard.stop()
+    file = _append_only_file(settings)
+    content = file.read_bytes()
+    middle = content.index(b"the middle") + len(b"the middle")
+    file.write_bytes(content[:middle] + bytes(64) + content[middle + 64 :])
+
+    with connect(start().url) as client:
+        ledger = Ledger(client, settings.instance)
+        for task in tasks:
+            record = ledger.record(task.task_id)
+            assert record is not None
+            assert record.status is TaskState.FAILED
+            assert "append-only file of Redis was damaged" in (record.error or "")
+            claims = [ledger.claim(task.task_id, n, "worker", "again") for n in range(ITEMS)]
+            assert claims == [None] * ITEMS
+        assert ledger.record(lost.task_id) is None
+        kept = ledger.record(long_ended.task_id)
+        assert kept is not None
+        assert kept.status is TaskState.COMPLETED
+        assert ledger.sweep() == []
+        assert ledger.submit(_new(TaskKind.ANALYZE), "refuse"), "nobody holds the lock"
+    assert f"{len(tasks)} tasks that were open have failed" in capfd.readouterr().err
+
+
+def test_a_cut_tail_leaves_open_tasks_open(start: Start, settings: Settings) -> None:
+    guard = start()
+    with connect(guard.url) as client:
+        task = _task(Ledger(client, settings.instance))
+    guard.stop()
+    with _append_only_file(settings).open("ab") as file:
+        file.write(b"*1\r\n$5\r\nMULTI\r\n*3\r\n$3\r\nSET" + bytes(64))
+    with connect(start().url) as client:
+        ledger = Ledger(client, settings.instance)
+        assert ledger.claim(task.task_id, 0, "worker", "nonce")
+
+
+def _new(kind: TaskKind) -> NewTask:
+    files = (ItemFile("/a.mp4"),)
+    return NewTask(kind=kind, items=[NewItem(b"{}", files) for _ in range(ITEMS)])
+
+
+def _task(ledger: Ledger, kind: TaskKind = TaskKind.ANALYZE) -> NewTask:
+    task = _new(kind)
+    ledger.submit(task, "queue")
+    return task
+
+
+def _end(ledger: Ledger, task: NewTask) -> None:
+    for n in range(ITEMS):
+        lease = ledger.claim(task.task_id, n, "worker", "nonce")
+        assert lease
+        ledger.settle(lease, "done")
 
 
 def test_the_guard_ends_when_redis_does(start: Start) -> None:
