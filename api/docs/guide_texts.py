@@ -42,7 +42,9 @@ most; the first and the last always come. `type` says which part of the work the
 about: "video" pictures, "audio" speech; `overall_progress` is about all of it. The end is an \
 event with status `completed`, `cancelled` or `failed`. A handshake without a key may join task \
 ids unless RUSHES_SOCKET_AUTH=required; a key goes into `auth.license_key` or the `X-License-Key` \
-header, and a wrong key is refused. Joining an unknown id is acknowledged with `ErrorBody`.
+header, and a wrong key is refused. Joining an unknown id is acknowledged with `ErrorBody`. A join \
+while Redis is away is kept: `message` of `Joined` says so, and the state comes, or that the task \
+is lost, when Redis is back.
 
 **Watch folders (Socket.IO).** `join` with `watch-folders` needs a socket that came with a key. It \
 is sent `WatchProgress` as a `progress` event, at once and after every change: the fields of `GET \

@@ -19,6 +19,11 @@ _LOST = (
     "Redis has lost this task, so nothing more will be heard of it. What was finished stays; "
     "start the analysis again for the rest."
 )
+# A state of a Task of which nothing was ever read.
+_UNKNOWN: dict[str, Any] = {
+    **{"type": "video", "progress": 0.0, "overall_progress": 0.0, "current": 0, "total": 0},
+    **{"media_path": None, "failed_files": [], "superseded_by": None},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +62,24 @@ class Delivery:
     async def join(self, socket_id: str, task_id: str) -> bool:
         """Watch a Task and send its latest state at once; False: there is no such Task.
 
-        Joining again sends it again. Raises RedisAway; then the socket has not joined.
+        Joining again sends it again. Raises RedisAway while its state cannot be read; the socket
+        has joined all the same, and is sent the state, or that the Task is lost, afterwards.
         """
-        room = self._rooms.get(task_id) or _Room(task_id)
-        event = await self._read(task_id)
-        if event is None:
-            return False
-        if not self._is_there(socket_id):
-            return True  # it left while we read, and `forget` will not come again
-        self._rooms.setdefault(task_id, room).sent[socket_id] = (False, -1)
-        await self._deliver(self._rooms[task_id])
+        try:
+            if await self._read(task_id) is None:
+                return False
+        except RedisAway:
+            self._enter(socket_id, task_id)
+            raise
+        self._enter(socket_id, task_id)
+        if task_id in self._rooms:
+            await self._deliver(self._rooms[task_id])
         return True
+
+    def _enter(self, socket_id: str, task_id: str) -> None:
+        if self._is_there(socket_id):  # else it left while we read; `forget` will not come again
+            room = self._rooms.setdefault(task_id, _Room(task_id))
+            room.sent[socket_id] = (False, -1)
 
     def leave(self, socket_id: str, task_id: str) -> bool:
         """Stop watching; False: it did not."""
@@ -108,9 +120,7 @@ class Delivery:
     async def _deliver(self, room: _Room) -> None:
         async with room.lock:
             room.next_at = asyncio.get_running_loop().time() + EVERY_S
-            event = await self._read(room.task_id) or _end_of_lost(room.last)
-            if event is None:
-                return
+            event = await self._read(room.task_id) or _end_of_lost(room)
             room.last = event
             age = _age(event)
             for socket_id, sent in list(room.sent.items()):
@@ -124,9 +134,10 @@ def _age(event: Event) -> tuple[bool, int]:
     return event.is_final, event.seq
 
 
-def _end_of_lost(last: Event | None) -> Event | None:
-    """The end of a Task that is not known any more: a Redis has come up empty."""
-    if last is None or last.is_final:
-        return None
+def _end_of_lost(room: _Room) -> Event:
+    """The end of a Task that is not known any more: a Redis has come up empty, or without it."""
+    if room.last is not None and room.last.is_final:
+        return room.last
     ended = {"status": "failed", "message": _LOST, "error": _LOST, "eta_seconds": None}
-    return Event(last.seq, is_final=True, payload={**last.payload, **ended})
+    known = room.last.payload if room.last else {"task_id": room.task_id, **_UNKNOWN}
+    return Event(room.last.seq if room.last else 0, is_final=True, payload={**known, **ended})

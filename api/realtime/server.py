@@ -25,7 +25,7 @@ from api.realtime.watch_events import WatchEvents
 from api.services import Services
 from api.tasks import progress
 from api.watch import status
-from shared.errors import BadInput, Missing, RushesError, Unavailable
+from shared.errors import BadInput, Missing, RedisAway, RushesError, Unavailable
 from shared.ledger.ledger import progress_channel
 from shared.redis.clients import connect_async
 from shared.watch.live import ROOM
@@ -34,6 +34,10 @@ log = logging.getLogger(__name__)
 POLL_S = 2.0  # for what a lost message did not say
 KEY_CHECK_S = 60.0
 _RECONNECT_S = 0.5
+_JOINED_IN_AN_OUTAGE = (
+    "Joined. Redis does not answer just now: the latest state comes when it does."
+)
+_LONGEST_ID = 64
 
 
 class Realtime:
@@ -103,6 +107,8 @@ class Realtime:
                 )
             if not await self._delivery.join(socket_id, task_id):
                 raise Missing(f"There is no task {task_id}.")
+        except RedisAway:
+            return {"message": _JOINED_IN_AN_OUTAGE, "task_id": task_id}
         except RushesError as error:
             return _as_error(error)
         return {"message": "Joined.", "task_id": task_id}
@@ -198,7 +204,7 @@ def _event(services: Services, task_id: str) -> Event | None:
 def _task_id_of(data: Any) -> str:
     """The bare string, `{"task_id": …}`, or `{"room": …}`."""
     task_id = data.get("task_id") or data.get("room") if isinstance(data, dict) else data
-    if not isinstance(task_id, str) or not task_id:
+    if not isinstance(task_id, str) or not 0 < len(task_id) <= _LONGEST_ID:
         raise BadInput('Send a task_id: the string itself, or {"task_id": …}.')
     return task_id
 

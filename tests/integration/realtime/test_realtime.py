@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -227,3 +228,32 @@ def test_a_redis_that_comes_up_empty_ends_its_tasks_for_those_who_watch(
         assert events[-1]["status"] == "failed"
         assert "start the analysis again" in str(events[-1]["error"])
         assert stack.client().get(f"/tasks/{work.task_id}").status_code == 404
+
+
+@pytest.mark.parametrize("survives", [True, False], ids=["kept", "lost"])
+def test_a_join_while_redis_is_away_is_kept_and_hears_the_end(
+    tmp_path: Path, survives: bool
+) -> None:
+    """Also of a Task that Redis has lost, with its last second, after the client had its 202."""
+    with tempfile.TemporaryDirectory(prefix="rr-") as short:
+        own_redis = PrivateRedis(Path(short), append_only=survives)
+        own_redis.start()
+        with running_stack(tmp_path / "s", own_redis.url, analysis=0, query=0) as stack:
+            work = Work(own_redis.url)
+            work.finish()
+            wait_for(lambda: not survives or _is_synced(own_redis.url), 5, "the file to be synced")
+            own_redis.stop()
+            with Watcher(stack.client().url) as watcher:
+                told = watcher.join(work.task_id)
+                assert set(told) == {"message", "task_id"}
+                assert "Redis does not answer just now" in told["message"]
+                own_redis.start()
+                events = watcher.until_final(work.task_id, 10)
+        own_redis.stop()
+    assert [event["status"] for event in events] == ["completed" if survives else "failed"]
+
+
+def _is_synced(url: str) -> bool:
+    with connect(url) as client:
+        told = client.info("persistence")
+        return int(told["aof_pending_bio_fsync"]) + int(told["aof_buffer_length"]) == 0

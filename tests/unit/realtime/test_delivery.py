@@ -6,7 +6,12 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import msgspec
+import pytest
+
 from api.realtime.delivery import Delivery, Event
+from api.tasks.answers import TaskProgress
+from shared.errors import RedisAway
 
 TASK = "a" * 32
 
@@ -61,6 +66,40 @@ def test_a_task_that_redis_lost_ends_as_failed_once() -> None:
         assert not await desk.delivery.join("two", TASK), "there is no such task"
 
     _run(script)
+
+
+def test_who_joins_in_an_outage_hears_the_state_when_it_is_over() -> None:
+    async def script(desk: Desk) -> None:
+        desk.is_at(3, "completed")
+        desk.while_reading = _away
+        with pytest.raises(RedisAway):
+            await desk.delivery.join("one", TASK)
+        assert await desk.heard() == []
+        desk.while_reading = lambda: None
+        [(_, payload)] = await desk.heard()
+        assert payload["status"] == "completed"
+        assert await desk.heard() == []
+
+    _run(script)
+
+
+def test_who_joins_in_an_outage_in_which_the_task_is_lost_hears_that_once() -> None:
+    async def script(desk: Desk) -> None:
+        desk.while_reading = _away
+        with pytest.raises(RedisAway):
+            await desk.delivery.join("one", TASK)
+        desk.while_reading = lambda: None
+        [(_, payload)] = await desk.heard()
+        assert msgspec.convert(payload, TaskProgress).status == "failed"
+        assert payload["task_id"] == TASK
+        assert "lost" in payload["error"]
+        assert await desk.heard() == []
+
+    _run(script)
+
+
+def _away() -> None:
+    raise RedisAway("Redis does not answer.")
 
 
 def test_an_end_is_sent_although_redis_counts_again_after_a_loss() -> None:
