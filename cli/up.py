@@ -19,7 +19,7 @@ import httpx
 
 from cli.checks.models import default_model
 from cli.checks.start import check_folders, check_redis
-from cli.processes import private_redis
+from cli.processes import memory, private_redis
 from cli.processes.local_address import local_address
 from cli.processes.supervisor import Child, LifeLine
 from shared.domain import ModelKind
@@ -36,6 +36,12 @@ log = logging.getLogger(__name__)
 
 READY_TIMEOUT_S = 120.0
 _POLL_S = 0.2
+# Free memory at which a second query worker is started, in sizes of the first.
+_ROOM_FOR_ANOTHER = 3.0
+_ROOM_WHERE_IT_DIES = 1.5
+_OFTEN = 2  # deaths of the first
+_LOOK_FOR_ROOM_S = 10.0
+_GPU = Path("/dev/nvidiactl")
 _PORT_WAIT_S = 3.0  # an API of an earlier run may still be ending
 Condition = Callable[[], Awaitable[bool]]
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -83,7 +89,9 @@ class Stack:
         environment = {"RUSHES_REDIS_URL": redis_url}
         self._start("api", "api", environment=environment)
         await self._pull_missing_weights(ModelKind.VISUAL)
-        self._start("query worker", "workers", "query", environment=environment)
+        first = self._start("query worker", "workers", "query", environment=environment)
+        for number in range(2, (settings.query_workers or 1) + 1):
+            self._start(f"query worker {number}", "workers", "query", environment=environment)
         for number in range(1, settings.workers + 1):
             self._start(f"analysis worker {number}", "workers", "analysis", environment=environment)
         self._start("recluster worker", "workers", "recluster", environment=environment)
@@ -95,6 +103,22 @@ class Stack:
             _say_ready(settings, key_file)
         elif not self.stopping.is_set():
             log.warning("not all workers are ready after %g s; see above", READY_TIMEOUT_S)
+        if settings.query_workers is None and (settings.device == "cpu" or not _GPU.exists()):
+            # The memory of a GPU is not measured here: there a second one is asked for.
+            self.tasks.append(asyncio.create_task(self._add_query_worker(first, environment)))
+
+    async def _add_query_worker(self, first: Child, environment: dict[str, str]) -> None:
+        """Start a second query worker once the memory for it is free, so that one may die."""
+        size = 0
+        while not self.stopping.is_set():
+            if first.process is not None:
+                size = max(size, memory.session_bytes(first.process.pid))
+            sizes = _ROOM_WHERE_IT_DIES if first.starts > _OFTEN else _ROOM_FOR_ANOTHER
+            if size and memory.free_bytes() >= size * sizes:
+                self._start("query worker 2", "workers", "query", environment=environment)
+                return
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.stopping.wait(), _LOOK_FOR_ROOM_S)
 
     async def _start_redis(self) -> str:
         data = private_redis.data_dir(self.settings)

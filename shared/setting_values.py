@@ -158,6 +158,7 @@ PARSERS: dict[str, Callable[[str, str], Any]] = {
     "device": _device,
     "traces_endpoint": _web_address,
     "workers": _count,
+    "query_workers": _count,
     "max_body_mb": _count,
     "watch_rescan_seconds": _count,
     "watch_poll_seconds": _count,

@@ -72,6 +72,11 @@ class Settings:
     )
     instance: str = _setting("default", "Name of this installation; prefixes every Redis key.")
     workers: int = _setting(1, "Analysis workers that `rushes up` starts.", "processes")
+    query_workers: int | None = _setting(
+        None,
+        "Query workers that `rushes up` starts. Unset: one, and a second where its memory is free.",
+        "processes",
+    )
     device: str = _setting("auto", "auto, cpu, mps, cuda or cuda:N; auto prefers a GPU.")
     cors_origins: tuple[str, ...] | None = _setting(
         None,

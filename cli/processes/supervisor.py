@@ -21,7 +21,8 @@ log = logging.getLogger(__name__)
 
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
-WELL_AFTER_S = 60.0  # a child that lived this long starts with the first pause again
+AT_ONCE_S = 20.0  # a child that ends sooner after its start ended at once
+SHORT_PAUSES = 3  # so many ends at once, all alike, are followed by the first pause
 TERM_TO_KILL_S = 10.0
 
 
@@ -41,6 +42,21 @@ class LifeLine:
 
 
 @dataclass
+class _Pauses:
+    """How long to wait before a child is started again: longer only if it keeps ending at once."""
+
+    _last_end: str = ""
+    _alike: int = 0  # ends at once in a row, all for the same reason
+
+    def after(self, end: str, lived_s: float) -> float:
+        if end != self._last_end or lived_s >= AT_ONCE_S:
+            self._alike = 0
+        self._last_end = end
+        self._alike += 1
+        return min(FIRST_PAUSE_S * 2.0 ** max(0, self._alike - SHORT_PAUSES), LONGEST_PAUSE_S)
+
+
+@dataclass
 class Child:
     """One process that must always run; `keep` until `stop`."""
 
@@ -54,7 +70,7 @@ class Child:
 
     async def keep(self) -> None:
         """Run the child, and again whenever it ends, until `stop`. Never gives up."""
-        pause_s = FIRST_PAUSE_S
+        pauses = _Pauses()
         while not self.stopping.is_set():
             began = time.monotonic()
             try:
@@ -63,12 +79,10 @@ class Child:
                 end = f"could not be started ({error})"
             if self.stopping.is_set():
                 return
-            if time.monotonic() - began >= WELL_AFTER_S:
-                pause_s = FIRST_PAUSE_S
+            pause_s = pauses.after(end, time.monotonic() - began)
             log.warning("%s %s; starting it again in %g s", self.name, end, pause_s)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.stopping.wait(), pause_s)
-            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
     async def run_once(self) -> int:
         """Run the child to its end; its exit status. What it leaves in its session is killed."""

@@ -57,33 +57,44 @@ def test_a_killed_child_comes_back(tmp_path: Path) -> None:
     assert not any(lives(pid) for pid in pids(tmp_path))
 
 
-def test_a_child_that_always_fails_is_tried_again_ever_more_slowly(
+def test_a_child_that_always_fails_at_once_is_tried_again_ever_more_slowly(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(supervisor, "FIRST_PAUSE_S", 0.01)
     monkeypatch.setattr(supervisor, "LONGEST_PAUSE_S", 0.05)
 
     async def scenario(one: Child) -> None:
-        await until(lambda: one.starts >= 6)
+        await until(lambda: one.starts >= 8)
 
     supervised(child("always_fails.py"), scenario)
     pauses = [line.split()[-2] for line in caplog.messages if "starting it again" in line]
-    assert pauses[:5] == ["0.01", "0.02", "0.04", "0.05", "0.05"]
+    assert pauses[:7] == ["0.01", "0.01", "0.01", "0.02", "0.04", "0.05", "0.05"]
     assert "ended with exit status 7" in caplog.text
 
 
-def test_a_child_that_lived_well_starts_again_after_the_first_pause(
+def test_a_child_that_does_not_end_at_once_starts_again_after_the_first_pause(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(supervisor, "FIRST_PAUSE_S", 0.01)
-    monkeypatch.setattr(supervisor, "WELL_AFTER_S", 0.0)
+    monkeypatch.setattr(supervisor, "AT_ONCE_S", 0.0)
 
     async def scenario(one: Child) -> None:
-        await until(lambda: one.starts >= 4)
+        await until(lambda: one.starts >= 6)
 
     supervised(child("always_fails.py"), scenario)
     pauses = {line.split()[-2] for line in caplog.messages if "starting it again" in line}
     assert pauses == {"0.01"}
+
+
+def test_ends_for_different_reasons_are_not_again_and_again() -> None:
+    ends = ("was ended by SIGKILL", "ended with exit status 1") * 20
+    pauses = supervisor._Pauses()
+    assert {pauses.after(end, 1.0) for end in ends} == {supervisor.FIRST_PAUSE_S}
+
+
+def test_a_child_that_is_killed_every_half_minute_is_back_within_two_seconds() -> None:
+    pauses = supervisor._Pauses()
+    assert {pauses.after("was ended by SIGKILL", 30.0) for _ in range(40)} == {0.5}
 
 
 def test_a_child_that_cannot_be_started_at_all_is_tried_again(

@@ -25,6 +25,7 @@ GIVEN: dict[str, tuple[str, object]] = {
     ),
     "instance": ("studio-2", "studio-2"),
     "workers": ("3", 3),
+    "query_workers": ("2", 2),
     "device": ("cuda:1", "cuda:1"),
     "cors_origins": ("null,https://a.example", ("null", "https://a.example")),
     "socket_auth": ("Required", "required"),
