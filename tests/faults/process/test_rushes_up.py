@@ -10,9 +10,8 @@ import shlex
 import signal
 import socket
 import subprocess
-import sys
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -22,89 +21,17 @@ from cli.processes import private_redis
 from cli.processes.private_redis import lives
 from shared.redis.clients import connect, key_prefix
 from shared.settings import Settings
-from tests.support.stack import free_port, models_dir
+from tests.support.rushes_up import READY_S, Up, command, end, environment, start
+from tests.support.stack import free_port
 from tests.support.waiting import wait_for
 
-READY_S = 60
-
-
-@dataclass
-class Up:
-    """One `rushes up` on a folder of its own."""
-
-    state_dir: Path
-    port: int
-    log: Path
-    process: subprocess.Popen[bytes]
-
-    def text(self) -> str:
-        return self.log.read_text(errors="replace")
-
-    def wait_for_line(self, pattern: str, times: int = 1) -> None:
-        def seen() -> bool:
-            assert self.process.poll() is None, self.text()
-            return len(re.findall(pattern, self.text())) >= times
-
-        wait_for(seen, READY_S, f"{pattern!r} in the log")
-
-    def pid_of(self, name: str) -> int:
-        """Process number of the newest start of a child."""
-        return int(re.findall(rf"{name} runs as process (\d+)", self.text())[-1])
-
-    def session_members(self) -> list[int]:
-        """Every living process in a session of one of the children."""
-        sessions = set(re.findall(r"runs as process (\d+)", self.text()))
-        found = []
-        for stat in Path("/proc").glob("[0-9]*/stat"):
-            try:
-                fields = stat.read_text().rpartition(")")[2].split()
-            except OSError:
-                continue
-            if fields[3] in sessions and fields[0] != "Z":
-                found.append(int(stat.parent.name))
-        return found
-
-
-def environment(folder: Path, **settings: str) -> dict[str, str]:
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith("RUSHES_")}
-    return {
-        **inherited,
-        "RUSHES_STATE_DIR": str(folder / "state dir"),
-        "RUSHES_MODELS_DIR": str(models_dir()),
-        **settings,
-    }
-
-
-def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-P", "-m", "cli.main", *arguments]
-
-
-def start(folder: Path, stdout: int | None = None) -> Up:
-    port = free_port()
-    log = folder / "up.log"
-    with log.open("ab") as output:
-        process = subprocess.Popen(
-            command("up"),
-            cwd=folder,
-            env=environment(folder, RUSHES_PORT=str(port)),
-            stdin=subprocess.DEVNULL,
-            stdout=output if stdout is None else stdout,
-            stderr=output,
-            start_new_session=True,
-        )
-    return Up(folder / "state dir", port, log, process)
+BACK_WITHIN_S = 2.0
 
 
 def status_with(up: Up, key: str) -> int:
     """What a route that needs a Pro key answers to this one."""
     url = f"http://127.0.0.1:{up.port}/api/v1/tasks"
     return httpx.get(url, headers={"X-License-Key": key}).status_code
-
-
-def end(up: Up) -> None:
-    if up.process.poll() is None:
-        up.process.send_signal(signal.SIGTERM)
-        up.process.wait(30)
 
 
 @pytest.fixture
@@ -127,11 +54,15 @@ def run(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedP
 
 def test_killed_children_come_back_and_sigterm_ends_all_with_redis_last(up: Up) -> None:
     up.wait_for_line("ready on http")
-    workers = ("query worker", "analysis worker 1", "recluster worker", "export worker", "watcher")
+    up.wait_for_line("query worker 2 runs as process")  # there is memory for it
+    workers = ("query worker", "query worker 2", "analysis worker 1", "recluster worker")
+    workers += ("export worker", "watcher")
     for name in ("api", *workers, "redis"):
         killed = up.pid_of(name)
         os.kill(killed, signal.SIGKILL)
+        began = time.monotonic()
         up.wait_for_line(f"{name} runs as process", times=2)
+        assert time.monotonic() - began < BACK_WITHIN_S
         assert up.pid_of(name) != killed
 
     def healthy() -> bool:

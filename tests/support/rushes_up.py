@@ -1,0 +1,89 @@
+"""`rushes up` as a process, on a folder of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support.stack import free_port, models_dir
+from tests.support.waiting import wait_for
+
+READY_S = 60
+
+
+@dataclass
+class Up:
+    """One `rushes up` on a folder of its own."""
+
+    state_dir: Path
+    port: int
+    log: Path
+    process: subprocess.Popen[bytes]
+
+    def text(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    def wait_for_line(self, pattern: str, times: int = 1) -> None:
+        def seen() -> bool:
+            assert self.process.poll() is None, self.text()
+            return len(re.findall(pattern, self.text())) >= times
+
+        wait_for(seen, READY_S, f"{pattern!r} in the log")
+
+    def pid_of(self, name: str) -> int:
+        """Process number of the newest start of a child."""
+        return int(re.findall(rf"{name} runs as process (\d+)", self.text())[-1])
+
+    def session_members(self) -> list[int]:
+        """Every living process in a session of one of the children."""
+        sessions = set(re.findall(r"runs as process (\d+)", self.text()))
+        found = []
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                fields = stat.read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if fields[3] in sessions and fields[0] != "Z":
+                found.append(int(stat.parent.name))
+        return found
+
+
+def environment(folder: Path, **settings: str) -> dict[str, str]:
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("RUSHES_")}
+    return {
+        **inherited,
+        "RUSHES_STATE_DIR": str(folder / "state dir"),
+        "RUSHES_MODELS_DIR": str(models_dir()),
+        **settings,
+    }
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-P", "-m", "cli.main", *arguments]
+
+
+def start(folder: Path, stdout: int | None = None, **settings: str) -> Up:
+    port = free_port()
+    log = folder / "up.log"
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            command("up"),
+            cwd=folder,
+            env=environment(folder, RUSHES_PORT=str(port), **settings),
+            stdin=subprocess.DEVNULL,
+            stdout=output if stdout is None else stdout,
+            stderr=output,
+            start_new_session=True,
+        )
+    return Up(folder / "state dir", port, log, process)
+
+
+def end(up: Up) -> None:
+    if up.process.poll() is None:
+        up.process.send_signal(signal.SIGTERM)
+        up.process.wait(30)
