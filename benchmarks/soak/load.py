@@ -50,7 +50,7 @@ class Follower:
         self._progress: dict[str, float] = {}
         self._client = socketio.Client(reconnection_delay=0.2, reconnection_delay_max=1)
         self._client.on("progress", self._hear)
-        self._client.on("connect", lambda: [self._join(task) for task in list(self._open)])
+        self._client.on("connect", self._join_all)
         self._client.connect(url, auth={"license_key": key}, retry=True, transports=["websocket"])
 
     def follow(self, kind: str, task_id: str) -> None:
@@ -59,6 +59,10 @@ class Follower:
 
     def close(self) -> None:
         self._client.disconnect()
+
+    def _join_all(self) -> None:
+        for task_id in list(self._open):
+            self._join(task_id)
 
     def _join(self, task_id: str) -> None:
         # Not connected just now: it is joined with the next connection.
@@ -107,8 +111,8 @@ class Load:
         watch = {"path": str(self.incoming), "cache_dir": str(self.cache), "settle_seconds": 0.3}
         self.watched = self.ask("api", "/watch-folders", watch)["id"]
         self._run("analyze", "/analyze", {"cache_dir": str(self.cache), **_seen(self.film)})
-        jobs = (self._search, self._search, self._show, self._analyze, self._export)
-        jobs += (self._recluster, self._drop, self._look_in, self._live)
+        jobs = [self._search, self._search, self._show, self._analyze, self._export]
+        jobs += [self._recluster, self._drop, self._look_in, self._live]
         self._threads = [threading.Thread(target=self._repeat, args=(job,)) for job in jobs]
 
     def start(self) -> None:

@@ -8,14 +8,16 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+PASSWORD = "5ec2e7"
 PROJECT = Path(__file__).resolve().parents[2]
 
 
 def compose(
     *arguments: str, env_file: Path | None = None, **more: str
 ) -> subprocess.CompletedProcess[str]:
-    """Runs it on the project's file, with .env.example in place of the user's .env."""
-    environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", **more}
+    """Runs it on the project's file; .env.example and a password stand for the user's .env."""
+    environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent"}
+    environment |= {"REDIS_PASSWORD": PASSWORD, **more}
     env_file = env_file or PROJECT / ".env.example"
     command = ["docker-compose", "--project-directory", str(PROJECT), "--env-file", str(env_file)]
     return subprocess.run(

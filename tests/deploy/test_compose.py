@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 from collections.abc import Iterator
@@ -10,12 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 
 from api.__main__ import GRACE_S
+from cli.processes import redis_binary
+from shared.redis.clients import connect
 from shared.settings import Settings
 from tests.deploy.commands import SETTINGS, parse, unknown_names
-from tests.deploy.compose import PROJECT, compose, resolved
+from tests.deploy.compose import PASSWORD, PROJECT, compose, resolved
 from tests.image.containers import seconds
+from tests.support.waiting import wait_for
 
 COMMON = {"redis", "api", "recluster", "export", "watcher"}
 CPU = COMMON | {"models", "query", "analysis"}
@@ -80,13 +85,70 @@ def test_every_service_is_confined_bounded_and_watched(services: dict[str, Any])
         assert service["healthcheck"].get("disable", False) == (name in ONE_SHOT), name
 
 
+def test_every_service_has_a_limit_of_memory(services: dict[str, Any]) -> None:
+    for name, service in services.items():
+        assert int(service["mem_limit"]) >= 2 << 30, name
+
+
 def test_redis_keeps_what_it_is_given(services: dict[str, Any]) -> None:
-    words = services["redis"]["command"]
-    options = dict(zip(words[1::2], words[2::2], strict=True))
+    options = redis_options(services["redis"])
     assert options["--appendonly"] == "yes"
     assert options["--maxmemory-policy"] == "noeviction"
+    assert options["--maxmemory"] == "1gb", "below the limit of the container"
     assert [v["target"] for v in services["redis"]["volumes"]] == ["/data"]
-    assert not services["redis"].get("ports"), "it has no password: nobody outside may reach it"
+    assert not services["redis"].get("ports"), "only these containers reach it"
+
+
+def redis_options(service: dict[str, Any]) -> dict[str, str]:
+    shell, option, _script, program, *words = service["command"]
+    assert (shell, option, program) == ("sh", "-c", "redis-server")
+    return dict(zip(words[::2], words[1::2], strict=True))
+
+
+def test_the_password_of_redis_is_made_at_install_and_shipped_nowhere(tmp_path: Path) -> None:
+    env = tmp_path / ".env"
+    env.write_text((PROJECT / ".env.example").read_text(encoding="utf-8"), encoding="utf-8")
+    refused = compose("config", env_file=env, REDIS_PASSWORD="")
+    assert refused.returncode != 0
+    assert "make one for .env, see .env.example" in refused.stderr
+    (how,) = re.findall(r"^#   (sed .* \.env; chmod 600 \.env)$", env.read_text(), re.M)
+    subprocess.run(["sh", "-c", how], cwd=tmp_path, check=True)
+    (made,) = re.findall(r"^REDIS_PASSWORD=([0-9a-f]{64})$", env.read_text(), re.M)
+    assert env.stat().st_mode & 0o777 == 0o600
+    services = resolved(REDIS_PASSWORD=made)["services"]
+    url = f"redis://:{made}@redis:6379/0"
+    assert services["redis"]["environment"] == {"REDISCLI_AUTH": made}
+    assert all(one["environment"]["RUSHES_REDIS_URL"] == url for _, one in ours(services))
+
+
+def test_redis_lets_nobody_in_without_the_password_nor_shows_it(
+    services: dict[str, Any], tmp_path: Path
+) -> None:
+    """The command as it stands, with a port and a folder of this test."""
+    command = [word.replace("$$", "$") for word in services["redis"]["command"]]
+    command += ["--port", "0", "--unixsocket", str(tmp_path / "s"), "--dir", str(tmp_path)]
+    binary = redis_binary.find()
+    environment = {"PATH": f"{binary.parent}:{os.environ['PATH']}", "REDISCLI_AUTH": PASSWORD}
+    server = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL)
+    try:
+        with connect(f"unix://{tmp_path}/s", decode=True) as nobody:
+            wait_for(lambda: "authenticat" in _said(nobody).lower(), 10, "Redis")
+        with connect(f"unix://:{PASSWORD}@{tmp_path}/s") as client:
+            assert client.ping()
+            assert client.config_get("appendonly") == {"appendonly": "yes"}
+        shown = Path(f"/proc/{server.pid}/cmdline").read_bytes()
+        assert b"redis-server" in shown
+        assert PASSWORD.encode() not in shown
+    finally:
+        server.terminate()
+        assert server.wait(10) == 0, "SIGTERM reaches it"
+
+
+def _said(client: redis.Redis) -> str:
+    try:
+        return str(client.ping())
+    except redis.RedisError as error:
+        return str(error)
 
 
 def test_nothing_of_ours_starts_before_redis_and_the_models_that_it_needs(
@@ -120,7 +182,7 @@ def test_every_process_sees_the_media_under_one_path_and_writes_where_it_may(
 def test_every_process_gets_the_same_settings_and_none_is_out_of_reach(
     services: dict[str, Any],
 ) -> None:
-    alone = {"RUSHES_WORKERS"}  # of `rushes up`
+    alone = {"RUSHES_WORKERS", "RUSHES_QUERY_WORKERS"}  # of `rushes up`
     first: dict[str, str] = {}
     for name, service in ours(services):
         env = dict(service["environment"])

@@ -13,7 +13,7 @@ import yaml
 
 from shared.settings import Settings
 from tests.deploy.commands import SETTINGS, parse, unknown_names
-from tests.deploy.compose import PROJECT
+from tests.deploy.compose import PROJECT, resolved
 
 FOLDER = PROJECT / "deploy" / "kubernetes"
 GPU = PROJECT / "deploy" / "kubernetes-gpu"
@@ -120,3 +120,45 @@ def test_the_api_is_alive_by_health_and_ready_by_redis_and_workers_by_their_hear
     for kind in ("query", "analysis", "recluster", "export", "watcher"):
         probe = found[f"rushes-{kind}"]["containers"][0]["livenessProbe"]
         assert probe["exec"]["command"] == ["python", "-m", "workers.alive", kind]
+
+
+def containers() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Of ours, and Redis's."""
+    for one in resources():
+        if one["kind"] in ("Deployment", "Job", "StatefulSet"):
+            for container in one["spec"]["template"]["spec"]["containers"]:
+                yield one["metadata"]["name"], container
+
+
+def test_every_container_has_a_limit_of_memory_above_what_it_asks_for() -> None:
+    for name, container in containers():
+        told = container["resources"]
+        asked, most = (_bytes(told[what]["memory"]) for what in ("requests", "limits"))
+        assert asked < most, name
+
+
+def test_the_password_of_redis_is_in_a_secret_that_is_made_at_install() -> None:
+    shipped = "".join(path.read_text(encoding="utf-8") for path in FOLDER.glob("*.yaml"))
+    assert not re.search(r"redis://(?!:\$password@)", shipped)
+    secrets = {one["metadata"]["name"] for one in resources() if one["kind"] == "Secret"}
+    assert secrets == {"rushes-keys"}
+    how = (FOLDER / "kustomization.yaml").read_text(encoding="utf-8")
+    assert "create secret generic rushes-redis" in how
+    assert re.findall(r"--from-literal=(\w+)=", how) == ["REDISCLI_AUTH", "RUSHES_REDIS_URL"]
+    found = dict(containers())
+    (told,) = found["redis"]["env"]
+    assert told["valueFrom"]["secretKeyRef"] == {"name": "rushes-redis", "key": told["name"]}
+    for name, container in found.items():
+        if name not in ("redis", "rushes-models"):
+            given = [source["secretRef"]["name"] for source in container["envFrom"][1:]]
+            assert given == ["rushes-keys", "rushes-redis"], name
+
+
+def test_redis_is_started_as_with_compose() -> None:
+    (one,) = (container for name, container in containers() if name == "redis")
+    redis = resolved()["services"]["redis"]
+    assert [*one["command"], *one["args"]] == [word.replace("$$", "$") for word in redis["command"]]
+
+
+def _bytes(text: str) -> int:
+    return int(text[:-2]) << {"Mi": 20, "Gi": 30}[text[-2:]]

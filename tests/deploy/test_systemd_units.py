@@ -60,6 +60,8 @@ def test_units_start_commands_of_ours_and_do_not_start_again_with_wrong_settings
     assert line(unit, "User") == "rushes"
     assert line(unit, "NoNewPrivileges") == "yes"
     assert line(unit, "ProtectSystem") == "strict"
+    assert line(unit, "SystemCallFilter") == "@system-service"
+    assert re.fullmatch(r"\d+(G|%)", line(unit, "MemoryMax"))
     assert not unknown_names(unit.read_text(encoding="utf-8"))
 
 

@@ -137,7 +137,8 @@ def try_out(work: Path, api: Image, worker: Image, redis: Image) -> None:
 def compose(work: Path) -> dict[str, Any]:
     """The services of docker-compose.yml with .env.example, as Compose itself resolves them."""
     env = (PROJECT / ".env.example").read_text(encoding="utf-8")
-    (work / "env").write_text(env.replace("=1000\n", f"={OWNER}\n"), encoding="utf-8")
+    env = env.replace("=1000\n", f"={OWNER}\n").replace("PASSWORD=\n", "PASSWORD=of-the-trial\n")
+    (work / "env").write_text(env, encoding="utf-8")
     command = ["docker-compose", "--file", str(PROJECT / "docker-compose.yml")]
     command += ["--env-file", str(work / "env"), "config", "--format", "json"]
     resolved = subprocess.run(command, capture_output=True, text=True, check=True).stdout

@@ -97,7 +97,7 @@ class Container:
 
     def _inside(self, command: Sequence[str] | None = None) -> list[str]:
         """The words that run a command in it; without one, its own."""
-        given = self.service.get("command")
+        given = [word.replace("$$", "$") for word in self.service.get("command") or ()]
         entrypoint = json.loads(self.image.entrypoint)
         words = list(command) if command else entrypoint + (given or json.loads(self.image.command))
         env = {**self.image.env, **{k: str(v) for k, v in self._environment().items()}}

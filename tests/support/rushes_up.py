@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,12 +68,15 @@ def command(*arguments: str) -> list[str]:
     return [sys.executable, "-P", "-m", "cli.main", *arguments]
 
 
-def start(folder: Path, stdout: int | None = None, **settings: str) -> Up:
+def start(
+    folder: Path, stdout: int | None = None, under: Sequence[str] = (), **settings: str
+) -> Up:
+    """`under`: the words of a program that becomes it."""
     port = free_port()
     log = folder / "up.log"
     with log.open("ab") as output:
         process = subprocess.Popen(
-            command("up"),
+            [*under, *command("up")],
             cwd=folder,
             env=environment(folder, RUSHES_PORT=str(port), **settings),
             stdin=subprocess.DEVNULL,
