@@ -161,7 +161,7 @@ class Load:
 
     def _run(self, kind: str, path: str, body: Any) -> None:
         """A Task to its end, at every follower."""
-        answer = self.ask("redis", path, body)
+        answer = self.ask("task", path, body)
         if answer is None:
             return
         for follower in self.followers:
@@ -189,6 +189,7 @@ class Load:
 
     def _live(self, _number: int) -> None:
         self.ask("api", "/health")
+        self.ask("redis", "/tasks?limit=1")
         self.stopping.wait(0.2)
 
     def _analyze(self, number: int) -> None:

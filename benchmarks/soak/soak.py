@@ -163,7 +163,7 @@ def _table(load: Load, result: Result, share: float) -> Iterator[str]:
         if gaps:
             yield f"{kind:<10} {len(gaps):>5} {_share(gaps, 0.5):>21.1f} {max(gaps):>8.1f}"
     yield f"{'asked':<10} {'done':>5} {'late':>5} {'p50 s':>8} {'p99 s':>8}"
-    for kind in ("search", "thumbnail", "api", "redis"):
+    for kind in ("search", "thumbnail", "api", "redis", "task"):
         took = [done - asked for asked, done in load.notes.done[kind]]
         p50, p99, late = _share(took, 0.5), _share(took, 0.99), load.notes.late[kind]
         yield f"{kind:<10} {len(took):>5} {late:>5} {p50:>8.2f} {p99:>8.2f}"
