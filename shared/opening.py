@@ -61,10 +61,19 @@ class OpenedFile:
         """A path for libraries that open files themselves, in this process alone."""
         return _place(self.fd)
 
-    @property
-    def url(self) -> str:
-        """The file for FFmpeg, which reads it by itself, without Python's lock."""
-        return f"file:{self.place}"
+    @contextmanager
+    def url(self) -> Iterator[str]:
+        """The file for FFmpeg, which opens it in the block and reads it without Python's lock."""
+        if sys.platform != "darwin":
+            yield f"file:{self.place}"
+            return
+        again = os.open(_location(self.fd), os.O_RDONLY | _FLAGS)  # its /dev/fd shares the place
+        try:
+            if not os.path.samestat(os.fstat(again), self.status):
+                raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), self.path)
+            yield f"file:{_place(again)}"
+        finally:
+            os.close(again)
 
     @contextmanager
     def reader(self) -> Iterator[BinaryIO]:
@@ -87,10 +96,16 @@ class OpenedFile:
         return b"".join(pieces)
 
     def close(self) -> None:
-        """Give the descriptor back; more than once is fine."""
-        if self.fd >= 0:
-            os.close(self.fd)
-            self.fd = -1
+        """Give the descriptor back; more than once is fine. Raises OSError if it was written to."""
+        if self.fd < 0:
+            return
+        is_read_only = fcntl.fcntl(self.fd, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY
+        fd, self.fd = self.fd, -1
+        try:
+            os.close(fd)
+        except OSError:
+            if not is_read_only:
+                raise
 
     def __enter__(self) -> Self:
         return self
@@ -328,10 +343,10 @@ def _open(
 
 def _checked(fd: int, path: str, roots: Roots) -> os.stat_result:
     """The status of what is open; NotAllowed where it lies outside the roots."""
-    status = os.fstat(fd)
-    if status.st_nlink == 0:  # removed since: it is nowhere
+    status, place = os.fstat(fd), _location(fd)
+    if status.st_nlink == 0 and not os.path.lexists(place):  # removed since: it is nowhere
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
-    roots.check_location(_location(fd), path)
+    roots.check_location(place, path)
     return status
 
 

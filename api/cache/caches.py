@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 from api.cache.lru import LruCache
 from api.cache.view import CacheView
 from shared.cache import cache_files
 from shared.cache.cache_dir import CacheDir
 from shared.errors import MediaError, NotAllowed
-from shared.media import HashCache
+from shared.media import HashCache, open_media_file
 from shared.paths import Roots
 from shared.settings import Settings
 
@@ -54,20 +54,23 @@ class Caches:
     def hash_for(self, view: CacheView, path: str) -> str | None:
         """`hash_str` of a file: from its last sighting if unchanged since, else from its content.
 
-        A file that is gone is still known by where it was. None: neither known nor readable.
+        A file that is gone is still known by where it was. None: neither known nor readable, or
+        it leads out of the roots.
         """
         seen = view.seen_at(path)
         try:
-            there = os.stat(path)
-        except (OSError, ValueError):
-            return seen[0] if seen else None
-        if seen and (seen[1].size, seen[1].mtime_ns) == (there.st_size, there.st_mtime_ns):
-            return seen[0]
-        try:
-            self._roots.check_real(path)
-            return self._hashes.hash_of(path)
-        except (MediaError, NotAllowed):
+            file = open_media_file(path, self._roots)
+        except NotAllowed:
             return None
+        except MediaError:
+            return seen[0] if seen else None
+        with file:
+            there = file.status
+            if seen and (seen[1].size, seen[1].mtime_ns) == (there.st_size, there.st_mtime_ns):
+                return seen[0]
+            with suppress(MediaError):
+                return self._hashes.hash_of(file)
+        return None
 
     def hashes_for(self, view: CacheView, paths: Sequence[str]) -> list[str | None]:
         """`hash_for` of many paths, which a share answers side by side."""
@@ -88,10 +91,7 @@ class Caches:
     def _opens(self, path: str) -> bool:
         """Whether a path opens; one that somebody wrote into the CacheDir only inside the roots."""
         try:
-            self._roots.check_real(path)
-            if not stat.S_ISREG(os.stat(path).st_mode):
-                return False
-            os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK))
-        except (OSError, ValueError, NotAllowed):
+            open_media_file(path, self._roots).close()
+        except (MediaError, NotAllowed):
             return False
         return True

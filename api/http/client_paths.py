@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping
 
 from shared.errors import BadInput, NotAllowed
+from shared.media import open_media_file
+from shared.opening import OpenedFile
 from shared.paths import PathMap, Roots
 from shared.settings import Settings
 
@@ -24,7 +26,7 @@ def in_clients_words(text: str, names: Mapping[str, str]) -> str:
 
 
 class ClientPaths:
-    """Touches no disk: links are followed and checked by the process that opens the file."""
+    """Touches no disk but to open a file: where links lead is asked of what is open."""
 
     def __init__(self, settings: Settings) -> None:
         self._map = PathMap(settings.path_map)
@@ -45,9 +47,9 @@ class ClientPaths:
         """Our form of a path to write to. Raises BadInput or NotAllowed, naming the field."""
         return self._allowed(self.export_roots, path, field)
 
-    def check_media_file(self, path: str) -> None:
-        """Refuse a link that leads out of the roots. Touches the disk."""
-        self._media.check_real(path)
+    def open_media(self, path: str) -> OpenedFile:
+        """A media file, opened. Touches the disk; raises as `open_media_file` does."""
+        return open_media_file(path, self._media)
 
     def back(self, path: str, like: str | None = None) -> str:
         """The client's form of one of our paths; `like` is a path of the same request."""

@@ -98,8 +98,8 @@ def _hash(scope: Scope, path: str) -> str:
         known = services.caches.hash_for(scope.view(), path)
         if known is not None:
             return known
-    services.paths.check_media_file(path)
-    return services.hashes.hash_of(path)
+    with services.paths.open_media(path) as file:
+        return services.hashes.hash_of(file)
 
 
 _FOLDER = "/footage/.rushes/media/9a/9ae0daaf81f5b2c3"

@@ -19,7 +19,6 @@ from shared.errors import (
     BadInput,
     CacheError,
     MediaChanging,
-    MediaMissing,
     MediaUnreadable,
     NotAllowed,
     RedisAway,
@@ -82,7 +81,7 @@ async def _item(
     try:
         await run_in_threadpool(_facts, services, item, path, cache)
         probe = await services.query_client.ask(Lane.PROBE, ProbeFile(path=path))
-        await run_in_threadpool(_check_unchanged, item, path)
+        await run_in_threadpool(_check_unchanged, services, item, path)
         _fill(item, probe)
     except (RedisAway, CacheError):
         raise
@@ -100,32 +99,29 @@ def _fill(item: MediaItem, probe: Probe) -> None:
         item.rate = Rate(num=int(num), den=int(den))
 
 
-def _check_unchanged(item: MediaItem, path: str) -> None:
+def _check_unchanged(services: Services, item: MediaItem, path: str) -> None:
     """A file that grew since it was hashed has another id and other facts by now."""
-    try:
-        found = os.stat(path)
-    except OSError:
-        raise MediaMissing from None
+    with services.paths.open_media(path) as file:
+        found = file.status
     if (found.st_size, found.st_mtime) != (item.file_size, item.modified_at):
         item.hash_str = None
         raise MediaChanging
 
 
 def _facts(services: Services, item: MediaItem, path: str, cache: CacheDir | None) -> None:
-    """What the disk and the cache folder say. Raises MediaError."""
+    """What the disk and the cache folder say. Raises MediaError, NotAllowed."""
     try:
-        found = os.stat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        raise MediaMissing from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise MediaUnreadable(f"The file cannot be read: {reason}.") from None
-    services.paths.check_media_file(path)
-    item.exists = True
-    item.media_type = media_type_of(path)
-    item.file_size = found.st_size
-    item.modified_at = found.st_mtime
-    item.hash_str = services.hashes.hash_of(path)
+        file = services.paths.open_media(path)
+    except MediaUnreadable:
+        item.exists = os.path.exists(path)
+        raise
+    with file:
+        found = file.status
+        item.exists = True
+        item.media_type = media_type_of(path)
+        item.file_size = found.st_size
+        item.modified_at = found.st_mtime
+        item.hash_str = services.hashes.hash_of(file)
     if cache is not None:
         manifests = cache.manifests(item.hash_str)
         item.analysis = _analysis(manifests)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -182,7 +181,7 @@ async def _of_bytes(services: Services, model: str, content: bytes) -> Vector:
 
 
 async def _of_file(services: Services, model: str, path: str) -> Vector:
-    await run_in_threadpool(_must_exist, path, "image_path")
+    await run_in_threadpool(_must_be_there, services, path, "image_path")
     try:
         return await services.vectors.of_frame(model, path, 0.0)
     except MediaUnreadable as error:
@@ -191,7 +190,7 @@ async def _of_file(services: Services, model: str, path: str) -> Vector:
 
 async def _of_frame(scope: Scope, model: str, path: str, seconds: float) -> Vector:
     """The stored embedding where the time is on the grid and analysed, else the frame's own."""
-    await run_in_threadpool(_must_exist, path, "media_path")
+    await run_in_threadpool(_must_be_there, scope.services, path, "media_path")
     if seconds.is_integer():
         stored = await run_in_threadpool(_stored_vector, scope, model, path, int(seconds))
         if stored is not None:
@@ -212,9 +211,14 @@ def _stored_vector(scope: Scope, model: str, path: str, second: int) -> Vector |
     return services.index.stored_vector(view, model, hash_str, second)
 
 
-def _must_exist(path: str, field: str) -> None:
-    if not os.path.exists(path):
-        raise MediaMissing(f"{field}: the file {path} does not exist.")
+def _must_be_there(services: Services, path: str, field: str) -> None:
+    """Raises MediaMissing or NotAllowed; what else is wrong with it, the worker says."""
+    try:
+        services.paths.open_media(path).close()
+    except MediaMissing:
+        raise MediaMissing(f"{field}: the file {path} does not exist.") from None
+    except MediaUnreadable:
+        return
 
 
 _MATCH = {

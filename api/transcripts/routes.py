@@ -81,8 +81,8 @@ def _known(services: Services, slot: _RequestedFile, hash_str: str | None) -> _R
     """The slot with its file's id; a file that was never seen and cannot be read says why."""
     if slot.path and hash_str is None:
         try:
-            services.paths.check_media_file(slot.path)
-            hash_str = services.hashes.hash_of(slot.path)
+            with services.paths.open_media(slot.path) as file:
+                hash_str = services.hashes.hash_of(file)
         except (MediaError, NotAllowed) as error:
             return _RequestedFile(slot.client_path, slot.path, error=error.message)
     return _RequestedFile(slot.client_path, slot.path, hash_str, slot.error)

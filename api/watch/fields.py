@@ -14,6 +14,7 @@ from api.services import Services
 from api.watch.bodies import ScheduleBody, WatchFolderBody, WatchFolderChanges
 from shared.errors import BadInput, NotAllowed
 from shared.models.languages import language_code
+from shared.opening import open_folder
 from shared.paths import Roots
 from shared.people.names import checked_name
 from shared.watch.folders import Schedule
@@ -58,33 +59,26 @@ def locate(services: Services, fields: dict[str, Any]) -> dict[str, Any]:
     """The fields with where links lead; folders must be there and allowed. Touches the disk."""
     found = dict(fields)
     if "path" in fields:
-        path, client_path = fields["path"], fields["client_path"]
-        found["real_path"] = _real(Roots.media(services.settings), path, "path")
-        _require_folder(path, client_path)
+        roots = Roots.media(services.settings)
+        found["real_path"] = _real_folder(roots, fields["path"], fields["client_path"])
     if "cache_dir" in fields:
-        path = fields["cache_dir"]
-        found["real_cache_dir"] = _real(Roots.cache(services.settings), path, "cache_dir")
-        if os.path.exists(path) and not os.path.isdir(path):
-            raise BadInput(f"cache_dir: {fields['client_cache_dir']} is a file, not a folder.")
+        roots = Roots.cache(services.settings)
+        found["real_cache_dir"] = _real_cache(
+            roots, fields["cache_dir"], fields["client_cache_dir"]
+        )
     return found
 
 
-def _real(roots: Roots, path: str, field: str) -> str:
+def _real_folder(roots: Roots, path: str, client_path: str) -> str:
     try:
-        roots.check_real(path)
-        return os.path.realpath(path)
+        with open_folder(path, roots) as folder:
+            with os.scandir(folder.fd) as entries:
+                next(entries, None)
+            if not os.access(".", os.X_OK, dir_fd=folder.fd):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+            return folder.location
     except NotAllowed as error:
-        raise NotAllowed(f"{field}: {error.message}") from None
-    except OSError as error:
-        raise BadInput(f"{field}: {path} cannot be used: {error.strerror}.") from None
-
-
-def _require_folder(path: str, client_path: str) -> None:
-    try:
-        with os.scandir(path) as entries:
-            next(entries, None)
-        if not os.access(path, os.X_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        raise NotAllowed(f"path: {error.message}") from None
     except FileNotFoundError:
         raise BadInput(
             f"path: there is no folder {client_path} on the server; create it first, or see "
@@ -98,6 +92,19 @@ def _require_folder(path: str, client_path: str) -> None:
         raise BadInput(
             f"path: the folder {client_path} cannot be read: {error.strerror}."
         ) from None
+
+
+def _real_cache(roots: Roots, path: str, client_path: str) -> str:
+    """It may be missing: then it is made where its name leads, if that is inside the roots."""
+    try:
+        with open_folder(path, roots) as folder:
+            return folder.location
+    except NotAllowed as error:
+        raise NotAllowed(f"cache_dir: {error.message}") from None
+    except NotADirectoryError:
+        raise BadInput(f"cache_dir: {client_path} is a file, not a folder.") from None
+    except OSError:  # whoever writes to it says what else is wrong
+        return os.path.realpath(path)
 
 
 def _collection(name: str) -> str:

@@ -16,8 +16,9 @@ from enum import Enum
 from shared.cache.cache_dir import CacheDir, Draft
 from shared.cache.cache_files import SeenPath
 from shared.domain import AnalyzeSpec, Manifest, ProgressType, Stage
-from shared.errors import MediaChanging, RushesError
-from shared.media import hash_media, is_hashed_whole
+from shared.errors import MediaChanging, NotAllowed, RushesError
+from shared.media import hash_media, is_hashed_whole, open_media_file
+from shared.opening import OpenedFile
 from shared.paths import Roots
 from shared.process import traces
 from workers.context import Context
@@ -48,7 +49,7 @@ class _Finding:
 
     at: float
     hash_str: str
-    stat: os.stat_result
+    file: OpenedFile
     last_seen: SeenPath | None  # how this content lay there before
 
 
@@ -73,6 +74,16 @@ class AnalyzedFile:
     def hash_str(self) -> str:
         return self._found.hash_str
 
+    @property
+    def opened(self) -> OpenedFile:
+        """The file that was found, for all that is made of it."""
+        return self._found.file
+
+    def close(self) -> None:
+        """The Item has ended: give the file back."""
+        if self._finding:
+            self._finding.file.close()
+
     def find(self) -> None:
         """Look at the file once: later calls keep the finding, but a failed one is tried again.
 
@@ -81,18 +92,15 @@ class AnalyzedFile:
         if self.step is not AnalysisStep.LISTED:
             return
         path, now = self.entry.path, time.time()
-        with traces.stage("hash", {"rushes.path": path}):
-            Roots.media(self._context.settings).check_real(path)
+        with traces.stage("hash", {"rushes.path": path}), ExitStack() as undo:
+            file = undo.enter_context(self._open())
             check_format(path)
-            hash_str = self._context.hashes.hash_of(path)
-            try:
-                stat = os.stat(path)
-            except OSError:
-                raise MediaChanging from None
+            hash_str = self._context.hashes.hash_of(file)
             last_seen = self._cache.last_seen(hash_str, path)
-        if last_seen and last_seen.mtime_ns == stat.st_mtime_ns:
+            undo.pop_all()
+        if last_seen and last_seen.mtime_ns == file.status.st_mtime_ns:
             self._crc = last_seen.full_crc
-        self._finding = _Finding(now, hash_str, stat, last_seen)
+        self._finding = _Finding(now, hash_str, file, last_seen)
         self._become(AnalysisStep.FOUND)
 
     def published(self, stage: Stage, model: str = "") -> Manifest | None:
@@ -114,9 +122,7 @@ class AnalyzedFile:
         """Whether what is published may be used; reads the whole file at most once."""
         if self._is_same is None:
             found = self._found
-            self._is_same = sameness.is_same(
-                found.last_seen, found.stat, self.entry.path, self._context.checkpoint
-            )
+            self._is_same = sameness.is_same(found.last_seen, found.file, self._context.checkpoint)
         return self._is_same
 
     def draft(self, stage: Stage, model: str, suffix: str) -> AbstractContextManager[Draft]:
@@ -163,8 +169,8 @@ class AnalyzedFile:
         self._cache.remember_path(
             found.hash_str,
             self.entry.path,
-            found.stat.st_size,
-            found.stat.st_mtime_ns,
+            found.file.status.st_size,
+            found.file.status.st_mtime_ns,
             self._crc,
             changed_at,
         )
@@ -197,24 +203,36 @@ class AnalyzedFile:
 
     def _check_unchanged(self) -> None:
         """Raise MediaChanging unless the file is as found; reads what `keep` will note, too."""
-        found, path = self._found, self.entry.path
+        found = self._found
         if self._crc is None:
-            self._crc = sameness.crc_to_keep(path, found.stat.st_size, self._context.checkpoint)
-        if hash_media(path) != found.hash_str or self._may_be_edited():
+            self._crc = sameness.crc_to_keep(found.file, self._context.checkpoint)
+        if hash_media(found.file) != found.hash_str:
             raise MediaChanging
-
-    def _may_be_edited(self) -> bool:
-        """Whether the modification time gives an edit away, where the hash does not tell."""
-        stat = self._found.stat
-        if is_hashed_whole(stat.st_size):
-            return False
         try:
-            return os.stat(self.entry.path).st_mtime_ns != stat.st_mtime_ns
-        except OSError:
-            return True
+            with self._open() as there:
+                if self._has_gone_to(there) or self._may_be_edited(there.status):
+                    raise MediaChanging
+        except NotAllowed:  # a link that leads elsewhere by now
+            raise MediaChanging from None
+
+    def _open(self) -> OpenedFile:
+        return open_media_file(self.entry.path, Roots.media(self._context.settings))
+
+    def _has_gone_to(self, there: OpenedFile) -> bool:
+        """Whether the path leads to another content than what was found there."""
+        found = self._found
+        return (
+            not os.path.samestat(there.status, found.file.status)
+            and hash_media(there) != found.hash_str
+        )
+
+    def _may_be_edited(self, now: os.stat_result) -> bool:
+        """Whether the modification time gives an edit away, where the hash does not tell."""
+        before = self._found.file.status
+        return not is_hashed_whole(before.st_size) and now.st_mtime_ns != before.st_mtime_ns
 
     def _has_changed(self) -> bool:
         found = self._found
         if self._is_same is None:  # nobody had to ask: nothing was published, or all is made anew
-            return not sameness.is_known_as(found.last_seen, found.stat, lambda: self._crc)
+            return not sameness.is_known_as(found.last_seen, found.file.status, lambda: self._crc)
         return not self._is_same

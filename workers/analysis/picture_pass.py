@@ -92,7 +92,7 @@ class PicturePass:
         span.set_attribute("rushes.wants", ", ".join(dict.fromkeys(s.part for s in stages)))
         context.counts["decodings"] += 1
         frames = 0
-        with ExitStack() as drafts, open_media(file.entry.path, file.entry.media_type) as reader:
+        with ExitStack() as drafts, open_media(file.opened, file.entry.media_type) as reader:
             runs = self._open(file, reader, stages, drafts)
             if not runs:
                 return

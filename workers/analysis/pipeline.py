@@ -30,11 +30,14 @@ def analyze(
     cache = context.cache(spec.cache_dir, spec.cache_id)
     files = [AnalyzedFile(context, cache, spec, index) for index in range(len(spec.files))]
     broken: ModelError | None = None
-    try:
-        _see(context, spec, stages, [file for file in files if parts_of_pictures(file)])
-    except ModelError as error:
-        broken = error
-    sound(context, spec).do([file for file in files if ProgressType.AUDIO in file.entry.wants])
+    with ExitStack() as at_end:
+        for file in files:
+            at_end.callback(file.close)
+        try:
+            _see(context, spec, stages, [file for file in files if parts_of_pictures(file)])
+        except ModelError as error:
+            broken = error
+        sound(context, spec).do([file for file in files if ProgressType.AUDIO in file.entry.wants])
     if broken:
         raise broken
     cache.collect_when_due()

@@ -15,6 +15,7 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 
 from shared.exports.clips import ClipCode
+from shared.opening import OpenedFile
 from workers.export.edit_list import end_at
 from workers.export.failure import ClipFailed, writing_failed
 from workers.export.merging import ClipProgress, Timed, WrittenClip, told, with_ending, write_merged
@@ -28,12 +29,12 @@ from workers.export.tags import container_tags, tag_start, tag_stream
 _REORDERED_WITHIN = 40  # packets
 
 
-def copy(planned: ClipPlan, path: str, progress: ClipProgress) -> WrittenClip:
+def copy(planned: ClipPlan, file: OpenedFile, path: str, progress: ClipProgress) -> WrittenClip:
     """Write the clip to `path`. Raises ClipFailed."""
-    spec = planned.spec
+    audio = planned.spec.audio
     with (
-        open_source(spec.media_path, spec.audio) as pictures,
-        open_source(spec.media_path, spec.audio) as sounds,
+        open_source(file, audio) as pictures,
+        open_source(file, audio) as sounds,
         ClipFile(path, planned.form, container_tags(pictures), pictures.ticks) as out,
     ):
         damage = Damage()

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from shared.exports.clips import ClipCode, ClipSpec
+from shared.opening import OpenedFile
 from shared.process import traces
 from workers.export.copying import copy
 from workers.export.encoding import encode
@@ -41,6 +42,7 @@ class Cut(NamedTuple):
 @traces.stage("cut")
 def cut(
     spec: ClipSpec,
+    file: OpenedFile,
     part: PartTarget,
     checkpoint: Callable[[], None],
     report: Callable[[float], None],
@@ -51,11 +53,11 @@ def cut(
     `report` is given the share that is done, 0 to 1. `planned`: what `plan` said of the same spec
     a moment ago, to spare the work.
     """
-    _refuse_source(spec.media_path, part.path)
-    planned = planned or plan(spec)
+    _refuse_source(file, part.path)
+    planned = planned or plan(spec, file)
     progress = ClipProgress(checkpoint, report)
     write = copy if planned.method == "copy" else encode
-    outcome = write(planned, part.path, progress)
+    outcome = write(planned, file, part.path, progress)
     report(1.0)
     return Cut(
         float(outcome.start),
@@ -68,10 +70,10 @@ def cut(
     )
 
 
-def _refuse_source(source: str, target: str) -> None:
+def _refuse_source(source: OpenedFile, target: str) -> None:
     """Raise ClipFailed where the target is the source, under whatever name it was given."""
     try:
-        same = os.path.samefile(source, target)
+        same = os.path.samestat(source.status, os.stat(target))
     except OSError:
         return
     if same:

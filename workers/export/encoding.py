@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from fractions import Fraction
 
-from shared.exports.clips import ClipSpec
 from shared.media import MediaType, media_type_of
+from shared.opening import OpenedFile
 from workers.export.merging import ClipProgress, Timed, WrittenClip, told, with_ending, write_merged
 from workers.export.output import ClipFile
 from workers.export.pictures.decoding import Shot, decoded
@@ -20,14 +20,14 @@ from workers.export.source import open_source
 from workers.export.tags import container_tags
 
 
-def encode(planned: ClipPlan, path: str, progress: ClipProgress) -> WrittenClip:
+def encode(planned: ClipPlan, file: OpenedFile, path: str, progress: ClipProgress) -> WrittenClip:
     """Write the clip to `path`. Raises ClipFailed."""
     if media_type_of(planned.spec.media_path) is MediaType.IMAGE:
-        return _encode_still(planned, path, progress)
+        return _encode_still(planned, file, path, progress)
     spec = planned.spec
     with ExitStack() as stack:
-        pictures = stack.enter_context(open_source(spec.media_path, spec.audio))
-        sounds = stack.enter_context(open_source(spec.media_path, spec.audio))
+        pictures = stack.enter_context(open_source(file, spec.audio))
+        sounds = stack.enter_context(open_source(file, spec.audio))
         tags = container_tags(pictures)
         out = stack.enter_context(ClipFile(path, planned.form, tags, pictures.ticks))
         damage = Damage()
@@ -57,14 +57,16 @@ def _outcome(planned: ClipPlan, track: PictureTrack, warnings: tuple[str, ...]) 
     return WrittenClip(planned.start, end, track.frames, track.warnings + warnings)
 
 
-def _encode_still(planned: ClipPlan, path: str, progress: ClipProgress) -> WrittenClip:
+def _encode_still(
+    planned: ClipPlan, file: OpenedFile, path: str, progress: ClipProgress
+) -> WrittenClip:
     with ClipFile(path, planned.form, {}, 1000) as out:
-        track = PictureTrack(out, planned, _held(planned.spec, planned), None)
+        track = PictureTrack(out, planned, _held(file, planned), None)
         write_merged(out, [track.packets()], planned.end - planned.start, progress)
     return WrittenClip(planned.start, planned.end, track.frames, ())
 
 
-def _held(spec: ClipSpec, planned: ClipPlan) -> Iterator[Shot]:
-    frame = still_frame(spec.media_path)
+def _held(file: OpenedFile, planned: ClipPlan) -> Iterator[Shot]:
+    frame = still_frame(file)
     for number in range(planned.range.past):
         yield Fraction(number) / RATE, frame

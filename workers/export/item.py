@@ -20,6 +20,7 @@ from shared.domain import ProgressType
 from shared.errors import (
     BadInput,
     ExportError,
+    MediaError,
     MediaMissing,
     MediaUnreadable,
     NotAllowed,
@@ -38,6 +39,8 @@ from shared.exports.writing import (
     real_folder,
     remove_left_behind,
 )
+from shared.media import open_media_file
+from shared.opening import OpenedFile
 from shared.paths import Roots
 from shared.process import traces
 from workers.context import Context
@@ -94,10 +97,13 @@ class _Export:
         self._roots = Roots.export(context.settings)
 
     def run(self) -> ClipResult:
+        with self._source() as source:
+            return self._made(source)
+
+    def _made(self, source: OpenedFile) -> ClipResult:
         context, spec = self._context, self._spec
-        self._check_source()
         context.checkpoint()
-        plan = planning.plan(spec)
+        plan = planning.plan(spec, source)
         name = self._name(plan)
         folder = _of_the_folder(lambda: real_folder(spec.output_dir, self._roots, _FIELD))
         target = os.path.join(folder, name)
@@ -106,13 +112,18 @@ class _Export:
         if spec.dry_run:
             return self._planned(_of_the_folder(lambda: free_number(folder, name)), plan)
         _check_space(folder, plan)
-        return self._written(os.path.join(spec.output_dir, name), plan)
+        return self._written(os.path.join(spec.output_dir, name), plan, source)
 
-    def _check_source(self) -> None:
+    def _source(self) -> OpenedFile:
+        """The source, opened once for all that is read of it."""
         try:
-            Roots.media(self._context.settings).check_real(self._spec.media_path)
+            return open_media_file(self._spec.media_path, Roots.media(self._context.settings))
         except NotAllowed as error:
             raise ClipFailed(ClipCode.NOT_ALLOWED, error.message) from None
+        except MediaMissing as error:
+            raise ClipFailed(ClipCode.MISSING_MEDIA, error.message) from None
+        except MediaError as error:
+            raise ClipFailed(ClipCode.UNREADABLE, error.message) from error
 
     def _name(self, plan: ClipPlan) -> str:
         spec = self._spec
@@ -127,14 +138,14 @@ class _Export:
         }
         return file_name(clip_name(spec.naming, values), plan.extension)
 
-    def _written(self, path: str, plan: ClipPlan) -> ClipResult:
+    def _written(self, path: str, plan: ClipPlan, source: OpenedFile) -> ClipResult:
         context, spec = self._context, self._spec
 
         def write() -> tuple[str, Cut]:
             with part_file(path, self._roots, _FIELD) as part:
                 if context.lease.item_id == 0:
                     remove_left_behind(part)
-                cut = cutting.cut(spec, part, context.checkpoint, self._report, plan)
+                cut = cutting.cut(spec, source, part, context.checkpoint, self._report, plan)
                 return self._place(part), cut
 
         try:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal
 
 from shared.exports.clips import ClipCode, ClipSpec
 from shared.media import MediaType, media_type_of
+from shared.opening import OpenedFile
 from shared.process import traces
 from workers.export.codecs import PictureCodec, depth_of, encoded_form, picture_codec
 from workers.export.failure import ClipFailed
@@ -52,12 +52,12 @@ class ClipPlan:
 
 
 @traces.stage("plan")
-def plan(spec: ClipSpec) -> ClipPlan:
-    """Opens the source and reads about both ends. Raises ClipFailed."""
+def plan(spec: ClipSpec, file: OpenedFile) -> ClipPlan:
+    """Reads about both ends of the source. Raises ClipFailed."""
     if media_type_of(spec.media_path) is MediaType.IMAGE:
-        planned = ClipPlan(spec, "encode", *plan_still(spec))
+        planned = ClipPlan(spec, "encode", *plan_still(spec, file))
         return replace(planned, warnings=planned.warnings + _other_form(spec, planned.form))
-    with open_source(spec.media_path, spec.audio) as source:
+    with open_source(file, spec.audio) as source:
         return _plan(spec, source)
 
 
@@ -220,8 +220,7 @@ def _estimate(planned: ClipPlan, source: ClipSource) -> int:
             start = min(start, (planned.range.key - (source.video.start_time or 0)) * base)
         length = length_of(source) or planned.end
         share = min(Fraction(1), (planned.end - start) / length) if length else Fraction(1)
-        size = os.path.getsize(planned.spec.media_path)
-        return int(size * share * Fraction(_HEADROOM)) + _LEAST_BYTES
+        return int(source.size * share * Fraction(_HEADROOM)) + _LEAST_BYTES
     sound = sum(s.channels for s in source.sounds) * _SOUND_BYTES_A_S
     picture = 0.0
     if source.video is not None and planned.picture is not None:

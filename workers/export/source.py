@@ -13,8 +13,9 @@ from av.container import InputContainer
 from av.stream import Discard, Stream
 from av.video.stream import VideoStream
 
-from shared.errors import MediaError, MediaMissing
+from shared.errors import MediaError
 from shared.exports.clips import ClipAudio, ClipCode
+from shared.opening import OpenedFile
 from shared.timecode import FASTEST, Timecode, has_drop_frame, label_of_tag, nominal_rate
 from workers.export.failure import ClipFailed
 from workers.export.formats import family_of
@@ -35,6 +36,7 @@ class ClipSource:
     """
 
     container: InputContainer
+    size: int  # bytes of the file
     video: VideoStream | None
     sounds: list[AudioStream]
 
@@ -87,21 +89,19 @@ def timecode_of(rate: Fraction, label: str | None) -> Timecode | None:
 
 
 @contextlib.contextmanager
-def open_source(path: str, audio: ClipAudio) -> Iterator[ClipSource]:
-    """Open a source. Raises ClipFailed where there is no file, or nothing in it that can be cut."""
+def open_source(file: OpenedFile, audio: ClipAudio) -> Iterator[ClipSource]:
+    """A source, read by itself. Raises ClipFailed where nothing in the file can be cut."""
     try:
-        container = open_container(path)
-    except MediaMissing as error:
-        raise ClipFailed(ClipCode.MISSING_MEDIA, error.message) from None
+        container = open_container(file)
     except MediaError as error:
         raise ClipFailed(ClipCode.UNREADABLE, error.message) from error
     try:
-        yield _source(path, container, audio)
+        yield _source(file, container, audio)
     finally:
         container.close()
 
 
-def _source(path: str, container: InputContainer, audio: ClipAudio) -> ClipSource:
+def _source(file: OpenedFile, container: InputContainer, audio: ClipAudio) -> ClipSource:
     try:
         video = video_stream(container)
     except MediaError as error:
@@ -116,14 +116,16 @@ def _source(path: str, container: InputContainer, audio: ClipAudio) -> ClipSourc
     rate = (frame_rate(video) if video is not None else None) or _DEFAULT_RATE
     origin = _origin(video, sounds)
     label = _start_label(container)
-    step = _label_step(path, container, rate) if label is not None else 1
+    step = _label_step(file, container, rate) if label is not None else 1
     unknown = sum(not _is_known(sound) for sound in container.streams.audio)
-    return ClipSource(container, video, sounds, origin, rate, label, unknown, step)
+    return ClipSource(
+        container, file.status.st_size, video, sounds, origin, rate, label, unknown, step
+    )
 
 
-def _label_step(path: str, container: InputContainer, rate: Fraction) -> int:
+def _label_step(file: OpenedFile, container: InputContainer, rate: Fraction) -> int:
     """Pictures to a label: a timecode track has a rate of its own, such as 30 of 59.94p."""
-    stated = track_rate(path) if family_of(container) == "isom" else None
+    stated = track_rate(file) if family_of(container) == "isom" else None
     if not stated:
         return 1
     step, rest = divmod(round(rate), round(stated))

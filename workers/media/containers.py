@@ -20,6 +20,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from shared.errors import MediaUnreadable, MediaUnsupported
+from shared.opening import OpenedFile
 from workers.media.file_checks import check_file
 
 # Only containers that hold their media themselves: playlists (m3u8, concat, mpd) could make the
@@ -29,6 +30,7 @@ FORMATS = (
     "h264,hevc,m4v,mjpeg,ivf,obu,av1,vc1,vvc,nut,rm,wtv,wav,w64,aiff,mp3,aac,flac,ac3,eac3,"
     "dts,amr,caf,au,loas,dpx_pipe,exr_pipe"
 )
+_OPTIONS = {"format_whitelist": FORMATS, "protocol_whitelist": "file"}
 _PEEK = 500  # packets read in search of a first picture
 _NOT_MEDIA = "It is not a media file that can be read, or its beginning is damaged."
 
@@ -63,18 +65,17 @@ class Clock:
         )
 
 
-def open_container(path: str) -> InputContainer:
-    """The opened file; the caller closes it. Raises MediaMissing or MediaUnreadable."""
-    check_file(path)
+def open_container(file: OpenedFile) -> InputContainer:
+    """A container of the file, which is read by itself; the caller closes both.
+
+    Raises MediaUnreadable.
+    """
+    check_file(file)
     try:
-        # "file:" keeps names such as "take:1.mp4" from being read as addresses.
-        return av.open(
-            f"file:{path}",
-            metadata_errors="replace",
-            options={"format_whitelist": FORMATS, "protocol_whitelist": "file"},
-        )
+        with file.url() as url:
+            return av.open(url, metadata_errors="replace", options=_OPTIONS)
     except (av.error.InvalidDataError, av.error.EOFError, av.error.ArgumentError):
-        raise MediaUnreadable(_reason(path)) from None
+        raise MediaUnreadable(_reason(file)) from None
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise MediaUnreadable(f"The file cannot be opened: {_words(error)}") from error
 
@@ -175,10 +176,10 @@ def _words(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error)
 
 
-def _reason(path: str) -> str:
+def _reason(file: OpenedFile) -> str:
     """Why a file was refused, as far as its first boxes tell."""
     try:
-        boxes = _boxes(path)
+        boxes = _boxes(file)
     except OSError as error:
         return f"The file cannot be opened: {_words(error)}"
     if boxes and boxes[0] == b"ftyp" and b"moov" not in boxes:
@@ -189,20 +190,17 @@ def _reason(path: str) -> str:
     return _NOT_MEDIA
 
 
-def _boxes(path: str) -> list[bytes]:
+def _boxes(file: OpenedFile) -> list[bytes]:
     """Names of the top-level boxes of an MP4 or MOV file."""
     names: list[bytes] = []
-    size = os.path.getsize(path)
-    with open(path, "rb") as file:
-        at = 0
-        while at + 8 <= size and len(names) < 64:
-            file.seek(at)
-            head = file.read(16)
-            length = struct.unpack(">I", head[:4])[0]
-            if length == 1 and len(head) == 16:
-                length = struct.unpack(">Q", head[8:])[0]
-            names.append(head[4:8])
-            if length < 8:
-                break
-            at += length
+    at = 0
+    while at + 8 <= file.status.st_size and len(names) < 64:
+        head = os.pread(file.fd, 16, at)
+        length = struct.unpack(">I", head[:4])[0]
+        if length == 1 and len(head) == 16:
+            length = struct.unpack(">Q", head[8:])[0]
+        names.append(head[4:8])
+        if length < 8:
+            break
+        at += length
     return names

@@ -4,33 +4,25 @@ from __future__ import annotations
 
 import os
 
-from shared.errors import MediaMissing, MediaUnreadable, MediaUnsupported
-from shared.media import NO_PERMISSION, check_regular, unsupported_format
+from shared.errors import MediaUnreadable, MediaUnsupported
+from shared.media import check_content, unsupported_format
+from shared.opening import OpenedFile
 
 
 def check_format(path: str) -> None:
-    """Raise MediaUnsupported for raw video that no decoder here knows; reads nothing of it."""
+    """Raise MediaUnsupported for raw video that no decoder here knows; by its name alone."""
     raw = unsupported_format(path)
-    if raw and os.path.exists(path):
+    if raw:
         raise MediaUnsupported(
             f"{raw} cannot be decoded here; analyze a proxy or a transcoded copy."
         )
 
 
-def check_file(path: str) -> None:
-    """Check that this is a readable file with content, of a format that may be known.
-
-    Raises MediaMissing, MediaUnreadable or MediaUnsupported.
-    """
-    check_format(path)
+def check_file(file: OpenedFile) -> None:
+    """Raise MediaUnreadable or MediaUnsupported for what need not be shown to a decoder."""
+    check_format(file.path)
+    check_content(file)
     try:
-        check_regular(os.stat(path))
-        with open(path, "rb") as file:
-            file.read(1)
-    except (FileNotFoundError, NotADirectoryError):
-        raise MediaMissing from None
-    except PermissionError:
-        raise MediaUnreadable(NO_PERMISSION) from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise MediaUnreadable(f"The file cannot be read: {reason}.") from error
+        os.pread(file.fd, 1, 0)
+    except OSError as error:
+        raise MediaUnreadable(f"The file cannot be read: {error.strerror}.") from error

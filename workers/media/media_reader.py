@@ -15,6 +15,7 @@ from av.video.frame import VideoFrame
 from shared.domain import Probe
 from shared.errors import BadInput, MediaUnreadable
 from shared.media import MediaType
+from shared.opening import OpenedFile
 from workers.media.containers import (
     first_picture,
     only,
@@ -40,24 +41,24 @@ _SHORTFALL_S = 1.5  # a file that ends so much before its stated end is worth a 
 
 
 class MediaReader:
-    """An opened media file. `warnings` is complete once the grid has been read to its end."""
+    """An open media file as pictures. `warnings` is complete once the grid was read to its end."""
 
-    def __init__(self, path: str, media_type: MediaType) -> None:
+    def __init__(self, file: OpenedFile, media_type: MediaType) -> None:
         self.warnings: list[str] = []
         self.probe: Probe
-        self._path = path
+        self._file = file
         self._still: StillPicture | None = None
         self._source: VideoSource | None = None
         self._container: InputContainer | None = None
         self._scaler = Scaler()
-        if media_type is MediaType.IMAGE and not is_film_still(path):
-            self._still = open_still(path)
+        if media_type is MediaType.IMAGE and not is_film_still(file.path):
+            self._still = open_still(file)
             self.probe = probe_still(self._still)
         else:
             self.probe = self._open(media_type)
 
     def close(self) -> None:
-        """Give the file back; pictures already taken stay valid."""
+        """Give the decoder back; pictures already taken stay valid while the file is open."""
         if self._container is not None:
             self._container.close()
         self._container = self._source = None
@@ -106,7 +107,7 @@ class MediaReader:
     def _open(self, media_type: MediaType) -> Probe:
         """(Re)open at the beginning."""
         self.close()
-        container = open_container(self._path)
+        container = open_container(self._file)
         self._container = container
         try:
             with reading_errors():
@@ -146,7 +147,7 @@ class MediaReader:
                             yield shot
                     return
                 except Misfit as misfit:
-                    log.info("%s: %s; reading on another way", self._path, misfit)
+                    log.info("%s: %s; reading on another way", self._file.path, misfit)
                 strikes = strikes + 1 if due - repaired < _APART_S else 1
                 if way is not smart or strikes > _STRIKES:
                     break
@@ -192,18 +193,18 @@ class MediaReader:
 
 
 @contextmanager
-def open_media(path: str, media_type: MediaType) -> Iterator[MediaReader]:
-    """Open a file for one reading. Raises MediaMissing or MediaUnreadable with a reason."""
-    reader = MediaReader(path, media_type)
+def open_media(file: OpenedFile, media_type: MediaType) -> Iterator[MediaReader]:
+    """A reader for one reading of a file. Raises MediaUnreadable with a reason."""
+    reader = MediaReader(file, media_type)
     try:
         yield reader
     finally:
         reader.close()
 
 
-def grab_frame(path: str, media_type: MediaType, seconds: float) -> Picture:
-    """The picture shown at `seconds`: exact, by presentation time. It outlives the file."""
-    with open_media(path, media_type) as reader:
+def grab_frame(file: OpenedFile, media_type: MediaType, seconds: float) -> Picture:
+    """The picture shown at `seconds`: exact, by presentation time. Good while the file is open."""
+    with open_media(file, media_type) as reader:
         return reader.shown_at(seconds)
 
 

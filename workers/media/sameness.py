@@ -11,20 +11,19 @@ from collections.abc import Callable
 
 from shared.cache.cache_files import SeenPath
 from shared.media import full_crc, is_hashed_whole
+from shared.opening import OpenedFile
 
 # Reading more than this only to know it again later would cost minutes on a share; a larger
 # file whose modification time changed is analysed again instead.
 KEEP_CRC_UP_TO = 2 << 30
 
 
-def is_same(
-    known: SeenPath | None, found: os.stat_result, path: str, checkpoint: Callable[[], None]
-) -> bool:
+def is_same(known: SeenPath | None, file: OpenedFile, checkpoint: Callable[[], None]) -> bool:
     """Whether what is published for the hash may be used for the file as it is now.
 
     A new place (moved, renamed, copied) is trusted by its hash. Raises as `full_crc` does.
     """
-    return is_known_as(known, found, lambda: full_crc(path, checkpoint))
+    return is_known_as(known, file.status, lambda: full_crc(file, checkpoint))
 
 
 def is_known_as(
@@ -36,8 +35,9 @@ def is_known_as(
     return known.full_crc is not None and crc() == known.full_crc
 
 
-def crc_to_keep(path: str, size: int, checkpoint: Callable[[], None]) -> str | None:
+def crc_to_keep(file: OpenedFile, checkpoint: Callable[[], None]) -> str | None:
     """The CRC that `is_same` will want; None where it is not needed or not worth its reading."""
+    size = file.status.st_size
     if is_hashed_whole(size) or size > KEEP_CRC_UP_TO:
         return None
-    return full_crc(path, checkpoint)
+    return full_crc(file, checkpoint)

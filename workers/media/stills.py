@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import PurePath
 
 import numpy as np
@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from shared.cache.frame_packs import THUMBNAIL_SIDE
-from shared.errors import MediaMissing, MediaUnreadable, MediaUnsupported
+from shared.errors import MediaUnreadable, MediaUnsupported
+from shared.opening import OpenedFile
 from workers.media.file_checks import check_file
 from workers.media.pictures import encode_rgb, fit
 
@@ -24,14 +25,19 @@ RAW_EXTENSIONS = frozenset(
     ".3fr .ari .arw .bay .braw .cap .cr2 .cr3 .crw .dcr .dng .erf .fff .gpr .iiq .k25 .kdc .mef "
     ".mos .mrw .nef .nrw .orf .pef .raf .raw .rw2 .rwl .r3d .sr2 .srf .srw .x3f".split()
 )
+# Not all that Pillow knows: for EPS it starts Ghostscript, a program that opens files.
+_FORMATS = "JPEG PNG WEBP TIFF HEIF AVIF BMP DIB GIF JPEG2000 TGA PPM".split()
 _ORIENTATION = 0x0112  # EXIF tag
 _QUARTER_TURNED = frozenset((5, 6, 7, 8))
 
 
 class StillPicture:
-    """A still that is decoded on the first use, at reduced size where the format allows it."""
+    """A still that is decoded on the first use, at reduced size where the format allows it.
 
-    def __init__(self, source: str | bytes) -> None:
+    Its file must be open for that long.
+    """
+
+    def __init__(self, source: OpenedFile | bytes) -> None:
         self._source = source
         self._loaded: Image.Image | None = None
         self._is_reduced = False
@@ -63,15 +69,16 @@ class StillPicture:
     def thumbnail_jpeg(self, long_side: int = THUMBNAIL_SIDE) -> bytes:
         return encode_rgb(self.rgb(*fit(self.width, self.height, long_side)))
 
-    def _open(self) -> Image.Image:
+    @contextmanager
+    def _open(self) -> Iterator[Image.Image]:
         Image.MAX_IMAGE_PIXELS = MAX_PIXELS
         pi_heif.register_heif_opener()
-        source = self._source if isinstance(self._source, str) else io.BytesIO(self._source)
-        image = Image.open(source)
-        if image.width * image.height > MAX_PIXELS:
-            image.close()
-            raise Image.DecompressionBombError
-        return image
+        source = self._source
+        reader = nullcontext(io.BytesIO(source)) if isinstance(source, bytes) else source.reader()
+        with reader as file, Image.open(file, formats=_FORMATS) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise Image.DecompressionBombError
+            yield image
 
     def _load(self, width: int, height: int) -> Image.Image:
         """The decoded picture, stored orientation, at least of this size where there is so much."""
@@ -88,15 +95,15 @@ class StillPicture:
         return self._loaded
 
 
-def open_still(path: str) -> StillPicture:
-    """A still from a file; raises MediaMissing or MediaUnreadable with a reason."""
-    if PurePath(path).suffix.lower() in RAW_EXTENSIONS:
+def open_still(file: OpenedFile) -> StillPicture:
+    """A still from a file; raises MediaUnreadable with a reason."""
+    if PurePath(file.path).suffix.lower() in RAW_EXTENSIONS:
         raise MediaUnsupported(
             "Camera raw files are not supported: they need a developer for each camera. "
             "Export the picture as JPEG or TIFF."
         )
-    check_file(path)
-    return StillPicture(path)
+    check_file(file)
+    return StillPicture(file)
 
 
 def still_from_bytes(data: bytes) -> StillPicture:
@@ -111,8 +118,6 @@ def _readable() -> Iterator[None]:
     """The one place where errors of the picture library become ours."""
     try:
         yield
-    except FileNotFoundError:
-        raise MediaMissing from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise MediaUnreadable(
             f"The picture has more than {MAX_PIXELS // 1_000_000} megapixels, which is the limit."

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.errors import MediaUnreadable
-from shared.media import media_type_of
+from shared.media import media_type_of, open_media_file
+from shared.opening import OpenedFile
 from shared.paths import Roots
 from workers.media.containers import reading_errors
 from workers.media.file_checks import check_format
@@ -24,14 +25,14 @@ def warm_up() -> None:
 
 def jpeg_at(roots: Roots, path: str, seconds: float, long_side: int) -> bytes:
     """JPEG of the picture shown at a time of a media file, with this long side."""
-    picture = _shown(roots, path, seconds)
-    with reading_errors():
-        return picture.thumbnail_jpeg(long_side)
+    with open_media_file(path, roots) as file, reading_errors():
+        return _shown(file, seconds).thumbnail_jpeg(long_side)
 
 
 def rgb_at(roots: Roots, path: str, seconds: float, short_side: int) -> NDArray[np.uint8]:
     """RGB of the picture shown at a time of a media file, with this short side, for a model."""
-    return _for_model(_shown(roots, path, seconds), short_side)
+    with open_media_file(path, roots) as file:
+        return _for_model(_shown(file, seconds), short_side)
 
 
 def rgb_of_bytes(image: bytes, short_side: int) -> NDArray[np.uint8]:
@@ -39,13 +40,12 @@ def rgb_of_bytes(image: bytes, short_side: int) -> NDArray[np.uint8]:
     return _for_model(still_from_bytes(image), short_side)
 
 
-def _shown(roots: Roots, path: str, seconds: float) -> Picture:
-    roots.check_real(path)
-    check_format(path)
-    media_type = media_type_of(path)
+def _shown(file: OpenedFile, seconds: float) -> Picture:
+    check_format(file.path)
+    media_type = media_type_of(file.path)
     if media_type is None:
         raise MediaUnreadable("Its name does not say that it is a picture or a video.")
-    return grab_frame(path, media_type, seconds)
+    return grab_frame(file, media_type, seconds)
 
 
 def _for_model(picture: Picture, short_side: int) -> NDArray[np.uint8]:

@@ -16,6 +16,7 @@ import msgspec
 from shared.domain import Probe
 from shared.media import MediaType
 from shared.media_facts import AudioStream, StartTimecode
+from shared.opening import OpenedFile
 from shared.timecode import label_of_tag
 from workers.media.probing.recording_tags import iso
 
@@ -30,11 +31,11 @@ _LOSSLESS = frozenset(("flac", "alac", "tta", "wavpack", "truehd", "mlp"))
 _ORDERS = {"TFF": "top_first", "BFF": "bottom_first"}
 
 
-def completed(found: Probe, path: str) -> Probe:
+def completed(found: Probe, file: OpenedFile) -> Probe:
     """A Probe with what was not known filled in by MediaInfo; what is known stays."""
     if MediaInfo is None or not _lacks_something(found):
         return found
-    tracks = _tracks(path)
+    tracks = _tracks(file)
     picture = next((t for t in tracks if t.track_type == "Video"), None)
     general = next((t for t in tracks if t.track_type == "General"), None)
     facts: dict[str, Any] = {
@@ -65,10 +66,10 @@ def _lacks_something(found: Probe) -> bool:
     )
 
 
-def _tracks(path: str) -> Sequence[Any]:
+def _tracks(file: OpenedFile) -> Sequence[Any]:
     try:
-        with open(path, "rb") as file:
-            return tuple(MediaInfo.parse(file, parse_speed=0).tracks)
+        with file.reader() as content:
+            return tuple(MediaInfo.parse(content, parse_speed=0).tracks)
     except (OSError, RuntimeError, ValueError, SyntaxError) as error:
         log.warning("MediaInfo could not read a file: %s", error)
         return ()

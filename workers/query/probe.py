@@ -8,7 +8,7 @@ import msgspec
 
 from shared.domain import Probe
 from shared.errors import MediaUnreadable
-from shared.media import MediaType, media_type_of
+from shared.media import MediaType, media_type_of, open_media_file
 from shared.paths import Roots
 from shared.query.messages import Probed
 from workers.media.file_checks import check_format
@@ -18,12 +18,12 @@ from workers.query.mediainfo import completed
 
 def probe_file(roots: Roots, path: str) -> Probed:
     """Facts of a media file by its container, completed by MediaInfo, with warnings."""
-    roots.check_real(path)
-    check_format(path)
-    media_type = media_type_of(path)
-    if media_type is None:
-        raise MediaUnreadable("Its name does not say that it is media.")
-    found = completed(probe(path, media_type), path)
+    with open_media_file(path, roots) as file:
+        check_format(path)
+        media_type = media_type_of(path)
+        if media_type is None:
+            raise MediaUnreadable("Its name does not say that it is media.")
+        found = completed(probe(file, media_type), file)
     facts = msgspec.structs.asdict(found)
     return Probed(**{**facts, "warnings": tuple(_warnings(found))})
 

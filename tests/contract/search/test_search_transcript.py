@@ -11,8 +11,8 @@ import pytest
 
 from shared.cache.cache_dir import CacheDir
 from shared.cache.transcripts import Segment
-from shared.media import hash_media
 from tests.contract.http.test_bad_input import refusal
+from tests.support.media.by_path import hash_media
 from tests.support.search.transcript_data import publish_transcript
 from tests.support.stack import Client
 

@@ -13,10 +13,10 @@ import pytest
 from shared.cache.cache_dir import CacheDir
 from shared.cache.transcripts import read
 from shared.domain import ModelKind, ProgressType, Stage, TaskState
-from shared.media import hash_media
 from shared.redis import heartbeats
 from tests.support.analysis.desk import SPEECH_MODEL, Desk
 from tests.support.fake_models import said
+from tests.support.media.by_path import hash_media
 from tests.support.media.media import make_clip
 from tests.support.media.sounds import SoundEncoding, write_sounds
 from tests.support.media.speech import spoken, together

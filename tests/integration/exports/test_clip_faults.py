@@ -11,6 +11,7 @@ import pytest
 
 from shared.exports.clips import ClipCode, ClipSpec
 from tests.quality.exports.clip_oracle import Part, export, look
+from tests.support.media.by_path import cut, plan
 from tests.support.media.media import (
     Encoding,
     damage,
@@ -19,9 +20,7 @@ from tests.support.media.media import (
     with_bar_code,
     write_video,
 )
-from workers.export.cutting import cut
 from workers.export.failure import ClipFailed
-from workers.export.planning import plan
 
 
 class Stopped(BaseException):

@@ -26,8 +26,8 @@ from shared.media import MediaType
 from tests.support.exports.other_programs import melted, program
 from tests.support.exports.timeline_checker import number, rate_of
 from tests.support.exports.timeline_data import NTSC_24, NTSC_30, asked, timeline, xmeml_of
+from tests.support.media.by_path import probe
 from tests.support.media.media import Encoding, make_clip, read_bar_code
-from workers.media.probing.probe import probe
 
 Cut = tuple[str, Fraction, int]  # path, seconds since the first picture, frames of the timeline
 MIXED = {

@@ -10,6 +10,7 @@ import pytest
 
 from shared.errors import MediaError, MediaMissing, MediaUnreadable
 from shared.media import MediaType
+from tests.support.media.by_path import grab_frame, open_media, probe
 from tests.support.media.media import (
     H264,
     HEVC,
@@ -20,8 +21,6 @@ from tests.support.media.media import (
     truncate,
     write_sound,
 )
-from workers.media.media_reader import grab_frame, open_media
-from workers.media.probing.probe import probe
 
 SIZE = (160, 96)
 

@@ -10,9 +10,9 @@ import pytest
 
 from shared.errors import MediaUnreadable
 from tests.integration.media.test_sound import AT, RATE, SECONDS, click_times, heard, with_pictures
+from tests.support.media.by_path import open_sound
 from tests.support.media.media import damage, truncate
 from tests.support.media.sounds import Samples, SoundEncoding, clicks, write_sounds
-from workers.media.sound.sound_reader import open_sound
 
 
 def noisy() -> Samples:

@@ -15,12 +15,11 @@ from shared.errors import MediaUnreadable
 from shared.media import MediaType
 from shared.paths import Roots
 from shared.settings import Settings
+from tests.support.media.by_path import open_media, probe
 from tests.support.media.media import H264, MJPEG, make_clip
 from tests.support.system.faulty_disk import FaultyDisk, faulty_disk
 from workers.media import media_reader
-from workers.media.media_reader import MediaReader, open_media
 from workers.media.probing import stated_rates
-from workers.media.probing.probe import probe
 from workers.query import grab
 
 
@@ -51,8 +50,11 @@ def test_a_read_error_before_the_first_picture_is_said_of_the_file(
 
     monkeypatch.setattr(media_reader, "first_picture", failing)
     clip = make_clip(tmp_path / "clip.mov", 1)
-    with pytest.raises(MediaUnreadable, match="Reading the file failed: Input/output error"):
-        MediaReader(str(clip), MediaType.VIDEO)
+    with (
+        pytest.raises(MediaUnreadable, match="Reading the file failed: Input/output error"),
+        open_media(clip, MediaType.VIDEO),
+    ):
+        raise AssertionError("it was read")
 
 
 @pytest.mark.parametrize(
@@ -62,12 +64,12 @@ def test_a_read_error_before_the_first_picture_is_said_of_the_file(
 def test_a_read_error_in_the_headers_is_said_of_the_file(
     number: int, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def failing(path: str, _mode: str) -> NoReturn:
-        raise OSError(number, reason, path)
+    def failing(_: object) -> NoReturn:
+        raise OSError(number, reason)
 
     encoding = dataclasses.replace(H264, timecode="01:00:00:00")
     clip = make_clip(tmp_path / "clip.mov", 1, encoding=encoding)
-    monkeypatch.setattr(stated_rates, "open", failing, raising=False)
+    monkeypatch.setattr(stated_rates, "_sample_entries", failing)
     with pytest.raises(MediaUnreadable, match=f"Reading the file failed: {reason}"):
         probe(str(clip), MediaType.VIDEO)
 

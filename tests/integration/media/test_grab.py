@@ -11,6 +11,7 @@ import pytest
 
 from shared.errors import BadInput
 from shared.media import MediaType
+from tests.support.media.by_path import grab_frame
 from tests.support.media.media import (
     H264,
     H264_OPEN,
@@ -25,7 +26,6 @@ from tests.support.media.media import (
     make_still,
     read_bar_code,
 )
-from workers.media.media_reader import grab_frame
 
 SIZE = (160, 96)
 TIMES = [0, 0.039, 0.5, 1.999, 2.0, 2.02, 3.99, 4.0, 5.5, 5.99]

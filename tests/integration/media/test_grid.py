@@ -15,6 +15,7 @@ import pytest
 
 from shared.errors import Cancelled
 from shared.media import MediaType
+from tests.support.media.by_path import open_media
 from tests.support.media.media import (
     H264,
     H264_INTERLACED,
@@ -34,7 +35,6 @@ from tests.support.media.media import (
     write_video,
 )
 from workers.media.frames import Scaler, VideoPicture
-from workers.media.media_reader import open_media
 
 SIZE = (160, 96)
 SECONDS = 6

@@ -17,8 +17,8 @@ MARKS = (1.5, 6 * 3600 + 0.25, 12 * 3600 - 3.75)
 
 READ = """
 import sys
+from tests.support.media.by_path import open_sound
 import numpy as np
-from workers.media.sound.sound_reader import open_sound
 samples, marks, beats = 0, [], 0
 def peak():  # MB; not ru_maxrss, which begins with what the parent process had
     status = open("/proc/self/status").read()

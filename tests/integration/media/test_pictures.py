@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from shared.media import MediaType
+from tests.support.media.by_path import open_media
 from tests.support.media.media import (
     H264,
     HEVC,
@@ -22,7 +23,6 @@ from tests.support.media.media import (
     with_bar_code,
     write_video,
 )
-from workers.media.media_reader import open_media
 from workers.media.pictures import fit
 
 COLOURS = [(200, 40, 40), (40, 180, 60), (40, 60, 200), (128, 128, 128), (230, 230, 230)]

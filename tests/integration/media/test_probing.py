@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from shared.media import MediaType
+from tests.support.media.by_path import probe
 from tests.support.media.media import (
     H264,
     HEVC,
@@ -20,7 +21,6 @@ from tests.support.media.media import (
     make_still,
     write_sound,
 )
-from workers.media.probing.probe import probe
 
 SIZE = (160, 96)
 

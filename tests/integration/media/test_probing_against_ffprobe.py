@@ -14,6 +14,7 @@ import pytest
 
 from shared.domain import Probe
 from shared.media import MediaType, media_type_of
+from tests.support.media.by_path import probe
 from tests.support.media.media import (
     H264,
     H264_INTERLACED,
@@ -35,7 +36,6 @@ from tests.support.media.media_kinds import (
     with_timecode_rate,
 )
 from tests.support.skip_or_fail import skip_or_fail
-from workers.media.probing.probe import probe
 
 SIZE = (160, 96)
 NTSC = Fraction(30000, 1001)

@@ -12,6 +12,7 @@ import pytest
 from shared.errors import MediaError
 from shared.paths import Roots
 from tests.integration.media.test_probing_against_ffprobe import KINDS
+from tests.support.media.by_path import opened
 from tests.support.media.media import make_clip
 from tests.support.media.media_kinds import broadcast_wave, encoding, ixml, with_timecode_rate
 from workers.media.probing.stated_rates import track_rate, wave_timecode
@@ -34,11 +35,14 @@ def test_a_damaged_file_is_described_or_refused(kind: str, tmp_path: Path) -> No
 @pytest.mark.parametrize("rate", ["0/0", "0/1", "1/0", "1/3", "4294967295/1"])
 def test_a_rate_that_no_timecode_has_is_none(rate: str, tmp_path: Path) -> None:
     wave = broadcast_wave(tmp_path / "a.wav", 48_000, ixml=ixml(rate, "NDF"))
-    assert wave_timecode(str(wave)) is None
+    with opened(wave) as file:
+        assert wave_timecode(file) is None
     clip = make_clip(tmp_path / "a.mov", 1, encoding=encoding(timecode="01:00:00:00"))
-    assert track_rate(str(clip)) == 25
+    with opened(clip) as file:
+        assert track_rate(file) == 25
     if rate.endswith(("/1", "/3")):
-        assert track_rate(str(with_timecode_rate(clip, Fraction(rate)))) is None
+        with opened(with_timecode_rate(clip, Fraction(rate))) as file:
+            assert track_rate(file) is None
 
 
 def _damaged(whole: bytes, round_number: int, chance: random.Random) -> bytes:

@@ -11,9 +11,10 @@ import pytest
 
 from shared.domain import Probe
 from shared.errors import MediaUnreadable
-from shared.media import hash_media, media_type_of
+from shared.media import media_type_of
 from shared.media_facts import Color, StartTimecode
 from shared.paths import Roots
+from tests.support.media.by_path import hash_media, opened
 from tests.support.media.media import (
     H264,
     H264_INTERLACED,
@@ -52,7 +53,8 @@ def probe(path: Path) -> Probe:
     """By the decoder alone."""
     media_type = media_type_of(str(path))
     assert media_type
-    return probing.probe(str(path), media_type)
+    with opened(path) as file:
+        return probing.probe(file, media_type)
 
 
 def clip(path: Path, kind: Encoding = H264, seconds: float = 1, **more: object) -> Path:

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from shared.cache.transcripts import AudioStreams
 from shared.errors import MediaMissing, MediaUnreadable
+from tests.support.media.by_path import open_sound
 from tests.support.media.media import make_clip, write_sound
 from tests.support.media.sounds import Samples, SoundEncoding, clicks, tone, write_sounds
-from workers.media.sound.sound_reader import SoundBlock, open_sound
+from workers.media.sound.sound_reader import SoundBlock
 
 RATE = 16_000
 AT = (0.5, 3.25, 9.75)

@@ -11,12 +11,12 @@ from PIL import Image
 
 from shared.errors import MediaUnreadable
 from shared.media import MediaType
+from tests.support.media.by_path import grab_frame, open_media, open_still
 from tests.support.media.heic import make_heic
 from tests.support.media.media import RGB, Encoding, make_still, truncate, write_video
 from workers.media import stills
-from workers.media.media_reader import grab_frame, open_media
 from workers.media.pictures import Picture
-from workers.media.stills import open_still, still_from_bytes
+from workers.media.stills import still_from_bytes
 
 RED, GREEN, BLUE, GREY = (220, 30, 40), (30, 200, 60), (20, 40, 210), (120, 120, 120)
 

@@ -12,11 +12,9 @@ from shared.errors import MediaMissing, MediaUnsupported
 from shared.media import MediaType
 from shared.paths import Roots
 from shared.settings import Settings
+from tests.support.media.by_path import grab_frame, open_media, open_sound, probe
 from tests.support.media.media import make_clip
 from tests.support.media.sounds import SoundEncoding, tone, write_sounds
-from workers.media.media_reader import grab_frame, open_media
-from workers.media.probing.probe import probe
-from workers.media.sound.sound_reader import open_sound
 from workers.query.grab import jpeg_at
 from workers.query.probe import probe_file
 

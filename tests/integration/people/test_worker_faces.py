@@ -17,11 +17,12 @@ from shared.cache.faces import FaceMark, read_faces, seconds_of
 from shared.cache.frame_packs import PackReader
 from shared.domain import FileSpec, Manifest, ProgressType, Stage, TaskState
 from shared.ledger.analyze_items import analyze_items
-from shared.media import MediaType, hash_media
+from shared.media import MediaType
 from shared.people.clustering import NO_CLUSTER, Clustering
 from shared.people.collection import Collection
 from tests.support.analysis.desk import FACE_MODEL, Desk
 from tests.support.fake_models import fake_face_row, paint_face
+from tests.support.media.by_path import hash_media
 from tests.support.media.media import Encoding, make_clip, make_still, write_video
 from tests.support.waiting import wait_for
 

@@ -14,7 +14,8 @@ from api.search.types import QueryVectors
 from shared.cache.cache_dir import CacheDir
 from shared.domain import Scene
 from shared.errors import ModelError
-from shared.media import MediaType, hash_media
+from shared.media import MediaType
+from tests.support.media.by_path import hash_media
 from tests.support.search.search_data import (
     DIM,
     MODEL,

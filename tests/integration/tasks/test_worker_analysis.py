@@ -14,9 +14,9 @@ from shared.cache import catalogue
 from shared.cache.cache_dir import CacheDir
 from shared.cache.frame_packs import PackReader
 from shared.domain import ModelKind, Stage, TaskState
-from shared.media import hash_media
 from shared.redis import heartbeats
 from tests.support.analysis.desk import MODEL, Desk
+from tests.support.media.by_path import hash_media
 from tests.support.media.media import H264, make_clip, make_still, truncate
 from tests.support.waiting import wait_for
 

@@ -17,10 +17,10 @@ from shared.cache.transcripts import Transcript
 from shared.domain import Manifest, ModelKind, ProgressType, Stage, TaskState
 from shared.ledger import totals
 from shared.ledger.records import TaskRecord
-from shared.media import hash_media
 from shared.redis import heartbeats
 from tests.support.analysis.desk import INSTANCE, MODEL, SPEECH_MODEL, Desk
 from tests.support.fake_models import said
+from tests.support.media.by_path import hash_media
 from tests.support.media.long_recording import long_recording
 from tests.support.media.media import make_clip, make_still
 from tests.support.media.sounds import SoundEncoding, tone, write_sounds

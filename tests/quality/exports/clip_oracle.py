@@ -17,9 +17,9 @@ import av
 import numpy as np
 
 from shared.exports.clips import ClipSpec
+from tests.support.media.by_path import cut, plan
 from tests.support.media.media import TIME_BASE, Encoding, make_clip, read_bar_code
-from workers.export.cutting import Cut, cut
-from workers.export.planning import plan
+from workers.export.cutting import Cut
 
 SECONDS = 6
 MS = Fraction(1, 1000)

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from shared.cache.transcripts import Word
 from tests.support.lite_models import speech_model
+from tests.support.media.by_path import open_sound
 from tests.support.media.sounds import SoundEncoding, write_sounds
 from tests.support.media.speech import RATE, Said, spoken, together
 from workers.analysis.speech.transcribing import Heard, transcribe
-from workers.media.sound.sound_reader import open_sound
 from workers.models.protocols import Transcriber, Utterance
 from workers.models.speech.voice import load_voice_detector
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from shared.cache.cache_dir import CacheDir
 from shared.domain import Stage
-from shared.media import hash_media
+from tests.support.media.by_path import hash_media
 
 A_FOLDER, SIZE = 100, 1024
 

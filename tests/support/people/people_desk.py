@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.cache.cache_dir import CacheDir
-from shared.media import hash_media
+from tests.support.media.by_path import hash_media
 from tests.support.people.people_data import Seen, make_collection
 from tests.support.stack import Client
 

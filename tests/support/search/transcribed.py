@@ -9,7 +9,7 @@ from shared.cache import transcripts
 from shared.cache.cache_dir import CacheDir
 from shared.cache.transcripts import Segment, Transcript, Word
 from shared.domain import Manifest, Stage
-from shared.media import hash_media
+from tests.support.media.by_path import hash_media
 
 MODEL = "whisper-base"
 

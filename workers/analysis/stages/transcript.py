@@ -71,7 +71,7 @@ class TranscriptStage:
             file.keep()
             return
         with (
-            open_sound(file.entry.path) as reader,
+            open_sound(file.opened) as reader,
             self._context.speech_model(self._spec.speech_model) as model,
         ):
             heard = self._hear(file, reader, model)

@@ -6,9 +6,10 @@ from fractions import Fraction
 
 from av.video.frame import VideoFrame
 
-from shared.errors import MediaError, MediaMissing
+from shared.errors import MediaError
 from shared.exports.clips import ClipCode, ClipSpec
 from shared.media import MediaType
+from shared.opening import OpenedFile
 from workers.export.codecs import Depth, PictureCodec, encoded_form, picture_codec
 from workers.export.failure import ClipFailed
 from workers.export.formats import Form
@@ -25,7 +26,7 @@ _LEAST_BYTES = 256 * 1024
 Planned = tuple[Form, Fraction, Fraction, int, Range, None, None, PictureCodec, tuple[str, ...]]
 
 
-def plan_still(spec: ClipSpec) -> Planned:
+def plan_still(spec: ClipSpec, file: OpenedFile) -> Planned:
     """Fields of the ClipPlan: form, start, end, bytes, range, no timecodes, codec, warnings."""
     if spec.mode == "copy":
         raise ClipFailed(
@@ -38,26 +39,24 @@ def plan_still(spec: ClipSpec) -> Planned:
         raise ClipFailed(ClipCode.BAD_RANGE, "A still is held for a day at the most.")
     frames = max(1, round((end - start) * RATE))
     codec = picture_codec(spec.codec, spec.quality, Depth())
-    picture = still_of(spec.media_path)
+    picture = still_of(file)
     room = int(picture.width * picture.height * _BYTES_A_PIXEL * (1 + frames / 25)) + _LEAST_BYTES
     found = Range(start, start + frames / RATE, 0, frames)
     form = encoded_form(None, spec.container, codec)
     return form, found.start, found.end, room, found, None, None, codec, ()
 
 
-def still_of(path: str) -> Picture:
-    """Open a still. Raises ClipFailed where the picture cannot be read."""
+def still_of(file: OpenedFile) -> Picture:
+    """The picture of a still, good while the file is open. Raises ClipFailed."""
     try:
-        return grab_frame(path, MediaType.IMAGE, 0)
-    except MediaMissing as error:
-        raise ClipFailed(ClipCode.MISSING_MEDIA, error.message) from None
+        return grab_frame(file, MediaType.IMAGE, 0)
     except MediaError as error:
         raise ClipFailed(ClipCode.UNREADABLE, error.message) from error
 
 
-def still_frame(path: str) -> VideoFrame:
+def still_frame(file: OpenedFile) -> VideoFrame:
     """A still as a video frame: upright, with square pixels and even sides."""
-    picture = still_of(path)
+    picture = still_of(file)
     width, height = picture.width, picture.height
     if max(width, height) > _LONGEST_SIDE:
         width, height = fit(width, height, _LONGEST_SIDE)

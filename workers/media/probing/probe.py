@@ -18,6 +18,7 @@ from shared.domain import Probe
 from shared.errors import MediaUnreadable
 from shared.media import MediaType
 from shared.media_facts import StartTimecode
+from shared.opening import OpenedFile
 from shared.timecode import Timecode, nominal_rate
 from workers.media.containers import (
     duration_of,
@@ -46,11 +47,11 @@ _USUAL_RATES = tuple(
 _SNAP = Fraction(4, 10_000)  # 23.976 and 24 differ by ten times that
 
 
-def probe(path: str, media_type: MediaType) -> Probe:
-    """Everything a file tells; raises MediaMissing or MediaUnreadable."""
-    if media_type is MediaType.IMAGE and not is_film_still(path):
-        return probe_still(open_still(path))
-    container = open_container(path)
+def probe(file: OpenedFile, media_type: MediaType) -> Probe:
+    """Everything a file tells; raises MediaUnreadable."""
+    if media_type is MediaType.IMAGE and not is_film_still(file.path):
+        return probe_still(open_still(file))
+    container = open_container(file)
     with closing(container), reading_errors():
         stream = video_stream(container)
         packets: Sequence[Packet[VideoStream]] = ()
@@ -59,24 +60,24 @@ def probe(path: str, media_type: MediaType) -> Probe:
             only(container, stream)
             packets, picture = first_picture(container, stream)
         found = probe_container(container, stream, picture, media_type)
-        found = with_stated_timecode(found, path, container)
+        found = with_stated_timecode(found, file, container)
         if stream is None or media_type is MediaType.IMAGE:
             return found
         return with_pace(found, stream, pace_of(container, stream, packets))
 
 
-def with_stated_timecode(found: Probe, path: str, container: InputContainer) -> Probe:
+def with_stated_timecode(found: Probe, file: OpenedFile, container: InputContainer) -> Probe:
     """The rate that a timecode track states; the timecode of a broadcast wave."""
     rate = Fraction(found.fps_rational) if found.fps_rational else None
     if found.container in ("mov", "mp4") and found.start_timecode:
         written = written_timecode(container, None)
-        timecode = start_timecode(written, rate, track_rate(path))
+        timecode = start_timecode(written, rate, track_rate(file))
         return msgspec.structs.replace(found, timecode=timecode or found.timecode)
     samples = container.metadata.get("time_reference", "")
     if not samples.isdecimal():
         return found
     found = msgspec.structs.replace(found, time_reference=int(samples))
-    stated = wave_timecode(path) if found.container == "wav" else None
+    stated = wave_timecode(file) if found.container == "wav" else None
     if found.timecode or not stated or not found.audio_streams:
         return found
     return _with_wave_timecode(found, stated)

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import BinaryIO
 
+from shared.opening import OpenedFile
+
 _MOST = 4096  # boxes or chunks looked at
 _XML_BYTES = 1 << 20
 _FASTEST = 1000
@@ -28,18 +30,18 @@ class WaveTimecode:
     drop_frame: bool
 
 
-def track_rate(path: str) -> Fraction | None:
+def track_rate(file: OpenedFile) -> Fraction | None:
     """What the first timecode track of a MOV or MP4 counts: 30 of 59.94p, perhaps."""
-    with open(path, "rb") as file:
-        for entry in _sample_entries(file):
+    with file.reader() as headers:
+        for entry in _sample_entries(headers):
             if entry[4:8] == b"tmcd" and len(entry) >= 33:
                 return _rate(*struct.unpack(">II", entry[24:32]))
     return None
 
 
-def wave_timecode(path: str) -> WaveTimecode | None:
-    with open(path, "rb") as file:
-        xml = _chunk(file, b"iXML")
+def wave_timecode(file: OpenedFile) -> WaveTimecode | None:
+    with file.reader() as headers:
+        xml = _chunk(headers, b"iXML")
     written, flag = _RATE.search(xml), _FLAG.search(xml)
     rate = _rate(int(written[1]), int(written[2])) if written else None
     if rate is None:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from shared.cache.transcripts import AudioStreams
 from shared.errors import MediaSilent, MediaUnreadable, MediaUnsupported
+from shared.opening import OpenedFile
 from workers.media.containers import duration_of, open_container, shown_video_streams
 from workers.media.sound.clock import SoundClock
 from workers.media.sound.mixing import Mixer
@@ -211,9 +212,9 @@ class SoundReader:
 
 
 @contextmanager
-def open_sound(path: str) -> Iterator[SoundReader]:
-    """Open a file for one reading of its sound. Raises MediaMissing or MediaUnreadable."""
-    container = open_container(path)
+def open_sound(file: OpenedFile) -> Iterator[SoundReader]:
+    """A reader for one reading of a file's sound. Raises MediaUnreadable."""
+    container = open_container(file)
     try:
         yield SoundReader(container)
     finally:

@@ -9,7 +9,7 @@ from itertools import islice
 from msgspec.structs import replace
 
 from shared.domain import Fault
-from shared.errors import CacheError, MediaChanging, MediaError, MediaMissing
+from shared.errors import CacheError, MediaChanging, MediaError, MediaMissing, NotAllowed
 from workers.watcher.folder.cache_lookup import CacheLookup
 from workers.watcher.folder.file_faults import AWAY_PAUSE_S, stat_of
 from workers.watcher.folder.state import FolderState
@@ -68,6 +68,8 @@ def _judge(state: FolderState, cache: CacheLookup, path: str) -> AdmittedFile | 
         return _admitted(state, cache, path, found)
     except (MediaChanging, MediaMissing, FileNotFoundError):
         state.settle(path, found)
+    except NotAllowed:  # a link that leads elsewhere by now; a look finds it if it comes back
+        state.forget(path)
     except MediaError as error:
         identity_of(state.folder.path)  # a root that fails is no fault of the file
         cause = error.__cause__

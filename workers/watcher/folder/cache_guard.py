@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from shared.cache import cache_files
 from shared.cache.cache_dir import CacheDir
 from shared.errors import CacheError
+from shared.paths import Roots
 from workers.watcher.folder.cache_lookup import CacheLookup
 from workers.watcher.folder.state import FolderState
 
@@ -41,7 +42,7 @@ class CacheGuard:
         cache = CacheDir.open(folder.cache_dir, create=True)
         self._accepts_any = False
         if self._lookup is None or self._lookup.cache.id != cache.id:
-            self._lookup = CacheLookup(cache)
+            self._lookup = CacheLookup(cache, Roots.media(self._state.context.settings))
         if cache.id != known_id:
             self._state.facts = replace(self._state.facts, cache_id=cache.id)
             if known_id:

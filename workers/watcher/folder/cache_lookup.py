@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from shared.cache.cache_dir import CacheDir
 from shared.cache.catalogue import FollowState, Seen
 from shared.domain import ProgressType, Stage
-from shared.media import hash_media
+from shared.media import hash_media, open_media_file
+from shared.paths import Roots
 from shared.people.collection import Collection, Members
 from workers.media import sameness
 from workers.watcher.folder.analysis_profile import AnalysisProfile
@@ -21,17 +22,19 @@ class CacheLookup:
     """One CacheDir, asked by one folder's thread. Raises CacheError."""
 
     cache: CacheDir
+    roots: Roots
     _follow: FollowState = field(default_factory=FollowState)
     _seen: dict[str, Seen] = field(default_factory=dict)  # by path
     _collections: dict[str, Collection] = field(default_factory=dict)
     _members: tuple[Members, frozenset[str]] | None = None  # of the Collection asked for last
 
     def hash_of(self, path: str, found: FileStat) -> str:
-        """`hash_str`, from the catalogue where the file is as it was seen. Raises as hash_media."""
+        """`hash_str`, by the catalogue where the file is as seen. Raises MediaError, NotAllowed."""
         seen = self._seen.get(path)
         if seen and (seen.size, seen.mtime_ns) == found:
             return seen.hash_str
-        return hash_media(path)
+        with open_media_file(path, self.roots) as file:
+            return hash_media(file)
 
     def read_seen(self, below: str) -> None:
         """Learn which files below a folder have a known hash; for a watcher that knows nothing."""

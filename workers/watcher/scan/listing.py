@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from shared.errors import NotAllowed
 from shared.media import MediaType
-from shared.paths import Roots
+from shared.opening import OpenedFolder
 from workers.watcher.scan.findings import FileStat
 from workers.watcher.scan.names import NameKind, NameRules, is_hidden
 from workers.watcher.scan.root_identity import printable, why
@@ -38,28 +38,25 @@ class Listing:
 class Lister:
     """Lists directories of one watched folder."""
 
-    def __init__(
-        self, rules: NameRules, roots: Roots, *, groups: bool, checkpoint: Callable[[], None]
-    ) -> None:
+    def __init__(self, rules: NameRules, *, groups: bool, checkpoint: Callable[[], None]) -> None:
         """`groups`: whether sequences of stills count as one."""
         self._rules = rules
-        self._roots = roots
         self._groups = groups
         self._checkpoint = checkpoint
 
-    def listing(self, path: str) -> Listing:
-        """Raises OSError where the directory cannot be opened."""
-        found = Listing()
+    def listing(self, folder: OpenedFolder) -> Listing:
+        """Raises OSError where the directory cannot be listed at all."""
+        found, path = Listing(), folder.path
         stills: dict[str, os.DirEntry[str]] = {}
         has_identity = False
-        with os.scandir(path) as entries:
+        with os.scandir(folder.fd) as entries:
             try:
                 for number, entry in enumerate(entries):
                     if number % _CHECKPOINT == 0:
                         self._checkpoint()
                     found.is_empty = False
                     has_identity |= entry.name == "rushes.json"
-                    self._sort_in(entry, found, stills)
+                    self._sort_in(entry, folder, found, stills)
             except OSError as error:
                 found.problems[path] = why(path, error)
         self._group(path, found, stills)
@@ -68,36 +65,44 @@ class Lister:
         return found
 
     def _sort_in(
-        self, entry: os.DirEntry[str], found: Listing, stills: dict[str, os.DirEntry[str]]
+        self,
+        entry: os.DirEntry[str],
+        folder: OpenedFolder,
+        found: Listing,
+        stills: dict[str, os.DirEntry[str]],
     ) -> None:
         name = entry.name
+        path = os.path.join(folder.path, name)
         if is_hidden(name):
             return
         try:
             if entry.is_symlink():
-                self._follow(entry, found)
+                self._follow(entry, folder, found)
             elif entry.is_dir(follow_symlinks=False):
-                found.folders.append(entry.path)
+                found.folders.append(path)
             elif (kind := self._rules.kind(name)) is not NameKind.IGNORED:
                 if not entry.is_file(follow_symlinks=False):
                     return
                 if self._groups and self._is_still(name, kind):
                     stills[name] = entry
                 else:
-                    _add(entry, found)
+                    _add(path, entry.stat(follow_symlinks=False), found)
         except OSError as error:
-            _fail(entry, error, found)
+            _fail(path, error, found)
 
-    def _follow(self, link: os.DirEntry[str], found: Listing) -> None:
+    def _follow(self, link: os.DirEntry[str], folder: OpenedFolder, found: Listing) -> None:
         target = link.stat()
+        path = os.path.join(folder.path, link.name)
         if stat.S_ISDIR(target.st_mode):
-            found.links.append(link.path)
+            found.links.append(path)
         elif stat.S_ISREG(target.st_mode) and self._rules.kind(link.name) is not NameKind.IGNORED:
             try:
-                self._roots.check_real(link.path)
+                with folder.open(link.name) as file:
+                    _add(path, file.status, found)
+            except PermissionError:
+                _add(path, target, found)  # inside the roots; whoever reads it says so
             except NotAllowed:
                 return
-            found.files[link.path] = FileStat(target.st_size, target.st_mtime_ns)
 
     def _is_still(self, name: str, kind: NameKind) -> bool:
         if kind is NameKind.UNSUPPORTED:
@@ -109,19 +114,19 @@ class Lister:
             found.sequences[os.path.join(path, sequence.name)] = len(sequence.stills)
             for name in sequence.stills:
                 del stills[name]
-        for entry in stills.values():
+        for name, entry in stills.items():
+            still = os.path.join(path, name)
             try:
-                _add(entry, found)
+                _add(still, entry.stat(follow_symlinks=False), found)
             except OSError as error:
-                _fail(entry, error, found)
+                _fail(still, error, found)
 
 
-def _add(entry: os.DirEntry[str], found: Listing) -> None:
-    status = entry.stat(follow_symlinks=False)
-    found.files[entry.path] = FileStat(status.st_size, status.st_mtime_ns)
+def _add(path: str, status: os.stat_result, found: Listing) -> None:
+    found.files[path] = FileStat(status.st_size, status.st_mtime_ns)
 
 
-def _fail(entry: os.DirEntry[str], error: OSError, found: Listing) -> None:
+def _fail(path: str, error: OSError, found: Listing) -> None:
     if error.errno not in VANISHED:  # a broken link, or just deleted
         words = error.strerror or str(error)
-        found.problems[entry.path] = f"{printable(entry.path)} cannot be looked at: {words}."
+        found.problems[path] = f"{printable(path)} cannot be looked at: {words}."

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 
 from shared.errors import NotAllowed
+from shared.opening import OpenedFolder, open_folder
 from shared.paths import Roots
 from shared.watch.folders import WatchFolder
 from workers.watcher.scan.findings import DirectoryStamp
@@ -29,8 +30,7 @@ class ScanScope:
     def open(self) -> None:
         """Before each walk. Raises Unreachable."""
         try:
-            self._roots.check_real(self.root)
-            os.stat(self.root)
+            self.folder(self.root).close()
         except NotAllowed as error:
             raise Unreachable(error.message) from error
         except OSError as error:
@@ -44,17 +44,15 @@ class ScanScope:
             self._closed.add((status.st_dev, status.st_ino))
 
     def lister(self, checkpoint: Callable[[], None]) -> Lister:
-        return Lister(self._rules, self._roots, groups=self._groups, checkpoint=checkpoint)
+        return Lister(self._rules, groups=self._groups, checkpoint=checkpoint)
 
-    def is_closed(self, path: str, stamp: DirectoryStamp, is_link: bool) -> bool:
-        """The CacheDir, the server's own folder, or a link into them or out of the roots."""
-        if path == self._cache_dir or (stamp.device, stamp.inode) in self._closed:
+    def folder(self, path: str) -> OpenedFolder:
+        """Raises OSError, and NotAllowed for what leads out of the roots."""
+        return open_folder(path, self._roots)
+
+    def is_closed(self, folder: OpenedFolder, stamp: DirectoryStamp, is_link: bool) -> bool:
+        """The CacheDir, the server's own folder, or a link into them."""
+        if folder.path == self._cache_dir or (stamp.device, stamp.inode) in self._closed:
             return True
-        if not is_link:
-            return False
-        try:
-            self._roots.check_real(path)
-        except NotAllowed:
-            return True
-        cache = os.path.realpath(self._cache_dir).rstrip("/") + "/"
-        return os.path.realpath(path).startswith(cache)
+        cache = os.path.realpath(self._cache_dir).rstrip("/") + "/" if is_link else ""
+        return is_link and folder.location.startswith(cache)

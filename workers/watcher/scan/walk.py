@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 
+from shared.errors import NotAllowed
+from shared.opening import OpenedFolder
 from workers.watcher.scan.findings import DirectoryStamp, Scan
 from workers.watcher.scan.listing import VANISHED, Listing
 from workers.watcher.scan.root_identity import Unreachable, printable, why
@@ -49,14 +51,20 @@ class Walk:
 
     def _enter(self, path: str, *, is_link: bool) -> list[str]:
         """List one directory; those below it that are to be entered."""
+        is_root = path == self._scope.root
         try:
-            status = os.stat(path)
-            stamp = DirectoryStamp(status.st_mtime_ns, status.st_dev, status.st_ino)
-            is_root = path == self._scope.root
-            if not is_root and self._is_refused(path, stamp, is_link):
-                self.refused.add(path)
-                return []
-            listing = self._lister.listing(path)
+            with self._scope.folder(path) as folder:
+                status = os.fstat(folder.fd)
+                stamp = DirectoryStamp(status.st_mtime_ns, status.st_dev, status.st_ino)
+                if not is_root and self._is_refused(folder, stamp, is_link):
+                    self.refused.add(path)
+                    return []
+                listing = self._lister.listing(folder)
+        except NotAllowed as error:
+            if is_root:
+                raise Unreachable(error.message) from error
+            self.refused.add(path)
+            return []
         except OSError as error:
             self._failed(path, error)
             return []
@@ -88,9 +96,10 @@ class Walk:
         self._links += sorted(link for link in listing.links if link not in self._known)
         return [found for found in listing.folders if found not in self._known]
 
-    def _is_refused(self, path: str, stamp: DirectoryStamp, is_link: bool) -> bool:
-        if self._scope.is_closed(path, stamp, is_link):
+    def _is_refused(self, folder: OpenedFolder, stamp: DirectoryStamp, is_link: bool) -> bool:
+        if self._scope.is_closed(folder, stamp, is_link):
             return True
+        path = folder.path
         other = self._names.get((stamp.device, stamp.inode), path)
         if other == path or self._has_lost(other):
             return False

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from watchdog.observers.inotify_c import InotifyConstants, InotifyEvent, InotifyFD, Mask
 
-from shared.media import hash_media
 from shared.watch.folders import WatchFolder
+from tests.support.media.by_path import hash_media
 from tests.support.system.tiny_disk import tiny_disk
 from tests.support.waiting import wait_for
 from tests.support.watch.watched import clip, names, nothing, scanner_of, watched
