@@ -25,6 +25,7 @@ from api.people import editing
 from benchmarks.machine import describe
 from shared.cache import cache_files
 from shared.cache.faces import face_id, face_keys
+from shared.opening import RootedPath
 from shared.people import clustering_files
 from shared.people.clustering import NO_CLUSTER, SAMPLES, Clustering
 from shared.people.collection import Collection
@@ -129,7 +130,8 @@ def milliseconds(case: Callable[[], object]) -> float:
 
 def write(folder: Path, data: bytes) -> None:
     """The limit: one file, safely on the disk under its name."""
-    cache_files.write_atomically(folder / "limit", data, "bench")
+    with RootedPath.alone(folder).folder() as opened:
+        cache_files.write_atomically(opened, "limit", data, "bench")
 
 
 def report_edits(user: User, folder: Path) -> None:
@@ -159,9 +161,10 @@ def show(name: str, ours: list[float], limits: list[float]) -> None:
 
 
 def measure(faces: int, folder: Path) -> None:
-    collection = Collection.open(folder, "Benchmark", create=True)
+    collection = Collection.open(RootedPath.alone(folder), "Benchmark", create=True)
     made = grouping(faces)
-    path = collection.folder / "clustering-000000001.npz"
+    published = collection.folder / "clustering-000000001.npz"
+    path = published.path
     publishing = milliseconds(lambda: collection.publish(made))
     raw = path.read_bytes()
     print(f"{faces} faces, {len(raw) / 1e6:.1f} MB")
@@ -169,7 +172,7 @@ def measure(faces: int, folder: Path) -> None:
     rounds = range(ROUNDS)
     show(
         "read the clustering",
-        [milliseconds(lambda: clustering_files.read(path)) for _ in rounds],
+        [milliseconds(lambda: clustering_files.read(published)) for _ in rounds],
         [milliseconds(path.read_bytes) for _ in rounds],
     )
     user = User(collection, PeopleState.of(made, []))
@@ -185,10 +188,13 @@ def measure(faces: int, folder: Path) -> None:
         [milliseconds(lambda: PeopleState.of(made, edits)) for _ in rounds],
         [milliseconds(lambda: decoder.decode(whole)) for _ in rounds],
     )
-    again = Collection.open(folder, "Benchmark", create=False)
+    again = Collection.open(RootedPath.alone(folder), "Benchmark", create=False)
     print(f"  read all edits, cold object      {milliseconds(again.edits):8.1f} ms")
     print(f"  version                          {milliseconds(collection.version):8.2f} ms")
-    user = User(Collection.open(folder, "Benchmark", create=False), PeopleState.of(made, edits))
+    user = User(
+        Collection.open(RootedPath.alone(folder), "Benchmark", create=False),
+        PeopleState.of(made, edits),
+    )
     user.state = PeopleState.of(user.collection.clustering() or made, user.collection.edits())
     report_edits(user, folder)
     print(f"  fold of all edits                {milliseconds(user.collection._edits.fold):8.1f} ms")

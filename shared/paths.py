@@ -85,7 +85,7 @@ class Roots:
 
 @lru_cache(maxsize=8)
 def _forbidden(folder: Path) -> str:
-    """Where the server's own folder is, which nobody else can move: it is asked at every opening."""
+    """Where the server's own folder is, which nobody else moves: it is asked at every opening."""
     return os.path.realpath(folder)
 
 

@@ -17,6 +17,7 @@ from shared.errors import CacheError, RedisAway
 from shared.ledger.ledger import Ledger
 from shared.ledger.records import Lease
 from shared.media import HashCache
+from shared.paths import Roots
 from shared.settings import Settings
 from workers.liveness import Signals, StallTimer
 from workers.models.pool import ModelPool
@@ -93,11 +94,12 @@ class Context:
         With `known_id` no other one will do: an absent mount leaves an empty folder. Raises
         CacheError.
         """
-        if known_id and not CacheDir.is_known(path, known_id):
+        roots = Roots.cache(self.settings)
+        if known_id and not CacheDir.is_known(path, known_id, roots):
             raise CacheError(
                 f"The cache folder {path} is gone, or another one lies there. Is its disk mounted?"
             )
-        return CacheDir.open(path, create=True)
+        return CacheDir.open(path, roots, create=True)
 
     def call(self, function: Callable[[], T]) -> T:
         """Make one native call that may take minutes. Raises as `checkpoint` does.

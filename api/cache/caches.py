@@ -28,6 +28,7 @@ class Caches:
         self.capacity = capacity
         self.pool = ThreadPoolExecutor(_SLOW_DISK_THREADS, "cache-dir")
         self._roots = Roots.media(settings)
+        self._cache_roots = Roots.cache(settings)
         self._views: LruCache[str, CacheView] = LruCache(capacity)
         self._hashes = HashCache()
 
@@ -37,14 +38,18 @@ class Caches:
     def open(self, cache_dir: str, *, thorough: bool = False) -> CacheView:
         """Open a folder and follow its catalogue; once a request is enough.
 
-        `thorough`: as in `CacheView.refresh`. Raises BadInput where there is none, CacheError.
+        `thorough`: as in `CacheView.refresh`. Raises as `cache`.
         """
-        return self.follow(CacheDir.open(cache_dir, create=False), thorough=thorough)
+        return self.follow(self.cache(cache_dir), thorough=thorough)
+
+    def cache(self, cache_dir: str) -> CacheDir:
+        """Open a folder. Raises BadInput where there is none, NotAllowed, CacheError."""
+        return CacheDir.open(cache_dir, self._cache_roots, create=False)
 
     def follow(self, cache: CacheDir, *, thorough: bool = False) -> CacheView:
         """Follow the catalogue of a folder that is open; see `open`. Raises CacheError."""
         # A copy of a folder has its id too, so the place counts.
-        place = hashlib.sha256(os.fsencode(os.path.realpath(cache.root))).hexdigest()[:12]
+        place = hashlib.sha256(os.fsencode(os.path.realpath(str(cache.root)))).hexdigest()[:12]
         key = f"{cache.id}-{place}"
         view = self._views.get(key, lambda: CacheView(cache, key))
         with cache_files.clear_errors(cache.root):

@@ -32,7 +32,7 @@ class ClientPaths:
         self._map = PathMap(settings.path_map)
         self._ours = _finder({server.rstrip("/") for _, server in settings.path_map} - {""})
         self._media = Roots.media(settings)
-        self._cache = Roots.cache(settings)
+        self.cache_roots = Roots.cache(settings)
         self.export_roots = Roots.export(settings)
 
     def media(self, path: str, field: str) -> str:
@@ -41,7 +41,7 @@ class ClientPaths:
 
     def cache(self, path: str, field: str = "cache_dir") -> str:
         """Our form of a cache_dir. Raises BadInput or NotAllowed, naming the field."""
-        return self._allowed(self._cache, path, field)
+        return self._allowed(self.cache_roots, path, field)
 
     def export(self, path: str, field: str = "output_path") -> str:
         """Our form of a path to write to. Raises BadInput or NotAllowed, naming the field."""

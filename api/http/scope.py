@@ -45,7 +45,7 @@ class Scope:
     def cache(self) -> CacheDir:
         """The folder, opened once a request. Raises BadInput where there is none."""
         if self._cache is None:
-            self._cache = CacheDir.open(self.cache_dir, create=False)
+            self._cache = self.services.caches.cache(self.cache_dir)
         return self._cache
 
     def view(self) -> CacheView:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,8 @@ from api.services import Services
 from shared.cache import cache_files
 from shared.cache.cache_dir import CacheDir
 from shared.domain import ModelKind, Stage
-from shared.errors import MediaError, NotAllowed
+from shared.errors import BadInput, MediaError, NotAllowed
+from shared.opening import RootedPath
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +46,20 @@ def _cache_paths(services: Services, body: CachePathsBody) -> CachePaths:
         ),
         ModelKind.FACES: active_key(services, ModelKind.FACES),
     }
-    # Answered also before the folder exists, so it is not opened but only spoken of.
-    place = _RequestedCache(scope, CacheDir(Path(scope.cache_dir), ""), models)
+    place = _RequestedCache(scope, _opened(scope), models)
     return CachePaths(
         cache_paths=[
             _item(place, path, f"media_paths[{n}]") for n, path in enumerate(body.media_paths)
         ]
     )
+
+
+def _opened(scope: Scope) -> CacheDir:
+    """The folder; one that is not there yet is only spoken of."""
+    try:
+        return scope.cache()
+    except BadInput:
+        return CacheDir(RootedPath(Path(scope.cache_dir), scope.services.paths.cache_roots), "")
 
 
 def _item(place: _RequestedCache, client_path: str, field: str) -> CachePathsItem:
@@ -82,7 +90,7 @@ def _item(place: _RequestedCache, client_path: str, field: str) -> CachePathsIte
 
 def artefact_path(
     cache: CacheDir, hash_str: str, stage: Stage, model: str = ""
-) -> tuple[Path, bool]:
+) -> tuple[RootedPath, bool]:
     """Data file of an artefact; its manifest-to-be where nothing is published yet."""
     manifest = cache.manifest(hash_str, stage, model)
     if manifest is None:
@@ -94,7 +102,7 @@ def artefact_path(
 def _hash(scope: Scope, path: str) -> str:
     """A file that is gone is still known by where it was seen. Raises MediaError, NotAllowed."""
     services = scope.services
-    if os.path.isdir(scope.cache_dir):
+    with contextlib.suppress(BadInput):  # there is no such folder yet
         known = services.caches.hash_for(scope.view(), path)
         if known is not None:
             return known

@@ -37,7 +37,7 @@ async def get_media_metadata(call: Call[MetadataBody]) -> Metadata:
     cache = None
     if body.cache_dir:
         folder = services.paths.cache(body.cache_dir)
-        cache = await run_in_threadpool(_cache_if_there, folder)
+        cache = await run_in_threadpool(_cache_if_there, services, folder)
     items = await map_concurrently(
         lambda numbered: _item(services, numbered[0], numbered[1], cache),
         list(enumerate(body.media_paths)),
@@ -58,9 +58,9 @@ def _fill_face_jobs(services: Services, items: list[MediaItem], cache: CacheDir)
             item.analysis.face_jobs = found[item.hash_str]
 
 
-def _cache_if_there(folder: str) -> CacheDir | None:
+def _cache_if_there(services: Services, folder: str) -> CacheDir | None:
     try:
-        return CacheDir.open(folder, create=False)
+        return services.caches.cache(folder)
     except BadInput:
         return None  # nothing was ever analysed into it
 

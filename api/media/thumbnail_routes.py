@@ -14,7 +14,6 @@ from api.http.times import seconds_of
 from api.media.answers import SceneThumbnails, Thumbnail, Thumbnails
 from api.media.bodies import SceneThumbnailsBody, ThumbnailsBody
 from api.services import Services
-from shared.cache.cache_dir import CacheDir
 from shared.cache.cache_files import is_hash
 from shared.cache.frame_packs import THUMBNAIL_SIDE, PackReader
 from shared.clock_times import timestamp
@@ -113,7 +112,7 @@ def _stored(
     """Pictures of the stored grid; None for each time that it does not hold."""
     with contextlib.suppress(BadInput, CacheError):  # no such folder, or a damaged pack
         if hash_str:
-            cache = CacheDir.open(cache_dir, create=False)
+            cache = services.caches.cache(cache_dir)
         else:
             view = services.caches.open(cache_dir)
             cache, hash_str = view.cache, services.caches.hash_for(view, path)

@@ -14,7 +14,6 @@ from api.people.editing import checked_person, modify_edit, names_edit, undo_edi
 from api.people.routes import IN_CACHE_DIR, cluster_items
 from api.people.snapshot import CollectionSnapshot
 from api.services import Services
-from shared.cache.cache_dir import CacheDir
 from shared.errors import BadInput, Missing
 from shared.people import edits as kinds
 from shared.people.clustering import NO_CLUSTER
@@ -36,7 +35,7 @@ def _names(services: Services, body: NamesBody) -> NamesAnswer:
         ]
         return names_edit(snapshot.state, named)
 
-    cache = CacheDir.open(services.paths.cache(body.cache_dir), create=False)
+    cache = services.caches.cache(services.paths.cache(body.cache_dir))
     edit, _ = services.people.edit(cache, body.cluster_job_name, make)
     assert isinstance(edit.what, kinds.Names)
     changes = {str(given.cluster_id): given.name for given in edit.what.assignments}
@@ -70,7 +69,7 @@ def _modify(services: Services, body: ModifyBody) -> ModifyAnswer:
         before.append(snapshot)
         return _modification(snapshot, body)
 
-    cache = CacheDir.open(services.paths.cache(body.cache_dir), create=False)
+    cache = services.caches.cache(services.paths.cache(body.cache_dir))
     edit, snapshot = services.people.edit(cache, body.cluster_job_name, make)
     done = edit.what
     assert isinstance(done, kinds.Modify)
@@ -116,7 +115,7 @@ async def list_face_edits(call: Call[None]) -> Edits:
 
 
 def _edits(services: Services, cache_dir: str, name: str) -> Edits:
-    cache = CacheDir.open(services.paths.cache(cache_dir), create=False)
+    cache = services.caches.cache(services.paths.cache(cache_dir))
     snapshot = services.people.open(cache, name)
     return Edits(
         edits=[
@@ -168,7 +167,7 @@ def _undo(services: Services, body: UndoBody) -> UndoAnswer:
         log = snapshot.state.edits
         return undo_edit(log, before_the_last(log) if body.edit_id is None else body.edit_id)
 
-    cache = CacheDir.open(services.paths.cache(body.cache_dir), create=False)
+    cache = services.caches.cache(services.paths.cache(body.cache_dir))
     edit, snapshot = services.people.edit(cache, body.cluster_job_name, make)
     assert isinstance(edit.what, kinds.Undo)
     message = (

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
-from pathlib import Path
 
 from api.cache.lru import LruCache
 from api.people.snapshot import NOTHING_GROUPED, CollectionSnapshot
 from shared.cache.cache_dir import CacheDir
 from shared.errors import Missing
+from shared.opening import RootedPath
 from shared.people.collection import Collection
 from shared.people.edits import Edit, NewEdit
 from shared.people.state import PeopleState
@@ -52,8 +52,8 @@ class People:
     """The Collections of all CacheDirs, for one process; safe for threads."""
 
     def __init__(self, capacity: int = _CAPACITY) -> None:
-        self._kept: LruCache[Path, _KeptCollection] = LruCache(capacity)
-        self._members: LruCache[Path, Collection] = LruCache(_MEMBERS_CAPACITY)
+        self._kept: LruCache[RootedPath, _KeptCollection] = LruCache(capacity)
+        self._members: LruCache[RootedPath, Collection] = LruCache(_MEMBERS_CAPACITY)
 
     def open(self, cache: CacheDir, name: str) -> CollectionSnapshot:
         """The collection as it is now.
@@ -86,7 +86,7 @@ class People:
             edit = before.collection.append(make(before))
             return edit, kept.snapshot()
 
-    def collections_of(self, cache_root: Path, hashes: Iterable[str]) -> dict[str, list[str]]:
+    def collections_of(self, cache_root: RootedPath, hashes: Iterable[str]) -> dict[str, list[str]]:
         """For each hash_str the names of the Collections that it is a member of, in order.
 
         Reads names and listings, and of the members only what is new.
@@ -101,7 +101,7 @@ class People:
                 found[hash_str].append(name)
         return found
 
-    def _with_members(self, cache_root: Path, name: str) -> Collection:
+    def _with_members(self, cache_root: RootedPath, name: str) -> Collection:
         """A Collection that remembers the members it has read."""
         opened = Collection.open(cache_root, name, create=False)
         return self._members.get(opened.folder, lambda: opened)

@@ -6,7 +6,6 @@ import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +16,7 @@ from shared.cache.faces import face_keys, read_faces
 from shared.cache.frame_packs import PackReader
 from shared.domain import Stage
 from shared.errors import CacheError
+from shared.opening import RootedPath
 from shared.people.clustering import Clustering
 
 _log = logging.getLogger(__name__)
@@ -68,7 +68,7 @@ def _of_file(
         if not name or not cache_files.is_data(name):  # never follow a path out of the folder
             continue
         try:
-            return _read(cache.media_dir(hash_str) / name, keys)
+            return _read(cache.media_dir(hash_str), name, keys)
         except CacheError as error:
             _log.info("faces of %s: %s", hash_str, error)
     return [_NOTHING] * len(keys)
@@ -79,12 +79,12 @@ def _newest(cache: CacheDir, hash_str: str, model: str) -> str | None:
     return manifest.file if manifest else None
 
 
-def _read(path: Path, keys: NDArray[np.uint64]) -> list[Pictured]:
+def _read(folder: RootedPath, name: str, keys: NDArray[np.uint64]) -> list[Pictured]:
     """Pictures of the faces with these keys. Raises CacheError for rows that cannot be read.
 
     A pack that cannot be read costs the crops only.
     """
-    stored = read_faces(path, "seconds", "boxes", "scores")
+    stored = read_faces(folder / name, "seconds", "boxes", "scores")
     boxes, scores = stored["boxes"], stored["scores"]
     known = face_keys(stored["seconds"], boxes)
     rows = np.minimum(np.searchsorted(known, keys), max(0, len(known) - 1))
@@ -92,14 +92,14 @@ def _read(path: Path, keys: NDArray[np.uint64]) -> list[Pictured]:
     rows_there = [
         row if there else None for row, there in zip(rows.tolist(), is_there, strict=True)
     ]
-    crops = _crops(path.with_suffix(".pack"), rows_there)
+    crops = _crops(folder / f"{name.rpartition('.')[0]}.pack", rows_there)
     return [
         _NOTHING if row is None else Pictured(tuple(boxes[row].tolist()), float(scores[row]), jpeg)
         for row, jpeg in zip(rows_there, crops, strict=True)
     ]
 
 
-def _crops(path: Path, rows: Sequence[int | None]) -> list[bytes | None]:
+def _crops(path: RootedPath, rows: Sequence[int | None]) -> list[bytes | None]:
     try:
         with PackReader(path) as pack:
             return [None if row is None else pack.read(row) for row in rows]

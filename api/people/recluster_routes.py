@@ -12,7 +12,6 @@ from api.people.bodies import ReclusterBody
 from api.services import Services
 from api.tasks.answers import Accepted
 from api.tasks.progress import waiting_hint
-from shared.cache.cache_dir import CacheDir
 from shared.domain import ProgressType, ReclusterSpec, TaskKind
 from shared.errors import Busy, Missing, RedisAway
 from shared.ledger.records import ItemFile, ItemJob, NewItem, NewTask
@@ -32,7 +31,7 @@ async def recluster_faces(call: Call[ReclusterBody]) -> Accepted:
 
 
 def _submit(services: Services, body: ReclusterBody) -> Accepted:
-    cache = CacheDir.open(services.paths.cache(body.cache_dir), create=False)
+    cache = services.caches.cache(services.paths.cache(body.cache_dir))
     collection = Collection.open(cache.root, body.cluster_job_name, create=False)
     spec = ReclusterSpec(
         cache_dir=str(cache.root),

@@ -14,7 +14,6 @@ from api.people.bodies import MOST_SAMPLES, ClusterId, FacesBody, SamplesBody
 from api.people.pictures import Pictured, pictured
 from api.people.snapshot import CollectionSnapshot
 from api.services import Services
-from shared.cache.cache_dir import CacheDir
 from shared.clock_times import timestamp
 from shared.errors import BadInput, Missing
 from shared.people.clustering import NO_CLUSTER
@@ -29,7 +28,7 @@ async def list_face_clusters(call: Call[None]) -> ClusterJobs:
 
 
 def _clusters(services: Services, cache_dir: str, name: str | None) -> ClusterJobs:
-    cache = CacheDir.open(services.paths.cache(cache_dir), create=False)
+    cache = services.caches.cache(services.paths.cache(cache_dir))
     found = [services.people.open(cache, name)] if name else services.people.all(cache)
     return ClusterJobs(cluster_jobs=[_job(snapshot) for snapshot in found])
 

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import itertools
-import os
 import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
-from pathlib import Path
 from typing import ClassVar, Generic, TypeVar
 
 from api.cache.view import CacheView
 from api.search.index_log import IndexLog, KeyT, SnapshotT, WriterT
 from shared.cache.cache_dir import LISTING_WAIT_S
 from shared.errors import CacheError
+from shared.opening import RootedPath
 
 SourceT = TypeVar("SourceT")  # the data files that an artefact is read from
 ContentT = TypeVar("ContentT")  # what is read of it
@@ -82,7 +81,7 @@ class Loader(ABC, Generic[KeyT, SourceT, ContentT, SnapshotT, WriterT]):
         self._log.delete(wait_s)
 
     def _are_published(self, keys: Collection[KeyT]) -> Iterator[tuple[KeyT, bool]]:
-        there = self._pool.map(os.path.exists, map(self._manifest_path, keys))
+        there = self._pool.map(RootedPath.exists, map(self._manifest_path, keys))
         return zip(keys, there, strict=True)
 
     def _todo(self) -> dict[KeyT, SourceT]:
@@ -171,5 +170,5 @@ class Loader(ABC, Generic[KeyT, SourceT, ContentT, SnapshotT, WriterT]):
         """The MediaFile of an artefact."""
 
     @abstractmethod
-    def _manifest_path(self, key: KeyT) -> Path:
+    def _manifest_path(self, key: KeyT) -> RootedPath:
         """Where the manifest of an artefact lies while it is published."""

@@ -22,12 +22,14 @@ from typing import BinaryIO
 
 import msgspec
 
-from shared.cache import cache_files, cache_tidying, catalogue
+from shared.cache import cache_files, cache_tidying, catalogue, limits
 from shared.cache.cache_files import SeenPath
 from shared.cache.catalogue import Artefact, Catalogue, Seen
 from shared.domain import Manifest, Probe, Scene, Stage
-from shared.errors import BadInput, CacheError
+from shared.errors import BadInput, CacheError, NotAllowed
 from shared.msgspec_decoding import UNDECODABLE
+from shared.opening import NotRegularFile, OpenedFolder, OversizedFile, RootedPath
+from shared.paths import Roots
 
 _log = logging.getLogger(__name__)
 _FORMAT = 1
@@ -44,50 +46,47 @@ class _CacheDirIdentity(msgspec.Struct, frozen=True):
 class CacheDir:
     """One cache folder, opened. Safe for threads; holds no file open."""
 
-    def __init__(self, root: Path, cache_id: str) -> None:
+    def __init__(self, root: RootedPath, cache_id: str) -> None:
         self.root = root
         self.id = cache_id
         self.catalogue = Catalogue(root)
 
     @classmethod
-    def open(cls, path: str | Path, *, create: bool) -> CacheDir:
+    def open(cls, path: str | Path, roots: Roots | None = None, *, create: bool) -> CacheDir:
         """Open a folder; `create` makes it, checks that it is writable and gives it an id.
 
-        Raises BadInput where there is no such folder, CacheError where it cannot be used.
+        `roots` bind it and all that is ever read or written of it; without them the path itself
+        does. Raises BadInput where there is no such folder, NotAllowed where it leads out of the
+        roots, CacheError where it cannot be used.
         """
-        root = Path(path)
+        root = RootedPath(Path(path), roots or Roots.only(path))
         with cache_files.clear_errors(root):  # also a name too long, a parent that is closed to us
-            if root.exists() and not root.is_dir():
-                raise CacheError(
-                    f"The cache folder {root} is not a folder; choose another cache_dir."
-                )
-            if not create and not root.is_dir():
-                raise BadInput(f"There is no cache folder {root}; analyze into it first.")
-            identity = _identity(root)
-            if create:
-                root.mkdir(parents=True, exist_ok=True)
-                if identity is None:
-                    identity = _create_identity(root)
-                elif not os.access(root, os.W_OK):
-                    cache_files.share_clock(root)  # fails with the system's reason
+            folder = _opened(root, create=create)
+            with folder:
+                identity = _identity(folder)
+                if create and identity is None:
+                    identity = _create_identity(folder)
+                elif create and not folder.is_writable:
+                    cache_files.share_clock(folder)  # fails with the system's reason
+                place = folder.location
         if identity is None:  # not written to yet, or rushes.json was deleted
-            digest = hashlib.sha256(os.fsencode(os.path.realpath(root))).hexdigest()
+            digest = hashlib.sha256(os.fsencode(place)).hexdigest()
             return cls(root, f"path-{digest[:24]}")
         return cls(root, identity.id)
 
     @classmethod
-    def is_known(cls, path: str | Path, cache_id: str) -> bool:
+    def is_known(cls, path: str | Path, cache_id: str, roots: Roots | None = None) -> bool:
         """Whether the CacheDir of this id can be read at a path."""
         try:
-            return cls.open(path, create=False).id == cache_id
-        except (BadInput, CacheError):
+            return cls.open(path, roots, create=False).id == cache_id
+        except (BadInput, NotAllowed, CacheError):
             return False
 
     def is_there(self) -> bool:
         """Whether the folder can (still) be read and is the one that was opened."""
-        return CacheDir.is_known(self.root, self.id)
+        return CacheDir.is_known(self.root.path, self.id, self.root.roots)
 
-    def media_dir(self, hash_str: str) -> Path:
+    def media_dir(self, hash_str: str) -> RootedPath:
         return cache_files.media_dir(self.root, hash_str)
 
     def manifest(
@@ -98,10 +97,8 @@ class CacheDir:
         `wait_s`: how long to insist where the caller knows that it was published.
         """
         path = cache_files.manifest_path(self.root, hash_str, stage, model)
-        if wait_s and not cache_files.exists_after_listing(path, wait_s):
-            return None
         try:
-            found = cache_files.read_manifest(path)
+            found = cache_files.read_manifest(path, wait_s)
         except CacheError as error:
             _log.warning("%s: %s", hash_str, error)
             return None
@@ -110,25 +107,29 @@ class CacheDir:
 
     def has_data(self, hash_str: str, manifest: Manifest) -> bool:
         """Whether the data files that a manifest names are there in their full length."""
-        folder = self.media_dir(hash_str)
         try:
-            if manifest.pack and os.stat(folder / manifest.pack).st_size != manifest.pack_bytes:
-                return False
-            return os.stat(folder / manifest.file).st_size == manifest.bytes
-        except OSError:
+            with self.media_dir(hash_str).folder() as folder:
+                pack = manifest.pack
+                if pack and folder.file_status(pack).st_size != manifest.pack_bytes:
+                    return False
+                return folder.file_status(manifest.file).st_size == manifest.bytes
+        except (OSError, NotAllowed):
             return False
 
     def manifests(self, hash_str: str) -> list[Manifest]:
         """All usable manifests of one MediaFile."""
-        folder = self.media_dir(hash_str)
         found = []
-        for name in catalogue.manifest_names(folder):
-            with contextlib.suppress(CacheError):
-                if manifest := cache_files.read_manifest(folder / name):
-                    found.append(manifest)
+        with (
+            contextlib.suppress(FileNotFoundError, NotADirectoryError, CacheError),
+            cache_files.folder(self.media_dir(hash_str)) as folder,
+        ):
+            for name in catalogue.manifest_names(folder):
+                with contextlib.suppress(CacheError):
+                    if manifest := cache_files.manifest_in(folder, name):
+                        found.append(manifest)
         return found
 
-    def data_path(self, hash_str: str, manifest: Manifest) -> Path:
+    def data_path(self, hash_str: str, manifest: Manifest) -> RootedPath:
         return self.media_dir(hash_str) / manifest.file
 
     @contextlib.contextmanager
@@ -141,18 +142,19 @@ class CacheDir:
         Left without publishing, it is removed. A "npz" has a pack for pictures beside it. Writing
         raises CacheError; other errors of the block are left as they are.
         """
-        folder = self.media_dir(hash_str)
         suffix = suffix.lstrip(".")
         with ExitStack() as at_end:
-            with cache_files.clear_errors(self.root):
-                folder.mkdir(parents=True, exist_ok=True)
-                file = at_end.enter_context(self._temporary_file(folder, stage.value, token))
-                pack = None
-                if suffix == "npz":
-                    name = f"{stage}-pack"
-                    pack = at_end.enter_context(self._temporary_file(folder, name, token))
-            draft = Draft(file, pack, self, hash_str, stage, model, suffix, token)
-            yield draft
+            names = [stage.value, f"{stage}-pack"] if suffix == "npz" else [stage.value]
+            with (
+                cache_files.clear_errors(self.root),
+                cache_files.folder(self.media_dir(hash_str), create=True) as folder,
+            ):
+                files = [
+                    at_end.enter_context(self._temporary_file(folder, hash_str, name, token))
+                    for name in names
+                ]
+            pack = files[1] if len(files) > 1 else None
+            yield Draft(files[0], pack, self, hash_str, stage, model, suffix, token)
 
     def last_seen(self, hash_str: str, path: str) -> SeenPath | None:
         """How a path looked when this content was last seen there; None for a new place."""
@@ -168,9 +170,9 @@ class CacheDir:
         changed_at: float = 0.0,
     ) -> None:
         """Note a path at which a MediaFile was seen; doing it again is cheap."""
-        folder = self.media_dir(hash_str) / "paths"
+        media = self.media_dir(hash_str)
         with cache_files.clear_errors(self.root):
-            known = catalogue.read_paths(folder.parent)
+            known = catalogue.read_paths(media)
         if known and (known[0].path, known[0].size, known[0].mtime_ns) == (path, size, mtime_ns):
             return
         newest = known[0].seen_at if known else 0.0
@@ -178,9 +180,9 @@ class CacheDir:
         seen_at = max(time.time(), newest + 0.001)
         seen = SeenPath(path, size, mtime_ns, seen_at, full_crc, changed_at)
         with cache_files.clear_errors(self.root):
-            folder.mkdir(parents=True, exist_ok=True)
-            file = folder / catalogue.path_file(path)
-            cache_files.write_atomically(file, msgspec.json.encode(seen), "path")
+            with cache_files.folder(media / "paths", create=True) as folder:
+                name = catalogue.path_file(path)
+                cache_files.write_atomically(folder, name, msgspec.json.encode(seen), "path")
             self.catalogue.append([Seen(hash_str, path, size, mtime_ns, seen.seen_at)])
 
     def collect_when_due(self) -> threading.Thread | None:
@@ -188,40 +190,46 @@ class CacheDir:
         return cache_tidying.collect_when_due(self.root)
 
     @contextlib.contextmanager
-    def _temporary_file(self, folder: Path, name: str, token: str) -> Iterator[BinaryIO]:
+    def _temporary_file(
+        self, folder: OpenedFolder, hash_str: str, name: str, token: str
+    ) -> Iterator[BinaryIO]:
         """A new file that is removed at the end unless it was renamed."""
-        path = cache_files.temporary_name(folder, name, token)
-        file = io.BufferedWriter(cache_files.CacheFile(path, self.root), 1 << 20)
+        temporary = cache_files.temporary_name(name, token)
+        file = io.BufferedWriter(cache_files.CacheFile(folder, temporary, self.root), 1 << 20)
         try:
             yield file
         finally:
             with contextlib.suppress(CacheError, OSError):  # a full disk fails the last flush too
                 file.close()
-            with contextlib.suppress(OSError):
-                path.unlink()
+            with (
+                contextlib.suppress(CacheError, OSError),
+                cache_files.folder(self.media_dir(hash_str)) as folder,
+            ):
+                folder.remove(temporary)
 
-    def _show(self, hash_str: str, manifest: Manifest, token: str) -> None:
+    def _show(self, folder: OpenedFolder, hash_str: str, manifest: Manifest, token: str) -> None:
         """Publish the manifest of data that already lies, synced, under its final name."""
         old = self.manifest(hash_str, manifest.stage, manifest.model)
-        path = cache_files.manifest_path(self.root, hash_str, manifest.stage, manifest.model)
-        cache_files.sync_folder(path.parent)
+        folder.sync()
+        name = cache_files.manifest_name(manifest.stage, manifest.model)
+        raw = msgspec.json.encode(manifest)
         try:
-            written = cache_files.write_atomically(path, msgspec.json.encode(manifest), token)
+            written = cache_files.write_atomically(folder, name, raw, token)
         except OSError:
-            for name in _files_of(manifest):
+            for unused in _files_of(manifest):
                 with contextlib.suppress(OSError):
-                    (path.parent / name).unlink()
+                    folder.remove(unused)
             raise
         # Readers may just be opening the old data: its 24 hours begin now.
-        for name in _files_of(old) if old else ():
+        for replaced in _files_of(old) if old else ():
             with contextlib.suppress(OSError):
-                os.utime(path.parent / name)
+                folder.touch(replaced)
         entry = Artefact(
             hash_str, manifest.stage, manifest.model, manifest.file, manifest.rows, manifest.bytes
         )
         self.catalogue.append([entry])
         with contextlib.suppress(OSError):
-            cache_tidying.collect_media(path.parent, written.st_mtime - cache_tidying.KEPT_S)
+            cache_tidying.collect_media(folder, written.st_mtime - cache_tidying.KEPT_S)
 
 
 @dataclass(slots=True)
@@ -254,7 +262,8 @@ class Draft:
     ) -> Manifest:
         """Publish the artefact of this stage and model: data first, manifest last. Call once."""
         stem = f"{cache_files.stem(self._stage, self._model)}.{secrets.token_hex(4)}"
-        with cache_files.clear_errors(self._cache.root):
+        place = self._cache.media_dir(self._hash_str)
+        with cache_files.clear_errors(self._cache.root), cache_files.folder(place) as folder:
             manifest = Manifest(
                 stage=self._stage,
                 model=self._model,
@@ -274,16 +283,11 @@ class Draft:
                 made_at=time.time(),
                 warnings=warnings,
             )
-            self._name(stem)
-            self._cache._show(self._hash_str, manifest, self._token)
+            if self.pack is not None:  # before the data that points to it
+                folder.rename(self.pack.name, f"{stem}.pack")
+            folder.rename(self.file.name, manifest.file)
+            self._cache._show(folder, self._hash_str, manifest, self._token)
         return manifest
-
-    def _name(self, stem: str) -> None:
-        """Give the draft's files their final names; the pack before the data that points to it."""
-        folder = self._cache.media_dir(self._hash_str)
-        if self.pack is not None:
-            os.rename(self.pack.name, folder / f"{stem}.pack")
-        os.rename(self.file.name, folder / f"{stem}.{self._suffix}")
 
 
 def _files_of(manifest: Manifest) -> Iterator[str]:
@@ -299,44 +303,54 @@ def _synced(file: BinaryIO) -> int:
     return os.fstat(file.fileno()).st_size
 
 
-def _identity(root: Path) -> _CacheDirIdentity | None:
+def _opened(root: RootedPath, *, create: bool) -> OpenedFolder:
     try:
-        raw = (root / _IDENTITY).read_bytes()
+        return root.folder(create=create)
+    except NotAllowed as error:
+        raise NotAllowed(f"cache_dir: {error.message}") from error
+    except FileNotFoundError:
+        if create:
+            raise
+        raise BadInput(f"There is no cache folder {root}; analyze into it first.") from None
+
+
+def _identity(root: OpenedFolder) -> _CacheDirIdentity | None:
+    path = f"{root.path}/{_IDENTITY}"
+    try:
+        raw = cache_files.read_in(root, _IDENTITY, limits.SMALL)
+        found = msgspec.json.decode(raw, type=_CacheDirIdentity)
     except FileNotFoundError:
         return None
-    try:
-        found = msgspec.json.decode(raw, type=_CacheDirIdentity)
-    except UNDECODABLE as error:
-        raise CacheError(
-            f"{root / _IDENTITY} is damaged ({error}); delete that one file to go on."
-        ) from error
+    except (NotRegularFile, OversizedFile, IsADirectoryError, *UNDECODABLE) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise CacheError(f"{path} is damaged ({why}); delete that one file to go on.") from error
     if not _ID.fullmatch(found.id):  # it names a folder of ours
-        raise CacheError(f"{root / _IDENTITY} holds a strange id; delete that one file to go on.")
+        raise CacheError(f"{path} holds a strange id; delete that one file to go on.")
     if found.format > _FORMAT:
         raise CacheError(
-            f"The cache folder {root} has format {found.format}, this version of Rushes reads up "
-            f"to {_FORMAT}: update Rushes or choose another cache_dir."
+            f"The cache folder {root.path} has format {found.format}, this version of Rushes reads "
+            f"up to {_FORMAT}: update Rushes or choose another cache_dir."
         )
     return found
 
 
-def _create_identity(root: Path) -> _CacheDirIdentity:
+def _create_identity(root: OpenedFolder) -> _CacheDirIdentity:
     """Write rushes.json once: of two processes that try, both go on with the first one's id."""
     ours = _CacheDirIdentity(_FORMAT, secrets.token_hex(12))
-    temporary = cache_files.temporary_name(root, _IDENTITY, "new")
-    with open(temporary, "xb") as file:
+    temporary = cache_files.temporary_name(_IDENTITY, "new")
+    with os.fdopen(root.create(temporary), "wb") as file:
         file.write(msgspec.json.encode(ours))
         cache_files.sync(file.fileno())
     try:
-        os.link(temporary, root / _IDENTITY)
+        root.link(temporary, _IDENTITY)
     except FileExistsError:
         return _identity(root) or ours
     except OSError:  # a share without hard links
-        if not (root / _IDENTITY).exists():
-            os.rename(temporary, root / _IDENTITY)
+        if _IDENTITY not in root.names():
+            root.rename(temporary, _IDENTITY)
         return _identity(root) or ours
     finally:
         with contextlib.suppress(FileNotFoundError):
-            temporary.unlink()
-    cache_files.sync_folder(root)
+            root.remove(temporary)
+    root.sync()
     return ours

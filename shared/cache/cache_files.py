@@ -1,6 +1,7 @@
 """Files of a CacheDir as bytes on a disk or share: names, atomic writes, clear errors.
 
-Everything here takes paths; what a CacheDir means is in shared/cache/cache_dir.py.
+Everything here is opened by shared/opening.py: the roots bind also what a link leads to. What a
+CacheDir means is in shared/cache/cache_dir.py.
 """
 
 from __future__ import annotations
@@ -21,15 +22,18 @@ from typing import Any
 
 import msgspec
 
+from shared.cache import limits
 from shared.domain import Manifest, Stage
-from shared.errors import BadInput, CacheError
+from shared.errors import BadInput, CacheError, NotAllowed
 from shared.msgspec_decoding import UNDECODABLE
-from shared.opening import without_waiting
+from shared.opening import OpenedFile, OpenedFolder, RootedPath
 
 _HASH = re.compile(r"[0-9a-f]{16}")
 _LONGEST_MODEL_NAME = 120  # file systems allow 255 bytes, the rest of the name needs about 60
 _DATA_FILE = re.compile(r"(?:frames|visual|transcript|faces)\.[^/]*[0-9a-f]{8}\.[a-z0-9]{1,5}")
 _TEMPORARY = re.compile(r"\..+\.tmp")
+GONE = (errno.ENOENT, errno.ENOTDIR, errno.ESTALE)
+_MANIFEST = msgspec.json.Decoder(Manifest)
 
 
 class SeenPath(msgspec.Struct, frozen=True):
@@ -43,11 +47,11 @@ class SeenPath(msgspec.Struct, frozen=True):
     changed_at: float = 0.0  # when it was found to hold other bytes under the same hash
 
 
-def media_dir(root: Path, hash_str: str) -> Path:
+def media_dir(root: RootedPath, hash_str: str) -> RootedPath:
     """Folder of one MediaFile. Raises BadInput for what is no hash (a client may have sent it)."""
     if not _HASH.fullmatch(hash_str):
         raise BadInput(f"hash_str must be 16 lower-case hex digits, not {hash_str!r}.")
-    return root / "media" / hash_str[:2] / hash_str
+    return RootedPath(root.path / "media" / hash_str[:2] / hash_str, root.roots)
 
 
 def is_hash(name: str) -> bool:
@@ -82,97 +86,166 @@ def stem(stage: Stage, model: str) -> str:
     return f"{stage.value}.{encoded_model(model)}" if model else stage.value
 
 
-def manifest_path(root: Path, hash_str: str, stage: Stage, model: str) -> Path:
-    return media_dir(root, hash_str) / f"manifest.{stem(stage, model)}.json"
+def manifest_path(root: RootedPath, hash_str: str, stage: Stage, model: str) -> RootedPath:
+    return media_dir(root, hash_str) / manifest_name(stage, model)
 
 
-def read(path: Path) -> bytes:
-    """All bytes of a file. Raises OSError."""
-    with open(path, "rb", opener=without_waiting) as file:
-        return file.read()
+def manifest_name(stage: Stage, model: str) -> str:
+    return f"manifest.{stem(stage, model)}.json"
 
 
-def read_manifest(path: Path) -> Manifest | None:
-    """The manifest, None where there is none. Raises CacheError for a broken one."""
+def opened(path: RootedPath, wait_s: float = 0.0) -> OpenedFile:
+    """Open a file for reading. Raises OSError, and CacheError where it leads out of the roots.
+
+    `wait_s`: how long to ask again while it is missing, where it is known to be published. Network
+    file systems remember "does not exist"; listing the folder makes them look again.
+    """
+    deadline = time.monotonic() + wait_s
+    pause = 0.02
+    while True:
+        try:
+            return path.open()
+        except NotAllowed as error:
+            raise CacheError(error.message) from error
+        except OSError as error:
+            if error.errno not in GONE or time.monotonic() >= deadline:
+                raise
+        with contextlib.suppress(OSError, CacheError), folder(path.parent) as above:
+            above.names()
+        time.sleep(pause)
+        pause = min(pause * 2, 0.5)
+
+
+def opened_in(place: OpenedFolder, name: str) -> OpenedFile:
+    """Open a file of an open folder. Raises as `opened`."""
     try:
-        raw = read(path)
+        return place.open(name)
+    except NotAllowed as error:
+        raise CacheError(error.message) from error
+
+
+def folder(path: RootedPath, *, create: bool = False) -> OpenedFolder:
+    """Open a folder. Raises OSError, and CacheError where it leads out of the roots."""
+    try:
+        return path.folder(create=create)
+    except NotAllowed as error:
+        raise CacheError(error.message) from error
+
+
+def names(path: RootedPath) -> list[str]:
+    """Names in a folder, ascending; none where there is no such folder. Raises as `folder`."""
+    try:
+        with folder(path) as place:
+            return sorted(place.names())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def read(path: RootedPath, limit: int) -> bytes:
+    """All bytes of a file. Raises as `opened`, and OversizedFile."""
+    with opened(path) as file:
+        return file.read(limit)
+
+
+def read_in(place: OpenedFolder, name: str, limit: int) -> bytes:
+    """All bytes of a file of an open folder. Raises as `read`."""
+    with opened_in(place, name) as file:
+        return file.read(limit)
+
+
+def read_manifest(path: RootedPath, wait_s: float = 0.0) -> Manifest | None:
+    """The manifest, None where there is none. Raises CacheError for a broken one.
+
+    `wait_s`: as in `opened`.
+    """
+    try:
+        file = opened(path, wait_s)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise cache_error(path.parent, error) from error
+        raise _unreadable(path.name, error) from error
+    with file:
+        return _manifest(file)
+
+
+def manifest_in(place: OpenedFolder, name: str) -> Manifest | None:
+    """The manifest of that name in an open folder; as `read_manifest`."""
     try:
-        manifest = msgspec.json.decode(raw, type=Manifest)
+        file = opened_in(place, name)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise _unreadable(name, error) from error
+    with file:
+        return _manifest(file)
+
+
+def _manifest(file: OpenedFile) -> Manifest:
+    name = os.path.basename(file.path)
+    try:
+        manifest = _MANIFEST.decode(file.read(limits.MANIFEST))
+    except OSError as error:
+        raise _unreadable(name, error) from error
     except UNDECODABLE as error:
-        raise CacheError(f"The manifest {path.name} is broken: {error}") from error
+        raise CacheError(f"The manifest {name} is broken: {error}") from error
     if not is_data(manifest.file):  # never follow a path out of the folder
-        raise CacheError(f"The manifest {path.name} names a strange file: {manifest.file!r}.")
+        raise CacheError(f"The manifest {name} names a strange file: {manifest.file!r}.")
     return manifest
 
 
-def write_atomically(path: Path, data: bytes, token: str) -> os.stat_result:
-    """Publish a small file: temporary name, fsync, rename, fsync of the folder."""
-    temporary = temporary_name(path.parent, path.name, token)
+def _unreadable(name: str, error: OSError) -> CacheError:
+    return CacheError(f"The manifest {name} cannot be read: {error.strerror or error}.")
+
+
+def write_atomically(place: OpenedFolder, name: str, data: bytes, token: str) -> os.stat_result:
+    """Publish a small file: temporary name, fsync, rename, fsync of the folder. Raises OSError."""
+    temporary = temporary_name(name, token)
     try:
-        with open(temporary, "xb") as file:
+        with os.fdopen(place.create(temporary), "wb") as file:
             file.write(data)
             sync(file.fileno())
             written = os.fstat(file.fileno())
-        os.replace(temporary, path)
+        place.rename(temporary, name)
     except BaseException:  # whatever ends it, Ctrl-C too: half a file stays nowhere
         with contextlib.suppress(OSError):
-            temporary.unlink()
+            place.remove(temporary)
         raise
-    sync_folder(path.parent)
+    place.sync()
     return written
 
 
-def temporary_name(folder: Path, name: str, token: str) -> Path:
+def temporary_name(name: str, token: str) -> str:
     """A file name that no other process uses and that names the lease it was written under."""
-    safe = re.sub(r"[^A-Za-z0-9_-]", "-", token)[:64]
-    return folder / f".{name}.{safe}.{secrets.token_hex(4)}.tmp"
+    return f".{name}.{_safe(token)}.{secrets.token_hex(4)}.tmp"
+
+
+def _safe(token: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_-]", "-", token)[:64]
 
 
 def sync(fd: int) -> None:
     os.fsync(fd)
 
 
-def sync_folder(folder: Path) -> None:
+def sync_folder(path: Path) -> None:
     """Make a rename durable; some network file systems refuse to sync folders, which is fine."""
     with contextlib.suppress(OSError):
-        fd = os.open(folder, os.O_RDONLY)
+        fd = os.open(path, os.O_RDONLY)
         try:
             os.fsync(fd)
         finally:
             os.close(fd)
 
 
-def share_clock(folder: Path) -> float:
+def share_clock(place: OpenedFolder) -> float:
     """Unix seconds as the file server sees them: our clock and the share's may differ."""
-    probe = temporary_name(folder, "clock", "clock")
-    with open(probe, "xb") as file:
+    probe = temporary_name("clock", "clock")
+    with os.fdopen(place.create(probe), "wb") as file:
         file.write(b"\n")
     try:
-        return os.stat(probe).st_mtime
+        return place.status(probe).st_mtime
     finally:
-        probe.unlink()
-
-
-def exists_after_listing(path: Path, wait_s: float) -> bool:
-    """Whether a published file is there, asking again while a share still denies it.
-
-    Network file systems remember "does not exist"; listing the folder makes them look again.
-    """
-    deadline = time.monotonic() + wait_s
-    pause = 0.02
-    while True:
-        if os.path.exists(path):  # False also for what a sick share answers
-            return True
-        if time.monotonic() >= deadline:
-            return False
-        with contextlib.suppress(OSError):
-            os.listdir(path.parent)
-        time.sleep(pause)
-        pause = min(pause * 2, 0.5)
+        place.remove(probe)
 
 
 def writer_name() -> str:
@@ -182,10 +255,15 @@ def writer_name() -> str:
 
 
 @contextlib.contextmanager
-def clear_errors(root: Path) -> Iterator[None]:
-    """Turn OSErrors on the CacheDir into CacheErrors that say what to do."""
+def clear_errors(root: RootedPath) -> Iterator[None]:
+    """Turn OSErrors on the CacheDir into CacheErrors that say what to do.
+
+    The same for a link in it that leads out of the roots.
+    """
     try:
         yield
+    except NotAllowed as error:
+        raise CacheError(error.message) from error
     except OSError as error:
         raise cache_error(root, error) from error
 
@@ -197,8 +275,8 @@ class CacheFile(io.FileIO):
     through Python: numpy's `tofile` goes round it.
     """
 
-    def __init__(self, path: Path, root: Path) -> None:
-        super().__init__(path, "xb")
+    def __init__(self, place: OpenedFolder, name: str, root: RootedPath) -> None:
+        super().__init__(name, "xb", opener=lambda name, _flags: place.create(name))
         self._root = root
 
     def write(self, data: Any) -> int:
@@ -206,7 +284,7 @@ class CacheFile(io.FileIO):
             return super().write(data)
 
 
-def cache_error(root: Path, error: OSError) -> CacheError:
+def cache_error(root: RootedPath, error: OSError) -> CacheError:
     """A CacheError that says in a sentence what the system's error means for the cache folder."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return CacheError(

@@ -13,19 +13,26 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Collection, Iterable, Iterator
-from pathlib import Path
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 import msgspec
 
-from shared.cache import cache_files
+from shared.cache import cache_files, limits
 from shared.cache.cache_files import SeenPath
 from shared.domain import Stage
-from shared.errors import CacheError
+from shared.errors import CacheError, NotAllowed
 from shared.msgspec_decoding import UNDECODABLE
+from shared.opening import (
+    NotRegularFile,
+    OpenedFile,
+    OpenedFolder,
+    OversizedFile,
+    RootedPath,
+)
 
 _log = logging.getLogger(__name__)
 _WRITER_IDLE_S = 3600.0  # a writer that paused longer starts a new file,
+_PIECE = 1 << 20
 _COMPACT_AFTER_S = 86_400.0  # so that a file idle for this long can be merged and removed safely
 
 
@@ -51,6 +58,7 @@ class Seen(msgspec.Struct, frozen=True, tag="seen"):
 
 
 Entry = Artefact | Seen
+_ENTRY = msgspec.json.Decoder(Entry)
 
 
 class FollowState(msgspec.Struct):
@@ -67,19 +75,20 @@ class Followed(msgspec.Struct, frozen=True):
 
 
 # (process, root) -> (name of the file it appends to, when it last did).
-_writers: dict[tuple[int, Path], tuple[str, float]] = {}
+_writers: dict[tuple[int, RootedPath], tuple[str, float]] = {}
 _writers_lock = threading.Lock()
 
 
 class Catalogue:
     """Reads and appends a CacheDir's catalogue. One object a CacheDir; safe for threads."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: RootedPath) -> None:
         self._root = root
         self._folder = root / "catalog"
+        self._warned: set[str] = set()
 
     def append(self, entries: Iterable[Entry]) -> None:
-        """Add entries to this process's own catalogue file. Raises OSError."""
+        """Add entries to this process's own file. Raises OSError, CacheError and NotAllowed."""
         lines = b"".join(msgspec.json.encode(entry) + b"\n" for entry in entries)
         with _writers_lock:
             now = time.monotonic()
@@ -87,15 +96,14 @@ class Catalogue:
             name, used = _writers.get(me, ("", 0.0))
             if not name or now - used > _WRITER_IDLE_S:
                 name = f"{cache_files.writer_name()}.jsonl"
-            self._folder.mkdir(parents=True, exist_ok=True)
-            fd = os.open(self._folder / name, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
-            try:
+            with (
+                cache_files.folder(self._folder, create=True) as folder,
+                folder.append(name) as file,
+            ):
                 # A torn line of ours (disk full) must not swallow the next one.
-                if os.fstat(fd).st_size and not self._ends_whole(name):
+                if file.status.st_size and not _ends_whole(folder, name):
                     lines = b"\n" + lines
-                _write_all(fd, lines)
-            finally:
-                os.close(fd)
+                _write_all(file.fd, lines)
             _writers[me] = (name, now)
 
     def follow(self, state: FollowState, *, thorough: bool = False) -> Followed:
@@ -103,112 +111,152 @@ class Catalogue:
 
         `thorough` opens each file to learn its size, since shares keep old sizes for a minute.
         """
-        sizes = self._sizes(thorough=thorough)
-        lost = any(
-            name not in sizes and not name.startswith("snapshot-") for name in state.offsets
-        ) and not any(name.startswith("snapshot-") and name not in state.offsets for name in sizes)
-        for name in [name for name in state.offsets if name not in sizes]:
-            del state.offsets[name]
+        try:
+            with cache_files.folder(self._folder) as folder:
+                return self._follow(folder, state, self._sizes(folder, thorough=thorough))
+        except (FileNotFoundError, NotADirectoryError):
+            pass
+        except CacheError as error:
+            self._warn("", error.message)
+        return Followed([], _forget(state, {}))
+
+    def _follow(
+        self, folder: OpenedFolder, state: FollowState, sizes: Mapping[str, int]
+    ) -> Followed:
+        lost = _forget(state, sizes)
         entries: list[Entry] = []
         for name, size in sizes.items():
             start = state.offsets.get(name, 0)
             if size < start:  # restored from an older copy: lines are idempotent, read again
                 start = 0
             if size > start or name not in state.offsets:
-                state.offsets[name] = start + self._read(name, start, size, entries)
+                state.offsets[name] = start + self._read(folder, name, start, size, entries)
         return Followed(entries, lost)
 
     def hashes(self) -> set[str]:
         """Hashes of all MediaFiles that have a folder: one listing for each of the 256 prefixes."""
         found: set[str] = set()
-        for prefix in _names(self._root / "media"):
-            found.update(filter(cache_files.is_hash, _names(self._root / "media" / prefix)))
+        media = self._root / "media"
+        for prefix in self._names(media):
+            found.update(filter(cache_files.is_hash, self._names(media / prefix)))
         return found
 
     def walk(self, skip: Collection[str] = ()) -> Iterator[Entry]:
         """Entries made anew from the folders of all MediaFiles that are not in `skip`."""
         for hash_str in sorted(self.hashes().difference(skip)):
-            folder = cache_files.media_dir(self._root, hash_str)
-            yield from _artefacts(hash_str, folder)
-            for seen in read_paths(folder):
-                yield Seen(hash_str, seen.path, seen.size, seen.mtime_ns, seen.seen_at)
+            try:
+                folder = cache_files.folder(cache_files.media_dir(self._root, hash_str))
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except CacheError as error:
+                self._warn(hash_str, error.message)
+                continue
+            with folder:
+                yield from _artefacts(hash_str, folder)
+                for seen in _seen_paths(folder):
+                    yield Seen(hash_str, seen.path, seen.size, seen.mtime_ns, seen.seen_at)
 
     def compact(self) -> int:
         """Merge snapshots and idle writers' files into one snapshot; returns how many were merged.
 
         Safe for two processes at once: each removes only what its own snapshot holds.
         """
-        names = self._mergeable()
-        if len(names) < 2:
+        try:
+            folder = cache_files.folder(self._folder)
+        except (FileNotFoundError, NotADirectoryError):
             return 0
-        entries: list[Entry] = []
-        for name in names:
-            self._read(name, 0, os.stat(self._folder / name).st_size, entries)
-        newest: dict[tuple[str, ...], Entry] = {}
-        for entry in entries:
-            known = newest.get(_key(entry))
-            if not (isinstance(known, Seen) and isinstance(entry, Seen)) or (
-                entry.seen_at >= known.seen_at
-            ):
-                newest[_key(entry)] = entry
-        data = b"".join(msgspec.json.encode(entry) + b"\n" for entry in newest.values())
-        snapshot = self._folder / f"snapshot-{secrets.token_hex(8)}.jsonl"
-        cache_files.write_atomically(snapshot, data, "compact")
-        for name in names:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(self._folder / name)
+        with folder:
+            names = self._mergeable(folder)
+            if len(names) < 2:
+                return 0
+            entries: list[Entry] = []
+            for name, size in names.items():
+                self._read(folder, name, 0, size, entries)
+            data = b"".join(msgspec.json.encode(entry) + b"\n" for entry in _newest(entries))
+            if len(data) > limits.CATALOGUE:
+                return 0
+            snapshot = f"snapshot-{secrets.token_hex(8)}.jsonl"
+            cache_files.write_atomically(folder, snapshot, data, "compact")
+            for name in names:
+                with contextlib.suppress(FileNotFoundError):
+                    folder.remove(name)
         return len(names)
 
-    def _mergeable(self) -> list[str]:
-        names: list[str] = []
-        if not self._folder.is_dir():
-            return names
-        now = cache_files.share_clock(self._folder)
-        for name in self._sizes():
-            age = now - os.stat(self._folder / name).st_mtime
-            if name.startswith("snapshot-") or age >= _COMPACT_AFTER_S:
+    def _mergeable(self, folder: OpenedFolder) -> dict[str, int]:
+        """Sizes of the files that nobody writes to any more, snapshots first."""
+        now = cache_files.share_clock(folder)
+        sizes = self._sizes(folder)
+        names = []
+        for name, size in sizes.items():
+            age = now - folder.status(name).st_mtime
+            if size <= limits.CATALOGUE and (
+                name.startswith("snapshot-") or age >= _COMPACT_AFTER_S
+            ):
                 names.append(name)
-        return sorted(names, key=lambda name: (not name.startswith("snapshot-"), name))
+        names.sort(key=lambda name: (not name.startswith("snapshot-"), name))
+        return {name: sizes[name] for name in names}
 
-    def _sizes(self, *, thorough: bool = False) -> dict[str, int]:
+    def _sizes(self, folder: OpenedFolder, *, thorough: bool = False) -> dict[str, int]:
         sizes = {}
-        try:
-            with os.scandir(self._folder) as found:
-                for item in found:
-                    if item.name.endswith(".jsonl"):
-                        with contextlib.suppress(FileNotFoundError):
-                            sizes[item.name] = (
-                                _size_by_opening(item.path) if thorough else item.stat().st_size
-                            )
-        except (FileNotFoundError, NotADirectoryError):
-            return {}
-        return sizes
-
-    def _read(self, name: str, start: int, size: int, entries: list[Entry]) -> int:
-        """Read whole lines of a catalogue file; returns their bytes. A torn last line is left."""
-        try:
-            with open(self._folder / name, "rb") as file:
-                file.seek(start)
-                data = file.read(size - start)
-        except FileNotFoundError:
-            return 0
-        whole = data.rfind(b"\n") + 1
-        for line in data[:whole].splitlines():
-            if not line:
+        for item in folder.entries():
+            if not item.name.endswith(".jsonl"):
                 continue
             try:
-                entry = msgspec.json.decode(line, type=Entry)
-            except UNDECODABLE:
-                _log.warning("skipped a damaged line of the catalogue file %s", name)
+                if thorough or item.is_symlink():
+                    with cache_files.opened_in(folder, item.name) as file:
+                        sizes[item.name] = file.status.st_size
+                elif item.is_file():
+                    sizes[item.name] = item.stat().st_size
+            except FileNotFoundError:
                 continue
-            if cache_files.is_hash(entry.hash_str):
-                entries.append(entry)
-        return whole
+            except (NotRegularFile, IsADirectoryError) as error:
+                self._warn(item.name, f"it cannot be read: {error.strerror}")
+            except CacheError as error:
+                self._warn(item.name, error.message)
+        return sizes
 
-    def _ends_whole(self, name: str) -> bool:
-        with open(self._folder / name, "rb") as file:
-            file.seek(-1, os.SEEK_END)
-            return file.read(1) == b"\n"
+    def _read(
+        self, folder: OpenedFolder, name: str, start: int, size: int, entries: list[Entry]
+    ) -> int:
+        """Read whole lines of a catalogue file; returns their bytes. A torn last line is left.
+
+        What is over a limit, or no catalogue at all, counts as read.
+        """
+        try:
+            if size > limits.CATALOGUE:
+                raise OversizedFile(name, limits.CATALOGUE)
+            with cache_files.opened_in(folder, name) as file:
+                return _read_lines(file, start, size, entries)
+        except FileNotFoundError:
+            return 0
+        except OversizedFile as error:
+            self._warn(name, str(error.strerror))
+        except CacheError as error:
+            self._warn(name, error.message)
+        return size - start
+
+    def _names(self, path: RootedPath) -> list[str]:
+        try:
+            return cache_files.names(path)
+        except CacheError as error:
+            self._warn(path.name, error.message)
+            return []
+
+    def _warn(self, name: str, why: str) -> None:
+        """Say what is unusable, once: the catalogue is followed at every request."""
+        if name not in self._warned:
+            self._warned.add(name)
+            _log.warning("skipped %s in %s: %s", name or "the catalogue", self._root, why)
+
+
+def _forget(state: FollowState, sizes: Mapping[str, int]) -> bool:
+    """Forget files that are gone; whether any is gone that no snapshot replaces."""
+    lost = any(
+        name not in sizes and not name.startswith("snapshot-") for name in state.offsets
+    ) and not any(name.startswith("snapshot-") and name not in state.offsets for name in sizes)
+    for name in [name for name in state.offsets if name not in sizes]:
+        del state.offsets[name]
+    return lost
 
 
 def path_file(path: str) -> str:
@@ -216,26 +264,43 @@ def path_file(path: str) -> str:
     return f"{hashlib.sha256(os.fsencode(path)).hexdigest()[:32]}.json"
 
 
-def read_path(folder: Path, path: str) -> SeenPath | None:
+def read_path(folder: RootedPath, path: str) -> SeenPath | None:
     """The SeenPath of a path in a MediaFile's folder; None: never seen there, or damaged."""
     try:
-        raw = (folder / "paths" / path_file(path)).read_bytes()
+        raw = cache_files.read(folder / "paths" / path_file(path), limits.SMALL)
         found = msgspec.json.decode(raw, type=SeenPath)
-    except (OSError, *UNDECODABLE):
+    except (OSError, CacheError, *UNDECODABLE):
         return None
     return found if found.path == path else None
 
 
-def read_paths(folder: Path) -> list[SeenPath]:
-    """All paths at which the MediaFile of this folder was seen, newest first."""
-    paths = []
-    for name in _names(folder / "paths"):
-        if not name.endswith(".json") or name.startswith("."):
-            continue
-        try:
-            paths.append(msgspec.json.decode((folder / "paths" / name).read_bytes(), type=SeenPath))
-        except (OSError, *UNDECODABLE) as error:
-            _log.warning("skipped the seen path %s of %s: %s", name, folder.name, error)
+def read_paths(folder: RootedPath) -> list[SeenPath]:
+    """All paths at which the MediaFile of this folder was seen, newest first. Raises CacheError."""
+    try:
+        with cache_files.folder(folder) as opened:
+            return _seen_paths(opened)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _seen_paths(media: OpenedFolder) -> list[SeenPath]:
+    paths: list[SeenPath] = []
+    hash_str = os.path.basename(media.path)
+    try:
+        folder = media.folder("paths")
+    except (FileNotFoundError, NotADirectoryError):
+        return paths
+    except NotAllowed as error:
+        _log.warning("skipped the seen paths of %s: %s", hash_str, error.message)
+        return paths
+    with folder:
+        names = [n for n in sorted(folder.names()) if n.endswith(".json") and n[0] != "."]
+        for name in names[: limits.SEEN_PATHS]:
+            try:
+                raw = cache_files.read_in(folder, name, limits.SMALL)
+                paths.append(msgspec.json.decode(raw, type=SeenPath))
+            except (OSError, CacheError, *UNDECODABLE) as error:
+                _log.warning("skipped the seen path %s of %s: %s", name, hash_str, error)
     return sorted(paths, key=lambda seen: (-seen.seen_at, seen.path))
 
 
@@ -243,15 +308,15 @@ def is_manifest(name: str) -> bool:
     return name.startswith("manifest.") and name.endswith(".json")
 
 
-def manifest_names(folder: Path) -> list[str]:
+def manifest_names(folder: OpenedFolder) -> list[str]:
     """Names of the manifests in a media folder."""
-    return list(filter(is_manifest, _names(folder)))
+    return sorted(filter(is_manifest, folder.names()))[: limits.MANIFESTS]
 
 
-def _artefacts(hash_str: str, folder: Path) -> Iterator[Artefact]:
+def _artefacts(hash_str: str, folder: OpenedFolder) -> Iterator[Artefact]:
     for name in manifest_names(folder):
         try:
-            found = cache_files.read_manifest(folder / name)
+            found = cache_files.manifest_in(folder, name)
         except CacheError:
             # Named all the same, so that a reader meets the broken manifest and reports it.
             stage, _, model = name.removeprefix("manifest.").removesuffix(".json").partition(".")
@@ -262,11 +327,15 @@ def _artefacts(hash_str: str, folder: Path) -> Iterator[Artefact]:
             yield Artefact(hash_str, found.stage, found.model, found.file, found.rows, found.bytes)
 
 
-def _names(folder: Path) -> list[str]:
-    try:
-        return sorted(os.listdir(folder))
-    except (FileNotFoundError, NotADirectoryError):
-        return []
+def _newest(entries: Iterable[Entry]) -> Iterable[Entry]:
+    newest: dict[tuple[str, ...], Entry] = {}
+    for entry in entries:
+        known = newest.get(_key(entry))
+        if not (isinstance(known, Seen) and isinstance(entry, Seen)) or (
+            entry.seen_at >= known.seen_at
+        ):
+            newest[_key(entry)] = entry
+    return newest.values()
 
 
 def _key(entry: Entry) -> tuple[str, ...]:
@@ -276,9 +345,37 @@ def _key(entry: Entry) -> tuple[str, ...]:
     return ("seen", entry.hash_str, entry.path)
 
 
-def _size_by_opening(path: str) -> int:
-    with open(path, "rb") as file:
-        return os.fstat(file.fileno()).st_size
+def _read_lines(file: OpenedFile, start: int, size: int, entries: list[Entry]) -> int:
+    name = os.path.basename(file.path)
+    at, rest, damaged = start, b"", 0
+    while at < size and (piece := os.pread(file.fd, min(_PIECE, size - at), at)):
+        at += len(piece)
+        data = rest + piece
+        whole = data.rfind(b"\n") + 1
+        damaged += sum(not _taken(line, entries) for line in data[:whole].splitlines())
+        rest = data[whole:]
+        if len(rest) > limits.CATALOGUE_LINE or damaged > limits.CATALOGUE_DAMAGED_LINES:
+            _log.warning("skipped the rest of the catalogue file %s, which is none", name)
+            return size - start
+    if damaged:
+        _log.warning("skipped %d damaged lines of the catalogue file %s", damaged, name)
+    return at - len(rest) - start
+
+
+def _taken(line: bytes, entries: list[Entry]) -> bool:
+    """Add the entry in a line; False for a damaged one."""
+    try:
+        entry = _ENTRY.decode(line)
+    except UNDECODABLE:
+        return False
+    if cache_files.is_hash(entry.hash_str):
+        entries.append(entry)
+    return True
+
+
+def _ends_whole(folder: OpenedFolder, name: str) -> bool:
+    with cache_files.opened_in(folder, name) as file:
+        return os.pread(file.fd, 1, file.status.st_size - 1) == b"\n"
 
 
 def _write_all(fd: int, data: bytes) -> None:

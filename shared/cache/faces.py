@@ -8,14 +8,15 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 from enum import IntFlag
-from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.cache import cache_files, limits
+from shared.cache.arrays import read_npz
 from shared.errors import BadInput, CacheError
-from shared.opening import without_waiting
+from shared.opening import RootedPath
 
 _DAMAGE = (  # as flipped bits and lengths that nobody can hold look
     *(OSError, ValueError, KeyError, EOFError, RuntimeError, TypeError, SyntaxError),
@@ -132,6 +133,8 @@ def _check(arrays: dict[str, NDArray[Any]]) -> None:
         )
         if array.dtype != dtype or array.ndim == 0 or not is_so:
             raise ValueError(f"{name} is {array.dtype} of shape {array.shape}")
+    if "embeddings" in arrays and arrays["embeddings"].shape[1] > limits.DIMENSIONS:
+        raise ValueError(f"its vectors have more than {limits.DIMENSIONS} numbers")
     if len({len(array) for array in arrays.values()}) > 1:
         raise ValueError("its fields have different lengths")
     if "boxes" in arrays and not np.isfinite(arrays["boxes"]).all():
@@ -142,14 +145,11 @@ def _check(arrays: dict[str, NDArray[Any]]) -> None:
             raise ValueError("the faces are not in order")
 
 
-def read_faces(path: Path, *only: str) -> dict[str, NDArray[Any]]:
+def read_faces(path: RootedPath, *only: str) -> dict[str, NDArray[Any]]:
     """The named fields of a file of faces, all when none is named. Raises CacheError if damaged."""
     try:
-        with (
-            open(path, "rb", opener=without_waiting) as file,
-            np.load(file, allow_pickle=False) as found,
-        ):
-            arrays = {name: found[name] for name in only or FaceRows.__slots__}
+        with cache_files.opened(path) as file:
+            arrays = read_npz(file, limits.FACES, only or FaceRows.__slots__)
         _check(arrays)
         return arrays
     except FileNotFoundError as error:

@@ -9,14 +9,15 @@ from __future__ import annotations
 import os
 import struct
 import zlib
-from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.cache import cache_files, limits
 from shared.errors import CacheError
+from shared.opening import RootedPath
 
 THUMBNAIL_SIDE = 320  # pixels, long side of the JPEGs
 
@@ -57,16 +58,16 @@ class PackReader:
     Raises CacheError for a pack that is missing, cut or damaged.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: RootedPath) -> None:
         self._path = path
         try:
-            self._fd = os.open(path, os.O_RDONLY)
+            self._file = cache_files.opened(path)
         except OSError as error:
             raise CacheError(f"The frame pack {path.name} cannot be opened: {error}") from error
         try:
             self._records = self._read_records()
         except BaseException:  # whatever it is: nobody else can close it
-            os.close(self._fd)
+            self._file.close()
             raise
 
     def __enter__(self) -> Self:
@@ -81,7 +82,7 @@ class PackReader:
         self.close()
 
     def close(self) -> None:
-        os.close(self._fd)
+        self._file.close()
 
     @property
     def seconds(self) -> NDArray[np.uint32]:
@@ -95,6 +96,8 @@ class PackReader:
         if row == len(self._records) or int(self.seconds[row]) != second:
             return None
         record = self._records[row]
+        if record["length"] > limits.JPEG:
+            raise self._damaged(f"its frame of second {second} is too large")
         return self._pread(int(record["offset"]), int(record["length"]))
 
     def nearest(self, second: float) -> int | None:
@@ -110,13 +113,15 @@ class PackReader:
         return earlier if second - earlier <= later - second else later
 
     def _read_records(self) -> NDArray[np.void]:
-        size = os.fstat(self._fd).st_size
+        size = self._file.status.st_size
         if size < _FOOTER.size:
             raise self._damaged("it is too short")
         offset, count, crc, magic = _FOOTER.unpack(self._pread(size - _FOOTER.size, _FOOTER.size))
         length = count * _RECORD.itemsize
         if magic != _MAGIC or offset + length + _FOOTER.size != size:
             raise self._damaged("its end is missing")
+        if count > limits.PACK_FRAMES:
+            raise self._damaged(f"it says that it has {count:,} frames")
         raw = self._pread(offset, length)
         if zlib.crc32(raw) != crc:
             raise self._damaged("its offsets are wrong")
@@ -126,7 +131,7 @@ class PackReader:
         pieces = []
         while length > 0:
             try:
-                piece = os.pread(self._fd, length, offset)
+                piece = os.pread(self._file.fd, length, offset)
             except OSError as error:
                 raise self._damaged(str(error)) from error
             if not piece:

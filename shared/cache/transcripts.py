@@ -12,7 +12,7 @@ from typing import Annotated, Literal, TypeVar
 import msgspec
 from msgspec import Meta
 
-from shared.cache import cache_files
+from shared.cache import cache_files, limits
 from shared.cache.cache_dir import CacheDir
 from shared.domain import Manifest, Stage
 from shared.errors import CacheError
@@ -141,17 +141,26 @@ def read(cache: CacheDir, hash_str: str, manifest: Manifest) -> Transcript:
     return _decoded(_WHOLE, cache, hash_str, manifest)
 
 
-def read_text(cache: CacheDir, hash_str: str, manifest: Manifest) -> SpokenText:
-    """A transcript without its words. Raises CacheError."""
-    return _decoded(_TEXT, cache, hash_str, manifest)
+def read_text(
+    cache: CacheDir, hash_str: str, manifest: Manifest, wait_s: float = 0.0
+) -> SpokenText:
+    """A transcript without its words. Raises CacheError. `wait_s`: as in `cache_files.opened`."""
+    return _decoded(_TEXT, cache, hash_str, manifest, wait_s)
 
 
 def _decoded(
-    decoder: msgspec.json.Decoder[T], cache: CacheDir, hash_str: str, manifest: Manifest
+    decoder: msgspec.json.Decoder[T],
+    cache: CacheDir,
+    hash_str: str,
+    manifest: Manifest,
+    wait_s: float = 0.0,
 ) -> T:
     path = cache.data_path(hash_str, manifest)
     try:
-        found = decoder.decode(cache_files.read(path))
+        with cache_files.opened(path, wait_s) as file:
+            found = decoder.decode(file.read(limits.TRANSCRIPT))
+    except FileNotFoundError as error:
+        raise CacheError(f"The file {path.name} is missing.") from error
     except OSError as error:
         raise CacheError(f"{path.name} cannot be read: {error.strerror}.") from error
     except UNDECODABLE as error:

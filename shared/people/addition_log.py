@@ -7,22 +7,21 @@ it lies safely on the disk. What was added is the union of all files, in one ord
 from __future__ import annotations
 
 import contextlib
-import errno
 import logging
-import os
 import re
 import secrets
 import threading
 import time
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from shared.cache import cache_files
+from shared.cache import cache_files, limits
+from shared.cache.cache_files import GONE
 from shared.errors import CacheError
 from shared.msgspec_decoding import UNDECODABLE
+from shared.opening import NotRegularFile, OpenedFolder, OversizedFile, RootedPath
 
 _log = logging.getLogger(__name__)
 FOLD_AT = 256  # small files
@@ -30,8 +29,6 @@ TEMPORARY_KEPT_S = 3600.0  # a write takes seconds
 _READ_WAIT_S = 5.0  # how long a share may go on listing files that are gone
 _ID = re.compile(r"(\d{12,15})-[0-9a-f]{8}")
 _FILE = re.compile(r"(?:snapshot-)?(\d{12,15})-[0-9a-f]{8}\.json")
-GONE = (errno.ENOENT, errno.ENOTDIR, errno.ESTALE)
-
 _DAMAGE = (*UNDECODABLE, ValueError)
 
 T = TypeVar("T")
@@ -49,7 +46,7 @@ class Addition(msgspec.Struct, Generic[T], frozen=True):
 class AdditionLog(Generic[T]):
     """The log in one folder, which need not exist. Safe for threads; keeps what it has read."""
 
-    def __init__(self, folder: Path, kind: Any, root: Path) -> None:
+    def __init__(self, folder: RootedPath, kind: Any, root: RootedPath) -> None:
         """Open the log. `kind` is the type T; `root` the cache folder, which errors name."""
         self.folder = folder
         self._root = root
@@ -65,7 +62,7 @@ class AdditionLog(Generic[T]):
     def names(self) -> tuple[str, ...]:
         """Names of the log's files, ascending: the same names hold the same additions."""
         try:
-            return tuple(sorted(filter(_FILE.fullmatch, os.listdir(self.folder))))
+            return tuple(filter(_FILE.fullmatch, cache_files.names(self.folder)))
         except OSError as error:
             if error.errno in GONE:
                 return ()
@@ -82,11 +79,12 @@ class AdditionLog(Generic[T]):
         lamport = 1 + max((_lamport(name) for name in names), default=0)
         id_ = f"{lamport:012d}-{secrets.token_hex(4)}"
         added = Addition(id_, lamport, time.time(), what)
-        with cache_files.clear_errors(self._root):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            cache_files.write_atomically(
-                self.folder / f"{id_}.json", msgspec.json.encode(added), "add"
-            )
+        raw = msgspec.json.encode(added)
+        with (
+            cache_files.clear_errors(self._root),
+            cache_files.folder(self.folder, create=True) as folder,
+        ):
+            cache_files.write_atomically(folder, f"{id_}.json", raw, "add")
         with self._lock:
             self._files[f"{id_}.json"] = (added,)
             small = {name for name in names if not _is_snapshot(name)} - self._damaged
@@ -110,13 +108,19 @@ class AdditionLog(Generic[T]):
             ]
         if len(held) < 2 or not entries:
             return
+        raw = _snapshot(entries)
+        if len(raw) > limits.ADDITION:  # nobody would read it
+            return
         name = f"snapshot-{entries[-1].lamport:012d}-{secrets.token_hex(4)}.json"
-        with cache_files.clear_errors(self._root):
-            written = cache_files.write_atomically(self.folder / name, _snapshot(entries), "fold")
+        with (
+            cache_files.clear_errors(self._root),
+            cache_files.folder(self.folder) as folder,
+        ):
+            written = cache_files.write_atomically(folder, name, raw, "fold")
             with self._lock:
                 self._files[name] = entries
-            remove(self.folder / old for old in held)
-        remove_temporaries(self.folder, written.st_mtime)
+            remove(folder, held)
+            remove_temporaries(folder, written.st_mtime)
 
     def _fold_quietly(self) -> None:
         try:
@@ -147,13 +151,18 @@ class AdditionLog(Generic[T]):
         """The additions in a file of the log, none if it is damaged; None if it is gone."""
         if (known := self._files.get(name)) is not None:
             return known
+        found: tuple[Addition[T], ...] = ()
+        damage: Exception | None
         try:
-            raw = cache_files.read(self.folder / name)
+            found, damage = self._decoded(
+                name, cache_files.read(self.folder / name, limits.ADDITION)
+            )
+        except (OversizedFile, NotRegularFile, IsADirectoryError, CacheError) as error:
+            damage = error
         except OSError as error:
             if error.errno in GONE:
                 return None
             raise cache_files.cache_error(self._root, error) from error
-        found, damage = self._decoded(name, raw)
         if damage is not None:
             _log.warning("skipped what is damaged in %s: %s", self.folder / name, damage)
             self._damaged.add(name)
@@ -174,21 +183,22 @@ class AdditionLog(Generic[T]):
         return tuple(found), damage
 
 
-def remove(paths: Iterable[Path]) -> None:
+def remove(folder: OpenedFolder, names: Iterable[str]) -> None:
     """Remove files that others may be removing too."""
-    for path in paths:
-        path.unlink(missing_ok=True)
+    for name in names:
+        with contextlib.suppress(FileNotFoundError):
+            folder.remove(name)
 
 
-def remove_temporaries(folder: Path, now: float) -> None:
+def remove_temporaries(folder: OpenedFolder, now: float) -> None:
     """Remove temporary files of killed writers. `now`: by the share's clock. Never fails."""
     try:
-        for name in filter(cache_files.is_temporary, os.listdir(folder)):
-            if os.stat(folder / name).st_mtime < now - TEMPORARY_KEPT_S:
-                remove([folder / name])
+        for name in filter(cache_files.is_temporary, folder.names()):
+            if folder.status(name).st_mtime < now - TEMPORARY_KEPT_S:
+                remove(folder, [name])
     except OSError as error:  # tidied another time
         if error.errno not in GONE:
-            _log.warning("could not tidy %s up: %s", folder, error)
+            _log.warning("could not tidy %s up: %s", folder.path, error)
 
 
 def _is_snapshot(name: str) -> bool:

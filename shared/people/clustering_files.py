@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import io
 import logging
 import os
 import re
@@ -14,14 +13,15 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from itertools import pairwise
-from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.cache import cache_files
-from shared.errors import CacheError
+from shared.cache import cache_files, limits
+from shared.cache.arrays import read_npz
+from shared.errors import CacheError, NotAllowed
+from shared.opening import NotRegularFile, OpenedFolder, OversizedFile, RootedPath
 from shared.people.addition_log import remove, remove_temporaries
 from shared.people.clustering import NO_CLUSTER, SAMPLES, Clustering, Memory
 
@@ -31,6 +31,7 @@ _KEPT = 3
 _KEPT_S = 60.0
 _CLAIM_KEPT_S = 60.0  # between claim and rename lies no more than a look at the folder
 _FILE = re.compile(r"clustering-(\d{9,15})\.npz")
+_CLAIM = re.compile(r"clustering-.*\.claim")
 _DAMAGE = (  # as a flipped bit can look
     *(ValueError, KeyError, EOFError, RuntimeError, TypeError, SyntaxError, AttributeError),
     *(OverflowError, MemoryError, zipfile.BadZipFile, zlib.error, struct.error),
@@ -56,6 +57,13 @@ _MEMORY: dict[str, tuple[str, Any]] = {
     "keys": ("h", np.uint64),
     "homes": ("h", np.int32),
 }
+_STORED = (
+    *_ARRAYS,
+    *_NUMBERS,
+    *_TEXTS,
+    *(f"memory_{name}" for name in (*_MEMORY, "media")),
+    "model",
+)
 
 
 class Stamp(NamedTuple):
@@ -67,59 +75,65 @@ class Stamp(NamedTuple):
     mtime_ns: int
 
 
-def stamps(folder: Path) -> tuple[Stamp, ...]:
-    """The clusterings in a folder, highest number first. Raises OSError."""
-    found = []
+def stamps(folder: RootedPath) -> tuple[Stamp, ...]:
+    """The clusterings in a folder, highest number first. Raises OSError and CacheError."""
     try:
-        with os.scandir(folder) as items:
-            for item in items:
-                if named := _FILE.fullmatch(item.name):
-                    with contextlib.suppress(FileNotFoundError):
-                        is_ = item.stat()
-                        found.append(Stamp(int(named[1]), item.name, is_.st_size, is_.st_mtime_ns))
+        with cache_files.folder(folder) as opened:
+            return _stamps(opened)
     except (FileNotFoundError, NotADirectoryError):
         return ()
+
+
+def _stamps(folder: OpenedFolder) -> tuple[Stamp, ...]:
+    found = []
+    for name in folder.names():
+        if named := _FILE.fullmatch(name):
+            with contextlib.suppress(FileNotFoundError):
+                is_ = folder.status(name)
+                found.append(Stamp(int(named[1]), name, is_.st_size, is_.st_mtime_ns))
     return tuple(sorted(found, reverse=True))
 
 
-def read(path: Path) -> Clustering:
+def read(path: RootedPath) -> Clustering:
     """Read a clustering from its file.
 
     Raises CacheError for a damaged file, OSError (FileNotFoundError) where there is none.
     """
-    raw = cache_files.read(path)
     try:
-        found = _decoded(raw)
+        with cache_files.opened(path) as file:
+            found = _decoded(read_npz(file, limits.CLUSTERING, _STORED))
         check(found)
-    except _DAMAGE as error:
-        raise CacheError(f"The clustering {path} is damaged: {error}.") from error
+    except (OversizedFile, NotRegularFile, IsADirectoryError, *_DAMAGE) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise CacheError(f"The clustering {path} is damaged: {why}.") from error
     return found
 
 
-def publish(folder: Path, clustering: Clustering) -> bool:
+def publish(folder: RootedPath, clustering: Clustering) -> bool:
     """Show a clustering under its number; False where that, or a higher one, is taken.
 
-    Raises OSError; then nothing was published.
+    Raises OSError and CacheError; then nothing was published.
     """
     check(clustering)
     name = f"clustering-{clustering.number:09d}.npz"
-    temporary = cache_files.temporary_name(folder, name, "publish")
-    try:
-        with open(temporary, "xb") as file:
-            _encode(file, clustering)
-            file.flush()
-            cache_files.sync(file.fileno())
-            now = os.fstat(file.fileno()).st_mtime
-        taken = stamps(folder)
-        if taken and taken[0].number >= clustering.number:
-            return False
-        if not _appears(temporary, folder / name, now):
-            return False
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-    cache_files.sync_folder(folder)
-    _tidy(folder, now)
+    temporary = cache_files.temporary_name(name, "publish")
+    with cache_files.folder(folder) as opened:
+        try:
+            with os.fdopen(opened.create(temporary), "wb") as file:
+                _encode(file, clustering)
+                file.flush()
+                cache_files.sync(file.fileno())
+                now = os.fstat(file.fileno()).st_mtime
+            taken = _stamps(opened)
+            if taken and taken[0].number >= clustering.number:
+                return False
+            if not _appears(opened, temporary, name, now):
+                return False
+        finally:
+            with contextlib.suppress(OSError):
+                opened.remove(temporary)
+        opened.sync()
+        _tidy(opened, now)
     return True
 
 
@@ -182,70 +196,65 @@ def _encode(file: IO[bytes], clustering: Clustering) -> None:
     np.savez(file, model=np.array(clustering.model.encode()), **fields)
 
 
-def _decoded(raw: bytes) -> Clustering:
-    with zipfile.ZipFile(io.BytesIO(raw)) as archive:
-
-        def array(name: str) -> NDArray[Any]:
-            # Whole, and so checked against its CRC, before anything in it is believed.
-            member = io.BytesIO(archive.read(f"{name}.npy"))
-            return np.lib.format.read_array(member, allow_pickle=False)
-
-        fields: dict[str, Any] = {name: array(name) for name in _ARRAYS}
-        fields |= {name: kind(array(name)) for name, kind in _NUMBERS.items()}
-        for name in _TEXTS:
-            fields[name] = tuple(text.decode() for text in array(name).tolist())
-        media = tuple(text.decode() for text in array("memory_media").tolist())
-        fields["memory"] = Memory(media, **{name: array(f"memory_{name}") for name in _MEMORY})
-        return Clustering(model=array("model").item().decode(), **fields)
+def _decoded(arrays: dict[str, NDArray[Any]]) -> Clustering:
+    fields: dict[str, Any] = {name: arrays[name] for name in _ARRAYS}
+    fields |= {name: kind(arrays[name]) for name, kind in _NUMBERS.items()}
+    for name in _TEXTS:
+        fields[name] = tuple(text.decode() for text in arrays[name].tolist())
+    media = tuple(text.decode() for text in arrays["memory_media"].tolist())
+    fields["memory"] = Memory(media, **{name: arrays[f"memory_{name}"] for name in _MEMORY})
+    return Clustering(model=arrays["model"].item().decode(), **fields)
 
 
-def _appears(temporary: Path, path: Path, now: float) -> bool:
+def _appears(folder: OpenedFolder, temporary: str, name: str, now: float) -> bool:
     """Give a written file its name; False where somebody else's file has it."""
     try:
-        os.link(temporary, path)
+        folder.link(temporary, name)
     except FileExistsError:
         # A share may do it and lose the answer, and deny the second try.
-        return os.stat(temporary).st_nlink > 1
+        return folder.status(temporary).st_nlink > 1
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
-        with _claim(path.with_suffix(".claim"), now) as is_ours:
-            if not is_ours or path.exists():
+        with _claim(folder, f"{name.removesuffix('.npz')}.claim", now) as is_ours:
+            if not is_ours or name in folder.names():
                 return False
-            os.rename(temporary, path)
+            folder.rename(temporary, name)
     return True
 
 
 @contextlib.contextmanager
-def _claim(path: Path, now: float) -> Iterator[bool]:
+def _claim(folder: OpenedFolder, claim: str, now: float) -> Iterator[bool]:
     """Whether the caller alone may use the name that a claim stands for, on disks without links."""
     with contextlib.suppress(FileNotFoundError):
-        if os.stat(path).st_mtime < now - _CLAIM_KEPT_S:  # its owner was killed
+        if folder.status(claim).st_mtime < now - _CLAIM_KEPT_S:  # its owner was killed
             # Of several who take it away, one can.
-            dead = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-            os.rename(path, dead)
-            remove([dead])
+            dead = f".{claim}.{secrets.token_hex(4)}.tmp"
+            folder.rename(claim, dead)
+            remove(folder, [dead])
     try:
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+        os.close(folder.create(claim))
     except FileExistsError:
         yield False
         return
     try:
         yield True
     finally:
-        remove([path])
+        remove(folder, [claim])
 
 
-def _tidy(folder: Path, now: float) -> None:
+def _tidy(folder: OpenedFolder, now: float) -> None:
     """Remove old clusterings, claims and temporaries. Never fails: that can wait."""
     try:
-        old = [folder / stamp.name for stamp in stamps(folder)[_KEPT:]]
-        old += folder.glob("clustering-*.claim")  # of owners that were killed
-        for path in old:
+        old = [stamp.name for stamp in _stamps(folder)[_KEPT:]]
+        old += [name for name in folder.names() if _CLAIM.fullmatch(name)]  # of killed owners
+        for name in old:
             with contextlib.suppress(FileNotFoundError):
-                if path.stat().st_mtime < now - _KEPT_S:
-                    path.unlink()
-    except OSError as error:
-        _log.warning("could not tidy %s up: %s", folder, error)
-    for name in ("", "members", "edits"):
-        remove_temporaries(folder / name, now)
+                if folder.status(name).st_mtime < now - _KEPT_S:
+                    folder.remove(name)
+        remove_temporaries(folder, now)
+        for part in ("members", "edits"):
+            with contextlib.suppress(FileNotFoundError), folder.folder(part) as below:
+                remove_temporaries(below, now)
+    except (OSError, NotAllowed) as error:
+        _log.warning("could not tidy %s up: %s", folder.path, error)

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import os
 import threading
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
-from shared.cache import cache_files
+from shared.cache import cache_files, limits
+from shared.cache.cache_files import GONE
 from shared.errors import BadInput, CacheError, Missing
 from shared.msgspec_decoding import UNDECODABLE
+from shared.opening import NotRegularFile, OversizedFile, RootedPath
 from shared.people import clustering_files
-from shared.people.addition_log import GONE, Addition, AdditionLog
+from shared.people.addition_log import Addition, AdditionLog
 from shared.people.clustering import Clustering
 from shared.people.clustering_files import Stamp
 from shared.people.edits import Edit, NewEdit
@@ -61,7 +60,7 @@ class Collection:
     Safe for threads. Any part of it may be deleted at any time: then there is less of it.
     """
 
-    def __init__(self, cache_root: Path, name: str) -> None:
+    def __init__(self, cache_root: RootedPath, name: str) -> None:
         self.name = name
         self.folder = _folder(cache_root, name)
         self._root = cache_root
@@ -75,7 +74,7 @@ class Collection:
         self._clusterings: dict[Stamp, Clustering | None] = {}  # None: damaged
 
     @classmethod
-    def open(cls, cache_root: Path, name: str, *, create: bool) -> Collection:
+    def open(cls, cache_root: RootedPath, name: str, *, create: bool) -> Collection:
         """Open a Collection. Raises BadInput for an impossible name, Missing for an unknown one."""
         found = cls(cache_root, checked_name(name))
         if create:
@@ -85,15 +84,11 @@ class Collection:
         return found
 
     @staticmethod
-    def all_names(cache_root: Path) -> list[str]:
+    def all_names(cache_root: RootedPath) -> list[str]:
         """Names of all Collections whose name can be read, in alphabetical order."""
         names = []
         with cache_files.clear_errors(cache_root):
-            try:
-                folders = os.listdir(cache_root / "collections")
-            except (FileNotFoundError, NotADirectoryError):
-                return []
-            for folder in folders:
+            for folder in cache_files.names(cache_root / "collections"):
                 name = _name_in(cache_root / "collections" / folder)
                 if name is not None and folder_name(name) == folder:
                     names.append(name)
@@ -180,9 +175,9 @@ class Collection:
         with cache_files.clear_errors(self._root):
             found = _name_in(self.folder)
             if found is None:
-                self.folder.mkdir(parents=True, exist_ok=True)
                 raw = msgspec.json.encode(_Name(self.name, time.time()))
-                cache_files.write_atomically(self.folder / _NAME_FILE, raw, "new")
+                with cache_files.folder(self.folder, create=True) as folder:
+                    cache_files.write_atomically(folder, _NAME_FILE, raw, "new")
             else:
                 self._require_own(found)
 
@@ -211,20 +206,20 @@ class Collection:
         return self._clusterings[stamp]
 
 
-def _folder(cache_root: Path, name: str) -> Path:
+def _folder(cache_root: RootedPath, name: str) -> RootedPath:
     return cache_root / "collections" / folder_name(name)
 
 
-def _name_in(folder: Path) -> str | None:
+def _name_in(folder: RootedPath) -> str | None:
     """The name of the Collection in a folder, None where it cannot be told."""
     try:
-        raw = cache_files.read(folder / _NAME_FILE)
+        raw = cache_files.read(folder / _NAME_FILE, limits.SMALL)
+        return msgspec.json.decode(raw, type=_Name).name
     except (FileNotFoundError, NotADirectoryError):
         return None
-    with contextlib.suppress(*UNDECODABLE):
-        return msgspec.json.decode(raw, type=_Name).name
-    _log.warning("%s is damaged", folder / _NAME_FILE)
-    return None
+    except (OversizedFile, NotRegularFile, IsADirectoryError, CacheError, *UNDECODABLE) as error:
+        _log.warning("%s is damaged: %s", folder / _NAME_FILE, error)
+        return None
 
 
 def _hashes(log: Iterable[Addition[_MembersAdded]], model: str) -> frozenset[str]:

@@ -24,7 +24,7 @@ _DETECTING = 0.4  # of the work, where eps and min_samples are derived
 def recluster(context: Context) -> None:
     """Readers see the old grouping until the new one is published. Raises RushesErrors."""
     spec = msgspec.json.decode(context.lease.spec, type=ReclusterSpec)
-    cache = CacheDir.open(spec.cache_dir, create=False)
+    cache = CacheDir.open(spec.cache_dir, Roots.cache(context.settings), create=False)
     collection = Collection.open(cache.root, spec.collection, create=False)
     while not _grouped(context, spec, cache, collection):
         context.checkpoint()  # the Collection has changed its model meanwhile
@@ -65,12 +65,13 @@ def _grouped(
 def why_not(context: Context) -> NotHere | None:
     """Why another machine should do it: the CacheDir is not visible here."""
     spec = msgspec.json.decode(context.lease.spec, type=ReclusterSpec)
-    for root in Roots.cache(context.settings).folders or ():
+    roots = Roots.cache(context.settings)
+    for root in roots.folders or ():
         is_inside = os.path.commonpath([spec.cache_dir, root]) == str(root)
         if is_inside and not os.path.isdir(root):
             return NotHere(f"{root} is not visible on this machine.")
     try:
-        CacheDir.open(spec.cache_dir, create=False)
+        CacheDir.open(spec.cache_dir, roots, create=False)
     except BadInput:
         return NotHere(f"{spec.cache_dir} is not visible on this machine.")
     return None

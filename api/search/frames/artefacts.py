@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import dataclass
-from pathlib import Path
-from typing import BinaryIO
+from typing import Any
 
 import numpy as np
-from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from shared.cache import cache_files
+from shared.cache import cache_files, limits
+from shared.cache.arrays import read_header
 from shared.cache.cache_dir import CacheDir
 from shared.domain import Manifest, Scene, Stage
 from shared.errors import CacheError
 from shared.media import MediaType
+from shared.opening import OpenedFile, RootedPath
 
 # What ranking needs of a row, beside its vector. Rows of one scene are neighbours: the scene
 # reaches `back` rows back and `ahead` rows ahead (itself counted), wherever the rows lie.
@@ -47,54 +46,63 @@ def read_visual(cache: CacheDir, hash_str: str, model: str, *, wait_s: float) ->
     `wait_s`: how long to insist, because the catalogue names it and shares deny new files.
     """
     deadline = time.monotonic() + wait_s
+    path = manifest_path(cache, hash_str, model)
     while True:
-        path = manifest_path(cache, hash_str, model)
-        if not cache_files.exists_after_listing(path, deadline - time.monotonic()):
-            return None
-        manifest = cache_files.read_manifest(path)
+        manifest = cache_files.read_manifest(path, deadline - time.monotonic())
         if manifest is None or manifest.model != model:
             return None
+        data = cache.data_path(hash_str, manifest)
         try:
-            with open(cache.data_path(hash_str, manifest), "rb") as file:
+            with cache_files.opened(data, deadline - time.monotonic()) as file:
                 vectors = _read_vectors(file, manifest)
         except FileNotFoundError:
-            # Replaced and collected since the manifest was read, or denied by a share.
-            left = deadline - time.monotonic()
-            data = cache.data_path(hash_str, manifest)
-            if left <= 0 or not cache_files.exists_after_listing(data, left):
+            now = cache_files.read_manifest(path)
+            if now is None or now.file == manifest.file:
                 raise CacheError(f"The file {manifest.file} is missing.") from None
-            continue
+            continue  # replaced and collected meanwhile
         except OSError as error:
             raise CacheError(f"The file {manifest.file} cannot be read: {error}.") from error
         frames = cache.manifest(hash_str, Stage.FRAMES)
-        rows = _rows(_seconds(manifest), frames)
+        try:
+            rows = _rows(_seconds(manifest), frames)
+        except (OverflowError, ValueError) as error:
+            raise CacheError(f"The manifest of {manifest.file} is damaged: {error}.") from error
         return VisualData(manifest.file, frames.file if frames else "", vectors, rows)
 
 
-def _read_vectors(file: BinaryIO, manifest: Manifest) -> NDArray[np.float16]:
-    try:
-        version = npy.read_magic(file)
-        header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-        shape, by_column, dtype = header(file)
-    except ValueError as error:
-        raise CacheError(f"The file {manifest.file} is no npy file: {error}.") from error
-    if len(shape) != 2 or by_column or dtype != np.dtype("<f2") or 0 in shape[1:]:
-        raise CacheError(f"The file {manifest.file} does not hold float16 rows.")
-    if shape[0] != manifest.rows or (manifest.dim or shape[1]) != shape[1]:
-        raise CacheError(
-            f"The file {manifest.file} holds {shape[0]} x {shape[1]} values, its manifest says "
-            f"{manifest.rows} x {manifest.dim}."
-        )
-    size = os.fstat(file.fileno()).st_size - file.tell()
-    if size != shape[0] * shape[1] * 2:
-        raise CacheError(f"The file {manifest.file} is cut off or too long.")
-    raw = file.read(size)
+def _read_vectors(opened: OpenedFile, manifest: Manifest) -> NDArray[np.float16]:
+    with opened.reader() as file:
+        try:
+            shape, dtype = read_header(file)
+        except ValueError as error:
+            raise CacheError(f"The file {manifest.file} is no npy file: {error}.") from error
+        at = file.tell()
+        size = opened.status.st_size - at
+        _check_shape(shape, dtype, manifest)
+        if size != shape[0] * shape[1] * 2:
+            raise CacheError(f"The file {manifest.file} is cut off or too long.")
+        raw = file.read(size)
     if len(raw) != size:
         raise CacheError(f"The file {manifest.file} is cut off.")
     vectors = np.frombuffer(raw, np.dtype("<f2")).reshape(shape)
     if not np.isfinite(vectors).all():
         raise CacheError(f"The file {manifest.file} holds values that are no numbers.")
     return vectors
+
+
+def _check_shape(shape: tuple[int, ...], dtype: np.dtype[Any], manifest: Manifest) -> None:
+    if len(shape) != 2 or dtype != np.dtype("<f2") or 0 in shape[1:]:
+        raise CacheError(f"The file {manifest.file} does not hold float16 rows.")
+    if shape[0] != manifest.rows or (manifest.dim or shape[1]) != shape[1]:
+        raise CacheError(
+            f"The file {manifest.file} holds {shape[0]} x {shape[1]} values, its manifest says "
+            f"{manifest.rows} x {manifest.dim}."
+        )
+    if shape[1] > limits.DIMENSIONS or shape[0] * shape[1] * 2 > limits.VISUAL:
+        raise CacheError(
+            f"The file {manifest.file} holds {shape[0]:,} x {shape[1]:,} values; at most "
+            f"{limits.DIMENSIONS:,} a row and {limits.VISUAL:,} bytes are read."
+        )
 
 
 def _seconds(manifest: Manifest) -> NDArray[np.int64]:
@@ -133,5 +141,5 @@ def _rows(seconds: NDArray[np.int64], frames: Manifest | None) -> NDArray[np.voi
     return rows
 
 
-def manifest_path(cache: CacheDir, hash_str: str, model: str) -> Path:
+def manifest_path(cache: CacheDir, hash_str: str, model: str) -> RootedPath:
     return cache_files.manifest_path(cache.root, hash_str, Stage.VISUAL, model)

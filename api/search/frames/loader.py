@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import Executor
-from pathlib import Path
 
 from api.cache.view import Announced, CacheView
 from api.search.frames.artefacts import VisualData, manifest_path, read_visual
 from api.search.frames.log import VectorLog, VectorSnapshot, VectorWriter
 from api.search.loader import Loader
+from shared.opening import RootedPath
 
 
 class VectorLoader(Loader[str, Announced, VisualData, VectorSnapshot, VectorWriter]):
@@ -46,5 +46,5 @@ class VectorLoader(Loader[str, Announced, VisualData, VectorSnapshot, VectorWrit
     def _hash(self, key: str) -> str:
         return key
 
-    def _manifest_path(self, key: str) -> Path:
+    def _manifest_path(self, key: str) -> RootedPath:
         return manifest_path(self._view.cache, key, self._model)

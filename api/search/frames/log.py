@@ -27,10 +27,12 @@ from api.search.frames.scan import RowRange
 from api.search.index_log import IndexLog, LogWriter
 from shared.cache import cache_files
 from shared.msgspec_decoding import UNDECODABLE
+from shared.opening import RootedPath
 
 _log = logging.getLogger(__name__)
 _DEAD_ROWS_WORTH_COMPACTING = 20_000
 _JOURNAL = "journal.jsonl"
+_CURRENT = "current"
 _NO_ROWS = np.empty((0, 0), np.float16), np.empty(0, ROW)
 
 
@@ -151,7 +153,7 @@ class VectorLog(IndexLog[VectorSnapshot, VectorWriter]):
 
     def _path(self) -> Path:
         try:
-            generation = (self._folder / "current").read_text()
+            generation = (self._folder / _CURRENT).read_text()
         except FileNotFoundError:
             generation = "generation-none"
         return self._folder / generation / _JOURNAL
@@ -244,7 +246,6 @@ class VectorLog(IndexLog[VectorSnapshot, VectorWriter]):
         A disk that runs full gets its room back.
         """
         folder = self._folder / f"generation-{secrets.token_hex(8)}"
-        current = self._folder / "current"
         with contextlib.ExitStack() as replacing:
             try:
                 folder.mkdir()
@@ -252,7 +253,8 @@ class VectorLog(IndexLog[VectorSnapshot, VectorWriter]):
                 (folder / _JOURNAL).touch()
                 yield folder
                 replacing.enter_context(self._state_lock)  # no search meets it half done
-                cache_files.write_atomically(current, folder.name.encode(), current.name)
+                with RootedPath.alone(self._folder).folder() as ours:
+                    cache_files.write_atomically(ours, _CURRENT, folder.name.encode(), _CURRENT)
             except BaseException:  # whatever ends it: half a generation stays nowhere
                 shutil.rmtree(folder, ignore_errors=True)
                 raise

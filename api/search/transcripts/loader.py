@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from pathlib import Path
 
 from api.cache.view import CacheView
 from api.search.loader import Loader
@@ -22,6 +21,7 @@ from shared.cache import cache_files, transcripts
 from shared.cache.cache_dir import CacheDir
 from shared.domain import Stage
 from shared.errors import CacheError
+from shared.opening import RootedPath
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class TranscriptLoader(Loader[Key, str, _ReadTranscript, TranscriptSnapshot, Tra
     def _hash(self, key: Key) -> str:
         return key[0]
 
-    def _manifest_path(self, key: Key) -> Path:
+    def _manifest_path(self, key: Key) -> RootedPath:
         return _manifest_path(self._view.cache, key)
 
 
@@ -92,25 +92,20 @@ def _read(cache: CacheDir, key: Key, wait_s: float) -> _ReadTranscript | None:
     """A transcript, None where none is published. Raises CacheError, with the reason."""
     deadline = time.monotonic() + wait_s
     path = _manifest_path(cache, key)
-    if not cache_files.exists_after_listing(path, wait_s):
-        return None
     while True:
-        manifest = cache_files.read_manifest(path)
+        manifest = cache_files.read_manifest(path, deadline - time.monotonic())
         if manifest is None or manifest.model != key[1]:
             return None
-        data = cache.data_path(key[0], manifest)
-        is_there = cache_files.exists_after_listing(data, deadline - time.monotonic())
         try:
-            spoken = transcripts.read_text(cache, key[0], manifest)
+            left = deadline - time.monotonic()
+            spoken = transcripts.read_text(cache, key[0], manifest, left)
             return _ReadTranscript(manifest.file, manifest.made_at, pack(spoken.segments))
         except CacheError:
             now = cache_files.read_manifest(path)
-            if now is not None and now.file != manifest.file:
-                continue  # replaced and collected meanwhile
-            if not is_there:
-                raise CacheError(f"The file {manifest.file} is missing.") from None
-            raise
+            if now is None or now.file == manifest.file:
+                raise
+            # else replaced and collected meanwhile
 
 
-def _manifest_path(cache: CacheDir, key: Key) -> Path:
+def _manifest_path(cache: CacheDir, key: Key) -> RootedPath:
     return cache_files.manifest_path(cache.root, key[0], Stage.TRANSCRIPT, key[1])

@@ -202,7 +202,7 @@ class TranscriptLog(IndexLog[TranscriptSnapshot, TranscriptWriter]):
         dead = self._read_to - sum(transcript.record.length for transcript in living)
         if dead <= max(_DEAD_BYTES_WORTH_COMPACTING, self._read_to // 2):
             return
-        temporary = cache_files.temporary_name(self._folder, _NAME, "compact")
+        temporary = self._folder / cache_files.temporary_name(_NAME, "compact")
         try:
             with open(temporary, "xb") as file:
                 for transcript in living:

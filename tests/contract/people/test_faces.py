@@ -158,7 +158,7 @@ def test_samples_are_the_clearest_faces_and_not_the_first(people: PeopleDesk) ->
 
 def test_a_face_whose_files_are_gone_is_listed_without_them(people: PeopleDesk) -> None:
     whole = people.faces()
-    folder = people.cache.media_dir(people.hash_of("b.mp4"))
+    folder = people.cache.media_dir(people.hash_of("b.mp4")).path
     (pack,) = folder.glob("faces.*.pack")
     pack.write_bytes(pack.read_bytes()[:20])
     without_crops = people.faces()
@@ -177,7 +177,7 @@ def test_faces_found_again_show_the_new_pictures_before_they_are_grouped(
     people: PeopleDesk,
 ) -> None:
     hash_str = people.hash_of("a.mp4")
-    for old in people.cache.media_dir(hash_str).glob("faces.*"):
+    for old in people.cache.media_dir(hash_str).path.glob("faces.*"):
         old.unlink()
     publish_faces(people.cache, hash_str, [Seen(1, 1), *FACES["a.mp4"]])
     assert people.cache.manifest(hash_str, Stage.FACES, FACE_MODEL) is not None
@@ -186,6 +186,6 @@ def test_faces_found_again_show_the_new_pictures_before_they_are_grouped(
 
 
 def test_a_damaged_artefact_is_not_followed_out_of_its_folder(people: PeopleDesk) -> None:
-    for file in people.cache.media_dir(people.hash_of("a.mp4")).glob("faces.*.npz"):
+    for file in people.cache.media_dir(people.hash_of("a.mp4")).path.glob("faces.*.npz"):
         file.write_bytes(b"PK\x03\x04 no archive")
     assert [face["bbox"] is None for face in people.faces()] == [True] * 3 + [False] * 5

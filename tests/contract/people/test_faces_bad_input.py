@@ -64,7 +64,7 @@ def test_route_key_and_body_are_checked_in_this_order(
     assert why(400, cache_dir="") == "cache_dir must not be empty."
     assert why(400, cache_dir="caches").startswith("cache_dir")
     assert "RUSHES_CACHE_ROOTS" in why(403, cache_dir=str(tmp_path))
-    nowhere = str(people.cache.root / "nowhere")
+    nowhere = str(people.cache.root.path / "nowhere")
     assert "There is no cache folder" in why(400, cache_dir=nowhere)
     if path != "/faces/clusters":
         assert why(400, cluster_job_name=None) == "cluster_job_name is required."

@@ -78,7 +78,7 @@ def test_an_analysis_neither_stops_a_recluster_nor_waits_for_it(
     people: PeopleDesk, media: Path
 ) -> None:
     task_id = people.client.ok("/faces/recluster", **people.body)["task_id"]
-    people.client.analyze(people.cache.root, media / "a.mp4")
+    people.client.analyze(people.cache.root.path, media / "a.mp4")
     assert people.client.task(task_id)["status"] == "queued"
 
 

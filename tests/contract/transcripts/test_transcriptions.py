@@ -163,7 +163,7 @@ def test_a_damaged_transcript_fails_in_its_own_slot(
     for path in (good, torn, odd, gone):
         publish_for(cache, path, *ROLLING)
     for path, damage in ((torn, b'{"model": "whis'), (odd, b'{"segments": 5}'), (gone, None)):
-        [data] = cache.media_dir(asked(client, cache, path)[0]["hash_str"]).glob("transcript*")
+        [data] = cache.media_dir(asked(client, cache, path)[0]["hash_str"]).path.glob("transcript*")
         if damage is None:
             data.unlink()
         else:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from shared.errors import CacheError
+from shared.opening import RootedPath
 from shared.people import addition_log
 from shared.people.collection import Collection
 from shared.people.edits import ClearNames, ClusterNaming, Names, NewEdit, Undo
@@ -31,7 +32,7 @@ EDITS: tuple[NewEdit, ...] = (
 
 
 def prepared(root: Path) -> Collection:
-    collection = Collection.open(root, "Cast", create=True)
+    collection = Collection.open(RootedPath.alone(root), "Cast", create=True)
     for hash_str in HASHES:
         collection.add("m", [hash_str], "t")
     for edit in EDITS:
@@ -41,7 +42,7 @@ def prepared(root: Path) -> Collection:
 
 
 def contents(root: Path) -> tuple[tuple[str, ...], tuple[NewEdit, ...], int]:
-    collection = Collection.open(root, "Cast", create=False)
+    collection = Collection.open(RootedPath.alone(root), "Cast", create=False)
     found = collection.clustering()
     assert found is not None
     assert found.labels.tolist() == {1: [5, 5, -1], 2: [7, 7, 7]}[found.number]
@@ -86,12 +87,12 @@ def goes_on(root: Path) -> None:
     _, edits, _ = contents(root)
     for path in (*root.rglob(".*.tmp"), *root.rglob("*.claim")):
         os.utime(path, (1_000_000, 1_000_000))
-    collection = Collection.open(root, "Cast", create=True)
+    collection = Collection.open(RootedPath.alone(root), "Cast", create=True)
     collection.add("m", [NEW_HASH], "t")
     collection.append(ClearNames())
     collection._edits.fold()
     assert collection.publish(clustering([9], number=collection.next_number()))
-    again = Collection.open(root, "Cast", create=False)
+    again = Collection.open(RootedPath.alone(root), "Cast", create=False)
     assert again.members().hashes == (*HASHES, NEW_HASH)
     assert tuple(edit.what for edit in again.edits()) == (*edits, ClearNames())
     assert not [*root.rglob("*.tmp"), *root.rglob("*.claim")]
@@ -105,7 +106,7 @@ from shared.people.collection import Collection
 from shared.people.edits import ClusterNaming, Names
 from tests.support.people.clusterings import clustering
 addition_log.FOLD_AT = 4
-collection = Collection.open(Path(sys.argv[1]), "Cast", create=True)
+collection = Collection.open(RootedPath.alone(Path(sys.argv[1])), "Cast", create=True)
 for turn in range(1, 10**6):
     collection.add("m", [f"{turn:016x}"], "t")
     collection.append(Names((ClusterNaming(turn, "Anna"),)))
@@ -126,7 +127,7 @@ def test_kill_9_at_a_random_moment_loses_nothing_that_was_done(tmp_path: Path, t
     child.wait()
     done = turns + len(child.stdout.read().splitlines())
     child.stdout.close()
-    collection = Collection.open(tmp_path, "Cast", create=False)
+    collection = Collection.open(RootedPath.alone(tmp_path), "Cast", create=False)
     found = collection.clustering()
     assert found is not None
     assert found.number in (done, done + 1)
@@ -161,14 +162,14 @@ def test_a_full_disk_says_so_and_keeps_what_was_there(mounted: Path) -> None:
         lambda: collection.append(ClearNames()),
         lambda: collection.publish(clustering([7, 7, 7], number=2)),
         collection._members.fold,
-        lambda: Collection.open(mounted, "Crew", create=True),
+        lambda: Collection.open(RootedPath.alone(mounted), "Crew", create=True),
     ):
         with pytest.raises(CacheError, match=r"is full\. Free some space and try again"):
             write()
         assert contents(mounted) == OLD
     assert collection.version() == before
     assert not list(mounted.rglob("*.tmp"))
-    assert Collection.all_names(mounted) == ["Cast"]
+    assert Collection.all_names(RootedPath.alone(mounted)) == ["Cast"]
     (mounted / "filler").unlink()
     goes_on(mounted)
 
@@ -192,5 +193,7 @@ def test_a_read_only_disk_is_read(mounted: Path) -> None:
     subprocess.run(["mount", "-o", "remount,ro", str(mounted)], check=True)
     with pytest.raises(CacheError, match="read-only file system"):
         collection.append(ClearNames())
-    assert Collection.open(mounted, "Cast", create=True).members().hashes == HASHES
+    assert (
+        Collection.open(RootedPath.alone(mounted), "Cast", create=True).members().hashes == HASHES
+    )
     assert contents(mounted) == OLD

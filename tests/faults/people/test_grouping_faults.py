@@ -17,6 +17,7 @@ from shared.cache.cache_dir import CacheDir
 from shared.cache.faces import read_faces
 from shared.domain import Stage
 from shared.errors import CacheError
+from shared.opening import RootedPath
 from tests.support.people.grouping_desk import ADA, BO, CY, DIM, MODEL, GroupingDesk, shots
 from workers.recluster.grouping import Grouping
 
@@ -31,12 +32,12 @@ def desk(tmp_path: Path) -> GroupingDesk:
 def data_of(desk: GroupingDesk, hash_str: str, model: str = MODEL) -> Path:
     manifest = desk.cache.manifest(hash_str, Stage.FACES, model)
     assert manifest is not None
-    return desk.cache.data_path(hash_str, manifest)
+    return desk.cache.data_path(hash_str, manifest).path
 
 
 def spoil(path: Path, **arrays: NDArray[Any]) -> None:
     """Other arrays in a faces file that is whole as a file."""
-    arrays = read_faces(path) | arrays
+    arrays = read_faces(RootedPath.alone(path)) | arrays
     with path.open("wb") as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]
 
@@ -75,7 +76,7 @@ def test_a_field_that_claims_to_be_longer_than_memory_is_damage(desk: GroupingDe
         for name, raw in (members | {"scores.npy": header.getvalue()}).items():
             archive.writestr(name, raw)
     with pytest.raises(CacheError, match="damaged"):
-        read_faces(path)
+        read_faces(RootedPath.alone(path))
 
 
 def test_when_no_faces_can_be_read_there_is_nobody_and_later_ones_can_join(
@@ -93,7 +94,7 @@ def test_files_that_were_deleted_since_the_last_grouping_are_gone_after_the_next
 ) -> None:
     one, two = desk.add(1, shots(ADA)), desk.add(2, shots(BO))
     desk.group()
-    shutil.rmtree(desk.cache.media_dir(two))
+    shutil.rmtree(desk.cache.media_dir(two).path)
     assert desk.group().media == (one,)
 
 
@@ -144,7 +145,7 @@ def test_newcomers_to_a_collection_that_was_deleted_are_left_to_the_next_groupin
     one = desk.add(1, shots(ADA))
     desk.group()
     grouping = desk.grouping()
-    shutil.rmtree(desk.collection.folder)
+    shutil.rmtree(desk.collection.folder.path)
     assert not grouping.newcomers([one])
     assert desk.collection.clustering() is None
 
@@ -154,7 +155,7 @@ def test_a_grouping_that_names_files_elsewhere_counts_as_damaged(
 ) -> None:
     one = desk.add(1, shots(ADA))
     first, second = desk.group(), desk.group()
-    path = desk.collection.folder / f"clustering-{second.number:09d}.npz"
+    path = desk.collection.folder.path / f"clustering-{second.number:09d}.npz"
     with np.load(path) as stored:
         fields = {name: stored[name] for name in stored.files}
     for media in ([b"../../../etc"], [b"e" * 15]):

@@ -21,4 +21,4 @@ def publish(cache: CacheDir, data: bytes, model: str = MODEL, token: str = "7") 
 def data_of(cache: CacheDir, model: str = MODEL) -> bytes:
     manifest = cache.manifest(HASH, Stage.VISUAL, model)
     assert manifest is not None
-    return cache.data_path(HASH, manifest).read_bytes()
+    return cache.data_path(HASH, manifest).path.read_bytes()

@@ -39,7 +39,7 @@ def is_whole(cache: CacheDir) -> bool:
 def test_what_is_published_is_found_again_by_another_reader(cache: CacheDir) -> None:
     assert cache.manifest(HASH, Stage.VISUAL, MODEL) is None
     publish(cache, b"12345")
-    reader = CacheDir.open(cache.root, create=False)
+    reader = CacheDir.open(cache.root.path, create=False)
     assert reader.id == cache.id
     manifest = reader.manifest(HASH, Stage.VISUAL, MODEL)
     assert manifest is not None
@@ -68,17 +68,17 @@ def test_models_do_not_see_each_other(cache: CacheDir) -> None:
 def test_a_draft_that_is_left_leaves_nothing(cache: CacheDir) -> None:
     with cache.draft(HASH, Stage.FRAMES, "", "pack", "1") as draft:
         draft.file.write(b"half")
-        assert len(os.listdir(cache.media_dir(HASH))) == 1
-    assert os.listdir(cache.media_dir(HASH)) == []
+        assert len(os.listdir(cache.media_dir(HASH).path)) == 1
+    assert os.listdir(cache.media_dir(HASH).path) == []
 
 
 def test_replaced_data_stays_for_a_day_and_is_then_collected(cache: CacheDir) -> None:
-    old = cache.media_dir(HASH) / publish(cache, b"old")
+    old = cache.media_dir(HASH).path / publish(cache, b"old")
     os.utime(old, (1_000_000, 1_000_000))  # published long ago
     publish(cache, b"new")
     assert old.exists(), "a reader may just be opening it"
     os.utime(old, (1_000_000, 1_000_000))  # replaced long ago
-    foreign = cache.media_dir(HASH) / "my notes.txt"
+    foreign = cache.media_dir(HASH).path / "my notes.txt"
     foreign.write_text("keep")
     os.utime(foreign, (1_000_000, 1_000_000))
     assert cache_tidying.collect(cache.root) == 1
@@ -91,15 +91,15 @@ def test_the_folder_is_tidied_once_a_day_by_whoever_comes_first(
     cache: CacheDir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cache_tidying, "_LOOK_EVERY_S", 0.0)
-    old = cache.media_dir(HASH) / publish(cache, b"old")
+    old = cache.media_dir(HASH).path / publish(cache, b"old")
     publish(cache, b"new")
     os.utime(old, (1_000_000, 1_000_000))
     tidying = cache.collect_when_due()
     assert tidying is not None
     tidying.join(30)
     assert not old.exists()
-    assert CacheDir.open(cache.root, create=False).collect_when_due() is None
-    os.utime(cache.root / "catalog" / "collected", (1_000_000, 1_000_000))
+    assert CacheDir.open(cache.root.path, create=False).collect_when_due() is None
+    os.utime(cache.root.path / "catalog" / "collected", (1_000_000, 1_000_000))
     again = cache.collect_when_due()
     assert again is not None
     again.join(30)
@@ -107,7 +107,7 @@ def test_the_folder_is_tidied_once_a_day_by_whoever_comes_first(
 
 
 def test_what_lost_its_data_does_not_count_as_published(cache: CacheDir) -> None:
-    data = cache.media_dir(HASH) / publish(cache, b"data")
+    data = cache.media_dir(HASH).path / publish(cache, b"data")
     assert is_whole(cache)
     data.write_bytes(b"dat")
     assert not is_whole(cache)
@@ -118,7 +118,7 @@ def test_what_lost_its_data_does_not_count_as_published(cache: CacheDir) -> None
 
 def test_publishing_collects_what_a_killed_writer_left_in_the_folder(cache: CacheDir) -> None:
     publish(cache, b"x")
-    left = cache.media_dir(HASH) / ".visual.9.0a0b0c0d.tmp"
+    left = cache.media_dir(HASH).path / ".visual.9.0a0b0c0d.tmp"
     left.write_bytes(b"half")
     publish(cache, b"y")
     assert left.exists()
@@ -129,7 +129,7 @@ def test_publishing_collects_what_a_killed_writer_left_in_the_folder(cache: Cach
 
 def test_an_analysis_may_take_longer_than_a_day(cache: CacheDir) -> None:
     with cache.draft(HASH, Stage.VISUAL, MODEL, "npy", "1.0.1") as draft:
-        (begun,) = cache.media_dir(HASH).glob(".visual.*.tmp")
+        (begun,) = cache.media_dir(HASH).path.glob(".visual.*.tmp")
         two_days_ago = begun.stat().st_mtime - 2 * 86_400
         os.utime(begun, (two_days_ago, two_days_ago))
         with cache.draft(HASH, Stage.FRAMES, "", "pack", "1.0.1") as frames:
@@ -160,7 +160,7 @@ def test_a_hash_from_a_client_cannot_lead_out_of_the_folder(cache: CacheDir, has
 
 def test_a_manifest_cannot_lead_out_of_the_folder(cache: CacheDir) -> None:
     publish(cache, b"x")
-    (path,) = cache.media_dir(HASH).glob("manifest.*")
+    (path,) = cache.media_dir(HASH).path.glob("manifest.*")
     manifest = json.loads(path.read_bytes()) | {"file": "visual./../../x.00000000.npy"}
     path.write_text(json.dumps(manifest))
     assert cache.manifest(HASH, Stage.VISUAL, MODEL) is None
@@ -169,14 +169,14 @@ def test_a_manifest_cannot_lead_out_of_the_folder(cache: CacheDir) -> None:
 def test_any_part_may_be_deleted_or_damaged_under_a_reader(cache: CacheDir) -> None:
     publish(cache, b"x")
     cache.remember_path(HASH, "/a.mp4", 1, 2)
-    (manifest,) = cache.media_dir(HASH).glob("manifest.*")
+    (manifest,) = cache.media_dir(HASH).path.glob("manifest.*")
     manifest.write_bytes(b'{"stage": "vis')
     assert cache.manifests(HASH) == []
     assert cache.manifest(HASH, Stage.VISUAL, MODEL) is None
-    next(cache.media_dir(HASH).glob("paths/*")).write_bytes(b"\x00")
+    next(cache.media_dir(HASH).path.glob("paths/*")).write_bytes(b"\x00")
     assert catalogue.read_paths(cache.media_dir(HASH)) == []
     for part in ("catalog", "media", ""):
-        shutil.rmtree(cache.root / part)
+        shutil.rmtree(cache.root.path / part)
         assert cache.manifests(HASH) == []
         assert catalogue.read_paths(cache.media_dir(HASH)) == []
         assert [entry.bytes for entry in cache.catalogue.walk()] == [0] * (part == "catalog")
@@ -189,10 +189,10 @@ def test_a_flipped_bit_costs_no_more_than_what_it_is_in(cache: CacheDir) -> None
     publish(cache, b"y", model="other")
     for path in ("/footage/a.mp4", "/footage/b.mp4"):
         cache.remember_path(HASH, path, 1, 2)
-    flip_a_bit(cache.media_dir(HASH), "manifest.visual.ViT*", b"laion")
-    flip_a_bit(cache.media_dir(HASH), "paths/*", b"footage")
-    flip_a_bit(cache.root, "catalog/*", b"laion")
-    reader = CacheDir.open(cache.root, create=False)
+    flip_a_bit(cache.media_dir(HASH).path, "manifest.visual.ViT*", b"laion")
+    flip_a_bit(cache.media_dir(HASH).path, "paths/*", b"footage")
+    flip_a_bit(cache.root.path, "catalog/*", b"laion")
+    reader = CacheDir.open(cache.root.path, create=False)
     assert [manifest.model for manifest in reader.manifests(HASH)] == ["other"]
     assert reader.manifest(HASH, Stage.VISUAL, MODEL) is None
     assert len(catalogue.read_paths(reader.media_dir(HASH))) == 1
@@ -200,23 +200,23 @@ def test_a_flipped_bit_costs_no_more_than_what_it_is_in(cache: CacheDir) -> None
     assert [entry.model for entry in followed if isinstance(entry, Artefact)] == ["other"]
     walked = [entry for entry in reader.catalogue.walk() if isinstance(entry, Artefact)]
     assert [entry.bytes for entry in walked if entry.model == "other"] == [1]
-    flip_a_bit(cache.root, "rushes.json", reader.id.encode())
+    flip_a_bit(cache.root.path, "rushes.json", reader.id.encode())
     with pytest.raises(CacheError, match=r"rushes\.json is damaged"):
-        CacheDir.open(cache.root, create=False)
+        CacheDir.open(cache.root.path, create=False)
 
 
 def test_a_folder_without_its_identity_is_still_read(cache: CacheDir) -> None:
     publish(cache, b"x")
-    (cache.root / "rushes.json").unlink()
-    reader = CacheDir.open(cache.root, create=False)
+    (cache.root.path / "rushes.json").unlink()
+    reader = CacheDir.open(cache.root.path, create=False)
     assert reader.id.startswith("path-")
     assert data_of(reader) == b"x"
 
 
 def test_a_newer_format_is_refused_with_what_to_do(cache: CacheDir) -> None:
-    (cache.root / "rushes.json").write_text('{"format": 2, "id": "x"}')
+    (cache.root.path / "rushes.json").write_text('{"format": 2, "id": "x"}')
     with pytest.raises(CacheError, match="format 2, this version of Rushes reads up to 1: update"):
-        CacheDir.open(cache.root, create=False)
+        CacheDir.open(cache.root.path, create=False)
 
 
 def test_a_file_in_place_of_the_folder_is_refused(tmp_path: Path) -> None:
@@ -267,7 +267,7 @@ def test_two_processes_that_publish_the_same_media_never_show_a_mixture(cache: C
     while any(worker.is_alive() for worker in workers):
         manifest = cache.manifest(HASH, Stage.VISUAL, MODEL)
         if manifest is not None:
-            data = cache.data_path(HASH, manifest).read_bytes()
+            data = cache.data_path(HASH, manifest).path.read_bytes()
             assert len(data) == manifest.bytes == manifest.rows
             assert len(set(data)) == 1
             seen += 1
@@ -313,7 +313,7 @@ def test_kill_9_in_the_middle_of_publishing_leaves_the_last_whole_artefact(
     manifest = cache.manifest(HASH, Stage.VISUAL, "m")
     assert manifest is not None
     assert manifest.rows >= turns
-    data = cache.data_path(HASH, manifest).read_bytes()
+    data = cache.data_path(HASH, manifest).path.read_bytes()
     assert data == bytes([manifest.rows % 256]) * 300_000
 
 

@@ -42,7 +42,7 @@ def test_a_write_that_the_disk_refuses_says_so_and_keeps_what_was_there(tmp_path
     assert "is full. Free some space" in _filled(tmp_path)
     cache = CacheDir.open(tmp_path, create=False)
     assert data_of(cache) == b"small"
-    assert not list(cache.media_dir(HASH).glob(".*.tmp"))
+    assert not list(cache.media_dir(HASH).path.glob(".*.tmp"))
 
 
 def test_an_error_of_another_disk_while_a_draft_is_open_is_not_said_of_the_cache(
@@ -55,7 +55,7 @@ def test_an_error_of_another_disk_while_a_draft_is_open_is_not_said_of_the_cache
     ):
         raise full
     assert raised.value is full
-    assert not list(cache.media_dir(HASH).iterdir())
+    assert not list(cache.media_dir(HASH).path.iterdir())
 
 
 @pytest.fixture

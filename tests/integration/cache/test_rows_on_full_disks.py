@@ -74,7 +74,7 @@ def test_rows_are_published_whole_or_not_at_all(tmp_path: Path, count: int) -> N
     made = CacheDir.open(tmp_path / "large", create=False)
     manifest = made.manifest(HASH, Stage.VISUAL, MODEL)
     assert manifest is not None
-    assert np.load(made.data_path(HASH, manifest)).shape == (count, manifest.dim)
+    assert np.load(made.data_path(HASH, manifest).path).shape == (count, manifest.dim)
     out = SPAWN.Queue()
     process = SPAWN.Process(
         target=write_limited, args=(str(tmp_path / "small"), count, whole - 100, out)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from shared.opening import RootedPath
 from shared.people import addition_log
 from shared.people.addition_log import AdditionLog
 from shared.people.collection import Collection
@@ -25,7 +26,7 @@ def hashes(*numbers: int) -> list[str]:
 
 @pytest.fixture
 def collection(tmp_path: Path) -> Collection:
-    return Collection.open(tmp_path, "Cast", create=True)
+    return Collection.open(RootedPath.alone(tmp_path), "Cast", create=True)
 
 
 def again(collection: Collection) -> Collection:
@@ -34,7 +35,7 @@ def again(collection: Collection) -> Collection:
 
 
 def _add_many(root: str, letter: str, gate: Any) -> None:
-    collection = Collection.open(Path(root), "Cast", create=True)
+    collection = Collection.open(RootedPath.alone(Path(root)), "Cast", create=True)
     gate.wait()
     for n in range(200):
         collection.add("m", [f"{letter}{n:015x}"], f"task {letter}")
@@ -52,7 +53,7 @@ def test_two_processes_that_add_at_once_lose_nothing(tmp_path: Path) -> None:
         worker.start()
     gate.wait()
     wanted = {f"{letter}{n:015x}" for letter in "ab" for n in range(200)}
-    reader = Collection.open(tmp_path, "Cast", create=True)
+    reader = Collection.open(RootedPath.alone(tmp_path), "Cast", create=True)
     known: set[str] = set()
     while any(worker.is_alive() for worker in workers):
         now = set(reader.members().hashes)
@@ -63,13 +64,13 @@ def test_two_processes_that_add_at_once_lose_nothing(tmp_path: Path) -> None:
         assert worker.exitcode == 0
     assert set(reader.members().hashes) == set(again(reader).members().hashes) == wanted
     assert len(again(reader).edits()) == 40
-    names = os.listdir(reader.folder / "members")
+    names = os.listdir(reader.folder.path / "members")
     assert any(name.startswith("snapshot-") for name in names)
     assert len(names) < 400
 
 
 def _fold_many(root: str, gate: Any) -> None:
-    log = AdditionLog(Path(root) / "log", int, Path(root))
+    log = AdditionLog(RootedPath.alone(Path(root)) / "log", int, RootedPath.alone(Path(root)))
     gate.wait()
     for n in range(40):
         log.append(n)
@@ -80,10 +81,10 @@ def test_many_additions_are_folded_by_themselves(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(addition_log, "FOLD_AT", 20)
-    log = AdditionLog(tmp_path / "log", int, tmp_path)
+    log = AdditionLog(RootedPath.alone(tmp_path) / "log", int, RootedPath.alone(tmp_path))
     for n in range(21):
         log.append(n)
-    wait_for(lambda: len(os.listdir(log.folder)) == 1, 20, "all of it in one snapshot")
+    wait_for(lambda: len(os.listdir(log.folder.path)) == 1, 20, "all of it in one snapshot")
     assert [added.what for added in log.read()] == [*range(21)]
 
 
@@ -93,7 +94,7 @@ def test_folding_at_once_loses_nothing(tmp_path: Path) -> None:
     for worker in workers:
         worker.start()
     gate.wait()
-    reader = AdditionLog(tmp_path / "log", int, tmp_path)
+    reader = AdditionLog(RootedPath.alone(tmp_path) / "log", int, RootedPath.alone(tmp_path))
     count = 0
     while any(worker.is_alive() for worker in workers):
         found = len(reader.read())
@@ -102,13 +103,16 @@ def test_folding_at_once_loses_nothing(tmp_path: Path) -> None:
     for worker in workers:
         worker.join()
         assert worker.exitcode == 0
-    found = AdditionLog(tmp_path / "log", int, tmp_path).read()
+    found = AdditionLog(RootedPath.alone(tmp_path) / "log", int, RootedPath.alone(tmp_path)).read()
     assert sorted(added.what for added in found) == sorted([*range(40)] * 2)
     assert [added.lamport for added in found] == sorted(added.lamport for added in found)
 
 
 def test_what_was_seen_comes_before_what_is_added(tmp_path: Path) -> None:
-    one, other = (AdditionLog(tmp_path / "log", str, tmp_path) for _ in range(2))
+    one, other = (
+        AdditionLog(RootedPath.alone(tmp_path) / "log", str, RootedPath.alone(tmp_path))
+        for _ in range(2)
+    )
     for n in range(20):
         (one, other)[n % 2].append(str(n))
         if n == 10:
@@ -121,7 +125,7 @@ def test_what_was_seen_comes_before_what_is_added(tmp_path: Path) -> None:
 def test_a_listing_made_while_others_fold_is_made_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, listed: int
 ) -> None:
-    log = AdditionLog(tmp_path / "log", int, tmp_path)
+    log = AdditionLog(RootedPath.alone(tmp_path) / "log", int, RootedPath.alone(tmp_path))
     for n in range(4):
         log.append(n)
     listdir = os.listdir
@@ -130,25 +134,25 @@ def test_a_listing_made_while_others_fold_is_made_again(
         """Misses what comes, and some of what goes meanwhile."""
         monkeypatch.setattr(os, "listdir", listdir)
         early = listdir(folder)
-        AdditionLog(tmp_path / "log", int, tmp_path).fold()
+        AdditionLog(RootedPath.alone(tmp_path) / "log", int, RootedPath.alone(tmp_path)).fold()
         return early[:listed]
 
     monkeypatch.setattr(os, "listdir", slowly)
-    reader = AdditionLog(tmp_path / "log", int, tmp_path)
+    reader = AdditionLog(RootedPath.alone(tmp_path) / "log", int, RootedPath.alone(tmp_path))
     assert [added.what for added in reader.read()] == [0, 1, 2, 3]
 
 
 def test_a_share_that_lists_what_is_gone_does_not_hold_readers_up_for_ever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    log = AdditionLog(tmp_path / "log", int, tmp_path)
+    log = AdditionLog(RootedPath.alone(tmp_path) / "log", int, RootedPath.alone(tmp_path))
     for n in range(3):
         log.append(n)
-    listed = os.listdir(log.folder)
-    (log.folder / min(listed)).unlink()
+    listed = os.listdir(log.folder.path)
+    (log.folder.path / min(listed)).unlink()
     monkeypatch.setattr(os, "listdir", lambda folder: listed)
     monkeypatch.setattr(addition_log, "_READ_WAIT_S", 0.05)
-    reader = AdditionLog(tmp_path / "log", int, tmp_path)
+    reader = AdditionLog(RootedPath.alone(tmp_path) / "log", int, RootedPath.alone(tmp_path))
     assert [added.what for added in reader.read()] == [1, 2]
     assert "goes on listing files that are gone" in caplog.text
 
@@ -159,19 +163,19 @@ def test_a_damaged_addition_is_skipped_and_the_others_count(
     first = collection.append(ClearNames())
     collection.append(Undo(""))
     collection.append(Undo(first.id))
-    names = sorted(os.listdir(collection.folder / "edits"))
-    whole = (collection.folder / "edits" / names[1]).read_bytes()
+    names = sorted(os.listdir(collection.folder.path / "edits"))
+    whole = (collection.folder.path / "edits" / names[1]).read_bytes()
     for damage in (b"", whole[:-5], b"\xff" + whole, b"[]", whole.replace(b'undo"', b'sing"'),
                    whole.replace(b'"id":"0000', b'"id":"1000'), b"[" * 100_000):  # fmt: skip
-        (collection.folder / "edits" / names[1]).write_bytes(damage)
+        (collection.folder.path / "edits" / names[1]).write_bytes(damage)
         caplog.clear()
         reader = again(collection)
         assert [edit.what for edit in reader.edits()] == [ClearNames(), Undo(first.id)]
         assert "skipped what is damaged" in caplog.text
         reader.edits()
         assert caplog.text.count("skipped") == 1, "said once"
-    (collection.folder / "edits" / "notes.txt").write_text("mine")
-    (collection.folder / "edits" / f"{names[0]} (copy).json").write_text("{}")
+    (collection.folder.path / "edits" / "notes.txt").write_text("mine")
+    (collection.folder.path / "edits" / f"{names[0]} (copy).json").write_text("{}")
     assert len(again(collection).edits()) == 2
 
 
@@ -182,44 +186,44 @@ def test_an_edit_with_an_impossible_id_is_skipped(collection: Collection) -> Non
 
 
 def test_folding_keeps_damaged_and_foreign_files(tmp_path: Path) -> None:
-    log = AdditionLog(tmp_path / "log", int, tmp_path)
+    log = AdditionLog(RootedPath.alone(tmp_path) / "log", int, RootedPath.alone(tmp_path))
     for n in range(4):
         log.append(n)
-    damaged, *_ = sorted(os.listdir(log.folder))
-    (log.folder / damaged).write_bytes(b"")
-    (log.folder / "notes.txt").write_text("mine")
-    (log.folder / ".x.add.00000000.tmp").write_text("half")
-    (log.folder / ".y.add.00000000.tmp").write_text("half")
-    os.utime(log.folder / ".y.add.00000000.tmp", (1_000_000, 1_000_000))
-    reader = AdditionLog(tmp_path / "log", int, tmp_path)
+    damaged, *_ = sorted(os.listdir(log.folder.path))
+    (log.folder.path / damaged).write_bytes(b"")
+    (log.folder.path / "notes.txt").write_text("mine")
+    (log.folder.path / ".x.add.00000000.tmp").write_text("half")
+    (log.folder.path / ".y.add.00000000.tmp").write_text("half")
+    os.utime(log.folder.path / ".y.add.00000000.tmp", (1_000_000, 1_000_000))
+    reader = AdditionLog(RootedPath.alone(tmp_path) / "log", int, RootedPath.alone(tmp_path))
     reader.fold()
-    left = sorted(os.listdir(log.folder))
+    left = sorted(os.listdir(log.folder.path))
     assert left[:3] == [".x.add.00000000.tmp", damaged, "notes.txt"]
     assert len(left) == 4
     assert [added.what for added in reader.read()] == [1, 2, 3]
     reader.fold()
-    assert sorted(os.listdir(log.folder)) == left, "nothing to fold"
+    assert sorted(os.listdir(log.folder.path)) == left, "nothing to fold"
 
 
 def test_damage_to_a_snapshot_costs_what_it_is_in_and_no_more(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    log = AdditionLog(tmp_path / "log", str, tmp_path)
+    log = AdditionLog(RootedPath.alone(tmp_path) / "log", str, RootedPath.alone(tmp_path))
     for n in range(5):
         log.append(f"word {n}")
     log.fold()
-    (name,) = os.listdir(log.folder)
-    whole = (log.folder / name).read_bytes()
+    (name,) = os.listdir(log.folder.path)
+    whole = (log.folder.path / name).read_bytes()
     assert [added["what"] for added in json.loads(whole)] == [f"word {n}" for n in range(5)]
-    (log.folder / name).write_bytes(whole.replace(b'"word 2"', b'\xf7word 2"'))
-    reader = AdditionLog(tmp_path / "log", str, tmp_path)
+    (log.folder.path / name).write_bytes(whole.replace(b'"word 2"', b'\xf7word 2"'))
+    reader = AdditionLog(RootedPath.alone(tmp_path) / "log", str, RootedPath.alone(tmp_path))
     assert [added.what[-1] for added in reader.read()] == ["0", "1", "3", "4"]
     assert "skipped what is damaged" in caplog.text
     for n in range(5, 8):
         reader.append(f"word {n}")
     reader.fold()
-    assert name in os.listdir(log.folder), "somebody may be able to mend it"
-    again = AdditionLog(tmp_path / "log", str, tmp_path)
+    assert name in os.listdir(log.folder.path), "somebody may be able to mend it"
+    again = AdditionLog(RootedPath.alone(tmp_path) / "log", str, RootedPath.alone(tmp_path))
     assert [added.what[-1] for added in again.read()] == ["0", "1", "3", "4", "5", "6", "7"]
 
 

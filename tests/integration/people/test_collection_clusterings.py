@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from shared.opening import RootedPath
 from shared.people import clustering_files
 from shared.people.clustering import Clustering
 from shared.people.collection import Collection
@@ -22,7 +23,7 @@ SPAWN = multiprocessing.get_context("spawn")
 
 @pytest.fixture
 def collection(tmp_path: Path) -> Collection:
-    return Collection.open(tmp_path, "Cast", create=True)
+    return Collection.open(RootedPath.alone(tmp_path), "Cast", create=True)
 
 
 def again(collection: Collection) -> Collection:
@@ -34,7 +35,7 @@ def test_a_clustering_reads_as_it_was_published(collection: Collection) -> None:
     made = clustering([5, 5, -1, 7, 9, -1, 5], number=3)
     assert collection.publish(made)
     assert same(again(collection).clustering(), made)
-    with np.load(collection.folder / "clustering-000000003.npz") as plain:
+    with np.load(collection.folder.path / "clustering-000000003.npz") as plain:
         assert plain["labels"].tolist() == [5, 5, -1, 7, 9, -1, 5]
     assert collection.publish(clustering([], media=0, number=4))
     assert same(again(collection).clustering(), clustering([], media=0, number=4))
@@ -56,7 +57,7 @@ def test_a_number_is_published_once(collection: Collection) -> None:
     for number in (1, 2):
         assert not collection.publish(clustering([3], number=number))
     assert same(collection.clustering(), clustering([1], number=2))
-    assert sorted(os.listdir(collection.folder)) == ["clustering-000000002.npz", "name.json"]
+    assert sorted(os.listdir(collection.folder.path)) == ["clustering-000000002.npz", "name.json"]
 
 
 def test_a_clustering_that_readers_would_stumble_over_is_not_published(
@@ -78,11 +79,11 @@ def test_a_clustering_that_readers_would_stumble_over_is_not_published(
         changed = {field.name: getattr(good, field.name) for field in fields(good)} | change
         with pytest.raises(ValueError, match=r"\w"):
             collection.publish(Clustering(**changed))
-    assert os.listdir(collection.folder) == ["name.json"]
+    assert os.listdir(collection.folder.path) == ["name.json"]
 
 
 def _publish_many(root: str, letter: int, gate: Any, out: Any) -> None:
-    collection = Collection.open(Path(root), "Cast", create=True)
+    collection = Collection.open(RootedPath.alone(Path(root)), "Cast", create=True)
     won = []
     for number in range(1, 31):
         made = clustering([letter] * 100, number=number)
@@ -107,14 +108,14 @@ def test_of_two_publishers_of_a_number_one_wins(
     for worker in workers:
         worker.join()
     assert sorted(won[1] + won[2]) == list(range(1, 31))
-    collection = Collection.open(tmp_path, "Cast", create=False)
+    collection = Collection.open(RootedPath.alone(tmp_path), "Cast", create=False)
     for number in range(1, 31):
         found = clustering_files.read(collection.folder / f"clustering-{number:09d}.npz")
         assert number in won[int(found.cluster_ids[0])]
-    assert not list(collection.folder.glob("*.claim"))
+    assert not list(collection.folder.path.glob("*.claim"))
 
 
-def _refuse(*paths: object) -> None:
+def _refuse(*paths: object, **folders: object) -> None:
     raise OSError(errno.EOPNOTSUPP, "no links here")
 
 
@@ -127,12 +128,12 @@ def test_a_claim_whose_owner_was_killed_is_taken_over(
     collection: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "link", _refuse)
-    claim = collection.folder / "clustering-000000001.claim"
+    claim = collection.folder.path / "clustering-000000001.claim"
     claim.touch()
     assert not collection.publish(clustering([1]))
     os.utime(claim, (1_000_000, 1_000_000))
     assert collection.publish(clustering([1]))
-    assert sorted(os.listdir(collection.folder)) == ["clustering-000000001.npz", "name.json"]
+    assert sorted(os.listdir(collection.folder.path)) == ["clustering-000000001.npz", "name.json"]
 
 
 def test_a_share_that_loses_the_answer_to_a_link_does_not_deceive_us(
@@ -140,9 +141,9 @@ def test_a_share_that_loses_the_answer_to_a_link_does_not_deceive_us(
 ) -> None:
     link = os.link
 
-    def twice(source: Path, target: Path) -> None:
-        link(source, target)
-        link(source, target)
+    def twice(source: str, target: str, **folders: Any) -> None:
+        link(source, target, **folders)
+        link(source, target, **folders)
 
     monkeypatch.setattr(os, "link", twice)
     assert collection.publish(clustering([1]))
@@ -153,16 +154,18 @@ def test_the_newest_three_clusterings_are_kept_and_others_for_a_minute(
 ) -> None:
     for number in range(1, 6):
         collection.publish(clustering([1], number=number))
-    assert len(list(collection.folder.glob("clustering-*"))) == 5
+    assert len(list(collection.folder.path.glob("clustering-*"))) == 5
     for number in range(1, 5):
-        os.utime(collection.folder / f"clustering-{number:09d}.npz", (1_000_000, 1_000_000))
-    left = [collection.folder / name / ".x.t.00000000.tmp" for name in ("", "members", "edits")]
+        os.utime(collection.folder.path / f"clustering-{number:09d}.npz", (1_000_000, 1_000_000))
+    left = [
+        collection.folder.path / name / ".x.t.00000000.tmp" for name in ("", "members", "edits")
+    ]
     for path in left:
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(b"half")
         os.utime(path, (1_000_000, 1_000_000))
     collection.publish(clustering([1], number=6))
-    kept = sorted(path.name for path in collection.folder.glob("clustering-*"))
+    kept = sorted(path.name for path in collection.folder.path.glob("clustering-*"))
     assert kept == [f"clustering-{number:09d}.npz" for number in (4, 5, 6)]
     assert not any(path.exists() for path in left)
 
@@ -173,7 +176,7 @@ def test_a_damaged_clustering_gives_way_to_the_one_before(
     first, second = clustering([1, 2, -1] * 4), clustering([3] * 12, number=2)
     collection.publish(first)
     collection.publish(second)
-    path = collection.folder / "clustering-000000002.npz"
+    path = collection.folder.path / "clustering-000000002.npz"
     whole = path.read_bytes()
     for at in [*range(0, len(whole), 97), *range(len(whole) - 1500, len(whole), 3)]:
         path.write_bytes(whole[:at] + bytes([whole[at] ^ 0x81]) + whole[at + 1 :])

@@ -14,6 +14,7 @@ import pytest
 
 from api.people.people import People
 from shared.errors import BadInput, CacheError, Missing
+from shared.opening import RootedPath
 from shared.people.collection import Collection, Members
 from shared.people.edits import ClearNames
 from tests.support.people.clusterings import clustering, same
@@ -27,7 +28,7 @@ def hashes(*numbers: int) -> list[str]:
 
 @pytest.fixture
 def collection(tmp_path: Path) -> Collection:
-    return Collection.open(tmp_path, "Cast", create=True)
+    return Collection.open(RootedPath.alone(tmp_path), "Cast", create=True)
 
 
 def again(collection: Collection) -> Collection:
@@ -37,12 +38,12 @@ def again(collection: Collection) -> Collection:
 
 def test_a_collection_is_made_once_and_found_again(tmp_path: Path) -> None:
     with pytest.raises(Missing, match="no collection 'Cast'"):
-        Collection.open(tmp_path, "Cast", create=False)
-    assert Collection.all_names(tmp_path) == []
-    made = Collection.open(tmp_path, "Cast", create=True)
-    written = (made.folder / "name.json").read_bytes()
-    assert Collection.open(tmp_path, "Cast", create=True).folder == made.folder
-    assert (made.folder / "name.json").read_bytes() == written
+        Collection.open(RootedPath.alone(tmp_path), "Cast", create=False)
+    assert Collection.all_names(RootedPath.alone(tmp_path)) == []
+    made = Collection.open(RootedPath.alone(tmp_path), "Cast", create=True)
+    written = (made.folder.path / "name.json").read_bytes()
+    assert Collection.open(RootedPath.alone(tmp_path), "Cast", create=True).folder == made.folder
+    assert (made.folder.path / "name.json").read_bytes() == written
     assert json.loads(written)["name"] == again(made).name == "Cast"
     assert (made.members(), made.clustering(), made.edits()) == (Members(), None, ())
 
@@ -53,9 +54,11 @@ def test_a_collection_is_made_once_and_found_again(tmp_path: Path) -> None:
      "ﬁ", "Ж" * 200, "-", "name.json", "%2e"],
 )  # fmt: skip
 def test_any_name_works(tmp_path: Path, name: str) -> None:
-    Collection.open(tmp_path, name, create=True).add("m", [HASH], "t")
-    assert Collection.all_names(tmp_path) == [name]
-    assert Collection.open(tmp_path, name, create=False).members().hashes == (HASH,)
+    Collection.open(RootedPath.alone(tmp_path), name, create=True).add("m", [HASH], "t")
+    assert Collection.all_names(RootedPath.alone(tmp_path)) == [name]
+    assert Collection.open(RootedPath.alone(tmp_path), name, create=False).members().hashes == (
+        HASH,
+    )
     (folder,) = os.listdir(tmp_path / "collections")
     assert len(folder.encode()) < 100
     assert folder.isascii()
@@ -66,61 +69,69 @@ def test_any_name_works(tmp_path: Path, name: str) -> None:
 def test_a_name_that_cannot_be_is_refused(tmp_path: Path, name: str) -> None:
     for create in (True, False):
         with pytest.raises(BadInput, match=r"1 to 200 characters|not valid Unicode"):
-            Collection.open(tmp_path, name, create=create)
+            Collection.open(RootedPath.alone(tmp_path), name, create=create)
     assert os.listdir(tmp_path) == []
 
 
 def test_names_are_the_same_however_they_are_typed(tmp_path: Path) -> None:
     name = "Zoë é"
-    Collection.open(tmp_path, unicodedata.normalize("NFD", name), create=True)
-    found = Collection.open(tmp_path, unicodedata.normalize("NFC", name), create=False)
+    Collection.open(RootedPath.alone(tmp_path), unicodedata.normalize("NFD", name), create=True)
+    found = Collection.open(
+        RootedPath.alone(tmp_path), unicodedata.normalize("NFC", name), create=False
+    )
     assert found.name == unicodedata.normalize("NFC", name)
-    assert Collection.all_names(tmp_path) == [found.name]
+    assert Collection.all_names(RootedPath.alone(tmp_path)) == [found.name]
 
 
 def test_names_that_differ_in_case_stay_apart_on_every_file_system(tmp_path: Path) -> None:
     for name in ("Anna", "anna", "ANNA", "bob"):
-        Collection.open(tmp_path, name, create=True).add("m", hashes(len(name), ord(name[0])), "")
+        Collection.open(RootedPath.alone(tmp_path), name, create=True).add(
+            "m", hashes(len(name), ord(name[0])), ""
+        )
     assert len({folder.casefold() for folder in os.listdir(tmp_path / "collections")}) == 4
-    assert Collection.all_names(tmp_path) == ["ANNA", "Anna", "anna", "bob"]
+    assert Collection.all_names(RootedPath.alone(tmp_path)) == ["ANNA", "Anna", "anna", "bob"]
     people = People()
-    held = people.collections_of(tmp_path, hashes(4, ord("A"), 7))
+    held = people.collections_of(RootedPath.alone(tmp_path), hashes(4, ord("A"), 7))
     assert list(held.values()) == [["ANNA", "Anna", "anna"], ["ANNA", "Anna"], []]
-    Collection.open(tmp_path, "bob", create=False).add("m", hashes(7), "")
-    assert people.collections_of(tmp_path, hashes(7)) == {hashes(7)[0]: ["bob"]}
-    assert people.collections_of(tmp_path / "absent", hashes(7)) == {hashes(7)[0]: []}
+    Collection.open(RootedPath.alone(tmp_path), "bob", create=False).add("m", hashes(7), "")
+    assert people.collections_of(RootedPath.alone(tmp_path), hashes(7)) == {hashes(7)[0]: ["bob"]}
+    assert people.collections_of(RootedPath.alone(tmp_path) / "absent", hashes(7)) == {
+        hashes(7)[0]: []
+    }
 
 
 def test_folders_that_do_not_read_are_skipped(tmp_path: Path) -> None:
     for name in ("a", "b", "c"):
-        Collection.open(tmp_path, name, create=True)
-    a, b = (Collection.open(tmp_path, name, create=False) for name in "ab")
-    (a.folder / "name.json").write_bytes(b'{"name": ')
-    shutil.copy(b.folder / "name.json", a.folder.with_name("copy"), follow_symlinks=False)
-    shutil.copytree(b.folder, b.folder.with_name("a copy of b"))
+        Collection.open(RootedPath.alone(tmp_path), name, create=True)
+    a, b = (Collection.open(RootedPath.alone(tmp_path), name, create=False) for name in "ab")
+    (a.folder.path / "name.json").write_bytes(b'{"name": ')
+    shutil.copy(b.folder.path / "name.json", a.folder.path.with_name("copy"), follow_symlinks=False)
+    shutil.copytree(b.folder.path, b.folder.path.with_name("a copy of b"))
     (tmp_path / "collections" / "empty").mkdir()
-    assert Collection.all_names(tmp_path) == ["b", "c"]
+    assert Collection.all_names(RootedPath.alone(tmp_path)) == ["b", "c"]
 
 
 def test_a_collection_outlives_its_name_file(tmp_path: Path, collection: Collection) -> None:
     collection.add("m", [HASH], "t")
     for damage in (b"", b"\xff", b"{}"):
-        (collection.folder / "name.json").write_bytes(damage)
+        (collection.folder.path / "name.json").write_bytes(damage)
         assert again(collection).members().hashes == (HASH,)
-    (collection.folder / "name.json").unlink()
+    (collection.folder.path / "name.json").unlink()
     assert again(collection).members().hashes == (HASH,)
-    assert Collection.open(tmp_path, "Cast", create=True).members().hashes == (HASH,)
-    assert Collection.all_names(tmp_path) == ["Cast"]
+    assert Collection.open(RootedPath.alone(tmp_path), "Cast", create=True).members().hashes == (
+        HASH,
+    )
+    assert Collection.all_names(RootedPath.alone(tmp_path)) == ["Cast"]
 
 
 def test_a_folder_that_names_another_collection_is_not_touched(
     tmp_path: Path, collection: Collection
 ) -> None:
-    (collection.folder / "name.json").write_text('{"name": "Crew", "created_at": 1}')
+    (collection.folder.path / "name.json").write_text('{"name": "Crew", "created_at": 1}')
     for create in (True, False):
         with pytest.raises(CacheError, match="names another collection: 'Crew'"):
-            Collection.open(tmp_path, "Cast", create=create)
-    assert Collection.all_names(tmp_path) == []
+            Collection.open(RootedPath.alone(tmp_path), "Cast", create=create)
+    assert Collection.all_names(RootedPath.alone(tmp_path)) == []
 
 
 def test_members_are_those_of_the_model_that_was_used_last(collection: Collection) -> None:
@@ -166,7 +177,7 @@ def test_the_folder_may_be_deleted_under_readers_and_writers(
     collection.publish(clustering([1]))
     before = collection.version()
     for part in ("edits", "members", "name.json", ""):
-        path = collection.folder / part
+        path = collection.folder.path / part
         path.unlink() if path.is_file() else shutil.rmtree(path)
         collection.members()
         collection.edits()
@@ -178,10 +189,10 @@ def test_the_folder_may_be_deleted_under_readers_and_writers(
     with pytest.raises(Missing):
         collection.append(ClearNames())
     shutil.rmtree(tmp_path / "collections")
-    assert Collection.all_names(tmp_path) == []
+    assert Collection.all_names(RootedPath.alone(tmp_path)) == []
     collection.add("m", [HASH], "t")
     collection.publish(clustering([2]))
-    assert Collection.all_names(tmp_path) == ["Cast"]
+    assert Collection.all_names(RootedPath.alone(tmp_path)) == ["Cast"]
     assert collection.members().hashes == (HASH,)
     assert same(collection.clustering(), clustering([2])), "not the old one of the same number"
 
@@ -191,15 +202,15 @@ def test_deleting_everything_again_and_again_crashes_no_reader(tmp_path: Path) -
     errors: list[BaseException] = []
 
     def read() -> None:
-        collection, people = Collection(tmp_path, "Cast"), People()
+        collection, people = Collection(RootedPath.alone(tmp_path), "Cast"), People()
         try:
             while not stop.is_set():
                 collection.version()
                 collection.members()
                 collection.edits()
                 collection.clustering()
-                Collection.all_names(tmp_path)
-                people.collections_of(tmp_path, [HASH])
+                Collection.all_names(RootedPath.alone(tmp_path))
+                people.collections_of(RootedPath.alone(tmp_path), [HASH])
         except BaseException as error:  # noqa: BLE001  reported below
             errors.append(error)
 
@@ -207,7 +218,7 @@ def test_deleting_everything_again_and_again_crashes_no_reader(tmp_path: Path) -
     for reader in readers:
         reader.start()
     for _ in range(40):
-        collection = Collection.open(tmp_path, "Cast", create=True)
+        collection = Collection.open(RootedPath.alone(tmp_path), "Cast", create=True)
         collection.add("m", [HASH], "t")
         collection.append(ClearNames())
         collection.publish(clustering([1]))

@@ -229,7 +229,7 @@ def test_a_member_without_readable_faces_is_left_out(
     one, two = desk.add(1, shots(ADA)), desk.add(2, shots(ADA))
     manifest = desk.cache.manifest(two, Stage.FACES, MODEL)
     assert manifest is not None
-    desk.cache.data_path(two, manifest).write_bytes(b"PK\x03\x04 damaged")
+    desk.cache.data_path(two, manifest).path.write_bytes(b"PK\x03\x04 damaged")
     desk.collection.add(MODEL, ["f" * 16], "task")  # published nowhere
     assert desk.group().media == (one,)
     assert f"{two} is left out" in caplog.text
@@ -285,4 +285,6 @@ def test_a_stop_before_the_publishing_leaves_the_former_grouping(desk: GroupingD
     with pytest.raises(Cancelled):
         desk.grouping(stop).everything(lambda _: (0.48, 3))
     assert desk.now().number == before.number
-    assert not [path for path in desk.collection.folder.iterdir() if path.name.endswith(".tmp")]
+    assert not [
+        path for path in desk.collection.folder.path.iterdir() if path.name.endswith(".tmp")
+    ]

@@ -63,7 +63,7 @@ def test_the_filter_leaves_the_ranking_of_what_is_left_as_it_was(
     people: PeopleDesk, path: str, query: dict[str, Any], exclude: list[str]
 ) -> None:
     if "image" in query:
-        picture = people.cache.root.parent / "red.jpg"
+        picture = people.cache.root.path.parent / "red.jpg"
         if not picture.exists():
             make_still(picture, colour=(200, 30, 30))
         query = {**query, "image": base64.b64encode(picture.read_bytes()).decode()}
@@ -78,7 +78,7 @@ def test_the_filter_leaves_the_ranking_of_what_is_left_as_it_was(
 
 
 def test_metadata_names_the_collections_of_a_file(people: PeopleDesk) -> None:
-    never_seen = people.cache.root.parent / "never-seen.jpg"
+    never_seen = people.cache.root.path.parent / "never-seen.jpg"
     make_still(never_seen, colour=(1, 2, 3))
     paths = [str(people.media["a.mp4"]), str(never_seen)]
     with_faces, without = people.client.ok(

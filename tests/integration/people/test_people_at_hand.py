@@ -15,6 +15,7 @@ from api.people.people import People
 from api.people.snapshot import CollectionSnapshot
 from shared.cache.cache_dir import CacheDir
 from shared.errors import BadInput, Missing
+from shared.opening import RootedPath
 from shared.people import clustering_files
 from shared.people.edits import NewEdit
 from tests.support.people.people_data import Seen, make_collection
@@ -33,7 +34,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     names: list[str] = []
     read = clustering_files.read
 
-    def counted(path: Path) -> Any:
+    def counted(path: RootedPath) -> Any:
         names.append(path.parent.name)
         return read(path)
 
@@ -92,7 +93,7 @@ def test_a_collection_that_was_deleted_and_made_again_is_the_new_one(cache: Cach
     make(cache)
     at_hand = People()
     at_hand.edit(cache, "Season 1", named("Ada"))
-    shutil.rmtree(cache.root / "collections")
+    shutil.rmtree(cache.root.path / "collections")
     with pytest.raises(Missing):
         at_hand.open(cache, "Season 1")
     assert at_hand.all(cache) == []

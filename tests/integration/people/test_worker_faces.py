@@ -18,6 +18,7 @@ from shared.cache.frame_packs import PackReader
 from shared.domain import FileSpec, Manifest, ProgressType, Stage, TaskState
 from shared.ledger.analyze_items import analyze_items
 from shared.media import MediaType
+from shared.opening import RootedPath
 from shared.people.clustering import NO_CLUSTER, Clustering
 from shared.people.collection import Collection
 from tests.support.analysis.desk import FACE_MODEL, Desk
@@ -67,7 +68,7 @@ def crops_of(desk: Desk, path: Path, manifest: Manifest) -> list[Image.Image]:
 
 
 def grouping(desk: Desk, name: str = "Season 1") -> Clustering:
-    found = Collection.open(desk.cache, name, create=False).clustering()
+    found = Collection.open(RootedPath.alone(desk.cache), name, create=False).clustering()
     assert found is not None, desk.logs()
     return found
 
@@ -129,7 +130,16 @@ def test_what_is_published_is_not_found_again_but_joins_another_collection(desk:
     desk.wait_final(desk.submit([clip], wants=(FACES,)))
     assert faces_of(desk, clip)[1] == before
     assert people_of(desk, clip) == people_of(desk, clip, "Season 2")
-    assert len(list(Collection.open(desk.cache, "Season 1", create=False).members().hashes)) == 1
+    assert (
+        len(
+            list(
+                Collection.open(RootedPath.alone(desk.cache), "Season 1", create=False)
+                .members()
+                .hashes
+            )
+        )
+        == 1
+    )
     desk.wait_final(desk.submit([clip], wants=(FACES,), force=True))
     again = faces_of(desk, clip)[1]
     assert again.file != before.file
@@ -184,9 +194,9 @@ def test_a_bad_file_fails_alone_in_both_parts_and_the_others_join(desk: Desk) ->
     record = desk.wait_final(desk.submit([good, bad], wants=(VIDEO, FACES)))
     assert record.status is TaskState.COMPLETED
     assert {failed.media_path for failed in record.failed_files} == {f"client:{bad}"}
-    assert Collection.open(desk.cache, "Season 1", create=False).members().hashes == (
-        hash_media(str(good)),
-    )
+    assert Collection.open(
+        RootedPath.alone(desk.cache), "Season 1", create=False
+    ).members().hashes == (hash_media(str(good)),)
 
 
 def test_sound_has_no_faces(desk: Desk) -> None:
@@ -235,7 +245,7 @@ def test_what_others_found_is_grouped_when_the_last_file_fails(
 def test_files_that_all_fail_make_no_collection(desk: Desk) -> None:
     desk.worker_that_sees_squares()
     desk.wait_final(desk.submit([desk.folder / "missing.mp4"], wants=(FACES,)))
-    assert Collection.all_names(desk.cache) == []
+    assert Collection.all_names(RootedPath.alone(desk.cache)) == []
 
 
 def test_a_killed_worker_leaves_nothing_half_and_its_file_is_done_by_the_next(desk: Desk) -> None:
@@ -282,7 +292,7 @@ def test_a_stop_keeps_what_is_finished(desk: Desk) -> None:
     desk.ledger.stop(task_id)
     desk.release()
     assert desk.wait_final(task_id).status is TaskState.CANCELLED
-    members = Collection.open(desk.cache, "Season 1", create=False).members()
+    members = Collection.open(RootedPath.alone(desk.cache), "Season 1", create=False).members()
     assert len(members.hashes) == 1
     assert not [name for name in desk.artefacts() if name.endswith(".tmp")]
     desk.wait_final(desk.submit(*([clip] for clip in clips), wants=(FACES,)))
@@ -323,7 +333,7 @@ def test_without_its_model_the_face_part_fails_and_pictures_are_made_all_the_sam
     assert (record.status, record.error) == (TaskState.FAILED, "The squares are broken.")
     assert [failed.error for failed in record.failed_files] == ["The squares are broken."]
     assert stages_of(desk, clip) == {Stage.FRAMES, Stage.VISUAL}
-    assert Collection.all_names(desk.cache) == []
+    assert Collection.all_names(RootedPath.alone(desk.cache)) == []
 
 
 def test_without_the_visual_model_faces_are_found_and_grouped_all_the_same(desk: Desk) -> None:

@@ -20,6 +20,7 @@ from api.search.frames.previews import read_previews
 from shared.cache.cache_dir import CacheDir
 from shared.domain import Stage
 from shared.errors import BadInput, CacheError
+from shared.opening import RootedPath
 from shared.settings import Settings
 from tests.support.search.search_data import (
     DIM,
@@ -73,7 +74,7 @@ def test_load_reports_what_there_is_and_what_is_unusable(cache, index) -> None:
 
     def data(number: int) -> Path:
         manifest = cache.manifest(media_hash(number), Stage.VISUAL, MODEL)
-        return cache.data_path(media_hash(number), manifest)
+        return cache.data_path(media_hash(number), manifest).path
 
     whole = data(1).read_bytes()
     data(1).write_bytes(whole[:-10])
@@ -83,7 +84,7 @@ def test_load_reports_what_there_is_and_what_is_unusable(cache, index) -> None:
     bad[3, 3] = np.nan
     with open(data(4), "wb") as file:
         np.save(file, bad)
-    next(cache.media_dir(media_hash(5)).glob("manifest.visual*")).write_bytes(b"{")
+    next(cache.media_dir(media_hash(5)).path.glob("manifest.visual*")).write_bytes(b"{")
     report = load(index, cache)
     assert (report.visual_files, report.frames, report.transcription_files) == (1, 30, 0)
     reasons = {int(skipped.hash_str, 16): skipped.reason for skipped in report.skipped}
@@ -99,7 +100,7 @@ def test_load_reports_what_there_is_and_what_is_unusable(cache, index) -> None:
 
 def test_load_for_media_names_what_is_missing(cache, index) -> None:
     fill(cache, 3)
-    shutil.rmtree(cache.root / "catalog")
+    shutil.rmtree(cache.root.path / "catalog")
     report = index.load_for_media(view_of(index, cache), [media_hash(1), media_hash(9)])
     assert (report.visual_files, report.frames, report.missing) == (1, 30, (media_hash(9),))
     empty = index.load_for_media(view_of(index, cache), [])
@@ -110,7 +111,7 @@ def test_load_for_media_names_what_is_missing(cache, index) -> None:
 def test_what_was_deleted_is_found_again_by_looking(cache, index, replica, part) -> None:
     vectors = fill(cache, 5)
     assert found(index, cache, vectors[3][7], max_results=1) == [(3, 7)]
-    for path in cache.root.glob(part):
+    for path in cache.root.path.glob(part):
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     publish(cache, media_hash(50), random_units(5, DIM, 50))
     for one in (index, replica):
@@ -121,15 +122,15 @@ def test_what_was_deleted_is_found_again_by_looking(cache, index, replica, part)
 def test_deleted_results_are_no_longer_found(cache, index, replica) -> None:
     vectors = fill(cache, 4)
     assert found(index, cache, vectors[2][7])[0] == (2, 7)
-    shutil.rmtree(cache.media_dir(media_hash(2)))
+    shutil.rmtree(cache.media_dir(media_hash(2)).path)
     for one in (index, replica):
         assert {n for n, _ in found(one, cache, vectors[2][7])} == {0, 1, 3}
         assert load(one, cache).visual_files == 3
         assert read_previews(cache, [(media_hash(2), 7)], one.caches.pool) == [None]
-    shutil.rmtree(cache.root)
+    shutil.rmtree(cache.root.path)
     with pytest.raises(BadInput, match="There is no cache folder"):
         found(index, cache, vectors[1][0])
-    cache.root.mkdir()
+    cache.root.path.mkdir()
     assert found(index, cache, vectors[1][0]) == []
 
 
@@ -245,7 +246,7 @@ def test_threads_search_while_data_arrives(cache, index) -> None:
 def test_a_search_with_nothing_new_reads_no_artefact(cache, index) -> None:
     vectors = fill(cache, 3)
     found(index, cache, vectors[0][0])
-    manifests = list(cache.root.glob("media/*/*/manifest.*"))
+    manifests = list(cache.root.path.glob("media/*/*/manifest.*"))
     for path in manifests:
         os.utime(path, ns=(0, path.stat().st_mtime_ns))
     found(index, cache, vectors[0][0])
@@ -255,8 +256,8 @@ def test_a_search_with_nothing_new_reads_no_artefact(cache, index) -> None:
 def test_a_copied_cache_folder_has_its_own_array(cache, index) -> None:
     vectors = fill(cache, 2)
     assert found(index, cache, vectors[1][5], max_results=1) == [(1, 5)]
-    copy = CacheDir(cache.root.with_name("copy"), cache.id)
-    shutil.copytree(cache.root, copy.root)
+    copy = CacheDir(RootedPath.alone(cache.root.path.with_name("copy")), cache.id)
+    shutil.copytree(cache.root.path, copy.root.path)
     publish(cache, media_hash(8), random_units(5, DIM, 8))
     load(index, cache)
     assert {number for number, _ in found(index, copy, vectors[0][0], max_results=99)} == {0, 1}

@@ -264,7 +264,7 @@ def test_previews_come_from_the_nearest_second(cache, index) -> None:
     frames = [(media_hash(1), 5), (media_hash(3), 0), (media_hash(1), 2)]
     previews = read_previews(cache, frames, index.caches.pool)
     assert previews == [f"{media_hash(1)} 8".encode(), None, f"{media_hash(1)} 0".encode()]
-    next(cache.media_dir(media_hash(1)).glob("frames.*.pack")).write_bytes(b"damaged")
+    next(cache.media_dir(media_hash(1)).path.glob("frames.*.pack")).write_bytes(b"damaged")
     assert read_previews(cache, [(media_hash(1), 5)], index.caches.pool) == [None]
 
 
@@ -278,7 +278,9 @@ def test_paths_outside_the_roots_are_not_touched(cache, settings, tmp_path) -> N
     publish(cache, media_hash(1), rows)
     for place in (inside / "movie.mp4", outside / "movie.mp4", inside / "link.mp4"):
         cache.remember_path(media_hash(1), str(place), 1, 1)
-    with search_index(replace(settings, media_roots=(inside,))) as walled:
+    with search_index(
+        replace(settings, media_roots=(inside,), cache_roots=(cache.root.path,))
+    ) as walled:
         view = view_of(walled, cache)
         hit = walled.search(view, MODEL, asking(rows[0]), None, 1)[0]
         assert hit.path == str(inside / "movie.mp4")

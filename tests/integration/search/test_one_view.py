@@ -36,10 +36,10 @@ _counts: list[Counter[str]] = []  # of who counts just now
 
 
 def _count(event: str, arguments: tuple[Any, ...]) -> None:
-    if _counts and event in ("open", "os.scandir") and isinstance(arguments[0], str | Path):
-        path = Path(arguments[0])
-        if path.name == "rushes.json" or (path.name == "catalog" and event == "os.scandir"):
-            _counts[-1][path.name] += 1
+    if _counts and event == "open" and isinstance(arguments[0], str | Path):
+        name = Path(arguments[0]).name
+        if name in ("rushes.json", "catalog"):
+            _counts[-1][name] += 1
 
 
 sys.addaudithook(_count)

@@ -23,6 +23,7 @@ from shared.cache import cache_files
 from shared.cache.cache_dir import CacheDir
 from shared.domain import Stage
 from shared.errors import BadInput, CacheError
+from shared.opening import RootedPath
 from shared.settings import Settings
 from tests.support.search.search_data import (
     load,
@@ -50,7 +51,7 @@ def files_of(found: list[tuple[int, float, float, str]]) -> set[int]:
 
 def untouched(cache: CacheDir) -> None:
     """From now on, nobody may read an artefact."""
-    for path in cache.root.glob("media/*/*/transcript.*"):
+    for path in cache.root.path.glob("media/*/*/transcript.*"):
         path.write_bytes(b"{")
 
 
@@ -75,7 +76,7 @@ def test_a_restart_and_a_replica_read_no_artefact_again(cache, index, replica) -
 def test_a_search_with_nothing_new_reads_no_manifest(cache, index) -> None:
     fill(cache, 3)
     told(index, cache, "absent")
-    manifests = list(cache.root.glob("media/*/*/manifest.*"))
+    manifests = list(cache.root.path.glob("media/*/*/manifest.*"))
     for path in manifests:
         os.utime(path, ns=(0, path.stat().st_mtime_ns))
     told(index, cache, "absent")
@@ -89,7 +90,7 @@ def test_after_a_restart_the_folders_of_sound_files_are_not_looked_into(
     sound.write_bytes(b"sound")
     publish_transcript(cache, media_hash(1), segments("hello"), path=sound)
     told(index, cache, "hello")
-    (manifest,) = cache.root.glob("media/*/*/manifest.*")
+    (manifest,) = cache.root.path.glob("media/*/*/manifest.*")
     os.utime(manifest, ns=(0, manifest.stat().st_mtime_ns))
     assert len(told(replica, cache, "hello")) == 1
     assert manifest.stat().st_atime_ns == 0
@@ -105,7 +106,7 @@ def test_load_says_which_transcripts_are_unusable_and_why(cache, index) -> None:
     data[2].unlink()
     data[3].write_bytes(whole.replace(b'"end":5.0', b'"end":-5.0'))
     data[4].write_bytes(b"\xff\xfe")
-    next(cache.media_dir(media_hash(5)).glob("manifest.transcript*")).write_bytes(b"{")
+    next(cache.media_dir(media_hash(5)).path.glob("manifest.transcript*")).write_bytes(b"{")
     data[6].write_bytes(whole.replace(b"hello 1", b"\\ud800"))
     report = load(index, cache)
     assert report.transcription_files == 1
@@ -131,7 +132,7 @@ def test_a_damaged_new_transcript_hides_the_old_one_and_leaves_other_models(cach
 
 def test_load_for_media_names_what_is_missing(cache, index) -> None:
     fill(cache, 3)
-    shutil.rmtree(cache.root / "catalog")
+    shutil.rmtree(cache.root.path / "catalog")
     view = view_of(index, cache)
     report = index.transcripts.load_for_media(view, [media_hash(1), media_hash(9)])
     assert (report.files, report.missing) == (1, (media_hash(9),))
@@ -141,7 +142,7 @@ def test_load_for_media_names_what_is_missing(cache, index) -> None:
 def test_a_transcript_that_was_never_announced_is_found_by_loading(cache, index) -> None:
     publish(cache, media_hash(1), random_units(5, 8, 1))
     assert told(index, cache, "hello") == []
-    lines = {path: path.read_bytes() for path in cache.root.glob("catalog/*.jsonl")}
+    lines = {path: path.read_bytes() for path in cache.root.path.glob("catalog/*.jsonl")}
     publish_transcript(cache, media_hash(1), segments("hello"))
     for path, content in lines.items():  # the worker was killed before it could
         path.write_bytes(content)
@@ -156,7 +157,7 @@ def test_a_transcript_that_was_never_announced_is_found_by_loading(cache, index)
 def test_what_was_deleted_is_found_again_by_looking(cache, index, replica, part) -> None:
     fill(cache, 5)
     assert len(told(index, cache, "hello")) == 5
-    for path in cache.root.glob(part):
+    for path in cache.root.path.glob(part):
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     publish_transcript(cache, media_hash(50), segments("hello"))
     for one in (index, replica):
@@ -167,8 +168,8 @@ def test_what_was_deleted_is_found_again_by_looking(cache, index, replica, part)
 def test_deleted_transcripts_are_no_longer_found(cache, index, replica) -> None:
     fill(cache, 4)
     assert len(told(index, cache, "hello")) == 4
-    shutil.rmtree(cache.media_dir(media_hash(2)))
-    cache_files.manifest_path(cache.root, media_hash(3), Stage.TRANSCRIPT, SPEECH).unlink()
+    shutil.rmtree(cache.media_dir(media_hash(2)).path)
+    cache_files.manifest_path(cache.root, media_hash(3), Stage.TRANSCRIPT, SPEECH).path.unlink()
     for one in (index, replica):
         assert files_of(told(one, cache, "hello")) == {0, 1}
         assert told(one, cache, "hello", [media_hash(2)]) == []
@@ -178,11 +179,11 @@ def test_deleted_transcripts_are_no_longer_found(cache, index, replica) -> None:
 def test_loading_does_not_count_what_was_deleted(cache, index) -> None:
     fill(cache, 4)
     assert load(index, cache).transcription_files == 4
-    cache_files.manifest_path(cache.root, media_hash(3), Stage.TRANSCRIPT, SPEECH).unlink()
+    cache_files.manifest_path(cache.root, media_hash(3), Stage.TRANSCRIPT, SPEECH).path.unlink()
     hashes = [media_hash(number) for number in (2, 3)]
     report = index.transcripts.load_for_media(view_of(index, cache), hashes)
     assert (report.files, report.missing) == (1, (media_hash(3),))
-    cache_files.manifest_path(cache.root, media_hash(2), Stage.TRANSCRIPT, SPEECH).unlink()
+    cache_files.manifest_path(cache.root, media_hash(2), Stage.TRANSCRIPT, SPEECH).path.unlink()
     view = index.caches.open(str(cache.root), thorough=True)
     assert index.transcripts.load(view, look_for_more=True).files == 2
 
@@ -194,7 +195,7 @@ def test_what_is_published_again_while_it_is_forgotten_stays(cache, settings) ->
     keys = [(media_hash(number), SPEECH) for number in range(2)]
     view = caches.open(str(cache.root), thorough=True)
     assert transcripts.load(view, look_for_more=True).files == 2
-    cache_files.manifest_path(cache.root, media_hash(0), Stage.TRANSCRIPT, SPEECH).unlink()
+    cache_files.manifest_path(cache.root, media_hash(0), Stage.TRANSCRIPT, SPEECH).path.unlink()
     view = caches.open(str(cache.root))
     log = TranscriptLog(settings.state_dir / "transcripts" / view.key)
     TranscriptLoader(view, log, caches.pool).remove(keys, 5)
@@ -206,13 +207,13 @@ def test_what_is_published_again_while_it_is_forgotten_stays(cache, settings) ->
 def test_a_share_that_vanished_deletes_nothing(cache, index) -> None:
     fill(cache, 3)
     assert len(told(index, cache, "hello")) == 3
-    away = cache.root.rename(cache.root.with_name("away"))
+    away = cache.root.path.rename(cache.root.path.with_name("away"))
     with pytest.raises(BadInput, match="There is no cache folder"):
         told(index, cache, "hello")
-    cache.root.mkdir()  # an empty mount point
+    cache.root.path.mkdir()  # an empty mount point
     assert told(index, cache, "hello") == []
-    cache.root.rmdir()
-    away.rename(cache.root)
+    cache.root.path.rmdir()
+    away.rename(cache.root.path)
     untouched(cache)
     assert len(told(index, cache, "hello")) == 3
 
@@ -268,8 +269,8 @@ def test_much_replaced_text_is_compacted_away_while_replicas_go_on(
 def test_a_copied_cache_folder_has_its_own_transcripts(cache, index) -> None:
     fill(cache, 2)
     assert len(told(index, cache, "hello")) == 2
-    copy = CacheDir(cache.root.with_name("copy"), cache.id)
-    shutil.copytree(cache.root, copy.root)
+    copy = CacheDir(RootedPath.alone(cache.root.path.with_name("copy")), cache.id)
+    shutil.copytree(cache.root.path, copy.root.path)
     publish_transcript(cache, media_hash(8), segments("hello"))
     assert files_of(told(index, cache, "hello")) == {0, 1, 8}
     assert files_of(told(index, copy, "hello")) == {0, 1}

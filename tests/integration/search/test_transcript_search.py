@@ -215,7 +215,8 @@ def test_a_path_outside_the_roots_is_not_opened(cache, settings, tmp_path: Path)
         path.write_bytes(b"sound")
         publish_transcript(cache, media_hash(1), segments("hello"), path=path)
     query = SpokenQuery("hello", SPEECH)
-    with search_index(replace(settings, media_roots=(inside,))) as walled:
+    allowed = replace(settings, media_roots=(inside,), cache_roots=(cache.root.path,))
+    with search_index(allowed) as walled:
         (hit,) = walled.transcripts.search(view_of(walled, cache), query, None)
     assert hit.path == str(inside / "a.wav")
 

@@ -53,7 +53,7 @@ def test_a_video_becomes_frames_and_unit_rows_of_the_same_seconds(desk: Desk) ->
     assert frames.scenes[0].start == 0
     assert frames.probe is not None
     assert frames.probe.width == 320
-    rows = np.load(cache.data_path(hash_str, visual))
+    rows = np.load(cache.data_path(hash_str, visual).path)
     assert rows.dtype == np.float16
     assert rows.shape == (6, visual.dim)
     assert np.allclose(np.linalg.norm(rows.astype(np.float32), axis=1), 1, atol=2e-3)
@@ -76,7 +76,7 @@ def test_seconds_without_a_picture_have_no_row_and_are_listed(desk: Desk) -> Non
     visual = cache.manifest(hash_str, Stage.VISUAL, MODEL)
     assert visual is not None
     assert visual.seconds == (0, 1, 5, 6)
-    assert np.load(cache.data_path(hash_str, visual)).shape[0] == 4
+    assert np.load(cache.data_path(hash_str, visual).path).shape[0] == 4
 
 
 def test_bad_files_fail_alone_and_each_with_its_reason(desk: Desk) -> None:
@@ -211,7 +211,7 @@ def test_two_workers_share_a_task_and_the_same_content_twice_does_no_harm(desk: 
     cache, hash_str = manifests(desk, copy)
     visual = cache.manifest(hash_str, Stage.VISUAL, MODEL)
     assert visual is not None
-    assert np.load(cache.data_path(hash_str, visual)).shape[0] == 6
+    assert np.load(cache.data_path(hash_str, visual).path).shape[0] == 6
 
 
 def test_a_wanted_model_that_cannot_be_loaded_is_said_in_the_heartbeat(desk: Desk) -> None:

@@ -59,7 +59,7 @@ def publish_faces(cache: CacheDir, hash_str: str, seen: Sequence[Seen]) -> Path:
             pack.add(row, f"{hash_str} {row}".encode())
         pack.finish()
         manifest = draft.publish(rows=len(rows), dim=_DIM)
-    return cache.data_path(hash_str, manifest)
+    return cache.data_path(hash_str, manifest).path
 
 
 def clustering_of(files: Mapping[str, tuple[str, Sequence[Seen]]], number: int = 1) -> Clustering:

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from shared.opening import RootedPath
 from shared.people.collection import Collection
 from shared.people.edits import Undo
 from tests.support.people.clusterings import clustering
@@ -89,7 +90,7 @@ def main() -> None:
     for moment, copy in _copies(root):
         child = os.fork()
         if child == 0:
-            collection = Collection.open(copy, "Cast", create=False)
+            collection = Collection.open(RootedPath.alone(copy), "Cast", create=False)
             _until(moment)
             operation(collection)
             os._exit(0)

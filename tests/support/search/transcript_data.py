@@ -37,7 +37,7 @@ def publish_transcript(
     if path is not None:
         found = path.stat()
         cache.remember_path(hash_str, str(path), found.st_size, found.st_mtime_ns)
-    return cache.data_path(hash_str, manifest)
+    return cache.data_path(hash_str, manifest).path
 
 
 def told(

@@ -11,6 +11,7 @@ import pytest
 from shared.cache.cache_dir import CacheDir
 from shared.cache.catalogue import Artefact, Catalogue, FollowState, Seen
 from shared.domain import Stage
+from shared.opening import RootedPath
 
 HASHES = [f"{number:016x}" for number in range(1, 6)]
 
@@ -21,7 +22,7 @@ def artefact(hash_str: str, file: str = "visual.m.00000000.npy") -> Artefact:
 
 @pytest.fixture
 def catalogue(tmp_path: Path) -> Catalogue:
-    return Catalogue(tmp_path)
+    return Catalogue(RootedPath.alone(tmp_path))
 
 
 def only_file(root: Path) -> Path:

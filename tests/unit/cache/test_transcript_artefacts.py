@@ -36,7 +36,7 @@ def test_any_damage_is_one_clear_error(
 ) -> None:
     cache = CacheDir.open(tmp_path, create=True)
     manifest = publish(cache, HASH, (spoken(0.42, "We are rolling.", 1.9),))
-    data = cache.data_path(HASH, manifest)
+    data = cache.data_path(HASH, manifest).path
     whole = data.read_bytes()
     read(cache, HASH, manifest)
     data.write_bytes(whole.replace(part, damage, 1))
@@ -48,14 +48,14 @@ def test_any_damage_is_one_clear_error(
 def test_a_named_pipe_or_a_folder_in_its_place_is_an_error_at_once(tmp_path: Path) -> None:
     cache = CacheDir.open(tmp_path, create=True)
     manifest = publish(cache, HASH)
-    data = cache.data_path(HASH, manifest)
+    data = cache.data_path(HASH, manifest).path
     data.unlink()
     data.mkdir()
     with pytest.raises(CacheError, match="cannot be read: Is a directory"):
         transcripts.read_text(cache, HASH, manifest)
     data.rmdir()
     os.mkfifo(data)
-    with pytest.raises(CacheError, match="is damaged"):
+    with pytest.raises(CacheError, match="is not a regular file"):
         transcripts.read_text(cache, HASH, manifest)
     path = next(data.parent.glob("manifest.*"))
     path.unlink()

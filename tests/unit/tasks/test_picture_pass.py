@@ -102,7 +102,7 @@ class World:
         return pictures, files
 
     def drafts(self) -> list[Path]:
-        return list((self.cache.root / "media").rglob("*.tmp"))
+        return list((self.cache.root.path / "media").rglob("*.tmp"))
 
 
 @pytest.fixture

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import secrets
+from pathlib import Path
 
 from msgspec.structs import replace
 
 from shared.cache import cache_files
 from shared.cache.cache_dir import CacheDir
-from shared.errors import CacheError
+from shared.errors import CacheError, NotAllowed
+from shared.opening import RootedPath
 from shared.paths import Roots
 from workers.watcher.folder.cache_lookup import CacheLookup
 from workers.watcher.folder.state import FolderState
@@ -37,9 +40,13 @@ class CacheGuard:
     def open(self) -> CacheLookup:
         """Open the CacheDir, before every batch. Raises CacheGone, CacheError."""
         folder, known_id = self._state.folder, self._state.facts.cache_id
+        roots = Roots.cache(self._state.context.settings)
         if known_id and not self._accepts_any:
-            _check_known(folder.cache_dir)
-        cache = CacheDir.open(folder.cache_dir, create=True)
+            _check_known(RootedPath(Path(folder.cache_dir), roots))
+        try:
+            cache = CacheDir.open(folder.cache_dir, roots, create=True)
+        except NotAllowed as error:  # a link has come there since the folder was made
+            raise CacheError(error.message) from error
         self._accepts_any = False
         if self._lookup is None or self._lookup.cache.id != cache.id:
             self._lookup = CacheLookup(cache, Roots.media(self._state.context.settings))
@@ -64,20 +71,21 @@ class CacheGuard:
 
 def check_writable(cache: CacheDir) -> None:
     """Write a little and remove it. Raises CacheError with the system's reason."""
-    probe = cache.root / f".probe-{secrets.token_hex(4)}.tmp"
-    with cache_files.clear_errors(cache.root):
+    probe = f".probe-{secrets.token_hex(4)}.tmp"
+    with cache_files.clear_errors(cache.root), cache_files.folder(cache.root) as folder:
         try:
-            with open(probe, "xb") as file:
+            with os.fdopen(folder.create(probe), "wb") as file:
                 file.write(bytes(_PROBE_BYTES))
                 os.fsync(file.fileno())
         finally:
-            probe.unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                folder.remove(probe)
 
 
-def _check_known(path: str) -> None:
+def _check_known(root: RootedPath) -> None:
     """A mount that is away leaves an empty folder: writing there would begin everything anew."""
-    if not os.path.exists(os.path.join(path, "rushes.json")):
+    if not (root / "rushes.json").exists():
         raise CacheGone(
-            f"The cache folder {path} is gone or empty. Is its disk mounted? If it was deleted on "
+            f"The cache folder {root} is gone or empty. Is its disk mounted? If it was deleted on "
             "purpose, send POST /watch-folders/{id}/retry, and it is made anew."
         )
