@@ -130,15 +130,6 @@ class OpenedFolder:
     path: str
     roots: Roots
 
-    @property
-    def location(self) -> str:
-        """Where it really is, for comparing; never open it by that."""
-        return _location(self.fd)
-
-    @property
-    def is_writable(self) -> bool:
-        return os.access(".", os.W_OK, dir_fd=self.fd)
-
     def names(self) -> list[str]:
         """The names in it, in no order. Raises OSError."""
         return os.listdir(self.fd)
@@ -151,14 +142,6 @@ class OpenedFolder:
     def status(self, name: str) -> os.stat_result:
         """The status of a name itself, not of what a link leads to. Raises OSError."""
         return os.stat(name, dir_fd=self.fd, follow_symlinks=False)
-
-    def file_status(self, name: str) -> os.stat_result:
-        """The status of a file, also through a link inside the roots. Raises as `open_file`."""
-        status = self.status(name)
-        if not stat.S_ISLNK(status.st_mode):
-            return status
-        with self.open(name) as file:
-            return file.status
 
     def open(self, name: str) -> OpenedFile:
         """Open a file for reading. Raises as `open_file` does."""
@@ -181,10 +164,6 @@ class OpenedFolder:
     def link(self, old: str, new: str) -> None:
         """Give a file a second name, which must be free. Raises FileExistsError and OSError."""
         os.link(old, new, src_dir_fd=self.fd, dst_dir_fd=self.fd, follow_symlinks=False)
-
-    def touch(self, name: str) -> None:
-        """Give a file the present as its time. Raises OSError."""
-        os.utime(name, dir_fd=self.fd, follow_symlinks=False)
 
     def remove(self, name: str) -> None:
         """Remove a file, or a link itself. Raises OSError."""

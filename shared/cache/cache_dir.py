@@ -61,16 +61,14 @@ class CacheDir:
         """
         root = RootedPath(Path(path), roots or Roots.only(path))
         with cache_files.clear_errors(root):  # also a name too long, a parent that is closed to us
-            folder = _opened(root, create=create)
-            with folder:
+            with _opened(root, create=create) as folder:
                 identity = _identity(folder)
                 if create and identity is None:
                     identity = _create_identity(folder)
-                elif create and not folder.is_writable:
+                elif create and not os.access(".", os.W_OK, dir_fd=folder.fd):
                     cache_files.share_clock(folder)  # fails with the system's reason
-                place = folder.location
         if identity is None:  # not written to yet, or rushes.json was deleted
-            digest = hashlib.sha256(os.fsencode(place)).hexdigest()
+            digest = hashlib.sha256(os.fsencode(os.path.realpath(str(root)))).hexdigest()
             return cls(root, f"path-{digest[:24]}")
         return cls(root, identity.id)
 
@@ -108,12 +106,12 @@ class CacheDir:
     def has_data(self, hash_str: str, manifest: Manifest) -> bool:
         """Whether the data files that a manifest names are there in their full length."""
         try:
-            with self.media_dir(hash_str).folder() as folder:
+            with cache_files.folder(self.media_dir(hash_str)) as folder:
                 pack = manifest.pack
-                if pack and folder.file_status(pack).st_size != manifest.pack_bytes:
+                if pack and cache_files.status(folder, pack).st_size != manifest.pack_bytes:
                     return False
-                return folder.file_status(manifest.file).st_size == manifest.bytes
-        except (OSError, NotAllowed):
+                return cache_files.status(folder, manifest.file).st_size == manifest.bytes
+        except (OSError, CacheError):
             return False
 
     def manifests(self, hash_str: str) -> list[Manifest]:
@@ -145,10 +143,7 @@ class CacheDir:
         suffix = suffix.lstrip(".")
         with ExitStack() as at_end:
             names = [stage.value, f"{stage}-pack"] if suffix == "npz" else [stage.value]
-            with (
-                cache_files.clear_errors(self.root),
-                cache_files.folder(self.media_dir(hash_str), create=True) as folder,
-            ):
+            with self._media_folder(hash_str, create=True) as folder:
                 files = [
                     at_end.enter_context(self._temporary_file(folder, hash_str, name, token))
                     for name in names
@@ -190,6 +185,16 @@ class CacheDir:
         return cache_tidying.collect_when_due(self.root)
 
     @contextlib.contextmanager
+    def _media_folder(self, hash_str: str, *, create: bool = False) -> Iterator[OpenedFolder]:
+        """The folder of a MediaFile; errors of the block become CacheErrors."""
+        place = self.media_dir(hash_str)
+        with (
+            cache_files.clear_errors(self.root),
+            cache_files.folder(place, create=create) as folder,
+        ):
+            yield folder
+
+    @contextlib.contextmanager
     def _temporary_file(
         self, folder: OpenedFolder, hash_str: str, name: str, token: str
     ) -> Iterator[BinaryIO]:
@@ -223,7 +228,7 @@ class CacheDir:
         # Readers may just be opening the old data: its 24 hours begin now.
         for replaced in _files_of(old) if old else ():
             with contextlib.suppress(OSError):
-                folder.touch(replaced)
+                os.utime(replaced, dir_fd=folder.fd, follow_symlinks=False)
         entry = Artefact(
             hash_str, manifest.stage, manifest.model, manifest.file, manifest.rows, manifest.bytes
         )
@@ -262,8 +267,7 @@ class Draft:
     ) -> Manifest:
         """Publish the artefact of this stage and model: data first, manifest last. Call once."""
         stem = f"{cache_files.stem(self._stage, self._model)}.{secrets.token_hex(4)}"
-        place = self._cache.media_dir(self._hash_str)
-        with cache_files.clear_errors(self._cache.root), cache_files.folder(place) as folder:
+        with self._cache._media_folder(self._hash_str) as folder:
             manifest = Manifest(
                 stage=self._stage,
                 model=self._model,
@@ -283,11 +287,15 @@ class Draft:
                 made_at=time.time(),
                 warnings=warnings,
             )
-            if self.pack is not None:  # before the data that points to it
-                folder.rename(self.pack.name, f"{stem}.pack")
-            folder.rename(self.file.name, manifest.file)
+            self._name(folder, stem)
             self._cache._show(folder, self._hash_str, manifest, self._token)
         return manifest
+
+    def _name(self, folder: OpenedFolder, stem: str) -> None:
+        """Give the draft's files their final names; the pack before the data that points to it."""
+        if self.pack is not None:
+            folder.rename(self.pack.name, f"{stem}.pack")
+        folder.rename(self.file.name, f"{stem}.{self._suffix}")
 
 
 def _files_of(manifest: Manifest) -> Iterator[str]:

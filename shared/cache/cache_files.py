@@ -14,6 +14,7 @@ import os
 import re
 import secrets
 import socket
+import stat
 import time
 import urllib.parse
 from collections.abc import Iterator
@@ -130,6 +131,15 @@ def folder(path: RootedPath, *, create: bool = False) -> OpenedFolder:
         return path.folder(create=create)
     except NotAllowed as error:
         raise CacheError(error.message) from error
+
+
+def status(place: OpenedFolder, name: str) -> os.stat_result:
+    """The status of a file, also through a link inside the roots. Raises as `opened`."""
+    found = place.status(name)
+    if not stat.S_ISLNK(found.st_mode):
+        return found
+    with opened_in(place, name) as file:
+        return file.status
 
 
 def names(path: RootedPath) -> list[str]:
