@@ -67,7 +67,7 @@ class OpenedFile:
         if sys.platform != "darwin":
             yield f"file:{self.place}"
             return
-        again = os.open(_location(self.fd), os.O_RDONLY | _FLAGS)  # its /dev/fd shares the place
+        again = os.open(location_of(self.fd), os.O_RDONLY | _FLAGS)  # its /dev/fd shares the place
         try:
             if not os.path.samestat(os.fstat(again), self.status):
                 raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), self.path)
@@ -312,7 +312,7 @@ def _open(
                 raise
             time.sleep(_LEASE_POLL_S)
         except OSError as error:
-            here = name if folder is None else f"{_location(folder)}/{name}"
+            here = name if folder is None else f"{location_of(folder)}/{name}"
             roots.check_location(os.path.realpath(here), path)
             if error.errno == errno.ENXIO:  # a socket, or a device without a driver
                 raise NotRegularFile(path) from None
@@ -322,14 +322,14 @@ def _open(
 
 def _checked(fd: int, path: str, roots: Roots) -> os.stat_result:
     """The status of what is open; NotAllowed where it lies outside the roots."""
-    status, place = os.fstat(fd), _location(fd)
+    status, place = os.fstat(fd), location_of(fd)
     if status.st_nlink == 0 and not os.path.lexists(place):  # removed since: it is nowhere
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
     roots.check_location(place, path)
     return status
 
 
-def _location(fd: int) -> str:
+def location_of(fd: int) -> str:
     """Where an open file or folder really is."""
     if sys.platform == "darwin":
         found: bytes = fcntl.fcntl(fd, fcntl.F_GETPATH, bytes(1024))
@@ -354,7 +354,7 @@ def _make_folders(path: str, roots: Roots) -> None:
             missing.append(name)
     try:
         for name in reversed(missing):
-            place = f"{_location(fd).rstrip('/')}/{name}"
+            place = f"{location_of(fd).rstrip('/')}/{name}"
             if not roots.leads_inside(place):
                 roots.check_location(place, path)
             with suppress(FileExistsError):

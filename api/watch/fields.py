@@ -14,7 +14,7 @@ from api.services import Services
 from api.watch.bodies import ScheduleBody, WatchFolderBody, WatchFolderChanges
 from shared.errors import BadInput, NotAllowed
 from shared.models.languages import language_code
-from shared.opening import open_folder
+from shared.opening import location_of, open_folder
 from shared.paths import Roots
 from shared.people.names import checked_name
 from shared.watch.folders import Schedule
@@ -76,7 +76,7 @@ def _real_folder(roots: Roots, path: str, client_path: str) -> str:
                 next(entries, None)
             if not os.access(".", os.X_OK, dir_fd=folder.fd):
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-            return folder.location
+            return location_of(folder.fd)
     except NotAllowed as error:
         raise NotAllowed(f"path: {error.message}") from None
     except FileNotFoundError:
@@ -98,7 +98,7 @@ def _real_cache(roots: Roots, path: str, client_path: str) -> str:
     """It may be missing: then it is made where its name leads, if that is inside the roots."""
     try:
         with open_folder(path, roots) as folder:
-            return folder.location
+            return location_of(folder.fd)
     except NotAllowed as error:
         raise NotAllowed(f"cache_dir: {error.message}") from None
     except NotADirectoryError:

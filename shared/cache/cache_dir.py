@@ -60,13 +60,13 @@ class CacheDir:
         roots, CacheError where it cannot be used.
         """
         root = RootedPath(Path(path), roots or Roots.only(path))
-        with cache_files.clear_errors(root):  # also a name too long, a parent that is closed to us
-            with _opened(root, create=create) as folder:
-                identity = _identity(folder)
-                if create and identity is None:
-                    identity = _create_identity(folder)
-                elif create and not os.access(".", os.W_OK, dir_fd=folder.fd):
-                    cache_files.share_clock(folder)  # fails with the system's reason
+        # Errors are also a name too long, and a parent that is closed to us.
+        with cache_files.clear_errors(root), _opened(root, create=create) as folder:
+            identity = _identity(folder)
+            if create and identity is None:
+                identity = _create_identity(folder)
+            elif create and not os.access(".", os.W_OK, dir_fd=folder.fd):
+                cache_files.share_clock(folder)  # fails with the system's reason
         if identity is None:  # not written to yet, or rushes.json was deleted
             digest = hashlib.sha256(os.fsencode(os.path.realpath(str(root)))).hexdigest()
             return cls(root, f"path-{digest[:24]}")

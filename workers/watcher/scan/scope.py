@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 
 from shared.errors import NotAllowed
-from shared.opening import OpenedFolder, open_folder
+from shared.opening import OpenedFolder, location_of, open_folder
 from shared.paths import Roots
 from shared.watch.folders import WatchFolder
 from workers.watcher.scan.findings import DirectoryStamp
@@ -55,4 +55,4 @@ class ScanScope:
         if folder.path == self._cache_dir or (stamp.device, stamp.inode) in self._closed:
             return True
         cache = os.path.realpath(self._cache_dir).rstrip("/") + "/" if is_link else ""
-        return is_link and folder.location.startswith(cache)
+        return is_link and location_of(folder.fd).startswith(cache)
