@@ -12,6 +12,7 @@ import msgspec
 
 from api.docs import guide_texts, openapi_errors
 from api.docs.json_schema import ONLY_NULL, REF, allow_null, components, structs
+from api.http.bodies import LONGEST_WORD
 from api.http.endpoint import PREFIX, WARNINGS_HEADER, Endpoint
 from api.http.errors import ErrorBody
 from api.realtime.events import EVENTS
@@ -155,7 +156,7 @@ def _path_parameters(endpoint: Endpoint) -> Iterable[dict[str, Any]]:
             "in": "path",
             "required": True,
             "description": description,
-            "schema": {"type": "string"},
+            "schema": {"type": "string", "maxLength": LONGEST_WORD},
             "example": example,
         }
 

@@ -66,6 +66,9 @@ def possible(endpoint: Endpoint) -> dict[type[errors.RushesError], str]:
         found |= _OF_KEYS
     if endpoint.method in ("POST", "PUT"):
         found |= {errors.BadInput: _bad_body(endpoint), TooLarge: TooLarge().message}
+    elif endpoint.query or "{" in endpoint.path:
+        name = endpoint.query[0].name if endpoint.query else endpoint.path.split("{")[1][:-1]
+        found |= {errors.BadInput: f"{name} may have at most 1,000 characters; shorten it."}
     fields = {parameter.name for parameter in endpoint.query}
     fields |= set(endpoint.body.__struct_fields__ if endpoint.body else ())
     if "cache_dir" in fields:

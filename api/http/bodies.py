@@ -12,9 +12,23 @@ from msgspec import Meta, Struct
 
 from api.http.times import TIME_PATTERN
 
+LONGEST_PATH = 4_096  # characters; what Linux takes
+LONGEST_TEXT = 10_000  # of what people write: queries, names, comments
+LONGEST_WORD = 1_000  # of what is chosen from a list: ids, keys, languages; and of times
+MOST_PATHS = 500_000  # that choose what to work on
+MOST_ITEMS = 100_000  # of which each gets an answer of its own
+LONGEST_TIME_S = 1e9
+
 # POSIX, a Windows drive, a Windows share. For the document: RUSHES_PATH_MAP may know other forms.
 _ABSOLUTE = r"^(/|[A-Za-z]:[\\/]|\\\\).*"
-AbsolutePath = Annotated[str, Meta(min_length=1, extra_json_schema={"pattern": _ABSOLUTE})]
+AbsolutePath = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=LONGEST_PATH,
+        extra_json_schema={"pattern": _ABSOLUTE},
+    ),
+]
 MediaPath = Annotated[
     AbsolutePath,
     Meta(
@@ -32,14 +46,24 @@ CacheDir = Annotated[
 MediaPaths = Annotated[
     list[MediaPath],
     Meta(
+        max_length=MOST_ITEMS,
         description="Absolute paths of media files that the backend itself can open.",
         examples=[["/footage/day1/A001.mov"]],
     ),
 ]
 Time = Annotated[
-    Annotated[float, Meta(ge=0, description="A time in seconds.", examples=[12.5])]
+    Annotated[
+        float,
+        Meta(ge=0, le=LONGEST_TIME_S, description="A time in seconds.", examples=[12.5]),
+    ]
     | Annotated[
-        str, Meta(pattern=TIME_PATTERN, description="HH:MM:SS[.mmm]", examples=["00:00:12.500"])
+        str,
+        Meta(
+            pattern=TIME_PATTERN,
+            max_length=LONGEST_WORD,
+            description="HH:MM:SS[.mmm]",
+            examples=["00:00:12.500"],
+        ),
     ],
     Meta(description="Seconds, or HH:MM:SS[.mmm].", examples=[12.5]),
 ]
@@ -55,7 +79,7 @@ class Keyed(Struct, kw_only=True):
                 description="Licence key, for clients that cannot send the X-License-Key header. "
                 "The header wins when both are there.",
                 examples=["rushes-0123456789abcdef"],
-                extra_json_schema={"type": "string"},
+                extra_json_schema={"type": "string", "maxLength": LONGEST_WORD},
             ),
         ]
         | None

@@ -19,6 +19,7 @@ from shared.msgspec_decoding import UNDECODABLE
 Body = TypeVar("Body", bound=msgspec.Struct)
 _MISSING = re.compile(r"Object missing required field `([^`]+)`(?: - at `\$\.?(.*)`)?$")
 _AT = re.compile(r"(.*?) - at `(?:key in )?\$\.?(.*)`$", re.DOTALL)
+_AT_MOST = re.compile(r"Expected `(str|array)` of length <= (\d+)")
 _BYTE = re.compile(r"\(byte (\d+)\)")
 # Escapes in JSON: a surrogate pair, a surrogate alone (half a character), any other one.
 _SURROGATES = re.compile(
@@ -129,6 +130,8 @@ def _explain(message: str, body: type[msgspec.Struct]) -> str:
     if not found:
         return message + "."
     what, field = found[1], found[2]
+    if bound := _AT_MOST.match(what):
+        return too_long(field, int(bound[2])) if bound[1] == "str" else _too_many(field, bound[2])
     if "length >= 1" in what:
         return f"{field} must not be empty."
     if "matching regex" in what:
@@ -139,6 +142,15 @@ def _explain(message: str, body: type[msgspec.Struct]) -> str:
     for word, plain in _TYPE_WORDS.items():
         what = what.replace(word, plain)
     return f"{field}: {what[0].lower()}{what[1:].replace(', got ', ', not ')}."
+
+
+def too_long(field: str, limit: int) -> str:
+    """What is said of a text that is too long."""
+    return f"{field} may have at most {limit:,} characters; shorten it."
+
+
+def _too_many(field: str, limit: str) -> str:
+    return f"{field} may hold at most {int(limit):,} entries; send fewer, or several requests."
 
 
 def _choices(kind: Any) -> list[Any]:

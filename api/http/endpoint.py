@@ -15,7 +15,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from api.http.auth import authorise
-from api.http.body_reading import decode, read_body, typed, without_half_characters
+from api.http.bodies import LONGEST_WORD
+from api.http.body_reading import decode, read_body, too_long, typed, without_half_characters
 from api.services import Services
 from shared.errors import BadInput, RushesError, Unavailable
 
@@ -135,6 +136,7 @@ def _dispatcher(
 async def _serve(endpoint: Endpoint, services: Services, request: Request) -> Response:
     raw = await _allowed_body(endpoint, services, request)
     body = typed(raw, endpoint.body) if endpoint.body else None
+    _check_lengths(endpoint, request)
     call = Call(services, body, request.path_params, request.query_params, request.is_disconnected)
     try:
         found = await endpoint.handler(call)
@@ -151,6 +153,17 @@ async def _serve(endpoint: Endpoint, services: Services, request: Request) -> Re
     headers = {"Retry-After": str(Unavailable.retry_after_s)} if reply.status == 503 else {}
     content = msgspec.json.encode(reply.content)
     return Response(content, reply.status, headers, media_type="application/json")
+
+
+def _check_lengths(endpoint: Endpoint, request: Request) -> None:
+    """Refuse parameters of the URL that are too long."""
+    given = {name: (value, LONGEST_WORD) for name, value in request.path_params.items()}
+    for one in endpoint.query:
+        limit = one.schema.get("maxLength", LONGEST_WORD)
+        given[one.name] = request.query_params.get(one.name, ""), limit
+    for name, (value, limit) in given.items():
+        if len(value) > limit:
+            raise BadInput(too_long(name, limit))
 
 
 async def _allowed_body(endpoint: Endpoint, services: Services, request: Request) -> dict[str, Any]:

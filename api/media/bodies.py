@@ -6,7 +6,16 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from api.http.bodies import AbsolutePath, CacheDir, Keyed, MediaPath, MediaPaths, Time
+from api.http.bodies import (
+    LONGEST_WORD,
+    MOST_ITEMS,
+    AbsolutePath,
+    CacheDir,
+    Keyed,
+    MediaPath,
+    MediaPaths,
+    Time,
+)
 
 
 class MetadataBody(Keyed, kw_only=True):
@@ -36,7 +45,10 @@ class ThumbnailsBody(Keyed, kw_only=True):
     """Frames to show."""
 
     cache_dir: CacheDir
-    requests: Annotated[list[ThumbnailRequest], Meta(description="The frames, in any order.")]
+    requests: Annotated[
+        list[ThumbnailRequest],
+        Meta(max_length=MOST_ITEMS, description="The frames, in any order."),
+    ]
 
 
 class SceneThumbnailsBody(Keyed, kw_only=True):
@@ -51,6 +63,7 @@ class SceneThumbnailsBody(Keyed, kw_only=True):
             str,
             Meta(
                 min_length=1,
+                max_length=LONGEST_WORD,
                 description="The file's id, when it is known: saves reading the file.",
                 examples=["9ae0daaf81f5b2c3"],
             ),
@@ -69,6 +82,7 @@ class CachePathsBody(Keyed, kw_only=True):
             str,
             Meta(
                 min_length=1,
+                max_length=LONGEST_WORD,
                 description="Left out: the active visual model.",
                 examples=["conse-lite0"],
             ),
@@ -80,6 +94,7 @@ class CachePathsBody(Keyed, kw_only=True):
             str,
             Meta(
                 min_length=1,
+                max_length=LONGEST_WORD,
                 description="Left out: the active speech model.",
                 examples=["whisper-base"],
             ),

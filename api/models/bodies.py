@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from api.http.bodies import Keyed
+from api.http.bodies import LONGEST_WORD, Keyed
 
 
 class ModelLoadBody(Keyed, kw_only=True):
@@ -14,7 +14,12 @@ class ModelLoadBody(Keyed, kw_only=True):
 
     model_key: Annotated[
         str,
-        Meta(min_length=1, description="A key of /models/available.", examples=["conse-lite0"]),
+        Meta(
+            min_length=1,
+            max_length=LONGEST_WORD,
+            description="A key of /models/available.",
+            examples=["conse-lite0"],
+        ),
     ]
     model_type: Annotated[
         Literal["visual", "speech", "faces"], Meta(description="Kind of model.")

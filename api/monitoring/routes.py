@@ -7,6 +7,7 @@ from typing import get_args
 
 from starlette.concurrency import run_in_threadpool
 
+from api.http.bodies import LONGEST_WORD
 from api.http.endpoint import Call, Endpoint, Parameter, Reply
 from api.monitoring.answers import Health, NotReady, Readiness, ReadyChecks
 from api.services import Services
@@ -119,7 +120,7 @@ ENDPOINTS = (
                 "require",
                 "Comma-separated: what must be there. `redis`, `query`, `analysis`, `recluster`, "
                 "`export`, `watcher`; by default the first three.",
-                {"type": "string"},
+                {"type": "string", "maxLength": LONGEST_WORD},
                 "redis",
             ),
         ),

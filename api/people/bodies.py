@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct, field
 
-from api.http.bodies import CacheDir, Keyed
+from api.http.bodies import LONGEST_TEXT, LONGEST_WORD, CacheDir, Keyed
 from shared.models.specs import DEFAULT_EPS, DEFAULT_MIN_SAMPLES
 
 MOST_FACES = 2_000  # of one page
@@ -18,12 +18,21 @@ CollectionName = Annotated[
     str,
     Meta(
         min_length=1,
+        max_length=LONGEST_TEXT,
         description="The collection; 1 to 200 characters.",
         examples=["Season 1"],
     ),
 ]
 ClusterId = Annotated[
-    Annotated[str, Meta(min_length=1, description="As /faces/clusters gives it.", examples=["3"])]
+    Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=LONGEST_WORD,
+            description="As /faces/clusters gives it.",
+            examples=["3"],
+        ),
+    ]
     | Annotated[int, Meta(description="The same as a number.", examples=[3])],
     Meta(
         description='Id of a cluster; "-1" stands for the faces in no cluster. A number is read '
@@ -47,6 +56,7 @@ class SamplesBody(OfCollection, kw_only=True):
         Annotated[
             list[ClusterId],
             Meta(
+                max_length=_MOST_NAMED,
                 description='The clusters. Left out: all of them, without "-1".',
                 examples=[["3", "7"]],
             ),
@@ -76,6 +86,7 @@ class FacesBody(OfCollection, kw_only=True):
         Annotated[
             list[ClusterId],
             Meta(
+                max_length=_MOST_NAMED,
                 description="Several clusters; overrides `cluster_id`. An empty list: no faces.",
                 examples=[["3", "7"]],
             ),
@@ -86,7 +97,13 @@ class FacesBody(OfCollection, kw_only=True):
         int, Meta(ge=1, le=MOST_FACES, description="At most this many faces.", examples=[500])
     ] = 500
     offset: Annotated[
-        int, Meta(ge=0, description="How many faces of the list to leave out.", examples=[0])
+        int,
+        Meta(
+            ge=0,
+            le=1_000_000_000,
+            description="How many faces of the list to leave out.",
+            examples=[0],
+        ),
     ] = 0
 
 
@@ -97,6 +114,7 @@ class Assignment(Struct, kw_only=True):
     name: Annotated[
         str,
         Meta(
+            max_length=LONGEST_TEXT,
             description="1 to 200 characters; several clusters may share one. Empty: the name is "
             "taken away.",
             examples=["Ada"],
@@ -138,7 +156,16 @@ class Move(Struct, kw_only=True):
     """Faces that belong elsewhere."""
 
     face_ids: Annotated[
-        list[Annotated[str, Meta(min_length=1, examples=["9ae0daaf81f5b2c3-67-7ff5c1"])]],
+        list[
+            Annotated[
+                str,
+                Meta(
+                    min_length=1,
+                    max_length=LONGEST_WORD,
+                    examples=["9ae0daaf81f5b2c3-67-7ff5c1"],
+                ),
+            ]
+        ],
         Meta(
             min_length=1,
             max_length=MOST_MOVED,
@@ -210,6 +237,7 @@ class UndoBody(OfCollection, kw_only=True):
         Annotated[
             str,
             Meta(
+                max_length=LONGEST_WORD,
                 description="Back to how things were right after this edit, one of /faces/edits. "
                 "Empty: before the first one. Null or left out: the last edit in force is undone.",
                 examples=["000000000012-9f3a01c7"],

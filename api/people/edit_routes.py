@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from starlette.concurrency import run_in_threadpool
 
+from api.http.bodies import LONGEST_TEXT
 from api.http.endpoint import Call, Endpoint, Parameter
 from api.people import answers
 from api.people.answers import Edits, ModifyAnswer, NamesAnswer, UndoAnswer
@@ -269,7 +270,7 @@ ENDPOINTS = (
             Parameter(
                 "cluster_job_name",
                 "The collection.",
-                {"type": "string", "minLength": 1},
+                {"type": "string", "minLength": 1, "maxLength": LONGEST_TEXT},
                 "Season 1",
                 required=True,
             ),

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from starlette.concurrency import run_in_threadpool
 
+from api.http.bodies import LONGEST_PATH, LONGEST_TEXT
 from api.http.endpoint import Call, Endpoint, Parameter
 from api.http.scope import Scope
 from api.people.answers import ClusterItem, ClusterJob, ClusterJobs, FaceItem, FacePage, Samples
@@ -142,7 +143,7 @@ _COLLECTION = {"cache_dir": "/footage/.rushes", "cluster_job_name": "Season 1"}
 IN_CACHE_DIR = Parameter(
     "cache_dir",
     "Folder with the analysis data; an absolute path.",
-    {"type": "string", "minLength": 1},
+    {"type": "string", "minLength": 1, "maxLength": LONGEST_PATH},
     "/footage/.rushes",
     required=True,
 )
@@ -181,7 +182,7 @@ ENDPOINTS = (
             Parameter(
                 "cluster_job_name",
                 "The collection. Left out or empty: all of them.",
-                {"type": "string"},
+                {"type": "string", "maxLength": LONGEST_TEXT},
                 "Season 1",
             ),
         ),

@@ -6,23 +6,44 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
-from api.http.bodies import AbsolutePath, CacheDir, Keyed, MediaPath, MediaPaths, Time
+from api.http.bodies import (
+    LONGEST_TEXT,
+    LONGEST_WORD,
+    MOST_PATHS,
+    AbsolutePath,
+    CacheDir,
+    Keyed,
+    MediaPath,
+    Time,
+)
 from api.people.bodies import ClusterId
+from shared.query.messages import LONGEST_QUERY, MOST_TEXTS
 
-Text = Annotated[str, Meta(min_length=1)]
+_MOST_EXCLUDED = MOST_TEXTS - 1  # beside the query
+_MOST_PEOPLE = 1_000
+_LONGEST_IMAGE = 40_000_000  # base64 of 30 MB
+
+Concept = Annotated[str, Meta(min_length=1, max_length=500)]
 
 
 class PersonFilter(Struct, kw_only=True):
     """A person: a collection and either a name or a cluster; with both, the cluster counts."""
 
     cluster_job_name: Annotated[
-        str, Meta(min_length=1, description="The collection.", examples=["Season 1"])
+        str,
+        Meta(
+            min_length=1,
+            max_length=LONGEST_TEXT,
+            description="The collection.",
+            examples=["Season 1"],
+        ),
     ]
     person_name: (
         Annotated[
             str,
             Meta(
                 min_length=1,
+                max_length=LONGEST_TEXT,
                 description="A name given to clusters, all of which count; case does not matter.",
                 examples=["Ada"],
             ),
@@ -50,6 +71,7 @@ class SearchFields(Keyed, kw_only=True):
         Annotated[
             list[MediaPath],
             Meta(
+                max_length=MOST_PATHS,
                 description="Search in these files only; ignored with search_all. Left out: all "
                 "loaded media of the cache_dir. An empty list: no matches.",
                 examples=[["/footage/day1/A001.mov"]],
@@ -65,8 +87,9 @@ class SearchFields(Keyed, kw_only=True):
         Meta(ge=-1e6, le=1e6, description="Weight of the text in the score.", examples=[1]),
     ] = 1.0
     exclude: Annotated[
-        list[Text],
+        list[Concept],
         Meta(
+            max_length=_MOST_EXCLUDED,
             description="Results that match these concepts rank lower; nothing is filtered out.",
             examples=[["snow"]],
         ),
@@ -75,6 +98,7 @@ class SearchFields(Keyed, kw_only=True):
     people_filter: Annotated[
         list[PersonFilter],
         Meta(
+            max_length=_MOST_PEOPLE,
             description="Only frames with these people. An empty list or null is no filter; who "
             "is unknown is on no frame, which is no error.",
             examples=[[{"cluster_job_name": "Season 1", "person_name": "Ada"}]],
@@ -91,7 +115,12 @@ class SearchTextBody(SearchFields, kw_only=True):
 
     query: Annotated[
         str,
-        Meta(min_length=1, description="What to look for.", examples=["a red car in the rain"]),
+        Meta(
+            min_length=1,
+            max_length=LONGEST_QUERY,
+            description="What to look for.",
+            examples=["a red car in the rain"],
+        ),
     ]
 
 
@@ -100,6 +129,7 @@ OptionalQuery = (
         str,
         Meta(
             min_length=1,
+            max_length=LONGEST_QUERY,
             description="Combined with the picture by text_weight.",
             examples=["at night"],
         ),
@@ -126,6 +156,7 @@ class SearchImageBody(SearchFields, kw_only=True):
             str,
             Meta(
                 min_length=1,
+                max_length=_LONGEST_IMAGE,
                 description="The picture itself, base64.",
                 examples=["/9j/4AAQSkZJRg=="],
             ),
@@ -153,7 +184,14 @@ class LoadForMediaBody(Keyed, kw_only=True):
     """The files whose visual data to load; an empty list loads nothing."""
 
     cache_dir: CacheDir
-    media_paths: MediaPaths
+    media_paths: Annotated[
+        list[MediaPath],
+        Meta(
+            max_length=MOST_PATHS,
+            description="Absolute paths of media files that the backend itself can open.",
+            examples=[["/footage/day1/A001.mov"]],
+        ),
+    ]
 
 
 class LoadTranscriptionsBody(Keyed, kw_only=True):
@@ -164,6 +202,7 @@ class LoadTranscriptionsBody(Keyed, kw_only=True):
         Annotated[
             list[MediaPath],
             Meta(
+                max_length=MOST_PATHS,
                 description="Left out: all of the cache_dir. An empty list loads nothing.",
                 examples=[["/footage/day1/A001.mov"]],
             ),
@@ -179,7 +218,7 @@ class SearchTranscriptBody(Keyed, kw_only=True):
         str,
         Meta(
             min_length=1,
-            max_length=10_000,
+            max_length=LONGEST_TEXT,
             description="Words as they were said.",
             examples=["rolling thunder"],
         ),
@@ -189,6 +228,7 @@ class SearchTranscriptBody(Keyed, kw_only=True):
         Annotated[
             list[MediaPath],
             Meta(
+                max_length=MOST_PATHS,
                 description="Search in these files only, in this order; ignored with search_all. "
                 "Left out: all loaded media of the cache_dir. An empty list: no matches.",
                 examples=[["/footage/day1/A001.mov"]],
@@ -205,7 +245,7 @@ class SearchTranscriptBody(Keyed, kw_only=True):
             str,
             Meta(
                 min_length=1,
-                max_length=1000,
+                max_length=LONGEST_WORD,
                 description="Only what this speaker says. Without data about speakers it matches "
                 "nothing.",
                 examples=["Ada"],

@@ -6,7 +6,14 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
-from api.http.bodies import CacheDir, Keyed, MediaPath
+from api.http.bodies import (
+    LONGEST_TEXT,
+    LONGEST_WORD,
+    MOST_PATHS,
+    CacheDir,
+    Keyed,
+    MediaPath,
+)
 from shared.cache.transcripts import AudioStreams
 
 
@@ -18,6 +25,7 @@ class TranscriptionJob(Struct, kw_only=True):
         Annotated[
             str,
             Meta(
+                max_length=LONGEST_WORD,
                 description='English name such as "english", an ISO code such as "en" or "eng", '
                 'a tag such as "en-US", or "auto". Null and "auto": detect. The same path twice '
                 "must not name two languages.",
@@ -33,21 +41,29 @@ class AnalyzeBody(Keyed, kw_only=True):
 
     cache_dir: CacheDir
     visual_media_paths: Annotated[
-        list[MediaPath], Meta(description="Videos and stills whose pictures are analysed.")
+        list[MediaPath],
+        Meta(max_length=MOST_PATHS, description="Videos and stills whose pictures are analysed."),
     ] = field(default_factory=list)
     transcription_jobs: Annotated[
         list[TranscriptionJob],
-        Meta(description="Videos and sound files whose speech is transcribed."),
+        Meta(
+            max_length=MOST_PATHS,
+            description="Videos and sound files whose speech is transcribed.",
+        ),
     ] = field(default_factory=list)
     face_media_paths: Annotated[
         list[MediaPath],
-        Meta(description="Videos and stills in which faces are found; needs cluster_job_name."),
+        Meta(
+            max_length=MOST_PATHS,
+            description="Videos and stills in which faces are found; needs cluster_job_name.",
+        ),
     ] = field(default_factory=list)
     cluster_job_name: (
         Annotated[
             str,
             Meta(
                 min_length=1,
+                max_length=LONGEST_TEXT,
                 description="Collection (1 to 200 characters) that receives the faces, made when "
                 "it is new; required with face_media_paths.",
                 examples=["Season 1"],
@@ -87,6 +103,7 @@ class AnalyzeBody(Keyed, kw_only=True):
             str,
             Meta(
                 min_length=1,
+                max_length=LONGEST_WORD,
                 description="Face model; left out: the active one. Faces of two models never meet: "
                 "a collection shows those of the model that was used last.",
                 examples=["dlib-resnet"],
@@ -99,6 +116,7 @@ class AnalyzeBody(Keyed, kw_only=True):
             str,
             Meta(
                 min_length=1,
+                max_length=LONGEST_WORD,
                 description="Visual model; left out: the active one.",
                 examples=["conse-lite0"],
             ),
@@ -110,6 +128,7 @@ class AnalyzeBody(Keyed, kw_only=True):
             str,
             Meta(
                 min_length=1,
+                max_length=LONGEST_WORD,
                 description="Speech model; left out: the active one. With one that knows English "
                 "only, a file whose `language` is another one fails with that reason; so does one "
                 "of unnamed language of which it understands little, given a second of speech.",
@@ -150,6 +169,7 @@ class CancelBody(Keyed, kw_only=True):
             str,
             Meta(
                 min_length=1,
+                max_length=LONGEST_WORD,
                 description="Left out: the foreground analysis.",
                 examples=["8f14e45fceea167a5a36dedd4bea2543"],
             ),

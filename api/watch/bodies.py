@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
-from api.http.bodies import AbsolutePath, CacheDir, Keyed
+from api.http.bodies import LONGEST_TEXT, LONGEST_WORD, AbsolutePath, CacheDir, Keyed
 from shared.watch.choices import ImageSequences, Polling
 from shared.watch.folders import SETTLE_S
 
@@ -37,6 +37,7 @@ AnalyzeSpeech = Annotated[
 Language = Annotated[
     str,
     Meta(
+        max_length=LONGEST_WORD,
         description='Of the speech: an English name such as "english", an ISO code, a tag, or '
         '"auto". Null and "auto": detect.',
         examples=["english"],
@@ -49,13 +50,14 @@ ClusterJobName = Annotated[
     str,
     Meta(
         min_length=1,
+        max_length=LONGEST_TEXT,
         description="Collection (1 to 200 characters) that receives the faces, made when it is "
         "new; required with analyze_faces.",
         examples=["Season 1"],
     ),
 ]
 ExcludedExtensions = Annotated[
-    list[Annotated[str, Meta(min_length=1)]],
+    list[Annotated[str, Meta(min_length=1, max_length=LONGEST_WORD)]],
     Meta(
         max_length=_MOST_NAMED,
         description="Files with these extensions are left out; with or without dot, in any case.",
@@ -63,7 +65,7 @@ ExcludedExtensions = Annotated[
     ),
 ]
 ExcludedGlobs = Annotated[
-    list[Annotated[str, Meta(min_length=1)]],
+    list[Annotated[str, Meta(min_length=1, max_length=LONGEST_WORD)]],
     Meta(
         max_length=_MOST_NAMED,
         description="Files whose name matches one of these patterns (`*`, `?`, `[abc]`, `[!abc]`) "
@@ -107,6 +109,7 @@ class ScheduleBody(Struct, kw_only=True):
     start: Annotated[
         str,
         Meta(
+            max_length=LONGEST_WORD,
             description="HH:MM by the server's clock.",
             examples=["20:00"],
             extra_json_schema={"pattern": _TIME},
@@ -115,6 +118,7 @@ class ScheduleBody(Struct, kw_only=True):
     stop: Annotated[
         str,
         Meta(
+            max_length=LONGEST_WORD,
             description="HH:MM by the server's clock; another time than `start`.",
             examples=["06:00"],
             extra_json_schema={"pattern": _TIME},

@@ -7,6 +7,7 @@ import binascii
 
 from starlette.concurrency import run_in_threadpool
 
+from api.http.bodies import LONGEST_PATH
 from api.http.client_paths import in_clients_words
 from api.http.endpoint import Call, Endpoint, Parameter
 from api.services import Services
@@ -164,7 +165,7 @@ ENDPOINTS = (
             Parameter(
                 "after",
                 "The `next` of the page before.",
-                {"type": "string"},
+                {"type": "string", "maxLength": 2 * LONGEST_PATH},
                 "L2Zvb3RhZ2UvaW5jb21pbmcvQTAwMi5tb3Y",
             ),
         ),

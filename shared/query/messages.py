@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 from shared.domain import Probe
 from shared.errors import RushesError
 
+LONGEST_QUERY = 10_000  # characters of one text
+MOST_TEXTS = 101  # of one question: a query and what it excludes
+
 # From the API. Questions are pure, so that each may be asked twice.
 
 

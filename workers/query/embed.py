@@ -6,7 +6,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 MAX_BATCH = 16  # requests
 GATHER_S = 0.005
+_TEXTS_AT_ONCE = 32  # the longest take some 0.2 s each on a busy core
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class Embedder:
         self._queue.put(request)
 
     def busy_s(self) -> float:
-        """Seconds that the present batch has been running."""
+        """Seconds for which the model has been at it without a result."""
         since = self._busy_since
         return 0.0 if since is None else time.monotonic() - since
 
@@ -64,13 +65,16 @@ class Embedder:
     def _run(self) -> None:
         while True:
             batch = self._gather()
-            self._busy_since = time.monotonic()
+            self._advance()
             requests = sorted(filter(None, batch), key=attrgetter("model"))
             for model, group in groupby(requests, key=attrgetter("model")):
                 self._embed(model, list(group))
             self._busy_since = None
             if None in batch:
                 return
+
+    def _advance(self) -> None:
+        self._busy_since = time.monotonic()
 
     def _gather(self) -> list[EmbedRequest | None]:
         """The first request to come, and those that come within 5 ms after it."""
@@ -86,7 +90,7 @@ class Embedder:
     def _embed(self, key: str, requests: list[EmbedRequest]) -> None:
         try:
             with self._pool.lend(ModelKind.VISUAL, key) as model:
-                answers = _embed_all(model, requests)
+                answers = _embed_all(model, requests, self._advance)
         except RushesError as error:
             for one in requests:
                 one.reply(error)
@@ -99,10 +103,12 @@ class Embedder:
                 one.reply(answer)
 
 
-def _embed_all(model: VisualEmbedder, requests: list[EmbedRequest]) -> list[Embedded]:
+def _embed_all(
+    model: VisualEmbedder, requests: list[EmbedRequest], advance: Callable[[], None]
+) -> list[Embedded]:
     texts = [text for one in requests for text in one.texts]
     pictures = [model.prepare(one.picture) for one in requests if one.picture is not None]
-    text_rows = iter(model.embed_texts(texts) if texts else ())
+    text_rows = _rows_of(model, texts, advance)
     picture_rows = iter(model.embed_images(np.stack(pictures)) if pictures else ())
     return [
         Embedded.of(
@@ -112,3 +118,13 @@ def _embed_all(model: VisualEmbedder, requests: list[EmbedRequest]) -> list[Embe
         )
         for one in requests
     ]
+
+
+def _rows_of(
+    model: VisualEmbedder, texts: list[str], advance: Callable[[], None]
+) -> Iterator[NDArray[np.float32]]:
+    """A row for each text, a few at a time, so that many texts are no model that hangs."""
+    for at in range(0, len(texts), _TEXTS_AT_ONCE):
+        rows = model.embed_texts(texts[at : at + _TEXTS_AT_ONCE])
+        advance()
+        yield from rows

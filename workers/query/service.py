@@ -23,6 +23,8 @@ from shared.models.model_catalogue import resolve
 from shared.paths import Roots
 from shared.query.lanes import Lane
 from shared.query.messages import (
+    LONGEST_QUERY,
+    MOST_TEXTS,
     EmbedFrame,
     EmbedPicture,
     EmbedQuestion,
@@ -185,6 +187,10 @@ class QueryService:
         match question:
             case EmbedTexts(texts=()):
                 raise BadInput("There is no text to embed.")
+            case EmbedTexts(texts=texts) if len(texts) > MOST_TEXTS:
+                raise BadInput(f"There are {len(texts):,} texts; ask for at most {MOST_TEXTS}.")
+            case EmbedTexts(texts=texts) if max(map(len, texts)) > LONGEST_QUERY:
+                raise BadInput(f"A text may have at most {LONGEST_QUERY:,} characters.")
             case EmbedTexts(texts=texts):
                 return EmbedRequest(key, request.reply, texts=texts)
             case EmbedPicture(image=image):

@@ -6,7 +6,14 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from api.http.bodies import AbsolutePath, Keyed, MediaPath
+from api.http.bodies import (
+    LONGEST_TEXT,
+    LONGEST_TIME_S,
+    LONGEST_WORD,
+    AbsolutePath,
+    Keyed,
+    MediaPath,
+)
 from shared.exports import clip_names
 from shared.exports.clips import ClipAudio, ClipCodec, ClipMode, OnExists
 
@@ -31,11 +38,15 @@ Container = Literal[
     "mp3",
 ]
 ClipTime = Annotated[
-    Annotated[float, Meta(ge=0, description="A time in seconds.", examples=[12.5])]
+    Annotated[
+        float,
+        Meta(ge=0, le=LONGEST_TIME_S, description="A time in seconds.", examples=[12.5]),
+    ]
     | Annotated[
         str,
         Meta(
             min_length=1,
+            max_length=LONGEST_WORD,
             description=_TIME_WORDS,
             examples=["10:00:12:12"],
             extra_json_schema={"pattern": CLIP_TIME_PATTERN},
@@ -57,6 +68,7 @@ class ClipBody(Struct, kw_only=True):
     name: Annotated[
         str,
         Meta(
+            max_length=LONGEST_TEXT,
             description="Name of the file, without extension; goes before `naming`. What a file "
             "name may not hold becomes an underscore.",
             examples=["Interview Ada, take 2"],
@@ -67,7 +79,10 @@ class ClipBody(Struct, kw_only=True):
 class ExportClipsBody(Keyed, kw_only=True):
     """Clips to cut, and where to put them."""
 
-    clips: Annotated[list[ClipBody], Meta(description=f"At least one, at most {MOST_CLIPS:,}.")]
+    clips: Annotated[
+        list[ClipBody],
+        Meta(max_length=MOST_CLIPS, description=f"At least one, at most {MOST_CLIPS:,}."),
+    ]
     output_dir: Annotated[
         AbsolutePath,
         Meta(
@@ -128,6 +143,7 @@ class ExportClipsBody(Keyed, kw_only=True):
         str,
         Meta(
             min_length=1,
+            max_length=LONGEST_TEXT,
             description="Names of clips that have none, without extension. Fields: "
             + ", ".join(f"{{{name}}}" for name in clip_names.FIELDS)
             + " (stem: the source's name; in_tc, out_tc: its timecode, or the time where it has "

@@ -6,7 +6,7 @@ import posixpath
 
 import msgspec
 
-from api.exports.clips.bodies import MOST_CLIPS, ClipBody, ExportClipsBody
+from api.exports.clips.bodies import ClipBody, ExportClipsBody
 from api.exports.clips.times import check_order, clip_time
 from api.http.client_paths import in_clients_words
 from api.services import Services
@@ -42,10 +42,6 @@ def _specs(services: Services, body: ExportClipsBody) -> list[ClipSpec]:
     """Everything about the request that can be wrong, without touching the media."""
     if not body.clips:
         raise BadInput("clips must hold at least one clip.")
-    if len(body.clips) > MOST_CLIPS:
-        raise BadInput(
-            f"clips holds {len(body.clips):,} clips; send at most {MOST_CLIPS:,} in one request."
-        )
     check_naming(body.naming)
     folder = _output_dir(services, body.output_dir)
     common = ClipSpec(

@@ -8,11 +8,22 @@ from msgspec import Meta, Struct, field
 
 from api.exports.timelines.formats import Layout, TimelineFormat
 from api.exports.timelines.pathurl import UrlStyle
-from api.http.bodies import AbsolutePath, Keyed, MediaPath
+from api.http.bodies import (
+    LONGEST_PATH,
+    LONGEST_TEXT,
+    LONGEST_TIME_S,
+    LONGEST_WORD,
+    AbsolutePath,
+    Keyed,
+    MediaPath,
+)
 
+_MOST_CLIPS = 10_000
+_MOST_MARKERS = 10_000  # of one clip
+_MOST_FOLDERS = 1_000  # of path_map
 _SIZE = Meta(ge=16, le=32768, description="Pixels. Left out: as the first clip.", examples=[1920])
 SourceTime = Annotated[
-    float | str,
+    float | Annotated[str, Meta(max_length=LONGEST_WORD)],
     Meta(
         description="Seconds from the first picture, HH:MM:SS[.mmm], or timecode of the source: "
         "HH:MM:SS:FF, with ; before the frames for drop-frame.",
@@ -25,12 +36,23 @@ class TimelineMarkerBody(Struct, kw_only=True):
     """A marker in a clip."""
 
     time: SourceTime
-    name: Annotated[str, Meta(description="What the marker says.", examples=["Laughs"])]
-    comment: Annotated[str, Meta(description="More about it.", examples=["Take this one."])] = ""
+    name: Annotated[
+        str,
+        Meta(max_length=LONGEST_TEXT, description="What the marker says.", examples=["Laughs"]),
+    ]
+    comment: Annotated[
+        str,
+        Meta(max_length=LONGEST_TEXT, description="More about it.", examples=["Take this one."]),
+    ] = ""
     duration: (
         Annotated[
             float,
-            Meta(ge=0, description="Seconds; left out: a point in time.", examples=[1.5]),
+            Meta(
+                ge=0,
+                le=LONGEST_TIME_S,
+                description="Seconds; left out: a point in time.",
+                examples=[1.5],
+            ),
         ]
         | None
     ) = None
@@ -45,13 +67,21 @@ class TimelineClipBody(Struct, kw_only=True):
     name: (
         Annotated[
             str,
-            Meta(description="Name on the timeline; left out: the file's.", examples=["Opening"]),
+            Meta(
+                max_length=LONGEST_TEXT,
+                description="Name on the timeline; left out: the file's.",
+                examples=["Opening"],
+            ),
         ]
         | None
     ) = None
     markers: Annotated[
         list[TimelineMarkerBody],
-        Meta(description="Markers; their times count as start_time does.", examples=[[]]),
+        Meta(
+            max_length=_MOST_MARKERS,
+            description="Markers; their times count as start_time does.",
+            examples=[[]],
+        ),
     ] = []
     handle_seconds: Annotated[
         float,
@@ -66,6 +96,7 @@ class PathPairBody(Struct, kw_only=True):
         str,
         Meta(
             min_length=1,
+            max_length=LONGEST_PATH,
             description="Beginning of media_path, as sent.",
             examples=["/mnt/nas"],
         ),
@@ -74,6 +105,7 @@ class PathPairBody(Struct, kw_only=True):
         str,
         Meta(
             min_length=1,
+            max_length=LONGEST_PATH,
             description="What stands there instead: /Volumes/nas, Z:/ or \\\\nas\\share.",
             examples=["Z:/"],
         ),
@@ -84,15 +116,21 @@ class TimelineBody(Keyed, kw_only=True):
     """Clips to be laid one after the other on a timeline."""
 
     clips: Annotated[
-        list[TimelineClipBody], Meta(min_length=1, description="In the order of the timeline.")
+        list[TimelineClipBody],
+        Meta(min_length=1, max_length=_MOST_CLIPS, description="In the order of the timeline."),
     ]
     sequence_name: Annotated[
         str,
-        Meta(min_length=1, description="Name of the timeline.", examples=["Selects"]),
+        Meta(
+            min_length=1,
+            max_length=LONGEST_TEXT,
+            description="Name of the timeline.",
+            examples=["Selects"],
+        ),
     ] = "Rushes Export"
     fps: (
         Annotated[
-            float | str,
+            float | Annotated[str, Meta(max_length=LONGEST_WORD)],
             Meta(
                 description="Frame rate of the timeline, such as 25, 29.97 or 24000/1001. Left "
                 "out: the commonest among the clips (25 for sound and stills alone).",
@@ -107,6 +145,7 @@ class TimelineBody(Keyed, kw_only=True):
         str,
         Meta(
             min_length=1,
+            max_length=LONGEST_WORD,
             description="Timecode at which the timeline begins; ; before the frames makes it "
             "drop-frame.",
             examples=["01:00:00:00"],
@@ -126,6 +165,7 @@ class TimelineBody(Keyed, kw_only=True):
     path_map: Annotated[
         list[PathPairBody],
         Meta(
+            max_length=_MOST_FOLDERS,
             description="How the editing system calls folders; the longest beginning wins.",
             examples=[[{"from": "/mnt/nas", "to": "Z:/"}]],
         ),

@@ -8,11 +8,14 @@ from msgspec import Meta, Struct
 
 from api.exports.transcripts.document import CaptionRules
 from api.exports.transcripts.formats import FORMATS
-from api.http.bodies import AbsolutePath, Keyed
+from api.exports.transcripts.segments import LONGEST_SPOKEN, MOST_WORDS
+from api.http.bodies import LONGEST_TEXT, LONGEST_WORD, AbsolutePath, Keyed
+from shared.cache.transcripts import LONGEST_S
 
 _USUAL = CaptionRules()
-_SECONDS = {"type": "number", "minimum": 0}
-_TEXT = {"type": "string"}
+_MOST_SEGMENTS = 200_000
+_SECONDS = {"type": "number", "minimum": 0, "maximum": LONGEST_S}
+_TEXT = {"type": "string", "maxLength": LONGEST_SPOKEN}
 _WORD = {
     "type": "array",
     "description": "[start, end, text, probability], the last may be missing.",
@@ -20,6 +23,7 @@ _WORD = {
     "minItems": 3,
     "maxItems": 4,
 }
+_WORDS = {"type": "array", "nullable": True, "items": _WORD, "maxItems": MOST_WORDS}
 _SEGMENT = {
     "anyOf": [
         {
@@ -37,7 +41,7 @@ _SEGMENT = {
                 "end": _SECONDS,
                 "text": _TEXT,
                 "speaker": {**_TEXT, "nullable": True},
-                "words": {"type": "array", "nullable": True, "items": _WORD},
+                "words": _WORDS,
             },
         },
     ]
@@ -84,6 +88,7 @@ class ExportTranscriptBody(Keyed, kw_only=True):
     segments: Annotated[
         list[Any],
         Meta(
+            max_length=_MOST_SEGMENTS,
             description="[start, text, end] in seconds, as /transcriptions gives them, or objects "
             "with start, end, text and perhaps speaker and words. May be empty.",
             examples=[[[0.42, "We are rolling.", 1.9]]],
@@ -92,10 +97,19 @@ class ExportTranscriptBody(Keyed, kw_only=True):
     ]
     format: Annotated[
         str,
-        Meta(description=f"{', '.join(FORMATS)}; in any case.", examples=["docx"]),
+        Meta(
+            max_length=LONGEST_WORD,
+            description=f"{', '.join(FORMATS)}; in any case.",
+            examples=["docx"],
+        ),
     ]
     display_name: Annotated[
-        str, Meta(description="Title, and name of the file.", examples=["Interview with Ada"])
+        str,
+        Meta(
+            max_length=LONGEST_TEXT,
+            description="Title, and name of the file.",
+            examples=["Interview with Ada"],
+        ),
     ] = "Transcript"
     output_path: (
         Annotated[
@@ -114,9 +128,10 @@ class ExportTranscriptBody(Keyed, kw_only=True):
         Annotated[
             list[Any],
             Meta(
+                max_length=_MOST_SEGMENTS,
                 description="The words of each segment, as /transcriptions gives them.",
                 examples=[[[[0.42, 0.6, "We", 0.99]]]],
-                extra_json_schema={"items": {"type": "array", "nullable": True, "items": _WORD}},
+                extra_json_schema={"items": _WORDS},
             ),
         ]
         | None
@@ -125,6 +140,7 @@ class ExportTranscriptBody(Keyed, kw_only=True):
         Annotated[
             list[Any],
             Meta(
+                max_length=_MOST_SEGMENTS,
                 description="The speaker of each segment, or null.",
                 examples=[["Ada"]],
                 extra_json_schema={"items": {**_TEXT, "nullable": True}},
@@ -137,7 +153,7 @@ class ExportTranscriptBody(Keyed, kw_only=True):
     ] = True
     fps: (
         Annotated[
-            float | str,
+            float | Annotated[str, Meta(max_length=LONGEST_WORD)],
             Meta(
                 description="Frame rate, such as 25, 29.97 or 24000/1001. With it, csv and json "
                 "gain timecodes, and txt, docx and pdf show them instead of milliseconds.",
@@ -151,6 +167,7 @@ class ExportTranscriptBody(Keyed, kw_only=True):
             str,
             Meta(
                 min_length=1,
+                max_length=LONGEST_WORD,
                 description="Timecode at which the file begins: HH:MM:SS:FF, or HH:MM:SS;FF for "
                 "drop-frame. Needs fps. Left out: 00:00:00:00.",
                 examples=["01:00:00:00"],
@@ -163,6 +180,7 @@ class ExportTranscriptBody(Keyed, kw_only=True):
             str,
             Meta(
                 min_length=1,
+                max_length=LONGEST_WORD,
                 description="English name or ISO code; chooses fonts and where captions break.",
                 examples=["english"],
             ),

@@ -11,6 +11,8 @@ from api.exports.transcripts.document import ExportSegment, ExportWord
 from shared.cache.transcripts import LONGEST_S
 from shared.errors import BadInput
 
+LONGEST_SPOKEN = 100_000  # characters of a segment, a word or a speaker
+MOST_WORDS = 100_000  # of one segment
 _HUGE = 1e300
 _FORMS = "[start, text, end] or an object with start, end and text"
 _WORD_FORMS = "[start, end, text, probability] or an object with start, end and text"
@@ -78,6 +80,8 @@ def _segment(fields: _Fields, name: str) -> ExportSegment:
         raw_words = ()
     if not isinstance(raw_words, list | tuple):
         raise BadInput(f"{words_name} must be a list of words, not {_kind(raw_words)}.")
+    if len(raw_words) > MOST_WORDS:
+        raise BadInput(f"{words_name} may hold at most {MOST_WORDS:,} words; split the segment.")
     words = tuple(_word(item, f"{words_name}[{n}]") for n, item in enumerate(raw_words))
     return ExportSegment(start, end, clean(_text(*fields["text"])), speaker, words)
 
@@ -123,6 +127,8 @@ def _number(value: Any, name: str, what: str) -> float:
 def _text(value: Any, name: str) -> str:
     if not isinstance(value, str):
         raise BadInput(f"{name} must be a string, not {_kind(value)}.")
+    if len(value) > LONGEST_SPOKEN:
+        raise BadInput(f"{name} may have at most {LONGEST_SPOKEN:,} characters; shorten it.")
     return value
 
 

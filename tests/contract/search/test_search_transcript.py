@@ -147,7 +147,7 @@ def test_what_is_wrong_with_a_request_is_said(
     assert why(max_results=0).startswith("max_results")
     assert why(media_paths=["a.mp4"]).startswith("media_paths[0]")
     assert why(speaker="").startswith("speaker")
-    assert why(query="x" * 10_001) == "query: expected a string of length <= 10000."
+    assert why(query="x" * 10_001).startswith("query may have at most 10,000 characters")
     assert "There is no cache folder" in why(cache_dir=str(caches / "none"))
     load = "/analysis-data/load-transcriptions"
     assert why(load, media_paths=["a"]).startswith("media_paths[0]")

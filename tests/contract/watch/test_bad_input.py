@@ -68,7 +68,10 @@ def refusal(answer: httpx.Response, status: int = 400) -> str:
         ({"excluded_extensions": "wav"}, "excluded_extensions: expected an array"),
         ({"excluded_extensions": ["a", None]}, "excluded_extensions[1]: expected a string"),
         ({"excluded_filename_globs": ["a", 5]}, "excluded_filename_globs[1]: expected a string"),
-        ({"excluded_filename_globs": ["a"] * 1001}, "excluded_filename_globs: expected an array"),
+        (
+            {"excluded_filename_globs": ["a"] * 1001},
+            "excluded_filename_globs may hold at most 1,000",
+        ),
         ({"settle_seconds": "5"}, "settle_seconds: expected a number"),
         ({"settle_seconds": -0.1}, "settle_seconds: expected a number >= 0"),
         ({"settle_seconds": 3601}, "settle_seconds: expected a number <= 3600"),

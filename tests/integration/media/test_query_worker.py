@@ -102,6 +102,15 @@ def test_texts_become_unit_vectors_and_many_clients_share_batches(desk: Desk) ->
     assert np.allclose(rows[0][1], rows[39][1], atol=1e-4)
 
 
+def test_a_question_over_the_bounds_is_refused_whoever_asked_it(desk: Desk) -> None:
+    start(desk)
+    with pytest.raises(BadInput, match="1,000 texts; ask for at most 101"):
+        ask(desk, Lane.EMBED, texts(*["a"] * 1_000))
+    with pytest.raises(BadInput, match="at most 10,000 characters"):
+        ask(desk, Lane.EMBED, texts("x" * 8_000_000))
+    assert ask(desk, Lane.EMBED, texts(*["a"] * 101)).rows == 101
+
+
 def test_a_picture_by_path_by_bytes_and_as_a_frame_of_a_file_is_embedded(desk: Desk) -> None:
     still = make_still(desk.folder / "still.png", colour=(30, 160, 60))
     clip = make_clip(desk.folder / "clip.mp4", 3)
