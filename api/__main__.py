@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
+import threading
+from types import FrameType
 
 import uvicorn
 
@@ -14,7 +17,8 @@ from shared.process import logs, parent_pipe, traces
 from shared.process.listening import listen
 from shared.settings import Settings
 
-GRACE_S = 5  # for open requests and sockets when the process is asked to end
+GRACE_S = 1  # for open requests and sockets when the process is asked to end
+_END_S = 1.8  # after that it ends, whatever hangs in a thread of it
 
 
 def main() -> int:
@@ -29,7 +33,7 @@ def main() -> int:
     except SettingsError as error:
         print(f"rushes api: {error.message}", file=sys.stderr)
         return 2
-    server = uvicorn.Server(
+    server = _Server(
         uvicorn.Config(
             app,
             log_config=None,
@@ -47,6 +51,17 @@ def main() -> int:
     finally:
         traces.shut_down()
     return 0 if server.started else 1
+
+
+class _Server(uvicorn.Server):
+    """Ends in time: a thread in a folder that hangs cannot be ended, and would be waited for."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if not self.should_exit:
+            end = threading.Timer(_END_S, os._exit, (0,))
+            end.daemon = True
+            end.start()
+        super().handle_exit(sig, frame)
 
 
 def _holds_no_secret(record: logging.LogRecord) -> bool:

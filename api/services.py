@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import ParamSpec, TypeVar
 
 import anyio
 import redis
+from starlette.concurrency import run_in_threadpool
 
 from api.cache.caches import Caches
+from api.folders import Folders
 from api.http.client_paths import ClientPaths
 from api.people.people import People
 from api.query_client import QueryClient
@@ -25,6 +29,9 @@ from shared.watch.folders import WatchFolders
 from shared.watch.lease import WatcherLease
 from shared.watch.live import LiveStatus
 from shared.watch.retries import RetryRequests
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 # Each takes up to 100 MB and a core; more at once would all be late together.
 _DOCUMENTS_AT_ONCE = 2
@@ -45,6 +52,7 @@ class Services:
     index: SearchIndex
     people: People
     paths: ClientPaths
+    folders: Folders
     hashes: HashCache
     watch_folders: WatchFolders
     watched_files: WatchedFiles
@@ -66,7 +74,8 @@ class Services:
             )
         client = connect(url)
         query_client = QueryClient(url, settings.instance)
-        caches = Caches(settings)
+        folders = Folders()
+        caches = Caches(settings, folders=folders)
         return cls(
             settings=settings,
             redis=client,
@@ -79,6 +88,7 @@ class Services:
             index=SearchIndex(settings.state_dir, caches),
             people=People(),
             paths=ClientPaths(settings),
+            folders=folders,
             hashes=HashCache(),
             watch_folders=WatchFolders(client, settings.instance, settings.state_dir),
             watched_files=WatchedFiles(client, settings.instance),
@@ -86,6 +96,23 @@ class Services:
             watch_live=LiveStatus(client, settings.instance),
             watch_retries=RetryRequests(client, settings.instance),
         )
+
+    async def in_cache_dir(
+        self, cache_dir: str, work: Callable[P, R], *args: P.args, **named: P.kwargs
+    ) -> R:
+        """`work(*args)` in a thread for the folder that a client calls `cache_dir`.
+
+        Raises BadInput, NotAllowed and FolderHangs.
+        """
+        return await self.folders.run(self.paths.cache(cache_dir), work, *args, **named)
+
+    async def in_export_folder(
+        self, path: str | None, work: Callable[P, R], *args: P.args, **named: P.kwargs
+    ) -> R:
+        """As `in_cache_dir`, for the place that an export is written to; None: it is not."""
+        if path is None:
+            return await run_in_threadpool(work, *args, **named)
+        return await self.folders.run(self.paths.export(path), work, *args, **named)
 
     def close(self) -> None:
         """Close what the factory opened, after the last request."""

@@ -10,6 +10,7 @@ RushesError
 ├── Unavailable              retry shortly                             (503)
 │   ├── RedisAway
 │   ├── NoWorker
+│   ├── FolderHangs
 │   └── ModelLoading
 ├── MediaError               one media file, which fails alone
 │   ├── MediaMissing
@@ -75,6 +76,19 @@ class NoWorker(Unavailable):
     """No worker that can answer this is running. Start one with `rushes worker query`."""
 
     retry_after_s = 5
+
+
+class FolderHangs(Unavailable):
+    """The folder does not answer: its disk or network share hangs. Retry when it is back."""
+
+    retry_after_s = 5
+
+    @classmethod
+    def of(cls, folder: str) -> FolderHangs:
+        return cls(
+            f"The folder {folder} does not answer: its disk or network share hangs. Retry when it "
+            "is back; other folders are not concerned."
+        )
 
 
 class ModelLoading(Unavailable):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from collections.abc import Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 from contextlib import suppress
 
 from api.cache.lru import LruCache
 from api.cache.view import CacheView
+from api.folders import Folders
 from shared.cache import cache_files
 from shared.cache.cache_dir import CacheDir
 from shared.errors import MediaError, NotAllowed
@@ -18,22 +20,24 @@ from shared.paths import Roots
 from shared.settings import Settings
 
 _CAPACITY = 64  # CacheDirs kept at hand; each costs memory, and search three descriptors
-_SLOW_DISK_THREADS = 16  # for stats and small reads, which wait for the share and not for a core
+_OPENS_WITHIN_S = 2.0  # what takes longer is no reason to let an answer wait
 
 
 class Caches:
     """All CacheDirs that are open in this process. `close` it at the end."""
 
-    def __init__(self, settings: Settings, capacity: int = _CAPACITY) -> None:
+    def __init__(
+        self, settings: Settings, capacity: int = _CAPACITY, folders: Folders | None = None
+    ) -> None:
         self.capacity = capacity
-        self.pool = ThreadPoolExecutor(_SLOW_DISK_THREADS, "cache-dir")
+        self.folders = folders or Folders()
         self._roots = Roots.media(settings)
         self._cache_roots = Roots.cache(settings)
         self._views: LruCache[str, CacheView] = LruCache(capacity)
         self._hashes = HashCache()
 
     def close(self) -> None:
-        self.pool.shutdown()
+        self.folders.close()
 
     def open(self, cache_dir: str, *, thorough: bool = False) -> CacheView:
         """Open a folder and follow its catalogue; once a request is enough.
@@ -56,7 +60,15 @@ class Caches:
             view.refresh(thorough=thorough)
         return view
 
+    def reader(self, cache: CacheDir) -> Executor:
+        """Threads for small reads in a folder that has been opened."""
+        return self.folders.reader(os.path.realpath(str(cache.root)))
+
     def hash_for(self, view: CacheView, path: str) -> str | None:
+        """`hashes_for` of one path."""
+        return self.hashes_for(view, [path])[0]
+
+    def _hash_for(self, view: CacheView, path: str) -> str | None:
         """`hash_str` of a file: from its last sighting if unchanged since, else from its content.
 
         A file that is gone is still known by where it was. None: neither known nor readable, or
@@ -78,20 +90,30 @@ class Caches:
         return None
 
     def hashes_for(self, view: CacheView, paths: Sequence[str]) -> list[str | None]:
-        """`hash_for` of many paths, which a share answers side by side."""
-        step = max(1, len(paths) // (4 * _SLOW_DISK_THREADS))
-        parts = [paths[at : at + step] for at in range(0, len(paths), step)]
-        found = self.pool.map(lambda part: [self.hash_for(view, path) for path in part], parts)
-        return [hash_str for part in found for hash_str in part]
+        """`hash_str` of files; one whose folder hangs is known by where it was."""
+        return self.folders.each(
+            paths,
+            lambda path: self._hash_for(view, path),
+            os.path.dirname,
+            lambda path: seen[0] if (seen := view.seen_at(path)) else None,
+        )
 
     def best_paths(self, view: CacheView, hashes: Collection[str]) -> dict[str, str | None]:
         """Where MediaFiles are: the newest path that opens, else the newest known, else None."""
-        found = self.pool.map(lambda hash_str: self._best_path(view, hash_str), hashes)
-        return dict(zip(hashes, found, strict=True))
-
-    def _best_path(self, view: CacheView, hash_str: str) -> str | None:
-        paths = view.paths_of(hash_str)
-        return next(filter(self._opens, paths), paths[0] if paths else None)
+        found = self.reader(view.cache).map(view.paths_of, hashes)
+        known = dict(zip(hashes, found, strict=True))
+        best = {hash_str: paths[0] if paths else None for hash_str, paths in known.items()}
+        until = time.monotonic() + _OPENS_WITHIN_S
+        while trying := [hash_str for hash_str, paths in known.items() if paths]:
+            paths = [known[hash_str].pop(0) for hash_str in trying]
+            opens = self.folders.each(
+                paths, self._opens, os.path.dirname, lambda _: False, until - time.monotonic()
+            )
+            for hash_str, path, does_open in zip(trying, paths, opens, strict=True):
+                if does_open:
+                    best[hash_str] = path
+                    known[hash_str].clear()
+        return best
 
     def _opens(self, path: str) -> bool:
         """Whether a path opens; one that somebody wrote into the CacheDir only inside the roots."""

@@ -29,6 +29,7 @@ _MEANINGS: dict[type[errors.RushesError], str] = {
     TooLarge: "The body is larger than RUSHES_MAX_BODY_MB.",
     errors.RushesError: "Something went wrong in the server; its log says what.",
     errors.RedisAway: "Redis does not answer.",
+    errors.FolderHangs: "A folder does not answer: its disk or network share hangs.",
     errors.NoWorker: "No worker that can answer runs, or none answers in time.",
     errors.ModelLoading: "The model is being loaded.",
     errors.ModelError: "The model cannot be used.",
@@ -40,12 +41,15 @@ _OF_KEYS: Kinds = {
     KeyRefused: KeyRefused().message,
     errors.RedisAway: errors.RedisAway().message,
 }
+_HANGS = errors.FolderHangs.of("/footage/.rushes")
 _OF_CACHES: Kinds = {
+    errors.FolderHangs: _HANGS.message,
     errors.NotAllowed: "cache_dir: /tmp/x lies outside the folders in RUSHES_CACHE_ROOTS.",
     errors.CacheError: "The server has no permission to use the cache folder /footage/.rushes. "
     "Give it read and write permission or choose another cache_dir.",
 }
 _OF_EXPORTS: Kinds = {
+    errors.FolderHangs: _HANGS.message,
     errors.NotAllowed: "{field}: /tmp/x lies outside the folders in RUSHES_EXPORT_ROOTS.",
     errors.ExportError: "The server has no permission to write into /footage/exports. Give it "
     "permission or choose another folder.",

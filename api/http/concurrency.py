@@ -6,23 +6,40 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
+from starlette.requests import ClientDisconnect
+
 AT_ONCE = 8
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 
-async def map_concurrently(work: Callable[[T], Awaitable[R]], things: Sequence[T]) -> list[R]:
-    """Results in the order of `things`, a few at a time; the first error stops it all."""
-    gate = asyncio.Semaphore(AT_ONCE)
+async def _nobody_left() -> bool:
+    return False
 
-    async def one(thing: T) -> R:
-        async with gate:
-            return await work(thing)
 
-    tasks = [asyncio.create_task(one(thing)) for thing in things]
+async def map_concurrently(
+    work: Callable[[T], Awaitable[R]],
+    things: Sequence[T],
+    is_gone: Callable[[], Awaitable[bool]] = _nobody_left,
+) -> list[R]:
+    """Results in the order of `things`, a few at a time; the first error stops it all.
+
+    So does a client who has left; `is_gone` says whether. Raises ClientDisconnect then.
+    """
+    found: dict[int, R] = {}
+    numbered = iter(enumerate(things))
+
+    async def some() -> None:
+        for n, thing in numbered:
+            if n % AT_ONCE == 0 and await is_gone():
+                raise ClientDisconnect
+            found[n] = await work(thing)
+
+    tasks = [asyncio.create_task(some()) for _ in range(min(AT_ONCE, len(things)))]
     try:
-        return await asyncio.gather(*tasks)
+        await asyncio.gather(*tasks)
     finally:
         for task in tasks:
             task.cancel()
+    return [found[n] for n in range(len(things))]

@@ -52,6 +52,7 @@ TABLE: dict[type[errors.RushesError], tuple[int, str]] = {
     errors.ModelError: (503, "Model unavailable"),
     errors.ModelLoading: (503, "Model is loading"),
     errors.NoWorker: (503, "No worker available"),
+    errors.FolderHangs: (503, "Folder does not answer"),
     errors.RedisAway: (503, "Redis unavailable"),
     errors.Unavailable: (503, "Unavailable"),
     errors.RushesError: (500, "Internal error"),

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from starlette.concurrency import run_in_threadpool
-
 from api.http.endpoint import Call, Endpoint
 from api.http.scope import Scope
+from api.http.slots import own_slot
 from api.media.answers import CachePaths, CachePathsItem, CachePlace, ModelCachePlace
 from api.media.bodies import CachePathsBody
 from api.models.model_keys import active_key, wanted_key
@@ -17,7 +17,7 @@ from api.services import Services
 from shared.cache import cache_files
 from shared.cache.cache_dir import CacheDir
 from shared.domain import ModelKind, Stage
-from shared.errors import BadInput, MediaError, NotAllowed
+from shared.errors import BadInput, CacheError
 from shared.opening import RootedPath
 
 
@@ -32,7 +32,9 @@ class _RequestedCache:
 
 async def get_cache_paths(call: Call[CachePathsBody]) -> CachePaths:
     """Where results lie, in request order; a file that cannot be read has `error` in its slot."""
-    return await run_in_threadpool(_cache_paths, call.services, call.body)
+    return await call.services.in_cache_dir(
+        call.body.cache_dir, _cache_paths, call.services, call.body
+    )
 
 
 def _cache_paths(services: Services, body: CachePathsBody) -> CachePaths:
@@ -63,12 +65,15 @@ def _opened(scope: Scope) -> CacheDir:
 
 
 def _item(place: _RequestedCache, client_path: str, field: str) -> CachePathsItem:
-    try:
+    item = CachePathsItem(media_path=client_path)
+    with own_slot(client_path, BadInput, CacheError) as failure:
         path = place.scope.services.paths.media(client_path, field)
-        hash_str = _hash(place.scope, path)
-    except (MediaError, NotAllowed) as error:
-        return CachePathsItem(media_path=client_path, error=error.message)
+        _fill(item, place, _hash(place.scope, path))
+    item.error = failure.reason
+    return item
 
+
+def _fill(item: CachePathsItem, place: _RequestedCache, hash_str: str) -> None:
     def where(stage: Stage, model: str = "") -> tuple[str, bool]:
         found, exists = artefact_path(place.cache, hash_str, stage, model)
         return place.scope.shown(str(found)), exists
@@ -78,14 +83,11 @@ def _item(place: _RequestedCache, client_path: str, field: str) -> CachePathsIte
     speech_path, has_speech = where(Stage.TRANSCRIPT, speech)
     frames_path, has_frames = where(Stage.FRAMES)
     faces_path, has_faces = where(Stage.FACES, place.models[ModelKind.FACES])
-    return CachePathsItem(
-        media_path=client_path,
-        hash_str=hash_str,
-        visual=ModelCachePlace(path=visual_path, exists=has_visual, model_key=visual),
-        transcription=ModelCachePlace(path=speech_path, exists=has_speech, model_key=speech),
-        frames=CachePlace(path=frames_path, exists=has_frames),
-        faces=CachePlace(path=faces_path, exists=has_faces),
-    )
+    item.hash_str = hash_str
+    item.visual = ModelCachePlace(path=visual_path, exists=has_visual, model_key=visual)
+    item.transcription = ModelCachePlace(path=speech_path, exists=has_speech, model_key=speech)
+    item.frames = CachePlace(path=frames_path, exists=has_frames)
+    item.faces = CachePlace(path=faces_path, exists=has_faces)
 
 
 def artefact_path(
@@ -106,8 +108,12 @@ def _hash(scope: Scope, path: str) -> str:
         known = services.caches.hash_for(scope.view(), path)
         if known is not None:
             return known
-    with services.paths.open_media(path) as file:
-        return services.hashes.hash_of(file)
+
+    def read() -> str:
+        with services.paths.open_media(path) as file:
+            return services.hashes.hash_of(file)
+
+    return services.folders.call(os.path.dirname(path), read)
 
 
 _FOLDER = "/footage/.rushes/media/9a/9ae0daaf81f5b2c3"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-
-from starlette.concurrency import run_in_threadpool
+from collections.abc import Callable, Sequence
+from typing import ParamSpec, TypeVar
 
 from api.http.concurrency import map_concurrently
 from api.http.endpoint import Call, Endpoint
+from api.http.slots import own_slot
 from api.media.answers import AnalysisState, MediaItem, Metadata, Rate
 from api.media.bodies import MetadataBody
 from api.services import Services
@@ -18,15 +18,18 @@ from shared.domain import Manifest, Probe, Stage
 from shared.errors import (
     BadInput,
     CacheError,
+    FolderHangs,
     MediaChanging,
     MediaUnreadable,
     NotAllowed,
     RedisAway,
-    RushesError,
 )
 from shared.media import is_hashed_whole, media_type_of
 from shared.query.lanes import Lane
 from shared.query.messages import ProbeFile
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 _OF_CONTAINER = frozenset(Probe.__struct_fields__) & frozenset(MediaItem.__struct_fields__)
 
@@ -37,16 +40,17 @@ async def get_media_metadata(call: Call[MetadataBody]) -> Metadata:
     cache = None
     if body.cache_dir:
         folder = services.paths.cache(body.cache_dir)
-        cache = await run_in_threadpool(_cache_if_there, services, folder)
+        cache = await services.folders.run(folder, _cache_if_there, services, folder)
     items = await map_concurrently(
         lambda numbered: _item(services, numbered[0], numbered[1], cache),
         list(enumerate(body.media_paths)),
+        call.is_gone,
     )
     if body.cache_dir and cache is None:
         for item in items:
             item.analysis = AnalysisState(visual=[], transcribed=False, face_jobs=[])
-    if cache is not None:
-        await run_in_threadpool(_fill_face_jobs, services, items, cache)
+    if body.cache_dir and cache is not None:
+        await services.in_cache_dir(body.cache_dir, _fill_face_jobs, services, items, cache)
     return Metadata(media=items)
 
 
@@ -78,16 +82,26 @@ async def _item(
     except NotAllowed as error:
         item.error = error.message
         return item
-    try:
-        await run_in_threadpool(_facts, services, item, path, cache)
+    with own_slot(path, RedisAway, CacheError, FolderHangs) as failure:
+        found = await _beside(services, path, _facts, services, item, path)
+        if cache is not None:
+            await services.folders.run(str(cache.root), _analysed, item, path, found, cache)
         probe = await services.query_client.ask(Lane.PROBE, ProbeFile(path=path))
-        await run_in_threadpool(_check_unchanged, services, item, path)
+        await _beside(services, path, _check_unchanged, services, item, path)
         _fill(item, probe)
-    except (RedisAway, CacheError):
-        raise
-    except RushesError as error:
-        item.error = error.message
+    if failure.reason is not None:
+        item.error = services.paths.in_words(failure.reason, like=client_path)
     return item
+
+
+async def _beside(
+    services: Services, path: str, work: Callable[P, R], *args: P.args, **named: P.kwargs
+) -> R:
+    """`work(*args)` in a thread for the file's folder; that it hangs is the file's own error."""
+    try:
+        return await services.folders.run(os.path.dirname(path), work, *args, **named)
+    except FolderHangs as error:
+        raise MediaUnreadable(error.message) from None
 
 
 def _fill(item: MediaItem, probe: Probe) -> None:
@@ -108,31 +122,35 @@ def _check_unchanged(services: Services, item: MediaItem, path: str) -> None:
         raise MediaChanging
 
 
-def _facts(services: Services, item: MediaItem, path: str, cache: CacheDir | None) -> None:
-    """What the disk and the cache folder say. Raises MediaError, NotAllowed."""
+def _facts(services: Services, item: MediaItem, path: str) -> os.stat_result:
+    """What the disk says. Raises MediaError, NotAllowed."""
     try:
         file = services.paths.open_media(path)
     except MediaUnreadable:
         item.exists = os.path.exists(path)
         raise
     with file:
-        found = file.status
         item.exists = True
         item.media_type = media_type_of(path)
-        item.file_size = found.st_size
-        item.modified_at = found.st_mtime
+        item.file_size = file.status.st_size
+        item.modified_at = file.status.st_mtime
         item.hash_str = services.hashes.hash_of(file)
-    if cache is not None:
-        manifests = cache.manifests(item.hash_str)
-        item.analysis = _analysis(manifests)
-        item.possibly_modified = (
-            any(manifest.stage is not Stage.FRAMES for manifest in manifests)
-            and not is_hashed_whole(found.st_size)
-            and any(
-                seen.path == path and seen.mtime_ns != found.st_mtime_ns
-                for seen in catalogue.read_paths(cache.media_dir(item.hash_str))
-            )
+        return file.status
+
+
+def _analysed(item: MediaItem, path: str, found: os.stat_result, cache: CacheDir) -> None:
+    """What the cache folder says. Raises CacheError."""
+    assert item.hash_str
+    manifests = cache.manifests(item.hash_str)
+    item.analysis = _analysis(manifests)
+    item.possibly_modified = (
+        any(manifest.stage is not Stage.FRAMES for manifest in manifests)
+        and not is_hashed_whole(found.st_size)
+        and any(
+            seen.path == path and seen.mtime_ns != found.st_mtime_ns
+            for seen in catalogue.read_paths(cache.media_dir(item.hash_str))
         )
+    )
 
 
 def _analysis(manifests: Sequence[Manifest]) -> AnalysisState:

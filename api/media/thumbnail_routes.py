@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 from collections.abc import Sequence
-
-from starlette.concurrency import run_in_threadpool
 
 from api.http.concurrency import map_concurrently
 from api.http.endpoint import Call, Endpoint
+from api.http.slots import own_slot
 from api.http.times import seconds_of
 from api.media.answers import SceneThumbnails, Thumbnail, Thumbnails
 from api.media.bodies import SceneThumbnailsBody, ThumbnailsBody
@@ -18,7 +16,7 @@ from shared.cache.cache_files import is_hash
 from shared.cache.frame_packs import THUMBNAIL_SIDE, PackReader
 from shared.clock_times import timestamp
 from shared.domain import Stage
-from shared.errors import BadInput, CacheError, MediaError, NotAllowed, NoWorker
+from shared.errors import BadInput, NotAllowed, RedisAway
 from shared.query.lanes import Lane
 from shared.query.messages import GrabFrame
 
@@ -44,14 +42,16 @@ async def get_thumbnails(call: Call[ThumbnailsBody]) -> Thumbnails:
     async def fill(path: str) -> None:
         wanted = by_path[path]
         times = [seconds for _, seconds in wanted]
-        stored = await run_in_threadpool(_stored, services, cache_dir, path, times, None)
+        stored = await services.folders.run(
+            cache_dir, _stored, services, cache_dir, path, times, None
+        )
         for (n, seconds), jpeg in zip(wanted, stored, strict=True):
             if jpeg is not None:
                 slots[n].thumbnail = _text(jpeg)
             else:
                 slots[n] = await _grabbed(services, path, seconds)
 
-    await map_concurrently(fill, list(by_path))
+    await map_concurrently(fill, list(by_path), call.is_gone)
     return Thumbnails(thumbnails=slots)
 
 
@@ -70,7 +70,9 @@ async def get_scene_thumbnails(call: Call[SceneThumbnailsBody]) -> SceneThumbnai
     if body.hash_str is not None and not is_hash(body.hash_str):
         raise BadInput(f"hash_str is not an id of a file: {body.hash_str!r}.")
     seconds = range(start, end + 1)
-    stored = await run_in_threadpool(_stored, services, cache_dir, path, seconds, body.hash_str)
+    stored = await services.folders.run(
+        cache_dir, _stored, services, cache_dir, path, seconds, body.hash_str
+    )
     if any(stored):
         found = [None if jpeg is None else _text(jpeg) for jpeg in stored]
     else:
@@ -93,13 +95,14 @@ async def _grabbed_scene(services: Services, path: str, seconds: Sequence[int]) 
 
 
 async def _grabbed(services: Services, path: str, seconds: float) -> Thumbnail:
-    try:
+    slot = Thumbnail(thumbnail=None)
+    with own_slot(path, RedisAway) as failure:
         grabbed = await services.query_client.ask(
             Lane.GRAB, GrabFrame(path=path, seconds=seconds, long_side=THUMBNAIL_SIDE)
         )
-    except (MediaError, NotAllowed, BadInput, NoWorker) as error:
-        return Thumbnail(thumbnail=None, error=error.message)
-    return Thumbnail(thumbnail=_text(grabbed.jpeg))
+        slot.thumbnail = _text(grabbed.jpeg)
+    slot.error = failure.reason
+    return slot
 
 
 def _stored(
@@ -110,7 +113,7 @@ def _stored(
     hash_str: str | None,
 ) -> list[bytes | None]:
     """Pictures of the stored grid; None for each time that it does not hold."""
-    with contextlib.suppress(BadInput, CacheError):  # no such folder, or a damaged pack
+    with own_slot(f"Reading stored pictures of {path}", NotAllowed):
         if hash_str:
             cache = services.caches.cache(cache_dir)
         else:

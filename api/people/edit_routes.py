@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from starlette.concurrency import run_in_threadpool
-
 from api.http.bodies import LONGEST_TEXT
 from api.http.endpoint import Call, Endpoint, Parameter
 from api.people import answers
@@ -22,7 +20,7 @@ from shared.people.clustering import NO_CLUSTER
 
 async def name_face_clusters(call: Call[NamesBody]) -> NamesAnswer:
     """Name clusters, or take names away."""
-    return await run_in_threadpool(_names, call.services, call.body)
+    return await call.services.in_cache_dir(call.body.cache_dir, _names, call.services, call.body)
 
 
 def _names(services: Services, body: NamesBody) -> NamesAnswer:
@@ -52,7 +50,7 @@ def _name(name: str, field: str) -> str:
 
 async def modify_face_clusters(call: Call[ModifyBody]) -> ModifyAnswer:
     """Merge clusters, move faces; all or nothing."""
-    return await run_in_threadpool(_modify, call.services, call.body)
+    return await call.services.in_cache_dir(call.body.cache_dir, _modify, call.services, call.body)
 
 
 def _modify(services: Services, body: ModifyBody) -> ModifyAnswer:
@@ -112,7 +110,7 @@ def _person(snapshot: CollectionSnapshot, cluster_id: ClusterId, field: str) -> 
 async def list_face_edits(call: Call[None]) -> Edits:
     """Everything that was said, and what of it is in force."""
     cache_dir, name = call.required("cache_dir"), call.required("cluster_job_name")
-    return await run_in_threadpool(_edits, call.services, cache_dir, name)
+    return await call.services.in_cache_dir(cache_dir, _edits, call.services, cache_dir, name)
 
 
 def _edits(services: Services, cache_dir: str, name: str) -> Edits:
@@ -160,7 +158,7 @@ def _edit_item(edit: kinds.Edit, applies: bool, reason: str | None) -> answers.E
 
 async def undo_face_edits(call: Call[UndoBody]) -> UndoAnswer:
     """Take edits back. The undo is an edit too, so it can be undone."""
-    return await run_in_threadpool(_undo, call.services, call.body)
+    return await call.services.in_cache_dir(call.body.cache_dir, _undo, call.services, call.body)
 
 
 def _undo(services: Services, body: UndoBody) -> UndoAnswer:

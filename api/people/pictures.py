@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from api.http.slots import own_slot
 from shared.cache import cache_files
 from shared.cache.cache_dir import CacheDir
 from shared.cache.faces import face_keys, read_faces
@@ -68,7 +69,8 @@ def _of_file(
         if not name or not cache_files.is_data(name):  # never follow a path out of the folder
             continue
         try:
-            return _read(cache.media_dir(hash_str), name, keys)
+            with own_slot(f"Reading faces of {hash_str}", CacheError):
+                return _read(cache.media_dir(hash_str), name, keys)
         except CacheError as error:
             _log.info("faces of %s: %s", hash_str, error)
     return [_NOTHING] * len(keys)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 
 import msgspec
-from starlette.concurrency import run_in_threadpool
 
 from api.http.endpoint import Call, Endpoint
 from api.people.bodies import ReclusterBody
@@ -25,7 +24,9 @@ log = logging.getLogger(__name__)
 
 async def recluster_faces(call: Call[ReclusterBody]) -> Accepted:
     """202 with the task; readers see the old clusters until the new ones are published."""
-    accepted = await run_in_threadpool(_submit, call.services, call.body)
+    accepted = await call.services.in_cache_dir(
+        call.body.cache_dir, _submit, call.services, call.body
+    )
     logs.task_id_var.set(accepted.task_id)
     return accepted
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 
-from starlette.concurrency import run_in_threadpool
-
 from api.http.bodies import LONGEST_PATH, LONGEST_TEXT
 from api.http.endpoint import Call, Endpoint, Parameter
 from api.http.scope import Scope
@@ -25,7 +23,7 @@ _MOST_SHOWN = 10_000  # faces of one answer with samples: some 60 MB of pictures
 async def list_face_clusters(call: Call[None]) -> ClusterJobs:
     """The clusters of one collection, or of all in the folder."""
     cache_dir, name = call.required("cache_dir"), call.query.get("cluster_job_name")
-    return await run_in_threadpool(_clusters, call.services, cache_dir, name)
+    return await call.services.in_cache_dir(cache_dir, _clusters, call.services, cache_dir, name)
 
 
 def _clusters(services: Services, cache_dir: str, name: str | None) -> ClusterJobs:
@@ -55,7 +53,7 @@ def cluster_items(snapshot: CollectionSnapshot) -> list[ClusterItem]:
 
 async def sample_faces(call: Call[SamplesBody]) -> Samples:
     """The clearest and most different faces of each cluster."""
-    return await run_in_threadpool(_samples, call.services, call.body)
+    return await call.services.in_cache_dir(call.body.cache_dir, _samples, call.services, call.body)
 
 
 def _samples(services: Services, body: SamplesBody) -> Samples:
@@ -87,7 +85,7 @@ def _samples(services: Services, body: SamplesBody) -> Samples:
 
 async def list_faces(call: Call[FacesBody]) -> FacePage:
     """A page of faces."""
-    return await run_in_threadpool(_faces, call.services, call.body)
+    return await call.services.in_cache_dir(call.body.cache_dir, _faces, call.services, call.body)
 
 
 def _faces(services: Services, body: FacesBody) -> FacePage:
@@ -114,7 +112,7 @@ def _faces(services: Services, body: FacesBody) -> FacePage:
 def _items(scope: Scope, snapshot: CollectionSnapshot, found: Sequence[int]) -> list[FaceItem]:
     """Faces with their pictures; what cannot be read of one is null."""
     caches = scope.services.caches
-    pictures = pictured(snapshot.cache, snapshot.clustering, found, caches.pool)
+    pictures = pictured(snapshot.cache, snapshot.clustering, found, caches.reader(snapshot.cache))
     paths = caches.best_paths(scope.view(), {snapshot.hash_of(face) for face in found})
     shown = {hash_str: scope.shown(path) or None for hash_str, path in paths.items()}
     return [

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from starlette.concurrency import run_in_threadpool
-
 from api.http.endpoint import Call, Endpoint
 from api.search.answers import LoadAnswer, LoadForMediaAnswer, Skipped
 from api.search.bodies import LoadBody, LoadForMediaBody
@@ -14,7 +12,7 @@ from api.services import Services
 async def load_analysis_data(call: Call[LoadBody]) -> LoadAnswer:
     """Everything in the cache folder."""
     cache_dir = call.services.paths.cache(call.body.cache_dir)
-    report = await run_in_threadpool(_load, call.services, cache_dir)
+    report = await call.services.folders.run(cache_dir, _load, call.services, cache_dir)
     transcripts = _counted(report.transcription_files, "transcript")
     return LoadAnswer(
         message=f"{_message(report)} {transcripts} can be searched.",
@@ -36,7 +34,9 @@ async def load_analysis_data_for_media(call: Call[LoadForMediaBody]) -> LoadForM
         (path, call.services.paths.media(path, f"media_paths[{n}]"))
         for n, path in enumerate(call.body.media_paths)
     ]
-    return await run_in_threadpool(_load_for_media, call.services, cache_dir, paths)
+    return await call.services.folders.run(
+        cache_dir, _load_for_media, call.services, cache_dir, paths
+    )
 
 
 def _load_for_media(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -84,7 +85,8 @@ async def _search(
     scope = _checked(services, body, query)
     if scope.is_empty:
         return Matches(matches=[])
-    only = await run_in_threadpool(_frames_with, scope, body) if body.people_filter else None
+    run = services.folders.run
+    only = await run(scope.cache_dir, _frames_with, scope, body) if body.people_filter else None
     if only is not None and only.is_empty:
         return Matches(matches=[])
     model = await run_in_threadpool(active_key, services, ModelKind.VISUAL)
@@ -101,7 +103,7 @@ async def _search(
         text_weight=body.text_weight,
     )
     wanted = _Wanted(model, vectors, body.max_results, only)
-    return await run_in_threadpool(_matches, scope, wanted)
+    return await run(scope.cache_dir, _matches, scope, wanted)
 
 
 def _checked(services: Services, body: SearchFields, query: str | None) -> Scope:
@@ -134,7 +136,7 @@ def _matches(scope: Scope, wanted: _Wanted) -> Matches:
         view, wanted.model, wanted.vectors, client_paths, wanted.max_results, wanted.only
     )
     frames = [(hit.hash_str, hit.second) for hit in hits]
-    previews = read_previews(view.cache, frames, services.caches.pool)
+    previews = read_previews(view.cache, frames, services.caches.reader(view.cache))
     return Matches(
         matches=[
             _match(hit, jpeg, (client_paths or {}).get(hit.hash_str) or scope.shown(hit.path))
@@ -181,7 +183,8 @@ async def _of_bytes(services: Services, model: str, content: bytes) -> Vector:
 
 
 async def _of_file(services: Services, model: str, path: str) -> Vector:
-    await run_in_threadpool(_must_be_there, services, path, "image_path")
+    folder = os.path.dirname(path)
+    await services.folders.run(folder, _must_be_there, services, path, "image_path")
     try:
         return await services.vectors.of_frame(model, path, 0.0)
     except MediaUnreadable as error:
@@ -190,9 +193,10 @@ async def _of_file(services: Services, model: str, path: str) -> Vector:
 
 async def _of_frame(scope: Scope, model: str, path: str, seconds: float) -> Vector:
     """The stored embedding where the time is on the grid and analysed, else the frame's own."""
-    await run_in_threadpool(_must_be_there, scope.services, path, "media_path")
+    run = scope.services.folders.run
+    await run(os.path.dirname(path), _must_be_there, scope.services, path, "media_path")
     if seconds.is_integer():
-        stored = await run_in_threadpool(_stored_vector, scope, model, path, int(seconds))
+        stored = await run(scope.cache_dir, _stored_vector, scope, model, path, int(seconds))
         if stored is not None:
             return stored
     try:

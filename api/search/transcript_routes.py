@@ -5,8 +5,6 @@ from __future__ import annotations
 import sys
 import unicodedata
 
-from starlette.concurrency import run_in_threadpool
-
 from api.http.endpoint import Call, Endpoint
 from api.http.scope import Scope
 from api.models.model_keys import active_key
@@ -24,12 +22,12 @@ _LONGEST_FUZZY = 200  # characters; time grows with the square of what is longer
 
 async def search_transcripts(call: Call[SearchTranscriptBody]) -> TranscriptMatches:
     """By file in request order, then by time."""
-    return await run_in_threadpool(_search, call.services, call.body)
+    return await call.services.in_cache_dir(call.body.cache_dir, _search, call.services, call.body)
 
 
 async def load_transcriptions(call: Call[LoadTranscriptionsBody]) -> LoadTranscriptionsAnswer:
     """Everything, or some files."""
-    return await run_in_threadpool(_load, call.services, call.body)
+    return await call.services.in_cache_dir(call.body.cache_dir, _load, call.services, call.body)
 
 
 def _search(services: Services, body: SearchTranscriptBody) -> TranscriptMatches:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 import msgspec
-from starlette.concurrency import run_in_threadpool
 
 from api.http.concurrency import map_concurrently
 from api.http.endpoint import Call, Endpoint
+from api.http.slots import own_slot
 from api.models.model_keys import active_key
 from api.services import Services
 from api.transcripts.answers import Transcription, Transcriptions
@@ -17,7 +18,7 @@ from shared.cache import cache_files, transcripts
 from shared.cache.cache_dir import CacheDir
 from shared.cache.transcripts import SpokenText, Transcript
 from shared.domain import Manifest, ModelKind
-from shared.errors import CacheError, MediaError, NotAllowed
+from shared.errors import CacheError, FolderHangs, MediaError, NotAllowed
 from shared.models.languages import language_name
 
 
@@ -50,10 +51,9 @@ class _TranscriptSource:
 
 async def get_transcriptions(call: Call[TranscriptionsBody]) -> _Encoded:
     """Transcripts in request order; what is wrong with one file stands in its own slot."""
-    source, asked = await run_in_threadpool(_found, call.services, call.body)
-    return _Encoded(
-        await map_concurrently(lambda slot: run_in_threadpool(_slot, source, slot), asked)
-    )
+    cache_dir, run = call.services.paths.cache(call.body.cache_dir), call.services.folders.run
+    source, asked = await run(cache_dir, _found, call.services, call.body)
+    return _Encoded(await map_concurrently(lambda slot: run(cache_dir, _slot, source, slot), asked))
 
 
 def _found(
@@ -81,11 +81,17 @@ def _known(services: Services, slot: _RequestedFile, hash_str: str | None) -> _R
     """The slot with its file's id; a file that was never seen and cannot be read says why."""
     if slot.path and hash_str is None:
         try:
-            with services.paths.open_media(slot.path) as file:
-                hash_str = services.hashes.hash_of(file)
-        except (MediaError, NotAllowed) as error:
+            hash_str = services.folders.call(
+                os.path.dirname(slot.path), lambda: _hash(services, slot.path)
+            )
+        except (MediaError, NotAllowed, FolderHangs) as error:
             return _RequestedFile(slot.client_path, slot.path, error=error.message)
     return _RequestedFile(slot.client_path, slot.path, hash_str, slot.error)
+
+
+def _hash(services: Services, path: str) -> str:
+    with services.paths.open_media(path) as file:
+        return services.hashes.hash_of(file)
 
 
 def _slot(source: _TranscriptSource, asked: _RequestedFile) -> msgspec.Raw:
@@ -99,10 +105,9 @@ def _slot(source: _TranscriptSource, asked: _RequestedFile) -> msgspec.Raw:
         error=asked.error,
     )
     if asked.hash_str:
-        try:
+        with own_slot(asked.path) as failure:
             _fill(answer, source, asked.hash_str)
-        except CacheError as error:
-            answer.error = error.message
+        answer.error = failure.reason
     return msgspec.Raw(msgspec.json.encode(answer))
 
 

@@ -62,9 +62,10 @@ def locate(services: Services, fields: dict[str, Any]) -> dict[str, Any]:
         roots = Roots.media(services.settings)
         found["real_path"] = _real_folder(roots, fields["path"], fields["client_path"])
     if "cache_dir" in fields:
+        path, client_path = fields["cache_dir"], fields["client_cache_dir"]
         roots = Roots.cache(services.settings)
-        found["real_cache_dir"] = _real_cache(
-            roots, fields["cache_dir"], fields["client_cache_dir"]
+        found["real_cache_dir"] = services.folders.call(
+            path, lambda: _real_cache(roots, path, client_path)
         )
     return found
 

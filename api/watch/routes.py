@@ -38,7 +38,8 @@ async def list_watch_folders(call: Call[None]) -> WatchFolderList:
 
 async def add_watch_folder(call: Call[WatchFolderBody]) -> WatchFolderAnswer:
     """201 with the folder, once it is known to be one and watched by nobody else."""
-    return await run_in_threadpool(_add, call.services, call.body)
+    path = call.services.paths.media(call.body.path, "path")
+    return await call.services.folders.run(path, _add, call.services, call.body)
 
 
 def _add(services: Services, body: WatchFolderBody) -> WatchFolderAnswer:
@@ -54,7 +55,11 @@ def _add(services: Services, body: WatchFolderBody) -> WatchFolderAnswer:
 
 async def change_watch_folder(call: Call[WatchFolderChanges]) -> WatchFolderAnswer:
     """The folder with the given fields changed."""
-    return await run_in_threadpool(_change, call.services, call.path[_ID], call.body)
+    services, body = call.services, call.body
+    if body.path is None:
+        return await run_in_threadpool(_change, services, call.path[_ID], body)
+    path = services.paths.media(body.path, "path")
+    return await services.folders.run(path, _change, services, call.path[_ID], body)
 
 
 def _change(services: Services, folder_id: str, body: WatchFolderChanges) -> WatchFolderAnswer:

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from anyio import to_thread
-
 from api.exports.timelines.answers import ExportedTimeline
 from api.exports.timelines.assembly import exported_timeline
 from api.exports.timelines.bodies import TimelineBody
 from api.exports.timelines.request import checked_request
 from api.http.concurrency import map_concurrently
 from api.http.endpoint import Call, Endpoint
+from api.http.slots import own_slot
 from api.services import Services
 from shared.domain import Probe
-from shared.errors import BadInput, MediaError, NotAllowed, NoWorker, RushesError
+from shared.errors import (
+    BadInput,
+    MediaError,
+    MediaUnreadable,
+    NotAllowed,
+    NoWorker,
+    RushesError,
+    Unavailable,
+)
 from shared.query.lanes import Lane
 from shared.query.messages import ProbeFile
 
@@ -22,7 +29,7 @@ from shared.query.messages import ProbeFile
 async def export_timeline(call: Call[TimelineBody]) -> ExportedTimeline:
     """The timeline, which is also written where the request names a path."""
     services, body = call.services, call.body
-    asked = await to_thread.run_sync(checked_request, services.paths, body)
+    asked = await services.in_export_folder(body.output_path, checked_request, services.paths, body)
     ours: dict[int, str] = {}  # by the clip's index
     refused: dict[int, RushesError] = {}
     for clip in asked.clips:
@@ -41,15 +48,19 @@ async def export_timeline(call: Call[TimelineBody]) -> ExportedTimeline:
         if isinstance(found, RushesError):
             refused[index] = found
     _refuse_if_strict(body, refused)
-    return await to_thread.run_sync(exported_timeline, services.paths, asked, ours, probes, refused)
+    return await services.in_export_folder(
+        body.output_path, exported_timeline, services.paths, asked, ours, probes, refused
+    )
 
 
 async def _probed(services: Services, path: str) -> Probe | MediaError | NotAllowed:
     """What is wrong with one file is said in its place."""
     try:
-        return await services.query_client.ask(Lane.PROBE, ProbeFile(path=path))
+        with own_slot(path, Unavailable, MediaError, NotAllowed) as failure:
+            return await services.query_client.ask(Lane.PROBE, ProbeFile(path=path))
     except (MediaError, NotAllowed) as error:
         return error
+    return MediaUnreadable(failure.reason)
 
 
 def _refuse_if_strict(body: TimelineBody, refused: Mapping[int, RushesError]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from anyio import to_thread
+import contextlib
 
 from api.exports.cleaning import title
 from api.exports.frame_rates import frame_rate
@@ -26,10 +26,11 @@ _UNTITLED = "Transcript"
 async def export_transcript(call: Call[ExportTranscriptBody]) -> FileReply | ExportedTranscript:
     """The file, or with `output_path` where it was written."""
     wanted = format_named(call.body.format)
-    turns = call.services.document_turns if wanted.is_document else None
-    return await to_thread.run_sync(
-        _exported, call.services.paths, call.body, wanted, limiter=turns
-    )
+    services, body = call.services, call.body
+    async with services.document_turns if wanted.is_document else contextlib.nullcontext():
+        return await services.in_export_folder(
+            body.output_path, _exported, services.paths, body, wanted
+        )
 
 
 def _exported(

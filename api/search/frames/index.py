@@ -124,7 +124,9 @@ class SearchIndex:
         if model not in by_model:
             log = VectorLog(self._state / view.key / cache_files.encoded_model(model))
             # Another thread may have been faster: all use one.
-            by_model.setdefault(model, VectorLoader(view, model, log, self.caches.pool))
+            by_model.setdefault(
+                model, VectorLoader(view, model, log, self.caches.reader(view.cache))
+            )
         return by_model[model]
 
     def _rank(

@@ -1,4 +1,4 @@
-"""A mounted file system that fails when a test says so: `/dev/fuse`, spoken to without a library.
+"""A mounted file system that fails or hangs when a test says so: `/dev/fuse`, without a library.
 
 It shows a source folder, read-only. `python -m tests.support.system.faulty_disk SOURCE MOUNTPOINT`
 is its server: its own process, so that it can be killed, and so that no test waits for itself.
@@ -13,6 +13,7 @@ import ctypes
 import errno
 import json
 import os
+import signal
 import stat
 import struct
 import subprocess
@@ -49,6 +50,13 @@ class FaultyDisk:
 
     def heal(self) -> None:
         self.fail(0)
+
+    def hang(self) -> None:
+        """Nothing that is asked of it is answered until it is back, like a share without server."""
+        self._server.send_signal(signal.SIGSTOP)
+
+    def come_back(self) -> None:
+        self._server.send_signal(signal.SIGCONT)
 
     def kill(self) -> None:
         """The server is gone, the mount is not: ENOTCONN."""

@@ -1,0 +1,174 @@
+"""A share whose server is gone holds up those who want it, and nobody else; they are told so."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from shared.cache.cache_dir import CacheDir
+from tests.support.search.transcript_data import publish_transcript, segments
+from tests.support.stack import Client, Stack, running_stack
+from tests.support.system.faulty_disk import FaultyDisk, faulty_disk
+from tests.support.waiting import wait_for
+
+pytestmark = pytest.mark.alone
+MANY = 200
+TOLD_WITHIN_S = 10
+
+
+@dataclass
+class Office:
+    """An API process, a share that may hang, with a cache folder and media, and the same here."""
+
+    stack: Stack
+    share: FaultyDisk
+    cache: Path  # on this machine's own disk
+    media: Path
+
+    @property
+    def client(self) -> Client:
+        return self.stack.client()
+
+    @property
+    def hung_cache(self) -> Path:
+        return self.share.mounted / "cache"
+
+
+@pytest.fixture
+def office(tmp_path: Path, redis_url: str) -> Iterator[Office]:
+    source, cache, media = tmp_path / "source", tmp_path / "cache", tmp_path / "media"
+    for folder in (source / "media", media):
+        folder.mkdir(parents=True)
+        (folder / "a.mov").write_bytes(b"no film")
+    for folder in (source / "cache", cache):
+        CacheDir.open(str(folder), create=True)
+    with (
+        faulty_disk(source, tmp_path / "share") as share,
+        running_stack(tmp_path / "stack", redis_url, analysis=0, query=0) as stack,
+    ):
+        found = Office(stack, share, cache, media)
+        for folder in (found.hung_cache, cache):
+            found.client.ok("/analysis-data/load", cache_dir=str(folder))
+        yield found
+        share.come_back()
+
+
+def took(ask: Callable[[], httpx.Response], status: int) -> float:
+    """Seconds until the answer, which must have that status."""
+    began = time.monotonic()
+    answer = ask()
+    assert answer.status_code == status, answer.text
+    return time.monotonic() - began
+
+
+def load(client: Client, cache_dir: Path) -> httpx.Response:
+    return client.post("/analysis-data/load", cache_dir=str(cache_dir))
+
+
+@contextlib.contextmanager
+def asked_by_many(office: Office) -> Iterator[list[Future[httpx.Response]]]:
+    """Many requests that go into the share, all under way."""
+    begun = threading.Barrier(MANY + 1)
+    crowd = httpx.Client(
+        base_url=office.client.http.base_url,
+        headers=office.client.http.headers,
+        timeout=60,
+        limits=httpx.Limits(max_connections=MANY),
+    )
+
+    def ask() -> httpx.Response:
+        begun.wait()
+        return crowd.post("/analysis-data/load", json={"cache_dir": str(office.hung_cache)})
+
+    with crowd, ThreadPoolExecutor(MANY) as pool:
+        asked = [pool.submit(ask) for _ in range(MANY)]
+        begun.wait()
+        yield asked
+
+
+def test_a_cache_folder_that_hangs_is_told_and_all_else_is_answered(office: Office) -> None:
+    client = office.client
+    office.share.hang()
+    times: dict[str, list[float]] = {"/health": [], "/ready?require=redis": [], "/tasks": []}
+    others: list[float] = []
+    with asked_by_many(office) as asked:
+        began = time.monotonic()
+        while not all(future.done() for future in asked):
+            for path, found in times.items():
+                found.append(took(lambda path=path: client.get(path), 200))
+            others.append(took(lambda: load(client, office.cache), 200))
+        told_after_s = time.monotonic() - began
+    slowest = {path: max(found) for path, found in (*times.items(), ("other folder", others))}
+    print(f"told after {told_after_s:.1f} s; slowest: {slowest}")
+    for answer in (future.result() for future in asked):
+        assert answer.status_code == 503
+        assert answer.json()["error"] == "Folder does not answer"
+        assert f"The folder {office.hung_cache} does not answer" in answer.json()["message"]
+        assert int(answer.headers["retry-after"]) > 0
+    assert told_after_s < TOLD_WITHIN_S
+    health = sorted(times["/health"])
+    assert health[len(health) * 95 // 100] < 0.3
+    assert max(slowest.values()) < 2
+    assert took(lambda: load(client, office.hung_cache), 503) < 0.5  # known by now
+    office.share.come_back()
+    wait_for(lambda: load(client, office.hung_cache).status_code == 200, 10, "the share")
+
+
+def test_the_process_ends_in_time_while_folders_hang(office: Office) -> None:
+    office.share.hang()
+    with asked_by_many(office) as asked:
+        took(lambda: office.client.get("/health"), 200)
+        began = time.monotonic()
+        assert office.stack.processes["api-0"].end() == 0
+        ended_after_s = time.monotonic() - began
+        for future in asked:
+            assert future.exception() or future.result().status_code >= 500
+    print(f"ended after {ended_after_s:.2f} s")
+    assert ended_after_s < 2.5  # 2 s, and what the machine takes to clear up
+
+
+def test_media_that_hang_are_an_error_of_their_own(office: Office) -> None:
+    gone, there = office.share.mounted / "media" / "a.mov", office.media / "a.mov"
+    office.share.hang()
+    paths = [str(gone), str(there)]
+    places = office.client.ok("/cache-paths", cache_dir=str(office.cache), media_paths=paths)
+    first, second = places["cache_paths"]
+    assert f"The folder {gone.parent} does not answer" in first["error"]
+    assert second["error"] is None
+    said = office.client.ok("/transcriptions", cache_dir=str(office.cache), media_paths=paths)
+    first, second = said["transcriptions"]
+    assert f"The folder {gone.parent} does not answer" in first["error"]
+    assert second["error"] is None
+
+
+def test_a_search_does_not_wait_for_media_that_hang(office: Office) -> None:
+    gone = office.share.mounted / "media" / "a.mov"
+    cache = CacheDir.open(str(office.cache), create=False)
+    publish_transcript(cache, "9ae0daaf81f5b2c3", segments("we are rolling"), path=gone)
+    wanted = {"query": "rolling", "cache_dir": str(office.cache)}
+    assert office.client.ok("/search/transcript", **wanted)["matches"]
+    office.share.hang()
+    for within_s in (4, 1):  # the second time it is known
+        began = time.monotonic()
+        (match,) = office.client.ok("/search/transcript", **wanted)["matches"]
+        assert match["media_path"] == str(gone)
+        assert time.monotonic() - began < within_s
+        wait_for(lambda: load(office.client, office.hung_cache).status_code == 503, 15, "a 503")
+
+
+def test_a_link_to_a_share_that_hangs_holds_up_nothing_beside_it(office: Office) -> None:
+    link = office.cache.parent / "link"
+    link.symlink_to(office.hung_cache)
+    office.share.hang()
+    answer = load(office.client, link)
+    assert answer.status_code == 503
+    assert str(link) in answer.json()["message"]
+    assert took(lambda: load(office.client, office.cache), 200) < 1
