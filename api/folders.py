@@ -151,7 +151,7 @@ class Folders:
             raise FolderHangs.of(folder)
 
     def _look_at(self, folder: str) -> None:
-        """Have it and its mount looked at, unless somebody is looking."""
+        """Look at it and at its mount, in threads, unless somebody is looking already."""
         for place in {self._mounts.above(folder), folder}:
             with self._lock:
                 if place in self._looks:

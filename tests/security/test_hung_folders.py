@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -103,7 +104,7 @@ def test_a_cache_folder_that_hangs_is_told_and_all_else_is_answered(office: Offi
         began = time.monotonic()
         while not all(future.done() for future in asked):
             for path, found in times.items():
-                found.append(took(lambda path=path: client.get(path), 200))
+                found.append(took(functools.partial(client.get, path), 200))
             others.append(took(lambda: load(client, office.cache), 200))
         told_after_s = time.monotonic() - began
     slowest = {path: max(found) for path, found in (*times.items(), ("other folder", others))}

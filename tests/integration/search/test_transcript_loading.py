@@ -198,7 +198,7 @@ def test_what_is_published_again_while_it_is_forgotten_stays(cache, settings) ->
     cache_files.manifest_path(cache.root, media_hash(0), Stage.TRANSCRIPT, SPEECH).path.unlink()
     view = caches.open(str(cache.root))
     log = TranscriptLog(settings.state_dir / "transcripts" / view.key)
-    TranscriptLoader(view, log, caches.pool).remove(keys, 5)
+    TranscriptLoader(view, log, caches.reader(view.cache)).remove(keys, 5)
     found = transcripts.search(view, SpokenQuery("hello", SPEECH), None)
     assert [hit.hash_str for hit in found] == [media_hash(1)]
     caches.close()
