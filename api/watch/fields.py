@@ -96,7 +96,7 @@ def _real_folder(roots: Roots, path: str, client_path: str) -> str:
 
 
 def _real_cache(roots: Roots, path: str, client_path: str) -> str:
-    """It may be missing: then it is made where its name leads, if that is inside the roots."""
+    """A folder that may be missing: then it is made where its name leads, if that is inside."""
     try:
         with open_folder(path, roots) as folder:
             return location_of(folder.fd)
