@@ -13,7 +13,7 @@ import redis
 
 from shared.cache.cache_dir import CacheDir
 from shared.domain import ModelKind, ProgressType
-from shared.errors import CacheError, RedisAway
+from shared.errors import CacheError, RedisAway, RushesError
 from shared.ledger.ledger import Ledger
 from shared.ledger.records import Lease
 from shared.media import HashCache
@@ -24,6 +24,7 @@ from workers.models.pool import ModelPool
 from workers.models.protocols import FaceFinder, Transcriber, VisualEmbedder
 from workers.native_calls import NativeCalls
 from workers.progress import ItemProgress
+from workers.seen_folders import SeenFolders
 
 T = TypeVar("T")
 
@@ -49,9 +50,12 @@ class Context:
     result: bytes = b""  # JSON that the ledger keeps when the Item is done
     reason: str = ""  # why, where the Item is done and none of its files could be used
     progress: ItemProgress = field(init=False)
+    folders: SeenFolders = field(init=False)
 
     def __post_init__(self) -> None:
         self.progress = ItemProgress(self.ledger, self.lease)
+        roots = Roots.media(self.settings).folders
+        self.folders = SeenFolders(self.client, self.settings.instance, self.lease.task_id, roots)
 
     def others_will_follow(self) -> bool:
         """Whether Items of the Task wait that a worker has yet to begin."""
@@ -87,6 +91,18 @@ class Context:
             self.signals.give_back |= verdict == "yield"
             self.signals.raise_if_set()
             return
+
+    def judge(self, path: str, error: RushesError) -> None:
+        """Make sure that a file is to blame for its failure, not a disk that has gone away.
+
+        Raises NotHereAnyMore where it may not be, and as `checkpoint` does.
+        """
+        while True:
+            self.checkpoint()
+            try:
+                return self.folders.check(path, error)
+            except RedisAway:
+                time.sleep(_ASK_AGAIN_S)
 
     def cache(self, path: str, known_id: str = "") -> CacheDir:
         """The CacheDir of this Item, made when it is not there yet.

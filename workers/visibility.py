@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterable
+from functools import partial
 
 from shared.paths import Roots
 from shared.redis import heartbeats
 from shared.redis.clients import key_prefix, translated
 from shared.redis.heartbeats import WorkerKind
 from workers.context import Context
-from workers.worker import NotHere
+from workers.not_here import NotHere
 
 _ASK_OTHERS_WAIT_S = 2.0
 _REMEMBER_S = 3600
@@ -22,7 +23,8 @@ def unseen_root(roots: Roots, paths: Iterable[str]) -> NotHere | None:
     for path in paths:
         for root in roots.folders or ():
             if os.path.commonpath([path, root]) == str(root) and not os.path.isdir(root):
-                return NotHere(f"{root} is not visible on this machine.")
+                reason = f"{root} is not visible on this machine."
+                return NotHere(reason, is_over=partial(os.path.isdir, root))
     return None
 
 

@@ -37,31 +37,24 @@ from workers.context import Context
 from workers.faults import fault_of
 from workers.item_span import item_span
 from workers.job_consumer import JobConsumer
+from workers.left_items import ItemKey, LeftItems
 from workers.liveness import Keeper, Signals, StallTimer
 from workers.model_reconciler import ModelReconciler
 from workers.models.pool import Loader, ModelPool
 from workers.native_calls import NativeCalls
+from workers.not_here import NotHere, NotHereAnyMore
 from workers.redis_outage import RedisOutage
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-NOT_READY_WAIT_S = 30.0
 _LEFT_JOB_S = 0.02  # so that thousands of jobs that are left to others do not fill a core
 _LAST_LEFT_JOB_S = 2.5  # so that another worker takes it when the sweep, every 2 s, enqueues again
 _NAP_STEP_S = 0.2
 _LONGEST_PAUSE_S = 2.0
 _LAST_WORDS_S = 5.0  # how long a worker that is shutting down waits for Redis to take its outcome
 _LAST_CALL_S = 2.0  # for a native call that nobody waits for any more
-
-
-@dataclass(frozen=True, slots=True)
-class NotHere:
-    """Why this machine cannot do an Item that another one may be able to do."""
-
-    reason: str
-    wait_s: float = NOT_READY_WAIT_S  # how long its jobs are left to others
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +98,7 @@ class Worker:
         self._keeper = Keeper(self._ledger, self._jobs.enqueue, self._beat)
         self._signals: Signals | None = None
         self.is_stopping = False
-        self._left: dict[tuple[str, int], tuple[float, str]] = {}  # Items: until when, and why
+        self._left = LeftItems()
         self._counts: Counter[str] = Counter()
         self._heart = Heartbeat(
             name=self.name, kind=work.kind, host=host, pid=os.getpid(), started_at=time.time()
@@ -163,9 +156,7 @@ class Worker:
         """Do what one job asks: claim, do, settle. Never raises an Exception."""
         if self.is_stopping:
             return  # the sweep enqueues again
-        if self._left.get((task_id, item_id), (0.0, ""))[0] > time.monotonic():
-            more_wait = self._until_redis(lambda: self._jobs.waiting(self._work.kind))
-            self._nap(_LEFT_JOB_S if more_wait else _LAST_LEFT_JOB_S)
+        if self._leave((task_id, item_id)):
             return  # the same: for others, and for us when the time is over
         nonce = secrets.token_hex(8)
         lease = self._until_redis(lambda: self._ledger.claim(task_id, item_id, self.name, nonce))
@@ -180,6 +171,25 @@ class Worker:
                 self._signals = None
                 self._stall.disarm()
                 self._rest()
+
+    def _leave(self, item: ItemKey) -> bool:
+        """Leave a job to other workers for a moment, if it is one of those; whether it was."""
+        if not self._must_leave(item):
+            return False
+        more_wait = self._until_redis(lambda: self._jobs.waiting(self._work.kind))
+        until = time.monotonic() + (_LEFT_JOB_S if more_wait else _LAST_LEFT_JOB_S)
+        while (left := until - time.monotonic()) > 0 and not self.is_stopping:
+            self._nap(min(left, _NAP_STEP_S))
+            if not self._must_leave(item):
+                return self.is_stopping
+        return True
+
+    def _must_leave(self, item: ItemKey) -> bool:
+        self._stall.arm()  # it may ask a share, which may hang
+        try:
+            return self._left.holds(item)
+        finally:
+            self._stall.disarm()
 
     def _do(self, lease: Lease, signals: Signals) -> None:
         context = Context(
@@ -222,6 +232,8 @@ class Worker:
         except Cancelled:
             log.info("Item %d stopped", lease.item_id)
             return lambda: ledger.settle(lease, "cancelled")
+        except NotHereAnyMore as gone:
+            return self._pass_on(lease, gone.not_here)
         except HandBack:
             log.info("Item %d handed back", lease.item_id)
             return lambda: ledger.handback(lease)
@@ -248,17 +260,13 @@ class Worker:
 
     def _pass_on(self, lease: Lease, not_here: NotHere) -> Callable[[], bool]:
         """Hand an Item back for another machine, and leave its jobs to others for a while."""
-        now = time.monotonic()
-        self._left = {item: left for item, left in self._left.items() if left[0] > now}
-        if all(reason != not_here.reason for _, reason in self._left.values()):
+        if self._left.add((lease.task_id, lease.item_id), not_here):
             log.warning("Item %d cannot be done here: %s", lease.item_id, not_here.reason)
-        self._left[lease.task_id, lease.item_id] = (now + not_here.wait_s, not_here.reason)
         return lambda: self._ledger.handback(lease)
 
     def _rest(self) -> None:
         """Say that nothing is in hand: idle, or waiting for what this machine lacks."""
-        now = time.monotonic()
-        reason = next((why for until, why in self._left.values() if until > now), None)
+        reason = self._left.reason()
         self._say("waiting" if reason else "idle", reason or "")
 
     def _until_redis(self, action: Callable[[], T]) -> T | None:

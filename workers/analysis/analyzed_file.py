@@ -183,7 +183,12 @@ class AnalyzedFile:
             self._become(AnalysisStep.FOUND)
 
     def end(self, part: ProgressType, error: RushesError | None = None) -> None:
-        """Tell the ledger that nothing more is done for this part of the file."""
+        """Tell the ledger that nothing more is done for this part of the file.
+
+        Raises as `Context.judge` does where it is not the file that failed.
+        """
+        if error:
+            self._context.judge(self.entry.path, error)
         self._context.progress.file_ended(
             part,
             self.index,

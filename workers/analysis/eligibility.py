@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import msgspec
 
 from shared.domain import AnalyzeSpec, ModelKind, ProgressType
@@ -12,8 +14,8 @@ from shared.models.specs import ModelSpec
 from shared.models.speech_models import may_understand
 from shared.paths import Roots
 from workers.context import Context
+from workers.not_here import NotHere
 from workers.visibility import may_be_elsewhere, unseen_root
-from workers.worker import NotHere
 
 _PART_OF = {
     ModelKind.VISUAL: ProgressType.VIDEO,
@@ -30,7 +32,7 @@ def why_not(context: Context) -> NotHere | None:
     unseen = unseen_root(Roots.media(settings), media) or unseen_root(
         Roots.cache(settings), [spec.cache_dir]
     )
-    if unseen:
+    if unseen := unseen or context.folders.look(media):
         return unseen
     keys = {
         ModelKind.VISUAL: spec.visual_model,
@@ -47,7 +49,8 @@ def why_not(context: Context) -> NotHere | None:
         if _needs(spec, model) and not is_downloaded(settings, model):
             return NotHere(
                 f"The model {model.key} is not on this machine; "
-                f"run `rushes models pull {model.key}`."
+                f"run `rushes models pull {model.key}`.",
+                is_over=partial(is_downloaded, settings, model),
             )
     return may_be_elsewhere(context, "analysis", media)
 

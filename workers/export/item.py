@@ -48,8 +48,8 @@ from workers.export import cutting, planning
 from workers.export.cutting import Cut
 from workers.export.failure import ClipFailed, writing_failed
 from workers.export.planning import ClipPlan
+from workers.not_here import NotHere
 from workers.visibility import may_be_elsewhere, unseen_root
-from workers.worker import NotHere
 
 T = TypeVar("T")
 
@@ -65,6 +65,8 @@ def export_clip(context: Context) -> None:
     try:
         result = _Export(context, spec).run()
     except ClipFailed as failure:
+        for path in _needed(spec):
+            context.judge(path, failure)
         if failure.code is ClipCode.INTERNAL:
             raise  # it is tried again, as any error of ours
         message = _in_clients_words(failure.message, spec)
@@ -84,8 +86,13 @@ def why_not(context: Context) -> NotHere | None:
     return (
         unseen_root(Roots.media(settings), [spec.media_path])
         or unseen_root(Roots.export(settings), [spec.output_dir])
+        or context.folders.look(_needed(spec))
         or may_be_elsewhere(context, "export", [spec.media_path, spec.output_dir])
     )
+
+
+def _needed(spec: ClipSpec) -> tuple[str, str]:
+    return spec.media_path, spec.output_dir
 
 
 class _Export:
@@ -121,7 +128,7 @@ class _Export:
         except NotAllowed as error:
             raise ClipFailed(ClipCode.NOT_ALLOWED, error.message) from None
         except MediaMissing as error:
-            raise ClipFailed(ClipCode.MISSING_MEDIA, error.message) from None
+            raise ClipFailed(ClipCode.MISSING_MEDIA, error.message) from error
         except MediaError as error:
             raise ClipFailed(ClipCode.UNREADABLE, error.message) from error
 

@@ -6,8 +6,8 @@ import errno
 import os
 
 from shared.domain import Fault
+from workers.root_identity import identity_of
 from workers.watcher.folder.state import FolderState
-from workers.watcher.scan.root_identity import identity_of
 
 AWAY_PAUSE_S = 60.0
 _OF_ITS_NAME = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP)

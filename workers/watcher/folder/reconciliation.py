@@ -9,11 +9,11 @@ from msgspec.structs import replace
 from shared.media import unsupported_format
 from shared.watch.choices import FileGroup
 from shared.watch.files import WatchedFile
+from workers.root_identity import printable
 from workers.watcher.folder.file_phase import FilePhase
 from workers.watcher.folder.state import FolderState
 from workers.watcher.scan.findings import FileStat
 from workers.watcher.scan.names import NameKind
-from workers.watcher.scan.root_identity import printable
 from workers.watcher.scan.scheduler import ScanResult
 
 _NOT_TEXT = "Its name is not valid UTF-8, so no client can name it; rename it."

@@ -15,6 +15,12 @@ from shared.watch.files import FolderFacts, WatchedFile
 from shared.watch.folders import WatchFolder
 from shared.watch.live import FolderLive, WatchState
 from shared.watch.retries import RetryRequest
+from workers.root_identity import (
+    RootIdentity,
+    Unreachable,
+    identity_of,
+    is_same_root,
+)
 from workers.watcher.context import WatcherContext
 from workers.watcher.folder.admission import admit, free_duplicates
 from workers.watcher.folder.analysis_profile import AnalysisProfile
@@ -27,12 +33,6 @@ from workers.watcher.folder.schedule import is_open
 from workers.watcher.folder.settling import next_settle_in, settle
 from workers.watcher.folder.submission import Submitter
 from workers.watcher.folder.tasks import FolderTasks
-from workers.watcher.scan.root_identity import (
-    RootIdentity,
-    Unreachable,
-    identity_of,
-    is_same_root,
-)
 from workers.watcher.scan.scheduler import ScanResult, ScanScheduler
 
 log = logging.getLogger(__name__)

@@ -24,8 +24,8 @@ from watchdog.observers.inotify_c import (
 )
 
 from shared.watch.folders import WatchFolder
+from workers.root_identity import printable, why
 from workers.watcher.scan.events import Events, NoEvents
-from workers.watcher.scan.root_identity import printable, why
 
 _log = logging.getLogger(__name__)
 _IN_UNMOUNT = 0x2000

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from shared.errors import NotAllowed
 from shared.media import MediaType
 from shared.opening import OpenedFolder
+from workers.root_identity import printable, why
 from workers.watcher.scan.findings import FileStat
 from workers.watcher.scan.names import NameKind, NameRules, is_hidden
-from workers.watcher.scan.root_identity import printable, why
 from workers.watcher.scan.sequences import sequences_in
 
 VANISHED = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)

@@ -10,8 +10,8 @@ from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 
 from shared.watch.folders import WatchFolder
+from workers.root_identity import why
 from workers.watcher.scan.events import Events, NoEvents
-from workers.watcher.scan.root_identity import why
 
 _OF_READING = ("opened", "closed_no_write")
 

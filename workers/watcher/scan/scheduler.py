@@ -14,11 +14,11 @@ from typing import NamedTuple
 from shared.paths import Roots
 from shared.settings import Settings
 from shared.watch.folders import WatchFolder
+from workers.root_identity import needs_polling
 from workers.watcher.scan.events import Events, NoEvents
 from workers.watcher.scan.findings import Scan
 from workers.watcher.scan.names import NameRules
 from workers.watcher.scan.native_events import native_events
-from workers.watcher.scan.root_identity import needs_polling
 from workers.watcher.scan.scanner import Scanner
 
 log = logging.getLogger(__name__)

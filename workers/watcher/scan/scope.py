@@ -9,10 +9,10 @@ from shared.errors import NotAllowed
 from shared.opening import OpenedFolder, location_of, open_folder
 from shared.paths import Roots
 from shared.watch.folders import WatchFolder
+from workers.root_identity import Unreachable, why
 from workers.watcher.scan.findings import DirectoryStamp
 from workers.watcher.scan.listing import Lister
 from workers.watcher.scan.names import NameRules
-from workers.watcher.scan.root_identity import Unreachable, why
 
 
 class ScanScope:

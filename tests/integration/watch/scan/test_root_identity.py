@@ -16,8 +16,8 @@ from tests.support.skip_or_fail import skip_or_fail
 from tests.support.system.faulty_disk import FaultyDisk, faulty_disk
 from tests.support.system.tiny_disk import tiny_disk
 from tests.support.watch.watched import clip, names, nothing, scanner_of, watched
-from workers.watcher.scan import root_identity
-from workers.watcher.scan.root_identity import (
+from workers import root_identity
+from workers.root_identity import (
     RootIdentity,
     Unreachable,
     identity_of,

@@ -22,7 +22,7 @@ _LASTING_INODES = frozenset("afs beegfs ceph gpfs lustre nfs nfs4".split())
 _NOT_ANSWERING = frozenset(
     number
     for name in (
-        "ESTALE ENOTCONN ETIMEDOUT EHOSTDOWN EHOSTUNREACH ENETDOWN ENETUNREACH ECONNABORTED "
+        "ESTALE ENOTCONN ENODEV ETIMEDOUT EHOSTDOWN EHOSTUNREACH ENETDOWN ENETUNREACH ECONNABORTED "
         "ECONNREFUSED ECONNRESET EREMOTEIO ENOLINK ESHUTDOWN EPIPE"
     ).split()
     if (number := getattr(errno, name, None)) is not None
@@ -78,6 +78,12 @@ def is_same_root(old: RootIdentity, new: RootIdentity) -> bool:
     if old.fsid and new.fsid:
         return old.fsid == new.fsid
     return old.device == new.device or (old.source != "" and old.source == new.source)
+
+
+def mount_point(path: str) -> str:
+    """Where the file system is mounted that a path lies on, or would; "" where nobody tells."""
+    mount = _mount_of(path)
+    return mount.point if mount is not None else ""
 
 
 def needs_polling(root: str) -> str | None:

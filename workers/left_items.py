@@ -1,0 +1,52 @@
+"""Items that this machine leaves to others for a while, each with the reason."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from workers.not_here import NotHere
+
+ItemKey = tuple[str, int]  # task_id, item_id
+
+_LOOK_EVERY_S = 1.0  # at what an Item waits for; thousands may wait for one disk
+
+
+class LeftItems:
+    """Those that were left; a reason that is over lets all of its Items go at once."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._items: dict[ItemKey, tuple[float, NotHere]] = {}  # until when, and why
+        self._next_look: dict[str, float] = {}  # by reason
+
+    def add(self, item: ItemKey, not_here: NotHere) -> bool:
+        """Leave an Item; whether its reason is a new one."""
+        now = self._clock()
+        self._items = {key: left for key, left in self._items.items() if left[0] > now}
+        is_new = all(left.reason != not_here.reason for _, left in self._items.values())
+        self._items[item] = now + not_here.wait_s, not_here
+        self._next_look[not_here.reason] = now + _LOOK_EVERY_S
+        return is_new
+
+    def holds(self, item: ItemKey) -> bool:
+        """Whether the Item is still left to others. Looks at what it waits for, now and then."""
+        until, not_here = self._items.get(item, (0.0, None))
+        now = self._clock()
+        if not_here is None or until <= now:
+            return False
+        if not_here.is_over and now >= self._next_look[not_here.reason]:
+            self._next_look[not_here.reason] = now + _LOOK_EVERY_S
+            if not_here.is_over():
+                self._let_go(not_here.reason)
+                return False
+        return True
+
+    def reason(self) -> str | None:
+        """Why an Item is left; None where none is."""
+        now = self._clock()
+        return next((left.reason for until, left in self._items.values() if until > now), None)
+
+    def _let_go(self, reason: str) -> None:
+        del self._next_look[reason]
+        self._items = {k: left for k, left in self._items.items() if left[1].reason != reason}

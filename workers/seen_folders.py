@@ -1,0 +1,185 @@
+"""Folders where files of a Task were seen: what is missing later is judged only where they stayed.
+
+A disk that goes away leaves an empty folder, or none; the files in it are not deleted. So the
+folder, its root and its mount are noted while a file is there, once for all workers of a
+machine, and compared when one is not.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Iterable, Iterator
+from functools import partial
+from pathlib import PurePath
+from typing import cast
+
+import msgspec
+import redis
+
+from shared.errors import MediaMissing, RushesError
+from shared.redis.clients import key_prefix, translated
+from workers.not_here import NotHere, NotHereAnyMore
+from workers.root_identity import (
+    RootIdentity,
+    Unreachable,
+    identity_of,
+    is_fault_of_file,
+    is_same_root,
+    mount_point,
+)
+
+GONE_FOLDER_S = 30.0  # a folder that is gone from a disk that stayed is waited for so long
+_AGAIN_S = 1.0
+_REMEMBER_S = 86_400
+
+
+class SeenFolder(msgspec.Struct, frozen=True):
+    """What a folder was when a file was seen in it."""
+
+    folder: RootIdentity
+    mount: str  # the mount point that it lay below
+    disk: RootIdentity  # of that
+
+
+class SeenFolders:
+    """The folders of one Task on this machine. `roots`: the configured ones, None for any."""
+
+    def __init__(
+        self,
+        client: redis.Redis,
+        instance: str,
+        task_id: str,
+        roots: tuple[os.PathLike[str], ...] | None,
+    ) -> None:
+        self._client = client
+        self._key = f"{key_prefix(instance)}seen:{task_id}:{socket.gethostname()}"
+        self._roots = tuple(map(os.fspath, roots or ()))
+
+    def look(self, paths: Iterable[str]) -> NotHere | None:
+        """NotHere where a path is missing whose disk or folder is; notes those of the others."""
+        paths = list(paths)
+        absent = [path for path in paths if not os.path.exists(path)]
+        if absent and (away := self._away(absent)):
+            return away
+        self._note(path for path in paths if path not in set(absent))
+        return None
+
+    def check(self, path: str, error: RushesError) -> None:
+        """Raise NotHereAnyMore where the file may not be to blame for a failure."""
+        if away := self._away([path]):
+            raise NotHereAnyMore(away)
+        causes = list(_causes(error))
+        is_back = any(isinstance(c, MediaMissing) for c in causes) and os.path.exists(path)
+        is_of_disk = any(isinstance(c, OSError) and not is_fault_of_file(c) for c in causes)
+        if (is_back or is_of_disk) and self._may_wait(path):
+            raise NotHereAnyMore(NotHere(f"{path} does not answer: {error.message}", _AGAIN_S))
+
+    def _away(self, paths: Iterable[str]) -> NotHere | None:
+        above = {path: self._above(path) for path in paths}
+        asked = sorted({folder for folders in above.values() for folder in folders})
+        with translated():
+            found = cast("list[str | None]", self._client.hmget(self._key, asked)) if asked else []
+        for folder, known in zip(asked, found, strict=True):
+            seen = msgspec.json.decode(known, type=SeenFolder) if known else None
+            if reason := self._lost_disk(folder, seen):
+                is_over = partial(self._is_back, folder, seen)
+                return NotHere(reason, is_over=is_over)
+            if seen and not _is_there(folder, seen) and self._may_wait(folder):
+                reason = f"The folder {folder} is missing; it was there a moment ago."
+                return NotHere(reason, GONE_FOLDER_S, partial(self._is_over, folder))
+        return None
+
+    def _above(self, path: str) -> Iterator[str]:
+        """The folders that a path lies in, up to its root."""
+        for folder in map(str, PurePath(path).parents):
+            yield folder
+            if folder in self._roots:
+                return
+
+    def _lost_disk(self, folder: str, seen: SeenFolder | None) -> str:
+        """Why the disk that a folder lay on seems to be away; "" where it is there."""
+        if folder in self._roots and not _has_entries(folder):
+            return f"{folder} is missing or empty on this machine; is its disk mounted?"
+        if seen is None or not seen.mount:
+            return ""
+        if mount_point(folder) != seen.mount:
+            return f"{seen.mount} is not mounted on this machine."
+        try:
+            disk = identity_of(seen.mount)
+        except Unreachable as error:
+            return error.reason
+        if not is_same_root(seen.disk, disk) and not _has_entries(seen.mount):
+            return f"Another, empty disk than before is mounted at {seen.mount}."
+        return ""
+
+    def _is_back(self, folder: str, seen: SeenFolder | None) -> bool:
+        return not self._lost_disk(folder, seen)
+
+    def _is_over(self, folder: str) -> bool:
+        return os.path.isdir(folder) or not self._may_wait(folder)
+
+    def _note(self, paths: Iterable[str]) -> None:
+        folders = {os.path.dirname(path) for path in paths}
+        for folder in list(folders):
+            folders |= {root for root in self._roots if _is_below(folder, root)}
+            point = mount_point(folder)
+            folders |= {point} if any(_is_below(point, root) for root in self._roots) else set()
+        noted: dict[str, bytes] = {}
+        for folder in folders:
+            if seen := _seen(folder):
+                noted[folder] = msgspec.json.encode(seen)
+        if not noted:
+            return
+        with translated(), self._client.pipeline() as pipe:
+            pipe.hset(self._key, mapping=noted)  # type: ignore[arg-type]
+            pipe.hdel(self._key, *map(_since, noted))
+            pipe.expire(self._key, _REMEMBER_S)
+            pipe.execute()
+
+    def _may_wait(self, path: str) -> bool:
+        """Whether what is gone from a disk that stayed may still come back; counts from now on."""
+        with translated(), self._client.pipeline() as pipe:
+            pipe.hsetnx(self._key, _since(path), str(time.time()))
+            pipe.expire(self._key, _REMEMBER_S)
+            pipe.hget(self._key, _since(path))
+            return time.time() - float(pipe.execute()[-1]) < GONE_FOLDER_S
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__
+
+
+def _since(path: str) -> str:
+    return f"since:{path}"
+
+
+def _seen(folder: str) -> SeenFolder | None:
+    point = mount_point(folder)
+    try:
+        return SeenFolder(identity_of(folder), point, identity_of(point or folder))
+    except Unreachable:
+        return None  # gone just now: whoever opens the file meets it
+
+
+def _is_there(folder: str, seen: SeenFolder) -> bool:
+    """Whether the folder is there; one that was made anew in its place counts once it is used."""
+    try:
+        return is_same_root(seen.folder, identity_of(folder)) or _has_entries(folder)
+    except Unreachable:
+        return False
+
+
+def _has_entries(folder: str) -> bool:
+    try:
+        with os.scandir(folder) as entries:
+            return next(entries, None) is not None
+    except OSError as error:
+        return isinstance(error, PermissionError)  # entered, perhaps, but not listed
+
+
+def _is_below(path: str, root: str) -> bool:
+    return path == root or path.startswith(root.rstrip("/") + "/")
