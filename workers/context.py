@@ -13,7 +13,7 @@ import redis
 
 from shared.cache.cache_dir import CacheDir
 from shared.domain import ModelKind, ProgressType
-from shared.errors import CacheError, RedisAway, RushesError
+from shared.errors import CacheError, MediaUnreadable, RedisAway, RushesError
 from shared.ledger.ledger import Ledger
 from shared.ledger.records import Lease
 from shared.media import HashCache
@@ -49,6 +49,7 @@ class Context:
     counts: Counter[str] = field(default_factory=Counter)  # of the process; its heartbeat tells
     result: bytes = b""  # JSON that the ledger keeps when the Item is done
     reason: str = ""  # why, where the Item is done and none of its files could be used
+    file_until: float | None = None  # when all work on the file in hand must have ended
     progress: ItemProgress = field(init=False)
     folders: SeenFolders = field(init=False)
 
@@ -67,10 +68,22 @@ class Context:
     def checkpoint(self) -> None:
         """Note that the work advances, between frames and batches, and end it when it must.
 
-        Raises Cancelled, LeaseLost or HandBack, which no frame loop may catch.
+        Raises Cancelled, LeaseLost or HandBack, which no frame loop may catch, and
+        MediaUnreadable where the file in hand takes longer than any like it.
         """
         self.stall.arm()
         self.signals.raise_if_set()
+        if self.file_until is not None and time.monotonic() > self.file_until:
+            raise MediaUnreadable("The work on it takes longer than on any file of its size.")
+
+    @contextmanager
+    def limited(self, seconds: float) -> Iterator[None]:
+        """Give the work on one file so much time; `checkpoint` ends it then."""
+        self.file_until = time.monotonic() + seconds
+        try:
+            yield
+        finally:
+            self.file_until = None
 
     def confirm(self) -> None:
         """Make sure of the lease, right before something that must not be published twice.

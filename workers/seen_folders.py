@@ -30,7 +30,7 @@ from workers.root_identity import (
     mount_point,
 )
 
-GONE_FOLDER_S = 30.0  # a folder that is gone from a disk that stayed is waited for so long
+GONE_FOLDER_S = 20.0  # a folder that is gone from a disk that stayed is waited for so long
 _AGAIN_S = 1.0
 _REMEMBER_S = 86_400
 

@@ -20,6 +20,7 @@ from shared.process import traces
 from workers.analysis.analyzed_file import AnalysisStep, AnalyzedFile
 from workers.analysis.stage import LEFT_FOR_PUBLISHING, PictureStage, StageRun, share_done
 from workers.context import Context
+from workers.media.budget import work_limit_s
 from workers.media.media_reader import MediaReader, open_media
 
 log = logging.getLogger(__name__)
@@ -92,7 +93,11 @@ class PicturePass:
         span.set_attribute("rushes.wants", ", ".join(dict.fromkeys(s.part for s in stages)))
         context.counts["decodings"] += 1
         frames = 0
-        with ExitStack() as drafts, open_media(file.opened, file.entry.media_type) as reader:
+        with (
+            ExitStack() as drafts,
+            open_media(file.opened, file.entry.media_type) as reader,
+            context.limited(work_limit_s(file.size, reader.probe.duration_seconds)),
+        ):
             runs = self._open(file, reader, stages, drafts)
             if not runs:
                 return

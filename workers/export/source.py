@@ -19,6 +19,7 @@ from shared.opening import OpenedFile
 from shared.timecode import FASTEST, Timecode, has_drop_frame, label_of_tag, nominal_rate
 from workers.export.failure import ClipFailed
 from workers.export.formats import family_of
+from workers.media.budget import check_sound
 from workers.media.containers import open_container, video_stream
 from workers.media.probing.probe import frame_rate
 from workers.media.probing.stated_rates import track_rate
@@ -102,15 +103,16 @@ def open_source(file: OpenedFile, audio: ClipAudio) -> Iterator[ClipSource]:
 
 
 def _source(file: OpenedFile, container: InputContainer, audio: ClipAudio) -> ClipSource:
-    try:
-        video = video_stream(container)
-    except MediaError as error:
-        raise ClipFailed(ClipCode.UNREADABLE, error.message) from error
     sounds = [s for s in container.streams.audio if _is_known(s)]
     if audio == "first":
         sounds = sounds[:1]
     elif audio == "none":
         sounds = []
+    try:
+        video = video_stream(container)
+        check_sound(container, sounds)
+    except MediaError as error:
+        raise ClipFailed(ClipCode.UNREADABLE, error.message) from error
     if video is None and not sounds:
         raise ClipFailed(ClipCode.UNREADABLE, "It holds neither video nor audio to export.")
     rate = (frame_rate(video) if video is not None else None) or _DEFAULT_RATE

@@ -21,6 +21,7 @@ from av.video.stream import VideoStream
 
 from shared.errors import MediaUnreadable, MediaUnsupported
 from shared.opening import OpenedFile
+from workers.media.budget import NATIVE_SEARCH_S
 from workers.media.file_checks import check_file
 
 # Only containers that hold their media themselves: playlists (m3u8, concat, mpd) could make the
@@ -73,7 +74,9 @@ def open_container(file: OpenedFile) -> InputContainer:
     check_file(file)
     try:
         with file.url() as url:
-            return av.open(url, metadata_errors="replace", options=_OPTIONS)
+            return av.open(
+                url, metadata_errors="replace", timeout=NATIVE_SEARCH_S, options=_OPTIONS
+            )
     except (av.error.InvalidDataError, av.error.EOFError, av.error.ArgumentError):
         raise MediaUnreadable(_reason(file)) from None
     except (av.error.FFmpegError, OSError, ValueError) as error:
@@ -173,6 +176,10 @@ def _decoded_alone(codec: VideoCodecContext, packet: Packet[VideoStream]) -> lis
 
 
 def _words(error: Exception) -> str:
+    if isinstance(error, av.error.ExitError):
+        return f"nothing was found in {NATIVE_SEARCH_S:g} s of reading"
+    if isinstance(error, BlockingIOError):  # of the MPEG-TS demuxer, where no more packet comes
+        return "what follows holds nothing that can be read"
     return getattr(error, "strerror", None) or str(error)
 
 

@@ -7,6 +7,7 @@ import os
 from shared.errors import MediaUnreadable, MediaUnsupported
 from shared.media import check_content, unsupported_format
 from shared.opening import OpenedFile
+from workers.media.budget import check_written
 
 
 def check_format(path: str) -> None:
@@ -24,5 +25,6 @@ def check_file(file: OpenedFile) -> None:
     check_content(file)
     try:
         os.pread(file.fd, 1, 0)
+        check_written(file.fd)
     except OSError as error:
         raise MediaUnreadable(f"The file cannot be read: {error.strerror}.") from error

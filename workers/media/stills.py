@@ -20,6 +20,7 @@ from workers.media.file_checks import check_file
 from workers.media.pictures import encode_rgb, fit
 
 MAX_PIXELS = 256_000_000  # larger ones would need gigabytes of memory for one picture
+MAX_SIDE = 100_000  # pixels; of a picture of one line no reduced size can be made
 SHARED_SIDE = 640  # pixels: one load of a big JPEG serves thumbnail and embedding
 RAW_EXTENSIONS = frozenset(
     ".3fr .ari .arw .bay .braw .cap .cr2 .cr3 .crw .dcr .dng .erf .fff .gpr .iiq .k25 .kdc .mef "
@@ -78,6 +79,11 @@ class StillPicture:
         with reader as file, Image.open(file, formats=_FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise Image.DecompressionBombError
+            if max(image.size) > MAX_SIDE:
+                raise MediaUnreadable(
+                    f"The picture has {image.width:,} by {image.height:,} pixels; the limit is "
+                    f"{MAX_SIDE:,} for each side."
+                )
             yield image
 
     def _load(self, width: int, height: int) -> Image.Image:

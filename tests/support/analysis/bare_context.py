@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -37,6 +38,7 @@ def bare_context(folder: Path, ended: EndedParts) -> Any:
         hashes=HashCache(),
         lease=SimpleNamespace(task_id="task-of-the-test", item_id=0, token=1),
         checkpoint=lambda: None,
+        limited=lambda _seconds: nullcontext(),
         judge=lambda _path, _error: None,
         say=lambda _message: None,
         counts=Counter(),

@@ -23,6 +23,7 @@ from workers.analysis.analyzed_file import AnalyzedFile
 from workers.analysis.speech.transcribing import Heard, SpeechNotUnderstood, transcribe
 from workers.analysis.stage import share_done
 from workers.context import Context
+from workers.media.budget import work_limit_s
 from workers.media.sound.sound_reader import SoundBlock, SoundReader, open_sound
 from workers.models.load import load_detector
 from workers.models.protocols import SAMPLE_RATE, Transcriber, VoiceDetector
@@ -73,6 +74,7 @@ class TranscriptStage:
         with (
             open_sound(file.opened) as reader,
             self._context.speech_model(self._spec.speech_model) as model,
+            self._context.limited(work_limit_s(file.size, reader.duration_seconds)),
         ):
             heard = self._hear(file, reader, model)
         show = partial(self._publish, file, heard, tuple(reader.warnings))

@@ -15,7 +15,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from shared.domain import Probe
-from shared.errors import MediaUnreadable
+from shared.errors import MediaUnreadable, MediaUnsupported
 from shared.media import MediaType
 from shared.media_facts import StartTimecode
 from shared.opening import OpenedFile
@@ -154,11 +154,14 @@ def probe_container(
     audio = container.streams.audio[0] if container.streams.audio else None
     if stream is None and audio is None:
         raise MediaUnreadable("It holds neither video nor audio.")
+    heard = audio if audio is not None and audio.codec_context is not None else None
+    if stream is None and heard is None:
+        raise MediaUnsupported("Its audio codec is not known to the decoder here.")
     seconds = duration_of(container, stream)
     sound: dict[str, Any] = {
         "has_audio": audio is not None,
-        "audio_codec": audio.codec.canonical_name if audio is not None else None,
-        "audio_channels": audio.channels if audio is not None else None,
+        "audio_codec": heard.codec.canonical_name if heard is not None else None,
+        "audio_channels": heard.channels if heard is not None else None,
     }
     tags = [container.metadata, *(s.metadata for s in container.streams)]
     seen = _picture_fields(stream, picture, seconds) if stream is not None else {}

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from shared.cache.transcripts import AudioStreams
 from shared.errors import MediaSilent, MediaUnreadable, MediaUnsupported
 from shared.opening import OpenedFile
+from workers.media.budget import check_sound, check_time
 from workers.media.containers import duration_of, open_container, shown_video_streams
 from workers.media.sound.clock import SoundClock
 from workers.media.sound.mixing import Mixer
@@ -61,6 +62,7 @@ class SoundReader:
         self._streams = list(container.streams.audio)
         if not self._streams:
             raise MediaSilent
+        check_sound(container, self._streams)
         self.duration_seconds = max(
             (s for s in (duration_of(container, stream) for stream in self._streams) if s),
             default=None,
@@ -82,6 +84,7 @@ class SoundReader:
         mixer = Mixer(RATE)
         start = 0
         for end in self._ends(tracks, ThrottledCheckpoint(checkpoint)):
+            check_time(end / RATE, self._container.size)
             rows = [track.line.take(end) for track in tracks.values()]
             if streams == "each":
                 for number, row in zip(tracks, rows, strict=True):

@@ -10,12 +10,12 @@ from av.audio.stream import AudioStream
 from av.packet import Packet
 from numpy.typing import NDArray
 
+from workers.media.budget import HIGHEST_RATE, LOWEST_RATE
 from workers.media.sound.clock import SoundClock, SoundLine
 from workers.media.sound.mixing import Mixer
 
 RATE = 16_000  # what speech models hear
 _GATHERED_S = 0.5  # so much is mixed and resampled at once
-_HIGHEST_RATE = 6_000_000  # above that of any recorder: damage that a resampler has no memory for
 _LOUDEST = 16.0  # of floating-point sound; beyond it is damage
 _FULL_SCALE = {"u8": 128.0, "s16": 2.0**15, "s32": 2.0**31}
 _TYPES = {"u8": "u1", "s16": "i2", "s32": "i4", "flt": "f4", "dbl": "f8"}  # numpy's
@@ -69,7 +69,7 @@ class Track:
         if not frame.samples or not frame.sample_rate:
             return
         is_known = frame.format.name.removesuffix("p") in _TYPES
-        if not is_known or frame.sample_rate > _HIGHEST_RATE:
+        if not is_known or not LOWEST_RATE <= frame.sample_rate <= HIGHEST_RATE:
             self.errors += 1
             return
         self.frames += 1

@@ -1,0 +1,117 @@
+"""What a media file may cost, by what it is: claims that no real file makes are refused.
+
+The bounds lie beyond what any recorder or encoder makes, so that nothing real is refused: silence
+in Opus at its longest packets takes 17 bytes a second, in AMR 50, in FLAC 27.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import TYPE_CHECKING
+
+from shared.errors import MediaUnreadable
+
+if TYPE_CHECKING:
+    from av.audio.stream import AudioStream
+    from av.container import InputContainer
+
+LEAST_BYTES_A_SECOND = 8
+ALWAYS_S = 3600  # a file of any size may last so long
+LONGEST_S = 31 * 86_400
+LOWEST_RATE = 1000  # samples a second; the lowest of any player is 4,000
+HIGHEST_RATE = 6_000_000  # above that of any recorder: a resampler has no memory for it
+# For searching in one native call; less than the stall timer of workers, which ends the process.
+NATIVE_SEARCH_S = 90.0
+
+_SPARSE_FROM = 1 << 30  # bytes; holes of smaller files are read in a moment
+_MOSTLY = 100  # a file is refused of which less than one part in so many was ever written
+_MOST_PIECES = 1000
+
+# For all work on a file: a share gives 1 MB a second, the largest models on a slow machine take a
+# minute for each second of footage. Whoever is beyond that goes nowhere.
+_BASE_WORK_S = 1800.0
+_WORK_S_A_MEGABYTE = 1.0
+_WORK_S_A_SECOND = 60.0
+
+
+def check_written(fd: int) -> None:
+    """Raise MediaUnreadable for a large file that is one hole: it costs hours and holds nothing.
+
+    Blocks alone tell nothing, as compression, archives and some shares count none; where the file
+    system does not tell of holes, a file counts as written.
+    """
+    status = os.fstat(fd)
+    size = status.st_size
+    if size < _SPARSE_FROM or status.st_blocks * 512 * _MOSTLY > size:
+        return
+    written = _written(fd, size)
+    if written * _MOSTLY < size:
+        raise MediaUnreadable(
+            f"Only {size_in_words(written)} of its {size_in_words(size)} were ever written, as after an "
+            "interrupted copy; copy it again."
+        )
+
+
+def check_sound(container: InputContainer, streams: list[AudioStream]) -> None:
+    """Raise MediaUnreadable for sound that is none: absurd rates, or hours in a few bytes."""
+    size = container.size
+    for stream in streams:
+        if stream.codec_context is None:
+            continue
+        bits = stream.codec_context.bit_rate
+        declared = float(stream.duration * (stream.time_base or 0)) if stream.duration else 0.0
+        held = size * 8 / bits if bits else 0.0  # a cut file declares more than it holds
+        seconds = min(declared, held)
+        if seconds > longest_s(size):
+            raise MediaUnreadable(
+                f"It declares {seconds:,.0f} s of sound in {size_in_words(size)}; no recording of that "
+                f"size is longer than {longest_s(size):,.0f} s."
+            )
+        if stream.sample_rate and not LOWEST_RATE <= stream.sample_rate <= HIGHEST_RATE:
+            raise MediaUnreadable(
+                f"It declares sound of {stream.sample_rate:,} samples a second; recordings have "
+                f"{LOWEST_RATE:,} to {HIGHEST_RATE:,}."
+            )
+
+
+def check_time(seconds: float, size: int) -> None:
+    """Raise MediaUnreadable where time stamps have led further than any file of that size lasts."""
+    if seconds > longest_s(size):
+        raise MediaUnreadable(
+            f"Its time stamps lead to {seconds:,.0f} s in {size_in_words(size)}; no recording of that "
+            f"size is longer than {longest_s(size):,.0f} s."
+        )
+
+
+def longest_s(size: int) -> float:
+    """How long a file of so many bytes can be."""
+    return min(LONGEST_S, max(ALWAYS_S, size / LEAST_BYTES_A_SECOND))
+
+
+def work_limit_s(size: int, seconds: float | None) -> float:
+    """How long all work on a file may take; `seconds`: its length by its own account."""
+    longest = longest_s(size)
+    length = longest if seconds is None else min(seconds, longest)
+    return _BASE_WORK_S + size / 1e6 * _WORK_S_A_MEGABYTE + length * _WORK_S_A_SECOND
+
+
+def size_in_words(size: int) -> str:
+    if size >= 1e9:
+        return f"{size / 1e9:,.1f} GB"
+    return f"{size / 1e6:,.1f} MB" if size >= 1e5 else f"{size / 1e3:,.1f} kB"
+
+
+def _written(fd: int, size: int) -> int:
+    """Bytes that are no holes; all where nobody tells, or where there are very many pieces."""
+    written = at = 0
+    for _ in range(_MOST_PIECES):
+        try:
+            start = os.lseek(fd, at, os.SEEK_DATA)
+            at = os.lseek(fd, start, os.SEEK_HOLE)
+        except OSError as error:
+            return written if error.errno == errno.ENXIO else size
+        written += at - start
+        if at >= size:
+            return written
+    return size
