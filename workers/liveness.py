@@ -61,12 +61,26 @@ class StallTimer:
 class Signals:
     """Signals to the running Item, which `checkpoint` turns into the right exception.
 
-    Plain flags, not Events: one of them is set by a signal handler in the thread that reads it.
+    And back: where its work is. Plain flags, not Events: one of them is set by a signal handler in
+    the thread that reads it.
     """
 
     stop: bool = False
     lost: bool = False
     give_back: bool = False
+    place: str = ""  # "<number of the file> <words>"
+    _since: float = 0.0
+
+    @property
+    def stayed_s(self) -> float:
+        """How long the work has been at its place."""
+        return time.monotonic() - self._since
+
+    def come_to(self, place: str) -> None:
+        """Note where the work is now; "" where that is no place in a file."""
+        if place != self.place:
+            self._since = time.monotonic()
+            self.place = place
 
     def raise_if_set(self) -> None:
         if self.lost:
@@ -130,7 +144,7 @@ class Keeper(threading.Thread):
         if held is None:
             return
         lease, signals = held
-        verdict = self._ledger.renew(lease)
+        verdict = self._ledger.renew(lease, signals.place, signals.stayed_s)
         if verdict == "lost":
             signals.lost = True
         elif verdict == "stop":

@@ -96,7 +96,7 @@ class Ledger(LedgerReader):
         found = self._run("claim", task_id, item_id, worker, nonce)
         if found is None:
             return None
-        token, spec, tries, kind, trace = found
+        token, spec, tries, kind, trace, given_up = found
         return Lease(
             task_id=task_id,
             item_id=item_id,
@@ -107,14 +107,17 @@ class Ledger(LedgerReader):
             worker=worker,
             kind=TaskKind(kind),
             trace=trace,
+            given_up=tuple(map(int, given_up.split())),
         )
 
-    def renew(self, lease: Lease) -> Renewal:
+    def renew(self, lease: Lease, place: str = "", stayed_s: float = 0.0) -> Renewal:
         """Renew the lease of a live worker, for LEASE_MS of lua/library.lua.
 
-        "yield": hand back, a foreground Task wants in.
+        "yield": hand back, a foreground Task wants in. `place`: where its work is, as
+        "<number of the file in the Item> <words>", and how long it has been there: a file at one
+        place of which two workers end is given up.
         """
-        answer: Renewal = self._run("renew", *_of(lease))
+        answer: Renewal = self._run("renew", *_of(lease), place, round(stayed_s * 1000))
         return answer
 
     def progress(

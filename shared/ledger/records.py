@@ -70,6 +70,7 @@ class Lease(msgspec.Struct, frozen=True):
     worker: str
     kind: TaskKind
     trace: str = ""  # the span that submitted the Task (traces.carried)
+    given_up: tuple[int, ...] = ()  # files of the Item that nobody shall try again
 
 
 class ItemJob(NamedTuple):

@@ -191,6 +191,7 @@ class AnalyzedFile:
 
         Raises as `Context.judge` does where it is not the file that failed.
         """
+        self._context.come_to(self.index, "", 0)
         if error:
             self._context.judge(self.entry.path, error)
         self._context.progress.file_ended(

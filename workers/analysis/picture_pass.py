@@ -93,6 +93,7 @@ class PicturePass:
         span.set_attribute("rushes.wants", ", ".join(dict.fromkeys(s.part for s in stages)))
         context.counts["decodings"] += 1
         frames = 0
+        context.come_to(file.index, "the pictures", 0)
         with (
             ExitStack() as drafts,
             open_media(file.opened, file.entry.media_type) as reader,
@@ -101,9 +102,11 @@ class PicturePass:
             runs = self._open(file, reader, stages, drafts)
             if not runs:
                 return
+            context.come_to(file.index, "the pictures", 0)
             made = [p for p in dict.fromkeys(s.part for s in stages) if p not in self.broken]
             for frame in reader.grid(spec.first_second, spec.last_second, context.checkpoint):
                 context.checkpoint()
+                context.come_to(file.index, "the pictures", frame.second)
                 for run in runs:
                     run.add(frame)
                 frames += 1

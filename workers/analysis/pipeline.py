@@ -28,7 +28,11 @@ def analyze(
     spec = msgspec.json.decode(context.lease.spec, type=AnalyzeSpec)
     get_current_span().set_attribute("rushes.files", len(spec.files))
     cache = context.cache(spec.cache_dir, spec.cache_id)
-    files = [AnalyzedFile(context, cache, spec, index) for index in range(len(spec.files))]
+    files = [
+        AnalyzedFile(context, cache, spec, index)
+        for index in range(len(spec.files))
+        if index not in context.lease.given_up
+    ]
     broken: ModelError | None = None
     with ExitStack() as at_end:
         for file in files:

@@ -48,7 +48,7 @@ def check_written(fd: int) -> None:
     written = _written(fd, size)
     if written * _MOSTLY < size:
         raise MediaUnreadable(
-            f"Only {size_in_words(written)} of its {size_in_words(size)} were ever written, as after an "
+            f"Only {_words(written)} of its {_words(size)} were ever written, as after an "
             "interrupted copy; copy it again."
         )
 
@@ -65,7 +65,7 @@ def check_sound(container: InputContainer, streams: list[AudioStream]) -> None:
         seconds = min(declared, held)
         if seconds > longest_s(size):
             raise MediaUnreadable(
-                f"It declares {seconds:,.0f} s of sound in {size_in_words(size)}; no recording of that "
+                f"It declares {seconds:,.0f} s of sound in {_words(size)}; no recording of that "
                 f"size is longer than {longest_s(size):,.0f} s."
             )
         if stream.sample_rate and not LOWEST_RATE <= stream.sample_rate <= HIGHEST_RATE:
@@ -79,7 +79,7 @@ def check_time(seconds: float, size: int) -> None:
     """Raise MediaUnreadable where time stamps have led further than any file of that size lasts."""
     if seconds > longest_s(size):
         raise MediaUnreadable(
-            f"Its time stamps lead to {seconds:,.0f} s in {size_in_words(size)}; no recording of that "
+            f"Its time stamps lead to {seconds:,.0f} s in {_words(size)}; no recording of that "
             f"size is longer than {longest_s(size):,.0f} s."
         )
 
@@ -96,7 +96,7 @@ def work_limit_s(size: int, seconds: float | None) -> float:
     return _BASE_WORK_S + size / 1e6 * _WORK_S_A_MEGABYTE + length * _WORK_S_A_SECOND
 
 
-def size_in_words(size: int) -> str:
+def _words(size: int) -> str:
     if size >= 1e9:
         return f"{size / 1e9:,.1f} GB"
     return f"{size / 1e6:,.1f} MB" if size >= 1e5 else f"{size / 1e3:,.1f} kB"

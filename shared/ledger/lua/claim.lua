@@ -1,11 +1,12 @@
 -- A worker takes an Item. ARGV: 3 task, 4 item, 5 worker, 6 nonce.
--- Answers {token, spec, tries, kind, trace}, or nothing where the Item is not to be had.
+-- Answers {token, spec, tries, kind, trace, files that are given up}, or nothing where the Item is not to be had.
 local t, n, nonce = ARGV[3], ARGV[4], ARGV[6]
 local k = item_key(t, n)
 
 local function lease()
-  local item = redis.call('HMGET', k, 'token', 'spec', 'lost', 'errors')
-  return { item[1], item[2], int(item[3] + item[4]), get(t, 'kind'), get(t, 'trace') or '' }
+  local item = redis.call('HMGET', k, 'token', 'spec', 'lost', 'errors', 'given_up')
+  return { item[1], item[2], int(item[3] + item[4]), get(t, 'kind'), get(t, 'trace') or '',
+    item[5] or '' }
 end
 
 if is_over(t) then return false end
@@ -19,6 +20,7 @@ end
 
 redis.call('HSET', k, 'state', 'leased', 'nonce', nonce, 'worker', ARGV[5])
 redis.call('HINCRBY', k, 'token', 1)
+redis.call('HDEL', k, 'place')
 redis.call('ZREM', queued_key(t), n)
 redis.call('SREM', P .. 'unrung', t .. '/' .. n)
 redis.call('ZADD', P .. 'leases', int(now + LEASE_MS), t .. '/' .. n)

@@ -38,6 +38,7 @@ def bare_context(folder: Path, ended: EndedParts) -> Any:
         hashes=HashCache(),
         lease=SimpleNamespace(task_id="task-of-the-test", item_id=0, token=1),
         checkpoint=lambda: None,
+        come_to=lambda _index, _what, _seconds: None,
         limited=lambda _seconds: nullcontext(),
         judge=lambda _path, _error: None,
         say=lambda _message: None,

@@ -71,6 +71,7 @@ class TranscriptStage:
         if self._is_published(file):
             file.keep()
             return
+        self._context.come_to(file.index, "the sound", 0)
         with (
             open_sound(file.opened) as reader,
             self._context.speech_model(self._spec.speech_model) as model,
@@ -116,6 +117,7 @@ class TranscriptStage:
         def blocks() -> Iterator[SoundBlock]:
             nonlocal came
             for block in reader.blocks(self._streams, context.checkpoint):
+                context.come_to(file.index, "the sound", came)
                 came = (block.start + len(block.pcm)) / SAMPLE_RATE
                 yield block
 

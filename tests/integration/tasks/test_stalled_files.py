@@ -1,0 +1,111 @@
+"""A file at one place of which two workers end is given up; the others of its Item go on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from shared.domain import Fault, TaskState
+from shared.ledger.records import FileState
+from shared.redis.clients import connect
+from tests.integration.tasks.ledger_world import VIDEO, World
+from tests.support.analysis.desk import Desk
+from tests.support.media.media import make_clip
+
+PLACE = "1 the pictures at 1,234 s"
+REASON = "Its worker stalled or was killed twice at the same place: the pictures at 1,234 s."
+
+
+@pytest.fixture
+def world(redis_url: str) -> Iterator[World]:
+    with connect(redis_url) as client:
+        yield World(client)
+
+
+def lose(world: World, task_id: str, place: str, stayed_s: float = 100.0) -> None:
+    lease = world.claimed(task_id)
+    world.ledger.renew(lease, place, stayed_s)
+    world.pass_time(11)
+
+
+def test_the_second_end_at_one_place_fails_that_file_and_gives_the_others_another_try(
+    world: World,
+) -> None:
+    task_id = world.submitted(3)
+    lose(world, task_id, PLACE)
+    assert world.record(task_id).status is TaskState.RUNNING
+    lose(world, task_id, PLACE)
+    files = world.ledger.files(task_id)
+    assert [file.state for file in files] == [FileState.QUEUED, FileState.FAILED, FileState.QUEUED]
+    assert (files[1].error, files[1].fault) == (REASON, Fault.UNSUPPORTED)
+    lease = world.claimed(task_id)
+    assert (lease.given_up, lease.tries) == ((1,), 0)
+    for index in (0, 2):
+        world.ledger.file_ended(lease, type=VIDEO, index=index, media_path=f"/m/0-{index}")
+    world.ledger.settle(lease, "done")
+    record = world.record(task_id)
+    assert (record.status, record.current) == (TaskState.COMPLETED, 3)
+    assert [file.error for file in record.failed_files] == [REASON]
+
+
+def test_an_item_of_one_file_ends_with_it(world: World) -> None:
+    task_id = world.submitted(1)
+    for _ in range(2):
+        lose(world, task_id, "0 the sound at 9 s")
+    record = world.record(task_id)
+    assert record.status is TaskState.FAILED
+    assert "the sound at 9 s" in (record.error or "")
+
+
+@pytest.mark.parametrize(
+    ("places", "stayed_s"),
+    [
+        ((PLACE, "1 the pictures at 1,235 s"), 100.0),
+        ((PLACE, "0 the pictures at 1,234 s"), 100.0),
+        ((PLACE, PLACE), 0.5),
+        (("", ""), 100.0),
+        ((PLACE, ""), 100.0),
+    ],
+)
+def test_other_ends_keep_their_three_tries(
+    world: World, places: tuple[str, str], stayed_s: float
+) -> None:
+    task_id = world.submitted(3)
+    for place in places:
+        lose(world, task_id, place, stayed_s)
+    assert world.claimed(task_id).tries == 2
+    world.pass_time(11)
+    assert "died 3 times" in (world.record(task_id).error or "")
+
+
+def test_a_place_is_not_that_of_the_worker_before(world: World) -> None:
+    """One that dies before it has said anything has stayed nowhere."""
+    task_id = world.submitted(3)
+    lose(world, task_id, PLACE)
+    world.claimed(task_id)
+    world.pass_time(11)
+    assert world.claimed(task_id).tries == 2
+
+
+@pytest.fixture
+def desk(tmp_path: Path, redis_url: str) -> Iterator[Desk]:
+    desk = Desk(tmp_path, redis_url)
+    yield desk
+    desk.close()
+
+
+def test_a_decoder_that_hangs_at_one_place_costs_two_workers(desk: Desk) -> None:
+    clip = make_clip(desk.folder / "clip.mp4", 4)
+    task_id = desk.submit([clip])
+    for number in range(2):
+        hung = desk.worker_with(number, do="hang", stall_s=4)
+        assert hung.popen.wait(60) != 0
+    desk.worker(2)  # its thread sweeps
+    record = desk.wait_final(task_id)
+    assert record.status is TaskState.FAILED
+    assert "twice at the same place: the pictures at 2 s" in (record.error or "")
+    assert len(desk.wait_marker()) == 2
+    assert not any(name.endswith(".tmp") for name in os.listdir(desk.cache))
