@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +15,7 @@ from PIL import Image
 
 from shared.domain import TaskState
 from tests.support.analysis.desk import INSTANCE, Desk
-from tests.support.skip_or_fail import skip_or_fail
+from tests.support.system.removable_disk import RemovableDisk, removable_disk
 from tests.support.waiting import wait_for
 from workers.seen_folders import GONE_FOLDER_S
 
@@ -24,28 +23,6 @@ STILLS = 320
 AN_ITEM = 64
 RESUMED_S = 5.0
 A_LOOK_S = 0.3
-
-
-class Disk:
-    """A tmpfs with stills that is mounted at `point` by bind mounts, so that it keeps them."""
-
-    def __init__(self, folder: Path, point: Path) -> None:
-        self._kept, self.point = folder / "kept", point
-        self._kept.mkdir()
-        self.point.mkdir(parents=True)
-        if subprocess.run(["mount", "-t", "tmpfs", "tmpfs", self._kept]).returncode:
-            skip_or_fail("this user may not mount")
-        self.come()
-
-    def come(self) -> None:
-        subprocess.run(["mount", "--bind", self._kept, self.point], check=True)
-
-    def go(self) -> None:
-        subprocess.run(["umount", "-l", self.point], check=True)
-
-    def end(self) -> None:
-        for folder in (self.point, self._kept):
-            subprocess.run(["umount", "-l", folder], check=False, capture_output=True)
 
 
 @pytest.fixture
@@ -60,13 +37,12 @@ def desk(tmp_path: Path, redis_url: str) -> Iterator[Desk]:
 
 
 @contextlib.contextmanager
-def disk_at(desk: Desk, point: Path) -> Iterator[Disk]:
-    disk = Disk(desk.folder, point)
-    try:
-        yield disk
-    finally:
-        desk.stack.stop()  # nobody may hold it
-        disk.end()
+def disk_at(desk: Desk, point: Path) -> Iterator[RemovableDisk]:
+    with removable_disk(desk.folder / "kept", point) as disk:
+        try:
+            yield disk
+        finally:
+            desk.stack.stop()
 
 
 def stills(folder: Path, count: int = STILLS) -> list[Path]:
@@ -110,7 +86,7 @@ def resumed_after(desk: Desk, task_id: str, count: int) -> float:
     return wait_for(in_work, 40, f"work again; {desk.logs()}")
 
 
-def one_round(desk: Desk, disk: Disk, folder: Path, percent: float, words: str) -> None:
+def one_round(desk: Desk, disk: RemovableDisk, folder: Path, percent: float, words: str) -> None:
     task_id = desk.submit(*items(stills(folder)))
     wait_progress(desk, task_id, percent)
     disk.go()
@@ -173,6 +149,7 @@ def test_a_file_that_is_deleted_from_a_folder_that_stays_fails_at_once(desk: Des
     assert {file.error for file in record.failed_files} == {"The file does not exist."}
 
 
+@pytest.mark.slow
 def test_a_folder_that_stays_away_is_given_up_after_a_while(desk: Desk) -> None:
     folder = desk.folder / "media" / "shoot"
     paths = stills(folder, 40)

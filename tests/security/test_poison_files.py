@@ -1,0 +1,127 @@
+"""A file that claims or costs far more than it is ends within seconds, alone, with one sentence."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from shared.domain import ProgressType, TaskState
+from shared.errors import MediaError
+from shared.media import MediaType, media_type_of
+from tests.support.analysis.desk import Desk
+from tests.support.media.media import make_clip
+from tests.support.media.poisons import POISONS, wav
+from workers.media.budget import check_written
+from workers.media.media_reader import open_media
+from workers.media.probing.probe import probe
+from workers.media.sound.sound_reader import open_sound
+from workers.query.children import Children
+
+# What a child process may take: less than a worker's stall timer by far, more than a busy machine.
+LIMIT_S = 20.0
+OF_THE_CHILD = ("took longer", "crashed", "more memory than allowed")
+
+# What is said of those that must be refused, by what is asked of them.
+REFUSED = {
+    "1hz.wav": "declares 400,000 s of sound in 0.4 MB",
+    "2hz.wav": "declares 2,000,000 s of sound in 4.0 MB",
+    "500hz.wav": "500 samples a second",
+    "tag.wav": "audio codec is not known",
+    "bits.wav": "audio codec is not known",
+    "gap.mka": "Its time stamps lead to",
+    "jump.mkv": "Its time stamps lead to 946,080,001 s",
+    "wide.png": "256 megapixels",
+    "thin.png": "the limit is 100,000 for each side",
+    **{name: "were ever written" for name in POISONS if name.startswith(("sparse.", "holes."))},
+}
+
+
+def use(path: str) -> list[str]:
+    """Everything that workers do with a file; what was said of it."""
+    media_type = media_type_of(path) or MediaType.VIDEO
+    said = []
+    for step in (probe, _see, _hear):
+        try:
+            step(path, media_type)
+        except MediaError as error:
+            said.append(error.message)
+    return said
+
+
+def _see(path: str, media_type: MediaType) -> None:
+    with open_media(path, media_type) as reader:
+        for shot in reader.grid():
+            shot.picture.thumbnail_jpeg()
+
+
+def _hear(path: str, _media_type: MediaType) -> None:
+    with open_sound(path) as reader:
+        for _block in reader.blocks("mix"):
+            pass
+
+
+@pytest.fixture(scope="module")
+def children() -> Iterator[Children]:
+    children = Children(1, use_nothing)
+    yield children
+    children.close()
+
+
+def use_nothing() -> None:
+    """The child has what it needs with this module."""
+
+
+@pytest.mark.parametrize("name", POISONS)
+def test_a_poison_file_ends_within_seconds_with_a_sentence(
+    name: str, children: Children, tmp_path: Path
+) -> None:
+    path = POISONS[name](tmp_path / name)
+    said = children.run(LIMIT_S, use, str(path))
+    for sentence in said:
+        assert not any(words in sentence for words in OF_THE_CHILD), sentence
+        assert len(sentence) < 250
+        assert "Error" not in sentence
+    if name in REFUSED:
+        assert any(REFUSED[name] in sentence for sentence in said), said
+
+
+def test_a_worker_outlives_them_all_and_does_what_is_between_them(
+    tmp_path: Path, redis_url: str
+) -> None:
+    desk = Desk(tmp_path, redis_url)
+    try:
+        worker = desk.worker_that_hears_tones()
+        names = [name for name in REFUSED if not name.endswith(".png")]
+        poisons = [POISONS[name](tmp_path / name) for name in names]
+        good = make_clip(tmp_path / "good.mp4", 2)
+        began = time.monotonic()
+        wants = (ProgressType.VIDEO, ProgressType.AUDIO)
+        groups = [[path] for path in (*poisons, good)]
+        record = desk.wait_final(desk.submit(*groups, wants=wants, speech_model="tones"), 90)
+        assert time.monotonic() - began < 90
+        assert record.status is TaskState.COMPLETED
+        assert {Path(file.media_path).name for file in record.failed_files} >= set(names)
+        assert worker.popen.poll() is None
+        assert "Traceback" not in worker.text()
+    finally:
+        desk.close()
+
+
+def test_what_is_real_is_not_refused(tmp_path: Path) -> None:
+    """Silence at a low rate, and holes of less than a gigabyte or beside much that was written."""
+    assert use(str(wav(tmp_path / "logger.wav", rate=1000, data=40_000))) == [
+        "It holds no video, only sound."
+    ]
+    half = tmp_path / "half.bin"
+    with half.open("wb") as file:
+        file.truncate(2 << 30)
+        for at in range(0, 2 << 30, 64 << 20):
+            file.seek(at)
+            file.write(bytes(1 << 20))
+    with half.open("rb") as file:
+        assert os.fstat(file.fileno()).st_blocks * 512 < 1 << 30
+        check_written(file.fileno())
