@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 
 from workers.not_here import NotHere
+
+log = logging.getLogger(__name__)
 
 ItemKey = tuple[str, int]  # task_id, item_id
 
@@ -13,21 +16,21 @@ _LOOK_EVERY_S = 1.0  # at what an Item waits for; thousands may wait for one dis
 
 
 class LeftItems:
-    """Those that were left; a reason that is over lets all of its Items go at once."""
+    """The Items that were left; when a reason is over, all that wait for it may be done."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._items: dict[ItemKey, tuple[float, NotHere]] = {}  # until when, and why
         self._next_look: dict[str, float] = {}  # by reason
 
-    def add(self, item: ItemKey, not_here: NotHere) -> bool:
-        """Leave an Item; whether its reason is a new one."""
+    def add(self, item: ItemKey, not_here: NotHere) -> None:
+        """Leave an Item; a reason that is new is logged."""
         now = self._clock()
         self._items = {key: left for key, left in self._items.items() if left[0] > now}
-        is_new = all(left.reason != not_here.reason for _, left in self._items.values())
+        if all(left.reason != not_here.reason for _, left in self._items.values()):
+            log.warning("Item %d cannot be done here: %s", item[1], not_here.reason)
         self._items[item] = now + not_here.wait_s, not_here
         self._next_look[not_here.reason] = now + _LOOK_EVERY_S
-        return is_new
 
     def holds(self, item: ItemKey) -> bool:
         """Whether the Item is still left to others. Looks at what it waits for, now and then."""
@@ -42,10 +45,11 @@ class LeftItems:
                 return False
         return True
 
-    def reason(self) -> str | None:
-        """Why an Item is left; None where none is."""
+    @property
+    def reason(self) -> str:
+        """Why an Item is left; "" where none is."""
         now = self._clock()
-        return next((left.reason for until, left in self._items.values() if until > now), None)
+        return next((left.reason for until, left in self._items.values() if until > now), "")
 
     def _let_go(self, reason: str) -> None:
         del self._next_look[reason]

@@ -50,7 +50,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _LEFT_JOB_S = 0.02  # so that thousands of jobs that are left to others do not fill a core
-_LAST_LEFT_JOB_S = 2.5  # so that another worker takes it when the sweep, every 2 s, enqueues again
+_LAST_LEFT_NAPS = 12  # for 2.4 s: another takes it when the sweep, every 2 s, enqueues again
 _NAP_STEP_S = 0.2
 _LONGEST_PAUSE_S = 2.0
 _LAST_WORDS_S = 5.0  # how long a worker that is shutting down waits for Redis to take its outcome
@@ -177,19 +177,15 @@ class Worker:
         if not self._must_leave(item):
             return False
         more_wait = self._until_redis(lambda: self._jobs.waiting(self._work.kind))
-        until = time.monotonic() + (_LEFT_JOB_S if more_wait else _LAST_LEFT_JOB_S)
-        while (left := until - time.monotonic()) > 0 and not self.is_stopping:
-            self._nap(min(left, _NAP_STEP_S))
+        for _ in range(1 if more_wait else _LAST_LEFT_NAPS):
+            self._nap(_LEFT_JOB_S if more_wait else _NAP_STEP_S)
             if not self._must_leave(item):
-                return self.is_stopping
+                return False
         return True
 
     def _must_leave(self, item: ItemKey) -> bool:
-        self._stall.arm()  # it may ask a share, which may hang
-        try:
+        with self._stall.wide():  # it may ask a share, which may hang
             return self._left.holds(item)
-        finally:
-            self._stall.disarm()
 
     def _do(self, lease: Lease, signals: Signals) -> None:
         context = Context(
@@ -213,11 +209,10 @@ class Worker:
             context.progress.send_ended_files()
             return settle is None or settle()
 
-        try:
-            if self._until_redis(end) is False:
-                log.warning("Item %d was taken up by another worker", lease.item_id)
-        except LeaseLost:
-            log.warning("Item %d was taken up by another worker", lease.item_id)
+        with suppress(LeaseLost):
+            if self._until_redis(end) is not False:
+                return
+        log.warning("Item %d was taken up by another worker", lease.item_id)
 
     def _run(self, context: Context) -> Callable[[], bool] | None:
         """Do an Item; returns what tells the ledger how it ended, None when it may not."""
@@ -260,14 +255,13 @@ class Worker:
 
     def _pass_on(self, lease: Lease, not_here: NotHere) -> Callable[[], bool]:
         """Hand an Item back for another machine, and leave its jobs to others for a while."""
-        if self._left.add((lease.task_id, lease.item_id), not_here):
-            log.warning("Item %d cannot be done here: %s", lease.item_id, not_here.reason)
+        self._left.add((lease.task_id, lease.item_id), not_here)
         return lambda: self._ledger.handback(lease)
 
     def _rest(self) -> None:
         """Say that nothing is in hand: idle, or waiting for what this machine lacks."""
-        reason = self._left.reason()
-        self._say("waiting" if reason else "idle", reason or "")
+        reason = self._left.reason
+        self._say("waiting" if reason else "idle", reason)
 
     def _until_redis(self, action: Callable[[], T]) -> T | None:
         """Repeat an action until Redis takes it; gives up only while shutting down."""

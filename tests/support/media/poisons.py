@@ -184,17 +184,17 @@ def avi_index_bomb(path: Path) -> Path:
 
 def animated(path: Path, count: int = 20_000) -> Path:
     """A still format with as many pictures as a film."""
-    first = Image.new("RGB", (64, 64), "red")
-    others = (Image.new("RGB", (64, 64), (n % 256, n // 256, 0)) for n in range(count))
+    first = Image.new("L", (16, 16), 0)
+    others = (Image.new("L", (16, 16), n % 256) for n in range(1, count))
     first.save(path, save_all=True, append_images=others)
     return path
 
 
 def png_of(path: Path, width: int, height: int) -> Path:
-    """A grey PNG of any size, all black."""
+    """A PNG that says this size; there is a little of it."""
     row = b"\0" + bytes((width + 7) // 8)
     packer = zlib.compressobj(9)
-    packed = b"".join(packer.compress(row) for _ in range(height)) + packer.flush()
+    packed = b"".join(packer.compress(row) for _ in range(min(height, 16))) + packer.flush()
 
     def chunk(name: bytes, body: bytes) -> bytes:
         return (
@@ -250,7 +250,7 @@ POISONS: dict[str, Callable[[Path], Path]] = {
     "streams.mov": many_streams,
     "index.avi": avi_index_bomb,
     "years.mkv": matroska_of_years,
-    "film.gif": animated,
+    "film.gif": lambda p: animated(p, 2000),
     "film.webp": lambda p: animated(p, 2000),
     "film.png": animated,
     "wide.png": lambda p: png_of(p, 65_535, 65_535),
