@@ -67,8 +67,9 @@ def test_what_is_mounted_later_is_taken_up(desk: Desk) -> None:
     _blind_worker(desk)
     task_id = desk.submit([desk.folder / "mount" / "clip.mp4"])
     wait_for(lambda: _is_waiting(desk), 20, "a heartbeat that says why")
-    make_clip(desk.folder / "mount" / "clip.mp4", 1)
-    assert desk.wait_final(task_id, 45).status is TaskState.COMPLETED
+    make_clip(desk.folder / "disk" / "clip.mp4", 1)
+    (desk.folder / "disk").rename(desk.folder / "mount")  # all at once, as a disk comes
+    assert desk.wait_final(task_id, 20).status is TaskState.COMPLETED
 
 
 def test_a_language_that_its_model_does_not_know_waits_for_no_machine(desk: Desk) -> None:
