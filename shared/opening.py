@@ -59,7 +59,7 @@ class OpenedFile:
     @property
     def place(self) -> str:
         """A path for libraries that open files themselves, in this process alone."""
-        return _place(self.fd)
+        return place_of(self.fd)
 
     @contextmanager
     def url(self) -> Iterator[str]:
@@ -334,10 +334,11 @@ def location_of(fd: int) -> str:
     if sys.platform == "darwin":
         found: bytes = fcntl.fcntl(fd, fcntl.F_GETPATH, bytes(1024))
         return os.fsdecode(found.rstrip(b"\0"))
-    return os.readlink(_place(fd))
+    return os.readlink(place_of(fd))
 
 
-def _place(fd: int) -> str:
+def place_of(fd: int) -> str:
+    """A path that reaches what is open in this process, and nothing else."""
     return f"/dev/fd/{fd}" if sys.platform == "darwin" else f"/proc/self/fd/{fd}"
 
 

@@ -6,8 +6,10 @@ import os
 from collections.abc import Collection, Iterable
 
 from api.http.client_paths import ClientPaths
-from shared.errors import BadInput
+from shared.errors import BadInput, NotAllowed
 from shared.exports.names import file_name
+from shared.opening import open_folder
+from shared.paths import Roots
 
 
 def resolved_output_path(
@@ -23,11 +25,21 @@ def resolved_output_path(
     BadInput and NotAllowed.
     """
     found = paths.export(output_path)
-    if output_path.endswith(("/", "\\")) or os.path.isdir(found):
+    if output_path.endswith(("/", "\\")) or _is_folder(found, paths.export_roots):
         return os.path.join(found, file_name(display_name, extension))
     folder, name = os.path.split(found)
     others = set(extensions) - {extension}
     return os.path.join(folder, with_extension(name, extension, others, "output_path"))
+
+
+def _is_folder(path: str, roots: Roots) -> bool:
+    try:
+        with open_folder(path, roots):
+            return True
+    except NotAllowed as error:
+        raise NotAllowed(f"output_path: {error.message}") from None
+    except (OSError, UnicodeEncodeError):  # what is wrong with it shows when it is written to
+        return False
 
 
 def with_extension(name: str, extension: str, others: Iterable[str], field: str) -> str:

@@ -1,7 +1,8 @@
 """Files that a client asks for by path: new ones only, whole or not at all, inside the roots.
 
 Whatever is written lies under a temporary name beside its place until it is complete; then it is
-put there without ever replacing what is there: a name that is taken gets a number.
+put there without ever replacing what is there: a name that is taken gets a number. The folder is
+opened once, and all of that happens in it, whatever its path has become meanwhile.
 """
 
 from __future__ import annotations
@@ -12,23 +13,24 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO
 
-from shared.cache.cache_files import sync_folder
-from shared.errors import BadInput, ExportError
+from shared.errors import BadInput, ExportError, NotAllowed, RedisAway
 from shared.exports.names import LONGEST, numbered, shortened
+from shared.opening import OpenedFolder, open_folder, place_of
 from shared.paths import Roots
 
 _MOST_NUMBERS = 10_000
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS)  # FAT, some shares and FUSE systems
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
-_PART = re.compile(r"\..+\.[0-9a-f]{8}\.part", re.DOTALL)
-_LEFT_BEHIND_S = 86_400
-_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_PART = re.compile(
+    r"\..+?(?:\.(?P<writer>[0-9a-f]{12}-[0-9]+-[0-9]+))?\.[0-9a-f]{8}\.part", re.DOTALL
+)
+_LEFT_BEHIND_S = 7 * 86_400
 
 
 class NameUnusable(BadInput):
@@ -43,13 +45,18 @@ class NameTaken(BadInput):
 class PartFile:
     """A file that is being written, either through `file` or by its `path`.
 
-    It lies at `path` and is called `name` in `folder` when `place` has put it there.
+    `path` reaches it in this process alone, whatever becomes of its name. It is called `name` in
+    `folder` when `place` has put it there; until then `part`.
     """
 
-    folder: str
+    folder: OpenedFolder
     name: str
-    path: str
+    part: str
     file: BinaryIO
+
+    @property
+    def path(self) -> str:
+        return place_of(self.file.fileno())
 
     def sync(self) -> None:
         """Have the disk keep the bytes so far, which may take long; `place` does it again."""
@@ -64,132 +71,148 @@ class PartFile:
         """
         self.sync()
         for number in range(1, _MOST_NUMBERS if may_number else 2):
-            target = os.path.join(self.folder, numbered(self.name, number))
-            if not is_taken(target) and _moved(self.path, target):
-                sync_folder(Path(self.folder))
-                return os.path.basename(target)
+            target = numbered(self.name, number)
+            if not is_taken(self.folder, target) and self._moved(target):
+                self.folder.sync()
+                return target
         if not may_number:
             raise NameTaken(f"{self.name} is there already.")
-        raise BadInput(f"{self.folder} holds {self.name} under every number.")
+        raise BadInput(f"{self.folder.path} holds {self.name} under every number.")
+
+    def _moved(self, target: str) -> bool:
+        """Give the complete file its name; False where somebody else has just taken it."""
+        try:
+            self._link(target)
+        except FileExistsError:
+            return False
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            return self._moved_without_link(target)
+        self.folder.remove(self.part)
+        return True
+
+    def _link(self, target: str) -> None:
+        if sys.platform == "darwin":  # which links names, not what is open
+            self.folder.link(self.part, target)
+        else:
+            os.link(self.path, target, dst_dir_fd=self.folder.fd, follow_symlinks=True)
+
+    def _moved_without_link(self, target: str) -> bool:
+        """Move where the file system has no hard links: take the name first, then replace it."""
+        try:
+            os.close(self.folder.create(target))
+        except FileExistsError:
+            return False
+        try:
+            self.folder.rename(self.part, target)
+        except OSError:
+            self.folder.remove(target)
+            raise
+        return True
 
 
 @contextlib.contextmanager
-def part_file(path: str, roots: Roots, field: str = "output_path") -> Iterator[PartFile]:
-    """A file under a temporary name beside `path`, gone at the end unless it was placed.
+def output_folder(given: str, roots: Roots, field: str) -> Iterator[OpenedFolder]:
+    """A folder that may be written to. Links on the way are followed; where they lead counts.
 
-    `path` is absolute and normalised. Links among its folders are followed, and the roots are
-    checked for where they lead. Raises BadInput (no such folder; a link or something special
-    bears the name), NotAllowed (outside the roots) and ExportError (the disk is full, no
-    permission), also for an OSError that the caller's writing raised.
-    """
-    given, name = os.path.split(path)
-    folder = real_folder(given, roots, field)
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        raise BadInput(f"{field} holds half a character: {path!r}.") from None
-    if _CONTROL.search(name):
-        raise BadInput(f"{field}: the file name holds a control character: {name!r}.")
-    part = os.path.join(folder, f".{shortened(name, LONGEST)}.{secrets.token_hex(4)}.part")
-    try:
-        is_taken(os.path.join(folder, name))  # refuses before anything is written
-        with os.fdopen(os.open(part, _NEW_FILE, 0o666), "wb") as file:
-            yield PartFile(folder, name, part, file)
-    except OSError as error:
-        raise _clear(error, field, given) from error
-    finally:
-        with contextlib.suppress(OSError):
-            os.unlink(part)
-
-
-def real_folder(given: str, roots: Roots, field: str) -> str:
-    """Real path of a folder that may be written to, its links followed.
-
-    Raises BadInput, NotAllowed and ExportError, as part_file does.
+    Raises BadInput (no such folder), NotAllowed (outside the roots) and ExportError (the disk is
+    full, no permission), also for an OSError that was raised while it was open.
     """
     try:
         given.encode()
-        folder = os.path.realpath(given, strict=True)
+        folder = open_folder(given, roots)
     except UnicodeEncodeError:
         raise BadInput(f"{field} holds half a character: {given!r}.") from None
-    except (FileNotFoundError, NotADirectoryError):
+    except NotAllowed as error:
+        raise NotAllowed(f"{field}: {error.message}") from None
+    except NotADirectoryError:
+        raise BadInput(f"{field}: {given} is no folder.") from None
+    except FileNotFoundError:
         raise BadInput(f"{field}: the folder {given} does not exist; make it first.") from None
     except OSError as error:
         raise _clear(error, field, given) from error
-    if not os.path.isdir(folder):
-        raise BadInput(f"{field}: {given} is no folder.")
-    roots.check_real(folder, f"{field}: {given}")
-    return folder
+    with folder:
+        try:
+            yield folder
+        except OSError as error:
+            raise _clear(error, field, given) from error
 
 
-def remove_left_behind(part: PartFile) -> None:
-    """Remove temporary files of ours beside `part` that nobody has written to for a day.
+@contextlib.contextmanager
+def part_file(
+    folder: OpenedFolder, name: str, field: str = "output_path", writer: str = ""
+) -> Iterator[PartFile]:
+    """A file under a temporary name in `folder`, gone at the end unless it was placed.
 
-    A process that was killed leaves them. Their age goes by the clock of the disk they lie on.
+    `writer`: name of the lease it is written under (Lease.writer). Raises BadInput (a link or
+    something special bears the name) and OSError.
+    """
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise BadInput(f"{field} holds half a character: {name!r}.") from None
+    if _CONTROL.search(name):
+        raise BadInput(f"{field}: the file name holds a control character: {name!r}.")
+    is_taken(folder, name)  # refuses before anything is written
+    words = ["", shortened(name, LONGEST), writer, secrets.token_hex(4), "part"]
+    part = ".".join(word for n, word in enumerate(words) if word or not n)
+    with os.fdopen(folder.create(part), "wb") as file:
+        try:
+            yield PartFile(folder, name, part, file)
+        finally:
+            with contextlib.suppress(OSError):
+                folder.remove(part)
+
+
+def remove_left_behind(part: PartFile, is_over: Callable[[str], bool]) -> None:
+    """Remove temporary files of ours beside `part` whose writers died.
+
+    `is_over`: whether a lease is known and no longer held. Who wrote the others cannot be told:
+    they go when nobody has written to them for a week by the clock of the disk they lie on.
     """
     newest = os.fstat(part.file.fileno()).st_mtime - _LEFT_BEHIND_S
-    with contextlib.suppress(OSError), os.scandir(part.folder) as entries:
-        for entry in entries:
-            if not _PART.fullmatch(entry.name):
+    with contextlib.suppress(OSError, RedisAway):
+        for entry in part.folder.entries():
+            if not (named := _PART.fullmatch(entry.name)):
                 continue
             with contextlib.suppress(OSError):
-                found = entry.stat(follow_symlinks=False)
-                if stat.S_ISREG(found.st_mode) and found.st_mtime < newest:
-                    os.unlink(entry.path)
+                found = part.folder.status(entry.name)
+                if not stat.S_ISREG(found.st_mode):
+                    continue
+                if found.st_mtime < newest or (named["writer"] and is_over(named["writer"])):
+                    part.folder.remove(entry.name)
 
 
-def free_number(folder: str, name: str) -> str:
+def free_number(folder: OpenedFolder, name: str) -> str:
     """The name that a new file would get in a folder now. Raises BadInput as PartFile.place."""
     numbers = range(1, _MOST_NUMBERS)
     names = (numbered(name, number) for number in numbers)
-    return next((one for one in names if not is_taken(os.path.join(folder, one))), name)
+    return next((one for one in names if not is_taken(folder, one)), name)
 
 
-def write_new(path: str, content: bytes, roots: Roots) -> str:
-    """Write a small file; the path it got. Raises as part_file and PartFile.place."""
-    with part_file(path, roots) as part:
+def write_new(path: str, content: bytes, roots: Roots, field: str = "output_path") -> str:
+    """Write a small file; the path it got. `path` is absolute and normalised.
+
+    Raises as output_folder, part_file and PartFile.place.
+    """
+    given, name = os.path.split(path)
+    with output_folder(given, roots, field) as folder, part_file(folder, name, field) as part:
         part.file.write(content)
-        return os.path.join(os.path.dirname(path), part.place())
+        return os.path.join(given, part.place())
 
 
-def is_taken(target: str) -> bool:
-    """Whether a file bears that path. Raises NameUnusable where something else does."""
+def is_taken(folder: OpenedFolder, name: str) -> bool:
+    """Whether a file bears that name. Raises NameUnusable where something else does, OSError."""
     try:
-        mode = os.lstat(target).st_mode
+        mode = folder.status(name).st_mode
     except FileNotFoundError:
         return False
     if stat.S_ISREG(mode):
         return True
     what = "a symbolic link" if stat.S_ISLNK(mode) else "no regular file"
-    raise NameUnusable(f"{target} is there already and is {what}; choose another name.")
-
-
-def _moved(part: str, target: str) -> bool:
-    """Give the complete file its name; False where somebody else has just taken it."""
-    try:
-        os.link(part, target, follow_symlinks=False)
-    except FileExistsError:
-        return False
-    except OSError as error:
-        if error.errno not in _NO_LINKS:
-            raise
-        return _moved_without_link(part, target)
-    os.unlink(part)
-    return True
-
-
-def _moved_without_link(part: str, target: str) -> bool:
-    """Move where the file system has no hard links: take the name first, then replace it."""
-    try:
-        os.close(os.open(target, _NEW_FILE, 0o666))
-    except FileExistsError:
-        return False
-    try:
-        os.replace(part, target)
-    except OSError:
-        os.unlink(target)
-        raise
-    return True
+    path = os.path.join(folder.path, name)
+    raise NameUnusable(f"{path} is there already and is {what}; choose another name.")
 
 
 def _clear(error: OSError, field: str, folder: str) -> BadInput | ExportError:

@@ -11,7 +11,7 @@ import redis
 
 from shared.domain import FailedFile, Fault, ProgressType, TaskKind, TaskState
 from shared.errors import Missing
-from shared.ledger.records import FileRecord, FileState, ItemFile, TaskRecord
+from shared.ledger.records import WRITER_DIGITS, FileRecord, FileState, ItemFile, TaskRecord
 from shared.redis.clients import key_prefix, translated
 
 _SHARE = 10_000  # SHARE in lua/library.lua
@@ -93,6 +93,20 @@ class LedgerReader:
         with translated():
             found: Any = self._redis.zcard(f"{self._prefix}queued:{task_id}")
         return int(found)
+
+    def is_over(self, writer: str) -> bool:
+        """Whether a lease (`Lease.writer`) was of this ledger and nobody holds it any more.
+
+        False for one that it does not know: of another installation, or of long ago.
+        """
+        start, n, token = writer.rsplit("-", 2)
+        with translated():
+            ids: Any = self._redis.lrange(f"{self._prefix}recent", 0, -1)
+            task_id = next((t for t in ids if t[:WRITER_DIGITS] == start), None)
+            if task_id is None:
+                return False
+            item: Any = self._redis.hmget(f"{self._prefix}item:{task_id}:{n}", "state", "token")
+        return bool(item != ["leased", token])
 
     def open_tasks(self, kind: TaskKind) -> list[str]:
         """Ids of the Tasks of this kind that are not final."""

@@ -12,6 +12,8 @@ from msgspec import Meta
 
 from shared.domain import AnalyzeSpec, FailedFile, Fault, ProgressType, TaskKind, TaskState
 
+WRITER_DIGITS = 12  # of a Task's id in Lease.writer
+
 
 class ItemFile(msgspec.Struct, frozen=True, array_like=True):
     """One file of an Item and what is wanted of it; each (file, type) is one unit of progress."""
@@ -71,6 +73,11 @@ class Lease(msgspec.Struct, frozen=True):
     kind: TaskKind
     trace: str = ""  # the span that submitted the Task (traces.carried)
     given_up: tuple[int, ...] = ()  # files of the Item that nobody shall try again
+
+    @property
+    def writer(self) -> str:
+        """Name of this hold in temporary files: too little of the Task's id to watch it."""
+        return f"{self.task_id[:WRITER_DIGITS]}-{self.item_id}-{self.token}"
 
 
 class ItemJob(NamedTuple):

@@ -21,7 +21,7 @@ from workers.export.planning import ClipPlan, Method, plan
 
 
 class PartTarget(Protocol):
-    """Target of a clip: a file under a temporary name (shared.exports.writing.PartFile)."""
+    """Target of a clip: an open file that `path` reaches (shared.exports.writing.PartFile)."""
 
     @property
     def path(self) -> str: ...

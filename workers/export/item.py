@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
-from typing import TypeVar
 
 import msgspec
 
@@ -35,23 +34,20 @@ from shared.exports.writing import (
     PartFile,
     free_number,
     is_taken,
+    output_folder,
     part_file,
-    real_folder,
     remove_left_behind,
 )
 from shared.media import open_media_file
-from shared.opening import OpenedFile
+from shared.opening import OpenedFile, OpenedFolder
 from shared.paths import Roots
 from shared.process import traces
 from workers.context import Context
 from workers.export import cutting, planning
-from workers.export.cutting import Cut
-from workers.export.failure import ClipFailed, writing_failed
+from workers.export.failure import ClipFailed
 from workers.export.planning import ClipPlan
 from workers.not_here import NotHere
 from workers.visibility import may_be_elsewhere, unseen_root
-
-T = TypeVar("T")
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FIELD = "output_dir"
@@ -112,14 +108,16 @@ class _Export:
         context.checkpoint()
         plan = planning.plan(spec, source)
         name = self._name(plan)
-        folder = _of_the_folder(lambda: real_folder(spec.output_dir, self._roots, _FIELD))
-        target = os.path.join(folder, name)
-        if spec.on_exists != "number" and _of_the_folder(lambda: is_taken(target)):
-            return self._taken(name, plan)
-        if spec.dry_run:
-            return self._planned(_of_the_folder(lambda: free_number(folder, name)), plan)
-        _check_space(folder, plan)
-        return self._written(os.path.join(spec.output_dir, name), plan, source)
+        with (
+            _errors_of_the_folder(),
+            output_folder(spec.output_dir, self._roots, _FIELD) as folder,
+        ):
+            if spec.on_exists != "number" and is_taken(folder, name):
+                return self._taken(name, plan)
+            if spec.dry_run:
+                return self._planned(free_number(folder, name), plan)
+            _check_space(folder, plan)
+            return self._written(folder, name, plan, source)
 
     def _source(self) -> OpenedFile:
         """The source, opened once for all that is read of it."""
@@ -145,20 +143,18 @@ class _Export:
         }
         return file_name(clip_name(spec.naming, values), plan.extension)
 
-    def _written(self, path: str, plan: ClipPlan, source: OpenedFile) -> ClipResult:
+    def _written(
+        self, folder: OpenedFolder, wanted: str, plan: ClipPlan, source: OpenedFile
+    ) -> ClipResult:
         context, spec = self._context, self._spec
-
-        def write() -> tuple[str, Cut]:
-            with part_file(path, self._roots, _FIELD) as part:
-                if context.lease.item_id == 0:
-                    remove_left_behind(part)
-                cut = cutting.cut(spec, source, part, context.checkpoint, self._report, plan)
-                return self._place(part), cut
-
         try:
-            name, cut = _of_the_folder(write)
+            with part_file(folder, wanted, _FIELD, context.lease.writer) as part:
+                if context.lease.item_id == 0 or context.lease.token > 1:
+                    remove_left_behind(part, context.ledger.is_over)
+                cut = cutting.cut(spec, source, part, context.checkpoint, self._report, plan)
+                name = self._place(part)
         except NameTaken:
-            return self._taken(os.path.basename(path), plan)
+            return self._taken(wanted, plan)
         return ClipResult(
             index=spec.index,
             media_path=spec.client_path,
@@ -214,9 +210,10 @@ class _Export:
         )
 
 
-def _check_space(folder: str, plan: ClipPlan) -> None:
+def _check_space(folder: OpenedFolder, plan: ClipPlan) -> None:
     """Raise ClipFailed where the clip would not fit; other clips may take the room meanwhile."""
-    free = _of_the_folder(lambda: shutil.disk_usage(folder)).free
+    disk = os.fstatvfs(folder.fd)
+    free = disk.f_bavail * disk.f_frsize
     if plan.estimated_bytes > free:
         raise ClipFailed(
             ClipCode.DISK_FULL,
@@ -225,11 +222,12 @@ def _check_space(folder: str, plan: ClipPlan) -> None:
         )
 
 
-def _of_the_folder(action: Callable[[], T]) -> T:
-    """Run an action; errors of the output folder or of the name are raised as ClipFailed."""
+@contextmanager
+def _errors_of_the_folder() -> Iterator[None]:
+    """Raise errors of the output folder or of the name as ClipFailed."""
     try:
-        return action()
-    except (ClipFailed, NameTaken):
+        yield
+    except ClipFailed:
         raise
     except NotAllowed as error:
         raise ClipFailed(ClipCode.NOT_ALLOWED, error.message) from error
@@ -237,8 +235,6 @@ def _of_the_folder(action: Callable[[], T]) -> T:
         raise ClipFailed(ClipCode.EXISTS, error.message) from error
     except BadInput as error:
         raise ClipFailed(ClipCode.NOT_WRITABLE, error.message) from error
-    except OSError as error:
-        raise writing_failed(error) from error
     except ExportError as error:
         cause = error.__cause__
         is_full = isinstance(cause, OSError) and cause.errno in _FULL

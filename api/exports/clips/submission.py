@@ -15,7 +15,7 @@ from shared.domain import ProgressType, TaskKind
 from shared.errors import BadInput, NotAllowed, NoWorker
 from shared.exports.clip_names import check_naming
 from shared.exports.clips import ClipSpec
-from shared.exports.writing import real_folder
+from shared.exports.writing import output_folder
 from shared.ledger.records import ItemFile, NewItem, NewTask
 from shared.redis import heartbeats
 
@@ -90,7 +90,8 @@ def _output_dir(services: Services, given: str) -> str:
     """Our form of a folder that is there, in the roots also where links lead. Touches the disk."""
     folder = services.paths.export(given, "output_dir")
     try:
-        real_folder(folder, services.paths.export_roots, "output_dir")
+        with output_folder(folder, services.paths.export_roots, "output_dir"):
+            pass
     except (BadInput, NotAllowed) as error:
         raise type(error)(in_clients_words(error.message, {folder: given})) from None
     return folder

@@ -131,7 +131,7 @@ def test_a_folder_that_is_missing_or_none_is_400(desk: ClipsDesk) -> None:
     missing = refusal(desk, output_dir=str(desk.out / "missing"))
     assert missing == f"output_dir: the folder {desk.out}/missing does not exist; make it first."
     assert "is no folder" in refusal(desk, output_dir=str(desk.out / "file"))
-    assert "does not exist" in refusal(desk, output_dir=str(desk.out / "file" / "x"))
+    assert "is no folder" in refusal(desk, output_dir=str(desk.out / "file" / "x"))
     (desk.out / "file").unlink()
 
 

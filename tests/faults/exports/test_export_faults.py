@@ -218,15 +218,49 @@ def test_kill_9_in_the_middle_leaves_no_file_under_a_name_and_the_next_worker_do
     answer = waiting.result(60)
     assert [os.path.basename(made["output_path"]) for made in answer["exported"]] == ["a.mov"]
     assert shown(desk.out / "a.mov") == list(range(100))
-    assert desk.names() == [part, "a.mov"]
-    # It is swept when an export begins there a day later, and nothing else is.
-    others = [".a.mov.0123abcd.part", ".notes.part", "b.mov.0123abcd.part", ".x.0123ABCD.part"]
-    for name in others:
+    assert desk.names() == ["a.mov"]  # whoever took the lease over swept the part
+
+
+def test_parts_of_dead_writers_go_at_the_next_export_and_those_of_unknown_ones_after_a_week(
+    desk: ExportDesk,
+) -> None:
+    film = desk.film()
+    desk.waiting_worker(share=0.3, is_deaf=True)
+    task_id = desk.in_background(clip(film, 0, 4, name="a"), mode="encode")
+    (pid,) = desk.wait_held()
+    desk.client.ok("/analyze/cancel", task_id=task_id)
+    os.kill(pid, signal.SIGKILL)  # nobody takes this clip again
+    (dead,) = desk.names()
+    unknown = [".a.mov.0123abcd.part", f".b.mov.{'0' * 12}-0-1.0123abcd.part"]
+    old = [".c.mov.0123abcd.part", f".d.mov.{'0' * 12}-0-1.0123abcd.part"]
+    no_parts = [".notes.part", "b.mov.0123abcd.part", ".x.0123ABCD.part"]
+    for name in (*unknown, *old, *no_parts):
         (desk.out / name).write_bytes(b"x")
-    for name in (part, *others[1:]):
-        os.utime(desk.out / name, (time.time() - DAY_S - 60,) * 2)
+    for name in unknown:
+        os.utime(desk.out / name, (time.time() - 6 * DAY_S,) * 2)
+    for name in (*old, *no_parts):
+        os.utime(desk.out / name, (time.time() - 7 * DAY_S - 60,) * 2)
+    desk.stack.start_worker("export", 1)
+    desk.client.wait_final(task_id)
+    assert dead in desk.names()
     assert exported(desk.export(clip(film, 0, 0.2, name="b"))) == [0]
-    assert desk.names() == sorted([*others, "a.mov", "b.mov"])
+    assert desk.names() == sorted([*unknown, *no_parts, "b.mov"])
+
+
+def test_the_part_of_a_writer_that_lives_stays(desk: ExportDesk) -> None:
+    film = desk.film()
+    desk.waiting_worker(share=0.3)
+    waiting = desk.exporting(clip(film, 0, 4, name="a"), mode="encode")
+    desk.wait_held()
+    (part,) = desk.names()
+    os.utime(desk.out / part, (time.time() - 6 * DAY_S,) * 2)
+    desk.stack.start_worker("export", 1)
+    desk.wait_workers(2)
+    assert exported(desk.export(clip(film, 0, 0.2, name="b"))) == [0]
+    assert desk.names() == [part, "b.mov"]
+    desk.release.touch()
+    assert exported(waiting.result(60)) == [0]
+    assert desk.names() == ["a.mov", "b.mov"]
 
 
 def test_sigterm_hands_the_clip_back_and_the_next_worker_does_it(desk: ExportDesk) -> None:

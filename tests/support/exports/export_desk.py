@@ -24,9 +24,16 @@ WITH_TIMECODE = replace(H264, timecode="10:00:00:00", tone_hz=440)
 class ExportDesk:
     """One test's stack. Clips of `film` carry the number of each picture as a bar code."""
 
-    def __init__(self, folder: Path, redis_url: str, **settings: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        redis_url: str,
+        address_space: dict[str, int] | None = None,
+        **settings: str,
+    ) -> None:
         self.desk = Desk(folder, redis_url)
         self.stack = self.desk.stack
+        self.stack.address_space = address_space or {}
         self.stack.settings.update(settings)
         self.media, self.out = folder / "media", folder / "out"
         for made in (self.media, self.out):

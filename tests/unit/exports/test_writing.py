@@ -12,6 +12,7 @@ import pytest
 from shared.errors import BadInput, ExportError, NotAllowed
 from shared.exports import writing
 from shared.exports.writing import part_file, write_new
+from shared.opening import open_folder
 from shared.paths import Roots
 from shared.settings import Settings
 from tests.support.system.tiny_disk import tiny_disk
@@ -153,12 +154,12 @@ def test_a_read_only_folder_is_said_clearly(
 def test_a_file_that_is_not_placed_is_gone_and_was_never_seen_under_its_name(
     roots: Roots, out: Path
 ) -> None:
-    with part_file(str(out / "a.mov"), roots) as part:
-        part.file.write(b"half")
-        assert part.path != str(out / "a.mov")
-        assert os.path.dirname(part.path) == str(out)
-        assert names(out) == [os.path.basename(part.path)]
-    assert names(out) == []
-    with pytest.raises(KeyboardInterrupt), part_file(str(out / "a.mov"), roots):
-        raise KeyboardInterrupt
-    assert names(out) == []
+    with open_folder(str(out), roots) as folder:
+        with part_file(folder, "a.mov") as part:
+            part.file.write(b"half")
+            assert part.part != "a.mov"
+            assert names(out) == [part.part]
+        assert names(out) == []
+        with pytest.raises(KeyboardInterrupt), part_file(folder, "a.mov"):
+            raise KeyboardInterrupt
+        assert names(out) == []
