@@ -25,6 +25,7 @@ from cli.processes.supervisor import Child, LifeLine
 from shared.domain import ModelKind
 from shared.errors import RedisAway, SettingsError
 from shared.models import model_catalogue
+from shared.private_files import private
 from shared.process import traces
 from shared.process.listening import PortTaken, listen
 from shared.redis import heartbeats
@@ -218,8 +219,7 @@ def first_key(settings: Settings, redis_url: str) -> Path | None:
         key = store.create("pro", "first key")
     path = settings.state_dir / "first-key"
     path.unlink(missing_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+    with open(path, "x", encoding="utf-8", opener=private) as file:
         file.write(key + "\n")
     return path
 
@@ -269,10 +269,10 @@ async def _check_port(settings: Settings) -> None:
 def _only_one(state_dir: Path) -> Iterator[None]:
     """Hold STATE_DIR for this process; the kernel lets go of it however we end."""
     try:
-        file = (state_dir / "up.lock").open("a+", encoding="utf-8")
+        lock = private(str(state_dir / "up.lock"), os.O_RDWR | os.O_APPEND | os.O_CREAT)
     except OSError as error:
         raise SettingsError(f"RUSHES_STATE_DIR cannot be used: {error}.") from error
-    with file:
+    with os.fdopen(lock, "a+", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

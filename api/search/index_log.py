@@ -18,6 +18,7 @@ from typing import Any, BinaryIO, ClassVar, Generic, TypeVar
 
 from api.search.write_lock import WriteLock
 from shared.errors import CacheError
+from shared.private_files import make_private
 
 _log = logging.getLogger(__name__)
 FLUSH_BYTES = 32 << 20
@@ -80,7 +81,7 @@ class IndexLog(ABC, Generic[SnapshotT, WriterT]):
     def writing(self, wait_s: float) -> Iterator[WriterT]:
         """Be the one writer. Raises Unavailable after `wait_s`, CacheError on a full disk."""
         with self._clear_errors():
-            self._folder.mkdir(parents=True, exist_ok=True)
+            make_private(self._folder)
             with self._write_lock.held(wait_s):
                 writer = self._writer()
                 try:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from shared.errors import Unavailable
+from shared.private_files import private
 
 SEARCH_WAIT_S = 30.0  # a search waits this long while another thread or replica loads
 LOAD_WAIT_S = 300.0
@@ -29,7 +30,7 @@ class WriteLock:
         if not self._threads.acquire(timeout=wait_s):
             raise _still_loading()
         try:
-            with open(self._path, "w") as lock:
+            with open(self._path, "w", opener=private) as lock:
                 while not _try_flock(lock.fileno()):
                     if time.monotonic() > deadline:
                         raise _still_loading()

@@ -115,7 +115,7 @@ def _state_dir(settings: Settings, *, create: bool) -> Finding:
     except OSError as error:
         return _not_creatable(folder, error.strerror or str(error))
     found = _folder(_STATE_DIR, folder, writable=True)
-    return found if found.level != "ok" else _foreign(folder) or found
+    return found if found.level != "ok" else _foreign(folder) or _open_to_all(folder) or found
 
 
 def _foreign(folder: Path) -> Finding | None:
@@ -126,6 +126,15 @@ def _foreign(folder: Path) -> Finding | None:
         return None
     message = f"{_STATE_DIR} names {folder}, and this user may not write {', '.join(names)} in it"
     return problem(_STATE_DIR, message, f"run `chown -R {os.getuid()} {folder}` as root")
+
+
+def _open_to_all(folder: Path) -> Finding | None:
+    """A warning where every user of this machine may look into STATE_DIR."""
+    mode = stat.S_IMODE(folder.stat().st_mode)
+    if not mode & stat.S_IRWXO:
+        return None
+    message = f"{_STATE_DIR} names {folder}, which every user of this machine may open ({mode:04o})"
+    return warning(_STATE_DIR, message, f"run `chmod o= {folder}`")
 
 
 def _not_creatable(folder: Path, why: str) -> Finding:

@@ -14,8 +14,8 @@ log = logging.getLogger(__name__)
 
 def check_folders(settings: Settings) -> None:
     """Raise SettingsError for a folder that cannot be used. Creates STATE_DIR."""
-    refuse_problems([folders.state_dir(settings)])
-    for finding in refuse_problems(folders.roots(settings)):
+    found = refuse_problems([folders.state_dir(settings)])
+    for finding in [*found, *refuse_problems(folders.roots(settings))]:
         log.warning("%s", finding.sentence)
 
 

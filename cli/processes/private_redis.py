@@ -26,6 +26,7 @@ import redis
 from cli.processes import append_only_file, redis_binary
 from shared.errors import SettingsError
 from shared.ledger.ledger import Ledger
+from shared.private_files import make_private, publish
 from shared.process import logs, parent_pipe
 from shared.redis.clients import connect
 from shared.settings import Settings
@@ -47,13 +48,13 @@ def data_dir(settings: Settings) -> Path:
 
 def make_socket_path(data: Path) -> Path:
     """Path for a socket in a new short folder of this user alone, noted in `data`."""
-    data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private(data)
     folder = tempfile.mkdtemp(prefix="rushes-")
     if len(os.fsencode(folder)) > _LONGEST_SOCKET_PATH - len("/redis.sock"):
         os.rmdir(folder)
         folder = tempfile.mkdtemp(prefix="rushes-", dir="/tmp")
     socket = Path(folder) / "redis.sock"
-    _note(data).write_text(str(socket), encoding="utf-8")
+    publish(_note(data), str(socket).encode())
     return socket
 
 
@@ -112,7 +113,8 @@ def start(data: Path, socket: Path, instance: str) -> subprocess.Popen[bytes]:
         if _wait_until_ready(process, socket):
             return process
     raise SettingsError(
-        f"The private Redis does not start on {data}; it says: {_last_words(data)[-600:]}"
+        f"The private Redis does not start on {data}; it says: "
+        + " ".join(_last_words(data)[-600:].split())
     )
 
 
@@ -135,7 +137,7 @@ def _spawn(binary: Path, data: Path, socket: Path) -> subprocess.Popen[bytes]:
     command = [str(binary)]
     for name, value in options.items():
         command += [f"--{name}", value]
-    return subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL, umask=0o077)
 
 
 def _fail_open_tasks(binary: Path, data: Path, socket: Path, instance: str) -> None:

@@ -15,6 +15,7 @@ import redis
 
 from shared.errors import SettingsError, Unavailable
 from shared.msgspec_decoding import UNDECODABLE
+from shared.private_files import private, publish
 from shared.redis.clients import key_prefix, translated
 
 logger = logging.getLogger(__name__)
@@ -131,25 +132,20 @@ class KeptHash:
             "version": 1,
             self._field: {name: msgspec.Raw(fields[name].encode()) for name in fields},
         }
-        temporary = self._path.with_name(f".{self._path.stem}.{os.getpid()}.tmp")
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(msgspec.json.format(msgspec.json.encode(content), indent=2))
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(self._path)
+        publish(self._path, msgspec.json.format(msgspec.json.encode(content), indent=2))
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
         """Lock for one writer at a time, also across processes: the file then holds the newest."""
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            lock = self._path.with_name(f".{self._path.stem}.lock").open("w")
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            path = self._path.with_name(f".{self._path.stem}.lock")
+            lock = private(str(path), os.O_WRONLY | os.O_CREAT)
         except OSError as error:
             raise Unavailable(
                 f"{self._path.parent} cannot be written ({error.strerror or error}); nothing was "
                 "changed."
             ) from error
-        with lock:
+        with os.fdopen(lock, "w"):
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield

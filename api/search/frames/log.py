@@ -25,9 +25,8 @@ from api.search.frames.artefacts import ROW, VisualData
 from api.search.frames.row_files import RowFiles
 from api.search.frames.scan import RowRange
 from api.search.index_log import IndexLog, LogWriter
-from shared.cache import cache_files
 from shared.msgspec_decoding import UNDECODABLE
-from shared.opening import RootedPath
+from shared.private_files import private, publish
 
 _log = logging.getLogger(__name__)
 _DEAD_ROWS_WORTH_COMPACTING = 20_000
@@ -233,7 +232,7 @@ class VectorLog(IndexLog[VectorSnapshot, VectorWriter]):
         with self._new_generation() as folder:
             ranges = [(file.start, file.start + file.rows) for file in snapshot.by_start]
             RowFiles(folder).copy_from(snapshot.vectors, snapshot.rows, ranges)
-            with open(folder / _JOURNAL, "wb") as journal:
+            with open(folder / _JOURNAL, "wb", opener=private) as journal:
                 end = 0
                 for file in snapshot.by_start:
                     journal.write(_line(msgspec.structs.replace(file, start=end)))
@@ -248,13 +247,12 @@ class VectorLog(IndexLog[VectorSnapshot, VectorWriter]):
         folder = self._folder / f"generation-{secrets.token_hex(8)}"
         with contextlib.ExitStack() as replacing:
             try:
-                folder.mkdir()
+                folder.mkdir(mode=0o700)
                 RowFiles(folder).create()
-                (folder / _JOURNAL).touch()
+                (folder / _JOURNAL).touch(mode=0o600)
                 yield folder
                 replacing.enter_context(self._state_lock)  # no search meets it half done
-                with RootedPath.alone(self._folder).folder() as ours:
-                    cache_files.write_atomically(ours, _CURRENT, folder.name.encode(), _CURRENT)
+                publish(self._folder / _CURRENT, folder.name.encode())
             except BaseException:  # whatever ends it: half a generation stays nowhere
                 shutil.rmtree(folder, ignore_errors=True)
                 raise

@@ -27,7 +27,7 @@ class RowFiles:
 
     def create(self) -> None:
         for path in (self._vectors, self._rows):
-            path.touch()
+            path.touch(mode=0o600)
 
     def hold(self, rows: int, dim: int) -> bool:
         """Whether the files have so many rows: mapping beyond their end would kill.

@@ -22,6 +22,7 @@ import msgspec
 from api.search.index_log import IndexLog, LogWriter
 from api.search.transcripts.text import STREAM_BORDER, SearchText, TranscriptLine
 from shared.cache import cache_files
+from shared.private_files import private
 
 _NAME = "spoken.1.log"  # the number grows whenever folding or the records change
 _FRAME = struct.Struct("<4sIII")  # mark, length of head and body, CRC-32 of the head
@@ -194,7 +195,7 @@ class TranscriptLog(IndexLog[TranscriptSnapshot, TranscriptWriter]):
         return self._snapshot
 
     def _writer(self) -> TranscriptWriter:
-        self._path().touch()
+        self._path().touch(mode=0o600)
         return TranscriptWriter(self._append)
 
     def _compact_when_due(self) -> None:
@@ -204,7 +205,7 @@ class TranscriptLog(IndexLog[TranscriptSnapshot, TranscriptWriter]):
             return
         temporary = self._folder / cache_files.temporary_name(_NAME, "compact")
         try:
-            with open(temporary, "xb") as file:
+            with open(temporary, "xb", opener=private) as file:
                 for transcript in living:
                     file.write(transcript.record.whole())
             os.replace(temporary, self._path())

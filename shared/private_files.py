@@ -1,0 +1,37 @@
+"""Files and folders of STATE_DIR: of this user alone, whatever the umask."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from pathlib import Path
+
+_FOLDER, _FILE = 0o700, 0o600
+
+
+def private(path: str, flags: int) -> int:
+    """A descriptor, also as an `opener`: a file that this makes is of this user alone."""
+    return os.open(path, flags | os.O_CLOEXEC, _FILE)
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder of this user alone, or take one that is there from the others."""
+    folder.mkdir(parents=True, exist_ok=True, mode=_FOLDER)
+    if folder.stat().st_mode & 0o077:
+        with contextlib.suppress(PermissionError):  # of another user, or a share without modes
+            folder.chmod(_FOLDER)
+
+
+def publish(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all, in place of what is there. Raises OSError."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        with open(temporary, "xb", opener=private) as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:  # whatever ends it, Ctrl-C too: half a file stays nowhere
+        temporary.unlink(missing_ok=True)
+        raise
