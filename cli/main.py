@@ -23,8 +23,9 @@ from cli.commands import (
     transcripts,
     watch,
 )
-from cli.terminal.output import accept_any_name, printable
+from cli.terminal.output import accept_any_name
 from shared.errors import BadInput, RushesError, SettingsError
+from shared.printable import printable
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -85,8 +86,7 @@ def run() -> None:
 
 def _say(error: RushesError) -> None:
     if "--json" not in sys.argv[1:]:
-        message = printable(error.message) if sys.stderr.isatty() else error.message
-        print(f"rushes: {message}", file=sys.stderr)
+        print(f"rushes: {printable(error.message)}", file=sys.stderr)
         return
     label = error.label if isinstance(error, Refused) else type(error).__name__
     print(json.dumps({"error": label, "message": error.message}), file=sys.stderr)

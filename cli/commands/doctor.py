@@ -13,6 +13,7 @@ from rich.text import Text
 
 from cli.checks.finding import Finding
 from cli.terminal.output import CommandOutput, JsonOption
+from shared.printable import printable
 
 _STYLES = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "problem": ("✗", "red")}
 
@@ -44,9 +45,9 @@ def _table(findings: Iterable[Finding]) -> Table:
     table = Table("", "what", "finding", box=None, pad_edge=False)
     for finding in findings:
         symbol, style = _STYLES[finding.level]
-        text = Text(finding.message)
+        text = Text(printable(finding.message))
         if finding.cure:
-            text.append(f"\n→ {finding.cure}", style="bold")
+            text.append(f"\n→ {printable(finding.cure)}", style="bold")
         table.add_row(Text(symbol, style=style), Text(finding.subject), text)
     return table
 

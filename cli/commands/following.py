@@ -8,7 +8,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from cli.api_client import Event
 from cli.arguments.media_arguments import pure_path
 from cli.remote import Remote
-from cli.terminal.output import printable
+from shared.printable import printable
 
 _LONGEST_NAME = 40
 _TYPES = {"video": "pictures", "audio": "speech"}

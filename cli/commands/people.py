@@ -22,8 +22,8 @@ from cli.arguments.clusters import (
 from cli.arguments.media_arguments import CacheOption, cache_dir
 from cli.commands.following import end_of, name_of
 from cli.remote import Remote, remote
-from cli.terminal.output import printable
 from cli.terminal.pictures import Box, Painter, PictureMode, PicturesOption, painter
+from shared.printable import printable
 
 app = typer.Typer(no_args_is_help=True, help="Who is seen: names, corrections, taking them back.")
 NEW = "new"

@@ -33,6 +33,7 @@ from cli.arguments.watch_options import (
 from cli.remote import Remote, remote
 from cli.terminal.watch_view import WatchView, headline, is_done
 from shared.errors import BadInput, Missing
+from shared.printable import printable
 from shared.watch.choices import FileGroup
 
 app = typer.Typer(no_args_is_help=True, help="Folders whose new files are analyzed by themselves.")
@@ -256,7 +257,7 @@ class _Lines:
         self._out, self._last = server.out, ""
 
     def __call__(self, status: Event) -> None:
-        text = json.dumps(status) if self._out.as_json else headline(status)
+        text = json.dumps(status) if self._out.as_json else printable(headline(status))
         if text != self._last:
             self._last = text
             clock = "" if self._out.as_json else time.strftime("%H:%M:%S ")

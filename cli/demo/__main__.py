@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -22,6 +21,7 @@ from cli.api_client import ApiClient
 from cli.demo import contact_sheet
 from cli.demo.samples import DemoSamples, fetch_samples
 from cli.remote import default_server
+from cli.terminal.output import PlainConsole
 from shared.errors import RushesError
 
 Match = dict[str, Any]
@@ -32,7 +32,7 @@ TEXTS = (
     *("a rabbit", "a squirrel", "a picket fence"),
 )
 FRAME_FILE, FRAME_SECOND = "bbb.mp4", 191
-console = Console(highlight=False)
+console = PlainConsole(sys.stdout)
 
 
 class DemoFailed(RushesError):

@@ -11,8 +11,9 @@ from typing import Any
 from rich.table import Column, Table
 from rich.text import Text
 
-from cli.terminal.output import CommandOutput, printable
+from cli.terminal.output import CommandOutput
 from cli.terminal.pictures import Painter
+from shared.printable import printable
 
 Match = dict[str, Any]
 _FOLDER = re.compile(r".*[/\\]")

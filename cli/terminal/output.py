@@ -15,11 +15,13 @@ import typer
 from rich.console import Console, RenderableType
 from rich.text import Text
 
+from shared.printable import printable
+
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print the answer as JSON, for programs.", show_default=False)
 ]
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-_HALF_CHARACTERS = re.compile(r"[\ud800-\udfff]")
+# Halves of characters, and what of COMMANDS json.dumps leaves as it is.
+_ESCAPED_IN_JSON = re.compile("[\ud800-\udfff\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 _WIDE = 4096  # columns of a pipe or a file: nothing is cut there
 
 
@@ -35,7 +37,7 @@ class CommandOutput:
         """Print an answer as JSON if JSON was asked for; whether it was."""
         if self.as_json:
             text = json.dumps(answer, ensure_ascii=False, indent=2)
-            text = _HALF_CHARACTERS.sub(lambda half: f"\\u{ord(half[0]):04x}", text)
+            text = _ESCAPED_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
             sys.stdout.write(text + "\n")
         return self.as_json
 
@@ -54,7 +56,7 @@ class CommandOutput:
 
 
 class PlainConsole(Console):
-    """A console to which names are names: no markup, no emoji codes, no control characters."""
+    """A console to which names are names: no markup, no emoji codes, no controls, no new lines."""
 
     def __init__(self, stream: TextIO, **how: Any) -> None:
         if not stream.isatty() and "COLUMNS" not in os.environ:
@@ -63,11 +65,6 @@ class PlainConsole(Console):
 
     def render_str(self, text: str, **how: Any) -> Text:
         return super().render_str(printable(text), **how)
-
-
-def printable(text: str) -> str:
-    """A text without what would command a terminal; tabs and line ends stay."""
-    return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def accept_any_name() -> None:

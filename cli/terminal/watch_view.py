@@ -22,10 +22,9 @@ class WatchView:
 
     def whole(self, status: Event) -> RenderableType:
         """Everything, for a terminal."""
-        lines = [headline(status)]
+        parts: list[RenderableType] = [headline(status)]
         if status["last_error"]:
-            lines.append(f"last error: {status['last_error']}")
-        parts: list[RenderableType] = ["\n".join(lines)]
+            parts.append(f"last error: {status['last_error']}")
         if status["folder_stats"]:
             parts.append(self._table(status["folder_stats"]))
         parts += _failures(status["folder_stats"])

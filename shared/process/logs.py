@@ -18,6 +18,8 @@ from typing import Any
 
 from opentelemetry import trace
 
+from shared.printable import COMMANDS, printable
+
 task_id_var: contextvars.ContextVar[str | None] = contextvars.ContextVar("task_id", default=None)
 request_id_var: contextvars.ContextVar[str | None] = contextvars.ContextVar(
     "request_id", default=None
@@ -25,7 +27,6 @@ request_id_var: contextvars.ContextVar[str | None] = contextvars.ContextVar(
 
 _BOUND = ("task_id", "request_id", "trace_id")
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s@]*@")  # in a URL: the password of a Redis
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 @contextlib.contextmanager
@@ -82,7 +83,7 @@ class _JsonFormatter(logging.Formatter):
         if record.exc_info:
             entry["exception"] = _without_credentials(self.formatException(record.exc_info))
         line = json.dumps(entry, ensure_ascii=False, default=str)
-        return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", line)
+        return COMMANDS.sub(lambda found: f"\\u{ord(found[0]):04x}", line)
 
 
 class _TextFormatter(logging.Formatter):
@@ -92,7 +93,7 @@ class _TextFormatter(logging.Formatter):
         super().__init__(f"%(asctime)s {process} %(levelname)s %(name)s: %(message)s")
 
     def formatMessage(self, record: logging.LogRecord) -> str:
-        line = _CONTROL.sub(_escaped, super().formatMessage(record))
+        line = printable(super().formatMessage(record))
         for name in ("task_id", "request_id"):
             if value := getattr(record, name, None):
                 line += f" [{name.removesuffix('_id')} {value}]"
@@ -100,7 +101,7 @@ class _TextFormatter(logging.Formatter):
 
     def formatException(self, ei: Any) -> str:
         lines = super().formatException(ei).split("\n")
-        return "\n".join(f"  {_CONTROL.sub(_escaped, line)}" for line in lines)
+        return "\n".join(f"  {printable(line)}" for line in lines)
 
     def format(self, record: logging.LogRecord) -> str:
         return _without_credentials(super().format(record))
@@ -122,7 +123,3 @@ def configure(process: str, level: str, log_format: str) -> None:
 
 def _without_credentials(text: str) -> str:
     return _CREDENTIALS.sub("***@", text)
-
-
-def _escaped(character: re.Match[str]) -> str:
-    return character[0].encode("unicode_escape").decode("ascii")

@@ -11,8 +11,8 @@ from cli.api_client import ApiClient
 from cli.arguments.media_arguments import cache_dir, pure_path, seconds, server_path
 from cli.arguments.new_files import NewFiles
 from cli.terminal.found import common_folder
-from cli.terminal.output import printable
 from shared.errors import BadInput, ExportError
+from shared.printable import printable
 
 
 @pytest.mark.parametrize(
@@ -78,8 +78,8 @@ def test_an_address_may_lack_its_scheme_and_name_the_api(typed: str, meant: str)
 
 
 def test_names_cannot_command_the_terminal() -> None:
-    assert printable("a\x1b[2Jb\rc\x9bd") == "a\ufffd[2Jb\ufffdc\ufffdd"
-    assert printable("a\tb\nc ü 映像") == "a\tb\nc ü 映像"
+    assert printable("a\x1b[2Jb\rc\x9bd\u202e") == r"a\x1b[2Jb\rc\x9bd\u202e"
+    assert printable("a\tb\nc ü 映像") == r"a\tb\nc ü 映像"
 
 
 def test_files_of_one_name_get_longer_ones_and_none_is_overwritten(tmp_path: Path) -> None:
