@@ -10,7 +10,8 @@ import pytest
 PROJECT = Path(__file__).resolve().parents[3]
 README = PROJECT / "README.md"
 FOLDERS = ("docs", "deploy", "benchmarks")
-PAGES = [README, *(page for name in FOLDERS for page in PROJECT.glob(f"{name}/**/*.md"))]
+SECURITY = PROJECT / "SECURITY.md"
+PAGES = [README, SECURITY, *(page for name in FOLDERS for page in PROJECT.glob(f"{name}/**/*.md"))]
 
 
 def prose(page: Path) -> str:
@@ -49,6 +50,15 @@ def test_every_page_is_reached_from_the_readme() -> None:
         found.add(page)
         ahead += [place for place, _ in links(page) if place.suffix == ".md"]
     assert set(PAGES) <= found
+
+
+def test_every_promise_of_security_names_its_test_and_every_test_its_promise() -> None:
+    rows = re.findall(r"^\| (?!who \||---).*\|$", SECURITY.read_text(), flags=re.MULTILINE)
+    named = [re.findall(r"`(test_\w+\.py)`", row.split("|")[-2]) for row in rows]
+    assert rows
+    assert all(named), rows
+    there = {path.name for path in PROJECT.glob("tests/security/test_*.py")}
+    assert {name for row in named for name in row} == there - {"test_address_space.py"}
 
 
 def test_pages_that_code_and_settings_point_to_exist() -> None:
