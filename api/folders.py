@@ -97,11 +97,12 @@ class Folders:
         otherwise: Callable[[T], R],
         within_s: float = float("inf"),
     ) -> list[R]:
-        """`work` of each item, side by side; `otherwise` of those whose folder hangs.
+        """`work` of each item, side by side; `otherwise` where a folder hangs or takes `within_s`.
 
-        And of those that take longer than `within_s`. Blocks: never in the event loop.
+        Blocks: never in the event loop.
         """
         found: dict[int, R] = {}
+        waiting: dict[Future[None], list[int]] = {}
         is_over = threading.Event()
 
         def fill(part: list[int]) -> None:
@@ -109,7 +110,6 @@ class Folders:
                 if not is_over.is_set():
                     found[n] = work(items[n])
 
-        waiting: dict[Future[None], list[int]] = {}
         for mount, part in self._parts([folder_of(item) for item in items]):
             waiting[self._reader(mount).submit(fill, part)] = part
         began = time.monotonic()
@@ -121,8 +121,7 @@ class Folders:
                     future.result()
                 took = time.monotonic() - began
                 for future, part in list(waiting.items()):
-                    at = next((n for n in part if n not in found), part[-1])
-                    place = folder_of(items[at])
+                    place = folder_of(items[next((n for n in part if n not in found), part[-1])])
                     if took > min(within_s, _LOOK_AFTER_S):
                         self._look_at(place)
                     if took > within_s or self.hangs(place):

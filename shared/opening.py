@@ -71,7 +71,7 @@ class OpenedFile:
         try:
             if not os.path.samestat(os.fstat(again), self.status):
                 raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), self.path)
-            yield f"file:{_place(again)}"
+            yield f"file:{place_of(again)}"
         finally:
             os.close(again)
 

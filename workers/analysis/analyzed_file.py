@@ -75,10 +75,6 @@ class AnalyzedFile:
         return self._found.hash_str
 
     @property
-    def size(self) -> int:
-        return self._found.stat.st_size
-
-    @property
     def opened(self) -> OpenedFile:
         """The file that was found, for all that is made of it."""
         return self._found.file

@@ -97,7 +97,9 @@ class PicturePass:
         with (
             ExitStack() as drafts,
             open_media(file.opened, file.entry.media_type) as reader,
-            context.limited(work_limit_s(file.size, reader.probe.duration_seconds)),
+            context.limited(
+                work_limit_s(file.opened.status.st_size, reader.probe.duration_seconds)
+            ),
         ):
             runs = self._open(file, reader, stages, drafts)
             if not runs:
