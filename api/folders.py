@@ -102,7 +102,6 @@ class Folders:
         Blocks: never in the event loop.
         """
         found: dict[int, R] = {}
-        waiting: dict[Future[None], list[int]] = {}
         is_over = threading.Event()
 
         def fill(part: list[int]) -> None:
@@ -110,8 +109,8 @@ class Folders:
                 if not is_over.is_set():
                     found[n] = work(items[n])
 
-        for mount, part in self._parts([folder_of(item) for item in items]):
-            waiting[self._reader(mount).submit(fill, part)] = part
+        parts = self._parts([folder_of(item) for item in items])
+        waiting = {self._reader(mount).submit(fill, part): part for mount, part in parts}
         began = time.monotonic()
         try:
             while waiting:
