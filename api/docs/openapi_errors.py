@@ -9,7 +9,15 @@ import msgspec
 
 from api.docs.json_schema import REF
 from api.http.endpoint import Endpoint
-from api.http.errors import TABLE, ErrorBody, KeyMissing, KeyRefused, TooLarge
+from api.http.errors import (
+    TABLE,
+    BodiesFull,
+    ErrorBody,
+    KeyMissing,
+    KeyRefused,
+    TooLarge,
+    TooSlow,
+)
 from shared import errors
 
 Kinds = Mapping[type[errors.RushesError], str]  # an error -> an example of its message
@@ -26,7 +34,9 @@ _MEANINGS: dict[type[errors.RushesError], str] = {
     errors.MediaMissing: "The file does not exist.",
     errors.Busy: "Another task holds what this one needs.",
     errors.AlreadyWatched: "The same files are watched already.",
-    TooLarge: "The body is larger than RUSHES_MAX_BODY_MB.",
+    TooLarge: "The body is larger than RUSHES_MAX_BODY_MB, or holds too many values.",
+    TooSlow: "The body did not arrive in time.",
+    BodiesFull: "Too many bodies are arriving at the same time.",
     errors.RushesError: "Something went wrong in the server; its log says what.",
     errors.RedisAway: "Redis does not answer.",
     errors.FolderHangs: "A folder does not answer: its disk or network share hangs.",
@@ -35,7 +45,9 @@ _MEANINGS: dict[type[errors.RushesError], str] = {
     errors.ModelError: "The model cannot be used.",
     errors.Unavailable: "The server cannot answer right now.",
 }
-_INTERNAL: Kinds = {errors.RushesError: "Something went wrong; the server's log says what."}
+_INTERNAL: dict[type[errors.RushesError], str] = {
+    errors.RushesError: "Something went wrong; the server's log says what."
+}
 _OF_KEYS: Kinds = {
     KeyMissing: KeyMissing().message,
     KeyRefused: KeyRefused().message,
@@ -60,7 +72,7 @@ _RETRY_AFTER = {
     "example": 2,
 }
 # Answered alike by every endpoint that answers them.
-_COMMON = (401, 413, 500)
+_COMMON = (401, 408, 413, 500)
 
 
 def possible(endpoint: Endpoint) -> dict[type[errors.RushesError], str]:
@@ -69,7 +81,8 @@ def possible(endpoint: Endpoint) -> dict[type[errors.RushesError], str]:
     if endpoint.needs_key:
         found |= _OF_KEYS
     if endpoint.method in ("POST", "PUT"):
-        found |= {errors.BadInput: _bad_body(endpoint), TooLarge: TooLarge().message}
+        found |= {errors.BadInput: _bad_body(endpoint)}
+        found |= {kind: kind().message for kind in (TooLarge, TooSlow, BodiesFull)}
     elif endpoint.query or "{" in endpoint.path:
         name = endpoint.query[0].name if endpoint.query else endpoint.path.split("{")[1][:-1]
         found |= {errors.BadInput: f"{name} may have at most 1,000 characters; shorten it."}
@@ -96,9 +109,11 @@ def responses(endpoint: Endpoint) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def common_responses() -> dict[str, Any]:
     """The responses that are referred to."""
-    kinds: Kinds = {**_INTERNAL, KeyMissing: KeyMissing().message, TooLarge: TooLarge().message}
+    kinds: tuple[type[errors.RushesError], ...] = (KeyMissing, TooSlow, TooLarge)
+    messages = _INTERNAL | {kind: kind().message for kind in kinds}
     return {
-        f"Error{TABLE[kind][0]}": _response(TABLE[kind][0], {kind: kinds[kind]}) for kind in kinds
+        f"Error{TABLE[kind][0]}": _response(TABLE[kind][0], {kind: message})
+        for kind, message in messages.items()
     }
 
 

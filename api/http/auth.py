@@ -9,8 +9,8 @@ from api.services import Services
 
 
 async def authorise(services: Services, key: object) -> None:
-    """Raise KeyMissing or KeyRefused unless `key` is a Pro key."""
-    if not isinstance(key, str) or not key:
+    """Raise KeyMissing or KeyRefused unless `key` is a Pro key; blanks around it do not count."""
+    if not isinstance(key, str) or not key.strip():
         raise KeyMissing
-    if await run_in_threadpool(services.keys.tier_of, key) != "pro":
+    if await run_in_threadpool(services.keys.tier_of, key.strip()) != "pro":
         raise KeyRefused

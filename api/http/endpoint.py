@@ -9,18 +9,20 @@ from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
 import msgspec
-from starlette.concurrency import run_in_threadpool
+from anyio import CapacityLimiter, to_thread
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from api.http.auth import authorise
 from api.http.bodies import LONGEST_WORD
-from api.http.body_reading import decode, read_body, too_long, typed, without_half_characters
+from api.http.body_budget import BodyBudget
+from api.http.body_reading import BodyDecoder, too_long
 from api.services import Services
 from shared.errors import BadInput, RushesError, Unavailable
 
 Body = TypeVar("Body")
+Found = TypeVar("Found")
 PREFIX = "/api/v1"
 WARNINGS_HEADER = "X-Rushes-Warnings"
 _LONGEST_HEADER = 4000
@@ -112,30 +114,61 @@ class Endpoint:
         return self.handler.__name__
 
 
+@dataclass(frozen=True, slots=True)
+class _Intake:
+    """How bodies come in, to all endpoints of the process together."""
+
+    decoders: Mapping[str, BodyDecoder[Any]]  # operation id -> its body's
+    with_header: BodyBudget
+    without_header: BodyBudget
+    turn: CapacityLimiter  # decoding holds the interpreter: in two threads it would do so twice
+
+    @classmethod
+    def of(cls, endpoints: Iterable[Endpoint], limit_mb: int) -> _Intake:
+        decoders = {
+            endpoint.operation_id: BodyDecoder(
+                endpoint.body,
+                keeps_nulls=endpoint.keeps_nulls,
+                drops_half_characters=endpoint.drops_half_characters,
+            )
+            for endpoint in endpoints
+            if endpoint.body
+        }
+        return cls(
+            decoders,
+            BodyBudget.with_header(limit_mb),
+            BodyBudget.without_header(limit_mb),
+            CapacityLimiter(1),
+        )
+
+
 def routes(endpoints: Iterable[Endpoint], services: Services) -> list[Route]:
     """One Starlette route per path, so that a 405 names every allowed method."""
     by_path: dict[str, dict[str, Endpoint]] = {}
+    endpoints = tuple(endpoints)
+    intake = _Intake.of(endpoints, services.settings.max_body_mb)
     for endpoint in endpoints:
         by_path.setdefault(endpoint.path, {})[endpoint.method] = endpoint
     return [
-        Route(PREFIX + path, _dispatcher(methods, services), methods=list(methods))
+        Route(PREFIX + path, _dispatcher(methods, intake, services), methods=list(methods))
         for path, methods in by_path.items()
     ]
 
 
 def _dispatcher(
-    methods: Mapping[str, Endpoint], services: Services
+    methods: Mapping[str, Endpoint], intake: _Intake, services: Services
 ) -> Callable[[Request], Awaitable[Response]]:
     async def dispatch(request: Request) -> Response:
         method = "GET" if request.method == "HEAD" else request.method
-        return await _serve(methods[method], services, request)
+        return await _serve(methods[method], intake, services, request)
 
     return dispatch
 
 
-async def _serve(endpoint: Endpoint, services: Services, request: Request) -> Response:
-    raw = await _allowed_body(endpoint, services, request)
-    body = typed(raw, endpoint.body) if endpoint.body else None
+async def _serve(
+    endpoint: Endpoint, intake: _Intake, services: Services, request: Request
+) -> Response:
+    body = await _allowed_body(endpoint, intake, services, request)
     _check_lengths(endpoint, request)
     call = Call(services, body, request.path_params, request.query_params, request.is_disconnected)
     try:
@@ -166,44 +199,30 @@ def _check_lengths(endpoint: Endpoint, request: Request) -> None:
             raise BadInput(too_long(name, limit))
 
 
-async def _allowed_body(endpoint: Endpoint, services: Services, request: Request) -> dict[str, Any]:
-    """The body as an object, after the key was accepted: first key, then body."""
-    key = request.headers.get("x-license-key")
-    has_body = endpoint.method in ("POST", "PUT")
-    if endpoint.needs_key and (key or not has_body):
+async def _allowed_body(
+    endpoint: Endpoint, intake: _Intake, services: Services, request: Request
+) -> msgspec.Struct | None:
+    """The body after the key was accepted: first key, then body."""
+    key = request.headers.get("x-license-key", "").strip()
+    decoder = intake.decoders.get(endpoint.operation_id)
+    if endpoint.needs_key and (key or not decoder):
         await authorise(services, key)
-    if not has_body:
-        return {}
-    content = await read_body(request, services.settings.max_body_mb)
-    problem: BadInput | None = None
-    raw: dict[str, Any] = {}
-    try:
-        raw = await _decoded_aside(endpoint, content)
-    except BadInput as error:
-        problem = error
-    if endpoint.needs_key and not key:
-        await authorise(services, raw.get("license_key"))
-    if problem:
-        raise problem
-    return raw
+    if not decoder:
+        return None
+    budget = intake.with_header if key else intake.without_header
+    async with budget.body(request) as content:
+        if endpoint.needs_key and not key:
+            await authorise(services, await _aside(intake, decoder.key, content))
+        return await _aside(intake, decoder.body, content)
 
 
-async def _decoded_aside(endpoint: Endpoint, content: bytes) -> dict[str, Any]:
+async def _aside(
+    intake: _Intake, decode: Callable[[bytearray], Found], content: bytearray
+) -> Found:
     """Decode in a thread where it takes long, so that other requests are answered meanwhile."""
     if len(content) < _LARGE_BODY:
-        return _decoded(endpoint, content)
-    return await run_in_threadpool(_decoded, endpoint, content)
-
-
-def _decoded(endpoint: Endpoint, content: bytes) -> dict[str, Any]:
-    try:
-        return decode(content, keeps_nulls=endpoint.keeps_nulls)
-    except BadInput:
-        drops = endpoint.drops_half_characters
-        mended = without_half_characters(content) if drops else content
-        if mended == content:
-            raise
-        return decode(mended, keeps_nulls=endpoint.keeps_nulls)
+        return decode(content)
+    return await to_thread.run_sync(decode, content, limiter=intake.turn)
 
 
 def _warnings(warnings: Sequence[str]) -> str:

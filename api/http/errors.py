@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Scope
 
-from api.http.unread_body import DrainingResponse
+from api.http.unread_body import DrainingResponse, is_unread
 from shared import errors
 from shared.process import traces
 
@@ -34,6 +34,14 @@ class TooLarge(errors.RushesError):
     """The request body is larger than RUSHES_MAX_BODY_MB allows."""
 
 
+class TooSlow(errors.RushesError):
+    """The request body did not arrive in time: send less at once, or over a faster connection."""
+
+
+class BodiesFull(errors.Unavailable):
+    """Too many request bodies are arriving at the same time: try again in a moment."""
+
+
 # Resolved through the MRO: a subclass needs a line only where it differs from its base.
 TABLE: dict[type[errors.RushesError], tuple[int, str]] = {
     errors.BadInput: (400, "Invalid request"),
@@ -42,6 +50,7 @@ TABLE: dict[type[errors.RushesError], tuple[int, str]] = {
     errors.NotAllowed: (403, "Path not allowed"),
     errors.Missing: (404, "Not found"),
     errors.MediaMissing: (404, "File not found"),
+    TooSlow: (408, "Request timeout"),
     errors.Busy: (409, "Task already running"),
     errors.AlreadyWatched: (409, "Already watched"),
     errors.MediaChanging: (409, "File is changing"),
@@ -112,13 +121,11 @@ async def on_rushes_error(request: Request, error: Exception) -> Response:
     status, body = verdict(error)
     if status == 500:
         log.error("%s", error.message, exc_info=error)
-    content = msgspec.json.encode(body)
-    if isinstance(error, TooLarge):
-        return DrainingResponse(content, status, media_type="application/json")
     headers = {}
     if status == 503:
         headers["Retry-After"] = str(getattr(error, "retry_after_s", 2))
-    return Response(content, status, headers=headers, media_type="application/json")
+    kind = DrainingResponse if is_unread(request.scope) else Response
+    return kind(msgspec.json.encode(body), status, headers, media_type="application/json")
 
 
 async def on_http_error(request: Request, error: Exception) -> Response:

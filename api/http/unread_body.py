@@ -5,10 +5,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
+from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 DRAIN_S = 1.0
+_READ = "rushes.body_read"
+
+
+def note_read(scope: Scope) -> None:
+    """Say that the whole body of this request was read."""
+    scope[_READ] = True
+
+
+def is_unread(scope: Scope) -> bool:
+    """Whether this request has a body of which something may still arrive."""
+    headers = Headers(scope=scope)
+    has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
+    return has_body and not scope.get(_READ, False)
 
 
 class DrainingResponse(Response):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Raw, Struct
 
 from api.exports.transcripts.document import CaptionRules
 from api.exports.transcripts.formats import FORMATS
@@ -24,6 +24,7 @@ _WORD = {
     "maxItems": 4,
 }
 _WORDS = {"type": "array", "nullable": True, "items": _WORD, "maxItems": MOST_WORDS}
+_SPEAKER = {**_TEXT, "nullable": True}
 _SEGMENT = {
     "anyOf": [
         {
@@ -40,7 +41,7 @@ _SEGMENT = {
                 "start": _SECONDS,
                 "end": _SECONDS,
                 "text": _TEXT,
-                "speaker": {**_TEXT, "nullable": True},
+                "speaker": _SPEAKER,
                 "words": _WORDS,
             },
         },
@@ -86,13 +87,12 @@ class ExportTranscriptBody(Keyed, kw_only=True):
     """A transcript and the file to make of it."""
 
     segments: Annotated[
-        list[Any],
+        list[Annotated[Raw, Meta(extra_json_schema=_SEGMENT)]],
         Meta(
             max_length=_MOST_SEGMENTS,
             description="[start, text, end] in seconds, as /transcriptions gives them, or objects "
             "with start, end, text and perhaps speaker and words. May be empty.",
             examples=[[[0.42, "We are rolling.", 1.9]]],
-            extra_json_schema={"items": _SEGMENT},
         ),
     ]
     format: Annotated[
@@ -126,24 +126,22 @@ class ExportTranscriptBody(Keyed, kw_only=True):
     ) = None
     words: (
         Annotated[
-            list[Any],
+            list[Annotated[Raw, Meta(extra_json_schema=_WORDS)]],
             Meta(
                 max_length=_MOST_SEGMENTS,
                 description="The words of each segment, as /transcriptions gives them.",
                 examples=[[[[0.42, 0.6, "We", 0.99]]]],
-                extra_json_schema={"items": _WORDS},
             ),
         ]
         | None
     ) = None
     speakers: (
         Annotated[
-            list[Any],
+            list[Annotated[Raw, Meta(extra_json_schema=_SPEAKER)]],
             Meta(
                 max_length=_MOST_SEGMENTS,
                 description="The speaker of each segment, or null.",
                 examples=[["Ada"]],
-                extra_json_schema={"items": {**_TEXT, "nullable": True}},
             ),
         ]
         | None

@@ -12,6 +12,7 @@ from api.exports.transcripts.bodies import ExportTranscriptBody
 from api.exports.transcripts.document import CaptionRules, TranscriptDocument
 from api.exports.transcripts.formats import FORMATS, Format, format_named
 from api.exports.transcripts.segments import segments_of
+from api.http.body_reading import decoded_parts
 from api.http.client_paths import ClientPaths
 from api.http.endpoint import Call, Endpoint, FileReply
 from shared.errors import BadInput
@@ -59,7 +60,11 @@ def _document(body: ExportTranscriptBody) -> TranscriptDocument:
     """What is to be written. Raises BadInput, naming the field."""
     return TranscriptDocument(
         title=title(body.display_name, _UNTITLED),
-        segments=segments_of(body.segments, body.words, body.speakers),
+        segments=segments_of(
+            decoded_parts(body.segments, "segments"),
+            decoded_parts(body.words, "words") if body.words is not None else None,
+            decoded_parts(body.speakers, "speakers") if body.speakers is not None else None,
+        ),
         language=language_code(body.language),
         timecode=_timecode(body),
         timestamps=body.timestamps,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from types import SimpleNamespace
 from typing import Any, cast
 
 import httpx
@@ -16,6 +17,7 @@ from api.docs.openapi import document
 from api.http.endpoint import Call, Endpoint, FileReply, routes
 from api.monitoring.answers import Health
 from api.services import Services
+from shared.settings import Settings
 
 NAMES = {
     "plain.txt": ("plain.txt", "plain.txt"),
@@ -45,7 +47,8 @@ def _endpoint(reply: FileReply | Health) -> Endpoint:
 
 def _answer(reply: FileReply | Health) -> httpx.Response:
     # Without a key and a body nothing of the services is touched.
-    app = Starlette(routes=routes([_endpoint(reply)], cast(Services, None)))
+    services = cast(Services, SimpleNamespace(settings=Settings()))
+    app = Starlette(routes=routes([_endpoint(reply)], services))
 
     async def get() -> httpx.Response:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app)) as http:
