@@ -17,6 +17,7 @@ from api.exports.transcripts import routes as transcript_exports
 from api.http import endpoint
 from api.http.cors import CorsMiddleware, Origins
 from api.http.errors import on_crash, on_http_error, on_rushes_error
+from api.http.hosts import HostCheck, Hosts
 from api.media import cache_path_routes, thumbnail_routes
 from api.media import routes as media
 from api.models import routes as models
@@ -95,7 +96,8 @@ def create_app(settings: Settings) -> ASGIApp:
         },
         lifespan=lifespan,
     )
+    http.router.redirect_slashes = False  # a redirect would name the Host of the request
     app: ASGIApp = RequestLog(http, http.routes, process_metrics)
     if settings.traces_endpoint:
         app = RequestSpan(app, http.routes)
-    return CorsMiddleware(realtime.beside(app), Origins(settings))
+    return CorsMiddleware(HostCheck(realtime.beside(app), Hosts(settings)), Origins(settings))

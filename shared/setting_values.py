@@ -169,6 +169,7 @@ PARSERS: dict[str, Callable[[str, str], Any]] = {
     "model_memory_mb": _count,
     "license_keys": _words,
     "cors_origins": _words,
+    "allowed_hosts": _words,
     "media_roots": _roots,
     "cache_roots": _roots,
     "export_roots": _roots,

@@ -83,6 +83,12 @@ class Settings:
         "Comma-separated origins that web views may call from; may contain `null`. Unset: `null` "
         "and localhost origins on loopback, else none.",
     )
+    allowed_hosts: tuple[str, ...] = _setting(
+        (),
+        "Comma-separated names by which requests may call this server, `*.example.com` for all "
+        "below one, `*` for any. Addresses, names without a dot, private ones (such as "
+        "`nas.local`) and the machine's own need no listing.",
+    )
     socket_auth: str = _setting(
         "optional", "optional: keyless sockets may join a task_id; required: they are refused."
     )

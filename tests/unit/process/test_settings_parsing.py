@@ -28,6 +28,10 @@ GIVEN: dict[str, tuple[str, object]] = {
     "query_workers": ("2", 2),
     "device": ("cuda:1", "cuda:1"),
     "cors_origins": ("null,https://a.example", ("null", "https://a.example")),
+    "allowed_hosts": (
+        "rushes.example.com, *.studio.example",
+        ("rushes.example.com", "*.studio.example"),
+    ),
     "socket_auth": ("Required", "required"),
     "metrics": ("off", False),
     "max_body_mb": ("8", 8),
