@@ -12,6 +12,8 @@ from types import FrameType
 import uvicorn
 
 from api.app import create_app
+from api.http.connections import LimitedConnection
+from api.realtime.server import LARGEST_MESSAGE
 from shared.errors import SettingsError
 from shared.process import logs, parent_pipe, traces
 from shared.process.listening import listen
@@ -39,6 +41,9 @@ def main() -> int:
             log_config=None,
             access_log=False,
             server_header=False,
+            headers=[("X-Content-Type-Options", "nosniff")],
+            http=LimitedConnection,
+            ws_max_size=LARGEST_MESSAGE,
             timeout_graceful_shutdown=GRACE_S,
         )
     )

@@ -33,6 +33,7 @@ from shared.watch.live import ROOM
 log = logging.getLogger(__name__)
 POLL_S = 2.0  # for what a lost message did not say
 KEY_CHECK_S = 60.0
+LARGEST_MESSAGE = 1 << 16  # of a client, which says no more than what to join
 _RECONNECT_S = 0.5
 _JOINED_IN_AN_OUTAGE = (
     "Joined. Redis does not answer just now: the latest state comes when it does."
@@ -46,7 +47,9 @@ class Realtime:
     def __init__(self, services: Services) -> None:
         self._services = services
         # Origins are checked by our own middleware, for HTTP and sockets alike.
-        self._server = socketio.AsyncServer(async_mode="asgi", cors_allowed_origins=[])
+        self._server = socketio.AsyncServer(
+            async_mode="asgi", cors_allowed_origins=[], max_http_buffer_size=LARGEST_MESSAGE
+        )
         self._server.on("connect", self._connect)
         self._server.on("disconnect", self._disconnect)
         self._server.on("join", self._join)
@@ -77,9 +80,13 @@ class Realtime:
         await end(*self._loops)
         await self._server.shutdown()
 
-    async def _connect(self, socket_id: str, environ: dict[str, Any], auth: Any) -> None:
+    async def _connect(
+        self, socket_id: str, environ: Any = None, auth: Any = None, *_more: object
+    ) -> None:
+        if environ is not self._server.get_environ(socket_id):
+            return  # an event that a client calls so
         key = auth.get("license_key") if isinstance(auth, dict) else None
-        key = environ.get("HTTP_X_LICENSE_KEY") or key
+        key = environ.get("HTTP_X_LICENSE_KEY", "").strip() or key
         if not key and self._services.settings.socket_auth == "optional":
             return
         try:
@@ -93,6 +100,8 @@ class Realtime:
         self._keys[socket_id] = str(key)
 
     async def _disconnect(self, socket_id: str, *_reason: object) -> None:
+        if self._is_there(socket_id):
+            return  # an event that a client calls so
         self._keys.pop(socket_id, None)
         self._delivery.forget(socket_id)
 
