@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import html
 import json
 import re
@@ -22,7 +24,13 @@ from api.docs.markdown import (
 )
 
 Json = dict[str, Any]
-_STYLE = Path(__file__).parent / "static" / "docs.css"
+_STYLE = (Path(__file__).parent / "static" / "docs.css").read_text(encoding="utf-8")
+# A Content-Security-Policy: nothing but the page's own style, known by its hash.
+POLICY = (
+    "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    "style-src 'sha256-"
+    f"{base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()}'"
+)
 
 
 def page(document: Json) -> str:
@@ -33,7 +41,7 @@ def page(document: Json) -> str:
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<style>{_STYLE.read_text(encoding='utf-8')}</style></head><body>"
+        f"<style>{_STYLE}</style></head><body>"
         f"<nav><h2>{title}</h2>{_navigation(document)}</nav><main>"
         f"<h1>{title} <small>{html.escape(document['info']['version'])}</small></h1>"
         f"{_introduction(document)}{_links()}"

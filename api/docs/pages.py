@@ -41,8 +41,10 @@ def routes(document: dict[str, Any]) -> list[Route]:
 
 
 def _serving(content: bytes, media_type: str) -> Callable[[Request], Awaitable[Response]]:
+    headers = {"Content-Security-Policy": html.POLICY}
+
     async def serve(_request: Request) -> Response:
-        return Response(content, media_type=media_type)
+        return Response(content, headers=headers, media_type=media_type)
 
     return serve
 
