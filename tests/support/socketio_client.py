@@ -50,9 +50,13 @@ class Watcher:
     ) -> None:
         self._client.disconnect()
 
+    def call(self, event: str, data: Any = None) -> Any:
+        """Emit an event; the server's acknowledgement."""
+        return self._client.call(event, data, timeout=10)
+
     def join(self, task_id: Any) -> Any:
         """Emit `join`; the server's acknowledgement."""
-        return self._client.call("join", task_id, timeout=10)
+        return self.call("join", task_id)
 
     def of(self, task_id: str) -> list[dict[str, Any]]:
         return [event for event in self.events if event["task_id"] == task_id]
