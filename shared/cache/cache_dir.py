@@ -60,8 +60,7 @@ class CacheDir:
         roots, CacheError where it cannot be used.
         """
         root = RootedPath(Path(path), roots or Roots.only(path))
-        # Errors are also a name too long, and a parent that is closed to us.
-        with cache_files.clear_errors(root), _opened(root, create=create) as folder:
+        with _opened(root, create=create) as folder, cache_files.clear_errors(root):
             identity = _identity(folder)
             if create and identity is None:
                 identity = _create_identity(folder)
@@ -316,10 +315,10 @@ def _opened(root: RootedPath, *, create: bool) -> OpenedFolder:
         return root.folder(create=create)
     except NotAllowed as error:
         raise NotAllowed(f"cache_dir: {error.message}") from error
-    except FileNotFoundError:
-        if create:
-            raise
-        raise BadInput(f"There is no cache folder {root}; analyze into it first.") from None
+    except OSError as error:  # also a name too long, a parent that is closed to us
+        if isinstance(error, FileNotFoundError) and not create:
+            raise BadInput(f"There is no cache folder {root}; analyze into it first.") from None
+        raise cache_files.cache_error(root, error) from error
 
 
 def _identity(root: OpenedFolder) -> _CacheDirIdentity | None:
