@@ -135,7 +135,8 @@ class CacheDir:
     ) -> Iterator[Draft]:
         """A data file in the making, seen by nobody until `Draft.publish`.
 
-        `suffix` is "pack", "npy", "json" or "npz"; `token` names the lease it is written under.
+        `suffix` is "pack", "npy", "json" or "npz"; `token` names the lease it is written under:
+        what an earlier lease of that Item has left is removed.
         Left without publishing, it is removed. A "npz" has a pack for pictures beside it. Writing
         raises CacheError; other errors of the block are left as they are.
         """
@@ -143,6 +144,7 @@ class CacheDir:
         with ExitStack() as at_end:
             names = [stage.value, f"{stage}-pack"] if suffix == "npz" else [stage.value]
             with self._media_folder(hash_str, create=True) as folder:
+                cache_files.remove_dead(folder, token)
                 files = [
                     at_end.enter_context(self._temporary_file(folder, hash_str, name, token))
                     for name in names

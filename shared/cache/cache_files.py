@@ -33,6 +33,7 @@ _HASH = re.compile(r"[0-9a-f]{16}")
 _LONGEST_MODEL_NAME = 120  # file systems allow 255 bytes, the rest of the name needs about 60
 _DATA_FILE = re.compile(r"(?:frames|visual|transcript|faces)\.[^/]*[0-9a-f]{8}\.[a-z0-9]{1,5}")
 _TEMPORARY = re.compile(r"\..+\.tmp")
+_LEASED = re.compile(r"\.[^.]+\.([^.]+)-(\d{1,18})\.[0-9a-f]{8}\.tmp")
 GONE = (errno.ENOENT, errno.ENOTDIR, errno.ESTALE)
 _MANIFEST = msgspec.json.Decoder(Manifest)
 
@@ -227,6 +228,19 @@ def write_atomically(place: OpenedFolder, name: str, data: bytes, token: str) ->
 def temporary_name(name: str, token: str) -> str:
     """A file name that no other process uses and that names the lease it was written under."""
     return f".{name}.{_safe(token)}.{secrets.token_hex(4)}.tmp"
+
+
+def remove_dead(place: OpenedFolder, token: str) -> None:
+    """Remove what earlier leases of the same Item left behind: `token` ends in the lease's number.
+
+    Their writers are dead, or have lost the lease and publish nothing any more.
+    """
+    item, _, number = _safe(token).rpartition("-")
+    for name in place.names() if item and number.isdigit() else ():
+        found = _LEASED.fullmatch(name)
+        if found and found[1] == item and int(found[2]) < int(number):
+            with contextlib.suppress(OSError):
+                place.remove(name)
 
 
 def _safe(token: str) -> str:

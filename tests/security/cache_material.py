@@ -50,7 +50,7 @@ def ask_everything(client: Client, cache_dir: Path, media: Path) -> Iterator[htt
     yield client.http.get("/faces/clusters", params={"cache_dir": folder})
     yield client.post("/faces/clusters/samples", **people)
     yield client.post("/faces/clusters/faces", **people)
-    yield client.post("/faces/clusters/undo", **people)
+    yield client.post("/faces/edits/undo", **people)
     yield client.post(
         "/faces/clusters/names", **people, assignments=[{"cluster_id": str(_ADA), "name": "Ada"}]
     )

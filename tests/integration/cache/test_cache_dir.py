@@ -127,6 +127,26 @@ def test_publishing_collects_what_a_killed_writer_left_in_the_folder(cache: Cach
     assert not left.exists()
 
 
+def test_what_dead_leases_of_an_item_left_goes_with_the_next_one(cache: CacheDir) -> None:
+    publish(cache, b"x")
+    folder = cache.media_dir(HASH).path
+    dead = folder / ".visual.0a1b2c3d-4-1.0a0b0c0d.tmp"
+    others = [
+        folder / name
+        for name in (
+            ".visual.0a1b2c3d-4-2.0a0b0c0d.tmp",  # this lease's own
+            ".visual.0a1b2c3d-4-10.0a0b0c0d.tmp",  # a later one's
+            ".visual.0a1b2c3d-14-1.0a0b0c0d.tmp",
+            ".visual.ffffffff-4-1.0a0b0c0d.tmp",
+        )
+    ]
+    for path in (dead, *others):
+        path.touch()
+    with cache.draft(HASH, Stage.VISUAL, MODEL, "npy", "0a1b2c3d.4.2"):
+        assert not dead.exists()
+        assert all(path.exists() for path in others)
+
+
 def test_an_analysis_may_take_longer_than_a_day(cache: CacheDir) -> None:
     with cache.draft(HASH, Stage.VISUAL, MODEL, "npy", "1.0.1") as draft:
         (begun,) = cache.media_dir(HASH).path.glob(".visual.*.tmp")
