@@ -91,7 +91,7 @@ def _forbidden(folder: Path) -> str:
 
 def _inside(path: str, root: str | Path) -> bool:
     base = str(root).rstrip("/")
-    return path == base or path.startswith(base + "/")
+    return path.startswith(base) and (len(path) == len(base) or path[len(base)] == "/")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import io
 import math
-import os
 import zipfile
 from collections.abc import Iterable
 from typing import IO, Any
@@ -41,7 +40,7 @@ def read_npz(opened: OpenedFile, limit: int, names: Iterable[str]) -> dict[str, 
     """
     if opened.status.st_size > limit:
         raise OversizedFile(opened.path, limit)
-    with _ZipReader(io.FileIO(os.dup(opened.fd))) as file, zipfile.ZipFile(file) as archive:
+    with _ZipReader(io.FileIO(opened.fd, closefd=False)) as file, zipfile.ZipFile(file) as archive:
         file.most = limit  # the directory is read
         return {name: _array(archive, name, limit) for name in names}
 

@@ -127,7 +127,7 @@ class CacheDir:
         return found
 
     def data_path(self, hash_str: str, manifest: Manifest) -> RootedPath:
-        return self.media_dir(hash_str) / manifest.file
+        return cache_files.data_path(self.root, hash_str, manifest.file)
 
     @contextlib.contextmanager
     def draft(

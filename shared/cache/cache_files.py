@@ -18,6 +18,7 @@ import stat
 import time
 import urllib.parse
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +52,19 @@ class SeenPath(msgspec.Struct, frozen=True):
 
 def media_dir(root: RootedPath, hash_str: str) -> RootedPath:
     """Folder of one MediaFile. Raises BadInput for what is no hash (a client may have sent it)."""
+    return _in_media(root, hash_str)
+
+
+def data_path(root: RootedPath, hash_str: str, name: str) -> RootedPath:
+    """A file in the folder of one MediaFile. Raises BadInput as `media_dir`."""
+    return _in_media(root, hash_str, f"/{name}")
+
+
+def _in_media(root: RootedPath, hash_str: str, rest: str = "") -> RootedPath:
+    """Made at once: each `/` of a Path takes longer than the system takes to open it."""
     if not _HASH.fullmatch(hash_str):
         raise BadInput(f"hash_str must be 16 lower-case hex digits, not {hash_str!r}.")
-    return RootedPath(root.path / "media" / hash_str[:2] / hash_str, root.roots)
+    return RootedPath(Path(f"{root}/media/{hash_str[:2]}/{hash_str}{rest}"), root.roots)
 
 
 def is_hash(name: str) -> bool:
@@ -69,6 +80,7 @@ def is_temporary(name: str) -> bool:
     return _TEMPORARY.fullmatch(name) is not None
 
 
+@lru_cache(maxsize=64)
 def encoded_model(model: str) -> str:
     """A model key as part of a file name; distinct keys stay distinct."""
     name = urllib.parse.quote(model, safe="+@=,")
@@ -89,7 +101,7 @@ def stem(stage: Stage, model: str) -> str:
 
 
 def manifest_path(root: RootedPath, hash_str: str, stage: Stage, model: str) -> RootedPath:
-    return media_dir(root, hash_str) / manifest_name(stage, model)
+    return data_path(root, hash_str, manifest_name(stage, model))
 
 
 def manifest_name(stage: Stage, model: str) -> str:

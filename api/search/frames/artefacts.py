@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +19,7 @@ from shared.errors import CacheError
 from shared.media import MediaType
 from shared.opening import OpenedFile, RootedPath
 
+_HEAD = 64 << 10  # the longest header, and all of a small file
 # What ranking needs of a row, beside its vector. Rows of one scene are neighbours: the scene
 # reaches `back` rows back and `ahead` rows ahead (itself counted), wherever the rows lie.
 ROW = np.dtype(
@@ -71,20 +74,24 @@ def read_visual(cache: CacheDir, hash_str: str, model: str, *, wait_s: float) ->
 
 
 def _read_vectors(opened: OpenedFile, manifest: Manifest) -> NDArray[np.float16]:
-    with opened.reader() as file:
-        try:
-            shape, dtype = read_header(file)
-        except ValueError as error:
-            raise CacheError(f"The file {manifest.file} is no npy file: {error}.") from error
-        at = file.tell()
-        size = opened.status.st_size - at
-        _check_shape(shape, dtype, manifest)
-        if size != shape[0] * shape[1] * 2:
-            raise CacheError(f"The file {manifest.file} is cut off or too long.")
-        raw = file.read(size)
-    if len(raw) != size:
-        raise CacheError(f"The file {manifest.file} is cut off.")
-    vectors = np.frombuffer(raw, np.dtype("<f2")).reshape(shape)
+    head = os.pread(opened.fd, _HEAD, 0)
+    file = io.BytesIO(head)
+    try:
+        shape, dtype = read_header(file)
+    except ValueError as error:
+        raise CacheError(f"The file {manifest.file} is no npy file: {error}.") from error
+    _check_shape(shape, dtype, manifest)
+    if opened.status.st_size - file.tell() != shape[0] * shape[1] * 2:
+        raise CacheError(f"The file {manifest.file} is cut off or too long.")
+    vectors = np.empty(shape, np.dtype("<f2"))
+    target = memoryview(vectors.reshape(-1).view(np.uint8))
+    done = len(head) - file.tell()
+    target[:done] = head[file.tell() :]
+    while done < len(target):
+        read = os.preadv(opened.fd, [target[done:]], file.tell() + done)
+        if not read:
+            raise CacheError(f"The file {manifest.file} is cut off.")
+        done += read
     if not np.isfinite(vectors).all():
         raise CacheError(f"The file {manifest.file} holds values that are no numbers.")
     return vectors
