@@ -303,11 +303,12 @@ def _open(
     name: str, path: str, roots: Roots, flags: int, folder: int | None, mode: int = 0o666
 ) -> int:
     """The descriptor. An error is told only of what lies, or would lie, inside the roots."""
-    deadline = time.monotonic() + _LEASE_WAIT_S
+    deadline = 0.0
     while True:
         try:
             return os.open(name, flags, mode, dir_fd=folder)
         except BlockingIOError:  # somebody holds a lease on it (fcntl, F_SETLEASE)
+            deadline = deadline or time.monotonic() + _LEASE_WAIT_S
             if time.monotonic() > deadline:
                 raise
             time.sleep(_LEASE_POLL_S)

@@ -7,7 +7,7 @@ import posixpath
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property
 from pathlib import Path
 
 from shared.errors import BadInput, NotAllowed
@@ -16,7 +16,7 @@ from shared.settings import Settings
 _WINDOWS = re.compile(r"^(?:[A-Za-z]:|\\\\)")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Roots:
     """Folders below which paths are allowed; `folders` None means everywhere but `forbidden`."""
 
@@ -63,7 +63,10 @@ class Roots:
 
     def check_location(self, real: str, given: str) -> None:
         """Raise NotAllowed unless `real`, a path without links, lies in the roots."""
-        if _inside(real, _forbidden(self.forbidden)):
+        place = f"{real}/"
+        if place.startswith(self._spelt) and not place.startswith(self._closed):
+            return  # nearly always, and at every opening
+        if place.startswith(self._closed):
             raise NotAllowed(f"{given} leads into the server's own RUSHES_STATE_DIR.")
         if self.folders is None or any(_inside(real, root) for root in self._places()):
             return
@@ -72,6 +75,15 @@ class Roots:
     def leads_inside(self, real: str) -> bool:
         """Whether `real`, a path without links, is above one of the roots."""
         return any(_inside(root, real) for root in self._places())
+
+    @cached_property
+    def _spelt(self) -> tuple[str, ...]:
+        return tuple(f"{str(folder).rstrip('/')}/" for folder in self.folders or ())
+
+    @cached_property
+    def _closed(self) -> str:
+        """Where the server's own folder is, which nobody else moves."""
+        return f"{os.path.realpath(self.forbidden).rstrip('/')}/"
 
     def _places(self) -> Iterator[str]:
         """The roots as they are spelt, then where they really are.
@@ -83,15 +95,9 @@ class Roots:
         yield from map(os.path.realpath, folders)
 
 
-@lru_cache(maxsize=8)
-def _forbidden(folder: Path) -> str:
-    """Where the server's own folder is, which nobody else moves: it is asked at every opening."""
-    return os.path.realpath(folder)
-
-
 def _inside(path: str, root: str | Path) -> bool:
     base = str(root).rstrip("/")
-    return path.startswith(base) and (len(path) == len(base) or path[len(base)] == "/")
+    return path == base or path.startswith(base + "/")
 
 
 @dataclass(frozen=True, slots=True)

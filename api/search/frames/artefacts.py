@@ -83,8 +83,8 @@ def _read_vectors(opened: OpenedFile, manifest: Manifest) -> NDArray[np.float16]
     _check_shape(shape, dtype, manifest)
     if opened.status.st_size - file.tell() != shape[0] * shape[1] * 2:
         raise CacheError(f"The file {manifest.file} is cut off or too long.")
-    vectors = np.empty(shape, np.dtype("<f2"))
-    target = memoryview(vectors.reshape(-1).view(np.uint8))
+    raw = bytearray(shape[0] * shape[1] * 2)
+    target = memoryview(raw)
     done = len(head) - file.tell()
     target[:done] = head[file.tell() :]
     while done < len(target):
@@ -92,6 +92,7 @@ def _read_vectors(opened: OpenedFile, manifest: Manifest) -> NDArray[np.float16]
         if not read:
             raise CacheError(f"The file {manifest.file} is cut off.")
         done += read
+    vectors = np.frombuffer(raw, np.dtype("<f2")).reshape(shape)
     if not np.isfinite(vectors).all():
         raise CacheError(f"The file {manifest.file} holds values that are no numbers.")
     return vectors
