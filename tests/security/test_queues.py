@@ -19,12 +19,11 @@ from rq.job import Job
 from rq.serializers import DefaultSerializer, JSONSerializer, PickleSerializer
 from rq.webhook import Webhook
 
-from shared.domain import TaskState
+from shared.domain import TaskKind, TaskState
 from shared.ledger.jobs import FUNCTION, job_key, queue_key, queue_name, rq_queue
 from shared.redis.clients import connect
 from tests.support.analysis.desk import INSTANCE, Desk
 from tests.support.media.media import make_clip
-from tests.support.waiting import wait_for
 from workers.job_consumer import JobConsumer
 
 QUEUE = "analysis"
@@ -178,18 +177,13 @@ def test_the_canary_sings_where_rqs_own_worker_takes_the_job(attacker: Attacker)
 def test_nothing_that_lies_in_a_queue_runs_and_the_next_task_is_done(
     desk: Desk, attacker: Attacker
 ) -> None:
-    # Queued as an Item: else the sweep throws the queue away, before a worker has seen it.
-    clip = make_clip(desk.folder / "clip.mp4", 1)
     for attack in ATTACKS:
         attack(attacker)
-    last = attacker.packed("os.getcwd")
-    task_id = desk.submit([clip])
-    attacker.raw.rpush(queue_key(INSTANCE, QUEUE), attacker.packed("os.getlogin"))
+    attacker.packed("os.getcwd")
+    # Behind all that: it is done only after all that was taken.
+    task_id = desk.submit([make_clip(desk.folder / "clip.mp4", 1)], kind=TaskKind.INGEST)
     worker = desk.worker()
     assert desk.wait_final(task_id).status is TaskState.COMPLETED
-    again = desk.submit([make_clip(desk.folder / "next.mp4", 1)])
-    assert desk.wait_final(again).status is TaskState.COMPLETED
-    wait_for(lambda: not attacker.raw.exists(f"rq:job:{last}"), 20, "the queue to be taken")
     assert not attacker.canary.exists()
     text = worker.text()
     assert worker.popen.poll() is None
@@ -205,17 +199,15 @@ def test_a_webhook_of_a_job_calls_nobody(desk: Desk, attacker: Attacker) -> None
         listener.settimeout(0)
         url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
         hooks = [Webhook(url, "finished"), Webhook(url, "failed")]
-        done = desk.submit([make_clip(desk.folder / "clip.mp4", 1)])
         for function in (FUNCTION, "os.system"):
             job = Job.create(
                 function, kwargs=OURS, connection=attacker.raw, serializer=JSONSerializer,
                 webhooks=hooks,
             )  # fmt: skip
             attacker.queue.enqueue_job(job)
+        task_id = desk.submit([make_clip(desk.folder / "clip.mp4", 1)], kind=TaskKind.INGEST)
         desk.worker()
-        assert desk.wait_final(done).status is TaskState.COMPLETED
-        after = desk.submit([make_clip(desk.folder / "next.mp4", 1)])
-        assert desk.wait_final(after).status is TaskState.COMPLETED
+        assert desk.wait_final(task_id).status is TaskState.COMPLETED
         with pytest.raises(BlockingIOError):
             listener.accept()
 
