@@ -13,12 +13,10 @@ from shared.domain import ProgressType, TaskState
 from shared.errors import MediaError
 from shared.media import MediaType, media_type_of
 from tests.support.analysis.desk import Desk
+from tests.support.media.by_path import open_media, open_sound, probe
 from tests.support.media.media import make_clip
 from tests.support.media.poisons import POISONS, wav
 from workers.media.budget import check_written
-from workers.media.media_reader import open_media
-from workers.media.probing.probe import probe
-from workers.media.sound.sound_reader import open_sound
 from workers.query.children import Children
 
 # What a child process may take: less than a worker's stall timer by far, more than a busy machine.
