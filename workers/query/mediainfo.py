@@ -1,13 +1,17 @@
 """Facts that MediaInfo knows and the decoder does not; without the library, nothing is added.
 
 The only place that imports it. Native code: runs in child processes. It is given an opened file,
-never a path, so that it cannot open other files that a container names.
+never a path; still it would follow playlists to other files and addresses, so that nothing can be
+opened in the process while it reads.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+import os
+import resource
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
 from typing import Any
 
@@ -68,11 +72,29 @@ def _lacks_something(found: Probe) -> bool:
 
 def _tracks(file: OpenedFile) -> Sequence[Any]:
     try:
-        with file.reader() as content:
+        MediaInfo.can_parse()  # loads the library
+        with file.reader() as content, _opening_nothing(file.fd):
             return tuple(MediaInfo.parse(content, parse_speed=0).tracks)
     except (OSError, RuntimeError, ValueError, SyntaxError) as error:
         log.warning("MediaInfo could not read a file: %s", error)
         return ()
+
+
+@contextmanager
+def _opening_nothing(fd: int) -> Iterator[None]:
+    """No thread of the process gets a new descriptor in the block; open ones go on.
+
+    The limit is the lowest free number, not 0: below the number of those that it waits for, a
+    thread could not even wait.
+    """
+    usual, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = os.dup(fd)
+    os.close(free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free, most))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (usual, most))
 
 
 def _timecode(found: Probe, tracks: Sequence[Any]) -> StartTimecode | None:
