@@ -124,7 +124,7 @@ def test_none_is_followed_in_this_process_by_decoder_or_mediainfo(field: Field) 
     field.check_ears()
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_none_is_followed_by_any_way_into_the_server(
     field: Field, bounded_stack: Stack, tmp_path: Path
 ) -> None:
@@ -168,12 +168,9 @@ def _ask_everything(client: Client, folder: Path, paths: list[Path]) -> None:
         "/analyze",
         cache_dir=cache,
         visual_media_paths=names,
-        face_media_paths=names,
-        cluster_job_name="Everybody",
-        transcription_jobs=[{"media_path": name} for name in names],
     )
     assert task.status_code == 202, task.text
-    client.wait_final(task.json()["task_id"], 150)
+    client.wait_final(task.json()["task_id"], 200)
     clips = [{"media_path": name, "start_time": 0, "end_time": 0.5} for name in names]
     exported = client.ok(
         "/export/clips", output_dir=str(folder / "out"), clips=clips, background=True

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import PurePath
 
 import av
 import av.error
@@ -31,6 +32,12 @@ FORMATS = (
     "h264,hevc,m4v,mjpeg,ivf,obu,av1,vc1,vvc,nut,rm,wtv,wav,w64,aiff,mp3,aac,flac,ac3,eac3,"
     "dts,amr,caf,au,loas,dpx_pipe,exr_pipe"
 )
+# The decoder is not told the name. Streams without a container, behind a large cover or damage, are
+# known by nothing else.
+_STREAMS = {
+    ".mp3": "mp3", ".mp2": "mp3", ".aac": "aac", ".ac3": "ac3", ".flac": "flac", ".dv": "dv",
+    ".h264": "h264", ".264": "h264", ".hevc": "hevc", ".265": "hevc",
+}  # fmt: skip
 _OPTIONS = {"format_whitelist": FORMATS, "protocol_whitelist": "file"}
 _PEEK = 500  # packets read in search of a first picture
 _NOT_MEDIA = "It is not a media file that can be read, or its beginning is damaged."
@@ -72,15 +79,29 @@ def open_container(file: OpenedFile) -> InputContainer:
     Raises MediaUnreadable.
     """
     check_file(file)
+    by_name = _STREAMS.get(PurePath(file.path).suffix.lower())
     try:
-        with file.url() as url:
-            return av.open(
-                url, metadata_errors="replace", timeout=NATIVE_SEARCH_S, options=_OPTIONS
-            )
+        try:
+            return _opened(file, None)
+        except av.error.InvalidDataError:
+            if by_name is None:
+                raise
+            return _opened(file, by_name)
     except (av.error.InvalidDataError, av.error.EOFError, av.error.ArgumentError):
         raise MediaUnreadable(_reason(file)) from None
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise MediaUnreadable(f"The file cannot be opened: {_words(error)}") from error
+
+
+def _opened(file: OpenedFile, format_name: str | None) -> InputContainer:
+    with file.url() as url:
+        return av.open(
+            url,
+            format=format_name,
+            metadata_errors="replace",
+            timeout=NATIVE_SEARCH_S,
+            options=_OPTIONS,
+        )
 
 
 @contextmanager

@@ -6,11 +6,12 @@ import dataclasses
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from shared.errors import MediaError, MediaMissing, MediaUnreadable
 from shared.media import MediaType
-from tests.support.media.by_path import grab_frame, open_media, probe
+from tests.support.media.by_path import grab_frame, open_media, open_sound, probe
 from tests.support.media.media import (
     H264,
     HEVC,
@@ -21,6 +22,7 @@ from tests.support.media.media import (
     truncate,
     write_sound,
 )
+from tests.support.media.sounds import write_sounds
 
 SIZE = (160, 96)
 
@@ -175,3 +177,15 @@ def test_an_error_of_the_reader_of_the_grid_closes_the_file(tmp_path: Path) -> N
     with pytest.raises(ZeroDivisionError), open_media(str(clip), MediaType.VIDEO) as reader:
         list(reader.grid(checkpoint=fail))
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+@pytest.mark.parametrize("suffix", [".mp3", ".mp2", ".aac", ".ac3"])
+def test_a_stream_behind_a_large_foreign_beginning_is_known_by_its_name(
+    suffix: str, tmp_path: Path
+) -> None:
+    plain = write_sounds(tmp_path / f"plain{suffix}", [np.full(48_000, 0.1, np.float32)])
+    path = tmp_path / f"behind{suffix}"
+    path.write_bytes(bytes(3_000_000) + plain.read_bytes())
+    assert probe(path, MediaType.AUDIO).audio_codec == probe(plain, MediaType.AUDIO).audio_codec
+    with open_sound(path) as reader:
+        assert sum(len(block.pcm) for block in reader.blocks("mix")) > 12_000

@@ -124,7 +124,7 @@ def _bits(codec: str, stream: AudioIn) -> int | None:
     """Bits of a sample; of PCM by the codec's name, as decoded 24 bits lie in 32."""
     if found := _PCM_BITS.match(codec):
         return int(found[1])
-    if codec in _LOSSLESS and stream.format.bits == 16:
+    if codec in _LOSSLESS and stream.format is not None and stream.format.bits == 16:
         return 16
     return None
 
