@@ -133,7 +133,8 @@ def test_none_is_followed_by_any_way_into_the_server(
     bounded_stack.settings["RUSHES_MEDIA_ROOTS"] = str(field.media)
     bounded_stack.settings["RUSHES_CACHE_ROOTS"] = str(tmp_path / "cache")
     bounded_stack.settings["RUSHES_EXPORT_ROOTS"] = str(tmp_path / "out")
-    (tmp_path / "out").mkdir()
+    for name in ("cache", "out"):
+        (tmp_path / name).mkdir()
     for kind in ("query", "analysis", "export"):
         bounded_stack.start_worker(kind)
     client = bounded_stack.start_api()
