@@ -148,11 +148,12 @@ def _answers(stack: Stack, path: Path) -> Iterator[tuple[int, str]]:
         ("/cache-paths", {"media_paths": [str(path)]}),
         ("/transcriptions", {"media_paths": [str(path)]}),
         ("/export/clips", {"clips": [clip], "output_dir": out}),
-        ("/export/premiere-xml", {"clips": [clip], "output_path": f"{out}/timeline.xml"}),
+        ("/export/premiere-xml", {"clips": [clip]}),
     ]
     for endpoint, body in bodies:
         whole = body if "export" in endpoint else {"cache_dir": cache, **body}
         answer = stack.client().post(endpoint, **whole)
         said = answer.json()
-        said.pop("xml", None)  # an empty timeline, with an id made of its clips' paths
+        for key in ("xml", "text"):  # an empty timeline, with an id made of its clips' paths
+            said.pop(key, None)
         yield answer.status_code, json.dumps(said).replace(str(path), "PATH")
