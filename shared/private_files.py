@@ -16,8 +16,13 @@ def private(path: str, flags: int) -> int:
 
 
 def make_private(folder: Path) -> None:
-    """Make a folder of this user alone, or take one that is there from the others."""
-    folder.mkdir(parents=True, exist_ok=True, mode=_FOLDER)
+    """Make a folder of this user alone, or take one that is there from the others.
+
+    Those above it are made where they are missing, and else left as they are.
+    """
+    if not folder.parent.exists():
+        make_private(folder.parent)
+    folder.mkdir(exist_ok=True, mode=_FOLDER)
     if folder.stat().st_mode & 0o077:
         with contextlib.suppress(PermissionError):  # of another user, or a share without modes
             folder.chmod(_FOLDER)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,7 +11,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.support.cli.local_command import environment, rushes
+from api.search.transcripts.log import TranscriptLog
+from cli.checks import folders
+from shared.settings import Settings
+from tests.support.cli.local_command import environment
 from tests.support.media.photos import known_photos
 from tests.support.stack import Client, free_port
 from tests.support.waiting import wait_for
@@ -19,9 +23,9 @@ from tests.support.waiting import wait_for
 @pytest.fixture
 def up(tmp_path: Path) -> Iterator[Client]:
     """`rushes up` with a umask that hides nothing, on a folder that everybody may open."""
-    (tmp_path / "state" / "transcripts").mkdir(parents=True)
+    (tmp_path / "state" / "redis").mkdir(parents=True)
     (tmp_path / "state").chmod(0o755)
-    (tmp_path / "state" / "transcripts").chmod(0o777)
+    (tmp_path / "state" / "redis").chmod(0o777)
     port = free_port()
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen(
@@ -58,22 +62,35 @@ def test_no_file_of_state_dir_is_for_others_and_an_open_folder_is_warned_of(
     (tmp_path / "media").mkdir()
     up.analyzed(tmp_path / "cache", known_photos()["cat"])
     assert up.ok("/search/text", query="a cat", cache_dir=cache)["matches"]
-    up.ok("/search/transcript", query="cat", cache_dir=cache)
-    assert up.post("/watch-folders", path=str(tmp_path / "media"), cache_dir=cache).is_success
+    watched = {"path": str(tmp_path / "media"), "cache_dir": cache}
+    assert up.http.post("/watch-folders", json=watched).is_success
 
     state = tmp_path / "state"
     modes = {str(p.relative_to(state)): p.stat().st_mode & 0o777 for p in state.rglob("*")}
     folders = {name for name in modes if (state / name).is_dir()}
     assert {name: oct(mode) for name, mode in modes.items() if mode & 0o077} == {}
-    assert {"redis", "search", "transcripts"} <= folders
+    assert {"redis", "search"} <= folders
     assert {"keys.json", "first-key", "up.lock", "watch-folders.json"} <= modes.keys() - folders
     assert "which every user of this machine may open (0755)" in (tmp_path / "log").read_text()
 
 
+def test_the_index_of_transcripts_is_private_too(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        with TranscriptLog(tmp_path / "transcripts" / "key").writing(1):
+            pass
+    finally:
+        os.umask(before)
+    found = [tmp_path / "transcripts", *(tmp_path / "transcripts").rglob("*")]
+    assert len(found) == 4  # the folder in it, its lock and the index
+    assert [path for path in found if path.stat().st_mode & 0o077] == []
+
+
 def test_doctor_warns_of_a_folder_that_everybody_may_open(tmp_path: Path) -> None:
-    (tmp_path / "state").mkdir()
-    (tmp_path / "state").chmod(0o755)
-    told = rushes(tmp_path, "doctor", COLUMNS="500").stdout
-    assert f"chmod o= {tmp_path}/state" in " ".join(told.split())
-    (tmp_path / "state").chmod(0o700)
-    assert "chmod" not in rushes(tmp_path, "doctor").stdout
+    settings = Settings.from_env({"RUSHES_STATE_DIR": str(tmp_path)})
+    tmp_path.chmod(0o755)
+    found = folders.state_dir_as_it_is(settings)
+    assert found.level == "warning"
+    assert found.sentence.endswith(f"run `chmod o= {tmp_path}`.")
+    tmp_path.chmod(0o700)
+    assert folders.state_dir_as_it_is(settings).level == "ok"
