@@ -126,7 +126,7 @@ def _use(server: Server, films: list[str]) -> None:
 
 
 def _print_cache(server: Server, films: list[str], spoken: list[str]) -> None:
-    """Bytes of each kind of artefact, for an hour of what it was made of."""
+    """Bytes of each kind of artefact, and for an hour of what it was made of."""
     paths = {"media_paths": [*films, *spoken]}
     seconds: Counter[str] = Counter()
     for item in server.client.ok("/media/metadata", **paths)["media"]:
@@ -134,11 +134,15 @@ def _print_cache(server: Server, films: list[str], spoken: list[str]) -> None:
     sizes: Counter[str] = Counter()
     for file in (server.folder / "cache" / "media").rglob("*"):
         if file.is_file():
-            sizes[file.name.partition(".")[0]] += file.stat().st_size
+            kind = "paths" if file.parent.name == "paths" else file.name.partition(".")[0]
+            sizes[kind] += file.stat().st_size
     print(f"\ncache of {seconds['seen']:.0f} s of pictures and {seconds['heard']:.0f} s of speech")
+    basis = {"frames": "seen", "visual": "seen", "transcript": "heard"}
     for kind, size in sizes.most_common():
-        basis = seconds["heard" if kind == "transcript" else "seen"]
-        print(f"{kind:<12} {size / _MB:8.2f} MB {size / basis * 3600 / _MB:8.1f} MB an hour")
+        hour = (
+            f"{size / seconds[basis[kind]] * 3600 / _MB:8.1f} MB an hour" if kind in basis else ""
+        )
+        print(f"{kind:<12} {size / _MB:8.2f} MB {hour}")
 
 
 def measure_redis() -> None:
