@@ -51,9 +51,8 @@ def ask_everything(client: Client, cache_dir: Path, media: Path) -> Iterator[htt
     yield client.post("/faces/clusters/samples", **people)
     yield client.post("/faces/clusters/faces", **people)
     yield client.post("/faces/edits/undo", **people)
-    yield client.post(
-        "/faces/clusters/names", **people, assignments=[{"cluster_id": str(_ADA), "name": "Ada"}]
-    )
+    names = [{"cluster_id": str(_ADA), "name": "Ada"}]
+    yield client.http.put("/faces/clusters/names", json={**people, "assignments": names})
 
 
 def memory(stack: Stack) -> int:
