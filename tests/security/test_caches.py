@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from shared.cache.cache_dir import CacheDir
-from tests.security.cache_material import (
+from tests.support.cache_material import (
     CANARY,
     HASH,
     ask_everything,

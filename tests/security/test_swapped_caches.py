@@ -19,7 +19,7 @@ from shared.domain import Stage
 from shared.errors import RushesError
 from shared.paths import Roots
 from shared.people.collection import Collection
-from tests.security.cache_material import CANARY, HASH, NAME, fill
+from tests.support.cache_material import CANARY, HASH, NAME, fill
 from tests.support.search.search_data import publish, random_units
 from tests.support.search.transcript_data import SPEECH, publish_transcript, segments
 
