@@ -72,7 +72,12 @@ def client(
         ("/search/text", {"exclude": ["a"] * 10_000}, "exclude", MOST_TEXTS - 1),
         ("/search/text", {"exclude": ["a", "x" * 501]}, "exclude[1]", 500),
         ("/search/text", {"cache_dir": "/" + "x" * LONGEST_PATH}, "cache_dir", LONGEST_PATH),
-        ("/search/text", {"people_filter": [{"cluster_job_name": "A"}] * 1_001}, "people_filter", 1_000),
+        (
+            "/search/text",
+            {"people_filter": [{"cluster_job_name": "A"}] * 1_001},
+            "people_filter",
+            1_000,
+        ),
         ("/media/metadata", {"media_paths": ["/a"] * (MOST_ITEMS + 1)}, "media_paths", MOST_ITEMS),
         (
             "/analyze",
