@@ -7,6 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
+from tests.support.media.heic import make_heic
+from tests.support.media.mxf_locators import roomy_mxf, with_locator
+
+OWN = (176, 144)  # pictures of files that are asked for; canaries have other sizes
 HOLDERS = (b"moov", b"trak", b"mdia", b"minf", b"dinf")
 Permissive = dict[str, str]
 
@@ -19,6 +25,8 @@ class Referring:
     content: bytes
     follows: Permissive | None = None  # options of FFmpeg that follow it; None: none does
     format: str | None = None  # that FFmpeg must be told to
+    mediainfo_follows: bool = False  # if it may: it is given the content, and so knows no folder
+    has_pictures: bool = False  # of its own, of size OWN
 
     def write(self, folder: Path) -> Path:
         path = folder / self.name
@@ -36,7 +44,13 @@ class DataReference:
 
 def referring_files(film: Path, beside: Path, url: str) -> list[Referring]:
     """`beside` lies in the folder of the file, `film` in the folder "outside" next to that one."""
-    return [*_movies(film, beside, url), *_playlists(film, url), *_others(film, url)]
+    return [
+        *_movies(film, beside, url),
+        *_playlists(film, url),
+        *_essence_elsewhere(film, beside, url),
+        *_stills(film, url),
+        *_others(film, url),
+    ]
 
 
 def _movies(film: Path, beside: Path, url: str) -> list[Referring]:
@@ -79,9 +93,11 @@ def _playlists(film: Path, url: str) -> list[Referring]:
             f"<BaseURL>{target}</BaseURL></Representation></AdaptationSet></Period></MPD>"
         )
         files += [
-            Referring(f"m3u8 {kind}.ts", m3u8.encode(), hls | everything, "hls"),
-            Referring(f"m3u8 {kind}.mp4", m3u8.encode(), hls | everything, "hls"),
-            Referring(f"dash {kind}.mp4", mpd.encode()),  # only FFmpegs with libxml2
+            Referring(f"m3u8 {kind}.ts", m3u8.encode(), hls | everything, "hls", True),
+            Referring(f"m3u8 {kind}.mp4", m3u8.encode(), hls | everything, "hls", True),
+            Referring(  # and FFmpegs with libxml2
+                f"dash {kind}.mp4", mpd.encode(), mediainfo_follows=True
+            ),
             Referring(
                 f"ffconcat {kind}.mkv",
                 f"ffconcat version 1.0\nfile '{target}'\n".encode(),
@@ -96,6 +112,41 @@ def _playlists(film: Path, url: str) -> list[Referring]:
             Referring(f"smil {kind}.mp4", f'<smil><video src="{target}"/></smil>'.encode()),
         ]
     return files
+
+
+def _essence_elsewhere(film: Path, beside: Path, url: str) -> list[Referring]:
+    """FFmpeg's reader of MXF knows no locators: of it there is no control, but MediaInfo does."""
+    clip = roomy_mxf(film.parent, OWN)
+    kinds = {
+        "http": url,
+        "file": f"file://{film}",
+        "absolute": str(film),
+        "relative": f"../{film.parent.name}/{film.name}",
+        "beside": beside.name,
+    }
+    files = [
+        Referring(
+            f"essence {kind}.mxf",
+            with_locator(clip, target, keeps_essence=False),
+            mediainfo_follows=kind in ("http", "absolute"),
+        )
+        for kind, target in kinds.items()
+    ]
+    both = with_locator(clip, url, keeps_essence=True)
+    return [*files, Referring("essence within as well.mxf", both, has_pictures=True)]
+
+
+def _stills(film: Path, url: str) -> list[Referring]:
+    """HEIC whose picture lies elsewhere; no reader of it follows data references."""
+    kinds = {"http": url, "file": f"file://{film}", "path": str(film)}
+    picture = np.zeros((OWN[1], OWN[0], 3), np.uint8)
+    return [
+        Referring(
+            f"dref {kind}.heic",
+            make_heic(film.with_name("still.heic"), picture, elsewhere=target).read_bytes(),
+        )
+        for kind, target in kinds.items()
+    ]
 
 
 def _others(film: Path, url: str) -> list[Referring]:

@@ -12,18 +12,18 @@ from typing import Any
 
 import av
 import pytest
+from pymediainfo import MediaInfo
 
 from shared.errors import MediaError
 from shared.media import MediaType
 from tests.security.ears import Canaries, Listener, ears
-from tests.security.references import Referring, referring_files
-from tests.support.media.by_path import open_sound, opened, probe
+from tests.security.references import OWN, Referring, referring_files
+from tests.support.media.by_path import open_sound, open_still, opened, probe
 from tests.support.media.media import Encoding, make_clip, make_still
 from tests.support.stack import Client, Stack
 from workers.query import mediainfo
 
 WITH_SOUND = Encoding(tone_hz=440)
-OWN = (176, 144)  # of what is asked for; canaries have other sizes
 
 
 @dataclass
@@ -110,6 +110,16 @@ def test_a_decoder_that_may_would_follow_them(field: Field) -> None:
         assert field.watched.opened() or field.listener.connections > before, file.name
 
 
+def test_mediainfo_that_may_would_follow_them(field: Field) -> None:
+    followed = [file for file in field.files if file.mediainfo_follows]
+    assert len(followed) == 8
+    for file in followed:
+        before = field.listener.connections
+        with (field.media / file.name).open("rb") as content:
+            MediaInfo.parse(content, parse_speed=0)
+        assert field.watched.opened() or field.listener.connections > before, file.name
+
+
 def test_none_is_followed_in_this_process_by_decoder_or_mediainfo(field: Field) -> None:
     named = named_like_addresses(field.media, field.listener)
     field.watched.opened()
@@ -118,6 +128,8 @@ def test_none_is_followed_in_this_process_by_decoder_or_mediainfo(field: Field) 
             probe(path, MediaType.VIDEO)
         with suppress(MediaError), open_sound(path) as reader:
             list(reader.blocks("mix"))
+        with suppress(MediaError):
+            open_still(path).thumbnail_jpeg()
         with opened(path) as file:
             mediainfo._tracks(file)
     field.check_silence()
@@ -139,12 +151,13 @@ def test_none_is_followed_by_any_way_into_the_server(
         bounded_stack.start_worker(kind)
     client = bounded_stack.start_api()
     bounded_stack.wait_ready(1, 1)
-    referring = [field.media / file.name for file in field.files]
-    _ask_everything(client, tmp_path, [*referring, *named])
+    empty = [field.media / file.name for file in field.files if not file.has_pictures]
+    whole = [field.media / file.name for file in field.files if file.has_pictures] + named
+    _ask_everything(client, tmp_path, [*empty, *whole])
     field.check_silence()
-    for slot, pictures in _seen(client, tmp_path, referring):
+    for slot, pictures in _seen(client, tmp_path, empty):
         assert pictures["thumbnail"] is None, slot["media_path"]
-    for slot, pictures in _seen(client, tmp_path, named):
+    for slot, pictures in _seen(client, tmp_path, whole):
         assert (slot["width"], slot["height"]) == OWN, slot
         assert pictures["thumbnail"], slot["media_path"]
     field.check_silence()

@@ -13,8 +13,11 @@ from tests.support.media.media import RGB, Encoding, write_video
 HEVC_STILL = Encoding("libx265", b_frames=0)
 
 
-def make_heic(path: Path, picture: RGB, quarter_turns: int = 0) -> Path:
-    """`quarter_turns`: how often a reader has to turn it counter-clockwise (box irot)."""
+def make_heic(path: Path, picture: RGB, quarter_turns: int = 0, elsewhere: str = "") -> Path:
+    """`quarter_turns`: how often a reader has to turn it counter-clockwise (box irot).
+
+    `elsewhere`: the address of the file that holds the data in place of this one.
+    """
     clip = write_video(path.with_suffix(".tmp.mp4"), [picture], encoding=HEVC_STILL)
     with av.open(str(clip)) as container:
         stream = container.streams.video[0]
@@ -31,11 +34,15 @@ def make_heic(path: Path, picture: RGB, quarter_turns: int = 0) -> Path:
     entry = _full(b"infe", struct.pack(">HH4s", 1, 0, b"hvc1") + b"\0", version=2)
     kind = _box(b"ftyp", b"heic" + bytes(4) + b"mif1heic")
 
+    reference = struct.pack(">I", 1) + _full(b"url ", elsewhere.encode() + b"\0")
+    source, references = (1, _box(b"dinf", _full(b"dref", reference))) if elsewhere else (0, b"")
+
     def meta(offset: int) -> bytes:
-        place = struct.pack(">HHHHHII", 0x4400, 1, 1, 0, 1, offset, len(data))
+        place = struct.pack(">HHHHHII", 0x4400, 1, 1, source, 1, offset, len(data))
         return _full(
             b"meta",
             _full(b"hdlr", bytes(4) + b"pict" + bytes(13))
+            + references
             + _full(b"pitm", struct.pack(">H", 1))
             + _full(b"iloc", place)
             + _full(b"iinf", struct.pack(">H", 1) + entry)
@@ -43,7 +50,7 @@ def make_heic(path: Path, picture: RGB, quarter_turns: int = 0) -> Path:
         )
 
     head = kind + meta(len(kind) + len(meta(0)) + 8)
-    path.write_bytes(head + _box(b"mdat", data))
+    path.write_bytes(head if elsewhere else head + _box(b"mdat", data))
     return path
 
 
