@@ -92,18 +92,23 @@ class Signals:
 
 
 class Keeper(threading.Thread):
-    """Renews the lease in hand, sweeps dead workers' leases, and calls `beat` now and then."""
+    """Renews the lease in hand, sweeps dead workers' leases, and calls `beat` now and then.
+
+    `dead_workers` tells the names of workers that have just been found to have ended.
+    """
 
     def __init__(
         self,
         ledger: Ledger,
         enqueue: Callable[[list[ItemJob]], None],
         beat: Callable[[], None],
+        dead_workers: Callable[[], list[str]],
     ) -> None:
         super().__init__(name="keeper", daemon=True)
         self._ledger = ledger
         self._enqueue = enqueue
         self._beat = beat
+        self._dead_workers = dead_workers
         self._ended = threading.Event()
         self._lock = threading.Lock()
         self._held: tuple[Lease, Signals] | None = None
@@ -127,7 +132,7 @@ class Keeper(threading.Thread):
                 if time.monotonic() >= next_sweep:
                     next_sweep = time.monotonic() + SWEEP_EVERY_S
                     self._beat()
-                    self._enqueue(self._ledger.sweep())
+                    self._enqueue(self._ledger.sweep(self._dead_workers()))
             except RedisAway as error:
                 log.debug("Redis is away, the work goes on: %s", error)
             except Exception:

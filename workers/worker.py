@@ -30,6 +30,7 @@ from shared.ledger.totals import LoadCount
 from shared.media import HashCache
 from shared.process import traces
 from shared.process.logs import bound_task
+from shared.process.process_mark import own_mark
 from shared.redis import heartbeats
 from shared.redis.clients import connect
 from shared.redis.heartbeats import Heartbeat, WorkerKind, WorkerState
@@ -96,13 +97,23 @@ class Worker:
         self._stall = stall or StallTimer()
         self._jobs = JobQueues(connect(settings.redis_url, decode=False), settings.instance)
         self._consumer = JobConsumer(settings.redis_url, settings.instance, work.kind)
-        self._keeper = Keeper(self._ledger, self._jobs.enqueue, self._beat)
+        self._keeper = Keeper(
+            self._ledger,
+            self._jobs.enqueue,
+            self._beat,
+            lambda: heartbeats.bury(self._client, settings.instance),
+        )
         self._signals: Signals | None = None
         self.is_stopping = False
         self._left = LeftItems()
         self._counts: Counter[str] = Counter()
         self._heart = Heartbeat(
-            name=self.name, kind=work.kind, host=host, pid=os.getpid(), started_at=time.time()
+            name=self.name,
+            kind=work.kind,
+            host=host,
+            pid=os.getpid(),
+            started_at=time.time(),
+            process=own_mark(),
         )
 
     def take_signals(self) -> None:

@@ -6,7 +6,7 @@ Every script is atomic and may arrive twice. Nothing here enqueues jobs: callers
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 import redis
@@ -202,9 +202,12 @@ class Ledger(LedgerReader):
             pass
         return number
 
-    def sweep(self) -> list[ItemJob]:
-        """Take Items from dead workers; returns the jobs to enqueue again."""
-        words = self._run("sweep", self._rq_queues, _JOBS_A_SWEEP)
+    def sweep(self, ended: Sequence[str] = ()) -> list[ItemJob]:
+        """Take Items from dead workers; returns the jobs to enqueue again.
+
+        `ended`: names of workers that are known to have ended, whose leases need not run out.
+        """
+        words = self._run("sweep", self._rq_queues, _JOBS_A_SWEEP, *ended)
         return [
             ItemJob(words[at], int(words[at + 1]), words[at + 2], words[at + 3] == "1")
             for at in range(0, len(words), 4)

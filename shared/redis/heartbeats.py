@@ -8,6 +8,7 @@ import msgspec
 import redis
 
 from shared.domain import ModelKind
+from shared.process.process_mark import has_ended
 from shared.redis.clients import key_prefix, translated
 
 TTL_S = 10.0
@@ -43,6 +44,7 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
     models: dict[ModelKind, ModelState] = {}  # of each kind the wanted one
     held: tuple[HeldModel, ...] = ()  # all that are loaded or loading
     stats: dict[str, int] = {}  # counters since the start, e.g. model_loads
+    process: str = ""  # its mark (shared.process.process_mark)
 
 
 class DesiredModel(msgspec.Struct, frozen=True):
@@ -84,6 +86,14 @@ def live(client: redis.Redis, instance: str, kind: WorkerKind | None = None) -> 
             client.srem(f"{prefix}heartbeats", *silent)
     beats = [_understood(raw) for raw in found if raw is not None]
     return [beat for beat in beats if beat and (kind is None or beat.kind == kind)]
+
+
+def bury(client: redis.Redis, instance: str) -> list[str]:
+    """Remove the heartbeats of processes of this machine that have ended; their names."""
+    ended = [beat.name for beat in live(client, instance) if has_ended(beat.process)]
+    for name in ended:
+        leave(client, instance, name)
+    return ended
 
 
 def desired(client: redis.Redis, instance: str) -> dict[ModelKind, DesiredModel]:

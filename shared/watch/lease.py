@@ -45,6 +45,12 @@ class WatcherLease:
         with translated():
             self._leave(keys=[self._key], args=[token])
 
+    def holder(self) -> str | None:
+        """The token of the active watcher."""
+        with translated():
+            found: Any = self._redis.get(self._key)
+        return None if found is None else str(found)
+
     def is_held(self) -> bool:
         """Whether there is an active watcher."""
         with translated():

@@ -1,8 +1,8 @@
 """Facts that MediaInfo knows and the decoder does not; without the library, nothing is added.
 
 The only place that imports it. Native code: runs in child processes. It is given an opened file,
-never a path; still it would follow playlists to other files and addresses, so that nothing can be
-opened in the process while it reads.
+never a path; still it would follow playlists and locators to other files and addresses, so that
+nothing can be opened in the process while it reads.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ from shared.errors import BadInput, ModelError, ModelLoading, RedisAway, RushesE
 from shared.ledger.totals import LoadCount
 from shared.models.model_catalogue import resolve
 from shared.paths import Roots
+from shared.process.process_mark import own_mark
 from shared.query.lanes import Lane
 from shared.query.messages import (
     LONGEST_QUERY,
@@ -80,6 +81,7 @@ class QueryService:
             host=host,
             pid=os.getpid(),
             started_at=time.time(),
+            process=own_mark(),
             state="loading",
         )
 

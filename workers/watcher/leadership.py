@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 
+from shared.process.process_mark import has_ended, own_mark
 from shared.watch.lease import LEASE_S, WatcherLease
 
 _RENEW_EVERY_S = 2.0
@@ -27,7 +28,9 @@ class Leadership:
 
     def campaign(self) -> str | None:
         """Try to become the active watcher; the token if it is won."""
-        token = secrets.token_hex(16)
+        token = f"{own_mark()}/{secrets.token_hex(16)}"
+        if (holder := self._lease.holder()) and has_ended(holder.rpartition("/")[0]):
+            self._lease.release(holder)
         self._redis_run = self._lease.redis_run()
         self.token = token if self._lease.acquire(token) else None
         self._renewed_at = time.monotonic()

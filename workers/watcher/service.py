@@ -16,6 +16,7 @@ from shared.errors import RedisAway, SettingsError, Unavailable
 from shared.ledger.jobs import JobQueues
 from shared.ledger.ledger import Ledger
 from shared.models.active_models import active_keys
+from shared.process.process_mark import own_mark
 from shared.redis import heartbeats
 from shared.redis.clients import connect
 from shared.redis.heartbeats import Heartbeat, WorkerState
@@ -60,6 +61,7 @@ class WatchService:
             host=host,
             pid=os.getpid(),
             started_at=time.time(),
+            process=own_mark(),
         )
 
     def take_signals(self) -> None:

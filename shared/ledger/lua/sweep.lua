@@ -1,5 +1,6 @@
 -- Takes Items from dead workers and names the jobs to enqueue again.
--- ARGV: 3 prefix of RQ's queue keys, 4 most jobs a queue. Answers task, item, queue, front, …
+-- ARGV: 3 prefix of RQ's queue keys, 4 most jobs a queue, 5 … workers that are known to have ended.
+-- Answers task, item, queue, front, …
 -- Time is Redis's own clock: where it was set back, everything that was due later is due again.
 local last = tonumber(redis.call('GET', P .. 'swept') or '0')
 redis.call('SET', P .. 'swept', int(now))
@@ -40,6 +41,12 @@ if now - last > GRACE_MS or now < last then
     redis.call('ZADD', P .. 'leases', int(now + LEASE_MS), m)
   end
 else
+  local ended = {}
+  for at = 5, #ARGV do ended[ARGV[at]] = true end
+  for _, m in ipairs(#ARGV > 4 and redis.call('ZRANGE', P .. 'leases', 0, -1) or {}) do
+    local worker = redis.call('HGET', item_key(string.match(m, '(.-)/(.+)')), 'worker')
+    if worker and ended[worker] then redis.call('ZADD', P .. 'leases', int(now), m) end
+  end
   for _, m in ipairs(redis.call('ZRANGEBYSCORE', P .. 'leases', '-inf', int(now))) do
     local t, n = string.match(m, '(.-)/(.+)')
     local lost = redis.call('HINCRBY', item_key(t, n), 'lost', 1)

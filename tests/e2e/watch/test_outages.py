@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from shared.watch.lease import LEASE_S
 from tests.support.media.media import Encoding, make_clip, picture_video
 from tests.support.media.photos import known_photos
 from tests.support.private_redis import PrivateRedis
@@ -85,6 +86,7 @@ def test_a_spare_watcher_takes_over_from_a_killed_one_within_15_seconds(
         died = time.monotonic()
         film(media / "coffee.mp4", "coffee")
         wait_for(lambda: "active watcher now" in spare.text(), 15, "the spare to take over")
+        assert time.monotonic() - died < LEASE_S - 1, "it does not wait for the lease to run out"
         folder.wait_processed(2, timeout_s=died + 25 - time.monotonic())
         assert folder.found("an espresso") == str(media / "coffee.mp4")
 

@@ -12,11 +12,15 @@ import pytest
 
 from shared.domain import TaskKind, TaskState
 from shared.ledger import totals
+from shared.redis.heartbeats import live
 from tests.support.analysis.desk import INSTANCE, Desk
 from tests.support.media.media import make_clip
 from tests.support.private_redis import PrivateRedis
 from tests.support.system.tiny_disk import tiny_disk
 from tests.support.waiting import wait_for
+from workers.liveness import RENEW_EVERY_S
+
+LEASE_S = 9.0
 
 
 @pytest.fixture
@@ -43,6 +47,23 @@ def test_a_killed_worker_loses_its_file_to_another_within_15_s(desk: Desk) -> No
     counted = totals.by_name(desk.client.hgetall(totals.totals_key(INSTANCE)))
     assert counted["leases_lost",] == 1
     assert counted["footage_ms", "video"] == 4000, "what both have worked through counts once"
+
+
+@pytest.mark.alone
+def test_a_worker_that_was_killed_beside_another_is_missed_before_its_lease_is_over(
+    desk: Desk,
+) -> None:
+    task_id = desk.submit([make_clip(desk.folder / "clip.mp4", 4)])
+    desk.worker_with(0, do="hold")
+    (first,) = desk.wait_marker()
+    desk.worker_with(1, do="hold")
+    wait_for(lambda: len(live(desk.client, INSTANCE)) == 2, 30, "both of them")
+    os.kill(first, signal.SIGKILL)
+    killed_at = time.monotonic()
+    wait_for(lambda: len(desk.wait_marker()) == 2, 20, "the other one on the same file")
+    assert time.monotonic() - killed_at < LEASE_S - RENEW_EVERY_S
+    desk.release()
+    assert desk.wait_final(task_id).status is TaskState.COMPLETED
 
 
 def test_a_file_that_kills_its_worker_three_times_fails_with_the_reason(desk: Desk) -> None:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
+from subprocess import PIPE
 
+import msgspec
 import pytest
 import redis
 
 from shared.domain import ModelKind
+from shared.process.process_mark import has_ended, own_mark
 from shared.redis.clients import connect
 from shared.redis.heartbeats import (
     Heartbeat,
     ModelState,
     WorkerKind,
+    bury,
     desire,
     desired,
     leave,
@@ -20,6 +26,8 @@ from shared.redis.heartbeats import (
     publish,
 )
 from tests.support.waiting import wait_for
+
+TELL_MARK = "import shared.process.process_mark as m; print(m.own_mark(), flush=True); input()"
 
 
 @pytest.fixture
@@ -31,6 +39,29 @@ def client(redis_url: str) -> Iterator[redis.Redis]:
 def _beat(name: str, kind: WorkerKind = "analysis") -> Heartbeat:
     models = {ModelKind.VISUAL: ModelState("conse-lite0", is_loading=True)}
     return Heartbeat(name=name, kind=kind, host="box", pid=1, started_at=5.5, models=models)
+
+
+def test_a_process_that_has_ended_is_missed_at_once_and_others_are_not(
+    client: redis.Redis,
+) -> None:
+    words = [sys.executable, "-c", TELL_MARK]
+    with subprocess.Popen(words, stdin=PIPE, stdout=PIPE, text=True) as other:
+        assert other.stdout
+        mark = other.stdout.readline().strip()
+        assert not has_ended(mark)
+        for name, process in {
+            "other": mark,
+            "we": own_mark(),
+            "elsewhere": "0123456789abcdef/1/1",
+            "former version": "",
+            "number used again": own_mark() + "0",
+        }.items():
+            publish(client, "test", msgspec.structs.replace(_beat(name), process=process))
+        assert bury(client, "test") == ["number used again"]
+        other.kill()
+        wait_for(lambda: bury(client, "test") == ["other"], 5, "a zombie counts as ended")
+    assert has_ended(mark)
+    assert [beat.name for beat in live(client, "test")] == ["elsewhere", "former version", "we"]
 
 
 def test_a_heartbeat_is_read_as_it_was_published(client: redis.Redis) -> None:
