@@ -176,7 +176,7 @@ def test_a_damaged_transcript_fails_in_its_own_slot(
         for slot in (slots[0], slots[2]):
             assert "is damaged" in slot["error"]
             assert slot["error"].endswith("Transcribe the file again with force.")
-        assert "cannot be read" in slots[3]["error"]
+        assert "is missing" in slots[3]["error"]
 
 
 def test_a_file_that_has_gone_is_known_by_its_path_and_others_say_what_is_wrong(

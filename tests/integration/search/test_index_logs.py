@@ -118,7 +118,7 @@ def test_what_was_read_before_an_error_is_kept_and_each_batch_at_once(
             loader.bring_up(1, retry=False)
     assert seen == [0, 64], "for others too, and for whoever comes after a kill"
     assert held() == 70
-    loader = TranscriptLoader(view, TranscriptLog(tmp_path / "log"), caches.pool)
+    loader = TranscriptLoader(view, TranscriptLog(tmp_path / "log"), caches.reader(cache))
     loader.bring_up(1, retry=False)
     assert held() == 100
     caches.close()
