@@ -179,7 +179,7 @@ def test_processes_that_load_at_once_agree_and_store_each_row_once(cache, settin
     fill(cache, 60)
     gate, out = SPAWN.Barrier(3), SPAWN.Queue()
     workers = [
-        SPAWN.Process(target=_load, args=(settings.state_dir, cache.root, gate, out))
+        SPAWN.Process(target=_load, args=(settings.state_dir, cache.root.path, gate, out))
         for _ in range(3)
     ]
     for worker in workers:

@@ -37,7 +37,7 @@ def _publish_without_links(collection: Collection) -> None:
     _publish(collection)
 
 
-def _refuse(*paths: object) -> None:
+def _refuse(*paths: object, **folders: object) -> None:
     raise OSError(errno.EOPNOTSUPP, "no links here")
 
 
