@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 from shared.errors import Cancelled, HandBack, LeaseLost, RedisAway
@@ -94,7 +94,7 @@ class Signals:
 class Keeper(threading.Thread):
     """Renews the lease in hand, sweeps dead workers' leases, and calls `beat` now and then.
 
-    `dead_workers` tells the names of workers that have just been found to have ended.
+    `burying` gives the names of workers that are known to have ended.
     """
 
     def __init__(
@@ -102,13 +102,13 @@ class Keeper(threading.Thread):
         ledger: Ledger,
         enqueue: Callable[[list[ItemJob]], None],
         beat: Callable[[], None],
-        dead_workers: Callable[[], list[str]],
+        burying: Callable[[], AbstractContextManager[list[str]]],
     ) -> None:
         super().__init__(name="keeper", daemon=True)
         self._ledger = ledger
         self._enqueue = enqueue
         self._beat = beat
-        self._dead_workers = dead_workers
+        self._burying = burying
         self._ended = threading.Event()
         self._lock = threading.Lock()
         self._held: tuple[Lease, Signals] | None = None
@@ -132,7 +132,8 @@ class Keeper(threading.Thread):
                 if time.monotonic() >= next_sweep:
                     next_sweep = time.monotonic() + SWEEP_EVERY_S
                     self._beat()
-                    self._enqueue(self._ledger.sweep(self._dead_workers()))
+                    with self._burying() as ended:
+                        self._enqueue(self._ledger.sweep(ended))
             except RedisAway as error:
                 log.debug("Redis is away, the work goes on: %s", error)
             except Exception:

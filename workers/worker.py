@@ -101,7 +101,7 @@ class Worker:
             self._ledger,
             self._jobs.enqueue,
             self._beat,
-            lambda: heartbeats.bury(self._client, settings.instance),
+            lambda: heartbeats.burying(self._client, settings.instance),
         )
         self._signals: Signals | None = None
         self.is_stopping = False

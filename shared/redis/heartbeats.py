@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Literal
 
 import msgspec
@@ -88,12 +90,13 @@ def live(client: redis.Redis, instance: str, kind: WorkerKind | None = None) -> 
     return [beat for beat in beats if beat and (kind is None or beat.kind == kind)]
 
 
-def bury(client: redis.Redis, instance: str) -> list[str]:
-    """Remove the heartbeats of processes of this machine that have ended; their names."""
+@contextmanager
+def burying(client: redis.Redis, instance: str) -> Iterator[list[str]]:
+    """Names of processes of this machine that have ended; once the block has used them they go."""
     ended = [beat.name for beat in live(client, instance) if has_ended(beat.process)]
+    yield ended
     for name in ended:
         leave(client, instance, name)
-    return ended
 
 
 def desired(client: redis.Redis, instance: str) -> dict[ModelKind, DesiredModel]:

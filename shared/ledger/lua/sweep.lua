@@ -35,33 +35,34 @@ local function give_up(t, n)
   return 'item'
 end
 
-if now - last > GRACE_MS or now < last then
-  -- Redis was away or the machine slept: no worker could renew, so none is judged dead.
-  for _, m in ipairs(redis.call('ZRANGE', P .. 'leases', 0, -1)) do
+local ended = {}
+for at = 5, #ARGV do ended[ARGV[at]] = true end
+local no_clock = now < last or last == 0
+local was_away = now - last > GRACE_MS -- Redis was, or the machine slept: nobody could renew
+local changed_leases = no_clock or was_away or #ARGV > 4
+for _, m in ipairs(changed_leases and redis.call('ZRANGE', P .. 'leases', 0, -1) or {}) do
+  local worker = redis.call('HGET', item_key(string.match(m, '(.-)/(.+)')), 'worker')
+  if worker and ended[worker] then
+    redis.call('ZADD', P .. 'leases', int(now), m)
+  elseif no_clock then
     redis.call('ZADD', P .. 'leases', int(now + LEASE_MS), m)
+  elseif was_away then
+    redis.call('ZINCRBY', P .. 'leases', int(now - last), m)
   end
-else
-  local ended = {}
-  for at = 5, #ARGV do ended[ARGV[at]] = true end
-  for _, m in ipairs(#ARGV > 4 and redis.call('ZRANGE', P .. 'leases', 0, -1) or {}) do
-    local worker = redis.call('HGET', item_key(string.match(m, '(.-)/(.+)')), 'worker')
-    if worker and ended[worker] then redis.call('ZADD', P .. 'leases', int(now), m) end
+end
+for _, m in ipairs(redis.call('ZRANGEBYSCORE', P .. 'leases', '-inf', int(now))) do
+  local t, n = string.match(m, '(.-)/(.+)')
+  local lost = redis.call('HINCRBY', item_key(t, n), 'lost', 1)
+  count('leases_lost')
+  if is_stopping(t) then
+    end_item(t, n, 'cancelled', '')
+  elseif give_up(t, n) then -- it has ended, or waits again without that file
+  elseif lost >= TRIES then
+    end_item(t, n, 'failed', 'Its worker died ' .. TRIES .. ' times while working on it.', 'worker')
+  else
+    requeue(t, n)
   end
-  for _, m in ipairs(redis.call('ZRANGEBYSCORE', P .. 'leases', '-inf', int(now))) do
-    local t, n = string.match(m, '(.-)/(.+)')
-    local lost = redis.call('HINCRBY', item_key(t, n), 'lost', 1)
-    count('leases_lost')
-    if is_stopping(t) then
-      end_item(t, n, 'cancelled', '')
-    elseif give_up(t, n) then -- it has ended, or waits again without that file
-    elseif lost >= TRIES then
-      end_item(t, n, 'failed', 'Its worker died ' .. TRIES .. ' times while working on it.',
-        'worker')
-    else
-      requeue(t, n)
-    end
-    finish(t)
-  end
+  finish(t)
 end
 pass_lock_on()
 

@@ -18,7 +18,7 @@ from shared.redis.heartbeats import (
     Heartbeat,
     ModelState,
     WorkerKind,
-    bury,
+    burying,
     desire,
     desired,
     leave,
@@ -57,9 +57,14 @@ def test_a_process_that_has_ended_is_missed_at_once_and_others_are_not(
             "number used again": own_mark() + "0",
         }.items():
             publish(client, "test", msgspec.structs.replace(_beat(name), process=process))
-        assert bury(client, "test") == ["number used again"]
+        with burying(client, "test") as ended:
+            assert ended == ["number used again"]
         other.kill()
-        wait_for(lambda: bury(client, "test") == ["other"], 5, "a zombie counts as ended")
+        wait_for(lambda: has_ended(mark), 5, "a zombie counts as ended")
+        with pytest.raises(ZeroDivisionError), burying(client, "test") as ended:
+            raise ZeroDivisionError
+        with burying(client, "test") as ended:
+            assert ended == ["other"], "nobody has used it"
     assert has_ended(mark)
     assert [beat.name for beat in live(client, "test")] == ["elsewhere", "former version", "we"]
 

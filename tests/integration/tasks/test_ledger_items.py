@@ -168,6 +168,31 @@ def test_no_lease_expires_when_nobody_has_swept_for_six_seconds(world: World) ->
     assert world.ledger.renew(lease) == "ok"
 
 
+def test_an_outage_gives_no_lease_more_time_than_it_had(world: World) -> None:
+    task_id = world.submitted(1)
+    world.ledger.sweep()
+    world.claimed(task_id)
+    world.now += 60
+    assert world.ledger.sweep() == []
+    world.pass_time(8.5)
+    assert not world.can_claim(task_id)
+    world.pass_time(1)
+    assert world.can_claim(task_id), "its worker had died before the outage"
+
+
+@pytest.mark.parametrize("outage_s", [0, 60])
+def test_workers_that_are_known_to_have_ended_lose_their_leases_at_once(
+    world: World, outage_s: float
+) -> None:
+    task_id = world.submitted(1, 1)
+    world.ledger.sweep()
+    world.claimed(task_id, 0, worker="dead")
+    lease = world.claimed(task_id, 1, worker="alive")
+    world.now += outage_s
+    assert [job.item_id for job in world.ledger.sweep(["dead", "another"])] == [0]
+    assert world.ledger.renew(lease) == "ok"
+
+
 def test_a_clock_that_is_set_back_hides_no_dead_worker_and_holds_no_bell_back(world: World) -> None:
     task_id = world.submitted(1, 1)
     world.claimed(task_id, 0)
