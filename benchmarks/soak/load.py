@@ -21,7 +21,6 @@ from tests.support.people.grouping_desk import NAME
 from tests.support.socketio_client import FINAL
 
 WITHIN_S = 15.0  # a client's patience with one request, over all its tries
-_PASSING = (502, 503)
 _STILLS = 4  # of one analysis, beside a film
 
 
@@ -95,8 +94,8 @@ class Load:
     notes: Notes = field(default_factory=Notes)
     stopping: threading.Event = field(default_factory=threading.Event)
     dropped: list[Path] = field(default_factory=list)
-    completed: Counter[str] = field(default_factory=Counter)
     names: int = 0
+    exported: list[str] = field(default_factory=list)  # names of clips whose Task has completed
     watched: str = ""
 
     def __post_init__(self) -> None:
@@ -146,7 +145,7 @@ class Load:
                 if answer.status_code in (200, 201, 202):
                     self.notes.note(kind, asked)
                     return answer.json()
-                if answer.status_code not in _PASSING and not self.stopping.is_set():
+                if answer.status_code != 503 and not self.stopping.is_set():
                     self.notes.faults.append(f"{path}: {answer.status_code} {answer.text[:200]}")
                     return None
                 time.sleep(min(1.0, left))
@@ -159,27 +158,30 @@ class Load:
                 return
             job(number)
 
-    def _run(self, kind: str, path: str, body: Any) -> None:
-        """A Task to its end, at every follower."""
+    def _run(self, kind: str, path: str, body: Any) -> bool:
+        """A Task to its end, at every follower; whether it was accepted and completed."""
         answer = self.ask("task", path, body)
         if answer is None:
-            return
+            return False
         for follower in self.followers:
             follower.follow(kind, answer["task_id"])
         until = time.monotonic() + 120
         while not all(answer["task_id"] in follower.ends for follower in self.followers):
             if time.monotonic() > until:
                 self.notes.faults.append(f"{path}: no end of {answer['task_id']} within 120 s")
-                return
+                return False
             time.sleep(0.05)
         end = self.followers[0].ends[answer["task_id"]]
-        self.completed[kind] += 1
         if end["status"] != "completed" or end["failed_files"]:
             self.notes.faults.append(f"{path}: {end['status']}: {end['message']}")
+            return False
+        return True
 
     def _search(self, number: int) -> None:
         query = f"a {('red', 'green', 'blue')[number % 3]} thing, {threading.get_ident()} {number}"
-        self.ask("search", "/search/text", {"cache_dir": str(self.cache), "query": query})
+        answer = self.ask("search", "/search/text", {"cache_dir": str(self.cache), "query": query})
+        if answer is not None and not answer["matches"]:
+            self.notes.faults.append("a search found nothing, though the film is analyzed")
         self.stopping.wait(0.2)
 
     def _show(self, number: int) -> None:
@@ -201,7 +203,8 @@ class Load:
         self.stopping.wait(1.5)  # else ingestion would never have its turn
 
     def _export(self, _number: int) -> None:
-        self._run("export", "/export/clips", self._one_clip)
+        if self._run("export", "/export/clips", self._one_clip):
+            self.exported.append(f"clip {self.names}")
         self.stopping.wait(0.5)
 
     def _one_clip(self) -> dict[str, Any]:

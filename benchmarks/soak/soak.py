@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import av
+
 from benchmarks.soak.load import WITHIN_S, Load
 from cli.processes.private_redis import lives
 from shared.cache.cache_dir import CacheDir
@@ -151,10 +153,18 @@ def _judge_ends(load: Load, result: Result) -> None:
             for task, number in follower.finals.items()
             if number != 1
         ]
-    made = [path.stem for path in load.exports.glob("*.mp4")]
-    if len(made) < load.completed["export"]:
-        result.broken.append(f"{load.completed['export'] - len(made)} clips are lost")
+    made = {path.stem: path for path in load.exports.glob("*.mp4")}
+    for name in load.exported:
+        if name not in made:
+            result.broken.append(f"lost: {name}")
+        elif _pictures(made[name]) < 50:  # two seconds
+            result.broken.append(f"not whole: {name}")
     result.broken += [f"doubled: {name}" for name in made if "(" in name]
+
+
+def _pictures(clip: Path) -> int:
+    with av.open(str(clip)) as container:
+        return sum(1 for _ in container.decode(video=0))
 
 
 def _table(load: Load, result: Result, share: float) -> Iterator[str]:
