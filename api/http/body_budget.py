@@ -71,10 +71,13 @@ class BodyBudget:
         content = bytearray()
         async with self._place():
             try:
-                await self._read(request, content)
+                try:
+                    await self._read(request, content)
+                finally:
+                    taken = len(content)  # before decoding, which may shorten it
                 yield content
             finally:
-                self._in_hand -= len(content)
+                self._in_hand -= taken
 
     async def _read(self, request: Request, content: bytearray) -> None:
         pieces = aiter(request.stream())
