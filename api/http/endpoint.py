@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from api.http.auth import authorise
-from api.http.bodies import LONGEST_WORD
+from api.http.bodies import LONGEST_WORD, Keyed
 from api.http.body_budget import BodyBudget
 from api.http.body_reading import BodyDecoder, too_long
 from api.services import Services
@@ -91,7 +91,7 @@ class Endpoint:
     tag: str
     summary: str
     answer: type[msgspec.Struct]
-    body: type[msgspec.Struct] | None = None
+    body: type[Keyed] | None = None
     status: int = 200
     also: Mapping[int, type[msgspec.Struct]] = field(default_factory=dict)
     # Of those that are errors with fields of their own.
@@ -121,7 +121,9 @@ class _Intake:
     decoders: Mapping[str, BodyDecoder[Any]]  # operation id -> its body's
     with_header: BodyBudget
     without_header: BodyBudget
-    turn: CapacityLimiter  # decoding holds the interpreter: in two threads it would do so twice
+    # Decoding holds the interpreter: in more threads it would do so more often.
+    turn: CapacityLimiter  # of callers whose key was accepted
+    keyless_turn: CapacityLimiter
 
     @classmethod
     def of(cls, endpoints: Iterable[Endpoint], limit_mb: int) -> _Intake:
@@ -138,6 +140,7 @@ class _Intake:
             decoders,
             BodyBudget.with_header(limit_mb),
             BodyBudget.without_header(limit_mb),
+            CapacityLimiter(1),
             CapacityLimiter(1),
         )
 
@@ -212,17 +215,17 @@ async def _allowed_body(
     budget = intake.with_header if key else intake.without_header
     async with budget.body(request) as content:
         if endpoint.needs_key and not key:
-            await authorise(services, await _aside(intake, decoder.key, content))
-        return await _aside(intake, decoder.body, content)
+            await authorise(services, await _aside(intake.keyless_turn, decoder.key, content))
+        return await _aside(intake.turn, decoder.body, content)
 
 
 async def _aside(
-    intake: _Intake, decode: Callable[[bytearray], Found], content: bytearray
+    turn: CapacityLimiter, decode: Callable[[bytearray], Found], content: bytearray
 ) -> Found:
     """Decode in a thread where it takes long, so that other requests are answered meanwhile."""
     if len(content) < _LARGE_BODY:
         return decode(content)
-    return await to_thread.run_sync(decode, content, limiter=intake.turn)
+    return await to_thread.run_sync(decode, content, limiter=turn)
 
 
 def _warnings(warnings: Sequence[str]) -> str:
