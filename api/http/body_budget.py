@@ -59,6 +59,18 @@ class BodyBudget:
             places=asyncio.Semaphore(_WITHOUT_HEADER_AT_ONCE),
         )
 
+    @classmethod
+    def of_sockets(cls, largest: int) -> BodyBudget:
+        """Of the HTTP requests of Socket.IO, which anybody may send."""
+        return cls(
+            largest=largest,
+            largest_said=f"{largest >> 10} KiB",
+            together=_WITHOUT_HEADER_MB << 20,
+            pause_s=10,
+            whole_s=10,
+            remedy="try again in a moment",
+        )
+
     @contextlib.asynccontextmanager
     async def body(self, request: Request) -> AsyncIterator[bytearray]:
         """The whole body, which takes room until the block is left.

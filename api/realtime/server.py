@@ -19,8 +19,10 @@ from starlette.types import ASGIApp
 
 from api.async_tasks import end
 from api.http.auth import authorise
+from api.http.body_budget import BodyBudget
 from api.http.errors import KeyMissing, verdict
 from api.realtime.delivery import Delivery, Event
+from api.realtime.request_bodies import RequestBodies
 from api.realtime.watch_events import WatchEvents
 from api.services import Services
 from api.tasks import progress
@@ -63,7 +65,7 @@ class Realtime:
     def beside(self, app: ASGIApp) -> ASGIApp:
         """`app`, with Socket.IO at /socket.io/."""
         combined: ASGIApp = socketio.ASGIApp(self._server, other_asgi_app=app)
-        return combined
+        return RequestBodies(combined, "/socket.io/", BodyBudget.of_sockets(LARGEST_MESSAGE))
 
     async def __aenter__(self) -> Realtime:
         self._loops = [

@@ -80,6 +80,23 @@ def test_what_drips_after_an_answer_is_cut_off(api: Client, bounded_stack: Stack
         drips_until_cut_off(connection, b"a")
 
 
+def test_the_body_of_a_socket_that_does_not_arrive_ends_it(
+    api: Client, bounded_stack: Stack
+) -> None:
+    polling = "/socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: localhost\r\nContent-Length: "
+    with contextlib.ExitStack() as held:
+        small = [
+            held.enter_context(raw_socket(bounded_stack, f"{how} {polling}10\r\n\r\n".encode()))
+            for how in ("GET", "POST")
+        ]
+        large = held.enter_context(
+            raw_socket(bounded_stack, f"POST {polling}70000\r\n\r\n".encode())
+        )
+        assert until_closed(large).startswith(b"HTTP/1.1 413 ")
+        for connection in small:
+            assert until_closed(connection).startswith(b"HTTP/1.1 408 ")
+
+
 @pytest.mark.parametrize("endless", ["header", "address", "chunk"])
 def test_an_endless_head_is_refused(api: Client, bounded_stack: Stack, endless: str) -> None:
     starts = {
