@@ -7,6 +7,7 @@ import asyncio
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HEAD_S = 10.0
+READER_S = 60.0
 _LARGEST_HEAD = 1 << 16
 
 
@@ -15,9 +16,11 @@ class LimitedConnection(HttpToolsProtocol):
 
     So does one on which something else than a new request comes after an answer. Idle ones end by
     uvicorn's own timer, and while a request is served the time of its body is the reader's matter.
+    A client that takes nothing of an answer for READER_S is cut off.
     """
 
     _head_timer: asyncio.TimerHandle | None = None
+    _reader_timer: asyncio.TimerHandle | None = None
     _unparsed = 0  # bytes since the parser made something of them
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -26,6 +29,7 @@ class LimitedConnection(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._head_came()
+        self._reader_came()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -53,3 +57,29 @@ class LimitedConnection(HttpToolsProtocol):
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._await_reader()
+
+    def resume_writing(self) -> None:
+        self._reader_came()
+        super().resume_writing()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._await_reader()
+
+    def _await_reader(self, last: int = 0) -> None:
+        """Look again and again whether less is left of an answer than the `last` time."""
+        self._reader_came()
+        left = self.transport.get_write_buffer_size()
+        if left and left == last:
+            self.transport.abort()
+        elif left:
+            self._reader_timer = self.loop.call_later(READER_S, self._await_reader, left)
+
+    def _reader_came(self) -> None:
+        if self._reader_timer is not None:
+            self._reader_timer.cancel()
+            self._reader_timer = None
