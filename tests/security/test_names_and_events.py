@@ -31,7 +31,8 @@ def test_a_name_that_a_stranger_made_lead_here_is_refused(api: Client) -> None:
             assert "RUSHES_ALLOWED_HOSTS" in answer.json()["message"]
     for name in (
         "localhost:6699", "127.0.0.1", "[::1]:6699", "192.168.1.5:6699", "api:6699", "NAS.local",
-        "rushes-api.rushes.svc.cluster.local", "Rushes.Example.com", "b.studio.example:443", "x.",
+        "rushes-api.rushes.svc.cluster.local", "rushes-api.rushes.svc", "Rushes.Example.com",
+        "b.studio.example:443", "x.",
     ):  # fmt: skip
         answer = httpx.get(f"{api.url}/api/v1/health", headers={"Host": name})
         assert answer.status_code == 200, name
@@ -46,6 +47,15 @@ def test_a_socket_with_a_strangers_name_is_refused(api: Client, bounded_stack: S
         )
         with raw_socket(bounded_stack, asked.encode()) as connection:
             assert connection.recv(1 << 16)[9:12] == status
+
+
+def test_the_log_names_a_refused_host_once(api: Client, bounded_stack: Stack) -> None:
+    for name in ("evil.example", "evil.example:80", "rushes-api.media", "evil.example"):
+        httpx.get(f"{api.url}/api/v1/health", headers={"Host": name})
+    log = bounded_stack.processes["api-0"].text()
+    for name in ("evil.example", "rushes-api.media"):
+        [line] = [line for line in log.splitlines() if f"'{name}'" in line]
+        assert "RUSHES_ALLOWED_HOSTS" in line
 
 
 def test_any_name_may_be_allowed() -> None:
