@@ -11,9 +11,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from shared.errors import RedisAway
+from shared.errors import BadInput, RedisAway
 
 log = logging.getLogger(__name__)
+MOST_OPEN = 1_000  # Tasks that one socket watches and that have not ended
 EVERY_S = 0.25  # at most four events a second per Task
 _LOST = (
     "Redis has lost this task, so nothing more will be heard of it. What was finished stays; "
@@ -49,6 +50,10 @@ class _Room:
     pending: asyncio.Task[None] | None = None
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
+    @property
+    def is_open(self) -> bool:
+        return self.last is None or not self.last.is_final
+
 
 class Delivery:
     """`note_change` says that a Task may have changed; it is read and sent in turn."""
@@ -58,12 +63,14 @@ class Delivery:
         self._send = send
         self._is_there = is_there
         self._rooms: dict[str, _Room] = {}
+        self._joined: dict[str, set[str]] = {}  # socket id -> its Tasks
 
     async def join(self, socket_id: str, task_id: str) -> bool:
         """Watch a Task and send its latest state at once; False: there is no such Task.
 
         Joining again sends it again. Raises RedisAway while its state cannot be read; the socket
         has joined all the same, and is sent the state, or that the Task is lost, afterwards.
+        Raises BadInput where the socket watches too many.
         """
         try:
             if await self._read(task_id) is None:
@@ -78,8 +85,15 @@ class Delivery:
 
     def _enter(self, socket_id: str, task_id: str) -> None:
         if self._is_there(socket_id):  # else it left while we read; `forget` will not come again
+            joined = self._joined.setdefault(socket_id, set())
+            others = joined - {task_id}
+            if sum(self._rooms[other].is_open for other in others) >= MOST_OPEN:
+                raise BadInput(
+                    f"A socket may watch {MOST_OPEN:,} open tasks: leave some of them first."
+                )
             room = self._rooms.setdefault(task_id, _Room(task_id))
             room.sent[socket_id] = (False, -1)
+            joined.add(task_id)
 
     def leave(self, socket_id: str, task_id: str) -> bool:
         """Stop watching; False: it did not."""
@@ -88,12 +102,14 @@ class Delivery:
             return False
         if not room.sent:
             del self._rooms[task_id]
+        self._joined[socket_id].remove(task_id)
         return True
 
     def forget(self, socket_id: str) -> None:
         """A socket is gone."""
-        for task_id in list(self._rooms):
+        for task_id in list(self._joined.get(socket_id, ())):
             self.leave(socket_id, task_id)
+        self._joined.pop(socket_id, None)
 
     def note_change(self, task_id: str) -> None:
         """Deliver a Task's record soon; many changes in a quarter of a second are one event."""
@@ -104,7 +120,7 @@ class Delivery:
     def note_all(self) -> None:
         """Look after every watched Task that has not ended."""
         for room in self._rooms.values():
-            if room.last is None or not room.last.is_final:
+            if room.is_open:
                 self.note_change(room.task_id)
 
     async def _in_turn(self, room: _Room) -> None:

@@ -247,6 +247,8 @@ def test_a_join_while_redis_is_away_is_kept_and_hears_the_end(
                 told = watcher.join(work.task_id)
                 assert set(told) == {"message", "task_id"}
                 assert "Redis does not answer just now" in told["message"]
+                for made_up in ("unknown", work.task_id.upper(), work.task_id + "a"):
+                    assert "There is no task" in watcher.join(made_up)["message"]
                 own_redis.start()
                 events = watcher.until_final(work.task_id, 10)
         own_redis.stop()

@@ -9,9 +9,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from api.realtime import delivery
 from api.realtime.delivery import Delivery, Event
 from api.tasks.answers import TaskProgress
-from shared.errors import RedisAway
+from shared.errors import BadInput, RedisAway
 
 TASK = "a" * 32
 
@@ -94,6 +95,31 @@ def test_who_joins_in_an_outage_in_which_the_task_is_lost_hears_that_once() -> N
         assert payload["task_id"] == TASK
         assert "lost" in payload["error"]
         assert await desk.heard() == []
+
+    _run(script)
+
+
+def test_a_socket_watches_so_many_open_tasks_and_any_number_that_have_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(delivery, "MOST_OPEN", 3)
+
+    async def script(desk: Desk) -> None:
+        desk.is_at(3, "completed")
+        for number in range(5):
+            assert await desk.delivery.join("one", f"ended {number}")
+        desk.while_reading = _away
+        for number in range(3):
+            with pytest.raises(RedisAway):
+                await desk.delivery.join("one", f"made up {number}")
+        with pytest.raises(BadInput, match="may watch 3 open tasks: leave some"):
+            await desk.delivery.join("one", "made up 3")
+        for again in (("one", "made up 0"), ("two", "made up 3")):
+            with pytest.raises(RedisAway):
+                await desk.delivery.join(*again)
+        assert desk.delivery.leave("one", "made up 0")
+        with pytest.raises(RedisAway):
+            await desk.delivery.join("one", "made up 3")
 
     _run(script)
 
