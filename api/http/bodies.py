@@ -15,7 +15,7 @@ from api.http.times import TIME_PATTERN
 LONGEST_PATH = 4_096  # characters; what Linux takes
 LONGEST_TEXT = 10_000  # of what people write: queries, names, comments
 LONGEST_WORD = 1_000  # of what is chosen from a list: ids, keys, languages; and of times
-MOST_PATHS = 500_000  # that choose what to work on
+MOST_PATHS = 500_000  # that choose what to work on; commas in them count in body_reading too
 MOST_ITEMS = 100_000  # of which each gets an answer of its own
 LONGEST_TIME_S = 1e9
 

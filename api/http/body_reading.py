@@ -104,7 +104,7 @@ def _decoded(
     if any(content.count(mark) >= _MOST_VALUES for mark in (b",", b"[", b"{")):
         raise TooLarge(
             f"The request body holds more than {_MOST_VALUES:,} values (commas and brackets "
-            "were counted): split it into several requests."
+            "were counted, also within names): split it into several requests."
         )
     with _no_collection():
         try:
