@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
-AT_ONCE_S = 20.0  # a child that ends sooner after its start ended at once
+AT_ONCE_S = 5.0  # a child that ends sooner after its start ended at once
 SHORT_PAUSES = 3  # so many ends at once, all alike, are followed by the first pause
 TERM_TO_KILL_S = 10.0
 
