@@ -206,7 +206,8 @@ def _explain(message: str, body: type[msgspec.Struct], keeps_nulls: bool) -> str
     if "matching regex" in what:
         return f"{field} must be a number of seconds or HH:MM:SS."
     if "enum value" in what:
-        choices = ", ".join(f'"{choice}"' for choice in _choices(get_type_hints(body)[field]))
+        choices = ", ".join(f'"{one}"' for one in _choices(get_type_hints(body).get(field)))
+        choices = choices or "the values in the reference"  # of a field within others
         return f"{field} must be one of {choices}, not {what.rpartition(' ')[2]}."
     for word, plain in _TYPE_WORDS.items():
         what = what.replace(word, plain)

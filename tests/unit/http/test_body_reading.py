@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import time
 import weakref
-from typing import Any
+from typing import Any, Literal
 
+import msgspec
 import pytest
 
 from api.http.bodies import Keyed
 from api.http.body_reading import BodyDecoder
 from api.http.errors import KeyRefused
+from shared.errors import BadInput
+
+
+class Part(msgspec.Struct):
+    """A thing of which there are two kinds."""
+
+    kind: Literal["one", "other"]
 
 
 class Text(Keyed, kw_only=True):
     """A body with any text."""
 
     text: str | None = None
+    parts: list[Part] | None = None
 
 
 class Watched(bytearray):
@@ -57,3 +66,8 @@ def test_what_is_said_of_the_key_does_not_hold_the_content() -> None:
     del content
     assert body.text == "t"
     assert is_there() is None
+
+
+def test_a_wrong_choice_within_a_list_is_named() -> None:
+    with pytest.raises(BadInput, match=r"^parts\[1\].kind must be one of .* not 'third'\.$"):
+        DECODER.body(bytearray(b'{"parts": [{"kind": "one"}, {"kind": "third"}]}'))
