@@ -19,8 +19,10 @@ from shared.process import logs, parent_pipe, traces
 from shared.process.listening import listen
 from shared.settings import Settings
 
+log = logging.getLogger(__name__)
 GRACE_S = 1  # for open requests and sockets when the process is asked to end
 _END_S = 1.8  # after that it ends, whatever hangs in a thread of it
+_LAST_SPANS = threading.Lock()  # while they are sent
 
 
 def main() -> int:
@@ -54,7 +56,7 @@ def main() -> int:
     try:
         server.run(sockets)
     finally:
-        traces.shut_down()
+        _send_last_spans()
     return 0 if server.started else 1
 
 
@@ -63,10 +65,21 @@ class _Server(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if not self.should_exit:
-            end = threading.Timer(_END_S, os._exit, (0,))
+            end = threading.Timer(_END_S, _end_hard)
             end.daemon = True
             end.start()
         super().handle_exit(sig, frame)
+
+
+def _end_hard() -> None:
+    _send_last_spans()
+    log.warning("Ending without what still runs, perhaps in a folder that does not answer.")
+    os._exit(0)
+
+
+def _send_last_spans() -> None:
+    with _LAST_SPANS:
+        traces.shut_down()
 
 
 def _holds_no_secret(record: logging.LogRecord) -> bool:

@@ -142,6 +142,7 @@ def test_the_process_ends_in_time_while_folders_hang(office: Office) -> None:
         ended_after_s = time.monotonic() - began
         for future in asked:
             assert future.exception() or future.result().status >= 500
+    assert "Ending without what still runs" in office.stack.processes["api-0"].text()
     print(f"ended after {ended_after_s:.2f} s")
     assert ended_after_s < 2.5  # 2 s, and what the machine takes to clear up
 
