@@ -28,7 +28,7 @@ class BodyBudget:
     together: int
     pause_s: float  # between two pieces
     whole_s: float
-    remedy: str  # what to do where there is no room
+    remedy: str = "try again in a moment"  # where there is no room
     places: asyncio.Semaphore | None = None
     _in_hand: int = field(default=0, init=False)
 
@@ -41,7 +41,6 @@ class BodyBudget:
             together=(limit_mb << 20) * _WITH_HEADER,
             pause_s=30,
             whole_s=600,
-            remedy="try again in a moment",
         )
 
     @classmethod
@@ -68,7 +67,6 @@ class BodyBudget:
             together=_WITHOUT_HEADER_MB << 20,
             pause_s=10,
             whole_s=10,
-            remedy="try again in a moment",
         )
 
     @contextlib.asynccontextmanager

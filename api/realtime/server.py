@@ -38,9 +38,6 @@ POLL_S = 2.0  # for what a lost message did not say
 KEY_CHECK_S = 60.0
 LARGEST_MESSAGE = 1 << 16  # of a client, which says no more than what to join
 _RECONNECT_S = 0.5
-_JOINED_IN_AN_OUTAGE = (
-    "Joined. Redis does not answer just now: the latest state comes when it does."
-)
 _LONGEST_ID = 64
 _MADE_HERE = re.compile("[0-9a-f]{32}")  # see records.new_task_id
 
@@ -122,7 +119,8 @@ class Realtime:
             if not may_be or not await self._delivery.join(socket_id, task_id):
                 raise Missing(f"There is no task {task_id}.")
         except RedisAway:
-            return {"message": _JOINED_IN_AN_OUTAGE, "task_id": task_id}
+            told = "Joined. Redis does not answer just now: the latest state comes when it does."
+            return {"message": told, "task_id": task_id}
         except RushesError as error:
             return _as_error(error)
         return {"message": "Joined.", "task_id": task_id}
