@@ -24,11 +24,11 @@ from pathlib import Path
 import redis
 
 from cli.processes import append_only_file, redis_binary
-from shared.errors import SettingsError
+from shared.errors import RedisAway, SettingsError
 from shared.ledger.ledger import Ledger
 from shared.private_files import make_private, publish
 from shared.process import logs, parent_pipe
-from shared.redis.clients import connect
+from shared.redis.clients import connect, connect_blocking
 from shared.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -97,24 +97,29 @@ def end_left_behind(data: Path) -> None:
 
 
 def start(data: Path, socket: Path, instance: str) -> subprocess.Popen[bytes]:
-    """Start redis-server: loaded and answering; a broken append-only file is mended once.
+    """Start redis-server: loaded and answering; a broken append-only file is mended.
 
     Where that brought back an earlier state, the Tasks of `instance` that were open then fail: some
     of them have ended since.
     """
     binary = redis_binary.find()
+    while True:
+        if append_only_file.lost_changes(data).exists():
+            _fail_open_tasks(binary, data, socket, instance)
+        elif process := _start_or_mend(binary, data, socket):
+            return process
+
+
+def _start_or_mend(binary: Path, data: Path, socket: Path) -> subprocess.Popen[bytes] | None:
+    """redis-server, ready; None: its file was broken and has been cut, so try again."""
     process = _spawn(binary, data, socket)
     if _wait_until_ready(process, socket):
         return process
-    if append_only_file.IS_BROKEN in _last_words(data):
-        if append_only_file.mend(binary, data):
-            _fail_open_tasks(binary, data, socket, instance)
-        process = _spawn(binary, data, socket)
-        if _wait_until_ready(process, socket):
-            return process
+    said = _last_words(data)
+    if append_only_file.IS_BROKEN.search(said) and append_only_file.mend(binary, data):
+        return None
     raise SettingsError(
-        f"The private Redis does not start on {data}; it says: "
-        + " ".join(_last_words(data)[-600:].split())
+        f"The private Redis does not start on {data}; it says: " + " ".join(said[-600:].split())
     )
 
 
@@ -130,7 +135,7 @@ def _spawn(binary: Path, data: Path, socket: Path) -> subprocess.Popen[bytes]:
         "loglevel": "warning",
         "appendonly": "yes",
         "appendfsync": "everysec",
-        "aof-load-truncated": "yes",
+        "aof-load-truncated": "no",  # a wrong length half way reads as a cut end, too
         "save": "",
         "maxmemory-policy": "noeviction",
     }
@@ -143,16 +148,18 @@ def _spawn(binary: Path, data: Path, socket: Path) -> subprocess.Popen[bytes]:
 def _fail_open_tasks(binary: Path, data: Path, socket: Path, instance: str) -> None:
     """Fail what is open, on a socket that no worker knows: none may take it up before."""
     aside = socket.with_name("mend.sock")
-    process = _spawn(binary, data, aside)
-    if not _wait_until_ready(process, aside):
-        return  # the start that follows says why
+    process = _start_or_mend(binary, data, aside)
+    if process is None:
+        return
     try:
-        with connect(url_of(aside)) as client:
+        # Nobody else waits for this Redis, so it may take long.
+        with connect_blocking(url_of(aside), block_s=START_TIMEOUT_S) as client:
             failed = Ledger(client, instance).fail_open(_LOST)
-        log.warning("%d tasks that were open have failed: Redis has lost what came after", failed)
     finally:
         process.terminate()
         process.wait()
+    log.warning("%d tasks that were open have failed: Redis has lost what came after", failed)
+    append_only_file.lost_changes(data).unlink()
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], socket: Path) -> bool:
@@ -195,13 +202,13 @@ def _is_zombie(pid: int) -> bool:
 
 
 def _is_redis_on(pid: int, socket: Path) -> bool:
-    """Whether a process is a redis-server on our socket: its number may be anyone's by now."""
+    """Whether a process is a redis-server on a socket of our folder: the number may be anyone's."""
     try:
         command = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
     except OSError:  # no /proc: macOS
         ps = ["ps", "-ww", "-o", "command=", "-p", str(pid)]
         command = subprocess.run(ps, capture_output=True, text=True, check=False).stdout
-    return "redis-server" in command and str(socket) in command
+    return "redis-server" in command and str(socket.parent) in command
 
 
 def _wait_until(condition: Callable[[], bool], timeout_s: float) -> None:
@@ -289,7 +296,7 @@ def main() -> int:
         logs.configure("redis", settings.log_level, settings.log_format)
         data = data_dir(settings)
         return _serve(data, _noted_socket(data) or make_socket_path(data), settings.instance)
-    except SettingsError as error:
+    except (SettingsError, RedisAway) as error:
         print(error.message, file=sys.stderr)
         return 2
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import subprocess
@@ -13,8 +14,9 @@ from pathlib import Path
 import pytest
 import redis
 
-from cli.processes import private_redis, redis_binary
+from cli.processes import append_only_file, private_redis, redis_binary
 from shared.domain import TaskKind, TaskState
+from shared.errors import SettingsError
 from shared.ledger.ledger import Ledger
 from shared.ledger.records import ItemFile, NewItem, NewTask
 from shared.redis.clients import connect
@@ -219,6 +221,77 @@ def test_a_cut_tail_leaves_open_tasks_open(start: Start, settings: Settings) -> 
     with connect(start().url) as client:
         ledger = Ledger(client, settings.instance)
         assert ledger.claim(task.task_id, 0, "worker", "nonce")
+
+
+def test_a_wrong_length_half_way_loses_nothing_silently(start: Start, settings: Settings) -> None:
+    guard = start()
+    with connect(guard.url) as client:
+        ledger = Ledger(client, settings.instance)
+        ended = _task(ledger)
+        client.set("half", "way")
+        _end(ledger, ended)
+    guard.stop()
+    file = _append_only_file(settings)
+    content = file.read_bytes()
+    file.write_bytes(content.replace(b"$4\r\nhalf", b"$9999999\r\nhalf"))
+
+    with connect(start().url) as client:
+        record = Ledger(client, settings.instance).record(ended.task_id)
+        assert record is not None
+        assert record.status is TaskState.FAILED
+    (cut_off,) = private_redis.data_dir(settings).glob("broken-*")
+    assert content.endswith(cut_off.read_bytes()[-100:])
+
+
+def test_a_kill_after_the_cut_does_not_bring_back_what_has_ended(
+    start: Start, settings: Settings
+) -> None:
+    guard = start()
+    with connect(guard.url) as client:
+        ledger = Ledger(client, settings.instance)
+        ended = _task(ledger)
+        client.set("the middle", "x" * 64)
+        _end(ledger, ended)
+    guard.stop()
+    file = _append_only_file(settings)
+    file.write_bytes(file.read_bytes().replace(b"x" * 64, bytes(66)))
+    data = private_redis.data_dir(settings)
+    assert append_only_file.mend(redis_binary.find(), data)  # and here the power goes
+
+    with connect(start().url) as client:
+        record = Ledger(client, settings.instance).record(ended.task_id)
+        assert record is not None
+        assert record.status is TaskState.FAILED
+    assert not append_only_file.lost_changes(data).exists()
+
+
+def test_a_redis_left_behind_while_it_was_mended_is_ended(settings: Settings) -> None:
+    data = private_redis.data_dir(settings)
+    socket = private_redis.make_socket_path(data)
+    command = [redis_binary.find(), "--port", "0", "--unixsocket", socket.with_name("mend.sock")]
+    command += ["--dir", data, "--pidfile", data / "redis.pid"]
+    left = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    wait_for((data / "redis.pid").exists, 10, "its process number")
+    private_redis.end_left_behind(data)
+    assert left.wait(5) != 0
+    private_redis.remove_socket(data)
+
+
+def test_without_room_for_what_is_cut_off_nothing_is_cut(
+    start: Start, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start().stop()
+    file = _append_only_file(settings)
+    file.write_bytes(b"*1\r\n$4\r\nPING\r\n" + bytes(100))
+    data = private_redis.data_dir(settings)
+
+    def full(_source: object, _target: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(append_only_file.shutil, "copyfileobj", full)
+    with pytest.raises(SettingsError, match=r"No space left on device.*free 1 MB"):
+        append_only_file.mend(redis_binary.find(), data)
+    assert file.read_bytes().endswith(bytes(100))
 
 
 def _new(kind: TaskKind) -> NewTask:
