@@ -33,6 +33,7 @@ _LOOK_EVERY_S = 0.02
 _RESERVATION_SLACK_S = 0.5  # for the way from the last look to the second submit
 _JOBS_A_SWEEP = 1000
 _ITEMS_AT_ONCE = 1000  # more would hold up everybody else's calls
+_FAILED_AT_ONCE = 25  # each may have 64 files, each with several types
 
 
 def progress_channel(instance: str) -> str:
@@ -198,7 +199,7 @@ class Ledger(LedgerReader):
         """Fail every Task that has not ended, for `reason`; how many there were."""
         with translated():
             number = int(self._redis.scard(f"{self._prefix}active"))
-        while self._run("fail_open", reason, _ITEMS_AT_ONCE):
+        while self._run("fail_open", reason, _FAILED_AT_ONCE):
             pass
         return number
 

@@ -7,9 +7,10 @@ import time
 
 import pytest
 
-from shared.domain import TaskState
+from shared.domain import ProgressType, TaskKind, TaskState
 from shared.errors import RedisAway
 from shared.ledger.ledger import Ledger
+from shared.ledger.records import ItemFile, NewItem, NewTask
 from shared.redis.clients import connect
 from tests.integration.tasks.ledger_world import World
 from tests.support.private_redis import PrivateRedis
@@ -60,3 +61,12 @@ def test_a_redis_that_hangs_is_away_within_two_seconds(own_redis: PrivateRedis) 
 def test_redis_away_is_named_so(redis_url: str) -> None:
     with connect(f"{redis_url}.gone") as client, pytest.raises(RedisAway):
         Ledger(client, "test").sweep()
+
+
+def test_many_large_items_fail_within_the_patience_of_every_client(redis_url: str) -> None:
+    files = tuple(ItemFile(f"/stills/{n}.jpg", tuple(ProgressType)[:2]) for n in range(64))
+    with connect(redis_url) as client:
+        ledger = Ledger(client, "test")
+        ledger.submit(NewTask(kind=TaskKind.INGEST, items=[NewItem(b"{}", files)] * 1000))
+        assert ledger.fail_open("because") == 1
+        assert ledger.recent()[0].status is TaskState.FAILED
