@@ -14,8 +14,10 @@ import redis
 from rq import Queue
 from rq.serializers import JSONSerializer
 
+from shared.errors import RedisAway
 from shared.ledger.records import ItemJob
 from shared.redis.clients import translated
+from shared.redis.room import room
 
 # Not a function any more: jobs of every version name it so, and workers before this one call it.
 FUNCTION = "workers.worker.answer_bell"
@@ -52,7 +54,10 @@ class JobQueues:
         self._instance = instance
 
     def enqueue(self, jobs: Iterable[ItemJob]) -> None:
-        """Enqueue jobs; those with `front` come, in order, before all that wait already."""
+        """Enqueue jobs; those with `front` come, in order, before all that wait already.
+
+        Of each kind some at least, which frees memory; raises RedisAway before they fill Redis.
+        """
         by_queue: dict[tuple[str, bool], list[ItemJob]] = {}
         for job in jobs:
             by_queue.setdefault((job.queue, job.front), []).append(job)
@@ -62,6 +67,8 @@ class JobQueues:
             ordered = group[::-1] if front else group
             with translated():
                 for start in range(0, len(ordered), _AT_ONCE):
+                    if start and room(self._connection) < 0:
+                        raise RedisAway("Redis is nearly full.")
                     target.enqueue_many(map(_job, ordered[start : start + _AT_ONCE]))
 
     def waiting(self, queue: str) -> int:

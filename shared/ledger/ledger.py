@@ -5,6 +5,7 @@ Every script is atomic and may arrive twice. Nothing here enqueues jobs: callers
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 
@@ -26,6 +27,7 @@ from shared.ledger.records import (
 )
 from shared.process import traces
 from shared.redis.clients import key_prefix, translated
+from shared.redis.room import room
 
 SWEEP_EVERY_S = 2.0
 REPLACE_WAIT_S = 2.0  # how long a request waits for the Task that it asked to stop
@@ -33,6 +35,7 @@ _LOOK_EVERY_S = 0.02
 _RESERVATION_SLACK_S = 0.5  # for the way from the last look to the second submit
 _JOBS_A_SWEEP = 1000
 _ITEMS_AT_ONCE = 1000  # more would hold up everybody else's calls
+_ITEM_BYTES = 1000  # in Redis, beside its spec and its files
 _FAILED_AT_ONCE = 25  # each may have 64 files, each with several types
 
 
@@ -68,7 +71,7 @@ class Ledger(LedgerReader):
         Raises Busy when the holder of the lock does not end within `wait_s`, at once when
         another request is before this one or when `on_busy` is "refuse", and at once when an open
         Task holds what this one wants to itself (`NewTask.exclusive`). Raises NotLeader when
-        `NewTask.leader` is not the active watcher.
+        `NewTask.leader` is not the active watcher, RedisAway also where Redis has no room for it.
         """
         self._stage(task)
         answer, holder = self._enter(task, on_busy, wait_s)
@@ -215,11 +218,27 @@ class Ledger(LedgerReader):
         ]
 
     def _stage(self, task: NewTask) -> None:
+        sizes = [_ITEM_BYTES + len(item.spec) + len(_json(item.files)) for item in task.items]
+        # As much again goes to its jobs, and then to what became of its files.
+        expected = 2 * sum(sizes)
         for first in range(0, len(task.items), _ITEMS_AT_ONCE):
+            self._check_room(expected)
+            expected -= sum(sizes[first : first + _ITEMS_AT_ONCE])
             words: list[str | bytes | int] = [task.task_id, first]
             for item in task.items[first : first + _ITEMS_AT_ONCE]:
                 words += [item.spec, _json(item.files), _json(list(item.units.items()))]
             self._run("stage", *words)
+
+    def _check_room(self, expected: int) -> None:
+        with translated():
+            left = room(self._redis)
+        if expected > left:
+            raise RedisAway(
+                f"Redis is nearly full: the task may take {math.ceil(expected / 1e6)} MB of it, "
+                f"and {max(int(left / 1e6), 0)} MB are left. Nothing was accepted: send fewer "
+                "files at once, wait until earlier tasks have been over for a day, or raise its "
+                "maxmemory."
+            )
 
     def _enter(self, task: NewTask, on_busy: str, wait_s: float) -> tuple[str, str]:
         reserved_ms = round((wait_s + _RESERVATION_SLACK_S) * 1000)
