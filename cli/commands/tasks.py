@@ -10,7 +10,11 @@ from rich.table import Table
 
 from cli.arguments import completing
 from cli.commands.following import finish, follow_to_the_end
+from cli.commands.processes import redis_url
 from cli.remote import Remote, remote
+from cli.terminal.output import CommandOutput, JsonOption
+from shared.domain import TaskKind
+from shared.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help="What the server works on, and has worked on.")
 TaskId = Annotated[
@@ -87,6 +91,34 @@ def cancel_task(
     answer = server.api.post("/analyze/cancel", {"task_id": task_id} if task_id else {})
     if not server.out.document(answer):
         server.out.line(answer["message"])
+
+
+@app.command("fail-open")
+def fail_open_tasks(
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Do it; without, only say how many there are.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Fail all open tasks, straight in Redis, once its damaged file has been repaired by hand.
+
+    Some of them have ended since what the repair brought back, and would run again.
+    """
+    # Late: no other command here needs Redis, and its client takes long to load.
+    from cli.processes.private_redis import LOST
+    from shared.ledger.ledger import Ledger
+    from shared.redis.clients import connect
+
+    settings = Settings.from_env()
+    with connect(redis_url(settings)) as client:
+        ledger = Ledger(client, settings.instance)
+        found = sum(len(ledger.open_tasks(kind)) for kind in TaskKind)
+        if yes:
+            found = ledger.fail_open(LOST)
+    out = CommandOutput(as_json)
+    if not out.document({"tasks": found, "failed": yes}):
+        done = "have failed" if yes else "are open; --yes lets them fail"
+        out.line(f"{found} tasks {done}")
 
 
 def _took(task: dict[str, Any]) -> str:

@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 START_TIMEOUT_S = 60.0  # a large append-only file takes a while to load
 STOP_TIMEOUT_S = 8.0  # the supervisor kills after 10
 _LONGEST_SOCKET_PATH = 100  # the kernel's limit is 104 to 108 bytes
-_LOST = (
+LOST = (
     "The append-only file of Redis was damaged, and what came after the damage is lost. What was "
     "finished stays; start the rest again."
 )
@@ -154,7 +154,7 @@ def _fail_open_tasks(binary: Path, data: Path, socket: Path, instance: str) -> N
     try:
         # Nobody else waits for this Redis, so it may take long.
         with connect_blocking(url_of(aside), block_s=START_TIMEOUT_S) as client:
-            failed = Ledger(client, instance).fail_open(_LOST)
+            failed = Ledger(client, instance).fail_open(LOST)
     finally:
         process.terminate()
         process.wait()
