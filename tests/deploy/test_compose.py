@@ -55,7 +55,10 @@ def test_without_a_folder_of_media_it_says_what_to_set(tmp_path: Path) -> None:
 def test_what_users_uncomment_arrives_as_it_is_written(tmp_path: Path) -> None:
     text = (PROJECT / ".env.example").read_text(encoding="utf-8")
     (tmp_path / "env").write_text(re.sub(r"^# (\w+=)", r"\1", text, flags=re.M), encoding="utf-8")
-    done = compose("config", "--format", "json", env_file=tmp_path / "env")
+    name = "rushes.example.com"
+    done = compose(
+        "config", "--format", "json", env_file=tmp_path / "env", RUSHES_ALLOWED_HOSTS=name
+    )
     assert done.returncode == 0, done.stderr
     env = json.loads(done.stdout)["services"]["watcher"]["environment"]
     assert env["RUSHES_PATH_MAP"] == r"Z:\footage=/srv/footage;/Volumes/footage=/srv/footage"
@@ -227,17 +230,25 @@ def test_gpu_workers_ask_for_the_gpu_and_are_built_for_it(services: dict[str, An
 
 
 NGINX = ("docker-compose.yml", "deploy/compose.nginx.yml")
+BEHIND_NGINX = {"TLS_DIR": "/etc/rushes/tls", "RUSHES_ALLOWED_HOSTS": "rushes.example.com"}
 
 
 def test_behind_nginx_the_api_has_replicas_and_no_port() -> None:
-    project = resolved(files=NGINX, TLS_DIR="/etc/rushes/tls")["services"]
+    project = resolved(files=NGINX, **BEHIND_NGINX)["services"]
     assert not project["api"].get("ports")
     assert project["api"]["deploy"]["replicas"] == 2
     assert {port["target"] for port in project["nginx"]["ports"]} == {80, 443}
 
 
+def test_behind_nginx_the_public_name_must_be_said() -> None:
+    named = [word for name in NGINX for word in ("--file", str(PROJECT / name))]
+    refused = compose(*named, "config", TLS_DIR="/etc/rushes/tls")
+    assert refused.returncode != 0
+    assert "RUSHES_ALLOWED_HOSTS" in refused.stderr
+
+
 def test_nginx_gets_the_shipped_file_with_the_service_in_place_of_addresses(tmp_path: Path) -> None:
-    nginx = resolved(files=NGINX, TLS_DIR="/etc/rushes/tls")["services"]["nginx"]
+    nginx = resolved(files=NGINX, **BEHIND_NGINX)["services"]["nginx"]
     shipped = next(v["source"] for v in nginx["volumes"] if v["target"] == "/rushes.conf")
     shell, _, script = nginx["command"]
     script = script.replace("/rushes.conf >", f"{shipped} >")
