@@ -117,6 +117,10 @@ def test_the_api_is_alive_by_health_and_ready_by_redis_and_workers_by_their_hear
     api = found["rushes-api"]["containers"][0]
     assert api["livenessProbe"]["httpGet"]["path"] == "/api/v1/health"
     assert api["readinessProbe"]["httpGet"]["path"] == "/api/v1/ready?require=redis"
+    (redis,) = (container for name, container in containers() if name == "redis")
+    alive, ready = redis["livenessProbe"], redis["readinessProbe"]
+    assert alive["exec"] == ready["exec"]
+    assert alive["periodSeconds"] * alive["failureThreshold"] >= 300, "slow is not dead"
     for kind in ("query", "analysis", "recluster", "export", "watcher"):
         probe = found[f"rushes-{kind}"]["containers"][0]["livenessProbe"]
         assert probe["exec"]["command"] == ["python", "-m", "workers.alive", kind]
