@@ -57,6 +57,8 @@ def test_units_start_commands_of_ours_and_do_not_start_again_with_wrong_settings
         parse(words)
     assert line(unit, "RestartPreventExitStatus") == "2"
     assert line(unit, "Restart") == "always"
+    assert line(unit, "RestartSec") == "500ms"
+    assert line(unit, "StartLimitIntervalSec") == "0", "however often it ends"
     assert line(unit, "User") == "rushes"
     assert line(unit, "NoNewPrivileges") == "yes"
     assert line(unit, "ProtectSystem") == "strict"
