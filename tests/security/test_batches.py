@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.media.media import make_clip
-from tests.support.stack import running_stack
+from tests.support.stack import ADDRESS_SPACE, running_stack
 
 
 def wav(path: Path, tag: int, bits: int) -> Path:
@@ -27,7 +27,9 @@ def test_wavs_of_unknown_codecs_leave_the_others_their_answers(
     film = make_clip(tmp_path / "film.mp4", 2)
     odd = [wav(tmp_path / "tag.wav", 0x9999, 16), wav(tmp_path / "bits.wav", 1, 0)]
     paths = [str(path) for path in (*odd, film)]
-    with running_stack(tmp_path / "stack", redis_url, analysis=0) as stack:
+    with running_stack(
+        tmp_path / "stack", redis_url, analysis=0, address_space=ADDRESS_SPACE
+    ) as stack:
         client, cache = stack.client(), str(tmp_path / "cache")
         wanted = [{"media_path": path, "time_seconds": 0} for path in paths]
         *broken, whole = client.ok("/thumbnails", cache_dir=cache, requests=wanted)["thumbnails"]

@@ -13,7 +13,7 @@ from shared.errors import BadInput
 from shared.query.messages import LONGEST_QUERY, MOST_TEXTS
 from tests.support.openapi_agreement import inlined, served
 from tests.support.private_redis import PrivateRedis
-from tests.support.stack import Client, running_stack
+from tests.support.stack import ADDRESS_SPACE, Client, running_stack
 
 Json = dict[str, Any]
 
@@ -61,7 +61,9 @@ def client(
     tmp_path_factory: pytest.TempPathFactory, _shared_redis: PrivateRedis
 ) -> Iterator[Client]:
     folder = tmp_path_factory.mktemp("bounds")
-    with running_stack(folder, _shared_redis.url, analysis=0, query=0) as stack:
+    with running_stack(
+        folder, _shared_redis.url, analysis=0, query=0, address_space=ADDRESS_SPACE
+    ) as stack:
         yield stack.client()
 
 

@@ -16,6 +16,7 @@ from tests.support.analysis.desk import Desk
 from tests.support.media.by_path import open_media, open_sound, probe
 from tests.support.media.media import make_clip
 from tests.support.media.poisons import POISONS, wav
+from tests.support.stack import ADDRESS_SPACE
 from workers.media.budget import check_written
 from workers.query.children import Children
 
@@ -91,6 +92,7 @@ def test_a_worker_outlives_them_all_and_does_what_is_between_them(
     tmp_path: Path, redis_url: str
 ) -> None:
     desk = Desk(tmp_path, redis_url)
+    desk.stack.address_space = dict(ADDRESS_SPACE)
     try:
         worker = desk.worker_that_hears_tones()
         names = [name for name in REFUSED if not name.endswith(".png")]

@@ -24,6 +24,7 @@ from shared.ledger.jobs import FUNCTION, job_key, queue_key, queue_name, rq_queu
 from shared.redis.clients import connect
 from tests.support.analysis.desk import INSTANCE, Desk
 from tests.support.media.media import make_clip
+from tests.support.stack import ADDRESS_SPACE
 from workers.job_consumer import JobConsumer
 
 QUEUE = "analysis"
@@ -144,6 +145,7 @@ def not_even_jobs(a: Attacker) -> None:
 @pytest.fixture
 def desk(tmp_path: Path, redis_url: str) -> Iterator[Desk]:
     desk = Desk(tmp_path, redis_url)
+    desk.stack.address_space = dict(ADDRESS_SPACE)
     yield desk
     desk.close()
 
