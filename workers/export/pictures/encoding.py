@@ -31,6 +31,11 @@ _BT709, _LIMITED, _FULL = 1, 1, 2
 _TOP, _BOTTOM = 2, 3  # field orders
 _REPEATED = "MXF cannot hold pictures of uneven length: some were repeated."
 _NTSC_HEIGHTS = (480, 486)
+_LARGE = 4096 * 2304  # pixels: of larger pictures an encoder keeps no more than it must
+_FEW_KEPT = {
+    "libx264": {"rc-lookahead": "0", "bf": "0", "mbtree": "0", "refs": "1"},
+    "libx265": {"x265-params": "rc-lookahead=0:bframes=0:no-cutree=1:scenecut=0:ref=1"},
+}
 _TURNS = {
     90: (("transpose", "clock"),),
     180: (("hflip", None), ("vflip", None)),
@@ -61,6 +66,8 @@ class PictureTrack:
         codec = self._planned.picture
         assert codec is not None
         options = dict(codec.options)
+        if self._look.is_large:
+            _keep_few(codec.encoder, options)
         if self._look.is_interlaced:
             self.warnings += (_interlaced(codec.encoder, options, self._look.bottom_first),)
         if self._look.transfer == _PQ:
@@ -166,6 +173,10 @@ class _Look:
         self._aspect = 1 / aspect if aspect and self._turner.is_quarter else aspect
         self._reformatter = VideoReformatter()
 
+    @property
+    def is_large(self) -> bool:
+        return self._width * self._height > _LARGE
+
     def describe(self, stream: VideoStream) -> None:
         stream.width, stream.height, stream.pix_fmt = self._width, self._height, self._pixels
         context = stream.codec_context
@@ -238,6 +249,13 @@ def _is_bottom_first(frame: VideoFrame, source: ClipSource | None) -> bool:
     if stated in ("top_first", "bottom_first"):
         return stated == "bottom_first"
     return source.video.codec.canonical_name == "dvvideo" or frame.height in _NTSC_HEIGHTS
+
+
+def _keep_few(encoder: str, options: dict[str, str]) -> None:
+    """Bounds memory: for 8K in 10 bits x265 takes 190 MB for each picture that it looks ahead."""
+    for name, value in _FEW_KEPT.get(encoder, {}).items():
+        own = options.get(name)
+        options[name] = f"{own}:{value}" if own else value
 
 
 def _interlaced(encoder: str, options: dict[str, str], bottom_first: bool) -> str:
