@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 import msgspec
@@ -97,12 +98,8 @@ class Worker:
         self._stall = stall or StallTimer()
         self._jobs = JobQueues(connect(settings.redis_url, decode=False), settings.instance)
         self._consumer = JobConsumer(settings.redis_url, settings.instance, work.kind)
-        self._keeper = Keeper(
-            self._ledger,
-            self._jobs.enqueue,
-            self._beat,
-            lambda: heartbeats.burying(self._client, settings.instance),
-        )
+        burying = partial(heartbeats.burying, self._client, settings.instance)
+        self._keeper = Keeper(self._ledger, self._jobs.enqueue, self._beat, burying)
         self._signals: Signals | None = None
         self.is_stopping = False
         self._left = LeftItems()

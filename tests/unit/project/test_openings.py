@@ -39,6 +39,7 @@ _ALLOWED = {
     "shared/ledger/": "scripts of this package",
     "shared/models/": _MODELS,
     "shared/private_files.py": _OWN,
+    "shared/process/process_mark.py": _SYSTEM,
     "shared/redis/kept_hash.py": _OWN,
     "shared/watch/lease.py": "scripts of this package",
     "workers/models/": _MODELS,
