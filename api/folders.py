@@ -1,22 +1,24 @@
 """Work in folders that may hang, such as network shares: nobody else waits for one that does.
 
 A call into a share whose server is gone does not come back, and its thread cannot be ended. So
-every mount has threads of its own. What takes long is looked after: a look at the folder, in a
+nobody waits for the thread of another. What takes long is looked after: a look at the folder, in a
 thread of its own, that does not come back either tells "hangs" from "is slow". Then everybody who
 waits for that folder is told so, and who asks for it after that at once, until the look is back.
+A path goes where its links lead, which nobody can ask without going there: so the look goes from
+the top down, to learn where "hangs" begins, and every mount has a bound on the threads inside.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
 import os
 import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, Executor, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NoReturn, ParamSpec, TypeVar
 
@@ -33,7 +35,9 @@ _LOOK_AFTER_S = 2.0  # a call that takes longer has its folder looked at
 _HANGS_AFTER_S = 3.0  # a look that takes longer
 _LOOK_AGAIN_S = 0.5
 _CALLS_AT_ONCE = 64  # of requests in one mount
-_READS_AT_ONCE = 16  # stats and small reads in one mount, which wait for a share, not for a core
+_READS_AT_ONCE = 16  # stats and small reads of one batch, which wait for a share, not for a core
+_READERS = 128  # threads in one mount, from which on a batch has one only
+_MOST_INSIDE = 512  # threads in one mount: so many are there only where many places of it hang
 _MOUNTS = Path("/proc/self/mountinfo")
 _MOUNTS_KEPT_S = 1.0
 _OCTAL = re.compile(r"\\([0-7]{3})")
@@ -45,7 +49,7 @@ class Folders:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._looks: dict[str, float] = {}  # place -> since when a look at it is out
-        self._gates: dict[str, CapacityLimiter] = {}  # by mount, as are the readers
+        self._entrances: dict[str, _Entrance] = {}  # by mount, as are the readers
         self._readers: dict[str, ThreadPoolExecutor] = {}
         self._mounts = _Mounts()
 
@@ -61,6 +65,7 @@ class Folders:
         """
         self._check(folder)
         scope, loop = anyio.CancelScope(), asyncio.get_running_loop()
+        entrance = self._entrance(folder)
         timer: asyncio.TimerHandle
 
         def look_after() -> None:
@@ -71,12 +76,21 @@ class Folders:
             self._look_at(folder)
             timer = loop.call_later(_LOOK_AGAIN_S, look_after)
 
+        def go_in() -> R:
+            self._check(folder)  # again: it may have waited for its turn
+            if not entrance.enter():
+                raise FolderHangs.of(folder)
+            try:
+                return work(*args, **named)
+            finally:
+                entrance.leave()
+
         timer = loop.call_later(_LOOK_AFTER_S, look_after)
-        gate = self._gates.setdefault(self._mounts.above(folder), CapacityLimiter(_CALLS_AT_ONCE))
-        call = functools.partial(work, *args, **named)
         try:
             with scope:
-                return await to_thread.run_sync(call, abandon_on_cancel=True, limiter=gate)
+                return await to_thread.run_sync(
+                    go_in, abandon_on_cancel=True, limiter=entrance.gate
+                )
         finally:
             timer.cancel()
         raise FolderHangs.of(folder)
@@ -104,35 +118,51 @@ class Folders:
         found: dict[int, R] = {}
         is_over = threading.Event()
 
-        def fill(part: list[int]) -> None:
-            for n in part:
-                if not is_over.is_set():
-                    found[n] = work(items[n])
+        def read(part: _Part) -> None:
+            try:
+                for n in part.left:
+                    if is_over.is_set():
+                        return
+                    part.place = folder_of(items[n])
+                    if not self.hangs(part.place):
+                        found[n] = work(items[n])
+            finally:
+                part.entrance.leave()
 
+        pool = ThreadPoolExecutor(_MOST_INSIDE, "reader")  # its own: threads of others may hang
         parts = self._parts([folder_of(item) for item in items])
-        waiting = {self._reader(mount).submit(fill, part): part for mount, part in parts}
+        reading = {pool.submit(read, part): part for part in parts}
         began = time.monotonic()
         try:
-            while waiting:
-                done, _ = wait(waiting, min(_LOOK_AGAIN_S, within_s))
+            while reading:
+                done, _ = wait(reading, min(_LOOK_AGAIN_S, within_s), FIRST_EXCEPTION)
                 for future in done:
-                    del waiting[future]
+                    del reading[future]
                     future.result()
                 took = time.monotonic() - began
-                for future, part in list(waiting.items()):
-                    place = folder_of(items[next((n for n in part if n not in found), part[-1])])
-                    if took > min(within_s, _LOOK_AFTER_S):
-                        self._look_at(place)
-                    if took > within_s or self.hangs(place):
-                        future.cancel()
-                        del waiting[future]
+                is_slow = took > min(within_s, _LOOK_AFTER_S)
+                stuck = [f for f, part in reading.items() if self._is_stuck(part.place, is_slow)]
+                if took > within_s:
+                    break
+                for part in map(reading.pop, stuck):
+                    if part.entrance.enter():  # another thread does what that one has left
+                        again = replace(part, place="/")
+                        reading[pool.submit(read, again)] = again
         finally:
             is_over.set()
+            pool.shutdown(wait=False)
         return [found[n] if n in found else otherwise(item) for n, item in enumerate(items)]
 
     def reader(self, folder: str) -> Executor:
-        """Threads for small reads in a folder, of whose place no link is a part."""
-        return self._reader(self._mounts.above(folder))
+        """Threads for small reads in a folder that has been opened, by where it really lies.
+
+        Nobody looks after them: whoever waits for them is in `run` for that folder.
+        """
+        mount = self._mounts.above(os.path.realpath(folder))
+        with self._lock:
+            if mount not in self._readers:
+                self._readers[mount] = ThreadPoolExecutor(_READS_AT_ONCE, "reader")
+            return self._readers[mount]
 
     def hangs(self, folder: str) -> bool:
         """Whether a look at it, or at what it lies in, has not come back."""
@@ -148,43 +178,93 @@ class Folders:
         if self.hangs(folder):
             raise FolderHangs.of(folder)
 
+    def _is_stuck(self, place: str, is_slow: bool) -> bool:
+        if is_slow:
+            self._look_at(place)
+        return self.hangs(place)
+
+    def _is_looked_at(self, folder: str) -> bool:
+        return any(_lies_in(folder, place) for place in self._looks)
+
     def _look_at(self, folder: str) -> None:
-        """Look at it and at its mount, in threads, unless somebody is looking already."""
-        for place in {self._mounts.above(folder), folder}:
-            with self._lock:
-                if place in self._looks:
-                    continue
-                self._looks[place] = time.monotonic()
-            threading.Thread(target=self._look, args=(place,), name="look", daemon=True).start()
-
-    def _look(self, place: str) -> None:
-        try:
-            with contextlib.suppress(OSError, ValueError):  # that is an answer too
-                os.stat(place)
-                os.statvfs(place)  # network file systems ask the server, whatever they remember
-        finally:
-            with self._lock:
-                del self._looks[place]
-
-    def _reader(self, mount: str) -> ThreadPoolExecutor:
+        """Look at it, in a thread, unless somebody is looking at something that it lies in."""
         with self._lock:
-            if mount not in self._readers:
-                self._readers[mount] = ThreadPoolExecutor(_READS_AT_ONCE, "reader")
-            return self._readers[mount]
+            if self._is_looked_at(folder):
+                return
+        threading.Thread(target=self._look, args=(folder,), name="look", daemon=True).start()
 
-    def _parts(self, folders: Sequence[str]) -> Iterator[tuple[str, list[int]]]:
-        """Mounts and indexes of folders there, a few at a time; without those that hang."""
-        mounts: dict[str, str] = {}
+    def _look(self, folder: str) -> None:
+        """From the top down, so that it stays where "hangs" begins."""
+        top, *below = [*map(str, Path(folder).parents[-2::-1]), folder]
+        with self._lock:
+            if self._is_looked_at(folder):
+                return
+            self._looks[top] = time.monotonic()
+        _ask(top)
+        for place in below:
+            with self._lock:
+                del self._looks[top]
+                if place in self._looks:
+                    return
+                self._looks[place] = time.monotonic()
+            top = place
+            _ask(place)
+        with self._lock:
+            del self._looks[top]
+
+    def _entrance(self, folder: str) -> _Entrance:
+        place = self._mounts.above(folder)
+        with self._lock:
+            return self._entrances.setdefault(place, _Entrance())
+
+    def _parts(self, folders: Sequence[str]) -> Iterator[_Part]:
+        """For each thread what is to do, by mount; none where no more may go in."""
+        mounts = {folder: self._mounts.above(folder) for folder in set(folders)}
         of_mount: dict[str, list[int]] = {}
         for n, folder in enumerate(folders):
-            if folder not in mounts:
-                mounts[folder] = "" if self.hangs(folder) else self._mounts.above(folder)
             of_mount.setdefault(mounts[folder], []).append(n)
-        of_mount.pop("", None)
-        for mount, numbers in of_mount.items():
-            step = max(1, len(numbers) // (4 * _READS_AT_ONCE))
-            for at in range(0, len(numbers), step):
-                yield mount, numbers[at : at + step]
+        for numbers in of_mount.values():
+            place = folders[numbers[0]]
+            entrance, left = self._entrance(place), iter(numbers)
+            for n in range(min(len(numbers), _READS_AT_ONCE)):
+                if entrance.enter(_READERS if n else _MOST_INSIDE):
+                    yield _Part(entrance, left, place)
+
+
+@dataclass(eq=False)
+class _Entrance:
+    """Into one mount: who is in it, those who hang in it or behind a link there among them."""
+
+    gate: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(_CALLS_AT_ONCE))
+    _inside: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def enter(self, most: int = _MOST_INSIDE) -> bool:
+        """Whether one more may go in, who then is in it until `leave`."""
+        with self._lock:
+            if self._inside >= most:
+                return False
+            self._inside += 1
+            return True
+
+    def leave(self) -> None:
+        with self._lock:
+            self._inside -= 1
+
+
+@dataclass(eq=False)
+class _Part:
+    """What a thread that has entered a mount does of a batch."""
+
+    entrance: _Entrance
+    left: Iterator[int]  # which all threads of the batch there share
+    place: str  # where it is
+
+
+def _ask(place: str) -> None:
+    with contextlib.suppress(OSError, ValueError):  # that is an answer too
+        os.stat(place)
+        os.statvfs(place)  # network file systems ask the server, whatever they remember
 
 
 class _Mounts:

@@ -62,7 +62,7 @@ class Caches:
 
     def reader(self, cache: CacheDir) -> Executor:
         """Threads for small reads in a folder that has been opened."""
-        return self.folders.reader(os.path.realpath(str(cache.root)))
+        return self.folders.reader(str(cache.root))
 
     def hash_for(self, view: CacheView, path: str) -> str | None:
         """`hashes_for` of one path."""
