@@ -32,7 +32,7 @@ async def map_concurrently(
 
     async def some() -> None:
         for n, thing in numbered:
-            if n % AT_ONCE == 0 and await is_gone():
+            if await is_gone():
                 raise ClientDisconnect
             found[n] = await work(thing)
 
