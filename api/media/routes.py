@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Sequence
 from typing import ParamSpec, TypeVar
@@ -126,8 +127,8 @@ def _facts(services: Services, item: MediaItem, path: str) -> os.stat_result:
     """What the disk says. Raises MediaError, NotAllowed."""
     try:
         file = services.paths.open_media(path)
-    except MediaUnreadable:
-        item.exists = os.path.exists(path)
+    except MediaUnreadable as error:  # not looked at by name again: that may lead out by now
+        item.exists = getattr(error.__cause__, "errno", 0) not in (errno.ENAMETOOLONG, errno.ELOOP)
         raise
     with file:
         item.exists = True
