@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from shared.errors import RushesError
+from shared.errors import ModelLoading, NoWorker, RedisAway, RushesError
+
+OUTAGES = (RedisAway, NoWorker, ModelLoading)  # of all things; a folder that hangs is one thing's
 
 log = logging.getLogger(__name__)
 _UNEXPECTED = "Something went wrong; the server's log says what."

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from api.http.concurrency import map_concurrently
 from api.http.endpoint import Call, Endpoint
-from api.http.slots import own_slot
+from api.http.slots import OUTAGES, own_slot
 from api.http.times import seconds_of
 from api.media.answers import SceneThumbnails, Thumbnail, Thumbnails
 from api.media.bodies import SceneThumbnailsBody, ThumbnailsBody
@@ -16,7 +17,7 @@ from shared.cache.cache_files import is_hash
 from shared.cache.frame_packs import THUMBNAIL_SIDE, PackReader
 from shared.clock_times import timestamp
 from shared.domain import Stage
-from shared.errors import BadInput, NotAllowed, RedisAway
+from shared.errors import BadInput, NotAllowed, NoWorker
 from shared.query.lanes import Lane
 from shared.query.messages import GrabFrame
 
@@ -39,6 +40,8 @@ async def get_thumbnails(call: Call[ThumbnailsBody]) -> Thumbnails:
         else:
             by_path.setdefault(path, []).append((n, seconds))
 
+    missing: list[tuple[int, str, float]] = []
+
     async def fill(path: str) -> None:
         wanted = by_path[path]
         times = [seconds for _, seconds in wanted]
@@ -49,9 +52,14 @@ async def get_thumbnails(call: Call[ThumbnailsBody]) -> Thumbnails:
             if jpeg is not None:
                 slots[n].thumbnail = _text(jpeg)
             else:
-                slots[n] = await _grabbed(services, path, seconds)
+                missing.append((n, path, seconds))
 
     await map_concurrently(fill, list(by_path), call.is_gone)
+    grabs = _Grabs(services)
+    missing.sort()
+    found = await map_concurrently(lambda m: grabs.frame(m[1], m[2]), missing, call.is_gone)
+    for (n, _, _), slot in zip(missing, found, strict=True):
+        slots[n] = slot
     return Thumbnails(thumbnails=slots)
 
 
@@ -76,7 +84,7 @@ async def get_scene_thumbnails(call: Call[SceneThumbnailsBody]) -> SceneThumbnai
     if any(stored):
         found = [None if jpeg is None else _text(jpeg) for jpeg in stored]
     else:
-        found = await _grabbed_scene(services, path, seconds)
+        found = await _grabbed_scene(call, path, seconds)
     pairs = [
         (jpeg, timestamp(second))
         for second, jpeg in zip(seconds, found, strict=True)
@@ -85,18 +93,39 @@ async def get_scene_thumbnails(call: Call[SceneThumbnailsBody]) -> SceneThumbnai
     return SceneThumbnails(scene_thumbnails=pairs or None)
 
 
-async def _grabbed_scene(services: Services, path: str, seconds: Sequence[int]) -> list[str | None]:
+async def _grabbed_scene(
+    call: Call[SceneThumbnailsBody], path: str, seconds: Sequence[int]
+) -> list[str | None]:
     """Straight from the file; where its first second cannot be had, none is tried for."""
-    first = await _grabbed(services, path, seconds[0])
+    grabs = _Grabs(call.services)
+    first = await grabs.frame(path, seconds[0])
     if first.thumbnail is None:
         return [None] * len(seconds)
-    rest = await map_concurrently(lambda at: _grabbed(services, path, at), seconds[1:])
+    rest = await map_concurrently(lambda at: grabs.frame(path, at), seconds[1:], call.is_gone)
     return [slot.thumbnail for slot in (first, *rest)]
+
+
+@dataclass(slots=True)
+class _Grabs:
+    """Frames straight from files, for one request."""
+
+    services: Services
+    no_worker: str | None = None
+
+    async def frame(self, path: str, seconds: float) -> Thumbnail:
+        """Without a worker there are the stored pictures still; the rest say so, and wait once."""
+        if self.no_worker is not None:
+            return Thumbnail(thumbnail=None, error=self.no_worker)
+        try:
+            return await _grabbed(self.services, path, seconds)
+        except NoWorker as error:
+            self.no_worker = error.message
+            return Thumbnail(thumbnail=None, error=error.message)
 
 
 async def _grabbed(services: Services, path: str, seconds: float) -> Thumbnail:
     slot = Thumbnail(thumbnail=None)
-    with own_slot(path, RedisAway) as failure:
+    with own_slot(path, *OUTAGES) as failure:
         grabbed = await services.query_client.ask(
             Lane.GRAB, GrabFrame(path=path, seconds=seconds, long_side=THUMBNAIL_SIDE)
         )

@@ -10,7 +10,7 @@ from api.exports.timelines.bodies import TimelineBody
 from api.exports.timelines.request import checked_request
 from api.http.concurrency import map_concurrently
 from api.http.endpoint import Call, Endpoint
-from api.http.slots import own_slot
+from api.http.slots import OUTAGES, own_slot
 from api.services import Services
 from shared.domain import Probe
 from shared.errors import (
@@ -20,7 +20,6 @@ from shared.errors import (
     NotAllowed,
     NoWorker,
     RushesError,
-    Unavailable,
 )
 from shared.query.lanes import Lane
 from shared.query.messages import ProbeFile
@@ -40,13 +39,12 @@ async def export_timeline(call: Call[TimelineBody]) -> ExportedTimeline:
         except NotAllowed as error:
             refused[clip.index] = error
     paths = list(dict.fromkeys(ours.values()))
-    probes = dict(
-        zip(paths, await map_concurrently(lambda p: _probed(services, p), paths), strict=True)
-    )
+    found = await map_concurrently(lambda p: _probed(services, p), paths, call.is_gone)
+    probes = dict(zip(paths, found, strict=True))
     for index, path in ours.items():
-        found = probes[path]
-        if isinstance(found, RushesError):
-            refused[index] = found
+        probe = probes[path]
+        if isinstance(probe, RushesError):
+            refused[index] = probe
     _refuse_if_strict(body, refused)
     return await services.in_export_folder(
         body.output_path, exported_timeline, services.paths, asked, ours, probes, refused
@@ -56,7 +54,7 @@ async def export_timeline(call: Call[TimelineBody]) -> ExportedTimeline:
 async def _probed(services: Services, path: str) -> Probe | MediaError | NotAllowed:
     """What is wrong with one file is said in its place."""
     try:
-        with own_slot(path, Unavailable, MediaError, NotAllowed) as failure:
+        with own_slot(path, *OUTAGES, MediaError, NotAllowed) as failure:
             return await services.query_client.ask(Lane.PROBE, ProbeFile(path=path))
     except (MediaError, NotAllowed) as error:
         return error

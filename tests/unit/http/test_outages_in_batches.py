@@ -1,0 +1,110 @@
+"""What is wrong with one thing is its own; what is away for all is not waited for by each."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any, cast
+
+import msgspec
+import pytest
+from anyio.lowlevel import checkpoint
+from starlette.requests import ClientDisconnect
+
+from api.exports.timelines.bodies import TimelineBody
+from api.exports.timelines.routes import export_timeline
+from api.http.client_paths import ClientPaths
+from api.http.concurrency import AT_ONCE
+from api.http.endpoint import Call
+from api.media.bodies import SceneThumbnailsBody, ThumbnailsBody
+from api.media.thumbnail_routes import get_scene_thumbnails, get_thumbnails
+from shared.errors import FolderHangs, ModelLoading, NoWorker, RedisAway, RushesError
+from shared.query.lanes import Lane
+from shared.query.messages import Grabbed, Question
+from shared.settings import Settings
+
+MANY = 200
+FRAMES = {
+    "cache_dir": "/c",
+    "requests": [{"media_path": "/m/a.mov", "time_seconds": n} for n in range(MANY)],
+}
+SCENE = {"cache_dir": "/c", "media_path": "/m/a.mov", "start_time": 0, "end_time": MANY}
+CLIPS = [{"media_path": f"/m/{n}.mov", "start_time": 0, "end_time": 1} for n in range(MANY)]
+
+
+class Queries:
+    """Answers grabs without any worker; fails from the `after`-th question on."""
+
+    def __init__(self, error: RushesError | None = None, after: int = 0) -> None:
+        self.asked = 0
+        self._error, self._after = error, after
+
+    async def ask(self, lane: Lane, question: Question) -> Grabbed:
+        self.asked += 1
+        fails = self._error is not None and self.asked > self._after
+        await checkpoint()
+        if fails and self._error is not None:
+            raise self._error
+        return Grabbed(jpeg=b"jpeg")
+
+
+def call_of(queries: Queries, body: Any, gone_after: float = float("inf")) -> Call[Any]:
+    async def nothing_stored(*args: Any) -> list[None]:
+        return [None] * len(args[-2])
+
+    async def is_gone() -> bool:
+        return queries.asked >= gone_after
+
+    async def in_export_folder(_: Any, work: Any, *args: Any) -> Any:
+        return work(*args)
+
+    services = SimpleNamespace(
+        paths=ClientPaths(Settings.from_env({"RUSHES_REDIS_URL": "unix:///nowhere"})),
+        query_client=queries,
+        folders=SimpleNamespace(run=nothing_stored),
+        in_export_folder=in_export_folder,
+    )
+    return Call(cast(Any, services), body, {}, {}, is_gone)
+
+
+def frames() -> ThumbnailsBody:
+    return msgspec.convert(FRAMES, ThumbnailsBody)
+
+
+def test_without_a_worker_every_frame_says_so_and_few_are_asked_for() -> None:
+    queries = Queries(NoWorker(), after=20)
+    slots = asyncio.run(get_thumbnails(call_of(queries, frames()))).thumbnails
+    assert [slot.thumbnail is None for slot in slots] == [False] * 20 + [True] * (MANY - 20)
+    assert {slot.error for slot in slots[20:]} == {NoWorker().message}
+    assert queries.asked <= 20 + AT_ONCE
+
+
+@pytest.mark.parametrize("error", [RedisAway(), ModelLoading()])
+def test_another_outage_ends_the_request(error: RushesError) -> None:
+    with pytest.raises(type(error)):
+        asyncio.run(get_thumbnails(call_of(Queries(error), frames())))
+
+
+def test_a_folder_that_hangs_is_the_error_of_its_own_files() -> None:
+    hung = FolderHangs.of("/m")
+    slots = asyncio.run(get_thumbnails(call_of(Queries(hung, after=20), frames()))).thumbnails
+    assert [slot.error for slot in slots] == [None] * 20 + [hung.message] * (MANY - 20)
+    body = msgspec.convert({"clips": CLIPS[:1]}, TimelineBody)
+    timeline = asyncio.run(export_timeline(call_of(Queries(hung), body)))
+    assert hung.message in str(timeline.warnings)
+
+
+@pytest.mark.parametrize(
+    ("handler", "body"),
+    [
+        (get_thumbnails, frames()),
+        (get_scene_thumbnails, msgspec.convert(SCENE, SceneThumbnailsBody)),
+        (export_timeline, msgspec.convert({"clips": CLIPS}, TimelineBody)),
+    ],
+    ids=["frames of one file", "a scene", "a timeline"],
+)
+def test_nothing_more_is_asked_for_a_client_who_has_left(handler: Any, body: Any) -> None:
+    queries = Queries()
+    with pytest.raises(ClientDisconnect):
+        asyncio.run(handler(call_of(queries, body, gone_after=20)))
+    assert queries.asked < 20 + AT_ONCE
