@@ -6,6 +6,8 @@ import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from starlette.concurrency import run_in_threadpool
+
 from api.http.concurrency import map_concurrently
 from api.http.endpoint import Call, Endpoint
 from api.http.slots import OUTAGES, own_slot
@@ -29,17 +31,7 @@ async def get_thumbnails(call: Call[ThumbnailsBody]) -> Thumbnails:
     """Pictures in request order, null where a frame cannot be had."""
     services, body = call.services, call.body
     cache_dir = services.paths.cache(body.cache_dir)
-    slots: list[Thumbnail] = [Thumbnail(thumbnail=None) for _ in body.requests]
-    by_path: dict[str, list[tuple[int, float]]] = {}
-    for n, request in enumerate(body.requests):
-        seconds = seconds_of(request.time_seconds, f"requests[{n}].time_seconds")
-        try:
-            path = services.paths.media(request.media_path, f"requests[{n}].media_path")
-        except NotAllowed as error:
-            slots[n].error = error.message
-        else:
-            by_path.setdefault(path, []).append((n, seconds))
-
+    slots, by_path = await run_in_threadpool(_checked, services, body)
     missing: list[tuple[int, str, float]] = []
 
     async def fill(path: str) -> None:
@@ -61,6 +53,23 @@ async def get_thumbnails(call: Call[ThumbnailsBody]) -> Thumbnails:
     for (n, _, _), slot in zip(missing, found, strict=True):
         slots[n] = slot
     return Thumbnails(thumbnails=slots)
+
+
+def _checked(
+    services: Services, body: ThumbnailsBody
+) -> tuple[list[Thumbnail], dict[str, list[tuple[int, float]]]]:
+    """A slot for each frame, and which of which file are to be filled; 100,000 take a while."""
+    slots = [Thumbnail(thumbnail=None) for _ in body.requests]
+    by_path: dict[str, list[tuple[int, float]]] = {}
+    for n, request in enumerate(body.requests):
+        seconds = seconds_of(request.time_seconds, f"requests[{n}].time_seconds")
+        try:
+            path = services.paths.media(request.media_path, f"requests[{n}].media_path")
+        except NotAllowed as error:
+            slots[n].error = error.message
+        else:
+            by_path.setdefault(path, []).append((n, seconds))
+    return slots, by_path
 
 
 async def get_scene_thumbnails(call: Call[SceneThumbnailsBody]) -> SceneThumbnails:

@@ -29,23 +29,20 @@ def _load(services: Services, cache_dir: str) -> LoadReport:
 
 async def load_analysis_data_for_media(call: Call[LoadForMediaBody]) -> LoadForMediaAnswer:
     """The visual data of some files; `[]` loads nothing."""
-    cache_dir = call.services.paths.cache(call.body.cache_dir)
-    paths = [
-        (path, call.services.paths.media(path, f"media_paths[{n}]"))
-        for n, path in enumerate(call.body.media_paths)
-    ]
-    return await call.services.folders.run(
-        cache_dir, _load_for_media, call.services, cache_dir, paths
+    return await call.services.in_cache_dir(
+        call.body.cache_dir, _load_for_media, call.services, call.body
     )
 
 
-def _load_for_media(
-    services: Services, cache_dir: str, paths: list[tuple[str, str]]
-) -> LoadForMediaAnswer:
+def _load_for_media(services: Services, body: LoadForMediaBody) -> LoadForMediaAnswer:
+    paths = [
+        (path, services.paths.media(path, f"media_paths[{n}]"))
+        for n, path in enumerate(body.media_paths)
+    ]
     hashes: list[str | None] = []
     report = LoadReport(visual_files=0, transcription_files=0, frames=0)
     if paths:
-        view = services.caches.open(cache_dir)
+        view = services.caches.open(services.paths.cache(body.cache_dir))
         hashes = services.caches.hashes_for(view, [path for _, path in paths])
         report = services.index.load_for_media(view, [h for h in hashes if h is not None])
     without = {None, *report.missing}

@@ -86,7 +86,7 @@ async def search_by_frame(call: Call[SearchFrameBody]) -> Matches:
 async def _search(
     services: Services, body: SearchFields, query: str | None, picture_of: PictureOf | None
 ) -> Matches:
-    scope = _checked(services, body, query)
+    scope = await run_in_threadpool(_checked, services, body, query)  # 500,000 paths take seconds
     if scope.is_empty:
         return Matches(matches=[])
     run = services.folders.run

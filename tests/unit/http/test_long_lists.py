@@ -1,0 +1,61 @@
+"""Lists of a request are as long as they may be, and hold up nobody else's request."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from types import SimpleNamespace
+from typing import Any, cast
+
+import msgspec
+import pytest
+
+from api.folders import Folders
+from api.http.client_paths import ClientPaths
+from api.http.endpoint import Call
+from api.media.bodies import ThumbnailsBody
+from api.media.thumbnail_routes import get_thumbnails
+from api.search.analysis_data_routes import load_analysis_data_for_media
+from api.search.bodies import LoadForMediaBody, SearchTextBody
+from api.search.routes import search_by_text
+from api.services import Services
+from shared.errors import BadInput
+from shared.settings import Settings
+
+LIST = {"cache_dir": "/c", "media_paths": ["a.mov"]}
+
+
+class RecordingPaths(ClientPaths):
+    """Notes who asks for a media path."""
+
+    def __init__(self) -> None:
+        super().__init__(Settings.from_env({"RUSHES_REDIS_URL": "unix:///nowhere"}))
+        self.asked_in: list[threading.Thread] = []
+
+    def media(self, path: str, field: str) -> str:
+        self.asked_in.append(threading.current_thread())
+        return super().media(path, field)
+
+
+@pytest.mark.parametrize(
+    ("handler", "body"),
+    [
+        (search_by_text, msgspec.convert({**LIST, "query": "a"}, SearchTextBody)),
+        (load_analysis_data_for_media, msgspec.convert(LIST, LoadForMediaBody)),
+        (
+            get_thumbnails,
+            msgspec.convert(
+                {"cache_dir": "/c", "requests": [{"media_path": "a.mov", "time_seconds": 0}]},
+                ThumbnailsBody,
+            ),
+        ),
+    ],
+    ids=["search", "loading", "thumbnails"],
+)
+def test_paths_are_checked_beside_the_event_loop(handler: Any, body: Any) -> None:
+    services = SimpleNamespace(paths=RecordingPaths(), folders=Folders())
+    services.in_cache_dir = lambda *args: Services.in_cache_dir(cast(Any, services), *args)
+    with pytest.raises(BadInput, match="absolute path"):
+        asyncio.run(handler(Call(cast(Any, services), body, {}, {})))
+    assert threading.current_thread() not in services.paths.asked_in
+    assert len(services.paths.asked_in) == 1
