@@ -21,9 +21,19 @@ from shared.query.messages import LONGEST_QUERY, MOST_TEXTS
 
 _MOST_EXCLUDED = MOST_TEXTS - 1  # beside the query
 _MOST_PEOPLE = 1_000
+MOST_MATCHES = 10_000
 _LONGEST_IMAGE = 40_000_000  # base64 of 30 MB
 
 Concept = Annotated[str, Meta(min_length=1, max_length=500)]
+
+MaxResults = Annotated[
+    int,
+    Meta(
+        ge=1,
+        description=f"At most this many matches; more than {MOST_MATCHES:,} are never given.",
+        examples=[50],
+    ),
+]
 
 
 class PersonFilter(Struct, kw_only=True):
@@ -79,9 +89,7 @@ class SearchFields(Keyed, kw_only=True):
         ]
         | None
     ) = None
-    max_results: Annotated[
-        int, Meta(ge=1, description="At most this many matches.", examples=[50])
-    ] = 50
+    max_results: MaxResults = 50
     text_weight: Annotated[
         float,
         Meta(ge=-1e6, le=1e6, description="Weight of the text in the score.", examples=[1]),
@@ -237,9 +245,7 @@ class SearchTranscriptBody(Keyed, kw_only=True):
         | None
     ) = None
     search_all: Annotated[bool, Meta(description="Search all loaded media.")] = False
-    max_results: Annotated[
-        int, Meta(ge=1, description="At most this many matches.", examples=[50])
-    ] = 50
+    max_results: MaxResults = 50
     speaker: (
         Annotated[
             str,

@@ -20,7 +20,13 @@ from api.models.model_keys import active_key
 from api.people.filtering import Person, frames_with
 from api.people.frame_filter import FrameFilter
 from api.search.answers import Match, Matches
-from api.search.bodies import SearchFields, SearchFrameBody, SearchImageBody, SearchTextBody
+from api.search.bodies import (
+    MOST_MATCHES,
+    SearchFields,
+    SearchFrameBody,
+    SearchImageBody,
+    SearchTextBody,
+)
 from api.search.frames.previews import read_previews
 from api.search.types import Hit, QueryVectors
 from api.search.vectors import Vector
@@ -106,7 +112,7 @@ async def _search(
         exclude=np.stack(excluded) if excluded else None,
         text_weight=body.text_weight,
     )
-    wanted = _Wanted(model, vectors, body.max_results, only)
+    wanted = _Wanted(model, vectors, min(body.max_results, MOST_MATCHES), only)
     return await run(scope.cache_dir, _matches, scope, wanted)
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 import unicodedata
 
 from api.http.endpoint import Call, Endpoint
 from api.http.scope import Scope
 from api.models.model_keys import active_key
 from api.search.answers import LoadTranscriptionsAnswer, TranscriptMatch, TranscriptMatches
-from api.search.bodies import LoadTranscriptionsBody, SearchTranscriptBody
+from api.search.bodies import MOST_MATCHES, LoadTranscriptionsBody, SearchTranscriptBody
 from api.search.transcripts.folding import fold
 from api.search.transcripts.index import SpokenHit, SpokenQuery
 from api.services import Services
@@ -41,7 +40,7 @@ def _search(services: Services, body: SearchTranscriptBody) -> TranscriptMatches
     if scope.is_empty:
         return TranscriptMatches(matches=[])
     model = active_key(services, ModelKind.SPEECH)
-    at_most = min(body.max_results, sys.maxsize)
+    at_most = min(body.max_results, MOST_MATCHES)
     return _matches(scope, SpokenQuery(text, model, body.mode, speaker, at_most))
 
 

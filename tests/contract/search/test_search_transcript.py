@@ -13,7 +13,7 @@ from shared.cache.cache_dir import CacheDir
 from shared.cache.transcripts import Segment
 from tests.contract.http.test_bad_input import refusal
 from tests.support.media.by_path import hash_media
-from tests.support.search.transcript_data import publish_transcript
+from tests.support.search.transcript_data import publish_transcript, segments
 from tests.support.stack import Client
 
 
@@ -181,3 +181,12 @@ def test_loading_counts_transcripts_and_names_the_files_without(
     (skipped,) = client.ok("/analysis-data/load", cache_dir=str(cache.root))["skipped"]
     assert skipped["hash_str"] == hash_media(str(films[0]))
     assert "is damaged" in skipped["reason"]
+
+
+def test_no_answer_is_longer_than_the_document_says(
+    client: Client, cache: CacheDir, films: list[Path]
+) -> None:
+    said = segments(*["tick"] * 10_001)
+    publish_transcript(cache, "0" * 16, said, model="whisper-base")
+    body = {"cache_dir": str(cache.root), "query": "tick", "max_results": 10**20}
+    assert len(client.ok("/search/transcript", **body)["matches"]) == 10_000
