@@ -17,7 +17,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Executor, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NoReturn, ParamSpec, TypeVar
@@ -130,28 +130,40 @@ class Folders:
                 part.entrance.leave()
 
         pool = ThreadPoolExecutor(_MOST_INSIDE, "reader")  # its own: threads of others may hang
+
+        def start(part: _Part) -> Future[None]:
+            return pool.submit(read, part)
+
         parts = self._parts([folder_of(item) for item in items])
-        reading = {pool.submit(read, part): part for part in parts}
-        began = time.monotonic()
         try:
-            while reading:
-                done, _ = wait(reading, min(_LOOK_AGAIN_S, within_s), FIRST_EXCEPTION)
-                for future in done:
-                    del reading[future]
-                    future.result()
-                took = time.monotonic() - began
-                is_slow = took > min(within_s, _LOOK_AFTER_S)
-                stuck = [f for f, part in reading.items() if self._is_stuck(part.place, is_slow)]
-                if took > within_s:
-                    break
-                for part in map(reading.pop, stuck):
-                    if part.entrance.enter():  # another thread does what that one has left
-                        again = replace(part, place="/")
-                        reading[pool.submit(read, again)] = again
+            self._wait_for({start(part): part for part in parts}, start, within_s)
         finally:
             is_over.set()
             pool.shutdown(wait=False)
         return [found[n] if n in found else otherwise(item) for n, item in enumerate(items)]
+
+    def _wait_for(
+        self,
+        reading: dict[Future[None], _Part],
+        start: Callable[[_Part], Future[None]],
+        within_s: float,
+    ) -> None:
+        """Until each thread has ended or hangs; what one that hangs has left, another does."""
+        began = time.monotonic()
+        while reading:
+            done, _ = wait(reading, min(_LOOK_AGAIN_S, within_s), FIRST_EXCEPTION)
+            for future in done:
+                del reading[future]
+                future.result()
+            took = time.monotonic() - began
+            is_slow = took > min(within_s, _LOOK_AFTER_S)
+            stuck = [f for f, part in reading.items() if self._is_stuck(part.place, is_slow)]
+            if took > within_s:
+                return
+            for part in map(reading.pop, stuck):
+                if part.entrance.enter():
+                    again = replace(part, place="/")
+                    reading[start(again)] = again
 
     def reader(self, folder: str) -> Executor:
         """Threads for small reads in a folder that has been opened, by where it really lies.
