@@ -11,8 +11,9 @@ from enum import StrEnum
 from pathlib import PurePath
 
 from shared.errors import MediaChanging, MediaMissing, MediaUnreadable
-from shared.opening import NotRegularFile, OpenedFile, open_file
+from shared.opening import OpenedFile, open_file
 from shared.paths import Roots
+from shared.unusable_files import NotRegularFile
 
 _MIB = 1 << 20
 _SMALL = 4 * _MIB

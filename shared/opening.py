@@ -22,27 +22,22 @@ from types import TracebackType
 from typing import BinaryIO, Self
 
 from shared.errors import NotAllowed
+from shared.locations import THROUGH, is_detached, location_of, place_of, place_of_name
 from shared.paths import Roots
+from shared.unusable_files import FolderNotFile, NotRegularFile, OversizedFile
 
 _FLAGS = os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | _FLAGS
-_LEASE_WAIT_S = 2.0  # a file server on this machine gives back what it lent to its own clients
+_THROUGH = os.O_DIRECTORY | THROUGH
+_LEASE_WAIT_S = 10.0  # a file server on this machine gives back what it lent to its own clients
+_HELD = "another program holds it for a moment; try again"
+_TRIES = 20  # while a name gets one file after another
 _LEASE_POLL_S = 0.02
 _PIECE = 1 << 20
 
 
-class NotRegularFile(OSError):
-    """A device, a pipe or a socket, where a file was expected."""
-
-    def __init__(self, path: str) -> None:
-        super().__init__(errno.EINVAL, "It is not a regular file", path)
-
-
-class OversizedFile(OSError):
-    """A file that is larger than anything of its kind."""
-
-    def __init__(self, path: str, limit: int) -> None:
-        super().__init__(errno.E2BIG, f"It is larger than {limit:,} bytes", path)
+class _Moved(Exception):
+    """What was opened has no name any more, or its disk has none; `args`: an errno."""
 
 
 @dataclass(slots=True)
@@ -132,11 +127,12 @@ class OpenedFolder:
 
     def names(self) -> list[str]:
         """The names in it, in no order. Raises OSError."""
-        return os.listdir(self.fd)
+        with _listing(self.path):
+            return os.listdir(self.fd)
 
     def entries(self) -> list[os.DirEntry[str]]:
         """What lies in it; `path` of an entry is its name alone. Raises OSError."""
-        with os.scandir(self.fd) as found:
+        with _listing(self.path), os.scandir(self.fd) as found:
             return list(found)
 
     def status(self, name: str) -> os.stat_result:
@@ -175,7 +171,8 @@ class OpenedFolder:
         if create:
             with suppress(FileExistsError):
                 os.mkdir(name, dir_fd=self.fd)
-        return OpenedFolder(_opened_folder(name, path, self.roots, self.fd), path, self.roots)
+        fd, _ = _inside(name, path, self.roots, _FOLDER, self.fd)
+        return OpenedFolder(fd, path, self.roots)
 
     def sync(self) -> None:
         """Make renames durable; some network file systems refuse to sync folders: fine."""
@@ -257,8 +254,8 @@ def open_file(path: str, roots: Roots) -> OpenedFile:
     """Open a regular file for reading.
 
     Raises NotAllowed where it really lies elsewhere, also for a name that leads out of the roots
-    to nothing: what there is outside cannot be told. Else IsADirectoryError, NotRegularFile, or
-    the system's OSError; ValueError for a NUL byte.
+    to nothing: what there is outside cannot be told. Else FolderNotFile, NotRegularFile, or the
+    system's OSError; ValueError for a NUL byte.
     """
     return _opened(path, path, roots, os.O_RDONLY)
 
@@ -270,33 +267,52 @@ def open_folder(path: str, roots: Roots, *, create: bool = False) -> OpenedFolde
     """
     if create:
         _make_folders(path, roots)
-    return OpenedFolder(_opened_folder(path, path, roots), path, roots)
+    return OpenedFolder(_inside(path, path, roots, _FOLDER)[0], path, roots)
+
+
+def open_drop_folder(path: str, roots: Roots) -> OpenedFolder:
+    """Open a folder to put files into, also one that nobody may list. Raises as `open_folder`."""
+    try:
+        return open_folder(path, roots)
+    except PermissionError:
+        return OpenedFolder(_inside(path, path, roots, _THROUGH)[0], path, roots)
 
 
 def _opened(
     name: str, path: str, roots: Roots, flags: int, folder: int | None = None, mode: int = 0o666
 ) -> OpenedFile:
-    fd = _open(name, path, roots, flags | _FLAGS, folder, mode)
-    try:
-        status = _checked(fd, path, roots)
-        if stat.S_ISDIR(status.st_mode):
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
-        if not stat.S_ISREG(status.st_mode):
-            raise NotRegularFile(path)
-    except BaseException:  # whatever it is, the descriptor goes back
-        os.close(fd)
-        raise
-    return OpenedFile(fd, path, status)
+    fd, status = _inside(name, path, roots, flags | _FLAGS, folder, mode)
+    if stat.S_ISREG(status.st_mode):
+        return OpenedFile(fd, path, status)
+    os.close(fd)
+    raise FolderNotFile(path) if stat.S_ISDIR(status.st_mode) else NotRegularFile(path)
 
 
-def _opened_folder(name: str, path: str, roots: Roots, folder: int | None = None) -> int:
-    fd = _open(name, path, roots, _FOLDER, folder)
+@contextmanager
+def _listing(path: str) -> Iterator[None]:
     try:
-        _checked(fd, path, roots)
-    except BaseException:  # as above
-        os.close(fd)
-        raise
-    return fd
+        yield
+    except OSError as error:
+        if error.errno != errno.EBADF:
+            raise
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path) from None
+
+
+def _inside(
+    name: str, path: str, roots: Roots, flags: int, folder: int | None = None, mode: int = 0o666
+) -> tuple[int, os.stat_result]:
+    """A descriptor of what lies inside the roots, and its status; opened again where it moved."""
+    number = errno.ENOENT
+    for _ in range(_TRIES):
+        fd = _open(name, path, roots, flags, folder, mode)
+        try:
+            return fd, _checked(fd, path, roots)
+        except BaseException as error:  # whatever it is, the descriptor goes back
+            os.close(fd)
+            if not isinstance(error, _Moved):
+                raise
+            number = error.args[0]
+    raise OSError(number, os.strerror(number), path)
 
 
 def _open(
@@ -310,11 +326,12 @@ def _open(
         except BlockingIOError:  # somebody holds a lease on it (fcntl, F_SETLEASE)
             deadline = deadline or time.monotonic() + _LEASE_WAIT_S
             if time.monotonic() > deadline:
-                raise
+                raise OSError(errno.EBUSY, _HELD, path) from None
             time.sleep(_LEASE_POLL_S)
         except OSError as error:
-            here = name if folder is None else f"{location_of(folder)}/{name}"
-            roots.check_location(os.path.realpath(here), path)
+            if folder is not None and is_detached(folder):
+                raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), path) from None
+            _check_place(place_of_name(name, folder), path, roots)
             if error.errno == errno.ENXIO:  # a socket, or a device without a driver
                 raise NotRegularFile(path) from None
             error.filename = path
@@ -325,49 +342,45 @@ def _checked(fd: int, path: str, roots: Roots) -> os.stat_result:
     """The status of what is open; NotAllowed where it lies outside the roots."""
     status, place = os.fstat(fd), location_of(fd)
     if status.st_nlink == 0 and not os.path.lexists(place):  # removed since: it is nowhere
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
-    roots.check_location(place, path)
+        raise _Moved(errno.ENOENT)
+    try:
+        roots.check_location(place, path)
+    except NotAllowed:
+        if not is_detached(fd):
+            raise
+        roots.check_location(place_of_name(path), path)
+        raise _Moved(errno.ESTALE) from None
     return status
 
 
-def location_of(fd: int) -> str:
-    """Where an open file or folder really is."""
-    if sys.platform == "darwin":
-        found: bytes = fcntl.fcntl(fd, fcntl.F_GETPATH, bytes(1024))
-        return os.fsdecode(found.rstrip(b"\0"))
-    return os.readlink(place_of(fd))
-
-
-def place_of(fd: int) -> str:
-    """A path that reaches what is open in this process, and nothing else."""
-    return f"/dev/fd/{fd}" if sys.platform == "darwin" else f"/proc/self/fd/{fd}"
+def _check_place(place: str, path: str, roots: Roots) -> None:
+    """Raise NotAllowed for what lies neither inside the roots nor on the way to one."""
+    try:
+        roots.check_location(place, path)
+    except NotAllowed:
+        if not roots.leads_inside(place):
+            raise
 
 
 def _make_folders(path: str, roots: Roots) -> None:
     """Make a folder and those above it, each inside its parent as it is while it is open."""
     missing: list[str] = []
-    above = path
+    above = os.path.abspath(path)
+    roots.check_location(os.path.realpath(above), path)
     while True:
         try:
-            fd = os.open(above, _FOLDER)
+            fd = _open(above, path, roots, _THROUGH, None)
             break
         except FileNotFoundError:
             above, name = os.path.split(above)
             missing.append(name)
     try:
         for name in reversed(missing):
-            place = f"{location_of(fd).rstrip('/')}/{name}"
-            if not roots.leads_inside(place):
-                roots.check_location(place, path)
+            _check_place(f"{location_of(fd).rstrip('/')}/{name}", path, roots)
             with suppress(FileExistsError):
                 os.mkdir(name, dir_fd=fd)
-            below = os.open(name, _FOLDER, dir_fd=fd)
+            below = _open(name, path, roots, _THROUGH, fd)
             os.close(fd)
             fd = below
     finally:
         os.close(fd)
-
-
-def without_waiting(path: str, flags: int) -> int:
-    """An `opener` that does not wait for the other end of a named pipe."""
-    return os.open(path, flags | os.O_NONBLOCK)

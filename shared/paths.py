@@ -7,10 +7,10 @@ import posixpath
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 from shared.errors import BadInput, NotAllowed
+from shared.locations import real_place
 from shared.settings import Settings
 
 _WINDOWS = re.compile(r"^(?:[A-Za-z]:|\\\\)")
@@ -54,19 +54,9 @@ class Roots:
         if self.folders is not None and not any(_inside(path, root) for root in self.folders):
             raise NotAllowed(f"{path} lies outside the folders in {self.setting}.")
 
-    def check_real(self, path: str, given: str | None = None) -> None:
-        """Check where a path leads now. Whoever opens it uses `shared.opening` instead.
-
-        `given`: what to call the path where its links have been followed already.
-        """
-        self.check_location(os.path.realpath(path), given or path)
-
     def check_location(self, real: str, given: str) -> None:
         """Raise NotAllowed unless `real`, a path without links, lies in the roots."""
-        place = f"{real}/"
-        if place.startswith(self._spelt) and not place.startswith(self._closed):
-            return  # nearly always, and at every opening
-        if place.startswith(self._closed):
+        if _inside(real, real_place(str(self.forbidden))):
             raise NotAllowed(f"{given} leads into the server's own RUSHES_STATE_DIR.")
         if self.folders is None or any(_inside(real, root) for root in self._places()):
             return
@@ -76,23 +66,15 @@ class Roots:
         """Whether `real`, a path without links, is above one of the roots."""
         return any(_inside(root, real) for root in self._places())
 
-    @cached_property
-    def _spelt(self) -> tuple[str, ...]:
-        return tuple(f"{str(folder).rstrip('/')}/" for folder in self.folders or ())
-
-    @cached_property
-    def _closed(self) -> str:
-        """Where the server's own folder is, which nobody else moves."""
-        return f"{os.path.realpath(self.forbidden).rstrip('/')}/"
-
     def _places(self) -> Iterator[str]:
-        """The roots as they are spelt, then where they really are.
+        """The roots as they are spelt, where they were some seconds ago, and where they are.
 
         A path without links that begins as a root is spelt lies in it: that root has no links.
         """
-        folders = self.folders or ()
-        yield from map(str, folders)
-        yield from map(os.path.realpath, folders)
+        folders = [str(folder) for folder in self.folders or ()]
+        yield from folders
+        yield from map(real_place, folders)
+        yield from (real_place(folder, anew=True) for folder in folders)
 
 
 def _inside(path: str, root: str | Path) -> bool:

@@ -13,8 +13,9 @@ from msgspec import UNSET
 from api.services import Services
 from api.watch.bodies import ScheduleBody, WatchFolderBody, WatchFolderChanges
 from shared.errors import BadInput, NotAllowed
+from shared.locations import location_of
 from shared.models.languages import language_code
-from shared.opening import location_of, open_folder
+from shared.opening import open_folder
 from shared.paths import Roots
 from shared.people.names import checked_name
 from shared.watch.folders import Schedule

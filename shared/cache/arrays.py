@@ -18,7 +18,8 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from shared.cache import limits
-from shared.opening import OpenedFile, OversizedFile
+from shared.opening import OpenedFile
+from shared.unusable_files import OversizedFile
 
 
 def read_header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:

@@ -29,8 +29,9 @@ from shared.cache.catalogue import Artefact, Catalogue, Seen
 from shared.domain import Manifest, Probe, Scene, Stage
 from shared.errors import BadInput, CacheError, NotAllowed
 from shared.msgspec_decoding import UNDECODABLE
-from shared.opening import NotRegularFile, OpenedFolder, OversizedFile, RootedPath
+from shared.opening import OpenedFolder, RootedPath
 from shared.paths import Roots
+from shared.unusable_files import UnusableFile
 
 _log = logging.getLogger(__name__)
 _FORMAT = 1
@@ -333,7 +334,7 @@ def _identity(root: OpenedFolder) -> _CacheDirIdentity | None:
         found = msgspec.json.decode(raw, type=_CacheDirIdentity)
     except FileNotFoundError:
         return None
-    except (NotRegularFile, OversizedFile, IsADirectoryError, *UNDECODABLE) as error:
+    except (UnusableFile, *UNDECODABLE) as error:
         why = error.strerror if isinstance(error, OSError) else error
         raise CacheError(f"{path} is damaged ({why}); delete that one file to go on.") from error
     if not _ID.fullmatch(found.id):  # it names a folder of ours

@@ -263,16 +263,6 @@ def sync(fd: int) -> None:
     os.fsync(fd)
 
 
-def sync_folder(path: Path) -> None:
-    """Make a rename durable; some network file systems refuse to sync folders, which is fine."""
-    with contextlib.suppress(OSError):
-        fd = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
-
-
 def share_clock(place: OpenedFolder) -> float:
     """Unix seconds as the file server sees them: our clock and the share's may differ."""
     probe = temporary_name("clock", "clock")

@@ -22,13 +22,8 @@ from shared.cache.cache_files import SeenPath
 from shared.domain import Stage
 from shared.errors import CacheError, NotAllowed
 from shared.msgspec_decoding import UNDECODABLE
-from shared.opening import (
-    NotRegularFile,
-    OpenedFile,
-    OpenedFolder,
-    OversizedFile,
-    RootedPath,
-)
+from shared.opening import OpenedFile, OpenedFolder, RootedPath
+from shared.unusable_files import OversizedFile, UnusableFile
 
 _log = logging.getLogger(__name__)
 _WRITER_IDLE_S = 3600.0  # a writer that paused longer starts a new file,
@@ -209,7 +204,7 @@ class Catalogue:
                     sizes[item.name] = item.stat().st_size
             except FileNotFoundError:
                 continue
-            except (NotRegularFile, IsADirectoryError) as error:
+            except UnusableFile as error:
                 self._warn(item.name, f"it cannot be read: {error.strerror}")
             except CacheError as error:
                 self._warn(item.name, error.message)

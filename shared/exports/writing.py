@@ -20,7 +20,8 @@ from typing import BinaryIO
 
 from shared.errors import BadInput, ExportError, NotAllowed, RedisAway
 from shared.exports.names import LONGEST, numbered, shortened
-from shared.opening import OpenedFolder, open_folder, place_of
+from shared.locations import place_of
+from shared.opening import OpenedFolder, open_drop_folder
 from shared.paths import Roots
 
 _MOST_NUMBERS = 10_000
@@ -89,7 +90,8 @@ class PartFile:
             if error.errno not in _NO_LINKS:
                 raise
             return self._moved_without_link(target)
-        self.folder.remove(self.part)
+        with contextlib.suppress(OSError):  # the file has its name; the rest is swept later
+            self.folder.remove(self.part)
         return True
 
     def _link(self, target: str) -> None:
@@ -121,7 +123,7 @@ def output_folder(given: str, roots: Roots, field: str) -> Iterator[OpenedFolder
     """
     try:
         given.encode()
-        folder = open_folder(given, roots)
+        folder = open_drop_folder(given, roots)
     except UnicodeEncodeError:
         raise BadInput(f"{field} holds half a character: {given!r}.") from None
     except NotAllowed as error:

@@ -21,7 +21,8 @@ from shared.cache import cache_files, limits
 from shared.cache.cache_files import GONE
 from shared.errors import CacheError
 from shared.msgspec_decoding import UNDECODABLE
-from shared.opening import NotRegularFile, OpenedFolder, OversizedFile, RootedPath
+from shared.opening import OpenedFolder, RootedPath
+from shared.unusable_files import UnusableFile
 
 _log = logging.getLogger(__name__)
 FOLD_AT = 256  # small files
@@ -157,7 +158,7 @@ class AdditionLog(Generic[T]):
             found, damage = self._decoded(
                 name, cache_files.read(self.folder / name, limits.ADDITION)
             )
-        except (OversizedFile, NotRegularFile, IsADirectoryError, CacheError) as error:
+        except (UnusableFile, CacheError) as error:
             damage = error
         except OSError as error:
             if error.errno in GONE:

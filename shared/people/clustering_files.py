@@ -21,9 +21,10 @@ from numpy.typing import NDArray
 from shared.cache import cache_files, limits
 from shared.cache.arrays import read_npz
 from shared.errors import CacheError, NotAllowed
-from shared.opening import NotRegularFile, OpenedFolder, OversizedFile, RootedPath
+from shared.opening import OpenedFolder, RootedPath
 from shared.people.addition_log import remove, remove_temporaries
 from shared.people.clustering import NO_CLUSTER, SAMPLES, Clustering, Memory
+from shared.unusable_files import UnusableFile
 
 _log = logging.getLogger(__name__)
 _KEPT = 3
@@ -103,7 +104,7 @@ def read(path: RootedPath) -> Clustering:
         with cache_files.opened(path) as file:
             found = _decoded(read_npz(file, limits.CLUSTERING, _STORED))
         check(found)
-    except (OversizedFile, NotRegularFile, IsADirectoryError, *_DAMAGE) as error:
+    except (UnusableFile, *_DAMAGE) as error:
         why = error.strerror if isinstance(error, OSError) else error
         raise CacheError(f"The clustering {path} is damaged: {why}.") from error
     return found

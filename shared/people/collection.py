@@ -15,13 +15,14 @@ from shared.cache import cache_files, limits
 from shared.cache.cache_files import GONE
 from shared.errors import BadInput, CacheError, Missing
 from shared.msgspec_decoding import UNDECODABLE
-from shared.opening import NotRegularFile, OversizedFile, RootedPath
+from shared.opening import RootedPath
 from shared.people import clustering_files
 from shared.people.addition_log import Addition, AdditionLog
 from shared.people.clustering import Clustering
 from shared.people.clustering_files import Stamp
 from shared.people.edits import Edit, NewEdit
 from shared.people.names import checked_name, folder_name
+from shared.unusable_files import UnusableFile
 
 _log = logging.getLogger(__name__)
 _NAME_FILE = "name.json"
@@ -217,7 +218,7 @@ def _name_in(folder: RootedPath) -> str | None:
         return msgspec.json.decode(raw, type=_Name).name
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OversizedFile, NotRegularFile, IsADirectoryError, CacheError, *UNDECODABLE) as error:
+    except (UnusableFile, CacheError, *UNDECODABLE) as error:
         _log.warning("%s is damaged: %s", folder / _NAME_FILE, error)
         return None
 

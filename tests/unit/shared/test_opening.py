@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from shared.errors import NotAllowed
-from shared.opening import NotRegularFile, OversizedFile, RootedPath, open_file, open_folder
+from shared.opening import RootedPath, open_file, open_folder
 from shared.paths import Roots
+from shared.unusable_files import NotRegularFile, OversizedFile
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ import os
 from collections.abc import Callable
 
 from shared.errors import NotAllowed
-from shared.opening import OpenedFolder, location_of, open_folder
+from shared.locations import location_of
+from shared.opening import OpenedFolder, open_folder
 from shared.paths import Roots
 from shared.watch.folders import WatchFolder
 from workers.root_identity import Unreachable, why
