@@ -189,8 +189,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     bytes: int
     rows: int
     first_frame: int = 0
-    seconds: tuple[int, ...] | None = None
-    scenes: tuple[Scene, ...] = ()
+    seconds: Annotated[tuple[int, ...], Meta(max_length=1_000_000)] | None = None
+    scenes: Annotated[tuple[Scene, ...], Meta(max_length=600_000)] = ()  # one a second of 6 days
     probe: Probe | None = None
     dim: int | None = None
     language: str | None = None  # of a transcript, as a code of shared.models.languages
@@ -199,9 +199,14 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     task_id: str = ""
     worker: str = ""
     made_at: float = 0.0  # Unix seconds
-    warnings: tuple[str, ...] = ()
+    warnings: Annotated[tuple[str, ...], Meta(max_length=1000)] = ()
 
     @property
     def pack(self) -> str | None:
         """Name of the pack of pictures that belongs to the data, where there is one."""
-        return None if self.pack_bytes is None else f"{self.file.rpartition('.')[0]}.pack"
+        return None if self.pack_bytes is None else pack_of(self.file)
+
+
+def pack_of(file: str) -> str:
+    """Name of the pack of pictures beside a data file."""
+    return f"{file.rpartition('.')[0]}.pack"

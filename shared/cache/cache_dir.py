@@ -15,7 +15,7 @@ import re
 import secrets
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,10 +122,9 @@ class CacheDir:
             contextlib.suppress(FileNotFoundError, NotADirectoryError, CacheError),
             cache_files.folder(self.media_dir(hash_str)) as folder,
         ):
-            for name in catalogue.manifest_names(folder):
-                with contextlib.suppress(CacheError):
-                    if manifest := cache_files.manifest_in(folder, name):
-                        found.append(manifest)
+            for _, manifest in cache_files.manifests_in(folder, Manifest):
+                if isinstance(manifest, Manifest):
+                    found.append(manifest)
         return found
 
     def data_path(self, hash_str: str, manifest: Manifest) -> RootedPath:
@@ -137,8 +136,7 @@ class CacheDir:
     ) -> Iterator[Draft]:
         """A data file in the making, seen by nobody until `Draft.publish`.
 
-        `suffix` is "pack", "npy", "json" or "npz"; `token` names the lease it is written under:
-        what an earlier lease of that Item has left is removed.
+        `suffix` is "pack", "npy", "json" or "npz"; `token` names the lease it is written under.
         Left without publishing, it is removed. A "npz" has a pack for pictures beside it. Writing
         raises CacheError; other errors of the block are left as they are.
         """
@@ -146,7 +144,6 @@ class CacheDir:
         with ExitStack() as at_end:
             names = [stage.value, f"{stage}-pack"] if suffix == "npz" else [stage.value]
             with self._media_folder(hash_str, create=True) as folder:
-                cache_files.remove_dead(folder, token)
                 files = [
                     at_end.enter_context(self._temporary_file(folder, hash_str, name, token))
                     for name in names
@@ -166,8 +163,12 @@ class CacheDir:
         mtime_ns: int,
         full_crc: str | None = None,
         changed_at: float = 0.0,
+        token: str = "path",
     ) -> None:
-        """Note a path at which a MediaFile was seen; doing it again is cheap."""
+        """Note a path at which a MediaFile was seen; doing it again is cheap.
+
+        `token`: as in `draft`.
+        """
         media = self.media_dir(hash_str)
         with cache_files.clear_errors(self.root):
             known = catalogue.read_paths(media)
@@ -180,12 +181,15 @@ class CacheDir:
         with cache_files.clear_errors(self.root):
             with cache_files.folder(media / "paths", create=True) as folder:
                 name = catalogue.path_file(path)
-                cache_files.write_atomically(folder, name, msgspec.json.encode(seen), "path")
+                cache_files.write_atomically(folder, name, msgspec.json.encode(seen), token)
             self.catalogue.append([Seen(hash_str, path, size, mtime_ns, seen.seen_at)])
 
-    def collect_when_due(self) -> threading.Thread | None:
-        """Remove replaced data in a thread of its own, once a day for all machines together."""
-        return cache_tidying.collect_when_due(self.root)
+    def collect_when_due(self, is_over: Callable[[str], bool]) -> threading.Thread | None:
+        """Remove what nobody uses in a thread of its own, once a day for all machines together.
+
+        `is_over`: whether a lease (Lease.writer) is known and no longer held.
+        """
+        return cache_tidying.collect_when_due(self.root, is_over)
 
     @contextlib.contextmanager
     def _media_folder(self, hash_str: str, *, create: bool = False) -> Iterator[OpenedFolder]:

@@ -17,15 +17,15 @@ import socket
 import stat
 import time
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from shared.cache import limits
-from shared.domain import Manifest, Stage
+from shared.domain import Manifest, Stage, pack_of
 from shared.errors import BadInput, CacheError, NotAllowed
 from shared.msgspec_decoding import UNDECODABLE
 from shared.opening import OpenedFile, OpenedFolder, RootedPath
@@ -34,9 +34,22 @@ _HASH = re.compile(r"[0-9a-f]{16}")
 _LONGEST_MODEL_NAME = 120  # file systems allow 255 bytes, the rest of the name needs about 60
 _DATA_FILE = re.compile(r"(?:frames|visual|transcript|faces)\.[^/]*[0-9a-f]{8}\.[a-z0-9]{1,5}")
 _TEMPORARY = re.compile(r"\..+\.tmp")
-_LEASED = re.compile(r"\.[^.]+\.([^.]+)-(\d{1,18})\.[0-9a-f]{8}\.tmp")
+_LEASED = re.compile(r"\..+\.([0-9a-f]{12}-\d{1,18}-\d{1,18})\.[0-9a-f]{8}\.tmp")
 GONE = (errno.ENOENT, errno.ENOTDIR, errno.ESTALE)
-_MANIFEST = msgspec.json.Decoder(Manifest)
+
+
+class ArtefactFiles(msgspec.Struct, frozen=True):
+    """A Manifest read for the names of its files only."""
+
+    file: str
+    pack_bytes: int | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (self.file,) if self.pack_bytes is None else (self.file, pack_of(self.file))
+
+
+ManifestT = TypeVar("ManifestT", Manifest, ArtefactFiles)
 
 
 class SeenPath(msgspec.Struct, frozen=True):
@@ -182,33 +195,44 @@ def read_manifest(path: RootedPath, wait_s: float = 0.0) -> Manifest | None:
     `wait_s`: as in `opened`.
     """
     try:
-        file = opened(path, wait_s)
+        with opened(path, wait_s) as file:
+            return _manifest(file, Manifest)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         raise _unreadable(path.name, error) from error
-    with file:
-        return _manifest(file)
 
 
-def manifest_in(place: OpenedFolder, name: str) -> Manifest | None:
-    """The manifest of that name in an open folder; as `read_manifest`."""
-    try:
-        file = opened_in(place, name)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise _unreadable(name, error) from error
-    with file:
-        return _manifest(file)
+def is_manifest(name: str) -> bool:
+    return name.startswith("manifest.") and name.endswith(".json")
 
 
-def _manifest(file: OpenedFile) -> Manifest:
+def manifests_in(
+    place: OpenedFolder, kind: type[ManifestT]
+) -> Iterator[tuple[str, ManifestT | CacheError]]:
+    """The manifests of a media folder by name, or why one cannot be used. Raises OSError."""
+    room = limits.ALL_MANIFESTS
+    for name in sorted(filter(is_manifest, place.names()))[: limits.MANIFESTS]:
+        found: ManifestT | CacheError
+        try:
+            with opened_in(place, name) as file:
+                room -= file.status.st_size
+                if room < 0:
+                    raise CacheError(f"The manifests beside {name} are too large together.")
+                found = _manifest(file, kind)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            found = _unreadable(name, error)
+        except CacheError as error:
+            found = error
+        yield name, found
+
+
+def _manifest(file: OpenedFile, kind: type[ManifestT]) -> ManifestT:
     name = os.path.basename(file.path)
     try:
-        manifest = _MANIFEST.decode(file.read(limits.MANIFEST))
-    except OSError as error:
-        raise _unreadable(name, error) from error
+        manifest = msgspec.json.decode(file.read(limits.MANIFEST), type=kind)
     except UNDECODABLE as error:
         raise CacheError(f"The manifest {name} is broken: {error}") from error
     if not is_data(manifest.file):  # never follow a path out of the folder
@@ -242,17 +266,19 @@ def temporary_name(name: str, token: str) -> str:
     return f".{name}.{_safe(token)}.{secrets.token_hex(4)}.tmp"
 
 
-def remove_dead(place: OpenedFolder, token: str) -> None:
-    """Remove what earlier leases of the same Item left behind: `token` ends in the lease's number.
+def remove_dead(place: OpenedFolder, is_dead: Callable[[str], bool], before: float) -> int:
+    """Remove temporary files of dead writers and those untouched since `before`; their number.
 
-    Their writers are dead, or have lost the lease and publish nothing any more.
+    `is_dead`: whether the lease of that name (Lease.writer) is over. Raises OSError.
     """
-    item, _, number = _safe(token).rpartition("-")
-    for name in place.names() if item and number.isdigit() else ():
-        found = _LEASED.fullmatch(name)
-        if found and found[1] == item and int(found[2]) < int(number):
-            with contextlib.suppress(OSError):
+    removed = 0
+    for name in filter(is_temporary, place.names()):
+        leased = _LEASED.fullmatch(name)
+        with contextlib.suppress(FileNotFoundError):  # others tidy up too
+            if (leased and is_dead(leased[1])) or place.status(name).st_mtime < before:
                 place.remove(name)
+                removed += 1
+    return removed
 
 
 def _safe(token: str) -> str:

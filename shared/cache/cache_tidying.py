@@ -6,12 +6,17 @@ import contextlib
 import logging
 import threading
 import time
+from collections.abc import Callable
+from functools import cache, partial
+from typing import TypeAlias
 
-from shared.cache import cache_files, catalogue
-from shared.errors import CacheError
+from shared.cache import cache_files, catalogue, limits
+from shared.cache.cache_files import ArtefactFiles
+from shared.errors import CacheError, RushesError
 from shared.opening import OpenedFolder, RootedPath
 
 _log = logging.getLogger(__name__)
+IsOver: TypeAlias = Callable[[str], bool]  # of a lease (Lease.writer)
 KEPT_S = 86_400.0  # a reader may still be on its way from the old manifest to the old data
 _TEMPORARY_KEPT_S = 7 * KEPT_S  # it is begun when its analysis begins, which may take days
 _MARKER = "collected"
@@ -19,7 +24,7 @@ _LOOK_EVERY_S = 3600.0
 _next_look: dict[RootedPath, float] = {}  # of this process: when to look at the marker again
 
 
-def collect_when_due(root: RootedPath) -> threading.Thread | None:
+def collect_when_due(root: RootedPath, is_over: IsOver) -> threading.Thread | None:
     """Start `collect` in a thread unless some machine did within a day, by the share's clock.
 
     Never fails: what cannot be tidied now is tidied another day.
@@ -34,7 +39,8 @@ def collect_when_due(root: RootedPath) -> threading.Thread | None:
     except (OSError, CacheError) as error:
         _log.warning("could not tidy %s up: %s", root, error)
         return None
-    thread = threading.Thread(target=_collect_quietly, args=(root,), name="collect", daemon=True)
+    work = partial(_collect_quietly, root, is_over)
+    thread = threading.Thread(target=work, name="collect", daemon=True)
     thread.start()
     return thread
 
@@ -50,53 +56,68 @@ def _is_due(catalog: RootedPath) -> bool:
     return True
 
 
-def collect(root: RootedPath) -> int:
+def collect(root: RootedPath, is_over: IsOver) -> int:
     """Remove replaced data and left temporaries, merge old catalogue files; returns how many went.
 
-    Walks the whole folder.
+    Walks the whole folder. `is_over`: whether a lease is known and no longer held.
     """
-    removed = 0
+    is_over = cache(is_over)
     with cache_files.folder(root) as folder:
-        before = cache_files.share_clock(folder) - KEPT_S
+        now = cache_files.share_clock(folder)
+    old = now - _TEMPORARY_KEPT_S
     known = catalogue.Catalogue(root)
+    removed = sum(_remove_dead(place, is_over, old) for place in (root, root / "catalog"))
     for hash_str in known.hashes():
+        media = cache_files.media_dir(root, hash_str)
+        removed += remove_dead(media, is_over, old)
         with (
             contextlib.suppress(FileNotFoundError, NotADirectoryError, CacheError),
-            cache_files.folder(cache_files.media_dir(root, hash_str)) as folder,
+            cache_files.folder(media) as folder,
         ):
-            removed += collect_media(folder, before)
+            removed += collect_media(folder, now - KEPT_S)
     known.compact()
     return removed
 
 
-def collect_media(folder: OpenedFolder, before: float) -> int:
-    """Delete of one MediaFile what is unused and was last touched before that time.
+def remove_dead(media: RootedPath, is_over: IsOver, before: float = 0.0) -> int:
+    """Remove temporary files of one MediaFile as `cache_files.remove_dead`. Never fails."""
+    return _remove_dead(media, is_over, before) + _remove_dead(media / "paths", is_over, before)
 
-    Temporaries are left alone for six days more.
-    """
+
+def _remove_dead(place: RootedPath, is_over: IsOver, before: float) -> int:
+    try:
+        with cache_files.folder(place) as folder:
+            return cache_files.remove_dead(folder, is_over, before)
+    except (OSError, RushesError):  # another time
+        return 0
+
+
+def collect_media(folder: OpenedFolder, before: float) -> int:
+    """Delete data of one MediaFile that is unused and was last touched before that time."""
     removed = 0
     with contextlib.suppress(FileNotFoundError, CacheError):
         names = folder.names()
-        ours = [n for n in names if cache_files.is_data(n) or cache_files.is_temporary(n)]
-        manifests = [n for n in names if catalogue.is_manifest(n)]
-        if len(ours) <= len(manifests):  # nothing can be left over: no need to read them
+        data = list(filter(cache_files.is_data, names))
+        manifests = sum(map(cache_files.is_manifest, names))
+        if len(data) <= manifests:  # nothing can be left over: no need to read them
             return 0
-        # A broken manifest (CacheError) hides what it names: then nothing is removed.
-        found = [cache_files.manifest_in(folder, name) for name in manifests]
-        used = {name for manifest in found if manifest for name in (manifest.file, manifest.pack)}
-        for name in ours:
-            limit = before
-            if cache_files.is_temporary(name):
-                limit -= _TEMPORARY_KEPT_S - KEPT_S
-            if name not in used and folder.status(name).st_mtime < limit:
+        if manifests > limits.MANIFESTS:
+            return 0
+        used: set[str] = set()
+        for _, found in cache_files.manifests_in(folder, ArtefactFiles):
+            if isinstance(found, CacheError):  # it hides what it names: then nothing is removed
+                return 0
+            used.update(found.names)
+        for name in data:
+            if name not in used and folder.status(name).st_mtime < before:
                 folder.remove(name)
                 removed += 1
     return removed
 
 
-def _collect_quietly(root: RootedPath) -> None:
+def _collect_quietly(root: RootedPath, is_over: IsOver) -> None:
     try:
-        if removed := collect(root):
-            _log.info("removed %d replaced files from %s", removed, root)
-    except (OSError, CacheError) as error:
+        if removed := collect(root, is_over):
+            _log.info("removed %d files that nobody uses from %s", removed, root)
+    except (OSError, RushesError) as error:
         _log.warning("could not tidy %s up: %s", root, error)

@@ -19,15 +19,16 @@ import msgspec
 
 from shared.cache import cache_files, limits
 from shared.cache.cache_files import SeenPath
-from shared.domain import Stage
+from shared.domain import Manifest, Stage
 from shared.errors import CacheError, NotAllowed
 from shared.msgspec_decoding import UNDECODABLE
 from shared.opening import OpenedFile, OpenedFolder, RootedPath
-from shared.unusable_files import OversizedFile, UnusableFile
+from shared.unusable_files import UnusableFile
 
 _log = logging.getLogger(__name__)
 _WRITER_IDLE_S = 3600.0  # a writer that paused longer starts a new file,
 _PIECE = 1 << 20
+_TOO_LARGE = f"it is larger than {limits.CATALOGUE:,} bytes, alone or with what was read before"
 _COMPACT_AFTER_S = 86_400.0  # so that a file idle for this long can be merged and removed safely
 
 
@@ -60,6 +61,7 @@ class FollowState(msgspec.Struct):
     """How far a reader has read each writer's catalogue file; save it to go on later."""
 
     offsets: dict[str, int] = msgspec.field(default_factory=dict)
+    read: dict[str, int] = msgspec.field(default_factory=dict)  # bytes that count for the limit
 
 
 class Followed(msgspec.Struct, frozen=True):
@@ -120,12 +122,26 @@ class Catalogue:
     ) -> Followed:
         lost = _forget(state, sizes)
         entries: list[Entry] = []
-        for name, size in sizes.items():
+        room = limits.CATALOGUE - sum(state.read.values())
+        for name, size in sorted(sizes.items(), key=lambda item: item[1]):  # small ones are ours
             start = state.offsets.get(name, 0)
             if size < start:  # restored from an older copy: lines are idempotent, read again
                 start = 0
-            if size > start or name not in state.offsets:
+            if size == start and name in state.offsets:
+                continue
+            if size - start > room:
+                self._warn(name, _TOO_LARGE)
+                state.offsets[name] = size
+                continue
+            try:
                 state.offsets[name] = start + self._read(folder, name, start, size, entries)
+                state.read[name] = state.offsets[name]
+                room -= size - start
+            except FileNotFoundError:
+                continue
+            except CacheError as error:
+                self._warn(name, error.message)
+                state.offsets[name] = size
         return Followed(entries, lost)
 
     def hashes(self) -> set[str]:
@@ -162,11 +178,10 @@ class Catalogue:
             return 0
         with folder:
             names = self._mergeable(folder)
+            entries: list[Entry] = []
+            names = [n for n, size in names.items() if self._is_merged(folder, n, size, entries)]
             if len(names) < 2:
                 return 0
-            entries: list[Entry] = []
-            for name, size in names.items():
-                self._read(folder, name, 0, size, entries)
             data = b"".join(msgspec.json.encode(entry) + b"\n" for entry in _newest(entries))
             if len(data) > limits.CATALOGUE:
                 return 0
@@ -180,16 +195,15 @@ class Catalogue:
     def _mergeable(self, folder: OpenedFolder) -> dict[str, int]:
         """Sizes of the files that nobody writes to any more, snapshots first."""
         now = cache_files.share_clock(folder)
-        sizes = self._sizes(folder)
+        sizes, room = self._sizes(folder), limits.CATALOGUE
         names = []
-        for name, size in sizes.items():
+        for name in sorted(sizes, key=sizes.__getitem__):
             age = now - folder.status(name).st_mtime
-            if size <= limits.CATALOGUE and (
-                name.startswith("snapshot-") or age >= _COMPACT_AFTER_S
-            ):
+            if sizes[name] <= room and (name.startswith("snapshot-") or age >= _COMPACT_AFTER_S):
                 names.append(name)
+                room -= sizes[name]
         names.sort(key=lambda name: (not name.startswith("snapshot-"), name))
-        return {name: sizes[name] for name in names}
+        return {name: sizes[name] for name in names} if len(names) > 1 else {}
 
     def _sizes(self, folder: OpenedFolder, *, thorough: bool = False) -> dict[str, int]:
         sizes = {}
@@ -210,25 +224,24 @@ class Catalogue:
                 self._warn(item.name, error.message)
         return sizes
 
+    def _is_merged(self, folder: OpenedFolder, name: str, size: int, entries: list[Entry]) -> bool:
+        """Add the entries of a file; False where not all of it is a catalogue: it stays."""
+        before = len(entries)
+        try:
+            self._read(folder, name, 0, size, entries)
+        except (FileNotFoundError, CacheError):
+            return False
+        return len(entries) > before or size == 0
+
     def _read(
         self, folder: OpenedFolder, name: str, start: int, size: int, entries: list[Entry]
     ) -> int:
         """Read whole lines of a catalogue file; returns their bytes. A torn last line is left.
 
-        What is over a limit, or no catalogue at all, counts as read.
+        Raises FileNotFoundError, and CacheError for what is no catalogue.
         """
-        try:
-            if size > limits.CATALOGUE:
-                raise OversizedFile(name, limits.CATALOGUE)
-            with cache_files.opened_in(folder, name) as file:
-                return _read_lines(file, start, size, entries)
-        except FileNotFoundError:
-            return 0
-        except OversizedFile as error:
-            self._warn(name, str(error.strerror))
-        except CacheError as error:
-            self._warn(name, error.message)
-        return size - start
+        with cache_files.opened_in(folder, name) as file:
+            return _read_lines(file, start, size, entries)
 
     def _names(self, path: RootedPath) -> list[str]:
         try:
@@ -251,6 +264,7 @@ def _forget(state: FollowState, sizes: Mapping[str, int]) -> bool:
     ) and not any(name.startswith("snapshot-") and name not in state.offsets for name in sizes)
     for name in [name for name in state.offsets if name not in sizes]:
         del state.offsets[name]
+        state.read.pop(name, None)
     return lost
 
 
@@ -289,8 +303,7 @@ def _seen_paths(media: OpenedFolder) -> list[SeenPath]:
         _log.warning("skipped the seen paths of %s: %s", hash_str, error.message)
         return paths
     with folder:
-        names = [n for n in sorted(folder.names()) if n.endswith(".json") and n[0] != "."]
-        for name in names[: limits.SEEN_PATHS]:
+        for name in _newest_names(folder)[: limits.SEEN_PATHS]:
             try:
                 raw = cache_files.read_in(folder, name, limits.SMALL)
                 paths.append(msgspec.json.decode(raw, type=SeenPath))
@@ -299,26 +312,24 @@ def _seen_paths(media: OpenedFolder) -> list[SeenPath]:
     return sorted(paths, key=lambda seen: (-seen.seen_at, seen.path))
 
 
-def is_manifest(name: str) -> bool:
-    return name.startswith("manifest.") and name.endswith(".json")
-
-
-def manifest_names(folder: OpenedFolder) -> list[str]:
-    """Names of the manifests in a media folder."""
-    return sorted(filter(is_manifest, folder.names()))[: limits.MANIFESTS]
+def _newest_names(folder: OpenedFolder) -> list[str]:
+    """Names of the seen paths, those that were written last first where they are too many."""
+    names = [n for n in folder.names() if n.endswith(".json") and n[0] != "."]
+    times: dict[str, float] = {}
+    for name in names if len(names) > limits.SEEN_PATHS else ():
+        with contextlib.suppress(FileNotFoundError):
+            times[name] = folder.status(name).st_mtime
+    return sorted(names, key=lambda name: (-times.get(name, 0.0), name))
 
 
 def _artefacts(hash_str: str, folder: OpenedFolder) -> Iterator[Artefact]:
-    for name in manifest_names(folder):
-        try:
-            found = cache_files.manifest_in(folder, name)
-        except CacheError:
+    for name, found in cache_files.manifests_in(folder, Manifest):
+        if isinstance(found, CacheError):
             # Named all the same, so that a reader meets the broken manifest and reports it.
             stage, _, model = name.removeprefix("manifest.").removesuffix(".json").partition(".")
             if stage in set(Stage):
                 yield Artefact(hash_str, Stage(stage), cache_files.decoded_model(model), "", 0, 0)
-            continue
-        if found is not None:
+        else:
             yield Artefact(hash_str, found.stage, found.model, found.file, found.rows, found.bytes)
 
 
@@ -350,8 +361,7 @@ def _read_lines(file: OpenedFile, start: int, size: int, entries: list[Entry]) -
         damaged += sum(not _taken(line, entries) for line in data[:whole].splitlines())
         rest = data[whole:]
         if len(rest) > limits.CATALOGUE_LINE or damaged > limits.CATALOGUE_DAMAGED_LINES:
-            _log.warning("skipped the rest of the catalogue file %s, which is none", name)
-            return size - start
+            raise CacheError("most of it is no catalogue")
     if damaged:
         _log.warning("skipped %d damaged lines of the catalogue file %s", damaged, name)
     return at - len(rest) - start

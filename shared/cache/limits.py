@@ -14,7 +14,8 @@ SMALL = 64 * KB  # rushes.json, name.json, a seen path (4 KB, six-fold where it 
 MANIFEST = 16 * MB  # 24 h with gaps, a scene a second: 2 MB
 TRANSCRIPT = 64 * MB  # 24 h of fast speech with times of words: 12 MB a stream
 ADDITION = 64 * MB  # members or edits; a snapshot of 1,000,000 members: 20 MB
-CATALOGUE = 512 * MB  # one file; 100,000 files with all their artefacts: 100 MB
+ADDITIONS = 2 * ADDITION  # all files of one folder: two snapshots may lie there for a moment
+CATALOGUE = 512 * MB  # one file, and all of a folder; 100,000 files with all artefacts: 100 MB
 CATALOGUE_LINE = 64 * KB  # a path in it has up to 4 KB
 CATALOGUE_DAMAGED_LINES = 1000  # a full disk tears one
 
@@ -28,4 +29,5 @@ PACK_FRAMES = 1_000_000  # 24 h, or as many faces; 16 bytes each are read
 JPEG = 4 * MB  # 320 pixels wide: 20 KB
 
 MANIFESTS = 1000  # of one MediaFile: stages times models
+ALL_MANIFESTS = 2 * MANIFEST  # of one MediaFile
 SEEN_PATHS = 1000  # of one MediaFile

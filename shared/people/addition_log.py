@@ -56,6 +56,8 @@ class AdditionLog(Generic[T]):
         self._lock = threading.Lock()
         self._folding = threading.Lock()
         self._files: dict[str, tuple[Addition[T], ...]] = {}  # what was read
+        self._sizes: dict[str, int] = {}  # of what was read, in bytes
+        self._room = limits.ADDITIONS  # bytes that may still be read
         self._damaged: set[str] = set()  # names of files of which something cannot be read
         self._listed: tuple[str, ...] | None = None  # the names that the entries were read from
         self._entries: tuple[Addition[T], ...] = ()
@@ -87,7 +89,7 @@ class AdditionLog(Generic[T]):
         ):
             cache_files.write_atomically(folder, f"{id_}.json", raw, "add")
         with self._lock:
-            self._files[f"{id_}.json"] = (added,)
+            self._files[f"{id_}.json"], self._sizes[f"{id_}.json"] = (added,), len(raw)
             small = {name for name in names if not _is_snapshot(name)} - self._damaged
         if len(small) >= FOLD_AT and self._folding.acquire(blocking=False):
             # Removing hundreds of files may take a second, for which nobody should wait.
@@ -119,7 +121,7 @@ class AdditionLog(Generic[T]):
         ):
             written = cache_files.write_atomically(folder, name, raw, "fold")
             with self._lock:
-                self._files[name] = entries
+                self._files[name], self._sizes[name] = entries, len(raw)
             remove(folder, held)
             remove_temporaries(folder, written.st_mtime)
 
@@ -134,6 +136,8 @@ class AdditionLog(Generic[T]):
     def _read(self) -> tuple[Addition[T], ...]:
         deadline = time.monotonic() + _READ_WAIT_S
         while (names := self.names()) != self._listed:
+            self._sizes = {name: self._sizes[name] for name in names if name in self._sizes}
+            self._room = limits.ADDITIONS - sum(self._sizes.values())
             files = {name: self._file(name) for name in names}
             # A listing made while others fold may have missed both the new snapshot and files
             # that it replaces. Any snapshot it missed shows in a second one.
@@ -155,9 +159,10 @@ class AdditionLog(Generic[T]):
         found: tuple[Addition[T], ...] = ()
         damage: Exception | None
         try:
-            found, damage = self._decoded(
-                name, cache_files.read(self.folder / name, limits.ADDITION)
-            )
+            raw = cache_files.read(self.folder / name, min(limits.ADDITION, self._room))
+            self._sizes[name] = len(raw)
+            self._room -= len(raw)
+            found, damage = self._decoded(name, raw)
         except (UnusableFile, CacheError) as error:
             damage = error
         except OSError as error:

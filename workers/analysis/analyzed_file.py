@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from enum import Enum
 
+from shared.cache import cache_tidying
 from shared.cache.cache_dir import CacheDir, Draft
 from shared.cache.cache_files import SeenPath
 from shared.domain import AnalyzeSpec, Manifest, ProgressType, Stage
@@ -98,6 +99,9 @@ class AnalyzedFile:
             hash_str = self._context.hashes.hash_of(file)
             last_seen = self._cache.last_seen(hash_str, path)
             undo.pop_all()
+        if self._context.lease.token > 1:  # somebody has tried, and may have died
+            media = self._cache.media_dir(hash_str)
+            cache_tidying.remove_dead(media, self._context.ledger.is_over)
         if last_seen and last_seen.mtime_ns == file.status.st_mtime_ns:
             self._crc = last_seen.full_crc
         self._finding = _Finding(now, hash_str, file, last_seen)
@@ -127,9 +131,8 @@ class AnalyzedFile:
 
     def draft(self, stage: Stage, model: str, suffix: str) -> AbstractContextManager[Draft]:
         """An artefact of this file in the making, under a name of this try of the Item alone."""
-        lease = self._context.lease
-        token = f"{lease.task_id[:8]}.{lease.item_id}.{lease.token}"
-        return self._cache.draft(self.hash_str, stage, model, suffix, token)
+        writer = self._context.lease.writer
+        return self._cache.draft(self.hash_str, stage, model, suffix, writer)
 
     def decoded(
         self,
@@ -173,6 +176,7 @@ class AnalyzedFile:
             found.file.status.st_mtime_ns,
             self._crc,
             changed_at,
+            self._context.lease.writer,
         )
         self._become(AnalysisStep.PUBLISHED)
 

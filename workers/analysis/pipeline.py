@@ -44,7 +44,7 @@ def analyze(
         sound(context, spec).do([file for file in files if ProgressType.AUDIO in file.entry.wants])
     if broken:
         raise broken
-    cache.collect_when_due()
+    cache.collect_when_due(context.ledger.is_over)
 
 
 def _see(

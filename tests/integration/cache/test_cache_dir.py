@@ -30,6 +30,10 @@ def flip_a_bit(folder: Path, name: str, of_text: bytes) -> None:
     path.write_bytes(whole[:at] + bytes([whole[at] ^ 0x80]) + whole[at + 1 :])
 
 
+def nobody_knows(writer: str) -> bool:
+    return False
+
+
 def is_whole(cache: CacheDir) -> bool:
     """Whether the manifest that `publish` wrote is there, and its data in full length."""
     manifest = cache.manifest(HASH, Stage.VISUAL, MODEL)
@@ -81,7 +85,7 @@ def test_replaced_data_stays_for_a_day_and_is_then_collected(cache: CacheDir) ->
     foreign = cache.media_dir(HASH).path / "my notes.txt"
     foreign.write_text("keep")
     os.utime(foreign, (1_000_000, 1_000_000))
-    assert cache_tidying.collect(cache.root) == 1
+    assert cache_tidying.collect(cache.root, nobody_knows) == 1
     assert not old.exists()
     assert foreign.exists()
     assert data_of(cache) == b"new"
@@ -94,13 +98,13 @@ def test_the_folder_is_tidied_once_a_day_by_whoever_comes_first(
     old = cache.media_dir(HASH).path / publish(cache, b"old")
     publish(cache, b"new")
     os.utime(old, (1_000_000, 1_000_000))
-    tidying = cache.collect_when_due()
+    tidying = cache.collect_when_due(nobody_knows)
     assert tidying is not None
     tidying.join(30)
     assert not old.exists()
-    assert CacheDir.open(cache.root.path, create=False).collect_when_due() is None
+    assert CacheDir.open(cache.root.path, create=False).collect_when_due(nobody_knows) is None
     os.utime(cache.root.path / "catalog" / "collected", (1_000_000, 1_000_000))
-    again = cache.collect_when_due()
+    again = cache.collect_when_due(nobody_knows)
     assert again is not None
     again.join(30)
     assert data_of(cache) == b"new"
@@ -116,35 +120,29 @@ def test_what_lost_its_data_does_not_count_as_published(cache: CacheDir) -> None
     assert cache.manifest(HASH, Stage.FRAMES) is None
 
 
-def test_publishing_collects_what_a_killed_writer_left_in_the_folder(cache: CacheDir) -> None:
+def test_what_dead_writers_left_anywhere_goes_with_the_next_collection(cache: CacheDir) -> None:
     publish(cache, b"x")
-    left = cache.media_dir(HASH).path / ".visual.9.0a0b0c0d.tmp"
-    left.write_bytes(b"half")
-    publish(cache, b"y")
-    assert left.exists()
-    os.utime(left, (1_000_000, 1_000_000))
-    publish(cache, b"z")
-    assert not left.exists()
-
-
-def test_what_dead_leases_of_an_item_left_goes_with_the_next_one(cache: CacheDir) -> None:
-    publish(cache, b"x")
-    folder = cache.media_dir(HASH).path
-    dead = folder / ".visual.0a1b2c3d-4-1.0a0b0c0d.tmp"
-    others = [
-        folder / name
-        for name in (
-            ".visual.0a1b2c3d-4-2.0a0b0c0d.tmp",  # this lease's own
-            ".visual.0a1b2c3d-4-10.0a0b0c0d.tmp",  # a later one's
-            ".visual.0a1b2c3d-14-1.0a0b0c0d.tmp",
-            ".visual.ffffffff-4-1.0a0b0c0d.tmp",
-        )
-    ]
-    for path in (dead, *others):
-        path.touch()
-    with cache.draft(HASH, Stage.VISUAL, MODEL, "npy", "0a1b2c3d.4.2"):
-        assert not dead.exists()
-        assert all(path.exists() for path in others)
+    cache.remember_path(HASH, "/a.mp4", 1, 2)
+    root, media = cache.root.path, cache.media_dir(HASH).path
+    over, held = "0a1b2c3d4e5f-4-1", "0a1b2c3d4e5f-4-2"
+    places = {
+        media: ".visual.{}.0a0b0c0d.tmp",
+        media / "paths": ".0a.json.{}.0a0b0c0d.tmp",
+        root / "catalog": ".snapshot-0a.jsonl.{}.0a0b0c0d.tmp",
+        root: ".rushes.json.{}.0a0b0c0d.tmp",
+    }
+    for folder, name in places.items():
+        for writer in (over, held, "somebody"):
+            (folder / name.format(writer)).touch()
+    (media / ".manifest.visual.m.json.0a1b2c3d4e5f-4-1.0a0b0c0d.tmp").touch()
+    assert cache_tidying.collect(cache.root, lambda writer: writer == over) == 5
+    for folder, name in places.items():
+        assert {path.name for path in folder.glob(".*.tmp")} == {
+            name.format(held), name.format("somebody")
+        }  # fmt: skip
+        os.utime(folder / name.format("somebody"), (1_000_000, 1_000_000))
+    assert cache_tidying.collect(cache.root, lambda writer: False) == 4
+    assert is_whole(cache)
 
 
 def test_an_analysis_may_take_longer_than_a_day(cache: CacheDir) -> None:

@@ -36,7 +36,7 @@ def bare_context(folder: Path, ended: EndedParts) -> Any:
     return SimpleNamespace(
         settings=Settings(state_dir=folder / "state"),
         hashes=HashCache(),
-        lease=SimpleNamespace(task_id="task-of-the-test", item_id=0, token=1),
+        lease=SimpleNamespace(task_id="task-of-the-test", item_id=0, token=1, writer="test-0-1"),
         checkpoint=lambda: None,
         come_to=lambda _index, _what, _seconds: None,
         limited=lambda _seconds: nullcontext(),
