@@ -1,5 +1,6 @@
 -- A worker takes an Item. ARGV: 3 task, 4 item, 5 worker, 6 nonce.
--- Answers {token, spec, tries, kind, trace, files that are given up}, or nothing where the Item is not to be had.
+-- Answers {token, spec, tries, kind, trace, files that are given up}, or nothing where the Item is
+-- not to be had.
 local t, n, nonce = ARGV[3], ARGV[4], ARGV[6]
 local k = item_key(t, n)
 
