@@ -32,11 +32,12 @@ FORMATS = (
     "h264,hevc,m4v,mjpeg,ivf,obu,av1,vc1,vvc,nut,rm,wtv,wav,w64,aiff,mp3,aac,flac,ac3,eac3,"
     "dts,amr,caf,au,loas,dpx_pipe,exr_pipe"
 )
-# The decoder is not told the name. Streams without a container, behind a large cover or damage, are
-# known by nothing else.
+# The decoder is not told the name. Streams without a container, behind a large cover or damage, or
+# that begin as a still does, are known by nothing else; m2v and amr are known by what is in them.
 _STREAMS = {
     ".mp3": "mp3", ".mp2": "mp3", ".aac": "aac", ".ac3": "ac3", ".flac": "flac", ".dv": "dv",
     ".h264": "h264", ".264": "h264", ".hevc": "hevc", ".265": "hevc",
+    ".mjpeg": "mjpeg", ".mjpg": "mjpeg",
 }  # fmt: skip
 _OPTIONS = {"format_whitelist": FORMATS, "protocol_whitelist": "file"}
 _PEEK = 500  # packets read in search of a first picture
@@ -83,7 +84,7 @@ def open_container(file: OpenedFile) -> InputContainer:
     try:
         try:
             return _opened(file, None)
-        except av.error.InvalidDataError:
+        except (av.error.InvalidDataError, av.error.ArgumentError):  # nothing, or not let in
             if by_name is None:
                 raise
             return _opened(file, by_name)

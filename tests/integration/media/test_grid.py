@@ -189,6 +189,7 @@ def test_pictures_cut_off_by_an_edit_list_are_not_shown(encoding: Encoding, tmp_
         ("raw.h264", also(H264, container="h264")),
         ("raw.hevc", also(HEVC, container="hevc")),
         ("raw.m2v", also(MPEG2, container="mpeg2video")),
+        ("raw.mjpeg", also(MJPEG, container="mjpeg")),
     ],
 )
 def test_where_times_are_guesses_pictures_are_counted(
