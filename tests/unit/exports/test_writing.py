@@ -12,7 +12,7 @@ import pytest
 from shared.errors import BadInput, ExportError, NotAllowed
 from shared.exports import writing
 from shared.exports.writing import part_file, write_new
-from shared.opening import open_folder
+from shared.opening import OpenedFolder, open_folder
 from shared.paths import Roots
 from shared.settings import Settings
 from tests.support.system.tiny_disk import tiny_disk
@@ -163,3 +163,14 @@ def test_a_file_that_is_not_placed_is_gone_and_was_never_seen_under_its_name(
         with pytest.raises(KeyboardInterrupt), part_file(folder, "a.mov"):
             raise KeyboardInterrupt
         assert names(out) == []
+
+
+def test_a_file_that_has_its_name_is_made_though_its_other_name_stays(
+    roots: Roots, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: OpenedFolder, name: str) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO), name)
+
+    monkeypatch.setattr(OpenedFolder, "remove", refuse)
+    assert write_new(str(out / "a.srt"), b"1", roots) == str(out / "a.srt")
+    assert (out / "a.srt").read_bytes() == b"1"
