@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -112,3 +114,21 @@ def test_sound_goes_its_way_after_the_pictures_did(file: AnalyzedFile) -> None:
     file.publish()
     file.keep()
     assert file.step is AnalysisStep.PUBLISHED
+
+
+def test_a_later_try_removes_what_the_dead_one_before_it_left(file: AnalyzedFile) -> None:
+    Path(file.entry.path).write_bytes(b"film")
+    file.find()
+    folder = Path(file.entry.path).parent / "cache/media" / file.hash_str[:2] / file.hash_str
+    (folder / "paths").mkdir(parents=True)
+    dead = ".frames.0a1b2c3d4e5f-0-1.0a0b0c0d.tmp"
+    held = ".frames.0a1b2c3d4e5f-0-2.0a0b0c0d.tmp"
+    for name in (dead, held, f"paths/{dead}"):
+        (folder / name).touch()
+    context: Any = file._context
+    context.lease.token = 2
+    context.ledger = SimpleNamespace(is_over=lambda writer: writer.endswith("-1"))
+    again = AnalyzedFile(context, file._cache, AnalyzeSpec(cache_dir="", files=(file.entry,)), 0)
+    again.find()
+    assert sorted(os.listdir(folder)) == [held, "paths"]
+    assert os.listdir(folder / "paths") == []
