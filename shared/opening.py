@@ -329,9 +329,12 @@ def _open(
                 raise OSError(errno.EBUSY, _HELD, path) from None
             time.sleep(_LEASE_POLL_S)
         except OSError as error:
-            if folder is not None and is_detached(folder):
+            try:
+                _check_place(place_of_name(name, folder), path, roots)
+            except NotAllowed:
+                if folder is None or not is_detached(folder):
+                    raise
                 raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), path) from None
-            _check_place(place_of_name(name, folder), path, roots)
             if error.errno == errno.ENXIO:  # a socket, or a device without a driver
                 raise NotRegularFile(path) from None
             error.filename = path
