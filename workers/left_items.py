@@ -27,7 +27,9 @@ class LeftItems:
         """Leave an Item; a reason that is new is logged."""
         now = self._clock()
         self._items = {key: left for key, left in self._items.items() if left[0] > now}
-        if all(left.reason != not_here.reason for _, left in self._items.values()):
+        reasons = {left.reason for _, left in self._items.values()}
+        self._next_look = {r: at for r, at in self._next_look.items() if r in reasons}
+        if not_here.reason not in reasons:
             log.warning("Item %d cannot be done here: %s", item[1], not_here.reason)
         self._items[item] = now + not_here.wait_s, not_here
         self._next_look[not_here.reason] = now + _LOOK_EVERY_S

@@ -73,7 +73,7 @@ class SeenFolders:
         causes = list(_causes(error))
         is_back = any(isinstance(c, MediaMissing) for c in causes) and os.path.exists(path)
         is_of_disk = any(isinstance(c, OSError) and not is_fault_of_file(c) for c in causes)
-        if (is_back or is_of_disk) and self._may_wait(path):
+        if (is_back or is_of_disk) and self._left_to_wait(path):
             raise NotHereAnyMore(NotHere(f"{path} does not answer: {error.message}", _AGAIN_S))
 
     def _away(self, paths: Iterable[str]) -> NotHere | None:
@@ -86,9 +86,9 @@ class SeenFolders:
             if reason := self._lost_disk(folder, seen):
                 is_over = partial(self._is_back, folder, seen)
                 return NotHere(reason, is_over=is_over)
-            if seen and not _is_there(folder, seen) and self._may_wait(folder):
+            if seen and not _is_there(folder, seen) and (left_s := self._left_to_wait(folder)):
                 reason = f"The folder {folder} is missing; it was there a moment ago."
-                return NotHere(reason, GONE_FOLDER_S, partial(self._is_over, folder))
+                return NotHere(reason, left_s, partial(os.path.isdir, folder))
         return None
 
     def _above(self, path: str) -> Iterator[str]:
@@ -117,9 +117,6 @@ class SeenFolders:
     def _is_back(self, folder: str, seen: SeenFolder | None) -> bool:
         return not self._lost_disk(folder, seen)
 
-    def _is_over(self, folder: str) -> bool:
-        return os.path.isdir(folder) or not self._may_wait(folder)
-
     def _note(self, paths: Iterable[str]) -> None:
         folders = {os.path.dirname(path) for path in paths}
         for folder in list(folders):
@@ -138,13 +135,13 @@ class SeenFolders:
             pipe.expire(self._key, _REMEMBER_S)
             pipe.execute()
 
-    def _may_wait(self, path: str) -> bool:
-        """Whether what is gone from a disk that stayed may still come back; counts from now on."""
+    def _left_to_wait(self, path: str) -> float:
+        """How long what is gone from a disk that stayed may still come back; counts from now on."""
         with translated(), self._client.pipeline() as pipe:
             pipe.hsetnx(self._key, _since(path), str(time.time()))
             pipe.expire(self._key, _REMEMBER_S)
             pipe.hget(self._key, _since(path))
-            return time.time() - float(pipe.execute()[-1]) < GONE_FOLDER_S
+            return max(0.0, float(pipe.execute()[-1]) + GONE_FOLDER_S - time.time())
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
