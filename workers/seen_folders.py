@@ -18,7 +18,7 @@ from typing import cast
 import msgspec
 import redis
 
-from shared.errors import MediaMissing, RushesError
+from shared.errors import MediaMissing, NotAllowed, RushesError
 from shared.redis.clients import key_prefix, translated
 from workers.not_here import NotHere, NotHereAnyMore
 from workers.root_identity import (
@@ -71,10 +71,21 @@ class SeenFolders:
         if away := self._away([path]):
             raise NotHereAnyMore(away)
         causes = list(_causes(error))
-        is_back = any(isinstance(c, MediaMissing) for c in causes) and os.path.exists(path)
+        is_back = any(isinstance(c, MediaMissing) for c in causes) and os.path.isfile(path)
+        # While a disk is mounted anew, what is open on the former one has no place in the roots.
+        is_back |= any(isinstance(c, NotAllowed) for c in causes) and self._leads_inside(path)
         is_of_disk = any(isinstance(c, OSError) and not is_fault_of_file(c) for c in causes)
         if (is_back or is_of_disk) and self._left_to_wait(path):
             raise NotHereAnyMore(NotHere(f"{path} does not answer: {error.message}", _AGAIN_S))
+
+    def _leads_inside(self, path: str) -> bool:
+        """Whether there is a file in one of the roots, by its name and in truth."""
+        real = os.path.realpath(path)
+        is_inside = any(
+            _is_below(path, root) and _is_below(real, os.path.realpath(root))
+            for root in self._roots
+        )
+        return is_inside and os.path.isfile(path)
 
     def _away(self, paths: Iterable[str]) -> NotHere | None:
         above = {path: self._above(path) for path in paths}
@@ -86,6 +97,10 @@ class SeenFolders:
             if reason := self._lost_disk(folder, seen):
                 is_over = partial(self._is_back, folder, seen)
                 return NotHere(reason, is_over=is_over)
+            is_empty = seen is None and folder in self._roots and not _has_entries(folder)
+            if is_empty and (left_s := self._left_to_wait(folder)):
+                reason = f"{folder} is empty on this machine; is its disk mounted?"
+                return NotHere(reason, left_s, partial(_has_entries, folder))
             if seen and not _is_there(folder, seen) and (left_s := self._left_to_wait(folder)):
                 reason = f"The folder {folder} is missing; it was there a moment ago."
                 return NotHere(reason, left_s, partial(os.path.isdir, folder))
@@ -100,8 +115,10 @@ class SeenFolders:
 
     def _lost_disk(self, folder: str, seen: SeenFolder | None) -> str:
         """Why the disk that a folder lay on seems to be away; "" where it is there."""
-        if folder in self._roots and not _has_entries(folder):
-            return f"{folder} is missing or empty on this machine; is its disk mounted?"
+        if folder in self._roots and not os.path.isdir(folder):
+            return f"{folder} is missing on this machine; is its disk mounted?"
+        if seen and folder in self._roots and not _is_there(folder, seen):
+            return f"{folder} is empty on this machine, and was not; is its disk mounted?"
         if seen is None or not seen.mount:
             return ""
         if mount_point(folder) != seen.mount:
@@ -167,7 +184,7 @@ def _is_there(folder: str, seen: SeenFolder) -> bool:
     try:
         return is_same_root(seen.folder, identity_of(folder)) or _has_entries(folder)
     except Unreachable:
-        return False
+        return _has_entries(folder)
 
 
 def _has_entries(folder: str) -> bool:

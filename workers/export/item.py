@@ -124,7 +124,7 @@ class _Export:
         try:
             return open_media_file(self._spec.media_path, Roots.media(self._context.settings))
         except NotAllowed as error:
-            raise ClipFailed(ClipCode.NOT_ALLOWED, error.message) from None
+            raise ClipFailed(ClipCode.NOT_ALLOWED, error.message) from error
         except MediaMissing as error:
             raise ClipFailed(ClipCode.MISSING_MEDIA, error.message) from error
         except MediaError as error:
@@ -229,8 +229,8 @@ def _errors_of_the_folder() -> Iterator[None]:
         yield
     except ClipFailed:
         raise
-    except NotAllowed as error:
-        raise ClipFailed(ClipCode.NOT_ALLOWED, error.message) from error
+    except NotAllowed as error:  # which says nothing of the source
+        raise ClipFailed(ClipCode.NOT_ALLOWED, error.message) from None
     except NameUnusable as error:
         raise ClipFailed(ClipCode.EXISTS, error.message) from error
     except BadInput as error:

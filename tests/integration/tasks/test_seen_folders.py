@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,10 @@ from typing import Any
 import pytest
 import redis
 
+from shared.errors import NotAllowed
 from shared.redis.clients import connect
+from workers import seen_folders
+from workers.not_here import NotHereAnyMore
 from workers.seen_folders import GONE_FOLDER_S, SeenFolders
 
 
@@ -32,6 +36,29 @@ class Breakable:
 def client(redis_url: str) -> Iterator[Breakable]:
     with connect(redis_url) as client:
         yield Breakable(client)
+
+
+class Later:
+    """The time, as this machine's clock tells it from now on."""
+
+    def __init__(self) -> None:
+        self._ahead_s = 0.0
+
+    def time(self) -> float:
+        return time.time() + self._ahead_s
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self._ahead_s
+
+    def by(self, seconds: float) -> None:
+        self._ahead_s += seconds
+
+
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch) -> Later:
+    later = Later()
+    monkeypatch.setattr(seen_folders, "time", later)
+    return later
 
 
 @pytest.fixture
@@ -68,3 +95,58 @@ def test_whether_a_folder_is_back_is_not_asked_of_redis(
     assert not gone.is_over()
     (root / "shoot").mkdir()
     assert gone.is_over()
+
+
+def test_an_empty_root_that_is_the_one_it_was_is_judged(folders: SeenFolders, root: Path) -> None:
+    path = film(root)
+    assert folders.look([path]) is None
+    os.unlink(path)
+    assert folders.look([path]) is None
+
+
+def test_another_empty_root_than_before_is_waited_for_without_end(
+    folders: SeenFolders, root: Path, later: Later
+) -> None:
+    path = film(root)
+    assert folders.look([path]) is None
+    root.rename(root.with_name("kept"))
+    for made_anew in (False, True):
+        if made_anew:
+            root.mkdir()
+        gone = folders.look([path])
+        assert gone is not None
+        assert "is its disk mounted?" in gone.reason
+        later.by(2 * GONE_FOLDER_S)
+        assert folders.look([path]) is not None
+        assert gone.is_over is not None
+        assert not gone.is_over()
+    root.rmdir()
+    root.with_name("kept").rename(root)
+    assert gone.is_over()
+
+
+def test_an_empty_root_in_which_nothing_was_seen_is_waited_for_a_while(
+    folders: SeenFolders, root: Path, later: Later
+) -> None:
+    path = os.fspath(root / "film.mov")
+    gone = folders.look([path])
+    assert gone is not None
+    assert gone.reason == f"{root} is empty on this machine; is its disk mounted?"
+    assert gone.wait_s <= GONE_FOLDER_S
+    later.by(GONE_FOLDER_S)
+    assert folders.look([path]) is None
+
+
+def test_a_file_that_lay_outside_the_roots_while_its_disk_was_mounted_anew_is_tried_again(
+    folders: SeenFolders, root: Path, later: Later
+) -> None:
+    refused = NotAllowed("It leads outside the folders in RUSHES_MEDIA_ROOTS.")
+    path = film(root)
+    assert folders.look([path]) is None
+    with pytest.raises(NotHereAnyMore):
+        folders.check(path, refused)
+    later.by(GONE_FOLDER_S)
+    folders.check(path, refused)
+    link = root / "link.mov"
+    link.symlink_to(film(root.with_name("elsewhere")))
+    folders.check(os.fspath(link), refused)
