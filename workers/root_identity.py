@@ -7,7 +7,7 @@ import os
 import re
 import stat
 import sys
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import NamedTuple
 
 import msgspec
@@ -81,9 +81,12 @@ def is_same_root(old: RootIdentity, new: RootIdentity) -> bool:
 
 
 def mount_point(path: str) -> str:
-    """Where the file system is mounted that a path lies on, or would; "" where nobody tells."""
+    """Where the file system is mounted that a path lies on, or would."""
     mount = _mount_of(path)
-    return mount.point if mount is not None else ""
+    if mount is not None:
+        return mount.point
+    real = PurePath(os.path.realpath(path))  # macOS has no list of mounts
+    return next(str(p) for p in (real, *real.parents) if os.path.ismount(p) or p == p.parent)
 
 
 def needs_polling(root: str) -> str | None:

@@ -32,7 +32,11 @@ from workers.root_identity import (
 
 GONE_FOLDER_S = 20.0  # a folder that is gone from a disk that stayed is waited for so long
 _AGAIN_S = 1.0
+_NOTED_S = 5.0  # a folder is not noted again so soon: stills come by the hundred
 _REMEMBER_S = 86_400
+
+
+_noted_at: dict[tuple[str, str], float] = {}  # by key and folder; of this process
 
 
 class SeenFolder(msgspec.Struct, frozen=True):
@@ -88,6 +92,7 @@ class SeenFolders:
         return is_inside and os.path.isfile(path)
 
     def _away(self, paths: Iterable[str]) -> NotHere | None:
+        _noted_at.clear()  # what comes back is noted at once
         above = {path: self._above(path) for path in paths}
         asked = sorted({folder for folders in above.values() for folder in folders})
         with translated():
@@ -119,7 +124,7 @@ class SeenFolders:
             return f"{folder} is missing on this machine; is its disk mounted?"
         if seen and folder in self._roots and not _is_there(folder, seen):
             return f"{folder} is empty on this machine, and was not; is its disk mounted?"
-        if seen is None or not seen.mount:
+        if seen is None:
             return ""
         if mount_point(folder) != seen.mount:
             return f"{seen.mount} is not mounted on this machine."
@@ -135,8 +140,13 @@ class SeenFolders:
         return not self._lost_disk(folder, seen)
 
     def _note(self, paths: Iterable[str]) -> None:
+        now = time.monotonic()
+        for old in [of for of, at in _noted_at.items() if now - at > _NOTED_S]:
+            del _noted_at[old]
         folders = {os.path.dirname(path) for path in paths}
-        for folder in list(folders):
+        folders = {folder for folder in folders if (self._key, folder) not in _noted_at}
+        from_files = folders.copy()
+        for folder in from_files:
             folders |= {root for root in self._roots if _is_below(folder, root)}
             point = mount_point(folder)
             folders |= {point} if any(_is_below(point, root) for root in self._roots) else set()
@@ -151,6 +161,7 @@ class SeenFolders:
             pipe.hdel(self._key, *map(_since, noted))
             pipe.expire(self._key, _REMEMBER_S)
             pipe.execute()
+        _noted_at.update({(self._key, folder): now for folder in from_files})
 
     def _left_to_wait(self, path: str) -> float:
         """How long what is gone from a disk that stayed may still come back; counts from now on."""
@@ -174,7 +185,7 @@ def _since(path: str) -> str:
 def _seen(folder: str) -> SeenFolder | None:
     point = mount_point(folder)
     try:
-        return SeenFolder(identity_of(folder), point, identity_of(point or folder))
+        return SeenFolder(identity_of(folder), point, identity_of(point))
     except Unreachable:
         return None  # gone just now: whoever opens the file meets it
 

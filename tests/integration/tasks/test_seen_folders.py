@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 import redis
 
-from shared.errors import NotAllowed
+from shared.errors import NotAllowed, RedisAway
 from shared.redis.clients import connect
-from workers import seen_folders
+from workers import root_identity, seen_folders
 from workers.not_here import NotHereAnyMore
+from workers.root_identity import mount_point
 from workers.seen_folders import GONE_FOLDER_S, SeenFolders
 
 
@@ -150,3 +151,24 @@ def test_a_file_that_lay_outside_the_roots_while_its_disk_was_mounted_anew_is_tr
     link = root / "link.mov"
     link.symlink_to(film(root.with_name("elsewhere")))
     folders.check(os.fspath(link), refused)
+
+
+def test_thousands_of_items_of_one_folder_cost_redis_nothing(
+    client: Breakable, folders: SeenFolders, root: Path, later: Later
+) -> None:
+    path = film(root)
+    assert folders.look([path]) is None
+    client.is_away = True
+    assert folders.look([path]) is None
+    later.by(60)
+    with pytest.raises(RedisAway):
+        folders.look([path])
+
+
+def test_a_disk_is_known_by_its_mount_where_no_list_of_mounts_is_kept(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """macOS."""
+    ours = mount_point(str(tmp_path / "not" / "there"))
+    monkeypatch.setattr(root_identity, "_MOUNTS", tmp_path / "mountinfo")
+    assert mount_point(str(tmp_path / "not" / "there")) == ours
