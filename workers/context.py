@@ -77,11 +77,8 @@ class Context:
             raise MediaUnreadable("The work on it takes longer than on any file of its size.")
 
     def come_to(self, index: int, what: str, seconds: float) -> None:
-        """Note where in a file of the Item the work is: two workers that end there are enough.
-
-        `what` "": nowhere in it.
-        """
-        self.signals.come_to(f"{index} {what} at {seconds:,.0f} s" if what else "")
+        """Note where in a file of the Item the work is: two workers that stall there are enough."""
+        self.signals.place = f"{index} {what} at {seconds:,.0f} s"
 
     @contextmanager
     def limited(self, seconds: float) -> Iterator[None]:
@@ -91,7 +88,7 @@ class Context:
             yield
         finally:
             self.file_until = None
-            self.signals.come_to("")
+            self.signals.place = ""
 
     def confirm(self) -> None:
         """Make sure of the lease, right before something that must not be published twice.
@@ -192,7 +189,7 @@ class Context:
         states = self.pool.states()
         if any((s.kind, s.model_key) == (kind, key) and s.is_loaded for s in states):
             return
-        self.signals.come_to("")  # what happens now is no fault of the file
+        self.signals.place = ""  # what happens now is no fault of the file
         message = f"Loading the model {key}."
         self.say(message)
         self.progress.report(part, 0.0, "", message, loading=True)

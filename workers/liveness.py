@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 RENEW_EVERY_S = 0.5  # a lease lives 9 s; this often because a stop must be heard within 1 s
 STALL_S = 120.0
 WIDE_STALL_S = 900.0  # a large model from a slow disk, or half a minute of speech through it
+_ALMOST = 0.75  # of the term: no work that advances is so long without a checkpoint
 
 
 class StallTimer:
@@ -32,13 +33,19 @@ class StallTimer:
         self._stall_s = stall_s
         self._wide_s = max(stall_s, wide_s)
         self._armed_at: float | None = None
+        self._term_s = stall_s
+
+    @property
+    def is_running_out(self) -> bool:
+        """Whether it will soon end the process, unless the work advances after all."""
+        armed_at = self._armed_at
+        return armed_at is not None and time.monotonic() - armed_at > _ALMOST * self._term_s
 
     def arm(self) -> None:
         """Note that the work has advanced. Cheap: re-arms at most ten times per period."""
         now = time.monotonic()
         if self._armed_at is None or now - self._armed_at > min(1.0, self._stall_s / 10):
-            faulthandler.dump_traceback_later(self._stall_s, exit=True)
-            self._armed_at = now
+            self._start(self._stall_s)
 
     def disarm(self) -> None:
         faulthandler.cancel_dump_traceback_later()
@@ -48,13 +55,17 @@ class StallTimer:
     def wide(self) -> Iterator[None]:
         """Allow more time, for one step that may rightly take long without a checkpoint."""
         was_armed = self._armed_at is not None
-        faulthandler.dump_traceback_later(self._wide_s, exit=True)
+        self._start(self._wide_s)
         try:
             yield
         finally:
             self.disarm()
             if was_armed:
                 self.arm()
+
+    def _start(self, term_s: float) -> None:
+        faulthandler.dump_traceback_later(term_s, exit=True)
+        self._term_s, self._armed_at = term_s, time.monotonic()
 
 
 @dataclass
@@ -68,19 +79,7 @@ class Signals:
     stop: bool = False
     lost: bool = False
     give_back: bool = False
-    place: str = ""  # "<number of the file> <words>"
-    _since: float = 0.0
-
-    @property
-    def stayed_s(self) -> float:
-        """How long the work has been at its place."""
-        return time.monotonic() - self._since
-
-    def come_to(self, place: str) -> None:
-        """Note where the work is now; "" where that is no place in a file."""
-        if place != self.place:
-            self._since = time.monotonic()
-            self.place = place
+    place: str = ""  # where the work is, "<number of the file> <words>"; "": no place in a file
 
     def raise_if_set(self) -> None:
         if self.lost:
@@ -103,12 +102,14 @@ class Keeper(threading.Thread):
         enqueue: Callable[[list[ItemJob]], None],
         beat: Callable[[], None],
         burying: Callable[[], AbstractContextManager[list[str]]],
+        stall: StallTimer,
     ) -> None:
         super().__init__(name="keeper", daemon=True)
         self._ledger = ledger
         self._enqueue = enqueue
         self._beat = beat
         self._burying = burying
+        self._stall = stall
         self._ended = threading.Event()
         self._lock = threading.Lock()
         self._held: tuple[Lease, Signals] | None = None
@@ -150,7 +151,8 @@ class Keeper(threading.Thread):
         if held is None:
             return
         lease, signals = held
-        verdict = self._ledger.renew(lease, signals.place, signals.stayed_s)
+        stalls_at = signals.place if self._stall.is_running_out else ""
+        verdict = self._ledger.renew(lease, stalls_at)
         if verdict == "lost":
             signals.lost = True
         elif verdict == "stop":

@@ -99,7 +99,7 @@ class Worker:
         self._jobs = JobQueues(connect(settings.redis_url, decode=False), settings.instance)
         self._consumer = JobConsumer(settings.redis_url, settings.instance, work.kind)
         burying = partial(heartbeats.burying, self._client, settings.instance)
-        self._keeper = Keeper(self._ledger, self._jobs.enqueue, self._beat, burying)
+        self._keeper = Keeper(self._ledger, self._jobs.enqueue, self._beat, burying, self._stall)
         self._signals: Signals | None = None
         self.is_stopping = False
         self._left = LeftItems()

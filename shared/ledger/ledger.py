@@ -114,14 +114,14 @@ class Ledger(LedgerReader):
             given_up=tuple(map(int, given_up.split())),
         )
 
-    def renew(self, lease: Lease, place: str = "", stayed_s: float = 0.0) -> Renewal:
+    def renew(self, lease: Lease, stalls_at: str = "") -> Renewal:
         """Renew the lease of a live worker, for LEASE_MS of lua/library.lua.
 
-        "yield": hand back, a foreground Task wants in. `place`: where its work is, as
-        "<number of the file in the Item> <words>", and how long it has been there: a file at one
-        place of which two workers end is given up.
+        "yield": hand back, a foreground Task wants in. `stalls_at`: where its work has long been
+        without advancing, as "<number of the file in the Item> <words>": a file at one place of
+        which two workers end so is given up.
         """
-        answer: Renewal = self._run("renew", *_of(lease), place, round(stayed_s * 1000))
+        answer: Renewal = self._run("renew", *_of(lease), stalls_at)
         return answer
 
     def progress(

@@ -21,7 +21,7 @@ end
 
 redis.call('HSET', k, 'state', 'leased', 'nonce', nonce, 'worker', ARGV[5])
 redis.call('HINCRBY', k, 'token', 1)
-redis.call('HDEL', k, 'place')
+redis.call('HDEL', k, 'stalls_at')
 redis.call('ZREM', queued_key(t), n)
 redis.call('SREM', P .. 'unrung', t .. '/' .. n)
 redis.call('ZADD', P .. 'leases', int(now + LEASE_MS), t .. '/' .. n)

@@ -5,7 +5,6 @@ local P = ARGV[1]
 local LEASE_MS, GRACE_MS, ENQUEUE_AGAIN_MS = 9000, 6000, 2000
 local LONGEST_RESERVATION_MS = 5000 -- more than any request waits for the lock
 local QUEUES = { 'analysis', 'recluster', 'export' }
-local STALLED_MS = 2000 -- at one place: whoever is killed by chance has not been there for long
 local DAY_S, TRIES, KEEP, STAGED_MS = 86400, 3, 1000, 60000
 local SHARE = 10000 -- progress is counted in whole ten-thousandths of a file: sums never drift
 

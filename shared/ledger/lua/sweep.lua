@@ -10,24 +10,24 @@ if now < last then
   local reserved_until = tonumber(redis.call('HGET', RESERVATION, 'until') or '0')
   if reserved_until > now + LONGEST_RESERVATION_MS then redis.call('DEL', RESERVATION) end
 end
--- Give up the file at whose one place a worker has ended for the second time, after it had stayed
--- there: it would end there a third time. Answers 'file', or 'item' where none is left to be done.
+-- Give up the file at whose one place a worker has ended for the second time by its stall timer: it
+-- would stall there a third time. Answers 'file', or 'item' where none is left to be done.
 local function give_up(t, n)
   local k = item_key(t, n)
-  local item = redis.call('HMGET', k, 'place', 'stayed', 'lost_at', 'files', 'given_up', 'worker')
+  local item = redis.call('HMGET', k, 'stalls_at', 'lost_at', 'files', 'given_up', 'worker')
   local place = item[1] or ''
-  if place == '' or tonumber(item[2]) < STALLED_MS then return end
+  if place == '' then return end
   redis.call('HSET', k, 'lost_at', place)
-  if item[3] ~= place then return end
+  if item[2] ~= place then return end
   local index, words = string.match(place, '^(%d+) (.*)$')
-  local files = cjson.decode(item[4])
+  local files = cjson.decode(item[3])
   local file = files[tonumber(index) + 1]
   if not file then return end
-  local reason = 'Its worker stalled or was killed twice at the same place: ' .. words .. '.'
+  local reason = 'Its worker stalled twice at the same place: ' .. words .. '.'
   for _, kind in ipairs(file[2]) do
-    file_ended(t, n, index, kind, file[1], reason, item[6] or '', 'unsupported')
+    file_ended(t, n, index, kind, file[1], reason, item[5] or '', 'unsupported')
   end
-  local given_up = (item[5] and item[5] .. ' ' or '') .. index
+  local given_up = (item[4] and item[4] .. ' ' or '') .. index
   redis.call('HSET', k, 'given_up', given_up, 'lost', '0')
   local _, count = string.gsub(given_up, '%d+', '')
   if count < #files then return requeue(t, n) or 'file' end

@@ -1,4 +1,4 @@
-"""What is missing is waited for, or judged, by what its folders were when a Task saw files there."""
+"""What is missing is waited for, or judged, by what its folders were when files were seen there."""
 
 from __future__ import annotations
 
