@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from shared.domain import ProgressType, TaskState
-from shared.errors import MediaError
+from shared.errors import MediaError, MediaUnreadable
 from shared.media import MediaType, media_type_of
 from tests.support.analysis.desk import Desk
 from tests.support.media.by_path import open_media, open_sound, probe
 from tests.support.media.media import make_clip
 from tests.support.media.poisons import POISONS, wav
 from tests.support.stack import ADDRESS_SPACE
-from workers.media.budget import check_written
+from workers.media.budget import check_written, work_limit_s
 from workers.query.children import Children
 
 # What a child process may take: less than a worker's stall timer by far, more than a busy machine.
@@ -125,3 +125,23 @@ def test_what_is_real_is_not_refused(tmp_path: Path) -> None:
     with half.open("rb") as file:
         assert os.fstat(file.fileno()).st_blocks * 512 < 1 << 30
         check_written(file.fileno())
+
+
+def test_a_hole_is_refused_in_however_many_pieces_it_comes(tmp_path: Path) -> None:
+    pieces = tmp_path / "pieces.ts"
+    with pieces.open("wb") as file:
+        for number in range(1200):
+            file.seek(number * 4_000_000)
+            file.write(b"\x47")
+    with pieces.open("rb") as file, pytest.raises(MediaUnreadable, match="were ever written"):
+        check_written(file.fileno())
+
+
+def test_a_file_that_is_a_hole_and_tells_no_length_is_worked_on_for_days_at_most(
+    tmp_path: Path,
+) -> None:
+    hole = tmp_path / "hole.ts"
+    with hole.open("wb") as file:
+        file.write(bytes(1 << 20))
+        file.truncate(64 << 30)
+    assert 1 < work_limit_s(hole.stat(), None) / 86_400 < 4

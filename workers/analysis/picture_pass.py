@@ -98,7 +98,7 @@ class PicturePass:
             ExitStack() as drafts,
             open_media(file.opened, file.entry.media_type) as reader,
             context.limited(
-                work_limit_s(file.opened.status.st_size, reader.probe.duration_seconds)
+                work_limit_s(file.opened.status, reader.probe.duration_seconds)
             ),
         ):
             runs = self._open(file, reader, stages, drafts)

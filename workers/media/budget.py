@@ -33,6 +33,7 @@ _MOST_PIECES = 1000
 _BASE_WORK_S = 1800.0
 _WORK_S_A_MEGABYTE = 1.0
 _WORK_S_A_SECOND = 60.0
+_BYTES_A_SECOND = 1_000_000  # of a recording that does not tell its length
 
 
 def check_written(fd: int) -> None:
@@ -43,9 +44,9 @@ def check_written(fd: int) -> None:
     """
     status = os.fstat(fd)
     size = status.st_size
-    if size < _SPARSE_FROM or status.st_blocks * 512 * _MOSTLY > size:
+    if size < _SPARSE_FROM or _allocated(status) * _MOSTLY > size:
         return
-    written = _written(fd, size)
+    written = _written(fd, status)
     if written * _MOSTLY < size:
         raise MediaUnreadable(
             f"Only {_words(written)} of its {_words(size)} were ever written, as after an "
@@ -89,11 +90,12 @@ def longest_s(size: int) -> float:
     return min(LONGEST_S, max(ALWAYS_S, size / LEAST_BYTES_A_SECOND))
 
 
-def work_limit_s(size: int, seconds: float | None) -> float:
+def work_limit_s(status: os.stat_result, seconds: float | None) -> float:
     """How long all work on a file may take; `seconds`: its length by its own account."""
-    longest = longest_s(size)
-    length = longest if seconds is None else min(seconds, longest)
-    return _BASE_WORK_S + size / 1e6 * _WORK_S_A_MEGABYTE + length * _WORK_S_A_SECOND
+    written = min(status.st_size, _allocated(status) or status.st_size)
+    likely = max(ALWAYS_S, written / _BYTES_A_SECOND) if seconds is None else seconds
+    length = min(likely, longest_s(written))
+    return _BASE_WORK_S + written / 1e6 * _WORK_S_A_MEGABYTE + length * _WORK_S_A_SECOND
 
 
 def _words(size: int) -> str:
@@ -102,8 +104,17 @@ def _words(size: int) -> str:
     return f"{size / 1e6:,.1f} MB" if size >= 1e5 else f"{size / 1e3:,.1f} kB"
 
 
-def _written(fd: int, size: int) -> int:
-    """Bytes that are no holes; all where nobody tells, or where there are very many pieces."""
+def _allocated(status: os.stat_result) -> int:
+    """Bytes that a file takes on its disk; 0 also where the file system does not tell."""
+    return status.st_blocks * 512
+
+
+def _written(fd: int, status: os.stat_result) -> int:
+    """Bytes that are no holes; all where nobody tells.
+
+    Of very many pieces not all are counted: then it is what the disk holds, if that is more.
+    """
+    size = status.st_size
     written = at = 0
     for _ in range(_MOST_PIECES):
         try:
@@ -114,4 +125,4 @@ def _written(fd: int, size: int) -> int:
         written += at - start
         if at >= size:
             return written
-    return size
+    return max(written, _allocated(status))

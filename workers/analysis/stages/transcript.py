@@ -76,7 +76,7 @@ class TranscriptStage:
             open_sound(file.opened) as reader,
             self._context.speech_model(self._spec.speech_model) as model,
             self._context.limited(
-                work_limit_s(file.opened.status.st_size, reader.duration_seconds)
+                work_limit_s(file.opened.status, reader.duration_seconds)
             ),
         ):
             heard = self._hear(file, reader, model)
