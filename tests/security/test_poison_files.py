@@ -15,7 +15,7 @@ from shared.media import MediaType, media_type_of
 from tests.support.analysis.desk import Desk
 from tests.support.media.by_path import open_media, open_sound, probe
 from tests.support.media.media import make_clip
-from tests.support.media.poisons import POISONS, wav
+from tests.support.media.poisons import POISONS, still_screen, wav
 from tests.support.stack import ADDRESS_SPACE
 from workers.media.budget import check_written, work_limit_s
 from workers.query.children import Children
@@ -31,8 +31,6 @@ REFUSED = {
     "500hz.wav": "500 samples a second",
     "tag.wav": "audio codec is not known",
     "bits.wav": "audio codec is not known",
-    "gap.mka": "Its time stamps lead to",
-    "jump.mkv": "Its time stamps lead to 946,080,001 s",
     "wide.png": "256 megapixels",
     "thin.png": "the limit is 100,000 for each side",
     **{name: "were ever written" for name in POISONS if name.startswith(("sparse.", "holes."))},
@@ -55,6 +53,7 @@ def _see(path: str, media_type: MediaType) -> None:
     with open_media(path, media_type) as reader:
         for shot in reader.grid():
             shot.picture.thumbnail_jpeg()
+        assert len(str(reader.warnings)) < 500
 
 
 def _hear(path: str, _media_type: MediaType) -> None:
@@ -145,3 +144,24 @@ def test_a_file_that_is_a_hole_and_tells_no_length_is_worked_on_for_days_at_most
         file.write(bytes(1 << 20))
         file.truncate(64 << 30)
     assert 1 < work_limit_s(hole.stat(), None) / 86_400 < 4
+
+
+def test_a_recording_whose_time_stamps_jump_far_is_used_up_to_there(tmp_path: Path) -> None:
+    jump = POISONS["jump.mkv"](tmp_path / "jump.mkv")
+    with open_media(str(jump), MediaType.VIDEO) as reader:
+        assert [shot.second for shot in reader.grid()] == [0]
+    assert any("lead to 946,080,001 s" in warning for warning in reader.warnings)
+    gap = POISONS["gap.mka"](tmp_path / "gap.mka")
+    with open_sound(str(gap)) as sound:
+        heard = [block for block in sound.blocks("mix") if block.pcm.any()]
+    assert [block.start for block in heard] == [0]
+    assert any("Its time stamps lead to" in warning for warning in sound.warnings)
+
+
+def test_a_screen_that_stood_still_for_hours_is_seen(tmp_path: Path) -> None:
+    """A picture a minute: less than two bytes a second."""
+    path = still_screen(tmp_path / "screen.mkv", minutes=200)
+    assert path.stat().st_size < 200 * 60 * 3
+    with open_media(str(path), MediaType.VIDEO) as reader:
+        assert [shot.second for shot in reader.grid()] == [60 * n for n in range(200)]
+    assert reader.warnings == []

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 LEAST_BYTES_A_SECOND = 8
 ALWAYS_S = 3600  # a file of any size may last so long
+ALWAYS_SEEN_S = 86_400  # of pictures: a screen may stand still, and only pictures cost work
 LONGEST_S = 31 * 86_400
 LOWEST_RATE = 1000  # samples a second; the lowest of any player is 4,000
 HIGHEST_RATE = 6_000_000  # above that of any recorder: a resampler has no memory for it
@@ -76,18 +77,20 @@ def check_sound(container: InputContainer, streams: list[AudioStream]) -> None:
             )
 
 
-def check_time(seconds: float, size: int) -> None:
-    """Raise MediaUnreadable where time stamps have led further than any file of that size lasts."""
-    if seconds > longest_s(size):
-        raise MediaUnreadable(
-            f"Its time stamps lead to {seconds:,.0f} s in {_words(size)}; no recording of that "
-            f"size is longer than {longest_s(size):,.0f} s."
-        )
+def overrun(seconds: float, size: int, always_s: float = ALWAYS_S) -> str:
+    """Why nothing is believed that comes so late in a file of that size; "" where it may."""
+    longest = longest_s(size, always_s)
+    if seconds <= longest:
+        return ""
+    return (
+        f"Its time stamps lead to {seconds:,.0f} s in {_words(size)}; no recording of that "
+        f"size is longer than {longest:,.0f} s."
+    )
 
 
-def longest_s(size: int) -> float:
+def longest_s(size: int, always_s: float = ALWAYS_S) -> float:
     """How long a file of so many bytes can be."""
-    return min(LONGEST_S, max(ALWAYS_S, size / LEAST_BYTES_A_SECOND))
+    return min(LONGEST_S, max(always_s, size / LEAST_BYTES_A_SECOND))
 
 
 def work_limit_s(status: os.stat_result, seconds: float | None) -> float:

@@ -16,7 +16,7 @@ from shared.domain import Probe
 from shared.errors import BadInput, MediaUnreadable
 from shared.media import MediaType
 from shared.opening import OpenedFile
-from workers.media.budget import check_time
+from workers.media.budget import ALWAYS_SEEN_S, overrun
 from workers.media.containers import (
     first_picture,
     only,
@@ -84,9 +84,12 @@ class MediaReader:
         count = 0
         with reading_errors():
             for second, seconds, frame in self._shots(first, last, ThrottledCheckpoint(checkpoint)):
+                if why := overrun(second, self._file.status.st_size, ALWAYS_SEEN_S):
+                    if not count:
+                        raise MediaUnreadable(why)
+                    self.warnings.append(f"{why} What comes so late is left out.")
+                    break
                 count += 1
-                if self._source is not None:
-                    check_time(second, self._source.container.size)
                 yield GridFrame(second, seconds, self._picture(frame))
         if not count and first == 0:
             raise MediaUnreadable("No picture in it could be decoded; the file is damaged.")

@@ -142,6 +142,19 @@ def times_that_jump(path: Path) -> Path:
     return path
 
 
+def still_screen(path: Path, minutes: int) -> Path:
+    """A recording of a screen with a picture a minute."""
+    with av.open(str(path), "w") as out:
+        video = out.add_stream("mpeg4", 1)
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        for number in range(minutes):
+            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 90, np.uint8), "rgb24")
+            frame.pts, frame.time_base = number * 60, Fraction(1)
+            out.mux(video.encode(frame))
+        out.mux(video.encode())
+    return path
+
+
 def sound_with_a_gap(path: Path, hours: float) -> Path:
     """Two packets of sound, hours apart, in Matroska."""
     with av.open(str(path), "w", format="matroska") as out:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from shared.cache.transcripts import AudioStreams
 from shared.errors import MediaSilent, MediaUnreadable, MediaUnsupported
 from shared.opening import OpenedFile
-from workers.media.budget import check_sound, check_time
+from workers.media.budget import check_sound, overrun
 from workers.media.containers import duration_of, open_container, shown_video_streams
 from workers.media.sound.clock import SoundClock
 from workers.media.sound.mixing import Mixer
@@ -84,7 +84,9 @@ class SoundReader:
         mixer = Mixer(RATE)
         start = 0
         for end in self._ends(tracks, ThrottledCheckpoint(checkpoint)):
-            check_time(end / RATE, self._container.size)
+            if why := overrun(end / RATE, self._container.size):
+                self.warnings.append(f"{why} What comes so late is left out.")
+                break
             rows = [track.line.take(end) for track in tracks.values()]
             if streams == "each":
                 for number, row in zip(tracks, rows, strict=True):
