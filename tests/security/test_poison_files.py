@@ -13,10 +13,11 @@ from shared.domain import ProgressType, TaskState
 from shared.errors import MediaError, MediaUnreadable
 from shared.media import MediaType, media_type_of
 from tests.support.analysis.desk import Desk
-from tests.support.media.by_path import open_media, open_sound, probe
+from tests.support.media.by_path import open_media, open_sound, opened, probe
 from tests.support.media.media import make_clip
-from tests.support.media.poisons import POISONS, still_screen, wav
+from tests.support.media.poisons import POISONS, still_screen, two_sounds, wav
 from tests.support.stack import ADDRESS_SPACE
+from workers.export.source import open_source
 from workers.media.budget import check_written, work_limit_s
 from workers.query.children import Children
 
@@ -165,3 +166,14 @@ def test_a_screen_that_stood_still_for_hours_is_seen(tmp_path: Path) -> None:
     with open_media(str(path), MediaType.VIDEO) as reader:
         assert [shot.second for shot in reader.grid()] == [60 * n for n in range(200)]
     assert reader.warnings == []
+
+
+def test_an_odd_sound_track_beside_a_good_one_is_left_out(tmp_path: Path) -> None:
+    path = two_sounds(tmp_path / "two.mkv", odd_rate=100)
+    with open_sound(str(path)) as sound:
+        streams = {block.stream for block in sound.blocks("each") if block.pcm.any()}
+    assert streams == {1}
+    assert "100 samples a second" in sound.warnings[0]
+    with opened(path) as file, open_source(file, "all") as source:
+        assert [stream.index for stream in source.sounds] == [1]
+        assert source.unknown_sounds == 1

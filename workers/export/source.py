@@ -19,7 +19,7 @@ from shared.opening import OpenedFile
 from shared.timecode import FASTEST, Timecode, has_drop_frame, label_of_tag, nominal_rate
 from workers.export.failure import ClipFailed
 from workers.export.formats import family_of
-from workers.media.budget import check_sound
+from workers.media.budget import plausible_sound
 from workers.media.containers import open_container, video_stream
 from workers.media.probing.probe import frame_rate
 from workers.media.probing.stated_rates import track_rate
@@ -103,23 +103,23 @@ def open_source(file: OpenedFile, audio: ClipAudio) -> Iterator[ClipSource]:
 
 
 def _source(file: OpenedFile, container: InputContainer, audio: ClipAudio) -> ClipSource:
-    sounds = [s for s in container.streams.audio if _is_known(s)]
+    known = [s for s in container.streams.audio if _is_known(s)]
+    sounds, why = plausible_sound(container, known)
+    unknown = len(container.streams.audio) - len(sounds)
     if audio == "first":
         sounds = sounds[:1]
     elif audio == "none":
         sounds = []
     try:
         video = video_stream(container)
-        check_sound(container, sounds)
     except MediaError as error:
         raise ClipFailed(ClipCode.UNREADABLE, error.message) from error
     if video is None and not sounds:
-        raise ClipFailed(ClipCode.UNREADABLE, "It holds neither video nor audio to export.")
+        raise ClipFailed(ClipCode.UNREADABLE, why or "It holds neither video nor audio to export.")
     rate = (frame_rate(video) if video is not None else None) or _DEFAULT_RATE
     origin = _origin(video, sounds)
     label = _start_label(container)
     step = _label_step(file, container, rate) if label is not None else 1
-    unknown = sum(not _is_known(sound) for sound in container.streams.audio)
     return ClipSource(
         container, file.status.st_size, video, sounds, origin, rate, label, unknown, step
     )

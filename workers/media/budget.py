@@ -55,26 +55,34 @@ def check_written(fd: int) -> None:
         )
 
 
-def check_sound(container: InputContainer, streams: list[AudioStream]) -> None:
-    """Raise MediaUnreadable for sound that is none: absurd rates, or hours in a few bytes."""
-    size = container.size
-    for stream in streams:
-        if stream.codec_context is None:
-            continue
-        bits = stream.codec_context.bit_rate
-        declared = float(stream.duration * (stream.time_base or 0)) if stream.duration else 0.0
-        held = size * 8 / bits if bits else 0.0  # a cut file declares more than it holds
-        seconds = min(declared, held)
-        if seconds > longest_s(size):
-            raise MediaUnreadable(
-                f"It declares {seconds:,.0f} s of sound in {_words(size)}; no recording of that "
-                f"size is longer than {longest_s(size):,.0f} s."
-            )
-        if stream.sample_rate and not LOWEST_RATE <= stream.sample_rate <= HIGHEST_RATE:
-            raise MediaUnreadable(
-                f"It declares sound of {stream.sample_rate:,} samples a second; recordings have "
-                f"{LOWEST_RATE:,} to {HIGHEST_RATE:,}."
-            )
+def plausible_sound(
+    container: InputContainer, streams: list[AudioStream]
+) -> tuple[list[AudioStream], str]:
+    """The streams that may be sound, and why others are left out: "" where none is."""
+    odd = {stream.index: why for stream in streams if (why := _oddity(container.size, stream))}
+    kept = [stream for stream in streams if stream.index not in odd]
+    return kept, next(iter(odd.values()), "")
+
+
+def _oddity(size: int, stream: AudioStream) -> str:
+    """Why a stream is no sound: absurd rates, or hours in a few bytes; "" where it may be."""
+    if stream.codec_context is None:
+        return ""
+    bits = stream.codec_context.bit_rate
+    declared = float(stream.duration * (stream.time_base or 0)) if stream.duration else 0.0
+    held = size * 8 / bits if bits else 0.0  # a cut file declares more than it holds
+    seconds = min(declared, held)
+    if seconds > longest_s(size):
+        return (
+            f"It declares {seconds:,.0f} s of sound in {_words(size)}; no recording of that "
+            f"size is longer than {longest_s(size):,.0f} s."
+        )
+    if stream.sample_rate and not LOWEST_RATE <= stream.sample_rate <= HIGHEST_RATE:
+        return (
+            f"It declares sound of {stream.sample_rate:,} samples a second; recordings have "
+            f"{LOWEST_RATE:,} to {HIGHEST_RATE:,}."
+        )
+    return ""
 
 
 def overrun(seconds: float, size: int, always_s: float = ALWAYS_S) -> str:

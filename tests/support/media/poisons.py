@@ -169,6 +169,21 @@ def sound_with_a_gap(path: Path, hours: float) -> Path:
     return path
 
 
+def two_sounds(path: Path, odd_rate: int) -> Path:
+    """A second of sound in two tracks, the first of which has an odd rate."""
+    with av.open(str(path), "w", format="matroska") as out:
+        rates = (odd_rate, 8000)
+        tracks = [out.add_stream("pcm_s16le", rate, layout="mono") for rate in rates]
+        for track, rate in zip(tracks, rates, strict=True):
+            frame = av.AudioFrame.from_ndarray(
+                np.full((1, rate), 3000, np.int16), format="s16", layout="mono"
+            )
+            frame.sample_rate, frame.pts = rate, 0
+            for packet in track.encode(frame):
+                out.mux(packet)
+    return path
+
+
 def many_streams(path: Path) -> Path:
     """A MOV whose header is made of the same track a hundred thousand times."""
     data = make_clip(path, 1, size=(160, 96)).read_bytes()

@@ -75,9 +75,7 @@ class TranscriptStage:
         with (
             open_sound(file.opened) as reader,
             self._context.speech_model(self._spec.speech_model) as model,
-            self._context.limited(
-                work_limit_s(file.opened.status, reader.duration_seconds)
-            ),
+            self._context.limited(work_limit_s(file.opened.status, reader.duration_seconds)),
         ):
             heard = self._hear(file, reader, model)
         show = partial(self._publish, file, heard, tuple(reader.warnings))

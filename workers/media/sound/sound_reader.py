@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from shared.cache.transcripts import AudioStreams
 from shared.errors import MediaSilent, MediaUnreadable, MediaUnsupported
 from shared.opening import OpenedFile
-from workers.media.budget import check_sound, overrun
+from workers.media.budget import overrun, plausible_sound
 from workers.media.containers import duration_of, open_container, shown_video_streams
 from workers.media.sound.clock import SoundClock
 from workers.media.sound.mixing import Mixer
@@ -62,13 +62,17 @@ class SoundReader:
         self._streams = list(container.streams.audio)
         if not self._streams:
             raise MediaSilent
-        check_sound(container, self._streams)
+        self._plausible, why = plausible_sound(container, self._streams)
+        if not self._plausible:
+            raise MediaUnreadable(why)
+        if why:
+            self.warnings.append(f"One of its sound tracks is left out. {why}")
         self.duration_seconds = max(
-            (s for s in (duration_of(container, stream) for stream in self._streams) if s),
+            (s for s in (duration_of(container, stream) for stream in self._plausible) if s),
             default=None,
         )
         self._states_duration = self.duration_seconds is not None
-        self._origin = _origin(container, self._streams)
+        self._origin = _origin(container, self._plausible)
 
     def blocks(
         self, streams: AudioStreams, checkpoint: Callable[[], None] = lambda: None
@@ -149,10 +153,11 @@ class SoundReader:
             yield cast("Packet[AudioStream]", packet)
 
     def _tracks(self, streams: AudioStreams) -> dict[int, Track]:
-        numbered = dict(enumerate(self._streams))
+        plausible = {stream.index for stream in self._plausible}
+        numbered = {n: s for n, s in enumerate(self._streams) if s.index in plausible}
         if streams == "first":
             marked = (n for n, s in numbered.items() if s.disposition & Disposition.default)
-            first = next(marked, 0)
+            first = next(marked, min(numbered))
             numbered = {first: numbered[first]}
         known = {n: s for n, s in numbered.items() if s.codec_context is not None}
         if not known:
