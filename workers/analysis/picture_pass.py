@@ -96,10 +96,8 @@ class PicturePass:
         context.come_to(file.index, "the pictures", 0)
         with (
             ExitStack() as drafts,
-            open_media(file.opened, file.entry.media_type) as reader,
-            context.limited(
-                work_limit_s(file.opened.status, reader.probe.duration_seconds)
-            ),
+            open_media(file.opened, file.entry.media_type, context.checkpoint) as reader,
+            context.limited(work_limit_s(file.opened.status, reader.probe.duration_seconds)),
         ):
             runs = self._open(file, reader, stages, drafts)
             if not runs:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -80,27 +81,30 @@ def open_container(file: OpenedFile) -> InputContainer:
     Raises MediaUnreadable.
     """
     check_file(file)
+    until = time.monotonic() + NATIVE_SEARCH_S  # for both tries
     by_name = _STREAMS.get(PurePath(file.path).suffix.lower())
     try:
         try:
-            return _opened(file, None)
+            return _opened(file, until)
         except (av.error.InvalidDataError, av.error.ArgumentError):  # nothing, or not let in
             if by_name is None:
                 raise
-            return _opened(file, by_name)
+            return _opened(file, until, by_name)
     except (av.error.InvalidDataError, av.error.EOFError, av.error.ArgumentError):
         raise MediaUnreadable(_reason(file)) from None
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise MediaUnreadable(f"The file cannot be opened: {_words(error)}") from error
 
 
-def _opened(file: OpenedFile, format_name: str | None) -> InputContainer:
+def _opened(file: OpenedFile, until: float, format_name: str | None = None) -> InputContainer:
+    # PyAV gives as much to finding the container as to finding its streams.
+    each_s = max(0.0, until - time.monotonic()) / 2
     with file.url() as url:
         return av.open(
             url,
             format=format_name,
             metadata_errors="replace",
-            timeout=NATIVE_SEARCH_S,
+            timeout=(each_s, NATIVE_SEARCH_S),
             options=_OPTIONS,
         )
 
@@ -166,7 +170,7 @@ def duration_of(
 
 
 def first_picture(
-    container: InputContainer, stream: VideoStream
+    container: InputContainer, stream: VideoStream, checkpoint: Callable[[], None] = lambda: None
 ) -> tuple[list[Packet[VideoStream]], VideoFrame | None]:
     """The packets up to the first picture that decodes, and it; the decoder is left fresh.
 
@@ -177,6 +181,7 @@ def first_picture(
     packets: list[Packet[VideoStream]] = []
     try:
         for packet in container.demux(stream):
+            checkpoint()
             packets.append(packet)
             if not packet.is_keyframe and packet.size and len(packets) < _PEEK:
                 continue

@@ -44,7 +44,9 @@ _SHORTFALL_S = 1.5  # a file that ends so much before its stated end is worth a 
 class MediaReader:
     """An open media file as pictures. `warnings` is complete once the grid was read to its end."""
 
-    def __init__(self, file: OpenedFile, media_type: MediaType) -> None:
+    def __init__(
+        self, file: OpenedFile, media_type: MediaType, checkpoint: Callable[[], None]
+    ) -> None:
         self.warnings: list[str] = []
         self.probe: Probe
         self._file = file
@@ -56,7 +58,7 @@ class MediaReader:
             self._still = open_still(file)
             self.probe = probe_still(self._still)
         else:
-            self.probe = self._open(media_type)
+            self.probe = self._open(media_type, checkpoint)
 
     def close(self) -> None:
         """Give the decoder back; pictures already taken stay valid while the file is open."""
@@ -110,18 +112,20 @@ class MediaReader:
             raise MediaUnreadable(f"No picture could be decoded at {seconds:g} s.")
         return self._picture(frame)
 
-    def _open(self, media_type: MediaType) -> Probe:
-        """(Re)open at the beginning."""
+    def _open(self, media_type: MediaType, checkpoint: Callable[[], None]) -> Probe:
+        """(Re)open at the beginning. `checkpoint` is called wherever a native search has ended."""
         self.close()
+        checkpoint()
         container = open_container(self._file)
         self._container = container
         try:
+            checkpoint()
             with reading_errors():
                 stream = video_stream(container)
                 picture = None
                 if stream is not None:
                     only(container, stream)
-                    packets, picture = first_picture(container, stream)
+                    packets, picture = first_picture(container, stream, checkpoint)
                     interlaced = picture is not None and picture.interlaced_frame
                     self._source = VideoSource(container, stream, lambda: None, packets, interlaced)
                 return probe_container(container, stream, picture, media_type)
@@ -132,7 +136,7 @@ class MediaReader:
     def _ready(self, checkpoint: Callable[[], None]) -> VideoSource:
         """The video stream at its beginning."""
         if self._source is None or self._source.is_used:
-            self._open(self.probe.media_type)
+            self._open(self.probe.media_type, checkpoint)
         if self._source is None:
             raise MediaUnreadable("It holds no video, only sound.")
         self._source.checkpoint = checkpoint
@@ -199,9 +203,11 @@ class MediaReader:
 
 
 @contextmanager
-def open_media(file: OpenedFile, media_type: MediaType) -> Iterator[MediaReader]:
+def open_media(
+    file: OpenedFile, media_type: MediaType, checkpoint: Callable[[], None] = lambda: None
+) -> Iterator[MediaReader]:
     """A reader for one reading of a file. Raises MediaUnreadable with a reason."""
-    reader = MediaReader(file, media_type)
+    reader = MediaReader(file, media_type, checkpoint)
     try:
         yield reader
     finally:
