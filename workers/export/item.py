@@ -46,6 +46,7 @@ from workers.context import Context
 from workers.export import cutting, planning
 from workers.export.failure import ClipFailed
 from workers.export.planning import ClipPlan
+from workers.media.budget import ALWAYS_SEEN_S, overrun, work_limit_s
 from workers.not_here import NotHere
 from workers.visibility import may_be_elsewhere, unseen_root
 
@@ -101,14 +102,23 @@ class _Export:
 
     def run(self) -> ClipResult:
         with self._source() as source:
-            return self._made(source)
+            try:
+                return self._made(source)
+            except MediaUnreadable as error:
+                raise ClipFailed(ClipCode.UNREADABLE, error.message) from error
 
     def _made(self, source: OpenedFile) -> ClipResult:
         context, spec = self._context, self._spec
         context.checkpoint()
-        plan = planning.plan(spec, source)
+        context.come_to(0, "the source", 0)
+        with context.stall.wide():  # it has no checkpoints, and may have to read far
+            plan = planning.plan(spec, source)
+        if why := overrun(float(plan.end), source.status.st_size, ALWAYS_SEEN_S):
+            raise ClipFailed(ClipCode.UNREADABLE, why)
+        context.come_to(0, "the clip", float(plan.start))
         name = self._name(plan)
         with (
+            context.limited(work_limit_s(source.status, float(plan.end))),
             _errors_of_the_folder(),
             output_folder(spec.output_dir, self._roots, _FIELD) as folder,
         ):

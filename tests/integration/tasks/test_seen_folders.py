@@ -123,6 +123,8 @@ def test_another_empty_root_than_before_is_waited_for_without_end(
         assert not gone.is_over()
     root.rmdir()
     root.with_name("kept").rename(root)
+    assert gone
+    assert gone.is_over
     assert gone.is_over()
 
 
