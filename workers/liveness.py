@@ -37,7 +37,7 @@ class StallTimer:
 
     @property
     def is_running_out(self) -> bool:
-        """Whether it will soon end the process, unless the work advances after all."""
+        """Whether nothing has advanced for most of the term."""
         armed_at = self._armed_at
         return armed_at is not None and time.monotonic() - armed_at > _ALMOST * self._term_s
 
