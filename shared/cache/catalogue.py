@@ -177,9 +177,9 @@ class Catalogue:
         except (FileNotFoundError, NotADirectoryError):
             return 0
         with folder:
-            names = self._mergeable(folder)
             entries: list[Entry] = []
-            names = [n for n, size in names.items() if self._is_merged(folder, n, size, entries)]
+            sizes = self._mergeable(folder).items()
+            names = [name for name, size in sizes if self._is_merged(folder, name, size, entries)]
             if len(names) < 2:
                 return 0
             data = b"".join(msgspec.json.encode(entry) + b"\n" for entry in _newest(entries))

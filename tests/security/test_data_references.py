@@ -16,8 +16,8 @@ from pymediainfo import MediaInfo
 
 from shared.errors import MediaError
 from shared.media import MediaType
-from tests.security.ears import Canaries, Listener, ears
-from tests.security.references import OWN, Referring, referring_files
+from tests.support.attacks.ears import Canaries, Listener, ears
+from tests.support.attacks.references import OWN, Referring, referring_files
 from tests.support.media.by_path import open_sound, open_still, opened, probe
 from tests.support.media.media import Encoding, make_clip, make_still
 from tests.support.stack import Client, Stack

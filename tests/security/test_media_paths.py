@@ -13,7 +13,7 @@ import av
 import pytest
 from PIL import Image
 
-from tests.security.swapping import swapping
+from tests.support.attacks.swapping import swapping
 from tests.support.media.media import make_clip
 from tests.support.private_redis import PrivateRedis
 from tests.support.stack import ADDRESS_SPACE, Client, Stack, running_stack

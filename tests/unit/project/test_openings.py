@@ -45,7 +45,6 @@ _ALLOWED = {
     "workers/models/": _MODELS,
     "workers/watcher/scan/open_files.py": _SYSTEM,
     "api/folders.py": "looks in threads of their own whether folders hang",
-    "api/media/routes.py": _NEXT,
     "api/watch/fields.py": _NEXT,
     "workers/export/": _NEXT,
     "workers/media/": _NEXT,

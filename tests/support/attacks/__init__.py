@@ -1,0 +1,1 @@
+"""What attacks are made of: files that refer to others, who listens, what is swapped."""
