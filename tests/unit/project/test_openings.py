@@ -25,7 +25,8 @@ _OTHER_THINGS = {"", "item", "entry", "transcripts", "self._redis"}  # entries o
 _OWN = "RUSHES_STATE_DIR alone"
 _MODELS = "weights in RUSHES_MODELS_DIR, or files of packages"
 _SYSTEM = "/proc and /sys"
-_NEXT = "being converted"
+_OPENED = "works on what shared.opening has opened"
+_LOOKS = "looks whether something is there, and opens nothing by that"
 # Modules and folders, each with what its paths are instead.
 _ALLOWED = {
     "shared/opening.py": "the one way",
@@ -45,14 +46,14 @@ _ALLOWED = {
     "workers/models/": _MODELS,
     "workers/watcher/scan/open_files.py": _SYSTEM,
     "api/folders.py": "looks in threads of their own whether folders hang",
-    "api/watch/fields.py": _NEXT,
-    "workers/export/": _NEXT,
-    "workers/media/": _NEXT,
-    "workers/recluster/item.py": _NEXT,
-    "workers/root_identity.py": "looks whether mounts are there",
-    "workers/seen_folders.py": "looks whether mounts are there",
-    "workers/visibility.py": _NEXT,
-    "workers/watcher/": _NEXT,
+    "api/watch/fields.py": _OPENED,
+    "workers/export/": _OPENED,
+    "workers/media/": _OPENED,
+    "workers/recluster/item.py": _LOOKS,
+    "workers/root_identity.py": _LOOKS,
+    "workers/seen_folders.py": _LOOKS,
+    "workers/visibility.py": _LOOKS,
+    "workers/watcher/": _LOOKS,
 }
 
 
