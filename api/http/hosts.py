@@ -88,5 +88,5 @@ def _is_address(name: str) -> bool:
     try:
         ipaddress.ip_address(name)
     except ValueError:
-        return False
+        return name.rpartition(".")[2].isdecimal()  # 127.1: no name that is registered ends so
     return True
