@@ -30,7 +30,8 @@ def test_a_name_that_a_stranger_made_lead_here_is_refused(api: Client) -> None:
             assert answer.status_code == 400, (name, path)
             assert "RUSHES_ALLOWED_HOSTS" in answer.json()["message"]
     for name in (
-        "localhost:6699", "127.0.0.1", "127.1", "[::1]:6699", "192.168.1.5:6699", "api:6699", "NAS.local",
+        "localhost:6699", "127.0.0.1", "127.1", "[::1]:6699", "192.168.1.5:6699", "api:6699",
+        "NAS.local",
         "rushes-api.rushes.svc.cluster.local", "rushes-api.rushes.svc", "Rushes.Example.com",
         "b.studio.example:443", "x.",
     ):  # fmt: skip
