@@ -56,18 +56,16 @@ def test_a_source_that_ends_early_gives_what_it_has_and_says_so(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("content", "code"),
     [
-        (None, ClipCode.MISSING_MEDIA),
         (b"", ClipCode.UNREADABLE),
         (b"no media at all" * 99, ClipCode.UNREADABLE),
         (b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n", ClipCode.UNREADABLE),
         (b"ffconcat version 1.0\nfile /etc/passwd\n", ClipCode.UNREADABLE),
     ],
-    ids=["missing", "empty", "text", "m3u8", "concat"],
+    ids=["empty", "text", "m3u8", "concat"],
 )
-def test_what_is_no_media_is_refused(tmp_path: Path, content: bytes | None, code: ClipCode) -> None:
+def test_what_is_no_media_is_refused(tmp_path: Path, content: bytes, code: ClipCode) -> None:
     path = tmp_path / "a.mp4"
-    if content is not None:
-        path.write_bytes(content)
+    path.write_bytes(content)
     with pytest.raises(ClipFailed) as failed:
         export(path, 0, 1, tmp_path)
     assert failed.value.code is code
