@@ -19,17 +19,25 @@ _MOST_KEPT = 1000
 _known: dict[str, tuple[float, str]] = {}  # when a folder was asked for its place, and the answer
 
 
-def location_of(fd: int) -> str:
-    """Where an open file or folder really is."""
-    if sys.platform == "darwin":
+if sys.platform == "darwin":
+    _DESCRIPTORS = "/dev/fd"
+
+    def location_of(fd: int) -> str:
+        """Where an open file or folder really is."""
         found: bytes = fcntl.fcntl(fd, fcntl.F_GETPATH, bytes(1024))
         return os.fsdecode(found.rstrip(b"\0"))
-    return os.readlink(place_of(fd))
+
+else:
+    _DESCRIPTORS = "/proc/self/fd"
+
+    def location_of(fd: int) -> str:
+        """Where an open file or folder really is."""
+        return os.readlink(place_of(fd))
 
 
 def place_of(fd: int) -> str:
     """A path that reaches what is open in this process, and nothing else."""
-    return f"/dev/fd/{fd}" if sys.platform == "darwin" else f"/proc/self/fd/{fd}"
+    return f"{_DESCRIPTORS}/{fd}"
 
 
 def real_place(folder: str, *, anew: bool = False) -> str:
