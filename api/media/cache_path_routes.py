@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import errno
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,7 +60,11 @@ def _opened(scope: Scope) -> CacheDir:
     """The folder; one that is not there yet is only spoken of."""
     try:
         return scope.cache()
-    except BadInput:
+    except (BadInput, CacheError) as error:
+        cause = error.__cause__
+        too_long = isinstance(cause, OSError) and cause.errno == errno.ENAMETOOLONG
+        if isinstance(error, CacheError) and not too_long:
+            raise
         return CacheDir(RootedPath(Path(scope.cache_dir), scope.services.paths.cache_roots), "")
 
 
@@ -68,7 +72,7 @@ def _item(place: _RequestedCache, client_path: str, field: str) -> CachePathsIte
     item = CachePathsItem(media_path=client_path)
     with own_slot(client_path, BadInput, CacheError) as failure:
         path = place.scope.services.paths.media(client_path, field)
-        _fill(item, place, _hash(place.scope, path))
+        _fill(item, place, _hash(place, path))
     item.error = failure.reason
     return item
 
@@ -101,11 +105,11 @@ def artefact_path(
     return path, path.exists()
 
 
-def _hash(scope: Scope, path: str) -> str:
+def _hash(place: _RequestedCache, path: str) -> str:
     """A file that is gone is still known by where it was seen. Raises MediaError, NotAllowed."""
-    services = scope.services
-    with contextlib.suppress(BadInput):  # there is no such folder yet
-        known = services.caches.hash_for(scope.view(), path)
+    services = place.scope.services
+    if place.cache.id:  # else there is no such folder yet
+        known = services.caches.hash_for(place.scope.view(), path)
         if known is not None:
             return known
 

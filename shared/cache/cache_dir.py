@@ -6,7 +6,6 @@ Any part of the folder may be deleted at any time: readers then find nothing, an
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import io
 import logging
@@ -326,8 +325,6 @@ def _opened(root: RootedPath, *, create: bool) -> OpenedFolder:
     except OSError as error:  # also a name too long, a parent that is closed to us
         if isinstance(error, FileNotFoundError) and not create:
             raise BadInput(f"There is no cache folder {root}; analyze into it first.") from None
-        if error.errno == errno.ENAMETOOLONG:
-            raise BadInput(f"The name of the cache folder {root} is too long.") from None
         raise cache_files.cache_error(root, error) from error
 
 

@@ -9,9 +9,9 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, cast
 
 import httpx
@@ -23,8 +23,8 @@ import pytest
 from api.exports.timelines.answers import ExportedTimeline
 from api.exports.timelines.bodies import TimelineBody
 from api.exports.timelines.routes import export_timeline
-from api.http.client_paths import ClientPaths
 from api.http.endpoint import Call
+from api.services import Services
 from shared.errors import MediaMissing, NoWorker, RushesError
 from shared.media import MediaType
 from shared.query.lanes import Lane
@@ -300,8 +300,8 @@ class _QueryClient:
 
 def answer_of(queries: _QueryClient, body: dict[str, Any], **env: str) -> ExportedTimeline:
     settings = Settings.from_env({"RUSHES_REDIS_URL": "unix:///nowhere", **env})
-    services = SimpleNamespace(paths=ClientPaths(settings), query_client=queries)
-    call = Call(cast(Any, services), msgspec.convert(body, TimelineBody), {}, {})
+    services = replace(Services.of(settings), query_client=cast(Any, queries))
+    call = Call(services, msgspec.convert(body, TimelineBody), {}, {})
     return asyncio.run(export_timeline(call))
 
 
