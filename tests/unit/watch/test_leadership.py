@@ -17,6 +17,9 @@ class FakeLease:
     def redis_run(self) -> str:
         return self.run
 
+    def holder(self) -> None:
+        """Nobody."""
+
     def acquire(self, token: str) -> bool:
         return True
 
