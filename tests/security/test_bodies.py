@@ -69,8 +69,9 @@ def test_millions_of_values_hold_nobody_up(stack: Stack, name: str, key: str | N
 def test_a_wrong_key_in_the_header_is_refused_before_the_body_is_read(stack: Stack) -> None:
     asked = head("/analyze", "X-License-Key: wrong", f"Content-Length: {60 << 20}")
     with raw_socket(stack, asked) as connection:
-        assert connection.recv(1 << 16).startswith(b"HTTP/1.1 403 ")
-        assert until_closed(connection) == b""
+        said = until_closed(connection)  # in as many pieces as it comes
+    assert said.startswith(b"HTTP/1.1 403 ")
+    assert said.count(b"HTTP/1.1") == 1
 
 
 def test_a_key_works_wherever_it_stands_in_a_body_of_ten_thousand_paths(stack: Stack) -> None:
