@@ -88,6 +88,8 @@ class BodyBudget:
                 yield content
             finally:
                 self._in_hand -= taken
+                with contextlib.suppress(BufferError):  # part of it is still in use
+                    content.clear()  # an error's traceback would hold it while the rest is drained
 
     async def _read(self, request: Request, content: bytearray) -> None:
         pieces = aiter(request.stream())
