@@ -3,17 +3,21 @@
     python -m benchmarks.embed [SECONDS]        default: 3 for each line
 
 The worker runs one thread and the batch that the model offers (8); the other lines say what it
-gives up. "prepare" is the scaling of a 640x360 picture before it. Where torch and timm are
-installed, the same network in torch on one thread is the peer, and its ratio is printed.
+gives up. "prepare" is the scaling of a 640x360 picture before it; scene cuts are
+sought in pictures that have nothing in common, the dearest case (2 to 3 ms of CPU in real films).
+Where torch and timm are installed, the same network in torch on one thread is the peer, and its
+ratio is printed.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import sys
 import time
 from collections.abc import Callable
 
+import cv2
 import numpy as np
 import onnxruntime as ort
 
@@ -21,6 +25,7 @@ from benchmarks.machine import describe
 from shared.domain import ModelKind
 from shared.models.model_catalogue import resolve
 from shared.settings import Settings
+from workers.analysis.stages.scenes import SceneCutter
 from workers.models.load import load_visual
 from workers.models.weights.pull import pull
 
@@ -72,12 +77,17 @@ def main(seconds: float) -> None:
             wall, cpu = in_onnx(graph, threads, batch, seconds)
             print(f"{threads:7} {batch:5} {wall:12.1f} {cpu:16.1f}")
     model = load_visual(settings, spec)
-    picture = np.random.default_rng(0).integers(0, 256, (360, 640, 3), np.uint8)
+    coarse = np.random.default_rng(0).integers(0, 256, (2, 9, 16, 3), np.uint8)
+    shapes = [cv2.resize(each, (640, 360), interpolation=cv2.INTER_CUBIC) for each in coarse]
+    picture = np.asarray(shapes[0], np.uint8)
     batch = np.stack([model.prepare(picture)] * model.batch_size)
     _, prepared = rate(lambda: model.prepare(picture), 1, seconds)
     _, embedded = rate(lambda: model.embed_images(batch), len(batch), seconds)
     _, asked = rate(lambda: model.embed_texts(["two dogs on a beach"]), 1, seconds)
     print(f"\nas the worker uses it, per CPU second: prepare {prepared:.0f}, embed {embedded:.1f}")
+    cutter, film = SceneCutter(), enumerate(itertools.cycle(shapes))
+    _, cut = rate(lambda: cutter.add(*next(film)), 1, seconds)
+    print(f"scene cuts: {cut:.0f} pictures, {embedded / cut:.2f} of the time of embedding them")
     print(f"one query: {1000 / asked:.1f} ms of CPU")
     peer = in_torch(model.batch_size, seconds)
     if peer is not None:

@@ -29,6 +29,9 @@ _FIRST_TIMESTAMP_S = 1.0  # Whisper's own limit on where its text may begin
 # A model that stops well before the end of a piece is asked again from there. Less is left of
 # most pieces: the silence around what was said.
 _LEFT_UNHEARD_S = 1.0
+# Times of words come from attention and are early by up to this: what follows is heard from the
+# next pause on, not with the rest of a word that was heard already.
+_EARLY_S, _PAUSE_S = 0.5, 0.1
 _SHORTEST_S = 0.1  # holds no word; faster-whisper cannot place words in less
 # Bounds a decoding that runs away, at thrice what fast speech in any script takes.
 _TOKENS_PER_S, _TOKENS_MORE = 30, 20
@@ -240,10 +243,22 @@ class WhisperTranscriber:
         piece.spoken = before + found
         if not found:
             return False
-        reached = round(max(each.end for each in found) * _FRAMES_PER_S)
+        reached = _pause_after(piece, round(max(each.end for each in found) * _FRAMES_PER_S))
         advanced = reached > piece.heard
         piece.heard = max(reached, piece.heard)
         return advanced and piece.frames - piece.heard > _LEFT_UNHEARD_S * _FRAMES_PER_S
+
+
+def _pause_after(piece: _SoundPiece, frame: int) -> int:
+    """The middle of the pause that follows a frame at once; that frame if none does."""
+    after = piece.features[:, frame : frame + round(_EARLY_S * _FRAMES_PER_S)].mean(axis=0)
+    length = round(_PAUSE_S * _FRAMES_PER_S)
+    if len(after) < length:
+        return frame
+    loudness = np.convolve(after, np.ones(length) / length, mode="valid")
+    quietest = int(np.argmin(loudness))
+    is_pause = loudness[quietest] < piece.features.mean()
+    return frame + quietest + length // 2 if is_pause else frame
 
 
 def _understood(spec: ModelSpec, model: WhisperModel) -> set[str]:
