@@ -17,16 +17,14 @@ from workers.analysis.speech.stretches import has_words, sentences, without_echo
 from workers.analysis.speech.windows import SHORTEST_S, Window, best_cut
 from workers.models.protocols import Utterance
 
-# A doubtful stretch is heard again in shorter pieces. Where text repeats itself they hold hardly
-# more than one line: what is really said again and again comes out once from each.
-PIECE_S, LINE_S = 8.0, 4.0
+# A doubtful stretch is heard again in shorter pieces: what is really said again and again comes
+# out once from each, and a loop has no long run-up.
+PIECE_S = 8.0
 _LEAST_S = 2.0  # shorter ones are hard to understand
 _AROUND_S = 0.2  # sound kept around the speech of such a piece
 _LONGEST_REFUSED = 300  # characters of it in a warning
 _REPEATING = frozenset((Doubt.REPEATS, Doubt.COMPRESSION))
-# When two texts of the same sound agree: a second with many more words has heard what the first
-# left out; a first with more is a loop that went on after what was said.
-_LIKE_BEFORE, _MORE_WORDS, _LOOP_WORDS = 0.6, 1.3, 1.15
+_LIKE_BEFORE, _MORE_WORDS = 0.6, 1.3  # when two texts of the same sound agree
 
 Again = Callable[[list[Window]], list[list[Utterance]]]
 Placed = tuple[Utterance, Window]  # text and the window that its times count from
@@ -147,7 +145,7 @@ def _likely(placed: list[Placed]) -> float:
 
 def _agree(first: list[str], second: list[str]) -> bool:
     """Whether what was heard at once and in pieces is about the same: then it was said so."""
-    if len(second) > _MORE_WORDS * len(first) + 1 or len(first) > _LOOP_WORDS * len(second) + 1:
+    if len(second) > _MORE_WORDS * len(first) + 1:
         return False
     return difflib.SequenceMatcher(None, first, second, autojunk=False).ratio() >= _LIKE_BEFORE
 
@@ -170,7 +168,7 @@ def _no_more_often(first: list[Placed], second: list[Placed], guard: Guard) -> l
 def _pieces(window: Window, start: float, end: float, *, in_two: bool) -> Iterator[Window]:
     """The speech within a span of the window, cut into pieces of at most PIECE_S.
 
-    `in_two`: of at most LINE_S, and into two at least, unless there is too little of it.
+    `in_two`: into two at least, unless there is too little of it.
     """
     first, last = window.frames(start, end)
     spoken = np.flatnonzero(window.speaking[first:last]) + first
@@ -180,8 +178,7 @@ def _pieces(window: Window, start: float, end: float, *, in_two: bool) -> Iterat
     part = window.part(max(first, int(spoken[0]) - around), min(last, int(spoken[-1]) + 1 + around))
     longest = int(PIECE_S / window.frame_s)
     if in_two:
-        halves = max(len(part.numbers) * 2 // 3, int(_LEAST_S / window.frame_s))
-        longest = min(int(LINE_S / window.frame_s), halves)
+        longest = min(longest, max(len(part.numbers) * 2 // 3, int(_LEAST_S / window.frame_s)))
     while len(part.numbers) > longest:
         cut = best_cut(part.part(0, longest), int(part.numbers[longest]))
         yield part.part(0, cut)
