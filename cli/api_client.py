@@ -64,6 +64,10 @@ class ApiClient:
     def get(self, path: str, **query: str) -> Any:
         return _document(self.call("GET", path, params=query or None))
 
+    def ready(self, *required: str) -> Any:
+        """What /ready answers, whatever its status; waits for nothing that is missing."""
+        return _document(self._answer("GET", "/ready", params={"require": ",".join(required)}))
+
     def post(self, path: str, body: Any = None, timeout_s: float = _TIMEOUT_S) -> Any:
         return _document(self.call("POST", path, json=body or {}, timeout=timeout_s))
 
@@ -82,20 +86,7 @@ class ApiClient:
         no_worker_deadline = time.monotonic() + _NO_WORKER_S
         is_told = False
         while True:
-            try:
-                answer = self._http.request(method, path, **how)
-            except httpx.TimeoutException as error:
-                raise ServerAway(f"{self.url} did not answer in time ({path}).") from error
-            except UnicodeEncodeError as error:
-                name = _NOT_UTF8.search(error.object)
-                raise BadInput(
-                    f"{name[0] if name else error.object!r} is not UTF-8: no request can hold it."
-                ) from error
-            except httpx.HTTPError as error:
-                raise ServerAway(
-                    f"{self.url} does not answer: {error}. Is the server running, and is its "
-                    "address right (--server, RUSHES_SERVER)?"
-                ) from error
+            answer = self._answer(method, path, **how)
             if not answer.is_error:
                 return answer
             refusal = _refusal(answer)
@@ -107,6 +98,23 @@ class ApiClient:
                 is_told = True
             pause_s = float(answer.headers.get("Retry-After", 1))
             time.sleep(min(pause_s, _LONGEST_PAUSE_S))
+
+    def _answer(self, method: str, path: str, **how: Any) -> httpx.Response:
+        """The answer to a request, asked once. Raises ServerAway, and BadInput for odd names."""
+        try:
+            return self._http.request(method, path, **how)
+        except httpx.TimeoutException as error:
+            raise ServerAway(f"{self.url} did not answer in time ({path}).") from error
+        except UnicodeEncodeError as error:
+            name = _NOT_UTF8.search(error.object)
+            raise BadInput(
+                f"{name[0] if name else error.object!r} is not UTF-8: no request can hold it."
+            ) from error
+        except httpx.HTTPError as error:
+            raise ServerAway(
+                f"{self.url} does not answer: {error}. Is the server running, and is its "
+                "address right (--server, RUSHES_SERVER)?"
+            ) from error
 
     def follow(self, task_id: str) -> Iterator[Event]:
         """Progress of a Task to its last event: over Socket.IO, else by asking every second.

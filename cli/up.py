@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import fcntl
 import logging
+import math
 import os
 import shlex
 import shutil
@@ -23,12 +24,11 @@ from cli.processes import memory, private_redis
 from cli.processes.local_address import local_address
 from cli.processes.supervisor import Child, LifeLine
 from shared.domain import ModelKind
-from shared.errors import RedisAway, SettingsError
+from shared.errors import SettingsError
 from shared.models import model_catalogue
 from shared.private_files import private
 from shared.process import traces
 from shared.process.listening import PortTaken, listen
-from shared.redis import heartbeats
 from shared.redis.clients import connect
 from shared.redis.licence_keys import Keys
 from shared.settings import Settings
@@ -69,6 +69,7 @@ class Stack:
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     life_line: LifeLine = field(default_factory=LifeLine)
+    missing: str = ""  # why it is not ready, as last heard
 
     async def run(self) -> int:
         for number in _SIGNALS:
@@ -100,10 +101,11 @@ class Stack:
         self._start("watcher", "workers", "watcher", environment=environment)
         # Beside the rest: only transcripts and faces wait for them.
         self.tasks.append(asyncio.create_task(self._pull_the_rest()))
-        if await self._until(lambda: self._is_ready(redis_url), READY_TIMEOUT_S):
+        if await self._until(self._is_ready, READY_TIMEOUT_S):
             _say_ready(settings, key_file)
         elif not self.stopping.is_set():
-            log.warning("not all workers are ready after %g s; see above", READY_TIMEOUT_S)
+            log.warning("not ready after %g s: %s", READY_TIMEOUT_S, self.missing)
+            self.tasks.append(asyncio.create_task(self._say_when_ready(key_file)))
         if settings.query_workers is None and (settings.device == "cpu" or not _GPU.exists()):
             # The memory of a GPU is not measured here: there a second one is asked for.
             self.tasks.append(asyncio.create_task(self._add_query_worker(first, environment)))
@@ -167,19 +169,26 @@ class Stack:
         command = (sys.executable, "-P", "-m", *module)
         return Child(name, command, self.life_line, environment or {})
 
-    async def _is_ready(self, redis_url: str) -> bool:
-        url = f"{local_address(self.settings)}/api/v1/health"
-        with contextlib.suppress(httpx.HTTPError, RedisAway):
-            async with httpx.AsyncClient(timeout=2, trust_env=False) as client:
-                if (await client.get(url)).status_code != 200:
-                    return False
-            with connect(redis_url) as redis:
-                alive = heartbeats.live(redis, self.settings.instance)
-            ready = [beat.kind for beat in alive if beat.state != "loading"]
-            return ready.count("query") >= 1 and ready.count("analysis") >= self.settings.workers
-        return False
+    async def _say_when_ready(self, key_file: Path | None) -> None:
+        """Say that all is ready once what was missing has come: a disk, the weights of a model."""
+        if await self._until(self._is_ready):
+            _say_ready(self.settings, key_file)
 
-    async def _until(self, condition: Condition, timeout_s: float) -> bool:
+    async def _is_ready(self) -> bool:
+        """Whether nothing is missing and all that was started has its models."""
+        url = f"{local_address(self.settings)}/api/v1/ready?require=models,roots"
+        try:
+            async with httpx.AsyncClient(timeout=2, trust_env=False) as client:
+                answer = await client.get(url)
+            found = answer.json()
+        except (httpx.HTTPError, ValueError) as error:
+            self.missing = f"The API does not answer: {error}"
+            return False
+        self.missing = found.get("message", "A worker still loads its model.")
+        has_all = found.get("workers", {}).get("analysis", 0) >= self.settings.workers
+        return answer.status_code == 200 and has_all and not found["loading"]
+
+    async def _until(self, condition: Condition, timeout_s: float = math.inf) -> bool:
         """Whether a condition came true in time; False at once when we are told to stop."""
         deadline = asyncio.get_running_loop().time() + timeout_s
         while not self.stopping.is_set() and asyncio.get_running_loop().time() < deadline:

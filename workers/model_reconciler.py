@@ -10,15 +10,15 @@ import redis
 
 from shared.domain import ModelKind
 from shared.errors import ModelError
-from shared.redis import heartbeats
+from shared.models.active_models import active_models, models_of, needed_models
 from shared.redis.heartbeats import DesiredModel, ModelState
 from shared.settings import Settings
-from workers.models.pool import ModelPool
+from workers.lookout import Lookout
+from workers.models.pool import ModelPool, PooledModel
 
 log = logging.getLogger(__name__)
 
 _TRY_AGAIN_S = 30.0
-_VISUAL_ONLY = (ModelKind.VISUAL,)
 
 
 class ModelReconciler:
@@ -33,24 +33,31 @@ class ModelReconciler:
         settings: Settings,
         client: redis.Redis,
         pool: ModelPool,
-        kinds: Iterable[ModelKind] = _VISUAL_ONLY,
+        lookout: Lookout,
+        kinds: Iterable[ModelKind],
     ) -> None:
         self._settings = settings
         self._client = client
         self._pool = pool
+        self._lookout = lookout
         self._kinds = tuple(kinds)
-        self._wanted = {ModelKind.VISUAL: DesiredModel(settings.visual_model, 0)}
+        self._active = models_of(settings)
+        lookout.keys = self._needed_keys()
         self._met: dict[ModelKind, DesiredModel] = {}
         self._sides: dict[str, int] = {}
         self._failed: dict[tuple[ModelKind, str], tuple[float, str]] = {}  # until when, and why
 
     def reconcile(self, say: Callable[[str], None]) -> None:
         """Load the wanted models unless that was done. Raises RedisAway."""
-        found = heartbeats.desired(self._client, self._settings.instance)
-        found.setdefault(ModelKind.VISUAL, DesiredModel(self._settings.visual_model, 0))
+        active = active_models(self._client, self._settings)
         for kind in self._kinds:
-            if kind in found:
-                self._reconcile(kind, found[kind], say)
+            if active[kind] != self._active[kind]:
+                self._failed.pop((kind, active[kind].key), None)
+        self._active = active
+        self._lookout.keys = self._needed_keys()
+        for kind in self._kinds:
+            if self._is_wanted(kind):
+                self._reconcile(kind, active[kind], say)
 
     def load(self, key: str, kind: ModelKind = ModelKind.VISUAL) -> bool:
         """Load a model now; a failure is logged and kept for `error_of`."""
@@ -63,7 +70,8 @@ class ModelReconciler:
         except Exception as error:
             # A library's own error; a worker that died of it would die again at every start.
             log.exception("Loading the model %s failed", key)
-            self._failed[kind, key] = (time.monotonic() + _TRY_AGAIN_S, f"{key} failed: {error}")
+            why = f"{key} failed: {error}; the worker's log says more."
+            self._failed[kind, key] = (time.monotonic() + _TRY_AGAIN_S, why)
             return False
         self._failed.pop((kind, key), None)
         return True
@@ -82,28 +90,47 @@ class ModelReconciler:
         return self._sides.get(key) if is_loaded else None
 
     def states(self) -> dict[ModelKind, ModelState]:
-        """States for the heartbeat: of each kind the wanted model, else the one in use here."""
+        """States for the heartbeat: of each kind the needed model, else the one in use here."""
         states = {}
+        needed = self._needed_keys()
         for kind in self._kinds:
+            active = self._active[kind]
             found = [state for state in self._pool.states() if state.kind is kind]
             in_use = [s.model_key for s in found if s.is_loaded or s.is_loading]
-            wanted = self._wanted.get(kind)
-            key = wanted.key if wanted else next(iter(in_use), None)
+            key = active.key if self._is_wanted(kind) else next(iter(in_use), needed.get(kind))
             if key is None:
                 continue
-            of_key = [state for state in found if state.model_key == key]
-            is_loaded = any(state.is_loaded for state in of_key)
+            loaded = {state.model_key for state in found if state.is_loaded}
+            loading = {state.model_key for state in found if state.is_loading}
             states[kind] = ModelState(
-                model_key=key if is_loaded else None,
-                is_loading=any(state.is_loading for state in of_key),
-                error=None if is_loaded else self.error_of(key, kind),
+                model_key=key if key in loaded else None,
+                is_loading=key in loading or self._is_due(kind),
+                error=None if active.key in loaded else self._trouble(kind, active.key, found),
+                generation=active.generation,
             )
         return states
 
+    def _needed_keys(self) -> dict[ModelKind, str]:
+        needed = needed_models(self._active)
+        return {kind: needed[kind].key for kind in self._kinds if kind in needed}
+
+    def _is_wanted(self, kind: ModelKind) -> bool:
+        return kind is ModelKind.VISUAL or self._active[kind].generation > 0
+
+    def _is_due(self, kind: ModelKind) -> bool:
+        """Whether the wanted model has yet to be loaded for the first time since it was wanted."""
+        active = self._active[kind]
+        has_failed = (kind, active.key) in self._failed
+        return self._is_wanted(kind) and active != self._met.get(kind) and not has_failed
+
+    def _trouble(self, kind: ModelKind, key: str, found: Iterable[PooledModel]) -> str | None:
+        """Why the active model cannot be used here; also while it is tried again."""
+        if failed := self._failed.get((kind, key)):
+            return failed[1]
+        of_pool = next((state.error for state in found if state.model_key == key), None)
+        return of_pool or self._lookout.trouble(kind, key)
+
     def _reconcile(self, kind: ModelKind, wanted: DesiredModel, say: Callable[[str], None]) -> None:
-        if wanted != self._wanted.get(kind):
-            self._wanted[kind] = wanted
-            self._failed.pop((kind, wanted.key), None)
         if self._waits_for_a_call(kind, wanted.key):
             return  # until the next look-up
         if wanted != self._met.get(kind) and self.error_of(wanted.key, kind) is None:

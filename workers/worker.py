@@ -42,6 +42,7 @@ from workers.item_span import item_span
 from workers.job_consumer import JobConsumer
 from workers.left_items import ItemKey, LeftItems
 from workers.liveness import Keeper, Signals, StallTimer
+from workers.lookout import Lookout
 from workers.model_reconciler import ModelReconciler
 from workers.models.pool import Loader, ModelPool
 from workers.native_calls import NativeCalls
@@ -93,7 +94,8 @@ class Worker:
         self._pool = ModelPool(settings, loaders)
         self._load_count = LoadCount(self._client, settings.instance)
         self._native = NativeCalls()
-        self._desired = ModelReconciler(settings, self._client, self._pool, work.models)
+        self._lookout = seen = Lookout(settings)
+        self._desired = ModelReconciler(settings, self._client, self._pool, seen, work.models)
         self._hashes = HashCache()
         self._stall = stall or StallTimer()
         self._jobs = JobQueues(connect(settings.redis_url, decode=False), settings.instance)
@@ -121,6 +123,7 @@ class Worker:
     def serve(self) -> int:
         """Work until a signal ends it; returns the exit status."""
         self.take_signals()
+        self._lookout.start()
         self._keeper.start()
         pause_s = _NAP_STEP_S
         while not self.is_stopping:
@@ -138,6 +141,7 @@ class Worker:
                 self.answer(job.task_id, job.item_id)
         self._consumer.close()
         self._keeper.end()
+        self._lookout.end()
         self._pool.close()
         try:
             heartbeats.leave(self._client, self._settings.instance, self.name)
@@ -307,6 +311,7 @@ class Worker:
             self._heart,
             models=self._desired.states(),
             held=self._pool.held(),
+            roots=self._lookout.roots(),
             stats={**self._counts, "model_loads": self._pool.loads.total()},
         )
         heartbeats.publish(self._client, self._settings.instance, heart)

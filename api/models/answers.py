@@ -10,13 +10,19 @@ from api.http.answers import Message, ModelKey
 
 
 class LoadedModel(Struct, kw_only=True):
-    """The model of one kind that answers requests now."""
+    """The model of one kind that answers requests now, or soon."""
 
     model_key: (
-        Annotated[str, Meta(description="The loaded model; null: none.", examples=["conse-lite0"])]
+        Annotated[
+            str,
+            Meta(
+                description="The loaded model, or the one that is loading; null: none.",
+                examples=["conse-lite0"],
+            ),
+        ]
         | None
     )
-    is_loading: Annotated[bool, Meta(description="A worker is loading one.")]
+    is_loading: Annotated[bool, Meta(description="A worker is loading it, or is about to.")]
 
 
 class LoadedModels(Struct, kw_only=True):

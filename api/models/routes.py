@@ -23,12 +23,14 @@ from api.services import Services
 from shared.domain import ModelKind
 from shared.errors import BadInput, Busy
 from shared.models import model_catalogue
+from shared.models.active_models import active_models
 from shared.models.specs import ModelSpec
 from shared.redis import heartbeats
+from shared.redis.heartbeats import DesiredModel, ModelState
 
 
 async def get_loaded_models(call: Call[None]) -> LoadedModels:
-    """The loaded models, by the heartbeats of the workers."""
+    """The models that are loaded or being loaded, by the heartbeats of the workers."""
 
     def read() -> LoadedModels:
         states = {kind: _loaded(call.services, kind) for kind in ModelKind}
@@ -42,14 +44,32 @@ async def get_loaded_models(call: Call[None]) -> LoadedModels:
 
 
 def _loaded(services: Services, kind: ModelKind) -> LoadedModel:
-    """The active model where a live worker has it; what is loading counts before what was."""
-    wanted = active_key(services, kind)
+    """The active model where a live worker has it; what is loading counts before what was.
+
+    One that was asked for is loading until every worker of its kind has loaded it, or failed.
+    """
+    active = active_models(services.redis, services.settings)[kind]
     live = heartbeats.live(services.redis, services.settings.instance)
     states = [beat.models[kind] for beat in live if kind in beat.models]
-    is_loading = any(state.is_loading for state in states)
-    keys = [state.model_key for state in states if state.model_key and not state.is_loading]
-    key = wanted if wanted in keys else next(iter(keys), None)
-    return LoadedModel(model_key=key, is_loading=is_loading)
+    told = [beat for beat in live if kind in beat.models or beat.kind == "analysis"]
+    is_awaited = active.generation > 0 and not (
+        told and all(_has_heard(beat.models.get(kind), active) for beat in told)
+    )
+    if is_awaited or any(state.is_loading for state in states):
+        held = [model for beat in live for model in beat.held if model.kind is kind]
+        keys = [model.model_key for model in held if model.is_loading and not is_awaited]
+        key = active.key if active.key in keys else next(iter(keys), active.key)
+        return LoadedModel(model_key=key, is_loading=True)
+    loaded = [state.model_key for state in states if state.model_key]
+    key_or_none = active.key if active.key in loaded else next(iter(loaded), None)
+    return LoadedModel(model_key=key_or_none, is_loading=False)
+
+
+def _has_heard(state: ModelState | None, active: DesiredModel) -> bool:
+    """Whether a worker knows which model is active. A former version says no generation."""
+    if state is None:
+        return False
+    return state.generation is None or state.generation >= active.generation
 
 
 async def list_models(call: Call[None]) -> AvailableModels:
@@ -104,17 +124,19 @@ def _load(services: Services, body: ModelLoadBody) -> ModelLoadAnswer | Reply:
         raise Busy(f"The analysis {holder} is running; load a model when it has ended.")
     _must_be_loadable(services, spec)
     state = _loaded(services, kind)
-    is_loaded = state.model_key == spec.key and not state.is_loading
-    # Again also for the active one: it may have been unloaded since, or never been needed.
-    if active_key(services, kind) != spec.key or not (is_loaded or state.is_loading):
-        heartbeats.desire(services.redis, services.settings.instance, kind, spec.key)
-    if is_loaded:
+    is_active = active_key(services, kind) == spec.key
+    if is_active and state.model_key == spec.key and not state.is_loading:
         return Reply(
             200,
             ModelLoadAnswer(
                 message=f"{spec.display_name} is loaded.", model_key=spec.key, is_loading=False
             ),
         )
+    # Again also for the active one: it may have been unloaded since, or never been needed.
+    live = heartbeats.live(services.redis, services.settings.instance)
+    is_loading = any(beat.models[kind].is_loading for beat in live if kind in beat.models)
+    if not (is_active and is_loading):
+        heartbeats.desire(services.redis, services.settings.instance, kind, spec.key)
     return ModelLoadAnswer(
         message=f"{spec.display_name} is being loaded; see /models/loaded.",
         model_key=spec.key,
@@ -145,6 +167,9 @@ ENDPOINTS = (
         get_loaded_models,
         tag="Models",
         summary="What is loaded",
+        description="A model that `/models/load` has accepted is named here at once, and is "
+        "loading until every worker that is to have it has loaded it or failed; "
+        "`/ready?require=models` says why.",
         answer=LoadedModels,
         answer_example={
             "visual": {"model_key": "conse-lite0", "is_loading": False},

@@ -39,7 +39,7 @@ class NotReady(Readiness, kw_only=True):
     message: Annotated[
         str,
         Meta(
-            description="What is missing, and how to start it.",
+            description="What is missing, a sentence each, and how to mend it.",
             examples=["No analysis worker is running. Start `rushes worker analysis`."],
         ),
     ]

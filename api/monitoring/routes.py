@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter as Counted
+from collections.abc import Sequence
 from typing import get_args
 
 from starlette.concurrency import run_in_threadpool
@@ -10,14 +11,18 @@ from starlette.concurrency import run_in_threadpool
 from api.http.bodies import LONGEST_WORD
 from api.http.endpoint import Call, Endpoint, Parameter, Reply
 from api.monitoring.answers import Health, NotReady, Readiness, ReadyChecks
+from api.monitoring.missing import missing_workers, unseen_roots, unusable_models
 from api.services import Services
 from shared.errors import BadInput, RedisAway
+from shared.models.active_models import active_models, needed_models
 from shared.redis import heartbeats
 from shared.redis.heartbeats import Heartbeat, WorkerKind
 
 _KINDS: tuple[str, ...] = get_args(WorkerKind)
-_REDIS = "redis"
+_REDIS, _MODELS, _ROOTS = "redis", "models", "roots"
+_STRICT = (_MODELS, _ROOTS)
 _USUAL = (_REDIS, "query", "analysis")
+_KNOWN = (_REDIS, *_KINDS, *_STRICT)
 
 
 async def get_health(_call: Call[None]) -> Health:
@@ -28,23 +33,20 @@ async def get_health(_call: Call[None]) -> Health:
 async def get_readiness(call: Call[None]) -> Readiness | Reply:
     """200 when all that is required is there, else 503 with the same fields. Raises BadInput."""
     required = _required(call.query.get("require", ""))
-    live = await run_in_threadpool(_live, call.services)
+    live, missing = await run_in_threadpool(_look, call.services, required)
     there = {beat.kind for beat in live or ()}
-    has_redis = live is not None
-    missing = [name for name in required if name not in ({_REDIS, *there} if has_redis else ())]
     checks = ReadyChecks(
-        redis=has_redis, query_worker="query" in there, analysis_worker="analysis" in there
+        redis=live is not None, query_worker="query" in there, analysis_worker="analysis" in there
     )
     workers: dict[str, int] = dict(Counted(str(beat.kind) for beat in live or ()))
     loading = any(beat.state == "loading" for beat in live or ())
     if not missing:
         return Readiness(ready=True, checks=checks, workers=workers, loading=loading)
-    said = _said(missing, has_redis=has_redis)
     return Reply(
         503,
         NotReady(
             error="Not ready",
-            message=said,
+            message=" ".join(missing),
             ready=False,
             checks=checks,
             workers=workers,
@@ -54,32 +56,34 @@ async def get_readiness(call: Call[None]) -> Readiness | Reply:
 
 
 def _required(words: str) -> tuple[str, ...]:
-    """What must be there. Raises BadInput, naming the first word that means nothing."""
+    """What must be there. Raises BadInput, naming the first word that means nothing.
+
+    Models and roots are known through workers, so these ask for the usual as well.
+    """
     names = tuple(dict.fromkeys(word.strip() for word in words.split(",") if word.strip()))
     for name in names:
-        if name not in (_REDIS, *_KINDS):
-            known = ", ".join((_REDIS, *_KINDS))
-            raise BadInput(f"require: {name!r} is unknown; name some of {known}.")
-    return names or _USUAL
+        if name not in _KNOWN:
+            raise BadInput(f"require: {name!r} is unknown; name some of {', '.join(_KNOWN)}.")
+    if not names or set(names) & set(_STRICT):
+        return tuple(dict.fromkeys((*_USUAL, *names)))
+    return names
 
 
-def _live(services: Services) -> list[Heartbeat] | None:
-    """The workers that are alive; None while Redis is away."""
+def _look(services: Services, required: Sequence[str]) -> tuple[list[Heartbeat] | None, list[str]]:
+    """The workers that are alive, None while Redis is away; and sentences on what is missing."""
+    settings = services.settings
     try:
-        return heartbeats.live(services.redis, services.settings.instance)
+        live = heartbeats.live(services.redis, settings.instance)
+        active = active_models(services.redis, settings) if _MODELS in required else {}
     except RedisAway:
-        return None
-
-
-def _said(missing: list[str], *, has_redis: bool) -> str:
-    if not has_redis:
-        return "Redis does not answer. Start it, or mend RUSHES_REDIS_URL."
-    kinds = " and no ".join(missing)
-    commands = " and ".join(
-        "`rushes watcher`" if kind == "watcher" else f"`rushes worker {kind}`" for kind in missing
-    )
-    which = " worker" if missing != ["watcher"] else ""
-    return f"No {kinds}{which} is running. Start {commands}."
+        return None, ["Redis does not answer. Start it, or mend RUSHES_REDIS_URL."]
+    there = {beat.kind for beat in live}
+    absent = [name for name in required if name in _KINDS and name not in there]
+    missing = [missing_workers(absent)] if absent else []
+    missing += unusable_models(needed_models(active), live)
+    if _ROOTS in required and live:  # without any worker, that is what is missing
+        missing += unseen_roots(settings, live)
+    return live, missing
 
 
 ENDPOINTS = (
@@ -101,7 +105,9 @@ ENDPOINTS = (
         summary="Can it work?",
         description="For load balancers and start scripts. Without workers requests are still "
         "accepted: tasks wait for them, searches answer 503. A load balancer in front of several "
-        "API processes asks `?require=redis`.",
+        "API processes asks `?require=redis`. A start script asks `?require=models,roots`, which "
+        "is strict: 503 also for an active model that cannot be used and a root of the settings "
+        "that no worker sees. A model that is still loading is none of these.",
         answer=Readiness,
         also={503: NotReady},
         also_examples={
@@ -114,12 +120,15 @@ ENDPOINTS = (
                 "loading": False,
             }
         },
-        errors={BadInput: "require: 'gpu' is unknown; name some of redis, analysis, query."},
+        errors={
+            BadInput: "require: 'gpu' is unknown; name some of redis, analysis, models, roots."
+        },
         query=(
             Parameter(
                 "require",
                 "Comma-separated: what must be there. `redis`, `query`, `analysis`, `recluster`, "
-                "`export`, `watcher`; by default the first three.",
+                "`export`, `watcher`; by default the first three. `models` and `roots` ask for "
+                "those three as well.",
                 {"type": "string", "maxLength": LONGEST_WORD},
                 "redis",
             ),

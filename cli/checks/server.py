@@ -86,19 +86,16 @@ def _port(settings: Settings) -> Iterator[Finding]:
 
 
 def _readiness(client: httpx.Client, url: str) -> Iterator[Finding]:
-    answer = _json(client, f"{url}/ready")
-    workers = answer.get("workers") if isinstance(answer, dict) else None
-    if not isinstance(workers, dict):
-        message = answer.get("message") if isinstance(answer, dict) else None
-        yield problem(
-            _SUBJECT,
-            f"it is not ready ({str(message or 'no reason given').rstrip('.')})",
-            "see its log, and what is said of Redis here",
-        )
-        return
-    for kind in _KINDS:
-        if not workers.get(kind):
-            yield problem(_SUBJECT, f"no {kind} worker runs", f"start one: `rushes worker {kind}`")
+    answer = _json(client, f"{url}/ready?require=models,roots")
+    found = answer if isinstance(answer, dict) else {}
+    workers = found.get("workers") or {}
+    has_redis = found.get("checks", {}).get("redis")
+    absent = [kind for kind in _KINDS if has_redis and not workers.get(kind)]
+    for kind in absent:
+        yield problem(_SUBJECT, f"no {kind} worker runs", f"start one: `rushes worker {kind}`")
+    if found.get("ready") is not True and not absent:
+        reason = str(found.get("message") or "no reason is given; see its log").rstrip(".")
+        yield problem(_SUBJECT, "it is not ready", reason)
     if workers:
         shown = ", ".join(f"{count} {kind}" for kind, count in sorted(workers.items()))
         yield fine(_SUBJECT, f"workers: {shown}")

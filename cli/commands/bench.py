@@ -124,7 +124,7 @@ def _facts(api: ApiClient) -> Facts:
         kind: next((one["model_key"] for one in models[kind] if one["is_active"]), None)
         for kind in ("visual", "speech")
     }
-    return {"workers": api.get("/ready")["workers"], "models": active}
+    return {"workers": api.get("/ready", require="models,roots")["workers"], "models": active}
 
 
 def _must_be_free(api: ApiClient, scratch: str, files: int) -> None:

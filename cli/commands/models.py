@@ -126,10 +126,16 @@ def _wait_until_loaded(api: ApiClient, kind: ModelType, key: str) -> dict[str, A
         state = loaded[kind]
         if state["model_key"] == key and not state["is_loading"]:
             return loaded
-        if state["is_loading"]:
+        ready = api.ready("models")
+        why = ready.get("message", "")
+        if f" model {key} cannot be used" in why:
+            raise ModelError(why)
+        has_workers = ready.get("workers", True)  # a former version does not say
+        if state["is_loading"] and has_workers:
             busy_at = time.monotonic()
         elif time.monotonic() - busy_at > _GIVEN_UP_S:
-            raise ModelError(f"No worker has loaded {key}: their log says why.")
+            said = f"No worker has loaded {key}: their log says why."
+            raise ModelError(said if has_workers else why)
         time.sleep(_POLL_S)
 
 

@@ -160,6 +160,16 @@ def require_allowed(settings: Settings, spec: ModelSpec) -> None:
         )
 
 
+def require_weights(settings: Settings, spec: ModelSpec) -> None:
+    """Raise ModelError unless a model is allowed and its weights lie in MODELS_DIR."""
+    require_allowed(settings, spec)
+    if not is_downloaded(settings, spec):
+        raise ModelError(
+            f"The weights of {spec.key} are not in {settings.weights_dir}. Fetch them with "
+            f"`rushes models pull {spec.key}`."
+        )
+
+
 def is_downloaded(settings: Settings, spec: ModelSpec) -> bool:
     """Whether a model's weights lie in MODELS_DIR, so that loading needs no network."""
     if spec.family == "conse":

@@ -20,9 +20,12 @@ WorkerState = Literal["idle", "working", "waiting", "loading"]
 
 
 class ModelState(msgspec.Struct, frozen=True):
-    model_key: str | None = None
-    is_loading: bool = False
-    error: str | None = None
+    """What one process says of its model of one kind, the active one where that is wanted there."""
+
+    model_key: str | None = None  # None: not loaded
+    is_loading: bool = False  # or about to be loaded
+    error: str | None = None  # why the active model cannot be used there, and the fix
+    generation: int | None = None  # of the DesiredModel that this is about; None: not said
 
 
 class HeldModel(msgspec.Struct, frozen=True):
@@ -43,14 +46,18 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
     state: WorkerState = "idle"
     message: str = ""  # why it waits, for people
     task_id: str | None = None
-    models: dict[ModelKind, ModelState] = {}  # of each kind the wanted one
+    models: dict[ModelKind, ModelState] = {}  # of each kind the needed one, or one in use
     held: tuple[HeldModel, ...] = ()  # all that are loaded or loading
     stats: dict[str, int] = {}  # counters since the start, e.g. model_loads
     process: str = ""  # its mark (shared.process.process_mark)
+    roots: tuple[str, ...] | None = None  # those configured that are seen there; None: not said
 
 
 class DesiredModel(msgspec.Struct, frozen=True):
-    """The model that was asked for last; a higher generation is newer, also for the same key."""
+    """The model that was asked for last; a higher generation is newer, also for the same key.
+
+    Generation 0 is what the settings name.
+    """
 
     key: str
     generation: int

@@ -6,7 +6,10 @@ import json
 import os
 import re
 import subprocess
+import sys
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +29,8 @@ COMMON = {"redis", "api", "recluster", "export", "watcher"}
 CPU = COMMON | {"models", "query", "analysis"}
 GPU = COMMON | {"models-gpu", "query-gpu", "analysis-gpu"}
 ONE_SHOT = {"models", "models-gpu"}
+NGINX = ("docker-compose.yml", "deploy/compose.nginx.yml")
+BEHIND_NGINX = {"TLS_DIR": "/etc/rushes/tls", "RUSHES_ALLOWED_HOSTS": "rushes.example.com"}
 
 
 @pytest.fixture(scope="module")
@@ -210,6 +215,51 @@ def test_each_worker_asks_for_its_own_heartbeat(services: dict[str, Any]) -> Non
             assert service["healthcheck"]["test"] == wanted, name
 
 
+def test_a_fresh_start_is_healthy_once_models_and_roots_are_there(services: dict[str, Any]) -> None:
+    health = services["api"]["healthcheck"]
+    assert asked(health) == "/api/v1/ready?require=models,roots"
+    assert seconds(health["start_period"]) >= 600, "weights are fetched meanwhile"
+    assert (check(health, 503), check(health, 200)) == (1, 0)
+
+
+def test_the_proxy_waits_for_an_api_that_redis_answers_and_for_no_worker() -> None:
+    project = resolved(files=NGINX, **BEHIND_NGINX)["services"]
+    health = project["api"]["healthcheck"]
+    assert asked(health) == "/api/v1/ready?require=redis"
+    assert seconds(health["start_period"]) <= 60
+    assert project["nginx"]["depends_on"]["api"]["condition"] == "service_healthy"
+    assert (check(health, 503), check(health, 200)) == (1, 0)
+
+
+def asked(health: dict[str, Any]) -> str:
+    """The path that a health check asks."""
+    (path,) = re.findall(r"http://127.0.0.1:6699(\S+?)'", " ".join(health["test"]))
+    return str(path)
+
+
+def check(health: dict[str, Any], status: int) -> int:
+    """How a health check ends where the server answers with this status."""
+
+    class Answers(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status if self.path == asked(health) else 404)
+            self.end_headers()
+            self.wfile.write(b"what is missing")
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Answers) as server:
+        threading.Thread(target=server.handle_request).start()
+        _, _, option, program = health["test"]
+        program = program.replace(":6699", f":{server.server_port}")
+        done = subprocess.run(
+            [sys.executable, option, program], capture_output=True, text=True, timeout=30
+        )
+    assert ("what is missing" in done.stderr) == (status == 503), done.stderr
+    return done.returncode
+
+
 def test_there_is_time_to_end_in_good_order(services: dict[str, Any]) -> None:
     assert seconds(services["api"]["stop_grace_period"]) > GRACE_S
     for name, service in ours(services):
@@ -227,10 +277,6 @@ def test_gpu_workers_ask_for_the_gpu_and_are_built_for_it(services: dict[str, An
         target = service["build"].get("target")
         wanted = "cuda" if name.endswith("-gpu") else "cpu"
         assert target == (None if name == "api" else wanted), name
-
-
-NGINX = ("docker-compose.yml", "deploy/compose.nginx.yml")
-BEHIND_NGINX = {"TLS_DIR": "/etc/rushes/tls", "RUSHES_ALLOWED_HOSTS": "rushes.example.com"}
 
 
 def test_behind_nginx_the_api_has_replicas_and_no_port() -> None:

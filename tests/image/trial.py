@@ -74,7 +74,7 @@ def use(running: dict[str, Container], work: Path) -> None:
 
 
 def ready(client: httpx.Client) -> Any:
-    answer = client.get("/ready")
+    answer = client.get("/ready?require=models,roots")
     return answer.status_code == 200 and not answer.json()["loading"] and answer.json()
 
 

@@ -64,19 +64,23 @@ def environment(folder: Path, **settings: str) -> dict[str, str]:
     }
 
 
-def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-P", "-m", "cli.main", *arguments]
+def command(*arguments: str, module: str = "cli.main") -> list[str]:
+    return [sys.executable, "-P", "-m", module, *arguments]
 
 
 def start(
-    folder: Path, stdout: int | None = None, under: Sequence[str] = (), **settings: str
+    folder: Path,
+    stdout: int | None = None,
+    under: Sequence[str] = (),
+    module: str = "cli.main",
+    **settings: str,
 ) -> Up:
     """`under`: the words of a program that becomes it."""
     port = free_port()
     log = folder / "up.log"
     with log.open("ab") as output:
         process = subprocess.Popen(
-            [*under, *command("up")],
+            [*under, *command("up", module=module)],
             cwd=folder,
             env=environment(folder, RUSHES_PORT=str(port), **settings),
             stdin=subprocess.DEVNULL,

@@ -7,7 +7,7 @@ import importlib.util
 from collections.abc import Iterator
 
 from shared.errors import ModelError
-from shared.models.model_catalogue import is_downloaded, require_allowed
+from shared.models.model_catalogue import require_weights
 from shared.models.specs import ModelSpec
 from shared.settings import Settings
 from workers.models.protocols import FaceFinder, Transcriber, VisualEmbedder, VoiceDetector
@@ -15,7 +15,7 @@ from workers.models.protocols import FaceFinder, Transcriber, VisualEmbedder, Vo
 
 def load_visual(settings: Settings, spec: ModelSpec) -> VisualEmbedder:
     """Load a visual model. Raises ModelError with a sentence that says what to do."""
-    _require_weights(settings, spec)
+    require_weights(settings, spec)
     if spec.family == "conse":
         require_installed("lite", "onnxruntime", "tokenizers")
         from workers.models.visual.conse import ConseEmbedder  # onnxruntime: optional
@@ -31,7 +31,7 @@ def load_visual(settings: Settings, spec: ModelSpec) -> VisualEmbedder:
 
 def load_speech(settings: Settings, spec: ModelSpec) -> Transcriber:
     """Load a speech model. Raises ModelError with a sentence that says what to do."""
-    _require_weights(settings, spec)
+    require_weights(settings, spec)
     require_installed("lite", "faster_whisper", "ctranslate2")
     from workers.models.speech.whisper_loading import load_whisper  # faster_whisper: optional
 
@@ -40,7 +40,7 @@ def load_speech(settings: Settings, spec: ModelSpec) -> Transcriber:
 
 def load_faces(settings: Settings, spec: ModelSpec) -> FaceFinder:
     """Load a face model. Raises ModelError with a sentence that says what to do."""
-    _require_weights(settings, spec)
+    require_weights(settings, spec)
     if spec.family == "dlib":
         require_installed("lite", "onnxruntime")
         from workers.models.faces.dlib_faces import load_dlib  # onnxruntime: optional
@@ -83,15 +83,6 @@ def load_detector() -> VoiceDetector:
     from workers.models.speech.voice import load_voice_detector  # onnxruntime: optional
 
     return load_voice_detector()
-
-
-def _require_weights(settings: Settings, spec: ModelSpec) -> None:
-    require_allowed(settings, spec)
-    if not is_downloaded(settings, spec):
-        raise ModelError(
-            f"The weights of {spec.key} are not in {settings.weights_dir}. Fetch them with "
-            f"`rushes models pull {spec.key}`."
-        )
 
 
 def require_installed(extra: str, *modules: str) -> None:

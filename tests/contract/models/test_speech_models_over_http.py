@@ -74,14 +74,16 @@ def test_loading_a_speech_model_asks_the_workers_and_tells_when_they_have_it(
     def generation() -> int:
         return heartbeats.desired(redis, "default")[ModelKind.SPEECH].generation
 
+    loading = {"model_key": "whisper-base", "is_loading": True}
     beat(redis, None)
     assert load("base") == (202, True)  # the active one by the settings, which nobody has loaded
+    assert client.get("/models/loaded").json()["speech"] == loading
     assert heartbeats.desired(redis, "default")[ModelKind.SPEECH].key == "whisper-base"
     asked = generation()
     beat(redis, None, is_loading=True)
     assert load("whisper-base") == (202, True)
     assert generation() == asked
-    assert client.get("/models/loaded").json()["speech"] == {"model_key": None, "is_loading": True}
+    assert client.get("/models/loaded").json()["speech"] == loading
     beat(redis, "whisper-base")
     assert load("whisper-base") == (200, False)
     assert generation() == asked

@@ -22,7 +22,7 @@ from cli.processes.private_redis import lives
 from shared.redis.clients import connect, key_prefix
 from shared.settings import Settings
 from tests.support.rushes_up import READY_S, Up, command, end, environment, start
-from tests.support.stack import free_port
+from tests.support.stack import free_port, models_dir
 from tests.support.waiting import wait_for
 
 BACK_WITHIN_S = 2.0
@@ -92,6 +92,26 @@ def test_kill_9_of_rushes_up_leaves_no_orphan_and_no_hindrance(up: Up, tmp_path:
         again.wait_for_line("ready on http", times=2)
     finally:
         end(again)
+
+
+def test_without_its_model_it_says_so_and_is_ready_once_that_has_come(tmp_path: Path) -> None:
+    weights = tmp_path / "models"
+    weights.mkdir()
+    waits = "tests.support.programs.up_that_waits_briefly"
+    alone = {"PIP_NO_INDEX": "1", "RUSHES_MODELS_DIR": str(weights)}
+    up = start(tmp_path, module=waits, **alone)
+    try:
+        up.wait_for_line("not ready after 2 s: ")
+        strict = f"http://127.0.0.1:{up.port}/api/v1/ready?require=models,roots"
+        pull = f"The weights of conse-lite0 are not in {weights}. Fetch them with `rushes models"
+        wait_for(lambda: pull in httpx.get(strict).text, READY_S, "the weights to be missed")
+        assert "ready on http" not in up.text()
+        (weights / "conse-lite0").symlink_to(models_dir() / "conse-lite0")
+        up.wait_for_line("ready on http")  # though there are none for speech and faces
+        assert httpx.get(strict).status_code == 200
+        assert not (weights / "whisper-base").exists()
+    finally:
+        end(up)
 
 
 def test_a_second_rushes_up_is_refused_with_one_sentence(up: Up, tmp_path: Path) -> None:

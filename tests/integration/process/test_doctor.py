@@ -20,6 +20,10 @@ from cli.checks import everything, folders, libraries, models, server
 from cli.checks.finding import Finding, fine, within
 from cli.checks.libraries import EXTRAS, Libraries
 from cli.main import app
+from shared.domain import ModelKind
+from shared.redis import heartbeats
+from shared.redis.clients import connect
+from shared.redis.heartbeats import Heartbeat, ModelState, WorkerKind
 from shared.settings import Settings
 from tests.support.cli.local_command import environment, left_running, rushes
 from tests.support.private_redis import PrivateRedis
@@ -121,6 +125,31 @@ def test_a_server_that_runs_is_looked_at(tmp_path: Path, redis_url: str) -> None
     assert f"a Rushes runs on http://127.0.0.1:{stack.ports[0]}" in messages(found, "ok")
     assert "server and command line are version" in messages(found, "ok")
     assert "no query worker runs: start one: `rushes worker query`" in messages(found, "problem")
+
+
+def test_a_server_whose_model_and_root_are_away_is_told_with_the_cure(
+    tmp_path: Path, redis_url: str
+) -> None:
+    stack = Stack(tmp_path, redis_url, {"RUSHES_MEDIA_ROOTS": "/absent"})
+    pull = "Fetch them with `rushes models pull conse-lite0`."
+    models = {ModelKind.VISUAL: ModelState(error=f"The weights are away. {pull}")}
+    kinds: tuple[WorkerKind, ...] = ("query", "analysis")
+    with connect(redis_url) as client:
+        for kind in kinds:
+            heart = Heartbeat(
+                name=kind, kind=kind, host="h", pid=1, started_at=1.0, models=models, roots=()
+            )
+            heartbeats.publish(client, "default", heart, ttl_s=60)
+    try:
+        stack.start_api()
+        settings = Settings.from_env(environment(tmp_path, RUSHES_PORT=str(stack.ports[0])))
+        found = [dataclasses.asdict(finding) for finding in server.server(settings)]
+    finally:
+        stack.stop()
+    problems = messages(found, "problem")
+    assert problems.startswith("it is not ready: The visual model conse-lite0 cannot be used on h")
+    assert pull in problems
+    assert "No live worker sees /absent (RUSHES_MEDIA_ROOTS). Mount its disk" in problems
 
 
 def test_for_people_it_is_a_table_whose_last_line_counts(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -112,3 +112,14 @@ def test_a_heartbeat_of_another_version_does_not_hide_the_others(client: redis.R
     client.sadd("rushes:test:heartbeats", "b")
     client.set("rushes:test:heartbeat:b", '{"name": "b", "kind": "of a later version"}', ex=10)
     assert [heart.name for heart in live(client, "test")] == ["a"]
+
+
+def test_a_heartbeat_of_the_former_version_says_nothing_of_roots_and_generations(
+    client: redis.Redis,
+) -> None:
+    said = '{"name":"a","kind":"query","host":"h","pid":1,"started_at":1.0,"models":{"visual":{}}}'
+    client.sadd("rushes:test:heartbeats", "a")
+    client.set("rushes:test:heartbeat:a", said, ex=10)
+    (heart,) = live(client, "test")
+    assert heart.roots is None
+    assert heart.models[ModelKind.VISUAL].generation is None

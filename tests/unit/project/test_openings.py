@@ -48,6 +48,7 @@ _ALLOWED = {
     "api/folders.py": "looks in threads of their own whether folders hang",
     "api/watch/fields.py": _OPENED,
     "workers/export/": _OPENED,
+    "workers/lookout.py": _LOOKS,
     "workers/media/": _OPENED,
     "workers/recluster/item.py": _LOOKS,
     "workers/root_identity.py": _LOOKS,

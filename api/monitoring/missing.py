@@ -1,0 +1,59 @@
+"""What a server lacks, by the heartbeats of its workers: a sentence for each, with the fix."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from shared.domain import ModelKind
+from shared.redis.heartbeats import DesiredModel, Heartbeat, ModelState, WorkerKind
+from shared.settings import Settings
+
+_RUN_MODELS: tuple[WorkerKind, ...] = ("query", "analysis")
+_WATCHER: WorkerKind = "watcher"  # touches media only in watched folders, and says nothing of roots
+
+
+def missing_workers(kinds: Sequence[str]) -> str:
+    """One sentence for all kinds of workers that are required and do not live."""
+    names = " and no ".join(kinds)
+    commands = " and ".join(
+        f"`rushes {kind}`" if kind == _WATCHER else f"`rushes worker {kind}`" for kind in kinds
+    )
+    which = " worker" if list(kinds) != [_WATCHER] else ""
+    return f"No {names}{which} is running. Start {commands}."
+
+
+def unusable_models(
+    needed: Mapping[ModelKind, DesiredModel], live: Sequence[Heartbeat]
+) -> Iterator[str]:
+    """A sentence for each model that no query worker, or no analysis worker, can use."""
+    said = {}
+    for kind, model in needed.items():
+        for runner in _RUN_MODELS:
+            beats = [beat for beat in live if beat.kind == runner and kind in beat.models]
+            errors = [_error(beat.models[kind], model) for beat in beats]
+            if beats and all(errors):
+                what = "face" if kind is ModelKind.FACES else kind
+                sentence = f"The {what} model {model.key} cannot be used on {beats[0].host}: "
+                said[sentence + str(errors[0])] = True
+    yield from said
+
+
+def unseen_roots(settings: Settings, live: Sequence[Heartbeat]) -> Iterator[str]:
+    """A sentence for each configured root that no live worker sees."""
+    workers = [beat for beat in live if beat.kind != _WATCHER]
+    settings_of: dict[str, list[str]] = {}
+    for name, roots in (("MEDIA", settings.media_roots), ("CACHE", settings.cache_roots)):
+        for root in map(str, roots or ()):
+            settings_of.setdefault(root, []).append(f"RUSHES_{name}_ROOTS")
+    for root, names in settings_of.items():
+        if not any(beat.roots is None or root in beat.roots for beat in workers):
+            yield (
+                f"No live worker sees {root} ({' and '.join(names)}). Mount its disk where the "
+                "workers run, or correct the setting."
+            )
+
+
+def _error(state: ModelState, model: DesiredModel) -> str | None:
+    """Why a worker cannot use a model; None also where it speaks of one that was active before."""
+    is_of_another = state.generation is not None and state.generation < model.generation
+    return None if is_of_another else state.error
