@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator, Mapping, Sequence
 
+from api.services import Services
 from shared.domain import ModelKind
+from shared.errors import ModelError
+from shared.models import model_catalogue
 from shared.redis.heartbeats import DesiredModel, Heartbeat, ModelState, WorkerKind
 from shared.settings import Settings
 
@@ -23,19 +27,43 @@ def missing_workers(kinds: Sequence[str]) -> str:
 
 
 def unusable_models(
-    needed: Mapping[ModelKind, DesiredModel], live: Sequence[Heartbeat]
+    services: Services, needed: Mapping[ModelKind, DesiredModel], live: Sequence[Heartbeat]
 ) -> Iterator[str]:
     """A sentence for each model that no query worker, or no analysis worker, can use."""
-    said = {}
     for kind, model in needed.items():
-        for runner in _RUN_MODELS:
-            beats = [beat for beat in live if beat.kind == runner and kind in beat.models]
-            errors = [_error(beat.models[kind], model) for beat in beats]
-            if beats and all(errors):
-                what = "face" if kind is ModelKind.FACES else kind
-                sentence = f"The {what} model {model.key} cannot be used on {beats[0].host}: "
-                said[sentence + str(errors[0])] = True
-    yield from said
+        found = dict.fromkeys(_errors(services, kind, model, live))
+        for host, error in found:
+            what = "face" if kind is ModelKind.FACES else kind
+            yield f"The {what} model {model.key} cannot be used on {host}: {error}"
+
+
+def _errors(
+    services: Services, kind: ModelKind, model: DesiredModel, live: Sequence[Heartbeat]
+) -> Iterator[tuple[str, str]]:
+    """Hosts, and why the model cannot be used there."""
+    for runner in _RUN_MODELS:
+        beats = [beat for beat in live if beat.kind == runner and kind in beat.models]
+        errors = [_error(beat.models[kind], model) for beat in beats]
+        if beats and all(errors):
+            yield beats[0].host, str(errors[0])
+    here = socket.gethostname()
+    is_known = any(kind in beat.models or beat.host != here for beat in live)
+    if not is_known and (error := _own_look(services, kind, model.key)):
+        yield here, error
+
+
+def _own_look(services: Services, kind: ModelKind, key: str) -> str | None:
+    """Why a model cannot be loaded on this machine, where no worker has said anything of it."""
+
+    def look() -> str | None:
+        try:
+            spec = model_catalogue.resolve(services.settings, kind, key)
+            model_catalogue.require_weights(services.settings, spec)
+        except ModelError as error:
+            return error.message
+        return None
+
+    return services.folders.call(str(services.settings.weights_dir), look)
 
 
 def unseen_roots(settings: Settings, live: Sequence[Heartbeat]) -> Iterator[str]:

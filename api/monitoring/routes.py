@@ -80,7 +80,7 @@ def _look(services: Services, required: Sequence[str]) -> tuple[list[Heartbeat] 
     there = {beat.kind for beat in live}
     absent = [name for name in required if name in _KINDS and name not in there]
     missing = [missing_workers(absent)] if absent else []
-    missing += unusable_models(needed_models(active), live)
+    missing += unusable_models(services, needed_models(active), live)
     if _ROOTS in required and live:  # without any worker, that is what is missing
         missing += unseen_roots(settings, live)
     return live, missing

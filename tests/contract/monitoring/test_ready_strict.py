@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from shared.redis import heartbeats
 from shared.redis.clients import connect
 from shared.redis.heartbeats import Heartbeat, ModelState, WorkerKind
 from tests.support.private_redis import PrivateRedis
-from tests.support.stack import Client
+from tests.support.stack import Client, running_stack
 
 STRICT = "/ready?require=models,roots"
 PULL = "The weights of it are away. Fetch them with `rushes models pull it`."
@@ -164,6 +165,23 @@ def test_workers_of_the_former_version_say_nothing_against_a_root(
         heartbeats.publish(hearts, "default", msgspec.json.decode(text, type=Heartbeat))
         hearts.set(f"rushes:default:heartbeat:{kind}", text, ex=60)
     assert client.get(STRICT).status_code == 200
+
+
+def test_while_no_worker_lives_the_api_looks_for_weights_itself(
+    tmp_path: Path, redis_url: str
+) -> None:
+    settings = {"RUSHES_MODELS_DIR": str(tmp_path), "RUSHES_SPEECH_MODEL": "small"}
+    with running_stack(tmp_path, redis_url, analysis=0, query=0, **settings) as stack:
+        message = said(stack.client())
+        with connect(redis_url) as hearts:  # of a machine that may have its own
+            beat(hearts, "recluster", models={})
+        elsewhere = said(stack.client())
+    for kind, key in (("visual", "conse-lite0"), ("speech", "whisper-small")):
+        assert f"The {kind} model {key} cannot be used on {socket.gethostname()}: " in message
+        assert f"`rushes models pull {key}`" in message
+    assert "dlib-resnet" not in message, "nobody has asked for it"
+    assert elsewhere.startswith("No query and no analysis worker is running.")
+    assert "cannot be used" not in elsewhere
 
 
 def test_what_can_be_asked_for_is_said_to_who_asks_for_something_else(client: Client) -> None:
