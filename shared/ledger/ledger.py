@@ -5,6 +5,7 @@ Every script is atomic and may arrive twice. Nothing here enqueues jobs: callers
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -24,18 +25,23 @@ from shared.ledger.records import (
     Outcome,
     Renewal,
     StopResult,
+    WaitReason,
 )
 from shared.process import traces
 from shared.redis.clients import key_prefix, translated
 from shared.redis.room import room
 
+log = logging.getLogger(__name__)
+
 SWEEP_EVERY_S = 2.0
+INGEST_SHARE = 0.1  # of the lease time, once ingestion has been held back for a minute
 REPLACE_WAIT_S = 2.0  # how long a request waits for the Task that it asked to stop
 _LOOK_EVERY_S = 0.02
 _RESERVATION_SLACK_S = 0.5  # for the way from the last look to the second submit
 _JOBS_A_SWEEP = 1000
 _ITEMS_AT_ONCE = 1000  # more would hold up everybody else's calls
 _ITEM_BYTES = 1000  # in Redis, beside its spec and its files
+_WORDS_OF_SETTLE = 7
 _FAILED_AT_ONCE = 25  # each may have 64 files, each with several types
 
 
@@ -47,8 +53,9 @@ def progress_channel(instance: str) -> str:
 class Ledger(LedgerReader):
     """Tasks, Items, leases and the lock of one instance.
 
-    `client` must decode responses. Time comes from Redis; only a test passes its own `clock`
-    (seconds) and `pause` (called between looks while `submit` waits).
+    `client` must decode responses. `enqueue` gets the jobs that a call names beside its answer, of
+    a Task whose turn has come; without it the next sweep names them. Time comes from Redis; only a
+    test passes its own `clock` (seconds) and `pause` (called between looks while `submit` waits).
     """
 
     def __init__(
@@ -56,27 +63,32 @@ class Ledger(LedgerReader):
         client: redis.Redis,
         instance: str,
         *,
+        enqueue: Callable[[list[ItemJob]], object] | None = None,
+        ingest_share: float = INGEST_SHARE,
         clock: Clock | None = None,
         pause: Callable[[float], object] = time.sleep,
     ) -> None:
         super().__init__(client, instance, clock=clock)
         self._rq_queues = f"rq:queue:rushes-{instance}-"
         self._pause = pause
+        self._enqueue = enqueue
+        self._ingest_share = ingest_share
 
     def submit(
         self, task: NewTask, on_busy: OnBusy = "replace", wait_s: float = REPLACE_WAIT_S
     ) -> bool:
         """Enter a Task. True: enqueue its jobs now; False: the Task waits in line, enqueue none.
 
-        Raises Busy when the holder of the lock does not end within `wait_s`, at once when
-        another request is before this one or when `on_busy` is "refuse", and at once when an open
-        Task holds what this one wants to itself (`NewTask.exclusive`). Raises NotLeader when
+        Raises Busy when the Task of its owner that it replaces does not end within `wait_s`, at
+        once when another request of its owner is before this one or when `on_busy` is "refuse",
+        and at once when an open Task holds what this one wants to itself (`NewTask.exclusive`).
+        Tasks of other owners are waited for, except by "replace-any". Raises NotLeader when
         `NewTask.leader` is not the active watcher, RedisAway also where Redis has no room for it.
         """
         self._stage(task)
-        answer, holder = self._enter(task, on_busy, wait_s)
+        answer, holder = self._enter(task, on_busy, on_busy, wait_s)
         if answer == "wait":
-            answer, holder = self._when_reserved(task, holder, wait_s)
+            answer, holder = self._when_reserved(task, holder, on_busy, wait_s)
         if answer == "stood_down":
             raise NotLeader
         if answer == "incomplete":
@@ -183,19 +195,39 @@ class Ledger(LedgerReader):
         given. `fault` goes to the files of an Item that fails for good. `result`, JSON, is kept
         with a "done" Item, whatever it counts as (`LedgerReader.results`).
         """
-        is_ours = bool(self._run("settle", *_of(lease), outcome, reason, fault, result))
-        return _noted(outcome, is_ours)
+        return self._settle(lease, outcome, reason, fault, result)
 
     def handback(self, lease: Lease) -> bool:
         """Queue an Item again without counting a try. False: the lease is lost."""
-        is_ours = bool(self._run("settle", *_of(lease), "handback", "", "", ""))
-        return _noted("handback", is_ours)
+        return self._settle(lease, "handback")
 
-    def stop(self, task_id: str | None = None) -> StopResult:
-        """Ask a Task, or the foreground one, to stop. Raises Missing for an unknown id."""
-        answer = self._run("stop", task_id or "")
+    def refuse(self, lease: Lease, reason: WaitReason, host: str, hosts: Sequence[str]) -> bool:
+        """Hand back an Item that this machine cannot do now. False: the lease is lost.
+
+        When none of `hosts`, all that have workers for it, can do it, it is parked: nobody claims
+        it until `unpark`. A Task of which nothing else is left waits without lock or place.
+        """
+        words = (reason.message, "", "", reason.code, reason.key, host, _json(list(hosts)))
+        return self._settle(lease, "refused", *words)
+
+    def unpark(self, task_id: str) -> None:
+        """Queue what is parked of a Task again: what it waited for may be there."""
+        self._pass_on(self._run("unpark", task_id))
+
+    def park(self, task_id: str, reason: WaitReason) -> bool:
+        """Park a Task of which nobody does anything; whether it is parked now."""
+        return bool(self._run("park", task_id, reason.code, reason.key, reason.message))
+
+    def stop(self, task_id: str | None = None, owner: str | None = None) -> StopResult:
+        """Ask a Task to stop. Raises Missing for an unknown id.
+
+        Without an id the foreground one; of an `owner` the one that it has begun, else the first
+        of those that wait to replace others.
+        """
+        answer = self._run("stop", task_id or "", "any" if owner is None else owner)
         if answer is None:
             raise Missing(f"There is no task {task_id}.")
+        self._pass_on(answer[2:])
         return StopResult(bool(answer[0]), answer[1] or None)
 
     def fail_open(self, reason: str) -> int:
@@ -211,11 +243,25 @@ class Ledger(LedgerReader):
 
         `ended`: names of workers that are known to have ended, whose leases need not run out.
         """
-        words = self._run("sweep", self._rq_queues, _JOBS_A_SWEEP, *ended)
-        return [
-            ItemJob(words[at], int(words[at + 1]), words[at + 2], words[at + 3] == "1")
-            for at in range(0, len(words), 4)
-        ]
+        share = f"{self._ingest_share:.4f}"
+        return _jobs(self._run("sweep", self._rq_queues, _JOBS_A_SWEEP, share, *ended))
+
+    def _settle(self, lease: Lease, outcome: str, *words: str | bytes) -> bool:
+        padded = (*words, *[""] * (_WORDS_OF_SETTLE - len(words)))
+        is_ours, *named = self._run("settle", *_of(lease), outcome, *padded)
+        get_current_span().set_attribute("rushes.outcome", outcome if is_ours else "lost")
+        self._pass_on(named)
+        return bool(is_ours)
+
+    def _pass_on(self, words: Sequence[str]) -> None:
+        """Enqueue the jobs of the Task whose turn has come."""
+        if words and self._enqueue is None:
+            self._run("unrung", words[0])
+        elif words and self._enqueue is not None:
+            try:
+                self._enqueue(_jobs(words))
+            except RedisAway as error:
+                log.warning("Jobs of task %s are enqueued later: %s", words[0], error.message)
 
     def _stage(self, task: NewTask) -> None:
         sizes = [_ITEM_BYTES + len(item.spec) + len(_json(item.files)) for item in task.items]
@@ -240,33 +286,37 @@ class Ledger(LedgerReader):
                 "maxmemory."
             )
 
-    def _enter(self, task: NewTask, on_busy: str, wait_s: float) -> tuple[str, str]:
+    def _enter(self, task: NewTask, asked: OnBusy, on_busy: str, wait_s: float) -> tuple[str, str]:
         reserved_ms = round((wait_s + _RESERVATION_SLACK_S) * 1000)
         words: list[str | bytes | int] = [task.task_id, task.kind, task.queue, on_busy, reserved_ms]
         words += [task.message, _json(list(task.units.items())), len(task.items), task.exclusive]
-        words += [task.leader, traces.carried()]
-        answer, holder = self._run("submit", *words)
+        words += [task.leader, traces.carried(), task.sender.owner, asked, _json(task.sender)]
+        answer, holder, *named = self._run("submit", *words)
+        self._pass_on(named)
         return answer, holder
 
-    def _when_reserved(self, task: NewTask, holder: str, wait_s: float) -> tuple[str, str]:
-        """Wait for `holder` to end; the lock is reserved for `task` until then."""
+    def _when_reserved(
+        self, task: NewTask, holder: str, asked: OnBusy, wait_s: float
+    ) -> tuple[str, str]:
+        """Wait for `holder` to end; the place of `task` is kept until then."""
         clock = self._clock or time.monotonic
         deadline = clock() + wait_s
         answer = "wait"
         while answer == "wait" and clock() < deadline:
             self._pause(_LOOK_EVERY_S)
-            answer = self._run("check_reservation", task.task_id, holder)
+            answer = self._run("check_reservation", task.task_id, task.sender.owner, holder, "")
         if answer == "wait":
-            answer = self._run("end_reservation", task.task_id)
+            answer = self._run("check_reservation", task.task_id, task.sender.owner, holder, "1")
         if answer == "free":
-            return self._enter(task, "reserved", wait_s)
+            return self._enter(task, asked, "reserved", wait_s)
         return "busy", holder
 
 
-def _noted(outcome: str, is_ours: bool) -> bool:
-    """Whether the ledger took the end of an Item; the active span is told, too."""
-    get_current_span().set_attribute("rushes.outcome", outcome if is_ours else "lost")
-    return is_ours
+def _jobs(words: Sequence[str]) -> list[ItemJob]:
+    return [
+        ItemJob(words[at], int(words[at + 1]), words[at + 2], words[at + 3] == "1")
+        for at in range(0, len(words), 4)
+    ]
 
 
 def _of(lease: Lease) -> tuple[str, int, int]:

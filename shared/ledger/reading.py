@@ -11,7 +11,15 @@ import redis
 
 from shared.domain import FailedFile, Fault, ProgressType, TaskKind, TaskState
 from shared.errors import Missing
-from shared.ledger.records import WRITER_DIGITS, FileRecord, FileState, ItemFile, TaskRecord
+from shared.ledger.records import (
+    WRITER_DIGITS,
+    FileRecord,
+    FileState,
+    ItemFile,
+    Sender,
+    TaskRecord,
+    WaitReason,
+)
 from shared.redis.clients import key_prefix, translated
 
 _SHARE = 10_000  # SHARE in lua/library.lua
@@ -36,11 +44,10 @@ class LedgerReader:
         self._redis = client
         self._prefix = key_prefix(instance)
         self._clock = clock
-        library = (_LUA / "library.lua").read_text(encoding="utf-8")
+        library = "".join(map(Path.read_text, sorted(_LUA.glob("library/*.lua"))))
         self._scripts = {
             path.stem: client.register_script(library + path.read_text(encoding="utf-8"))
             for path in _LUA.glob("*.lua")
-            if path.stem != "library"
         }
 
     def record(self, task_id: str) -> TaskRecord | None:
@@ -88,6 +95,15 @@ class LedgerReader:
             found: Any = self._redis.get(f"{self._prefix}lock")
         return found or None
 
+    def parked(self) -> dict[str, list[WaitReason]]:
+        """Why Tasks have Items that nobody can do, by Task."""
+        with translated():
+            found: Any = self._redis.hgetall(f"{self._prefix}parked")
+        return {
+            task_id: msgspec.json.decode(raw, type=list[WaitReason])
+            for task_id, raw in found.items()
+        }
+
     def queued_items(self, task_id: str) -> int:
         """Number of a Task's Items that no worker has taken yet."""
         with translated():
@@ -134,6 +150,7 @@ def _task_record(task_id: str, found: Any) -> TaskRecord | None:
     type_ = ProgressType(fields.get("type") or next(iter(units), _OF_KIND[kind]))
     overall = _share(fields, units)
     failed = dict.fromkeys(FailedFile(*msgspec.json.decode(entry)) for entry in found[1])
+    parked, place, holder, holders_sender = found[2:]
     total = units.get(type_, 0)
     return TaskRecord(
         task_id=task_id,
@@ -153,7 +170,28 @@ def _task_record(task_id: str, found: Any) -> TaskRecord | None:
         seq=int(fields["seq"]),
         created_at=_seconds(fields["created"]),
         finished_at=_seconds(fields["finished"]) if "finished" in fields else None,
+        sender=_sender(fields.get("sender")),
+        waiting_for=_waiting_for(fields, parked, holder, holders_sender),
+        place=int(place) if place and status is TaskState.QUEUED else None,
     )
+
+
+def _sender(raw: str | None) -> Sender:
+    return msgspec.json.decode(raw, type=Sender) if raw else Sender()
+
+
+def _waiting_for(
+    fields: dict[str, str], parked: str, holder: str, holders_sender: str
+) -> WaitReason | None:
+    """Why a Task does not run, as far as the ledger knows it."""
+    if "parked" in fields and parked:
+        reason: WaitReason = msgspec.json.decode(parked, type=list[WaitReason])[0]
+        return reason
+    if fields["state"] != TaskState.QUEUED or "waiting" not in fields:
+        return None
+    sender = _sender(holders_sender)
+    runs = "Another analysis is running." if holder else "Another analysis comes first."
+    return WaitReason("turn", holder, runs, sender.label)
 
 
 def _file_records(client: redis.Redis, prefix: str, task_id: str) -> list[FileRecord]:

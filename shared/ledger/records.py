@@ -42,12 +42,22 @@ def new_task_id() -> str:
     return secrets.token_hex(16)
 
 
+class Sender(msgspec.Struct, frozen=True, kw_only=True):
+    """Who sent a Task. Tasks of one owner replace each other; owners take turns."""
+
+    owner: str = ""  # id of the licence key; "": nobody's, as Tasks of earlier versions
+    label: str = ""  # what people call that key
+    address: str = ""  # of the client
+    client: str = ""  # what it calls itself
+
+
 class NewTask(msgspec.Struct, frozen=True, kw_only=True):
     kind: TaskKind
     items: list[NewItem]
     queue: str = "analysis"
     message: str = "Waiting for a worker."
     leader: str = ""  # token of the watcher that submits it: refused when it is active no more
+    sender: Sender = Sender()
     exclusive: str = ""  # only one open Task may have this (Busy for a second); "": any number
     task_id: str = msgspec.field(default_factory=new_task_id)
 
@@ -89,7 +99,8 @@ class ItemJob(NamedTuple):
     front: bool
 
 
-OnBusy = Literal["replace", "queue", "refuse"]
+OnBusy = Literal["replace", "replace-any", "queue", "refuse"]
+WaitCode = Literal["turn", "model", "root", "worker"]
 Renewal = Literal["ok", "stop", "lost", "yield"]
 Outcome = Literal["done", "failed", "cancelled"]
 
@@ -97,6 +108,15 @@ Outcome = Literal["done", "failed", "cancelled"]
 class StopResult(msgspec.Struct, frozen=True):
     cancelled: bool
     task_id: str | None
+
+
+class WaitReason(msgspec.Struct, frozen=True):
+    """Why a Task or an Item waits."""
+
+    code: WaitCode
+    key: str  # of the model, the root, the kind of worker, or the Task that it waits for
+    message: str
+    owner: str = ""  # label of that Task's owner
 
 
 class TaskRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,6 +142,9 @@ class TaskRecord(msgspec.Struct, frozen=True, kw_only=True):
     seq: int
     created_at: float
     finished_at: float | None
+    sender: Sender
+    waiting_for: WaitReason | None  # of a Task that is queued, where the ledger knows it
+    place: int | None  # in line for the lock: 1 is next
 
 
 class FileState(StrEnum):

@@ -1,6 +1,11 @@
--- Whether a replacing request may have the lock. ARGV: 3 task, 4 the holder it asked to stop.
--- Answers free (the lock is reserved for it) | wait | taken.
-local holder = redis.call('GET', P .. 'lock')
-if reserved_for() ~= ARGV[3] then return 'taken' end
-if not holder then return 'free' end
-return holder == ARGV[4] and 'wait' or 'taken'
+-- Whether a replacing request may be entered. ARGV: 3 task, 4 its owner, 5 the Task it asked to stop,
+-- 6 "1" where it will not wait any longer: its place is given up.
+-- Answers free (its place is kept) | wait | taken.
+local t, owner, holder = ARGV[3], ARGV[4], ARGV[5]
+if reserved_for(owner) ~= t then return 'taken' end
+if redis.call('GET', P .. 'lock') ~= holder then
+  return 'free'
+end
+if ARGV[6] ~= '1' then return 'wait' end
+redis.call('HDEL', P .. 'reserved', owner)
+return 'taken'

@@ -5,5 +5,6 @@ if not is_mine(t, n, ARGV[5]) then return 'lost' end
 redis.call('HSET', item_key(t, n), 'stalls_at', ARGV[6])
 redis.call('ZADD', P .. 'leases', int(now + LEASE_MS), t .. '/' .. n)
 if is_stopping(t) then return 'stop' end
-if get(t, 'kind') == 'ingest' and foreground() then return 'yield' end
+local in_share = redis.call('HGET', item_key(t, n), 'in_share')
+if get(t, 'kind') == 'ingest' and is_held_back() and not in_share then return 'yield' end
 return 'ok'

@@ -1,10 +1,11 @@
--- A worker ends its Item. ARGV: 3 task, 4 item, 5 token, 6 done|failed|cancelled|handback,
--- 7 reason, 8 fault of a failure, 9 what became of a done Item, or "". Answers 1 (also to a repeated
--- call), or 0 where the lease is lost.
+-- A worker ends its Item. ARGV: 3 task, 4 item, 5 token, 6 done|failed|cancelled|handback|refused,
+-- 7 reason, 8 fault of a failure, 9 what became of a done Item, or ""; of one that its machine
+-- cannot do: 10 code and 11 key of the reason, 12 machine, 13 machines that do such work, as JSON.
+-- Answers {1 (also to a repeated call), or 0 where the lease is lost, jobs to enqueue …}.
 local t, n, token, outcome, reason = ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 local k = item_key(t, n)
-if redis.call('HGET', k, 'settled') == token then return 1 end
-if not is_mine(t, n, token) then return 0 end
+if redis.call('HGET', k, 'settled') == token then return { 1 } end
+if not is_mine(t, n, token) then return { 0 } end
 redis.call('HSET', k, 'settled', token)
 if outcome == 'done' and ARGV[9] ~= '' then redis.call('HSET', k, 'result', ARGV[9]) end
 
@@ -18,16 +19,22 @@ if outcome == 'failed' then
   count('item_errors:' .. ARGV[8])
   local errors = redis.call('HINCRBY', k, 'errors', 1)
   if errors < TRIES then outcome = is_stopping(t) and 'cancelled' or 'handback' end
-elseif outcome == 'handback' and is_stopping(t) then
+elseif (outcome == 'handback' or outcome == 'refused') and is_stopping(t) then
   outcome = 'cancelled'
 elseif outcome == 'done' and all_files_failed() then
   outcome, reason = 'failed', reason ~= '' and reason or 'None of the files could be used.'
 end
 
-if outcome == 'handback' then
+local passed_to
+if outcome == 'handback' or outcome == 'refused' then
   requeue(t, n)
+  if outcome == 'refused' and refused_by_all(t, n, ARGV[12], cjson.decode(ARGV[13])) then
+    park_item(t, n, { code = ARGV[10], key = ARGV[11], message = reason })
+  end
 else
   end_item(t, n, outcome, reason, ARGV[8])
-  finish(t)
+  passed_to = finish(t)
 end
-return 1
+park_if_stuck(t)
+jobs_of(passed_to or take_turns())
+return { 1, unpack(jobs) }

@@ -1,10 +1,28 @@
--- ARGV: 3 task, or "" for the foreground Task. Answers {1 if it was running, its id}, or nothing
--- for an unknown id.
-local t = ARGV[3]
+-- ARGV: 3 task, or "" for the foreground Task; 4 owner whose own that must be then ("any": whoever's):
+-- the one that has begun, else the first that waits to replace others.
+-- Answers {1 if it was running, its id, jobs to enqueue …}, or nothing for an unknown id.
+local t, owner = ARGV[3], ARGV[4]
+
+local function of_owner()
+  local found = redis.call('LRANGE', line_key(owner), 0, -1)
+  for _, each in ipairs(redis.call('HKEYS', P .. 'parked')) do
+    if owner_of(each) == owner and get(each, 'kind') == 'analyze' then found[#found + 1] = each end
+  end
+  local waiting
+  for _, each in ipairs(found) do
+    if not is_over(each) and get(each, 'started') then return each end
+    if not is_over(each) and get(each, 'on_busy') ~= 'queue' then waiting = waiting or each end
+  end
+  return waiting
+end
+
 if t == '' then
   t = redis.call('GET', P .. 'lock')
+  if owner ~= 'any' and not (t and owner_of(t) == owner) then t = of_owner() end
   if not t then return { 0, '' } end
 elseif redis.call('EXISTS', task_key(t)) == 0 then
   return false
 end
-return { stop(t) and 1 or 0, t }
+local was_open, passed_to = stop(t)
+jobs_of(passed_to)
+return { was_open and 1 or 0, t, unpack(jobs) }

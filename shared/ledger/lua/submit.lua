@@ -1,12 +1,15 @@
--- Makes a Task of the Items that stage.lua has written: visible, claimable and with its lock in
--- one step.
--- ARGV: 3 task, 4 kind, 5 queue, 6 on_busy ("reserved": only with the reservation that
--- an earlier "wait" made), 7 wait in ms, 8 message, 9 units as JSON [[type, n]],
--- 10 number of Items, 11 what only one open Task may hold ("" nothing), 12 token of the watcher
--- that submits it ("" nobody's), 13 the trace that it belongs to ("" none).
--- Answers started | queued | wait <holder> (asked to stop) | busy <holder> | incomplete |
--- stood_down (that watcher is active no more).
+-- Makes a Task of the Items that stage.lua has written: visible, claimable and with its lock or its
+-- place in line in one step.
+-- ARGV: 3 task, 4 kind, 5 queue, 6 on_busy ("reserved": only with the place that an earlier "wait"
+-- kept), 7 wait in ms, 8 message, 9 units as JSON [[type, n]], 10 number of Items, 11 what only one
+-- open Task may hold ("" nothing), 12 token of the watcher that submits it ("" nobody's), 13 the
+-- trace that it belongs to ("" none), 14 its owner, 15 the on_busy that was asked for, 16 who sent
+-- it, as JSON.
+-- Answers {started | queued | wait <holder> (asked to stop) | busy <holder> | incomplete |
+-- stood_down (that watcher is active no more), holder or "", jobs of another Task to enqueue …}.
 local t, kind, on_busy, exclusive, leader = ARGV[3], ARGV[4], ARGV[6], ARGV[11], ARGV[12]
+local owner, asked = ARGV[14], ARGV[15]
+local replaces = asked == 'replace' or asked == 'replace-any'
 
 local function place()
   if exclusive ~= '' then
@@ -14,29 +17,28 @@ local function place()
     if holder and not is_over(holder) then return 'busy', holder end
   end
   if kind ~= 'analyze' then return 'started' end
-  pass_lock_on() -- a reservation whose request never came back blocks nobody
-  local holder = redis.call('GET', P .. 'lock')
-  local reserved = reserved_for()
+  take_turns() -- a reservation whose request never came back blocks nobody
+  local holder, kept = redis.call('GET', P .. 'lock'), reserved_for(owner)
   if on_busy == 'reserved' then
-    if reserved == t and not holder then return 'started' end
-    return 'busy', holder or reserved or ''
+    if kept ~= t then return 'busy', holder or kept or '' end
+    return 'queued'
   end
-  if not holder and not reserved then return 'started' end
-  if on_busy == 'queue' then return 'queued' end
-  if on_busy == 'refuse' or reserved then return 'busy', holder or reserved end
-  redis.call('HSET', RESERVATION, 'task', t, 'until', int(now + tonumber(ARGV[7])), 'holder', holder)
+  if on_busy == 'refuse' and foreground() then return 'busy', foreground() end
+  if not replaces then return 'queued' end
+  if kept then return 'busy', holder or kept end
+  if not holder or (owner_of(holder) ~= owner and on_busy ~= 'replace-any') then return 'queued' end
+  reserve(owner, t, holder, tonumber(ARGV[7]), on_busy == 'replace-any')
   stop(holder)
-  if redis.call('GET', P .. 'lock') then return 'wait', holder end
-  return 'started'
+  if redis.call('GET', P .. 'lock') == holder then return 'wait', holder end
+  return 'queued'
 end
 
-local function create(waiting)
+local function create()
   local k = task_key(t)
   local items = redis.call('ZCARD', queued_key(t))
   redis.call('HSET', k, 'kind', kind, 'queue', ARGV[5], 'state', 'queued', 'message', ARGV[8],
     'items', items, 'open', items, 'done', 0, 'failed', 0, 'cancelled', 0, 'seq', 0,
-    'created', int(now), 'types', ARGV[9])
-  if waiting then redis.call('HSET', k, 'waiting', '1') end
+    'created', int(now), 'types', ARGV[9], 'owner', owner, 'on_busy', asked, 'sender', ARGV[16])
   if ARGV[13] ~= '' then redis.call('HSET', k, 'trace', ARGV[13]) end
   if exclusive ~= '' then
     redis.call('HSET', k, 'exclusive', exclusive)
@@ -51,6 +53,22 @@ local function create(waiting)
   redis.call('LTRIM', P .. 'recent', 0, KEEP - 1)
 end
 
+-- What its owner began, and what waits to replace others, gives way; what was to wait stays.
+local function replace_own()
+  local own = redis.call('LRANGE', line_key(owner), 0, -1)
+  for _, each in ipairs(redis.call('HKEYS', P .. 'parked')) do
+    if owner_of(each) == owner and get(each, 'kind') == 'analyze' then own[#own + 1] = each end
+  end
+  for _, each in ipairs(own) do
+    local known = redis.call('HMGET', task_key(each), 'started', 'on_busy')
+    local gives_way = known[1] or (known[2] or 'queue') ~= 'queue'
+    if gives_way and not is_over(each) and leases_of(each) == 0 then
+      redis.call('HSET', task_key(each), 'superseded_by', t)
+      stop(each)
+    end
+  end
+end
+
 if redis.call('EXISTS', task_key(t)) == 1 then
   return { get(t, 'waiting') and 'queued' or 'started', '' }
 end
@@ -61,15 +79,21 @@ end
 if redis.call('ZCARD', queued_key(t)) ~= tonumber(ARGV[10]) then return { 'incomplete', '' } end
 local answer, holder = place()
 if answer == 'wait' or answer == 'busy' then return { answer, holder } end
-create(answer == 'queued')
+create()
 if kind == 'analyze' then
-  if answer == 'started' then
-    redis.call('DEL', RESERVATION)
+  if replaces then replace_own() end
+  local was_kept = reserved_for(owner) == t
+  if was_kept then redis.call('HDEL', P .. 'reserved', owner) end
+  if was_kept and asked == 'replace-any' and not redis.call('GET', P .. 'lock') then
     take_lock(t)
   else
-    redis.call('RPUSH', P .. 'waiting', t)
+    stand_in_line(t, was_kept)
   end
+  take_turns()
+  redis.call('SREM', P .. 'unrung', t) -- its client enqueues it
+  local now_running = redis.call('GET', P .. 'lock')
+  if redis.call('SISMEMBER', P .. 'unrung', now_running or '') == 1 then jobs_of(now_running) end
 end
 changed(t)
 finish(t) -- at once, if it has no Items
-return { answer, '' }
+return { get(t, 'waiting') and 'queued' or 'started', '', unpack(jobs) }

@@ -1,14 +1,19 @@
 -- Takes Items from dead workers and names the jobs to enqueue again.
--- ARGV: 3 prefix of RQ's queue keys, 4 most jobs a queue, 5 … workers that are known to have ended.
+-- ARGV: 3 prefix of RQ's queue keys, 4 most jobs a queue, 5 ingestion's share of the lease time while
+-- it is held back, 6 … workers that are known to have ended.
 -- Answers task, item, queue, front, …
 -- Time is Redis's own clock: where it was set back, everything that was due later is due again.
 local last = tonumber(redis.call('GET', P .. 'swept') or '0')
 redis.call('SET', P .. 'swept', int(now))
+redis.call('HSET', P .. 'ingestion', 'share', ARGV[5])
+most_jobs = tonumber(ARGV[4])
 
-if now < last then
-  redis.call('DEL', P .. 'rung')
-  local reserved_until = tonumber(redis.call('HGET', RESERVATION, 'until') or '0')
-  if reserved_until > now + LONGEST_RESERVATION_MS then redis.call('DEL', RESERVATION) end
+if now < last then redis.call('DEL', P .. 'rung') end
+for _, raw in ipairs(redis.call('HVALS', P .. 'reserved')) do
+  local r = cjson.decode(raw)
+  if r.ends <= now or r.ends > now + LONGEST_RESERVATION_MS then
+    redis.call('HDEL', P .. 'reserved', r.owner)
+  end
 end
 -- Give up the file at whose one place a worker has ended for the second time by its stall timer: it
 -- would stall there a third time. Answers 'file', or 'item' where none is left to be done.
@@ -36,18 +41,22 @@ local function give_up(t, n)
 end
 
 local ended = {}
-for at = 5, #ARGV do ended[ARGV[at]] = true end
+for at = 6, #ARGV do ended[ARGV[at]] = true end
 local no_clock = now < last or last == 0
 local was_away = now - last > GRACE_MS -- Redis was, or the machine slept: nobody could renew
-local changed_leases = no_clock or was_away or #ARGV > 4
+local changed_leases = no_clock or was_away or #ARGV > 5
 for _, m in ipairs(changed_leases and redis.call('ZRANGE', P .. 'leases', 0, -1) or {}) do
-  local worker = redis.call('HGET', item_key(string.match(m, '(.-)/(.+)')), 'worker')
+  local k = item_key(string.match(m, '(.-)/(.+)'))
+  local worker = redis.call('HGET', k, 'worker')
   if worker and ended[worker] then
     redis.call('ZADD', P .. 'leases', int(now), m)
   elseif no_clock then
     redis.call('ZADD', P .. 'leases', int(now + LEASE_MS), m)
   elseif was_away then
     redis.call('ZINCRBY', P .. 'leases', int(now - last), m)
+    if redis.call('HEXISTS', k, 'leased_at') == 1 then
+      redis.call('HINCRBY', k, 'leased_at', int(now - last)) -- nobody worked meanwhile
+    end
   end
 end
 for _, m in ipairs(redis.call('ZRANGEBYSCORE', P .. 'leases', '-inf', int(now))) do
@@ -63,8 +72,9 @@ for _, m in ipairs(redis.call('ZRANGEBYSCORE', P .. 'leases', '-inf', int(now)))
     requeue(t, n)
   end
   finish(t)
+  park_if_stuck(t)
 end
-pass_lock_on()
+take_turns()
 
 -- Items of requests that were refused or whose client died, a portion at a time.
 for _, t in ipairs(redis.call('ZRANGEBYSCORE', P .. 'staged', '-inf', int(now - STAGED_MS))) do
@@ -78,30 +88,21 @@ end
 local closing = redis.call('HGETALL', P .. 'closing')
 for at = 1, #closing, 2 do expire_items(closing[at], tonumber(closing[at + 1])) end
 
-local jobs, room = {}, {}
-local function enqueue(t, n)
-  local task = redis.call('HMGET', task_key(t), 'queue', 'kind', 'waiting')
-  local queue = task[1]
-  if task[3] or not redis.call('ZSCORE', queued_key(t), n) then return end
-  if task[2] == 'ingest' and foreground() then return yield_to_foreground(t, n) end
-  room[queue] = room[queue] or tonumber(ARGV[4])
-  if room[queue] <= 0 then return redis.call('SADD', P .. 'unrung', t .. '/' .. n) end
-  room[queue] = room[queue] - 1
-  for _, word in ipairs({ t, n, queue, task[2] == 'analyze' and '1' or '0' }) do
-    jobs[#jobs + 1] = word
+-- Of what ingestion had to leave: all of it, or where it is owed its share, one Item.
+local yielded = P .. 'yielded'
+if is_held_back() then
+  local m = has_share() and redis.call('SRANDMEMBER', yielded)
+  local t, n = string.match(m or '', '(.-)/(.+)')
+  if t and redis.call('ZSCORE', queued_key(t), n) then
+    name_job(t, n, get(t, 'queue'), true)
+  elseif t then
+    redis.call('SREM', yielded, m)
   end
+elseif redis.call('EXISTS', yielded) == 1 then
+  redis.call('SUNIONSTORE', P .. 'unrung', P .. 'unrung', yielded)
+  redis.call('DEL', yielded)
 end
-
-local function enqueue_queued(t)
-  for _, n in ipairs(redis.call('ZRANGE', queued_key(t), 0, tonumber(ARGV[4]) - 1)) do
-    enqueue(t, n)
-  end
-end
-
-if not foreground() and redis.call('EXISTS', P .. 'yielded') == 1 then
-  redis.call('SUNIONSTORE', P .. 'unrung', P .. 'unrung', P .. 'yielded')
-  redis.call('DEL', P .. 'yielded')
-end
+if not foreground() then redis.call('HDEL', P .. 'ingestion', 'since', 'owed') end
 
 -- Handed back, retried, taken from the dead, or started after waiting.
 local unqueued = redis.call('SMEMBERS', P .. 'unrung')
@@ -130,7 +131,7 @@ if #jobs == 0 and now - tonumber(redis.call('GET', P .. 'rung') or '0') >= ENQUE
   table.sort(tasks, function(a, b) return (a == holder and 0 or 1) < (b == holder and 0 or 1) end)
   for _, t in ipairs(tasks) do
     local queue = get(t, 'queue')
-    local yields = get(t, 'kind') == 'ingest' and foreground()
+    local yields = get(t, 'kind') == 'ingest' and is_held_back()
     if not yields and redis.call('LLEN', ARGV[3] .. queue) == 0 then enqueue_queued(t) end
   end
 end

@@ -16,12 +16,25 @@ import redis
 from shared.domain import Fault, ProgressType, TaskKind, TaskState
 from shared.errors import Busy
 from shared.ledger.ledger import Ledger, progress_channel
-from shared.ledger.records import ItemFile, ItemJob, Lease, NewItem, NewTask, OnBusy, TaskRecord
+from shared.ledger.records import (
+    ItemFile,
+    ItemJob,
+    Lease,
+    NewItem,
+    NewTask,
+    OnBusy,
+    Sender,
+    TaskRecord,
+    WaitReason,
+)
 
 INSTANCE = "sim"
 TYPES = (ProgressType.VIDEO, ProgressType.AUDIO)
 WORKERS = 3
 CURSED = b'"cursed"'  # whoever touches such an Item fails
+NEEDY = b'"needy"'  # only a machine that has the model can do it
+OWNERS = ("", "ann", "bob")
+HOSTS = ("here", "there")
 
 
 class ClientDied(Exception):
@@ -53,9 +66,18 @@ class World:
         self.dead: list[Hold] = []
         self.refused: set[str] = set()
         self.died: set[str] = set()
+        self.may_be_cancelled: set[str] = set()  # by their owner, or by those who may
+        self.has_model = dict.fromkeys(HOSTS, self._chance(0.5))
+        self.seen_parked = self.seen_shared = self.seen_paused = 0
         self.ledgers = [
-            Ledger(client, INSTANCE, clock=lambda: self.now, pause=self._meanwhile)
-            for _ in range(2)
+            Ledger(
+                client,
+                INSTANCE,
+                enqueue=enqueue,
+                clock=lambda: self.now,
+                pause=self._meanwhile,
+            )
+            for enqueue in (None, self._enqueue)
         ]
         self.listener = client.pubsub()  # type: ignore[no-untyped-call]
         self.listener.subscribe(progress_channel(INSTANCE))
@@ -127,11 +149,18 @@ class World:
 
     def _submit(self) -> None:
         kind = TaskKind.INGEST if self._chance(0.25) else TaskKind.ANALYZE
-        spec = CURSED if self._chance(0.2) else b"{}"
+        spec = self.random.choice((CURSED, NEEDY, NEEDY, b"{}", b"{}"))
         items = [self._new_item(spec, n) for n in range(self.random.randint(1, 4))]
-        task = NewTask(kind=kind, items=items)
+        sender = Sender(owner=self.random.choice(OWNERS))
+        task = NewTask(kind=kind, items=items, sender=sender)
         modes: tuple[OnBusy, ...] = ("replace", "replace", "queue", "refuse")
-        on_busy = self.random.choice(modes)
+        on_busy = "replace-any" if self._chance(0.05) else self.random.choice(modes)
+        if kind is TaskKind.ANALYZE and on_busy.startswith("replace"):
+            self.may_be_cancelled |= {
+                each
+                for each, other in self.tasks.items()
+                if on_busy == "replace-any" or other.sender.owner == sender.owner
+            }
         try:
             started = self.ledger.submit(task, on_busy, self.random.choice((0.0, 2.0)))
             if self._chance(0.1):
@@ -156,7 +185,12 @@ class World:
     def _stop(self) -> None:
         task_id = self.random.choice([None, *self.tasks])
         before = self.ledger.record(task_id) if task_id else None
-        result = self.ledger.stop(task_id)
+        owner = self.random.choice((None, *OWNERS))
+        result = self.ledger.stop(task_id, owner)
+        if result.task_id is not None:
+            self.may_be_cancelled.add(result.task_id)
+            task = self.tasks.get(result.task_id)
+            assert task_id or owner is None or task is None or task.sender.owner == owner
         if before is not None:
             assert result.cancelled is not before.status.is_final
             if before.status.is_final:
@@ -181,9 +215,34 @@ class World:
             same = (hold.lease.task_id, hold.lease.item_id) == (lease.task_id, lease.item_id)
             assert not same, "two living workers hold one Item"
         if lease.kind is TaskKind.INGEST:
-            assert self.ledger.holder() is None, "ingestion started beside a foreground Task"
+            self._check_ingestion(lease)
         files = self.tasks[task_id].items[lease.item_id].files if task_id in self.tasks else ()
         self.workers[number] = Hold(lease, files, self.now)
+        host = HOSTS[number % 2]
+        if lease.spec == NEEDY and not self.has_model[host]:
+            self._refuse(number, self.workers[number], host)
+
+    def _check_ingestion(self, lease: Lease) -> None:
+        holder = self.ledger.holder()
+        item = self.key(f"item:{lease.task_id}:{lease.item_id}")
+        in_share = self.redis.hget(item, "in_share") is not None
+        self.seen_shared += in_share
+        if holder is not None and not in_share:
+            is_passing = self.redis.hget(self.key(f"task:{holder}"), "waiting") is not None
+            assert is_passing, "ingestion started beside a foreground Task"
+
+    def _refuse(self, number: int, hold: Any, host: str) -> None:
+        self.workers[number] = None
+        reason = WaitReason("model", "m", "The model m is not on this machine.")
+        assert self._twice(lambda: self.ledger.refuse(hold.lease, reason, host, HOSTS))
+
+    def _look_at_parked(self) -> None:
+        """A worker sees that it can do what others could not, or tries it in vain."""
+        parked = self.ledger.parked()
+        self.seen_parked += len(parked)
+        for task_id in parked:
+            if any(self.has_model.values()) or self._chance(0.05):
+                self._twice(lambda task_id=task_id: self.ledger.unpark(task_id))
 
     def _renew(self, number: int, hold: Hold) -> None:
         answer = self._twice(lambda: self.ledger.renew(hold.lease))
@@ -238,6 +297,8 @@ class World:
 
     def _end(self, number: int, hold: Hold, outcome: Any) -> None:
         self.workers[number] = None
+        if outcome == "cancelled":
+            self.may_be_cancelled.add(hold.lease.task_id)
         if hold.lease.spec == CURSED and outcome == "done":
             outcome = "failed"
         assert self._twice(lambda: self._settle(hold.lease, outcome)), "a living worker's word lost"
@@ -275,15 +336,20 @@ class World:
             self._answer_bell()
         elif action < 0.94:
             self._work()
-        elif action < 0.98:
+        elif action < 0.96:
             self._zombie()
+        elif action < 0.98:
+            self.has_model[self.random.choice(HOSTS)] = self._chance(0.3)
+            self._look_at_parked()
         elif self._chance(0.3):
             self._away()
         self._look()
 
     def calm_down(self) -> None:
         """Nobody dies any more and everybody works, until all Tasks are final."""
+        self.has_model = dict.fromkeys(HOSTS, True)
         for _ in range(2000):
+            self._look_at_parked()
             if all(self.seen[task_id].status.is_final for task_id in self.tasks):
                 return
             self._pass_time(1.0)
@@ -296,6 +362,10 @@ class World:
 
     def _look(self) -> None:
         """What every watcher relies on, at every moment."""
+        held: Any = self.redis.zrange(self.key("leases"), 0, -1)
+        holders = {member.partition("/")[0] for member in held}
+        holders = {t for t in holders & set(self.tasks) if self.tasks[t].kind is TaskKind.ANALYZE}
+        assert len(holders) <= 1, f"two foreground Tasks hold leases: {holders}"
         running = []
         for task_id, task in self.tasks.items():
             before = self.seen.get(task_id)
@@ -323,6 +393,7 @@ class World:
         assert record.overall_progress >= before.overall_progress, "overall percent went back"
         if before.status.is_final:
             assert record == before, "a final Task changed"
+        self.seen_paused += (before.status, record.status) == (TaskState.RUNNING, TaskState.QUEUED)
         if before.status is TaskState.STOPPING:
             assert record.status is TaskState.STOPPING or record.status.is_final
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -224,10 +225,12 @@ def test_an_heir_that_never_comes_back_blocks_nobody(world: World) -> None:
     assert world.ledger.holder() == in_line.task_id
 
 
-def test_an_heir_blocks_nobody_for_long_when_the_clock_is_set_back(world: World) -> None:
+def test_a_reservation_blocks_nobody_for_long_when_the_clock_is_set_back(world: World) -> None:
     world.claimed(world.submitted())
-    name = "rushes:test:heir"
-    world.redis.hset(name, mapping={"task": "gone", "until": int(world.now * 1000) + 2000})
+    name = "rushes:test:reserved"
+    ends = int(world.now * 1000) + 2000
+    kept = {"owner": "ann", "task": "gone", "holder": "gone", "ends": ends, "first": False}
+    world.redis.hset(name, "ann", json.dumps(kept))
     world.now -= 3600
     world.ledger.sweep()
     assert not world.redis.exists(name)

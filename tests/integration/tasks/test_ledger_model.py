@@ -20,7 +20,7 @@ def check_the_end(world: World) -> None:
     world.now += 61
     world.ledger.sweep()
     assert world.ledger.holder() is None, "the lock is not free"
-    for name in ("leases", "waiting", "active", "staged", "unrung", "yielded"):
+    for name in ("leases", "waiting", "owners", "active", "staged", "unrung", "yielded", "parked"):
         assert not world.redis.exists(world.key(name)), f"{name} is not empty"
     world.drain_events()
     for task_id, task in world.tasks.items():
@@ -43,6 +43,8 @@ def check_the_end(world: World) -> None:
             assert record.current == record.total
             assert record.progress == record.overall_progress == 100
             assert not states[FileState.CANCELLED]
+        if record.status is TaskState.CANCELLED:
+            assert task_id in world.may_be_cancelled, "cancelled by nobody who may"
         if record.superseded_by is not None:
             assert record.status is TaskState.CANCELLED
             late += record.superseded_by in world.refused
@@ -58,7 +60,7 @@ def check_the_end(world: World) -> None:
 def test_every_task_ends_once_whatever_happens_around_it(redis_url: str) -> None:
     ends: Counter[TaskState] = Counter()
     kinds: Counter[TaskKind] = Counter()
-    refused = 0
+    refused = parked = shared = paused = 0
     with connect(redis_url) as client:
         for seed in range(SEEDS):
             world = World(client, seed)
@@ -73,8 +75,12 @@ def test_every_task_ends_once_whatever_happens_around_it(redis_url: str) -> None
             ends.update(record.status for record in world.seen.values())
             kinds.update(record.kind for record in world.seen.values())
             refused += len(world.refused)
+            parked += world.seen_parked
+            shared += world.seen_shared
+            paused += world.seen_paused
     # The world is only a test if all of this happened in it.
     assert min(ends.values()) > 10
     assert set(ends) == {TaskState.COMPLETED, TaskState.CANCELLED, TaskState.FAILED}
     assert min(kinds.values()) > 10
-    assert refused > 10
+    assert min(refused, parked, paused) > 10
+    assert shared > 0

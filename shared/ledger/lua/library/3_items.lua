@@ -1,80 +1,3 @@
--- Prefix of every script of the ledger. ARGV[1] = key prefix, ARGV[2] = "" or a test's own time
--- in milliseconds. Redis is one server, never a cluster, so keys are built here.
--- What a Task may be: queued, loading_model, running, stopping, then one of three final states.
-local P = ARGV[1]
-local LEASE_MS, GRACE_MS, ENQUEUE_AGAIN_MS = 9000, 6000, 2000
-local LONGEST_RESERVATION_MS = 5000 -- more than any request waits for the lock
-local QUEUES = { 'analysis', 'recluster', 'export' }
-local DAY_S, TRIES, KEEP, STAGED_MS = 86400, 3, 1000, 60000
-local SHARE = 10000 -- progress is counted in whole ten-thousandths of a file: sums never drift
-
-local now
-if ARGV[2] ~= '' then
-  now = tonumber(ARGV[2])
-else
-  local t = redis.call('TIME')
-  now = t[1] * 1000 + math.floor(t[2] / 1000)
-end
-
-local function int(n) return string.format('%.0f', n) end
-local function task_key(t) return P .. 'task:' .. t end
-local function item_key(t, n) return P .. 'item:' .. t .. ':' .. n end
-local function queued_key(t) return P .. 'queued:' .. t end
-local function ended_files_key(t) return P .. 'ticks:' .. t end
-local function failures_key(t) return P .. 'failures:' .. t end
-local function exclusive_key(name) return P .. 'exclusive:' .. name end
-
--- What /metrics tells, since Redis began: raised in the step that makes it true, so never twice.
-local function count(what, by) redis.call('HINCRBY', P .. 'totals', what, by or 1) end
-
-local function get(t, field) return redis.call('HGET', task_key(t), field) end
-local function is_final(state)
-  return state == 'completed' or state == 'cancelled' or state == 'failed'
-end
-local function is_over(t)
-  local state = get(t, 'state')
-  return not state or is_final(state)
-end
-local function is_stopping(t) return get(t, 'stop') == '1' end
-
--- Every visible change of a Task: next number, then the channel of its watchers.
-local function changed(t)
-  redis.call('HINCRBY', task_key(t), 'seq', 1)
-  redis.call('HSET', task_key(t), 'updated', int(now))
-  redis.call('PUBLISH', P .. 'progress', t)
-end
-
--- The lock -------------------------------------------------------------------------------
-
--- The lock is reserved for the request that asked its holder to stop, until its time is up:
--- {task, until, holder}. The key's name is older than the word.
-local RESERVATION = P .. 'heir'
-local function reserved_for()
-  local r = redis.call('HMGET', RESERVATION, 'task', 'until', 'holder')
-  if r[1] and tonumber(r[2]) > now then return r[1], r[3] end
-end
-
-local function foreground() return redis.call('GET', P .. 'lock') or reserved_for() end
-
--- A job of an ingest Item that nobody may do now: the sweep enqueues it when the lock is free.
-local function yield_to_foreground(t, n) redis.call('SADD', P .. 'yielded', t .. '/' .. n) end
-
-local function take_lock(t)
-  redis.call('SET', P .. 'lock', t)
-  redis.call('HDEL', task_key(t), 'waiting')
-  redis.call('PUBLISH', P .. 'stops', 'ingest') -- running ingest Items hand back
-end
-
--- A free lock goes to the Task that waits longest, unless it is reserved.
-local function pass_lock_on()
-  if foreground() then return end
-  local t = redis.call('LPOP', P .. 'waiting')
-  if not t then return end
-  take_lock(t)
-  redis.call('SADD', P .. 'unrung', t)
-  changed(t)
-end
-
 -- Progress -------------------------------------------------------------------------------
 
 -- Raise an Item's progress of one type; it never falls, whoever reports and how often.
@@ -140,7 +63,8 @@ local function expire_items(t, items)
 end
 
 local function expire(t, items)
-  for _, k in ipairs({ task_key(t), queued_key(t), ended_files_key(t), failures_key(t) }) do
+  local keys = { task_key(t), queued_key(t), parked_key(t), ended_files_key(t), failures_key(t) }
+  for _, k in ipairs(keys) do
     redis.call('EXPIRE', k, DAY_S)
   end
   expire_items(t, items)
@@ -155,7 +79,8 @@ local function last_words(t, state, reason)
   return 'Completed.'
 end
 
--- Make a Task final when its last Item has ended: once, with the lock freed in the same step.
+-- Make a Task final when its last Item has ended: once, with the lock passed on in the same step.
+-- Answers as pass_lock_on.
 local function finish(t)
   local k = task_key(t)
   if is_over(t) or tonumber(get(t, 'open')) > 0 then return end
@@ -169,10 +94,10 @@ local function finish(t)
   count('tasks:' .. get(t, 'kind') .. ':' .. state)
   redis.call('SREM', P .. 'active', t)
   redis.call('SREM', P .. 'unrung', t)
-  redis.call('LREM', P .. 'waiting', 1, t)
-  local next_task, holder = reserved_for()
-  if state == 'cancelled' and next_task and holder == t then
-    redis.call('HSET', k, 'superseded_by', next_task)
+  leave_line(t)
+  redis.call('HDEL', P .. 'parked', t)
+  for _, r in ipairs(state == 'cancelled' and reservations() or {}) do
+    if r.holder == t then redis.call('HSET', k, 'superseded_by', r.task) end
   end
   expire(t, tonumber(c[3]))
   if redis.call('GET', P .. 'lock') == t then redis.call('DEL', P .. 'lock') end
@@ -181,7 +106,7 @@ local function finish(t)
     redis.call('DEL', exclusive_key(held))
   end
   changed(t)
-  pass_lock_on()
+  return pass_lock_on()
 end
 
 -- An Item reaches its end. The caller calls finish when it has ended all it wants to end.
@@ -189,6 +114,7 @@ local function end_item(t, n, state, reason, fault)
   local k = item_key(t, n)
   if state == 'done' then end_the_rest(t, n, '', '') end
   if state == 'failed' then end_the_rest(t, n, reason, fault) end
+  charge(t, n)
   redis.call('HSET', k, 'state', state, 'reason', reason)
   redis.call('ZREM', P .. 'leases', t .. '/' .. n)
   redis.call('ZREM', queued_key(t), n)
@@ -198,6 +124,7 @@ local function end_item(t, n, state, reason, fault)
 end
 
 local function requeue(t, n)
+  charge(t, n)
   redis.call('HSET', item_key(t, n), 'state', 'queued')
   redis.call('ZREM', P .. 'leases', t .. '/' .. n)
   redis.call('ZADD', queued_key(t), n, n)
@@ -210,10 +137,115 @@ local function is_mine(t, n, token)
   return item[1] == 'leased' and item[2] == token
 end
 
+-- Parking --------------------------------------------------------------------------------
+
+-- An Item that no live worker can do is parked, apart from those that are queued: `parked` holds the
+-- reasons of each Task, [{code, key, message}]. A Task of which nothing else is left is parked with
+-- them: it holds no lock and has no place in line until a worker says that it can go on.
+
+-- Note that the worker's machine cannot do the Item. Answers whether none of `hosts` can.
+local function refused_by_all(t, n, host, hosts)
+  local k = item_key(t, n)
+  local round = get(t, 'unparked') or '0'
+  local known = cjson.decode(redis.call('HGET', k, 'refused') or '{"round":""}')
+  if known.round ~= round then known = { round = round, hosts = {} } end
+  known.hosts[host] = true
+  redis.call('HSET', k, 'refused', cjson.encode(known))
+  for _, each in ipairs(hosts) do
+    if not known.hosts[each] then return false end
+  end
+  return true
+end
+
+local function park_item(t, n, reason)
+  redis.call('ZREM', queued_key(t), n)
+  redis.call('SREM', P .. 'unrung', t .. '/' .. n)
+  redis.call('ZADD', parked_key(t), n, n)
+  local reasons = cjson.decode(redis.call('HGET', P .. 'parked', t) or '[]')
+  for _, known in ipairs(reasons) do
+    if known.code == reason.code and known.key == reason.key then return end
+  end
+  reasons[#reasons + 1] = reason
+  redis.call('HSET', P .. 'parked', t, cjson.encode(reasons))
+end
+
+local function park_task(t)
+  redis.call('HSET', task_key(t), 'waiting', '1', 'parked', '1', 'state', 'queued')
+  leave_line(t)
+  if redis.call('GET', P .. 'lock') == t then redis.call('DEL', P .. 'lock') end
+  changed(t)
+end
+
+local function park_if_stuck(t)
+  if redis.call('EXISTS', parked_key(t)) == 1 and redis.call('EXISTS', queued_key(t)) == 0
+    and not is_over(t) and not get(t, 'parked') and leases_of(t) == 0 then
+    park_task(t)
+  end
+end
+
+-- What was parked of a Task is queued again.
+local function gather_parked(t)
+  redis.call('HDEL', P .. 'parked', t)
+  redis.call('HINCRBY', task_key(t), 'unparked', 1)
+  if redis.call('EXISTS', parked_key(t)) == 1 then
+    redis.call('ZUNIONSTORE', queued_key(t), 2, queued_key(t), parked_key(t), 'AGGREGATE', 'MIN')
+    redis.call('DEL', parked_key(t))
+  end
+end
+
+local function unpark(t)
+  gather_parked(t)
+  redis.call('SADD', P .. 'unrung', t)
+  if redis.call('HDEL', task_key(t), 'parked') == 0 then return end
+  if get(t, 'kind') == 'analyze' then
+    stand_in_line(t, get(t, 'started'))
+  else
+    redis.call('HDEL', task_key(t), 'waiting')
+  end
+  changed(t)
+end
+
+-- Jobs -----------------------------------------------------------------------------------
+
+local jobs, room = {}, {} -- named for the caller to enqueue: task, item, queue, front, …
+local most_jobs = KEEP
+
+local function name_job(t, n, queue, in_front)
+  room[queue] = room[queue] or most_jobs
+  if room[queue] <= 0 then return redis.call('SADD', P .. 'unrung', t .. '/' .. n) end
+  room[queue] = room[queue] - 1
+  for _, word in ipairs({ t, n, queue, in_front and '1' or '0' }) do jobs[#jobs + 1] = word end
+end
+
+local function enqueue(t, n)
+  local task = redis.call('HMGET', task_key(t), 'queue', 'kind', 'waiting')
+  if task[3] or not redis.call('ZSCORE', queued_key(t), n) then return end
+  if task[2] == 'ingest' and is_held_back() then return yield_to_foreground(t, n) end
+  name_job(t, n, task[1], task[2] == 'analyze')
+end
+
+local function enqueue_queued(t)
+  for _, n in ipairs(redis.call('ZRANGE', queued_key(t), 0, most_jobs - 1)) do enqueue(t, n) end
+end
+
+-- The jobs of a Task that has just been given the lock, or none.
+local function jobs_of(t)
+  if t then
+    redis.call('SREM', P .. 'unrung', t)
+    enqueue_queued(t)
+  end
+  return jobs
+end
+
+-- Stopping -------------------------------------------------------------------------------
+
 -- Ask a Task to stop: queued Items end at once, leased ones when their worker hears it.
+-- Answers whether it was open, and as pass_lock_on.
 local function stop(t)
   if is_over(t) then return false end
+  local passed_to
   if not is_stopping(t) then
+    gather_parked(t)
     redis.call('HSET', task_key(t), 'stop', '1', 'state', 'stopping', 'message', 'Stopping.')
     -- Counted, not touched one by one: there may be 100,000. Readers know by the flag.
     local queued = redis.call('ZCARD', queued_key(t))
@@ -221,7 +253,7 @@ local function stop(t)
     redis.call('HINCRBY', task_key(t), 'cancelled', queued)
     redis.call('HINCRBY', task_key(t), 'open', int(0 - queued))
     redis.call('PUBLISH', P .. 'stops', t)
-    if tonumber(get(t, 'open')) > 0 then changed(t) else finish(t) end
+    if tonumber(get(t, 'open')) > 0 then changed(t) else passed_to = finish(t) end
   end
-  return true
+  return true, passed_to
 end

@@ -1,0 +1,238 @@
+-- Whose turn it is. One analysis holds the lock; others wait in the line of their owner.
+--
+-- Deficit round robin by lease time (Shreedhar and Varghese 1995), with the deficits counted from the
+-- other side: `served` is the lease time that an owner has had, charged when a lease ends, and who has
+-- had least comes next. Somebody new has had as much as the one who has had least (the virtual time of
+-- start-time fair queueing, Goyal 1996): idling earns nothing. A turn lasts TURN_MS of lease time while
+-- others wait; one that began while nobody did ends at once, so that who comes waits for the Items in
+-- hand. Redis key `turn`: {began: served when it began, alone: "1" while nobody else waited}.
+local TURN_MS = 10000
+local LONGEST_RESERVATION_MS = 5000 -- more than any request waits for the lock
+
+local function owner_of(t) return get(t, 'owner') or '' end
+local function line_key(owner) return P .. 'line:' .. owner end
+local function served(owner) return tonumber(redis.call('HGET', P .. 'served', owner) or '0') end
+
+-- A place in its owner's line is kept for the request that asked a Task to stop, until its time is
+-- up: {owner, task, holder: the Task that it asked, first: before all other owners}.
+local function reservations()
+  local found = {}
+  for _, raw in ipairs(redis.call('HVALS', P .. 'reserved')) do
+    local r = cjson.decode(raw)
+    if r.ends > now then found[#found + 1] = r end
+  end
+  return found
+end
+
+local function reserve(owner, t, holder, wait_ms, first)
+  redis.call('HSET', P .. 'reserved', owner, cjson.encode({
+    owner = owner, task = t, holder = holder, ends = now + wait_ms, first = first }))
+end
+
+local function reserved_for(owner)
+  for _, r in ipairs(reservations()) do
+    if r.owner == owner then return r.task end
+  end
+end
+
+local function foreground()
+  local holder = redis.call('GET', P .. 'lock')
+  if holder then return holder end
+  local first = reservations()[1]
+  return first and first.task
+end
+
+-- Lines ----------------------------------------------------------------------------------
+
+local function least_served()
+  local holder = redis.call('GET', P .. 'lock')
+  local least = holder and served(owner_of(holder))
+  for _, owner in ipairs(redis.call('ZRANGE', P .. 'owners', 0, -1)) do
+    least = math.min(least or served(owner), served(owner))
+  end
+  return least
+end
+
+local function enter_owner(owner)
+  local least = least_served()
+  if not least then
+    redis.call('DEL', P .. 'served', P .. 'turn') -- nobody was kept waiting
+    least = 0
+  end
+  local floor = math.max(tonumber(redis.call('HGET', P .. 'turn', 'least') or int(least)), least)
+  redis.call('HSET', P .. 'turn', 'least', int(floor))
+  redis.call('HSET', P .. 'served', owner, int(math.max(served(owner), floor)))
+end
+
+local function is_active(owner)
+  local holder = redis.call('GET', P .. 'lock')
+  return holder and owner_of(holder) == owner or redis.call('ZSCORE', P .. 'owners', owner)
+end
+
+local function stand_in_line(t, in_front)
+  local owner = owner_of(t)
+  if not is_active(owner) then enter_owner(owner) end
+  redis.call('HSET', task_key(t), 'waiting', '1')
+  redis.call(in_front and 'LPUSH' or 'RPUSH', line_key(owner), t)
+  if in_front then
+    redis.call('ZADD', P .. 'owners', int(now + 1), owner) -- among equals it has had its turn
+  else
+    redis.call('ZADD', P .. 'owners', 'NX', int(now), owner)
+  end
+end
+
+local function leave_line(t)
+  local owner = owner_of(t)
+  redis.call('LREM', line_key(owner), 1, t)
+  if redis.call('EXISTS', line_key(owner)) == 0 then redis.call('ZREM', P .. 'owners', owner) end
+end
+
+-- Earlier versions know one line for all.
+local function adopt_old_line()
+  local t = redis.call('LPOP', P .. 'waiting')
+  while t do
+    if not is_over(t) then stand_in_line(t) end
+    t = redis.call('LPOP', P .. 'waiting')
+  end
+end
+
+-- The first Task of an owner's line; those that an earlier version has ended leave it.
+local function first_in_line(owner)
+  local t = redis.call('LINDEX', line_key(owner), 0)
+  while t and is_over(t) do
+    leave_line(t)
+    t = redis.call('LINDEX', line_key(owner), 0)
+  end
+  return t
+end
+
+-- The owner that waits and is owed most, among equals the one that waits longest; not `but`.
+local function owed_most(but)
+  local best
+  for _, owner in ipairs(redis.call('ZRANGE', P .. 'owners', 0, -1)) do
+    if owner ~= but and first_in_line(owner) and (not best or served(owner) < served(best)) then
+      best = owner
+    end
+  end
+  return best
+end
+
+-- The lock -------------------------------------------------------------------------------
+
+local function take_lock(t)
+  local owner = owner_of(t)
+  if not is_active(owner) then enter_owner(owner) end
+  redis.call('SET', P .. 'lock', t)
+  redis.call('HDEL', task_key(t), 'waiting')
+  leave_line(t)
+  redis.call('HSET', P .. 'turn', 'began', int(served(owner)), 'alone', owed_most(owner) and '0' or '1')
+  redis.call('PUBLISH', P .. 'stops', 'ingest') -- running ingest Items hand back
+end
+
+-- Whether the holder's turn has ended: no Item of it is claimed, the lock passes with its last lease.
+local function is_passing(holder) return get(holder, 'waiting') end
+
+-- Who has the lock when nobody has: nil where it is kept for a request.
+local function next_task()
+  local best = owed_most()
+  local kept
+  for _, r in ipairs(reservations()) do
+    if r.first then return end
+    if not best or r.owner == best or served(r.owner) < served(best) then best, kept = r.owner, r end
+  end
+  if best and not (kept and kept.owner == best) then return first_in_line(best) end
+end
+
+-- A free lock goes to whose turn it is. Answers the Task that has it now and had not.
+local function pass_lock_on()
+  adopt_old_line()
+  local holder = redis.call('GET', P .. 'lock')
+  if holder then
+    if not is_passing(holder) or leases_of(holder) > 0 then return end
+    redis.call('DEL', P .. 'lock')
+    if not is_stopping(holder) then redis.call('HSET', task_key(holder), 'state', 'queued') end
+  end
+  local t = next_task()
+  if t then take_lock(t) end
+  if holder and holder ~= t then changed(holder) end
+  if not t then return end
+  redis.call('SADD', P .. 'unrung', t)
+  changed(t)
+  return t
+end
+
+local function is_turn_over(holder)
+  local owner = owner_of(holder)
+  local other = owed_most(owner)
+  if not other then redis.call('HSET', P .. 'turn', 'alone', '1') end
+  local had = served(owner)
+  if not other or served(other) > had then return false end
+  local turn = redis.call('HMGET', P .. 'turn', 'began', 'alone')
+  local spent = had - tonumber(turn[1] or '0')
+  if spent <= 0 and leases_of(holder) == 0 then return false end -- it has not begun
+  return turn[2] ~= '0' or spent >= TURN_MS
+end
+
+-- The same, after the holder's turn was ended if it is over. Answers as pass_lock_on.
+local function take_turns()
+  adopt_old_line()
+  local holder = redis.call('GET', P .. 'lock')
+  if holder and not is_passing(holder) and not is_stopping(holder)
+    and redis.call('EXISTS', queued_key(holder)) == 1 and is_turn_over(holder) then
+    stand_in_line(holder, true)
+  end
+  return pass_lock_on()
+end
+
+-- Ingestion ------------------------------------------------------------------------------
+
+-- Ingestion has no turns. It is held back while an analysis has the lock; after HELD_BACK_MS it is
+-- owed a share of the lease time, in Items that nobody asks to yield.
+local HELD_BACK_MS, LEAST_OF_ITEM_MS = 60000, 1000
+local function ingestion(field) return tonumber(redis.call('HGET', P .. 'ingestion', field) or '0') end
+
+local function is_held_back()
+  local holder = redis.call('GET', P .. 'lock')
+  if holder then return not is_passing(holder) end
+  return #reservations() > 0
+end
+
+-- A job of an ingest Item that nobody may do now: the sweep enqueues it when the lock is free.
+local function yield_to_foreground(t, n)
+  redis.call('SADD', P .. 'yielded', t .. '/' .. n)
+  redis.call('HSETNX', P .. 'ingestion', 'since', int(now))
+end
+
+local function is_sharing()
+  local since = ingestion('since')
+  return since > 0 and ingestion('share') > 0 and now - since >= HELD_BACK_MS
+end
+
+-- Whether an ingest Item may be claimed although ingestion is held back.
+local function has_share()
+  if not is_sharing() then return false end
+  local owed = ingestion('owed') + 1 -- the first Item begins at once
+  for _, m in ipairs(redis.call('ZRANGE', P .. 'leases', 0, -1)) do
+    local item = redis.call('HMGET', item_key(string.match(m, '(.-)/(.+)')), 'in_share', 'leased_at')
+    if item[1] then owed = owed - math.max(now - tonumber(item[2]), LEAST_OF_ITEM_MS) end
+  end
+  return owed > 0
+end
+
+-- A lease has ended: its time is charged.
+local function charge(t, n)
+  local item = redis.call('HMGET', item_key(t, n), 'leased_at', 'in_share')
+  if not item[1] then return end
+  redis.call('HDEL', item_key(t, n), 'leased_at', 'in_share')
+  local ms = math.max(now - tonumber(item[1]), 0)
+  if get(t, 'kind') == 'analyze' then
+    redis.call('HINCRBY', P .. 'served', owner_of(t), int(ms))
+    local share = ingestion('share')
+    if is_sharing() then
+      redis.call('HINCRBY', P .. 'ingestion', 'owed', int(ms * share / (1 - share)))
+    end
+  elseif item[2] then
+    redis.call('HINCRBY', P .. 'ingestion', 'owed', int(0 - math.max(ms, LEAST_OF_ITEM_MS)))
+  end
+end
+

@@ -1,0 +1,11 @@
+-- A worker can do, or has not tried yet, what a Task is parked for. ARGV: 3 task.
+-- Answers jobs to enqueue: task, item, queue, front, …
+local t = ARGV[3]
+if is_over(t) then
+  redis.call('HDEL', P .. 'parked', t)
+elseif redis.call('HEXISTS', P .. 'parked', t) == 1 then
+  unpark(t)
+  jobs_of(take_turns())
+  if not get(t, 'waiting') then jobs_of(t) end
+end
+return jobs
