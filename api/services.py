@@ -73,14 +73,20 @@ class Services:
                 "own Redis, or name one, e.g. RUSHES_REDIS_URL=redis://localhost:6379/0."
             )
         client = connect(url)
+        jobs = JobQueues(connect(url, decode=False), settings.instance)
         query_client = QueryClient(url, settings.instance)
         folders = Folders()
         caches = Caches(settings, folders=folders)
         return cls(
             settings=settings,
             redis=client,
-            ledger=Ledger(client, settings.instance),
-            jobs=JobQueues(connect(url, decode=False), settings.instance),
+            ledger=Ledger(
+                client,
+                settings.instance,
+                enqueue=jobs.enqueue,
+                ingest_share=settings.ingest_share,
+            ),
+            jobs=jobs,
             keys=Keys(client, settings.instance, settings.state_dir, settings.license_keys),
             query_client=query_client,
             vectors=Vectors(query_client),

@@ -42,6 +42,16 @@ def _count(name: str, raw: str) -> int:
     return number
 
 
+def _part(name: str, raw: str) -> float:
+    try:
+        part = float(raw)
+    except ValueError:
+        part = -1.0
+    if not 0 <= part <= 0.9:
+        raise SettingsError(f"RUSHES_{name.upper()} must be 0 to 0.9, not {raw!r}.")
+    return part
+
+
 def _port(name: str, raw: str) -> int:
     if raw.startswith("tcp://"):
         raise SettingsError(
@@ -180,4 +190,6 @@ PARSERS: dict[str, Callable[[str, str], Any]] = {
     "log_level": _one_of("DEBUG", "INFO", "WARNING", "ERROR"),
     "log_format": _one_of("text", "json"),
     "socket_auth": _one_of("optional", "required"),
+    "on_busy": _one_of("replace", "replace-any", "queue", "refuse"),
+    "ingest_share": _part,
 }

@@ -89,6 +89,16 @@ class Settings:
         "below one, `*` for any. Addresses, names without a dot, private ones (such as "
         "`nas.local`) and the machine's own need no listing.",
     )
+    on_busy: str = _setting(
+        "replace",
+        "What an analysis without `on_busy` does while another runs: replace (ends the same key's "
+        "own), replace-any (ends whoever's), queue or refuse.",
+    )
+    ingest_share: float = _setting(
+        0.1,
+        "Part of the workers' time that watch folders get while analyses run, once they were held "
+        "back for a minute; 0 for none.",
+    )
     socket_auth: str = _setting(
         "optional", "optional: keyless sockets may join a task_id; required: they are refused."
     )

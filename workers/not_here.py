@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from shared.errors import HandBack
+from shared.ledger.records import WaitCode
 
 NOT_READY_WAIT_S = 30.0
 
@@ -17,6 +18,8 @@ class NotHere:
     reason: str
     wait_s: float = NOT_READY_WAIT_S  # how long its jobs are left to others
     is_over: Callable[[], bool] | None = None  # looked at meanwhile: then the waiting ends at once
+    # What it waits for, where nobody can tell for how long: then it is parked.
+    waits_for: tuple[WaitCode, str] | None = None
 
 
 class NotHereAnyMore(HandBack):

@@ -101,7 +101,7 @@ class SeenFolders:
             seen = msgspec.json.decode(known, type=SeenFolder) if known else None
             if reason := self._lost_disk(folder, seen):
                 is_over = partial(self._is_back, folder, seen)
-                return NotHere(reason, is_over=is_over)
+                return NotHere(reason, is_over=is_over, waits_for=("root", folder))
             is_empty = seen is None and folder in self._roots and not _has_entries(folder)
             if is_empty and (left_s := self._left_to_wait(folder)):
                 reason = f"{folder} is empty on this machine; is its disk mounted?"

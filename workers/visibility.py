@@ -24,7 +24,8 @@ def unseen_root(roots: Roots, paths: Iterable[str]) -> NotHere | None:
         for root in roots.folders or ():
             if os.path.commonpath([path, root]) == str(root) and not os.path.isdir(root):
                 reason = f"{root} is not visible on this machine."
-                return NotHere(reason, is_over=partial(os.path.isdir, root))
+                is_over = partial(os.path.isdir, root)
+                return NotHere(reason, is_over=is_over, waits_for=("root", str(root)))
     return None
 
 

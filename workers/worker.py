@@ -26,7 +26,7 @@ from shared.domain import Fault, ModelKind
 from shared.errors import Cancelled, HandBack, LeaseLost, RedisAway, RushesError
 from shared.ledger.jobs import JobQueues
 from shared.ledger.ledger import Ledger
-from shared.ledger.records import Lease
+from shared.ledger.records import Lease, WaitReason
 from shared.ledger.totals import LoadCount
 from shared.media import HashCache
 from shared.process import traces
@@ -47,6 +47,7 @@ from workers.model_reconciler import ModelReconciler
 from workers.models.pool import Loader, ModelPool
 from workers.native_calls import NativeCalls
 from workers.not_here import NotHere, NotHereAnyMore
+from workers.parked_work import ParkedWork
 from workers.redis_outage import RedisOutage
 
 log = logging.getLogger(__name__)
@@ -90,7 +91,6 @@ class Worker:
         self._settings = settings
         self._work = work
         self._client = connect(settings.redis_url)
-        self._ledger = Ledger(self._client, settings.instance)
         self._pool = ModelPool(settings, loaders)
         self._load_count = LoadCount(self._client, settings.instance)
         self._native = NativeCalls()
@@ -99,6 +99,13 @@ class Worker:
         self._hashes = HashCache()
         self._stall = stall or StallTimer()
         self._jobs = JobQueues(connect(settings.redis_url, decode=False), settings.instance)
+        self._ledger = Ledger(
+            self._client,
+            settings.instance,
+            enqueue=self._jobs.enqueue,
+            ingest_share=settings.ingest_share,
+        )
+        self._parked = ParkedWork(self._ledger, settings, work.kind)
         self._consumer = JobConsumer(settings.redis_url, settings.instance, work.kind)
         burying = partial(heartbeats.burying, self._client, settings.instance)
         self._keeper = Keeper(self._ledger, self._jobs.enqueue, self._beat, burying, self._stall)
@@ -125,6 +132,7 @@ class Worker:
         self.take_signals()
         self._lookout.start()
         self._keeper.start()
+        self._parked.start()
         pause_s = _NAP_STEP_S
         while not self.is_stopping:
             try:
@@ -269,7 +277,17 @@ class Worker:
     def _pass_on(self, lease: Lease, not_here: NotHere) -> Callable[[], bool]:
         """Hand an Item back for another machine, and leave its jobs to others for a while."""
         self._left.add((lease.task_id, lease.item_id), not_here)
-        return lambda: self._ledger.handback(lease)
+        if not_here.waits_for is None or not_here.is_over is None:
+            return lambda: self._ledger.handback(lease)
+        reason = WaitReason(*not_here.waits_for, not_here.reason)
+        self._parked.note(reason, not_here.is_over)
+        return lambda: self._refuse(lease, reason)
+
+    def _refuse(self, lease: Lease, reason: WaitReason) -> bool:
+        """Hand an Item back that this machine cannot do; when no machine can, it is parked."""
+        live = heartbeats.live(self._client, self._settings.instance, self._work.kind)
+        hosts = {self._heart.host, *(beat.host for beat in live)}
+        return self._ledger.refuse(lease, reason, self._heart.host, sorted(hosts))
 
     def _rest(self) -> None:
         """Say that nothing is in hand: idle, or waiting for what this machine lacks."""

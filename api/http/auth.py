@@ -6,11 +6,14 @@ from starlette.concurrency import run_in_threadpool
 
 from api.http.errors import KeyMissing, KeyRefused
 from api.services import Services
+from shared.redis.licence_keys import KeyRecord
 
 
-async def authorise(services: Services, key: object) -> None:
-    """Raise KeyMissing or KeyRefused unless `key` is a Pro key; blanks around it do not count."""
+async def authorise(services: Services, key: object) -> KeyRecord:
+    """The record of a Pro key; blanks around it do not count. Raises KeyMissing and KeyRefused."""
     if not isinstance(key, str) or not key.strip():
         raise KeyMissing
-    if await run_in_threadpool(services.keys.tier_of, key.strip()) != "pro":
+    found = await run_in_threadpool(services.keys.find, key.strip())
+    if found is None or found.tier != "pro":
         raise KeyRefused
+    return found

@@ -20,12 +20,16 @@ from api.http.body_budget import BodyBudget
 from api.http.body_reading import BodyDecoder, too_long
 from api.services import Services
 from shared.errors import BadInput, RushesError, Unavailable
+from shared.ledger.records import NOBODY, Sender
+from shared.printable import printable
+from shared.redis.licence_keys import KeyRecord
 
 Body = TypeVar("Body")
 Found = TypeVar("Found")
 PREFIX = "/api/v1"
 WARNINGS_HEADER = "X-Rushes-Warnings"
 _LONGEST_HEADER = 4000
+_LONGEST_CLIENT = 100
 _LARGE_BODY = 1 << 18  # about 10 ms of decoding
 _PIECE = 500  # things of an answer, such as matches with their pictures: 5 ms of encoding
 
@@ -43,6 +47,7 @@ class Call(Generic[Body]):
     path: Mapping[str, str]
     query: Mapping[str, str]
     is_gone: Callable[[], Awaitable[bool]] = _is_there  # whether the client has hung up
+    sender: Sender = NOBODY  # where no key is needed
 
     def required(self, name: str) -> str:
         """A query parameter. Raises BadInput, naming it, where it is missing or empty."""
@@ -172,9 +177,16 @@ def _dispatcher(
 async def _serve(
     endpoint: Endpoint, intake: _Intake, services: Services, request: Request
 ) -> Response:
-    body = await _allowed_body(endpoint, intake, services, request)
+    body, key = await _allowed_body(endpoint, intake, services, request)
     _check_lengths(endpoint, request)
-    call = Call(services, body, request.path_params, request.query_params, request.is_disconnected)
+    call = Call(
+        services,
+        body,
+        request.path_params,
+        request.query_params,
+        request.is_disconnected,
+        _sender(request, key) if key else NOBODY,
+    )
     try:
         found = await endpoint.handler(call)
     except RushesError as error:
@@ -220,19 +232,31 @@ def _check_lengths(endpoint: Endpoint, request: Request) -> None:
 
 async def _allowed_body(
     endpoint: Endpoint, intake: _Intake, services: Services, request: Request
-) -> msgspec.Struct | None:
-    """The body after the key was accepted: first key, then body."""
+) -> tuple[msgspec.Struct | None, KeyRecord | None]:
+    """The body after the key was accepted, and that key: first key, then body."""
     key = request.headers.get("x-license-key", "").strip()
     decoder = intake.decoders.get(endpoint.operation_id)
+    record = None
     if endpoint.needs_key and (key or not decoder):
-        await authorise(services, key)
+        record = await authorise(services, key)
     if not decoder:
-        return None
+        return None, record
     budget = intake.with_header if key else intake.without_header
     async with budget.body(request) as content:
         if endpoint.needs_key and not key:
-            await authorise(services, await _aside(intake.keyless_turn, decoder.key, content))
-        return await _aside(intake.turn, decoder.body, content)
+            given = await _aside(intake.keyless_turn, decoder.key, content)
+            record = await authorise(services, given)
+        return await _aside(intake.turn, decoder.body, content), record
+
+
+def _sender(request: Request, key: KeyRecord) -> Sender:
+    """Who sends a request; a client's name is what it calls itself (User-Agent)."""
+    return Sender(
+        owner=key.id,
+        label=printable(key.label),
+        address=request.client.host if request.client else "",
+        client=printable(request.headers.get("user-agent", ""))[:_LONGEST_CLIENT],
+    )
 
 
 async def _aside(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import socket
+
 from api.services import Services
 from shared.domain import ModelKind
 from shared.errors import BadInput, ModelError
 from shared.models import model_catalogue
 from shared.models.active_models import active_keys
 from shared.models.specs import ModelSpec
+from shared.redis import heartbeats
 
 
 def active_key(services: Services, kind: ModelKind) -> str:
@@ -35,3 +38,16 @@ def check_allowed(services: Services, kind: ModelKind, key: str, field: str) -> 
         model_catalogue.require_allowed(services.settings, spec)
     except ModelError as error:
         raise BadInput(f"{field}: {error.message}") from None
+
+
+def check_loadable(services: Services, spec: ModelSpec, field: str) -> None:
+    """Raise BadInput for weights that nobody has; workers elsewhere may have their own."""
+    live = heartbeats.live(services.redis, services.settings.instance)
+    if any(beat.host != socket.gethostname() for beat in live):
+        return
+    is_loaded = any(s.model_key == spec.key for beat in live for s in beat.models.values())
+    if not is_loaded and not model_catalogue.is_downloaded(services.settings, spec):
+        raise BadInput(
+            f"{field}: the weights of {spec.key} are not on this machine. Fetch them with "
+            f"`rushes models pull {spec.key}`."
+        )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -18,13 +17,12 @@ from api.models.answers import (
     ModelLoadAnswer,
 )
 from api.models.bodies import ModelLoadBody
-from api.models.model_keys import active_key, known_model
+from api.models.model_keys import active_key, check_loadable, known_model
 from api.services import Services
 from shared.domain import ModelKind
 from shared.errors import BadInput, Busy
 from shared.models import model_catalogue
 from shared.models.active_models import active_models
-from shared.models.specs import ModelSpec
 from shared.redis import heartbeats
 from shared.redis.heartbeats import DesiredModel, ModelState
 
@@ -122,7 +120,7 @@ def _load(services: Services, body: ModelLoadBody) -> ModelLoadAnswer | Reply:
     spec = known_model(services, kind, body.model_key, "model_key")
     if holder := services.ledger.holder():
         raise Busy(f"The analysis {holder} is running; load a model when it has ended.")
-    _must_be_loadable(services, spec)
+    check_loadable(services, spec, "model_key")
     state = _loaded(services, kind)
     is_active = active_key(services, kind) == spec.key
     if is_active and state.model_key == spec.key and not state.is_loading:
@@ -142,19 +140,6 @@ def _load(services: Services, body: ModelLoadBody) -> ModelLoadAnswer | Reply:
         model_key=spec.key,
         is_loading=True,
     )
-
-
-def _must_be_loadable(services: Services, spec: ModelSpec) -> None:
-    """Raise BadInput for weights that nobody has; workers elsewhere may have their own."""
-    live = heartbeats.live(services.redis, services.settings.instance)
-    if any(beat.host != socket.gethostname() for beat in live):
-        return
-    is_loaded = any(s.model_key == spec.key for beat in live for s in beat.models.values())
-    if not is_loaded and not model_catalogue.is_downloaded(services.settings, spec):
-        raise BadInput(
-            f"model_key: the weights of {spec.key} are not on this machine. Fetch them with "
-            f"`rushes models pull {spec.key}`."
-        )
 
 
 _LOADING = {"message": "Loading.", "model_key": "conse-lite0", "is_loading": True}

@@ -13,7 +13,7 @@ from api.tasks.answers import Accepted
 from api.tasks.progress import waiting_hint
 from shared.domain import ProgressType, ReclusterSpec, TaskKind
 from shared.errors import Busy, Missing, RedisAway
-from shared.ledger.records import ItemFile, ItemJob, NewItem, NewTask
+from shared.ledger.records import ItemFile, ItemJob, NewItem, NewTask, Sender
 from shared.people.collection import Collection
 from shared.process import logs
 
@@ -25,13 +25,13 @@ log = logging.getLogger(__name__)
 async def recluster_faces(call: Call[ReclusterBody]) -> Accepted:
     """202 with the task; readers see the old clusters until the new ones are published."""
     accepted = await call.services.in_cache_dir(
-        call.body.cache_dir, _submit, call.services, call.body
+        call.body.cache_dir, _submit, call.services, call.body, call.sender
     )
     logs.task_id_var.set(accepted.task_id)
     return accepted
 
 
-def _submit(services: Services, body: ReclusterBody) -> Accepted:
+def _submit(services: Services, body: ReclusterBody, sender: Sender) -> Accepted:
     cache = services.caches.cache(services.paths.cache(body.cache_dir))
     collection = Collection.open(cache.root, body.cluster_job_name, create=False)
     spec = ReclusterSpec(
@@ -47,6 +47,7 @@ def _submit(services: Services, body: ReclusterBody) -> Accepted:
         kind=TaskKind.RECLUSTER,
         queue=_QUEUE,
         items=[NewItem(spec=msgspec.json.encode(spec), files=(file,))],
+        sender=sender,
         exclusive=f"collection:{cache.id}:{collection.folder.name}",
     )
     hint = waiting_hint(services, TaskKind.RECLUSTER, body.cache_dir)

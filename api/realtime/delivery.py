@@ -34,6 +34,7 @@ class Event:
     seq: int
     is_final: bool
     payload: dict[str, Any]
+    waits: object = None  # why and at which place in line: sent again when it is another
 
 
 Read = Callable[[str], Awaitable[Event | None]]
@@ -44,7 +45,8 @@ IsThere = Callable[[str], bool]  # whether a socket is still connected
 @dataclass(slots=True)
 class _Room:
     task_id: str
-    sent: dict[str, tuple[bool, int]] = field(default_factory=dict)  # socket id -> see `_age`
+    # What each socket was sent last: see `_age`, and Event.waits.
+    sent: dict[str, tuple[tuple[bool, int], object]] = field(default_factory=dict)
     last: Event | None = None
     next_at: float = 0.0
     pending: asyncio.Task[None] | None = None
@@ -92,7 +94,7 @@ class Delivery:
                     f"A socket may watch {MOST_OPEN:,} open tasks: leave some of them first."
                 )
             room = self._rooms.setdefault(task_id, _Room(task_id))
-            room.sent[socket_id] = (False, -1)
+            room.sent[socket_id] = (False, -1), None
             joined.add(task_id)
 
     def leave(self, socket_id: str, task_id: str) -> bool:
@@ -139,9 +141,10 @@ class Delivery:
             event = await self._read(room.task_id) or _end_of_lost(room)
             room.last = event
             age = _age(event)
-            for socket_id, sent in list(room.sent.items()):
-                if sent < age and socket_id in room.sent:
-                    room.sent[socket_id] = age
+            for socket_id, (sent, waits) in list(room.sent.items()):
+                is_news = sent < age or (sent == age and waits != event.waits)
+                if is_news and socket_id in room.sent:
+                    room.sent[socket_id] = age, event.waits
                     await self._send(socket_id, event.payload)
 
 

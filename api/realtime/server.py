@@ -134,6 +134,8 @@ class Realtime:
         return {"message": "Left." if left else "It was not joined.", "task_id": task_id}
 
     async def _send(self, socket_id: str, payload: dict[str, Any]) -> None:
+        if socket_id not in self._keys and payload["task_id"] != ROOM:
+            payload = progress.without_names(payload)
         await self._server.emit("progress", payload, to=socket_id)
 
     def _is_there(self, socket_id: str) -> bool:
@@ -209,8 +211,9 @@ def _event(services: Services, task_id: str) -> Event | None:
     record = services.ledger.record(task_id)
     if record is None:
         return None
-    hint = progress.hint_for(services, record)
-    return Event(record.seq, record.status.is_final, progress.event(services.paths, record, hint))
+    reason = progress.own_reason(record, progress.no_worker(services, record.kind))
+    payload = progress.event(services.paths, record, reason)
+    return Event(record.seq, record.status.is_final, payload, (reason, record.place))
 
 
 def _task_id_of(data: Any) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import msgspec
 from starlette.concurrency import run_in_threadpool
 
 from api.http.endpoint import Call, Endpoint
-from api.models.model_keys import check_allowed, wanted_key
+from api.models.model_keys import check_allowed, check_loadable, known_model, wanted_key
 from api.services import Services
 from api.tasks.answers import Accepted, CancelAnswer
 from api.tasks.bodies import AnalyzeBody, CancelBody
@@ -17,7 +18,7 @@ from api.tasks.progress import waiting_hint
 from shared.domain import AnalyzeSpec, FileSpec, ModelKind, ProgressType, TaskKind
 from shared.errors import BadInput, Busy, Missing
 from shared.ledger.analyze_items import Asked, analyze_items, works
-from shared.ledger.records import NewTask
+from shared.ledger.records import NewTask, OnBusy, Sender
 from shared.models.languages import language_code, language_name
 from shared.people.names import checked_name
 from shared.process import logs
@@ -25,12 +26,12 @@ from shared.process import logs
 
 async def analyze(call: Call[AnalyzeBody]) -> Accepted:
     """202 with the task; see contract: only a request that would be accepted stops another."""
-    accepted = await run_in_threadpool(_submit, call.services, call.body)
+    accepted = await run_in_threadpool(_submit, call.services, call.body, call.sender)
     logs.task_id_var.set(accepted.task_id)
     return accepted
 
 
-def _submit(services: Services, body: AnalyzeBody) -> Accepted:
+def _submit(services: Services, body: AnalyzeBody, sender: Sender) -> Accepted:
     cache_dir, files = _checked(services, body)
     common = AnalyzeSpec(
         cache_dir=cache_dir,
@@ -43,13 +44,14 @@ def _submit(services: Services, body: AnalyzeBody) -> Accepted:
     )
     parts = {part for file in files for part in file.wants}
     common = msgspec.structs.replace(common, **_models(services, body, parts))
-    task = NewTask(kind=TaskKind.ANALYZE, items=analyze_items(files, common))
+    task = NewTask(kind=TaskKind.ANALYZE, items=analyze_items(files, common), sender=sender)
     hint = waiting_hint(services, like=body.cache_dir)
-    if services.ledger.submit(task, body.on_busy):
+    on_busy = body.on_busy or cast("OnBusy", services.settings.on_busy)
+    if services.ledger.submit(task, on_busy):
         enqueue(services, task)
         turn = ""
     else:
-        turn = " It starts when the running task has ended."
+        turn = " It waits for its turn."
     counted = f"{len(files)} file" + ("" if len(files) == 1 else "s")
     message = f"Analysis of {counted} accepted.{turn}{hint}"
     return Accepted(message=message, task_id=task.task_id)
@@ -66,6 +68,9 @@ def _models(services: Services, body: AnalyzeBody, parts: set[ProgressType]) -> 
         keys[name] = wanted_key(services, kind, asked, f"{name}_key")
         if part in parts:
             check_allowed(services, kind, keys[name], f"{name}_key")
+            if not body.wait:
+                spec = known_model(services, kind, keys[name], f"{name}_key")
+                check_loadable(services, spec, f"{name}_key")
     return keys
 
 
@@ -119,16 +124,17 @@ def _check_languages(jobs: Sequence[Asked]) -> None:
 
 
 async def cancel_task(call: Call[CancelBody]) -> CancelAnswer:
-    """Stop a task; without an id the foreground analysis."""
+    """Stop a task; without an id the caller's own analysis."""
     logs.task_id_var.set(call.body.task_id)
-    found = await run_in_threadpool(call.services.ledger.stop, call.body.task_id)
+    stop = call.services.ledger.stop
+    found = await run_in_threadpool(stop, call.body.task_id, call.sender.owner)
     logs.task_id_var.set(found.task_id)
     if found.cancelled:
         message = "The task was asked to stop; its progress ends as cancelled."
     elif found.task_id:
         message = "The task has ended already."
     else:
-        message = "Nothing is running."
+        message = "Nothing of yours is running."
     return CancelAnswer(message=message, cancelled=found.cancelled, task_id=found.task_id)
 
 

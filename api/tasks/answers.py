@@ -8,7 +8,7 @@ from msgspec import Meta, Struct
 
 from api.http.answers import Message
 from shared.domain import FailedFile, ProgressType, TaskKind, TaskState
-from shared.ledger.records import FileRecord
+from shared.ledger.records import FileRecord, WaitCode
 
 TaskId = Annotated[
     str,
@@ -32,6 +32,30 @@ class CancelAnswer(Struct, kw_only=True):
     message: Message
     cancelled: Annotated[bool, Meta(description="A task was asked to stop.")]
     task_id: TaskId | None
+
+
+class WaitingFor(Struct, kw_only=True):
+    """Why a task does not go on."""
+
+    code: Annotated[
+        WaitCode,
+        Meta(
+            description="`turn`: another analysis is before it; `model`, `root`, `worker`: what is "
+            "nowhere. It goes on by itself.",
+            examples=["turn"],
+        ),
+    ]
+    message: Annotated[str, Meta(examples=["Another analysis is running."])]
+    owner: (
+        Annotated[str, Meta(description="Whose task it waits for.", examples=["Editing 2"])] | None
+    ) = None
+
+
+class TaskClient(Struct, kw_only=True):
+    """The client that sent a task."""
+
+    address: Annotated[str, Meta(examples=["10.0.0.17"])]
+    name: Annotated[str, Meta(description="Its User-Agent.", examples=["rushes-cli/1.0"])]
 
 
 class TaskProgress(Struct, kw_only=True):
@@ -78,6 +102,23 @@ class TaskProgress(Struct, kw_only=True):
         ]
         | None
     )
+    waiting_for: WaitingFor | None = None
+    place: (
+        Annotated[int, Meta(description="In the line of those that wait; 1 is next.", examples=[2])]
+        | None
+    ) = None
+    owner: (
+        Annotated[
+            str,
+            Meta(
+                description="Whose it is: the label of the key that sent it, else the key's id. "
+                "Null for a socket without a key.",
+                examples=["Editing 1"],
+            ),
+        ]
+        | None
+    ) = None
+    client: TaskClient | None = None
 
 
 class TaskAnswer(TaskProgress, kw_only=True):

@@ -151,14 +151,27 @@ class AnalyzeBody(Keyed, kw_only=True):
         | None
     ) = None
     force: Annotated[bool, Meta(description="Redo what is done already.")] = False
-    on_busy: Annotated[
-        Literal["replace", "queue", "refuse"],
+    on_busy: (
+        Annotated[
+            Literal["replace", "queue", "refuse"],
+            Meta(
+                description="While another analysis runs: `replace` ends what the same key began, "
+                "and what of it waits to replace (409 when that is still unwinding after 2 s); "
+                "another key's is waited for. `queue` waits for both, and nothing of the same key "
+                "replaces it while it waits. `refuse` answers 409 and stops nothing. Keys take "
+                "turns. Left out: the setting RUSHES_ON_BUSY, `replace` unless it was set.",
+                examples=["replace"],
+            ),
+        ]
+        | None
+    ) = None
+    wait: Annotated[
+        bool,
         Meta(
-            description="While another analysis runs: `replace` asks it to stop (409 when it is "
-            "still unwinding after 2 s), `queue` starts when it has ended, `refuse` answers 409 "
-            "and stops nothing."
+            description="Accept it although the weights of a model are nowhere: it waits until "
+            "they are there, in nobody's way. Else that is a 400."
         ),
-    ] = "replace"
+    ] = False
 
 
 class CancelBody(Keyed, kw_only=True):
@@ -170,7 +183,8 @@ class CancelBody(Keyed, kw_only=True):
             Meta(
                 min_length=1,
                 max_length=LONGEST_WORD,
-                description="Left out: the foreground analysis.",
+                description="Left out: the analysis that the same key has begun, else the first "
+                "that it has waiting to replace others.",
                 examples=["8f14e45fceea167a5a36dedd4bea2543"],
             ),
         ]

@@ -9,9 +9,9 @@ import msgspec
 
 from api.http.client_paths import ClientPaths
 from api.services import Services
-from api.tasks.answers import TaskAnswer, TaskProgress
+from api.tasks.answers import TaskAnswer, TaskClient, TaskProgress, WaitingFor
 from shared.domain import FailedFile, TaskKind, TaskState
-from shared.ledger.records import FileRecord, TaskRecord
+from shared.ledger.records import FileRecord, TaskRecord, WaitReason
 from shared.redis import heartbeats
 from shared.redis.heartbeats import WorkerKind
 
@@ -29,41 +29,50 @@ _FIELDS = TaskAnswer.__struct_fields__
 def waiting_hint(
     services: Services, kind: TaskKind = TaskKind.ANALYZE, like: str | None = None
 ) -> str:
-    """A sentence for tasks that wait, where no worker takes them up; else empty.
+    """A sentence for a task that was just accepted and waits, as no worker is there; else empty.
 
     `like`: a path of the client's, for the form of paths in it.
     """
+    reason = no_worker(services, kind)
+    return f" It waits: {services.paths.in_words(reason.message, like)}" if reason else ""
+
+
+def no_worker(services: Services, kind: TaskKind) -> WaitReason | None:
+    """The reason to wait of tasks of this kind where no process does such work."""
     queue = _QUEUES[kind]
-    live = heartbeats.live(services.redis, services.settings.instance, queue)
-    if not live:
-        return (
-            f" No {queue} worker is running, so it waits; start one with `rushes worker {queue}`."
-        )
-    if all(beat.state == "waiting" for beat in live):
-        return f" It waits: {services.paths.in_words(live[0].message, like)}"
-    return ""
+    if heartbeats.live(services.redis, services.settings.instance, queue):
+        return None
+    words = f"No {queue} worker is running; start one with `rushes worker {queue}`."
+    return WaitReason("worker", queue, words)
 
 
-def hint_for(services: Services, record: TaskRecord) -> str:
-    """The hint, asked for only where it is shown."""
-    like = record.media_path or None
-    return waiting_hint(services, record.kind, like) if _may_wait(record) else ""
+def own_reason(record: TaskRecord, unserved: WaitReason | None) -> WaitReason | None:
+    """Why a Task waits: its own reason, never another's, else `unserved`."""
+    if record.status.is_final or record.status is TaskState.STOPPING:
+        return None
+    return record.waiting_for or unserved
 
 
-def _may_wait(record: TaskRecord) -> bool:
-    """Whether a Task may wait: also once begun, when its workers have died or cannot go on."""
-    return not record.status.is_final and record.status is not TaskState.STOPPING
-
-
-def task_answer(paths: ClientPaths, record: TaskRecord, hint: str) -> TaskAnswer:
-    """What `/tasks` answers; `hint` is added to the message of a task that waits."""
-    values = {name: getattr(record, name) for name in _FIELDS if name != "files"}
+def task_answer(paths: ClientPaths, record: TaskRecord, reason: WaitReason | None) -> TaskAnswer:
+    """What `/tasks` answers; `reason` is why the task waits."""
+    values = {name: getattr(record, name) for name in _FIELDS if hasattr(record, name)}
     values["failed_files"] = in_clients_form(paths, record.failed_files)
     like = record.media_path or next((file.media_path for file in record.failed_files), None)
     for name in ("message", "error"):
         values[name] = values[name] and paths.in_words(values[name], like)
-    if _may_wait(record):
-        values["message"] = ((values["message"] or _done(record)) + hint).strip()
+    values["waiting_for"] = None
+    if reason:
+        told = paths.in_words(reason.message, like)
+        values["waiting_for"] = WaitingFor(
+            code=reason.code, message=told, owner=reason.owner or None
+        )
+        values["message"] = f"{values['message'] or _done(record)} It waits: {told}"
+    elif not values["message"]:
+        values["message"] = _done(record)
+    sender = record.sender
+    values["owner"] = sender.label or sender.owner or None
+    if sender.address or sender.client:
+        values["client"] = TaskClient(address=sender.address, name=sender.client)
     return TaskAnswer(**values)
 
 
@@ -85,7 +94,14 @@ def _done(record: TaskRecord) -> str:
     return f"{record.current} of {record.total} files done."
 
 
-def event(paths: ClientPaths, record: TaskRecord, hint: str) -> dict[str, object]:
+def event(paths: ClientPaths, record: TaskRecord, reason: WaitReason | None) -> dict[str, object]:
     """Payload of the Socket.IO event `progress`."""
-    answer = msgspec.to_builtins(task_answer(paths, record, hint))
+    answer = msgspec.to_builtins(task_answer(paths, record, reason))
     return {name: answer[name] for name in TaskProgress.__struct_fields__}
+
+
+def without_names(payload: dict[str, object]) -> dict[str, object]:
+    """The same for a socket that came without a key: nobody's name, and no client."""
+    told = payload.get("waiting_for")
+    anonymous = {**told, "owner": None} if isinstance(told, dict) else None
+    return {**payload, "owner": None, "client": None, "waiting_for": anonymous}

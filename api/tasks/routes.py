@@ -6,7 +6,7 @@ from starlette.concurrency import run_in_threadpool
 
 from api.http.endpoint import Call, Endpoint, Parameter
 from api.tasks.answers import TaskAnswer, TaskList
-from api.tasks.progress import hint_for, in_clients_form, task_answer, waiting_hint
+from api.tasks.progress import in_clients_form, no_worker, own_reason, task_answer
 from shared.errors import Missing
 from shared.process import logs
 
@@ -18,10 +18,14 @@ async def list_tasks(call: Call[None]) -> TaskList:
 
     def read() -> TaskList:
         records = call.services.ledger.recent(RECENT)
-        kinds = {record.kind for record in records}
-        hints = {kind: waiting_hint(call.services, kind) for kind in kinds}
-        paths = call.services.paths
-        return TaskList(tasks=[task_answer(paths, one, hints[one.kind]) for one in records])
+        services = call.services
+        unserved = {kind: no_worker(services, kind) for kind in {one.kind for one in records}}
+        return TaskList(
+            tasks=[
+                task_answer(services.paths, one, own_reason(one, unserved[one.kind]))
+                for one in records
+            ]
+        )
 
     return await run_in_threadpool(read)
 
@@ -37,7 +41,8 @@ async def get_task(call: Call[None]) -> TaskAnswer:
         if record is None:
             raise Missing(f"There is no task {task_id}.")
         paths = call.services.paths
-        answer = task_answer(paths, record, hint_for(call.services, record))
+        unserved = no_worker(call.services, record.kind)
+        answer = task_answer(paths, record, own_reason(record, unserved))
         if wants_files:
             answer.files = in_clients_form(paths, call.services.ledger.files(task_id))
         return answer
@@ -59,6 +64,10 @@ _TASK = {
     "failed_files": [],
     "error": None,
     "superseded_by": None,
+    "waiting_for": None,
+    "place": None,
+    "owner": "Editing 1",
+    "client": {"address": "10.0.0.17", "name": "rushes-cli/1.0"},
     "kind": "analyze",
     "created_at": 1764028800.0,
     "finished_at": None,

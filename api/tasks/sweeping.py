@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 
 from starlette.concurrency import run_in_threadpool
 
 from api.async_tasks import end
 from api.services import Services
+from api.tasks.progress import no_worker
+from shared.domain import TaskKind
 from shared.errors import RedisAway
 from shared.ledger.ledger import SWEEP_EVERY_S
+
+_UNSERVED_S = 10.0  # longer than any worker takes to start again
 
 log = logging.getLogger(__name__)
 
@@ -21,6 +26,7 @@ class Sweeper:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._loop: asyncio.Task[None] | None = None
+        self._unserved_since: float | None = None
 
     async def __aenter__(self) -> Sweeper:
         self._loop = asyncio.create_task(self._sweep_for_ever(), name="sweep")
@@ -47,3 +53,17 @@ class Sweeper:
     def _sweep(self) -> None:
         jobs = self._services.ledger.sweep()
         self._services.jobs.enqueue(jobs)
+        self._park_unserved()
+
+    def _park_unserved(self) -> None:
+        """Without a worker for a while, the analysis that has the lock waits in nobody's way."""
+        reason = no_worker(self._services, TaskKind.ANALYZE)
+        now = time.monotonic()
+        if reason is None:
+            self._unserved_since = None
+            return
+        self._unserved_since = self._unserved_since or now
+        if now - self._unserved_since < _UNSERVED_S:
+            return
+        if holder := self._services.ledger.holder():
+            self._services.ledger.park(holder, reason)

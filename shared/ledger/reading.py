@@ -12,6 +12,7 @@ import redis
 from shared.domain import FailedFile, Fault, ProgressType, TaskKind, TaskState
 from shared.errors import Missing
 from shared.ledger.records import (
+    NOBODY,
     WRITER_DIGITS,
     FileRecord,
     FileState,
@@ -177,7 +178,7 @@ def _task_record(task_id: str, found: Any) -> TaskRecord | None:
 
 
 def _sender(raw: str | None) -> Sender:
-    return msgspec.json.decode(raw, type=Sender) if raw else Sender()
+    return msgspec.json.decode(raw, type=Sender) if raw else NOBODY
 
 
 def _waiting_for(

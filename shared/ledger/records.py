@@ -51,13 +51,16 @@ class Sender(msgspec.Struct, frozen=True, kw_only=True):
     client: str = ""  # what it calls itself
 
 
+NOBODY = Sender()
+
+
 class NewTask(msgspec.Struct, frozen=True, kw_only=True):
     kind: TaskKind
     items: list[NewItem]
     queue: str = "analysis"
     message: str = "Waiting for a worker."
     leader: str = ""  # token of the watcher that submits it: refused when it is active no more
-    sender: Sender = Sender()
+    sender: Sender = NOBODY
     exclusive: str = ""  # only one open Task may have this (Busy for a second); "": any number
     task_id: str = msgspec.field(default_factory=new_task_id)
 
@@ -117,6 +120,7 @@ class WaitReason(msgspec.Struct, frozen=True):
     key: str  # of the model, the root, the kind of worker, or the Task that it waits for
     message: str
     owner: str = ""  # label of that Task's owner
+    queue: str = ""  # of what is parked: whose workers could do it
 
 
 class TaskRecord(msgspec.Struct, frozen=True, kw_only=True):

@@ -42,11 +42,16 @@ class Keys:
 
     def tier_of(self, key: str) -> Tier | None:
         """The tier of a licence key as a client sends it; None for an unknown one."""
+        found = self.find(key)
+        return found.tier if found else None
+
+    def find(self, key: str) -> KeyRecord | None:
+        """The record of a licence key as a client sends it; None for an unknown one."""
         digest = _hash(key)
         if digest in self._always_pro:
-            return "pro"
+            return KeyRecord(id=digest[:_ID_LENGTH], tier="pro", label="", created_at=0.0)
         found = self._kept.get(digest)
-        return _record(found).tier if found else None
+        return _record(found) if found else None
 
     def create(self, tier: Tier = "pro", label: str = "") -> str:
         """Make a licence key. It is returned here once and can never be shown again."""

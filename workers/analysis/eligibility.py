@@ -51,6 +51,7 @@ def why_not(context: Context) -> NotHere | None:
                 f"The model {model.key} is not on this machine; "
                 f"run `rushes models pull {model.key}`.",
                 is_over=partial(is_downloaded, settings, model),
+                waits_for=("model", f"{kind}:{model.key}"),
             )
     return may_be_elsewhere(context, "analysis", media)
 

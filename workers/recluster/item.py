@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 
 import msgspec
 
@@ -69,9 +70,13 @@ def why_not(context: Context) -> NotHere | None:
     for root in roots.folders or ():
         is_inside = os.path.commonpath([spec.cache_dir, root]) == str(root)
         if is_inside and not os.path.isdir(root):
-            return NotHere(f"{root} is not visible on this machine.")
+            is_over = partial(os.path.isdir, root)
+            reason = f"{root} is not visible on this machine."
+            return NotHere(reason, is_over=is_over, waits_for=("root", str(root)))
     try:
         CacheDir.open(spec.cache_dir, roots, create=False)
     except BadInput:
-        return NotHere(f"{spec.cache_dir} is not visible on this machine.")
+        is_over = partial(os.path.isdir, spec.cache_dir)
+        reason = f"{spec.cache_dir} is not visible on this machine."
+        return NotHere(reason, is_over=is_over, waits_for=("root", spec.cache_dir))
     return None

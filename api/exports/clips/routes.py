@@ -29,7 +29,9 @@ _OUTAGE_S = 60.0  # of Redis that a waiting answer sits out
 async def export_clips(call: Call[ExportClipsBody]) -> ExportedClips | Reply:
     """The clips once all have ended; in the background 202. A client that leaves stops them."""
     folder = call.services.paths.export(call.body.output_dir, "output_dir")
-    task = await call.services.folders.run(folder, submit_clips, call.services, call.body)
+    task = await call.services.folders.run(
+        folder, submit_clips, call.services, call.body, call.sender
+    )
     logs.task_id_var.set(task.task_id)
     if call.body.background:
         count = len(task.items)

@@ -16,11 +16,11 @@ from shared.errors import BadInput, NotAllowed, NoWorker
 from shared.exports.clip_names import check_naming
 from shared.exports.clips import ClipSpec
 from shared.exports.writing import output_folder
-from shared.ledger.records import ItemFile, NewItem, NewTask
+from shared.ledger.records import ItemFile, NewItem, NewTask, Sender
 from shared.redis import heartbeats
 
 
-def submit_clips(services: Services, body: ExportClipsBody) -> NewTask:
+def submit_clips(services: Services, body: ExportClipsBody, sender: Sender) -> NewTask:
     """Nothing is accepted unless all of it can be understood and somebody is there to do it."""
     specs = _specs(services, body)
     if not heartbeats.live(services.redis, services.settings.instance, "export"):
@@ -32,7 +32,7 @@ def submit_clips(services: Services, body: ExportClipsBody) -> NewTask:
         NewItem(msgspec.json.encode(spec), (ItemFile(spec.client_path, (ProgressType.EXPORT,)),))
         for spec in specs
     ]
-    task = NewTask(kind=TaskKind.EXPORT, queue="export", items=items)
+    task = NewTask(kind=TaskKind.EXPORT, queue="export", items=items, sender=sender)
     services.ledger.submit(task)
     enqueue(services, task, front=not body.background)  # somebody waits for it
     return task

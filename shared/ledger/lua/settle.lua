@@ -29,7 +29,7 @@ local passed_to
 if outcome == 'handback' or outcome == 'refused' then
   requeue(t, n)
   if outcome == 'refused' and refused_by_all(t, n, ARGV[12], cjson.decode(ARGV[13])) then
-    park_item(t, n, { code = ARGV[10], key = ARGV[11], message = reason })
+    park_item(t, n, { code = ARGV[10], key = ARGV[11], message = reason, queue = get(t, 'queue') })
   end
 else
   end_item(t, n, outcome, reason, ARGV[8])

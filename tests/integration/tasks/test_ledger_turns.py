@@ -15,7 +15,7 @@ from shared.ledger.records import ItemJob, NewTask, OnBusy, Sender, WaitReason
 from shared.redis.clients import connect
 from tests.integration.tasks.ledger_world import INSTANCE, World
 
-MODEL = WaitReason("model", "m", "The model m is not on this machine.")
+MODEL = WaitReason("model", "m", "The model m is not on this machine.", queue="analysis")
 HOSTS = ["here"]
 
 

@@ -13,8 +13,9 @@ from opentelemetry.trace import SpanKind
 from shared.domain import FileSpec, TaskKind
 from shared.errors import RedisAway
 from shared.ledger.analyze_items import analyze_items
-from shared.ledger.records import ItemJob, NewTask
+from shared.ledger.records import ItemJob, NewTask, Sender
 from shared.media import MediaType
+from shared.printable import printable
 from shared.process import traces
 from shared.process.logs import bound_task
 from shared.watch.files import WatchedFile
@@ -77,7 +78,10 @@ class Submitter:
         name = os.path.basename(state.folder.path)
         message = f"From the watch folder {name}: waiting for a worker."
         leader = state.context.token
-        return NewTask(kind=TaskKind.INGEST, items=items, leader=leader, message=message)
+        sender = Sender(label=f"watch folder {printable(name)}")
+        return NewTask(
+            kind=TaskKind.INGEST, items=items, leader=leader, message=message, sender=sender
+        )
 
     def _work(self, one: AdmittedFile) -> FileSpec:
         state = self._state
