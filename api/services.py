@@ -19,7 +19,7 @@ from api.search.frames.index import SearchIndex
 from api.search.vectors import Vectors
 from shared.errors import SettingsError
 from shared.ledger.jobs import JobQueues
-from shared.ledger.ledger import Ledger
+from shared.ledger.ledger import Ledger, ledger_of
 from shared.media import HashCache
 from shared.redis.clients import connect
 from shared.redis.licence_keys import Keys
@@ -80,12 +80,7 @@ class Services:
         return cls(
             settings=settings,
             redis=client,
-            ledger=Ledger(
-                client,
-                settings.instance,
-                enqueue=jobs.enqueue,
-                ingest_share=settings.ingest_share,
-            ),
+            ledger=ledger_of(settings, client, jobs),
             jobs=jobs,
             keys=Keys(client, settings.instance, settings.state_dir, settings.license_keys),
             query_client=query_client,

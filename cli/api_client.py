@@ -7,6 +7,7 @@ import ipaddress
 import re
 import time
 from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -24,6 +25,7 @@ _POLL_S = 1.0
 _AWAY_S = 60.0  # an API that restarts is back by then
 _WATCH_ROOM = "watch-folders"
 _API = "/api/v1"
+_NAME = f"rushes-cli/{version('rushes')}"  # what a task's `client` is called
 _NOT_UTF8 = re.compile(r'[^"]*[\ud800-\udfff][^"]*')
 
 Event = dict[str, Any]
@@ -53,7 +55,7 @@ class ApiClient:
         self.tell: Callable[[str], None] = lambda _: None  # hears once why a call has to wait
         self._http = httpx.Client(
             base_url=f"{self.url}{_API}",
-            headers={"X-License-Key": self._key} if self._key else {},
+            headers={"User-Agent": _NAME, **({"X-License-Key": self._key} if self._key else {})},
             timeout=patience_s or _TIMEOUT_S,
             trust_env=not is_this_machine(self.url),  # a proxy for the internet is none for here
         )

@@ -25,7 +25,7 @@ from opentelemetry.trace import get_current_span
 from shared.domain import Fault, ModelKind
 from shared.errors import Cancelled, HandBack, LeaseLost, RedisAway, RushesError
 from shared.ledger.jobs import JobQueues
-from shared.ledger.ledger import Ledger
+from shared.ledger.ledger import ledger_of
 from shared.ledger.records import Lease, WaitReason
 from shared.ledger.totals import LoadCount
 from shared.media import HashCache
@@ -99,12 +99,7 @@ class Worker:
         self._hashes = HashCache()
         self._stall = stall or StallTimer()
         self._jobs = JobQueues(connect(settings.redis_url, decode=False), settings.instance)
-        self._ledger = Ledger(
-            self._client,
-            settings.instance,
-            enqueue=self._jobs.enqueue,
-            ingest_share=settings.ingest_share,
-        )
+        self._ledger = ledger_of(settings, self._client, self._jobs)
         self._parked = ParkedWork(self._ledger, settings, work.kind)
         self._consumer = JobConsumer(settings.redis_url, settings.instance, work.kind)
         burying = partial(heartbeats.burying, self._client, settings.instance)

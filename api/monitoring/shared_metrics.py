@@ -22,6 +22,7 @@ from shared.domain import Fault, ModelKind, ProgressType, TaskKind, TaskState
 from shared.errors import RedisAway
 from shared.ledger import totals
 from shared.ledger.jobs import queue_key
+from shared.ledger.records import WaitCode
 from shared.query.lanes import Lane, lane_key
 from shared.redis import heartbeats
 from shared.redis.clients import translated
@@ -66,6 +67,7 @@ class SharedMetrics(Collector):
 class _SharedState:
     totals: dict[totals.Name, int]
     states: dict[TaskState, int]
+    waits: dict[WaitCode, int]
     waiting: dict[str, int]  # by queue or lane
     memory: dict[str, Any]
     live: list[Heartbeat]
@@ -82,9 +84,11 @@ class _SharedState:
             for key in keys.values():
                 pipe.llen(key)
             counted, memory, *lengths = pipe.execute()
+        states, waits = services.ledger.task_states()
         return cls(
             totals=totals.by_name(counted),
-            states=services.ledger.task_states(),
+            states=states,
+            waits=waits,
             waiting=dict(zip(keys, lengths, strict=True)),
             memory=memory,
             live=heartbeats.live(services.redis, instance),
@@ -104,6 +108,12 @@ def _of_tasks(found: _SharedState) -> Iterator[Metric]:
         "Remembered tasks (at most 1,000) by state.",
         ("state",),
         {(state,): found.states.get(state, 0) for state in TaskState},
+    )
+    yield _gauge(
+        "tasks_waiting",
+        "Tasks that wait for their turn, a model, a root or a worker.",
+        ("reason",),
+        {(code,): number for code, number in found.waits.items()},
     )
     yield _gauge(
         "queue_length",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import cast
 
@@ -22,6 +23,8 @@ from shared.ledger.records import NewTask, OnBusy, Sender
 from shared.models.languages import language_code, language_name
 from shared.people.names import checked_name
 from shared.process import logs
+
+log = logging.getLogger(__name__)
 
 
 async def analyze(call: Call[AnalyzeBody]) -> Accepted:
@@ -52,6 +55,8 @@ def _submit(services: Services, body: AnalyzeBody, sender: Sender) -> Accepted:
         turn = ""
     else:
         turn = " It waits for its turn."
+    whose = sender.label or sender.owner
+    log.info("Task %s of %s: %d files.%s", task.task_id, whose, len(files), turn)
     counted = f"{len(files)} file" + ("" if len(files) == 1 else "s")
     message = f"Analysis of {counted} accepted.{turn}{hint}"
     return Accepted(message=message, task_id=task.task_id)

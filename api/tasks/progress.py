@@ -101,7 +101,7 @@ def event(paths: ClientPaths, record: TaskRecord, reason: WaitReason | None) -> 
 
 
 def without_names(payload: dict[str, object]) -> dict[str, object]:
-    """The same for a socket that came without a key: nobody's name, and no client."""
+    """An event for a socket that came without a key: nobody's name, and no client."""
     told = payload.get("waiting_for")
     anonymous = {**told, "owner": None} if isinstance(told, dict) else None
     return {**payload, "owner": None, "client": None, "waiting_for": anonymous}

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 
-from cli.checks import folders, libraries, machine, models, redis_server, server
+from cli.checks import folders, libraries, machine, models, redis_server, server, tasks
 from cli.checks.finding import Finding, fine, problem
 from cli.processes import private_redis
 from shared.errors import SettingsError
@@ -29,6 +29,7 @@ def look_at_everything(environ: Mapping[str, str]) -> list[Finding]:
         "redis-server": lambda: machine.redis_server(settings),
         "Redis": lambda: _redis(settings),
         "server": lambda: server.server(settings),
+        "tasks": lambda: tasks.parked(settings, _redis_url(settings)),
         "keys": lambda: server.keys(settings, _redis_url(settings)),
         "state": lambda: [folders.state_dir_as_it_is(settings)],
         "roots": lambda: folders.roots(settings),

@@ -84,8 +84,15 @@ ForceOption = Annotated[
 OnBusyOption = Annotated[
     OnBusy,
     typer.Option(
-        help="While another analysis runs: give up, wait for its end, or stop it.",
+        help="While another analysis runs: give up, wait for one's turn, or stop it where it is "
+        "one's own.",
         rich_help_panel=_HOW,
+    ),
+]
+WaitOption = Annotated[
+    bool,
+    typer.Option(
+        "--wait", help="Accept it although a model's weights are nowhere yet.", rich_help_panel=_HOW
     ),
 ]
 DetachOption = Annotated[
@@ -135,21 +142,22 @@ def analyze(
     from0: From0Option = False,
     force: ForceOption = False,
     on_busy: OnBusyOption = OnBusy.REFUSE,
+    wait: WaitOption = False,
     detach: DetachOption = False,
     visual_model: VisualModelOption = "",
     speech_model: SpeechModelOption = "",
     face_model: FaceModelOption = "",
 ) -> None:
     """Analyze media files, and the media files in folders. What is done already is skipped."""
-    where = cache_dir(cache)
     how = {
-        "cache_dir": where,
+        "cache_dir": (where := cache_dir(cache)),
         "cluster_job_name": _collection(faces, collection),
         "visual_model_key": visual_model or None,
         "speech_model_key": speech_model or None,
         "face_model_key": face_model or None,
         "force": force,
         "on_busy": on_busy.value,
+        "wait": wait,
     }
     found = media_files(listed(paths, from0), exclude, where)
     pictures = found.of(MediaType.VIDEO, MediaType.IMAGE)

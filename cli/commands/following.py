@@ -17,6 +17,7 @@ _TYPES = {"video": "pictures", "audio": "speech"}
 def follow_to_the_end(remote: Remote, task_id: str) -> Event:
     """Follow a Task; its last event. Ctrl-C leaves it running, says how to go on, exits 130."""
     event: Event = {}
+    reason = ""
     try:
         with _bar(remote) as bar:
             line = bar.add_task("", total=100, files="", left="", what="waiting")
@@ -28,6 +29,9 @@ def follow_to_the_end(remote: Remote, task_id: str) -> Event:
                     left=_left(event["eta_seconds"]),
                     what=_what(event),
                 )
+                if bar.disable and reason_to_wait(event) not in ("", reason):
+                    reason = reason_to_wait(event)
+                    remote.out.hint(f"It waits: {reason}")
     except KeyboardInterrupt:
         remote.out.hint(
             f"Task {task_id} goes on. See it with `rushes tasks show {task_id}`, stop it with "
@@ -65,6 +69,16 @@ def finish(remote: Remote, event: Event) -> None:
         raise typer.Exit(1)
 
 
+def reason_to_wait(task: Event) -> str:
+    """Why a Task waits, whose Task it waits for and at which place; "" for one that does not."""
+    told = task.get("waiting_for")
+    if not told:
+        return ""
+    owner = f" It is of {told['owner']}." if told.get("owner") else ""
+    place = f" Place {task['place']} in line." if task.get("place") else ""
+    return printable(f"{told['message']}{owner}{place}")
+
+
 def name_of(path: str | None) -> str:
     """The file's name in a path of any system; cut in the middle where it is long."""
     if not path:
@@ -91,7 +105,9 @@ def _what(event: Event) -> str:
         words.append(f"{event['progress']:.0f}%")
     else:
         words.append(status.replace("_", " "))
-    if status in ("queued", "loading_model"):
+    if reason := reason_to_wait(event):
+        words.append(reason)
+    elif status in ("queued", "loading_model"):
         words.append(event["message"])
     words.append(name_of(event["media_path"]))
     return printable(" ".join(word for word in words if word))

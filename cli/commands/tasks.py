@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from cli.arguments import completing
-from cli.commands.following import finish, follow_to_the_end
+from cli.commands.following import finish, follow_to_the_end, reason_to_wait
 from cli.commands.processes import redis_url
 from cli.remote import Remote, remote
 from cli.terminal.output import CommandOutput, JsonOption
@@ -37,16 +37,17 @@ def list_tasks(server: Remote) -> None:
     if not answer["tasks"]:
         server.out.hint("There is no task yet.")
         return
-    table = Table("task", "kind", "state", "done", "began", "took", "message")
+    table = Table("task", "owner", "kind", "state", "done", "began", "took", "message")
     for task in answer["tasks"]:
         table.add_row(
             task["task_id"],
+            task.get("owner") or "",
             task["kind"],
             task["status"],
             f"{task['overall_progress']:.0f} %",
             time.strftime("%Y-%m-%d %H:%M", time.localtime(task["created_at"])),
             _took(task),
-            task["message"],
+            reason_to_wait(task) or task["message"],
         )
     server.out.show(table)
 
@@ -60,6 +61,10 @@ def show_task(server: Remote, task_id: TaskId) -> None:
         return
     server.out.line(f"{task['kind']}, {task['status']}, {task['overall_progress']:.0f} %")
     server.out.line(task["message"])
+    if reason := reason_to_wait(task):
+        server.out.line(reason)
+    if client := task.get("client"):
+        server.out.line(f"sent by {task['owner']} from {client['address']}, {client['name']}")
     table = Table("state", "file", "worker", "error")
     for file in task.get("files") or ():
         table.add_row(file["state"], file["media_path"], file["worker"] or "", file["error"] or "")
@@ -81,7 +86,7 @@ def cancel_task(
     task_id: Annotated[
         str,
         typer.Argument(
-            help="Default: the analysis that runs.",
+            help="Default: the analysis that the same key has begun.",
             show_default=False,
             autocompletion=completing.task_ids,
         ),

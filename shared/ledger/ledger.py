@@ -5,7 +5,6 @@ Every script is atomic and may arrive twice. Nothing here enqueues jobs: callers
 
 from __future__ import annotations
 
-import logging
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -16,22 +15,21 @@ from opentelemetry.trace import get_current_span
 
 from shared.domain import Fault, ProgressType, TaskKind, TaskState
 from shared.errors import Busy, Missing, NotLeader, RedisAway
-from shared.ledger.reading import Clock, LedgerReader
+from shared.ledger.jobs import JobQueues
+from shared.ledger.reading import Clock
 from shared.ledger.records import (
     ItemJob,
     Lease,
     NewTask,
     OnBusy,
-    Outcome,
     Renewal,
     StopResult,
-    WaitReason,
 )
+from shared.ledger.settling import SettlingLedger, jobs_in, of
 from shared.process import traces
 from shared.redis.clients import key_prefix, translated
 from shared.redis.room import room
-
-log = logging.getLogger(__name__)
+from shared.settings import Settings
 
 SWEEP_EVERY_S = 2.0
 INGEST_SHARE = 0.1  # of the lease time, once ingestion has been held back for a minute
@@ -41,7 +39,6 @@ _RESERVATION_SLACK_S = 0.5  # for the way from the last look to the second submi
 _JOBS_A_SWEEP = 1000
 _ITEMS_AT_ONCE = 1000  # more would hold up everybody else's calls
 _ITEM_BYTES = 1000  # in Redis, beside its spec and its files
-_WORDS_OF_SETTLE = 7
 _FAILED_AT_ONCE = 25  # each may have 64 files, each with several types
 
 
@@ -50,7 +47,7 @@ def progress_channel(instance: str) -> str:
     return f"{key_prefix(instance)}progress"
 
 
-class Ledger(LedgerReader):
+class Ledger(SettlingLedger):
     """Tasks, Items, leases and the lock of one instance.
 
     `client` must decode responses. `enqueue` gets the jobs that a call names beside its answer, of
@@ -68,10 +65,9 @@ class Ledger(LedgerReader):
         clock: Clock | None = None,
         pause: Callable[[float], object] = time.sleep,
     ) -> None:
-        super().__init__(client, instance, clock=clock)
+        super().__init__(client, instance, enqueue=enqueue, clock=clock)
         self._rq_queues = f"rq:queue:rushes-{instance}-"
         self._pause = pause
-        self._enqueue = enqueue
         self._ingest_share = ingest_share
 
     def submit(
@@ -133,7 +129,7 @@ class Ledger(LedgerReader):
         without advancing, as "<number of the file in the Item> <words>": a file at one place of
         which two workers end so is given up.
         """
-        answer: Renewal = self._run("renew", *_of(lease), stalls_at)
+        answer: Renewal = self._run("renew", *of(lease), stalls_at)
         return answer
 
     def progress(
@@ -151,7 +147,7 @@ class Ledger(LedgerReader):
         `status` is RUNNING or LOADING_MODEL. False: the lease is lost.
         """
         return bool(
-            self._run("progress", *_of(lease), type, f"{fraction:.6f}", media_path, message, status)
+            self._run("progress", *of(lease), type, f"{fraction:.6f}", media_path, message, status)
         )
 
     def file_ended(
@@ -171,52 +167,14 @@ class Ledger(LedgerReader):
         called and the Item retried. False: the lease is lost.
         """
         words = (type, index, media_path, error or "", lease.worker, fault, "1" if skipped else "")
-        return bool(self._run("file_ended", *_of(lease), *words))
+        return bool(self._run("file_ended", *of(lease), *words))
 
     def worked(self, lease: Lease, type: ProgressType, seconds: float) -> bool:
         """Add to the totals: `type` was made of `seconds` of the Item's footage so far.
 
         Only what is more than before counts, also after a retry. False: the lease is lost.
         """
-        return bool(self._run("count_footage", *_of(lease), type, round(seconds * 1000)))
-
-    def settle(
-        self,
-        lease: Lease,
-        outcome: Outcome,
-        reason: str = "",
-        fault: Fault = Fault.INTERNAL,
-        result: bytes = b"",
-    ) -> bool:
-        """End an Item; the last one ends the Task. False: the lease is lost.
-
-        "failed" counts an error and gives the Item back, the third time it fails for good. A
-        "done" Item none of whose files could be used counts as failed, for `reason` if one is
-        given. `fault` goes to the files of an Item that fails for good. `result`, JSON, is kept
-        with a "done" Item, whatever it counts as (`LedgerReader.results`).
-        """
-        return self._settle(lease, outcome, reason, fault, result)
-
-    def handback(self, lease: Lease) -> bool:
-        """Queue an Item again without counting a try. False: the lease is lost."""
-        return self._settle(lease, "handback")
-
-    def refuse(self, lease: Lease, reason: WaitReason, host: str, hosts: Sequence[str]) -> bool:
-        """Hand back an Item that this machine cannot do now. False: the lease is lost.
-
-        When none of `hosts`, all that have workers for it, can do it, it is parked: nobody claims
-        it until `unpark`. A Task of which nothing else is left waits without lock or place.
-        """
-        words = (reason.message, "", "", reason.code, reason.key, host, _json(list(hosts)))
-        return self._settle(lease, "refused", *words)
-
-    def unpark(self, task_id: str) -> None:
-        """Queue what is parked of a Task again: what it waited for may be there."""
-        self._pass_on(self._run("unpark", task_id))
-
-    def park(self, task_id: str, reason: WaitReason) -> bool:
-        """Park a Task of which nobody does anything; whether it is parked now."""
-        return bool(self._run("park", task_id, reason.code, reason.key, reason.message))
+        return bool(self._run("count_footage", *of(lease), type, round(seconds * 1000)))
 
     def stop(self, task_id: str | None = None, owner: str | None = None) -> StopResult:
         """Ask a Task to stop. Raises Missing for an unknown id.
@@ -244,24 +202,7 @@ class Ledger(LedgerReader):
         `ended`: names of workers that are known to have ended, whose leases need not run out.
         """
         share = f"{self._ingest_share:.4f}"
-        return _jobs(self._run("sweep", self._rq_queues, _JOBS_A_SWEEP, share, *ended))
-
-    def _settle(self, lease: Lease, outcome: str, *words: str | bytes) -> bool:
-        padded = (*words, *[""] * (_WORDS_OF_SETTLE - len(words)))
-        is_ours, *named = self._run("settle", *_of(lease), outcome, *padded)
-        get_current_span().set_attribute("rushes.outcome", outcome if is_ours else "lost")
-        self._pass_on(named)
-        return bool(is_ours)
-
-    def _pass_on(self, words: Sequence[str]) -> None:
-        """Enqueue the jobs of the Task whose turn has come."""
-        if words and self._enqueue is None:
-            self._run("unrung", words[0])
-        elif words and self._enqueue is not None:
-            try:
-                self._enqueue(_jobs(words))
-            except RedisAway as error:
-                log.warning("Jobs of task %s are enqueued later: %s", words[0], error.message)
+        return jobs_in(self._run("sweep", self._rq_queues, _JOBS_A_SWEEP, share, *ended))
 
     def _stage(self, task: NewTask) -> None:
         sizes = [_ITEM_BYTES + len(item.spec) + len(_json(item.files)) for item in task.items]
@@ -312,16 +253,12 @@ class Ledger(LedgerReader):
         return "busy", holder
 
 
-def _jobs(words: Sequence[str]) -> list[ItemJob]:
-    return [
-        ItemJob(words[at], int(words[at + 1]), words[at + 2], words[at + 3] == "1")
-        for at in range(0, len(words), 4)
-    ]
-
-
-def _of(lease: Lease) -> tuple[str, int, int]:
-    return lease.task_id, lease.item_id, lease.token
-
-
 def _json(value: object) -> bytes:
     return msgspec.json.encode(value)
+
+
+def ledger_of(settings: Settings, client: redis.Redis, jobs: JobQueues) -> Ledger:
+    """The ledger of a process that enqueues what its calls name."""
+    return Ledger(
+        client, settings.instance, enqueue=jobs.enqueue, ingest_share=settings.ingest_share
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import redis
@@ -19,6 +19,7 @@ from shared.ledger.records import (
     ItemFile,
     Sender,
     TaskRecord,
+    WaitCode,
     WaitReason,
 )
 from shared.redis.clients import key_prefix, translated
@@ -66,12 +67,12 @@ class LedgerReader:
         records = map(_task_record, ids, answers)
         return [record for record in records if record is not None]
 
-    def task_states(self) -> dict[TaskState, int]:
-        """How many of the last 1,000 Tasks are in each state, without reading them one by one."""
+    def task_states(self) -> tuple[dict[TaskState, int], dict[WaitCode, int]]:
+        """How many of the last 1,000 Tasks are in each state, and how many wait for what."""
         found = self._run("count_tasks")
-        return {
-            TaskState(state): number for state, number in zip(found[::2], found[1::2], strict=True)
-        }
+        counts = dict(zip(found[::2], found[1::2], strict=True))
+        waits = {code: counts.pop(f"waiting:{code}", 0) for code in get_args(WaitCode)}
+        return {TaskState(state): number for state, number in counts.items()}, waits
 
     def files(self, task_id: str) -> list[FileRecord]:
         """FileRecord of each file of a Task, in the order of the request. Raises Missing."""
