@@ -45,7 +45,9 @@ class WaitingFor(Struct, kw_only=True):
             examples=["turn"],
         ),
     ]
-    message: Annotated[str, Meta(examples=["Another analysis is running."])]
+    message: Annotated[
+        str, Meta(description="For people.", examples=["Another analysis is running."])
+    ]
     owner: (
         Annotated[str, Meta(description="Whose task it waits for.", examples=["Editing 2"])] | None
     ) = None
@@ -54,7 +56,7 @@ class WaitingFor(Struct, kw_only=True):
 class TaskClient(Struct, kw_only=True):
     """The client that sent a task."""
 
-    address: Annotated[str, Meta(examples=["10.0.0.17"])]
+    address: Annotated[str, Meta(description="As the server sees it.", examples=["10.0.0.17"])]
     name: Annotated[str, Meta(description="Its User-Agent.", examples=["rushes-cli/1.0"])]
 
 
@@ -102,7 +104,16 @@ class TaskProgress(Struct, kw_only=True):
         ]
         | None
     )
-    waiting_for: WaitingFor | None = None
+    waiting_for: (
+        Annotated[
+            WaitingFor,
+            Meta(
+                description="Why it does not go on.",
+                examples=[{"code": "turn", "message": "Another analysis is running."}],
+            ),
+        ]
+        | None
+    ) = None
     place: (
         Annotated[int, Meta(description="In the line of those that wait; 1 is next.", examples=[2])]
         | None
@@ -118,7 +129,16 @@ class TaskProgress(Struct, kw_only=True):
         ]
         | None
     ) = None
-    client: TaskClient | None = None
+    client: (
+        Annotated[
+            TaskClient,
+            Meta(
+                description="Who sent it; null for a socket without a key.",
+                examples=[{"address": "10.0.0.17", "name": "rushes-cli/1.0"}],
+            ),
+        ]
+        | None
+    ) = None
 
 
 class TaskAnswer(TaskProgress, kw_only=True):

@@ -34,7 +34,7 @@ def waiting_hint(
     `like`: a path of the client's, for the form of paths in it.
     """
     reason = no_worker(services, kind)
-    return f" It waits: {services.paths.in_words(reason.message, like)}" if reason else ""
+    return f" {services.paths.in_words(reason.message, like)}" if reason else ""
 
 
 def no_worker(services: Services, kind: TaskKind) -> WaitReason | None:
@@ -42,7 +42,7 @@ def no_worker(services: Services, kind: TaskKind) -> WaitReason | None:
     queue = _QUEUES[kind]
     if heartbeats.live(services.redis, services.settings.instance, queue):
         return None
-    words = f"No {queue} worker is running; start one with `rushes worker {queue}`."
+    words = f"No {queue} worker is running, so it waits; start one with `rushes worker {queue}`."
     return WaitReason("worker", queue, words)
 
 
@@ -66,7 +66,8 @@ def task_answer(paths: ClientPaths, record: TaskRecord, reason: WaitReason | Non
         values["waiting_for"] = WaitingFor(
             code=reason.code, message=told, owner=reason.owner or None
         )
-        values["message"] = f"{values['message'] or _done(record)} It waits: {told}"
+        it_waits = "" if reason.code == "worker" else "It waits: "
+        values["message"] = f"{values['message'] or _done(record)} {it_waits}{told}"
     elif not values["message"]:
         values["message"] = _done(record)
     sender = record.sender

@@ -112,7 +112,7 @@ def test_a_busy_server_answers_409_queues_or_refuses_as_asked(
     assert refused.status_code == 409
     assert ledger.renew(lease) == "ok"
     queued = client.ok("/analyze", **body(caches, media, "b.mp4"), on_busy="queue")
-    assert "when the running task has ended" in queued["message"]
+    assert "It waits for its turn." in queued["message"]
     assert client.task(queued["task_id"])["status"] == "queued"
     assert client.post("/models/load", model_key="conse-lite0").status_code == 409
     began = time.monotonic()
@@ -126,7 +126,7 @@ def test_a_busy_server_answers_409_queues_or_refuses_as_asked(
 def test_cancel_stops_a_task_by_its_id_or_the_foreground_one(
     client: Client, ledger: Ledger, media: Path, caches: Path
 ) -> None:
-    nothing = {"message": "Nothing is running.", "cancelled": False, "task_id": None}
+    nothing = {"message": "Nothing of yours is running.", "cancelled": False, "task_id": None}
     assert client.ok("/analyze/cancel") == nothing
     assert client.post("/analyze/cancel", task_id="unknown").status_code == 404
     first = client.ok("/analyze", **body(caches, media, "a.mp4"))["task_id"]

@@ -50,6 +50,7 @@ _ALLOWED = {
     "workers/export/": _OPENED,
     "workers/lookout.py": _LOOKS,
     "workers/media/": _OPENED,
+    "workers/parked_work.py": _LOOKS,
     "workers/recluster/item.py": _LOOKS,
     "workers/root_identity.py": _LOOKS,
     "workers/seen_folders.py": _LOOKS,
