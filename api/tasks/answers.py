@@ -104,16 +104,13 @@ class TaskProgress(Struct, kw_only=True):
         ]
         | None
     )
-    waiting_for: (
-        Annotated[
-            WaitingFor,
-            Meta(
-                description="Why it does not go on.",
-                examples=[{"code": "turn", "message": "Another analysis is running."}],
-            ),
-        ]
-        | None
-    ) = None
+    waiting_for: Annotated[
+        WaitingFor | None,
+        Meta(
+            description="Why it does not go on.",
+            examples=[{"code": "turn", "message": "Another analysis is running.", "owner": None}],
+        ),
+    ] = None
     place: (
         Annotated[int, Meta(description="In the line of those that wait; 1 is next.", examples=[2])]
         | None
@@ -129,16 +126,13 @@ class TaskProgress(Struct, kw_only=True):
         ]
         | None
     ) = None
-    client: (
-        Annotated[
-            TaskClient,
-            Meta(
-                description="Who sent it; null for a socket without a key.",
-                examples=[{"address": "10.0.0.17", "name": "rushes-cli/1.0"}],
-            ),
-        ]
-        | None
-    ) = None
+    client: Annotated[
+        TaskClient | None,
+        Meta(
+            description="Who sent it; null for a socket without a key.",
+            examples=[{"address": "10.0.0.17", "name": "rushes-cli/1.0"}],
+        ),
+    ] = None
 
 
 class TaskAnswer(TaskProgress, kw_only=True):
