@@ -63,7 +63,8 @@ TAGS = {
     "Health": "Is the server there?",
     "Models": "Which models there are, which is loaded, which answers.",
     "Media": "What a file is: its id, its streams, its times.",
-    "Analysis": "One analysis at a time per server; progress over Socket.IO or `GET /tasks`.",
+    "Analysis": "One analysis at a time per server, keys take turns; progress over Socket.IO or "
+    "`GET /tasks`.",
     "Analysis data": "Results are loaded before searching; what is missing is loaded on demand.",
     "Search": "By words, by a picture, by a frame (best first, one frame a scene, no scores), and "
     "by what was said.",
