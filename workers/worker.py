@@ -272,9 +272,9 @@ class Worker:
     def _pass_on(self, lease: Lease, not_here: NotHere) -> Callable[[], bool]:
         """Hand an Item back for another machine, and leave its jobs to others for a while."""
         self._left.add((lease.task_id, lease.item_id), not_here)
+        reason = WaitReason(*(not_here.waits_for or ("root", "")), not_here.reason)
         if not_here.waits_for is None or not_here.is_over is None:
-            return lambda: self._ledger.handback(lease)
-        reason = WaitReason(*not_here.waits_for, not_here.reason)
+            return lambda: self._ledger.handback(lease, reason)
         self._parked.note(reason, not_here.is_over)
         return lambda: self._refuse(lease, reason)
 

@@ -142,7 +142,8 @@ class Delivery:
             room.last = event
             age = _age(event)
             for socket_id, (sent, waits) in list(room.sent.items()):
-                is_news = sent < age or (sent == age and waits != event.waits)
+                waits_anew = sent == age and not event.is_final and waits != event.waits
+                is_news = sent < age or waits_anew
                 if is_news and socket_id in room.sent:
                     room.sent[socket_id] = age, event.waits
                     await self._send(socket_id, event.payload)

@@ -55,8 +55,10 @@ def _submit(services: Services, body: AnalyzeBody, sender: Sender) -> Accepted:
         turn = ""
     else:
         turn = " It waits for its turn."
+    logs.task_id_var.set(task.task_id)
     whose = sender.label or sender.owner
-    log.info("Task %s of %s: %d files.%s", task.task_id, whose, len(files), turn)
+    words = (whose, sender.address, sender.client, len(files), turn)
+    log.info("Analysis of %s (%s, %s): %d files.%s", *words)
     counted = f"{len(files)} file" + ("" if len(files) == 1 else "s")
     message = f"Analysis of {counted} accepted.{turn}{hint}"
     return Accepted(message=message, task_id=task.task_id)

@@ -67,7 +67,7 @@ def task_answer(paths: ClientPaths, record: TaskRecord, reason: WaitReason | Non
             code=reason.code, message=told, owner=reason.owner or None
         )
         it_waits = "" if reason.code == "worker" else "It waits: "
-        values["message"] = f"{values['message'] or _done(record)} {it_waits}{told}"
+        values["message"] = f"{_done(record)} {it_waits}{told}"
     elif not values["message"]:
         values["message"] = _done(record)
     sender = record.sender

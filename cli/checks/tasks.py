@@ -26,7 +26,7 @@ def parked(settings: Settings, redis_url: str | None) -> Iterator[Finding]:
         try:
             for task_id, reasons in ledger.parked().items():
                 record = ledger.record(task_id)
-                whose = record.sender.label if record else ""
+                whose = (record.sender.label or record.sender.owner) if record else ""
                 for reason in reasons:
                     message = f"task {task_id[:8]} of {whose or 'no name'} waits: {reason.message}"
                     yield warning("tasks", message.rstrip("."), _CURES[reason.code])

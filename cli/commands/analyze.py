@@ -186,9 +186,9 @@ def _submit(server: Remote, body: dict[str, Any]) -> dict[str, Any]:
     except Refused as error:
         if error.status != 409:
             raise
-        advice = "To wait for its end: --on-busy queue."
+        advice = "To wait for your turn: --on-busy queue."
         if body["on_busy"] != OnBusy.REPLACE:
-            advice += " To stop it: --on-busy replace."
+            advice += " To stop it, where it is of the same key: --on-busy replace."
         raise Refused(error.status, error.label, f"{error.message} {advice}") from error
     return answer
 

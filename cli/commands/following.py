@@ -29,9 +29,10 @@ def follow_to_the_end(remote: Remote, task_id: str) -> Event:
                     left=_left(event["eta_seconds"]),
                     what=_what(event),
                 )
-                if bar.disable and reason_to_wait(event) not in ("", reason):
-                    reason = reason_to_wait(event)
-                    remote.out.hint(f"It waits: {reason}")
+                told = event.get("waiting_for") or {"message": reason}
+                if bar.disable and told["message"] != reason:
+                    reason = told["message"]
+                    remote.out.hint(f"It waits: {reason_to_wait(event)}")
     except KeyboardInterrupt:
         remote.out.hint(
             f"Task {task_id} goes on. See it with `rushes tasks show {task_id}`, stop it with "

@@ -60,11 +60,11 @@ def show_task(server: Remote, task_id: TaskId) -> None:
     if server.out.document(task):
         return
     server.out.line(f"{task['kind']}, {task['status']}, {task['overall_progress']:.0f} %")
-    server.out.line(task["message"])
-    if reason := reason_to_wait(task):
-        server.out.line(reason)
-    if client := task.get("client"):
-        server.out.line(f"sent by {task['owner']} from {client['address']}, {client['name']}")
+    server.out.line(reason_to_wait(task) or task["message"])
+    if owner := task.get("owner"):
+        client = task.get("client")
+        origin = f" from {client['address']}, {client['name']}" if client else ""
+        server.out.line(f"sent by {owner}{origin}")
     table = Table("state", "file", "worker", "error")
     for file in task.get("files") or ():
         table.add_row(file["state"], file["media_path"], file["worker"] or "", file["error"] or "")

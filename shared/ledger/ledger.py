@@ -123,7 +123,7 @@ class Ledger(SettlingLedger):
         )
 
     def renew(self, lease: Lease, stalls_at: str = "") -> Renewal:
-        """Renew the lease of a live worker, for LEASE_MS of lua/library.lua.
+        """Renew the lease of a live worker, for LEASE_MS of lua/library/1_basics.lua.
 
         "yield": hand back, a foreground Task wants in. `stalls_at`: where its work has long been
         without advancing, as "<number of the file in the Item> <words>": a file at one place of

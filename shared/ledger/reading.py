@@ -24,7 +24,7 @@ from shared.ledger.records import (
 )
 from shared.redis.clients import key_prefix, translated
 
-_SHARE = 10_000  # SHARE in lua/library.lua
+_SHARE = 10_000  # SHARE in lua/library/1_basics.lua
 _SHOWN_BEFORE_ETA = 0.01  # an estimate from less than this part of the work is noise
 _OF_KIND = {
     TaskKind.ANALYZE: ProgressType.VIDEO,
@@ -189,11 +189,15 @@ def _waiting_for(
     if "parked" in fields and parked:
         reason: WaitReason = msgspec.json.decode(parked, type=list[WaitReason])[0]
         return reason
-    if fields["state"] != TaskState.QUEUED or "waiting" not in fields:
+    if fields["state"] != TaskState.QUEUED:
         return None
-    sender = _sender(holders_sender)
-    runs = "Another analysis is running." if holder else "Another analysis comes first."
-    return WaitReason("turn", holder, runs, sender.label)
+    is_held_back = fields["kind"] == TaskKind.INGEST and holder
+    if "waiting" in fields or is_held_back:
+        sender = _sender(holders_sender)
+        runs = "Another analysis is running." if holder else "Another analysis comes first."
+        return WaitReason("turn", holder, runs, sender.label or sender.owner)
+    held_up = fields.get("held_up")
+    return msgspec.json.decode(held_up, type=WaitReason) if held_up else None
 
 
 def _file_records(client: redis.Redis, prefix: str, task_id: str) -> list[FileRecord]:
@@ -257,9 +261,14 @@ def _percent(share: float, status: TaskState) -> float:
 
 
 def _eta(fields: dict[str, str], status: TaskState, share: float) -> float | None:
-    if status is not TaskState.RUNNING or share < _SHOWN_BEFORE_ETA or "started" not in fields:
+    """Seconds of work that are left, at the pace of those in which it did not wait."""
+    if status not in (TaskState.RUNNING, TaskState.QUEUED) or "started" not in fields:
         return None
-    spent = _seconds(fields["updated"]) - _seconds(fields["started"])
+    if share < _SHOWN_BEFORE_ETA:
+        return None
+    until = fields["waits_since"] if "waits_since" in fields else fields["updated"]
+    waited = _seconds(fields.get("waited", "0"))
+    spent = max(_seconds(until) - _seconds(fields["started"]) - waited, 0.0)
     return round(spent * (1 - share) / share, 1)
 
 

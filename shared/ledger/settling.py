@@ -54,9 +54,13 @@ class SettlingLedger(LedgerReader):
         """
         return self._settle(lease, outcome, reason, fault, result)
 
-    def handback(self, lease: Lease) -> bool:
-        """Queue an Item again without counting a try. False: the lease is lost."""
-        return self._settle(lease, "handback")
+    def handback(self, lease: Lease, reason: WaitReason | None = None) -> bool:
+        """Queue an Item again without counting a try. False: the lease is lost.
+
+        `reason`: why it cannot be done here for a moment.
+        """
+        words = (reason.message, "", "", reason.code, reason.key) if reason else ()
+        return self._settle(lease, "handback", *words)
 
     def refuse(self, lease: Lease, reason: WaitReason, host: str, hosts: Sequence[str]) -> bool:
         """Hand back an Item that this machine cannot do now. False: the lease is lost.
@@ -74,7 +78,9 @@ class SettlingLedger(LedgerReader):
 
     def park(self, task_id: str, reason: WaitReason) -> bool:
         """Park a Task of which nobody does anything; whether it is parked now."""
-        return bool(self._run("park", task_id, reason.code, reason.key, reason.message))
+        is_parked, *named = self._run("park", task_id, reason.code, reason.key, reason.message)
+        self._pass_on(named)
+        return bool(is_parked)
 
     def _settle(self, lease: Lease, outcome: str, *words: str | bytes) -> bool:
         padded = (*words, *[""] * (_WORDS_OF_SETTLE - len(words)))

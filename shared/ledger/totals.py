@@ -1,7 +1,7 @@
 """Totals: numbers since Redis began, of what all processes share: they outlive every process.
 
-Raised by the ledger's scripts in the step that makes them true (`count` in lua/library.lua), and by
-workers for what only they know. Read by /metrics.
+Raised by the ledger's scripts in the step that makes them true (`count` in
+lua/library/1_basics.lua), and by workers for what only they know. Read by /metrics.
 """
 
 from __future__ import annotations

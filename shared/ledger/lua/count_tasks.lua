@@ -5,7 +5,7 @@ for _, t in ipairs(redis.call('LRANGE', P .. 'recent', 0, -1)) do
   local state = get(t, 'state')
   if state then found[state] = (found[state] or 0) + 1 end
   if state == 'queued' and get(t, 'waiting') then
-    local parked = redis.call('HGET', P .. 'parked', t)
+    local parked = get(t, 'parked') and redis.call('HGET', P .. 'parked', t)
     local word = 'waiting:' .. (parked and cjson.decode(parked)[1].code or 'turn')
     found[word] = (found[word] or 0) + 1
   end

@@ -6,6 +6,7 @@ if not is_mine(t, n, ARGV[5]) then return 0 end
 local is_new = file_ended(t, n, ARGV[7], ARGV[6], ARGV[8], ARGV[9], ARGV[10], ARGV[11], ARGV[12] == '1')
 if is_new then
   redis.call('HSET', task_key(t), 'type', ARGV[6], 'media_path', ARGV[8])
+  redis.call('HDEL', task_key(t), 'held_up')
   if not is_stopping(t) then redis.call('HSET', task_key(t), 'state', 'running') end
   changed(t)
 end

@@ -14,5 +14,6 @@ if not is_stopping(t) then
   redis.call('HSET', k, 'state', state, 'message', ARGV[9])
 end
 redis.call('HSET', k, 'type', ARGV[6], 'media_path', ARGV[8])
+redis.call('HDEL', k, 'held_up')
 changed(t)
 return 1

@@ -1,6 +1,7 @@
 -- A worker ends its Item. ARGV: 3 task, 4 item, 5 token, 6 done|failed|cancelled|handback|refused,
 -- 7 reason, 8 fault of a failure, 9 what became of a done Item, or ""; of one that its machine
--- cannot do: 10 code and 11 key of the reason, 12 machine, 13 machines that do such work, as JSON.
+-- cannot do now: 10 code and 11 key of the reason; of a refused one 12 machine, 13 machines that do
+-- such work, as JSON.
 -- Answers {1 (also to a repeated call), or 0 where the lease is lost, jobs to enqueue …}.
 local t, n, token, outcome, reason = ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 local k = item_key(t, n)
@@ -28,6 +29,7 @@ end
 local passed_to
 if outcome == 'handback' or outcome == 'refused' then
   requeue(t, n)
+  if ARGV[10] ~= '' then hold_up(t, ARGV[10], ARGV[11], reason) end
   if outcome == 'refused' and refused_by_all(t, n, ARGV[12], cjson.decode(ARGV[13])) then
     park_item(t, n, { code = ARGV[10], key = ARGV[11], message = reason, queue = get(t, 'queue') })
   end

@@ -1,5 +1,5 @@
 -- ARGV: 3 task, or "" for the foreground Task; 4 owner whose own that must be then ("any": whoever's):
--- the one that has begun, else the first that waits to replace others.
+-- the one that has begun, else the first that waits to replace others, else the first that waits.
 -- Answers {1 if it was running, its id, jobs to enqueue …}, or nothing for an unknown id.
 local t, owner = ARGV[3], ARGV[4]
 
@@ -8,17 +8,20 @@ local function of_owner()
   for _, each in ipairs(redis.call('HKEYS', P .. 'parked')) do
     if owner_of(each) == owner and get(each, 'kind') == 'analyze' then found[#found + 1] = each end
   end
-  local waiting
+  local waiting, queued
   for _, each in ipairs(found) do
     if not is_over(each) and get(each, 'started') then return each end
-    if not is_over(each) and get(each, 'on_busy') ~= 'queue' then waiting = waiting or each end
+    if not is_over(each) then
+      queued = queued or each
+      if get(each, 'on_busy') ~= 'queue' then waiting = waiting or each end
+    end
   end
-  return waiting
+  return waiting or queued
 end
 
 if t == '' then
   t = redis.call('GET', P .. 'lock')
-  if owner ~= 'any' and not (t and owner_of(t) == owner) then t = of_owner() end
+  if owner ~= 'any' and not (t and is_own(t, owner)) then t = of_owner() end
   if not t then return { 0, '' } end
 elseif redis.call('EXISTS', task_key(t)) == 0 then
   return false

@@ -26,7 +26,7 @@ local function place()
   if on_busy == 'refuse' and foreground() then return 'busy', foreground() end
   if not replaces then return 'queued' end
   if kept then return 'busy', holder or kept end
-  if not holder or (owner_of(holder) ~= owner and on_busy ~= 'replace-any') then return 'queued' end
+  if not holder or not (is_own(holder, owner) or on_busy == 'replace-any') then return 'queued' end
   reserve(owner, t, holder, tonumber(ARGV[7]), on_busy == 'replace-any')
   stop(holder)
   if redis.call('GET', P .. 'lock') == holder then return 'wait', holder end
@@ -60,8 +60,9 @@ local function replace_own()
     if owner_of(each) == owner and get(each, 'kind') == 'analyze' then own[#own + 1] = each end
   end
   for _, each in ipairs(own) do
-    local known = redis.call('HMGET', task_key(each), 'started', 'on_busy')
-    local gives_way = known[1] or (known[2] or 'queue') ~= 'queue'
+    local known = redis.call('HMGET', task_key(each), 'started', 'parked', 'on_busy')
+    local has_begun = known[1] and not known[2] -- of one that is parked nothing may have begun
+    local gives_way = has_begun or (known[3] or 'queue') ~= 'queue'
     if gives_way and not is_over(each) and leases_of(each) == 0 then
       redis.call('HSET', task_key(each), 'superseded_by', t)
       stop(each)

@@ -62,6 +62,5 @@ def test_in_a_pipe_each_reason_to_wait_is_told_once(capsys: pytest.CaptureFixtur
     api.close()
     assert capsys.readouterr().err.splitlines() == [
         "It waits: Another analysis is running. It is of Ann. Place 2 in line.",
-        "It waits: Another analysis is running. It is of Ann. Place 1 in line.",
         "It waits: The model m is on no machine.",
     ]

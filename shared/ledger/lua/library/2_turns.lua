@@ -10,6 +10,8 @@ local TURN_MS = 10000
 local LONGEST_RESERVATION_MS = 5000 -- more than any request waits for the lock
 
 local function owner_of(t) return get(t, 'owner') or '' end
+-- Tasks of earlier versions are nobody's, and so everybody's own.
+local function is_own(t, owner) return owner_of(t) == owner or owner_of(t) == '' end
 local function line_key(owner) return P .. 'line:' .. owner end
 local function served(owner) return tonumber(redis.call('HGET', P .. 'served', owner) or '0') end
 
@@ -73,6 +75,7 @@ local function stand_in_line(t, in_front)
   local owner = owner_of(t)
   if not is_active(owner) then enter_owner(owner) end
   redis.call('HSET', task_key(t), 'waiting', '1')
+  redis.call('HSETNX', task_key(t), 'waits_since', int(now))
   redis.call(in_front and 'LPUSH' or 'RPUSH', line_key(owner), t)
   if in_front then
     redis.call('ZADD', P .. 'owners', int(now + 1), owner) -- among equals it has had its turn
@@ -124,6 +127,11 @@ local function take_lock(t)
   if not is_active(owner) then enter_owner(owner) end
   redis.call('SET', P .. 'lock', t)
   redis.call('HDEL', task_key(t), 'waiting')
+  local since = get(t, 'waits_since')
+  if since and get(t, 'started') then
+    redis.call('HINCRBY', task_key(t), 'waited', int(math.max(now - tonumber(since), 0)))
+  end
+  redis.call('HDEL', task_key(t), 'waits_since')
   leave_line(t)
   redis.call('HSET', P .. 'turn', 'began', int(served(owner)), 'alone', owed_most(owner) and '0' or '1')
   redis.call('PUBLISH', P .. 'stops', 'ingest') -- running ingest Items hand back

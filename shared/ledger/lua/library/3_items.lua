@@ -143,6 +143,15 @@ end
 -- reasons of each Task, [{code, key, message}]. A Task of which nothing else is left is parked with
 -- them: it holds no lock and has no place in line until a worker says that it can go on.
 
+-- The last reason for which an Item was handed back: why the Task waits while nobody works on it.
+local function hold_up(t, code, key, message)
+  if is_stopping(t) then return end
+  local reason = { code = code, key = key, message = message, queue = get(t, 'queue') }
+  redis.call('HSET', task_key(t), 'held_up', cjson.encode(reason))
+  if leases_of(t) == 0 then redis.call('HSET', task_key(t), 'state', 'queued') end
+  changed(t)
+end
+
 -- Note that the worker's machine cannot do the Item. Answers whether none of `hosts` can.
 local function refused_by_all(t, n, host, hosts)
   local k = item_key(t, n)
@@ -171,6 +180,7 @@ end
 
 local function park_task(t)
   redis.call('HSET', task_key(t), 'waiting', '1', 'parked', '1', 'state', 'queued')
+  redis.call('HSETNX', task_key(t), 'waits_since', int(now))
   leave_line(t)
   if redis.call('GET', P .. 'lock') == t then redis.call('DEL', P .. 'lock') end
   changed(t)
