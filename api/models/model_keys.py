@@ -46,8 +46,15 @@ def check_loadable(services: Services, spec: ModelSpec, field: str) -> None:
     if any(beat.host != socket.gethostname() for beat in live):
         return
     is_loaded = any(s.model_key == spec.key for beat in live for s in beat.models.values())
-    if not is_loaded and not model_catalogue.is_downloaded(services.settings, spec):
+    if not is_loaded and not _is_downloaded(services, spec):
         raise BadInput(
             f"{field}: the weights of {spec.key} are not on this machine. Fetch them with "
             f"`rushes models pull {spec.key}`."
         )
+
+
+def _is_downloaded(services: Services, spec: ModelSpec) -> bool:
+    folder = str(services.settings.weights_dir)  # may lie on a share
+    return services.folders.call(
+        folder, lambda: model_catalogue.is_downloaded(services.settings, spec)
+    )

@@ -15,7 +15,7 @@ from api.services import Services
 from api.tasks.answers import Accepted, CancelAnswer
 from api.tasks.bodies import AnalyzeBody, CancelBody
 from api.tasks.enqueueing import enqueue
-from api.tasks.progress import waiting_hint
+from api.tasks.progress import no_worker, waiting_hint
 from shared.domain import AnalyzeSpec, FileSpec, ModelKind, ProgressType, TaskKind
 from shared.errors import BadInput, Busy, Missing
 from shared.ledger.analyze_items import Asked, analyze_items, works
@@ -75,7 +75,8 @@ def _models(services: Services, body: AnalyzeBody, parts: set[ProgressType]) -> 
         keys[name] = wanted_key(services, kind, asked, f"{name}_key")
         if part in parts:
             check_allowed(services, kind, keys[name], f"{name}_key")
-            if not body.wait:
+            # Without a worker it waits in any case, and its machine may have the weights.
+            if not body.wait and not no_worker(services, TaskKind.ANALYZE):
                 spec = known_model(services, kind, keys[name], f"{name}_key")
                 check_loadable(services, spec, f"{name}_key")
     return keys
