@@ -44,12 +44,14 @@ async def get_loaded_models(call: Call[None]) -> LoadedModels:
 def _loaded(services: Services, kind: ModelKind) -> LoadedModel:
     """The active model where a live worker has it; what is loading counts before what was.
 
-    One that was asked for is loading until every worker of its kind has loaded it, or failed.
+    One that was asked for is loading until every worker has loaded it, or failed; those that are
+    in the middle of an Item hear of it later.
     """
     active = active_models(services.redis, services.settings)[kind]
     live = heartbeats.live(services.redis, services.settings.instance)
     states = [beat.models[kind] for beat in live if kind in beat.models]
-    told = [beat for beat in live if kind in beat.models or beat.kind == "analysis"]
+    able = [beat for beat in live if kind in beat.models or beat.kind == "analysis"]
+    told = [beat for beat in able if beat.state != "working"]
     is_awaited = active.generation > 0 and not (
         told and all(_has_heard(beat.models.get(kind), active) for beat in told)
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from api.services import Services
 from shared.domain import ModelKind
-from shared.errors import ModelError
+from shared.errors import FolderHangs, ModelError
 from shared.models import model_catalogue
 from shared.redis.heartbeats import DesiredModel, Heartbeat, ModelState, WorkerKind
 from shared.settings import Settings
@@ -61,9 +61,14 @@ def _own_look(services: Services, kind: ModelKind, key: str) -> str | None:
             model_catalogue.require_weights(services.settings, spec)
         except ModelError as error:
             return error.message
+        except OSError as error:
+            return f"RUSHES_MODELS_DIR cannot be read: {error.strerror or error}."
         return None
 
-    return services.folders.call(str(services.settings.weights_dir), look)
+    try:
+        return services.folders.call(str(services.settings.weights_dir), look)
+    except FolderHangs as error:
+        return error.message
 
 
 def unseen_roots(settings: Settings, live: Sequence[Heartbeat]) -> Iterator[str]:

@@ -93,7 +93,7 @@ def _readiness(client: httpx.Client, url: str) -> Iterator[Finding]:
     absent = [kind for kind in _KINDS if has_redis and not workers.get(kind)]
     for kind in absent:
         yield problem(_SUBJECT, f"no {kind} worker runs", f"start one: `rushes worker {kind}`")
-    if found.get("ready") is not True and not absent:
+    if found.get("ready") is not True:
         reason = str(found.get("message") or "no reason is given; see its log").rstrip(".")
         yield problem(_SUBJECT, "it is not ready", reason)
     if workers:

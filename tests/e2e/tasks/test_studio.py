@@ -58,12 +58,12 @@ def test_anothers_five_clips_begin_within_one_item(
 
     before = ann.task(long)["current"]
     short = bob.analyze(cache, *few)
-    wait_for(lambda: bob.task(short)["status"] == "running", 20, "the other task")
-    paused = ann.task(long)
+    paused = wait_for(
+        lambda: (task := ann.task(long))["status"] == "queued" and task, 20, "its turn to end"
+    )
 
     assert paused["current"] <= before + 2, "in hand, and one that began meanwhile"
-    assert (paused["status"], paused["place"]) == ("queued", 1)
-    assert paused["waiting_for"]["code"] == "turn"
+    assert (paused["place"], paused["waiting_for"]["code"]) == (1, "turn")
     assert paused["waiting_for"]["owner"] == "Bob"
     assert [bob.task(t)["owner"] for t in (long, short)] == ["Ann", "Bob"]
     assert bob.wait_final(short)["status"] == "completed"
@@ -100,6 +100,9 @@ def test_cancel_and_replace_mean_ones_own(people: dict[str, Client], tmp_path: P
     wait_for(lambda: ann.task(anns)["current"] >= 1, 30, "it to run")
     assert bob.ok("/analyze/cancel")["cancelled"] is False
     bobs = bob.analyze(cache, *many[:3])
+    newer = ann.analyze(cache, *many)
+    assert ann.wait_final(anns)["superseded_by"] == newer
+    anns = newer
     assert ann.ok("/analyze/cancel")["task_id"] == anns
     assert ann.wait_final(anns)["status"] == "cancelled"
     assert bob.wait_final(bobs)["status"] == "completed"
@@ -110,12 +113,16 @@ def test_a_socket_without_a_key_hears_no_names(
 ) -> None:
     [clip] = clips(tmp_path / "clips", 1)
     ann = people["Ann"]
+    blocking = people["Bob"].analyze(tmp_path / "cache", *clips(tmp_path / "many", 20))
     with Watcher(ann.url) as stranger, Watcher(ann.url, key="test-key") as colleague:
         task_id = ann.analyze(tmp_path / "cache", clip)
         stranger.join(task_id)
         colleague.join(task_id)
         heard = stranger.until_final(task_id, 30)
         known = colleague.until_final(task_id, 30)
+    people["Bob"].ok("/analyze/cancel", task_id=blocking)
     assert {event["owner"] for event in known} == {"Ann"}
+    assert "Bob" in {(event["waiting_for"] or {}).get("owner") for event in known}
+    assert {(event["waiting_for"] or {}).get("owner") for event in heard} == {None}
     assert all(event["client"]["address"] == "127.0.0.1" for event in known)
     assert {(event["owner"], event["client"]) for event in heard} == {(None, None)}

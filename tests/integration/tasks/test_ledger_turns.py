@@ -13,7 +13,7 @@ from shared.errors import Busy
 from shared.ledger.ledger import Ledger
 from shared.ledger.records import ItemJob, NewTask, OnBusy, Sender, WaitReason
 from shared.redis.clients import connect
-from tests.integration.tasks.ledger_world import INSTANCE, World
+from tests.integration.tasks.ledger_world import INSTANCE, VIDEO, World
 
 MODEL = WaitReason("model", "m", "The model m is not on this machine.", queue="analysis")
 HOSTS = ["here"]
@@ -270,3 +270,55 @@ def test_a_place_in_line_counts_the_turns_of_others(studio: Studio) -> None:
     studio.sent("ann")  # and no worker has come to it
     waiting = [studio.sent(owner, on_busy="queue") for owner in ("bob", "bob", "bob", "cy")]
     assert [studio.record(t).place for t in waiting] == [1, 3, 4, 2]
+
+
+def test_a_task_of_an_earlier_version_is_everybodys_own(studio: Studio) -> None:
+    old = studio.sent("")
+    newer = studio.sent("ann")
+    assert studio.record(old).superseded_by == newer
+    assert studio.ledger.holder() == newer
+    older = studio.sent("")
+    assert studio.ledger.stop(owner="bob").task_id is None
+    studio.ledger.stop(newer)
+    assert studio.ledger.stop(owner="bob").task_id == older
+
+
+def test_replace_lets_a_parked_task_that_was_to_wait_wait_on(studio: Studio) -> None:
+    waiting = studio.sent("ann", on_busy="queue")
+    studio.refused(waiting, 0)
+    studio.sent("ann")
+    assert studio.record(waiting).status is TaskState.QUEUED
+    assert studio.ledger.stop(owner="ann").cancelled
+    assert studio.ledger.stop(owner="ann").task_id == waiting
+
+
+def test_a_task_says_why_its_items_are_handed_back(studio: Studio) -> None:
+    task = studio.sent("ann")
+    reason = WaitReason("root", "", "/m is empty on this machine.", queue="analysis")
+    studio.ledger.handback(studio.claimed(task), reason)
+    record = studio.record(task)
+    assert (record.status, record.waiting_for) == (TaskState.QUEUED, reason)
+    lease = studio.claimed(task)
+    studio.ledger.progress(lease, type=VIDEO, fraction=0.5)
+    assert studio.record(task).waiting_for is None
+
+
+def test_time_that_a_task_waited_is_no_work(studio: Studio) -> None:
+    task = studio.sent("ann", 2)
+    studio.worked(task, 0, 10)
+    studio.refused(task, 1)
+    studio.pass_time(8 * 3600)
+    assert studio.record(task).eta_seconds == pytest.approx(10, abs=0.5)
+    studio.ledger.unpark(task)
+    lease = studio.claimed(task, 1)
+    studio.now += 5
+    studio.ledger.progress(lease, type=VIDEO, fraction=0.5)
+    assert studio.record(task).eta_seconds == pytest.approx(5, abs=0.5)
+
+
+def test_the_task_that_gets_the_lock_of_a_parked_one_is_enqueued(studio: Studio) -> None:
+    named: list[ItemJob] = []
+    ledger = Ledger(studio.redis, INSTANCE, enqueue=named.extend, clock=lambda: studio.now)
+    stuck, next_one = studio.sent("ann"), studio.sent("bob")
+    assert ledger.park(stuck, WaitReason("worker", "analysis", "No worker."))
+    assert named == [ItemJob(next_one, 0, "analysis", True)]
