@@ -107,6 +107,7 @@ def test_one_api_with_every_switch_turned(tmp_path: Path, redis_url: str) -> Non
         "RUSHES_METRICS": "off",
         "RUSHES_MAX_BODY_MB": "1",
         "RUSHES_CORS_ORIGINS": "https://panel.example",
+        "RUSHES_ON_BUSY": "refuse",
         "RUSHES_SOCKET_AUTH": "required",
         "RUSHES_LICENSE_KEYS": f"other, {KEY}",
     }
@@ -118,6 +119,13 @@ def test_one_api_with_every_switch_turned(tmp_path: Path, redis_url: str) -> Non
         big = stack.client().post("/analyze", cache_dir="/" + "x" * (1 << 20))
         assert big.status_code == 413
         assert "RUSHES_MAX_BODY_MB" in big.json()["message"]
+        body = {"cache_dir": str(tmp_path / "cache"), "visual_media_paths": ["/nowhere/a.mp4"]}
+        assert stack.client(key="other").ok("/analyze", **body)
+        assert stack.client().post("/analyze", **body).status_code == 409
+        assert stack.client().ok("/analyze", **body, on_busy="queue")
+        named = stack.client().post("/analyze", **body, on_busy="replace-any")
+        assert named.status_code == 400
+        assert '"replace", "queue", "refuse"' in named.json()["message"]
         for origin, allowed in [("https://panel.example", True), ("null", False)]:
             answer = stack.client().http.get("/health", headers={"Origin": origin})
             assert (answer.headers.get("access-control-allow-origin") == origin) is allowed

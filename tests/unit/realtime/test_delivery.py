@@ -69,6 +69,26 @@ def test_a_task_that_redis_lost_ends_as_failed_once() -> None:
     _run(script)
 
 
+def test_another_reason_to_wait_is_told_although_nothing_else_has_changed() -> None:
+    async def script(desk: Desk) -> None:
+        def waits_for(place: int | None, status: str = "queued") -> None:
+            payload = {"status": status, "place": place, "error": None}
+            desk.record = Event(5, status == "completed", payload, place)
+
+        waits_for(2)
+        await desk.delivery.join("one", TASK)
+        assert await desk.heard() == []
+        waits_for(1)
+        assert [payload["place"] for _, payload in await desk.heard()] == [1]
+        assert await desk.heard() == []
+        waits_for(1, "completed")
+        assert [payload["status"] for _, payload in await desk.heard()] == ["completed"]
+        waits_for(None, "completed")
+        assert await desk.heard() == [], "a second end"
+
+    _run(script)
+
+
 def test_who_joins_in_an_outage_hears_the_state_when_it_is_over() -> None:
     async def script(desk: Desk) -> None:
         desk.is_at(3, "completed")
