@@ -9,7 +9,7 @@ from shared.ledger.ledger import Ledger
 from shared.media import HashCache
 from shared.redis.clients import connect
 from shared.settings import Settings
-from tests.integration.tasks.ledger_world import World
+from tests.integration.ledger.ledger_world import World
 from tests.support.private_redis import PrivateRedis
 from workers.context import Context
 from workers.liveness import Signals, StallTimer

@@ -11,7 +11,7 @@ import pytest
 from shared.domain import Fault, TaskState
 from shared.ledger.records import FileState
 from shared.redis.clients import connect
-from tests.integration.tasks.ledger_world import VIDEO, World
+from tests.integration.ledger.ledger_world import VIDEO, World
 from tests.support.analysis.desk import Desk
 from tests.support.media.media import make_clip
 

@@ -10,7 +10,7 @@ from shared.domain import Fault, ModelKind, ProgressType, TaskKind, TaskState
 from shared.ledger import totals
 from shared.ledger.records import Lease
 from shared.redis.clients import connect
-from tests.integration.tasks.ledger_world import AUDIO, INSTANCE, VIDEO, World
+from tests.integration.ledger.ledger_world import AUDIO, INSTANCE, VIDEO, World
 
 
 @pytest.fixture

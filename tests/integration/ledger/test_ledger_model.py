@@ -9,7 +9,7 @@ import pytest
 from shared.domain import Fault, TaskKind, TaskState
 from shared.ledger.records import FileState
 from shared.redis.clients import connect
-from tests.integration.tasks.ledger_simulation import World
+from tests.integration.ledger.ledger_simulation import World
 
 SEEDS = 30
 STEPS = 300

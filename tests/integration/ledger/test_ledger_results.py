@@ -10,7 +10,7 @@ from shared.domain import ProgressType, TaskKind, TaskState
 from shared.errors import Missing
 from shared.ledger.records import FileState
 from shared.redis.clients import connect
-from tests.integration.tasks.ledger_world import World
+from tests.integration.ledger.ledger_world import World
 
 EXPORT = ProgressType.EXPORT
 

@@ -8,7 +8,7 @@ from shared.domain import TaskKind
 from shared.errors import Busy
 from shared.ledger.records import ItemFile, NewItem, NewTask
 from shared.redis.clients import connect
-from tests.integration.tasks.ledger_world import World
+from tests.integration.ledger.ledger_world import World
 
 
 def test_only_one_open_task_holds_what_is_exclusive(redis_url: str) -> None:

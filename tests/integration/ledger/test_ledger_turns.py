@@ -13,7 +13,7 @@ from shared.errors import Busy
 from shared.ledger.ledger import Ledger
 from shared.ledger.records import ItemJob, NewTask, OnBusy, Sender, WaitReason
 from shared.redis.clients import connect
-from tests.integration.tasks.ledger_world import INSTANCE, VIDEO, World
+from tests.integration.ledger.ledger_world import INSTANCE, VIDEO, World
 
 MODEL = WaitReason("model", "m", "The model m is not on this machine.", queue="analysis")
 HOSTS = ["here"]

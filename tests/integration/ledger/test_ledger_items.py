@@ -11,7 +11,7 @@ from shared.errors import Missing
 from shared.ledger.records import FileRecord, FileState, ItemJob, NewItem, NewTask
 from shared.media import MediaType
 from shared.redis.clients import connect
-from tests.integration.tasks.ledger_world import AUDIO, VIDEO, World
+from tests.integration.ledger.ledger_world import AUDIO, VIDEO, World
 
 
 @pytest.fixture

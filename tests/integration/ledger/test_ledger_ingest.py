@@ -13,7 +13,7 @@ from shared.ledger.ledger import Ledger
 from shared.ledger.records import ItemJob, NewTask
 from shared.redis.clients import connect
 from shared.watch.lease import WatcherLease
-from tests.integration.tasks.ledger_world import INSTANCE, World
+from tests.integration.ledger.ledger_world import INSTANCE, World
 
 INGEST = TaskKind.INGEST
 QUEUE = f"rq:queue:rushes-{INSTANCE}-analysis"

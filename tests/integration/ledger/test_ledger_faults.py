@@ -10,7 +10,7 @@ import pytest
 from shared.domain import Fault, TaskKind, TaskState
 from shared.ledger.records import FileRecord, FileState
 from shared.redis.clients import connect
-from tests.integration.tasks.ledger_world import AUDIO, INSTANCE, VIDEO, World
+from tests.integration.ledger.ledger_world import AUDIO, INSTANCE, VIDEO, World
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from shared.errors import RedisAway
 from shared.ledger.ledger import Ledger
 from shared.ledger.records import ItemFile, NewItem, NewTask
 from shared.redis.clients import connect
-from tests.integration.tasks.ledger_world import World
+from tests.integration.ledger.ledger_world import World
 from tests.support.private_redis import PrivateRedis
 
 

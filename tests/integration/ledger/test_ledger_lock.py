@@ -15,7 +15,7 @@ from shared.errors import Busy, Missing
 from shared.ledger.ledger import Ledger
 from shared.ledger.records import ItemFile, ItemJob, NewItem, NewTask
 from shared.redis.clients import connect
-from tests.integration.tasks.ledger_world import World
+from tests.integration.ledger.ledger_world import World
 
 
 @pytest.fixture
