@@ -14,7 +14,8 @@ if is_over(t) then return false end
 local item = redis.call('HMGET', k, 'state', 'nonce')
 if item[1] == 'leased' and item[2] == nonce then return lease() end
 if item[1] ~= 'queued' or is_stopping(t) or get(t, 'waiting') then return false end
-if redis.call('ZSCORE', parked_key(t), n) then return false end
+if not redis.call('ZSCORE', queued_key(t), n) then return false end -- it is parked
+redis.call('HDEL', k, 'stalls_at', 'in_share')
 if get(t, 'kind') == 'ingest' and is_held_back() then
   if not has_share() then
     yield_to_foreground(t, n)
@@ -27,7 +28,6 @@ end
 redis.call('SREM', P .. 'yielded', t .. '/' .. n)
 redis.call('HSET', k, 'state', 'leased', 'nonce', nonce, 'worker', ARGV[5], 'leased_at', int(now))
 redis.call('HINCRBY', k, 'token', 1)
-redis.call('HDEL', k, 'stalls_at')
 redis.call('ZREM', queued_key(t), n)
 redis.call('SREM', P .. 'unrung', t .. '/' .. n)
 redis.call('ZADD', P .. 'leases', int(now + LEASE_MS), t .. '/' .. n)

@@ -3,6 +3,9 @@
 local t = ARGV[3]
 if is_over(t) then
   redis.call('HDEL', P .. 'parked', t)
+  redis.call('DEL', parked_key(t))
+elseif is_stopping(t) then
+  jobs_of(cancel_queued(t))
 elseif redis.call('HEXISTS', P .. 'parked', t) == 1 then
   unpark(t)
   jobs_of(take_turns())

@@ -69,9 +69,16 @@ class World:
         self.may_be_cancelled: set[str] = set()  # by their owner, or by those who may
         self.has_model = dict.fromkeys(HOSTS, self._chance(0.5))
         self.seen_parked = self.seen_shared = self.seen_paused = 0
-        self.ledgers = [
+        self.ledgers = self._make_ledgers()
+        self.listener = client.pubsub()  # type: ignore[no-untyped-call]
+        self.listener.subscribe(progress_channel(INSTANCE))
+        self.events: Counter[str] = Counter()
+
+    def _make_ledgers(self) -> list[Any]:
+        """Every call is of one of these, by chance."""
+        return [
             Ledger(
-                client,
+                self.redis,
                 INSTANCE,
                 enqueue=enqueue,
                 clock=lambda: self.now,
@@ -79,13 +86,13 @@ class World:
             )
             for enqueue in (None, self._enqueue)
         ]
-        self.listener = client.pubsub()  # type: ignore[no-untyped-call]
-        self.listener.subscribe(progress_channel(INSTANCE))
-        self.events: Counter[str] = Counter()
 
     @property
-    def ledger(self) -> Ledger:
+    def ledger(self) -> Any:
         return self.random.choice(self.ledgers)
+
+    def _knows_owners(self, ledger: Any) -> bool:
+        return isinstance(ledger, Ledger)
 
     def _chance(self, probability: float) -> bool:
         return self.random.random() < probability
@@ -151,7 +158,8 @@ class World:
         kind = TaskKind.INGEST if self._chance(0.25) else TaskKind.ANALYZE
         spec = self.random.choice((CURSED, NEEDY, NEEDY, b"{}", b"{}"))
         items = [self._new_item(spec, n) for n in range(self.random.randint(1, 4))]
-        sender = Sender(owner=self.random.choice(OWNERS))
+        ledger = self.ledger
+        sender = Sender(owner=self.random.choice(OWNERS if self._knows_owners(ledger) else ("",)))
         task = NewTask(kind=kind, items=items, sender=sender)
         modes: tuple[OnBusy, ...] = ("replace", "replace", "queue", "refuse")
         on_busy = "replace-any" if self._chance(0.05) else self.random.choice(modes)
@@ -159,12 +167,14 @@ class World:
             self.may_be_cancelled |= {
                 each
                 for each, other in self.tasks.items()
-                if on_busy == "replace-any" or other.sender.owner == sender.owner
+                if on_busy == "replace-any"
+                or other.sender.owner == sender.owner
+                or not self._knows_owners(ledger)
             }
         try:
-            started = self.ledger.submit(task, on_busy, self.random.choice((0.0, 2.0)))
+            started = ledger.submit(task, on_busy, self.random.choice((0.0, 2.0)))
             if self._chance(0.1):
-                self.ledger.submit(task, on_busy, 0.0)
+                ledger.submit(task, on_busy, 0.0)
         except (Busy, ClientDied) as error:
             gone = self.refused if isinstance(error, Busy) else self.died
             gone.add(task.task_id)
@@ -185,8 +195,9 @@ class World:
     def _stop(self) -> None:
         task_id = self.random.choice([None, *self.tasks])
         before = self.ledger.record(task_id) if task_id else None
-        owner = self.random.choice((None, *OWNERS))
-        result = self.ledger.stop(task_id, owner)
+        ledger = self.ledger
+        owner = self.random.choice((None, *OWNERS)) if self._knows_owners(ledger) else None
+        result = ledger.stop(task_id, owner)
         if result.task_id is not None:
             self.may_be_cancelled.add(result.task_id)
             task = self.tasks.get(result.task_id)
@@ -376,10 +387,14 @@ class World:
             self._compare(before, record)
             self.seen[task_id] = record
             is_foreground = task.kind is TaskKind.ANALYZE and not record.status.is_final
-            if is_foreground and record.status is not TaskState.QUEUED:
+            if is_foreground and self._runs(record):
                 running.append(task_id)
         assert len(running) <= 1, f"two foreground Tasks run: {running}"
         assert not running or self.ledger.holder() == running[0]
+
+    def _runs(self, record: TaskRecord) -> bool:
+        """Whether a foreground Task that is not final shows that it has the lock."""
+        return record.status is not TaskState.QUEUED
 
     def _compare(self, before: TaskRecord | None, record: TaskRecord) -> None:
         assert 0 <= record.current <= record.total

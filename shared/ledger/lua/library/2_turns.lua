@@ -15,6 +15,15 @@ local function is_own(t, owner) return owner_of(t) == owner or owner_of(t) == ''
 local function line_key(owner) return P .. 'line:' .. owner end
 local function served(owner) return tonumber(redis.call('HGET', P .. 'served', owner) or '0') end
 
+-- The last version reserves the lock itself, before all owners: {task, until, holder}.
+local function old_reservation()
+  local r = redis.call('HMGET', P .. 'heir', 'task', 'until', 'holder')
+  local ends = tonumber(r[2] or '0')
+  if ends > now and ends <= now + LONGEST_RESERVATION_MS then
+    return { task = r[1], holder = r[3], ends = ends, first = true }
+  end
+end
+
 -- A place in its owner's line is kept for the request that asked a Task to stop, until its time is
 -- up: {owner, task, holder: the Task that it asked, first: before all other owners}.
 local function reservations()
@@ -23,6 +32,7 @@ local function reservations()
     local r = cjson.decode(raw)
     if r.ends > now then found[#found + 1] = r end
   end
+  found[#found + 1] = old_reservation()
   return found
 end
 

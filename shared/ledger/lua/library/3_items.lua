@@ -188,19 +188,21 @@ end
 
 local function park_if_stuck(t)
   if redis.call('EXISTS', parked_key(t)) == 1 and redis.call('EXISTS', queued_key(t)) == 0
-    and not is_over(t) and not get(t, 'parked') and leases_of(t) == 0 then
+    and not is_over(t) and not is_stopping(t) and not get(t, 'parked') and leases_of(t) == 0 then
     park_task(t)
   end
 end
 
--- What was parked of a Task is queued again.
+-- What was parked of a Task is queued again; a worker of the last version may have done some of it.
 local function gather_parked(t)
   redis.call('HDEL', P .. 'parked', t)
   redis.call('HINCRBY', task_key(t), 'unparked', 1)
-  if redis.call('EXISTS', parked_key(t)) == 1 then
-    redis.call('ZUNIONSTORE', queued_key(t), 2, queued_key(t), parked_key(t), 'AGGREGATE', 'MIN')
-    redis.call('DEL', parked_key(t))
+  for _, n in ipairs(redis.call('ZRANGE', parked_key(t), 0, -1)) do
+    if redis.call('HGET', item_key(t, n), 'state') == 'queued' then
+      redis.call('ZADD', queued_key(t), n, n)
+    end
   end
+  redis.call('DEL', parked_key(t))
 end
 
 local function unpark(t)
@@ -249,21 +251,41 @@ end
 
 -- Stopping -------------------------------------------------------------------------------
 
+-- What no worker holds of a Task that stops ends. Answers as pass_lock_on.
+local function cancel_queued(t)
+  gather_parked(t)
+  -- Counted, not touched one by one: there may be 100,000. Readers know by the flag.
+  local queued = redis.call('ZCARD', queued_key(t))
+  redis.call('UNLINK', queued_key(t))
+  redis.call('HINCRBY', task_key(t), 'cancelled', queued)
+  redis.call('HINCRBY', task_key(t), 'open', int(0 - queued))
+  if tonumber(get(t, 'open')) > 0 then return changed(t) end
+  return finish(t)
+end
+
 -- Ask a Task to stop: queued Items end at once, leased ones when their worker hears it.
 -- Answers whether it was open, and as pass_lock_on.
 local function stop(t)
   if is_over(t) then return false end
   local passed_to
   if not is_stopping(t) then
-    gather_parked(t)
     redis.call('HSET', task_key(t), 'stop', '1', 'state', 'stopping', 'message', 'Stopping.')
-    -- Counted, not touched one by one: there may be 100,000. Readers know by the flag.
-    local queued = redis.call('ZCARD', queued_key(t))
-    redis.call('UNLINK', queued_key(t))
-    redis.call('HINCRBY', task_key(t), 'cancelled', queued)
-    redis.call('HINCRBY', task_key(t), 'open', int(0 - queued))
     redis.call('PUBLISH', P .. 'stops', t)
-    if tonumber(get(t, 'open')) > 0 then changed(t) else passed_to = finish(t) end
+    passed_to = cancel_queued(t)
   end
   return true, passed_to
+end
+
+-- What the last version leaves of Tasks with parked Items: it stops and ends what it knows of them.
+local function mend_parked()
+  for _, t in ipairs(redis.call('HKEYS', P .. 'parked')) do
+    if is_over(t) then
+      redis.call('HDEL', P .. 'parked', t)
+      redis.call('DEL', parked_key(t))
+    elseif is_stopping(t) then
+      cancel_queued(t)
+    else
+      park_if_stuck(t)
+    end
+  end
 end

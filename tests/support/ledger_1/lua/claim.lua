@@ -1,0 +1,33 @@
+-- A worker takes an Item. ARGV: 3 task, 4 item, 5 worker, 6 nonce.
+-- Answers {token, spec, tries, kind, trace, files that are given up}, or nothing where the Item is
+-- not to be had.
+local t, n, nonce = ARGV[3], ARGV[4], ARGV[6]
+local k = item_key(t, n)
+
+local function lease()
+  local item = redis.call('HMGET', k, 'token', 'spec', 'lost', 'errors', 'given_up')
+  return { item[1], item[2], int(item[3] + item[4]), get(t, 'kind'), get(t, 'trace') or '',
+    item[5] or '' }
+end
+
+if is_over(t) then return false end
+local item = redis.call('HMGET', k, 'state', 'nonce')
+if item[1] == 'leased' and item[2] == nonce then return lease() end
+if item[1] ~= 'queued' or is_stopping(t) or get(t, 'waiting') then return false end
+if get(t, 'kind') == 'ingest' and foreground() then
+  yield_to_foreground(t, n)
+  return false
+end
+
+redis.call('HSET', k, 'state', 'leased', 'nonce', nonce, 'worker', ARGV[5])
+redis.call('HINCRBY', k, 'token', 1)
+redis.call('HDEL', k, 'stalls_at')
+redis.call('ZREM', queued_key(t), n)
+redis.call('SREM', P .. 'unrung', t .. '/' .. n)
+redis.call('ZADD', P .. 'leases', int(now + LEASE_MS), t .. '/' .. n)
+redis.call('HSETNX', task_key(t), 'started', int(now))
+if get(t, 'state') == 'queued' then
+  redis.call('HSET', task_key(t), 'state', 'running', 'message', '')
+  changed(t)
+end
+return lease()

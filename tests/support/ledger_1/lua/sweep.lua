@@ -1,0 +1,138 @@
+-- Takes Items from dead workers and names the jobs to enqueue again.
+-- ARGV: 3 prefix of RQ's queue keys, 4 most jobs a queue, 5 … workers that are known to have ended.
+-- Answers task, item, queue, front, …
+-- Time is Redis's own clock: where it was set back, everything that was due later is due again.
+local last = tonumber(redis.call('GET', P .. 'swept') or '0')
+redis.call('SET', P .. 'swept', int(now))
+
+if now < last then
+  redis.call('DEL', P .. 'rung')
+  local reserved_until = tonumber(redis.call('HGET', RESERVATION, 'until') or '0')
+  if reserved_until > now + LONGEST_RESERVATION_MS then redis.call('DEL', RESERVATION) end
+end
+-- Give up the file at whose one place a worker has ended for the second time by its stall timer: it
+-- would stall there a third time. Answers 'file', or 'item' where none is left to be done.
+local function give_up(t, n)
+  local k = item_key(t, n)
+  local item = redis.call('HMGET', k, 'stalls_at', 'lost_at', 'files', 'given_up', 'worker')
+  local place = item[1] or ''
+  if place == '' then return end
+  redis.call('HSET', k, 'lost_at', place)
+  if item[2] ~= place then return end
+  local index, words = string.match(place, '^(%d+) (.*)$')
+  local files = cjson.decode(item[3])
+  local file = files[tonumber(index) + 1]
+  if not file then return end
+  local reason = 'Its worker stalled twice at the same place: ' .. words .. '.'
+  for _, kind in ipairs(file[2]) do
+    file_ended(t, n, index, kind, file[1], reason, item[5] or '', 'unsupported')
+  end
+  local given_up = (item[4] and item[4] .. ' ' or '') .. index
+  redis.call('HSET', k, 'given_up', given_up, 'lost', '0')
+  local _, count = string.gsub(given_up, '%d+', '')
+  if count < #files then return requeue(t, n) or 'file' end
+  end_item(t, n, 'failed', reason, 'unsupported')
+  return 'item'
+end
+
+local ended = {}
+for at = 5, #ARGV do ended[ARGV[at]] = true end
+local no_clock = now < last or last == 0
+local was_away = now - last > GRACE_MS -- Redis was, or the machine slept: nobody could renew
+local changed_leases = no_clock or was_away or #ARGV > 4
+for _, m in ipairs(changed_leases and redis.call('ZRANGE', P .. 'leases', 0, -1) or {}) do
+  local worker = redis.call('HGET', item_key(string.match(m, '(.-)/(.+)')), 'worker')
+  if worker and ended[worker] then
+    redis.call('ZADD', P .. 'leases', int(now), m)
+  elseif no_clock then
+    redis.call('ZADD', P .. 'leases', int(now + LEASE_MS), m)
+  elseif was_away then
+    redis.call('ZINCRBY', P .. 'leases', int(now - last), m)
+  end
+end
+for _, m in ipairs(redis.call('ZRANGEBYSCORE', P .. 'leases', '-inf', int(now))) do
+  local t, n = string.match(m, '(.-)/(.+)')
+  local lost = redis.call('HINCRBY', item_key(t, n), 'lost', 1)
+  count('leases_lost')
+  if is_stopping(t) then
+    end_item(t, n, 'cancelled', '')
+  elseif give_up(t, n) then -- it has ended, or waits again without that file
+  elseif lost >= TRIES then
+    end_item(t, n, 'failed', 'Its worker died ' .. TRIES .. ' times while working on it.', 'worker')
+  else
+    requeue(t, n)
+  end
+  finish(t)
+end
+pass_lock_on()
+
+-- Items of requests that were refused or whose client died, a portion at a time.
+for _, t in ipairs(redis.call('ZRANGEBYSCORE', P .. 'staged', '-inf', int(now - STAGED_MS))) do
+  for _, n in ipairs(redis.call('ZRANGE', queued_key(t), 0, KEEP - 1)) do
+    redis.call('DEL', item_key(t, n))
+    redis.call('ZREM', queued_key(t), n)
+  end
+  if redis.call('EXISTS', queued_key(t)) == 0 then redis.call('ZREM', P .. 'staged', t) end
+end
+
+local closing = redis.call('HGETALL', P .. 'closing')
+for at = 1, #closing, 2 do expire_items(closing[at], tonumber(closing[at + 1])) end
+
+local jobs, room = {}, {}
+local function enqueue(t, n)
+  local task = redis.call('HMGET', task_key(t), 'queue', 'kind', 'waiting')
+  local queue = task[1]
+  if task[3] or not redis.call('ZSCORE', queued_key(t), n) then return end
+  if task[2] == 'ingest' and foreground() then return yield_to_foreground(t, n) end
+  room[queue] = room[queue] or tonumber(ARGV[4])
+  if room[queue] <= 0 then return redis.call('SADD', P .. 'unrung', t .. '/' .. n) end
+  room[queue] = room[queue] - 1
+  for _, word in ipairs({ t, n, queue, task[2] == 'analyze' and '1' or '0' }) do
+    jobs[#jobs + 1] = word
+  end
+end
+
+local function enqueue_queued(t)
+  for _, n in ipairs(redis.call('ZRANGE', queued_key(t), 0, tonumber(ARGV[4]) - 1)) do
+    enqueue(t, n)
+  end
+end
+
+if not foreground() and redis.call('EXISTS', P .. 'yielded') == 1 then
+  redis.call('SUNIONSTORE', P .. 'unrung', P .. 'unrung', P .. 'yielded')
+  redis.call('DEL', P .. 'yielded')
+end
+
+-- Handed back, retried, taken from the dead, or started after waiting.
+local unqueued = redis.call('SMEMBERS', P .. 'unrung')
+redis.call('DEL', P .. 'unrung')
+-- In order: all Tasks have ids of one length, so a longer member is a later Item.
+table.sort(unqueued, function(a, b) if #a ~= #b then return #a < #b end return a < b end)
+for _, m in ipairs(unqueued) do
+  local t, n = string.match(m, '(.-)/(.+)')
+  if t then enqueue(t, n) else enqueue_queued(m) end
+end
+
+-- Jobs of Tasks that were stopped while no worker listened: nothing is queued that they could mean.
+local has_queued = {}
+for _, t in ipairs(redis.call('SMEMBERS', P .. 'active')) do
+  if redis.call('EXISTS', queued_key(t)) == 1 then has_queued[get(t, 'queue')] = true end
+end
+for _, queue in ipairs(QUEUES) do
+  if not has_queued[queue] then redis.call('UNLINK', ARGV[3] .. queue) end
+end
+
+-- Lost jobs: an empty RQ list while Items are queued. Not sooner than 2 s after the last time,
+-- because every API process and every worker sweeps.
+if #jobs == 0 and now - tonumber(redis.call('GET', P .. 'rung') or '0') >= ENQUEUE_AGAIN_MS then
+  local holder = redis.call('GET', P .. 'lock')
+  local tasks = redis.call('SMEMBERS', P .. 'active')
+  table.sort(tasks, function(a, b) return (a == holder and 0 or 1) < (b == holder and 0 or 1) end)
+  for _, t in ipairs(tasks) do
+    local queue = get(t, 'queue')
+    local yields = get(t, 'kind') == 'ingest' and foreground()
+    if not yields and redis.call('LLEN', ARGV[3] .. queue) == 0 then enqueue_queued(t) end
+  end
+end
+if #jobs > 0 then redis.call('SET', P .. 'rung', int(now)) end
+return jobs
