@@ -14,7 +14,7 @@ from shared.domain import TaskState
 from shared.errors import Busy
 from shared.ledger.records import Lease, NewTask, Sender, TaskRecord, WaitReason
 from shared.redis.clients import connect
-from tests.integration.ledger import ledger_simulation, ledger_world
+from tests.integration.ledger import ledger_simulation, ledger_watching, ledger_world
 from tests.integration.ledger.test_ledger_model import check_the_end
 from tests.support.ledger_1.old_ledger import OldLedger
 
@@ -27,7 +27,7 @@ class MixedWorld(ledger_simulation.World):
     """The simulated world, in which every other call is of the last release."""
 
     def _make_ledgers(self) -> list[Any]:
-        name = ledger_simulation.INSTANCE
+        name = ledger_watching.INSTANCE
         old = OldLedger(self.redis, name, clock=lambda: self.now, pause=self._meanwhile)
         return [*super()._make_ledgers(), old, old]
 
