@@ -89,21 +89,22 @@ end
 local closing = redis.call('HGETALL', P .. 'closing')
 for at = 1, #closing, 2 do expire_items(closing[at], tonumber(closing[at + 1])) end
 
--- Of what ingestion had to leave: all of it, or where it is owed its share, one Item.
+-- Of ingestion: one Item where it is owed its share, else all that it had to leave. Its own jobs are
+-- behind those of analyses, which always come first: no worker would ever come to them.
 local yielded = P .. 'yielded'
 if is_held_back() then
-  local m = has_share() and redis.call('SRANDMEMBER', yielded)
-  local t, n = string.match(m or '', '(.-)/(.+)')
-  if t and redis.call('ZSCORE', queued_key(t), n) then
-    name_job(t, n, get(t, 'queue'), true)
-  elseif t then
-    redis.call('SREM', yielded, m)
+  local t, n = first_of_ingestion()
+  if not t then
+    if ingestion('owed') > 0 then redis.call('HDEL', P .. 'ingestion', 'owed') end -- nobody saves up
+  else
+    redis.call('HSETNX', P .. 'ingestion', 'since', int(now))
+    if has_share() and not is_named(t, n) then name_job(t, n, get(t, 'queue'), true) end
   end
 elseif redis.call('EXISTS', yielded) == 1 then
   redis.call('SUNIONSTORE', P .. 'unrung', P .. 'unrung', yielded)
   redis.call('DEL', yielded)
 end
-if not foreground() then redis.call('HDEL', P .. 'ingestion', 'since', 'owed') end
+if not foreground() then redis.call('HDEL', P .. 'ingestion', 'since', 'owed', 'named') end
 
 -- Handed back, retried, taken from the dead, or started after waiting.
 local unqueued = redis.call('SMEMBERS', P .. 'unrung')

@@ -245,6 +245,39 @@ def test_ingestion_gets_one_tenth_after_it_was_held_back_for_a_minute(studio: St
     assert 0.08 < ingested / (ingested + done - 60) < 0.12
 
 
+def test_ingestion_gets_its_share_though_no_worker_comes_to_its_jobs(studio: Studio) -> None:
+    files = studio.of("", 50, TaskKind.INGEST)
+    studio.ledger.submit(files)
+    long = studio.sent("ann", 500)
+    named: list[int] = []
+    for done in range(200):
+        jobs = [job for job in studio.ledger.sweep() if job.task_id == files.task_id]
+        for job in jobs:  # those that the sweep puts in front, and no others
+            assert done >= 60
+            assert job.front
+            assert studio.ledger.sweep() == [], "it was named twice"
+            studio.worked(files.task_id, job.item_id, 1)
+            named.append(job.item_id)
+        studio.worked(long, done, 1)
+    assert 0.08 < len(named) / (len(named) + 140) < 0.12
+
+
+def test_ingestion_saves_up_no_share_while_it_has_nothing_to_do(studio: Studio) -> None:
+    first = studio.of("", 1, TaskKind.INGEST)
+    studio.ledger.submit(first)
+    long = studio.sent("ann", 500)
+    done = 0
+    for done in range(200):
+        studio.ledger.sweep()
+        if done == 70:
+            studio.worked(first.task_id, 0, 1)
+        studio.worked(long, done, 1)
+    studio.ledger.sweep()
+    studio.ledger.submit(later := studio.of("", 9, TaskKind.INGEST))
+    studio.worked(later.task_id, 0, 1)
+    assert studio.ledger.claim(later.task_id, 1, "w", "n") is None
+
+
 def test_below_a_minute_ingestion_yields(studio: Studio) -> None:
     files = studio.of("", 2, TaskKind.INGEST)
     studio.ledger.submit(files)

@@ -206,7 +206,7 @@ end
 
 -- Ingestion has no turns. It is held back while an analysis has the lock; after HELD_BACK_MS it is
 -- owed a share of the lease time, in Items that nobody asks to yield.
-local HELD_BACK_MS, LEAST_OF_ITEM_MS = 60000, 1000
+local HELD_BACK_MS, LEAST_OF_ITEM_MS, NAMED_AGAIN_MS = 60000, 1000, 30000
 local function ingestion(field) return tonumber(redis.call('HGET', P .. 'ingestion', field) or '0') end
 
 local function is_held_back()
@@ -219,6 +219,22 @@ end
 local function yield_to_foreground(t, n)
   redis.call('SADD', P .. 'yielded', t .. '/' .. n)
   redis.call('HSETNX', P .. 'ingestion', 'since', int(now))
+  redis.call('HDEL', P .. 'ingestion', 'named')
+end
+
+local function first_of_ingestion()
+  for _, t in ipairs(redis.call('SMEMBERS', P .. 'active')) do
+    local first = get(t, 'kind') == 'ingest' and redis.call('ZRANGE', queued_key(t), 0, 0)
+    if first and first[1] then return t, first[1] end
+  end
+end
+
+-- Whether its job was named lately, so that the many who sweep do not name it over and over; notes it.
+local function is_named(t, n)
+  local known = redis.call('HMGET', P .. 'ingestion', 'named', 'named_at')
+  local m = t .. '/' .. n
+  if known[1] == m and now - tonumber(known[2]) < NAMED_AGAIN_MS then return true end
+  redis.call('HSET', P .. 'ingestion', 'named', m, 'named_at', int(now))
 end
 
 local function is_sharing()
