@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from datetime import datetime, timedelta
 
 import pytest
 import redis
 
 from shared.errors import RedisAway
 from shared.watch.choices import FileGroup
+from shared.watch.folders import Schedule
 from tests.support.watch.ingest_stack import still
 from tests.support.watch.stepping import Steps
 
@@ -139,11 +141,11 @@ def test_a_folder_that_is_forgotten_leaves_nothing_in_redis(
 def test_sound_that_waited_is_skipped_when_speech_is_not_wanted_any_more(steps: Steps) -> None:
     (steps.media / "a.wav").write_bytes(b"RIFF")
     folder = steps.watch(analyze_speech=True)
-    run = steps.run(folder)
-    steps.conditions.is_paused = True
+    earlier = (datetime.now() + timedelta(hours=n) for n in (-3, -2))
+    closed = Schedule(*(moment.strftime("%H:%M") for moment in earlier))
+    run = steps.run(folder, schedule=closed)
     run.step()
     assert steps.groups(run) == {"a.wav": PENDING}
-    steps.conditions.is_paused = False
     run = steps.run(folder, analyze_speech=False)
     run.step()
     run.step()

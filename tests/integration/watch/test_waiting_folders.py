@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 import pytest
 from msgspec.structs import replace
 
-from shared.domain import Fault
+from shared.domain import Fault, TaskKind
 from shared.watch.choices import FileGroup
 from shared.watch.folders import Schedule
+from shared.watch.live import WatchState
 from tests.support.watch.ingest_stack import still
 from tests.support.watch.stepping import Steps
 from workers.watcher.folder.admission import IN_FLIGHT
@@ -125,3 +126,12 @@ def test_empty_directories_that_are_left_do_not_mean_that_all_was_deleted(steps:
     steps.walk(run)
     assert "is empty" in run.live().reason
     assert steps.groups(run) == {"a.png": PROCESSED}
+
+
+def test_files_wait_in_the_ledger_while_a_foreground_analysis_runs(steps: Steps) -> None:
+    still(steps.media / "a.png", 1)
+    steps.conditions.is_paused = True
+    run = steps.run(steps.watch())
+    run.step()
+    assert run.live().state is WatchState.PAUSED
+    assert steps.context.ledger.open_tasks(TaskKind.INGEST), "what is not there gets no share"

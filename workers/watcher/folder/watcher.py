@@ -156,7 +156,8 @@ class FolderWatcher:
         free_duplicates(state)
         if not self._is_in_hours():
             self.tasks.stop_all()
-        elif state.table.ready and self._may_submit():
+        elif state.table.ready and not state.breaker.is_open:
+            # Also while a foreground analysis runs: only what waits in the ledger gets its share.
             self._submit_ready()
 
     def _collect(self) -> None:
@@ -248,9 +249,6 @@ class FolderWatcher:
         schedule = self.folder.schedule
         return schedule is None or is_open(schedule, datetime.now())
 
-    def _may_submit(self) -> bool:
-        return not self.state.breaker.is_open and not self._context.conditions.is_paused
-
     def _flush(self) -> None:
         """Write what has changed. Raises Ended, NotLeader, RedisAway."""
         self._checkpoint()
@@ -265,7 +263,7 @@ class FolderWatcher:
         table = self.state.table
         if self._unreachable:
             return _IDLE_PAUSE_S
-        if table.queued or (table.ready and self._may_submit() and self._is_in_hours()):
+        if table.queued or (table.ready and not self.state.breaker.is_open and self._is_in_hours()):
             return self._busy_pause
         pauses = [_IDLE_PAUSE_S, self.scheduler.due_in()]
         if (settled := next_settle_in(self.state)) is not None:
