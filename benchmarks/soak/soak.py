@@ -171,15 +171,16 @@ def _table(load: Load, result: Result, share: float) -> Iterator[str]:
     yield f"{'killed':<10} {'times':>5} {'seconds to work: p50':>21} {'longest':>8}"
     for kind, gaps in result.gaps.items():
         if gaps:
-            yield f"{kind:<10} {len(gaps):>5} {_share(gaps, 0.5):>21.1f} {max(gaps):>8.1f}"
+            yield f"{kind:<10} {len(gaps):>5} {percentile(gaps, 0.5):>21.1f} {max(gaps):>8.1f}"
     yield f"{'asked':<10} {'done':>5} {'late':>5} {'p50 s':>8} {'p99 s':>8}"
     for kind in ("search", "thumbnail", "api", "redis", "task"):
         took = [done - asked for asked, done in load.notes.done[kind]]
-        p50, p99, late = _share(took, 0.5), _share(took, 0.99), load.notes.late[kind]
+        p50, p99, late = percentile(took, 0.5), percentile(took, 0.99), load.notes.late[kind]
         yield f"{kind:<10} {len(took):>5} {late:>5} {p50:>8.2f} {p99:>8.2f}"
     tasks = len(load.followers[0].ends)
     yield f"{share:.2%} of searches answered; {tasks} tasks, {len(load.dropped)} dropped files"
 
 
-def _share(values: list[float], share: float) -> float:
+def percentile(values: list[float], share: float) -> float:
+    """The value that `share`, 0 to 1, of them do not exceed."""
     return sorted(values)[min(len(values) - 1, int(share * len(values)))] if values else 0.0

@@ -1,4 +1,4 @@
-"""A minute of `scripts/soak`: every kind of process is killed once, and the server works on."""
+"""A minute of each `scripts/soak`: of kills, after which the server works on, and of clients."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.soak.clients import soak_clients
 from benchmarks.soak.soak import KINDS, soak
 
 
@@ -16,4 +17,14 @@ def test_a_minute_of_kills_loses_doubles_and_delays_nothing(tmp_path: Path) -> N
     result = soak(tmp_path, seconds=60, seed=1)
     print("\n".join(result.lines))
     assert {kind for kind, gaps in result.gaps.items() if gaps} == set(KINDS)
+    assert not result.broken
+
+
+@pytest.mark.alone
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_twelve_clients_get_their_turns_and_nobody_is_cancelled_for_another(tmp_path: Path) -> None:
+    """Not the watch folder's share, which begins after a minute; all of its files are done then."""
+    result = soak_clients(tmp_path, seconds=60, seed=1)
+    print("\n".join(result.lines))
     assert not result.broken
