@@ -5,10 +5,10 @@
 -- Time is Redis's own clock: where it was set back, everything that was due later is due again.
 local last = tonumber(redis.call('GET', P .. 'swept') or '0')
 redis.call('SET', P .. 'swept', int(now))
+if now < last then redis.call('DEL', P .. 'rung', P .. 'ingestion') end
 redis.call('HSET', P .. 'ingestion', 'share', ARGV[5])
 most_jobs = tonumber(ARGV[4])
 
-if now < last then redis.call('DEL', P .. 'rung') end
 for _, raw in ipairs(redis.call('HVALS', P .. 'reserved')) do
   local r = cjson.decode(raw)
   if r.ends <= now or r.ends > now + LONGEST_RESERVATION_MS then

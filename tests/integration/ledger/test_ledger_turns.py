@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Iterator
 
@@ -260,6 +261,22 @@ def test_ingestion_gets_its_share_though_no_worker_comes_to_its_jobs(studio: Stu
             named.append(job.item_id)
         studio.worked(long, done, 1)
     assert 0.08 < len(named) / (len(named) + 140) < 0.12
+
+
+def test_a_job_of_ingestion_is_named_again_but_ever_more_rarely(studio: Studio) -> None:
+    files = studio.of("", 1, TaskKind.INGEST)
+    studio.ledger.submit(files)
+    long = studio.sent("ann", 2)
+    studio.worked(long, 0, 1)
+    times = []
+    for _ in range(600):  # and no worker comes
+        if any(job.task_id == files.task_id for job in studio.ledger.sweep()):
+            times.append(round(studio.now - 1_000_000))
+        studio.now += 1
+    gaps = [later - former for former, later in itertools.pairwise(times)]
+    assert gaps[0] <= 3
+    assert gaps == sorted(gaps)
+    assert 30 <= gaps[-1] <= 32
 
 
 def test_ingestion_saves_up_no_share_while_it_has_nothing_to_do(studio: Studio) -> None:

@@ -206,7 +206,7 @@ end
 
 -- Ingestion has no turns. It is held back while an analysis has the lock; after HELD_BACK_MS it is
 -- owed a share of the lease time, in Items that nobody asks to yield.
-local HELD_BACK_MS, LEAST_OF_ITEM_MS, NAMED_AGAIN_MS = 60000, 1000, 30000
+local HELD_BACK_MS, LEAST_OF_ITEM_MS, RAREST_NAMING_MS = 60000, 1000, 30000
 local function ingestion(field) return tonumber(redis.call('HGET', P .. 'ingestion', field) or '0') end
 
 local function is_held_back()
@@ -229,12 +229,19 @@ local function first_of_ingestion()
   end
 end
 
--- Whether its job was named lately, so that the many who sweep do not name it over and over; notes it.
+-- Whether its job was named lately; notes it. It is named again, for jobs of the next Task may have
+-- come before it, and ever more rarely, so that the queue does not grow while no worker runs.
 local function is_named(t, n)
-  local known = redis.call('HMGET', P .. 'ingestion', 'named', 'named_at')
   local m = t .. '/' .. n
-  if known[1] == m and now - tonumber(known[2]) < NAMED_AGAIN_MS then return true end
-  redis.call('HSET', P .. 'ingestion', 'named', m, 'named_at', int(now))
+  if redis.call('HGET', P .. 'ingestion', 'named') ~= m then
+    redis.call('HSET', P .. 'ingestion', 'named', m, 'named_first', int(now), 'named_at', int(now))
+    return false
+  end
+  local at = ingestion('named_at')
+  local pause = math.min(at - ingestion('named_first'), RAREST_NAMING_MS)
+  if now - at < math.max(pause, ENQUEUE_AGAIN_MS) then return true end
+  redis.call('HSET', P .. 'ingestion', 'named_at', int(now))
+  return false
 end
 
 local function is_sharing()
