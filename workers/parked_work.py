@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import threading
+import time
 from collections.abc import Callable
 
 from shared.domain import ModelKind
-from shared.errors import ModelError, RushesError
+from shared.errors import ModelError, RedisAway
 from shared.ledger.ledger import Ledger
 from shared.ledger.records import WaitReason
 from shared.models.model_catalogue import is_downloaded, resolve
@@ -18,6 +20,7 @@ from shared.settings import Settings
 log = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 2.0
+TRY_EVERY_S = 60.0  # what a look does not show to be over
 
 
 class ParkedWork(threading.Thread):
@@ -31,8 +34,10 @@ class ParkedWork(threading.Thread):
         self._ledger = ledger
         self._settings = settings
         self._queue = queue
+        self._host = socket.gethostname()
         self._known: dict[tuple[str, str], Callable[[], bool]] = {}
         self._busy: set[tuple[str, str]] = set()
+        self._tried: dict[tuple[str, str], float] = {}
 
     def note(self, reason: WaitReason, is_over: Callable[[], bool]) -> None:
         """Remember how to tell that a reason is over, which this worker has met itself."""
@@ -43,17 +48,20 @@ class ParkedWork(threading.Thread):
         while True:
             try:
                 self.look()
-            except RushesError as error:
+            except RedisAway as error:
                 log.debug("Parked tasks are looked at again later: %s", error)
+            except Exception:
+                log.exception("Parked tasks could not be looked at")
             pause.wait(LOOK_EVERY_S)
 
     def look(self) -> None:
         """Look into every reason once. Raises RedisAway."""
         tasks: dict[WaitReason, list[str]] = {}
         for task_id, reasons in self._ledger.parked().items():
-            for reason in reasons:
-                if reason.queue == self._queue:
-                    tasks.setdefault(reason, []).append(task_id)
+            ours = [reason for reason in reasons if reason.queue == self._queue]
+            # What keeps another machine from it is not for this one to judge.
+            for reason in [r for r in ours if r.host == self._host] or ours[:1]:
+                tasks.setdefault(reason, []).append(task_id)
         for reason, waiting in tasks.items():
             key = reason.code, reason.key
             if key not in self._busy:
@@ -63,28 +71,39 @@ class ParkedWork(threading.Thread):
     def _try(self, reason: WaitReason, tasks: list[str]) -> None:
         key = reason.code, reason.key
         try:
-            is_over = self._known.get(key)
-            if is_over() if is_over else self._may_be_over(reason):
+            if self._is_over(reason):
                 for task_id in tasks:
                     log.info("Task %s goes on: it waited as %s", task_id, reason.message)
                     self._ledger.unpark(task_id)
-        except RushesError as error:
+        except RedisAway as error:
             log.debug("Parked tasks are looked at again later: %s", error)
+        except Exception:
+            log.exception("Whether a task may go on could not be found out: %s", reason.message)
         finally:
             self._busy.discard(key)
 
+    def _is_over(self, reason: WaitReason) -> bool:
+        """By what this worker has met itself; else, and now and then in any case, by a try."""
+        key = reason.code, reason.key
+        is_over = self._known.get(key)
+        if reason.host in ("", self._host) and is_over is not None and is_over():
+            return True
+        now = time.monotonic()
+        if now - self._tried.get(key, -TRY_EVERY_S) < TRY_EVERY_S or not self._may_be_over(reason):
+            return False
+        self._tried[key] = now
+        return True
+
     def _may_be_over(self, reason: WaitReason) -> bool:
-        """Whether a reason that other workers have met does not hold here; trying shows more."""
-        if reason.code == "model":
+        """Whether nothing simple speaks against a try, which shows more."""
+        if reason.code == "model" and reason.host == self._host:
             kind, _, model = reason.key.partition(":")
             try:
-                spec = resolve(self._settings, ModelKind(kind), model)
+                return is_downloaded(
+                    self._settings, resolve(self._settings, ModelKind(kind), model)
+                )
             except ModelError:
-                return False
-            return is_downloaded(self._settings, spec)
-        if reason.code == "root":
-            try:
-                return bool(os.listdir(reason.key))
-            except OSError:
-                return False
-        return True  # it waited for a worker, and this is one
+                return True  # nobody knows it any more: its files fail with that sentence
+        if reason.code == "root" and reason.host == self._host:
+            return os.path.isdir(reason.key)
+        return True  # it waited for a worker, or was never tried on this machine

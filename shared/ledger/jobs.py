@@ -53,7 +53,7 @@ class JobQueues:
         self._connection = connection
         self._instance = instance
 
-    def enqueue(self, jobs: Iterable[ItemJob]) -> None:
+    def enqueue(self, jobs: Iterable[ItemJob], ttl_s: int = _TTL_S) -> None:
         """Enqueue jobs; those with `front` come, in order, before all that wait already.
 
         Of each kind some at least, which frees memory; raises RedisAway before they fill Redis.
@@ -69,7 +69,8 @@ class JobQueues:
                 for start in range(0, len(ordered), _AT_ONCE):
                     if start and room(self._connection) < 0:
                         raise RedisAway("Redis is nearly full.")
-                    target.enqueue_many(map(_job, ordered[start : start + _AT_ONCE]))
+                    some = ordered[start : start + _AT_ONCE]
+                    target.enqueue_many([_job(job, ttl_s) for job in some])
 
     def waiting(self, queue: str) -> int:
         """Number of jobs in a queue that no worker has taken yet."""
@@ -77,12 +78,12 @@ class JobQueues:
             return int(rq_queue(self._connection, self._instance, queue).count)
 
 
-def _job(job: ItemJob) -> Any:
+def _job(job: ItemJob, ttl_s: int) -> Any:
     return Queue.prepare_data(
         FUNCTION,
         kwargs={"task_id": job.task_id, "item_id": job.item_id},
         timeout=-1,
-        ttl=_TTL_S,
+        ttl=ttl_s,
         result_ttl=0,
         failure_ttl=300,
         description=f"{job.task_id}/{job.item_id}",

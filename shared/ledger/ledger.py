@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import msgspec
 import redis
@@ -37,6 +38,7 @@ REPLACE_WAIT_S = 2.0  # how long a request waits for the Task that it asked to s
 _LOOK_EVERY_S = 0.02
 _RESERVATION_SLACK_S = 0.5  # for the way from the last look to the second submit
 _JOBS_A_SWEEP = 1000
+_JOBS_OF_TURN_TTL_S = 600  # turns change often, and what was not taken in one is named in the next
 _ITEMS_AT_ONCE = 1000  # more would hold up everybody else's calls
 _ITEM_BYTES = 1000  # in Redis, beside its spec and its files
 _FAILED_AT_ONCE = 25  # each may have 64 files, each with several types
@@ -259,6 +261,5 @@ def _json(value: object) -> bytes:
 
 def ledger_of(settings: Settings, client: redis.Redis, jobs: JobQueues) -> Ledger:
     """The ledger of a process that enqueues what its calls name."""
-    return Ledger(
-        client, settings.instance, enqueue=jobs.enqueue, ingest_share=settings.ingest_share
-    )
+    enqueue = partial(jobs.enqueue, ttl_s=_JOBS_OF_TURN_TTL_S)
+    return Ledger(client, settings.instance, enqueue=enqueue, ingest_share=settings.ingest_share)

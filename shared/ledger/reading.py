@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, get_args
 
@@ -101,10 +102,7 @@ class LedgerReader:
         """Why Tasks have Items that nobody can do, by Task."""
         with translated():
             found: Any = self._redis.hgetall(f"{self._prefix}parked")
-        return {
-            task_id: msgspec.json.decode(raw, type=list[WaitReason])
-            for task_id, raw in found.items()
-        }
+        return {task_id: _reasons(raw) for task_id, raw in found.items()}
 
     def queued_items(self, task_id: str) -> int:
         """Number of a Task's Items that no worker has taken yet."""
@@ -178,6 +176,15 @@ def _task_record(task_id: str, found: Any) -> TaskRecord | None:
     )
 
 
+def _reasons(raw: str) -> list[WaitReason]:
+    """The reasons that this version knows; a later one beside it may have others."""
+    found = []
+    for each in msgspec.json.decode(raw, type=list[msgspec.Raw]):
+        with suppress(msgspec.ValidationError):
+            found.append(msgspec.json.decode(each, type=WaitReason))
+    return found
+
+
 def _sender(raw: str | None) -> Sender:
     return msgspec.json.decode(raw, type=Sender) if raw else NOBODY
 
@@ -187,8 +194,7 @@ def _waiting_for(
 ) -> WaitReason | None:
     """Why a Task does not run, as far as the ledger knows it."""
     if "parked" in fields and parked:
-        reason: WaitReason = msgspec.json.decode(parked, type=list[WaitReason])[0]
-        return reason
+        return next(iter(_reasons(parked)), None)
     if fields["state"] != TaskState.QUEUED:
         return None
     is_held_back = fields["kind"] == TaskKind.INGEST and holder

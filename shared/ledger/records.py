@@ -121,6 +121,7 @@ class WaitReason(msgspec.Struct, frozen=True):
     message: str
     owner: str = ""  # label of that Task's owner
     queue: str = ""  # of what is parked: whose workers could do it
+    host: str = ""  # the machine that could not; "" where there was none
 
 
 class TaskRecord(msgspec.Struct, frozen=True, kw_only=True):

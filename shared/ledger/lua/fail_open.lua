@@ -12,7 +12,7 @@ for _, t in ipairs(redis.call('SMEMBERS', P .. 'active')) do
     local held, n = string.match(m, '(.-)/(.+)')
     if held == t then fail(t, n) end
   end
-  gather_parked(t)
+  if redis.call('HEXISTS', P .. 'parked', t) == 1 then unpark(t) end
   if left > 0 then
     for _, n in ipairs(redis.call('ZRANGE', queued_key(t), 0, left - 1)) do fail(t, n) end
   end

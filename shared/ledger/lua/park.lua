@@ -2,7 +2,7 @@
 -- Answers {1 where it is parked now, jobs to enqueue …}.
 local t = ARGV[3]
 if is_over(t) or is_stopping(t) or get(t, 'parked') or leases_of(t) > 0 then return { 0 } end
-local reason = { code = ARGV[4], key = ARGV[5], message = ARGV[6], queue = get(t, 'queue') }
+local reason = { code = ARGV[4], key = ARGV[5], message = ARGV[6], queue = get(t, 'queue'), host = '' }
 redis.call('HSET', P .. 'parked', t, cjson.encode({ reason }))
 park_task(t)
 jobs_of(take_turns())

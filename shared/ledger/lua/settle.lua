@@ -28,15 +28,17 @@ end
 
 local passed_to
 if outcome == 'handback' or outcome == 'refused' then
-  requeue(t, n)
-  if ARGV[10] ~= '' then hold_up(t, ARGV[10], ARGV[11], reason) end
-  if outcome == 'refused' and refused_by_all(t, n, ARGV[12], cjson.decode(ARGV[13])) then
-    park_item(t, n, { code = ARGV[10], key = ARGV[11], message = reason, queue = get(t, 'queue') })
-  end
+  local why = ARGV[10] ~= '' and { code = ARGV[10], key = ARGV[11], message = reason,
+    host = ARGV[12], queue = get(t, 'queue') }
+  requeue(t, n, why)
+  if why then hold_up(t, why) end
+  local by_host = outcome == 'refused' and refused_by_all(t, n, why, cjson.decode(ARGV[13]))
+  if by_host then park_item(t, n, by_host) end
 else
   end_item(t, n, outcome, reason, ARGV[8])
   passed_to = finish(t)
 end
+one_more_job(t)
 park_if_stuck(t)
 jobs_of(passed_to or take_turns())
 return { 1, unpack(jobs) }

@@ -4,12 +4,8 @@
 local t, owner = ARGV[3], ARGV[4]
 
 local function of_owner()
-  local found = redis.call('LRANGE', line_key(owner), 0, -1)
-  for _, each in ipairs(redis.call('HKEYS', P .. 'parked')) do
-    if owner_of(each) == owner and get(each, 'kind') == 'analyze' then found[#found + 1] = each end
-  end
   local waiting, queued
-  for _, each in ipairs(found) do
+  for _, each in ipairs(waiting_of(owner)) do
     if not is_over(each) and get(each, 'started') then return each end
     if not is_over(each) then
       queued = queued or each

@@ -14,17 +14,25 @@ local replaces = asked == 'replace' or asked == 'replace-any'
 local function place()
   if exclusive ~= '' then
     local holder = redis.call('GET', exclusive_key(exclusive))
-    if holder and not is_over(holder) then return 'busy', holder end
+    if holder and not is_over(holder) and not get(holder, 'parked') then return 'busy', holder end
+    if holder and not is_over(holder) then
+      redis.call('HSET', task_key(holder), 'superseded_by', t)
+      stop(holder)
+    end
   end
   if kind ~= 'analyze' then return 'started' end
   take_turns() -- a reservation whose request never came back blocks nobody
-  local holder, kept = redis.call('GET', P .. 'lock'), reserved_for(owner)
+  local holder = redis.call('GET', P .. 'lock')
+  local kept, asked_to_stop = reserved_for(owner)
   if on_busy == 'reserved' then
     if kept ~= t then return 'busy', holder or kept or '' end
     return 'queued'
   end
   if on_busy == 'refuse' and foreground() then return 'busy', foreground() end
   if not replaces then return 'queued' end
+  if kept == t then -- its first answer was lost
+    return holder == asked_to_stop and 'wait' or 'queued', holder
+  end
   if kept then return 'busy', holder or kept end
   if not holder or not (is_own(holder, owner) or on_busy == 'replace-any') then return 'queued' end
   reserve(owner, t, holder, tonumber(ARGV[7]), on_busy == 'replace-any')
@@ -55,11 +63,7 @@ end
 
 -- What its owner began, and what waits to replace others, gives way; what was to wait stays.
 local function replace_own()
-  local own = redis.call('LRANGE', line_key(owner), 0, -1)
-  for _, each in ipairs(redis.call('HKEYS', P .. 'parked')) do
-    if owner_of(each) == owner and get(each, 'kind') == 'analyze' then own[#own + 1] = each end
-  end
-  for _, each in ipairs(own) do
+  for _, each in ipairs(waiting_of(owner)) do
     local known = redis.call('HMGET', task_key(each), 'started', 'parked', 'on_busy')
     local has_begun = known[1] and not known[2] -- of one that is parked nothing may have begun
     local gives_way = has_begun or (known[3] or 'queue') ~= 'queue'

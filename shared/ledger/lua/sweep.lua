@@ -3,6 +3,7 @@
 -- it is held back, 6 … workers that are known to have ended.
 -- Answers task, item, queue, front, …
 -- Time is Redis's own clock: where it was set back, everything that was due later is due again.
+local FREE_MS = 10000
 local last = tonumber(redis.call('GET', P .. 'swept') or '0')
 redis.call('SET', P .. 'swept', int(now))
 if now < last then redis.call('DEL', P .. 'rung', P .. 'ingestion') end
@@ -93,7 +94,7 @@ for at = 1, #closing, 2 do expire_items(closing[at], tonumber(closing[at + 1])) 
 -- behind those of analyses, which always come first: no worker would ever come to them.
 local yielded = P .. 'yielded'
 if is_held_back() then
-  local t, n = first_of_ingestion()
+  local t, n = next_of_ingestion()
   if not t then
     if ingestion('owed') > 0 then redis.call('HDEL', P .. 'ingestion', 'owed') end -- nobody saves up
   else
@@ -104,7 +105,14 @@ elseif redis.call('EXISTS', yielded) == 1 then
   redis.call('SUNIONSTORE', P .. 'unrung', P .. 'unrung', yielded)
   redis.call('DEL', yielded)
 end
-if not foreground() then redis.call('HDEL', P .. 'ingestion', 'since', 'owed', 'named') end
+if foreground() then
+  redis.call('HDEL', P .. 'ingestion', 'free_since')
+else -- between two analyses nothing is made good
+  redis.call('HSETNX', P .. 'ingestion', 'free_since', int(now))
+  if now - ingestion('free_since') >= FREE_MS then
+    redis.call('HDEL', P .. 'ingestion', 'since', 'owed', 'named')
+  end
+end
 
 -- Handed back, retried, taken from the dead, or started after waiting.
 local unqueued = redis.call('SMEMBERS', P .. 'unrung')

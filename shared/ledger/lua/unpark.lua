@@ -8,7 +8,8 @@ elseif is_stopping(t) then
   jobs_of(cancel_queued(t))
 elseif redis.call('HEXISTS', P .. 'parked', t) == 1 then
   unpark(t)
-  jobs_of(take_turns())
-  if not get(t, 'waiting') then jobs_of(t) end
+  local passed_to = take_turns()
+  jobs_of(passed_to)
+  if passed_to ~= t then jobs_of(t) end
 end
 return jobs

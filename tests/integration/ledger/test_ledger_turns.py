@@ -12,11 +12,13 @@ import pytest
 from shared.domain import TaskKind, TaskState
 from shared.errors import Busy
 from shared.ledger.ledger import Ledger
-from shared.ledger.records import ItemJob, NewTask, OnBusy, Sender, WaitReason
+from shared.ledger.records import ItemJob, Lease, NewTask, OnBusy, Sender, WaitReason
 from shared.redis.clients import connect
 from tests.integration.ledger.ledger_world import INSTANCE, VIDEO, World
 
-MODEL = WaitReason("model", "m", "The model m is not on this machine.", queue="analysis")
+MODEL = WaitReason(
+    "model", "m", "The model m is not on this machine.", queue="analysis", host="here"
+)
 HOSTS = ["here"]
 
 
@@ -41,8 +43,22 @@ class Studio(World):
 
     def worked(self, task_id: str, item_id: int, seconds: float) -> None:
         lease = self.claimed(task_id, item_id)
-        self.now += seconds
+        self.pass_leased(lease, seconds)
         assert self.ledger.settle(lease, "done")
+
+    def worked_for_a_second(self, task_id: str, item_id: int) -> None:
+        """In which nobody sweeps."""
+        lease = self.claimed(task_id, item_id)
+        self.now += 1
+        assert self.ledger.settle(lease, "done")
+
+    def pass_leased(self, lease: Lease, seconds: float) -> None:
+        """Time in which the lease is renewed, and everybody sweeps."""
+        end = self.now + seconds
+        while self.now < end:
+            self.now = min(self.now + 2, end)
+            assert self.ledger.renew(lease) == "ok"
+            self.ledger.sweep()
 
 
 @pytest.fixture
@@ -207,8 +223,9 @@ def test_an_item_is_parked_when_every_machine_has_refused_it(studio: Studio) -> 
     both = ["here", "there"]
     studio.ledger.refuse(studio.claimed(task), MODEL, "here", both)
     assert studio.ledger.parked() == {}
-    studio.ledger.refuse(studio.claimed(task), MODEL, "there", both)
-    assert studio.ledger.parked() == {task: [MODEL]}
+    root = msgspec.structs.replace(MODEL, code="root", key="/m", host="there")
+    studio.ledger.refuse(studio.claimed(task), root, "there", both)
+    assert set(studio.ledger.parked()[task]) == {MODEL, root}
     studio.ledger.unpark(task)
     studio.ledger.refuse(studio.claimed(task), MODEL, "there", both)
     assert studio.ledger.parked() == {}, "the other machine was not asked again"
@@ -257,9 +274,9 @@ def test_ingestion_gets_its_share_though_no_worker_comes_to_its_jobs(studio: Stu
             assert done >= 60
             assert job.front
             assert studio.ledger.sweep() == [], "it was named twice"
-            studio.worked(files.task_id, job.item_id, 1)
+            studio.worked_for_a_second(files.task_id, job.item_id)
             named.append(job.item_id)
-        studio.worked(long, done, 1)
+        studio.worked_for_a_second(long, done)
     assert 0.08 < len(named) / (len(named) + 140) < 0.12
 
 
@@ -372,3 +389,72 @@ def test_the_task_that_gets_the_lock_of_a_parked_one_is_enqueued(studio: Studio)
     stuck, next_one = studio.sent("ann"), studio.sent("bob")
     assert ledger.park(stuck, WaitReason("worker", "analysis", "No worker."))
     assert named == [ItemJob(next_one, 0, "analysis", True)]
+
+
+def test_a_task_whose_items_are_left_by_all_makes_way(studio: Studio) -> None:
+    """Two machines have handed its Items back for a while: nobody claims any."""
+    for owner in ("ann", "bob"):
+        studio.worked(studio.sent(owner), 0, 1)
+    left, waiting = studio.sent("ann", 3), studio.sent("bob")
+    assert studio.ledger.holder() == left
+    studio.pass_time(8)
+    assert studio.ledger.holder() == waiting
+    studio.worked(waiting, 0, 1)
+    assert studio.ledger.holder() == left
+
+
+def test_many_refusals_of_one_are_few_before_another_begins(studio: Studio) -> None:
+    blocking = studio.sent("ann")
+    absent, waiting = studio.sent("xen", 500), studio.sent("bob")
+    studio.ledger.stop(blocking)
+    assert studio.ledger.holder() == absent
+    refused = 0
+    while studio.ledger.holder() == absent:
+        studio.refused(absent, refused)
+        refused += 1
+    assert refused <= 101
+    assert studio.ledger.holder() == waiting
+
+
+def test_lease_time_from_before_somebody_came_is_not_paid_twice(studio: Studio) -> None:
+    long = studio.sent("ann", 100)
+    lease = studio.claimed(long)
+    studio.pass_leased(lease, 1800)
+    short = studio.sent("bob", 5000)
+    studio.ledger.settle(lease, "done")
+    spent = 0
+    while studio.ledger.holder() == short:
+        studio.worked(short, spent, 1)
+        spent += 1
+    assert spent <= 12
+
+
+def test_small_gaps_between_analyses_do_not_starve_ingestion(studio: Studio) -> None:
+    files = studio.of("", 50, TaskKind.INGEST)
+    studio.ledger.submit(files)
+    got_in = 0
+    for _ in range(10):
+        studio.worked(studio.sent("ann"), 0, 50)
+        studio.ledger.sweep()
+        task = studio.sent("ann")
+        lease = studio.claimed(task)
+        if studio.can_claim(files.task_id, got_in):
+            got_in += 1
+        studio.ledger.settle(lease, "done")
+    assert got_in >= 5
+
+
+def test_turns_do_not_fill_the_queue_with_jobs(studio: Studio) -> None:
+    named: list[ItemJob] = []
+    ledger = Ledger(studio.redis, INSTANCE, enqueue=named.extend, clock=lambda: studio.now)
+    for owner in ("ann", "bob"):
+        task = studio.of(owner, 1000)
+        ledger.submit(task)
+    for _ in range(20):
+        holder = ledger.holder()
+        assert holder is not None
+        item = int(studio.redis.zrange(f"rushes:{INSTANCE}:queued:{holder}", 0, 0)[0])
+        lease = studio.claimed(holder, item)
+        studio.pass_leased(lease, 12)
+        ledger.settle(lease, "done")
+    assert 20 <= len(named) <= 20 * 17

@@ -5,8 +5,11 @@
 -- had least comes next. Somebody new has had as much as the one who has had least (the virtual time of
 -- start-time fair queueing, Goyal 1996): idling earns nothing. A turn lasts TURN_MS of lease time while
 -- others wait; one that began while nobody did ends at once, so that who comes waits for the Items in
--- hand. Redis key `turn`: {began: served when it began, alone: "1" while nobody else waited}.
+-- hand. Redis key `turn`: {holder, began: served when it began, alone: "1" while nobody else waited, worked:
+-- when an Item of it was last worked on, least: the virtual time}.
 local TURN_MS = 10000
+local IDLE_MS = 5000 -- a holder of which nobody works on anything for so long makes way
+local LEAST_REFUSED_MS = 100 -- charged for an Item that a worker only looked at
 local LONGEST_RESERVATION_MS = 5000 -- more than any request waits for the lock
 
 local function owner_of(t) return get(t, 'owner') or '' end
@@ -41,9 +44,10 @@ local function reserve(owner, t, holder, wait_ms, first)
     owner = owner, task = t, holder = holder, ends = now + wait_ms, first = first }))
 end
 
+-- The request that has an owner's reservation, and the Task that it asked to stop.
 local function reserved_for(owner)
   for _, r in ipairs(reservations()) do
-    if r.owner == owner then return r.task end
+    if r.owner == owner then return r.task, r.holder end
   end
 end
 
@@ -54,7 +58,53 @@ local function foreground()
   return first and first.task
 end
 
+-- Ingestion has no turns. It is held back while an analysis has the lock; after HELD_BACK_MS it is
+-- owed a share of the lease time, in Items that nobody asks to yield.
+local HELD_BACK_MS, LEAST_OF_ITEM_MS, RAREST_NAMING_MS = 60000, 1000, 30000
+local MOST_OWED_MS = 300000
+local function ingestion(field) return tonumber(redis.call('HGET', P .. 'ingestion', field) or '0') end
+
+local function is_sharing()
+  local since = ingestion('since')
+  return since > 0 and ingestion('share') > 0 and now - since >= HELD_BACK_MS
+end
+
+local function owe_ingestion(ms)
+  if not is_sharing() then return end
+  local share = ingestion('share')
+  local owed = math.min(ingestion('owed') + ms * share / (1 - share), MOST_OWED_MS)
+  redis.call('HSET', P .. 'ingestion', 'owed', int(owed))
+end
+
 -- Lines ----------------------------------------------------------------------------------
+
+-- A lease has ended, or its time up to now is to be charged. `least`: at least so much.
+local function charge(t, n, least)
+  local k = item_key(t, n)
+  local item = redis.call('HMGET', k, 'leased_at', 'in_share', 'leased_token', 'token')
+  if not item[1] or item[3] ~= item[4] then return end -- of a lease that an earlier version ended
+  local ms = math.max(now - tonumber(item[1]), 0)
+  local unswept = now - tonumber(redis.call('GET', P .. 'swept') or int(now))
+  if unswept > GRACE_MS then ms = math.max(ms - unswept, 0) end -- Redis was away
+  ms = math.max(ms, least or 0)
+  if get(t, 'kind') == 'analyze' then
+    redis.call('HINCRBY', P .. 'served', owner_of(t), int(ms))
+    owe_ingestion(ms)
+  elseif item[2] then
+    redis.call('HINCRBY', P .. 'ingestion', 'owed', int(0 - math.max(ms, LEAST_OF_ITEM_MS)))
+  end
+end
+
+-- Who comes pays nothing for what was in hand before it came.
+local function charge_in_hand()
+  for _, m in ipairs(redis.call('ZRANGE', P .. 'leases', 0, -1)) do
+    local t, n = string.match(m, '(.-)/(.+)')
+    if get(t, 'kind') == 'analyze' then
+      charge(t, n)
+      redis.call('HSET', item_key(t, n), 'leased_at', int(now))
+    end
+  end
+end
 
 local function least_served()
   local holder = redis.call('GET', P .. 'lock')
@@ -66,6 +116,7 @@ local function least_served()
 end
 
 local function enter_owner(owner)
+  charge_in_hand()
   local least = least_served()
   if not least then
     redis.call('DEL', P .. 'served', P .. 'turn') -- nobody was kept waiting
@@ -94,6 +145,19 @@ local function stand_in_line(t, in_front)
   end
 end
 
+-- As stand_in_line, at the place that the Task had before it was parked: the oldest comes first.
+local function stand_in_order(t)
+  local created = tonumber(get(t, 'created'))
+  stand_in_line(t)
+  for _, each in ipairs(redis.call('LRANGE', line_key(owner_of(t)), 0, -1)) do
+    if each ~= t and tonumber(get(each, 'created') or '0') > created then
+      redis.call('RPOP', line_key(owner_of(t)))
+      redis.call('LINSERT', line_key(owner_of(t)), 'BEFORE', each, t)
+      return
+    end
+  end
+end
+
 local function leave_line(t)
   local owner = owner_of(t)
   redis.call('LREM', line_key(owner), 1, t)
@@ -107,6 +171,17 @@ local function adopt_old_line()
     if not is_over(t) then stand_in_line(t) end
     t = redis.call('LPOP', P .. 'waiting')
   end
+end
+
+-- An owner's analyses that wait: in its line, then those that are parked.
+local function waiting_of(owner)
+  local found = redis.call('LRANGE', line_key(owner), 0, -1)
+  for _, t in ipairs(redis.call('HKEYS', P .. 'parked')) do
+    if owner_of(t) == owner and get(t, 'kind') == 'analyze' and get(t, 'parked') then
+      found[#found + 1] = t
+    end
+  end
+  return found
 end
 
 -- The first Task of an owner's line; those that an earlier version has ended leave it.
@@ -132,6 +207,13 @@ end
 
 -- The lock -------------------------------------------------------------------------------
 
+-- Note whose turn begins.
+local function begin_turn(t)
+  local owner = owner_of(t)
+  redis.call('HSET', P .. 'turn', 'holder', t, 'began', int(served(owner)), 'worked', int(now),
+    'alone', owed_most(owner) and '0' or '1')
+end
+
 local function take_lock(t)
   local owner = owner_of(t)
   if not is_active(owner) then enter_owner(owner) end
@@ -143,7 +225,7 @@ local function take_lock(t)
   end
   redis.call('HDEL', task_key(t), 'waits_since')
   leave_line(t)
-  redis.call('HSET', P .. 'turn', 'began', int(served(owner)), 'alone', owed_most(owner) and '0' or '1')
+  begin_turn(t)
   redis.call('PUBLISH', P .. 'stops', 'ingest') -- running ingest Items hand back
 end
 
@@ -183,11 +265,15 @@ local function is_turn_over(holder)
   local owner = owner_of(holder)
   local other = owed_most(owner)
   if not other then redis.call('HSET', P .. 'turn', 'alone', '1') end
-  local had = served(owner)
-  if not other or served(other) > had then return false end
-  local turn = redis.call('HMGET', P .. 'turn', 'began', 'alone')
-  local spent = had - tonumber(turn[1] or '0')
-  if spent <= 0 and leases_of(holder) == 0 then return false end -- it has not begun
+  if not other then return false end
+  local had, turn = served(owner), redis.call('HMGET', P .. 'turn', 'began', 'alone', 'worked')
+  local spent, is_idle = had - tonumber(turn[1]), leases_of(holder) == 0
+  if is_idle and now - tonumber(turn[3]) >= IDLE_MS then
+    -- Its workers leave its Items to others: so does it. It comes after who waits.
+    redis.call('HSET', P .. 'served', owner, int(math.max(had, served(other)) + 1))
+    return true
+  end
+  if served(other) > had or (spent <= 0 and is_idle) then return false end
   return turn[2] ~= '0' or spent >= TURN_MS
 end
 
@@ -195,6 +281,10 @@ end
 local function take_turns()
   adopt_old_line()
   local holder = redis.call('GET', P .. 'lock')
+  if holder and redis.call('HGET', P .. 'turn', 'holder') ~= holder then
+    enter_owner(owner_of(holder)) -- an earlier version has given it the lock
+    begin_turn(holder)
+  end
   if holder and not is_passing(holder) and not is_stopping(holder)
     and redis.call('EXISTS', queued_key(holder)) == 1 and is_turn_over(holder) then
     stand_in_line(holder, true)
@@ -203,11 +293,6 @@ local function take_turns()
 end
 
 -- Ingestion ------------------------------------------------------------------------------
-
--- Ingestion has no turns. It is held back while an analysis has the lock; after HELD_BACK_MS it is
--- owed a share of the lease time, in Items that nobody asks to yield.
-local HELD_BACK_MS, LEAST_OF_ITEM_MS, RAREST_NAMING_MS = 60000, 1000, 30000
-local function ingestion(field) return tonumber(redis.call('HGET', P .. 'ingestion', field) or '0') end
 
 local function is_held_back()
   local holder = redis.call('GET', P .. 'lock')
@@ -222,11 +307,15 @@ local function yield_to_foreground(t, n)
   redis.call('HDEL', P .. 'ingestion', 'named')
 end
 
-local function first_of_ingestion()
+-- An ingest Item that waits: of another Task than the one that was named last, if there is one.
+local function next_of_ingestion()
+  local last = string.match(redis.call('HGET', P .. 'ingestion', 'named') or '', '(.-)/')
+  local found, item
   for _, t in ipairs(redis.call('SMEMBERS', P .. 'active')) do
     local first = get(t, 'kind') == 'ingest' and redis.call('ZRANGE', queued_key(t), 0, 0)
-    if first and first[1] then return t, first[1] end
+    if first and first[1] and (not found or t ~= last) then found, item = t, first[1] end
   end
+  return found, item
 end
 
 -- Whether its job was named lately; notes it. It is named again, for jobs of the next Task may have
@@ -244,11 +333,6 @@ local function is_named(t, n)
   return false
 end
 
-local function is_sharing()
-  local since = ingestion('since')
-  return since > 0 and ingestion('share') > 0 and now - since >= HELD_BACK_MS
-end
-
 -- Whether an ingest Item may be claimed although ingestion is held back.
 local function has_share()
   if not is_sharing() then return false end
@@ -259,21 +343,3 @@ local function has_share()
   end
   return owed > 0
 end
-
--- A lease has ended: its time is charged.
-local function charge(t, n)
-  local item = redis.call('HMGET', item_key(t, n), 'leased_at', 'in_share')
-  if not item[1] then return end
-  redis.call('HDEL', item_key(t, n), 'leased_at', 'in_share')
-  local ms = math.max(now - tonumber(item[1]), 0)
-  if get(t, 'kind') == 'analyze' then
-    redis.call('HINCRBY', P .. 'served', owner_of(t), int(ms))
-    local share = ingestion('share')
-    if is_sharing() then
-      redis.call('HINCRBY', P .. 'ingestion', 'owed', int(ms * share / (1 - share)))
-    end
-  elseif item[2] then
-    redis.call('HINCRBY', P .. 'ingestion', 'owed', int(0 - math.max(ms, LEAST_OF_ITEM_MS)))
-  end
-end
-

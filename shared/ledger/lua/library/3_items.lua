@@ -109,22 +109,34 @@ local function finish(t)
   return pass_lock_on()
 end
 
+-- An Item was worked on: its Task's turn goes on, and ingestion that is free has caught up.
+local function note_work(t, n)
+  if redis.call('GET', P .. 'lock') == t then redis.call('HSET', P .. 'turn', 'worked', int(now)) end
+  if get(t, 'kind') == 'ingest' and redis.call('HEXISTS', item_key(t, n), 'in_share') == 0 then
+    redis.call('HDEL', P .. 'ingestion', 'since', 'owed', 'named')
+  end
+end
+
 -- An Item reaches its end. The caller calls finish when it has ended all it wants to end.
 local function end_item(t, n, state, reason, fault)
   local k = item_key(t, n)
   if state == 'done' then end_the_rest(t, n, '', '') end
   if state == 'failed' then end_the_rest(t, n, reason, fault) end
   charge(t, n)
+  if state ~= 'cancelled' then note_work(t, n) end
   redis.call('HSET', k, 'state', state, 'reason', reason)
   redis.call('ZREM', P .. 'leases', t .. '/' .. n)
   redis.call('ZREM', queued_key(t), n)
+  redis.call('ZREM', parked_key(t), n)
   redis.call('HINCRBY', task_key(t), state, 1)
   redis.call('HINCRBY', task_key(t), 'open', -1)
   if state == 'failed' then redis.call('HSET', task_key(t), 'reason', reason) end
 end
 
-local function requeue(t, n)
-  charge(t, n)
+-- `looked_at`: its worker could not do it.
+local function requeue(t, n, looked_at)
+  charge(t, n, looked_at and LEAST_REFUSED_MS)
+  if not looked_at then note_work(t, n) end
   redis.call('HSET', item_key(t, n), 'state', 'queued')
   redis.call('ZREM', P .. 'leases', t .. '/' .. n)
   redis.call('ZADD', queued_key(t), n, n)
@@ -139,42 +151,41 @@ end
 
 -- Parking --------------------------------------------------------------------------------
 
--- An Item that no live worker can do is parked, apart from those that are queued: `parked` holds the
--- reasons of each Task, [{code, key, message}]. A Task of which nothing else is left is parked with
+-- An Item that no machine can do is parked, apart from those that are queued: `parked` holds the
+-- reasons of each Task, [{code, key, message, queue, host}]. A Task of which nothing else is left is parked with
 -- them: it holds no lock and has no place in line until a worker says that it can go on.
 
 -- The last reason for which an Item was handed back: why the Task waits while nobody works on it.
-local function hold_up(t, code, key, message)
-  if is_stopping(t) then return end
-  local reason = { code = code, key = key, message = message, queue = get(t, 'queue') }
+local function hold_up(t, reason)
   redis.call('HSET', task_key(t), 'held_up', cjson.encode(reason))
   if leases_of(t) == 0 then redis.call('HSET', task_key(t), 'state', 'queued') end
   changed(t)
 end
 
--- Note that the worker's machine cannot do the Item. Answers whether none of `hosts` can.
-local function refused_by_all(t, n, host, hosts)
+-- Note why a machine cannot do the Item. Answers the reasons of all of them, by machine, where none of
+-- `hosts` can.
+local function refused_by_all(t, n, reason, hosts)
   local k = item_key(t, n)
   local round = get(t, 'unparked') or '0'
   local known = cjson.decode(redis.call('HGET', k, 'refused') or '{"round":""}')
   if known.round ~= round then known = { round = round, hosts = {} } end
-  known.hosts[host] = true
+  known.hosts[reason.host] = reason
   redis.call('HSET', k, 'refused', cjson.encode(known))
   for _, each in ipairs(hosts) do
-    if not known.hosts[each] then return false end
+    if not known.hosts[each] then return end
   end
-  return true
+  return known.hosts
 end
 
-local function park_item(t, n, reason)
+local function park_item(t, n, by_host)
   redis.call('ZREM', queued_key(t), n)
   redis.call('SREM', P .. 'unrung', t .. '/' .. n)
   redis.call('ZADD', parked_key(t), n, n)
-  local reasons = cjson.decode(redis.call('HGET', P .. 'parked', t) or '[]')
-  for _, known in ipairs(reasons) do
-    if known.code == reason.code and known.key == reason.key then return end
+  local reasons, known = cjson.decode(redis.call('HGET', P .. 'parked', t) or '[]'), {}
+  for _, each in ipairs(reasons) do known[each.host .. ' ' .. each.code .. each.key] = true end
+  for host, reason in pairs(by_host) do
+    if not known[host .. ' ' .. reason.code .. reason.key] then reasons[#reasons + 1] = reason end
   end
-  reasons[#reasons + 1] = reason
   redis.call('HSET', P .. 'parked', t, cjson.encode(reasons))
 end
 
@@ -197,6 +208,11 @@ end
 local function gather_parked(t)
   redis.call('HDEL', P .. 'parked', t)
   redis.call('HINCRBY', task_key(t), 'unparked', 1)
+  if redis.call('ZCARD', parked_key(t)) > KEEP then -- too many to be looked at one by one
+    redis.call('ZUNIONSTORE', queued_key(t), 2, queued_key(t), parked_key(t), 'AGGREGATE', 'MIN')
+    redis.call('DEL', parked_key(t))
+    return
+  end
   for _, n in ipairs(redis.call('ZRANGE', parked_key(t), 0, -1)) do
     if redis.call('HGET', item_key(t, n), 'state') == 'queued' then
       redis.call('ZADD', queued_key(t), n, n)
@@ -210,7 +226,7 @@ local function unpark(t)
   redis.call('SADD', P .. 'unrung', t)
   if redis.call('HDEL', task_key(t), 'parked') == 0 then return end
   if get(t, 'kind') == 'analyze' then
-    stand_in_line(t, get(t, 'started'))
+    stand_in_order(t)
   else
     redis.call('HDEL', task_key(t), 'waiting')
   end
@@ -237,16 +253,27 @@ local function enqueue(t, n)
 end
 
 local function enqueue_queued(t)
+  if get(t, 'waiting') then return end
   for _, n in ipairs(redis.call('ZRANGE', queued_key(t), 0, most_jobs - 1)) do enqueue(t, n) end
 end
 
--- The jobs of a Task that has just been given the lock, or none.
+-- While owners take turns a Task has few jobs, and one more for each that ends: what is not taken in a
+-- turn is in the way of the next ones.
+local JOBS_OF_TURN = 16
+
 local function jobs_of(t)
-  if t then
+  if t and not get(t, 'waiting') then
     redis.call('SREM', P .. 'unrung', t)
-    enqueue_queued(t)
+    redis.call('HSET', P .. 'turn', 'has_few', t)
+    for _, n in ipairs(redis.call('ZRANGE', queued_key(t), 0, JOBS_OF_TURN - 1)) do enqueue(t, n) end
   end
   return jobs
+end
+
+local function one_more_job(t)
+  if redis.call('GET', P .. 'lock') ~= t or is_passing(t) then return end
+  local n = redis.call('ZRANGE', queued_key(t), JOBS_OF_TURN - 1, JOBS_OF_TURN - 1)[1]
+  if n and redis.call('HGET', P .. 'turn', 'has_few') == t then enqueue(t, n) end
 end
 
 -- Stopping -------------------------------------------------------------------------------
