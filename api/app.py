@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
-from api.docs import openapi, pages
+from api.docs import pages
 from api.exports.clips import routes as clips
 from api.exports.timelines import routes as timelines
 from api.exports.transcripts import routes as transcript_exports
@@ -86,7 +86,7 @@ def create_app(settings: Settings) -> ASGIApp:
     http = Starlette(
         routes=[
             *endpoint.routes(ENDPOINTS, services),
-            *pages.routes(openapi.document(ENDPOINTS)),
+            *pages.routes(ENDPOINTS),
             *metrics.routes(services, process_metrics),
         ],
         exception_handlers={

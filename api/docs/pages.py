@@ -1,52 +1,81 @@
-"""The API's documentation under all its names, rendered once from the OpenAPI document."""
+"""The API's documentation under all its names, made from the OpenAPI document when first read."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import functools
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import orjson
 import yaml
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from api.docs import html, markdown
-from api.http.endpoint import PREFIX
+from api.docs import html, markdown, openapi
+from api.http.endpoint import PREFIX, Endpoint
 
 _JSON = "application/json"
 _YAML = "application/yaml"
 _MARKDOWN = "text/markdown; charset=utf-8"
 _TEXT = "text/plain; charset=utf-8"
 
+_Writer = Callable[[dict[str, Any]], bytes]
 
-def routes(document: dict[str, Any]) -> list[Route]:
+
+def routes(endpoints: Sequence[Endpoint]) -> list[Route]:
     """Open to all: they hold no data."""
-    as_json = orjson.dumps(document, option=orjson.OPT_INDENT_2)
-    as_yaml = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100).encode()
-    guide = markdown.guide(document)
-    pages = {
-        f"{PREFIX}/openapi.json": (as_json, _JSON),
-        f"{PREFIX}/openapi.yaml": (as_yaml, _YAML),
-        f"{PREFIX}/docs": (html.page(document).encode(), "text/html; charset=utf-8"),
-        "/api-reference/openapi.json": (as_json, _JSON),
-        "/api-reference/openapi-v1.yaml": (as_yaml, _YAML),
-        "/api-reference/public-api-v1.md": (guide.encode(), _MARKDOWN),
-        "/llms.txt": (markdown.index(document).encode(), _TEXT),
-        "/llms-full.txt": (guide.encode(), _TEXT),
+    document = functools.cache(lambda: openapi.document(endpoints))
+    pages: dict[str, tuple[_Writer, str]] = {
+        f"{PREFIX}/openapi.json": (_as_json, _JSON),
+        f"{PREFIX}/openapi.yaml": (_as_yaml, _YAML),
+        f"{PREFIX}/docs": (_as_html, "text/html; charset=utf-8"),
+        "/api-reference/openapi.json": (_as_json, _JSON),
+        "/api-reference/openapi-v1.yaml": (_as_yaml, _YAML),
+        "/api-reference/public-api-v1.md": (_as_guide, _MARKDOWN),
+        "/llms.txt": (_as_index, _TEXT),
+        "/llms-full.txt": (_as_guide, _TEXT),
     }
-    return [Route(path, _serving(*page)) for path, page in pages.items()] + [
-        Route("/", _to_docs),
-    ]
+    return [
+        Route(path, _serving(document, writer, media_type))
+        for path, (writer, media_type) in pages.items()
+    ] + [Route("/", _to_docs)]
 
 
-def _serving(content: bytes, media_type: str) -> Callable[[Request], Awaitable[Response]]:
+def _serving(
+    document: Callable[[], dict[str, Any]], writer: _Writer, media_type: str
+) -> Callable[[Request], Awaitable[Response]]:
+    """Written in a thread the first time: it takes half a second, and most processes are spared."""
     headers = {"Content-Security-Policy": html.POLICY}
+    written: list[bytes] = []
 
     async def serve(_request: Request) -> Response:
-        return Response(content, headers=headers, media_type=media_type)
+        if not written:
+            written.append(await run_in_threadpool(lambda: writer(document())))
+        return Response(written[0], headers=headers, media_type=media_type)
 
     return serve
+
+
+def _as_json(document: dict[str, Any]) -> bytes:
+    return orjson.dumps(document, option=orjson.OPT_INDENT_2)
+
+
+def _as_yaml(document: dict[str, Any]) -> bytes:
+    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100).encode()
+
+
+def _as_html(document: dict[str, Any]) -> bytes:
+    return html.page(document).encode()
+
+
+def _as_guide(document: dict[str, Any]) -> bytes:
+    return markdown.guide(document).encode()
+
+
+def _as_index(document: dict[str, Any]) -> bytes:
+    return markdown.index(document).encode()
 
 
 async def _to_docs(_request: Request) -> Response:

@@ -6,7 +6,7 @@ import contextlib
 import json
 import select
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -21,17 +21,17 @@ SLOW_S = (
     1.5  # of a machine that is busy: an idle one answers within 0.3 s, earlier versions in 2 to 12
 )
 FAT_MB = 400
-MILLIONS = {
-    "keys": b"{" + b",".join(b'"k%d":1' % n for n in range(3_000_000)) + b"}",
-    "lists": b'{"a":[' + b"[]," * 15_000_000 + b"[]]}",
-    "nulls": b'{"a":[' + b'{"a":null},' * 5_400_000 + b"{}]}",
-    "a key of lists": b'{"license_key":[' + b"[]," * 15_000_000 + b"[]]}",
-    "nested lists": b'{"a":[' + (b"[" * 900 + b"]" * 900 + b",") * 30_000 + b"[]]}",
-    "as many paths as may be": b'{"media_paths":[' + b'"relative",' * 990_000 + b'"/a"]}',
-    "as many keys as may be": b'{"segments":[{'
-    + b",".join(b'"%d":1' % n for n in range(990_000))
-    + b"}]}",
-    "halves of characters": b'{"a":"' + b"\\n\\ud800" * 7_000_000 + b'"}',
+MILLIONS: dict[str, Callable[[], bytes]] = {
+    "keys": lambda: b"{" + b",".join(b'"k%d":1' % n for n in range(3_000_000)) + b"}",
+    "lists": lambda: b'{"a":[' + b"[]," * 15_000_000 + b"[]]}",
+    "nulls": lambda: b'{"a":[' + b'{"a":null},' * 5_400_000 + b"{}]}",
+    "a key of lists": lambda: b'{"license_key":[' + b"[]," * 15_000_000 + b"[]]}",
+    "nested lists": lambda: b'{"a":[' + (b"[" * 900 + b"]" * 900 + b",") * 30_000 + b"[]]}",
+    "as many paths as may be": lambda: b'{"media_paths":[' + b'"relative",' * 990_000 + b'"/a"]}',
+    "as many keys as may be": lambda: (
+        b'{"segments":[{' + b",".join(b'"%d":1' % n for n in range(990_000)) + b"}]}"
+    ),
+    "halves of characters": lambda: b'{"a":"' + b"\\n\\ud800" * 7_000_000 + b'"}',
 }
 
 
@@ -57,9 +57,10 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 def test_millions_of_values_hold_nobody_up(stack: Stack, name: str, key: str | None) -> None:
     url = stack.client().url
     headers = {"X-License-Key": key} if key else {}
+    body = MILLIONS[name]()
     with others_asking(url) as waited:
         answer = httpx.post(
-            f"{url}/api/v1/export/transcript", content=MILLIONS[name], headers=headers, timeout=60
+            f"{url}/api/v1/export/transcript", content=body, headers=headers, timeout=60
         )
     assert answer.status_code in ((400, 413) if key else (401, 413)), answer.text
     assert waited.longest_s < SLOW_S

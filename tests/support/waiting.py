@@ -8,6 +8,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 T = TypeVar("T")
+_SHARE = 0.02  # of what was waited so far: how late an answer may be seen
+_LONGEST_S = 0.05
 
 
 def wait_for(
@@ -19,15 +21,18 @@ def wait_for(
 ) -> T:
     """The first truthy answer of `condition`; fails the test after `timeout_s`, naming `what`.
 
-    Where `what` is a function it is asked at the end.
+    Where `what` is a function it is asked at the end. It asks every `every_s` seconds, and more
+    seldom after a while: asking takes the processors from what is waited for.
     """
-    deadline = time.monotonic() + timeout_s
+    began = time.monotonic()
+    deadline = began + timeout_s
     pause = threading.Event()
     while True:
         answer = condition()
         if answer:
             return answer
-        if time.monotonic() >= deadline:
+        now = time.monotonic()
+        if now >= deadline:
             what = what if isinstance(what, str) else what()
             raise AssertionError(f"waited {timeout_s:g} s in vain for {what}; last: {answer!r}")
-        pause.wait(every_s)
+        pause.wait(max(every_s, min(_SHARE * (now - began), _LONGEST_S)))

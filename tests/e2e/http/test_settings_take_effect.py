@@ -91,7 +91,7 @@ def test_a_public_host_without_roots_ends_with_one_sentence_and_exit_2(tmp_path:
 def test_two_instances_on_one_redis_do_not_see_each_other(tmp_path: Path, redis_url: str) -> None:
     still = make_still(tmp_path / "a.jpg", colour=(200, 30, 30))
     with (
-        running_stack(tmp_path / "one", redis_url, RUSHES_INSTANCE="one") as one,
+        running_stack(tmp_path / "one", redis_url, query=0, RUSHES_INSTANCE="one") as one,
         running_stack(
             tmp_path / "two", redis_url, analysis=0, query=0, RUSHES_INSTANCE="two"
         ) as two,
@@ -156,7 +156,7 @@ def test_json_logs_carry_the_task_id_from_the_request_to_the_worker(
 ) -> None:
     still = make_still(tmp_path / "a.jpg", colour=(200, 30, 30))
     (tmp_path / "bad.jpg").write_bytes(b"no picture")
-    with running_stack(tmp_path / "stack", redis_url, RUSHES_LOG_FORMAT="json") as stack:
+    with running_stack(tmp_path / "stack", redis_url, query=0, RUSHES_LOG_FORMAT="json") as stack:
         client = stack.client()
         task_id = client.analyzed(tmp_path / "cache", still, tmp_path / "bad.jpg")["task_id"]
         logs = {name: process.text() for name, process in stack.processes.items()}
@@ -220,7 +220,7 @@ def test_the_list_of_watched_extensions_can_be_changed(tmp_path: Path, redis_url
     clip = make_clip(tmp_path / "c.mp4", 2)
     clip.rename(media / "c.DAV")
     changes = {"RUSHES_WATCH_EXTENSIONS": "-gif, +dav"}
-    with running_stack(tmp_path / "stack", redis_url, **changes) as stack:
+    with running_stack(tmp_path / "stack", redis_url, query=0, **changes) as stack:
         stack.start_worker("watcher")
         ingest = Ingest(stack.client())
         ingest.start()

@@ -29,7 +29,7 @@ def test_a_worker_killed_in_a_file_loses_it_to_another_within_15_s_and_the_task_
     tmp_path: Path, redis_url: str
 ) -> None:
     clips = [make_clip(tmp_path / f"{n}.mp4", seconds=90, encoding=LONG) for n in range(2)]
-    with running_stack(tmp_path / "stack", redis_url, analysis=2) as stack:
+    with running_stack(tmp_path / "stack", redis_url, query=0, analysis=2) as stack:
         client = stack.client()
         with Watcher(client.url) as watcher:
             task_id = client.analyze(tmp_path / "cache", *clips)
@@ -65,7 +65,7 @@ def test_sigterm_hands_the_file_back_and_another_worker_finishes_it(
     tmp_path: Path, redis_url: str
 ) -> None:
     clip = make_clip(tmp_path / "long.mp4", seconds=120, encoding=LONG)
-    with running_stack(tmp_path / "stack", redis_url, analysis=1) as stack:
+    with running_stack(tmp_path / "stack", redis_url, query=0) as stack:
         client = stack.client()
         task_id = client.analyze(tmp_path / "cache", clip)
         wait_for(lambda: client.task(task_id)["progress"] > 0, 20, "progress")
@@ -80,7 +80,7 @@ def test_cancel_stops_a_running_file_within_a_second_and_leaves_nothing_half_don
     tmp_path: Path, redis_url: str
 ) -> None:
     clip = make_clip(tmp_path / "long.mp4", seconds=240, encoding=LONG)
-    with running_stack(tmp_path / "stack", redis_url) as stack:
+    with running_stack(tmp_path / "stack", redis_url, query=0) as stack:
         client = stack.client()
         with Watcher(client.url) as watcher:
             task_id = client.analyze(tmp_path / "cache", clip)
@@ -157,7 +157,7 @@ def test_without_an_analysis_worker_a_task_waits_and_says_so(
     tmp_path: Path, redis_url: str
 ) -> None:
     still = make_still(tmp_path / "a.jpg", colour=(200, 30, 30))
-    with running_stack(tmp_path / "stack", redis_url, analysis=0) as stack:
+    with running_stack(tmp_path / "stack", redis_url, query=0, analysis=0) as stack:
         client = stack.client()
         task_id = client.analyze(tmp_path / "cache", still)
         record = client.task(task_id)

@@ -39,7 +39,7 @@ def test_two_workers_share_200_stills_and_20_clips_with_one_model_load_each(
         for n, colour in enumerate(colours(200))
     ]
     clips = [make_clip(media / f"clip {n:02}.mp4", seconds=2 + n % 3) for n in range(20)]
-    with running_stack(tmp_path / "stack", redis_url, analysis=2) as stack:
+    with running_stack(tmp_path / "stack", redis_url, query=0, analysis=2) as stack:
         client = stack.client()
         record = client.analyzed(tmp_path / "cache", *stills, *clips)
         assert (record["current"], record["total"]) == (220, 220)

@@ -52,7 +52,7 @@ def test_clients_of_both_apis_get_the_final_state_although_redis_was_away_for_20
         redis = PrivateRedis(Path(folder), append_only=True)
         redis.start()
         keep.callback(redis.stop)
-        stack = keep.enter_context(running_stack(tmp_path / "stack", redis.url, apis=2))
+        stack = keep.enter_context(running_stack(tmp_path / "stack", redis.url, apis=2, query=0))
         clients = [stack.client(0), stack.client(1)]
         watchers = [
             keep.enter_context(Watcher(client.url, transports=[transport]))
