@@ -16,6 +16,7 @@ from api.http.connections import LimitedConnection
 from api.realtime.server import LARGEST_MESSAGE
 from shared.errors import SettingsError
 from shared.process import logs, parent_pipe, traces
+from shared.process.ending import end_with
 from shared.process.listening import listen
 from shared.settings import Settings
 
@@ -89,4 +90,4 @@ def _holds_no_secret(record: logging.LogRecord) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end_with(main)
