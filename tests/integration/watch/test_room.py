@@ -20,8 +20,8 @@ from tests.support.watch.desk import WatchDesk
 
 @pytest.fixture
 def stack(own_redis: PrivateRedis, tmp_path: Path) -> Iterator[Stack]:
-    """Two API processes on one Redis."""
-    with running_stack(tmp_path / "stack", own_redis.url, apis=2, analysis=0, query=0) as stack:
+    """One API process; a test may start another."""
+    with running_stack(tmp_path / "stack", own_redis.url, analysis=0, query=0) as stack:
         yield stack
 
 
@@ -79,8 +79,8 @@ def test_the_key_may_come_in_a_header(desk: WatchDesk) -> None:
 def test_clients_of_both_processes_hear_every_change(desk: WatchDesk, stack: Stack) -> None:
     folder = desk.added("in")
     with (
-        Watcher(stack.client(0).url, key=KEY) as one,
-        Watcher(stack.client(1).url, key=KEY) as other,
+        Watcher(stack.client().url, key=KEY) as one,
+        Watcher(stack.start_api().url, key=KEY) as other,
     ):
         for watcher in (one, other):
             watcher.join(ROOM)

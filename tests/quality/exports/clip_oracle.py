@@ -188,7 +188,7 @@ def beeps(path: Path, zero: Fraction, stream: int = 0) -> list[Fraction]:
         if len(container.streams.audio) <= stream:
             return []
         found: list[Fraction] = []
-        heard = -1.0
+        heard = Fraction(-1)
         for frame in container.decode(container.streams.audio[stream]):
             samples = frame.to_ndarray().astype(np.float32)
             if not frame.format.is_planar:
@@ -197,12 +197,13 @@ def beeps(path: Path, zero: Fraction, stream: int = 0) -> list[Fraction]:
                 32768 if "s16" in frame.format.name else 2**31 if "s32" in frame.format.name else 1
             )
             loud = np.flatnonzero(np.abs(samples[0]) > 0.2 * scale)
-            start = frame.pts * frame.time_base
-            for place in loud:
+            start, silence = frame.pts * frame.time_base, frame.sample_rate // 10
+            for place in loud[np.diff(loud, prepend=-silence - 1) > silence]:
                 at = start + Fraction(int(place), frame.sample_rate)
-                if not found or at - Fraction(heard) > Fraction(1, 10):
+                if not found or at - heard > Fraction(1, 10):
                     found.append(at)
-                heard = float(at)
+            if len(loud):
+                heard = start + Fraction(int(loud[-1]), frame.sample_rate)
         return [at - zero for at in found]
 
 
