@@ -23,8 +23,8 @@ from workers.liveness import Signals, StallTimer
 from workers.models.pool import ModelPool
 from workers.models.protocols import FaceFinder, Transcriber, VisualEmbedder
 from workers.native_calls import NativeCalls
+from workers.presence.seen_folders import SeenFolders
 from workers.progress import ItemProgress
-from workers.seen_folders import SeenFolders
 
 T = TypeVar("T")
 

@@ -13,8 +13,8 @@ from shared.errors import ModelError
 from shared.models.active_models import active_models, models_of, needed_models
 from shared.redis.heartbeats import DesiredModel, ModelState
 from shared.settings import Settings
-from workers.lookout import Lookout
 from workers.models.pool import ModelPool, PooledModel
+from workers.presence.availability import Availability
 
 log = logging.getLogger(__name__)
 
@@ -33,16 +33,16 @@ class ModelReconciler:
         settings: Settings,
         client: redis.Redis,
         pool: ModelPool,
-        lookout: Lookout,
+        availability: Availability,
         kinds: Iterable[ModelKind],
     ) -> None:
         self._settings = settings
         self._client = client
         self._pool = pool
-        self._lookout = lookout
+        self._availability = availability
         self._kinds = tuple(kinds)
         self._active = models_of(settings)
-        lookout.keys = self._needed_keys()
+        availability.keys = self._needed_keys()
         self._met: dict[ModelKind, DesiredModel] = {}
         self._sides: dict[str, int] = {}
         self._failed: dict[tuple[ModelKind, str], tuple[float, str]] = {}  # until when, and why
@@ -54,7 +54,7 @@ class ModelReconciler:
             if active[kind] != self._active[kind]:
                 self._failed.pop((kind, active[kind].key), None)
         self._active = active
-        self._lookout.keys = self._needed_keys()
+        self._availability.keys = self._needed_keys()
         for kind in self._kinds:
             if self._is_wanted(kind):
                 self._reconcile(kind, active[kind], say)
@@ -128,7 +128,7 @@ class ModelReconciler:
         if failed := self._failed.get((kind, key)):
             return failed[1]
         of_pool = next((state.error for state in found if state.model_key == key), None)
-        return of_pool or self._lookout.trouble(kind, key)
+        return of_pool or self._availability.trouble(kind, key)
 
     def _reconcile(self, kind: ModelKind, wanted: DesiredModel, say: Callable[[str], None]) -> None:
         if self._waits_for_a_call(kind, wanted.key):

@@ -40,14 +40,14 @@ from workers.context import Context
 from workers.faults import fault_of
 from workers.item_span import item_span
 from workers.job_consumer import JobConsumer
-from workers.left_items import ItemKey, LeftItems
 from workers.liveness import Keeper, Signals, StallTimer
-from workers.lookout import Lookout
 from workers.model_reconciler import ModelReconciler
 from workers.models.pool import Loader, ModelPool
 from workers.native_calls import NativeCalls
-from workers.not_here import NotHere, NotHereAnyMore
-from workers.parked_work import ParkedWork
+from workers.presence.availability import Availability
+from workers.presence.left_items import ItemKey, LeftItems
+from workers.presence.not_here import NotHere, NotHereAnyMore
+from workers.presence.parked_work import ParkedWork
 from workers.redis_outage import RedisOutage
 
 log = logging.getLogger(__name__)
@@ -85,8 +85,8 @@ class Worker:
     ) -> None:
         """`stall` and `loaders` replace this project's own time limits and models."""
         assert settings.redis_url, "workers are started with a Redis"
-        host = socket.gethostname()
-        self.name = f"{work.kind}-{host}-{os.getpid()}-{secrets.token_hex(3)}"
+        host, pid, mark = socket.gethostname(), os.getpid(), own_mark()
+        self.name = f"{work.kind}-{host}-{pid}-{secrets.token_hex(3)}"
         self.outage = RedisOutage()
         self._settings = settings
         self._work = work
@@ -94,7 +94,7 @@ class Worker:
         self._pool = ModelPool(settings, loaders)
         self._load_count = LoadCount(self._client, settings.instance)
         self._native = NativeCalls()
-        self._lookout = seen = Lookout(settings)
+        self._availability = seen = Availability(settings)
         self._desired = ModelReconciler(settings, self._client, self._pool, seen, work.models)
         self._hashes = HashCache()
         self._stall = stall or StallTimer()
@@ -109,12 +109,7 @@ class Worker:
         self._left = LeftItems()
         self._counts: Counter[str] = Counter()
         self._heart = Heartbeat(
-            name=self.name,
-            kind=work.kind,
-            host=host,
-            pid=os.getpid(),
-            started_at=time.time(),
-            process=own_mark(),
+            name=self.name, kind=work.kind, host=host, pid=pid, started_at=time.time(), process=mark
         )
 
     def take_signals(self) -> None:
@@ -125,7 +120,7 @@ class Worker:
     def serve(self) -> int:
         """Work until a signal ends it; returns the exit status."""
         self.take_signals()
-        self._lookout.start()
+        self._availability.start()
         self._keeper.start()
         self._parked.start()
         pause_s = _NAP_STEP_S
@@ -144,7 +139,7 @@ class Worker:
                 self.answer(job.task_id, job.item_id)
         self._consumer.close()
         self._keeper.end()
-        self._lookout.end()
+        self._availability.end()
         self._pool.close()
         try:
             heartbeats.leave(self._client, self._settings.instance, self.name)
@@ -324,7 +319,7 @@ class Worker:
             self._heart,
             models=self._desired.states(),
             held=self._pool.held(),
-            roots=self._lookout.roots(),
+            roots=self._availability.roots(),
             stats={**self._counts, "model_loads": self._pool.loads.total()},
         )
         heartbeats.publish(self._client, self._settings.instance, heart)

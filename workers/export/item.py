@@ -47,8 +47,8 @@ from workers.export import cutting, planning
 from workers.export.failure import ClipFailed
 from workers.export.planning import ClipPlan
 from workers.media.budget import ALWAYS_SEEN_S, overrun, work_limit_s
-from workers.not_here import NotHere
-from workers.visibility import may_be_elsewhere, unseen_root
+from workers.presence.not_here import NotHere
+from workers.presence.visibility import may_be_elsewhere, unseen_root
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FIELD = "output_dir"

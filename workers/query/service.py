@@ -39,9 +39,9 @@ from shared.redis.clients import connect
 from shared.redis.heartbeats import Heartbeat, WorkerState
 from shared.settings import Settings
 from workers.liveness import STALL_S
-from workers.lookout import Lookout
 from workers.model_reconciler import ModelReconciler
 from workers.models.pool import ModelPool
+from workers.presence.availability import Availability
 from workers.query import grab
 from workers.query.children import Children
 from workers.query.consumer import LaneConsumer, PendingRequest
@@ -69,9 +69,9 @@ class QueryService:
         self._client = connect(settings.redis_url)
         self._pool = ModelPool(settings)
         self._load_count = LoadCount(self._client, settings.instance)
-        self._lookout = Lookout(settings)
+        self._availability = Availability(settings)
         self._desired = ModelReconciler(
-            settings, self._client, self._pool, self._lookout, (ModelKind.VISUAL,)
+            settings, self._client, self._pool, self._availability, (ModelKind.VISUAL,)
         )
         self._embedder = Embedder(self._pool)
         self._grabbers = Children(_CHILDREN_A_LANE, grab.warm_up)
@@ -100,7 +100,7 @@ class QueryService:
 
     def serve(self) -> int:
         """Answer requests until a signal ends it; returns the exit status."""
-        self._lookout.start()
+        self._availability.start()
         self._embedder.start()
         threads = self._start_threads()
         while not self._stopping:
@@ -109,7 +109,7 @@ class QueryService:
         until = time.monotonic() + _LAST_ANSWERS_S
         for thread in threads:
             thread.join(timeout=max(0.0, until - time.monotonic()))
-        self._lookout.end()
+        self._availability.end()
         self._embedder.close()
         self._grabbers.close()
         self._probers.close()
@@ -231,7 +231,7 @@ class QueryService:
                 self._heart,
                 models=self._desired.states(),
                 held=self._pool.held(),
-                roots=self._lookout.roots(),
+                roots=self._availability.roots(),
             )
             try:
                 heartbeats.publish(self._client, self._settings.instance, heart)

@@ -17,7 +17,7 @@ from shared.domain import TaskState
 from tests.support.analysis.desk import INSTANCE, Desk
 from tests.support.system.removable_disk import RemovableDisk, removable_disk
 from tests.support.waiting import wait_for
-from workers.seen_folders import GONE_FOLDER_S
+from workers.presence.seen_folders import GONE_FOLDER_S
 
 STILLS = 320
 AN_ITEM = 64

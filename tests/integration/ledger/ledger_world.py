@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import itertools
 
+import msgspec
 import redis
 
 from shared.domain import ProgressType, TaskKind
 from shared.ledger.ledger import Ledger
-from shared.ledger.records import ItemFile, Lease, NewItem, NewTask, TaskRecord
+from shared.ledger.records import (
+    ItemFile,
+    Lease,
+    NewItem,
+    NewTask,
+    OnBusy,
+    Sender,
+    TaskRecord,
+    WaitReason,
+)
 
 INSTANCE = "test"
 VIDEO, AUDIO = ProgressType.VIDEO, ProgressType.AUDIO
@@ -71,3 +81,48 @@ class World:
         record = self.ledger.record(task_id)
         assert record is not None
         return record
+
+
+MODEL = WaitReason(
+    "model", "m", "The model m is not on this machine.", queue="analysis", host="here"
+)
+HOSTS = ["here"]
+
+
+class Studio(World):
+    """A ledger that several owners share."""
+
+    def of(self, owner: str, items: int = 1, kind: TaskKind = TaskKind.ANALYZE) -> NewTask:
+        task = self.task(*[1] * items, kind=kind)
+        return msgspec.structs.replace(task, sender=Sender(owner=owner, label=owner.title()))
+
+    def sent(self, owner: str, items: int = 1, on_busy: OnBusy = "replace") -> str:
+        self.now += 0.01
+        task = self.of(owner, items)
+        self.ledger.submit(task, on_busy)
+        return task.task_id
+
+    def refused(self, task_id: str, item_id: int) -> None:
+        """No machine can do it."""
+        lease = self.claimed(task_id, item_id)
+        self.now += 0.01
+        assert self.ledger.refuse(lease, MODEL, "here", HOSTS)
+
+    def worked(self, task_id: str, item_id: int, seconds: float) -> None:
+        lease = self.claimed(task_id, item_id)
+        self.pass_leased(lease, seconds)
+        assert self.ledger.settle(lease, "done")
+
+    def worked_for_a_second(self, task_id: str, item_id: int) -> None:
+        """In which nobody sweeps."""
+        lease = self.claimed(task_id, item_id)
+        self.now += 1
+        assert self.ledger.settle(lease, "done")
+
+    def pass_leased(self, lease: Lease, seconds: float) -> None:
+        """Time in which the lease is renewed, and everybody sweeps."""
+        end = self.now + seconds
+        while self.now < end:
+            self.now = min(self.now + 2, end)
+            assert self.ledger.renew(lease) == "ok"
+            self.ledger.sweep()

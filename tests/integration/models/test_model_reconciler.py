@@ -22,9 +22,9 @@ from shared.settings import Settings
 from tests.support.fake_models import FakeEmbedder, FakeTranscriber
 from tests.support.waiting import wait_for
 from workers import model_reconciler
-from workers.lookout import Lookout
 from workers.model_reconciler import ModelReconciler
 from workers.models.pool import ModelPool
+from workers.presence.availability import Availability
 
 VISUAL, SPEECH = ModelKind.VISUAL, ModelKind.SPEECH
 
@@ -39,8 +39,10 @@ class Process:
         self.client = client
         loaders: Any = {VISUAL: self._load, SPEECH: lambda _s, spec: FakeTranscriber(spec)}
         self.pool = ModelPool(settings, loaders)
-        self.lookout = Lookout(settings, 0.02)
-        self.models = ModelReconciler(settings, client, self.pool, self.lookout, (VISUAL, SPEECH))
+        self.availability = Availability(settings, 0.02)
+        self.models = ModelReconciler(
+            settings, client, self.pool, self.availability, (VISUAL, SPEECH)
+        )
 
     def _load(self, _settings: Settings, spec: ModelSpec) -> FakeEmbedder:
         assert self.may_finish.wait(10)
@@ -72,7 +74,7 @@ def process(settings: Settings, redis_url: str) -> Iterator[Process]:
     with connect(redis_url) as client:
         process = Process(settings, client)
         yield process
-        process.lookout.end()
+        process.availability.end()
         process.pool.close()
 
 
@@ -140,20 +142,20 @@ def test_a_speech_model_is_missed_only_where_a_setting_or_a_client_asks_for_it(
 
     other = Process(replace(settings, speech_model="small", instance="other"), process.client)
     assert other.models.states()[SPEECH] == ModelState(generation=0), "the first file loads it"
-    other.lookout.start()
+    other.availability.start()
     wait_for(lambda: other.models.states()[SPEECH].error, 5, "a look at the weights")
     other.reconcile()
     said = other.models.states()[SPEECH]
     assert not said.is_loading
     assert str(said.error).endswith("Fetch them with `rushes models pull whisper-small`.")
-    other.lookout.end()
+    other.availability.end()
     other.pool.close()
 
 
 def test_a_process_that_loads_no_models_says_nothing_of_them(
     settings: Settings, process: Process
 ) -> None:
-    none = ModelReconciler(settings, process.client, process.pool, Lookout(settings), ())
+    none = ModelReconciler(settings, process.client, process.pool, Availability(settings), ())
     process.reconcile()
     none.reconcile(lambda _: None)
     assert none.states() == {}

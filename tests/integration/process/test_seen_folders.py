@@ -15,9 +15,9 @@ import redis
 from shared.errors import NotAllowed, RedisAway
 from shared.redis.clients import connect
 from workers import root_identity, seen_folders
-from workers.not_here import NotHereAnyMore
-from workers.root_identity import mount_point
-from workers.seen_folders import GONE_FOLDER_S, SeenFolders
+from workers.presence.not_here import NotHereAnyMore
+from workers.presence.root_identity import mount_point
+from workers.presence.seen_folders import GONE_FOLDER_S, SeenFolders
 
 
 class Breakable:

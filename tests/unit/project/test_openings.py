@@ -48,13 +48,9 @@ _ALLOWED = {
     "api/folders.py": "looks in threads of their own whether folders hang",
     "api/watch/fields.py": _OPENED,
     "workers/export/": _OPENED,
-    "workers/lookout.py": _LOOKS,
     "workers/media/": _OPENED,
-    "workers/parked_work.py": _LOOKS,
+    "workers/presence/": _LOOKS,
     "workers/recluster/item.py": _LOOKS,
-    "workers/root_identity.py": _LOOKS,
-    "workers/seen_folders.py": _LOOKS,
-    "workers/visibility.py": _LOOKS,
     "workers/watcher/": _LOOKS,
 }
 

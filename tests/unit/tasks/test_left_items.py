@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from workers.left_items import LeftItems
-from workers.not_here import NotHere
+from workers.presence.left_items import LeftItems
+from workers.presence.not_here import NotHere
 
 
 class Clock:

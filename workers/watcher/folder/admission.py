@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from shared.domain import Fault
 from shared.errors import CacheError, MediaChanging, MediaError, MediaMissing, NotAllowed
-from workers.root_identity import identity_of, is_fault_of_file
+from workers.presence.root_identity import identity_of, is_fault_of_file
 from workers.watcher.folder.cache_lookup import CacheLookup
 from workers.watcher.folder.file_faults import AWAY_PAUSE_S, stat_of
 from workers.watcher.folder.state import FolderState

@@ -6,7 +6,7 @@ import errno
 import os
 
 from shared.domain import Fault
-from workers.root_identity import identity_of
+from workers.presence.root_identity import identity_of
 from workers.watcher.folder.state import FolderState
 
 AWAY_PAUSE_S = 60.0

@@ -8,7 +8,7 @@ from itertools import islice
 from msgspec.structs import astuple
 
 from shared.watch.choices import FileGroup
-from workers.root_identity import RootIdentity, Unreachable, is_same_root
+from workers.presence.root_identity import RootIdentity, Unreachable, is_same_root
 from workers.watcher.folder.state import FolderState
 from workers.watcher.scan.findings import Scan
 from workers.watcher.scan.names import NameKind

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from shared.media import unsupported_format
 from shared.watch.choices import FileGroup
 from shared.watch.files import WatchedFile
-from workers.root_identity import printable
+from workers.presence.root_identity import printable
 from workers.watcher.folder.file_phase import FilePhase
 from workers.watcher.folder.state import FolderState
 from workers.watcher.scan.findings import FileStat

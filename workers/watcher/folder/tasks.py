@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from shared.domain import Fault
 from shared.errors import Missing
 from shared.ledger.records import FileRecord, FileState, TaskRecord
-from workers.root_identity import Unreachable, identity_of
+from workers.presence.root_identity import Unreachable, identity_of
 from workers.watcher.folder.file_table import LONGEST_PAUSE_S
 from workers.watcher.folder.state import FolderState
 from workers.watcher.scan.findings import FileStat

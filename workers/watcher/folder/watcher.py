@@ -15,7 +15,7 @@ from shared.watch.files import FolderFacts, WatchedFile
 from shared.watch.folders import WatchFolder
 from shared.watch.live import FolderLive, WatchState
 from shared.watch.retries import RetryRequest
-from workers.root_identity import (
+from workers.presence.root_identity import (
     RootIdentity,
     Unreachable,
     identity_of,

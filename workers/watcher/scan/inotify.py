@@ -24,7 +24,7 @@ from watchdog.observers.inotify_c import (
 )
 
 from shared.watch.folders import WatchFolder
-from workers.root_identity import printable, why
+from workers.presence.root_identity import printable, why
 from workers.watcher.scan.events import Events, NoEvents
 
 _log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from shared.errors import NotAllowed
 from shared.media import MediaType
 from shared.opening import OpenedFolder
-from workers.root_identity import printable, why
+from workers.presence.root_identity import printable, why
 from workers.watcher.scan.findings import FileStat
 from workers.watcher.scan.names import NameKind, NameRules, is_hidden
 from workers.watcher.scan.sequences import sequences_in

@@ -10,7 +10,7 @@ from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 
 from shared.watch.folders import WatchFolder
-from workers.root_identity import why
+from workers.presence.root_identity import why
 from workers.watcher.scan.events import Events, NoEvents
 
 _OF_READING = ("opened", "closed_no_write")

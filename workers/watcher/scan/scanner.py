@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 
 from shared.paths import Roots
 from shared.watch.folders import WatchFolder
-from workers.root_identity import Unreachable, why
+from workers.presence.root_identity import Unreachable, why
 from workers.watcher.scan.findings import DirectoryStamp, Scan
 from workers.watcher.scan.names import NameRules
 from workers.watcher.scan.scope import ScanScope

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from shared.paths import Roots
 from shared.settings import Settings
 from shared.watch.folders import WatchFolder
-from workers.root_identity import needs_polling
+from workers.presence.root_identity import needs_polling
 from workers.watcher.scan.events import Events, NoEvents
 from workers.watcher.scan.findings import Scan
 from workers.watcher.scan.names import NameRules

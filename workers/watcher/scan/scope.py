@@ -10,7 +10,7 @@ from shared.locations import location_of
 from shared.opening import OpenedFolder, open_folder
 from shared.paths import Roots
 from shared.watch.folders import WatchFolder
-from workers.root_identity import Unreachable, why
+from workers.presence.root_identity import Unreachable, why
 from workers.watcher.scan.findings import DirectoryStamp
 from workers.watcher.scan.listing import Lister
 from workers.watcher.scan.names import NameRules

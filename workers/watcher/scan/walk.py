@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 from shared.errors import NotAllowed
 from shared.opening import OpenedFolder
-from workers.root_identity import Unreachable, printable, why
+from workers.presence.root_identity import Unreachable, printable, why
 from workers.watcher.scan.findings import DirectoryStamp, Scan
 from workers.watcher.scan.listing import VANISHED, Listing
 from workers.watcher.scan.scope import ScanScope

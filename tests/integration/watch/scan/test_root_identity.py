@@ -17,7 +17,7 @@ from tests.support.system.faulty_disk import FaultyDisk, faulty_disk
 from tests.support.system.tiny_disk import tiny_disk
 from tests.support.watch.watched import clip, names, nothing, scanner_of, watched
 from workers import root_identity
-from workers.root_identity import (
+from workers.presence.root_identity import (
     RootIdentity,
     Unreachable,
     identity_of,

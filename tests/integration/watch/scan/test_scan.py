@@ -13,7 +13,7 @@ import pytest
 from shared.paths import Roots
 from tests.support.system.tiny_disk import tiny_disk
 from tests.support.watch.watched import clip, names, nothing, scanner_of, watched
-from workers.root_identity import Unreachable
+from workers.presence.root_identity import Unreachable
 
 
 @pytest.fixture

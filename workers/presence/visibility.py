@@ -12,7 +12,7 @@ from shared.redis import heartbeats
 from shared.redis.clients import key_prefix, translated
 from shared.redis.heartbeats import WorkerKind
 from workers.context import Context
-from workers.not_here import NotHere
+from workers.presence.not_here import NotHere
 
 _ASK_OTHERS_WAIT_S = 2.0
 _REMEMBER_S = 3600

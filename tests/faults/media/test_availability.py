@@ -13,8 +13,8 @@ from shared.settings import Settings
 from tests.support.stack import Client, running_stack
 from tests.support.system.faulty_disk import FaultyDisk, faulty_disk
 from tests.support.waiting import wait_for
-from workers import lookout
-from workers.lookout import Lookout
+from workers.presence import availability
+from workers.presence.availability import Availability
 
 OFTEN_S = 0.02
 NOTICED_WITHIN_S = 30
@@ -35,13 +35,13 @@ def missing(client: Client) -> str:
 def test_a_root_that_hangs_fails_or_goes_is_seen_no_more_and_the_others_are(
     tmp_path: Path, share: FaultyDisk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lookout, "STALE_S", 0.5)
+    monkeypatch.setattr(availability, "STALE_S", 0.5)
     here, goes = tmp_path / "here", tmp_path / "goes"
     here.mkdir()
     goes.mkdir()
     roots = (here, goes, share.mounted)
     settings = Settings(media_roots=roots[:2], cache_roots=roots[1:], models_dir=tmp_path)
-    seen = Lookout(settings, OFTEN_S)
+    seen = Availability(settings, OFTEN_S)
     assert seen.roots() == (), "it has not looked yet"
     seen.start()
     try:
@@ -60,7 +60,7 @@ def test_a_root_that_hangs_fails_or_goes_is_seen_no_more_and_the_others_are(
 
 
 def test_weights_that_are_away_are_said_of_each_needed_model_and_come(tmp_path: Path) -> None:
-    seen = Lookout(Settings(models_dir=tmp_path), OFTEN_S)
+    seen = Availability(Settings(models_dir=tmp_path), OFTEN_S)
     seen.keys = {
         ModelKind.VISUAL: "mine",
         ModelKind.SPEECH: "nobody",

@@ -20,8 +20,8 @@ import redis
 
 from shared.errors import MediaMissing, NotAllowed, RushesError
 from shared.redis.clients import key_prefix, translated
-from workers.not_here import NotHere, NotHereAnyMore
-from workers.root_identity import (
+from workers.presence.not_here import NotHere, NotHereAnyMore
+from workers.presence.root_identity import (
     RootIdentity,
     Unreachable,
     identity_of,

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 
-from workers.not_here import NotHere
+from workers.presence.not_here import NotHere
 
 log = logging.getLogger(__name__)
 

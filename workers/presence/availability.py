@@ -25,7 +25,7 @@ LOOK_EVERY_S = 3.0
 STALE_S = 10.0
 
 
-class Lookout:
+class Availability:
     """Looks every few seconds, from `start` to `end`. Nobody who asks it waits for a disk."""
 
     def __init__(self, settings: Settings, every_s: float = LOOK_EVERY_S) -> None:
@@ -74,7 +74,7 @@ class _DiskQuestion(threading.Thread, Generic[T]):
     """One question to a disk, asked again and again."""
 
     def __init__(self, ask: Callable[[], T], every_s: float) -> None:
-        super().__init__(name="lookout", daemon=True)
+        super().__init__(name="availability", daemon=True)
         self.ended = threading.Event()
         self._ask = ask
         self._every_s = every_s
