@@ -53,7 +53,7 @@ def why_not(context: Context) -> NotHere | None:
                 is_over=partial(is_downloaded, settings, model),
                 waits_for=("model", f"{kind}:{model.key}"),
             )
-    return may_be_elsewhere(context, "analysis", media)
+    return may_be_elsewhere(context.client, settings.instance, "analysis", context.lease, media)
 
 
 def _needs(spec: AnalyzeSpec, model: ModelSpec) -> bool:

@@ -84,7 +84,9 @@ def why_not(context: Context) -> NotHere | None:
         unseen_root(Roots.media(settings), [spec.media_path])
         or unseen_root(Roots.export(settings), [spec.output_dir])
         or context.folders.look(_needed(spec))
-        or may_be_elsewhere(context, "export", [spec.media_path, spec.output_dir])
+        or may_be_elsewhere(
+            context.client, settings.instance, "export", context.lease, _needed(spec)
+        )
     )
 
 

@@ -7,11 +7,13 @@ import socket
 from collections.abc import Iterable
 from functools import partial
 
+import redis
+
+from shared.ledger.records import Lease
 from shared.paths import Roots
 from shared.redis import heartbeats
 from shared.redis.clients import key_prefix, translated
 from shared.redis.heartbeats import WorkerKind
-from workers.context import Context
 from workers.presence.not_here import NotHere
 
 _ASK_OTHERS_WAIT_S = 2.0
@@ -29,12 +31,13 @@ def unseen_root(roots: Roots, paths: Iterable[str]) -> NotHere | None:
     return None
 
 
-def may_be_elsewhere(context: Context, kind: WorkerKind, paths: Iterable[str]) -> NotHere | None:
+def may_be_elsewhere(
+    client: redis.Redis, instance: str, kind: WorkerKind, lease: Lease, paths: Iterable[str]
+) -> NotHere | None:
     """NotHere where a path may be on another machine; None where every live worker misses it."""
     absent = [path for path in paths if not os.path.exists(path)]
     if not absent:
         return None
-    client, instance, lease = context.client, context.settings.instance, context.lease
     here = socket.gethostname()
     hosts = {beat.host for beat in heartbeats.live(client, instance, kind)}
     if not hosts - {here}:
