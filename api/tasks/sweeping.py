@@ -65,5 +65,6 @@ class Sweeper:
         self._unserved_since = self._unserved_since or now
         if now - self._unserved_since < _UNSERVED_S:
             return
-        if holder := self._services.ledger.holder():
-            self._services.ledger.park(holder, reason)
+        holder = self._services.ledger.holder()
+        if holder and self._services.ledger.park(holder, reason):
+            log.warning("Task %s makes way: %s", holder, reason.message)

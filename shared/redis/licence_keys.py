@@ -40,11 +40,6 @@ class Keys:
         self._kept = KeptHash(client, instance, "keys", state_dir / "keys.json", "licence keys")
         self._always_pro = frozenset(_hash(key) for key in always_pro)
 
-    def tier_of(self, key: str) -> Tier | None:
-        """The tier of a licence key as a client sends it; None for an unknown one."""
-        found = self.find(key)
-        return found.tier if found else None
-
     def find(self, key: str) -> KeyRecord | None:
         """The record of a licence key as a client sends it; None for an unknown one."""
         digest = _hash(key)

@@ -70,6 +70,7 @@ def test_anothers_five_clips_begin_within_one_item(
     assert ann.wait_final(long)["status"] == "completed"
 
 
+@pytest.mark.alone
 def test_an_absent_model_is_in_nobodys_way(people: dict[str, Client], tmp_path: Path) -> None:
     cache, [clip] = tmp_path / "cache", clips(tmp_path / "clips", 1)
     ann, bob = people["Ann"], people["Bob"]
