@@ -24,6 +24,7 @@ _LOST = (
 _UNKNOWN: dict[str, Any] = {
     **{"type": "video", "progress": 0.0, "overall_progress": 0.0, "current": 0, "total": 0},
     **{"media_path": None, "failed_files": [], "superseded_by": None},
+    **{"waiting_for": None, "place": None, "owner": None, "client": None},
 }
 
 

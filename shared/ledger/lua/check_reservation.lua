@@ -2,7 +2,8 @@
 -- 6 "1" where it will not wait any longer: its place is given up.
 -- Answers free (its place is kept) | wait | taken.
 local t, owner, holder = ARGV[3], ARGV[4], ARGV[5]
-if reserved_for(owner) ~= t then return 'taken' end
+local kept = reserved_for(owner)
+if kept and kept ~= t then return 'taken' end
 if redis.call('GET', P .. 'lock') ~= holder then
   return 'free'
 end

@@ -25,7 +25,8 @@ local function place()
   local holder = redis.call('GET', P .. 'lock')
   local kept, asked_to_stop = reserved_for(owner)
   if on_busy == 'reserved' then
-    if kept ~= t then return 'busy', holder or kept or '' end
+    if kept and kept ~= t then return 'busy', holder or kept end
+    if not kept and holder and is_own(holder, owner) then return 'busy', holder end
     return 'queued'
   end
   if on_busy == 'refuse' and foreground() then return 'busy', foreground() end

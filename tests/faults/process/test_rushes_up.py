@@ -22,7 +22,7 @@ from cli.processes.private_redis import lives
 from shared.redis.clients import connect, key_prefix
 from shared.settings import Settings
 from tests.support.rushes_up import READY_S, Up, command, end, environment, start
-from tests.support.stack import free_port, models_dir
+from tests.support.stack import PROJECT, free_port, models_dir
 from tests.support.waiting import wait_for
 
 BACK_WITHIN_S = 2.0
@@ -98,7 +98,7 @@ def test_without_its_model_it_says_so_and_is_ready_once_that_has_come(tmp_path: 
     weights = tmp_path / "models"
     weights.mkdir()
     waits = "tests.support.programs.up_that_waits_briefly"
-    alone = {"PIP_NO_INDEX": "1", "RUSHES_MODELS_DIR": str(weights)}
+    alone = {"PIP_NO_INDEX": "1", "RUSHES_MODELS_DIR": str(weights), "PYTHONPATH": str(PROJECT)}
     up = start(tmp_path, module=waits, **alone)
     try:
         up.wait_for_line("not ready after 2 s: ")

@@ -267,7 +267,7 @@ def test_a_worker_that_does_not_see_a_root_leaves_the_clip_to_others(
         20,
         "a heartbeat that says why",
     )
-    assert desk.found(task_id)["status"] == "running"
+    assert desk.found(task_id)["status"] == "queued"
     away.rename(unseen)
     desk.stack.start_worker("export", 1)
     assert desk.client.wait_final(task_id)["status"] == "completed"

@@ -88,6 +88,7 @@ def test_a_client_sees_the_first_state_progress_and_the_end(
     assert set(last) == {
         "task_id", "type", "status", "progress", "overall_progress", "current", "total",
         "media_path", "message", "eta_seconds", "failed_files", "error", "superseded_by",
+        "waiting_for", "place", "owner", "client",
     }  # fmt: skip
 
 

@@ -12,6 +12,7 @@ import pytest
 from api.realtime import delivery
 from api.realtime.delivery import Delivery, Event
 from api.tasks.answers import TaskProgress
+from api.tasks.progress import without_names
 from shared.errors import BadInput, RedisAway
 
 TASK = "a" * 32
@@ -177,3 +178,15 @@ def test_a_socket_that_leaves_while_it_joins_is_not_kept() -> None:
         assert desk.reads == reads, "nobody watches this task"
 
     _run(script)
+
+
+def test_whose_task_it_waits_for_is_no_word_for_those_without_a_key() -> None:
+    told = {"code": "turn", "message": "Another analysis is running.", "owner": "Bob"}
+    payload = {"status": "queued", "waiting_for": told, "owner": "Ann", "client": {"name": "x"}}
+    assert without_names(payload) == {
+        "status": "queued",
+        "waiting_for": {**told, "owner": None},
+        "owner": None,
+        "client": None,
+    }
+    assert without_names({"waiting_for": None})["waiting_for"] is None

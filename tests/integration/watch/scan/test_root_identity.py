@@ -16,7 +16,7 @@ from tests.support.skip_or_fail import skip_or_fail
 from tests.support.system.faulty_disk import FaultyDisk, faulty_disk
 from tests.support.system.tiny_disk import tiny_disk
 from tests.support.watch.watched import clip, names, nothing, scanner_of, watched
-from workers import root_identity
+from workers.presence import root_identity
 from workers.presence.root_identity import (
     RootIdentity,
     Unreachable,
