@@ -15,7 +15,7 @@ SEEDS = 30
 STEPS = 300
 
 
-def check_the_end(world: World) -> None:
+def check_the_end(world: World, most_late: int = 1) -> None:
     late = 0
     world.now += 61
     world.ledger.sweep()
@@ -54,7 +54,7 @@ def check_the_end(world: World) -> None:
         ttl = world.redis.ttl(world.key(f"task:{task_id}"))
         assert 0 < int(str(ttl)) <= 86400
     # Only a request that was itself held up for seconds may leave its name and then be refused.
-    assert late <= 1
+    assert late <= most_late
 
 
 def test_every_task_ends_once_whatever_happens_around_it(redis_url: str) -> None:
