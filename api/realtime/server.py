@@ -211,7 +211,7 @@ def _event(services: Services, task_id: str) -> Event | None:
     record = services.ledger.record(task_id)
     if record is None:
         return None
-    reason = progress.own_reason(record, progress.no_worker(services, record.kind))
+    reason = progress.reason_of(services, record)
     payload = progress.event(services.paths, record, reason)
     return Event(record.seq, record.status.is_final, payload, (reason, record.place))
 

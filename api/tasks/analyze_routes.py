@@ -67,6 +67,8 @@ def _submit(services: Services, body: AnalyzeBody, sender: Sender) -> Accepted:
 def _models(services: Services, body: AnalyzeBody, parts: set[ProgressType]) -> dict[str, str]:
     """The keys of the request, else the active ones; those that are needed must be allowed."""
     keys: dict[str, str] = {}
+    # Without a worker it waits in any case, and its machine may have the weights.
+    may_wait = body.wait or no_worker(services, TaskKind.ANALYZE) is not None
     for name, kind, part, asked in (
         ("visual_model", ModelKind.VISUAL, ProgressType.VIDEO, body.visual_model_key),
         ("speech_model", ModelKind.SPEECH, ProgressType.AUDIO, body.speech_model_key),
@@ -75,8 +77,7 @@ def _models(services: Services, body: AnalyzeBody, parts: set[ProgressType]) -> 
         keys[name] = wanted_key(services, kind, asked, f"{name}_key")
         if part in parts:
             check_allowed(services, kind, keys[name], f"{name}_key")
-            # Without a worker it waits in any case, and its machine may have the weights.
-            if not body.wait and not no_worker(services, TaskKind.ANALYZE):
+            if not may_wait:
                 spec = known_model(services, kind, keys[name], f"{name}_key")
                 check_loadable(services, spec, f"{name}_key")
     return keys

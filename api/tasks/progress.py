@@ -46,6 +46,12 @@ def no_worker(services: Services, kind: TaskKind) -> WaitReason | None:
     return WaitReason("worker", queue, words)
 
 
+def reason_of(services: Services, record: TaskRecord) -> WaitReason | None:
+    """As `own_reason`; workers are asked after only where it shows."""
+    is_told = record.status.is_final or record.waiting_for is not None
+    return own_reason(record, None if is_told else no_worker(services, record.kind))
+
+
 def own_reason(record: TaskRecord, unserved: WaitReason | None) -> WaitReason | None:
     """Why a Task waits: its own reason, never another's, else `unserved`."""
     if record.status.is_final or record.status is TaskState.STOPPING:

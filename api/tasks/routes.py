@@ -6,7 +6,7 @@ from starlette.concurrency import run_in_threadpool
 
 from api.http.endpoint import Call, Endpoint, Parameter
 from api.tasks.answers import TaskAnswer, TaskList
-from api.tasks.progress import in_clients_form, no_worker, own_reason, task_answer
+from api.tasks.progress import in_clients_form, no_worker, own_reason, reason_of, task_answer
 from shared.errors import Missing
 from shared.process import logs
 
@@ -41,8 +41,7 @@ async def get_task(call: Call[None]) -> TaskAnswer:
         if record is None:
             raise Missing(f"There is no task {task_id}.")
         paths = call.services.paths
-        unserved = no_worker(call.services, record.kind)
-        answer = task_answer(paths, record, own_reason(record, unserved))
+        answer = task_answer(paths, record, reason_of(call.services, record))
         if wants_files:
             answer.files = in_clients_form(paths, call.services.ledger.files(task_id))
         return answer

@@ -118,11 +118,11 @@ class Client:
     def _follow(self, task_id: str) -> None:
         began, ends = time.monotonic(), self.studio.follower.ends
         self.studio.follower.follow("analysis", task_id)
-        while task_id not in ends:
-            if time.monotonic() - began > _END_WITHIN_S:
-                self.studio.faults.append(f"{self.name}: no end of {task_id}")
-                return
-            time.sleep(0.05)
+        try:
+            wait_for(lambda: task_id in ends, _END_WITHIN_S, f"the end of {task_id}", every_s=0.05)
+        except AssertionError as error:
+            self.studio.faults.append(f"{self.name}: {error}")
+            return
         self.turnarounds.append(time.monotonic() - began)
         end = ends[task_id]
         self.ends.append(end["status"])
@@ -186,10 +186,12 @@ def _search(studio: Studio) -> None:
             query = f"a thing, {threading.get_ident()} {number}"  # nobody has asked it before
             body = {"cache_dir": str(studio.cache), "query": query}
             asked = time.monotonic()
+            # A 503: another query worker has begun and loads its model.
             while (answer := http.post("/search/text", json=body)).status_code == 503:
-                if time.monotonic() - asked > WITHIN_S:
+                if time.monotonic() - asked > WITHIN_S or studio.stopping.wait(0.3):
                     break
-                time.sleep(0.3)  # another query worker has begun and loads its model
+            if answer.status_code == 503 and studio.stopping.is_set():
+                return
             studio.searches.append(time.monotonic() - asked)
             if answer.status_code != 200 or not answer.json()["matches"]:
                 studio.faults.append(f"a search: {answer.status_code} {answer.text[:200]}")

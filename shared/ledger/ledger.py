@@ -1,6 +1,7 @@
 """The ledger: the truth about Tasks and Items, in Redis, changed only by the scripts in lua/.
 
-Every script is atomic and may arrive twice. Nothing here enqueues jobs: callers do (jobs.py).
+Every script is atomic and may arrive twice. Jobs are enqueued by callers, or by
+the `enqueue` that a Ledger is given (jobs.py).
 """
 
 from __future__ import annotations
@@ -182,7 +183,7 @@ class Ledger(SettlingLedger):
         """Ask a Task to stop. Raises Missing for an unknown id.
 
         Without an id the foreground one; of an `owner` the one that it has begun, else the first
-        of those that wait to replace others.
+        of those that wait to replace others, else of all that wait.
         """
         answer = self._run("stop", task_id or "", "any" if owner is None else owner)
         if answer is None:

@@ -17,7 +17,9 @@ def end_with(main: Callable[[], int]) -> NoReturn:
     try:
         status = main()
     except SystemExit as asked:
-        status = int(asked.code or 0)
+        if not isinstance(asked.code, int | None):
+            raise  # a sentence for people, which Python itself prints
+        status = asked.code or 0
     atexit.register(_leave, status)  # of such hooks the last comes first: ours is the only one
     sys.exit(status)
 

@@ -36,7 +36,7 @@ class ParkedWork(threading.Thread):
         self._queue = queue
         self._host = socket.gethostname()
         self._known: dict[tuple[str, str], Callable[[], bool]] = {}
-        self._busy: set[tuple[str, str]] = set()
+        self._busy: set[WaitReason] = set()
         self._tried: dict[tuple[str, str], float] = {}
 
     def note(self, reason: WaitReason, is_over: Callable[[], bool]) -> None:
@@ -51,6 +51,7 @@ class ParkedWork(threading.Thread):
             except RedisAway as error:
                 log.debug("Parked tasks are looked at again later: %s", error)
             except Exception:
+                # Without this thread nothing that is parked would go on. No Item is done in it.
                 log.exception("Parked tasks could not be looked at")
             pause.wait(LOOK_EVERY_S)
 
@@ -63,13 +64,11 @@ class ParkedWork(threading.Thread):
             for reason in [r for r in ours if r.host == self._host] or ours[:1]:
                 tasks.setdefault(reason, []).append(task_id)
         for reason, waiting in tasks.items():
-            key = reason.code, reason.key
-            if key not in self._busy:
-                self._busy.add(key)
+            if reason not in self._busy:
+                self._busy.add(reason)
                 threading.Thread(target=self._try, args=(reason, waiting), daemon=True).start()
 
     def _try(self, reason: WaitReason, tasks: list[str]) -> None:
-        key = reason.code, reason.key
         try:
             if self._is_over(reason):
                 for task_id in tasks:
@@ -78,15 +77,18 @@ class ParkedWork(threading.Thread):
         except RedisAway as error:
             log.debug("Parked tasks are looked at again later: %s", error)
         except Exception:
+            # Of whatever a library raises over one reason, the next look asks anew.
             log.exception("Whether a task may go on could not be found out: %s", reason.message)
         finally:
-            self._busy.discard(key)
+            self._busy.discard(reason)
 
     def _is_over(self, reason: WaitReason) -> bool:
         """By what this worker has met itself; else, and now and then in any case, by a try."""
+        if reason.code == "worker":
+            return True  # this is one
         key = reason.code, reason.key
         is_over = self._known.get(key)
-        if reason.host in ("", self._host) and is_over is not None and is_over():
+        if reason.host == self._host and is_over is not None and is_over():
             return True
         now = time.monotonic()
         if now - self._tried.get(key, -TRY_EVERY_S) < TRY_EVERY_S or not self._may_be_over(reason):
@@ -106,4 +108,4 @@ class ParkedWork(threading.Thread):
                 return True  # nobody knows it any more: its files fail with that sentence
         if reason.code == "root" and reason.host == self._host:
             return os.path.isdir(reason.key)
-        return True  # it waited for a worker, or was never tried on this machine
+        return True  # it was never tried on this machine

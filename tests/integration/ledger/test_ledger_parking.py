@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -11,7 +13,10 @@ from shared.domain import TaskState
 from shared.ledger.ledger import Ledger
 from shared.ledger.records import ItemJob, WaitReason
 from shared.redis.clients import connect
+from shared.settings import Settings
 from tests.integration.ledger.ledger_world import HOSTS, INSTANCE, MODEL, VIDEO, Studio
+from tests.support.waiting import wait_for
+from workers.presence.parked_work import ParkedWork
 
 
 @pytest.fixture
@@ -146,3 +151,32 @@ def test_many_refusals_of_one_are_few_before_another_begins(studio: Studio) -> N
         refused += 1
     assert refused <= 101
     assert studio.ledger.holder() == waiting
+
+
+def test_a_worker_that_comes_takes_up_what_waits_for_one_however_often(studio: Studio) -> None:
+    task = studio.sent("ann")
+    work = ParkedWork(studio.ledger, Settings(), "analysis")
+    for _ in range(2):
+        assert studio.ledger.park(task, WaitReason("worker", "analysis", "No worker."))
+        ParkedWork(studio.ledger, Settings(), "export").look()
+        work.look()
+        wait_for(lambda: not studio.ledger.parked(), 5, "it to be queued again")
+        assert studio.ledger.holder() == task
+
+
+def test_a_machine_judges_its_own_reason_and_tries_what_only_others_refused(
+    studio: Studio, tmp_path: Path
+) -> None:
+    here, root = socket.gethostname(), tmp_path / "disk"
+    work = ParkedWork(studio.ledger, Settings(), "analysis")
+    task, reason = studio.sent("ann"), WaitReason("root", str(root), "The disk is away.")
+    for host in ("elsewhere", here):
+        lease = studio.claimed(task)
+        assert studio.ledger.refuse(lease, reason, host, [host])
+        assert studio.ledger.parked()
+        if host == here:
+            work.look()
+            root.mkdir()
+        work.note(reason, root.is_dir)
+        work.look()
+        wait_for(lambda: not studio.ledger.parked(), 5, "it to be queued again")
