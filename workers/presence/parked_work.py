@@ -55,8 +55,9 @@ class ParkedWork(threading.Thread):
                 log.exception("Parked tasks could not be looked at")
             pause.wait(LOOK_EVERY_S)
 
-    def look(self) -> None:
-        """Look into every reason once. Raises RedisAway."""
+    def look(self) -> list[threading.Thread]:
+        """Look into every reason once, each in a thread, which are returned. Raises RedisAway."""
+        looks: list[threading.Thread] = []
         tasks: dict[WaitReason, list[str]] = {}
         for task_id, reasons in self._ledger.parked().items():
             ours = [reason for reason in reasons if reason.queue == self._queue]
@@ -66,7 +67,11 @@ class ParkedWork(threading.Thread):
         for reason, waiting in tasks.items():
             if reason not in self._busy:
                 self._busy.add(reason)
-                threading.Thread(target=self._try, args=(reason, waiting), daemon=True).start()
+                looks.append(
+                    threading.Thread(target=self._try, args=(reason, waiting), daemon=True)
+                )
+                looks[-1].start()
+        return looks
 
     def _try(self, reason: WaitReason, tasks: list[str]) -> None:
         try:

@@ -15,7 +15,6 @@ from shared.ledger.records import ItemJob, WaitReason
 from shared.redis.clients import connect
 from shared.settings import Settings
 from tests.integration.ledger.ledger_world import HOSTS, INSTANCE, MODEL, VIDEO, Studio
-from tests.support.waiting import wait_for
 from workers.presence.parked_work import ParkedWork
 
 
@@ -158,9 +157,10 @@ def test_a_worker_that_comes_takes_up_what_waits_for_one_however_often(studio: S
     work = ParkedWork(studio.ledger, Settings(), "analysis")
     for _ in range(2):
         assert studio.ledger.park(task, WaitReason("worker", "analysis", "No worker."))
-        ParkedWork(studio.ledger, Settings(), "export").look()
-        work.look()
-        wait_for(lambda: not studio.ledger.parked(), 5, "it to be queued again")
+        _look(ParkedWork(studio.ledger, Settings(), "export"))
+        assert studio.ledger.parked()
+        _look(work)
+        assert not studio.ledger.parked()
         assert studio.ledger.holder() == task
 
 
@@ -175,8 +175,15 @@ def test_a_machine_judges_its_own_reason_and_tries_what_only_others_refused(
         assert studio.ledger.refuse(lease, reason, host, [host])
         assert studio.ledger.parked()
         if host == here:
-            work.look()
+            _look(work)
+            assert studio.ledger.parked()
             root.mkdir()
         work.note(reason, root.is_dir)
-        work.look()
-        wait_for(lambda: not studio.ledger.parked(), 5, "it to be queued again")
+        _look(work)
+        assert not studio.ledger.parked()
+
+
+def _look(work: ParkedWork) -> None:
+    for look in work.look():
+        look.join(timeout=10)
+        assert not look.is_alive()
