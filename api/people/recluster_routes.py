@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import logging
-
 import msgspec
 
 from api.http.endpoint import Call, Endpoint
 from api.people.bodies import ReclusterBody
 from api.services import Services
+from api.tasks.acceptance import enqueue, note_accepted
 from api.tasks.answers import Accepted
 from api.tasks.progress import waiting_hint
 from shared.domain import ProgressType, ReclusterSpec, TaskKind
-from shared.errors import Busy, Missing, RedisAway
-from shared.ledger.records import ItemFile, ItemJob, NewItem, NewTask, Sender
+from shared.errors import Busy, Missing
+from shared.ledger.records import ItemFile, NewItem, NewTask, Sender
 from shared.people.collection import Collection
 from shared.process import logs
-
-_QUEUE = "recluster"
-
-log = logging.getLogger(__name__)
 
 
 async def recluster_faces(call: Call[ReclusterBody]) -> Accepted:
@@ -45,19 +40,15 @@ def _submit(services: Services, body: ReclusterBody, sender: Sender) -> Accepted
     file = ItemFile(media_path=collection.name, wants=(ProgressType.RECLUSTER,))
     task = NewTask(
         kind=TaskKind.RECLUSTER,
-        queue=_QUEUE,
+        queue="recluster",
         items=[NewItem(spec=msgspec.json.encode(spec), files=(file,))],
         sender=sender,
         exclusive=f"collection:{cache.id}:{collection.folder.name}",
     )
     hint = waiting_hint(services, TaskKind.RECLUSTER, body.cache_dir)
     services.ledger.submit(task)
-    try:
-        services.jobs.enqueue([ItemJob(task.task_id, 0, _QUEUE, front=True)])
-    except RedisAway as error:  # it is accepted already, and the sweep enqueues again
-        log.warning(
-            "task %s is accepted, its job is enqueued later: %s", task.task_id, error.message
-        )
+    note_accepted(task)
+    enqueue(services, task)
     message = f"The faces of {collection.name!r} are grouped anew.{hint}"
     return Accepted(message=message, task_id=task.task_id)
 

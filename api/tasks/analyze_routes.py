@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from typing import cast
 
@@ -12,9 +11,9 @@ from starlette.concurrency import run_in_threadpool
 from api.http.endpoint import Call, Endpoint
 from api.models.model_keys import check_allowed, check_loadable, known_model, wanted_key
 from api.services import Services
+from api.tasks.acceptance import enqueue, note_accepted
 from api.tasks.answers import Accepted, CancelAnswer
 from api.tasks.bodies import AnalyzeBody, CancelBody
-from api.tasks.enqueueing import enqueue
 from api.tasks.progress import no_worker, waiting_hint
 from shared.domain import AnalyzeSpec, FileSpec, ModelKind, ProgressType, TaskKind
 from shared.errors import BadInput, Busy, Missing
@@ -23,8 +22,6 @@ from shared.ledger.records import NewTask, OnBusy, Sender
 from shared.models.languages import language_code, language_name
 from shared.people.names import checked_name
 from shared.process import logs
-
-log = logging.getLogger(__name__)
 
 
 async def analyze(call: Call[AnalyzeBody]) -> Accepted:
@@ -55,10 +52,7 @@ def _submit(services: Services, body: AnalyzeBody, sender: Sender) -> Accepted:
         turn = ""
     else:
         turn = " It waits for its turn."
-    logs.task_id_var.set(task.task_id)
-    whose = sender.label or sender.owner
-    words = (whose, sender.address, sender.client, len(files), turn)
-    log.info("Analysis of %s (%s, %s): %d files.%s", *words)
+    note_accepted(task, turn=turn)
     counted = f"{len(files)} file" + ("" if len(files) == 1 else "s")
     message = f"Analysis of {counted} accepted.{turn}{hint}"
     return Accepted(message=message, task_id=task.task_id)

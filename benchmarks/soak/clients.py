@@ -5,9 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import random
-import shutil
 import statistics
-import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +21,7 @@ from benchmarks.soak.soak import Result, percentile
 from cli.processes import private_redis
 from shared.settings import Settings
 from tests.support import rushes_up
+from tests.support.media.many_files import copy_of_its_own
 from tests.support.media.media import make_clip
 from tests.support.waiting import wait_for
 
@@ -65,15 +64,11 @@ class Studio:
         return httpx.Client(base_url=f"{self.url}/api/v1", headers=headers, timeout=60)
 
     def new_clip(self, base: Path, folder: Path) -> Path:
-        """A copy whose content no other file has: a box at its end that players skip."""
+        """A copy whose content no other file has, complete when it has its name."""
         number = next(self._numbers)
         path = folder / f"clip {number}.mp4"
         path.parent.mkdir(exist_ok=True)
-        ready = self.folder / f"{number}.making"
-        shutil.copyfile(base, ready)
-        with ready.open("ab") as file:
-            file.write(struct.pack(">I4sQ", 16, b"free", number))
-        os.rename(ready, path)
+        os.rename(copy_of_its_own(base, self.folder / f"{number}.making", number), path)
         return path
 
 

@@ -10,7 +10,7 @@ from api.exports.clips.bodies import ClipBody, ExportClipsBody
 from api.exports.clips.times import check_order, clip_time
 from api.http.client_paths import in_clients_words
 from api.services import Services
-from api.tasks.enqueueing import enqueue
+from api.tasks.acceptance import enqueue, note_accepted
 from shared.domain import ProgressType, TaskKind
 from shared.errors import BadInput, NotAllowed, NoWorker
 from shared.exports.clip_names import check_naming
@@ -34,6 +34,7 @@ def submit_clips(services: Services, body: ExportClipsBody, sender: Sender) -> N
     ]
     task = NewTask(kind=TaskKind.EXPORT, queue="export", items=items, sender=sender)
     services.ledger.submit(task)
+    note_accepted(task)
     enqueue(services, task, front=not body.background)  # somebody waits for it
     return task
 

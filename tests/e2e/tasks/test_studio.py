@@ -10,11 +10,14 @@ import pytest
 
 from shared.redis.clients import connect
 from shared.redis.licence_keys import Keys
+from tests.support.media.many_files import copies_of_one
 from tests.support.media.media import make_clip
 from tests.support.socketio_client import Watcher
 from tests.support.stack import Client, Stack, running_stack
 from tests.support.waiting import wait_for
+from tests.support.watch.ingest import Ingest
 
+NAMES = ("Ann", "Bob", "Cleo", "Dan", "Eve", "Fay", "Gus", "Hal", "Ida", "Jo")
 ABSENT = "whisper-large-v3"  # its weights are on no hub that a test could reach
 
 
@@ -29,11 +32,12 @@ def people(stack: Stack) -> dict[str, Client]:
     """Clients of one server, each with a key of its own."""
     with connect(stack.redis_url) as client:
         keys = Keys(client, "default", stack.folder / "state")
-        return {name: stack.client(key=keys.create(label=name)) for name in ("Ann", "Bob")}
+        return {name: stack.client(key=keys.create(label=name)) for name in NAMES}
 
 
 def clips(folder: Path, count: int) -> list[Path]:
-    return [make_clip(folder / f"{folder.name}-{n}.mp4", 1) for n in range(count)]
+    """So many different files of one second."""
+    return copies_of_one(make_clip(folder / "first.mp4", 1), count)
 
 
 def transcribe(client: Client, cache: Path, clip: Path, **more: object):
@@ -51,7 +55,7 @@ def test_anothers_five_clips_begin_within_one_item(
     people: dict[str, Client], tmp_path: Path
 ) -> None:
     cache = tmp_path / "cache"
-    many, few = clips(tmp_path / "many", 60), clips(tmp_path / "few", 5)
+    many, few = clips(tmp_path / "many", 500), clips(tmp_path / "few", 5)
     ann, bob = people["Ann"], people["Bob"]
     long = ann.analyze(cache, *many)
     wait_for(lambda: ann.task(long)["current"] >= 5, 30, "some of it to be done")
@@ -67,26 +71,36 @@ def test_anothers_five_clips_begin_within_one_item(
     assert paused["waiting_for"]["owner"] == "Bob"
     assert [bob.task(t)["owner"] for t in (long, short)] == ["Ann", "Bob"]
     assert bob.wait_final(short)["status"] == "completed"
-    assert ann.wait_final(long)["status"] == "completed"
+    again = paused["current"]
+    wait_for(lambda: ann.task(long)["current"] > again, 20, "the long one to go on by itself")
 
 
 @pytest.mark.alone
-def test_an_absent_model_is_in_nobodys_way(people: dict[str, Client], tmp_path: Path) -> None:
+def test_an_absent_model_is_in_nobodys_way(
+    stack: Stack, people: dict[str, Client], tmp_path: Path
+) -> None:
+    """Of ten clients one wants it, and a watch folder is there, too."""
     cache, [clip] = tmp_path / "cache", clips(tmp_path / "clips", 1)
-    ann, bob = people["Ann"], people["Bob"]
+    ann, *others = people.values()
     refused = transcribe(ann, cache, clip)
     assert refused.status_code == 400
     assert ABSENT in refused.json()["message"]
     waiting = transcribe(ann, cache, clip, wait=True).json()["task_id"]
-
     wait_for(lambda: ann.task(waiting)["waiting_for"], 10, "its reason")
-    began = time.monotonic()
-    body = {"cache_dir": str(cache), "visual_media_paths": [str(clip)]}
-    other = bob.ok("/analyze", **body, on_busy="refuse")["task_id"]
-    wait_for(lambda: bob.task(other)["status"] != "queued", 10, "the other task")
-    assert time.monotonic() - began < 2
-    assert bob.wait_final(other)["status"] == "completed"
-    assert bob.task(other)["waiting_for"] is None, "it was told another's reason"
+
+    for number, other in enumerate(others):
+        began = time.monotonic()
+        body = {"cache_dir": str(tmp_path / f"cache-{number}"), "visual_media_paths": [str(clip)]}
+        task = other.ok("/analyze", **body, on_busy="refuse")["task_id"]
+        wait_for(lambda t=task: people["Bob"].task(t)["status"] != "queued", 10, "it to begin")
+        assert time.monotonic() - began < 2
+        assert other.wait_final(task)["status"] == "completed"
+        assert other.task(task)["waiting_for"] is None, "it was told another's reason"
+    stack.start_worker("watcher")
+    ingest = Ingest(ann)
+    watched = ingest.add(clip.parent, tmp_path / "ingested")
+    ingest.start()
+    watched.wait_processed(2)
     told = ann.task(waiting)
     assert (told["status"], told["place"], told["waiting_for"]["code"]) == ("queued", None, "model")
     assert f"rushes models pull {ABSENT}" in told["message"]
@@ -123,3 +137,19 @@ def test_a_socket_without_a_key_hears_no_names(
     assert {event["owner"] for event in known} == {"Ann"}
     assert all(event["client"]["address"] == "127.0.0.1" for event in known)
     assert {(event["owner"], event["client"]) for event in heard} == {(None, None)}
+
+
+def test_without_a_worker_a_task_waits_in_nobodys_way_and_goes_on_by_itself(
+    stack: Stack, people: dict[str, Client], tmp_path: Path
+) -> None:
+    ann = people["Ann"]
+    stack.processes["analysis-0"].end()
+    task_id = ann.analyze(tmp_path / "cache", *clips(tmp_path / "clips", 1))
+    api = stack.processes["api-0"]
+    wait_for(lambda: f"Task {task_id} makes way" in api.text(), 30, "it to make way")
+    told = ann.task(task_id)
+    waits = told["status"], told["place"], told["waiting_for"]["code"]
+    assert waits == ("queued", None, "worker")
+    assert "No analysis worker is running" in told["message"]
+    stack.start_worker("analysis", 1)
+    assert ann.wait_final(task_id)["status"] == "completed"

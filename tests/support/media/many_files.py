@@ -1,8 +1,10 @@
-"""Trees of very many small files, whether they were read, and empty artefacts of them."""
+"""Trees of many small files, copies of one, whether they were read, and empty artefacts."""
 
 from __future__ import annotations
 
 import os
+import shutil
+import struct
 from pathlib import Path
 
 from shared.cache.cache_dir import CacheDir
@@ -27,6 +29,20 @@ def make_tree(top: Path, files: int) -> list[str]:
         write_small(path, number)
         paths.append(str(path))
     return paths
+
+
+def copy_of_its_own(clip: Path, path: Path, number: int) -> Path:
+    """A copy of an MP4 file that is another file: a box at its end that players skip."""
+    shutil.copyfile(clip, path)
+    with path.open("ab") as file:
+        file.write(struct.pack(">I4sQ", 16, b"free", number))
+    return path
+
+
+def copies_of_one(clip: Path, count: int) -> list[Path]:
+    """An MP4 file so many times beside itself, each another file."""
+    named = [clip.with_stem(f"{clip.stem}-{number:04}") for number in range(count)]
+    return [copy_of_its_own(clip, path, number) for number, path in enumerate(named)]
 
 
 def forget_reading(paths: list[str]) -> None:

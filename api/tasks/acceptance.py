@@ -1,4 +1,4 @@
-"""Waking the workers for a Task that was accepted."""
+"""What follows when a Task was accepted: a line in the log, and its workers are woken."""
 
 from __future__ import annotations
 
@@ -8,9 +8,19 @@ import threading
 from api.services import Services
 from shared.errors import RedisAway
 from shared.ledger.records import ItemJob, NewTask
+from shared.process import logs
 
 log = logging.getLogger(__name__)
 AT_ONCE = 1_000  # a job costs 90 us and more
+
+
+def note_accepted(task: NewTask, *, turn: str = "") -> None:
+    """Log who sent it; what this thread logs from here on has its id."""
+    logs.task_id_var.set(task.task_id)
+    sender = task.sender
+    words = (task.kind, sender.label or sender.owner, sender.address, sender.client)
+    files = sum(len(item.files) for item in task.items)
+    log.info("Accepted: %s of %s (%s, %s), %d files.%s", *words, files, turn)
 
 
 def enqueue(services: Services, task: NewTask, *, front: bool = True) -> None:
