@@ -15,7 +15,7 @@ from tests.support.socketio_client import Watcher
 from tests.support.stack import Client, Stack
 from tests.support.waiting import wait_for
 
-IDLE = 2_000
+IDLE = 4_000
 HEAD_S = 10.0
 
 
