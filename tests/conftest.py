@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import logging
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from shared.process import telemetry
 from tests.support import openapi_agreement
-from tests.support.private_redis import PrivateRedis
+from tests.support.private_redis import PrivateRedis, private_redis
 from tests.support.stack import Client
 
 pytest_plugins = ["tests.support.running.minutes", "tests.support.running.side_by_side"]
@@ -24,12 +22,8 @@ def pytest_configure() -> None:
 
 @pytest.fixture(scope="session")
 def _shared_redis() -> Iterator[PrivateRedis]:
-    # A short path: sockets fail beyond about 104 characters, and pytest's own folders are long.
-    with tempfile.TemporaryDirectory(prefix="rr-") as folder:
-        server = PrivateRedis(Path(folder))
-        server.start()
+    with private_redis() as server:
         yield server
-        server.stop()
 
 
 @pytest.fixture
@@ -42,11 +36,8 @@ def redis_url(_shared_redis: PrivateRedis) -> str:
 @pytest.fixture
 def own_redis() -> Iterator[PrivateRedis]:
     """A real Redis of this test alone, that it may stop and start again."""
-    with tempfile.TemporaryDirectory(prefix="rr-") as folder:
-        server = PrivateRedis(Path(folder))
-        server.start()
+    with private_redis() as server:
         yield server
-        server.stop()
 
 
 class _Errors(logging.Handler):

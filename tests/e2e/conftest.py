@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.media.photos import known_photos
-from tests.support.private_redis import PrivateRedis
+from tests.support.private_redis import private_redis
 from tests.support.stack import Stack, running_stack
 
 
@@ -22,13 +21,8 @@ def photos() -> dict[str, Path]:
 @pytest.fixture(scope="package")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Two API processes, a query worker and two analysis workers on one Redis."""
-    with tempfile.TemporaryDirectory(prefix="re-") as folder:
-        server = PrivateRedis(Path(folder))
-        server.start()
-        try:
-            with running_stack(
-                tmp_path_factory.mktemp("stack"), server.url, apis=2, analysis=2
-            ) as running:
-                yield running
-        finally:
-            server.stop()
+    with (
+        private_redis() as redis,
+        running_stack(tmp_path_factory.mktemp("stack"), redis.url, apis=2, analysis=2) as running,
+    ):
+        yield running

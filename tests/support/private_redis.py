@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import subprocess
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import redis
@@ -57,3 +60,15 @@ class PrivateRedis:
                 return bool(client.ping())
         except redis.RedisError:
             return False
+
+
+@contextlib.contextmanager
+def private_redis(*, append_only: bool = False) -> Iterator[PrivateRedis]:
+    """One that runs, for a fixture of a module; a short path, since sockets fail beyond 104."""
+    with tempfile.TemporaryDirectory(prefix="rr-") as folder:
+        server = PrivateRedis(Path(folder), append_only=append_only)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()

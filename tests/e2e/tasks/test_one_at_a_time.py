@@ -5,12 +5,14 @@ from __future__ import annotations
 import itertools
 import json
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from tests.support.media.media import make_clip
+from tests.support.private_redis import private_redis
 from tests.support.socketio_client import Watcher
 from tests.support.stack import Client, Stack, running_stack
 from tests.support.waiting import wait_for
@@ -18,18 +20,33 @@ from tests.support.waiting import wait_for
 SLOW_UNWIND_S = 4
 
 
-@pytest.fixture
-def slow_stack(tmp_path: Path, redis_url: str):
+@pytest.fixture(scope="module")
+def idle_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Two workers whose extra stage works without end and takes 4 s to unwind when stopped."""
+    folder = tmp_path_factory.mktemp("stack")
     told = {
-        "SLOW_UNWIND_RECORD": str(tmp_path / "runs.jsonl"),
+        "SLOW_UNWIND_RECORD": str(folder / "runs.jsonl"),
         "SLOW_UNWIND_S": str(SLOW_UNWIND_S),
     }
-    with running_stack(tmp_path / "stack", redis_url, apis=2, analysis=0) as stack:
+    with (
+        private_redis() as redis,
+        running_stack(folder, redis.url, apis=2, query=0, analysis=0) as stack,
+    ):
         for number in range(2):
             stack.start(f"analysis-{number}", "-m", "tests.support.programs.slow_unwind", **told)
-        stack.wait_ready(2, 1)
+        stack.wait_ready(2, 0)
         yield stack
+
+
+@pytest.fixture
+def slow_stack(idle_stack: Stack) -> Iterator[Stack]:
+    """The same with nothing recorded; what a test left running is cancelled after it."""
+    (idle_stack.folder / "runs.jsonl").unlink(missing_ok=True)
+    yield idle_stack
+    client = idle_stack.client()
+    for task in client.get("/tasks").json()["tasks"]:
+        client.post("/analyze/cancel", task_id=task["task_id"])
+        client.wait_final(task["task_id"])
 
 
 def wait_working(client: Client, task_id: str) -> None:
@@ -77,13 +94,13 @@ def test_fifty_posts_at_once_through_two_apis_never_run_two_tasks(
     def another_burst() -> bool:
         with ThreadPoolExecutor(50) as pool:
             assert set(pool.map(post, range(50))) <= {202, 409}
-        return len(_spans(tmp_path / "runs.jsonl")) >= 3
+        return len(_spans(slow_stack.folder / "runs.jsonl")) >= 3
 
     wait_for(another_burst, 40, "three tasks to have run")
     clients[0].post("/analyze/cancel")
     for task_id in accepted:
         clients[0].wait_final(task_id, 20)
-    spans = sorted(_spans(tmp_path / "runs.jsonl"))
+    spans = sorted(_spans(slow_stack.folder / "runs.jsonl"))
     assert len({worker for *_, workers in spans for worker in workers}) == 2
     for (_, end, one, _), (start, _, two, _) in itertools.pairwise(spans):
         assert end <= start, f"{one} and {two} ran at the same time"

@@ -12,6 +12,7 @@ from shared.redis.clients import connect
 from shared.redis.licence_keys import Keys
 from tests.support.media.many_files import copies_of_one
 from tests.support.media.media import make_clip
+from tests.support.private_redis import private_redis
 from tests.support.socketio_client import Watcher
 from tests.support.stack import Client, Stack, running_stack
 from tests.support.waiting import wait_for
@@ -21,13 +22,15 @@ NAMES = ("Ann", "Bob", "Cleo", "Dan", "Eve", "Fay", "Gus", "Hal", "Ida", "Jo")
 ABSENT = "whisper-large-v3"  # its weights are on no hub that a test could reach
 
 
-@pytest.fixture
-def stack(tmp_path: Path, redis_url: str) -> Iterator[Stack]:
-    with running_stack(tmp_path / "stack", redis_url) as stack:
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """One analysis worker; each test leaves it idle."""
+    folder = tmp_path_factory.mktemp("stack")
+    with private_redis() as redis, running_stack(folder, redis.url, query=0) as stack:
         yield stack
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def people(stack: Stack) -> dict[str, Client]:
     """Clients of one server, each with a key of its own."""
     with connect(stack.redis_url) as client:
@@ -73,6 +76,8 @@ def test_anothers_five_clips_begin_within_one_item(
     assert bob.wait_final(short)["status"] == "completed"
     again = paused["current"]
     wait_for(lambda: ann.task(long)["current"] > again, 20, "the long one to go on by itself")
+    assert ann.ok("/analyze/cancel")["task_id"] == long
+    ann.wait_final(long)
 
 
 @pytest.mark.alone
@@ -101,6 +106,7 @@ def test_an_absent_model_is_in_nobodys_way(
     watched = ingest.add(clip.parent, tmp_path / "ingested")
     ingest.start()
     watched.wait_processed(2)
+    watched.delete()
     told = ann.task(waiting)
     assert (told["status"], told["place"], told["waiting_for"]["code"]) == ("queued", None, "model")
     assert f"rushes models pull {ABSENT}" in told["message"]
