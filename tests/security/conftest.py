@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.private_redis import private_redis
 from tests.support.stack import ADDRESS_SPACE, Stack
 
 
@@ -19,3 +20,13 @@ def bounded_stack(tmp_path: Path, redis_url: str) -> Iterator[Stack]:
     stack = Stack(tmp_path, redis_url, address_space=dict(ADDRESS_SPACE))
     yield stack
     stack.stop()
+
+
+@pytest.fixture(scope="module")
+def shared_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The same for all tests of a file."""
+    with private_redis() as redis:
+        folder = tmp_path_factory.mktemp("stack")
+        stack = Stack(folder, redis.url, address_space=dict(ADDRESS_SPACE))
+        yield stack
+        stack.stop()

@@ -14,7 +14,7 @@ import pytest
 from tests.support.exports.export_desk import ExportDesk, clip
 from tests.support.stack import ADDRESS_SPACE
 
-_FOR_S = 4.0  # of exports, against a thread that swaps as fast as it can
+_FOR_S = 2.0  # of exports, against a thread that swaps as fast as it can
 
 
 @pytest.fixture
@@ -162,7 +162,7 @@ def test_a_part_file_that_is_swapped_for_a_link_is_never_written_through(
                     swapped[0] += 1
 
     with again_and_again(swap):
-        for n in until(time.monotonic() + _FOR_S):
+        for n in until(time.monotonic() + 2 * _FOR_S):
             mode = "copy" if n % 2 else "encode"
             answer = desk.export(clip(film, 0, 3.3, name="clip"), mode=mode)
             for done in answer["exported"]:
@@ -184,7 +184,7 @@ def test_a_swept_folder_that_is_swapped_for_a_link_loses_no_file_outside(
     (day / ".old.mov.0123abcd.part").write_bytes(b"old")
     os.utime(day / ".old.mov.0123abcd.part", (0, 0))
     with again_and_again(swap):
-        for _ in until(time.monotonic() + _FOR_S):
+        for _ in until(time.monotonic() + 2 * _FOR_S):
             desk.post(clip(film, 0, 0.2, name="clip"), output_dir=str(day))
     assert held(elsewhere) == before
     assert not (day / ".old.mov.0123abcd.part").exists()

@@ -20,7 +20,7 @@ from tests.support.stack import ADDRESS_SPACE, Client, Stack, running_stack
 from tests.support.waiting import wait_for
 
 INSIDE, OUTSIDE = (160, 96), (192, 108)
-ROUNDS = 40
+ROUNDS = 25
 
 
 @pytest.fixture(scope="module")

@@ -17,10 +17,10 @@ from tests.support.stack import KEY, Client, Stack
 from tests.support.waiting import wait_for
 
 
-@pytest.fixture
-def api(bounded_stack: Stack) -> Client:
+@pytest.fixture(scope="module")
+def api(shared_stack: Stack) -> Client:
     """An API process that has a public name."""
-    return bounded_stack.start_api(RUSHES_ALLOWED_HOSTS="rushes.example.com, *.studio.example")
+    return shared_stack.start_api(RUSHES_ALLOWED_HOSTS="rushes.example.com, *.studio.example")
 
 
 def test_a_name_that_a_stranger_made_lead_here_is_refused(api: Client) -> None:
@@ -39,21 +39,21 @@ def test_a_name_that_a_stranger_made_lead_here_is_refused(api: Client) -> None:
         assert answer.status_code == 200, name
 
 
-def test_a_socket_with_a_strangers_name_is_refused(api: Client, bounded_stack: Stack) -> None:
+def test_a_socket_with_a_strangers_name_is_refused(api: Client, shared_stack: Stack) -> None:
     for name, status in (("evil.example", b"403"), ("localhost", b"101")):
         asked = (
             f"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: {name}\r\n"
             "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
             "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
         )
-        with raw_socket(bounded_stack, asked.encode()) as connection:
+        with raw_socket(shared_stack, asked.encode()) as connection:
             assert connection.recv(1 << 16)[9:12] == status
 
 
-def test_the_log_names_a_refused_host_once(api: Client, bounded_stack: Stack) -> None:
+def test_the_log_names_a_refused_host_once(api: Client, shared_stack: Stack) -> None:
     for name in ("evil.example", "evil.example:80", "rushes-api.media", "evil.example"):
         httpx.get(f"{api.url}/api/v1/health", headers={"Host": name})
-    log = bounded_stack.processes["api-0"].text()
+    log = shared_stack.processes["api-0"].text()
     for name in ("evil.example", "rushes-api.media"):
         [line] = [line for line in log.splitlines() if f"'{name}'" in line]
         assert "RUSHES_ALLOWED_HOSTS" in line
@@ -76,7 +76,7 @@ def test_nobody_is_sent_to_a_host_that_a_stranger_named(api: Client) -> None:
 @pytest.mark.parametrize("name", ["connect", "disconnect"])
 @pytest.mark.parametrize("data", [None, "x", ({}, {}), ({"HTTP_X_LICENSE_KEY": KEY}, None)])
 def test_events_called_connect_or_disconnect_change_nothing(
-    api: Client, bounded_stack: Stack, name: str, data: object
+    api: Client, shared_stack: Stack, name: str, data: object
 ) -> None:
     with Watcher(api.url, key=KEY) as keyed, Watcher(api.url) as keyless:
         for watcher in (keyed, keyless):
@@ -84,7 +84,7 @@ def test_events_called_connect_or_disconnect_change_nothing(
         assert keyed.join("watch-folders")["task_id"] == "watch-folders"  # its key is still known
         assert "licence key" in keyless.join("watch-folders")["message"]
         wait_for(lambda: keyed.of("watch-folders"), 10, "the status of watching")
-    assert "Traceback" not in bounded_stack.processes["api-0"].text()
+    assert "Traceback" not in shared_stack.processes["api-0"].text()
 
 
 def test_keys_with_blanks_around_them_work(bounded_stack: Stack) -> None:

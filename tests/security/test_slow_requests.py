@@ -19,10 +19,10 @@ IDLE = 4_000
 HEAD_S = 10.0
 
 
-@pytest.fixture
-def api(bounded_stack: Stack) -> Client:
+@pytest.fixture(scope="module")
+def api(shared_stack: Stack) -> Client:
     """The one API process of the stack."""
-    return bounded_stack.start_api()
+    return shared_stack.start_api()
 
 
 def open_files(stack: Stack) -> int:
@@ -47,16 +47,16 @@ def drips_until_cut_off(connection: socket.socket, drip: bytes) -> None:
 
 @pytest.mark.timeout(180)
 def test_thousands_of_idle_connections_are_gone_soon_and_hold_nobody_up(
-    api: Client, bounded_stack: Stack
+    api: Client, shared_stack: Stack
 ) -> None:
-    before = open_files(bounded_stack)
+    before = open_files(shared_stack)
     partial = head("/analyze")[:-4]
     with contextlib.ExitStack() as held, others_asking(api.url):
         for number in range(IDLE):
-            held.enter_context(raw_socket(bounded_stack, partial if number % 2 else b""))
+            held.enter_context(raw_socket(shared_stack, partial if number % 2 else b""))
         opened = time.monotonic()
         wait_for(
-            lambda: open_files(bounded_stack) < before + 20,
+            lambda: open_files(shared_stack) < before + 20,
             HEAD_S + 15,
             "the end of idle connections",
             every_s=0.2,
@@ -65,32 +65,32 @@ def test_thousands_of_idle_connections_are_gone_soon_and_hold_nobody_up(
 
 
 @pytest.mark.parametrize("drip", [b"X-Drip: 1\r\n", b"\r\n"])
-def test_a_head_that_drips_is_cut_off(api: Client, bounded_stack: Stack, drip: bytes) -> None:
+def test_a_head_that_drips_is_cut_off(api: Client, shared_stack: Stack, drip: bytes) -> None:
     first = b"" if drip == b"\r\n" else head("/analyze")[:-2]
     began = time.monotonic()
-    with raw_socket(bounded_stack, first) as connection:
+    with raw_socket(shared_stack, first) as connection:
         drips_until_cut_off(connection, drip)
     assert time.monotonic() - began > HEAD_S - 1
 
 
-def test_what_drips_after_an_answer_is_cut_off(api: Client, bounded_stack: Stack) -> None:
+def test_what_drips_after_an_answer_is_cut_off(api: Client, shared_stack: Stack) -> None:
     asked = head("/health", "Content-Length: 1000000", method="GET")
-    with raw_socket(bounded_stack, asked) as connection:
+    with raw_socket(shared_stack, asked) as connection:
         assert connection.recv(1 << 16).startswith(b"HTTP/1.1 200 ")
         drips_until_cut_off(connection, b"a")
 
 
 def test_the_body_of_a_socket_that_does_not_arrive_ends_it(
-    api: Client, bounded_stack: Stack
+    api: Client, shared_stack: Stack
 ) -> None:
     polling = "/socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: localhost\r\nContent-Length: "
     with contextlib.ExitStack() as held:
         small = [
-            held.enter_context(raw_socket(bounded_stack, f"{how} {polling}10\r\n\r\n".encode()))
+            held.enter_context(raw_socket(shared_stack, f"{how} {polling}10\r\n\r\n".encode()))
             for how in ("GET", "POST")
         ]
         large = held.enter_context(
-            raw_socket(bounded_stack, f"POST {polling}70000\r\n\r\n".encode())
+            raw_socket(shared_stack, f"POST {polling}70000\r\n\r\n".encode())
         )
         assert until_closed(large).startswith(b"HTTP/1.1 413 ")
         for connection in small:
@@ -98,13 +98,13 @@ def test_the_body_of_a_socket_that_does_not_arrive_ends_it(
 
 
 @pytest.mark.parametrize("endless", ["header", "address", "chunk"])
-def test_an_endless_head_is_refused(api: Client, bounded_stack: Stack, endless: str) -> None:
+def test_an_endless_head_is_refused(api: Client, shared_stack: Stack, endless: str) -> None:
     starts = {
         "header": head("/analyze")[:-2] + b"X-Long: ",
         "address": b"GET /api/v1/",
         "chunk": head("/analyze", "X-License-Key: test-key", "Transfer-Encoding: chunked") + b"1;",
     }
-    with raw_socket(bounded_stack, starts[endless]) as connection:
+    with raw_socket(shared_stack, starts[endless]) as connection:
 
         def is_refused() -> bool:
             try:

@@ -30,7 +30,7 @@ def up(tmp_path: Path) -> Iterator[Client]:
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "cli.main", "up"],
-            env=environment(tmp_path, RUSHES_PORT=str(port)),
+            env=environment(tmp_path, RUSHES_PORT=str(port), RUSHES_QUERY_WORKERS="1"),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

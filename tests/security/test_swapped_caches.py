@@ -23,7 +23,7 @@ from tests.support.cache_material import CANARY, HASH, NAME, fill
 from tests.support.search.search_data import publish, random_units
 from tests.support.search.transcript_data import SPEECH, publish_transcript, segments
 
-_SECONDS = 3.0
+_SECONDS = 1.5
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -12,64 +13,106 @@ import pytest
 import socketio.exceptions
 
 from tests.support.media.media import make_clip, make_still
+from tests.support.private_redis import private_redis
 from tests.support.socketio_client import Watcher
 from tests.support.stack import KEY, PROJECT, Stack, free_port, running_stack
 from tests.support.waiting import wait_for
 from tests.support.watch.ingest import Ingest
 
 
-def test_clients_send_and_get_back_their_own_form_of_a_path(tmp_path: Path, redis_url: str) -> None:
-    server = tmp_path / "server"
-    (server / "Tag 1").mkdir(parents=True)
-    make_still(server / "Tag 1" / "Ü #1%.jpg", colour=(200, 30, 30))
-    path_map = f"Z:\\footage={server};/Volumes/footage={server}"
-    with running_stack(tmp_path / "stack", redis_url, RUSHES_PATH_MAP=path_map) as stack:
-        client = stack.client()
-        for cache_dir, path in [
-            ("Z:\\footage\\cache", "Z:\\footage\\Tag 1\\Ü #1%.jpg"),
-            ("/Volumes/footage/cache", "/Volumes/footage/Tag 1/Ü #1%.jpg"),
-        ]:
-            bad = path.replace("#1", "#2")
-            record = client.analyzed(Path(cache_dir), Path(path), Path(bad))
-            assert [failed["media_path"] for failed in record["failed_files"]] == [bad]
-            files = client.task(record["task_id"], files=True)["files"]
-            assert {file["media_path"] for file in files} == {path, bad}
-            for media_paths in (None, [path]):
-                found = client.ok(
-                    "/search/text", query="red", cache_dir=cache_dir, media_paths=media_paths
-                )["matches"]
-                assert [match["video_path"] for match in found] == [path]
-            media = client.ok("/media/metadata", media_paths=[path], cache_dir=cache_dir)["media"]
-            assert media[0]["media_path"] == path
+@pytest.fixture(scope="module")
+def share(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that clients know by other names."""
+    return tmp_path_factory.mktemp("share")
+
+
+@pytest.fixture(scope="module")
+def changed(share: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """One of each process, with settings that do not touch each other."""
+    settings = {
+        "RUSHES_PATH_MAP": f"Z:\\footage={share};/Volumes/footage={share}",
+        "RUSHES_MEDIA_ROOTS": str(share / "media"),
+        "RUSHES_CACHE_ROOTS": str(share / "caches"),
+        "RUSHES_LOG_FORMAT": "json",
+        "RUSHES_WATCH_EXTENSIONS": "-gif, +dav",
+    }
+    for name in ("media", "caches"):
+        (share / name).mkdir()
+    folder = tmp_path_factory.mktemp("stack")
+    with private_redis() as redis, running_stack(folder, redis.url, **settings) as stack:
+        yield stack
+
+
+def test_clients_send_and_get_back_their_own_form_of_a_path(changed: Stack, share: Path) -> None:
+    make_still(share / "media" / "Tag 1" / "Ü #1%.jpg", colour=(200, 30, 30))
+    client = changed.client()
+    for cache_dir, path in [
+        ("Z:\\footage\\caches\\1", "Z:\\footage\\media\\Tag 1\\Ü #1%.jpg"),
+        ("/Volumes/footage/caches/1", "/Volumes/footage/media/Tag 1/Ü #1%.jpg"),
+    ]:
+        bad = path.replace("#1", "#2")
+        record = client.analyzed(Path(cache_dir), Path(path), Path(bad))
+        assert [failed["media_path"] for failed in record["failed_files"]] == [bad]
+        files = client.task(record["task_id"], files=True)["files"]
+        assert {file["media_path"] for file in files} == {path, bad}
+        for media_paths in (None, [path]):
+            found = client.ok(
+                "/search/text", query="red", cache_dir=cache_dir, media_paths=media_paths
+            )["matches"]
+            assert [match["video_path"] for match in found] == [path]
+        media = client.ok("/media/metadata", media_paths=[path], cache_dir=cache_dir)["media"]
+        assert media[0]["media_path"] == path
 
 
 def test_paths_outside_the_roots_are_403_and_name_the_setting(
-    tmp_path: Path, redis_url: str
+    changed: Stack, share: Path, tmp_path: Path
 ) -> None:
-    (tmp_path / "media").mkdir()
-    (tmp_path / "caches").mkdir()
-    inside = make_still(tmp_path / "media" / "a.jpg", colour=(200, 30, 30))
+    inside = make_still(share / "media" / "a.jpg", colour=(200, 30, 30))
     outside = make_still(tmp_path / "b.jpg", colour=(200, 30, 30))
-    roots = {
-        "RUSHES_MEDIA_ROOTS": str(tmp_path / "media"),
-        "RUSHES_CACHE_ROOTS": str(tmp_path / "caches"),
-    }
-    with running_stack(tmp_path / "stack", redis_url, **roots) as stack:
-        client = stack.client()
-        for cache_dir, media, setting in [
-            (tmp_path / "caches" / "a", outside, "RUSHES_MEDIA_ROOTS"),
-            (tmp_path / "elsewhere", inside, "RUSHES_CACHE_ROOTS"),
-        ]:
-            answer = client.post(
-                "/analyze", cache_dir=str(cache_dir), visual_media_paths=[str(media)]
-            )
-            assert answer.status_code == 403
-            assert answer.json()["error"] == "Path not allowed"
-            assert setting in answer.json()["message"]
-        batch = client.ok("/media/metadata", media_paths=[str(inside), str(outside)])["media"]
-        assert batch[0]["error"] is None
-        assert "RUSHES_MEDIA_ROOTS" in batch[1]["error"]
-        client.analyzed(tmp_path / "caches" / "a", inside)
+    client = changed.client()
+    for cache_dir, media, setting in [
+        (share / "caches" / "a", outside, "RUSHES_MEDIA_ROOTS"),
+        (tmp_path / "elsewhere", inside, "RUSHES_CACHE_ROOTS"),
+    ]:
+        answer = client.post("/analyze", cache_dir=str(cache_dir), visual_media_paths=[str(media)])
+        assert answer.status_code == 403
+        assert answer.json()["error"] == "Path not allowed"
+        assert setting in answer.json()["message"]
+    batch = client.ok("/media/metadata", media_paths=[str(inside), str(outside)])["media"]
+    assert batch[0]["error"] is None
+    assert "RUSHES_MEDIA_ROOTS" in batch[1]["error"]
+    client.analyzed(share / "caches" / "a", inside)
+
+
+def test_json_logs_carry_the_task_id_from_the_request_to_the_worker(
+    changed: Stack, share: Path
+) -> None:
+    still = make_still(share / "media" / "logged.jpg", colour=(30, 30, 200))
+    bad = share / "media" / "bad.jpg"
+    bad.write_bytes(b"no picture")
+    task_id = changed.client().analyzed(share / "caches" / "logged", still, bad)["task_id"]
+    for name in ("api-0", "analysis-0"):
+        log = changed.processes[name].text()
+        lines = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
+        ours = [line for line in lines if line.get("task_id") == task_id]
+        assert ours, f"{name} logged nothing with the task id"
+    causes = [line["message"] for line in ours if "bad.jpg" in line["message"]]
+    assert causes, "the worker's log names the bad file and the cause"
+
+
+def test_the_list_of_watched_extensions_can_be_changed(
+    changed: Stack, share: Path, tmp_path: Path
+) -> None:
+    media = share / "media" / "incoming"
+    make_still(media / "a.png", colour=(200, 30, 30))
+    make_still(media / "b.gif", colour=(30, 200, 30))
+    make_clip(tmp_path / "c.mp4", 2).rename(media / "c.DAV")
+    changed.start_worker("watcher")
+    ingest = Ingest(changed.client())
+    ingest.start()
+    folder = ingest.add(media, share / "caches" / "incoming")
+    assert folder.wait_processed(2)["files_total"] == 2
+    assert set(folder.files("processed")) == {str(media / name) for name in ("a.png", "c.DAV")}
 
 
 def test_a_public_host_without_roots_ends_with_one_sentence_and_exit_2(tmp_path: Path) -> None:
@@ -151,23 +194,6 @@ def test_by_default_panels_may_call_metrics_are_served_and_keyless_sockets_may_j
         pass
 
 
-def test_json_logs_carry_the_task_id_from_the_request_to_the_worker(
-    tmp_path: Path, redis_url: str
-) -> None:
-    still = make_still(tmp_path / "a.jpg", colour=(200, 30, 30))
-    (tmp_path / "bad.jpg").write_bytes(b"no picture")
-    with running_stack(tmp_path / "stack", redis_url, query=0, RUSHES_LOG_FORMAT="json") as stack:
-        client = stack.client()
-        task_id = client.analyzed(tmp_path / "cache", still, tmp_path / "bad.jpg")["task_id"]
-        logs = {name: process.text() for name, process in stack.processes.items()}
-    for name in ("api-0", "analysis-0"):
-        lines = [json.loads(line) for line in logs[name].splitlines() if line.startswith("{")]
-        ours = [line for line in lines if line.get("task_id") == task_id]
-        assert ours, f"{name} logged nothing with the task id"
-    causes = [line["message"] for line in ours if "bad.jpg" in line["message"]]
-    assert causes, "the worker's log names the bad file and the cause"
-
-
 def test_without_weights_models_and_messages_say_what_to_do(tmp_path: Path, redis_url: str) -> None:
     empty = tmp_path / "models"
     empty.mkdir()
@@ -190,7 +216,8 @@ def test_without_weights_models_and_messages_say_what_to_do(tmp_path: Path, redi
 
 def test_rushes_up_listens_on_its_port_and_starts_that_many_workers(tmp_path: Path) -> None:
     port = free_port()
-    stack = Stack(tmp_path, "", {"RUSHES_PORT": str(port), "RUSHES_WORKERS": "2"})
+    settings = {"RUSHES_PORT": str(port), "RUSHES_WORKERS": "2", "RUSHES_QUERY_WORKERS": "1"}
+    stack = Stack(tmp_path, "", settings)
     up = stack.start("up", "-m", "cli.main", "up", RUSHES_REDIS_URL="")
     stack.ports.append(port)
     try:
@@ -211,19 +238,3 @@ def test_rushes_up_listens_on_its_port_and_starts_that_many_workers(tmp_path: Pa
         assert up.end(30) == 0, up.text()
     finally:
         stack.stop()
-
-
-def test_the_list_of_watched_extensions_can_be_changed(tmp_path: Path, redis_url: str) -> None:
-    media = tmp_path / "incoming"
-    make_still(media / "a.png", colour=(200, 30, 30))
-    make_still(media / "b.gif", colour=(30, 200, 30))
-    clip = make_clip(tmp_path / "c.mp4", 2)
-    clip.rename(media / "c.DAV")
-    changes = {"RUSHES_WATCH_EXTENSIONS": "-gif, +dav"}
-    with running_stack(tmp_path / "stack", redis_url, query=0, **changes) as stack:
-        stack.start_worker("watcher")
-        ingest = Ingest(stack.client())
-        ingest.start()
-        folder = ingest.add(media, tmp_path / "cache")
-        assert folder.wait_processed(2)["files_total"] == 2
-        assert set(folder.files("processed")) == {str(media / n) for n in ("a.png", "c.DAV")}

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.media.media import Encoding, make_clip, make_still
-from tests.support.private_redis import PrivateRedis
+from tests.support.private_redis import PrivateRedis, private_redis
 from tests.support.socketio_client import Watcher
-from tests.support.stack import Client, running_stack
+from tests.support.stack import Client, Stack, running_stack
 from tests.support.waiting import wait_for
 
 LONG = Encoding(fps=2, gop=4)  # seconds that are quick to make and take time to analyse
@@ -40,20 +40,29 @@ def test_replicas_and_restarts_find_the_same(tmp_path: Path, redis_url: str) -> 
         assert matches(stack.start_api(), cache_dir) == before
 
 
+@pytest.fixture(scope="module")
+def redis() -> Iterator[PrivateRedis]:
+    """It keeps its data over stop and start, as the one of `rushes up` does."""
+    with private_redis(append_only=True) as redis:
+        yield redis
+
+
+@pytest.fixture(scope="module")
+def two_apis(redis: PrivateRedis, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """With one analysis worker."""
+    with running_stack(tmp_path_factory.mktemp("stack"), redis.url, apis=2, query=0) as stack:
+        yield stack
+
+
 @pytest.mark.parametrize("outage", ["frozen", "restarted"])
 def test_clients_of_both_apis_get_the_final_state_although_redis_was_away_for_20_s(
-    tmp_path: Path, outage: str
+    two_apis: Stack, redis: PrivateRedis, tmp_path: Path, outage: str
 ) -> None:
     """Frozen: connections hang and nothing is lost. Restarted: they break, and Redis comes back
     with its append-only file, as the private Redis does."""
-    clip = make_clip(tmp_path / "long.mp4", seconds=400, encoding=LONG)
+    clip = make_clip(tmp_path / "long.mp4", seconds=200, encoding=LONG)
+    clients = [two_apis.client(0), two_apis.client(1)]
     with contextlib.ExitStack() as keep:
-        folder = keep.enter_context(tempfile.TemporaryDirectory(prefix="rr-"))
-        redis = PrivateRedis(Path(folder), append_only=True)
-        redis.start()
-        keep.callback(redis.stop)
-        stack = keep.enter_context(running_stack(tmp_path / "stack", redis.url, apis=2, query=0))
-        clients = [stack.client(0), stack.client(1)]
         watchers = [
             keep.enter_context(Watcher(client.url, transports=[transport]))
             for client, transport in zip(clients, ("websocket", "polling"), strict=True)

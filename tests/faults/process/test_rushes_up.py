@@ -34,11 +34,22 @@ def status_with(up: Up, key: str) -> int:
     return httpx.get(url, headers={"X-License-Key": key}).status_code
 
 
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Up]]:
+    """Those that were started; the last one may still run."""
+    started: list[Up] = []
+    yield started
+    for one in started:
+        end(one)
+
+
 @pytest.fixture
-def up(tmp_path: Path) -> Iterator[Up]:
-    one = start(tmp_path)
-    yield one
-    end(one)
+def up(running: list[Up], tmp_path_factory: pytest.TempPathFactory) -> Up:
+    """One that is ready, on a folder of its own; the one before, unless a test has ended it."""
+    if not running or running[-1].process.poll() is not None:
+        running.append(start(tmp_path_factory.mktemp("up")))
+    running[-1].wait_for_line("ready on http")
+    return running[-1]
 
 
 def run(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
@@ -52,8 +63,72 @@ def run(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedP
     )
 
 
+def test_a_second_rushes_up_is_refused_with_one_sentence(up: Up) -> None:
+    second = run(up.log.parent, "up", RUSHES_PORT=str(free_port()))
+    assert second.returncode == 2
+    assert "already runs on" in second.stderr
+    assert str(up.process.pid) in second.stderr
+    assert second.stderr.count("\n") == 1
+
+
+def test_without_a_terminal_the_first_key_is_in_its_file_and_nowhere_else(up: Up) -> None:
+    up.wait_for_line("ready on http.*first-key")
+    folder, file = up.log.parent, up.state_dir / "first-key"
+    key = file.read_text().strip()
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert status_with(up, key) == 200
+    hashed = hashlib.sha256(key.encode()).hexdigest()
+    assert hashed in (up.state_dir / "keys.json").read_text()
+    settings = Settings.from_env(environment(folder))
+    url = private_redis.running_url(settings)
+    assert url is not None
+    with connect(url) as client:
+        assert client.hkeys(f"{key_prefix(settings.instance)}keys") == [hashed]
+    end(up)
+    # Nor in any log or in what Redis writes to its disk.
+    holders = [
+        path for path in folder.rglob("*") if path.is_file() and key.encode() in path.read_bytes()
+    ]
+    assert holders == [file]
+
+
+def test_keys_are_made_listed_and_revoked_from_the_command_line(up: Up) -> None:
+    folder = up.log.parent
+    pro = run(folder, "keys", "create", "--label", "the editor").stdout.strip()
+    key = run(folder, "keys", "create", "--tier", "basic", "--label", "the intern").stdout.strip()
+    listed = run(folder, "keys", "list").stdout
+    assert "basic" in listed
+    assert "the intern" in listed
+    assert key not in listed
+    assert pro not in listed
+    assert status_with(up, key) == 403
+    assert status_with(up, pro) == 200
+    (line,) = [line for line in listed.splitlines() if "the intern" in line]
+    key_id = re.findall(r"[0-9a-f]{12}", line)[0]
+    assert "revoked" in run(folder, "keys", "revoke", key_id).stdout
+    assert "the intern" not in run(folder, "keys", "list").stdout
+    pro_id = next(
+        re.findall(r"[0-9a-f]{12}", line)[0] for line in listed.splitlines() if "the editor" in line
+    )
+    run(folder, "keys", "revoke", pro_id)
+    wait_for(lambda: status_with(up, pro) == 403, 10, "the revoked key to be refused", every_s=0.1)
+    again = run(folder, "keys", "revoke", key_id)
+    assert again.returncode == 1
+    assert again.stderr == f"rushes: There is no key {key_id}.\n"
+
+
+def test_kill_9_of_rushes_up_leaves_no_orphan_and_no_hindrance(up: Up, running: list[Up]) -> None:
+    assert len(up.session_members()) >= 6  # with the redis-server beside its guard
+    up.process.kill()
+    up.process.wait()
+    wait_for(lambda: not up.session_members(), 25, "the end of all children", every_s=0.1)
+
+    up.log.unlink()
+    running.append(start(up.log.parent))
+    running[-1].wait_for_line("ready on http")
+
+
 def test_killed_children_come_back_and_sigterm_ends_all_with_redis_last(up: Up) -> None:
-    up.wait_for_line("ready on http")
     up.wait_for_line("query worker 2 runs as process")  # there is memory for it
     workers = ("query worker", "query worker 2", "analysis worker 1", "recluster worker")
     workers += ("export worker", "watcher")
@@ -80,31 +155,17 @@ def test_killed_children_come_back_and_sigterm_ends_all_with_redis_last(up: Up) 
     assert up.session_members() == []
 
 
-def test_kill_9_of_rushes_up_leaves_no_orphan_and_no_hindrance(up: Up, tmp_path: Path) -> None:
-    up.wait_for_line("ready on http")
-    assert len(up.session_members()) >= 6  # with the redis-server beside its guard
-    up.process.kill()
-    up.process.wait()
-    wait_for(lambda: not up.session_members(), 25, "the end of all children", every_s=0.1)
-
-    again = start(tmp_path)
-    try:
-        again.wait_for_line("ready on http", times=2)
-    finally:
-        end(again)
-
-
 def test_without_its_model_it_says_so_and_is_ready_once_that_has_come(tmp_path: Path) -> None:
     weights = tmp_path / "models"
     weights.mkdir()
     waits = "tests.support.programs.up_that_waits_briefly"
     alone = {"PIP_NO_INDEX": "1", "RUSHES_MODELS_DIR": str(weights), "PYTHONPATH": str(PROJECT)}
-    up = start(tmp_path, module=waits, **alone)
+    up = start(tmp_path, module=waits, RUSHES_QUERY_WORKERS="1", **alone)
     try:
         up.wait_for_line("not ready after 2 s: ")
         strict = f"http://127.0.0.1:{up.port}/api/v1/ready?require=models,roots"
         pull = f"The weights of conse-lite0 are not in {weights}. Fetch them with `rushes models"
-        wait_for(lambda: pull in httpx.get(strict).text, READY_S, "the weights to be missed")
+        wait_for(lambda: pull in httpx.get(strict).text, READY_S, "its lack", every_s=0.2)
         assert "ready on http" not in up.text()
         (weights / "conse-lite0").symlink_to(models_dir() / "conse-lite0")
         up.wait_for_line("ready on http")  # though there are none for speech and faces
@@ -112,15 +173,6 @@ def test_without_its_model_it_says_so_and_is_ready_once_that_has_come(tmp_path: 
         assert not (weights / "whisper-base").exists()
     finally:
         end(up)
-
-
-def test_a_second_rushes_up_is_refused_with_one_sentence(up: Up, tmp_path: Path) -> None:
-    up.wait_for_line("redis runs as process")
-    second = run(tmp_path, "up", RUSHES_PORT=str(free_port()))
-    assert second.returncode == 2
-    assert "already runs on" in second.stderr
-    assert str(up.process.pid) in second.stderr
-    assert second.stderr.count("\n") == 1
 
 
 def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
@@ -134,7 +186,7 @@ def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
 
 def test_the_first_key_is_shown_to_a_terminal_and_never_logged(tmp_path: Path) -> None:
     terminal, its_end = pty.openpty()
-    up = start(tmp_path, stdout=its_end)
+    up = start(tmp_path, stdout=its_end, RUSHES_QUERY_WORKERS="1")
     os.close(its_end)
     try:
         shown = ""
@@ -157,57 +209,6 @@ def test_the_first_key_is_shown_to_a_terminal_and_never_logged(tmp_path: Path) -
     finally:
         end(up)
         os.close(terminal)
-
-
-def test_without_a_terminal_the_first_key_is_in_its_file_and_nowhere_else(tmp_path: Path) -> None:
-    output = tmp_path / "stdout"
-    with output.open("wb") as stdout:
-        up = start(tmp_path, stdout=stdout.fileno())
-    try:
-        up.wait_for_line("ready on http.*first-key")
-        file = up.state_dir / "first-key"
-        key = file.read_text().strip()
-        assert file.stat().st_mode & 0o777 == 0o600
-        assert status_with(up, key) == 200
-        hashed = hashlib.sha256(key.encode()).hexdigest()
-        assert hashed in (up.state_dir / "keys.json").read_text()
-        settings = Settings.from_env(environment(tmp_path))
-        url = private_redis.running_url(settings)
-        assert url is not None
-        with connect(url) as client:
-            assert client.hkeys(f"{key_prefix(settings.instance)}keys") == [hashed]
-    finally:
-        end(up)
-    # Nor in any log or in what Redis writes to its disk.
-    holders = [
-        path for path in tmp_path.rglob("*") if path.is_file() and key.encode() in path.read_bytes()
-    ]
-    assert holders == [file]
-
-
-def test_keys_are_made_listed_and_revoked_from_the_command_line(up: Up, tmp_path: Path) -> None:
-    up.wait_for_line("ready on http")
-    pro = run(tmp_path, "keys", "create", "--label", "the editor").stdout.strip()
-    key = run(tmp_path, "keys", "create", "--tier", "basic", "--label", "the intern").stdout.strip()
-    listed = run(tmp_path, "keys", "list").stdout
-    assert "basic" in listed
-    assert "the intern" in listed
-    assert key not in listed
-    assert pro not in listed
-    assert status_with(up, key) == 403
-    assert status_with(up, pro) == 200
-    (line,) = [line for line in listed.splitlines() if "the intern" in line]
-    key_id = re.findall(r"[0-9a-f]{12}", line)[0]
-    assert "revoked" in run(tmp_path, "keys", "revoke", key_id).stdout
-    assert "the intern" not in run(tmp_path, "keys", "list").stdout
-    pro_id = next(
-        re.findall(r"[0-9a-f]{12}", line)[0] for line in listed.splitlines() if "the editor" in line
-    )
-    run(tmp_path, "keys", "revoke", pro_id)
-    wait_for(lambda: status_with(up, pro) == 403, 10, "the revoked key to be refused")
-    again = run(tmp_path, "keys", "revoke", key_id)
-    assert again.returncode == 1
-    assert again.stderr == f"rushes: There is no key {key_id}.\n"
 
 
 def test_commands_that_need_a_redis_say_so(tmp_path: Path) -> None:

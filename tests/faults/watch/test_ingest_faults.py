@@ -90,6 +90,7 @@ def test_killed_watchers_and_workers_publish_every_content_exactly_once(
             lambda seen=seen: manifests.look() > seen or not writer.is_alive(),  # type: ignore[misc]
             60,
             lambda: f"more to be published; {ingest.account(folder)}",
+            every_s=0.2,  # each look takes the times of all that there is
         )
         pause.wait(chance.random() * 1.5)
         kind = chance.choice(["watcher", "analysis"])
