@@ -179,19 +179,20 @@ def test_one_api_with_every_switch_turned(tmp_path: Path, redis_url: str) -> Non
 
 
 def test_by_default_panels_may_call_metrics_are_served_and_keyless_sockets_may_join(
-    stack: Stack,
+    tmp_path: Path, redis_url: str
 ) -> None:
-    client = stack.client()
-    assert httpx.get(f"{client.url}/metrics").status_code == 200
-    for origin in ("null", "http://localhost:3000"):
-        answer = client.http.get("/health", headers={"Origin": origin})
-        assert answer.headers["access-control-allow-origin"] == origin
-    foreign = client.http.get("/health", headers={"Origin": "https://evil.example"})
-    assert "access-control-allow-origin" not in foreign.headers
-    with Watcher(client.url) as watcher:
-        assert "error" in watcher.join("0" * 32)
-    with pytest.raises(socketio.exceptions.ConnectionError), Watcher(client.url, key="wrong"):
-        pass
+    with running_stack(tmp_path, redis_url, analysis=0, query=0) as stack:
+        client = stack.client()
+        assert httpx.get(f"{client.url}/metrics").status_code == 200
+        for origin in ("null", "http://localhost:3000"):
+            answer = client.http.get("/health", headers={"Origin": origin})
+            assert answer.headers["access-control-allow-origin"] == origin
+        foreign = client.http.get("/health", headers={"Origin": "https://evil.example"})
+        assert "access-control-allow-origin" not in foreign.headers
+        with Watcher(client.url) as watcher:
+            assert "error" in watcher.join("0" * 32)
+        with pytest.raises(socketio.exceptions.ConnectionError), Watcher(client.url, key="wrong"):
+            pass
 
 
 def test_without_weights_models_and_messages_say_what_to_do(tmp_path: Path, redis_url: str) -> None:

@@ -19,13 +19,13 @@ from tests.support.waiting import wait_for
 
 NAME = "Season 1 / Ä"
 SHOTS = {
-    "one.mp4": [("red", 8), ("nobody", 3), ("hair", 8), ("all", 3)],
-    "two.mp4": [("grey", 8), ("all", 3), ("red", 6)],
+    "one.mp4": [("red", 5), ("nobody", 2), ("hair", 5), ("all", 3)],
+    "two.mp4": [("grey", 5), ("all", 3), ("red", 4)],
 }
 WHERE = {  # seconds at which each can be seen
-    "red": {"one.mp4": [*range(8), *range(19, 22)], "two.mp4": [*range(8, 17)]},
-    "hair": {"one.mp4": [*range(11, 22)], "two.mp4": [*range(8, 11)]},
-    "grey": {"one.mp4": [*range(19, 22)], "two.mp4": [*range(11)]},
+    "red": {"one.mp4": [*range(5), *range(12, 15)], "two.mp4": [*range(5, 12)]},
+    "hair": {"one.mp4": [*range(7, 15)], "two.mp4": [*range(5, 8)]},
+    "grey": {"one.mp4": [*range(12, 15)], "two.mp4": [*range(8)]},
 }
 
 

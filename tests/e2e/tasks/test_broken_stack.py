@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.media.media import Encoding, make_clip, make_still
-from tests.support.private_redis import PrivateRedis
+from tests.support.private_redis import PrivateRedis, private_redis
 from tests.support.socketio_client import Watcher
 from tests.support.stack import Stack, running_stack
 from tests.support.waiting import wait_for
 
 LONG = Encoding(fps=2, gop=4)  # seconds that are quick to make and take time to analyse
+
+
+@pytest.fixture(scope="module")
+def no_query(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """An API and one analysis worker."""
+    folder = tmp_path_factory.mktemp("stack")
+    with private_redis() as redis, running_stack(folder, redis.url, query=0) as stack:
+        yield stack
 
 
 def artefacts(cache_dir: Path) -> list[str]:
@@ -62,42 +71,40 @@ def begun(cache_dir: Path) -> set[str]:
 
 
 def test_sigterm_hands_the_file_back_and_another_worker_finishes_it(
-    tmp_path: Path, redis_url: str
+    no_query: Stack, tmp_path: Path
 ) -> None:
     clip = make_clip(tmp_path / "long.mp4", seconds=120, encoding=LONG)
-    with running_stack(tmp_path / "stack", redis_url, query=0) as stack:
-        client = stack.client()
-        task_id = client.analyze(tmp_path / "cache", clip)
-        wait_for(lambda: client.task(task_id)["progress"] > 0, 20, "progress")
-        assert stack.processes["analysis-0"].end() == 0
-        assert client.task(task_id)["status"] not in ("completed", "failed", "cancelled")
-        stack.start_worker("analysis", 1)
-        assert client.wait_final(task_id)["status"] == "completed"
+    client = no_query.client()
+    task_id = client.analyze(tmp_path / "cache", clip)
+    wait_for(lambda: client.task(task_id)["progress"] > 0, 20, "progress")
+    assert no_query.processes["analysis-0"].end() == 0
+    assert client.task(task_id)["status"] not in ("completed", "failed", "cancelled")
+    no_query.start_worker("analysis", 1)
+    assert client.wait_final(task_id)["status"] == "completed"
 
 
 @pytest.mark.alone
 def test_cancel_stops_a_running_file_within_a_second_and_leaves_nothing_half_done(
-    tmp_path: Path, redis_url: str
+    no_query: Stack, tmp_path: Path
 ) -> None:
     clip = make_clip(tmp_path / "long.mp4", seconds=240, encoding=LONG)
-    with running_stack(tmp_path / "stack", redis_url, query=0) as stack:
-        client = stack.client()
-        with Watcher(client.url) as watcher:
-            task_id = client.analyze(tmp_path / "cache", clip)
-            watcher.join(task_id)
-            wait_for(lambda: client.task(task_id)["progress"] > 0, 20, "progress")
-            began = time.monotonic()
-            answer = client.ok("/analyze/cancel", task_id=task_id)
-            assert answer["cancelled"] is True
-            events = watcher.until_final(task_id, 5)
-            assert time.monotonic() - began <= 1.0
-        assert events[-1]["status"] == "cancelled"
-        again = client.ok("/analyze/cancel", task_id=task_id)
-        assert again["cancelled"] is False
-        unknown = client.post("/analyze/cancel", task_id="0" * 32)
-        assert unknown.status_code == 404
-        nothing = client.ok("/analyze/cancel")
-        assert nothing == {**nothing, "cancelled": False, "task_id": None}
+    client = no_query.client()
+    with Watcher(client.url) as watcher:
+        task_id = client.analyze(tmp_path / "cache", clip)
+        watcher.join(task_id)
+        wait_for(lambda: client.task(task_id)["progress"] > 0, 20, "progress")
+        began = time.monotonic()
+        answer = client.ok("/analyze/cancel", task_id=task_id)
+        assert answer["cancelled"] is True
+        events = watcher.until_final(task_id, 5)
+        assert time.monotonic() - began <= 1.0
+    assert events[-1]["status"] == "cancelled"
+    again = client.ok("/analyze/cancel", task_id=task_id)
+    assert again["cancelled"] is False
+    unknown = client.post("/analyze/cancel", task_id="0" * 32)
+    assert unknown.status_code == 404
+    nothing = client.ok("/analyze/cancel")
+    assert nothing == {**nothing, "cancelled": False, "task_id": None}
     assert artefacts(tmp_path / "cache") == []
 
 
@@ -126,31 +133,28 @@ def test_redis_away_is_a_503_within_two_seconds_and_comes_back(
 
 
 def test_without_a_query_worker_search_is_503_with_retry_after(
-    tmp_path: Path, redis_url: str
+    no_query: Stack, tmp_path: Path
 ) -> None:
-    still = make_still(tmp_path / "a.jpg", colour=(200, 30, 30))
-    with running_stack(tmp_path / "stack", redis_url, query=0) as stack:
-        client = stack.client()
-        client.analyzed(tmp_path / "cache", still)
-        answer = client.post("/search/text", query="red", cache_dir=str(tmp_path / "cache"))
-        assert answer.status_code == 503, answer.text
-        assert int(answer.headers["retry-after"]) >= 1
-        assert "rushes worker query" in answer.json()["message"]
+    client = no_query.client()
+    client.analyzed(tmp_path / "cache", make_still(tmp_path / "a.jpg", colour=(200, 30, 30)))
+    answer = client.post("/search/text", query="red", cache_dir=str(tmp_path / "cache"))
+    assert answer.status_code == 503, answer.text
+    assert int(answer.headers["retry-after"]) >= 1
+    assert "rushes worker query" in answer.json()["message"]
 
 
 def test_a_frame_search_on_the_grid_uses_the_stored_embedding_and_needs_no_query_worker(
-    tmp_path: Path, redis_url: str
+    no_query: Stack, tmp_path: Path
 ) -> None:
     clip = make_clip(tmp_path / "a.mp4", seconds=4)
     frame = {"media_path": str(clip), "cache_dir": str(tmp_path / "cache")}
-    with running_stack(tmp_path / "stack", redis_url, query=0) as stack:
-        client = stack.client()
-        client.analyzed(tmp_path / "cache", clip)
-        on_grid = client.post("/search/frame", time_seconds=2, **frame)
-        assert on_grid.status_code == 200, on_grid.text
-        assert on_grid.json()["matches"]
-        between = client.post("/search/frame", time_seconds=2.5, **frame)
-        assert between.status_code == 503, "a frame off the grid has to be decoded"
+    client = no_query.client()
+    client.analyzed(tmp_path / "cache", clip)
+    on_grid = client.post("/search/frame", time_seconds=2, **frame)
+    assert on_grid.status_code == 200, on_grid.text
+    assert on_grid.json()["matches"]
+    between = client.post("/search/frame", time_seconds=2.5, **frame)
+    assert between.status_code == 503, "a frame off the grid has to be decoded"
 
 
 def test_without_an_analysis_worker_a_task_waits_and_says_so(
@@ -168,9 +172,9 @@ def test_without_an_analysis_worker_a_task_waits_and_says_so(
 
 
 def test_a_cache_folder_that_cannot_be_written_fails_the_task_with_the_reason(
-    tmp_path: Path, stack: Stack
+    no_query: Stack, tmp_path: Path
 ) -> None:
-    client = stack.client()
+    client = no_query.client()
     still = make_still(tmp_path / "a.jpg", colour=(200, 30, 30))
     (tmp_path / "file").write_text("a file where the cache_dir should be")
     task_id = client.analyze(tmp_path / "file" / "cache", still)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -16,7 +15,7 @@ from tests.support.media.media import Encoding, make_clip, make_still, picture_v
 from tests.support.media.photos import known_photos
 from tests.support.media.sounds import write_sounds
 from tests.support.media.speech import RATE, spoken
-from tests.support.private_redis import PrivateRedis
+from tests.support.private_redis import private_redis
 from tests.support.socketio_client import Watcher
 from tests.support.stack import running_stack
 from tests.support.waiting import wait_for
@@ -29,15 +28,10 @@ SAID = "The old lighthouse keeper walked down to the water every morning."
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ingest]:
     """One of each process."""
-    with tempfile.TemporaryDirectory(prefix="rw-") as folder:
-        redis = PrivateRedis(Path(folder))
-        redis.start()
-        try:
-            with running_stack(tmp_path_factory.mktemp("stack"), redis.url) as stack:
-                stack.start_worker("watcher")
-                yield Ingest(stack.client())
-        finally:
-            redis.stop()
+    folder = tmp_path_factory.mktemp("stack")
+    with private_redis() as redis, running_stack(folder, redis.url) as stack:
+        stack.start_worker("watcher")
+        yield Ingest(stack.client())
 
 
 @pytest.fixture
@@ -77,8 +71,8 @@ def people_in(folder: Folder) -> int:
 def test_films_put_into_a_folder_are_found_by_what_they_show(
     ingest: Ingest, media: Path, cache: Path
 ) -> None:
-    cat = film(media / "A001.mp4", "cat", 120)
-    coffee = film(media / "day 2" / "B001.mov", "coffee", 120)
+    cat = film(media / "A001.mp4", "cat", 60)
+    coffee = film(media / "day 2" / "B001.mov", "coffee", 60)
     (media / "A001.xml").write_text("a sidecar")
     assert ingest.status()["state"] == "stopped"
     assert ingest.start() == "waiting"
@@ -133,7 +127,7 @@ def test_analyses_that_come_again_and_again_never_meet_a_409(
     ingest: Ingest, media: Path, cache: Path, tmp_path: Path
 ) -> None:
     for n in range(4):
-        make_clip(media / f"{n}.mp4", seconds=100, encoding=LONG)
+        make_clip(media / f"{n}.mp4", seconds=60, encoding=LONG)
     ingest.start()
     folder = ingest.add(media, cache)
     for n in range(4):
@@ -151,7 +145,7 @@ def test_analyses_that_come_again_and_again_never_meet_a_409(
 def test_a_foreground_analysis_is_accepted_at_once_and_ingestion_goes_on_after_it(
     ingest: Ingest, media: Path, cache: Path, tmp_path: Path
 ) -> None:
-    films = [make_clip(media / f"{n}.mp4", seconds=150, encoding=LONG) for n in range(3)]
+    films = [make_clip(media / f"{n}.mp4", seconds=80, encoding=LONG) for n in range(3)]
     urgent = make_clip(tmp_path / "urgent.mp4", seconds=150, encoding=LONG)
     ingest.start()
     folder = ingest.add(media, cache)
@@ -217,7 +211,7 @@ def test_a_stopped_service_takes_nothing_and_a_started_one_what_came_meanwhile(
     ingest: Ingest, media: Path, cache: Path
 ) -> None:
     for n in range(3):
-        make_clip(media / f"{n}.mp4", seconds=150, encoding=LONG)
+        make_clip(media / f"{n}.mp4", seconds=80, encoding=LONG)
     ingest.start()
     folder = ingest.add(media, cache)
     wait_for(lambda: ingest.status()["current_file"], 30, "a file to be in work")
