@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.media.photos import known_photos
 from tests.support.private_redis import private_redis
-from tests.support.stack import Stack, running_stack
+from tests.support.stack import Client, Stack, running_stack
 
 
 @pytest.fixture(scope="session")
@@ -20,9 +20,17 @@ def photos() -> dict[str, Path]:
 
 @pytest.fixture(scope="package")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Two API processes, a query worker and two analysis workers on one Redis."""
+    """An API process, a query worker and an analysis worker on one Redis."""
     with (
         private_redis() as redis,
-        running_stack(tmp_path_factory.mktemp("stack"), redis.url, apis=2, analysis=2) as running,
+        running_stack(tmp_path_factory.mktemp("stack"), redis.url) as running,
     ):
         yield running
+
+
+@pytest.fixture(scope="module")
+def second_api(stack: Stack) -> Iterator[Client]:
+    """A client of another API process of the stack, which is there for the tests of one file."""
+    yield stack.start_api()
+    assert stack.processes.pop("api-1").end() == 0
+    stack.ports.pop()

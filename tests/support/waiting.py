@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 T = TypeVar("T")
-_SHARE = 0.02  # of what was waited so far: how late an answer may be seen
-_LONGEST_S = 0.05
+_SHARE = 0.04  # of what was waited so far: how late an answer may be seen
+_LONGEST_S = 0.1
 
 
 def wait_for(

@@ -64,16 +64,14 @@ def analyzed(command: Command, footage: Path) -> tuple[str, str]:
 
 
 @contextlib.contextmanager
-def frozen_workers(stack: Stack) -> Iterator[None]:
+def frozen_worker(stack: Stack) -> Iterator[None]:
     """Nobody takes up an analysis for as long as this lasts."""
-    workers = [stack.processes[name] for name in ("analysis-0", "analysis-1")]
-    for worker in workers:
-        worker.kill(signal.SIGSTOP)
+    worker = stack.processes["analysis-0"]
+    worker.kill(signal.SIGSTOP)
     try:
         yield
     finally:
-        for worker in workers:
-            worker.kill(signal.SIGCONT)
+        worker.kill(signal.SIGCONT)
 
 
 def newest(client: Client) -> dict[str, object]:
@@ -116,7 +114,7 @@ def test_a_second_analysis_is_refused_with_what_to_do_and_ctrl_c_leaves_the_firs
 ) -> None:
     client = stack.client()
     still = footage / "stills"
-    with frozen_workers(stack):
+    with frozen_worker(stack):
         with command.on_terminal("analyze", still, "--force", TERM="xterm") as terminal:
             terminal.shows("0/1")
             task_id = str(newest(client)["task_id"])

@@ -50,7 +50,7 @@ def test_three_clips_of_two_films_of_which_one_is_bad(
     first, second = films
     out = tmp_path / "out"
     out.mkdir()
-    answer = exporting.client(0).ok(
+    answer = exporting.client().ok(
         PATH,
         output_dir=str(out),
         clips=[
@@ -72,17 +72,17 @@ def test_three_clips_of_two_films_of_which_one_is_bad(
 
 
 def test_in_the_background_it_is_followed_to_its_end_from_another_api_process(
-    exporting: Stack, films: tuple[Path, Path], tmp_path: Path
+    exporting: Stack, second_api: Client, films: tuple[Path, Path], tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
     out.mkdir()
     clips = [clip(films[0], n / 2, n / 2 + 0.5, name=f"{n}") for n in range(8)]
-    accepted = exporting.client(0).post(
+    accepted = exporting.client().post(
         PATH, output_dir=str(out), clips=[*clips, clip("/none.mov")], mode="encode", background=True
     )
     assert accepted.status_code == 202
     task_id = accepted.json()["task_id"]
-    with Watcher(exporting.client(1).url) as watcher:
+    with Watcher(second_api.url) as watcher:
         watcher.join(task_id)
         events = watcher.until_final(task_id, timeout_s=60)
     last = events[-1]
@@ -90,12 +90,12 @@ def test_in_the_background_it_is_followed_to_its_end_from_another_api_process(
     assert last["failed_files"] == [
         {"media_path": "/none.mov", "error": "The file does not exist."}
     ]
-    found = exporting.client(1).get(f"/tasks/{task_id}/exports").json()
+    found = second_api.get(f"/tasks/{task_id}/exports").json()
     assert [made["index"] for made in found["exported"]] == list(range(8))
     assert [failed["code"] for failed in found["failed"]] == ["missing_media"]
     pictures = [number for made in found["exported"] for number in shown(made["output_path"])]
     assert sorted(set(pictures)) == list(range(100))
-    files = exporting.client(1).task(task_id, files=True)["files"]
+    files = second_api.task(task_id, files=True)["files"]
     assert {file["worker"].partition("-")[0] for file in files if file["worker"]} == {"export"}
 
 
@@ -150,7 +150,7 @@ def test_an_analysis_is_neither_delayed_nor_stopped_by_exports_and_they_go_on_me
 ) -> None:
     out = tmp_path / "out"
     out.mkdir()
-    client = exporting.client(0)
+    client = exporting.client()
     long = make_clip(tmp_path / "long.mov", 60, encoding=WITH_TIMECODE)
     body: dict[str, Any] = {
         "output_dir": str(out),

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.media.media import make_still, picture_video
 from tests.support.monitoring.scrape import Scrape
-from tests.support.stack import Stack
+from tests.support.stack import Client, Stack
 from tests.support.waiting import wait_for
 
 FILES = "rushes_files_total"
@@ -30,9 +30,9 @@ def clips(tmp_path_factory: pytest.TempPathFactory, photos: dict[str, Path]) -> 
 
 
 def test_an_analysis_counts_its_files_and_footage_once_for_all_api_processes(
-    stack: Stack, clips: list[Path], tmp_path: Path
+    stack: Stack, second_api: Client, clips: list[Path], tmp_path: Path
 ) -> None:
-    first, second = stack.client(0), stack.client(1)
+    first, second = stack.client(), second_api
     before = Scrape.of(first)
 
     def grown(name: str, **labels: str) -> float:
@@ -72,7 +72,7 @@ def test_faces_and_sound_are_footage_of_their_own(
 
 
 def test_every_worker_that_holds_the_model_is_counted(stack: Stack) -> None:
-    client = stack.client()
+    client, second = stack.client(), stack.start_worker("analysis", 1)
     labels = {"kind": "visual", "model_key": "conse-lite0"}
 
     def all_hold_it() -> bool:
@@ -80,14 +80,16 @@ def test_every_worker_that_holds_the_model_is_counted(stack: Stack) -> None:
         held = sum(n for has, n in found.samples("rushes_model_loaded") if has == labels)
         return held == 3 and found.value("rushes_model_loads_total", kind="visual") >= 3
 
-    wait_for(all_hold_it, 10, "two analysis workers and a query worker with the model", every_s=0.1)
+    wait_for(all_hold_it, 20, "two analysis workers and a query worker with the model", every_s=0.1)
     assert Scrape.of(client).value("rushes_live_workers", kind="analysis") == 2
+    assert second.end() == 0
+    del stack.processes["analysis-1"]
 
 
 def test_a_search_is_timed_where_it_was_answered(
-    stack: Stack, clips: list[Path], tmp_path: Path
+    stack: Stack, second_api: Client, clips: list[Path], tmp_path: Path
 ) -> None:
-    asked, other = stack.client(0), stack.client(1)
+    asked, other = stack.client(), second_api
     asked.analyzed(tmp_path / "cache", clips[0])
     before = [Scrape.of(client).value(SEARCHES, search="text") for client in (asked, other)]
     asked.ok("/search/text", query="a cat", cache_dir=str(tmp_path / "cache"))

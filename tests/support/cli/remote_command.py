@@ -89,7 +89,8 @@ class Terminal:
     ) -> None:
         self._leader, follower = pty.openpty()
         self.process = subprocess.Popen(
-            command,
+            # What a script has put into the background ignores Ctrl-C, and so would this.
+            ["env", "--default-signal=INT", *command],
             cwd=folder,
             env=environment,
             stdin=follower,
