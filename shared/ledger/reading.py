@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, get_args
@@ -61,12 +61,15 @@ class LedgerReader:
         """The newest Tasks first, at most the last 1,000."""
         with translated():
             ids: Any = self._redis.lrange(f"{self._prefix}recent", 0, limit - 1)
-            with self._redis.pipeline(transaction=False) as pipe:
-                for task_id in ids:
-                    self._scripts["record"](args=[self._prefix, "", task_id], client=pipe)
-                answers = pipe.execute()
-        records = map(_task_record, ids, answers)
-        return [record for record in records if record is not None]
+        return [record for record in self.records(ids) if record is not None]
+
+    def records(self, task_ids: Sequence[str]) -> list[TaskRecord | None]:
+        """The newest state of each Task, in one round trip; None for an unknown id."""
+        with translated(), self._redis.pipeline(transaction=False) as pipe:
+            for task_id in task_ids:
+                self._scripts["record"](args=[self._prefix, "", task_id], client=pipe)
+            answers = pipe.execute()
+        return list(map(_task_record, task_ids, answers))
 
     def task_states(self) -> tuple[dict[TaskState, int], dict[WaitCode, int]]:
         """How many of the last 1,000 Tasks are in each state, and how many wait for what."""

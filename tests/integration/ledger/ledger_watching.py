@@ -45,19 +45,21 @@ class WatchedLedger:
         holders = {t for t in holders & set(self.tasks) if self.tasks[t].kind is TaskKind.ANALYZE}
         assert len(holders) <= 1, f"two foreground Tasks hold leases: {holders}"
         running = []
-        for task_id, task in self.tasks.items():
-            before = self.seen.get(task_id)
-            if before is not None and before.status.is_final and not self._chance(0.05):
-                continue
-            record = self.ledger.record(task_id)
+        looked_at = [task_id for task_id in self.tasks if self._may_change(task_id)]
+        for record in self.ledger.records(looked_at):
             assert record is not None
-            self._compare(before, record)
-            self.seen[task_id] = record
-            is_foreground = task.kind is TaskKind.ANALYZE and not record.status.is_final
+            self._compare(self.seen.get(record.task_id), record)
+            self.seen[record.task_id] = record
+            is_foreground = record.kind is TaskKind.ANALYZE and not record.status.is_final
             if is_foreground and self._runs(record):
-                running.append(task_id)
+                running.append(record.task_id)
         assert len(running) <= 1, f"two foreground Tasks run: {running}"
         assert not running or self.ledger.holder() == running[0]
+
+    def _may_change(self, task_id: str) -> bool:
+        """Of those that are final, which do not, one in twenty."""
+        before = self.seen.get(task_id)
+        return before is None or not before.status.is_final or self._chance(0.05)
 
     def _runs(self, record: TaskRecord) -> bool:
         """Whether a foreground Task that is not final shows that it has the lock."""

@@ -11,7 +11,7 @@ from shared.ledger.records import FileState
 from shared.redis.clients import connect
 from tests.integration.ledger.ledger_simulation import World
 
-SEEDS = 30
+SEEDS = 25
 STEPS = 300
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-RATE = 8000
+RATE = 12_000  # makes packets of nearly 0.1 s
 HOURS = 12
 MARKS = (1.5, 6 * 3600 + 0.25, 12 * 3600 - 3.75)
 
@@ -55,7 +55,7 @@ def test_twelve_hours_are_read_in_constant_memory(tmp_path: Path) -> None:
 
 
 def silence_with_marks(path: Path) -> Path:
-    """A mono WAV of 16 bits at 8 kHz; the silence in it takes no room on the disk."""
+    """A mono WAV of 16 bits at 12 kHz; the silence in it takes no room on the disk."""
     size = HOURS * 3600 * RATE * 2
     head = b"RIFF" + struct.pack("<I", size + 36) + b"WAVEfmt "
     head += struct.pack("<IHHIIHH", 16, 1, 1, RATE, RATE * 2, 2, 16)

@@ -35,7 +35,7 @@ class Track:
         self.early_errors = 0  # of the errors, those before the first frame
         self._run: _Run | None = None
         self._has_stamps = has_stamps  # else its time is counted, packet by packet
-        self._second = 0.0  # bytes in one, by the last good packet
+        self._second = 0.0  # bytes in one, by the last good packet, where time is counted
 
     def feed(self, packet: Packet[AudioStream]) -> None:
         """Decode a packet; the empty one at the end draws the decoder's last frames."""
@@ -48,14 +48,14 @@ class Track:
             self.errors = errors + 1
             self._count_lost_time(packet)
         else:
-            if packet.size and packet.duration:
+            if not self._has_stamps and packet.size and packet.duration:
                 self._second = packet.size / float(packet.duration * packet.time_base)
         if not self.frames:
             self.early_errors = self.errors
 
     def _count_lost_time(self, packet: Packet[AudioStream]) -> None:
         """All that is damaged comes as one packet, which was counted as if it were a whole one."""
-        if self._second and not self._has_stamps and packet.duration:
+        if self._second and packet.duration:
             counted = float(packet.duration * packet.time_base)
             self.clock.skip(max(0.0, packet.size / self._second - counted))
 
