@@ -10,15 +10,36 @@ import pytest
 
 from tests.integration.tasks.test_worker_process import start_and_tell, told_modules
 from tests.support.exports.clips_desk import seem_live
-from tests.support.exports.export_desk import ExportDesk, clip, shown
+from tests.support.exports.export_desk import ExportDesk, clip, shared_api, shared_server, shown
 from tests.support.media.media import make_still, write_sound
+from tests.support.private_redis import PrivateRedis
 from tests.support.socketio_client import Watcher
+from tests.support.stack import Client
 from tests.support.waiting import wait_for
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ExportDesk]:
+    with shared_server(tmp_path_factory.mktemp("server")) as server:
+        yield server
+
+
 @pytest.fixture
-def desk(tmp_path: Path, redis_url: str) -> Iterator[ExportDesk]:
-    desk = ExportDesk(tmp_path, redis_url)
+def server(shared: ExportDesk, tmp_path: Path) -> ExportDesk:
+    """A server with one worker."""
+    return shared.with_folders_in(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def api(tmp_path_factory: pytest.TempPathFactory, _shared_redis: PrivateRedis) -> Iterator[Client]:
+    with shared_api(tmp_path_factory.mktemp("api"), _shared_redis.url) as api:
+        yield api
+
+
+@pytest.fixture
+def desk(api: Client, tmp_path: Path, redis_url: str) -> Iterator[ExportDesk]:
+    """A server without a worker."""
+    desk = ExportDesk(tmp_path, redis_url, api=api)
     yield desk
     desk.close()
 
@@ -28,11 +49,10 @@ def names_of(answer: dict) -> list[str]:
 
 
 def test_a_clip_is_the_asked_for_pictures_under_the_source_s_name_and_timecodes(
-    desk: ExportDesk,
+    server: ExportDesk,
 ) -> None:
-    film = desk.film()
-    desk.worker()
-    answer = desk.export(clip(film, 1, 2.4), clip(film, "10:00:02:05", "10:00:02:10"))
+    film = server.film()
+    answer = server.export(clip(film, 1, 2.4), clip(film, "10:00:02:05", "10:00:02:10"))
     assert answer["failed"] == []
     assert names_of(answer) == [
         "film_10-00-01-00_10-00-02-10.mov",
@@ -52,15 +72,14 @@ def test_a_clip_is_the_asked_for_pictures_under_the_source_s_name_and_timecodes(
     }
     assert shown(first["output_path"]) == list(range(25, 60))
     assert shown(second["output_path"]) == list(range(55, 60))
-    assert desk.names() == sorted(names_of(answer))
+    assert server.names() == sorted(names_of(answer))
     assert os.stat(first["output_path"]).st_nlink == 1
 
 
-def test_a_template_and_a_name_decide_what_a_clip_is_called(desk: ExportDesk) -> None:
-    film, cut = desk.film("A 001.mov"), desk.all_key_frames()
-    sound = write_sound(desk.media / "boom.wav", 2)
-    desk.worker()
-    answer = desk.export(
+def test_a_template_and_a_name_decide_what_a_clip_is_called(server: ExportDesk) -> None:
+    film, cut = server.film("A 001.mov"), server.all_key_frames()
+    sound = write_sound(server.media / "boom.wav", 2)
+    answer = server.export(
         clip(film, 0, 0.2),
         clip(film, 0.2, 0.4, name="Ada: take 1/2"),
         clip(cut, 0, 0.2, name="../../etc/x"),
@@ -78,21 +97,20 @@ def test_a_template_and_a_name_decide_what_a_clip_is_called(desk: ExportDesk) ->
 
 
 def test_a_name_that_is_taken_is_numbered_skipped_or_refused_and_never_overwritten(
-    desk: ExportDesk,
+    server: ExportDesk,
 ) -> None:
-    cut = desk.all_key_frames()
-    (desk.out / "a.mov").write_bytes(b"precious")
-    desk.worker()
+    cut = server.all_key_frames()
+    (server.out / "a.mov").write_bytes(b"precious")
     two = (clip(cut, 0, 1, name="a"), clip(cut, 1, 2, name="a"))
-    assert sorted(names_of(desk.export(*two))) == ["a (2).mov", "a (3).mov"]
-    (skipped,) = desk.export(two[0], on_exists="skip")["exported"]
+    assert sorted(names_of(server.export(*two))) == ["a (2).mov", "a (3).mov"]
+    (skipped,) = server.export(two[0], on_exists="skip")["exported"]
     assert (skipped["skipped"], skipped["method"], skipped["frames"]) == (True, None, None)
-    assert skipped["output_path"] == str(desk.out / "a.mov")
+    assert skipped["output_path"] == str(server.out / "a.mov")
     assert skipped["warnings"] == ["a.mov was there already and was left as it is."]
-    (failed,) = desk.export(two[0], on_exists="error")["failed"]
+    (failed,) = server.export(two[0], on_exists="error")["failed"]
     assert (failed["code"], failed["error"]) == ("exists", "a.mov is there already in output_dir.")
-    assert (desk.out / "a.mov").read_bytes() == b"precious"
-    assert desk.names() == ["a (2).mov", "a (3).mov", "a.mov"]
+    assert (server.out / "a.mov").read_bytes() == b"precious"
+    assert server.names() == ["a (2).mov", "a (3).mov", "a.mov"]
 
 
 def test_of_two_clips_of_one_name_in_a_request_that_may_not_number_one_is_left_out(
@@ -130,14 +148,13 @@ def test_two_requests_at_once_and_several_workers_share_the_clips_and_the_names(
     assert len({file.worker for file in files}) == 2
 
 
-def test_a_dry_run_says_what_would_come_and_writes_nothing(desk: ExportDesk) -> None:
-    cut = desk.all_key_frames()
-    (desk.out / "a.mov").write_bytes(b"precious")
-    desk.worker()
-    answer = desk.export(
+def test_a_dry_run_says_what_would_come_and_writes_nothing(server: ExportDesk) -> None:
+    cut = server.all_key_frames()
+    (server.out / "a.mov").write_bytes(b"precious")
+    answer = server.export(
         clip(cut, 0, 1, name="a"),
         clip(cut, 1, 2),
-        clip(desk.media / "none.mov"),
+        clip(server.media / "none.mov"),
         clip(cut, 5, 6),
         dry_run=True,
     )
@@ -147,20 +164,19 @@ def test_a_dry_run_says_what_would_come_and_writes_nothing(desk: ExportDesk) -> 
         ("copy", None),
     ]
     assert [failed["code"] for failed in answer["failed"]] == ["missing_media", "bad_range"]
-    assert desk.names() == ["a.mov"]
+    assert server.names() == ["a.mov"]
 
 
-def test_one_bad_clip_of_each_kind_stops_no_other(desk: ExportDesk) -> None:
-    film, cut = desk.film(), desk.all_key_frames()
-    (desk.media / "text.mov").write_text("no film")
-    (desk.media / "folder.mov").mkdir()
-    make_still(desk.media / "still.jpg", None)
-    desk.worker()
-    answer = desk.export(
+def test_one_bad_clip_of_each_kind_stops_no_other(server: ExportDesk) -> None:
+    film, cut = server.film(), server.all_key_frames()
+    (server.media / "text.mov").write_text("no film")
+    (server.media / "folder.mov").mkdir()
+    make_still(server.media / "still.jpg", None)
+    answer = server.export(
         clip(cut, 0, 0.2),
-        clip(desk.media / "none.mov"),
-        clip(desk.media / "text.mov"),
-        clip(desk.media / "folder.mov"),
+        clip(server.media / "none.mov"),
+        clip(server.media / "text.mov"),
+        clip(server.media / "folder.mov"),
         clip(film, 100, 101),
         clip(film, "09:00:00:00", "09:00:01:00"),
         clip(film, "10:00:01:50", "10:00:02:00"),
@@ -175,22 +191,21 @@ def test_one_bad_clip_of_each_kind_stops_no_other(desk: ExportDesk) -> None:
         (5, "bad_range"),
         (6, "bad_range"),
     ]
-    record = desk.client.task(desk.newest_task(), files=True)
+    record = server.client.task(server.newest_task(), files=True)
     assert record["status"] == "completed"
     assert [file["fault"] for file in record["files"]][:3] == [None, "missing", "file"]
-    assert len(desk.names()) == 2
+    assert len(server.names()) == 2
 
 
 def test_a_copy_that_cannot_be_is_refused_and_a_file_that_is_short_is_clamped(
-    desk: ExportDesk,
+    server: ExportDesk,
 ) -> None:
-    cut = desk.all_key_frames()
-    desk.worker()
-    answer = desk.export(
+    cut = server.all_key_frames()
+    answer = server.export(
         clip(cut, 0, 1), clip(cut, 1.5, 9), mode="copy", container="mkv", handle_seconds=0.2
     )
     assert [failed["code"] for failed in answer["failed"]] == ["not_copyable"] * 2
-    answer = desk.export(clip(cut, 0, 1), clip(cut, 1.6, 9), mode="copy", handle_seconds=0.2)
+    answer = server.export(clip(cut, 0, 1), clip(cut, 1.6, 9), mode="copy", handle_seconds=0.2)
     assert [(made["start_seconds"], made["end_seconds"]) for made in answer["exported"]] == [
         (0.0, 1.2),
         (1.4, 2.0),

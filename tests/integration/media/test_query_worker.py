@@ -38,7 +38,7 @@ from shared.query.messages import (
     Probed,
     ProbeFile,
 )
-from tests.support.analysis.desk import INSTANCE, MODEL, Desk
+from tests.support.analysis.desk import INSTANCE, MODEL, Desk, shared_desk
 from tests.support.media.media import make_clip, make_still, read_bar_code
 from tests.support.private_redis import PrivateRedis
 from tests.support.waiting import wait_for
@@ -52,6 +52,19 @@ def desk(tmp_path: Path, redis_url: str) -> Iterator[Desk]:
     desk = Desk(tmp_path, redis_url)
     yield desk
     desk.close()
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    with shared_desk(tmp_path_factory.mktemp("shared")) as desk:
+        start(desk)
+        yield desk
+
+
+@pytest.fixture
+def shared(first: Desk, tmp_path: Path) -> Desk:
+    """With a worker that is already there."""
+    return first.with_folder(tmp_path)
 
 
 def with_client(url: str, work: Callable[[QueryClient], Awaitable[T]]) -> T:
@@ -88,56 +101,51 @@ def start(desk: Desk, **settings: str) -> None:
     wait_for(ready, 30, f"the query worker with its model; {desk.logs()}")
 
 
-def test_texts_become_unit_vectors_and_many_clients_share_batches(desk: Desk) -> None:
-    start(desk)
+def test_texts_become_unit_vectors_and_many_clients_share_batches(shared: Desk) -> None:
 
     async def many(client: QueryClient) -> list[Embedded]:
         asks = [client.ask(Lane.EMBED, texts(f"a dog {n}", "a boat")) for n in range(40)]
         return await asyncio.gather(*asks)
 
-    answers = with_client(desk.redis_url, many)
+    answers = with_client(shared.redis_url, many)
     rows = [answer.as_array() for answer in answers]
     assert all(row.shape[0] == 2 for row in rows)
     assert np.allclose(np.linalg.norm(rows[7], axis=1), 1, atol=1e-4)
     assert np.allclose(rows[0][1], rows[39][1], atol=1e-4)
 
 
-def test_a_question_over_the_bounds_is_refused_whoever_asked_it(desk: Desk) -> None:
-    start(desk)
+def test_a_question_over_the_bounds_is_refused_whoever_asked_it(shared: Desk) -> None:
     with pytest.raises(BadInput, match="1,000 texts; ask for at most 101"):
-        ask(desk, Lane.EMBED, texts(*["a"] * 1_000))
+        ask(shared, Lane.EMBED, texts(*["a"] * 1_000))
     with pytest.raises(BadInput, match="at most 10,000 characters"):
-        ask(desk, Lane.EMBED, texts("x" * 8_000_000))
-    assert ask(desk, Lane.EMBED, texts(*["a"] * 101)).rows == 101
+        ask(shared, Lane.EMBED, texts("x" * 8_000_000))
+    assert ask(shared, Lane.EMBED, texts(*["a"] * 101)).rows == 101
 
 
-def test_a_picture_by_path_by_bytes_and_as_a_frame_of_a_file_is_embedded(desk: Desk) -> None:
-    still = make_still(desk.folder / "still.png", colour=(30, 160, 60))
-    clip = make_clip(desk.folder / "clip.mp4", 3)
-    start(desk)
+def test_a_picture_by_path_by_bytes_and_as_a_frame_of_a_file_is_embedded(shared: Desk) -> None:
+    still = make_still(shared.folder / "still.png", colour=(30, 160, 60))
+    clip = make_clip(shared.folder / "clip.mp4", 3)
     of_path = EmbedFrame(model=MODEL, path=str(still))
     of_bytes = EmbedPicture(model=MODEL, image=still.read_bytes())
     of_frame = EmbedFrame(model=MODEL, path=str(clip), seconds=1.5)
     by_path, by_bytes, frame = (
-        ask(desk, Lane.GRAB, question).as_array() for question in (of_path, of_bytes, of_frame)
+        ask(shared, Lane.GRAB, question).as_array() for question in (of_path, of_bytes, of_frame)
     )
     assert by_path.shape == by_bytes.shape == frame.shape
     assert np.allclose(by_path, by_bytes, atol=1e-3)
 
 
-def test_the_picture_that_is_shown_at_a_time_is_grabbed(desk: Desk) -> None:
-    clip = make_clip(desk.folder / "clip.mp4", 3)
-    start(desk)
-    grabbed: Grabbed = ask(desk, Lane.GRAB, grab(clip, 1.99))
+def test_the_picture_that_is_shown_at_a_time_is_grabbed(shared: Desk) -> None:
+    clip = make_clip(shared.folder / "clip.mp4", 3)
+    grabbed: Grabbed = ask(shared, Lane.GRAB, grab(clip, 1.99))
     picture = still_from_bytes(grabbed.jpeg)
     assert (picture.width, picture.height) == (320, 180)
     assert read_bar_code(picture.rgb(320, 180)) == 49
 
 
-def test_a_file_is_probed(desk: Desk) -> None:
-    clip = make_clip(desk.folder / "clip.mp4", 3)
-    start(desk)
-    found: Probed = ask(desk, Lane.PROBE, ProbeFile(path=str(clip)))
+def test_a_file_is_probed(shared: Desk) -> None:
+    clip = make_clip(shared.folder / "clip.mp4", 3)
+    found: Probed = ask(shared, Lane.PROBE, ProbeFile(path=str(clip)))
     assert (found.width, found.height, found.fps_rational) == (320, 180, "25/1")
 
 
@@ -164,25 +172,24 @@ def test_errors_of_the_worker_are_raised_by_their_own_class(desk: Desk) -> None:
         ask(desk, Lane.EMBED, EmbedTexts(model="no-such-model", texts=("x",)))
 
 
-def test_an_ask_or_an_answer_of_another_version_ends_no_lane(desk: Desk) -> None:
-    start(desk)
+def test_an_ask_or_an_answer_of_another_version_ends_no_lane(shared: Desk) -> None:
     no_base64 = {"type": "embed_picture", "model": MODEL, "image_b64": "%%%"}
     untagged = {"path": "/a.mp4"}
     wrapped = {"ask_id": "x", "reply_to": "y", "within_s": 20}
     others = [json.dumps({**wrapped, "payload": payload}) for payload in (no_base64, untagged)]
     for n, (lane, other) in enumerate(product(Lane, ('{"form": 2}', '{"form": 2}', *others))):
         ask_id = f"{n}-of-another-version"
-        desk.client.set(f"rushes:{INSTANCE}:ask:{ask_id}", other, ex=20)
-        desk.client.lpush(f"rushes:{INSTANCE}:asks:{lane}", ask_id)
-    clip = make_clip(desk.folder / "clip.mp4", 1)
+        shared.client.set(f"rushes:{INSTANCE}:ask:{ask_id}", other, ex=20)
+        shared.client.lpush(f"rushes:{INSTANCE}:asks:{lane}", ask_id)
+    clip = make_clip(shared.folder / "clip.mp4", 1)
 
     async def probe(client: QueryClient) -> Probed:
-        desk.client.rpush(client._replies, '{"form": 2}')
+        shared.client.rpush(client._replies, '{"form": 2}')
         return await client.ask(Lane.PROBE, ProbeFile(path=str(clip)), 5)
 
-    assert with_client(desk.redis_url, probe).media_type == "video"
-    assert ask(desk, Lane.EMBED, texts("a"), 5).rows == 1
-    assert ask(desk, Lane.GRAB, grab(clip, 0), 5).jpeg
+    assert with_client(shared.redis_url, probe).media_type == "video"
+    assert ask(shared, Lane.EMBED, texts("a"), 5).rows == 1
+    assert ask(shared, Lane.GRAB, grab(clip, 0), 5).jpeg
 
 
 @pytest.mark.alone

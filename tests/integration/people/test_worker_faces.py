@@ -21,7 +21,7 @@ from shared.media import MediaType
 from shared.opening import RootedPath
 from shared.people.clustering import NO_CLUSTER, Clustering
 from shared.people.collection import Collection
-from tests.support.analysis.desk import FACE_MODEL, Desk
+from tests.support.analysis.desk import FACE_MODEL, Desk, shared_desk
 from tests.support.fake_models import fake_face_row, paint_face
 from tests.support.media.by_path import hash_media
 from tests.support.media.media import Encoding, make_clip, make_still, write_video
@@ -37,6 +37,19 @@ def desk(tmp_path: Path, redis_url: str) -> Iterator[Desk]:
     desk = Desk(tmp_path, redis_url)
     yield desk
     desk.close()
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    with shared_desk(tmp_path_factory.mktemp("shared")) as desk:
+        desk.worker_that_sees_squares()
+        yield desk
+
+
+@pytest.fixture
+def shared(first: Desk, tmp_path: Path) -> Desk:
+    """With a worker that is already there."""
+    return first.with_folder(tmp_path)
 
 
 def picture(shown: Shown, size: tuple[int, int] = SIZE, **how: Any) -> NDArray[np.uint8]:
@@ -82,13 +95,12 @@ def people_of(desk: Desk, path: Path, name: str = "Season 1") -> list[tuple[int,
     return list(zip(seconds, found.labels[mine].tolist(), strict=True))
 
 
-def test_faces_are_found_on_the_grid_and_kept_with_place_and_vector(desk: Desk) -> None:
+def test_faces_are_found_on_the_grid_and_kept_with_place_and_vector(shared: Desk) -> None:
     ada, bo = (7, (64, 36, 120)), (9, (400, 180, 96))
-    clip = film(desk.folder / "clip.mp4", ([ada], 2), ([ada, bo], 1), ([], 2), ([bo], 1))
-    desk.worker_that_sees_squares()
-    record = desk.wait_final(desk.submit([clip], wants=(FACES,), face_min_samples=2))
+    clip = film(shared.folder / "clip.mp4", ([ada], 2), ([ada, bo], 1), ([], 2), ([bo], 1))
+    record = shared.wait_final(shared.submit([clip], wants=(FACES,), face_min_samples=2))
     assert (record.status, record.type, record.progress) == (TaskState.COMPLETED, FACES, 100.0)
-    faces, manifest = faces_of(desk, clip)
+    faces, manifest = faces_of(shared, clip)
     assert faces["seconds"].tolist() == [0, 1, 2, 2, 5]
     assert (manifest.rows, manifest.dim) == (5, 32)
     left, top, width, height = faces["boxes"][0]
@@ -100,8 +112,8 @@ def test_faces_are_found_on_the_grid_and_kept_with_place_and_vector(desk: Desk) 
         vector = faces["embeddings"][row].astype(np.float32)
         assert float(vector @ fake_face_row(person)) > 0.99
     assert not faces["marks"].any()
-    assert not [name for name in desk.artefacts() if name.startswith(("frames.", "visual."))]
-    seen = people_of(desk, clip)
+    assert not [name for name in shared.artefacts() if name.startswith(("frames.", "visual."))]
+    seen = people_of(shared, clip)
     clusters = [cluster for _, cluster in seen]
     assert clusters[0] == clusters[1] == clusters[2] != clusters[3] == clusters[4]
     assert NO_CLUSTER not in clusters
@@ -147,64 +159,59 @@ def test_what_is_published_is_not_found_again_but_joins_another_collection(desk:
     wait_for(lambda: decodings(desk) == 2, 10, "two decodings in the heartbeat")
 
 
-def test_faces_are_cut_from_the_full_size_picture(desk: Desk) -> None:
+def test_faces_are_cut_from_the_full_size_picture(shared: Desk) -> None:
     """At 1280 pixels this face is 60 high; the source has 180."""
     shown = [(7, (1800, 600, 180)), (9, (300, 300, 900))]
-    still = make_still(desk.folder / "wide.png", picture(shown, (3840, 2160)))
-    desk.worker_that_sees_squares()
-    desk.wait_final(desk.submit([still], wants=(FACES,)))
-    faces, manifest = faces_of(desk, still)
+    still = make_still(shared.folder / "wide.png", picture(shown, (3840, 2160)))
+    shared.wait_final(shared.submit([still], wants=(FACES,)))
+    faces, manifest = faces_of(shared, still)
     small = int(np.argmin(faces["sizes"]))
     assert faces["sizes"][small] == pytest.approx(180, abs=12)
-    crops = crops_of(desk, still, manifest)
+    crops = crops_of(shared, still, manifest)
     assert min(crops[small].size) >= 112
     assert max(crops[1 - small].size) <= 256
     middle = np.asarray(crops[small])[crops[small].height // 2 - 6 :][:12]
     assert middle.std() > 40, "the code of the face, not its surroundings"
 
 
-def test_small_blurred_and_turned_faces_are_marked_and_make_nobody(desk: Desk) -> None:
-    folder = desk.folder
+def test_small_blurred_and_turned_faces_are_marked_and_make_nobody(shared: Desk) -> None:
+    folder = shared.folder
     stills = [make_still(folder / f"small{n}.png", picture([(7, (64, 36 + n, 30))]))
               for n in range(6)]  # fmt: skip
     stills += [make_still(folder / f"turned{n}.png", picture([(9, (64, 36 + n, 90))], turned=True))
                for n in range(6)]  # fmt: skip
-    desk.worker_that_sees_squares()
-    desk.wait_final(desk.submit(stills, wants=(FACES,)))
-    assert [faces_of(desk, path)[0]["marks"][0] for path in stills] == (
+    shared.wait_final(shared.submit(stills, wants=(FACES,)))
+    assert [faces_of(shared, path)[0]["marks"][0] for path in stills] == (
         [FaceMark.SMALL] * 6 + [FaceMark.TURNED] * 6
     )
-    assert set(grouping(desk).labels.tolist()) == {NO_CLUSTER}
+    assert set(grouping(shared).labels.tolist()) == {NO_CLUSTER}
 
 
-def test_a_file_without_faces_is_a_member_without_faces(desk: Desk) -> None:
-    clip = make_clip(desk.folder / "empty.mp4", 3)
-    desk.worker_that_sees_squares()
-    assert desk.wait_final(desk.submit([clip], wants=(FACES,))).status is TaskState.COMPLETED
-    faces, manifest = faces_of(desk, clip)
+def test_a_file_without_faces_is_a_member_without_faces(shared: Desk) -> None:
+    clip = make_clip(shared.folder / "empty.mp4", 3)
+    assert shared.wait_final(shared.submit([clip], wants=(FACES,))).status is TaskState.COMPLETED
+    faces, manifest = faces_of(shared, clip)
     assert (manifest.rows, faces["embeddings"].shape) == (0, (0, 32))
-    assert grouping(desk).media == (hash_media(str(clip)),)
+    assert grouping(shared).media == (hash_media(str(clip)),)
 
 
-def test_a_bad_file_fails_alone_in_both_parts_and_the_others_join(desk: Desk) -> None:
-    good = make_still(desk.folder / "good.png", picture([(7, (64, 36, 120))]))
-    bad = desk.folder / "bad.png"
+def test_a_bad_file_fails_alone_in_both_parts_and_the_others_join(shared: Desk) -> None:
+    good = make_still(shared.folder / "good.png", picture([(7, (64, 36, 120))]))
+    bad = shared.folder / "bad.png"
     bad.write_bytes(good.read_bytes()[:500])
-    desk.worker_that_sees_squares()
-    record = desk.wait_final(desk.submit([good, bad], wants=(VIDEO, FACES)))
+    record = shared.wait_final(shared.submit([good, bad], wants=(VIDEO, FACES)))
     assert record.status is TaskState.COMPLETED
     assert {failed.media_path for failed in record.failed_files} == {f"client:{bad}"}
     assert Collection.open(
-        RootedPath.alone(desk.cache), "Season 1", create=False
+        RootedPath.alone(shared.cache), "Season 1", create=False
     ).members().hashes == (hash_media(str(good)),)
 
 
-def test_sound_has_no_faces(desk: Desk) -> None:
-    sound = desk.folder / "sound.wav"
+def test_sound_has_no_faces(shared: Desk) -> None:
+    sound = shared.folder / "sound.wav"
     sound.write_bytes(b"RIFF\x24\0\0\0WAVEfmt \x10\0\0\0\1\0\1\0\x40\x1f\0\0"
                       b"\x40\x1f\0\0\1\0\x08\0data\0\0\0\0")  # fmt: skip
-    desk.worker_that_sees_squares()
-    record = desk.wait_final(desk.submit([sound], wants=(FACES,)))
+    record = shared.wait_final(shared.submit([sound], wants=(FACES,)))
     assert record.status is TaskState.FAILED
     assert record.failed_files[0].error
 
@@ -225,27 +232,25 @@ def test_items_of_several_workers_are_all_grouped_when_the_task_ends(desk: Desk)
 
 @pytest.mark.parametrize("wants", [(FACES,), (VIDEO,), (ProgressType.AUDIO,)])
 def test_what_others_found_is_grouped_when_the_last_file_fails(
-    desk: Desk, wants: tuple[ProgressType, ...]
+    shared: Desk, wants: tuple[ProgressType, ...]
 ) -> None:
     """Less than 30 s after the grouping before, which only the last Item of a Task does."""
-    clips = [film(desk.folder / f"{n}.mp4", ([(7, (64, 36, 120))], 5), look=n) for n in (0, 1)]
-    desk.worker_that_sees_squares()
-    desk.wait_final(desk.submit([clips[0]], wants=(FACES,)))
+    clips = [film(shared.folder / f"{n}.mp4", ([(7, (64, 36, 120))], 5), look=n) for n in (0, 1)]
+    shared.wait_final(shared.submit([clips[0]], wants=(FACES,)))
     works = [
         FileSpec(str(clips[1]), str(clips[1]), MediaType.VIDEO, (FACES,)),
-        FileSpec(missing := str(desk.folder / "missing.mp4"), missing, MediaType.VIDEO, wants),
+        FileSpec(missing := str(shared.folder / "missing.mp4"), missing, MediaType.VIDEO, wants),
     ]
-    record = desk.wait_final(
-        desk.submit_items(analyze_items(works, desk.spec(speech_model="unknown")))
+    record = shared.wait_final(
+        shared.submit_items(analyze_items(works, shared.spec(speech_model="unknown")))
     )
     assert [failed.media_path for failed in record.failed_files] == [missing]
-    assert set(grouping(desk).media) == {hash_media(str(clip)) for clip in clips}
+    assert set(grouping(shared).media) == {hash_media(str(clip)) for clip in clips}
 
 
-def test_files_that_all_fail_make_no_collection(desk: Desk) -> None:
-    desk.worker_that_sees_squares()
-    desk.wait_final(desk.submit([desk.folder / "missing.mp4"], wants=(FACES,)))
-    assert Collection.all_names(RootedPath.alone(desk.cache)) == []
+def test_files_that_all_fail_make_no_collection(shared: Desk) -> None:
+    shared.wait_final(shared.submit([shared.folder / "missing.mp4"], wants=(FACES,)))
+    assert Collection.all_names(RootedPath.alone(shared.cache)) == []
 
 
 def test_a_killed_worker_leaves_nothing_half_and_its_file_is_done_by_the_next(desk: Desk) -> None:
@@ -299,20 +304,19 @@ def test_a_stop_keeps_what_is_finished(desk: Desk) -> None:
     assert len(grouping(desk).media) == 2
 
 
-def test_boxes_are_those_of_the_upright_picture(desk: Desk) -> None:
+def test_boxes_are_those_of_the_upright_picture(shared: Desk) -> None:
     """Stored on its side: the face at the top left is stored at the bottom left."""
     upright = picture([(7, (40, 80, 120))], (360, 640))
     stored = np.ascontiguousarray(np.rot90(upright, -1))
     turned = write_video(
-        desk.folder / "phone.mp4", [upright] * 10, fps=5, encoding=Encoding(rotation=90)
+        shared.folder / "phone.mp4", [upright] * 10, fps=5, encoding=Encoding(rotation=90)
     )
     still = make_still(
-        desk.folder / "phone.jpg", Image.fromarray(stored), orientation=8, quality=95
+        shared.folder / "phone.jpg", Image.fromarray(stored), orientation=8, quality=95
     )
-    desk.worker_that_sees_squares()
-    desk.wait_final(desk.submit([turned], [still], wants=(FACES,)))
+    shared.wait_final(shared.submit([turned], [still], wants=(FACES,)))
     for path in (turned, still):
-        faces, _ = faces_of(desk, path)
+        faces, _ = faces_of(shared, path)
         wanted = (40 / 360, 80 / 640, 120 / 360, 120 / 640)
         assert faces["boxes"][0] == pytest.approx(wanted, abs=0.03), path
         vector = faces["embeddings"][0].astype(np.float32)
@@ -336,13 +340,12 @@ def test_without_its_model_the_face_part_fails_and_pictures_are_made_all_the_sam
     assert Collection.all_names(RootedPath.alone(desk.cache)) == []
 
 
-def test_without_the_visual_model_faces_are_found_and_grouped_all_the_same(desk: Desk) -> None:
-    clip = film(desk.folder / "clip.mp4", ([(7, (64, 36, 120))], 3))
-    desk.worker_that_sees_squares()
-    task_id = desk.submit([clip], wants=(VIDEO, FACES), visual_model="nothing")
-    assert desk.wait_final(task_id).status is TaskState.FAILED
-    assert stages_of(desk, clip) == {Stage.FACES}, "and no thumbnails of half a part"
-    assert grouping(desk).media == (hash_media(str(clip)),)
+def test_without_the_visual_model_faces_are_found_and_grouped_all_the_same(shared: Desk) -> None:
+    clip = film(shared.folder / "clip.mp4", ([(7, (64, 36, 120))], 3))
+    task_id = shared.submit([clip], wants=(VIDEO, FACES), visual_model="nothing")
+    assert shared.wait_final(task_id).status is TaskState.FAILED
+    assert stages_of(shared, clip) == {Stage.FACES}, "and no thumbnails of half a part"
+    assert grouping(shared).media == (hash_media(str(clip)),)
 
 
 def test_progress_of_faces_counts_the_files_that_want_faces_alone(desk: Desk) -> None:

@@ -18,7 +18,7 @@ from shared.domain import Manifest, ModelKind, ProgressType, Stage, TaskState
 from shared.ledger import totals
 from shared.ledger.records import TaskRecord
 from shared.redis import heartbeats
-from tests.support.analysis.desk import INSTANCE, MODEL, SPEECH_MODEL, Desk
+from tests.support.analysis.desk import INSTANCE, MODEL, SPEECH_MODEL, Desk, shared_desk
 from tests.support.fake_models import said
 from tests.support.media.by_path import hash_media
 from tests.support.media.long_recording import long_recording
@@ -40,6 +40,19 @@ def desk(tmp_path: Path, redis_url: str) -> Iterator[Desk]:
     desk = Desk(tmp_path, redis_url)
     yield desk
     desk.close()
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    with shared_desk(tmp_path_factory.mktemp("shared")) as desk:
+        desk.worker_that_hears_tones()
+        yield desk
+
+
+@pytest.fixture
+def shared(first: Desk, tmp_path: Path) -> Desk:
+    """With a worker that is already there."""
+    return first.with_folder(tmp_path)
 
 
 def manifest(desk: Desk, path: Path, model: str = "tones") -> Manifest | None:
@@ -113,19 +126,13 @@ def test_a_film_becomes_pictures_and_the_words_that_are_said_in_it(desk: Desk) -
     assert process.text().count("Item 0 done") == 1, "one Item for both"
 
 
-def test_a_sound_file_gets_a_transcript_and_no_visual_artefact(desk: Desk) -> None:
-    path = words(desk, "voice.wav", "charlie", "delta.")
-    desk.worker_that_hears_tones()
-    record = analyzed(desk, path, visual_model="")
-    assert (record.status, record.type, record.current, record.total, record.progress) == (
-        TaskState.COMPLETED,
-        ProgressType.AUDIO,
-        1,
-        1,
-        100.0,
-    )
-    assert texts(desk, path) == ["charlie delta."]
-    cache = CacheDir.open(desk.cache, create=False)
+def test_a_sound_file_gets_a_transcript_and_no_visual_artefact(shared: Desk) -> None:
+    path = words(shared, "voice.wav", "charlie", "delta.")
+    record = analyzed(shared, path, visual_model="")
+    assert (record.status, record.type) == (TaskState.COMPLETED, ProgressType.AUDIO)
+    assert (record.current, record.total, record.progress) == (1, 1, 100.0)
+    assert texts(shared, path) == ["charlie delta."]
+    cache = CacheDir.open(shared.cache, create=False)
     assert [m.stage for m in cache.manifests(hash_media(str(path)))] == [Stage.TRANSCRIPT]
     assert [seen.path for seen in catalogue.read_paths(cache.media_dir(hash_media(str(path))))] == [
         str(path)
@@ -140,33 +147,31 @@ def test_a_film_whose_pictures_alone_are_wanted_is_not_heard(desk: Desk) -> None
     assert all(heart.models.keys() == {ModelKind.VISUAL} for heart in desk.hearts())
 
 
-def test_silence_has_a_transcript_without_segments_and_without_a_language(desk: Desk) -> None:
-    path = write_sounds(desk.folder / "silence.flac", [np.zeros(48_000, np.float32)])
-    desk.worker_that_hears_tones()
-    assert analyzed(desk, path).status is TaskState.COMPLETED
-    shown = manifest(desk, path)
+def test_silence_has_a_transcript_without_segments_and_without_a_language(shared: Desk) -> None:
+    path = write_sounds(shared.folder / "silence.flac", [np.zeros(48_000, np.float32)])
+    assert analyzed(shared, path).status is TaskState.COMPLETED
+    shown = manifest(shared, path)
     assert shown is not None
     assert (shown.rows, shown.language) == (0, None)
-    assert transcript(desk, path).speech_seconds == 0
+    assert transcript(shared, path).speech_seconds == 0
 
 
-def test_files_that_cannot_be_heard_fail_alone_and_each_with_its_reason(desk: Desk) -> None:
-    good = words(desk, "good.wav", "Alpha")
-    still = make_still(desk.folder / "still.jpg")
-    mute = make_clip(desk.folder / "mute.mp4", 1)
-    noise = desk.folder / "noise.wav"
+def test_files_that_cannot_be_heard_fail_alone_and_each_with_its_reason(shared: Desk) -> None:
+    good = words(shared, "good.wav", "Alpha")
+    still = make_still(shared.folder / "still.jpg")
+    mute = make_clip(shared.folder / "mute.mp4", 1)
+    noise = shared.folder / "noise.wav"
     noise.write_bytes(os.urandom(50_000))
-    empty = desk.folder / "empty.mp3"
+    empty = shared.folder / "empty.mp3"
     empty.touch()
-    missing = desk.folder / "missing.wav"
-    desk.worker_that_hears_tones()
-    task_id = desk.submit(
+    missing = shared.folder / "missing.wav"
+    task_id = shared.submit(
         *([path] for path in (good, mute, noise, empty, missing)),
-        [still, make_still(desk.folder / "other.jpg")],
+        [still, make_still(shared.folder / "other.jpg")],
         wants=AUDIO,
         speech_model="tones",
     )
-    record = desk.wait_final(task_id)
+    record = shared.wait_final(task_id)
     assert record.status is TaskState.COMPLETED
     assert record.current == record.total == 7
     found = errors(record)
@@ -183,50 +188,49 @@ def test_files_that_cannot_be_heard_fail_alone_and_each_with_its_reason(desk: De
     assert "empty" in found["empty.mp3"][0]
     assert "does not exist" in found["missing.wav"][0]
     assert "still picture" in found["still.jpg"][0]
-    assert texts(desk, good) == ["Alpha"]
-    assert not [name for name in desk.artefacts() if "tmp" in name]
+    assert texts(shared, good) == ["Alpha"]
+    assert not [name for name in shared.artefacts() if "tmp" in name]
 
 
-def test_an_english_only_model_asked_for_german_fails_the_file_with_a_sentence(desk: Desk) -> None:
-    path = words(desk, "voice.wav", "Eins", "zwei")
-    desk.worker_that_hears_tones()
-    record = analyzed(desk, path, model="tones-en", language="de")
+def test_an_english_only_model_asked_for_german_fails_the_file_with_a_sentence(
+    shared: Desk,
+) -> None:
+    path = words(shared, "voice.wav", "Eins", "zwei")
+    record = analyzed(shared, path, model="tones-en", language="de")
     (reason,) = errors(record)["voice.wav"]
     assert "german" in reason
     assert "multilingual" in reason
-    assert manifest(desk, path, "tones-en") is None
+    assert manifest(shared, path, "tones-en") is None
 
 
-def test_sound_that_fails_does_not_fail_the_pictures_and_the_reverse(desk: Desk) -> None:
-    mute = make_clip(desk.folder / "mute.mp4", 2)
-    voice = words(desk, "voice.wav", "Alpha")
-    desk.worker_that_hears_tones()
-    still = make_still(desk.folder / "still.jpg")
-    task_id = desk.submit([mute], [voice], [still], wants=BOTH, speech_model="tones")
-    record = desk.wait_final(task_id)
+def test_sound_that_fails_does_not_fail_the_pictures_and_the_reverse(shared: Desk) -> None:
+    mute = make_clip(shared.folder / "mute.mp4", 2)
+    voice = words(shared, "voice.wav", "Alpha")
+    still = make_still(shared.folder / "still.jpg")
+    task_id = shared.submit([mute], [voice], [still], wants=BOTH, speech_model="tones")
+    record = shared.wait_final(task_id)
     assert record.status is TaskState.COMPLETED
     assert errors(record) == {
         "still.jpg": ["It is a still picture; there is no sound to transcribe in it."],
         "mute.mp4": ["It has no sound track."],
         "voice.wav": ["It holds no video, only sound."],
     }
-    cache = CacheDir.open(desk.cache, create=False)
+    cache = CacheDir.open(shared.cache, create=False)
     for path in (mute, still):
         manifest = cache.manifest(hash_media(str(path)), Stage.VISUAL, MODEL)
         assert manifest
         assert cache.has_data(hash_media(str(path)), manifest)
-    assert texts(desk, voice) == ["Alpha"]
+    assert texts(shared, voice) == ["Alpha"]
 
 
-def test_a_visual_model_that_is_unknown_does_not_cost_the_transcript(desk: Desk) -> None:
-    path = film(desk, "film.mkv", said([(1, "Alpha")], 3), 3)
-    desk.worker_that_hears_tones()
-    record = desk.wait_final(
-        desk.submit([path], wants=BOTH, speech_model="tones", visual_model="no-such-model")
+def test_a_visual_model_that_is_unknown_does_not_cost_the_transcript(shared: Desk) -> None:
+    path = film(shared, "film.mkv", said([(1, "Alpha")], 3), 3)
+    record = shared.wait_final(
+        shared.submit([path], wants=BOTH, speech_model="tones", visual_model="no-such-model")
     )
     assert record.status is TaskState.FAILED
     assert "no-such-model" in (record.error or "")
-    assert texts(desk, path) == ["Alpha"]
+    assert texts(shared, path) == ["Alpha"]
 
 
 def test_what_is_published_is_skipped_unless_something_else_is_asked_for(desk: Desk) -> None:
@@ -254,26 +258,24 @@ def test_what_is_published_is_skipped_unless_something_else_is_asked_for(desk: D
     assert counted["footage_ms", "audio"] == 4 * 6000
 
 
-def test_the_transcripts_of_two_models_lie_side_by_side(desk: Desk) -> None:
-    path = words(desk, "voice.wav", "Alpha", "bravo")
-    desk.worker_that_hears_tones()
-    analyzed(desk, path, model="tones")
-    analyzed(desk, path, model="tones-en")
-    assert texts(desk, path, "tones") == texts(desk, path, "tones-en") == ["Alpha bravo"]
+def test_the_transcripts_of_two_models_lie_side_by_side(shared: Desk) -> None:
+    path = words(shared, "voice.wav", "Alpha", "bravo")
+    analyzed(shared, path, model="tones")
+    analyzed(shared, path, model="tones-en")
+    assert texts(shared, path, "tones") == texts(shared, path, "tones-en") == ["Alpha bravo"]
 
 
-def test_each_stream_of_a_file_is_heard_when_that_is_asked_for(desk: Desk) -> None:
+def test_each_stream_of_a_file_is_heard_when_that_is_asked_for(shared: Desk) -> None:
     lines = [said([(1, "Alpha")], 6), said([(3, "bravo")], 6)]
     how = SoundEncoding(codec="flac")
-    path = write_sounds(desk.folder / "two.mkv", lines, rate=16_000, encoding=how)
-    desk.worker_that_hears_tones()
-    analyzed(desk, path, audio_streams="each")
-    assert [(s.stream, s.text) for s in transcript(desk, path).segments] == [
+    path = write_sounds(shared.folder / "two.mkv", lines, rate=16_000, encoding=how)
+    analyzed(shared, path, audio_streams="each")
+    assert [(s.stream, s.text) for s in transcript(shared, path).segments] == [
         (0, "Alpha"),
         (1, "bravo"),
     ]
-    analyzed(desk, path, audio_streams="first")
-    assert texts(desk, path) == ["Alpha"]
+    analyzed(shared, path, audio_streams="first")
+    assert texts(shared, path) == ["Alpha"]
 
 
 def test_progress_moves_within_a_file_and_then_is_that_of_the_sound(desk: Desk) -> None:
@@ -319,14 +321,13 @@ def test_a_speech_model_is_loaded_by_the_first_file_or_when_it_is_asked_for(desk
 
 @pytest.mark.parametrize("wants", [BOTH, VIDEO, AUDIO])
 def test_an_edit_between_the_samples_of_the_hash_has_pictures_and_sound_made_again(
-    desk: Desk, wants: tuple[ProgressType, ...]
+    shared: Desk, wants: tuple[ProgressType, ...]
 ) -> None:
     """Also when the other one, in the same Task or one before, has noted the file as it is now."""
     heard = said([(4, "Alpha")], 153)
-    path = film(desk, "film.mov", heard, 3)
-    desk.worker_that_hears_tones()
-    analyzed(desk, path, wants=BOTH)
-    assert texts(desk, path) == ["Alpha"]
+    path = film(shared, "film.mov", heard, 3)
+    analyzed(shared, path, wants=BOTH)
+    assert texts(shared, path) == ["Alpha"]
     hash_before = hash_media(str(path))
     data = bytearray(path.read_bytes())
     alpha, bravo = ((said([(0, w)], 0.3) * 32_767).astype("<i2") for w in ("Alpha", "bravo"))
@@ -338,11 +339,11 @@ def test_an_edit_between_the_samples_of_the_hash_has_pictures_and_sound_made_aga
     found = path.stat()
     os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns + 10**10))
     assert hash_media(str(path)) == hash_before, "the edit lies between the samples"
-    analyzed(desk, path, wants=wants)
-    analyzed(desk, path)
-    analyzed(desk, path, wants=VIDEO)
-    assert texts(desk, path) == ["Alpha", "bravo"]
-    cache = CacheDir.open(desk.cache, create=False)
+    analyzed(shared, path, wants=wants)
+    analyzed(shared, path)
+    analyzed(shared, path, wants=VIDEO)
+    assert texts(shared, path) == ["Alpha", "bravo"]
+    cache = CacheDir.open(shared.cache, create=False)
     made = [manifest.made_at for manifest in cache.manifests(hash_before)]
     assert len(made) == 3
     assert min(made) > edited_at

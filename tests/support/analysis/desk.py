@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import json
+import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +18,7 @@ from shared.ledger.records import ItemJob, NewItem, NewTask, TaskRecord
 from shared.media import MediaType, media_type_of
 from shared.redis.clients import connect
 from shared.redis.heartbeats import Heartbeat, live
+from tests.support.private_redis import PrivateRedis
 from tests.support.stack import Process, Stack, models_dir
 from tests.support.waiting import wait_for
 
@@ -38,6 +43,12 @@ class Desk:
         self.ledger = Ledger(self.client, INSTANCE)
         self.jobs = JobQueues(connect(self.redis_url, decode=False), INSTANCE)
         self.stack = Stack(self.folder, self.redis_url)
+
+    def with_folder(self, folder: Path) -> Desk:
+        """The same processes, for a test that shares them but for its media and its CacheDir."""
+        other = copy.copy(self)
+        other.folder, other.cache = folder, folder / "cache"
+        return other
 
     def submit(
         self,
@@ -181,3 +192,17 @@ class Desk:
     def close(self) -> None:
         self.stack.stop()
         self.client.close()
+
+
+@contextlib.contextmanager
+def shared_desk(folder: Path) -> Iterator[Desk]:
+    """A Desk with a Redis of its own, for processes that the tests of a file share."""
+    with tempfile.TemporaryDirectory(prefix="rr-") as short:
+        redis = PrivateRedis(Path(short))
+        redis.start()
+        desk = Desk(folder, redis.url)
+        try:
+            yield desk
+        finally:
+            desk.close()
+            redis.stop()

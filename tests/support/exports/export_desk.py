@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import json
 import os
+import re
+import tempfile
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -15,32 +20,47 @@ import httpx
 from tests.support.analysis.desk import Desk
 from tests.support.exports.clips_desk import PATH
 from tests.support.media.media import H264, PRORES, make_clip, read_bar_code
-from tests.support.stack import Client, Process
+from tests.support.private_redis import PrivateRedis
+from tests.support.stack import Client, Process, Stack
 from tests.support.waiting import wait_for
 
+PART = re.compile(r"\..+\.[0-9a-f]{8}\.part")  # the name of a file that is being written
 WITH_TIMECODE = replace(H264, timecode="10:00:00:00", tone_hz=440)
 
 
 class ExportDesk:
-    """One test's stack. Clips of `film` carry the number of each picture as a bar code."""
+    """One test's stack. Clips of `film` carry the number of each picture as a bar code.
+
+    `api`: of an API process that several tests share, else it starts its own.
+    """
 
     def __init__(
         self,
         folder: Path,
         redis_url: str,
         address_space: dict[str, int] | None = None,
+        api: Client | None = None,
         **settings: str,
     ) -> None:
         self.desk = Desk(folder, redis_url)
         self.stack = self.desk.stack
         self.stack.address_space = address_space or {}
         self.stack.settings.update(settings)
+        self._make_folders(folder)
+        self.marker, self.release = folder / "marker", folder / "release"
+        self.client: Client = api or self.stack.start_api()
+        self._pool = ThreadPoolExecutor(8)
+
+    def _make_folders(self, folder: Path) -> None:
         self.media, self.out = folder / "media", folder / "out"
         for made in (self.media, self.out):
             made.mkdir(exist_ok=True)
-        self.marker, self.release = folder / "marker", folder / "release"
-        self.client: Client = self.stack.start_api()
-        self._pool = ThreadPoolExecutor(8)
+
+    def with_folders_in(self, folder: Path) -> ExportDesk:
+        """The same processes, for a test that shares them but for its media and its clips."""
+        other = copy.copy(self)
+        other._make_folders(folder)
+        return other
 
     def worker(self, number: int = 0, **more: str) -> Process:
         """The export worker as it is started in production; it lives when this returns."""
@@ -120,6 +140,31 @@ class ExportDesk:
         self.desk.close()
 
 
+@contextlib.contextmanager
+def shared_api(folder: Path, redis_url: str) -> Iterator[Client]:
+    """An API process for tests whose Redis is emptied between them."""
+    stack = Stack(folder, redis_url)
+    try:
+        yield stack.start_api()
+    finally:
+        stack.stop()
+
+
+@contextlib.contextmanager
+def shared_server(folder: Path) -> Iterator[ExportDesk]:
+    """An API process, an export worker and their Redis, for tests with folders of their own."""
+    with tempfile.TemporaryDirectory(prefix="rr-") as short:
+        redis = PrivateRedis(Path(short))
+        redis.start()
+        desk = ExportDesk(folder, redis.url)
+        try:
+            desk.worker()
+            yield desk
+        finally:
+            desk.close()
+            redis.stop()
+
+
 def clip(path: Path | str, start: Any = 1, end: Any = 2, **more: Any) -> dict[str, Any]:
     return {"media_path": str(path), "start_time": start, "end_time": end, **more}
 
@@ -130,3 +175,11 @@ def shown(path: Path | str) -> list[int]:
         return [
             read_bar_code(frame.to_ndarray(format="rgb24")) for frame in container.decode(video=0)
         ]
+
+
+def codes(answer: dict) -> list[tuple[int, str]]:
+    return [(failed["index"], failed["code"]) for failed in answer["failed"]]
+
+
+def exported(answer: dict) -> list[int]:
+    return [made["index"] for made in answer["exported"]]
