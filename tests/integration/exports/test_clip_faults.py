@@ -178,12 +178,12 @@ def with_more_pictures(sound: Path, path: Path, seconds: int) -> Path:
 
 def test_a_sound_track_that_begins_minutes_late_is_left_out_and_told(tmp_path: Path) -> None:
     """Its packets lie behind all pictures, so nothing is known of it when the file is opened."""
-    pictures = (with_bar_code((9, 9, 9), (160, 90), number) for number in range(3000))
-    late = Encoding(gop=50, tone_hz=500, sound_codec="aac")
+    pictures = (with_bar_code((9, 9, 9), (160, 90), number) for number in range(600))
+    late = Encoding(fps=5, gop=50, tone_hz=500, sound_codec="aac")
     path = write_video(tmp_path / "a.ts", pictures, encoding=late)
     with av.open(str(path)) as container:
         assert not container.streams.audio[0].sample_rate, "FFmpeg knows the sound at once"
     for mode in ("copy", "encode"):
         clip, made = export(path, 60.0, 60.4, tmp_path, mode=mode)
-        assert 1500 in look(clip).numbers
+        assert 300 in look(clip).numbers
         assert any("sound track" in warning for warning in made.warnings)

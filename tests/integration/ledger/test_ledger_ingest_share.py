@@ -19,12 +19,12 @@ def studio(redis_url: str) -> Iterator[Studio]:
 
 
 def test_ingestion_gets_one_tenth_after_it_was_held_back_for_a_minute(studio: Studio) -> None:
-    files = studio.of("", 500, TaskKind.INGEST)
+    files = studio.of("", 100, TaskKind.INGEST)
     studio.ledger.submit(files)
-    long = studio.sent("ann", 2000)
+    long = studio.sent("ann", 500)
     ingested = done = 0
     began = studio.now
-    for step in range(600):
+    for step in range(300):
         lease = studio.ledger.claim(files.task_id, ingested, "w2", f"i{step}")
         if lease:
             assert studio.now - began >= 60

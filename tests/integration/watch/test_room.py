@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +16,26 @@ from tests.support.private_redis import PrivateRedis
 from tests.support.socketio_client import Watcher
 from tests.support.stack import KEY, Stack, running_stack
 from tests.support.waiting import wait_for
-from tests.support.watch.desk import WatchDesk
+from tests.support.watch.desk import WatchDesk, watch_desk
 
 
-@pytest.fixture
-def stack(own_redis: PrivateRedis, tmp_path: Path) -> Iterator[Stack]:
+@pytest.fixture(scope="module")
+def stack(_shared_redis: PrivateRedis, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """One API process; a test may start another."""
-    with running_stack(tmp_path / "stack", own_redis.url, analysis=0, query=0) as stack:
+    folder = tmp_path_factory.mktemp("stack")
+    with running_stack(folder, _shared_redis.url, analysis=0, query=0) as stack:
         yield stack
 
 
+def desk_of(stack: Stack, folder: Path) -> AbstractContextManager[WatchDesk]:
+    state = stack.folder / "state"
+    return watch_desk(stack.client(), stack.redis_url, folder / "media", folder / "caches", state)
+
+
 @pytest.fixture
-def desk(stack: Stack, own_redis: PrivateRedis, tmp_path: Path) -> Iterator[WatchDesk]:
-    desk = WatchDesk(stack.client(), own_redis.url, tmp_path / "media", tmp_path / "caches")
-    yield desk
-    desk.redis.close()
+def desk(stack: Stack, redis_url: str, tmp_path: Path) -> Iterator[WatchDesk]:
+    with desk_of(stack, tmp_path) as desk:
+        yield desk
 
 
 def last(watcher: Watcher) -> dict[str, Any]:
@@ -135,22 +141,26 @@ def test_what_stays_the_same_is_not_sent_again_and_many_changes_are_few_events(
 
 
 def test_a_redis_that_comes_up_empty_does_not_end_the_room(
-    desk: WatchDesk, own_redis: PrivateRedis
+    own_redis: PrivateRedis, tmp_path: Path
 ) -> None:
-    folder = desk.added("in")
-    desk.service("start")
-    desk.watcher_says(WatchState.RUNNING, files_processed=5)
-    with Watcher(desk.client.url, key=KEY) as watcher:
-        watcher.join(ROOM)
-        wait_last(watcher, "the first event", state="running")
-        own_redis.stop()
-        own_redis.start()
-        event = wait_last(watcher, "the state after the loss", state="waiting")
-        assert list(event["folder_stats"]) == [folder["id"]]
-        assert "rushes watcher" in event["last_error"]
-        desk.watcher_says(WatchState.RUNNING, files_processed=1)
-        wait_last(watcher, "the watcher's return", state="running", files_processed_this_session=1)
-        assert all("status" not in event for event in watcher.of(ROOM))
+    with (
+        running_stack(tmp_path / "stack", own_redis.url, analysis=0, query=0) as stack,
+        desk_of(stack, tmp_path) as desk,
+    ):
+        folder = desk.added("in")
+        desk.service("start")
+        desk.watcher_says(WatchState.RUNNING, files_processed=5)
+        with Watcher(desk.client.url, key=KEY) as watcher:
+            watcher.join(ROOM)
+            wait_last(watcher, "the first event", state="running")
+            own_redis.stop()
+            own_redis.start()
+            event = wait_last(watcher, "the state after the loss", state="waiting")
+            assert list(event["folder_stats"]) == [folder["id"]]
+            assert "rushes watcher" in event["last_error"]
+            desk.watcher_says(WatchState.RUNNING, files_processed=1)
+            wait_last(watcher, "its return", state="running", files_processed_this_session=1)
+            assert all("status" not in event for event in watcher.of(ROOM))
 
 
 def test_who_leaves_hears_no_more(desk: WatchDesk, stack: Stack) -> None:
