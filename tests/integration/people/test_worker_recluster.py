@@ -13,19 +13,20 @@ from shared.cache.cache_dir import CacheDir
 from shared.people.clustering import NO_CLUSTER
 from tests.support.analysis.desk import Desk
 from tests.support.people.grouping_desk import ADA, BO, CY, NAME, GroupingDesk, face, shots
+from tests.support.private_redis import PrivateRedis
 from tests.support.socketio_client import Watcher
 from tests.support.stack import Client
 from tests.support.waiting import wait_for
 
 
 class Room:
-    """An API process, a Collection and recluster workers."""
+    """A Collection and recluster workers."""
 
-    def __init__(self, folder: Path, redis_url: str) -> None:
+    def __init__(self, folder: Path, redis_url: str, client: Client) -> None:
+        self.client = client
         self.desk = Desk(folder, redis_url)
         self.people = GroupingDesk(CacheDir.open(folder / "cache", create=True))
         self.desk.stack.settings.update(self.desk.squares_env())
-        self.client: Client = self.desk.stack.start_api()
         self.marker, self.release = folder / "marker", folder / "release"
 
     @property
@@ -55,9 +56,18 @@ class Room:
         wait_for(self.marker.exists, 30, f"the recluster to wait; {self.desk.logs()}")
 
 
+@pytest.fixture(scope="module")
+def api(tmp_path_factory: pytest.TempPathFactory, _shared_redis: PrivateRedis) -> Iterator[Client]:
+    desk = Desk(tmp_path_factory.mktemp("api"), _shared_redis.url)
+    try:
+        yield desk.stack.start_api(**desk.squares_env())
+    finally:
+        desk.close()
+
+
 @pytest.fixture
-def room(tmp_path: Path, redis_url: str) -> Iterator[Room]:
-    room = Room(tmp_path, redis_url)
+def room(tmp_path: Path, redis_url: str, api: Client) -> Iterator[Room]:
+    room = Room(tmp_path, redis_url, api)
     yield room
     room.desk.close()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -16,56 +17,55 @@ NAMES = ("a.png", "day1/b.png", "day2/c.png")
 
 
 @pytest.fixture
-def disk(ingest: IngestStack) -> Iterator[FaultyDisk]:
+def disk(tmp_path: Path) -> Iterator[FaultyDisk]:
     for n, name in enumerate(NAMES):
-        still(ingest.folder / "source" / name, n)
-    with faulty_disk(ingest.folder / "source", ingest.folder / "disk") as disk:
+        still(tmp_path / "source" / name, n)
+    with faulty_disk(tmp_path / "source", tmp_path / "disk") as disk:
         yield disk
 
 
 @pytest.fixture
-def folder(ingest: IngestStack, disk: FaultyDisk) -> WatchFolder:
+def folder(served: IngestStack, disk: FaultyDisk) -> WatchFolder:
     """Three files on the disk, all of them analysed."""
-    ingest.worker()
-    folder = ingest.watch(disk.mounted)
-    ingest.start_watching()
-    ingest.watcher()
-    ingest.wait_processed(folder, *NAMES)
+    folder = served.watch(disk.mounted)
+    served.start_watching()
+    served.watcher()
+    served.wait_processed(folder, *NAMES)
     return folder
 
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.ETIMEDOUT])
 def test_a_root_that_fails_is_waited_for(
-    ingest: IngestStack, disk: FaultyDisk, folder: WatchFolder, number: int
+    served: IngestStack, disk: FaultyDisk, folder: WatchFolder, number: int
 ) -> None:
     disk.fail(number, "")
-    ingest.wait_reason(folder, str(disk.mounted))
-    assert set(ingest.processed(folder)) == set(NAMES)
+    served.wait_reason(folder, str(disk.mounted))
+    assert set(served.processed(folder)) == set(NAMES)
     disk.heal()
-    still(ingest.folder / "source" / "new.png", 9)
-    ingest.wait_processed(folder, *NAMES, "new.png")
-    assert ingest.ingested() == 4
-    assert set(ingest.published().values()) == {1}
+    still(served.folder / "source" / "new.png", 9)
+    served.wait_processed(folder, *NAMES, "new.png")
+    assert served.ingested() == 4
+    assert set(served.published().values()) == {1}
 
 
 def test_a_mount_whose_server_is_gone_is_waited_for(
-    ingest: IngestStack, disk: FaultyDisk, folder: WatchFolder
+    served: IngestStack, disk: FaultyDisk, folder: WatchFolder
 ) -> None:
     disk.kill()
-    ingest.wait_reason(folder, str(disk.mounted))
-    assert set(ingest.processed(folder)) == set(NAMES)
+    served.wait_reason(folder, str(disk.mounted))
+    assert set(served.processed(folder)) == set(NAMES)
 
 
 def test_a_directory_that_fails_keeps_its_files_and_the_rest_goes_on(
-    ingest: IngestStack, disk: FaultyDisk, folder: WatchFolder
+    served: IngestStack, disk: FaultyDisk, folder: WatchFolder
 ) -> None:
     disk.fail(errno.EIO, "day1")
-    still(ingest.folder / "source" / "day2" / "d.png", 9)
-    ingest.wait_processed(folder, *NAMES, "day2/d.png")
+    still(served.folder / "source" / "day2" / "d.png", 9)
+    served.wait_processed(folder, *NAMES, "day2/d.png")
     disk.heal()
-    still(ingest.folder / "source" / "day1" / "e.png", 10)
-    ingest.wait_processed(folder, *NAMES, "day2/d.png", "day1/e.png")
-    assert ingest.ingested() == 5
+    still(served.folder / "source" / "day1" / "e.png", 10)
+    served.wait_processed(folder, *NAMES, "day2/d.png", "day1/e.png")
+    assert served.ingested() == 5
 
 
 def test_a_root_that_fails_while_its_files_are_worked_on_counts_no_try(

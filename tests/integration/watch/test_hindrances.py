@@ -17,65 +17,62 @@ from tests.support.watch.ingest_stack import IngestStack, still
 
 
 def test_a_full_cache_disk_fails_no_file_and_all_are_done_once_it_is_enlarged(
-    ingest: IngestStack,
+    served: IngestStack,
 ) -> None:
-    names = [f"{n:03d}.png" for n in range(200)]
+    names = [f"{n:03d}.png" for n in range(100)]
     for n, name in enumerate(names):
-        still(ingest.media / name, n, side=96)
-    with tiny_disk(ingest.folder / "disk", kib=2048) as disk:
-        folder = ingest.watch(cache_dir=disk / "cache", image_sequences="stills")
-        ingest.worker()
-        ingest.start_watching()
-        ingest.watcher()
-        ingest.wait_reason(folder, "is full", 60)
-        files = ingest.files.all(folder.id)
+        still(served.media / name, n, side=96)
+    with tiny_disk(served.folder / "disk", kib=1024) as disk:
+        folder = served.watch(cache_dir=disk / "cache", image_sequences="stills")
+        served.start_watching()
+        served.watcher()
+        served.wait_reason(folder, "is full", 60)
+        files = served.files.all(folder.id)
         assert {file.group for file in files.values()} <= {FileGroup.PENDING, FileGroup.PROCESSED}
         assert {file.tries for file in files.values()} == {0}
-        assert ingest.group(folder, FileGroup.PENDING)
+        assert served.group(folder, FileGroup.PENDING)
         command = ["mount", "-o", "remount,size=65536k", str(disk)]
         subprocess.run(command, check=True)
-        ingest.wait_processed(folder, *names, timeout_s=90)
-        assert set(ingest.published(disk / "cache").values()) == {1}
+        served.wait_processed(folder, *names, timeout_s=90)
+        assert set(served.published(disk / "cache").values()) == {1}
 
 
-def test_a_read_only_cache_is_waited_for(ingest: IngestStack) -> None:
-    with tiny_disk(ingest.folder / "disk", kib=8192) as disk:
-        folder = ingest.watch(cache_dir=disk / "cache")
-        ingest.worker()
-        ingest.start_watching()
-        ingest.watcher()
-        still(ingest.media / "a.png", 1)
-        ingest.wait_processed(folder, "a.png")
+def test_a_read_only_cache_is_waited_for(served: IngestStack) -> None:
+    with tiny_disk(served.folder / "disk", kib=8192) as disk:
+        folder = served.watch(cache_dir=disk / "cache")
+        served.start_watching()
+        served.watcher()
+        still(served.media / "a.png", 1)
+        served.wait_processed(folder, "a.png")
         subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
-        still(ingest.media / "b.png", 2)
-        ingest.wait_reason(folder, "read-only", 40)
+        still(served.media / "b.png", 2)
+        served.wait_reason(folder, "read-only", 40)
         subprocess.run(["mount", "-o", "remount,rw", str(disk)], check=True)
-        ingest.wait_processed(folder, "a.png", "b.png", timeout_s=60)
-        assert ingest.processed(folder)["b.png"].tries == 0
+        served.wait_processed(folder, "a.png", "b.png", timeout_s=60)
+        assert served.processed(folder)["b.png"].tries == 0
 
 
 def test_a_cache_that_is_gone_is_waited_for_and_made_anew_only_when_asked(
-    ingest: IngestStack,
+    served: IngestStack,
 ) -> None:
-    still(ingest.media / "a.png", 1)
-    ingest.worker()
-    folder = ingest.watch()
-    ingest.start_watching()
-    ingest.watcher()
-    ingest.wait_processed(folder, "a.png")
-    ingest.cache.rename(ingest.folder / "elsewhere")
-    still(ingest.media / "b.png", 2)
-    ingest.wait_reason(folder, "is gone or empty")
-    assert not ingest.cache.exists(), "nothing is begun in its place"
-    (ingest.folder / "elsewhere").rename(ingest.cache)
-    ingest.wait_processed(folder, "a.png", "b.png")
-    assert ingest.ingested() == 2
-    shutil.rmtree(ingest.cache)
-    still(ingest.media / "c.png", 3)
-    ingest.wait_reason(folder, "is gone or empty")
-    ingest.ask_retry(folder)
-    ingest.wait_processed(folder, "a.png", "b.png", "c.png")
-    assert len(ingest.published()) == 6, "all three are analysed into the new one"
+    still(served.media / "a.png", 1)
+    folder = served.watch()
+    served.start_watching()
+    served.watcher()
+    served.wait_processed(folder, "a.png")
+    served.cache.rename(served.folder / "elsewhere")
+    still(served.media / "b.png", 2)
+    served.wait_reason(folder, "is gone or empty")
+    assert not served.cache.exists(), "nothing is begun in its place"
+    (served.folder / "elsewhere").rename(served.cache)
+    served.wait_processed(folder, "a.png", "b.png")
+    assert served.ingested() == 2
+    shutil.rmtree(served.cache)
+    still(served.media / "c.png", 3)
+    served.wait_reason(folder, "is gone or empty")
+    served.ask_retry(folder)
+    served.wait_processed(folder, "a.png", "b.png", "c.png")
+    assert len(served.published()) == 6, "all three are analysed into the new one"
 
 
 def test_without_a_worker_files_wait_and_say_why(ingest: IngestStack) -> None:
@@ -139,35 +136,33 @@ def test_a_redis_that_goes_away_holds_nothing_against_files(
 
 
 def test_a_bad_file_is_tried_again_with_pauses_and_a_mended_one_has_new_tries(
-    ingest: IngestStack,
+    served: IngestStack,
 ) -> None:
-    bad = ingest.media / "bad.mp4"
+    bad = served.media / "bad.mp4"
     bad.write_bytes(b"this is no video at all" * 100)
-    still(ingest.media / "good.png", 1)
-    ingest.worker()
-    folder = ingest.watch()
-    ingest.start_watching()
-    ingest.watcher()
+    still(served.media / "good.png", 1)
+    folder = served.watch()
+    served.start_watching()
+    served.watcher()
 
     def tried() -> bool:
-        file = ingest.group(folder, FileGroup.PENDING).get("bad.mp4")
+        file = served.group(folder, FileGroup.PENDING).get("bad.mp4")
         return file is not None and file.tries == 1 and file.next_try_at > 0
 
-    wait_for(tried, 20, f"one try; {ingest.account(folder)}")
-    ingest.ask_retry(folder, str(bad))
-    wait_for(lambda: len(ingest.attempts(bad)) == 2, 20, "a second attempt")
+    wait_for(tried, 20, f"one try; {served.account(folder)}")
+    served.ask_retry(folder, str(bad))
+    wait_for(lambda: len(served.attempts(bad)) == 2, 20, "a second attempt")
     make_clip(bad, 1)
-    ingest.wait_processed(folder, "bad.mp4", "good.png")
-    assert ingest.processed(folder)["bad.mp4"].tries == 0
+    served.wait_processed(folder, "bad.mp4", "good.png")
+    assert served.processed(folder)["bad.mp4"].tries == 0
 
 
-def test_silent_clips_are_no_failures_where_speech_is_wanted(ingest: IngestStack) -> None:
-    make_clip(ingest.media / "silent.mp4", 1)
-    ingest.worker()
-    folder = ingest.watch(analyze_speech=True)
-    ingest.start_watching()
-    ingest.watcher()
-    ingest.wait_processed(folder, "silent.mp4")
+def test_silent_clips_are_no_failures_where_speech_is_wanted(served: IngestStack) -> None:
+    make_clip(served.media / "silent.mp4", 1)
+    folder = served.watch(analyze_speech=True)
+    served.start_watching()
+    served.watcher()
+    served.wait_processed(folder, "silent.mp4")
 
 
 def test_a_foreground_analysis_comes_first_and_ingestion_goes_on_by_itself(

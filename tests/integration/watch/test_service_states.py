@@ -34,36 +34,34 @@ def test_stopped_running_stopping_and_stopped_again(ingest: IngestStack) -> None
     ingest.wait_state("waiting")
 
 
-def test_the_wanted_state_outlives_watcher_and_redis(ingest: IngestStack) -> None:
-    folder = ingest.watch()
-    ingest.start_watching()
-    ingest.watcher(0)
-    ingest.wait_state("waiting")
-    ingest.stack.processes["watcher-0"].kill()
-    ingest.client.flushall()
-    ingest.worker()
-    ingest.watcher(1)
-    still(ingest.media / "a.png", 1)
-    ingest.wait_processed(folder, "a.png")
+def test_the_wanted_state_outlives_watcher_and_redis(served: IngestStack) -> None:
+    folder = served.watch()
+    served.start_watching()
+    served.watcher(0)
+    served.wait_state("waiting")
+    served.stack.processes["watcher-0"].kill()
+    served.client.flushall()
+    served.watcher(1)
+    still(served.media / "a.png", 1)
+    served.wait_processed(folder, "a.png")
 
 
-def test_a_spare_takes_over_and_a_watcher_that_wakes_up_stands_down(ingest: IngestStack) -> None:
-    ingest.worker()
-    folder = ingest.watch()
-    ingest.start_watching()
-    first = ingest.watcher(0)
-    ingest.wait_state("waiting")
-    spare = ingest.watcher(1)
-    wait_for(lambda: "stands by" in str(ingest.hearts("watcher")), 20, "the spare")
+def test_a_spare_takes_over_and_a_watcher_that_wakes_up_stands_down(served: IngestStack) -> None:
+    folder = served.watch()
+    served.start_watching()
+    first = served.watcher(0)
+    served.wait_state("waiting")
+    spare = served.watcher(1)
+    wait_for(lambda: "stands by" in str(served.hearts("watcher")), 20, "the spare")
     first.popen.send_signal(signal.SIGSTOP)
-    still(ingest.media / "a.png", 1)
+    still(served.media / "a.png", 1)
     wait_for(lambda: "active watcher now" in spare.text(), 15, "the spare to take over")
-    ingest.wait_processed(folder, "a.png")
+    served.wait_processed(folder, "a.png")
     first.popen.send_signal(signal.SIGCONT)
     wait_for(lambda: "not the active watcher any more" in first.text(), 15, "it to stand down")
-    still(ingest.media / "b.png", 2)
-    ingest.wait_processed(folder, "a.png", "b.png")
-    assert ingest.ingested() == 2
+    still(served.media / "b.png", 2)
+    served.wait_processed(folder, "a.png", "b.png")
+    assert served.ingested() == 2
 
 
 def test_a_watcher_that_ends_lets_a_spare_take_over_at_once(ingest: IngestStack) -> None:
@@ -76,19 +74,18 @@ def test_a_watcher_that_ends_lets_a_spare_take_over_at_once(ingest: IngestStack)
     wait_for(lambda: "active watcher now" in spare.text(), 8, "the spare")
 
 
-def test_a_disabled_folder_rests_and_goes_on_where_it_was(ingest: IngestStack) -> None:
-    still(ingest.media / "a.png", 1)
-    ingest.worker()
-    folder = ingest.watch(enabled=False)
-    other = ingest.folder / "other"
+def test_a_disabled_folder_rests_and_goes_on_where_it_was(served: IngestStack) -> None:
+    still(served.media / "a.png", 1)
+    folder = served.watch(enabled=False)
+    other = served.folder / "other"
     still(other / "b.png", 2)
-    busy = ingest.watch(other)
-    ingest.start_watching()
-    ingest.watcher()
-    ingest.wait_processed(busy, "b.png")
-    assert ingest.files.all(folder.id) == {}
-    ingest.change(folder, enabled=True)
-    ingest.wait_processed(folder, "a.png")
+    busy = served.watch(other)
+    served.start_watching()
+    served.watcher()
+    served.wait_processed(busy, "b.png")
+    assert served.files.all(folder.id) == {}
+    served.change(folder, enabled=True)
+    served.wait_processed(folder, "a.png")
 
 
 def test_a_removed_folder_is_forgotten_and_its_tasks_end(ingest: IngestStack) -> None:
@@ -128,79 +125,74 @@ def test_other_exclusions_and_analyses_apply_to_files_seen_before(ingest: Ingest
     assert set(ingest.published().values()) == {1}, "nothing was repeated"
 
 
-def test_a_folder_works_in_its_hours_only(ingest: IngestStack) -> None:
-    still(ingest.media / "a.png", 1)
-    ingest.worker()
+def test_a_folder_works_in_its_hours_only(served: IngestStack) -> None:
+    still(served.media / "a.png", 1)
     now = datetime.now()
     later = [(now + timedelta(hours=h)).strftime("%H:%M") for h in (2, 4)]
-    folder = ingest.watch(schedule=Schedule(*later))
-    ingest.start_watching()
-    ingest.watcher()
-    ingest.wait_reason(folder, f"until {later[0]}")
-    ingest.wait_group(folder, FileGroup.PENDING, 1)
-    assert ingest.ingested() == 0
+    folder = served.watch(schedule=Schedule(*later))
+    served.start_watching()
+    served.watcher()
+    served.wait_reason(folder, f"until {later[0]}")
+    served.wait_group(folder, FileGroup.PENDING, 1)
+    assert served.ingested() == 0
     earlier = (now - timedelta(hours=1)).strftime("%H:%M")
-    ingest.change(folder, schedule=Schedule(earlier, later[0]))
-    ingest.wait_processed(folder, "a.png")
+    served.change(folder, schedule=Schedule(earlier, later[0]))
+    served.wait_processed(folder, "a.png")
 
 
-def test_another_active_model_makes_what_it_lacks(ingest: IngestStack) -> None:
-    still(ingest.media / "a.png", 1)
-    ingest.worker()
-    folder = ingest.watch()
-    ingest.start_watching()
-    ingest.watcher(0)
-    ingest.wait_processed(folder, "a.png")
-    ingest.stack.processes["watcher-0"].end()
-    ingest.watcher(1, RUSHES_VISUAL_MODEL="not-a-model")
-    ingest.wait_reason(folder, "not-a-model", 40)
-    assert ingest.group(folder, FileGroup.PENDING)["a.png"].tries == 0
-    ingest.stack.processes["watcher-1"].end()
-    ingest.watcher(2)
-    ingest.wait_processed(folder, "a.png")
-    assert set(ingest.published().values()) == {1}
+def test_another_active_model_makes_what_it_lacks(served: IngestStack) -> None:
+    still(served.media / "a.png", 1)
+    folder = served.watch()
+    served.start_watching()
+    served.watcher(0)
+    served.wait_processed(folder, "a.png")
+    served.stack.processes["watcher-0"].end()
+    served.watcher(1, RUSHES_VISUAL_MODEL="not-a-model")
+    served.wait_reason(folder, "not-a-model", 40)
+    assert served.group(folder, FileGroup.PENDING)["a.png"].tries == 0
+    served.stack.processes["watcher-1"].end()
+    served.watcher(2)
+    served.wait_processed(folder, "a.png")
+    assert set(served.published().values()) == {1}
 
 
-def test_polled_folders_see_what_comes_goes_and_is_rewritten(ingest: IngestStack) -> None:
-    still(ingest.media / "a.png", 1)
-    ingest.worker()
-    folder = ingest.watch(polling="always")
-    ingest.start_watching()
-    ingest.watcher()
-    ingest.wait_processed(folder, "a.png")
-    live = ingest.live()
+def test_polled_folders_see_what_comes_goes_and_is_rewritten(served: IngestStack) -> None:
+    still(served.media / "a.png", 1)
+    folder = served.watch(polling="always")
+    served.start_watching()
+    served.watcher()
+    served.wait_processed(folder, "a.png")
+    live = served.live()
     assert live is not None
     assert live.folders[folder.id].is_polling is True
-    still(ingest.media / "deep" / "er" / "b.png", 2)
-    ingest.wait_processed(folder, "a.png", "deep/er/b.png")
-    (ingest.media / "a.png").unlink()
-    ingest.wait_processed(folder, "deep/er/b.png")
+    still(served.media / "deep" / "er" / "b.png", 2)
+    served.wait_processed(folder, "a.png", "deep/er/b.png")
+    (served.media / "a.png").unlink()
+    served.wait_processed(folder, "deep/er/b.png")
 
 
-def test_a_periodic_walk_finds_what_nobody_told_of(ingest: IngestStack) -> None:
-    ingest.worker()
-    folder = ingest.watch(polling="never")
-    hidden = ingest.folder / "elsewhere"
+def test_a_periodic_walk_finds_what_nobody_told_of(served: IngestStack) -> None:
+    folder = served.watch(polling="never")
+    hidden = served.folder / "elsewhere"
     hidden.mkdir()
-    (ingest.media / "link").symlink_to(hidden)
-    ingest.start_watching()
-    ingest.watcher(0, RUSHES_WATCH_RESCAN_SECONDS="1")
-    ingest.wait_state("waiting")
+    (served.media / "link").symlink_to(hidden)
+    served.start_watching()
+    served.watcher(0, RUSHES_WATCH_RESCAN_SECONDS="1")
+    served.wait_state("waiting")
     still(hidden / "a.png", 1)
-    ingest.wait_processed(folder, "link/a.png")
+    served.wait_processed(folder, "link/a.png")
 
 
-def test_a_damaged_list_of_folders_is_named_and_waited_for(ingest: IngestStack) -> None:
-    still(ingest.media / "a.png", 1)
-    ingest.worker()
-    folder = ingest.watch()
-    ingest.start_watching()
-    kept = ingest.state_dir / "watch-folders.json"
+def test_a_damaged_list_of_folders_is_named_and_waited_for(served: IngestStack) -> None:
+    still(served.media / "a.png", 1)
+    folder = served.watch()
+    served.start_watching()
+    kept = served.state_dir / "watch-folders.json"
     whole = kept.read_bytes()
     kept.write_bytes(b"{")
-    ingest.client.flushall()
-    watcher = ingest.watcher()
+    served.client.flushall()
+    watcher = served.watcher()
     wait_for(lambda: "watch-folders.json cannot be read" in watcher.text(), 15, "the reason")
     kept.write_bytes(whole)
-    ingest.wait_processed(folder, "a.png")
+    served.wait_processed(folder, "a.png")
     assert watcher.text().count("cannot be read") == 1
