@@ -19,7 +19,7 @@ from tests.support.system.removable_disk import RemovableDisk, removable_disk
 from tests.support.waiting import wait_for
 from workers.presence.seen_folders import GONE_FOLDER_S
 
-STILLS = 320
+STILLS = 192
 AN_ITEM = 64
 RESUMED_S = 5.0
 A_LOOK_S = 0.3
@@ -113,7 +113,7 @@ def test_a_root_that_goes_in_the_middle_of_items_fails_no_still(desk: Desk) -> N
     root = desk.folder / "media"
     with disk_at(desk, root) as disk:
         desk.worker()
-        for number, percent in enumerate((5, 30, 50)):
+        for number, percent in enumerate((5, 20, 35)):
             one_round(desk, disk, root / str(number), percent, str(root))
 
 

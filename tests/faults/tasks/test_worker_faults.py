@@ -14,7 +14,7 @@ from shared.domain import TaskKind, TaskState
 from shared.ledger import totals
 from shared.redis.heartbeats import live
 from tests.support.analysis.desk import INSTANCE, Desk
-from tests.support.media.media import make_clip
+from tests.support.media.media import Encoding, make_clip
 from tests.support.private_redis import PrivateRedis
 from tests.support.system.tiny_disk import tiny_disk
 from tests.support.waiting import wait_for
@@ -155,8 +155,8 @@ def test_a_worker_that_hangs_in_native_code_ends_itself_with_a_traceback(desk: D
 def test_a_full_disk_fails_the_task_with_a_clear_reason_and_leaves_no_half_artefact(
     desk: Desk,
 ) -> None:
-    clip = make_clip(desk.folder / "clip.mp4", 60, size=(640, 360))
-    with tiny_disk(desk.cache, kib=128):
+    clip = make_clip(desk.folder / "clip.mp4", 24, size=(640, 360), encoding=Encoding(fps=2))
+    with tiny_disk(desk.cache, kib=64):
         try:
             desk.worker()
             record = desk.wait_final(desk.submit([clip]))

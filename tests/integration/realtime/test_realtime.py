@@ -24,10 +24,11 @@ from tests.support.waiting import wait_for
 FILES = 8
 
 
-@pytest.fixture
-def stack(redis_url: str, tmp_path: Path) -> Iterator[Stack]:
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory, _shared_redis: PrivateRedis) -> Iterator[Stack]:
     """One API process; a test may start another."""
-    with running_stack(tmp_path / "stack", redis_url, analysis=0, query=0) as stack:
+    folder = tmp_path_factory.mktemp("stack")
+    with running_stack(folder, _shared_redis.url, analysis=0, query=0) as stack:
         yield stack
 
 

@@ -15,7 +15,7 @@ from shared.cache.cache_dir import CacheDir
 from shared.cache.frame_packs import PackReader
 from shared.domain import ModelKind, Stage, TaskState
 from shared.redis import heartbeats
-from tests.support.analysis.desk import MODEL, Desk
+from tests.support.analysis.desk import MODEL, Desk, shared_desk
 from tests.support.media.by_path import hash_media
 from tests.support.media.media import H264, make_clip, make_still, truncate
 from tests.support.waiting import wait_for
@@ -30,21 +30,33 @@ def desk(tmp_path: Path, redis_url: str) -> Iterator[Desk]:
     desk.close()
 
 
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    with shared_desk(tmp_path_factory.mktemp("shared")) as desk:
+        desk.worker()
+        yield desk
+
+
+@pytest.fixture
+def shared(first: Desk, tmp_path: Path) -> Desk:
+    """With a worker that is already there."""
+    return first.with_folder(tmp_path)
+
+
 def manifests(desk: Desk, path: Path) -> tuple[CacheDir, str]:
     return CacheDir.open(desk.cache, create=False), hash_media(str(path))
 
 
-def test_a_video_becomes_frames_and_unit_rows_of_the_same_seconds(desk: Desk) -> None:
-    clip = make_clip(desk.folder / "clip.mp4", shots=SHOTS)
-    desk.worker()
-    record = desk.wait_final(desk.submit([clip]))
+def test_a_video_becomes_frames_and_unit_rows_of_the_same_seconds(shared: Desk) -> None:
+    clip = make_clip(shared.folder / "clip.mp4", shots=SHOTS)
+    record = shared.wait_final(shared.submit([clip]))
     assert (record.status, record.progress, record.current, record.total) == (
         TaskState.COMPLETED,
         100.0,
         1,
         1,
     )
-    cache, hash_str = manifests(desk, clip)
+    cache, hash_str = manifests(shared, clip)
     frames = cache.manifest(hash_str, Stage.FRAMES)
     visual = cache.manifest(hash_str, Stage.VISUAL, MODEL)
     assert frames is not None
@@ -63,57 +75,54 @@ def test_a_video_becomes_frames_and_unit_rows_of_the_same_seconds(desk: Desk) ->
     assert [seen.path for seen in catalogue.read_paths(cache.media_dir(hash_str))] == [str(clip)]
 
 
-def test_seconds_without_a_picture_have_no_row_and_are_listed(desk: Desk) -> None:
+def test_seconds_without_a_picture_have_no_row_and_are_listed(shared: Desk) -> None:
     gap = make_clip(
-        desk.folder / "gap.mkv",
+        shared.folder / "gap.mkv",
         4,
         encoding=H264,
         times=lambda n: n / 25 if n < 50 else n / 25 + 3,
     )
-    desk.worker()
-    desk.wait_final(desk.submit([gap]))
-    cache, hash_str = manifests(desk, gap)
+    shared.wait_final(shared.submit([gap]))
+    cache, hash_str = manifests(shared, gap)
     visual = cache.manifest(hash_str, Stage.VISUAL, MODEL)
     assert visual is not None
     assert visual.seconds == (0, 1, 5, 6)
     assert np.load(cache.data_path(hash_str, visual).path).shape[0] == 4
 
 
-def test_bad_files_fail_alone_and_each_with_its_reason(desk: Desk) -> None:
-    good = make_clip(desk.folder / "good.mp4", 2)
-    cut = truncate(make_clip(desk.folder / "cut.mp4", 2), 0.3)
-    empty = desk.folder / "empty.mp4"
+def test_bad_files_fail_alone_and_each_with_its_reason(shared: Desk) -> None:
+    good = make_clip(shared.folder / "good.mp4", 2)
+    cut = truncate(make_clip(shared.folder / "cut.mp4", 2), 0.3)
+    empty = shared.folder / "empty.mp4"
     empty.touch()
-    noise = desk.folder / "noise.mov"
+    noise = shared.folder / "noise.mov"
     noise.write_bytes(os.urandom(50_000))
-    missing = desk.folder / "missing.mp4"
-    folder = desk.folder / "folder.mp4"
+    missing = shared.folder / "missing.mp4"
+    folder = shared.folder / "folder.mp4"
     folder.mkdir()
-    desk.worker()
     bad = [cut, empty, noise, missing, folder]
-    record = desk.wait_final(desk.submit(*([path] for path in [*bad, good])))
+    record = shared.wait_final(shared.submit(*([path] for path in [*bad, good])))
     assert record.status is TaskState.COMPLETED
     failed = {file.media_path: file.error for file in record.failed_files}
     assert set(failed) == {f"client:{path}" for path in bad}
     assert "empty" in failed[f"client:{empty}"]
     assert "does not exist" in failed[f"client:{missing}"]
-    cache, hash_str = manifests(desk, good)
+    cache, hash_str = manifests(shared, good)
     assert cache.manifest(hash_str, Stage.VISUAL, MODEL)
-    assert not [name for name in desk.artefacts() if "tmp" in name]
+    assert not [name for name in shared.artefacts() if "tmp" in name]
 
 
-def test_stills_of_one_item_share_batches_and_a_bad_one_fails_alone(desk: Desk) -> None:
+def test_stills_of_one_item_share_batches_and_a_bad_one_fails_alone(shared: Desk) -> None:
     stills = [
-        make_still(desk.folder / f"{n}.jpg", colour=(n * 10, 90, 200 - n * 10)) for n in range(20)
+        make_still(shared.folder / f"{n}.jpg", colour=(n * 10, 90, 200 - n * 10)) for n in range(20)
     ]
-    bad = desk.folder / "bad.jpg"
+    bad = shared.folder / "bad.jpg"
     bad.write_bytes(b"\xff\xd8\xff not a picture")
-    desk.worker()
-    record = desk.wait_final(desk.submit([*stills[:7], bad, *stills[7:]]))
+    record = shared.wait_final(shared.submit([*stills[:7], bad, *stills[7:]]))
     assert record.status is TaskState.COMPLETED
     assert record.total == 21
     assert [file.media_path for file in record.failed_files] == [f"client:{bad}"]
-    cache, hash_str = manifests(desk, stills[12])
+    cache, hash_str = manifests(shared, stills[12])
     visual = cache.manifest(hash_str, Stage.VISUAL, MODEL)
     assert visual is not None
     assert visual.rows == 1
@@ -131,23 +140,21 @@ def test_what_is_published_is_skipped_and_a_second_task_loads_no_model_again(des
     assert process.text().count("loaded conse-lite0") == 1
 
 
-def test_only_what_is_missing_of_a_file_is_made(desk: Desk) -> None:
-    clip = make_clip(desk.folder / "clip.mp4", 3)
-    desk.worker()
-    desk.wait_final(desk.submit([clip]))
-    cache, hash_str = manifests(desk, clip)
+def test_only_what_is_missing_of_a_file_is_made(shared: Desk) -> None:
+    clip = make_clip(shared.folder / "clip.mp4", 3)
+    shared.wait_final(shared.submit([clip]))
+    cache, hash_str = manifests(shared, clip)
     frames = cache.manifest(hash_str, Stage.FRAMES)
-    for path in desk.cache.glob("media/*/*/manifest.visual.*"):
+    for path in shared.cache.glob("media/*/*/manifest.visual.*"):
         path.unlink()
-    desk.wait_final(desk.submit([clip]))
+    shared.wait_final(shared.submit([clip]))
     assert cache.manifest(hash_str, Stage.FRAMES) == frames
     assert cache.manifest(hash_str, Stage.VISUAL, MODEL)
 
 
-def test_an_unknown_model_fails_the_task_with_a_sentence(desk: Desk) -> None:
-    clip = make_clip(desk.folder / "clip.mp4", 1)
-    desk.worker()
-    record = desk.wait_final(desk.submit([clip], visual_model="no-such-model"))
+def test_an_unknown_model_fails_the_task_with_a_sentence(shared: Desk) -> None:
+    clip = make_clip(shared.folder / "clip.mp4", 1)
+    record = shared.wait_final(shared.submit([clip], visual_model="no-such-model"))
     assert record.status is TaskState.FAILED
     assert "no-such-model" in (record.error or "")
 
@@ -231,20 +238,21 @@ def _model_error(desk: Desk) -> str | None:
     return next((model.error for h in desk.hearts() for model in h.models.values()), None)
 
 
-def test_an_edit_between_the_samples_is_analysed_again_and_a_mere_touch_is_not(desk: Desk) -> None:
+def test_an_edit_between_the_samples_is_analysed_again_and_a_mere_touch_is_not(
+    shared: Desk,
+) -> None:
     """The hash samples files over 4 MiB; a changed mtime has all bytes compared."""
-    still = make_still(desk.folder / "noise.tif", noise((1500, 1200)))
-    desk.worker()
+    still = make_still(shared.folder / "noise.tif", noise((1500, 1200)))
 
     def made_anew() -> bool:
         before = made_at()
-        assert desk.wait_final(desk.submit([still])).status is TaskState.COMPLETED
+        assert shared.wait_final(shared.submit([still])).status is TaskState.COMPLETED
         return made_at() != before
 
     def made_at() -> float | None:
-        if not desk.cache.exists():
+        if not shared.cache.exists():
             return None
-        cache, hash_str = manifests(desk, still)
+        cache, hash_str = manifests(shared, still)
         manifest = cache.manifest(hash_str, Stage.VISUAL, MODEL)
         return manifest.made_at if manifest else None
 
