@@ -183,7 +183,7 @@ def test_sigterm_during_a_call_hands_the_file_back_and_ends_the_process(desk: De
 def test_a_full_disk_fails_the_transcription_with_a_clear_reason_and_leaves_nothing(
     desk: Desk,
 ) -> None:
-    file = speech(desk, "speech.wav", 600)
+    file = speech(desk, "speech.wav", 240)
     with tiny_disk(desk.cache, kib=16):
         try:
             desk.worker_that_hears_tones()
