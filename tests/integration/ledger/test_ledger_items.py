@@ -390,3 +390,4 @@ def test_the_newest_tasks_come_first(world: World) -> None:
     ids = [world.submitted(kind=TaskKind.EXPORT) for _ in range(3)]
     assert [record.task_id for record in world.ledger.recent(2)] == ids[:0:-1]
     assert world.ledger.record("0" * 32) is None
+    assert world.ledger.records([ids[0], "0" * 32]) == [world.record(ids[0]), None]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import copy
 import json
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +17,7 @@ from shared.ledger.records import ItemJob, NewItem, NewTask, TaskRecord
 from shared.media import MediaType, media_type_of
 from shared.redis.clients import connect
 from shared.redis.heartbeats import Heartbeat, live
-from tests.support.private_redis import PrivateRedis
+from tests.support.private_redis import private_redis
 from tests.support.stack import Process, Stack, models_dir
 from tests.support.waiting import wait_for
 
@@ -197,12 +196,9 @@ class Desk:
 @contextlib.contextmanager
 def shared_desk(folder: Path) -> Iterator[Desk]:
     """A Desk with a Redis of its own, for processes that the tests of a file share."""
-    with tempfile.TemporaryDirectory(prefix="rr-") as short:
-        redis = PrivateRedis(Path(short))
-        redis.start()
+    with private_redis() as redis:
         desk = Desk(folder, redis.url)
         try:
             yield desk
         finally:
             desk.close()
-            redis.stop()

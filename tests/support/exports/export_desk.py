@@ -7,7 +7,6 @@ import copy
 import json
 import os
 import re
-import tempfile
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -20,7 +19,7 @@ import httpx
 from tests.support.analysis.desk import Desk
 from tests.support.exports.clips_desk import PATH
 from tests.support.media.media import H264, PRORES, make_clip, read_bar_code
-from tests.support.private_redis import PrivateRedis
+from tests.support.private_redis import private_redis
 from tests.support.stack import Client, Process, Stack
 from tests.support.waiting import wait_for
 
@@ -86,7 +85,7 @@ class ExportDesk:
 
     def all_key_frames(self, name: str = "cut.mov", seconds: float = 2, **more: Any) -> Path:
         """One that is copied wherever it is cut."""
-        encoding = replace(PRORES, timecode="01:00:00:00")
+        encoding = replace(PRORES, codec="prores_aw", timecode="01:00:00:00")  # the fast one
         return make_clip(self.media / name, seconds, encoding=encoding, **more)
 
     def body(self, *clips: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -153,16 +152,13 @@ def shared_api(folder: Path, redis_url: str) -> Iterator[Client]:
 @contextlib.contextmanager
 def shared_server(folder: Path) -> Iterator[ExportDesk]:
     """An API process, an export worker and their Redis, for tests with folders of their own."""
-    with tempfile.TemporaryDirectory(prefix="rr-") as short:
-        redis = PrivateRedis(Path(short))
-        redis.start()
+    with private_redis() as redis:
         desk = ExportDesk(folder, redis.url)
         try:
             desk.worker()
             yield desk
         finally:
             desk.close()
-            redis.stop()
 
 
 def clip(path: Path | str, start: Any = 1, end: Any = 2, **more: Any) -> dict[str, Any]:
