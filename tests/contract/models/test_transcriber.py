@@ -7,6 +7,7 @@ import itertools
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -31,6 +32,21 @@ SENTENCE = "The yellow boat crossed the river, and the captain waved to the chil
 def sentence() -> Said:
     with fetched_or_skipped():
         return spoken(SENTENCE, "en-gb")
+
+
+class _CountingEncoder:
+    """CTranslate2's Whisper, and how often it encoded something."""
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+        self.encoded = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._model, name)
+
+    def encode(self, *args: Any, **more: Any) -> Any:
+        self.encoded += 1
+        return self._model.encode(*args, **more)
 
 
 class TestFakeTranscriber(TranscriberContract):
@@ -87,6 +103,19 @@ class TestWhisperBase(TranscriberContract):
         assert all(each.no_speech_probability > 0.5 for each in (*heard, *again))
         assert all(each.compression_ratio < 2.4 for each in again)
 
+    def test_what_tells_the_language_is_encoded_once(
+        self, transcriber: Transcriber, said: Said, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Encoding takes as long as all the rest."""
+        assert isinstance(transcriber, WhisperTranscriber)
+        counting = _CountingEncoder(transcriber._model.model)
+        monkeypatch.setattr(transcriber._model, "model", counting)
+        piece = said.pcm[SAMPLE_RATE // 10 :]  # which nothing else encodes
+        transcriber.detect_language(piece)
+        [heard] = transcriber.transcribe([piece], "en")
+        assert word_errors(said.text, text_of(heard)).rate <= self.word_errors
+        assert counting.encoded == 1
+
     @pytest.mark.alone
     def test_other_threads_go_on_while_it_computes(
         self, transcriber: Transcriber, said: Said
@@ -98,6 +127,7 @@ class TestWhisperBase(TranscriberContract):
             while not ended.wait(0.005):
                 ticks.append(time.perf_counter())
 
+        transcriber.warmup()  # so that none of it is encoded already
         thread = threading.Thread(target=tick)
         started = time.perf_counter()
         thread.start()

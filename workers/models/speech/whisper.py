@@ -96,6 +96,8 @@ class WhisperTranscriber:
         self._features = FeatureExtractor(feature_size=model.model.n_mels)
         self._languages = frozenset(_understood(spec, model))
         self._tokenizers: dict[str, Tokenizer] = {}
+        # The last window that was encoded alone: what tells the language is heard right after.
+        self._encoded: tuple[NDArray[np.float32], ctranslate2.StorageView] | None = None
 
     @property
     def spec(self) -> ModelSpec:
@@ -163,9 +165,17 @@ class WhisperTranscriber:
         return self._tokenizers[language]
 
     def _encode(self, windows: list[NDArray[np.float32]]) -> ctranslate2.StorageView:
+        is_alone = len(windows) == 1
+        if is_alone and self._encoded and np.array_equal(self._encoded[0], windows[0]):
+            return self._encoded[1]
         stacked = np.ascontiguousarray(np.stack(windows))
-        to_cpu = len(windows) > 1  # where the rows can be told apart again
-        return self._model.model.encode(ctranslate2.StorageView.from_array(stacked), to_cpu=to_cpu)
+        encoded = self._model.model.encode(
+            ctranslate2.StorageView.from_array(stacked),
+            to_cpu=not is_alone,  # where the rows can be told apart again
+        )
+        if is_alone:
+            self._encoded = windows[0], encoded
+        return encoded
 
     def _hear(
         self, batch: list[_SoundPiece], tokenizer: Tokenizer, cautious: bool
