@@ -34,7 +34,7 @@ def fetched_or_skipped() -> Iterator[None]:
 
 
 def import_studio(module: str) -> Any:
-    """A module of the studio extra. Missing, it skips the file, in a CI that installs it, fails."""
+    """A module of the studio extra. Missing, it skips the test, in a CI that installs it, fails."""
     if in_ci() and os.environ.get("RUSHES_TEST_STUDIO") == "1":
         return importlib.import_module(module)
     return pytest.importorskip(

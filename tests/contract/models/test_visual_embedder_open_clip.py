@@ -7,9 +7,11 @@ missing one is an error.
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import json
 import shutil
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -25,13 +27,6 @@ from workers.models.load import load_visual
 from workers.models.protocols import VisualEmbedder
 
 pytestmark = pytest.mark.studio
-torch = import_studio("torch")
-open_clip = import_studio("open_clip")
-safetensors_torch = import_studio("safetensors.torch")
-
-from workers.models import devices  # noqa: E402  (after the skips)
-from workers.models.visual import open_clip as adapter  # noqa: E402
-
 CONFIG = {
     "embed_dim": 24,
     "vision_cfg": {
@@ -44,22 +39,40 @@ CONFIG = {
 PREPROCESSING = {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5], "interpolation": "bilinear"}
 
 
-def make_folder(folder: Path, preprocessing: dict[str, object]) -> Path:
+@dataclasses.dataclass(frozen=True)
+class Studio:
+    """What the extra brings, and our adapter of it: imported when a test wants it, for seconds."""
+
+    torch: ModuleType
+    open_clip: ModuleType
+    safetensors: ModuleType
+    adapter: ModuleType
+
+
+@pytest.fixture(scope="module")
+def studio() -> Studio:
+    names = ("torch", "open_clip", "safetensors.torch")
+    return Studio(
+        *map(import_studio, names), importlib.import_module("workers.models.visual.open_clip")
+    )
+
+
+def make_folder(studio: Studio, folder: Path, preprocessing: dict[str, object]) -> Path:
     """open_clip's local-dir form of a tiny model with random weights."""
     folder.mkdir(parents=True)
     config = {"model_cfg": CONFIG, "preprocess_cfg": preprocessing}
     (folder / "open_clip_config.json").write_text(json.dumps(config))
-    torch.manual_seed(0)
-    state = open_clip.CLIP(**CONFIG).state_dict()
+    studio.torch.manual_seed(0)
+    state = studio.open_clip.CLIP(**CONFIG).state_dict()
     tensors = {name: tensor.contiguous() for name, tensor in state.items()}
-    safetensors_torch.save_file(tensors, folder / "open_clip_model.safetensors")
+    studio.safetensors.save_file(tensors, folder / "open_clip_model.safetensors")
     return folder
 
 
 @pytest.fixture(scope="module")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+def settings(studio: Studio, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     root = tmp_path_factory.mktemp("models")
-    make_folder(root / "open_clip" / "tiny", PREPROCESSING)
+    make_folder(studio, root / "open_clip" / "tiny", PREPROCESSING)
     return dataclasses.replace(Settings(), models_dir=root, device="cpu")
 
 
@@ -86,8 +99,9 @@ class TestOpenClip(VisualEmbedderContract):
         np.testing.assert_allclose(white, 1.0, atol=1e-6)
 
     def test_it_computes_what_open_clip_computes(
-        self, settings: Settings, embedder: VisualEmbedder
+        self, studio: Studio, settings: Settings, embedder: VisualEmbedder
     ) -> None:
+        torch, open_clip = studio.torch, studio.open_clip
         model = open_clip.create_model(f"local-dir:{settings.weights_dir}/open_clip/tiny").eval()
         prepared = np.stack([embedder.prepare(picture(48, 64, seed)) for seed in range(4)])
         with torch.inference_mode():
@@ -99,18 +113,21 @@ class TestOpenClip(VisualEmbedderContract):
 
 
 def test_half_precision_stays_near_full_precision(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
+    studio: Studio, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = []
     for precision in ("fp32", "bf16"):
-        device = devices.Device("cpu", precision, 8)
-        monkeypatch.setattr(adapter, "choose_device", lambda _setting, device=device: device)
+        device = studio.adapter.Device("cpu", precision, 8)
+        monkeypatch.setattr(studio.adapter, "choose_device", lambda _setting, device=device: device)
         model = load_visual(settings, spec_of(settings, "tiny"))
         rows.append(model.embed_images(model.prepare(picture(64, 64))[None]))
     assert (rows[0] * rows[1]).sum() > 0.999
 
 
-def test_a_file_of_a_known_model_and_tag_is_prepared_as_its_tag_was_trained() -> None:
+def test_a_file_of_a_known_model_and_tag_is_prepared_as_its_tag_was_trained(
+    studio: Studio,
+) -> None:
+    adapter = studio.adapter
     facts = adapter.options_for_file("ViT-B-16-SigLIP", Path("ViT-B-16-SigLIP.safetensors"))
     assert facts["force_preprocess_cfg"]["mean"] == (0.5, 0.5, 0.5)
     facts = adapter.options_for_file("MobileCLIP-S1", Path("MobileCLIP-S1--datacompdr.pt"))
@@ -119,17 +136,19 @@ def test_a_file_of_a_known_model_and_tag_is_prepared_as_its_tag_was_trained() ->
     assert facts["force_quick_gelu"] is True
 
 
-def test_a_file_whose_preparation_cannot_be_known_is_refused_with_the_way_out() -> None:
+def test_a_file_whose_preparation_cannot_be_known_is_refused_with_the_way_out(
+    studio: Studio,
+) -> None:
     with pytest.raises(ModelError, match=r"ViT-B-32--<tag>\.pt with one of openai, "):
-        adapter.options_for_file("ViT-B-32", Path("ViT-B-32.pt"))
+        studio.adapter.options_for_file("ViT-B-32", Path("ViT-B-32.pt"))
 
 
 def test_a_single_file_is_loaded_by_its_models_name(
-    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    studio: Studio, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = tmp_path / "tiny-by-name.json"
     config.write_text(json.dumps(CONFIG))
-    open_clip.add_model_config(config)
+    studio.open_clip.add_model_config(config)
     root = settings.weights_dir / "open_clip"
     for name in ("tiny-by-name.safetensors", "tiny-by-name--mine.safetensors"):
         shutil.copy(root / "tiny" / "open_clip_model.safetensors", root / name)
@@ -138,8 +157,8 @@ def test_a_single_file_is_loaded_by_its_models_name(
     assert model.embed_texts(["a dog"]).shape == (1, 24)
 
 
-def test_a_folder_with_broken_weights_is_a_model_error(settings: Settings) -> None:
-    folder = make_folder(settings.weights_dir / "open_clip" / "broken", PREPROCESSING)
+def test_a_folder_with_broken_weights_is_a_model_error(studio: Studio, settings: Settings) -> None:
+    folder = make_folder(studio, settings.weights_dir / "open_clip" / "broken", PREPROCESSING)
     (folder / "open_clip_model.safetensors").write_bytes(b"not weights")
     with pytest.raises(ModelError, match="broken cannot be loaded"):
         load_visual(settings, spec_of(settings, "broken"))
