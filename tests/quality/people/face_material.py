@@ -5,9 +5,10 @@ The photos show real people: they are fetched for tests alone and lie beside the
 
 from __future__ import annotations
 
+import functools
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -110,7 +111,7 @@ def shrunk(picture: Image.Image, longest: int = FRAME) -> Image.Image:
     return small
 
 
-def around(picture: Image.Image, face: FaceBox, height: int, degrees: float = 0) -> Image.Image:
+def around(picture: Image.Image, face: FaceBox, height: int, degrees: float) -> Image.Image:
     """A face in the middle of its surroundings, so high, its head tilted by so much."""
     left, top, right, bottom = face.box
     side = int(3.2 * height)
@@ -140,24 +141,45 @@ def _compressed(picture: Image.Image, quality: int) -> Image.Image:
         return opened.convert("RGB")
 
 
-View = Callable[[Image.Image, FaceBox], Image.Image]
+Change = Callable[[Image.Image], Image.Image]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A face so high, its head tilted by so many degrees, and what happens to the picture."""
+
+    height: int
+    degrees: float = 0
+    change: Change = Image.Image.copy
+
+
 # What a camera makes of one face, from frame to frame of a video.
 VIEWS: dict[str, View] = {
-    "200 px": lambda picture, face: around(picture, face, 200),
-    "112 px": lambda picture, face: around(picture, face, 112),
-    "80 px": lambda picture, face: around(picture, face, 80),
-    "60 px": lambda picture, face: around(picture, face, 60),
-    "50 px": lambda picture, face: around(picture, face, 50),
-    "tilted 15": lambda picture, face: around(picture, face, 112, 15),
-    "tilted -25": lambda picture, face: around(picture, face, 112, -25),
-    "dark": lambda picture, face: _lit(around(picture, face, 112), 0.45),
-    "bright": lambda picture, face: _lit(around(picture, face, 112), 1.5),
-    "flat": lambda picture, face: _lit(around(picture, face, 112), 1, 0.5),
-    "blurred": lambda picture, face: around(picture, face, 112).filter(ImageFilter.GaussianBlur(2)),
-    "compressed": lambda picture, face: _compressed(around(picture, face, 112), 30),
-    "all at once": lambda picture, face: _compressed(_lit(around(picture, face, 80, 8), 0.7), 50),
-    "grey": lambda picture, face: around(picture, face, 112).convert("L").convert("RGB"),
+    "200 px": View(200),
+    "112 px": View(112),
+    "80 px": View(80),
+    "60 px": View(60),
+    "50 px": View(50),
+    "tilted 15": View(112, 15),
+    "tilted -25": View(112, -25),
+    "dark": View(112, change=lambda cut: _lit(cut, 0.45)),
+    "bright": View(112, change=lambda cut: _lit(cut, 1.5)),
+    "flat": View(112, change=lambda cut: _lit(cut, 1, 0.5)),
+    "blurred": View(112, change=lambda cut: cut.filter(ImageFilter.GaussianBlur(2))),
+    "compressed": View(112, change=lambda cut: _compressed(cut, 30)),
+    "all at once": View(80, 8, lambda cut: _compressed(_lit(cut, 0.7), 50)),
+    "grey": View(112, change=lambda cut: cut.convert("L").convert("RGB")),
 }
+
+
+def views(
+    picture: Image.Image, face: FaceBox, names: Iterable[str] = tuple(VIEWS)
+) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+    """Each view of a face by its name. Those of one height and tilt begin as one cut."""
+    cut = functools.cache(functools.partial(around, picture, face))
+    for name in names:
+        view = VIEWS[name]
+        yield name, np.asarray(view.change(cut(view.height, view.degrees)))
 
 
 def in_the_middle(faces: list[FaceBox], rgb: NDArray[np.uint8]) -> FaceBox | None:

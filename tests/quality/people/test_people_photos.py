@@ -17,12 +17,12 @@ from cli.demo.samples import fetch_samples
 from shared.models.specs import DEFAULT_EPS, DEFAULT_MIN_SAMPLES
 from tests.contract.models.face_finder import scale_of
 from tests.quality.people import face_material
-from tests.quality.people.face_material import VIEWS, Photo, in_the_middle, shrunk
+from tests.quality.people.face_material import VIEWS, Label, Photo, in_the_middle, shrunk, views
 from tests.quality.search.pictures import held_out_pool
 from tests.support.lite_models import face_model
 from tests.support.media.photos import SAMPLES
 from tests.support.skip_or_fail import fetched_or_skipped
-from workers.models.protocols import FaceBox
+from workers.models.protocols import FaceBox, FaceFinder
 from workers.recluster.detect_params import detect_params
 from workers.recluster.people import group_faces
 from workers.recluster.types import FaceSet, Rule
@@ -61,6 +61,19 @@ def photos() -> tuple[Photo, ...]:
         return tuple(face_material.labelled_photos())
 
 
+def faces_of(photo: Photo, model: FaceFinder) -> list[tuple[Label, FaceBox]]:
+    """Those that must be found, in the photo as large as it is."""
+    found = model.detect(np.asarray(photo.picture))
+    pairs = [(photo.label_of(face, photo.picture.size), face) for face in found]
+    return [(label, face) for label, face in pairs if label and label in photo.faces]
+
+
+@functools.cache
+def labelled_faces() -> dict[str, list[tuple[Label, FaceBox]]]:
+    """The same in all photos by the default model, by their names."""
+    return {photo.name: faces_of(photo, face_model()) for photo in photos()}
+
+
 @functools.cache
 def seen() -> Seen:
     """Every labelled face in every view, found, cut and embedded as in a worker."""
@@ -69,12 +82,8 @@ def seen() -> Seen:
     chips: list[NDArray[np.uint8]] = []
     missed = []
     for photo in photos():
-        for face in model.detect(np.asarray(photo.picture)):
-            label = photo.label_of(face, photo.picture.size)
-            if label not in photo.faces:
-                continue
-            for name, view in VIEWS.items():
-                rgb = np.asarray(view(photo.picture, face))
+        for label, face in labelled_faces()[photo.name]:
+            for name, rgb in views(photo.picture, face):
                 found = in_the_middle(model.detect(rgb), rgb)
                 if found is None:
                     missed.append((label.who, name))
@@ -83,8 +92,8 @@ def seen() -> Seen:
                 chips.append(model.align(rgb, found))
     batches = [np.stack(chips[at : at + 8]) for at in range(0, len(chips), 8)]
     rows = np.concatenate([model.embed(batch) for batch in batches])
-    who, photo_names, views = (np.array(part) for part in zip(*known, strict=True))
-    return Seen(who, photo_names, views, rows, tuple(missed))
+    who, photo_names, of_views = (np.array(part) for part in zip(*known, strict=True))
+    return Seen(who, photo_names, of_views, rows, tuple(missed))
 
 
 @functools.cache
@@ -127,11 +136,7 @@ def test_small_tilted_dark_and_blurred_faces_are_found() -> None:
 def test_small_faces_are_found_in_frames_of_the_size_they_are_looked_for(height: int) -> None:
     missed = []
     for photo in photos():
-        tall = min(
-            face.box[3] - face.box[1]
-            for face in face_model().detect(np.asarray(photo.picture))
-            if photo.label_of(face, photo.picture.size) in photo.faces
-        )
+        tall = min(face.box[3] - face.box[1] for _, face in labelled_faces()[photo.name])
         longest = round(max(photo.picture.size) * height / tall)
         small = shrunk(photo.picture, longest)
         frame = Image.new("RGB", (1280, 1280), (90, 100, 110))
@@ -190,13 +195,13 @@ def test_half_precision_changes_no_likeness() -> None:
     assert np.abs(rows @ rows.T - stored @ stored.T).max() < 0.001
 
 
-@pytest.mark.parametrize("views", [*FEW, tuple(VIEWS)], ids=["1", "2", "3", "all"])
-def test_each_person_is_one_cluster_and_no_two_share_one(views: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("names", [*FEW, tuple(VIEWS)], ids=["1", "2", "3", "all"])
+def test_each_person_is_one_cluster_and_no_two_share_one(names: tuple[str, ...]) -> None:
     """At default parameters, every picture a file of its own; the man of the clip is there, too."""
     found = seen()
-    found = found.take(np.isin(found.view, views))
+    found = found.take(np.isin(found.view, names))
     _, talking = carphone()
-    man = talking[:: len(talking) // len(views)]
+    man = talking[:: len(talking) // len(names)]
     rows = np.concatenate([found.rows, man])
     who = np.concatenate([found.who, np.full(len(man), "the man of the clip")])
     media = np.concatenate([np.arange(len(found.who)), np.full(len(man), len(found.who))])

@@ -11,8 +11,8 @@ from PIL import Image
 
 from shared.models.specs import DEFAULT_EPS, DEFAULT_MIN_SAMPLES
 from tests.contract.models.face_finder import scale_of
-from tests.quality.people.face_material import VIEWS, in_the_middle, shrunk
-from tests.quality.people.test_people_photos import WITH_PEOPLE, check_clusters, photos
+from tests.quality.people.face_material import in_the_middle, shrunk, views
+from tests.quality.people.test_people_photos import WITH_PEOPLE, check_clusters, faces_of, photos
 from tests.quality.search.pictures import held_out_pool
 from tests.support.lite_models import face_model
 from tests.support.skip_or_fail import fetched_or_skipped
@@ -38,16 +38,14 @@ def seen() -> tuple[NDArray[np.str_], NDArray[np.str_], NDArray[np.str_], NDArra
     known: list[tuple[str, str, str]] = []
     rows = []
     for photo in photos():
-        for face in model.detect(np.asarray(photo.picture)):
-            label = photo.label_of(face, photo.picture.size)
-            for name in OURS if label in photo.faces else ():
-                rgb = np.asarray(VIEWS[name](photo.picture, face))
+        for label, face in faces_of(photo, model):
+            for name, rgb in views(photo.picture, face, OURS):
                 found = in_the_middle(model.detect(rgb), rgb)
                 if found is not None:
                     known.append((label.who, photo.name, name))
                     rows.append(model.embed(model.align(rgb, found)[None])[0])
-    who, photo_names, views = (np.array(part) for part in zip(*known, strict=True))
-    return who, photo_names, views, np.array(rows)
+    who, photo_names, of_views = (np.array(part) for part in zip(*known, strict=True))
+    return who, photo_names, of_views, np.array(rows)
 
 
 def test_every_face_of_the_photos_is_found_and_nothing_else(finder: FaceFinder) -> None:
@@ -67,11 +65,11 @@ def test_small_tilted_dark_and_blurred_faces_are_found() -> None:
 
 def test_each_person_is_one_cluster_and_no_two_share_one(finder: FaceFinder) -> None:
     """At default parameters, all photos and views: all of them right."""
-    who, photo_names, views, rows = seen()
+    who, photo_names, of_views, rows = seen()
     rule = Rule(scale_of(finder), DEFAULT_EPS, DEFAULT_MIN_SAMPLES)
     check_clusters(rows, who, np.arange(len(who)), np.zeros(len(who)), rule)
     media = np.unique(photo_names, return_inverse=True)[1]
-    check_clusters(rows, who, media, np.unique(views, return_inverse=True)[1], rule)
+    check_clusters(rows, who, media, np.unique(of_views, return_inverse=True)[1], rule)
 
 
 def test_few_photos_without_people_have_faces(finder: FaceFinder) -> None:
