@@ -39,7 +39,7 @@ pytestmark = [pytest.mark.quality, pytest.mark.timeout(600)]
 
 WANTED = 0.05  # word error rate
 WANTED_OF_NAMES = 0.15
-TAKES = 5  # a sentence in three of which the guard sees a loop
+TAKES = 8
 LATE_S = 0.5  # of a word or segment against the truth
 
 
