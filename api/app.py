@@ -18,6 +18,7 @@ from api.http import endpoint
 from api.http.cors import CorsMiddleware, Origins
 from api.http.errors import on_crash, on_http_error, on_rushes_error
 from api.http.hosts import HostCheck, Hosts
+from api.keys import routes as keys
 from api.media import cache_path_routes, thumbnail_routes
 from api.media import routes as media
 from api.models import routes as models
@@ -63,6 +64,7 @@ ENDPOINTS = (
     *transcript_exports.ENDPOINTS,
     *timelines.ENDPOINTS,
     *clips.ENDPOINTS,
+    *keys.ENDPOINTS,
     *watch_folders.ENDPOINTS,
     *watched_files.ENDPOINTS,
 )
@@ -79,7 +81,7 @@ def create_app(settings: Settings) -> ASGIApp:
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
-        async with services.query_client, realtime, sweeper:
+        async with services.query_client, realtime, sweeper, services.use_counter:
             yield
         services.close()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ParamSpec, TypeVar
 
 import anyio
@@ -13,15 +13,18 @@ from starlette.concurrency import run_in_threadpool
 from api.cache.caches import Caches
 from api.folders import Folders
 from api.http.client_paths import ClientPaths
+from api.keys.use_counter import UseCounter
 from api.people.people import People
 from api.query_client import QueryClient
 from api.search.frames.index import SearchIndex
 from api.search.vectors import Vectors
+from shared.audit import AuditLog
 from shared.errors import SettingsError
 from shared.ledger.jobs import JobQueues
 from shared.ledger.ledger import Ledger, ledger_of
 from shared.media import HashCache
 from shared.redis.clients import connect
+from shared.redis.key_uses import KeyUses
 from shared.redis.licence_keys import Keys
 from shared.settings import Settings
 from shared.watch.files import WatchedFiles
@@ -46,6 +49,9 @@ class Services:
     ledger: Ledger
     jobs: JobQueues
     keys: Keys
+    key_uses: KeyUses
+    use_counter: UseCounter
+    audit: AuditLog
     query_client: QueryClient
     vectors: Vectors
     caches: Caches
@@ -76,6 +82,7 @@ class Services:
         jobs = JobQueues(connect(url, decode=False), settings.instance)
         query_client = QueryClient(url, settings.instance)
         folders = Folders()
+        key_uses = KeyUses(client, settings.instance)
         caches = Caches(settings, folders=folders)
         return cls(
             settings=settings,
@@ -83,6 +90,9 @@ class Services:
             ledger=ledger_of(settings, client, jobs),
             jobs=jobs,
             keys=Keys(client, settings.instance, settings.state_dir, settings.license_keys),
+            key_uses=key_uses,
+            use_counter=UseCounter(key_uses),
+            audit=AuditLog(settings.state_dir),
             query_client=query_client,
             vectors=Vectors(query_client),
             caches=caches,
@@ -97,6 +107,12 @@ class Services:
             watch_live=LiveStatus(client, settings.instance),
             watch_retries=RetryRequests(client, settings.instance),
         )
+
+    def within(self, roots: tuple[str, ...] | None) -> Services:
+        """What a licence key with these roots may touch; None: all of them."""
+        if roots is None:
+            return self
+        return replace(self, paths=self.paths.within(roots), caches=self.caches.within(roots))
 
     async def in_cache_dir(
         self, cache_dir: str, work: Callable[P, R], *args: P.args, **named: P.kwargs

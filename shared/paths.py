@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import posixpath
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from shared.errors import BadInput, NotAllowed
@@ -18,11 +18,15 @@ _WINDOWS = re.compile(r"^(?:[A-Za-z]:|\\\\)")
 
 @dataclass(frozen=True)
 class Roots:
-    """Folders below which paths are allowed; `folders` None means everywhere but `forbidden`."""
+    """Folders below which paths are allowed; `folders` None means everywhere but `forbidden`.
+
+    `of_key`: folders in which they must lie besides, for a licence key that has roots.
+    """
 
     setting: str
     folders: tuple[Path, ...] | None
     forbidden: Path
+    of_key: tuple[Path, ...] | None = None
 
     @classmethod
     def media(cls, settings: Settings) -> Roots:
@@ -47,34 +51,46 @@ class Roots:
         """This one folder, for whoever has no settings at hand."""
         return cls("cache_dir", (Path(folder),), Path(os.devnull))  # in which nothing can lie
 
+    def within(self, of_key: Iterable[str] | None) -> Roots:
+        """The same for a licence key with these roots; None: all of them."""
+        return self if of_key is None else replace(self, of_key=tuple(map(Path, of_key)))
+
     def check(self, path: str) -> None:
         """Raise NotAllowed unless the path string lies in the roots. Touches no disk."""
         if _inside(path, self.forbidden):
             raise NotAllowed(f"{path} lies in the server's own RUSHES_STATE_DIR.")
         if self.folders is not None and not any(_inside(path, root) for root in self.folders):
             raise NotAllowed(f"{path} lies outside the folders in {self.setting}.")
+        if self.of_key is not None and not any(_inside(path, root) for root in self.of_key):
+            raise NotAllowed(f"{path} lies outside the folders of this licence key.")
 
     def check_location(self, real: str, given: str) -> None:
         """Raise NotAllowed unless `real`, a path without links, lies in the roots."""
         if _inside(real, real_place(str(self.forbidden))):
             raise NotAllowed(f"{given} leads into the server's own RUSHES_STATE_DIR.")
-        if self.folders is None or any(_inside(real, root) for root in self._places()):
-            return
-        raise NotAllowed(f"{given} leads outside the folders in {self.setting}.")
+        if self.folders is not None and not _is_in_one(real, self.folders):
+            raise NotAllowed(f"{given} leads outside the folders in {self.setting}.")
+        if self.of_key is not None and not _is_in_one(real, self.of_key):
+            raise NotAllowed(f"{given} leads outside the folders of this licence key.")
 
     def leads_inside(self, real: str) -> bool:
         """Whether `real`, a path without links, is above one of the roots."""
-        return any(_inside(root, real) for root in self._places())
+        return any(_inside(root, real) for root in _places(self.folders or ()))
 
-    def _places(self) -> Iterator[str]:
-        """The roots as they are spelt, where they were some seconds ago, and where they are.
 
-        A path without links that begins as a root is spelt lies in it: that root has no links.
-        """
-        folders = [str(folder) for folder in self.folders or ()]
-        yield from folders
-        yield from map(real_place, folders)
-        yield from (real_place(folder, anew=True) for folder in folders)
+def _is_in_one(real: str, folders: Iterable[Path]) -> bool:
+    return any(_inside(real, place) for place in _places(folders))
+
+
+def _places(roots: Iterable[Path]) -> Iterator[str]:
+    """The roots as they are spelt, where they were some seconds ago, and where they are.
+
+    A path without links that begins as a root is spelt lies in it: that root has no links.
+    """
+    folders = [str(folder) for folder in roots]
+    yield from folders
+    yield from map(real_place, folders)
+    yield from (real_place(folder, anew=True) for folder in folders)
 
 
 def _inside(path: str, root: str | Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import os
 import time
@@ -35,6 +36,15 @@ class Caches:
         self._cache_roots = Roots.cache(settings)
         self._views: LruCache[str, CacheView] = LruCache(capacity)
         self._hashes = HashCache()
+
+    def within(self, roots: tuple[str, ...] | None) -> Caches:
+        """The same CacheDirs for a licence key with these roots; None: all of them."""
+        if roots is None:
+            return self
+        bounded = copy.copy(self)
+        bounded._roots = self._roots.within(roots)
+        bounded._cache_roots = self._cache_roots.within(roots)
+        return bounded
 
     def close(self) -> None:
         self.folders.close()

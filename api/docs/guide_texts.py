@@ -73,5 +73,6 @@ TAGS = {
     "Transcriptions": "Speech as text, with times. Segments go into exports as they are.",
     "Faces": "People: clusters of faces, their names, corrections.",
     "Watch folders": "Folders whose new files are analysed by themselves.",
+    "Keys": "Licence keys, for administrators: who may do what, and how much each does.",
     "Exports": "Clips, timelines, transcripts as files.",
 }

@@ -23,6 +23,7 @@ _PATH_PARAMETERS = {
         "Id of a task, as it was answered when it was accepted.",
         "8f14e45fceea167a5a36dedd4bea2543",
     ),
+    "key_id": ("Id of a licence key, as GET /keys shows it.", "9f86d081884c"),
     "watch_folder_id": ("Id of a watched folder.", "5f2b9c0e1d3a4b67"),
 }
 _KEY_SCHEME = {
@@ -131,8 +132,12 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
         "summary": endpoint.summary,
         "responses": _responses(endpoint),
     }
-    if endpoint.description:
-        operation["description"] = endpoint.description
+    described = [endpoint.description] if endpoint.description else []
+    if endpoint.scope:
+        operation["x-rushes-scope"] = endpoint.scope.value
+        described.append(f"Needs a key with the scope `{endpoint.scope}`.")
+    if described:
+        operation["description"] = "\n\n".join(described)
     if parameters := [*_path_parameters(endpoint), *_query_parameters(endpoint)]:
         operation["parameters"] = parameters
     if endpoint.body:

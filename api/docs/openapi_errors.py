@@ -13,8 +13,10 @@ from api.http.errors import (
     TABLE,
     BodiesFull,
     ErrorBody,
+    KeyExpired,
     KeyMissing,
     KeyRefused,
+    ScopeMissing,
     TooLarge,
     TooSlow,
 )
@@ -29,6 +31,8 @@ _MEANINGS: dict[type[errors.RushesError], str] = {
     errors.ExportError: "The folder of the export cannot be written.",
     KeyMissing: "No licence key was given.",
     KeyRefused: "The key is unknown, revoked or not a Pro key.",
+    KeyExpired: "The key has expired.",
+    ScopeMissing: "The key lacks a scope, which the message names.",
     errors.NotAllowed: "A path lies outside the folders that the server may use.",
     errors.Missing: "What the request names is not there.",
     errors.MediaMissing: "The file does not exist.",
@@ -51,6 +55,7 @@ _INTERNAL: dict[type[errors.RushesError], str] = {
 _OF_KEYS: Kinds = {
     KeyMissing: KeyMissing().message,
     KeyRefused: KeyRefused().message,
+    KeyExpired: "This licence key expired on 2026-12-31: ask for a new one.",
     errors.RedisAway: errors.RedisAway().message,
 }
 _HANGS = errors.FolderHangs.of("/footage/.rushes")
@@ -86,6 +91,10 @@ def possible(endpoint: Endpoint) -> dict[type[errors.RushesError], str]:
     elif endpoint.query or "{" in endpoint.path:
         name = endpoint.query[0].name if endpoint.query else endpoint.path.split("{")[1][:-1]
         found |= {errors.BadInput: f"{name} may have at most 1,000 characters; shorten it."}
+    if endpoint.scope:
+        found |= {
+            ScopeMissing: f"This licence key lacks the scope '{endpoint.scope}'; it has none."
+        }
     fields = {parameter.name for parameter in endpoint.query}
     fields |= set(endpoint.body.__struct_fields__ if endpoint.body else ())
     if "cache_dir" in fields:

@@ -1,4 +1,7 @@
-"""`python -m api.docs.write_openapi docs/api/openapi.json`: the committed copy of the document."""
+"""`python -m api.docs.write_openapi docs/api/openapi.json`: what is committed of the documentation.
+
+Beside the document it writes scopes.md, the table of operations and scopes.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,10 @@ from pathlib import Path
 import orjson
 
 from api.app import ENDPOINTS
+from api.docs import scopes
 from api.docs.openapi import document
 
 if __name__ == "__main__":
     content = orjson.dumps(document(ENDPOINTS), option=orjson.OPT_INDENT_2)
     Path(sys.argv[1]).write_bytes(content + b"\n")
+    Path(sys.argv[1]).with_name("scopes.md").write_text(scopes.page(ENDPOINTS))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import re
 from collections.abc import Mapping
 
@@ -34,6 +35,16 @@ class ClientPaths:
         self._media = Roots.media(settings)
         self.cache_roots = Roots.cache(settings)
         self.export_roots = Roots.export(settings)
+
+    def within(self, roots: tuple[str, ...] | None) -> ClientPaths:
+        """The same for a licence key with these roots; None: all of them."""
+        if roots is None:
+            return self
+        bounded = copy.copy(self)
+        bounded._media = self._media.within(roots)
+        bounded.cache_roots = self.cache_roots.within(roots)
+        bounded.export_roots = self.export_roots.within(roots)
+        return bounded
 
     def media(self, path: str, field: str) -> str:
         """Our form of a media path. Raises BadInput or NotAllowed, naming the field."""

@@ -14,7 +14,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from api.http.auth import authorise
+from api.http.auditing import audit
+from api.http.auth import authorise, check_scope
 from api.http.bodies import LONGEST_WORD, Keyed
 from api.http.body_budget import BodyBudget
 from api.http.body_reading import BodyDecoder, too_long
@@ -23,6 +24,7 @@ from shared.errors import BadInput, RushesError, Unavailable
 from shared.ledger.records import NOBODY, Sender
 from shared.printable import printable
 from shared.redis.licence_keys import KeyRecord
+from shared.rights import KeyScope
 
 Body = TypeVar("Body")
 Found = TypeVar("Found")
@@ -47,7 +49,12 @@ class Call(Generic[Body]):
     path: Mapping[str, str]
     query: Mapping[str, str]
     is_gone: Callable[[], Awaitable[bool]] = _is_there  # whether the client has hung up
-    sender: Sender = NOBODY  # where no key is needed
+    key: KeyRecord | None = None  # where no key is needed
+    sender: Sender = NOBODY  # as above
+
+    def check(self, scope: KeyScope) -> None:
+        """Raise ScopeMissing unless its key has the scope, besides that of the endpoint."""
+        check_scope(self.key, scope)
 
     def required(self, name: str) -> str:
         """A query parameter. Raises BadInput, naming it, where it is missing or empty."""
@@ -113,6 +120,8 @@ class Endpoint:
     drops_half_characters: bool = False  # text with lone surrogates is mended, not refused
     keeps_nulls: bool = False  # of its body's own keys: null means something else than leaving out
     needs_key: bool = True
+    scope: KeyScope | None = None  # that the key must have; None: any key will do
+    is_audited: bool = False  # it changes or takes something: the audit log says who
 
     @property
     def operation_id(self) -> str:
@@ -179,12 +188,15 @@ async def _serve(
 ) -> Response:
     body, key = await _allowed_body(endpoint, intake, services, request)
     _check_lengths(endpoint, request)
+    if key:
+        services.use_counter.note(key.id)
     call = Call(
-        services,
+        services.within(key.roots if key else None),
         body,
         request.path_params,
         request.query_params,
         request.is_disconnected,
+        key,
         _sender(request, key) if key else NOBODY,
     )
     try:
@@ -193,6 +205,8 @@ async def _serve(
         like = getattr(body, "cache_dir", None) or request.query_params.get("cache_dir")
         error.message = services.paths.in_words(error.message, like)
         raise
+    if endpoint.is_audited:
+        await audit(services.audit, endpoint.operation_id, call.sender, body, request.path_params)
     if isinstance(found, FileReply):
         headers = {"Content-Disposition": _attachment(found.filename)}
         if found.warnings:
@@ -238,14 +252,14 @@ async def _allowed_body(
     decoder = intake.decoders.get(endpoint.operation_id)
     record = None
     if endpoint.needs_key and (key or not decoder):
-        record = await authorise(services, key)
+        record = await authorise(services, key, endpoint.scope)
     if not decoder:
         return None, record
     budget = intake.with_header if key else intake.without_header
     async with budget.body(request) as content:
         if endpoint.needs_key and not key:
             given = await _aside(intake.keyless_turn, decoder.key, content)
-            record = await authorise(services, given)
+            record = await authorise(services, given, endpoint.scope)
         return await _aside(intake.turn, decoder.body, content), record
 
 

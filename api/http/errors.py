@@ -30,6 +30,14 @@ class KeyRefused(errors.RushesError):
     """The public API requires a Jumper Pro license"""
 
 
+class KeyExpired(errors.RushesError):
+    """This licence key has expired: ask for a new one."""
+
+
+class ScopeMissing(errors.RushesError):
+    """This licence key lacks a scope."""
+
+
 class TooLarge(errors.RushesError):
     """The request body is larger than RUSHES_MAX_BODY_MB allows."""
 
@@ -47,6 +55,8 @@ TABLE: dict[type[errors.RushesError], tuple[int, str]] = {
     errors.BadInput: (400, "Invalid request"),
     KeyMissing: (401, "Authentication required"),
     KeyRefused: (403, "Jumper Pro license required"),
+    KeyExpired: (403, "Licence key expired"),
+    ScopeMissing: (403, "Licence key lacks a scope"),
     errors.NotAllowed: (403, "Path not allowed"),
     errors.Missing: (404, "Not found"),
     errors.MediaMissing: (404, "File not found"),

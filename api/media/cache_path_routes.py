@@ -19,6 +19,7 @@ from shared.cache.cache_dir import CacheDir
 from shared.domain import ModelKind, Stage
 from shared.errors import BadInput, CacheError
 from shared.opening import RootedPath
+from shared.rights import KeyScope
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +128,7 @@ ENDPOINTS = (
         "POST",
         "/cache-paths",
         get_cache_paths,
+        scope=KeyScope.SEARCH,
         tag="Cache paths",
         summary="Where results lie",
         description="Paths are given also when nothing exists yet; then they name the manifest "

@@ -28,6 +28,7 @@ from shared.errors import (
 from shared.media import is_hashed_whole, media_type_of
 from shared.query.lanes import Lane
 from shared.query.messages import ProbeFile
+from shared.rights import KeyScope
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -168,6 +169,7 @@ ENDPOINTS = (
         "POST",
         "/media/metadata",
         get_media_metadata,
+        scope=KeyScope.SEARCH,
         tag="Media",
         summary="Describe files",
         description="Gives `hash_str` and what the container says about itself. A file that is "

@@ -22,6 +22,7 @@ from shared.domain import Stage
 from shared.errors import BadInput, NotAllowed, NoWorker
 from shared.query.lanes import Lane
 from shared.query.messages import GrabFrame
+from shared.rights import KeyScope
 
 MOST_PAIRS = 3600  # of one scene request
 _WITHIN_S = 1.0  # a stored frame stands for times that are nearer than this
@@ -182,6 +183,7 @@ ENDPOINTS = (
         "POST",
         "/thumbnails",
         get_thumbnails,
+        scope=KeyScope.SEARCH,
         tag="Thumbnails",
         summary="Pictures of moments",
         description=f"Longest side {THUMBNAIL_SIDE} px, in request order, null where a frame "
@@ -199,6 +201,7 @@ ENDPOINTS = (
         "POST",
         "/thumbnails/scene",
         get_scene_thumbnails,
+        scope=KeyScope.SEARCH,
         tag="Thumbnails",
         summary="Pictures of a stretch, one a second",
         description=f"Ends included, at most {MOST_PAIRS} seconds.",

@@ -25,6 +25,7 @@ from shared.models import model_catalogue
 from shared.models.active_models import active_models
 from shared.redis import heartbeats
 from shared.redis.heartbeats import DesiredModel, ModelState
+from shared.rights import KeyScope
 
 
 async def get_loaded_models(call: Call[None]) -> LoadedModels:
@@ -209,6 +210,8 @@ ENDPOINTS = (
         "POST",
         "/models/load",
         load_model,
+        scope=KeyScope.MODELS,
+        is_audited=True,
         tag="Models",
         summary="Make a model the active one",
         description="200 when it is loaded already, 202 while it loads; what needs it answers "

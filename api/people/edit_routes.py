@@ -16,6 +16,7 @@ from api.services import Services
 from shared.errors import BadInput, Missing
 from shared.people import edits as kinds
 from shared.people.clustering import NO_CLUSTER
+from shared.rights import KeyScope
 
 
 async def name_face_clusters(call: Call[NamesBody]) -> NamesAnswer:
@@ -213,6 +214,8 @@ ENDPOINTS = (
         "PUT",
         "/faces/clusters/names",
         name_face_clusters,
+        scope=KeyScope.PEOPLE,
+        is_audited=True,
         tag="Faces",
         summary="Name people",
         description="Names are kept when the faces are grouped anew. Several clusters may share "
@@ -227,6 +230,8 @@ ENDPOINTS = (
         "POST",
         "/faces/clusters/modify",
         modify_face_clusters,
+        scope=KeyScope.PEOPLE,
+        is_audited=True,
         tag="Faces",
         summary="Merge people, move faces",
         description="Merges come before moves, and either all is done or nothing. It holds when "
@@ -258,6 +263,7 @@ ENDPOINTS = (
         "GET",
         "/faces/edits",
         list_face_edits,
+        scope=KeyScope.PEOPLE,
         tag="Faces",
         summary="What was changed by hand",
         description="The log of names, merges, moves and undos, which is never shortened. An edit "
@@ -284,6 +290,8 @@ ENDPOINTS = (
         "POST",
         "/faces/edits/undo",
         undo_face_edits,
+        scope=KeyScope.PEOPLE,
+        is_audited=True,
         tag="Faces",
         summary="Take back what was changed by hand",
         description="Without `edit_id` the last edit in force is undone; with it, everything goes "

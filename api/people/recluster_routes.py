@@ -15,6 +15,7 @@ from shared.errors import Busy, Missing
 from shared.ledger.records import ItemFile, NewItem, NewTask, Sender
 from shared.people.collection import Collection
 from shared.process import logs
+from shared.rights import KeyScope
 
 
 async def recluster_faces(call: Call[ReclusterBody]) -> Accepted:
@@ -58,6 +59,8 @@ ENDPOINTS = (
         "POST",
         "/faces/recluster",
         recluster_faces,
+        scope=KeyScope.PEOPLE,
+        is_audited=True,
         tag="Faces",
         summary="Group faces anew",
         description='A background task with progress of `type` "recluster"; stop it with '

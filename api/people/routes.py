@@ -16,6 +16,7 @@ from api.services import Services
 from shared.clock_times import timestamp
 from shared.errors import BadInput, Missing
 from shared.people.clustering import NO_CLUSTER
+from shared.rights import KeyScope
 
 _MOST_SHOWN = 10_000  # faces of one answer with samples: some 60 MB of pictures
 
@@ -168,6 +169,7 @@ ENDPOINTS = (
         "GET",
         "/faces/clusters",
         list_face_clusters,
+        scope=KeyScope.SEARCH,
         tag="Faces",
         summary="People of a collection",
         description="A cluster is one person; the faces that are in none are counted under "
@@ -205,6 +207,7 @@ ENDPOINTS = (
         "POST",
         "/faces/clusters/samples",
         sample_faces,
+        scope=KeyScope.SEARCH,
         tag="Faces",
         summary="A few faces of each person",
         description="The clearest and most different ones, best first, at most "
@@ -219,6 +222,7 @@ ENDPOINTS = (
         "POST",
         "/faces/clusters/faces",
         list_faces,
+        scope=KeyScope.SEARCH,
         tag="Faces",
         summary="Faces of a person",
         description="By path of the file, then by time. A face whose file was deleted from the "

@@ -7,6 +7,7 @@ from api.search.answers import LoadAnswer, LoadForMediaAnswer, Skipped
 from api.search.bodies import LoadBody, LoadForMediaBody
 from api.search.types import LoadReport
 from api.services import Services
+from shared.rights import KeyScope
 
 
 async def load_analysis_data(call: Call[LoadBody]) -> LoadAnswer:
@@ -81,6 +82,7 @@ ENDPOINTS = (
         "POST",
         "/analysis-data/load",
         load_analysis_data,
+        scope=KeyScope.SEARCH,
         tag="Analysis data",
         summary="Load everything in a cache folder",
         description="Additive and idempotent; what changed on disk is loaded again.",
@@ -97,6 +99,7 @@ ENDPOINTS = (
         "POST",
         "/analysis-data/load-for-media",
         load_analysis_data_for_media,
+        scope=KeyScope.SEARCH,
         tag="Analysis data",
         summary="Load the visual data of some files",
         description="`missing` names the files that have no visual data there.",

@@ -41,6 +41,7 @@ from shared.errors import (
     ModelLoading,
     NoWorker,
 )
+from shared.rights import KeyScope
 
 _PIECE = 1 << 20  # characters of base64, in fours; some milliseconds
 _NO_WHITESPACE = str.maketrans("", "", string.whitespace)
@@ -271,6 +272,7 @@ ENDPOINTS = (
         "POST",
         "/search/text",
         search_by_text,
+        scope=KeyScope.SEARCH,
         tag="Search",
         summary="Search by words",
         description="score = text_weight · cos(query) − 0.5 · max(0, max cos(exclude)). "
@@ -290,6 +292,7 @@ ENDPOINTS = (
         "POST",
         "/search/image",
         search_by_image,
+        scope=KeyScope.SEARCH,
         tag="Search",
         summary="Search by a picture",
         description="Give `image_path` or `image`. score = cos(picture) + text_weight · cos(query) "
@@ -308,6 +311,7 @@ ENDPOINTS = (
         "POST",
         "/search/frame",
         search_by_frame,
+        scope=KeyScope.SEARCH,
         tag="Search",
         summary="Search by a frame of a file",
         description="The file need not be analysed. 400 for a time outside it, 404 for a missing "

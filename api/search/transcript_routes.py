@@ -15,6 +15,7 @@ from api.services import Services
 from shared.clock_times import timestamp
 from shared.domain import ModelKind
 from shared.errors import BadInput
+from shared.rights import KeyScope
 
 _LONGEST_FUZZY = 200  # characters; time grows with the square of what is longer
 
@@ -125,6 +126,7 @@ ENDPOINTS = (
         "POST",
         "/analysis-data/load-transcriptions",
         load_transcriptions,
+        scope=KeyScope.SEARCH,
         tag="Analysis data",
         summary="Load transcripts",
         description="Additive and idempotent. Searching loads what is new, so this is never a "
@@ -143,6 +145,7 @@ ENDPOINTS = (
         "POST",
         "/search/transcript",
         search_transcripts,
+        scope=KeyScope.SEARCH,
         tag="Search",
         summary="Search what was said",
         description="Finds the query as a part of the text, whatever the case, the width and the "

@@ -18,14 +18,17 @@ from api.tasks.progress import no_worker, waiting_hint
 from shared.domain import AnalyzeSpec, FileSpec, ModelKind, ProgressType, TaskKind
 from shared.errors import BadInput, Busy, Missing
 from shared.ledger.analyze_items import Asked, analyze_items, works
-from shared.ledger.records import NewTask, OnBusy, Sender
+from shared.ledger.records import NewTask, OnBusy, Sender, StopResult
 from shared.models.languages import language_code, language_name
 from shared.people.names import checked_name
 from shared.process import logs
+from shared.rights import KeyScope
 
 
 async def analyze(call: Call[AnalyzeBody]) -> Accepted:
     """202 with the task; see contract: only a request that would be accepted stops another."""
+    if call.body.on_busy == "replace-any":
+        call.check(KeyScope.ADMIN)
     accepted = await run_in_threadpool(_submit, call.services, call.body, call.sender)
     logs.task_id_var.set(accepted.task_id)
     return accepted
@@ -127,10 +130,9 @@ def _check_languages(jobs: Sequence[Asked]) -> None:
 
 
 async def cancel_task(call: Call[CancelBody]) -> CancelAnswer:
-    """Stop a task; without an id the caller's own analysis."""
+    """Stop a task; without an id the caller's own analysis. Another's needs the scope admin."""
     logs.task_id_var.set(call.body.task_id)
-    stop = call.services.ledger.stop
-    found = await run_in_threadpool(stop, call.body.task_id, call.sender.owner)
+    found = await run_in_threadpool(_stop, call)
     logs.task_id_var.set(found.task_id)
     if found.cancelled:
         message = "The task was asked to stop; its progress ends as cancelled."
@@ -141,11 +143,22 @@ async def cancel_task(call: Call[CancelBody]) -> CancelAnswer:
     return CancelAnswer(message=message, cancelled=found.cancelled, task_id=found.task_id)
 
 
+def _stop(call: Call[CancelBody]) -> StopResult:
+    ledger, task_id, sender = call.services.ledger, call.body.task_id, call.sender
+    record = ledger.record(task_id) if task_id else None
+    is_anothers = record is not None and record.sender.owner not in ("", sender.owner)
+    if is_anothers:
+        call.check(KeyScope.ADMIN)
+    return ledger.stop(task_id, sender.owner, sender.label or sender.owner if is_anothers else "")
+
+
 ENDPOINTS = (
     Endpoint(
         "POST",
         "/analyze",
         analyze,
+        scope=KeyScope.ANALYZE,
+        is_audited=True,
         tag="Analysis",
         summary="Analyze files",
         description="Starts a background task. One request with many files is much cheaper than "
@@ -182,6 +195,8 @@ ENDPOINTS = (
         "POST",
         "/analyze/cancel",
         cancel_task,
+        scope=KeyScope.ANALYZE,
+        is_audited=True,
         tag="Analysis",
         summary="Stop a task",
         description="Work that is finished stays. With nothing running: `cancelled` is false.",

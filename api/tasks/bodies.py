@@ -153,12 +153,13 @@ class AnalyzeBody(Keyed, kw_only=True):
     force: Annotated[bool, Meta(description="Redo what is done already.")] = False
     on_busy: (
         Annotated[
-            Literal["replace", "queue", "refuse"],
+            Literal["replace", "replace-any", "queue", "refuse"],
             Meta(
                 description="While another analysis runs: `replace` ends what the same key began, "
                 "and what of it waits to replace (409 when that is still unwinding after 2 s); "
                 "another key's is waited for. `queue` waits for both, and nothing of the same key "
-                "replaces it while it waits. `refuse` answers 409 and stops nothing. Keys take "
+                "replaces it while it waits. `replace-any` ends whoever's runs: it needs the scope "
+                "admin. `refuse` answers 409 and stops nothing. Keys take "
                 "turns. Left out: the setting RUSHES_ON_BUSY, `replace` unless it was set.",
                 examples=["replace"],
             ),

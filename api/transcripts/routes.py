@@ -20,6 +20,7 @@ from shared.cache.transcripts import SpokenText, Transcript
 from shared.domain import Manifest, ModelKind
 from shared.errors import CacheError, FolderHangs, MediaError, NotAllowed
 from shared.models.languages import language_name
+from shared.rights import KeyScope
 
 
 class _Encoded(msgspec.Struct):
@@ -145,6 +146,7 @@ ENDPOINTS = (
         "POST",
         "/transcriptions",
         get_transcriptions,
+        scope=KeyScope.SEARCH,
         tag="Transcriptions",
         summary="What was said in files",
         description="`segments` is null for a file that is not transcribed and `[]` for one in "

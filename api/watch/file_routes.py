@@ -15,6 +15,7 @@ from api.watch import status
 from api.watch.answers import RetryAnswer, WatchedFileItem, WatchedFilePage
 from api.watch.bodies import RetryBody
 from shared.errors import BadInput, Missing
+from shared.rights import KeyScope
 from shared.watch.choices import FileGroup
 from shared.watch.files import WatchedFile
 from shared.watch.retries import RetryRequest
@@ -125,6 +126,8 @@ ENDPOINTS = (
         "POST",
         "/watch-folders/{watch_folder_id}/retry",
         retry_watched_files,
+        scope=KeyScope.WATCH,
+        is_audited=True,
         tag="Watch folders",
         summary="Try failed files again",
         description="Also takes the folder and its cache_dir as they are now, where they were "
@@ -143,6 +146,7 @@ ENDPOINTS = (
         "GET",
         "/watch-folders/{watch_folder_id}/files",
         list_watched_files,
+        scope=KeyScope.WATCH,
         tag="Watch folders",
         summary="Files of a watched folder",
         query=(

@@ -25,6 +25,7 @@ from api.watch.fields import locate, requested_fields
 from shared.domain import TaskKind
 from shared.errors import AlreadyWatched, BadInput, Missing
 from shared.models.languages import language_name
+from shared.rights import KeyScope
 from shared.watch.folders import WatchFolder, new_folder_id
 
 _ID = "watch_folder_id"
@@ -174,6 +175,7 @@ ENDPOINTS = (
         "GET",
         "/watch-folders",
         list_watch_folders,
+        scope=KeyScope.WATCH,
         tag="Watch folders",
         summary="All watched folders",
         answer=WatchFolderList,
@@ -183,6 +185,8 @@ ENDPOINTS = (
         "POST",
         "/watch-folders",
         add_watch_folder,
+        scope=KeyScope.WATCH,
+        is_audited=True,
         tag="Watch folders",
         summary="Watch a folder",
         description="What is already in it is analysed too. Files are taken when they have "
@@ -211,6 +215,8 @@ ENDPOINTS = (
         "PUT",
         "/watch-folders/{watch_folder_id}",
         change_watch_folder,
+        scope=KeyScope.WATCH,
+        is_audited=True,
         tag="Watch folders",
         summary="Change a watched folder",
         description="Only the given fields change; the folder as a whole is checked as when it is "
@@ -231,6 +237,8 @@ ENDPOINTS = (
         "DELETE",
         "/watch-folders/{watch_folder_id}",
         remove_watch_folder,
+        scope=KeyScope.WATCH,
+        is_audited=True,
         tag="Watch folders",
         summary="Stop watching a folder",
         description="Its media and its analysis data stay.",
@@ -245,6 +253,8 @@ ENDPOINTS = (
         "POST",
         "/watch-folders/service/start",
         start_watching,
+        scope=KeyScope.WATCH,
+        is_audited=True,
         tag="Watch folders",
         summary="Start watching",
         description="Stays started over restarts of everything. Starting twice is fine.",
@@ -260,6 +270,8 @@ ENDPOINTS = (
         "POST",
         "/watch-folders/service/stop",
         stop_watching,
+        scope=KeyScope.WATCH,
+        is_audited=True,
         tag="Watch folders",
         summary="Stop watching",
         description="What is being analysed winds down. Stopping twice is fine.",
@@ -275,6 +287,7 @@ ENDPOINTS = (
         "GET",
         "/watch-folders/service/status",
         get_watch_status,
+        scope=KeyScope.WATCH,
         tag="Watch folders",
         summary="What the watch service does",
         description="The same comes over Socket.IO to those who join `watch-folders`.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
@@ -28,13 +29,36 @@ class KeyTier(StrEnum):
 @app.command("create")
 def create_key(
     tier: Annotated[KeyTier, typer.Option(help="basic keys are refused by the API.")] = KeyTier.PRO,
-    label: Annotated[str, typer.Option(help="What it is for, to recognise it by.")] = "",
+    label: Annotated[str, typer.Option(help="What people call it; else its number.")] = "",
+    scope: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A part of the API that it may use; several times for several. All, without. "
+            "search, analyze, people, watch, export, models, admin."
+        ),
+    ] = None,
+    root: Annotated[
+        list[str] | None,
+        typer.Option(help="A folder in which every path must lie that it names; several times."),
+    ] = None,
+    expires: Annotated[
+        str | None, typer.Option(help="90d, 12h, or a day: 2027-06-30. Never, without.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Create a key and print it, this once: only its hash is kept."""
-    key = _keys().create(tier.value, label)
+    from shared.rights import checked_label, checked_roots, checked_scopes  # late: see _keys
+
+    key = _keys().create(
+        tier.value,
+        checked_label(label),
+        scopes=checked_scopes(scope) if scope else None,
+        roots=checked_roots(root, Settings.from_env()) if root else None,
+        expires_at=_moment(expires) if expires else None,
+    )
     out = CommandOutput(as_json)
-    if not out.document({"key": key, "tier": tier.value, "label": label}):
+    record = _keys().find(key)
+    if record is None or not out.document({"key": key, **msgspec.to_builtins(record)}):
         out.line(key)
 
 
@@ -45,10 +69,17 @@ def list_keys(as_json: JsonOption = False) -> None:
     out = CommandOutput(as_json)
     if out.document({"keys": [msgspec.to_builtins(record) for record in records]}):
         return
-    table = rich.table.Table("id", "tier", "created", "label")
+    table = rich.table.Table("id", "tier", "created", "label", "scopes", "roots", "expires")
     for record in records:
-        created = time.strftime("%Y-%m-%d %H:%M", time.localtime(record.created_at))
-        table.add_row(record.id, record.tier, created, record.label)
+        table.add_row(
+            record.id,
+            record.tier,
+            "RUSHES_LICENSE_KEYS" if record.is_from_settings else _when(record.created_at),
+            record.label,
+            "all" if record.scopes is None else ", ".join(sorted(record.scopes)),
+            "all" if record.roots is None else "\n".join(record.roots),
+            "never" if record.expires_at is None else _when(record.expires_at),
+        )
     out.show(table)
 
 
@@ -63,6 +94,24 @@ def revoke_key(
     if not out.document(msgspec.to_builtins(record)):
         label = f", {record.label}" if record.label else ""
         out.line(f"revoked {record.id} ({record.tier}{label})")
+
+
+def _when(moment: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(moment))
+
+
+def _moment(text: str) -> float:
+    """Unix seconds of "90d", "12h" or a day. Raises BadInput for other words and for the past."""
+    from shared.errors import BadInput
+    from shared.rights import checked_expiry
+
+    if found := re.fullmatch(r"(\d{1,5})([dh])", text):
+        return time.time() + int(found[1]) * {"d": 86_400, "h": 3_600}[found[2]]
+    try:
+        day = time.mktime(time.strptime(text, "%Y-%m-%d"))
+    except ValueError:
+        raise BadInput(f"--expires: {text!r} is no time. Say 90d, 12h or 2027-06-30.") from None
+    return checked_expiry(day)
 
 
 def _keys() -> Keys:

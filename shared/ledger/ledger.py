@@ -179,13 +179,16 @@ class Ledger(SettlingLedger):
         """
         return bool(self._run("count_footage", *of(lease), type, round(seconds * 1000)))
 
-    def stop(self, task_id: str | None = None, owner: str | None = None) -> StopResult:
+    def stop(
+        self, task_id: str | None = None, owner: str | None = None, by: str = ""
+    ) -> StopResult:
         """Ask a Task to stop. Raises Missing for an unknown id.
 
         Without an id the foreground one; of an `owner` the one that it has begun, else the first
-        of those that wait to replace others, else of all that wait.
+        of those that wait to replace others, else of all that wait. `by`: what people call who
+        stops it, where that is not its owner, who is told.
         """
-        answer = self._run("stop", task_id or "", "any" if owner is None else owner)
+        answer = self._run("stop", task_id or "", "any" if owner is None else owner, by)
         if answer is None:
             raise Missing(f"There is no task {task_id}.")
         self._pass_on(answer[2:])

@@ -11,20 +11,34 @@ from typing import Literal
 import msgspec
 import redis
 
-from shared.errors import Missing
+from shared.errors import BadInput, Missing
 from shared.redis.kept_hash import KeptHash
+from shared.rights import KeyScope
 
 Tier = Literal["pro", "basic"]
 _ID_LENGTH = 12
 
 
 class KeyRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A licence key without the key. `id` is the start of its hash and names it to people."""
+    """A licence key without the key. `id` is the start of its hash and names it to people.
+
+    Keys of earlier versions have every right.
+    """
 
     id: str
     tier: Tier
     label: str
     created_at: float
+    scopes: frozenset[KeyScope] | None = None  # None: every one, those of later versions too
+    roots: tuple[str, ...] | None = None  # None: all folders that the server may use
+    expires_at: float | None = None
+
+    @property
+    def is_from_settings(self) -> bool:
+        return self.created_at == 0
+
+    def has(self, scope: KeyScope) -> bool:
+        return self.scopes is None or scope in self.scopes
 
 
 class Keys:
@@ -38,34 +52,75 @@ class Keys:
         always_pro: tuple[str, ...] = (),
     ) -> None:
         self._kept = KeptHash(client, instance, "keys", state_dir / "keys.json", "licence keys")
-        self._always_pro = frozenset(_hash(key) for key in always_pro)
+        self._always_pro = {
+            digest: KeyRecord(
+                id=digest[:_ID_LENGTH], tier="pro", label=f"key {number}", created_at=0.0
+            )
+            for number, digest in enumerate(map(_hash, always_pro), 1)
+        }
 
     def find(self, key: str) -> KeyRecord | None:
         """The record of a licence key as a client sends it; None for an unknown one."""
         digest = _hash(key)
         if digest in self._always_pro:
-            return KeyRecord(id=digest[:_ID_LENGTH], tier="pro", label="", created_at=0.0)
+            return self._always_pro[digest]
         found = self._kept.get(digest)
+        if found and not _record(found).label:
+            self._name_all()
+            found = self._kept.get(digest)
         return _record(found) if found else None
 
-    def create(self, tier: Tier = "pro", label: str = "") -> str:
-        """Make a licence key. It is returned here once and can never be shown again."""
+    def create(
+        self,
+        tier: Tier = "pro",
+        label: str = "",
+        *,
+        scopes: frozenset[KeyScope] | None = None,
+        roots: tuple[str, ...] | None = None,
+        expires_at: float | None = None,
+    ) -> str:
+        """Make a licence key. It is returned here once and can never be shown again.
+
+        Without a label it is called by its number.
+        """
         key = f"rushes-{secrets.token_urlsafe(24)}"
         digest = _hash(key)
-        record = KeyRecord(
-            id=digest[:_ID_LENGTH], tier=tier, label=label, created_at=round(time.time(), 3)
-        )
         with self._kept.changing() as keys:
-            keys[digest] = msgspec.json.encode(record).decode()
+            record = KeyRecord(
+                id=digest[:_ID_LENGTH],
+                tier=tier,
+                label=label or f"key {len(self._always_pro) + len(keys) + 1}",
+                created_at=round(time.time(), 3),
+                scopes=scopes,
+                roots=roots,
+                expires_at=expires_at,
+            )
+            keys[digest] = _json(record)
         return key
 
     def list(self) -> list[KeyRecord]:
-        """Records of all licence keys, oldest first."""
-        records = map(_record, self._kept.all().values())
-        return sorted(records, key=lambda record: record.created_at)
+        """Records of all licence keys: those from the settings, then the oldest first."""
+        kept = [_record(raw) for raw in self._kept.all().values()]
+        if not all(record.label for record in kept):
+            self._name_all()
+            kept = [_record(raw) for raw in self._kept.all().values()]
+        kept.sort(key=lambda record: record.created_at)
+        return [*self._always_pro.values(), *kept]
+
+    def _name_all(self) -> None:
+        """Give those of earlier versions that have no label their number as one."""
+        with self._kept.changing() as keys:
+            records = {digest: _record(raw) for digest, raw in keys.items()}
+            oldest_first = sorted(records, key=lambda digest: records[digest].created_at)
+            for number, digest in enumerate(oldest_first, len(self._always_pro) + 1):
+                if not records[digest].label:
+                    named = msgspec.structs.replace(records[digest], label=f"key {number}")
+                    keys[digest] = _json(named)
 
     def revoke(self, key_id: str) -> KeyRecord:
-        """Withdraw the licence key with this id. Raises Missing."""
+        """Withdraw the licence key with this id. Raises Missing, and BadInput for the settings'."""
+        if any(record.id == key_id for record in self._always_pro.values()):
+            raise BadInput(f"The key {key_id} stands in RUSHES_LICENSE_KEYS: take it out there.")
         with self._kept.changing() as keys:
             for digest, raw in keys.items():
                 if (record := _record(raw)).id == key_id:
@@ -76,6 +131,10 @@ class Keys:
 
 def _record(raw: str) -> KeyRecord:
     return msgspec.json.decode(raw, type=KeyRecord)
+
+
+def _json(record: KeyRecord) -> str:
+    return msgspec.json.encode(record).decode()
 
 
 def _hash(key: str) -> str:

@@ -19,6 +19,7 @@ from shared.domain import TaskKind
 from shared.errors import BadInput, Missing, NoWorker, RedisAway, Unavailable
 from shared.ledger.records import TaskRecord
 from shared.process import logs
+from shared.rights import KeyScope
 
 log = logging.getLogger(__name__)
 
@@ -118,6 +119,8 @@ ENDPOINTS = (
         "POST",
         "/export/clips",
         export_clips,
+        scope=KeyScope.EXPORT,
+        is_audited=True,
         tag="Exports",
         summary="Cut clips into files",
         description="Each clip is a file of its own; one that fails stops no other and is answered "
@@ -168,6 +171,7 @@ ENDPOINTS = (
         "GET",
         "/tasks/{task_id}/exports",
         get_exported_clips,
+        scope=KeyScope.EXPORT,
         tag="Exports",
         summary="What became of the clips of a task",
         description="While it runs: of those that have ended. Kept for a day after its end.",

@@ -23,6 +23,7 @@ from shared.errors import (
 )
 from shared.query.lanes import Lane
 from shared.query.messages import ProbeFile
+from shared.rights import KeyScope
 
 
 async def export_timeline(call: Call[TimelineBody]) -> ExportedTimeline:
@@ -77,6 +78,8 @@ ENDPOINTS = (
         "POST",
         "/export/premiere-xml",
         export_timeline,
+        scope=KeyScope.EXPORT,
+        is_audited=True,
         tag="Exports",
         summary="A timeline for an editing system",
         description="Lays ranges of files one after the other: xmeml (Premiere Pro, Resolve), "

@@ -19,6 +19,7 @@ from shared.errors import BadInput
 from shared.exports.names import file_name
 from shared.exports.writing import write_new
 from shared.models.languages import language_code
+from shared.rights import KeyScope
 from shared.timecode import Timecode
 
 _UNTITLED = "Transcript"
@@ -102,6 +103,8 @@ ENDPOINTS = (
         "POST",
         "/export/transcript",
         export_transcript,
+        scope=KeyScope.EXPORT,
+        is_audited=True,
         tag="Exports",
         summary="A transcript as a file",
         description="Takes an item of /transcriptions as it is. Answers the file, or with "

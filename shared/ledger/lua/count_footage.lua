@@ -8,5 +8,9 @@ local before = tonumber(redis.call('HGET', item_key(t, n), field) or '0')
 if so_far > before then
   redis.call('HSET', item_key(t, n), field, int(so_far))
   count(field, int(so_far - before))
+  local owner = get(t, 'owner')
+  if owner and owner ~= '' then
+    redis.call('HINCRBY', P .. 'key-use:' .. owner, 'footage_ms', int(so_far - before))
+  end
 end
 return 1

@@ -1,6 +1,7 @@
 -- ARGV: 3 task, or "" for the foreground Task; 4 owner whose own that must be then ("any": whoever's):
 -- the one that has begun, else the first that waits to replace others, else the first that waits.
 -- Answers {1 if it was running, its id, jobs to enqueue …}, or nothing for an unknown id.
+-- ARGV 5: what people call who stops it, where it is not its owner; "" otherwise.
 local t, owner = ARGV[3], ARGV[4]
 
 local function of_owner()
@@ -22,6 +23,6 @@ if t == '' then
 elseif redis.call('EXISTS', task_key(t)) == 0 then
   return false
 end
-local was_open, passed_to = stop(t)
+local was_open, passed_to = stop(t, ARGV[5] ~= '' and ARGV[5] or nil)
 jobs_of(passed_to)
 return { was_open and 1 or 0, t, unpack(jobs) }

@@ -37,7 +37,8 @@ local function place()
   if kept then return 'busy', holder or kept end
   if not holder or not (is_own(holder, owner) or on_busy == 'replace-any') then return 'queued' end
   reserve(owner, t, holder, tonumber(ARGV[7]), on_busy == 'replace-any')
-  stop(holder)
+  local sender = cjson.decode(ARGV[16])
+  stop(holder, not is_own(holder, owner) and (sender.label or owner) or nil)
   if redis.call('GET', P .. 'lock') == holder then return 'wait', holder end
   return 'queued'
 end

@@ -83,7 +83,7 @@ def placed(value: Any, footage: dict[str, str]) -> Any:
 
 def asked(client: Client, footage: dict[str, str], endpoint: Endpoint, body: Any) -> httpx.Response:
     """The answer, which was compared with the document already, and is no crash."""
-    path = endpoint.path.format(task_id="nobody's", watch_folder_id="nobody's")
+    path = endpoint.path.format(task_id="nobody's", watch_folder_id="nobody's", key_id="nobody's")
     query = {parameter.name: parameter.example for parameter in endpoint.query}
     answer = client.http.request(endpoint.method, path, json=body, params=placed(query, footage))
     assert answer.status_code != 500, answer.text

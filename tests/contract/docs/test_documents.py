@@ -16,6 +16,7 @@ from openapi_schema_validator import OAS30Validator
 from openapi_spec_validator import OpenAPIV30SpecValidator
 
 from api.app import ENDPOINTS
+from api.docs import scopes
 from api.docs.openapi import document
 from api.http.errors import ErrorBody
 from tests.support.stack import PROJECT, Client
@@ -37,6 +38,7 @@ GET /watch-folders/service/status · POST /watch-folders/{watch_folder_id}/retry
 GET /watch-folders/{watch_folder_id}/files · POST /cache-paths · POST /export/clips
 GET /tasks/{task_id}/exports
 POST /export/premiere-xml · POST /export/transcript
+GET /keys · POST /keys · DELETE /keys/{key_id}
 """
 
 
@@ -145,6 +147,10 @@ def test_the_committed_copy_equals_the_generated_one() -> None:
     assert json.loads(COMMITTED.read_text(encoding="utf-8")) == made, (
         "run `python -m api.docs.write_openapi docs/api/openapi.json`"
     )
+
+
+def test_the_page_of_scopes_is_that_of_the_endpoints() -> None:
+    assert COMMITTED.with_name("scopes.md").read_text() == scopes.page(ENDPOINTS)
 
 
 def test_it_is_served_under_all_its_names(client: Client) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,9 +11,10 @@ from pathlib import Path
 import pytest
 import redis
 
-from shared.errors import Missing, RedisAway, SettingsError
+from shared.errors import BadInput, Missing, RedisAway, SettingsError
 from shared.redis.clients import connect
 from shared.redis.licence_keys import Keys
+from shared.rights import KeyScope
 
 
 def tier_of(keys: Keys, key: str) -> str | None:
@@ -44,7 +46,28 @@ def test_keys_from_the_settings_are_pro_without_being_stored(
 ) -> None:
     keys = Keys(client, "test", tmp_path, always_pro=("from-settings",))
     assert tier_of(keys, "from-settings") == "pro"
-    assert keys.list() == []
+    [record] = keys.list()
+    assert (record.label, record.is_from_settings) == ("key 1", True)
+    with pytest.raises(BadInput, match="RUSHES_LICENSE_KEYS"):
+        keys.revoke(record.id)
+    assert not (tmp_path / "keys.json").exists()
+
+
+def test_keys_of_earlier_versions_have_every_right_and_are_called_by_their_number(
+    keys: Keys, tmp_path: Path
+) -> None:
+    key = keys.create(label="old")
+    path = tmp_path / "keys.json"
+    kept = json.loads(path.read_text())
+    for record in kept["keys"].values():
+        for name in ("scopes", "roots", "expires_at"):
+            del record[name]
+        record["label"] = ""
+    with keys._kept.changing() as changing:
+        changing.update({name: json.dumps(raw) for name, raw in kept["keys"].items()})
+    found = keys.find(key)
+    assert found is not None
+    assert (found.label, all(found.has(scope) for scope in KeyScope)) == ("key 1", True)
 
 
 def test_a_revoked_key_is_unknown(keys: Keys) -> None:

@@ -72,7 +72,10 @@ end
 
 local function last_words(t, state, reason)
   if state == 'failed' then return reason end
-  if state == 'cancelled' then return 'Stopped. What was finished stays.' end
+  if state == 'cancelled' then
+    local by = get(t, 'stopped_by')
+    return 'Stopped' .. (by and (' by ' .. by) or '') .. '. What was finished stays.'
+  end
   if redis.call('EXISTS', failures_key(t)) == 1 then return 'Completed, but some files failed.' end
   -- Every file was done, and what had to follow was not: people were not grouped.
   if tonumber(get(t, 'failed')) > 0 then return 'Completed, but not all of it. ' .. reason end
@@ -292,11 +295,13 @@ end
 
 -- Ask a Task to stop: queued Items end at once, leased ones when their worker hears it.
 -- Answers whether it was open, and as pass_lock_on.
-local function stop(t)
+-- `by`: what people call who stopped it, where it was not its owner; nil otherwise.
+local function stop(t, by)
   if is_over(t) then return false end
   local passed_to
   if not is_stopping(t) then
     redis.call('HSET', task_key(t), 'stop', '1', 'state', 'stopping', 'message', 'Stopping.')
+    if by then redis.call('HSET', task_key(t), 'stopped_by', by) end
     redis.call('PUBLISH', P .. 'stops', t)
     passed_to = cancel_queued(t)
   end

@@ -1,0 +1,46 @@
+"""The page with the table of all operations and the scope that each needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from api.http.endpoint import PREFIX, Endpoint
+from shared.rights import KeyScope
+
+_INTRODUCTION = f"""\
+# Scopes of licence keys
+
+A key may be kept to parts of the API: `rushes keys create --scope search --scope export`, or
+`POST {PREFIX}/keys`. Keys that were made without scopes, those of earlier versions and those in
+RUSHES_LICENSE_KEYS have all of them. What a key lacks is a 403 that names it.
+
+This page is made from the endpoints by `python -m api.docs.write_openapi docs/api/openapi.json`.
+
+"""
+_MEANINGS = {
+    KeyScope.SEARCH: "search, and everything that is only looked at: pictures, transcripts, people",
+    KeyScope.ANALYZE: "start analyses, cancel one's own",
+    KeyScope.PEOPLE: "name, join, part and regroup people",
+    KeyScope.WATCH: "watch folders",
+    KeyScope.EXPORT: "clips, timelines, transcripts as files",
+    KeyScope.MODELS: "load models",
+    KeyScope.ADMIN: "keys; cancel and replace the tasks of others",
+}
+
+
+def page(endpoints: Iterable[Endpoint]) -> str:
+    """The page, as Markdown."""
+    lines = ["| Scope | What for |", "| --- | --- |"]
+    lines += [f"| `{scope}` | {_MEANINGS[scope]} |" for scope in KeyScope]
+    lines += ["", f"| Operation | {' | '.join(KeyScope)} |", f"| --- |{' --- |' * len(KeyScope)}"]
+    for endpoint in endpoints:
+        lines.append(f"| `{endpoint.method} {endpoint.path}` | {' | '.join(_marks(endpoint))} |")
+    return _INTRODUCTION + "\n".join(lines) + "\n"
+
+
+def _marks(endpoint: Endpoint) -> Iterable[str]:
+    for scope in KeyScope:
+        if not endpoint.needs_key:
+            yield "no key"
+        else:
+            yield "yes" if endpoint.scope in (None, scope) else ""

@@ -1,0 +1,66 @@
+"""Answers about licence keys, as types; see api.http.answers."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from api.http.answers import Count, Message
+from shared.rights import KeyScope
+
+_Moment = Annotated[float, Meta(description="Unix seconds.", examples=[1764028800.0])]
+
+
+class KeyAnswer(Struct, kw_only=True):
+    """A licence key, which itself is never shown."""
+
+    id: Annotated[str, Meta(description="Start of its hash.", examples=["9f86d081884c"])]
+    label: Annotated[str, Meta(description="What people call it.", examples=["Edit 3"])]
+    scopes: Annotated[list[KeyScope], Meta(description="Parts of the API that it may use.")]
+    roots: (
+        Annotated[
+            list[str],
+            Meta(
+                description="Folders in which its paths must lie; null: all of the server's.",
+                examples=[["/footage/show1"]],
+            ),
+        ]
+        | None
+    )
+    created_at: _Moment | None
+    expires_at: _Moment | None
+    is_from_settings: Annotated[
+        bool, Meta(description="It stands in RUSHES_LICENSE_KEYS, and can be revoked only there.")
+    ]
+    requests: Count
+    last_seen_at: _Moment | None
+    footage_seconds: Annotated[
+        float,
+        Meta(
+            ge=0,
+            description="Footage that was analyzed for it; pictures, speech and faces count each.",
+            examples=[86_400.0],
+        ),
+    ]
+
+
+class KeyList(Struct):
+    """All licence keys, those from the settings first, then the oldest."""
+
+    keys: Annotated[list[KeyAnswer], Meta(description="Each with its rights and its use.")]
+
+
+class NewKey(Struct, kw_only=True):
+    """A licence key, shown this once: only its hash is kept."""
+
+    license_key: Annotated[
+        str, Meta(description="The key.", examples=["rushes-5PZkxNMtVRPXq6aVb1x4yJ0Q1mJ8sZ2k"])
+    ]
+    key: KeyAnswer
+
+
+class KeyRevoked(Struct):
+    """A licence key is no more."""
+
+    message: Message

@@ -1,0 +1,144 @@
+"""Licence keys over HTTP, for administrators."""
+
+from __future__ import annotations
+
+from starlette.concurrency import run_in_threadpool
+
+from api.http.endpoint import Call, Endpoint
+from api.keys.answers import KeyAnswer, KeyList, KeyRevoked, NewKey
+from api.keys.bodies import KeyBody
+from api.services import Services
+from shared.errors import BadInput, Missing
+from shared.redis.key_uses import KeyUse
+from shared.redis.licence_keys import KeyRecord
+from shared.rights import (
+    KeyScope,
+    checked_expiry,
+    checked_label,
+    checked_roots,
+    checked_scopes,
+)
+
+
+async def list_keys(call: Call[None]) -> KeyList:
+    """All keys and how much they are used, never the keys themselves."""
+    return await run_in_threadpool(_list, call.services)
+
+
+def _list(services: Services) -> KeyList:
+    records = services.keys.list()
+    uses = services.key_uses.of([record.id for record in records])
+    return KeyList([_answer(*each) for each in zip(records, uses, strict=True)])
+
+
+async def create_key(call: Call[KeyBody]) -> NewKey:
+    """Make a key; the answer is the only one that has it."""
+    return await run_in_threadpool(_create, call.services, call.body)
+
+
+def _create(services: Services, body: KeyBody) -> NewKey:
+    key = services.keys.create(
+        label=checked_label(body.label),
+        scopes=checked_scopes(body.scopes) if body.scopes is not None else None,
+        roots=checked_roots(body.roots, services.settings) if body.roots is not None else None,
+        expires_at=checked_expiry(body.expires_at) if body.expires_at is not None else None,
+    )
+    record = services.keys.find(key)
+    if record is None:
+        raise Missing("The new key was revoked at once by somebody else.")
+    return NewKey(license_key=key, key=_answer(record, KeyUse()))
+
+
+async def revoke_key(call: Call[None]) -> KeyRevoked:
+    """Requests with it are refused from now on; its tasks go on."""
+    key_id = call.path["key_id"]
+    if call.key is not None and call.key.id == key_id:
+        raise BadInput("key_id: this is the key of this very request. Use another to revoke it.")
+    record = await run_in_threadpool(_revoke, call.services, key_id)
+    return KeyRevoked(f"The key {record.label or record.id} is refused from now on.")
+
+
+def _revoke(services: Services, key_id: str) -> KeyRecord:
+    record = services.keys.revoke(key_id)
+    services.key_uses.forget(key_id)
+    return record
+
+
+def _answer(record: KeyRecord, use: KeyUse) -> KeyAnswer:
+    return KeyAnswer(
+        id=record.id,
+        label=record.label,
+        scopes=[scope for scope in KeyScope if record.has(scope)],
+        roots=list(record.roots) if record.roots is not None else None,
+        created_at=record.created_at or None,
+        expires_at=record.expires_at,
+        is_from_settings=record.is_from_settings,
+        requests=use.requests,
+        last_seen_at=use.last_seen_at,
+        footage_seconds=use.footage_seconds,
+    )
+
+
+_KEY = {
+    "id": "9f86d081884c",
+    "label": "Edit 3",
+    "scopes": ["search", "export"],
+    "roots": ["/footage/show1"],
+    "created_at": 1764028800.0,
+    "expires_at": 1798761600.0,
+    "is_from_settings": False,
+    "requests": 4120,
+    "last_seen_at": 1764115200.0,
+    "footage_seconds": 0.0,
+}
+
+ENDPOINTS = (
+    Endpoint(
+        "GET",
+        "/keys",
+        list_keys,
+        scope=KeyScope.ADMIN,
+        tag="Keys",
+        summary="List the licence keys",
+        description="Ids, labels, rights and use, never the keys themselves.",
+        answer=KeyList,
+        answer_example={"keys": [_KEY]},
+    ),
+    Endpoint(
+        "POST",
+        "/keys",
+        create_key,
+        scope=KeyScope.ADMIN,
+        is_audited=True,
+        tag="Keys",
+        summary="Make a licence key",
+        description="The answer shows it this once: only its hash is kept.",
+        body=KeyBody,
+        answer=NewKey,
+        status=201,
+        errors={
+            BadInput: "expires_at is in the past: name a time that is to come, or leave it out."
+        },
+        example={"label": "Edit 3", "scopes": ["search", "export"], "roots": ["/footage/show1"]},
+        answer_example={
+            "license_key": "rushes-5PZkxNMtVRPXq6aVb1x4yJ0Q1mJ8sZ2k",
+            "key": {**_KEY, "requests": 0, "last_seen_at": None},
+        },
+    ),
+    Endpoint(
+        "DELETE",
+        "/keys/{key_id}",
+        revoke_key,
+        scope=KeyScope.ADMIN,
+        is_audited=True,
+        tag="Keys",
+        summary="Revoke a licence key",
+        description="Requests with it are refused from now on. What it has begun goes on.",
+        answer=KeyRevoked,
+        errors={
+            Missing: "There is no key 9f86d081884c.",
+            BadInput: "key_id: this is the key of this very request. Use another to revoke it.",
+        },
+        answer_example={"message": "The key Edit 3 is refused from now on."},
+    ),
+)

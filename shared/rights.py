@@ -1,0 +1,86 @@
+"""What a licence key may do: its scopes, the folders that it may name, and until when."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from enum import StrEnum
+
+from shared.errors import BadInput, NotAllowed
+from shared.paths import PathMap, Roots
+from shared.printable import COMMANDS, printable
+from shared.settings import Settings
+
+
+class KeyScope(StrEnum):
+    """A part of the API that a key may be kept out of."""
+
+    SEARCH = "search"  # search and everything that is looked at: pictures, transcripts, people
+    ANALYZE = "analyze"  # start analyses and cancel one's own
+    PEOPLE = "people"  # name, join, part and regroup people
+    WATCH = "watch"  # watch folders
+    EXPORT = "export"
+    MODELS = "models"  # load models
+    ADMIN = "admin"  # keys, deleting, webhooks, and the tasks of others
+
+
+LONGEST_LABEL = 200  # characters
+
+
+def checked_label(label: str) -> str:
+    """The label. Raises BadInput for one that is too long or would command a terminal."""
+    if len(label) > LONGEST_LABEL:
+        raise BadInput(f"label has {len(label)} characters: at most {LONGEST_LABEL}.")
+    if COMMANDS.search(label):
+        raise BadInput(f"label holds control characters: {printable(label)}.")
+    return label.strip()
+
+
+def checked_scopes(scopes: Iterable[str]) -> frozenset[KeyScope]:
+    """The scopes of those names. Raises BadInput for another name, and for none at all."""
+    found = set()
+    for name in scopes:
+        if name not in list(KeyScope):
+            raise BadInput(
+                f"scopes: there is no {printable(name)!r}. Choose from {_words(KeyScope)}."
+            )
+        found.add(KeyScope(name))
+    if not found:
+        raise BadInput(f"scopes must name at least one of {_words(KeyScope)}.")
+    return frozenset(found)
+
+
+def checked_roots(paths: Iterable[str], settings: Settings) -> tuple[str, ...]:
+    """Folders in our form. Raises BadInput for one outside of what the server may use at all."""
+    to_server = PathMap(settings.path_map).to_server
+    kinds = (Roots.media(settings), Roots.cache(settings), Roots.export(settings))
+    found = []
+    for number, path in enumerate(paths):
+        ours = to_server(path, f"roots[{number}]")
+        refusals = [words for roots in kinds if (words := _refusal(roots, ours))]
+        if len(refusals) == len(kinds):
+            possible = ", ".join(str(folder) for folder in kinds[0].folders or ())
+            raise BadInput(f"roots[{number}]: {refusals[0]} Possible are: {possible or '/'}.")
+        found.append(ours)
+    if not found:
+        raise BadInput("roots must name at least one folder; leave it out to allow all of them.")
+    return tuple(found)
+
+
+def checked_expiry(expires_at: float) -> float:
+    """Seconds since 1970. Raises BadInput for a time that is over."""
+    if expires_at <= time.time():
+        raise BadInput("expires_at is in the past: name a time that is to come, or leave it out.")
+    return expires_at
+
+
+def _refusal(roots: Roots, path: str) -> str:
+    try:
+        roots.check(path)
+    except NotAllowed as error:
+        return error.message
+    return ""
+
+
+def _words(scopes: Iterable[KeyScope]) -> str:
+    return ", ".join(scopes)

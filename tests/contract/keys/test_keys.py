@@ -1,0 +1,193 @@
+"""Licence keys over HTTP: what one may do, who makes them, how much they are used."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from api.app import ENDPOINTS
+from api.http.endpoint import Endpoint
+from shared.rights import KeyScope
+from tests.support.private_redis import PrivateRedis
+from tests.support.stack import KEY, Client, Stack
+from tests.support.waiting import wait_for
+
+
+def made(client: Client, **body: Any) -> tuple[str, dict[str, Any]]:
+    """A new key, and what is shown of it."""
+    answer = client.post("/keys", **body)
+    assert answer.status_code == 201, answer.text
+    return answer.json()["license_key"], answer.json()["key"]
+
+
+def listed(client: Client) -> dict[str, dict[str, Any]]:
+    """By label."""
+    return {key["label"]: key for key in client.get("/keys").json()["keys"]}
+
+
+def called(stack: Stack, endpoint: Endpoint, key: str) -> httpx.Response:
+    path = endpoint.path
+    for name in ("task_id", "watch_folder_id", "key_id"):
+        path = path.replace(f"{{{name}}}", "none")
+    content = {"json": {}} if endpoint.body else {}
+    return stack.client(key=key).http.request(endpoint.method, path, **content)
+
+
+def test_a_key_is_shown_once_and_listed_with_its_rights(client: Client, media: Path) -> None:
+    until = time.time() + 86_400
+    rights = {"scopes": ["search", "export"], "roots": [str(media)], "expires_at": until}
+    key, shown = made(client, label="Edit 3", **rights)
+    assert {name: shown[name] for name in rights} == rights
+    answer = client.get("/keys")
+    assert key not in answer.text
+    assert listed(client)["Edit 3"] == shown
+    first = listed(client)["key 1"]
+    assert (first["is_from_settings"], first["scopes"]) == (True, list(KeyScope))
+    assert made(client)[1]["label"] == f"key {len(listed(client))}"
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda e: e.operation_id)
+def test_each_operation_asks_for_its_scope_and_no_other(
+    api_stack: Stack, client: Client, endpoint: Endpoint
+) -> None:
+    if endpoint.scope is None:
+        key, _ = made(client, scopes=["search"])
+        assert called(api_stack, endpoint, key).status_code not in (401, 403)
+        return
+    others = [scope for scope in KeyScope if scope is not endpoint.scope]
+    key, _ = made(client, scopes=others)
+    refused = called(api_stack, endpoint, key)
+    assert (refused.status_code, refused.json()["error"]) == (403, "Licence key lacks a scope")
+    assert f"lacks the scope '{endpoint.scope}'" in refused.json()["message"]
+    key, _ = made(client, scopes=[endpoint.scope])
+    assert called(api_stack, endpoint, key).status_code not in (401, 403)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"scopes": ["sleep"]}, "scopes"),
+        ({"scopes": []}, "scopes"),
+        (
+            {"roots": ["/elsewhere"]},
+            "roots[0]: /elsewhere lies outside the folders in RUSHES_MEDIA",
+        ),
+        ({"roots": ["relative"]}, "roots[0]"),
+        ({"label": "two\nlines"}, r"label holds control characters: two\nlines."),
+        ({"label": "x" * 300}, "label"),
+        ({"expires_at": 1.0}, "expires_at is in the past"),
+    ],
+)
+def test_what_no_key_can_have_is_named(client: Client, body: dict[str, Any], said: str) -> None:
+    before = client.get("/keys").json()
+    answer = client.post("/keys", **body)
+    assert answer.status_code == 400
+    assert said in answer.json()["message"]
+    assert client.get("/keys").json()["keys"][1:] == before["keys"][1:]
+
+
+def test_a_revoked_key_is_refused_and_none_revokes_itself(api_stack: Stack, client: Client) -> None:
+    key, shown = made(client, label="Guest", scopes=["admin"])
+    guest = api_stack.client(key=key)
+    itself = guest.http.delete(f"/keys/{shown['id']}")
+    assert (itself.status_code, "this very request" in itself.json()["message"]) == (400, True)
+    assert client.http.delete(f"/keys/{shown['id']}").status_code == 200
+    assert guest.get("/keys").status_code == 403
+    assert client.http.delete(f"/keys/{shown['id']}").status_code == 404
+    of_settings = listed(client)["key 1"]["id"]
+    other = api_stack.client(key=made(client)[0])
+    assert other.http.delete(f"/keys/{of_settings}").status_code == 400
+
+
+def test_an_expired_key_says_so(api_stack: Stack, client: Client) -> None:
+    key, _ = made(client, expires_at=time.time() + 0.5)
+    guest = api_stack.client(key=key)
+    answer = wait_for(lambda: (a := guest.get("/tasks")).status_code == 403 and a, 5, "the end")
+    assert "expired on 20" in answer.json()["message"]
+
+
+def test_every_named_path_lies_in_the_roots_of_the_key(
+    api_stack: Stack, client: Client, media: Path, caches: Path
+) -> None:
+    mine, others = media / "show1", media / "show2"
+    for folder in (mine, others, caches / "show1"):
+        folder.mkdir(exist_ok=True)
+    (others / "a.mov").write_bytes(b"x")
+    key, _ = made(client, roots=[str(mine), str(caches / "show1")])
+    guest = api_stack.client(key=key)
+    both = [str(mine / "a.mov"), str(others / "a.mov")]
+    inside, outside = guest.ok("/media/metadata", media_paths=both)["media"]
+    assert inside["error"] == "The file does not exist."
+    assert "outside the folders of this licence key" in outside["error"]
+    for path, body in (
+        ("/search/text", {"cache_dir": str(caches / "show2"), "query": "x"}),
+        ("/analyze", {"cache_dir": str(caches), "visual_media_paths": [str(mine)]}),
+        ("/watch-folders", {"path": str(media), "cache_dir": str(caches / "show1")}),
+        ("/export/clips", {"output_dir": str(others), "clips": []}),
+    ):
+        answer = guest.http.post(path, json=body)
+        assert (path, answer.status_code) == (path, 403)
+        assert "outside the folders of this licence key" in answer.json()["message"]
+
+
+def test_links_lead_out_of_no_roots_of_a_key(
+    api_stack: Stack, client: Client, media: Path, caches: Path
+) -> None:
+    mine, others = media / "show3", caches / "others"
+    for folder in (mine, others):
+        folder.mkdir(exist_ok=True)
+    (media / "secret.mov").write_bytes(b"x" * 1000)
+    (mine / "link.mov").symlink_to(media / "secret.mov")
+    (mine / "cache").symlink_to(others)
+    guest = api_stack.client(key=made(client, roots=[str(mine)])[0])
+    [told] = guest.ok("/media/metadata", media_paths=[str(mine / "link.mov")])["media"]
+    assert "outside the folders of this licence key" in told["error"]
+
+
+def test_uses_are_counted(api_stack: Stack, client: Client) -> None:
+    key, _ = made(client, label="Counted")
+    guest = api_stack.client(key=key)
+    began = time.time()
+    for _ in range(3):
+        guest.get("/tasks")
+    wait_for(lambda: listed(client)["Counted"]["requests"] == 3, 15, "the count")
+    assert listed(client)["Counted"]["last_seen_at"] == pytest.approx(began, abs=5)
+
+
+def test_deeds_are_in_the_audit_log_without_keys(
+    api_stack: Stack, client: Client, api_redis: PrivateRedis, media: Path, caches: Path
+) -> None:
+    key, shown = made(client, label="Deeds")
+    guest = api_stack.client(key=key)
+    body = {"cache_dir": str(caches / "audit"), "visual_media_paths": [str(media / "a.mov")] * 30}
+    task_id = guest.ok("/analyze", **body, license_key=key)["task_id"]
+    guest.ok("/analyze/cancel")
+    guest.get("/tasks")
+    text = (api_stack.folder / "state" / "audit.jsonl").read_text()
+    lines = [json.loads(line) for line in text.splitlines()]
+    deeds = [line for line in lines if line.get("key_id") == shown["id"]]
+    assert [line["action"] for line in deeds] == ["analyze", "cancel_task"]
+    assert {line["task_id"] for line in deeds} == {task_id}
+    assert deeds[0]["details"]["visual_media_paths"]["count"] == 30
+    assert (deeds[0]["key_label"], deeds[0]["address"]) == ("Deeds", "127.0.0.1")
+    assert key not in text
+    assert KEY not in text
+
+
+def test_anothers_task_is_cancelled_and_replaced_by_administrators_alone(
+    api_stack: Stack, client: Client, media: Path, caches: Path
+) -> None:
+    anns, _ = made(client, label="Ann")
+    bobs, _ = made(client, label="Bob", scopes=["analyze"])
+    body = {"cache_dir": str(caches / "turns"), "visual_media_paths": [str(media / "a.mov")]}
+    task_id = api_stack.client(key=anns).ok("/analyze", **body)["task_id"]
+    bob = api_stack.client(key=bobs)
+    assert bob.post("/analyze/cancel", task_id=task_id).status_code == 403
+    assert bob.post("/analyze", **body, on_busy="replace-any").status_code == 403
+    assert client.ok("/analyze/cancel", task_id=task_id)["cancelled"] is True
+    assert client.task(task_id)["message"] == "Stopped by key 1. What was finished stays."
