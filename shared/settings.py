@@ -78,10 +78,11 @@ class Settings:
         "processes",
     )
     device: str = _setting("auto", "auto, cpu, mps, cuda or cuda:N; auto prefers a GPU.")
-    cors_origins: tuple[str, ...] | None = _setting(
-        None,
-        "Comma-separated origins that web views may call from; may contain `null`. Unset: `null` "
-        "and localhost origins on loopback, else none.",
+    cors_origins: tuple[str, ...] = _setting(
+        (),
+        "Comma-separated origins that web views may call from, such as `https://mam.example`; "
+        "`*` for any. On loopback `null`, `file://` and localhost origins are allowed besides, "
+        "unless `none` is listed.",
     )
     allowed_hosts: tuple[str, ...] = _setting(
         (),

@@ -10,22 +10,24 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from shared.settings import Settings
 
 _LOCAL = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?", re.IGNORECASE)
+_OF_PANELS = {"null", "file://"}  # what web views of files on this machine send
+_NO_DEFAULTS = "none"
 _METHODS = "GET, POST, PUT, DELETE, OPTIONS"
 _HEADERS = "Content-Type, X-License-Key, X-Request-Id"
 _EXPOSED = "Content-Disposition, Retry-After, X-Request-Id, X-Rushes-Warnings"
 
 
 class Origins:
-    """Which origins may call, by RUSHES_CORS_ORIGINS and its default."""
+    """Which origins may call: those of this machine on loopback, and of RUSHES_CORS_ORIGINS."""
 
     def __init__(self, settings: Settings) -> None:
-        self._listed = settings.cors_origins
-        self._is_loopback = settings.is_loopback
+        self._listed = set(settings.cors_origins)
+        self._has_defaults = settings.is_loopback and _NO_DEFAULTS not in self._listed
 
     def allow(self, origin: str) -> bool:
-        if self._listed is not None:
-            return origin in self._listed or "*" in self._listed
-        return self._is_loopback and (origin == "null" or bool(_LOCAL.fullmatch(origin)))
+        if self._has_defaults and (origin in _OF_PANELS or _LOCAL.fullmatch(origin)):
+            return True
+        return origin in self._listed or "*" in self._listed
 
 
 class CorsMiddleware:

@@ -10,6 +10,7 @@ from shared.errors import SettingsError
 from shared.settings import Settings
 
 _BACKLOG = 2048
+_LOOPBACK = ("127.0.0.1", "localhost")
 _NOT_HERE = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
 
@@ -19,6 +20,8 @@ class PortTaken(SettingsError):
 
 def listen(settings: Settings) -> list[socket.socket]:
     """A listening socket for every address of HOST; the caller closes them.
+
+    Where HOST is 127.0.0.1, on ::1 too, where there is one: "localhost" may mean either.
 
     Raises PortTaken, or SettingsError for an address that is not this machine's.
     """
@@ -54,10 +57,18 @@ def _listening(family: int, kind: int, protocol: int, address: Any) -> socket.so
 
 
 def _addresses(settings: Settings) -> list[tuple[int, int, int, Any]]:
-    found = socket.getaddrinfo(
-        settings.host.strip("[]"), settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-    )
+    hosts = [settings.host.strip("[]"), *(["::1"] if settings.host in _LOOPBACK else [])]
+    found = [address for host in hosts for address in _resolved(host, settings.port)]
     return list(dict.fromkeys((family, kind, proto, at) for family, kind, proto, _, at in found))
+
+
+def _resolved(host: str, port: int) -> list[Any]:
+    try:
+        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except socket.gaierror:
+        if host != "::1":
+            raise
+        return []  # a system without IPv6
 
 
 def _refusal(settings: Settings, error: OSError | UnicodeError) -> SettingsError:

@@ -183,7 +183,13 @@ def test_a_huge_body_is_refused_before_it_is_sent(client: Client, api_stack: Sta
 
 
 def test_every_origin_of_the_default_may_call_and_no_other(client: Client) -> None:
-    for origin in ("null", "http://localhost", "https://localhost:8080", "http://127.0.0.1:3000"):
+    for origin in (
+        "null",
+        "file://",
+        "http://localhost",
+        "https://localhost:8080",
+        "http://127.0.0.1:3000",
+    ):
         preflight = client.http.options(
             "/search/text",
             headers={

@@ -149,7 +149,7 @@ def test_one_api_with_every_switch_turned(tmp_path: Path, redis_url: str) -> Non
     switches = {
         "RUSHES_METRICS": "off",
         "RUSHES_MAX_BODY_MB": "1",
-        "RUSHES_CORS_ORIGINS": "https://panel.example",
+        "RUSHES_CORS_ORIGINS": "none, https://panel.example",
         "RUSHES_ON_BUSY": "refuse",
         "RUSHES_SOCKET_AUTH": "required",
         "RUSHES_LICENSE_KEYS": f"other, {KEY}",
@@ -166,9 +166,9 @@ def test_one_api_with_every_switch_turned(tmp_path: Path, redis_url: str) -> Non
         assert stack.client(key="other").ok("/analyze", **body)
         assert stack.client().post("/analyze", **body).status_code == 409
         assert stack.client().ok("/analyze", **body, on_busy="queue")
-        named = stack.client().post("/analyze", **body, on_busy="replace-any")
+        named = stack.client().post("/analyze", **body, on_busy="push")
         assert named.status_code == 400
-        assert '"replace", "queue", "refuse"' in named.json()["message"]
+        assert '"replace", "replace-any", "queue", "refuse"' in named.json()["message"]
         for origin, allowed in [("https://panel.example", True), ("null", False)]:
             answer = stack.client().http.get("/health", headers={"Origin": origin})
             assert (answer.headers.get("access-control-allow-origin") == origin) is allowed

@@ -23,6 +23,7 @@ from shared.redis.clients import connect
 from shared.settings import Settings
 from tests.support.cli.local_command import environment, left_running, rushes
 from tests.support.private_redis import PrivateRedis
+from tests.support.stack import free_port
 from tests.support.system.another_user import as_nobody
 from tests.support.system.old_redis import old_redis
 from tests.support.system.tiny_disk import tiny_disk
@@ -78,6 +79,24 @@ def test_a_port_in_use_is_refused(
             up.run(Settings.from_env())
     assert left_running(tmp_path) == []
     assert [path.name for path in (tmp_path / "state").iterdir()] == ["up.lock"]
+
+
+def test_loopback_is_listened_on_by_both_addresses_that_localhost_may_be() -> None:
+    settings = Settings.from_env({"RUSHES_PORT": str(free_port())})
+    sockets = listen(settings)
+    try:
+        for host in ("127.0.0.1", "::1") if _has_ipv6() else ("127.0.0.1",):
+            socket.create_connection((host, settings.port), timeout=5).close()
+    finally:
+        for one in sockets:
+            one.close()
+
+
+def _has_ipv6() -> bool:
+    with contextlib.suppress(OSError), socket.socket(socket.AF_INET6) as probe:
+        probe.bind(("::1", 0))
+        return True
+    return False
 
 
 def test_a_host_that_is_no_name_is_one_sentence() -> None:
