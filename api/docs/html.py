@@ -138,9 +138,10 @@ def _parameters(document: Json, parameters: Sequence[Json]) -> str:
     return f"<h4>Parameters</h4><table>{''.join(rows)}</table>" if parameters else ""
 
 
-def _headers(holder: Json) -> str:
+def _headers(document: Json, holder: Json) -> str:
     rows = (
-        f"<tr><td><code>{name}</code></td><td>{_inline(header['description'])}</td></tr>"
+        f"<tr><td><code>{name}</code></td>"
+        f"<td>{_inline(resolved(document, header)['description'])}</td></tr>"
         for name, header in holder.get("headers", {}).items()
     )
     return f"<h5>Headers</h5><table>{''.join(rows)}</table>" if "headers" in holder else ""
@@ -156,7 +157,7 @@ def _content(document: Json, holder: Json, is_request: bool) -> str:
         name + _table(document, schema, is_request)
         for name, schema in zip(names, tables, strict=True)
     )
-    found += _headers(holder)
+    found += _headers(document, holder)
     if "example" in content:
         text = json.dumps(content["example"], indent=2, ensure_ascii=False)
         found += f"<details><summary>Example</summary><pre>{html.escape(text)}</pre></details>"

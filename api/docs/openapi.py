@@ -13,7 +13,7 @@ import msgspec
 from api.docs import guide_texts, openapi_errors
 from api.docs.json_schema import ONLY_NULL, REF, allow_null, components, structs
 from api.http.bodies import LONGEST_WORD
-from api.http.endpoint import PREFIX, WARNINGS_HEADER, Endpoint
+from api.http.endpoint import PREFIX, Endpoint
 from api.http.errors import ErrorBody
 from api.realtime.events import EVENTS
 
@@ -60,6 +60,7 @@ def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
             "securitySchemes": {"LicenseKey": _KEY_SCHEME},
             "schemas": _schemas(endpoints),
             "responses": openapi_errors.common_responses(),
+            "headers": openapi_errors.HEADERS,
         },
     }
 
@@ -195,7 +196,11 @@ def _answer(kind: type, example: Mapping[str, Any] | None) -> dict[str, Any]:
     if example is not None:
         content["example"] = example
     description = inspect.cleandoc(kind.__doc__ or kind.__name__)
-    return {"description": description, "content": {"application/json": content}}
+    return {
+        "description": description,
+        "content": {"application/json": content},
+        "headers": openapi_errors.WARNINGS,
+    }
 
 
 def _or_a_file(answer: dict[str, Any], endpoint: Endpoint) -> dict[str, Any]:
@@ -212,16 +217,10 @@ def _or_a_file(answer: dict[str, Any], endpoint: Endpoint) -> dict[str, Any]:
         "schema": {"type": "string"},
         "example": "attachment; filename=\"A001.srt\"; filename*=UTF-8''A001.srt",
     }
-    warnings = {
-        "description": "A JSON array of sentences on what in the file is not as asked for; only "
-        "when there are any.",
-        "schema": {"type": "string"},
-        "example": '["2 characters have no glyph and are shown as boxes."]',
-    }
     return {
         **answer,
         "content": files | answer["content"],
-        "headers": {"Content-Disposition": disposition, WARNINGS_HEADER: warnings},
+        "headers": {"Content-Disposition": disposition, **openapi_errors.WARNINGS},
     }
 
 

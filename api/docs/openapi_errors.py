@@ -20,6 +20,7 @@ from api.http.errors import (
     TooLarge,
     TooSlow,
 )
+from api.http.warnings import WARNINGS_HEADER
 from shared import errors
 
 Kinds = Mapping[type[errors.RushesError], str]  # an error -> an example of its message
@@ -71,6 +72,16 @@ _OF_EXPORTS: Kinds = {
     errors.ExportError: "The server has no permission to write into /footage/exports. Give it "
     "permission or choose another folder.",
 }
+# Of every answer: components of the document, and the reference to them.
+HEADERS = {
+    "Warnings": {
+        "description": "A JSON array of sentences, only when there are any: fields of the request "
+        "that nobody reads, and what in a file is not as asked for.",
+        "schema": {"type": "string"},
+        "example": '["cache_dri is no field here, and was not read; did you mean cache_dir?"]',
+    }
+}
+WARNINGS = {WARNINGS_HEADER: {"$ref": "#/components/headers/Warnings"}}
 _RETRY_AFTER = {
     "description": "Seconds to wait before the next try.",
     "schema": {"type": "integer", "minimum": 1},
@@ -131,7 +142,7 @@ def show(response: dict[str, Any], status: int, example: Mapping[str, Any]) -> N
     shown = {"summary": example["error"], "value": dict(example)}
     response["content"]["application/json"]["examples"] = {"Example": shown}
     if status == 503:
-        response["headers"] = {"Retry-After": _RETRY_AFTER}
+        response["headers"] = WARNINGS | {"Retry-After": _RETRY_AFTER}
 
 
 def _bad_body(endpoint: Endpoint) -> str:
@@ -162,7 +173,8 @@ def _response(status: int, kinds: Kinds) -> dict[str, Any]:
                 "examples": examples,
             }
         },
+        "headers": WARNINGS,
     }
     if status == 503:
-        response["headers"] = {"Retry-After": _RETRY_AFTER}
+        response["headers"] = WARNINGS | {"Retry-After": _RETRY_AFTER}
     return response

@@ -15,6 +15,7 @@ import msgspec
 from api.http.bodies import Keyed
 from api.http.body_types import decoded_type
 from api.http.errors import KeyRefused, TooLarge
+from api.http.unknown_fields import unknown_in_body
 from shared.errors import BadInput
 from shared.msgspec_decoding import UNDECODABLE
 
@@ -80,6 +81,10 @@ class BodyDecoder(Generic[Body]):
         except UNDECODABLE:
             return None
         return key if isinstance(key, str) else None
+
+    def unknown_fields(self, content: bytearray) -> list[str]:
+        """Sentences about fields that nobody reads."""
+        return unknown_in_body(content, self._body)
 
     def body(self, content: bytearray) -> Body:
         """The typed body. Raises BadInput naming the field, and TooLarge."""

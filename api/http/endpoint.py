@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote
@@ -19,6 +18,8 @@ from api.http.auth import authorise, check_scope
 from api.http.bodies import LONGEST_WORD, Keyed
 from api.http.body_budget import BodyBudget
 from api.http.body_reading import BodyDecoder, too_long
+from api.http.unknown_fields import unknown_in_query
+from api.http.warnings import warn, warnings_headers
 from api.services import Services
 from shared.errors import BadInput, RushesError, Unavailable
 from shared.ledger.records import NOBODY, Sender
@@ -29,8 +30,6 @@ from shared.rights import KeyScope
 Body = TypeVar("Body")
 Found = TypeVar("Found")
 PREFIX = "/api/v1"
-WARNINGS_HEADER = "X-Rushes-Warnings"
-_LONGEST_HEADER = 4000
 _LONGEST_CLIENT = 100
 _LARGE_BODY = 1 << 18  # about 10 ms of decoding
 _PIECE = 500  # things of an answer, such as matches with their pictures: 5 ms of encoding
@@ -191,7 +190,7 @@ async def _serve(
     if key:
         services.use_counter.note(key.id)
     call = Call(
-        services.within(key.roots if key else None),
+        services.within(key.roots) if key else services,
         body,
         request.path_params,
         request.query_params,
@@ -208,12 +207,14 @@ async def _serve(
     if endpoint.is_audited:
         await audit(services.audit, endpoint.operation_id, call.sender, body, request.path_params)
     if isinstance(found, FileReply):
+        warn(request.scope, found.warnings)
         headers = {"Content-Disposition": _attachment(found.filename)}
-        if found.warnings:
-            headers[WARNINGS_HEADER] = _warnings(found.warnings)
+        headers |= warnings_headers(request.scope)
         return Response(found.content, endpoint.status, headers, media_type=found.media_type)
     reply = found if isinstance(found, Reply) else Reply(endpoint.status, found)
-    headers = {"Retry-After": str(Unavailable.retry_after_s)} if reply.status == 503 else {}
+    headers = warnings_headers(request.scope)
+    if reply.status == 503:
+        headers["Retry-After"] = str(Unavailable.retry_after_s)
     content = await _encoded(reply.content)
     return Response(content, reply.status, headers, media_type="application/json")
 
@@ -248,6 +249,8 @@ async def _allowed_body(
     endpoint: Endpoint, intake: _Intake, services: Services, request: Request
 ) -> tuple[msgspec.Struct | None, KeyRecord | None]:
     """The body after the key was accepted, and that key: first key, then body."""
+    known = [parameter.name for parameter in endpoint.query]
+    warn(request.scope, unknown_in_query(request.query_params.keys(), known))
     key = request.headers.get("x-license-key", "").strip()
     decoder = intake.decoders.get(endpoint.operation_id)
     record = None
@@ -260,6 +263,7 @@ async def _allowed_body(
         if endpoint.needs_key and not key:
             given = await _aside(intake.keyless_turn, decoder.key, content)
             record = await authorise(services, given, endpoint.scope)
+        warn(request.scope, await _aside(intake.turn, decoder.unknown_fields, content))
         return await _aside(intake.turn, decoder.body, content), record
 
 
@@ -280,16 +284,6 @@ async def _aside(
     if len(content) < _LARGE_BODY:
         return decode(content)
     return await to_thread.run_sync(decode, content, limiter=turn)
-
-
-def _warnings(warnings: Sequence[str]) -> str:
-    """A JSON array of sentences, in ASCII and short enough for every client's header limit."""
-    said: list[str] = []
-    for warning in warnings:
-        if len(json.dumps([*said, warning])) > _LONGEST_HEADER:
-            break
-        said.append(warning)
-    return json.dumps(said)
 
 
 def _attachment(filename: str) -> str:

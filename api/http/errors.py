@@ -16,6 +16,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from api.http.unread_body import DrainingResponse, is_unread
+from api.http.warnings import warnings_headers
 from shared import errors
 from shared.process import traces
 
@@ -131,7 +132,7 @@ async def on_rushes_error(request: Request, error: Exception) -> Response:
     status, body = verdict(error)
     if status == 500:
         log.error("%s", error.message, exc_info=error)
-    headers = {}
+    headers = warnings_headers(request.scope)
     if status == 503:
         headers["Retry-After"] = str(getattr(error, "retry_after_s", 2))
     kind = DrainingResponse if is_unread(request.scope) else Response

@@ -152,7 +152,7 @@ def test_a_refusal_names_types_and_choices_in_plain_words(
     client: Client, base: dict[str, Any]
 ) -> None:
     assert refusal(client, "/analyze", **{**base, "on_busy": "wait"}) == (
-        'on_busy must be one of "replace", "queue", "refuse", not \'wait\'.'
+        'on_busy must be one of "replace", "replace-any", "queue", "refuse", not \'wait\'.'
     )
     assert refusal(client, "/analyze/cancel", task_id=5) == (
         "task_id: expected a string, not a whole number."
