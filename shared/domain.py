@@ -89,6 +89,7 @@ class FileSpec(msgspec.Struct, frozen=True):
     media_type: MediaType
     wants: tuple[ProgressType, ...] = (ProgressType.VIDEO,)
     language: str | None = None  # of its speech, as a code of shared.models.languages; None: detect
+    refused: str = ""  # why its path can be used by none: it fails with that
 
 
 class AnalyzeSpec(msgspec.Struct, frozen=True):

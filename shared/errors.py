@@ -2,6 +2,7 @@
 
 RushesError
 ├── BadInput                 the caller can mend it                    (400)
+│   └── UnusablePath         no path of this machine; in a list the item's own error
 ├── NotAllowed               outside the roots                         (403)
 ├── Missing                  an unknown task, file, collection …       (404)
 ├── Busy                     another task holds what this one needs    (409)
@@ -40,6 +41,10 @@ class RushesError(Exception):
 
 class BadInput(RushesError):
     """The request cannot be understood."""
+
+
+class UnusablePath(BadInput):
+    """This is no path of a file that this server can open."""
 
 
 class NotAllowed(RushesError):

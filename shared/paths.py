@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from shared.errors import BadInput, NotAllowed
+from shared.errors import NotAllowed, UnusablePath
 from shared.locations import real_place
 from shared.settings import Settings
 
@@ -105,17 +105,24 @@ class PathMap:
     pairs: tuple[tuple[str, str], ...] = ()
 
     def to_server(self, path: str, field: str = "path") -> str:
-        """The server's form of a client's path, normalised. Raises BadInput for a relative one."""
+        """The server's form of a client's path, normalised. Raises UnusablePath."""
+        if not path:
+            raise UnusablePath(f"{field} must not be empty.")
         if "\x00" in path:
-            raise BadInput(f"{field} holds a NUL byte: {path!r}.")
+            raise UnusablePath(f"{field} holds a NUL byte: {path!r}.")
         best: tuple[int, str] | None = None
         for client, server in self.pairs:
             rest = _rest_after(path, client)
             if rest is not None and (best is None or len(client) > best[0]):
                 best = (len(client), posixpath.join(server, rest) if rest else server)
         found = best[1] if best else path
+        if not found.startswith("/") and _WINDOWS.match(found):
+            raise UnusablePath(
+                f"{field}: this server knows no folder for {path}; RUSHES_PATH_MAP must say which "
+                "of its folders that drive or share is."
+            )
         if not found.startswith("/"):
-            raise BadInput(f"{field} must be an absolute path, not {path!r}.")
+            raise UnusablePath(f"{field} must be an absolute path, not {path!r}.")
         return "/" + posixpath.normpath(found).lstrip("/")
 
     def to_client(self, path: str, like: str | None = None) -> str:

@@ -29,6 +29,16 @@ AbsolutePath = Annotated[
         extra_json_schema={"pattern": _ABSOLUTE},
     ),
 ]
+# In a list one that can be used by none, such as "", is its item's own error.
+ListedPath = Annotated[
+    str,
+    Meta(
+        max_length=LONGEST_PATH,
+        extra_json_schema={"pattern": _ABSOLUTE},
+        description="Absolute path of a media file that the backend itself can open.",
+        examples=["/footage/day1/A001.mov"],
+    ),
+]
 MediaPath = Annotated[
     AbsolutePath,
     Meta(
@@ -44,7 +54,7 @@ CacheDir = Annotated[
     ),
 ]
 MediaPaths = Annotated[
-    list[MediaPath],
+    list[ListedPath],
     Meta(
         max_length=MOST_ITEMS,
         description="Absolute paths of media files that the backend itself can open.",

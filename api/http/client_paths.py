@@ -7,7 +7,7 @@ import copy
 import re
 from collections.abc import Mapping
 
-from shared.errors import BadInput, NotAllowed
+from shared.errors import BadInput, NotAllowed, UnusablePath
 from shared.media import open_media_file
 from shared.opening import OpenedFile
 from shared.paths import PathMap, Roots
@@ -49,6 +49,16 @@ class ClientPaths:
     def media(self, path: str, field: str) -> str:
         """Our form of a media path. Raises BadInput or NotAllowed, naming the field."""
         return self._allowed(self._media, path, field)
+
+    def listed(self, path: str, field: str) -> tuple[str, str]:
+        """Our form of a media path in a list, and "" or why it can be used by none.
+
+        Such a path is its item's own error. Raises NotAllowed, naming the field.
+        """
+        try:
+            return self.media(path, field), ""
+        except UnusablePath as error:
+            return path, error.message
 
     def cache(self, path: str, field: str = "cache_dir") -> str:
         """Our form of a cache_dir. Raises BadInput or NotAllowed, naming the field."""

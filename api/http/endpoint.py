@@ -50,6 +50,7 @@ class Call(Generic[Body]):
     is_gone: Callable[[], Awaitable[bool]] = _is_there  # whether the client has hung up
     key: KeyRecord | None = None  # where no key is needed
     sender: Sender = NOBODY  # as above
+    warnings: list[str] = field(default_factory=list)  # what its answer's header is to say
 
     def check(self, scope: KeyScope) -> None:
         """Raise ScopeMissing unless its key has the scope, besides that of the endpoint."""
@@ -204,6 +205,7 @@ async def _serve(
         like = getattr(body, "cache_dir", None) or request.query_params.get("cache_dir")
         error.message = services.paths.in_words(error.message, like)
         raise
+    warn(request.scope, call.warnings)
     if endpoint.is_audited:
         await audit(services.audit, endpoint.operation_id, call.sender, body, request.path_params)
     if isinstance(found, FileReply):

@@ -18,6 +18,7 @@ class Scope:
     cache_dir: str
     asked: dict[str, str] | None  # our path -> the client's; None: everywhere
     like: str  # a path of the client, for the form of the answers'
+    unusable: dict[str, str] = field(default_factory=dict)  # the client's paths, and why
     _cache: CacheDir | None = field(default=None, init=False)
     _view: CacheView | None = field(default=None, init=False)
 
@@ -32,11 +33,17 @@ class Scope:
         """What the fields of a request name. Raises BadInput or NotAllowed, naming the field."""
         folder = services.paths.cache(cache_dir)
         asked: dict[str, str] | None = None
+        unusable: dict[str, str] = {}
         if media_paths is not None and not search_all:
             asked = {}
             for n, path in enumerate(media_paths):
-                asked.setdefault(services.paths.media(path, f"media_paths[{n}]"), path)
-        return cls(services, folder, asked, like=next(iter(media_paths or ()), cache_dir))
+                ours, refused = services.paths.listed(path, f"media_paths[{n}]")
+                if refused:
+                    unusable[path] = refused
+                else:
+                    asked.setdefault(ours, path)
+        like = next(iter(media_paths or ()), cache_dir)
+        return cls(services, folder, asked, like, unusable)
 
     @property
     def is_empty(self) -> bool:

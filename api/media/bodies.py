@@ -12,6 +12,7 @@ from api.http.bodies import (
     AbsolutePath,
     CacheDir,
     Keyed,
+    ListedPath,
     MediaPath,
     MediaPaths,
     Time,
@@ -37,7 +38,7 @@ class MetadataBody(Keyed, kw_only=True):
 class ThumbnailRequest(Struct, kw_only=True):
     """One frame."""
 
-    media_path: MediaPath
+    media_path: ListedPath
     time_seconds: Time
 
 

@@ -71,7 +71,7 @@ def _opened(scope: Scope) -> CacheDir:
 
 def _item(place: _RequestedCache, client_path: str, field: str) -> CachePathsItem:
     item = CachePathsItem(media_path=client_path)
-    with own_slot(client_path, BadInput, CacheError) as failure:
+    with own_slot(client_path, CacheError) as failure:
         path = place.scope.services.paths.media(client_path, field)
         _fill(item, place, _hash(place, path))
     item.error = failure.reason

@@ -24,6 +24,7 @@ from shared.errors import (
     MediaUnreadable,
     NotAllowed,
     RedisAway,
+    UnusablePath,
 )
 from shared.media import is_hashed_whole, media_type_of
 from shared.query.lanes import Lane
@@ -74,14 +75,11 @@ def _cache_if_there(services: Services, folder: str) -> CacheDir | None:
 async def _item(
     services: Services, number: int, client_path: str, cache: CacheDir | None
 ) -> MediaItem:
-    """One file's item. Only a path that is not understood, or an outage, ends the request."""
+    """One file's item. Only an outage ends the request."""
     item = MediaItem(media_path=client_path)
-    if "\0" in client_path:
-        item.error = "The path holds a NUL byte."
-        return item
     try:
         path = services.paths.media(client_path, f"media_paths[{number}]")
-    except NotAllowed as error:
+    except (NotAllowed, UnusablePath) as error:
         item.error = error.message
         return item
     with own_slot(path, RedisAway, CacheError, FolderHangs) as failure:

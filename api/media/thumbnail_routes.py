@@ -19,7 +19,7 @@ from shared.cache.cache_files import is_hash
 from shared.cache.frame_packs import THUMBNAIL_SIDE, PackReader
 from shared.clock_times import timestamp
 from shared.domain import Stage
-from shared.errors import BadInput, NotAllowed, NoWorker
+from shared.errors import BadInput, NotAllowed, NoWorker, UnusablePath
 from shared.query.lanes import Lane
 from shared.query.messages import GrabFrame
 from shared.rights import KeyScope
@@ -66,7 +66,7 @@ def _checked(
         seconds = seconds_of(request.time_seconds, f"requests[{n}].time_seconds")
         try:
             path = services.paths.media(request.media_path, f"requests[{n}].media_path")
-        except NotAllowed as error:
+        except (NotAllowed, UnusablePath) as error:
             slots[n].error = error.message
         else:
             by_path.setdefault(path, []).append((n, seconds))

@@ -37,15 +37,17 @@ async def load_analysis_data_for_media(call: Call[LoadForMediaBody]) -> LoadForM
 
 def _load_for_media(services: Services, body: LoadForMediaBody) -> LoadForMediaAnswer:
     paths = [
-        (path, services.paths.media(path, f"media_paths[{n}]"))
+        (path, *services.paths.listed(path, f"media_paths[{n}]"))
         for n, path in enumerate(body.media_paths)
     ]
-    hashes: list[str | None] = []
+    usable = [path for _, path, refused in paths if not refused]
+    hashes: dict[str, str | None] = {}
     report = LoadReport(visual_files=0, transcription_files=0, frames=0)
-    if paths:
+    if usable:
         view = services.caches.open(services.paths.cache(body.cache_dir))
-        hashes = services.caches.hashes_for(view, [path for _, path in paths])
-        report = services.index.load_for_media(view, [h for h in hashes if h is not None])
+        hashes = dict(zip(usable, services.caches.hashes_for(view, usable), strict=True))
+        found = [hash_str for hash_str in map(hashes.get, usable) if hash_str is not None]
+        report = services.index.load_for_media(view, found)
     without = {None, *report.missing}
     return LoadForMediaAnswer(
         message=_message(report),
@@ -53,11 +55,7 @@ def _load_for_media(services: Services, body: LoadForMediaBody) -> LoadForMediaA
         transcription_files=report.transcription_files,
         frames=report.frames,
         skipped=[Skipped(hash_str=s.hash_str, reason=s.reason) for s in report.skipped],
-        missing=[
-            client_path
-            for (client_path, _), hash_str in zip(paths, hashes, strict=True)
-            if hash_str in without
-        ],
+        missing=[client_path for client_path, path, _ in paths if hashes.get(path) in without],
     )
 
 

@@ -13,6 +13,7 @@ from api.http.bodies import (
     AbsolutePath,
     CacheDir,
     Keyed,
+    ListedPath,
     MediaPath,
     Time,
 )
@@ -79,7 +80,7 @@ class SearchFields(Keyed, kw_only=True):
     cache_dir: CacheDir
     media_paths: (
         Annotated[
-            list[MediaPath],
+            list[ListedPath],
             Meta(
                 max_length=MOST_PATHS,
                 description="Search in these files only; ignored with search_all. Left out: all "
@@ -193,7 +194,7 @@ class LoadForMediaBody(Keyed, kw_only=True):
 
     cache_dir: CacheDir
     media_paths: Annotated[
-        list[MediaPath],
+        list[ListedPath],
         Meta(
             max_length=MOST_PATHS,
             description="Absolute paths of media files that the backend itself can open.",
@@ -208,7 +209,7 @@ class LoadTranscriptionsBody(Keyed, kw_only=True):
     cache_dir: CacheDir
     media_paths: (
         Annotated[
-            list[MediaPath],
+            list[ListedPath],
             Meta(
                 max_length=MOST_PATHS,
                 description="Left out: all of the cache_dir. An empty list loads nothing.",
@@ -234,7 +235,7 @@ class SearchTranscriptBody(Keyed, kw_only=True):
     cache_dir: CacheDir
     media_paths: (
         Annotated[
-            list[MediaPath],
+            list[ListedPath],
             Meta(
                 max_length=MOST_PATHS,
                 description="Search in these files only, in this order; ignored with search_all. "

@@ -9,6 +9,7 @@ import os
 import string
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from starlette.concurrency import run_in_threadpool
@@ -57,13 +58,14 @@ class _Wanted:
     only: FrameFilter | None
 
 
+AnySearch = TypeVar("AnySearch", bound=SearchFields)
 # Gives the picture's vector for the model of that key.
 PictureOf = Callable[[Scope, str], Awaitable[Vector]]
 
 
 async def search_by_text(call: Call[SearchTextBody]) -> Matches:
     """Search by words."""
-    return await _search(call.services, call.body, call.body.query, None)
+    return await _search(call, call.body.query, None)
 
 
 async def search_by_image(call: Call[SearchImageBody]) -> Matches:
@@ -71,12 +73,10 @@ async def search_by_image(call: Call[SearchImageBody]) -> Matches:
     services, body = call.services, call.body
     if body.image_path is not None:
         path = services.paths.media(body.image_path, "image_path")
-        return await _search(services, body, body.query, lambda _, m: _of_file(services, m, path))
+        return await _search(call, body.query, lambda _, m: _of_file(services, m, path))
     if body.image is not None:
         content = await run_in_threadpool(_picture_bytes, body.image)
-        return await _search(
-            services, body, body.query, lambda _, m: _of_bytes(services, m, content)
-        )
+        return await _search(call, body.query, lambda _, m: _of_bytes(services, m, content))
     raise BadInput("Give image_path (a path) or image (base64).")
 
 
@@ -85,15 +85,15 @@ async def search_by_frame(call: Call[SearchFrameBody]) -> Matches:
     services, body = call.services, call.body
     path = services.paths.media(body.media_path, "media_path")
     seconds = seconds_of(body.time_seconds, "time_seconds")
-    return await _search(
-        services, body, body.query, lambda scope, m: _of_frame(scope, m, path, seconds)
-    )
+    return await _search(call, body.query, lambda scope, m: _of_frame(scope, m, path, seconds))
 
 
 async def _search(
-    services: Services, body: SearchFields, query: str | None, picture_of: PictureOf | None
+    call: Call[AnySearch], query: str | None, picture_of: PictureOf | None
 ) -> Matches:
+    services, body = call.services, call.body
     scope = await run_in_threadpool(_checked, services, body, query)  # 500,000 paths take seconds
+    call.warnings.extend(scope.unusable.values())
     if scope.is_empty:
         return Matches(matches=[])
     run = services.folders.run

@@ -22,7 +22,7 @@ _LONGEST_FUZZY = 200  # characters; time grows with the square of what is longer
 
 async def search_transcripts(call: Call[SearchTranscriptBody]) -> TranscriptMatches:
     """By file in request order, then by time."""
-    return await call.services.in_cache_dir(call.body.cache_dir, _search, call.services, call.body)
+    return await call.services.in_cache_dir(call.body.cache_dir, _search, call)
 
 
 async def load_transcriptions(call: Call[LoadTranscriptionsBody]) -> LoadTranscriptionsAnswer:
@@ -30,8 +30,10 @@ async def load_transcriptions(call: Call[LoadTranscriptionsBody]) -> LoadTranscr
     return await call.services.in_cache_dir(call.body.cache_dir, _load, call.services, call.body)
 
 
-def _search(services: Services, body: SearchTranscriptBody) -> TranscriptMatches:
+def _search(call: Call[SearchTranscriptBody]) -> TranscriptMatches:
+    services, body = call.services, call.body
     scope = Scope.of(services, body.cache_dir, body.media_paths, body.search_all)
+    call.warnings.extend(scope.unusable.values())
     text = _folded(body.query, "query")
     speaker = None if body.speaker is None else _folded(body.speaker, "speaker")
     if body.mode == "fuzzy" and len(text) > _LONGEST_FUZZY:
@@ -92,18 +94,20 @@ def _load(services: Services, body: LoadTranscriptionsBody) -> LoadTranscription
             message=_message(report.files), transcription_files=report.files, missing=[]
         )
     if scope.is_empty:
-        return LoadTranscriptionsAnswer(message=_message(0), transcription_files=0, missing=[])
+        missing = list(scope.unusable)
+        return LoadTranscriptionsAnswer(message=_message(0), transcription_files=0, missing=missing)
     hashes = services.caches.hashes_for(scope.view(), list(scope.asked))
     report = index.load_for_media(scope.view(), [h for h in hashes if h is not None])
     without = {None, *report.missing}
+    missing = [
+        client_path
+        for client_path, hash_str in zip(scope.asked.values(), hashes, strict=True)
+        if hash_str in without
+    ]
     return LoadTranscriptionsAnswer(
         message=_message(report.files),
         transcription_files=report.files,
-        missing=[
-            client_path
-            for client_path, hash_str in zip(scope.asked.values(), hashes, strict=True)
-            if hash_str in without
-        ],
+        missing=[*missing, *scope.unusable],
     )
 
 

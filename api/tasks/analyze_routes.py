@@ -8,6 +8,7 @@ from typing import cast
 import msgspec
 from starlette.concurrency import run_in_threadpool
 
+from api.http.client_paths import ClientPaths
 from api.http.endpoint import Call, Endpoint
 from api.models.model_keys import check_allowed, check_loadable, known_model, wanted_key
 from api.services import Services
@@ -85,20 +86,21 @@ def _checked(services: Services, body: AnalyzeBody) -> tuple[str, list[FileSpec]
     paths = services.paths
     cache_dir = paths.cache(body.cache_dir)
     visual = [
-        Asked(path, paths.media(path, f"visual_media_paths[{n}]"))
+        _asked(paths, path, f"visual_media_paths[{n}]")
         for n, path in enumerate(body.visual_media_paths)
     ]
     speech = [
-        Asked(
+        _asked(
+            paths,
             job.path,
-            paths.media(job.path, f"transcription_jobs[{n}].path"),
+            f"transcription_jobs[{n}].path",
             language_code(job.language, f"transcription_jobs[{n}].language"),
         )
         for n, job in enumerate(body.transcription_jobs)
     ]
     _check_languages(speech)
     faces = [
-        Asked(path, paths.media(path, f"face_media_paths[{n}]"))
+        _asked(paths, path, f"face_media_paths[{n}]")
         for n, path in enumerate(body.face_media_paths)
     ]
     if faces and not body.cluster_job_name:
@@ -112,6 +114,11 @@ def _checked(services: Services, body: AnalyzeBody) -> tuple[str, list[FileSpec]
             "face_media_paths."
         )
     return cache_dir, works(visual, speech, faces)
+
+
+def _asked(paths: ClientPaths, path: str, field: str, language: str | None = None) -> Asked:
+    ours, refused = paths.listed(path, field)
+    return Asked(path, ours, language, refused)
 
 
 def _check_languages(jobs: Sequence[Asked]) -> None:

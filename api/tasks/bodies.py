@@ -12,7 +12,7 @@ from api.http.bodies import (
     MOST_PATHS,
     CacheDir,
     Keyed,
-    MediaPath,
+    ListedPath,
 )
 from shared.cache.transcripts import AudioStreams
 
@@ -20,7 +20,7 @@ from shared.cache.transcripts import AudioStreams
 class TranscriptionJob(Struct, kw_only=True):
     """One file to transcribe."""
 
-    path: MediaPath
+    path: ListedPath
     language: (
         Annotated[
             str,
@@ -41,7 +41,7 @@ class AnalyzeBody(Keyed, kw_only=True):
 
     cache_dir: CacheDir
     visual_media_paths: Annotated[
-        list[MediaPath],
+        list[ListedPath],
         Meta(max_length=MOST_PATHS, description="Videos and stills whose pictures are analysed."),
     ] = field(default_factory=list)
     transcription_jobs: Annotated[
@@ -52,7 +52,7 @@ class AnalyzeBody(Keyed, kw_only=True):
         ),
     ] = field(default_factory=list)
     face_media_paths: Annotated[
-        list[MediaPath],
+        list[ListedPath],
         Meta(
             max_length=MOST_PATHS,
             description="Videos and stills in which faces are found; needs cluster_job_name.",

@@ -18,7 +18,7 @@ from shared.cache import cache_files, transcripts
 from shared.cache.cache_dir import CacheDir
 from shared.cache.transcripts import SpokenText, Transcript
 from shared.domain import Manifest, ModelKind
-from shared.errors import CacheError, FolderHangs, MediaError, NotAllowed
+from shared.errors import CacheError, FolderHangs, MediaError, NotAllowed, UnusablePath
 from shared.models.languages import language_name
 from shared.rights import KeyScope
 
@@ -74,7 +74,7 @@ def _allowed(services: Services, client_path: str, number: int) -> _RequestedFil
         return _RequestedFile(
             client_path, services.paths.media(client_path, f"media_paths[{number}]")
         )
-    except NotAllowed as error:
+    except (NotAllowed, UnusablePath) as error:
         return _RequestedFile(client_path, error=error.message)
 
 

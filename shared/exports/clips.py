@@ -23,6 +23,7 @@ class ClipSpec(msgspec.Struct, frozen=True, kw_only=True):
     index: int  # in the request
     media_path: str
     client_path: str
+    refused: str = ""  # why that path can be used by none: the clip fails with it
     start: float | str
     end: float | str
     name: str = ""  # without extension; "": made by `naming`

@@ -28,6 +28,7 @@ class Asked:
     client_path: str
     path: str
     language: str | None = None
+    refused: str = ""  # why its path can be used by none
 
 
 def works(
@@ -49,7 +50,9 @@ def works(
             known = found.get(file.path)
             if known is None:
                 media_type = media_type_of(file.path) or MediaType.VIDEO
-                known = FileSpec(file.path, file.client_path, media_type, wants=())
+                known = FileSpec(
+                    file.path, file.client_path, media_type, wants=(), refused=file.refused
+                )
             found[file.path] = msgspec.structs.replace(
                 known,
                 wants=tuple(dict.fromkeys((*known.wants, kind))),

@@ -17,7 +17,7 @@ from shared.cache import cache_tidying
 from shared.cache.cache_dir import CacheDir, Draft
 from shared.cache.cache_files import SeenPath
 from shared.domain import AnalyzeSpec, Manifest, ProgressType, Stage
-from shared.errors import MediaChanging, NotAllowed, RushesError
+from shared.errors import MediaChanging, MediaUnreadable, NotAllowed, RushesError
 from shared.media import hash_media, is_hashed_whole, open_media_file
 from shared.opening import OpenedFile
 from shared.paths import Roots
@@ -226,6 +226,8 @@ class AnalyzedFile:
             raise MediaChanging from None
 
     def _open(self) -> OpenedFile:
+        if self.entry.refused:
+            raise MediaUnreadable(self.entry.refused)
         return open_media_file(self.entry.path, Roots.media(self._context.settings))
 
     def _has_gone_to(self, there: OpenedFile) -> bool:

@@ -81,7 +81,7 @@ def why_not(context: Context) -> NotHere | None:
     spec = msgspec.json.decode(context.lease.spec, type=ClipSpec)
     settings = context.settings
     return (
-        unseen_root(Roots.media(settings), [spec.media_path])
+        unseen_root(Roots.media(settings), [] if spec.refused else [spec.media_path])
         or unseen_root(Roots.export(settings), [spec.output_dir])
         or context.folders.look(_needed(spec))
         or may_be_elsewhere(
@@ -90,8 +90,8 @@ def why_not(context: Context) -> NotHere | None:
     )
 
 
-def _needed(spec: ClipSpec) -> tuple[str, str]:
-    return spec.media_path, spec.output_dir
+def _needed(spec: ClipSpec) -> list[str]:
+    return [spec.output_dir] if spec.refused else [spec.media_path, spec.output_dir]
 
 
 class _Export:
@@ -133,6 +133,8 @@ class _Export:
 
     def _source(self) -> OpenedFile:
         """The source, opened once for all that is read of it."""
+        if self._spec.refused:
+            raise ClipFailed(ClipCode.MISSING_MEDIA, self._spec.refused)
         try:
             return open_media_file(self._spec.media_path, Roots.media(self._context.settings))
         except NotAllowed as error:

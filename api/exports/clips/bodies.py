@@ -12,7 +12,7 @@ from api.http.bodies import (
     LONGEST_WORD,
     AbsolutePath,
     Keyed,
-    MediaPath,
+    ListedPath,
 )
 from shared.exports import clip_names
 from shared.exports.clips import ClipAudio, ClipCodec, ClipMode, OnExists
@@ -62,7 +62,7 @@ ClipTime = Annotated[
 class ClipBody(Struct, kw_only=True):
     """One clip: a part of a media file, [start_time, end_time)."""
 
-    media_path: MediaPath
+    media_path: ListedPath
     start_time: ClipTime
     end_time: ClipTime
     name: Annotated[

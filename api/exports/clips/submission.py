@@ -71,11 +71,13 @@ def _spec(services: Services, clip: ClipBody, n: int, common: ClipSpec) -> ClipS
     start = clip_time(clip.start_time, f"clips[{n}].start_time")
     end = clip_time(clip.end_time, f"clips[{n}].end_time")
     check_order(start, end, f"clips[{n}]")
+    path, refused = services.paths.listed(clip.media_path, f"clips[{n}].media_path")
     return msgspec.structs.replace(
         common,
         index=n,
-        media_path=services.paths.media(clip.media_path, f"clips[{n}].media_path"),
+        media_path=path,
         client_path=clip.media_path,
+        refused=refused,
         start=start,
         end=end,
         name=clip.name,

@@ -15,7 +15,7 @@ from api.http.bodies import (
     LONGEST_WORD,
     AbsolutePath,
     Keyed,
-    MediaPath,
+    ListedPath,
 )
 
 _MOST_CLIPS = 10_000
@@ -61,7 +61,7 @@ class TimelineMarkerBody(Struct, kw_only=True):
 class TimelineClipBody(Struct, kw_only=True):
     """A range of a file. A still lasts from start_time to end_time."""
 
-    media_path: MediaPath
+    media_path: ListedPath
     start_time: SourceTime
     end_time: SourceTime
     name: (

@@ -20,6 +20,7 @@ from shared.errors import (
     NotAllowed,
     NoWorker,
     RushesError,
+    UnusablePath,
 )
 from shared.query.lanes import Lane
 from shared.query.messages import ProbeFile
@@ -37,7 +38,7 @@ async def export_timeline(call: Call[TimelineBody]) -> ExportedTimeline:
             ours[clip.index] = services.paths.media(
                 body.clips[clip.index].media_path, f"clips[{clip.index}].media_path"
             )
-        except NotAllowed as error:
+        except (NotAllowed, UnusablePath) as error:
             refused[clip.index] = error
     paths = list(dict.fromkeys(ours.values()))
     found = await map_concurrently(lambda p: _probed(services, p), paths, call.is_gone)

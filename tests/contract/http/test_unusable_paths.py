@@ -1,0 +1,45 @@
+"""A path that can be used by none fails in its own slot, in every list of every operation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.contract.http.test_unknown_fields import warned
+from tests.support.stack import Client
+
+UNUSABLE = ("", "D:\\footage\\a.mov", "\\\\nas\\footage\\a.mov", "a.mov", "a\0b")
+
+
+@pytest.fixture
+def cache(caches: Path) -> str:
+    folder = caches / "unusable"
+    folder.mkdir(exist_ok=True)
+    return str(folder)
+
+
+@pytest.mark.parametrize("path", UNUSABLE)
+def test_it_is_told_beside_those_that_can_be_used(
+    client: Client, media: Path, cache: str, path: str
+) -> None:
+    there = str(media / "there.mov")
+    both: dict[str, Any] = {"cache_dir": cache, "media_paths": [there, path]}
+    analyzed = {"cache_dir": cache, "visual_media_paths": [there, path]}
+
+    first, second = client.ok("/media/metadata", **both)["media"]
+    reason = second["error"]
+    assert (first["media_path"], second["media_path"]) == (there, path)
+    assert "media_paths[1]" in reason
+    assert ("RUSHES_PATH_MAP" in reason) == (":" in path or path.startswith("\\\\"))
+    assert client.ok("/cache-paths", **both)["cache_paths"][1]["error"] == reason
+    assert path in client.ok("/analysis-data/load-for-media", **both)["missing"]
+    assert path in client.ok("/analysis-data/load-transcriptions", **both)["missing"]
+    spoken = client.post("/search/transcript", **both, query="x")
+    assert (spoken.status_code, spoken.json()["matches"], warned(spoken)) == (200, [], [reason])
+    task_id = client.ok("/analyze", **analyzed)["task_id"]
+    assert client.task(task_id)["total"] == 2
+    assert client.ok("/analyze/cancel", task_id=task_id)
+    requests = [{"media_path": each, "time_seconds": 1} for each in (there, path)]
+    assert client.ok("/thumbnails", cache_dir=cache, requests=requests)["thumbnails"][1]["error"]
