@@ -2,6 +2,7 @@
 
 RushesError
 ├── BadInput                 the caller can mend it                    (400)
+│   ├── NoCacheFolder        nothing was analyzed into it yet
 │   └── UnusablePath         no path of this machine; in a list the item's own error
 ├── NotAllowed               outside the roots                         (403)
 ├── Missing                  an unknown task, file, collection …       (404)
@@ -41,6 +42,10 @@ class RushesError(Exception):
 
 class BadInput(RushesError):
     """The request cannot be understood."""
+
+
+class NoCacheFolder(BadInput):
+    """There is no such cache folder; analyze into it first."""
 
 
 class UnusablePath(BadInput):

@@ -9,18 +9,21 @@ import time
 from collections.abc import Collection, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
+from pathlib import Path
 
 from api.cache.lru import LruCache
 from api.cache.view import CacheView
 from api.folders import Folders
 from shared.cache import cache_files
 from shared.cache.cache_dir import CacheDir
-from shared.errors import MediaError, NotAllowed
+from shared.errors import MediaError, NoCacheFolder, NotAllowed
 from shared.media import HashCache, open_media_file
+from shared.opening import RootedPath
 from shared.paths import Roots
 from shared.settings import Settings
 
 _CAPACITY = 64  # CacheDirs kept at hand; each costs memory, and search three descriptors
+_MOST_SEEN = 10_000
 _OPENS_WITHIN_S = 2.0  # what takes longer is no reason to let an answer wait
 
 
@@ -36,6 +39,7 @@ class Caches:
         self._cache_roots = Roots.cache(settings)
         self._views: LruCache[str, CacheView] = LruCache(capacity)
         self._hashes = HashCache()
+        self._seen: set[str] = set()  # folders that were there
 
     def within(self, roots: tuple[str, ...] | None) -> Caches:
         """The same CacheDirs for a licence key with these roots; None: all of them."""
@@ -57,8 +61,20 @@ class Caches:
         return self.follow(self.cache(cache_dir), thorough=thorough)
 
     def cache(self, cache_dir: str) -> CacheDir:
-        """Open a folder. Raises BadInput where there is none, NotAllowed, CacheError."""
-        return CacheDir.open(cache_dir, self._cache_roots, create=False)
+        """Open a folder; one that is not there yet is empty.
+
+        Raises NoCacheFolder for one that was there and is away, NotAllowed and CacheError.
+        """
+        try:
+            found = CacheDir.open(cache_dir, self._cache_roots, create=False)
+        except NoCacheFolder:
+            if cache_dir in self._seen:
+                raise
+            return CacheDir.without_id(RootedPath(Path(cache_dir), self._cache_roots))
+        if len(self._seen) >= _MOST_SEEN:
+            self._seen.clear()
+        self._seen.add(cache_dir)
+        return found
 
     def follow(self, cache: CacheDir, *, thorough: bool = False) -> CacheView:
         """Follow the catalogue of a folder that is open; see `open`. Raises CacheError."""

@@ -17,7 +17,7 @@ from api.services import Services
 from shared.cache import cache_files
 from shared.cache.cache_dir import CacheDir
 from shared.domain import ModelKind, Stage
-from shared.errors import BadInput, CacheError
+from shared.errors import CacheError
 from shared.opening import RootedPath
 from shared.rights import KeyScope
 
@@ -58,13 +58,12 @@ def _cache_paths(services: Services, body: CachePathsBody) -> CachePaths:
 
 
 def _opened(scope: Scope) -> CacheDir:
-    """The folder; one that is not there yet is only spoken of."""
+    """The folder; one that can never be there is only spoken of."""
     try:
         return scope.cache()
-    except (BadInput, CacheError) as error:
+    except CacheError as error:
         cause = error.__cause__
-        too_long = isinstance(cause, OSError) and cause.errno == errno.ENAMETOOLONG
-        if isinstance(error, CacheError) and not too_long:
+        if not isinstance(cause, OSError) or cause.errno != errno.ENAMETOOLONG:
             raise
         return CacheDir(RootedPath(Path(scope.cache_dir), scope.services.paths.cache_roots), "")
 

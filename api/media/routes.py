@@ -17,7 +17,6 @@ from shared.cache import catalogue
 from shared.cache.cache_dir import CacheDir
 from shared.domain import Manifest, Probe, Stage
 from shared.errors import (
-    BadInput,
     CacheError,
     FolderHangs,
     MediaChanging,
@@ -43,15 +42,12 @@ async def get_media_metadata(call: Call[MetadataBody]) -> Metadata:
     cache = None
     if body.cache_dir:
         folder = services.paths.cache(body.cache_dir)
-        cache = await services.folders.run(folder, _cache_if_there, services, folder)
+        cache = await services.folders.run(folder, services.caches.cache, folder)
     items = await map_concurrently(
         lambda numbered: _item(services, numbered[0], numbered[1], cache),
         list(enumerate(body.media_paths)),
         call.is_gone,
     )
-    if body.cache_dir and cache is None:
-        for item in items:
-            item.analysis = AnalysisState(visual=[], transcribed=False, face_jobs=[])
     if body.cache_dir and cache is not None:
         await services.in_cache_dir(body.cache_dir, _fill_face_jobs, services, items, cache)
     return Metadata(media=items)
@@ -63,13 +59,6 @@ def _fill_face_jobs(services: Services, items: list[MediaItem], cache: CacheDir)
     for item in items:
         if item.analysis and item.hash_str:
             item.analysis.face_jobs = found[item.hash_str]
-
-
-def _cache_if_there(services: Services, folder: str) -> CacheDir | None:
-    try:
-        return services.caches.cache(folder)
-    except BadInput:
-        return None  # nothing was ever analysed into it
 
 
 async def _item(

@@ -26,7 +26,7 @@ from shared.cache import cache_files, cache_tidying, catalogue, limits
 from shared.cache.cache_files import SeenPath
 from shared.cache.catalogue import Artefact, Catalogue, Seen
 from shared.domain import Manifest, Probe, Scene, Stage
-from shared.errors import BadInput, CacheError, NotAllowed
+from shared.errors import CacheError, NoCacheFolder, NotAllowed
 from shared.msgspec_decoding import UNDECODABLE
 from shared.opening import OpenedFolder, RootedPath
 from shared.paths import Roots
@@ -57,7 +57,7 @@ class CacheDir:
         """Open a folder; `create` makes it, checks that it is writable and gives it an id.
 
         `roots` bind it and all that is ever read or written of it; without them the path itself
-        does. Raises BadInput where there is no such folder, NotAllowed where it leads out of the
+        does. Raises NoCacheFolder where there is none, NotAllowed where it leads out of the
         roots, CacheError where it cannot be used.
         """
         root = RootedPath(Path(path), roots or Roots.only(path))
@@ -68,16 +68,21 @@ class CacheDir:
             elif create and not os.access(".", os.W_OK, dir_fd=folder.fd):
                 cache_files.share_clock(folder)  # fails with the system's reason
         if identity is None:  # not written to yet, or rushes.json was deleted
-            digest = hashlib.sha256(os.fsencode(os.path.realpath(str(root)))).hexdigest()
-            return cls(root, f"path-{digest[:24]}")
+            return cls.without_id(root)
         return cls(root, identity.id)
+
+    @classmethod
+    def without_id(cls, root: RootedPath) -> CacheDir:
+        """A folder that nothing was written to yet, or that is not even there: it is empty."""
+        digest = hashlib.sha256(os.fsencode(os.path.realpath(str(root)))).hexdigest()
+        return cls(root, f"path-{digest[:24]}")
 
     @classmethod
     def is_known(cls, path: str | Path, cache_id: str, roots: Roots | None = None) -> bool:
         """Whether the CacheDir of this id can be read at a path."""
         try:
             return cls.open(path, roots, create=False).id == cache_id
-        except (BadInput, NotAllowed, CacheError):
+        except (NoCacheFolder, NotAllowed, CacheError):
             return False
 
     def is_there(self) -> bool:
@@ -324,7 +329,9 @@ def _opened(root: RootedPath, *, create: bool) -> OpenedFolder:
         raise NotAllowed(f"cache_dir: {error.message}") from error
     except OSError as error:  # also a name too long, a parent that is closed to us
         if isinstance(error, FileNotFoundError) and not create:
-            raise BadInput(f"There is no cache folder {root}; analyze into it first.") from None
+            raise NoCacheFolder(
+                f"There is no cache folder {root}; analyze into it first."
+            ) from None
         raise cache_files.cache_error(root, error) from error
 
 

@@ -69,8 +69,6 @@ def test_bad_input_is_named(desk: ClipsDesk, wrong: dict[str, Any], message: str
     ("wrong", "message"),
     [
         ({"media_path": None}, "clips[1].media_path is required."),
-        ({"media_path": "a.mov"}, "clips[1].media_path must be an absolute path, not 'a.mov'."),
-        ({"media_path": ""}, "clips[1].media_path must not be empty."),
         ({"start_time": None}, "clips[1].start_time is required."),
         ({"end_time": None}, "clips[1].end_time is required."),
         ({"name": 5}, "clips[1].name: expected a string, not a whole number."),

@@ -34,6 +34,8 @@ def test_it_is_told_beside_those_that_can_be_used(
     assert "media_paths[1]" in reason
     assert ("RUSHES_PATH_MAP" in reason) == (":" in path or path.startswith("\\\\"))
     assert client.ok("/cache-paths", **both)["cache_paths"][1]["error"] == reason
+    slots = client.ok("/transcriptions", **both)["transcriptions"]
+    assert [slot["error"] == reason for slot in slots] == [False, True]
     assert path in client.ok("/analysis-data/load-for-media", **both)["missing"]
     assert path in client.ok("/analysis-data/load-transcriptions", **both)["missing"]
     spoken = client.post("/search/transcript", **both, query="x")

@@ -145,13 +145,9 @@ def test_what_is_wrong_with_a_request_is_said(
     assert why(query=None) == "query is required."
     assert why(cache_dir=None) == "cache_dir is required."
     assert why(max_results=0).startswith("max_results")
-    assert why(media_paths=["a.mp4"]).startswith("media_paths[0]")
     assert why(speaker="").startswith("speaker")
     assert why(query="x" * 10_001).startswith("query may have at most 10,000 characters")
-    assert "There is no cache folder" in why(cache_dir=str(caches / "none"))
     load = "/analysis-data/load-transcriptions"
-    assert why(load, media_paths=["a"]).startswith("media_paths[0]")
-    assert "There is no cache folder" in why(load, cache_dir=str(caches / "none"))
     for path in ("/search/transcript", load):
         outside = client.post(path, **body, media_paths=[str(tmp_path / "a.mp4")])
         assert outside.status_code == 403

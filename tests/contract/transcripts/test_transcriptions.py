@@ -201,14 +201,14 @@ def test_a_file_that_has_gone_is_known_by_its_path_and_others_say_what_is_wrong(
         assert (slot["hash_str"], slot["segments"]) == (None, None)
 
 
-def test_no_files_no_answers_and_no_cache_folder_is_400(
+def test_no_files_no_answers_and_without_a_cache_folder_nothing_is_transcribed(
     client: Client, cache: CacheDir, caches: Path, folder: Path
 ) -> None:
     assert asked(client, cache) == []
     body: dict[str, Any] = {"media_paths": [str(clip(folder, "a.mp4"))]}
-    missing = client.post("/transcriptions", cache_dir=str(caches / "nowhere"), **body)
-    assert missing.status_code == 400
-    assert "There is no cache folder" in missing.json()["message"]
+    found = client.ok("/transcriptions", cache_dir=str(caches / "nowhere"), **body)
+    [slot] = found["transcriptions"]
+    assert (slot["segments"], bool(slot["hash_str"]), slot["error"]) == (None, True, None)
     outside = client.post("/transcriptions", cache_dir="/elsewhere", **body)
     assert (outside.status_code, outside.json()["error"]) == (403, "Path not allowed")
 
@@ -225,9 +225,6 @@ def test_no_files_no_answers_and_no_cache_folder_is_400(
         ({"media_paths": {"path": "/a.mp4"}}, "media_paths"),
         ({"media_paths": ["/a.mp4", True]}, "media_paths[1]"),
         ({"media_paths": [None]}, "media_paths[0]"),
-        ({"media_paths": [""]}, "media_paths[0]"),
-        ({"media_paths": ["a.mp4"]}, "media_paths[0]"),
-        ({"media_paths": ["/a\x00.mp4"]}, "media_paths[0]"),
         ({"words": "yes"}, "words"),
         ({"words": 1}, "words"),
         ({"warnings": []}, "warnings"),
