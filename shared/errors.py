@@ -5,6 +5,7 @@ RushesError
 │   ├── NoCacheFolder        nothing was analyzed into it yet
 │   └── UnusablePath         no path of this machine; in a list the item's own error
 ├── NotAllowed               outside the roots                         (403)
+├── NothingUsable            none of the files can be used             (422)
 ├── Missing                  an unknown task, file, collection …       (404)
 ├── Busy                     another task holds what this one needs    (409)
 ├── AlreadyWatched           a folder that is watched already          (409)
@@ -54,6 +55,10 @@ class UnusablePath(BadInput):
 
 class NotAllowed(RushesError):
     """The path lies outside the folders this server may use."""
+
+
+class NothingUsable(RushesError):
+    """None of the files can be used."""
 
 
 class Missing(RushesError):

@@ -6,9 +6,12 @@ import os
 import threading
 import zlib
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from enum import StrEnum
+from itertools import islice, product
 from pathlib import PurePath
+from unicodedata import normalize
 
 from shared.errors import MediaChanging, MediaMissing, MediaUnreadable
 from shared.opening import OpenedFile, open_file
@@ -20,6 +23,7 @@ _SMALL = 4 * _MIB
 _BLOCK = 64 << 10
 _BLOCKS = 16
 _REMEMBERED_HASHES = 100_000
+_MOST_FORMS = 17
 
 
 class MediaType(StrEnum):
@@ -76,7 +80,7 @@ def open_media_file(path: str, roots: Roots) -> OpenedFile:
     Raises NotAllowed, MediaMissing or MediaUnreadable.
     """
     try:
-        return open_file(path, roots)
+        return _open_in_any_form(path, roots)
     except (FileNotFoundError, NotADirectoryError):
         raise MediaMissing from None
     except IsADirectoryError:
@@ -87,6 +91,30 @@ def open_media_file(path: str, roots: Roots) -> OpenedFile:
         raise MediaUnreadable(NO_PERMISSION) from None
     except (OSError, ValueError) as error:
         raise _unreadable(error) from error
+
+
+def _open_in_any_form(path: str, roots: Roots) -> OpenedFile:
+    """The file, also where the disk spells its name in the other Unicode form.
+
+    macOS writes "é" as two characters (NFD), Linux and Windows mostly as one (NFC); a name that
+    came over another way than its file has the other form.
+    """
+    try:
+        return open_file(path, roots)
+    except FileNotFoundError:
+        for other in _other_forms(path):
+            with suppress(FileNotFoundError):
+                return open_file(other, roots)
+        raise
+
+
+def _other_forms(path: str) -> Iterator[str]:
+    """The path with each of its names in either form; at most 16 of them."""
+    names = path.split("/")
+    forms = [
+        dict.fromkeys((name, normalize("NFC", name), normalize("NFD", name))) for name in names
+    ]
+    yield from (p for p in islice(map("/".join, product(*forms)), _MOST_FORMS) if p != path)
 
 
 def check_content(file: OpenedFile) -> None:

@@ -37,6 +37,7 @@ _MEANINGS: dict[type[errors.RushesError], str] = {
     errors.NotAllowed: "A path lies outside the folders that the server may use.",
     errors.Missing: "What the request names is not there.",
     errors.MediaMissing: "The file does not exist.",
+    errors.NothingUsable: "None of the files can be used; the message says why.",
     errors.Busy: "Another task holds what this one needs.",
     errors.AlreadyWatched: "The same files are watched already.",
     TooLarge: "The body is larger than RUSHES_MAX_BODY_MB, or holds too many values.",

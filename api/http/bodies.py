@@ -71,7 +71,7 @@ Time = Annotated[
         Meta(
             pattern=TIME_PATTERN,
             max_length=LONGEST_WORD,
-            description="HH:MM:SS[.mmm]",
+            description="HH:MM:SS[.mmm], MM:SS or seconds as text",
             examples=["00:00:12.500"],
         ),
     ],

@@ -29,6 +29,7 @@ _LARGEST_KEY = 8 << 10
 _MISSING = re.compile(r"Object missing required field `([^`]+)`(?: - at `\$\.?(.*)`)?$")
 _AT = re.compile(r"(.*?) - at `(?:key in )?\$\.?(.*)`$", re.DOTALL)
 _AT_MOST = re.compile(r"Expected `(str|array)` of length <= (\d+)")
+_WHOLE_AS_FLOAT = re.compile(r"Expected `int[^`]*`, got `float`")
 _NO_OBJECT = re.compile(r"Expected `object`, got `(\w+)`$")
 _BYTE = re.compile(r"\(byte (\d+)\)")
 # Escapes in JSON: a surrogate pair, or a surrogate alone (half a character).
@@ -66,9 +67,9 @@ class BodyDecoder(Generic[Body]):
         self._body = body
         self._keeps_nulls = keeps_nulls
         self._drops = drops_half_characters
-        self._decoder: msgspec.json.Decoder[Body] = msgspec.json.Decoder(
-            decoded_type(body, keeps_nulls=keeps_nulls)
-        )
+        kind = decoded_type(body, keeps_nulls=keeps_nulls)
+        self._decoder: msgspec.json.Decoder[Body] = msgspec.json.Decoder(kind)
+        self._lax: msgspec.json.Decoder[Body] = msgspec.json.Decoder(kind, strict=False)
 
     def key(self, content: bytearray) -> str | None:
         """The licence key in a body; None where none can be found. Raises KeyRefused, TooLarge."""
@@ -89,13 +90,23 @@ class BodyDecoder(Generic[Body]):
     def body(self, content: bytearray) -> Body:
         """The typed body. Raises BadInput naming the field, and TooLarge."""
         try:
-            found = _decoded(content, self._decoder.decode, self._drops)
+            found = self._typed(content)
         except msgspec.ValidationError as error:
             raise BadInput(_explain(str(error), self._body, self._keeps_nulls)) from None
         except UNDECODABLE as error:
             raise BadInput(f"The body is not valid JSON: {error}.{_hint(error, content)}") from None
         found.license_key = None  # undecoded it would hold the whole content in memory
         return found
+
+    def _typed(self, content: bytearray) -> Body:
+        try:
+            return _decoded(content, self._decoder.decode, self._drops)
+        except msgspec.ValidationError as error:
+            if not _WHOLE_AS_FLOAT.match(str(error)):
+                raise
+            # Some write whole numbers as 2.0; whoever does is taken at their word in other
+            # fields, too.
+            return _decoded(content, self._lax.decode, self._drops)
 
 
 def _decoded(
@@ -209,7 +220,7 @@ def _explain(message: str, body: type[msgspec.Struct], keeps_nulls: bool) -> str
     if "length >= 1" in what:
         return f"{field} must not be empty."
     if "matching regex" in what:
-        return f"{field} must be a number of seconds or HH:MM:SS."
+        return f"{field} must be a number of seconds, MM:SS or HH:MM:SS."
     if "enum value" in what:
         choices = ", ".join(f'"{one}"' for one in _choices(get_type_hints(body).get(field)))
         choices = choices or "the values in the reference"  # of a field within others

@@ -66,6 +66,7 @@ TABLE: dict[type[errors.RushesError], tuple[int, str]] = {
     errors.AlreadyWatched: (409, "Already watched"),
     errors.MediaChanging: (409, "File is changing"),
     TooLarge: (413, "Request too large"),
+    errors.NothingUsable: (422, "Nothing to export"),
     errors.MediaError: (400, "Media unreadable"),
     errors.CacheError: (400, "Cache folder unusable"),
     errors.ExportError: (400, "Export folder unusable"),

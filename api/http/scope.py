@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from api.cache.view import CacheView
 from api.services import Services
 from shared.cache.cache_dir import CacheDir
+
+
+class Found(Protocol):
+    """Something that was found in a file."""
+
+    @property
+    def hash_str(self) -> str: ...
+
+    @property
+    def path(self) -> str | None: ...
 
 
 @dataclass(slots=True)
@@ -61,16 +72,23 @@ class Scope:
             self._view = self.services.caches.follow(self.cache())
         return self._view
 
-    def client_paths(self) -> dict[str, str] | None:
-        """`hash_str` of each asked file that is known or readable, with the client's path."""
+    def client_paths(self) -> dict[str, list[str]] | None:
+        """`hash_str` of each asked file that is known or readable, with the client's paths.
+
+        Files of the same content have one `hash_str`.
+        """
         if self.asked is None:
             return None
         found = self.services.caches.hashes_for(self.view(), list(self.asked))
-        paths: dict[str, str] = {}
+        paths: dict[str, list[str]] = {}
         for hash_str, client_path in zip(found, self.asked.values(), strict=True):
             if hash_str is not None:
-                paths.setdefault(hash_str, client_path)
+                paths.setdefault(hash_str, []).append(client_path)
         return paths
+
+    def places(self, found: Found, client_paths: dict[str, list[str]] | None) -> list[str]:
+        """Where the client has what was found: each of its files of that content, in order."""
+        return (client_paths or {}).get(found.hash_str) or [self.shown(found.path)]
 
     def shown(self, path: str | None) -> str:
         """A path of ours in the client's form; empty where none is known."""

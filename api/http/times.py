@@ -1,4 +1,4 @@
-"""Clock times as clients write them: a number of seconds, or HH:MM:SS[.mmm]."""
+"""Clock times as clients write them: seconds, MM:SS or HH:MM:SS, each with a fraction."""
 
 from __future__ import annotations
 
@@ -8,16 +8,19 @@ from fractions import Fraction
 
 from shared.errors import BadInput
 
-TIME_PATTERN = r"^[0-9]{1,3}:[0-5]?[0-9]:[0-5]?[0-9](\.[0-9]{1,6})?$"
+TIME_PATTERN = r"^(([0-9]{1,3}:)?[0-5]?[0-9]:[0-5]?[0-9]|[0-9]{1,9})(\.[0-9]{1,6})?$"
 _TIME = re.compile(TIME_PATTERN)
 
 
 def clock_seconds(text: str) -> Fraction | None:
-    """Exact seconds of HH:MM:SS[.mmm]; None for other text."""
+    """Exact seconds of a time in text, such as "00:01:07.5"; None for other text."""
     if not _TIME.fullmatch(text):
         return None
-    hours, minutes, seconds = text.split(":")
-    return int(hours) * 3600 + int(minutes) * 60 + Fraction(seconds)
+    *above, seconds = text.split(":")
+    minutes = 0
+    for part in above:
+        minutes = 60 * minutes + int(part)
+    return minutes * 60 + Fraction(seconds)
 
 
 def seconds_of(value: float | str, field: str) -> float:
@@ -25,7 +28,9 @@ def seconds_of(value: float | str, field: str) -> float:
     if isinstance(value, str):
         seconds = clock_seconds(value)
         if seconds is None:
-            raise BadInput(f"{field} must be a number of seconds or HH:MM:SS, not {value!r}.")
+            raise BadInput(
+                f"{field} must be a number of seconds, MM:SS or HH:MM:SS, not {value!r}."
+            )
         return float(seconds)
     if not math.isfinite(value) or value < 0:
         raise BadInput(f"{field} must not be negative: {value}.")

@@ -148,12 +148,12 @@ def _matches(scope: Scope, wanted: _Wanted) -> Matches:
     )
     frames = [(hit.hash_str, hit.second) for hit in hits]
     previews = read_previews(view.cache, frames, services.caches.reader(view.cache))
-    return Matches(
-        matches=[
-            _match(hit, jpeg, (client_paths or {}).get(hit.hash_str) or scope.shown(hit.path))
-            for hit, jpeg in zip(hits, previews, strict=True)
-        ]
-    )
+    matches = [
+        _match(hit, jpeg, place)
+        for hit, jpeg in zip(hits, previews, strict=True)
+        for place in scope.places(hit, client_paths)
+    ]
+    return Matches(matches=matches[: wanted.max_results])
 
 
 def _match(hit: Hit, jpeg: bytes | None, path: str) -> Match:

@@ -51,12 +51,8 @@ def _matches(scope: Scope, query: SpokenQuery) -> TranscriptMatches:
     client_paths = scope.client_paths()
     hashes = None if client_paths is None else list(client_paths)
     hits = scope.services.index.transcripts.search(scope.view(), query, hashes)
-    return TranscriptMatches(
-        matches=[
-            _match(hit, (client_paths or {}).get(hit.hash_str) or scope.shown(hit.path))
-            for hit in hits
-        ]
-    )
+    matches = [_match(hit, place) for hit in hits for place in scope.places(hit, client_paths)]
+    return TranscriptMatches(matches=matches[: query.max_results])
 
 
 def _match(hit: SpokenHit, path: str) -> TranscriptMatch:

@@ -69,7 +69,8 @@ ExcludedGlobs = Annotated[
     Meta(
         max_length=_MOST_NAMED,
         description="Files whose name matches one of these patterns (`*`, `?`, `[abc]`, `[!abc]`) "
-        "are left out. They are compared with the file name only, never the path, without regard "
+        "are left out. They are compared with the file name only, never the path (one with a `/` "
+        "matches nothing), without regard "
         "to case and to the Unicode form of accents.",
         examples=[["proxy_*", "*.tmp.mov"]],
     ),

@@ -14,11 +14,13 @@ from api.http.bodies import (
     Keyed,
     ListedPath,
 )
+from api.http.times import TIME_PATTERN
 from shared.exports import clip_names
 from shared.exports.clips import ClipAudio, ClipCodec, ClipMode, OnExists
 
 MOST_CLIPS = 10_000
-CLIP_TIME_PATTERN = r"^[0-9]{1,3}:[0-5]?[0-9]:[0-5]?[0-9](\.[0-9]{1,6}|[:;][0-9]{2,3})?$"
+_TIMECODE_PATTERN = r"^[0-9]{1,3}:[0-5]?[0-9]:[0-5]?[0-9][:;][0-9]{2,3}$"
+CLIP_TIME_PATTERN = f"{TIME_PATTERN}|{_TIMECODE_PATTERN}"
 _TIME_WORDS = "HH:MM:SS[.mmm], or a timecode of the source, HH:MM:SS:FF or HH:MM:SS;FF"
 
 Container = Literal[

@@ -18,6 +18,7 @@ from shared.errors import (
     MediaError,
     MediaUnreadable,
     NotAllowed,
+    NothingUsable,
     NoWorker,
     RushesError,
     UnusablePath,
@@ -25,6 +26,8 @@ from shared.errors import (
 from shared.query.lanes import Lane
 from shared.query.messages import ProbeFile
 from shared.rights import KeyScope
+
+_MOST_REASONS = 10
 
 
 async def export_timeline(call: Call[TimelineBody]) -> ExportedTimeline:
@@ -48,6 +51,8 @@ async def export_timeline(call: Call[TimelineBody]) -> ExportedTimeline:
         if isinstance(probe, RushesError):
             refused[index] = probe
     _refuse_if_strict(body, refused)
+    if len(refused) == len(asked.clips):
+        raise NothingUsable(_reasons(body, refused))
     return await services.in_export_folder(
         body.output_path, exported_timeline, services.paths, asked, ours, probes, refused
     )
@@ -61,6 +66,16 @@ async def _probed(services: Services, path: str) -> Probe | MediaError | NotAllo
     except (MediaError, NotAllowed) as error:
         return error
     return MediaUnreadable(failure.reason)
+
+
+def _reasons(body: TimelineBody, refused: Mapping[int, RushesError]) -> str:
+    """Why none of the clips is there, for the first of them."""
+    said = [
+        f"clips[{index}].media_path: {body.clips[index].media_path}: {error.message}"
+        for index, error in sorted(refused.items())[:_MOST_REASONS]
+    ]
+    more = len(refused) - len(said)
+    return " ".join(said) + (f" And {more} more." if more else "")
 
 
 def _refuse_if_strict(body: TimelineBody, refused: Mapping[int, RushesError]) -> None:
@@ -91,6 +106,7 @@ ENDPOINTS = (
         body=TimelineBody,
         answer=ExportedTimeline,
         errors={
+            NothingUsable: "clips[0].media_path: /footage/day1/A001.mov: The file does not exist.",
             BadInput: "clips[0].end_time must be after start_time: 12.5 is not after 21.1.",
             NoWorker: "No worker that can answer this is running. Start one with `rushes worker "
             "query`.",

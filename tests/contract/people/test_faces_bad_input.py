@@ -81,7 +81,6 @@ def test_route_key_and_body_are_checked_in_this_order(
         ({"limit": 0}, "limit"),
         ({"limit": "5"}, "limit"),
         ({"offset": -1}, "offset"),
-        ({"offset": 9}, "only 8 faces"),
         ({"offset": 10**30}, "offset"),
         ({"cluster_id": ""}, "cluster_id"),
         ({"cluster_id": 1.5}, "cluster_id"),
