@@ -54,6 +54,16 @@ class AvailableModel(Struct, kw_only=True):
     limits: Annotated[
         str, Meta(description="What the model cannot do.", examples=["English only."])
     ]
+    unsupported: (
+        Annotated[
+            str,
+            Meta(
+                description="Why it cannot run on this machine; null: it can.",
+                examples=["This model needs torch, which is not installed here."],
+            ),
+        ]
+        | None
+    )
 
 
 class AvailableVisual(AvailableModel, kw_only=True):

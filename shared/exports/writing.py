@@ -1,7 +1,8 @@
-"""Files that a client asks for by path: new ones only, whole or not at all, inside the roots.
+"""Files that a client asks for by path: whole or not at all, inside the roots.
 
 Whatever is written lies under a temporary name beside its place until it is complete; then it is
-put there without ever replacing what is there: a name that is taken gets a number. The folder is
+put there. A name that is taken gets a number, and only who asks for it has a file replaced, in one
+step. The folder is
 opened once, and all of that happens in it, whatever its path has become meanwhile.
 """
 
@@ -16,13 +17,15 @@ import stat
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 from shared.errors import BadInput, ExportError, NotAllowed, RedisAway
 from shared.exports.names import LONGEST, numbered, shortened
 from shared.locations import place_of
-from shared.opening import OpenedFolder, open_drop_folder
+from shared.opening import OpenedFolder, open_drop_folder, open_folder
 from shared.paths import Roots
+
+OutputOnExists = Literal["number", "replace", "refuse"]
 
 _MOST_NUMBERS = 10_000
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS)  # FAT, some shares and FUSE systems
@@ -64,13 +67,19 @@ class PartFile:
         self.file.flush()
         os.fsync(self.file.fileno())
 
-    def place(self, *, may_number: bool = True) -> str:
+    def place(self, *, may_number: bool = True, may_replace: bool = False) -> str:
         """Make the file durable under its name, or the first free number of it; the name it got.
+
+        `may_replace`: in place of the file that bears the name.
 
         Raises NameUnusable where a link or something special bears the name, and NameTaken where
         a file bears it and it may not be numbered.
         """
         self.sync()
+        if may_replace and is_taken(self.folder, self.name):
+            self.folder.rename(self.part, self.name)
+            self.folder.sync()
+            return self.name
         for number in range(1, _MOST_NUMBERS if may_number else 2):
             target = numbered(self.name, number)
             if not is_taken(self.folder, target) and self._moved(target):
@@ -115,14 +124,20 @@ class PartFile:
 
 
 @contextlib.contextmanager
-def output_folder(given: str, roots: Roots, field: str) -> Iterator[OpenedFolder]:
+def output_folder(
+    given: str, roots: Roots, field: str, *, create: bool = False
+) -> Iterator[OpenedFolder]:
     """A folder that may be written to. Links on the way are followed; where they lead counts.
+
+    `create` makes it and those above it, where they are missing.
 
     Raises BadInput (no such folder), NotAllowed (outside the roots) and ExportError (the disk is
     full, no permission), also for an OSError that was raised while it was open.
     """
     try:
         given.encode()
+        if create:
+            open_folder(given, roots, create=True).close()
         folder = open_drop_folder(given, roots)
     except UnicodeEncodeError:
         raise BadInput(f"{field} holds half a character: {given!r}.") from None
@@ -131,7 +146,9 @@ def output_folder(given: str, roots: Roots, field: str) -> Iterator[OpenedFolder
     except NotADirectoryError:
         raise BadInput(f"{field}: {given} is no folder.") from None
     except FileNotFoundError:
-        raise BadInput(f"{field}: the folder {given} does not exist; make it first.") from None
+        raise BadInput(
+            f"{field}: the folder {given} does not exist; make it, or send create_dir: true."
+        ) from None
     except OSError as error:
         raise _clear(error, field, given) from error
     with folder:
@@ -193,15 +210,34 @@ def free_number(folder: OpenedFolder, name: str) -> str:
     return next((one for one in names if not is_taken(folder, one)), name)
 
 
-def write_new(path: str, content: bytes, roots: Roots, field: str = "output_path") -> str:
+def write_output(
+    path: str,
+    content: bytes,
+    roots: Roots,
+    field: str = "output_path",
+    *,
+    on_exists: OutputOnExists = "number",
+    create_dir: bool = False,
+) -> str:
     """Write a small file; the path it got. `path` is absolute and normalised.
 
     Raises as output_folder, part_file and PartFile.place.
     """
     given, name = os.path.split(path)
-    with output_folder(given, roots, field) as folder, part_file(folder, name, field) as part:
+    with (
+        output_folder(given, roots, field, create=create_dir) as folder,
+        part_file(folder, name, field) as part,
+    ):
         part.file.write(content)
-        return os.path.join(given, part.place())
+        try:
+            placed = part.place(
+                may_number=on_exists == "number", may_replace=on_exists == "replace"
+            )
+        except NameTaken:
+            raise NameTaken(
+                f'{field}: {path} is there already; on_exists "number" or "replace" would write.'
+            ) from None
+        return os.path.join(given, placed)
 
 
 def is_taken(folder: OpenedFolder, name: str) -> bool:

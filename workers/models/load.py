@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 from collections.abc import Iterator
 
 from shared.errors import ModelError
+from shared.models import libraries
 from shared.models.model_catalogue import require_weights
 from shared.models.specs import ModelSpec
 from shared.settings import Settings
@@ -17,12 +17,12 @@ def load_visual(settings: Settings, spec: ModelSpec) -> VisualEmbedder:
     """Load a visual model. Raises ModelError with a sentence that says what to do."""
     require_weights(settings, spec)
     if spec.family == "conse":
-        require_installed("lite", "onnxruntime", "tokenizers")
+        _require_its_libraries(spec)
         from workers.models.visual.conse import ConseEmbedder  # onnxruntime: optional
 
         return ConseEmbedder(spec, settings.weights_dir / spec.key, settings.device)
     if spec.family == "open_clip":
-        require_installed("studio", "torch", "open_clip")
+        _require_its_libraries(spec)
         from workers.models.visual.open_clip import load_open_clip  # torch: optional
 
         return load_open_clip(settings, spec)
@@ -32,7 +32,7 @@ def load_visual(settings: Settings, spec: ModelSpec) -> VisualEmbedder:
 def load_speech(settings: Settings, spec: ModelSpec) -> Transcriber:
     """Load a speech model. Raises ModelError with a sentence that says what to do."""
     require_weights(settings, spec)
-    require_installed("lite", "faster_whisper", "ctranslate2")
+    _require_its_libraries(spec)
     from workers.models.speech.whisper_loading import load_whisper  # faster_whisper: optional
 
     return load_whisper(settings, spec)
@@ -42,12 +42,12 @@ def load_faces(settings: Settings, spec: ModelSpec) -> FaceFinder:
     """Load a face model. Raises ModelError with a sentence that says what to do."""
     require_weights(settings, spec)
     if spec.family == "dlib":
-        require_installed("lite", "onnxruntime")
+        _require_its_libraries(spec)
         from workers.models.faces.dlib_faces import load_dlib  # onnxruntime: optional
 
         return load_dlib(settings, spec)
     if spec.family == "insightface":
-        require_installed("insightface", "onnxruntime", "insightface")
+        _require_its_libraries(spec)
         with insightface_imports():
             from workers.models.faces.insightface_faces import (
                 load_insightface,  # insightface: optional
@@ -55,7 +55,7 @@ def load_faces(settings: Settings, spec: ModelSpec) -> FaceFinder:
 
         return load_insightface(settings, spec)
     if spec.family == "faceplugin":
-        require_installed("insightface", "onnxruntime", "insightface")
+        _require_its_libraries(spec)
         with insightface_imports():
             from workers.models.faces.faceplugin_faces import (
                 load_faceplugin,  # insightface: optional
@@ -87,9 +87,10 @@ def load_detector() -> VoiceDetector:
 
 def require_installed(extra: str, *modules: str) -> None:
     """Raise ModelError when a library of an optional extra is absent."""
-    for module in modules:
-        if importlib.util.find_spec(module) is None:
-            raise ModelError(
-                f"This model needs {module}, which is not installed here. Install Rushes with "
-                f"its `{extra}` extra."
-            )
+    if why := libraries.missing(extra, *modules):
+        raise ModelError(why)
+
+
+def _require_its_libraries(spec: ModelSpec) -> None:
+    if why := libraries.why_not_here(spec):
+        raise ModelError(why)

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from api.exports.bodies import CreateDir
 from api.http.bodies import (
     LONGEST_TEXT,
     LONGEST_TIME_S,
@@ -93,6 +94,7 @@ class ExportClipsBody(Keyed, kw_only=True):
             examples=["/footage/exports"],
         ),
     ]
+    create_dir: CreateDir = False
     mode: Annotated[
         ClipMode,
         Meta(

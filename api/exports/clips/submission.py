@@ -44,7 +44,7 @@ def _specs(services: Services, body: ExportClipsBody) -> list[ClipSpec]:
     if not body.clips:
         raise BadInput("clips must hold at least one clip.")
     check_naming(body.naming)
-    folder = _output_dir(services, body.output_dir)
+    folder = _output_dir(services, body)
     common = ClipSpec(
         index=0,
         media_path="",
@@ -89,11 +89,12 @@ def _is_ours(given: str, folder: str) -> bool:
     return "/" + posixpath.normpath(given).lstrip("/") == folder
 
 
-def _output_dir(services: Services, given: str) -> str:
+def _output_dir(services: Services, body: ExportClipsBody) -> str:
     """Our form of a folder that is there, in the roots also where links lead. Touches the disk."""
+    given, create = body.output_dir, body.create_dir and not body.dry_run
     folder = services.paths.export(given, "output_dir")
     try:
-        with output_folder(folder, services.paths.export_roots, "output_dir"):
+        with output_folder(folder, services.paths.export_roots, "output_dir", create=create):
             pass
     except (BadInput, NotAllowed) as error:
         raise type(error)(in_clients_words(error.message, {folder: given})) from None

@@ -17,7 +17,7 @@ from api.exports.timelines.sources import TimelineSource, source_of
 from api.http.client_paths import ClientPaths
 from shared.domain import Probe
 from shared.errors import MediaError, MediaMissing, NotAllowed, RushesError
-from shared.exports.writing import write_new
+from shared.exports.writing import write_output
 from shared.timecode import Timecode, rate_words
 
 _NAME = "Rushes Export"
@@ -50,7 +50,13 @@ def exported_timeline(
     remarks += [*said, *written.remarks]
     output_path = None
     if asked.target is not None and body.output_path is not None:
-        placed = write_new(asked.target, written.text.encode(), paths.export_roots)
+        placed = write_output(
+            asked.target,
+            written.text.encode(),
+            paths.export_roots,
+            on_exists=body.on_exists,
+            create_dir=body.create_dir,
+        )
         output_path = paths.back(placed, body.output_path)
     is_xml = body.format in ("xmeml", "fcpxml")
     rate = timeline.rate

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct, field
 
+from api.exports.bodies import CreateDir
 from api.exports.timelines.formats import Layout, TimelineFormat
 from api.exports.timelines.pathurl import UrlStyle
 from api.http.bodies import (
@@ -17,6 +18,7 @@ from api.http.bodies import (
     Keyed,
     ListedPath,
 )
+from shared.exports.writing import OutputOnExists
 
 _MOST_CLIPS = 10_000
 _MOST_MARKERS = 10_000  # of one clip
@@ -186,13 +188,21 @@ class TimelineBody(Keyed, kw_only=True):
             AbsolutePath,
             Meta(
                 description="Absolute path of a file, or a folder, to write to on the server, in "
-                "RUSHES_EXPORT_ROOTS. The format's extension is added where there is none; an "
-                "existing file is never overwritten, the new one is numbered.",
+                "RUSHES_EXPORT_ROOTS. The format's extension is added where there is none; what "
+                "becomes of an existing file, `on_exists` says.",
                 examples=["/footage/exports/selects.xml"],
             ),
         ]
         | None
     ) = None
+    on_exists: Annotated[
+        OutputOnExists,
+        Meta(
+            description='Where output_path is there: "number" the new file, "replace" that one in '
+            'one step, or "refuse" with a 400.'
+        ),
+    ] = "number"
+    create_dir: CreateDir = False
     strict: Annotated[
         bool,
         Meta(description="Refuse the request when a file is missing, instead of leaving it out."),

@@ -6,11 +6,13 @@ from typing import Annotated
 
 from msgspec import Meta, Raw, Struct
 
+from api.exports.bodies import CreateDir
 from api.exports.transcripts.document import CaptionRules
 from api.exports.transcripts.formats import FORMATS
 from api.exports.transcripts.segments import LONGEST_SPOKEN, MOST_WORDS
 from api.http.bodies import LONGEST_TEXT, LONGEST_WORD, AbsolutePath, Keyed
 from shared.cache.transcripts import LONGEST_S
+from shared.exports.writing import OutputOnExists
 
 _USUAL = CaptionRules()
 _MOST_SEGMENTS = 200_000
@@ -116,14 +118,22 @@ class ExportTranscriptBody(Keyed, kw_only=True):
             AbsolutePath,
             Meta(
                 description="Absolute path of a file, or a folder, to write to on the server, in "
-                "RUSHES_EXPORT_ROOTS. The format's extension is added where there is none; an "
-                "existing file is never overwritten, the new one is numbered. Left out: the "
+                "RUSHES_EXPORT_ROOTS. The format's extension is added where there is none; what "
+                "becomes of an existing file, `on_exists` says. Left out: the "
                 "answer is the file itself.",
                 examples=["/footage/exports/interview.docx"],
             ),
         ]
         | None
     ) = None
+    on_exists: Annotated[
+        OutputOnExists,
+        Meta(
+            description='Where output_path is there: "number" the new file, "replace" that one in '
+            'one step, or "refuse" with a 400.'
+        ),
+    ] = "number"
+    create_dir: CreateDir = False
     words: (
         Annotated[
             list[Annotated[Raw, Meta(extra_json_schema=_WORDS)]],

@@ -17,7 +17,7 @@ from api.http.client_paths import ClientPaths
 from api.http.endpoint import Call, Endpoint, FileReply
 from shared.errors import BadInput
 from shared.exports.names import file_name
-from shared.exports.writing import write_new
+from shared.exports.writing import write_output
 from shared.models.languages import language_code
 from shared.rights import KeyScope
 from shared.timecode import Timecode
@@ -43,7 +43,13 @@ def _exported(
     if target is None:
         name = file_name(body.display_name, wanted.extension)
         return FileReply(rendered.content, wanted.media_type, name, rendered.warnings)
-    written = write_new(target, rendered.content, paths.export_roots)
+    written = write_output(
+        target,
+        rendered.content,
+        paths.export_roots,
+        on_exists=body.on_exists,
+        create_dir=body.create_dir,
+    )
     return ExportedTranscript(
         output_path=paths.back(written, body.output_path), warnings=list(rendered.warnings)
     )

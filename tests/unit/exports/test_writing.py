@@ -11,7 +11,7 @@ import pytest
 
 from shared.errors import BadInput, ExportError, NotAllowed
 from shared.exports import writing
-from shared.exports.writing import part_file, write_new
+from shared.exports.writing import part_file, write_output
 from shared.opening import OpenedFolder, open_folder
 from shared.paths import Roots
 from shared.settings import Settings
@@ -44,7 +44,7 @@ def test_a_name_that_is_taken_gets_a_number_and_nothing_is_overwritten(
     roots: Roots, out: Path
 ) -> None:
     target = str(out / "a.srt")
-    written = [write_new(target, content, roots) for content in (b"1", b"2", b"3")]
+    written = [write_output(target, content, roots) for content in (b"1", b"2", b"3")]
     assert written == [target, str(out / "a (2).srt"), str(out / "a (3).srt")]
     assert [Path(path).read_bytes() for path in written] == [b"1", b"2", b"3"]
     assert len(names(out)) == 3
@@ -54,7 +54,7 @@ def test_a_name_that_is_taken_gets_a_number_and_nothing_is_overwritten(
 def test_many_at_once_each_get_a_name_of_their_own(roots: Roots, out: Path) -> None:
     contents = [str(n).encode() for n in range(20)]
     threads = [
-        threading.Thread(target=write_new, args=(str(out / "a.srt"), content, roots))
+        threading.Thread(target=write_output, args=(str(out / "a.srt"), content, roots))
         for content in contents
     ]
     for thread in threads:
@@ -73,7 +73,7 @@ def test_it_works_the_same_where_there_are_no_hard_links(
 
     monkeypatch.setattr(os, "link", refuse)
     for content in (b"1", b"2"):
-        write_new(str(out / "a.srt"), content, roots)
+        write_output(str(out / "a.srt"), content, roots)
     assert names(out) == ["a (2).srt", "a.srt"]
     assert (out / "a (2).srt").read_bytes() == b"2"
 
@@ -94,7 +94,7 @@ def test_a_link_or_anything_special_of_that_name_is_refused(
         target.symlink_to(aim)
     before = names(out)
     with pytest.raises(BadInput, match="is there already and is"):
-        write_new(str(target), b"new", roots)
+        write_output(str(target), b"new", roots)
     assert names(out) == before
     if kind == "link":
         assert (out / "other").read_bytes() == b"precious"
@@ -106,10 +106,12 @@ def test_a_folder_that_leads_out_of_the_roots_is_refused(
     (tmp_path / "elsewhere").mkdir()
     (out / "way-out").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(NotAllowed, match="leads outside the folders in RUSHES_EXPORT_ROOTS"):
-        write_new(str(out / "way-out" / "a.srt"), b"new", roots)
+        write_output(str(out / "way-out" / "a.srt"), b"new", roots)
     (out / "inside").mkdir()
     (out / "way-in").symlink_to(out / "inside")
-    assert write_new(str(out / "way-in" / "a.srt"), b"new", roots) == str(out / "way-in" / "a.srt")
+    assert write_output(str(out / "way-in" / "a.srt"), b"new", roots) == str(
+        out / "way-in" / "a.srt"
+    )
     assert (out / "inside" / "a.srt").read_bytes() == b"new"
     assert names(tmp_path / "elsewhere") == []
 
@@ -118,22 +120,22 @@ def test_a_folder_that_is_missing_or_no_folder_is_refused(roots: Roots, out: Pat
     (out / "file").write_bytes(b"")
     for folder, words in (("missing", "does not exist; make it first"), ("file", "is no folder")):
         with pytest.raises(BadInput, match=words):
-            write_new(str(out / folder / "a.srt"), b"new", roots)
+            write_output(str(out / folder / "a.srt"), b"new", roots)
     with pytest.raises(BadInput, match="output_path is longer than the file system allows"):
-        write_new(str(out / ("x" * 300)), b"new", roots)
+        write_output(str(out / ("x" * 300)), b"new", roots)
     with pytest.raises(BadInput, match="output_path: the file name holds a control character"):
-        write_new(str(out / "a\nb.srt"), b"new", roots)
+        write_output(str(out / "a\nb.srt"), b"new", roots)
     with pytest.raises(BadInput, match="output_path holds half a character"):
-        write_new(str(out / "a\ud800"), b"new", roots)
+        write_output(str(out / "a\ud800"), b"new", roots)
 
 
 def test_a_full_disk_is_said_clearly_and_leaves_nothing(tmp_path: Path) -> None:
     with tiny_disk(tmp_path / "small", kib=256) as folder:
         roots = Roots.export(Settings.from_env({"RUSHES_STATE_DIR": str(tmp_path / "state")}))
         with pytest.raises(ExportError, match=r"The disk that holds .*small is full"):
-            write_new(str(folder / "a.pdf"), b"x" * (1 << 20), roots)
+            write_output(str(folder / "a.pdf"), b"x" * (1 << 20), roots)
         assert names(folder) == []
-        assert write_new(str(folder / "a.pdf"), b"x", roots) == str(folder / "a.pdf")
+        assert write_output(str(folder / "a.pdf"), b"x", roots) == str(folder / "a.pdf")
 
 
 def test_a_read_only_folder_is_said_clearly(
@@ -147,7 +149,7 @@ def test_a_read_only_folder_is_said_clearly(
         with monkeypatch.context() as patch:
             patch.setattr(writing.os, "open", refuse)
             with pytest.raises(ExportError, match=words):
-                write_new(str(out / "a.srt"), b"new", roots)
+                write_output(str(out / "a.srt"), b"new", roots)
     assert names(out) == []
 
 
@@ -172,5 +174,35 @@ def test_a_file_that_has_its_name_is_made_though_its_other_name_stays(
         raise OSError(errno.EIO, os.strerror(errno.EIO), name)
 
     monkeypatch.setattr(OpenedFolder, "remove", refuse)
-    assert write_new(str(out / "a.srt"), b"1", roots) == str(out / "a.srt")
+    assert write_output(str(out / "a.srt"), b"1", roots) == str(out / "a.srt")
     assert (out / "a.srt").read_bytes() == b"1"
+
+
+def test_a_file_is_replaced_in_one_step_or_refused_as_asked(out: Path, roots: Roots) -> None:
+    target = out / "a.srt"
+    target.write_bytes(b"old")
+    with pytest.raises(BadInput, match="is there already"):
+        write_output(str(target), b"new", roots, on_exists="refuse")
+    assert target.read_bytes() == b"old"
+    assert write_output(str(target), b"new", roots, on_exists="replace") == str(target)
+    assert (target.read_bytes(), names(out)) == (b"new", ["a.srt"])
+    assert write_output(str(out / "b.srt"), b"b", roots, on_exists="refuse") == str(out / "b.srt")
+
+
+def test_a_link_is_never_replaced(out: Path, roots: Roots, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere" / "a.srt").write_bytes(b"precious")
+    (out / "a.srt").symlink_to(tmp_path / "elsewhere" / "a.srt")
+    with pytest.raises(BadInput, match="symbolic link"):
+        write_output(str(out / "a.srt"), b"new", roots, on_exists="replace")
+    assert (tmp_path / "elsewhere" / "a.srt").read_bytes() == b"precious"
+
+
+def test_folders_are_made_inside_the_roots_alone(out: Path, roots: Roots, tmp_path: Path) -> None:
+    target = out / "day 1" / "selects" / "a.srt"
+    with pytest.raises(BadInput, match="create_dir: true"):
+        write_output(str(target), b"new", roots)
+    assert write_output(str(target), b"new", roots, create_dir=True) == str(target)
+    outside = tmp_path / "outside" / "a.srt"
+    with pytest.raises(NotAllowed):
+        write_output(str(outside), b"new", roots, create_dir=True)
+    assert not outside.parent.exists()
