@@ -39,6 +39,8 @@ from api.tasks.sweeping import Sweeper
 from api.transcripts import routes as transcripts
 from api.watch import file_routes as watched_files
 from api.watch import routes as watch_folders
+from api.webhooks import routes as webhooks
+from api.webhooks.sender import WebhookSender
 from shared.errors import RushesError
 from shared.msgspec_decoding import learn_types
 from shared.settings import Settings
@@ -65,6 +67,7 @@ ENDPOINTS = (
     *timelines.ENDPOINTS,
     *clips.ENDPOINTS,
     *keys.ENDPOINTS,
+    *webhooks.ENDPOINTS,
     *watch_folders.ENDPOINTS,
     *watched_files.ENDPOINTS,
 )
@@ -77,11 +80,12 @@ def create_app(settings: Settings) -> ASGIApp:
     realtime = Realtime(services)
     process_metrics = ProcessMetrics()
     sweeper = Sweeper(services)
+    sender = WebhookSender(settings, services.redis, services.webhooks, services.outbox)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
-        async with services.query_client, realtime, sweeper, services.use_counter:
+        async with services.query_client, realtime, sweeper, services.use_counter, sender:
             yield
         services.close()
 

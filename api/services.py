@@ -32,6 +32,8 @@ from shared.watch.folders import WatchFolders
 from shared.watch.lease import WatcherLease
 from shared.watch.live import LiveStatus
 from shared.watch.retries import RetryRequests
+from shared.webhooks.outbox import Outbox
+from shared.webhooks.subscriptions import Webhooks
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -52,6 +54,8 @@ class Services:
     key_uses: KeyUses
     use_counter: UseCounter
     audit: AuditLog
+    webhooks: Webhooks
+    outbox: Outbox
     query_client: QueryClient
     vectors: Vectors
     caches: Caches
@@ -93,6 +97,8 @@ class Services:
             key_uses=key_uses,
             use_counter=UseCounter(key_uses),
             audit=AuditLog(settings.state_dir),
+            webhooks=Webhooks(client, settings.instance, settings.state_dir),
+            outbox=Outbox(client, settings.instance),
             query_client=query_client,
             vectors=Vectors(query_client),
             caches=caches,

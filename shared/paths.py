@@ -52,7 +52,7 @@ class Roots:
         return cls("cache_dir", (Path(folder),), Path(os.devnull))  # in which nothing can lie
 
     def within(self, of_key: Iterable[str] | None) -> Roots:
-        """The same for a licence key with these roots; None: all of them."""
+        """What a licence key with roots of its own may use of these; None: all of them."""
         return self if of_key is None else replace(self, of_key=tuple(map(Path, of_key)))
 
     def check(self, path: str) -> None:

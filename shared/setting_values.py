@@ -180,6 +180,7 @@ PARSERS: dict[str, Callable[[str, str], Any]] = {
     "license_keys": _words,
     "cors_origins": _words,
     "allowed_hosts": _words,
+    "webhook_hosts": _words,
     "media_roots": _roots,
     "cache_roots": _roots,
     "export_roots": _roots,

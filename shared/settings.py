@@ -90,6 +90,11 @@ class Settings:
         "below one, `*` for any. Addresses, names without a dot, private ones (such as "
         "`nas.local`) and the machine's own need no listing.",
     )
+    webhook_hosts: tuple[str, ...] = _setting(
+        (),
+        "Comma-separated hosts that webhooks may be sent to, `*.example.com` for all below one. "
+        "Unset: none.",
+    )
     on_busy: str = _setting(
         "replace",
         "What an analysis without `on_busy` does while another runs: replace (ends the same key's "

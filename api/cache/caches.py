@@ -42,7 +42,7 @@ class Caches:
         self._seen: set[str] = set()  # folders that were there
 
     def within(self, roots: tuple[str, ...] | None) -> Caches:
-        """The same CacheDirs for a licence key with these roots; None: all of them."""
+        """The CacheDirs that a licence key with these roots may open; None: all of them."""
         if roots is None:
             return self
         bounded = copy.copy(self)

@@ -73,6 +73,7 @@ TAGS = {
     "Transcriptions": "Speech as text, with times. Segments go into exports as they are.",
     "Faces": "People: clusters of faces, their names, corrections.",
     "Watch folders": "Folders whose new files are analysed by themselves.",
+    "Webhooks": "Messages to other systems when something has happened; for administrators.",
     "Keys": "Licence keys, for administrators: who may do what, and how much each does.",
     "Exports": "Clips, timelines, transcripts as files.",
 }

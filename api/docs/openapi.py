@@ -24,6 +24,7 @@ _PATH_PARAMETERS = {
         "8f14e45fceea167a5a36dedd4bea2543",
     ),
     "key_id": ("Id of a licence key, as GET /keys shows it.", "9f86d081884c"),
+    "webhook_id": ("Id of a webhook.", "5f2b9c0e1d3a4b67"),
     "watch_folder_id": ("Id of a watched folder.", "5f2b9c0e1d3a4b67"),
 }
 _KEY_SCHEME = {

@@ -37,7 +37,7 @@ class ClientPaths:
         self.export_roots = Roots.export(settings)
 
     def within(self, roots: tuple[str, ...] | None) -> ClientPaths:
-        """The same for a licence key with these roots; None: all of them."""
+        """The paths that a licence key with these roots may name; None: all of them."""
         if roots is None:
             return self
         bounded = copy.copy(self)

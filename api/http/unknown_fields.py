@@ -29,7 +29,7 @@ def unknown_in_body(content: bytes | bytearray, body: type[msgspec.Struct]) -> l
 
 
 def unknown_in_query(given: Collection[str], known: Collection[str]) -> list[str]:
-    """The same for parameters of the URL."""
+    """A sentence for each of the first unknown parameters of a URL."""
     found = (_sentence(name, "", known) for name in given if name not in known)
     return list(islice(found, _MOST))
 

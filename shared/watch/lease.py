@@ -21,11 +21,14 @@ def script(client: redis.Redis, name: str) -> Script:
 
 
 class WatcherLease:
-    """The lease of one instance. `client` must decode responses."""
+    """The lease of one instance. `client` must decode responses.
 
-    def __init__(self, client: redis.Redis, instance: str) -> None:
+    `name`: of another thing that one process does at a time.
+    """
+
+    def __init__(self, client: redis.Redis, instance: str, name: str = LEASE) -> None:
         self._redis = client
-        self._key = f"{key_prefix(instance)}{LEASE}"
+        self._key = f"{key_prefix(instance)}{name}"
         self._take = script(client, "take")
         self._renew = script(client, "renew")
         self._leave = script(client, "leave")

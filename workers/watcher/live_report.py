@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import time
+from collections.abc import Collection, Mapping
 
 import redis
 
@@ -11,10 +12,14 @@ from shared.errors import RushesError
 from shared.redis import heartbeats
 from shared.watch.folders import WatchFolder
 from shared.watch.live import FolderLive, LiveStatus, WatchLive, WatchState
+from shared.webhooks.events import Message, WebhookEvent
+from shared.webhooks.outbox import Outbox
+from shared.webhooks.subscriptions import Webhooks
 from workers.watcher.context import WatcherContext
 from workers.watcher.folder.thread import FolderThread
 from workers.watcher.threads import FolderThreads
 
+_WAITS = WebhookEvent.FOLDER_WAITING
 _STOPPED = FolderLive(state=WatchState.STOPPED)
 _STOPPING = FolderLive(state=WatchState.STOPPING)
 
@@ -30,6 +35,9 @@ class LiveReport:
         self._threads = threads
         self._live_status = LiveStatus(client, context.settings.instance)
         self._published: WatchLive | None = None
+        instance, state_dir = context.settings.instance, context.settings.state_dir
+        self._webhooks = Webhooks(client, instance, state_dir)
+        self._outbox = Outbox(client, instance)
 
     @property
     def is_running(self) -> bool:
@@ -59,7 +67,27 @@ class LiveReport:
         )
         if live != self._published:
             self._live_status.publish(live)
+            self._tell_webhooks(live, paths)
             self._published = live
+
+    def _tell_webhooks(self, live: WatchLive, paths: Mapping[str, str]) -> None:
+        """Each folder that waits now for something that it did not wait for before."""
+        before = self._published.folders if self._published else {}
+        new = {
+            folder_id: folder.reason
+            for folder_id, folder in live.folders.items()
+            if folder.state is WatchState.WAITING and folder.reason
+            if folder_id not in before or before[folder_id].reason != folder.reason
+        }
+        hooks = self._webhooks.list() if new else []
+        for folder_id, reason in new.items() if hooks else ():
+            now = round(time.time(), 3)
+            data = {
+                "watch_folder_id": folder_id,
+                "path": paths.get(folder_id, ""),
+                "reason": reason,
+            }
+            self._outbox.tell(hooks, Message(f"{_WAITS}:{folder_id}:{now}", _WAITS, now, data))
 
     def _state(self, lives: dict[str, FolderLive], is_wanted: bool) -> WatchState:
         if not is_wanted:

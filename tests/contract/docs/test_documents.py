@@ -40,6 +40,7 @@ GET /watch-folders/{watch_folder_id}/files · POST /cache-paths · POST /export/
 GET /tasks/{task_id}/exports
 POST /export/premiere-xml · POST /export/transcript
 GET /keys · POST /keys · DELETE /keys/{key_id}
+GET /webhooks · POST /webhooks · DELETE /webhooks/{webhook_id} · POST /webhooks/{webhook_id}/test
 """
 
 

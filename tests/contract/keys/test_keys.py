@@ -32,7 +32,7 @@ def listed(client: Client) -> dict[str, dict[str, Any]]:
 
 def called(stack: Stack, endpoint: Endpoint, key: str) -> httpx.Response:
     path = endpoint.path
-    for name in ("task_id", "watch_folder_id", "key_id"):
+    for name in ("task_id", "watch_folder_id", "key_id", "webhook_id"):
         path = path.replace(f"{{{name}}}", "none")
     content = {"json": {}} if endpoint.body else {}
     return stack.client(key=key).http.request(endpoint.method, path, **content)

@@ -190,6 +190,7 @@ def test_a_file_is_replaced_in_one_step_or_refused_as_asked(out: Path, roots: Ro
 
 
 def test_a_link_is_never_replaced(out: Path, roots: Roots, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "a.srt").write_bytes(b"precious")
     (out / "a.srt").symlink_to(tmp_path / "elsewhere" / "a.srt")
     with pytest.raises(BadInput, match="symbolic link"):

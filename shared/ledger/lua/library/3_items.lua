@@ -25,6 +25,8 @@ local function file_ended(t, n, index, kind, path, failure, worker, fault, skipp
     count('file_errors:' .. fault)
     redis.call('HINCRBY', item_key(t, n), 'bad', 1)
     redis.call('HSET', failures_key(t), field, cjson.encode({ path, failure }))
+    notify('file.failed', 'file.failed:' .. t .. ':' .. field,
+      { task_id = t, media_path = path, type = kind, error = failure })
   elseif before then
     redis.call('HINCRBY', item_key(t, n), 'bad', -1)
     redis.call('HDEL', failures_key(t), field)
@@ -70,6 +72,11 @@ local function expire(t, items)
   expire_items(t, items)
 end
 
+local function owner_label(t)
+  local sender = get(t, 'sender')
+  return sender and cjson.decode(sender).label or ''
+end
+
 local function last_words(t, state, reason)
   if state == 'failed' then return reason end
   if state == 'cancelled' then
@@ -109,6 +116,13 @@ local function finish(t)
     redis.call('DEL', exclusive_key(held))
   end
   changed(t)
+  local is_ingest = get(t, 'kind') == 'ingest'
+  local event = is_ingest and 'ingest.finished' or 'task.ended'
+  notify(event, event .. ':' .. t, {
+    task_id = t, kind = get(t, 'kind'), status = state, message = get(t, 'message'),
+    media_path = get(t, 'media_path') or '', owner = owner_label(t),
+    failed_files = redis.call('HLEN', failures_key(t)),
+  })
   return pass_lock_on()
 end
 

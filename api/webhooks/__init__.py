@@ -1,0 +1,1 @@
+"""Webhooks: subscribing, and the one sender of all API processes."""

@@ -1,0 +1,84 @@
+"""One message on its way to one receiver, signed as Standard Webhooks have it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import msgspec
+from standardwebhooks import Webhook as Signer
+from starlette.concurrency import run_in_threadpool
+
+from shared.errors import BadInput
+from shared.webhooks.events import Message
+from shared.webhooks.hosts import Target, checked_url, resolved
+from shared.webhooks.subscriptions import Webhook
+
+if TYPE_CHECKING:
+    import httpx
+
+WITHIN_S = 15.0  # connecting, sending and the answer's head
+
+
+class Deliverer:
+    """Sends messages; `close` it at the end. Made where there is a webhook: httpx takes a while."""
+
+    def __init__(self, allowed_hosts: tuple[str, ...]) -> None:
+        import httpx  # late: an API without webhooks needs none of it
+
+        self._allowed = allowed_hosts
+        # Nothing of the environment: no proxy may come between the checked address and us.
+        self._client = httpx.AsyncClient(
+            timeout=WITHIN_S, follow_redirects=False, trust_env=False, max_redirects=0
+        )
+        self._errors = (httpx.HTTPError, httpx.InvalidURL, OSError)
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    async def deliver(self, hook: Webhook, message: Message) -> str | None:
+        """Send a message once; why it was not received, None where it was."""
+        try:
+            target = await run_in_threadpool(resolved, checked_url(hook.url, self._allowed))
+            status = await self._post(target, hook.secret, message)
+        except BadInput as error:
+            return error.message
+        except self._errors as error:
+            return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        if 300 <= status < 400:
+            return f"It answered {status}: redirects are not followed."
+        return None if status < 300 else f"It answered {status}."
+
+    async def _post(self, target: Target, secret: str, message: Message) -> int:
+        """The status of the answer, whose body is not read. Connects to the checked address."""
+        address = f"[{target.address}]" if ":" in target.address else target.address
+        request: httpx.Request = self._client.build_request(
+            "POST",
+            f"{target.scheme}://{address}:{target.port}{target.path}",
+            content=_body(message),
+            headers=_headers(target, secret, message),
+            extensions={"sni_hostname": target.host},
+        )
+        answer = await self._client.send(request, stream=True)
+        await answer.aclose()
+        return answer.status_code
+
+
+def _body(message: Message) -> bytes:
+    at = datetime.fromtimestamp(message.timestamp, UTC).isoformat(timespec="milliseconds")
+    return msgspec.json.encode({"type": message.type, "timestamp": at, "data": message.data})
+
+
+def _headers(target: Target, secret: str, message: Message) -> dict[str, str]:
+    now = datetime.now(UTC).replace(microsecond=0)
+    signed = Signer(secret).sign(message.id, now, _body(message).decode())
+    usual = {"http": 80, "https": 443}[target.scheme]
+    host = f"[{target.host}]" if ":" in target.host else target.host
+    return {
+        "host": host if target.port == usual else f"{host}:{target.port}",
+        "content-type": "application/json",
+        "user-agent": "Rushes",
+        "webhook-id": message.id,
+        "webhook-timestamp": str(int(now.timestamp())),
+        "webhook-signature": signed,
+    }

@@ -1,0 +1,195 @@
+"""Webhooks over HTTP, for administrators."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import secrets
+import time
+
+from starlette.concurrency import run_in_threadpool
+
+from api.http.endpoint import Call, Endpoint
+from api.services import Services
+from api.webhooks.answers import (
+    DeadWebhookMessage,
+    WebhookAnswer,
+    WebhookList,
+    WebhookRemoved,
+    WebhookTested,
+)
+from api.webhooks.bodies import WebhookBody
+from api.webhooks.delivery import Deliverer
+from shared.errors import BadInput, Missing
+from shared.rights import KeyScope
+from shared.webhooks.events import TEST, Message
+from shared.webhooks.hosts import checked_url
+from shared.webhooks.subscriptions import Webhook
+
+_PREFIX = "whsec_"
+_LEAST_SECRET, _MOST_SECRET = 24, 64  # bytes, of Standard Webhooks
+_ID = "webhook_id"
+
+
+async def list_webhooks(call: Call[None]) -> WebhookList:
+    """All webhooks, how their sending goes, and what was given up."""
+    return await run_in_threadpool(_list, call.services)
+
+
+def _list(services: Services) -> WebhookList:
+    return WebhookList([_answer(services, hook) for hook in services.webhooks.list()])
+
+
+async def create_webhook(call: Call[WebhookBody]) -> WebhookAnswer:
+    """Subscribe a receiver to events."""
+    body = call.body
+    checked_url(body.url, call.services.settings.webhook_hosts)
+    _check_secret(body.secret)
+    events = tuple(dict.fromkeys(body.events))
+    return await run_in_threadpool(
+        _create, call.services, body.url, body.secret, events, call.sender.owner
+    )
+
+
+def _create(services: Services, *words: object) -> WebhookAnswer:
+    return _answer(services, services.webhooks.add(*words))  # type: ignore[arg-type]
+
+
+async def delete_webhook(call: Call[None]) -> WebhookRemoved:
+    """Unsubscribe a receiver; what waits for it is dropped."""
+    await run_in_threadpool(_remove, call.services, call.path[_ID])
+    return WebhookRemoved("The webhook is removed, and what waited for it.")
+
+
+def _remove(services: Services, hook_id: str) -> None:
+    services.webhooks.remove(hook_id)
+    services.outbox.forget(hook_id)
+
+
+async def test_webhook(call: Call[None]) -> WebhookTested:
+    """Send a message now, and say what became of it."""
+    hook = await run_in_threadpool(call.services.webhooks.get, call.path[_ID])
+    now = time.time()
+    message = Message(f"{TEST}:{secrets.token_hex(8)}", TEST, now, {"webhook_id": hook.id})
+    deliverer = Deliverer(call.services.settings.webhook_hosts)
+    try:
+        error = await deliverer.deliver(hook, message)
+    finally:
+        await deliverer.close()
+    return WebhookTested(delivered=error is None, message=error or "The receiver took it.")
+
+
+def _check_secret(secret: str) -> None:
+    try:
+        content = base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
+    except binascii.Error:
+        content = b""
+    if not secret.startswith(_PREFIX) or not _LEAST_SECRET <= len(content) <= _MOST_SECRET:
+        raise BadInput(
+            f"secret must be {_PREFIX} and {_LEAST_SECRET} to {_MOST_SECRET} random bytes in "
+            "base64."
+        )
+
+
+def _answer(services: Services, hook: Webhook) -> WebhookAnswer:
+    state = services.outbox.state(hook.id)
+    dead = services.outbox.dead(hook.id) if state.dead else []
+    return WebhookAnswer(
+        id=hook.id,
+        url=hook.url,
+        events=list(hook.events),
+        created_at=hook.created_at,
+        waiting=state.waiting,
+        dropped=state.dropped,
+        last_sent_at=state.last_sent_at,
+        last_error=state.last_error,
+        dead=[
+            DeadWebhookMessage(
+                id=one.message.id,
+                type=one.message.type,
+                timestamp=one.message.timestamp,
+                data=one.message.data,
+                error=one.error,
+            )
+            for one in dead
+        ],
+    )
+
+
+_HOOK = {
+    "id": "5f2b9c0e1d3a4b67",
+    "url": "https://mam.example/hooks/rushes",
+    "events": ["task.ended", "file.failed"],
+    "created_at": 1764028800.0,
+    "waiting": 0,
+    "dropped": 0,
+    "last_sent_at": 1764115200.0,
+    "last_error": None,
+    "dead": [],
+}
+_UNKNOWN = "There is no webhook 5f2b9c0e1d3a4b67."
+
+ENDPOINTS = (
+    Endpoint(
+        "GET",
+        "/webhooks",
+        list_webhooks,
+        scope=KeyScope.ADMIN,
+        tag="Webhooks",
+        summary="List the webhooks",
+        description="With what waits, what the last try came to, and what was given up.",
+        answer=WebhookList,
+        answer_example={"webhooks": [_HOOK]},
+    ),
+    Endpoint(
+        "POST",
+        "/webhooks",
+        create_webhook,
+        scope=KeyScope.ADMIN,
+        is_audited=True,
+        tag="Webhooks",
+        summary="Subscribe a webhook",
+        description="Messages are posted as JSON (`type`, `timestamp`, `data`), signed as Standard "
+        "Webhooks have it (`webhook-id`, `webhook-timestamp`, `webhook-signature`), at least once "
+        "each, for a day until the receiver answers 2xx. `webhook-id` is the same at every try. "
+        "Of more than 10,000 that wait the rest is told by its number alone (`webhook.dropped`).",
+        body=WebhookBody,
+        answer=WebhookAnswer,
+        status=201,
+        errors={
+            BadInput: "url: evil.example is not among the hosts of RUSHES_WEBHOOK_HOSTS. Possible "
+            "are: mam.example."
+        },
+        example={
+            "url": "https://mam.example/hooks/rushes",
+            "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+            "events": ["task.ended", "file.failed"],
+        },
+        answer_example=_HOOK,
+    ),
+    Endpoint(
+        "DELETE",
+        "/webhooks/{webhook_id}",
+        delete_webhook,
+        scope=KeyScope.ADMIN,
+        is_audited=True,
+        tag="Webhooks",
+        summary="Remove a webhook",
+        description="What waits for it is dropped.",
+        answer=WebhookRemoved,
+        errors={Missing: _UNKNOWN},
+        answer_example={"message": "The webhook is removed, and what waited for it."},
+    ),
+    Endpoint(
+        "POST",
+        "/webhooks/{webhook_id}/test",
+        test_webhook,
+        scope=KeyScope.ADMIN,
+        tag="Webhooks",
+        summary="Try a webhook",
+        description="Sends a message of the type `webhook.test` now, once.",
+        answer=WebhookTested,
+        errors={Missing: _UNKNOWN},
+        answer_example={"delivered": True, "message": "The receiver took it."},
+    ),
+)

@@ -1,0 +1,168 @@
+"""What waits to be sent to each webhook, when it is due, and what could not be sent.
+
+The ledger's scripts put messages in, in the step that makes them true (`notify` of
+lua/library/1_webhooks.lua); one sender takes them out. A message stays until it was received, or
+for a day: at least once, in no promised order.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+import redis
+
+from shared.msgspec_decoding import UNDECODABLE
+from shared.redis.clients import key_prefix, translated
+from shared.webhooks.events import DROPPED, Message
+from shared.webhooks.subscriptions import Webhook
+
+MOST_WAITING = 10_000  # as in lua/library/1_webhooks.lua
+GIVEN_UP_AFTER_S = 86_400.0
+MOST_DEAD = 1_000
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 5.0, 3_600.0
+
+
+class DeadMessage(msgspec.Struct, frozen=True):
+    """A message that was given up."""
+
+    message: Message
+    error: str
+    given_up_at: float
+
+
+class OutboxState(msgspec.Struct, frozen=True, kw_only=True):
+    """How the sending to one webhook goes."""
+
+    waiting: int
+    dropped: int
+    dead: int
+    last_sent_at: float | None
+    last_error: str | None
+
+
+class Outbox:
+    """The outboxes of one instance. `client` must decode responses. All raise RedisAway."""
+
+    def __init__(self, client: redis.Redis, instance: str) -> None:
+        self._redis = client
+        self._prefix = key_prefix(instance)
+
+    def put(self, hook_id: str, message: Message) -> None:
+        """Put a message in for one webhook."""
+        raw = msgspec.json.encode(message)
+        with translated():
+            self._redis.zadd(self._due(hook_id), {raw: message.timestamp * 1000})
+
+    def tell(self, hooks: Iterable[Webhook], message: Message) -> None:
+        """Put a message in for each webhook that wants its event, as `notify` of the scripts."""
+        for hook in hooks:
+            if message.type not in hook.events:
+                continue
+            with translated():
+                waiting: Any = self._redis.zcard(self._due(hook.id))
+                if int(waiting) >= MOST_WAITING:
+                    self._redis.hincrby(self._state(hook.id), "dropped", 1)
+                    continue
+            self.put(hook.id, message)
+
+    def due(self, hook_id: str, count: int) -> list[str]:
+        """Messages that may be sent now, the longest due first, as they lie there."""
+        with translated():
+            found: Any = self._redis.zrangebyscore(
+                self._due(hook_id), "-inf", time.time() * 1000, start=0, num=count
+            )
+        return list(found)
+
+    def sent(self, hook_id: str, raw: str) -> None:
+        """A message was received."""
+        with translated(), self._redis.pipeline() as pipe:
+            pipe.zrem(self._due(hook_id), raw)
+            pipe.hdel(self._tries(hook_id), raw)
+            pipe.hset(self._state(hook_id), "sent", round(time.time(), 3))
+            pipe.hdel(self._state(hook_id), "error")
+            pipe.execute()
+        self._tell_dropped(hook_id)
+
+    def failed(self, hook_id: str, raw: str, error: str) -> None:
+        """A message was not received: it is due again later, or given up after a day."""
+        now = time.time()
+        with translated():
+            self._redis.hset(self._state(hook_id), "error", error)
+        message = decoded(raw)
+        if message is None or now - message.timestamp > GIVEN_UP_AFTER_S:
+            self._give_up(hook_id, raw, message, error)
+            return
+        with translated():
+            tries: Any = self._redis.hincrby(self._tries(hook_id), raw, 1)
+            pause_s = min(_FIRST_PAUSE_S * 2 ** min(int(tries) - 1, 20), _LONGEST_PAUSE_S)
+            self._redis.zadd(self._due(hook_id), {raw: (now + pause_s) * 1000}, xx=True)
+
+    def dead(self, hook_id: str) -> list[DeadMessage]:
+        """Messages that were given up, the newest first."""
+        with translated():
+            found: Any = self._redis.lrange(self._dead(hook_id), 0, MOST_DEAD - 1)
+        return [msgspec.json.decode(raw, type=DeadMessage) for raw in found]
+
+    def state(self, hook_id: str) -> OutboxState:
+        with translated(), self._redis.pipeline() as pipe:
+            pipe.zcard(self._due(hook_id))
+            pipe.llen(self._dead(hook_id))
+            pipe.hmget(self._state(hook_id), "dropped", "sent", "error")
+            waiting, dead, (dropped, sent, error) = pipe.execute()
+        return OutboxState(
+            waiting=waiting,
+            dropped=int(dropped or 0),
+            dead=dead,
+            last_sent_at=float(sent) if sent else None,
+            last_error=error,
+        )
+
+    def forget(self, hook_id: str) -> None:
+        """Drop what is there of a webhook that is no more."""
+        names = (self._due, self._tries, self._state, self._dead)
+        with translated():
+            self._redis.delete(*(name(hook_id) for name in names))
+
+    def _give_up(self, hook_id: str, raw: str, message: Message | None, error: str) -> None:
+        with translated(), self._redis.pipeline() as pipe:
+            pipe.zrem(self._due(hook_id), raw)
+            pipe.hdel(self._tries(hook_id), raw)
+            if message is not None:
+                dead = DeadMessage(message, error, round(time.time(), 3))
+                pipe.lpush(self._dead(hook_id), msgspec.json.encode(dead))
+                pipe.ltrim(self._dead(hook_id), 0, MOST_DEAD - 1)
+            pipe.execute()
+
+    def _tell_dropped(self, hook_id: str) -> None:
+        """Once there is room again: how many there was none for."""
+        with translated():
+            dropped: Any = self._redis.hget(self._state(hook_id), "dropped")
+            if not dropped or not int(dropped):
+                return
+            self._redis.hset(self._state(hook_id), "dropped", 0)
+        now = time.time()
+        data = {"count": int(dropped)}
+        self.put(hook_id, Message(f"{DROPPED}:{hook_id}:{now:.3f}", DROPPED, now, data))
+
+    def _due(self, hook_id: str) -> str:
+        return f"{self._prefix}outbox:{hook_id}"
+
+    def _tries(self, hook_id: str) -> str:
+        return f"{self._prefix}outbox-tries:{hook_id}"
+
+    def _state(self, hook_id: str) -> str:
+        return f"{self._prefix}outbox-state:{hook_id}"
+
+    def _dead(self, hook_id: str) -> str:
+        return f"{self._prefix}outbox-dead:{hook_id}"
+
+
+def decoded(raw: str) -> Message | None:
+    """A message of an outbox; None for what is none."""
+    try:
+        return msgspec.json.decode(raw, type=Message)
+    except UNDECODABLE:
+        return None
