@@ -111,6 +111,7 @@ class AnalyzeSpec(msgspec.Struct, frozen=True):
     force: bool = False
     first_second: int = 0
     last_second: int | None = None
+    roots: tuple[str, ...] | None = None  # in which its paths must lie, of the licence key
 
 
 class ReclusterSpec(msgspec.Struct, frozen=True):

@@ -122,13 +122,15 @@ class Context:
             except RedisAway:
                 time.sleep(_ASK_AGAIN_S)
 
-    def cache(self, path: str, known_id: str = "") -> CacheDir:
+    def cache(
+        self, path: str, known_id: str = "", key_roots: tuple[str, ...] | None = None
+    ) -> CacheDir:
         """The CacheDir of this Item, made when it is not there yet.
 
-        With `known_id` no other one will do: an absent mount leaves an empty folder. Raises
-        CacheError.
+        With `known_id` no other one will do: an absent mount leaves an empty folder. `key_roots`:
+        of the licence key that wants it. Raises CacheError.
         """
-        roots = Roots.cache(self.settings)
+        roots = Roots.cache(self.settings).within(key_roots)
         if known_id and not CacheDir.is_known(path, known_id, roots):
             raise CacheError(
                 f"The cache folder {path} is gone, or another one lies there. Is its disk mounted?"

@@ -15,7 +15,7 @@ from api.cache.lru import LruCache
 from api.cache.view import CacheView
 from api.folders import Folders
 from shared.cache import cache_files
-from shared.cache.cache_dir import CacheDir
+from shared.cache.cache_dir import CacheDir, without_id
 from shared.errors import MediaError, NoCacheFolder, NotAllowed
 from shared.media import HashCache, open_media_file
 from shared.opening import RootedPath
@@ -70,7 +70,7 @@ class Caches:
         except NoCacheFolder:
             if cache_dir in self._seen:
                 raise
-            return CacheDir.without_id(RootedPath(Path(cache_dir), self._cache_roots))
+            return without_id(RootedPath(Path(cache_dir), self._cache_roots))
         if len(self._seen) >= _MOST_SEEN:
             self._seen.clear()
         self._seen.add(cache_dir)

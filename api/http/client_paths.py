@@ -35,12 +35,14 @@ class ClientPaths:
         self._media = Roots.media(settings)
         self.cache_roots = Roots.cache(settings)
         self.export_roots = Roots.export(settings)
+        self.key_roots: tuple[str, ...] | None = None
 
     def within(self, roots: tuple[str, ...] | None) -> ClientPaths:
         """The paths that a licence key with these roots may name; None: all of them."""
         if roots is None:
             return self
         bounded = copy.copy(self)
+        bounded.key_roots = roots
         bounded._media = self._media.within(roots)
         bounded.cache_roots = self.cache_roots.within(roots)
         bounded.export_roots = self.export_roots.within(roots)

@@ -75,7 +75,9 @@ async def _item(
         found = await _beside(services, path, _facts, services, item, path)
         if cache is not None:
             await services.folders.run(str(cache.root), _analysed, item, path, found, cache)
-        probe = await services.query_client.ask(Lane.PROBE, ProbeFile(path=path))
+        probe = await services.query_client.ask(
+            Lane.PROBE, ProbeFile(path=path, roots=services.paths.key_roots)
+        )
         await _beside(services, path, _check_unchanged, services, item, path)
         _fill(item, probe)
     if failure.reason is not None:

@@ -137,7 +137,13 @@ async def _grabbed(services: Services, path: str, seconds: float) -> Thumbnail:
     slot = Thumbnail(thumbnail=None)
     with own_slot(path, *OUTAGES) as failure:
         grabbed = await services.query_client.ask(
-            Lane.GRAB, GrabFrame(path=path, seconds=seconds, long_side=THUMBNAIL_SIDE)
+            Lane.GRAB,
+            GrabFrame(
+                path=path,
+                seconds=seconds,
+                long_side=THUMBNAIL_SIDE,
+                roots=services.paths.key_roots,
+            ),
         )
         slot.thumbnail = _text(grabbed.jpeg)
     slot.error = failure.reason

@@ -206,7 +206,7 @@ async def _of_file(services: Services, model: str, path: str) -> Vector:
     folder = os.path.dirname(path)
     await services.folders.run(folder, _must_be_there, services, path, "image_path")
     try:
-        return await services.vectors.of_frame(model, path, 0.0)
+        return await services.vectors.of_frame(model, path, 0.0, services.paths.key_roots)
     except MediaUnreadable as error:
         raise BadInput(f"image_path is no picture: {error.message}") from None
 
@@ -220,7 +220,8 @@ async def _of_frame(scope: Scope, model: str, path: str, seconds: float) -> Vect
         if stored is not None:
             return stored
     try:
-        return await scope.services.vectors.of_frame(model, path, seconds)
+        services = scope.services
+        return await services.vectors.of_frame(model, path, seconds, services.paths.key_roots)
     except BadInput as error:
         raise BadInput(f"time_seconds: {error.message}") from None
     except MediaUnreadable as error:

@@ -48,12 +48,17 @@ class Vectors:
         """Vector of an encoded picture. Raises MediaError, Unavailable or ModelError."""
         return await self._of_image(EmbedPicture(model=model, image=picture))
 
-    async def of_frame(self, model: str, path: str, seconds: float) -> Vector:
+    async def of_frame(
+        self, model: str, path: str, seconds: float, roots: tuple[str, ...] | None
+    ) -> Vector:
         """Vector of the frame shown at that time; a picture file shows itself at 0.
 
-        Raises BadInput, MediaError, Unavailable or ModelError.
+        `roots`: in which it must lie, of the licence key that asks. Raises BadInput, MediaError,
+        Unavailable or ModelError.
         """
-        return await self._of_image(EmbedFrame(model=model, path=path, seconds=seconds))
+        return await self._of_image(
+            EmbedFrame(model=model, path=path, seconds=seconds, roots=roots)
+        )
 
     async def _of_image(self, question: EmbedPicture | EmbedFrame) -> Vector:
         answer = await self._client.ask(Lane.GRAB, question)

@@ -45,6 +45,7 @@ def _submit(services: Services, body: AnalyzeBody, sender: Sender) -> Accepted:
         face_min_samples=body.face_min_samples,
         audio_streams=body.audio_streams or services.settings.audio_streams,
         force=body.force,
+        roots=services.paths.key_roots,
     )
     parts = {part for file in files for part in file.wants}
     common = msgspec.structs.replace(common, **_models(services, body, parts))

@@ -68,14 +68,8 @@ class CacheDir:
             elif create and not os.access(".", os.W_OK, dir_fd=folder.fd):
                 cache_files.share_clock(folder)  # fails with the system's reason
         if identity is None:  # not written to yet, or rushes.json was deleted
-            return cls.without_id(root)
+            return without_id(root)
         return cls(root, identity.id)
-
-    @classmethod
-    def without_id(cls, root: RootedPath) -> CacheDir:
-        """A folder that nothing was written to yet, or that is not even there: it is empty."""
-        digest = hashlib.sha256(os.fsencode(os.path.realpath(str(root)))).hexdigest()
-        return cls(root, f"path-{digest[:24]}")
 
     @classmethod
     def is_known(cls, path: str | Path, cache_id: str, roots: Roots | None = None) -> bool:
@@ -313,6 +307,12 @@ def _files_of(manifest: Manifest) -> Iterator[str]:
     yield manifest.file
     if manifest.pack:
         yield manifest.pack
+
+
+def without_id(root: RootedPath) -> CacheDir:
+    """A folder that nothing was written to yet, or that is not even there: it is empty."""
+    digest = hashlib.sha256(os.fsencode(os.path.realpath(str(root)))).hexdigest()
+    return CacheDir(root, f"path-{digest[:24]}")
 
 
 def _synced(file: BinaryIO) -> int:

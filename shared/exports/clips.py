@@ -29,6 +29,7 @@ class ClipSpec(msgspec.Struct, frozen=True, kw_only=True):
     name: str = ""  # without extension; "": made by `naming`
     naming: str = ""  # template of shared.exports.clip_names; "": the usual one
     output_dir: str
+    roots: tuple[str, ...] | None = None  # in which its paths must lie, of the licence key
     client_output_dir: str
     mode: ClipMode = "auto"
     codec: ClipCodec | None = None  # None: h264, or what keeps the depth of the source

@@ -39,6 +39,7 @@ class EmbedFrame(msgspec.Struct, frozen=True, kw_only=True, tag="embed_frame"):
     model: str
     path: str
     seconds: float = 0.0  # a still has no other
+    roots: tuple[str, ...] | None = None  # in which it must lie, of the licence key that asks
 
 
 class GrabFrame(msgspec.Struct, frozen=True, kw_only=True, tag="grab_frame"):
@@ -47,12 +48,14 @@ class GrabFrame(msgspec.Struct, frozen=True, kw_only=True, tag="grab_frame"):
     path: str
     seconds: float
     long_side: int  # pixels
+    roots: tuple[str, ...] | None = None  # in which it must lie, of the licence key that asks
 
 
 class ProbeFile(msgspec.Struct, frozen=True, kw_only=True, tag="probe_file"):
     """Asks what a file says about itself; answered with Probed."""
 
     path: str
+    roots: tuple[str, ...] | None = None  # in which it must lie, of the licence key that asks
 
 
 EmbedQuestion = EmbedTexts | EmbedPicture | EmbedFrame

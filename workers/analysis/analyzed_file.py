@@ -63,6 +63,7 @@ class AnalyzedFile:
         self.step = AnalysisStep.LISTED
         self._context = context
         self._cache = cache
+        self._roots = Roots.media(context.settings).within(spec.roots)
         self._is_forced = spec.force
         self._finding: _Finding | None = None
         self._is_same: bool | None = None
@@ -228,7 +229,7 @@ class AnalyzedFile:
     def _open(self) -> OpenedFile:
         if self.entry.refused:
             raise MediaUnreadable(self.entry.refused)
-        return open_media_file(self.entry.path, Roots.media(self._context.settings))
+        return open_media_file(self.entry.path, self._roots)
 
     def _has_gone_to(self, there: OpenedFile) -> bool:
         """Whether the path leads to another content than what was found there."""

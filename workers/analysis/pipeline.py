@@ -27,7 +27,7 @@ def analyze(
     """Do the Item. A file's stages publish in the order given."""
     spec = msgspec.json.decode(context.lease.spec, type=AnalyzeSpec)
     get_current_span().set_attribute("rushes.files", len(spec.files))
-    cache = context.cache(spec.cache_dir, spec.cache_id)
+    cache = context.cache(spec.cache_dir, spec.cache_id, spec.roots)
     files = [
         AnalyzedFile(context, cache, spec, index)
         for index in range(len(spec.files))

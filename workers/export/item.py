@@ -100,7 +100,8 @@ class _Export:
     def __init__(self, context: Context, spec: ClipSpec) -> None:
         self._context = context
         self._spec = spec
-        self._roots = Roots.export(context.settings)
+        self._roots = Roots.export(context.settings).within(spec.roots)
+        self._media_roots = Roots.media(context.settings).within(spec.roots)
 
     def run(self) -> ClipResult:
         with self._source() as source:
@@ -136,7 +137,7 @@ class _Export:
         if self._spec.refused:
             raise ClipFailed(ClipCode.MISSING_MEDIA, self._spec.refused)
         try:
-            return open_media_file(self._spec.media_path, Roots.media(self._context.settings))
+            return open_media_file(self._spec.media_path, self._media_roots)
         except NotAllowed as error:
             raise ClipFailed(ClipCode.NOT_ALLOWED, error.message) from error
         except MediaMissing as error:

@@ -169,12 +169,12 @@ class QueryService:
         limit_s = min(self._limit_s, request.within_s)
         try:
             match request.question:
-                case ProbeFile(path=path):
-                    request.reply(self._probers.run(limit_s, probe_file, self._roots, path))
-                case GrabFrame(path=path, seconds=seconds, long_side=side):
-                    jpeg = self._grabbers.run(
-                        limit_s, grab.jpeg_at, self._roots, path, seconds, side
-                    )
+                case ProbeFile(path=path, roots=of_key):
+                    roots = self._roots.within(of_key)
+                    request.reply(self._probers.run(limit_s, probe_file, roots, path))
+                case GrabFrame(path=path, seconds=seconds, long_side=side, roots=of_key):
+                    roots = self._roots.within(of_key)
+                    jpeg = self._grabbers.run(limit_s, grab.jpeg_at, roots, path, seconds, side)
                     request.reply(Grabbed(jpeg=jpeg))
                 case question:
                     self._embedder.put(self._prepared(question, request, limit_s))
@@ -203,8 +203,9 @@ class QueryService:
                 return EmbedRequest(key, request.reply, texts=texts)
             case EmbedPicture(image=image):
                 rgb = self._grabbers.run(limit_s, grab.rgb_of_bytes, image, side)
-            case EmbedFrame(path=path, seconds=seconds):
-                rgb = self._grabbers.run(limit_s, grab.rgb_at, self._roots, path, seconds, side)
+            case EmbedFrame(path=path, seconds=seconds, roots=of_key):
+                roots = self._roots.within(of_key)
+                rgb = self._grabbers.run(limit_s, grab.rgb_at, roots, path, seconds, side)
         return EmbedRequest(key, request.reply, picture=rgb)
 
     def _ready_model(self, wanted: str) -> tuple[str, int]:

@@ -52,6 +52,7 @@ def _specs(services: Services, body: ExportClipsBody) -> list[ClipSpec]:
         start=0.0,
         end=0.0,
         output_dir=folder,
+        roots=services.paths.key_roots,
         # As it was written, so that answers never lead through another pair of the path map.
         client_output_dir=folder if _is_ours(body.output_dir, folder) else body.output_dir,
         naming=body.naming,

@@ -62,7 +62,9 @@ async def _probed(services: Services, path: str) -> Probe | MediaError | NotAllo
     """What is wrong with one file is said in its place."""
     try:
         with own_slot(path, *OUTAGES, MediaError, NotAllowed) as failure:
-            return await services.query_client.ask(Lane.PROBE, ProbeFile(path=path))
+            return await services.query_client.ask(
+                Lane.PROBE, ProbeFile(path=path, roots=services.paths.key_roots)
+            )
     except (MediaError, NotAllowed) as error:
         return error
     return MediaUnreadable(failure.reason)
