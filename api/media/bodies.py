@@ -65,7 +65,7 @@ class SceneThumbnailsBody(Keyed, kw_only=True):
             Meta(
                 min_length=1,
                 max_length=LONGEST_WORD,
-                description="The file's id, when it is known: saves reading the file.",
+                description="The file's id, a hint where the path alone tells none.",
                 examples=["9ae0daaf81f5b2c3"],
             ),
         ]

@@ -85,8 +85,6 @@ async def get_scene_thumbnails(call: Call[SceneThumbnailsBody]) -> SceneThumbnai
     start, end = int(start_time), int(end_time)
     if end - start >= MOST_PAIRS:
         raise BadInput(f"start_time to end_time may span {MOST_PAIRS} s at the most.")
-    if body.hash_str is not None and not is_hash(body.hash_str):
-        raise BadInput(f"hash_str is not an id of a file: {body.hash_str!r}.")
     seconds = range(start, end + 1)
     stored = await services.folders.run(
         cache_dir, _stored, services, cache_dir, path, seconds, body.hash_str
@@ -155,18 +153,20 @@ def _stored(
     cache_dir: str,
     path: str,
     times: Sequence[float],
-    hash_str: str | None,
+    hint: str | None,
 ) -> list[bytes | None]:
-    """Pictures of the stored grid; None for each time that it does not hold."""
+    """Pictures of the stored grid; None for each time that it does not hold.
+
+    `hint`: the id of the file, which serves where the path itself tells none.
+    """
     with own_slot(f"Reading stored pictures of {path}", NotAllowed):
-        if hash_str:
-            cache = services.caches.cache(cache_dir)
-        else:
-            view = services.caches.open(cache_dir)
-            cache, hash_str = view.cache, services.caches.hash_for(view, path)
-        manifest = cache.manifest(hash_str, Stage.FRAMES) if hash_str else None
-        if hash_str and manifest:
-            with PackReader(cache.data_path(hash_str, manifest)) as pack:
+        view = services.caches.open(cache_dir)
+        found = services.caches.hash_for(view, path)
+        if found is None and hint and is_hash(hint):
+            found = hint
+        manifest = view.cache.manifest(found, Stage.FRAMES) if found else None
+        if found and manifest:
+            with PackReader(view.cache.data_path(found, manifest)) as pack:
                 return [_near(pack, seconds) for seconds in times]
     return [None] * len(times)
 

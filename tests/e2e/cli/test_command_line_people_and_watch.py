@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -262,11 +263,24 @@ def test_keys_are_made_listed_and_revoked_where_redis_is(
     command: Command, server: Stack, tmp_path: Path
 ) -> None:
     home = {"RUSHES_REDIS_URL": server.redis_url, "RUSHES_STATE_DIR": str(tmp_path)}
-    made = command.json("keys", "create", "--label", "a [new] panel", **home)
+    rights = ("--scope", "export", "--scope", "search", "--root", str(tmp_path), "--expires", "90d")
+    made = command.json("keys", "create", "--label", "a [new] panel", *rights, **home)
     editor = server.client(key=made["key"])
     assert editor.get("/tasks").status_code == 200
     (record,) = command.json("keys", "list", **home)["keys"]
     assert record["label"] == "a [new] panel"
     assert made["key"] not in json.dumps(record)
+    assert (sorted(record["scopes"]), record["roots"]) == (["export", "search"], [str(tmp_path)])
+    assert record["expires_at"] == pytest.approx(time.time() + 90 * 86_400, abs=60)
+    assert editor.post("/models/load", model_key="conse-lite0").status_code == 403
+    for wrong, said in (
+        (("--scope", "sleep"), "Choose from search, analyze"),
+        (("--expires", "soon"), "Say 90d, 12h or 2027-06-30"),
+        (("--expires", "2001-01-01"), "in the past"),
+        (("--root", "footage"), "must be an absolute path"),
+        (("--label", "two\nlines"), "control characters"),
+    ):
+        refused = command.run("keys", "create", *wrong, status=2, **home)
+        assert said in refused.stderr
     assert "a [new] panel" in command.run("keys", "revoke", record["id"], **home).stdout
     assert editor.get("/tasks").status_code == 403
