@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from shared.private_files import make_private, private
+from shared.private_files import private
 
 LARGEST = 32 << 20  # bytes of one file
 KEPT = 10  # files besides the newest
@@ -42,7 +42,7 @@ class AuditLog:
     def write(self, line: AuditLine) -> None:
         """Append a line, which is on the disk when this returns. Raises OSError."""
         content = msgspec.json.encode(line) + b"\n"
-        make_private(self._path.parent)
+        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with open(self._path.with_name(".audit.lock"), "a", opener=private) as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             self._rotate(len(content))

@@ -52,6 +52,16 @@ class ClientPaths:
         """Our form of a media path. Raises BadInput or NotAllowed, naming the field."""
         return self._allowed(self._media, path, field)
 
+    def is_of_key(self, ours: str) -> bool:
+        """Whether a path in our form lies in the roots of the licence key, if that has roots."""
+        if self.key_roots is None:
+            return True
+        try:
+            self._media.check(ours)
+        except NotAllowed:
+            return False
+        return True
+
     def listed(self, path: str, field: str) -> tuple[str, str]:
         """Our form of a media path in a list, and "" or why it can be used by none.
 

@@ -1,11 +1,20 @@
-"""What does not go together: within one watch folder, and beside the others."""
+"""Which watch folders a key may have, and what does not go together in them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from shared.errors import AlreadyWatched, BadInput
+from api.services import Services
+from shared.errors import AlreadyWatched, BadInput, Missing
 from shared.watch.folders import WatchFolder
+
+
+def watched_folder(services: Services, folder_id: str) -> WatchFolder:
+    """A watched folder in the roots of the licence key. Raises Missing, also for one outside."""
+    folder = services.watch_folders.get(folder_id)
+    if not services.paths.is_of_key(folder.path):
+        raise Missing(f"There is no watch folder {folder_id}.")
+    return folder
 
 
 def check_folder(folder: WatchFolder) -> None:

@@ -20,7 +20,7 @@ from api.watch.answers import (
     WatchStatus,
 )
 from api.watch.bodies import NothingBody, WatchFolderBody, WatchFolderChanges
-from api.watch.checks import check_folder, check_overlap
+from api.watch.checks import check_folder, check_overlap, watched_folder
 from api.watch.fields import locate, requested_fields
 from shared.domain import TaskKind
 from shared.errors import AlreadyWatched, BadInput, Missing
@@ -34,7 +34,10 @@ _ID = "watch_folder_id"
 async def list_watch_folders(call: Call[None]) -> WatchFolderList:
     """All watched folders."""
     folders = await run_in_threadpool(call.services.watch_folders.all)
-    return WatchFolderList(watch_folders=[_answer(folder) for folder in folders])
+    of_key = call.services.paths.is_of_key
+    return WatchFolderList(
+        watch_folders=[_answer(folder) for folder in folders if of_key(folder.path)]
+    )
 
 
 async def add_watch_folder(call: Call[WatchFolderBody]) -> WatchFolderAnswer:
@@ -64,7 +67,7 @@ async def change_watch_folder(call: Call[WatchFolderChanges]) -> WatchFolderAnsw
 
 
 def _change(services: Services, folder_id: str, body: WatchFolderChanges) -> WatchFolderAnswer:
-    current = services.watch_folders.get(folder_id)
+    current = watched_folder(services, folder_id)
     fields = requested_fields(services, body)
     # A place that stays is not looked at: it may be away, and the folder is to be disabled for it.
     for names in (("path", "client_path"), ("cache_dir", "client_cache_dir")):
@@ -90,6 +93,7 @@ async def remove_watch_folder(call: Call[None]) -> UnwatchAnswer:
 
 
 def _remove(services: Services, folder_id: str) -> UnwatchAnswer:
+    watched_folder(services, folder_id)
     with services.watch_folders.changing() as changes:
         folder = changes.remove(folder_id)
     services.watch_live.announce()

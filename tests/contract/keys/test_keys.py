@@ -135,6 +135,28 @@ def test_every_named_path_lies_in_the_roots_of_the_key(
         assert "outside the folders of this licence key" in answer.json()["message"]
 
 
+def test_watch_folders_outside_the_roots_of_a_key_are_not_there(
+    api_stack: Stack, client: Client, media: Path, caches: Path
+) -> None:
+    for name in ("mine", "theirs"):
+        (media / name).mkdir(exist_ok=True)
+    bodies = {n: {"path": str(media / n), "cache_dir": str(caches / n)} for n in ("mine", "theirs")}
+    ids = {n: client.http.post("/watch-folders", json=b).json()["id"] for n, b in bodies.items()}
+    roots = [str(media / "mine"), str(caches / "mine")]
+    guest = api_stack.client(key=made(client, roots=roots)[0])
+    shown = guest.get("/watch-folders").json()["watch_folders"]
+    assert [folder["id"] for folder in shown] == [ids["mine"]]
+    for answer in (
+        guest.http.put(f"/watch-folders/{ids['theirs']}", json={"enabled": False}),
+        guest.http.delete(f"/watch-folders/{ids['theirs']}"),
+        guest.get(f"/watch-folders/{ids['theirs']}/files"),
+        guest.http.post(f"/watch-folders/{ids['theirs']}/retry", json={}),
+    ):
+        assert answer.status_code == 404
+    assert guest.http.delete(f"/watch-folders/{ids['mine']}").status_code == 200
+    assert client.http.delete(f"/watch-folders/{ids['theirs']}").status_code == 200
+
+
 def test_links_lead_out_of_no_roots_of_a_key(
     api_stack: Stack, client: Client, media: Path, caches: Path
 ) -> None:
