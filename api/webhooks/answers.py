@@ -18,7 +18,10 @@ class DeadWebhookMessage(Struct, kw_only=True):
     id: Annotated[str, Meta(description="Of the message.", examples=["task.ended:8f14e45f"])]
     type: Annotated[str, Meta(description="Of the event.", examples=["task.ended"])]
     timestamp: _Moment
-    data: Annotated[dict[str, Any], Meta(description="What was to be told.")]
+    data: Annotated[
+        dict[str, Any],
+        Meta(description="What was to be told.", examples=[{"status": "completed"}]),
+    ]
     error: Annotated[
         str, Meta(description="Why the last try failed.", examples=["It answered 500."])
     ]

@@ -48,27 +48,32 @@ def exported_timeline(
     timeline, said = _timeline(asked, used)
     written = write_timeline(timeline, body.format, body.layout, body.pathurl_style)
     remarks += [*said, *written.remarks]
-    output_path = None
-    if asked.target is not None and body.output_path is not None:
-        placed = write_output(
-            asked.target,
-            written.text.encode(),
-            paths.export_roots,
-            on_exists=body.on_exists,
-            create_dir=body.create_dir,
-        )
-        output_path = paths.back(placed, body.output_path)
     is_xml = body.format in ("xmeml", "fcpxml")
     rate = timeline.rate
     return ExportedTimeline(
         xml=written.text if is_xml else None,
         text=None if is_xml else written.text,
-        output_path=output_path,
+        output_path=_written(paths, asked, written.text),
         sequence=SequenceFacts(
             fps=f"{rate.numerator}/{rate.denominator}", duration_frames=timeline.frames
         ),
         warnings=_in_order(remarks),
     )
+
+
+def _written(paths: ClientPaths, asked: TimelineRequest, text: str) -> str | None:
+    """Where the file lies, in the client's form; None where none was asked for."""
+    body = asked.body
+    if asked.target is None or body.output_path is None:
+        return None
+    placed = write_output(
+        asked.target,
+        text.encode(),
+        paths.export_roots,
+        on_exists=body.on_exists,
+        create_dir=body.create_dir,
+    )
+    return paths.back(placed, body.output_path)
 
 
 def _timeline(

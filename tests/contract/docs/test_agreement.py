@@ -48,6 +48,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stack, Pr
         roots = {
             "RUSHES_MEDIA_ROOTS": str(folder / "media"),
             "RUSHES_CACHE_ROOTS": str(folder / "caches"),
+            "RUSHES_WEBHOOK_HOSTS": "mam.example",
         }
         with running_stack(folder, own.url, analysis=0, query=0, **roots) as stack:
             yield stack, own

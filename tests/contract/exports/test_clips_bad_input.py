@@ -84,7 +84,20 @@ def test_a_bad_clip_is_named_with_its_index(
 @pytest.mark.parametrize(
     "wrong",
     [
-        *(-1, -0.5, True, [1], {}, "", "soon", "1:2", "-00:00:01", "00:00:61", "00:61:00", "1s"),
+        *(
+            -1,
+            -0.5,
+            True,
+            [1],
+            {},
+            "",
+            "soon",
+            "1:2:3:4:5",
+            "-00:00:01",
+            "00:00:61",
+            "00:61:00",
+            "1s",
+        ),
         *("00:00:05\n", "٠٠:00:05", "00:00:05:1", "00:00:05;", "00:00:60:00", "24:00:00:00"),
         *("00:00:05.", "00:00:05:1234", "0:00:05:00", "00:00:05,5", "NaN", "1e3"),
     ],
@@ -127,7 +140,10 @@ def test_ten_thousand_clips_are_the_most(desk: ClipsDesk) -> None:
 def test_a_folder_that_is_missing_or_none_is_400(desk: ClipsDesk) -> None:
     (desk.out / "file").write_bytes(b"x")
     missing = refusal(desk, output_dir=str(desk.out / "missing"))
-    assert missing == f"output_dir: the folder {desk.out}/missing does not exist; make it first."
+    assert missing == (
+        f"output_dir: the folder {desk.out}/missing does not exist; make it, or send "
+        "create_dir: true."
+    )
     assert "is no folder" in refusal(desk, output_dir=str(desk.out / "file"))
     assert "is no folder" in refusal(desk, output_dir=str(desk.out / "file" / "x"))
     (desk.out / "file").unlink()

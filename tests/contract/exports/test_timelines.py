@@ -25,7 +25,7 @@ from api.exports.timelines.bodies import TimelineBody
 from api.exports.timelines.routes import export_timeline
 from api.http.endpoint import Call
 from api.services import Services
-from shared.errors import MediaMissing, NoWorker, RushesError
+from shared.errors import MediaMissing, NothingUsable, NoWorker, RushesError
 from shared.media import MediaType
 from shared.query.lanes import Lane
 from shared.query.messages import Probed, ProbeFile
@@ -153,9 +153,10 @@ def test_what_cannot_be_used_is_left_out_with_a_warning_or_refused_if_strict(
     outside = client.post(PATH, clips=clips[3:], strict=True)
     assert outside.status_code == 403
     assert "RUSHES_MEDIA_ROOTS" in outside.json()["message"]
-    empty = export(desk, clips[0])
-    assert empty["sequence"]["duration_frames"] == 0
-    check_xmeml(empty["xml"])
+    nothing = client.post(PATH, clips=[clips[0], clips[2]])
+    assert (nothing.status_code, nothing.json()["error"]) == (422, "Nothing to export")
+    for path in ("none.mov: The file does not exist.", f"clips[1].media_path: {root}/broken.mov: "):
+        assert path in nothing.json()["message"]
 
 
 def test_output_path_writes_the_file_never_over_another(desk: tuple[Client, Path]) -> None:
@@ -329,8 +330,8 @@ def test_paths_are_the_clients_until_path_map_changes_them() -> None:
 def test_a_worker_that_is_away_is_no_missing_media() -> None:
     with pytest.raises(NoWorker):
         answer_of(_QueryClient(NoWorker()), {"clips": [GOOD]})
-    left_out = answer_of(_QueryClient(MediaMissing()), {"clips": [GOOD]})
-    assert [w.code for w in left_out.warnings] == ["missing_media"]
+    with pytest.raises(NothingUsable, match="does not exist"):
+        answer_of(_QueryClient(MediaMissing()), {"clips": [GOOD]})
 
 
 def test_the_libraries_of_timelines_are_loaded_when_they_are_used() -> None:

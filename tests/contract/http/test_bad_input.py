@@ -120,7 +120,8 @@ def test_max_results_below_one_is_400(client: Client, base: dict[str, Any], path
 
 
 @pytest.mark.parametrize(
-    "wrong", [-1, -0.5, "-00:00:01", "1:2", "00:00:61", "soon", "", "00:00:05\n", "٠٠:00:05", True]
+    "wrong",
+    [-1, -0.5, "-00:00:01", "1:2:3:4", "00:00:61", "soon", "", "00:00:05\n", "٠٠:00:05", True],
 )
 def test_a_negative_or_odd_time_is_400(client: Client, base: dict[str, Any], wrong: Any) -> None:
     body = {**base, "time_seconds": wrong}

@@ -85,7 +85,9 @@ def test_times_are_exact(value: float | str, exact: Fraction | str) -> None:
     assert source_time(value, "t") == exact
 
 
-@pytest.mark.parametrize("value", ["", "1:2", "00:60:00", "a", "00:00:00,5", "1:00:00:00", "-1"])
+@pytest.mark.parametrize(
+    "value", ["", "1:2:3:4:5", "00:60:00", "a", "00:00:00,5", "1:00:00:00", "-1"]
+)
 def test_what_is_no_time_is_named(value: str) -> None:
     with pytest.raises(BadInput, match=r"^t must be seconds, HH:MM:SS"):
         source_time(value, "t")

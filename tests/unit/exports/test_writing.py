@@ -118,7 +118,10 @@ def test_a_folder_that_leads_out_of_the_roots_is_refused(
 
 def test_a_folder_that_is_missing_or_no_folder_is_refused(roots: Roots, out: Path) -> None:
     (out / "file").write_bytes(b"")
-    for folder, words in (("missing", "does not exist; make it first"), ("file", "is no folder")):
+    for folder, words in (
+        ("missing", "does not exist; make it,"),
+        ("file", "is no folder"),
+    ):
         with pytest.raises(BadInput, match=words):
             write_output(str(out / folder / "a.srt"), b"new", roots)
     with pytest.raises(BadInput, match="output_path is longer than the file system allows"):

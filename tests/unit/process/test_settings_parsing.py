@@ -32,6 +32,7 @@ GIVEN: dict[str, tuple[str, object]] = {
         "rushes.example.com, *.studio.example",
         ("rushes.example.com", "*.studio.example"),
     ),
+    "webhook_hosts": ("mam.example, *.studio.example", ("mam.example", "*.studio.example")),
     "socket_auth": ("Required", "required"),
     "on_busy": ("Replace-any", "replace-any"),
     "ingest_share": ("0.25", 0.25),

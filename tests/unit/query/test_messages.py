@@ -71,7 +71,7 @@ def test_a_question_comes_back_as_its_type_and_reads_as_before(
         "ask_id": "1",
         "reply_to": "list",
         "within_s": 20,
-        "payload": payload,
+        "payload": payload | ({"roots": None} if "path" in payload else {}),
         "trace": "",
     }
 
