@@ -6,22 +6,26 @@ INTRODUCTION = """\
 Makes footage searchable: analyze videos, stills and speech, watch the progress, search by words, \
 by a picture, by a frame or by what was said. Compatible with the Jumper Public API v1.
 
-**Key.** Everything except `GET /health`, `GET /ready` and the documentation needs a licence \
-key: header `X-License-Key`, or `license_key` in the JSON body; the header wins. GET and DELETE: \
-header only.
+**Key.** Everything except `GET /health`, `GET /ready` and the documentation needs a licence key: \
+header `X-License-Key`, or `license_key` in the JSON body; the header wins. GET and DELETE: \
+header only. A key may be kept to scopes, which each operation names, and to folders; what it \
+lacks is a 403.
 
 **Bodies.** JSON, whatever the Content-Type says. An absent or empty body equals `{}`. Unknown \
-keys are ignored; `null` for an optional key equals leaving it out.
+keys are ignored, and named in the header `X-Rushes-Warnings` (a JSON array of sentences); `null` \
+for an optional key equals leaving it out.
 
 **Errors.** Always `{"error": <short label>, "message": <what to do>}`. Checks run in this order: \
 route, key, body. A 503 says in `Retry-After` how many seconds to wait. Batch answers keep the \
 request's order; a bad item is reported in its own slot and the call stays 200.
 
-**Times.** A time in a request is a number of seconds or `HH:MM:SS[.mmm]`. Answers give numbers \
-as `*_seconds` and `HH:MM:SS` as `timestamp`.
+**Times.** A time in a request is a number of seconds, `MM:SS` or `HH:MM:SS[.mmm]`. Answers give \
+numbers as `*_seconds` and `HH:MM:SS` as `timestamp`.
 
 **Paths.** Absolute paths that the backend can open. With RUSHES_PATH_MAP clients send and get \
-back their own form. A path outside the allowed roots: 403 `Path not allowed`.
+back their own form. A path outside the allowed roots: 403 `Path not allowed`. In a list a path \
+that can be used by none (empty, relative, of a drive or share that is mapped to nothing) is its \
+own item's error.
 
 **hash_str** identifies a media file by its content: the same file has the same id under every \
 path and on every machine. 16 hex digits; treat it as opaque.
@@ -46,10 +50,10 @@ header, and a wrong key is refused. Joining an unknown id is acknowledged with `
 while Redis is away is kept: `message` of `Joined` says so, and the state comes, or that the task \
 is lost, when Redis is back.
 
-**Watch folders (Socket.IO).** `join` with `watch-folders` needs a socket that came with a key. It \
-is sent `WatchProgress` as a `progress` event, at once and after every change: the fields of `GET \
-/watch-folders/service/status`, with `task_id` "watch-folders" and `type` "ingest". This room has \
-no end.
+**Watch folders (Socket.IO).** `join` with `watch-folders` needs a socket that came with a key \
+that has the scope `watch`. It is sent `WatchProgress` as a `progress` event, at once and after \
+every change: the fields of `GET /watch-folders/service/status`, with `task_id` "watch-folders" \
+and `type` "ingest". This room has no end.
 
 **Beside the API.** `/metrics` at the root of the port, for Prometheus, open to all unless \
 RUSHES_METRICS=off. This document is `/api/v1/openapi.json` and `.yaml`, also under \

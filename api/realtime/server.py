@@ -31,6 +31,7 @@ from api.watch import status
 from shared.errors import BadInput, Missing, RedisAway, RushesError, Unavailable
 from shared.ledger.ledger import progress_channel
 from shared.redis.clients import connect_async
+from shared.rights import KeyScope
 from shared.watch.live import ROOM
 
 log = logging.getLogger(__name__)
@@ -110,11 +111,8 @@ class Realtime:
         """The acknowledgement: what was joined, or the error."""
         try:
             task_id = _task_id_of(data)
-            if task_id == ROOM and socket_id not in self._keys:
-                raise KeyMissing(
-                    f"The room {ROOM} needs a licence key: connect with auth.license_key or the "
-                    "X-License-Key header."
-                )
+            if task_id == ROOM:
+                await self._check_room(socket_id)
             may_be = task_id == ROOM or _MADE_HERE.fullmatch(task_id)
             if not may_be or not await self._delivery.join(socket_id, task_id):
                 raise Missing(f"There is no task {task_id}.")
@@ -124,6 +122,15 @@ class Realtime:
         except RushesError as error:
             return _as_error(error)
         return {"message": "Joined.", "task_id": task_id}
+
+    async def _check_room(self, socket_id: str) -> None:
+        """Raise KeyMissing or ScopeMissing unless a socket may hear of watch folders."""
+        if socket_id not in self._keys:
+            raise KeyMissing(
+                f"The room {ROOM} needs a licence key: connect with auth.license_key or the "
+                "X-License-Key header."
+            )
+        await authorise(self._services, self._keys[socket_id], KeyScope.WATCH)
 
     async def _leave(self, socket_id: str, data: Any = None) -> dict[str, str]:
         try:

@@ -182,3 +182,12 @@ def test_who_leaves_hears_no_more(desk: WatchDesk, stack: Stack) -> None:
             assert len(events) == known
         finally:
             client.disconnect()
+
+
+def test_a_key_without_the_scope_hears_nothing_of_watch_folders(
+    stack: Stack, desk: WatchDesk
+) -> None:
+    client = stack.client()
+    made = client.post("/keys", scopes=["search", "analyze"])
+    with Watcher(client.url, key=made.json()["license_key"]) as watcher:
+        assert "lacks the scope 'watch'" in watcher.join(ROOM)["message"]
