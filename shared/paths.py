@@ -78,6 +78,11 @@ class Roots:
         return any(_inside(root, real) for root in _places(self.folders or ()))
 
 
+def lies_in_one(path: str, folders: Iterable[str]) -> bool:
+    """Whether a path lies in one of the folders, by its name alone."""
+    return any(_inside(path, folder) for folder in folders)
+
+
 def _is_in_one(real: str, folders: Iterable[Path]) -> bool:
     return any(_inside(real, place) for place in _places(folders))
 

@@ -21,7 +21,7 @@ class KeyScope(StrEnum):
     WATCH = "watch"  # watch folders
     EXPORT = "export"
     MODELS = "models"  # load models
-    ADMIN = "admin"  # keys, deleting, webhooks, and the tasks of others
+    ADMIN = "admin"  # keys, webhooks, and the tasks of others
 
 
 LONGEST_LABEL = 200  # characters

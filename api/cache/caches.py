@@ -81,6 +81,9 @@ class Caches:
         # A copy of a folder has its id too, so the place counts.
         place = hashlib.sha256(os.fsencode(os.path.realpath(str(cache.root)))).hexdigest()[:12]
         key = f"{cache.id}-{place}"
+        if of_key := self._cache_roots.of_key:  # links in it may lead out of what that one may read
+            named = hashlib.sha256(os.fsencode("\0".join(map(str, of_key)))).hexdigest()[:12]
+            key = f"{key}-{named}"
         view = self._views.get(key, lambda: CacheView(cache, key))
         with cache_files.clear_errors(cache.root):
             view.refresh(thorough=thorough)

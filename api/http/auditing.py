@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 from starlette.concurrency import run_in_threadpool
@@ -50,6 +51,8 @@ def details_of(body: msgspec.Struct | None) -> dict[str, Any]:
         value = getattr(body, field.name)
         if field.name not in _SECRET and value not in (None, [], field.default):
             given[field.encode_name] = _short(value)
+    if "url" in given:  # of a webhook: its path may be a secret
+        given["url"] = urlsplit(given["url"]).netloc
     return given
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from shared.errors import BadInput, NotAllowed, UnusablePath
 from shared.media import open_media_file
 from shared.opening import OpenedFile
-from shared.paths import PathMap, Roots
+from shared.paths import PathMap, Roots, lies_in_one
 from shared.settings import Settings
 
 # Behind the name of a folder in a sentence. "/a.old" is another folder than "/a".
@@ -52,15 +52,9 @@ class ClientPaths:
         """Our form of a media path. Raises BadInput or NotAllowed, naming the field."""
         return self._allowed(self._media, path, field)
 
-    def is_of_key(self, ours: str) -> bool:
-        """Whether a path in our form lies in the roots of the licence key, if that has roots."""
-        if self.key_roots is None:
-            return True
-        try:
-            self._media.check(ours)
-        except NotAllowed:
-            return False
-        return True
+    def is_of_key(self, *ours: str) -> bool:
+        """Whether paths in our form lie in the roots of the licence key, if that has roots."""
+        return self.key_roots is None or all(lies_in_one(path, self.key_roots) for path in ours)
 
     def listed(self, path: str, field: str) -> tuple[str, str]:
         """Our form of a media path in a list, and "" or why it can be used by none.

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from starlette.concurrency import run_in_threadpool
 
+from api.http.auth import check_scope
 from api.http.endpoint import Call, Endpoint
 from api.keys.answers import KeyAnswer, KeyList, KeyRevoked, NewKey
 from api.keys.bodies import KeyBody
 from api.services import Services
-from shared.errors import BadInput, Missing
+from shared.errors import BadInput, Missing, NotAllowed
+from shared.paths import lies_in_one
 from shared.redis.key_uses import KeyUse
 from shared.redis.licence_keys import KeyRecord
 from shared.rights import (
@@ -33,20 +35,42 @@ def _list(services: Services) -> KeyList:
 
 async def create_key(call: Call[KeyBody]) -> NewKey:
     """Make a key; the answer is the only one that has it."""
-    return await run_in_threadpool(_create, call.services, call.body)
+    return await run_in_threadpool(_create, call.services, call.body, call.key)
 
 
-def _create(services: Services, body: KeyBody) -> NewKey:
+def _create(services: Services, body: KeyBody, by: KeyRecord | None) -> NewKey:
+    scopes = checked_scopes(body.scopes) if body.scopes is not None else None
+    roots = checked_roots(body.roots, services.settings) if body.roots is not None else None
+    expires_at = checked_expiry(body.expires_at) if body.expires_at is not None else None
+    if by is not None:
+        scopes, roots, expires_at = _within(by, scopes, roots, expires_at)
     key = services.keys.create(
-        label=checked_label(body.label),
-        scopes=checked_scopes(body.scopes) if body.scopes is not None else None,
-        roots=checked_roots(body.roots, services.settings) if body.roots is not None else None,
-        expires_at=checked_expiry(body.expires_at) if body.expires_at is not None else None,
+        label=checked_label(body.label), scopes=scopes, roots=roots, expires_at=expires_at
     )
     record = services.keys.find(key)
     if record is None:
         raise Missing("The new key was revoked at once by somebody else.")
     return NewKey(license_key=key, key=_answer(record, KeyUse()))
+
+
+def _within(
+    by: KeyRecord,
+    scopes: frozenset[KeyScope] | None,
+    roots: tuple[str, ...] | None,
+    expires_at: float | None,
+) -> tuple[frozenset[KeyScope] | None, tuple[str, ...] | None, float | None]:
+    """The rights of a new key, none beyond those of the key that makes it; left out: the same."""
+    for scope in scopes or ():
+        check_scope(by, scope)
+    for number, root in enumerate(roots or ()):
+        if by.roots is not None and not lies_in_one(root, by.roots):
+            raise NotAllowed(
+                f"roots[{number}]: {root} lies outside the folders of this licence key."
+            )
+    ends = by.expires_at
+    if ends is not None and expires_at is not None and expires_at > ends:
+        raise BadInput("expires_at: no later than this licence key itself expires.")
+    return scopes or by.scopes, roots or by.roots, ends if expires_at is None else expires_at
 
 
 async def revoke_key(call: Call[None]) -> KeyRevoked:

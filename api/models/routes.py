@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -82,6 +83,7 @@ def _available(services: Services) -> AvailableModels:
     answer = AvailableModels(visual=[], speech=[], faces=[])
     active = {kind: active_key(services, kind) for kind in ModelKind}
     live = heartbeats.live(services.redis, services.settings.instance)
+    is_elsewhere = any(beat.host != socket.gethostname() for beat in live)
     loaded_keys = {state.model_key for beat in live for state in beat.models.values()}
     for spec in model_catalogue.catalogue(services.settings).values():
         common: dict[str, Any] = {
@@ -96,8 +98,8 @@ def _available(services: Services) -> AvailableModels:
             "commercial_use": spec.commercial_use,
             "source": spec.source,
             "limits": spec.limits,
-            # A worker on another machine may have loaded it all the same.
-            "unsupported": None if spec.key in loaded_keys else libraries.why_not_here(spec),
+            # What the libraries of other machines' workers are is not known here.
+            "unsupported": None if is_elsewhere else libraries.why_not_here(spec),
         }
         if spec.kind is ModelKind.VISUAL:
             answer.visual.append(

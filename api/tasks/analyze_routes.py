@@ -155,7 +155,10 @@ def _stop(call: Call[CancelBody]) -> StopResult:
     ledger, task_id, sender = call.services.ledger, call.body.task_id, call.sender
     record = ledger.record(task_id) if task_id else None
     is_anothers = record is not None and record.sender.owner not in ("", sender.owner)
-    if is_anothers:
+    if record is not None and record.kind is TaskKind.INGEST:
+        call.check(KeyScope.WATCH)
+        is_anothers = True  # the watcher's
+    elif is_anothers:
         call.check(KeyScope.ADMIN)
     return ledger.stop(task_id, sender.owner, sender.label or sender.owner if is_anothers else "")
 
@@ -203,7 +206,6 @@ ENDPOINTS = (
         "POST",
         "/analyze/cancel",
         cancel_task,
-        scope=KeyScope.ANALYZE,
         is_audited=True,
         tag="Analysis",
         summary="Stop a task",

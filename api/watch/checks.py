@@ -12,7 +12,7 @@ from shared.watch.folders import WatchFolder
 def watched_folder(services: Services, folder_id: str) -> WatchFolder:
     """A watched folder in the roots of the licence key. Raises Missing, also for one outside."""
     folder = services.watch_folders.get(folder_id)
-    if not services.paths.is_of_key(folder.path):
+    if not services.paths.is_of_key(folder.path, folder.cache_dir):
         raise Missing(f"There is no watch folder {folder_id}.")
     return folder
 

@@ -59,12 +59,14 @@ def requested_fields(
 def locate(services: Services, fields: dict[str, Any]) -> dict[str, Any]:
     """The fields with where links lead; folders must be there and allowed. Touches the disk."""
     found = dict(fields)
+    if {"path", "cache_dir"} & fields.keys():
+        found["key_roots"] = services.paths.key_roots
     if "path" in fields:
-        roots = Roots.media(services.settings)
+        roots = Roots.media(services.settings).within(services.paths.key_roots)
         found["real_path"] = _real_folder(roots, fields["path"], fields["client_path"])
     if "cache_dir" in fields:
         path, client_path = fields["cache_dir"], fields["client_cache_dir"]
-        roots = Roots.cache(services.settings)
+        roots = Roots.cache(services.settings).within(services.paths.key_roots)
         found["real_cache_dir"] = services.folders.call(
             path, lambda: _real_cache(roots, path, client_path)
         )

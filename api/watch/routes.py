@@ -23,7 +23,7 @@ from api.watch.bodies import NothingBody, WatchFolderBody, WatchFolderChanges
 from api.watch.checks import check_folder, check_overlap, watched_folder
 from api.watch.fields import locate, requested_fields
 from shared.domain import TaskKind
-from shared.errors import AlreadyWatched, BadInput, Missing
+from shared.errors import AlreadyWatched, BadInput, Missing, NotAllowed
 from shared.models.languages import language_name
 from shared.rights import KeyScope
 from shared.watch.folders import WatchFolder, new_folder_id
@@ -36,7 +36,9 @@ async def list_watch_folders(call: Call[None]) -> WatchFolderList:
     folders = await run_in_threadpool(call.services.watch_folders.all)
     of_key = call.services.paths.is_of_key
     return WatchFolderList(
-        watch_folders=[_answer(folder) for folder in folders if of_key(folder.path)]
+        watch_folders=[
+            _answer(folder) for folder in folders if of_key(folder.path, folder.cache_dir)
+        ]
     )
 
 
@@ -105,7 +107,13 @@ def _remove(services: Services, folder_id: str) -> UnwatchAnswer:
 
 async def start_watching(call: Call[NothingBody]) -> ServiceAnswer:
     """Watching is wanted from now on, also after restarts."""
+    _check_is_for_all(call)
     return await run_in_threadpool(_start, call.services)
+
+
+def _check_is_for_all(call: Call[NothingBody]) -> None:
+    if call.services.paths.key_roots is not None:
+        raise NotAllowed("The service watches everybody's folders: a key with roots leaves it be.")
 
 
 def _start(services: Services) -> ServiceAnswer:
@@ -119,6 +127,7 @@ def _start(services: Services) -> ServiceAnswer:
 
 async def stop_watching(call: Call[NothingBody]) -> ServiceAnswer:
     """Watching is not wanted any more; what was begun winds down."""
+    _check_is_for_all(call)
     return await run_in_threadpool(_stop, call.services)
 
 

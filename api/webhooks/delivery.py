@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import msgspec
+from anyio import CapacityLimiter, to_thread
 from standardwebhooks import Webhook as Signer
-from starlette.concurrency import run_in_threadpool
 
 from shared.errors import BadInput
 from shared.webhooks.events import Message
@@ -17,7 +19,17 @@ from shared.webhooks.subscriptions import Webhook
 if TYPE_CHECKING:
     import httpx
 
-WITHIN_S = 15.0  # connecting, sending and the answer's head
+_STEP_S = 10.0  # each of connecting, sending and waiting for the answer's head
+_WITHIN_S = 20.0  # all of it, with looking up the host
+_LOOKUPS = 8  # at once: a resolver that hangs takes no thread of requests
+
+
+@dataclass(frozen=True, slots=True)
+class Undelivered:
+    """Why a message was not received; `is_away`: others would not be either, for now."""
+
+    reason: str
+    is_away: bool = False
 
 
 class Deliverer:
@@ -29,25 +41,32 @@ class Deliverer:
         self._allowed = allowed_hosts
         # Nothing of the environment: no proxy may come between the checked address and us.
         self._client = httpx.AsyncClient(
-            timeout=WITHIN_S, follow_redirects=False, trust_env=False, max_redirects=0
+            timeout=_STEP_S, follow_redirects=False, trust_env=False, max_redirects=0
         )
-        self._errors = (httpx.HTTPError, httpx.InvalidURL, OSError)
+        self._no_answer = (httpx.HTTPError, OSError, TimeoutError)
+        self._lookups = CapacityLimiter(_LOOKUPS)
 
     async def close(self) -> None:
         await self._client.aclose()
 
-    async def deliver(self, hook: Webhook, message: Message) -> str | None:
+    async def deliver(self, hook: Webhook, message: Message) -> Undelivered | None:
         """Send a message once; why it was not received, None where it was."""
         try:
-            target = await run_in_threadpool(resolved, checked_url(hook.url, self._allowed))
-            status = await self._post(target, hook.secret, message)
+            async with asyncio.timeout(_WITHIN_S):
+                checked = checked_url(hook.url, self._allowed)
+                target = await to_thread.run_sync(
+                    resolved, checked, limiter=self._lookups, abandon_on_cancel=True
+                )
+                status = await self._post(target, hook.secret, message)
         except BadInput as error:
-            return error.message
-        except self._errors as error:
-            return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+            return Undelivered(error.message, is_away=True)
+        except self._no_answer as error:
+            return Undelivered(f"{type(error).__name__}: {error}".rstrip(": "), is_away=True)
+        except ValueError as error:  # a host or a secret that cannot be written as it must be
+            return Undelivered(f"It cannot be sent: {error}.", is_away=True)
         if 300 <= status < 400:
-            return f"It answered {status}: redirects are not followed."
-        return None if status < 300 else f"It answered {status}."
+            return Undelivered(f"It answered {status}: redirects are not followed.")
+        return None if status < 300 else Undelivered(f"It answered {status}.")
 
     async def _post(self, target: Target, secret: str, message: Message) -> int:
         """The status of the answer, whose body is not read. Connects to the checked address."""

@@ -71,12 +71,13 @@ async def test_webhook(call: Call[None]) -> WebhookTested:
     hook = await run_in_threadpool(call.services.webhooks.get, call.path[_ID])
     now = time.time()
     message = Message(f"{TEST}:{secrets.token_hex(8)}", TEST, now, {"webhook_id": hook.id})
-    deliverer = Deliverer(call.services.settings.webhook_hosts)
+    deliverer = await run_in_threadpool(Deliverer, call.services.settings.webhook_hosts)
     try:
-        error = await deliverer.deliver(hook, message)
+        failure = await deliverer.deliver(hook, message)
     finally:
         await deliverer.close()
-    return WebhookTested(delivered=error is None, message=error or "The receiver took it.")
+    said = "The receiver took it." if failure is None else failure.reason
+    return WebhookTested(delivered=failure is None, message=said)
 
 
 def _check_secret(secret: str) -> None:

@@ -10,7 +10,7 @@ import redis
 from starlette.concurrency import run_in_threadpool
 
 from api.async_tasks import end
-from api.webhooks.delivery import Deliverer
+from api.webhooks.delivery import Deliverer, Undelivered
 from shared.errors import RedisAway, RushesError
 from shared.settings import Settings
 from shared.watch.lease import WatcherLease
@@ -78,28 +78,37 @@ class WebhookSender:
                 self._tasks[hook] = asyncio.create_task(self._send_for_ever(hook))
 
     async def _send_for_ever(self, hook: Webhook) -> None:
-        deliverer = self._deliverer = self._deliverer or Deliverer(self._hosts)
+        if self._deliverer is None:  # in a thread: it loads a library and all certificates
+            self._deliverer = await run_in_threadpool(Deliverer, self._hosts)
         failures = 0
         while True:
             try:
-                failures = await self._send_due(deliverer, hook, failures)
+                failures = await self._send_due(self._deliverer, hook, failures)
             except RedisAway as error:
                 log.debug("Webhook %s goes on later: %s", hook.id, error.message)
             pause_s = min(_LOOK_EVERY_S * 2**failures, _LONGEST_PAUSE_S)
             await asyncio.sleep(pause_s)
 
     async def _send_due(self, deliverer: Deliverer, hook: Webhook, failures: int) -> int:
-        """Send what is due until something fails; how often in a row that has happened."""
+        """Send what is due while somebody answers; how often in a row nobody has.
+
+        A message that is refused comes later by itself, and holds up no other.
+        """
         while due := await run_in_threadpool(self._outbox.due, hook.id, _AT_ONCE):
             for raw in due:
                 message = decoded(raw)
-                error = "It is no message."
+                failure: Undelivered | None = Undelivered("It is no message.")
                 if message is not None:
-                    error = await deliverer.deliver(hook, message) or ""
-                if error:
-                    log.warning("Webhook %s: %s was not received: %s", hook.id, raw[:60], error)
-                    await run_in_threadpool(self._outbox.failed, hook.id, raw, error)
+                    failure = await deliverer.deliver(hook, message)
+                if failure is None:
+                    await run_in_threadpool(self._outbox.sent, hook.id, raw)
+                else:
+                    await self._note_failure(hook, raw, failure)
+                if failure is not None and failure.is_away:
                     return min(failures + 1, 10)
-                await run_in_threadpool(self._outbox.sent, hook.id, raw)
-            failures = 0
+                failures = 0
         return failures
+
+    async def _note_failure(self, hook: Webhook, raw: str, failure: Undelivered) -> None:
+        log.warning("Webhook %s: %s was not received: %s", hook.id, raw[:60], failure.reason)
+        await run_in_threadpool(self._outbox.failed, hook.id, raw, failure.reason)

@@ -34,7 +34,7 @@ from shared.unusable_files import UnusableFile
 
 _log = logging.getLogger(__name__)
 _FORMAT = 1
-_IDENTITY = "rushes.json"
+IDENTITY = "rushes.json"
 _ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 LISTING_WAIT_S = 5.0  # how long a share may go on denying a file that is known to be published
 
@@ -336,9 +336,9 @@ def _opened(root: RootedPath, *, create: bool) -> OpenedFolder:
 
 
 def _identity(root: OpenedFolder) -> _CacheDirIdentity | None:
-    path = f"{root.path}/{_IDENTITY}"
+    path = f"{root.path}/{IDENTITY}"
     try:
-        raw = cache_files.read_in(root, _IDENTITY, limits.SMALL)
+        raw = cache_files.read_in(root, IDENTITY, limits.SMALL)
         found = msgspec.json.decode(raw, type=_CacheDirIdentity)
     except FileNotFoundError:
         return None
@@ -358,17 +358,17 @@ def _identity(root: OpenedFolder) -> _CacheDirIdentity | None:
 def _create_identity(root: OpenedFolder) -> _CacheDirIdentity:
     """Write rushes.json once: of two processes that try, both go on with the first one's id."""
     ours = _CacheDirIdentity(_FORMAT, secrets.token_hex(12))
-    temporary = cache_files.temporary_name(_IDENTITY, "new")
+    temporary = cache_files.temporary_name(IDENTITY, "new")
     with os.fdopen(root.create(temporary), "wb") as file:
         file.write(msgspec.json.encode(ours))
         cache_files.sync(file.fileno())
     try:
-        root.link(temporary, _IDENTITY)
+        root.link(temporary, IDENTITY)
     except FileExistsError:
         return _identity(root) or ours
     except OSError:  # a share without hard links
-        if _IDENTITY not in root.names():
-            root.rename(temporary, _IDENTITY)
+        if IDENTITY not in root.names():
+            root.rename(temporary, IDENTITY)
         return _identity(root) or ours
     finally:
         with contextlib.suppress(FileNotFoundError):

@@ -19,9 +19,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Literal
 
+from shared.cache.cache_dir import IDENTITY
 from shared.errors import BadInput, ExportError, NotAllowed, RedisAway
 from shared.exports.names import LONGEST, numbered, shortened
-from shared.locations import place_of
+from shared.locations import location_of, place_of
 from shared.opening import OpenedFolder, open_drop_folder, open_folder
 from shared.paths import Roots
 
@@ -77,6 +78,7 @@ class PartFile:
         """
         self.sync()
         if may_replace and is_taken(self.folder, self.name):
+            _check_is_no_cache(self.folder)
             self.folder.rename(self.part, self.name)
             self.folder.sync()
             return self.name
@@ -121,6 +123,15 @@ class PartFile:
             self.folder.remove(target)
             raise
         return True
+
+
+def _check_is_no_cache(folder: OpenedFolder) -> None:
+    """Raise BadInput in a cache folder: what is replaced there would be analysis data."""
+    above = location_of(folder.fd)
+    while above != "/":
+        if os.path.lexists(os.path.join(above, IDENTITY)):
+            raise BadInput(f"{folder.path} is a cache folder; nothing is replaced there.")
+        above = os.path.dirname(above)
 
 
 @contextlib.contextmanager

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
@@ -17,6 +19,7 @@ from shared.rights import KeyScope
 
 Tier = Literal["pro", "basic"]
 _ID_LENGTH = 12
+_NUMBERED = re.compile(r"key (\d{1,9})")
 
 
 class KeyRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,10 +68,9 @@ class Keys:
         if digest in self._always_pro:
             return self._always_pro[digest]
         found = self._kept.get(digest)
-        if found and not _record(found).label:
-            self._name_all()
-            found = self._kept.get(digest)
-        return _record(found) if found else None
+        if found is None or _record(found).label:
+            return _record(found) if found else None
+        return next((key for key in self.list() if key.id == digest[:_ID_LENGTH]), None)
 
     def create(
         self,
@@ -89,7 +91,7 @@ class Keys:
             record = KeyRecord(
                 id=digest[:_ID_LENGTH],
                 tier=tier,
-                label=label or f"key {len(self._always_pro) + len(keys) + 1}",
+                label=label or self._free_label(map(_record, keys.values())),
                 created_at=round(time.time(), 3),
                 scopes=scopes,
                 roots=roots,
@@ -100,22 +102,20 @@ class Keys:
 
     def list(self) -> list[KeyRecord]:
         """Records of all licence keys: those from the settings, then the oldest first."""
-        kept = [_record(raw) for raw in self._kept.all().values()]
-        if not all(record.label for record in kept):
-            self._name_all()
-            kept = [_record(raw) for raw in self._kept.all().values()]
-        kept.sort(key=lambda record: record.created_at)
-        return [*self._always_pro.values(), *kept]
+        kept = sorted(map(_record, self._kept.all().values()), key=lambda key: key.created_at)
+        # Those of earlier versions may have no label: they are called by their number.
+        first = len(self._always_pro) + 1
+        named = [
+            key if key.label else msgspec.structs.replace(key, label=f"key {number}")
+            for number, key in enumerate(kept, first)
+        ]
+        return [*self._always_pro.values(), *named]
 
-    def _name_all(self) -> None:
-        """Give those of earlier versions that have no label their number as one."""
-        with self._kept.changing() as keys:
-            records = {digest: _record(raw) for digest, raw in keys.items()}
-            oldest_first = sorted(records, key=lambda digest: records[digest].created_at)
-            for number, digest in enumerate(oldest_first, len(self._always_pro) + 1):
-                if not records[digest].label:
-                    named = msgspec.structs.replace(records[digest], label=f"key {number}")
-                    keys[digest] = _json(named)
+    def _free_label(self, kept: Iterable[KeyRecord]) -> str:
+        """The number after the highest that a key is called by, or would be."""
+        records = [*self._always_pro.values(), *kept]
+        numbers = [int(found[1]) for key in records if (found := _NUMBERED.fullmatch(key.label))]
+        return f"key {max([len(records), *numbers]) + 1}"
 
     def revoke(self, key_id: str) -> KeyRecord:
         """Withdraw the licence key with this id. Raises Missing, and BadInput for the settings'."""

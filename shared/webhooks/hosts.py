@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from shared.errors import BadInput
@@ -53,15 +53,21 @@ def resolved(target: Target) -> Target:
     named as such.
     """
     found = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
-    address = str(found[0][4][0])
-    kind = ipaddress.ip_address(address.partition("%")[0])
-    if kind.is_link_local or kind.is_multicast or kind.is_unspecified or kind.is_reserved:
-        raise BadInput(f"{target.host} leads to {address}, which is no receiver's address.")
-    if kind.is_loopback and not _names_this_machine(target.host):
+    addresses = [str(each[4][0]) for each in found]
+    address = next((one for one in addresses if _may_be_sent_to(one, target.host)), None)
+    if address is None:
         raise BadInput(
-            f"{target.host} leads to this machine itself; name it localhost to allow it."
+            f"{target.host} leads to {', '.join(addresses)}: this machine itself, which only "
+            "localhost and its own addresses name, or no receiver's address."
         )
-    return Target(target.scheme, target.host, target.port, target.path, address)
+    return replace(target, address=address)
+
+
+def _may_be_sent_to(address: str, host: str) -> bool:
+    kind = ipaddress.ip_address(address.partition("%")[0])
+    if kind.is_loopback:
+        return _names_this_machine(host)
+    return not (kind.is_link_local or kind.is_multicast or kind.is_unspecified or kind.is_reserved)
 
 
 def _matches(host: str, allowed: str) -> bool:

@@ -25,6 +25,24 @@ MOST_DEAD = 1_000
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 5.0, 3_600.0
 
 
+# A message was received; once half of the outbox is free again, how many were dropped is told.
+# In one step: the ledger's scripts count more of them meanwhile. KEYS: due, tries, state.
+# ARGV: the message, now, one to tell what was dropped, how many may wait then.
+_SENT = """
+if redis.call('ZREM', KEYS[1], ARGV[1]) == 0 then return end
+redis.call('HDEL', KEYS[2], ARGV[1])
+redis.call('HSET', KEYS[3], 'sent', ARGV[2])
+redis.call('HDEL', KEYS[3], 'error')
+local dropped = tonumber(redis.call('HGET', KEYS[3], 'dropped') or '0')
+if dropped > 0 and redis.call('ZCARD', KEYS[1]) <= tonumber(ARGV[4]) then
+  local message = cjson.decode(ARGV[3])
+  message.data.count = dropped
+  redis.call('HDEL', KEYS[3], 'dropped')
+  redis.call('ZADD', KEYS[1], message.timestamp * 1000, cjson.encode(message))
+end
+"""
+
+
 class DeadMessage(msgspec.Struct, frozen=True):
     """A message that was given up."""
 
@@ -49,6 +67,7 @@ class Outbox:
     def __init__(self, client: redis.Redis, instance: str) -> None:
         self._redis = client
         self._prefix = key_prefix(instance)
+        self._sent = client.register_script(_SENT)
 
     def put(self, hook_id: str, message: Message) -> None:
         """Put a message in for one webhook."""
@@ -78,18 +97,20 @@ class Outbox:
 
     def sent(self, hook_id: str, raw: str) -> None:
         """A message was received."""
-        with translated(), self._redis.pipeline() as pipe:
-            pipe.zrem(self._due(hook_id), raw)
-            pipe.hdel(self._tries(hook_id), raw)
-            pipe.hset(self._state(hook_id), "sent", round(time.time(), 3))
-            pipe.hdel(self._state(hook_id), "error")
-            pipe.execute()
-        self._tell_dropped(hook_id)
+        now = time.time()
+        told = Message(f"{DROPPED}:{hook_id}:{now:.3f}", DROPPED, round(now, 3), {"count": 0})
+        with translated():
+            keys = [self._due(hook_id), self._tries(hook_id), self._state(hook_id)]
+            words: list[str | bytes | float] = [raw, round(now, 3), msgspec.json.encode(told)]
+            words.append(MOST_WAITING // 2)
+            self._sent(keys=keys, args=words)
 
     def failed(self, hook_id: str, raw: str, error: str) -> None:
         """A message was not received: it is due again later, or given up after a day."""
         now = time.time()
         with translated():
+            if self._redis.zscore(self._due(hook_id), raw) is None:
+                return  # its webhook was removed meanwhile
             self._redis.hset(self._state(hook_id), "error", error)
         message = decoded(raw)
         if message is None or now - message.timestamp > GIVEN_UP_AFTER_S:
@@ -135,17 +156,6 @@ class Outbox:
                 pipe.lpush(self._dead(hook_id), msgspec.json.encode(dead))
                 pipe.ltrim(self._dead(hook_id), 0, MOST_DEAD - 1)
             pipe.execute()
-
-    def _tell_dropped(self, hook_id: str) -> None:
-        """Once there is room again: how many there was none for."""
-        with translated():
-            dropped: Any = self._redis.hget(self._state(hook_id), "dropped")
-            if not dropped or not int(dropped):
-                return
-            self._redis.hset(self._state(hook_id), "dropped", 0)
-        now = time.time()
-        data = {"count": int(dropped)}
-        self.put(hook_id, Message(f"{DROPPED}:{hook_id}:{now:.3f}", DROPPED, now, data))
 
     def _due(self, hook_id: str) -> str:
         return f"{self._prefix}outbox:{hook_id}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Collection, Mapping
 
@@ -17,8 +18,10 @@ from shared.webhooks.outbox import Outbox
 from shared.webhooks.subscriptions import Webhooks
 from workers.watcher.context import WatcherContext
 from workers.watcher.folder.thread import FolderThread
+from workers.watcher.folder.watcher import OUTSIDE_HOURS
 from workers.watcher.threads import FolderThreads
 
+_NUMBER = re.compile(r"\d+")
 _WAITS = WebhookEvent.FOLDER_WAITING
 _STOPPED = FolderLive(state=WatchState.STOPPED)
 _STOPPING = FolderLive(state=WatchState.STOPPING)
@@ -72,12 +75,11 @@ class LiveReport:
 
     def _tell_webhooks(self, live: WatchLive, paths: Mapping[str, str]) -> None:
         """Each folder that waits now for something that it did not wait for before."""
-        before = self._published.folders if self._published else {}
+        before = self._published.folders if self._published else live.folders
         new = {
             folder_id: folder.reason
             for folder_id, folder in live.folders.items()
-            if folder.state is WatchState.WAITING and folder.reason
-            if folder_id not in before or before[folder_id].reason != folder.reason
+            if _hindrance(folder) not in ("", _hindrance(before.get(folder_id)))
         }
         hooks = self._webhooks.list() if new else []
         for folder_id, reason in new.items() if hooks else ():
@@ -111,6 +113,13 @@ class LiveReport:
         if all(beat.state == "waiting" for beat in alive):
             return alive[0].message
         return None
+
+
+def _hindrance(folder: FolderLive | None) -> str:
+    """What keeps a folder waiting, but for its numbers, such as seconds that pass."""
+    if folder is None or folder.state is not WatchState.WAITING:
+        return ""
+    return "" if folder.reason.startswith(OUTSIDE_HOURS) else _NUMBER.sub("", folder.reason)
 
 
 def _has_queued(thread: FolderThread) -> bool:

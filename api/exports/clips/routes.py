@@ -49,7 +49,15 @@ async def export_clips(call: Call[ExportClipsBody]) -> ExportedClips | Reply:
 async def get_exported_clips(call: Call[None]) -> ClipsOfTask:
     """What became of the clips so far."""
     logs.task_id_var.set(call.path["task_id"])
-    return await run_in_threadpool(clips_of, call.services, call.path["task_id"])
+    return await run_in_threadpool(_clips_so_far, call)
+
+
+def _clips_so_far(call: Call[None]) -> ClipsOfTask:
+    """The clips of a task, if the key may know of its folders: one with roots of its own alone."""
+    record = call.services.ledger.record(call.path["task_id"])
+    if record and record.sender.owner != call.sender.owner and call.services.paths.key_roots:
+        call.check(KeyScope.ADMIN)
+    return clips_of(call.services, call.path["task_id"])
 
 
 async def _ended(call: Call[ExportClipsBody], task_id: str) -> None:

@@ -28,6 +28,8 @@ def submit_clips(services: Services, body: ExportClipsBody, sender: Sender) -> N
             "No export worker is running, so nothing was accepted. Start one with `rushes worker "
             "export`."
         )
+    if body.create_dir and not body.dry_run:
+        _output_dir(services, body, make=True)
     items = [
         NewItem(msgspec.json.encode(spec), (ItemFile(spec.client_path, (ProgressType.EXPORT,)),))
         for spec in specs
@@ -90,13 +92,21 @@ def _is_ours(given: str, folder: str) -> bool:
     return "/" + posixpath.normpath(given).lstrip("/") == folder
 
 
-def _output_dir(services: Services, body: ExportClipsBody) -> str:
-    """Our form of a folder that is there, in the roots also where links lead. Touches the disk."""
-    given, create = body.output_dir, body.create_dir and not body.dry_run
+def _output_dir(services: Services, body: ExportClipsBody, *, make: bool = False) -> str:
+    """Our form of a folder that is there, in the roots also where links lead. Touches the disk.
+
+    One that is to be made is made at last, with `make`, when all else is understood.
+    """
+    given = body.output_dir
     folder = services.paths.export(given, "output_dir")
+    if body.create_dir and not body.dry_run and not make:
+        return folder
     try:
-        with output_folder(folder, services.paths.export_roots, "output_dir", create=create):
+        with output_folder(folder, services.paths.export_roots, "output_dir", create=make):
             pass
     except (BadInput, NotAllowed) as error:
-        raise type(error)(in_clients_words(error.message, {folder: given})) from None
+        said = error.message
+        if body.create_dir:
+            said = said.replace("make it, or send create_dir: true", "a dry run makes none")
+        raise type(error)(in_clients_words(said, {folder: given})) from None
     return folder

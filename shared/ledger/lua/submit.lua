@@ -11,13 +11,19 @@ local t, kind, on_busy, exclusive, leader = ARGV[3], ARGV[4], ARGV[6], ARGV[11],
 local owner, asked = ARGV[14], ARGV[15]
 local replaces = asked == 'replace' or asked == 'replace-any'
 
+local function sender_if_another(t)
+  if is_own(t, owner) then return nil end
+  local label = cjson.decode(ARGV[16]).label or ''
+  return label ~= '' and label or owner
+end
+
 local function place()
   if exclusive ~= '' then
     local holder = redis.call('GET', exclusive_key(exclusive))
     if holder and not is_over(holder) and not get(holder, 'parked') then return 'busy', holder end
     if holder and not is_over(holder) then
       redis.call('HSET', task_key(holder), 'superseded_by', t)
-      stop(holder)
+      stop(holder, sender_if_another(holder))
     end
   end
   if kind ~= 'analyze' then return 'started' end
@@ -37,8 +43,7 @@ local function place()
   if kept then return 'busy', holder or kept end
   if not holder or not (is_own(holder, owner) or on_busy == 'replace-any') then return 'queued' end
   reserve(owner, t, holder, tonumber(ARGV[7]), on_busy == 'replace-any')
-  local sender = cjson.decode(ARGV[16])
-  stop(holder, not is_own(holder, owner) and (sender.label or owner) or nil)
+  stop(holder, sender_if_another(holder))
   if redis.call('GET', P .. 'lock') == holder then return 'wait', holder end
   return 'queued'
 end

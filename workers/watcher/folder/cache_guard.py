@@ -40,7 +40,8 @@ class CacheGuard:
     def open(self) -> CacheLookup:
         """Open the CacheDir, before every batch. Raises CacheGone, CacheError."""
         folder, known_id = self._state.folder, self._state.facts.cache_id
-        roots = Roots.cache(self._state.context.settings)
+        settings = self._state.context.settings
+        roots = Roots.cache(settings).within(folder.key_roots)
         if known_id and not self._accepts_any:
             _check_known(RootedPath(Path(folder.cache_dir), roots))
         try:
@@ -49,7 +50,7 @@ class CacheGuard:
             raise CacheError(error.message) from error
         self._accepts_any = False
         if self._lookup is None or self._lookup.cache.id != cache.id:
-            self._lookup = CacheLookup(cache, Roots.media(self._state.context.settings))
+            self._lookup = CacheLookup(cache, Roots.media(settings).within(folder.key_roots))
         if cache.id != known_id:
             self._state.facts = replace(self._state.facts, cache_id=cache.id)
             if known_id:

@@ -70,7 +70,11 @@ class Submitter:
     def _task(self, files: Sequence[AdmittedFile]) -> NewTask:
         """Stills share Items, unless one is suspected of killing workers."""
         state = self._state
-        common = replace(state.profile.spec(state.folder.cache_dir), cache_id=state.facts.cache_id)
+        common = replace(
+            state.profile.spec(state.folder.cache_dir),
+            cache_id=state.facts.cache_id,
+            roots=state.folder.key_roots,
+        )
         items = analyze_items([self._work(one) for one in files if not one.file.is_alone], common)
         for one in files:
             if one.file.is_alone:

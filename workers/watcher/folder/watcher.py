@@ -43,6 +43,8 @@ _SILENT_S = 60.0
 _SEEN_S = 45.0  # more than the longest hold: what a user answers may have been so that long ago
 _ASKING_SHARE = 50  # asking in vain what became of Tasks takes at most this part of the time
 
+OUTSIDE_HOURS = "Outside its hours"
+
 
 class Ended(Exception):
     """The folder's thread is to end: what it has not written is read anew by the next one."""
@@ -111,7 +113,7 @@ class FolderWatcher:
             return WatchState.WAITING, self._unreachable
         if not self._is_in_hours():
             assert self.folder.schedule
-            return WatchState.WAITING, f"Outside its hours, until {self.folder.schedule.start}."
+            return WatchState.WAITING, f"{OUTSIDE_HOURS}, until {self.folder.schedule.start}."
         if (reason := breaker.reason) and (breaker.is_open or not table.queued):
             return WatchState.WAITING, reason
         if self._context.conditions.is_paused:

@@ -47,7 +47,7 @@ class ScanScheduler:
         self._settings = settings
         self._wake = wake
         rules = NameRules.of(folder, settings)
-        self._scanner = Scanner(folder, rules, Roots.media(settings))
+        self._scanner = Scanner(folder, rules, Roots.media(settings).within(folder.key_roots))
         self._events: Events | None = None
         self._next_scan = 0.0  # monotonic
         self._next_look = 0.0
