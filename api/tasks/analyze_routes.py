@@ -114,7 +114,10 @@ def _checked(services: Services, body: AnalyzeBody) -> tuple[str, list[FileSpec]
             "There is nothing to do: name files in visual_media_paths, transcription_jobs or "
             "face_media_paths."
         )
-    return cache_dir, works(visual, speech, faces)
+    files = works(visual, speech, faces)
+    if all(file.refused for file in files):  # it could do nothing but stop another
+        raise BadInput(files[0].refused)
+    return cache_dir, files
 
 
 def _asked(paths: ClientPaths, path: str, field: str, language: str | None = None) -> Asked:

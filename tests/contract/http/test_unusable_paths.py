@@ -45,3 +45,13 @@ def test_it_is_told_beside_those_that_can_be_used(
     assert client.ok("/analyze/cancel", task_id=task_id)
     requests = [{"media_path": each, "time_seconds": 1} for each in (there, path)]
     assert client.ok("/thumbnails", cache_dir=cache, requests=requests)["thumbnails"][1]["error"]
+
+
+def test_an_analysis_of_nothing_else_is_refused_and_stops_nobody(
+    client: Client, media: Path, cache: str
+) -> None:
+    good = client.ok("/analyze", cache_dir=cache, visual_media_paths=[str(media / "there.mov")])
+    answer = client.post("/analyze", cache_dir=cache, visual_media_paths=["", "a.mov"])
+    assert (answer.status_code, "visual_media_paths[0]" in answer.json()["message"]) == (400, True)
+    assert client.task(good["task_id"])["status"] == "queued"
+    assert client.ok("/analyze/cancel")["cancelled"]

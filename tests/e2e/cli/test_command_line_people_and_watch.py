@@ -262,15 +262,16 @@ def test_a_model_is_found_by_its_key_and_waited_for(command: Command, server: St
 def test_keys_are_made_listed_and_revoked_where_redis_is(
     command: Command, server: Stack, tmp_path: Path
 ) -> None:
-    home = {"RUSHES_REDIS_URL": server.redis_url, "RUSHES_STATE_DIR": str(tmp_path)}
-    rights = ("--scope", "export", "--scope", "search", "--root", str(tmp_path), "--expires", "90d")
+    home = {"RUSHES_REDIS_URL": server.redis_url, "RUSHES_STATE_DIR": str(tmp_path / "state")}
+    show = str(tmp_path / "show")
+    rights = ("--scope", "export", "--scope", "search", "--root", show, "--expires", "90d")
     made = command.json("keys", "create", "--label", "a [new] panel", *rights, **home)
     editor = server.client(key=made["key"])
     assert editor.get("/tasks").status_code == 200
     (record,) = command.json("keys", "list", **home)["keys"]
     assert record["label"] == "a [new] panel"
     assert made["key"] not in json.dumps(record)
-    assert (sorted(record["scopes"]), record["roots"]) == (["export", "search"], [str(tmp_path)])
+    assert (sorted(record["scopes"]), record["roots"]) == (["export", "search"], [show])
     assert record["expires_at"] == pytest.approx(time.time() + 90 * 86_400, abs=60)
     assert editor.post("/models/load", model_key="conse-lite0").status_code == 403
     for wrong, said in (

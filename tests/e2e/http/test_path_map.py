@@ -179,8 +179,10 @@ def test_what_is_wrong_is_told_in_the_clients_form(server: Server, desk: Desk) -
     )
     assert refused.status_code == 403
     assert desk.path("b.mov") in refused.json()["message"]
-    unknown = server.client.post("/search/text", cache_dir=desk.path("none"), query="a cat")
-    assert desk.path("none") in unknown.json()["message"]
+    frame = {"media_path": desk.path("away", "none.mp4"), "time_seconds": 1}
+    unknown = server.client.post("/search/frame", cache_dir=desk.path("cache"), **frame)
+    assert unknown.status_code == 404
+    assert desk.path("away", "none.mp4") in unknown.json()["message"]
     away = desk.path("away", "a.mp4")
     task_id = server.client.analyze(Path(desk.path("cache")), Path(away))
 
