@@ -136,12 +136,14 @@ ENDPOINTS = (
         is_audited=True,
         tag="Keys",
         summary="Make a licence key",
-        description="The answer shows it this once: only its hash is kept.",
+        description="The answer shows it this once: only its hash is kept. It has no more rights "
+        "than the key that makes it; what is left out is as there.",
         body=KeyBody,
         answer=NewKey,
         status=201,
         errors={
-            BadInput: "expires_at is in the past: name a time that is to come, or leave it out."
+            BadInput: "expires_at is in the past: name a time that is to come, or leave it out.",
+            NotAllowed: "roots[0]: /footage/show2 lies outside the folders of this licence key.",
         },
         example={"label": "Edit 3", "scopes": ["search", "export"], "roots": ["/footage/show1"]},
         answer_example={

@@ -10,6 +10,7 @@ from starlette.concurrency import run_in_threadpool
 
 from api.http.client_paths import ClientPaths
 from api.http.endpoint import Call, Endpoint
+from api.http.errors import ScopeMissing
 from api.models.model_keys import check_allowed, check_loadable, known_model, wanted_key
 from api.services import Services
 from api.tasks.acceptance import enqueue, note_accepted
@@ -212,10 +213,14 @@ ENDPOINTS = (
         is_audited=True,
         tag="Analysis",
         summary="Stop a task",
-        description="Work that is finished stays. With nothing running: `cancelled` is false.",
+        description="Work that is finished stays. With nothing running: `cancelled` is false. Any "
+        "key may stop its own tasks; those of others need the scope admin, a watch folder's watch.",
         body=CancelBody,
         answer=CancelAnswer,
-        errors={Missing: "There is no task 8f14e45fceea167a5a36dedd4bea2543."},
+        errors={
+            Missing: "There is no task 8f14e45fceea167a5a36dedd4bea2543.",
+            ScopeMissing: "This licence key lacks the scope 'admin'; it has analyze.",
+        },
         example={"task_id": "8f14e45fceea167a5a36dedd4bea2543"},
         answer_example={
             "message": "The task was asked to stop; its progress ends as cancelled.",

@@ -23,12 +23,15 @@ from api.watch.bodies import NothingBody, WatchFolderBody, WatchFolderChanges
 from api.watch.checks import check_folder, check_overlap, watched_folder
 from api.watch.fields import locate, requested_fields
 from shared.domain import TaskKind
-from shared.errors import AlreadyWatched, BadInput, Missing, NotAllowed
+from shared.errors import AlreadyWatched, BadInput, Missing, NotAllowed, RushesError
 from shared.models.languages import language_name
 from shared.rights import KeyScope
 from shared.watch.folders import WatchFolder, new_folder_id
 
 _ID = "watch_folder_id"
+_OF_ALL: dict[type[RushesError], str] = {
+    NotAllowed: "The service watches everybody's folders: a key with roots leaves it be."
+}
 
 
 async def list_watch_folders(call: Call[None]) -> WatchFolderList:
@@ -113,7 +116,7 @@ async def start_watching(call: Call[NothingBody]) -> ServiceAnswer:
 
 def _check_is_for_all(call: Call[NothingBody]) -> None:
     if call.services.paths.key_roots is not None:
-        raise NotAllowed("The service watches everybody's folders: a key with roots leaves it be.")
+        raise NotAllowed(_OF_ALL[NotAllowed])
 
 
 def _start(services: Services) -> ServiceAnswer:
@@ -273,6 +276,7 @@ ENDPOINTS = (
         description="Stays started over restarts of everything. Starting twice is fine.",
         body=NothingBody,
         answer=ServiceAnswer,
+        errors=_OF_ALL,
         example={},
         answer_example={
             "message": "Watching is started, also after restarts, until it is stopped.",
@@ -290,6 +294,7 @@ ENDPOINTS = (
         description="What is being analysed winds down. Stopping twice is fine.",
         body=NothingBody,
         answer=ServiceAnswer,
+        errors=_OF_ALL,
         example={},
         answer_example={
             "message": "Watching is stopped, also after restarts, until it is started.",

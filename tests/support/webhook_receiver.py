@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ class Receiver:
         self.port = port or free_port()
         self.status = 200
         self.location = ""
+        self.refused: set[str] = set()  # types that are answered 400
         self.held: threading.Event | None = None  # answers wait for it
         self.messages: list[dict[str, Any]] = []
         self.ids: list[str] = []
@@ -41,10 +43,13 @@ class Receiver:
                 if receiver.held:
                     receiver.held.wait(30)
                 receiver.paths.append(self.path)
-                if receiver.status == 200:
+                status = receiver.status
+                if json.loads(body)["type"] in receiver.refused:
+                    status = 400
+                if status == 200:
                     receiver.messages.append(Webhook(SECRET).verify(body, dict(self.headers)))
                     receiver.ids.append(self.headers["webhook-id"])
-                self.send_response(receiver.status)
+                self.send_response(status)
                 if receiver.location:
                     self.send_header("Location", receiver.location)
                 self.send_header("Content-Length", "0")

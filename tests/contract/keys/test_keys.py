@@ -213,3 +213,41 @@ def test_anothers_task_is_cancelled_and_replaced_by_administrators_alone(
     assert bob.post("/analyze", **body, on_busy="replace-any").status_code == 403
     assert client.ok("/analyze/cancel", task_id=task_id)["cancelled"] is True
     assert client.task(task_id)["message"] == "Stopped by key 1. What was finished stays."
+
+
+def test_a_key_makes_none_with_more_rights_than_its_own(
+    api_stack: Stack, client: Client, media: Path
+) -> None:
+    until, show = time.time() + 3600, media / "show9"
+    mine = {"scopes": ["admin", "search"], "roots": [str(show)], "expires_at": until}
+    guest = api_stack.client(key=made(client, **mine)[0])
+    same = guest.post("/keys").json()["key"]
+    assert {name: same[name] for name in ("roots", "expires_at")} == {
+        "roots": [str(show)],
+        "expires_at": until,
+    }
+    assert sorted(same["scopes"]) == ["admin", "search"]
+    for more, status in (
+        ({"scopes": ["export"]}, 403),
+        ({"roots": [str(media)]}, 403),
+        ({"expires_at": until + 1}, 400),
+    ):
+        assert guest.post("/keys", **more).status_code == status
+    assert guest.post("/keys", scopes=["search"], roots=[str(show / "day1")]).status_code == 201
+
+
+def test_a_watch_folder_keeps_the_roots_of_its_key(
+    api_stack: Stack, client: Client, media: Path, caches: Path
+) -> None:
+    show, other = media / "show5", media / "show6"
+    for folder in (show, other, caches / "show5"):
+        folder.mkdir(exist_ok=True)
+    (show / "link").symlink_to(other)
+    (caches / "show5" / "link").symlink_to(caches)
+    guest = api_stack.client(key=made(client, roots=[str(show), str(caches / "show5")])[0])
+    for path, cache in ((show / "link", caches / "show5"), (show, caches / "show5" / "link")):
+        body = {"path": str(path), "cache_dir": str(cache)}
+        refused = guest.http.post("/watch-folders", json=body)
+        assert (refused.status_code, "licence key" in refused.json()["message"]) == (403, True)
+    for path in ("start", "stop"):
+        assert guest.http.post(f"/watch-folders/service/{path}").status_code == 403

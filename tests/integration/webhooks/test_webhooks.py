@@ -206,3 +206,18 @@ def test_without_the_scope_admin_nothing_of_webhooks_is_to_be_had(
     key = client.post("/keys", scopes=["analyze"]).json()["license_key"]
     assert stack.client(key=key).get("/webhooks").status_code == 403
     assert stack.client(key=KEY).get("/webhooks").status_code == 200
+
+
+def test_a_message_that_is_refused_holds_up_no_other(
+    stack: Stack, client: Client, receiver: Receiver, tmp_path: Path
+) -> None:
+    receiver.refused = {"file.failed"}
+    hook = subscribed(client, receiver.url, "task.ended", "file.failed")
+    with connect(stack.redis_url) as redis:
+        for number in range(30):
+            Outbox(redis, "default").put(
+                hook, Message(f"file.failed:{number}", "file.failed", time.time(), {"n": number})
+            )
+    task_id = ended(client, tmp_path)
+    wait_for(lambda: f"task.ended:{task_id}" in receiver.ids, 10, "the task's end")
+    assert shown(client, hook)["waiting"] == 30

@@ -210,3 +210,12 @@ def test_folders_are_made_inside_the_roots_alone(out: Path, roots: Roots, tmp_pa
     with pytest.raises(NotAllowed):
         write_output(str(outside), b"new", roots, create_dir=True)
     assert not outside.parent.exists()
+
+
+def test_nothing_is_replaced_in_a_cache_folder(out: Path, roots: Roots) -> None:
+    (out / "cache" / "media").mkdir(parents=True)
+    for path in (out / "cache" / "rushes.json", out / "cache" / "media" / "manifest.json"):
+        path.write_bytes(b"{}")
+        with pytest.raises(BadInput, match="is a cache folder"):
+            write_output(str(path), b"new", roots, on_exists="replace")
+        assert path.read_bytes() == b"{}"
