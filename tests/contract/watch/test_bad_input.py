@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from api.http.client_paths import ClientPaths
 from api.watch.fields import locate
 from shared.errors import BadInput
 from shared.settings import Settings
@@ -210,6 +211,7 @@ def test_a_folder_that_cannot_be_read_is_400(
 ) -> None:
     class Some:
         settings = Settings.from_env({"RUSHES_STATE_DIR": str(desk.media / "state")})
+        paths = ClientPaths(settings)
 
     def refuse(path: str) -> None:  # tests may run as root, who is refused nothing
         raise PermissionError(13, "Permission denied", path)
