@@ -17,6 +17,7 @@ from shared.redis.heartbeats import Heartbeat, HeldModel
 from shared.watch.choices import FileGroup
 from shared.watch.live import FolderLive, WatchState
 from tests.support.monitoring.scrape import Scrape
+from tests.support.played_worker import claim
 from tests.support.private_redis import PrivateRedis
 from tests.support.stack import Client, Stack
 from tests.support.watch.desk import WatchDesk, watch_desk
@@ -49,7 +50,7 @@ def test_tasks_queues_and_files_are_shown_without_a_key(
     assert found.value("rushes_redis_memory_used_bytes") > 100_000
     ledger = Ledger(connect(api_redis.url), "default")
     for n, path in enumerate(("a.mp4", "b.mp4")):
-        lease = ledger.claim(task_id, n, "w", "n")
+        lease = claim(ledger, task_id, n, "w", "n")
         assert lease
         ledger.worked(lease, ProgressType.VIDEO, 12.5)
         error = "No." if n else None

@@ -10,6 +10,7 @@ import pytest
 from shared.domain import AnalyzeSpec, ProgressType
 from shared.ledger.ledger import Ledger
 from shared.redis.clients import connect
+from tests.support.played_worker import claim
 from tests.support.private_redis import PrivateRedis
 from tests.support.stack import Client
 
@@ -24,7 +25,7 @@ def ledger(api_redis: PrivateRedis, client: Client) -> Ledger:
 
 def specs(ledger: Ledger, task_id: str) -> list[AnalyzeSpec]:
     found = []
-    while lease := ledger.claim(task_id, len(found), "worker", "nonce"):
+    while lease := claim(ledger, task_id, len(found), "worker", "nonce"):
         found.append(msgspec.json.decode(lease.spec, type=AnalyzeSpec))
     return found
 

@@ -13,6 +13,7 @@ from shared.domain import AnalyzeSpec, ProgressType
 from shared.ledger.ledger import Ledger
 from shared.media import MediaType
 from shared.redis.clients import connect
+from tests.support.played_worker import claim
 from tests.support.private_redis import PrivateRedis
 from tests.support.stack import Client
 
@@ -26,7 +27,7 @@ def ledger(api_redis: PrivateRedis, client: Client) -> Ledger:
 def specs(ledger: Ledger, task_id: str) -> list[AnalyzeSpec]:
     """What each Item of a Task asks of a worker."""
     found = []
-    while lease := ledger.claim(task_id, len(found), "worker", "nonce"):
+    while lease := claim(ledger, task_id, len(found), "worker", "nonce"):
         found.append(msgspec.json.decode(lease.spec, type=AnalyzeSpec))
     return found
 
@@ -82,7 +83,7 @@ def test_a_request_with_something_wrong_in_it_stops_nothing(
     client: Client, ledger: Ledger, media: Path, caches: Path
 ) -> None:
     running = client.ok("/analyze", **body(caches, media, "a.mp4"))["task_id"]
-    assert ledger.claim(running, 0, "worker", "nonce")
+    assert claim(ledger, running, 0, "worker", "nonce")
     for wrong, status in [
         ({"transcription_jobs": [{"path": str(media / "a.mp4"), "language": "klingon"}]}, 400),
         ({"speech_model_key": "nonsense"}, 400),
@@ -106,7 +107,7 @@ def test_a_busy_server_answers_409_queues_or_refuses_as_asked(
     client: Client, ledger: Ledger, media: Path, caches: Path
 ) -> None:
     running = client.ok("/analyze", **body(caches, media, "a.mp4"))["task_id"]
-    lease = ledger.claim(running, 0, "worker", "nonce")
+    lease = claim(ledger, running, 0, "worker", "nonce")
     assert lease
     refused = client.post("/analyze", **body(caches, media, "b.mp4"), on_busy="refuse")
     assert refused.status_code == 409
@@ -142,7 +143,7 @@ def test_a_task_that_has_begun_says_why_it_waits_without_a_stray_space(
     client: Client, ledger: Ledger, media: Path, caches: Path
 ) -> None:
     task_id = client.ok("/analyze", **body(caches, media, "a.mp4"))["task_id"]
-    lease = ledger.claim(task_id, 0, "worker-0", "nonce")
+    lease = claim(ledger, task_id, 0, "worker-0", "nonce")
     assert lease
     ledger.progress(lease, type=ProgressType.VIDEO, fraction=0.1, media_path=str(media / "a.mp4"))
     message = client.task(task_id)["message"]
@@ -154,7 +155,7 @@ def test_a_task_tells_its_state_and_what_became_of_each_file(
 ) -> None:
     task_id = client.ok("/analyze", **body(caches, media, "a.mp4", "b.mp4"))["task_id"]
     for item, error in enumerate((None, "It is broken.")):
-        lease = ledger.claim(task_id, item, f"worker-{item}", "nonce")
+        lease = claim(ledger, task_id, item, f"worker-{item}", "nonce")
         assert lease
         path = str(media / ("a.mp4", "b.mp4")[item])
         ledger.file_ended(lease, type=ProgressType.VIDEO, index=0, media_path=path, error=error)

@@ -14,6 +14,7 @@ from shared.ledger.ledger import Ledger
 from shared.media import MediaType
 from shared.models.languages import CODES
 from shared.redis.clients import connect
+from tests.support.played_worker import claim
 from tests.support.private_redis import PrivateRedis
 from tests.support.socketio_client import Watcher
 from tests.support.stack import Client, running_stack
@@ -36,7 +37,7 @@ def ask(client: Client, caches: Path, ledger: Ledger) -> Ask:
     def post(**body: Any) -> list[AnalyzeSpec]:
         task_id = client.ok("/analyze", cache_dir=str(caches / "speech"), **body)["task_id"]
         found: list[AnalyzeSpec] = []
-        while lease := ledger.claim(task_id, len(found), "worker", "nonce"):
+        while lease := claim(ledger, task_id, len(found), "worker", "nonce"):
             found.append(msgspec.json.decode(lease.spec, type=AnalyzeSpec))
             ledger.settle(lease, "done")
         return found
@@ -258,7 +259,7 @@ def test_the_settings_say_what_a_request_leaves_out(
         jobs = [{"path": str(tmp_path / "a.wav")}]
         body = {"cache_dir": str(tmp_path / "cache"), "transcription_jobs": jobs}
         task_id = client.ok("/analyze", **body)["task_id"]
-        lease = Ledger(connect(own_redis.url), "default").claim(task_id, 0, "worker", "nonce")
+        lease = claim(Ledger(connect(own_redis.url), "default"), task_id, 0, "worker", "nonce")
         assert lease
         spec = msgspec.json.decode(lease.spec, type=AnalyzeSpec)
         assert (spec.audio_streams, spec.speech_model) == ("each", "whisper-large-v3-turbo")
@@ -280,7 +281,7 @@ def test_messages_and_progress_count_files_and_say_what_they_are_about(
     assert both["message"].startswith("Analysis of 2 files accepted.")
     task_id = both["task_id"]
     assert (client.task(task_id)["type"], client.task(task_id)["total"]) == ("video", 2)
-    lease = ledger.claim(task_id, 0, "worker", "nonce")
+    lease = claim(ledger, task_id, 0, "worker", "nonce")
     assert lease
     ledger.file_ended(lease, type=VIDEO, index=0, media_path=path, error=None)
     ledger.progress(lease, type=AUDIO, fraction=0.5, media_path=path)

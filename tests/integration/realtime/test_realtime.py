@@ -16,6 +16,7 @@ from shared.ledger.ledger import Ledger
 from shared.ledger.records import ItemFile, Lease, NewItem, NewTask
 from shared.redis.clients import connect
 from shared.redis.licence_keys import Keys
+from tests.support.played_worker import claim
 from tests.support.private_redis import PrivateRedis
 from tests.support.socketio_client import FINAL, Watcher
 from tests.support.stack import KEY, Stack, running_stack
@@ -45,7 +46,7 @@ class Work:
 
     @property
     def lease(self) -> Lease:
-        self._lease = self._lease or self.ledger.claim(self.task_id, 0, "worker", "nonce")
+        self._lease = self._lease or claim(self.ledger, self.task_id, 0, "worker", "nonce")
         assert self._lease
         return self._lease
 
