@@ -60,7 +60,7 @@ end
 
 -- Ingestion has no turns. It is held back while an analysis has the lock; after HELD_BACK_MS it is
 -- owed a share of the lease time, in Items that nobody asks to yield.
-local HELD_BACK_MS, LEAST_OF_ITEM_MS, RAREST_NAMING_MS = 60000, 1000, 30000
+local HELD_BACK_MS, LEAST_OF_ITEM_MS, RAREST_NAMING_MS = 60000, 250, 30000
 local MOST_OWED_MS = 300000
 local function ingestion(field) return tonumber(redis.call('HGET', P .. 'ingestion', field) or '0') end
 
