@@ -90,7 +90,7 @@ local function charge(t, n, least)
   if get(t, 'kind') == 'analyze' then
     redis.call('HINCRBY', P .. 'served', owner_of(t), int(ms))
     owe_ingestion(ms)
-  elseif item[2] or get(t, 'kind') == 'ingest' and is_sharing() then
+  elseif item[2] then
     redis.call('HINCRBY', P .. 'ingestion', 'owed', int(0 - math.max(ms, LEAST_OF_ITEM_MS)))
   end
 end

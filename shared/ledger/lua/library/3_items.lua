@@ -126,12 +126,10 @@ local function finish(t)
   return pass_lock_on()
 end
 
--- An Item was worked on: its Task's turn goes on, and ingestion that is free has caught up. What it
--- gets between two turns is no more than a part of its share.
+-- An Item was worked on: its Task's turn goes on, and ingestion that is free has caught up.
 local function note_work(t, n)
   if redis.call('GET', P .. 'lock') == t then redis.call('HSET', P .. 'turn', 'worked', int(now)) end
-  local is_free = get(t, 'kind') == 'ingest' and redis.call('HEXISTS', item_key(t, n), 'in_share') == 0
-  if is_free and not foreground() then
+  if get(t, 'kind') == 'ingest' and redis.call('HEXISTS', item_key(t, n), 'in_share') == 0 then
     redis.call('HDEL', P .. 'ingestion', 'since', 'owed', 'named')
   end
 end
