@@ -51,6 +51,18 @@ def test_an_odd_name_works_in_every_field(stack: Stack, tmp_path: Path, name: st
     assert len(client.ok("/thumbnails/scene", cache_dir=cache, **scene)["scene_thumbnails"]) == 3
 
 
+def test_a_path_that_can_be_used_by_none_fails_alone_in_a_task(
+    stack: Stack, tmp_path: Path
+) -> None:
+    clip, cache = make_clip(tmp_path / "a.mp4", seconds=1), tmp_path / "cache"
+    body = {"cache_dir": str(cache), "visual_media_paths": ["D:\\footage\\a.mov", str(clip), ""]}
+    record = stack.client().wait_final(stack.client().ok("/analyze", **body)["task_id"])
+    assert record["status"] == "completed"
+    failed = {one["media_path"]: one["error"] for one in record["failed_files"]}
+    assert set(failed) == {"D:\\footage\\a.mov", ""}
+    assert "RUSHES_PATH_MAP" in failed["D:\\footage\\a.mov"]
+
+
 def test_roots_may_have_odd_names(tmp_path: Path, redis_url: str) -> None:
     name = NAMES[0]
     media, cache = tmp_path / name, tmp_path / f"cache {name}"
