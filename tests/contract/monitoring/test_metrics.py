@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from api.monitoring.process_metrics import SEARCHES
 from shared.domain import ModelKind, ProgressType
 from shared.ledger.ledger import Ledger
 from shared.redis import heartbeats
@@ -70,7 +71,12 @@ def test_what_never_happened_is_0_so_that_a_rate_has_a_beginning(client: Client)
     assert found.value("rushes_footage_seconds_total", type="audio") == 0
     assert found.value("rushes_leases_lost_total") == 0
     assert found.value("rushes_live_workers", kind="analysis") == 0
-    assert found.value("rushes_search_duration_seconds_count", search="transcript") == 0
+
+
+def test_each_kind_of_search_is_exported_before_its_first(client: Client) -> None:
+    found = Scrape.of(client)
+    shown = found.samples("rushes_search_duration_seconds_count")
+    assert {labels["search"] for labels, _ in shown} == set(SEARCHES)
 
 
 def test_models_are_shown_by_the_workers_that_hold_them(

@@ -7,6 +7,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import av
+
 from tests.support.skip_or_fail import skip_or_fail
 
 _TRIES = 4
@@ -23,8 +25,8 @@ def program(name: str) -> str:
 def melted(*arguments: str, into: Path | None = None) -> bytes:
     """What melt prints. Raises as subprocess.run does.
 
-    Beside other work melt hangs now and then, or ends before it has written `into`: it is then
-    started again, a few times.
+    Beside other work melt hangs now and then, or ends before it has written a film `into` that
+    can be opened: it is then started again, a few times.
     """
     command = [program("melt"), *arguments]
     for _ in range(_TRIES - 1):
@@ -32,9 +34,17 @@ def melted(*arguments: str, into: Path | None = None) -> bytes:
             said = _run(command)
         except subprocess.TimeoutExpired:
             continue
-        if into is None or into.exists():
+        if into is None or _can_be_opened(into):
             return said
     return _run(command)
+
+
+def _can_be_opened(film: Path) -> bool:
+    try:
+        av.open(str(film)).close()
+    except (OSError, av.FFmpegError):
+        return False
+    return True
 
 
 def _run(command: list[str]) -> bytes:
