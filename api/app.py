@@ -10,6 +10,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
+from api.deleting import data_routes, person_routes
 from api.docs import pages
 from api.exports.clips import routes as clips
 from api.exports.timelines import routes as timelines
@@ -55,6 +56,7 @@ ENDPOINTS = (
     *analyze_routes.ENDPOINTS,
     *tasks.ENDPOINTS,
     *analysis_data_routes.ENDPOINTS,
+    *data_routes.ENDPOINTS,
     *search.ENDPOINTS,
     *transcript_routes.ENDPOINTS,
     *transcripts.ENDPOINTS,
@@ -62,6 +64,7 @@ ENDPOINTS = (
     *people.ENDPOINTS,
     *edit_routes.ENDPOINTS,
     *recluster_routes.ENDPOINTS,
+    *person_routes.ENDPOINTS,
     *cache_path_routes.ENDPOINTS,
     *transcript_exports.ENDPOINTS,
     *timelines.ENDPOINTS,

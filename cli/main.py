@@ -12,6 +12,7 @@ from cli.api_client import Refused
 from cli.commands import (
     analyze,
     bench,
+    data,
     doctor,
     export,
     keys,
@@ -45,6 +46,7 @@ app.command("search", epilog=search.EPILOG)(search.search)
 app.add_typer(transcripts.app, name="transcripts")
 app.add_typer(people.app, name="people")
 app.add_typer(export.app, name="export")
+app.add_typer(data.app, name="data")
 app.add_typer(watch.app, name="watch")
 app.add_typer(tasks.app, name="tasks")
 app.add_typer(models.app, name="models")

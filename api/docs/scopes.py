@@ -24,7 +24,7 @@ _MEANINGS = {
     KeyScope.WATCH: "watch folders",
     KeyScope.EXPORT: "clips, timelines, transcripts as files",
     KeyScope.MODELS: "load models",
-    KeyScope.ADMIN: "keys and webhooks; cancel and replace the tasks of others",
+    KeyScope.ADMIN: "keys and webhooks; cancel and replace the tasks of others; delete a person",
 }
 
 

@@ -1,4 +1,4 @@
-"""Fields that answers of several features share."""
+"""Fields, and words, that answers of several features share."""
 
 from __future__ import annotations
 
@@ -32,3 +32,8 @@ ClientPath = Annotated[
     Meta(description="The file's path, in the client's form.", examples=["/footage/day1/A001.mov"]),
 ]
 Count = Annotated[int, Meta(ge=0, description="How many.", examples=[12])]
+
+
+def counted(number: int, thing: str) -> str:
+    """How many, in words: "1 file", "12 files"."""
+    return f"{number:,} {thing}" + ("" if number == 1 else "s")

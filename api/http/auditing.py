@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import msgspec
@@ -20,14 +20,22 @@ _SECRET = {"license_key", "secret"}
 _LONG = 1_000  # characters: pictures and the like are no news
 
 
-async def audit(
-    audit_log: AuditLog,
-    action: str,
-    sender: Sender,
-    body: msgspec.Struct | None,
-    path: Mapping[str, str],
-) -> None:
+class AuditedCall(Protocol):
+    """What is told of a call."""
+
+    @property
+    def sender(self) -> Sender: ...
+    @property
+    def body(self) -> msgspec.Struct | None: ...
+    @property
+    def path(self) -> Mapping[str, str]: ...
+    @property
+    def audited(self) -> Mapping[str, Any]: ...
+
+
+async def audit(audit_log: AuditLog, action: str, call: AuditedCall) -> None:
     """Write what was accepted. One that cannot be written is an error in the log, no refusal."""
+    sender = call.sender
     line = AuditLine(
         at=now(),
         action=action,
@@ -36,7 +44,7 @@ async def audit(
         address=sender.address,
         client=sender.client,
         task_id=logs.task_id_var.get() or "",
-        details={**path, **details_of(body)},
+        details={**call.path, **details_of(call.body), **call.audited},
     )
     try:
         await run_in_threadpool(audit_log.write, line)
@@ -45,11 +53,15 @@ async def audit(
 
 
 def details_of(body: msgspec.Struct | None) -> dict[str, Any]:
-    """What was asked for: fields that were given, no secrets, of long lists the beginning."""
+    """What was asked for: fields that were given, no secrets, of long lists the beginning.
+
+    Nor what a body names in NOT_AUDITED: what people are called would outlive their deletion.
+    """
     given = {}
+    hidden = _SECRET.union(getattr(body, "NOT_AUDITED", ()))
     for field in msgspec.structs.fields(body) if body is not None else ():
         value = getattr(body, field.name)
-        if field.name not in _SECRET and value not in (None, [], field.default):
+        if field.name not in hidden and value not in (None, [], field.default):
             given[field.encode_name] = _short(value)
     if "url" in given:  # of a webhook: its path may be a secret
         given["url"] = urlsplit(given["url"]).netloc

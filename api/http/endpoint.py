@@ -51,6 +51,8 @@ class Call(Generic[Body]):
     key: KeyRecord | None = None  # where no key is needed
     sender: Sender = NOBODY  # as above
     warnings: list[str] = field(default_factory=list)  # what its answer's header is to say
+    # What the audit log is to say besides; what stands here is told also of a call that failed.
+    audited: dict[str, Any] = field(default_factory=dict)
 
     def check(self, scope: KeyScope) -> None:
         """Raise ScopeMissing unless its key has the scope, besides that of the endpoint."""
@@ -202,12 +204,15 @@ async def _serve(
     try:
         found = await endpoint.handler(call)
     except RushesError as error:
+        if call.audited:
+            call.audited["error"] = error.message
+            await audit(services.audit, endpoint.operation_id, call)
         like = getattr(body, "cache_dir", None) or request.query_params.get("cache_dir")
         error.message = services.paths.in_words(error.message, like)
         raise
     warn(request.scope, call.warnings)
-    if endpoint.is_audited:
-        await audit(services.audit, endpoint.operation_id, call.sender, body, request.path_params)
+    if endpoint.is_audited and not getattr(body, "dry_run", False):
+        await audit(services.audit, endpoint.operation_id, call)
     if isinstance(found, FileReply):
         warn(request.scope, found.warnings)
         headers = {"Content-Disposition": _attachment(found.filename)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from msgspec import Meta, Struct, field
 
@@ -109,6 +109,8 @@ class FacesBody(OfCollection, kw_only=True):
 
 class Assignment(Struct, kw_only=True):
     """A cluster and its name."""
+
+    NOT_AUDITED: ClassVar = ("name",)
 
     cluster_id: ClusterId
     name: Annotated[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from api.http.answers import counted
 from api.http.endpoint import Call, Endpoint
 from api.search.answers import LoadAnswer, LoadForMediaAnswer, Skipped
 from api.search.bodies import LoadBody, LoadForMediaBody
@@ -14,7 +15,7 @@ async def load_analysis_data(call: Call[LoadBody]) -> LoadAnswer:
     """Everything in the cache folder."""
     cache_dir = call.services.paths.cache(call.body.cache_dir)
     report = await call.services.folders.run(cache_dir, _load, call.services, cache_dir)
-    transcripts = _counted(report.transcription_files, "transcript")
+    transcripts = counted(report.transcription_files, "transcript")
     return LoadAnswer(
         message=f"{_message(report)} {transcripts} can be searched.",
         visual_files=report.visual_files,
@@ -60,11 +61,7 @@ def _load_for_media(services: Services, body: LoadForMediaBody) -> LoadForMediaA
 
 
 def _message(report: LoadReport) -> str:
-    return f"The visual data of {_counted(report.visual_files, 'file')} is loaded."
-
-
-def _counted(number: int, thing: str) -> str:
-    return f"{number} {thing}" + ("" if number == 1 else "s")
+    return f"The visual data of {counted(report.visual_files, 'file')} is loaded."
 
 
 _LOADED = {

@@ -57,11 +57,16 @@ def jobs(api: ApiClient, cache: str, collection: str = "") -> list[dict[str, Any
     return list(answer["cluster_jobs"])
 
 
+def is_id(who: str) -> bool:
+    """Whether `who` is the id of a cluster: digits are always one."""
+    return who.isascii() and who.removeprefix("-").isdigit()
+
+
 def ids_of(api: ApiClient, cache: str, collection: str, who: str) -> list[str]:
     """Ids of the clusters that `who` means: several may share a name. Raises Missing."""
     if who == NONE:
         return [NOBODY]
-    if who.isascii() and who.removeprefix("-").isdigit():
+    if is_id(who):
         return [who]
     (job,) = jobs(api, cache, collection)
     found = [str(c["cluster_id"]) for c in job["clusters"] if folded(c["name"]) == folded(who)]

@@ -12,6 +12,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from cli.arguments.media_arguments import is_foreign, server_path
+from cli.terminal.output import size_of
 from shared.errors import BadInput
 from shared.media import MediaType, media_type_of, unsupported_format
 
@@ -33,7 +34,7 @@ class MediaFiles:
         """The files in numbers, such as `3 files (2 video, 1 image), 1.2 GB`."""
         kinds = Counter(self.paths.values())
         each = ", ".join(f"{kinds[kind]:,} {kind.value}" for kind in MediaType if kinds[kind])
-        size = f", {_size(self.total_bytes)}" if self.total_bytes else ""
+        size = f", {size_of(self.total_bytes)}" if self.total_bytes else ""
         return f"{len(self.paths):,} file{'s' * (len(self.paths) != 1)} ({each}){size}"
 
 
@@ -111,10 +112,3 @@ def _add(found: MediaFiles, path: str) -> None:
         with contextlib.suppress(OSError):  # the server says what is wrong with it
             found.total_bytes += Path(path).stat().st_size
     found.paths[path] = kind
-
-
-def _size(count: float) -> str:
-    units = ["TB", "GB", "MB", "KB", "bytes"]
-    while count >= 1000 and len(units) > 1:
-        count, _ = count / 1000, units.pop()
-    return f"{count:,.0f} {units[-1]}" if units[-1] == "bytes" else f"{count:,.1f} {units[-1]}"

@@ -15,6 +15,7 @@ from cli.arguments.clusters import (
     CollectionOption,
     WhoArgument,
     ids_of,
+    is_id,
     one_id_of,
     only_collection,
     shown_id,
@@ -22,7 +23,9 @@ from cli.arguments.clusters import (
 from cli.arguments.media_arguments import CacheOption, cache_dir
 from cli.commands.following import end_of, name_of
 from cli.remote import Remote, remote
+from cli.terminal.confirming import YesOption, confirmed
 from cli.terminal.pictures import Box, Painter, PictureMode, PicturesOption, painter
+from shared.errors import BadInput
 from shared.printable import printable
 
 app = typer.Typer(no_args_is_help=True, help="Who is seen: names, corrections, taking them back.")
@@ -173,6 +176,41 @@ def move_faces(
         return
     where = target if target is not None else answer["new_cluster_ids"][0]
     server.out.line(f"{answer['moved']} moved to {_named(answer['clusters'], where)}")
+
+
+@app.command("delete", epilog="Example: rushes people delete Ada --yes")
+@remote
+def delete_person(
+    server: Remote,
+    who: WhoArgument,
+    cache: CacheOption = "",
+    collection: CollectionOption = "",
+    yes: YesOption = False,
+) -> None:
+    """Delete a person's faces and names from everything derived. It cannot be undone.
+
+    A name means everybody of that name in all collections of the cache folder, an id one cluster.
+    """
+    body: dict[str, Any] = {"cache_dir": cache_dir(cache)}
+    if is_id(who):
+        body = {**_body(server, cache, collection), "cluster_id": who}
+    elif collection:
+        raise BadInput("A name goes from all collections. Leave --collection out, or name an id.")
+    else:
+        body["name"] = who
+    planned = server.api.post("/faces/people/delete", body)
+    for found in planned["collections"] if not server.out.as_json else ():
+        names = ", ".join(found["names"]) or "without a name"
+        ids = ", ".join(found["cluster_ids"]) or "only named in the log"
+        server.out.line(
+            f"{found['cluster_job_name']}: {names} ({ids}), {found['face_count']:,} faces"
+        )
+    if not confirmed(server.out, yes):
+        server.out.document(planned)
+        return
+    answer = server.api.post("/faces/people/delete", {**body, "dry_run": False})
+    if not server.out.document(answer):
+        server.out.line(answer["message"])
 
 
 @app.command("recluster", epilog="Example: rushes people recluster --eps 0.42")

@@ -74,3 +74,11 @@ def accept_any_name() -> None:
         stream.reconfigure(  # type: ignore[union-attr]
             errors="surrogateescape" if is_utf8 else "replace"
         )
+
+
+def size_of(count: float) -> str:
+    """Bytes in words, such as `1.2 GB`."""
+    units = ["TB", "GB", "MB", "KB", "bytes"]
+    while count >= 1000 and len(units) > 1:
+        count, _ = count / 1000, units.pop()
+    return f"{count:,.0f} {units[-1]}" if units[-1] == "bytes" else f"{count:,.1f} {units[-1]}"

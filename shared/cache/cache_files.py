@@ -34,15 +34,17 @@ _HASH = re.compile(r"[0-9a-f]{16}")
 _LONGEST_MODEL_NAME = 120  # file systems allow 255 bytes, the rest of the name needs about 60
 _DATA_FILE = re.compile(r"(?:frames|visual|transcript|faces)\.[^/]*[0-9a-f]{8}\.[a-z0-9]{1,5}")
 _TEMPORARY = re.compile(r"\..+\.tmp")
+_DELETED = re.compile(r"deleted\.[0-9a-f]{16}\.(manifest\..+\.json)")
 _LEASED = re.compile(r"\..+\.([0-9a-f]{12}-\d{1,18}-\d{1,18})\.[0-9a-f]{8}\.tmp")
 GONE = (errno.ENOENT, errno.ENOTDIR, errno.ESTALE)
 
 
 class ArtefactFiles(msgspec.Struct, frozen=True):
-    """A Manifest read for the names of its files only."""
+    """A Manifest read for its files only: which they are, and which model made them."""
 
     file: str
     pack_bytes: int | None = None
+    model: str = ""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -207,12 +209,23 @@ def is_manifest(name: str) -> bool:
     return name.startswith("manifest.") and name.endswith(".json")
 
 
+def deleted_name(manifest: str, deletion_id: str) -> str:
+    """What a manifest is called once what it names was deleted; nobody but an undo reads it."""
+    return f"deleted.{deletion_id}.{manifest}"
+
+
+def is_deleted_manifest(name: str) -> bool:
+    return _DELETED.fullmatch(name) is not None
+
+
 def manifests_in(
-    place: OpenedFolder, kind: type[ManifestT]
+    place: OpenedFolder,
+    kind: type[ManifestT],
+    is_wanted: Callable[[str], bool] = is_manifest,
 ) -> Iterator[tuple[str, ManifestT | CacheError]]:
     """The manifests of a media folder by name, or why one cannot be used. Raises OSError."""
     room = limits.ALL_MANIFESTS
-    for name in sorted(filter(is_manifest, place.names()))[: limits.MANIFESTS]:
+    for name in sorted(filter(is_wanted, place.names()))[: limits.MANIFESTS]:
         found: ManifestT | CacheError
         try:
             with opened_in(place, name) as file:

@@ -1,4 +1,4 @@
-"""Removes from a CacheDir what was replaced a day ago or left by killed writers."""
+"""Removes from a CacheDir what was replaced or deleted a day ago, or left by killed writers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache, partial
 from typing import TypeAlias
 
@@ -20,6 +20,7 @@ IsOver: TypeAlias = Callable[[str], bool]  # of a lease (Lease.writer)
 KEPT_S = 86_400.0  # a reader may still be on its way from the old manifest to the old data
 _TEMPORARY_KEPT_S = 7 * KEPT_S  # it is begun when its analysis begins, which may take days
 _MARKER = "collected"
+DELETIONS = "deletions"  # folder of the records of what was deleted
 _LOOK_EVERY_S = 3600.0
 _next_look: dict[RootedPath, float] = {}  # of this process: when to look at the marker again
 
@@ -67,6 +68,7 @@ def collect(root: RootedPath, is_over: IsOver) -> int:
     old = now - _TEMPORARY_KEPT_S
     known = catalogue.Catalogue(root)
     removed = sum(_remove_dead(place, is_over, old) for place in (root, root / "catalog"))
+    removed += _forget_records(root / DELETIONS, now - KEPT_S)
     for hash_str in known.hashes():
         media = cache_files.media_dir(root, hash_str)
         removed += remove_dead(media, is_over, old)
@@ -96,23 +98,54 @@ def collect_media(folder: OpenedFolder, before: float) -> int:
     """Delete data of one MediaFile that is unused and was last touched before that time."""
     removed = 0
     with contextlib.suppress(FileNotFoundError, CacheError):
-        names = folder.names()
+        names = set(folder.names())
+        forgotten = _forget_deleted(folder, names, before)
+        names -= forgotten
+        removed += len(forgotten)
         data = list(filter(cache_files.is_data, names))
-        manifests = sum(map(cache_files.is_manifest, names))
+        manifests = sum(map(_names_data, names))
         if len(data) <= manifests:  # nothing can be left over: no need to read them
-            return 0
+            return removed
         if manifests > limits.MANIFESTS:
-            return 0
+            return removed
         used: set[str] = set()
-        for _, found in cache_files.manifests_in(folder, ArtefactFiles):
+        for _, found in cache_files.manifests_in(folder, ArtefactFiles, _names_data):
             if isinstance(found, CacheError):  # it hides what it names: then nothing is removed
-                return 0
+                return removed
             used.update(found.names)
         for name in data:
             if name not in used and folder.status(name).st_mtime < before:
                 folder.remove(name)
                 removed += 1
     return removed
+
+
+def _forget_records(deletions: RootedPath, before: float) -> int:
+    with (
+        contextlib.suppress(FileNotFoundError, NotADirectoryError, CacheError),
+        cache_files.folder(deletions) as folder,
+    ):
+        old = [name for name in folder.names() if folder.status(name).st_mtime < before]
+        for name in old:
+            folder.remove(name)
+        return len(old)
+    return 0
+
+
+def _names_data(name: str) -> bool:
+    return cache_files.is_manifest(name) or cache_files.is_deleted_manifest(name)
+
+
+def _forget_deleted(folder: OpenedFolder, names: Iterable[str], before: float) -> set[str]:
+    """Remove manifests that were deleted before that time, which nothing brings back from then on.
+
+    Returns their names.
+    """
+    deleted = filter(cache_files.is_deleted_manifest, names)
+    old = {name for name in deleted if folder.status(name).st_mtime < before}
+    for name in old:
+        folder.remove(name)
+    return old
 
 
 def _collect_quietly(root: RootedPath, is_over: IsOver) -> None:

@@ -15,6 +15,7 @@ MANIFEST = 16 * MB  # 24 h with gaps, a scene a second: 2 MB
 TRANSCRIPT = 64 * MB  # 24 h of fast speech with times of words: 12 MB a stream
 ADDITION = 64 * MB  # members or edits; a snapshot of 1,000,000 members: 20 MB
 ADDITIONS = 2 * ADDITION  # all files of one folder: two snapshots may lie there for a moment
+DELETION = 256 * MB  # 1,000,000 artefacts of which one request was
 CATALOGUE = 512 * MB  # one file, and all of a folder; 100,000 files with all artefacts: 100 MB
 CATALOGUE_LINE = 64 * KB  # a path in it has up to 4 KB
 CATALOGUE_DAMAGED_LINES = 1000  # a full disk tears one

@@ -12,7 +12,7 @@ import re
 import secrets
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -125,6 +125,32 @@ class AdditionLog(Generic[T]):
             remove(folder, held)
             remove_temporaries(folder, written.st_mtime)
 
+    def rewrite(self, change: Callable[[T], T]) -> None:
+        """Change what the additions say; ids and order stay. No file that said it before is left.
+
+        Raises CacheError; asked again it goes on. An addition that comes meanwhile is changed, too.
+        """
+        while True:
+            names = self.names()
+            entries = self.read()
+            changed = tuple(msgspec.structs.replace(e, what=change(e.what)) for e in entries)
+            if not set(names) & self._damaged and changed == entries:
+                return
+            self._replace(names, changed)
+
+    def _replace(self, names: Iterable[str], entries: tuple[Addition[T], ...]) -> None:
+        """Put entries in place of these files, in snapshots that can be read."""
+        with (
+            cache_files.clear_errors(self._root),
+            cache_files.folder(self.folder) as folder,
+        ):
+            for part in _parts(entries):
+                name = f"snapshot-{part[-1].lamport:012d}-{secrets.token_hex(4)}.json"
+                cache_files.write_atomically(folder, name, _snapshot(part), "rewrite")
+            remove(folder, names)
+            remove(folder, filter(cache_files.is_temporary, folder.names()))
+            folder.sync()
+
     def _fold_quietly(self) -> None:
         try:
             self.fold()
@@ -222,6 +248,14 @@ def _sound(added: Addition[T], name: str = "") -> Addition[T]:
     if not found or int(found[1]) != added.lamport or (name and name != f"{added.id}.json"):
         raise ValueError(f"strange id {added.id!r}")
     return added
+
+
+def _parts(entries: Sequence[Addition[T]]) -> Iterator[Sequence[Addition[T]]]:
+    """The entries in parts that fit into one file each."""
+    count = -(-len(_snapshot(entries)) // (limits.ADDITION // 2)) if entries else 0
+    size = -(-len(entries) // count) if count else 0
+    for start in range(0, len(entries), size or 1):
+        yield entries[start : start + size]
 
 
 def _snapshot(entries: Iterable[Addition[T]]) -> bytes:

@@ -138,6 +138,19 @@ def publish(folder: RootedPath, clustering: Clustering) -> bool:
     return True
 
 
+def remove_former(folder: RootedPath) -> None:
+    """Remove all clusterings but the newest, at once. Raises OSError and CacheError.
+
+    Whoever is about to read one finds the newest.
+    """
+    with (
+        contextlib.suppress(FileNotFoundError, NotADirectoryError),
+        cache_files.folder(folder) as opened,
+    ):
+        remove(opened, [stamp.name for stamp in _stamps(opened)[1:]])
+        opened.sync()
+
+
 def check(clustering: Clustering) -> None:
     """Raise ValueError for a clustering that its readers could stumble over."""
     lengths: dict[str, int] = {"s": SAMPLES, "n": len(clustering.keys)}

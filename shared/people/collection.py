@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import msgspec
@@ -165,6 +165,23 @@ class Collection:
         if not self.exists():
             raise Missing(f"There is no collection {self.name!r} in this cache folder.")
         return self._edits.append(edit)
+
+    def rewrite(
+        self,
+        clustering: Callable[[Clustering], Clustering],
+        edit: Callable[[NewEdit], NewEdit],
+    ) -> None:
+        """Change how the faces are grouped and what edits say, and keep nothing of before.
+
+        Raises CacheError; asked again it goes on.
+        """
+        while (found := self.clustering()) is not None:
+            changed = replace(clustering(found), number=self.next_number())
+            if self.publish(changed):
+                break
+        with cache_files.clear_errors(self._root):
+            clustering_files.remove_former(self.folder)
+        self._edits.rewrite(edit)
 
     def version(self) -> Version:
         """The version, which changes with members, edits and clusterings; costs three listings."""

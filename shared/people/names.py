@@ -23,6 +23,11 @@ def checked_name(name: str) -> str:
     return name
 
 
+def spoken(name: str) -> str:
+    """A form that names have in common which are the same to people."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold().strip())
+
+
 def require_unicode(name: str) -> None:
     """Raise BadInput for half a character, which JSON can send and no file can hold."""
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from shared.people.addition_log import order
 from shared.people.clustering import NO_CLUSTER, Clustering
 from shared.people.edits import Edit, Modify, Names, Undo
+from shared.people.names import spoken
 from shared.people.replay import NOT_PINNED, EditOutcome, Ground, Replay
 
 # The edits that count at some moment, newest first; shared between moments. None: no edits.
@@ -70,10 +70,14 @@ class PeopleState:
         root = self._replay.root(cluster_id)
         return root if self._replay.is_alive(root) else None
 
+    def ids_of(self, root: int) -> tuple[int, ...]:
+        """All ids that stand for a cluster, its own first."""
+        return self._replay.merged_into(root)
+
     def ids_named(self, name: str) -> list[int]:
         """Ids of all clusters with this name, whatever the case of its letters."""
-        wanted = _spoken(name)
-        return sorted(id_ for id_, known in self.names.items() if _spoken(known) == wanted)
+        wanted = spoken(name)
+        return sorted(id_ for id_, known in self.names.items() if spoken(known) == wanted)
 
     def faces_of(self, ids: Collection[int]) -> NDArray[np.int32]:
         """Faces (indexes into the clustering) of these clusters, ascending."""
@@ -170,10 +174,6 @@ def _seen(replay: Replay, edits: tuple[Edit, ...], chains: Mapping[str, _Chain])
         _replay=replay,
         _chains=chains,
     )
-
-
-def _spoken(name: str) -> str:
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold().strip())
 
 
 def _ids_in(edit: Edit) -> Iterator[int]:

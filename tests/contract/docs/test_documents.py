@@ -39,6 +39,8 @@ GET /watch-folders/service/status · POST /watch-folders/{watch_folder_id}/retry
 GET /watch-folders/{watch_folder_id}/files · POST /cache-paths · POST /export/clips
 GET /tasks/{task_id}/exports
 POST /export/premiere-xml · POST /export/transcript
+POST /analysis-data/delete · GET /analysis-data/deletions · POST /analysis-data/deletions/undo
+POST /faces/people/delete
 GET /keys · POST /keys · DELETE /keys/{key_id}
 GET /webhooks · POST /webhooks · DELETE /webhooks/{webhook_id} · POST /webhooks/{webhook_id}/test
 """

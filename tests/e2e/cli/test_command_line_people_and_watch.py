@@ -99,6 +99,33 @@ def test_corrections_are_made_told_and_taken_back(who: Command, people: PeopleDe
     assert people.clusters() == before
 
 
+def test_a_person_and_results_are_deleted_once_somebody_says_so(
+    who: Command, people: PeopleDesk
+) -> None:
+    who.run("people", "name", str(ADA), "Ada")
+    planned = who.run("people", "delete", "ada")
+    assert planned.stdout == f"{NAME}: Ada ({ADA}), 4 faces\n"
+    assert "--yes" in planned.stderr
+    assert who.json("people", "delete", "Ada")["dry_run"] is True
+    assert "Deleted: 4 faces" in who.run("people", "delete", "Ada", "--yes").stdout
+    assert "Leave --collection out" in who.refused(
+        "people", "delete", "Ada", "--collection", NAME, status=2
+    )
+    assert ADA not in [id_ for id_, *_ in people.clusters()]
+
+    film = str(people.media["a.mp4"])
+    planned = who.run("data", "delete", film)
+    assert f"{film}: faces" in planned.stdout
+    with who.on_terminal("data", "delete", film) as terminal:
+        terminal.shows("Delete this?")
+        terminal.type("y\n")
+        terminal.shows("rushes data undo ")
+    (deletion,) = who.json("data", "deletions")["deletions"]
+    assert deletion["deletion_id"] in who.run("data", "deletions").stdout
+    assert who.run("data", "undo", deletion["deletion_id"]).stdout == "Back: 1 result.\n"
+    assert "media files, or --model" in who.refused("data", "delete", status=2)
+
+
 def test_a_recluster_is_followed_to_its_end(who: Command, people: PeopleDesk) -> None:
     assert "ompleted" in who.run("people", "recluster", "--min-samples", "1").stdout
     assert people.job()["min_samples"] == 1

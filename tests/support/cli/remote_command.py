@@ -113,6 +113,9 @@ class Terminal:
             assert left > 0, f"{words!r} was not printed: {self.text!r}"
             assert self._read(left), f"it ended without {words!r}: {self.text!r}"
 
+    def type(self, text: str) -> None:
+        os.write(self._leader, text.encode())
+
     def end(self, timeout_s: float = 60) -> int:
         """Read to its end; its exit status."""
         deadline = time.monotonic() + timeout_s

@@ -1,0 +1,97 @@
+"""Answers about deleting, as types; see api.http.answers."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from api.http.answers import ClientPath, Count, HashStr, Message, ModelKey, Problem
+
+_Bytes = Annotated[int, Meta(ge=0, description="Bytes of data files.", examples=[52_428_800])]
+_DeletionId = Annotated[
+    str, Meta(description="Id of a deletion, to undo it.", examples=["5f0c1de2a49b7c38"])
+]
+_Moment = Annotated[float, Meta(description="Unix seconds.", examples=[1764028800.0])]
+DataKind = Literal["frames", "visual", "transcription", "faces"]
+
+
+class DeletedData(Struct, kw_only=True):
+    """One result of a file."""
+
+    kind: Annotated[DataKind, Meta(description="What it is.")]
+    model_key: Annotated[ModelKey, Meta(description="What made it; null: no model.")] | None
+    bytes: _Bytes
+
+
+class DeletedMedia(Struct, kw_only=True):
+    """What of a file is deleted."""
+
+    media_path: Annotated[ClientPath, Meta(description="Where it was seen last.")] | None
+    hash_str: HashStr
+    data: Annotated[list[DeletedData], Meta(description="Its results.")]
+
+
+class UndeletableMedia(Struct, kw_only=True):
+    """A file of the request of which nothing can be deleted."""
+
+    media_path: ClientPath
+    error: Problem
+
+
+class DataDeleted(Struct, kw_only=True):
+    """What was deleted, or would be."""
+
+    message: Message
+    dry_run: Annotated[bool, Meta(description="Whether it would be, and nothing was.")]
+    deletion_id: _DeletionId | None
+    kept_until: Annotated[_Moment, Meta(description="Until when it can be undone.")] | None
+    files: Count
+    bytes: _Bytes
+    media: Annotated[list[DeletedMedia], Meta(description="The first thousand files.")]
+    failed: Annotated[list[UndeletableMedia], Meta(description="Files that are not known.")]
+
+
+class DeletionItem(Struct, kw_only=True):
+    """A deletion that can still be undone."""
+
+    deletion_id: _DeletionId
+    at: _Moment
+    by: Annotated[str, Meta(description="Label of the licence key.", examples=["Edit 3"])]
+    kept_until: _Moment
+    files: Count
+    bytes: _Bytes
+
+
+class Deletions(Struct):
+    """The newest first."""
+
+    deletions: Annotated[list[DeletionItem], Meta(description="Those that can be undone.")]
+
+
+class DeletionUndone(Struct, kw_only=True):
+    """What is back, in results of files."""
+
+    message: Message
+    restored: Count
+    replaced: Annotated[int, Meta(ge=0, description="Were made anew meanwhile, and stay so.")]
+    lost: Annotated[int, Meta(ge=0, description="Had been collected, and are gone.")]
+
+
+class DeletedFaces(Struct, kw_only=True):
+    """What of a person lies in one collection."""
+
+    cluster_job_name: Annotated[str, Meta(description="The collection.", examples=["Season 1"])]
+    cluster_ids: Annotated[list[str], Meta(description="Clusters of that person.")]
+    names: Annotated[list[str], Meta(description="Names that these clusters have.")]
+    face_count: Count
+
+
+class PersonDeleted(Struct, kw_only=True):
+    """What was deleted of a person, or would be."""
+
+    message: Message
+    dry_run: Annotated[bool, Meta(description="Whether it would be, and nothing was.")]
+    files: Annotated[int, Meta(ge=0, description="Files in which the person is seen.")]
+    faces: Annotated[int, Meta(ge=0, description="Faces, with their vectors and pictures.")]
+    collections: Annotated[list[DeletedFaces], Meta(description="Where the person is.")]

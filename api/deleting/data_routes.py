@@ -1,0 +1,268 @@
+"""Deleting results of files, and taking that back."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from api.deleting import deletions
+from api.deleting.answers import (
+    DataDeleted,
+    DataKind,
+    DeletedData,
+    DeletedMedia,
+    DeletionItem,
+    Deletions,
+    DeletionUndone,
+    UndeletableMedia,
+)
+from api.deleting.bodies import DeleteDataBody, UndoDeletionBody
+from api.deleting.deletions import Deletion, PublishedArtefact
+from api.http.answers import counted
+from api.http.bodies import LONGEST_PATH
+from api.http.endpoint import Call, Endpoint, Parameter
+from api.http.scope import Scope
+from api.services import Services
+from shared.domain import Stage
+from shared.errors import BadInput, Missing
+from shared.rights import KeyScope
+
+_KINDS: dict[Stage, DataKind] = {
+    Stage.FRAMES: "frames",
+    Stage.VISUAL: "visual",
+    Stage.TRANSCRIPT: "transcription",
+    Stage.FACES: "faces",
+}
+_MOST_SHOWN = 1000  # files in an answer
+_MOST_NAMED = 5  # models in an error
+
+
+async def delete_analysis_data(call: Call[DeleteDataBody]) -> DataDeleted:
+    """Results of files, of a model, or of a model in files."""
+    return await call.services.in_cache_dir(call.body.cache_dir, _delete, call)
+
+
+def _delete(call: Call[DeleteDataBody]) -> DataDeleted:
+    services, body = call.services, call.body
+    if body.media_paths is None and body.model_key is None:
+        raise BadInput("What is to be deleted? Name media_paths, a model_key, or both.")
+    scope = Scope.of(services, body.cache_dir, body.media_paths)
+    hashes, failed = _hashes(scope)
+    artefacts = _artefacts(scope, hashes, body.model_key)
+    if body.media_paths is None and not artefacts:
+        raise _no_such_model(scope, hashes, body.model_key or "")
+    deletion = None
+    if artefacts and not body.dry_run:
+        call.audited["results"] = len(artefacts)
+        deletion = deletions.delete(scope.cache(), artefacts, call.sender.label)
+        call.audited["deletion_id"] = deletion.id
+    return DataDeleted(
+        message=_message(artefacts, deletion),
+        dry_run=body.dry_run,
+        deletion_id=deletion.id if deletion else None,
+        kept_until=deletion.kept_until if deletion else None,
+        files=len({artefact.hash_str for artefact in artefacts}),
+        bytes=sum(artefact.bytes for artefact in artefacts),
+        media=_shown(scope, artefacts),
+        failed=failed,
+    )
+
+
+def _hashes(scope: Scope) -> tuple[list[str], list[UndeletableMedia]]:
+    """The MediaFiles that are asked about, and the paths that name none."""
+    failed = [UndeletableMedia(media_path=path, error=why) for path, why in scope.unusable.items()]
+    if scope.asked is None:
+        return sorted(scope.cache().catalogue.hashes()), failed
+    known = scope.services.caches.hashes_for(scope.view(), list(scope.asked))
+    for path, hash_str in zip(scope.asked.values(), known, strict=True):
+        if hash_str is None:
+            why = "This file is not known in the cache folder, and it cannot be read."
+            failed.append(UndeletableMedia(media_path=path, error=why))
+    return list(dict.fromkeys(hash_str for hash_str in known if hash_str)), failed
+
+
+def _artefacts(scope: Scope, hashes: Iterable[str], model: str | None) -> list[PublishedArtefact]:
+    cache = scope.cache()
+    reader = scope.services.caches.reader(cache)
+    found = reader.map(lambda hash_str: deletions.published(cache, hash_str, model), hashes)
+    return [artefact for some in found for artefact in some]
+
+
+def _no_such_model(scope: Scope, hashes: Iterable[str], model: str) -> Missing:
+    known = Counter(artefact.model for artefact in _artefacts(scope, hashes, None))
+    del known[""]  # the stored frames
+    named = ", ".join(key for key, _ in known.most_common(_MOST_NAMED))
+    there = f"there is data of {named}." if named else "there is no data of any model."
+    return Missing(f"model_key: no file of this cache folder has data of {model!r}; {there}")
+
+
+def _message(artefacts: list[PublishedArtefact], deletion: Deletion | None) -> str:
+    if not artefacts:
+        return "There is nothing to delete."
+    files = len({artefact.hash_str for artefact in artefacts})
+    what = f"{counted(len(artefacts), 'result')} of {counted(files, 'file')}"
+    if deletion is None:
+        return f"To delete: {what}. Nothing is deleted yet: send dry_run false for that."
+    return f"Deleted: {what}. This can be undone for 24 hours."
+
+
+def _shown(scope: Scope, artefacts: Iterable[PublishedArtefact]) -> list[DeletedMedia]:
+    media: dict[str, list[DeletedData]] = {}
+    for artefact in artefacts:
+        if artefact.hash_str not in media and len(media) == _MOST_SHOWN:
+            break
+        media.setdefault(artefact.hash_str, []).append(
+            DeletedData(
+                kind=_KINDS[artefact.stage],
+                model_key=artefact.model or None,
+                bytes=artefact.bytes,
+            )
+        )
+    paths = scope.view().newest_paths() if media else {}
+    return [
+        DeletedMedia(
+            media_path=scope.shown(paths.get(hash_str)) or None, hash_str=hash_str, data=data
+        )
+        for hash_str, data in media.items()
+    ]
+
+
+async def list_deletions(call: Call[None]) -> Deletions:
+    """What was deleted and can be undone."""
+    cache_dir = call.required("cache_dir")
+    return await call.services.in_cache_dir(cache_dir, _list, call.services, cache_dir)
+
+
+def _list(services: Services, cache_dir: str) -> Deletions:
+    cache = services.caches.cache(services.paths.cache(cache_dir))
+    return Deletions(
+        [
+            DeletionItem(
+                deletion_id=deletion.id,
+                at=deletion.at,
+                by=deletion.by,
+                kept_until=deletion.kept_until,
+                files=deletion.files,
+                bytes=deletion.bytes,
+            )
+            for deletion in deletions.all_deletions(cache)
+        ]
+    )
+
+
+async def undo_deletion(call: Call[UndoDeletionBody]) -> DeletionUndone:
+    """Everything is back but what was made anew meanwhile."""
+    return await call.services.in_cache_dir(call.body.cache_dir, _undo, call.services, call.body)
+
+
+def _undo(services: Services, body: UndoDeletionBody) -> DeletionUndone:
+    cache = services.caches.cache(services.paths.cache(body.cache_dir))
+    undone = deletions.undo(cache, body.deletion_id)
+    message = f"Back: {counted(undone.restored, 'result')}."
+    if undone.replaced:
+        message += f" Made anew meanwhile, and kept so: {undone.replaced:,}."
+    if undone.lost:
+        message += f" Collected, and gone: {undone.lost:,}; analyze these files again."
+    return DeletionUndone(
+        message=message, restored=undone.restored, replaced=undone.replaced, lost=undone.lost
+    )
+
+
+_ID = "5f0c1de2a49b7c38"
+_UNDO = {"cache_dir": "/footage/.rushes", "deletion_id": _ID}
+
+ENDPOINTS = (
+    Endpoint(
+        "POST",
+        "/analysis-data/delete",
+        delete_analysis_data,
+        scope=KeyScope.ANALYZE,
+        is_audited=True,
+        tag="Analysis data",
+        summary="Delete results",
+        description="All results of `media_paths`, those of `model_key` in the whole cache folder, "
+        "or of that model in these files. Media files are never touched. Nothing is deleted "
+        "unless `dry_run` is false; then it can be undone for 24 hours, until the data files "
+        "are collected. Faces leave their collections when those are grouped anew.",
+        body=DeleteDataBody,
+        answer=DataDeleted,
+        errors={
+            BadInput: "What is to be deleted? Name media_paths, a model_key, or both.",
+            Missing: "model_key: no file of this cache folder has data of 'clip'; there is data "
+            "of conse-lite0, whisper-base.",
+        },
+        example={"cache_dir": "/footage/.rushes", "model_key": "conse-lite0", "dry_run": False},
+        answer_example={
+            "message": "Deleted: 1 result of 1 file. This can be undone for 24 hours.",
+            "dry_run": False,
+            "deletion_id": _ID,
+            "kept_until": 1764115200.0,
+            "files": 1,
+            "bytes": 276480,
+            "media": [
+                {
+                    "media_path": "/footage/day1/A001.mov",
+                    "hash_str": "9ae0daaf81f5b2c3",
+                    "data": [{"kind": "visual", "model_key": "conse-lite0", "bytes": 276480}],
+                }
+            ],
+            "failed": [],
+        },
+    ),
+    Endpoint(
+        "GET",
+        "/analysis-data/deletions",
+        list_deletions,
+        scope=KeyScope.ANALYZE,
+        tag="Analysis data",
+        summary="What was deleted and can be undone",
+        description="Until it is collected, a day after it was deleted.",
+        query=(
+            Parameter(
+                "cache_dir",
+                "Folder with the analysis data; an absolute path.",
+                {"type": "string", "minLength": 1, "maxLength": LONGEST_PATH},
+                "/footage/.rushes",
+                required=True,
+            ),
+        ),
+        answer=Deletions,
+        errors={BadInput: "cache_dir is required."},
+        answer_example={
+            "deletions": [
+                {
+                    "deletion_id": _ID,
+                    "at": 1764028800.0,
+                    "by": "Edit 3",
+                    "kept_until": 1764115200.0,
+                    "files": 1,
+                    "bytes": 276480,
+                }
+            ]
+        },
+    ),
+    Endpoint(
+        "POST",
+        "/analysis-data/deletions/undo",
+        undo_deletion,
+        scope=KeyScope.ANALYZE,
+        is_audited=True,
+        tag="Analysis data",
+        summary="Take a deletion back",
+        description="What was analyzed anew since stays as it is now. 404 for an unknown deletion, "
+        "and for one that was undone or collected.",
+        body=UndoDeletionBody,
+        answer=DeletionUndone,
+        errors={
+            Missing: "deletion_id: there is no deletion '5f0c1de2a49b7c39' that could be undone; "
+            "GET /analysis-data/deletions lists them.",
+        },
+        example=_UNDO,
+        answer_example={
+            "message": "Back: 1 result.",
+            "restored": 1,
+            "replaced": 0,
+            "lost": 0,
+        },
+    ),
+)

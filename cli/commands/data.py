@@ -1,0 +1,110 @@
+"""`rushes data`: deletes results of files, and takes that back; media are never touched."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Any
+
+import typer
+from rich.table import Column, Table
+
+from cli.arguments import completing
+from cli.arguments.media_arguments import CacheOption, cache_dir
+from cli.arguments.media_files import listed, media_files
+from cli.remote import Remote, remote
+from cli.terminal.confirming import YesOption, confirmed
+from cli.terminal.output import size_of
+from shared.errors import BadInput
+from shared.printable import printable
+
+app = typer.Typer(no_args_is_help=True, help="Delete results of files, and take that back.")
+_DELETE = """Examples:
+
+rushes data delete /footage/day1/A001.mov --cache /footage/.rushes
+
+rushes data delete --model conse-lite0 --yes
+"""
+_SHOWN = 20  # files
+
+
+@app.command("delete", epilog=_DELETE)
+@remote
+def delete_data(
+    server: Remote,
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Media files, and folders of them; `-`: read them from stdin. Without: all files "
+            "of the cache folder.",
+            show_default=False,
+        ),
+    ] = None,
+    cache: CacheOption = "",
+    model: Annotated[
+        str,
+        typer.Option(
+            help="Only what this model made.",
+            show_default=False,
+            autocompletion=completing.all_models,
+        ),
+    ] = "",
+    yes: YesOption = False,
+) -> None:
+    """Delete results: pictures, transcripts, faces. Media stay. It can be undone for a day."""
+    if not paths and not model:
+        raise BadInput("Name media files, or --model: what is to be deleted?")
+    body: dict[str, Any] = {"cache_dir": cache_dir(cache)}
+    if paths:
+        body["media_paths"] = list(media_files(listed(paths), cache=body["cache_dir"]).paths)
+    if model:
+        body["model_key"] = model
+    planned = server.api.post("/analysis-data/delete", body)
+    if not server.out.as_json:
+        _show(server, planned)
+    if not planned["files"] or not confirmed(server.out, yes):
+        server.out.document(planned)
+        return
+    answer = server.api.post("/analysis-data/delete", {**body, "dry_run": False})
+    if not server.out.document(answer):
+        server.out.line(answer["message"])
+        server.out.hint(f"Take it back with: rushes data undo {answer['deletion_id']}")
+
+
+@app.command("deletions", epilog="Example: rushes data deletions --cache /footage/.rushes")
+@remote
+def list_deletions(server: Remote, cache: CacheOption = "") -> None:
+    """List what was deleted and can be taken back, the newest first."""
+    answer = server.api.get("/analysis-data/deletions", cache_dir=cache_dir(cache))
+    if server.out.document(answer):
+        return
+    table = Table(Column("deletion", no_wrap=True), "when", "by", Column("files", justify="right"))
+    for deletion in answer["deletions"]:
+        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(deletion["at"]))
+        by = printable(deletion["by"])
+        table.add_row(deletion["deletion_id"], when, by, f"{deletion['files']:,}")
+    server.out.show(table)
+
+
+@app.command("undo", epilog="Example: rushes data undo 5f0c1de2a49b7c38")
+@remote
+def undo_deletion(
+    server: Remote,
+    deletion: Annotated[str, typer.Argument(help="As `rushes data deletions` shows.")],
+    cache: CacheOption = "",
+) -> None:
+    """Take a deletion back. What was analyzed anew since stays as it is now."""
+    body = {"cache_dir": cache_dir(cache), "deletion_id": deletion}
+    answer = server.api.post("/analysis-data/deletions/undo", body)
+    if not server.out.document(answer):
+        server.out.line(answer["message"])
+
+
+def _show(server: Remote, planned: dict[str, Any]) -> None:
+    for media in planned["media"][:_SHOWN]:
+        kinds = ", ".join(sorted({data["kind"] for data in media["data"]}))
+        server.out.line(f"{media['media_path'] or media['hash_str']}: {kinds}")
+    if planned["files"] > _SHOWN:
+        server.out.hint(f"… and {planned['files'] - _SHOWN:,} more files")
+    for failure in planned["failed"]:
+        server.out.hint(f"{failure['media_path']}: {failure['error']}")
+    server.out.line(f"{planned['files']:,} files, {size_of(planned['bytes'])}")

@@ -1,0 +1,292 @@
+"""A person is deleted from everything that was derived, and from what users said."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from shared.cache.cache_dir import CacheDir
+from shared.cache.faces import FaceRows, read_faces, write_faces
+from shared.cache.frame_packs import PackReader, PackWriter
+from shared.domain import Stage
+from shared.people.clustering_files import check
+from shared.people.collection import Collection
+from tests.support.people.people_data import FACE_MODEL, Seen, clustering_of, face_rows
+from tests.support.people.people_desk import (
+    ADA,
+    BO,
+    CY,
+    FACES,
+    NAME,
+    NOBODY,
+    PeopleDesk,
+    people_desk,
+)
+from tests.support.stack import Client, Stack
+
+UNSEEN = "Ada Ünverkennbar"  # a name that no file may hold afterwards
+
+
+@pytest.fixture
+def people(
+    client: Client, caches: Path, media: Path, request: pytest.FixtureRequest
+) -> Iterator[PeopleDesk]:
+    with people_desk(client, caches / request.node.name[:60], media) as desk:
+        desk.name(_1001=UNSEEN, _2002="Bo")
+        yield desk
+
+
+def delete(people: PeopleDesk, **body: Any) -> dict[str, Any]:
+    cache_dir = people.body["cache_dir"]
+    return dict(people.client.ok("/faces/people/delete", cache_dir=cache_dir, **body))
+
+
+def everything_in(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+
+
+def embeddings_of(people: PeopleDesk, cluster: int) -> list[bytes]:
+    """The vectors of a person as bytes, as any file of ours has them."""
+    found = []
+    for seen in FACES.values():
+        rows = face_rows(seen)
+        ordered = sorted(seen, key=lambda face: (face.second, face.tenth))
+        found += [
+            rows.embeddings[n].tobytes()
+            for n, face in enumerate(ordered)
+            if face.cluster == cluster
+        ]
+    return found
+
+
+def crops_of(people: PeopleDesk, cluster: int) -> list[bytes]:
+    """What the pack holds as pictures of a person's faces."""
+    found = []
+    for name, seen in FACES.items():
+        ordered = sorted(seen, key=lambda face: (face.second, face.tenth))
+        found += [
+            f"{people.hash_of(name)} {n}".encode()
+            for n, face in enumerate(ordered)
+            if face.cluster == cluster
+        ]
+    return found
+
+
+def test_nothing_goes_unless_dry_run_is_false(people: PeopleDesk) -> None:
+    before = everything_in(people.cache.root.path)
+    said = delete(people, name=UNSEEN.upper())
+    assert (said["dry_run"], said["faces"], said["files"]) == (True, 4, 2)
+    (collection,) = said["collections"]
+    assert collection == {
+        "cluster_job_name": NAME,
+        "cluster_ids": [str(ADA)],
+        "names": [UNSEEN],
+        "face_count": 4,
+    }
+    assert everything_in(people.cache.root.path) == before
+
+
+def test_no_file_holds_the_persons_faces_pictures_or_name_afterwards(people: PeopleDesk) -> None:
+    mine = [*embeddings_of(people, ADA), *crops_of(people, ADA), UNSEEN.encode()]
+    theirs = [*embeddings_of(people, BO), *crops_of(people, BO)]
+    before = everything_in(people.cache.root.path)
+    assert all(part in before for part in (*mine, *theirs))
+    said = delete(people, name=UNSEEN, dry_run=False)
+    assert (said["dry_run"], said["faces"], said["files"]) == (False, 4, 2)
+    after = everything_in(people.cache.root.path)
+    assert [part for part in mine if part in after] == []
+    assert json.dumps(UNSEEN)[1:-1].encode() not in after
+    assert [part for part in embeddings_of(people, BO) if part not in after] == []
+
+
+def test_the_others_stay_who_and_where_they_were(people: PeopleDesk) -> None:
+    before = {face["face_id"]: face for face in people.faces()}
+    ada = set(people.face_ids(ADA))
+    delete(people, name=UNSEEN, dry_run=False)
+    assert people.clusters() == [(BO, "Bo", 2), (CY, None, 1), (NOBODY, None, 1)]
+    after = {face["face_id"]: face for face in people.faces()}
+    assert after == {id_: face for id_, face in before.items() if id_ not in ada}
+    clustering = Collection.open(people.cache.root, NAME, create=False).clustering()
+    assert clustering is not None
+    check(clustering)
+    assert ADA in clustering.retired.tolist()
+    for row, hash_str, key in zip(
+        clustering.rows,
+        (clustering.media[n] for n in clustering.media_of),
+        clustering.keys,
+        strict=True,
+    ):
+        manifest = people.cache.manifest(hash_str, Stage.FACES, FACE_MODEL)
+        assert manifest is not None
+        rows = FaceRows(**read_faces(people.cache.data_path(hash_str, manifest)))
+        assert rows.keys[row] == key
+
+
+def test_the_log_of_edits_goes_on_without_the_person(people: PeopleDesk) -> None:
+    first, *_ = people.face_ids(ADA)
+    people.modify(moves=[{"face_ids": [first], "target_cluster_id": str(BO)}])
+    people.undo()
+    ids = [edit["edit_id"] for edit in people.edits()]
+    delete(people, name=UNSEEN, dry_run=False)
+    edits = people.edits()
+    assert [edit["edit_id"] for edit in edits] == ids
+    assert edits[0]["assignments"] == [{"cluster_id": str(BO), "name": "Bo"}]
+    assert edits[1]["moves"] == []
+    assert first not in json.dumps(edits)
+    people.undo(edit_id="")
+    assert people.clusters() == [(BO, None, 2), (CY, None, 1), (NOBODY, None, 1)]
+
+
+def test_a_face_that_a_user_gave_to_somebody_else_stays_theirs(people: PeopleDesk) -> None:
+    first, *others = people.face_ids(ADA)
+    people.modify(moves=[{"face_ids": [first], "target_cluster_id": str(BO)}])
+    assert delete(people, name=UNSEEN, dry_run=False)["faces"] == len(others)
+    assert people.clusters() == [(BO, "Bo", 3), (CY, None, 1), (NOBODY, None, 1)]
+    assert first in people.face_ids(BO)
+
+
+def test_merged_clusters_go_together(people: PeopleDesk) -> None:
+    people.merge(CY, into=ADA)
+    assert delete(people, name=UNSEEN, dry_run=False)["faces"] == 5
+    assert people.clusters() == [(BO, "Bo", 2), (NOBODY, None, 1)]
+
+
+def test_a_cluster_goes_by_its_id_and_its_name_with_it(people: PeopleDesk) -> None:
+    said = delete(people, cluster_job_name=NAME, cluster_id=ADA, dry_run=False)
+    assert said["collections"][0]["names"] == [UNSEEN]
+    assert [id_ for id_, *_ in people.clusters()] == [BO, CY, NOBODY]
+    assert UNSEEN.encode() not in everything_in(people.cache.root.path)
+
+
+def test_the_same_faces_go_from_other_collections_and_of_other_models(people: PeopleDesk) -> None:
+    name = "a.mp4"
+    hash_str = people.hash_of(name)
+    moved = [face._replace(cluster=n) for n, face in enumerate(FACES[name], 7001)]
+    file = publish_of(people.cache, hash_str, "other-faces", moved)
+    other = Collection.open(people.cache.root, "Season 2", create=True)
+    other.add("other-faces", [hash_str], "1")
+    assert other.publish(replaced_model(moved, hash_str, file))
+    delete(people, name=UNSEEN, dry_run=False)
+    left = other.clustering()
+    assert left is not None
+    assert left.cluster_ids.tolist() == [7002, 7003]  # Ada was 7001 there
+    manifest = people.cache.manifest(hash_str, Stage.FACES, "other-faces")
+    assert manifest is not None
+    assert manifest.rows == 2
+    rows = FaceRows(**read_faces(people.cache.data_path(hash_str, manifest)))
+    with PackReader(people.cache.media_dir(hash_str) / str(manifest.pack)) as pack:
+        assert [pack.read(n) for n in range(len(rows))] == [b"1", b"2"]
+
+
+def test_deleted_results_with_the_person_cannot_be_brought_back(
+    people: PeopleDesk, client: Client
+) -> None:
+    body = {"cache_dir": people.body["cache_dir"]}
+    paths = [str(people.media["a.mp4"])]
+    deleted = client.ok("/analysis-data/delete", **body, media_paths=paths, dry_run=False)
+    delete(people, name=UNSEEN, dry_run=False)
+    after = everything_in(people.cache.root.path)
+    assert [part for part in embeddings_of(people, ADA) if part in after] == []
+    undone = client.ok("/analysis-data/deletions/undo", **body, deletion_id=deleted["deletion_id"])
+    assert undone["lost"] == 1
+
+
+def test_damaged_faces_are_deleted_as_a_whole(people: PeopleDesk) -> None:
+    hash_str = people.hash_of("a.mp4")
+    manifest = people.cache.manifest(hash_str, Stage.FACES, FACE_MODEL)
+    assert manifest is not None
+    path = people.cache.data_path(hash_str, manifest).path
+    path.write_bytes(path.read_bytes()[:-40])
+    delete(people, name=UNSEEN, dry_run=False)
+    assert not path.exists()
+    assert people.cache.manifest(hash_str, Stage.FACES, FACE_MODEL) is None
+    assert [id_ for id_, *_ in people.clusters()] == [BO, CY, NOBODY]
+
+
+def test_a_name_that_only_the_log_knows_is_forgotten(people: PeopleDesk) -> None:
+    people.name(_1001="Ada")
+    assert delete(people, name=UNSEEN, dry_run=False)["faces"] == 0
+    assert UNSEEN.encode() not in everything_in(people.cache.root.path)
+    assert people.clusters()[0] == (ADA, "Ada", 4)
+
+
+def test_who_has_to_ask_again_finds_the_rest(people: PeopleDesk) -> None:
+    """As after a kill between the files and the collections."""
+    hash_str = people.hash_of("a.mp4")
+    publish_of(people.cache, hash_str, FACE_MODEL, FACES["a.mp4"][1:])
+    assert delete(people, name=UNSEEN, dry_run=False)["faces"] == 4
+    assert people.clusters() == [(BO, "Bo", 2), (CY, None, 1), (NOBODY, None, 1)]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "words"),
+    [
+        ({}, 400, "by name alone"),
+        ({"name": "x", "cluster_id": "1001"}, 400, "by name alone"),
+        ({"cluster_id": "1001"}, 400, "cluster_job_name"),
+        ({"name": "Somebody"}, 404, "nobody in this cache folder"),
+        ({"cluster_job_name": NAME, "cluster_id": "-1"}, 400, "no person"),
+        ({"cluster_job_name": NAME, "cluster_id": "5"}, 404, "cluster_id"),
+    ],
+)
+def test_bad_input_names_the_field_and_what_is_possible(
+    people: PeopleDesk, body: dict[str, Any], status: int, words: str
+) -> None:
+    cache_dir = people.body["cache_dir"]
+    refused = people.client.post("/faces/people/delete", cache_dir=cache_dir, **body)
+    assert refused.status_code == status
+    assert words in refused.json()["message"]
+
+
+def test_while_the_faces_are_grouped_anew_nobody_is_deleted(people: PeopleDesk) -> None:
+    task = people.client.ok("/faces/recluster", **people.body)
+    body = {"cache_dir": people.body["cache_dir"], "name": UNSEEN, "dry_run": False}
+    refused = people.client.post("/faces/people/delete", **body)
+    assert refused.status_code == 409
+    assert task["task_id"] in refused.json()["message"]
+
+
+def test_the_audit_log_says_what_was_deleted_and_no_name(
+    people: PeopleDesk, api_stack: Stack
+) -> None:
+    delete(people, name=UNSEEN)
+    delete(people, name=UNSEEN, dry_run=False)
+    log = (api_stack.folder / "state" / "audit.jsonl").read_text()
+    assert UNSEEN not in log
+    lines = [json.loads(line) for line in log.splitlines()]
+    cache_dir = people.body["cache_dir"]
+    (told,) = [
+        line["details"]
+        for line in lines
+        if line["action"] == "delete_person_data" and line["details"]["cache_dir"] == cache_dir
+    ]
+    assert (told["faces"], told["clusters"]) == (4, {NAME: [ADA]})
+
+
+def publish_of(cache: CacheDir, hash_str: str, model: str, seen: Any) -> str:
+    """Faces by another model: each a little elsewhere, its picture its number."""
+    rows = face_rows(seen)
+    if model != FACE_MODEL:
+        rows = FaceRows(
+            **{name: getattr(rows, name) for name in FaceRows.__slots__ if name != "boxes"},
+            boxes=rows.boxes + np.array([0.004, 0.004, 0, 0], np.float32),
+        )
+    with cache.draft(hash_str, Stage.FACES, model, "npz", "1") as draft:
+        assert draft.pack is not None
+        write_faces(draft.file, rows)
+        pack = PackWriter(draft.pack)
+        for row in range(len(rows)):
+            pack.add(row, f"{row}".encode())
+        pack.finish()
+        return draft.publish(rows=len(rows), dim=4).file
+
+
+def replaced_model(seen: list[Seen], hash_str: str, file: str) -> Any:
+    import dataclasses
+
+    return dataclasses.replace(clustering_of({hash_str: (file, seen)}), model="other-faces")
