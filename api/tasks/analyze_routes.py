@@ -16,6 +16,7 @@ from api.services import Services
 from api.tasks.acceptance import enqueue, note_accepted
 from api.tasks.answers import Accepted, CancelAnswer
 from api.tasks.bodies import AnalyzeBody, CancelBody
+from api.tasks.callers import caller, is_own
 from api.tasks.progress import no_worker, waiting_hint
 from shared.domain import AnalyzeSpec, FileSpec, ModelKind, ProgressType, TaskKind
 from shared.errors import BadInput, Busy, Missing
@@ -158,13 +159,13 @@ async def cancel_task(call: Call[CancelBody]) -> CancelAnswer:
 def _stop(call: Call[CancelBody]) -> StopResult:
     ledger, task_id, sender = call.services.ledger, call.body.task_id, call.sender
     record = ledger.record(task_id) if task_id else None
-    is_anothers = record is not None and record.sender.owner not in ("", sender.owner)
+    is_anothers = record is not None and not is_own(call, record)
     if record is not None and record.kind is TaskKind.INGEST:
         call.check(KeyScope.WATCH)
         is_anothers = True  # the watcher's
     elif is_anothers:
         call.check(KeyScope.ADMIN)
-    return ledger.stop(task_id, sender.owner, sender.label or sender.owner if is_anothers else "")
+    return ledger.stop(task_id, sender.owner, caller(call) if is_anothers else "")
 
 
 ENDPOINTS = (

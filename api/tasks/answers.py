@@ -34,6 +34,16 @@ class CancelAnswer(Struct, kw_only=True):
     task_id: TaskId | None
 
 
+class PutFirst(Struct, kw_only=True):
+    """Whether a waiting task was put first."""
+
+    message: Message
+    moved: Annotated[bool, Meta(description="It waits, and comes first now.")]
+    place: (
+        Annotated[int, Meta(ge=1, description="Its place in line; 1 is next.", examples=[1])] | None
+    )
+
+
 class WaitingFor(Struct, kw_only=True):
     """Why a task does not go on."""
 

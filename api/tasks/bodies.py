@@ -191,3 +191,15 @@ class CancelBody(Keyed, kw_only=True):
         ]
         | None
     ) = None
+
+
+class PutFirstBody(Keyed, kw_only=True):
+    """Before whom a waiting task comes."""
+
+    of_all: Annotated[
+        bool,
+        Meta(
+            description="Before the tasks of all keys, which needs the scope admin; else before "
+            "the others of its own key."
+        ),
+    ] = False

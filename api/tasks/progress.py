@@ -73,7 +73,8 @@ def task_answer(paths: ClientPaths, record: TaskRecord, reason: WaitReason | Non
             code=reason.code, message=told, owner=reason.owner or None
         )
         it_waits = "" if reason.code == "worker" else "It waits: "
-        values["message"] = f"{_done(record)} {it_waits}{told}"
+        first = f" {record.put_first_by} has put it first." if record.put_first_by else ""
+        values["message"] = f"{_done(record)} {it_waits}{told}{first}"
     elif not values["message"]:
         values["message"] = _done(record)
     sender = record.sender

@@ -5,10 +5,14 @@ from __future__ import annotations
 from starlette.concurrency import run_in_threadpool
 
 from api.http.endpoint import Call, Endpoint, Parameter
-from api.tasks.answers import TaskAnswer, TaskList
+from api.http.errors import ScopeMissing
+from api.tasks.answers import PutFirst, TaskAnswer, TaskList
+from api.tasks.bodies import PutFirstBody
+from api.tasks.callers import caller, is_own
 from api.tasks.progress import in_clients_form, no_worker, own_reason, reason_of, task_answer
 from shared.errors import Missing
 from shared.process import logs
+from shared.rights import KeyScope
 
 RECENT = 100
 
@@ -47,6 +51,30 @@ async def get_task(call: Call[None]) -> TaskAnswer:
         return answer
 
     return await run_in_threadpool(read)
+
+
+async def put_task_first(call: Call[PutFirstBody]) -> PutFirst:
+    """Before the others of the same key; before those of all keys only by the scope admin."""
+    task_id = call.path["task_id"]
+    logs.task_id_var.set(task_id)
+    return await run_in_threadpool(_put_first, call, task_id)
+
+
+def _put_first(call: Call[PutFirstBody], task_id: str) -> PutFirst:
+    ledger = call.services.ledger
+    record = ledger.record(task_id)
+    if record is None:
+        raise Missing(f"There is no task {task_id}.")
+    if call.body.of_all or not is_own(call, record):
+        call.check(KeyScope.ADMIN)
+    by = "" if is_own(call, record) else caller(call)
+    moved = ledger.put_first(task_id, of_all=call.body.of_all, by=by)
+    now = ledger.record(task_id)
+    return PutFirst(
+        message="It comes first now." if moved else "It does not wait for its turn.",
+        moved=moved,
+        place=now.place if now else None,
+    )
 
 
 _TASK = {
@@ -100,5 +128,25 @@ ENDPOINTS = (
         answer=TaskAnswer,
         errors={Missing: "There is no task 8f14e45fceea167a5a36dedd4bea2543."},
         answer_example=_TASK,
+    ),
+    Endpoint(
+        "POST",
+        "/tasks/{task_id}/first",
+        put_task_first,
+        scope=KeyScope.ANALYZE,
+        is_audited=True,
+        tag="Analysis",
+        summary="Put a waiting task first",
+        description="An analysis that waits for its turn comes before the others of its key; with "
+        "`of_all` its key's turn is the next one, too. What runs is not stopped. Another key's "
+        "task, and `of_all`, need the scope admin; its owner is told.",
+        body=PutFirstBody,
+        answer=PutFirst,
+        errors={
+            Missing: "There is no task 8f14e45fceea167a5a36dedd4bea2543.",
+            ScopeMissing: "This licence key lacks the scope 'admin'; it has analyze.",
+        },
+        example={"of_all": False},
+        answer_example={"message": "It comes first now.", "moved": True, "place": 1},
     ),
 )

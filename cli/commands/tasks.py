@@ -98,6 +98,22 @@ def cancel_task(
         server.out.line(answer["message"])
 
 
+@app.command("first", epilog="Example: rushes tasks first 8f14e45fceea167a5a36dedd4bea2543")
+@remote
+def put_task_first(
+    server: Remote,
+    task_id: Annotated[str, typer.Argument(autocompletion=completing.task_ids)],
+    of_all: Annotated[
+        bool, typer.Option("--of-all", help="Before the tasks of all keys; for administrators.")
+    ] = False,
+) -> None:
+    """Put a waiting analysis first in line. What runs is not stopped."""
+    answer = server.api.post(f"/tasks/{task_id}/first", {"of_all": of_all})
+    if not server.out.document(answer):
+        place = f" Place {answer['place']}." if answer["place"] else ""
+        server.out.line(f"{answer['message']}{place}")
+
+
 @app.command("fail-open")
 def fail_open_tasks(
     yes: Annotated[

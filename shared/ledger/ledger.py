@@ -194,6 +194,16 @@ class Ledger(SettlingLedger):
         self._pass_on(answer[2:])
         return StopResult(bool(answer[0]), answer[1] or None)
 
+    def put_first(self, task_id: str, *, of_all: bool, by: str = "") -> bool:
+        """Put a waiting analysis first in its owner's line; `of_all`: and its owner before others.
+
+        `by`: as in `stop`. False where it does not wait for its turn. Raises Missing.
+        """
+        answer = self._run("put_first", task_id, "1" if of_all else "", by)
+        if answer is None:
+            raise Missing(f"There is no task {task_id}.")
+        return bool(answer)
+
     def fail_open(self, reason: str) -> int:
         """Fail every Task that has not ended, for `reason`; how many there were."""
         with translated():

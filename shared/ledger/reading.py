@@ -176,6 +176,7 @@ def _task_record(task_id: str, found: Any) -> TaskRecord | None:
         sender=_sender(fields.get("sender")),
         waiting_for=_waiting_for(fields, parked, holder, holders_sender),
         place=int(place) if place and status is TaskState.QUEUED else None,
+        put_first_by=fields.get("put_first_by", ""),
     )
 
 

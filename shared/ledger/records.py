@@ -150,6 +150,7 @@ class TaskRecord(msgspec.Struct, frozen=True, kw_only=True):
     sender: Sender
     waiting_for: WaitReason | None  # of a Task that is queued, where the ledger knows it
     place: int | None  # in line for the lock: 1 is next
+    put_first_by: str = ""  # what people call who put it first, where that was not its owner
 
 
 class FileState(StrEnum):

@@ -26,6 +26,7 @@ COMMITTED = PROJECT / "docs" / "api" / "openapi.json"
 CONTRACT = """
 GET /health · GET /ready · GET /models/loaded · GET /models/available · POST /models/load
 POST /media/metadata · POST /analyze · POST /analyze/cancel · GET /tasks · GET /tasks/{task_id}
+POST /tasks/{task_id}/first
 POST /analysis-data/load · POST /analysis-data/load-for-media
 POST /analysis-data/load-transcriptions · POST /search/text · POST /search/image
 POST /search/frame · POST /search/transcript · POST /transcriptions · POST /thumbnails

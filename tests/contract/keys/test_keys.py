@@ -215,6 +215,27 @@ def test_anothers_task_is_cancelled_and_replaced_by_administrators_alone(
     assert client.task(task_id)["message"] == "Stopped by key 1. What was finished stays."
 
 
+def test_anothers_task_is_put_first_by_administrators_alone_and_its_owner_is_told(
+    api_stack: Stack, client: Client, media: Path, caches: Path
+) -> None:
+    ann, bob = (
+        api_stack.client(key=made(client, label=label, scopes=["analyze"])[0])
+        for label in ("Ann", "Bob")
+    )
+    body = {"cache_dir": str(caches / "line"), "visual_media_paths": [str(media / "a.mov")]}
+    first, second, third = (ann.ok("/analyze", **body, on_busy="queue") for _ in range(3))
+    path = f"/tasks/{third['task_id']}/first"
+    assert bob.post(path).status_code == 403
+    assert ann.post(path, of_all=True).status_code == 403
+    assert ann.ok(path) == {"message": "It comes first now.", "moved": True, "place": 1}
+    assert ann.task(second["task_id"])["place"] == 2
+    moved = client.ok(f"/tasks/{second['task_id']}/first", of_all=True)
+    assert (moved["moved"], moved["place"]) == (True, 1)
+    assert ann.task(second["task_id"])["message"].endswith("key 1 has put it first.")
+    assert ann.ok(f"/tasks/{first['task_id']}/first")["moved"] is False
+    assert ann.post("/tasks/none/first").status_code == 404
+
+
 def test_a_key_makes_none_with_more_rights_than_its_own(
     api_stack: Stack, client: Client, media: Path
 ) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from shared.domain import TaskState
-from shared.errors import Busy
+from shared.errors import Busy, Missing
 from shared.ledger.ledger import Ledger
 from shared.ledger.records import ItemJob, WaitReason
 from shared.redis.clients import connect
@@ -179,3 +179,42 @@ def test_turns_do_not_fill_the_queue_with_jobs(studio: Studio) -> None:
         studio.pass_leased(lease, 12)
         ledger.settle(lease, "done")
     assert 20 <= len(named) <= 20 * 17
+
+
+def test_a_waiting_task_that_is_put_first_is_the_next_of_its_owner(studio: Studio) -> None:
+    holder = studio.sent("ann", 1)
+    second, third = (studio.sent("ann", 1, "queue") for _ in range(2))
+    other = studio.sent("bob", 1)
+    assert studio.ledger.put_first(third, of_all=False)
+    assert (studio.record(third).place, studio.record(second).place) == (1, 3)
+    studio.worked(holder, 0, 1)
+    studio.worked(other, 0, 1)
+    assert studio.ledger.holder() == third
+    assert not studio.ledger.put_first(third, of_all=False), "it has begun"
+
+
+def test_a_task_that_is_put_before_all_is_the_next_and_costs_others_one_turn(
+    studio: Studio,
+) -> None:
+    holder = studio.sent("ann", 1)
+    others = [studio.sent(owner, 1) for owner in ("bob", "cy")]
+    last, more = studio.sent("dee", 1), studio.sent("dee", 1, "queue")
+    assert studio.record(last).place == 3
+    assert studio.ledger.put_first(last, of_all=True, by="Admin")
+    told = studio.record(last)
+    assert (told.place, told.put_first_by) == (1, "Admin")
+    studio.worked(holder, 0, 1)
+    assert studio.ledger.holder() == last
+    studio.worked(last, 0, 1)
+    for other in others:
+        assert studio.ledger.holder() == other
+        studio.worked(other, 0, 1)
+    assert studio.ledger.holder() == more
+
+
+def test_what_has_ended_or_was_never_there_is_not_put_first(studio: Studio) -> None:
+    done = studio.sent("ann", 1)
+    studio.worked(done, 0, 1)
+    assert not studio.ledger.put_first(done, of_all=False)
+    with pytest.raises(Missing):
+        studio.ledger.put_first("0" * 32, of_all=True)
