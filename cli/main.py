@@ -23,6 +23,7 @@ from cli.commands import (
     tasks,
     transcripts,
     watch,
+    webhooks,
 )
 from cli.terminal.output import accept_any_name
 from shared.errors import BadInput, RushesError, SettingsError
@@ -40,6 +41,7 @@ app.command("api", rich_help_panel=_SERVER)(processes.start_api)
 app.command("worker", rich_help_panel=_SERVER)(processes.start_worker)
 app.command("watcher", rich_help_panel=_SERVER)(processes.start_watcher)
 app.add_typer(keys.app, name="keys", rich_help_panel=_SERVER)
+app.add_typer(webhooks.app, name="webhooks", rich_help_panel=_SERVER)
 app.command("doctor", rich_help_panel=_SERVER)(doctor.doctor)
 app.command("analyze", epilog=analyze.EPILOG)(analyze.analyze)
 app.command("search", epilog=search.EPILOG)(search.search)

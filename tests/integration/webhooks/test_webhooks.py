@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from shared.redis.clients import connect
-from shared.webhooks.events import Message
+from shared.webhooks.events import Message, WebhookEvent
 from shared.webhooks.outbox import MOST_WAITING, Outbox
+from tests.support.cli.remote_command import Command
 from tests.support.private_redis import private_redis
 from tests.support.stack import KEY, Client, Stack, running_stack
 from tests.support.waiting import wait_for
@@ -221,3 +222,30 @@ def test_a_message_that_is_refused_holds_up_no_other(
     task_id = ended(client, tmp_path)
     wait_for(lambda: f"task.ended:{task_id}" in receiver.ids, 10, "the task's end")
     assert shown(client, hook)["waiting"] == 30
+
+
+def test_the_command_line_subscribes_lists_tries_and_removes(
+    stack: Stack, client: Client, receiver: Receiver, tmp_path: Path
+) -> None:
+    command = Command(client.url, KEY, tmp_path, {"RUSHES_WEBHOOK_SECRET": SECRET})
+    added = command.run("webhooks", "add", receiver.url, "--event", "task.ended").stdout
+    hook_id = added.split()[0]
+    assert added.endswith("hook?of=rushes: task.ended\n")
+    assert SECRET not in added
+    assert command.run("webhooks", "test", hook_id).stdout == "The receiver took it.\n"
+    assert [message["type"] for message in receiver.messages] == ["webhook.test"]
+    receiver.status = 500
+    assert "500" in command.run("webhooks", "test", hook_id, status=1).stdout
+    assert f"│ {hook_id} │" in command.run("webhooks", "list").stdout
+    command.run("webhooks", "remove", hook_id)
+    assert command.json("webhooks", "list") == {"webhooks": []}
+
+
+def test_a_secret_that_was_not_given_is_made_and_shown_once(
+    client: Client, receiver: Receiver, tmp_path: Path
+) -> None:
+    command = Command(client.url, KEY, tmp_path)
+    added = command.json("webhooks", "add", receiver.url)
+    assert added["secret"].startswith("whsec_")
+    assert len(added["events"]) == len(WebhookEvent)
+    assert added["secret"] not in command.run("webhooks", "list", "--json").stdout

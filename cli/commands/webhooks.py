@@ -1,0 +1,96 @@
+"""`rushes webhooks`: which systems are told when something has happened."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+import time
+from typing import Annotated
+
+import typer
+from rich.table import Column, Table
+
+from cli.remote import Remote, remote
+from shared.webhooks.events import WebhookEvent
+
+app = typer.Typer(no_args_is_help=True, help="Systems that are told when something has happened.")
+_SECRET_BYTES = 32
+_ADD = """Example:
+
+rushes webhooks add https://mam.example/hooks/rushes --event task.ended
+"""
+IdArgument = Annotated[str, typer.Argument(metavar="ID", help="As `rushes webhooks list` shows.")]
+
+
+@app.command("add", epilog=_ADD)
+@remote
+def add_webhook(
+    server: Remote,
+    url: Annotated[str, typer.Argument(help="Its host is in RUSHES_WEBHOOK_HOSTS.")],
+    event: Annotated[
+        list[WebhookEvent] | None,
+        typer.Option(help="What it is told of; several times for several. All, without."),
+    ] = None,
+    secret: Annotated[
+        str,
+        typer.Option(
+            envvar="RUSHES_WEBHOOK_SECRET",
+            help="Signs the messages: whsec_ and 24 to 64 bytes in base64. Without: made, "
+            "and printed.",
+            show_default=False,
+        ),
+    ] = "",
+) -> None:
+    """Subscribe a webhook."""
+    made = secret or f"whsec_{base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()}"
+    events = [each.value for each in event or WebhookEvent]
+    answer = server.api.post("/webhooks", {"url": url, "secret": made, "events": events})
+    if server.out.document(answer if secret else {**answer, "secret": made}):
+        return
+    server.out.line(f"{answer['id']} {answer['url']}: {', '.join(answer['events'])}")
+    if not secret:
+        server.out.line(f"secret, shown this once: {made}")
+    server.out.hint(f"Try it with: rushes webhooks test {answer['id']}")
+
+
+@app.command("list")
+@remote
+def list_webhooks(server: Remote) -> None:
+    """List the webhooks, and how sending to them goes."""
+    answer = server.api.get("/webhooks")
+    if server.out.document(answer):
+        return
+    counts = [Column(name, justify="right") for name in ("waiting", "given up")]
+    table = Table(Column("id", no_wrap=True), "url", "events", *counts, "last sent", "last error")
+    for hook in answer["webhooks"]:
+        sent = hook["last_sent_at"]
+        table.add_row(
+            hook["id"],
+            hook["url"],
+            ", ".join(hook["events"]),
+            f"{hook['waiting']:,}",
+            f"{hook['dropped'] + len(hook['dead']):,}",
+            time.strftime("%Y-%m-%d %H:%M", time.localtime(sent)) if sent else "never",
+            hook["last_error"] or "",
+        )
+    server.out.show(table)
+
+
+@app.command("test", epilog="Example: rushes webhooks test 5f2b9c0e1d3a4b67")
+@remote
+def test_webhook(server: Remote, webhook_id: IdArgument) -> None:
+    """Send a message now, once, and say what became of it."""
+    answer = server.api.post(f"/webhooks/{webhook_id}/test", {})
+    if not server.out.document(answer):
+        server.out.line(answer["message"])
+    if not answer["delivered"]:
+        raise typer.Exit(1)
+
+
+@app.command("remove", epilog="Example: rushes webhooks remove 5f2b9c0e1d3a4b67")
+@remote
+def remove_webhook(server: Remote, webhook_id: IdArgument) -> None:
+    """Remove a webhook, and what waits for it."""
+    answer = server.api.delete(f"/webhooks/{webhook_id}")
+    if not server.out.document(answer):
+        server.out.line(answer["message"])
