@@ -36,7 +36,8 @@ from shared.settings import Settings
 log = logging.getLogger(__name__)
 
 READY_TIMEOUT_S = 120.0
-_POLL_S = 0.2
+_HEAD_START_S = 10.0  # of the processes that answer searches and analyze
+_POLL_S = 0.1
 # Free memory at which a second query worker is started, in sizes of the first.
 _ROOM_FOR_ANOTHER = 3.0
 _ROOM_WHERE_IT_DIES = 1.5
@@ -96,12 +97,14 @@ class Stack:
             self._start(f"query worker {number}", "workers", "query", environment=environment)
         for number in range(1, settings.workers + 1):
             self._start(f"analysis worker {number}", "workers", "analysis", environment=environment)
+        # The rest come when these are ready: all at once would fight for the same cores.
+        is_ready = await self._until(self._is_ready, _HEAD_START_S)
         self._start("recluster worker", "workers", "recluster", environment=environment)
         self._start("export worker", "workers", "export", environment=environment)
         self._start("watcher", "workers", "watcher", environment=environment)
         # Beside the rest: only transcripts and faces wait for them.
         self.tasks.append(asyncio.create_task(self._pull_the_rest()))
-        if await self._until(self._is_ready, READY_TIMEOUT_S):
+        if is_ready or await self._until(self._is_ready, READY_TIMEOUT_S):
             _say_ready(settings, key_file)
         elif not self.stopping.is_set():
             log.warning("not ready after %g s: %s", READY_TIMEOUT_S, self.missing)
