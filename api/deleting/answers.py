@@ -94,4 +94,10 @@ class PersonDeleted(Struct, kw_only=True):
     dry_run: Annotated[bool, Meta(description="Whether it would be, and nothing was.")]
     files: Annotated[int, Meta(ge=0, description="Files in which the person is seen.")]
     faces: Annotated[int, Meta(ge=0, description="Faces, with their vectors and pictures.")]
+    damaged: Annotated[
+        int,
+        Meta(
+            ge=0, description="Results of faces that nobody could read, and that went as a whole."
+        ),
+    ]
     collections: Annotated[list[DeletedFaces], Meta(description="Where the person is.")]

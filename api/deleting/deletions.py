@@ -10,26 +10,23 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import secrets
 import time
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
 from shared.cache import cache_files, limits
 from shared.cache.cache_dir import CacheDir
 from shared.cache.cache_files import ArtefactFiles
-from shared.cache.cache_tidying import DELETIONS, KEPT_S
+from shared.cache.cache_tidying import DELETIONS, KEPT_S, is_deletion
 from shared.cache.catalogue import Artefact, Entry
 from shared.domain import Manifest, Stage
 from shared.errors import CacheError, Missing
 from shared.msgspec_decoding import UNDECODABLE
 from shared.opening import OpenedFolder
 from shared.unusable_files import UnusableFile
-
-_RECORD = re.compile(r"([0-9a-f]{16})\.json")
 
 
 class PublishedArtefact(NamedTuple):
@@ -49,24 +46,28 @@ class DeletedManifest(msgspec.Struct, frozen=True, array_like=True):
     name: str
 
 
-class Deletion(msgspec.Struct, frozen=True, kw_only=True):
-    """What one request deleted, as it lies in CACHE_DIR/deletions/<id>.json."""
+class DeletionHead(msgspec.Struct, frozen=True, kw_only=True):
+    """What one request deleted, in numbers."""
 
     id: str
     at: float  # Unix seconds
     by: str  # label of the licence key
+    files: int  # MediaFiles that lost something
     bytes: int
-    manifests: tuple[DeletedManifest, ...]
 
     @property
     def kept_until(self) -> float:
         """Unix seconds, until when it can surely be undone."""
         return self.at + KEPT_S
 
-    @property
-    def files(self) -> int:
-        """How many MediaFiles lost something."""
-        return len({deleted.hash_str for deleted in self.manifests})
+
+class Deletion(DeletionHead, frozen=True, kw_only=True):
+    """What one request deleted, as it lies in CACHE_DIR/deletions/<id>.json."""
+
+    manifests: tuple[DeletedManifest, ...]
+
+
+DeletionT = TypeVar("DeletionT", DeletionHead, Deletion)
 
 
 class Undone(NamedTuple):
@@ -96,6 +97,7 @@ def delete(cache: CacheDir, artefacts: Iterable[PublishedArtefact], by: str) -> 
         id=secrets.token_hex(8),
         at=time.time(),
         by=by,
+        files=len({artefact.hash_str for artefact in artefacts}),
         bytes=sum(artefact.bytes for artefact in artefacts),
         manifests=tuple(DeletedManifest(a.hash_str, a.manifest) for a in artefacts),
     )
@@ -110,11 +112,11 @@ def delete(cache: CacheDir, artefacts: Iterable[PublishedArtefact], by: str) -> 
     return deletion
 
 
-def all_deletions(cache: CacheDir) -> list[Deletion]:
+def all_deletions(cache: CacheDir) -> list[DeletionHead]:
     """Deletions that may still be undone, the newest first. Raises CacheError."""
     with cache_files.clear_errors(cache.root):
-        names = cache_files.names(cache.root / DELETIONS)
-    found = (_record(cache, named[1]) for name in names if (named := _RECORD.fullmatch(name)))
+        names = filter(is_deletion, cache_files.names(cache.root / DELETIONS))
+    found = (_record(cache, name.removesuffix(".json"), DeletionHead) for name in names)
     return sorted(filter(None, found), key=lambda deletion: -deletion.at)
 
 
@@ -123,40 +125,50 @@ def undo(cache: CacheDir, deletion_id: str) -> Undone:
 
     One that ended halfway may be asked for again.
     """
-    deletion = _record(cache, deletion_id) if _RECORD.fullmatch(f"{deletion_id}.json") else None
+    is_id = is_deletion(f"{deletion_id}.json")
+    deletion = _record(cache, deletion_id, Deletion) if is_id else None
     if deletion is None:
         raise Missing(
             f"deletion_id: there is no deletion {deletion_id[:80]!r} that could be undone; "
             "GET /analysis-data/deletions lists them."
         )
     outcome = Undone(0, 0, 0)
-    for hash_str, names in _by_media(deletion):
-        with cache_files.clear_errors(cache.root), _media_folder(cache, hash_str) as folder:
-            here = _shown(folder, names, deletion.id) if folder else Undone(0, 0, len(names))
-        outcome = Undone(*map(sum, zip(outcome, here, strict=True)))
-        cache.catalogue.append(_entries(cache, hash_str))
-    if not outcome.lost:
-        with (
-            cache_files.clear_errors(cache.root),
-            cache_files.folder(cache.root / DELETIONS) as records,
-            contextlib.suppress(FileNotFoundError),
-        ):
-            records.remove(f"{deletion.id}.json")
+    with cache_files.clear_errors(cache.root):
+        for hash_str, names in _by_media(deletion):
+            with _media_folder(cache, hash_str) as folder:
+                here = _shown(folder, names, deletion.id) if folder else Undone(0, 0, len(names))
+            outcome = Undone(*map(sum, zip(outcome, here, strict=True)))
+            cache.catalogue.append(_entries(cache, hash_str))
+        if not outcome.lost:
+            with (
+                cache_files.folder(cache.root / DELETIONS) as records,
+                contextlib.suppress(FileNotFoundError),
+            ):
+                records.remove(f"{deletion.id}.json")
     return outcome
 
 
 def _hide(folder: OpenedFolder, names: Iterable[str], deletion_id: str) -> None:
-    for name, files in list(
-        cache_files.manifests_in(folder, ArtefactFiles, set(names).__contains__)
-    ):
-        # Their day until they are collected begins now; by the clock of the share.
-        data = files.names if isinstance(files, ArtefactFiles) else ()
-        for touched in (*data, name):
-            with contextlib.suppress(FileNotFoundError):
-                os.utime(touched, dir_fd=folder.fd, follow_symlinks=False)
+    for name in names:
+        deleted = cache_files.deleted_name(name, deletion_id)
         with contextlib.suppress(FileNotFoundError):  # another request deletes it, too
-            folder.rename(name, cache_files.deleted_name(name, deletion_id))
+            _begin_day(folder, name)
+            folder.rename(name, deleted)
     folder.sync()
+
+
+def _begin_day(folder: OpenedFolder, name: str) -> None:
+    """Their day until they are collected begins now, for a manifest and what it names."""
+    try:
+        os.utime(name, dir_fd=folder.fd, follow_symlinks=False)
+    except PermissionError:  # another user's file: only one of ours can be made younger
+        raw = cache_files.read_in(folder, name, limits.MANIFEST)
+        cache_files.write_atomically(folder, name, raw, "delete")
+    for _, files in cache_files.manifests_in(folder, ArtefactFiles, name.__eq__):
+        # Former versions collect data by their own age.
+        for data in files.names if isinstance(files, ArtefactFiles) else ():
+            with contextlib.suppress(OSError):
+                os.utime(data, dir_fd=folder.fd, follow_symlinks=False)
 
 
 def _shown(folder: OpenedFolder, names: Iterable[str], deletion_id: str) -> Undone:
@@ -185,14 +197,16 @@ def _entries(cache: CacheDir, hash_str: str) -> list[Entry]:
     return list(map(entry, cache.manifests(hash_str)))
 
 
-def _record(cache: CacheDir, deletion_id: str) -> Deletion | None:
+def _record(cache: CacheDir, deletion_id: str, kind: type[DeletionT]) -> DeletionT | None:
+    """None where there is none, or one that names itself otherwise."""
     try:
         raw = cache_files.read(cache.root / DELETIONS / f"{deletion_id}.json", limits.DELETION)
-        return msgspec.json.decode(raw, type=Deletion)
+        found = msgspec.json.decode(raw, type=kind)
     except (FileNotFoundError, NotADirectoryError, UnusableFile, *UNDECODABLE):
         return None
     except OSError as error:
         raise cache_files.cache_error(cache.root, error) from error
+    return found if found.id == deletion_id else None
 
 
 @contextlib.contextmanager

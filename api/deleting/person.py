@@ -1,26 +1,35 @@
-"""Finds a person in a cache folder and deletes what was derived of them."""
+"""Finds a person in a cache folder and deletes what was derived of them.
+
+What is to go is written down first, in CACHE_DIR/deletions/person.json, and that is removed last:
+a deletion that was interrupted is finished by the next one.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from api.deleting.person_faces import PersonFaces, as_keys, delete_faces
+from api.deleting.person_faces import Keys, PersonFaces, delete_faces
 from api.deleting.person_groups import faces_of_person, without_mention, without_person
 from api.people.snapshot import CollectionSnapshot
+from shared.cache import cache_files, limits
 from shared.cache.cache_dir import CacheDir
-from shared.cache.faces import face_keys, read_faces
-from shared.domain import Stage
-from shared.errors import Missing
-from shared.people.clustering import Clustering
-from shared.people.edits import Names
-from shared.people.names import spoken
+from shared.cache.cache_tidying import DELETIONS
+from shared.errors import Busy, CacheError, Missing
+from shared.msgspec_decoding import UNDECODABLE
+from shared.people.clustering import NO_CLUSTER
+from shared.people.edits import Modify, Names
+from shared.people.face_index import GONE, FaceIndex
+from shared.people.names import folder_name, spoken
+from shared.unusable_files import UnusableFile
 
 _TRIES = 3
+_RECORD = "person.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +50,50 @@ class FoundPerson:
         known = self.snapshot.state.names
         return sorted({known[root] for root in self.roots if root in known})
 
+    @property
+    def clusters(self) -> list[int]:
+        """All ids that mean the person."""
+        return [id_ for root in self.roots for id_ in self.snapshot.state.ids_of(root)]
+
+
+class PersonDeletion(msgspec.Struct, frozen=True):
+    """What is to go, as it is written down until it is gone."""
+
+    names: tuple[str, ...]  # as `spoken` has them
+    keys: dict[str, tuple[int, ...]]  # of faces, by MediaFile
+    clusters: dict[str, tuple[int, ...]]  # ids by the name of their collection
+
+    @classmethod
+    def of(cls, found: Iterable[FoundPerson], name: str) -> PersonDeletion:
+        """`name`: "" to forget only the names of the clusters."""
+        keys: dict[str, set[int]] = {}
+        for one in found:
+            clustering, faces = one.snapshot.clustering, one.faces
+            places = (clustering.media, clustering.media_of[faces], clustering.keys[faces])
+            for hash_str, key in [*_pairs(*places), *_remembered(one)]:
+                keys.setdefault(hash_str, set()).add(key)
+        return cls(
+            names=(spoken(name),) if name else (),
+            keys={hash_str: tuple(sorted(own)) for hash_str, own in keys.items()},
+            clusters={one.snapshot.name: tuple(one.clusters) for one in found},
+        )
+
+
+def _pairs(
+    media: Sequence[str], media_of: NDArray[np.int32], keys: Keys
+) -> Iterable[tuple[str, int]]:
+    for number, key in zip(media_of.tolist(), keys.tolist(), strict=True):
+        yield media[number], key
+
+
+def _remembered(one: FoundPerson) -> Iterable[tuple[str, int]]:
+    """Faces that were the person's when their file was grouped last; it has no results now."""
+    memory = one.snapshot.clustering.memory
+    was_theirs = np.isin(memory.homes, one.clusters)
+    is_gone = FaceIndex(one.snapshot.clustering).same(memory) == GONE
+    at = np.flatnonzero(was_theirs & is_gone)
+    return _pairs(memory.media, memory.media_of[at], memory.keys[at])
+
 
 def named(snapshots: Iterable[CollectionSnapshot], name: str) -> list[FoundPerson]:
     """Everybody of this name. Raises Missing where nobody is, or was, called so."""
@@ -58,50 +111,92 @@ def named(snapshots: Iterable[CollectionSnapshot], name: str) -> list[FoundPerso
 
 
 def _names_in_edits(snapshot: CollectionSnapshot) -> set[str]:
-    log = (edit.what for edit in snapshot.state.edits)
-    return {
-        spoken(given.name) for what in log if isinstance(what, Names) for given in what.assignments
-    }
+    log = (edit.what for edit in snapshot.state.edits if isinstance(edit.what, Names))
+    return {spoken(given.name) for what in log for given in what.assignments}
 
 
-def faces_in(found: Iterable[FoundPerson]) -> PersonFaces:
-    """The person's faces in all these collections."""
-    return PersonFaces(
-        as_keys(
-            (one.snapshot.hash_of(face), int(one.snapshot.clustering.keys[face]))
-            for one in found
-            for face in one.faces.tolist()
-        )
-    )
+def unfinished(cache: CacheDir) -> PersonDeletion | None:
+    """The deletion that was interrupted in this folder."""
+    try:
+        raw = cache_files.read(cache.root / DELETIONS / _RECORD, limits.DELETION)
+        return msgspec.json.decode(raw, type=PersonDeletion)
+    except (FileNotFoundError, NotADirectoryError, UnusableFile, *UNDECODABLE):
+        return None
+    except OSError as error:
+        raise cache_files.cache_error(cache.root, error) from error
+
+
+def check_collections(cache: CacheDir, snapshots: Iterable[CollectionSnapshot]) -> None:
+    """Raise CacheError where a collection cannot be read: the person may be in it."""
+    known = {folder_name(snapshot.name) for snapshot in snapshots}
+    with cache_files.clear_errors(cache.root):
+        strange = set(cache_files.names(cache.root / "collections")) - known
+        for folder in sorted(strange):
+            if cache_files.names(cache.root / "collections" / folder):
+                raise CacheError(
+                    f"The collection in {cache.root}/collections/{folder} has no name that can be "
+                    "read. Mend its name.json or remove the folder, then delete."
+                )
 
 
 def delete_person(
     cache: CacheDir,
-    found: Sequence[FoundPerson],
-    name: str,
+    deletion: PersonDeletion,
     snapshots: Callable[[], Sequence[CollectionSnapshot]],
     is_over: Callable[[str], bool],
-) -> None:
-    """Delete the faces from all results and collections of the folder, and what edits say of them.
+    go_on: Callable[[], None],
+) -> int:
+    """Delete the faces from all results and collections, and what edits say of the person.
 
-    Faces first: whoever asks again after an interruption still finds whom to delete. `name`: "" to
-    forget only the names of the clusters. Raises CacheError.
+    Returns how many damaged artefacts went as a whole. `go_on`: called before each file; raises
+    where others may be at it. Raises CacheError, and Busy while workers bring the faces back.
     """
-    person = faces_in(found)
-    for hash_str in person.keys:
-        delete_faces(cache, person, hash_str, is_over)
-    names = {spoken(name)} if name else set()
-    roots = {one.snapshot.name: set(one.roots) for one in found}
-    for _ in range(_TRIES):  # a worker may publish a grouping that it had begun before
-        there = [
-            snapshot
-            for snapshot in snapshots()
-            if snapshot.name in roots or _is_in(snapshot, person)
-        ]
-        for snapshot in there:
-            _forget(cache, snapshot, person, roots.get(snapshot.name, set()), names)
+    _write_down(cache, deletion)
+    keys = {h: np.array(own, np.uint64) for h, own in deletion.keys.items()}
+    person = PersonFaces(keys, _others(snapshots(), deletion, keys))
+    damaged = 0
+    for hash_str in keys:
+        go_on()
+        damaged += delete_faces(cache, person, hash_str, is_over)
+    for _ in range(_TRIES):
+        for snapshot in snapshots():
+            go_on()
+            _forget(cache, snapshot, person, deletion)
         if not any(_is_in(snapshot, person) for snapshot in snapshots()):
             break
+    else:
+        raise Busy("Workers go on grouping these faces. Ask again once no analysis of faces runs.")
+    with (
+        cache_files.clear_errors(cache.root),
+        cache_files.folder(cache.root / DELETIONS) as records,
+    ):
+        records.remove(_RECORD)
+        records.sync()
+    return damaged
+
+
+def _write_down(cache: CacheDir, deletion: PersonDeletion) -> None:
+    with (
+        cache_files.clear_errors(cache.root),
+        cache_files.folder(cache.root / DELETIONS, create=True) as records,
+    ):
+        cache_files.write_atomically(records, _RECORD, msgspec.json.encode(deletion), "delete")
+
+
+def _others(
+    snapshots: Iterable[CollectionSnapshot], deletion: PersonDeletion, mine: Mapping[str, Keys]
+) -> dict[str, Keys]:
+    """Keys of the other faces in the groupings that the person was found in, by MediaFile."""
+    others: dict[str, Keys] = {}
+    for snapshot in snapshots:
+        clustering = snapshot.clustering
+        ends = np.searchsorted(clustering.media_of, np.arange(len(clustering.media) + 1))
+        for number, hash_str in enumerate(clustering.media):
+            if hash_str in mine and snapshot.name in deletion.clusters:
+                here = clustering.keys[ends[number] : ends[number + 1]]
+                known = others.get(hash_str, np.zeros(0, np.uint64))
+                others[hash_str] = np.setdiff1d(np.union1d(known, here), mine[hash_str])
+    return others
 
 
 def _is_in(snapshot: CollectionSnapshot, person: PersonFaces) -> bool:
@@ -109,36 +204,35 @@ def _is_in(snapshot: CollectionSnapshot, person: PersonFaces) -> bool:
 
 
 def _forget(
-    cache: CacheDir,
-    snapshot: CollectionSnapshot,
-    person: PersonFaces,
-    roots: set[int],
-    names: set[str],
+    cache: CacheDir, snapshot: CollectionSnapshot, person: PersonFaces, deletion: PersonDeletion
 ) -> None:
     state = snapshot.state
-    is_theirs = faces_of_person(state.clustering, person)
-    emptied = set(state.faces[is_theirs].tolist()) - set(state.faces[~is_theirs].tolist())
-    clusters = {id_ for root in (roots | emptied) & set(state.counts) for id_ in state.ids_of(root)}
+    theirs = faces_of_person(state.clustering, person)
+    emptied = set(state.faces[theirs].tolist()) - set(state.faces[~theirs].tolist())
+    clusters = {id_ for root in emptied - {NO_CLUSTER} for id_ in state.ids_of(root)}
+    clusters.update(deletion.clusters.get(snapshot.name, ()))
     snapshot.collection.rewrite(
-        partial(_regrouped, cache, person, clusters),
-        lambda edit: without_mention(edit, person, clusters, names),
+        partial(without_person, cache, person=person, clusters=clusters),
+        partial(
+            without_mention,
+            faces=_ids_in_edits(snapshot, theirs, person),
+            clusters=clusters,
+            names=deletion.names,
+        ),
     )
 
 
-def _regrouped(
-    cache: CacheDir, person: PersonFaces, clusters: set[int], clustering: Clustering
-) -> Clustering:
-    return without_person(clustering, person, clusters, _rewritten(cache, person, clustering.model))
-
-
-def _rewritten(
-    cache: CacheDir, person: PersonFaces, model: str
-) -> dict[str, tuple[str, NDArray[np.uint64]]]:
-    """Name and keys of the artefacts of faces in which the person was."""
-    found = {}
-    for hash_str in person.keys:
-        manifest = cache.manifest(hash_str, Stage.FACES, model)
-        if manifest is not None:
-            rows = read_faces(cache.data_path(hash_str, manifest), "seconds", "boxes")
-            found[hash_str] = manifest.file, face_keys(rows["seconds"], rows["boxes"])
+def _ids_in_edits(
+    snapshot: CollectionSnapshot, theirs: NDArray[np.bool_], person: PersonFaces
+) -> set[str]:
+    """Ids of the person's faces in moves: also such as they had before they were detected anew."""
+    index = FaceIndex(snapshot.clustering)
+    found: set[str] = set()
+    for edit in snapshot.state.edits:
+        for move in edit.what.moves if isinstance(edit.what, Modify) else ():
+            faces = index.find(move.face_ids)
+            known = (faces != GONE) & theirs[np.maximum(faces, 0)] if len(theirs) else faces > GONE
+            for face_id, is_known in zip(move.face_ids, known.tolist(), strict=True):
+                if is_known or person.has(face_id):
+                    found.add(face_id)
     return found

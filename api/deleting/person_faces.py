@@ -3,97 +3,118 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import logging
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.cache import cache_files, cache_tidying
+from shared.cache import cache_files, cache_tidying, limits
 from shared.cache.cache_dir import CacheDir
 from shared.cache.cache_files import ArtefactFiles
 from shared.cache.faces import (
     FaceRows,
     centres_of,
-    face_keys,
     first_key,
     parse_face_id,
     read_faces,
+    seconds_of,
     write_faces,
 )
 from shared.cache.frame_packs import PackReader, PackWriter
 from shared.domain import Manifest, Stage
 from shared.errors import BadInput, CacheError
-from shared.opening import OpenedFolder
+from shared.opening import OpenedFolder, RootedPath
+from shared.unusable_files import UnusableFile
 
 _log = logging.getLogger(__name__)
-_Box = tuple[float, float, float, float]  # x, y, width, height as parts of the picture
+_NEAR = 0.1  # of the picture: as far as a face may have moved that is detected anew (FaceIndex)
+Keys = NDArray[np.uint64]  # of faces of one MediaFile, ascending
+_NONE = np.zeros(0, np.uint64)
 
 
-@dataclasses.dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class PersonFaces:
-    """Faces by MediaFile: their keys, and where they are, so that other models' are found too."""
+    """Keys of a person's faces by MediaFile, and of the others in the same groupings."""
 
-    keys: dict[str, NDArray[np.uint64]]
-    places: dict[str, list[tuple[int, _Box]]] = dataclasses.field(default_factory=dict)
+    keys: Mapping[str, Keys]
+    others: Mapping[str, Keys] = field(default_factory=dict)
 
     @property
     def count(self) -> int:
         return sum(map(len, self.keys.values()))
 
-    def locate(self, hash_str: str, rows: dict[str, NDArray[Any]]) -> None:
-        """Note where those faces are that are among these `rows` (seconds, boxes)."""
-        known = np.isin(face_keys(rows["seconds"], rows["boxes"]), self.keys[hash_str])
-        at = zip(rows["seconds"][known].tolist(), rows["boxes"][known].tolist(), strict=True)
-        self.places.setdefault(hash_str, []).extend((second, tuple(box)) for second, box in at)
+    def among(self, hash_str: str, keys: Keys) -> NDArray[np.bool_]:
+        """[n] which of these keys are the person's.
 
-    def among(self, hash_str: str, keys: NDArray[np.uint64]) -> NDArray[np.bool_]:
-        """[n] which of these (ascending) keys are the person's: the same, or in the same place."""
-        found = np.isin(keys, self.keys.get(hash_str, ()))
-        for second, (x, y, width, height) in self.places.get(hash_str, ()):
+        The same keys are the same faces. Where there are others, too, the faces were detected
+        anew or by another model: there a face is whose known one is nearest in that second.
+        """
+        mine, others = self.keys.get(hash_str, _NONE), self.others.get(hash_str, _NONE)
+        found = np.isin(keys, mine)
+        known = np.union1d(mine, others)
+        if not len(mine) or np.isin(keys, known).all():
+            return found
+        for second in np.unique(seconds_of(mine)).tolist():
             start, end = np.searchsorted(keys, [first_key(second), first_key(second + 1)])
-            centres = centres_of(keys[start:end])
-            inside = (centres >= (x, y)) & (centres <= (x + width, y + height))
-            found[start:end] |= inside.all(axis=1)
+            first, last = np.searchsorted(known, [first_key(second), first_key(second + 1)])
+            at = _nearest(keys[start:end], known[first:last])
+            found[start:end] |= (at >= 0) & np.isin(known[first:last][at], mine)
         return found
 
     def has(self, face_id: str) -> bool:
         """Whether this id is one of the person's faces."""
-        try:
+        with contextlib.suppress(BadInput):
             hash_str, key = parse_face_id(face_id)
-        except BadInput:
-            return False
-        return bool(self.among(hash_str, np.array([key], np.uint64))[0])
+            return bool(np.isin(np.uint64(key), self.keys.get(hash_str, _NONE)))
+        return False
+
+
+def _nearest(keys: Keys, known: Keys) -> NDArray[np.intp]:
+    """[n] index of the known face that each one is, -1: of none; each known one is one face."""
+    at = np.full(len(keys), -1, np.intp)
+    far = np.linalg.norm(centres_of(keys)[:, None] - centres_of(known)[None], axis=2)
+    for pair in np.argsort(far, axis=None, kind="stable").tolist():
+        face, place = divmod(pair, len(known))
+        if far[face, place] > _NEAR:
+            break
+        if at[face] < 0 and place not in at:
+            at[face] = place
+    return at
 
 
 def delete_faces(
     cache: CacheDir, person: PersonFaces, hash_str: str, is_over: Callable[[str], bool]
-) -> None:
+) -> int:
     """Publish all faces of a MediaFile without the person's, and leave no file that has them.
 
-    Results that were deleted before and could be brought back go as well; so do those that nobody
-    can read. `is_over`: whether a lease is known and no longer held. Raises CacheError.
+    Results that were deleted before and could be brought back go as well. Artefacts that are
+    damaged go as a whole; returns how many. `is_over`: whether a lease is known and no longer
+    held. Raises CacheError; asked again it goes on.
     """
     media = cache.media_dir(hash_str)
-    found = [each for each in cache.manifests(hash_str) if each.stage is Stage.FACES]
-    for manifest in found:
-        with contextlib.suppress(CacheError):
-            path = cache.data_path(hash_str, manifest)
-            person.locate(hash_str, read_faces(path, "seconds", "boxes"))
-    kept = [each for each in found if _is_rewritten(cache, person, hash_str, each)]
-    with (
-        contextlib.suppress(FileNotFoundError, NotADirectoryError),
-        cache_files.clear_errors(cache.root),
-        cache_files.folder(media) as folder,
-    ):
-        _remove_others(folder, {cache_files.manifest_name(Stage.FACES, m.model) for m in kept})
+    damaged = 0
+    with cache_files.clear_errors(cache.root):
+        for manifest in cache.manifests(hash_str):
+            if manifest.stage is Stage.FACES and not _is_rewritten(
+                cache, person, hash_str, manifest
+            ):
+                damaged += 1
+                with cache_files.folder(media) as folder, contextlib.suppress(FileNotFoundError):
+                    folder.remove(cache_files.manifest_name(Stage.FACES, manifest.model))
+        try:
+            folder = cache_files.folder(media)
+        except (FileNotFoundError, NotADirectoryError):
+            return damaged
+        with folder:
+            _remove_unnamed(folder)
     cache_tidying.remove_dead(media, is_over)
+    return damaged
 
 
 def _is_rewritten(cache: CacheDir, person: PersonFaces, hash_str: str, manifest: Manifest) -> bool:
-    """Publish an artefact without the person, where the person is in it; False: it is unusable."""
+    """Publish an artefact without the person, where the person is in it; False: it is damaged."""
     path = cache.data_path(hash_str, manifest)
     with contextlib.ExitStack() as at_end:
         try:
@@ -101,12 +122,23 @@ def _is_rewritten(cache: CacheDir, person: PersonFaces, hash_str: str, manifest:
             pack = path.parent / (manifest.pack or "")
             pictures = at_end.enter_context(PackReader(pack)) if manifest.pack else None
         except CacheError as error:
+            _check_readable(cache, path)
             _log.warning("%s: its faces are deleted as a whole: %s", hash_str, error.message)
             return False
         keep = np.flatnonzero(~person.among(hash_str, rows.keys))
         if len(keep) < len(rows):
-            _publish(cache, hash_str, manifest, rows, keep, pictures)
+            _publish(cache, hash_str, manifest, rows.take(keep), keep, pictures)
     return True
+
+
+def _check_readable(cache: CacheDir, path: RootedPath) -> None:
+    """Raise CacheError where a file cannot be read just now: that is no damage to it."""
+    try:
+        cache_files.read(path, limits.FACES)
+    except (FileNotFoundError, UnusableFile):
+        return
+    except OSError as error:
+        raise cache_files.cache_error(cache.root, error) from error
 
 
 def _publish(
@@ -114,19 +146,19 @@ def _publish(
     hash_str: str,
     manifest: Manifest,
     rows: FaceRows,
-    keep: NDArray[np.intp],
+    kept: NDArray[np.intp],
     pictures: PackReader | None,
 ) -> None:
     with cache.draft(hash_str, Stage.FACES, manifest.model, "npz", "delete") as draft:
-        write_faces(draft.file, rows.take(keep))
+        write_faces(draft.file, rows)
         assert draft.pack is not None
         pack = PackWriter(draft.pack)
-        for number, row in enumerate(keep.tolist()):
+        for number, row in enumerate(kept.tolist()):
             if (jpeg := _picture(pictures, row)) is not None:
                 pack.add(number, jpeg)
         pack.finish()
         draft.publish(
-            rows=len(keep),
+            rows=len(rows),
             first_frame=manifest.first_frame,
             seconds=manifest.seconds,
             dim=manifest.dim,
@@ -143,30 +175,20 @@ def _picture(pictures: PackReader | None, row: int) -> bytes | None:
         return None
 
 
-def _remove_others(folder: OpenedFolder, kept: set[str]) -> None:
-    """Remove all manifests of faces but the `kept`, also deleted ones, and data that none names."""
-    prefix = f"{Stage.FACES}."
+def _remove_unnamed(folder: OpenedFolder) -> None:
+    """Remove deleted manifests of faces, and data of faces that no manifest names."""
+    names = folder.names()
+    for name in names:
+        if cache_files.is_deleted_manifest(name) and f".manifest.{Stage.FACES}." in name:
+            folder.remove(name)
     used: set[str] = set()
-    for name in filter(_is_of_faces, folder.names()):
-        if name not in kept:
-            folder.remove(name)
-    for _, found in cache_files.manifests_in(folder, ArtefactFiles, kept.__contains__):
-        if isinstance(found, ArtefactFiles):
-            used.update(found.names)
-    for name in folder.names():
-        if name.startswith(prefix) and cache_files.is_data(name) and name not in used:
-            folder.remove(name)
+    for _, found in cache_files.manifests_in(folder, ArtefactFiles):
+        if isinstance(found, CacheError):  # what it names is not known, and may be in use
+            raise found
+        used.update(found.names)
+    for name in names:  # what was published since the listing stays
+        is_data = cache_files.is_data(name) and name.startswith(f"{Stage.FACES}.")
+        if is_data and name not in used:
+            with contextlib.suppress(FileNotFoundError):
+                folder.remove(name)
     folder.sync()
-
-
-def _is_of_faces(name: str) -> bool:
-    is_manifest = cache_files.is_manifest(name) or cache_files.is_deleted_manifest(name)
-    return is_manifest and f"manifest.{Stage.FACES}." in name
-
-
-def as_keys(faces: Iterable[tuple[str, int]]) -> dict[str, NDArray[np.uint64]]:
-    """Keys by MediaFile, of (hash_str, key) pairs."""
-    found: dict[str, set[int]] = {}
-    for hash_str, key in faces:
-        found.setdefault(hash_str, set()).add(key)
-    return {hash_str: np.array(sorted(keys), np.uint64) for hash_str, keys in found.items()}

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Set
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from api.deleting.person_faces import PersonFaces
+from shared.cache.cache_dir import CacheDir
+from shared.cache.faces import face_keys, read_faces
+from shared.domain import Stage
+from shared.errors import CacheError
 from shared.people.clustering import NO_CLUSTER, Clustering, Memory
 from shared.people.edits import FaceMove, Modify, Names, NewEdit
 from shared.people.names import spoken
@@ -17,17 +21,18 @@ _GONE = -1
 
 
 def without_person(
-    clustering: Clustering,
-    person: PersonFaces,
-    clusters: Collection[int],
-    files: Mapping[str, tuple[str, NDArray[np.uint64]]],
+    cache: CacheDir, clustering: Clustering, person: PersonFaces, clusters: Set[int]
 ) -> Clustering:
     """The clustering without the person's faces, and without `clusters`, who are the person.
 
-    So go other clusters of which no face is left. `files`: by hash_str the artefacts that were
-    rewritten, as their name and the keys of their rows.
+    So go other clusters of which no face is left. Others that lose faces get a new mean.
     """
-    keep = np.flatnonzero(~faces_of_person(clustering, person))
+    theirs = faces_of_person(clustering, person)
+    if not theirs.any() and not np.isin(clustering.cluster_ids, list(clusters)).any():
+        memory = _forgotten(clustering.memory, person)
+        is_same = len(memory.keys) == len(clustering.memory.keys)
+        return clustering if is_same else replace(clustering, memory=memory)
+    keep = np.flatnonzero(~theirs)
     at = np.full(len(clustering) + 1, _GONE, np.int64)  # the last stands for "no face"
     at[keep] = np.arange(len(keep))
     labels = clustering.labels[keep].copy()
@@ -35,16 +40,12 @@ def without_person(
     stays = _staying(clustering, labels) & ~np.isin(clustering.cluster_ids, list(clusters))
     retired = np.union1d(clustering.retired, clustering.cluster_ids[~stays])
     loose = at[clustering.loose] != _GONE
-    return replace(
+    found = replace(
         clustering,
-        media_files=tuple(
-            files[hash_str][0] if hash_str in files else file
-            for hash_str, file in zip(clustering.media, clustering.media_files, strict=True)
-        ),
         grouped_faces=min(clustering.grouped_faces, len(keep)),
         media_of=clustering.media_of[keep],
         keys=clustering.keys[keep],
-        rows=_rows(clustering, keep, files),
+        rows=clustering.rows[keep],
         labels=labels,
         cluster_ids=clustering.cluster_ids[stays],
         means=clustering.means[stays],
@@ -55,6 +56,7 @@ def without_person(
         loose_embeddings=clustering.loose_embeddings[loose],
         memory=_forgotten(clustering.memory, person),
     )
+    return _with_new_means(cache, _as_stored(cache, found, person), clustering.labels[theirs])
 
 
 def _staying(clustering: Clustering, labels: NDArray[np.int32]) -> NDArray[np.bool_]:
@@ -63,12 +65,70 @@ def _staying(clustering: Clustering, labels: NDArray[np.int32]) -> NDArray[np.bo
     return np.isin(ids, labels) | ~np.isin(ids, clustering.labels)
 
 
+def _as_stored(cache: CacheDir, clustering: Clustering, person: PersonFaces) -> Clustering:
+    """Rows and names of the artefacts that were rewritten.
+
+    Of a file whose faces were made anew the former name stays: so the next grouping reads them.
+    """
+    rows, files = clustering.rows.copy(), list(clustering.media_files)
+    for number, hash_str in enumerate(clustering.media):
+        manifest = None
+        if hash_str in person.keys:
+            manifest = cache.manifest(hash_str, Stage.FACES, clustering.model)
+        if manifest is None:
+            continue
+        here = np.flatnonzero(clustering.media_of == number)
+        stored = read_faces(cache.data_path(hash_str, manifest), "seconds", "boxes")
+        keys = face_keys(stored["seconds"], stored["boxes"])
+        if np.array_equal(keys, clustering.keys[here]):
+            rows[here], files[number] = np.arange(len(here)), manifest.file
+    return replace(clustering, rows=rows, media_files=tuple(files))
+
+
+def _with_new_means(
+    cache: CacheDir, clustering: Clustering, touched: NDArray[np.int32]
+) -> Clustering:
+    """Means and sizes of the clusters that lost faces, from those that they have left."""
+    means, sizes = clustering.means.copy(), clustering.sizes.copy()
+    for place in np.flatnonzero(np.isin(clustering.cluster_ids, touched)).tolist():
+        faces = np.flatnonzero(clustering.labels == clustering.cluster_ids[place])
+        rows = _embeddings(cache, clustering, faces)
+        total = rows.sum(axis=0)
+        if len(rows) and (length := float(np.linalg.norm(total))) > 0:
+            means[place], sizes[place] = total / length, len(rows)
+    return replace(clustering, means=means, sizes=sizes)
+
+
+def _embeddings(
+    cache: CacheDir, clustering: Clustering, faces: NDArray[np.intp]
+) -> NDArray[np.float32]:
+    """[m, dim] those of these faces that form clusters (else of all) and that can be read."""
+    found, marks = [], []
+    media = clustering.media_of[faces]
+    for number in np.unique(media).tolist():
+        hash_str = clustering.media[number]
+        manifest = cache.manifest(hash_str, Stage.FACES, clustering.model)
+        if manifest is None or manifest.file != clustering.media_files[number]:
+            continue
+        try:
+            stored = read_faces(cache.data_path(hash_str, manifest), "embeddings", "marks")
+        except CacheError:  # its faces have no say
+            continue
+        rows = clustering.rows[faces[media == number]]
+        found.append(stored["embeddings"][rows].astype(np.float32))
+        marks.append(stored["marks"][rows])
+    if not found:
+        return np.zeros((0, clustering.means.shape[1]), np.float32)
+    rows, forms = np.concatenate(found), np.concatenate(marks) == 0
+    return rows[forms] if forms.any() else rows
+
+
 def without_mention(
-    edit: NewEdit, person: PersonFaces, clusters: Collection[int], names: Collection[str]
+    edit: NewEdit, faces: Set[str], clusters: Collection[int], names: Collection[str]
 ) -> NewEdit:
     """An edit that says nothing of the person: no name, none of the faces.
 
-    `names`: what the person is called, as `spoken` has it.
+    `faces`: ids; `names`: what the person is called, as `spoken` has it.
     """
     if isinstance(edit, Names):
         assignments = tuple(
@@ -78,13 +138,13 @@ def without_mention(
         )
         return Names(assignments) if assignments != edit.assignments else edit
     if isinstance(edit, Modify):
-        moves = tuple(moved for move in edit.moves if (moved := _move(move, person)))
+        moves = tuple(moved for move in edit.moves if (moved := _move(move, faces)))
         return Modify(edit.merges, moves) if moves != edit.moves else edit
     return edit
 
 
-def _move(move: FaceMove, person: PersonFaces) -> FaceMove | None:
-    others = tuple(face_id for face_id in move.face_ids if not person.has(face_id))
+def _move(move: FaceMove, faces: Set[str]) -> FaceMove | None:
+    others = tuple(face_id for face_id in move.face_ids if face_id not in faces)
     return FaceMove(others, move.target, move.is_new) if others else None
 
 
@@ -97,21 +157,6 @@ def faces_of_person(faces: Clustering | Memory, person: PersonFaces) -> NDArray[
             start, end = ends[number], ends[number + 1]
             found[start:end] = person.among(hash_str, faces.keys[start:end])
     return found
-
-
-def _rows(
-    clustering: Clustering,
-    keep: NDArray[np.intp],
-    files: Mapping[str, tuple[str, NDArray[np.uint64]]],
-) -> NDArray[np.int32]:
-    """[kept] rows in the artefacts, which moved up in those that were rewritten."""
-    rows = clustering.rows[keep].copy()
-    media_of, keys = clustering.media_of[keep], clustering.keys[keep]
-    for number, hash_str in enumerate(clustering.media):
-        if hash_str in files:
-            here = np.flatnonzero(media_of == number)
-            rows[here] = np.searchsorted(files[hash_str][1], keys[here])
-    return rows
 
 
 def _samples(places: NDArray[np.int64]) -> NDArray[np.int32]:

@@ -2,55 +2,72 @@
 
 from __future__ import annotations
 
-from typing import Any
+import contextlib
+from functools import partial
+
+import msgspec
+import redis
+from redis.lock import Lock
 
 from api.deleting.answers import DeletedFaces, PersonDeleted
 from api.deleting.bodies import DeletePersonBody
-from api.deleting.person import FoundPerson, delete_person, faces_in, named
+from api.deleting.person import (
+    FoundPerson,
+    PersonDeletion,
+    check_collections,
+    delete_person,
+    named,
+    unfinished,
+)
 from api.http.answers import counted
+from api.http.auditing import audit
 from api.http.endpoint import Call, Endpoint
 from api.services import Services
 from shared.cache.cache_dir import CacheDir
-from shared.domain import TaskKind
+from shared.domain import ReclusterSpec, TaskKind
 from shared.errors import BadInput, Busy, Missing
 from shared.people.clustering import NO_CLUSTER
+from shared.redis.clients import key_prefix, translated
 from shared.rights import KeyScope
+
+_LOCK_S = 300  # longer than the faces of one file take
 
 
 async def delete_person_data(call: Call[DeletePersonBody]) -> PersonDeleted:
     """Faces, pictures, vectors and names of a person go, at once and for good."""
-    return await call.services.in_cache_dir(
-        call.body.cache_dir, _delete, call.services, call.body, call.audited
-    )
+    services, body = call.services, call.body
+    found = await services.in_cache_dir(body.cache_dir, _found, services, body)
+    if body.dry_run:
+        return _answer(found, None)
+    call.audited["faces"] = sum(len(one.faces) for one in found)
+    call.audited["clusters"] = {one.snapshot.name: one.clusters for one in found}
+    call.audited["state"] = "begun"
+    await audit(services.audit, "delete_person_data", call)  # before: nothing brings it back
+    damaged = await services.in_cache_dir(body.cache_dir, _delete, services, body)
+    call.audited["state"] = "done"
+    return _answer(found, damaged)
 
 
-def _delete(services: Services, body: DeletePersonBody, audited: dict[str, Any]) -> PersonDeleted:
-    cache = services.caches.cache(services.paths.cache(body.cache_dir))
-    found = _found(services, cache, body)
-    person = faces_in(found)
-    if not body.dry_run:
-        _check_idle(services, found)
-        audited["faces"] = person.count
-        audited["clusters"] = {one.snapshot.name: list(one.roots) for one in found}
-        delete_person(
-            cache,
-            found,
-            body.name or "",
-            lambda: services.people.all(cache),
-            services.ledger.is_over,
+def _answer(found: list[FoundPerson], damaged: int | None) -> PersonDeleted:
+    """What was found, and deleted with so many damaged results; None: was not deleted."""
+    deletion = PersonDeletion.of(found, "")
+    count = sum(len(keys) for keys in deletion.keys.values())
+    faces = f"{counted(count, 'face')} in {counted(len(deletion.keys), 'file')}"
+    if damaged is None:
+        message = (
+            f"To delete: {faces}. Nothing is deleted yet: send dry_run false for that. It cannot "
+            "be undone."
         )
-    faces = f"{counted(person.count, 'face')} in {counted(len(person.keys), 'file')}"
-    message = (
-        f"To delete: {faces}. Nothing is deleted yet: send dry_run false for that. It cannot be "
-        "undone."
-        if body.dry_run
-        else f"Deleted: {faces}, with their pictures, vectors and names."
-    )
+    else:
+        message = f"Deleted: {faces}, with their pictures, vectors and names."
+    if damaged:
+        message += f" Damaged results of faces that were deleted as a whole: {damaged}."
     return PersonDeleted(
         message=message,
-        dry_run=body.dry_run,
-        files=len(person.keys),
-        faces=person.count,
+        dry_run=damaged is None,
+        files=len(deletion.keys),
+        faces=count,
+        damaged=damaged or 0,
         collections=[
             DeletedFaces(
                 cluster_job_name=one.snapshot.name,
@@ -63,26 +80,78 @@ def _delete(services: Services, body: DeletePersonBody, audited: dict[str, Any])
     )
 
 
-def _found(services: Services, cache: CacheDir, body: DeletePersonBody) -> list[FoundPerson]:
-    """Raises BadInput for a request that names nobody, or somebody twice, and Missing."""
-    if body.name is not None and body.cluster_id is None and body.cluster_job_name is None:
-        return named(services.people.all(cache), body.name)
-    if body.name is not None or body.cluster_id is None or body.cluster_job_name is None:
+def _delete(services: Services, body: DeletePersonBody) -> int:
+    """One deletion at a time in a cache folder; one that was interrupted is finished before."""
+    cache = _cache(services, body)
+    name = f"{key_prefix(services.settings.instance)}deleting:{cache.id}"
+    lock = services.redis.lock(name, timeout=_LOCK_S)
+    with translated():
+        if not lock.acquire(blocking=False):
+            raise Busy("Another person is being deleted from this cache folder; ask again shortly.")
+    try:
+        _check_idle(services, cache)
+        run = partial(
+            delete_person,
+            cache,
+            snapshots=lambda: services.people.all(cache),
+            is_over=services.ledger.is_over,
+            go_on=partial(_keep, lock),
+        )
+        damaged = run(former) if (former := unfinished(cache)) else 0
+        found = _found(services, body)
+        return damaged + run(PersonDeletion.of(found, body.name or ""))
+    except Missing:
+        if former is None:
+            raise
+        return damaged  # it was the one that was interrupted
+    finally:
+        with contextlib.suppress(redis.RedisError):
+            lock.release()
+
+
+def _keep(lock: Lock) -> None:
+    with translated():
+        lock.reacquire()
+
+
+def _cache(services: Services, body: DeletePersonBody) -> CacheDir:
+    return services.caches.cache(services.paths.cache(body.cache_dir))
+
+
+def _found(services: Services, body: DeletePersonBody) -> list[FoundPerson]:
+    """Raises BadInput for a request that names nobody, or somebody twice, Missing, CacheError.
+
+    Nobody, where only a deletion that was interrupted knows of the person.
+    """
+    by_name = body.name is not None and body.cluster_id is None and body.cluster_job_name is None
+    if not by_name and (body.name is not None or None in (body.cluster_id, body.cluster_job_name)):
         raise BadInput(
             "Name the person by name alone, or by cluster_job_name and cluster_id together."
         )
-    snapshot = services.people.open(cache, body.cluster_job_name)
-    root = snapshot.root(body.cluster_id, "cluster_id")
+    cache = _cache(services, body)
+    snapshots = services.people.all(cache)
+    check_collections(cache, snapshots)
+    try:
+        return named(snapshots, body.name) if body.name else [_by_id(services, cache, body)]
+    except Missing:
+        if unfinished(cache) is None:
+            raise
+        return []
+
+
+def _by_id(services: Services, cache: CacheDir, body: DeletePersonBody) -> FoundPerson:
+    snapshot = services.people.open(cache, body.cluster_job_name or "")
+    root = snapshot.root(body.cluster_id or "", "cluster_id")
     if root == NO_CLUSTER:
         raise BadInput('cluster_id: "-1" stands for the faces in no cluster, which are no person.')
-    return [FoundPerson(snapshot, (root,))]
+    return FoundPerson(snapshot, (root,))
 
 
-def _check_idle(services: Services, found: list[FoundPerson]) -> None:
-    """Raise Busy while faces of such a collection are grouped anew: the person would come back."""
-    names = {one.snapshot.name for one in found}
+def _check_idle(services: Services, cache: CacheDir) -> None:
+    """Raise Busy while faces of this folder are grouped anew: the person would come back."""
     for task_id in services.ledger.open_tasks(TaskKind.RECLUSTER):
-        if any(file.media_path in names for file in services.ledger.files(task_id)):
+        raw = services.ledger.spec(task_id)
+        if raw and msgspec.json.decode(raw, type=ReclusterSpec).cache_dir == str(cache.root):
             raise Busy(
                 f"Task {task_id} groups these faces anew; wait for its end or cancel it, then "
                 "delete."
@@ -120,6 +189,7 @@ ENDPOINTS = (
             "dry_run": False,
             "files": 31,
             "faces": 812,
+            "damaged": 0,
             "collections": [
                 {
                     "cluster_job_name": "Season 1",

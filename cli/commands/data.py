@@ -25,6 +25,7 @@ rushes data delete /footage/day1/A001.mov --cache /footage/.rushes
 rushes data delete --model conse-lite0 --yes
 """
 _SHOWN = 20  # files
+_DELETING_S = 3600.0  # a cache folder may hold 100,000 files
 
 
 @app.command("delete", epilog=_DELETE)
@@ -58,13 +59,13 @@ def delete_data(
         body["media_paths"] = list(media_files(listed(paths), cache=body["cache_dir"]).paths)
     if model:
         body["model_key"] = model
-    planned = server.api.post("/analysis-data/delete", body)
+    planned = server.api.post("/analysis-data/delete", body, _DELETING_S)
     if not server.out.as_json:
         _show(server, planned)
     if not planned["files"] or not confirmed(server.out, yes):
         server.out.document(planned)
         return
-    answer = server.api.post("/analysis-data/delete", {**body, "dry_run": False})
+    answer = server.api.post("/analysis-data/delete", {**body, "dry_run": False}, _DELETING_S)
     if not server.out.document(answer):
         server.out.line(answer["message"])
         server.out.hint(f"Take it back with: rushes data undo {answer['deletion_id']}")

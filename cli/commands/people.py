@@ -31,6 +31,7 @@ from shared.printable import printable
 app = typer.Typer(no_args_is_help=True, help="Who is seen: names, corrections, taking them back.")
 NEW = "new"
 _MOST_FACES = 2000  # in one answer of the API
+_DELETING_S = 3600.0  # thousands of files are written anew
 _SAMPLES = 3  # pictures of a cluster
 _FACE = Box(columns=10, rows=5)
 
@@ -208,7 +209,7 @@ def delete_person(
     if not confirmed(server.out, yes):
         server.out.document(planned)
         return
-    answer = server.api.post("/faces/people/delete", {**body, "dry_run": False})
+    answer = server.api.post("/faces/people/delete", {**body, "dry_run": False}, _DELETING_S)
     if not server.out.document(answer):
         server.out.line(answer["message"])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -21,6 +22,7 @@ KEPT_S = 86_400.0  # a reader may still be on its way from the old manifest to t
 _TEMPORARY_KEPT_S = 7 * KEPT_S  # it is begun when its analysis begins, which may take days
 _MARKER = "collected"
 DELETIONS = "deletions"  # folder of the records of what was deleted
+_DELETION = re.compile(r"[0-9a-f]{16}\.json")
 _LOOK_EVERY_S = 3600.0
 _next_look: dict[RootedPath, float] = {}  # of this process: when to look at the marker again
 
@@ -121,15 +123,23 @@ def collect_media(folder: OpenedFolder, before: float) -> int:
 
 
 def _forget_records(deletions: RootedPath, before: float) -> int:
+    """Remove records of deletions that are over; what else lies there is not ours."""
+    removed = 0
     with (
-        contextlib.suppress(FileNotFoundError, NotADirectoryError, CacheError),
+        contextlib.suppress(OSError, CacheError),
         cache_files.folder(deletions) as folder,
     ):
-        old = [name for name in folder.names() if folder.status(name).st_mtime < before]
-        for name in old:
-            folder.remove(name)
-        return len(old)
-    return 0
+        for name in filter(is_deletion, folder.names()):
+            with contextlib.suppress(OSError):
+                if folder.status(name).st_mtime < before:
+                    folder.remove(name)
+                    removed += 1
+    return removed
+
+
+def is_deletion(name: str) -> bool:
+    """Whether a file in DELETIONS is named like the record of a deletion: by its id."""
+    return _DELETION.fullmatch(name) is not None
 
 
 def _names_data(name: str) -> bool:

@@ -137,6 +137,12 @@ class LedgerReader:
                 kinds = pipe.execute()
         return [task_id for task_id, its in zip(ids, kinds, strict=True) if its == kind]
 
+    def spec(self, task_id: str, item_id: int = 0) -> bytes:
+        """The spec of an Item; empty where there is none (any more)."""
+        with translated():
+            found: Any = self._redis.hget(f"{self._prefix}item:{task_id}:{item_id}", "spec")
+        return found.encode() if found else b""
+
     def _run(self, name: str, *words: str | bytes | int) -> Any:
         now = "" if self._clock is None else str(round(self._clock() * 1000))
         with translated():

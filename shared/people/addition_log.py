@@ -120,6 +120,9 @@ class AdditionLog(Generic[T]):
             cache_files.folder(self.folder) as folder,
         ):
             written = cache_files.write_atomically(folder, name, raw, "fold")
+            if not set(held) <= set(folder.names()):
+                remove(folder, [name])  # others have folded or rewritten them: theirs counts
+                return
             with self._lock:
                 self._files[name], self._sizes[name] = entries, len(raw)
             remove(folder, held)
@@ -130,15 +133,22 @@ class AdditionLog(Generic[T]):
 
         Raises CacheError; asked again it goes on. An addition that comes meanwhile is changed, too.
         """
-        while True:
-            names = self.names()
-            entries = self.read()
-            changed = tuple(msgspec.structs.replace(e, what=change(e.what)) for e in entries)
-            if not set(names) & self._damaged and changed == entries:
-                return
-            self._replace(names, changed)
 
-    def _replace(self, names: Iterable[str], entries: tuple[Addition[T], ...]) -> None:
+        def changed(found: tuple[Addition[T], ...]) -> tuple[Addition[T], ...]:
+            return tuple(msgspec.structs.replace(each, what=change(each.what)) for each in found)
+
+        with self._folding:  # of this process; what others fold meanwhile they take back
+            while True:
+                entries = self.read()
+                with self._lock:
+                    files, damaged = dict(self._files), set(self._damaged)
+                if not damaged & files.keys() and all(
+                    changed(found) == found for found in files.values()
+                ):
+                    return
+                self._replace(files, changed(entries))
+
+    def _replace(self, names: Iterable[str], entries: Sequence[Addition[T]]) -> None:
         """Put entries in place of these files, in snapshots that can be read."""
         with (
             cache_files.clear_errors(self._root),
@@ -148,7 +158,6 @@ class AdditionLog(Generic[T]):
                 name = f"snapshot-{part[-1].lamport:012d}-{secrets.token_hex(4)}.json"
                 cache_files.write_atomically(folder, name, _snapshot(part), "rewrite")
             remove(folder, names)
-            remove(folder, filter(cache_files.is_temporary, folder.names()))
             folder.sync()
 
     def _fold_quietly(self) -> None:
@@ -250,12 +259,19 @@ def _sound(added: Addition[T], name: str = "") -> Addition[T]:
     return added
 
 
-def _parts(entries: Sequence[Addition[T]]) -> Iterator[Sequence[Addition[T]]]:
+def _parts(entries: Iterable[Addition[T]]) -> Iterator[list[Addition[T]]]:
     """The entries in parts that fit into one file each."""
-    count = -(-len(_snapshot(entries)) // (limits.ADDITION // 2)) if entries else 0
-    size = -(-len(entries) // count) if count else 0
-    for start in range(0, len(entries), size or 1):
-        yield entries[start : start + size]
+    part: list[Addition[T]] = []
+    room = limits.ADDITION // 2
+    for added in entries:
+        size = len(msgspec.json.encode(added)) + 2
+        if part and size > room:
+            yield part
+            part, room = [], limits.ADDITION // 2
+        part.append(added)
+        room -= size
+    if part:
+        yield part
 
 
 def _snapshot(entries: Iterable[Addition[T]]) -> bytes:

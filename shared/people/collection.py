@@ -173,11 +173,14 @@ class Collection:
     ) -> None:
         """Change how the faces are grouped and what edits say, and keep nothing of before.
 
-        Raises CacheError; asked again it goes on.
+        `clustering` gives back what it got where it changes nothing. Raises CacheError; asked
+        again it goes on.
         """
-        while (found := self.clustering()) is not None:
-            changed = replace(clustering(found), number=self.next_number())
-            if self.publish(changed):
+        while True:
+            number = self.next_number()
+            found = self.clustering()
+            changed = found and clustering(found)
+            if changed is None or changed is found or self.publish(replace(changed, number=number)):
                 break
         with cache_files.clear_errors(self._root):
             clustering_files.remove_former(self.folder)

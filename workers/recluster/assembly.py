@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,6 +65,20 @@ def at_new_places(places: NDArray[np.int32], now_at: NDArray[np.int64]) -> NDArr
     if not len(now_at):
         return np.full(places.shape, GONE, np.int32)
     return np.where(places >= 0, now_at[np.maximum(places, 0)], GONE).astype(np.int32)
+
+
+def without_empty(clustering: Clustering) -> Clustering:
+    """The clustering without clusters that have no faces; their ids are used up."""
+    stays = np.isin(clustering.cluster_ids, clustering.labels)
+    retired = np.union1d(clustering.retired, clustering.cluster_ids[~stays])
+    return replace(
+        clustering,
+        cluster_ids=clustering.cluster_ids[stays],
+        means=clustering.means[stays],
+        sizes=clustering.sizes[stays],
+        samples=clustering.samples[stays],
+        retired=retired.astype(np.int32),
+    )
 
 
 def _renumbered(numbers: list[int], table: FaceTable) -> NDArray[np.int32]:

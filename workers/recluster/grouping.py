@@ -25,7 +25,14 @@ from shared.people.collection import Collection
 from shared.people.state import PeopleState
 from shared.process import traces
 from shared.settings import Settings
-from workers.recluster.assembly import GONE, MergedTables, at_new_places, merged, table_of
+from workers.recluster.assembly import (
+    GONE,
+    MergedTables,
+    at_new_places,
+    merged,
+    table_of,
+    without_empty,
+)
 from workers.recluster.assigning import assign_faces
 from workers.recluster.homes import homes_of, known_places, remembered, settled
 from workers.recluster.identity import keep_ids
@@ -100,7 +107,10 @@ class Grouping:
             if old is None or state is None or old.model != found.model:
                 return found
             late = self._late(old, found)
-            return self._grown(found, late, _ids_in_use(old, state)) if late else found
+            if not late:
+                return found
+            # Whose faces are all gone by now is nobody: a person may have been deleted meanwhile.
+            return without_empty(self._grown(found, late, _ids_in_use(old, state)))
 
         return self._publish(make)
 

@@ -10,9 +10,9 @@ end
 local owner = owner_of(t)
 redis.call('LREM', line_key(owner), 1, t)
 redis.call('LPUSH', line_key(owner), t)
-if ARGV[4] == '1' and owed_most() ~= owner then
-  redis.call('HSET', P .. 'served', owner, int(served(owed_most()) - 1))
-end
+if ARGV[4] == '1' then redis.call('HSET', P .. 'turn', 'first', t) end
 if ARGV[5] ~= '' then redis.call('HSET', task_key(t), 'put_first_by', ARGV[5]) end
-for _, each in ipairs(waiting_of(owner)) do changed(each) end
+for _, each in ipairs(redis.call('ZRANGE', P .. 'owners', 0, -1)) do
+  for _, waiting in ipairs(waiting_of(each)) do changed(waiting) end
+end
 return 1

@@ -13,6 +13,7 @@ local function place()
   local owner = owner_of(t)
   local before = redis.call('LPOS', line_key(owner), t)
   if not before then return '' end
+  if first_of_all() == t then return '1' end
   local others = 0
   for _, other in ipairs(redis.call('ZRANGE', P .. 'owners', 0, -1)) do
     if other ~= owner then

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from pathlib import Path
@@ -182,6 +183,37 @@ def test_bad_input_names_the_field_and_what_is_possible(
 def test_a_deletion_id_leads_nowhere_else(client: Client, cache: CacheDir) -> None:
     body = {"cache_dir": str(cache.root), "deletion_id": "../rushes"}
     assert client.post("/analysis-data/deletions/undo", **body).status_code == 404
+
+
+def test_a_record_that_names_itself_otherwise_is_none(client: Client, cache: CacheDir) -> None:
+    said = delete(client, cache, model_key=MODEL, dry_run=False)
+    folder = cache.root.path / "deletions"
+    (record,) = folder.iterdir()
+    precious = cache.root.path / "precious.json"
+    precious.write_text("{}")
+    hostile = json.loads(record.read_text()) | {"id": "../precious", "manifests": []}
+    (folder / f"{'a' * 16}.json").write_text(json.dumps(hostile))
+    body = {"cache_dir": str(cache.root), "deletion_id": "a" * 16}
+    assert client.post("/analysis-data/deletions/undo", **body).status_code == 404
+    assert precious.exists()
+    assert [each["deletion_id"] for each in deletions(client, cache)] == [said["deletion_id"]]
+
+
+def test_what_others_put_into_the_folder_of_records_stays_and_hinders_nothing(
+    client: Client, cache: CacheDir
+) -> None:
+    delete(client, cache, model_key=MODEL, dry_run=False)
+    folder = cache.root.path / "deletions"
+    (folder / "@eaDir").mkdir()
+    (folder / "notes.txt").write_text("ours")
+    left = cache.media_dir(OTHER).path / "visual.old.00000000.npy"
+    left.write_bytes(b"replaced")
+    a_day_ago = time.time() - 90_000
+    for path in (*folder.iterdir(), left):
+        os.utime(path, (a_day_ago, a_day_ago))
+    cache_tidying.collect(cache.root, lambda _lease: False)
+    assert not left.exists()
+    assert {path.name for path in folder.iterdir()} == {"@eaDir", "notes.txt"}
 
 
 def deletions(client: Client, cache: CacheDir) -> list[dict[str, Any]]:

@@ -2,21 +2,39 @@
 
 from __future__ import annotations
 
+import dataclasses
+import errno
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from api.deleting.person import FoundPerson, PersonDeletion, delete_person
+from api.deleting.person_faces import PersonFaces, delete_faces
+from api.deleting.person_groups import without_mention
+from api.people.people import People
+from api.people.snapshot import CollectionSnapshot
+from shared.cache import faces
 from shared.cache.cache_dir import CacheDir
 from shared.cache.faces import FaceRows, read_faces, write_faces
 from shared.cache.frame_packs import PackReader, PackWriter
 from shared.domain import Stage
+from shared.errors import CacheError
+from shared.opening import OpenedFile
+from shared.people.clustering import Clustering
 from shared.people.clustering_files import check
 from shared.people.collection import Collection
-from tests.support.people.people_data import FACE_MODEL, Seen, clustering_of, face_rows
+from tests.support.people.people_data import (
+    FACE_MODEL,
+    Seen,
+    clustering_of,
+    face_rows,
+    make_collection,
+)
 from tests.support.people.people_desk import (
     ADA,
     BO,
@@ -164,23 +182,36 @@ def test_a_cluster_goes_by_its_id_and_its_name_with_it(people: PeopleDesk) -> No
 
 
 def test_the_same_faces_go_from_other_collections_and_of_other_models(people: PeopleDesk) -> None:
-    name = "a.mp4"
-    hash_str = people.hash_of(name)
-    moved = [face._replace(cluster=n) for n, face in enumerate(FACES[name], 7001)]
-    file = publish_of(people.cache, hash_str, "other-faces", moved)
-    other = Collection.open(people.cache.root, "Season 2", create=True)
-    other.add("other-faces", [hash_str], "1")
-    assert other.publish(replaced_model(moved, hash_str, file))
+    hash_str = people.hash_of("a.mp4")
+    shifted, other = by_another_model(people)
     delete(people, name=UNSEEN, dry_run=False)
     left = other.clustering()
     assert left is not None
     assert left.cluster_ids.tolist() == [7002, 7003]  # Ada was 7001 there
     manifest = people.cache.manifest(hash_str, Stage.FACES, "other-faces")
     assert manifest is not None
-    assert manifest.rows == 2
     rows = FaceRows(**read_faces(people.cache.data_path(hash_str, manifest)))
+    assert rows.keys.tolist() == shifted.keys[1:].tolist()
     with PackReader(people.cache.media_dir(hash_str) / str(manifest.pack)) as pack:
         assert [pack.read(n) for n in range(len(rows))] == [b"1", b"2"]
+
+
+def test_who_stands_close_to_the_person_stays(people: PeopleDesk) -> None:
+    """Also where another model has found one face of the two, and when it is asked for again."""
+    hash_str = people.hash_of("b.mp4")
+    near = (*FACES["b.mp4"][:3], FACES["b.mp4"][3]._replace(tenth=1.5))  # type: ignore[arg-type]
+    make_collection(people.cache, NAME, {hash_str: near}, number=2)
+    publish_of(people.cache, hash_str, "other-faces", shifted_rows(near[3:]))
+    people.name(_1001=UNSEEN)
+    for _ in range(2):
+        delete(people, name=UNSEEN, dry_run=False)
+        assert people.clusters() == [(BO, "Bo", 1)]
+        manifest = people.cache.manifest(hash_str, Stage.FACES, "other-faces")
+        assert manifest is not None
+        assert manifest.rows == 1
+        people.name(_2002="Bo")
+        if UNSEEN.encode() not in everything_in(people.cache.root.path):
+            break
 
 
 def test_deleted_results_with_the_person_cannot_be_brought_back(
@@ -215,12 +246,100 @@ def test_a_name_that_only_the_log_knows_is_forgotten(people: PeopleDesk) -> None
     assert people.clusters()[0] == (ADA, "Ada", 4)
 
 
-def test_who_has_to_ask_again_finds_the_rest(people: PeopleDesk) -> None:
-    """As after a kill between the files and the collections."""
-    hash_str = people.hash_of("a.mp4")
-    publish_of(people.cache, hash_str, FACE_MODEL, FACES["a.mp4"][1:])
-    assert delete(people, name=UNSEEN, dry_run=False)["faces"] == 4
-    assert people.clusters() == [(BO, "Bo", 2), (CY, None, 1), (NOBODY, None, 1)]
+@pytest.mark.parametrize("by", ["name", "id"])
+def test_an_interrupted_deletion_is_finished_by_asking_again(
+    people: PeopleDesk, by: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed after the first file and the first collection: nothing of the person is left."""
+    _, other = by_another_model(people)
+    who = {"name": UNSEEN} if by == "name" else {"cluster_job_name": NAME, "cluster_id": str(ADA)}
+    found = [FoundPerson(snapshot_of(people), (ADA,))]
+    deletion = PersonDeletion.of(found, UNSEEN if by == "name" else "")
+    rewrite = Collection.rewrite
+
+    def killed(collection: Collection, *how: Any) -> None:
+        if collection.name == NAME:
+            rewrite(collection, *how)
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Collection, "rewrite", killed)
+    with pytest.raises(KeyboardInterrupt):
+        delete_person(
+            people.cache, deletion, lambda: People().all(people.cache), bool, lambda: None
+        )
+    monkeypatch.undo()
+    assert delete(people, **who, dry_run=False)["faces"] == 0
+    after = everything_in(people.cache.root.path)
+    assert [part for part in embeddings_of(people, ADA) if part in after] == []
+    assert UNSEEN.encode() not in after
+    left = other.clustering()
+    assert left is not None
+    assert left.cluster_ids.tolist() == [7002, 7003]
+    assert not (people.cache.root.path / "deletions" / "person.json").exists()
+
+
+def test_a_name_in_an_edit_whose_snapshot_was_written_by_a_killed_deletion_goes_too(
+    people: PeopleDesk,
+) -> None:
+    collection = snapshot_of(people).collection
+    (old,) = (collection.folder.path / "edits").glob("0*.json")
+    content = old.read_bytes()
+    delete(people, name=UNSEEN, dry_run=False)
+    old.write_bytes(content)  # as if it had not been removed
+    redact = partial(without_mention, faces=set(), clusters=[ADA], names=[])
+    Collection.open(people.cache.root, NAME, create=False).rewrite(lambda found: found, redact)
+    assert UNSEEN.encode() not in everything_in(people.cache.root.path)
+
+
+def test_a_file_that_cannot_be_read_just_now_loses_nothing(
+    people: PeopleDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = people.cache.manifest(people.hash_of("a.mp4"), Stage.FACES, FACE_MODEL)
+    assert manifest is not None
+    path = people.cache.data_path(people.hash_of("a.mp4"), manifest)
+
+    def fails(*_: Any) -> Any:
+        raise OSError(errno.EIO, "Input/output error")
+
+    found = [FoundPerson(snapshot_of(people), (ADA,))]
+    monkeypatch.setattr(OpenedFile, "read", fails)
+    monkeypatch.setattr(faces, "read_npz", fails)
+    person = PersonFaces(
+        {h: np.array(k, np.uint64) for h, k in PersonDeletion.of(found, "").keys.items()}
+    )
+    with pytest.raises(CacheError, match="Input/output"):
+        delete_faces(people.cache, person, people.hash_of("a.mp4"), bool)
+    assert path.exists()
+
+
+def test_a_collection_that_cannot_be_read_is_named_and_nothing_is_deleted(
+    people: PeopleDesk,
+) -> None:
+    other = Collection.open(people.cache.root, "Season 9", create=True)
+    (other.folder.path / "name.json").write_text("damaged")
+    body = {"cache_dir": people.body["cache_dir"], "name": UNSEEN, "dry_run": False}
+    refused = people.client.post("/faces/people/delete", **body)
+    assert refused.status_code == 400
+    assert str(other.folder) in refused.json()["message"]
+    assert people.clusters()[0] == (ADA, UNSEEN, 4)
+
+
+def test_a_grouping_of_a_worker_that_comes_meanwhile_is_built_on(people: PeopleDesk) -> None:
+    collection = Collection.open(people.cache.root, NAME, create=False)
+    before = collection.clustering()
+    assert before is not None
+
+    def change(found: Clustering) -> Clustering:
+        if found.number == before.number:  # and just then a worker publishes the next one
+            assert collection.publish(
+                dataclasses.replace(found, number=found.number + 1, made_at=1.5)
+            )
+        return dataclasses.replace(found, eps=0.9)
+
+    collection.rewrite(change, lambda edit: edit)
+    after = collection.clustering()
+    assert after is not None
+    assert (after.eps, after.made_at) == (0.9, 1.5)
 
 
 @pytest.mark.parametrize(
@@ -260,22 +379,45 @@ def test_the_audit_log_says_what_was_deleted_and_no_name(
     assert UNSEEN not in log
     lines = [json.loads(line) for line in log.splitlines()]
     cache_dir = people.body["cache_dir"]
-    (told,) = [
+    begun, done = (
         line["details"]
         for line in lines
         if line["action"] == "delete_person_data" and line["details"]["cache_dir"] == cache_dir
-    ]
-    assert (told["faces"], told["clusters"]) == (4, {NAME: [ADA]})
+    )
+    assert (begun["faces"], begun["clusters"]) == (4, {NAME: [ADA]})
+    assert (begun["state"], done["state"]) == ("begun", "done")
 
 
-def publish_of(cache: CacheDir, hash_str: str, model: str, seen: Any) -> str:
-    """Faces by another model: each a little elsewhere, its picture its number."""
+def snapshot_of(people: PeopleDesk) -> CollectionSnapshot:
+    return People().open(people.cache, NAME)
+
+
+def by_another_model(people: PeopleDesk) -> tuple[FaceRows, Collection]:
+    """The faces of a.mp4 as another model has them, in a collection of their own."""
+    hash_str = people.hash_of("a.mp4")
+    seen = sorted(FACES["a.mp4"], key=lambda face: (face.second, face.tenth))
+    rows = shifted_rows(seen)
+    file = publish_of(people.cache, hash_str, "other-faces", rows)
+    moved = [face._replace(cluster=n) for n, face in enumerate(seen, 7001)]
+    clustering = dataclasses.replace(
+        clustering_of({hash_str: (file, moved)}), model="other-faces", keys=rows.keys
+    )
+    other = Collection.open(people.cache.root, "Season 2", create=True)
+    other.add("other-faces", [hash_str], "1")
+    assert other.publish(clustering)
+    return rows, other
+
+
+def shifted_rows(seen: Sequence[Seen]) -> FaceRows:
     rows = face_rows(seen)
-    if model != FACE_MODEL:
-        rows = FaceRows(
-            **{name: getattr(rows, name) for name in FaceRows.__slots__ if name != "boxes"},
-            boxes=rows.boxes + np.array([0.004, 0.004, 0, 0], np.float32),
-        )
+    kept = {name: getattr(rows, name) for name in FaceRows.__slots__}
+    kept["boxes"] = rows.boxes + np.array([0.004, 0.004, 0, 0], np.float32)
+    kept["embeddings"] = -rows.embeddings
+    return FaceRows(**kept)
+
+
+def publish_of(cache: CacheDir, hash_str: str, model: str, rows: FaceRows) -> str:
+    """Faces of a model; the picture of each is its number."""
     with cache.draft(hash_str, Stage.FACES, model, "npz", "1") as draft:
         assert draft.pack is not None
         write_faces(draft.file, rows)
@@ -284,9 +426,3 @@ def publish_of(cache: CacheDir, hash_str: str, model: str, seen: Any) -> str:
             pack.add(row, f"{row}".encode())
         pack.finish()
         return draft.publish(rows=len(rows), dim=4).file
-
-
-def replaced_model(seen: list[Seen], hash_str: str, file: str) -> Any:
-    import dataclasses
-
-    return dataclasses.replace(clustering_of({hash_str: (file, seen)}), model="other-faces")

@@ -212,6 +212,18 @@ def test_a_task_that_is_put_before_all_is_the_next_and_costs_others_one_turn(
     assert studio.ledger.holder() == more
 
 
+def test_put_before_all_by_who_holds_the_lock_is_the_next_too(studio: Studio) -> None:
+    holder = studio.sent("ann", 1)
+    bobs = studio.sent("bob", 3)
+    more = studio.sent("ann", 1, "queue")
+    assert studio.ledger.put_first(more, of_all=True)
+    assert studio.record(more).place == 1
+    studio.worked(holder, 0, 5)
+    assert studio.ledger.holder() == more
+    studio.worked(more, 0, 1)
+    assert studio.ledger.holder() == bobs
+
+
 def test_what_has_ended_or_was_never_there_is_not_put_first(studio: Studio) -> None:
     done = studio.sent("ann", 1)
     studio.worked(done, 0, 1)

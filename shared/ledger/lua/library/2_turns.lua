@@ -6,7 +6,7 @@
 -- start-time fair queueing, Goyal 1996): idling earns nothing. A turn lasts TURN_MS of lease time while
 -- others wait; one that began while nobody did ends at once, so that who comes waits for the Items in
 -- hand. Redis key `turn`: {holder, began: served when it began, alone: "1" while nobody else waited, worked:
--- when an Item of it was last worked on, least: the virtual time}.
+-- when an Item of it was last worked on, least: the virtual time, first: the Task that comes next}.
 local TURN_MS = 10000
 local IDLE_MS = 5000 -- a holder of which nobody works on anything for so long makes way
 local LEAST_REFUSED_MS = 100 -- charged for an Item that a worker only looked at
@@ -194,6 +194,12 @@ local function first_in_line(owner)
   return t
 end
 
+-- The waiting Task that an administrator has put before all others.
+local function first_of_all()
+  local t = redis.call('HGET', P .. 'turn', 'first')
+  if t and not is_over(t) and get(t, 'waiting') and not get(t, 'parked') then return t end
+end
+
 -- The owner that waits and is owed most, among equals the one that waits longest; not `but`.
 local function owed_most(but)
   local best
@@ -219,6 +225,7 @@ local function take_lock(t)
   if not is_active(owner) then enter_owner(owner) end
   redis.call('SET', P .. 'lock', t)
   redis.call('HDEL', task_key(t), 'waiting')
+  if redis.call('HGET', P .. 'turn', 'first') == t then redis.call('HDEL', P .. 'turn', 'first') end
   local since = get(t, 'waits_since')
   if since and get(t, 'started') then
     redis.call('HINCRBY', task_key(t), 'waited', int(math.max(now - tonumber(since), 0)))
@@ -236,10 +243,13 @@ local function is_passing(holder) return get(holder, 'waiting') end
 local function next_task()
   local best = owed_most()
   local kept
+  local first = first_of_all()
   for _, r in ipairs(reservations()) do
     if r.first then return end
+    if first and r.owner == owner_of(first) then first = nil end -- it replaces what that owner has
     if not best or r.owner == best or served(r.owner) < served(best) then best, kept = r.owner, r end
   end
+  if first then return first end
   if best and not (kept and kept.owner == best) then return first_in_line(best) end
 end
 
@@ -264,6 +274,8 @@ end
 local function is_turn_over(holder)
   local owner = owner_of(holder)
   local other = owed_most(owner)
+  local first = first_of_all()
+  if first and owner_of(first) ~= owner then other = owner_of(first) else first = nil end
   if not other then redis.call('HSET', P .. 'turn', 'alone', '1') end
   if not other then return false end
   local had, turn = served(owner), redis.call('HMGET', P .. 'turn', 'began', 'alone', 'worked')
@@ -273,7 +285,7 @@ local function is_turn_over(holder)
     redis.call('HSET', P .. 'served', owner, int(math.max(had, served(other)) + 1))
     return true
   end
-  if served(other) > had or (spent <= 0 and is_idle) then return false end
+  if (not first and served(other) > had) or (spent <= 0 and is_idle) then return false end
   return turn[2] ~= '0' or spent >= TURN_MS
 end
 
