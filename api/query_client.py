@@ -26,7 +26,9 @@ from shared.query.messages import (
     EmbedQuestion,
     Failed,
     Grabbed,
+    GrabbedFrames,
     GrabFrame,
+    GrabFrames,
     Probed,
     ProbeFile,
     QueryReply,
@@ -80,6 +82,10 @@ class QueryClient:
     ) -> Embedded: ...
     @overload
     async def ask(self, lane: Lane, question: GrabFrame, timeout_s: float = ...) -> Grabbed: ...
+    @overload
+    async def ask(
+        self, lane: Lane, question: GrabFrames, timeout_s: float = ...
+    ) -> GrabbedFrames: ...
     @overload
     async def ask(self, lane: Lane, question: ProbeFile, timeout_s: float = ...) -> Probed: ...
 

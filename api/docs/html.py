@@ -178,8 +178,8 @@ def _table(document: Json, schema: Json, is_request: bool) -> str:
     rows = []
     required = schema.get("required", ())
     for name, field in schema.get("properties", {}).items():
-        default = "required" if name in required else json.dumps(field.get("default"))
-        cell = f"<td>{html.escape(default)}</td>" if is_request else ""
+        need = "required" if name in required else ""
+        cell = f"<td>{need}</td>" if is_request else ""
         rows.append(
             f"<tr><td><code>{name}</code></td><td>{_type(document, field)}</td>{cell}"
             f"<td>{_inline(description_of(field))}</td></tr>"

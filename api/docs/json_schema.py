@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
 REF = "#/components/schemas/{name}"
+DEFAULT = "x-rushes-default"
 _NULL = {"type": "null"}
 ONLY_NULL = {"type": "string", "nullable": True, "enum": [None]}
 _INFO = (msgspec.inspect.Type, msgspec.inspect.Field)
@@ -21,7 +23,42 @@ def components(types: Iterable[type]) -> dict[str, Any]:
     for schema in found.values():
         if "description" in schema:
             schema["description"] = inspect.cleandoc(schema["description"])
+    choices: dict[str, Any] = {}
+    for schema in found.values():
+        if "properties" in schema:
+            schema["properties"] = _with_named_choices(schema["properties"], choices)
+    found |= choices
     return {name: convert(found[name]) for name in sorted(found)}
+
+
+def _with_named_choices(schema: Any, named: dict[str, Any]) -> Any:
+    """A schema whose lists of choices that have a title stand in `named`, by that title.
+
+    Where they stood is a reference: generators make one type of it, also where it may be null.
+    """
+    if isinstance(schema, list):
+        return [_with_named_choices(part, named) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if not schema.keys() >= {"enum", "title"}:
+        return {word: _with_named_choices(value, named) for word, value in schema.items()}
+    name = schema["title"]
+    found = {word: schema[word] for word in ("title", "description", "enum")}
+    if named.setdefault(name, found)["enum"] != found["enum"]:
+        raise ValueError(f"Two lists of choices are called {name}.")
+    rest = {word: value for word, value in schema.items() if word not in ("title", "enum")}
+    return {"$ref": REF.format(name=name), **rest}
+
+
+def tell_default(field: dict[str, Any]) -> None:
+    """Say what leaving the field out means in an extension and in words, not as `default`.
+
+    Of a field with that word openapi-typescript says that it is always there, in requests too.
+    """
+    if "default" in field:
+        field[DEFAULT] = default = field.pop("default")
+        words = default if default and isinstance(default, str) else json.dumps(default)
+        field["description"] = f"{field['description']} Default: `{words}`."
 
 
 def structs(types: Iterable[type]) -> dict[str, type[msgspec.Struct]]:

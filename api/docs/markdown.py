@@ -173,13 +173,10 @@ def _fields(document: Json, schema: Json, *, is_request: bool) -> list[str]:
     properties = schema.get("properties", {})
     if not properties:
         return []
-    third = "Default" if is_request else ""
-    lines = [f"| Field | Type | {third} | |", "| --- | --- | --- | --- |"]
+    lines = ["| Field | Type | | |", "| --- | --- | --- | --- |"]
     required = schema.get("required", ())
     for name, field in properties.items():
-        default = ""
-        if is_request:
-            default = "required" if name in required else f"`{json.dumps(field.get('default'))}`"
+        need = "required" if is_request and name in required else ""
         words = type_words(document, field).replace("|", "\\|")
-        lines.append(f"| `{name}` | {words} | {default} | {description_of(field)} |")
+        lines.append(f"| `{name}` | {words} | {need} | {description_of(field)} |")
     return [*lines, ""]

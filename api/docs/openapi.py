@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from api.docs import guide_texts, openapi_errors
-from api.docs.json_schema import ONLY_NULL, REF, allow_null, components, structs
+from api.docs.json_schema import ONLY_NULL, REF, allow_null, components, structs, tell_default
 from api.http.bodies import LONGEST_WORD
 from api.http.endpoint import PREFIX, Endpoint
 from api.http.errors import ErrorBody
@@ -97,6 +97,7 @@ def _null_allowed(schemas: dict[str, Any]) -> dict[str, Any]:
                 properties[name] = allow_null(field)
                 if field.get("default") is not None:
                     properties[name].setdefault("example", field["default"])
+                tell_default(properties[name])
     return schemas
 
 
@@ -120,9 +121,13 @@ def _always_complete(answers: set[type]) -> dict[str, Any]:
     kinds = structs(answers)
     schemas = components(answers)
     for name, schema in schemas.items():
-        if "properties" in schema and not kinds[name].__struct_config__.omit_defaults:
-            schema["required"] = list(schema["properties"])
+        if "properties" in schema:
+            omits = kinds[name].__struct_config__.omit_defaults
+            if not omits:
+                schema["required"] = list(schema["properties"])
             for field in schema["properties"].values():
+                if omits:
+                    tell_default(field)
                 field.pop("default", None)
     return schemas
 

@@ -2,6 +2,7 @@
 
 Defaults, limits, descriptions and examples stand here and nowhere else. A null is dropped before
 validation, so `T | None` only tells readers of the document that leaving a key out has a meaning.
+A list of choices has a `title`: its name in the document, and so that of one type in each client.
 """
 
 from __future__ import annotations

@@ -22,6 +22,8 @@ async def map_concurrently(
     work: Callable[[T], Awaitable[R]],
     things: Sequence[T],
     is_gone: Callable[[], Awaitable[bool]] = _nobody_left,
+    *,
+    at_once: int = AT_ONCE,
 ) -> list[R]:
     """Results in the order of `things`, a few at a time; the first error stops it all.
 
@@ -36,7 +38,7 @@ async def map_concurrently(
                 raise ClientDisconnect
             found[n] = await work(thing)
 
-    tasks = [asyncio.create_task(some()) for _ in range(min(AT_ONCE, len(things)))]
+    tasks = [asyncio.create_task(some()) for _ in range(min(at_once, len(things)))]
     try:
         await asyncio.gather(*tasks)
     finally:

@@ -157,7 +157,7 @@ class Thumbnails(Struct, kw_only=True):
 
 
 class SceneThumbnails(Struct, kw_only=True):
-    """One pair of picture and timestamp per grid second; null where the file gives none."""
+    """A pair of picture and timestamp per grid second; null where the file gives none."""
 
     scene_thumbnails: (
         Annotated[list[tuple[Jpeg, Timestamp]], Meta(description="Pairs of picture and HH:MM:SS.")]

@@ -53,7 +53,7 @@ class ThumbnailsBody(Keyed, kw_only=True):
 
 
 class SceneThumbnailsBody(Keyed, kw_only=True):
-    """A stretch of one file, ends included, one thumbnail a second."""
+    """A stretch of one file, from start_time to before end_time, one thumbnail a second."""
 
     cache_dir: CacheDir
     media_path: MediaPath

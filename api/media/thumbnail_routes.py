@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
 
 from starlette.concurrency import run_in_threadpool
 
 from api.http.concurrency import map_concurrently
 from api.http.endpoint import Call, Endpoint
-from api.http.slots import OUTAGES, own_slot
 from api.http.times import seconds_of
 from api.media.answers import SceneThumbnails, Thumbnail, Thumbnails
 from api.media.bodies import SceneThumbnailsBody, ThumbnailsBody
+from api.media.grabbed_pictures import LONGEST_S, Grabs, text
+from api.media.stored_pictures import StoredGrid, in_stored_grid
 from api.services import Services
-from shared.cache.cache_files import is_hash
-from shared.cache.frame_packs import THUMBNAIL_SIDE, PackReader
+from shared.cache.frame_packs import THUMBNAIL_SIDE
 from shared.clock_times import timestamp
-from shared.domain import Stage
-from shared.errors import BadInput, NotAllowed, NoWorker, UnusablePath
-from shared.query.lanes import Lane
-from shared.query.messages import GrabFrame
+from shared.errors import BadInput, NotAllowed, UnusablePath
 from shared.rights import KeyScope
 
 MOST_PAIRS = 3600  # of one scene request
-_WITHIN_S = 1.0  # a stored frame stands for times that are nearer than this
+MOST_GRABBED = 300  # of one whose file is not analyzed
 
 
 async def get_thumbnails(call: Call[ThumbnailsBody]) -> Thumbnails:
@@ -37,22 +32,28 @@ async def get_thumbnails(call: Call[ThumbnailsBody]) -> Thumbnails:
 
     async def fill(path: str) -> None:
         wanted = by_path[path]
-        times = [seconds for _, seconds in wanted]
         stored = await services.folders.run(
-            cache_dir, _stored, services, cache_dir, path, times, None
+            cache_dir,
+            in_stored_grid,
+            services,
+            cache_dir,
+            path,
+            None,
+            lambda grid: [grid.at(seconds) for _, seconds in wanted],
         )
-        for (n, seconds), jpeg in zip(wanted, stored, strict=True):
-            if jpeg is not None:
-                slots[n].thumbnail = _text(jpeg)
-            else:
+        for (n, seconds), picture in zip(wanted, stored or [None] * len(wanted), strict=True):
+            if picture is not None:
+                slots[n].thumbnail = text(picture.jpeg)
+            if picture is None or not picture.is_of_shot:
                 missing.append((n, path, seconds))
 
     await map_concurrently(fill, list(by_path), call.is_gone)
-    grabs = _Grabs(services)
+    grabs = Grabs(services, call.is_gone)
     missing.sort()
     found = await map_concurrently(lambda m: grabs.frame(m[1], m[2]), missing, call.is_gone)
     for (n, _, _), slot in zip(missing, found, strict=True):
-        slots[n] = slot
+        if slot.thumbnail is not None or slots[n].thumbnail is None:
+            slots[n] = slot
     return Thumbnails(thumbnails=slots)
 
 
@@ -74,112 +75,59 @@ def _checked(
 
 
 async def get_scene_thumbnails(call: Call[SceneThumbnailsBody]) -> SceneThumbnails:
-    """One pair per grid second, ends included."""
+    """One pair per grid second from start_time to before end_time."""
     services, body = call.services, call.body
     cache_dir = services.paths.cache(body.cache_dir)
     path = services.paths.media(body.media_path, "media_path")
-    start_time = seconds_of(body.start_time, "start_time")
-    end_time = seconds_of(body.end_time, "end_time")
-    if end_time < start_time:
+    start = seconds_of(body.start_time, "start_time")
+    end = seconds_of(body.end_time, "end_time")
+    if end < start:
         raise BadInput("end_time must not be before start_time.")
-    start, end = int(start_time), int(end_time)
-    if end - start >= MOST_PAIRS:
+    seconds = range(math.ceil(start), math.ceil(end))
+    if len(seconds) > MOST_PAIRS:
         raise BadInput(f"start_time to end_time may span {MOST_PAIRS} s at the most.")
-    seconds = range(start, end + 1)
     stored = await services.folders.run(
-        cache_dir, _stored, services, cache_dir, path, seconds, body.hash_str
+        cache_dir,
+        in_stored_grid,
+        services,
+        cache_dir,
+        path,
+        body.hash_str,
+        lambda grid: _stored_scene(grid, start, seconds),
     )
-    if any(stored):
-        found = [None if jpeg is None else _text(jpeg) for jpeg in stored]
+    if stored:
+        pairs = [(second, text(jpeg)) for second, jpeg in stored]
     else:
-        found = await _grabbed_scene(call, path, seconds)
-    pairs = [
-        (jpeg, timestamp(second))
-        for second, jpeg in zip(seconds, found, strict=True)
-        if jpeg is not None
-    ]
-    return SceneThumbnails(scene_thumbnails=pairs or None)
+        pairs = await _grabbed_scene(call, path, start, seconds if stored is None else range(0))
+    return SceneThumbnails(
+        scene_thumbnails=[(jpeg, timestamp(second)) for second, jpeg in pairs] or None
+    )
+
+
+def _stored_scene(grid: StoredGrid, start: float, seconds: range) -> list[tuple[float, bytes]]:
+    """Frames of these seconds; where there are none, what is shown at `start`, if that is sure."""
+    found: list[tuple[float, bytes]] = [*grid.within(seconds)]
+    if not found and (shown := grid.at(start)) and shown.is_of_shot:
+        found = [(start, shown.jpeg)]
+    return found
 
 
 async def _grabbed_scene(
-    call: Call[SceneThumbnailsBody], path: str, seconds: Sequence[int]
-) -> list[str | None]:
-    """Straight from the file; where its first second cannot be had, none is tried for."""
-    grabs = _Grabs(call.services)
-    first = await grabs.frame(path, seconds[0])
-    if first.thumbnail is None:
-        return [None] * len(seconds)
-    rest = await map_concurrently(lambda at: grabs.frame(path, at), seconds[1:], call.is_gone)
-    return [slot.thumbnail for slot in (first, *rest)]
-
-
-@dataclass(slots=True)
-class _Grabs:
-    """Frames straight from files, for one request."""
-
-    services: Services
-    no_worker: str | None = None
-
-    async def frame(self, path: str, seconds: float) -> Thumbnail:
-        """Without a worker there are the stored pictures still; the rest say so, and wait once."""
-        if self.no_worker is not None:
-            return Thumbnail(thumbnail=None, error=self.no_worker)
-        try:
-            return await _grabbed(self.services, path, seconds)
-        except NoWorker as error:
-            self.no_worker = error.message
-            return Thumbnail(thumbnail=None, error=error.message)
-
-
-async def _grabbed(services: Services, path: str, seconds: float) -> Thumbnail:
-    slot = Thumbnail(thumbnail=None)
-    with own_slot(path, *OUTAGES) as failure:
-        grabbed = await services.query_client.ask(
-            Lane.GRAB,
-            GrabFrame(
-                path=path,
-                seconds=seconds,
-                long_side=THUMBNAIL_SIDE,
-                roots=services.paths.key_roots,
-            ),
+    call: Call[SceneThumbnailsBody], path: str, start: float, seconds: range
+) -> list[tuple[float, str]]:
+    """Straight from the file; where what it shows at `start` cannot be had, nothing is."""
+    if len(seconds) > MOST_GRABBED:
+        raise BadInput(
+            f"start_time to end_time may span {MOST_GRABBED} s at the most in a file that is not "
+            "analyzed. Ask for less, or analyze it."
         )
-        slot.thumbnail = _text(grabbed.jpeg)
-    slot.error = failure.reason
-    return slot
-
-
-def _stored(
-    services: Services,
-    cache_dir: str,
-    path: str,
-    times: Sequence[float],
-    hint: str | None,
-) -> list[bytes | None]:
-    """Pictures of the stored grid; None for each time that it does not hold.
-
-    `hint`: the id of the file, which serves where the path itself tells none.
-    """
-    with own_slot(f"Reading stored pictures of {path}", NotAllowed):
-        view = services.caches.open(cache_dir)
-        found = services.caches.hash_for(view, path)
-        if found is None and hint and is_hash(hint):
-            found = hint
-        manifest = view.cache.manifest(found, Stage.FRAMES) if found else None
-        if found and manifest:
-            with PackReader(view.cache.data_path(found, manifest)) as pack:
-                return [_near(pack, seconds) for seconds in times]
-    return [None] * len(times)
-
-
-def _near(pack: PackReader, seconds: float) -> bytes | None:
-    second = pack.nearest(seconds)
-    if second is None or abs(second - seconds) >= _WITHIN_S:
-        return None
-    return pack.read(second)
-
-
-def _text(jpeg: bytes) -> str:
-    return base64.b64encode(jpeg).decode("ascii")
+    grabs = Grabs(call.services, call.is_gone)
+    shown = await grabs.frame(path, start)
+    if shown.thumbnail is None:
+        return []
+    found = await grabs.stretch(path, seconds)
+    call.warnings.extend(grabs.left_out)
+    return [*found] or [(start, shown.thumbnail)]
 
 
 _JPEG = "/9j/4AAQSkZJRg=="
@@ -193,8 +141,9 @@ ENDPOINTS = (
         tag="Thumbnails",
         summary="Pictures of moments",
         description=f"Longest side {THUMBNAIL_SIDE} px, in request order, null where a frame "
-        "cannot be had. Of analysed files the stored frame nearest in time; of others the frame "
-        "itself.",
+        "cannot be had. Of analysed files the stored frame nearest in time, but the frame itself "
+        "where a cut lies between the two stored frames around it (the earlier one where it cannot "
+        "be had); of others the frame itself.",
         body=ThumbnailsBody,
         answer=Thumbnails,
         example={
@@ -210,7 +159,11 @@ ENDPOINTS = (
         scope=KeyScope.SEARCH,
         tag="Thumbnails",
         summary="Pictures of a stretch, one a second",
-        description=f"Ends included, at most {MOST_PAIRS} seconds.",
+        description="The first frame of each second from `start_time` to before `end_time`, as "
+        "scenes are half-open; seconds in which no frame begins are left out. Where that is none, "
+        "the frame that is shown at `start_time`. "
+        f"At most {MOST_PAIRS:,} seconds; of a file that is not analysed {MOST_GRABBED}, and what "
+        f"is read within {LONGEST_S:g} s: X-Rushes-Warnings says what is missing.",
         body=SceneThumbnailsBody,
         answer=SceneThumbnails,
         errors={BadInput: "end_time must not be before start_time."},
@@ -218,7 +171,7 @@ ENDPOINTS = (
             "cache_dir": "/footage/.rushes",
             "media_path": "/footage/day1/A001.mov",
             "start_time": "00:00:12",
-            "end_time": 13,
+            "end_time": 14,
         },
         answer_example={"scene_thumbnails": [[_JPEG, "00:00:12"], [_JPEG, "00:00:13"]]},
     ),

@@ -22,5 +22,5 @@ class ModelLoadBody(Keyed, kw_only=True):
         ),
     ]
     model_type: Annotated[
-        Literal["visual", "speech", "faces"], Meta(description="Kind of model.")
+        Literal["visual", "speech", "faces"], Meta(title="ModelKind", description="Kind of model.")
     ] = "visual"

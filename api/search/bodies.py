@@ -115,7 +115,10 @@ class SearchFields(Keyed, kw_only=True):
     ] = field(default_factory=list)
     people_filter_mode: Annotated[
         Literal["and", "or"],
-        Meta(description="`and`: every person in the same frame; `or`: any of them."),
+        Meta(
+            title="PeopleFilterMode",
+            description="`and`: every person in the same frame; `or`: any of them.",
+        ),
     ] = "and"
 
 
@@ -263,7 +266,8 @@ class SearchTranscriptBody(Keyed, kw_only=True):
     mode: Annotated[
         Literal["substring", "fuzzy"],
         Meta(
+            title="TranscriptSearchMode",
             description="`substring`: the query itself. `fuzzy`: also with about one wrong letter "
-            "in five; the order of the matches is the same."
+            "in five; the order of the matches is the same.",
         ),
     ] = "substring"

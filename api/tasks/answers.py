@@ -50,6 +50,7 @@ class WaitingFor(Struct, kw_only=True):
     code: Annotated[
         WaitCode,
         Meta(
+            title="WaitCode",
             description="`turn`: another analysis is before it; `model`, `root`, `worker`: what is "
             "nowhere. It goes on by itself.",
             examples=["turn"],

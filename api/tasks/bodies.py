@@ -141,6 +141,7 @@ class AnalyzeBody(Keyed, kw_only=True):
         Annotated[
             AudioStreams,
             Meta(
+                title="AudioStreams",
                 description="What counts in a file with several audio streams: all of them mixed "
                 "(`mix`), the `first`, or `each` by itself, its segments marked with the stream. "
                 "Left out: the setting RUSHES_AUDIO_STREAMS. A file that was transcribed in "
@@ -155,6 +156,7 @@ class AnalyzeBody(Keyed, kw_only=True):
         Annotated[
             Literal["replace", "replace-any", "queue", "refuse"],
             Meta(
+                title="OnBusy",
                 description="While another analysis runs: `replace` ends what the same key began, "
                 "and what of it waits to replace (409 when that is still unwinding after 2 s); "
                 "another key's is waited for. `queue` waits for both, and nothing of the same key "

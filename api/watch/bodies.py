@@ -78,6 +78,7 @@ ExcludedGlobs = Annotated[
 HowPolled = Annotated[
     Polling,
     Meta(
+        title="Polling",
         description="How new files are noticed: `auto` by events of the system where they work and "
         "by looking where they do not (network shares, bind mounts), `always` by looking, `never` "
         "by events alone. A periodic rescan comes on top in any case.",
@@ -97,6 +98,7 @@ SettleSeconds = Annotated[
 Sequences = Annotated[
     ImageSequences,
     Meta(
+        title="ImageSequences",
         description="Of 24 or more numbered stills in one folder: `skip` lists them as one skipped "
         "item, `stills` analyzes each.",
         examples=["skip"],

@@ -155,9 +155,8 @@ ENDPOINTS = (
                 "state",
                 "What became of the files.",
                 {
-                    "type": "string",
-                    "enum": [group.value for group in FileGroup],
-                    "default": "pending",
+                    "allOf": [{"$ref": "#/components/schemas/FileGroup"}],
+                    "default": FileGroup.PENDING.value,
                 },
                 "failed",
             ),

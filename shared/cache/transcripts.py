@@ -70,6 +70,7 @@ class TranscriptWarning(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
     action: Annotated[
         Literal["dropped", "decoded_again"],
         Meta(
+            title="WarningAction",
             description="`dropped`: there is no text in its place; `decoded_again`: there is other "
             "text.",
             examples=["dropped"],

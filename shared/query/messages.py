@@ -51,6 +51,17 @@ class GrabFrame(msgspec.Struct, frozen=True, kw_only=True, tag="grab_frame"):
     roots: tuple[str, ...] | None = None  # in which it must lie, of the licence key that asks
 
 
+class GrabFrames(msgspec.Struct, frozen=True, kw_only=True, tag="grab_frames"):
+    """Asks for the first frame of each second of a stretch; answered with GrabbedFrames."""
+
+    path: str
+    # The first one, and the one before which it ends. So called, a worker that does not know this
+    # question cannot take it for a GrabFrame: it is asked again, and another one may answer.
+    seconds: tuple[int, int]
+    long_side: int  # pixels
+    roots: tuple[str, ...] | None = None  # in which it must lie, of the licence key that asks
+
+
 class ProbeFile(msgspec.Struct, frozen=True, kw_only=True, tag="probe_file"):
     """Asks what a file says about itself; answered with Probed."""
 
@@ -59,7 +70,7 @@ class ProbeFile(msgspec.Struct, frozen=True, kw_only=True, tag="probe_file"):
 
 
 EmbedQuestion = EmbedTexts | EmbedPicture | EmbedFrame
-Question = EmbedQuestion | GrabFrame | ProbeFile
+Question = EmbedQuestion | GrabFrame | GrabFrames | ProbeFile
 
 
 class QueryRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,6 +108,13 @@ class Grabbed(msgspec.Struct, frozen=True, kw_only=True, tag="grabbed"):
     jpeg: bytes
 
 
+class GrabbedFrames(msgspec.Struct, frozen=True, kw_only=True, tag="grabbed_frames"):
+    """Frames as encoded pictures, by second: all up to before `next`, the second to ask on from."""
+
+    jpegs: tuple[tuple[int, bytes], ...]  # seconds in which no picture begins have none
+    next: int
+
+
 class Probed(Probe, frozen=True, kw_only=True, tag="probed"):
     """A Probe that crosses processes."""
 
@@ -122,7 +140,7 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True, tag="failed"):
         return RushesError(self.message)
 
 
-Result = Embedded | Grabbed | Probed
+Result = Embedded | Grabbed | GrabbedFrames | Probed
 Answer = Result | Failed
 
 

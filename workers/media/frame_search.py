@@ -33,7 +33,7 @@ def searches(source: VideoSource) -> tuple[Search, ...]:
 def _exact(source: VideoSource, seconds: float) -> VideoFrame | None:
     """Decode only what the wanted picture needs."""
     at = source.clock.last_pts(seconds)
-    _go_before(source, at)
+    go_before(source, at)
     marker = ShownMarker(at)
     feeder = Feeder(source.stream.codec_context)
     found: VideoFrame | None = None
@@ -55,7 +55,7 @@ def _exact(source: VideoSource, seconds: float) -> VideoFrame | None:
 
 def _decoding_from_seek(source: VideoSource, seconds: float) -> VideoFrame | None:
     at = source.clock.last_pts(seconds)
-    _go_before(source, at)
+    go_before(source, at)
     found = _decoding_from_start(source, seconds)
     if found is None or found.pts is None or found.pts > at:
         raise Misfit("decoding begins too late after the seek")
@@ -86,7 +86,7 @@ def _by_counting(source: VideoSource, seconds: float) -> VideoFrame | None:
     return found
 
 
-def _go_before(source: VideoSource, pts: int) -> None:
+def go_before(source: VideoSource, pts: int) -> None:
     """Seek to a keyframe that is not after `pts`; checked, as seeks may land too late."""
     if pts <= (source.stream.start_time or 0) or source.container.format.name in _READ_THROUGH:
         return

@@ -24,10 +24,10 @@ from workers.media.containers import (
     reading_errors,
     video_stream,
 )
-from workers.media.frame_search import searches
+from workers.media.frame_search import go_before, searches
 from workers.media.frames import Scaler, VideoPicture
 from workers.media.gops import Misfit
-from workers.media.grid import Shot, VideoSource, sequential, smart, ways
+from workers.media.grid import Shot, VideoSource, Way, sequential, smart, ways
 from workers.media.pictures import GridFrame, Picture
 from workers.media.probing.probe import is_film_still, probe_container, probe_still
 from workers.media.stills import StillPicture, open_still
@@ -74,9 +74,10 @@ class MediaReader:
     ) -> Iterator[GridFrame]:
         """The first picture of each second from `first` to before `last`, in order.
 
-        A second in which no picture begins has no frame. `checkpoint` is called about every
-        0.1 s of work; what it raises ends the reading. Raises MediaUnreadable when the file has
-        no picture at all; damage after the first picture becomes a warning.
+        What lies before `first` is passed over by a seek, where one is sure. A second in which no
+        picture begins has no frame. `checkpoint` is called about every 0.1 s of work; what it
+        raises ends the reading. Raises MediaUnreadable when the file has no picture at all;
+        damage after the first picture becomes a warning.
         """
         if self._still is not None:
             checkpoint()
@@ -151,7 +152,7 @@ class MediaReader:
             repaired, strikes = -_APART_S, 0
             while True:
                 try:
-                    for shot in way(self._ready(checkpoint), due, last):
+                    for shot in way(self._begun(way, first, checkpoint), due, last):
                         if shot[0] >= due:  # damaged time stamps may lead backwards
                             due = shot[0] + 1
                             yield shot
@@ -164,6 +165,16 @@ class MediaReader:
                 repaired = due + _REPAIR_S
                 yield from self._repair(due, last, checkpoint)
                 due = repaired
+
+    def _begun(self, way: Way, first: int, checkpoint: Callable[[], None]) -> VideoSource:
+        """The video stream, not after second `first`: there, or at its beginning."""
+        source = self._ready(checkpoint)
+        if first and way in (smart, sequential):
+            try:
+                go_before(source, source.clock.first_pts(first))
+            except Misfit:
+                source = self._ready(checkpoint)
+        return source
 
     def _repair(self, due: int, last: int | None, checkpoint: Callable[[], None]) -> Iterator[Shot]:
         """A few seconds by decoding everything: where a stream is damaged, nothing is skipped."""

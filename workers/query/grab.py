@@ -5,18 +5,23 @@ Runs in child processes: everything here may crash or hang on a bad file.
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 from numpy.typing import NDArray
 
 from shared.errors import MediaUnreadable
-from shared.media import media_type_of, open_media_file
+from shared.media import MediaType, media_type_of, open_media_file
 from shared.opening import OpenedFile
 from shared.paths import Roots
 from workers.media.containers import reading_errors
 from workers.media.file_checks import check_format
-from workers.media.media_reader import grab_frame
+from workers.media.media_reader import grab_frame, open_media
 from workers.media.pictures import Picture
 from workers.media.stills import still_from_bytes
+
+TURN_S = 1.0  # of a stretch, from its first picture on; then others may have a picture
+_LONGEST_TURN_S = 5.0  # with what had to be read before the first one
 
 
 def warm_up() -> None:
@@ -27,6 +32,29 @@ def jpeg_at(roots: Roots, path: str, seconds: float, long_side: int) -> bytes:
     """JPEG of the picture shown at a time of a media file, with this long side."""
     with open_media_file(path, roots) as file, reading_errors():
         return _shown(file, seconds).thumbnail_jpeg(long_side)
+
+
+def jpegs_within(
+    roots: Roots, path: str, seconds: tuple[int, int], long_side: int
+) -> tuple[list[tuple[int, bytes]], int]:
+    """JPEGs of a file's grid from one second to before another, each with its second.
+
+    Also the second to go on from: the end, or an earlier one when the turn is over.
+    """
+    first, end = seconds
+    until = time.monotonic() + _LONGEST_TURN_S
+    found = []
+    with (
+        open_media_file(path, roots) as file,
+        reading_errors(),
+        open_media(file, _media_type(file)) as reader,
+    ):
+        for frame in reader.grid(first, end):
+            found.append((frame.second, frame.picture.thumbnail_jpeg(long_side)))
+            if time.monotonic() > until:
+                return found, frame.second + 1
+            until = min(until, time.monotonic() + TURN_S)
+    return found, end
 
 
 def rgb_at(roots: Roots, path: str, seconds: float, short_side: int) -> NDArray[np.uint8]:
@@ -41,11 +69,15 @@ def rgb_of_bytes(image: bytes, short_side: int) -> NDArray[np.uint8]:
 
 
 def _shown(file: OpenedFile, seconds: float) -> Picture:
+    return grab_frame(file, _media_type(file), seconds)
+
+
+def _media_type(file: OpenedFile) -> MediaType:
     check_format(file.path)
     media_type = media_type_of(file.path)
     if media_type is None:
         raise MediaUnreadable("Its name does not say that it is a picture or a video.")
-    return grab_frame(file, media_type, seconds)
+    return media_type
 
 
 def _for_model(picture: Picture, short_side: int) -> NDArray[np.uint8]:

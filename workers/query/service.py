@@ -31,7 +31,9 @@ from shared.query.messages import (
     EmbedQuestion,
     EmbedTexts,
     Grabbed,
+    GrabbedFrames,
     GrabFrame,
+    GrabFrames,
     ProbeFile,
 )
 from shared.redis import heartbeats
@@ -176,6 +178,12 @@ class QueryService:
                     roots = self._roots.within(of_key)
                     jpeg = self._grabbers.run(limit_s, grab.jpeg_at, roots, path, seconds, side)
                     request.reply(Grabbed(jpeg=jpeg))
+                case GrabFrames(path=path, seconds=stretch, long_side=side, roots=of_key):
+                    roots = self._roots.within(of_key)
+                    jpegs, following = self._grabbers.run(
+                        limit_s, grab.jpegs_within, roots, path, stretch, side
+                    )
+                    request.reply(GrabbedFrames(jpegs=tuple(jpegs), next=following))
                 case question:
                     self._embedder.put(self._prepared(question, request, limit_s))
         except RushesError as error:

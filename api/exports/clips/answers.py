@@ -44,7 +44,11 @@ class ExportedClip(Struct, kw_only=True):
     method: (
         Annotated[
             Literal["copy", "encode"],
-            Meta(description="How it was made; null where it was skipped.", examples=["copy"]),
+            Meta(
+                title="ClipMethod",
+                description="How it was made; null where it was skipped.",
+                examples=["copy"],
+            ),
         ]
         | None
     )

@@ -98,14 +98,16 @@ class ExportClipsBody(Keyed, kw_only=True):
     mode: Annotated[
         ClipMode,
         Meta(
+            title="ClipMode",
             description='"copy" takes the streams as they are, "encode" makes them anew and is '
-            'exact to the frame, "auto" copies where that is exact and encodes elsewhere.'
+            'exact to the frame, "auto" copies where that is exact and encodes elsewhere.',
         ),
     ] = "auto"
     codec: (
         Annotated[
             ClipCodec,
             Meta(
+                title="ClipCodec",
                 description="Of the picture, where it is encoded. Left out: h264, or what keeps "
                 "the depth of the source.",
                 examples=["h264"],
@@ -129,7 +131,11 @@ class ExportClipsBody(Keyed, kw_only=True):
     container: (
         Annotated[
             Container,
-            Meta(description="Extension. Left out: the source's family.", examples=["mp4"]),
+            Meta(
+                title="ClipContainer",
+                description="Extension. Left out: the source's family.",
+                examples=["mp4"],
+            ),
         ]
         | None
     ) = None
@@ -142,7 +148,9 @@ class ExportClipsBody(Keyed, kw_only=True):
             examples=[1],
         ),
     ] = 0.0
-    audio: Annotated[ClipAudio, Meta(description="Which sound tracks are taken along.")] = "all"
+    audio: Annotated[
+        ClipAudio, Meta(title="ClipAudio", description="Which sound tracks are taken along.")
+    ] = "all"
     naming: Annotated[
         str,
         Meta(
@@ -158,9 +166,10 @@ class ExportClipsBody(Keyed, kw_only=True):
     on_exists: Annotated[
         OnExists,
         Meta(
+            title="ClipOnExists",
             description='Where a file of that name is there: "number" the new one, "skip" the '
             'clip (answered with `skipped` and the path of the file that is there), or "error": '
-            "the clip fails."
+            "the clip fails.",
         ),
     ] = "number"
     dry_run: Annotated[

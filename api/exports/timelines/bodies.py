@@ -156,13 +156,17 @@ class TimelineBody(Keyed, kw_only=True):
     format: Annotated[
         TimelineFormat,
         Meta(
+            title="TimelineFormat",
             description="xmeml (version 4) for Premiere Pro, fcpxml (1.10) for Final Cut Pro and "
-            "Resolve, otio for OpenTimelineIO, edl for CMX 3600."
+            "Resolve, otio for OpenTimelineIO, edl for CMX 3600.",
         ),
     ] = "xmeml"
     layout: Annotated[
         Layout,
-        Meta(description="xmeml only: a sequence, a bin with a clip for each range, or both."),
+        Meta(
+            title="TimelineLayout",
+            description="xmeml only: a sequence, a bin with a clip for each range, or both.",
+        ),
     ] = "sequence"
     path_map: Annotated[
         list[PathPairBody],
@@ -176,6 +180,7 @@ class TimelineBody(Keyed, kw_only=True):
         Annotated[
             UrlStyle,
             Meta(
+                title="PathurlStyle",
                 description="How the URL of a file begins: file://localhost/ (usual for xmeml), "
                 "file:/// (usual for fcpxml and otio), or file://localhost// (double_slash).",
                 examples=["localhost"],
@@ -198,8 +203,9 @@ class TimelineBody(Keyed, kw_only=True):
     on_exists: Annotated[
         OutputOnExists,
         Meta(
+            title="OutputOnExists",
             description='Where output_path is there: "number" the new file, "replace" that one in '
-            'one step, or "refuse" with a 400.'
+            'one step, or "refuse" with a 400.',
         ),
     ] = "number"
     create_dir: CreateDir = False

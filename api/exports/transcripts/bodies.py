@@ -129,8 +129,9 @@ class ExportTranscriptBody(Keyed, kw_only=True):
     on_exists: Annotated[
         OutputOnExists,
         Meta(
+            title="OutputOnExists",
             description='Where output_path is there: "number" the new file, "replace" that one in '
-            'one step, or "refuse" with a 400.'
+            'one step, or "refuse" with a 400.',
         ),
     ] = "number"
     create_dir: CreateDir = False

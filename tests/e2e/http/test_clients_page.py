@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -16,6 +17,7 @@ from tests.support.media.faces_film import film_of
 from tests.support.media.media import make_still
 from tests.support.media.sounds import SoundEncoding, write_sounds
 from tests.support.media.speech import RATE, spoken
+from tests.support.openapi_agreement import served
 from tests.support.stack import KEY, PROJECT, Stack
 from tests.support.system.fenced import Page
 from tests.support.system.generators import node_folder, programs, ran
@@ -117,6 +119,28 @@ def test_the_panel_shows_people_and_hands_over_a_timeline(
     assert re.search(r"<pathurl>file://localhost/Z(:|%3a)/footage/party.mp4<", timeline)
 
 
+def lists_of_choices(models: Path) -> list[list[str]]:
+    """The values of each enum that the generator in Python has made."""
+    modules = [path.read_text() for path in models.glob("*.py")]
+    enums = [text for text in modules if "Enum):" in text]
+    return sorted(sorted(re.findall(r'^    [A-Z0-9_]+ = "(.+)"$', text, re.M)) for text in enums)
+
+
+def documented_lists() -> list[list[str]]:
+    """Each list of choices of the document, once."""
+    found: set[tuple[str, ...]] = set()
+    waiting: list[Any] = [served()]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, list):
+            waiting += part
+        elif isinstance(part, dict):
+            waiting += part.values()
+            if isinstance(part.get("enum"), list):
+                found.add(tuple(sorted(value for value in part["enum"] if value is not None)))
+    return sorted(list(values) for values in found - {()})
+
+
 def test_generated_clients_compile_and_work(desk: tuple[Path, str], footage: Path) -> None:
     folder, printed = desk
     for language in ("typescript", "python"):
@@ -127,6 +151,7 @@ def test_generated_clients_compile_and_work(desk: tuple[Path, str], footage: Pat
     for name in ("TaskProgress", "WatchProgress", "Joined"):
         assert f"        {name}: {{" in types
         assert f" import {name}\n" in models
+    assert lists_of_choices(folder / "rushes_client" / "models") == documented_lists()
     ran([sys.executable, "-m", "compileall", "-q", "rushes_client"], folder)
     # Of what was generated only the types: it names variables twice.
     options = ["--strict", "--follow-imports=silent", "--cache-dir=.mypy", "--config-file="]

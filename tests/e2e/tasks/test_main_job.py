@@ -187,7 +187,7 @@ def test_thumbnails_come_in_request_order_with_null_where_none_can_be_had(analyz
         cache_dir=str(cache_dir),
         media_path=str(shoot["shots"]),
         start_time="00:00:04",
-        end_time=6,
+        end_time=7,
     )["scene_thumbnails"]
     assert [pair[1] for pair in scene] == ["00:00:04", "00:00:05", "00:00:06"]
 

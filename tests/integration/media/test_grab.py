@@ -11,6 +11,7 @@ import pytest
 
 from shared.errors import BadInput
 from shared.media import MediaType
+from shared.paths import Roots
 from tests.support.media.by_path import grab_frame
 from tests.support.media.media import (
     H264,
@@ -26,6 +27,8 @@ from tests.support.media.media import (
     make_still,
     read_bar_code,
 )
+from workers.media.stills import still_from_bytes
+from workers.query import grab
 
 SIZE = (160, 96)
 TIMES = [0, 0.039, 0.5, 1.999, 2.0, 2.02, 3.99, 4.0, 5.5, 5.99]
@@ -93,6 +96,22 @@ def test_a_time_beyond_a_file_that_states_no_length_is_refused(tmp_path: Path) -
     clip = make_clip(tmp_path / "a.h264", 2, size=SIZE, encoding=also(H264, container="h264"))
     with pytest.raises(BadInput):
         grab_frame(str(clip), MediaType.VIDEO, 99)
+
+
+def test_a_stretch_is_the_grid_in_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clip = make_clip(tmp_path / "a.mp4", 7, size=SIZE)
+    roots = Roots.only(tmp_path)
+    whole, following = grab.jpegs_within(roots, str(clip), (2, 6), 160)
+    codes = [read_bar_code(still_from_bytes(jpeg).rgb(*SIZE)) for _, jpeg in whole]
+    assert (following, codes) == (6, [50, 75, 100, 125])
+    monkeypatch.setattr(grab, "TURN_S", 0.0)
+    turns, due = [], 2
+    while due < 6:
+        found, due = grab.jpegs_within(roots, str(clip), (due, 6), 160)
+        turns.append(found)
+    assert [pair for turn in turns for pair in turn] == whole
+    assert [len(turn) for turn in turns] == [2, 2]
+    assert grab.jpegs_within(roots, str(clip), (60, 90), 160) == ([], 90)
 
 
 def test_a_still_is_shown_at_its_beginning_only(tmp_path: Path) -> None:

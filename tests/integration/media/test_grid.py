@@ -34,7 +34,10 @@ from tests.support.media.media import (
     with_bar_code,
     write_video,
 )
+from workers.media import grid as grid_ways
 from workers.media.frames import Scaler, VideoPicture
+from workers.media.gops import VideoPacket
+from workers.media.grid import VideoSource, timed_packets
 
 SIZE = (160, 96)
 SECONDS = 6
@@ -144,6 +147,7 @@ def test_the_grid_is_bit_identical_to_decoding_every_picture(
     clip = write_video(tmp_path / name, moving_pictures(), encoding=TIMED[name])
     want = by_decoding_everything(clip)
     assert_same(grid_of(clip), want)
+    assert_same(grid_of(clip, first=3, last=5), [shot for shot in want if 3 <= shot[0] < 5])
     assert "another way" not in caplog.text
     rate = TIMED[name].fps
     numbers = [math.ceil(second * rate) for second in range(COUNT)]
@@ -156,7 +160,9 @@ def test_the_grid_is_bit_identical_where_pictures_have_their_own_times(tmp_path:
 
     for name in ("vfr.mp4", "vfr.mkv", "vfr.mov", "vfr.ts"):
         clip = write_video(tmp_path / name, moving_pictures(), times=uneven)
-        assert_same(grid_of(clip), by_decoding_everything(clip))
+        want = by_decoding_everything(clip)
+        assert_same(grid_of(clip), want)
+        assert_same(grid_of(clip, first=4, last=8), [shot for shot in want if 4 <= shot[0] < 8])
 
 
 def test_seconds_in_which_no_picture_begins_have_none(tmp_path: Path) -> None:
@@ -168,6 +174,7 @@ def test_seconds_in_which_no_picture_begins_have_none(tmp_path: Path) -> None:
     got = grid_of(clip)
     assert_same(got, by_decoding_everything(clip))
     assert [shot[0] for shot in got] == [0, 1, 9, 10, 11]
+    assert_same(grid_of(clip, first=5, last=10), got[2:3])
 
 
 @pytest.mark.parametrize("encoding", [H264, H264_OPEN, also(H264, gop=250)])
@@ -176,6 +183,7 @@ def test_pictures_cut_off_by_an_edit_list_are_not_shown(encoding: Encoding, tmp_
     cut = cut_with_edit_list(whole_clip, tmp_path / "cut.mp4", 1.32)
     got = grid_of(cut)
     assert_same(got, by_decoding_everything(cut))
+    assert_same(grid_of(cut, first=1, last=4), got[1:4])
     assert [read_bar_code(shot[2]) for shot in got] == [33, 58, 83, 108, 133]
 
 
@@ -200,12 +208,27 @@ def test_where_times_are_guesses_pictures_are_counted(
     assert [(shot[0], read_bar_code(shot[2])) for shot in got] == [
         (second, 25 * second) for second in range(SECONDS)
     ]
+    assert_same(grid_of(clip, first=3, last=5), got[3:5])
 
 
-@pytest.mark.parametrize("name", ["h264.mp4", "open gop 33.ts", "prores.mov", "hevc 33.mkv"])
-def test_a_part_of_the_grid_is_the_same_as_in_the_whole(name: str, tmp_path: Path) -> None:
-    clip = write_video(tmp_path / name, moving_pictures(), encoding=TIMED[name])
-    assert_same(grid_of(clip, first=2, last=5), grid_of(clip)[2:5])
+@pytest.mark.parametrize(
+    ("name", "encoding"), [("h264.mp4", also(H264, gop=12)), ("h264.ts", H264_OPEN)]
+)
+def test_a_part_of_the_grid_is_gone_to_at_once(
+    name: str, encoding: Encoding, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip = make_clip(tmp_path / name, 30, size=SIZE, encoding=encoding)
+    read: list[float] = []
+    monkeypatch.setattr(grid_ways, "timed_packets", lambda source: seen(source, read))
+    assert [shot[0] for shot in grid_of(clip, first=25, last=27)] == [25, 26]
+    assert 20 < min(read) < 25 < max(read) < 29
+
+
+def seen(source: VideoSource, times: list[float]) -> Iterator[VideoPacket]:
+    for packet in timed_packets(source):
+        if packet.pts is not None:
+            times.append(source.clock.seconds(packet.pts))
+        yield packet
 
 
 def test_a_stream_cut_in_the_middle_of_a_gop_begins_at_its_first_keyframe(tmp_path: Path) -> None:

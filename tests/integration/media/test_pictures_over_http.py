@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import io
 import tempfile
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
-from tests.support.media.media import make_clip, make_still
+from shared.cache.cache_dir import CacheDir
+from shared.domain import Scene
+from tests.support.media.media import H264, make_clip, make_still, read_bar_code
 from tests.support.private_redis import PrivateRedis
+from tests.support.search.search_data import media_hash, publish
 from tests.support.stack import Client, Stack, running_stack
 
 NAME = "a clip #1 100% 'ü' \"q\".mp4"
+SHOTS = ((200, 40, 40), (40, 40, 200))  # red, then blue
 
 
 @pytest.fixture(scope="module")
@@ -86,9 +93,122 @@ def test_thumbnails_of_a_file_that_is_not_analysed_come_from_the_file(
         assert max(picture.size) == 320
     scene = {"cache_dir": body["cache_dir"], "media_path": path, "start_time": 1, "end_time": 3}
     pairs = client.ok("/thumbnails/scene", **scene)["scene_thumbnails"]
-    assert [stamp for _, stamp in pairs] == ["00:00:01", "00:00:02", "00:00:03"]
+    assert [stamp for _, stamp in pairs] == ["00:00:01", "00:00:02"]
     missing = {**scene, "media_path": path + ".mp4"}
     assert client.ok("/thumbnails/scene", **missing) == {"scene_thumbnails": None}
+
+
+def pixels(jpeg: str) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(jpeg))).convert("RGB"))
+
+
+def seen(jpeg: str | None) -> str:
+    """What a picture shows: a shot, or the text that `publish` stores as one."""
+    if jpeg is None:
+        return "nothing"
+    if base64.b64decode(jpeg).isascii():
+        return base64.b64decode(jpeg).decode()
+    red, _, blue = pixels(jpeg)[-40:].mean(axis=(0, 1))
+    return "red" if red > blue else "blue"
+
+
+def scene(client: Client, path: Path, start: float, end: float, **more: str) -> list[list[str]]:
+    body = {"cache_dir": str(path.parent / "cache"), **more}
+    times = {"media_path": str(path), "start_time": start, "end_time": end}
+    return list(client.ok("/thumbnails/scene", **body, **times)["scene_thumbnails"] or ())
+
+
+def shown(pairs: list[list[str]]) -> list[tuple[str, str]]:
+    return [(seen(jpeg), stamp[-2:]) for jpeg, stamp in pairs]
+
+
+@pytest.mark.parametrize("rate", [25, Fraction(30000, 1001)])
+def test_a_scene_shows_nothing_of_the_shots_around_it(
+    rate: Fraction | int, client: Client, tmp_path: Path
+) -> None:
+    """At 29.97 pictures a second that of 2 s is on screen 2 ms later: the one before still is."""
+    encoding = dataclasses.replace(H264, fps=rate)
+    second = float(round(rate) / rate)
+    shots = [(SHOTS[0], 2 * second), (SHOTS[1], 2 * second), (SHOTS[0], second)]
+    clip = make_clip(tmp_path / "shots.mp4", shots=shots, encoding=encoding)
+    assert shown(scene(client, clip, 0, 2)) == [("red", "00"), ("red", "01")]
+    assert shown(scene(client, clip, 2, 4)) == [("blue", "02"), ("blue", "03")]
+    assert shown(scene(client, clip, 1.1, 2)) == [("red", "01")], "its own picture: no second is"
+    assert shown(scene(client, clip, 2.5, 3.5)) == [("blue", "03")]
+    assert shown(scene(client, clip, 3, 3)) == [("blue", "03")]
+    assert shown(scene(client, clip, 4, 90)) == [("red", "04")]
+    assert scene(client, clip, 60, 90) == []
+
+
+def test_a_long_stretch_of_a_file_that_is_not_analysed_comes_whole_and_in_order(
+    client: Client, tmp_path: Path
+) -> None:
+    slow = dataclasses.replace(H264, fps=5, gop=23)
+    clip = make_clip(tmp_path / "long.mp4", 50, encoding=slow)
+    pairs = scene(client, clip, 3, 300)
+    assert [stamp for _, stamp in pairs] == [f"00:00:{second:02d}" for second in range(3, 50)]
+    numbers = [read_bar_code(pixels(jpeg)) for jpeg, _ in pairs]
+    assert numbers == [5 * second for second in range(3, 50)]
+
+
+def test_a_picture_that_is_held_is_shown_where_no_other_begins(
+    client: Client, tmp_path: Path
+) -> None:
+    clip = make_clip(
+        tmp_path / "held.mp4",
+        shots=[(SHOTS[0], 1), (SHOTS[1], 1)],
+        times=lambda n: n * 0.04 + n // 25 * 8,
+    )
+    assert shown(scene(client, clip, 3, 7)) == [("red", "03")]
+    assert shown(scene(client, clip, 3, 12)) == [("blue", "09")]
+
+
+def test_a_stretch_may_be_long_where_it_is_stored_and_shorter_where_it_is_not(
+    client: Client, tmp_path: Path
+) -> None:
+    clip = make_clip(tmp_path / "a.mp4", 1)
+    body = {"cache_dir": str(tmp_path / "cache"), "media_path": str(clip), "start_time": 5}
+    status, message = status_and_message(client, "/thumbnails/scene", **body, end_time=306)
+    assert (status, message.split()[2]) == (400, "end_time")
+    assert "300 s" in message
+    assert "analyze it" in message
+    assert scene(client, clip, 5, 305) == []
+    cache = CacheDir.open(tmp_path / "cache", create=True)
+    publish(cache, media_hash(1), np.ones((4000, 2)), path=clip)
+    pairs = scene(client, clip, 5, 3605)
+    assert shown(pairs[:1] + pairs[-1:]) == [
+        (f"{media_hash(1)} 5", "05"),
+        (f"{media_hash(1)} 3604", "04"),
+    ]
+    assert len(pairs) == 3600
+    status, message = status_and_message(client, "/thumbnails/scene", **body, end_time=3605.5)
+    assert (status, message.split()[2]) == (400, "end_time")
+
+
+def test_no_picture_of_an_analysed_file_is_of_another_shot(client: Client, tmp_path: Path) -> None:
+    """The cut is at 2.6 s, which the grid of whole seconds does not tell."""
+    clip = make_clip(tmp_path / "cut.mp4", shots=[(SHOTS[0], 2.6), (SHOTS[1], 2.4)])
+    cache = CacheDir.open(tmp_path / "cache", create=True)
+    scenes = (Scene(0, 3), Scene(3, 5))
+    publish(cache, media_hash(2), np.ones((5, 2)), scenes=scenes, path=clip)
+
+    def thumbnails(*times: float) -> list[str]:
+        requests = [{"media_path": str(clip), "time_seconds": time} for time in times]
+        slots = client.ok("/thumbnails", cache_dir=str(tmp_path / "cache"), requests=requests)
+        return [
+            seen(slot["thumbnail"]).removeprefix(f"{media_hash(2)} ")
+            for slot in slots["thumbnails"]
+        ]
+
+    assert thumbnails(1.4, 1.6, 2, 3, 3.4, 3.6, 4.9) == ["1", "2", "2", "3", "3", "4", "4"]
+    assert thumbnails(2.3, 2.52, 2.61, 2.8) == ["red", "red", "blue", "blue"]
+    assert shown(scene(client, clip, 2.61, 2.9)) == [("blue", "02")]
+    stored = [(f"{media_hash(2)} {second}", f"0{second}") for second in range(5)]
+    assert shown(scene(client, clip, 0, 3)) == stored[:3]
+    assert shown(scene(client, clip, 2.2, 3.5)) == stored[3:4]
+    assert shown(scene(client, clip, 4, 4)) == stored[4:]
+    clip.unlink()
+    assert thumbnails(2.52, 2.8, 3.4) == ["2", "2", "3"], "what is known of the shot it counts to"
 
 
 def test_metadata_is_complete_and_a_bad_file_has_its_own_error(

@@ -17,11 +17,21 @@ from api.exports.timelines.routes import export_timeline
 from api.http.client_paths import ClientPaths
 from api.http.concurrency import AT_ONCE
 from api.http.endpoint import Call
+from api.media import grabbed_pictures
 from api.media.bodies import SceneThumbnailsBody, ThumbnailsBody
 from api.media.thumbnail_routes import get_scene_thumbnails, get_thumbnails
-from shared.errors import FolderHangs, ModelLoading, NothingUsable, NoWorker, RedisAway, RushesError
+from shared.clock_times import timestamp
+from shared.errors import (
+    FolderHangs,
+    MediaUnreadable,
+    ModelLoading,
+    NothingUsable,
+    NoWorker,
+    RedisAway,
+    RushesError,
+)
 from shared.query.lanes import Lane
-from shared.query.messages import Grabbed, Question
+from shared.query.messages import Grabbed, GrabbedFrames, GrabFrames, Question
 from shared.settings import Settings
 
 MANY = 200
@@ -40,18 +50,22 @@ class Queries:
         self.asked = 0
         self._error, self._after = error, after
 
-    async def ask(self, lane: Lane, question: Question) -> Grabbed:
+    async def ask(self, lane: Lane, question: Question) -> Grabbed | GrabbedFrames:
         self.asked += 1
         fails = self._error is not None and self.asked > self._after
         await checkpoint()
         if fails and self._error is not None:
             raise self._error
+        if isinstance(question, GrabFrames):  # a turn is over after the second picture
+            first, end = question.seconds
+            jpegs = tuple((second, b"jpeg") for second in range(first, min(end, first + 2)))
+            return GrabbedFrames(jpegs=jpegs, next=jpegs[-1][0] + 1)
         return Grabbed(jpeg=b"jpeg")
 
 
 def call_of(queries: Queries, body: Any, gone_after: float = float("inf")) -> Call[Any]:
-    async def nothing_stored(*args: Any) -> list[None]:
-        return [None] * len(args[-2])
+    async def nothing_stored(*_: Any) -> None:
+        return None
 
     async def is_gone() -> bool:
         return queries.asked >= gone_after
@@ -93,6 +107,34 @@ def test_a_folder_that_hangs_is_the_error_of_its_own_files() -> None:
     body = msgspec.convert({"clips": CLIPS[:1]}, TimelineBody)
     with pytest.raises(NothingUsable, match=re.escape(hung.message)):
         asyncio.run(export_timeline(call_of(Queries(hung), body)))
+
+
+def pictured(queries: Queries) -> tuple[list[str], list[str]]:
+    """Timestamps of a scene's pictures, and what its client is told besides."""
+    call = call_of(queries, msgspec.convert(SCENE, SceneThumbnailsBody))
+    found = asyncio.run(get_scene_thumbnails(call)).scene_thumbnails
+    return [stamp for _, stamp in found or ()], call.warnings
+
+
+def test_a_scene_comes_in_turns_and_whole() -> None:
+    stamps, warnings = pictured(Queries())
+    assert stamps == [timestamp(second) for second in range(MANY)]
+    assert warnings == []
+
+
+def test_what_of_a_scene_cannot_be_had_is_left_out_and_told_of(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stamps, warnings = pictured(Queries(MediaUnreadable("It is torn."), after=11))
+    assert stamps[0] == "00:00:00"
+    assert 2 * 8 < len(stamps) <= 2 * 10
+    assert all(re.fullmatch(r"There are no .*: It is torn\.", text) for text in warnings)
+    assert pictured(Queries(NoWorker(), after=11))[1][-1].endswith(NoWorker().message)
+    assert pictured(Queries(MediaUnreadable("It is torn."))) == ([], [])
+    monkeypatch.setattr(grabbed_pictures, "LONGEST_S", 0.0)
+    stamps, warnings = pictured(Queries())
+    assert len(stamps) < 10
+    assert "reading took 0 s. Ask for less" in warnings[0]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,15 @@ import pytest
 
 from shared.query.former_version import reply_of, request_of
 from shared.query.lanes import Lane
-from shared.query.messages import Answer, EmbedFrame, EmbedTexts, GrabFrame, ProbeFile, Question
+from shared.query.messages import (
+    Answer,
+    EmbedFrame,
+    EmbedTexts,
+    GrabFrame,
+    GrabFrames,
+    ProbeFile,
+    Question,
+)
 from tests.unit.query.test_messages import ANSWERS, QUESTIONS
 
 LANES = {EmbedTexts: Lane.EMBED, ProbeFile: Lane.PROBE}
@@ -47,6 +55,13 @@ def test_an_answer_is_known_by_its_question(
 ) -> None:
     raw = msgspec.json.encode({"ask_id": request_id, "result": result})
     assert reply_of(raw, ASKED).answer == answer
+
+
+def test_a_worker_that_knows_no_stretches_takes_none_for_a_single_frame() -> None:
+    """So it does with what it does not know: the tag is no help to it."""
+    stretch = GrabFrames(path="/a.mp4", seconds=(3, 9), long_side=320)
+    with pytest.raises(msgspec.MsgspecError):
+        request_of(wire(stretch), Lane.GRAB)
 
 
 @pytest.mark.parametrize("other", ['{"form": 2}', "[]", '{"payload": 3}', '{"payload": {}}'])

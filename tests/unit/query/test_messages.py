@@ -19,7 +19,9 @@ from shared.query.messages import (
     EmbedTexts,
     Failed,
     Grabbed,
+    GrabbedFrames,
     GrabFrame,
+    GrabFrames,
     Probed,
     ProbeFile,
     QueryReply,
@@ -86,6 +88,15 @@ def test_an_answer_comes_back_as_its_type_and_reads_as_before(
     found = msgspec.json.decode(wire)
     assert found["result"].pop("type")
     assert found == {"ask_id": "1", "result": result}
+
+
+def test_frames_of_a_stretch_are_asked_for_and_come_back() -> None:
+    question = GrabFrames(path="/a.mp4", seconds=(3, 9), long_side=320, roots=("/",))
+    request = QueryRequest(request_id="1", reply_to="list", within_s=20, question=question)
+    assert msgspec.json.decode(msgspec.json.encode(request), type=QueryRequest) == request
+    answer = GrabbedFrames(jpegs=((3, b"\xff\xd8\xff"), (5, b"")), next=9)
+    reply = QueryReply(request_id="1", answer=answer)
+    assert msgspec.json.decode(msgspec.json.encode(reply), type=QueryReply) == reply
 
 
 def test_vectors_come_back_as_they_were_whatever_their_layout() -> None:
