@@ -19,7 +19,7 @@ DataKind = Literal["frames", "visual", "transcription", "faces"]
 class DeletedData(Struct, kw_only=True):
     """One result of a file."""
 
-    kind: Annotated[DataKind, Meta(description="What it is.")]
+    kind: Annotated[DataKind, Meta(title="DataKind", description="What it is.")]
     model_key: Annotated[ModelKey, Meta(description="What made it; null: no model.")] | None
     bytes: _Bytes
 

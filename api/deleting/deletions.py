@@ -158,7 +158,7 @@ def _hide(folder: OpenedFolder, names: Iterable[str], deletion_id: str) -> None:
 
 
 def _begin_day(folder: OpenedFolder, name: str) -> None:
-    """Their day until they are collected begins now, for a manifest and what it names."""
+    """Let the day until it is collected begin now, for a manifest and what it names."""
     try:
         os.utime(name, dir_fd=folder.fd, follow_symlinks=False)
     except PermissionError:  # another user's file: only one of ours can be made younger

@@ -2,37 +2,28 @@
 
 from __future__ import annotations
 
-import dataclasses
-import errno
 import json
-from collections.abc import Iterator, Sequence
-from functools import partial
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from api.deleting.person import FoundPerson, PersonDeletion, delete_person
-from api.deleting.person_faces import PersonFaces, delete_faces
-from api.deleting.person_groups import without_mention
-from api.people.people import People
-from api.people.snapshot import CollectionSnapshot
-from shared.cache import faces
-from shared.cache.cache_dir import CacheDir
-from shared.cache.faces import FaceRows, read_faces, write_faces
-from shared.cache.frame_packs import PackReader, PackWriter
+from shared.cache.faces import FaceRows, read_faces
+from shared.cache.frame_packs import PackReader
 from shared.domain import Stage
-from shared.errors import CacheError
-from shared.opening import OpenedFile
-from shared.people.clustering import Clustering
 from shared.people.clustering_files import check
 from shared.people.collection import Collection
+from tests.support.people.deleted_person import (
+    UNSEEN,
+    by_another_model,
+    crops_of,
+    delete,
+    embeddings_of,
+    everything_in,
+    publish_of,
+    shifted_rows,
+)
 from tests.support.people.people_data import (
     FACE_MODEL,
-    Seen,
-    clustering_of,
-    face_rows,
     make_collection,
 )
 from tests.support.people.people_desk import (
@@ -43,56 +34,8 @@ from tests.support.people.people_desk import (
     NAME,
     NOBODY,
     PeopleDesk,
-    people_desk,
 )
 from tests.support.stack import Client, Stack
-
-UNSEEN = "Ada Ünverkennbar"  # a name that no file may hold afterwards
-
-
-@pytest.fixture
-def people(
-    client: Client, caches: Path, media: Path, request: pytest.FixtureRequest
-) -> Iterator[PeopleDesk]:
-    with people_desk(client, caches / request.node.name[:60], media) as desk:
-        desk.name(_1001=UNSEEN, _2002="Bo")
-        yield desk
-
-
-def delete(people: PeopleDesk, **body: Any) -> dict[str, Any]:
-    cache_dir = people.body["cache_dir"]
-    return dict(people.client.ok("/faces/people/delete", cache_dir=cache_dir, **body))
-
-
-def everything_in(folder: Path) -> bytes:
-    return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
-
-
-def embeddings_of(people: PeopleDesk, cluster: int) -> list[bytes]:
-    """The vectors of a person as bytes, as any file of ours has them."""
-    found = []
-    for seen in FACES.values():
-        rows = face_rows(seen)
-        ordered = sorted(seen, key=lambda face: (face.second, face.tenth))
-        found += [
-            rows.embeddings[n].tobytes()
-            for n, face in enumerate(ordered)
-            if face.cluster == cluster
-        ]
-    return found
-
-
-def crops_of(people: PeopleDesk, cluster: int) -> list[bytes]:
-    """What the pack holds as pictures of a person's faces."""
-    found = []
-    for name, seen in FACES.items():
-        ordered = sorted(seen, key=lambda face: (face.second, face.tenth))
-        found += [
-            f"{people.hash_of(name)} {n}".encode()
-            for n, face in enumerate(ordered)
-            if face.cluster == cluster
-        ]
-    return found
 
 
 def test_nothing_goes_unless_dry_run_is_false(people: PeopleDesk) -> None:
@@ -246,102 +189,6 @@ def test_a_name_that_only_the_log_knows_is_forgotten(people: PeopleDesk) -> None
     assert people.clusters()[0] == (ADA, "Ada", 4)
 
 
-@pytest.mark.parametrize("by", ["name", "id"])
-def test_an_interrupted_deletion_is_finished_by_asking_again(
-    people: PeopleDesk, by: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Killed after the first file and the first collection: nothing of the person is left."""
-    _, other = by_another_model(people)
-    who = {"name": UNSEEN} if by == "name" else {"cluster_job_name": NAME, "cluster_id": str(ADA)}
-    found = [FoundPerson(snapshot_of(people), (ADA,))]
-    deletion = PersonDeletion.of(found, UNSEEN if by == "name" else "")
-    rewrite = Collection.rewrite
-
-    def killed(collection: Collection, *how: Any) -> None:
-        if collection.name == NAME:
-            rewrite(collection, *how)
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(Collection, "rewrite", killed)
-    with pytest.raises(KeyboardInterrupt):
-        delete_person(
-            people.cache, deletion, lambda: People().all(people.cache), bool, lambda: None
-        )
-    monkeypatch.undo()
-    assert delete(people, **who, dry_run=False)["faces"] == 0
-    after = everything_in(people.cache.root.path)
-    assert [part for part in embeddings_of(people, ADA) if part in after] == []
-    assert UNSEEN.encode() not in after
-    left = other.clustering()
-    assert left is not None
-    assert left.cluster_ids.tolist() == [7002, 7003]
-    assert not (people.cache.root.path / "deletions" / "person.json").exists()
-
-
-def test_a_name_in_an_edit_whose_snapshot_was_written_by_a_killed_deletion_goes_too(
-    people: PeopleDesk,
-) -> None:
-    collection = snapshot_of(people).collection
-    (old,) = (collection.folder.path / "edits").glob("0*.json")
-    content = old.read_bytes()
-    delete(people, name=UNSEEN, dry_run=False)
-    old.write_bytes(content)  # as if it had not been removed
-    redact = partial(without_mention, faces=set(), clusters=[ADA], names=[])
-    Collection.open(people.cache.root, NAME, create=False).rewrite(lambda found: found, redact)
-    assert UNSEEN.encode() not in everything_in(people.cache.root.path)
-
-
-def test_a_file_that_cannot_be_read_just_now_loses_nothing(
-    people: PeopleDesk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    manifest = people.cache.manifest(people.hash_of("a.mp4"), Stage.FACES, FACE_MODEL)
-    assert manifest is not None
-    path = people.cache.data_path(people.hash_of("a.mp4"), manifest)
-
-    def fails(*_: Any) -> Any:
-        raise OSError(errno.EIO, "Input/output error")
-
-    found = [FoundPerson(snapshot_of(people), (ADA,))]
-    monkeypatch.setattr(OpenedFile, "read", fails)
-    monkeypatch.setattr(faces, "read_npz", fails)
-    person = PersonFaces(
-        {h: np.array(k, np.uint64) for h, k in PersonDeletion.of(found, "").keys.items()}
-    )
-    with pytest.raises(CacheError, match="Input/output"):
-        delete_faces(people.cache, person, people.hash_of("a.mp4"), bool)
-    assert path.exists()
-
-
-def test_a_collection_that_cannot_be_read_is_named_and_nothing_is_deleted(
-    people: PeopleDesk,
-) -> None:
-    other = Collection.open(people.cache.root, "Season 9", create=True)
-    (other.folder.path / "name.json").write_text("damaged")
-    body = {"cache_dir": people.body["cache_dir"], "name": UNSEEN, "dry_run": False}
-    refused = people.client.post("/faces/people/delete", **body)
-    assert refused.status_code == 400
-    assert str(other.folder) in refused.json()["message"]
-    assert people.clusters()[0] == (ADA, UNSEEN, 4)
-
-
-def test_a_grouping_of_a_worker_that_comes_meanwhile_is_built_on(people: PeopleDesk) -> None:
-    collection = Collection.open(people.cache.root, NAME, create=False)
-    before = collection.clustering()
-    assert before is not None
-
-    def change(found: Clustering) -> Clustering:
-        if found.number == before.number:  # and just then a worker publishes the next one
-            assert collection.publish(
-                dataclasses.replace(found, number=found.number + 1, made_at=1.5)
-            )
-        return dataclasses.replace(found, eps=0.9)
-
-    collection.rewrite(change, lambda edit: edit)
-    after = collection.clustering()
-    assert after is not None
-    assert (after.eps, after.made_at) == (0.9, 1.5)
-
-
 @pytest.mark.parametrize(
     ("body", "status", "words"),
     [
@@ -386,43 +233,3 @@ def test_the_audit_log_says_what_was_deleted_and_no_name(
     )
     assert (begun["faces"], begun["clusters"]) == (4, {NAME: [ADA]})
     assert (begun["state"], done["state"]) == ("begun", "done")
-
-
-def snapshot_of(people: PeopleDesk) -> CollectionSnapshot:
-    return People().open(people.cache, NAME)
-
-
-def by_another_model(people: PeopleDesk) -> tuple[FaceRows, Collection]:
-    """The faces of a.mp4 as another model has them, in a collection of their own."""
-    hash_str = people.hash_of("a.mp4")
-    seen = sorted(FACES["a.mp4"], key=lambda face: (face.second, face.tenth))
-    rows = shifted_rows(seen)
-    file = publish_of(people.cache, hash_str, "other-faces", rows)
-    moved = [face._replace(cluster=n) for n, face in enumerate(seen, 7001)]
-    clustering = dataclasses.replace(
-        clustering_of({hash_str: (file, moved)}), model="other-faces", keys=rows.keys
-    )
-    other = Collection.open(people.cache.root, "Season 2", create=True)
-    other.add("other-faces", [hash_str], "1")
-    assert other.publish(clustering)
-    return rows, other
-
-
-def shifted_rows(seen: Sequence[Seen]) -> FaceRows:
-    rows = face_rows(seen)
-    kept = {name: getattr(rows, name) for name in FaceRows.__slots__}
-    kept["boxes"] = rows.boxes + np.array([0.004, 0.004, 0, 0], np.float32)
-    kept["embeddings"] = -rows.embeddings
-    return FaceRows(**kept)
-
-
-def publish_of(cache: CacheDir, hash_str: str, model: str, rows: FaceRows) -> str:
-    """Faces of a model; the picture of each is its number."""
-    with cache.draft(hash_str, Stage.FACES, model, "npz", "1") as draft:
-        assert draft.pack is not None
-        write_faces(draft.file, rows)
-        pack = PackWriter(draft.pack)
-        for row in range(len(rows)):
-            pack.add(row, f"{row}".encode())
-        pack.finish()
-        return draft.publish(rows=len(rows), dim=4).file
