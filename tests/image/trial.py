@@ -109,7 +109,8 @@ def search(client: httpx.Client) -> None:
 
 def export(client: httpx.Client, work: Path) -> None:
     clips = [{"media_path": f"{MEDIA}/bikes.mp4", "start_time": 1, "end_time": 3}]
-    answer = _ok(client.post("/export/clips", json={"clips": clips, "output_dir": EXPORTS}))
+    body = {"clips": clips, "output_dir": EXPORTS, "create_dir": True}
+    answer = _ok(client.post("/export/clips", json=body))
     files = sorted((work / "volumes" / EXPORTS.lstrip("/")).iterdir())
     print(f"   export: {[(f.name, f.stat().st_uid) for f in files]}", flush=True)
     assert files, answer
