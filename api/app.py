@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import AsyncIterator
 
 import anyio.to_thread
@@ -95,12 +96,12 @@ def create_app(settings: Settings) -> ASGIApp:
     http = Starlette(
         routes=[
             *endpoint.routes(ENDPOINTS, services),
-            *pages.routes(ENDPOINTS),
+            *pages.routes(ENDPOINTS, settings),
             *metrics.routes(services, process_metrics),
         ],
         exception_handlers={
             RushesError: on_rushes_error,
-            HTTPException: on_http_error,
+            HTTPException: functools.partial(on_http_error, settings.public_url or ""),
             Exception: on_crash,
         },
         lifespan=lifespan,

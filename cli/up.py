@@ -239,12 +239,14 @@ def first_key(settings: Settings, redis_url: str) -> Path | None:
 
 def _say_ready(settings: Settings, key_file: Path | None) -> None:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    url = f"http://{host}:{settings.port}"
+    here = f"http://{host}:{settings.port}"
+    url = settings.public_url or here
+    where = f"{url} (on this machine: {here})" if settings.public_url else here
     if not sys.stdout.isatty():
-        log.info("ready on %s%s", url, f"; a first key is in {key_file}" if key_file else "")
+        log.info("ready on %s%s", where, f"; a first key is in {key_file}" if key_file else "")
         return
     kept = settings.state_dir / "first-key"
-    lines = ["", f"  Rushes is ready on {url}", f"  API reference   {url}/api/v1/docs"]
+    lines = ["", f"  Rushes is ready on {where}", f"  API reference   {url}/api/v1/docs"]
     if key_file is not None:
         key = key_file.read_text(encoding="utf-8").strip()
         lines += [f"  Your first key  {key}", f"                  also in {key_file}"]

@@ -13,6 +13,11 @@ from typing import Any
 
 from shared.errors import SettingsError
 
+_PUBLIC_URL = re.compile(
+    r"(?P<origin>https?://(\[[0-9a-f:.]+\]|[a-z0-9]([a-z0-9.-]*[a-z0-9])?)(:[0-9]+)?)"
+    r"(?P<path>(/[\w.~-]+)*)/?",
+    re.ASCII | re.IGNORECASE,
+)
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 
 
@@ -105,6 +110,33 @@ def _web_address(name: str, raw: str) -> str:
     return raw
 
 
+def _public_url(name: str, raw: str) -> str:
+    """The address as browsers write it: lower case, no usual port, no slash at its end."""
+    found = _PUBLIC_URL.fullmatch(raw)
+    path = found["path"] if found else ""
+    if not found or not _has_port(raw) or {".", ".."} & {*path.split("/")}:
+        given = "" if "@" in raw else f", not {raw!r}"  # else: a password?
+        raise SettingsError(
+            f"RUSHES_{name.upper()} must be an address such as https://studio.example/rushes, from "
+            f"http:// or https:// to the end of a path, and nothing behind it{given}."
+        )
+    if path.endswith("/api/v1"):
+        raise SettingsError(
+            f"RUSHES_{name.upper()} must end before /api/v1, which is added to it: not {raw!r}."
+        )
+    origin = found["origin"].lower()
+    usual = ":443" if origin.startswith("https") else ":80"
+    return origin.removesuffix(usual) + path
+
+
+def _has_port(url: str) -> bool:
+    """Whether the port of an address, if it has one, is one."""
+    try:
+        return urllib.parse.urlsplit(url).port != 0
+    except ValueError:
+        return False
+
+
 def _switch(name: str, raw: str) -> bool:
     words = {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}
     if raw.lower() not in words:
@@ -167,6 +199,7 @@ PARSERS: dict[str, Callable[[str, str], Any]] = {
     "redis_url": _redis_url,
     "device": _device,
     "traces_endpoint": _web_address,
+    "public_url": _public_url,
     "workers": _count,
     "query_workers": _count,
     "max_body_mb": _count,

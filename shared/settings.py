@@ -7,6 +7,7 @@ import difflib
 import ipaddress
 import os
 import re
+import urllib.parse
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,6 +90,12 @@ class Settings:
         "Comma-separated names by which requests may call this server, `*.example.com` for all "
         "below one, `*` for any. Addresses, names without a dot, private ones (such as "
         "`nas.local`) and the machine's own need no listing.",
+    )
+    public_url: str | None = _setting(
+        None,
+        "Address by which clients reach the API where a proxy before it has one of its own, such "
+        "as https://studio.example/rushes. The API's documentation, its redirects and what "
+        "`rushes up` prints follow it; its host needs no listing in ALLOWED_HOSTS.",
     )
     webhook_hosts: tuple[str, ...] = _setting(
         (),
@@ -211,6 +218,11 @@ class Settings:
             return ipaddress.ip_address(self.host.strip("[]")).is_loopback
         except ValueError:
             return False
+
+    @property
+    def public_path(self) -> str:
+        """Path of PUBLIC_URL, without a slash at its end; "" where it has none."""
+        return urllib.parse.urlsplit(self.public_url or "").path
 
     @property
     def weights_dir(self) -> Path:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-INTRODUCTION = """\
+from string import Template
+
+_INTRODUCTION = Template("""\
 Makes footage searchable: analyze videos, stills and speech, watch the progress, search by words, \
 by a picture, by a frame or by what was said. Compatible with the Jumper Public API v1.
 
@@ -37,10 +39,10 @@ also give an ISO code ("en", "eng"), a tag ("en-US"), or "auto" to have it detec
 between machines. Deleting it costs the time to analyze again, and what was done by hand to \
 people (names, merges, moves); never media.
 
-**Progress (Socket.IO).** Same port, path `/socket.io/`. Emit `join` with a `task_id` (a string, \
-or `{"task_id": …}`): it is acknowledged with `Joined`, and the latest state is sent at once as a \
-`progress` event, perhaps before the acknowledgement, so a task that ended before the join is not \
-missed. `leave` undoes it. The \
+**Progress (Socket.IO).** Same port, path `$root/socket.io/`. Emit `join` with a `task_id` (a \
+string, or `{"task_id": …}`): it is acknowledged with `Joined`, and the latest state is sent at \
+once as a `progress` event, perhaps before the acknowledgement, so a task that ended before the \
+join is not missed. `leave` undoes it. The \
 payload is `TaskProgress`, the fields of `GET /tasks/{task_id}`; about four events a second at the \
 most; the first and the last always come. `type` says which part of the work the numbers are \
 about: "video" pictures, "audio" speech; `overall_progress` is about all of it. The end is an \
@@ -56,12 +58,18 @@ every change: the fields of `GET /watch-folders/service/status`, with `task_id` 
 and `type` "ingest". This room has no end.
 
 **Beside the API.** `/metrics` at the root of the port, for Prometheus, open to all unless \
-RUSHES_METRICS=off. This document is `/api/v1/openapi.json` and `.yaml`, also under \
-`/api-reference/openapi.json` and `/api-reference/openapi-v1.yaml`; the reference page is \
-`/api/v1/docs`, the guide in Markdown `/api-reference/public-api-v1.md`; `/llms.txt` and \
-`/llms-full.txt` are for language models. A method that a path does not know is answered 405, with \
-`Allow`.
-"""
+RUSHES_METRICS=off. This document is `$root/api/v1/openapi.json` and `.yaml`, also under \
+`$root/api-reference/openapi.json` and `$root/api-reference/openapi-v1.yaml`; the reference page \
+is `$root/api/v1/docs`, the guide in Markdown `$root/api-reference/public-api-v1.md`; \
+`$root/llms.txt` and `$root/llms-full.txt` are for language models. A method that a path does not \
+know is answered 405, with `Allow`.
+""")
+
+
+def introduction(root: str) -> str:
+    """The first section; `root` is the path before all of ours, as clients see it."""
+    return _INTRODUCTION.substitute(root=root)
+
 
 TAGS = {
     "Health": "Is the server there?",

@@ -63,7 +63,7 @@ def _links() -> str:
     names = {
         "openapi.json": "OpenAPI 3.0, JSON",
         "openapi.yaml": "OpenAPI 3.0, YAML",
-        "/api-reference/public-api-v1.md": "Guide, Markdown",
+        "../../api-reference/public-api-v1.md": "Guide, Markdown",
     }
     return "<p>" + " · ".join(f'<a href="{to}">{text}</a>' for to, text in names.items()) + "</p>"
 

@@ -7,12 +7,15 @@ from collections.abc import Iterator
 from typing import Any
 
 from api.docs.json_schema import ONLY_NULL
+from api.http.endpoint import PREFIX
 
 Json = dict[str, Any]
 
 
 def index(document: Json) -> str:
     """llms.txt: what this is and where to read on."""
+    root = base(document).removesuffix(PREFIX)
+    reference = f"{root}/api-reference"
     lines = [
         f"# {document['info']['title']}",
         "",
@@ -21,10 +24,10 @@ def index(document: Json) -> str:
         "",
         "## Docs",
         "",
-        "- [Endpoint guide](/api-reference/public-api-v1.md): every endpoint with its fields",
-        "- [OpenAPI 3.0 document](/api-reference/openapi.json): for generating clients",
-        "- [The same as YAML](/api-reference/openapi-v1.yaml)",
-        "- [Everything in one file](/llms-full.txt)",
+        f"- [Endpoint guide]({reference}/public-api-v1.md): every endpoint with its fields",
+        f"- [OpenAPI 3.0 document]({reference}/openapi.json): for generating clients",
+        f"- [The same as YAML]({reference}/openapi-v1.yaml)",
+        f"- [Everything in one file]({root}/llms-full.txt)",
         "",
         "## Endpoints",
         "",

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -35,8 +36,8 @@ _KEY_SCHEME = {
 }
 
 
-def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
-    """The whole document, as plain JSON values."""
+def document(endpoints: Sequence[Endpoint], public_url: str = "") -> dict[str, Any]:
+    """The whole document, as plain JSON values. `public_url`: what stands before every path."""
     paths: dict[str, dict[str, Any]] = {}
     for endpoint in endpoints:
         paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint)
@@ -45,11 +46,11 @@ def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
         "info": {
             "title": "Rushes API",
             "version": version("rushes"),
-            "description": guide_texts.INTRODUCTION,
+            "description": guide_texts.introduction(urlsplit(public_url).path),
             "contact": {"name": "Whoever runs this server"},
             "license": {"name": "MIT", "url": "https://spdx.org/licenses/MIT.html"},
         },
-        "servers": [{"url": PREFIX, "description": "This server"}],
+        "servers": [{"url": public_url + PREFIX, "description": "This server"}],
         "tags": [
             {"name": name, "description": text}
             for name, text in guide_texts.TAGS.items()

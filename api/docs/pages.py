@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from api.docs import html, markdown, openapi
 from api.http.endpoint import PREFIX, Endpoint
+from shared.settings import Settings
 
 _JSON = "application/json"
 _YAML = "application/yaml"
@@ -24,9 +25,9 @@ _TEXT = "text/plain; charset=utf-8"
 _Writer = Callable[[dict[str, Any]], bytes]
 
 
-def routes(endpoints: Sequence[Endpoint]) -> list[Route]:
+def routes(endpoints: Sequence[Endpoint], settings: Settings) -> list[Route]:
     """Open to all: they hold no data."""
-    document = functools.cache(lambda: openapi.document(endpoints))
+    document = functools.cache(lambda: openapi.document(endpoints, settings.public_url or ""))
     pages: dict[str, tuple[_Writer, str]] = {
         f"{PREFIX}/openapi.json": (_as_json, _JSON),
         f"{PREFIX}/openapi.yaml": (_as_yaml, _YAML),
@@ -40,7 +41,7 @@ def routes(endpoints: Sequence[Endpoint]) -> list[Route]:
     return [
         Route(path, _serving(document, writer, media_type))
         for path, (writer, media_type) in pages.items()
-    ] + [Route("/", _to_docs)]
+    ] + [Route("/", RedirectResponse(f"{settings.public_path}{PREFIX}/docs"), methods=["GET"])]
 
 
 def _serving(
@@ -76,7 +77,3 @@ def _as_guide(document: dict[str, Any]) -> bytes:
 
 def _as_index(document: dict[str, Any]) -> bytes:
     return markdown.index(document).encode()
-
-
-async def _to_docs(_request: Request) -> Response:
-    return RedirectResponse(f"{PREFIX}/docs")

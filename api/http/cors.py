@@ -18,10 +18,12 @@ _EXPOSED = "Content-Disposition, Retry-After, X-Request-Id, X-Rushes-Warnings"
 
 
 class Origins:
-    """Which origins may call: those of this machine on loopback, and of RUSHES_CORS_ORIGINS."""
+    """Which origins may call: our own, those of this machine on loopback, RUSHES_CORS_ORIGINS."""
 
     def __init__(self, settings: Settings) -> None:
         self._listed = set(settings.cors_origins)
+        if settings.public_url:  # ours; a proxy may call us by another name than its pages do
+            self._listed.add(settings.public_url.removesuffix(settings.public_path))
         self._has_defaults = settings.is_loopback and _NO_DEFAULTS not in self._listed
 
     def allow(self, origin: str) -> bool:

@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
@@ -140,14 +141,16 @@ async def on_rushes_error(request: Request, error: Exception) -> Response:
     return kind(msgspec.json.encode(body), status, headers, media_type="application/json")
 
 
-async def on_http_error(request: Request, error: Exception) -> Response:
-    """Answer for the router's 404 and 405, in our form."""
+async def on_http_error(public_url: str, request: Request, error: Exception) -> Response:
+    """Answer for the router's 404 and 405, in our form, with paths as clients know them."""
     assert isinstance(error, HTTPException)
+    path = urlsplit(public_url).path + request.url.path
     if error.status_code == 404:
-        message = f"There is no {request.url.path}. The API lies below /api/v1; see /api/v1/docs."
+        api = f"{public_url}/api/v1"
+        message = f"There is no {path}. The API lies below {api}; see {api}/docs."
     elif error.status_code == 405:
         allowed = (error.headers or {}).get("Allow", "")
-        message = f"{request.method} is not allowed on {request.url.path}; allowed: {allowed}."
+        message = f"{request.method} is not allowed on {path}; allowed: {allowed}."
     else:
         message = str(error.detail)
     phrase = HTTPStatus(error.status_code).phrase

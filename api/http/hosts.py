@@ -11,6 +11,7 @@ import fnmatch
 import ipaddress
 import logging
 import socket
+from urllib.parse import urlsplit
 
 import msgspec
 from starlette.datastructures import Headers
@@ -28,10 +29,11 @@ _MOST_LOGGED = 100
 
 
 class Hosts:
-    """By RUSHES_ALLOWED_HOSTS, besides addresses, private names and this machine's own."""
+    """By RUSHES_ALLOWED_HOSTS and RUSHES_PUBLIC_URL, besides addresses and private names."""
 
     def __init__(self, settings: Settings) -> None:
-        own = (settings.host, socket.gethostname())
+        public = urlsplit(settings.public_url or "").hostname or ""
+        own = (settings.host, socket.gethostname(), public)
         self._listed = tuple(name.lower() for name in (*settings.allowed_hosts, *own))
 
     def allow(self, name: str) -> bool:

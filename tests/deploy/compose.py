@@ -26,11 +26,14 @@ def compose(
 
 
 def resolved(
-    *options: str, files: tuple[str, ...] = ("docker-compose.yml",), **more: str
+    *options: str,
+    files: tuple[str, ...] = ("docker-compose.yml",),
+    env_file: Path | None = None,
+    **more: str,
 ) -> dict[str, Any]:
     """The project; `options` such as `--profile gpu`. Fails with what docker-compose says."""
     named = [word for name in files for word in ("--file", str(PROJECT / name))]
-    done = compose(*named, *options, "config", "--format", "json", **more)
+    done = compose(*named, *options, "config", "--format", "json", env_file=env_file, **more)
     assert done.returncode == 0, done.stderr
     assert not done.stderr, done.stderr  # it warns of variables that are not set
     return dict(json.loads(done.stdout))

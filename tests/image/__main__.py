@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from typing import Any
 from cli.demo.samples import fetch_samples
 from tests.image.build import PROJECT, Builder, Image, copy_tree, run_in
 from tests.image.containers import Container
+from tests.image.trial import ARCHIVE, MEDIA
 from tests.support.media.speech import recorded_speech
 
 DEPLOY = PROJECT / "deploy"
@@ -115,19 +117,19 @@ def try_out(work: Path, api: Image, worker: Image, redis: Image) -> None:
     """Everything of `docker compose up --scale analysis=2`, and what a client does with it."""
     services = compose(work)
     images = {name: worker for name in services} | {"api": api, "redis": redis}
-    media = work / "volumes/srv/footage"
-    for folder in (media, work / "volumes/srv/rushes/cache", work / "volumes/srv/rushes/exports"):
+    media, archive = (work / "volumes" / folder.lstrip("/") for folder in (MEDIA, ARCHIVE))
+    for folder in (media, archive):
         folder.mkdir(parents=True)
         os.chown(folder, OWNER, OWNER)
     samples = fetch_samples(PROJECT / ".rushes/samples/clips")
     bikes = next(path for path in samples.footage if path.name == "bikes.mp4")
     shutil.copyfile(bikes, media / bikes.name)
-    recorded_speech()[0].save(media / "reading.wav")
+    recorded_speech()[0].save(archive / "reading.wav")
     print("== models: fetched by the one-shot service", flush=True)
     pull = Container("models-0", services["models"], worker, work, work / "volumes", outside=True)
     pull.start()
     assert pull.wait(600) == 0, pull.text()
-    print(f"   {pull.text().strip().splitlines()[-1]}", flush=True)
+    print(textwrap.indent(pull.text().strip(), "   "), flush=True)
     print("== services, without a network", flush=True)
     (work / "trial.pickle").write_bytes(pickle.dumps((services, images)))
     command = ["unshare", "--net", "--mount", sys.executable, "-m", "tests.image.trial", str(work)]
@@ -138,7 +140,7 @@ def compose(work: Path) -> dict[str, Any]:
     """The services of docker-compose.yml with .env.example, as Compose itself resolves them."""
     env = (PROJECT / ".env.example").read_text(encoding="utf-8")
     env = env.replace("=1000\n", f"={OWNER}\n").replace("PASSWORD=\n", "PASSWORD=of-the-trial\n")
-    (work / "env").write_text(env, encoding="utf-8")
+    (work / "env").write_text(f"{env}\nMEDIA_DIR_2={ARCHIVE}\n", encoding="utf-8")
     command = ["docker-compose", "--file", str(PROJECT / "docker-compose.yml")]
     command += ["--env-file", str(work / "env"), "config", "--format", "json"]
     resolved = subprocess.run(command, capture_output=True, text=True, check=True).stdout

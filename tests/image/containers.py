@@ -62,6 +62,7 @@ class Container:
             (str(self._source(volume)), volume["target"], volume.get("read_only", False))
             for volume in self.service.get("volumes", ())
         ]
+        binds.sort(key=lambda bind: bind[1].count("/"))  # one may lie in another, as engines know
         hosts = self.work / "hosts"
         hosts.write_text(_HOSTS, encoding="utf-8")
         (root / "etc/hosts").touch()

@@ -19,7 +19,8 @@ from tests.image.containers import Container
 from tests.support.waiting import wait_for
 
 API = "http://127.0.0.1:6699/api/v1"
-MEDIA, CACHE, EXPORTS = "/srv/footage", "/srv/rushes/cache", "/srv/rushes/exports"
+MEDIA, ARCHIVE = "/footage", "/mnt/archive"  # MEDIA_DIR as .env.example has it, and MEDIA_DIR_2
+CACHE, EXPORTS = f"{MEDIA}/.rushes", f"{MEDIA}/exports"  # as in README's examples
 SCALED = 2  # analysis workers
 
 
@@ -85,7 +86,7 @@ def analyze(client: httpx.Client) -> None:
         "cluster_job_name": "trial",
         "visual_media_paths": [clip],
         "face_media_paths": [clip],
-        "transcription_jobs": [{"path": f"{MEDIA}/reading.wav"}],
+        "transcription_jobs": [{"path": f"{ARCHIVE}/reading.wav"}],
     }
     record = _ended(client, _ok(client.post("/analyze", json=body))["task_id"])
     print(f"   analyze: {record['status']}, {record['message']}", flush=True)
@@ -108,17 +109,19 @@ def search(client: httpx.Client) -> None:
 
 def export(client: httpx.Client, work: Path) -> None:
     clips = [{"media_path": f"{MEDIA}/bikes.mp4", "start_time": 1, "end_time": 3}]
-    answer = _ok(client.post("/export/clips", json={"clips": clips, "output_dir": EXPORTS}))
+    body = {"clips": clips, "output_dir": EXPORTS, "create_dir": True}
+    answer = _ok(client.post("/export/clips", json=body))
     files = sorted((work / "volumes" / EXPORTS.lstrip("/")).iterdir())
     print(f"   export: {[(f.name, f.stat().st_uid) for f in files]}", flush=True)
     assert files, answer
 
 
 def watch(client: httpx.Client, work: Path) -> None:
-    folder = _ok(client.post("/watch-folders", json={"path": MEDIA, "cache_dir": CACHE}))
+    body = {"path": ARCHIVE, "cache_dir": f"{ARCHIVE}/.rushes"}
+    folder = _ok(client.post("/watch-folders", json=body))
     _ok(client.post("/watch-folders/service/start"))
-    media = work / "volumes" / MEDIA.lstrip("/")
-    shutil.copyfile(media / "bikes.mp4", media / "again.mp4")
+    media, archive = (work / "volumes" / folder.lstrip("/") for folder in (MEDIA, ARCHIVE))
+    shutil.copyfile(media / "bikes.mp4", archive / "again.mp4")
 
     def taken() -> Any:
         query = f"/watch-folders/{folder['id']}/files?state=processed"

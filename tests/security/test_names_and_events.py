@@ -9,6 +9,7 @@ import re
 import httpx
 import pytest
 
+from api.http.cors import Origins
 from api.http.hosts import Hosts
 from shared.settings import Settings
 from tests.support.attacked import head, raw_socket
@@ -63,6 +64,11 @@ def test_any_name_may_be_allowed() -> None:
     assert not Hosts(Settings()).allow("rushes.example.com")
     assert Hosts(Settings(allowed_hosts=("*",))).allow("rushes.example.com")
     assert Hosts(Settings(host="farm.example.com")).allow("farm.example.com")
+    public = Settings(public_url="https://studio.example/rushes")
+    assert Hosts(public).allow("studio.example")
+    assert not Hosts(public).allow("rushes.studio.example")
+    assert Origins(public).allow("https://studio.example")
+    assert not Origins(public).allow("http://studio.example")
 
 
 def test_nobody_is_sent_to_a_host_that_a_stranger_named(api: Client) -> None:

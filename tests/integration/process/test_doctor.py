@@ -118,11 +118,13 @@ def test_a_server_that_runs_is_looked_at(tmp_path: Path, redis_url: str) -> None
     stack = Stack(tmp_path, redis_url)
     try:
         stack.start_api()
-        settings = Settings.from_env(environment(tmp_path, RUSHES_PORT=str(stack.ports[0])))
+        own = {"RUSHES_PORT": str(stack.ports[0]), "RUSHES_PUBLIC_URL": "https://studio.example/r"}
+        settings = Settings.from_env(environment(tmp_path, **own))
         found = [dataclasses.asdict(finding) for finding in server.server(settings)]
     finally:
         stack.stop()
-    assert f"a Rushes runs on http://127.0.0.1:{stack.ports[0]}" in messages(found, "ok")
+    where = f"http://127.0.0.1:{stack.ports[0]}, and clients call it https://studio.example/r"
+    assert f"a Rushes runs on {where}" in messages(found, "ok")
     assert "server and command line are version" in messages(found, "ok")
     assert "no query worker runs: start one: `rushes worker query`" in messages(found, "problem")
 

@@ -14,6 +14,7 @@ from tests.support.skip_or_fail import skip_or_fail
 from tests.support.stack import PROJECT
 
 SHIPPED = PROJECT / "deploy" / "nginx" / "rushes.conf"
+BELOW_A_PATH = SHIPPED.with_name("rushes-subpath.conf")
 _UNPACKED = PROJECT / ".rushes" / "tools" / "nginx" / "usr" / "sbin" / "nginx"  # scripts/setup
 _PLACES = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 

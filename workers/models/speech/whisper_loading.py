@@ -9,7 +9,6 @@ import importlib.util
 import json
 import logging
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import ctranslate2
 from faster_whisper import WhisperModel, download_model
 
 from shared.errors import ModelError
+from shared.models.download_progress import Report, progress
 from shared.models.model_catalogue import hub_dir, hub_marker, speech_folder
 from shared.models.specs import ModelSpec
 from shared.settings import Settings
@@ -180,7 +180,7 @@ def _known_sums(folder: Path) -> dict[str, str]:
         return {}  # a folder that a person has put there, or the hub's
 
 
-def download(settings: Settings, spec: ModelSpec, report: Callable[[str], None]) -> None:
+def download(settings: Settings, spec: ModelSpec, report: Report) -> None:
     """Fetch a conversion from the hub, prove that it loads, and only then mark it as ready.
 
     What an interrupted try has fetched stays in the hub's cache and is not fetched again.
@@ -188,7 +188,8 @@ def download(settings: Settings, spec: ModelSpec, report: Callable[[str], None])
     size = f" ({spec.size_bytes / 1e6:.0f} MB)" if spec.size_bytes else ""
     report(f"downloading {spec.pretrained}{size} from the Hugging Face hub")
     try:
-        folder = Path(download_model(spec.pretrained, cache_dir=str(hub_dir(settings))))
+        with progress(spec.key, hub_dir(settings), spec.size_bytes, report):
+            folder = Path(download_model(spec.pretrained, cache_dir=str(hub_dir(settings))))
     except Exception as error:  # the hub's library has dozens of its own, and lets others through
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
         raise ModelError(

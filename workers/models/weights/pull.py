@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from shared.errors import ModelError
+from shared.models.download_progress import Report
 from shared.models.model_catalogue import is_downloaded, require_allowed
 from shared.models.specs import ModelSpec
 from shared.settings import Settings
 from workers.models.load import insightface_imports, require_installed
 from workers.models.weights.package_weights import (
     WHISPER_SOURCES,
-    Report,
     pull_conse,
     pull_dlib,
     pull_faceplugin,

@@ -1,0 +1,84 @@
+"""Says how far a download has come, in a few lines, by the bytes that have arrived in a folder.
+
+pip, npm and the hub's library each tell it in their own way, and only to a terminal.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+Report = Callable[[str], None]
+_EVERY_S = 1.0
+_MEGABYTE = 1_000_000
+_STEPS = 10  # lines of a whole download; where its size is not known, a line each 100 MB
+_AT_LEAST_EVERY_S = 60.0
+
+
+@contextlib.contextmanager
+def progress(
+    what: str, folder: Path, size_bytes: float | None, report: Report, every_s: float = _EVERY_S
+) -> Iterator[None]:
+    """Report what has arrived in `folder` while the block runs: each tenth, and each minute."""
+    ended = threading.Event()
+    told = _Arrived(what, folder, size_bytes)
+
+    def watch() -> None:
+        while not ended.wait(every_s):
+            if line := told.line():
+                report(line)
+
+    thread = threading.Thread(target=watch, name="download-progress", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+@dataclass
+class _Arrived:
+    what: str
+    folder: Path
+    size_bytes: float | None
+    told_bytes: int = 0
+    told_at: float = field(default_factory=time.monotonic)
+    before_bytes: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.before_bytes = _bytes_in(self.folder)
+
+    def line(self) -> str:
+        """What has arrived, when there is enough news since the last line; else ""."""
+        arrived = _bytes_in(self.folder) - self.before_bytes
+        if self.size_bytes:  # pip and npm copy it when it is there
+            arrived = min(arrived, round(self.size_bytes))
+        step = self.size_bytes / _STEPS if self.size_bytes else 100 * _MEGABYTE
+        is_further = arrived // step > self.told_bytes // step
+        is_late = time.monotonic() - self.told_at > _AT_LEAST_EVERY_S
+        if arrived <= self.told_bytes or not (is_further or is_late):
+            return ""
+        self.told_bytes, self.told_at = arrived, time.monotonic()
+        megabytes = f"{arrived / _MEGABYTE:,.0f}"
+        if not self.size_bytes:
+            return f"{self.what}: {megabytes} MB"
+        percent = 100 * arrived / self.size_bytes
+        return (
+            f"{self.what}: {megabytes} of {self.size_bytes / _MEGABYTE:,.0f} MB ({percent:.0f} %)"
+        )
+
+
+def _bytes_in(folder: Path) -> int:
+    """Bytes of all files below a folder; links, which the hub's cache is full of, are none."""
+    total = 0
+    for root, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):  # moved to its place meanwhile
+                total += os.lstat(os.path.join(root, name)).st_size
+    return total
