@@ -111,6 +111,7 @@ class Keeper(threading.Thread):
         self._burying = burying
         self._stall = stall
         self._ended = threading.Event()
+        self._has_news = False
         self._lock = threading.Lock()
         self._held: tuple[Lease, Signals] | None = None
 
@@ -130,6 +131,9 @@ class Keeper(threading.Thread):
         while not self._ended.wait(RENEW_EVERY_S):
             try:
                 self._renew()
+                if self._has_news:
+                    self._has_news = False
+                    self._beat()
                 if time.monotonic() >= next_sweep:
                     next_sweep = time.monotonic() + SWEEP_EVERY_S
                     self._beat()
@@ -140,6 +144,10 @@ class Keeper(threading.Thread):
             except Exception:
                 # Without this thread every lease of this worker would expire.
                 log.exception("The keeper met an error and goes on")
+
+    def tell(self) -> None:
+        """Have the next heartbeat soon: there is news in it."""
+        self._has_news = True
 
     def end(self) -> None:
         self._ended.set()

@@ -310,9 +310,12 @@ class Worker:
         """Set what the heartbeat says from now on."""
         if task_id is None and state != "idle":
             task_id = self._heart.task_id
+        has_loaded = self._heart.state == "loading" != state
         self._heart = msgspec.structs.replace(
             self._heart, state=state, message=message, task_id=task_id
         )
+        if has_loaded:
+            self._keeper.tell()
 
     def _beat(self) -> None:
         heart = msgspec.structs.replace(

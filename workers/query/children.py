@@ -34,11 +34,18 @@ class Children:
     """A few warm child processes that run picklable functions, one at a time each."""
 
     def __init__(self, count: int, warm_up: Callable[[], None]) -> None:
-        """Have each child run `warm_up` at its start: its module brings the imports along."""
+        """Have each child run `warm_up` at its start: its module brings the imports along.
+
+        They are started by `start`, or by the first call.
+        """
         self._count = count
         self._warm_up = warm_up
         self._lock = threading.Lock()
-        self._pool = self._new_pool()
+        self._pool: Any = None
+
+    def start(self) -> None:
+        """Start the children, unless a call has done so."""
+        self._usable_pool()
 
     def run(self, limit_s: float, function: Callable[P, T], *args: P.args, **kw: P.kwargs) -> T:
         """The result of `function` in a child process; what it raises there is raised here.
@@ -61,8 +68,9 @@ class Children:
         return result
 
     def close(self) -> None:
-        self._pool.stop()
-        self._pool.join()
+        if self._pool is not None:
+            self._pool.stop()
+            self._pool.join()
 
     def _once(self, task: tuple[float, Callable[..., Any], Any, Any]) -> Any:
         pool, limit_s = self._usable_pool(), task[0]
@@ -76,7 +84,10 @@ class Children:
 
     def _usable_pool(self) -> Any:
         """The pool of children, made anew when pebble gave it up (an idle child was killed)."""
-        pool = self._pool
+        with self._lock:
+            if self._pool is None:
+                self._pool = self._new_pool()
+            pool = self._pool
         if not pool.active:
             self._give_up(pool)
         return self._pool

@@ -80,6 +80,7 @@ class QueryService:
         self._probers = Children(_CHILDREN_A_LANE, grab.warm_up)
         self._asked_for: set[str] = set()
         self._stopping = False
+        self._has_news = threading.Event()  # that the next heartbeat is not to wait for
         host = socket.gethostname()
         self._heart = Heartbeat(
             name=f"query-{host}-{os.getpid()}-{secrets.token_hex(3)}",
@@ -105,6 +106,9 @@ class QueryService:
         self._availability.start()
         self._embedder.start()
         threads = self._start_threads()
+        self._load_models()  # before the children: at the start all want the same cores
+        self._grabbers.start()
+        self._probers.start()
         while not self._stopping:
             self._load_models()
             time.sleep(_LOOK_UP_S)
@@ -228,7 +232,10 @@ class QueryService:
         raise ModelLoading
 
     def _say(self, state: WorkerState, message: str = "") -> None:
+        is_news = state != self._heart.state
         self._heart = msgspec.structs.replace(self._heart, state=state, message=message)
+        if is_news:
+            self._has_news.set()
 
     def _beat(self) -> None:
         """Publish heartbeats; end the process when the model's thread hangs in native code."""
@@ -247,4 +254,5 @@ class QueryService:
                 self._load_count.tell(self._pool.loads)
             except RedisAway as error:
                 log.debug("Redis is away: %s", error)
-            time.sleep(_BEAT_S)
+            self._has_news.wait(_BEAT_S)
+            self._has_news.clear()
