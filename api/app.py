@@ -32,7 +32,7 @@ from api.monitoring.request_span import RequestSpan
 from api.people import edit_routes, recluster_routes
 from api.people import routes as people
 from api.realtime.server import Realtime
-from api.search import analysis_data_routes, transcript_routes
+from api.search import analysis_data_routes, picture_routes, transcript_routes
 from api.search import routes as search
 from api.services import Services
 from api.tasks import analyze_routes
@@ -96,6 +96,7 @@ def create_app(settings: Settings) -> ASGIApp:
     http = Starlette(
         routes=[
             *endpoint.routes(ENDPOINTS, services),
+            *picture_routes.routes(services),
             *pages.routes(ENDPOINTS, settings),
             *metrics.routes(services, process_metrics),
         ],

@@ -17,6 +17,7 @@ from api.keys.use_counter import UseCounter
 from api.people.people import People
 from api.query_client import QueryClient
 from api.search.frames.index import SearchIndex
+from api.search.frames.picture_addresses import PictureAddresses
 from api.search.vectors import Vectors
 from shared.audit import AuditLog
 from shared.errors import SettingsError
@@ -60,6 +61,7 @@ class Services:
     vectors: Vectors
     caches: Caches
     index: SearchIndex
+    picture_addresses: PictureAddresses
     people: People
     paths: ClientPaths
     folders: Folders
@@ -103,6 +105,7 @@ class Services:
             vectors=Vectors(query_client),
             caches=caches,
             index=SearchIndex(settings.state_dir, caches),
+            picture_addresses=PictureAddresses(client, settings.instance),
             people=People(),
             paths=ClientPaths(settings),
             folders=folders,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from api.http.answers import ClientPath, Count, HashStr, Jpeg, Message, Timestamp
+from api.http.answers import ClientPath, Count, HashStr, Message, Timestamp
 
 
 class Skipped(Struct, kw_only=True):
@@ -32,7 +32,7 @@ class LoadForMediaAnswer(LoadAnswer, kw_only=True):
     missing: Annotated[list[str], Meta(description="Files without visual data.")]
 
 
-class Match(Struct, kw_only=True):
+class Match(Struct, kw_only=True, omit_defaults=True):
     """The best frame of a scene."""
 
     frame_idx: Annotated[
@@ -40,7 +40,13 @@ class Match(Struct, kw_only=True):
         Meta(description="Index on the grid of one frame per second, digits.", examples=["67"]),
     ]
     timestamp: Timestamp
-    image: Jpeg
+    image: Annotated[
+        str,
+        Meta(
+            description="Bare base64 JPEG, no data: prefix; empty unless `images` is true.",
+            examples=["/9j/4AAQSkZJRg=="],
+        ),
+    ]
     scene_start_timestamp: Timestamp
     scene_end_timestamp: Timestamp
     original_index: Annotated[
@@ -48,6 +54,17 @@ class Match(Struct, kw_only=True):
     ]
     hash_str: HashStr
     video_path: Annotated[str, Meta(description="The file, as the client asked for it.")]
+    image_url: (
+        Annotated[
+            str,
+            Meta(
+                description="Path of the picture on this server, with `images: url`. Whoever has "
+                "it sees the picture for an hour, without a licence key; with an ETag.",
+                examples=["/api/v1/frames/WyIvZm9vdGFnZS8ucnVzaGVzIiwi…"],
+            ),
+        ]
+        | None
+    ) = None
 
 
 class Matches(Struct, kw_only=True):

@@ -113,6 +113,14 @@ class SearchFields(Keyed, kw_only=True):
             examples=[[{"cluster_job_name": "Season 1", "person_name": "Ada"}]],
         ),
     ] = field(default_factory=list)
+    images: Annotated[
+        bool | Literal["url"],
+        Meta(
+            description="`true`: a picture in each match; `false`: none; `url`: its address in "
+            "`image_url`, signed, so that an <img> can show it without a licence key.",
+            examples=["url"],
+        ),
+    ] = True
     people_filter_mode: Annotated[
         Literal["and", "or"],
         Meta(

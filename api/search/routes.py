@@ -7,9 +7,9 @@ import base64
 import binascii
 import os
 import string
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 from starlette.concurrency import run_in_threadpool
@@ -28,7 +28,9 @@ from api.search.bodies import (
     SearchImageBody,
     SearchTextBody,
 )
+from api.search.frames.picture_addresses import SignedFrame, token_of
 from api.search.frames.previews import read_previews
+from api.search.picture_routes import PATH as pictures_path
 from api.search.types import Hit, QueryVectors
 from api.search.vectors import Vector
 from api.services import Services
@@ -56,6 +58,8 @@ class _Wanted:
     vectors: QueryVectors
     max_results: int
     only: FrameFilter | None
+    images: bool | Literal["url"]
+    roots: tuple[str, ...] | None  # of the licence key
 
 
 AnySearch = TypeVar("AnySearch", bound=SearchFields)
@@ -113,7 +117,14 @@ async def _search(
         exclude=np.stack(excluded) if excluded else None,
         text_weight=body.text_weight,
     )
-    wanted = _Wanted(model, vectors, min(body.max_results, MOST_MATCHES), only)
+    wanted = _Wanted(
+        model,
+        vectors,
+        min(body.max_results, MOST_MATCHES),
+        only,
+        body.images,
+        call.key.roots if call.key else None,
+    )
     return await run(scope.cache_dir, _matches, scope, wanted)
 
 
@@ -146,21 +157,38 @@ def _matches(scope: Scope, wanted: _Wanted) -> Matches:
     hits = services.index.search(
         view, wanted.model, wanted.vectors, client_paths, wanted.max_results, wanted.only
     )
-    frames = [(hit.hash_str, hit.second) for hit in hits]
-    previews = read_previews(view.cache, frames, services.caches.reader(view.cache))
     matches = [
-        _match(hit, jpeg, place)
-        for hit, jpeg in zip(hits, previews, strict=True)
+        _match(hit, *picture, place)
+        for hit, picture in zip(hits, _pictures(scope, hits, wanted), strict=True)
         for place in scope.places(hit, client_paths)
     ]
     return Matches(matches=matches[: wanted.max_results])
 
 
-def _match(hit: Hit, jpeg: bytes | None, path: str) -> Match:
+def _pictures(
+    scope: Scope, hits: Sequence[Hit], wanted: _Wanted
+) -> Sequence[tuple[str, str | None]]:
+    """`image` and `image_url` of each hit."""
+    services, cache = scope.services, scope.cache()
+    if wanted.images == "url":
+        signer = services.picture_addresses.signer()
+        place = services.settings.public_path + pictures_path
+        folder = str(cache.root)
+        frames = (SignedFrame(folder, hit.hash_str, hit.second, wanted.roots) for hit in hits)
+        return [("", f"{place}/{token_of(signer, frame)}") for frame in frames]
+    if not wanted.images:
+        return [("", None)] * len(hits)
+    asked = [(hit.hash_str, hit.second) for hit in hits]
+    previews = read_previews(cache, asked, services.caches.reader(cache))
+    return [(base64.b64encode(jpeg or b"").decode("ascii"), None) for jpeg in previews]
+
+
+def _match(hit: Hit, image: str, image_url: str | None, path: str) -> Match:
     return Match(
         frame_idx=str(hit.second),
         timestamp=timestamp(hit.second),
-        image=base64.b64encode(jpeg or b"").decode("ascii"),
+        image=image,
+        image_url=image_url,
         scene_start_timestamp=timestamp(hit.scene.start),
         scene_end_timestamp=timestamp(hit.scene.end),
         original_index=hit.row,
