@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 
 from starlette.concurrency import run_in_threadpool
 
@@ -21,6 +22,7 @@ from shared.rights import KeyScope
 
 MOST_PAIRS = 3600  # of one scene request
 MOST_GRABBED = 300  # of one whose file is not analyzed
+_BESIDE_CUTS_S = 10.0  # for all frames beside cuts that one request asks for
 
 
 async def get_thumbnails(call: Call[ThumbnailsBody]) -> Thumbnails:
@@ -50,7 +52,14 @@ async def get_thumbnails(call: Call[ThumbnailsBody]) -> Thumbnails:
     await map_concurrently(fill, list(by_path), call.is_gone)
     grabs = Grabs(services, call.is_gone)
     missing.sort()
-    found = await map_concurrently(lambda m: grabs.frame(m[1], m[2]), missing, call.is_gone)
+    # Where a stored picture may stand for it, a slow file is worth no long wait.
+    until = time.monotonic() + _BESIDE_CUTS_S
+
+    async def grabbed(one: tuple[int, str, float]) -> Thumbnail:
+        n, path, seconds = one
+        return await grabs.frame(path, seconds, until if slots[n].thumbnail else math.inf)
+
+    found = await map_concurrently(grabbed, missing, call.is_gone)
     for (n, _, _), slot in zip(missing, found, strict=True):
         if slot.thumbnail is not None or slots[n].thumbnail is None:
             slots[n] = slot
@@ -122,10 +131,12 @@ async def _grabbed_scene(
             "analyzed. Ask for less, or analyze it."
         )
     grabs = Grabs(call.services, call.is_gone)
-    shown = await grabs.frame(path, start)
+    until = time.monotonic() + LONGEST_S
+    shown = await grabs.frame(path, start, until)
     if shown.thumbnail is None:
+        call.warnings.append(f"There are no pictures: {shown.error}")
         return []
-    found = await grabs.stretch(path, seconds)
+    found = await grabs.stretch(path, seconds, until)
     call.warnings.extend(grabs.left_out)
     return [*found] or [(start, shown.thumbnail)]
 

@@ -95,12 +95,10 @@ def go_before(source: VideoSource, pts: int) -> None:
             source.seek(pts - source.clock.ticks(back))
         except av.error.FFmpegError:
             break
-        read = []
-        for packet in timed_packets(source):
-            read.append(packet)
-            if packet.is_keyframe:
-                break
-        if read and read[-1].is_keyframe and read[-1].pts is not None and read[-1].pts <= pts:
-            source.peeked = [read[-1]]
+        packet = next((each for each in timed_packets(source) if each.is_keyframe), None)
+        if packet is None:  # read to the end: from further back it would be again
+            break
+        if packet.pts is not None and packet.pts <= pts:
+            source.peeked = [packet]
             return
     raise Misfit("no seek lands before the wanted picture")

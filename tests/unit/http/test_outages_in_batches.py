@@ -17,8 +17,9 @@ from api.exports.timelines.routes import export_timeline
 from api.http.client_paths import ClientPaths
 from api.http.concurrency import AT_ONCE
 from api.http.endpoint import Call
-from api.media import grabbed_pictures
+from api.media import grabbed_pictures, thumbnail_routes
 from api.media.bodies import SceneThumbnailsBody, ThumbnailsBody
+from api.media.stored_pictures import StoredPicture
 from api.media.thumbnail_routes import get_scene_thumbnails, get_thumbnails
 from shared.clock_times import timestamp
 from shared.errors import (
@@ -48,10 +49,14 @@ class Queries:
 
     def __init__(self, error: RushesError | None = None, after: int = 0) -> None:
         self.asked = 0
+        self.limits: list[float] = []  # seconds that each may take
         self._error, self._after = error, after
 
-    async def ask(self, lane: Lane, question: Question) -> Grabbed | GrabbedFrames:
+    async def ask(
+        self, lane: Lane, question: Question, timeout_s: float = 20.0
+    ) -> Grabbed | GrabbedFrames:
         self.asked += 1
+        self.limits.append(timeout_s)
         fails = self._error is not None and self.asked > self._after
         await checkpoint()
         if fails and self._error is not None:
@@ -128,13 +133,33 @@ def test_what_of_a_scene_cannot_be_had_is_left_out_and_told_of(
     stamps, warnings = pictured(Queries(MediaUnreadable("It is torn."), after=11))
     assert stamps[0] == "00:00:00"
     assert 2 * 8 < len(stamps) <= 2 * 10
-    assert all(re.fullmatch(r"There are no .*: It is torn\.", text) for text in warnings)
+    assert len(warnings) == 1
+    assert re.fullmatch(r"Pictures are missing from .*: It is torn\.", warnings[0])
     assert pictured(Queries(NoWorker(), after=11))[1][-1].endswith(NoWorker().message)
-    assert pictured(Queries(MediaUnreadable("It is torn."))) == ([], [])
-    monkeypatch.setattr(grabbed_pictures, "LONGEST_S", 0.0)
-    stamps, warnings = pictured(Queries())
+    torn = Queries(MediaUnreadable("It is torn."))
+    assert pictured(torn) == ([], ["There are no pictures: It is torn."])
+    monkeypatch.setattr(thumbnail_routes, "LONGEST_S", 0.0)
+    late = Queries()
+    stamps, warnings = pictured(late)
     assert len(stamps) < 10
-    assert "reading took 0 s. Ask for less" in warnings[0]
+    assert "Ask for less" in warnings[0]
+    assert max(late.limits, default=0) <= 1, "no turn takes long beyond the end"
+
+
+def test_a_file_that_fails_is_not_tried_again_where_stored_pictures_may_stand_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    queries = Queries(MediaUnreadable("Reading it took longer than 10 s."))
+    call = call_of(queries, frames())
+
+    async def beside_cuts(*_: Any) -> list[StoredPicture]:
+        return [StoredPicture(b"stored", is_of_shot=False)] * MANY
+
+    monkeypatch.setattr(call.services.folders, "run", beside_cuts)
+    slots = asyncio.run(get_thumbnails(call)).thumbnails
+    assert {slot.thumbnail for slot in slots} == {grabbed_pictures.text(b"stored")}
+    assert queries.asked <= AT_ONCE
+    assert max(queries.limits) <= 10
 
 
 @pytest.mark.parametrize(
