@@ -49,7 +49,9 @@ RUN groupadd --non-unique --gid "${GID}" rushes \
     && useradd --non-unique --no-create-home --home-dir /tmp --uid "${UID}" --gid "${GID}" rushes \
     && install --directory --owner="${UID}" --group="${GID}" \
         /var/lib/rushes/state /var/lib/rushes/models
+# The hub's library keeps what it is fetching below HF_HOME: on disk, as /tmp may be memory.
 ENV HOME=/tmp \
+    HF_HOME=/var/lib/rushes/models/huggingface \
     RUSHES_STATE_DIR=/var/lib/rushes/state \
     RUSHES_MODELS_DIR=/var/lib/rushes/models
 LABEL org.opencontainers.image.title="Rushes worker" \

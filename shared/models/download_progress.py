@@ -18,13 +18,17 @@ _EVERY_S = 1.0
 _MEGABYTE = 1_000_000
 _STEPS = 10  # lines of a whole download; where its size is not known, a line each 100 MB
 _AT_LEAST_EVERY_S = 60.0
+_BLOCK = 512  # of st_blocks, whatever the file system's are
 
 
 @contextlib.contextmanager
 def progress(
     what: str, folder: Path, size_bytes: float | None, report: Report, every_s: float = _EVERY_S
 ) -> Iterator[None]:
-    """Report what has arrived in `folder` while the block runs: each tenth, and each minute."""
+    """Report what has arrived in `folder` while the block runs: each tenth, and each minute.
+
+    The folder is this download's own: what an earlier try has left there counts.
+    """
     ended = threading.Event()
     told = _Arrived(what, folder, size_bytes)
 
@@ -40,6 +44,8 @@ def progress(
     finally:
         ended.set()
         thread.join()
+        if line := told.line():  # since it was looked at last
+            report(line)
 
 
 @dataclass
@@ -49,14 +55,10 @@ class _Arrived:
     size_bytes: float | None
     told_bytes: int = 0
     told_at: float = field(default_factory=time.monotonic)
-    before_bytes: int = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.before_bytes = _bytes_in(self.folder)
 
     def line(self) -> str:
         """What has arrived, when there is enough news since the last line; else ""."""
-        arrived = _bytes_in(self.folder) - self.before_bytes
+        arrived = _bytes_in(self.folder)
         if self.size_bytes:  # pip and npm copy it when it is there
             arrived = min(arrived, round(self.size_bytes))
         step = self.size_bytes / _STEPS if self.size_bytes else 100 * _MEGABYTE
@@ -80,5 +82,12 @@ def _bytes_in(folder: Path) -> int:
     for root, _, names in os.walk(folder):
         for name in names:
             with contextlib.suppress(OSError):  # moved to its place meanwhile
-                total += os.lstat(os.path.join(root, name)).st_size
+                total += _arrived_bytes(os.lstat(os.path.join(root, name)), name)
     return total
+
+
+def _arrived_bytes(stat: os.stat_result, name: str) -> int:
+    """What is there of a file. One that the hub's library is writing may have holes."""
+    if name.endswith(".incomplete"):
+        return min(stat.st_size, stat.st_blocks * _BLOCK)
+    return stat.st_size

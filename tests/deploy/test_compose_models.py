@@ -83,14 +83,14 @@ def test_what_env_names_takes_the_place_of_the_profiles_models(
 
 
 @pytest.mark.parametrize(("profile", "service"), [("cpu", "models"), ("gpu", "models-gpu")])
-def test_what_the_settings_name_is_fetched_unless_models_says_otherwise(
+def test_what_the_settings_name_is_fetched_and_what_models_says_besides(
     profile: str, service: str, tmp_path: Path
 ) -> None:
     services = of_profile(profile, tmp_path)
     assert services[service]["command"] == ["models", "pull", "configured"]
-    other = of_profile(profile, tmp_path, MODELS="lite whisper-small")[service]["command"]
-    parse(other)
-    assert other == ["models", "pull", "lite", "whisper-small"]
+    more = of_profile(profile, tmp_path, MODELS="lite whisper-small")[service]["command"]
+    parse(more)
+    assert more == ["models", "pull", "configured", "lite", "whisper-small"]
 
 
 def test_a_profile_that_has_no_models_is_refused(tmp_path: Path) -> None:

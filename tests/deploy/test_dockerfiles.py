@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name
 from tests.deploy.commands import parse
 from tests.deploy.compose import PROJECT
 from tests.image.build import ignored
-from tests.image.dockerfile import Stage, read, words
+from tests.image.dockerfile import Stage, assignments, read, words
 
 API = PROJECT / "deploy" / "api.Dockerfile"
 WORKER = PROJECT / "deploy" / "worker.Dockerfile"
@@ -56,6 +56,14 @@ def test_images_come_from_debian_run_as_a_user_and_check_their_health(
     assert words(rests(file, target, "HEALTHCHECK")[-1].partition("CMD ")[2])[0] == "python"
     installed = " ".join(rests(file, target, "RUN"))
     assert "venv" not in installed, "what builds is left behind in another stage"
+
+
+@pytest.mark.parametrize("target", ["cpu", "cuda"])
+def test_what_the_hubs_library_writes_lies_in_the_volume_of_the_weights(target: str) -> None:
+    [env] = [
+        found for rest in rests(WORKER, target, "ENV") if "HF_HOME" in (found := assignments(rest))
+    ]
+    assert Path(env["HF_HOME"]).is_relative_to(env["RUSHES_MODELS_DIR"])
 
 
 @pytest.mark.parametrize("file", [API, WORKER])

@@ -42,7 +42,8 @@ def main(arguments: list[str]) -> int:
         if len(arguments) < 2 or arguments[0] != "pull":
             print(_USAGE, file=sys.stderr)
             return 2
-        specs = [spec for name in arguments[1:] for spec in _named(settings, name)]
+        named = [spec for name in arguments[1:] for spec in _named(settings, name)]
+        specs = list({spec.key: spec for spec in named}.values())  # each once
         _say_what_comes(settings, specs)
         for spec in specs:
             pull(settings, spec, _say)

@@ -93,7 +93,15 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 def studio(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Another machine of the same Redis, whose API is below a path of its nginx."""
     folder = tmp_path_factory.mktemp("studio")
-    nginx = Nginx.prepare(folder / "nginx", site.other.address, shipped=BELOW_A_PATH)
+    # The host has things of its own, too.
+    files_of_the_host = "location ~* [.](js|json|css|png)$ { return 418; }"
+    text = BELOW_A_PATH.read_text(encoding="utf-8")
+    text = text.replace(
+        "    location = /rushes {", f"    {files_of_the_host}\n    location = /rushes {{"
+    )
+    shipped = folder / BELOW_A_PATH.name
+    shipped.write_text(text, encoding="utf-8")
+    nginx = Nginx.prepare(folder / "nginx", site.other.address, shipped=shipped)
     with contextlib.ExitStack() as keep:
         stack = keep.enter_context(
             running_stack(folder / "stack", site.stack.redis_url, apis=0, query=0, analysis=0)
@@ -245,6 +253,8 @@ def test_below_a_path_every_address_that_is_answered_is_that_of_the_path(studio:
         assert said.startswith("POST is not allowed on /rushes/api/v1/health;")
         outside = browser.get(f"https://{studio.server.address}/api/v1/health")
         assert outside.status_code == 404, "the rest of the host is not ours"
+        outside = browser.get(f"https://{studio.server.address}/api/v1/openapi.json")
+        assert outside.status_code == 418, "as the host says"
 
 
 def test_below_a_path_a_task_is_followed_and_its_thumbnails_are_there(

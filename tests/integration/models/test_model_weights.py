@@ -121,6 +121,9 @@ def test_configured_is_what_the_settings_name_whatever_else_there_is() -> None:
     assert code == 0
     assert "RUSHES_VISUAL_MODEL=ViT-B-16-SigLIP2--webli" in hint, "for a machine with a GPU"
     assert ready == [f"{key} is ready in {models}" for key in keys]
+    both = finish(start_pull(models, "configured", "lite", RUSHES_DEVICE="cpu"))[1]
+    lite = ("conse-lite0", "whisper-base", "dlib-resnet")
+    assert both.splitlines() == [f"{key} is ready in {models}" for key in lite], "each once"
     code, _, err = finish(start_pull(models, "configured", RUSHES_VISUAL_MODEL="zebra"))
     assert code == 1
     assert err.startswith("rushes models: There is no visual model 'zebra'.")

@@ -132,10 +132,16 @@ def test_a_model_of_the_hub_is_fetched_once_and_needs_no_hub_afterwards(
     assert (code, len(err.splitlines())) == (1, 1), err
     assert not is_downloaded(settings, spec)
 
+    killed = tmp_path / "hub" / "models--someone--whisper-of-mine" / "blobs" / "a.b.incomplete"
+    killed.write_bytes(b"of a process that was killed")
     hub.broken = set()
     code, out, err = pull(tmp_path, hub.url)
     assert (code, err) == (0, ""), err
-    lines = [line for line in out.splitlines() if not line.startswith(f"{KEY}: ")]  # how far it is
+    assert not killed.exists()
+    size = f"{sum(map(hub.size, hub.names())) / 1e6:.0f}"
+    far = [line for line in out.splitlines() if line.startswith(f"{KEY}: ")]
+    assert far == [f"{KEY}: {size} MB"], "what the first try has fetched counts"
+    lines = [line for line in out.splitlines() if line not in far]
     assert lines == [
         f"to download: {KEY}, of unknown size, from Hugging Face hub: {REPOSITORY}",
         f"downloading {REPOSITORY} from the Hugging Face hub",

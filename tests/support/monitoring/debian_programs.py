@@ -45,7 +45,12 @@ def unpacked(package: DebianPackage) -> Path:
                 with path.open("wb") as file:
                     shutil.copyfileobj(content, file)
                 path.chmod(0o755)
-        return new.rename(folder)
+        try:
+            return new.rename(folder)
+        except OSError:
+            if not folder.exists():  # else another process has just unpacked it
+                raise
+            return folder
 
 
 def bin_of(package: DebianPackage) -> Path:

@@ -16,11 +16,12 @@ import ctranslate2
 from faster_whisper import WhisperModel, download_model
 
 from shared.errors import ModelError
-from shared.models.download_progress import Report, progress
+from shared.models.download_progress import Report
 from shared.models.model_catalogue import hub_dir, hub_marker, speech_folder
 from shared.models.specs import ModelSpec
 from shared.settings import Settings
 from workers.models.speech.whisper import WhisperTranscriber
+from workers.models.weights.hub_download import hub_download
 
 log = logging.getLogger(__name__)
 
@@ -188,7 +189,7 @@ def download(settings: Settings, spec: ModelSpec, report: Report) -> None:
     size = f" ({spec.size_bytes / 1e6:.0f} MB)" if spec.size_bytes else ""
     report(f"downloading {spec.pretrained}{size} from the Hugging Face hub")
     try:
-        with progress(spec.key, hub_dir(settings), spec.size_bytes, report):
+        with hub_download(settings, spec, spec.pretrained, report):
             folder = Path(download_model(spec.pretrained, cache_dir=str(hub_dir(settings))))
     except Exception as error:  # the hub's library has dozens of its own, and lets others through
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]

@@ -17,11 +17,12 @@ from open_clip.transform import PreprocessCfg, image_transform_v2
 from PIL import Image
 
 from shared.errors import ModelError
-from shared.models.download_progress import Report, progress
+from shared.models.download_progress import Report
 from shared.models.model_catalogue import hub_dir, hub_marker
 from shared.models.specs import ModelSpec
 from shared.settings import Settings
 from workers.models.devices import Device, choose_device
+from workers.models.weights.hub_download import hub_download
 
 log = logging.getLogger(__name__)
 
@@ -119,6 +120,12 @@ def _is_quick_gelu(architecture: str, tag: str) -> bool:
     return bool(open_clip.get_pretrained_cfg(architecture, tag).get("quick_gelu", False))
 
 
+def _repository(spec: ModelSpec) -> str:
+    """The hub's repository of a tag, such as "timm/ViT-B-16-SigLIP2"; "" for an unknown tag."""
+    place = open_clip.get_pretrained_cfg(spec.architecture, spec.pretrained).get("hf_hub", "")
+    return "/".join(place.split("/")[:2])  # a file's name may follow
+
+
 def options_for_file(architecture: str, weights: Path) -> dict[str, Any]:
     """open_clip's options for a bare file of weights, which says nothing of its preprocessing.
 
@@ -152,7 +159,7 @@ def download(settings: Settings, spec: ModelSpec, report: Report) -> None:
     """Fetch the weights of a tag through open_clip, from the hub, and prove that they load."""
     size = f" ({spec.size_bytes / 1e6:.0f} MB)" if spec.size_bytes else ""
     report(f"downloading {spec.key}{size} from the Hugging Face hub")
-    with progress(spec.key, hub_dir(settings), spec.size_bytes, report):
+    with hub_download(settings, spec, _repository(spec), report):
         model = load_open_clip(settings, spec)
     model.warmup()
     marker = hub_marker(settings, spec)
