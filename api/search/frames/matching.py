@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from api.search.frames.log import VectorSnapshot
 from api.search.frames.places import Places
 from api.search.frames.ranking import rank
 from api.search.frames.scan import RowRange, Scores, score_rows
+from api.search.frames.shared_pass import SharedPass
 from api.search.types import Hit, QueryVectors
 
 _FEW = 8192  # rows that are scored one by one, wherever they lie, or scanned without codes
@@ -29,6 +31,7 @@ class Matching:
     store: CodeStore
     pool: Executor
     threads: int
+    _shared: SharedPass = field(default_factory=SharedPass)
 
     def hits(
         self,
@@ -68,7 +71,16 @@ class Matching:
     ) -> tuple[Rows, Scores] | None:
         """Places and scores of matches, None where codes cannot tell."""
         finder = Int8Finder(codes, snapshot.vectors, self.pool, self.threads)
-        estimates = finder.estimate([stored.query], stored.places)[0]
+        places = stored.places
+
+        def many(queries: Sequence[QueryVectors]) -> list[Estimates]:
+            return finder.estimate(queries, places)
+
+        if places.ranges is snapshot.everything:
+            rows = (codes, snapshot)
+            estimates = self._shared.estimate(stored.query, rows, places.count, many)
+        else:
+            (estimates,) = many([stored.query])
         if mask is not None:
             estimates.keep(mask)
         try:
