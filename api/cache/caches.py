@@ -14,6 +14,7 @@ from pathlib import Path
 from api.cache.lru import LruCache
 from api.cache.view import CacheView
 from api.folders import Folders
+from api.quick_map import quick_map
 from shared.cache import cache_files
 from shared.cache.cache_dir import CacheDir, without_id
 from shared.errors import MediaError, NoCacheFolder, NotAllowed
@@ -129,7 +130,7 @@ class Caches:
 
     def best_paths(self, view: CacheView, hashes: Collection[str]) -> dict[str, str | None]:
         """Where MediaFiles are: the newest path that opens, else the newest known, else None."""
-        found = self.reader(view.cache).map(view.paths_of, hashes)
+        found = quick_map(self.reader(view.cache), view.paths_of, hashes)
         known = dict(zip(hashes, found, strict=True))
         best = {hash_str: paths[0] if paths else None for hash_str, paths in known.items()}
         until = time.monotonic() + _OPENS_WITHIN_S

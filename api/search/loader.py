@@ -11,6 +11,7 @@ from concurrent.futures import Executor
 from typing import ClassVar, Generic, TypeVar
 
 from api.cache.view import CacheView
+from api.quick_map import quick_map
 from api.search.index_log import IndexLog, KeyT, SnapshotT, WriterT
 from shared.cache.cache_dir import LISTING_WAIT_S
 from shared.errors import CacheError
@@ -81,7 +82,7 @@ class Loader(ABC, Generic[KeyT, SourceT, ContentT, SnapshotT, WriterT]):
         self._log.delete(wait_s)
 
     def _are_published(self, keys: Collection[KeyT]) -> Iterator[tuple[KeyT, bool]]:
-        there = self._pool.map(RootedPath.exists, map(self._manifest_path, keys))
+        there = quick_map(self._pool, RootedPath.exists, map(self._manifest_path, keys))
         return zip(keys, there, strict=True)
 
     def _todo(self) -> dict[KeyT, SourceT]:

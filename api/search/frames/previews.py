@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from concurrent.futures import Executor
 
+from api.quick_map import quick_map
 from shared.cache.cache_dir import CacheDir
 from shared.cache.frame_packs import PackReader
 from shared.domain import Stage
@@ -29,7 +30,7 @@ def read_previews(
         for index, jpeg in zip(indices, frames, strict=True):
             previews[index] = jpeg
 
-    list(pool.map(read, by_file))
+    quick_map(pool, read, by_file)
     return previews
 
 
