@@ -7,11 +7,13 @@ import base64
 import binascii
 import os
 import string
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
+import pybase64
 from starlette.concurrency import run_in_threadpool
 
 from api.http.endpoint import Call, Endpoint
@@ -141,13 +143,14 @@ def _frames_with(scope: Scope, body: SearchFields) -> FrameFilter:
 
 
 def _matches(scope: Scope, wanted: _Wanted) -> Matches:
+    began = time.monotonic()
     services, view = scope.services, scope.view()
     client_paths = scope.client_paths()
     hits = services.index.search(
         view, wanted.model, wanted.vectors, client_paths, wanted.max_results, wanted.only
     )
     frames = [(hit.hash_str, hit.second) for hit in hits]
-    previews = read_previews(view.cache, frames, services.caches.reader(view.cache))
+    previews = read_previews(view, frames, services.caches.reader(view.cache), began)
     matches = [
         _match(hit, jpeg, place)
         for hit, jpeg in zip(hits, previews, strict=True)
@@ -160,7 +163,7 @@ def _match(hit: Hit, jpeg: bytes | None, path: str) -> Match:
     return Match(
         frame_idx=str(hit.second),
         timestamp=timestamp(hit.second),
-        image=base64.b64encode(jpeg or b"").decode("ascii"),
+        image=pybase64.b64encode_as_string(jpeg or b""),
         scene_start_timestamp=timestamp(hit.scene.start),
         scene_end_timestamp=timestamp(hit.scene.end),
         original_index=hit.row,

@@ -102,6 +102,16 @@ class CacheDir:
         # Two keys whose names differ in case only meet in one file on some shares.
         return found if found is None or found.model == model else None
 
+    def frame_pack(self, hash_str: str) -> RootedPath | None:
+        """Where the pack of a MediaFile's frames lies; None where no usable one is published."""
+        path = cache_files.manifest_path(self.root, hash_str, Stage.FRAMES, "")
+        try:
+            files = cache_files.read_files(path)
+        except CacheError as error:
+            _log.warning("%s: %s", hash_str, error)
+            return None
+        return cache_files.data_path(self.root, hash_str, files.file) if files else None
+
     def has_data(self, hash_str: str, manifest: Manifest) -> bool:
         """Whether the data files that a manifest names are there in their full length."""
         try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -98,17 +99,18 @@ class SearchIndex:
         embeddings = self._embeddings(view, model_key)
         loader, matching = embeddings.loader, embeddings.matching
         wanted = None if hashes is None else set(hashes)
+        began = time.monotonic()
         while True:
             loader.bring_up(SEARCH_WAIT_S, retry=False)
             snapshot = loader.snapshot()
             hits = _rank(matching, snapshot, query, wanted, max_results, only_frames)
             self._have_coded(matching.store, snapshot)
             found = {hit.hash_str for hit in hits}
-            deleted = loader.deleted(found)
+            deleted = loader.deleted(found, began)
             if not deleted:
                 break
             loader.remove(deleted, SEARCH_WAIT_S)
-        paths = self.caches.best_paths(view, found)
+        paths = self.caches.best_paths(view, found, began)
         return [replace(hit, path=paths[hit.hash_str]) for hit in hits]
 
     def stored_vector(

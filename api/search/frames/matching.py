@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
@@ -32,6 +33,8 @@ class Matching:
     pool: Executor
     threads: int
     _shared: SharedPass = field(default_factory=SharedPass)
+    # Many that rank at once would hand the interpreter to and fro at each step.
+    _ranking: threading.Lock = field(default_factory=threading.Lock)
 
     def hits(
         self,
@@ -84,7 +87,8 @@ class Matching:
         if mask is not None:
             estimates.keep(mask)
         try:
-            return rank(estimates, stored, max_results, excluding=stored.excluding)
+            with self._ranking:
+                return rank(estimates, stored, max_results, excluding=stored.excluding)
         except WrongBound:
             self.store.discard(snapshot)
             return None
