@@ -14,6 +14,7 @@ from pathlib import Path
 from api.cache.lru import LruCache
 from api.cache.view import CacheView
 from api.folders import Folders
+from api.quick_map import quick_map
 from shared.cache import cache_files
 from shared.cache.cache_dir import CacheDir, without_id
 from shared.errors import MediaError, NoCacheFolder, NotAllowed
@@ -127,9 +128,17 @@ class Caches:
             lambda path: seen[0] if (seen := view.seen_at(path)) else None,
         )
 
-    def best_paths(self, view: CacheView, hashes: Collection[str]) -> dict[str, str | None]:
-        """Where MediaFiles are: the newest path that opens, else the newest known, else None."""
-        found = self.reader(view.cache).map(view.paths_of, hashes)
+    def best_paths(
+        self, view: CacheView, hashes: Collection[str], began: float = float("inf")
+    ) -> dict[str, str | None]:
+        """Where MediaFiles are: the newest path that opens, else the newest known, else None.
+
+        `began`: a request that began then asks, see api/cache/looks.py.
+        """
+        return view.best_paths.since(began, hashes, lambda some: self._best_paths(view, some))
+
+    def _best_paths(self, view: CacheView, hashes: Collection[str]) -> list[str | None]:
+        found = quick_map(self.reader(view.cache), view.paths_of, hashes)
         known = dict(zip(hashes, found, strict=True))
         best = {hash_str: paths[0] if paths else None for hash_str, paths in known.items()}
         until = time.monotonic() + _OPENS_WITHIN_S
@@ -142,7 +151,7 @@ class Caches:
                 if does_open:
                     best[hash_str] = path
                     known[hash_str].clear()
-        return best
+        return list(best.values())
 
     def _opens(self, path: str) -> bool:
         """Whether a path opens; one that somebody wrote into the CacheDir only inside the roots."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable
 
+from api.cache.looks import Looks
 from shared.cache import catalogue
 from shared.cache.cache_dir import CacheDir
 from shared.cache.cache_files import SeenPath
 from shared.cache.catalogue import Artefact, Entry, FollowState
 from shared.domain import Stage
 from shared.media import MediaType, media_type_of
+from shared.opening import RootedPath
 
 Announced = tuple[str, str]  # data file names: visual artefact, frames artefact ("" unknown)
 
@@ -32,6 +34,8 @@ class CacheView:
         self._at_path: dict[str, str] = {}  # path -> hash last seen there
         self._newest: dict[str, SeenPath] = {}  # hash -> its newest sighting
         self._sightings = 0
+        self.best_paths: Looks[str, str | None] = Looks()  # hash -> where the file opens
+        self.frame_packs: Looks[str, RootedPath | None] = Looks()  # hash -> where one lies
 
     def refresh(self, *, thorough: bool) -> None:
         """Read on in the catalogue; look into the folders too where the catalogue may have holes.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 from collections.abc import Collection, Iterator
 from itertools import islice
 from typing import Any, get_args
@@ -39,12 +40,17 @@ def _unknown(raw: msgspec.Raw, kind: type[msgspec.Struct], at: str, deep: bool) 
         given = _OBJECT.decode(raw)
     except UNDECODABLE:
         return  # the decoder of the body says what is wrong
-    fields = {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
+    fields = _fields(kind)
     for name, value in given.items():
         if name not in fields:
             yield _sentence(name, at, fields)
         elif deep and (inner := _struct_in(fields[name])):
             yield from _within(value, inner, f"{at}{name}")
+
+
+@functools.cache
+def _fields(kind: type[msgspec.Struct]) -> dict[str, Any]:
+    return {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
 
 
 def _within(raw: msgspec.Raw, kind: type[msgspec.Struct], at: str) -> Iterator[str]:

@@ -10,7 +10,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from typing import ClassVar, Generic, TypeVar
 
+from api.cache.looks import Looks
 from api.cache.view import CacheView
+from api.quick_map import quick_map
 from api.search.index_log import IndexLog, KeyT, SnapshotT, WriterT
 from shared.cache.cache_dir import LISTING_WAIT_S
 from shared.errors import CacheError
@@ -29,6 +31,7 @@ class Loader(ABC, Generic[KeyT, SourceT, ContentT, SnapshotT, WriterT]):
         self._view = view
         self._log = log
         self._pool = pool  # for small reads, which wait for the share and not for a core
+        self._looks: Looks[KeyT, bool] = Looks()  # whether artefacts are published
         self._lock = threading.Lock()
         self._done_at: tuple[int, SnapshotT] | None = None
         self._unusable: dict[KeyT, tuple[SourceT, str]] = {}
@@ -59,9 +62,13 @@ class Loader(ABC, Generic[KeyT, SourceT, ContentT, SnapshotT, WriterT]):
         with self._lock:
             self._done_at = (version, self._log.snapshot())
 
-    def deleted(self, keys: Iterable[KeyT]) -> set[KeyT]:
-        """Keys whose artefact was deleted, in a folder that is still there."""
-        missing = {key for key, is_there in self._are_published(list(keys)) if not is_there}
+    def deleted(self, keys: Iterable[KeyT], began: float = float("inf")) -> set[KeyT]:
+        """Keys whose artefact was deleted, in a folder that is still there.
+
+        `began`: a request that began then asks, see api/cache/looks.py.
+        """
+        there = self._looks.since(began, keys, self._are_published)
+        missing = {key for key, is_there in there.items() if not is_there}
         # A share that vanished just now deletes nothing.
         return missing if missing and self._view.cache.is_there() else set()
 
@@ -70,7 +77,7 @@ class Loader(ABC, Generic[KeyT, SourceT, ContentT, SnapshotT, WriterT]):
         with self._log.writing(wait_s) as writer:
             for key in keys:  # before looking: what is announced meanwhile stays announced
                 self._correct(key, None)
-            for key, is_there in self._are_published(keys):
+            for key, is_there in zip(keys, self._are_published(keys), strict=True):
                 if is_there:
                     self._view.look_at([self._hash(key)])
                 else:
@@ -80,9 +87,8 @@ class Loader(ABC, Generic[KeyT, SourceT, ContentT, SnapshotT, WriterT]):
         """Read everything again: the log is damaged."""
         self._log.delete(wait_s)
 
-    def _are_published(self, keys: Collection[KeyT]) -> Iterator[tuple[KeyT, bool]]:
-        there = self._pool.map(RootedPath.exists, map(self._manifest_path, keys))
-        return zip(keys, there, strict=True)
+    def _are_published(self, keys: Collection[KeyT]) -> list[bool]:
+        return quick_map(self._pool, RootedPath.exists, map(self._manifest_path, keys))
 
     def _todo(self) -> dict[KeyT, SourceT]:
         held = self._held(self._log.snapshot())

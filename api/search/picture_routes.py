@@ -52,4 +52,4 @@ def _jpeg(services: Services, frame: SignedFrame) -> bytes | None:
         view = caches.open(frame.cache_dir)
     except BadInput:  # the folder is away
         return None
-    return read_previews(view.cache, [(frame.hash_str, frame.second)], caches.reader(view.cache))[0]
+    return read_previews(view, [(frame.hash_str, frame.second)], caches.reader(view.cache))[0]

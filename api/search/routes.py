@@ -7,11 +7,13 @@ import base64
 import binascii
 import os
 import string
+import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
 import numpy as np
+import pybase64
 from starlette.concurrency import run_in_threadpool
 
 from api.http.endpoint import Call, Endpoint
@@ -152,6 +154,7 @@ def _frames_with(scope: Scope, body: SearchFields) -> FrameFilter:
 
 
 def _matches(scope: Scope, wanted: _Wanted) -> Matches:
+    began = time.monotonic()
     services, view = scope.services, scope.view()
     client_paths = scope.client_paths()
     hits = services.index.search(
@@ -159,14 +162,14 @@ def _matches(scope: Scope, wanted: _Wanted) -> Matches:
     )
     matches = [
         _match(hit, *picture, place)
-        for hit, picture in zip(hits, _pictures(scope, hits, wanted), strict=True)
+        for hit, picture in zip(hits, _pictures(scope, hits, wanted, began), strict=True)
         for place in scope.places(hit, client_paths)
     ]
     return Matches(matches=matches[: wanted.max_results])
 
 
 def _pictures(
-    scope: Scope, hits: Sequence[Hit], wanted: _Wanted
+    scope: Scope, hits: Sequence[Hit], wanted: _Wanted, began: float
 ) -> Sequence[tuple[str, str | None]]:
     """`image` and `image_url` of each hit."""
     services, cache = scope.services, scope.cache()
@@ -179,8 +182,8 @@ def _pictures(
     if not wanted.images:
         return [("", None)] * len(hits)
     asked = [(hit.hash_str, hit.second) for hit in hits]
-    previews = read_previews(cache, asked, services.caches.reader(cache))
-    return [(base64.b64encode(jpeg or b"").decode("ascii"), None) for jpeg in previews]
+    previews = read_previews(scope.view(), asked, services.caches.reader(cache), began)
+    return [(pybase64.b64encode_as_string(jpeg or b""), None) for jpeg in previews]
 
 
 def _match(hit: Hit, image: str, image_url: str | None, path: str) -> Match:

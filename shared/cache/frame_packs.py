@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import struct
 import zlib
+from bisect import bisect_left
 from types import TracebackType
 from typing import BinaryIO, Self
 
@@ -24,6 +25,8 @@ THUMBNAIL_SIDE = 320  # pixels, long side of the JPEGs
 _RECORD = np.dtype([("second", "<u4"), ("length", "<u4"), ("offset", "<u8")])
 _FOOTER = struct.Struct("<QII8s")
 _MAGIC = b"RUSHPAK1"
+# Records of packs that were read before, by path, inode, length and time of the last change.
+PackIndexes = dict[tuple[str, int, int, int], NDArray[np.void]]
 
 
 class PackWriter:
@@ -55,20 +58,26 @@ class PackWriter:
 class PackReader:
     """Reads single frames of a pack by second. Never maps the file: it may lie on a share.
 
-    Raises CacheError for a pack that is missing, cut or damaged.
+    Raises CacheError for a pack that is missing, cut or damaged. `known`: spares reading the
+    records of a pack that did not change; the caller bounds it.
     """
 
-    def __init__(self, path: RootedPath) -> None:
+    def __init__(self, path: RootedPath, known: PackIndexes | None = None) -> None:
         self._path = path
         try:
             self._file = cache_files.opened(path)
         except OSError as error:
             raise CacheError(f"The frame pack {path.name} cannot be opened: {error}") from error
+        status = self._file.status
+        key = (str(path), status.st_ino, status.st_size, status.st_mtime_ns)
         try:
-            self._records = self._read_records()
+            records = None if known is None else known.get(key)
+            self._records = self._read_records() if records is None else records
         except BaseException:  # whatever it is: nobody else can close it
             self._file.close()
             raise
+        if known is not None:
+            known[key] = self._records
 
     def __enter__(self) -> Self:
         return self
@@ -92,7 +101,7 @@ class PackReader:
 
     def read(self, second: int) -> bytes | None:
         """The JPEG of exactly this grid second, None where the grid has no picture."""
-        row = int(np.searchsorted(self.seconds, second))
+        row = bisect_left(self.seconds, second)  # looks at a dozen; numpy would copy all of them
         if row == len(self._records) or int(self.seconds[row]) != second:
             return None
         record = self._records[row]
@@ -104,7 +113,7 @@ class PackReader:
         """The nearest second with a frame (the earlier of two), None in an empty pack."""
         if not len(self._records):
             return None
-        after = int(np.searchsorted(self.seconds, second))
+        after = bisect_left(self.seconds, second)
         if after == 0:
             return int(self.seconds[0])
         if after == len(self._records):

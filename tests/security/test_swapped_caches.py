@@ -60,7 +60,10 @@ def everything(folder: Path) -> dict[Path, bytes]:
 
 def read(cache: CacheDir, _number: int) -> str:
     """Something of every kind, as text."""
-    found = [repr(cache.manifests(HASH)), repr(read_frames(cache, HASH, [1]))]
+    found = [
+        repr(cache.manifests(HASH)),
+        repr(read_frames(cache, HASH, [1], cache.frame_pack(HASH))),
+    ]
     found.append(repr(cache.catalogue.follow(FollowState()).entries))
     found += [repr(entry) for entry in cache.catalogue.walk()]
     if manifest := cache.manifest(HASH, Stage.TRANSCRIPT, SPEECH):

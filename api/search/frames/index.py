@@ -8,9 +8,11 @@ A request opens its CacheView once, and passes it to whatever it calls.
 from __future__ import annotations
 
 import os
+import threading
+import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +21,10 @@ from api.cache.caches import Caches
 from api.cache.lru import LruCache
 from api.cache.view import CacheView
 from api.people.frame_filter import FrameFilter
-from api.search.frames import ranking, scan
+from api.search.frames.code_store import CodeStore
 from api.search.frames.loader import VectorLoader
 from api.search.frames.log import VectorLog, VectorSnapshot
-from api.search.frames.places import Places
+from api.search.frames.matching import Matching
 from api.search.transcripts.index import TranscriptIndex
 from api.search.types import Hit, LoadReport, QueryVectors, SkippedArtefact, VectorArray
 from api.search.write_lock import LOAD_WAIT_S, SEARCH_WAIT_S
@@ -36,12 +38,16 @@ class SearchIndex:
     def __init__(self, state_dir: Path, caches: Caches) -> None:
         self.caches = caches
         self._state = state_dir / "search"
-        self._loaders: LruCache[CacheView, dict[str, VectorLoader]] = LruCache(caches.capacity)
+        self._of_views: LruCache[CacheView, dict[str, _Embeddings]] = LruCache(caches.capacity)
         self._threads = min(4, os.cpu_count() or 1)
         self._scan_pool = ThreadPoolExecutor(self._threads, "scan")
+        self._coding = ThreadPoolExecutor(1, "codes")
+        self._is_closing = threading.Event()
         self.transcripts = TranscriptIndex(state_dir / "transcripts", caches)
 
     def close(self) -> None:
+        self._is_closing.set()
+        self._coding.shutdown()
         self._scan_pool.shutdown()
 
     def load(self, view: CacheView) -> LoadReport:
@@ -50,8 +56,10 @@ class SearchIndex:
         skipped: dict[str, str] = {}
         files: dict[str, int] = {}
         for model in sorted(view.models()):
-            loader = self._loader(view, model)
+            embeddings = self._embeddings(view, model)
+            loader = embeddings.loader
             loader.bring_up(LOAD_WAIT_S, retry=True)
+            self._have_coded(embeddings.matching.store, loader.snapshot())
             if deleted := set(loader.snapshot().files) - found:
                 loader.remove(deleted, LOAD_WAIT_S)
             skipped |= loader.unusable()
@@ -70,7 +78,7 @@ class SearchIndex:
         skipped: dict[str, str] = {}
         files: dict[str, int] = {}
         for model in sorted(view.models()):
-            loader = self._loader(view, model)
+            loader = self._embeddings(view, model).loader
             loader.bring_up(LOAD_WAIT_S, retry=True)
             known = loader.snapshot().files
             for hash_str in wanted & set(known):
@@ -88,24 +96,28 @@ class SearchIndex:
         only_frames: FrameFilter | None = None,
     ) -> list[Hit]:
         """Matches, best first. `hashes` None: the whole folder; `only_frames`: these only."""
-        loader = self._loader(view, model_key)
+        embeddings = self._embeddings(view, model_key)
+        loader, matching = embeddings.loader, embeddings.matching
         wanted = None if hashes is None else set(hashes)
+        began = time.monotonic()
         while True:
             loader.bring_up(SEARCH_WAIT_S, retry=False)
-            hits = self._rank(loader.snapshot(), query, wanted, max_results, only_frames)
+            snapshot = loader.snapshot()
+            hits = _rank(matching, snapshot, query, wanted, max_results, only_frames)
+            self._have_coded(matching.store, snapshot)
             found = {hit.hash_str for hit in hits}
-            deleted = loader.deleted(found)
+            deleted = loader.deleted(found, began)
             if not deleted:
                 break
             loader.remove(deleted, SEARCH_WAIT_S)
-        paths = self.caches.best_paths(view, found)
+        paths = self.caches.best_paths(view, found, began)
         return [replace(hit, path=paths[hit.hash_str]) for hit in hits]
 
     def stored_vector(
         self, view: CacheView, model_key: str, hash_str: str, second: int
     ) -> VectorArray | None:
         """The embedding of a grid frame, None where it was not analysed with this model."""
-        loader = self._loader(view, model_key)
+        loader = self._embeddings(view, model_key).loader
         loader.bring_up(SEARCH_WAIT_S, retry=False)
         snapshot = loader.snapshot()
         merged = snapshot.files.get(hash_str)
@@ -118,38 +130,45 @@ class SearchIndex:
         vector: VectorArray = snapshot.vectors[merged.start + row].astype(np.float32)
         return vector
 
-    def _loader(self, view: CacheView, model: str) -> VectorLoader:
-        """The loader at hand for the embeddings of a folder by this visual model."""
-        by_model = self._loaders.get(view, dict)
+    def _embeddings(self, view: CacheView, model: str) -> _Embeddings:
+        """What is at hand for the embeddings of a folder by this visual model."""
+        by_model = self._of_views.get(view, dict)
         if model not in by_model:
             log = VectorLog(self._state / view.key / cache_files.encoded_model(model))
+            loader = VectorLoader(view, model, log, self.caches.reader(view.cache))
+            matching = Matching(CodeStore(), self._scan_pool, self._threads)
             # Another thread may have been faster: all use one.
-            by_model.setdefault(
-                model, VectorLoader(view, model, log, self.caches.reader(view.cache))
-            )
+            by_model.setdefault(model, _Embeddings(loader, matching))
         return by_model[model]
 
-    def _rank(
-        self,
-        snapshot: VectorSnapshot,
-        query: QueryVectors,
-        hashes: set[str] | None,
-        max_results: int,
-        only_frames: FrameFilter | None,
-    ) -> list[Hit]:
-        if only_frames is not None:
-            shown, _ = only_frames.files()
-            hashes = set(shown) if hashes is None else hashes & set(shown)
-        ranges = snapshot.ranges(hashes)
-        if not ranges:
-            return []
-        _check_dimension(query, snapshot.dim)
-        base, final = scan.score(snapshot.vectors, ranges, query, self._scan_pool, self._threads)
-        places = Places(ranges, snapshot)
-        if only_frames is not None:
-            base[~places.allowed(only_frames)] = -np.inf
-        best = ranking.rank(base, final, places.rows, places.tie_order, max_results)
-        return [places.hit(int(place), float(final[place])) for place in best]
+    def _have_coded(self, store: CodeStore, snapshot: VectorSnapshot) -> None:
+        """Have codes made for what has none, while searches go on without them."""
+        if store.begin(snapshot):
+            self._coding.submit(store.make, snapshot, self._is_closing.is_set)
+
+
+@dataclass(frozen=True, slots=True)
+class _Embeddings:
+    loader: VectorLoader
+    matching: Matching
+
+
+def _rank(
+    matching: Matching,
+    snapshot: VectorSnapshot,
+    query: QueryVectors,
+    hashes: set[str] | None,
+    max_results: int,
+    only_frames: FrameFilter | None,
+) -> list[Hit]:
+    if only_frames is not None:
+        shown, _ = only_frames.files()
+        hashes = set(shown) if hashes is None else hashes & set(shown)
+    ranges = snapshot.ranges(hashes)
+    if not ranges:
+        return []
+    _check_dimension(query, snapshot.dim)
+    return matching.hits(snapshot, query, ranges, max_results, only_frames)
 
 
 def _check_dimension(query: QueryVectors, dim: int) -> None:

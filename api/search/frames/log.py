@@ -52,6 +52,15 @@ class RemovedFile(msgspec.Struct, frozen=True, tag="gone"):
     hash_str: str
 
 
+@dataclass(frozen=True, slots=True)
+class JournalPart:
+    """The lines that a snapshot was made of."""
+
+    path: Path
+    size: int  # bytes
+    reading: object  # another one after the log was read from its start again
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class VectorSnapshot:
     """What one search sees. Arrays are mapped; files that were replaced meanwhile stay readable."""
@@ -63,10 +72,15 @@ class VectorSnapshot:
     starts: NDArray[np.int64]
     names: NDArray[np.uint64]  # hashes as numbers, in the same order
     everything: list[RowRange]
+    journal: JournalPart | None
 
     @classmethod
     def of(
-        cls, vectors: NDArray[np.float16], rows: NDArray[np.void], files: dict[str, MergedFile]
+        cls,
+        vectors: NDArray[np.float16],
+        rows: NDArray[np.void],
+        files: dict[str, MergedFile],
+        journal: JournalPart | None = None,
     ) -> VectorSnapshot:
         by_start = tuple(sorted(files.values(), key=lambda file: file.start))
         return cls(
@@ -77,6 +91,7 @@ class VectorSnapshot:
             starts=np.array([file.start for file in by_start], dtype=np.int64),
             names=np.array([int(file.hash_str, 16) for file in by_start], dtype=np.uint64),
             everything=_joined(by_start),
+            journal=journal,
         )
 
     @property
@@ -199,10 +214,11 @@ class VectorLog(IndexLog[VectorSnapshot, VectorWriter]):
         return self._mapped
 
     def _map(self) -> VectorSnapshot:
-        files, arrays = dict(self._files), _NO_ROWS
-        if files and self._end and self._rows is not None:
+        files, arrays, journal = dict(self._files), _NO_ROWS, None
+        if files and self._end and self._rows is not None and self._source is not None:
             arrays = self._rows.mapped(self._end, next(iter(files.values())).dim)
-        return VectorSnapshot.of(*arrays, files)
+            journal = JournalPart(self._source[0], self._read_to, self._rows)
+        return VectorSnapshot.of(*arrays, files, journal)
 
     def _is_sound(self) -> bool:
         """Whether the rows that the journal names are there."""

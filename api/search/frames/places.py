@@ -18,29 +18,31 @@ class Places:
     """Places are rows of the wanted ranges, end to end."""
 
     def __init__(self, ranges: Sequence[RowRange], snapshot: VectorSnapshot) -> None:
+        self.ranges = ranges
         self._snapshot = snapshot
         self._starts = np.array([start for start, _ in ranges], dtype=np.int64)
         self._stops = np.array([stop for _, stop in ranges], dtype=np.int64)
         lengths = self._stops - self._starts
         self._at = np.cumsum(lengths) - lengths
-        self._count = int(lengths.sum())
+        self.count = int(lengths.sum())
 
-    def _row(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
+    def numbers(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Rows of the merged array."""
         index = np.searchsorted(self._at, places, side="right") - 1
         rows: NDArray[np.int64] = self._starts[index] + places - self._at[index]
         return rows
 
     def rows(self, places: NDArray[np.int64]) -> NDArray[np.void]:
-        return self._snapshot.rows[self._row(places)]
+        return self._snapshot.rows[self.numbers(places)]
 
     def tie_order(self, places: NDArray[np.int64]) -> NDArray[np.uint64]:
         """Hashes as numbers, by which equal scores are ordered on every machine alike."""
-        index = np.searchsorted(self._snapshot.starts, self._row(places), side="right") - 1
+        index = np.searchsorted(self._snapshot.starts, self.numbers(places), side="right") - 1
         return self._snapshot.names[index]
 
     def allowed(self, only: FrameFilter) -> NDArray[np.bool_]:
         """[places] whether the filter has the frame."""
-        mask = np.zeros(self._count, dtype=bool)
+        mask = np.zeros(self.count, dtype=bool)
         rows = self._rows_of(only)
         index = np.searchsorted(self._starts, rows, side="right") - 1
         inside = (index >= 0) & (rows < self._stops[index])
@@ -58,12 +60,19 @@ class Places:
         stored = self._snapshot.rows["second"]
         return _find(stored, starts[some], lengths[some], only.seconds[some])
 
-    def hit(self, place: int, score: float) -> Hit:
-        row = int(self._row(np.array([place]))[0])
-        merged = self._snapshot.file_at(row)
-        record = self._snapshot.rows[row]
-        scene = Scene(int(record["scene_start"]), int(record["scene_end"]))
-        return Hit(merged.hash_str, int(record["second"]), row - merged.start, scene, score, None)
+    def hits(self, places: NDArray[np.int64], scores: NDArray[np.float32]) -> list[Hit]:
+        """What is known of these places, but for paths."""
+        numbers = self.numbers(places)
+        records = self._snapshot.rows[numbers]
+        index = np.searchsorted(self._snapshot.starts, numbers, side="right") - 1
+        files = [self._snapshot.by_start[n] for n in index.tolist()]
+        columns = (records["second"], records["scene_start"], records["scene_end"], numbers, scores)
+        return [
+            Hit(file.hash_str, second, number - file.start, Scene(start, end), score, None)
+            for file, second, start, end, number, score in zip(
+                files, *(column.tolist() for column in columns), strict=True
+            )
+        ]
 
 
 def _find(

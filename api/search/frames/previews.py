@@ -5,45 +5,83 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from concurrent.futures import Executor
+from functools import partial
 
+from api.cache.view import CacheView
+from api.quick_map import quick_map
+from shared.cache import cache_files
 from shared.cache.cache_dir import CacheDir
-from shared.cache.frame_packs import PackReader
+from shared.cache.frame_packs import PackIndexes, PackReader
 from shared.domain import Stage
 from shared.errors import CacheError
+from shared.opening import RootedPath
 
 _log = logging.getLogger(__name__)
 
 
+_MOST_INDEXES = 500  # of an hour, 58 KB each
+_indexes: PackIndexes = {}  # of packs read lately
+
+
 def read_previews(
-    cache: CacheDir, wanted: Sequence[tuple[str, int]], pool: Executor
+    view: CacheView, wanted: Sequence[tuple[str, int]], pool: Executor, began: float = float("inf")
 ) -> list[bytes | None]:
-    """JPEGs of (hash_str, second), in order; each pack is opened once."""
+    """JPEGs of (hash_str, second), in order; each pack is opened once.
+
+    `began`: a request that began then asks, see api/cache/looks.py.
+    """
+    cache = view.cache
     by_file: dict[str, list[int]] = {}
     for index, (hash_str, _) in enumerate(wanted):
         by_file.setdefault(hash_str, []).append(index)
     previews: list[bytes | None] = [None] * len(wanted)
 
+    pack_of = partial(_frame_pack, cache)
+    packs = view.frame_packs.since(
+        began, by_file, lambda hash_strs: quick_map(pool, pack_of, hash_strs)
+    )
+
     def read(hash_str: str) -> None:
         indices = by_file[hash_str]
-        frames = read_frames(cache, hash_str, [wanted[index][1] for index in indices])
+        seconds = [wanted[index][1] for index in indices]
+        frames = read_frames(cache, hash_str, seconds, packs[hash_str])
         for index, jpeg in zip(indices, frames, strict=True):
             previews[index] = jpeg
 
-    list(pool.map(read, by_file))
+    quick_map(pool, read, by_file)
     return previews
 
 
-def read_frames(cache: CacheDir, hash_str: str, seconds: Sequence[int]) -> list[bytes | None]:
-    """The frames nearest to these seconds of one MediaFile; None where there is no sound pack."""
+def read_frames(
+    cache: CacheDir, hash_str: str, seconds: Sequence[int], path: RootedPath | None
+) -> list[bytes | None]:
+    """The frames nearest to these seconds of one MediaFile; None where there is no sound pack.
+
+    `path`: where its pack lay a moment ago.
+    """
     none: list[bytes | None] = [None] * len(seconds)
-    for _ in range(2):  # once more if the pack was replaced and collected between two reads
-        manifest = cache.manifest(hash_str, Stage.FRAMES)
-        if manifest is None:
+    for is_last in (False, True):  # once more if the pack was replaced and collected since
+        if path is None:
             return none
         try:
-            with PackReader(cache.data_path(hash_str, manifest)) as pack:
+            if len(_indexes) > _MOST_INDEXES:
+                _indexes.clear()
+            with PackReader(path, _indexes) as pack:
                 nearest = [pack.nearest(second) for second in seconds]
                 return [None if second is None else pack.read(second) for second in nearest]
         except CacheError as error:
-            _log.warning("no preview of %s: %s", hash_str, error)
+            if is_last:
+                _log.warning("no preview of %s: %s", hash_str, error)
+        path = _frame_pack(cache, hash_str)
     return none
+
+
+def _frame_pack(cache: CacheDir, hash_str: str) -> RootedPath | None:
+    """Where the pack of a MediaFile's frames lies; None where no usable one is published."""
+    path = cache_files.manifest_path(cache.root, hash_str, Stage.FRAMES, "")
+    try:
+        files = cache_files.read_files(path)
+    except CacheError as error:
+        _log.warning("%s: %s", hash_str, error)
+        return None
+    return cache_files.data_path(cache.root, hash_str, files.file) if files else None

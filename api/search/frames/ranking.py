@@ -6,76 +6,154 @@ So `exclude` moves matches and never changes which there are.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from api.search.frames.estimates import Estimates, Rows
 from api.search.frames.scan import Scores
 
 APART_S = 10  # a further frame of a scene is at least this far from every better one
-_BLOCK = 256
+_ROUNDS = 3  # in which matches of all scenes are chosen together; long scenes have more
+_MOST_CANDIDATES = 32_768  # beyond them a pass over all stored rows is the quicker way
 
-Rows = NDArray[np.int64]
+
+class Stored(Protocol):
+    """Knows of places, each a row of the search, what was stored of it."""
+
+    def rows(self, places: Rows) -> NDArray[np.void]:
+        """Records of the type ROW."""
+        ...
+
+    def tie_order(self, places: Rows) -> NDArray[np.uint64]:
+        """By what equal scores are ordered, on every machine alike."""
+        ...
+
+    def scores(self, places: Rows) -> tuple[Scores, Scores]:
+        """(base, final) of the stored rows: without and with the excluded concepts."""
+        ...
 
 
 def rank(
-    base: Scores,
-    final: Scores,
-    rows_of: Callable[[Rows], NDArray[np.void]],
-    tie_order: Callable[[Rows], NDArray[np.uint64]],
-    max_results: int,
-) -> Rows:
-    """Places in `base` of the matches, best first. `rows_of` gives ROW records of places.
+    estimates: Estimates, stored: Stored, max_results: int, *, excluding: bool
+) -> tuple[Rows, Scores] | None:
+    """Places of the matches and their final scores, best first.
 
-    Frames with a base score of -inf are filtered out. `final` must not exceed `base`.
+    None where the estimates leave too many candidates, as they do among near-duplicates. Exact
+    estimates never do.
+
+    Why the answer is that of a pass over all rows: let T be the final score of the last of
+    `max_results` matches among the candidates. When every place that may reach T is a candidate,
+    all others are below T. Without excluded concepts a frame can only lose its place to one that
+    is at least as good, and those are all there: each candidate of T or more is chosen as it would
+    be among all rows, and there are `max_results` of them. With excluded concepts frames are
+    chosen by another score than T is of, but only against frames of their scene; so whole scenes
+    are candidates, and the choice in each is the one among all rows.
     """
-    wanted = max(1024, 16 * max_results)
-    while True:
-        places = top(base, wanted)
-        order = np.lexsort((places, tie_order(places), -base[places]))
-        places = places[order]
-        # Nothing excluded: the order of choosing is the order of the matches.
-        enough = max_results if final is base else len(places)
-        chosen = places[_spread(places, rows_of(places), enough)]
-        best_first = chosen[np.lexsort((chosen, tie_order(chosen), -final[chosen]))]
-        best_first = best_first[:max_results]
-        if len(places) >= np.isfinite(base).sum():
-            return best_first
-        # Frames further down are no better than the last one looked at: can any still come in?
-        if len(best_first) == max_results and final[best_first[-1]] >= base[places[-1]]:
-            return best_first
-        wanted *= 8
+    candidates = _Candidates(estimates, stored, whole_scenes=excluding)
+    wanted = max(128, 4 * max_results)
+    missing = estimates.top(wanted)
+    while candidates.add(missing):
+        best = candidates.matches(max_results)
+        if len(best) == max_results:
+            scores = candidates.final[best]
+            missing = candidates.without(estimates.reaching(float(scores[-1])))
+            if not len(missing):
+                return candidates.places[best], scores
+        elif wanted >= len(estimates.scores):
+            return candidates.places[best], candidates.final[best]
+        else:
+            wanted *= 4
+            missing = candidates.without(estimates.top(wanted))
+    return None
 
 
-def top(scores: Scores, count: int) -> Rows:
-    """Places of at least the `count` best finite scores: all that reach one threshold."""
-    blocks = -(-len(scores) // _BLOCK)
-    if blocks <= count:
-        # Few blocks: their maxima say nothing about the `count` best.
-        if len(scores) <= count:
-            return np.flatnonzero(np.isfinite(scores))
-        threshold = np.partition(scores, len(scores) - count)[len(scores) - count]
-    else:
-        whole = len(scores) // _BLOCK * _BLOCK
-        maxima = scores[:whole].reshape(-1, _BLOCK).max(axis=1)
-        if whole < len(scores):
-            maxima = np.append(maxima, scores[whole:].max())
-        threshold = np.partition(maxima, blocks - count)[blocks - count]
-    return np.flatnonzero((scores >= threshold) & np.isfinite(scores))
+class _Candidates:
+    """Places that were looked at in the stored rows, ascending, and what was found there."""
+
+    def __init__(self, estimates: Estimates, stored: Stored, *, whole_scenes: bool) -> None:
+        self._estimates = estimates
+        self._stored = stored
+        self._whole_scenes = whole_scenes
+        self.places = np.empty(0, np.int64)
+        self.final = np.empty(0, np.float32)
+        self._base = self.final
+
+    def without(self, places: Rows) -> Rows:
+        """Places that are no candidates yet."""
+        new: Rows = places[~np.isin(places, self.places, assume_unique=True)]
+        return new
+
+    def add(self, places: Rows) -> bool:
+        """Make new places candidates, and what they must be compared with; False: too many."""
+        if self._whole_scenes:
+            places = self.without(self._scenes_of(places))
+        estimates = self._estimates
+        if estimates.base is not None:
+            base, final = estimates.base[places], estimates.scores[places]
+        elif len(self.places) + len(places) > _MOST_CANDIDATES:
+            return False
+        else:
+            base, final = self._stored.scores(places)
+            estimates.check(places, final)
+        all_places = np.concatenate([self.places, places])
+        order = np.argsort(all_places)
+        self.places = all_places[order]
+        self._base = np.concatenate([self._base, base])[order]
+        self.final = np.concatenate([self.final, final])[order]
+        return True
+
+    def matches(self, most: int) -> Rows:
+        """Indices of the matches among the candidates, best first."""
+        ties = self._stored.tie_order(self.places)
+        order = np.lexsort((self.places, ties, -self._base))
+        enough = len(order) if self._whole_scenes else most
+        records = self._stored.rows(self.places[order])
+        chosen: Rows = order[_spread(self.places[order], records, enough)]
+        if not self._whole_scenes:  # the order of choosing is the order of the matches
+            return chosen
+        again = np.lexsort((self.places[chosen], ties[chosen], -self.final[chosen]))
+        best: Rows = chosen[again][:most]
+        return best
+
+    def _scenes_of(self, places: Rows) -> Rows:
+        """All places of their scenes that are not filtered out, ascending."""
+        firsts = np.unique(places - self._stored.rows(places)["back"])
+        lengths = self._stored.rows(firsts)["ahead"].astype(np.int64)
+        ends = np.cumsum(lengths)
+        total = int(ends[-1]) if len(ends) else 0
+        whole = np.arange(total) + np.repeat(firsts - (ends - lengths), lengths)
+        shown: Rows = whole[np.isfinite(self._estimates.scores[whole])]
+        return shown
 
 
 def _spread(places: Rows, rows: NDArray[np.void], enough: int) -> Rows:
     """Indices into `places` (best first) of those that no better match of their scene is near.
 
-    Stops when there are `enough`.
+    Ascending; stops when there are `enough`.
     """
-    # Rows of a scene are neighbours, so the place of its first row names it. Matches of a scene
-    # are APART_S apart, so each stretch of APART_S seconds holds one at the most.
-    scenes = (places - rows["back"].astype(np.int64)).tolist()
+    # Rows of a scene are neighbours, so the place of its first row names it.
+    scenes = places - rows["back"]
+    seconds = rows["second"].astype(np.int64)
+    if enough < len(places):
+        return np.array(_one_by_one(scenes.tolist(), seconds.tolist(), enough), dtype=np.int64)
+    left, chosen = np.arange(len(places)), []
+    for _ in range(_ROUNDS):
+        # The best that is left of each scene is a match; what is near it is none.
+        _, firsts, scene = np.unique(scenes[left], return_index=True, return_inverse=True)
+        best = left[firsts]
+        chosen.append(best)
+        left = left[np.abs(seconds[left] - seconds[best[scene]]) >= APART_S]
+    others = _one_by_one(scenes[left].tolist(), seconds[left].tolist(), len(left))
+    return np.sort(np.concatenate([*chosen, left[others]]))
+
+
+def _one_by_one(scenes: list[int], seconds: list[int], enough: int) -> list[int]:
+    # Matches of a scene are APART_S apart, so each stretch of APART_S seconds holds one at most.
     taken: dict[tuple[int, int], int] = {}
-    chosen = []
-    for index, (scene, second) in enumerate(zip(scenes, rows["second"].tolist(), strict=True)):
+    chosen: list[int] = []
+    for index, (scene, second) in enumerate(zip(scenes, seconds, strict=True)):
         stretch = second // APART_S
         if not any(
             abs(taken.get((scene, near), second + APART_S) - second) < APART_S
@@ -85,4 +163,4 @@ def _spread(places: Rows, rows: NDArray[np.void], enough: int) -> Rows:
             chosen.append(index)
             if len(chosen) == enough:
                 break
-    return np.array(chosen, dtype=np.int64)
+    return chosen

@@ -1,8 +1,13 @@
-"""Exact scores of all wanted rows: float16 rows, float32 sums, in chunks, on a few threads."""
+"""Exact scores of stored rows: float16 rows, float32 sums, in chunks, on a few threads.
+
+A row's score depends on the row and the query alone, to the last bit: not on the rows beside it in
+a chunk, nor on other columns of the product. So rows that are scored again, few at a time, keep
+their order and their ties. A test guards it, because the kernel does not promise it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from typing import Any
 
@@ -14,35 +19,36 @@ from api.search.types import QueryVectors, VectorArray
 
 Scores = NDArray[np.float32]
 RowRange = tuple[int, int]  # half-open
+Piece = list[tuple[RowRange, int]]  # rows, and where their scores go
 
 _CHUNK = 65_536  # rows whose raw products are held at once, by each thread
-_EXCLUDE_WEIGHT = np.float32(0.5)
+_LEAST = 8192  # rows that are worth another thread
+EXCLUDE_WEIGHT = np.float32(0.5)
 
 
 def score(
     vectors: NDArray[np.float16],
     ranges: Sequence[RowRange],
     query: QueryVectors,
-    pool: Executor,
+    pool: Executor | None,
     threads: int,
 ) -> tuple[Scores, Scores]:
     """(base, final) of the rows in `ranges`, end to end: without and with the excluded concepts.
 
-    Where nothing is excluded both are the same array.
+    Where nothing is excluded both are the same array. A pool is needed for several threads.
     """
+    columns = _columns(query)
     total = sum(stop - start for start, stop in ranges)
     base = np.zeros(total, np.float32)
     final = base if query.exclude is None or not len(query.exclude) else np.zeros_like(base)
-    columns = _columns(query)
     if not columns.rows:
         return base, final
     packed = numkong.dots_pack(columns.halves)
-    pieces = _pieces(ranges, total, threads)
 
-    def run(piece: list[tuple[RowRange, int]]) -> None:
+    def run(piece: Piece) -> None:
         raw: Any = numkong.empty((_CHUNK, 2 * columns.rows), dtype="float32")
         products: Scores = np.asarray(raw)
-        for batch in _batches(piece):
+        for batch in batches(piece, _CHUNK):
             filled = 0
             for (start, stop), _ in batch:
                 numkong.dots_packed(
@@ -53,9 +59,23 @@ def score(
             at = batch[0][1]
             columns.combine(cosines, base[at : at + filled], final[at : at + filled])
 
-    for done in [pool.submit(run, piece) for piece in pieces]:
-        done.result()
+    side_by_side(run, pieces(ranges, total, threads, _CHUNK), pool)
     return base, final
+
+
+def score_rows(
+    vectors: NDArray[np.float16], rows: NDArray[np.int64], query: QueryVectors
+) -> tuple[Scores, Scores]:
+    """Scores as `score` gives them, of some rows anywhere, in this thread."""
+    return score(vectors[rows], [(0, len(rows))], query, None, 1)
+
+
+def side_by_side(run: Callable[[Piece], None], work: list[Piece], pool: Executor | None) -> None:
+    """`run` of each piece, a thread each; the last one, which may be all, in this thread."""
+    others = [pool.submit(run, piece) for piece in work[:-1]] if pool else []
+    run(work[-1])
+    for other in others:
+        other.result()
 
 
 class _Columns:
@@ -81,7 +101,7 @@ class _Columns:
         if excluded:
             worst = cosines[:, excluded[0] : excluded[-1] + 1].max(axis=1)
             np.maximum(worst, 0, out=worst)
-            final[:] = base - _EXCLUDE_WEIGHT * worst
+            final[:] = base - EXCLUDE_WEIGHT * worst
 
 
 def _columns(query: QueryVectors) -> _Columns:
@@ -95,35 +115,33 @@ def _columns(query: QueryVectors) -> _Columns:
     return _Columns(named, query.text_weight)
 
 
-def _pieces(
-    ranges: Sequence[RowRange], total: int, threads: int
-) -> list[list[tuple[RowRange, int]]]:
+def pieces(ranges: Sequence[RowRange], total: int, threads: int, chunk: int) -> list[Piece]:
     """The ranges cut to chunks, with where their scores go, in one list for each thread."""
-    share = max(_CHUNK // 8, -(-total // threads))
-    pieces: list[list[tuple[RowRange, int]]] = [[]]
+    share = max(_LEAST, -(-total // threads))
+    found: list[Piece] = [[]]
     at = 0
     left = share
     for start, stop in ranges:
         while start < stop:
             if left == 0:
-                pieces.append([])
+                found.append([])
                 left = share
-            end = min(stop, start + _CHUNK, start + left)
-            pieces[-1].append(((start, end), at))
+            end = min(stop, start + chunk, start + left)
+            found[-1].append(((start, end), at))
             at += end - start
             left -= end - start
             start = end
-    return pieces
+    return found
 
 
-def _batches(piece: list[tuple[RowRange, int]]) -> list[list[tuple[RowRange, int]]]:
+def batches(piece: Piece, chunk: int) -> list[Piece]:
     """Neighbouring small ranges together, so that 10,000 stills are not 10,000 steps."""
-    batches: list[list[tuple[RowRange, int]]] = []
+    found: list[Piece] = []
     room = 0
     for (start, stop), at in piece:
         if stop - start > room:
-            batches.append([])
-            room = _CHUNK
-        batches[-1].append(((start, stop), at))
+            found.append([])
+            room = chunk
+        found[-1].append(((start, stop), at))
         room -= stop - start
-    return batches
+    return found

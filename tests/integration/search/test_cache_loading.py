@@ -126,7 +126,9 @@ def test_deleted_results_are_no_longer_found(cache, index, replica) -> None:
     for one in (index, replica):
         assert {n for n, _ in found(one, cache, vectors[2][7])} == {0, 1, 3}
         assert load(one, cache).visual_files == 3
-        assert read_previews(cache, [(media_hash(2), 7)], one.caches.reader(cache)) == [None]
+        assert read_previews(
+            view_of(one, cache), [(media_hash(2), 7)], one.caches.reader(cache)
+        ) == [None]
     shutil.rmtree(cache.root.path)
     with pytest.raises(BadInput, match="There is no cache folder"):
         found(index, cache, vectors[1][0])

@@ -41,9 +41,9 @@ def test_a_search_finds_what_was_published_and_says_where_it_is(cache, index, tm
     assert (best.hash_str, best.second, best.row) == (media_hash(7), 20, 20)
     assert (best.scene, best.path) == (Scene(15, 40), str(movie))
     assert best.score == pytest.approx(1, abs=1e-3)
-    assert read_previews(cache, [(best.hash_str, best.second)], index.caches.reader(cache)) == [
-        f"{media_hash(7)} 20".encode()
-    ]
+    assert read_previews(
+        view_of(index, cache), [(best.hash_str, best.second)], index.caches.reader(cache)
+    ) == [f"{media_hash(7)} 20".encode()]
 
 
 def test_many_folders_hold_neither_memory_nor_descriptors(tmp_path, settings) -> None:
@@ -262,10 +262,12 @@ def test_the_path_of_a_hit_is_the_newest_that_opens(cache, index, tmp_path) -> N
 def test_previews_come_from_the_nearest_second(cache, index) -> None:
     publish(cache, media_hash(1), random_units(2, DIM, 1), seconds=(0, 8))
     frames = [(media_hash(1), 5), (media_hash(3), 0), (media_hash(1), 2)]
-    previews = read_previews(cache, frames, index.caches.reader(cache))
+    previews = read_previews(view_of(index, cache), frames, index.caches.reader(cache))
     assert previews == [f"{media_hash(1)} 8".encode(), None, f"{media_hash(1)} 0".encode()]
     next(cache.media_dir(media_hash(1)).path.glob("frames.*.pack")).write_bytes(b"damaged")
-    assert read_previews(cache, [(media_hash(1), 5)], index.caches.reader(cache)) == [None]
+    assert read_previews(
+        view_of(index, cache), [(media_hash(1), 5)], index.caches.reader(cache)
+    ) == [None]
 
 
 def test_paths_outside_the_roots_are_not_touched(cache, settings, tmp_path) -> None:

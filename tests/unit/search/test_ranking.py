@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from api.search.frames.artefacts import ROW
-from api.search.frames.ranking import rank, top
+from api.search.frames.estimates import Estimates, WrongBound
+from api.search.frames.ranking import rank
 
 
 def rows_of(scene_lengths: list[int], gap: int = 1) -> NDArray[np.void]:
@@ -25,11 +26,39 @@ def rows_of(scene_lengths: list[int], gap: int = 1) -> NDArray[np.void]:
     return rows
 
 
-def ranked(base, rows, max_results=50, final=None) -> list[int]:
+class StoredRows:
+    """Rows that all come from one file."""
+
+    def __init__(self, base, final, rows) -> None:
+        self._base, self._final, self._rows = base, final, rows
+
+    def rows(self, places):
+        return self._rows[places]
+
+    def tie_order(self, places):
+        return np.zeros(len(places), np.uint64)
+
+    def scores(self, places):
+        return self._base[places], self._final[places]
+
+
+def ranked(base, rows, max_results=50, final=None, off_by=0.0) -> list[int]:
+    """Matches by exact estimates, or by ones that are off by as much as `off_by`."""
     base = np.asarray(base, np.float32)
-    final = base if final is None else np.asarray(final, np.float32)
-    same = np.zeros(len(rows), np.uint64)
-    return rank(base, final, lambda p: rows[p], lambda p: same[p], max_results).tolist()
+    excluding = final is not None
+    final = np.where(np.isfinite(base), final, -np.inf).astype(np.float32) if excluding else base
+    stored = StoredRows(base, final, rows)
+    if off_by:
+        off = np.random.default_rng(1).uniform(-off_by, off_by, len(rows))
+        estimates = Estimates(
+            (final + 0.99 * off).astype(np.float32), lambda p: np.full(len(p), off_by), off_by
+        )
+    else:
+        estimates = Estimates(final, base=base)
+    best = rank(estimates, stored, max_results, excluding=excluding)
+    assert best is not None
+    assert best[1].tolist() == final[best[0]].tolist()
+    return best[0].tolist()
 
 
 def plainly_ranked(base, rows, max_results, final) -> list[int]:
@@ -105,19 +134,22 @@ def test_excluded_concepts_move_matches_and_never_change_which_there_are() -> No
     max_results=st.integers(1, 60),
     gap=st.sampled_from([1, 3]),
     excluding=st.booleans(),
+    off_by=st.sampled_from([0.0, 0.001, 0.2]),
 )
-def test_it_is_the_plain_rule(lengths, seed, levels, max_results, gap, excluding) -> None:
+def test_it_is_the_plain_rule(lengths, seed, levels, max_results, gap, excluding, off_by) -> None:
     random = np.random.default_rng(seed)
     rows = rows_of(lengths, gap)
     base = (random.integers(0, levels, len(rows)) / levels).astype(np.float32)
     base[random.uniform(size=len(rows)) < 0.1] = -np.inf
     penalty = random.uniform(0, 0.5, len(rows)).astype(np.float32) * excluding
     final = (base - penalty).astype(np.float32)
-    assert ranked(base, rows, max_results, final) == plainly_ranked(base, rows, max_results, final)
+    found = ranked(base, rows, max_results, final if excluding else None, off_by)
+    assert found == plainly_ranked(base, rows, max_results, final)
 
 
+@pytest.mark.parametrize("off_by", [0.0, 0.01])
 @pytest.mark.parametrize("excluding", [False, True])
-def test_large_arrays_follow_the_plain_rule_too(excluding: bool) -> None:
+def test_large_arrays_follow_the_plain_rule_too(excluding: bool, off_by: float) -> None:
     random = np.random.default_rng(5)
     rows = rows_of([300] * 100)  # beyond the first look at the best 1024
     base = random.uniform(0, 1, len(rows)).astype(np.float32)
@@ -126,7 +158,8 @@ def test_large_arrays_follow_the_plain_rule_too(excluding: bool) -> None:
     if excluding:
         final[6000:7000] -= 1.9
         final[::2] -= 0.5
-    assert ranked(base, rows, 80, final) == plainly_ranked_fast(base, rows, 80, final)
+    found = ranked(base, rows, 80, final if excluding else None, off_by)
+    assert found == plainly_ranked_fast(base, rows, 80, final)
 
 
 def plainly_ranked_fast(base, rows, max_results, final) -> list[int]:
@@ -147,10 +180,27 @@ def plainly_ranked_fast(base, rows, max_results, final) -> list[int]:
 def test_the_best_are_among_the_top(size: int, count: int) -> None:
     scores = np.random.default_rng(size).uniform(size=size).astype(np.float32)
     scores[:: max(2, size // 7)] = -np.inf
-    found = top(scores, count)
+    found = Estimates(scores).top(count)
     assert np.isfinite(scores[found]).all()
     finite = np.flatnonzero(np.isfinite(scores))
     best = finite[np.argsort(-scores[finite])][:count]
     assert set(best) <= set(found)
     if len(finite) > len(found):
         assert scores[found].min() >= np.delete(scores, found).max()
+
+
+def test_among_too_many_candidates_estimates_give_up_and_exact_scores_do_not() -> None:
+    rows = rows_of([1] * 100_000)
+    base = np.full(len(rows), 0.5, np.float32)  # a test card for a day
+    estimates = Estimates(base.copy(), lambda p: np.full(len(p), 0.01), 0.01)
+    stored = StoredRows(base, base, rows)
+    assert rank(estimates, stored, 50, excluding=False) is None
+    assert ranked(base, rows) == list(range(50))
+
+
+def test_an_estimate_beyond_its_bound_is_found_out() -> None:
+    rows = rows_of([1] * 1000)
+    base = np.linspace(0, 1, 1000, dtype=np.float32)
+    estimates = Estimates(base[::-1].copy(), lambda p: np.full(len(p), 0.01), 0.01)
+    with pytest.raises(WrongBound):
+        rank(estimates, StoredRows(base, base, rows), 50, excluding=False)

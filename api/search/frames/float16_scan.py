@@ -1,0 +1,31 @@
+"""Finds candidates by the scores of all stored rows: exact, and as slow as memory is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Executor
+
+import numpy as np
+from numpy.typing import NDArray
+
+from api.search.frames.estimates import Estimates
+from api.search.frames.places import Places
+from api.search.frames.scan import score
+from api.search.types import QueryVectors
+
+
+class Float16Scan:
+    """The finder that needs nothing but the rows, and that all others are compared with."""
+
+    def __init__(self, vectors: NDArray[np.float16], pool: Executor, threads: int) -> None:
+        self._vectors = vectors
+        self._pool = pool
+        self._threads = threads
+
+    def estimate(self, queries: Sequence[QueryVectors], places: Places) -> list[Estimates]:
+        """Scores for each query, in a pass over the rows for each."""
+        found = []
+        for query in queries:
+            base, final = score(self._vectors, places.ranges, query, self._pool, self._threads)
+            found.append(Estimates(final, base=base))
+        return found

@@ -1,0 +1,122 @@
+"""A search of one snapshot: candidates by whatever finds them quickly, decided by stored rows."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from api.people.frame_filter import FrameFilter
+from api.search.frames.code_store import CodeStore
+from api.search.frames.estimates import Estimates, Rows, WrongBound
+from api.search.frames.float16_scan import Float16Scan
+from api.search.frames.int8_codes import Int8Codes, Int8Finder
+from api.search.frames.log import VectorSnapshot
+from api.search.frames.places import Places
+from api.search.frames.ranking import rank
+from api.search.frames.scan import RowRange, Scores, score_rows
+from api.search.frames.shared_pass import SharedPass
+from api.search.types import Hit, QueryVectors
+
+_FEW = 8192  # rows that are scored one by one, wherever they lie, or scanned without codes
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """Finds matches in snapshots of one vector log."""
+
+    store: CodeStore
+    pool: Executor
+    threads: int
+    _shared: SharedPass = field(default_factory=SharedPass)
+    # Many that rank at once would hand the interpreter to and fro at each step.
+    _ranking: threading.Lock = field(default_factory=threading.Lock)
+
+    def hits(
+        self,
+        snapshot: VectorSnapshot,
+        query: QueryVectors,
+        ranges: list[RowRange],
+        max_results: int,
+        only: FrameFilter | None,
+    ) -> list[Hit]:
+        """Matches in these rows, best first, without their paths."""
+        places = Places(ranges, snapshot)
+        mask = None if only is None else places.allowed(only)
+        stored = StoredPlaces(places, snapshot, query)
+        codes = self.store.current(snapshot) if places.count > _FEW else None
+        found = None
+        if mask is not None and (count := int(np.count_nonzero(mask))) <= _FEW:
+            estimates = _of_few(np.flatnonzero(mask) if count else _NONE, stored, places.count)
+            found = rank(estimates, stored, max_results, excluding=stored.excluding)
+        elif codes is not None:
+            found = self._by_codes(codes, snapshot, stored, mask, max_results)
+        if found is None:
+            scan = Float16Scan(snapshot.vectors, self.pool, self.threads)
+            estimates = scan.estimate([query], places)[0]
+            if mask is not None:
+                estimates.keep(mask)
+            found = rank(estimates, stored, max_results, excluding=stored.excluding)
+        assert found is not None, "exact scores never leave too many candidates"
+        return places.hits(*found)
+
+    def _by_codes(
+        self,
+        codes: Int8Codes,
+        snapshot: VectorSnapshot,
+        stored: StoredPlaces,
+        mask: NDArray[np.bool_] | None,
+        max_results: int,
+    ) -> tuple[Rows, Scores] | None:
+        """Places and scores of matches, None where codes cannot tell."""
+        finder = Int8Finder(codes, snapshot.vectors, self.pool, self.threads)
+        places = stored.places
+
+        def many(queries: Sequence[QueryVectors]) -> list[Estimates]:
+            return finder.estimate(queries, places)
+
+        if places.ranges is snapshot.everything:
+            rows = (codes, snapshot)
+            estimates = self._shared.estimate(stored.query, rows, places.count, many)
+        else:
+            (estimates,) = many([stored.query])
+        if mask is not None:
+            estimates.keep(mask)
+        try:
+            with self._ranking:
+                return rank(estimates, stored, max_results, excluding=stored.excluding)
+        except WrongBound:
+            self.store.discard(snapshot)
+            return None
+
+
+_NONE = np.empty(0, np.int64)
+
+
+class StoredPlaces:
+    """What is stored of places, for the ranking."""
+
+    def __init__(self, places: Places, snapshot: VectorSnapshot, query: QueryVectors) -> None:
+        self.places, self.query = places, query
+        self.excluding = query.exclude is not None and len(query.exclude) > 0
+        self.rows, self.tie_order = places.rows, places.tie_order
+        self._vectors = snapshot.vectors
+
+    def scores(self, places: Rows) -> tuple[Scores, Scores]:
+        return score_rows(self._vectors, self.places.numbers(places), self.query)
+
+
+def _of_few(allowed: Rows, stored: StoredPlaces, count: int) -> Estimates:
+    """Exact scores of these places; all others are filtered out."""
+    base, final = stored.scores(allowed)
+    of_all = Estimates(np.full(count, -np.inf, np.float32))
+    of_all.scores[allowed] = final
+    of_all.base = of_all.scores
+    if stored.excluding:
+        of_all.base = np.full(count, -np.inf, np.float32)
+        of_all.base[allowed] = base
+    return of_all

@@ -1,0 +1,156 @@
+"""What finds candidates: bounds that hold, and the answers of a pass over all stored rows.
+
+One suite for every CandidateFinder that is exact, over real films and made ones.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from api.search.frames.estimates import CandidateFinder
+from api.search.frames.float16_scan import Float16Scan
+from api.search.frames.int8_codes import Basis, Int8Codes, Int8Finder
+from api.search.frames.matching import StoredPlaces
+from api.search.frames.places import Places
+from api.search.frames.ranking import rank
+from api.search.frames.scan import RowRange, score
+from api.search.types import QueryVectors
+from tests.support.search.plain_ranking import Match, plain_matches
+from tests.support.search.rows_of_films import Film, made_film, real_film
+
+FILMS = {"real": real_film, "made": made_film}
+QUERIES = 210
+
+
+@dataclass(frozen=True, eq=False)
+class Search:
+    query: QueryVectors
+    ranges: list[RowRange]
+    most: int
+    mask: NDArray[np.bool_] | None
+    matches: list[Match]
+
+
+@functools.cache
+def searches(name: str) -> list[Search]:
+    """With and without words, pictures, excluded concepts, files and people to look for."""
+    film, random = FILMS[name](), np.random.default_rng(11)
+    everything, files = film.snapshot.everything, list(film.snapshot.files)
+    found = []
+    for number in range(QUERIES):
+        few = [str(hash_str) for hash_str in random.choice(files, max(1, len(files) // 3))]
+        ranges = film.snapshot.ranges(few) if number % 4 == 3 else everything
+        count = sum(stop - start for start, stop in ranges)
+        mask = random.uniform(size=count) < random.choice([0.01, 0.5]) if number % 5 == 4 else None
+        most = int(random.choice([1, 5, 50, 50, 50, 400]))
+        query = asked(film, number)
+        matches = plain_matches(film.snapshot, query, ranges, most, mask)
+        found.append(Search(query, ranges, most, mask, matches))
+    return found
+
+
+def asked(film: Film, number: int) -> QueryVectors:
+    text = film.texts[number % len(film.texts)]
+    picture = film.pictures[number % len(film.pictures)]
+    query = [
+        QueryVectors(query=text),
+        QueryVectors(picture=picture),
+        QueryVectors(query=text, picture=picture, text_weight=0.5),
+    ][number % 3]
+    excluded = (0, 1, 3)[number % 7 % 3]
+    away = np.roll(film.texts, -number - 1, axis=0)[:excluded]
+    return replace(query, exclude=away) if excluded else query
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(2) as pool:
+        yield pool
+
+
+@pytest.mark.parametrize("name", FILMS)
+class FinderContract:
+    """Subclasses make the finder."""
+
+    given_up: ClassVar[float] = 0.0  # the share of searches that it may leave to a whole pass
+
+    def finder(self, name: str, pool: Executor) -> CandidateFinder:
+        """A finder for the rows of a film."""
+        raise NotImplementedError
+
+    def test_no_score_is_further_from_its_estimate_than_the_bound(self, name, pool) -> None:
+        snapshot = FILMS[name]().snapshot
+        finder = self.finder(name, pool)
+        for search in searches(name)[::6]:
+            places = Places(search.ranges, snapshot)
+            (estimates,) = finder.estimate([search.query], places)
+            _, final = score(snapshot.vectors, search.ranges, search.query, pool, 2)
+            off = np.abs(estimates.scores.astype(np.float64) - final)
+            if estimates.slack is None:
+                assert not off.any()
+                continue
+            slack = estimates.slack(np.arange(places.count))
+            assert (off <= slack).all()
+            assert slack.max() <= estimates.most_slack
+
+    def test_answers_are_those_of_a_pass_over_all_rows(self, name, pool) -> None:
+        snapshot = FILMS[name]().snapshot
+        finder, given_up = self.finder(name, pool), 0
+        for number, search in enumerate(searches(name)):
+            places = Places(search.ranges, snapshot)
+            (estimates,) = finder.estimate([search.query], places)
+            if search.mask is not None:
+                estimates.keep(search.mask)
+            stored = StoredPlaces(places, snapshot, search.query)
+            best = rank(estimates, stored, search.most, excluding=stored.excluding)
+            if best is None:
+                given_up += 1
+                continue
+            rows = places.numbers(best[0]).tolist()
+            assert list(zip(rows, best[1].tolist(), strict=True)) == search.matches, number
+        assert given_up <= self.given_up * QUERIES
+
+    def test_many_queries_at_once_are_estimated_as_each_alone(self, name, pool) -> None:
+        snapshot = FILMS[name]().snapshot
+        finder, places = self.finder(name, pool), Places(snapshot.everything, snapshot)
+        queries = [search.query for search in searches(name)[:20]]
+        together = finder.estimate(queries, places)
+        for query, estimates in zip(queries, together, strict=True):
+            (alone,) = finder.estimate([query], places)
+            assert estimates.scores.tolist() == alone.scores.tolist()
+            assert estimates.most_slack == alone.most_slack
+
+
+class TestFloat16Scan(FinderContract):
+    def finder(self, name: str, pool: Executor) -> CandidateFinder:
+        return Float16Scan(FILMS[name]().snapshot.vectors, pool, 2)
+
+
+@functools.cache
+def coded(name: str, share: float) -> Int8Codes:
+    """Codes of that share of a film's rows."""
+    vectors = FILMS[name]().snapshot.vectors
+    basis = Basis.of(vectors)
+    codes, scales, bounds = basis.encode(vectors[: int(len(vectors) * share)])
+    worst = float(bounds["error"].max()), float(bounds["norm"].max())
+    return Int8Codes(basis, len(codes), codes, scales, bounds, worst)
+
+
+class TestInt8Codes(FinderContract):
+    def finder(self, name: str, pool: Executor) -> CandidateFinder:
+        return Int8Finder(coded(name, 1), FILMS[name]().snapshot.vectors, pool, 2)
+
+
+class TestInt8CodesOfSomeRows(FinderContract):
+    """The newest rows have no codes yet, half a file among them."""
+
+    def finder(self, name: str, pool: Executor) -> CandidateFinder:
+        return Int8Finder(coded(name, 0.6), FILMS[name]().snapshot.vectors, pool, 2)
