@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from api.search.frames.previews import read_frames
+from api.search.frames.previews import frame_pack, read_frames
 from shared.cache import transcripts
 from shared.cache.cache_dir import CacheDir
 from shared.cache.catalogue import FollowState
@@ -62,7 +62,7 @@ def read(cache: CacheDir, _number: int) -> str:
     """Something of every kind, as text."""
     found = [
         repr(cache.manifests(HASH)),
-        repr(read_frames(cache, HASH, [1], cache.frame_pack(HASH))),
+        repr(read_frames(cache, HASH, [1], frame_pack(cache, HASH))),
     ]
     found.append(repr(cache.catalogue.follow(FollowState()).entries))
     found += [repr(entry) for entry in cache.catalogue.walk()]

@@ -52,16 +52,14 @@ class SearchIndex:
 
     def load(self, view: CacheView) -> LoadReport:
         """Bring everything in a folder, opened thoroughly, up to date, and forget what is gone."""
-        found = view.cache.catalogue.hashes()
         skipped: dict[str, str] = {}
         files: dict[str, int] = {}
         for model in sorted(view.models()):
             embeddings = self._embeddings(view, model)
             loader = embeddings.loader
             loader.bring_up(LOAD_WAIT_S, retry=True)
+            _forget_deleted(loader, loader.snapshot().files)
             self._have_coded(embeddings.matching.store, loader.snapshot())
-            if deleted := set(loader.snapshot().files) - found:
-                loader.remove(deleted, LOAD_WAIT_S)
             skipped |= loader.unusable()
             for merged in loader.snapshot().files.values():
                 files[merged.hash_str] = max(files.get(merged.hash_str, 0), merged.rows)
@@ -80,8 +78,9 @@ class SearchIndex:
         for model in sorted(view.models()):
             loader = self._embeddings(view, model).loader
             loader.bring_up(LOAD_WAIT_S, retry=True)
+            _forget_deleted(loader, wanted & loader.snapshot().files.keys())
             known = loader.snapshot().files
-            for hash_str in wanted & set(known):
+            for hash_str in wanted & known.keys():
                 files[hash_str] = max(files.get(hash_str, 0), known[hash_str].rows)
             skipped |= {h: reason for h, reason in loader.unusable().items() if h in wanted}
         return _report(files, skipped, [h for h in dict.fromkeys(hashes) if h not in files])
@@ -121,7 +120,7 @@ class SearchIndex:
         loader.bring_up(SEARCH_WAIT_S, retry=False)
         snapshot = loader.snapshot()
         merged = snapshot.files.get(hash_str)
-        if merged is None:
+        if merged is None or loader.deleted([hash_str], time.monotonic()):
             return None
         seconds = snapshot.rows["second"][merged.start : merged.start + merged.rows]
         row = int(np.searchsorted(seconds, second))
@@ -151,6 +150,11 @@ class SearchIndex:
 class _Embeddings:
     loader: VectorLoader
     matching: Matching
+
+
+def _forget_deleted(loader: VectorLoader, hashes: Iterable[str]) -> None:
+    if deleted := loader.deleted(hashes, time.monotonic()):
+        loader.remove(deleted, LOAD_WAIT_S)
 
 
 def _rank(

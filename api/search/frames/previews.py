@@ -36,7 +36,7 @@ def read_previews(
         by_file.setdefault(hash_str, []).append(index)
     previews: list[bytes | None] = [None] * len(wanted)
 
-    pack_of = partial(_frame_pack, cache)
+    pack_of = partial(frame_pack, cache)
     packs = view.frame_packs.since(
         began, by_file, lambda hash_strs: quick_map(pool, pack_of, hash_strs)
     )
@@ -72,11 +72,11 @@ def read_frames(
         except CacheError as error:
             if is_last:
                 _log.warning("no preview of %s: %s", hash_str, error)
-        path = _frame_pack(cache, hash_str)
+        path = frame_pack(cache, hash_str)
     return none
 
 
-def _frame_pack(cache: CacheDir, hash_str: str) -> RootedPath | None:
+def frame_pack(cache: CacheDir, hash_str: str) -> RootedPath | None:
     """Where the pack of a MediaFile's frames lies; None where no usable one is published."""
     path = cache_files.manifest_path(cache.root, hash_str, Stage.FRAMES, "")
     try:

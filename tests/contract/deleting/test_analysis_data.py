@@ -96,6 +96,16 @@ def test_of_a_model_only_the_data_of_named_files_goes(
     assert stages(cache, OTHER) == {Stage.FRAMES}
 
 
+def test_what_is_deleted_is_loaded_no_more(client: Client, cache: CacheDir, media: Path) -> None:
+    body = {"cache_dir": str(cache.root)}
+    paths = [str(media / "both.mp4"), str(media / "other.mp4")]
+    assert client.ok("/analysis-data/load", **body)["visual_files"] == 2
+    delete(client, cache, model_key=MODEL, media_paths=paths[:1], dry_run=False)
+    assert client.ok("/analysis-data/load", **body)["visual_files"] == 1
+    said = client.ok("/analysis-data/load-for-media", **body, media_paths=paths)
+    assert (said["visual_files"], said["missing"]) == (1, paths[:1])
+
+
 def test_what_was_made_anew_meanwhile_stays_as_it_is_now(
     client: Client, cache: CacheDir, media: Path
 ) -> None:
