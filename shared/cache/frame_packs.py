@@ -55,6 +55,9 @@ class PackWriter:
         return len(self._records)
 
 
+_SMALL_INDEX = 64 << 10  # bytes that are worth keeping: of an hour
+
+
 class PackReader:
     """Reads single frames of a pack by second. Never maps the file: it may lie on a share.
 
@@ -76,7 +79,7 @@ class PackReader:
         except BaseException:  # whatever it is: nobody else can close it
             self._file.close()
             raise
-        if known is not None:
+        if known is not None and self._records.nbytes <= _SMALL_INDEX:
             known[key] = self._records
 
     def __enter__(self) -> Self:

@@ -89,6 +89,8 @@ class CodeFiles:
             _mapped(folder / _BOUNDS, BOUND, state.rows),
             state.worst,
         )
+        if not (codes.scales[: state.rows] > 0).all():
+            raise DoNotFit("pages of them are empty")
         some = np.linspace(0, min(len(vectors), state.rows) - 1, _TRIED).astype(np.int64)
         if not codes.hold(vectors, some):
             raise DoNotFit("they are of other vectors or another mean")

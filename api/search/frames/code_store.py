@@ -6,6 +6,7 @@ are made anew. Any process may make them; one at a time does.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -21,6 +22,7 @@ _log = logging.getLogger(__name__)
 WORTH_CODING = 8192  # rows; as many are scanned in a millisecond
 _MOST_DIMENSIONS = 2048  # a rotation of more takes too much memory
 _AGAIN_AFTER_S = 60.0  # when codes could not be written
+_SOON_S = 600.0  # codes that are made anew and given up again within this wait for as long
 
 
 class CodeStore:
@@ -31,6 +33,7 @@ class CodeStore:
         self._known: tuple[object, Int8Codes | None] = (None, None)
         self._is_making = False
         self._not_before = 0.0  # time.monotonic
+        self._discarded = -_SOON_S  # when codes were last
 
     def current(self, snapshot: VectorSnapshot) -> Int8Codes | None:
         """Codes that fit the snapshot's rows; more rows may follow that have none."""
@@ -76,14 +79,22 @@ class CodeStore:
                 path.parent,
                 error,
             )
+        except Exception:  # noqa: BLE001 - nobody waits for this thread: it would be lost
+            self._not_before = time.monotonic() + _AGAIN_AFTER_S
+            _log.exception("no codes could be made for %s", path.parent)
         finally:
             self._is_making = False
 
     def discard(self, snapshot: VectorSnapshot) -> None:
         """Give up codes whose bounds did not hold."""
         if snapshot.journal is not None:
-            CodeFiles(snapshot.journal.path).discard()
+            now = time.monotonic()
+            if now - self._discarded < _SOON_S:  # they do not hold here, however often
+                self._not_before = now + _SOON_S
+            self._discarded = now
             _log.warning("codes in %s did not fit; made anew", snapshot.journal.path.parent)
+            with contextlib.suppress(OSError):  # then they are found wrong again
+                CodeFiles(snapshot.journal.path).discard()
 
 
 def _opened(files: CodeFiles, snapshot: VectorSnapshot) -> Int8Codes | None:

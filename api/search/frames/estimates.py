@@ -61,8 +61,10 @@ class Estimates:
         if len(scores) <= count:
             return np.flatnonzero(np.isfinite(scores))
         # Of few blocks the maxima say nothing about the `count` best.
-        some = maxima if len(maxima) > count else scores
-        return self._at_least(np.partition(some, len(some) - count)[len(some) - count])
+        threshold = _nth_best(maxima, count) if len(maxima) > count else np.float32(-np.inf)
+        if threshold == -np.inf:  # nor where most blocks are filtered out
+            threshold = _nth_best(scores, count)
+        return self._at_least(threshold)
 
     def reaching(self, score: float) -> Rows:
         """Places whose score may be as high as this: all others are below it for certain."""
@@ -104,3 +106,8 @@ class Estimates:
                 maxima = np.append(maxima, self.scores[whole:].max())
             self._maxima = maxima
         return self._maxima
+
+
+def _nth_best(scores: Scores, count: int) -> np.float32:
+    at = len(scores) - count
+    return np.float32(np.partition(scores, at)[at])

@@ -109,6 +109,7 @@ class SearchIndex:
             if not deleted:
                 break
             loader.remove(deleted, SEARCH_WAIT_S)
+            began = time.monotonic()  # what was seen before says nothing of what is there now
         paths = self.caches.best_paths(view, found, began)
         return [replace(hit, path=paths[hit.hash_str]) for hit in hits]
 
@@ -142,7 +143,7 @@ class SearchIndex:
 
     def _have_coded(self, store: CodeStore, snapshot: VectorSnapshot) -> None:
         """Have codes made for what has none, while searches go on without them."""
-        if store.begin(snapshot):
+        if not self._is_closing.is_set() and store.begin(snapshot):
             self._coding.submit(store.make, snapshot, self._is_closing.is_set)
 
 

@@ -168,8 +168,9 @@ class Int8Codes:
         return bool((missed <= self.bounds["error"][rows] * (1 + self.basis.skew)).all())
 
     def slack(self, question: Question, rows: Rows) -> NDArray[np.float64]:
-        """By how much the estimates for these rows may be off; others have exact scores."""
-        slack = np.zeros(len(rows))
+        """By how much the estimates for these rows may be off; of others only by rounding."""
+        rounding = question.by_size * (self.basis.mean_norm + sum(self.worst))
+        slack = np.full(len(rows), rounding)
         coded = rows < self.count
         bounds = self.bounds[rows[coded]]
         slack[coded] = self._bound(

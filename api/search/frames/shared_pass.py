@@ -72,9 +72,9 @@ class SharedPass:
             found = many([one.query for one in batch])
             for one, estimates in zip(batch, found, strict=True):
                 one.found = estimates
-        except BaseException as error:  # noqa: BLE001 - each of them raises it
+        except Exception:  # noqa: BLE001 - whatever it is, it may be one query's alone
             for one in batch:
-                one.error = error
+                _estimate_alone(one, many)
         for one in batch[1:]:
             one.turn.set()
 
@@ -86,10 +86,18 @@ class SharedPass:
         first = self._waiting[0]
         vectors, most = 0, max(1, _BYTES // (4 * first.count))
         for one in self._waiting:
-            vectors += one.vectors
-            if one.rows == first.rows and (one is first or vectors <= _VECTORS):
+            fits = one is first or vectors + one.vectors <= _VECTORS
+            if one.rows == first.rows and fits:
                 first.batch.append(one)
+                vectors += one.vectors
             if len(first.batch) >= most:
                 break
         self._waiting = [one for one in self._waiting if one not in first.batch]
         first.turn.set()
+
+
+def _estimate_alone(one: _Waiting, many: EstimateMany) -> None:
+    try:
+        (one.found,) = many([one.query])
+    except Exception as error:  # noqa: BLE001 - its own search raises it
+        one.error = error

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from api.people.frame_filter import NO_FRAMES, FrameFilter
+from api.search.frames.loader import VectorLoader
 from api.search.frames.previews import read_previews
 from api.search.types import QueryVectors
 from shared.cache.cache_dir import CacheDir
@@ -287,3 +288,23 @@ def test_paths_outside_the_roots_are_not_touched(cache, settings, tmp_path) -> N
         hit = walled.search(view, MODEL, asking(rows[0]), None, 1)[0]
         assert hit.path == str(inside / "movie.mp4")
         assert walled.caches.hash_for(view, str(inside / "link.mp4")) is None
+
+
+def test_a_search_ends_where_a_result_is_back_before_it_is_forgotten(
+    cache, index, monkeypatch
+) -> None:
+    """As when a deletion is undone just then, or a share comes and goes."""
+    vectors = fill(cache, 2, rows=5)
+    assert found(index, cache, vectors[1][3], max_results=1) == [(1, 3)]
+    manifest = next(cache.media_dir(media_hash(1)).path.glob("manifest.visual.*"))
+    aside = manifest.with_name("aside")
+    manifest.rename(aside)
+    remove = VectorLoader.remove
+
+    def comes_back(loader, *how) -> None:
+        if aside.exists():
+            aside.rename(manifest)
+        remove(loader, *how)
+
+    monkeypatch.setattr(VectorLoader, "remove", comes_back)
+    assert found(index, cache, vectors[1][3], max_results=1) == [(1, 3)]

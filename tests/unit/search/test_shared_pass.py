@@ -87,12 +87,18 @@ def test_a_pass_is_no_larger_than_memory_and_vectors_allow(together, monkeypatch
     assert passes.batches == [[0], [1], [2], [3]]
 
 
-def test_what_fails_fails_for_all_of_the_pass_and_for_nobody_else(together) -> None:
-    _, found = together(*((asking(n), ROWS) for n in (0, 1, -1)))
-    assert float(found[0].result().scores[0]) == 0
-    for one in found[1:]:
-        with pytest.raises(ValueError, match="no room"):
-            one.result()
+def test_what_fails_with_others_is_tried_alone_and_fails_for_nobody_else(together) -> None:
+    passes, found = together(*((asking(n), ROWS) for n in (0, 1, -1)))
+    assert [float(one.result().scores[0]) for one in found[:2]] == [0, 1]
+    with pytest.raises(ValueError, match="no room"):
+        found[2].result()
+    assert passes.batches == [[0], [1, -1], [1], [-1]]
+
+
+def test_who_is_not_taken_along_takes_no_room_from_those_who_are(together) -> None:
+    waiting = [asking(1), asking(2, away=64), *map(asking, range(3, 23))]
+    passes, _ = together((asking(0), ROWS), *((query, ROWS) for query in waiting))
+    assert [len(batch) for batch in passes.batches] == [1, 21, 1]
 
 
 def test_one_alone_scans_at_once(shared) -> None:
