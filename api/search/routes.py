@@ -10,8 +10,9 @@ import string
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, cast
 
+import msgspec
 import numpy as np
 import pybase64
 from starlette.concurrency import run_in_threadpool
@@ -183,7 +184,7 @@ def _pictures(
         return [("", None)] * len(hits)
     asked = [(hit.hash_str, hit.second) for hit in hits]
     previews = read_previews(scope.view(), asked, services.caches.reader(cache), began)
-    return [(pybase64.b64encode_as_string(jpeg or b""), None) for jpeg in previews]
+    return [(_encoded(jpeg or b""), None) for jpeg in previews]
 
 
 def _match(hit: Hit, image: str, image_url: str | None, path: str) -> Match:
@@ -198,6 +199,11 @@ def _match(hit: Hit, image: str, image_url: str | None, path: str) -> Match:
         hash_str=hit.hash_str,
         video_path=path,
     )
+
+
+def _encoded(jpeg: bytes) -> str:
+    """Base64 as JSON already: a text would be looked through for what must be escaped."""
+    return cast(str, msgspec.Raw(b'"%b"' % pybase64.b64encode(jpeg)))
 
 
 async def _nothing() -> None:
