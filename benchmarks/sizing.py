@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.machine import describe
-from cli.processes.memory import session_bytes
 from shared.domain import ProgressType, TaskKind
 from shared.ledger.jobs import JobQueues
 from shared.ledger.ledger import Ledger
 from shared.ledger.records import ItemFile, ItemJob, NewItem, NewTask
+from shared.process.memory import session_bytes
 from shared.redis.clients import connect
 from tests.support.media.photos import SAMPLES
 from tests.support.private_redis import PrivateRedis

@@ -20,14 +20,14 @@ import httpx
 
 from cli.checks.models import default_model
 from cli.checks.start import check_folders, check_redis
-from cli.processes import memory, private_redis
+from cli.processes import private_redis
 from cli.processes.local_address import local_address
 from cli.processes.supervisor import Child, LifeLine
 from shared.domain import ModelKind
 from shared.errors import SettingsError
 from shared.models import model_catalogue
 from shared.private_files import private
-from shared.process import traces
+from shared.process import memory, traces
 from shared.process.listening import PortTaken, listen
 from shared.redis.clients import connect
 from shared.redis.licence_keys import Keys

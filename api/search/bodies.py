@@ -158,6 +158,20 @@ OptionalQuery = (
 )
 
 
+Mode = Annotated[
+    Literal["exact", "fast"],
+    Meta(
+        description="`exact`: all frames are looked at. `fast`: only those of scenes that are like "
+        "the picture as a whole, found in an index of scenes, so that the time hardly grows with "
+        "the folder; most of the 50 best frames are found (docs/limits.md says how many). The "
+        "score of a match is the same in both. Where `fast` cannot be had (the index is not ready "
+        "or not installed; exclude, people_filter, media_paths that leave files out or more than "
+        "250 matches are asked for), the answer is the exact one and the header X-Rushes-Warnings "
+        "says why."
+    ),
+]
+
+
 class SearchImageBody(SearchFields, kw_only=True):
     """A search by a picture: `image_path` or `image`."""
 
@@ -184,6 +198,7 @@ class SearchImageBody(SearchFields, kw_only=True):
         | None
     ) = None
     query: OptionalQuery = None
+    mode: Mode = "exact"
 
 
 class SearchFrameBody(SearchFields, kw_only=True):
@@ -192,6 +207,7 @@ class SearchFrameBody(SearchFields, kw_only=True):
     media_path: MediaPath
     time_seconds: Time
     query: OptionalQuery = None
+    mode: Mode = "exact"
 
 
 class LoadBody(Keyed, kw_only=True):

@@ -26,6 +26,7 @@ from api.people.frame_filter import FrameFilter
 from api.search.answers import Match, Matches
 from api.search.bodies import (
     MOST_MATCHES,
+    Mode,
     SearchFields,
     SearchFrameBody,
     SearchImageBody,
@@ -63,6 +64,7 @@ class _Wanted:
     only: FrameFilter | None
     images: bool | Literal["url"]
     roots: tuple[str, ...] | None  # of the licence key
+    instead: Callable[[str], None] | None  # told why a fast search was exact; None: it is to be
 
 
 AnySearch = TypeVar("AnySearch", bound=SearchFields)
@@ -80,10 +82,12 @@ async def search_by_image(call: Call[SearchImageBody]) -> Matches:
     services, body = call.services, call.body
     if body.image_path is not None:
         path = services.paths.media(body.image_path, "image_path")
-        return await _search(call, body.query, lambda _, m: _of_file(services, m, path))
+        return await _search(call, body.query, lambda _, m: _of_file(services, m, path), body.mode)
     if body.image is not None:
         content = await run_in_threadpool(_picture_bytes, body.image)
-        return await _search(call, body.query, lambda _, m: _of_bytes(services, m, content))
+        return await _search(
+            call, body.query, lambda _, m: _of_bytes(services, m, content), body.mode
+        )
     raise BadInput("Give image_path (a path) or image (base64).")
 
 
@@ -92,11 +96,13 @@ async def search_by_frame(call: Call[SearchFrameBody]) -> Matches:
     services, body = call.services, call.body
     path = services.paths.media(body.media_path, "media_path")
     seconds = seconds_of(body.time_seconds, "time_seconds")
-    return await _search(call, body.query, lambda scope, m: _of_frame(scope, m, path, seconds))
+    return await _search(
+        call, body.query, lambda scope, m: _of_frame(scope, m, path, seconds), body.mode
+    )
 
 
 async def _search(
-    call: Call[AnySearch], query: str | None, picture_of: PictureOf | None
+    call: Call[AnySearch], query: str | None, picture_of: PictureOf | None, mode: Mode = "exact"
 ) -> Matches:
     services, body = call.services, call.body
     scope = await run_in_threadpool(_checked, services, body, query)  # 500,000 paths take seconds
@@ -120,6 +126,7 @@ async def _search(
         exclude=np.stack(excluded) if excluded else None,
         text_weight=body.text_weight,
     )
+    reasons: dict[str, None] = {}
     wanted = _Wanted(
         model,
         vectors,
@@ -127,8 +134,11 @@ async def _search(
         only,
         body.images,
         call.key.roots if call.key else None,
+        None if mode == "exact" else reasons.setdefault,
     )
-    return await run(scope.cache_dir, _matches, scope, wanted)
+    matches = await run(scope.cache_dir, _matches, scope, wanted)
+    call.warnings.extend(f'mode: "fast" was answered as "exact": {why}.' for why in reasons)
+    return matches
 
 
 def _checked(services: Services, body: SearchFields, query: str | None) -> Scope:
@@ -159,7 +169,13 @@ def _matches(scope: Scope, wanted: _Wanted) -> Matches:
     services, view = scope.services, scope.view()
     client_paths = scope.client_paths()
     hits = services.index.search(
-        view, wanted.model, wanted.vectors, client_paths, wanted.max_results, wanted.only
+        view,
+        wanted.model,
+        wanted.vectors,
+        client_paths,
+        wanted.max_results,
+        wanted.only,
+        wanted.instead,
     )
     matches = [
         _match(hit, *picture, place)

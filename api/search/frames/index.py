@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,6 +25,8 @@ from api.search.frames.code_store import CodeStore
 from api.search.frames.loader import VectorLoader
 from api.search.frames.log import VectorLog, VectorSnapshot
 from api.search.frames.matching import Matching
+from api.search.scenes.fast_search import ranges_for
+from api.search.scenes.scene_store import SceneStore, thread_for_leisure
 from api.search.transcripts.index import TranscriptIndex
 from api.search.types import Hit, LoadReport, QueryVectors, SkippedArtefact, VectorArray
 from api.search.write_lock import LOAD_WAIT_S, SEARCH_WAIT_S
@@ -42,11 +44,13 @@ class SearchIndex:
         self._threads = min(4, os.cpu_count() or 1)
         self._scan_pool = ThreadPoolExecutor(self._threads, "scan")
         self._coding = ThreadPoolExecutor(1, "codes")
+        self._leisure = thread_for_leisure()
         self._is_closing = threading.Event()
         self.transcripts = TranscriptIndex(state_dir / "transcripts", caches)
 
     def close(self) -> None:
         self._is_closing.set()
+        self._leisure.shutdown()
         self._coding.shutdown()
         self._scan_pool.shutdown()
 
@@ -59,7 +63,7 @@ class SearchIndex:
             loader = embeddings.loader
             loader.bring_up(LOAD_WAIT_S, retry=True)
             _forget_deleted(loader, loader.snapshot().files)
-            self._have_coded(embeddings.matching.store, loader.snapshot())
+            self._have_prepared(embeddings, loader.snapshot())
             skipped |= loader.unusable()
             for merged in loader.snapshot().files.values():
                 files[merged.hash_str] = max(files.get(merged.hash_str, 0), merged.rows)
@@ -93,17 +97,22 @@ class SearchIndex:
         hashes: Iterable[str] | None,
         max_results: int,
         only_frames: FrameFilter | None = None,
+        instead: Callable[[str], None] | None = None,
     ) -> list[Hit]:
-        """Matches, best first. `hashes` None: the whole folder; `only_frames`: these only."""
+        """Matches, best first. `hashes` None: the whole folder; `only_frames`: these only.
+
+        With `instead` only scenes that are likely to have them are looked at; where it must be an
+        exact search instead, that is called with the reason.
+        """
         embeddings = self._embeddings(view, model_key)
-        loader, matching = embeddings.loader, embeddings.matching
+        loader = embeddings.loader
         wanted = None if hashes is None else set(hashes)
         began = time.monotonic()
         while True:
             loader.bring_up(SEARCH_WAIT_S, retry=False)
             snapshot = loader.snapshot()
-            hits = _rank(matching, snapshot, query, wanted, max_results, only_frames)
-            self._have_coded(matching.store, snapshot)
+            hits = _rank(embeddings, snapshot, query, wanted, max_results, only_frames, instead)
+            self._have_prepared(embeddings, snapshot)
             found = {hit.hash_str for hit in hits}
             deleted = loader.deleted(found, began)
             if not deleted:
@@ -138,19 +147,25 @@ class SearchIndex:
             loader = VectorLoader(view, model, log, self.caches.reader(view.cache))
             matching = Matching(CodeStore(), self._scan_pool, self._threads)
             # Another thread may have been faster: all use one.
-            by_model.setdefault(model, _Embeddings(loader, matching))
+            by_model.setdefault(model, _Embeddings(loader, matching, SceneStore()))
         return by_model[model]
 
-    def _have_coded(self, store: CodeStore, snapshot: VectorSnapshot) -> None:
-        """Have codes made for what has none, while searches go on without them."""
-        if not self._is_closing.is_set() and store.begin(snapshot):
-            self._coding.submit(store.make, snapshot, self._is_closing.is_set)
+    def _have_prepared(self, embeddings: _Embeddings, snapshot: VectorSnapshot) -> None:
+        """Have codes and scenes made for what has none, while searches go on without them."""
+        codes, scenes = embeddings.matching.store, embeddings.scenes
+        if self._is_closing.is_set():
+            return
+        if codes.begin(snapshot):
+            self._coding.submit(codes.make, snapshot, self._is_closing.is_set)
+        if scenes.begin(snapshot):
+            self._leisure.submit(scenes.bring_up, snapshot, self._is_closing.is_set)
 
 
 @dataclass(frozen=True, slots=True)
 class _Embeddings:
     loader: VectorLoader
     matching: Matching
+    scenes: SceneStore
 
 
 def _forget_deleted(loader: VectorLoader, hashes: Iterable[str]) -> None:
@@ -159,13 +174,15 @@ def _forget_deleted(loader: VectorLoader, hashes: Iterable[str]) -> None:
 
 
 def _rank(
-    matching: Matching,
+    embeddings: _Embeddings,
     snapshot: VectorSnapshot,
     query: QueryVectors,
     hashes: set[str] | None,
     max_results: int,
     only_frames: FrameFilter | None,
+    instead: Callable[[str], None] | None,
 ) -> list[Hit]:
+    asked = hashes
     if only_frames is not None:
         shown, _ = only_frames.files()
         hashes = set(shown) if hashes is None else hashes & set(shown)
@@ -173,7 +190,13 @@ def _rank(
     if not ranges:
         return []
     _check_dimension(query, snapshot.dim)
-    return matching.hits(snapshot, query, ranges, max_results, only_frames)
+    if instead is not None:
+        found = ranges_for(embeddings.scenes, snapshot, query, asked, max_results, only_frames)
+        if isinstance(found, str):
+            instead(found)
+        else:
+            ranges = found
+    return embeddings.matching.hits(snapshot, query, ranges, max_results, only_frames)
 
 
 def _check_dimension(query: QueryVectors, dim: int) -> None:

@@ -111,6 +111,7 @@ class StoredPlaces:
         self.places, self.query = places, query
         self.excluding = query.exclude is not None and len(query.exclude) > 0
         self.rows, self.tie_order = places.rows, places.tie_order
+        self.numbers = places.numbers
         self._vectors = snapshot.vectors
 
     def scores(self, places: Rows) -> tuple[Scores, Scores]:

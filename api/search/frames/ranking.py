@@ -26,6 +26,10 @@ class Stored(Protocol):
         """Records of the type ROW."""
         ...
 
+    def numbers(self, places: Rows) -> Rows:
+        """Rows of the merged array, in which a scene is one range."""
+        ...
+
     def tie_order(self, places: Rows) -> NDArray[np.uint64]:
         """By what equal scores are ordered, on every machine alike."""
         ...
@@ -109,8 +113,9 @@ class _Candidates:
         ties = self._stored.tie_order(self.places)
         order = np.lexsort((self.places, ties, -self._base))
         enough = len(order) if self._whole_scenes else most
-        records = self._stored.rows(self.places[order])
-        chosen: Rows = order[_spread(self.places[order], records, enough)]
+        places = self.places[order]
+        numbers, records = self._stored.numbers(places), self._stored.rows(places)
+        chosen: Rows = order[_spread(numbers, records, enough)]
         if not self._whole_scenes:  # the order of choosing is the order of the matches
             return chosen
         again = np.lexsort((self.places[chosen], ties[chosen], -self.final[chosen]))
@@ -128,17 +133,17 @@ class _Candidates:
         return shown
 
 
-def _spread(places: Rows, rows: NDArray[np.void], enough: int) -> Rows:
-    """Indices into `places` (best first) of those that no better match of their scene is near.
+def _spread(numbers: Rows, rows: NDArray[np.void], enough: int) -> Rows:
+    """Indices into `numbers` (best first) of those that no better match of their scene is near.
 
     Ascending; stops when there are `enough`.
     """
-    # Rows of a scene are neighbours, so the place of its first row names it.
-    scenes = places - rows["back"]
+    # Rows of a scene are neighbours in the merged array, so where its first row lies names it.
+    scenes = numbers - rows["back"]
     seconds = rows["second"].astype(np.int64)
-    if enough < len(places):
+    if enough < len(numbers):
         return np.array(_one_by_one(scenes.tolist(), seconds.tolist(), enough), dtype=np.int64)
-    left, chosen = np.arange(len(places)), []
+    left, chosen = np.arange(len(numbers)), []
     for _ in range(_ROUNDS):
         # The best that is left of each scene is a match; what is near it is none.
         _, firsts, scene = np.unique(scenes[left], return_index=True, return_inverse=True)

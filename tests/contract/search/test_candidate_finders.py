@@ -1,6 +1,7 @@
 """What finds candidates: bounds that hold, and the answers of a pass over all stored rows.
 
-One suite for every CandidateFinder that is exact, over real films and made ones.
+One suite for every CandidateFinder, all of which are exact, and for the index of scenes, which is
+not: of it the recall is asked. Over real films and made ones.
 """
 
 from __future__ import annotations
@@ -15,16 +16,17 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from api.search.frames.estimates import CandidateFinder
+from api.search.frames.estimates import CandidateFinder, Estimates
 from api.search.frames.float16_scan import Float16Scan
 from api.search.frames.int8_codes import Basis, Int8Codes, Int8Finder
 from api.search.frames.matching import StoredPlaces
 from api.search.frames.places import Places
 from api.search.frames.ranking import rank
 from api.search.frames.scan import RowRange, score
+from api.search.scenes.scene_index import SceneIndex, add, new_graph, pieces_of
 from api.search.types import QueryVectors
 from tests.support.search.plain_ranking import Match, plain_matches
-from tests.support.search.rows_of_films import Film, made_film, real_film
+from tests.support.search.rows_of_films import Film, made_film, many_scenes, real_film
 
 FILMS = {"real": real_film, "made": made_film}
 QUERIES = 210
@@ -154,3 +156,61 @@ class TestInt8CodesOfSomeRows(FinderContract):
 
     def finder(self, name: str, pool: Executor) -> CandidateFinder:
         return Int8Finder(coded(name, 0.6), FILMS[name]().snapshot.vectors, pool, 2)
+
+
+@functools.cache
+def scenes_of(film: Film) -> SceneIndex:
+    snapshot = film.snapshot
+    graph, parts = new_graph(snapshot.dim), []
+    for file in snapshot.by_start:
+        end = file.start + file.rows
+        parts.append(pieces_of(snapshot.rows[file.start : end], file.start))
+        for _ in add(graph, snapshot.vectors, parts[-1], len(graph)):
+            pass
+    return SceneIndex(graph, np.concatenate(parts), len(snapshot.rows))
+
+
+def by_scenes(film: Film, query: QueryVectors, most: int) -> list[Match]:
+    """Matches in the scenes that are found, by the same rules as everywhere."""
+    places = Places(scenes_of(film).ranges(film.snapshot, query, most), film.snapshot)
+    stored = StoredPlaces(places, film.snapshot, query)
+    base, final = score(film.snapshot.vectors, places.ranges, query, None, 1)
+    best = rank(Estimates(final, base=base), stored, most, excluding=False)
+    assert best is not None
+    return list(zip(places.numbers(best[0]).tolist(), best[1].tolist(), strict=True))
+
+
+class TestScenes:
+    """usearch finds scenes and no scores: what it leads to is right, and most of what there is."""
+
+    @pytest.mark.parametrize(("words", "recall"), [(False, 0.95), (True, 0.9)])
+    def test_most_matches_of_a_pass_over_all_rows_are_found(self, words, recall) -> None:
+        film = many_scenes()
+        assert len(scenes_of(film).pieces) > 5 * 8 * 50, "else all of them are looked at"
+        shares = []
+        for number, picture in enumerate(film.pictures):
+            text = film.texts[number] if words else None
+            query = QueryVectors(picture=picture, query=text, text_weight=0.5)
+            best = plain_matches(film.snapshot, query, film.snapshot.everything, 50)
+            found = by_scenes(film, query, 50)
+            assert found[0] == best[0]
+            shares.append(len({*found} & {*best}) / 50)
+        assert float(np.mean(shares)) >= recall
+
+    @pytest.mark.parametrize("name", FILMS)
+    def test_matches_have_the_scores_of_their_rows_in_order_and_apart(self, name) -> None:
+        film = FILMS[name]()
+        back, seconds = film.snapshot.rows["back"], film.snapshot.rows["second"]
+        for number, picture in enumerate(film.pictures):
+            query = QueryVectors(picture=picture, query=film.texts[number % len(film.texts)])
+            found = by_scenes(film, query, 1 + number % 7)
+            _, scores = score(film.snapshot.vectors, film.snapshot.everything, query, None, 1)
+            assert found == sorted(((row, float(scores[row])) for row, _ in found), key=by_score)
+            shown: dict[int, list[int]] = {}
+            for row, _ in found:
+                shown.setdefault(row - int(back[row]), []).append(int(seconds[row]))
+            assert all((np.diff(sorted(of_scene)) >= 10).all() for of_scene in shown.values())
+
+
+def by_score(match: Match) -> float:
+    return -match[1]

@@ -29,7 +29,7 @@ _WORDS = (
 ).split()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Film:
     """Rows of some films, and queries that are asked of such."""
 
@@ -71,6 +71,25 @@ def made_film() -> Film:
     files = np.diff(np.concatenate([[0], ends[cuts], ends[-1:]]))
     film = snapshot_of(unit(rows), scenes, files[files > 0])
     return Film(film, unit(subjects[:40] + random_units(40, 96, 3)), unit(rows[::200][:40]))
+
+
+@functools.cache
+def many_scenes() -> Film:
+    """40,000 frames in scenes that move from one picture of a subject to another."""
+    random = np.random.default_rng(6)
+    scenes = random.integers(1, 24, 4000)
+    scenes = scenes[np.cumsum(scenes) <= 40_000]
+    subjects = random_units(40, 64, 1) + 1.5 * random_units(1, 64, 2)
+    shown = subjects[random.integers(0, 40, len(scenes))]
+    first, last = (
+        np.repeat(unit(shown + 1.5 * random_units(len(scenes), 64, seed)), scenes, axis=0)
+        for seed in (3, 4)
+    )
+    at = np.arange(len(first)) - np.repeat(np.cumsum(scenes) - scenes, scenes)
+    share = (at / np.repeat(scenes, scenes))[:, None]
+    rows = unit((1 - share) * first + share * last + 0.2 * random_units(len(first), 64, 5))
+    film = snapshot_of(rows, scenes, [len(rows)])
+    return Film(film, unit(subjects[:40] + random_units(40, 64, 6)), unit(rows[::900][:40]))
 
 
 @functools.cache

@@ -108,7 +108,7 @@ def test_serve_keeps_weights_where_the_rushes_command_looks(clone: Path, tmp_pat
     settings = {"RUSHES_VENV": str(tmp_path / "venv"), "RUSHES_STATE_DIR": str(state)}
     result = run(clone, "serve", **settings)
     assert result.stdout.splitlines() == [
-        "setup lite: unset",
+        "setup lite fast: unset",
         f"setup lite models: {state / 'models'}",
         "up: unset",  # so it uses the same default
     ]

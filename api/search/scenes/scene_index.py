@@ -1,0 +1,135 @@
+"""One vector a scene in a graph of usearch: which rows are worth looking at for a query.
+
+A vector is the mean of a scene's rows, scaled to length 1; a scene of more than LONGEST rows has
+one for each LONGEST of them, since a mean of many pictures is like none of them. The rows of the
+scenes that the graph finds are then ranked by what is stored of them, as in an exact search: a
+match has its exact score, and what may be missing is a scene that the graph did not lead to.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from api.search.frames.log import VectorSnapshot
+from api.search.frames.scan import RowRange
+from api.search.scenes.library import index_type
+from api.search.types import QueryVectors
+
+PIECE = np.dtype([("start", "<i8"), ("rows", "<i4")])
+LONGEST = 32  # rows that one vector stands for
+MOST_RESULTS = 250  # beyond it a pass over codes is about as quick
+_FOR_EACH = 8  # pieces that are looked at for each match that is wanted
+_LEAST = 64
+_BATCH = 256  # pieces that are added between two looks at whether to stop
+_LINKS = {"connectivity": 16, "expansion_add": 128}
+_TRIED = 16  # pieces whose vectors are compared when an index is taken up
+_NEAR = 0.01  # by which values of a vector differ at most, kept as float16 and summed anew
+
+
+class SceneIndex:
+    """The pieces of the rows before `rows`, and their vectors. Safe for threads."""
+
+    def __init__(self, graph: Any, pieces: NDArray[np.void], rows: int) -> None:
+        self.graph, self.pieces, self.rows = graph, pieces, rows
+        self._lock = threading.Lock()  # searches at once would share the graph's scratch memory
+
+    def fits(self, snapshot: VectorSnapshot) -> bool:
+        """Whether vectors of some pieces are those of these rows."""
+        if len(self.graph) != len(self.pieces) or self.graph.ndim != snapshot.dim:
+            return False
+        if not len(self.pieces):
+            return True
+        last = self.pieces[-1]
+        if int(last["start"]) + int(last["rows"]) > len(snapshot.vectors):
+            return False
+        some = np.linspace(0, len(self.pieces) - 1, _TRIED).astype(np.int64)
+        return all(self._is_of(int(key), snapshot) for key in some)
+
+    def ranges(
+        self, snapshot: VectorSnapshot, query: QueryVectors, max_results: int
+    ) -> list[RowRange]:
+        """Rows worth looking at, ascending: of scenes that are found, and all that came later."""
+        wanted = max(_LEAST, _FOR_EACH * max_results)
+        with self._lock:
+            found = self.graph.search(_direction(query), wanted, threads=1).keys
+        pieces = self.pieces[np.sort(found.astype(np.int64))]
+        # Rows of files that were replaced or deleted since are in no range.
+        living = np.array(snapshot.everything, np.int64).reshape(-1, 2)
+        at = np.searchsorted(living[:, 0], pieces["start"], side="right") - 1
+        pieces = pieces[(at >= 0) & (pieces["start"] < living[at, 1])]
+        first = pieces["start"].tolist()
+        last = (pieces["start"] + pieces["rows"]).tolist()
+        later = [(max(a, self.rows), b) for a, b in snapshot.everything if b > self.rows]
+        return _joined([*zip(first, last, strict=True), *later])
+
+    def _is_of(self, key: int, snapshot: VectorSnapshot) -> bool:
+        (vector,) = means(snapshot.vectors, self.pieces[key : key + 1])
+        return bool(np.abs(self.graph.get(key).astype(np.float32) - vector).max() < _NEAR)
+
+
+def add(
+    graph: Any, vectors: NDArray[np.float16], pieces: NDArray[np.void], first_key: int
+) -> Iterator[None]:
+    """Add pieces of a file, some at each step, in this thread; other threads run meanwhile."""
+    for at in range(0, len(pieces), _BATCH):
+        some = pieces[at : at + _BATCH]
+        keys = np.arange(first_key + at, first_key + at + len(some), dtype=np.uint64)
+        graph.add(keys, means(vectors, some), threads=1)
+        yield
+
+
+def new_graph(dim: int) -> Any:
+    return index_type()(ndim=dim, metric="ip", dtype="f16", **_LINKS)
+
+
+def pieces_of(rows: NDArray[np.void], start: int) -> NDArray[np.void]:
+    """The pieces of a file whose first row is `start`."""
+    firsts = np.flatnonzero(rows["back"] == 0)
+    lengths = np.diff(np.append(firsts, len(rows)))
+    parts = -(-lengths // LONGEST)
+    scene = np.repeat(np.arange(len(firsts)), parts)
+    part = np.arange(len(scene)) - np.repeat(np.cumsum(parts) - parts, parts)
+    begins = part * lengths[scene] // parts[scene]
+    ends = (part + 1) * lengths[scene] // parts[scene]
+    pieces = np.empty(len(scene), PIECE)
+    pieces["start"] = start + firsts[scene] + begins
+    pieces["rows"] = ends - begins
+    return pieces
+
+
+def means(vectors: NDArray[np.float16], pieces: NDArray[np.void]) -> NDArray[np.float32]:
+    """[pieces, d]: the mean of the rows of each, scaled to length 1. Pieces are neighbours."""
+    first = int(pieces["start"][0])
+    end = int(pieces["start"][-1]) + int(pieces["rows"][-1])
+    sums = np.add.reduceat(vectors[first:end].astype(np.float32), pieces["start"] - first, axis=0)
+    lengths = np.linalg.norm(sums, axis=1, keepdims=True)
+    found: NDArray[np.float32] = (sums / np.where(lengths > 0, lengths, 1)).astype(np.float32)
+    return found
+
+
+def _direction(query: QueryVectors) -> NDArray[np.float32]:
+    """What is looked for, without its length: the graph's numbers are float16."""
+    weighted = [(query.picture, 1.0), (query.query, query.text_weight)]
+    parts = [
+        weight * vector.astype(np.float64) for vector, weight in weighted if vector is not None
+    ]
+    whole = sum(parts[1:], parts[0])
+    length = float(np.linalg.norm(whole))
+    direction: NDArray[np.float32] = (whole / (length or 1)).astype(np.float32)
+    return direction
+
+
+def _joined(ranges: list[RowRange]) -> list[RowRange]:
+    """Ascending ranges, neighbours as one."""
+    found: list[RowRange] = []
+    for start, stop in ranges:
+        if found and found[-1][1] == start:
+            found[-1] = (found[-1][0], stop)
+        else:
+            found.append((start, stop))
+    return found

@@ -1,0 +1,125 @@
+"""The index of scenes for the embeddings of one folder and model: taken up, made, or done without.
+
+It is derived data: whatever is wrong with it, searches are exact, and it is made anew. All that
+takes time is done beside requests, by one thread that has what processors others leave. Any process
+may make it; one at a time does.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from api.search.frames.log import VectorSnapshot
+from api.search.scenes.library import installed, missing
+from api.search.scenes.scene_files import SceneFiles, WrongScenes
+from api.search.scenes.scene_index import SceneIndex
+from api.search.write_lock import WriteLock
+from shared.errors import Unavailable
+
+_log = logging.getLogger(__name__)
+WORTH_INDEXING = 4096  # rows; as many are scanned in half a millisecond
+_OF_ALL = 128  # a part of all rows that is worth writing the whole index again
+_AGAIN_AFTER_S = 60.0  # when it could not be made
+
+
+class SceneStore:
+    """Follows the index of a vector log, whoever makes it. Safe for threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._reading: object = None
+        self._signature: tuple[int, int] | None = None
+        self._index: SceneIndex | None = None
+        self._is_busy = False
+        self._is_impossible = installed() is None
+        self._not_before = 0.0  # time.monotonic
+
+    def current(self, snapshot: VectorSnapshot) -> SceneIndex | str:
+        """An index of nearly all of the snapshot's rows, or why there is none. Never waits."""
+        if self._is_impossible:
+            return missing() or ""
+        if len(snapshot.rows) < WORTH_INDEXING:
+            return "so few frames need no index"
+        with self._lock:
+            part = snapshot.journal
+            index = self._index if part is not None and part.reading is self._reading else None
+        if index is None or _left(index, snapshot) > 2 * _worth(snapshot):
+            return "the index of this cache_dir is not ready yet"
+        return index
+
+    def begin(self, snapshot: VectorSnapshot) -> bool:
+        """Whether there is work, so that the caller is to have `bring_up` called."""
+        part = snapshot.journal
+        if part is None or self._is_impossible or len(snapshot.rows) < WORTH_INDEXING:
+            return False
+        signature = SceneFiles(part.path).signature()
+        with self._lock:
+            if self._is_busy or time.monotonic() < self._not_before:
+                return False
+            is_known = (part.reading, signature) == (self._reading, self._signature)
+            if is_known and _left(self._index, snapshot) < _worth(snapshot):
+                return False
+            self._is_busy = True
+        return True
+
+    def bring_up(self, snapshot: VectorSnapshot, is_stopped: Callable[[], bool]) -> None:
+        """Take up the index that is there and add what it lacks, unless another process does."""
+        assert snapshot.journal is not None
+        folder = snapshot.journal.path.parent
+        not_before = time.monotonic() + _AGAIN_AFTER_S  # whatever it is that fails
+        try:
+            if missing():
+                self._is_impossible = True
+                return
+            self._take_up(snapshot)
+            if _left(self._index, snapshot) >= _worth(snapshot):
+                with WriteLock(folder / "scenes.lock").held(0):
+                    SceneFiles(snapshot.journal.path).make(snapshot, is_stopped)
+                self._take_up(snapshot)
+            not_before = 0.0
+        except Unavailable:
+            not_before = time.monotonic() + 1
+        except FileNotFoundError:
+            not_before = 0.0  # another generation replaced this one
+        except OSError as error:
+            _log.warning("the mode fast is not ready for %s: no index: %s", folder, error)
+        finally:
+            self._not_before = not_before
+            self._is_busy = False
+
+    def _take_up(self, snapshot: VectorSnapshot) -> None:
+        assert snapshot.journal is not None
+        files = SceneFiles(snapshot.journal.path)
+        signature, index = files.signature(), None
+        if signature is not None:
+            try:
+                index = files.open(snapshot)
+            except (WrongScenes, OSError) as error:
+                _log.info("the index of scenes in %s is made anew: %s", snapshot.journal, error)
+        with self._lock:
+            self._reading, self._signature = snapshot.journal.reading, signature
+            self._index = index
+
+
+def thread_for_leisure() -> ThreadPoolExecutor:
+    """A thread that, on Linux, takes only what processors all others leave."""
+    return ThreadPoolExecutor(1, "scenes", initializer=_be_nice)
+
+
+def _be_nice() -> None:
+    if hasattr(os, "setpriority") and os.uname().sysname == "Linux":  # there it is one thread's
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
+
+
+def _left(index: SceneIndex | None, snapshot: VectorSnapshot) -> int:
+    """Rows that came after the index was made."""
+    return len(snapshot.rows) - (index.rows if index else 0)
+
+
+def _worth(snapshot: VectorSnapshot) -> int:
+    return max(WORTH_INDEXING, len(snapshot.rows) // _OF_ALL)
