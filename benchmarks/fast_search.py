@@ -28,7 +28,7 @@ from api.cache.view import CacheView
 from api.search.frames.index import SearchIndex
 from api.search.frames.log import VectorSnapshot
 from api.search.scenes.scene_files import SceneFiles, SceneState
-from api.search.scenes.scene_index import SceneIndex, means
+from api.search.scenes.scene_index import SceneIndex, sums_of
 from api.search.types import Hit, QueryVectors
 from benchmarks.machine import describe
 from benchmarks.search import HOUR, MATCHES, MODEL, interleaved
@@ -205,7 +205,7 @@ def flat_vectors(scenes: SceneIndex, snapshot: VectorSnapshot) -> NDArray[np.flo
     pieces = scenes.pieces
     return np.concatenate(
         [
-            means(snapshot.vectors, pieces[at : at + step]).astype(np.float16)
+            unit(sums_of(snapshot.vectors, pieces[at : at + step])).astype(np.float16)
             for at in range(0, len(pieces), step)
         ]
     )

@@ -20,8 +20,8 @@ _TRIAL_S = 60.0  # a busy machine; it takes half a second
 _TRIAL = """
 import numkong, numpy as np
 from usearch.index import Index
-vectors = np.eye(64, dtype=np.float32)
-index = Index(ndim=64, metric="ip", dtype="f16")
+vectors = 127 * np.eye(64, dtype=np.int8)
+index = Index(ndim=64, metric="ip", dtype="i8")
 index.add(np.arange(64), vectors, threads=1)
 assert index.search(vectors[7], 3, threads=1).keys[0] == 7
 halves = vectors.astype(np.float16)

@@ -1,9 +1,10 @@
 """One vector a scene in a graph of usearch: which rows are worth looking at for a query.
 
-A vector is the mean of a scene's rows, scaled to length 1; a scene of more than LONGEST rows has
-one for each LONGEST of them, since a mean of many pictures is like none of them. The rows of the
-scenes that the graph finds are then ranked by what is stored of them, as in an exact search: a
-match has its exact score, and what may be missing is a scene that the graph did not lead to.
+A vector is the mean of a scene's rows, scaled to length 127 and rounded to bytes; a scene of more
+than LONGEST rows has one for each LONGEST of them, since a mean of many pictures is like none of
+them. The rows of the scenes that the graph finds are then ranked by what is stored of them, as in
+an exact search: a match has its exact score, and what may be missing is a scene that the graph did
+not lead to.
 """
 
 from __future__ import annotations
@@ -23,12 +24,12 @@ from api.search.types import QueryVectors
 PIECE = np.dtype([("start", "<i8"), ("rows", "<i4")])
 LONGEST = 32  # rows that one vector stands for
 MOST_RESULTS = 250  # beyond it a pass over codes is about as quick
-_FOR_EACH = 8  # pieces that are looked at for each match that is wanted
+_FOR_EACH = 6  # pieces that are looked at for each match that is wanted
 _LEAST = 64
 _BATCH = 256  # pieces that are added between two looks at whether to stop
 _LINKS = {"connectivity": 16, "expansion_add": 128}
 _TRIED = 16  # pieces whose vectors are compared when an index is taken up
-_NEAR = 0.01  # by which values of a vector differ at most, kept as float16 and summed anew
+_NEAR = 1  # by which a value of a vector that is summed anew may differ
 
 
 class SceneIndex:
@@ -56,7 +57,7 @@ class SceneIndex:
         """Rows worth looking at, ascending: of scenes that are found, and all that came later."""
         wanted = max(_LEAST, _FOR_EACH * max_results)
         with self._lock:
-            found = self.graph.search(_direction(query), wanted, threads=1).keys
+            found = self.graph.search(_bytes(_sought(query)), wanted, threads=1).keys
         pieces = self.pieces[np.sort(found.astype(np.int64))]
         # Rows of files that were replaced or deleted since are in no range.
         living = np.array(snapshot.everything, np.int64).reshape(-1, 2)
@@ -68,8 +69,8 @@ class SceneIndex:
         return _joined([*zip(first, last, strict=True), *later])
 
     def _is_of(self, key: int, snapshot: VectorSnapshot) -> bool:
-        (vector,) = means(snapshot.vectors, self.pieces[key : key + 1])
-        return bool(np.abs(self.graph.get(key).astype(np.float32) - vector).max() < _NEAR)
+        (vector,) = _bytes(sums_of(snapshot.vectors, self.pieces[key : key + 1])).astype(np.int64)
+        return bool((np.abs(self.graph.get(key) - vector) <= _NEAR).all())
 
 
 def add(
@@ -79,12 +80,12 @@ def add(
     for at in range(0, len(pieces), _BATCH):
         some = pieces[at : at + _BATCH]
         keys = np.arange(first_key + at, first_key + at + len(some), dtype=np.uint64)
-        graph.add(keys, means(vectors, some), threads=1)
+        graph.add(keys, _bytes(sums_of(vectors, some)), threads=1)
         yield
 
 
 def new_graph(dim: int) -> Any:
-    return index_type()(ndim=dim, metric="ip", dtype="f16", **_LINKS)
+    return index_type()(ndim=dim, metric="ip", dtype="i8", **_LINKS)
 
 
 def pieces_of(rows: NDArray[np.void], start: int) -> NDArray[np.void]:
@@ -102,26 +103,28 @@ def pieces_of(rows: NDArray[np.void], start: int) -> NDArray[np.void]:
     return pieces
 
 
-def means(vectors: NDArray[np.float16], pieces: NDArray[np.void]) -> NDArray[np.float32]:
-    """[pieces, d]: the mean of the rows of each, scaled to length 1. Pieces are neighbours."""
+def sums_of(vectors: NDArray[np.float16], pieces: NDArray[np.void]) -> NDArray[np.float32]:
+    """[pieces, d]: the sum of the rows of each, in the direction of the mean; of neighbours."""
     first = int(pieces["start"][0])
     end = int(pieces["start"][-1]) + int(pieces["rows"][-1])
-    sums = np.add.reduceat(vectors[first:end].astype(np.float32), pieces["start"] - first, axis=0)
-    lengths = np.linalg.norm(sums, axis=1, keepdims=True)
-    found: NDArray[np.float32] = (sums / np.where(lengths > 0, lengths, 1)).astype(np.float32)
-    return found
+    rows = vectors[first:end].astype(np.float32)
+    sums: NDArray[np.float32] = np.add.reduceat(rows, pieces["start"] - first, axis=0)
+    return sums
 
 
-def _direction(query: QueryVectors) -> NDArray[np.float32]:
-    """What is looked for, without its length: the graph's numbers are float16."""
+def _bytes(vectors: NDArray[np.floating]) -> NDArray[np.int8]:
+    """Vectors scaled to length 127 and rounded; usearch itself would cut off, not round."""
+    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    scaled: NDArray[np.int8] = np.rint(vectors * (127 / np.where(lengths > 0, lengths, 1))).astype(
+        np.int8
+    )
+    return scaled
+
+
+def _sought(query: QueryVectors) -> NDArray[np.float64]:
     weighted = [(query.picture, 1.0), (query.query, query.text_weight)]
-    parts = [
-        weight * vector.astype(np.float64) for vector, weight in weighted if vector is not None
-    ]
-    whole = sum(parts[1:], parts[0])
-    length = float(np.linalg.norm(whole))
-    direction: NDArray[np.float32] = (whole / (length or 1)).astype(np.float32)
-    return direction
+    parts = [w * vector.astype(np.float64) for vector, w in weighted if vector is not None]
+    return sum(parts[1:], parts[0])
 
 
 def _joined(ranges: list[RowRange]) -> list[RowRange]:
