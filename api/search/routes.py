@@ -68,6 +68,8 @@ class _Wanted:
 
 
 AnySearch = TypeVar("AnySearch", bound=SearchFields)
+Texts = TypeVar("Texts")
+Picture = TypeVar("Picture")
 # Gives the picture's vector for the model of that key.
 PictureOf = Callable[[Scope, str], Awaitable[Vector]]
 
@@ -115,7 +117,7 @@ async def _search(
         return Matches(matches=[])
     model = await run_in_threadpool(active_key, services, ModelKind.VISUAL)
     words = [*([query] if query else []), *body.exclude]
-    texts, picture = await asyncio.gather(
+    texts, picture = await _both(
         services.vectors.of_texts(model, words),
         picture_of(scope, model) if picture_of else _nothing(),
     )
@@ -220,6 +222,15 @@ def _match(hit: Hit, image: str, image_url: str | None, path: str) -> Match:
 def _encoded(jpeg: bytes) -> str:
     """Base64 as JSON already: a text would be looked through for what must be escaped."""
     return cast(str, msgspec.Raw(b'"%b"' % pybase64.b64encode(jpeg)))
+
+
+async def _both(texts: Awaitable[Texts], picture: Awaitable[Picture]) -> tuple[Texts, Picture]:
+    """Both vectors. Of two errors that of the picture is raised, whichever came first."""
+    first, second = await asyncio.gather(texts, picture, return_exceptions=True)
+    for found in (second, first):
+        if isinstance(found, BaseException):
+            raise found
+    return cast(tuple[Texts, Picture], (first, second))
 
 
 async def _nothing() -> None:
