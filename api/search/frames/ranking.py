@@ -156,16 +156,21 @@ def _spread(numbers: Rows, rows: NDArray[np.void], enough: int) -> Rows:
 
 def _one_by_one(scenes: list[int], seconds: list[int], enough: int) -> list[int]:
     # Matches of a scene are APART_S apart, so each stretch of APART_S seconds holds one at most.
-    taken: dict[tuple[int, int], int] = {}
+    taken: dict[int, dict[int, int]] = {}
     chosen: list[int] = []
     for index, (scene, second) in enumerate(zip(scenes, seconds, strict=True)):
         stretch = second // APART_S
-        if not any(
-            abs(taken.get((scene, near), second + APART_S) - second) < APART_S
-            for near in (stretch - 1, stretch, stretch + 1)
+        shown = taken.get(scene)
+        if shown is None:  # as for most that come so far
+            shown = taken[scene] = {}
+        elif (
+            stretch in shown
+            or second - shown.get(stretch - 1, second - APART_S) < APART_S
+            or shown.get(stretch + 1, second + APART_S) - second < APART_S
         ):
-            taken[scene, stretch] = second
-            chosen.append(index)
-            if len(chosen) == enough:
-                break
+            continue
+        shown[stretch] = second
+        chosen.append(index)
+        if len(chosen) == enough:
+            break
     return chosen
