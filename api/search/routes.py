@@ -225,7 +225,7 @@ def _encoded(jpeg: bytes) -> str:
 
 
 async def _both(texts: Awaitable[Texts], picture: Awaitable[Picture]) -> tuple[Texts, Picture]:
-    """Both vectors. Of two errors that of the picture is raised, whichever came first."""
+    """The vectors of both. Of two errors that of the picture is raised, whichever came first."""
     first, second = await asyncio.gather(texts, picture, return_exceptions=True)
     for found in (second, first):
         if isinstance(found, BaseException):
