@@ -71,6 +71,8 @@ class Stack:
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     life_line: LifeLine = field(default_factory=LifeLine)
     missing: str = ""  # why it is not ready, as last heard
+    workers: dict[str, int] = field(default_factory=dict)  # that live, by kind
+    is_loading: bool = False
 
     async def run(self) -> int:
         for number in _SIGNALS:
@@ -97,14 +99,15 @@ class Stack:
             self._start(f"query worker {number}", "workers", "query", environment=environment)
         for number in range(1, settings.workers + 1):
             self._start(f"analysis worker {number}", "workers", "analysis", environment=environment)
-        # The rest come when these are ready: all at once would fight for the same cores.
-        is_ready = await self._until(self._is_ready, _HEAD_START_S)
+        # The rest come when these have loaded: all at once would fight for the same cores.
+        await self._until(self._has_loaded, _HEAD_START_S)
         self._start("recluster worker", "workers", "recluster", environment=environment)
         self._start("export worker", "workers", "export", environment=environment)
         self._start("watcher", "workers", "watcher", environment=environment)
         # Beside the rest: only transcripts and faces wait for them.
         self.tasks.append(asyncio.create_task(self._pull_the_rest()))
-        if is_ready or await self._until(self._is_ready, READY_TIMEOUT_S):
+        if await self._until(self._is_ready, READY_TIMEOUT_S - _HEAD_START_S):
+            await self._until(self._is_complete, _HEAD_START_S)
             _say_ready(settings, key_file)
         elif not self.stopping.is_set():
             log.warning("not ready after %g s: %s", READY_TIMEOUT_S, self.missing)
@@ -189,8 +192,19 @@ class Stack:
             self.missing = f"The API does not answer: {error}"
             return False
         self.missing = found.get("message", "A worker still loads its model.")
-        has_all = found.get("workers", {}).get("analysis", 0) >= self.settings.workers
-        return answer.status_code == 200 and has_all and not found["loading"]
+        self.workers, self.is_loading = found.get("workers", {}), found.get("loading", False)
+        has_all = self.workers.get("analysis", 0) >= self.settings.workers
+        return answer.status_code == 200 and has_all and not self.is_loading
+
+    async def _has_loaded(self) -> bool:
+        """Whether the first processes are there and load nothing, whatever else is missing."""
+        is_ready = await self._is_ready()
+        return is_ready or (not self.is_loading and {"query", "analysis"} <= self.workers.keys())
+
+    async def _is_complete(self) -> bool:
+        """Whether every kind of process has come: who hears that all is ready may use all."""
+        kinds = {"query", "analysis", "recluster", "export", "watcher"}
+        return await self._is_ready() and kinds <= self.workers.keys()
 
     async def _until(self, condition: Condition, timeout_s: float = math.inf) -> bool:
         """Whether a condition came true in time; False at once when we are told to stop."""

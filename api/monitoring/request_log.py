@@ -20,6 +20,7 @@ from shared.process.logs import bound_request, task_id_var
 
 log = logging.getLogger(__name__)
 QUIET = frozenset(("/api/v1/health", "/api/v1/ready", "/metrics"))  # polled every few seconds
+_SIGNED = "/api/v1/frames/"  # dozens of pictures a page; what follows shows one without a key
 REQUEST_ID = "X-Request-Id"
 _SANE_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 _SANE_TASK = re.compile(r"[0-9a-f]{32}")
@@ -58,14 +59,16 @@ class RequestLog:
                 status = _HUNG_UP
             except Exception:
                 # Logged here, where task and request are known. Its 500 has been sent.
-                log.exception("%s %s failed by an error of ours", scope["method"], scope["path"])
+                log.exception(
+                    "%s %s failed by an error of ours", scope["method"], shown_path(scope["path"])
+                )
                 if status is None:
                     raise
             finally:
                 self._note(scope, status or 500, time.perf_counter() - began)
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
-        method, path = scope["method"], scope["path"]
+        method, path = scope["method"], shown_path(scope["path"])
         route = self._templates.get(scope.get("endpoint"), "")
         error = error_of(scope)
         kind = error.kind if error else None
@@ -96,7 +99,12 @@ def _drop_insane_task() -> None:
         task_id_var.set(None)
 
 
+def shown_path(path: str) -> str:
+    """A path without what gives rights to whoever reads it."""
+    return f"{_SIGNED}…" if path.startswith(_SIGNED) else path
+
+
 def _level(path: str, status: int) -> int:
-    if path in QUIET:
+    if path in QUIET or (path.startswith(_SIGNED) and status < 400):
         return logging.DEBUG
     return logging.WARNING if status >= 500 else logging.INFO

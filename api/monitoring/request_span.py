@@ -11,7 +11,7 @@ from starlette.datastructures import Headers
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.monitoring.request_log import QUIET
+from api.monitoring.request_log import QUIET, shown_path
 from shared.process import traces
 
 _REQUEST_ID = "X-Request-Id"
@@ -44,7 +44,7 @@ class RequestSpan:
         method = scope["method"]
         attributes = {
             "http.request.method": method,
-            "url.path": scope["path"],
+            "url.path": shown_path(scope["path"]),
             "url.scheme": scope["scheme"],
         }
         with traces.tracer().start_as_current_span(

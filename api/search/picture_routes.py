@@ -10,11 +10,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from api.http.endpoint import PREFIX
-from api.search.frames.picture_addresses import (
-    LEAST_S,
-    PictureGone,
-    SignedFrame,
-)
+from api.search.frames.picture_addresses import PictureGone, SignedFrame
 from api.search.frames.previews import read_previews
 from api.services import Services
 from shared.errors import BadInput
@@ -29,7 +25,7 @@ def routes(services: Services) -> list[Route]:
         try:
             if len(token) > _LONGEST_TOKEN:
                 raise PictureGone("There is no such picture; search again.")
-            frame = await run_in_threadpool(services.picture_addresses.frame_of, token)
+            frame, left_s = await run_in_threadpool(services.picture_addresses.frame_of, token)
         except PictureGone as error:
             return JSONResponse({"error": "Not found", "message": str(error)}, 404)
         jpeg = await services.folders.run(frame.cache_dir, _jpeg, services, frame)
@@ -37,7 +33,7 @@ def routes(services: Services) -> list[Route]:
             message = "The frame is stored no more; analyze the file again."
             return JSONResponse({"error": "Not found", "message": message}, 404)
         tag = f'"{frame.hash_str}-{frame.second}-{zlib.crc32(jpeg):08x}"'
-        headers = {"ETag": tag, "Cache-Control": f"private, max-age={LEAST_S}"}
+        headers = {"ETag": tag, "Cache-Control": f"private, max-age={left_s}"}
         known = (each.strip() for each in request.headers.get("if-none-match", "").split(","))
         if tag in known:
             return Response(status_code=304, headers=headers)

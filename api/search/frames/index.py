@@ -50,8 +50,8 @@ class SearchIndex:
 
     def close(self) -> None:
         self._is_closing.set()
-        self._leisure.shutdown()
-        self._coding.shutdown()
+        self._leisure.shutdown(cancel_futures=True)
+        self._coding.shutdown(cancel_futures=True)
         self._scan_pool.shutdown()
 
     def load(self, view: CacheView) -> LoadReport:

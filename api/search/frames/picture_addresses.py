@@ -52,16 +52,17 @@ class PictureAddresses:
                 secret = self._redis.get(self._key)
         return URLSafeSerializer(str(secret), salt=_SALT)
 
-    def frame_of(self, token: str) -> SignedFrame:
-        """What a token stands for. Raises PictureGone."""
+    def frame_of(self, token: str) -> tuple[SignedFrame, int]:
+        """What a token stands for, and for how many seconds still. Raises PictureGone."""
         try:
             *parts, expires = self.signer().loads(token)
             frame = msgspec.convert(dict(zip(_FIELDS, parts, strict=True)), SignedFrame)
         except (BadData, ValueError, TypeError) as error:
             raise PictureGone("There is no such picture; search again.") from error
-        if time.time() >= expires:
+        left = int(expires - time.time())
+        if left <= 0:
             raise PictureGone("The address of this picture has expired; search again.")
-        return frame
+        return frame, left
 
 
 _FIELDS = tuple(SignedFrame.__slots__)

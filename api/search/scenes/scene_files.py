@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from api.search.frames.log import VectorSnapshot
 from api.search.scenes.library import index_type, installed
-from api.search.scenes.scene_index import PIECE, SceneIndex, add, new_graph, pieces_of
+from api.search.scenes.scene_index import LONGEST, PIECE, SceneIndex, add, new_graph, pieces_of
 from shared.msgspec_decoding import UNDECODABLE
 from shared.private_files import private, publish
 from shared.process.memory import free_bytes
@@ -32,6 +32,7 @@ from shared.process.memory import free_bytes
 _VERSION = 1  # of what pieces and their vectors mean
 _STATE = "scenes.json"
 _STEP = 1 << 18  # pieces that are published together: some minutes of work
+_WORTH_TELLING = 1024  # rows
 _LINK_BYTES = 300  # of a piece in a graph, beside its vector
 
 
@@ -76,18 +77,21 @@ class SceneFiles:
         """
         return self._open(snapshot, view=True)
 
-    def make(self, snapshot: VectorSnapshot, is_stopped: Callable[[], bool]) -> None:
+    def make(self, snapshot: VectorSnapshot, is_stopped: Callable[[], bool]) -> bool:
         """Add all files that came after the index was made, or begin with all there are.
 
-        What is done is published every now and then. Raises OSError; what was published stays.
+        What is done is published every now and then; False: there was nothing to publish. Raises
+        OSError; what was published stays.
         """
         assert snapshot.journal is not None
-        needed = len(snapshot.rows) // 8 * (2 * snapshot.dim + _LINK_BYTES)
+        scenes = np.count_nonzero(snapshot.rows["back"] == 0)
+        most_pieces = scenes + len(snapshot.rows) // LONGEST
+        needed = most_pieces * (2 * snapshot.dim + _LINK_BYTES)
         if (free := free_bytes()) and needed > free // 2:
             raise OSError(errno.ENOMEM, f"it needs {needed >> 20} MB of memory")
         try:
             made = self._open(snapshot, view=False)
-        except (WrongScenes, FileNotFoundError):
+        except (WrongScenes, OSError):
             made = SceneIndex(new_graph(snapshot.dim), np.empty(0, PIECE), 0)
         digest = self._digest(snapshot.journal.size)
         graph, parts, rows, unpublished = made.graph, [made.pieces], made.rows, 0
@@ -96,14 +100,17 @@ class SceneFiles:
             parts.append(pieces_of(snapshot.rows[file.start : end], file.start))
             for _ in add(graph, snapshot.vectors, parts[-1], len(graph)):
                 if is_stopped():
-                    return
+                    return False
             rows = end
             unpublished += len(parts[-1])
             if unpublished >= _STEP:
                 self._publish(graph, np.concatenate(parts), rows, snapshot, digest)
                 unpublished = 0
-        if unpublished:
-            self._publish(graph, np.concatenate(parts), rows, snapshot, digest)
+        pieces, rows = np.concatenate(parts), len(snapshot.rows)
+        # Rows of files that are gone already need no piece, and are done with, too.
+        if unpublished or (len(pieces) and rows - made.rows >= _WORTH_TELLING):
+            self._publish(graph, pieces, rows, snapshot, digest)
+        return rows > made.rows and len(pieces) > 0
 
     def _open(self, snapshot: VectorSnapshot, *, view: bool) -> SceneIndex:
         try:
@@ -121,6 +128,8 @@ class SceneFiles:
             raise WrongScenes("it is cut off or damaged")
         with _failing():
             found = index_type().restore(str(graph), view=view)
+        if found is None:
+            raise WrongScenes("usearch does not know it")
         index = SceneIndex(found, np.fromfile(pieces, PIECE), state.rows)
         if not index.fits(snapshot):
             raise WrongScenes("it is of other vectors")

@@ -55,22 +55,31 @@ class SceneIndex:
         self, snapshot: VectorSnapshot, query: QueryVectors, max_results: int
     ) -> list[RowRange]:
         """Rows worth looking at, ascending: of scenes that are found, and all that came later."""
-        wanted = max(_LEAST, _FOR_EACH * max_results)
-        with self._lock:
-            found = self.graph.search(_bytes(_sought(query)), wanted, threads=1).keys
-        pieces = self.pieces[np.sort(found.astype(np.int64))]
-        # Rows of files that were replaced or deleted since are in no range.
-        living = np.array(snapshot.everything, np.int64).reshape(-1, 2)
-        at = np.searchsorted(living[:, 0], pieces["start"], side="right") - 1
-        pieces = pieces[(at >= 0) & (pieces["start"] < living[at, 1])]
+        wanted = asked = max(_LEAST, _FOR_EACH * max_results)
+        sought = _bytes(_sought(query))
+        while True:
+            with self._lock:
+                found = self.graph.search(sought, asked, threads=1).keys
+            pieces = self._living(self.pieces[np.sort(found.astype(np.int64))], snapshot)
+            if len(pieces) >= wanted or asked >= len(self.graph):
+                break
+            asked *= 4  # others are of files that were replaced or deleted since
         first = pieces["start"].tolist()
         last = (pieces["start"] + pieces["rows"]).tolist()
         later = [(max(a, self.rows), b) for a, b in snapshot.everything if b > self.rows]
         return _joined([*zip(first, last, strict=True), *later])
 
+    def _living(self, pieces: NDArray[np.void], snapshot: VectorSnapshot) -> NDArray[np.void]:
+        """Those of files that are still there."""
+        living = np.array(snapshot.everything, np.int64).reshape(-1, 2)
+        at = np.searchsorted(living[:, 0], pieces["start"], side="right") - 1
+        there: NDArray[np.void] = pieces[(at >= 0) & (pieces["start"] < living[at, 1])]
+        return there
+
     def _is_of(self, key: int, snapshot: VectorSnapshot) -> bool:
         (vector,) = _bytes(sums_of(snapshot.vectors, self.pieces[key : key + 1])).astype(np.int64)
-        return bool((np.abs(self.graph.get(key) - vector) <= _NEAR).all())
+        stored = self.graph.get(key)
+        return stored is not None and bool((np.abs(stored - vector) <= _NEAR).all())
 
 
 def add(

@@ -1,7 +1,7 @@
 """The index of scenes for the embeddings of one folder and model: taken up, made, or done without.
 
 It is derived data: whatever is wrong with it, searches are exact, and it is made anew. All that
-takes time is done beside requests, by one thread that has what processors others leave. Any process
+takes time is done beside requests, by one thread that comes after others. Any process
 may make it; one at a time does.
 """
 
@@ -24,7 +24,9 @@ from shared.errors import Unavailable
 _log = logging.getLogger(__name__)
 WORTH_INDEXING = 4096  # rows; as many are scanned in half a millisecond
 _OF_ALL = 128  # a part of all rows that is worth writing the whole index again
-_AGAIN_AFTER_S = 60.0  # when it could not be made
+_AGAIN_AFTER_S = 60.0  # when it could not be made, or there was nothing to make
+_WHILE_OTHERS_S = 5.0  # another process makes it
+_NICE = 5  # more would let it be interrupted for long while it has the interpreter
 
 
 class SceneStore:
@@ -73,21 +75,27 @@ class SceneStore:
         folder = snapshot.journal.path.parent
         not_before = time.monotonic() + _AGAIN_AFTER_S  # whatever it is that fails
         try:
+            if is_stopped():
+                return
             if missing():
                 self._is_impossible = True
                 return
             self._take_up(snapshot)
+            has_more = True
             if _left(self._index, snapshot) >= _worth(snapshot):
                 with WriteLock(folder / "scenes.lock").held(0):
-                    SceneFiles(snapshot.journal.path).make(snapshot, is_stopped)
+                    has_more = SceneFiles(snapshot.journal.path).make(snapshot, is_stopped)
                 self._take_up(snapshot)
-            not_before = 0.0
+            if has_more:
+                not_before = 0.0
         except Unavailable:
-            not_before = time.monotonic() + 1
+            not_before = time.monotonic() + _WHILE_OTHERS_S
         except FileNotFoundError:
             not_before = 0.0  # another generation replaced this one
         except OSError as error:
             _log.warning("the mode fast is not ready for %s: no index: %s", folder, error)
+        except Exception:  # noqa: BLE001 - nobody waits for this thread: it would be lost
+            _log.exception("the mode fast is not ready for %s", folder)
         finally:
             self._not_before = not_before
             self._is_busy = False
@@ -96,6 +104,9 @@ class SceneStore:
         assert snapshot.journal is not None
         files = SceneFiles(snapshot.journal.path)
         signature, index = files.signature(), None
+        with self._lock:
+            if (snapshot.journal.reading, signature) == (self._reading, self._signature):
+                return
         if signature is not None:
             try:
                 index = files.open(snapshot)
@@ -107,13 +118,13 @@ class SceneStore:
 
 
 def thread_for_leisure() -> ThreadPoolExecutor:
-    """A thread that, on Linux, takes only what processors all others leave."""
+    """A thread that, on Linux, comes after others."""
     return ThreadPoolExecutor(1, "scenes", initializer=_be_nice)
 
 
 def _be_nice() -> None:
     if hasattr(os, "setpriority") and os.uname().sysname == "Linux":  # there it is one thread's
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
 
 
 def _left(index: SceneIndex | None, snapshot: VectorSnapshot) -> int:

@@ -16,7 +16,7 @@ import pytest
 from api.search.frames import log as vector_log
 from api.search.frames.index import SearchIndex
 from api.search.frames.log import VectorLog
-from api.search.scenes import library, scene_files
+from api.search.scenes import library, scene_files, scene_index
 from api.search.scenes.scene_files import SceneState
 from api.search.scenes.scene_index import SceneIndex
 from api.search.scenes.scene_store import SceneStore
@@ -173,6 +173,18 @@ def test_new_files_are_found_at_once_and_replaced_or_deleted_ones_no_more(
     index.load(index.caches.open(str(cache.root), thorough=True))
     shutil.rmtree(cache.media_dir(media_hash(2)).path)
     assert media_hash(2) not in {h.hash_str for h in when_ready(index, cache, filled[2][7])}
+
+
+def test_scenes_of_a_deleted_file_take_no_place_of_others(
+    cache, index, filled, monkeypatch
+) -> None:
+    when_ready(index, cache, filled[2][7])
+    shutil.rmtree(cache.media_dir(media_hash(2)).path)
+    monkeypatch.setattr(scene_index, "_LEAST", 1)
+    monkeypatch.setattr(scene_index, "_FOR_EACH", 1)
+    hits = when_ready(index, cache, filled[2][7], most=50)
+    assert len(hits) == 50
+    assert media_hash(2) not in {hit.hash_str for hit in hits}
 
 
 def test_it_grows_with_the_folder_and_keeps_what_it_has(
