@@ -114,7 +114,10 @@ class SearchFields(Keyed, kw_only=True):
         ),
     ] = field(default_factory=list)
     images: Annotated[
-        bool | Literal["url"],
+        bool
+        | Annotated[
+            Literal["url"], Meta(title="ImagesAsUrl", description="Addresses, in `image_url`.")
+        ],
         Meta(
             description="`true`: a picture in each match; `false`: none; `url`: its address in "
             "`image_url`, signed, so that an <img> can show it without a licence key.",
