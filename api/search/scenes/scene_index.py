@@ -70,7 +70,7 @@ class SceneIndex:
         return _joined([*zip(first, last, strict=True), *later])
 
     def _living(self, pieces: NDArray[np.void], snapshot: VectorSnapshot) -> NDArray[np.void]:
-        """Those of files that are still there."""
+        """The pieces of files that are still there."""
         living = np.array(snapshot.everything, np.int64).reshape(-1, 2)
         at = np.searchsorted(living[:, 0], pieces["start"], side="right") - 1
         there: NDArray[np.void] = pieces[(at >= 0) & (pieces["start"] < living[at, 1])]
