@@ -21,6 +21,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from api.search.derived_files import journal_digest, signature
 from api.search.frames.int8_codes import BOUND, Basis, Int8Codes
 from shared.msgspec_decoding import UNDECODABLE
 from shared.private_files import private, publish
@@ -62,11 +63,7 @@ class CodeFiles:
 
     def signature(self) -> tuple[int, int] | None:
         """Changes whenever codes are published; None where there are none."""
-        try:
-            found = os.stat(self._folder / _STATE)
-        except FileNotFoundError:
-            return None
-        return found.st_ino, found.st_mtime_ns
+        return signature(self._folder / _STATE)
 
     def open(self, vectors: NDArray[np.float16]) -> tuple[CodeState, Int8Codes]:
         """The codes of these rows, mapped. Raises DoNotFit; OSError where they cannot be read."""
@@ -78,7 +75,7 @@ class CodeFiles:
             raise DoNotFit("they are of another version")
         if state.dim != vectors.shape[1] or state.rows <= 0:
             raise DoNotFit("they are of other rows")
-        if self._digest(state.journal) != state.journal_digest:
+        if journal_digest(self._journal, state.journal) != state.journal_digest:
             raise DoNotFit("they were made from another journal")
         folder = self._folder / state.folder
         codes = Int8Codes(
@@ -130,7 +127,7 @@ class CodeFiles:
         is_stopped: Callable[[], bool],
     ) -> None:
         """Fill a set and publish it as soon as it has more than the `before` rows of the last."""
-        digest = self._digest(journal)
+        digest = journal_digest(self._journal, journal)
         published = made.rows
         try:
             for stop in range(made.rows + _STEP, len(vectors) + _STEP, _STEP):
@@ -160,11 +157,6 @@ class CodeFiles:
         for old in self._folder.glob("codes-*"):
             if old != made.folder:
                 shutil.rmtree(old, ignore_errors=True)
-
-    def _digest(self, size: int) -> str:
-        """Of the first bytes of the journal."""
-        with open(self._journal, "rb") as file:
-            return hashlib.sha256(file.read(size)).hexdigest()
 
 
 class _Set:

@@ -59,9 +59,11 @@ class SharedPass:
         if not mine.batch:
             mine.turn.wait()
         if mine.batch:
-            self._scan(mine.batch, many)
-            with self._lock:
-                self._pass_on()
+            try:
+                self._scan(mine.batch, many)
+            finally:  # whatever ends this thread: others wait
+                with self._lock:
+                    self._pass_on()
         if mine.error is not None:
             raise mine.error
         assert mine.found is not None
@@ -75,8 +77,9 @@ class SharedPass:
         except Exception:  # noqa: BLE001 - whatever it is, it may be one query's alone
             for one in batch:
                 _estimate_alone(one, many)
-        for one in batch[1:]:
-            one.turn.set()
+        finally:
+            for one in batch[1:]:
+                one.turn.set()
 
     def _pass_on(self) -> None:
         """Let the one that has waited longest scan, with those that it can take along."""

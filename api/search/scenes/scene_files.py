@@ -22,6 +22,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from api.search.derived_files import journal_digest, signature
 from api.search.frames.log import VectorSnapshot
 from api.search.scenes.library import index_type, installed
 from api.search.scenes.scene_index import LONGEST, PIECE, SceneIndex, add, new_graph, pieces_of
@@ -64,11 +65,7 @@ class SceneFiles:
 
     def signature(self) -> tuple[int, int] | None:
         """Changes whenever an index is published; None where there is none."""
-        try:
-            found = os.stat(self._folder / _STATE)
-        except FileNotFoundError:
-            return None
-        return found.st_ino, found.st_mtime_ns
+        return signature(self._folder / _STATE)
 
     def open(self, snapshot: VectorSnapshot) -> SceneIndex:
         """The index for these rows, mapped.
@@ -93,7 +90,7 @@ class SceneFiles:
             made = self._open(snapshot, view=False)
         except (WrongScenes, OSError):
             made = SceneIndex(new_graph(snapshot.dim), np.empty(0, PIECE), 0)
-        digest = self._digest(snapshot.journal.size)
+        digest = journal_digest(self._journal, snapshot.journal.size)
         graph, parts, rows, unpublished = made.graph, [made.pieces], made.rows, 0
         for file in [file for file in snapshot.by_start if file.start >= rows]:
             end = file.start + file.rows
@@ -121,7 +118,7 @@ class SceneFiles:
             raise WrongScenes("it is of another version")
         if state.dim != snapshot.dim or not 0 < state.rows <= len(snapshot.rows):
             raise WrongScenes("it is of other rows")
-        if self._digest(state.journal) != state.journal_digest:
+        if journal_digest(self._journal, state.journal) != state.journal_digest:
             raise WrongScenes("it was made from another journal")
         graph, pieces = self._paths(state.name)
         if _file_digest(graph) != state.graph_digest or _file_digest(pieces) != state.pieces_digest:
@@ -172,11 +169,6 @@ class SceneFiles:
 
     def _paths(self, name: str) -> tuple[Path, Path]:
         return self._folder / f"{name}.usearch", self._folder / f"{name}.pieces"
-
-    def _digest(self, size: int) -> str:
-        """Of the first bytes of the journal."""
-        with open(self._journal, "rb") as file:
-            return hashlib.sha256(file.read(size)).hexdigest()
 
 
 def _save(graph: Any, path: Path) -> None:
