@@ -27,8 +27,8 @@ from usearch.index import MetricKind
 from usearch.index import search as usearch_exact
 
 from api.cache.caches import Caches
+from api.search.codes.store import WORTH_CODING
 from api.search.frames import scan
-from api.search.frames.code_store import WORTH_CODING
 from api.search.frames.estimates import Estimates
 from api.search.frames.index import SearchIndex
 from api.search.types import QueryVectors

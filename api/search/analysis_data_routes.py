@@ -15,6 +15,7 @@ async def load_analysis_data(call: Call[LoadBody]) -> LoadAnswer:
     """Everything in the cache folder."""
     cache_dir = call.services.paths.cache(call.body.cache_dir)
     report = await call.services.folders.run(cache_dir, _load, call.services, cache_dir)
+    call.warnings.extend(report.warnings)
     transcripts = counted(report.transcription_files, "transcript")
     return LoadAnswer(
         message=f"{_message(report)} {transcripts} can be searched.",
@@ -80,7 +81,8 @@ ENDPOINTS = (
         scope=KeyScope.SEARCH,
         tag="Analysis data",
         summary="Load everything in a cache folder",
-        description="Additive and idempotent; what changed on disk is loaded again.",
+        description="Additive and idempotent; what changed on disk is loaded again. Where memory "
+        "has no room for what searches read, X-Rushes-Warnings says so.",
         body=LoadBody,
         answer=LoadAnswer,
         example={"cache_dir": "/footage/.rushes"},

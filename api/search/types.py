@@ -49,10 +49,14 @@ class SkippedArtefact:
 
 @dataclass(frozen=True, slots=True)
 class LoadReport:
-    """`frames` counts grid frames; `missing` are hashes asked for that have no visual data."""
+    """`frames` counts grid frames; `missing` are hashes asked for that have no visual data.
+
+    `warnings` say what makes searches slow here.
+    """
 
     visual_files: int
     transcription_files: int
     frames: int
     skipped: tuple[SkippedArtefact, ...] = ()
     missing: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()

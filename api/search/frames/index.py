@@ -21,7 +21,7 @@ from api.cache.caches import Caches
 from api.cache.lru import LruCache
 from api.cache.view import CacheView
 from api.people.frame_filter import FrameFilter
-from api.search.frames.code_store import CodeStore
+from api.search.codes.store import CodeStore
 from api.search.frames.loader import VectorLoader
 from api.search.frames.log import VectorLog, VectorSnapshot
 from api.search.frames.matching import Matching
@@ -58,6 +58,7 @@ class SearchIndex:
         """Bring everything in a folder, opened thoroughly, up to date, and forget what is gone."""
         skipped: dict[str, str] = {}
         files: dict[str, int] = {}
+        warnings = []
         for model in sorted(view.models()):
             embeddings = self._embeddings(view, model)
             loader = embeddings.loader
@@ -65,12 +66,17 @@ class SearchIndex:
             _forget_deleted(loader, loader.snapshot().files)
             self._have_prepared(embeddings, loader.snapshot())
             skipped |= loader.unusable()
+            if shortage := embeddings.matching.store.shortage(loader.snapshot()):
+                warnings.append(f"{model}: {shortage}")
             for merged in loader.snapshot().files.values():
                 files[merged.hash_str] = max(files.get(merged.hash_str, 0), merged.rows)
         spoken = self.transcripts.load(view, look_for_more=False)
         report = _report(files, skipped, ())
         return replace(
-            report, transcription_files=spoken.files, skipped=report.skipped + spoken.skipped
+            report,
+            transcription_files=spoken.files,
+            skipped=report.skipped + spoken.skipped,
+            warnings=tuple(warnings),
         )
 
     def load_for_media(self, view: CacheView, hashes: Sequence[str]) -> LoadReport:

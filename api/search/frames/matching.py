@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from api.people.frame_filter import FrameFilter
-from api.search.frames.code_store import CodeStore
+from api.search.codes.codes import CodeFinder, Codes
+from api.search.codes.store import CodeStore
 from api.search.frames.estimates import Estimates, Rows, WrongBound
 from api.search.frames.float16_scan import Float16Scan
-from api.search.frames.int8_codes import Int8Codes, Int8Finder
 from api.search.frames.log import VectorSnapshot
 from api.search.frames.places import Places
 from api.search.frames.ranking import rank
@@ -27,6 +27,7 @@ _FEW = 8192  # rows that are scored one by one, wherever they lie, or scanned wi
 # Beyond these a pass over all stored rows is as quick (8,000 matches: 120 ms against 262).
 _MOST_BY_CODES = 2000  # matches
 _MOST_EXCLUDED = 8
+_GATHERED = 65_536  # rows that are copied to be scored together
 _QUICK = 500  # matches that are ranked in some milliseconds
 
 
@@ -73,14 +74,14 @@ class Matching:
 
     def _by_codes(
         self,
-        codes: Int8Codes,
+        codes: Codes,
         snapshot: VectorSnapshot,
         stored: StoredPlaces,
         mask: NDArray[np.bool_] | None,
         max_results: int,
     ) -> tuple[Rows, Scores] | None:
         """Places and scores of matches, None where codes cannot tell."""
-        finder = Int8Finder(codes, snapshot.vectors, self.pool, self.threads)
+        finder = CodeFinder(codes, snapshot.vectors, self.pool, self.threads)
         places = stored.places
 
         def many(queries: Sequence[QueryVectors]) -> list[Estimates]:
@@ -115,7 +116,13 @@ class StoredPlaces:
         self._vectors = snapshot.vectors
 
     def scores(self, places: Rows) -> tuple[Scores, Scores]:
-        return score_rows(self._vectors, self.places.numbers(places), self.query)
+        rows = self.places.numbers(places)
+        parts = [
+            score_rows(self._vectors, rows[at : at + _GATHERED], self.query)
+            for at in range(0, max(1, len(rows)), _GATHERED)
+        ]
+        base, final = zip(*parts, strict=True)
+        return np.concatenate(base), np.concatenate(final)
 
 
 def _of_few(allowed: Rows, stored: StoredPlaces, count: int) -> Estimates:

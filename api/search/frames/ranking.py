@@ -16,7 +16,9 @@ from api.search.frames.scan import Scores
 
 APART_S = 10  # a further frame of a scene is at least this far from every better one
 _ROUNDS = 3  # in which matches of all scenes are chosen together; long scenes have more
-_MOST_CANDIDATES = 32_768  # beyond them a pass over all stored rows is the quicker way
+# Beyond so many candidates, and this share of all, a pass over the stored rows is the quicker way.
+_MANY_CANDIDATES = 32_768
+_MOST_OF_ALL = 1 / 16
 
 
 class Stored(Protocol):
@@ -80,6 +82,7 @@ class _Candidates:
         self._estimates = estimates
         self._stored = stored
         self._whole_scenes = whole_scenes
+        self._most = max(_MANY_CANDIDATES, len(estimates.scores) * _MOST_OF_ALL)
         self.places = np.empty(0, np.int64)
         self.final = np.empty(0, np.float32)
         self._base = self.final
@@ -96,7 +99,7 @@ class _Candidates:
         estimates = self._estimates
         if estimates.base is not None:
             base, final = estimates.base[places], estimates.scores[places]
-        elif len(self.places) + len(places) > _MOST_CANDIDATES:
+        elif len(self.places) + len(places) > self._most:
             return False
         else:
             base, final = self._stored.scores(places)

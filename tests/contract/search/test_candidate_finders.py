@@ -16,9 +16,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from api.search.codes.basis import Basis
+from api.search.codes.codes import CodeFinder, Codes
+from api.search.codes.int4 import Int4Codes
+from api.search.codes.int8 import Int8Codes
 from api.search.frames.estimates import CandidateFinder, Estimates
 from api.search.frames.float16_scan import Float16Scan
-from api.search.frames.int8_codes import Basis, Int8Codes, Int8Finder
 from api.search.frames.matching import StoredPlaces
 from api.search.frames.places import Places
 from api.search.frames.ranking import rank
@@ -137,25 +140,37 @@ class TestFloat16Scan(FinderContract):
 
 
 @functools.cache
-def coded(name: str, share: float) -> Int8Codes:
+def coded(name: str, kind: type[Codes], share: float) -> Codes:
     """Codes of that share of a film's rows."""
     vectors = FILMS[name]().snapshot.vectors
-    basis = Basis.of(vectors)
-    codes, scales, bounds = basis.encode(vectors[: int(len(vectors) * share)])
-    worst = float(bounds["error"].max()), float(bounds["norm"].max())
-    return Int8Codes(basis, len(codes), codes, scales, bounds, worst)
+    return kind.of(Basis.of(vectors), vectors[: int(len(vectors) * share)])
 
 
-class TestInt8Codes(FinderContract):
+class CodesContract(FinderContract):
+    kind: ClassVar[type[Codes]]
+    share: ClassVar[float]
+
     def finder(self, name: str, pool: Executor) -> CandidateFinder:
-        return Int8Finder(coded(name, 1), FILMS[name]().snapshot.vectors, pool, 2)
+        codes = coded(name, self.kind, self.share)
+        return CodeFinder(codes, FILMS[name]().snapshot.vectors, pool, 2)
 
 
-class TestInt8CodesOfSomeRows(FinderContract):
+class TestInt8Codes(CodesContract):
+    kind, share = Int8Codes, 1.0
+
+
+class TestInt8CodesOfSomeRows(CodesContract):
     """The newest rows have no codes yet, half a file among them."""
 
-    def finder(self, name: str, pool: Executor) -> CandidateFinder:
-        return Int8Finder(coded(name, 0.6), FILMS[name]().snapshot.vectors, pool, 2)
+    kind, share = Int8Codes, 0.6
+
+
+class TestInt4Codes(CodesContract):
+    kind, share = Int4Codes, 1.0
+
+
+class TestInt4CodesOfSomeRows(CodesContract):
+    kind, share = Int4Codes, 0.6
 
 
 @functools.cache

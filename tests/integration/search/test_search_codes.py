@@ -12,10 +12,10 @@ import msgspec
 import numpy as np
 import pytest
 
-from api.search.frames import code_store
+from api.search.codes import store as code_store
+from api.search.codes.files import CodeFiles, CodeState
+from api.search.codes.store import CodeStore
 from api.search.frames import log as vector_log
-from api.search.frames.code_files import CodeFiles, CodeState
-from api.search.frames.code_store import CodeStore
 from api.search.frames.log import VectorLog
 from api.search.types import QueryVectors
 from tests.support.search.plain_ranking import plain_matches
@@ -37,8 +37,16 @@ from tests.support.waiting import wait_for
 ROWS = 12_000
 
 
+@pytest.fixture(params=[8, 4])
+def bits(request, monkeypatch) -> int:
+    """Of codes, by what memory has room for."""
+    if request.param == 4:
+        monkeypatch.setattr(code_store, "free_bytes", lambda: ROWS * 2 * DIM)
+    return int(request.param)
+
+
 @pytest.fixture
-def filled(cache, index) -> dict[int, np.ndarray]:
+def filled(cache, index, bits) -> dict[int, np.ndarray]:
     """More rows than are searched without codes, in three files."""
     vectors = fill(cache, 3, rows=ROWS // 3)
     assert found(index, cache, vectors[1][5], max_results=1) == [(1, 5)]
@@ -72,21 +80,35 @@ def assert_answers_are_exact(index, cache, settings) -> None:
 
 
 def test_codes_are_made_and_used_and_answers_stay_the_same(
-    cache, index, replica, settings, filled, monkeypatch
+    cache, index, replica, settings, filled, bits, monkeypatch
 ) -> None:
     state_of(settings)
     store, log = store_and_log(settings)
     codes = store.current(log.snapshot())
     assert codes is not None
-    assert codes.count == ROWS
+    assert (codes.count, codes.bits) == (ROWS, bits)
     used: list[int] = []
-    products = type(codes).products
+    estimate = type(codes).estimate
     monkeypatch.setattr(
-        type(codes), "products", lambda self, *a: (used.append(self.count), products(self, *a))[1]
+        type(codes), "estimate", lambda self, *a: (used.append(self.count), estimate(self, *a))[1]
     )
     for one in (index, replica):
         assert_answers_are_exact(one, cache, settings)
     assert set(used) == {ROWS}, "no search went without them"
+
+
+def test_a_folder_larger_than_memory_says_so_and_is_searched(
+    cache, index, settings, filled, monkeypatch, caplog
+) -> None:
+    state_of(settings)
+    assert not index.load(view_of(index, cache)).warnings
+    monkeypatch.setattr(code_store, "free_bytes", lambda: 1000)
+    (warning,) = index.load(view_of(index, cache)).warnings
+    assert warning.startswith(f"{MODEL}: A search reads 0.0 GB of codes")
+    with search_index(settings) as another:
+        assert_answers_are_exact(another, cache, settings)
+    (logged,) = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
+    assert "memory has room for 0.0 GB" in logged
 
 
 def test_what_is_newly_published_is_found_before_it_has_codes(
@@ -131,12 +153,12 @@ def version(state: CodeState, folder: Path) -> CodeState:
 
 
 def cut_off(state: CodeState, folder: Path) -> CodeState:
-    os.truncate(folder / "codes.i8", 100)
+    os.truncate(folder / "codes", 100)
     return state
 
 
-def scales_cut_off(state: CodeState, folder: Path) -> CodeState:
-    os.truncate(folder / "scales.f32", 100)
+def factors_cut_off(state: CodeState, folder: Path) -> CodeState:
+    os.truncate(folder / "factors.f32", 100)
     return state
 
 
@@ -147,8 +169,8 @@ def another_mean(state: CodeState, folder: Path) -> CodeState:
 
 
 def other_codes(state: CodeState, folder: Path) -> CodeState:
-    codes = np.fromfile(folder / "codes.i8", np.int8)
-    np.roll(codes, DIM).tofile(folder / "codes.i8")
+    codes = np.fromfile(folder / "codes", np.int8)
+    np.roll(codes, DIM).tofile(folder / "codes")
     return state
 
 
@@ -166,7 +188,7 @@ def no_state(state: CodeState, folder: Path) -> None:
 
 
 DAMAGE = [
-    version, cut_off, scales_cut_off, another_mean, other_codes, other_rows, no_folder, no_state
+    version, cut_off, factors_cut_off, another_mean, other_codes, other_rows, no_folder, no_state
 ]  # fmt: skip
 
 
@@ -193,9 +215,11 @@ def test_codes_that_lie_in_between_are_found_out_by_the_rows_they_lead_to(
     path = state_of(settings)
     index.close()
     state = msgspec.json.decode(path.read_bytes(), type=CodeState)
-    file = path.parent / state.folder / "codes.i8"
-    codes = np.fromfile(file, np.int8).reshape(-1, DIM)
-    codes[1:790] = -codes[1:790]  # between two rows that are looked at when codes are taken up
+    file = path.parent / state.folder / "codes"
+    codes = np.fromfile(file, np.uint8).reshape(ROWS, -1)
+    codes[1:790] ^= (
+        255  # turned around, between two rows that are looked at when codes are taken up
+    )
     codes.tofile(file)
     store, log = store_and_log(settings)
     assert store.current(log.snapshot()) is not None

@@ -12,15 +12,17 @@ import threading
 import time
 from collections.abc import Callable
 
-from api.search.frames.code_files import CodeFiles, DoNotFit
-from api.search.frames.int8_codes import Int8Codes
+from api.search.codes.codes import Codes
+from api.search.codes.files import CodeFiles, DoNotFit, Opened, bytes_of
 from api.search.frames.log import VectorSnapshot
 from api.search.write_lock import WriteLock
 from shared.errors import Unavailable
+from shared.process.memory import free_bytes
 
 _log = logging.getLogger(__name__)
 WORTH_CODING = 8192  # rows; as many are scanned in a millisecond
 _MOST_DIMENSIONS = 2048  # a rotation of more takes too much memory
+_GB = 1e9
 _AGAIN_AFTER_S = 60.0  # when codes could not be written
 _SOON_S = 600.0  # codes that are made anew and given up again within this wait for as long
 
@@ -30,12 +32,15 @@ class CodeStore:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._known: tuple[object, Int8Codes | None] = (None, None)
+        self._reading: object = None  # of the journal, and what was opened since
+        self._signature: tuple[int, int] | None = None
+        self._opened: Opened | None = None
+        self._is_short = False  # of memory, as was logged
         self._is_making = False
         self._not_before = 0.0  # time.monotonic
         self._discarded = -_SOON_S  # when codes were last
 
-    def current(self, snapshot: VectorSnapshot) -> Int8Codes | None:
+    def current(self, snapshot: VectorSnapshot) -> Codes | None:
         """Codes that fit the snapshot's rows; more rows may follow that have none."""
         part = snapshot.journal
         if part is None:
@@ -43,11 +48,24 @@ class CodeStore:
         files = CodeFiles(part.path)
         with self._lock:
             signature = files.signature()
-            # Lines that were read and then cut off begin another reading.
-            key = (part.reading, signature)
-            if key != self._known[0]:
-                self._known = (key, _opened(files, snapshot) if signature else None)
-            return self._known[1]
+            if self._reading is not part.reading:
+                # Lines that were read and then cut off begin another reading.
+                self._reading, self._signature, self._opened = part.reading, None, None
+            if signature != self._signature:
+                self._opened = _opened(files, snapshot, self._opened) if signature else None
+                self._signature = signature
+                self._tell_of(snapshot)
+            return None if self._opened is None else self._opened[1]
+
+    def shortage(self, snapshot: VectorSnapshot) -> str | None:
+        """What there is to say where memory has no room for what each search reads."""
+        return _shortage(snapshot, self.current(snapshot))
+
+    def _tell_of(self, snapshot: VectorSnapshot) -> None:
+        shortage = _shortage(snapshot, self._opened[1]) if self._opened else None
+        if shortage and not self._is_short:
+            _log.warning("%s: %s", snapshot.journal, shortage)
+        self._is_short = bool(shortage)
 
     def begin(self, snapshot: VectorSnapshot) -> bool:
         """Whether so many rows have no codes that the caller is to call `make` now."""
@@ -67,7 +85,8 @@ class CodeStore:
         path, size = snapshot.journal.path, snapshot.journal.size
         try:
             with WriteLock(path.with_name("codes.lock")).held(0):
-                CodeFiles(path).make(snapshot.vectors, size, is_stopped)
+                bits = _bits_for(*snapshot.vectors.shape)
+                CodeFiles(path).make(snapshot.vectors, size, bits, is_stopped)
         except Unavailable:
             self._not_before = time.monotonic() + 1
         except FileNotFoundError:
@@ -97,9 +116,26 @@ class CodeStore:
                 CodeFiles(snapshot.journal.path).discard()
 
 
-def _opened(files: CodeFiles, snapshot: VectorSnapshot) -> Int8Codes | None:
+def _shortage(snapshot: VectorSnapshot, codes: Codes | None) -> str | None:
+    size, free = codes.size if codes else snapshot.vectors.nbytes, free_bytes()
+    if not free or size <= free:
+        return None
+    return (
+        f"A search reads {size / _GB:.1f} GB of codes or embeddings, and memory has room for "
+        f"{free / _GB:.1f} GB: it waits for the disk."
+    )
+
+
+def _bits_for(rows: int, dim: int) -> int:
+    """As many as memory has room for: codes are kept until there are twice as many rows."""
+    free = free_bytes()
+    is_roomy = not free or 2 * rows * bytes_of(8, dim) <= free // 2
+    return 8 if is_roomy or dim % 2 else 4
+
+
+def _opened(files: CodeFiles, snapshot: VectorSnapshot, known: Opened | None) -> Opened | None:
     try:
-        return files.open(snapshot.vectors)[1]
+        return files.open(snapshot.vectors, known)
     except FileNotFoundError:
         return None  # replaced just now
     except (DoNotFit, OSError) as error:

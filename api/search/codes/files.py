@@ -1,4 +1,4 @@
-"""Int8 codes of a generation of the vector log, in files that are mapped and only grow.
+"""Codes of a generation of the vector log, in files that are mapped and only grow.
 
 `codes.json`, in the generation's folder, says how many rows are coded, in which set of files
 (`codes-<token>/`), and which lines of the journal they were made from. It is replaced, whole, after
@@ -21,16 +21,19 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from api.search.codes.basis import Basis
+from api.search.codes.codes import BOUND, Codes, Columns, worst_of
+from api.search.codes.int4 import Int4Codes
+from api.search.codes.int8 import Int8Codes
 from api.search.derived_files import journal_digest, signature
-from api.search.frames.int8_codes import BOUND, Basis, Int8Codes
 from shared.msgspec_decoding import UNDECODABLE
 from shared.private_files import private, publish
 
-_VERSION = 1  # of what codes and bounds mean
+_VERSION = 2  # of what codes and bounds mean
 _STATE = "codes.json"
 _BASIS = "basis.f32"  # the mean, then the rotation
-_CODES, _SCALES, _BOUNDS = _FILES = ("codes.i8", "scales.f32", "bounds.f32")
-_ROOM = 1 << 16  # rows by which files are longer than they need be, so that maps last
+_FILES = ("codes", "factors.f32", "bounds.f32")
+_KINDS: dict[int, type[Codes]] = {kind.bits: kind for kind in (Int8Codes, Int4Codes)}
 _STEP = 1 << 18  # rows that are published together
 _CHUNK = 8192
 _TRIED = 16  # rows that are decoded when codes are taken up
@@ -41,6 +44,7 @@ class CodeState(msgspec.Struct, frozen=True, kw_only=True):
 
     version: int
     folder: str
+    bits: int
     rows: int
     dim: int
     mean_of: int  # rows that there were when the mean was taken
@@ -48,6 +52,9 @@ class CodeState(msgspec.Struct, frozen=True, kw_only=True):
     journal: int  # bytes of the journal that name these rows
     journal_digest: str
     worst: tuple[float, float]
+
+
+Opened = tuple[CodeState, Codes]
 
 
 class DoNotFit(Exception):
@@ -65,54 +72,65 @@ class CodeFiles:
         """Changes whenever codes are published; None where there are none."""
         return signature(self._folder / _STATE)
 
-    def open(self, vectors: NDArray[np.float16]) -> tuple[CodeState, Int8Codes]:
-        """The codes of these rows, mapped. Raises DoNotFit; OSError where they cannot be read."""
+    def open(self, vectors: NDArray[np.float16], known: Opened | None = None) -> Opened:
+        """The codes of these rows, mapped, what was opened before left out where it is the same.
+
+        Raises DoNotFit; OSError where they cannot be read.
+        """
         try:
             state = msgspec.json.decode((self._folder / _STATE).read_bytes(), type=CodeState)
         except UNDECODABLE as error:
             raise DoNotFit("they are damaged") from error
-        if state.version != _VERSION:
+        if state.version != _VERSION or state.bits not in _KINDS:
             raise DoNotFit("they are of another version")
         if state.dim != vectors.shape[1] or state.rows <= 0:
             raise DoNotFit("they are of other rows")
         if journal_digest(self._journal, state.journal) != state.journal_digest:
             raise DoNotFit("they were made from another journal")
         folder = self._folder / state.folder
-        codes = Int8Codes(
-            _read_basis(folder / _BASIS, state),
-            state.rows,
-            _mapped(folder / _CODES, np.dtype((np.int8, (state.dim,))), state.rows),
-            _mapped(folder / _SCALES, np.dtype(np.float32), state.rows),
-            _mapped(folder / _BOUNDS, BOUND, state.rows),
-            state.worst,
+        is_longer = known is not None and known[0].folder == state.folder
+        basis = known[1].basis if known and is_longer else _read_basis(folder / _BASIS, state)
+        columns = Columns(
+            *(
+                _mapped(folder / name, dtype, state.rows)
+                for name, dtype in zip(_FILES, _types(state.bits, state.dim), strict=True)
+            )
         )
-        if not (codes.scales[: state.rows] > 0).all():
+        new = columns.factors[known[1].count if known and is_longer else 0 :]
+        if not (new > 0).all():
             raise DoNotFit("pages of them are empty")
+        codes = _KINDS[state.bits](basis, state.rows, columns, state.worst)
         some = np.linspace(0, min(len(vectors), state.rows) - 1, _TRIED).astype(np.int64)
         if not codes.hold(vectors, some):
             raise DoNotFit("they are of other vectors or another mean")
         return state, codes
 
     def make(
-        self, vectors: NDArray[np.float16], journal: int, is_stopped: Callable[[], bool]
+        self,
+        vectors: NDArray[np.float16],
+        journal: int,
+        bits: int,
+        is_stopped: Callable[[], bool],
     ) -> None:
         """Code all rows that have no codes yet; `journal` bytes of the journal name them all.
 
-        Codes of older rows are kept while their mean is of half the rows or more. What is done is
-        published every now and then, durable. Raises OSError; what was published before stays.
+        Codes of older rows are kept while their mean is of half the rows or more; new ones are of
+        that many bits. What is done is published every now and then, durable. Raises OSError; what
+        was published before stays.
         """
+        before = 0
         try:
             old, codes = self.open(vectors)
+            before = old.rows
+            is_new = len(vectors) >= 2 * old.mean_of
         except (DoNotFit, FileNotFoundError):
-            self._make(_Set.new(self._folder, vectors), vectors, journal, 0, is_stopped)
-            return
-        if len(vectors) >= 2 * old.mean_of:
-            made = _Set.new(self._folder, vectors)
-            self._make(made, vectors, journal, old.rows, is_stopped)
+            is_new = True
+        if is_new:
+            made = _Set.new(self._folder, vectors, _KINDS[bits])
         else:
-            made = _Set(self._folder / old.folder, codes.basis, old.basis, old.mean_of)
+            made = _Set(self._folder / old.folder, type(codes), codes.basis, old.basis, old.mean_of)
             made.rows, made.worst = old.rows, old.worst
-            self._make(made, vectors, journal, old.rows, is_stopped)
+        self._make(made, vectors, journal, before, is_stopped)
 
     def discard(self) -> None:
         """Let nobody use the codes that there are."""
@@ -145,6 +163,7 @@ class CodeFiles:
         state = CodeState(
             version=_VERSION,
             folder=made.folder.name,
+            bits=made.kind.bits,
             rows=made.rows,
             dim=dim,
             mean_of=made.mean_of,
@@ -162,13 +181,16 @@ class CodeFiles:
 class _Set:
     """Files of codes that are being filled."""
 
-    def __init__(self, folder: Path, basis: Basis, digest: str, mean_of: int) -> None:
-        self.folder, self.basis, self.digest, self.mean_of = folder, basis, digest, mean_of
+    def __init__(
+        self, folder: Path, kind: type[Codes], basis: Basis, digest: str, mean_of: int
+    ) -> None:
+        self.folder, self.kind = folder, kind
+        self.basis, self.digest, self.mean_of = basis, digest, mean_of
         self.rows = 0
         self.worst = (0.0, 0.0)
 
     @classmethod
-    def new(cls, parent: Path, vectors: NDArray[np.float16]) -> _Set:
+    def new(cls, parent: Path, vectors: NDArray[np.float16], kind: type[Codes]) -> _Set:
         basis = Basis.of(vectors)
         content = np.concatenate([basis.mean[None], basis.rotation]).tobytes()
         folder = parent / f"codes-{secrets.token_hex(8)}"
@@ -178,17 +200,15 @@ class _Set:
         except BaseException:  # whatever ends it, a full disk too: half a set stays nowhere
             shutil.rmtree(folder, ignore_errors=True)
             raise
-        return cls(folder, basis, hashlib.sha256(content).hexdigest(), len(vectors))
+        return cls(folder, kind, basis, hashlib.sha256(content).hexdigest(), len(vectors))
 
     def add(self, vectors: NDArray[np.float16], stop: int, is_stopped: Callable[[], bool]) -> None:
         """Code the rows up to `stop`; durable, unless it was stopped. Raises OSError."""
-        widths = (vectors.shape[1], 4, BOUND.itemsize)
+        widths = [dtype.itemsize for dtype in _types(self.kind.bits, vectors.shape[1])]
         try:
             with contextlib.ExitStack() as stack:
                 files = [stack.enter_context(self._opened(name)) for name in _FILES]
                 for file, width in zip(files, widths, strict=True):
-                    if os.fstat(file.fileno()).st_size < stop * width:
-                        file.truncate((stop + stop // 4 + _ROOM) * width)  # sparse: costs nothing
                     file.seek(self.rows * width)
                 for start in range(self.rows, stop, _CHUNK):
                     if is_stopped():
@@ -205,27 +225,32 @@ class _Set:
         self.rows = stop
 
     def _encode(self, vectors: NDArray[np.float16], files: Sequence[BinaryIO]) -> None:
-        coded = self.basis.encode(vectors)
-        columns: tuple[NDArray[Any], ...] = coded
+        columns = self.kind.encode(self.basis, vectors)
         for file, column in zip(files, columns, strict=True):
             file.write(column.tobytes())
-        error, norm = self.worst
-        bounds = coded[2]
-        self.worst = (
-            max(error, float(bounds["error"].max())),
-            max(norm, float(bounds["norm"].max())),
-        )
+        error, norm = worst_of(columns)
+        self.worst = max(self.worst[0], error), max(self.worst[1], norm)
 
     def _opened(self, name: str) -> BinaryIO:
         return open(self.folder / name, "r+b", opener=_created)
 
 
+def _types(bits: int, dim: int) -> tuple[np.dtype[Any], ...]:
+    """What a row is in each of the files."""
+    kind = _KINDS[bits]
+    return np.dtype((kind.dtype, (kind.width(dim),))), np.dtype(np.float32), BOUND
+
+
+def bytes_of(bits: int, dim: int) -> int:
+    """What a row takes."""
+    return sum(dtype.itemsize for dtype in _types(bits, dim))
+
+
 def _mapped(path: Path, dtype: np.dtype[Any], rows: int) -> NDArray[Any]:
-    """An array of all rows that a file has room for. Raises DoNotFit if there are too few."""
-    size = path.stat().st_size // dtype.itemsize
-    if size < rows:
+    """An array of so many rows. Raises DoNotFit if the file has not as many."""
+    if path.stat().st_size < rows * dtype.itemsize:
         raise DoNotFit("they are cut off")
-    array: NDArray[Any] = np.memmap(path, dtype, "r", shape=(size,)).view(np.ndarray)
+    array: NDArray[Any] = np.memmap(path, dtype, "r", shape=(rows,)).view(np.ndarray)
     return array
 
 

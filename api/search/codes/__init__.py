@@ -1,0 +1,1 @@
+"""Stored rows in fewer bits, passed over to find candidates."""
