@@ -87,7 +87,7 @@ class Footage:
 
 def publish(cache: CacheDir, number: int, vectors: Units, starts: list[int]) -> None:
     hash_str = f"{number:016x}"
-    scenes = tuple(Scene(a, b) for a, b in zip(starts, [*starts[1:], HOUR], strict=True))
+    scenes = tuple(Scene(a, b) for a, b in zip(starts, [*starts[1:], len(vectors)], strict=True))
     with cache.draft(hash_str, Stage.FRAMES, "", "pack", "bench") as draft:
         draft.publish(rows=len(vectors), scenes=scenes)
     with cache.draft(hash_str, Stage.VISUAL, MODEL, "npy", "bench") as draft:
