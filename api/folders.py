@@ -124,7 +124,7 @@ class Folders:
                     if is_over.is_set():
                         return
                     part.place = folder_of(items[n])
-                    if not self.hangs(part.place):
+                    if not self.hangs(part.place, within_s):
                         found[n] = work(items[n])
             finally:
                 part.entrance.leave()
@@ -176,11 +176,11 @@ class Folders:
                 self._readers[mount] = ThreadPoolExecutor(_READS_AT_ONCE, "reader")
             return self._readers[mount]
 
-    def hangs(self, folder: str) -> bool:
-        """Whether a look at it, or at what it lies in, has not come back."""
+    def hangs(self, folder: str, after_s: float = _HANGS_AFTER_S) -> bool:
+        """Whether a look at it, or at what it lies in, has not come back for so long."""
         if not self._looks:
             return False
-        latest = time.monotonic() - _HANGS_AFTER_S
+        latest = time.monotonic() - min(after_s, _HANGS_AFTER_S)
         with self._lock:
             return any(
                 since < latest and _lies_in(folder, place) for place, since in self._looks.items()

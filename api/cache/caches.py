@@ -12,11 +12,13 @@ from contextlib import suppress
 from pathlib import Path
 
 from api.cache.lru import LruCache
+from api.cache.places import Place
 from api.cache.view import CacheView
 from api.folders import Folders
 from api.quick_map import quick_map
 from shared.cache import cache_files
 from shared.cache.cache_dir import CacheDir, without_id
+from shared.cache.cache_files import SeenPath
 from shared.errors import MediaError, NoCacheFolder, NotAllowed
 from shared.media import HashCache, open_media_file
 from shared.opening import RootedPath
@@ -25,7 +27,8 @@ from shared.settings import Settings
 
 _CAPACITY = 64  # CacheDirs kept at hand; each costs memory, and search three descriptors
 _MOST_SEEN = 10_000
-_OPENS_WITHIN_S = 2.0  # what takes longer is no reason to let an answer wait
+_OPENS_WITHIN_S = 0.05  # what takes longer is no reason to let an answer wait
+_LATELY_S = 5.0
 
 
 class Caches:
@@ -131,32 +134,66 @@ class Caches:
     def best_paths(
         self, view: CacheView, hashes: Collection[str], began: float = float("inf")
     ) -> dict[str, str | None]:
-        """Where MediaFiles are: the newest path that opens, else the newest known, else None.
+        """Where MediaFiles are: the path where each was seen first of those that open.
 
+        Where none does, the one seen last: a disk that is away had it there. None: none is known.
+        A folder that hangs or takes long holds nobody up: what lies there opens if it did lately.
         `began`: a request that began then asks, see api/cache/looks.py.
         """
         return view.best_paths.since(began, hashes, lambda some: self._best_paths(view, some))
 
+    def places(self, view: CacheView, hashes: Sequence[str]) -> list[list[Place]]:
+        """All paths where each MediaFile was seen: those that open first, then as seen first."""
+        known = quick_map(self.reader(view.cache), view.paths_of, hashes)
+        each = [(h, seen) for h, of_it in zip(hashes, known, strict=True) for seen in of_it]
+        opens = iter(self._open(view, each))
+        found = [[Place(seen.path, next(opens)) for seen in of_it] for of_it in known]
+        return [sorted(of_it, key=lambda place: not place.opens) for of_it in found]
+
     def _best_paths(self, view: CacheView, hashes: Collection[str]) -> list[str | None]:
         found = quick_map(self.reader(view.cache), view.paths_of, hashes)
         known = dict(zip(hashes, found, strict=True))
-        best = {hash_str: paths[0] if paths else None for hash_str, paths in known.items()}
-        until = time.monotonic() + _OPENS_WITHIN_S
-        while trying := [hash_str for hash_str, paths in known.items() if paths]:
-            paths = [known[hash_str].pop(0) for hash_str in trying]
-            opens = self.folders.each(
-                paths, self._opens, os.path.dirname, lambda _: False, until - time.monotonic()
-            )
-            for hash_str, path, does_open in zip(trying, paths, opens, strict=True):
+        best = {hash_str: _seen_last(paths) for hash_str, paths in known.items()}
+        while trying := [(hash_str, paths.pop(0)) for hash_str, paths in known.items() if paths]:
+            opens = self._open(view, trying)
+            for (hash_str, seen), does_open in zip(trying, opens, strict=True):
                 if does_open:
-                    best[hash_str] = path
+                    best[hash_str] = seen.path
                     known[hash_str].clear()
         return list(best.values())
 
-    def _opens(self, path: str) -> bool:
-        """Whether a path opens; one that somebody wrote into the CacheDir only inside the roots."""
+    def _open(self, view: CacheView, asked: Sequence[tuple[str, SeenPath]]) -> list[bool]:
+        """Whether each MediaFile can be opened where it was seen."""
+        lately = time.monotonic() - _LATELY_S
+
+        def opened_lately(one: tuple[str, SeenPath]) -> bool:
+            return view.opened.get(one[1].path, lately) > lately
+
+        # Those of which nothing is known come first: known soon, also where each takes long.
+        order = sorted(range(len(asked)), key=lambda n: opened_lately(asked[n]))
+        opens = self.folders.each(
+            [asked[n] for n in order],
+            lambda one: self._opens(view, *one),
+            lambda one: os.path.dirname(one[1].path),
+            opened_lately,
+            _OPENS_WITHIN_S,
+        )
+        return [does for _, does in sorted(zip(order, opens, strict=True))]
+
+    def _opens(self, view: CacheView, hash_str: str, seen: SeenPath) -> bool:
+        """Whether a path opens and holds what was seen there; only inside the roots.
+
+        Somebody else may have written it into the CacheDir.
+        """
         try:
-            open_media_file(path, self._roots).close()
+            with open_media_file(seen.path, self._roots) as file:
+                is_it = file.status.st_size == seen.size
         except (MediaError, NotAllowed):
-            return False
-        return True
+            is_it = False
+        is_it = is_it and not view.holds_another(seen.path, hash_str)
+        view.note_opened(seen.path, is_it)
+        return is_it
+
+
+def _seen_last(paths: Sequence[SeenPath]) -> str | None:
+    return max(paths, key=lambda seen: seen.seen_at).path if paths else None

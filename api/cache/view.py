@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterable
+
+import msgspec
 
 from api.cache.looks import Looks
 from shared.cache import catalogue
 from shared.cache.cache_dir import CacheDir
 from shared.cache.cache_files import SeenPath
-from shared.cache.catalogue import Artefact, Entry, FollowState
+from shared.cache.catalogue import Artefact, Entry, FollowState, Seen
 from shared.domain import Stage
 from shared.media import MediaType, media_type_of
 from shared.opening import RootedPath
 
+_MOST_OPENED = 10_000
 Announced = tuple[str, str]  # data file names: visual artefact, frames artefact ("" unknown)
 
 
@@ -35,6 +39,7 @@ class CacheView:
         self._newest: dict[str, SeenPath] = {}  # hash -> its newest sighting
         self._sightings = 0
         self.best_paths: Looks[str, str | None] = Looks()  # hash -> where the file opens
+        self.opened: dict[str, float] = {}  # path -> when its content was found there
         self.frame_packs: Looks[str, RootedPath | None] = Looks()  # hash -> where one lies
 
     def refresh(self, *, thorough: bool) -> None:
@@ -118,36 +123,61 @@ class CacheView:
             hash_str = self._at_path.get(path)
             return None if hash_str is None else (hash_str, self._paths[hash_str][path])
 
-    def paths_of(self, hash_str: str) -> list[str]:
-        """Paths at which a MediaFile was seen, newest first."""
+    def paths_of(self, hash_str: str) -> list[SeenPath]:
+        """Where a MediaFile was seen, the place where it was seen first before later copies."""
         with self._lock:
             seen = list(self._paths.get(hash_str, {}).values())
         if not seen:
             seen = catalogue.read_paths(self.cache.media_dir(hash_str))
-        return [known.path for known in sorted(seen, key=lambda s: (-s.seen_at, s.path))]
+        return sorted(seen, key=lambda s: (s.since, s.path))
+
+    def note_opened(self, path: str, does_open: bool) -> None:
+        """Note whether a path holds its content now (time.monotonic)."""
+        if not does_open:
+            self.opened.pop(path, None)
+            return
+        if len(self.opened) >= _MOST_OPENED:
+            self.opened.clear()
+        self.opened[path] = time.monotonic()
+
+    def holds_another(self, path: str, hash_str: str) -> bool:
+        """Whether other content than this was seen at a path after it."""
+        with self._lock:
+            return self._at_path.get(path, hash_str) != hash_str
 
     def _note(self, entries: Iterable[Entry]) -> None:
         for entry in entries:
-            if isinstance(entry, Artefact):
-                self._version += 1
-                if entry.stage is Stage.FRAMES:
-                    self._frames[entry.hash_str] = entry.file
-                elif entry.stage is Stage.VISUAL:
-                    self._visual.setdefault(entry.model, {})[entry.hash_str] = entry.file
-                elif entry.stage is Stage.TRANSCRIPT:
-                    self._transcripts[entry.hash_str, entry.model] = entry.file
+            if isinstance(entry, Seen):
+                self._note_path(entry)
                 continue
-            seen = SeenPath(entry.path, entry.size, entry.mtime_ns, entry.seen_at)
-            self._sightings += 1
-            newest = self._newest.get(entry.hash_str)
-            if newest is None or newest.seen_at <= seen.seen_at:
-                self._newest[entry.hash_str] = seen
-            known = self._paths.setdefault(entry.hash_str, {})
-            if entry.path not in known or known[entry.path].seen_at <= seen.seen_at:
-                known[entry.path] = seen
-            there = self._at_path.get(entry.path)
-            if there is None or self._paths[there][entry.path].seen_at <= seen.seen_at:
-                self._at_path[entry.path] = entry.hash_str
+            self._version += 1
+            if entry.stage is Stage.FRAMES:
+                self._frames[entry.hash_str] = entry.file
+            elif entry.stage is Stage.VISUAL:
+                self._visual.setdefault(entry.model, {})[entry.hash_str] = entry.file
+            elif entry.stage is Stage.TRANSCRIPT:
+                self._transcripts[entry.hash_str, entry.model] = entry.file
+
+    def _note_path(self, entry: Seen) -> None:
+        seen = SeenPath(
+            entry.path,
+            entry.size,
+            entry.mtime_ns,
+            entry.seen_at,
+            first_at=entry.first_at or entry.seen_at,
+        )
+        known = self._paths.setdefault(entry.hash_str, {})
+        if before := known.get(entry.path):
+            later = seen if before.seen_at <= seen.seen_at else before
+            seen = msgspec.structs.replace(later, first_at=min(before.since, seen.since))
+        known[entry.path] = seen
+        self._sightings += 1
+        newest = self._newest.get(entry.hash_str)
+        if newest is None or newest.seen_at <= seen.seen_at:
+            self._newest[entry.hash_str] = seen
+        there = self._at_path.get(entry.path)
+        if there is None or self._paths[there][entry.path].seen_at <= seen.seen_at:
+            self._at_path[entry.path] = entry.hash_str
 
     def _whole(self) -> set[str]:
         """MediaFiles that need no look into their folder: sound alone has no visual artefact."""

@@ -81,7 +81,7 @@ class FaceItem(Struct, kw_only=True):
         Annotated[
             str,
             Meta(
-                description="Where the file was seen: the newest place that opens, else the "
+                description="Where the file was seen: the oldest place that opens, else the "
                 "newest; null: nowhere.",
                 examples=["/footage/day1/A001.mov"],
             ),

@@ -53,7 +53,13 @@ class Match(Struct, kw_only=True, omit_defaults=True):
         int, Meta(ge=0, description="Row of the frame in its file's embedding array.")
     ]
     hash_str: HashStr
-    video_path: Annotated[str, Meta(description="The file, as the client asked for it.")]
+    video_path: Annotated[
+        str,
+        Meta(
+            description="The file, as the client asked for it; else the place where its content "
+            "was seen first of those that open, so that a copy does not hide its original."
+        ),
+    ]
     image_url: (
         Annotated[
             str,

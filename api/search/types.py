@@ -30,7 +30,7 @@ class Hit:
     """One match: grid second `second`, row `row` of its file's embeddings.
 
     `scene` is half-open on the grid; a still has Scene(0, 0). `path` is where the file was seen:
-    the newest place that opens, else the newest; None where none is known.
+    the oldest place that opens, else the newest; None where none is known.
     """
 
     hash_str: str

@@ -175,12 +175,13 @@ class CacheDir:
         newest = known[0].seen_at if known else 0.0
         # Machines' clocks differ: what is noted later counts as newer.
         seen_at = max(time.time(), newest + 0.001)
-        seen = SeenPath(path, size, mtime_ns, seen_at, full_crc, changed_at)
+        first_at = next((seen.since for seen in known if seen.path == path), seen_at)
+        seen = SeenPath(path, size, mtime_ns, seen_at, full_crc, changed_at, first_at)
         with cache_files.clear_errors(self.root):
             with cache_files.folder(media / "paths", create=True) as folder:
                 name = catalogue.path_file(path)
                 cache_files.write_atomically(folder, name, msgspec.json.encode(seen), token)
-            self.catalogue.append([Seen(hash_str, path, size, mtime_ns, seen.seen_at)])
+            self.catalogue.append([Seen.of(hash_str, seen)])
 
     def collect_when_due(self, is_over: Callable[[str], bool]) -> threading.Thread | None:
         """Remove what nobody uses in a thread of its own, once a day for all machines together.

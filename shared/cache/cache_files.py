@@ -63,6 +63,12 @@ class SeenPath(msgspec.Struct, frozen=True):
     seen_at: float  # Unix seconds
     full_crc: str | None = None  # of all bytes, where it was read (media.full_crc)
     changed_at: float = 0.0  # when it was found to hold other bytes under the same hash
+    first_at: float = 0.0  # when this content was first seen there; 0: not known to be before
+
+    @property
+    def since(self) -> float:
+        """When this content was first seen there, as far as is known."""
+        return self.first_at or self.seen_at
 
 
 def media_dir(root: RootedPath, hash_str: str) -> RootedPath:

@@ -51,6 +51,11 @@ class Seen(msgspec.Struct, frozen=True, tag="seen"):
     size: int
     mtime_ns: int
     seen_at: float
+    first_at: float = 0.0
+
+    @classmethod
+    def of(cls, hash_str: str, seen: SeenPath) -> Seen:
+        return cls(hash_str, seen.path, seen.size, seen.mtime_ns, seen.seen_at, seen.first_at)
 
 
 Entry = Artefact | Seen
@@ -165,7 +170,7 @@ class Catalogue:
             with folder:
                 yield from _artefacts(hash_str, folder)
                 for seen in _seen_paths(folder):
-                    yield Seen(hash_str, seen.path, seen.size, seen.mtime_ns, seen.seen_at)
+                    yield Seen.of(hash_str, seen)
 
     def compact(self) -> int:
         """Merge snapshots and idle writers' files into one snapshot; returns how many were merged.
@@ -337,11 +342,17 @@ def _newest(entries: Iterable[Entry]) -> Iterable[Entry]:
     newest: dict[tuple[str, ...], Entry] = {}
     for entry in entries:
         known = newest.get(_key(entry))
-        if not (isinstance(known, Seen) and isinstance(entry, Seen)) or (
-            entry.seen_at >= known.seen_at
-        ):
-            newest[_key(entry)] = entry
+        if isinstance(known, Seen) and isinstance(entry, Seen):
+            entry = _both(known, entry)
+        newest[_key(entry)] = entry
     return newest.values()
+
+
+def _both(one: Seen, other: Seen) -> Seen:
+    """The later sighting, with when the first one was."""
+    first_at = min(seen.first_at or seen.seen_at for seen in (one, other))
+    later = other if other.seen_at >= one.seen_at else one
+    return msgspec.structs.replace(later, first_at=first_at)
 
 
 def _key(entry: Entry) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from api.people.frame_filter import NO_FRAMES, FrameFilter
 from api.search.frames.loader import VectorLoader
 from api.search.frames.previews import read_previews
 from api.search.types import QueryVectors
+from shared.cache import catalogue
 from shared.cache.cache_dir import CacheDir
 from shared.domain import Scene
 from shared.errors import ModelError
@@ -240,8 +241,8 @@ def test_a_path_leads_to_its_content_hash(cache, index, tmp_path) -> None:
     ]
 
 
-def test_the_path_of_a_hit_is_the_newest_that_opens(cache, index, tmp_path) -> None:
-    places = [tmp_path / name for name in ("first.mp4", "second.mp4", "third.mp4")]
+def test_the_path_of_a_hit_is_the_oldest_that_opens(cache, index, tmp_path) -> None:
+    places = [tmp_path / name for name in ("z.mp4", "copy.mp4", "third.mp4")]
     rows = random_units(3, DIM, 1)
     publish(cache, media_hash(1), rows)
 
@@ -249,15 +250,49 @@ def test_the_path_of_a_hit_is_the_newest_that_opens(cache, index, tmp_path) -> N
         return index.search(view_of(index, cache), MODEL, asking(rows[0]), None, 1)[0].path
 
     assert path() is None
-    for place in places:
+    for mtime, place in enumerate([*places, places[0]]):  # the first is seen again, last of all
         place.write_bytes(b"x")
-        cache.remember_path(media_hash(1), str(place), 1, 1)
-        assert path() == str(place)
-    places[2].unlink()
+        cache.remember_path(media_hash(1), str(place), 1, mtime)
+        assert path() == str(places[0])
+    places[0].unlink()
     assert path() == str(places[1])
-    for place in places[:2]:
-        place.unlink()
-    assert path() == str(places[2]), "none opens: the newest known"
+    places[1].write_bytes(b"something else")
+    assert path() == str(places[2])
+    places[2].unlink()
+    assert path() == str(places[0]), "none opens: the one seen last"
+
+
+def test_places_of_a_file_are_told_those_that_open_first(cache, index, tmp_path) -> None:
+    places = [tmp_path / name for name in ("gone.mp4", "first.mp4", "copy.mp4", "taken.mp4")]
+    for number, place in enumerate(places):
+        place.write_bytes(b"x")
+        cache.remember_path(media_hash(1), str(place), 1, number)
+    cache.remember_path(media_hash(2), str(places[3]), 1, 9)  # other content of the same size
+    places[0].unlink()
+    (found,) = index.caches.places(view_of(index, cache), [media_hash(1)])
+    assert found == [
+        (str(places[1]), True), (str(places[2]), True), (str(places[0]), False),
+        (str(places[3]), False),
+    ]  # fmt: skip
+
+
+def test_what_is_seen_first_is_remembered_over_compaction_and_in_another_process(
+    cache, index, replica, tmp_path, monkeypatch
+) -> None:
+    rows = random_units(1, DIM, 1)
+    publish(cache, media_hash(1), rows)
+    first, copy = tmp_path / "z.mp4", tmp_path / "a.mp4"
+    for mtime, place in enumerate([first, copy, first]):
+        place.write_bytes(b"x")
+        cache.remember_path(media_hash(1), str(place), 1, mtime)
+    monkeypatch.setattr(catalogue, "_COMPACT_AFTER_S", -1.0)
+    monkeypatch.setattr(catalogue, "_writers", {})
+    publish(cache, media_hash(2), rows)  # by another writer
+    assert cache.catalogue.compact() >= 2
+    for one in (index, replica):
+        assert one.caches.places(view_of(one, cache), [media_hash(1)]) == [
+            [(str(first), True), (str(copy), True)]
+        ]
 
 
 def test_previews_come_from_the_nearest_second(cache, index) -> None:
@@ -280,7 +315,7 @@ def test_paths_outside_the_roots_are_not_touched(cache, settings, tmp_path) -> N
     rows = random_units(3, DIM, 1)
     publish(cache, media_hash(1), rows)
     for place in (inside / "movie.mp4", outside / "movie.mp4", inside / "link.mp4"):
-        cache.remember_path(media_hash(1), str(place), 1, 1)
+        cache.remember_path(media_hash(1), str(place), len(b"the movie"), 1)
     with search_index(
         replace(settings, media_roots=(inside,), cache_roots=(cache.root.path,))
     ) as walled:

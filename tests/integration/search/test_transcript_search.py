@@ -191,7 +191,7 @@ def test_the_active_model_answers_else_the_newest_transcript(cache, index, repli
     assert told(index, cache, "words", model="large")[0][3] == "newer words"
 
 
-def test_a_hit_names_the_newest_path_that_opens(cache, index, tmp_path: Path) -> None:
+def test_a_hit_names_the_oldest_path_that_opens(cache, index, tmp_path: Path) -> None:
     old, new = tmp_path / "old.wav", tmp_path / "new.wav"
     for path in (old, new):
         path.write_bytes(b"sound")
@@ -201,10 +201,10 @@ def test_a_hit_names_the_newest_path_that_opens(cache, index, tmp_path: Path) ->
         query = SpokenQuery("hello", SPEECH)
         return index.transcripts.search(view_of(index, cache), query, None)[0].path
 
-    assert path_of_hit() == str(new)
-    new.unlink()
     assert path_of_hit() == str(old)
     old.unlink()
+    assert path_of_hit() == str(new)
+    new.unlink()
     assert path_of_hit() == str(new)
 
 
