@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import hashlib
 import os
-import time
 from collections.abc import Collection, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
@@ -28,7 +27,6 @@ from shared.settings import Settings
 _CAPACITY = 64  # CacheDirs kept at hand; each costs memory, and search three descriptors
 _MOST_SEEN = 10_000
 _OPENS_WITHIN_S = 0.05  # what takes longer is no reason to let an answer wait
-_LATELY_S = 5.0
 
 
 class Caches:
@@ -164,10 +162,9 @@ class Caches:
 
     def _open(self, view: CacheView, asked: Sequence[tuple[str, SeenPath]]) -> list[bool]:
         """Whether each MediaFile can be opened where it was seen."""
-        lately = time.monotonic() - _LATELY_S
 
         def opened_lately(one: tuple[str, SeenPath]) -> bool:
-            return view.opened.get(one[1].path, lately) > lately
+            return view.opened.has(one[1].path)
 
         # Those of which nothing is known come first: known soon, also where each takes long.
         order = sorted(range(len(asked)), key=lambda n: opened_lately(asked[n]))
@@ -190,8 +187,9 @@ class Caches:
                 is_it = file.status.st_size == seen.size
         except (MediaError, NotAllowed):
             is_it = False
-        is_it = is_it and not view.holds_another(seen.path, hash_str)
-        view.note_opened(seen.path, is_it)
+        latest = view.seen_at(seen.path)
+        is_it = is_it and (latest is None or latest[0] == hash_str)
+        view.opened.note(seen.path, is_it)
         return is_it
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterable
 
 import msgspec
 
 from api.cache.looks import Looks
+from api.cache.places import LatelyOpened
 from shared.cache import catalogue
 from shared.cache.cache_dir import CacheDir
 from shared.cache.cache_files import SeenPath
@@ -17,7 +17,6 @@ from shared.domain import Stage
 from shared.media import MediaType, media_type_of
 from shared.opening import RootedPath
 
-_MOST_OPENED = 10_000
 Announced = tuple[str, str]  # data file names: visual artefact, frames artefact ("" unknown)
 
 
@@ -39,7 +38,7 @@ class CacheView:
         self._newest: dict[str, SeenPath] = {}  # hash -> its newest sighting
         self._sightings = 0
         self.best_paths: Looks[str, str | None] = Looks()  # hash -> where the file opens
-        self.opened: dict[str, float] = {}  # path -> when its content was found there
+        self.opened = LatelyOpened()
         self.frame_packs: Looks[str, RootedPath | None] = Looks()  # hash -> where one lies
 
     def refresh(self, *, thorough: bool) -> None:
@@ -130,20 +129,6 @@ class CacheView:
         if not seen:
             seen = catalogue.read_paths(self.cache.media_dir(hash_str))
         return sorted(seen, key=lambda s: (s.since, s.path))
-
-    def note_opened(self, path: str, does_open: bool) -> None:
-        """Note whether a path holds its content now (time.monotonic)."""
-        if not does_open:
-            self.opened.pop(path, None)
-            return
-        if len(self.opened) >= _MOST_OPENED:
-            self.opened.clear()
-        self.opened[path] = time.monotonic()
-
-    def holds_another(self, path: str, hash_str: str) -> bool:
-        """Whether other content than this was seen at a path after it."""
-        with self._lock:
-            return self._at_path.get(path, hash_str) != hash_str
 
     def _note(self, entries: Iterable[Entry]) -> None:
         for entry in entries:

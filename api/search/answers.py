@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
@@ -30,6 +30,27 @@ class LoadForMediaAnswer(LoadAnswer, kw_only=True):
     """What is loaded now, and which of the files have no data."""
 
     missing: Annotated[list[str], Meta(description="Files without visual data.")]
+
+
+MatchStrength = Annotated[
+    Literal["strong", "fair", "weak"],
+    Meta(
+        title="MatchStrength",
+        description="`strong`: right more often than not; `fair`: about as often as not; `weak`: "
+        "seldom. docs/limits.md has the figures.",
+        examples=["fair"],
+    ),
+]
+
+
+class MatchPlace(Struct, kw_only=True):
+    """A path where content was seen."""
+
+    path: ClientPath
+    online: Annotated[
+        bool,
+        Meta(description="It opens and holds the content still. `false`: gone, changed or away."),
+    ]
 
 
 class Match(Struct, kw_only=True, omit_defaults=True):
@@ -71,12 +92,58 @@ class Match(Struct, kw_only=True, omit_defaults=True):
         ]
         | None
     ) = None
+    score: (
+        Annotated[
+            float,
+            Meta(
+                ge=0,
+                le=1,
+                description="How likely the match is right, with `details`. Left out where that "
+                "was never measured for the model.",
+                examples=[0.71],
+            ),
+        ]
+        | None
+    ) = None
+    strength: (
+        Annotated[
+            MatchStrength,
+            Meta(description="The same as a word, with `details`. Left out: it is no match."),
+        ]
+        | None
+    ) = None
+    places: (
+        Annotated[
+            list[MatchPlace],
+            Meta(
+                description="All paths where the content was seen, with `details`: those that "
+                "open first, and of them the one that was seen first."
+            ),
+        ]
+        | None
+    ) = None
+    online: (
+        Annotated[bool, Meta(description="Whether video_path opens, with `details`.")] | None
+    ) = None
+    model_key: (
+        Annotated[str, Meta(description="The model that found it, with `details`.")] | None
+    ) = None
 
 
-class Matches(Struct, kw_only=True):
+class Matches(Struct, kw_only=True, omit_defaults=True):
     """Best first."""
 
     matches: Annotated[list[Match], Meta(description="At most max_results.")]
+    notes: (
+        Annotated[
+            list[str],
+            Meta(
+                description="What there is to know of the search, with `details`.",
+                examples=[["conse-lite0 hardly knows these words."]],
+            ),
+        ]
+        | None
+    ) = None
 
 
 class LoadTranscriptionsAnswer(Struct, kw_only=True):

@@ -18,6 +18,7 @@ from api.http.bodies import (
     Time,
 )
 from api.people.bodies import ClusterId
+from api.search.answers import MatchStrength
 from shared.query.messages import LONGEST_QUERY, MOST_TEXTS
 
 _MOST_EXCLUDED = MOST_TEXTS - 1  # beside the query
@@ -131,6 +132,27 @@ class SearchFields(Keyed, kw_only=True):
             description="`and`: every person in the same frame; `or`: any of them.",
         ),
     ] = "and"
+    details: Annotated[
+        bool,
+        Meta(
+            description="Say more: of each match its score, its strength and all places of its "
+            "content, and beside `matches` what there is to know of the search."
+        ),
+    ] = False
+    min_strength: (
+        Annotated[
+            MatchStrength,
+            Meta(description="Leave out what is weaker; `weak` leaves out what is no match."),
+        ]
+        | None
+    ) = None
+    min_score: (
+        Annotated[
+            float,
+            Meta(ge=0, le=1, description="Leave out what scores less.", examples=[0.5]),
+        ]
+        | None
+    ) = None
 
 
 class SearchTextBody(SearchFields, kw_only=True):

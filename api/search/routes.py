@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
-import os
-import string
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar, cast
 
@@ -23,7 +19,7 @@ from api.http.times import seconds_of
 from api.models.model_keys import active_key
 from api.people.filtering import Person, frames_with
 from api.people.frame_filter import FrameFilter
-from api.search.answers import Match, Matches
+from api.search.answers import Match, Matches, MatchPlace
 from api.search.bodies import (
     MOST_MATCHES,
     Mode,
@@ -35,6 +31,8 @@ from api.search.bodies import (
 from api.search.frames.picture_addresses import SignedFrame, token_of
 from api.search.frames.previews import read_previews
 from api.search.picture_routes import PATH as pictures_path
+from api.search.query_pictures import of_bytes, of_file, of_frame, picture_bytes
+from api.search.standing import Standing
 from api.search.types import Hit, QueryVectors
 from api.search.vectors import Vector
 from api.services import Services
@@ -48,10 +46,10 @@ from shared.errors import (
     ModelLoading,
     NoWorker,
 )
+from shared.models import model_catalogue
+from shared.models.scores import Strength
+from shared.models.specs import ModelSpec
 from shared.rights import KeyScope
-
-_PIECE = 1 << 20  # characters of base64, in fours; some milliseconds
-_NO_WHITESPACE = str.maketrans("", "", string.whitespace)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +63,18 @@ class _Wanted:
     images: bool | Literal["url"]
     roots: tuple[str, ...] | None  # of the licence key
     instead: Callable[[str], None] | None  # told why a fast search was exact; None: it is to be
+    standing: Standing | None  # None: nobody asks what matches are worth
+    details: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Details:
+    """What a match says of itself where it is asked to."""
+
+    score: float | None
+    strength: Strength | None
+    places: list[MatchPlace]
+    model_key: str
 
 
 AnySearch = TypeVar("AnySearch", bound=SearchFields)
@@ -84,11 +94,11 @@ async def search_by_image(call: Call[SearchImageBody]) -> Matches:
     services, body = call.services, call.body
     if body.image_path is not None:
         path = services.paths.media(body.image_path, "image_path")
-        return await _search(call, body.query, lambda _, m: _of_file(services, m, path), body.mode)
+        return await _search(call, body.query, lambda _, m: of_file(services, m, path), body.mode)
     if body.image is not None:
-        content = await run_in_threadpool(_picture_bytes, body.image)
+        content = await run_in_threadpool(picture_bytes, body.image)
         return await _search(
-            call, body.query, lambda _, m: _of_bytes(services, m, content), body.mode
+            call, body.query, lambda _, m: of_bytes(services, m, content), body.mode
         )
     raise BadInput("Give image_path (a path) or image (base64).")
 
@@ -99,7 +109,7 @@ async def search_by_frame(call: Call[SearchFrameBody]) -> Matches:
     path = services.paths.media(body.media_path, "media_path")
     seconds = seconds_of(body.time_seconds, "time_seconds")
     return await _search(
-        call, body.query, lambda scope, m: _of_frame(scope, m, path, seconds), body.mode
+        call, body.query, lambda scope, m: of_frame(scope, m, path, seconds), body.mode
     )
 
 
@@ -116,18 +126,13 @@ async def _search(
     if only is not None and only.is_empty:
         return Matches(matches=[])
     model = await run_in_threadpool(active_key, services, ModelKind.VISUAL)
-    words = [*([query] if query else []), *body.exclude]
-    texts, picture = await _both(
-        services.vectors.of_texts(model, words),
-        picture_of(scope, model) if picture_of else _nothing(),
-    )
-    excluded = texts[1:] if query else texts
-    vectors = QueryVectors(
-        query=texts[0] if query else None,
-        picture=picture,
-        exclude=np.stack(excluded) if excluded else None,
-        text_weight=body.text_weight,
-    )
+    picture = picture_of(scope, model) if picture_of else _nothing()
+    vectors, familiarity = await _vectors(services, model, body, query, picture)
+    standing = None
+    if body.details or body.min_strength or body.min_score is not None:
+        spec = await run_in_threadpool(_spec, services, model)
+        standing = Standing.of(spec, body, vectors, familiarity)
+        call.warnings.extend(standing.warnings())
     reasons: dict[str, None] = {}
     wanted = _Wanted(
         model,
@@ -137,10 +142,37 @@ async def _search(
         body.images,
         call.key.roots if call.key else None,
         None if mode == "exact" else reasons.setdefault,
+        standing,
+        body.details,
     )
     matches = await run(scope.cache_dir, _matches, scope, wanted)
     call.warnings.extend(f'mode: "fast" was answered as "exact": {why}.' for why in reasons)
     return matches
+
+
+async def _vectors(
+    services: Services,
+    model: str,
+    body: SearchFields,
+    query: str | None,
+    picture: Awaitable[Vector | None],
+) -> tuple[QueryVectors, float | None]:
+    """What to rank by, and how well the model knows the words of the query."""
+    words = [*([query] if query else []), *body.exclude]
+    texts, seen = await _both(services.vectors.of_texts(model, words), picture)
+    asked = texts[0] if query else None
+    excluded = [text.vector for text in texts[1 if asked else 0 :]]
+    vectors = QueryVectors(
+        query=asked.vector if asked else None,
+        picture=seen,
+        exclude=np.stack(excluded) if excluded else None,
+        text_weight=body.text_weight,
+    )
+    return vectors, asked.familiarity if asked else None
+
+
+def _spec(services: Services, model: str) -> ModelSpec:
+    return model_catalogue.resolve(services.settings, ModelKind.VISUAL, model)
 
 
 def _checked(services: Services, body: SearchFields, query: str | None) -> Scope:
@@ -179,12 +211,34 @@ def _matches(scope: Scope, wanted: _Wanted) -> Matches:
         wanted.only,
         wanted.instead,
     )
+    standing = wanted.standing
+    kept = [hit for hit in hits if standing is None or standing.keeps(hit.score)]
+    details = _details(scope, kept, standing) if standing and wanted.details else [None] * len(kept)
+    pictures = _pictures(scope, kept, wanted, began)
     matches = [
-        _match(hit, *picture, place)
-        for hit, picture in zip(hits, _pictures(scope, hits, wanted, began), strict=True)
+        _match(hit, *picture, place, detail)
+        for hit, picture, detail in zip(kept, pictures, details, strict=True)
         for place in scope.places(hit, client_paths)
     ]
-    return Matches(matches=matches[: wanted.max_results])
+    best = hits[0].score if hits else None
+    notes = standing.notes(best, len(kept)) if standing and wanted.details else None
+    return Matches(matches=matches[: wanted.max_results], notes=notes)
+
+
+def _details(scope: Scope, hits: Sequence[Hit], standing: Standing) -> Sequence[_Details]:
+    judge = standing.judge
+    hashes = [hit.hash_str for hit in hits]
+    return [
+        _Details(
+            None if judge is None else round(judge.probability(hit.score), 4),
+            None if judge is None else judge.strength(hit.score),
+            [MatchPlace(path=scope.shown(path), online=opens) for path, opens in places],
+            standing.model,
+        )
+        for hit, places in zip(
+            hits, scope.services.caches.places(scope.view(), hashes), strict=True
+        )
+    ]
 
 
 def _pictures(
@@ -205,8 +259,10 @@ def _pictures(
     return [(_encoded(jpeg or b""), None) for jpeg in previews]
 
 
-def _match(hit: Hit, image: str, image_url: str | None, path: str) -> Match:
-    return Match(
+def _match(
+    hit: Hit, image: str, image_url: str | None, path: str, details: _Details | None
+) -> Match:
+    match = Match(
         frame_idx=str(hit.second),
         timestamp=timestamp(hit.second),
         image=image,
@@ -217,6 +273,12 @@ def _match(hit: Hit, image: str, image_url: str | None, path: str) -> Match:
         hash_str=hit.hash_str,
         video_path=path,
     )
+    if details is not None:
+        match.score, match.strength = details.score, details.strength
+        match.places, match.model_key = details.places, details.model_key
+        # A file that was asked for and is known by its content only was there just now.
+        match.online = next((p.online for p in details.places if p.path == path), bool(path))
+    return match
 
 
 def _encoded(jpeg: bytes) -> str:
@@ -235,79 +297,6 @@ async def _both(texts: Awaitable[Texts], picture: Awaitable[Picture]) -> tuple[T
 
 async def _nothing() -> None:
     return None
-
-
-def _picture_bytes(text: str) -> bytes:
-    """Base64, also with line breaks or a `data:` prefix, as some clients send it."""
-    if text.startswith("data:"):
-        text = text.partition(",")[2]
-    if any(c in text for c in string.whitespace):
-        text = "".join(piece.translate(_NO_WHITESPACE) for piece in _pieces(text))
-    try:
-        if "=" in text[:-2]:
-            raise binascii.Error
-        content = b"".join(base64.b64decode(piece, validate=True) for piece in _pieces(text))
-    except (binascii.Error, ValueError):
-        raise BadInput("image is not valid base64.") from None
-    if not content:
-        raise BadInput("image must not be empty.")
-    return content
-
-
-def _pieces(text: str) -> Iterator[str]:
-    """So that other threads have their turn in between."""
-    return (text[at : at + _PIECE] for at in range(0, len(text), _PIECE))
-
-
-async def _of_bytes(services: Services, model: str, content: bytes) -> Vector:
-    try:
-        return await services.vectors.of_picture(model, content)
-    except MediaUnreadable as error:
-        raise BadInput(f"image is no picture: {error.message}") from None
-
-
-async def _of_file(services: Services, model: str, path: str) -> Vector:
-    folder = os.path.dirname(path)
-    await services.folders.run(folder, _must_be_there, services, path, "image_path")
-    try:
-        return await services.vectors.of_frame(model, path, 0.0, services.paths.key_roots)
-    except MediaUnreadable as error:
-        raise BadInput(f"image_path is no picture: {error.message}") from None
-
-
-async def _of_frame(scope: Scope, model: str, path: str, seconds: float) -> Vector:
-    """The stored embedding where the time is on the grid and analysed, else the frame's own."""
-    run = scope.services.folders.run
-    await run(os.path.dirname(path), _must_be_there, scope.services, path, "media_path")
-    if seconds.is_integer():
-        stored = await run(scope.cache_dir, _stored_vector, scope, model, path, int(seconds))
-        if stored is not None:
-            return stored
-    try:
-        services = scope.services
-        return await services.vectors.of_frame(model, path, seconds, services.paths.key_roots)
-    except BadInput as error:
-        raise BadInput(f"time_seconds: {error.message}") from None
-    except MediaUnreadable as error:
-        raise MediaUnreadable(f"media_path: {error.message}") from None
-
-
-def _stored_vector(scope: Scope, model: str, path: str, second: int) -> Vector | None:
-    services, view = scope.services, scope.view()
-    hash_str = services.caches.hash_for(view, path)
-    if hash_str is None:
-        return None
-    return services.index.stored_vector(view, model, hash_str, second)
-
-
-def _must_be_there(services: Services, path: str, field: str) -> None:
-    """Raises MediaMissing or NotAllowed; what else is wrong with it, the worker says."""
-    try:
-        services.paths.open_media(path).close()
-    except MediaMissing:
-        raise MediaMissing(f"{field}: the file {path} does not exist.") from None
-    except MediaUnreadable:
-        return
 
 
 _MATCH = {

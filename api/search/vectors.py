@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,25 +19,32 @@ CAPACITY = 10_000  # vectors; about 20 MB at 512 dimensions
 Vector = NDArray[np.float32]
 
 
+class TextVector(NamedTuple):
+    """The unit vector of a text, and how well the model knows the text (None: nobody can say)."""
+
+    vector: Vector
+    familiarity: float | None
+
+
 class Vectors:
     """Asks for query vectors; keeps those of texts, not of pictures, since files change."""
 
     def __init__(self, client: QueryClient, capacity: int = CAPACITY) -> None:
         self._client = client
         self._capacity = capacity
-        self._known: OrderedDict[tuple[str, str], Vector] = OrderedDict()
+        self._known: OrderedDict[tuple[str, str], TextVector] = OrderedDict()
 
-    async def of_texts(self, model: str, texts: Sequence[str]) -> list[Vector]:
-        """Unit vectors in the order of `texts`. Raises Unavailable or ModelError."""
+    async def of_texts(self, model: str, texts: Sequence[str]) -> list[TextVector]:
+        """Vectors in the order of `texts`. Raises Unavailable or ModelError."""
         found = {text: self._known[model, text] for text in texts if (model, text) in self._known}
         unknown = list(dict.fromkeys(text for text in texts if text not in found))
         if unknown:
             answer = await self._client.ask(
                 Lane.EMBED, EmbedTexts(model=model, texts=tuple(unknown)), TEXT_TIMEOUT_S
             )
-            rows = answer.as_array()
-            for text, row in zip(unknown, rows, strict=True):
-                found[text] = row
+            familiar = answer.familiarity or [None] * len(unknown)
+            for text, *known in zip(unknown, answer.as_array(), familiar, strict=True):
+                found[text] = TextVector(*known)
         for text in found:
             self._known[model, text] = found[text]
             self._known.move_to_end((model, text))

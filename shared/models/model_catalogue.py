@@ -11,6 +11,7 @@ import msgspec
 from shared.domain import ModelKind
 from shared.errors import ModelError
 from shared.models.face_models import face_model_is_ready, is_built, known_face_models
+from shared.models.scores import Logit, ScoreScale
 from shared.models.specs import ModelSpec
 from shared.models.speech_models import BASE, TINY_EN, known_models, repository_model, speech_key
 from shared.settings import Settings
@@ -35,6 +36,13 @@ _CONSE = ModelSpec(
     limits=(
         "Knows animals, plants, food, vehicles and objects near ImageNet's 1,000 classes; close to "
         "useless for actions, people, scenes, colours, counting and text in the picture. English."
+    ),
+    # tests/quality/search/test_scores.py measures them.
+    scores=ScoreScale(
+        words=Logit(-7.8, 11.6),
+        picture=Logit(-8.7, 9.6),
+        familiar=0.65,
+        least=(0.23, 0.37, 0.60),
     ),
 )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from shared.domain import ModelKind
+from shared.models.scores import ScoreScale
 
 DEFAULT_EPS = 0.48  # the best point of every face model, by its FaceScale
 DEFAULT_MIN_SAMPLES = 5  # faces that make a person
@@ -45,3 +46,4 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True):
     pretrained: str = ""  # the library's tag of the weights; "" for local files
     weights: str = ""  # absolute path of a local folder or file with the weights
     faces: FaceScale | None = None  # of face models
+    scores: ScoreScale | None = None  # of visual models that were measured

@@ -92,11 +92,19 @@ class Embedded(msgspec.Struct, frozen=True, kw_only=True, tag="embedded"):
     vectors: bytes  # little-endian float32, row by row
     dim: int
     rows: int
+    familiarity: tuple[float, ...] | None = None  # of texts, where the model knows its own
 
     @classmethod
-    def of(cls, vectors: NDArray[np.float32]) -> Embedded:
+    def of(
+        cls, vectors: NDArray[np.float32], familiarity: NDArray[np.float32] | None = None
+    ) -> Embedded:
         rows, dim = vectors.shape
-        return cls(vectors=vectors.astype("<f4", copy=False).tobytes(), dim=dim, rows=rows)
+        return cls(
+            vectors=vectors.astype("<f4", copy=False).tobytes(),
+            dim=dim,
+            rows=rows,
+            familiarity=None if familiarity is None else tuple(familiarity.tolist()),
+        )
 
     def as_array(self) -> NDArray[np.float32]:
         return np.frombuffer(self.vectors, "<f4").reshape(self.rows, self.dim)

@@ -62,6 +62,9 @@ class FakeEmbedder:
         self.batches.append(len(prepared))
         return _rows(prepared.mean(axis=(2, 3)))
 
+    def familiarity(self, rows: NDArray[np.float32]) -> None:
+        return None
+
     def embed_texts(self, texts: list[str]) -> NDArray[np.float32]:
         return _rows(np.array([_colour(text) for text in texts], np.float32).reshape(-1, 3))
 

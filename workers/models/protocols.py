@@ -49,6 +49,9 @@ class VisualEmbedder(Protocol):
     def embed_texts(self, texts: list[str]) -> NDArray[np.float32]:
         """n texts -> unit rows [n, dim]."""
 
+    def familiarity(self, rows: NDArray[np.float32]) -> NDArray[np.float32] | None:
+        """How well the model knows these texts, by their rows: [n], 0 to 1; None: nobody knows."""
+
 
 @dataclass(frozen=True, slots=True)
 class SpokenWord:

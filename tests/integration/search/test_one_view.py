@@ -11,13 +11,11 @@ from pathlib import Path
 from typing import Any, cast
 
 import msgspec
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from api.app import ENDPOINTS
 from api.http.endpoint import Call
-from api.search.vectors import Vectors
+from api.search.vectors import TextVector, Vectors
 from api.services import Services
 from shared.cache.cache_dir import CacheDir
 from shared.domain import Scene
@@ -48,8 +46,8 @@ sys.addaudithook(_count)
 class OneDirection:
     """In place of a query worker: every text means the same."""
 
-    async def of_texts(self, _model: str, texts: Sequence[str]) -> list[NDArray[np.float32]]:
-        return [random_units(1, 32, 5)[0] for _ in texts]
+    async def of_texts(self, _model: str, texts: Sequence[str]) -> list[TextVector]:
+        return [TextVector(random_units(1, 32, 5)[0], None) for _ in texts]
 
 
 @pytest.fixture

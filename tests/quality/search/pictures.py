@@ -20,6 +20,7 @@ from PIL import Image
 from shared.models.registry_packages import Package, fetch
 from tests.quality.debian_packages import DebianPackage, fetch_deb, members
 from tests.support.media.photos import SAMPLES, SCIKIT_IMAGE, SCIKIT_LEARN
+from workers.models.protocols import VisualEmbedder
 
 POOL = SAMPLES / "pool"  # one folder for each package
 _SHORT_SIDE = 480
@@ -150,3 +151,10 @@ def _on_white(cut_out: Image.Image) -> Image.Image:
     picture = Image.new("RGBA", cut_out.size, "white")
     picture.alpha_composite(cut_out.convert("RGBA"))
     return picture.convert("RGB")
+
+
+def embedded(model: VisualEmbedder, pool: dict[str, Path]) -> NDArray[np.float32]:
+    """Rows of a pool's pictures, in its order."""
+    prepared = np.stack([model.prepare(pixels(path)) for path in pool.values()])
+    batches = np.array_split(prepared, len(prepared) // model.batch_size)
+    return np.concatenate([model.embed_images(batch) for batch in batches])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.quality.search.pictures import held_out_pool, packages_of, picture_pool, pixels
+from tests.quality.search.pictures import embedded, held_out_pool, packages_of, picture_pool
 from tests.quality.search.retrieval import Outcome, Query, rank_all, read_queries, top
 from tests.support.lite_models import lite_model
 from tests.support.skip_or_fail import fetched_or_skipped
@@ -51,9 +51,7 @@ def run(request: pytest.FixtureRequest) -> Run:
         pool = gather()
     unknown = {name for query in queries for name in query.right} - set(pool)
     assert not unknown, f"answers that are no pictures of the pool: {sorted(unknown)}"
-    prepared = np.stack([lite.prepare(pixels(path)) for path in pool.values()])
-    batches = np.array_split(prepared, len(prepared) // lite.batch_size)
-    rows = np.concatenate([lite.embed_images(batch) for batch in batches])
+    rows = embedded(lite, pool)
     query_rows = lite.embed_texts([query.text for query in queries])
     return Run(request.param, queries, query_rows, list(pool), rows, packages_of(pool))
 

@@ -125,7 +125,7 @@ def test_a_benchmark_runs_in_the_chosen_environment(clone: Path, tmp_path: Path)
     stub(tmp_path / "venv" / "bin", "python", 'echo "chosen python $*"')
     result = run(clone, "bench", "x", "y", RUSHES_VENV=str(tmp_path / "venv"))
     assert result.stdout.splitlines() == [
-        "setup lite test: unset",
+        "setup lite test plots: unset",
         "chosen python -m benchmarks.x y",
     ]
 

@@ -30,7 +30,8 @@ class ConseEmbedder:
         self._spec = spec
         self._session = open_session(folder / "image.onnx", device)
         self._sentences = SentenceEncoder(folder, device)
-        self._mean = np.load(folder / "classes.npy").mean(axis=0)
+        self._names = np.load(folder / "classes.npy")
+        self._mean = self._names.mean(axis=0)
 
     @property
     def spec(self) -> ModelSpec:
@@ -51,6 +52,16 @@ class ConseEmbedder:
     def embed_images(self, prepared: NDArray[np.float32]) -> NDArray[np.float32]:
         rows = self._session.run(["embeddings"], {"pixels": prepared})[0]
         return cast("NDArray[np.float32]", rows)
+
+    def familiarity(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The greatest cosine of a text with a class's name, before both were centred.
+
+        A row is text - mean, scaled to 1: so the text, of length 1 itself, is found again.
+        """
+        along = rows @ self._mean
+        scale = np.sqrt(along**2 + 1 - self._mean @ self._mean) - along
+        texts = self._mean + scale[:, None] * rows
+        return cast("NDArray[np.float32]", (texts @ self._names.T).max(axis=1))
 
     def embed_texts(self, texts: list[str]) -> NDArray[np.float32]:
         return unit(self._sentences.embed([strip_prompt(text) for text in texts]) - self._mean)

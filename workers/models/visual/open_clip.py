@@ -71,6 +71,9 @@ class OpenClipEmbedder:
             tokens = self._tokenizer(texts).to(self._device.name)
             return _rows(self._model.encode_text(tokens, normalize=True))
 
+    def familiarity(self, rows: NDArray[np.float32]) -> None:
+        return None
+
 
 def _rows(features: torch.Tensor) -> NDArray[np.float32]:
     """Features as unit rows in float32: half precision leaves norms off by up to a percent."""

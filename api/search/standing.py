@@ -1,0 +1,77 @@
+"""What matches of one query are worth: their scores, what is left out, and what there is to say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from api.search.bodies import SearchFields
+from api.search.types import QueryVectors
+from shared.models.scores import STRENGTHS, Judge
+from shared.models.specs import ModelSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Of one query; `judge` is None where nobody knows what scores of the model mean."""
+
+    model: str
+    judge: Judge | None
+    is_familiar: bool
+    min_strength: str | None
+    min_score: float | None
+
+    @classmethod
+    def of(
+        cls,
+        spec: ModelSpec,
+        body: SearchFields,
+        query: QueryVectors,
+        familiarity: float | None,
+    ) -> Standing:
+        """`familiarity`: of the words, see VisualEmbedder."""
+        scale, judge, is_familiar = spec.scores, None, True
+        if scale is not None:
+            is_familiar = familiarity is None or familiarity >= scale.familiar
+            judge = Judge.of(
+                scale,
+                text_weight=None if query.query is None else query.text_weight,
+                has_picture=query.picture is not None,
+                is_familiar=is_familiar,
+            )
+        return cls(spec.key, judge, is_familiar, body.min_strength, body.min_score)
+
+    def keeps(self, score: float) -> bool:
+        """Whether a match with this final score is strong enough."""
+        if self.judge is None:
+            return True
+        if self.min_score is not None and self.judge.probability(score) < self.min_score:
+            return False
+        if self.min_strength is None:
+            return True
+        strength = self.judge.strength(score)
+        return strength is not None and (
+            STRENGTHS.index(strength) <= STRENGTHS.index(self.min_strength)
+        )
+
+    def warnings(self) -> list[str]:
+        """What of the request had no effect."""
+        asked = {"min_strength": self.min_strength, "min_score": self.min_score}
+        given = [name for name, value in asked.items() if value is not None]
+        if self.judge is not None or not given:
+            return []
+        return [f"{' and '.join(given)} had no effect: {self._unjudged()}"]
+
+    def notes(self, best: float | None, left: int) -> list[str]:
+        """What a reader of the answer should know: `best` score before some were left out."""
+        notes = []
+        if not self.is_familiar:
+            notes.append(f"{self.model} hardly knows these words: what it finds may be anything.")
+        if self.judge is None:
+            notes.append(self._unjudged())
+        elif best is not None and not left:
+            likely = self.judge.probability(best)
+            notes.append(f"Nothing is strong enough; the nearest has a score of {likely:.2f}.")
+        return notes
+
+    def _unjudged(self) -> str:
+        return f"what the scores of {self.model} mean for this query was never measured."

@@ -1,0 +1,70 @@
+"""What the scores of a visual model mean: probabilities and words for people."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import msgspec
+
+Strength = Literal["strong", "fair", "weak"]
+STRENGTHS: tuple[Strength, ...] = ("strong", "fair", "weak")
+_STRONG, _FAIR = 0.60, 0.45  # probabilities
+
+
+class Logit(msgspec.Struct, frozen=True):
+    """How likely a match is right, by its cosine: 1 / (1 + exp(-(offset + slope · cosine)))."""
+
+    offset: float
+    slope: float
+
+
+class ScoreScale(msgspec.Struct, frozen=True, kw_only=True):
+    """Meaning of cosines between a visual model's rows, measured on labelled pictures.
+
+    `familiar` is the familiarity from which on the model knows words; see VisualEmbedder. What is
+    below `least` (for familiar words, for others, and for a picture) is no match at all.
+    """
+
+    words: Logit
+    picture: Logit
+    familiar: float
+    least: tuple[float, float, float]
+
+
+class Judge(msgspec.Struct, frozen=True, kw_only=True):
+    """Judges the final scores of one query. Of two matches the higher score has the higher rank."""
+
+    logit: Logit
+    least: float
+
+    @classmethod
+    def of(
+        cls, scale: ScoreScale, *, text_weight: float | None, has_picture: bool, is_familiar: bool
+    ) -> Judge | None:
+        """`text_weight`: None without words. None where scores say nothing of likeness."""
+        least = scale.least[0 if is_familiar else 1]
+        if text_weight is None:
+            return cls(logit=scale.picture, least=scale.least[2]) if has_picture else None
+        if text_weight <= 0:
+            return None
+        if not has_picture:
+            words = Logit(scale.words.offset, scale.words.slope / text_weight)
+            return cls(logit=words, least=least * text_weight)
+        total = 1 + text_weight
+        both = Logit(
+            (scale.picture.offset + text_weight * scale.words.offset) / total,
+            (scale.picture.slope + text_weight * scale.words.slope) / total**2,
+        )
+        return cls(logit=both, least=scale.least[2] + text_weight * least)
+
+    def probability(self, score: float) -> float:
+        """0 to 1."""
+        return 1 / (1 + math.exp(-(self.logit.offset + self.logit.slope * score)))
+
+    def strength(self, score: float) -> Strength | None:
+        """None: too little to be a match."""
+        if score < self.least:
+            return None
+        likely = self.probability(score)
+        return "strong" if likely >= _STRONG else "fair" if likely >= _FAIR else "weak"

@@ -1,0 +1,84 @@
+"""What scores of a query mean, by what it is made of and by how well the model knows its words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import msgspec
+import numpy as np
+import pytest
+
+from api.search.bodies import SearchTextBody
+from api.search.standing import Standing
+from api.search.types import QueryVectors
+from shared.domain import ModelKind
+from shared.models.model_catalogue import resolve
+from shared.settings import Settings
+
+LITE = resolve(Settings(), ModelKind.VISUAL, "conse-lite0")
+OTHER = resolve(Settings(), ModelKind.VISUAL, "ViT-B-32--openai")
+SOME = np.zeros(4, np.float32)
+WORDS, PICTURE = QueryVectors(query=SOME), QueryVectors(picture=SOME)
+BOTH = QueryVectors(query=SOME, picture=SOME)
+BODY = SearchTextBody(query="x", cache_dir="/c", details=True)
+
+
+def standing(query: QueryVectors, familiarity: float | None = 0.9, **asked: object) -> Standing:
+    return Standing.of(LITE, msgspec.structs.replace(BODY, **asked), query, familiarity)
+
+
+@pytest.mark.parametrize("weight", [0.5, 1.0, 3.0])
+def test_the_weight_of_words_alone_changes_no_score(weight: float) -> None:
+    one, other = standing(WORDS).judge, standing(replace(WORDS, text_weight=weight)).judge
+    assert one is not None
+    assert other is not None
+    for cosine in (-0.2, 0.3, 0.7):
+        assert other.probability(weight * cosine) == pytest.approx(one.probability(cosine))
+        assert other.strength(weight * cosine) == one.strength(cosine)
+
+
+@pytest.mark.parametrize("query", [WORDS, PICTURE, BOTH])
+def test_the_higher_score_is_the_likelier_match(query: QueryVectors) -> None:
+    judge = standing(query).judge
+    assert judge is not None
+    likely = [judge.probability(score) for score in np.linspace(-1, 2, 50)]
+    assert likely == sorted(likely)
+    assert min(likely) < 0.01
+    assert max(likely) > 0.9
+
+
+def test_a_picture_and_words_that_both_fit_are_likelier_than_one_that_does_not() -> None:
+    words, picture, both = (standing(query).judge for query in (WORDS, PICTURE, BOTH))
+    assert words is not None
+    assert picture is not None
+    assert both is not None
+    alone = words.probability(0.8), picture.probability(0.95)
+    assert min(alone) - 0.05 < both.probability(0.8 + 0.95) < max(alone) + 0.05
+    assert both.probability(0.2 + 0.95) < picture.probability(0.95)
+
+
+def test_of_words_that_the_model_hardly_knows_more_is_asked_and_it_is_said() -> None:
+    known, unknown = (standing(WORDS, f, min_strength="weak") for f in (0.9, 0.5))
+    assert known.keeps(0.3)
+    assert not unknown.keeps(0.3)
+    assert unknown.keeps(0.5)
+    assert known.notes(0.5, 1) == []
+    (note,) = unknown.notes(0.5, 1)
+    assert "hardly knows these words" in note
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        Standing.of(OTHER, msgspec.structs.replace(BODY, min_score=0.9), WORDS, None),
+        standing(replace(WORDS, text_weight=-1.0), min_score=0.9),
+        standing(replace(WORDS, text_weight=0.0), min_score=0.9),
+    ],
+    ids=["a model that was never measured", "less like the words", "words without weight"],
+)
+def test_where_nobody_knows_what_scores_mean_all_are_kept_and_it_is_said(one: Standing) -> None:
+    assert one.judge is None
+    assert one.keeps(-1.0)
+    (warning,) = one.warnings()
+    assert warning.startswith("min_score had no effect: ")
+    assert len(one.notes(0.1, 1)) == 1
