@@ -46,7 +46,8 @@ def score(
     packed = numkong.dots_pack(columns.halves)
 
     def run(piece: Piece) -> None:
-        raw: Any = numkong.empty((_CHUNK, 2 * columns.rows), dtype="float32")
+        most = min(_CHUNK, sum(stop - start for (start, stop), _ in piece))
+        raw: Any = numkong.empty((most, 2 * columns.rows), dtype="float32")
         products: Scores = np.asarray(raw)
         for batch in batches(piece, _CHUNK):
             filled = 0
