@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import os
 import re
 import threading
@@ -31,6 +32,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
 
+_QUICK_S = 0.002  # in which one thread may do a batch alone: threads cost about as much
 _LOOK_AFTER_S = 2.0  # a call that takes longer has its folder looked at
 _HANGS_AFTER_S = 3.0  # a look that takes longer
 _LOOK_AGAIN_S = 0.5
@@ -136,7 +138,11 @@ class Folders:
 
         parts = self._parts([folder_of(item) for item in items])
         try:
-            self._wait_for({start(part): part for part in parts}, start, within_s)
+            reading = {start(part): part for part in itertools.islice(parts, 1)}
+            wait(reading, min(_QUICK_S, within_s))
+            if len(found) < len(items):
+                reading |= {start(part): part for part in parts}
+            self._wait_for(reading, start, within_s)
         finally:
             is_over.set()
             pool.shutdown(wait=False)

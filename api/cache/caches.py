@@ -9,7 +9,6 @@ import time
 from collections.abc import Collection, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
-from pathlib import Path
 
 from api.cache.lru import LruCache
 from api.cache.view import CacheView
@@ -71,7 +70,7 @@ class Caches:
         except NoCacheFolder:
             if cache_dir in self._seen:
                 raise
-            return without_id(RootedPath(Path(cache_dir), self._cache_roots))
+            return without_id(RootedPath.of(cache_dir, self._cache_roots))
         if len(self._seen) >= _MOST_SEEN:
             self._seen.clear()
         self._seen.add(cache_dir)

@@ -91,9 +91,15 @@ class Estimates:
         if len(blocks) * 2 > len(self.scores) // _BLOCK:
             places = np.flatnonzero(self.scores >= threshold)
         else:
-            places = (blocks[:, None] * _BLOCK + np.arange(_BLOCK)).ravel()
-            places = places[places < len(self.scores)]
-            places = places[self.scores[places] >= threshold]
+            whole = len(self.scores) // _BLOCK
+            near, rest = blocks[blocks < whole], self.scores[whole * _BLOCK :]
+            found = np.flatnonzero(
+                self.scores[: whole * _BLOCK].reshape(-1, _BLOCK)[near] >= threshold
+            )
+            places = np.append(
+                near[found // _BLOCK] * _BLOCK + found % _BLOCK,
+                whole * _BLOCK + np.flatnonzero(rest >= threshold),
+            )
         if threshold == -np.inf:
             places = places[np.isfinite(self.scores[places])]
         return places
