@@ -84,7 +84,7 @@ class Caches:
         if of_key := self._cache_roots.of_key:  # links in it may lead out of what that one may read
             named = hashlib.sha256(os.fsencode("\0".join(map(str, of_key)))).hexdigest()[:12]
             key = f"{key}-{named}"
-        view = self._views.get(key, lambda: CacheView(cache, key))
+        view = self._views.get(key, lambda: CacheView(cache, key, self.reader(cache)))
         with cache_files.clear_errors(cache.root):
             view.refresh(thorough=thorough)
         return view
@@ -137,7 +137,7 @@ class Caches:
         return view.best_paths.since(began, hashes, lambda some: self._best_paths(view, some))
 
     def _best_paths(self, view: CacheView, hashes: Collection[str]) -> list[str | None]:
-        found = quick_map(self.reader(view.cache), view.paths_of, hashes)
+        found = quick_map(view.reader, view.paths_of, hashes)
         known = dict(zip(hashes, found, strict=True))
         best = {hash_str: paths[0] if paths else None for hash_str, paths in known.items()}
         until = time.monotonic() + _OPENS_WITHIN_S

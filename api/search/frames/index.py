@@ -143,7 +143,7 @@ class SearchIndex:
         by_model = self._of_views.get(view, dict)
         if model not in by_model:
             log = VectorLog(self._state / view.key / cache_files.encoded_model(model))
-            loader = VectorLoader(view, model, log, self.caches.reader(view.cache))
+            loader = VectorLoader(view, model, log, view.reader)
             matching = Matching(CodeStore(), self._scan_pool, self._threads)
             # Another thread may have been faster: all use one.
             by_model.setdefault(model, _Embeddings(loader, matching, SceneStore()))

@@ -28,6 +28,8 @@ class Places:
 
     def numbers(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
         """Rows of the merged array."""
+        if len(self._starts) == 1:  # as in most searches
+            return places + self._starts[0]
         index = np.searchsorted(self._at, places, side="right") - 1
         rows: NDArray[np.int64] = self._starts[index] + places - self._at[index]
         return rows
