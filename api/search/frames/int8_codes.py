@@ -240,6 +240,7 @@ class Int8Finder:
                 lambda piece: codes.products(questions, piece, scales, finals),
                 pieces(coded, total, self._threads, _CHUNK),
                 self._pool,
+                self._threads,
             )
         for query, final in zip(queries, finals, strict=True):
             if rest:

@@ -22,6 +22,7 @@ RowRange = tuple[int, int]  # half-open
 Piece = list[tuple[RowRange, int]]  # rows, and where their scores go
 
 _CHUNK = 65_536  # rows whose raw products are held at once, by each thread
+_SHARES = 8  # of a thread, so that one that others keep from its core has less to do
 _LEAST = 8192  # rows that are worth another thread
 EXCLUDE_WEIGHT = np.float32(0.5)
 
@@ -59,7 +60,7 @@ def score(
             at = batch[0][1]
             columns.combine(cosines, base[at : at + filled], final[at : at + filled])
 
-    side_by_side(run, pieces(ranges, total, threads, _CHUNK), pool)
+    side_by_side(run, pieces(ranges, total, threads, _CHUNK), pool, threads)
     return base, final
 
 
@@ -70,12 +71,22 @@ def score_rows(
     return score(vectors[rows], [(0, len(rows))], query, None, 1)
 
 
-def side_by_side(run: Callable[[Piece], None], work: list[Piece], pool: Executor | None) -> None:
-    """`run` of each piece, a thread each; the last one, which may be all, in this thread."""
-    others = [pool.submit(run, piece) for piece in work[:-1]] if pool else []
-    run(work[-1])
+def side_by_side(
+    run: Callable[[Piece], None], work: list[Piece], pool: Executor | None, threads: int
+) -> None:
+    """`run` of each piece, by this thread and others: whoever is done takes the next."""
+    left = iter(work)
+
+    def run_some() -> None:
+        for piece in left:
+            run(piece)
+
+    count = min(threads, len(work)) - 1 if pool else 0
+    others = [pool.submit(run_some) for _ in range(count)] if pool else []
+    run_some()
     for other in others:
-        other.result()
+        if not other.cancel():  # else it has not even begun, and nothing is left
+            other.result()
 
 
 class _Columns:
@@ -117,8 +128,8 @@ def _columns(query: QueryVectors) -> _Columns:
 
 
 def pieces(ranges: Sequence[RowRange], total: int, threads: int, chunk: int) -> list[Piece]:
-    """The ranges cut to chunks, with where their scores go, in one list for each thread."""
-    share = max(_LEAST, -(-total // threads))
+    """The ranges cut to chunks, with where their scores go, in some lists for each thread."""
+    share = max(_LEAST, -(-total // (_SHARES * threads if threads > 1 else 1)))
     found: list[Piece] = [[]]
     at = 0
     left = share
