@@ -29,7 +29,7 @@ class Float16Scan:
         """Scores for each query, in a pass over the rows for each."""
         vectors, ranges = self._vectors, places.ranges
         if places.count < min(_SHORT * len(ranges), _MOST_COPIED):
-            vectors = vectors[places.numbers(np.arange(places.count))]
+            vectors = vectors.take(places.numbers(np.arange(places.count)), axis=0)
             ranges = [(0, places.count)]
         found = []
         for query in queries:
