@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import os
 import re
 import threading
@@ -31,6 +32,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
 
+_QUICK_S = 0.002  # in which one thread does a batch alone: waking more costs about as much
 _LOOK_AFTER_S = 2.0  # a call that takes longer has its folder looked at
 _HANGS_AFTER_S = 3.0  # a look that takes longer
 _LOOK_AGAIN_S = 0.5
@@ -38,6 +40,7 @@ _CALLS_AT_ONCE = 64  # of requests in one mount
 _READS_AT_ONCE = 16  # stats and small reads of one batch, which wait for a share, not for a core
 _READERS = 128  # threads in one mount, from which on a batch has one only
 _MOST_INSIDE = 512  # threads in one mount: so many are there only where many places of it hang
+_MOST_THREADS = 1 << 16
 _MOUNTS = Path("/proc/self/mountinfo")
 _MOUNTS_KEPT_S = 1.0
 _OCTAL = re.compile(r"\\([0-7]{3})")
@@ -52,10 +55,12 @@ class Folders:
         self._entrances: dict[str, _Entrance] = {}  # by mount, as are the readers
         self._readers: dict[str, ThreadPoolExecutor] = {}
         self._mounts = _Mounts()
+        # One that is idle is used again; whatever number of them hangs, others need not wait.
+        self._threads = ThreadPoolExecutor(_MOST_THREADS, "reader")
 
     def close(self) -> None:
         """Waits for nobody: a thread in a folder that hangs ends with the process."""
-        for reader in self._readers.values():
+        for reader in (self._threads, *self._readers.values()):
             reader.shutdown(wait=False, cancel_futures=True)
 
     async def run(self, folder: str, work: Callable[P, R], *args: P.args, **named: P.kwargs) -> R:
@@ -129,17 +134,18 @@ class Folders:
             finally:
                 part.entrance.leave()
 
-        pool = ThreadPoolExecutor(_MOST_INSIDE, "reader")  # its own: threads of others may hang
-
         def start(part: _Part) -> Future[None]:
-            return pool.submit(read, part)
+            return self._threads.submit(read, part)
 
         parts = self._parts([folder_of(item) for item in items])
         try:
-            self._wait_for({start(part): part for part in parts}, start, within_s)
+            reading = {start(part): part for part in itertools.islice(parts, 1)}
+            wait(reading, min(_QUICK_S, within_s))
+            if len(found) < len(items):
+                reading |= {start(part): part for part in parts}
+            self._wait_for(reading, start, within_s)
         finally:
             is_over.set()
-            pool.shutdown(wait=False)
         return [found[n] if n in found else otherwise(item) for n, item in enumerate(items)]
 
     def _wait_for(

@@ -8,7 +8,6 @@ import os
 from collections.abc import Collection, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
-from pathlib import Path
 
 from api.cache.lru import LruCache
 from api.cache.places import Place
@@ -72,7 +71,7 @@ class Caches:
         except NoCacheFolder:
             if cache_dir in self._seen:
                 raise
-            return without_id(RootedPath(Path(cache_dir), self._cache_roots))
+            return without_id(RootedPath.of(cache_dir, self._cache_roots))
         if len(self._seen) >= _MOST_SEEN:
             self._seen.clear()
         self._seen.add(cache_dir)
@@ -86,7 +85,7 @@ class Caches:
         if of_key := self._cache_roots.of_key:  # links in it may lead out of what that one may read
             named = hashlib.sha256(os.fsencode("\0".join(map(str, of_key)))).hexdigest()[:12]
             key = f"{key}-{named}"
-        view = self._views.get(key, lambda: CacheView(cache, key))
+        view = self._views.get(key, lambda: CacheView(cache, key, self.reader(cache)))
         with cache_files.clear_errors(cache.root):
             view.refresh(thorough=thorough)
         return view
@@ -142,14 +141,14 @@ class Caches:
 
     def places(self, view: CacheView, hashes: Sequence[str]) -> list[list[Place]]:
         """All paths where each MediaFile was seen: those that open first, then as seen first."""
-        known = quick_map(self.reader(view.cache), view.paths_of, hashes)
+        known = quick_map(view.reader, view.paths_of, hashes)
         each = [(h, seen) for h, of_it in zip(hashes, known, strict=True) for seen in of_it]
         opens = iter(self._open(view, each))
         found = [[Place(seen.path, next(opens)) for seen in of_it] for of_it in known]
         return [sorted(of_it, key=lambda place: not place.opens) for of_it in found]
 
     def _best_paths(self, view: CacheView, hashes: Collection[str]) -> list[str | None]:
-        found = quick_map(self.reader(view.cache), view.paths_of, hashes)
+        found = quick_map(view.reader, view.paths_of, hashes)
         known = dict(zip(hashes, found, strict=True))
         best = {hash_str: _seen_last(paths) for hash_str, paths in known.items()}
         while trying := [(hash_str, paths.pop(0)) for hash_str, paths in known.items() if paths]:

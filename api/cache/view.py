@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
+from concurrent.futures import Executor
 
 import msgspec
 
@@ -21,11 +22,13 @@ Announced = tuple[str, str]  # data file names: visual artefact, frames artefact
 
 
 class CacheView:
-    """A CacheDir that is followed; safe for threads. `key`: its name among all of this machine."""
+    """A CacheDir that is followed; safe for threads.
 
-    def __init__(self, cache: CacheDir, key: str) -> None:
-        self.cache = cache
-        self.key = key
+    `key`: its name among all of this machine. `reader`: threads for small reads in it.
+    """
+
+    def __init__(self, cache: CacheDir, key: str, reader: Executor) -> None:
+        self.cache, self.key, self.reader = cache, key, reader
         self._lock = threading.Lock()
         self._state = FollowState()
         self._is_complete = False

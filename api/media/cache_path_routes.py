@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 from dataclasses import dataclass
-from pathlib import Path
 
 from api.http.endpoint import Call, Endpoint
 from api.http.scope import Scope
@@ -65,7 +64,7 @@ def _opened(scope: Scope) -> CacheDir:
         cause = error.__cause__
         if not isinstance(cause, OSError) or cause.errno != errno.ENAMETOOLONG:
             raise
-        return CacheDir(RootedPath(Path(scope.cache_dir), scope.services.paths.cache_roots), "")
+        return CacheDir(RootedPath.of(scope.cache_dir, scope.services.paths.cache_roots), "")
 
 
 def _item(place: _RequestedCache, client_path: str, field: str) -> CachePathsItem:

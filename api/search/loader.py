@@ -44,7 +44,7 @@ class Loader(ABC, Generic[KeyT, SourceT, ContentT, SnapshotT, WriterT]):
         with self._lock:
             return {key: reason for key, (_, reason) in self._unusable.items()}
 
-    def bring_up(self, wait_s: float, *, retry: bool) -> None:
+    def bring_up(self, wait_s: float, *, retry: bool) -> SnapshotT:
         """Take up what was announced and is not in the log yet; cheap when nothing was.
 
         `retry`: try again what was unusable. Raises Unavailable after waiting for `wait_s`.
@@ -53,14 +53,16 @@ class Loader(ABC, Generic[KeyT, SourceT, ContentT, SnapshotT, WriterT]):
         with self._lock:
             if retry:
                 self._unusable.clear()
-            elif self._done_at == (version, self._log.snapshot()):
-                return
+            elif self._done_at == (version, snapshot := self._log.snapshot()):
+                return snapshot
         if self._todo():
             with self._log.writing(wait_s) as writer:
                 # Another thread or replica may have done it while we waited.
                 self._load(writer, self._todo())
         with self._lock:
-            self._done_at = (version, self._log.snapshot())
+            snapshot = self._log.snapshot()
+            self._done_at = (version, snapshot)
+        return snapshot
 
     def deleted(self, keys: Iterable[KeyT], began: float = float("inf")) -> set[KeyT]:
         """Keys whose artefact was deleted, in a folder that is still there.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,8 +26,7 @@ class QueryVectors:
     text_weight: float = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(msgspec.Struct, frozen=True):
     """One match: grid second `second`, row `row` of its file's embeddings.
 
     `scene` is half-open on the grid; a still has Scene(0, 0). `path` is where the file was seen:

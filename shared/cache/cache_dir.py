@@ -60,7 +60,7 @@ class CacheDir:
         does. Raises NoCacheFolder where there is none, NotAllowed where it leads out of the
         roots, CacheError where it cannot be used.
         """
-        root = RootedPath(Path(path), roots or Roots.only(path))
+        root = RootedPath.of(path, roots or Roots.only(path))
         with _opened(root, create=create) as folder, cache_files.clear_errors(root):
             identity = _identity(folder)
             if create and identity is None:

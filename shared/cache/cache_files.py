@@ -19,7 +19,6 @@ import time
 import urllib.parse
 from collections.abc import Callable, Iterator
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
@@ -82,10 +81,9 @@ def data_path(root: RootedPath, hash_str: str, name: str) -> RootedPath:
 
 
 def _in_media(root: RootedPath, hash_str: str, rest: str = "") -> RootedPath:
-    """Made at once: each `/` of a Path takes longer than the system takes to open it."""
     if not _HASH.fullmatch(hash_str):
         raise BadInput(f"hash_str must be 16 lower-case hex digits, not {hash_str!r}.")
-    return RootedPath(Path(f"{root}/media/{hash_str[:2]}/{hash_str}{rest}"), root.roots)
+    return root / f"media/{hash_str[:2]}/{hash_str}{rest}"
 
 
 def is_hash(name: str) -> bool:

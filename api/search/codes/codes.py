@@ -158,6 +158,7 @@ class CodeFinder:
                 lambda piece: codes.estimate(questions, piece, finals),
                 pieces(coded, total, self._threads, CHUNK),
                 self._pool,
+                self._threads,
             )
         for query, final in zip(queries, finals, strict=True):
             if rest:

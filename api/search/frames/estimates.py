@@ -21,6 +21,7 @@ from api.search.types import QueryVectors
 Rows = NDArray[np.int64]
 
 _BLOCK = 256
+_FEW = 16_384  # scores that are compared with a threshold as soon as maxima of blocks are made
 
 
 class CandidateFinder(Protocol):
@@ -57,11 +58,12 @@ class Estimates:
 
     def top(self, count: int) -> Rows:
         """Places of at least the `count` best finite estimates: all that reach one threshold."""
-        scores, maxima = self.scores, self._block_maxima()
+        scores, threshold = self.scores, np.float32(-np.inf)
         if len(scores) <= count:
             return np.flatnonzero(np.isfinite(scores))
         # Of few blocks the maxima say nothing about the `count` best.
-        threshold = _nth_best(maxima, count) if len(maxima) > count else np.float32(-np.inf)
+        if len(scores) > count * _BLOCK:
+            threshold = _nth_best(self._block_maxima(), count)
         if threshold == -np.inf:  # nor where most blocks are filtered out
             threshold = _nth_best(scores, count)
         return self._at_least(threshold)
@@ -87,13 +89,19 @@ class Estimates:
 
     def _at_least(self, threshold: np.float32) -> Rows:
         """Places with a finite estimate of this or more: only blocks that reach it are read."""
-        blocks = np.flatnonzero(self._block_maxima() >= threshold)
-        if len(blocks) * 2 > len(self.scores) // _BLOCK:
-            places = np.flatnonzero(self.scores >= threshold)
+        scores, whole = self.scores, len(self.scores) // _BLOCK
+        blocks = np.arange(whole)
+        if len(scores) > _FEW:
+            blocks = np.flatnonzero(self._block_maxima()[:whole] >= threshold)
+        if len(blocks) * 2 > whole:
+            places = np.flatnonzero(scores >= threshold)
         else:
-            places = (blocks[:, None] * _BLOCK + np.arange(_BLOCK)).ravel()
-            places = places[places < len(self.scores)]
-            places = places[self.scores[places] >= threshold]
+            rest = whole * _BLOCK
+            near = np.flatnonzero(scores[:rest].reshape(-1, _BLOCK)[blocks] >= threshold)
+            places = np.append(
+                blocks[near // _BLOCK] * _BLOCK + near % _BLOCK,
+                rest + np.flatnonzero(scores[rest:] >= threshold),
+            )
         if threshold == -np.inf:
             places = places[np.isfinite(self.scores[places])]
         return places

@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from api.cache.caches import Caches
@@ -115,8 +116,7 @@ class SearchIndex:
         wanted = None if hashes is None else set(hashes)
         began = time.monotonic()
         while True:
-            loader.bring_up(SEARCH_WAIT_S, retry=False)
-            snapshot = loader.snapshot()
+            snapshot = loader.bring_up(SEARCH_WAIT_S, retry=False)
             hits = _rank(embeddings, snapshot, query, wanted, max_results, only_frames, instead)
             self._have_prepared(embeddings, snapshot)
             found = {hit.hash_str for hit in hits}
@@ -126,15 +126,14 @@ class SearchIndex:
             loader.remove(deleted, SEARCH_WAIT_S)
             began = time.monotonic()  # what was seen before says nothing of what is there now
         paths = self.caches.best_paths(view, found, began)
-        return [replace(hit, path=paths[hit.hash_str]) for hit in hits]
+        return [msgspec.structs.replace(hit, path=paths[hit.hash_str]) for hit in hits]
 
     def stored_vector(
         self, view: CacheView, model_key: str, hash_str: str, second: int
     ) -> VectorArray | None:
         """The embedding of a grid frame, None where it was not analysed with this model."""
         loader = self._embeddings(view, model_key).loader
-        loader.bring_up(SEARCH_WAIT_S, retry=False)
-        snapshot = loader.snapshot()
+        snapshot = loader.bring_up(SEARCH_WAIT_S, retry=False)
         merged = snapshot.files.get(hash_str)
         if merged is None or loader.deleted([hash_str], time.monotonic()):
             return None
@@ -150,7 +149,7 @@ class SearchIndex:
         by_model = self._of_views.get(view, dict)
         if model not in by_model:
             log = VectorLog(self._state / view.key / cache_files.encoded_model(model))
-            loader = VectorLoader(view, model, log, self.caches.reader(view.cache))
+            loader = VectorLoader(view, model, log, view.reader)
             matching = Matching(CodeStore(), self._scan_pool, self._threads)
             # Another thread may have been faster: all use one.
             by_model.setdefault(model, _Embeddings(loader, matching, SceneStore()))

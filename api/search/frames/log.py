@@ -14,6 +14,7 @@ import secrets
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
@@ -160,6 +161,7 @@ class VectorLog(IndexLog[VectorSnapshot, VectorWriter]):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
+        self._current = str(folder / _CURRENT)
         self._rows: RowFiles | None = None
         self._files: dict[str, MergedFile] = {}
         self._end = 0  # rows that any line of the journal names
@@ -167,10 +169,11 @@ class VectorLog(IndexLog[VectorSnapshot, VectorWriter]):
 
     def _path(self) -> Path:
         try:
-            generation = (self._folder / _CURRENT).read_text()
+            with open(self._current, "rb", buffering=0) as file:
+                generation = os.fsdecode(file.read())
         except FileNotFoundError:
             generation = "generation-none"
-        return self._folder / generation / _JOURNAL
+        return _journal(self._folder, generation)
 
     def _start_over(self, file: BinaryIO | None) -> None:
         self._rows = None if file is None else RowFiles(Path(file.name).parent)
@@ -275,6 +278,11 @@ class VectorLog(IndexLog[VectorSnapshot, VectorWriter]):
             for old in self._folder.glob("generation-*"):
                 if old != folder:
                     shutil.rmtree(old, ignore_errors=True)
+
+
+@lru_cache(maxsize=256)  # each search asks
+def _journal(folder: Path, generation: str) -> Path:
+    return folder / generation / _JOURNAL
 
 
 def _line(entry: MergedFile | RemovedFile) -> bytes:

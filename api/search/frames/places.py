@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +29,9 @@ class Places:
 
     def numbers(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
         """Rows of the merged array."""
-        index = np.searchsorted(self._at, places, side="right") - 1
+        index: Any = 0
+        if len(self._starts) != 1:  # as in few searches
+            index = np.searchsorted(self._at, places, side="right") - 1
         rows: NDArray[np.int64] = self._starts[index] + places - self._at[index]
         return rows
 

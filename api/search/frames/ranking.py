@@ -89,7 +89,10 @@ class _Candidates:
 
     def without(self, places: Rows) -> Rows:
         """Places that are no candidates yet."""
-        new: Rows = places[~np.isin(places, self.places, assume_unique=True)]
+        if not len(self.places):
+            return places
+        at = np.searchsorted(self.places, places)
+        new: Rows = places[self.places.take(at, mode="clip") != places]
         return new
 
     def add(self, places: Rows) -> bool:

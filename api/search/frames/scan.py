@@ -22,6 +22,7 @@ RowRange = tuple[int, int]  # half-open
 Piece = list[tuple[RowRange, int]]  # rows, and where their scores go
 
 _CHUNK = 65_536  # rows whose raw products are held at once, by each thread
+_SHARES = 8  # of a thread, so that one that others keep from its core has less to do
 _LEAST = 8192  # rows that are worth another thread
 EXCLUDE_WEIGHT = np.float32(0.5)
 
@@ -38,7 +39,7 @@ def score(
     Where nothing is excluded both are the same array. A pool is needed for several threads.
     """
     columns = _columns(query)
-    total = sum(stop - start for start, stop in ranges)
+    total = int(sum(stop - start for start, stop in ranges))
     base = np.zeros(total, np.float32)
     final = base if query.exclude is None or not len(query.exclude) else np.zeros_like(base)
     if not columns.rows:
@@ -46,7 +47,7 @@ def score(
     packed = numkong.dots_pack(columns.halves)
 
     def run(piece: Piece) -> None:
-        raw: Any = numkong.empty((_CHUNK, 2 * columns.rows), dtype="float32")
+        raw: Any = numkong.empty((min(_CHUNK, total), 2 * columns.rows), dtype="float32")
         products: Scores = np.asarray(raw)
         for batch in batches(piece, _CHUNK):
             filled = 0
@@ -59,7 +60,7 @@ def score(
             at = batch[0][1]
             columns.combine(cosines, base[at : at + filled], final[at : at + filled])
 
-    side_by_side(run, pieces(ranges, total, threads, _CHUNK), pool)
+    side_by_side(run, pieces(ranges, total, threads, _CHUNK), pool, threads)
     return base, final
 
 
@@ -70,12 +71,22 @@ def score_rows(
     return score(vectors[rows], [(0, len(rows))], query, None, 1)
 
 
-def side_by_side(run: Callable[[Piece], None], work: list[Piece], pool: Executor | None) -> None:
-    """`run` of each piece, a thread each; the last one, which may be all, in this thread."""
-    others = [pool.submit(run, piece) for piece in work[:-1]] if pool else []
-    run(work[-1])
+def side_by_side(
+    run: Callable[[Piece], None], work: list[Piece], pool: Executor | None, threads: int
+) -> None:
+    """`run` of each piece, by this thread and others: whoever is done takes the next."""
+    left = iter(work)
+
+    def run_some() -> None:
+        for piece in left:
+            run(piece)
+
+    count = min(threads, len(work)) - 1 if pool else 0
+    others = [pool.submit(run_some) for _ in range(count)] if pool else []
+    run_some()
     for other in others:
-        other.result()
+        if not other.cancel():  # else it has not even begun, and nothing is left
+            other.result()
 
 
 class _Columns:
@@ -87,8 +98,9 @@ class _Columns:
         self.rows = len(named)
         exact = np.array([vector for _, vector in named], dtype=np.float32)
         # A float32 query as two float16 halves: their products add up to the float32 result.
-        high = exact.astype(np.float16)
-        low = (exact - high.astype(np.float32)).astype(np.float16)
+        # numpy rounds to the same, and takes 50 times as long for the tiny values of the lower one.
+        high = np.asarray(numkong.astype(exact, "float16"))
+        low = np.asarray(numkong.astype(exact - high.astype(np.float32), "float16"))
         self.halves = np.ascontiguousarray(np.concatenate([high, low]))
 
     def combine(self, cosines: Scores, base: Scores, final: Scores) -> None:
@@ -116,8 +128,8 @@ def _columns(query: QueryVectors) -> _Columns:
 
 
 def pieces(ranges: Sequence[RowRange], total: int, threads: int, chunk: int) -> list[Piece]:
-    """The ranges cut to chunks, with where their scores go, in one list for each thread."""
-    share = max(_LEAST, -(-total // threads))
+    """The ranges cut to chunks, with where their scores go, in some lists for each thread."""
+    share = max(_LEAST, -(-total // (_SHARES * threads if threads > 1 else 1)))
     found: list[Piece] = [[]]
     at = 0
     left = share

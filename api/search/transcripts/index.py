@@ -87,7 +87,7 @@ class TranscriptIndex:
             with cache_files.clear_errors(view.cache.root):
                 found = view.cache.catalogue.hashes()
                 without = found.difference(hash_str for hash_str, _ in view.transcripts())
-                reader = self._caches.reader(view.cache)
+                reader = view.reader
                 list(reader.map(lambda hash_str: view.look_at([hash_str]), without))
         loader.bring_up(LOAD_WAIT_S, retry=True)
         self._forget_deleted(loader, loader.snapshot().transcripts, LOAD_WAIT_S)
@@ -141,7 +141,7 @@ class TranscriptIndex:
         ]
 
     def _loader(self, view: CacheView) -> TranscriptLoader:
-        folder, pool = self._state / view.key, self._caches.reader(view.cache)
+        folder, pool = self._state / view.key, view.reader
         return self._loaders.get(view, lambda: TranscriptLoader(view, TranscriptLog(folder), pool))
 
     def _forget_deleted(

@@ -138,6 +138,18 @@ class TestFloat16Scan(FinderContract):
     def finder(self, name: str, pool: Executor) -> CandidateFinder:
         return Float16Scan(FILMS[name]().snapshot.vectors, pool, 2)
 
+    def test_rows_of_short_ranges_have_the_scores_of_a_pass_over_all(self, name, pool) -> None:
+        snapshot = FILMS[name]().snapshot
+        ranges = [(row, row + row % 7 + 1) for row in range(0, len(snapshot.rows) - 9, 9)]
+        places = Places(ranges, snapshot)
+        for search in searches(name)[:20]:
+            (estimates,) = self.finder(name, pool).estimate([search.query], places)
+            base, final = score(snapshot.vectors, snapshot.everything, search.query, pool, 2)
+            rows = places.numbers(np.arange(places.count))
+            assert estimates.scores.tolist() == final[rows].tolist()
+            assert estimates.base is not None
+            assert estimates.base.tolist() == base[rows].tolist()
+
 
 @functools.cache
 def coded(name: str, kind: type[Codes], share: float) -> Codes:

@@ -1,4 +1,4 @@
-"""Scores say what the lite model does not know: what is left at the cut `weak`, and how right it is.
+"""Scores say what the lite model does not know: what is left at the cut `weak`; how right it is.
 
 Over both pools of pictures: 98 labelled queries, of which the method was fitted on 38, and queries
 that no picture answers, every second of which was looked at when the cut was chosen.

@@ -38,6 +38,16 @@ def test_the_score_of_a_row_does_not_depend_on_the_rows_beside_it(dim: int) -> N
             assert again[1].tolist() == final[rows].tolist()
 
 
+def test_queries_are_rounded_to_halves_as_numpy_rounds_them() -> None:
+    halves = np.arange(0, 0x7C00, dtype=np.uint16).view(np.float16).astype(np.float32)
+    between = (halves[1:] + halves[:-1]) / 2
+    near = [np.nextafter(between, np.float32(end), dtype=np.float32) for end in (0, 1e9)]
+    values = np.concatenate([halves, between, *near])
+    values = np.concatenate([values, -values])
+    rounded = np.asarray(numkong.astype(values, "float16"))
+    assert rounded.view(np.uint16).tolist() == values.astype(np.float16).view(np.uint16).tolist()
+
+
 def test_sums_of_bytes_are_exact() -> None:
     random = np.random.default_rng(1)
     for dim in (7, 384, 1024):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -76,6 +77,18 @@ def test_final_never_exceeds_base(pool) -> None:
     base, final = score(vectors, [(0, 5000)], query, pool, 2)
     assert (final <= base).all()
     assert (final == base).any(), "what is unlike the excluded concepts loses nothing"
+
+
+def test_threads_that_others_keep_busy_are_not_waited_for() -> None:
+    vectors = random_units(100_000, 16, 1).astype(np.float16)
+    query = QueryVectors(query=random_units(1, 16, 2)[0])
+    is_over = threading.Event()
+    with ThreadPoolExecutor(1) as busy:
+        other = busy.submit(is_over.wait, 60)
+        base, _ = score(vectors, [(0, len(vectors))], query, busy, 2)
+        assert not other.done()
+        is_over.set()
+    assert base.tolist() == score(vectors, [(0, len(vectors))], query, None, 1)[0].tolist()
 
 
 def test_ten_thousand_stills_are_scored_in_few_steps(pool) -> None:

@@ -70,7 +70,7 @@ def test_a_pipe_a_socket_a_device_and_a_folder_are_refused_at_once(
 
 
 def test_a_file_may_be_as_large_as_its_kind_and_no_larger(tmp_path: Path, roots: Roots) -> None:
-    path = RootedPath(tmp_path / "one", roots) / "large"
+    path = RootedPath.of(tmp_path / "one", roots) / "large"
     with open(str(path), "wb") as file:
         file.truncate(1 << 40)
     with pytest.raises(OversizedFile, match="1,000 bytes"):

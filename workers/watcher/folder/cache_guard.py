@@ -6,7 +6,6 @@ import contextlib
 import logging
 import os
 import secrets
-from pathlib import Path
 
 from msgspec.structs import replace
 
@@ -43,7 +42,7 @@ class CacheGuard:
         settings = self._state.context.settings
         roots = Roots.cache(settings).within(folder.key_roots)
         if known_id and not self._accepts_any:
-            _check_known(RootedPath(Path(folder.cache_dir), roots))
+            _check_known(RootedPath.of(folder.cache_dir, roots))
         try:
             cache = CacheDir.open(folder.cache_dir, roots, create=True)
         except NotAllowed as error:  # a link has come there since the folder was made
