@@ -156,10 +156,8 @@ def search(
         "people_filter": [_person(one) for one in person],
         "people_filter_mode": "or" if any_person else "and",
     }
-    kind, example = _example(server, text, image, frame)
-    if fast and kind == "text":
-        raise BadInput("--fast needs --image or --frame: a search by words looks at all frames.")
-    body = {**scope, **ranking, **people, **example, **({"mode": "fast"} if fast else {})}
+    kind, example = _example(server, text, image, frame, fast)
+    body = {**scope, **ranking, **people, **example}
     answer = server.api.post(f"/search/{kind}", body, SEARCH_S)
     if paths and not server.out.as_json:
         print_paths(answer["matches"])
@@ -196,17 +194,23 @@ def scope_of(cache: str, within: list[str]) -> dict[str, Any]:
     return {"cache_dir": where, "media_paths": list(found.paths)}
 
 
-def _example(server: Remote, text: str, image: str, frame: str) -> tuple[str, dict[str, Any]]:
-    """The kind of a visual search, and the picture that it is made with."""
+def _example(
+    server: Remote, text: str, image: str, frame: str, fast: bool
+) -> tuple[str, dict[str, Any]]:
+    """The kind of a visual search, the picture that it is made with, and how."""
+    mode = {"mode": "fast"} if fast else {}
     if image and frame:
         raise BadInput("Search by --image or by --frame, not by both.")
     if image:
-        return "image", _picture(server, image)
+        return "image", {**_picture(server, image), **mode}
     if frame:
         path, _, time = frame.rpartition("@")
         if not path:
             raise BadInput("--frame wants FILE@TIME, such as A001.mov@1:23.")
-        return "frame", {"media_path": server_path(path), "time_seconds": seconds(time)}
+        of_frame = {"media_path": server_path(path), "time_seconds": seconds(time)}
+        return "frame", {**of_frame, **mode}
+    if fast:
+        raise BadInput("--fast needs --image or --frame: a search by words looks at all frames.")
     if not text.strip():
         raise BadInput("Say what to look for: words, --image FILE or --frame FILE@TIME.")
     return "text", {}
