@@ -157,8 +157,7 @@ def search(
         "people_filter_mode": "or" if any_person else "and",
     }
     kind, example = _example(server, text, image, frame, fast)
-    body = {**scope, **ranking, **people, **example}
-    answer = server.api.post(f"/search/{kind}", body, SEARCH_S)
+    answer = server.api.post(f"/search/{kind}", scope | ranking | people | example, SEARCH_S)
     if paths and not server.out.as_json:
         print_paths(answer["matches"])
     elif not server.out.document(answer):

@@ -16,7 +16,6 @@ _DIM = 384
 _MAX_TOKENS = 128
 _BATCH = 32
 _STRETCH = 1.5  # times the tokens of the shortest text of a batch; costs least from 1.25 to 2
-_STEP = 4  # tokens
 
 
 class SentenceEncoder:
@@ -39,10 +38,10 @@ class SentenceEncoder:
     def _embed_batch(self, tokens: list[list[int]]) -> NDArray[np.float32]:
         # The last bits must not tell who waits beside a text. ONNX Runtime sums a lone text's words
         # in another order than those of two, so a lone one goes twice, which costs a short text an
-        # eighth more; and the last three before a multiple of four, so all end at one.
+        # eighth more; and three words after a multiple of four, so there is never a batch of these.
         pairs = tokens if len(tokens) > 1 else 2 * tokens
         longest = max(map(len, pairs))
-        ids = np.zeros((len(pairs), longest + -longest % _STEP), np.int64)
+        ids = np.zeros((len(pairs), longest + (longest % 4 == 3)), np.int64)
         mask = np.zeros_like(ids)
         for row, text in enumerate(pairs):
             ids[row, : len(text)] = text
