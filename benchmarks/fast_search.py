@@ -31,10 +31,11 @@ from api.search.scenes.scene_files import SceneFiles, SceneState
 from api.search.scenes.scene_index import SceneIndex, sums_of
 from api.search.types import Hit, QueryVectors
 from benchmarks.machine import describe
-from benchmarks.search import HOUR, MATCHES, MODEL, interleaved
+from benchmarks.search import HOUR, MATCHES, MODEL, interleaved, longest_wait_s
 from shared.cache.cache_dir import CacheDir
 from shared.domain import Scene, Stage
 from shared.settings import Settings
+from tests.support.waiting import wait_for
 
 _QUERIES = 40
 Units = NDArray[np.float32]
@@ -97,13 +98,17 @@ def publish(cache: CacheDir, number: int, vectors: Units, starts: list[int]) -> 
 
 def wait_for_index(index: SearchIndex, view: CacheView, rows: int) -> SceneState:
     """What the index says of itself once it has all rows; it is made beside the first search."""
-    state_dir = index._state
-    while True:
-        for path in state_dir.glob("*/*/generation-*/scenes.json"):
+
+    def made() -> SceneState | None:
+        for path in index._state.glob("*/*/generation-*/scenes.json"):
             state = msgspec.json.decode(path.read_bytes(), type=SceneState)
             if state.rows == rows:
                 return state
-        time.sleep(0.05)
+        return None
+
+    state = wait_for(made, longest_wait_s(rows), f"the index of scenes of {rows:,} rows")
+    assert state is not None
+    return state
 
 
 def measure(hours: int, dim: int, folder: Path) -> None:
@@ -156,8 +161,7 @@ def compare(
     def each(instead: Callable[[str], None] | None) -> Callable[[], object]:
         return lambda: search(queries[next(turn) // 2 % len(queries)], instead)
 
-    while not is_ready(search, queries[0]):
-        time.sleep(0.05)
+    wait_for(lambda: is_ready(search, queries[0]), 60, "an answer by the index of scenes")
     shares = []
     for query in queries:
         best, found = search(query, None), search(query, refuse)

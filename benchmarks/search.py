@@ -36,6 +36,7 @@ from benchmarks.machine import describe
 from shared.cache.cache_dir import CacheDir
 from shared.domain import Scene, Stage
 from shared.settings import Settings
+from tests.support.waiting import wait_for
 
 MODEL, MATCHES, ROUNDS, HOUR = "benchmark", 50, 15, 3600
 
@@ -126,11 +127,19 @@ def measure(hours: int, dim: int, folder: Path) -> None:
 def seconds_of_coding(state: Path, rows: int) -> float:
     """Waits until all rows but the last few have codes."""
     began = time.perf_counter()
-    while True:
-        for path in state.glob("search/*/*/generation-*/codes.json"):
-            if msgspec.json.decode(path.read_bytes())["rows"] > rows - WORTH_CODING:
-                return time.perf_counter() - began
-        time.sleep(0.05)
+
+    def is_coded() -> bool:
+        coded = state.glob("search/*/*/generation-*/codes.json")
+        counts = [msgspec.json.decode(path.read_bytes())["rows"] for path in coded]
+        return any(count > rows - WORTH_CODING for count in counts)
+
+    wait_for(is_coded, longest_wait_s(rows), f"codes of {rows:,} rows in {state}")
+    return time.perf_counter() - began
+
+
+def longest_wait_s(rows: int) -> float:
+    """After which something is wrong: twenty times what files made of so many rows take, idle."""
+    return 60 + rows / 3_000
 
 
 def report(times: dict[str, list[float]]) -> None:

@@ -36,6 +36,7 @@ from tests.support.waiting import wait_for
 
 MODEL, DIM, HOURS, QUERIES, ROUNDS = "conse-lite0", 384, 100, 200, 3
 CLIENTS = (1, 8, 32)
+LONGEST_ANSWER_S = 120
 
 
 @dataclass
@@ -50,15 +51,15 @@ class Server:
     cpu: dict[int, float] = field(default_factory=dict)
 
 
-def fill(cache: CacheDir) -> None:
+def fill(cache: CacheDir, hours: int = HOURS) -> None:
     """Files of an hour, whose frames share one pack of real JPEGs."""
     noise = np.random.default_rng(0).integers(0, 256, (45, 80, 3), np.uint8)
     jpeg = simplejpeg.encode_jpeg(np.kron(noise, np.ones((4, 4, 1), np.uint8)), quality=50)
     print(f"previews of {len(jpeg) / 1000:.0f} KB")
-    whole = units(HOURS * HOUR, DIM, 1)
+    whole = units(hours * HOUR, DIM, 1)
     scenes = tuple(Scene(at, at + 12) for at in range(0, HOUR, 12))
     first: Path | None = None
-    for number in range(HOURS):
+    for number in range(hours):
         hash_str = f"{number:016x}"
         with cache.draft(hash_str, Stage.FRAMES, "", "pack", "bench") as draft:
             pack = PackWriter(draft.file)
@@ -105,8 +106,12 @@ def answers(port: int) -> bool:
         return False
 
 
+def words(number: int) -> str:
+    return f"a picture of {number} things"
+
+
 def ask(connection: http.client.HTTPConnection, cache: str, number: int) -> bytes:
-    body = {"query": f"a picture of {number % QUERIES} things", "cache_dir": cache}
+    body = {"query": words(number), "cache_dir": cache}
     headers = {"Content-Type": "application/json", "X-License-Key": KEY}
     connection.request("POST", "/api/v1/search/text", json.dumps(body), headers)
     answer = connection.getresponse()
@@ -115,24 +120,32 @@ def ask(connection: http.client.HTTPConnection, cache: str, number: int) -> byte
     return content
 
 
-def clients(port: int, cache: str, count: int, seconds: float) -> list[float]:
-    """Milliseconds of each search of so many clients, who all ask again at once."""
+def clients(
+    port: int, cache: str, count: int, seconds: float, new: int | None = None
+) -> list[float]:
+    """Milliseconds of each search of so many clients, who all ask again at once.
+
+    They ask for what is remembered, or, from the number `new` on, what nobody has asked for.
+    """
     taken: list[float] = []
     end = time.perf_counter() + seconds
 
     def client(number: int) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=LONGEST_ANSWER_S)
         while time.perf_counter() < end:
             began = time.perf_counter()
-            ask(connection, cache, number)
+            ask(connection, cache, number if new else number % QUERIES)
             taken.append((time.perf_counter() - began) * 1000)
             number += 1
 
-    threads = [threading.Thread(target=client, args=(7 * n,)) for n in range(count)]
+    starts = [new + 100_000 * n if new else 7 * n for n in range(count)]
+    threads = [threading.Thread(target=client, args=(start,), daemon=True) for start in starts]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join()
+    deadline = end + LONGEST_ANSWER_S
+    for number, thread in enumerate(threads):
+        thread.join(max(0.0, deadline - time.perf_counter()))
+        assert not thread.is_alive(), f"client {number} has had no answer for {LONGEST_ANSWER_S} s"
     return taken
 
 
@@ -169,7 +182,7 @@ def report(servers: list[Server]) -> None:
 def prepare(stack: Stack, servers: list[Server], cache: CacheDir) -> None:
     """Everything loaded, coded and remembered; both give the same answers."""
     for server in servers:
-        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=120)
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=LONGEST_ANSWER_S)
         found = [ask(connection, str(cache.root), number) for number in range(QUERIES)]
         if server is servers[0]:
             first = found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+import json
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -52,7 +53,8 @@ class ApiClient:
     def __init__(self, url: str, key: str | None = None, patience_s: float | None = None) -> None:
         self.url, self._key = _address(url), _key(key)
         self._patience_s = patience_s
-        self.tell: Callable[[str], None] = lambda _: None  # hears once why a call has to wait
+        # Hears once why a call has to wait, and the warnings of an answer.
+        self.tell: Callable[[str], None] = lambda _: None
         self._http = httpx.Client(
             base_url=f"{self.url}{_API}",
             headers={"User-Agent": _NAME, **({"X-License-Key": self._key} if self._key else {})},
@@ -90,6 +92,8 @@ class ApiClient:
         while True:
             answer = self._answer(method, path, **how)
             if not answer.is_error:
+                for warning in json.loads(answer.headers.get("X-Rushes-Warnings", "[]")):
+                    self.tell(warning)
                 return answer
             refusal = _refusal(answer)
             is_in_vain = refusal.label == _NO_WORKER and time.monotonic() > no_worker_deadline

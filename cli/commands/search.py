@@ -25,6 +25,8 @@ rushes search --image reference.jpg --in /footage/day1
 
 rushes search --frame A001.mov@1:23 --exclude snow
 
+rushes search --frame A001.mov@1:23 --fast
+
 rushes search --said "rolling thunder" --paths
 
 rushes search a beach --person "Season 1/Anna" --person "Season 1/Ben" --any
@@ -82,6 +84,14 @@ FrameOption = Annotated[
 SaidOption = Annotated[
     bool, typer.Option("--said", help="Search in transcripts.", rich_help_panel=_BY)
 ]
+FastOption = Annotated[
+    bool,
+    typer.Option(
+        "--fast",
+        help="With --image or --frame: look only at scenes like it. May miss some matches.",
+        rich_help_panel=_BY,
+    ),
+]
 ExcludeOption = Annotated[
     list[str],
     typer.Option(
@@ -118,6 +128,7 @@ def search(
     cache: CacheOption = "",
     image: ImageOption = "",
     frame: FrameOption = "",
+    fast: FastOption = False,
     said: SaidOption = False,
     speaker: SpeakerOption = "",
     fuzzy: FuzzyOption = False,
@@ -134,7 +145,7 @@ def search(
     text = " ".join(words or ())
     scope = {**scope_of(cache, within), "max_results": at_most}
     if said:
-        if image or frame or exclude or person or text_weight is not None:
+        if image or frame or fast or exclude or person or text_weight is not None:
             raise BadInput("--said goes with --in, --speaker and --fuzzy alone.")
         find_said(server, text, {**scope, **how_said(speaker, fuzzy)}, paths)
         return
@@ -145,9 +156,8 @@ def search(
         "people_filter": [_person(one) for one in person],
         "people_filter_mode": "or" if any_person else "and",
     }
-    kind, example = _example(server, text, image, frame)
-    body = {**scope, **ranking, **people, **example}
-    answer = server.api.post(f"/search/{kind}", body, SEARCH_S)
+    kind, example = _example(server, text, image, frame, fast)
+    answer = server.api.post(f"/search/{kind}", scope | ranking | people | example, SEARCH_S)
     if paths and not server.out.as_json:
         print_paths(answer["matches"])
     elif not server.out.document(answer):
@@ -183,17 +193,23 @@ def scope_of(cache: str, within: list[str]) -> dict[str, Any]:
     return {"cache_dir": where, "media_paths": list(found.paths)}
 
 
-def _example(server: Remote, text: str, image: str, frame: str) -> tuple[str, dict[str, Any]]:
-    """The kind of a visual search, and the picture that it is made with."""
+def _example(
+    server: Remote, text: str, image: str, frame: str, fast: bool
+) -> tuple[str, dict[str, Any]]:
+    """The kind of a visual search, the picture that it is made with, and how."""
+    mode = {"mode": "fast"} if fast else {}
     if image and frame:
         raise BadInput("Search by --image or by --frame, not by both.")
     if image:
-        return "image", _picture(server, image)
+        return "image", {**_picture(server, image), **mode}
     if frame:
         path, _, time = frame.rpartition("@")
         if not path:
             raise BadInput("--frame wants FILE@TIME, such as A001.mov@1:23.")
-        return "frame", {"media_path": server_path(path), "time_seconds": seconds(time)}
+        of_frame = {"media_path": server_path(path), "time_seconds": seconds(time)}
+        return "frame", {**of_frame, **mode}
+    if fast:
+        raise BadInput("--fast needs --image or --frame: a search by words looks at all frames.")
     if not text.strip():
         raise BadInput("Say what to look for: words, --image FILE or --frame FILE@TIME.")
     return "text", {}

@@ -25,7 +25,10 @@ _REPLIES_TTL_S = 60
 
 @dataclass(frozen=True, slots=True)
 class PendingRequest:
-    """A request whose caller waits. `reply` is called once, perhaps in another thread."""
+    """A request whose caller waits for `within_s` more, as it was when the request was taken.
+
+    `reply` is called once, perhaps in another thread.
+    """
 
     question: Question
     within_s: float
@@ -60,7 +63,10 @@ class LaneConsumer:
             popped: Any = self._redis.brpop([lane_key(self._instance, self._lane)], timeout=BLOCK_S)
             if popped is None:
                 return None
-            raw = self._redis.getdel(request_key(self._instance, popped[1]))
+            with self._redis.pipeline(transaction=True) as pipe:
+                pipe.pttl(key := request_key(self._instance, popped[1]))
+                pipe.getdel(key)
+                left_ms, raw = pipe.execute()
         if not raw:
             return None
         try:
@@ -70,7 +76,7 @@ class LaneConsumer:
             return None
         return PendingRequest(
             request.question,
-            request.within_s,
+            min(request.within_s, left_ms / 1000),
             lambda answer: self._send(request, answer),
             traces.tracer().start_span(
                 self._lane, traces.context_of(request.trace), trace.SpanKind.CONSUMER

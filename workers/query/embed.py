@@ -15,24 +15,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.domain import ModelKind
-from shared.errors import ModelError, RushesError
+from shared.errors import ModelError, NoWorker, RushesError
 from shared.query.messages import Embedded
 from workers.models.pool import ModelPool
 from workers.models.protocols import VisualEmbedder
 
 log = logging.getLogger(__name__)
 
-MAX_BATCH = 16  # requests
-GATHER_S = 0.005
+MAX_BATCH = 16  # requests; of the lite model's short queries more at once are hardly cheaper
 _TEXTS_AT_ONCE = 32  # the longest take some 0.2 s each on a busy core
 
 
 @dataclass(frozen=True, slots=True)
 class EmbedRequest:
-    """Texts or one picture that a caller waits for; `reply` is called once, in the thread."""
+    """Texts or one picture that a caller waits for; `reply` is called once, in the thread.
+
+    `until`: when the caller gives up, by time.monotonic().
+    """
 
     model: str
     reply: Callable[[Embedded | RushesError], None]
+    until: float
     texts: tuple[str, ...] = ()
     picture: NDArray[np.uint8] | None = None
 
@@ -42,7 +45,8 @@ class Embedder:
 
     def __init__(self, pool: ModelPool) -> None:
         self._pool = pool
-        self._queue: queue.Queue[EmbedRequest | None] = queue.Queue(maxsize=2 * MAX_BATCH)
+        # One batch waits here while one is embedded; the rest waits where other workers see it.
+        self._queue: queue.Queue[EmbedRequest | None] = queue.Queue(maxsize=MAX_BATCH)
         self._busy_since: float | None = None
         self._thread = threading.Thread(target=self._run, name="embedder", daemon=True)
 
@@ -77,30 +81,45 @@ class Embedder:
         self._busy_since = time.monotonic()
 
     def _gather(self) -> list[EmbedRequest | None]:
-        """The first request to come, and those that come within 5 ms after it."""
+        """The first request to come and those that wait with it. Nobody waits for who may come."""
         batch = [self._queue.get()]
-        until = time.monotonic() + GATHER_S
         while len(batch) < MAX_BATCH and batch[-1] is not None:
             try:
-                batch.append(self._queue.get(timeout=max(0.0, until - time.monotonic())))
+                batch.append(self._queue.get_nowait())
             except queue.Empty:
                 break
         return batch
 
     def _embed(self, key: str, requests: list[EmbedRequest]) -> None:
+        now = time.monotonic()
+        waiting = [one for one in requests if one.until > now]
+        for one in requests:
+            if one.until <= now:  # nobody hears it, but the trace ends
+                one.reply(NoWorker("The question came too late to be answered in time."))
+        if not waiting:
+            return
         try:
             with self._pool.lend(ModelKind.VISUAL, key) as model:
-                answers = _embed_all(model, requests, self._advance)
+                answers = self._answers(model, waiting)
         except RushesError as error:
-            for one in requests:
-                one.reply(error)
+            answers = [error] * len(waiting)
+        for one, answer in zip(waiting, answers, strict=True):
+            one.reply(answer)
+
+    def _answers(
+        self, model: VisualEmbedder, requests: list[EmbedRequest]
+    ) -> list[Embedded | RushesError]:
+        """An answer to each. When a batch fails each is tried alone: one may fail, not all."""
+        self._advance()
+        try:
+            return [*_embed_all(model, requests, self._advance)]
         except Exception as error:  # torch, ONNX Runtime and CUDA each raise their own
-            log.exception("Embedding with %s failed", key)
-            for one in requests:
-                one.reply(ModelError(f"The model {key} failed: {error}"))
-        else:
-            for one, answer in zip(requests, answers, strict=True):
-                one.reply(answer)
+            if len(requests) > 1:
+                return [answer for one in requests for answer in self._answers(model, [one])]
+            if isinstance(error, RushesError):
+                return [error]
+            log.exception("Embedding with %s failed", model.spec.key)
+            return [ModelError(f"The model {model.spec.key} failed: {error}")]
 
 
 def _embed_all(

@@ -203,6 +203,7 @@ class QueryService:
         self, question: EmbedQuestion, request: PendingRequest, limit_s: float
     ) -> EmbedRequest:
         """An EmbedRequest for the model's thread, its picture decoded."""
+        until = time.monotonic() + request.within_s
         key, side = self._ready_model(question.model)
         match question:
             case EmbedTexts(texts=()):
@@ -212,13 +213,13 @@ class QueryService:
             case EmbedTexts(texts=texts) if max(map(len, texts)) > LONGEST_QUERY:
                 raise BadInput(f"A text may have at most {LONGEST_QUERY:,} characters.")
             case EmbedTexts(texts=texts):
-                return EmbedRequest(key, request.reply, texts=texts)
+                return EmbedRequest(key, request.reply, until, texts=texts)
             case EmbedPicture(image=image):
                 rgb = self._grabbers.run(limit_s, grab.rgb_of_bytes, image, side)
             case EmbedFrame(path=path, seconds=seconds, roots=of_key):
                 roots = self._roots.within(of_key)
                 rgb = self._grabbers.run(limit_s, grab.rgb_at, roots, path, seconds, side)
-        return EmbedRequest(key, request.reply, picture=rgb)
+        return EmbedRequest(key, request.reply, until, picture=rgb)
 
     def _ready_model(self, wanted: str) -> tuple[str, int]:
         """Key and picture side of a loaded model; else notes the wish and raises ModelLoading."""

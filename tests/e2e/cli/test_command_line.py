@@ -152,8 +152,12 @@ def test_pictures_and_frames_are_searched_by(analyzed, command, footage, photos)
         found = command.run("search", "--image", photos["coffee"], "--paths", "--server", server)
         assert found.stdout.splitlines()[0] == coffee
     frame = f"{footage}/cat [bold].mp4@0:03"
-    first = command.run("search", "--frame", frame, "--max", "1", "--paths").stdout
+    by_frame = ["search", "--frame", frame, "--max", "1", "--paths"]
+    first = command.run(*by_frame).stdout
     assert re.fullmatch(rf"{re.escape(str(footage))}/cat \[bold\]\.mp4\t00:00:0[23]\n", first)
+    quick = command.run(*by_frame, "--fast")
+    assert quick.stdout == first
+    assert 'mode: "fast" was answered as "exact"' in quick.stderr, "these are few frames"
 
 
 def test_half_blocks_are_shown_where_a_terminal_has_colours(analyzed, command) -> None:

@@ -18,6 +18,8 @@ from shared.errors import BadInput
         (["--frame", "b.mov@1:2:3:4"], "is no time"),
         (["x", "--speaker", "Ada"], "--speaker and --fuzzy need --said"),
         (["x", "--said", "--exclude", "snow"], "--said goes with"),
+        (["x", "--said", "--fast"], "--said goes with"),
+        (["x", "--fast"], "--fast needs --image or --frame"),
         (["--said"], "Say which words"),
         (["x", "--person", "Anna"], "COLLECTION/NAME"),
         (["x", "--in", "/nowhere"], "nor a media file by its name"),

@@ -84,16 +84,23 @@ def test_products_are_written_as_a_type_that_has_a_quick_kernel() -> None:
     assert ours < 6 * quickest(lambda: halves.astype(np.float32) @ np.ones(512, np.float32))
 
 
-def test_numkong_works_beside_usearch_and_nothing_brings_simsimd() -> None:
+def test_numkong_works_beside_usearch_and_all_of_the_api_and_nothing_brings_simsimd() -> None:
     """Imported between those two, simsimd makes NumKong take kernels of another CPU: SIGILL."""
     program = (
-        "import usearch.index, numkong, numpy as np, sys\n"
+        "import importlib, pkgutil, sys, usearch.index, api\n"
+        "for found in pkgutil.walk_packages(api.__path__, 'api.'):\n"
+        "    importlib.import_module(found.name)\n"
+        "import numkong, numpy as np\n"
         "a = np.ones((64, 64), np.float16)\n"
         "products = np.asarray(numkong.dots_packed(a, numkong.dots_pack(a)))\n"
-        "print(products[3, 3], 'simsimd' in sys.modules)"
+        "codes, out = np.ones((64, 64), np.int8), np.empty((1, 64), np.float32)\n"
+        "numkong.cdist(codes[:1], codes, 'dot', out=out)\n"
+        "index = usearch.index.Index(ndim=64, metric='ip', dtype='i8')\n"
+        "index.add(np.arange(64), a)\n"
+        "print(products[3, 3], out[0, 3], len(index.search(a[0], 3)), 'simsimd' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert (done.returncode, done.stdout.split()) == (0, ["64.0", "False"]), done.stderr
+    assert (done.returncode, done.stdout.split()) == (0, ["64.0", "64.0", "3", "False"]), done
     seen, waiting = set(), ["rushes", "usearch"]
     while waiting:
         name = waiting.pop()
