@@ -26,7 +26,7 @@ from pathlib import Path
 
 import av
 
-from benchmarks.machine import describe
+from benchmarks import describe
 from shared.exports.clips import ClipSpec
 from tests.support.media.by_path import cut, plan
 from tests.support.media.media import Encoding, make_clip, read_bar_code

@@ -26,7 +26,7 @@ import numpy as np
 from av.video.reformatter import Interpolation
 from numpy.typing import NDArray
 
-from benchmarks.machine import describe
+from benchmarks import describe
 from shared.media import MediaType
 from shared.models.registry_packages import Package, fetch, unpack
 from tests.support.media.by_path import open_media

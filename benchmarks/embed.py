@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 import onnxruntime as ort
 
-from benchmarks.machine import describe
+from benchmarks import describe
 from shared.domain import ModelKind
 from shared.models.model_catalogue import resolve
 from shared.settings import Settings

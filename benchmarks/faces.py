@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.machine import describe
+from benchmarks import describe
 from shared.models.specs import DEFAULT_EPS, FaceScale
 from tests.support.people.face_data import PERSON, TRACK, MadeFaces, agreement, make_faces
 from workers.recluster.assigning import assign_faces

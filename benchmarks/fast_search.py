@@ -30,7 +30,7 @@ from api.search.frames.log import VectorSnapshot
 from api.search.scenes.scene_files import SceneFiles, SceneState
 from api.search.scenes.scene_index import SceneIndex, sums_of
 from api.search.types import Hit, QueryVectors
-from benchmarks.machine import describe
+from benchmarks import describe
 from benchmarks.search import HOUR, MATCHES, MODEL, interleaved, longest_wait_s
 from shared.cache.cache_dir import CacheDir
 from shared.domain import Scene, Stage

@@ -16,7 +16,7 @@ import tempfile
 from collections import defaultdict
 from pathlib import Path
 
-from benchmarks.machine import describe
+from benchmarks import describe
 from shared.domain import ProgressType
 from tests.support.analysis.desk import Desk
 from tests.support.media.faces_film import film_of

@@ -34,8 +34,8 @@ from api.search.codes.files import bytes_of
 from api.search.frames.index import SearchIndex
 from api.search.scenes.scene_store import SceneStore
 from api.search.types import QueryVectors
+from benchmarks import describe, memory_mb
 from benchmarks.fast_search import Footage, publish
-from benchmarks.machine import describe, memory_mb
 from benchmarks.search import HOUR, MATCHES, MODEL, interleaved
 from shared.cache.cache_dir import CacheDir
 from shared.settings import Settings

@@ -22,7 +22,7 @@ import msgspec
 import numpy as np
 
 from api.people import editing
-from benchmarks.machine import describe
+from benchmarks import describe
 from shared.cache import cache_files
 from shared.cache.faces import face_id, face_keys
 from shared.opening import RootedPath

@@ -22,7 +22,7 @@ from api.search.frames.index import SearchIndex
 from api.search.frames.log import VectorLog
 from api.search.frames.places import Places
 from api.search.types import QueryVectors
-from benchmarks.machine import describe
+from benchmarks import describe
 from benchmarks.search import MATCHES, MODEL, interleaved, publish, units
 from shared.cache.cache_dir import CacheDir
 from shared.cache.faces import face_keys

@@ -22,7 +22,7 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
-from benchmarks.machine import describe
+from benchmarks import describe
 from tests.support.media.media import H264, HEVC, MPEG2, PRORES, make_clip, make_still, write_sound
 from tests.support.private_redis import PrivateRedis
 from tests.support.stack import Client, running_stack

@@ -25,7 +25,7 @@ from multiprocessing.pool import Pool
 from pathlib import Path
 
 from api.query_client import QueryClient
-from benchmarks.machine import describe
+from benchmarks import describe
 from benchmarks.search_clients import CLIENTS, MODEL, QUERIES, ROUNDS, clients, fill, words
 from shared.cache.cache_dir import CacheDir
 from shared.query.lanes import Lane

@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.machine import describe
+from benchmarks import describe
 from tests.support.media.media import make_clip, make_still
 from tests.support.private_redis import PrivateRedis
 from tests.support.stack import Client, running_stack

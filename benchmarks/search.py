@@ -32,7 +32,7 @@ from api.search.frames import scan
 from api.search.frames.estimates import Estimates
 from api.search.frames.index import SearchIndex
 from api.search.types import QueryVectors
-from benchmarks.machine import describe
+from benchmarks import describe
 from shared.cache.cache_dir import CacheDir
 from shared.domain import Scene, Stage
 from shared.settings import Settings

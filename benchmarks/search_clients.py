@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 import simplejpeg
 
-from benchmarks.machine import cpu_s, describe
+from benchmarks import cpu_s, describe
 from benchmarks.search import HOUR, seconds_of_coding, units
 from shared.cache.cache_dir import CacheDir
 from shared.cache.frame_packs import PackWriter

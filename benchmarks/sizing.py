@@ -17,7 +17,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from benchmarks.machine import describe
+from benchmarks import describe
 from shared.domain import ProgressType, TaskKind
 from shared.ledger.jobs import JobQueues
 from shared.ledger.ledger import Ledger

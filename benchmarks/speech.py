@@ -20,7 +20,7 @@ from pathlib import Path
 
 from faster_whisper import BatchedInferencePipeline, WhisperModel
 
-from benchmarks.machine import describe
+from benchmarks import describe
 from shared.models.model_catalogue import find
 from shared.settings import Settings
 from tests.quality.transcripts.speech_material import (

@@ -21,7 +21,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from benchmarks.machine import describe
+from benchmarks import describe
 from cli.processes.free_port import free_port
 
 HERE = Path(__file__).resolve().parent.parent

@@ -29,7 +29,7 @@ from api.cache.caches import Caches
 from api.search.frames.index import SearchIndex
 from api.search.transcripts.folding import fold
 from api.search.transcripts.index import Mode, SpokenQuery
-from benchmarks.machine import describe
+from benchmarks import describe
 from shared.cache import transcripts
 from shared.cache.cache_dir import CacheDir
 from shared.cache.transcripts import Segment, Transcript, Word

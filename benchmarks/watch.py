@@ -22,7 +22,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.machine import cpu_s, describe, idle_share, memory_mb
+from benchmarks import cpu_s, describe, idle_share, memory_mb
 from shared.cache.cache_dir import CacheDir
 from shared.domain import TaskKind
 from shared.media import MediaType

@@ -49,7 +49,10 @@ class MatchPlace(Struct, kw_only=True):
     path: ClientPath
     online: Annotated[
         bool,
-        Meta(description="It opens and holds the content still. `false`: gone, changed or away."),
+        Meta(
+            description="It opens and holds the content still. `false`: gone, changed or away.",
+            examples=[True],
+        ),
     ]
 
 
@@ -117,16 +120,24 @@ class Match(Struct, kw_only=True, omit_defaults=True):
             list[MatchPlace],
             Meta(
                 description="All paths where the content was seen, with `details`: those that "
-                "open first, and of them the one that was seen first."
+                "open first, and of them the one that was seen first.",
+                examples=[[{"path": "/footage/day1/A001.mov", "online": True}]],
             ),
         ]
         | None
     ) = None
     online: (
-        Annotated[bool, Meta(description="Whether video_path opens, with `details`.")] | None
+        Annotated[
+            bool, Meta(description="Whether video_path opens, with `details`.", examples=[True])
+        ]
+        | None
     ) = None
     model_key: (
-        Annotated[str, Meta(description="The model that found it, with `details`.")] | None
+        Annotated[
+            str,
+            Meta(description="The model that found it, with `details`.", examples=["conse-lite0"]),
+        ]
+        | None
     ) = None
 
 

@@ -86,7 +86,7 @@ class QueryRequest(msgspec.Struct, frozen=True, kw_only=True):
 # From the worker.
 
 
-class Embedded(msgspec.Struct, frozen=True, kw_only=True, tag="embedded"):
+class Embedded(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="embedded"):
     """Unit vectors in the order of what was asked."""
 
     vectors: bytes  # little-endian float32, row by row

@@ -129,14 +129,14 @@ def _embed_all(
     pictures = [model.prepare(one.picture) for one in requests if one.picture is not None]
     text_rows = _rows_of(model, texts, advance)
     picture_rows = iter(model.embed_images(np.stack(pictures)) if pictures else ())
-    return [
-        Embedded.of(
-            np.stack([next(picture_rows)])
-            if one.picture is not None
-            else np.stack([next(text_rows) for _ in one.texts])
-        )
-        for one in requests
-    ]
+
+    def answer(one: EmbedRequest) -> Embedded:
+        if one.picture is not None:
+            return Embedded.of(np.stack([next(picture_rows)]))
+        rows = np.stack([next(text_rows) for _ in one.texts])
+        return Embedded.of(rows, model.familiarity(rows))
+
+    return [answer(one) for one in requests]
 
 
 def _rows_of(

@@ -129,7 +129,7 @@ def _shortage(snapshot: VectorSnapshot, codes: Codes | None) -> str | None:
 def _bits_for(rows: int, dim: int) -> int:
     """As many as memory has room for: codes are kept until there are twice as many rows."""
     free = free_bytes()
-    is_roomy = not free or 2 * rows * bytes_of(8, dim) <= free // 2
+    is_roomy = not free or 2 * rows * bytes_of(8, dim) <= free // 4  # others need memory, too
     return 8 if is_roomy or dim % 2 else 4
 
 

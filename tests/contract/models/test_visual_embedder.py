@@ -43,19 +43,22 @@ class TestLiteModel(VisualEmbedderContract):
             texts = embedder.embed_texts([str(text) for text in golden["texts"]])
             np.testing.assert_allclose(texts, golden["text_rows"], atol=2e-4)
 
-    def test_a_text_has_the_same_row_to_the_last_bit_whoever_is_beside_it(
-        self, embedder: VisualEmbedder
-    ) -> None:
-        """Else an answer could tell who asked at the same moment."""
+    def test_a_text_has_the_same_row_whoever_is_beside_it(self, embedder: VisualEmbedder) -> None:
         words = "a red car stands beside two dogs on the beach in the rain at night".split()
         texts = ["", *(" ".join((words * 8)[:count]) for count in (*range(1, 40), 60, 100, 200))]
-        alone = [embedder.embed_texts([text])[0].tolist() for text in texts]
-        for count in (2, 3, 7, 16, 32, len(texts)):
+        alone = np.concatenate([embedder.embed_texts([text]) for text in texts])
+        for count in (2, 7, 16, len(texts)):
             order = np.random.default_rng(count).permutation(len(texts))
-            for at in range(0, len(texts), count):
-                batch = order[at : at + count]
+            for batch in np.array_split(order, -(-len(texts) // count)):
                 rows = embedder.embed_texts([texts[number] for number in batch])
-                assert rows.tolist() == [alone[number] for number in batch]
+                np.testing.assert_allclose(rows, alone[batch], atol=1e-6)
+
+    def test_it_says_which_words_it_knows(self, embedder: VisualEmbedder) -> None:
+        rows = embedder.embed_texts(["a dog", "an espresso", "jurisprudence", "blorf zint"])
+        known = embedder.familiarity(rows)
+        assert known is not None
+        assert (known[:2] > 0.65).all()
+        assert (known[2:] < 0.5).all()
 
     def test_how_a_query_is_phrased_hardly_matters(self, embedder: VisualEmbedder) -> None:
         rows = embedder.embed_texts(["dog", "a dog", "A photo of a dog.", "footage of the dog"])

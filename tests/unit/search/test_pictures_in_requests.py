@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from api.search.routes import _picture_bytes
+from api.search.query_pictures import picture_bytes
 from shared.errors import BadInput
 
 PICTURE = random.Random(1).randbytes(3_000_001)
@@ -21,16 +21,16 @@ TEXT = base64.b64encode(PICTURE).decode()
     ids=["plain", "with a prefix", "in lines", "with space around"],
 )
 def test_a_picture_is_read_however_it_is_written(text: str) -> None:
-    assert _picture_bytes(text) == PICTURE
+    assert picture_bytes(text) == PICTURE
 
 
 @pytest.mark.parametrize("text", ["AB", "A*==", "AAA=AAAA", TEXT + TEXT, "AAé="])
 def test_what_is_no_base64_is_refused(text: str) -> None:
     with pytest.raises(BadInput, match="image is not valid base64"):
-        _picture_bytes(text)
+        picture_bytes(text)
 
 
 def test_much_space_between_takes_little_time() -> None:
     began = time.process_time()
-    assert len(_picture_bytes("AB AB " * 1_000_000)) == 3_000_000
+    assert len(picture_bytes("AB AB " * 1_000_000)) == 3_000_000
     assert time.process_time() - began < 0.3

@@ -28,7 +28,7 @@ class SentenceEncoder:
         self._session = open_session(folder / "text.onnx", device)
 
     def embed(self, texts: list[str]) -> NDArray[np.float32]:
-        """n texts -> unit rows [n, 384]. A text's row does not depend on the texts beside it."""
+        """n texts -> unit rows [n, 384]."""
         tokens = [entry.ids for entry in self._tokenizer.encode_batch(texts)]
         rows = np.empty((len(texts), _DIM), np.float32)
         for batch in _of_like_length(tokens):
@@ -36,19 +36,13 @@ class SentenceEncoder:
         return rows
 
     def _embed_batch(self, tokens: list[list[int]]) -> NDArray[np.float32]:
-        # The last bits must not tell who waits beside a text. ONNX Runtime sums a lone text's words
-        # in another order than those of two, so a lone one goes twice, which costs a short text an
-        # eighth more; and three words after a multiple of four, so there is never a batch of these.
-        pairs = tokens if len(tokens) > 1 else 2 * tokens
-        longest = max(map(len, pairs))
-        ids = np.zeros((len(pairs), longest + (longest % 4 == 3)), np.int64)
+        ids = np.zeros((len(tokens), max(map(len, tokens))), np.int64)
         mask = np.zeros_like(ids)
-        for row, text in enumerate(pairs):
+        for row, text in enumerate(tokens):
             ids[row, : len(text)] = text
             mask[row, : len(text)] = 1
         feed = {"input_ids": ids, "attention_mask": mask}
-        rows = cast("NDArray[np.float32]", self._session.run(["embeddings"], feed)[0])
-        return rows[: len(tokens)]
+        return cast("NDArray[np.float32]", self._session.run(["embeddings"], feed)[0])
 
 
 def _of_like_length(tokens: list[list[int]]) -> Iterator[list[int]]:
