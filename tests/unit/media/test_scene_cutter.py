@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from shared.domain import Scene
@@ -18,6 +19,13 @@ def pattern(seed: int, height: int = 90, width: int = 160) -> Picture:
     patches = palette[rng.integers(0, 4, (6, 8))].astype(np.uint8)
     rows, columns = np.arange(height) * 6 // height, np.arange(width) * 8 // width
     return np.ascontiguousarray(patches[rows][:, columns])
+
+
+def barred(picture: Picture, share: float, axis: int) -> Picture:
+    """The middle share of a picture's rows (axis 0) or columns, the others black."""
+    line = np.arange(picture.shape[axis]) / picture.shape[axis]
+    film = np.abs(line - 0.5) < share / 2
+    return picture * (film[:, None, None] if axis == 0 else film[None, :, None])
 
 
 def scenes(pictures: dict[int, Picture]) -> tuple[Scene, ...]:
@@ -90,3 +98,38 @@ def test_a_picture_that_is_reused_by_the_caller_does_no_harm() -> None:
         picture[:] = shown
         cutter.add(second, picture)
     assert cutter.finish() == (Scene(0, 3), Scene(3, 5))
+
+
+@pytest.mark.parametrize(("share", "axis"), [(0.74, 0), (0.75, 1), (0.32, 1)])
+def test_a_film_with_black_bars_is_cut_as_without_them(share: float, axis: int) -> None:
+    pictures = [_moved(pattern(seed), by) for seed in (1, 2, 3) for by in range(4)]
+    bars = [barred(picture, share, axis) for picture in pictures]
+    assert run(*bars) == run(*pictures) == (Scene(0, 4), Scene(4, 8), Scene(8, 12))
+
+
+def test_a_logo_over_the_whole_picture_keeps_no_bars_in_the_film() -> None:
+    film = [barred(pattern(seed), 0.32, 1) for seed in (1, 1, 2, 2, 3, 3)]
+    assert run(pattern(9), pattern(9), *film) == (
+        Scene(0, 2),
+        Scene(2, 4),
+        Scene(4, 6),
+        Scene(6, 8),
+    )
+
+
+def test_a_dark_beginning_takes_nothing_off_the_film() -> None:
+    lamp = barred(barred(ONE, 0.5, 0), 0.5, 1)  # so dark around it that it may be all there is
+    assert run(lamp, lamp, ONE, ONE, TWO, TWO)[-1] == Scene(4, 6)
+    dark = (ONE * 0.1).astype(np.uint8)
+    assert run(dark, dark, ONE, ONE) == (Scene(0, 4),)
+
+
+def test_a_clock_that_runs_on_black_is_one_scene() -> None:
+    clocks = [BLACK.copy() for _ in range(6)]
+    for seed, clock in enumerate(clocks):
+        clock[75:87, 60:100] = pattern(seed, 12, 40)
+    assert run(*clocks) == (Scene(0, 6),)
+
+
+def _moved(picture: Picture, by: int) -> Picture:
+    return np.roll(picture, 3 * by, axis=1)

@@ -14,6 +14,8 @@ or when they hold the same colours; a cut is where all say no, more than they do
 * The three are weighed by logistic regression (as in Qi, Hauptmann & Liu, Supervised Classification
   for Video Shot Segmentation, 2003) and judged against the neighbours (the idea of PySceneDetect's
   AdaptiveDetector). `tests/quality/media/fit_scenes.py` prints the weights.
+* Black bars, which match whatever the film shows, are cut off first (`bars.py`), down to what is
+  lit in any of the pictures that are compared: neither a logo nor a dark beginning fixes the crop.
 * A lone bright picture between two that match is a flash, a picture without structure (black,
   white) is passed over: the pictures on both sides are compared.
 
@@ -32,6 +34,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.domain import Scene
+from workers.analysis.stages import bars
+from workers.analysis.stages.bars import LUMA, FilmArea
 
 Floats = NDArray[np.floating[Any]]
 Spectra = NDArray[np.complexfloating[Any, Any]]
@@ -54,7 +58,6 @@ BLANK = 3.0  # grey levels of deviation: less is no picture to compare
 FLASH = 1.12  # times as bright as both neighbours
 FLASH_AT_END = 1.4  # times as bright as the one neighbour, where nothing can confirm it
 QUIET = -3.0  # what a neighbour counts as at the ends
-LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 BINS = 16  # per chromaticity axis, narrow around grey; times 4 brightness ranks
 
 
@@ -72,13 +75,12 @@ _TOO_FEW = _COUNTS < MIN_OVERLAP * ROWS * COLUMNS
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What is kept of one picture until two more have come.
+    """What is compared of one picture.
 
     `before` and `after` hold, for every shift, the sums of each channel (and last, of the
     squares) over the part that overlaps a later and an earlier picture.
     """
 
-    luma: float
     deviation: float
     colours: Floats
     channels: Floats
@@ -140,7 +142,6 @@ def signature(rgb: NDArray[np.uint8]) -> Signature:
     squares = (channels**2).sum(axis=0, keepdims=True)
     spectra = np.fft.rfft2(np.concatenate([channels, squares]), SHIFTS)
     return Signature(
-        luma=float(luma.mean()),
         deviation=float(luma.std()),
         colours=_colours(rgb),
         channels=channels,
@@ -198,6 +199,21 @@ def change(one: Signature, two: Signature) -> float:
     return min(6.0, max(-6.0, odds))
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What is kept of one picture until two more have come."""
+
+    rgb: NDArray[np.uint8]
+    lit: FilmArea
+    area: FilmArea  # what its signature was taken of
+    signature: Signature
+
+    def within(self, area: FilmArea) -> _Seen:
+        if area == self.area:
+            return self
+        return _Seen(self.rgb, self.lit, area, signature(area.cut(self.rgb)))
+
+
 class SceneCutter:
     """Takes grid pictures in order of time, then tells the scenes."""
 
@@ -206,7 +222,7 @@ class SceneCutter:
     def __init__(self) -> None:
         self._first: int | None = None
         self._last = 0
-        self._recent: list[Signature] = []
+        self._recent: list[_Seen] = []
         # one entry per picture with structure; the changes are to the one before, and to
         # the one before that
         self._seconds: list[int] = []
@@ -219,14 +235,17 @@ class SceneCutter:
         if self._first is None:
             self._first = second
         self._last = second
-        new = signature(rgb)
-        if new.deviation < BLANK:
+        lit = bars.lit(rgb)
+        new = _Seen(rgb.copy(), lit, lit, signature(lit.cut(rgb)))
+        if new.signature.deviation < BLANK:
             return
-        recent = self._recent
-        self._changes.append(change(recent[-1], new) if recent else QUIET)
-        self._changes_of_two.append(change(recent[-2], new) if len(recent) > 1 else QUIET)
+        area = bars.around(seen.lit for seen in (*self._recent, new))
+        *recent, new = (seen.within(area) for seen in (*self._recent, new))
+        changes = [change(seen.signature, new.signature) for seen in recent]
+        self._changes.append(changes[-1] if changes else QUIET)
+        self._changes_of_two.append(changes[-2] if len(changes) > 1 else QUIET)
         self._seconds.append(second)
-        self._lumas.append(new.luma)
+        self._lumas.append(float(rgb.mean(axis=(0, 1)) @ LUMA))
         self._recent = [*recent[-1:], new]
 
     def finish(self) -> tuple[Scene, ...]:
