@@ -120,3 +120,13 @@ def test_a_film_with_black_bars_is_cut_as_without_them(
     assert barred[0] <= 6
     assert barred[1] <= bare[1]
     assert barred[2] <= bare[2]
+
+
+def test_a_film_that_changes_its_shape_is_cut_too(clips: dict[str, Clip]) -> None:
+    whole = film(clips, 240, 490)
+    shapes = [(2.39, 16 / 9, 4 / 3)[second // 30 % 3] for second in range(len(whole.pictures))]
+    pictures = [with_bars(*framed) for framed in zip(whole.pictures, shapes, strict=True)]
+    missed, false = mistakes("film of three shapes", replace(whole, pictures=pictures))
+
+    assert missed <= 6
+    assert false <= 2

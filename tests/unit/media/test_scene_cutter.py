@@ -39,6 +39,11 @@ def run(*pictures: Picture) -> tuple[Scene, ...]:
     return scenes(dict(enumerate(pictures)))
 
 
+def flat(colour: tuple[int, int, int]) -> Picture:
+    return np.full((90, 160, 3), colour, np.uint8)
+
+
+RED = (200, 20, 30)
 BLACK = np.zeros((90, 160, 3), np.uint8)
 ONE, TWO = pattern(1), pattern(2)
 
@@ -129,6 +134,46 @@ def test_a_clock_that_runs_on_black_is_one_scene() -> None:
     for seed, clock in enumerate(clocks):
         clock[75:87, 60:100] = pattern(seed, 12, 40)
     assert run(*clocks) == (Scene(0, 6),)
+
+
+def test_flat_colours_are_pictures_with_and_without_bars() -> None:
+    shades = [flat(c) for c in (RED, RED, (0, 0, 200), (0, 0, 200), (0, 150, 40), (0, 150, 40))]
+    expected = (Scene(0, 2), Scene(2, 4), Scene(4, 6))
+    assert run(*shades) == expected
+    assert run(*(barred(shade, 0.74, 0) for shade in shades)) == expected
+
+
+def test_a_flat_colour_between_two_shots_is_one() -> None:
+    assert run(ONE, ONE, flat(RED), flat(RED), TWO, TWO) == (Scene(0, 2), Scene(2, 4), Scene(4, 6))
+
+
+def test_noise_and_slow_changes_of_a_flat_colour_are_no_cuts() -> None:
+    rng = np.random.default_rng(1)
+    noisy = [np.clip(flat(RED) + rng.normal(0, 9, ONE.shape), 0, 255) for _ in range(5)]
+    assert run(*(picture.astype(np.uint8) for picture in noisy)) == (Scene(0, 5),)
+    evening = [flat((20 * n, 20, 200)) for n in range(11)]
+    assert run(*evening) == (Scene(0, 11),)
+
+
+def test_a_title_that_comes_on_a_flat_colour_is_no_cut() -> None:
+    ground = flat((20, 30, 160))
+    title = ground.copy()
+    title[40:50, 40:120] = pattern(1, 10, 80) // 2 + 128
+    assert run(ground, ground, title, title, ground, ground) == (Scene(0, 6),)
+
+
+@pytest.mark.parametrize("end", [0, 255], ids=["black", "white"])
+def test_fades_of_flat_colours_and_of_shots_are_no_cuts(end: int) -> None:
+    for shown in (flat(RED), ONE):
+        steps = [shown + (end - shown.astype(float)) * part for part in (0, 0.3, 0.6, 0.9, 1)]
+        fade = [step.astype(np.uint8) for step in (*steps, *reversed(steps))]
+        assert run(*fade) == (Scene(0, 10),)
+
+
+def test_black_and_white_between_two_of_one_colour_are_no_cuts() -> None:
+    white = flat((255, 255, 255))
+    assert run(flat(RED), flat(RED), BLACK, flat(RED), white, flat(RED)) == (Scene(0, 6),)
+    assert run(ONE, ONE, white, white, ONE, ONE) == (Scene(0, 6),)
 
 
 def _moved(picture: Picture, by: int) -> Picture:

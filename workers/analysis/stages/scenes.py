@@ -16,8 +16,9 @@ or when they hold the same colours; a cut is where all say no, more than they do
   AdaptiveDetector). `tests/quality/media/fit_scenes.py` prints the weights.
 * Black bars, which match whatever the film shows, are cut off first (`bars.py`), down to what is
   lit in any of the pictures that are compared: neither a logo nor a dark beginning fixes the crop.
-* A lone bright picture between two that match is a flash, a picture without structure (black,
-  white) is passed over: the pictures on both sides are compared.
+* A lone bright picture between two that match is a flash, a flat one without colour (black, white)
+  is passed over: the pictures on both sides are compared. Beside a flat one in colour only the
+  mean colours are, less their grey: what fades to black or white keeps its hue.
 
 What it cannot see: a cut between two views that look nearly the same; a shot that is on the grid
 in no picture, so two cuts within one second count once; where in a dissolve the cut is.
@@ -54,7 +55,9 @@ REACH = 1  # how far a part may have moved
 BEST_PARTS = 4  # of the 12
 COLOUR_WEIGHT = 3.0  # of chromaticity beside brightness rank
 NOISE = 0.01  # variance that says nothing: keeps flat parts from matching
-BLANK = 3.0  # grey levels of deviation: less is no picture to compare
+FLAT = 3.0  # grey levels of deviation: less is no structure to compare
+CHROMA = 0.25  # of all levels between the mean's colours: less in a flat picture is no picture
+RECOLOURED = 60.0  # grey levels between mean colours
 FLASH = 1.12  # times as bright as both neighbours
 FLASH_AT_END = 1.4  # times as bright as the one neighbour, where nothing can confirm it
 QUIET = -3.0  # what a neighbour counts as at the ends
@@ -81,12 +84,22 @@ class Signature:
     squares) over the part that overlaps a later and an earlier picture.
     """
 
+    mean: Floats  # colour
     deviation: float
     colours: Floats
     channels: Floats
     spectra: Spectra
     before: Floats
     after: Floats
+
+    @property
+    def is_flat(self) -> bool:
+        return self.deviation < FLAT
+
+    @property
+    def is_blank(self) -> bool:
+        """Black, grey or white all over: no picture to compare."""
+        return self.is_flat and float(np.ptp(self.mean)) <= CHROMA * 255
 
 
 def _shrink(rgb: NDArray[np.uint8]) -> Floats:
@@ -142,6 +155,7 @@ def signature(rgb: NDArray[np.uint8]) -> Signature:
     squares = (channels**2).sum(axis=0, keepdims=True)
     spectra = np.fft.rfft2(np.concatenate([channels, squares]), SHIFTS)
     return Signature(
+        mean=small.mean(axis=(0, 1)),
         deviation=float(luma.std()),
         colours=_colours(rgb),
         channels=channels,
@@ -194,9 +208,20 @@ def _parts(one: Signature, two: Signature) -> float:
 
 def change(one: Signature, two: Signature) -> float:
     """Log-odds that two pictures are of two shots, kept to -6 .. 6."""
+    if one.is_flat or two.is_flat:
+        return 6.0 if _is_recoloured(one, two) else -6.0
     structure, parts, colour = evidence(one, two)
     odds = W_STRUCTURE * structure + W_PARTS * parts + W_COLOUR * colour + BIAS
     return min(6.0, max(-6.0, odds))
+
+
+def _is_recoloured(one: Signature, two: Signature) -> bool:
+    """Whether two pictures, of which one is flat, are of different colours."""
+    first, second = (each.mean - each.mean.mean() for each in (one, two))
+    if one.is_flat and two.is_flat:  # one may be the other in a fade
+        strengths = [float(np.linalg.norm(each)) for each in (first, second)]
+        second = second * strengths[0] / max(strengths[1], 1.0)
+    return bool(np.linalg.norm(first - second) >= RECOLOURED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +262,7 @@ class SceneCutter:
         self._last = second
         lit = bars.lit(rgb)
         new = _Seen(rgb.copy(), lit, lit, signature(lit.cut(rgb)))
-        if new.signature.deviation < BLANK:
+        if new.signature.is_blank:
             return
         area = bars.around(seen.lit for seen in (*self._recent, new))
         *recent, new = (seen.within(area) for seen in (*self._recent, new))
