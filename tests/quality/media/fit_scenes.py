@@ -46,7 +46,7 @@ def pairs(parts: Material) -> tuple[np.ndarray, np.ndarray]:
         signatures = [scenes.signature(picture) for picture in pictures]
         for second in range(1, len(signatures)):
             one, two = signatures[second - 1 : second + 1]
-            if min(one.deviation, two.deviation) >= scenes.BLANK:
+            if not one.is_flat and not two.is_flat:
                 rows.append(scenes.evidence(one, two))
                 truth.append(second in cuts)
     return np.array(rows), np.array(truth, float)

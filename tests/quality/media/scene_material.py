@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from tests.quality.media.scene_clips import FILM, TRUTH, Clip, Picture, Shot, shots, view
@@ -62,6 +63,35 @@ def _next_shot(rng: np.random.Generator, known: list[Shot], previous: Shot | Non
         )
         if not same_set:
             return shot
+
+
+def with_bars(picture: Picture, shape: float) -> Picture:
+    """As a film of another shape (width / height) is delivered: black above and below, or beside.
+
+    A line of pixels that lies half in a bar is half as bright.
+    """
+    shares = _shares(picture, shape)
+    rows, columns = (_lit(n, share) for n, share in zip(picture.shape, shares, strict=False))
+    return np.rint(picture * rows[:, None, None] * columns[:, None]).astype(np.uint8)
+
+
+def without_bars(picture: Picture, shape: float) -> Picture:
+    """The lines of pixels that bars leave whole."""
+    shares = _shares(picture, shape)
+    rows, columns = (_lit(n, share) == 1 for n, share in zip(picture.shape, shares, strict=False))
+    return np.ascontiguousarray(picture[rows][:, columns])
+
+
+def _shares(picture: Picture, shape: float) -> tuple[float, float]:
+    height, width = picture.shape[:2]
+    return min(1.0, width / height / shape), min(1.0, shape * height / width)
+
+
+def _lit(count: int, share: float) -> NDArray[np.float64]:
+    """Of lines in a row, how much of each lies in the middle share."""
+    first, last = count * (1 - share) / 2, count * (1 + share) / 2
+    at = np.arange(count)
+    return np.clip(np.minimum(at + 1, last) - np.maximum(at, first), 0, 1)
 
 
 def film(clips: dict[str, Clip], first: int, last: int) -> Sequence1Fps:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from shared.domain import Scene
@@ -20,6 +21,13 @@ def pattern(seed: int, height: int = 90, width: int = 160) -> Picture:
     return np.ascontiguousarray(patches[rows][:, columns])
 
 
+def barred(picture: Picture, share: float, axis: int) -> Picture:
+    """The middle share of a picture's rows (axis 0) or columns, the others black."""
+    line = np.arange(picture.shape[axis]) / picture.shape[axis]
+    film = np.abs(line - 0.5) < share / 2
+    return picture * (film[:, None, None] if axis == 0 else film[None, :, None])
+
+
 def scenes(pictures: dict[int, Picture]) -> tuple[Scene, ...]:
     cutter = SceneCutter()
     for second, picture in pictures.items():
@@ -31,6 +39,11 @@ def run(*pictures: Picture) -> tuple[Scene, ...]:
     return scenes(dict(enumerate(pictures)))
 
 
+def flat(colour: tuple[int, int, int]) -> Picture:
+    return np.full((90, 160, 3), colour, np.uint8)
+
+
+RED = (200, 20, 30)
 BLACK = np.zeros((90, 160, 3), np.uint8)
 ONE, TWO = pattern(1), pattern(2)
 
@@ -90,3 +103,78 @@ def test_a_picture_that_is_reused_by_the_caller_does_no_harm() -> None:
         picture[:] = shown
         cutter.add(second, picture)
     assert cutter.finish() == (Scene(0, 3), Scene(3, 5))
+
+
+@pytest.mark.parametrize(("share", "axis"), [(0.74, 0), (0.75, 1), (0.32, 1)])
+def test_a_film_with_black_bars_is_cut_as_without_them(share: float, axis: int) -> None:
+    pictures = [_moved(pattern(seed), by) for seed in (1, 2, 3) for by in range(4)]
+    bars = [barred(picture, share, axis) for picture in pictures]
+    assert run(*bars) == run(*pictures) == (Scene(0, 4), Scene(4, 8), Scene(8, 12))
+
+
+def test_a_logo_over_the_whole_picture_keeps_no_bars_in_the_film() -> None:
+    film = [barred(pattern(seed), 0.32, 1) for seed in (1, 1, 2, 2, 3, 3)]
+    assert run(pattern(9), pattern(9), *film) == (
+        Scene(0, 2),
+        Scene(2, 4),
+        Scene(4, 6),
+        Scene(6, 8),
+    )
+
+
+def test_a_dark_beginning_takes_nothing_off_the_film() -> None:
+    lamp = barred(barred(ONE, 0.5, 0), 0.5, 1)  # so dark around it that it may be all there is
+    assert run(lamp, lamp, ONE, ONE, TWO, TWO)[-1] == Scene(4, 6)
+    dark = (ONE * 0.1).astype(np.uint8)
+    assert run(dark, dark, ONE, ONE) == (Scene(0, 4),)
+
+
+def test_a_clock_that_runs_on_black_is_one_scene() -> None:
+    clocks = [BLACK.copy() for _ in range(6)]
+    for seed, clock in enumerate(clocks):
+        clock[75:87, 60:100] = pattern(seed, 12, 40)
+    assert run(*clocks) == (Scene(0, 6),)
+
+
+def test_flat_colours_are_pictures_with_and_without_bars() -> None:
+    shades = [flat(c) for c in (RED, RED, (0, 0, 200), (0, 0, 200), (0, 150, 40), (0, 150, 40))]
+    expected = (Scene(0, 2), Scene(2, 4), Scene(4, 6))
+    assert run(*shades) == expected
+    assert run(*(barred(shade, 0.74, 0) for shade in shades)) == expected
+
+
+def test_a_flat_colour_between_two_shots_is_one() -> None:
+    assert run(ONE, ONE, flat(RED), flat(RED), TWO, TWO) == (Scene(0, 2), Scene(2, 4), Scene(4, 6))
+
+
+def test_noise_and_slow_changes_of_a_flat_colour_are_no_cuts() -> None:
+    rng = np.random.default_rng(1)
+    noisy = [np.clip(flat(RED) + rng.normal(0, 9, ONE.shape), 0, 255) for _ in range(5)]
+    assert run(*(picture.astype(np.uint8) for picture in noisy)) == (Scene(0, 5),)
+    evening = [flat((20 * n, 20, 200)) for n in range(11)]
+    assert run(*evening) == (Scene(0, 11),)
+
+
+def test_a_title_that_comes_on_a_flat_colour_is_no_cut() -> None:
+    ground = flat((20, 30, 160))
+    title = ground.copy()
+    title[40:50, 40:120] = pattern(1, 10, 80) // 2 + 128
+    assert run(ground, ground, title, title, ground, ground) == (Scene(0, 6),)
+
+
+@pytest.mark.parametrize("end", [0, 255], ids=["black", "white"])
+def test_fades_of_flat_colours_and_of_shots_are_no_cuts(end: int) -> None:
+    for shown in (flat(RED), ONE):
+        steps = [shown + (end - shown.astype(float)) * part for part in (0, 0.3, 0.6, 0.9, 1)]
+        fade = [step.astype(np.uint8) for step in (*steps, *reversed(steps))]
+        assert run(*fade) == (Scene(0, 10),)
+
+
+def test_black_and_white_between_two_of_one_colour_are_no_cuts() -> None:
+    white = flat((255, 255, 255))
+    assert run(flat(RED), flat(RED), BLACK, flat(RED), white, flat(RED)) == (Scene(0, 6),)
+    assert run(ONE, ONE, white, white, ONE, ONE) == (Scene(0, 6),)
+
+
+def _moved(picture: Picture, by: int) -> Picture:
+    return np.roll(picture, 3 * by, axis=1)

@@ -14,8 +14,11 @@ or when they hold the same colours; a cut is where all say no, more than they do
 * The three are weighed by logistic regression (as in Qi, Hauptmann & Liu, Supervised Classification
   for Video Shot Segmentation, 2003) and judged against the neighbours (the idea of PySceneDetect's
   AdaptiveDetector). `tests/quality/media/fit_scenes.py` prints the weights.
-* A lone bright picture between two that match is a flash, a picture without structure (black,
-  white) is passed over: the pictures on both sides are compared.
+* Black bars, which match whatever the film shows, are cut off first (`bars.py`), down to what is
+  lit in any of the pictures that are compared: neither a logo nor a dark beginning fixes the crop.
+* A lone bright picture between two that match is a flash, a flat one without colour (black, white)
+  is passed over: the pictures on both sides are compared. Beside a flat one in colour only the
+  mean colours are, less their grey: what fades to black or white keeps its hue.
 
 What it cannot see: a cut between two views that look nearly the same; a shot that is on the grid
 in no picture, so two cuts within one second count once; where in a dissolve the cut is.
@@ -32,6 +35,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.domain import Scene
+from workers.analysis.stages import bars
+from workers.analysis.stages.bars import LUMA, FilmArea
 
 Floats = NDArray[np.floating[Any]]
 Spectra = NDArray[np.complexfloating[Any, Any]]
@@ -50,11 +55,12 @@ REACH = 1  # how far a part may have moved
 BEST_PARTS = 4  # of the 12
 COLOUR_WEIGHT = 3.0  # of chromaticity beside brightness rank
 NOISE = 0.01  # variance that says nothing: keeps flat parts from matching
-BLANK = 3.0  # grey levels of deviation: less is no picture to compare
+FLAT = 3.0  # grey levels of deviation: less is no structure to compare
+CHROMA = 0.25  # of all levels between the mean's colours: less in a flat picture is no picture
+RECOLOURED = 60.0  # grey levels between mean colours
 FLASH = 1.12  # times as bright as both neighbours
 FLASH_AT_END = 1.4  # times as bright as the one neighbour, where nothing can confirm it
 QUIET = -3.0  # what a neighbour counts as at the ends
-LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 BINS = 16  # per chromaticity axis, narrow around grey; times 4 brightness ranks
 
 
@@ -72,19 +78,28 @@ _TOO_FEW = _COUNTS < MIN_OVERLAP * ROWS * COLUMNS
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What is kept of one picture until two more have come.
+    """What is compared of one picture.
 
     `before` and `after` hold, for every shift, the sums of each channel (and last, of the
     squares) over the part that overlaps a later and an earlier picture.
     """
 
-    luma: float
+    mean: Floats  # colour
     deviation: float
     colours: Floats
     channels: Floats
     spectra: Spectra
     before: Floats
     after: Floats
+
+    @property
+    def is_flat(self) -> bool:
+        return self.deviation < FLAT
+
+    @property
+    def is_blank(self) -> bool:
+        """Black, grey or white all over: no picture to compare."""
+        return self.is_flat and float(np.ptp(self.mean)) <= CHROMA * 255
 
 
 def _shrink(rgb: NDArray[np.uint8]) -> Floats:
@@ -140,7 +155,7 @@ def signature(rgb: NDArray[np.uint8]) -> Signature:
     squares = (channels**2).sum(axis=0, keepdims=True)
     spectra = np.fft.rfft2(np.concatenate([channels, squares]), SHIFTS)
     return Signature(
-        luma=float(luma.mean()),
+        mean=small.mean(axis=(0, 1)),
         deviation=float(luma.std()),
         colours=_colours(rgb),
         channels=channels,
@@ -193,9 +208,35 @@ def _parts(one: Signature, two: Signature) -> float:
 
 def change(one: Signature, two: Signature) -> float:
     """Log-odds that two pictures are of two shots, kept to -6 .. 6."""
+    if one.is_flat or two.is_flat:
+        return 6.0 if _is_recoloured(one, two) else -6.0
     structure, parts, colour = evidence(one, two)
     odds = W_STRUCTURE * structure + W_PARTS * parts + W_COLOUR * colour + BIAS
     return min(6.0, max(-6.0, odds))
+
+
+def _is_recoloured(one: Signature, two: Signature) -> bool:
+    """Whether two pictures, of which one is flat, are of different colours."""
+    first, second = (each.mean - each.mean.mean() for each in (one, two))
+    if one.is_flat and two.is_flat:  # one may be the other in a fade
+        strengths = [float(np.linalg.norm(each)) for each in (first, second)]
+        second = second * strengths[0] / max(strengths[1], 1.0)
+    return bool(np.linalg.norm(first - second) >= RECOLOURED)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What is kept of one picture until two more have come."""
+
+    rgb: NDArray[np.uint8]
+    lit: FilmArea
+    area: FilmArea  # what its signature was taken of
+    signature: Signature
+
+    def within(self, area: FilmArea) -> _Seen:
+        if area == self.area:
+            return self
+        return _Seen(self.rgb, self.lit, area, signature(area.cut(self.rgb)))
 
 
 class SceneCutter:
@@ -206,7 +247,7 @@ class SceneCutter:
     def __init__(self) -> None:
         self._first: int | None = None
         self._last = 0
-        self._recent: list[Signature] = []
+        self._recent: list[_Seen] = []
         # one entry per picture with structure; the changes are to the one before, and to
         # the one before that
         self._seconds: list[int] = []
@@ -219,14 +260,17 @@ class SceneCutter:
         if self._first is None:
             self._first = second
         self._last = second
-        new = signature(rgb)
-        if new.deviation < BLANK:
+        lit = bars.lit(rgb)
+        new = _Seen(rgb.copy(), lit, lit, signature(lit.cut(rgb)))
+        if new.signature.is_blank:
             return
-        recent = self._recent
-        self._changes.append(change(recent[-1], new) if recent else QUIET)
-        self._changes_of_two.append(change(recent[-2], new) if len(recent) > 1 else QUIET)
+        area = bars.around(seen.lit for seen in (*self._recent, new))
+        *recent, new = (seen.within(area) for seen in (*self._recent, new))
+        changes = [change(seen.signature, new.signature) for seen in recent]
+        self._changes.append(changes[-1] if changes else QUIET)
+        self._changes_of_two.append(changes[-2] if len(changes) > 1 else QUIET)
         self._seconds.append(second)
-        self._lumas.append(new.luma)
+        self._lumas.append(float(rgb.mean(axis=(0, 1)) @ LUMA))
         self._recent = [*recent[-1:], new]
 
     def finish(self) -> tuple[Scene, ...]:
