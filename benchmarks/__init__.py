@@ -7,6 +7,10 @@ import platform
 import time
 from pathlib import Path
 
+# Before numpy is imported: else its threads, when they are done, spin for 30 ms into what is
+# measured next.
+os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
+
 
 def describe() -> str:
     """Processor, cores, load and Python, e.g. for a table of results."""

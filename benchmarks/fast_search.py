@@ -18,7 +18,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
 import numkong
 import numpy as np
 from numpy.typing import NDArray
@@ -27,11 +26,18 @@ from api.cache.caches import Caches
 from api.cache.view import CacheView
 from api.search.frames.index import SearchIndex
 from api.search.frames.log import VectorSnapshot
-from api.search.scenes.scene_files import SceneFiles, SceneState
+from api.search.scenes.scene_files import SceneFiles
 from api.search.scenes.scene_index import SceneIndex, sums_of
 from api.search.types import Hit, QueryVectors
 from benchmarks import describe
-from benchmarks.search import HOUR, MATCHES, MODEL, interleaved, longest_wait_s
+from benchmarks.search import (
+    HOUR,
+    MATCHES,
+    MODEL,
+    interleaved,
+    see,
+    wait_for_scenes,
+)
 from shared.cache.cache_dir import CacheDir
 from shared.domain import Scene, Stage
 from shared.settings import Settings
@@ -94,21 +100,7 @@ def publish(cache: CacheDir, number: int, vectors: Units, starts: list[int]) -> 
     with cache.draft(hash_str, Stage.VISUAL, MODEL, "npy", "bench") as draft:
         np.save(draft.file, vectors.astype(np.float16))
         draft.publish(rows=len(vectors), dim=vectors.shape[1])
-
-
-def wait_for_index(index: SearchIndex, view: CacheView, rows: int) -> SceneState:
-    """What the index says of itself once it has all rows; it is made beside the first search."""
-
-    def made() -> SceneState | None:
-        for path in index._state.glob("*/*/generation-*/scenes.json"):
-            state = msgspec.json.decode(path.read_bytes(), type=SceneState)
-            if state.rows == rows:
-                return state
-        return None
-
-    state = wait_for(made, longest_wait_s(rows), f"the index of scenes of {rows:,} rows")
-    assert state is not None
-    return state
+    see(cache, hash_str)
 
 
 def measure(hours: int, dim: int, folder: Path) -> None:
@@ -122,7 +114,7 @@ def measure(hours: int, dim: int, folder: Path) -> None:
     index = SearchIndex(folder / "state", caches)
     index.load(view := caches.open(str(cache.root), thorough=True))
     began, cpu = time.perf_counter(), time.process_time()
-    state = wait_for_index(index, view, hours * HOUR)
+    state = wait_for_scenes(folder / "state", hours * HOUR)
     wall, cpu = time.perf_counter() - began, time.process_time() - cpu
     graph = next((folder / "state").glob("search/*/*/generation-*/*.usearch"))
     print(

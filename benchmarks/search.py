@@ -6,7 +6,8 @@ Hours of footage at one frame a second, scenes of 12 s, 50 matches. Prints min a
 milliseconds of interleaved rounds, ours as a ratio of medians to each, and the recall at 50 frames.
 Peers only score and pick the 50 best frames; ours also groups scenes, follows the catalogue and
 looks up paths. "Stored rows only" is what each search did before there were codes: its scores
-alone. The vectors are random: timings are real, recall is about exactness only.
+alone. It begins when codes and the index of scenes are made, which takes up to a minute. Vectors
+are random: timings are real, recall is about exactness only.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from api.search.codes.store import WORTH_CODING
 from api.search.frames import scan
 from api.search.frames.estimates import Estimates
 from api.search.frames.index import SearchIndex
+from api.search.scenes.scene_files import SceneState
 from api.search.types import QueryVectors
 from benchmarks import describe
 from shared.cache.cache_dir import CacheDir
@@ -55,6 +57,15 @@ def publish(cache: CacheDir, number: int, vectors: NDArray[np.float32]) -> None:
     with cache.draft(hash_str, Stage.VISUAL, MODEL, "npy", "bench") as draft:
         np.save(draft.file, vectors.astype(np.float16))
         draft.publish(rows=len(vectors), dim=vectors.shape[1])
+    see(cache, hash_str)
+
+
+def see(cache: CacheDir, hash_str: str) -> None:
+    """Let there be a file with that content, as there is of all that was analyzed."""
+    path = cache.root.path.with_name("media") / f"{hash_str}.mp4"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(hash_str)
+    cache.remember_path(hash_str, str(path), len(hash_str), 1)
 
 
 def interleaved(
@@ -89,6 +100,7 @@ def measure(hours: int, dim: int, folder: Path) -> None:
     took = time.perf_counter() - started
     print(f"\n{hours} h = {len(whole)} frames x {dim}: loaded in {took:.1f} s", end=", ")
     print(f"codes made in {seconds_of_coding(folder / 'state', len(whole)):.1f} s more")
+    wait_for_scenes(folder / "state", len(whole))
     half = whole.astype(np.float16)
     plain, soft = QueryVectors(query=query), QueryVectors(query=query, exclude=excluded)
     some = [f"{number:016x}" for number in range(max(1, hours // 100))]
@@ -135,6 +147,21 @@ def seconds_of_coding(state: Path, rows: int) -> float:
 
     wait_for(is_coded, longest_wait_s(rows), f"codes of {rows:,} rows in {state}")
     return time.perf_counter() - began
+
+
+def wait_for_scenes(state: Path, rows: int) -> SceneState:
+    """What the index of scenes says of itself once it has all rows; made after the codes."""
+
+    def made() -> SceneState | None:
+        for path in state.glob("search/*/*/generation-*/scenes.json"):
+            found = msgspec.json.decode(path.read_bytes(), type=SceneState)
+            if found.rows == rows:
+                return found
+        return None
+
+    found = wait_for(made, longest_wait_s(rows), f"the index of scenes of {rows:,} rows")
+    assert found is not None
+    return found
 
 
 def longest_wait_s(rows: int) -> float:
