@@ -35,6 +35,26 @@ def frames_with(
     return functools.reduce(together, of_each) if of_each else NO_FRAMES
 
 
+def unknown(people: People, cache: CacheDir, persons: Sequence[Person]) -> list[str]:
+    """A sentence for each of them that nobody knows."""
+    return [why for person in persons if (why := _unknown(people, cache, person))]
+
+
+def _unknown(people: People, cache: CacheDir, person: Person) -> str | None:
+    snapshot = _snapshot(people, cache, person.collection)
+    where = f"the collection {person.collection!r}"
+    if snapshot is None:
+        return f"There is no {where.removeprefix('the ')} in this cache folder."
+    if person.cluster_id is None:
+        is_known = bool(snapshot.state.ids_named(person.name or ""))
+        return None if is_known else f"Nobody is named {person.name!r} in {where}."
+    try:
+        snapshot.root(person.cluster_id, "cluster_id")
+    except Missing:
+        return f"There is no cluster {person.cluster_id} in {where}."
+    return None
+
+
 def _snapshot(people: People, cache: CacheDir, name: str) -> CollectionSnapshot | None:
     try:
         return people.open(cache, name)

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from typing import Literal, TypeVar, cast
+from collections.abc import Awaitable, Callable
+from typing import TypeVar, cast
 
-import msgspec
 import numpy as np
-import pybase64
 from starlette.concurrency import run_in_threadpool
 
 from api.http.endpoint import Call, Endpoint
@@ -18,8 +14,9 @@ from api.http.scope import Scope
 from api.http.times import seconds_of
 from api.models.model_keys import active_key
 from api.people.filtering import Person, frames_with
+from api.people.filtering import unknown as unknown_people
 from api.people.frame_filter import FrameFilter
-from api.search.answers import Match, Matches, MatchPlace
+from api.search.answers import Matches
 from api.search.bodies import (
     MOST_MATCHES,
     Mode,
@@ -28,15 +25,12 @@ from api.search.bodies import (
     SearchImageBody,
     SearchTextBody,
 )
-from api.search.frames.picture_addresses import SignedFrame, token_of
-from api.search.frames.previews import read_previews
-from api.search.picture_routes import PATH as pictures_path
+from api.search.matches import Wanted, find_matches
 from api.search.query_pictures import of_bytes, of_file, of_frame, picture_bytes
 from api.search.standing import Standing
-from api.search.types import Hit, QueryVectors
+from api.search.types import QueryVectors
 from api.search.vectors import Vector
 from api.services import Services
-from shared.clock_times import timestamp
 from shared.domain import ModelKind
 from shared.errors import (
     BadInput,
@@ -47,35 +41,8 @@ from shared.errors import (
     NoWorker,
 )
 from shared.models import model_catalogue
-from shared.models.scores import Strength
 from shared.models.specs import ModelSpec
 from shared.rights import KeyScope
-
-
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    """What to rank by, how much of it, and which frames may match (None: all)."""
-
-    model: str
-    vectors: QueryVectors
-    max_results: int
-    only: FrameFilter | None
-    images: bool | Literal["url"]
-    roots: tuple[str, ...] | None  # of the licence key
-    instead: Callable[[str], None] | None  # told why a fast search was exact; None: it is to be
-    standing: Standing | None  # None: nobody asks what matches are worth
-    details: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Details:
-    """What a match says of itself where it is asked to."""
-
-    score: float | None
-    strength: Strength | None
-    places: list[MatchPlace]
-    model_key: str
-
 
 AnySearch = TypeVar("AnySearch", bound=SearchFields)
 Texts = TypeVar("Texts")
@@ -122,9 +89,12 @@ async def _search(
     if scope.is_empty:
         return Matches(matches=[])
     run = services.folders.run
-    only = await run(scope.cache_dir, _frames_with, scope, body) if body.people_filter else None
-    if only is not None and only.is_empty:
-        return Matches(matches=[])
+    only, unknown = None, list[str]()
+    if body.people_filter:
+        only, unknown = await run(scope.cache_dir, _frames_with, scope, body)
+        if only.is_empty:
+            notes = unknown or ["The people of people_filter are on no frame together."]
+            return Matches(matches=[], notes=notes if body.details else None)
     model = await run_in_threadpool(active_key, services, ModelKind.VISUAL)
     picture = picture_of(scope, model) if picture_of else _nothing()
     vectors, familiarity = await _vectors(services, model, body, query, picture)
@@ -134,7 +104,7 @@ async def _search(
         standing = Standing.of(spec, body, vectors, familiarity)
         call.warnings.extend(standing.warnings())
     reasons: dict[str, None] = {}
-    wanted = _Wanted(
+    wanted = Wanted(
         model,
         vectors,
         min(body.max_results, MOST_MATCHES),
@@ -145,7 +115,9 @@ async def _search(
         standing,
         body.details,
     )
-    matches = await run(scope.cache_dir, _matches, scope, wanted)
+    matches = await run(scope.cache_dir, find_matches, scope, wanted)
+    if body.details:
+        matches.notes = [*unknown, *(matches.notes or ())]
     call.warnings.extend(f'mode: "fast" was answered as "exact": {why}.' for why in reasons)
     return matches
 
@@ -189,101 +161,15 @@ def _checked(services: Services, body: SearchFields, query: str | None) -> Scope
     return scope
 
 
-def _frames_with(scope: Scope, body: SearchFields) -> FrameFilter:
+def _frames_with(scope: Scope, body: SearchFields) -> tuple[FrameFilter, list[str]]:
+    """Frames that may match, and who of the people is unknown."""
     persons = [
         Person(asked.cluster_job_name, asked.person_name, asked.cluster_id)
         for asked in body.people_filter
     ]
-    cache = scope.view().cache
-    return frames_with(scope.services.people, cache, persons, body.people_filter_mode)
-
-
-def _matches(scope: Scope, wanted: _Wanted) -> Matches:
-    began = time.monotonic()
-    services, view = scope.services, scope.view()
-    client_paths = scope.client_paths()
-    hits = services.index.search(
-        view,
-        wanted.model,
-        wanted.vectors,
-        client_paths,
-        wanted.max_results,
-        wanted.only,
-        wanted.instead,
-    )
-    standing = wanted.standing
-    kept = [hit for hit in hits if standing is None or standing.keeps(hit.score)]
-    details = _details(scope, kept, standing) if standing and wanted.details else [None] * len(kept)
-    pictures = _pictures(scope, kept, wanted, began)
-    matches = [
-        _match(hit, *picture, place, detail)
-        for hit, picture, detail in zip(kept, pictures, details, strict=True)
-        for place in scope.places(hit, client_paths)
-    ]
-    best = hits[0].score if hits else None
-    notes = standing.notes(best, len(kept)) if standing and wanted.details else None
-    return Matches(matches=matches[: wanted.max_results], notes=notes)
-
-
-def _details(scope: Scope, hits: Sequence[Hit], standing: Standing) -> Sequence[_Details]:
-    judge = standing.judge
-    hashes = [hit.hash_str for hit in hits]
-    return [
-        _Details(
-            None if judge is None else round(judge.probability(hit.score), 4),
-            None if judge is None else judge.strength(hit.score),
-            [MatchPlace(path=scope.shown(path), online=opens) for path, opens in places],
-            standing.model,
-        )
-        for hit, places in zip(
-            hits, scope.services.caches.places(scope.view(), hashes), strict=True
-        )
-    ]
-
-
-def _pictures(
-    scope: Scope, hits: Sequence[Hit], wanted: _Wanted, began: float
-) -> Sequence[tuple[str, str | None]]:
-    """`image` and `image_url` of each hit."""
-    services, cache = scope.services, scope.cache()
-    if wanted.images == "url":
-        signer = services.picture_addresses.signer()
-        place = services.settings.public_path + pictures_path
-        folder = str(cache.root)
-        frames = (SignedFrame(folder, hit.hash_str, hit.second, wanted.roots) for hit in hits)
-        return [("", f"{place}/{token_of(signer, frame)}") for frame in frames]
-    if not wanted.images:
-        return [("", None)] * len(hits)
-    asked = [(hit.hash_str, hit.second) for hit in hits]
-    previews = read_previews(scope.view(), asked, services.caches.reader(cache), began)
-    return [(_encoded(jpeg or b""), None) for jpeg in previews]
-
-
-def _match(
-    hit: Hit, image: str, image_url: str | None, path: str, details: _Details | None
-) -> Match:
-    match = Match(
-        frame_idx=str(hit.second),
-        timestamp=timestamp(hit.second),
-        image=image,
-        image_url=image_url,
-        scene_start_timestamp=timestamp(hit.scene.start),
-        scene_end_timestamp=timestamp(hit.scene.end),
-        original_index=hit.row,
-        hash_str=hit.hash_str,
-        video_path=path,
-    )
-    if details is not None:
-        match.score, match.strength = details.score, details.strength
-        match.places, match.model_key = details.places, details.model_key
-        # A file that was asked for and is known by its content only was there just now.
-        match.online = next((p.online for p in details.places if p.path == path), bool(path))
-    return match
-
-
-def _encoded(jpeg: bytes) -> str:
-    """Base64 as JSON already: a text would be looked through for what must be escaped."""
-    return cast(str, msgspec.Raw(b'"%b"' % pybase64.b64encode(jpeg)))
+    cache, people = scope.view().cache, scope.services.people
+    frames = frames_with(people, cache, persons, body.people_filter_mode)
+    return frames, unknown_people(people, cache, persons) if body.details else []
 
 
 async def _both(texts: Awaitable[Texts], picture: Awaitable[Picture]) -> tuple[Texts, Picture]:

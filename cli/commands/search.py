@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -113,6 +114,25 @@ PersonOption = Annotated[
         show_default=False,
     ),
 ]
+
+
+class LeastStrength(StrEnum):
+    """What a match must be at the least."""
+
+    STRONG = "strong"
+    FAIR = "fair"
+    WEAK = "weak"
+    ANY = "any"
+
+
+StrengthOption = Annotated[
+    LeastStrength,
+    typer.Option(
+        "--min-strength",
+        help="Leave out what is weaker; with `any` all are shown, down to what is no match at all.",
+        rich_help_panel=_SHOWN,
+    ),
+]
 AnyOption = Annotated[
     bool,
     typer.Option(
@@ -138,10 +158,11 @@ def search(
     any_person: AnyOption = False,
     within: InOption = [],  # noqa: B006
     at_most: MaxOption = 20,
+    min_strength: StrengthOption = LeastStrength.WEAK,
     paths: PathsOption = False,
     pictures: PicturesOption = PictureMode.AUTO,
 ) -> None:
-    """Search analyzed footage; best first."""
+    """Search analyzed footage; best first. The exit status is 1 where nothing is found."""
     text = " ".join(words or ())
     scope = {**scope_of(cache, within), "max_results": at_most}
     if said:
@@ -157,24 +178,33 @@ def search(
         "people_filter_mode": "or" if any_person else "and",
     }
     kind, example = _example(server, text, image, frame, fast)
-    answer = server.api.post(f"/search/{kind}", scope | ranking | people | example, SEARCH_S)
+    least = None if min_strength is LeastStrength.ANY else min_strength.value
+    told = {"details": True, "min_strength": least}
+    answer = server.api.post(f"/search/{kind}", scope | ranking | people | example | told, SEARCH_S)
     if paths and not server.out.as_json:
         print_paths(answer["matches"])
     elif not server.out.document(answer):
         print_frames(server.out, answer["matches"], painter(pictures, server.out))
+    for note in answer.get("notes", ()):
+        server.out.hint(note)
+    if not answer["matches"]:
+        raise typer.Exit(1)
 
 
 def find_said(server: Remote, text: str, body: dict[str, Any], paths: bool) -> None:
-    """Search in transcripts and print what is found. Raises BadInput without words."""
+    """Search in transcripts and print what is found; the exit status is 1 where nothing is.
+
+    Raises BadInput without words.
+    """
     if not text.strip():
         raise BadInput("Say which words to look for.")
     answer = server.api.post("/search/transcript", {**body, "query": text}, SEARCH_S)
-    if server.out.document(answer):
-        return
-    if paths:
+    if paths and not server.out.as_json:
         print_paths(answer["matches"])
-    else:
+    elif not server.out.document(answer):
         print_speech(server.out, answer["matches"])
+    if not answer["matches"]:
+        raise typer.Exit(1)
 
 
 def how_said(speaker: str, fuzzy: bool) -> dict[str, Any]:

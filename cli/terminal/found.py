@@ -32,10 +32,13 @@ def print_frames(out: CommandOutput, matches: Sequence[Match], painter: Painter 
         out.hint("Nothing was found.")
     elif painter is None:
         folder = _say_folder(out, matches)
-        table = Table("", Column("file", overflow="fold"), "time", "scene")
+        is_judged = any("score" in match for match in matches)
+        match_is = ["match"] if is_judged else []
+        table = Table("", Column("file", overflow="fold"), "time", "scene", *match_is)
         for number, match in enumerate(matches, 1):
-            name = path_of(match)[len(folder) :]
-            table.add_row(str(number), name, match["timestamp"], scene_of(match))
+            name = path_of(match)[len(folder) :] + offline(match)
+            judged = [strength_of(match)] if is_judged else []
+            table.add_row(str(number), name, match["timestamp"], scene_of(match), *judged)
         out.show(table)
     else:
         for number, match in enumerate(matches, 1):
@@ -75,6 +78,16 @@ def scene_of(match: Match) -> str:
     return "" if start == end else f"{start}-{end}"
 
 
+def strength_of(match: Match) -> str:
+    """How good a match is, such as `strong 0.71`; nothing where nobody knows."""
+    return f"{match.get('strength', 'none')} {match['score']:.2f}" if "score" in match else ""
+
+
+def offline(match: Match) -> str:
+    """What is said behind the file of a match that does not open."""
+    return " (offline)" if match.get("online") is False else ""
+
+
 def common_folder(paths: Sequence[str]) -> str:
     """The folder that all paths are in, with its separator; empty where there is none."""
     # Letter by letter, and then back to a separator: it works on paths of any system.
@@ -95,8 +108,8 @@ def _beside(number: int, match: Match) -> list[Text]:
     folder = common_folder([path])
     scene = scene_of(match)
     return [
-        Text(f"{number}  {path[len(folder) :]}", style="bold"),
-        Text(time_of(match)),
+        Text(f"{number}  {path[len(folder) :]}{offline(match)}", style="bold"),
+        Text(f"{time_of(match)}  {strength_of(match)}".rstrip()),
         *([Text(f"scene {scene}")] if scene else []),
         Text(folder, style="dim"),
     ]

@@ -24,7 +24,7 @@ from api.search.types import QueryVectors
 PIECE = np.dtype([("start", "<i8"), ("rows", "<i4")])
 LONGEST = 32  # rows that one vector stands for
 MOST_RESULTS = 250  # beyond it a pass over codes is about as quick
-_FOR_EACH = 4  # pieces that are looked at for each match that is wanted
+_FOR_EACH = 6  # pieces that are looked at for each match that is wanted
 _LEAST = 64
 _BATCH = 256  # pieces that are added between two looks at whether to stop
 _LINKS = {"connectivity": 16, "expansion_add": 128}

@@ -235,7 +235,7 @@ class TestScenes:
     @pytest.mark.parametrize(("words", "recall"), [(False, 0.95), (True, 0.9)])
     def test_most_matches_of_a_pass_over_all_rows_are_found(self, words, recall) -> None:
         film = many_scenes()
-        assert len(scenes_of(film).pieces) > 5 * 4 * 50, "else all of them are looked at"
+        assert len(scenes_of(film).pieces) > 5 * 6 * 50, "else all of them are looked at"
         shares = []
         for number, picture in enumerate(film.pictures):
             text = film.texts[number] if words else None

@@ -133,15 +133,32 @@ def test_a_search_prints_a_table_or_paths_or_the_answer_as_it_is(
     analyzed, command, footage, stack
 ) -> None:
     table = command.run("search", "an", "espresso").stdout
-    assert table.startswith(f"in {footage}/\n")
-    assert re.search(r"1 │ stills/coffee.png │ 00:00:00 │ +│\n", table)
+    assert table.startswith(f"in {footage}/stills/\n")
+    assert re.search(r"1 │ coffee.png │ 00:00:00 │ +│ (strong|fair) 0\.\d\d +│\n", table)
     lines = command.run("search", "a cat", "--in", footage / "cat [bold].mp4", "--paths").stdout
     assert lines.splitlines()[0] == f"{footage}/cat [bold].mp4\t00:00:00"
-    answer = stack.client().ok(
-        "/search/text", cache_dir=str(footage / "cache"), query="a cat", max_results=2
-    )
+    asked = {"cache_dir": str(footage / "cache"), "query": "a cat", "max_results": 2}
+    answer = stack.client().ok("/search/text", **asked, details=True, min_strength="weak")
     assert command.json("search", "a cat", "--max", "2") == answer
-    assert command.run("search", "a cat", "--person", "Season 1/Nobody").stdout == ""
+
+
+def test_a_search_that_finds_nothing_says_why_and_ends_with_1(analyzed, command, footage) -> None:
+    nobody = command.run("search", "a cat", "--person", "Season 1/Nobody", status=1)
+    assert nobody.stdout == ""
+    assert "There is no collection 'Season 1' in this cache folder." in nobody.stderr
+    nonsense = command.run("search", "blorf zint quaddle", status=1)
+    assert "conse-lite0 hardly knows these words" in nonsense.stderr
+    assert "Nothing is strong enough; the nearest has a score of 0.0" in nonsense.stderr
+    found = command.run("search", "blorf zint quaddle", "--min-strength", "any", "--paths").stdout
+    assert len(found.splitlines()) > 1
+    assert command.json("search", "blorf zint quaddle", status=1)["matches"] == []
+    elsewhere = footage / "not analyzed.png"
+    elsewhere.write_bytes((footage / "stills" / "coffee.png").read_bytes() + b"more")
+    silent = command.run("search", "an espresso", "--in", elsewhere, status=1)
+    assert f"Not analyzed with conse-lite0, or not there: {elsewhere}." in silent.stderr
+    elsewhere.unlink()
+    empty = command.run("search", "a cat", "--cache", footage / "no cache yet", status=1)
+    assert "Nothing in this cache folder is analyzed with conse-lite0 yet." in empty.stderr
 
 
 def test_pictures_and_frames_are_searched_by(analyzed, command, footage, photos) -> None:
