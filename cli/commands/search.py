@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,7 +15,7 @@ from cli.api_client import is_this_machine
 from cli.arguments.media_arguments import CacheOption, cache_dir, is_foreign, seconds, server_path
 from cli.arguments.media_files import media_files
 from cli.remote import Remote, remote
-from cli.terminal.found import print_frames, print_paths, print_speech
+from cli.terminal.found import Match, print_frames, print_paths, print_speech
 from cli.terminal.pictures import PictureMode, PicturesOption, painter
 from shared.errors import BadInput
 
@@ -32,6 +33,7 @@ rushes search --said "rolling thunder" --paths
 
 rushes search a beach --person "Season 1/Anna" --person "Season 1/Ben" --any
 """
+Answer = dict[str, Any]
 _BY, _WHERE, _SHOWN = "What is searched for", "Where", "What is shown"
 SEARCH_S = 300.0  # the first one in a large cache folder loads it
 _PERSON = re.compile(r"(?P<collection>.+)/(?:#(?P<cluster>-?\d+)|(?P<name>[^/]+))")
@@ -124,6 +126,10 @@ class LeastStrength(StrEnum):
     WEAK = "weak"
     ANY = "any"
 
+    def fields(self) -> dict[str, Any]:
+        """The fields of a search that ask for it."""
+        return {"details": True, "min_strength": None if self is self.ANY else self.value}
+
 
 StrengthOption = Annotated[
     LeastStrength,
@@ -178,17 +184,10 @@ def search(
         "people_filter_mode": "or" if any_person else "and",
     }
     kind, example = _example(server, text, image, frame, fast)
-    least = None if min_strength is LeastStrength.ANY else min_strength.value
-    told = {"details": True, "min_strength": least}
-    answer = server.api.post(f"/search/{kind}", scope | ranking | people | example | told, SEARCH_S)
-    if paths and not server.out.as_json:
-        print_paths(answer["matches"])
-    elif not server.out.document(answer):
-        print_frames(server.out, answer["matches"], painter(pictures, server.out))
-    for note in answer.get("notes", ()):
-        server.out.hint(note)
-    if not answer["matches"]:
-        raise typer.Exit(1)
+    body = scope | ranking | people | example | min_strength.fields()
+    answer = server.api.post(f"/search/{kind}", body, SEARCH_S)
+    shown_by = painter(pictures, server.out)
+    _print(server, answer, paths, lambda found: print_frames(server.out, found, shown_by))
 
 
 def find_said(server: Remote, text: str, body: dict[str, Any], paths: bool) -> None:
@@ -199,11 +198,21 @@ def find_said(server: Remote, text: str, body: dict[str, Any], paths: bool) -> N
     if not text.strip():
         raise BadInput("Say which words to look for.")
     answer = server.api.post("/search/transcript", {**body, "query": text}, SEARCH_S)
+    _print(server, answer, paths, lambda found: print_speech(server.out, found))
+
+
+def _print(
+    server: Remote, answer: Answer, paths: bool, print_matches: Callable[[list[Match]], None]
+) -> None:
+    """An answer as it is wanted, then its notes; ends with 1 where nothing was found."""
+    found = answer["matches"]
     if paths and not server.out.as_json:
-        print_paths(answer["matches"])
+        print_paths(found)
     elif not server.out.document(answer):
-        print_speech(server.out, answer["matches"])
-    if not answer["matches"]:
+        print_matches(found)
+    for note in answer.get("notes", ()):
+        server.out.hint(note)
+    if not found:
         raise typer.Exit(1)
 
 
