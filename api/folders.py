@@ -17,7 +17,7 @@ import os
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Sized
 from concurrent.futures import FIRST_EXCEPTION, Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -114,11 +114,12 @@ class Folders:
         work: Callable[[T], R],
         folder_of: Callable[[T], str],
         otherwise: Callable[[T], R],
+        patience_s: float = float("inf"),
         within_s: float = float("inf"),
     ) -> list[R]:
-        """`work` of each item, side by side; `otherwise` where a folder hangs or takes `within_s`.
+        """`work` of each item, side by side; `otherwise` where a folder hangs.
 
-        Blocks: never in the event loop.
+        Also when nothing was done for `patience_s`, or after `within_s`. Blocks the event loop.
         """
         found: dict[int, R] = {}
         is_over = threading.Event()
@@ -129,7 +130,7 @@ class Folders:
                     if is_over.is_set():
                         return
                     part.place = folder_of(items[n])
-                    if not self.hangs(part.place, within_s):
+                    if not self.hangs(part.place, patience_s):
                         found[n] = work(items[n])
             finally:
                 part.entrance.leave()
@@ -140,10 +141,10 @@ class Folders:
         parts = self._parts([folder_of(item) for item in items])
         try:
             reading = {start(part): part for part in itertools.islice(parts, 1)}
-            wait(reading, min(_QUICK_S, within_s))
+            wait(reading, min(_QUICK_S, patience_s))
             if len(found) < len(items):
                 reading |= {start(part): part for part in parts}
-            self._wait_for(reading, start, within_s)
+            self._wait_for(reading, start, found, patience_s, within_s)
         finally:
             is_over.set()
         return [found[n] if n in found else otherwise(item) for n, item in enumerate(items)]
@@ -152,19 +153,25 @@ class Folders:
         self,
         reading: dict[Future[None], _Part],
         start: Callable[[_Part], Future[None]],
+        found: Sized,
+        patience_s: float,
         within_s: float,
     ) -> None:
         """Until each thread has ended or hangs; what one that hangs has left, another does."""
-        began = time.monotonic()
+        began = moved = time.monotonic()
+        count = len(found)
         while reading:
-            done, _ = wait(reading, min(_LOOK_AGAIN_S, within_s), FIRST_EXCEPTION)
+            done, _ = wait(reading, min(_LOOK_AGAIN_S, patience_s), FIRST_EXCEPTION)
             for future in done:
                 del reading[future]
                 future.result()
-            took = time.monotonic() - began
-            is_slow = took > min(within_s, _LOOK_AFTER_S)
+            now = time.monotonic()
+            if len(found) > count:
+                count, moved = len(found), now
+            is_over = now - moved > patience_s or now - began > within_s
+            is_slow = is_over or now - began > _LOOK_AFTER_S
             stuck = [f for f, part in reading.items() if self._is_stuck(part.place, is_slow)]
-            if took > within_s:
+            if is_over:
                 return
             for part in map(reading.pop, stuck):
                 if part.entrance.enter():

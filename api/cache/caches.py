@@ -25,7 +25,8 @@ from shared.settings import Settings
 
 _CAPACITY = 64  # CacheDirs kept at hand; each costs memory, and search three descriptors
 _MOST_SEEN = 10_000
-_OPENS_WITHIN_S = 0.05  # what takes longer is no reason to let an answer wait
+# What takes longer is no reason to let an answer wait: one of many files, and all together.
+_PATIENCE_S, _OPENS_WITHIN_S = 0.05, 2.0
 
 
 class Caches:
@@ -133,7 +134,7 @@ class Caches:
     ) -> dict[str, str | None]:
         """Where MediaFiles are: the path where each was seen first of those that open.
 
-        Where none does, the one seen last: a disk that is away had it there. None: none is known.
+        Where none does, the first one. None: none is known.
         A folder that hangs or takes long holds nobody up: what lies there opens if it did lately.
         `began`: a request that began then asks, see api/cache/looks.py.
         """
@@ -150,7 +151,7 @@ class Caches:
     def _best_paths(self, view: CacheView, hashes: Collection[str]) -> list[str | None]:
         found = quick_map(view.reader, view.paths_of, hashes)
         known = dict(zip(hashes, found, strict=True))
-        best = {hash_str: _seen_last(paths) for hash_str, paths in known.items()}
+        best = {hash_str: paths[0].path if paths else None for hash_str, paths in known.items()}
         while trying := [(hash_str, paths.pop(0)) for hash_str, paths in known.items() if paths]:
             opens = self._open(view, trying)
             for (hash_str, seen), does_open in zip(trying, opens, strict=True):
@@ -172,6 +173,7 @@ class Caches:
             lambda one: self._opens(view, *one),
             lambda one: os.path.dirname(one[1].path),
             opened_lately,
+            _PATIENCE_S,
             _OPENS_WITHIN_S,
         )
         return [does for _, does in sorted(zip(order, opens, strict=True))]
@@ -190,7 +192,3 @@ class Caches:
         is_it = is_it and (latest is None or latest[0] == hash_str)
         view.opened.note(seen.path, is_it)
         return is_it
-
-
-def _seen_last(paths: Sequence[SeenPath]) -> str | None:
-    return max(paths, key=lambda seen: seen.seen_at).path if paths else None

@@ -6,7 +6,7 @@ import time
 from typing import NamedTuple
 
 _LATELY_S = 5.0
-_MOST_NOTED = 10_000
+_MOST_NOTED = 100_000
 
 
 class Place(NamedTuple):

@@ -82,7 +82,7 @@ class FaceItem(Struct, kw_only=True):
             str,
             Meta(
                 description="Where the file was seen: the oldest place that opens, else the "
-                "newest; null: nowhere.",
+                "oldest; null: nowhere.",
                 examples=["/footage/day1/A001.mov"],
             ),
         ]

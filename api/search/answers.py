@@ -36,8 +36,9 @@ MatchStrength = Annotated[
     Literal["strong", "fair", "weak"],
     Meta(
         title="MatchStrength",
-        description="`strong`: right more often than not; `fair`: about as often as not; `weak`: "
-        "seldom. docs/limits.md has the figures.",
+        description="How likely a match is right. `strong`: more often than not; `fair`: about as "
+        "often as not; `weak`: seldom. In an answer with `details`, left out: it is no "
+        "match. As `min_strength`: what is weaker is left out, with `weak` what is no match.",
         examples=["fair"],
     ),
 ]
@@ -101,21 +102,15 @@ class Match(Struct, kw_only=True, omit_defaults=True):
             Meta(
                 ge=0,
                 le=1,
-                description="How likely the match is right, with `details`. Left out where that "
-                "was never measured for the model.",
+                description="How likely the match shows what is looked for, whatever is excluded, "
+                "with `details`. Left out where that was never measured for the model.",
                 examples=[0.71],
             ),
         ]
         | None
     ) = None
-    strength: (
-        Annotated[
-            MatchStrength,
-            Meta(description="The same as a word, with `details`. Left out: it is no match."),
-        ]
-        | None
-    ) = None
-    places: (
+    strength: MatchStrength | None = None
+    paths: (
         Annotated[
             list[MatchPlace],
             Meta(

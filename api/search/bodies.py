@@ -139,13 +139,7 @@ class SearchFields(Keyed, kw_only=True):
             "content, and beside `matches` what there is to know of the search."
         ),
     ] = False
-    min_strength: (
-        Annotated[
-            MatchStrength,
-            Meta(description="Leave out what is weaker; `weak` leaves out what is no match."),
-        ]
-        | None
-    ) = None
+    min_strength: MatchStrength | None = None
     min_score: (
         Annotated[
             float,

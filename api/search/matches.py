@@ -19,6 +19,7 @@ from api.search.picture_routes import PATH as pictures_path
 from api.search.standing import Standing
 from api.search.types import Hit, QueryVectors
 from shared.clock_times import timestamp
+from shared.media import MediaType, media_type_of
 from shared.models.scores import Strength
 
 
@@ -43,7 +44,8 @@ class _Details:
 
     score: float | None
     strength: Strength | None
-    places: list[MatchPlace]
+    paths: list[MatchPlace]
+    opens: dict[str, bool]  # by our path
     model_key: str
 
 
@@ -62,17 +64,18 @@ def find_matches(scope: Scope, wanted: Wanted) -> Matches:
         wanted.instead,
     )
     standing = wanted.standing
-    kept = [hit for hit in hits if standing is None or standing.keeps(hit.score)]
+    kept = [hit for hit in hits if standing is None or standing.keeps(hit.base)]
     details = _details(scope, kept, standing) if standing and wanted.details else [None] * len(kept)
     pictures = _pictures(scope, kept, wanted, began)
+    ours = {client: path for path, client in (scope.asked or {}).items()}
     matches = [
-        _match(hit, *picture, place, detail)
+        _match(hit, *picture, path, ours.get(path, hit.path), detail)
         for hit, picture, detail in zip(kept, pictures, details, strict=True)
-        for place in scope.places(hit, client_paths)
+        for path in scope.places(hit, client_paths)
     ]
     notes = None
     if standing and wanted.details:
-        best = hits[0].score if hits else None
+        best = max((hit.base for hit in hits), default=None)
         notes = [*_silence(scope, client_paths, wanted), *standing.notes(best, len(kept))]
     return Matches(matches=matches[: wanted.max_results], notes=notes)
 
@@ -84,9 +87,11 @@ def _silence(scope: Scope, client_paths: dict[str, list[str]] | None, wanted: Wa
         return [f"Nothing in this cache folder is analyzed with {wanted.model} yet."]
     if client_paths is None:
         return []
-    asked = scope.asked or {}
     found = {path for hash_str in client_paths.keys() & known for path in client_paths[hash_str]}
-    silent = [path for path in asked.values() if path not in found]
+    asked = (scope.asked or {}).values()
+    silent = [
+        path for path in asked if path not in found and media_type_of(path) is not MediaType.AUDIO
+    ]
     if not silent:
         return []
     many = f", and {len(silent) - 1} more" if len(silent) > 1 else ""
@@ -98,9 +103,10 @@ def _details(scope: Scope, hits: Sequence[Hit], standing: Standing) -> Sequence[
     hashes = [hit.hash_str for hit in hits]
     return [
         _Details(
-            None if judge is None else round(judge.probability(hit.score), 4),
-            None if judge is None else judge.strength(hit.score),
+            None if judge is None else judge.probability(hit.base),
+            None if judge is None else judge.strength(hit.base),
             [MatchPlace(path=scope.shown(path), online=opens) for path, opens in places],
+            dict(places),
             standing.model,
         )
         for hit, places in zip(
@@ -128,8 +134,14 @@ def _pictures(
 
 
 def _match(
-    hit: Hit, image: str, image_url: str | None, path: str, details: _Details | None
+    hit: Hit,
+    image: str,
+    image_url: str | None,
+    path: str,
+    ours: str | None,
+    details: _Details | None,
 ) -> Match:
+    """`path` in the client's form, `ours` as this machine opens it."""
     match = Match(
         frame_idx=str(hit.second),
         timestamp=timestamp(hit.second),
@@ -143,9 +155,9 @@ def _match(
     )
     if details is not None:
         match.score, match.strength = details.score, details.strength
-        match.places, match.model_key = details.places, details.model_key
-        # A file that was asked for and is known by its content only was there just now.
-        match.online = next((p.online for p in details.places if p.path == path), bool(path))
+        match.paths, match.model_key = details.paths, details.model_key
+        # A file that is only known by what it holds was opened for that just now.
+        match.online = details.opens.get(ours, True) if ours else False
     return match
 
 

@@ -87,13 +87,13 @@ async def _search(
     scope = await run_in_threadpool(_checked, services, body, query)  # 500,000 paths take seconds
     call.warnings.extend(scope.unusable.values())
     if scope.is_empty:
-        return Matches(matches=[])
+        return Matches(matches=[], notes=["media_paths names no file."] if body.details else None)
     run = services.folders.run
     only, unknown = None, list[str]()
     if body.people_filter:
         only, unknown = await run(scope.cache_dir, _frames_with, scope, body)
         if only.is_empty:
-            notes = unknown or ["The people of people_filter are on no frame together."]
+            notes = unknown or ["No frame shows what people_filter asks for."]
             return Matches(matches=[], notes=notes if body.details else None)
     model = await run_in_threadpool(active_key, services, ModelKind.VISUAL)
     picture = picture_of(scope, model) if picture_of else _nothing()

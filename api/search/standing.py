@@ -41,7 +41,7 @@ class Standing:
         return cls(spec.key, judge, is_familiar, body.min_strength, body.min_score)
 
     def keeps(self, score: float) -> bool:
-        """Whether a match with this final score is strong enough."""
+        """Whether a match with this score, without the excluded concepts, is strong enough."""
         if self.judge is None:
             return True
         if self.min_score is not None and self.judge.probability(score) < self.min_score:
@@ -54,24 +54,25 @@ class Standing:
         )
 
     def warnings(self) -> list[str]:
-        """What of the request had no effect."""
-        asked = {"min_strength": self.min_strength, "min_score": self.min_score}
-        given = [name for name, value in asked.items() if value is not None]
+        """What of the request had no effect. That nothing is no match is nothing to warn of."""
+        asked = {
+            "min_strength": self.min_strength not in (None, "weak"),
+            "min_score": self.min_score is not None,
+        }
+        given = [name for name, is_given in asked.items() if is_given]
         if self.judge is not None or not given:
             return []
-        return [f"{' and '.join(given)} had no effect: {self._unjudged()}"]
+        return [
+            f"{' and '.join(given)} had no effect: what the scores of {self.model} mean for this "
+            "query was never measured."
+        ]
 
     def notes(self, best: float | None, left: int) -> list[str]:
         """What a reader of the answer should know: `best` score before some were left out."""
         notes = []
         if not self.is_familiar:
             notes.append(f"{self.model} hardly knows these words: what it finds may be anything.")
-        if self.judge is None:
-            notes.append(self._unjudged())
-        elif best is not None and not left:
+        if self.judge is not None and best is not None and not left:
             likely = self.judge.probability(best)
             notes.append(f"Nothing is strong enough; the nearest has a score of {likely:.2f}.")
         return notes
-
-    def _unjudged(self) -> str:
-        return f"what the scores of {self.model} mean for this query was never measured."

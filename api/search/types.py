@@ -30,7 +30,7 @@ class Hit(msgspec.Struct, frozen=True):
     """One match: grid second `second`, row `row` of its file's embeddings.
 
     `scene` is half-open on the grid; a still has Scene(0, 0). `path` is where the file was seen:
-    the oldest place that opens, else the newest; None where none is known.
+    the oldest place that opens, else the oldest; None where none is known.
     """
 
     hash_str: str
@@ -38,6 +38,7 @@ class Hit(msgspec.Struct, frozen=True):
     row: int
     scene: Scene
     score: float
+    base: float  # the score without the excluded concepts
     path: str | None
 
 

@@ -172,21 +172,20 @@ def search(
     text = " ".join(words or ())
     scope = {**scope_of(cache, within), "max_results": at_most}
     if said:
-        if image or frame or fast or exclude or person or text_weight is not None:
+        of_pictures = image or frame or fast or exclude or person or text_weight is not None
+        if of_pictures or min_strength is not LeastStrength.WEAK:
             raise BadInput("--said goes with --in, --speaker and --fuzzy alone.")
         find_said(server, text, {**scope, **how_said(speaker, fuzzy)}, paths)
         return
     if speaker or fuzzy:
         raise BadInput("--speaker and --fuzzy need --said: they are for what is said.")
     ranking = {"query": text or None, "exclude": exclude, "text_weight": text_weight}
-    people = {
-        "people_filter": [_person(one) for one in person],
-        "people_filter_mode": "or" if any_person else "and",
-    }
+    mode = "or" if any_person else "and"
+    people = {"people_filter": [_person(one) for one in person], "people_filter_mode": mode}
     kind, example = _example(server, text, image, frame, fast)
     body = scope | ranking | people | example | min_strength.fields()
-    answer = server.api.post(f"/search/{kind}", body, SEARCH_S)
     shown_by = painter(pictures, server.out)
+    answer = server.api.post(f"/search/{kind}", body, SEARCH_S)
     _print(server, answer, paths, lambda found: print_frames(server.out, found, shown_by))
 
 

@@ -9,6 +9,8 @@ import msgspec
 
 Strength = Literal["strong", "fair", "weak"]
 STRENGTHS: tuple[Strength, ...] = ("strong", "fair", "weak")
+_LEAST_WEIGHT = 1e-6  # of words: below it rounding is all that there is
+_MOST_ODDS = 700.0  # whose exponential a float holds
 _STRONG, _FAIR = 0.60, 0.45  # probabilities
 
 
@@ -33,7 +35,7 @@ class ScoreScale(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Judge(msgspec.Struct, frozen=True, kw_only=True):
-    """Judges the final scores of one query. Of two matches the higher score has the higher rank."""
+    """Judges scores of one query, as they are without the excluded concepts."""
 
     logit: Logit
     least: float
@@ -44,9 +46,9 @@ class Judge(msgspec.Struct, frozen=True, kw_only=True):
     ) -> Judge | None:
         """`text_weight`: None without words. None where scores say nothing of likeness."""
         least = scale.least[0 if is_familiar else 1]
-        if text_weight is None:
+        if text_weight is None or (text_weight == 0 and has_picture):
             return cls(logit=scale.picture, least=scale.least[2]) if has_picture else None
-        if text_weight <= 0:
+        if text_weight < _LEAST_WEIGHT:
             return None
         if not has_picture:
             words = Logit(scale.words.offset, scale.words.slope / text_weight)
@@ -59,8 +61,9 @@ class Judge(msgspec.Struct, frozen=True, kw_only=True):
         return cls(logit=both, least=scale.least[2] + text_weight * least)
 
     def probability(self, score: float) -> float:
-        """0 to 1."""
-        return 1 / (1 + math.exp(-(self.logit.offset + self.logit.slope * score)))
+        """0 to 1, to four digits."""
+        odds = self.logit.offset + self.logit.slope * score
+        return round(1 / (1 + math.exp(-max(-_MOST_ODDS, odds))), 4)
 
     def strength(self, score: float) -> Strength | None:
         """None: too little to be a match."""

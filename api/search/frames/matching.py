@@ -17,7 +17,7 @@ from api.search.codes.store import CodeStore
 from api.search.frames.estimates import Estimates, Rows, WrongBound
 from api.search.frames.float16_scan import Float16Scan
 from api.search.frames.log import VectorSnapshot
-from api.search.frames.places import Places
+from api.search.frames.places import Places, Ranked
 from api.search.frames.ranking import rank
 from api.search.frames.scan import RowRange, Scores, score_rows
 from api.search.frames.shared_pass import SharedPass
@@ -70,7 +70,7 @@ class Matching:
                 estimates.keep(mask)
             found = rank(estimates, stored, max_results, excluding=stored.excluding)
         assert found is not None, "exact scores never leave too many candidates"
-        return places.hits(*found)
+        return places.hits(found)
 
     def _by_codes(
         self,
@@ -79,8 +79,8 @@ class Matching:
         stored: StoredPlaces,
         mask: NDArray[np.bool_] | None,
         max_results: int,
-    ) -> tuple[Rows, Scores] | None:
-        """Places and scores of matches, None where codes cannot tell."""
+    ) -> Ranked | None:
+        """The matches, None where codes cannot tell."""
         finder = CodeFinder(codes, snapshot.vectors, self.pool, self.threads)
         places = stored.places
 

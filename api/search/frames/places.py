@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from api.people.frame_filter import FrameFilter
 from api.search.frames.log import VectorSnapshot
-from api.search.frames.scan import RowRange
+from api.search.frames.scan import RowRange, Scores
 from api.search.types import Hit
 from shared.domain import Scene
+
+
+class Ranked(NamedTuple):
+    """Places of matches, best first, with their scores."""
+
+    places: NDArray[np.int64]
+    final: Scores
+    base: Scores  # without the excluded concepts
 
 
 class Places:
@@ -63,16 +71,18 @@ class Places:
         stored = self._snapshot.rows["second"]
         return _find(stored, starts[some], lengths[some], only.seconds[some])
 
-    def hits(self, places: NDArray[np.int64], scores: NDArray[np.float32]) -> list[Hit]:
-        """What is known of these places, but for paths."""
+    def hits(self, ranked: Ranked) -> list[Hit]:
+        """What is known of these matches, but for paths."""
+        places, scores, base = ranked
         numbers = self.numbers(places)
         records = self._snapshot.rows[numbers]
         index = np.searchsorted(self._snapshot.starts, numbers, side="right") - 1
         files = [self._snapshot.by_start[n] for n in index.tolist()]
-        columns = (records["second"], records["scene_start"], records["scene_end"], numbers, scores)
+        scenes = records["scene_start"], records["scene_end"]
+        columns = (records["second"], *scenes, numbers, scores, base)
         return [
-            Hit(file.hash_str, second, number - file.start, Scene(start, end), score, None)
-            for file, second, start, end, number, score in zip(
+            Hit(file.hash_str, second, number - file.start, Scene(start, end), score, alone, None)
+            for file, second, start, end, number, score, alone in zip(
                 files, *(column.tolist() for column in columns), strict=True
             )
         ]

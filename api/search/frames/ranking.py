@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from api.search.frames.estimates import Estimates, Rows
+from api.search.frames.places import Ranked
 from api.search.frames.scan import Scores
 
 APART_S = 10  # a further frame of a scene is at least this far from every better one
@@ -43,8 +44,8 @@ class Stored(Protocol):
 
 def rank(
     estimates: Estimates, stored: Stored, max_results: int, *, excluding: bool
-) -> tuple[Rows, Scores] | None:
-    """Places of the matches and their final scores, best first.
+) -> Ranked | None:
+    """The matches, best first.
 
     None where the estimates leave too many candidates, as they do among near-duplicates. Exact
     estimates never do.
@@ -66,9 +67,9 @@ def rank(
             scores = candidates.final[best]
             missing = candidates.without(estimates.reaching(float(scores[-1])))
             if not len(missing):
-                return candidates.places[best], scores
+                return candidates.ranked(best)
         elif wanted >= len(estimates.scores):
-            return candidates.places[best], candidates.final[best]
+            return candidates.ranked(best)
         else:
             wanted *= 4
             missing = candidates.without(estimates.top(wanted))
@@ -113,6 +114,9 @@ class _Candidates:
         self._base = np.concatenate([self._base, base])[order]
         self.final = np.concatenate([self.final, final])[order]
         return True
+
+    def ranked(self, best: Rows) -> Ranked:
+        return Ranked(self.places[best], self.final[best], self._base[best])
 
     def matches(self, most: int) -> Rows:
         """Indices of the matches among the candidates, best first."""

@@ -59,7 +59,7 @@ def test_who_does_not_ask_gets_the_answer_of_before(client: Client, movie: dict[
     plain = client.ok("/search/frame", **movie)
     detailed = client.ok("/search/frame", **movie, details=True)
     assert plain.keys() == {"matches"}
-    more = {"score", "strength", "places", "online", "model_key"}
+    more = {"score", "strength", "paths", "online", "model_key"}
     assert plain["matches"] == [
         {name: value for name, value in match.items() if name not in more}
         for match in detailed["matches"]
@@ -108,7 +108,7 @@ def test_all_places_are_named_those_that_open_first(
     best = matches(client, **movie, details=True)[0]
     assert best["video_path"] == str(original), "a copy does not hide it"
     assert best["online"] is True
-    assert best["places"] == [
+    assert best["paths"] == [
         {"path": str(original), "online": True},
         {"path": str(copy), "online": True},
         {"path": str(gone), "online": False},

@@ -47,10 +47,12 @@ def test_copies_elsewhere_are_named_at_once_and_the_originals_when_it_is_back(
 
     assert wait_for(lambda: folder_of_hits()[0] == {"share"}, 10, "the originals")
     share.hang()
+    took = [folder_of_hits()[1]]
     # What was there some seconds ago is named that long.
     wait_for(lambda: folder_of_hits()[0] == {"copies"}, 10, "the copies")
-    took = [folder_of_hits()[1] for _ in range(5)]
-    assert min(took) < 0.05, took
+    took += [folder_of_hits()[1] for _ in range(5)]
+    assert took[0] < 0.5, "a moment"
+    assert sorted(took[1:])[2] < 0.05, "and no more"
     places = caches.places(caches.open(str(cache.root)), hashes[:1])[0]
     assert [(Path(place.path).parent.name, place.opens) for place in places] == [
         ("copies", True),

@@ -259,7 +259,20 @@ def test_the_path_of_a_hit_is_the_oldest_that_opens(cache, index, tmp_path) -> N
     places[1].write_bytes(b"something else")
     assert path() == str(places[2])
     places[2].unlink()
-    assert path() == str(places[0]), "none opens: the one seen last"
+    assert path() == str(places[0]), "none opens: the one seen first"
+
+
+def test_what_is_excluded_changes_the_order_of_matches_and_not_what_each_is_worth(
+    cache, index
+) -> None:
+    rows = random_units(40, DIM, 1)
+    publish(cache, media_hash(1), rows, scenes=tuple(Scene(n, n + 1) for n in range(40)))
+    view, query = view_of(index, cache), asking(rows[0])
+    plain = index.search(view, MODEL, query, None, 40)
+    soft = index.search(view, MODEL, replace(query, exclude=rows[1:4]), None, 40)
+    assert {hit.row: hit.base for hit in soft} == {hit.row: hit.score for hit in plain}
+    assert [hit.row for hit in soft] != [hit.row for hit in plain]
+    assert all(hit.score <= hit.base for hit in soft)
 
 
 def test_places_of_a_file_are_told_those_that_open_first(cache, index, tmp_path) -> None:

@@ -147,6 +147,15 @@ def test_a_flat_colour_between_two_shots_is_one() -> None:
     assert run(ONE, ONE, flat(RED), flat(RED), TWO, TWO) == (Scene(0, 2), Scene(2, 4), Scene(4, 6))
 
 
+def test_a_flat_colour_that_is_like_the_shots_around_it_hides_no_cut() -> None:
+    like_both = flat((140, 110, 70))
+    assert run(ONE, ONE, like_both, like_both, TWO, TWO) == (Scene(0, 4), Scene(4, 6))
+    for seed in range(60):
+        colour = np.random.default_rng(seed).integers(0, 256, 3)
+        between = flat((int(colour[0]), int(colour[1]), int(colour[2])))
+        assert len(run(ONE, ONE, between, between, TWO, TWO)) > 1, colour
+
+
 def test_noise_and_slow_changes_of_a_flat_colour_are_no_cuts() -> None:
     rng = np.random.default_rng(1)
     noisy = [np.clip(flat(RED) + rng.normal(0, 9, ONE.shape), 0, 255) for _ in range(5)]

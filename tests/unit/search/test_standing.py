@@ -81,4 +81,22 @@ def test_where_nobody_knows_what_scores_mean_all_are_kept_and_it_is_said(one: St
     assert one.keeps(-1.0)
     (warning,) = one.warnings()
     assert warning.startswith("min_score had no effect: ")
-    assert len(one.notes(0.1, 1)) == 1
+    assert one.notes(0.1, 1) == []
+
+
+@pytest.mark.parametrize("query", [WORDS, BOTH])
+@pytest.mark.parametrize("weight", [1e-320, 1e-9, 1e-6, 0.002, 1e6])
+def test_no_weight_makes_a_score_that_is_no_probability(query: QueryVectors, weight: float) -> None:
+    judge = standing(replace(query, text_weight=weight)).judge
+    if judge is not None:
+        for score in (-1e6, -0.7, -0.2, 0.0, 0.5, 1e6):
+            assert 0 <= judge.probability(score) <= 1
+
+
+def test_words_without_weight_beside_a_picture_change_nothing() -> None:
+    assert standing(replace(BOTH, text_weight=0.0)).judge == standing(PICTURE).judge
+
+
+def test_that_all_are_kept_is_no_warning_where_only_what_is_no_match_was_to_go() -> None:
+    one = Standing.of(OTHER, msgspec.structs.replace(BODY, min_strength="weak"), WORDS, None)
+    assert one.warnings() == []

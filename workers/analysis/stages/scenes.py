@@ -267,6 +267,8 @@ class SceneCutter:
         area = bars.around(seen.lit for seen in (*self._recent, new))
         *recent, new = (seen.within(area) for seen in (*self._recent, new))
         changes = [change(seen.signature, new.signature) for seen in recent]
+        if recent and changes[-1] < 0 and new.signature.is_flat > recent[-1].signature.is_flat:
+            return  # as good as blank: the shots before and after it are compared
         self._changes.append(changes[-1] if changes else QUIET)
         self._changes_of_two.append(changes[-2] if len(changes) > 1 else QUIET)
         self._seconds.append(second)
