@@ -114,20 +114,20 @@ class Folders:
         work: Callable[[T], R],
         folder_of: Callable[[T], str],
         otherwise: Callable[[T], R],
-        patience_s: float = float("inf"),
+        patience_s: float = float("inf"),  # without any item that is done
         within_s: float = float("inf"),
     ) -> list[R]:
-        """`work` of each item, side by side; `otherwise` where a folder hangs.
+        """`work` of each item, side by side; `otherwise` where a folder hangs or takes too long.
 
-        Also when nothing was done for `patience_s`, or after `within_s`. Blocks the event loop.
+        Blocks: never in the event loop.
         """
         found: dict[int, R] = {}
-        is_over = threading.Event()
+        is_over = False
 
         def read(part: _Part) -> None:
             try:
                 for n in part.left:
-                    if is_over.is_set():
+                    if is_over:
                         return
                     part.place = folder_of(items[n])
                     if not self.hangs(part.place, patience_s):
@@ -146,7 +146,7 @@ class Folders:
                 reading |= {start(part): part for part in parts}
             self._wait_for(reading, start, found, patience_s, within_s)
         finally:
-            is_over.set()
+            is_over = patience_s == float("inf")  # else it is found out: soon others ask
         return [found[n] if n in found else otherwise(item) for n, item in enumerate(items)]
 
     def _wait_for(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import hashlib
 import os
-from collections.abc import Collection, Sequence
+import time
+from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
 
@@ -140,45 +141,68 @@ class Caches:
         """
         return view.best_paths.since(began, hashes, lambda some: self._best_paths(view, some))
 
-    def places(self, view: CacheView, hashes: Sequence[str]) -> list[list[Place]]:
-        """All paths where each MediaFile was seen: those that open first, then as seen first."""
-        known = quick_map(view.reader, view.paths_of, hashes)
-        each = [(h, seen) for h, of_it in zip(hashes, known, strict=True) for seen in of_it]
-        opens = iter(self._open(view, each))
-        found = [[Place(seen.path, next(opens)) for seen in of_it] for of_it in known]
-        return [sorted(of_it, key=lambda place: not place.opens) for of_it in found]
+    def places(
+        self, view: CacheView, hashes: Iterable[str], began: float = float("inf")
+    ) -> dict[str, list[Place]]:
+        """All paths where each MediaFile was seen: those that open first, then as seen first.
+
+        What was found since `began` (time.monotonic) is as good as a look.
+        """
+        asked = list(dict.fromkeys(hashes))
+        known = quick_map(view.reader, view.paths_of, asked)
+        each = [(h, seen) for h, of_it in zip(asked, known, strict=True) for seen in of_it]
+        unknown = [(h, seen) for h, seen in each if not view.opened.has(h, seen.path, began)]
+        opens = dict.fromkeys(((h, seen.path) for h, seen in each), True) | {
+            (h, seen.path): does_open
+            for (h, seen), does_open in zip(
+                unknown, self._open(view, unknown, _OPENS_WITHIN_S), strict=True
+            )
+        }
+        found = {}
+        for hash_str, of_it in zip(asked, known, strict=True):
+            places = [Place(seen.path, opens[hash_str, seen.path]) for seen in of_it]
+            found[hash_str] = sorted(places, key=lambda place: not place.opens)
+        return found
 
     def _best_paths(self, view: CacheView, hashes: Collection[str]) -> list[str | None]:
         found = quick_map(view.reader, view.paths_of, hashes)
         known = dict(zip(hashes, found, strict=True))
         best = {hash_str: paths[0].path if paths else None for hash_str, paths in known.items()}
+        perhaps: dict[str, str] = {}
+        until = time.monotonic() + _OPENS_WITHIN_S
         while trying := [(hash_str, paths.pop(0)) for hash_str, paths in known.items() if paths]:
-            opens = self._open(view, trying)
+            opens = self._open(view, trying, until - time.monotonic())
             for (hash_str, seen), does_open in zip(trying, opens, strict=True):
                 if does_open:
                     best[hash_str] = seen.path
+                    perhaps.pop(hash_str, None)
                     known[hash_str].clear()
-        return list(best.values())
+                elif does_open is None:
+                    perhaps.setdefault(hash_str, seen.path)
+        return list((best | perhaps).values())
 
-    def _open(self, view: CacheView, asked: Sequence[tuple[str, SeenPath]]) -> list[bool]:
-        """Whether each MediaFile can be opened where it was seen."""
+    def _open(
+        self, view: CacheView, asked: Sequence[tuple[str, SeenPath]], within_s: float
+    ) -> list[bool | None]:
+        """Whether each MediaFile can be opened where it was seen; None: unknown in time."""
 
-        def opened_lately(one: tuple[str, SeenPath]) -> bool:
-            return view.opened.has(one[1].path)
+        def opened_lately(one: tuple[str, SeenPath]) -> bool | None:
+            return True if view.opened.has(one[0], one[1].path) else None
 
         # Those of which nothing is known come first: known soon, also where each takes long.
-        order = sorted(range(len(asked)), key=lambda n: opened_lately(asked[n]))
+        order = sorted(range(len(asked)), key=lambda n: opened_lately(asked[n]) or False)
         opens = self.folders.each(
             [asked[n] for n in order],
             lambda one: self._opens(view, *one),
             lambda one: os.path.dirname(one[1].path),
             opened_lately,
             _PATIENCE_S,
-            _OPENS_WITHIN_S,
+            within_s,
         )
-        return [does for _, does in sorted(zip(order, opens, strict=True))]
+        of_each = dict(zip(order, opens, strict=True))
+        return [of_each[n] for n in range(len(asked))]
 
-    def _opens(self, view: CacheView, hash_str: str, seen: SeenPath) -> bool:
+    def _opens(self, view: CacheView, hash_str: str, seen: SeenPath) -> bool | None:
         """Whether a path opens and holds what was seen there; only inside the roots.
 
         Somebody else may have written it into the CacheDir.
@@ -190,5 +214,5 @@ class Caches:
             is_it = False
         latest = view.seen_at(seen.path)
         is_it = is_it and (latest is None or latest[0] == hash_str)
-        view.opened.note(seen.path, is_it)
+        view.opened.note(hash_str, seen.path, is_it)
         return is_it

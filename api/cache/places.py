@@ -10,27 +10,29 @@ _MOST_NOTED = 100_000
 
 
 class Place(NamedTuple):
-    """A path, and whether it opens and still holds that content."""
+    """A path, and whether it opens and still holds that content; None: that takes too long."""
 
     path: str
-    opens: bool
+    opens: bool | None
 
 
 class LatelyOpened:
     """Paths that held their content some seconds ago. Safe for threads."""
 
     def __init__(self) -> None:
-        self._found: dict[str, float] = {}  # time.monotonic
+        self._found: dict[tuple[str, str], float] = {}  # (hash, path) -> time.monotonic
 
-    def note(self, path: str, does_open: bool) -> None:
-        """Note whether a path holds its content now."""
+    def note(self, hash_str: str, path: str, does_open: bool) -> None:
+        """Note whether a path holds that content now."""
         if not does_open:
-            self._found.pop(path, None)
+            self._found.pop((hash_str, path), None)
             return
         if len(self._found) >= _MOST_NOTED:
             self._found.clear()
-        self._found[path] = time.monotonic()
+        self._found[hash_str, path] = time.monotonic()
 
-    def has(self, path: str) -> bool:
-        """Whether the path held its content lately."""
-        return time.monotonic() - self._found.get(path, float("-inf")) < _LATELY_S
+    def has(self, hash_str: str, path: str, since: float | None = None) -> bool:
+        """Whether the path held that content since then (time.monotonic; None: lately)."""
+        if since is None:
+            since = time.monotonic() - _LATELY_S
+        return self._found.get((hash_str, path), float("-inf")) >= since

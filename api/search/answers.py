@@ -44,17 +44,21 @@ MatchStrength = Annotated[
 ]
 
 
-class MatchPlace(Struct, kw_only=True):
+class MatchPlace(Struct, kw_only=True, omit_defaults=True):
     """A path where content was seen."""
 
     path: ClientPath
-    online: Annotated[
-        bool,
-        Meta(
-            description="It opens and holds the content still. `false`: gone, changed or away.",
-            examples=[True],
-        ),
-    ]
+    online: (
+        Annotated[
+            bool,
+            Meta(
+                description="It opens and holds the content still. `false`: gone, changed or "
+                "away. Left out: that takes too long to find out.",
+                examples=[True],
+            ),
+        ]
+        | None
+    ) = None
 
 
 class Match(Struct, kw_only=True, omit_defaults=True):

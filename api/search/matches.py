@@ -45,7 +45,7 @@ class _Details:
     score: float | None
     strength: Strength | None
     paths: list[MatchPlace]
-    opens: dict[str, bool]  # by our path
+    opens: dict[str, bool | None]  # by our path
     model_key: str
 
 
@@ -65,7 +65,11 @@ def find_matches(scope: Scope, wanted: Wanted) -> Matches:
     )
     standing = wanted.standing
     kept = [hit for hit in hits if standing is None or standing.keeps(hit.base)]
-    details = _details(scope, kept, standing) if standing and wanted.details else [None] * len(kept)
+    details = (
+        _details(scope, kept, standing, began)
+        if standing and wanted.details
+        else [None] * len(kept)
+    )
     pictures = _pictures(scope, kept, wanted, began)
     ours = {client: path for path, client in (scope.asked or {}).items()}
     matches = [
@@ -98,20 +102,20 @@ def _silence(scope: Scope, client_paths: dict[str, list[str]] | None, wanted: Wa
     return [f"Not analyzed with {wanted.model}, or not there: {silent[0]}{many}."]
 
 
-def _details(scope: Scope, hits: Sequence[Hit], standing: Standing) -> Sequence[_Details]:
-    judge = standing.judge
-    hashes = [hit.hash_str for hit in hits]
+def _details(
+    scope: Scope, hits: Sequence[Hit], standing: Standing, began: float
+) -> Sequence[_Details]:
+    judge, view = standing.judge, scope.view()
+    places = scope.services.caches.places(view, [hit.hash_str for hit in hits], began)
     return [
         _Details(
             None if judge is None else judge.probability(hit.base),
             None if judge is None else judge.strength(hit.base),
-            [MatchPlace(path=scope.shown(path), online=opens) for path, opens in places],
-            dict(places),
+            [MatchPlace(path=scope.shown(p), online=opens) for p, opens in places[hit.hash_str]],
+            dict(places[hit.hash_str]),
             standing.model,
         )
-        for hit, places in zip(
-            hits, scope.services.caches.places(scope.view(), hashes), strict=True
-        )
+        for hit in hits
     ]
 
 

@@ -103,6 +103,9 @@ class Embedder:
                 answers = self._answers(model, waiting)
         except RushesError as error:
             answers = [error] * len(waiting)
+        except Exception as error:  # what loading raises; without this thread nobody embeds
+            log.exception("The model %s could not be had", key)
+            answers = [ModelError(f"The model {key} could not be loaded: {error}")] * len(waiting)
         for one, answer in zip(waiting, answers, strict=True):
             one.reply(answer)
 

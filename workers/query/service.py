@@ -57,6 +57,7 @@ LIMIT_S = 15.0  # of one probe or picture, however long the caller would wait
 _BEAT_S = 2.0
 _LOOK_UP_S = 0.3
 _REDIS_PAUSE_S = 0.5
+_LEAST_S = 1.0  # that reading a picture may take
 _LAST_ANSWERS_S = 4.0  # what takes longer at the end is asked again, or fails with its caller
 
 
@@ -172,7 +173,8 @@ class QueryService:
 
     def _answer(self, lane: Lane, request: PendingRequest) -> None:
         """Answer any question, whatever its lane; vectors come later, from the model's thread."""
-        limit_s = min(self._limit_s, request.within_s)
+        # A child that is killed costs the next question a second; so it gets one at the least.
+        limit_s = min(self._limit_s, max(_LEAST_S, request.within_s))
         try:
             match request.question:
                 case ProbeFile(path=path, roots=of_key):

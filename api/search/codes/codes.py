@@ -18,6 +18,7 @@ from api.search.frames.scan import Piece, RowRange, Scores, batches, pieces, sco
 from api.search.types import QueryVectors
 
 BOUND = np.dtype([("error", "<f4"), ("norm", "<f4")])
+_TINY = np.float32(1e-30)
 CHUNK = 8192  # rows whose products are held at once, by each thread
 # Fills products with questions' codes, [vectors, rows], for some rows.
 Kernel = Callable[[Sequence[RowRange], Scores], None]
@@ -30,10 +31,16 @@ class Columns(NamedTuple):
     factors: Scores
     bounds: NDArray[np.void]  # of the type BOUND
 
+    def after(self, row: int) -> Columns:
+        """What is kept of this row and all after it."""
+        return Columns(self.codes[row:], self.factors[row:], self.bounds[row:])
+
     @classmethod
     def of(cls, codes: NDArray[Any], factors: Scores, error: Scores, norm: Scores) -> Columns:
         bounds = np.empty(len(codes), BOUND)
-        bounds["error"], bounds["norm"] = error * 1.001, norm * 1.001
+        # None is 0, so that an empty page of a file is known.
+        bounds["error"] = np.maximum(error * 1.001, _TINY)
+        bounds["norm"] = np.maximum(norm * 1.001, _TINY)
         return cls(codes, factors.astype(np.float32), bounds)
 
 
@@ -127,6 +134,14 @@ class Codes(ABC):
                 last = first + len(question.codes)
                 question.combine(products[first:last, :filled], out[to])
                 first = last
+
+
+def are_sound(columns: Columns, worst: tuple[float, float]) -> bool:
+    """Whether factors and bounds are such as are written: no page of them is empty or damaged."""
+    return bool((columns.factors > 0).all()) and all(
+        bool(((columns.bounds[name] > 0) & (columns.bounds[name] <= most)).all())
+        for name, most in zip(("error", "norm"), worst, strict=True)
+    )
 
 
 def worst_of(columns: Columns) -> tuple[float, float]:

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from api.search.codes.basis import Basis
-from api.search.codes.codes import BOUND, Codes, Columns, worst_of
+from api.search.codes.codes import BOUND, Codes, Columns, are_sound, worst_of
 from api.search.codes.int4 import Int4Codes
 from api.search.codes.int8 import Int8Codes
 from api.search.derived_files import journal_digest, signature
@@ -96,9 +96,9 @@ class CodeFiles:
                 for name, dtype in zip(_FILES, _types(state.bits, state.dim), strict=True)
             )
         )
-        new = columns.factors[known[1].count if known and is_longer else 0 :]
-        if not (new > 0).all():
-            raise DoNotFit("pages of them are empty")
+        checked = known[1].count if known and is_longer else 0
+        if not are_sound(columns.after(checked), state.worst):
+            raise DoNotFit("pages of them are damaged")
         codes = _KINDS[state.bits](basis, state.rows, columns, state.worst)
         some = np.linspace(0, min(len(vectors), state.rows) - 1, _TRIED).astype(np.int64)
         if not codes.hold(vectors, some):
@@ -146,15 +146,17 @@ class CodeFiles:
     ) -> None:
         """Fill a set and publish it as soon as it has more than the `before` rows of the last."""
         digest = journal_digest(self._journal, journal)
-        published = made.rows
+        published, ours = made.rows, self.signature() if made.rows else None
         try:
             for stop in range(made.rows + _STEP, len(vectors) + _STEP, _STEP):
                 made.add(vectors, min(stop, len(vectors)), is_stopped)
                 if is_stopped():
                     break
+                if published and self.signature() != ours:
+                    break  # others found these codes wrong
                 if made.rows > before:
                     self._publish(made, vectors.shape[1], journal, digest)
-                    published = made.rows
+                    published, ours = made.rows, self.signature()
         finally:
             if not published:
                 shutil.rmtree(made.folder, ignore_errors=True)

@@ -12,8 +12,8 @@ height h of the sphere in n dimensions is at most exp(-n h**2 / 2) of it (Ball, 
 Introduction to Modern Convex Geometry, 1997, lemma 2.2). With h = sqrt(2 ln(2**64) / (d - 1)) the
 bound fails for a row and a vector with a probability of 2**-64 each way: among 36 million rows and
 nine vectors, once in 30 thousand million searches. Of rows that are looked at it is checked anyway.
-In few dimensions h is 1 and the bound that of Cauchy and Schwarz. What float32 adds to r and y is
-rounding, and in the bound as such.
+In few dimensions h is 1 and the bound that of Cauchy and Schwarz. f is computed in float64; what
+float32 adds to it, to r and y is rounding, and in the bound as such.
 """
 
 from __future__ import annotations
@@ -44,14 +44,14 @@ class Int4Codes(Codes):
     @staticmethod
     def encode(basis: Basis, vectors: NDArray[np.float16]) -> Columns:
         rotated = basis.rotated(vectors)
-        squares = np.einsum("ij,ij->i", rotated, rotated)
-        steps = _STEP * np.sqrt(squares / np.float32(basis.dim))
+        squares = np.einsum("ij,ij->i", rotated, rotated, dtype=np.float64)
+        steps = _STEP * np.sqrt(squares / basis.dim).astype(np.float32)
         steps[steps == 0] = 1
         codes = np.clip(np.floor(rotated / steps[:, None]), -8, 7) + np.float32(0.5)
-        along = np.einsum("ij,ij->i", codes, rotated)
+        along = np.einsum("ij,ij->i", codes, rotated, dtype=np.float64)
         # A row that is the mean: as good as nought.
-        factors = np.divide(
-            squares, along, out=np.full_like(along, np.finfo(np.float32).tiny), where=along > 0
+        factors = np.divide(squares, along, out=np.full_like(along, 1e-35), where=along > 0).astype(
+            np.float32
         )
         error = np.linalg.norm(codes * factors[:, None] - rotated, axis=1)
         norm = np.linalg.norm(codes, axis=1) * factors

@@ -87,6 +87,8 @@ class CodeStore:
             with WriteLock(path.with_name("codes.lock")).held(0):
                 bits = _bits_for(*snapshot.vectors.shape)
                 CodeFiles(path).make(snapshot.vectors, size, bits, is_stopped)
+            if not is_stopped() and self.current(snapshot) is None:
+                self._not_before = time.monotonic() + _AGAIN_AFTER_S
         except Unavailable:
             self._not_before = time.monotonic() + 1
         except FileNotFoundError:

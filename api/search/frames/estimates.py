@@ -21,6 +21,7 @@ from api.search.types import QueryVectors
 Rows = NDArray[np.int64]
 
 _BLOCK = 256
+_PIECE = 1 << 18  # places whose slack is computed together
 _FEW = 16_384  # scores that are compared with a threshold as soon as maxima of blocks are made
 
 
@@ -76,8 +77,9 @@ class Estimates:
         near = self._at_least(
             np.float32(np.nextafter(np.float32(score - self.most_slack), -np.inf))
         )
-        upper = self.scores[near].astype(np.float64) + self.slack(near)
-        return near[upper >= score]
+        parts = [near[at : at + _PIECE] for at in range(0, len(near), _PIECE)]
+        reach = [part[self.scores[part] + self.slack(part) >= score] for part in parts]
+        return np.concatenate([near[:0], *reach])
 
     def check(self, places: Rows, scores: Scores) -> None:
         """Raises WrongBound where an estimate is further from the score than it may be."""

@@ -31,6 +31,7 @@ from shared.private_files import private, publish
 
 _log = logging.getLogger(__name__)
 _DEAD_ROWS_WORTH_COMPACTING = 20_000
+_LARGE = 1 << 30  # bytes of vectors, which may not all stay in memory
 _JOURNAL = "journal.jsonl"
 _CURRENT = "current"
 _NO_ROWS = np.empty((0, 0), np.float16), np.empty(0, ROW)
@@ -74,6 +75,7 @@ class VectorSnapshot:
     names: NDArray[np.uint64]  # hashes as numbers, in the same order
     everything: list[RowRange]
     journal: JournalPart | None
+    some: NDArray[np.float16]  # the vectors again, for reading a row here and there
 
     @classmethod
     def of(
@@ -82,6 +84,7 @@ class VectorSnapshot:
         rows: NDArray[np.void],
         files: dict[str, MergedFile],
         journal: JournalPart | None = None,
+        some: NDArray[np.float16] | None = None,
     ) -> VectorSnapshot:
         by_start = tuple(sorted(files.values(), key=lambda file: file.start))
         return cls(
@@ -93,6 +96,7 @@ class VectorSnapshot:
             names=np.array([int(file.hash_str, 16) for file in by_start], dtype=np.uint64),
             everything=_joined(by_start),
             journal=journal,
+            some=vectors if some is None else some,
         )
 
     @property
@@ -217,11 +221,14 @@ class VectorLog(IndexLog[VectorSnapshot, VectorWriter]):
         return self._mapped
 
     def _map(self) -> VectorSnapshot:
-        files, arrays, journal = dict(self._files), _NO_ROWS, None
+        files, arrays, journal, some = dict(self._files), _NO_ROWS, None, None
         if files and self._end and self._rows is not None and self._source is not None:
-            arrays = self._rows.mapped(self._end, next(iter(files.values())).dim)
+            dim = next(iter(files.values())).dim
+            arrays = self._rows.mapped(self._end, dim)
             journal = JournalPart(self._source[0], self._read_to, self._rows)
-        return VectorSnapshot.of(*arrays, files, journal)
+            if arrays[0].nbytes > _LARGE:
+                some = self._rows.mapped_for_some(self._end, dim)
+        return VectorSnapshot.of(*arrays, files, journal, some)
 
     def _is_sound(self) -> bool:
         """Whether the rows that the journal names are there."""

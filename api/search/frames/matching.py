@@ -95,7 +95,8 @@ class Matching:
         if mask is not None:
             estimates.keep(mask)
         try:
-            with self._ranking if max_results <= _QUICK else contextlib.nullcontext():
+            is_quick = max_results <= _QUICK and codes.bits == 8  # few candidates, too
+            with self._ranking if is_quick else contextlib.nullcontext():
                 return rank(estimates, stored, max_results, excluding=stored.excluding)
         except WrongBound:
             self.store.discard(snapshot)
@@ -113,7 +114,7 @@ class StoredPlaces:
         self.excluding = query.exclude is not None and len(query.exclude) > 0
         self.rows, self.tie_order = places.rows, places.tie_order
         self.numbers = places.numbers
-        self._vectors = snapshot.vectors
+        self._vectors = snapshot.some
 
     def scores(self, places: Rows) -> tuple[Scores, Scores]:
         rows = self.places.numbers(places)

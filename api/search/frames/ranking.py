@@ -98,12 +98,12 @@ class _Candidates:
 
     def add(self, places: Rows) -> bool:
         """Make new places candidates, and what they must be compared with; False: too many."""
-        if self._whole_scenes:
-            places = self.without(self._scenes_of(places))
         estimates = self._estimates
+        if self._whole_scenes and not self._are_too_many(places):
+            places = self.without(self._scenes_of(places))
         if estimates.base is not None:
             base, final = estimates.base[places], estimates.scores[places]
-        elif len(self.places) + len(places) > self._most:
+        elif self._are_too_many(places):
             return False
         else:
             base, final = self._stored.scores(places)
@@ -114,6 +114,9 @@ class _Candidates:
         self._base = np.concatenate([self._base, base])[order]
         self.final = np.concatenate([self.final, final])[order]
         return True
+
+    def _are_too_many(self, places: Rows) -> bool:
+        return self._estimates.base is None and len(self.places) + len(places) > self._most
 
     def ranked(self, best: Rows) -> Ranked:
         return Ranked(self.places[best], self.final[best], self._base[best])

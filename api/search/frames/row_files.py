@@ -5,6 +5,8 @@ Row n of `vectors.f16` and row n of `rows.bin` belong together. Both files only 
 
 from __future__ import annotations
 
+import contextlib
+import mmap
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -49,6 +51,13 @@ class RowFiles:
             vectors.view(np.ndarray),
             np.memmap(self._rows, ROW, "r", shape=(rows,)).view(np.ndarray),
         )
+
+    def mapped_for_some(self, rows: int, dim: int) -> NDArray[np.float16]:
+        """Vectors, mapped so that reading a row here and there reads no more than that."""
+        vectors: NDArray[np.float16] = np.memmap(self._vectors, "<f2", "r", shape=(rows, dim))
+        with contextlib.suppress(AttributeError):  # not all systems have it
+            vectors.base.madvise(mmap.MADV_RANDOM)  # type: ignore[union-attr]
+        return vectors.view(np.ndarray)
 
     def write(self, added: Iterable[tuple[int, VisualData]]) -> None:
         """Put data at its first row, over what a killed writer may have left there; durable."""

@@ -282,7 +282,7 @@ def test_places_of_a_file_are_told_those_that_open_first(cache, index, tmp_path)
         cache.remember_path(media_hash(1), str(place), 1, number)
     cache.remember_path(media_hash(2), str(places[3]), 1, 9)  # other content of the same size
     places[0].unlink()
-    (found,) = index.caches.places(view_of(index, cache), [media_hash(1)])
+    found = index.caches.places(view_of(index, cache), [media_hash(1)])[media_hash(1)]
     assert found == [
         (str(places[1]), True), (str(places[2]), True), (str(places[0]), False),
         (str(places[3]), False),
@@ -303,9 +303,8 @@ def test_what_is_seen_first_is_remembered_over_compaction_and_in_another_process
     publish(cache, media_hash(2), rows)  # by another writer
     assert cache.catalogue.compact() >= 2
     for one in (index, replica):
-        assert one.caches.places(view_of(one, cache), [media_hash(1)]) == [
-            [(str(first), True), (str(copy), True)]
-        ]
+        places = one.caches.places(view_of(one, cache), [media_hash(1)])
+        assert places == {media_hash(1): [(str(first), True), (str(copy), True)]}
 
 
 def test_previews_come_from_the_nearest_second(cache, index) -> None:

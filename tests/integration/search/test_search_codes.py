@@ -12,12 +12,14 @@ import msgspec
 import numpy as np
 import pytest
 
+from api.search.codes import files as code_files
 from api.search.codes import store as code_store
 from api.search.codes.files import CodeFiles, CodeState
 from api.search.codes.store import CodeStore
 from api.search.frames import log as vector_log
 from api.search.frames.log import VectorLog
 from api.search.types import QueryVectors
+from shared.domain import Scene
 from tests.support.search.plain_ranking import plain_matches
 from tests.support.search.search_data import (
     DIM,
@@ -162,6 +164,18 @@ def factors_cut_off(state: CodeState, folder: Path) -> CodeState:
     return state
 
 
+def bounds_empty(state: CodeState, folder: Path) -> CodeState:
+    """As after a power cut: a page of noughts that nobody tries."""
+    with open(folder / "bounds.f32", "r+b") as file:
+        file.seek(4096)
+        file.write(bytes(4096))
+    return state
+
+
+def bounds_beyond_the_worst(state: CodeState, folder: Path) -> CodeState:
+    return msgspec.structs.replace(state, worst=(state.worst[0] / 2, state.worst[1]))
+
+
 def another_mean(state: CodeState, folder: Path) -> CodeState:
     basis = np.fromfile(folder / "basis.f32", np.float32)
     (basis + 0.1).tofile(folder / "basis.f32")
@@ -188,7 +202,8 @@ def no_state(state: CodeState, folder: Path) -> None:
 
 
 DAMAGE = [
-    version, cut_off, factors_cut_off, another_mean, other_codes, other_rows, no_folder, no_state
+    version, cut_off, factors_cut_off, bounds_empty, bounds_beyond_the_worst, another_mean,
+    other_codes, other_rows, no_folder, no_state
 ]  # fmt: skip
 
 
@@ -286,6 +301,46 @@ def test_what_is_stopped_in_between_leaves_nothing_half_made(
     store.make(log.snapshot(), lambda: False)
     assert store.current(log.snapshot()) is not None
     assert len(list(path.parent.glob("codes-*"))) == 1
+
+
+def test_codes_that_are_given_up_while_more_are_added_to_them_do_not_come_back(
+    cache, index, settings, filled, monkeypatch
+) -> None:
+    path = state_of(settings)
+    index.close()
+    publish(cache, media_hash(10), random_units(9000, DIM, 10))
+    with monkeypatch.context() as idle, search_index(settings) as another:
+        idle.setattr(CodeStore, "begin", lambda *_: False)
+        another.load(view_of(another, cache))
+    monkeypatch.setattr(code_files, "_STEP", 2000)
+    snapshot = store_and_log(settings)[1].snapshot()
+    assert snapshot.journal is not None
+    is_first = iter([True])
+
+    def given_up() -> bool:
+        if next(is_first, False):
+            path.unlink(missing_ok=True)
+        return False
+
+    CodeFiles(path.with_name("journal.jsonl")).make(
+        snapshot.vectors, snapshot.journal.size, 8, given_up
+    )
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("width", [8, 4])
+def test_pictures_that_are_all_the_same_have_codes(cache, index, settings, width, monkeypatch):
+    if width == 4:
+        monkeypatch.setattr(code_store, "free_bytes", lambda: ROWS * 2 * DIM)
+    same = np.repeat(random_units(1, DIM, 1), ROWS, axis=0)
+    publish(cache, media_hash(1), same, scenes=tuple(Scene(n, n + 1) for n in range(ROWS)))
+    assert found(index, cache, same[0], max_results=1) == [(1, 0)]
+    state_of(settings)
+    store, log = store_and_log(settings)
+    codes = store.current(log.snapshot())
+    assert codes is not None
+    assert codes.bits == width
+    assert_answers_are_exact(index, cache, settings)
 
 
 def test_one_process_at_a_time_makes_codes(cache, index, settings, filled) -> None:

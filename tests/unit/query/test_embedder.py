@@ -113,6 +113,21 @@ def test_a_model_that_cannot_be_loaded_fails_its_own_requests_after_one_try(desk
 
 
 @pytest.mark.logs_errors
+def test_whatever_loading_raises_the_thread_goes_on(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise MemoryError("no memory is left")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(desk.pool, "lend", full)
+        desk.ask("first")
+        assert isinstance(desk.answers.get(timeout=20)[1], ModelError)
+    desk.ask("second")
+    assert isinstance(desk.answers.get(timeout=20)[1], Embedded)
+
+
+@pytest.mark.logs_errors
 def test_a_picture_that_fails_fails_neither_texts_nor_pictures_beside_it(desk: Desk) -> None:
     desk.hold()
     desk.ask("words")
