@@ -23,7 +23,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 from usearch.index import MetricKind
 from usearch.index import search as usearch_exact
@@ -36,7 +35,7 @@ from api.search.scenes.scene_store import SceneStore
 from api.search.types import QueryVectors
 from benchmarks import describe, memory_mb
 from benchmarks.fast_search import Footage, publish
-from benchmarks.search import HOUR, MATCHES, MODEL, interleaved
+from benchmarks.search import HOUR, MATCHES, MODEL, interleaved, seconds_of_coding
 from shared.cache.cache_dir import CacheDir
 from shared.settings import Settings
 
@@ -67,20 +66,6 @@ class Folder:
         self.index.load(self.caches.open(str(self.cache.root), thorough=True))
         return time.perf_counter() - began
 
-    def code(self, query: QueryVectors, rows: int, bits: int) -> float:
-        """Seconds until all rows have codes of that width, made anew."""
-        for path in self.state.glob("search/*/*/generation-*/codes.json"):
-            path.unlink()
-        began = time.perf_counter()
-        while time.perf_counter() - began < _LONGEST_S:
-            self.search(query, ["0" * 16])
-            for path in self.state.glob("search/*/*/generation-*/codes.json"):
-                made = msgspec.json.decode(path.read_bytes())
-                if made["bits"] == bits and rows - made["rows"] < code_store.WORTH_CODING:
-                    return time.perf_counter() - began
-            time.sleep(0.1)
-        raise TimeoutError(f"no codes of {rows} rows after {_LONGEST_S} s")
-
     def close(self) -> None:
         self.index.close()
         self.caches.close()
@@ -93,11 +78,14 @@ def queries(dim: int) -> list[QueryVectors]:
 
 
 def grow(folder: Path, dim: int, hours: int, bits: int) -> dict[str, float]:
-    """Take up what is new, and make codes of that width."""
+    """Take up what is new, and make codes of that width anew."""
+    state, rows = folder / "state", hours * HOUR
+    for path in state.glob("search/*/*/generation-*/codes.json"):
+        path.unlink()
     one = Folder(folder, bits)
     took = {"load": one.load()}
-    if hours * HOUR >= code_store.WORTH_CODING:
-        took["coding"] = one.code(queries(dim)[0], hours * HOUR, bits)
+    if rows >= code_store.WORTH_CODING:
+        took["coding"] = seconds_of_coding(state, rows)
     one.close()
     return took
 

@@ -98,31 +98,41 @@ class Embedder:
                 one.reply(NoWorker("The question came too late to be answered in time."))
         if not waiting:
             return
-        try:
-            with self._pool.lend(ModelKind.VISUAL, key) as model:
-                answers = self._answers(model, waiting)
-        except RushesError as error:
-            answers = [error] * len(waiting)
-        except Exception as error:  # what loading raises; without this thread nobody embeds
-            log.exception("The model %s could not be had", key)
-            answers = [ModelError(f"The model {key} could not be loaded: {error}")] * len(waiting)
+        found = _tried(key, lambda: self._answers(key, waiting))
+        answers = [found] * len(waiting) if isinstance(found, RushesError) else found
         for one, answer in zip(waiting, answers, strict=True):
             one.reply(answer)
 
-    def _answers(
-        self, model: VisualEmbedder, requests: list[EmbedRequest]
-    ) -> list[Embedded | RushesError]:
+    def _answers(self, key: str, requests: list[EmbedRequest]) -> list[Embedded | RushesError]:
         """An answer to each. When a batch fails each is tried alone: one may fail, not all."""
-        self._advance()
-        try:
-            return [*_embed_all(model, requests, self._advance)]
-        except Exception as error:  # torch, ONNX Runtime and CUDA each raise their own
-            if len(requests) > 1:
-                return [answer for one in requests for answer in self._answers(model, [one])]
-            if isinstance(error, RushesError):
-                return [error]
-            log.exception("Embedding with %s failed", model.spec.key)
-            return [ModelError(f"The model {model.spec.key} failed: {error}")]
+        with self._pool.lend(ModelKind.VISUAL, key) as model:
+
+            def tried(some: list[EmbedRequest]) -> list[Embedded | RushesError] | RushesError:
+                self._advance()
+                return _tried(key, lambda: [*_embed_all(model, some, self._advance)])
+
+            found = tried(requests)
+            if not isinstance(found, RushesError):
+                return found
+            if len(requests) == 1:
+                return [found]
+            each = [tried([one]) for one in requests]
+            return [one if isinstance(one, RushesError) else one[0] for one in each]
+
+
+def _tried(
+    key: str, work: Callable[[], list[Embedded | RushesError]]
+) -> list[Embedded | RushesError] | RushesError:
+    """What `work` with a model gives, or the error that it raises."""
+    try:
+        return work()
+    except RushesError as error:
+        return error
+    # torch, ONNX Runtime and CUDA each raise their own, also in loading; and without this thread
+    # nobody embeds. Neither stops nor timeouts are raised in it.
+    except Exception as error:
+        log.exception("The model %s failed", key)
+        return ModelError(f"The model {key} failed: {error}")
 
 
 def _embed_all(
