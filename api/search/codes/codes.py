@@ -19,7 +19,8 @@ from api.search.types import QueryVectors
 
 BOUND = np.dtype([("error", "<f4"), ("norm", "<f4")])
 _TINY = np.float32(1e-30)
-CHUNK = 8192  # rows whose products are held at once, by each thread
+_LEAST = 8192  # rows whose products are held at once, by each thread
+_HELD = 65_536  # products, where few vectors leave room: each chunk has a price of its own
 # Fills products with questions' codes, [vectors, rows], for some rows.
 Kernel = Callable[[Sequence[RowRange], Scores], None]
 
@@ -77,8 +78,8 @@ class Codes(ABC):
         """Rows that codes stand for, centred and rotated."""
 
     @abstractmethod
-    def kernel(self, vectors: NDArray[np.int8]) -> Kernel:
-        """Multiplies codes with these vectors, [vectors, d]; for one thread."""
+    def kernel(self, vectors: NDArray[np.int8], chunk: int) -> Kernel:
+        """Multiplies codes of `chunk` rows at the most with vectors, [vectors, d]; in one thread."""
 
     @property
     def size(self) -> int:
@@ -119,10 +120,11 @@ class Codes(ABC):
     def estimate(self, questions: Sequence[Question], work: Piece, outs: Sequence[Scores]) -> None:
         """Estimates of rows for each question, in chunks; one pass over the codes for all."""
         vectors = np.concatenate([question.codes for question in questions])
-        fill = self.kernel(vectors)
-        products = np.empty((len(vectors), CHUNK), np.float32)
-        factors = np.empty(CHUNK, np.float32)
-        for batch in batches(work, CHUNK):
+        chunk = chunk_of(questions)
+        fill = self.kernel(vectors, chunk)
+        products = np.empty((len(vectors), chunk), np.float32)
+        factors = np.empty(chunk, np.float32)
+        for batch in batches(work, chunk):
             ranges = [rows for rows, _ in batch]
             filled = sum(stop - start for start, stop in ranges)
             fill(ranges, products[:, :filled])
@@ -134,6 +136,11 @@ class Codes(ABC):
                 last = first + len(question.codes)
                 question.combine(products[first:last, :filled], out[to])
                 first = last
+
+
+def chunk_of(questions: Sequence[Question]) -> int:
+    """Rows whose products with these questions are held at once, by each thread."""
+    return max(_LEAST, _HELD // sum(len(question.codes) for question in questions))
 
 
 def are_sound(columns: Columns, worst: tuple[float, float]) -> bool:
@@ -171,7 +178,7 @@ class CodeFinder:
         if coded:
             side_by_side(
                 lambda piece: codes.estimate(questions, piece, finals),
-                pieces(coded, total, self._threads, CHUNK),
+                pieces(coded, total, self._threads, chunk_of(questions)),
                 self._pool,
                 self._threads,
             )

@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from api.search.codes.basis import Basis
-from api.search.codes.codes import CHUNK, Codes, Columns, Kernel
+from api.search.codes.codes import Codes, Columns, Kernel
 from api.search.frames.estimates import Rows
 from api.search.frames.scan import RowRange, Scores
 
@@ -66,7 +66,7 @@ class Int4Codes(Codes):
     def spread(self) -> float:
         return min(1.0, math.sqrt(2 * 64 * math.log(2) / (self.basis.dim - 1)))
 
-    def kernel(self, vectors: NDArray[np.int8]) -> Kernel:
+    def kernel(self, vectors: NDArray[np.int8], chunk: int) -> Kernel:
         """u·r out of products of unsigned halves: r + 128 is 16 high + low, and u·128 a sum."""
         bytes_ = (vectors.astype(np.int16) + 128).astype(np.uint8)
         ones = np.ones((1, vectors.shape[1]), np.uint8)
@@ -75,7 +75,7 @@ class Int4Codes(Codes):
         each = np.eye(len(vectors), dtype=np.float32)
         weights = np.concatenate([16 * each, each, np.full_like(each[:1], -128)])
         zeros = _ZERO * vectors.sum(axis=1, dtype=np.float32)[:, None]
-        raw: Any = numkong.empty((CHUNK, len(columns)), dtype="uint32")
+        raw: Any = numkong.empty((chunk, len(columns)), dtype="uint32")
         sums: NDArray[np.uint32] = np.asarray(raw)
 
         def fill(ranges: Sequence[RowRange], products: Scores) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from api.search.codes.basis import Basis
-from api.search.codes.codes import CHUNK, Codes, Columns, Kernel
+from api.search.codes.codes import Codes, Columns, Kernel
 from api.search.frames.estimates import Rows
 from api.search.frames.scan import RowRange, Scores
 
@@ -35,8 +35,8 @@ class Int8Codes(Codes):
         codes, factors, _ = self.columns
         return codes[rows].astype(np.float64) * factors[rows, None]
 
-    def kernel(self, vectors: NDArray[np.int8]) -> Kernel:
-        return self._of_one(vectors) if len(vectors) == 1 else self._of_many(vectors)
+    def kernel(self, vectors: NDArray[np.int8], chunk: int) -> Kernel:
+        return self._of_one(vectors) if len(vectors) == 1 else self._of_many(vectors, chunk)
 
     def _of_one(self, vectors: NDArray[np.int8]) -> Kernel:
         def fill(ranges: Sequence[RowRange], products: Scores) -> None:
@@ -51,9 +51,9 @@ class Int8Codes(Codes):
 
         return fill
 
-    def _of_many(self, vectors: NDArray[np.int8]) -> Kernel:
+    def _of_many(self, vectors: NDArray[np.int8], chunk: int) -> Kernel:
         packed = numkong.dots_pack(vectors)
-        raw: Any = numkong.empty((CHUNK, len(vectors)), dtype="int32")
+        raw: Any = numkong.empty((chunk, len(vectors)), dtype="int32")
         sums: NDArray[np.int32] = np.asarray(raw)
 
         def fill(ranges: Sequence[RowRange], products: Scores) -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from api.cache import caches
 from api.people.frame_filter import NO_FRAMES, FrameFilter
 from api.search.frames.loader import VectorLoader
 from api.search.frames.previews import read_previews
@@ -275,7 +276,10 @@ def test_what_is_excluded_changes_the_order_of_matches_and_not_what_each_is_wort
     assert all(hit.score <= hit.base for hit in soft)
 
 
-def test_places_of_a_file_are_told_those_that_open_first(cache, index, tmp_path) -> None:
+def test_places_of_a_file_are_told_those_that_open_first(
+    cache, index, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setattr(caches, "_PATIENCE_S", 30)  # other tests keep the processors busy
     places = [tmp_path / name for name in ("gone.mp4", "first.mp4", "copy.mp4", "taken.mp4")]
     for number, place in enumerate(places):
         place.write_bytes(b"x")
