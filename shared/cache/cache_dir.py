@@ -174,7 +174,7 @@ class CacheDir:
             return
         newest = known[0].seen_at if known else 0.0
         # Machines' clocks differ: what is noted later counts as newer.
-        seen_at = max(time.time(), newest + 0.001)
+        seen_at = max(time.time(), newest + 1e-6)
         first_at = next((seen.since for seen in known if seen.path == path), seen_at)
         seen = SeenPath(path, size, mtime_ns, seen_at, full_crc, changed_at, first_at)
         with cache_files.clear_errors(self.root):

@@ -79,7 +79,7 @@ class Codes(ABC):
 
     @abstractmethod
     def kernel(self, vectors: NDArray[np.int8], chunk: int) -> Kernel:
-        """Multiplies codes of `chunk` rows at the most with vectors, [vectors, d]; in one thread."""
+        """Multiplies codes of `chunk` rows at most with vectors, [vectors, d]; in one thread."""
 
     @property
     def size(self) -> int:
