@@ -102,14 +102,16 @@ def _open_in_any_form(path: str, roots: Roots) -> OpenedFile:
     try:
         return open_file(path, roots)
     except FileNotFoundError:
-        for other in _other_forms(path):
+        for other in other_forms(path):
             with suppress(FileNotFoundError):
                 return open_file(other, roots)
         raise
 
 
-def _other_forms(path: str) -> Iterator[str]:
-    """The path with each of its names in either form; at most 16 of them."""
+def other_forms(path: str) -> Iterator[str]:
+    """The path with each of its names in either Unicode form; at most 16 of them."""
+    if path.isascii():
+        return
     names = path.split("/")
     forms = [
         dict.fromkeys((name, normalize("NFC", name), normalize("NFD", name))) for name in names

@@ -1,0 +1,74 @@
+"""What an answer says of the media that it is about."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from api.http.answers import ClientPath, Count
+
+CoverageState = Annotated[
+    Literal["waiting", "failed", "other_model", "unknown", "offline"],
+    Meta(
+        title="CoverageState",
+        description="What a reason is of. `offline` files are counted among the others, too.",
+        examples=["failed"],
+    ),
+]
+
+
+class CoveragePart(Struct, kw_only=True):
+    """Some of the media."""
+
+    files: Count
+    hours: Annotated[
+        float,
+        Meta(ge=0, description="Of those whose length is known; stills have none.", examples=[2.4]),
+    ]
+
+
+class CoverageOfModel(CoveragePart, kw_only=True):
+    """What is analyzed with one model."""
+
+    model_key: Annotated[str, Meta(description="The model.", examples=["conse-lite0"])]
+
+
+class CoverageReason(Struct, kw_only=True):
+    """Why some files are not searched, or do not open."""
+
+    state: CoverageState
+    reason: Annotated[str, Meta(description="Why.", examples=["The file is cut off."])]
+    files: Count
+    examples: Annotated[
+        list[ClientPath],
+        Meta(description="Up to three of them.", examples=[["/footage/day1/A002.mov"]]),
+    ]
+
+
+class Coverage(Struct, kw_only=True):
+    """How much of what was asked was searched.
+
+    `asked` is `searched`, `waiting`, `failed`, `other_models` and `unknown` together.
+    """
+
+    model_key: Annotated[
+        str, Meta(description="The model that was searched by.", examples=["conse-lite0"])
+    ]
+    asked: Annotated[
+        CoveragePart,
+        Meta(
+            description="Everything in media_paths; without them all media that the cache folder "
+            "knows of or that is to go into it, each content once."
+        ),
+    ]
+    searched: Annotated[CoveragePart, Meta(description="Analyzed with this model.")]
+    waiting: Annotated[CoveragePart, Meta(description="In line for analysis or worked on.")]
+    failed: Annotated[CoveragePart, Meta(description="Their last analysis failed.")]
+    other_models: Annotated[CoveragePart, Meta(description="Analyzed with other models only.")]
+    unknown: Annotated[CoveragePart, Meta(description="None of that.")]
+    offline: Annotated[
+        CoveragePart, Meta(description="Known, and no place opens where their content was seen.")
+    ]
+    models: Annotated[list[CoverageOfModel], Meta(description="What is analyzed with which model.")]
+    reasons: Annotated[list[CoverageReason], Meta(description="Most files first.")]

@@ -1,0 +1,218 @@
+"""Counting what of the asked media is analyzed, waiting, failed, unknown and offline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, TypeVar
+
+from api.cache.view import CacheView
+from api.http.scope import Scope
+from api.search.coverage.answers import (
+    Coverage,
+    CoverageOfModel,
+    CoveragePart,
+    CoverageReason,
+    CoverageState,
+)
+from api.search.coverage.in_line import InLine, files_in_line
+from shared.domain import ModelKind, ProgressType
+from shared.media import MediaType, media_type_of, other_forms
+
+Key = TypeVar("Key")
+
+_EXAMPLES = 3
+_MOST_REASONS = 50
+_TYPES = {ModelKind.VISUAL: ProgressType.VIDEO, ModelKind.SPEECH: ProgressType.AUDIO}
+_WITHOUT = {ModelKind.VISUAL: MediaType.AUDIO, ModelKind.SPEECH: MediaType.IMAGE}
+_NOTHING_IN_IT = {
+    ModelKind.VISUAL: "It is sound: there are no pictures to search.",
+    ModelKind.SPEECH: "It is a still: nobody speaks in it.",
+}
+_NOT_ANALYZED = "It was not analyzed for this, and does not wait for it."
+_NOT_THERE = "It is not there, or cannot be read."
+_GONE = "No place opens where its content was seen."
+_UNSURE = "Its place did not answer in time: it may be offline."
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """One of the asked files; `path` is in our form, "" where none is known."""
+
+    path: str
+    hash_str: str | None
+    name: str = ""  # in the client's form, where it named it
+    trouble: str = ""  # why it can be used by none
+
+
+@dataclass(slots=True)
+class _Count:
+    """Files that have something in common."""
+
+    seconds: float = 0.0
+    files: list[_File] = field(default_factory=list)
+
+    @property
+    def part(self) -> CoveragePart:
+        return CoveragePart(files=len(self.files), hours=round(self.seconds / 3600, 3))
+
+
+def coverage_of(
+    scope: Scope, kind: ModelKind, model: str, lengths: Mapping[str, float]
+) -> Coverage:
+    """What there is to say of the media of a request. Blocks.
+
+    `lengths`: seconds of MediaFiles, where they are known.
+    """
+    in_line = files_in_line(scope.services, scope.cache_dir, _TYPES[kind])
+    # What was published since the request began counts: it is in line no more.
+    view = scope.services.caches.follow(scope.cache())
+    known = _Known(view, kind, in_line)
+    files = _all(known) if scope.asked is None else _asked(scope, view)
+    tally = _Tally(scope, lengths)
+    for file in files:
+        models = known.models_of(file)
+        for key in models:
+            tally.add(tally.models, key, file)
+        if model in models:
+            tally.add(tally.states, "searched", file)
+            continue
+        state, reason = _state(known, file, models)
+        tally.add(tally.states, state, file)
+        tally.add(tally.reasons, (state, reason), file)
+    for reason, of_it in _offline(scope, view, files).items():
+        for file in of_it:
+            tally.add(tally.reasons, ("offline", reason), file)
+    return tally.coverage(model)
+
+
+class _Known:
+    """What is analyzed and what is in line, by content."""
+
+    def __init__(self, view: CacheView, kind: ModelKind, in_line: Mapping[str, InLine]) -> None:
+        self.view, self.kind = view, kind
+        self.models: dict[str, list[str]] = {}  # hash -> models
+        for hash_str, model in _analyzed(view, kind):
+            self.models.setdefault(hash_str, []).append(model)
+        self.standing: dict[str, InLine] = {}  # hash, or path where none was seen there
+        self.unseen: list[str] = []
+        for path, standing in in_line.items():
+            seen = view.seen_at(path)
+            if seen is None:
+                self.unseen.append(path)
+            key = seen[0] if seen else path
+            if key not in self.standing or standing.state == "waiting":
+                self.standing[key] = standing
+
+    def models_of(self, file: _File) -> Sequence[str]:
+        return self.models.get(file.hash_str or "", ())
+
+    def standing_of(self, file: _File) -> InLine | None:
+        keys = (file.hash_str or "", file.path, *other_forms(file.path))
+        return next((self.standing[key] for key in keys if key in self.standing), None)
+
+
+def _analyzed(view: CacheView, kind: ModelKind) -> Iterable[tuple[str, str]]:
+    if kind is ModelKind.SPEECH:
+        return list(view.transcripts())
+    return [(hash_str, model) for model in view.models() for hash_str in view.announced(model)]
+
+
+def _all(known: _Known) -> list[_File]:
+    """All contents that were seen, then what is in line and was never seen."""
+    paths = dict.fromkeys(known.models, "") | known.view.newest_paths()
+    return [
+        *(
+            _File(path, hash_str)
+            for hash_str, path in paths.items()
+            if media_type_of(path) is not _WITHOUT[known.kind]
+        ),
+        *(_File(path, None) for path in known.unseen),
+    ]
+
+
+def _asked(scope: Scope, view: CacheView) -> list[_File]:
+    asked = scope.asked or {}
+    hashes = scope.services.caches.hashes_for(view, list(asked))
+    return [
+        *(
+            _File(path, hash_str, name)
+            for (path, name), hash_str in zip(asked.items(), hashes, strict=True)
+        ),
+        *(_File("", None, name, why) for name, why in scope.unusable.items()),
+    ]
+
+
+def _state(known: _Known, file: _File, models: Sequence[str]) -> tuple[CoverageState, str]:
+    """How a file stands that was not searched, and why."""
+    if file.trouble:
+        return "unknown", file.trouble
+    if standing := known.standing_of(file):
+        return standing.state, standing.reason
+    if models:
+        return "other_model", f"It was analyzed with {' and '.join(sorted(models))} only."
+    if media_type_of(file.path) is _WITHOUT[known.kind]:
+        return "unknown", _NOTHING_IN_IT[known.kind]
+    return "unknown", _NOT_ANALYZED if file.hash_str else _NOT_THERE
+
+
+def _offline(scope: Scope, view: CacheView, files: Sequence[_File]) -> dict[str, list[_File]]:
+    """Files of which no place opens, and files that did not tell in time, by reason."""
+    known = [file for file in files if file.hash_str]
+    places = scope.services.caches.places(view, [file.hash_str or "" for file in known])
+    found: dict[str, list[_File]] = {}
+    for file in known:
+        opens = [place.opens for place in places[file.hash_str or ""]]
+        if True not in opens:
+            found.setdefault(_UNSURE if None in opens else _GONE, []).append(file)
+    return found
+
+
+class _Tally:
+    """Counts by state, by model and by reason."""
+
+    def __init__(self, scope: Scope, lengths: Mapping[str, float]) -> None:
+        self._scope, self._lengths = scope, lengths
+        self.states: dict[str, _Count] = {}
+        self.models: dict[str, _Count] = {}
+        self.reasons: dict[tuple[CoverageState, str], _Count] = {}
+
+    def coverage(self, model: str) -> Coverage:
+        def part(name: Literal["searched"] | CoverageState) -> CoveragePart:
+            return self.states.get(name, _Count()).part
+
+        together = _Count(
+            sum(count.seconds for count in self.states.values()),
+            [file for count in self.states.values() for file in count.files],
+        )
+        by_files = sorted(self.reasons.items(), key=lambda item: -len(item[1].files))
+        return Coverage(
+            model_key=model,
+            asked=together.part,
+            searched=part("searched"),
+            waiting=part("waiting"),
+            failed=part("failed"),
+            other_models=part("other_model"),
+            unknown=part("unknown"),
+            offline=self.reasons.get(("offline", _GONE), _Count()).part,
+            models=[
+                CoverageOfModel(model_key=key, files=count.part.files, hours=count.part.hours)
+                for key, count in sorted(self.models.items())
+            ],
+            reasons=[
+                CoverageReason(
+                    state=state, reason=reason, files=len(count.files), examples=self._names(count)
+                )
+                for (state, reason), count in by_files[:_MOST_REASONS]
+            ],
+        )
+
+    def add(self, counts: dict[Key, _Count], key: Key, file: _File) -> None:
+        """Count a file in one of these."""
+        count = counts.setdefault(key, _Count())
+        count.files.append(file)
+        count.seconds += self._lengths.get(file.hash_str or "", 0.0)
+
+    def _names(self, count: _Count) -> list[str]:
+        some = [file for file in count.files if file.name or file.path][:_EXAMPLES]
+        return [file.name or self._scope.shown(file.path) for file in some]

@@ -1,0 +1,96 @@
+"""Files of a CacheDir that wait for analysis or have failed, by watch folders and Tasks."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from typing import Literal, NamedTuple
+
+from api.services import Services
+from api.watch.status import NO_WATCHER
+from shared.domain import ProgressType
+from shared.ledger.analysis_files import AnalysisFile, AnalysisFiles, AnalysisFileState
+from shared.watch.choices import FileGroup
+from shared.watch.files import WatchedFile
+from shared.watch.folders import WatchFolder
+
+_FILES_AT_ONCE = 10_000
+_WAITS = "In line for analysis."
+_RUNS = "Being analyzed now."
+_DISABLED = "The watch folder is disabled."
+
+
+class InLine(NamedTuple):
+    """How a file stands with analysis, and why."""
+
+    state: Literal["waiting", "failed"]
+    reason: str
+
+
+def files_in_line(services: Services, cache_dir: str, kind: ProgressType) -> dict[str, InLine]:
+    """By our path; the newest word counts.
+
+    Watch folders are read before Tasks, which take files from them, and both before the catalogue,
+    where results are announced: so a file that moves on meanwhile is found in one of them.
+    """
+    is_meant = _same_place(cache_dir)
+    watched = dict(_watched(services, is_meant, kind))
+    found: dict[str, InLine] = {}
+    for file in AnalysisFiles(services.redis, services.settings.instance).of(is_meant, kind):
+        if services.paths.is_of_key(file.path):
+            found.setdefault(file.path, _of_task(file))
+    waiting = {path: standing for path, standing in found.items() if standing.state == "waiting"}
+    return found | watched | waiting
+
+
+def _same_place(cache_dir: str) -> Callable[[str], bool]:
+    real = os.path.realpath(cache_dir)
+    known: dict[str, bool] = {cache_dir: True}
+
+    def is_meant(other: str) -> bool:
+        if other not in known:
+            known[other] = os.path.realpath(other) == real
+        return known[other]
+
+    return is_meant
+
+
+def _watched(
+    services: Services, is_meant: Callable[[str], bool], kind: ProgressType
+) -> Iterator[tuple[str, InLine]]:
+    has_watcher = services.watch_live.read() is not None or services.watch_lease.is_held()
+    for folder in services.watch_folders.all():
+        wanted = folder.analyze_speech if kind is ProgressType.AUDIO else folder.analyze_visual
+        if not wanted or not is_meant(folder.cache_dir):
+            continue
+        for group in (FileGroup.PENDING, FileGroup.FAILED, FileGroup.UNSUPPORTED):
+            for path, file in _pages(services, folder, group):
+                if services.paths.is_of_key(path):
+                    yield path, _of_watched(folder, file, has_watcher=has_watcher)
+
+
+def _pages(
+    services: Services, folder: WatchFolder, group: FileGroup
+) -> Iterator[tuple[str, WatchedFile]]:
+    after: str | None = None
+    while True:
+        page = services.watched_files.page(folder.id, group, after=after, limit=_FILES_AT_ONCE)
+        yield from page.files
+        if (after := page.after) is None:
+            return
+
+
+def _of_watched(folder: WatchFolder, file: WatchedFile, *, has_watcher: bool) -> InLine:
+    if file.group is not FileGroup.PENDING:
+        return InLine("failed", file.reason or "It failed.")
+    if not folder.enabled:
+        return InLine("waiting", _DISABLED)
+    if not has_watcher:
+        return InLine("waiting", NO_WATCHER)
+    return InLine("waiting", file.reason or _WAITS)
+
+
+def _of_task(file: AnalysisFile) -> InLine:
+    if file.state is AnalysisFileState.FAILED:
+        return InLine("failed", file.error)
+    return InLine("waiting", _RUNS if file.state is AnalysisFileState.RUNNING else _WAITS)
