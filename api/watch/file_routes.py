@@ -19,6 +19,7 @@ from shared.errors import BadInput, Missing
 from shared.rights import KeyScope
 from shared.watch.choices import FileGroup
 from shared.watch.files import WatchedFile
+from shared.watch.live import NO_WATCHER
 from shared.watch.retries import RetryRequest
 
 MOST_FILES = 1_000  # of one page
@@ -50,7 +51,7 @@ def _retry(services: Services, folder_id: str, asked: list[str] | None) -> Retry
     else:
         message = f"{count} failed file{'' if count == 1 else 's'} will be tried again."
     if not services.watch_lease.is_held():
-        message += f" {status.NO_WATCHER}"
+        message += f" {NO_WATCHER}"
     return RetryAnswer(message=message, files=count)
 
 

@@ -27,6 +27,7 @@ from shared.errors import AlreadyWatched, BadInput, Missing, NotAllowed, RushesE
 from shared.models.languages import language_name
 from shared.rights import KeyScope
 from shared.watch.folders import WatchFolder, new_folder_id
+from shared.watch.live import NO_WATCHER
 
 _ID = "watch_folder_id"
 _OF_ALL: dict[type[RushesError], str] = {
@@ -124,7 +125,7 @@ def _start(services: Services) -> ServiceAnswer:
     services.watch_live.announce()
     message = "Watching is started, also after restarts, until it is stopped."
     if not services.watch_lease.is_held():
-        message += f" {status.NO_WATCHER}"
+        message += f" {NO_WATCHER}"
     return ServiceAnswer(message=message, state=status.state(services))
 
 

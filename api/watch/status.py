@@ -16,10 +16,8 @@ from api.watch.answers import FolderStats, WatchFailure, WatchStatus
 from shared.domain import TaskKind
 from shared.watch.choices import FileGroup
 from shared.watch.folders import WatchFolder
-from shared.watch.live import WatchLive, WatchState
+from shared.watch.live import NO_WATCHER, STOPPED, WatchLive, WatchState
 
-NO_WATCHER = "No watcher is running; start one with `rushes watcher`."
-_STOPPED = "The service is stopped; start it with POST /watch-folders/service/start."
 _NOT_SEEN = "The watcher has not come to it yet."
 _PAUSED = "A foreground analysis has precedence."
 _FAILURES = 100
@@ -166,7 +164,7 @@ def _state_of(readings: _Readings, folder: WatchFolder) -> tuple[WatchState, str
     if not folder.enabled:
         return WatchState.STOPPING if is_busy else WatchState.STOPPED, "disabled"
     if not readings.is_wanted:
-        return (WatchState.STOPPING, "") if is_busy else (WatchState.STOPPED, _STOPPED)
+        return (WatchState.STOPPING, "") if is_busy else (WatchState.STOPPED, STOPPED)
     if not readings.has_watcher:
         return WatchState.WAITING, NO_WATCHER
     if live is None:

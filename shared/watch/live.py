@@ -12,6 +12,8 @@ from shared.msgspec_decoding import UNDECODABLE
 from shared.redis.clients import key_prefix, translated
 from shared.watch.lease import LEASE
 
+NO_WATCHER = "No watcher is running; start one with `rushes watcher`."
+STOPPED = "The service is stopped; start it with POST /watch-folders/service/start."
 ROOM = "watch-folders"  # Socket.IO room, and what the progress channel calls it
 
 

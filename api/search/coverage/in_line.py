@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple
 
 from api.services import Services
-from api.watch.status import NO_WATCHER
 from shared.domain import ProgressType
 from shared.ledger.analysis_files import AnalysisFile, AnalysisFiles, AnalysisFileState
 from shared.watch.choices import FileGroup
 from shared.watch.files import WatchedFile
 from shared.watch.folders import WatchFolder
+from shared.watch.live import NO_WATCHER, STOPPED, WatchLive
 
 _FILES_AT_ONCE = 10_000
 _WAITS = "In line for analysis."
@@ -58,15 +58,32 @@ def _same_place(cache_dir: str) -> Callable[[str], bool]:
 def _watched(
     services: Services, is_meant: Callable[[str], bool], kind: ProgressType
 ) -> Iterator[tuple[str, InLine]]:
-    has_watcher = services.watch_live.read() is not None or services.watch_lease.is_held()
-    for folder in services.watch_folders.all():
+    folders, is_wanted = services.watch_folders.read()
+    live = services.watch_live.read()
+    has_watcher = live is not None or services.watch_lease.is_held()
+    for folder in folders:
         wanted = folder.analyze_speech if kind is ProgressType.AUDIO else folder.analyze_visual
         if not wanted or not is_meant(folder.cache_dir):
             continue
+        hindrance = _hindrance(folder, live, is_wanted=is_wanted, has_watcher=has_watcher)
         for group in (FileGroup.PENDING, FileGroup.FAILED, FileGroup.UNSUPPORTED):
             for path, file in _pages(services, folder, group):
                 if services.paths.is_of_key(path):
-                    yield path, _of_watched(folder, file, has_watcher=has_watcher)
+                    yield path, _of_watched(file, hindrance)
+
+
+def _hindrance(
+    folder: WatchFolder, live: WatchLive | None, *, is_wanted: bool, has_watcher: bool
+) -> str:
+    """Why nothing of the folder is worked on; "" where nothing hinders."""
+    if not folder.enabled:
+        return _DISABLED
+    if not is_wanted:
+        return STOPPED
+    if not has_watcher:
+        return NO_WATCHER
+    known = live.folders.get(folder.id) if live else None
+    return known.reason if known else ""
 
 
 def _pages(
@@ -80,14 +97,10 @@ def _pages(
             return
 
 
-def _of_watched(folder: WatchFolder, file: WatchedFile, *, has_watcher: bool) -> InLine:
+def _of_watched(file: WatchedFile, hindrance: str) -> InLine:
     if file.group is not FileGroup.PENDING:
         return InLine("failed", file.reason or "It failed.")
-    if not folder.enabled:
-        return InLine("waiting", _DISABLED)
-    if not has_watcher:
-        return InLine("waiting", NO_WATCHER)
-    return InLine("waiting", file.reason or _WAITS)
+    return InLine("waiting", hindrance or file.reason or _WAITS)
 
 
 def _of_task(file: AnalysisFile) -> InLine:
