@@ -136,3 +136,12 @@ PathMapOption = Annotated[
         rich_help_panel=_SEQUENCE,
     ),
 ]
+AnalyzedOption = Annotated[
+    str,
+    typer.Option(
+        "--cache",
+        envvar="RUSHES_CACHE_DIR",
+        help="Folder with the analysis data: files that are away are laid out as known there.",
+        show_default=False,
+    ),
+]

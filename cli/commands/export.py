@@ -17,6 +17,7 @@ from cli.arguments.clip_sources import (
     clips_of,
 )
 from cli.arguments.export_options import (
+    AnalyzedOption,
     Audio,
     AudioOption,
     CodecOption,
@@ -129,8 +130,9 @@ def export_timeline(
     start: StartOption = None,
     layout: LayoutOption = Layout.SEQUENCE,
     path_map: PathMapOption = None,
+    cache: AnalyzedOption = "",
     strict: Annotated[
-        bool, typer.Option("--strict", help="Refuse where a file is missing.")
+        bool, typer.Option("--strict", help="Refuse where a file is missing or away.")
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
 ) -> None:
@@ -139,6 +141,7 @@ def export_timeline(
     if target is not None and target.exists() and not force:
         raise BadInput(f"{target} is there already; overwrite it with --force.")
     asked = {"sequence_name": name, "fps": fps, "start_timecode": start, **_size(size)}
+    asked["cache_dir"] = server_path(cache) if cache else None
     found = clips_of(clips, from_, Picked(pick, around))
     body = {
         "clips": [clip | ({"handle_seconds": handles} if handles else {}) for clip in found],

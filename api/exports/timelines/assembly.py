@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from api.exports.cleaning import title
 from api.exports.frame_rates import nearest_rate
@@ -25,26 +26,34 @@ _NAME = "Rushes Export"
 _USUAL = PictureFormat(1920, 1080)
 
 
+@dataclass(frozen=True, slots=True)
+class TimelineFiles:
+    """What the files of a request are; clips are named by their index in it."""
+
+    paths: Mapping[int, str]  # in our form
+    probes: Mapping[str, Probe | MediaError | NotAllowed]  # by path
+    offline: frozenset[str]  # paths whose probe is an old one: the file is away
+    refused: Mapping[int, RushesError]
+
+
 def exported_timeline(
-    paths: ClientPaths,
-    asked: TimelineRequest,
-    ours: Mapping[int, str],
-    probes: Mapping[str, Probe | MediaError | NotAllowed],
-    refused: Mapping[int, RushesError],
+    paths: ClientPaths, asked: TimelineRequest, files: TimelineFiles
 ) -> ExportedTimeline:
     body = asked.body
     sources: dict[str, TimelineSource] = {}
     used: list[tuple[AskedClip, TimelineSource]] = []
     for clip in asked.clips:
-        path = ours.get(clip.index, "")
-        probe = probes.get(path)
+        path = files.paths.get(clip.index, "")
+        probe = files.probes.get(path)
         if isinstance(probe, Probe):
             if path not in sources:
                 sources[path] = source_of(
                     editors_path(body.clips[clip.index].media_path, path, asked.path_map), probe
                 )
             used.append((clip, sources[path]))
-    remarks = [_left_out(index, body, error) for index, error in refused.items()]
+    remarks = [_left_out(index, body, error) for index, error in files.refused.items()]
+    away = [index for index, path in files.paths.items() if path in files.offline]
+    remarks += [_offline(index, body) for index in away]
     timeline, said = _timeline(asked, used)
     written = write_timeline(timeline, body.format, body.layout, body.pathurl_style)
     remarks += [*said, *written.remarks]
@@ -122,6 +131,12 @@ def _left_out(index: int, body: TimelineBody, error: RushesError) -> Remark:
         code = Code.NOT_ALLOWED
     message = f"{body.clips[index].media_path} was left out: {error.message}"
     return Remark(index, code, message)
+
+
+def _offline(index: int, body: TimelineBody) -> Remark:
+    path = body.clips[index].media_path
+    message = f"{path} is away: it was laid out as it was when it was analyzed."
+    return Remark(index, Code.OFFLINE_MEDIA, message)
 
 
 def _in_order(remarks: Sequence[Remark]) -> list[TimelineWarning]:

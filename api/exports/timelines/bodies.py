@@ -15,6 +15,7 @@ from api.http.bodies import (
     LONGEST_TIME_S,
     LONGEST_WORD,
     AbsolutePath,
+    CacheDir,
     Keyed,
     ListedPath,
 )
@@ -211,5 +212,19 @@ class TimelineBody(Keyed, kw_only=True):
     create_dir: CreateDir = False
     strict: Annotated[
         bool,
-        Meta(description="Refuse the request when a file is missing, instead of leaving it out."),
+        Meta(
+            description="Refuse the request when a file is missing or away, instead of leaving it "
+            "out or laying it out as it was."
+        ),
     ] = False
+    cache_dir: (
+        Annotated[
+            CacheDir,
+            Meta(
+                description="Folder with the analysis data: a file that is away is laid out as it "
+                "was when it was analyzed into it, with a warning. Without it such a file is left "
+                "out."
+            ),
+        ]
+        | None
+    ) = None

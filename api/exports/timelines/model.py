@@ -17,6 +17,7 @@ class Code(StrEnum):
     ODD_RATE = "odd_rate"  # the format can only name a rate near to it
     VFR_SOURCE = "vfr_source"
     MISSING_MEDIA = "missing_media"
+    OFFLINE_MEDIA = "offline_media"  # laid out as it was known before
     UNREADABLE_MEDIA = "unreadable_media"
     NOT_ALLOWED = "not_allowed"
     CLAMPED_OUT = "clamped_out"

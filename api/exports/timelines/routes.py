@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from api.exports.timelines.answers import ExportedTimeline
-from api.exports.timelines.assembly import exported_timeline
+from api.exports.timelines.assembly import TimelineFiles, exported_timeline
 from api.exports.timelines.bodies import TimelineBody
+from api.exports.timelines.offline import OutOfReach, last_known
 from api.exports.timelines.request import checked_request
 from api.http.concurrency import map_concurrently
 from api.http.endpoint import Call, Endpoint
@@ -16,7 +17,7 @@ from shared.domain import Probe
 from shared.errors import (
     BadInput,
     MediaError,
-    MediaUnreadable,
+    MediaMissing,
     NotAllowed,
     NothingUsable,
     NoWorker,
@@ -46,16 +47,29 @@ async def export_timeline(call: Call[TimelineBody]) -> ExportedTimeline:
     paths = list(dict.fromkeys(ours.values()))
     found = await map_concurrently(lambda p: _probed(services, p), paths, call.is_gone)
     probes = dict(zip(paths, found, strict=True))
+    offline = await _offline(services, body, probes)
     for index, path in ours.items():
         probe = probes[path]
-        if isinstance(probe, RushesError):
+        if isinstance(probe, RushesError) and path not in offline:
             refused[index] = probe
     _refuse_if_strict(body, refused)
     if len(refused) == len(asked.clips):
         raise NothingUsable(_reasons(body, refused))
+    files = TimelineFiles(ours, {**probes, **offline}, frozenset(offline), refused)
     return await services.in_export_folder(
-        body.output_path, exported_timeline, services.paths, asked, ours, probes, refused
+        body.output_path, exported_timeline, services.paths, asked, files
     )
+
+
+async def _offline(
+    services: Services, body: TimelineBody, probes: Mapping[str, Probe | RushesError]
+) -> dict[str, Probe]:
+    """Files that are away and may be used all the same, as they were when they were analyzed."""
+    away = [path for path, p in probes.items() if isinstance(p, MediaMissing | OutOfReach)]
+    if body.cache_dir is None or body.strict or not away:
+        return {}
+    folder = services.paths.cache(body.cache_dir)
+    return await services.folders.run(folder, last_known, services, folder, away)
 
 
 async def _probed(services: Services, path: str) -> Probe | MediaError | NotAllowed:
@@ -67,7 +81,7 @@ async def _probed(services: Services, path: str) -> Probe | MediaError | NotAllo
             )
     except (MediaError, NotAllowed) as error:
         return error
-    return MediaUnreadable(failure.reason)
+    return OutOfReach(failure.reason)
 
 
 def _reasons(body: TimelineBody, refused: Mapping[int, RushesError]) -> str:
@@ -104,7 +118,9 @@ ENDPOINTS = (
         "FCPXML, OTIO or an EDL. Cuts are rounded once to frames of the timeline, without gaps; "
         "files are named as the request names them, then by `path_map`. A file that is missing, "
         "unreadable or outside the allowed roots is left out with a warning, or refused with "
-        "`strict`. An EDL takes files of one frame rate only.",
+        "`strict`. With `cache_dir` a file that is away (a disk that is not connected) is laid out "
+        "as it was known when it was analyzed there, with the warning `offline_media`. An EDL "
+        "takes files of one frame rate only.",
         body=TimelineBody,
         answer=ExportedTimeline,
         errors={

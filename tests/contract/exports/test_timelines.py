@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -13,6 +14,7 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, cast
+from unicodedata import normalize
 
 import httpx
 import msgspec
@@ -25,12 +27,15 @@ from api.exports.timelines.bodies import TimelineBody
 from api.exports.timelines.routes import export_timeline
 from api.http.endpoint import Call
 from api.services import Services
+from shared.cache.cache_dir import CacheDir
+from shared.domain import Stage
 from shared.errors import MediaMissing, NothingUsable, NoWorker, RushesError
 from shared.media import MediaType
 from shared.query.lanes import Lane
 from shared.query.messages import Probed, ProbeFile
 from shared.settings import Settings
 from tests.support.exports.timeline_checker import check_fcpxml, check_xmeml, number
+from tests.support.media.by_path import hash_media, probe
 from tests.support.media.media import Encoding, make_clip, make_still, write_sound
 from tests.support.private_redis import PrivateRedis
 from tests.support.stack import PROJECT, Client, running_stack
@@ -157,6 +162,35 @@ def test_what_cannot_be_used_is_left_out_with_a_warning_or_refused_if_strict(
     assert (nothing.status_code, nothing.json()["error"]) == (422, "Nothing to export")
     for path in ("none.mov: The file does not exist.", f"clips[1].media_path: {root}/broken.mov: "):
         assert path in nothing.json()["message"]
+
+
+def test_media_that_is_away_is_laid_out_as_it_was_or_refused_if_strict(
+    desk: tuple[Client, Path],
+) -> None:
+    client, root = desk
+    away = root / "away é.mov"
+    shutil.copy(root / "a.mov", away)
+    cache, hash_str = CacheDir.open(root / "analyzed", create=True), hash_media(str(away))
+    with cache.draft(hash_str, Stage.FRAMES, "", "pack", "test") as draft:
+        draft.publish(rows=4, probe=probe(away, MediaType.VIDEO))
+    cache.remember_path(hash_str, str(away), away.stat().st_size, 1)
+    there = export(desk, clip(root, away.name), clip(root))
+    away.unlink()
+    asked = {"clips": [clip(root, away.name), clip(root)], "cache_dir": str(cache.root)}
+    found = client.ok(PATH, **asked)
+    assert [(w["index"], w["code"]) for w in found["warnings"]] == [(0, "offline_media")]
+    assert {**found, "warnings": []} == there
+    decomposed = clip(root, normalize("NFD", away.name))
+    assert client.ok(PATH, **{**asked, "clips": [decomposed]})["sequence"]["duration_frames"] == 25
+    refused = client.post(PATH, **asked, strict=True)
+    assert (refused.status_code, refused.json()["message"]) == (
+        400,
+        f"clips[0].media_path: {away}: The file does not exist.",
+    )
+    without = export(desk, *asked["clips"])
+    assert [w["code"] for w in without["warnings"]] == ["missing_media"]
+    never = client.ok(PATH, **{**asked, "clips": [clip(root, "none.mov"), clip(root)]})
+    assert [w["code"] for w in never["warnings"]] == ["missing_media"]
 
 
 def test_output_path_writes_the_file_never_over_another(desk: tuple[Client, Path]) -> None:
