@@ -34,6 +34,7 @@ from api.people import routes as people
 from api.realtime.server import Realtime
 from api.search import analysis_data_routes, picture_routes, transcript_routes
 from api.search import routes as search
+from api.search.calibration import routes as calibration_routes
 from api.services import Services
 from api.tasks import analyze_routes
 from api.tasks import routes as tasks
@@ -53,6 +54,7 @@ THREADS = 128
 ENDPOINTS = (
     *health.ENDPOINTS,
     *models.ENDPOINTS,
+    *calibration_routes.ENDPOINTS,
     *media.ENDPOINTS,
     *analyze_routes.ENDPOINTS,
     *tasks.ENDPOINTS,

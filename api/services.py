@@ -16,6 +16,7 @@ from api.http.client_paths import ClientPaths
 from api.keys.use_counter import UseCounter
 from api.people.people import People
 from api.query_client import QueryClient
+from api.search.calibration.store import Calibrations
 from api.search.frames.index import SearchIndex
 from api.search.frames.picture_addresses import PictureAddresses
 from api.search.vectors import Vectors
@@ -62,6 +63,7 @@ class Services:
     caches: Caches
     index: SearchIndex
     picture_addresses: PictureAddresses
+    calibrations: Calibrations
     people: People
     paths: ClientPaths
     folders: Folders
@@ -78,12 +80,7 @@ class Services:
     @classmethod
     def of(cls, settings: Settings) -> Services:
         """Raises SettingsError without a Redis."""
-        url = settings.redis_url
-        if url is None:
-            raise SettingsError(
-                "RUSHES_REDIS_URL is not set. Start everything with `rushes up`, which brings its "
-                "own Redis, or name one, e.g. RUSHES_REDIS_URL=redis://localhost:6379/0."
-            )
+        url = _redis_url(settings)
         client = connect(url)
         jobs = JobQueues(connect(url, decode=False), settings.instance)
         query_client = QueryClient(url, settings.instance)
@@ -106,6 +103,7 @@ class Services:
             caches=caches,
             index=SearchIndex(settings.state_dir, caches),
             picture_addresses=PictureAddresses(client, settings.instance),
+            calibrations=Calibrations(settings.state_dir),
             people=People(),
             paths=ClientPaths(settings),
             folders=folders,
@@ -145,3 +143,12 @@ class Services:
         self.index.close()
         self.caches.close()
         self.redis.close()
+
+
+def _redis_url(settings: Settings) -> str:
+    if settings.redis_url is None:
+        raise SettingsError(
+            "RUSHES_REDIS_URL is not set. Start everything with `rushes up`, which brings its "
+            "own Redis, or name one, e.g. RUSHES_REDIS_URL=redis://localhost:6379/0."
+        )
+    return settings.redis_url

@@ -22,14 +22,14 @@ class Logit(msgspec.Struct, frozen=True):
 
 
 class ScoreScale(msgspec.Struct, frozen=True, kw_only=True):
-    """Meaning of cosines between a visual model's rows, measured on labelled pictures.
+    """Meaning of cosines between a visual model's rows.
 
     `familiar` is the familiarity from which on the model knows words; see VisualEmbedder. What is
     below `least` (for familiar words, for others, and for a picture) is no match at all.
     """
 
     words: Logit
-    picture: Logit
+    picture: Logit | None  # None: nobody knows what those with a picture mean
     familiar: float
     least: tuple[float, float, float]
 
@@ -46,17 +46,20 @@ class Judge(msgspec.Struct, frozen=True, kw_only=True):
     ) -> Judge | None:
         """`text_weight`: None without words. None where scores say nothing of likeness."""
         least = scale.least[0 if is_familiar else 1]
-        if text_weight is None or (text_weight == 0 and has_picture):
-            return cls(logit=scale.picture, least=scale.least[2]) if has_picture else None
-        if text_weight < _LEAST_WEIGHT:
+        picture = scale.picture if has_picture else None
+        if has_picture and picture is None:
             return None
-        if not has_picture:
+        if picture is not None and not text_weight:
+            return cls(logit=picture, least=scale.least[2])
+        if text_weight is None or text_weight < _LEAST_WEIGHT:
+            return None
+        if picture is None:
             words = Logit(scale.words.offset, scale.words.slope / text_weight)
             return cls(logit=words, least=least * text_weight)
         total = 1 + text_weight
         both = Logit(
-            (scale.picture.offset + text_weight * scale.words.offset) / total,
-            (scale.picture.slope + text_weight * scale.words.slope) / total**2,
+            (picture.offset + text_weight * scale.words.offset) / total,
+            (picture.slope + text_weight * scale.words.slope) / total**2,
         )
         return cls(logit=both, least=scale.least[2] + text_weight * least)
 

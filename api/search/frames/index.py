@@ -128,6 +128,11 @@ class SearchIndex:
         paths = self.caches.best_paths(view, found, began)
         return [msgspec.structs.replace(hit, path=paths[hit.hash_str]) for hit in hits]
 
+    def count(self, view: CacheView, model_key: str) -> int:
+        """Frames that a search of the whole folder looks at, about."""
+        loader = self._embeddings(view, model_key).loader
+        return len(loader.bring_up(SEARCH_WAIT_S, retry=False).vectors)
+
     def stored_vector(
         self, view: CacheView, model_key: str, hash_str: str, second: int
     ) -> VectorArray | None:

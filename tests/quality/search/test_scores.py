@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from shared.models.calibration import PROMPTS, by_prompts
 from shared.models.scores import Judge
 from tests.quality.search.pictures import embedded, held_out_pool, picture_pool
 from tests.quality.search.retrieval import Query, read_queries
@@ -99,6 +100,29 @@ def test_what_no_picture_answers_has_no_match(
         with capsys.disabled():
             print(f"\n{kind}, {file}: {share:.2f} empty, {unseen:.2f} of those not looked at")
         assert min(share, unseen) >= wanted
+
+
+def test_a_model_that_nobody_measured_is_calibrated_by_prompts(
+    pools: dict[str, Pool], capsys: pytest.CaptureFixture[str]
+) -> None:
+    lite = lite_model()
+    texts = json.loads(Path(__file__).with_name("unanswerable.json").read_text("utf-8"))
+    prompts, nonsense = lite.embed_texts(PROMPTS), lite.embed_texts(texts["nonsense"])
+    lost, found = 0, 0
+    for file, pool in pools.items():
+        scale = by_prompts((pool.rows @ prompts.T).max(axis=0).tolist())
+        empty = float(np.mean((pool.rows @ nonsense.T).max(axis=0) < scale.least[0]))
+        for query in pool.queries:
+            _, best = ranked(pool, query.text)
+            right = [cosine for name, cosine in best[:3] if name in query.right]
+            found += bool(right)
+            lost += bool(right) and max(right) < scale.least[0]
+        with capsys.disabled():
+            print(
+                f"\nby prompts, {file}: nonsense {empty:.2f} empty, {lost} of {found} lost so far"
+            )
+        assert empty >= 0.7
+    assert lost <= 5
 
 
 def test_the_higher_the_strength_the_more_often_a_match_is_right(

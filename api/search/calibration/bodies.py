@@ -1,0 +1,55 @@
+"""The request body of a calibration by labels."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta, Struct, field
+
+from api.http.bodies import CacheDir, Keyed, MediaPath
+from shared.query.messages import LONGEST_QUERY
+
+MOST_LABELS = 10_000
+MOST_QUERIES = 500  # each is a search
+
+
+class Label(Struct, kw_only=True):
+    """A right answer to a query: a file, or a part of it."""
+
+    query: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=LONGEST_QUERY,
+            description="What is looked for.",
+            examples=["a red car in the rain"],
+        ),
+    ]
+    media_path: MediaPath
+    start_seconds: Annotated[
+        float, Meta(ge=0, description="Where what is right begins.", examples=[12.5])
+    ] = 0.0
+    end_seconds: (
+        Annotated[
+            float,
+            Meta(ge=0, description="Where it ends; left out: with the file.", examples=[21.0]),
+        ]
+        | None
+    ) = None
+
+
+class CalibrateBody(Keyed, kw_only=True):
+    """Queries with all their right answers among the media of a folder."""
+
+    cache_dir: CacheDir
+    labels: Annotated[
+        list[Label],
+        Meta(
+            max_length=MOST_LABELS,
+            description=f"One for each right answer, of at most {MOST_QUERIES} queries.",
+            examples=[[{"query": "a red car", "media_path": "/footage/day1/A001.mov"}]],
+        ),
+    ] = field(default_factory=list)
+    forget: Annotated[bool, Meta(description="Forget what labels said of the model instead.")] = (
+        False
+    )
