@@ -25,6 +25,7 @@ from api.search.bodies import (
     SearchImageBody,
     SearchTextBody,
 )
+from api.search.calibration.prompting import meaning_of
 from api.search.matches import Wanted, find_matches
 from api.search.query_pictures import of_bytes, of_file, of_frame, picture_bytes
 from api.search.standing import Standing
@@ -100,8 +101,8 @@ async def _search(
     vectors, familiarity = await _vectors(services, model, body, query, picture)
     standing = None
     if body.details or body.min_strength or body.min_score is not None:
-        spec = await run_in_threadpool(_spec, services, model)
-        standing = Standing.of(spec, body, vectors, familiarity)
+        meaning = await meaning_of(scope, await run_in_threadpool(_spec, services, model))
+        standing = Standing.of(model, meaning, body, vectors, familiarity)
         call.warnings.extend(standing.warnings())
     reasons: dict[str, None] = {}
     wanted = Wanted(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from api.search.bodies import SearchFields
+from api.search.calibration.prompting import Meaning
 from api.search.types import QueryVectors
 from shared.models.scores import STRENGTHS, Judge
-from shared.models.specs import ModelSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,17 +19,19 @@ class Standing:
     is_familiar: bool
     min_strength: str | None
     min_score: float | None
+    provisional: str = ""  # what there is to say of how the scores were found out
 
     @classmethod
     def of(
         cls,
-        spec: ModelSpec,
+        model: str,
+        meaning: Meaning,
         body: SearchFields,
         query: QueryVectors,
         familiarity: float | None,
     ) -> Standing:
         """`familiarity`: of the words, see VisualEmbedder."""
-        scale, judge, is_familiar = spec.scores, None, True
+        scale, judge, is_familiar = meaning.scale, None, True
         if scale is not None:
             is_familiar = familiarity is None or familiarity >= scale.familiar
             judge = Judge.of(
@@ -38,7 +40,8 @@ class Standing:
                 has_picture=query.picture is not None,
                 is_familiar=is_familiar,
             )
-        return cls(spec.key, judge, is_familiar, body.min_strength, body.min_score)
+        said = meaning.note if judge else ""
+        return cls(model, judge, is_familiar, body.min_strength, body.min_score, said)
 
     def keeps(self, score: float) -> bool:
         """Whether a match with this score, without the excluded concepts, is strong enough."""
@@ -69,7 +72,7 @@ class Standing:
 
     def notes(self, best: float | None, left: int) -> list[str]:
         """What a reader of the answer should know: `best` score before some were left out."""
-        notes = []
+        notes = [self.provisional] if self.provisional else []
         if not self.is_familiar:
             notes.append(f"{self.model} hardly knows these words: what it finds may be anything.")
         if self.judge is not None and best is not None and not left:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -11,14 +12,17 @@ from rich.table import Column, Table
 
 from cli.api_client import ApiClient
 from cli.arguments import completing
+from cli.arguments.label_files import labels_of
+from cli.arguments.media_arguments import CacheOption, cache_dir
 from cli.commands.processes import become
 from cli.remote import Remote, remote
-from shared.errors import ModelError
+from shared.errors import BadInput, ModelError
 from shared.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help="Models and their weights.")
 _ALLOWED = {True: "yes", False: "no", None: "unknown"}
 _POLL_S = 0.5
+_CALIBRATE_S = 600.0  # a search for each query
 _GIVEN_UP_S = 20.0  # workers say every few seconds what they load
 
 
@@ -107,6 +111,46 @@ def load_model(
             answer = _wait_until_loaded(server.api, wanted, answer["model_key"])
     if not server.out.document(answer):
         server.out.line(answer.get("message") or f"{model_key} is loaded.")
+
+
+@app.command(
+    "calibrate",
+    epilog="Example: rushes models calibrate --labels labels.csv --cache /footage/.rushes",
+)
+@remote
+def calibrate_model(
+    server: Remote,
+    cache: CacheOption = "",
+    labels: Annotated[
+        str,
+        typer.Option(
+            help="CSV or JSON with query and media_path, a row for each right answer.",
+            show_default=False,
+        ),
+    ] = "",
+    forget: Annotated[
+        bool, typer.Option("--forget", help="Forget what labels said of the model.")
+    ] = False,
+) -> None:
+    """Measure by labelled queries what scores of the active visual model mean."""
+    if bool(labels) == forget:
+        raise BadInput("Say either --labels FILE or --forget.")
+    body = {"cache_dir": cache_dir(cache), "forget": forget}
+    if labels:
+        body["labels"] = labels_of(Path(labels))
+    answer = server.api.post("/models/calibrate", body, _CALIBRATE_S)
+    if server.out.document(answer):
+        return
+    server.out.line(answer["message"])
+    if forget:
+        return
+    server.out.line(
+        f"{answer['queries']} queries, {answer['found']} with a right answer among their first "
+        f"three matches; {answer['left_out']} of these are no match from now on."
+    )
+    named = ("strong", "fair", "weak")
+    told = [f"{name} {answer[name]:.0%}" for name in named if answer[name] is not None]
+    server.out.line(f"Right are, of matches called so: {', '.join(told)}.")
 
 
 def _kind_of(api: ApiClient, model_key: str) -> ModelType:

@@ -165,10 +165,7 @@ ENDPOINTS = (
             "query`.",
             ModelLoading: "The model is still loading; retry shortly.",
         },
-        example={
-            "cache_dir": "/footage/.rushes",
-            "labels": [{"query": "a red car", "media_path": "/footage/day1/A001.mov"}],
-        },
+        example={"cache_dir": "/footage/.rushes", "forget": True},
         answer_example={
             "message": "conse-lite0 is calibrated.",
             "model_key": "conse-lite0",

@@ -25,6 +25,7 @@ from tests.support.stack import PROJECT, Client
 COMMITTED = PROJECT / "docs" / "api" / "openapi.json"
 CONTRACT = """
 GET /health · GET /ready · GET /models/loaded · GET /models/available · POST /models/load
+POST /models/calibrate
 POST /media/metadata · POST /analyze · POST /analyze/cancel · GET /tasks · GET /tasks/{task_id}
 POST /tasks/{task_id}/first
 POST /analysis-data/load · POST /analysis-data/load-for-media

@@ -9,14 +9,17 @@ import numpy as np
 import pytest
 
 from api.search.bodies import SearchTextBody
+from api.search.calibration.prompting import Meaning
 from api.search.standing import Standing
 from api.search.types import QueryVectors
 from shared.domain import ModelKind
+from shared.models.calibration import by_prompts
 from shared.models.model_catalogue import resolve
 from shared.settings import Settings
 
-LITE = resolve(Settings(), ModelKind.VISUAL, "conse-lite0")
-OTHER = resolve(Settings(), ModelKind.VISUAL, "ViT-B-32--openai")
+LITE = Meaning(resolve(Settings(), ModelKind.VISUAL, "conse-lite0").scores)
+UNKNOWN = Meaning(None)
+BY_PROMPTS = Meaning(by_prompts([0.1, 0.2]), "Scores are provisional.")
 SOME = np.zeros(4, np.float32)
 WORDS, PICTURE = QueryVectors(query=SOME), QueryVectors(picture=SOME)
 BOTH = QueryVectors(query=SOME, picture=SOME)
@@ -24,7 +27,13 @@ BODY = SearchTextBody(query="x", cache_dir="/c", details=True)
 
 
 def standing(query: QueryVectors, familiarity: float | None = 0.9, **asked: object) -> Standing:
-    return Standing.of(LITE, msgspec.structs.replace(BODY, **asked), query, familiarity)
+    return of(LITE, query, familiarity, **asked)
+
+
+def of(
+    meaning: Meaning, query: QueryVectors, familiarity: float | None = None, **asked: object
+) -> Standing:
+    return Standing.of("m", meaning, msgspec.structs.replace(BODY, **asked), query, familiarity)
 
 
 @pytest.mark.parametrize("weight", [0.5, 1.0, 3.0])
@@ -70,11 +79,17 @@ def test_of_words_that_the_model_hardly_knows_more_is_asked_and_it_is_said() -> 
 @pytest.mark.parametrize(
     "one",
     [
-        Standing.of(OTHER, msgspec.structs.replace(BODY, min_score=0.9), WORDS, None),
+        of(UNKNOWN, WORDS, min_score=0.9),
+        of(BY_PROMPTS, PICTURE, min_score=0.9),
         standing(replace(WORDS, text_weight=-1.0), min_score=0.9),
         standing(replace(WORDS, text_weight=0.0), min_score=0.9),
     ],
-    ids=["a model that was never measured", "less like the words", "words without weight"],
+    ids=[
+        "a model never measured",
+        "a picture, after prompts",
+        "less like the words",
+        "words without weight",
+    ],
 )
 def test_where_nobody_knows_what_scores_mean_all_are_kept_and_it_is_said(one: Standing) -> None:
     assert one.judge is None
@@ -98,5 +113,9 @@ def test_words_without_weight_beside_a_picture_change_nothing() -> None:
 
 
 def test_that_all_are_kept_is_no_warning_where_only_what_is_no_match_was_to_go() -> None:
-    one = Standing.of(OTHER, msgspec.structs.replace(BODY, min_strength="weak"), WORDS, None)
-    assert one.warnings() == []
+    assert of(UNKNOWN, WORDS, min_strength="weak").warnings() == []
+
+
+def test_scores_that_were_found_out_by_prompts_are_said_to_be_provisional() -> None:
+    assert of(BY_PROMPTS, WORDS).notes(0.9, 1) == ["Scores are provisional."]
+    assert of(BY_PROMPTS, PICTURE).notes(0.9, 1) == []
