@@ -29,7 +29,7 @@ from api.monitoring import routes as health
 from api.monitoring.process_metrics import ProcessMetrics
 from api.monitoring.request_log import RequestLog
 from api.monitoring.request_span import RequestSpan
-from api.people import edit_routes, recluster_routes
+from api.people import edit_routes, enrol_routes, recluster_routes, vocabulary_routes
 from api.people import routes as people
 from api.realtime.server import Realtime
 from api.search import analysis_data_routes, picture_routes, transcript_routes
@@ -38,6 +38,7 @@ from api.search.calibration import routes as calibration_routes
 from api.services import Services
 from api.tasks import analyze_routes
 from api.tasks import routes as tasks
+from api.tasks.scene_renewal import SceneRenewal
 from api.tasks.sweeping import Sweeper
 from api.transcripts import routes as transcripts
 from api.watch import file_routes as watched_files
@@ -66,6 +67,8 @@ ENDPOINTS = (
     *thumbnail_routes.ENDPOINTS,
     *people.ENDPOINTS,
     *edit_routes.ENDPOINTS,
+    *enrol_routes.ENDPOINTS,
+    *vocabulary_routes.ENDPOINTS,
     *recluster_routes.ENDPOINTS,
     *person_routes.ENDPOINTS,
     *cache_path_routes.ENDPOINTS,
@@ -85,13 +88,16 @@ def create_app(settings: Settings) -> ASGIApp:
     services = Services.of(settings)
     realtime = Realtime(services)
     process_metrics = ProcessMetrics()
-    sweeper = Sweeper(services)
+    sweeper, renewal = Sweeper(services), SceneRenewal(services)
     sender = WebhookSender(settings, services.redis, services.webhooks, services.outbox)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
-        async with services.query_client, realtime, sweeper, services.use_counter, sender:
+        begun = services.query_client, services.exact_cuts, services.use_counter
+        async with contextlib.AsyncExitStack() as at_end:
+            for each in (*begun, realtime, sweeper, renewal, sender):
+                await at_end.enter_async_context(each)
             yield
         services.close()
 

@@ -25,6 +25,10 @@ from shared.query.messages import (
     Embedded,
     EmbedQuestion,
     Failed,
+    FindCuts,
+    FindFaces,
+    FoundCuts,
+    FoundFaces,
     Grabbed,
     GrabbedFrames,
     GrabFrame,
@@ -87,7 +91,11 @@ class QueryClient:
         self, lane: Lane, question: GrabFrames, timeout_s: float = ...
     ) -> GrabbedFrames: ...
     @overload
+    async def ask(self, lane: Lane, question: FindCuts, timeout_s: float = ...) -> FoundCuts: ...
+    @overload
     async def ask(self, lane: Lane, question: ProbeFile, timeout_s: float = ...) -> Probed: ...
+    @overload
+    async def ask(self, lane: Lane, question: FindFaces, timeout_s: float = ...) -> FoundFaces: ...
 
     async def ask(self, lane: Lane, question: Question, timeout_s: float = TIMEOUT_S) -> Result:
         """The worker's answer. Raises what the worker raised, or NoWorker, or RedisAway."""

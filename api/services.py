@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import ParamSpec, TypeVar
 
 import anyio
@@ -11,6 +12,7 @@ import redis
 from starlette.concurrency import run_in_threadpool
 
 from api.cache.caches import Caches
+from api.exact_cuts import ExactCuts
 from api.folders import Folders
 from api.http.client_paths import ClientPaths
 from api.keys.use_counter import UseCounter
@@ -21,16 +23,17 @@ from api.search.frames.index import SearchIndex
 from api.search.frames.picture_addresses import PictureAddresses
 from api.search.vectors import Vectors
 from shared.audit import AuditLog
-from shared.errors import SettingsError
+from shared.errors import Missing, SettingsError
 from shared.ledger.jobs import JobQueues
 from shared.ledger.ledger import Ledger, ledger_of
 from shared.media import HashCache
+from shared.models import model_catalogue
 from shared.redis.clients import connect
 from shared.redis.key_uses import KeyUses
 from shared.redis.licence_keys import Keys
 from shared.settings import Settings
 from shared.watch.files import WatchedFiles
-from shared.watch.folders import WatchFolders
+from shared.watch.folders import WatchFolder, WatchFolders
 from shared.watch.lease import WatcherLease
 from shared.watch.live import LiveStatus
 from shared.watch.retries import RetryRequests
@@ -59,6 +62,7 @@ class Services:
     webhooks: Webhooks
     outbox: Outbox
     query_client: QueryClient
+    exact_cuts: ExactCuts
     vectors: Vectors
     caches: Caches
     index: SearchIndex
@@ -84,9 +88,8 @@ class Services:
         client = connect(url)
         jobs = JobQueues(connect(url, decode=False), settings.instance)
         query_client = QueryClient(url, settings.instance)
-        folders = Folders()
         key_uses = KeyUses(client, settings.instance)
-        caches = Caches(settings, folders=folders)
+        caches = Caches(settings)
         return cls(
             settings=settings,
             redis=client,
@@ -99,14 +102,15 @@ class Services:
             webhooks=Webhooks(client, settings.instance, settings.state_dir),
             outbox=Outbox(client, settings.instance),
             query_client=query_client,
+            exact_cuts=ExactCuts(query_client, caches.folders),
             vectors=Vectors(query_client),
             caches=caches,
             index=SearchIndex(settings.state_dir, caches),
             picture_addresses=PictureAddresses(client, settings.instance),
             calibrations=Calibrations(settings.state_dir),
-            people=People(),
+            people=People(scale_of=partial(model_catalogue.face_scale, settings)),
             paths=ClientPaths(settings),
-            folders=folders,
+            folders=caches.folders,
             hashes=HashCache(),
             watch_folders=WatchFolders(client, settings.instance, settings.state_dir),
             watched_files=WatchedFiles(client, settings.instance),
@@ -120,6 +124,13 @@ class Services:
         if roots is None:
             return self
         return replace(self, paths=self.paths.within(roots), caches=self.caches.within(roots))
+
+    def watched_folder(self, folder_id: str) -> WatchFolder:
+        """A watch folder in the roots of the licence key. Raises Missing, also for one outside."""
+        folder = self.watch_folders.get(folder_id)
+        if not self.paths.is_of_key(folder.path, folder.cache_dir):
+            raise Missing(f"There is no watch folder {folder_id}.")
+        return folder
 
     async def in_cache_dir(
         self, cache_dir: str, work: Callable[P, R], *args: P.args, **named: P.kwargs

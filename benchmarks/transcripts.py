@@ -1,12 +1,16 @@
 """Transcript search over 1,000 hours against a plain scan and SQLite's FTS5 with trigrams.
 
     python -m benchmarks.transcripts [HOURS]
+    python -m benchmarks.transcripts meaning [HOURS]
 
 An hour has 2 files of 300 segments in nine languages, sentences of Python's own manual and
 shuffled ones. 50 matches. Prints medians of interleaved rounds and the ratio to ours, the time to
 build each index and what it takes. Ours is the whole search: catalogue, order, deleted artefacts,
 paths. The plain scan folds the case of every segment on the way and stops at 50 matches, as FTS5
 does; both see single segments only, and FTS5 finds nothing shorter than three letters.
+
+`meaning`: search by what is meant, of 900 segments an hour with made-up rows, of which one in a
+hundred is like the query.
 """
 
 from __future__ import annotations
@@ -23,20 +27,24 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import stringzilla
 
 from api.cache.caches import Caches
 from api.search.frames.index import SearchIndex
 from api.search.transcripts.folding import fold
 from api.search.transcripts.index import Mode, SpokenQuery
+from api.search.types import VectorArray
 from benchmarks import describe
-from shared.cache import transcripts
+from shared.cache import sentence_rows, transcripts
 from shared.cache.cache_dir import CacheDir
 from shared.cache.transcripts import Segment, Transcript, Word
 from shared.domain import Stage
+from shared.models.sentence_model import DIM, ROWS
 from shared.settings import Settings
 
 MODEL, MATCHES, ROUNDS, SEGMENTS = "benchmark", 50, 9, 300
+MEANT = 450  # segments of a file, for search by meaning
 SHUFFLED = {
     "de": "Wir haben gestern Abend noch einmal über den Vertrag gesprochen und am Ende war niemand "
     "wirklich zufrieden mit dem was auf dem Tisch lag weil größere Maßnahmen nötig wurden",
@@ -103,6 +111,66 @@ def publish(cache: CacheDir, number: int, texts: list[str]) -> None:
     with cache.draft(f"{number:016x}", Stage.TRANSCRIPT, MODEL, "json", "bench") as draft:
         draft.file.write(transcripts.encode(found))
         draft.publish(rows=len(texts))
+
+
+def measure_meaning(hours: int, folder: Path) -> None:
+    cache = CacheDir.open(folder / "cache", create=True)
+    random_rows = np.random.default_rng(1).standard_normal((MEANT + 1, DIM)).astype(np.float32)
+    random_rows /= np.linalg.norm(random_rows, axis=1, keepdims=True)
+    vector, rows = random_rows[0], random_rows[1:]
+    rows[::100] = 0.5 * vector + 0.8 * rows[::100]
+    rows *= np.float32(0.9)  # as the mean of a segment's row and its neighbours' is shorter than 1
+    texts = [" ".join(some) for some in files(1)]
+    said = tuple(
+        Segment(start=4.0 * n, end=4.0 * n + 4, text=texts[0][10 * n : 10 * n + 60])
+        for n in range(MEANT)
+    )
+    for number in range(2 * hours):
+        publish_meant(cache, number, said, np.roll(rows, number, axis=0).astype(np.float16))
+    settings = Settings(state_dir=folder / "state")
+    caches = Caches(settings)
+    index = SearchIndex(settings.state_dir, caches)
+    took, _ = timed(lambda: ours(index, cache, "quux"))
+    before = resident_mb()
+    first, _ = timed(lambda: ours(index, cache, "x", mode="semantic", vector=vector))
+    more = resident_mb() - before
+    print(f"{hours} h, {2 * hours * MEANT} segments: read in {took:.1f} s; codes in {first:.2f} s")
+    print(f"  {more:.0f} MB more resident")
+    some = [f"{number:016x}" for number in range(hours // 50)]
+    own = {
+        "by meaning": lambda: ours(index, cache, "x", mode="semantic", vector=vector),
+        "by meaning, 1 % of the files": lambda: ours(
+            index, cache, "x", some, mode="semantic", vector=vector
+        ),
+        "auto, a phrase that nobody says": lambda: ours(
+            index, cache, "zebra crossing ahead", mode="auto", vector=vector
+        ),
+    }
+    for name, median in medians(own).items():
+        print(f"  {name:32} {median:8.1f} ms, {len(own[name]())} matches")
+    index.close()
+    caches.close()
+
+
+def publish_meant(
+    cache: CacheDir, number: int, said: tuple[Segment, ...], rows: sentence_rows.Rows
+) -> None:
+    length = 4.0 * len(said)
+    found = Transcript(
+        model=MODEL,
+        language="en",
+        language_probability=None,
+        duration_seconds=length,
+        speech_seconds=length,
+        audio_streams="mix",
+        segments=said,
+    )
+    hash_str = f"{number:016x}"
+    with cache.draft(hash_str, Stage.TRANSCRIPT, MODEL, "json", "bench", has_pack=True) as draft:
+        draft.file.write(transcripts.encode(found))
+        assert draft.pack
+        sentence_rows.write(draft.pack, rows)
+        draft.publish(rows=len(said), language="en", sentence_model=ROWS)
 
 
 def fts5(corpus: list[list[str]], path: Path) -> sqlite3.Connection:
@@ -197,8 +265,9 @@ def ours(
     query: str,
     hashes: list[str] | None = None,
     mode: Mode = "substring",
+    vector: VectorArray | None = None,
 ) -> list[Any]:
-    asked = SpokenQuery(fold(query), MODEL, mode, max_results=MATCHES)
+    asked = SpokenQuery(fold(query), MODEL, mode, max_results=MATCHES, vector=vector)
     return index.transcripts.search(index.caches.open(str(cache.root)), asked, hashes)
 
 
@@ -243,8 +312,11 @@ def report(
 
 def main() -> None:
     print(describe())
+    asked = sys.argv[1:]
+    of_meaning = asked[:1] == ["meaning"]
+    hours = int(next(iter(asked[of_meaning:]), "1000"))
     with tempfile.TemporaryDirectory() as folder:
-        measure(int(sys.argv[1]) if len(sys.argv) > 1 else 1000, Path(folder))
+        (measure_meaning if of_meaning else measure)(hours, Path(folder))
 
 
 if __name__ == "__main__":

@@ -15,9 +15,11 @@ from cli.commands import (
     data,
     doctor,
     export,
+    info,
     keys,
     models,
     people,
+    people_known,
     processes,
     search,
     tasks,
@@ -45,7 +47,9 @@ app.add_typer(webhooks.app, name="webhooks", rich_help_panel=_SERVER)
 app.command("doctor", rich_help_panel=_SERVER)(doctor.doctor)
 app.command("analyze", epilog=analyze.EPILOG)(analyze.analyze)
 app.command("search", epilog=search.EPILOG)(search.search)
+app.command("info", epilog=info.EPILOG)(info.info)
 app.add_typer(transcripts.app, name="transcripts")
+people.app.add_typer(people_known.app)
 app.add_typer(people.app, name="people")
 app.add_typer(export.app, name="export")
 app.add_typer(data.app, name="data")

@@ -112,6 +112,9 @@ class AnalyzeSpec(msgspec.Struct, frozen=True):
     first_second: int = 0
     last_second: int | None = None
     roots: tuple[str, ...] | None = None  # in which its paths must lie, of the licence key
+    vocabulary: tuple[str, ...] = ()  # words that may be said, the most relevant first
+    people_of: str = ""  # the Collection whose people may be named; "": every one in the CacheDir
+    renewed: tuple[str, ...] = ()  # hashes whose scenes are found anew, from their stored grid
 
 
 class ReclusterSpec(msgspec.Struct, frozen=True):
@@ -169,6 +172,9 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
 
 
+SCENES_BY = 1  # how scenes are found; raised where other ones are found by it
+
+
 class Scene(msgspec.Struct, frozen=True, array_like=True):
     """Half-open interval [start, end) on the grid, in seconds."""
 
@@ -193,11 +199,13 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     first_frame: int = 0
     seconds: Annotated[tuple[int, ...], Meta(max_length=1_000_000)] | None = None
     scenes: Annotated[tuple[Scene, ...], Meta(max_length=600_000)] = ()  # one a second of 6 days
+    scenes_by: int = 0  # SCENES_BY of who found them
     probe: Probe | None = None
     dim: int | None = None
     language: str | None = None  # of a transcript, as a code of shared.models.languages
     audio_streams: str | None = None  # of a transcript
-    pack_bytes: int | None = None  # of faces: length of the pack beside the data
+    pack_bytes: int | None = None  # of the pack beside the data, of faces and transcripts
+    sentence_model: str = ""  # of a transcript: whose rows of its segments are in the pack
     task_id: str = ""
     worker: str = ""
     made_at: float = 0.0  # Unix seconds
@@ -205,10 +213,10 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def pack(self) -> str | None:
-        """Name of the pack of pictures that belongs to the data, where there is one."""
+        """Name of the pack that belongs to the data, where there is one."""
         return None if self.pack_bytes is None else pack_of(self.file)
 
 
 def pack_of(file: str) -> str:
-    """Name of the pack of pictures beside a data file."""
+    """Name of the pack beside a data file: pictures of faces, rows of segments."""
     return f"{file.rpartition('.')[0]}.pack"

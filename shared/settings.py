@@ -132,6 +132,11 @@ class Settings:
         "MB",
     )
     speech_model: str = _setting("whisper-base", "Model key of the speech model.")
+    speech_second_model: str | None = _setting(
+        None,
+        "Model key of a small speech model, such as whisper-tiny.en, that hears speech once more "
+        "to mark doubtful words. Unset: they are marked by how sure the first model was.",
+    )
     audio_streams: str = _setting(
         "mix",
         "Of several sound tracks: mix hears all at once, first only the main one, each one after "

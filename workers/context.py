@@ -17,6 +17,7 @@ from shared.errors import CacheError, MediaUnreadable, RedisAway, RushesError
 from shared.ledger.ledger import Ledger
 from shared.ledger.records import Lease
 from shared.media import HashCache
+from shared.models import sentence_model
 from shared.paths import Roots
 from shared.settings import Settings
 from workers.liveness import Signals, StallTimer
@@ -158,6 +159,15 @@ class Context:
                 self._say_if_cold(ModelKind.VISUAL, key, ProgressType.VIDEO)
                 model = lent.enter_context(self.pool.lend(ModelKind.VISUAL, key))
             self.say("")
+            yield model
+
+    @contextmanager
+    def sentence_model(self) -> Iterator[VisualEmbedder]:
+        """Lend the model that embeds sentences for the block; it is small and loads in a moment."""
+        with ExitStack() as lent:
+            with self.stall.wide():
+                lend = self.pool.lend(ModelKind.VISUAL, sentence_model.KEY)
+                model = lent.enter_context(lend)
             yield model
 
     @contextmanager

@@ -42,11 +42,11 @@ class _Foreign(Exception):
 
 
 class JobConsumer:
-    """Takes the jobs of one queue; one instance per thread, as a pop blocks."""
+    """Takes the jobs of queues, the first before others; one a thread, as a pop blocks."""
 
-    def __init__(self, redis_url: str, instance: str, queue: str) -> None:
+    def __init__(self, redis_url: str, instance: str, *queues: str) -> None:
         self._redis = connect_blocking(redis_url, block_s=BLOCK_S, decode=False)
-        self._queue = queue_key(instance, queue)
+        self._queues = [queue_key(instance, queue) for queue in queues]
 
     def take(self) -> ItemToDo | None:
         """The next job of ours; None after BLOCK_S, or where a foreign one was dropped.
@@ -54,7 +54,7 @@ class JobConsumer:
         Raises redis-py's errors while Redis is away. A job that is lost after it was taken does no
         harm: the sweep enqueues again.
         """
-        popped: Any = self._redis.blpop([self._queue], timeout=BLOCK_S)
+        popped: Any = self._redis.blpop(self._queues, timeout=BLOCK_S)
         if popped is None:
             return None
         key = job_key(popped[1])

@@ -7,6 +7,7 @@ import resource
 import sys
 
 from shared.errors import SettingsError
+from shared.ledger.records import SCENES
 from shared.msgspec_decoding import learn_types
 from shared.process import logs, parent_pipe, traces
 from shared.settings import Settings
@@ -29,6 +30,7 @@ ANALYSIS = Work(
         analyze, stages=(ThumbnailStage, VisualStage, FaceStage), sound=TranscriptStage
     ),
     why_not=why_not,
+    more_queues=(SCENES,),
 )
 RECLUSTER = Work(kind="recluster", run=recluster, why_not=why_not_recluster, models=())
 EXPORT = Work(kind="export", run=export_clip, why_not=why_not_export, models=())

@@ -1,4 +1,4 @@
-"""A worker: takes a job from its queue, claims the Item in the ledger, does and settles it.
+"""A worker: takes a job from its queues, claims the Item in the ledger, does and settles it.
 
 Generic over the kind of work. A lost or doubled job does no harm.
 """
@@ -64,16 +64,21 @@ _LAST_CALL_S = 2.0  # for a native call that nobody waits for any more
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One kind of worker: its queue, its work and its models."""
+    """One kind of worker: its queues, its work and its models."""
 
-    kind: WorkerKind  # its queue, and its kind in heartbeats
+    kind: WorkerKind  # its first queue, and its kind in heartbeats
     run: Callable[[Context], None]
     why_not: Callable[[Context], NotHere | None]  # why this machine cannot do the Item
     models: tuple[ModelKind, ...] = tuple(ModelKind)  # kept warm when somebody wants them
+    more_queues: tuple[str, ...] = ()  # from which it takes while its first one is empty
+
+    @property
+    def queues(self) -> tuple[str, ...]:
+        return (self.kind, *self.more_queues)
 
 
 class Worker:
-    """A worker process: a queue, warm models, at most one Item at a time."""
+    """A worker process: queues, warm models, at most one Item at a time."""
 
     def __init__(
         self,
@@ -100,8 +105,8 @@ class Worker:
         self._stall = stall or StallTimer()
         self._jobs = JobQueues(connect(settings.redis_url, decode=False), settings.instance)
         self._ledger = ledger_of(settings, self._client, self._jobs)
-        self._parked = ParkedWork(self._ledger, settings, work.kind)
-        self._consumer = JobConsumer(settings.redis_url, settings.instance, work.kind)
+        self._parked = ParkedWork(self._ledger, settings, *work.queues)
+        self._consumer = JobConsumer(settings.redis_url, settings.instance, *work.queues)
         burying = partial(heartbeats.burying, self._client, settings.instance)
         self._keeper = Keeper(self._ledger, self._jobs.enqueue, self._beat, burying, self._stall)
         self._signals: Signals | None = None
@@ -187,7 +192,7 @@ class Worker:
         """Leave a job to other workers for a moment, if it is one of those; whether it was."""
         if not self._must_leave(item):
             return False
-        more_wait = self._until_redis(lambda: self._jobs.waiting(self._work.kind))
+        more_wait = self._until_redis(lambda: any(map(self._jobs.waiting, self._work.queues)))
         for _ in range(1 if more_wait else _LAST_LEFT_NAPS):
             self._nap(_LEFT_JOB_S if more_wait else _NAP_STEP_S)
             if not self._must_leave(item):

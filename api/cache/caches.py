@@ -19,7 +19,7 @@ from shared.cache import cache_files
 from shared.cache.cache_dir import CacheDir, without_id
 from shared.cache.cache_files import SeenPath
 from shared.errors import MediaError, NoCacheFolder, NotAllowed
-from shared.media import HashCache, open_media_file, other_forms
+from shared.media import HashCache, open_media_file
 from shared.opening import RootedPath
 from shared.paths import Roots
 from shared.settings import Settings
@@ -92,6 +92,10 @@ class Caches:
             view.refresh(thorough=thorough)
         return view
 
+    def views(self) -> list[CacheView]:
+        """All that are at hand, whoever may open them."""
+        return self._views.values()
+
     def reader(self, cache: CacheDir) -> Executor:
         """Threads for small reads in a folder that has been opened."""
         return self.folders.reader(str(cache.root))
@@ -106,7 +110,7 @@ class Caches:
         A file that is gone is still known by where it was. None: neither known nor readable, or
         it leads out of the roots.
         """
-        seen = _seen_at(view, path)
+        seen = view.seen_at(path)
         try:
             file = open_media_file(path, self._roots)
         except NotAllowed:
@@ -127,7 +131,7 @@ class Caches:
             paths,
             lambda path: self._hash_for(view, path),
             os.path.dirname,
-            lambda path: seen[0] if (seen := _seen_at(view, path)) else None,
+            lambda path: seen[0] if (seen := view.seen_at(path)) else None,
         )
 
     def best_paths(
@@ -216,9 +220,3 @@ class Caches:
         is_it = is_it and (latest is None or latest[0] == hash_str)
         view.opened.note(hash_str, seen.path, is_it)
         return is_it
-
-
-def _seen_at(view: CacheView, path: str) -> tuple[str, SeenPath] | None:
-    """What was last seen at a path, in whichever Unicode form it was written then."""
-    found = (view.seen_at(form) for form in (path, *other_forms(path)))
-    return next((seen for seen in found if seen is not None), None)

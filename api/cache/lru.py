@@ -28,3 +28,8 @@ class LruCache(Generic[K, V]):
             while len(self._kept) > self._capacity:
                 self._kept.popitem(last=False)
             return self._kept[key]
+
+    def values(self) -> list[V]:
+        """What is kept, the longest unused first."""
+        with self._lock:
+            return list(self._kept.values())

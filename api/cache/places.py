@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import NamedTuple
+
+from shared.media import other_forms
 
 _LATELY_S = 5.0
 _MOST_NOTED = 100_000
@@ -36,3 +39,9 @@ class LatelyOpened:
         if since is None:
             since = time.monotonic() - _LATELY_S
         return self._found.get((hash_str, path), float("-inf")) >= since
+
+
+def opens_at(places: Mapping[str, bool | None], path: str) -> bool | None:
+    """Whether a path opens, by what is known of places; one that is none of them was opened."""
+    known = (form for form in (path, *other_forms(path)) if form in places)
+    return places[form] if (form := next(known, "")) else True

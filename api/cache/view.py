@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 
 import msgspec
@@ -15,7 +15,7 @@ from shared.cache.cache_dir import CacheDir
 from shared.cache.cache_files import SeenPath
 from shared.cache.catalogue import Artefact, Entry, FollowState, Seen
 from shared.domain import Stage
-from shared.media import MediaType, media_type_of
+from shared.media import MediaType, media_type_of, other_forms
 from shared.opening import RootedPath
 
 Announced = tuple[str, str]  # data file names: visual artefact, frames artefact ("" unknown)
@@ -42,6 +42,8 @@ class CacheView:
         self._sightings = 0
         self.best_paths: Looks[str, str | None] = Looks()  # hash -> where the file opens
         self.opened = LatelyOpened()
+        self.frames = AnnouncedFrames(self._lock, self._frames)
+        self.seen = SeenPlaces(self._lock, self._paths)
         self.frame_packs: Looks[str, RootedPath | None] = Looks()  # hash -> where one lies
 
     def refresh(self, *, thorough: bool) -> None:
@@ -120,10 +122,12 @@ class CacheView:
             return {hash_str: seen.path for hash_str, seen in self._newest.items()}
 
     def seen_at(self, path: str) -> tuple[str, SeenPath] | None:
-        """The MediaFile last seen at this path, and what it looked like then."""
+        """The MediaFile last seen at this path, in either Unicode form, and what it was then."""
         with self._lock:
-            hash_str = self._at_path.get(path)
-            return None if hash_str is None else (hash_str, self._paths[hash_str][path])
+            for form in (path, *other_forms(path)):
+                if hash_str := self._at_path.get(form):
+                    return hash_str, self._paths[hash_str][form]
+        return None
 
     def paths_of(self, hash_str: str) -> list[SeenPath]:
         """Where a MediaFile was seen, the place where it was seen first before later copies."""
@@ -175,3 +179,45 @@ class CacheView:
             if seen is not None and media_type_of(seen.path) is MediaType.AUDIO:
                 whole.add(hash_str)
         return whole
+
+
+class AnnouncedFrames:
+    """Which frames artefacts a CacheView was told of."""
+
+    def __init__(self, lock: threading.Lock, files: dict[str, str]) -> None:
+        self._lock, self._files = lock, files
+
+    def files(self) -> dict[str, str]:
+        """Data files by hash: hints, since lines come in any order."""
+        with self._lock:
+            return dict(self._files)
+
+    def correct(self, hash_str: str, file: str | None) -> None:
+        """Note what the manifest said; None: they are not published (any more)."""
+        with self._lock:
+            if file is None:
+                self._files.pop(hash_str, None)
+            else:
+                self._files[hash_str] = file
+
+
+class SeenPlaces:
+    """Where all MediaFiles of a CacheView were seen."""
+
+    def __init__(self, lock: threading.Lock, paths: dict[str, dict[str, SeenPath]]) -> None:
+        self._lock, self._paths = lock, paths
+
+    def first(self) -> dict[str, str]:
+        """Where each was seen first, by hash: later copies do not change it."""
+        with self._lock:
+            return {
+                hash_str: min((seen.since, seen.path) for seen in known.values())[1]
+                for hash_str, known in self._paths.items()
+            }
+
+    def where(self, is_there: Callable[[str], bool]) -> set[str]:
+        """Hashes of those that were seen at any such path."""
+        with self._lock:
+            return {
+                hash_str for hash_str, known in self._paths.items() if any(map(is_there, known))
+            }

@@ -24,8 +24,10 @@ from shared.errors import Busy, CacheError, Missing
 from shared.msgspec_decoding import UNDECODABLE
 from shared.people.clustering import NO_CLUSTER
 from shared.people.edits import Modify, Names
+from shared.people.enrolment import References
 from shared.people.face_index import GONE, FaceIndex
 from shared.people.names import folder_name, spoken
+from shared.people.vocabulary import CollectionVocabulary
 from shared.unusable_files import UnusableFile
 
 _TRIES = 3
@@ -62,10 +64,12 @@ class PersonDeletion(msgspec.Struct, frozen=True):
     names: tuple[str, ...]  # as `spoken` has them
     keys: dict[str, tuple[int, ...]]  # of faces, by MediaFile
     clusters: dict[str, tuple[int, ...]]  # ids by the name of their collection
+    references: tuple[str, ...] = ()  # whose reference photos are forgotten, as `spoken` has it
 
     @classmethod
-    def of(cls, found: Iterable[FoundPerson], name: str) -> PersonDeletion:
+    def of(cls, found: Sequence[FoundPerson], name: str) -> PersonDeletion:
         """`name`: "" to forget only the names of the clusters."""
+        called = {spoken(known) for known in (name, *(n for one in found for n in one.names))}
         keys: dict[str, set[int]] = {}
         for one in found:
             clustering, faces = one.snapshot.clustering, one.faces
@@ -76,6 +80,7 @@ class PersonDeletion(msgspec.Struct, frozen=True):
             names=(spoken(name),) if name else (),
             keys={hash_str: tuple(sorted(own)) for hash_str, own in keys.items()},
             clusters={one.snapshot.name: tuple(one.clusters) for one in found},
+            references=tuple(sorted(called - {""})),
         )
 
 
@@ -95,14 +100,16 @@ def _remembered(one: FoundPerson) -> Iterable[tuple[str, int]]:
     return _pairs(memory.media, memory.media_of[at], memory.keys[at])
 
 
-def named(snapshots: Iterable[CollectionSnapshot], name: str) -> list[FoundPerson]:
-    """Everybody of this name. Raises Missing where nobody is, or was, called so."""
+def named(
+    snapshots: Iterable[CollectionSnapshot], name: str, references: References
+) -> list[FoundPerson]:
+    """Everybody of this name. Raises Missing where nobody is, or was, called or enrolled so."""
     found = []
     for snapshot in snapshots:
         roots = tuple(snapshot.state.ids_named(name))
         if roots or spoken(name) in _names_in_edits(snapshot):
             found.append(FoundPerson(snapshot, roots))
-    if not found:
+    if not found and not references.of(name):
         raise Missing(
             f"name: nobody in this cache folder is called {name[:80]!r}; GET /faces/clusters lists "
             "all people."
@@ -152,6 +159,7 @@ def delete_person(
     where others may be at it. Raises CacheError, and Busy while workers bring the faces back.
     """
     _write_down(cache, deletion)
+    References(cache.root).forget(deletion.references)
     keys = {h: np.array(own, np.uint64) for h, own in deletion.keys.items()}
     person = PersonFaces(keys, _others(snapshots(), deletion, keys))
     damaged = 0
@@ -211,6 +219,8 @@ def _forget(
     emptied = set(state.faces[theirs].tolist()) - set(state.faces[~theirs].tolist())
     clusters = {id_ for root in emptied - {NO_CLUSTER} for id_ in state.ids_of(root)}
     clusters.update(deletion.clusters.get(snapshot.name, ()))
+    called = {*deletion.names, *deletion.references}
+    CollectionVocabulary(snapshot.collection).forget(called)
     snapshot.collection.rewrite(
         partial(without_person, cache, person=person, clusters=clusters),
         partial(

@@ -144,8 +144,13 @@ def without_mention(
 
 
 def _move(move: FaceMove, faces: Set[str]) -> FaceMove | None:
-    others = tuple(face_id for face_id in move.face_ids if face_id not in faces)
-    return FaceMove(others, move.target, move.is_new) if others else None
+    stays = [n for n, face_id in enumerate(move.face_ids) if face_id not in faces]
+    if not stays:
+        return None
+    others = tuple(move.face_ids[n] for n in stays)
+    has_sources = len(move.sources) == len(move.face_ids)
+    sources = tuple(move.sources[n] for n in stays) if has_sources else ()
+    return FaceMove(others, move.target, move.is_new, sources)
 
 
 def faces_of_person(faces: Clustering | Memory, person: PersonFaces) -> NDArray[np.bool_]:

@@ -37,22 +37,32 @@ async def delete_person_data(call: Call[DeletePersonBody]) -> PersonDeleted:
     """Faces, pictures, vectors and names of a person go, at once and for good."""
     services, body = call.services, call.body
     found = await services.in_cache_dir(body.cache_dir, _found, services, body)
+    photos = await services.in_cache_dir(body.cache_dir, _photos, services, body, found)
     if body.dry_run:
-        return _answer(found, None)
+        return _answer(found, photos, None)
     call.audited["faces"] = sum(len(one.faces) for one in found)
     call.audited["clusters"] = {one.snapshot.name: one.clusters for one in found}
     call.audited["state"] = "begun"
     await audit(services.audit, "delete_person_data", call)  # before: nothing brings it back
     damaged = await services.in_cache_dir(body.cache_dir, _delete, services, body)
     call.audited["state"] = "done"
-    return _answer(found, damaged)
+    return _answer(found, photos, damaged)
 
 
-def _answer(found: list[FoundPerson], damaged: int | None) -> PersonDeleted:
+def _photos(services: Services, body: DeletePersonBody, found: list[FoundPerson]) -> int:
+    """Vectors of reference photos that go with the person."""
+    references = services.people.references(_cache(services, body))
+    names = PersonDeletion.of(found, body.name or "").references
+    return sum(len(references.of(name)) for name in names)
+
+
+def _answer(found: list[FoundPerson], photos: int, damaged: int | None) -> PersonDeleted:
     """What was found, and deleted with so many damaged results; None: was not deleted."""
     deletion = PersonDeletion.of(found, "")
     count = sum(len(keys) for keys in deletion.keys.values())
     faces = f"{counted(count, 'face')} in {counted(len(deletion.keys), 'file')}"
+    if photos:
+        faces += f" and {counted(photos, 'vector')} of reference photos"
     if damaged is None:
         message = (
             f"To delete: {faces}. Nothing is deleted yet: send dry_run false for that. It cannot "
@@ -131,8 +141,13 @@ def _found(services: Services, body: DeletePersonBody) -> list[FoundPerson]:
     cache = _cache(services, body)
     snapshots = services.people.all(cache)
     check_collections(cache, snapshots)
+    references = services.people.references(cache)
     try:
-        return named(snapshots, body.name) if body.name else [_by_id(services, cache, body)]
+        return (
+            named(snapshots, body.name, references)
+            if body.name
+            else [_by_id(services, cache, body)]
+        )
     except Missing:
         if unfinished(cache) is None:
             raise
@@ -169,10 +184,10 @@ ENDPOINTS = (
         summary="Delete a person",
         description="For those who must by law. Goes at once, and cannot be undone: the person's "
         "faces with their vectors and pictures, from the results of every face model and from "
-        "every collection of the cache folder, and the names in the log of edits. Nothing goes "
-        "unless `dry_run` is false. Merge first what is the same person. Media files, their "
-        "stored frames and backups still show the person, and a new analysis of the faces finds "
-        "them again.",
+        "every collection of the cache folder, what was enrolled from photos, and the names in the "
+        "log of edits. Nothing goes unless `dry_run` is false. Merge first what is one person. "
+        "Media files, their stored frames and backups still show the person, and a new analysis of "
+        "the faces finds them again.",
         body=DeletePersonBody,
         answer=PersonDeleted,
         errors={

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from msgspec import Meta
+from msgspec import Meta, Struct
 
 Timestamp = Annotated[str, Meta(description="HH:MM:SS", examples=["00:01:07"])]
 HashStr = Annotated[
@@ -32,6 +32,23 @@ ClientPath = Annotated[
     Meta(description="The file's path, in the client's form.", examples=["/footage/day1/A001.mov"]),
 ]
 Count = Annotated[int, Meta(ge=0, description="How many.", examples=[12])]
+
+
+class MatchPlace(Struct, kw_only=True, omit_defaults=True):
+    """A path where content was seen."""
+
+    path: ClientPath
+    online: (
+        Annotated[
+            bool,
+            Meta(
+                description="It opens and holds the content still. `false`: gone, changed or "
+                "away. Left out: that takes too long to find out.",
+                examples=[True],
+            ),
+        ]
+        | None
+    ) = None
 
 
 def counted(number: int, thing: str) -> str:

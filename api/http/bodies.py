@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct
 
 from api.http.times import TIME_PATTERN
+from shared.models.vocabulary import LONGEST_ENTRY, MOST_ENTRIES, MOST_WORDS
 
 LONGEST_PATH = 4_096  # characters; what Linux takes
 LONGEST_TEXT = 10_000  # of what people write: queries, names, comments
@@ -60,6 +61,19 @@ MediaPaths = Annotated[
         max_length=MOST_ITEMS,
         description="Absolute paths of media files that the backend itself can open.",
         examples=[["/footage/day1/A001.mov"]],
+    ),
+]
+# How many and how long the entries may be is checked, and explained, by shared.models.vocabulary.
+Vocabulary = Annotated[
+    list[Annotated[str, Meta(max_length=LONGEST_TEXT)]],
+    Meta(
+        max_length=MOST_ITEMS,
+        description="Names and rare words that may be said, the most important first: at most "
+        f"{MOST_ENTRIES} entries of up to {LONGEST_ENTRY} characters. The speech model is told of "
+        f"{MOST_WORDS} words: names of people of the collection (without one: of all in the cache "
+        "folder), half of them at the most, then these, then names of the file's folders. A file "
+        "that is transcribed already is heard again only by force.",
+        examples=[["Siobhan Gallagher", "Kestrelhaven"]],
     ),
 ]
 Time = Annotated[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -30,6 +31,7 @@ class Scope:
     asked: dict[str, str] | None  # our path -> the client's; None: everywhere
     like: str  # a path of the client, for the form of the answers'
     unusable: dict[str, str] = field(default_factory=dict)  # the client's paths, and why
+    began: float = field(default_factory=time.monotonic, init=False)
     _cache: CacheDir | None = field(default=None, init=False)
     _view: CacheView | None = field(default=None, init=False)
 

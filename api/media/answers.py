@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from api.http.answers import ClientPath, HashStr, Jpeg, ModelKey, Problem, Timestamp
+from api.http.answers import (
+    ClientPath,
+    HashStr,
+    Jpeg,
+    MatchPlace,
+    ModelKey,
+    Problem,
+    Timestamp,
+)
 from shared.media import MediaType
 from shared.media_facts import AudioStream, Color, StartTimecode, VideoStream
 
@@ -129,10 +137,151 @@ class MediaItem(Struct, kw_only=True):
     error: Problem = None
 
 
-class Metadata(Struct, kw_only=True):
+class Metadata(Struct, kw_only=True, omit_defaults=True):
     """In request order."""
 
     media: Annotated[list[MediaItem], Meta(description="One item per path.")]
+    details: (
+        Annotated[
+            list[MediaDetails | None],
+            Meta(
+                description="With `details`: one per path, null for what is not known there.",
+                examples=[[None]],
+            ),
+        ]
+        | None
+    ) = None
+
+
+class MadeResult(Struct, kw_only=True):
+    """Something that was made of a file."""
+
+    kind: Annotated[
+        Literal["frames", "visual", "transcript", "faces"],
+        Meta(
+            title="ResultKind",
+            description="frames: thumbnails and scenes; visual: embeddings.",
+            examples=["visual"],
+        ),
+    ]
+    model_key: Annotated[
+        ModelKey | None, Meta(description="Null: none was needed.", examples=["conse-lite0"])
+    ]
+    count: Annotated[
+        int, Meta(ge=0, description="Grid frames, segments or faces in it.", examples=[600])
+    ]
+    made_at: Annotated[float, Meta(description="Unix seconds.", examples=[1764150000])]
+    warnings: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="What was wrong with the file.",
+            examples=[["The file is damaged after 12 s of sound."]],
+        ),
+    ] = ()
+
+
+class SceneSpan(Struct, kw_only=True):
+    """A scene, from its first second to before its end."""
+
+    start_seconds: Annotated[int, Meta(ge=0, description="Its first second.", examples=[62])]
+    end_seconds: Annotated[int, Meta(ge=0, description="The second after it.", examples=[71])]
+
+
+class PersonInFile(Struct, kw_only=True):
+    """A cluster of faces that is to be seen in a file."""
+
+    cluster_job_name: Annotated[str, Meta(description="The collection.", examples=["Season 1"])]
+    cluster_id: Annotated[str, Meta(description="The cluster.", examples=["2123020638"])]
+    name: Annotated[str | None, Meta(description="Null: without one.", examples=["Ada"])]
+    seconds: Annotated[
+        int, Meta(ge=1, description="On how many seconds a face is seen.", examples=[42])
+    ]
+    first_timestamp: Timestamp
+
+
+class SpokenSummary(Struct, kw_only=True):
+    """What is said in a file, in short; /transcriptions has all of it."""
+
+    model_key: ModelKey
+    language: Annotated[
+        str | None, Meta(description="Lower-case English name.", examples=["english"])
+    ]
+    segments: Annotated[int, Meta(ge=0, description="How many.", examples=[120])]
+    speech_seconds: Annotated[
+        float, Meta(ge=0, description="In which somebody speaks.", examples=[340.5])
+    ]
+    begin: Annotated[
+        str, Meta(description="The first words.", examples=["And Mr. John Dashwood had then …"])
+    ]
+    doubts: Annotated[
+        int, Meta(ge=0, description="Spans whose first text was refused.", examples=[2])
+    ]
+
+
+class MediaDetails(Struct, kw_only=True):
+    """All that a cache folder knows of a file."""
+
+    places: Annotated[
+        list[MatchPlace],
+        Meta(
+            description="Where its content was seen: those that open first.",
+            examples=[[{"path": "/footage/day1/A001.mov", "online": True}]],
+        ),
+    ]
+    results: Annotated[
+        list[MadeResult],
+        Meta(
+            description="What was made of it, by kind and model.",
+            examples=[
+                [
+                    {
+                        "kind": "frames",
+                        "model_key": None,
+                        "count": 600,
+                        "made_at": 1764150000,
+                        "warnings": [],
+                    }
+                ]
+            ],
+        ),
+    ]
+    scenes: Annotated[
+        list[SceneSpan],
+        Meta(description="In order.", examples=[[{"start_seconds": 0, "end_seconds": 9}]]),
+    ]
+    people: Annotated[
+        list[PersonInFile],
+        Meta(
+            description="Of all collections; who is seen longest first.",
+            examples=[
+                [
+                    {
+                        "cluster_job_name": "Season 1",
+                        "cluster_id": "2123020638",
+                        "name": "Ada",
+                        "seconds": 42,
+                        "first_timestamp": "00:00:07",
+                    }
+                ]
+            ],
+        ),
+    ]
+    transcript: Annotated[
+        SpokenSummary | None,
+        Meta(
+            description="The active speech model's, else the newest; null: none.",
+            examples=[
+                {
+                    "model_key": "whisper-base",
+                    "language": "english",
+                    "segments": 120,
+                    "speech_seconds": 340.5,
+                    "begin": "And Mr. John Dashwood had then …",
+                    "doubts": 0,
+                }
+            ],
+        ),
+    ] = None
 
 
 class AnalysisState(Struct, kw_only=True):

@@ -33,6 +33,13 @@ class MetadataBody(Keyed, kw_only=True):
         ]
         | None
     ) = None
+    details: Annotated[
+        bool,
+        Meta(
+            description="With cache_dir: all that is known of each file, in `details`: places, "
+            "results by model, scenes, people, transcript, warnings."
+        ),
+    ] = False
 
 
 class ThumbnailRequest(Struct, kw_only=True):

@@ -5,13 +5,16 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
 from typing import ParamSpec, TypeVar
 
 from api.http.concurrency import map_concurrently
 from api.http.endpoint import Call, Endpoint
 from api.http.slots import own_slot
-from api.media.answers import AnalysisState, MediaItem, Metadata, Rate
+from api.media.answers import AnalysisState, MediaDetails, MediaItem, Metadata, Rate
 from api.media.bodies import MetadataBody
+from api.media.details import details_of
 from api.services import Services
 from shared.cache import catalogue
 from shared.cache.cache_dir import CacheDir
@@ -39,7 +42,7 @@ _OF_CONTAINER = frozenset(Probe.__struct_fields__) & frozenset(MediaItem.__struc
 async def get_media_metadata(call: Call[MetadataBody]) -> Metadata:
     """Facts of files in request order; what is wrong with one stands in its own slot."""
     services, body = call.services, call.body
-    cache = None
+    cache, details = None, None
     if body.cache_dir:
         folder = services.paths.cache(body.cache_dir)
         cache = await services.folders.run(folder, services.caches.cache, folder)
@@ -50,7 +53,31 @@ async def get_media_metadata(call: Call[MetadataBody]) -> Metadata:
     )
     if body.cache_dir and cache is not None:
         await services.in_cache_dir(body.cache_dir, _fill_face_jobs, services, items, cache)
-    return Metadata(media=items)
+        if body.details:
+            details = await services.in_cache_dir(body.cache_dir, _details, services, items, cache)
+    return Metadata(media=items, details=details)
+
+
+def _details(
+    services: Services, items: list[MediaItem], cache: CacheDir
+) -> list[MediaDetails | None]:
+    """Of each item; one that is away is filled in from what is known of it."""
+    view = services.caches.follow(cache)
+    found: list[MediaDetails | None] = []
+    for item in items:
+        details = None
+        if item.hash_str is None and not item.exists:  # away: known by where it was
+            with suppress(NotAllowed, UnusablePath):
+                ours = services.paths.media(item.media_path, "media_paths")
+                item.hash_str = services.caches.hash_for(view, ours)
+        if item.hash_str is not None:
+            shown = partial(services.paths.back, like=item.media_path)
+            details = details_of(services, view, item.hash_str, shown)
+            frames = cache.manifest(item.hash_str, Stage.FRAMES)
+            if not item.exists and frames and frames.probe:
+                _fill(item, frames.probe)
+        found.append(details)
+    return found
 
 
 def _fill_face_jobs(services: Services, items: list[MediaItem], cache: CacheDir) -> None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import bisect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
 
 from api.http.slots import own_slot
 from api.services import Services
+from shared.cache import exact_cuts
 from shared.cache.cache_files import is_hash
+from shared.cache.exact_cuts import Cuts
 from shared.cache.frame_packs import PackReader
 from shared.domain import Scene, Stage
 from shared.errors import NotAllowed
@@ -26,35 +29,38 @@ class StoredPicture:
     """A frame of the grid that may stand for a time."""
 
     jpeg: bytes
-    is_of_shot: bool  # of the shot that is shown at that time; else a cut lies close to it
+    is_of_shot: bool  # surely of the shot that is shown then; else a cut lies close to it
 
 
 class StoredGrid:
     """The frames of an analyzed file, with its scenes."""
 
-    def __init__(self, pack: PackReader, scenes: Sequence[Scene]) -> None:
+    def __init__(
+        self, pack: PackReader, scenes: Sequence[Scene], exact_cuts: Callable[[], Cuts]
+    ) -> None:
+        """`exact_cuts` is called where a time lies beside a cut."""
         self._pack = pack
         self._scene_starts = [scene.start for scene in scenes]
+        self._exact_cuts = exact_cuts
 
     def at(self, seconds: float) -> StoredPicture | None:
         """The frame nearest to a time, None where none is near.
 
-        Between two frames with a cut between them nobody knows on which side of it a time lies:
-        the earlier one, to whose scene it counts.
+        Between two frames with a cut between them, the one on the side of that time. Where nobody
+        knows on which side it lies, the earlier one, to whose scene it counts.
         """
         there = self._pack.seconds
         row = int(np.searchsorted(there, seconds, side="right"))
         around = [int(second) for second in there[max(0, row - 1) : row + 1]]
-        is_of_shot = around[0] == seconds or not self._is_cut(around) if around else True
-        near = [
-            second
-            for second in (around if is_of_shot else around[:1])
-            if abs(second - seconds) < _WITHIN_S
-        ]
+        cut = None if not around or around[0] == seconds else self._cut_between(around)
+        if cut is not None:
+            exact = self._exact_cuts().get(cut)
+            around = around[:1] if exact is None or seconds < exact else around[1:]
+        near = [second for second in around if abs(second - seconds) < _WITHIN_S]
         if not near:
             return None
         jpeg = self._pack.read(min(near, key=lambda second: abs(second - seconds)))
-        return None if jpeg is None else StoredPicture(jpeg, is_of_shot)
+        return None if jpeg is None else StoredPicture(jpeg, is_of_shot=cut is None)
 
     def within(self, seconds: range) -> list[tuple[int, bytes]]:
         """The frames of these seconds; those in which no picture begins have none."""
@@ -63,11 +69,13 @@ class StoredGrid:
         found = ((int(second), self._pack.read(int(second))) for second in there[first:end])
         return [(second, jpeg) for second, jpeg in found if jpeg is not None]
 
-    def _is_cut(self, around: list[int]) -> bool:
-        """Whether a scene begins after the first of them, and not after the last."""
+    def _cut_between(self, around: list[int]) -> int | None:
+        """Where a scene begins after the first of them, and not after the last."""
         starts = self._scene_starts
         following = bisect.bisect_right(starts, around[0])
-        return following < len(starts) and starts[following] <= around[-1]
+        if following == len(starts) or starts[following] > around[-1]:
+            return None
+        return starts[following]
 
 
 def in_stored_grid(
@@ -89,5 +97,6 @@ def in_stored_grid(
         manifest = view.cache.manifest(found, Stage.FRAMES) if found else None
         if found and manifest:
             with PackReader(view.cache.data_path(found, manifest)) as pack:
-                return look(StoredGrid(pack, manifest.scenes))
+                known = partial(exact_cuts.read, view.cache, found, manifest.file)
+                return look(StoredGrid(pack, manifest.scenes, known))
     return None

@@ -153,8 +153,9 @@ ENDPOINTS = (
         summary="Pictures of moments",
         description=f"Longest side {THUMBNAIL_SIDE} px, in request order, null where a frame "
         "cannot be had. Of analysed files the stored frame nearest in time, but the frame itself "
-        "where a cut lies between the two stored frames around it (the earlier one where it cannot "
-        "be had); of others the frame itself.",
+        "where a cut lies between the two stored frames around it (where it cannot be had, the one "
+        "on that side of the cut as far as its exact place is known, else the earlier one); of "
+        "others the frame itself.",
         body=ThumbnailsBody,
         answer=Thumbnails,
         example={

@@ -231,6 +231,45 @@ class Edits(Struct, kw_only=True):
     edits: Annotated[list[EditItem], Meta(description="All edits of the collection.")]
 
 
+class PersonFound(Struct, kw_only=True):
+    """Where an enrolled person is in one collection."""
+
+    cluster_job_name: Annotated[str, Meta(description="The collection.", examples=["Season 1"])]
+    cluster_ids: Annotated[
+        list[str], Meta(description="Clusters of this name.", examples=[["418350733"]])
+    ]
+    face_count: Count
+
+
+class EnrolledPerson(Struct, kw_only=True):
+    """What is known of the person now, and where it is found."""
+
+    message: Message
+    name: Annotated[str, Meta(description="What the person is called.", examples=["Ada"])]
+    references: Annotated[
+        int,
+        Meta(
+            ge=1, description="Photos that the person is known by, earlier ones too.", examples=[2]
+        ),
+    ]
+    models: Annotated[
+        list[str],
+        Meta(description="Face models that know the person.", examples=[["dlib-resnet"]]),
+    ]
+    collections: Annotated[
+        list[PersonFound], Meta(description="Collections in which the person is found.")
+    ]
+
+
+class VocabularyAnswer(Struct, kw_only=True):
+    """The words of a collection."""
+
+    message: Message
+    vocabulary: Annotated[
+        list[str], Meta(description="In their order.", examples=[["Siobhan Gallagher"]])
+    ]
+
+
 class UndoAnswer(Struct, kw_only=True):
     """The clusters as they are now."""
 

@@ -6,11 +6,12 @@ from typing import Annotated, ClassVar
 
 from msgspec import Meta, Struct, field
 
-from api.http.bodies import LONGEST_TEXT, LONGEST_WORD, CacheDir, Keyed
+from api.http.bodies import LONGEST_TEXT, LONGEST_WORD, CacheDir, Keyed, MediaPath, Vocabulary
 from shared.models.specs import DEFAULT_EPS, DEFAULT_MIN_SAMPLES
 
 MOST_FACES = 2_000  # of one page
 MOST_SAMPLES = 16  # of one cluster
+MOST_PICTURES = 20  # of one request: each takes up to a second or two
 MOST_MOVED = 20_000  # faces in one request: it takes less than 0.2 s
 _MOST_NAMED = 100_000  # clusters in one list of an edit
 
@@ -228,8 +229,47 @@ class ReclusterBody(OfCollection, kw_only=True):
         Meta(description="Derive eps and min_samples from the faces; the given ones do not count."),
     ] = False
     clear_names: Annotated[
-        bool, Meta(description="Take all names away. Merges and moves stay.")
+        bool,
+        Meta(
+            description="Take away all names that were given by hand. Merges and moves stay, and "
+            "enrolled people are known as before."
+        ),
     ] = False
+
+
+class EnrollBody(Keyed, kw_only=True):
+    """Who is to be known, and by which photos."""
+
+    NOT_AUDITED: ClassVar = ("name", "pictures")  # what files are called tells names, too
+
+    cache_dir: CacheDir
+    name: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=LONGEST_TEXT,
+            description="What the person is called; 1 to 200 characters.",
+            examples=["Ada"],
+        ),
+    ]
+    pictures: Annotated[
+        list[MediaPath],
+        Meta(
+            min_length=1,
+            max_length=MOST_PICTURES,
+            description="Photos on which this person is seen alone, clear and from the front. "
+            "Several make it surer.",
+            examples=[["/footage/ada-1.jpg", "/footage/ada-2.jpg"]],
+        ),
+    ]
+
+
+class VocabularyBody(OfCollection, kw_only=True):
+    """The words of a collection; left out: they are only told."""
+
+    NOT_AUDITED: ClassVar = ("vocabulary",)  # names of people
+
+    vocabulary: Vocabulary | None = None
 
 
 class UndoBody(OfCollection, kw_only=True):

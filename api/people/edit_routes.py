@@ -235,8 +235,8 @@ ENDPOINTS = (
         tag="Faces",
         summary="Merge people, move faces",
         description="Merges come before moves, and either all is done or nothing. It holds when "
-        "the faces are grouped anew, and can be taken back with /faces/edits/undo. 404 for unknown "
-        "clusters and faces.",
+        "the faces are grouped anew, and can be taken back with /faces/edits/undo. New faces like "
+        "those moved out of a cluster stay out of it. 404 for unknown clusters and faces.",
         body=ModifyBody,
         answer=ModifyAnswer,
         errors={

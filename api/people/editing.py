@@ -117,7 +117,9 @@ def _checked_moves(
         if target is None:
             target = new_id(faces[0], taken)
             taken.add(target)
-        found.append(FaceMove(faces, target, is_new))
+        places = [at for face in faces if (at := state.index_of(face)) is not None]
+        sources = tuple(state.faces[places].tolist())
+        found.append(FaceMove(faces, target, is_new, sources))
     return tuple(found)
 
 

@@ -6,14 +6,18 @@ import threading
 from collections.abc import Callable, Iterable
 
 from api.cache.lru import LruCache
+from api.people.in_file import SeenPerson, people_in
 from api.people.snapshot import NOTHING_GROUPED, CollectionSnapshot
 from shared.cache.cache_dir import CacheDir
 from shared.errors import Missing
+from shared.models.specs import FaceScale
 from shared.opening import RootedPath
 from shared.people.collection import Collection
 from shared.people.edits import Edit, NewEdit
+from shared.people.enrolment import References
 from shared.people.state import PeopleState
 
+ScaleOf = Callable[[str], FaceScale | None]
 _CAPACITY = 32  # Collections; 100,000 faces take some 20 MB
 _MEMBERS_CAPACITY = 64  # Collections of which only members are read; 100,000 take some 20 MB
 
@@ -21,10 +25,14 @@ _MEMBERS_CAPACITY = 64  # Collections of which only members are read; 100,000 ta
 class _KeptCollection:
     """A Collection at hand, with what was read of it last."""
 
-    def __init__(self, cache: CacheDir, collection: Collection) -> None:
+    def __init__(
+        self, cache: CacheDir, collection: Collection, references: References, scale_of: ScaleOf
+    ) -> None:
         self.editing = threading.Lock()
         self._cache = cache
         self._collection = collection
+        self._references = references
+        self._scale_of = scale_of
         self._loading = threading.Lock()
         self._version: object = None
         self._snapshot: CollectionSnapshot | None = None
@@ -32,7 +40,8 @@ class _KeptCollection:
     def snapshot(self) -> CollectionSnapshot:
         """The Collection as it is now. While one request loads it, others wait and find it done."""
         with self._loading:
-            version = self._collection.version()  # before reading: what comes later is read again
+            # Before reading: what comes later is read again.
+            version = (self._collection.version(), self._references.version())
             if self._snapshot is None or version != self._version:
                 self._snapshot = self._read()
                 self._version = version
@@ -41,18 +50,22 @@ class _KeptCollection:
     def _read(self) -> CollectionSnapshot:
         clustering = self._collection.clustering() or NOTHING_GROUPED
         edits = self._collection.edits()
+        known = self._references.known(clustering.model, self._scale_of(clustering.model))
         if self._snapshot is None:
-            state = PeopleState.of(clustering, edits)
+            state = PeopleState.of(clustering, edits, known)
         else:
-            state = self._snapshot.state.following(clustering, edits)
+            state = self._snapshot.state.following(clustering, edits, known)
         return CollectionSnapshot(self._cache, self._collection, state)
 
 
 class People:
     """The Collections of all CacheDirs, for one process; safe for threads."""
 
-    def __init__(self, capacity: int = _CAPACITY) -> None:
+    def __init__(self, capacity: int = _CAPACITY, scale_of: ScaleOf = lambda _model: None) -> None:
+        """`scale_of`: what distances of a face model mean, by its key."""
+        self._scale_of = scale_of
         self._kept: LruCache[RootedPath, _KeptCollection] = LruCache(capacity)
+        self._references: LruCache[RootedPath, References] = LruCache(capacity)
         self._members: LruCache[RootedPath, Collection] = LruCache(_MEMBERS_CAPACITY)
 
     def open(self, cache: CacheDir, name: str) -> CollectionSnapshot:
@@ -72,6 +85,11 @@ class People:
                 continue
         return found
 
+    def in_file(self, cache: CacheDir, hash_str: str) -> list[SeenPerson]:
+        """Who is to be seen in a file, in all Collections that it is a member of."""
+        names = self.collections_of(cache.root, [hash_str])[hash_str]
+        return [one for name in names for one in people_in(self.open(cache, name), hash_str)]
+
     def edit(
         self, cache: CacheDir, name: str, make: Callable[[CollectionSnapshot], NewEdit]
     ) -> tuple[Edit, CollectionSnapshot]:
@@ -85,6 +103,10 @@ class People:
             before = kept.snapshot()
             edit = before.collection.append(make(before))
             return edit, kept.snapshot()
+
+    def references(self, cache: CacheDir) -> References:
+        """The reference photos of the folder."""
+        return self._references.get(cache.root, lambda: References(cache.root))
 
     def collections_of(self, cache_root: RootedPath, hashes: Iterable[str]) -> dict[str, list[str]]:
         """For each hash_str the names of the Collections that it is a member of, in order.
@@ -108,4 +130,7 @@ class People:
 
     def _at_hand(self, cache: CacheDir, name: str) -> _KeptCollection:
         opened = Collection.open(cache.root, name, create=False)
-        return self._kept.get(opened.folder, lambda: _KeptCollection(cache, opened))
+        references = self.references(cache)
+        return self._kept.get(
+            opened.folder, lambda: _KeptCollection(cache, opened, references, self._scale_of)
+        )

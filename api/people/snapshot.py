@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from api.people.frame_filter import FrameFilter
 from shared.cache.cache_dir import CacheDir
-from shared.cache.faces import face_id, second_of, seconds_of
+from shared.cache.faces import face_id, first_key, second_of, seconds_of
 from shared.errors import Missing
 from shared.people.clustering import NO_CLUSTER, Clustering
 from shared.people.collection import Collection
@@ -102,6 +103,20 @@ class CollectionSnapshot:
                 self._filters.clear()
             self._filters[wanted] = found
         return found
+
+    def seen_in(self, hash_str: str, first: int, end: int) -> list[int]:
+        """Clusters with faces in these seconds of a file, up to before `end`; most faces first."""
+        media = self.clustering.media
+        number = bisect_left(media, hash_str)
+        if number == len(media) or media[number] != hash_str:
+            return []
+        start, stop = np.searchsorted(self.clustering.media_of, [number, number + 1])
+        keys = self.clustering.keys[start:stop]
+        bounds = np.array([first_key(first), first_key(end)], np.uint64)
+        here = np.searchsorted(keys, bounds) + start
+        roots, counts = np.unique(self.state.faces[here[0] : here[1]], return_counts=True)
+        in_order = np.lexsort((roots, -counts))
+        return [root for root in roots[in_order].tolist() if root != NO_CLUSTER]
 
     def face_id(self, face: int) -> str:
         """Public id of a face, which is an index into the clustering."""

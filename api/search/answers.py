@@ -2,11 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
-from api.http.answers import ClientPath, Count, HashStr, Message, Timestamp
+from api.http.answers import ClientPath, Count, HashStr, MatchPlace, Message, Timestamp
+from api.search.coverage.answers import COVERAGE, Coverage
+
+# Examples for the document.
+MATCH = {
+    "frame_idx": "67",
+    "timestamp": "00:01:07",
+    "image": "/9j/4AAQSkZJRg==",
+    "scene_start_timestamp": "00:01:02",
+    "scene_end_timestamp": "00:01:11",
+    "original_index": 67,
+    "hash_str": "9ae0daaf81f5b2c3",
+    "video_path": "/footage/day1/A001.mov",
+}
+TRANSCRIPT_MATCH = {
+    "media_path": "/footage/day1/A001.mov",
+    "hash_str": "9ae0daaf81f5b2c3",
+    "start_seconds": 67.2,
+    "end_seconds": 71.04,
+    "start_timestamp": "00:01:07",
+    "end_timestamp": "00:01:11",
+    "text": "Thunder, rolling thunder.",
+}
 
 
 class Skipped(Struct, kw_only=True):
@@ -44,21 +66,36 @@ MatchStrength = Annotated[
 ]
 
 
-class MatchPlace(Struct, kw_only=True, omit_defaults=True):
-    """A path where content was seen."""
+MatchPlaces = Annotated[
+    list[MatchPlace],
+    Meta(
+        description="All paths where the content was seen, with `details`: those that open first, "
+        "and of them the one that was seen first.",
+        examples=[[{"path": "/footage/day1/A001.mov", "online": True}]],
+    ),
+]
+SearchNotes = Annotated[
+    list[str],
+    Meta(
+        description="What there is to know of the search, with `details`.",
+        examples=[["conse-lite0 hardly knows these words."]],
+    ),
+]
 
-    path: ClientPath
-    online: (
+
+class PersonSeen(Struct, kw_only=True):
+    """A cluster of faces, which is a person."""
+
+    cluster_job_name: Annotated[str, Meta(description="Its collection.", examples=["Season 1"])]
+    cluster_id: Annotated[
+        str, Meta(description="As /faces/clusters gives it.", examples=["418350733"])
+    ]
+    name: (
         Annotated[
-            bool,
-            Meta(
-                description="It opens and holds the content still. `false`: gone, changed or "
-                "away. Left out: that takes too long to find out.",
-                examples=[True],
-            ),
+            str, Meta(description="What the person is called; null: unnamed.", examples=["Ada"])
         ]
         | None
-    ) = None
+    )
 
 
 class Match(Struct, kw_only=True, omit_defaults=True):
@@ -114,20 +151,34 @@ class Match(Struct, kw_only=True, omit_defaults=True):
         | None
     ) = None
     strength: MatchStrength | None = None
-    paths: (
+    paths: MatchPlaces | None = None
+    online: (
         Annotated[
-            list[MatchPlace],
+            bool, Meta(description="Whether video_path opens, with `details`.", examples=[True])
+        ]
+        | None
+    ) = None
+    cut_start_seconds: (
+        Annotated[
+            float,
             Meta(
-                description="All paths where the content was seen, with `details`: those that "
-                "open first, and of them the one that was seen first.",
-                examples=[[{"path": "/footage/day1/A001.mov", "online": True}]],
+                ge=0,
+                description="Where the scene begins to the picture, with `details`. Left out "
+                "where that is not known; what is found later is there when it is asked for again.",
+                examples=[61.56],
             ),
         ]
         | None
     ) = None
-    online: (
+    cut_end_seconds: (
         Annotated[
-            bool, Meta(description="Whether video_path opens, with `details`.", examples=[True])
+            float,
+            Meta(
+                ge=0,
+                description="Where the next scene begins to the picture, or the file ends, with "
+                "`details`. Left out as `cut_start_seconds`.",
+                examples=[70.44],
+            ),
         ]
         | None
     ) = None
@@ -138,22 +189,77 @@ class Match(Struct, kw_only=True, omit_defaults=True):
         ]
         | None
     ) = None
-
-
-class Matches(Struct, kw_only=True, omit_defaults=True):
-    """Best first."""
-
-    matches: Annotated[list[Match], Meta(description="At most max_results.")]
-    notes: (
+    people: (
         Annotated[
-            list[str],
+            list[PersonSeen],
             Meta(
-                description="What there is to know of the search, with `details`.",
-                examples=[["conse-lite0 hardly knows these words."]],
+                description="Who is seen in the match's scene, with `details`: by collection, in "
+                "each the one with most faces first.",
+                examples=[
+                    [{"cluster_job_name": "Season 1", "cluster_id": "418350733", "name": "Ada"}]
+                ],
             ),
         ]
         | None
     ) = None
+
+
+def _group(match: dict[str, Any]) -> dict[str, Any]:
+    """An example."""
+    file = {"media_path": "/footage/day1/A001.mov", "hash_str": "9ae0daaf81f5b2c3"}
+    return {**file, "matches": [match]}
+
+
+class MatchGroup(Struct, kw_only=True):
+    """What was found in one file."""
+
+    media_path: ClientPath
+    hash_str: HashStr
+    matches: Annotated[
+        list[Match],
+        Meta(
+            description="The best ones, at most matches_per_file; best first, or by time.",
+            examples=[[MATCH]],
+        ),
+    ]
+
+
+Next = Annotated[
+    str,
+    Meta(
+        description="The `cursor` of the page after this one, where `cursor` was sent. Left out: "
+        "this is the last page.",
+        examples=["WyI1ZDQxNDAyYWJj….k3v9…"],
+    ),
+]
+
+
+Covered = Annotated[
+    Coverage | None,
+    Meta(
+        description="How much of what was asked was searched, with `coverage`.",
+        examples=[COVERAGE],
+    ),
+]
+
+
+class Matches(Struct, kw_only=True, omit_defaults=True):
+    """Best first, unless `sort` says otherwise."""
+
+    matches: Annotated[list[Match], Meta(description="At most max_results.")]
+    groups: (
+        Annotated[
+            list[MatchGroup],
+            Meta(
+                description="Files with their matches, with `group_by`; at most max_results.",
+                examples=[[_group(MATCH)]],
+            ),
+        ]
+        | None
+    ) = None
+    next: Next | None = None
+    notes: SearchNotes | None = None
+    coverage: Covered = None
 
 
 class LoadTranscriptionsAnswer(Struct, kw_only=True):
@@ -187,9 +293,65 @@ class TranscriptMatch(Struct, kw_only=True, omit_defaults=True):
         ]
         | None
     ) = None
+    matched_by: (
+        Annotated[
+            Literal["literal", "fuzzy", "semantic"],
+            Meta(
+                title="TranscriptMatchedBy",
+                description="How it was found, in the modes `semantic` and `auto`.",
+                examples=["semantic"],
+            ),
+        ]
+        | None
+    ) = None
+    score: (
+        Annotated[
+            float,
+            Meta(
+                ge=0,
+                le=1,
+                description="How likely this is what is looked for, with `details`. Left out of "
+                "what was found by its words.",
+                examples=[0.71],
+            ),
+        ]
+        | None
+    ) = None
+    strength: MatchStrength | None = None
+    paths: MatchPlaces | None = None
+    online: (
+        Annotated[
+            bool, Meta(description="Whether media_path opens, with `details`.", examples=[True])
+        ]
+        | None
+    ) = None
 
 
-class TranscriptMatches(Struct, kw_only=True):
-    """By file, then by time."""
+class TranscriptGroup(Struct, kw_only=True):
+    """Where the words are said in one file."""
+
+    media_path: ClientPath
+    hash_str: HashStr
+    matches: Annotated[
+        list[TranscriptMatch],
+        Meta(description="By time, at most matches_per_file.", examples=[[TRANSCRIPT_MATCH]]),
+    ]
+
+
+class TranscriptMatches(Struct, kw_only=True, omit_defaults=True):
+    """By file, then by time; what was found by its meaning, the likest first, comes last."""
 
     matches: Annotated[list[TranscriptMatch], Meta(description="At most max_results.")]
+    groups: (
+        Annotated[
+            list[TranscriptGroup],
+            Meta(
+                description="Files with their matches, with `group_by`; at most max_results.",
+                examples=[[_group(TRANSCRIPT_MATCH)]],
+            ),
+        ]
+        | None
+    ) = None
+    next: Next | None = None
+    notes: SearchNotes | None = None
+    coverage: Covered = None

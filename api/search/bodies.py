@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct, field
+from msgspec import Meta, field
 
 from api.http.bodies import (
     LONGEST_TEXT,
@@ -17,13 +17,12 @@ from api.http.bodies import (
     MediaPath,
     Time,
 )
-from api.people.bodies import ClusterId
 from api.search.answers import MatchStrength
+from api.search.filtering.fields import MOST_PEOPLE, PeopleFilterMode, PersonFilter
+from api.search.paging.fields import MOST_MATCHES, PageFields
 from shared.query.messages import LONGEST_QUERY, MOST_TEXTS
 
 _MOST_EXCLUDED = MOST_TEXTS - 1  # beside the query
-_MOST_PEOPLE = 1_000
-MOST_MATCHES = 10_000
 _LONGEST_IMAGE = 40_000_000  # base64 of 30 MB
 
 Concept = Annotated[str, Meta(min_length=1, max_length=500)]
@@ -38,44 +37,16 @@ MaxResults = Annotated[
 ]
 
 
-class PersonFilter(Struct, kw_only=True):
-    """A person: a collection and either a name or a cluster; with both, the cluster counts."""
-
-    cluster_job_name: Annotated[
-        str,
-        Meta(
-            min_length=1,
-            max_length=LONGEST_TEXT,
-            description="The collection.",
-            examples=["Season 1"],
-        ),
-    ]
-    person_name: (
-        Annotated[
-            str,
-            Meta(
-                min_length=1,
-                max_length=LONGEST_TEXT,
-                description="A name given to clusters, all of which count; case does not matter.",
-                examples=["Ada"],
-            ),
-        ]
-        | None
-    ) = None
-    cluster_id: (
-        Annotated[
-            ClusterId,
-            Meta(
-                description="One cluster, as /faces/clusters gives it; a number is read too. "
-                '"-1": frames with faces that are in no cluster.',
-                examples=["3"],
-            ),
-        ]
-        | None
-    ) = None
+WithCoverage = Annotated[
+    bool,
+    Meta(
+        description="Say how much of what is asked was searched: how many files and hours are "
+        "analyzed, waiting, failed, unknown or offline, and why."
+    ),
+]
 
 
-class SearchFields(Keyed, kw_only=True):
+class SearchFields(PageFields, kw_only=True):
     """What all three visual searches share."""
 
     cache_dir: CacheDir
@@ -108,7 +79,7 @@ class SearchFields(Keyed, kw_only=True):
     people_filter: Annotated[
         list[PersonFilter],
         Meta(
-            max_length=_MOST_PEOPLE,
+            max_length=MOST_PEOPLE,
             description="Only frames with these people. An empty list or null is no filter; who "
             "is unknown is on no frame, which is no error.",
             examples=[[{"cluster_job_name": "Season 1", "person_name": "Ada"}]],
@@ -125,13 +96,7 @@ class SearchFields(Keyed, kw_only=True):
             examples=["url"],
         ),
     ] = True
-    people_filter_mode: Annotated[
-        Literal["and", "or"],
-        Meta(
-            title="PeopleFilterMode",
-            description="`and`: every person in the same frame; `or`: any of them.",
-        ),
-    ] = "and"
+    people_filter_mode: PeopleFilterMode = "and"
     details: Annotated[
         bool,
         Meta(
@@ -139,6 +104,7 @@ class SearchFields(Keyed, kw_only=True):
             "content, and beside `matches` what there is to know of the search."
         ),
     ] = False
+    coverage: WithCoverage = False
     min_strength: MatchStrength | None = None
     min_score: (
         Annotated[
@@ -185,9 +151,9 @@ Mode = Annotated[
         "the picture as a whole, found in an index of scenes, so that the time hardly grows with "
         "the folder; most of the 50 best frames are found (docs/limits.md says how many). The "
         "score of a match is the same in both. Where `fast` cannot be had (the index is not ready "
-        "or not installed; exclude, people_filter, media_paths that leave files out or more than "
-        "250 matches are asked for), the answer is the exact one and the header X-Rushes-Warnings "
-        "says why.",
+        "or not installed; exclude, people_filter, cursor, media_paths or filters that leave files "
+        "out or more than 250 matches are asked for), the answer is the exact one and the header "
+        "X-Rushes-Warnings says why.",
     ),
 ]
 
@@ -267,7 +233,7 @@ class LoadTranscriptionsBody(Keyed, kw_only=True):
     ) = None
 
 
-class SearchTranscriptBody(Keyed, kw_only=True):
+class SearchTranscriptBody(PageFields, kw_only=True):
     """A search in what was said."""
 
     query: Annotated[
@@ -308,10 +274,21 @@ class SearchTranscriptBody(Keyed, kw_only=True):
         | None
     ) = None
     mode: Annotated[
-        Literal["substring", "fuzzy"],
+        Literal["substring", "fuzzy", "semantic", "auto"],
         Meta(
             title="TranscriptSearchMode",
             description="`substring`: the query itself. `fuzzy`: also with about one wrong letter "
-            "in five; the order of the matches is the same.",
+            "in five; the order of the matches is the same. `semantic`: what means the same in "
+            "other words, the likest first; English only. `auto`: first what `substring` finds, "
+            "then what else `fuzzy` does, then what else `semantic` does; `matched_by` says which.",
         ),
     ] = "substring"
+    details: Annotated[
+        bool,
+        Meta(
+            description="Say more: of each match all places of its content, and how likely it is "
+            "right where it was found by its meaning; beside `matches` what there is to know of "
+            "the search."
+        ),
+    ] = False
+    coverage: WithCoverage = False

@@ -126,7 +126,7 @@ class Loader(ABC, Generic[KeyT, SourceT, ContentT, SnapshotT, WriterT]):
         try:
             return self._read(key, deadline - time.monotonic())
         except CacheError as error:
-            return error
+            return CacheError(error.message)  # what was read hangs on the traceback of the first
 
     def _take_up(
         self,

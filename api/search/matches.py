@@ -10,11 +10,17 @@ from typing import Literal, cast
 import msgspec
 import pybase64
 
+from api.cache.places import Place, opens_at
+from api.http.answers import MatchPlace
 from api.http.scope import Scope
 from api.people.frame_filter import FrameFilter
-from api.search.answers import Match, Matches, MatchPlace
+from api.people.seen import people_seen
+from api.search.answers import Match, Matches, MatchGroup, PersonSeen
 from api.search.frames.picture_addresses import SignedFrame, token_of
 from api.search.frames.previews import read_previews
+from api.search.paging.asked import AskedPage, ClientPaths
+from api.search.paging.cursors import KeptQuery
+from api.search.paging.pages import HitPage, Picker, TheBest, grouped
 from api.search.picture_routes import PATH as pictures_path
 from api.search.standing import Standing
 from api.search.types import Hit, QueryVectors
@@ -22,15 +28,36 @@ from shared.clock_times import timestamp
 from shared.media import MediaType, media_type_of
 from shared.models.scores import Strength
 
+NO_FILE = "There is no file of which all holds that filters ask for."
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Which frames and which files may match (None: all), and who is unknown."""
+
+    frames: FrameFilter | None = None
+    files: set[str] | None = None  # their hashes
+    unknown: tuple[str, ...] = ()
+
+    def silence(self) -> list[str]:
+        """Why nothing can match, if so."""
+        if self.files is not None and not self.files:
+            return [NO_FILE]
+        if self.frames is not None and self.frames.is_empty:
+            return [*self.unknown] or ["No frame shows what people_filter asks for."]
+        return []
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What to rank by, how much of it, and which frames may match (None: all)."""
+    """What to rank by, how much of it, and among what."""
 
     model: str
     vectors: QueryVectors
+    familiarity: float | None  # of the words, see VisualEmbedder
     max_results: int
-    only: FrameFilter | None
+    page: AskedPage | None
+    chosen: Chosen
     images: bool | Literal["url"]
     roots: tuple[str, ...] | None  # of the licence key
     instead: Callable[[str], None] | None  # told why a fast search was exact; None: it is to be
@@ -47,41 +74,74 @@ class _Details:
     paths: list[MatchPlace]
     opens: dict[str, bool | None]  # by our path
     model_key: str
+    people: list[PersonSeen]
 
 
 def find_matches(scope: Scope, wanted: Wanted) -> Matches:
-    """Blocks; raises as the index does."""
+    """Blocks; raises as the index does, and BadInput for a cursor that is out of date."""
     began = time.monotonic()
-    services, view = scope.services, scope.view()
-    client_paths = scope.client_paths()
-    hits = services.index.search(
-        view,
-        wanted.model,
-        wanted.vectors,
-        client_paths,
-        wanted.max_results,
-        wanted.only,
-        wanted.instead,
-    )
-    standing = wanted.standing
-    kept = [hit for hit in hits if standing is None or standing.keeps(hit.base)]
-    details = (
-        _details(scope, kept, standing, began)
-        if standing and wanted.details
-        else [None] * len(kept)
-    )
-    pictures = _pictures(scope, kept, wanted, began)
+    client_paths, standing = scope.client_paths(), wanted.standing
+    page = _page(scope, wanted, client_paths)
+    details: Sequence[_Details | None] = [None] * len(page.hits)
+    if standing and wanted.details:
+        details = _details(scope, page.hits, standing, began)
+    pictures = _pictures(scope, page.hits, wanted, began)
     ours = {client: path for path, client in (scope.asked or {}).items()}
-    matches = [
-        _match(hit, *picture, path, ours.get(path, hit.path), detail)
-        for hit, picture, detail in zip(kept, pictures, details, strict=True)
-        for path in scope.places(hit, client_paths)
+    of_hits = [
+        [
+            _match(hit, *picture, path, ours.get(path, hit.path), detail)
+            for path in scope.places(hit, client_paths)[places]
+        ]
+        for hit, picture, detail, places in zip(
+            page.hits, pictures, details, page.all_places, strict=True
+        )
     ]
     notes = None
     if standing and wanted.details:
-        best = max((hit.base for hit in hits), default=None)
-        notes = [*_silence(scope, client_paths, wanted), *standing.notes(best, len(kept))]
-    return Matches(matches=matches[: wanted.max_results], notes=notes)
+        silence = _silence(scope, client_paths, wanted)
+        notes = [*silence, *standing.notes(page.best, len(page.hits))]
+    answer = Matches(matches=[], notes=notes)
+    if page.sizes is None:
+        answer.matches = [match for of_hit in of_hits for match in of_hit][: wanted.max_results]
+    else:
+        answer.groups = [
+            MatchGroup(media_path=group[0].video_path, hash_str=group[0].hash_str, matches=group)
+            for group in grouped(of_hits, page.sizes)
+        ]
+    if wanted.page is not None:
+        kept = KeptQuery.of(wanted.vectors, wanted.familiarity)
+        answer.next = wanted.page.next(scope, wanted.model, page.ending, kept)
+    return answer
+
+
+def _page(scope: Scope, wanted: Wanted, client_paths: ClientPaths) -> HitPage[Hit]:
+    standing, asked = wanted.standing, wanted.page
+
+    def keeps(hit: Hit) -> bool:
+        return standing is None or standing.keeps(hit.base)
+
+    falls, instead = wanted.vectors.exclude is None, wanted.instead
+    picker: Picker[Hit] = TheBest(wanted.max_results, keeps, falls)
+    if asked is not None:
+        asked.check_current(scope, wanted.model)
+        picker = asked.picker(scope, client_paths, keeps, falls)
+        if asked.has_cursor and instead is not None:
+            # Of more scenes, as each page would need, some come before the cursor.
+            instead("a cursor needs the order of all frames")
+            instead = None
+    hashes = None if client_paths is None else set(client_paths)
+    if (files := wanted.chosen.files) is not None:
+        hashes = files if hashes is None else hashes & files
+    return scope.services.index.page(
+        scope.view(),
+        wanted.model,
+        wanted.vectors,
+        hashes,
+        picker,
+        wanted.chosen.frames,
+        instead,
+        None if falls or standing is None else standing.least,
+    )
 
 
 def _silence(scope: Scope, client_paths: dict[str, list[str]] | None, wanted: Wanted) -> list[str]:
@@ -107,16 +167,28 @@ def _details(
 ) -> Sequence[_Details]:
     judge, view = standing.judge, scope.view()
     places = scope.services.caches.places(view, [hit.hash_str for hit in hits], began)
+    # A still has the scene (0, 0) and its faces in second 0.
+    scenes = [(h.hash_str, h.scene.start, max(h.scene.end, h.second + 1)) for h in hits]
+    seen = people_seen(scope.services.people, view.cache, scenes)
     return [
         _Details(
             None if judge is None else judge.probability(hit.base),
             None if judge is None else judge.strength(hit.base),
-            [MatchPlace(path=scope.shown(p), online=opens) for p, opens in places[hit.hash_str]],
+            match_places(scope, places[hit.hash_str]),
             dict(places[hit.hash_str]),
             standing.model,
+            [
+                PersonSeen(cluster_job_name=p.collection, cluster_id=str(p.cluster_id), name=p.name)
+                for p in people
+            ],
         )
-        for hit in hits
+        for hit, people in zip(hits, seen, strict=True)
     ]
+
+
+def match_places(scope: Scope, places: Sequence[Place]) -> list[MatchPlace]:
+    """Places as the client knows them."""
+    return [MatchPlace(path=scope.shown(path), online=opens) for path, opens in places]
 
 
 def _pictures(
@@ -160,8 +232,9 @@ def _match(
     if details is not None:
         match.score, match.strength = details.score, details.strength
         match.paths, match.model_key = details.paths, details.model_key
+        match.people = details.people
         # A file that is only known by what it holds was opened for that just now.
-        match.online = details.opens.get(ours, True) if ours else False
+        match.online = opens_at(details.opens, ours) if ours else False
     return match
 
 

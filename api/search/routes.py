@@ -15,10 +15,8 @@ from api.http.times import seconds_of
 from api.models.model_keys import active_key
 from api.people.filtering import Person, frames_with
 from api.people.filtering import unknown as unknown_people
-from api.people.frame_filter import FrameFilter
-from api.search.answers import Matches
+from api.search.answers import MATCH, Matches
 from api.search.bodies import (
-    MOST_MATCHES,
     Mode,
     SearchFields,
     SearchFrameBody,
@@ -26,7 +24,12 @@ from api.search.bodies import (
     SearchTextBody,
 )
 from api.search.calibration.prompting import meaning_of
-from api.search.matches import Wanted, find_matches
+from api.search.coverage.counting import coverage_of
+from api.search.cut_bounds import fill_bounds
+from api.search.filtering import resolving
+from api.search.matches import Chosen, Wanted, find_matches
+from api.search.paging.asked import AskedPage
+from api.search.paging.fields import MOST_MATCHES
 from api.search.query_pictures import of_bytes, of_file, of_frame, picture_bytes
 from api.search.standing import Standing
 from api.search.types import QueryVectors
@@ -85,42 +88,85 @@ async def _search(
     call: Call[AnySearch], query: str | None, picture_of: PictureOf | None, mode: Mode = "exact"
 ) -> Matches:
     services, body = call.services, call.body
-    scope = await run_in_threadpool(_checked, services, body, query)  # 500,000 paths take seconds
+    # 500,000 paths take seconds.
+    scope, page = await run_in_threadpool(_checked, services, body, query)
     call.warnings.extend(scope.unusable.values())
     if scope.is_empty:
-        return Matches(matches=[], notes=["media_paths names no file."] if body.details else None)
-    run = services.folders.run
-    only, unknown = None, list[str]()
-    if body.people_filter:
-        only, unknown = await run(scope.cache_dir, _frames_with, scope, body)
-        if only.is_empty:
-            notes = unknown or ["No frame shows what people_filter asks for."]
+        matches = Matches(matches=[])
+        matches.notes = ["media_paths names no file."] if body.details else None
+    else:
+        matches = await _matches(call, scope, page, query, picture_of, mode)
+    if body.coverage:
+        run = services.folders.run
+        matches.coverage = await run(scope.cache_dir, coverage_of, scope, ModelKind.VISUAL)
+    return matches
+
+
+async def _matches(
+    call: Call[AnySearch],
+    scope: Scope,
+    page: AskedPage | None,
+    query: str | None,
+    picture_of: PictureOf | None,
+    mode: Mode,
+) -> Matches:
+    services, body = call.services, call.body
+    run, chosen = services.folders.run, Chosen()
+    if body.people_filter or body.filters:
+        chosen = await run(scope.cache_dir, _chosen, scope, body)
+        if notes := chosen.silence():
             return Matches(matches=[], notes=notes if body.details else None)
     model = await run_in_threadpool(active_key, services, ModelKind.VISUAL)
-    picture = picture_of(scope, model) if picture_of else _nothing()
-    vectors, familiarity = await _vectors(services, model, body, query, picture)
-    standing = None
-    if body.details or body.min_strength or body.min_score is not None:
-        meaning = await meaning_of(scope, await run_in_threadpool(_spec, services, model))
-        standing = Standing.of(model, meaning, body, vectors, familiarity)
-        call.warnings.extend(standing.warnings())
+    if page and page.cursor and page.cursor.kept:
+        vectors = page.cursor.kept.vectors(body.text_weight)
+        familiarity = page.cursor.kept.familiarity
+    else:
+        picture = picture_of(scope, model) if picture_of else _nothing()
+        vectors, familiarity = await _vectors(services, model, body, query, picture)
     reasons: dict[str, None] = {}
     wanted = Wanted(
         model,
         vectors,
+        familiarity,
         min(body.max_results, MOST_MATCHES),
-        only,
+        page,
+        chosen,
         body.images,
         call.key.roots if call.key else None,
         None if mode == "exact" else reasons.setdefault,
-        standing,
+        await _standing(call, scope, model, vectors, familiarity),
         body.details,
     )
-    matches = await run(scope.cache_dir, find_matches, scope, wanted)
-    if body.details:
-        matches.notes = [*unknown, *(matches.notes or ())]
+    matches = await _found(scope, wanted)
     call.warnings.extend(f'mode: "fast" was answered as "exact": {why}.' for why in reasons)
     return matches
+
+
+async def _found(scope: Scope, wanted: Wanted) -> Matches:
+    matches = await scope.services.folders.run(scope.cache_dir, find_matches, scope, wanted)
+    if wanted.details:
+        grouped = [match for group in matches.groups or () for match in group.matches]
+        await fill_bounds(scope, [*matches.matches, *grouped])
+        matches.notes = [*wanted.chosen.unknown, *(matches.notes or ())]
+    return matches
+
+
+async def _standing(
+    call: Call[AnySearch],
+    scope: Scope,
+    model: str,
+    vectors: QueryVectors,
+    familiarity: float | None,
+) -> Standing | None:
+    """What matches are worth, where somebody asks; None: nobody does."""
+    body = call.body
+    is_sorted = body.sort not in (None, "score")
+    if not (body.details or body.min_strength or body.min_score is not None or is_sorted):
+        return None
+    meaning = await meaning_of(scope, await run_in_threadpool(_spec, call.services, model))
+    standing = Standing.of(model, meaning, body, vectors, familiarity)
+    call.warnings.extend(standing.warnings())
+    return standing
 
 
 async def _vectors(
@@ -148,7 +194,9 @@ def _spec(services: Services, model: str) -> ModelSpec:
     return model_catalogue.resolve(services.settings, ModelKind.VISUAL, model)
 
 
-def _checked(services: Services, body: SearchFields, query: str | None) -> Scope:
+def _checked(
+    services: Services, body: SearchFields, query: str | None
+) -> tuple[Scope, AskedPage | None]:
     """Everything about the request that can be wrong, before anybody is asked anything."""
     scope = Scope.of(services, body.cache_dir, body.media_paths, body.search_all)
     if query is not None and not query.strip():
@@ -159,18 +207,24 @@ def _checked(services: Services, body: SearchFields, query: str | None) -> Scope
     for n, person in enumerate(body.people_filter):
         if person.person_name is None and person.cluster_id is None:
             raise BadInput(f"people_filter[{n}] needs person_name or cluster_id.")
-    return scope
+    if body.filters:
+        resolving.check(scope, body.filters)
+    return scope, AskedPage.of(services, body, min(body.max_results, MOST_MATCHES), "score")
 
 
-def _frames_with(scope: Scope, body: SearchFields) -> tuple[FrameFilter, list[str]]:
-    """Frames that may match, and who of the people is unknown."""
+def _chosen(scope: Scope, body: SearchFields) -> Chosen:
+    """Files and frames that may match, and who of the people is unknown."""
+    files = resolving.files_left(scope, body.filters) if body.filters else None
+    if not body.people_filter:
+        return Chosen(files=files)
     persons = [
         Person(asked.cluster_job_name, asked.person_name, asked.cluster_id)
         for asked in body.people_filter
     ]
     cache, people = scope.view().cache, scope.services.people
     frames = frames_with(people, cache, persons, body.people_filter_mode)
-    return frames, unknown_people(people, cache, persons) if body.details else []
+    unknown = unknown_people(people, cache, persons) if body.details else ()
+    return Chosen(frames, files, tuple(unknown))
 
 
 async def _both(texts: Awaitable[Texts], picture: Awaitable[Picture]) -> tuple[Texts, Picture]:
@@ -186,16 +240,6 @@ async def _nothing() -> None:
     return None
 
 
-_MATCH = {
-    "frame_idx": "67",
-    "timestamp": "00:01:07",
-    "image": "/9j/4AAQSkZJRg==",
-    "scene_start_timestamp": "00:01:02",
-    "scene_end_timestamp": "00:01:11",
-    "original_index": 67,
-    "hash_str": "9ae0daaf81f5b2c3",
-    "video_path": "/footage/day1/A001.mov",
-}
 _RANKING = (
     "Best first: the best frame of a scene, and a further one of the same scene only when it is "
     "at least 10 s from every better match of it. Media that is analysed but not loaded is loaded."
@@ -227,7 +271,7 @@ ENDPOINTS = (
             "exclude": ["night"],
             "max_results": 20,
         },
-        answer_example={"matches": [_MATCH]},
+        answer_example={"matches": [MATCH]},
     ),
     Endpoint(
         "POST",
@@ -246,7 +290,7 @@ ENDPOINTS = (
             **_OF_WORKERS,
         },
         example={"image_path": "/footage/reference/car.jpg", "cache_dir": "/footage/.rushes"},
-        answer_example={"matches": [_MATCH]},
+        answer_example={"matches": [MATCH]},
     ),
     Endpoint(
         "POST",
@@ -270,6 +314,6 @@ ENDPOINTS = (
             "time_seconds": 67,
             "cache_dir": "/footage/.rushes",
         },
-        answer_example={"matches": [_MATCH]},
+        answer_example={"matches": [MATCH]},
     ),
 )

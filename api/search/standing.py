@@ -9,6 +9,8 @@ from api.search.calibration.prompting import Meaning
 from api.search.types import QueryVectors
 from shared.models.scores import STRENGTHS, Judge
 
+_BEYOND = 1e7  # what any score is, whatever the text_weight
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
@@ -40,8 +42,11 @@ class Standing:
                 has_picture=query.picture is not None,
                 is_familiar=is_familiar,
             )
+        least = body.min_strength
+        if body.sort not in (None, "score") and body.min_score is None:
+            least = least or "weak"  # what is no match would be all over what is sorted
         said = meaning.note if judge else ""
-        return cls(model, judge, is_familiar, body.min_strength, body.min_score, said)
+        return cls(model, judge, is_familiar, least, body.min_score, said)
 
     def keeps(self, score: float) -> bool:
         """Whether a match with this score, without the excluded concepts, is strong enough."""
@@ -55,6 +60,14 @@ class Standing:
         return strength is not None and (
             STRENGTHS.index(strength) <= STRENGTHS.index(self.min_strength)
         )
+
+    @property
+    def least(self) -> float:
+        """No score below it is kept, which rise with what they mean."""
+        low, high = -_BEYOND, _BEYOND
+        while low < (middle := (low + high) / 2) < high:
+            low, high = (low, middle) if self.keeps(middle) else (middle, high)
+        return low
 
     def warnings(self) -> list[str]:
         """What of the request had no effect. That nothing is no match is nothing to warn of."""

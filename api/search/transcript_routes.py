@@ -3,26 +3,52 @@
 from __future__ import annotations
 
 import unicodedata
+from dataclasses import replace
+
+from starlette.concurrency import run_in_threadpool
 
 from api.http.endpoint import Call, Endpoint
 from api.http.scope import Scope
 from api.models.model_keys import active_key
-from api.search.answers import LoadTranscriptionsAnswer, TranscriptMatch, TranscriptMatches
-from api.search.bodies import MOST_MATCHES, LoadTranscriptionsBody, SearchTranscriptBody
+from api.search.answers import TRANSCRIPT_MATCH, LoadTranscriptionsAnswer, TranscriptMatches
+from api.search.bodies import LoadTranscriptionsBody, SearchTranscriptBody
+from api.search.coverage.counting import coverage_of
+from api.search.filtering import resolving
+from api.search.paging.asked import AskedPage
+from api.search.paging.fields import MOST_MATCHES
+from api.search.spoken_matches import find_spoken
 from api.search.transcripts.folding import fold
-from api.search.transcripts.index import SpokenHit, SpokenQuery
+from api.search.transcripts.index import LONGEST_FUZZY, SpokenQuery
+from api.search.vectors import Vector
 from api.services import Services
-from shared.clock_times import timestamp
 from shared.domain import ModelKind
-from shared.errors import BadInput
+from shared.errors import BadInput, ModelError, ModelLoading, NoWorker, Unavailable
 from shared.rights import KeyScope
-
-_LONGEST_FUZZY = 200  # characters; time grows with the square of what is longer
 
 
 async def search_transcripts(call: Call[SearchTranscriptBody]) -> TranscriptMatches:
-    """By file in request order, then by time."""
-    return await call.services.in_cache_dir(call.body.cache_dir, _search, call)
+    """By file in request order, then by time; by meaning, the likest first."""
+    services, body = call.services, call.body
+    scope, query, page = await run_in_threadpool(_checked, call)
+    if scope.is_empty:
+        found = TranscriptMatches(matches=[], notes=[] if body.details else None)
+    else:
+        found = await _found(call, scope, query, page)
+    if body.coverage:
+        run = services.folders.run
+        found.coverage = await run(scope.cache_dir, coverage_of, scope, ModelKind.SPEECH)
+    return found
+
+
+async def _found(
+    call: Call[SearchTranscriptBody], scope: Scope, query: SpokenQuery, page: AskedPage | None
+) -> TranscriptMatches:
+    services, body = call.services, call.body
+    if page and page.cursor and page.cursor.kept:
+        query = replace(query, vector=page.cursor.kept.vectors(1.0).query)
+    elif body.mode in ("semantic", "auto"):
+        query = replace(query, vector=await _vector(call))
+    return await services.in_cache_dir(body.cache_dir, _search, call, scope, query, page)
 
 
 async def load_transcriptions(call: Call[LoadTranscriptionsBody]) -> LoadTranscriptionsAnswer:
@@ -30,41 +56,52 @@ async def load_transcriptions(call: Call[LoadTranscriptionsBody]) -> LoadTranscr
     return await call.services.in_cache_dir(call.body.cache_dir, _load, call.services, call.body)
 
 
-def _search(call: Call[SearchTranscriptBody]) -> TranscriptMatches:
+def _checked(
+    call: Call[SearchTranscriptBody],
+) -> tuple[Scope, SpokenQuery, AskedPage | None]:
+    """Everything about the request that can be wrong, before anybody is asked anything."""
     services, body = call.services, call.body
     scope = Scope.of(services, body.cache_dir, body.media_paths, body.search_all)
     call.warnings.extend(scope.unusable.values())
     text = _folded(body.query, "query")
     speaker = None if body.speaker is None else _folded(body.speaker, "speaker")
-    if body.mode == "fuzzy" and len(text) > _LONGEST_FUZZY:
+    if body.mode == "fuzzy" and len(text) > LONGEST_FUZZY:
         raise BadInput(
-            f'query is too long for mode "fuzzy": {len(text)} characters, at most {_LONGEST_FUZZY}.'
+            f'query is too long for mode "fuzzy": {len(text)} characters, at most {LONGEST_FUZZY}.'
         )
-    if scope.is_empty:
-        return TranscriptMatches(matches=[])
-    model = active_key(services, ModelKind.SPEECH)
+    has_scores = body.mode in ("semantic", "auto")
+    if body.sort == "score" and not has_scores:
+        raise BadInput("sort: what is found by its letters has no score; use time or date.")
+    if body.filters:
+        resolving.check(scope, body.filters)
     at_most = min(body.max_results, MOST_MATCHES)
-    return _matches(scope, SpokenQuery(text, model, body.mode, speaker, at_most))
+    page = AskedPage.of(services, body, at_most, "score" if has_scores else "time")
+    return scope, SpokenQuery(text, "", body.mode, speaker, at_most), page
 
 
-def _matches(scope: Scope, query: SpokenQuery) -> TranscriptMatches:
-    client_paths = scope.client_paths()
-    hashes = None if client_paths is None else list(client_paths)
-    hits = scope.services.index.transcripts.search(scope.view(), query, hashes)
-    matches = [_match(hit, place) for hit in hits for place in scope.places(hit, client_paths)]
-    return TranscriptMatches(matches=matches[: query.max_results])
+async def _vector(call: Call[SearchTranscriptBody]) -> Vector | None:
+    """What the query means; None where "auto" does without. Raises Unavailable or ModelError."""
+    try:
+        return await call.services.vectors.of_sentence(call.body.query.strip())
+    except (Unavailable, ModelError) as error:
+        if call.body.mode == "semantic":
+            raise
+        call.warnings.append(f"Nothing was searched by meaning: {error.message}")
+        return None
 
 
-def _match(hit: SpokenHit, path: str) -> TranscriptMatch:
-    return TranscriptMatch(
-        media_path=path,
-        hash_str=hit.hash_str,
-        start_seconds=hit.start,
-        end_seconds=hit.end,
-        start_timestamp=timestamp(hit.start),
-        end_timestamp=timestamp(hit.end),
-        text=hit.text,
-        speaker=hit.speaker,
+def _search(
+    call: Call[SearchTranscriptBody], scope: Scope, query: SpokenQuery, page: AskedPage | None
+) -> TranscriptMatches:
+    query = replace(query, model=active_key(call.services, ModelKind.SPEECH))
+    filters = call.body.filters
+    return find_spoken(
+        scope,
+        query,
+        call.warnings,
+        details=call.body.details,
+        files=resolving.files_left(scope, filters) if filters else None,
+        asked=page,
     )
 
 
@@ -111,16 +148,6 @@ def _message(files: int) -> str:
     return f"The transcripts of {files} file{'' if files == 1 else 's'} are loaded."
 
 
-_MATCH = {
-    "media_path": "/footage/day1/A001.mov",
-    "hash_str": "9ae0daaf81f5b2c3",
-    "start_seconds": 67.2,
-    "end_seconds": 71.04,
-    "start_timestamp": "00:01:07",
-    "end_timestamp": "00:01:11",
-    "text": "Thunder, rolling thunder.",
-}
-
 ENDPOINTS = (
     Endpoint(
         "POST",
@@ -155,11 +182,16 @@ ENDPOINTS = (
         "match for each segment in which the query begins, by file in request order (without "
         "media_paths: by path), then by time. Where a file has several transcripts, the active "
         "speech model's is searched, else the newest. Fuzzy queries have 200 characters at most. "
+        "Searching by meaning needs the weights of conse-lite0 on a query worker, and rows that "
+        "are made with each English transcript; the header X-Rushes-Warnings says how many have "
+        "none. "
         "Media that is transcribed but not loaded is "
         "loaded.",
         body=SearchTranscriptBody,
         answer=TranscriptMatches,
+        errors={kind: kind().message for kind in (NoWorker, ModelLoading)}
+        | {ModelError: "The weights of conse-lite0 are not there."},
         example={"query": "rolling thunder", "cache_dir": "/footage/.rushes", "max_results": 20},
-        answer_example={"matches": [_MATCH]},
+        answer_example={"matches": [TRANSCRIPT_MATCH]},
     ),
 )

@@ -41,6 +41,16 @@ class Hit(msgspec.Struct, frozen=True):
     base: float  # the score without the excluded concepts
     path: str | None
 
+    @property
+    def tier(self) -> int:
+        """All frames are found in the same way."""
+        return 0
+
+    @property
+    def place(self) -> tuple[int]:
+        """By which hits of one file are ordered in time."""
+        return (self.second,)
+
 
 @dataclass(frozen=True, slots=True)
 class SkippedArtefact:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from api.query_client import QueryClient
+from shared.models import sentence_model
 from shared.query.lanes import Lane
-from shared.query.messages import EmbedFrame, EmbedPicture, EmbedTexts
+from shared.query.messages import EmbedFrame, EmbedPicture, EmbedSentences, EmbedTexts
 
 TEXT_TIMEOUT_S = 10.0
 CAPACITY = 10_000  # vectors; about 20 MB at 512 dimensions
@@ -36,12 +37,27 @@ class Vectors:
 
     async def of_texts(self, model: str, texts: Sequence[str]) -> list[TextVector]:
         """Vectors in the order of `texts`. Raises Unavailable or ModelError."""
+        return await self._of(model, texts, lambda some: EmbedTexts(model=model, texts=some))
+
+    async def of_sentence(self, text: str) -> Vector:
+        """The vector of a sentence, for search by meaning. Raises Unavailable or ModelError."""
+        model = sentence_model.KEY
+        (found,) = await self._of(
+            sentence_model.ROWS, [text], lambda some: EmbedSentences(model=model, sentences=some)
+        )
+        return found.vector
+
+    async def _of(
+        self,
+        model: str,
+        texts: Sequence[str],
+        question: Callable[[tuple[str, ...]], EmbedTexts | EmbedSentences],
+    ) -> list[TextVector]:
+        """Vectors that are remembered under `model`, or asked for by the question of texts."""
         found = {text: self._known[model, text] for text in texts if (model, text) in self._known}
-        unknown = list(dict.fromkeys(text for text in texts if text not in found))
+        unknown = tuple(dict.fromkeys(text for text in texts if text not in found))
         if unknown:
-            answer = await self._client.ask(
-                Lane.EMBED, EmbedTexts(model=model, texts=tuple(unknown)), TEXT_TIMEOUT_S
-            )
+            answer = await self._client.ask(Lane.EMBED, question(unknown), TEXT_TIMEOUT_S)
             familiar = answer.familiarity or [None] * len(unknown)
             for text, *known in zip(unknown, answer.as_array(), familiar, strict=True):
                 found[text] = TextVector(*known)

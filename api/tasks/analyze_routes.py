@@ -23,6 +23,7 @@ from shared.errors import BadInput, Busy, Missing
 from shared.ledger.analyze_items import Asked, analyze_items, works
 from shared.ledger.records import NewTask, OnBusy, Sender, StopResult
 from shared.models.languages import language_code, language_name
+from shared.models.vocabulary import checked_vocabulary, most_relevant
 from shared.people.names import checked_name
 from shared.process import logs
 from shared.rights import KeyScope
@@ -39,15 +40,19 @@ async def analyze(call: Call[AnalyzeBody]) -> Accepted:
 
 def _submit(services: Services, body: AnalyzeBody, sender: Sender) -> Accepted:
     cache_dir, files = _checked(services, body)
+    given = checked_vocabulary(body.vocabulary)
+    collection = checked_name(body.cluster_job_name) if body.cluster_job_name else ""
     common = AnalyzeSpec(
         cache_dir=cache_dir,
         files=(),
-        collection=checked_name(body.cluster_job_name) if body.cluster_job_name else "",
+        collection=collection,
         face_eps=body.face_eps,
         face_min_samples=body.face_min_samples,
         audio_streams=body.audio_streams or services.settings.audio_streams,
         force=body.force,
         roots=services.paths.key_roots,
+        vocabulary=most_relevant(given),
+        people_of=collection,
     )
     parts = {part for file in files for part in file.wants}
     common = msgspec.structs.replace(common, **_models(services, body, parts))

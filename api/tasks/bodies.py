@@ -13,6 +13,7 @@ from api.http.bodies import (
     CacheDir,
     Keyed,
     ListedPath,
+    Vocabulary,
 )
 from shared.cache.transcripts import AudioStreams
 
@@ -151,6 +152,7 @@ class AnalyzeBody(Keyed, kw_only=True):
         ]
         | None
     ) = None
+    vocabulary: Vocabulary = field(default_factory=list)
     force: Annotated[bool, Meta(description="Redo what is done already.")] = False
     on_busy: (
         Annotated[

@@ -10,6 +10,12 @@ from api.http.answers import ClientPath, HashStr, Problem
 from shared.cache.transcripts import TranscriptWarning, Word
 
 
+class TranscriptWord(Word, frozen=True, array_like=True):
+    """`[start, end, text, probability]`, and with `doubtful` whether it is likely to be wrong."""
+
+    doubtful: bool = False
+
+
 class Transcription(Struct, kw_only=True, omit_defaults=True):
     """What was said in one file. `segments` is null when it is not transcribed, `[]` when silent.
 
@@ -66,11 +72,12 @@ class Transcription(Struct, kw_only=True, omit_defaults=True):
     error: Problem
     words: (
         Annotated[
-            list[list[Word]],
+            list[list[TranscriptWord]],
             Meta(
                 description="With `words`: for each segment its words as `[start_seconds, "
-                "end_seconds, text, probability]`.",
-                examples=[[[[0.42, 0.6, "We", 0.99]]]],
+                "end_seconds, text, probability]`; with `doubtful` as `[start_seconds, "
+                "end_seconds, text, probability, doubtful]`.",
+                examples=[[[[0.42, 0.6, "We", 0.99, False]]]],
             ),
         ]
         | None

@@ -15,6 +15,14 @@ class TranscriptionsBody(Keyed, kw_only=True):
     cache_dir: CacheDir
     media_paths: MediaPaths
     words: Annotated[bool, Meta(description="Add the words of each segment, with times.")] = False
+    doubtful: Annotated[
+        bool,
+        Meta(
+            description="Add the words, each with a fifth entry: whether it is doubtful, that is "
+            "wrong more often than others. False in files that were transcribed before there were "
+            "such marks."
+        ),
+    ] = False
     warnings: Annotated[
         bool, Meta(description="Add the spans whose text was refused or decoded again.")
     ] = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from typing import cast
 
 import msgspec
 
@@ -12,11 +13,11 @@ from api.http.endpoint import Call, Endpoint
 from api.http.slots import own_slot
 from api.models.model_keys import active_key
 from api.services import Services
-from api.transcripts.answers import Transcription, Transcriptions
+from api.transcripts.answers import Transcription, Transcriptions, TranscriptWord
 from api.transcripts.bodies import TranscriptionsBody
 from shared.cache import cache_files, transcripts
 from shared.cache.cache_dir import CacheDir
-from shared.cache.transcripts import SpokenText, Transcript
+from shared.cache.transcripts import Segment, SpokenText, Transcript
 from shared.domain import Manifest, ModelKind
 from shared.errors import CacheError, FolderHangs, MediaError, NotAllowed, UnusablePath
 from shared.models.languages import language_name
@@ -126,15 +127,28 @@ def _fill(answer: Transcription, source: _TranscriptSource, hash_str: str) -> No
     if manifest.audio_streams == "each":
         answer.streams = [segment.stream for segment in found.segments]
     if isinstance(found, Transcript):
-        if body.words:
-            answer.words = [list(segment.words) for segment in found.segments]
+        if body.words or body.doubtful:
+            answer.words = [_words(segment, marked=body.doubtful) for segment in found.segments]
         if body.warnings:
             answer.warnings = list(found.warnings)
 
 
+def _words(segment: Segment, *, marked: bool) -> list[TranscriptWord]:
+    """Words of a segment; unmarked they stay what they were before there were marks."""
+    if not marked:
+        return cast("list[TranscriptWord]", list(segment.words))
+    doubtful = frozenset(segment.doubtful)
+    return [
+        TranscriptWord(word.start, word.end, word.text, word.probability, n in doubtful)
+        for n, word in enumerate(segment.words)
+    ]
+
+
 def _read(source: _TranscriptSource, hash_str: str, manifest: Manifest) -> Transcript | SpokenText:
     """Read as much as the request needs: words are most of a transcript."""
-    read = transcripts.read if source.body.words or source.body.warnings else transcripts.read_text
+    body = source.body
+    is_whole = body.words or body.doubtful or body.warnings
+    read = transcripts.read if is_whole else transcripts.read_text
     try:
         return read(source.cache, hash_str, manifest)
     except CacheError as error:
@@ -159,6 +173,7 @@ ENDPOINTS = (
             "cache_dir": "/footage/.rushes",
             "media_paths": ["/footage/day1/A001.mov"],
             "words": True,
+            "doubtful": True,
             "warnings": True,
         },
         answer_example={
@@ -173,9 +188,9 @@ ENDPOINTS = (
                     "error": None,
                     "words": [
                         [
-                            [0.42, 0.6, "We", 0.99],
-                            [0.6, 0.78, "are", 0.98],
-                            [0.78, 1.9, "rolling.", 0.95],
+                            [0.42, 0.6, "We", 0.99, False],
+                            [0.6, 0.78, "are", 0.98, False],
+                            [0.78, 1.9, "rolling.", 0.45, True],
                         ]
                     ],
                     "warnings": [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from api.http.answers import Count, HashStr, Message
 from api.watch.bodies import HOURS, HowPolled, Sequences
@@ -31,7 +31,7 @@ _FilePath = Annotated[
 ]
 
 
-class WatchFolderAnswer(Struct, kw_only=True):
+class WatchFolderAnswer(Struct, kw_only=True, omit_defaults=True):
     """A watched folder."""
 
     id: Annotated[str, Meta(description="Id of the folder.", examples=["5f2b9c0e1d3a4b67"])]
@@ -63,6 +63,16 @@ class WatchFolderAnswer(Struct, kw_only=True):
     schedule: Annotated[Schedule | None, HOURS]
     image_sequences: Sequences
     created_at: _Moment
+    vocabulary: (
+        Annotated[
+            list[str],
+            Meta(
+                description="Names and rare words that may be said; left out where there are none.",
+                examples=[["Siobhan Gallagher", "Kestrelhaven"]],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
 
 
 class WatchFolderList(Struct, kw_only=True):

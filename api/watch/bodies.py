@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
-from api.http.bodies import LONGEST_TEXT, LONGEST_WORD, AbsolutePath, CacheDir, Keyed
+from api.http.bodies import LONGEST_TEXT, LONGEST_WORD, AbsolutePath, CacheDir, Keyed, Vocabulary
 from shared.watch.choices import ImageSequences, Polling
 from shared.watch.folders import SETTLE_S
 
@@ -153,6 +153,7 @@ class WatchFolderBody(Keyed, kw_only=True):
     settle_seconds: SettleSeconds = SETTLE_S
     schedule: Annotated[ScheduleBody | None, HOURS] = None
     image_sequences: Sequences = "skip"
+    vocabulary: Vocabulary = field(default_factory=list)
 
 
 class WatchFolderChanges(Keyed, kw_only=True):
@@ -176,6 +177,7 @@ class WatchFolderChanges(Keyed, kw_only=True):
     settle_seconds: SettleSeconds | None = None
     schedule: Annotated[ScheduleBody | UnsetType | None, HOURS] = UNSET
     image_sequences: Sequences | None = None
+    vocabulary: Vocabulary | None = None
 
 
 class RetryBody(Keyed, kw_only=True):

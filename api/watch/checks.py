@@ -4,17 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from api.services import Services
-from shared.errors import AlreadyWatched, BadInput, Missing
+from shared.errors import AlreadyWatched, BadInput
 from shared.watch.folders import WatchFolder
-
-
-def watched_folder(services: Services, folder_id: str) -> WatchFolder:
-    """A watched folder in the roots of the licence key. Raises Missing, also for one outside."""
-    folder = services.watch_folders.get(folder_id)
-    if not services.paths.is_of_key(folder.path, folder.cache_dir):
-        raise Missing(f"There is no watch folder {folder_id}.")
-    return folder
 
 
 def check_folder(folder: WatchFolder) -> None:

@@ -15,6 +15,7 @@ from api.watch.bodies import ScheduleBody, WatchFolderBody, WatchFolderChanges
 from shared.errors import BadInput, NotAllowed
 from shared.locations import location_of
 from shared.models.languages import language_code
+from shared.models.vocabulary import checked_vocabulary
 from shared.opening import open_folder
 from shared.paths import Roots
 from shared.people.names import checked_name
@@ -53,6 +54,8 @@ def requested_fields(
         fields["excluded_extensions"] = _extensions(body.excluded_extensions)
     if body.excluded_filename_globs is not None:
         fields["excluded_filename_globs"] = _globs(body.excluded_filename_globs)
+    if body.vocabulary is not None:
+        fields["vocabulary"] = checked_vocabulary(body.vocabulary)
     return fields
 
 

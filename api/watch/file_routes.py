@@ -14,7 +14,6 @@ from api.services import Services
 from api.watch import status
 from api.watch.answers import RetryAnswer, WatchedFileItem, WatchedFilePage
 from api.watch.bodies import RetryBody
-from api.watch.checks import watched_folder
 from shared.errors import BadInput, Missing
 from shared.rights import KeyScope
 from shared.watch.choices import FileGroup
@@ -33,7 +32,7 @@ async def retry_watched_files(call: Call[RetryBody]) -> RetryAnswer:
 
 
 def _retry(services: Services, folder_id: str, asked: list[str] | None) -> RetryAnswer:
-    watched_folder(services, folder_id)
+    services.watched_folder(folder_id)
     paths: dict[str, str] | None = None  # ours -> the client's
     if asked is None:
         count = services.watched_files.counts([folder_id])[folder_id][FileGroup.FAILED]
@@ -64,7 +63,7 @@ async def list_watched_files(call: Call[None]) -> WatchedFilePage:
 
     def read() -> WatchedFilePage:
         services = call.services
-        folder = watched_folder(services, call.path[_ID])
+        folder = services.watched_folder(call.path[_ID])
         page = services.watched_files.page(folder.id, group, after=after, limit=limit)
         names = status.names_of(folder)
         return WatchedFilePage(

@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 import msgspec
+from msgspec import UNSET
 from starlette.concurrency import run_in_threadpool
 
 from api.http.endpoint import Call, Endpoint
@@ -20,7 +21,7 @@ from api.watch.answers import (
     WatchStatus,
 )
 from api.watch.bodies import NothingBody, WatchFolderBody, WatchFolderChanges
-from api.watch.checks import check_folder, check_overlap, watched_folder
+from api.watch.checks import check_folder, check_overlap
 from api.watch.fields import locate, requested_fields
 from shared.domain import TaskKind
 from shared.errors import AlreadyWatched, BadInput, Missing, NotAllowed, RushesError
@@ -73,7 +74,7 @@ async def change_watch_folder(call: Call[WatchFolderChanges]) -> WatchFolderAnsw
 
 
 def _change(services: Services, folder_id: str, body: WatchFolderChanges) -> WatchFolderAnswer:
-    current = watched_folder(services, folder_id)
+    current = services.watched_folder(folder_id)
     fields = requested_fields(services, body)
     # A place that stays is not looked at: it may be away, and the folder is to be disabled for it.
     for names in (("path", "client_path"), ("cache_dir", "client_cache_dir")):
@@ -99,7 +100,7 @@ async def remove_watch_folder(call: Call[None]) -> UnwatchAnswer:
 
 
 def _remove(services: Services, folder_id: str) -> UnwatchAnswer:
-    watched_folder(services, folder_id)
+    services.watched_folder(folder_id)
     with services.watch_folders.changing() as changes:
         folder = changes.remove(folder_id)
     services.watch_live.announce()
@@ -138,7 +139,7 @@ async def stop_watching(call: Call[NothingBody]) -> ServiceAnswer:
 def _stop(services: Services) -> ServiceAnswer:
     services.watch_folders.want(False)
     if not services.watch_lease.is_held():  # else it ends its Tasks itself
-        for task_id in services.ledger.open_tasks(TaskKind.INGEST):
+        for task_id in services.ledger.open_tasks(TaskKind.INGEST, "analysis"):
             with contextlib.suppress(Missing):
                 services.ledger.stop(task_id)
     services.watch_live.announce()
@@ -163,6 +164,7 @@ def _answer(folder: WatchFolder) -> WatchFolderAnswer:
         "language": None if folder.language is None else language_name(folder.language),
         "excluded_extensions": list(folder.excluded_extensions),
         "excluded_filename_globs": list(folder.excluded_filename_globs),
+        "vocabulary": list(folder.vocabulary) or UNSET,
     }
     return WatchFolderAnswer(**same)
 

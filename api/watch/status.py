@@ -47,7 +47,7 @@ class _Readings:
             live=live,
             foreground=services.ledger.holder(),
             is_unwinding=not is_wanted
-            and (is_busy or bool(services.ledger.open_tasks(TaskKind.INGEST))),
+            and (is_busy or bool(services.ledger.open_tasks(TaskKind.INGEST, "analysis"))),
         )
 
     @property

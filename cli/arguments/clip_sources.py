@@ -147,8 +147,11 @@ def _clip(entry: Any, number: int, around_s: float | None) -> Clip:
 
 
 def _of_scene(match: Clip, around_s: float | None) -> Clip:
-    """The scene of a visual match, whose times lie on the grid of one picture a second."""
-    first, last = (_seconds(match[f"scene_{end}_timestamp"]) for end in ("start", "end"))
+    """The scene of a visual match: to the picture where its cuts are known, else to the second."""
+    first, last = (
+        float(match.get(f"cut_{end}_seconds", _seconds(match[f"scene_{end}_timestamp"])))
+        for end in ("start", "end")
+    )
     if first == last:
         first, last = 0.0, STILL_S
     elif around_s is not None:

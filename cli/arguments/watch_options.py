@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from cli.arguments.vocabulary_option import vocabulary
 from shared.watch import choices
 
 _WHAT = "What is analyzed"
@@ -32,6 +33,14 @@ Collection = Annotated[
 Language = Annotated[
     str | None,
     typer.Option(help='Of the speech, such as "english"; "": detect.', rich_help_panel=_WHAT),
+]
+Vocabulary = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="WORD",
+        help='A name or rare word that may be said, or @FILE of them; may be repeated; "": none.',
+        rich_help_panel=_WHAT,
+    ),
 ]
 Recursive = Annotated[
     bool | None,
@@ -91,6 +100,7 @@ class FolderOptions:
     faces: bool | None = None
     collection: str | None = None
     language: str | None = None
+    vocabulary: list[str] | None = None
     recursive: bool | None = None
     exclude: list[str] | None = None
     exclude_extension: list[str] | None = None
@@ -108,6 +118,7 @@ class FolderOptions:
             "analyze_speech": self.speech,
             "analyze_faces": faces,
             "recursive": self.recursive,
+            "vocabulary": None if self.vocabulary is None else vocabulary(self.vocabulary),
             "excluded_filename_globs": _words(self.exclude),
             "excluded_extensions": _words(self.exclude_extension),
             "image_sequences": self.image_sequences,

@@ -13,6 +13,7 @@ from cli.api_client import Refused
 from cli.arguments import completing
 from cli.arguments.media_arguments import CacheOption, cache_dir
 from cli.arguments.media_files import MediaFiles, listed, media_files
+from cli.arguments.vocabulary_option import vocabulary as words_of
 from cli.commands.following import end_of
 from cli.remote import Remote, remote
 from shared.errors import BadInput
@@ -50,6 +51,15 @@ LanguageOption = Annotated[
     str,
     typer.Option(
         help="Of the speech, such as english or en. Default: detected.",
+        rich_help_panel=_WHAT,
+        show_default=False,
+    ),
+]
+VocabularyOption = Annotated[
+    list[str],
+    typer.Option(
+        metavar="WORD",
+        help="A name or rare word that may be said, or @FILE of them, one a line. Repeatable.",
         rich_help_panel=_WHAT,
         show_default=False,
     ),
@@ -136,6 +146,7 @@ def analyze(
     visual: VisualOption = True,
     speech: SpeechOption = True,
     language: LanguageOption = "",
+    vocabulary: VocabularyOption = [],  # noqa: B006
     faces: FacesOption = False,
     collection: CollectionOption = "",
     exclude: ExcludeOption = [],  # noqa: B006
@@ -152,9 +163,8 @@ def analyze(
     how = {
         "cache_dir": (where := cache_dir(cache)),
         "cluster_job_name": _collection(faces, collection),
-        "visual_model_key": visual_model or None,
-        "speech_model_key": speech_model or None,
-        "face_model_key": face_model or None,
+        **_models(visual=visual_model, speech=speech_model, face=face_model),
+        "vocabulary": words_of(vocabulary) or None,
         "force": force,
         "on_busy": on_busy.value,
         "wait": wait,
@@ -169,6 +179,10 @@ def analyze(
     }
     _say_what(server, found, work)
     end_of(server, _submit(server, {**work, **how}), detach)
+
+
+def _models(**keys: str) -> dict[str, str | None]:
+    return {f"{kind}_model_key": key or None for kind, key in keys.items()}
 
 
 def _collection(faces: bool, collection: str) -> str | None:

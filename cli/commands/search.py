@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import re
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
@@ -14,6 +13,8 @@ import typer
 from cli.api_client import is_this_machine
 from cli.arguments.media_arguments import CacheOption, cache_dir, is_foreign, seconds, server_path
 from cli.arguments.media_files import media_files
+from cli.arguments.search_filters import WhereOption, filters, frames_with
+from cli.commands.coverage import CoverageOption, tell_coverage
 from cli.remote import Remote, remote
 from cli.terminal.found import Match, print_frames, print_paths, print_speech
 from cli.terminal.pictures import PictureMode, PicturesOption, painter
@@ -31,12 +32,20 @@ rushes search --frame A001.mov@1:23 --fast
 
 rushes search --said "rolling thunder" --paths
 
+rushes search --said --by auto she wanted to go home
+
 rushes search a beach --person "Season 1/Anna" --person "Season 1/Ben" --any
+
+rushes search a beach --where codec=prores --where recorded=2026-11-01.. --sort date
+
+rushes search a beach --by-file --max 10
+
+rushes search a beach --min-strength fair --all --paths
 """
 Answer = dict[str, Any]
 _BY, _WHERE, _SHOWN = "What is searched for", "Where", "What is shown"
 SEARCH_S = 300.0  # the first one in a large cache folder loads it
-_PERSON = re.compile(r"(?P<collection>.+)/(?:#(?P<cluster>-?\d+)|(?P<name>[^/]+))")
+_ALL = 500  # matches of a page, where all are asked for
 
 MaxOption = Annotated[
     int, typer.Option("--max", min=1, help="At most this many.", rich_help_panel=_SHOWN)
@@ -61,6 +70,26 @@ SpeakerOption = Annotated[
 FuzzyOption = Annotated[
     bool,
     typer.Option("--fuzzy", help="Also with about one wrong letter in five.", rich_help_panel=_BY),
+]
+
+
+class SpokenMode(StrEnum):
+    """How what is said is compared with what is looked for; see /search/transcript."""
+
+    SUBSTRING = "substring"
+    FUZZY = "fuzzy"
+    SEMANTIC = "semantic"
+    AUTO = "auto"
+
+
+SpokenModeOption = Annotated[
+    SpokenMode,
+    typer.Option(
+        "--by",
+        help="With --said: the words themselves, nearly these, what means the same (English), "
+        "or all of it in this order.",
+        rich_help_panel=_BY,
+    ),
 ]
 
 
@@ -110,6 +139,7 @@ WeightOption = Annotated[
 PersonOption = Annotated[
     list[str],
     typer.Option(
+        "--person",
         metavar="COLLECTION/NAME",
         help="Only frames with this person; COLLECTION/#3 is cluster 3. Repeatable.",
         rich_help_panel=_WHERE,
@@ -126,9 +156,12 @@ class LeastStrength(StrEnum):
     WEAK = "weak"
     ANY = "any"
 
-    def fields(self) -> dict[str, Any]:
+    def fields(self, is_sorted: bool) -> dict[str, Any]:
         """The fields of a search that ask for it."""
-        return {"details": True, "min_strength": None if self is self.ANY else self.value}
+        if self is not self.ANY:
+            return {"details": True, "min_strength": self.value}
+        # What is sorted otherwise than by score is at least weak, unless this is asked for.
+        return {"details": True, **({"min_score": 0} if is_sorted else {})}
 
 
 StrengthOption = Annotated[
@@ -147,6 +180,40 @@ AnyOption = Annotated[
 ]
 
 
+class SortOrder(StrEnum):
+    """The order of matches."""
+
+    SCORE = "score"
+    TIME = "time"
+    DATE = "date"
+    DATE_DESC = "date_desc"
+
+
+SortOption = Annotated[
+    SortOrder | None,
+    typer.Option(
+        "--sort",
+        help="By score, by file and time, or by when it was recorded. Default: as found.",
+        rich_help_panel=_SHOWN,
+        show_default=False,
+    ),
+]
+ByFileOption = Annotated[
+    bool,
+    typer.Option(
+        "--by-file",
+        help="Matches file by file, three of each; --max counts files.",
+        rich_help_panel=_SHOWN,
+    ),
+]
+AllOption = Annotated[
+    bool,
+    typer.Option(
+        "--all", help="All matches, page by page, whatever --max.", rich_help_panel=_SHOWN
+    ),
+]
+
+
 @remote
 def search(
     server: Remote,
@@ -158,35 +225,36 @@ def search(
     said: SaidOption = False,
     speaker: SpeakerOption = "",
     fuzzy: FuzzyOption = False,
+    by: SpokenModeOption = SpokenMode.SUBSTRING,
     exclude: ExcludeOption = [],  # noqa: B006
     text_weight: WeightOption = None,
-    person: PersonOption = [],  # noqa: B006
+    shown: PersonOption = [],  # noqa: B006
     any_person: AnyOption = False,
     within: InOption = [],  # noqa: B006
+    where: WhereOption = [],  # noqa: B006
     at_most: MaxOption = 20,
+    every: AllOption = False,
+    sort: SortOption = None,
+    by_file: ByFileOption = False,
     min_strength: StrengthOption = LeastStrength.WEAK,
+    coverage: CoverageOption = False,
     paths: PathsOption = False,
     pictures: PicturesOption = PictureMode.AUTO,
 ) -> None:
     """Search analyzed footage; best first. The exit status is 1 where nothing is found."""
-    text = " ".join(words or ())
-    scope = {**scope_of(cache, within), "max_results": at_most}
+    text, scope = " ".join(words or ()), scope_of(cache, within) | filters(where, any_person)
+    scope |= how_given(at_most, every, sort, by_file, coverage)
     if said:
-        of_pictures = image or frame or fast or exclude or person or text_weight is not None
-        if of_pictures or min_strength is not LeastStrength.WEAK:
-            raise BadInput("--said goes with --in, --speaker and --fuzzy alone.")
-        find_said(server, text, {**scope, **how_said(speaker, fuzzy)}, paths)
+        _check_said(image, frame, fast, exclude, shown, text_weight is not None, min_strength)
+        find_said(server, text, scope | how_said(speaker, fuzzy, by), paths)
         return
-    if speaker or fuzzy:
-        raise BadInput("--speaker and --fuzzy need --said: they are for what is said.")
-    ranking = {"query": text or None, "exclude": exclude, "text_weight": text_weight}
-    mode = "or" if any_person else "and"
-    people = {"people_filter": [_person(one) for one in person], "people_filter_mode": mode}
+    _check_seen(speaker, fuzzy, by is not SpokenMode.SUBSTRING)
     kind, example = _example(server, text, image, frame, fast)
-    body = scope | ranking | people | example | min_strength.fields()
-    shown_by = painter(pictures, server.out)
-    answer = server.api.post(f"/search/{kind}", body, SEARCH_S)
-    _print(server, answer, paths, lambda found: print_frames(server.out, found, shown_by))
+    body = scope | min_strength.fields(sort not in (None, SortOrder.SCORE)) | example
+    body |= {"query": text or None, "exclude": exclude, "text_weight": text_weight}
+    body |= frames_with(shown, any_person)
+    shown_by = None if every else painter(pictures, server.out)
+    _find(server, kind, body, paths, lambda found: print_frames(server.out, found, shown_by))
 
 
 def find_said(server: Remote, text: str, body: dict[str, Any], paths: bool) -> None:
@@ -196,28 +264,78 @@ def find_said(server: Remote, text: str, body: dict[str, Any], paths: bool) -> N
     """
     if not text.strip():
         raise BadInput("Say which words to look for.")
-    answer = server.api.post("/search/transcript", {**body, "query": text}, SEARCH_S)
-    _print(server, answer, paths, lambda found: print_speech(server.out, found))
+    body = {name: value for name, value in body.items() if name != "images"} | {"query": text}
+    _find(server, "transcript", body, paths, lambda found: print_speech(server.out, found))
 
 
-def _print(
-    server: Remote, answer: Answer, paths: bool, print_matches: Callable[[list[Match]], None]
+def _check_said(*of_pictures: object) -> None:
+    if any(given is not LeastStrength.WEAK for given in of_pictures if given):
+        raise BadInput(
+            "--said goes with --in, --where, --sort, --by-file, --all, --speaker, --fuzzy and --by "
+            "alone."
+        )
+
+
+def _check_seen(*of_speech: object) -> None:
+    if any(of_speech):
+        raise BadInput("--speaker, --fuzzy and --by need --said: they are for what is said.")
+
+
+def how_given(
+    at_most: int, every: bool, sort: SortOrder | None, by_file: bool, coverage: bool
+) -> dict[str, Any]:
+    """The fields of a search that say what is given, how much of it, and in which order."""
+    found: dict[str, Any] = {"max_results": at_most, "coverage": coverage}
+    if every:  # thousands of pictures would be too many
+        found |= {"max_results": _ALL, "cursor": "", "images": False}
+    if sort is not None:
+        found["sort"] = sort.value
+    if by_file:
+        found["group_by"] = "file"
+    return found
+
+
+def _asked(server: Remote, kind: str, body: dict[str, Any]) -> Answer:
+    """The answer, with the matches of all pages where these are asked for."""
+    answer: Answer = server.api.post(f"/search/{kind}", body, SEARCH_S)
+    more = answer
+    while following := more.get("next"):
+        asked = {**body, "cursor": following, "coverage": False}
+        more = server.api.post(f"/search/{kind}", asked, SEARCH_S)
+        for name in ("matches", "groups"):
+            answer[name] = [*answer.get(name, ()), *more.get(name, ())]
+    answer.pop("next", None)
+    return answer
+
+
+def _find(
+    server: Remote,
+    kind: str,
+    body: dict[str, Any],
+    paths: bool,
+    print_matches: Callable[[list[Match]], None],
 ) -> None:
-    """An answer as it is wanted, then its notes; ends with 1 where nothing was found."""
-    found = answer["matches"]
+    """Print an answer as it is wanted, then its notes; ends with 1 where nothing was found."""
+    answer = _asked(server, kind, body)
+    of_files = [match for group in answer.get("groups", ()) for match in group["matches"]]
+    found = answer["matches"] or of_files
     if paths and not server.out.as_json:
         print_paths(found)
     elif not server.out.document(answer):
         print_matches(found)
     for note in answer.get("notes", ()):
         server.out.hint(note)
+    tell_coverage(server, kind, body, answer, is_empty=not found)
     if not found:
         raise typer.Exit(1)
 
 
-def how_said(speaker: str, fuzzy: bool) -> dict[str, Any]:
-    """The fields of a search in transcripts that narrow or widen it."""
-    return {"speaker": speaker or None, "mode": "fuzzy" if fuzzy else "substring"}
+def how_said(speaker: str, fuzzy: bool, by: SpokenMode) -> dict[str, Any]:
+    """The fields of a search in transcripts that narrow or widen it. Raises BadInput."""
+    if fuzzy and by not in (SpokenMode.SUBSTRING, SpokenMode.FUZZY):
+        raise BadInput(f"--fuzzy is --by fuzzy: leave it out with --by {by}.")
+    mode = SpokenMode.FUZZY if fuzzy else by
+    return {"speaker": speaker or None, "mode": mode.value, "details": True}
 
 
 def scope_of(cache: str, within: list[str]) -> dict[str, Any]:
@@ -262,15 +380,3 @@ def _picture(server: Remote, image: str) -> dict[str, str]:
         return {"image": base64.b64encode(Path(path).read_bytes()).decode("ascii")}
     except OSError as error:
         raise BadInput(f"{image} cannot be read: {error.strerror}.") from error
-
-
-def _person(given: str) -> dict[str, str]:
-    found = _PERSON.fullmatch(given)
-    if found is None:
-        raise BadInput(
-            f"{given} is no person: write COLLECTION/NAME, or COLLECTION/#3 for cluster 3."
-        )
-    who = {"cluster_job_name": found["collection"]}
-    if found["cluster"] is not None:
-        return {**who, "cluster_id": found["cluster"]}
-    return {**who, "person_name": found["name"]}

@@ -13,14 +13,22 @@ from cli.api_client import Refused
 from cli.arguments.media_arguments import CacheOption, cache_dir, pure_path
 from cli.arguments.media_files import listed, media_files
 from cli.arguments.new_files import NewFiles
+from cli.arguments.search_filters import WhereOption, filters
+from cli.commands.coverage import CoverageOption
 from cli.commands.search import (
     SEARCH_S,
+    AllOption,
+    ByFileOption,
     FuzzyOption,
     InOption,
     MaxOption,
     PathsOption,
+    SortOption,
     SpeakerOption,
+    SpokenMode,
+    SpokenModeOption,
     find_said,
+    how_given,
     how_said,
     scope_of,
 )
@@ -85,13 +93,20 @@ def search(
     cache: CacheOption = "",
     speaker: SpeakerOption = "",
     fuzzy: FuzzyOption = False,
+    by: SpokenModeOption = SpokenMode.SUBSTRING,
     within: InOption = [],  # noqa: B006
+    where: WhereOption = [],  # noqa: B006
     at_most: MaxOption = 20,
+    every: AllOption = False,
+    sort: SortOption = None,
+    by_file: ByFileOption = False,
+    coverage: CoverageOption = False,
     paths: PathsOption = False,
 ) -> None:
     """Search in transcripts, as `rushes search --said` does."""
-    scope = {**scope_of(cache, within), "max_results": at_most}
-    find_said(server, " ".join(words), {**scope, **how_said(speaker, fuzzy)}, paths)
+    scope = {**scope_of(cache, within), **filters(where)}
+    scope |= how_given(at_most, every, sort, by_file, coverage)
+    find_said(server, " ".join(words), {**scope, **how_said(speaker, fuzzy, by)}, paths)
 
 
 @app.command("export", epilog=_EXPORT)
@@ -155,7 +170,8 @@ def _export(server: Remote, item: Item, how: dict[str, Any], files: NewFiles) ->
 def _with_words(server: Remote, asked: dict[str, Any]) -> Iterator[Item]:
     paths = asked["media_paths"]
     for at in range(0, len(paths), _READ_AT_ONCE):
-        body = {**asked, "media_paths": paths[at : at + _READ_AT_ONCE], "words": True}
+        some = {"media_paths": paths[at : at + _READ_AT_ONCE]}
+        body = {**asked, **some, "words": True, "doubtful": True}
         yield from server.api.post("/transcriptions", body, SEARCH_S)["transcriptions"]
 
 

@@ -29,6 +29,7 @@ from cli.arguments.watch_options import (
     Settle,
     Speech,
     Visual,
+    Vocabulary,
 )
 from cli.remote import Remote, remote
 from cli.terminal.watch_view import WatchView, headline, is_done
@@ -79,6 +80,7 @@ def add_folder(
     faces: Faces = None,
     collection: Collection = None,
     language: Language = None,
+    vocabulary: Vocabulary = None,
     recursive: Recursive = None,
     exclude: Exclude = None,
     exclude_extension: ExcludeExtension = None,
@@ -91,8 +93,9 @@ def add_folder(
     """Watch a folder. By default its pictures are analyzed, of all media in it, however deep."""
     options = FolderOptions(
         visual=visual, speech=speech, faces=faces, collection=collection, language=language,
-        recursive=recursive, exclude=exclude, exclude_extension=exclude_extension,
-        image_sequences=image_sequences, polling=polling, settle=settle, schedule=schedule,
+        vocabulary=vocabulary, exclude=exclude, exclude_extension=exclude_extension,
+        recursive=recursive, image_sequences=image_sequences, polling=polling, settle=settle,
+        schedule=schedule,
     )  # fmt: skip
     places = {"path": server_path(folder), "cache_dir": cache_dir(cache)}
     answer = server.api.post("/watch-folders", places | options.fields())
@@ -121,6 +124,7 @@ def change_folder(
     faces: Faces = None,
     collection: Collection = None,
     language: Language = None,
+    vocabulary: Vocabulary = None,
     recursive: Recursive = None,
     exclude: Exclude = None,
     exclude_extension: ExcludeExtension = None,
@@ -131,10 +135,10 @@ def change_folder(
 ) -> None:
     """Change a watched folder: only what is named changes."""
     options = FolderOptions(
-        enabled=enabled,
-        visual=visual, speech=speech, faces=faces, collection=collection, language=language,
-        recursive=recursive, exclude=exclude, exclude_extension=exclude_extension,
-        image_sequences=image_sequences, polling=polling, settle=settle, schedule=schedule,
+        enabled=enabled, visual=visual, speech=speech, faces=faces, collection=collection,
+        language=language, vocabulary=vocabulary, exclude=exclude,
+        exclude_extension=exclude_extension, recursive=recursive, image_sequences=image_sequences,
+        polling=polling, settle=settle, schedule=schedule,
     )  # fmt: skip
     changes = options.fields()
     if path:

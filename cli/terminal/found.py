@@ -53,12 +53,14 @@ def print_speech(out: CommandOutput, matches: Sequence[Match]) -> None:
         return
     folder = _say_folder(out, matches)
     is_told_who = any(match.get("speaker") for match in matches)
-    who = ["speaker"] if is_told_who else []
-    table = Table("", Column("file", overflow="fold"), "time", *who, "said")
+    is_told_how = any(match.get("matched_by") for match in matches)
+    more = [*(["speaker"] if is_told_who else []), *(["by"] if is_told_how else [])]
+    table = Table("", Column("file", overflow="fold"), "time", *more, "said")
     for number, match in enumerate(matches, 1):
         said_by = [match.get("speaker_name") or match.get("speaker") or ""] if is_told_who else []
         name = path_of(match)[len(folder) :]
-        table.add_row(str(number), name, time_of(match), *said_by, match["text"])
+        how = [match.get("matched_by") or ""] if is_told_how else []
+        table.add_row(str(number), name, time_of(match), *said_by, *how, match["text"])
     out.show(table)
 
 

@@ -18,14 +18,14 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypedDict, Unpack
 
 import msgspec
 
 from shared.cache import cache_files, cache_tidying, catalogue, limits
 from shared.cache.cache_files import SeenPath
 from shared.cache.catalogue import Artefact, Catalogue, Seen
-from shared.domain import Manifest, Probe, Scene, Stage
+from shared.domain import SCENES_BY, Manifest, Probe, Scene, Stage
 from shared.errors import CacheError, NoCacheFolder, NotAllowed
 from shared.msgspec_decoding import UNDECODABLE
 from shared.opening import OpenedFolder, RootedPath
@@ -130,17 +130,25 @@ class CacheDir:
 
     @contextlib.contextmanager
     def draft(
-        self, hash_str: str, stage: Stage, model: str, suffix: str, token: str
+        self,
+        hash_str: str,
+        stage: Stage,
+        model: str,
+        suffix: str,
+        token: str,
+        *,
+        has_pack: bool = False,
     ) -> Iterator[Draft]:
         """A data file in the making, seen by nobody until `Draft.publish`.
 
         `suffix` is "pack", "npy", "json" or "npz"; `token` names the lease it is written under.
-        Left without publishing, it is removed. A "npz" has a pack for pictures beside it. Writing
-        raises CacheError; other errors of the block are left as they are.
+        `has_pack`: another file is written beside it, as beside every "npz". Left without
+        publishing, it is removed. Writing raises CacheError; other errors of the block are left
+        as they are.
         """
         suffix = suffix.lstrip(".")
         with ExitStack() as at_end:
-            names = [stage.value, f"{stage}-pack"] if suffix == "npz" else [stage.value]
+            names = [stage.value, f"{stage}-pack"] if has_pack or suffix == "npz" else [stage.value]
             with self._media_folder(hash_str, create=True) as folder:
                 files = [
                     at_end.enter_context(self._temporary_file(folder, hash_str, name, token))
@@ -243,6 +251,24 @@ class CacheDir:
             cache_tidying.collect_media(folder, written.st_mtime - cache_tidying.KEPT_S)
 
 
+class ManifestFields(TypedDict, total=False):
+    """Fields of a Manifest that not all artefacts have."""
+
+    first_frame: int
+    seconds: tuple[int, ...] | None
+    scenes: tuple[Scene, ...]
+    scenes_by: int
+    probe: Probe | None
+    dim: int | None
+    language: str | None
+    audio_streams: str | None
+    sentence_model: str
+    task_id: str
+    worker: str
+    made_at: float
+    warnings: tuple[str, ...]
+
+
 @dataclass(slots=True)
 class Draft:
     """Data of an artefact while it is written; `file` and `pack` (or None) are open for bytes."""
@@ -256,22 +282,11 @@ class Draft:
     _suffix: str
     _token: str
 
-    def publish(
-        self,
-        *,
-        rows: int,
-        first_frame: int = 0,
-        seconds: tuple[int, ...] | None = None,
-        scenes: tuple[Scene, ...] = (),
-        probe: Probe | None = None,
-        dim: int | None = None,
-        language: str | None = None,
-        audio_streams: str | None = None,
-        task_id: str = "",
-        worker: str = "",
-        warnings: tuple[str, ...] = (),
-    ) -> Manifest:
+    def publish(self, *, rows: int, **more: Unpack[ManifestFields]) -> Manifest:
         """Publish the artefact of this stage and model: data first, manifest last. Call once."""
+        more.setdefault("made_at", time.time())
+        if more.get("scenes"):
+            more.setdefault("scenes_by", SCENES_BY)
         stem = f"{cache_files.stem(self._stage, self._model)}.{secrets.token_hex(4)}"
         with self._cache._media_folder(self._hash_str) as folder:
             manifest = Manifest(
@@ -281,17 +296,7 @@ class Draft:
                 bytes=_synced(self.file),
                 pack_bytes=None if self.pack is None else _synced(self.pack),
                 rows=rows,
-                first_frame=first_frame,
-                seconds=seconds,
-                scenes=scenes,
-                probe=probe,
-                dim=dim,
-                language=language,
-                audio_streams=audio_streams,
-                task_id=task_id,
-                worker=worker,
-                made_at=time.time(),
-                warnings=warnings,
+                **more,
             )
             self._name(folder, stem)
             self._cache._show(folder, self._hash_str, manifest, self._token)

@@ -24,7 +24,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from shared.cache import limits
-from shared.domain import Manifest, Stage, pack_of
+from shared.domain import Manifest, Probe, Stage, pack_of
 from shared.errors import BadInput, CacheError, NotAllowed
 from shared.msgspec_decoding import UNDECODABLE
 from shared.opening import OpenedFile, OpenedFolder, RootedPath
@@ -32,6 +32,7 @@ from shared.opening import OpenedFile, OpenedFolder, RootedPath
 _HASH = re.compile(r"[0-9a-f]{16}")
 _LONGEST_MODEL_NAME = 120  # file systems allow 255 bytes, the rest of the name needs about 60
 _DATA_FILE = re.compile(r"(?:frames|visual|transcript|faces)\.[^/]*[0-9a-f]{8}\.[a-z0-9]{1,5}")
+EXACT_CUTS = "exact-cuts.json"  # beside the frames artefact that it belongs to
 _TEMPORARY = re.compile(r"\..+\.tmp")
 _DELETED = re.compile(r"deleted\.[0-9a-f]{16}\.(manifest\..+\.json)")
 _LEASED = re.compile(r"\..+\.([0-9a-f]{12}-\d{1,18}-\d{1,18})\.[0-9a-f]{8}\.tmp")
@@ -50,7 +51,16 @@ class ArtefactFiles(msgspec.Struct, frozen=True):
         return (self.file,) if self.pack_bytes is None else (self.file, pack_of(self.file))
 
 
-ManifestT = TypeVar("ManifestT", Manifest, ArtefactFiles)
+class ArtefactFacts(msgspec.Struct, frozen=True):
+    """A Manifest read for what it says of the media file only."""
+
+    file: str
+    model: str = ""
+    language: str | None = None
+    probe: Probe | None = None
+
+
+ManifestT = TypeVar("ManifestT", Manifest, ArtefactFiles, ArtefactFacts)
 
 
 class SeenPath(msgspec.Struct, frozen=True):
@@ -208,6 +218,11 @@ def read_files(path: RootedPath) -> ArtefactFiles | None:
     return _read_as(path, ArtefactFiles, 0.0)
 
 
+def read_facts(path: RootedPath, wait_s: float = 0.0) -> ArtefactFacts | None:
+    """What a manifest says of its media file alone, as `read_manifest`."""
+    return _read_as(path, ArtefactFacts, wait_s)
+
+
 def _read_as(path: RootedPath, kind: type[ManifestT], wait_s: float) -> ManifestT | None:
     try:
         with opened(path, wait_s) as file:
@@ -258,7 +273,8 @@ def manifests_in(
 def _manifest(file: OpenedFile, kind: type[ManifestT]) -> ManifestT:
     name = os.path.basename(file.path)
     try:
-        manifest = msgspec.json.decode(file.read(limits.MANIFEST), type=kind)
+        most = limits.FACTS if kind is ArtefactFacts else limits.MANIFEST
+        manifest = msgspec.json.decode(file.read(most), type=kind)
     except UNDECODABLE as error:
         raise CacheError(f"The manifest {name} is broken: {error}") from error
     if not is_data(manifest.file):  # never follow a path out of the folder

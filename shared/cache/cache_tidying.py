@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from shared.cache import cache_files, catalogue, limits
 from shared.cache.cache_files import ArtefactFiles
+from shared.domain import Stage
 from shared.errors import CacheError, RushesError
 from shared.opening import OpenedFolder, RootedPath
 
@@ -104,6 +105,9 @@ def collect_media(folder: OpenedFolder, before: float) -> int:
         forgotten = _forget_deleted(folder, names, before)
         names -= forgotten
         removed += len(forgotten)
+        if cache_files.EXACT_CUTS in names and not any(map(_names_frames, names)):
+            folder.remove(cache_files.EXACT_CUTS)
+            removed += 1
         data = list(filter(cache_files.is_data, names))
         manifests = sum(map(_names_data, names))
         if len(data) <= manifests:  # nothing can be left over: no need to read them
@@ -144,6 +148,10 @@ def is_deletion(name: str) -> bool:
 
 def _names_data(name: str) -> bool:
     return cache_files.is_manifest(name) or cache_files.is_deleted_manifest(name)
+
+
+def _names_frames(name: str) -> bool:
+    return _names_data(name) and name.endswith(cache_files.manifest_name(Stage.FRAMES, ""))
 
 
 def _forget_deleted(folder: OpenedFolder, names: Iterable[str], before: float) -> set[str]:

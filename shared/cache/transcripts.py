@@ -33,7 +33,10 @@ class Word(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Segment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A sentence or a part of one. `stream`: number among the audio streams, when each counts."""
+    """A sentence or a part of one. `stream`: number among the audio streams, when each counts.
+
+    `doubtful`: indexes of words that are wrong more often than others.
+    """
 
     start: float
     end: float
@@ -41,6 +44,7 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     words: tuple[Word, ...] = ()
     stream: int | None = None
     speaker: str | None = None
+    doubtful: tuple[int, ...] = ()
 
 
 class Doubt(StrEnum):

@@ -83,6 +83,8 @@ def _spec(common: AnalyzeSpec, files: tuple[FileSpec, ...]) -> AnalyzeSpec:
         files=files,
         visual_model=common.visual_model if ProgressType.VIDEO in wanted else "",
         speech_model=common.speech_model if ProgressType.AUDIO in wanted else "",
+        vocabulary=common.vocabulary if ProgressType.AUDIO in wanted else (),
+        people_of=common.people_of if ProgressType.AUDIO in wanted else "",
         face_model=common.face_model if ProgressType.FACES in wanted else "",
     )
 

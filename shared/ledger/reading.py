@@ -95,10 +95,11 @@ class LedgerReader:
                 found = pipe.execute()
         return [None if raw is None else msgspec.json.decode(raw) for raw in found]
 
-    def holder(self) -> str | None:
-        """The foreground Task that holds the lock."""
+    def holder(self, exclusive: str = "") -> str | None:
+        """The foreground Task that holds the lock, or the open one of that `NewTask.exclusive`."""
         with translated():
-            found: Any = self._redis.get(f"{self._prefix}lock")
+            key = f"exclusive:{exclusive}" if exclusive else "lock"
+            found: Any = self._redis.get(f"{self._prefix}{key}")
         return found or None
 
     def parked(self) -> dict[str, list[WaitReason]]:
@@ -127,15 +128,22 @@ class LedgerReader:
             item: Any = self._redis.hmget(f"{self._prefix}item:{task_id}:{n}", "state", "token")
         return bool(item != ["leased", token])
 
-    def open_tasks(self, kind: TaskKind) -> list[str]:
-        """Ids of the Tasks of this kind that are not final."""
+    def open_tasks(self, kind: TaskKind, queue: str = "") -> list[str]:
+        """Ids of the Tasks of this kind that are not final; with `queue` those of that one alone.
+
+        The watcher's own are those of ingestion in the queue `analysis`.
+        """
         with translated():
             ids: Any = sorted(self._redis.smembers(f"{self._prefix}active"))
             with self._redis.pipeline(transaction=False) as pipe:
                 for task_id in ids:
-                    pipe.hget(f"{self._prefix}task:{task_id}", "kind")
-                kinds = pipe.execute()
-        return [task_id for task_id, its in zip(ids, kinds, strict=True) if its == kind]
+                    pipe.hmget(f"{self._prefix}task:{task_id}", ["kind", "queue"])
+                found = pipe.execute()
+        return [
+            task_id
+            for task_id, (its_kind, its_queue) in zip(ids, found, strict=True)
+            if its_kind == kind and queue in ("", its_queue)
+        ]
 
     def spec(self, task_id: str, item_id: int = 0) -> bytes:
         """The spec of an Item; empty where there is none (any more)."""

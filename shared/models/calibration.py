@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.errors import BadInput
 from shared.models.scores import Logit, ScoreScale
 
 PROMPTS = (
@@ -67,13 +68,18 @@ def by_labels(judged: Sequence[Judged], known: ScoreScale | None) -> ScoreScale:
     """From matches that somebody has judged; `known`: the scale of before, for what they leave.
 
     A match is right as the logistic regression says. The cut leaves out one in twenty of the right
-    answers that are among the first three.
+    answers that are among the first three. Raises BadInput where higher scores are not righter.
     """
     cosines = np.concatenate([one.cosines for one in judged])
     right = np.concatenate([one.right for one in judged]).astype(float)
     found = [one.best_right for one in judged]
     cut = float(np.quantile([cosine for cosine in found if cosine is not None], _MOST_LOST))
     words = _regression(cosines, right)
+    if words.slope <= 0:
+        raise BadInput(
+            "labels: matches with higher scores are not right more often, so that scores would say "
+            "nothing. Are all right answers to each query labelled?"
+        )
     if known is None:
         return ScoreScale(words=words, picture=None, familiar=0.0, least=(cut, cut, 0.0))
     unknown = max(cut, known.least[1])
@@ -94,4 +100,4 @@ def _regression(cosines: NDArray[np.float64], right: NDArray[np.float64]) -> Log
         slope = given.T @ (right - likely) - _RIDGE * weights
         curve = (given.T * (likely * (1 - likely))) @ given + _RIDGE * np.eye(2)
         weights += np.linalg.solve(curve, slope)
-    return Logit(float(weights[0]), max(0.0, float(weights[1])))
+    return Logit(float(weights[0]), float(weights[1]))

@@ -12,7 +12,7 @@ from shared.domain import ModelKind
 from shared.errors import ModelError
 from shared.models.face_models import face_model_is_ready, is_built, known_face_models
 from shared.models.scores import Logit, ScoreScale
-from shared.models.specs import ModelSpec
+from shared.models.specs import FaceScale, ModelSpec
 from shared.models.speech_models import BASE, TINY_EN, known_models, repository_model, speech_key
 from shared.settings import Settings
 
@@ -142,6 +142,14 @@ def resolve(settings: Settings, kind: ModelKind, key: str) -> ModelSpec:
     choices = ", ".join(spec.key for spec in catalogue(settings).values() if spec.kind == kind)
     said = "face" if kind == ModelKind.FACES else kind
     raise ModelError(f"There is no {said} model {key!r}. Known: {choices or 'none yet'}.")
+
+
+def face_scale(settings: Settings, key: str) -> FaceScale | None:
+    """What distances of a face model mean; None where that is not known."""
+    try:
+        return resolve(settings, ModelKind.FACES, key).faces
+    except ModelError:
+        return None
 
 
 def find(settings: Settings, key: str) -> ModelSpec:

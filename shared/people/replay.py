@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.people.clustering import Clustering
+from shared.people.clustering import NO_CLUSTER, Clustering
 from shared.people.edits import (
     ClearNames,
     ClusterMerge,
@@ -18,7 +18,9 @@ from shared.people.edits import (
     Names,
     Undo,
 )
+from shared.people.enrolment import KnownPeople
 from shared.people.face_index import GONE, FaceIndex
+from shared.people.recognition import recognise
 
 _NAMED = 3  # clusters that a reason names one by one
 NOT_PINNED = -2  # NO_CLUSTER is a place to be pinned to
@@ -37,14 +39,16 @@ _FINE = EditOutcome(True)
 class Ground:
     """Look-ups that all replays over one Clustering share. Only the cache of found faces grows."""
 
-    def __init__(self, clustering: Clustering) -> None:
+    def __init__(self, clustering: Clustering, known: KnownPeople) -> None:
         self.clustering = clustering
+        self.known = known
+        self.recognised = recognise(clustering, known)
         self.faces = FaceIndex(clustering)
         self.row_of_id = {id_: n for n, id_ in enumerate(clustering.cluster_ids.tolist())}
-        known = np.append(clustering.cluster_ids, np.int32(np.iinfo(np.int32).max))
-        rows = np.searchsorted(known, clustering.labels)
+        ids = np.append(clustering.cluster_ids, np.int32(np.iinfo(np.int32).max))
+        rows = np.searchsorted(ids, clustering.labels)
         # [n] row in cluster_ids; those in no cluster have the one behind the last
-        self.rows = np.where(known[rows] == clustering.labels, rows, len(known) - 1)
+        self.rows = np.where(ids[rows] == clustering.labels, rows, len(ids) - 1)
         self._found: dict[tuple[str, int], NDArray[np.int32]] = {}
 
     def found(self, edit: Edit, number: int, move: FaceMove) -> NDArray[np.int32]:
@@ -61,16 +65,21 @@ class Replay:
     def __init__(self, ground: Ground) -> None:
         self.ground = ground
         self.names: dict[int, str] = {}  # by root
+        self.nameless: set[int] = set()  # roots whose name was taken away, also a recognised one
+        self._taken_out: list[tuple[NDArray[np.int32], NDArray[np.int32]]] = []  # faces, sources
         self.pins = np.full(len(ground.clustering), NOT_PINNED, np.int32)
         self.outcomes: dict[str, EditOutcome] = {}  # by edit
         self._roots: dict[int, int] = {}  # of ids merged into another one
         self._merged: dict[int, tuple[int, ...]] = {}  # the other way around
-        self._alive = set(ground.row_of_id)  # roots that faces belong to, or did
+        # Roots that faces belong to, or did.
+        self._alive = {*ground.row_of_id, *ground.recognised.own_ids.values()}
 
     def copy(self) -> Replay:
         new = Replay.__new__(Replay)
         new.ground = self.ground
         new.names = self.names.copy()
+        new.nameless = self.nameless.copy()
+        new._taken_out = self._taken_out.copy()
         new.pins = self.pins.copy()
         new.outcomes = self.outcomes.copy()
         new._roots = self._roots.copy()
@@ -90,6 +99,21 @@ class Replay:
         """Whether faces belong to a cluster, or did until they were moved away."""
         return root in self._alive
 
+    def taken_out(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """Faces that were moved out of clusters and are not back, and the roots of those."""
+        none = np.zeros(0, np.int32)
+        faces = np.concatenate([none, *(moved for moved, _ in self._taken_out)])
+        sources = np.concatenate([none, *(source for _, source in self._taken_out)])
+        here = (faces != GONE) & (sources != NO_CLUSTER)
+        faces, roots = faces[here], self._roots_of(sources[here])
+        is_out = self._roots_of(self.pins[faces]) != roots
+        pairs = np.unique(np.stack([faces[is_out], roots[is_out]]), axis=1)
+        return pairs[0], pairs[1]
+
+    def _roots_of(self, ids: NDArray[np.int32]) -> NDArray[np.int32]:
+        known, place = np.unique(ids, return_inverse=True)
+        return np.array(list(map(self.root, known.tolist())), np.int32)[place]
+
     def apply(self, edit: Edit) -> None:
         """Apply any edit but an undo."""
         match edit.what:
@@ -101,6 +125,7 @@ class Replay:
                     parts.append(self._move(move, self.ground.found(edit, number, move)))
             case ClearNames():
                 self.names.clear()
+                self.nameless.clear()
                 parts = [_FINE]
             case Undo():
                 raise AssertionError("an undo chooses among edits, it is none")
@@ -114,8 +139,10 @@ class Replay:
         # A name also stays with a cluster that is gone: the cluster may come back.
         if what.name:
             self.names[root] = what.name
+            self.nameless.discard(root)
         else:
             self.names.pop(root, None)
+            self.nameless.add(root)
         return _FINE if root in self._alive else EditOutcome(False, _gone([what.cluster_id]))
 
     def _merge(self, what: ClusterMerge) -> EditOutcome:
@@ -134,6 +161,7 @@ class Replay:
         self._roots.update(dict.fromkeys(ids, target))
         self._merged[target] = (*self._merged.get(target, ()), *ids)
         self._merged.pop(root, None)
+        self.nameless.discard(root)
         name = self.names.pop(root, "")
         if name:
             self.names.setdefault(target, name)
@@ -142,6 +170,8 @@ class Replay:
 
     def _move(self, what: FaceMove, found: NDArray[np.int32]) -> EditOutcome:
         here = found[found != GONE]
+        if len(what.sources) == len(found):
+            self._taken_out.append((found, np.array(what.sources, np.int32)))
         self.pins[here] = what.target
         if len(here) and what.target >= 0:
             self._alive.add(self.root(what.target))

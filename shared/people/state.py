@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from shared.people.addition_log import order
 from shared.people.clustering import NO_CLUSTER, Clustering
 from shared.people.edits import Edit, Modify, Names, Undo
+from shared.people.enrolment import NOBODY, KnownPeople
 from shared.people.names import spoken
 from shared.people.replay import NOT_PINNED, EditOutcome, Ground, Replay
 
@@ -26,6 +27,7 @@ class PeopleState:
     clustering: Clustering
     faces: NDArray[np.int32]  # [n] the cluster each face belongs to, or NO_CLUSTER
     overlap_labels: NDArray[np.int32]  # [n] the same without merges: what a new grouping keeps
+    recognised: NDArray[np.int32]  # [n] cluster of an enrolled person's face in none, or NO_CLUSTER
     names: Mapping[int, str]  # of clusters that have faces
     counts: Mapping[int, int]  # faces of each cluster that has any, without NO_CLUSTER
     edits: tuple[Edit, ...]  # the whole log, undone ones too
@@ -33,9 +35,12 @@ class PeopleState:
     _chains: Mapping[str, _Chain]  # after each edit of the log, and "" before the first
 
     @classmethod
-    def of(cls, clustering: Clustering, edits: Sequence[Edit]) -> PeopleState:
-        """The state of a clustering after all these edits."""
-        return _with_edits(Replay(Ground(clustering)), {"": None}, (), sorted(edits, key=order))
+    def of(
+        cls, clustering: Clustering, edits: Sequence[Edit], known: KnownPeople = NOBODY
+    ) -> PeopleState:
+        """The state of a clustering after all these edits, with enrolled people recognised."""
+        ground = Ground(clustering, known)
+        return _with_edits(Replay(ground), {"": None}, (), sorted(edits, key=order))
 
     def with_edits(self, *edits: Edit) -> PeopleState:
         """The state after more edits; fast if they are newer than the known ones."""
@@ -48,12 +53,13 @@ class PeopleState:
             return _with_edits(Replay(self._replay.ground), {"": None}, (), again)
         return _with_edits(self._replay.copy(), dict(self._chains), self.edits, new)
 
-    def following(self, clustering: Clustering, edits: Sequence[Edit]) -> PeopleState:
-        """The state of a clustering and edits, made from this state where that is faster."""
-        if clustering is not self.clustering or not self._chains.keys() - {""} <= {
-            edit.id for edit in edits
-        }:
-            return PeopleState.of(clustering, edits)
+    def following(
+        self, clustering: Clustering, edits: Sequence[Edit], known: KnownPeople
+    ) -> PeopleState:
+        """The state `of` these, made from this state where that is faster."""
+        is_same = clustering is self.clustering and known is self._replay.ground.known
+        if not is_same or not self._chains.keys() - {""} <= {edit.id for edit in edits}:
+            return PeopleState.of(clustering, edits, known)
         return self.with_edits(*edits)
 
     @property
@@ -61,6 +67,7 @@ class PeopleState:
         """Cluster ids that mean somebody, or did, or could again after an undo."""
         ids = set(self.clustering.cluster_ids.tolist())
         ids.update(self.clustering.retired.tolist())
+        ids.update(self._replay.ground.recognised.own_ids.values())
         for edit in self.edits:
             ids.update(_ids_in(edit))
         return frozenset(ids)
@@ -98,6 +105,10 @@ class PeopleState:
             at = np.linspace(0, len(others) - 1, min(len(others), count - len(chosen)))
             chosen += others[at.round().astype(np.intp)].tolist()
         return chosen
+
+    def taken_out(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """Faces that were taken out of clusters by hand and are not back, and those clusters."""
+        return self._replay.taken_out()
 
     def report(self) -> list[tuple[Edit, bool, str]]:
         """The edits of the log, whether each does something now, and what of it does not."""
@@ -148,8 +159,11 @@ def _with_edits(
 def _seen(replay: Replay, edits: tuple[Edit, ...], chains: Mapping[str, _Chain]) -> PeopleState:
     """The PeopleState that a replay comes to."""
     clustering = replay.ground.clustering
-    pinned = np.flatnonzero(replay.pins != NOT_PINNED)
-    targets, which = np.unique(replay.pins[pinned], return_inverse=True)
+    names = _names(replay)
+    recognised = _recognised(replay, names)
+    pins = np.where(replay.pins != NOT_PINNED, replay.pins, recognised)
+    pinned = np.flatnonzero((replay.pins != NOT_PINNED) | (recognised != NO_CLUSTER))
+    targets, which = np.unique(pins[pinned], return_inverse=True)
     of_rows = [*map(replay.root, clustering.cluster_ids.tolist()), NO_CLUSTER]
     of_targets = list(map(replay.root, targets.tolist()))
     ids = sorted({*of_rows, *of_targets})
@@ -157,23 +171,69 @@ def _seen(replay: Replay, edits: tuple[Edit, ...], chains: Mapping[str, _Chain])
     places = np.array([place[id_] for id_ in of_rows], np.int32)[replay.ground.rows]
     places[pinned] = np.array([place[id_] for id_ in of_targets], np.int32)[which]
     faces = np.array(ids, np.int32)[places]
-    overlap_labels = clustering.labels.copy()
-    overlap_labels[pinned] = replay.pins[pinned]
+    overlap_labels = np.where(replay.pins != NOT_PINNED, replay.pins, clustering.labels)
     sizes = np.bincount(places, minlength=len(ids)).tolist()
     counts = {id_: n for id_, n in zip(ids, sizes, strict=True) if n and id_ != NO_CLUSTER}
-    for array in (faces, overlap_labels):
+    for array in (faces, overlap_labels, recognised):
         array.flags.writeable = False
-    names = {root: name for root, name in replay.names.items() if root in counts}
     return PeopleState(
         clustering=clustering,
         faces=faces,
         overlap_labels=overlap_labels,
-        names=names,
+        recognised=recognised,
+        names={root: name for root, name in names.items() if root in counts},
         counts=counts,
         edits=edits,
         _replay=replay,
         _chains=chains,
     )
+
+
+def _names(replay: Replay) -> dict[int, str]:
+    """Names by root: those that users gave, else that of the enrolled person who it is."""
+    found = replay.ground.recognised
+    best: dict[int, tuple[float, str]] = {}
+    for id_, (person, cosine) in found.clusters.items():
+        root = replay.root(id_)
+        best[root] = max(best.get(root, (-1.0, "")), (cosine, found.known.names[person]))
+    for person, id_ in found.own_ids.items():
+        best.setdefault(replay.root(id_), (-1.0, found.known.names[person]))
+    seen = {root: name for root, (_, name) in best.items() if root not in replay.nameless}
+    return {**seen, **replay.names}
+
+
+def _recognised(replay: Replay, names: Mapping[int, str]) -> NDArray[np.int32]:
+    """[n] the cluster of the enrolled person whose face in no cluster it is, or NO_CLUSTER.
+
+    That is the person's nearest one, unless users call it another name.
+    """
+    found = replay.ground.recognised
+    target = dict(found.own_ids)
+    nearest: dict[int, float] = {}
+    for id_, (person, cosine) in found.clusters.items():
+        is_theirs = spoken(names.get(replay.root(id_), "")) == spoken(found.known.names[person])
+        if person in target and is_theirs and cosine > nearest.get(person, -1.0):
+            target[person], nearest[person] = id_, cosine
+    labels = np.full(len(replay.pins), NO_CLUSTER, np.int32)
+    labels[found.faces] = [target[person] for person in found.who.tolist()]
+    labels[found.faces[_nearer_to_taken_out(replay, target)]] = NO_CLUSTER
+    labels[replay.pins != NOT_PINNED] = NO_CLUSTER
+    return labels
+
+
+def _nearer_to_taken_out(replay: Replay, target: Mapping[int, int]) -> NDArray[np.bool_]:
+    """[recognised faces] whether one that was taken out of the person is nearer than a photo."""
+    found, clustering = replay.ground.recognised, replay.ground.clustering
+    nearer = np.zeros(len(found.faces), bool)
+    faces, roots = replay.taken_out()
+    for person, id_ in target.items():
+        theirs = np.flatnonzero(found.who == person)
+        wrong = np.flatnonzero(np.isin(clustering.loose, faces[roots == replay.root(id_)]))
+        if len(wrong):
+            rows = clustering.loose_embeddings[found.at[theirs]].astype(np.float32)
+            cosines = rows @ clustering.loose_embeddings[wrong].astype(np.float32).T
+            nearer[theirs] = cosines.max(axis=1) > found.cosines[theirs]
+    return nearer
 
 
 def _ids_in(edit: Edit) -> Iterator[int]:

@@ -18,6 +18,7 @@ class Lane(StrEnum):
     EMBED = "embed"  # texts: milliseconds, and somebody is typing
     GRAB = "grab"  # what a picture must be decoded for first
     PROBE = "probe"
+    FACES = "faces"  # seconds, and the first time a model is loaded
 
 
 def lane_key(instance: str, lane: Lane) -> str:

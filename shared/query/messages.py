@@ -26,6 +26,13 @@ class EmbedTexts(msgspec.Struct, frozen=True, kw_only=True, tag="embed_texts"):
     texts: tuple[str, ...]
 
 
+class EmbedSentences(msgspec.Struct, frozen=True, kw_only=True, tag="embed_sentences"):
+    """Asks for rows by which sentences that mean the same are near; answered with Embedded."""
+
+    model: str
+    sentences: tuple[str, ...]  # so called, a worker that knows no such question cannot answer it
+
+
 class EmbedPicture(msgspec.Struct, frozen=True, kw_only=True, tag="embed_picture"):
     """Asks for the vector of an encoded picture; answered with Embedded, one row."""
 
@@ -62,6 +69,15 @@ class GrabFrames(msgspec.Struct, frozen=True, kw_only=True, tag="grab_frames"):
     roots: tuple[str, ...] | None = None  # in which it must lie, of the licence key that asks
 
 
+class FindCuts(msgspec.Struct, frozen=True, kw_only=True, tag="find_cuts"):
+    """Asks for the exact places of cuts of a video; answered with FoundCuts."""
+
+    path: str
+    # Of each cut the seconds of the grid before and after it. So called as those of GrabFrames.
+    seconds: tuple[tuple[int, int], ...]
+    roots: tuple[str, ...] | None = None  # in which it must lie, of the licence key that asks
+
+
 class ProbeFile(msgspec.Struct, frozen=True, kw_only=True, tag="probe_file"):
     """Asks what a file says about itself; answered with Probed."""
 
@@ -69,8 +85,16 @@ class ProbeFile(msgspec.Struct, frozen=True, kw_only=True, tag="probe_file"):
     roots: tuple[str, ...] | None = None  # in which it must lie, of the licence key that asks
 
 
-EmbedQuestion = EmbedTexts | EmbedPicture | EmbedFrame
-Question = EmbedQuestion | GrabFrame | GrabFrames | ProbeFile
+class FindFaces(msgspec.Struct, frozen=True, kw_only=True, tag="find_faces"):
+    """Asks for the faces of a picture file; answered with FoundFaces."""
+
+    path: str
+    face_model: str  # called so, a worker that does not know this question takes it for no other
+    roots: tuple[str, ...] | None = None  # in which it must lie, of the licence key that asks
+
+
+EmbedQuestion = EmbedTexts | EmbedSentences | EmbedPicture | EmbedFrame
+Question = EmbedQuestion | FindFaces | GrabFrame | GrabFrames | FindCuts | ProbeFile
 
 
 class QueryRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,8 +147,29 @@ class GrabbedFrames(msgspec.Struct, frozen=True, kw_only=True, tag="grabbed_fram
     next: int
 
 
+class FoundCuts(msgspec.Struct, frozen=True, kw_only=True, tag="found_cuts"):
+    """Seconds of the first cuts that were asked for, as many as a turn has time for."""
+
+    places: tuple[float | None, ...]  # None: its pictures cannot be had
+
+
 class Probed(Probe, frozen=True, kw_only=True, tag="probed"):
     """A Probe that crosses processes."""
+
+
+class FoundFace(msgspec.Struct, frozen=True, kw_only=True):
+    """A face, and what is wrong with it."""
+
+    vector: bytes  # little-endian float16, a unit row
+    is_small: bool
+    is_blurred: bool
+    is_turned: bool
+
+
+class FoundFaces(msgspec.Struct, frozen=True, kw_only=True, tag="found_faces"):
+    """Every face of a picture."""
+
+    faces: tuple[FoundFace, ...]
 
 
 class Failed(msgspec.Struct, frozen=True, kw_only=True, tag="failed"):
@@ -148,7 +193,7 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True, tag="failed"):
         return RushesError(self.message)
 
 
-Result = Embedded | Grabbed | GrabbedFrames | Probed
+Result = Embedded | FoundCuts | FoundFaces | Grabbed | GrabbedFrames | Probed
 Answer = Result | Failed
 
 

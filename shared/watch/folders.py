@@ -62,6 +62,7 @@ class WatchFolder(msgspec.Struct, frozen=True, kw_only=True):
     created_at: float
     revision: int = 1
     key_roots: tuple[str, ...] | None = None  # of the licence key that chose path and cache_dir
+    vocabulary: tuple[str, ...] = ()
 
 
 def new_folder_id() -> str:

@@ -105,7 +105,9 @@ def test_a_cache_dir_that_leads_out_of_the_roots_is_refused_by_every_route(
     assert (snapshot(outside), snapshot(into_state)) == before
 
 
-@pytest.mark.parametrize("part", ["media", "catalog", "collections", f"media/00/{HASH}", "files"])
+@pytest.mark.parametrize(
+    "part", ["media", "catalog", "collections", "people", f"media/00/{HASH}", "files"]
+)
 def test_a_part_that_leads_out_is_unusable_and_never_written_through(
     stack: Stack, cache: CacheDir, media: Path, outside: Path, part: str
 ) -> None:

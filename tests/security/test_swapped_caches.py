@@ -19,6 +19,7 @@ from shared.domain import Stage
 from shared.errors import RushesError
 from shared.paths import Roots
 from shared.people.collection import Collection
+from shared.people.enrolment import Enrolment, References
 from tests.support.cache_material import CANARY, HASH, NAME, fill
 from tests.support.search.search_data import publish, random_units
 from tests.support.search.transcript_data import SPEECH, publish_transcript, segments
@@ -78,10 +79,13 @@ def write(cache: CacheDir, number: int) -> str:
     publish_transcript(cache, HASH, segments(f"take {number}"))
     cache.remember_path(HASH, f"/somewhere/{number}.mov", 1, number)
     Collection.open(cache.root, NAME, create=True).add("m", [f"{number:016x}"], "1")
+    References(cache.root).add(Enrolment(str(number), ()))
     return ""
 
 
-@pytest.mark.parametrize("part", [".", "media", f"media/00/{HASH}", "catalog", "collections"])
+@pytest.mark.parametrize(
+    "part", [".", "media", f"media/00/{HASH}", "catalog", "collections", "people"]
+)
 def test_nothing_is_read_or_written_outside_while_links_are_swapped(
     tmp_path: Path, part: str
 ) -> None:

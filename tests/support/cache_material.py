@@ -10,6 +10,7 @@ import httpx
 from shared.cache.cache_dir import CacheDir
 from shared.domain import Scene
 from shared.people.edits import ClearNames
+from shared.people.enrolment import Enrolment, Reference, References
 from tests.support.people.people_data import Seen, make_collection
 from tests.support.search.search_data import media_hash, publish, random_units
 from tests.support.search.transcript_data import publish_transcript, segments
@@ -30,6 +31,7 @@ def fill(folder: Path, media: Path, said: str = "hello there") -> CacheDir:
     publish_transcript(cache, HASH, segments(said), path=media)
     collection = make_collection(cache, NAME, {HASH: [Seen(1, 2, _ADA), Seen(2, 4, _ADA)]})
     collection.append(ClearNames())
+    References(cache.root).add(Enrolment("Ada", (Reference("test-faces", b"\0<" * 4),)))
     return cache
 
 

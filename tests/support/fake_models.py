@@ -62,6 +62,9 @@ class FakeEmbedder:
         self.batches.append(len(prepared))
         return _rows(prepared.mean(axis=(2, 3)))
 
+    def embed_sentences(self, texts: list[str]) -> NDArray[np.float32] | None:
+        return None
+
     def familiarity(self, rows: NDArray[np.float32]) -> None:
         return None
 
@@ -141,6 +144,7 @@ class FakeTranscriber:
         self.batch_size = batch_size
         self.warmups = 0
         self.pieces: list[NDArray[np.float32]] = []  # all that it was given to transcribe
+        self.vocabularies: list[tuple[str, ...]] = []  # and what it was told with each
         self.detections = 0
         self._mishears = mishears
 
@@ -155,9 +159,15 @@ class FakeTranscriber:
         return {language: shares.get(language, 0.0) for language in self.languages}
 
     def transcribe(
-        self, pieces: Sequence[NDArray[np.float32]], language: str, *, cautious: bool = False
+        self,
+        pieces: Sequence[NDArray[np.float32]],
+        language: str,
+        *,
+        cautious: bool = False,
+        vocabulary: Sequence[str] = (),
     ) -> list[list[Utterance]]:
         self.pieces.extend(pieces)
+        self.vocabularies += [tuple(vocabulary)] * len(pieces)
         known = GERMAN if language == "de" else ENGLISH
         heard = [[w for w in _words(piece) if w[2] in known] for piece in pieces]
         return [

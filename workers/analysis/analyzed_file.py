@@ -130,10 +130,12 @@ class AnalyzedFile:
             self._is_same = sameness.is_same(found.last_seen, found.file, self._context.checkpoint)
         return self._is_same
 
-    def draft(self, stage: Stage, model: str, suffix: str) -> AbstractContextManager[Draft]:
+    def draft(
+        self, stage: Stage, model: str, suffix: str, *, has_pack: bool = False
+    ) -> AbstractContextManager[Draft]:
         """An artefact of this file in the making, under a name of this try of the Item alone."""
         writer = self._context.lease.writer
-        return self._cache.draft(self.hash_str, stage, model, suffix, writer)
+        return self._cache.draft(self.hash_str, stage, model, suffix, writer, has_pack=has_pack)
 
     def decoded(
         self,

@@ -17,6 +17,7 @@ from shared.errors import ModelError
 from shared.media import MediaType
 from workers.analysis.analyzed_file import AnalyzedFile
 from workers.analysis.picture_pass import PicturePass, parts_of_pictures
+from workers.analysis.scene_renewal import renew_scenes
 from workers.analysis.stage import PictureStageFactory, SoundStageFactory
 from workers.context import Context
 
@@ -28,6 +29,7 @@ def analyze(
     spec = msgspec.json.decode(context.lease.spec, type=AnalyzeSpec)
     get_current_span().set_attribute("rushes.files", len(spec.files))
     cache = context.cache(spec.cache_dir, spec.cache_id, spec.roots)
+    renew_scenes(context, cache, spec.renewed)
     files = [
         AnalyzedFile(context, cache, spec, index)
         for index in range(len(spec.files))

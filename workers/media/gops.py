@@ -154,6 +154,44 @@ class ShownMarker:
         return packet.pts is None or packet.is_discard or packet.pts != self._best
 
 
+class StretchMarker:
+    """Wants every picture from time stamp `first` on to the first one that is not before `last`."""
+
+    def __init__(self, first: int, last: int) -> None:
+        self._first, self._last = first, last
+        self._end: int | None = None  # time stamp of that one, as far as is known
+        self._held: deque[VideoPacket] = deque()
+        self._horizon = Horizon()
+
+    def push(self, packet: VideoPacket) -> Iterator[tuple[VideoPacket, bool]]:
+        pts = packet.pts
+        if pts is not None:
+            self._horizon.see(pts)
+            if pts >= self._last and not packet.is_discard:
+                self._end = pts if self._end is None else min(pts, self._end)
+        self._held.append(packet)
+        while self._held and self._is_settled(self._held[0]):
+            yield self._release()
+
+    def finish(self) -> Iterator[tuple[VideoPacket, bool]]:
+        while self._held:
+            yield self._release()
+
+    def is_past(self, packet: VideoPacket) -> bool:
+        """Whether everything wanted lies before this packet, reordering included."""
+        return packet.pts is not None and self._end is not None and self._horizon.covers(self._end)
+
+    def _is_settled(self, packet: VideoPacket) -> bool:
+        pts = packet.pts
+        return pts is None or pts < self._last or self._horizon.covers(pts)
+
+    def _release(self) -> tuple[VideoPacket, bool]:
+        packet = self._held.popleft()
+        if packet.pts is None or packet.is_discard:
+            return packet, False
+        return packet, self._first <= packet.pts < self._last or packet.pts == self._end
+
+
 class Feeder:
     """Decodes marked packets; yields the wanted frames in order of presentation."""
 

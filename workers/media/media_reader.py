@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 
+import numpy as np
 from av.container import InputContainer
 from av.video.frame import VideoFrame
+from numpy.typing import NDArray
 
 from shared.domain import Probe
 from shared.errors import BadInput, MediaUnreadable
@@ -31,6 +33,7 @@ from workers.media.grid import Shot, VideoSource, Way, sequential, smart, ways
 from workers.media.pictures import GridFrame, Picture
 from workers.media.probing.probe import is_film_still, probe_container, probe_still
 from workers.media.stills import StillPicture, open_still
+from workers.media.stretches import stretches
 from workers.media.throttled_checkpoint import ThrottledCheckpoint
 
 log = logging.getLogger(__name__)
@@ -112,6 +115,24 @@ class MediaReader:
         if frame is None:
             raise MediaUnreadable(f"No picture could be decoded at {seconds:g} s.")
         return self._picture(frame)
+
+    def every(
+        self, first: int, last: int, size: tuple[int, int]
+    ) -> list[tuple[float, NDArray[np.uint8]]]:
+        """Each picture from the first one of second `first` to that of `last`, with its seconds.
+
+        As RGB of `size` (width, height). The last one is missing where the file ends before.
+        """
+        if self._still is not None:
+            return [(0.0, self._still.rgb(*size))]
+        for stretch in stretches(self._ready(lambda: None)):
+            with contextlib.suppress(Misfit), reading_errors():
+                source = self._ready(lambda: None)
+                return [
+                    (seconds, self._picture(frame).rgb(*size))
+                    for seconds, frame in stretch(source, first, last)
+                ]
+        return []
 
     def _open(self, media_type: MediaType, checkpoint: Callable[[], None]) -> Probe:
         """(Re)open at the beginning. `checkpoint` is called wherever a native search has ended."""

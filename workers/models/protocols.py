@@ -49,6 +49,9 @@ class VisualEmbedder(Protocol):
     def embed_texts(self, texts: list[str]) -> NDArray[np.float32]:
         """n texts -> unit rows [n, dim]."""
 
+    def embed_sentences(self, texts: list[str]) -> NDArray[np.float32] | None:
+        """n sentences -> unit rows [n, dim], near where they mean the same; None: it cannot."""
+
     def familiarity(self, rows: NDArray[np.float32]) -> NDArray[np.float32] | None:
         """How well the model knows these texts, by their rows: [n], 0 to 1; None: nobody knows."""
 
@@ -61,6 +64,7 @@ class SpokenWord:
     end: float
     text: str
     probability: float
+    doubtful: bool = False  # after a second look
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +105,17 @@ class Transcriber(Protocol):
         """Probability of each language the model understands, from a piece with speech."""
 
     def transcribe(
-        self, pieces: Sequence[NDArray[np.float32]], language: str, *, cautious: bool = False
+        self,
+        pieces: Sequence[NDArray[np.float32]],
+        language: str,
+        *,
+        cautious: bool = False,
+        vocabulary: Sequence[str] = (),
     ) -> list[list[Utterance]]:
         """What is said in each piece (up to `longest_s` at 16 kHz), in order of time.
 
         `cautious`: a second try at a piece whose text was doubtful, decoded in another way.
+        `vocabulary`: names that may be said, the most relevant first; as many count as fit.
         """
 
 

@@ -14,7 +14,6 @@ from shared.errors import ModelError, RedisAway
 from shared.ledger.ledger import Ledger
 from shared.ledger.records import WaitReason
 from shared.models.model_catalogue import is_downloaded, resolve
-from shared.redis.heartbeats import WorkerKind
 from shared.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -24,16 +23,16 @@ TRY_EVERY_S = 60.0  # what a look does not show to be over
 
 
 class ParkedWork(threading.Thread):
-    """Looks after what is parked in a worker's queue, whatever the worker does meanwhile.
+    """Looks after what is parked in a worker's queues, whatever the worker does meanwhile.
 
     Each reason is looked into in a thread of its own: a share that hangs holds up no other.
     """
 
-    def __init__(self, ledger: Ledger, settings: Settings, queue: WorkerKind) -> None:
+    def __init__(self, ledger: Ledger, settings: Settings, *queues: str) -> None:
         super().__init__(name="parked", daemon=True)
         self._ledger = ledger
         self._settings = settings
-        self._queue = queue
+        self._queues = queues
         self._host = socket.gethostname()
         self._known: dict[tuple[str, str], Callable[[], bool]] = {}
         self._busy: set[WaitReason] = set()
@@ -60,7 +59,7 @@ class ParkedWork(threading.Thread):
         looks: list[threading.Thread] = []
         tasks: dict[WaitReason, list[str]] = {}
         for task_id, reasons in self._ledger.parked().items():
-            ours = [reason for reason in reasons if reason.queue == self._queue]
+            ours = [reason for reason in reasons if reason.queue in self._queues]
             # What keeps another machine from it is not for this one to judge.
             for reason in [r for r in ours if r.host == self._host] or ours[:1]:
                 tasks.setdefault(reason, []).append(task_id)

@@ -30,7 +30,8 @@ _TEXTS_AT_ONCE = 32  # the longest take some 0.2 s each on a busy core
 class EmbedRequest:
     """Texts or one picture that a caller waits for; `reply` is called once, in the thread.
 
-    `until`: when the caller gives up, by time.monotonic().
+    `until`: when the caller gives up, by time.monotonic(). `are_sentences`: rows are wanted by
+    which texts are near each other, not pictures.
     """
 
     model: str
@@ -38,6 +39,7 @@ class EmbedRequest:
     until: float
     texts: tuple[str, ...] = ()
     picture: NDArray[np.uint8] | None = None
+    are_sentences: bool = False
 
 
 class Embedder:
@@ -138,14 +140,18 @@ def _tried(
 def _embed_all(
     model: VisualEmbedder, requests: list[EmbedRequest], advance: Callable[[], None]
 ) -> list[Embedded]:
-    texts = [text for one in requests for text in one.texts]
+    texts = [text for one in requests if not one.are_sentences for text in one.texts]
+    sentences = [text for one in requests if one.are_sentences for text in one.texts]
     pictures = [model.prepare(one.picture) for one in requests if one.picture is not None]
-    text_rows = _rows_of(model, texts, advance)
+    text_rows = _rows_of(model.embed_texts, texts, advance)
+    sentence_rows = _rows_of(model.embed_sentences, sentences, advance)
     picture_rows = iter(model.embed_images(np.stack(pictures)) if pictures else ())
 
     def answer(one: EmbedRequest) -> Embedded:
         if one.picture is not None:
             return Embedded.of(np.stack([next(picture_rows)]))
+        if one.are_sentences:
+            return Embedded.of(np.stack([next(sentence_rows) for _ in one.texts]))
         rows = np.stack([next(text_rows) for _ in one.texts])
         return Embedded.of(rows, model.familiarity(rows))
 
@@ -153,10 +159,14 @@ def _embed_all(
 
 
 def _rows_of(
-    model: VisualEmbedder, texts: list[str], advance: Callable[[], None]
+    embed: Callable[[list[str]], NDArray[np.float32] | None],
+    texts: list[str],
+    advance: Callable[[], None],
 ) -> Iterator[NDArray[np.float32]]:
     """A row for each text, a few at a time, so that many texts are no model that hangs."""
     for at in range(0, len(texts), _TEXTS_AT_ONCE):
-        rows = model.embed_texts(texts[at : at + _TEXTS_AT_ONCE])
+        rows = embed(texts[at : at + _TEXTS_AT_ONCE])
+        if rows is None:
+            raise ModelError("This model does not embed sentences.")
         advance()
         yield from rows

@@ -15,9 +15,10 @@ from shared.media import MediaType, media_type_of, open_media_file
 from shared.opening import OpenedFile
 from shared.paths import Roots
 from workers.media.containers import reading_errors
+from workers.media.exact_cuts import exact_cut
 from workers.media.file_checks import check_format
 from workers.media.media_reader import grab_frame, open_media
-from workers.media.pictures import Picture
+from workers.media.pictures import Picture, fit
 from workers.media.stills import still_from_bytes
 
 TURN_S = 1.0  # of a stretch, from its first picture on; then others may have a picture
@@ -57,10 +58,30 @@ def jpegs_within(
     return found, end
 
 
+def cuts_between(roots: Roots, path: str, pairs: tuple[tuple[int, int], ...]) -> list[float | None]:
+    """Exact seconds of the first cuts, each between two seconds of the grid; all if time allows."""
+    until = time.monotonic() + TURN_S
+    found: list[float | None] = []
+    with open_media_file(path, roots) as file, open_media(file, _media_type(file)) as reader:
+        for before, after in pairs:
+            found.append(exact_cut(reader, before, after))
+            if time.monotonic() > until:
+                break
+    return found
+
+
 def rgb_at(roots: Roots, path: str, seconds: float, short_side: int) -> NDArray[np.uint8]:
     """RGB of the picture shown at a time of a media file, with this short side, for a model."""
     with open_media_file(path, roots) as file:
         return _for_model(_shown(file, seconds), short_side)
+
+
+def rgb_within(roots: Roots, path: str, long_side: int) -> NDArray[np.uint8]:
+    """RGB of a picture file, of at most this long side, in which faces are looked for."""
+    with open_media_file(path, roots) as file:
+        picture = _shown(file, 0.0)
+        with reading_errors():
+            return picture.rgb(*fit(picture.width, picture.height, long_side))
 
 
 def rgb_of_bytes(image: bytes, short_side: int) -> NDArray[np.uint8]:

@@ -29,7 +29,11 @@ from shared.query.messages import (
     EmbedFrame,
     EmbedPicture,
     EmbedQuestion,
+    EmbedSentences,
     EmbedTexts,
+    FindCuts,
+    FindFaces,
+    FoundCuts,
     Grabbed,
     GrabbedFrames,
     GrabFrame,
@@ -48,6 +52,7 @@ from workers.query import grab
 from workers.query.children import Children
 from workers.query.consumer import LaneConsumer, PendingRequest
 from workers.query.embed import Embedder, EmbedRequest
+from workers.query.faces import LONGEST_SIDE, find_faces
 from workers.query.probe import probe_file
 
 log = logging.getLogger(__name__)
@@ -129,7 +134,12 @@ class QueryService:
         return 0
 
     def _start_threads(self) -> list[threading.Thread]:
-        counts = {Lane.EMBED: 1, Lane.GRAB: _CHILDREN_A_LANE, Lane.PROBE: _CHILDREN_A_LANE}
+        counts = {
+            Lane.EMBED: 1,
+            Lane.FACES: 1,
+            Lane.GRAB: _CHILDREN_A_LANE,
+            Lane.PROBE: _CHILDREN_A_LANE,
+        }
         threads = [
             threading.Thread(target=self._follow, args=(lane,), name=f"lane-{lane}", daemon=True)
             for lane, count in counts.items()
@@ -190,6 +200,14 @@ class QueryService:
                         limit_s, grab.jpegs_within, roots, path, stretch, side
                     )
                     request.reply(GrabbedFrames(jpegs=tuple(jpegs), next=following))
+                case FindCuts(path=path, seconds=pairs, roots=of_key):
+                    roots = self._roots.within(of_key)
+                    found = self._grabbers.run(limit_s, grab.cuts_between, roots, path, pairs)
+                    request.reply(FoundCuts(places=tuple(found)))
+                case FindFaces(path=path, face_model=model, roots=of_key):
+                    roots = self._roots.within(of_key)
+                    rgb = self._grabbers.run(limit_s, grab.rgb_within, roots, path, LONGEST_SIDE)
+                    request.reply(find_faces(self._pool, model, rgb))
                 case question:
                     self._embedder.put(self._prepared(question, request, limit_s))
         except RushesError as error:
@@ -208,14 +226,12 @@ class QueryService:
         until = time.monotonic() + request.within_s
         key, side = self._ready_model(question.model)
         match question:
-            case EmbedTexts(texts=()):
-                raise BadInput("There is no text to embed.")
-            case EmbedTexts(texts=texts) if len(texts) > MOST_TEXTS:
-                raise BadInput(f"There are {len(texts):,} texts; ask for at most {MOST_TEXTS}.")
-            case EmbedTexts(texts=texts) if max(map(len, texts)) > LONGEST_QUERY:
-                raise BadInput(f"A text may have at most {LONGEST_QUERY:,} characters.")
-            case EmbedTexts(texts=texts):
-                return EmbedRequest(key, request.reply, until, texts=texts)
+            case EmbedTexts(texts=texts) | EmbedSentences(sentences=texts):
+                _check_texts(texts)
+                are_sentences = isinstance(question, EmbedSentences)
+                return EmbedRequest(
+                    key, request.reply, until, texts=texts, are_sentences=are_sentences
+                )
             case EmbedPicture(image=image):
                 rgb = self._grabbers.run(limit_s, grab.rgb_of_bytes, image, side)
             case EmbedFrame(path=path, seconds=seconds, roots=of_key):
@@ -259,3 +275,13 @@ class QueryService:
                 log.debug("Redis is away: %s", error)
             self._has_news.wait(_BEAT_S)
             self._has_news.clear()
+
+
+def _check_texts(texts: tuple[str, ...]) -> None:
+    """Raise BadInput for texts that cannot be embedded, or are too many."""
+    if not texts:
+        raise BadInput("There is no text to embed.")
+    if len(texts) > MOST_TEXTS:
+        raise BadInput(f"There are {len(texts):,} texts; ask for at most {MOST_TEXTS}.")
+    if max(map(len, texts)) > LONGEST_QUERY:
+        raise BadInput(f"A text may have at most {LONGEST_QUERY:,} characters.")

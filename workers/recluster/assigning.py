@@ -12,7 +12,7 @@ from shared.people.clustering import NO_CLUSTER
 from workers.recluster.people import join, large_enough, part, people
 from workers.recluster.samples import choose_samples
 from workers.recluster.tracks import find_tracks
-from workers.recluster.types import Assigned, Embeddings, FaceSet, Known, Labels, Rows, Rule, Step
+from workers.recluster.types import Assigned, Embeddings, FaceSet, Known, Labels, Rule, Step
 from workers.recluster.vectors import blocks, sound, sums_by_label, unit
 
 
@@ -21,7 +21,7 @@ def assign_faces(new: FaceSet, known: Known, rule: Rule, step: Step) -> Assigned
     labels = np.full(len(new), NO_CLUSTER, np.int32)
     loose_labels = np.full(len(known.loose), NO_CLUSTER, np.int32)
     formers = np.flatnonzero((new.marks == 0) & sound(new.embeddings))
-    labels[formers] = _joined(new, formers, known.means, rule, part(step, 0, 0.4))
+    labels[formers] = _joined(new, formers, known, rule, part(step, 0, 0.4))
     rest = formers[labels[formers] == NO_CLUSTER]
     if len(rest):
         near = _near(new.embeddings[rest], known.loose, rule.person, step)
@@ -35,16 +35,18 @@ def _next(numbers: NDArray[np.int32]) -> int:
     return int(numbers.max(initial=-1)) + 1
 
 
-def _joined(new: FaceSet, formers: NDArray[np.intp], means: Rows, rule: Rule, step: Step) -> Labels:
+def _joined(
+    new: FaceSet, formers: NDArray[np.intp], known: Known, rule: Rule, step: Step
+) -> Labels:
     """[formers] the cluster that each one's track is nearest to, when near enough."""
-    if not len(formers) or not len(means):
+    if not len(formers) or not len(known.means):
         return np.full(len(formers), NO_CLUSTER, np.int32)
     places = new.media_of[formers], new.seconds[formers]
     tracks, centres, _ = find_tracks(
         new.embeddings[formers], *places, rule.track, part(step, 0, 0.7)
     )
-    every = np.arange(len(centres))
-    return join(unit(centres), every, means, rule.newcomer, part(step, 0.7, 1))[tracks]
+    every, placing = np.arange(len(centres)), part(step, 0.7, 1)
+    return join(unit(centres), every, known.means, rule.newcomer, placing, known.lessons)[tracks]
 
 
 def _near(rows: Embeddings, loose: Embeddings, cosine: float, step: Step) -> NDArray[np.intp]:
@@ -83,7 +85,7 @@ def _grown(
     sizes = np.bincount(both + 1, minlength=count + 1)[1:]
     sizes[:old] += known.sizes
     marked = np.flatnonzero(new.marks)
-    labels[marked] = join(new.embeddings, marked, means, rule.marked, step)
+    labels[marked] = join(new.embeddings, marked, means, rule.marked, step, known.lessons)
     quality = np.concatenate([new.quality, np.zeros(len(known.loose), np.float32)])
     fresh = np.concatenate([labels, loose_labels]) - old
     return Assigned(

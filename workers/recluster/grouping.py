@@ -22,6 +22,7 @@ from shared.models.model_catalogue import resolve
 from shared.models.specs import DEFAULT_EPS, DEFAULT_MIN_SAMPLES, FaceScale
 from shared.people.clustering import NO_CLUSTER, SAMPLES, Clustering, Memory
 from shared.people.collection import Collection
+from shared.people.enrolment import References
 from shared.people.state import PeopleState
 from shared.process import traces
 from shared.settings import Settings
@@ -36,14 +37,18 @@ from workers.recluster.assembly import (
 from workers.recluster.assigning import assign_faces
 from workers.recluster.homes import homes_of, known_places, remembered, settled
 from workers.recluster.identity import keep_ids
+from workers.recluster.lessons import lessons_for, taught_by, teaching
 from workers.recluster.loading import FaceTable, LoadedFaces, load_faces
 from workers.recluster.people import group_faces
-from workers.recluster.types import Assigned, FaceSet, Groups, Known, Rule, Step
+from workers.recluster.steady import with_steady_unmarked
+from workers.recluster.types import Assigned, FaceSet, Groups, Known, Lesson, Rule, Step, Taught
 
 log = logging.getLogger(__name__)
 
 _TRIES = 50  # somebody publishes each time that we do not
 _READING = 0.2  # of the work on everything
+
+_Labelled = tuple[NDArray[np.int32], NDArray[np.int32]]  # labels of faces, ids of new people
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +90,7 @@ class Grouping:
         self._model = model
         self._scale = scale
         self._step = step
+        self._references = References(cache.root)
 
     @traces.stage("group faces")
     def everything(self, choose: Callable[[LoadedFaces], tuple[float, int]]) -> bool:
@@ -94,14 +100,15 @@ class Grouping:
         """
         loaded = self.load(self._collection.members().hashes)
         eps, min_samples = choose(loaded)
-        groups = group_faces(
-            loaded.faces, Rule(self._scale, eps, min_samples), _after(self._step, _READING)
-        )
+        rule = Rule(self._scale, eps, min_samples)
+        loaded = self._unmarked(loaded, rule)
+        taught = self._taught(loaded)
+        groups = group_faces(loaded.faces, rule, _after(self._step, _READING), taught)
         log.info("%s: %d faces, %d people", self._collection.name, len(loaded.table),
                  len(groups.means))  # fmt: skip
 
         def make(old: Clustering | None) -> Clustering:
-            state = PeopleState.of(old, self._collection.edits()) if old else None
+            state = self._state(old) if old else None
             draft = _whole(loaded, groups, self._model, (eps, min_samples))
             found = _with_ids(draft, groups, old, state)
             if old is None or state is None or old.model != found.model:
@@ -124,8 +131,7 @@ class Grouping:
         def make(old: Clustering | None) -> Clustering:
             if old is None or old.model != self._model:
                 raise _ModelChanged
-            taken = _ids_in_use(old, PeopleState.of(old, self._collection.edits()))
-            return self._grown(old, hashes, taken)
+            return self._grown(old, hashes, set())
 
         return self._publish(make)
 
@@ -146,17 +152,39 @@ class Grouping:
         The faces are read here, after the number was asked for: whoever makes them anew later
         takes it.
         """
-        loaded = self.load(hashes, old.means.shape[1] if len(old) else None)
+        rule = Rule(self._scale, old.eps, old.min_samples)
+        loaded = self._unmarked(self.load(hashes, old.means.shape[1] if len(old) else None), rule)
         if not len(old):
             old = _with_dim(old, loaded.faces.embeddings.shape[1])
+        state = self._state(old)
+        taken = taken | _ids_in_use(old, state)
+        lessons = self._lessons(state)
         both = merged(table_of(old), loaded.table)
         stays = both.old_at[old.loose] != GONE
         old = replace(old, loose=old.loose[stays], loose_embeddings=old.loose_embeddings[stays])
-        known = Known(means=old.means, sizes=old.sizes, loose=old.loose_embeddings)
-        rule = Rule(self._scale, old.eps, old.min_samples)
+        known = Known(means=old.means, sizes=old.sizes, loose=old.loose_embeddings, lessons=lessons)
         assigned = assign_faces(loaded.faces, known, rule, self._step)
-        taken = taken | set(old.cluster_ids.tolist())
-        return _put_together(old, both, loaded.faces, assigned, taken)
+        claims = _claims(old, both, state)
+        labelled = _labels_with_newcomers(old, both, assigned, claims, taken)
+        return _put_together(old, both, loaded.faces, assigned, labelled)
+
+    def _state(self, clustering: Clustering) -> PeopleState:
+        known = self._references.known(self._model, self._scale)
+        return PeopleState.of(clustering, self._collection.edits(), known)
+
+    def _taught(self, loaded: LoadedFaces) -> Taught | None:
+        """What moves by hand teach a grouping of everything; None where there are none."""
+        before = self._collection.clustering()
+        state = self._state(before) if before else None
+        return taught_by(state, loaded) if state and len(state.taken_out()[0]) else None
+
+    def _lessons(self, state: PeopleState) -> list[Lesson]:
+        """What moves by hand teach newcomers. Reads the faces that teach."""
+        media = teaching(state)
+        if not media:
+            return []
+        loaded = self.load(media, state.clustering.means.shape[1])
+        return lessons_for(state, taught_by(state, loaded))
 
     @traces.stage("load faces")
     def load(self, hashes: Several[str], dim: int | None = None) -> LoadedFaces:
@@ -164,6 +192,9 @@ class Grouping:
             self._step(share * _READING, "Reading faces")
 
         return load_faces(self._cache, self._model, hashes, each, dim)
+
+    def _unmarked(self, loaded: LoadedFaces, rule: Rule) -> LoadedFaces:
+        return replace(loaded, faces=with_steady_unmarked(loaded.faces, rule, self._step))
 
     def _publish(self, make: Callable[[Clustering | None], Clustering]) -> bool:
         for _ in range(_TRIES):
@@ -232,19 +263,20 @@ def _with_ids(
     homes = homes_of(memory, table)
     pins = np.full(len(draft), NO_CLUSTER, np.int32)
     is_moved = np.zeros(len(draft), bool)
+    recognised = np.full(len(draft), NO_CLUSTER, np.int32)
     taken: set[int] = set()
     if old is not None and state is not None:
         taken = _ids_in_use(old, state)
         at = known_places(table_of(old), table)
-        known = at != GONE
-        pins[known] = state.overlap_labels[at[known]]
-        is_moved[known] = (state.overlap_labels != old.labels)[at[known]]
+        pins, recognised = _carried(state.overlap_labels, at), _carried(state.recognised, at)
+        is_moved = pins != _carried(old.labels, at)
     # Whom users have moved has a say only where nobody else has: whoever is left in a cluster
     # keeps it, and moved faces stay where they were put, whatever id their cluster gets.
     claims = (
         np.where(is_moved, NO_CLUSTER, homes),
         np.where(is_moved, pins, NO_CLUSTER),
         np.where(is_moved, homes, NO_CLUSTER),
+        recognised,
     )
     ids = keep_ids(groups.labels, claims, _seeds(groups.labels, table), taken)
     labels = _named(groups.labels, ids)
@@ -263,12 +295,27 @@ def _with_ids(
     )
 
 
+def _carried(labels: NDArray[np.int32], at: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Labels of faces by their places in an older table; NO_CLUSTER for those that are GONE."""
+    carried: NDArray[np.int32] = np.append(labels, np.int32(NO_CLUSTER))[at]  # GONE is the last
+    return carried
+
+
+def _claims(old: Clustering, both: MergedTables, state: PeopleState) -> NDArray[np.int32]:
+    """[len(both.table)] the id that an enrolled person's faces in no cluster had until now."""
+    claims = np.full(len(both.table), NO_CLUSTER, np.int32)
+    stays = both.old_at != GONE
+    claims[both.old_at[stays]] = state.recognised[stays]
+    claims[np.isin(claims, old.cluster_ids)] = NO_CLUSTER
+    return claims
+
+
 def _put_together(
-    old: Clustering, both: MergedTables, faces: FaceSet, assigned: Assigned, taken: set[int]
+    old: Clustering, both: MergedTables, faces: FaceSet, assigned: Assigned, labelled: _Labelled
 ) -> Clustering:
     """The old grouping with newcomers in it; faces that were made anew replace their old ones."""
     table, loose_at = both.table, both.old_at[old.loose]
-    labels, new_ids = _labels_with_newcomers(old, both, assigned, taken)
+    labels, new_ids = labelled
     ids = np.concatenate([old.cluster_ids, new_ids])
     order = np.argsort(ids)
     samples = np.concatenate([
@@ -295,6 +342,7 @@ def _put_together(
         means=assigned.means[order],
         sizes=assigned.sizes[order],
         samples=samples[order],
+        retired=np.setdiff1d(old.retired, new_ids),
         loose=loose[still].astype(np.int32),
         loose_embeddings=embeddings[still],
         memory=remembered(old.memory, table, homes),
@@ -302,8 +350,12 @@ def _put_together(
 
 
 def _labels_with_newcomers(
-    old: Clustering, both: MergedTables, assigned: Assigned, taken: set[int]
-) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    old: Clustering,
+    both: MergedTables,
+    assigned: Assigned,
+    claims: NDArray[np.int32],
+    taken: set[int],
+) -> _Labelled:
     """Label of each face of both, and the ids of new people."""
     labels = np.full(len(both.table), NO_CLUSTER, np.int32)
     stays = both.old_at != GONE
@@ -316,7 +368,7 @@ def _labels_with_newcomers(
     labels[at[old_one]] = old.cluster_ids[number[old_one]]
     fresh = np.full(len(labels), NO_CLUSTER, np.int32)  # numbers of new clusters
     fresh[at[new_one]] = number[new_one] - known
-    new_ids = keep_ids(fresh, (), _seeds(fresh, both.table), taken)
+    new_ids = keep_ids(fresh, (claims,), _seeds(fresh, both.table), taken)
     return np.where(fresh == NO_CLUSTER, labels, _named(fresh, new_ids)), new_ids
 
 

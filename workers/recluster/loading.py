@@ -123,6 +123,7 @@ def _joined(files: list[_FacesOfFile], dim: int) -> LoadedFaces:
         seconds=joined["seconds"],
         marks=joined["marks"],
         quality=_quality(joined),
+        scores=joined["scores"],
     )
     return LoadedFaces(table, faces)
 

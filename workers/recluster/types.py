@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +26,7 @@ class FaceSet:
     seconds: NDArray[np.uint32]  # [n]
     marks: NDArray[np.uint8]  # [n] FaceMark
     quality: NDArray[np.float32]  # [n] higher: a better picture to show
+    scores: NDArray[np.float32]  # [n] of the detector, 0 to 1
 
     def __len__(self) -> int:
         return len(self.embeddings)
@@ -74,6 +75,31 @@ class Rule:
         return float(max(self.person, 0.0) ** power)
 
 
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """Faces of a person, and faces that were taken out of that person by hand: unit rows."""
+
+    taken_out: Rows  # [k, dim]
+    own: Rows  # [s, dim] some of them
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What is to be kept out of a person's clusters."""
+
+    examples: Examples
+    clusters: NDArray[np.intp]  # numbers
+
+
+@dataclass(frozen=True, slots=True)
+class Taught:
+    """What moves by hand teach a grouping of everything."""
+
+    was: NDArray[np.int32]  # [n] the person that each face was, NO_CLUSTER for new ones
+    placed: NDArray[np.bool_]  # [n] by hand: they stay where they were put
+    examples: Mapping[int, Examples]  # by person
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
     """What new faces meet: the clusters there are, and the unmarked faces that are in none."""
@@ -81,6 +107,7 @@ class Known:
     means: Rows  # [c, dim] unit rows
     sizes: NDArray[np.int32]  # [c] faces that made the mean
     loose: Embeddings  # [l, dim]
+    lessons: Sequence[Lesson] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,7 +27,7 @@ _KEYS_EVERY_S = 2.0
 
 
 class ServicePhase(Enum):
-    """Which Tasks of ingestion are stopped."""
+    """Which Tasks of ingestion are stopped. Scenes found anew are nobody's here."""
 
     STOPPED = auto()  # watching is not wanted: all of them
     ADOPTING = auto()  # those that no folder's thread follows: an earlier one may have left some
@@ -162,9 +162,9 @@ class ActiveWatcher:
             self._retries.remove(request)
 
     def _stop_orphans(self) -> None:
-        """Ingest Tasks that no folder's thread follows."""
+        """Ingest Tasks of watch folders that no folder's thread follows."""
         ledger = self._context.ledger
-        open_tasks = ledger.open_tasks(TaskKind.INGEST)
+        open_tasks = ledger.open_tasks(TaskKind.INGEST, "analysis")
         # Asked for afterwards: a Task is followed before it is submitted.
         followed = self.threads.followed_tasks()
         orphans = [task_id for task_id in open_tasks if task_id not in followed]

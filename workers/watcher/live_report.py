@@ -93,7 +93,7 @@ class LiveReport:
 
     def _state(self, lives: dict[str, FolderLive], is_wanted: bool) -> WatchState:
         if not is_wanted:
-            open_tasks = self._context.ledger.open_tasks(TaskKind.INGEST)
+            open_tasks = self._context.ledger.open_tasks(TaskKind.INGEST, "analysis")
             return WatchState.STOPPING if self._threads.ending or open_tasks else WatchState.STOPPED
         if self._context.conditions.is_paused:
             return WatchState.PAUSED

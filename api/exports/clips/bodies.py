@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from api.exports.bodies import CreateDir
+from api.exports.bodies import CreateDir, ExactCutsWanted
 from api.http.bodies import (
     LONGEST_TEXT,
     LONGEST_TIME_S,
@@ -95,6 +95,17 @@ class ExportClipsBody(Keyed, kw_only=True):
         ),
     ]
     create_dir: CreateDir = False
+    exact_cuts: ExactCutsWanted = False
+    cache_dir: (
+        Annotated[
+            AbsolutePath,
+            Meta(
+                description="Folder with the analysis data, for `exact_cuts`.",
+                examples=["/footage/.rushes"],
+            ),
+        ]
+        | None
+    ) = None
     mode: Annotated[
         ClipMode,
         Meta(

@@ -12,6 +12,7 @@ from api.exports.clips.answers import ClipsOfTask, ExportedClips
 from api.exports.clips.bodies import ExportClipsBody
 from api.exports.clips.results import clips_of
 from api.exports.clips.submission import submit_clips
+from api.exports.exact_bounds import place_at_cuts
 from api.http.endpoint import Call, Endpoint, Reply
 from api.tasks.answers import Accepted
 from api.tasks.progress import waiting_hint
@@ -30,6 +31,7 @@ _OUTAGE_S = 60.0  # of Redis that a waiting answer sits out
 async def export_clips(call: Call[ExportClipsBody]) -> ExportedClips | Reply:
     """The clips once all have ended; in the background 202. A client that leaves stops them."""
     folder = call.services.paths.export(call.body.output_dir, "output_dir")
+    call.warnings.extend(await place_at_cuts(call.services, call.body))
     task = await call.services.folders.run(
         folder, submit_clips, call.services, call.body, call.sender
     )

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct, field
 
-from api.exports.bodies import CreateDir
+from api.exports.bodies import CreateDir, ExactCutsWanted
 from api.exports.timelines.formats import Layout, TimelineFormat
 from api.exports.timelines.pathurl import UrlStyle
 from api.http.bodies import (
@@ -210,6 +210,7 @@ class TimelineBody(Keyed, kw_only=True):
         ),
     ] = "number"
     create_dir: CreateDir = False
+    exact_cuts: ExactCutsWanted = False
     strict: Annotated[
         bool,
         Meta(

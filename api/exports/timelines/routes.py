@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from api.exports.exact_bounds import place_at_cuts
 from api.exports.timelines.answers import ExportedTimeline
 from api.exports.timelines.assembly import TimelineFiles, exported_timeline
 from api.exports.timelines.bodies import TimelineBody
@@ -34,6 +35,7 @@ _MOST_REASONS = 10
 async def export_timeline(call: Call[TimelineBody]) -> ExportedTimeline:
     """The timeline, which is also written where the request names a path."""
     services, body = call.services, call.body
+    call.warnings.extend(await place_at_cuts(services, body))
     asked = await services.in_export_folder(body.output_path, checked_request, services.paths, body)
     ours: dict[int, str] = {}  # by the clip's index
     refused: dict[int, RushesError] = {}

@@ -36,6 +36,10 @@ class TranscriptFileWord(Struct, kw_only=True, omit_defaults=True):
         Annotated[float, Meta(ge=0, le=1, description="How sure it was heard so.", examples=[0.93])]
         | UnsetType
     ) = UNSET
+    doubtful: Annotated[
+        bool,
+        Meta(description="It is likely to be wrong. Left out where it is not.", examples=[True]),
+    ] = False
 
 
 class TranscriptFileSegment(Struct, kw_only=True, omit_defaults=True):

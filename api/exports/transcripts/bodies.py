@@ -20,10 +20,10 @@ _SECONDS = {"type": "number", "minimum": 0, "maximum": LONGEST_S}
 _TEXT = {"type": "string", "maxLength": LONGEST_SPOKEN}
 _WORD = {
     "type": "array",
-    "description": "[start, end, text, probability], the last may be missing.",
-    "items": {"anyOf": [_SECONDS, _TEXT]},
+    "description": "[start, end, text, probability, doubtful], the last two may be missing.",
+    "items": {"anyOf": [_SECONDS, _TEXT, {"type": "boolean"}]},
     "minItems": 3,
-    "maxItems": 4,
+    "maxItems": 5,
 }
 _WORDS = {"type": "array", "nullable": True, "items": _WORD, "maxItems": MOST_WORDS}
 _SPEAKER = {**_TEXT, "nullable": True}

@@ -20,6 +20,7 @@ class ExportWord:
     end: float
     text: str
     probability: float | None = None
+    doubtful: bool = False
 
 
 @dataclass(frozen=True, slots=True)

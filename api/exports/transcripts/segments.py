@@ -87,14 +87,17 @@ def _segment(fields: _Fields, name: str) -> ExportSegment:
 
 
 def _word(item: Any, name: str) -> ExportWord:
-    fields = _fields(item, ("start", "end", "text"), name, _WORD_FORMS, ("probability",))
+    fields = _fields(item, ("start", "end", "text"), name, _WORD_FORMS, ("probability", "doubtful"))
     start, end = _span(fields, name)
     probability, its_name = fields.get("probability", (None, ""))
     if probability is not None:
         probability = _number(probability, its_name, "a number from 0 to 1")
         if not 0 <= probability <= 1:
             raise BadInput(f"{its_name} must be a number from 0 to 1, not {probability}.")
-    return ExportWord(start, end, clean(_text(*fields["text"])), probability)
+    doubtful, its_name = fields.get("doubtful", (None, ""))
+    if not isinstance(doubtful, bool | None):
+        raise BadInput(f"{its_name} must be true or false, not {_kind(doubtful)}.")
+    return ExportWord(start, end, clean(_text(*fields["text"])), probability, bool(doubtful))
 
 
 def _span(fields: _Fields, name: str) -> tuple[float, float]:

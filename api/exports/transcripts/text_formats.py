@@ -68,6 +68,7 @@ def _segment(document: TranscriptDocument, segment: ExportSegment) -> dict[str, 
         found["words"] = [
             {"start": word.start, "end": word.end, "text": word.text}
             | ({} if word.probability is None else {"probability": word.probability})
+            | ({"doubtful": True} if word.doubtful else {})
             for word in segment.words
         ]
     return found

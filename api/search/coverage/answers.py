@@ -18,6 +18,29 @@ CoverageState = Annotated[
 ]
 
 
+_PART = {"files": 12, "hours": 2.4}
+_NONE = {"files": 0, "hours": 0.0}
+_FAILED = {
+    "state": "failed",
+    "reason": "The file is cut off.",
+    "files": 1,
+    "examples": ["/footage/day1/A002.mov"],
+}
+_MODEL = {"model_key": "conse-lite0", **_PART}
+COVERAGE = {
+    "model_key": "conse-lite0",
+    "asked": {"files": 13, "hours": 2.4},
+    "searched": _PART,
+    "waiting": _NONE,
+    "failed": {"files": 1, "hours": 0.0},
+    "other_models": _NONE,
+    "unknown": _NONE,
+    "offline": _NONE,
+    "models": [_MODEL],
+    "reasons": [_FAILED],
+}
+
+
 class CoveragePart(Struct, kw_only=True):
     """Some of the media."""
 
@@ -59,16 +82,40 @@ class Coverage(Struct, kw_only=True):
         CoveragePart,
         Meta(
             description="Everything in media_paths; without them all media that the cache folder "
-            "knows of or that is to go into it, each content once."
+            "knows of or that is to go into it, each content once.",
+            examples=[_PART],
         ),
     ]
-    searched: Annotated[CoveragePart, Meta(description="Analyzed with this model.")]
-    waiting: Annotated[CoveragePart, Meta(description="In line for analysis or worked on.")]
-    failed: Annotated[CoveragePart, Meta(description="Their last analysis failed.")]
-    other_models: Annotated[CoveragePart, Meta(description="Analyzed with other models only.")]
-    unknown: Annotated[CoveragePart, Meta(description="None of that.")]
-    offline: Annotated[
-        CoveragePart, Meta(description="Known, and no place opens where their content was seen.")
+    searched: Annotated[
+        CoveragePart, Meta(description="Analyzed with this model.", examples=[_PART])
     ]
-    models: Annotated[list[CoverageOfModel], Meta(description="What is analyzed with which model.")]
-    reasons: Annotated[list[CoverageReason], Meta(description="Most files first.")]
+    waiting: Annotated[
+        CoveragePart, Meta(description="In line for analysis or worked on.", examples=[_PART])
+    ]
+    failed: Annotated[
+        CoveragePart, Meta(description="Their last analysis failed.", examples=[_PART])
+    ]
+    other_models: Annotated[
+        CoveragePart, Meta(description="Analyzed with other models only.", examples=[_PART])
+    ]
+    unknown: Annotated[CoveragePart, Meta(description="None of that.", examples=[_PART])]
+    offline: Annotated[
+        CoveragePart,
+        Meta(
+            description="Known, and no place opens where their content was seen.", examples=[_PART]
+        ),
+    ]
+    models: Annotated[
+        list[CoverageOfModel],
+        Meta(
+            description="What is analyzed with which model.",
+            examples=[[_MODEL]],
+        ),
+    ]
+    reasons: Annotated[
+        list[CoverageReason],
+        Meta(
+            description="Most files first.",
+            examples=[[_FAILED]],
+        ),
+    ]

@@ -8,6 +8,7 @@ from typing import Literal, TypeVar
 
 from api.cache.view import CacheView
 from api.http.scope import Scope
+from api.models.model_keys import active_key
 from api.search.coverage.answers import (
     Coverage,
     CoverageOfModel,
@@ -16,6 +17,7 @@ from api.search.coverage.answers import (
     CoverageState,
 )
 from api.search.coverage.in_line import InLine, files_in_line
+from api.search.filtering.facts import FileFacts
 from shared.domain import ModelKind, ProgressType
 from shared.media import MediaType, media_type_of, other_forms
 
@@ -57,24 +59,21 @@ class _Count:
         return CoveragePart(files=len(self.files), hours=round(self.seconds / 3600, 3))
 
 
-def coverage_of(
-    scope: Scope, kind: ModelKind, model: str, lengths: Mapping[str, float]
-) -> Coverage:
-    """What there is to say of the media of a request. Blocks.
-
-    `lengths`: seconds of MediaFiles, where they are known.
-    """
+def coverage_of(scope: Scope, kind: ModelKind) -> Coverage:
+    """What there is to say of the media of a request. Blocks."""
+    model = active_key(scope.services, kind)
     in_line = files_in_line(scope.services, scope.cache_dir, _TYPES[kind])
     # What was published since the request began counts: it is in line no more.
     view = scope.services.caches.follow(scope.cache())
     known = _Known(view, kind, in_line)
     files = _all(known) if scope.asked is None else _asked(scope, view)
-    tally = _Tally(scope, lengths)
+    tally = _Tally(scope, scope.services.index.facts.snapshot(view).files)
     for file in files:
         models = known.models_of(file)
         for key in models:
             tally.add(tally.models, key, file)
-        if model in models:
+        # What is said is searched in whichever transcript there is.
+        if model in models or (models and kind is ModelKind.SPEECH):
             tally.add(tally.states, "searched", file)
             continue
         state, reason = _state(known, file, models)
@@ -171,8 +170,8 @@ def _offline(scope: Scope, view: CacheView, files: Sequence[_File]) -> dict[str,
 class _Tally:
     """Counts by state, by model and by reason."""
 
-    def __init__(self, scope: Scope, lengths: Mapping[str, float]) -> None:
-        self._scope, self._lengths = scope, lengths
+    def __init__(self, scope: Scope, facts: Mapping[str, FileFacts]) -> None:
+        self._scope, self._facts = scope, facts
         self.states: dict[str, _Count] = {}
         self.models: dict[str, _Count] = {}
         self.reasons: dict[tuple[CoverageState, str], _Count] = {}
@@ -211,7 +210,8 @@ class _Tally:
         """Count a file in one of these."""
         count = counts.setdefault(key, _Count())
         count.files.append(file)
-        count.seconds += self._lengths.get(file.hash_str or "", 0.0)
+        known = self._facts.get(file.hash_str or "")
+        count.seconds += (known.seconds if known else None) or 0.0
 
     def _names(self, count: _Count) -> list[str]:
         some = [file for file in count.files if file.name or file.path][:_EXAMPLES]

@@ -23,16 +23,18 @@ from api.cache.lru import LruCache
 from api.cache.view import CacheView
 from api.people.frame_filter import FrameFilter
 from api.search.codes.store import CodeStore
+from api.search.filtering.facts_index import FactsIndex
 from api.search.frames.loader import VectorLoader
 from api.search.frames.log import VectorLog, VectorSnapshot
 from api.search.frames.matching import Matching
+from api.search.paging.pages import HitPage, Picker, TheBest, picked
 from api.search.scenes.fast_search import ranges_for
 from api.search.scenes.scene_store import SceneStore, thread_for_leisure
 from api.search.transcripts.index import TranscriptIndex
 from api.search.types import Hit, LoadReport, QueryVectors, SkippedArtefact, VectorArray
 from api.search.write_lock import LOAD_WAIT_S, SEARCH_WAIT_S
 from shared.cache import cache_files
-from shared.errors import ModelError
+from shared.errors import CacheError, ModelError
 
 
 class SearchIndex:
@@ -47,7 +49,10 @@ class SearchIndex:
         self._coding = ThreadPoolExecutor(1, "codes")
         self._leisure = thread_for_leisure()
         self._is_closing = threading.Event()
-        self.transcripts = TranscriptIndex(state_dir / "transcripts", caches)
+        self.transcripts = TranscriptIndex(
+            state_dir / "transcripts", caches, self._scan_pool, self._threads
+        )
+        self.facts = FactsIndex(state_dir / "facts", caches)
 
     def close(self) -> None:
         self._is_closing.set()
@@ -72,6 +77,10 @@ class SearchIndex:
             for merged in loader.snapshot().files.values():
                 files[merged.hash_str] = max(files.get(merged.hash_str, 0), merged.rows)
         spoken = self.transcripts.load(view, look_for_more=False)
+        try:
+            self.facts.load(view)
+        except CacheError as error:  # only searches with filters need them
+            warnings.append(error.message)
         report = _report(files, skipped, ())
         return replace(
             report,
@@ -111,22 +120,48 @@ class SearchIndex:
         With `instead` only scenes that are likely to have them are looked at; where it must be an
         exact search instead, that is called with the reason.
         """
+        best: TheBest[Hit] = TheBest(max_results)
+        return self.page(view, model_key, query, hashes, best, only_frames, instead).hits
+
+    def page(
+        self,
+        view: CacheView,
+        model_key: str,
+        query: QueryVectors,
+        hashes: Iterable[str] | None,
+        picker: Picker[Hit],
+        only_frames: FrameFilter | None = None,
+        instead: Callable[[str], None] | None = None,
+        least: float | None = None,
+    ) -> HitPage[Hit]:
+        """The page that `picker` picks of the matches; all else as in `search`.
+
+        `least`: with excluded concepts, the picker keeps no match that has less without them.
+        """
         embeddings = self._embeddings(view, model_key)
         loader = embeddings.loader
         wanted = None if hashes is None else set(hashes)
         began = time.monotonic()
         while True:
             snapshot = loader.bring_up(SEARCH_WAIT_S, retry=False)
-            hits = _rank(embeddings, snapshot, query, wanted, max_results, only_frames, instead)
+
+            def ranked(most: int, snapshot: VectorSnapshot = snapshot) -> list[Hit]:
+                # The first ones are often enough, and quicker found among all.
+                at_least = None if most == picker.first else least
+                asked = (query, wanted, most, only_frames, instead, at_least)
+                return _rank(embeddings, snapshot, *asked)
+
+            page = picked(picker, ranked)
             self._have_prepared(embeddings, snapshot)
-            found = {hit.hash_str for hit in hits}
+            found = {hit.hash_str for hit in page.hits}
             deleted = loader.deleted(found, began)
             if not deleted:
                 break
             loader.remove(deleted, SEARCH_WAIT_S)
             began = time.monotonic()  # what was seen before says nothing of what is there now
         paths = self.caches.best_paths(view, found, began)
-        return [msgspec.structs.replace(hit, path=paths[hit.hash_str]) for hit in hits]
+        hits = [msgspec.structs.replace(hit, path=paths[hit.hash_str]) for hit in page.hits]
+        return replace(page, hits=hits)
 
     def count(self, view: CacheView, model_key: str) -> int:
         """Frames that a search of the whole folder looks at, about."""
@@ -191,11 +226,14 @@ def _rank(
     max_results: int,
     only_frames: FrameFilter | None,
     instead: Callable[[str], None] | None,
+    least: float | None,
 ) -> list[Hit]:
     asked = hashes
     if only_frames is not None:
         shown, _ = only_frames.files()
         hashes = set(shown) if hashes is None else hashes & set(shown)
+    if hashes is not None and snapshot.files.keys() <= hashes:
+        hashes = None  # searches of everything share their passes
     ranges = snapshot.ranges(hashes)
     if not ranges:
         return []
@@ -206,7 +244,7 @@ def _rank(
             instead(found)
         else:
             ranges = found
-    return embeddings.matching.hits(snapshot, query, ranges, max_results, only_frames)
+    return embeddings.matching.hits(snapshot, query, ranges, max_results, only_frames, least)
 
 
 def _check_dimension(query: QueryVectors, dim: int) -> None:

@@ -49,25 +49,32 @@ class Matching:
         ranges: list[RowRange],
         max_results: int,
         only: FrameFilter | None,
+        least: float | None = None,
     ) -> list[Hit]:
-        """Matches in these rows, best first, without their paths."""
+        """Matches in these rows, best first, without their paths.
+
+        `least`: only those that have it without the excluded concepts. No frame hides a better one.
+        """
         places = Places(ranges, snapshot)
         mask = None if only is None else places.allowed(only)
         stored = StoredPlaces(places, snapshot, query)
         is_for_codes = places.count > _FEW and max_results <= _MOST_BY_CODES
+        is_for_codes &= least is None  # codes do not tell it
         is_for_codes &= query.exclude is None or len(query.exclude) <= _MOST_EXCLUDED
         codes = self.store.current(snapshot) if is_for_codes else None
-        found = None
+        found = estimates = None
         if mask is not None and (count := int(np.count_nonzero(mask))) <= _FEW:
             estimates = _of_few(np.flatnonzero(mask) if count else _NONE, stored, places.count)
-            found = rank(estimates, stored, max_results, excluding=stored.excluding)
         elif codes is not None:
             found = self._by_codes(codes, snapshot, stored, mask, max_results)
         if found is None:
-            scan = Float16Scan(snapshot.vectors, self.pool, self.threads)
-            estimates = scan.estimate([query], places)[0]
-            if mask is not None:
-                estimates.keep(mask)
+            if estimates is None:
+                scan = Float16Scan(snapshot.vectors, self.pool, self.threads)
+                estimates = scan.estimate([query], places)[0]
+                if mask is not None:
+                    estimates.keep(mask)
+            if least is not None and estimates.base is not None:
+                estimates.keep(estimates.base >= least)
             found = rank(estimates, stored, max_results, excluding=stored.excluding)
         assert found is not None, "exact scores never leave too many candidates"
         return places.hits(found)

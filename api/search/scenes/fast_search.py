@@ -26,7 +26,7 @@ def ranges_for(
     if query.exclude is not None and len(query.exclude):
         return "exclude needs the scores of all frames"
     if hashes is not None and not snapshot.files.keys() <= hashes:
-        return "media_paths leaves files out"
+        return "media_paths or filters leave files out"
     if max_results > MOST_RESULTS:
         return f"max_results is over {MOST_RESULTS}"
     index = store.current(snapshot)

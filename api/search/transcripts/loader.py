@@ -16,10 +16,11 @@ from api.search.transcripts.log import (
     TranscriptSnapshot,
     TranscriptWriter,
 )
+from api.search.transcripts.meanings import encoded
 from api.search.transcripts.text import SearchText, pack
-from shared.cache import cache_files, transcripts
+from shared.cache import cache_files, sentence_rows, transcripts
 from shared.cache.cache_dir import CacheDir
-from shared.domain import Stage
+from shared.domain import Manifest, Stage
 from shared.errors import CacheError
 from shared.opening import RootedPath
 
@@ -29,6 +30,9 @@ class _ReadTranscript:
     file: str
     made_at: float
     text: SearchText
+    language: str
+    rows: sentence_rows.Rows | None  # of its segments, as they came; None: it has none
+    unread: str | None  # why rows that it has are not known
 
 
 class TranscriptLoader(Loader[Key, str, _ReadTranscript, TranscriptSnapshot, TranscriptWriter]):
@@ -40,9 +44,22 @@ class TranscriptLoader(Loader[Key, str, _ReadTranscript, TranscriptSnapshot, Tra
         super().__init__(view, log, pool)
         self._ordered: tuple[TranscriptSnapshot, int, str, list[IndexedTranscript]] | None = None
 
-    def in_order(self, preferred: str) -> list[IndexedTranscript]:
+    def of_files(
+        self, snapshot: TranscriptSnapshot, hashes: Iterable[str] | None, preferred: str
+    ) -> list[IndexedTranscript]:
+        """One transcript for each of these MediaFiles that has any, in the order of answers.
+
+        That is the order of `hashes`; of all files (None) that of their newest known paths.
+        """
+        found = self._in_order(snapshot, preferred)
+        if hashes is None:
+            return found
+        known = {one.hash_str: one for one in found}
+        return [known[hash_str] for hash_str in dict.fromkeys(hashes) if hash_str in known]
+
+    def _in_order(self, snapshot: TranscriptSnapshot, preferred: str) -> list[IndexedTranscript]:
         """One transcript a MediaFile (see `answering`), by the newest known path."""
-        snapshot, sightings = self._log.snapshot(), self._view.sightings
+        sightings = self._view.sightings
         with self._lock:
             if self._ordered and self._ordered[:3] == (snapshot, sightings, preferred):
                 return self._ordered[3]
@@ -53,11 +70,6 @@ class TranscriptLoader(Loader[Key, str, _ReadTranscript, TranscriptSnapshot, Tra
             self._ordered = (snapshot, sightings, preferred, found)
         return found
 
-    def of_files(self, hashes: Iterable[str], preferred: str) -> list[IndexedTranscript]:
-        """One transcript for each of these MediaFiles that has any, in their order."""
-        known = {found.hash_str: found for found in self.in_order(preferred)}
-        return [known[hash_str] for hash_str in dict.fromkeys(hashes) if hash_str in known]
-
     def _announced(self) -> Mapping[Key, str]:
         return self._view.transcripts()
 
@@ -65,7 +77,11 @@ class TranscriptLoader(Loader[Key, str, _ReadTranscript, TranscriptSnapshot, Tra
         self._view.correct_transcript(*key, source)
 
     def _held(self, snapshot: TranscriptSnapshot) -> Mapping[Key, str]:
-        return {key: found.file for key, found in snapshot.transcripts.items()}
+        # Rows that could not be read are tried again, as what is unusable is. So is what was read
+        # by a version that knew no meaning.
+        return {
+            key: found.file if found.meaning else "" for key, found in snapshot.transcripts.items()
+        }
 
     def _read(self, key: Key, wait_s: float) -> _ReadTranscript | None:
         return _read(self._view.cache, key, wait_s)
@@ -73,8 +89,17 @@ class TranscriptLoader(Loader[Key, str, _ReadTranscript, TranscriptSnapshot, Tra
     def _source_of(self, content: _ReadTranscript) -> str:
         return content.file
 
-    def _add(self, writer: TranscriptWriter, key: Key, content: _ReadTranscript) -> None:
-        writer.add(key, content.file, content.made_at, content.text)
+    def _add(self, writer: TranscriptWriter, key: Key, content: _ReadTranscript) -> str | None:
+        text, rows = content.text, content.rows
+        known = self._log.snapshot().transcripts.get(key)
+        if known is None or known.file != content.file:
+            writer.add(key, content.file, content.made_at, text)
+        if content.unread:
+            return f"It is found by its words alone: {content.unread}"
+        of_lines = None if rows is None else rows[list(text.numbers)]
+        count, codes = (0, b"") if of_lines is None else (len(of_lines), encoded(of_lines))
+        writer.add_meaning(key, content.file, content.language, count, codes)
+        return None
 
     def _hash(self, key: Key) -> str:
         return key[0]
@@ -99,12 +124,29 @@ def _read(cache: CacheDir, key: Key, wait_s: float) -> _ReadTranscript | None:
         try:
             left = deadline - time.monotonic()
             spoken = transcripts.read_text(cache, key[0], manifest, left)
-            return _ReadTranscript(manifest.file, manifest.made_at, pack(spoken.segments))
+            text, left = pack(spoken.segments), deadline - time.monotonic()
+            rows, unread = _rows(cache, key[0], manifest, len(spoken.segments), left)
+            return _ReadTranscript(
+                manifest.file, manifest.made_at, text, spoken.language, rows, unread
+            )
         except CacheError:
             now = cache_files.read_manifest(path)
             if now is None or now.file == manifest.file:
                 raise
             # else replaced and collected meanwhile
+
+
+def _rows(
+    cache: CacheDir, hash_str: str, manifest: Manifest, segments: int, wait_s: float
+) -> tuple[sentence_rows.Rows | None, str | None]:
+    """Rows of its segments, or why they cannot be read: it can be searched by its words still."""
+    try:
+        rows = sentence_rows.read(cache, hash_str, manifest, wait_s)
+    except CacheError as error:
+        return None, error.message
+    if rows is not None and len(rows) != segments:
+        return None, f"{manifest.pack} holds {len(rows)} rows for {segments} segments."
+    return rows, None
 
 
 def _manifest_path(cache: CacheDir, key: Key) -> RootedPath:

@@ -2,7 +2,8 @@
 
 STATE_DIR/transcripts/<cache id>/spoken.1.log is a row of records: a frame, a head (all that a
 search needs, held in memory) and a body (the segments that answers show, read for matches only).
-A later record about the same transcript replaces the earlier one.
+A later record about the same transcript replaces the earlier one. What its segments mean follows
+it as a record of its own, whose body is read when somebody searches by meaning.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ import struct
 import weakref
 import zlib
 from array import array
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -43,12 +44,23 @@ class _Transcript(msgspec.Struct, frozen=True, array_like=True, tag="told"):
     body_crc: int
 
 
+class _Meaning(msgspec.Struct, frozen=True, array_like=True, tag="meant"):
+    """Of the transcript before it, read from `file`; the body are codes, none where `rows` is 0."""
+
+    hash_str: str
+    model: str
+    file: str
+    language: str
+    rows: int
+    body_crc: int
+
+
 class _Removal(msgspec.Struct, frozen=True, array_like=True, tag="gone"):
     hash_str: str
     model: str
 
 
-_HEAD = msgspec.msgpack.Decoder(_Transcript | _Removal)
+_HEAD = msgspec.msgpack.Decoder(_Transcript | _Removal | _Meaning)
 _BODY = msgspec.msgpack.Decoder(tuple[TranscriptLine, ...])
 
 
@@ -86,8 +98,28 @@ class _Record:
 
 
 @dataclass(frozen=True, slots=True)
+class MeaningRecord:
+    """What is known of the meaning of a transcript's segments: codes of `rows` of them, or none."""
+
+    language: str
+    rows: int
+    record: _Record
+    body_crc: int
+
+    def codes(self) -> bytes:
+        """Codes of the segments. Raises LogDamaged."""
+        body = self.record.body()
+        if zlib.crc32(body) != self.body_crc:
+            raise LogDamaged
+        return body
+
+
+@dataclass(frozen=True, slots=True)
 class IndexedTranscript:
-    """One transcript. `file` is the artefact it was read from, `made_at` in Unix seconds."""
+    """One transcript. `file` is the artefact it was read from, `made_at` in Unix seconds.
+
+    `meaning`: None where it was read by a version that knew none.
+    """
 
     hash_str: str
     model: str
@@ -99,6 +131,13 @@ class IndexedTranscript:
     has_streams: bool  # then lines are not in the order of time
     body_crc: int
     record: _Record
+    meaning: MeaningRecord | None = None
+
+    @property
+    def records(self) -> Iterator[_Record]:
+        yield self.record
+        if self.meaning:
+            yield self.meaning.record
 
     @property
     def key(self) -> Key:
@@ -141,6 +180,11 @@ class TranscriptWriter(LogWriter[Key]):
             body_crc=zlib.crc32(body),
         )
         self._add(_framed(head, body))
+
+    def add_meaning(self, key: Key, file: str, language: str, rows: int, codes: bytes) -> None:
+        """Note what segments of the transcript mean that was added before; of 0 rows nothing."""
+        head = _Meaning(*key, file, language, rows, zlib.crc32(codes))
+        self._add(_framed(head, codes))
 
     def remove(self, key: Key) -> None:
         self._add(_framed(_Removal(*key), b""))
@@ -185,7 +229,8 @@ class TranscriptLog(IndexLog[TranscriptSnapshot, TranscriptWriter]):
                 transcripts.pop(key, None)
             elif self._file is not None:
                 record = _Record(self._file, at, head_bytes, body_bytes)
-                transcripts[key] = _indexed(entry, record)
+                if indexed := _indexed(entry, record, transcripts.get(key)):
+                    transcripts[key] = indexed
             at += _FRAME.size + head_bytes + body_bytes
         if at > start:
             self._snapshot = TranscriptSnapshot(transcripts)
@@ -200,26 +245,35 @@ class TranscriptLog(IndexLog[TranscriptSnapshot, TranscriptWriter]):
 
     def _compact_when_due(self) -> None:
         living = self.snapshot().transcripts.values()
-        dead = self._read_to - sum(transcript.record.length for transcript in living)
+        records = [record for transcript in living for record in transcript.records]
+        dead = self._read_to - sum(record.length for record in records)
         if dead <= max(_DEAD_BYTES_WORTH_COMPACTING, self._read_to // 2):
             return
         temporary = self._folder / cache_files.temporary_name(_NAME, "compact")
         try:
             with open(temporary, "xb", opener=private) as file:
-                for transcript in living:
-                    file.write(transcript.record.whole())
+                for record in records:
+                    file.write(record.whole())
             os.replace(temporary, self._path())
         except OSError:
             temporary.unlink(missing_ok=True)
             raise
 
 
-def _framed(entry: _Transcript | _Removal, body: bytes) -> bytes:
+def _framed(entry: _Transcript | _Removal | _Meaning, body: bytes) -> bytes:
     head = msgspec.msgpack.encode(entry)
     return _FRAME.pack(_MARK, len(head), len(body), zlib.crc32(head)) + head + body
 
 
-def _indexed(entry: _Transcript, record: _Record) -> IndexedTranscript:
+def _indexed(
+    entry: _Transcript | _Meaning, record: _Record, before: IndexedTranscript | None
+) -> IndexedTranscript | None:
+    """The transcript of a record, or the one `before` with what it means; None: it is of none."""
+    if isinstance(entry, _Meaning):
+        if before is None or before.file != entry.file:
+            return None
+        meaning = MeaningRecord(entry.language, entry.rows, record, entry.body_crc)
+        return replace(before, meaning=meaning)
     return IndexedTranscript(
         entry.hash_str,
         entry.model,

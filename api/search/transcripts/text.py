@@ -29,12 +29,13 @@ class TranscriptLine(msgspec.Struct, frozen=True, array_like=True):
 class SearchText:
     """Segment n of `lines` is `folded[starts[n]:starts[n + 1]]`, with what glues it to the next.
 
-    `folded` is UTF-8; lines are by stream, then by time.
+    `folded` is UTF-8; lines are by stream, then by time. `numbers`: of the segments, as they came.
     """
 
     folded: bytes
     starts: array[int]
     lines: tuple[TranscriptLine, ...]
+    numbers: tuple[int, ...] = ()
 
     @property
     def speakers(self) -> tuple[str, ...]:
@@ -49,12 +50,13 @@ def pack(segments: Iterable[SpokenSegment]) -> SearchText:
     pieces: list[bytes] = []
     starts = array("I")
     lines = []
+    numbers = []
     length = 0
     last = ""
-    streams = sorted(segments, key=lambda s: (-1 if s.stream is None else s.stream, s.start))
-    for _, spoken in itertools.groupby(streams, key=lambda segment: segment.stream):
+    streams = sorted(enumerate(segments), key=_stream_and_time)
+    for _, spoken in itertools.groupby(streams, key=lambda numbered: numbered[1].stream):
         border = STREAM_BORDER if pieces else b""
-        for segment in spoken:
+        for number, segment in spoken:
             folded = fold(segment.text)
             if not folded:
                 continue
@@ -66,7 +68,13 @@ def pack(segments: Iterable[SpokenSegment]) -> SearchText:
             border, last = b"", folded
             line = TranscriptLine(segment.start, segment.end, segment.text.strip(), segment.speaker)
             lines.append(line)
-    return SearchText(b"".join(pieces), starts, tuple(lines))
+            numbers.append(number)
+    return SearchText(b"".join(pieces), starts, tuple(lines), tuple(numbers))
+
+
+def _stream_and_time(numbered: tuple[int, SpokenSegment]) -> tuple[int, float]:
+    segment = numbered[1]
+    return -1 if segment.stream is None else segment.stream, segment.start
 
 
 def joined(lines: Sequence[TranscriptLine]) -> str:

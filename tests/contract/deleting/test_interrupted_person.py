@@ -20,6 +20,7 @@ from shared.errors import CacheError
 from shared.opening import OpenedFile
 from shared.people.clustering import Clustering
 from shared.people.collection import Collection
+from shared.people.enrolment import Enrolment, Reference, References
 from tests.support.people.deleted_person import (
     UNSEEN,
     by_another_model,
@@ -68,6 +69,25 @@ def test_an_interrupted_deletion_is_finished_by_asking_again(
     assert left is not None
     assert left.cluster_ids.tolist() == [7002, 7003]
     assert not (people.cache.root.path / "deletions" / "person.json").exists()
+
+
+def test_a_deletion_killed_before_the_photos_are_forgotten_forgets_them_when_asked_again(
+    people: PeopleDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    References(people.cache.root).add(Enrolment(UNSEEN, (Reference("other", b"\0<" * 4),)))
+    deletion = PersonDeletion.of([FoundPerson(snapshot_of(people), (ADA,))], UNSEEN)
+
+    def killed(_self: References, _names: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(References, "forget", killed)
+    with pytest.raises(KeyboardInterrupt):
+        delete_person(
+            people.cache, deletion, lambda: People().all(people.cache), bool, lambda: None
+        )
+    monkeypatch.undo()
+    delete(people, name="Bo", dry_run=False)  # whoever goes next
+    assert UNSEEN.encode() not in everything_in(people.cache.root.path)
 
 
 def test_a_name_in_an_edit_whose_snapshot_was_written_by_a_killed_deletion_goes_too(

@@ -12,6 +12,8 @@ from shared.cache.frame_packs import PackReader
 from shared.domain import Stage
 from shared.people.clustering_files import check
 from shared.people.collection import Collection
+from shared.people.enrolment import Enrolment, Reference, References
+from shared.people.vocabulary import CollectionVocabulary
 from tests.support.people.deleted_person import (
     UNSEEN,
     by_another_model,
@@ -233,3 +235,37 @@ def test_the_audit_log_says_what_was_deleted_and_no_name(
     )
     assert (begun["faces"], begun["clusters"]) == (4, {NAME: [ADA]})
     assert (begun["state"], done["state"]) == ("begun", "done")
+
+
+@pytest.mark.parametrize("by", ["name", "id"])
+def test_what_was_enrolled_of_the_person_goes(people: PeopleDesk, by: str) -> None:
+    references, vector = References(people.cache.root), b"\0<" * 4
+    for name in (UNSEEN.lower(), "Bo"):
+        references.add(Enrolment(name, (Reference("other", vector),)))
+    who = {"name": UNSEEN} if by == "name" else {"cluster_job_name": NAME, "cluster_id": str(ADA)}
+    assert "1 vector of reference photos" in delete(people, **who)["message"]
+    assert references.of(UNSEEN), "that was a dry run"
+    delete(people, **who, dry_run=False)
+    assert not references.of(UNSEEN)
+    assert len(references.of("Bo")) == 1
+    assert UNSEEN.lower().encode() not in everything_in(people.cache.root.path)
+
+
+def test_the_name_goes_from_the_words_of_collections(people: PeopleDesk) -> None:
+    made = Collection.open(people.cache.root, "Another", create=True)
+    for collection in (made, Collection.open(people.cache.root, NAME, create=False)):
+        CollectionVocabulary(collection).write((UNSEEN.title(), "Kestrelhaven"))
+    delete(people, name=UNSEEN, dry_run=False)
+    assert CollectionVocabulary(made).read() == ("Kestrelhaven",)
+    assert UNSEEN.lower().encode() not in everything_in(people.cache.root.path).lower()
+
+
+def test_who_is_only_enrolled_can_be_deleted(people: PeopleDesk) -> None:
+    References(people.cache.root).add(Enrolment("Dee", (Reference("other", b"\0<" * 4),)))
+    said = delete(people, name="Dee", dry_run=False)
+    assert (said["faces"], said["collections"]) == (0, [])
+    assert b"Dee" not in everything_in(people.cache.root.path)
+    answer = people.client.post(
+        "/faces/people/delete", cache_dir=people.body["cache_dir"], name="Dee"
+    )
+    assert answer.status_code == 404

@@ -103,6 +103,27 @@ class TestWhisperBase(TranscriberContract):
         assert all(each.no_speech_probability > 0.5 for each in (*heard, *again))
         assert all(each.compression_ratio < 2.4 for each in again)
 
+    def test_names_that_it_is_told_are_written_as_they_are_spelt(
+        self, transcriber: Transcriber
+    ) -> None:
+        with fetched_or_skipped():
+            said = spoken("Siobhan Gallagher drove down to Kestrelhaven.", "en-gb")
+        [plain] = transcriber.transcribe([said.pcm], "en")
+        assert "Kestrelhaven" not in text_of(plain)
+        told = ("Siobhan Gallagher", "Kestrelhaven")
+        [heard] = transcriber.transcribe([said.pcm], "en", vocabulary=told)
+        assert {"Siobhan", "Gallagher", "Kestrelhaven"} <= set(text_of(heard).strip(".").split())
+
+    def test_words_that_look_like_orders_are_words_and_too_many_are_cut(
+        self, transcriber: Transcriber, said: Said
+    ) -> None:
+        orders = ("<|endoftext|>", "<|de|><|translate|>", "<|notimestamps|>")
+        [heard] = transcriber.transcribe([said.pcm], "en", vocabulary=orders)
+        assert word_errors(said.text, text_of(heard)).rate <= 0.1
+        many = [f"Krzysztof{n}" for n in range(1000)]
+        [heard] = transcriber.transcribe([said.pcm], "en", vocabulary=many)
+        check_times(heard, said.seconds)
+
     def test_what_tells_the_language_is_encoded_once(
         self, transcriber: Transcriber, said: Said, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -12,6 +12,7 @@ from shared.cache.cache_dir import CacheDir
 from shared.domain import Scene
 from tests.contract.http.test_bad_input import refusal
 from tests.support.media.by_path import hash_media
+from tests.support.people.people_data import Seen, make_collection
 from tests.support.search.search_data import publish, random_units, unit
 from tests.support.stack import Client
 
@@ -59,7 +60,7 @@ def test_who_does_not_ask_gets_the_answer_of_before(client: Client, movie: dict[
     plain = client.ok("/search/frame", **movie)
     detailed = client.ok("/search/frame", **movie, details=True)
     assert plain.keys() == {"matches"}
-    more = {"score", "strength", "paths", "online", "model_key"}
+    more = {"score", "strength", "paths", "online", "model_key", "people", "cut_start_seconds"}
     assert plain["matches"] == [
         {name: value for name, value in match.items() if name not in more}
         for match in detailed["matches"]
@@ -136,3 +137,21 @@ def test_what_no_score_can_be_is_refused(
 ) -> None:
     (field,) = asked
     assert field in refusal(client, "/search/frame", **movie, **asked)
+
+
+def test_people_in_the_scene_of_a_match_are_said_with_their_names(
+    client: Client, movie: dict[str, Any]
+) -> None:
+    """Faces at 3 and 9 lie in the scene of the frame at 0, one at 10 in the next one."""
+    cache = CacheDir.open(Path(movie["cache_dir"]), create=False)
+    seen = [Seen(3, 1, 1001), Seen(9, 1, 1001), Seen(9, 5, 2002), Seen(5, 8), Seen(10, 5, 2002)]
+    make_collection(cache, "Cast", {hash_media(movie["media_path"]): seen})
+    name = {"cluster_id": "1001", "name": "Ada"}
+    body = {"cache_dir": movie["cache_dir"], "cluster_job_name": "Cast", "assignments": [name]}
+    assert client.http.put("/faces/clusters/names", json=body).status_code == 200
+    found = matches(client, **movie, details=True)
+    ada, bo = (
+        {"cluster_job_name": "Cast", "cluster_id": id_, "name": name}
+        for id_, name in (("1001", "Ada"), ("2002", None))
+    )
+    assert [match["people"] for match in found] == [[ada, bo], [bo], [], [], []]

@@ -84,5 +84,14 @@ def test_a_people_filter_is_honoured_by_the_exact_search(
     assert [match["original_index"] // 10 for match in quick.json()["matches"]] == [7, 8, 6]
 
 
+def test_pages_are_those_of_the_exact_search(client: Client, movie: dict[str, Any]) -> None:
+    exact = asked(client, **movie, max_results=20).json()["matches"]
+    first = asked(client, **movie, mode="fast", cursor="", max_results=10)
+    second = asked(client, **movie, mode="fast", cursor=first.json()["next"], max_results=10)
+    assert first.json()["matches"] + second.json()["matches"] == exact
+    why = 'mode: "fast" was answered as "exact": a cursor needs the order of all frames.'
+    assert warnings(first) == warnings(second) == [why]
+
+
 def test_another_mode_is_refused(client: Client, movie: dict[str, Any]) -> None:
     assert "mode" in refusal(client, "/search/frame", **{**movie, "mode": "quick"})

@@ -87,15 +87,83 @@ def test_the_speaker_field_matches_nothing_without_data_about_speakers(
     assert len(client.ok("/search/transcript", **body, speaker=None)["matches"]) == 2
 
 
-def test_fuzzy_forgives_a_typo_and_semantic_is_no_mode(
+def test_fuzzy_forgives_a_typo_and_other_words_are_no_mode(
     client: Client, cache: CacheDir, films: list[Path]
 ) -> None:
     body = {"cache_dir": str(cache.root), "query": "thundr said"}
     assert client.ok("/search/transcript", **body)["matches"] == []
     assert len(client.ok("/search/transcript", **body, mode="fuzzy")["matches"]) == 2
-    assert refusal(client, "/search/transcript", **body, mode="semantic") == (
-        'mode must be one of "substring", "fuzzy", not \'semantic\'.'
+    assert refusal(client, "/search/transcript", **body, mode="vague") == (
+        'mode must be one of "substring", "fuzzy", "semantic", "auto", not \'vague\'.'
     )
+
+
+def test_auto_marks_each_match_and_says_that_nobody_knows_what_the_query_means(
+    client: Client, cache: CacheDir, films: list[Path]
+) -> None:
+    body = {"cache_dir": str(cache.root), "query": "thunder", "mode": "auto"}
+    answer = client.post("/search/transcript", **body)
+    assert [match["matched_by"] for match in answer.json()["matches"]] == ["literal"] * 2
+    (warning,) = json.loads(answer.headers["X-Rushes-Warnings"])
+    assert warning.startswith("Nothing was searched by meaning: No worker")
+    typo = client.ok("/search/transcript", **{**body, "query": "thundr said"})
+    assert [match["matched_by"] for match in typo["matches"]] == ["fuzzy"] * 2
+    assert client.ok("/search/transcript", **{**body, "query": "x" * 300})["matches"] == []
+
+
+def test_searching_by_meaning_needs_a_query_worker(
+    client: Client, cache: CacheDir, films: list[Path]
+) -> None:
+    body = {"cache_dir": str(cache.root), "query": "thunder", "mode": "semantic"}
+    answer = client.post("/search/transcript", **body)
+    assert (answer.status_code, answer.json()["error"]) == (503, "No worker available")
+    assert client.ok("/search/transcript", **body, media_paths=[]) == {"matches": []}
+
+
+def test_details_say_where_the_content_lies(
+    client: Client, cache: CacheDir, films: list[Path]
+) -> None:
+    body = {"cache_dir": str(cache.root), "query": "thunder"}
+    plain = client.ok("/search/transcript", **body)
+    films[0].unlink()
+    answer = client.ok("/search/transcript", **body, details=True)
+    assert answer["notes"] == []
+    assert [
+        (match["media_path"], match["online"], match["paths"]) for match in answer["matches"]
+    ] == [
+        (str(path), there, [{"path": str(path), "online": there}])
+        for path, there in ((films[1], True), (films[0], False))
+    ]
+    more = {"paths", "online"}
+    assert plain["matches"] == [
+        {name: value for name, value in match.items() if name not in more}
+        for match in answer["matches"]
+    ]
+
+
+def test_a_misspelt_phrase_that_nobody_says_is_noted_with_what_fuzzy_finds(
+    client: Client, cache: CacheDir, films: list[Path]
+) -> None:
+    body = {"cache_dir": str(cache.root), "details": True, "media_paths": [str(films[0])]}
+
+    def notes(query: str, **more: Any) -> list[str]:
+        answer = client.ok("/search/transcript", **{**body, "query": query, **more})
+        assert answer["matches"] == [] or not answer["notes"]
+        return list(answer["notes"])
+
+    assert notes("thundr said") == [
+        f'Nobody says just that. The mode "fuzzy" finds, in {films[0]} at 00:00:59: '
+        "Roll the thunder, said Ada."
+    ]
+    assert notes("thunder, said") == []
+    assert notes("thundr said", mode="fuzzy") == []
+    assert notes("nothing of the kind") == []
+    assert notes("thundr said", media_paths=[str(films[2])]) == []
+    empty = cache.root.path.with_name("empty")
+    empty.mkdir(exist_ok=True)
+    assert notes("thunder", cache_dir=str(empty)) == [
+        "Nothing in this cache folder is transcribed yet."
+    ]
 
 
 @pytest.mark.parametrize("query", ["", " ", "\u200b", "\u00ad \n", "a\x00b", "\x07", "a\x7f", 5])

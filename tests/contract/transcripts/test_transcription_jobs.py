@@ -250,6 +250,42 @@ def test_audio_streams_and_the_model_are_what_the_request_says(ask: Ask, media: 
     assert specs[0].files[0].language == "de"
 
 
+def test_the_first_forty_words_of_a_vocabulary_come_with_what_is_heard_only(
+    ask: Ask, media: Path
+) -> None:
+    told = ["  Siobhan\tGallagher ", "KESTRELHAVEN", "kestrelhaven", "Zoe\u0308"]
+    specs = ask(
+        transcription_jobs=[{"path": str(media / "a.wav")}],
+        visual_media_paths=[str(media / "b.mp4")],
+        cluster_job_name="Cast",
+        vocabulary=[*told, *(f"word{n}" for n in range(100))],
+    )
+    heard, seen = sorted(specs, key=lambda spec: not spec.speech_model)
+    assert heard.vocabulary[:4] == ("Siobhan Gallagher", "KESTRELHAVEN", "Zoë", "word0")
+    assert heard.vocabulary[-1] == "word35"
+    assert (heard.people_of, heard.collection) == ("Cast", "")
+    assert (seen.vocabulary, seen.people_of) == ((), "")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["x"] * 10_000, "vocabulary has 10,000 entries, at most 200 are taken; give the most"),
+        (["x" * 61], "vocabulary[0] has 61 characters, at most 60 are taken; give single words"),
+        (["Ada", " "], "vocabulary[1] holds no letter; leave it out."),
+        (["Ada", "--"], "vocabulary[1] holds no letter; leave it out."),
+        (["A\x1bda"], "vocabulary[0] holds '\\x1b', which nobody says; remove it."),
+        (["Ada", 5], "vocabulary[1]: expected a string"),
+        ("Ada", "vocabulary: expected an array"),
+    ],
+)
+def test_a_vocabulary_that_no_model_can_use_names_the_field_and_the_cure(
+    client: Client, caches: Path, media: Path, words: Any, message: str
+) -> None:
+    jobs = [{"path": str(media / "a.wav")}]
+    assert refusal(client, caches, transcription_jobs=jobs, vocabulary=words).startswith(message)
+
+
 def test_the_settings_say_what_a_request_leaves_out(
     own_redis: PrivateRedis, tmp_path: Path
 ) -> None:

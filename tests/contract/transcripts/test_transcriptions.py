@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from api.exports.transcripts.formats import FORMATS
@@ -126,6 +127,28 @@ def test_words_and_warnings_come_when_they_are_asked_for(
     only_warnings = asked(client, cache, path, words=None, warnings=True)[0]
     assert "words" not in only_warnings
     assert len(only_warnings["warnings"]) == 2
+
+
+def test_doubtful_words_are_marked_for_who_asks(
+    client: Client, cache: CacheDir, folder: Path
+) -> None:
+    path = clip(folder, "a.mp4")
+    first, second = ROLLING
+    publish_for(cache, path, msgspec.structs.replace(first, doubtful=(1, 2)), second)
+    [marked] = asked(client, cache, path, doubtful=True)
+    assert [[word[4] for word in words] for words in marked["words"]] == [
+        [False, True, True],
+        [False, False],
+    ]
+    [plain] = asked(client, cache, path, words=True)
+    assert plain["words"] == [[word[:4] for word in words] for words in marked["words"]]
+    content = client.post(
+        "/export/transcript", segments=marked["segments"], words=marked["words"], format="json"
+    ).json()
+    exported = [word for segment in content["segments"] for word in segment["words"]]
+    assert [word["text"] for word in exported if word.get("doubtful")] == ["are", "rolling."]
+    again = client.post("/export/transcript", segments=content["segments"], format="json").json()
+    assert again["segments"] == content["segments"]
 
 
 def test_each_segment_names_its_stream_where_each_stream_counts(

@@ -81,6 +81,8 @@ def refusal(answer: httpx.Response, status: int = 400) -> str:
         ({"schedule": {"start": "20:00", "stop": None}}, "schedule.stop is required"),
         ({"schedule": {"start": 20, "stop": "21:00"}}, "schedule.start: expected a string"),
         ({"language": 5}, "language: expected a string"),
+        ({"vocabulary": ["x"] * 201}, "vocabulary has 201 entries, at most 200 are taken"),
+        ({"vocabulary": ["Ada", "x" * 61]}, "vocabulary[1] has 61 characters, at most 60"),
         ({"cluster_job_name": 5}, "cluster_job_name: expected a string"),
         ({"cluster_job_name": "x" * 201}, "cluster_job_name: The name of a collection has 1 to 2"),
     ],

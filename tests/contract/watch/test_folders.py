@@ -63,6 +63,7 @@ def test_every_field_is_kept_as_it_was_given(desk: WatchDesk) -> None:
         "settle_seconds": 0,
         "schedule": {"start": "20:00", "stop": "06:30"},
         "image_sequences": "stills",
+        "vocabulary": ["Siobhan Gallagher", "Kestrelhaven"],
     }
     folder = desk.added("in", **given, a_key_of_tomorrow={"x": None})
     assert {name: folder[name] for name in given} == given
@@ -96,6 +97,13 @@ def test_only_given_fields_change(desk: WatchDesk, state_dir: Path) -> None:
     assert answer.json() == {**folder, "enabled": False, "excluded_filename_globs": ["a*"]}
     assert desk.all() == [answer.json()]
     assert desk.kept(state_dir).get(folder["id"]).revision == 2
+
+
+def test_a_vocabulary_is_left_out_where_there_is_none(desk: WatchDesk) -> None:
+    folder = desk.added("in", vocabulary=["Ada"])
+    answer = desk.put(folder["id"], vocabulary=[]).json()
+    assert {**answer, "vocabulary": ["Ada"]} == folder
+    assert "vocabulary" not in answer
 
 
 def test_null_resets_what_may_be_null_and_nothing_else(desk: WatchDesk) -> None:

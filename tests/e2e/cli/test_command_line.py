@@ -142,6 +142,60 @@ def test_a_search_prints_a_table_or_paths_or_the_answer_as_it_is(
     assert command.json("search", "a cat", "--max", "2") == answer
 
 
+def test_a_search_is_narrowed_sorted_grouped_and_followed_to_its_end(
+    analyzed, command, footage
+) -> None:
+    def paths(*more: str) -> list[str]:
+        asked = ["search", "a cat", "--min-strength", "any", "--paths", *more]
+        return [
+            line.removeprefix(f"{footage}/") for line in command.run(*asked).stdout.splitlines()
+        ]
+
+    stills = f"folder={footage}/stills"
+    assert paths("--where", stills) == ["stills/coffee.png\t00:00:00"]
+    clip = ["--where", "length=3..4.5", "--where", "sound=no", "--where", "codec=avc"]
+    assert {line.split("\t")[0] for line in paths(*clip)} == {"cat [bold].mp4"}
+    by_time = paths("--sort", "time", "--all")
+    assert by_time == sorted(by_time)
+    assert sorted(paths("--max", "50")) == by_time
+    assert len({line.split("\t")[0] for line in paths("--by-file", "--max", "2")}) == 2
+    found = command.json("search", "an espresso", "--where", stills, "--by-file")
+    assert [group["media_path"] for group in found["groups"]] == [f"{footage}/stills/coffee.png"]
+    spoken = ["--said", "village", "--where", "language=english", "--paths", "--all"]
+    assert command.run("search", *spoken).stdout.startswith(f"{footage}/interview.mov\t")
+    assert command.run("search", *spoken, "--where", "sound=no", status=1).stdout == ""
+    wrong = command.refused("search", "a cat", "--where", "length=5..3")
+    assert "filters.seconds: nothing can be both; swap the bounds or drop one." in wrong
+
+
+def test_all_that_is_known_of_a_file_is_on_one_screen(analyzed, command, footage, stack) -> None:
+    path = footage / "interview.mov"
+    shown = command.run("info", path).stdout
+    lines = dict(
+        re.split(r" {2,}", line, maxsplit=1) for line in shown.splitlines() if line[0] > " "
+    )
+    assert len(shown.splitlines()) < 50
+    assert (lines["file"], lines["place"]) == (str(path), str(path))
+    assert "whisper-base" in lines["transcript"]
+    assert "conse-lite0" in lines["visual"]
+    assert "english" in lines["speech"]
+    assert "village" in shown
+    assert lines["scenes"].startswith("1: 00:00:00")
+    assert {"hash", "size", "kind", "length", "picture", "sound", "frames"} <= lines.keys()
+    asked = {"media_paths": [str(path)], "cache_dir": str(footage / "cache")}
+    plain = stack.client().ok("/media/metadata", **asked)
+    assert plain.keys() == {"media"}, "who does not ask gets the answer of before"
+    assert command.json("info", path)["media"] == plain["media"]
+    aside = path.rename(path.with_suffix(".aside"))
+    away = command.run("info", path).stdout
+    aside.rename(path)
+    assert "The file does not exist." in away
+    assert f"{path} (offline)" in away
+    assert lines["picture"] in away, "as it was when it was analyzed"
+    unknown = command.run("info", footage / "nowhere.mov", status=1).stdout
+    assert "The file does not exist." in unknown
+
+
 def test_a_search_that_finds_nothing_says_why_and_ends_with_1(analyzed, command, footage) -> None:
     nobody = command.run("search", "a cat", "--person", "Season 1/Nobody", status=1)
     assert nobody.stdout == ""
@@ -156,9 +210,20 @@ def test_a_search_that_finds_nothing_says_why_and_ends_with_1(analyzed, command,
     elsewhere.write_bytes((footage / "stills" / "coffee.png").read_bytes() + b"more")
     silent = command.run("search", "an espresso", "--in", elsewhere, status=1)
     assert f"Not analyzed with conse-lite0, or not there: {elsewhere}." in silent.stderr
+    assert "Searched 0 of 1 files" in silent.stderr
+    reason = "It was not analyzed for this, and does not wait for it."
+    assert f"1 not analyzed: {reason} ({elsewhere})" in silent.stderr
     elsewhere.unlink()
     empty = command.run("search", "a cat", "--cache", footage / "no cache yet", status=1)
     assert "Nothing in this cache folder is analyzed with conse-lite0 yet." in empty.stderr
+
+
+def test_a_search_says_how_much_of_the_footage_it_knows(analyzed, command) -> None:
+    found = command.run("search", "an espresso", "--coverage", "--max", "1")
+    told = r"Searched (\d+) of \d+ files, .* hours that are known, with conse-lite0"
+    assert re.search(told, found.stderr)
+    said = command.json("search", "--said", "village", "--coverage")["coverage"]
+    assert said["asked"]["files"] >= said["searched"]["files"] > 0
 
 
 def test_pictures_and_frames_are_searched_by(analyzed, command, footage, photos) -> None:
@@ -228,6 +293,9 @@ def test_what_is_said_is_shown_found_and_exported(analyzed, command, footage, tm
     assert "village" in command.run("search", "--said", "the village").stdout
     found = command.run("transcripts", "search", "vilage", "--fuzzy", "--paths").stdout
     assert found.startswith(f"{interview}\t00:00:0")
+    missed = command.run("search", "--said", "vilage", status=1)
+    assert 'The mode "fuzzy" finds' in missed.stderr
+    assert "fuzzy" in command.run("search", "--said", "vilage", "--by", "auto").stdout
     to = ["--to", tmp_path / "subtitles"]
     written = command.run("transcripts", "export", interview, "--format", "srt", *to).stdout
     srt = tmp_path / "subtitles" / "interview.srt"

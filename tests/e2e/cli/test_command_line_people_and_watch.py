@@ -68,6 +68,24 @@ def who(command: Command, people: PeopleDesk) -> Command:
     return Command(command.server, command.key, command.folder, cache)
 
 
+def test_a_person_is_enrolled_from_photos_and_what_is_wrong_with_one_is_said(
+    who: Command, photos: dict[str, Path]
+) -> None:
+    said = who.run("people", "enroll", "Eileen", str(photos["astronaut"])).stdout
+    assert said == "Eileen is known by 1 photo, and found in 0 faces so far.\n"
+    refused = who.run("people", "enroll", "Tom", str(photos["cat"]), status=1)
+    assert "pictures[0]: no face is found in it" in refused.stderr
+
+
+def test_a_collection_has_words_of_its_own(who: Command) -> None:
+    of_collection = ("people", "vocabulary", NAME)
+    assert who.run(*of_collection).stdout == f"{NAME} has 0 words of its own.\n"
+    told = who.run(*of_collection, "Kestrelhaven", "Siobhan Gallagher").stdout
+    assert told == f"{NAME} has 2 words of its own.\n  Kestrelhaven\n  Siobhan Gallagher\n"
+    assert who.run(*of_collection).stdout == told
+    assert who.run(*of_collection, "--clear").stdout == f"{NAME} has 0 words of its own.\n"
+
+
 def test_people_are_listed_named_and_shown_by_id_or_name(who: Command, people: PeopleDesk) -> None:
     listed = who.run("people", "list").stdout
     assert listed.startswith(f"{NAME}: 8 faces, grouped with eps 0.48")

@@ -10,10 +10,15 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import opentimelineio as otio
 import pytest
 
+from shared.cache.cache_dir import CacheDir
+from shared.domain import Scene
 from tests.support.exports.export_desk import WITH_TIMECODE, clip, shown
 from tests.support.media.media import H264, make_clip
+from tests.support.search.search_data import media_hash, publish
 from tests.support.socketio_client import Watcher
 from tests.support.stack import Client, Stack, running_stack
 from tests.support.waiting import wait_for
@@ -69,6 +74,57 @@ def test_three_clips_of_two_films_of_which_one_is_bad(
     assert (bad["index"], bad["media_path"], bad["code"]) == (1, str(second), "bad_range")
     assert "past the end" in bad["error"]
     assert len(list(out.iterdir())) == 2
+
+
+@pytest.fixture
+def scenes(tmp_path: Path) -> tuple[Path, dict[str, Any]]:
+    """A film with cuts at 1.2 and 2.8 s, analyzed, and what asks for their places."""
+    red, blue = (200, 40, 40), (40, 40, 200)
+    film = make_clip(tmp_path / "film.mp4", shots=[(red, 1.2), (blue, 1.6), (red, 1.2)])
+    cache = CacheDir.open(tmp_path / "cache", create=True)
+    found = (Scene(0, 2), Scene(2, 3), Scene(3, 4))
+    publish(cache, media_hash(1), np.ones((4, 2)), scenes=found, path=film)
+    return film, {"cache_dir": str(cache.root), "exact_cuts": True}
+
+
+def test_a_scene_is_cut_out_to_the_picture(
+    exporting: Stack, scenes: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    film, exactly = scenes
+    (tmp_path / "out").mkdir()
+    body = {"output_dir": str(tmp_path / "out"), "clips": [clip(film, 2, 3)], "mode": "encode"}
+    (made,) = exporting.client().ok(PATH, **body, **exactly)["exported"]
+    assert shown(made["output_path"]) == list(range(30, 70))
+    refused = exporting.client().post(PATH, **body, exact_cuts=True)
+    assert (refused.status_code, refused.json()["message"].split()[0]) == (400, "cache_dir")
+
+
+def test_a_timeline_has_scenes_to_the_picture_where_they_are_known(
+    stack: Stack, scenes: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    film, exactly = scenes
+    client, path = stack.client(), "/export/premiere-xml"
+    clips = [clip(film, *times) for times in ((2, "00:00:03"), (2.5, 3), (0, 4))]
+
+    def ranges(**more: Any) -> list[tuple[float, float]]:
+        text = client.ok(path, clips=clips, format="otio", **more)["text"]
+        timeline = otio.adapters.read_from_string(text)
+        parts = [part.source_range for part in timeline.tracks[0]]
+        return [(part.start_time.value, part.duration.value) for part in parts]
+
+    assert ranges() == [(50, 25), (63, 12), (0, 100)]
+    assert ranges(**exactly) == [(30, 40), (63, 7), (0, 100)]
+    other = make_clip(tmp_path / "other.mp4", 3)
+    plain = client.ok(path, clips=[clip(other, 1, 2)])
+    assert client.ok(path, clips=[clip(other, 1, 2)], **exactly) == plain, "nobody knows its scenes"
+
+    cache = CacheDir.open(exactly["cache_dir"], create=False)
+    publish(cache, media_hash(1), np.ones((4, 2)), scenes=(Scene(0, 2), Scene(2, 4)))
+    film.write_bytes(b"no film")
+    cache.remember_path(media_hash(1), str(film), 7, film.stat().st_mtime_ns)
+    answer = client.post(path, clips=[clips[0], clip(other, 1, 2)], **exactly)
+    assert answer.status_code == 200
+    assert "clips[0].start_time is not exact" in answer.headers["X-Rushes-Warnings"]
 
 
 def test_in_the_background_it_is_followed_to_its_end_from_another_api_process(

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.support.media.faces_film import film_of
+from tests.support.media.faces_film import PEOPLE, close_up, film_of, group_photo
 from tests.support.media.media import make_still
 from tests.support.socketio_client import Watcher
 from tests.support.stack import Client, Stack
@@ -222,6 +222,79 @@ def test_later_files_join_the_people_there_are(people: People, tmp_path: Path) -
         assert metadata["analysis"]["face_jobs"] == [NAME]
     finally:
         del people.films["three.mp4"]
+
+
+def picture_of(path: Path, person: str, width: float) -> Path:
+    return make_still(path, Image.fromarray(close_up(group_photo(), PEOPLE[person], width)))
+
+
+def test_a_person_enrolled_from_photos_is_found_said_in_details_and_forgotten(
+    people: People, tmp_path: Path
+) -> None:
+    client, cache_dir = people.client, str(people.cache_dir)
+    photos = [str(picture_of(tmp_path / f"red-{w}.jpg", "red", w)) for w in (210, 330)]
+    red, hair = people.who("red"), people.who("hair")
+    said = client.ok("/faces/people", cache_dir=cache_dir, name="Ada", pictures=photos)
+    (where,) = said["collections"]
+    assert (where["cluster_job_name"], where["cluster_ids"]) == (NAME, [red])
+    assert (said["references"], said["models"]) == (2, ["dlib-resnet"])
+    assert {c["cluster_id"]: c["name"] for c in people.clusters() if c["name"]} == {red: "Ada"}
+    assert {film for film, _ in people.found("ada")} == set(SHOTS)
+    matches = client.ok(
+        "/search/text", cache_dir=cache_dir, query="a person", max_results=50, details=True
+    )["matches"]
+    seen = {p["cluster_id"]: p["name"] for match in matches for p in match["people"]}
+    assert seen[red] == "Ada"
+    assert seen[hair] is None
+    alone = next(m for m in matches if m["video_path"] == str(people.films["one.mp4"])
+                 and int(m["frame_idx"]) < 5)  # fmt: skip
+    assert [person["cluster_id"] for person in alone["people"]] == [red]
+
+    later = film_of(tmp_path / "three.mp4", [("red", 1), ("nobody", 1)])
+    task_id = client.ok("/analyze", **people.body | {"cluster_job_name": "Other"},
+                        face_media_paths=[str(later)])["task_id"]  # fmt: skip
+    assert client.wait_final(task_id)["status"] == "completed"
+    jobs = client.http.get("/faces/clusters", params={"cache_dir": cache_dir}).json()[
+        "cluster_jobs"
+    ]
+    (other,) = (job for job in jobs if job["cluster_job_name"] == "Other")
+    assert [(c["name"], c["face_count"]) for c in other["clusters"]] == [("Ada", 1)]
+
+    deleted = client.ok("/faces/people/delete", cache_dir=cache_dir, name="Ada", dry_run=False)
+    assert "2 vectors of reference photos" in deleted["message"]
+    assert {job["cluster_job_name"] for job in deleted["collections"]} == {NAME, "Other"}
+    left = b"".join(p.read_bytes() for p in (people.cache_dir / "people").iterdir())
+    assert b"Ada" not in left
+    assert client.post(
+        "/faces/people/delete", cache_dir=cache_dir, name="Ada"
+    ).status_code == 404  # fmt: skip
+
+
+def test_photos_that_do_not_show_one_clear_face_are_refused_with_the_cure(
+    people: People, tmp_path: Path
+) -> None:
+    good = picture_of(tmp_path / "good.jpg", "red", 230)
+    frame = Image.new("RGB", (640, 360), (50, 60, 70))
+    tiny = Image.fromarray(close_up(group_photo(), PEOPLE["red"], 200)).resize((64, 36))
+    frame.paste(tiny, (200, 100))
+    (tmp_path / "text.jpg").write_text("no picture")
+    bad = {
+        make_still(tmp_path / "nobody.jpg", Image.new("RGB", (640, 360))): "no face is found",
+        make_still(tmp_path / "all.jpg", group_photo()): "Cut it so that only",
+        make_still(tmp_path / "tiny.jpg", frame): "at least 40 pixels",
+        tmp_path / "text.jpg": "is no picture",
+    }
+    for path, cure in bad.items():
+        answer = people.client.post(
+            "/faces/people",
+            cache_dir=str(people.cache_dir),
+            name="Ada",
+            pictures=[str(good), str(path)],
+        )
+        assert answer.status_code == 400, f"{path.name}: {answer.text}"
+        assert answer.json()["message"].startswith("pictures[1]")
+        assert cure in answer.json()["message"]
+    assert not any(cluster["name"] for cluster in people.clusters()), "all photos or none"
 
 
 def test_the_models_say_what_finds_faces_and_what_its_licence_allows(stack: Stack) -> None:

@@ -165,6 +165,18 @@ def test_a_search_can_forgive_typos(transcribed) -> None:
     assert len(found(client, cache_dir, "lighthose keper", mode="fuzzy")) == 1
 
 
+def test_other_words_find_what_was_meant(transcribed, shoot) -> None:
+    client, cache_dir, _ = transcribed
+    asked = "the man always looked sad"
+    assert found(client, cache_dir, asked, mode="fuzzy") == []
+    first = found(client, cache_dir, asked, mode="semantic", details=True)[0]
+    assert (first["media_path"], first["matched_by"]) == (str(shoot["interview"]), "semantic")
+    assert "smile" in first["text"]
+    assert (first["online"], 0 < first["score"] < 1) == (True, True)
+    by_all = found(client, cache_dir, "lighthouse keeper", mode="auto")
+    assert by_all[0]["matched_by"] == "literal"
+
+
 def test_loading_counts_the_transcripts_and_names_what_has_none(transcribed, shoot) -> None:
     client, cache_dir, _ = transcribed
     answer = client.ok(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import io
+import json
 import tempfile
 from collections.abc import Iterator
 from fractions import Fraction
@@ -18,8 +19,9 @@ from shared.cache.cache_dir import CacheDir
 from shared.domain import Scene
 from tests.support.media.media import H264, make_clip, make_still, read_bar_code
 from tests.support.private_redis import PrivateRedis
-from tests.support.search.search_data import media_hash, publish
+from tests.support.search.search_data import media_hash, publish, unit
 from tests.support.stack import Client, Stack, running_stack
+from tests.support.waiting import wait_for
 
 NAME = "a clip #1 100% 'ü' \"q\".mp4"
 SHOTS = ((200, 40, 40), (40, 40, 200))  # red, then blue
@@ -209,6 +211,44 @@ def test_no_picture_of_an_analysed_file_is_of_another_shot(client: Client, tmp_p
     assert shown(scene(client, clip, 4, 4)) == stored[4:]
     clip.unlink()
     assert thumbnails(2.52, 2.8, 3.4) == ["2", "2", "3"], "what is known of the shot it counts to"
+
+
+def test_exact_cuts_are_found_once_and_serve_when_the_file_is_away(
+    client: Client, tmp_path: Path
+) -> None:
+    clip = make_clip(
+        tmp_path / "away.mp4", shots=[(SHOTS[0], 1.4), (SHOTS[1], 1.24), (SHOTS[0], 2)]
+    )
+    cache = CacheDir.open(tmp_path / "cache", create=True)
+    scenes = (Scene(0, 2), Scene(2, 3), Scene(3, 5))
+
+    def analyze(rows: int) -> None:
+        units = unit(np.eye(rows, 8))
+        publish(cache, media_hash(3), units, scenes=scenes, model="conse-lite0", path=clip)
+
+    def bounds() -> list[tuple[float | None, float | None]]:
+        body = {"cache_dir": str(cache.root), "media_path": str(clip), "time_seconds": 0}
+        matches = client.ok("/search/frame", **body, details=True)["matches"]
+        matches.sort(key=lambda match: int(match["frame_idx"]))
+        return [(m.get("cut_start_seconds"), m.get("cut_end_seconds")) for m in matches]
+
+    def at_once() -> bool:
+        return bounds() == [(0, 1.4), (1.4, 2.64), (2.64, None)]
+
+    analyze(5)
+    wait_for(at_once, 10, "the places of both cuts")
+    kept = Path(str(cache.media_dir(media_hash(3)))) / "exact-cuts.json"
+    assert json.loads(kept.read_bytes())["cuts"] == {"2": 1.4, "3": 2.64}
+
+    analyze(5)
+    wait_for(at_once, 10, "the same of scenes that are new")
+    clip.rename(tmp_path / "elsewhere")
+    requests = [{"media_path": str(clip), "time_seconds": time} for time in (1.3, 1.5, 2.6, 2.7)]
+    slots = client.ok("/thumbnails", cache_dir=str(cache.root), requests=requests)["thumbnails"]
+    assert [seen(slot["thumbnail"])[-1] for slot in slots] == ["1", "2", "2", "3"]
+    kept.write_bytes(b"{ damaged")
+    slots = client.ok("/thumbnails", cache_dir=str(cache.root), requests=requests)["thumbnails"]
+    assert [seen(slot["thumbnail"])[-1] for slot in slots] == ["1", "1", "2", "2"]
 
 
 def test_metadata_is_complete_and_a_bad_file_has_its_own_error(

@@ -134,7 +134,7 @@ def test_only_some_rows_are_looked_at(cache, index, filled, monkeypatch) -> None
 @pytest.mark.parametrize(
     ("asked", "reason"),
     [
-        ({"hashes": [media_hash(0), media_hash(1)]}, "media_paths leaves files out"),
+        ({"hashes": [media_hash(0), media_hash(1)]}, "media_paths or filters leave files out"),
         ({"exclude": random_units(2, 32, 9)}, "exclude needs the scores of all frames"),
         ({"most": 251}, "max_results is over 250"),
         ({"hashes": [media_hash(n) for n in range(4)]}, None),

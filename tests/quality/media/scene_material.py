@@ -34,7 +34,7 @@ def splice(clips: dict[str, Clip], seed: int, pieces: int = 70) -> Sequence1Fps:
     begins = 0.0
     previous: Shot | None = None
     for _ in range(pieces):
-        shot = _next_shot(rng, known, previous)
+        shot = next_shot(rng, known, previous)
         longest = shot.end - shot.start
         length = max(2.0, min(longest, 2.0 + rng.exponential(3)))
         offset = shot.start + rng.random() * max(0.0, longest - length)
@@ -49,7 +49,7 @@ def splice(clips: dict[str, Clip], seed: int, pieces: int = 70) -> Sequence1Fps:
     return made
 
 
-def _next_shot(rng: np.random.Generator, known: list[Shot], previous: Shot | None) -> Shot:
+def next_shot(rng: np.random.Generator, known: list[Shot], previous: Shot | None) -> Shot:
     while True:
         wants_real = rng.random() < REAL_SHARE
         pool = [s for s in known if (s.clip != FILM) == wants_real]

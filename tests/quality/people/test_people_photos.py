@@ -272,6 +272,7 @@ def as_faces(
         seconds=seconds.astype(np.uint32),
         marks=np.zeros(len(rows), np.uint8),
         quality=np.ones(len(rows), np.float32),
+        scores=np.ones(len(rows), np.float32),
     )
 
 

@@ -106,23 +106,35 @@ class _Remembering:
         return getattr(self._transcriber, name)
 
     def transcribe(
-        self, pieces: Sequence[Pcm], language: str, *, cautious: bool = False
+        self, pieces: Sequence[Pcm], language: str, *, cautious: bool = False, **more: Any
     ) -> list[list[Utterance]]:
-        found = self._transcriber.transcribe(pieces, language, cautious=cautious)
+        found = self._transcriber.transcribe(pieces, language, cautious=cautious, **more)
         if not cautious:
             self.texts += [spoken.text for piece in found for spoken in piece]
         return found
 
 
-def hear(pcm: Pcm, language: str | None = None, *, model: str = "whisper-base") -> Outcome:
+def hear(
+    pcm: Pcm,
+    language: str | None = None,
+    *,
+    model: str = "whisper-base",
+    vocabulary: Sequence[str] = (),
+) -> Outcome:
     """The text of sound at 16 kHz, by way of a film with an AAC track."""
     with tempfile.TemporaryDirectory(prefix="rushes-speech-") as folder:
         how = SoundEncoding(codec="aac", options={"b": "96000"}, pictures_at=[0.0])
         path = write_sounds(Path(folder) / "film.mp4", [pcm], rate=RATE, encoding=how)
-        return hear_file(path, speech_model(model), language)
+        return hear_file(path, speech_model(model), language, vocabulary)
 
 
-def hear_file(path: Path, transcriber: Transcriber, language: str | None = None) -> Outcome:
+def hear_file(
+    path: Path,
+    transcriber: Transcriber,
+    language: str | None = None,
+    vocabulary: Sequence[str] = (),
+    second: Transcriber | None = None,
+) -> Outcome:
     remembering = _Remembering(transcriber)
     with open_sound(str(path)) as reader:
         heard = transcribe(
@@ -132,6 +144,8 @@ def hear_file(path: Path, transcriber: Transcriber, language: str | None = None)
             language=language,
             call=lambda work: work(),
             heard=lambda seconds: None,
+            vocabulary=vocabulary,
+            second=second,
         )
     return Outcome(heard, " ".join(remembering.texts))
 

@@ -33,7 +33,7 @@ class MadeFaces:
         return len(self.people)
 
     def take(self, chosen: NDArray[np.intp]) -> MadeFaces:
-        names = ("embeddings", "media_of", "seconds", "marks", "quality")
+        names = ("embeddings", "media_of", "seconds", "marks", "quality", "scores")
         arrays = {name: getattr(self.faces, name)[chosen] for name in names}
         return MadeFaces(FaceSet(**arrays), self.people[chosen])
 
@@ -134,6 +134,7 @@ def _placed(
         seconds=seconds.astype(np.uint32),
         marks=np.zeros(count, np.uint8),
         quality=random.random(count, dtype=np.float32),
+        scores=np.ones(count, np.float32),
     )
     return MadeFaces(faces, people[order].astype(np.int32))
 

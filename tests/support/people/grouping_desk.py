@@ -39,6 +39,8 @@ class GroupingDesk:
     published: int = 0
     scale: FaceScale = SCALE
     noise: float = 0.08  # of a look, in each of its numbers
+    mark: FaceMark = FaceMark.SMALL  # of marked faces
+    score: float = 0.9
 
     def __post_init__(self) -> None:
         people = self.random.standard_normal((8, DIM))
@@ -80,10 +82,10 @@ class GroupingDesk:
             seconds=np.array([second for second, _ in seen], np.uint32),
             boxes=boxes.reshape(-1, 4),
             landmarks=np.zeros((count, 5, 2), np.float32),
-            scores=np.full(count, 0.9, np.float32),
+            scores=np.full(count, self.score, np.float32),
             sharpness=np.full(count, 15, np.float32),
             sizes=np.full(count, 120, np.float32),
-            marks=np.array([FaceMark.SMALL if n in marked else 0 for n in range(count)], np.uint8),
+            marks=np.array([self.mark if n in marked else 0 for n in range(count)], np.uint8),
             embeddings=np.array([self.look(p) for _, p in seen]).reshape(-1, DIM).astype("f2"),
         )
         rows = rows.take(np.argsort(rows.keys, kind="stable"))

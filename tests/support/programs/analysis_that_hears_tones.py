@@ -4,6 +4,7 @@
 loading) writes `marker`, then goes on only when `release` exists; like a native call it hears of
 no stop.
 `invents`: text that the models add over the end of all they hear.
+`embeds_sentences`: the lite model is loaded, and embeds them.
 `stall_s`, `wide_s`: the stall timer's terms.
 """
 
@@ -65,11 +66,16 @@ def mishear(piece: NDArray[np.float32], heard: list[Utterance], _cautious: bool)
 
 class SlowTranscriber(FakeTranscriber):
     def transcribe(
-        self, pieces: Sequence[NDArray[np.float32]], language: str, *, cautious: bool = False
+        self,
+        pieces: Sequence[NDArray[np.float32]],
+        language: str,
+        *,
+        cautious: bool = False,
+        vocabulary: Sequence[str] = (),
     ) -> list[list[Utterance]]:
         hold(next(_calls))
         _pause.wait(TOLD.get("seconds", 0))
-        return super().transcribe(pieces, language, cautious=cautious)
+        return super().transcribe(pieces, language, cautious=cautious, vocabulary=vocabulary)
 
 
 def load_tones(_settings: Settings, spec: ModelSpec) -> SlowTranscriber:
@@ -84,7 +90,11 @@ def main() -> int:
     run = functools.partial(
         analyze,
         stages=(ThumbnailStage, VisualStage),
-        sound=functools.partial(TranscriptStage, new_detector=FakeVoiceDetector),
+        sound=functools.partial(
+            TranscriptStage,
+            new_detector=FakeVoiceDetector,
+            embeds_sentences=TOLD.get("embeds_sentences", False),
+        ),
     )
     worker = Worker(
         Settings.from_env(),

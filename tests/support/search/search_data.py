@@ -72,6 +72,7 @@ def publish(
     seconds: tuple[int, ...] | None = None,
     media_type: MediaType = MediaType.VIDEO,
     path: Path | None = None,
+    probe: Probe | None = None,
 ) -> None:
     """Frames (JPEG n holds the text of its second), then embeddings, then where it was seen."""
     grid = seconds or tuple(range(len(vectors)))
@@ -79,9 +80,8 @@ def publish(
         pack = PackWriter(draft.file)
         for second in grid:
             pack.add(second, f"{hash_str} {second}".encode())
-        draft.publish(
-            rows=pack.finish(), seconds=seconds, scenes=scenes, probe=Probe(media_type=media_type)
-        )
+        probe = probe or Probe(media_type=media_type)
+        draft.publish(rows=pack.finish(), seconds=seconds, scenes=scenes, probe=probe)
     with cache.draft(hash_str, Stage.VISUAL, model, "npy", "1") as draft:
         np.save(draft.file, vectors.astype(np.float16))
         draft.publish(rows=len(vectors), seconds=seconds, dim=vectors.shape[1])

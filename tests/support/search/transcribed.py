@@ -5,10 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from shared.cache import transcripts
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.cache import sentence_rows, transcripts
 from shared.cache.cache_dir import CacheDir
 from shared.cache.transcripts import Segment, Transcript, Word
 from shared.domain import Manifest, Stage
+from shared.models.sentence_model import ROWS
 from tests.support.media.by_path import hash_media
 
 MODEL = "whisper-base"
@@ -33,7 +37,11 @@ def spoken(start: float, text: str, end: float, **more: Any) -> Segment:
 def publish(
     cache: CacheDir, hash_str: str, segments: tuple[Segment, ...] = (), **more: Any
 ) -> Manifest:
-    """`more`: fields of the Transcript that differ from an English one of the default model."""
+    """`more`: fields of the Transcript that differ from an English one of the default model.
+
+    `rows`: what its segments mean, one each.
+    """
+    rows: NDArray[np.float16] | None = more.pop("rows", None)
     fields: dict[str, Any] = {
         "model": MODEL,
         "language": "en",
@@ -45,10 +53,18 @@ def publish(
         **more,
     }
     found = Transcript(**fields)
-    with cache.draft(hash_str, Stage.TRANSCRIPT, found.model, "json", "1") as draft:
+    has_pack = rows is not None
+    with cache.draft(
+        hash_str, Stage.TRANSCRIPT, found.model, "json", "1", has_pack=has_pack
+    ) as draft:
         draft.file.write(transcripts.encode(found))
+        if rows is not None and draft.pack is not None:
+            sentence_rows.write(draft.pack, rows)
         return draft.publish(
-            rows=len(segments), language=found.language, audio_streams=found.audio_streams
+            rows=len(segments),
+            language=found.language,
+            audio_streams=found.audio_streams,
+            sentence_model=ROWS if has_pack else "",
         )
 
 

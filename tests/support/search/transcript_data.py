@@ -31,9 +31,10 @@ def publish_transcript(
     *,
     model: str = SPEECH,
     path: Path | None = None,
+    **more: Any,
 ) -> Path:
     """The transcript, then where its file was seen; returns the data file."""
-    manifest = publish(cache, hash_str, tuple(said), model=model)
+    manifest = publish(cache, hash_str, tuple(said), model=model, **more)
     if path is not None:
         found = path.stat()
         cache.remember_path(hash_str, str(path), found.st_size, found.st_mtime_ns)

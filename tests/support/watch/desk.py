@@ -90,11 +90,11 @@ class WatchDesk:
     def asked(self) -> list[RetryRequest]:
         return list(self.retries.pending())
 
-    def ingest(self) -> str:
+    def ingest(self, **more: Any) -> str:
         """An open ingest Task of one file."""
         work = FileSpec(str(self.media / "a.mp4"), str(self.media / "a.mp4"), "video")
         spec = AnalyzeSpec(cache_dir=str(self.caches / "watch"), files=(work,))
-        task = NewTask(kind=TaskKind.INGEST, items=[NewItem.analyze(spec)])
+        task = NewTask(kind=TaskKind.INGEST, items=[NewItem.analyze(spec)], **more)
         self.ledger.submit(task)
         return task.task_id
 

@@ -96,7 +96,7 @@ class Steps:
         return {Path(path).name: file.group for path, file in self.files.all(run.folder.id).items()}
 
     def tasks(self) -> list[str]:
-        return self.ledger.open_tasks(TaskKind.INGEST)
+        return self.ledger.open_tasks(TaskKind.INGEST, "analysis")
 
     def lease(self) -> Lease:
         """A worker takes the first Item that is to be had."""

@@ -46,6 +46,14 @@ def test_a_match_stands_for_its_scene_and_two_of_one_scene_for_one_clip(tmp_path
     assert clips(tmp_path, {"matches": found}) == [("/m/a.mov", 2, 30), ("/m/a.mov", 30, 33)]
 
 
+def test_bounds_are_exact_where_they_are_known(tmp_path: Path) -> None:
+    known = {"cut_start_seconds": 1.4, "cut_end_seconds": 29.64}
+    found = {"matches": [match("/m/a.mov", 5, 2, 30) | known, match("/m/a.mov", 20, 2, 30) | known]}
+    assert clips(tmp_path, found) == [("/m/a.mov", 1.4, 29.64)]
+    assert clips(tmp_path, found, around_s=9)[1] == ("/m/a.mov", 11, 29)
+    assert clips(tmp_path, found, around_s=10)[1] == ("/m/a.mov", 10, 29.64)
+
+
 def test_around_takes_less_than_the_scene_and_never_more(tmp_path: Path) -> None:
     found = {"matches": [match("/m/a.mov", 5, 2, 30), match("/m/a.mov", 3, 2, 30)]}
     assert clips(tmp_path, found, around_s=2) == [("/m/a.mov", 3, 7), ("/m/a.mov", 2, 5)]

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+
 from cli.arguments.watch_options import FolderOptions
+from shared.errors import BadInput
 
 
 def test_only_what_was_given_is_sent() -> None:
@@ -34,3 +39,13 @@ def test_hours_are_written_as_a_pair() -> None:
     assert FolderOptions(schedule="20:00-06:00").fields() == {
         "schedule": {"start": "20:00", "stop": "06:00"}
     }
+
+
+def test_words_are_typed_or_stand_in_a_file_one_a_line(tmp_path: Path) -> None:
+    cast = tmp_path / "cast.txt"
+    cast.write_text("\ufeffSiobhan Gallagher\n\n  Wren \n", encoding="utf-8")
+    options = FolderOptions(vocabulary=["Tarrowby", f"@{cast}"])
+    assert options.fields() == {"vocabulary": ["Tarrowby", "Siobhan Gallagher", "  Wren "]}
+    assert FolderOptions(vocabulary=[""]).fields() == {"vocabulary": []}
+    with pytest.raises(BadInput, match=r"--vocabulary: .*none cannot be read: No such file"):
+        FolderOptions(vocabulary=[f"@{tmp_path / 'none'}"]).fields()

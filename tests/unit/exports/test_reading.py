@@ -71,6 +71,10 @@ def test_text_is_cleaned_and_a_minus_before_zero_is_gone() -> None:
             "segments[1].words[0][3] must be a number from 0 to 1, not 1.5.",
         ),
         (
+            {"start": 0, "end": 1, "text": "a", "words": [[0, 1, "a", 1, 1]]},
+            "segments[1].words[0][4] must be true or false, not a number.",
+        ),
+        (
             {"start": 0, "end": 1, "text": "a", "words": [{"start": 1, "end": 0, "text": "a"}]},
             "segments[1].words[0] ends at 0 s, before it starts at 1 s.",
         ),

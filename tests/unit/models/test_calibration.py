@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from shared.errors import BadInput
 from shared.models.calibration import PROMPTS, Judged, by_labels, by_prompts
 from shared.models.scores import Judge, Logit, ScoreScale
 
@@ -68,6 +69,11 @@ def test_one_right_answer_in_twenty_is_left_out() -> None:
     assert len(lost) / len(best) == pytest.approx(0.05, abs=0.01)
     assert (scale.picture, scale.familiar, scale.least[2]) == (KNOWN.picture, 0.65, 0.6)
     assert scale.least[1] >= KNOWN.least[1], "words that the model hardly knows"
+
+
+def test_labels_by_which_higher_scores_are_worse_are_refused() -> None:
+    with pytest.raises(BadInput, match="not right more often"):
+        by_labels([Judged((0.9, 0.2), (False, True))] * 40, None)
 
 
 def test_labels_that_tell_right_from_wrong_wholly_end_too() -> None:

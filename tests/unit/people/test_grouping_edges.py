@@ -29,6 +29,7 @@ def faces_of(rows: NDArray[np.floating], marks: int = 0) -> FaceSet:
         seconds=np.arange(count, dtype=np.uint32),
         marks=np.full(count, marks, np.uint8),
         quality=np.ones(count, np.float32),
+        scores=np.ones(count, np.float32),
     )
 
 
@@ -85,6 +86,7 @@ def test_a_marked_face_joins_a_cluster_that_it_is_very_near_to_and_changes_nothi
             seconds=faces.seconds,
             marks=marked,
             quality=faces.quality,
+            scores=faces.scores,
         )
     )
     assert found.labels.tolist() == [0, 0, 0, 0, -1]

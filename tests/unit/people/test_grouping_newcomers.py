@@ -39,6 +39,7 @@ def faces_of(rows: NDArray[np.float16], marks: int = 0) -> FaceSet:
         seconds=np.arange(len(rows), dtype=np.uint32),
         marks=np.full(len(rows), marks, np.uint8),
         quality=np.ones(len(rows), np.float32),
+        scores=np.ones(len(rows), np.float32),
     )
 
 

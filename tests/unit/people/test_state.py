@@ -20,6 +20,7 @@ from shared.people.edits import (
     NewEdit,
     Undo,
 )
+from shared.people.enrolment import NOBODY
 from shared.people.state import PeopleState
 from tests.support.people.clusterings import clustering, id_of, keys_at
 
@@ -267,11 +268,13 @@ def test_a_state_follows_its_collection() -> None:
     grouping = clustering(TWELVE)
     edits = log(names(c10="Anna"), names(c10="Bo"), merge(20, into=10))
     state = PeopleState.of(grouping, edits[:1])
-    assert state.following(grouping, edits).names == {10: "Bo"}
-    assert state.following(grouping, edits[:1]) is state
-    assert state.following(grouping, edits[1:2]).names == {10: "Bo"}, "the first file was deleted"
+    assert state.following(grouping, edits, NOBODY).names == {10: "Bo"}
+    assert state.following(grouping, edits[:1], NOBODY) is state
+    assert state.following(grouping, edits[1:2], NOBODY).names == {10: "Bo"}, (
+        "the first file was deleted"
+    )
     again = clustering(TWELVE, number=2)
-    assert state.following(again, edits).clustering is again
+    assert state.following(again, edits, NOBODY).clustering is again
 
 
 def test_states_do_not_change_when_others_are_made_from_them() -> None:

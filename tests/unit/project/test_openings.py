@@ -37,6 +37,7 @@ _ALLOWED = {
     "api/search/codes/files.py": _OWN,
     "api/search/frames/log.py": _OWN,
     "api/search/frames/row_files.py": _OWN,
+    "api/search/filtering/facts_log.py": _OWN,
     "api/search/index_log.py": _OWN,
     "api/search/scenes/scene_files.py": _OWN,
     "api/search/transcripts/log.py": _OWN,

@@ -45,6 +45,11 @@ class Noting(FakeEmbedder):
             assert self._desk.may_go_on.wait(20)
         return super().embed_texts(texts)
 
+    def embed_sentences(self, texts: list[str]) -> NDArray[np.float32] | None:
+        if self.spec.key == OTHER:
+            return None
+        return np.array([[len(text), 0] for text in texts], np.float32).reshape(-1, 2)
+
 
 class Desk:
     """An embedder with two models and one that cannot be loaded; what it answers by name."""
@@ -110,6 +115,28 @@ def test_a_model_that_cannot_be_loaded_fails_its_own_requests_after_one_try(desk
     failed = [name for name, answer in found.items() if isinstance(answer, ModelError)]
     assert sorted(failed) == ["1", "3", "5"]
     assert desk.loads == 2
+
+
+def test_sentences_have_rows_of_their_own_beside_texts(desk: Desk) -> None:
+    desk.hold()
+    desk.ask("words")
+    desk.ask("sentences", texts=("one", "other"), are_sentences=True)
+    found = desk.answered(2)
+    words, sentences = found["words"], found["sentences"]
+    assert isinstance(words, Embedded)
+    assert isinstance(sentences, Embedded)
+    assert words.dim == 4
+    assert sentences.as_array().tolist() == [[3, 0], [5, 0]]
+    assert desk.batches[1:] == [(ONE, ["words"])]
+
+
+@pytest.mark.logs_errors
+def test_a_model_that_embeds_no_sentences_says_so(desk: Desk) -> None:
+    desk.hold()
+    desk.ask("sentences", OTHER, texts=("one",), are_sentences=True)
+    found = desk.answered(1)["sentences"]
+    assert isinstance(found, ModelError)
+    assert "sentences" in found.message
 
 
 @pytest.mark.logs_errors

@@ -12,6 +12,7 @@ from shared.query.lanes import Lane
 from shared.query.messages import (
     Answer,
     EmbedFrame,
+    EmbedSentences,
     EmbedTexts,
     GrabFrame,
     GrabFrames,
@@ -62,6 +63,12 @@ def test_a_worker_that_knows_no_stretches_takes_none_for_a_single_frame() -> Non
     stretch = GrabFrames(path="/a.mp4", seconds=(3, 9), long_side=320)
     with pytest.raises(msgspec.MsgspecError):
         request_of(wire(stretch), Lane.GRAB)
+
+
+def test_a_worker_that_knows_no_sentences_takes_none_for_texts() -> None:
+    question = EmbedSentences(model="m", sentences=("one",))
+    with pytest.raises(msgspec.MsgspecError):
+        request_of(wire(question), Lane.EMBED)
 
 
 @pytest.mark.parametrize("other", ['{"form": 2}', "[]", '{"payload": 3}', '{"payload": {}}'])

@@ -18,6 +18,9 @@ from shared.query.messages import (
     EmbedPicture,
     EmbedTexts,
     Failed,
+    FindFaces,
+    FoundFace,
+    FoundFaces,
     Grabbed,
     GrabbedFrames,
     GrabFrame,
@@ -88,6 +91,15 @@ def test_an_answer_comes_back_as_its_type_and_reads_as_before(
     found = msgspec.json.decode(wire)
     assert found["result"].pop("type")
     assert found == {"ask_id": "1", "result": result}
+
+
+def test_faces_are_asked_for_and_come_back() -> None:
+    question = FindFaces(path="/a.jpg", face_model="m", roots=("/",))
+    request = QueryRequest(request_id="1", reply_to="list", within_s=20, question=question)
+    assert msgspec.json.decode(msgspec.json.encode(request), type=QueryRequest) == request
+    face = FoundFace(vector=b"\0<", is_small=True, is_blurred=False, is_turned=False)
+    reply = QueryReply(request_id="1", answer=FoundFaces(faces=(face,)))
+    assert msgspec.json.decode(msgspec.json.encode(reply), type=QueryReply) == reply
 
 
 def test_frames_of_a_stretch_are_asked_for_and_come_back() -> None:

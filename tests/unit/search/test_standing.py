@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -119,3 +120,11 @@ def test_that_all_are_kept_is_no_warning_where_only_what_is_no_match_was_to_go()
 def test_scores_that_were_found_out_by_prompts_are_said_to_be_provisional() -> None:
     assert of(BY_PROMPTS, WORDS).notes(0.9, 1) == ["Scores are provisional."]
     assert of(BY_PROMPTS, PICTURE).notes(0.9, 1) == []
+
+
+@pytest.mark.parametrize("query", [WORDS, PICTURE, BOTH, replace(WORDS, text_weight=1e6)])
+@pytest.mark.parametrize("asked", [{"min_strength": "weak"}, {"min_score": 0.5}])
+def test_the_least_score_that_is_kept_is_known(query: QueryVectors, asked: dict[str, Any]) -> None:
+    found = standing(query, **asked)
+    assert found.keeps(np.nextafter(found.least, np.inf))
+    assert not found.keeps(np.nextafter(found.least, -np.inf))

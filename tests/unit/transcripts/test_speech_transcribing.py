@@ -253,9 +253,9 @@ def test_every_call_of_the_model_goes_through_call() -> None:
             assert self.inside
             return super().detect_language(piece)
 
-        def transcribe(self, pieces, language, *, cautious=False):  # type: ignore[no-untyped-def]
+        def transcribe(self, pieces, language, **more):  # type: ignore[no-untyped-def]
             assert self.inside
-            return super().transcribe(pieces, language, cautious=cautious)
+            return super().transcribe(pieces, language, **more)
 
     def loops(_piece: object, heard: list[Utterance], cautious: bool) -> list[Utterance]:
         return heard if cautious else [loop for spoken in heard for loop in [spoken] * 9]
@@ -302,7 +302,7 @@ def test_memory_does_not_grow_with_the_length_of_a_file() -> None:
             yield SoundBlock(None, number * len(block), block)
 
     class Forgets(FakeTranscriber):
-        def transcribe(self, pieces, language, *, cautious=False):  # type: ignore[no-untyped-def]
+        def transcribe(self, pieces, language, **more):  # type: ignore[no-untyped-def]
             self.pieces.clear()
             return [
                 [

@@ -35,6 +35,7 @@ class _Said:
     text: str
     probability: float
     begins: bool  # a stretch of the model's own
+    doubtful: bool
 
     def word(self) -> Word:
         return Word(round(self.start, 3), round(self.end, 3), self.text, round(self.probability, 3))
@@ -74,6 +75,7 @@ class SegmentBuilder:
                     text=text,
                     words=tuple(said.word() for said in words),
                     stream=self._stream,
+                    doubtful=tuple(n for n, said in enumerate(words) if said.doubtful),
                 )
             )
         self._open = []
@@ -93,7 +95,7 @@ def _placed(spoken: Utterance, window: Window, space: str) -> Iterator[_Said]:
                 glue = spoken.text[at:found]
             at = found + len(word.text)
         start, end = window.place(word.start, word.end, _side(words, number))
-        yield _Said(start, end, glue, word.text, word.probability, number == 0)
+        yield _Said(start, end, glue, word.text, word.probability, number == 0, word.doubtful)
 
 
 def _side(words: Sequence[SpokenWord], number: int) -> Side:

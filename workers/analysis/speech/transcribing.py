@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -11,9 +11,11 @@ from shared.cache.transcripts import Segment, TranscriptWarning
 from shared.errors import MediaError
 from shared.models.languages import language_name
 from workers.analysis.speech.guard import Guard
+from workers.analysis.speech.insertions import replaced, unsaid
 from workers.analysis.speech.language import LanguageChoice
 from workers.analysis.speech.review import review
-from workers.analysis.speech.segments import SegmentBuilder
+from workers.analysis.speech.second_look import Second, marked
+from workers.analysis.speech.segments import WITHOUT_SPACES, SegmentBuilder
 from workers.analysis.speech.windows import SpeechFinder, Window
 from workers.models.protocols import Transcriber, Utterance, VoiceDetector
 
@@ -68,14 +70,18 @@ def transcribe(
     language: str | None,
     call: ModelCall,
     heard: Callable[[float], None],
+    vocabulary: Sequence[str] = (),
+    second: Transcriber | None = None,
 ) -> Heard:
     """What is said in the sound of one file.
 
-    `language`: Whisper's code, or None to have it detected and then kept for the file. `heard`
-    gets the seconds of the file that are done, never fewer than before. Holds a few windows of
-    sound, however long the file. Raises SpeechNotUnderstood, and what blocks and `call` raise.
+    `language`: Whisper's code, or None to have it detected and then kept for the file.
+    `vocabulary`: names that may be said, the most relevant first. `second`: a model whose hearing
+    tells which words are doubtful, where it knows the language. `heard` gets the seconds of the
+    file that are done, never fewer than before. Holds a few windows of sound, however long the
+    file. Raises SpeechNotUnderstood, and what blocks and `call` raise.
     """
-    work = _Work(transcriber, language, call)
+    work = _Work(transcriber, language, call, vocabulary, second)
     finders: dict[int | None, SpeechFinder] = {}
     done = 0.0
     for block in blocks:
@@ -126,9 +132,18 @@ def _makes_sense(spoken: Utterance) -> bool:
 class _Work:
     """Windows in order of time per stream; their text."""
 
-    def __init__(self, transcriber: Transcriber, language: str | None, call: ModelCall) -> None:
+    def __init__(
+        self,
+        transcriber: Transcriber,
+        language: str | None,
+        call: ModelCall,
+        vocabulary: Sequence[str],
+        second: Transcriber | None,
+    ) -> None:
         self._transcriber = transcriber
         self._call = call
+        self._vocabulary = vocabulary
+        self._second = second
         self._is_guessing = language is None and len(transcriber.languages) == 1
         self._speech_s = 0.0
         self._understood_s = 0.0
@@ -176,15 +191,28 @@ class _Work:
     def _decode(self, windows: list[Window]) -> None:
         language = self.choice.language
         pieces = [window.pcm for window in windows]
-        texts = self._call(lambda: self._transcriber.transcribe(pieces, language))
+        told = self._vocabulary
+        texts = self._call(lambda: self._transcriber.transcribe(pieces, language, vocabulary=told))
         for window, spoken in zip(windows, texts, strict=True):
-            self._believe(window, spoken, language)
+            self._believe(window, self._without_insertions(window, spoken, language), language)
+
+    def _without_insertions(
+        self, window: Window, heard: list[Utterance], language: str
+    ) -> list[Utterance]:
+        """The text without names that are not in the sound: there as it is heard untold."""
+        found = unsaid(heard, self._vocabulary)
+        if not found:
+            return heard
+        [plain] = self._call(lambda: self._transcriber.transcribe([window.pcm], language))
+        return replaced(heard, found, plain, "" if language in WITHOUT_SPACES else " ")
 
     def _believe(self, window: Window, heard: list[Utterance], language: str) -> None:
         guard = self._guards.setdefault(window.stream, Guard(language))
         builder = self._builders.setdefault(window.stream, SegmentBuilder(window.stream, language))
         found = review(window, heard, guard, lambda pieces: self._hear_again(pieces, language))
-        for spoken, place in found.believed:
+        texts = [spoken for spoken, _ in found.believed]
+        looked_at = marked(texts, self._second_hearing(window, language), self._vocabulary)
+        for spoken, (_, place) in zip(looked_at, found.believed, strict=True):
             builder.add(spoken, place)
             if _makes_sense(spoken):
                 heard_in = place.part(*place.frames(spoken.start, spoken.end))
@@ -192,6 +220,16 @@ class _Work:
         self.warnings += found.warnings
         self._speech_s += window.speech_seconds
         self._check_understood(_SPEECH_TO_GIVE_UP_S, _HOPELESS_SHARE)
+
+    def _second_hearing(self, window: Window, language: str) -> Second | None:
+        second, told = self._second, self._vocabulary
+        if second is None or language not in second.languages:
+            return None
+
+        def hear() -> list[Utterance]:
+            return second.transcribe([window.pcm], language, vocabulary=told)[0]
+
+        return lambda: self._call(hear)
 
     def _check_understood(self, least_s: float, share: float) -> None:
         """Raise SpeechNotUnderstood rather than give what an English ear hears in German."""

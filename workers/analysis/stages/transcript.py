@@ -1,29 +1,38 @@
-"""The transcript artefact: what the speech model hears in a file, published when all was heard."""
+"""The transcript artefact: what the speech model hears in a file, published when all was heard.
+
+Rows by which what is said is found by its meaning lie beside it.
+"""
 
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import TypeVar, cast
 
 from opentelemetry.trace import get_current_span
 
-from shared.cache import transcripts
+from shared.cache import sentence_rows, transcripts
 from shared.cache.transcripts import AudioStreams, Transcript
-from shared.domain import AnalyzeSpec, ModelKind, ProgressType, Stage
-from shared.errors import MediaError, MediaUnreadable, NotAllowed
+from shared.domain import AnalyzeSpec, Manifest, ModelKind, Probe, ProgressType, Stage
+from shared.errors import CacheError, MediaError, MediaUnreadable, ModelError, NotAllowed
 from shared.media import MediaType
+from shared.models import sentence_model
 from shared.models.languages import language_name
 from shared.models.model_catalogue import resolve
-from shared.models.speech_models import may_understand
+from shared.models.speech_models import may_understand, speech_key
+from shared.paths import Roots
 from shared.process import traces
 from workers.analysis.analyzed_file import AnalyzedFile
+from workers.analysis.speech.meaning import rows_of
 from workers.analysis.speech.transcribing import Heard, SpeechNotUnderstood, transcribe
+from workers.analysis.speech.vocabulary import Vocabulary
 from workers.analysis.stage import share_done
 from workers.context import Context
 from workers.media.budget import work_limit_s
+from workers.media.probing.probe import probe
 from workers.media.sound.sound_reader import SoundBlock, SoundReader, open_sound
 from workers.models.load import load_detector
 from workers.models.protocols import SAMPLE_RATE, Transcriber, VoiceDetector
@@ -43,11 +52,15 @@ class TranscriptStage:
         context: Context,
         spec: AnalyzeSpec,
         new_detector: Callable[[], VoiceDetector] = load_detector,
+        *,
+        embeds_sentences: bool = True,
     ) -> None:
         self._context = context
         self._spec = spec
         self._new_detector = new_detector
+        self._embeds_sentences = embeds_sentences
         self._streams = cast(AudioStreams, spec.audio_streams)
+        self._vocabulary: Vocabulary | None = None  # read when the first file needs it
         self._done = 0
 
     def do(self, files: Sequence[AnalyzedFile]) -> None:
@@ -68,22 +81,73 @@ class TranscriptStage:
         if file.entry.media_type is MediaType.IMAGE:
             raise MediaUnreadable("It is a still picture; there is no sound to transcribe in it.")
         self._check_language(file.entry.language)
-        if self._is_published(file):
-            file.keep()
+        if known := self._published(file):
+            self._complete(file, known)
             return
         self._context.come_to(file.index, "the sound", 0)
         with (
             open_sound(file.opened) as reader,
             self._context.speech_model(self._spec.speech_model) as model,
+            self._second_model() as second,
             self._context.limited(work_limit_s(file.opened.status, reader.duration_seconds)),
         ):
-            heard = self._hear(file, reader, model)
-        show = partial(self._publish, file, heard, tuple(reader.warnings))
+            how = partial(
+                transcribe,
+                transcriber=model,
+                new_detector=self._new_detector,
+                language=file.entry.language,
+                vocabulary=self._words_for(file),
+                second=second,
+            )
+            heard = self._hear(file, reader, how)
+        self._show(file, self._transcript_of(heard), tuple(reader.warnings))
+
+    def _complete(self, file: AnalyzedFile, known: Manifest) -> None:
+        """A transcript is there: only the rows that an earlier version did not make are made."""
+        if not (self._embeds_sentences and sentence_rows.are_missing(known)):
+            file.keep()
+            return
+        spec = self._spec
+        cache = self._context.cache(spec.cache_dir, spec.cache_id, spec.roots)
+        try:
+            transcript = transcripts.read(cache, file.hash_str, known)
+        except CacheError as error:  # who searches in it is told
+            log.warning("%s: %s", file.entry.path, error.message)
+            file.keep()
+            return
+        self._show(file, transcript, known.warnings, known)
+
+    def _show(
+        self,
+        file: AnalyzedFile,
+        transcript: Transcript,
+        warnings: tuple[str, ...],
+        known: Manifest | None = None,
+    ) -> None:
+        """Publish a transcript with rows of its segments; for rows alone where one is `known`."""
+        rows = self._rows(transcript)
+        if rows is None and known:
+            file.keep()
+            return
+        show = partial(self._publish, file, transcript, rows, warnings, known)
         file.decoded([show], ExitStack(), [ProgressType.AUDIO])
         try:
             file.publish()
         finally:
             file.drop()
+
+    def _rows(self, transcript: Transcript) -> sentence_rows.Rows | None:
+        """Rows for search by meaning; None where there can be none here."""
+        segments = transcript.segments
+        understood = segments and sentence_model.is_understood(transcript.language)
+        if not (understood and self._embeds_sentences):
+            return None
+        try:
+            with traces.stage("embed text"), self._context.sentence_model() as model:
+                return rows_of(segments, model.embed_sentences, self._context.checkpoint)
+        except ModelError as error:  # the words are worth more than what they mean
+            log.warning("This transcript cannot be searched by meaning: %s", error.message)
+            return None
 
     def _check_language(self, language: str | None) -> None:
         """Raise SpeechNotUnderstood for a language that the model does not know.
@@ -98,18 +162,39 @@ class TranscriptStage:
                 f"{language_name(language)}. Choose {cure} model for this file."
             )
 
-    def _is_published(self, file: AnalyzedFile) -> bool:
-        """Whether a transcript by model, streams and language as wanted is there, and not stale."""
+    def _published(self, file: AnalyzedFile) -> Manifest | None:
+        """A transcript by model, streams and language as wanted that is there, and not stale."""
         known = file.published(Stage.TRANSCRIPT, self._spec.speech_model)
-        return (
+        is_wanted = (
             known is not None
             and known.audio_streams == self._streams
             and file.entry.language in (None, known.language)
             and file.is_same()
         )
+        return known if is_wanted else None
+
+    @contextmanager
+    def _second_model(self) -> Iterator[Transcriber | None]:
+        """The model for a second look, lent; None where none is wanted, or it cannot be had."""
+        key = self._context.settings.speech_second_model
+        with ExitStack() as lent:
+            second: Transcriber | None = None
+            if key and speech_key(key) != self._spec.speech_model:
+                try:
+                    second = lent.enter_context(self._context.speech_model(key))
+                except ModelError as error:
+                    log.warning("Speech is heard without a second look: %s", error.message)
+            yield second
+
+    def _words_for(self, file: AnalyzedFile) -> tuple[str, ...]:
+        if self._vocabulary is None:
+            spec, roots = self._spec, Roots.media(self._context.settings)
+            cache = self._context.cache(spec.cache_dir, spec.cache_id, spec.roots)
+            self._vocabulary = Vocabulary(cache, spec, roots)
+        return self._vocabulary.of(file.entry.path)
 
     @traces.stage("transcribe")
-    def _hear(self, file: AnalyzedFile, reader: SoundReader, model: Transcriber) -> Heard:
+    def _hear(self, file: AnalyzedFile, reader: SoundReader, how: Callable[..., Heard]) -> Heard:
         context = self._context
         get_current_span().set_attribute("rushes.path", file.entry.path)
         came = done = 0.0  # seconds that were read, and of which the words are known
@@ -133,14 +218,7 @@ class TranscriptStage:
             context.counts["speech_calls"] += 1
             return context.call(function)
 
-        heard = transcribe(
-            blocks(),
-            model,
-            self._new_detector,
-            language=file.entry.language,
-            call=call,
-            heard=report,
-        )
+        heard = how(blocks(), call=call, heard=report)
         context.progress.worked(ProgressType.AUDIO, heard.duration_seconds)
         context.counts.update(
             {
@@ -150,11 +228,9 @@ class TranscriptStage:
         )
         return heard
 
-    @traces.stage("publish")
-    def _publish(self, file: AnalyzedFile, heard: Heard, warnings: tuple[str, ...]) -> None:
-        context, model = self._context, self._spec.speech_model
-        transcript = Transcript(
-            model=model,
+    def _transcript_of(self, heard: Heard) -> Transcript:
+        return Transcript(
+            model=self._spec.speech_model,
             language=heard.language,
             language_probability=heard.language_probability,
             duration_seconds=heard.duration_seconds,
@@ -163,14 +239,41 @@ class TranscriptStage:
             segments=heard.segments,
             warnings=heard.warnings,
         )
+
+    @traces.stage("publish")
+    def _publish(
+        self,
+        file: AnalyzedFile,
+        transcript: Transcript,
+        rows: sentence_rows.Rows | None,
+        warnings: tuple[str, ...],
+        known: Manifest | None,
+    ) -> None:
+        context, model = self._context, self._spec.speech_model
         context.checkpoint()
-        with file.draft(Stage.TRANSCRIPT, model, ".json") as draft:
+        has_rows = rows is not None
+        with file.draft(Stage.TRANSCRIPT, model, ".json", has_pack=has_rows) as draft:
             draft.file.write(transcripts.encode(transcript))
+            if rows is not None and draft.pack is not None:
+                sentence_rows.write(draft.pack, rows)
             draft.publish(
-                rows=len(heard.segments),
-                language=heard.language or None,
+                rows=len(transcript.segments),
+                probe=(known and known.probe) or _facts(file),
+                language=transcript.language or None,
                 audio_streams=self._streams,
+                sentence_model=sentence_model.ROWS if has_rows else "",
                 task_id=context.lease.task_id,
                 worker=context.worker,
+                made_at=known.made_at if known else time.time(),
                 warnings=warnings,
             )
+
+
+def _facts(file: AnalyzedFile) -> Probe | None:
+    """What the container says, where nothing that is published of its pictures says it."""
+    if file.published(Stage.FRAMES) is not None:
+        return None
+    try:
+        return probe(file.opened, file.entry.media_type)
+    except MediaError:  # its sound is fine: no reason to be without a transcript
+        return None

@@ -35,6 +35,7 @@ _EARLY_S, _PAUSE_S = 0.5, 0.1
 _SHORTEST_S = 0.1  # holds no word; faster-whisper cannot place words in less
 # Bounds a decoding that runs away, at thrice what fast speech in any script takes.
 _TOKENS_PER_S, _TOKENS_MORE = 30, 20
+_VOCABULARY_TOKENS = 223  # before the prompt: half of the text that Whisper may hold, less one
 # faster-whisper's: marks that belong to the word after them, and before them.
 _PREPENDED, _APPENDED = "\"'“¿([{-", "\"'.。,，!！?？:：”)]}、"
 # Of a decoding that went wrong (Whisper, decode_with_fallback): text in a loop, or guessed.
@@ -120,7 +121,12 @@ class WhisperTranscriber:
         return {code: found.get(code, 0.0) for code in sorted(self._languages)}
 
     def transcribe(
-        self, pieces: Sequence[NDArray[np.float32]], language: str, *, cautious: bool = False
+        self,
+        pieces: Sequence[NDArray[np.float32]],
+        language: str,
+        *,
+        cautious: bool = False,
+        vocabulary: Sequence[str] = (),
     ) -> list[list[Utterance]]:
         """What is said in each piece. Raises ModelError for a language the model does not know."""
         if language not in self._languages:
@@ -129,13 +135,14 @@ class WhisperTranscriber:
                 "speech model."
             )
         tokenizer = self._tokenizer(language)
+        prompt = [*self._named(vocabulary, tokenizer), *tokenizer.sot_sequence]
         heard = [self._piece(piece) for piece in pieces]
         open_pieces = [piece for piece in heard if piece.frames]
         size = 1 if cautious else self.batch_size
         with self._translated():
             while open_pieces:
                 batch, open_pieces = open_pieces[:size], open_pieces[size:]
-                open_pieces = self._hear(batch, tokenizer, cautious) + open_pieces
+                open_pieces = self._hear(batch, tokenizer, prompt, cautious) + open_pieces
         return [piece.spoken or [] for piece in heard]
 
     @contextlib.contextmanager
@@ -164,6 +171,17 @@ class WhisperTranscriber:
             )
         return self._tokenizers[language]
 
+    def _named(self, vocabulary: Sequence[str], tokenizer: Tokenizer) -> list[int]:
+        """A prompt of these words, the first that fit: as if they had been said just before."""
+        tokens: list[int] = []
+        for word in vocabulary:
+            more = tokenizer.encode(f"{',' if tokens else ''} {word}")
+            more = [token for token in more if token < tokenizer.eot]  # "<|en|>" is a token, too
+            if len(tokens) + len(more) > _VOCABULARY_TOKENS:
+                break
+            tokens += more
+        return [tokenizer.sot_prev, *tokens] if tokens else []
+
     def _encode(self, windows: list[NDArray[np.float32]]) -> ctranslate2.StorageView:
         is_alone = len(windows) == 1
         if is_alone and self._encoded and np.array_equal(self._encoded[0], windows[0]):
@@ -178,15 +196,15 @@ class WhisperTranscriber:
         return encoded
 
     def _hear(
-        self, batch: list[_SoundPiece], tokenizer: Tokenizer, cautious: bool
+        self, batch: list[_SoundPiece], tokenizer: Tokenizer, prompt: list[int], cautious: bool
     ) -> list[_SoundPiece]:
         """One window of each piece; those of which something is left to hear come back."""
         encoded = self._encode([piece.window() for piece in batch])
         seconds = max(piece.frames - piece.heard for piece in batch) / _FRAMES_PER_S
         if cautious:
-            decoded = [self._decode_carefully(encoded, seconds, tokenizer)]
+            decoded = [self._decode_carefully(encoded, seconds, tokenizer, prompt)]
         else:
-            decoded = self._decode(encoded, seconds, tokenizer, _FIRST, len(batch))
+            decoded = self._decode(encoded, seconds, tokenizer, prompt, _FIRST, len(batch))
         unfinished = []
         for row, (piece, text) in enumerate(zip(batch, decoded, strict=True)):
             own = encoded if len(batch) == 1 else _row(encoded, row)
@@ -199,10 +217,10 @@ class WhisperTranscriber:
         encoded: ctranslate2.StorageView,
         seconds: float,
         tokenizer: Tokenizer,
+        prompt: list[int],
         way: Decoding,
         count: int = 1,
     ) -> list[_Decoded]:
-        prompt = list(tokenizer.sot_sequence)
         longest = len(prompt) + _TOKENS_MORE + round(seconds * _TOKENS_PER_S)
         results = self._model.model.generate(
             encoded,
@@ -218,12 +236,16 @@ class WhisperTranscriber:
         return [_decoded(result, tokenizer) for result in results]
 
     def _decode_carefully(
-        self, encoded: ctranslate2.StorageView, seconds: float, tokenizer: Tokenizer
+        self,
+        encoded: ctranslate2.StorageView,
+        seconds: float,
+        tokenizer: Tokenizer,
+        prompt: list[int],
     ) -> _Decoded:
         """The first decoding without a doubt, else the likeliest, without a loop if any."""
         tries = []
         for way in _CAUTIOUS:
-            tries.append(self._decode(encoded, seconds, tokenizer, way)[0])
+            tries.append(self._decode(encoded, seconds, tokenizer, prompt, way)[0])
             if not tries[-1].is_doubtful:
                 return tries[-1]
         loopless = [found for found in tries if found.compression_ratio <= _LOOP_RATIO]

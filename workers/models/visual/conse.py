@@ -53,6 +53,9 @@ class ConseEmbedder:
         rows = self._session.run(["embeddings"], {"pixels": prepared})[0]
         return cast("NDArray[np.float32]", rows)
 
+    def embed_sentences(self, texts: list[str]) -> NDArray[np.float32]:
+        return self._sentences.embed(texts)
+
     def familiarity(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
         """The greatest cosine of a text with a class's name, before both were centred.
 

@@ -71,6 +71,9 @@ class OpenClipEmbedder:
             tokens = self._tokenizer(texts).to(self._device.name)
             return _rows(self._model.encode_text(tokens, normalize=True))
 
+    def embed_sentences(self, texts: list[str]) -> None:
+        return None
+
     def familiarity(self, rows: NDArray[np.float32]) -> None:
         return None
 

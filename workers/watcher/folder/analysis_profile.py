@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from shared.domain import AnalyzeSpec, ModelKind, ProgressType
 from shared.media import MediaType
+from shared.models.vocabulary import most_relevant
 from shared.watch.folders import WatchFolder
 
 _PARTS = {
@@ -26,6 +27,7 @@ class AnalysisProfile:
     language: str | None = None
     faces: str = ""
     collection: str = ""
+    vocabulary: tuple[str, ...] = ()  # no part of the signature: what is transcribed stays
     _signatures: dict[MediaType, str] = field(
         init=False, repr=False, compare=False, default_factory=dict
     )
@@ -41,6 +43,7 @@ class AnalysisProfile:
             language=folder.language,
             faces=keys[ModelKind.FACES] if folder.analyze_faces else "",
             collection=(folder.cluster_job_name or "") if folder.analyze_faces else "",
+            vocabulary=most_relevant(folder.vocabulary),
         )
 
     def parts(self, media_type: MediaType) -> tuple[ProgressType, ...]:
@@ -77,4 +80,6 @@ class AnalysisProfile:
             face_model=self.faces,
             collection=self.collection,
             audio_streams=self.audio_streams,
+            vocabulary=self.vocabulary,
+            people_of=self.collection,
         )

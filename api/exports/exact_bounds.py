@@ -1,0 +1,106 @@
+"""Times of clips that are bounds of scenes, taken as the exact places of those cuts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from typing import Protocol
+
+from api.exact_cuts import Film
+from api.http.times import clock_seconds
+from api.services import Services
+from shared.errors import BadInput, NotAllowed, UnusablePath
+
+_ENDS = ("start_time", "end_time")
+WAIT_S = 20.0  # for cuts that are not known yet: a fifth of a second each
+
+
+class _Clip(Protocol):
+    media_path: str
+    start_time: float | str
+    end_time: float | str
+
+
+class _Body(Protocol):
+    exact_cuts: bool
+    cache_dir: str | None
+
+    @property
+    def clips(self) -> Sequence[_Clip]: ...
+
+
+async def place_at_cuts(services: Services, body: _Body) -> list[str]:
+    """Move times that are scenes' bounds, where asked; what there is to say of those that stay.
+
+    Raises BadInput.
+    """
+    if not body.exact_cuts:
+        return []
+    cache_dir, clips = body.cache_dir, body.clips
+    if cache_dir is None:
+        raise BadInput("cache_dir is required for exact_cuts: the folder with the analysis data.")
+    films = await services.in_cache_dir(cache_dir, _films, services, cache_dir, clips)
+    wanted = {path: _bounds(film, path, clips) for path, film in films.items()}
+    asked = [(films[path], cuts) for path, cuts in wanted.items()]
+    found = await services.exact_cuts.find(asked, WAIT_S, services.paths.key_roots)
+    places = dict(zip(wanted, found, strict=True))
+    warnings = []
+    for n, clip in enumerate(clips):
+        if clip.media_path in films:
+            known = places[clip.media_path]
+            inexact = _place(clip, known) | (wanted[clip.media_path] - known.keys())
+            warnings += [
+                f"clips[{n}].{name} is not exact: that cut could not be found, or lies on the "
+                "other side of the clip's other end."
+                for name in _ENDS
+                if _whole(getattr(clip, name)) in inexact
+            ]
+    return warnings
+
+
+def _place(clip: _Clip, places: Mapping[int, float]) -> set[int]:
+    """Move the ends of a clip; those that stay, since it would end before it begins."""
+    asked = {name: getattr(clip, name) for name in _ENDS}
+    moved = {name: places[second] for name in _ENDS if (second := _whole(asked[name])) in places}
+    start, end = (_exact((asked | moved)[name]) for name in _ENDS)
+    if moved and start is not None and end is not None and end <= start:
+        return {_whole(asked[name]) for name in moved}
+    for name, place in moved.items():
+        setattr(clip, name, place)
+    return set()
+
+
+def _bounds(film: Film, client_path: str, clips: Sequence[_Clip]) -> set[int]:
+    """The cuts of a film at which its clips begin or end."""
+    times = {
+        _whole(time)
+        for clip in clips
+        if clip.media_path == client_path
+        for time in (clip.start_time, clip.end_time)
+    }
+    return times.intersection(film.cuts)
+
+
+def _films(services: Services, cache_dir: str, clips: Sequence[_Clip]) -> dict[str, Film]:
+    """The clips' files that are analyzed, by the client's path."""
+    view = services.caches.open(services.paths.cache(cache_dir))
+    films: dict[str, Film] = {}
+    for client_path in dict.fromkeys(clip.media_path for clip in clips):
+        try:
+            path = services.paths.media(client_path, "media_path")
+        except (NotAllowed, UnusablePath):  # the export says so
+            continue
+        hash_str = services.caches.hash_for(view, path)
+        if hash_str and (film := Film.of(view.cache, hash_str, path)):
+            films[client_path] = film
+    return films
+
+
+def _exact(value: float | str) -> Fraction | None:
+    return clock_seconds(value) if isinstance(value, str) else Fraction(value)
+
+
+def _whole(value: float | str) -> int:
+    """A time that may be a second of the grid; -1 for what is none, such as a timecode."""
+    seconds = _exact(value)
+    return int(seconds) if seconds is not None and float(seconds).is_integer() else -1

@@ -1,0 +1,201 @@
+"""People enrolled from reference photos, known from then on in every collection of the folder."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Sequence
+
+import numpy as np
+
+from api.http.answers import counted
+from api.http.endpoint import Call, Endpoint
+from api.models.model_keys import active_key
+from api.people.answers import EnrolledPerson, PersonFound
+from api.people.bodies import EnrollBody
+from api.people.editing import checked_person
+from api.services import Services
+from shared.cache.cache_dir import CacheDir
+from shared.domain import ModelKind
+from shared.errors import (
+    BadInput,
+    CacheError,
+    MediaMissing,
+    MediaUnreadable,
+    Missing,
+    ModelError,
+    NoWorker,
+)
+from shared.media import MediaType, media_type_of
+from shared.people.collection import Collection
+from shared.people.enrolment import Enrolment, Reference
+from shared.query.lanes import Lane
+from shared.query.messages import FindFaces, FoundFace
+from shared.rights import KeyScope
+
+_TIMEOUT_S = 60.0  # the model may have to be loaded first, and photos wait for each other
+
+
+async def enroll_person(call: Call[EnrollBody]) -> EnrolledPerson:
+    """Keep what the face on each photo looks like, and say where that person is found now."""
+    services, body = call.services, call.body
+    name = checked_person(body.name)
+    if not name:
+        raise BadInput("name must not be empty.")
+    pictures = [
+        services.paths.media(path, f"pictures[{n}]") for n, path in enumerate(body.pictures)
+    ]
+    for n, path in enumerate(pictures):
+        folder = os.path.dirname(path)
+        await services.folders.run(folder, _must_be_there, services, path, f"pictures[{n}]")
+    active = await asyncio.to_thread(active_key, services, ModelKind.FACES)
+    others = await services.in_cache_dir(body.cache_dir, _other_models, services, body, active)
+    references = await _references(services, active, pictures)
+    models = [active]
+    for model in others:
+        try:
+            references += await _references(services, model, pictures)
+            models.append(model)
+        except ModelError as error:
+            call.warnings.append(f"Collections by {model} do not know {name}: {error.message}")
+    call.audited["pictures"] = len(pictures)
+    enrolment = Enrolment(name, tuple(references))
+    return await services.in_cache_dir(
+        body.cache_dir, _enroll, services, body.cache_dir, enrolment, models
+    )
+
+
+def _must_be_there(services: Services, path: str, field: str) -> None:
+    """Raises BadInput, MediaMissing and NotAllowed; what else is wrong the worker says."""
+    if media_type_of(path) is not MediaType.IMAGE:
+        raise BadInput(f"{field}: {path} is no picture by its name; send photos, such as .jpg.")
+    try:
+        services.paths.open_media(path).close()
+    except MediaMissing:
+        raise MediaMissing(f"{field}: the file {path} does not exist.") from None
+    except MediaUnreadable as error:
+        raise BadInput(f"{field} is no picture: {error.message}") from None
+
+
+def _other_models(services: Services, body: EnrollBody, active: str) -> list[str]:
+    """Face models of the folder's collections, without the active one."""
+    cache = services.caches.cache(services.paths.cache(body.cache_dir))
+    found = set()
+    for name in Collection.all_names(cache.root):
+        try:
+            found.add(Collection.open(cache.root, name, create=False).members().model)
+        except (Missing, CacheError):  # deleted just now, or damaged
+            continue
+    return sorted(found - {active, ""})
+
+
+async def _references(services: Services, model: str, pictures: Sequence[str]) -> list[Reference]:
+    """The one face of each picture. Raises BadInput naming the picture, and as `ask`."""
+    found = []
+    for n, path in enumerate(pictures):
+        question = FindFaces(path=path, face_model=model, roots=services.paths.key_roots)
+        try:
+            answer = await services.query_client.ask(Lane.FACES, question, _TIMEOUT_S)
+        except MediaUnreadable as error:
+            raise BadInput(f"pictures[{n}] is no picture: {error.message}") from None
+        face = _only(answer.faces, f"pictures[{n}]")
+        found.append(Reference.of(model, np.frombuffer(face.vector, "<f2")))
+    return found
+
+
+def _only(faces: Sequence[FoundFace], field: str) -> FoundFace:
+    """The one face of a reference photo. Raises BadInput with the cure."""
+    if not faces:
+        raise BadInput(
+            f"{field}: no face is found in it. Use a photo on which the face is clear and seen "
+            "from the front."
+        )
+    if len(faces) > 1:
+        raise BadInput(
+            f"{field}: {len(faces)} faces are found in it. Cut it so that only the person's own "
+            "is left."
+        )
+    (face,) = faces
+    if face.is_small:
+        raise BadInput(
+            f"{field}: its face is too small. Use a photo on which it has at least 40 pixels."
+        )
+    if face.is_blurred or face.is_turned:
+        why = "blurred" if face.is_blurred else "turned away"
+        raise BadInput(f"{field}: its face is {why}. Use a sharp photo from the front.")
+    return face
+
+
+def _enroll(
+    services: Services, cache_dir: str, enrolment: Enrolment, models: list[str]
+) -> EnrolledPerson:
+    ours = services.paths.cache(cache_dir)
+    cache = CacheDir.open(ours, services.paths.cache_roots, create=True)
+    references = services.people.references(cache)
+    references.add(enrolment)
+    per_model = len(references.of(enrolment.name, models[0]))
+    found = [
+        PersonFound(
+            cluster_job_name=snapshot.name,
+            cluster_ids=[str(id_) for id_ in ids],
+            face_count=sum(snapshot.state.counts[id_] for id_ in ids),
+        )
+        for snapshot in services.people.all(cache)
+        if (ids := snapshot.state.ids_named(enrolment.name))
+    ]
+    faces = sum(one.face_count for one in found)
+    return EnrolledPerson(
+        message=f"{enrolment.name} is known by {counted(per_model, 'photo')}, and found in "
+        f"{counted(faces, 'face')} so far.",
+        name=enrolment.name,
+        references=per_model,
+        models=models,
+        collections=found,
+    )
+
+
+ENDPOINTS = (
+    Endpoint(
+        "POST",
+        "/faces/people",
+        enroll_person,
+        scope=KeyScope.PEOPLE,
+        is_audited=True,
+        tag="Faces",
+        summary="Enroll a person from photos",
+        description="Clusters whose faces are like those of the photos bear the name from now on, "
+        "in every collection of the cache folder, and so do faces in no cluster, which are a "
+        "cluster of their own then, however few they are. What users call a cluster comes first. "
+        "Photos for a name that is known already are added. Of the photos only the vectors of the "
+        "faces are kept, for the active face model and those of the folder's collections; after a "
+        "change of the model, enroll again. /faces/people/delete forgets them. 400 for a photo "
+        "without a clear face, or with several.",
+        body=EnrollBody,
+        answer=EnrolledPerson,
+        errors={
+            BadInput: "pictures[0]: 2 faces are found in it. Cut it so that only the person's own "
+            "is left.",
+            MediaMissing: "pictures[0]: the file /footage/ada.jpg does not exist.",
+            NoWorker: "No query worker answered within 60 s; retry shortly.",
+            ModelError: "The weights of dlib-resnet are not on this machine.",
+        },
+        example={
+            "cache_dir": "/footage/.rushes",
+            "name": "Ada",
+            "pictures": ["/footage/ada-1.jpg", "/footage/ada-2.jpg"],
+        },
+        answer_example={
+            "message": "Ada is known by 2 photos, and found in 812 faces so far.",
+            "name": "Ada",
+            "references": 2,
+            "models": ["dlib-resnet"],
+            "collections": [
+                {
+                    "cluster_job_name": "Season 1",
+                    "cluster_ids": ["418350733"],
+                    "face_count": 812,
+                }
+            ],
+        },
+    ),
+)

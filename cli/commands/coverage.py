@@ -1,0 +1,66 @@
+"""How much of what was asked a search knew, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import typer
+
+from cli.remote import Remote
+
+_REASONS = 5
+_NAMED = {
+    "waiting": "waiting",
+    "failed": "failed",
+    "other_models": "analyzed with other models only",
+    "unknown": "not analyzed",
+    "offline": "offline",
+}
+_STATES = {"other_model": "analyzed with other models only", "unknown": "not analyzed"}
+
+CoverageOption = Annotated[
+    bool,
+    typer.Option(
+        "--coverage",
+        help="Say how much of what is asked is analyzed, and why not more.",
+        rich_help_panel="What is shown",
+    ),
+]
+
+
+def tell_coverage(
+    server: Remote, kind: str, body: dict[str, Any], answer: dict[str, Any], *, is_empty: bool
+) -> None:
+    """Say the coverage where it was asked for, or where nothing was found and not all searched."""
+    coverage = answer.get("coverage")
+    if coverage is None and is_empty and not server.out.as_json:
+        once = {name: value for name, value in body.items() if name != "cursor"}
+        once |= {"coverage": True, "max_results": 1}
+        found = server.api.post(f"/search/{kind}", once)["coverage"]
+        is_whole = found["searched"] == found["asked"] and not found["offline"]["files"]
+        coverage = None if is_whole else found
+    for line in _lines(coverage) if coverage else ():
+        server.out.hint(line)
+
+
+def _lines(coverage: dict[str, Any]) -> Iterator[str]:
+    asked, searched = coverage["asked"], coverage["searched"]
+    parts = [
+        f"{coverage[part]['files']:,} {words}"
+        for part, words in _NAMED.items()
+        if coverage[part]["files"]
+    ]
+    rest = f": {', '.join(parts)}" if parts else ""
+    yield (
+        f"Searched {searched['files']:,} of {asked['files']:,} files, {searched['hours']:,.1f} of "
+        f"{asked['hours']:,.1f} hours that are known, with {coverage['model_key']}{rest}."
+    )
+    reasons = coverage["reasons"]
+    for each in reasons[:_REASONS]:
+        state = _STATES.get(each["state"], each["state"])
+        examples = ", ".join(each["examples"])
+        more = ", …" if each["files"] > len(each["examples"]) else ""
+        yield f"  {each['files']:,} {state}: {each['reason']} ({examples}{more})"
+    if len(reasons) > _REASONS:
+        yield f"  and {len(reasons) - _REASONS} other reasons (--coverage --json has all)"

@@ -1,0 +1,61 @@
+"""POST /faces/people: what is refused before any worker is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.people.people_desk import PeopleDesk, people_desk
+from tests.support.stack import Client
+
+
+@pytest.fixture
+def people(
+    client: Client, caches: Path, media: Path, request: pytest.FixtureRequest
+) -> Iterator[PeopleDesk]:
+    with people_desk(client, caches / request.node.name[:60], media) as desk:
+        yield desk
+
+
+@pytest.fixture
+def photo(media: Path) -> str:
+    path = media / "ada.jpg"
+    path.write_bytes(b"a photo")
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "why"),
+    [
+        ({"name": ""}, 400, "name"),
+        ({"name": "  "}, 400, "name must not be empty"),
+        ({"name": "x" * 201}, 400, "at most 200 characters"),
+        ({"name": "Ada\nBo"}, 400, "no line breaks"),
+        ({"pictures": []}, 400, "pictures"),
+        ({"pictures": ["{media}/ada.jpg"] * 21}, 400, "pictures"),
+        ({"pictures": ["{media}/gone.jpg"]}, 404, "pictures[0]: the file"),
+        ({"pictures": ["{media}/ada.jpg", "{media}/people-a.mp4"]}, 400, "pictures[1]: "),
+        ({"pictures": ["/etc/ada.jpg"]}, 403, "pictures[0]"),
+        ({"cache_dir": "/etc"}, 403, "cache_dir"),
+    ],
+)
+def test_what_cannot_be_enrolled_is_refused(
+    people: PeopleDesk, photo: str, media: Path, asked: dict[str, Any], status: int, why: str
+) -> None:
+    body = {"cache_dir": str(people.cache.root), "name": "Ada", "pictures": [photo], **asked}
+    body["pictures"] = [path.format(media=media) for path in body["pictures"]]
+    answer = people.client.post("/faces/people", **body)
+    assert answer.status_code == status, answer.text
+    assert why in answer.json()["message"]
+    assert not (people.cache.root.path / "people").exists()
+
+
+def test_without_a_query_worker_it_is_to_be_asked_again(people: PeopleDesk, photo: str) -> None:
+    answer = people.client.post(
+        "/faces/people", cache_dir=str(people.cache.root), name="Ada", pictures=[photo]
+    )
+    assert answer.status_code == 503
+    assert answer.headers["Retry-After"]

@@ -1,0 +1,53 @@
+"""The real analysis worker and the default speech model hear names that they are told of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from shared.cache import transcripts
+from shared.cache.cache_dir import CacheDir
+from shared.domain import ProgressType, Stage
+from shared.people.collection import Collection
+from shared.people.edits import ClusterNaming, Names
+from tests.support.analysis.desk import SPEECH_MODEL, Desk
+from tests.support.media.by_path import hash_media
+from tests.support.media.sounds import write_sounds
+from tests.support.media.speech import spoken
+from tests.support.people.clusterings import clustering
+from tests.support.skip_or_fail import fetched_or_skipped
+
+AUDIO = (ProgressType.AUDIO,)
+
+
+@pytest.fixture
+def desk(tmp_path: Path, redis_url: str) -> Iterator[Desk]:
+    desk = Desk(tmp_path, redis_url)
+    yield desk
+    desk.close()
+
+
+def test_names_of_people_and_folders_and_given_words_are_spelt_as_they_are(desk: Desk) -> None:
+    with fetched_or_skipped():
+        speech = spoken("Siobhan Gallagher and Tomasz Kowalczyk drove down to Kestrelhaven.")
+    cache = CacheDir.open(desk.cache, create=True)
+    cast = Collection.open(cache.root, "Cast", create=True)
+    cast.publish(clustering([1, 1]))
+    cast.append(Names((ClusterNaming(1, "Siobhan Gallagher"),)))
+    folder = desk.folder / "Kestrelhaven"
+    folder.mkdir()
+    path = write_sounds(folder / "take.wav", [speech.pcm], rate=16_000)
+    desk.worker()
+    told = {"vocabulary": ("Tomasz Kowalczyk",), "people_of": "Cast"}
+    record = desk.wait_final(
+        desk.submit([path], wants=AUDIO, speech_model=SPEECH_MODEL, **told), 90
+    )
+    assert not record.failed_files
+    hash_str = hash_media(str(path))
+    manifest = cache.manifest(hash_str, Stage.TRANSCRIPT, SPEECH_MODEL)
+    assert manifest is not None
+    text = " ".join(part.text for part in transcripts.read(cache, hash_str, manifest).segments)
+    for name in ("Siobhan Gallagher", "Kowalczyk", "Kestrelhaven"):
+        assert name in text
