@@ -148,4 +148,4 @@ def check_plain_numbers(heard: Sequence[Utterance]) -> None:
         for thing in (spoken, *spoken.words):
             for field in dataclasses.fields(thing):
                 value = getattr(thing, field.name)
-                assert type(value) in (float, str, tuple), (field.name, value)
+                assert type(value) in (float, str, tuple, bool), (field.name, value)
