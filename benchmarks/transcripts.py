@@ -98,16 +98,7 @@ def publish(cache: CacheDir, number: int, texts: list[str]) -> None:
         at = [6.0 * n + 6.0 * k / len(words) for k in range(len(words) + 1)]
         said = tuple(Word(at[k], at[k + 1], word, 0.9) for k, word in enumerate(words))
         segments.append(Segment(start=6.0 * n, end=6.0 * n + 6, text=text, words=said))
-    length = 6.0 * len(texts)
-    found = Transcript(
-        model=MODEL,
-        language="en",
-        language_probability=None,
-        duration_seconds=length,
-        speech_seconds=length,
-        audio_streams="mix",
-        segments=tuple(segments),
-    )
+    found = transcript_of(tuple(segments))
     with cache.draft(f"{number:016x}", Stage.TRANSCRIPT, MODEL, "json", "bench") as draft:
         draft.file.write(transcripts.encode(found))
         draft.publish(rows=len(texts))
@@ -152,11 +143,9 @@ def measure_meaning(hours: int, folder: Path) -> None:
     caches.close()
 
 
-def publish_meant(
-    cache: CacheDir, number: int, said: tuple[Segment, ...], rows: sentence_rows.Rows
-) -> None:
-    length = 4.0 * len(said)
-    found = Transcript(
+def transcript_of(said: tuple[Segment, ...]) -> Transcript:
+    length = said[-1].end
+    return Transcript(
         model=MODEL,
         language="en",
         language_probability=None,
@@ -165,6 +154,12 @@ def publish_meant(
         audio_streams="mix",
         segments=said,
     )
+
+
+def publish_meant(
+    cache: CacheDir, number: int, said: tuple[Segment, ...], rows: sentence_rows.Rows
+) -> None:
+    found = transcript_of(said)
     hash_str = f"{number:016x}"
     with cache.draft(hash_str, Stage.TRANSCRIPT, MODEL, "json", "bench", has_pack=True) as draft:
         draft.file.write(transcripts.encode(found))

@@ -131,14 +131,17 @@ def _name_again(folder: OpenedFolder, old: str, new: str, token: str) -> None:
 def _new_file(folder: OpenedFolder, name: str, token: str) -> Iterator[BinaryIO]:
     """A file that gets its name at the end of the block; where that fails, it stays nowhere."""
     temporary = cache_files.temporary_name(name, token)
-    try:
+    with contextlib.ExitStack() as unless_named:
+        unless_named.callback(_remove, folder, temporary)
         with os.fdopen(folder.create(temporary), "wb") as file:
             yield file
         folder.rename(temporary, name)
-    except BaseException:  # Ctrl-C too
-        with contextlib.suppress(OSError):
-            folder.remove(temporary)
-        raise
+        unless_named.pop_all()
+
+
+def _remove(folder: OpenedFolder, name: str) -> None:
+    with contextlib.suppress(OSError):
+        folder.remove(name)
 
 
 def _sync(file: BinaryIO) -> None:

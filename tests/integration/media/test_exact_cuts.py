@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from pathlib import Path
 
@@ -14,13 +13,7 @@ from shared.media import MediaType
 from shared.paths import Roots
 from tests.support.media.by_path import open_media
 from tests.support.media.media import (
-    H264,
-    H264_OPEN,
-    HEVC,
-    MPEG2,
-    MPEG2_INTERLACED,
-    MPEG4,
-    PRORES,
+    FILES,
     RGB,
     Encoding,
     make_clip,
@@ -42,24 +35,9 @@ def numbers(path: Path, first: int, last: int) -> list[int]:
     return [read_bar_code(picture) for _, picture in found]
 
 
-def also(encoding: Encoding, **changes: object) -> Encoding:
-    return dataclasses.replace(encoding, **changes)
-
-
 @pytest.mark.parametrize(
     ("name", "encoding"),
-    [
-        ("h264.mp4", H264),
-        ("long gop.mp4", also(H264, gop=250)),
-        ("open gop.mkv", also(H264_OPEN, gop=33)),
-        ("open gop.ts", also(H264_OPEN, gop=33, start_s=5)),
-        ("hevc.mov", HEVC),
-        ("mpeg2.mpg", MPEG2),
-        ("mpeg2.mxf", MPEG2_INTERLACED),
-        ("prores.mov", PRORES),
-        ("mpeg4.avi", MPEG4),
-        ("raw.h264", also(H264, container="h264")),
-    ],
+    FILES,
 )
 def test_every_picture_from_one_second_to_another_comes_out(
     name: str, encoding: Encoding, tmp_path: Path

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from fractions import Fraction
 from pathlib import Path
@@ -14,14 +13,11 @@ from shared.media import MediaType
 from shared.paths import Roots
 from tests.support.media.by_path import grab_frame
 from tests.support.media.media import (
+    FILES,
     H264,
     H264_OPEN,
-    HEVC,
-    MPEG2,
-    MPEG2_INTERLACED,
-    MPEG4,
-    PRORES,
     Encoding,
+    also,
     cut_with_edit_list,
     make_clip,
     make_still,
@@ -39,24 +35,11 @@ def number_at(path: Path, seconds: float) -> int:
     return read_bar_code(picture.rgb(picture.width, picture.height))
 
 
-def also(encoding: Encoding, **changes: object) -> Encoding:
-    return dataclasses.replace(encoding, **changes)
-
-
 @pytest.mark.parametrize(
     ("name", "encoding"),
     [
-        ("h264.mp4", H264),
-        ("long gop.mp4", also(H264, gop=250)),
-        ("open gop.mkv", also(H264_OPEN, gop=33)),
-        ("open gop.ts", also(H264_OPEN, gop=33, start_s=5)),
-        ("hevc.mov", HEVC),
-        ("mpeg2.mpg", MPEG2),
-        ("mpeg2.mxf", MPEG2_INTERLACED),
+        *FILES,
         ("h264.mxf", H264),
-        ("prores.mov", PRORES),
-        ("mpeg4.avi", MPEG4),
-        ("raw.h264", also(H264, container="h264")),
         ("turned.mp4", also(H264, rotation=90)),
         ("ntsc.mp4", also(H264, fps=Fraction(30000, 1001))),
         ("vp9.webm", Encoding("libvpx-vp9", options={"deadline": "realtime", "cpu-used": "8"})),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import time
 from collections.abc import Iterator
@@ -28,6 +27,7 @@ from tests.support.media.media import (
     PRORES,
     RGB,
     Encoding,
+    also,
     cut_with_edit_list,
     make_clip,
     read_bar_code,
@@ -42,10 +42,6 @@ from workers.media.grid import VideoSource, timed_packets
 SIZE = (160, 96)
 SECONDS = 6
 COUNT = SECONDS * 25
-
-
-def also(encoding: Encoding, **changes: object) -> Encoding:
-    return dataclasses.replace(encoding, **changes)
 
 
 def moving_pictures(count: int = COUNT, size: tuple[int, int] = SIZE) -> Iterator[RGB]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import io
 from fractions import Fraction
 from pathlib import Path
@@ -19,6 +18,7 @@ from tests.support.media.media import (
     PRORES,
     RGB,
     Encoding,
+    also,
     read_bar_code,
     with_bar_code,
     write_video,
@@ -39,10 +39,6 @@ def bands(width: int, height: int) -> RGB:
 def middles(rgb: RGB) -> RGB:
     height, width = rgb.shape[:2]
     return rgb[height // 2, [int((i + 0.5) * width / 5) for i in range(5)]]
-
-
-def also(encoding: Encoding, **changes: object) -> Encoding:
-    return dataclasses.replace(encoding, **changes)
 
 
 def jpeg(data: bytes) -> RGB:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from fractions import Fraction
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from tests.support.media.media import (
     MPEG2,
     PRORES,
     Encoding,
+    also,
     cut_with_edit_list,
     make_clip,
     make_still,
@@ -23,10 +23,6 @@ from tests.support.media.media import (
 )
 
 SIZE = (160, 96)
-
-
-def also(encoding: Encoding, **changes: object) -> Encoding:
-    return dataclasses.replace(encoding, **changes)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ picture it was given.
 
 from __future__ import annotations
 
+import dataclasses
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -57,6 +58,26 @@ H264_INTERLACED = Encoding(options={"flags": "+ildct+ilme", "x264-params": "tff=
 MPEG4 = Encoding("mpeg4", b_frames=2)
 MJPEG = Encoding("mjpeg", pixels="yuvj420p", gop=1, b_frames=0)
 PRORES = Encoding("prores_ks", pixels="yuv422p10le", gop=1, b_frames=0)
+
+
+def also(encoding: Encoding, **changes: object) -> Encoding:
+    """The same but for these fields."""
+    return dataclasses.replace(encoding, **changes)
+
+
+# What decodes alike in all of them, with its awkward forms: (name, encoding).
+FILES = (
+    ("h264.mp4", H264),
+    ("long gop.mp4", also(H264, gop=250)),
+    ("open gop.mkv", also(H264_OPEN, gop=33)),
+    ("open gop.ts", also(H264_OPEN, gop=33, start_s=5)),
+    ("hevc.mov", HEVC),
+    ("mpeg2.mpg", MPEG2),
+    ("mpeg2.mxf", MPEG2_INTERLACED),
+    ("prores.mov", PRORES),
+    ("mpeg4.avi", MPEG4),
+    ("raw.h264", also(H264, container="h264")),
+)
 
 
 def make_clip(
