@@ -9,10 +9,15 @@ from collections.abc import AsyncIterator
 import anyio.to_thread
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from api.console import files as console_files
+from api.console import session_routes
+from api.console.page_headers import PageHeaders
 from api.deleting import data_routes, person_routes
 from api.docs import pages
+from api.exports.clips import downloads as clip_downloads
 from api.exports.clips import routes as clips
 from api.exports.timelines import routes as timelines
 from api.exports.transcripts import routes as transcript_exports
@@ -23,6 +28,8 @@ from api.http.hosts import HostCheck, Hosts
 from api.keys import routes as keys
 from api.media import cache_path_routes, thumbnail_routes
 from api.media import routes as media
+from api.media.playback import routes as playback
+from api.media.playback import stream_routes
 from api.models import routes as models
 from api.monitoring import metrics
 from api.monitoring import routes as health
@@ -57,6 +64,7 @@ ENDPOINTS = (
     *models.ENDPOINTS,
     *calibration_routes.ENDPOINTS,
     *media.ENDPOINTS,
+    *playback.ENDPOINTS,
     *analyze_routes.ENDPOINTS,
     *tasks.ENDPOINTS,
     *analysis_data_routes.ENDPOINTS,
@@ -76,6 +84,7 @@ ENDPOINTS = (
     *timelines.ENDPOINTS,
     *clips.ENDPOINTS,
     *keys.ENDPOINTS,
+    *session_routes.ENDPOINTS,
     *webhooks.ENDPOINTS,
     *watch_folders.ENDPOINTS,
     *watched_files.ENDPOINTS,
@@ -98,16 +107,12 @@ def create_app(settings: Settings) -> ASGIApp:
         async with contextlib.AsyncExitStack() as at_end:
             for each in (*begun, realtime, sweeper, renewal, sender):
                 await at_end.enter_async_context(each)
+            await anyio.to_thread.run_sync(services.previews.tidy)
             yield
         services.close()
 
     http = Starlette(
-        routes=[
-            *endpoint.routes(ENDPOINTS, services),
-            *picture_routes.routes(services),
-            *pages.routes(ENDPOINTS, settings),
-            *metrics.routes(services, process_metrics),
-        ],
+        routes=_routes(services, process_metrics),
         exception_handlers={
             RushesError: on_rushes_error,
             HTTPException: functools.partial(on_http_error, settings.public_url or ""),
@@ -116,7 +121,24 @@ def create_app(settings: Settings) -> ASGIApp:
         lifespan=lifespan,
     )
     http.router.redirect_slashes = False  # a redirect would name the Host of the request
-    app: ASGIApp = RequestLog(http, http.routes, process_metrics)
+    app: ASGIApp = RequestLog(
+        PageHeaders(http) if settings.console else http, http.routes, process_metrics
+    )
     if settings.traces_endpoint:
         app = RequestSpan(app, http.routes)
     return CorsMiddleware(HostCheck(realtime.beside(app), Hosts(settings)), Origins(settings))
+
+
+def _routes(services: Services, process_metrics: ProcessMetrics) -> list[Route]:
+    settings = services.settings
+    hidden = () if settings.console else session_routes.ENDPOINTS
+    endpoints = tuple(each for each in ENDPOINTS if each not in hidden)
+    return [
+        *endpoint.routes(endpoints, services),
+        *picture_routes.routes(services),
+        *stream_routes.routes(services),
+        *clip_downloads.routes(services),
+        *(console_files.routes() if settings.console else ()),
+        *pages.routes(endpoints, settings),
+        *metrics.routes(services, process_metrics),
+    ]

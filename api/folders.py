@@ -100,6 +100,10 @@ class Folders:
             timer.cancel()
         raise FolderHangs.of(folder)
 
+    def let_go(self, work: Callable[[], None]) -> None:
+        """Begin what need not be waited for, such as to close a file; it must raise nothing."""
+        self._threads.submit(work)
+
     def call(self, folder: str, work: Callable[[], R]) -> R:
         """As `run`, for work that is in the thread of another folder. Raises FolderHangs."""
 

@@ -1,6 +1,7 @@
 """The API's side of the query lane: asks questions of query workers and waits for their answers.
 
-Questions are pure: one that stays unanswered for half its time is asked once more.
+Questions are pure: one that stays unanswered for half its time is asked once more, unless it is of
+a lane whose answers take that long.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import asyncio
 import logging
 import secrets
 import time
+from contextlib import suppress
 from typing import overload
 
 import msgspec
@@ -16,10 +18,10 @@ import redis
 import redis.asyncio
 
 from api.async_tasks import end
-from shared.errors import NoWorker
+from shared.errors import NoWorker, RedisAway
 from shared.process import traces
 from shared.query.former_version import reply_of
-from shared.query.lanes import BLOCK_S, Lane, lane_key, replies_key, request_key
+from shared.query.lanes import BLOCK_S, Lane, lane_key, replies_key, request_key, withdrawn_key
 from shared.query.messages import (
     Answer,
     Embedded,
@@ -33,6 +35,8 @@ from shared.query.messages import (
     GrabbedFrames,
     GrabFrame,
     GrabFrames,
+    MakePreview,
+    PreviewSegment,
     Probed,
     ProbeFile,
     QueryReply,
@@ -47,6 +51,8 @@ log = logging.getLogger(__name__)
 
 MAX_WAITING = 1000
 TIMEOUT_S = 20.0  # a worker gives up on a file after 15 s
+_ASKED_ONCE = (Lane.PREVIEW,)  # what takes long and waits in line is not done twice
+_WITHDRAWN_S = 60  # longer than any work goes on for somebody who has gone
 _RECHECK_WORKERS_S = 1.0
 _LONGEST_PAUSE_S = 1.0
 _AT_ONCE = 32  # commands, far more than one loop can have under way
@@ -64,6 +70,7 @@ class QueryClient:
         self._heartbeats = connect(redis_url)
         self._waiting: dict[str, asyncio.Future[Answer]] = {}
         self._asked: dict[str, Question] = {}  # what they wait for
+        self._withdrawing: set[asyncio.Task[None]] = set()
         self._reader: asyncio.Task[None] | None = None
         self._workers_seen_at = float("-inf")
 
@@ -76,6 +83,7 @@ class QueryClient:
             await end(self._reader)
         for future in self._waiting.values():
             future.cancel()
+        await asyncio.gather(*self._withdrawing)
         await self._redis.aclose()
         await self._blocking.aclose()
         self._heartbeats.close()
@@ -96,9 +104,16 @@ class QueryClient:
     async def ask(self, lane: Lane, question: ProbeFile, timeout_s: float = ...) -> Probed: ...
     @overload
     async def ask(self, lane: Lane, question: FindFaces, timeout_s: float = ...) -> FoundFaces: ...
+    @overload
+    async def ask(
+        self, lane: Lane, question: MakePreview, timeout_s: float = ...
+    ) -> PreviewSegment: ...
 
     async def ask(self, lane: Lane, question: Question, timeout_s: float = TIMEOUT_S) -> Result:
-        """The worker's answer. Raises what the worker raised, or NoWorker, or RedisAway."""
+        """The worker's answer. Raises what the worker raised, or NoWorker, or RedisAway.
+
+        Who is cancelled withdraws the question: a worker that has not begun leaves it.
+        """
         await self._check_lane(lane)
         request = QueryRequest(
             request_id=secrets.token_hex(8),
@@ -112,6 +127,12 @@ class QueryClient:
         self._asked[request.request_id] = question
         try:
             answer = await self._wait(lane, request, future)
+        except asyncio.CancelledError:
+            if self._reader and not self._reader.done():  # else this process ends
+                task = asyncio.create_task(self._withdraw(request.request_id))
+                self._withdrawing.add(task)
+                task.add_done_callback(self._withdrawing.discard)
+            raise
         finally:
             del self._waiting[request.request_id]
             del self._asked[request.request_id]
@@ -130,12 +151,15 @@ class QueryClient:
     ) -> Answer:
         half = request.within_s / 2
         await self._send(lane, request)
+        left_s = request.within_s
+        if lane not in _ASKED_ONCE:
+            left_s = half
+            try:
+                return await asyncio.wait_for(asyncio.shield(future), half)
+            except TimeoutError:
+                await self._send(lane, msgspec.structs.replace(request, within_s=half))
         try:
-            return await asyncio.wait_for(asyncio.shield(future), half)
-        except TimeoutError:
-            await self._send(lane, msgspec.structs.replace(request, within_s=half))
-        try:
-            return await asyncio.wait_for(future, half)
+            return await asyncio.wait_for(future, left_s)
         except TimeoutError:
             raise NoWorker(
                 f"No query worker answered within {request.within_s:g} s; retry shortly."
@@ -152,6 +176,13 @@ class QueryClient:
                 )
                 pipe.lpush(lane_key(self._instance, lane), request.request_id)
                 await pipe.execute()
+
+    async def _withdraw(self, request_id: str) -> None:
+        with suppress(RedisAway), translated():
+            pipe = self._redis.pipeline(transaction=True)
+            pipe.delete(request_key(self._instance, request_id))
+            pipe.set(withdrawn_key(self._instance, request_id), 1, ex=_WITHDRAWN_S)
+            await pipe.execute()
 
     async def _check_lane(self, lane: Lane) -> None:
         async with self._turn:

@@ -12,16 +12,19 @@ import redis
 from starlette.concurrency import run_in_threadpool
 
 from api.cache.caches import Caches
+from api.cache.known_folders import KnownFolders
 from api.exact_cuts import ExactCuts
 from api.folders import Folders
 from api.http.client_paths import ClientPaths
 from api.keys.use_counter import UseCounter
+from api.media.playback.previews import Previews
+from api.own_pages import OwnPages
 from api.people.people import People
 from api.query_client import QueryClient
 from api.search.calibration.store import Calibrations
 from api.search.frames.index import SearchIndex
-from api.search.frames.picture_addresses import PictureAddresses
 from api.search.vectors import Vectors
+from api.signed_addresses import SignedAddresses
 from shared.audit import AuditLog
 from shared.errors import Missing, SettingsError
 from shared.ledger.jobs import JobQueues
@@ -29,6 +32,8 @@ from shared.ledger.ledger import Ledger, ledger_of
 from shared.media import HashCache
 from shared.models import model_catalogue
 from shared.redis.clients import connect
+from shared.redis.console_links import ConsoleLinks
+from shared.redis.console_sessions import ConsoleSessions
 from shared.redis.key_uses import KeyUses
 from shared.redis.licence_keys import Keys
 from shared.settings import Settings
@@ -58,25 +63,29 @@ class Services:
     keys: Keys
     key_uses: KeyUses
     use_counter: UseCounter
+    own_pages: OwnPages
+    console_sessions: ConsoleSessions
+    console_links: ConsoleLinks
     audit: AuditLog
     webhooks: Webhooks
     outbox: Outbox
     query_client: QueryClient
     exact_cuts: ExactCuts
+    previews: Previews
     vectors: Vectors
     caches: Caches
+    known_folders: KnownFolders
     index: SearchIndex
-    picture_addresses: PictureAddresses
+    addresses: SignedAddresses
     calibrations: Calibrations
     people: People
     paths: ClientPaths
-    folders: Folders
-    hashes: HashCache
     watch_folders: WatchFolders
     watched_files: WatchedFiles
     watch_lease: WatcherLease
     watch_live: LiveStatus
     watch_retries: RetryRequests
+    hashes: HashCache = field(default_factory=HashCache)
     document_turns: anyio.CapacityLimiter = field(
         default_factory=lambda: anyio.CapacityLimiter(_DOCUMENTS_AT_ONCE)
     )
@@ -89,7 +98,8 @@ class Services:
         jobs = JobQueues(connect(url, decode=False), settings.instance)
         query_client = QueryClient(url, settings.instance)
         key_uses = KeyUses(client, settings.instance)
-        caches = Caches(settings)
+        known_folders = KnownFolders(client, settings.instance, settings.state_dir)
+        caches = Caches(settings, on_use=known_folders.note)
         return cls(
             settings=settings,
             redis=client,
@@ -98,26 +108,34 @@ class Services:
             keys=Keys(client, settings.instance, settings.state_dir, settings.license_keys),
             key_uses=key_uses,
             use_counter=UseCounter(key_uses),
+            own_pages=OwnPages(settings),
+            console_sessions=ConsoleSessions(client, settings.instance),
+            console_links=ConsoleLinks(client, settings.instance),
             audit=AuditLog(settings.state_dir),
             webhooks=Webhooks(client, settings.instance, settings.state_dir),
             outbox=Outbox(client, settings.instance),
             query_client=query_client,
             exact_cuts=ExactCuts(query_client, caches.folders),
+            previews=Previews(query_client, settings.state_dir, settings.preview_cache_mb),
             vectors=Vectors(query_client),
             caches=caches,
+            known_folders=known_folders,
             index=SearchIndex(settings.state_dir, caches),
-            picture_addresses=PictureAddresses(client, settings.instance),
+            addresses=SignedAddresses(client, settings.instance),
             calibrations=Calibrations(settings.state_dir),
             people=People(scale_of=partial(model_catalogue.face_scale, settings)),
             paths=ClientPaths(settings),
-            folders=caches.folders,
-            hashes=HashCache(),
             watch_folders=WatchFolders(client, settings.instance, settings.state_dir),
             watched_files=WatchedFiles(client, settings.instance),
             watch_lease=WatcherLease(client, settings.instance),
             watch_live=LiveStatus(client, settings.instance),
             watch_retries=RetryRequests(client, settings.instance),
         )
+
+    @property
+    def folders(self) -> Folders:
+        """Threads that go into folders, which may hang."""
+        return self.caches.folders
 
     def within(self, roots: tuple[str, ...] | None) -> Services:
         """What a licence key with these roots may touch; None: all of them."""

@@ -20,8 +20,8 @@ from benchmarks import describe
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "RESULTS.md"
-_NONE = {"__init__", "all"}
-_SECTION = re.compile(r"^## (\w+)$", re.MULTILINE)
+_NONE = {"__init__", "all", "soak", "analysis.__init__"}  # scripts/soak runs that one
+_SECTION = re.compile(r"^## ([\w.]+)$", re.MULTILINE)
 _HEAD = """# Results
 
 What `scripts/bench all` has gathered; what the figures mean is in [README.md](README.md).
@@ -30,7 +30,10 @@ What `scripts/bench all` has gathered; what the figures mean is in [README.md](R
 
 def names() -> list[str]:
     """Names of all benchmarks."""
-    return sorted(path.stem for path in HERE.glob("*.py") if path.stem not in _NONE)
+    packages = {path.parent.name for path in HERE.glob("*/__main__.py")}
+    files = [*HERE.glob("*.py"), *HERE.glob("analysis/*.py")]
+    modules = {".".join(path.relative_to(HERE).with_suffix("").parts) for path in files}
+    return sorted((packages | modules) - _NONE)
 
 
 def printed(name: str) -> str | None:

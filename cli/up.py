@@ -21,13 +21,14 @@ import httpx
 from cli.checks.models import default_model
 from cli.checks.start import check_folders, check_redis
 from cli.processes import private_redis
+from cli.processes.console_link import console_link
 from cli.processes.local_address import local_address
 from cli.processes.supervisor import Child, LifeLine
 from shared.domain import ModelKind
 from shared.errors import SettingsError
 from shared.models import model_catalogue
 from shared.private_files import private
-from shared.process import memory, traces
+from shared.process import machine, memory, traces
 from shared.process.listening import PortTaken, listen
 from shared.redis.clients import connect
 from shared.redis.licence_keys import Keys
@@ -43,7 +44,6 @@ _ROOM_FOR_ANOTHER = 3.0
 _ROOM_WHERE_IT_DIES = 1.5
 _OFTEN = 2  # deaths of the first
 _LOOK_FOR_ROOM_S = 10.0
-_GPU = Path("/dev/nvidiactl")
 _PORT_WAIT_S = 3.0  # an API of an earlier run may still be ending
 Condition = Callable[[], Awaitable[bool]]
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -97,8 +97,7 @@ class Stack:
         first = self._start("query worker", "workers", "query", environment=environment)
         for number in range(2, (settings.query_workers or 1) + 1):
             self._start(f"query worker {number}", "workers", "query", environment=environment)
-        for number in range(1, settings.workers + 1):
-            self._start(f"analysis worker {number}", "workers", "analysis", environment=environment)
+        self._start_analysis(environment)
         # The rest come when these have loaded: all at once would fight for the same cores.
         await self._until(self._has_loaded, _HEAD_START_S)
         self._start("recluster worker", "workers", "recluster", environment=environment)
@@ -108,13 +107,21 @@ class Stack:
         self.tasks.append(asyncio.create_task(self._pull_the_rest()))
         if await self._until(self._is_ready, READY_TIMEOUT_S - _HEAD_START_S):
             await self._until(self._is_complete, _HEAD_START_S)
-            _say_ready(settings, key_file)
+            _say_ready(settings, key_file, redis_url)
         elif not self.stopping.is_set():
             log.warning("not ready after %g s: %s", READY_TIMEOUT_S, self.missing)
-            self.tasks.append(asyncio.create_task(self._say_when_ready(key_file)))
-        if settings.query_workers is None and (settings.device == "cpu" or not _GPU.exists()):
+            self.tasks.append(asyncio.create_task(self._say_when_ready(key_file, redis_url)))
+        if settings.query_workers is None and not machine.has_gpu(settings):
             # The memory of a GPU is not measured here: there a second one is asked for.
             self.tasks.append(asyncio.create_task(self._add_query_worker(first, environment)))
+
+    def _start_analysis(self, environment: dict[str, str]) -> None:
+        log.info("starting %s", machine.in_words(self.settings))
+        workers = machine.analysis_workers(self.settings)
+        threads = machine.decode_threads(self.settings, workers)
+        environment = {**environment, "RUSHES_DECODE_THREADS": str(threads)}
+        for number in range(1, workers + 1):
+            self._start(f"analysis worker {number}", "workers", "analysis", environment=environment)
 
     async def _add_query_worker(self, first: Child, environment: dict[str, str]) -> None:
         """Start a second query worker once the memory for it is free, so that one may die."""
@@ -175,10 +182,10 @@ class Stack:
         command = (sys.executable, "-P", "-m", *module)
         return Child(name, command, self.life_line, environment or {})
 
-    async def _say_when_ready(self, key_file: Path | None) -> None:
+    async def _say_when_ready(self, key_file: Path | None, redis_url: str) -> None:
         """Say that all is ready once what was missing has come: a disk, the weights of a model."""
         if await self._until(self._is_ready):
-            _say_ready(self.settings, key_file)
+            _say_ready(self.settings, key_file, redis_url)
 
     async def _is_ready(self) -> bool:
         """Whether nothing is missing and all that was started has its models."""
@@ -193,7 +200,7 @@ class Stack:
             return False
         self.missing = found.get("message", "A worker still loads its model.")
         self.workers, self.is_loading = found.get("workers", {}), found.get("loading", False)
-        has_all = self.workers.get("analysis", 0) >= self.settings.workers
+        has_all = self.workers.get("analysis", 0) >= machine.analysis_workers(self.settings)
         return answer.status_code == 200 and has_all and not self.is_loading
 
     async def _has_loaded(self) -> bool:
@@ -251,7 +258,7 @@ def first_key(settings: Settings, redis_url: str) -> Path | None:
     return path
 
 
-def _say_ready(settings: Settings, key_file: Path | None) -> None:
+def _say_ready(settings: Settings, key_file: Path | None, redis_url: str) -> None:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     here = f"http://{host}:{settings.port}"
     url = settings.public_url or here
@@ -260,7 +267,11 @@ def _say_ready(settings: Settings, key_file: Path | None) -> None:
         log.info("ready on %s%s", where, f"; a first key is in {key_file}" if key_file else "")
         return
     kept = settings.state_dir / "first-key"
-    lines = ["", f"  Rushes is ready on {where}", f"  API reference   {url}/api/v1/docs"]
+    lines = ["", f"  Rushes is ready on {where}"]
+    if settings.console:
+        lines += [f"  Console         {console_link(settings, redis_url)}"]
+        lines += [f"                  (signs in once; for another: {_our_command()} console)"]
+    lines += [f"  API reference   {url}/api/v1/docs"]
     if key_file is not None:
         key = key_file.read_text(encoding="utf-8").strip()
         lines += [f"  Your first key  {key}", f"                  also in {key_file}"]

@@ -10,6 +10,7 @@ RushesError
 ├── Busy                     another task holds what this one needs    (409)
 ├── AlreadyWatched           a folder that is watched already          (409)
 ├── NotLeader                a watcher that is not the active one any more
+├── TriedBefore              an Item that is done alone, if at all
 ├── Unavailable              retry shortly                             (503)
 │   ├── RedisAway
 │   ├── NoWorker
@@ -71,6 +72,10 @@ class Busy(RushesError):
 
 class NotLeader(RushesError):
     """Another watcher has taken over; nothing was accepted."""
+
+
+class TriedBefore(RushesError):
+    """An earlier try of this Item has failed, or has ended its worker."""
 
 
 class AlreadyWatched(RushesError):

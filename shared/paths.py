@@ -55,6 +55,14 @@ class Roots:
         """What a licence key with roots of its own may use of these; None: all of them."""
         return self if of_key is None else replace(self, of_key=tuple(map(Path, of_key)))
 
+    def usable(self) -> list[str] | None:
+        """The folders themselves, no wider than the key's; None where there are none to name."""
+        ours, of_key = ([str(f) for f in part or ()] for part in (self.folders, self.of_key))
+        if self.folders is None or self.of_key is None:
+            return None if self.folders is self.of_key else ours or of_key
+        inside = [folder for folder in of_key if lies_in_one(folder, ours)]
+        return inside + [f for f in ours if lies_in_one(f, of_key) and f not in inside]
+
     def check(self, path: str) -> None:
         """Raise NotAllowed unless the path string lies in the roots. Touches no disk."""
         if _inside(path, self.forbidden):

@@ -15,7 +15,7 @@ from shared.settings import Settings
 class KeyScope(StrEnum):
     """A part of the API that a key may be kept out of."""
 
-    SEARCH = "search"  # search and everything that is looked at: pictures, transcripts, people
+    SEARCH = "search"  # search and what is looked at: pictures, originals, transcripts, people
     ANALYZE = "analyze"  # start analyses and cancel one's own
     PEOPLE = "people"  # name, join, part and regroup people
     WATCH = "watch"  # watch folders

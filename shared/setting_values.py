@@ -18,6 +18,7 @@ _PUBLIC_URL = re.compile(
     r"(?P<path>(/[\w.~-]+)*)/?",
     re.ASCII | re.IGNORECASE,
 )
+MOST_THREADS = 64  # that decode, in one process
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 
 
@@ -44,6 +45,20 @@ def _count(name: str, raw: str) -> int:
     number = _integer(name, raw)
     if number < 1:
         raise SettingsError(f"RUSHES_{name.upper()} must be at least 1, not {number}.")
+    return number
+
+
+def _amount(name: str, raw: str) -> int:
+    number = _integer(name, raw)
+    if number < 0:
+        raise SettingsError(f"RUSHES_{name.upper()} must be at least 0, not {number}.")
+    return number
+
+
+def _threads(name: str, raw: str) -> int:
+    number = _integer(name, raw)
+    if not 1 <= number <= MOST_THREADS:
+        raise SettingsError(f"RUSHES_{name.upper()} must be 1 to {MOST_THREADS}, not {number}.")
     return number
 
 
@@ -201,12 +216,15 @@ PARSERS: dict[str, Callable[[str, str], Any]] = {
     "traces_endpoint": _web_address,
     "public_url": _public_url,
     "workers": _count,
+    "decode_threads": _threads,
     "query_workers": _count,
     "max_body_mb": _count,
+    "preview_cache_mb": _amount,
     "watch_rescan_seconds": _count,
     "watch_poll_seconds": _count,
     "watch_extensions": _extensions,
     "metrics": _switch,
+    "console": _switch,
     "allow_noncommercial": _switch,
     "model_idle_minutes": _count,
     "model_memory_mb": _count,

@@ -72,7 +72,18 @@ class Settings:
         "ways: clients send and get back their own form. Example: Z:\\footage=/mnt/footage",
     )
     instance: str = _setting("default", "Name of this installation; prefixes every Redis key.")
-    workers: int = _setting(1, "Analysis workers that `rushes up` starts.", "processes")
+    workers: int | None = _setting(
+        None,
+        "Analysis workers of this machine, which share its cores: so many `rushes up` starts. "
+        "Unset: by the machine, one with a GPU, else one for each 2 cores and 3 GB.",
+        "processes",
+    )
+    decode_threads: int | None = _setting(
+        None,
+        "Threads of an analysis worker that decode, 64 at the most. Unset: its share of the cores, "
+        "of which a GPU keeps two, and one for each 0.4 GB at the most.",
+        "threads",
+    )
     query_workers: int | None = _setting(
         None,
         "Query workers that `rushes up` starts. Unset: one, and a second where its memory is free.",
@@ -116,7 +127,18 @@ class Settings:
         "optional", "optional: keyless sockets may join a task_id; required: they are refused."
     )
     metrics: bool = _setting(True, "on or off: serve /metrics.")
+    console: bool = _setting(
+        True,
+        "on or off: serve the console at /, where browsers sign in; off: / leads to the docs.",
+    )
     max_body_mb: int = _setting(64, "Largest request body.", "MiB")
+    preview_cache_mb: int = _setting(
+        2048,
+        "Disk in STATE_DIR, for each API process, for pieces of previews that were made for "
+        "players; the least recently used go first, and all where less than 5 % of the disk, or "
+        "1 GiB, is free. 0: none are kept.",
+        "MiB",
+    )
     models_dir: Path | None = _setting(None, "Folder with model weights. Unset: STATE_DIR/models.")
     visual_model: str = _setting("conse-lite0", "Model key of the visual model.")
     allow_noncommercial: bool = _setting(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -13,16 +14,19 @@ import redis
 
 from shared.cache.cache_dir import CacheDir
 from shared.domain import ModelKind, ProgressType
-from shared.errors import CacheError, MediaUnreadable, RedisAway, RushesError
+from shared.errors import CacheError, RedisAway, RushesError
 from shared.ledger.ledger import Ledger
 from shared.ledger.records import Lease
 from shared.media import HashCache
 from shared.models import sentence_model
 from shared.paths import Roots
 from shared.settings import Settings
+from workers.cores import CoresOfItem
+from workers.decode_pool import DecodePool
 from workers.liveness import Signals, StallTimer
 from workers.models.pool import ModelPool
 from workers.models.protocols import FaceFinder, Transcriber, VisualEmbedder
+from workers.models.turns import Turns
 from workers.native_calls import NativeCalls
 from workers.presence.seen_folders import SeenFolders
 from workers.progress import ItemProgress
@@ -45,12 +49,15 @@ class Context:
     pool: ModelPool
     hashes: HashCache
     worker: str
-    native: NativeCalls
+    native: NativeCalls  # calls that may take minutes
+    batches: NativeCalls  # batches in the models of pictures
+    decoders: DecodePool
+    cores: CoresOfItem
+    turns: Turns = field(default_factory=Turns)  # of calls by `native`
     say: Callable[[str], None] = lambda _message: None
-    counts: Counter[str] = field(default_factory=Counter)  # of the process; its heartbeat tells
+    counts: Counter[str] = field(default_factory=Counter)  # of the Item's thread; heartbeats tell
     result: bytes = b""  # JSON that the ledger keeps when the Item is done
     reason: str = ""  # why, where the Item is done and none of its files could be used
-    file_until: float | None = None  # when all work on the file in hand must have ended
     progress: ItemProgress = field(init=False)
     folders: SeenFolders = field(init=False)
 
@@ -74,8 +81,6 @@ class Context:
         """
         self.stall.arm()
         self.signals.raise_if_set()
-        if self.file_until is not None and time.monotonic() > self.file_until:
-            raise MediaUnreadable("The work on it takes longer than on any file of its size.")
 
     def come_to(self, index: int, what: str, seconds: float) -> None:
         """Note where in a file of the Item the work is: two workers that stall there are enough."""
@@ -84,11 +89,11 @@ class Context:
     @contextmanager
     def limited(self, seconds: float) -> Iterator[None]:
         """Give the work on one file so much time; `checkpoint` ends it then."""
-        self.file_until = time.monotonic() + seconds
+        self.signals.file_until = time.monotonic() + seconds
         try:
             yield
         finally:
-            self.file_until = None
+            self.signals.file_until = None
             self.signals.place = ""
 
     def confirm(self) -> None:
@@ -148,17 +153,34 @@ class Context:
             self.signals.raise_if_set()
             self.progress.send_report()
 
+        turn = self._take_turn(waiting)
         with self.stall.wide():
-            return self.native.call(function, waiting)
+            call = self.native.begin(function)
+            call.add_done_callback(lambda _: self.turns.leave(turn))
+            return self.native.result(call, waiting)
+
+    def _take_turn(self, waiting: Callable[[], None]) -> threading.Event:
+        """Wait for the calls of other Items; each may take as long as one of ours."""
+        began, file_until = time.monotonic(), self.signals.file_until
+        self.signals.file_until = None  # the file does not take this time
+        turn = self.turns.join()
+        with ExitStack() as undo:
+            undo.callback(self.turns.leave, turn)
+            while not turn.is_set():
+                ended = self.turns.ended
+                with self.stall.wide():
+                    while self.turns.ended == ended and not turn.wait(_ASK_AGAIN_S):
+                        waiting()
+            undo.pop_all()
+        if file_until is not None:
+            self.signals.file_until = file_until + time.monotonic() - began
+        return turn
 
     @contextmanager
     def visual_model(self, key: str) -> Iterator[VisualEmbedder]:
         """Lend the warm visual model for the block; says so where it must be loaded first."""
-        with ExitStack() as lent:
-            with self.stall.wide():
-                self._say_if_cold(ModelKind.VISUAL, key, ProgressType.VIDEO)
-                model = lent.enter_context(self.pool.lend(ModelKind.VISUAL, key))
-            self.say("")
+        lend = self.pool.lend(ModelKind.VISUAL, key)
+        with self._lent(lend, ModelKind.VISUAL, key, ProgressType.VIDEO) as model:
             yield model
 
     @contextmanager
@@ -173,11 +195,8 @@ class Context:
     @contextmanager
     def face_model(self, key: str) -> Iterator[FaceFinder]:
         """The warm face model, lent for the block; says so when it has to be loaded first."""
-        with ExitStack() as lent:
-            with self.stall.wide():
-                self._say_if_cold(ModelKind.FACES, key, ProgressType.FACES)
-                model = lent.enter_context(self.pool.lend(ModelKind.FACES, key))
-            self.say("")
+        lend = self.pool.lend(ModelKind.FACES, key)
+        with self._lent(lend, ModelKind.FACES, key, ProgressType.FACES) as model:
             yield model
 
     @contextmanager
@@ -196,6 +215,21 @@ class Context:
             yield model
         finally:
             self.native.afterwards(lent.close)
+
+    @contextmanager
+    def _lent(
+        self, lend: AbstractContextManager[T], kind: ModelKind, key: str, part: ProgressType
+    ) -> Iterator[T]:
+        """Lent until the last batch has ended, which may be after the block."""
+        lent = ExitStack()
+        try:
+            with self.stall.wide():
+                self._say_if_cold(kind, key, part)
+                model = lent.enter_context(lend)
+            self.say("")
+            yield model
+        finally:
+            self.batches.afterwards(lent.close)
 
     def _say_if_cold(self, kind: ModelKind, key: str, part: ProgressType) -> None:
         states = self.pool.states()

@@ -1,6 +1,6 @@
-"""Proofs that a worker lives and advances: the thread that keeps its lease, and the stall timer.
+"""Proofs that a worker lives and advances: the thread that keeps its leases, and stall timers.
 
-The thread proves that the process lives, the timer that the work moves. Neither knows what the
+The thread proves that the process lives, the timers that the work moves. Neither knows what the
 work is.
 """
 
@@ -13,8 +13,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from shared.errors import Cancelled, HandBack, LeaseLost, RedisAway
+from shared.errors import Cancelled, HandBack, LeaseLost, MediaUnreadable, RedisAway
 from shared.ledger.ledger import SWEEP_EVERY_S, Ledger
 from shared.ledger.records import ItemJob, Lease
 
@@ -24,74 +25,125 @@ RENEW_EVERY_S = 0.5  # a lease lives 9 s; this often because a stop must be hear
 STALL_S = 120.0
 WIDE_STALL_S = 900.0  # a large model from a slow disk, or half a minute of speech through it
 _ALMOST = 0.75  # of the term: no work that advances is so long without a checkpoint
+_AT_ONCE_S = 0.001  # faulthandler takes no term of 0
+
+
+class _ProcessTimer:
+    """faulthandler's one timer of this process, armed to the earliest end of all StallTimers."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._ends: dict[StallTimer, float] = {}
+        self._ends_at: float | None = None
+
+    def set(self, timer: StallTimer, ends_at: float | None) -> None:
+        """Note when a StallTimer runs out; None: not until it is armed again."""
+        with self._lock:
+            self._ends.pop(timer, None)
+            if ends_at is not None:
+                self._ends[timer] = ends_at
+            before, self._ends_at = self._ends_at, min(self._ends.values(), default=None)
+            if self._ends_at is None:
+                faulthandler.cancel_dump_traceback_later()
+            elif self._ends_at != before:
+                left_s = self._ends_at - time.monotonic()
+                faulthandler.dump_traceback_later(max(left_s, _AT_ONCE_S), exit=True)
+
+
+_process_timer = _ProcessTimer()
 
 
 class StallTimer:
-    """Ends the process when nothing re-arms it: a hung native call cannot be stopped otherwise."""
+    """Ends the process when nothing re-arms it: a hung native call cannot be stopped otherwise.
+
+    One for each Item, whose threads share it: one that advances hides no other.
+    """
 
     def __init__(self, stall_s: float = STALL_S, wide_s: float = WIDE_STALL_S) -> None:
         self._stall_s = stall_s
         self._wide_s = max(stall_s, wide_s)
-        self._armed_at: float | None = None
-        self._term_s = stall_s
+        self._lock = threading.Lock()
+        self._armed: tuple[float, float] | None = None  # when, and for how many seconds
+        self._is_wide = False
+
+    def another(self) -> StallTimer:
+        """A timer with the terms of this one."""
+        return StallTimer(self._stall_s, self._wide_s)
 
     @property
     def is_running_out(self) -> bool:
         """Whether nothing has advanced for most of the term."""
-        armed_at = self._armed_at
-        return armed_at is not None and time.monotonic() - armed_at > _ALMOST * self._term_s
+        if (armed := self._armed) is None:
+            return False
+        at, term_s = armed
+        return time.monotonic() - at > _ALMOST * term_s
 
     def arm(self) -> None:
         """Note that the work has advanced. Cheap: re-arms at most ten times per period."""
-        now = time.monotonic()
-        if self._armed_at is None or now - self._armed_at > min(1.0, self._stall_s / 10):
-            self._start(self._stall_s)
+        armed = self._armed
+        if armed and time.monotonic() - armed[0] <= min(1.0, self._stall_s / 10):
+            return
+        with self._lock:
+            if not self._is_wide:
+                self._set(self._stall_s)
 
     def disarm(self) -> None:
-        faulthandler.cancel_dump_traceback_later()
-        self._armed_at = None
+        with self._lock:
+            self._set(None)
 
     @contextmanager
     def wide(self) -> Iterator[None]:
         """Allow more time, for one step that may rightly take long without a checkpoint."""
-        was_armed = self._armed_at is not None
-        self._start(self._wide_s)
+        with self._lock:
+            after = self._stall_s if self._armed else None
+            self._is_wide = True
+            self._set(self._wide_s)
         try:
             yield
         finally:
-            self.disarm()
-            if was_armed:
-                self.arm()
+            with self._lock:
+                self._is_wide = False
+                self._set(after)
 
-    def _start(self, term_s: float) -> None:
-        faulthandler.dump_traceback_later(term_s, exit=True)
-        self._term_s, self._armed_at = term_s, time.monotonic()
+    def _set(self, term_s: float | None) -> None:
+        now = time.monotonic()
+        self._armed = None if term_s is None else (now, term_s)
+        _process_timer.set(self, None if term_s is None else now + term_s)
 
 
 @dataclass
 class Signals:
-    """Signals to the running Item, which `checkpoint` turns into the right exception.
+    """Signals to the running Item, which `raise_if_set` turns into the right exception.
 
-    And back: where its work is. Plain flags, not Events: one of them is set by a signal handler in
-    the thread that reads it.
+    And back: where its work is. Plain flags, not Events: one of them is set by a signal handler.
     """
 
     stop: bool = False
     lost: bool = False
     give_back: bool = False
+    file_until: float | None = None  # when all work on the file in hand must have ended
     place: str = ""  # where the work is, "<number of the file> <words>"; "": no place in a file
 
     def raise_if_set(self) -> None:
+        """Called wherever the work advances, by `Context.checkpoint`, and where it waits."""
         if self.lost:
             raise LeaseLost
         if self.stop:
             raise Cancelled
         if self.give_back:
             raise HandBack
+        if self.file_until is not None and time.monotonic() > self.file_until:
+            raise MediaUnreadable("The work on it takes longer than on any file of its size.")
+
+
+class _Kept(NamedTuple):
+    lease: Lease
+    signals: Signals
+    stall: StallTimer
 
 
 class Keeper(threading.Thread):
-    """Renews the lease in hand, sweeps dead workers' leases, and calls `beat` now and then.
+    """Renews the leases in hand, sweeps dead workers' leases, and calls `beat` now and then.
 
     `burying` gives the names of workers that are known to have ended.
     """
@@ -102,29 +154,28 @@ class Keeper(threading.Thread):
         enqueue: Callable[[list[ItemJob]], None],
         beat: Callable[[], None],
         burying: Callable[[], AbstractContextManager[list[str]]],
-        stall: StallTimer,
     ) -> None:
         super().__init__(name="keeper", daemon=True)
         self._ledger = ledger
         self._enqueue = enqueue
         self._beat = beat
         self._burying = burying
-        self._stall = stall
         self._ended = threading.Event()
         self._has_news = False
         self._lock = threading.Lock()
-        self._held: tuple[Lease, Signals] | None = None
+        self._kept: list[_Kept] = []
 
     @contextmanager
-    def holding(self, lease: Lease, signals: Signals) -> Iterator[None]:
-        """Keep a lease for as long as the block runs."""
+    def holding(self, lease: Lease, signals: Signals, stall: StallTimer) -> Iterator[None]:
+        """Keep a lease for as long as the block runs. `stall` tells whether its work advances."""
+        kept = _Kept(lease, signals, stall)
         with self._lock:
-            self._held = (lease, signals)
+            self._kept.append(kept)
         try:
             yield
         finally:
             with self._lock:
-                self._held = None
+                self._kept.remove(kept)
 
     def run(self) -> None:
         next_sweep = time.monotonic()
@@ -155,15 +206,13 @@ class Keeper(threading.Thread):
 
     def _renew(self) -> None:
         with self._lock:
-            held = self._held
-        if held is None:
-            return
-        lease, signals = held
-        stalls_at = signals.place if self._stall.is_running_out else ""
-        verdict = self._ledger.renew(lease, stalls_at)
-        if verdict == "lost":
-            signals.lost = True
-        elif verdict == "stop":
-            signals.stop = True
-        elif verdict == "yield":
-            signals.give_back = True
+            kept = tuple(self._kept)
+        for lease, signals, stall in kept:
+            stalls_at = signals.place if stall.is_running_out else ""
+            verdict = self._ledger.renew(lease, stalls_at)
+            if verdict == "lost":
+                signals.lost = True
+            elif verdict == "stop":
+                signals.stop = True
+            elif verdict == "yield":
+                signals.give_back = True

@@ -47,17 +47,26 @@ class ModelReconciler:
         self._sides: dict[str, int] = {}
         self._failed: dict[tuple[ModelKind, str], tuple[float, str]] = {}  # until when, and why
 
-    def reconcile(self, say: Callable[[str], None]) -> None:
-        """Load the wanted models unless that was done. Raises RedisAway."""
+    def reconcile(self, say: Callable[[str], None], may_load: bool = True) -> bool:
+        """Load the wanted models unless that was done; whether nothing is left to be loaded.
+
+        Without `may_load` one that failed before is left until it may be. Raises RedisAway.
+        """
         active = active_models(self._client, self._settings)
         for kind in self._kinds:
             if active[kind] != self._active[kind]:
                 self._failed.pop((kind, active[kind].key), None)
         self._active = active
         self._availability.keys = self._needed_keys()
-        for kind in self._kinds:
-            if self._is_wanted(kind):
-                self._reconcile(kind, active[kind], say)
+        missing = [kind for kind in self._kinds if self._must_load(kind)]
+        if not may_load:
+            return all((kind, active[kind].key) in self._failed for kind in missing)
+        for kind in missing:
+            wanted = active[kind]
+            say(f"Loading the model {wanted.key}.")
+            if self.load(wanted.key, kind):
+                self._met[kind] = wanted
+        return True
 
     def load(self, key: str, kind: ModelKind = ModelKind.VISUAL) -> bool:
         """Load a model now; a failure is logged and kept for `error_of`."""
@@ -130,18 +139,20 @@ class ModelReconciler:
         of_pool = next((state.error for state in found if state.model_key == key), None)
         return of_pool or self._availability.trouble(kind, key)
 
-    def _reconcile(self, kind: ModelKind, wanted: DesiredModel, say: Callable[[str], None]) -> None:
-        if self._waits_for_a_call(kind, wanted.key):
-            return  # until the next look-up
-        if wanted != self._met.get(kind) and self.error_of(wanted.key, kind) is None:
-            say(f"Loading the model {wanted.key}.")
-            if self.load(wanted.key, kind):
-                self._met[kind] = wanted
+    def _must_load(self, kind: ModelKind) -> bool:
+        wanted = self._active[kind]
+        if not self._is_wanted(kind) or wanted == self._met.get(kind):
+            return False
+        if self._is_loaded_by_a_call(kind, wanted.key):
+            return False  # until the next look-up
+        return self.error_of(wanted.key, kind) is None
 
-    def _waits_for_a_call(self, kind: ModelKind, key: str) -> bool:
-        """Whether a native call left behind by an earlier Item still uses or loads a model."""
+    def _is_loaded_by_a_call(self, kind: ModelKind, key: str) -> bool:
+        """Whether a native call left behind by an earlier Item is loading a model."""
         return kind is ModelKind.SPEECH and any(
-            state.users for state in self._pool.states() if state.model_key == key
+            state.users and not state.is_loaded
+            for state in self._pool.states()
+            if state.model_key == key
         )
 
     def _load(self, kind: ModelKind, key: str) -> None:

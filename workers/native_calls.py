@@ -22,7 +22,8 @@ _LOOK_EVERY_S = 0.1
 
 
 class NativeCalls:
-    """Runs native calls one by one. The thread starts with the first and dies with the process.
+    """Runs native calls of any threads, in turn. Its own starts with the first call and dies with
+    the process.
 
     A daemon, unlike an executor's threads: a process that ends need not wait for a call.
     """
@@ -30,16 +31,21 @@ class NativeCalls:
     def __init__(self) -> None:
         self._todo: SimpleQueue[Callable[[], object]] = SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
 
-    def call(self, function: Callable[[], T], checkpoint: Callable[[], None]) -> T:
-        """The result of `function`, returned or raised, once all calls before it have ended.
+    def begin(self, function: Callable[[], T]) -> Future[T]:
+        """Run `function` once all calls before it have ended; `result` waits for that."""
+        future: Future[T] = Future()
+        context = contextvars.copy_context()  # its log records name the Task, too
+        self._do(lambda: _fulfil(future, lambda: context.run(function)))
+        return future
+
+    def result(self, future: Future[T], checkpoint: Callable[[], None]) -> T:
+        """What the function of `begin` returned or raised.
 
         `checkpoint` is called about every 0.1 s; what it raises ends the waiting. A function
         that has not begun by then never does.
         """
-        future: Future[T] = Future()
-        context = contextvars.copy_context()  # its log records name the Task, too
-        self._do(lambda: _fulfil(future, lambda: context.run(function)))
         try:
             while not wait([future], _LOOK_EVERY_S).done:
                 checkpoint()
@@ -62,7 +68,9 @@ class NativeCalls:
 
     def _do(self, step: Callable[[], object]) -> None:
         self._todo.put(step)
-        if self._thread is None:
+        with self._starting:
+            if self._thread is not None:
+                return
             self._thread = threading.Thread(target=self._run, name="native-calls", daemon=True)
             self._thread.start()
 

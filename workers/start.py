@@ -10,6 +10,7 @@ from shared.errors import SettingsError
 from shared.ledger.records import SCENES
 from shared.msgspec_decoding import learn_types
 from shared.process import logs, parent_pipe, traces
+from shared.process.machine import decode_threads
 from shared.settings import Settings
 from workers.analysis.eligibility import why_not
 from workers.analysis.pipeline import analyze
@@ -37,7 +38,8 @@ EXPORT = Work(kind="export", run=export_clip, why_not=why_not_export, models=())
 _WORK = {work.kind: work for work in (ANALYSIS, RECLUSTER, EXPORT)}
 _USAGE = "Usage: python -m workers analysis|recluster|export|query|watcher"
 _WRONG_USE = 2
-_OPEN_FILES = 4096  # an Item of 64 stills alone writes 256; macOS starts processes with no more
+_OPEN_FILES = 4096  # macOS starts processes with no more
+_OPEN_FILES_AN_ITEM = 768  # of 64 stills with faces, while they are published
 
 
 def start(arguments: list[str]) -> int:
@@ -58,7 +60,7 @@ def start(arguments: list[str]) -> int:
         print(error.message, file=sys.stderr)
         return _WRONG_USE
     logs.configure(f"{kind}-worker", settings.log_level, settings.log_format)
-    allow_open_files()
+    allow_open_files(decode_threads(settings))
     learn_types()
     worker = QueryService(settings) if kind == "query" else Worker(settings, _WORK[kind])
     worker.take_signals()
@@ -69,9 +71,10 @@ def start(arguments: list[str]) -> int:
         traces.shut_down()
 
 
-def allow_open_files() -> None:
+def allow_open_files(items: int = 1) -> None:
     """Raise the limit of open files to what work needs, as far as the system lets a process."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
+    wanted = max(_OPEN_FILES, items * _OPEN_FILES_AN_ITEM)
+    wanted = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -1,4 +1,4 @@
-"""A worker: takes a job from its queues, claims the Item in the ledger, does and settles it.
+"""A worker: takes jobs from its queues, claims their Items in the ledger, has its slots do them.
 
 Generic over the kind of work. A lost or doubled job does no harm.
 """
@@ -6,6 +6,7 @@ Generic over the kind of work. A lost or doubled job does no harm.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import secrets
 import signal
@@ -13,53 +14,48 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
 
 import msgspec
 import redis
-from opentelemetry.trace import get_current_span
 
-from shared.domain import Fault, ModelKind
-from shared.errors import Cancelled, HandBack, LeaseLost, RedisAway, RushesError
+from shared.domain import ModelKind
+from shared.errors import RedisAway, TriedBefore
 from shared.ledger.jobs import JobQueues
 from shared.ledger.ledger import ledger_of
-from shared.ledger.records import Lease, WaitReason
+from shared.ledger.records import Lease
 from shared.ledger.totals import LoadCount
 from shared.media import HashCache
-from shared.process import traces
-from shared.process.logs import bound_task
+from shared.process import machine, traces
 from shared.process.process_mark import own_mark
 from shared.redis import heartbeats
 from shared.redis.clients import connect
-from shared.redis.heartbeats import Heartbeat, WorkerKind, WorkerState
+from shared.redis.heartbeats import Heartbeat, WorkerKind
 from shared.settings import Settings
 from workers.context import Context
-from workers.faults import fault_of
-from workers.item_span import item_span
-from workers.job_consumer import JobConsumer
-from workers.liveness import Keeper, Signals, StallTimer
+from workers.cores import Cores
+from workers.decode_pool import DecodePool
+from workers.job_consumer import ItemToDo, JobConsumer
+from workers.liveness import Keeper, StallTimer
 from workers.model_reconciler import ModelReconciler
 from workers.models.pool import Loader, ModelPool
+from workers.models.turns import Turns
 from workers.native_calls import NativeCalls
 from workers.presence.availability import Availability
 from workers.presence.left_items import ItemKey, LeftItems
-from workers.presence.not_here import NotHere, NotHereAnyMore
+from workers.presence.not_here import NotHere
 from workers.presence.parked_work import ParkedWork
 from workers.redis_outage import RedisOutage
+from workers.shutdown import LONGEST_PAUSE_S, NAP_STEP_S, Shutdown
+from workers.slot import Bench, Slot
 
 log = logging.getLogger(__name__)
 
-T = TypeVar("T")
-
 _LEFT_JOB_S = 0.02  # so that thousands of jobs that are left to others do not fill a core
 _LAST_LEFT_NAPS = 12  # for 2.4 s: another takes it when the sweep, every 2 s, enqueues again
-_NAP_STEP_S = 0.2
-_LONGEST_PAUSE_S = 2.0
-_LAST_WORDS_S = 5.0  # how long a worker that is shutting down waits for Redis to take its outcome
-_LAST_CALL_S = 2.0  # for a native call that nobody waits for any more
+_ASK_EVERY_S = 2.0
+_LAST_CALL_S = 2.0  # for native calls that nobody waits for any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +74,7 @@ class Work:
 
 
 class Worker:
-    """A worker process: queues, warm models, at most one Item at a time."""
+    """A worker process: queues, warm models, and several analyses at once where cores are free."""
 
     def __init__(
         self,
@@ -90,32 +86,33 @@ class Worker:
     ) -> None:
         """`stall` and `loaders` replace this project's own time limits and models."""
         assert settings.redis_url, "workers are started with a Redis"
-        host, pid, mark = socket.gethostname(), os.getpid(), own_mark()
-        self.name = f"{work.kind}-{host}-{pid}-{secrets.token_hex(3)}"
-        self.outage = RedisOutage()
+        self._heart = _first_heartbeat(work.kind)
+        self._outage = RedisOutage()
         self._settings = settings
         self._work = work
         self._client = connect(settings.redis_url)
         self._pool = ModelPool(settings, loaders)
         self._load_count = LoadCount(self._client, settings.instance)
-        self._native = NativeCalls()
         self._availability = seen = Availability(settings)
         self._desired = ModelReconciler(settings, self._client, self._pool, seen, work.models)
-        self._hashes = HashCache()
         self._stall = stall or StallTimer()
         self._jobs = JobQueues(connect(settings.redis_url, decode=False), settings.instance)
         self._ledger = ledger_of(settings, self._client, self._jobs)
         self._parked = ParkedWork(self._ledger, settings, *work.queues)
         self._consumer = JobConsumer(settings.redis_url, settings.instance, *work.queues)
         burying = partial(heartbeats.burying, self._client, settings.instance)
-        self._keeper = Keeper(self._ledger, self._jobs.enqueue, self._beat, burying, self._stall)
-        self._signals: Signals | None = None
-        self.is_stopping = False
+        self._keeper = Keeper(self._ledger, self._jobs.enqueue, self._beat, burying)
+        self._shutdown = Shutdown()
         self._left = LeftItems()
-        self._counts: Counter[str] = Counter()
-        self._heart = Heartbeat(
-            name=self.name, kind=work.kind, host=host, pid=pid, started_at=time.time(), process=mark
-        )
+        self._loading = ""  # what is loaded between Items
+        threads = machine.decode_threads(settings) if work.kind == "analysis" else 1
+        self._cores, self._decoders = Cores(threads), DecodePool(threads)
+        self._batches = NativeCalls()
+        self._job: ItemToDo | None = None  # one that waits for room
+        self._ask_at = math.inf  # when to ask whether what waits to be alone still does
+        self._needs_all = False  # of the cores: what comes next has no Item beside it
+        bench = self._bench()
+        self._slots = [Slot(bench, self._stall.another()) for _ in range(threads)]
 
     def take_signals(self) -> None:
         """Let SIGTERM and SIGINT end this worker from now on. Main thread only."""
@@ -128,207 +125,178 @@ class Worker:
         self._availability.start()
         self._keeper.start()
         self._parked.start()
-        pause_s = _NAP_STEP_S
-        while not self.is_stopping:
-            try:
-                self.look_up()
-                job = self._consumer.take()
-            except (redis.RedisError, OSError, RedisAway) as error:
-                self.outage.begin(error)
-                self._nap(pause_s)
-                pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+        pause_s = NAP_STEP_S
+        while not self._shutdown.is_on:
+            if not self._cores.wait_for_room(NAP_STEP_S, of_all=self._needs_all):
+                self._ask_again()
                 continue
-            self.outage.end()
-            pause_s = _NAP_STEP_S
+            try:
+                job = self._next_job()
+            except (redis.RedisError, OSError, RedisAway) as error:
+                self._outage.begin(error)
+                self._shutdown.nap(pause_s)
+                pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+                continue
+            self._outage.end()
+            pause_s = NAP_STEP_S
             if job is not None:
-                self.answer(job.task_id, job.item_id)
+                self._answer(job)
+        for slot in self._slots:
+            slot.wait()
+        return self._leave()
+
+    def shut_down(self) -> None:
+        """End after handing back at the next checkpoint. Safe in a signal handler."""
+        self._shutdown.is_on = True
+        for slot in self._slots:
+            slot.give_back()
+
+    def _bench(self) -> Bench:
+        return Bench(
+            settings=self._settings,
+            kind=self._work.kind,
+            run=self._work.run,
+            why_not=self._work.why_not,
+            worker=self._heart.name,
+            host=self._heart.host,
+            client=self._client,
+            ledger=self._ledger,
+            keeper=self._keeper,
+            cores=self._cores,
+            decoders=self._decoders,
+            pool=self._pool,
+            batches=self._batches,
+            turns=Turns(),
+            hashes=HashCache(),
+            left=self._left,
+            parked=self._parked,
+            shutdown=self._shutdown,
+        )
+
+    def _leave(self) -> int:
         self._consumer.close()
         self._keeper.end()
         self._availability.end()
         self._pool.close()
         try:
-            heartbeats.leave(self._client, self._settings.instance, self.name)
+            heartbeats.leave(self._client, self._settings.instance, self._heart.name)
         except RedisAway:
             log.debug("Redis is away: the heartbeat runs out by itself")
-        log.info("Worker %s has ended", self.name)
+        log.info("Worker %s has ended", self._heart.name)
         traces.shut_down()
-        if not self._native.have_ended(_LAST_CALL_S):
+        self._decoders.close()
+        until = time.monotonic() + _LAST_CALL_S
+        calls = (self._batches, *(slot.native for slot in self._slots))
+        if not all([each.have_ended(max(0, until - time.monotonic())) for each in calls]):
             os._exit(0)  # an interpreter that ends under a native call may crash
         return 0
 
-    def shut_down(self) -> None:
-        """End after handing back at the next checkpoint. Safe in a signal handler."""
-        self.is_stopping = True
-        if self._signals:
-            self._signals.give_back = True
+    def _next_job(self) -> ItemToDo | None:
+        """A job for whose Item there is room; None where there was none for a while.
 
-    def look_up(self) -> None:
-        """Load the models that are wanted, between Items."""
+        Raises redis-py's errors and RedisAway.
+        """
+        self._ask_at = math.inf
+        self._needs_all = not self._look_up()
+        if self._needs_all:
+            return None
+        job, self._job = self._job or self._consumer.take(), None
+        if job and not self._cores.has_room:  # an Item in hand has found more to do meanwhile
+            self._job = job
+            return None
+        return job
+
+    def _look_up(self) -> bool:
+        """Load the models that are wanted, between Items; False: they wait for those in hand."""
         with self._stall.wide():
-            self._desired.reconcile(lambda message: self._say("loading", message))
-        self._rest()
+            try:
+                return self._desired.reconcile(self._say_loading, self._cores.is_unused)
+            finally:
+                self._say_loading("")
 
-    def answer(self, task_id: str, item_id: int) -> None:
-        """Do what one job asks: claim, do, settle. Never raises an Exception."""
-        if self.is_stopping:
+    def _answer(self, job: ItemToDo) -> None:
+        """Claim what one job asks for and have a slot do it."""
+        if self._shutdown.is_on:
             return  # the sweep enqueues again
-        if self._leave((task_id, item_id)):
+        if self._passes((job.task_id, job.item_id)):
             return  # the same: for others, and for us when the time is over
         nonce = secrets.token_hex(8)
-        lease = self._until_redis(lambda: self._ledger.claim(task_id, item_id, self.name, nonce))
-        if lease is None:
-            return
-        with bound_task(task_id), item_span(lease):
-            signals = self._signals = Signals(give_back=self.is_stopping)
-            try:
-                with self._keeper.holding(lease, signals):
-                    self._do(lease, signals)
-            finally:
-                self._signals = None
-                self._stall.disarm()
-                self._rest()
+        is_alone = self._cores.is_unused
 
-    def _leave(self, item: ItemKey) -> bool:
+        def claim() -> Lease | None:
+            of_item = job.task_id, job.item_id, self._heart.name, nonce
+            return self._ledger.claim(*of_item, untried=not is_alone)
+
+        try:
+            lease = self._shutdown.until_redis(claim)
+        except TriedBefore:  # it may have ended its worker, and others with it
+            self._job, self._needs_all = job, True
+            self._ask_at = time.monotonic() + _ASK_EVERY_S
+            return
+        if lease is not None:
+            slot = next(slot for slot in self._slots if slot.is_free)
+            slot.begin(lease, self._cores.enter(alone=lease.tries > 0))
+
+    def _ask_again(self) -> None:
+        """Do not wait for an Item to be done alone that another worker has, or that is over."""
+        has_slot = any(slot.is_free for slot in self._slots)
+        if self._job and has_slot and time.monotonic() > self._ask_at:
+            job, self._job, self._needs_all = self._job, None, False
+            self._ask_at = math.inf
+            self._answer(job)
+
+    def _passes(self, item: ItemKey) -> bool:
         """Leave a job to other workers for a moment, if it is one of those; whether it was."""
-        if not self._must_leave(item):
+        if not self._must_pass(item):
             return False
-        more_wait = self._until_redis(lambda: any(map(self._jobs.waiting, self._work.queues)))
+        waiting = self._jobs.waiting
+        more_wait = self._shutdown.until_redis(lambda: any(map(waiting, self._work.queues)))
         for _ in range(1 if more_wait else _LAST_LEFT_NAPS):
-            self._nap(_LEFT_JOB_S if more_wait else _NAP_STEP_S)
-            if not self._must_leave(item):
+            self._shutdown.nap(_LEFT_JOB_S if more_wait else NAP_STEP_S)
+            if not self._must_pass(item):
                 return False
         return True
 
-    def _must_leave(self, item: ItemKey) -> bool:
+    def _must_pass(self, item: ItemKey) -> bool:
         with self._stall.wide():  # it may ask a share, which may hang
             return self._left.holds(item)
 
-    def _do(self, lease: Lease, signals: Signals) -> None:
-        context = Context(
-            settings=self._settings,
-            client=self._client,
-            ledger=self._ledger,
-            lease=lease,
-            signals=signals,
-            stall=self._stall,
-            pool=self._pool,
-            hashes=self._hashes,
-            worker=self.name,
-            native=self._native,
-            say=lambda message: self._say("loading" if message else "working", message),
-            counts=self._counts,
-        )
-        settle = self._run(context)
-        self._stall.disarm()
-
-        def end() -> bool:
-            context.progress.send_ended_files()
-            return settle is None or settle()
-
-        with suppress(LeaseLost):
-            if self._until_redis(end) is not False:
-                return
-        log.warning("Item %d was taken up by another worker", lease.item_id)
-
-    def _run(self, context: Context) -> Callable[[], bool] | None:
-        """Do an Item; returns what tells the ledger how it ended, None when it may not."""
-        ledger, lease = self._ledger, context.lease
-        started = time.monotonic()
-        try:
-            if not_here := self._until_redis(lambda: self._why_not(context)):
-                return self._pass_on(lease, not_here)
-            self._say("working", task_id=lease.task_id)
-            self._stall.arm()
-            self._work.run(context)
-        except Cancelled:
-            log.info("Item %d stopped", lease.item_id)
-            return lambda: ledger.settle(lease, "cancelled")
-        except NotHereAnyMore as gone:
-            return self._pass_on(lease, gone.not_here)
-        except HandBack:
-            log.info("Item %d handed back", lease.item_id)
-            return lambda: ledger.handback(lease)
-        except LeaseLost:
-            log.warning("Item %d was taken up by another worker", lease.item_id)
-            return None
-        except RushesError as error:
-            traces.fail(get_current_span(), error)
-            reason, fault = error.message, fault_of(error)
-            log.warning("Item %d failed: %s", lease.item_id, reason)
-        except Exception as error:  # of ours, or a library's own: it fails this Item, no worker
-            traces.fail(get_current_span(), error)
-            reason, fault = f"An internal error: {type(error).__name__}: {error}", Fault.INTERNAL
-            log.exception("Item %d failed by an error of ours", lease.item_id)
-        else:
-            log.info("Item %d done in %.1f s", lease.item_id, time.monotonic() - started)
-            return lambda: ledger.settle(lease, "done", context.reason, result=context.result)
-        return lambda: ledger.settle(lease, "failed", reason, fault)
-
-    def _why_not(self, context: Context) -> NotHere | None:
-        """Why an Item cannot be done here. Asks shares, which may hang; again in an outage."""
-        self._stall.arm()
-        return self._work.why_not(context)
-
-    def _pass_on(self, lease: Lease, not_here: NotHere) -> Callable[[], bool]:
-        """Hand an Item back for another machine, and leave its jobs to others for a while."""
-        self._left.add((lease.task_id, lease.item_id), not_here)
-        reason = WaitReason(*(not_here.waits_for or ("root", "")), not_here.reason)
-        if not_here.waits_for is None or not_here.is_over is None:
-            return lambda: self._ledger.handback(lease, reason)
-        self._parked.note(reason, not_here.is_over)
-        return lambda: self._refuse(lease, reason)
-
-    def _refuse(self, lease: Lease, reason: WaitReason) -> bool:
-        """Hand an Item back that this machine cannot do; when no machine can, it is parked."""
-        live = heartbeats.live(self._client, self._settings.instance, self._work.kind)
-        hosts = {self._heart.host, *(beat.host for beat in live)}
-        return self._ledger.refuse(lease, reason, self._heart.host, sorted(hosts))
-
-    def _rest(self) -> None:
-        """Say that nothing is in hand: idle, or waiting for what this machine lacks."""
-        reason = self._left.reason
-        self._say("waiting" if reason else "idle", reason)
-
-    def _until_redis(self, action: Callable[[], T]) -> T | None:
-        """Repeat an action until Redis takes it; gives up only while shutting down."""
-        pause_s = _NAP_STEP_S
-        gives_up_at: float | None = None
-        while True:
-            try:
-                return action()
-            except RedisAway as error:
-                if self.is_stopping:
-                    gives_up_at = gives_up_at or time.monotonic() + _LAST_WORDS_S
-                    if time.monotonic() > gives_up_at:
-                        log.warning("Redis did not come back in time: %s", error)
-                        return None
-                time.sleep(pause_s)
-                pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
-
-    def _nap(self, seconds: float) -> None:
-        """Pause, but not past a shutdown."""
-        until = time.monotonic() + seconds
-        while not self.is_stopping and (left := until - time.monotonic()) > 0:
-            time.sleep(min(left, _NAP_STEP_S))
-
-    def _say(self, state: WorkerState, message: str = "", task_id: str | None = None) -> None:
-        """Set what the heartbeat says from now on."""
-        if task_id is None and state != "idle":
-            task_id = self._heart.task_id
-        has_loaded = self._heart.state == "loading" != state
-        self._heart = msgspec.structs.replace(
-            self._heart, state=state, message=message, task_id=task_id
-        )
+    def _say_loading(self, message: str) -> None:
+        has_loaded = self._loading and not message
+        self._loading = message
         if has_loaded:
             self._keeper.tell()
 
     def _beat(self) -> None:
+        counts: Counter[str] = Counter()
+        for slot in self._slots:
+            counts.update(dict(slot.counts))
         heart = msgspec.structs.replace(
-            self._heart,
+            self._with_state(),
             models=self._desired.states(),
             held=self._pool.held(),
             roots=self._availability.roots(),
-            stats={**self._counts, "model_loads": self._pool.loads.total()},
+            stats={**counts, "model_loads": self._pool.loads.total()},
         )
         heartbeats.publish(self._client, self._settings.instance, heart)
         self._load_count.tell(self._pool.loads)
+
+    def _with_state(self) -> Heartbeat:
+        """The heartbeat with what is done; of several Items one that is worked on counts most."""
+        said = [said for slot in self._slots if (said := slot.said)]
+        if said:
+            state, message, task_id = max(said, key=lambda each: each.state == "working")
+        elif self._loading:
+            state, message, task_id = "loading", self._loading, None
+        else:
+            message = self._left.reason
+            state, task_id = "waiting" if message else "idle", None
+        return msgspec.structs.replace(self._heart, state=state, message=message, task_id=task_id)
+
+
+def _first_heartbeat(kind: WorkerKind) -> Heartbeat:
+    host, pid = socket.gethostname(), os.getpid()
+    name = f"{kind}-{host}-{pid}-{secrets.token_hex(3)}"
+    return Heartbeat(
+        name=name, kind=kind, host=host, pid=pid, started_at=time.time(), process=own_mark()
+    )

@@ -6,7 +6,7 @@ import copy
 import hashlib
 import os
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
 
@@ -16,7 +16,7 @@ from api.cache.view import CacheView
 from api.folders import Folders
 from api.quick_map import quick_map
 from shared.cache import cache_files
-from shared.cache.cache_dir import CacheDir, without_id
+from shared.cache.cache_dir import CacheDir, was_written_to, without_id
 from shared.cache.cache_files import SeenPath
 from shared.errors import MediaError, NoCacheFolder, NotAllowed
 from shared.media import HashCache, open_media_file
@@ -34,9 +34,15 @@ class Caches:
     """All CacheDirs that are open in this process. `close` it at the end."""
 
     def __init__(
-        self, settings: Settings, capacity: int = _CAPACITY, folders: Folders | None = None
+        self,
+        settings: Settings,
+        capacity: int = _CAPACITY,
+        folders: Folders | None = None,
+        on_use: Callable[[str], None] = lambda _: None,
     ) -> None:
+        """`on_use` is called with each folder that a request opens and that was written to."""
         self.capacity = capacity
+        self._on_use = on_use
         self.folders = folders or Folders()
         self._roots = Roots.media(settings)
         self._cache_roots = Roots.cache(settings)
@@ -77,6 +83,8 @@ class Caches:
         if len(self._seen) >= _MOST_SEEN:
             self._seen.clear()
         self._seen.add(cache_dir)
+        if was_written_to(found):
+            self._on_use(cache_dir)
         return found
 
     def follow(self, cache: CacheDir, *, thorough: bool = False) -> CacheView:

@@ -62,8 +62,7 @@ class CacheView:
         """Read the manifests of these MediaFiles, which the catalogue may have missed."""
         for hash_str in hash_strs:
             entries: list[Entry] = [
-                Artefact(hash_str, found.stage, found.model, found.file, found.rows, found.bytes)
-                for found in self.cache.manifests(hash_str)
+                Artefact.of(hash_str, found) for found in self.cache.manifests(hash_str)
             ]
             with self._lock:
                 self._note(entries)

@@ -192,7 +192,7 @@ def _entries(cache: CacheDir, hash_str: str) -> list[Entry]:
     """What the catalogue is told of a MediaFile whose manifests are back."""
 
     def entry(found: Manifest) -> Entry:
-        return Artefact(hash_str, found.stage, found.model, found.file, found.rows, found.bytes)
+        return Artefact.of(hash_str, found)
 
     return list(map(entry, cache.manifests(hash_str)))
 

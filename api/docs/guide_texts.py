@@ -11,7 +11,8 @@ by a picture, by a frame or by what was said. Compatible with the Jumper Public 
 **Key.** Everything except `GET /health`, `GET /ready` and the documentation needs a licence key: \
 header `X-License-Key`, or `license_key` in the JSON body; the header wins. GET and DELETE: \
 header only. A key may be kept to scopes, which each operation names, and to folders; what it \
-lacks is a 403.
+lacks is a 403. A browser that is signed in to the console brings a cookie instead, which counts \
+with requests of the console's own page alone.
 
 **Bodies.** JSON, whatever the Content-Type says. An absent or empty body equals `{}`. Unknown \
 keys are ignored, and named in the header `X-Rushes-Warnings` (a JSON array of sentences); `null` \
@@ -87,5 +88,6 @@ TAGS = {
     "Watch folders": "Folders whose new files are analysed by themselves.",
     "Webhooks": "Messages to other systems when something has happened; for administrators.",
     "Keys": "Licence keys, for administrators: who may do what, and how much each does.",
+    "Console": "Signing a browser in to the console, and out.",
     "Exports": "Clips, timelines, transcripts as files.",
 }

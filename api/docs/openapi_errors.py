@@ -16,7 +16,9 @@ from api.http.errors import (
     KeyExpired,
     KeyMissing,
     KeyRefused,
+    NotFromConsole,
     ScopeMissing,
+    SessionEnded,
     TooLarge,
     TooSlow,
 )
@@ -31,12 +33,15 @@ _MEANINGS: dict[type[errors.RushesError], str] = {
     errors.CacheError: "The cache folder cannot be read or written.",
     errors.ExportError: "The folder of the export cannot be written.",
     KeyMissing: "No licence key was given.",
+    SessionEnded: "The session of the console has ended, or its key is no more.",
+    NotFromConsole: "A session counts only with what the console itself sends.",
     KeyRefused: "The key is unknown, revoked or not a Pro key.",
     KeyExpired: "The key has expired.",
     ScopeMissing: "The key lacks a scope, which the message names.",
     errors.NotAllowed: "A path lies outside the folders that the server may use.",
     errors.Missing: "What the request names is not there.",
     errors.MediaMissing: "The file does not exist.",
+    errors.MediaChanging: "The file is being written.",
     errors.NothingUsable: "None of the files can be used; the message says why.",
     errors.Busy: "Another task holds what this one needs.",
     errors.AlreadyWatched: "The same files are watched already.",
@@ -56,6 +61,7 @@ _INTERNAL: dict[type[errors.RushesError], str] = {
 }
 _OF_KEYS: Kinds = {
     KeyMissing: KeyMissing().message,
+    SessionEnded: SessionEnded().message,
     KeyRefused: KeyRefused().message,
     KeyExpired: "This licence key expired on 2026-12-31: ask for a new one.",
     errors.RedisAway: errors.RedisAway().message,
@@ -97,6 +103,8 @@ def possible(endpoint: Endpoint) -> dict[type[errors.RushesError], str]:
     found = {**_INTERNAL}
     if endpoint.needs_key:
         found |= _OF_KEYS
+        if endpoint.method != "GET":
+            found |= {NotFromConsole: NotFromConsole().message}
     if endpoint.method in ("POST", "PUT"):
         found |= {errors.BadInput: _bad_body(endpoint)}
         found |= {kind: kind().message for kind in (TooLarge, TooSlow, BodiesFull)}
@@ -130,12 +138,11 @@ def responses(endpoint: Endpoint) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def common_responses() -> dict[str, Any]:
     """The responses that are referred to."""
-    kinds: tuple[type[errors.RushesError], ...] = (KeyMissing, TooSlow, TooLarge)
-    messages = _INTERNAL | {kind: kind().message for kind in kinds}
-    return {
-        f"Error{TABLE[kind][0]}": _response(TABLE[kind][0], {kind: message})
-        for kind, message in messages.items()
-    }
+    kinds: tuple[type[errors.RushesError], ...] = (KeyMissing, SessionEnded, TooSlow, TooLarge)
+    by_status: dict[int, dict[type[errors.RushesError], str]] = {}
+    for kind, message in (_INTERNAL | {kind: kind().message for kind in kinds}).items():
+        by_status.setdefault(TABLE[kind][0], {})[kind] = message
+    return {f"Error{status}": _response(status, found) for status, found in by_status.items()}
 
 
 def show(response: dict[str, Any], status: int, example: Mapping[str, Any]) -> None:

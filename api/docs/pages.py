@@ -38,10 +38,16 @@ def routes(endpoints: Sequence[Endpoint], settings: Settings) -> list[Route]:
         "/llms.txt": (_as_index, _TEXT),
         "/llms-full.txt": (_as_guide, _TEXT),
     }
-    return [
+    found = [
         Route(path, _serving(document, writer, media_type))
         for path, (writer, media_type) in pages.items()
-    ] + [Route("/", RedirectResponse(f"{settings.public_path}{PREFIX}/docs"), methods=["GET"])]
+    ]
+    if settings.console:  # which is at /
+        return found
+    return [
+        *found,
+        Route("/", RedirectResponse(f"{settings.public_path}{PREFIX}/docs"), methods=["GET"]),
+    ]
 
 
 def _serving(

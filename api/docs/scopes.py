@@ -18,7 +18,8 @@ This page is made from the endpoints by `python -m api.docs.write_openapi docs/a
 
 """
 _MEANINGS = {
-    KeyScope.SEARCH: "search, and everything that is only looked at: pictures, transcripts, people",
+    KeyScope.SEARCH: "search, and everything that is only looked at: pictures, originals, "
+    "transcripts, people",
     KeyScope.ANALYZE: "start analyses, cancel one's own",
     KeyScope.PEOPLE: "name, join, part and regroup people",
     KeyScope.WATCH: "watch folders",

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 
 from starlette.concurrency import run_in_threadpool
 
-from api.http.errors import KeyExpired, KeyMissing, KeyRefused, ScopeMissing
+from api.http.errors import (
+    KeyExpired,
+    KeyMissing,
+    KeyRefused,
+    NotFromConsole,
+    ScopeMissing,
+    SessionEnded,
+)
+from api.own_pages import BrowserSession
 from api.services import Services
+from shared.errors import Missing
 from shared.redis.licence_keys import KeyRecord
 from shared.rights import KeyScope
 
@@ -15,18 +25,53 @@ from shared.rights import KeyScope
 async def authorise(services: Services, key: object, scope: KeyScope | None = None) -> KeyRecord:
     """The record of a Pro key that has the scope; blanks around it do not count.
 
-    Raises KeyMissing, KeyRefused, KeyExpired and ScopeMissing.
+    A BrowserSession stands for its key. Raises KeyMissing, KeyRefused, KeyExpired and ScopeMissing;
+    for a session SessionEnded, NotFromConsole and ScopeMissing.
     """
-    if not isinstance(key, str) or not key.strip():
+    if isinstance(key, BrowserSession):
+        if not key.may_be_used:
+            raise NotFromConsole
+        found = await run_in_threadpool(_key_of, services, key)
+    elif not isinstance(key, str) or not key.strip():
         raise KeyMissing
-    found = await run_in_threadpool(services.keys.find, key.strip())
+    else:
+        found = _valid(await run_in_threadpool(services.keys.find, key.strip()))
+    if scope:
+        check_scope(found, scope)
+    return found
+
+
+def key_by_id(services: Services, key_id: str | None) -> KeyRecord | None:
+    """The record of a Pro key that is valid now; None for any other."""
+    with contextlib.suppress(KeyRefused, KeyExpired):
+        return _valid(services.keys.by_id(key_id) if key_id else None)
+    return None
+
+
+def key_of_address(services: Services, key_id: str) -> KeyRecord:
+    """The key with which a signed address was given. Raises Missing where it ended meanwhile."""
+    found = key_by_id(services, key_id)
+    if found is None:
+        raise Missing("The licence key of this address was revoked or has expired.")
+    return found
+
+
+def _key_of(services: Services, session: BrowserSession) -> KeyRecord:
+    found = key_by_id(
+        services, services.console_sessions.key_id(session.token, is_use=session.is_use)
+    )
+    if found is None:
+        services.console_sessions.end(session.token)
+        raise SessionEnded
+    return found
+
+
+def _valid(found: KeyRecord | None) -> KeyRecord:
     if found is None or found.tier != "pro":
         raise KeyRefused
     if found.expires_at is not None and time.time() >= found.expires_at:
         day = time.strftime("%Y-%m-%d", time.gmtime(found.expires_at))
         raise KeyExpired(f"This licence key expired on {day}: ask for a new one.")
-    if scope:
-        check_scope(found, scope)
     return found
 
 

@@ -95,7 +95,8 @@ class BodyDecoder(Generic[Body]):
             raise BadInput(_explain(str(error), self._body, self._keeps_nulls)) from None
         except UNDECODABLE as error:
             raise BadInput(f"The body is not valid JSON: {error}.{_hint(error, content)}") from None
-        found.license_key = None  # undecoded it would hold the whole content in memory
+        if isinstance(found.license_key, msgspec.Raw):
+            found.license_key = None  # undecoded it would hold the whole content in memory
         return found
 
     def _typed(self, content: bytearray) -> Body:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from shared.errors import BadInput, NotAllowed, UnusablePath
 from shared.media import open_media_file
@@ -73,6 +73,12 @@ class ClientPaths:
     def export(self, path: str, field: str = "output_path") -> str:
         """Our form of a path to write to. Raises BadInput or NotAllowed, naming the field."""
         return self._allowed(self.export_roots, path, field)
+
+    def folders(self) -> Iterator[list[str] | None]:
+        """Roots for media, caches and exports, in the client's form; None: everywhere."""
+        for roots in (self._media, self.cache_roots, self.export_roots):
+            found = roots.usable()
+            yield None if found is None else [self.back(folder) for folder in found]
 
     def open_media(self, path: str) -> OpenedFile:
         """A media file, opened. Touches the disk; raises as `open_media_file` does."""

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import msgspec
 from anyio import CapacityLimiter, to_thread
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -20,6 +21,7 @@ from api.http.body_budget import BodyBudget
 from api.http.body_reading import BodyDecoder, too_long
 from api.http.unknown_fields import unknown_in_query
 from api.http.warnings import warn, warnings_headers
+from api.own_pages import BrowserSession
 from api.services import Services
 from shared.errors import BadInput, RushesError, Unavailable
 from shared.ledger.records import NOBODY, Sender
@@ -50,6 +52,7 @@ class Call(Generic[Body]):
     is_gone: Callable[[], Awaitable[bool]] = _is_there  # whether the client has hung up
     key: KeyRecord | None = None  # where no key is needed
     sender: Sender = NOBODY  # as above
+    headers: Headers = field(default_factory=Headers)
     warnings: list[str] = field(default_factory=list)  # what its answer's header is to say
     # What the audit log is to say besides; what stands here is told also of a call that failed.
     audited: dict[str, Any] = field(default_factory=dict)
@@ -69,10 +72,11 @@ class Call(Generic[Body]):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer whose status is not the endpoint's usual one."""
+    """An answer whose status is not the endpoint's usual one, or that has headers of its own."""
 
     status: int
     content: msgspec.Struct
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +204,7 @@ async def _serve(
         request.is_disconnected,
         key,
         _sender(request, key) if key else NOBODY,
+        request.headers,
     )
     try:
         found = await endpoint.handler(call)
@@ -215,11 +220,11 @@ async def _serve(
         await audit(services.audit, endpoint.operation_id, call)
     if isinstance(found, FileReply):
         warn(request.scope, found.warnings)
-        headers = {"Content-Disposition": _attachment(found.filename)}
+        headers = {"Content-Disposition": attachment(found.filename)}
         headers |= warnings_headers(request.scope)
         return Response(found.content, endpoint.status, headers, media_type=found.media_type)
     reply = found if isinstance(found, Reply) else Reply(endpoint.status, found)
-    headers = warnings_headers(request.scope)
+    headers = {**reply.headers, **warnings_headers(request.scope)}
     if reply.status == 503:
         headers["Retry-After"] = str(Unavailable.retry_after_s)
     content = await _encoded(reply.content)
@@ -255,21 +260,27 @@ def _check_lengths(endpoint: Endpoint, request: Request) -> None:
 async def _allowed_body(
     endpoint: Endpoint, intake: _Intake, services: Services, request: Request
 ) -> tuple[msgspec.Struct | None, KeyRecord | None]:
-    """The body after the key was accepted, and that key: first key, then body."""
+    """The body after the key was accepted, and that key: first key, then body.
+
+    A key in the header wins over the session of a browser, that over a key in the body.
+    """
     known = [parameter.name for parameter in endpoint.query]
     warn(request.scope, unknown_in_query(request.query_params.keys(), known))
-    key = request.headers.get("x-license-key", "").strip()
     decoder = intake.decoders.get(endpoint.operation_id)
+    key: str | BrowserSession | None = request.headers.get("x-license-key", "").strip()
+    if endpoint.needs_key and not key:
+        key = services.own_pages.session(request.headers, request.method)
+    is_told = bool(key) and not (isinstance(key, BrowserSession) and not key.may_be_used)
     record = None
-    if endpoint.needs_key and (key or not decoder):
+    if endpoint.needs_key and (is_told or not decoder):
         record = await authorise(services, key, endpoint.scope)
     if not decoder:
         return None, record
-    budget = intake.with_header if key else intake.without_header
+    budget = intake.with_header if is_told else intake.without_header
     async with budget.body(request) as content:
-        if endpoint.needs_key and not key:
+        if endpoint.needs_key and not is_told:
             given = await _aside(intake.keyless_turn, decoder.key, content)
-            record = await authorise(services, given, endpoint.scope)
+            record = await authorise(services, given or key, endpoint.scope)
         warn(request.scope, await _aside(intake.turn, decoder.unknown_fields, content))
         return await _aside(intake.turn, decoder.body, content), record
 
@@ -293,7 +304,7 @@ async def _aside(
     return await to_thread.run_sync(decode, content, limiter=turn)
 
 
-def _attachment(filename: str) -> str:
+def attachment(filename: str) -> str:
     """RFC 6266: the name in ASCII for old clients, and whole (RFC 8187) for all others."""
     plain = "".join(c if " " <= c <= "~" and c not in '"\\%' else "_" for c in filename)
     whole = quote(filename, safe="", errors="replace")

@@ -28,6 +28,14 @@ class KeyMissing(errors.RushesError):
     """Provide license_key in request body or X-License-Key header"""
 
 
+class SessionEnded(errors.RushesError):
+    """This session has ended: sign in again."""
+
+
+class NotFromConsole(errors.RushesError):
+    """Send the header X-Rushes-Console: 1 with what changes something in a session."""
+
+
 class KeyRefused(errors.RushesError):
     """The public API requires a Jumper Pro license"""
 
@@ -56,6 +64,8 @@ class BodiesFull(errors.Unavailable):
 TABLE: dict[type[errors.RushesError], tuple[int, str]] = {
     errors.BadInput: (400, "Invalid request"),
     KeyMissing: (401, "Authentication required"),
+    SessionEnded: (401, "Session ended"),
+    NotFromConsole: (403, "Not sent by the console"),
     KeyRefused: (403, "Jumper Pro license required"),
     KeyExpired: (403, "Licence key expired"),
     ScopeMissing: (403, "Licence key lacks a scope"),

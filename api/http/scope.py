@@ -34,6 +34,7 @@ class Scope:
     began: float = field(default_factory=time.monotonic, init=False)
     _cache: CacheDir | None = field(default=None, init=False)
     _view: CacheView | None = field(default=None, init=False)
+    _client_paths: dict[str, list[str]] | None = field(default=None, init=False)
 
     @classmethod
     def of(
@@ -77,15 +78,16 @@ class Scope:
     def client_paths(self) -> dict[str, list[str]] | None:
         """`hash_str` of each asked file that is known or readable, with the client's paths.
 
-        Files of the same content have one `hash_str`.
+        Looked up once a request. Files of the same content have one `hash_str`.
         """
-        if self.asked is None:
-            return None
+        if self.asked is None or self._client_paths is not None:
+            return self._client_paths
         found = self.services.caches.hashes_for(self.view(), list(self.asked))
         paths: dict[str, list[str]] = {}
         for hash_str, client_path in zip(found, self.asked.values(), strict=True):
             if hash_str is not None:
                 paths.setdefault(hash_str, []).append(client_path)
+        self._client_paths = paths
         return paths
 
     def places(self, found: Found, client_paths: dict[str, list[str]] | None) -> list[str]:

@@ -20,7 +20,9 @@ from shared.process.logs import bound_request, task_id_var
 
 log = logging.getLogger(__name__)
 QUIET = frozenset(("/api/v1/health", "/api/v1/ready", "/metrics"))  # polled every few seconds
-_SIGNED = "/api/v1/frames/"  # dozens of pictures a page; what follows shows one without a key
+# Dozens of pictures a page, pieces and ranges of what is played.
+_MANY = ("/api/v1/frames/", "/api/v1/media/original/", "/api/v1/media/preview/")
+_SIGNED = (*_MANY, "/api/v1/exports/")  # what follows shows something without a key
 REQUEST_ID = "X-Request-Id"
 _SANE_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 _SANE_TASK = re.compile(r"[0-9a-f]{32}")
@@ -101,10 +103,11 @@ def _drop_insane_task() -> None:
 
 def shown_path(path: str) -> str:
     """A path without what gives rights to whoever reads it."""
-    return f"{_SIGNED}…" if path.startswith(_SIGNED) else path
+    of_it = next((start for start in _SIGNED if path.startswith(start)), None)
+    return f"{of_it}…" if of_it else path
 
 
 def _level(path: str, status: int) -> int:
-    if path in QUIET or (path.startswith(_SIGNED) and status < 400):
+    if path in QUIET or (path.startswith(_MANY) and status < 400):
         return logging.DEBUG
     return logging.WARNING if status >= 500 else logging.INFO

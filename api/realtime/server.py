@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import logging
 import re
+from dataclasses import replace
 from typing import Any
 
 import socketio
@@ -16,12 +17,14 @@ from engineio.packet import NOOP, Packet
 from redis.exceptions import RedisError
 from socketio.exceptions import ConnectionRefusedError as Refused
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp
 
 from api.async_tasks import end
 from api.http.auth import authorise
 from api.http.body_budget import BodyBudget
 from api.http.errors import KeyMissing, verdict
+from api.own_pages import BrowserSession
 from api.realtime.delivery import Delivery, Event
 from api.realtime.request_bodies import RequestBodies
 from api.realtime.watch_events import WatchEvents
@@ -58,7 +61,8 @@ class Realtime:
         self._server.on("leave", self._leave)
         _end_polls(self._server.eio)
         self._delivery = Delivery(self._read, self._send, self._is_there)
-        self._keys: dict[str, str] = {}  # socket id -> the key it came with
+        # Socket id -> the key it came with, or the session of a browser.
+        self._keys: dict[str, str | BrowserSession] = {}
         self._watch_events = WatchEvents()
         self._loops: list[asyncio.Task[None]] = []
 
@@ -89,6 +93,8 @@ class Realtime:
             return  # an event that a client calls so
         key = auth.get("license_key") if isinstance(auth, dict) else None
         key = environ.get("HTTP_X_LICENSE_KEY", "").strip() or key
+        if not key:
+            key = self._services.own_pages.session(Headers(scope=environ["asgi.scope"]))
         if not key and self._services.settings.socket_auth == "optional":
             return
         try:
@@ -99,7 +105,9 @@ class Realtime:
             await authorise(self._services, key)
         except RushesError as error:
             raise Refused(error.message, _as_error(error)) from None
-        self._keys[socket_id] = str(key)
+        if isinstance(key, BrowserSession):
+            key = replace(key, is_use=False)
+        self._keys[socket_id] = key
 
     async def _disconnect(self, socket_id: str, *_reason: object) -> None:
         if self._is_there(socket_id):
@@ -183,7 +191,7 @@ class Realtime:
             self._delivery.note_all()
 
     async def _check_keys(self) -> None:
-        """Sockets whose key was revoked are put out."""
+        """Sockets whose key was revoked, or whose session has ended, are put out."""
         while True:
             await asyncio.sleep(KEY_CHECK_S)
             for socket_id, key in list(self._keys.items()):
@@ -195,7 +203,7 @@ class Realtime:
                 except Unavailable:
                     break  # Redis is away: nobody is judged
                 except RushesError:
-                    log.info("A socket's licence key was revoked; it is disconnected.")
+                    log.info("A socket's key or session is no more; it is disconnected.")
                     await self._server.disconnect(socket_id)
 
 

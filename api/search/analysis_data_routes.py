@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from starlette.concurrency import run_in_threadpool
+
 from api.http.answers import counted
 from api.http.endpoint import Call, Endpoint
 from api.search.answers import LoadAnswer, LoadForMediaAnswer, Skipped
 from api.search.bodies import LoadBody, LoadForMediaBody
+from api.search.folders.answers import KnownFolderList
+from api.search.folders.listing import known_folders
 from api.search.types import LoadReport
 from api.services import Services
 from shared.rights import KeyScope
@@ -24,6 +28,11 @@ async def load_analysis_data(call: Call[LoadBody]) -> LoadAnswer:
         frames=report.frames,
         skipped=[Skipped(hash_str=s.hash_str, reason=s.reason) for s in report.skipped],
     )
+
+
+async def list_cache_folders(call: Call[None]) -> KnownFolderList:
+    """What there is to search in."""
+    return KnownFolderList(folders=await run_in_threadpool(known_folders, call.services))
 
 
 def _load(services: Services, cache_dir: str) -> LoadReport:
@@ -74,6 +83,29 @@ _LOADED = {
 }
 
 ENDPOINTS = (
+    Endpoint(
+        "GET",
+        "/analysis-data/folders",
+        list_cache_folders,
+        scope=KeyScope.SEARCH,
+        tag="Analysis data",
+        summary="The cache folders that this server knows",
+        description="Those of watch folders and of the last analyses, and the 1,000 that were "
+        "searched or loaded last, also before a restart. One that is away is listed, as not "
+        "`online`. The answer takes two seconds at the most, whatever hangs.",
+        answer=KnownFolderList,
+        answer_example={
+            "folders": [
+                {
+                    "cache_dir": "/footage/.rushes",
+                    "online": True,
+                    "files": 1204,
+                    "hours": 96.5,
+                    "last_used_at": 1764028800.0,
+                }
+            ]
+        },
+    ),
     Endpoint(
         "POST",
         "/analysis-data/load",

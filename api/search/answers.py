@@ -131,7 +131,8 @@ class Match(Struct, kw_only=True, omit_defaults=True):
             str,
             Meta(
                 description="Path of the picture on this server, with `images: url`. Whoever has "
-                "it sees the picture for an hour, without a licence key; with an ETag.",
+                "it sees the picture for an hour, without a licence key; with an ETag. "
+                "`?second=N` shows another second of its scene.",
                 examples=["/api/v1/frames/WyIvZm9vdGFnZS8ucnVzaGVzIiwi…"],
             ),
         ]

@@ -85,6 +85,20 @@ class SearchFields(PageFields, kw_only=True):
             examples=[[{"cluster_job_name": "Season 1", "person_name": "Ada"}]],
         ),
     ] = field(default_factory=list)
+    spoken: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                max_length=LONGEST_TEXT,
+                description="Only frames while these words are said, and up to two seconds before "
+                "and after, as /search/transcript finds them with `substring`: in files that are "
+                "transcribed. With `people_filter` both must hold.",
+                examples=["rolling thunder"],
+            ),
+        ]
+        | None
+    ) = None
     images: Annotated[
         bool
         | Annotated[

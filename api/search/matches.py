@@ -16,19 +16,20 @@ from api.http.scope import Scope
 from api.people.frame_filter import FrameFilter
 from api.people.seen import people_seen
 from api.search.answers import Match, Matches, MatchGroup, PersonSeen
-from api.search.frames.picture_addresses import SignedFrame, token_of
 from api.search.frames.previews import read_previews
+from api.search.frames.signed_frame import SignedFrame
 from api.search.paging.asked import AskedPage, ClientPaths
 from api.search.paging.cursors import KeptQuery
 from api.search.paging.pages import HitPage, Picker, TheBest, grouped
 from api.search.picture_routes import PATH as pictures_path
 from api.search.standing import Standing
 from api.search.types import Hit, QueryVectors
+from api.signed_addresses import token_of
 from shared.clock_times import timestamp
 from shared.media import MediaType, media_type_of
 from shared.models.scores import Strength
 
-NO_FILE = "There is no file of which all holds that filters ask for."
+NO_FILE = "No file passes all filters."
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +39,14 @@ class Chosen:
     frames: FrameFilter | None = None
     files: set[str] | None = None  # their hashes
     unknown: tuple[str, ...] = ()
+    no_frame: str = ""  # why frames are none, where they are
 
     def silence(self) -> list[str]:
         """Why nothing can match, if so."""
         if self.files is not None and not self.files:
             return [NO_FILE]
         if self.frames is not None and self.frames.is_empty:
-            return [*self.unknown] or ["No frame shows what people_filter asks for."]
+            return [*self.unknown] or [self.no_frame]
         return []
 
 
@@ -167,8 +169,7 @@ def _details(
 ) -> Sequence[_Details]:
     judge, view = standing.judge, scope.view()
     places = scope.services.caches.places(view, [hit.hash_str for hit in hits], began)
-    # A still has the scene (0, 0) and its faces in second 0.
-    scenes = [(h.hash_str, h.scene.start, max(h.scene.end, h.second + 1)) for h in hits]
+    scenes = [(h.hash_str, h.scene.start, _scene_end(h)) for h in hits]
     seen = people_seen(scope.services.people, view.cache, scenes)
     return [
         _Details(
@@ -197,16 +198,25 @@ def _pictures(
     """`image` and `image_url` of each hit."""
     services, cache = scope.services, scope.cache()
     if wanted.images == "url":
-        signer = services.picture_addresses.signer()
+        signer = services.addresses.signer()
         place = services.settings.public_path + pictures_path
-        folder = str(cache.root)
-        frames = (SignedFrame(folder, hit.hash_str, hit.second, wanted.roots) for hit in hits)
-        return [("", f"{place}/{token_of(signer, frame)}") for frame in frames]
+        signed = (_signed(str(cache.root), hit, wanted.roots) for hit in hits)
+        return [("", f"{place}/{token_of(signer, frame)}") for frame in signed]
     if not wanted.images:
         return [("", None)] * len(hits)
     asked = [(hit.hash_str, hit.second) for hit in hits]
     previews = read_previews(scope.view(), asked, services.caches.reader(cache), began)
     return [(_encoded(jpeg or b""), None) for jpeg in previews]
+
+
+def _signed(cache_dir: str, hit: Hit, roots: tuple[str, ...] | None) -> SignedFrame:
+    start, end = hit.scene.start, _scene_end(hit)
+    return SignedFrame(cache_dir, hit.hash_str, hit.second, start, end, roots)
+
+
+def _scene_end(hit: Hit) -> int:
+    # A still has the scene (0, 0), and its picture and faces in second 0.
+    return max(hit.scene.end, hit.second + 1)
 
 
 def _match(

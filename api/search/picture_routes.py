@@ -6,46 +6,54 @@ import zlib
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
+from api.conditions import is_known
 from api.http.endpoint import PREFIX
-from api.search.frames.picture_addresses import PictureGone, SignedFrame
 from api.search.frames.previews import read_previews
+from api.search.frames.signed_frame import SignedFrame
 from api.services import Services
-from shared.errors import BadInput
+from shared.errors import BadInput, Missing
 
 PATH = f"{PREFIX}/frames"
-_LONGEST_TOKEN = 20_000  # a cache_dir and roots; what is longer was not given by us
 
 
 def routes(services: Services) -> list[Route]:
     async def picture(request: Request) -> Response:
         token = request.path_params["token"]
-        try:
-            if len(token) > _LONGEST_TOKEN:
-                raise PictureGone("There is no such picture; search again.")
-            frame, left_s = await run_in_threadpool(services.picture_addresses.frame_of, token)
-        except PictureGone as error:
-            return JSONResponse({"error": "Not found", "message": str(error)}, 404)
-        jpeg = await services.folders.run(frame.cache_dir, _jpeg, services, frame)
+        frame, left_s = await run_in_threadpool(services.addresses.read, token, SignedFrame)
+        second = _second(request.query_params.get("second"), frame)
+        jpeg = await services.folders.run(frame.cache_dir, _jpeg, services, frame, second)
         if jpeg is None:
-            message = "The frame is stored no more; analyze the file again."
-            return JSONResponse({"error": "Not found", "message": message}, 404)
-        tag = f'"{frame.hash_str}-{frame.second}-{zlib.crc32(jpeg):08x}"'
+            raise Missing("The frame is stored no more; analyze the file again.")
+        tag = f'"{frame.hash_str}-{second}-{zlib.crc32(jpeg):08x}"'
         headers = {"ETag": tag, "Cache-Control": f"private, max-age={left_s}"}
-        known = (each.strip() for each in request.headers.get("if-none-match", "").split(","))
-        if tag in known:
+        if is_known(request.headers, tag):
             return Response(status_code=304, headers=headers)
         return Response(jpeg, headers=headers, media_type="image/jpeg")
 
     return [Route(f"{PATH}/{{token}}", picture)]
 
 
-def _jpeg(services: Services, frame: SignedFrame) -> bytes | None:
+def _second(asked: str | None, frame: SignedFrame) -> int:
+    """Which second to show. Raises BadInput and Missing."""
+    if asked is None:
+        return frame.second
+    if not asked.isdecimal() or len(asked) > 9:
+        raise BadInput("second must be a whole number of seconds, such as 12.")
+    if not frame.first_second <= int(asked) < frame.end_second:
+        raise Missing(
+            f"second: this address shows the seconds from {frame.first_second} to "
+            f"{frame.end_second - 1}."
+        )
+    return int(asked)
+
+
+def _jpeg(services: Services, frame: SignedFrame, second: int) -> bytes | None:
     caches = services.within(frame.roots).caches
     try:
         view = caches.open(frame.cache_dir)
     except BadInput:  # the folder is away
         return None
-    return read_previews(view, [(frame.hash_str, frame.second)], caches.reader(view.cache))[0]
+    return read_previews(view, [(frame.hash_str, second)], caches.reader(view.cache))[0]

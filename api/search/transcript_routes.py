@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import replace
 
 from starlette.concurrency import run_in_threadpool
@@ -17,7 +16,7 @@ from api.search.filtering import resolving
 from api.search.paging.asked import AskedPage
 from api.search.paging.fields import MOST_MATCHES
 from api.search.spoken_matches import find_spoken
-from api.search.transcripts.folding import fold
+from api.search.transcripts.folding import asked_text
 from api.search.transcripts.index import LONGEST_FUZZY, SpokenQuery
 from api.search.vectors import Vector
 from api.services import Services
@@ -63,8 +62,8 @@ def _checked(
     services, body = call.services, call.body
     scope = Scope.of(services, body.cache_dir, body.media_paths, body.search_all)
     call.warnings.extend(scope.unusable.values())
-    text = _folded(body.query, "query")
-    speaker = None if body.speaker is None else _folded(body.speaker, "speaker")
+    text = asked_text(body.query, "query")
+    speaker = None if body.speaker is None else asked_text(body.speaker, "speaker")
     if body.mode == "fuzzy" and len(text) > LONGEST_FUZZY:
         raise BadInput(
             f'query is too long for mode "fuzzy": {len(text)} characters, at most {LONGEST_FUZZY}.'
@@ -103,18 +102,6 @@ def _search(
         files=resolving.files_left(scope, filters) if filters else None,
         asked=page,
     )
-
-
-def _folded(text: str, field: str) -> str:
-    """What to look for. Raises BadInput for what no transcript can hold."""
-    for character in text:
-        is_control = unicodedata.category(character) in ("Cc", "Cs") and not character.isspace()
-        if is_control:
-            raise BadInput(f"{field} holds the control character U+{ord(character):04X}.")
-    folded = fold(text)
-    if not folded:
-        raise BadInput(f"{field} must not be empty.")
-    return folded
 
 
 def _load(services: Services, body: LoadTranscriptionsBody) -> LoadTranscriptionsAnswer:

@@ -37,6 +37,7 @@ def look_at_everything(environ: Mapping[str, str]) -> list[Finding]:
         "paths": lambda: folders.path_map(settings),
         "disk space": lambda: folders.disk_space(settings),
         "models": lambda: models.weights(settings, is_worker=_runs_workers(settings)),
+        "analysis workers": lambda: _analysis_workers(settings),
         "open files": lambda: [machine.open_files()],
         "inotify": machine.inotify,
     }
@@ -92,6 +93,10 @@ def _libraries(settings: Settings) -> Iterable[Finding]:
     yield from libraries.findings(found, needed)
     if not found.missing & {"onnxruntime", "ctranslate2"}:
         yield from models.device(settings, found)
+
+
+def _analysis_workers(settings: Settings) -> Iterable[Finding]:
+    return machine.analysis_workers(settings) if _runs_workers(settings) else []
 
 
 def _runs_workers(settings: Settings) -> bool:

@@ -10,12 +10,14 @@ from pathlib import Path
 from cli.checks.finding import Finding, fine, problem, warning
 from cli.processes import redis_binary
 from shared.errors import SettingsError
+from shared.process import machine
 from shared.settings import Settings
 
 _PYTHONS = ((3, 11), (3, 14))  # from, to before
 _OPEN_FILES = 4096  # what a worker asks for
 _INOTIFY = Path("/proc/sys/fs/inotify")
 _WATCHES, _INSTANCES = 65_536, 128
+_THREADS_A_CORE = 2
 
 
 def python() -> Finding:
@@ -38,6 +40,23 @@ def redis_server(settings: Settings) -> Iterator[Finding]:
     else:
         version = ".".join(map(str, redis_binary.version(found)))
         yield fine("redis-server", f"{found}, version {version}, for the private Redis")
+
+
+def analysis_workers(settings: Settings) -> Iterator[Finding]:
+    """Findings on the number of analysis workers and of their threads, and why it is that."""
+    subject = "analysis workers"
+    here = machine.this_machine(settings)
+    workers = machine.analysis_workers(settings)
+    threads = workers * machine.decode_threads(settings, workers)
+    if threads > _THREADS_A_CORE * here.cores:
+        message = f"they have {threads} decode threads together, and there are {here}"
+        cure = "set RUSHES_DECODE_THREADS, or RUSHES_WORKERS, lower, or leave them unset"
+        yield warning(subject, message, cure)
+    if workers > max(1, here.room()):
+        wanted = machine.in_gb(workers * machine.WORKER_BYTES)
+        message = f"{workers} of them want {wanted} of memory, and there are {here}"
+        yield warning(subject, message, "set RUSHES_WORKERS lower, or leave it unset")
+    yield fine(subject, machine.in_words(settings))
 
 
 def open_files() -> Finding:

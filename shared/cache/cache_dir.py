@@ -22,9 +22,10 @@ from typing import BinaryIO, TypedDict, Unpack
 
 import msgspec
 
-from shared.cache import cache_files, cache_tidying, catalogue, limits
+from shared.cache import cache_files, cache_tidying, catalogue, limits, publishing
 from shared.cache.cache_files import SeenPath
-from shared.cache.catalogue import Artefact, Catalogue, Seen
+from shared.cache.catalogue import Catalogue
+from shared.cache.publishing import FinishedArtefact, PathSighting
 from shared.domain import SCENES_BY, Manifest, Probe, Scene, Stage
 from shared.errors import CacheError, NoCacheFolder, NotAllowed
 from shared.msgspec_decoding import UNDECODABLE
@@ -35,6 +36,7 @@ from shared.unusable_files import UnusableFile
 _log = logging.getLogger(__name__)
 _FORMAT = 1
 IDENTITY = "rushes.json"
+_NO_ID = "path-"
 _ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 LISTING_WAIT_S = 5.0  # how long a share may go on denying a file that is known to be published
 
@@ -138,12 +140,14 @@ class CacheDir:
         token: str,
         *,
         has_pack: bool = False,
+        waits: bool = False,
     ) -> Iterator[Draft]:
-        """A data file in the making, seen by nobody until `Draft.publish`.
+        """A data file in the making, seen by nobody until it is published.
 
         `suffix` is "pack", "npy", "json" or "npz"; `token` names the lease it is written under.
-        `has_pack`: another file is written beside it, as beside every "npz". Left without
-        publishing, it is removed. Writing raises CacheError; other errors of the block are left
+        `has_pack`: another file is written beside it, as beside every "npz". `waits`: its
+        `publish` leaves it to `publishing.publish`, within the block. Left without publishing, it
+        is removed. Writing raises CacheError; other errors of the block are left
         as they are.
         """
         suffix = suffix.lstrip(".")
@@ -155,11 +159,16 @@ class CacheDir:
                     for name in names
                 ]
             pack = files[1] if len(files) > 1 else None
-            yield Draft(files[0], pack, self, hash_str, stage, model, suffix, token)
+            yield Draft(files[0], pack, self, hash_str, stage, model, suffix, token, waits)
 
     def last_seen(self, hash_str: str, path: str) -> SeenPath | None:
         """How a path looked when this content was last seen there; None for a new place."""
-        return catalogue.read_path(self.media_dir(hash_str), path)
+        noted = self.media_dir(hash_str) / "paths" / catalogue.path_file(path)
+        try:
+            found = msgspec.json.decode(cache_files.read(noted, limits.SMALL), type=SeenPath)
+        except (OSError, CacheError, *UNDECODABLE):
+            return None
+        return found if found.path == path else None
 
     def remember_path(
         self,
@@ -175,21 +184,8 @@ class CacheDir:
 
         `token`: as in `draft`.
         """
-        media = self.media_dir(hash_str)
-        with cache_files.clear_errors(self.root):
-            known = catalogue.read_paths(media)
-        if known and (known[0].path, known[0].size, known[0].mtime_ns) == (path, size, mtime_ns):
-            return
-        newest = known[0].seen_at if known else 0.0
-        # Machines' clocks differ: what is noted later counts as newer.
-        seen_at = max(time.time(), newest + 1e-6)
-        first_at = next((seen.since for seen in known if seen.path == path), seen_at)
-        seen = SeenPath(path, size, mtime_ns, seen_at, full_crc, changed_at, first_at)
-        with cache_files.clear_errors(self.root):
-            with cache_files.folder(media / "paths", create=True) as folder:
-                name = catalogue.path_file(path)
-                cache_files.write_atomically(folder, name, msgspec.json.encode(seen), token)
-            self.catalogue.append([Seen.of(hash_str, seen)])
+        sighting = PathSighting(hash_str, path, size, mtime_ns, full_crc, changed_at, token)
+        publishing.publish(self.catalogue, [], [sighting])
 
     def collect_when_due(self, is_over: Callable[[str], bool]) -> threading.Thread | None:
         """Remove what nobody uses in a thread of its own, once a day for all machines together.
@@ -226,30 +222,6 @@ class CacheDir:
             ):
                 folder.remove(temporary)
 
-    def _show(self, folder: OpenedFolder, hash_str: str, manifest: Manifest, token: str) -> None:
-        """Publish the manifest of data that already lies, synced, under its final name."""
-        old = self.manifest(hash_str, manifest.stage, manifest.model)
-        folder.sync()
-        name = cache_files.manifest_name(manifest.stage, manifest.model)
-        raw = msgspec.json.encode(manifest)
-        try:
-            written = cache_files.write_atomically(folder, name, raw, token)
-        except OSError:
-            for unused in _files_of(manifest):
-                with contextlib.suppress(OSError):
-                    folder.remove(unused)
-            raise
-        # Readers may just be opening the old data: its 24 hours begin now.
-        for replaced in _files_of(old) if old else ():
-            with contextlib.suppress(OSError):
-                os.utime(replaced, dir_fd=folder.fd, follow_symlinks=False)
-        entry = Artefact(
-            hash_str, manifest.stage, manifest.model, manifest.file, manifest.rows, manifest.bytes
-        )
-        self.catalogue.append([entry])
-        with contextlib.suppress(OSError):
-            cache_tidying.collect_media(folder, written.st_mtime - cache_tidying.KEPT_S)
-
 
 class ManifestFields(TypedDict, total=False):
     """Fields of a Manifest that not all artefacts have."""
@@ -281,50 +253,53 @@ class Draft:
     _model: str
     _suffix: str
     _token: str
+    _waits: bool
+    finished: FinishedArtefact | None = None  # where it waits for others
 
     def publish(self, *, rows: int, **more: Unpack[ManifestFields]) -> Manifest:
         """Publish the artefact of this stage and model: data first, manifest last. Call once."""
+        finished = self._finished(rows, more)
+        if self._waits:
+            self.finished = finished
+        else:
+            publishing.publish(self._cache.catalogue, [finished])
+        return finished.manifest
+
+    def _finished(self, rows: int, more: ManifestFields) -> FinishedArtefact:
         more.setdefault("made_at", time.time())
         if more.get("scenes"):
             more.setdefault("scenes_by", SCENES_BY)
         stem = f"{cache_files.stem(self._stage, self._model)}.{secrets.token_hex(4)}"
-        with self._cache._media_folder(self._hash_str) as folder:
+        files = [(self.file, f"{stem}.{self._suffix}")]
+        if self.pack is not None:
+            files.insert(0, (self.pack, f"{stem}.pack"))
+        with cache_files.clear_errors(self._cache.root):
             manifest = Manifest(
                 stage=self._stage,
                 model=self._model,
                 file=f"{stem}.{self._suffix}",
-                bytes=_synced(self.file),
-                pack_bytes=None if self.pack is None else _synced(self.pack),
+                bytes=_written(self.file),
+                pack_bytes=None if self.pack is None else _written(self.pack),
                 rows=rows,
                 **more,
             )
-            self._name(folder, stem)
-            self._cache._show(folder, self._hash_str, manifest, self._token)
-        return manifest
-
-    def _name(self, folder: OpenedFolder, stem: str) -> None:
-        """Give the draft's files their final names; the pack before the data that points to it."""
-        if self.pack is not None:
-            folder.rename(self.pack.name, f"{stem}.pack")
-        folder.rename(self.file.name, f"{stem}.{self._suffix}")
-
-
-def _files_of(manifest: Manifest) -> Iterator[str]:
-    yield manifest.file
-    if manifest.pack:
-        yield manifest.pack
+        return FinishedArtefact(self._hash_str, manifest, tuple(files), self._token)
 
 
 def without_id(root: RootedPath) -> CacheDir:
     """A folder that nothing was written to yet, or that is not even there: it is empty."""
     digest = hashlib.sha256(os.fsencode(os.path.realpath(str(root)))).hexdigest()
-    return CacheDir(root, f"path-{digest[:24]}")
+    return CacheDir(root, f"{_NO_ID}{digest[:24]}")
 
 
-def _synced(file: BinaryIO) -> int:
-    """Sync a file to the disk; its size in bytes."""
+def was_written_to(cache: CacheDir) -> bool:
+    """Whether anything was published in a CacheDir, as far as is known; else it is any folder."""
+    return not cache.id.startswith(_NO_ID)
+
+
+def _written(file: BinaryIO) -> int:
+    """Hand all that was written to the system; the size in bytes."""
     file.flush()
-    cache_files.sync(file.fileno())
     return os.fstat(file.fileno()).st_size
 
 

@@ -42,6 +42,10 @@ class Artefact(msgspec.Struct, frozen=True, tag="artefact"):
     rows: int
     bytes: int
 
+    @classmethod
+    def of(cls, hash_str: str, found: Manifest) -> Artefact:
+        return cls(hash_str, found.stage, found.model, found.file, found.rows, found.bytes)
+
 
 class Seen(msgspec.Struct, frozen=True, tag="seen"):
     """Catalogue entry: a MediaFile was seen at this path."""
@@ -85,7 +89,7 @@ class Catalogue:
     """Reads and appends a CacheDir's catalogue. One object a CacheDir; safe for threads."""
 
     def __init__(self, root: RootedPath) -> None:
-        self._root = root
+        self.root = root
         self._folder = root / "catalog"
         self._warned: set[str] = set()
 
@@ -94,7 +98,7 @@ class Catalogue:
         lines = b"".join(msgspec.json.encode(entry) + b"\n" for entry in entries)
         with _writers_lock:
             now = time.monotonic()
-            me = (os.getpid(), self._root)
+            me = (os.getpid(), self.root)
             name, used = _writers.get(me, ("", 0.0))
             if not name or now - used > _WRITER_IDLE_S:
                 name = f"{cache_files.writer_name()}.jsonl"
@@ -152,7 +156,7 @@ class Catalogue:
     def hashes(self) -> set[str]:
         """Hashes of all MediaFiles that have a folder: one listing for each of the 256 prefixes."""
         found: set[str] = set()
-        media = self._root / "media"
+        media = self.root / "media"
         for prefix in self._names(media):
             found.update(filter(cache_files.is_hash, self._names(media / prefix)))
         return found
@@ -161,7 +165,7 @@ class Catalogue:
         """Entries made anew from the folders of all MediaFiles that are not in `skip`."""
         for hash_str in sorted(self.hashes().difference(skip)):
             try:
-                folder = cache_files.folder(cache_files.media_dir(self._root, hash_str))
+                folder = cache_files.folder(cache_files.media_dir(self.root, hash_str))
             except (FileNotFoundError, NotADirectoryError):
                 continue
             except CacheError as error:
@@ -169,7 +173,7 @@ class Catalogue:
                 continue
             with folder:
                 yield from _artefacts(hash_str, folder)
-                for seen in _seen_paths(folder):
+                for seen in seen_paths(folder):
                     yield Seen.of(hash_str, seen)
 
     def compact(self) -> int:
@@ -259,7 +263,7 @@ class Catalogue:
         """Say what is unusable, once: the catalogue is followed at every request."""
         if name not in self._warned:
             self._warned.add(name)
-            _log.warning("skipped %s in %s: %s", name or "the catalogue", self._root, why)
+            _log.warning("skipped %s in %s: %s", name or "the catalogue", self.root, why)
 
 
 def _forget(state: FollowState, sizes: Mapping[str, int]) -> bool:
@@ -278,26 +282,17 @@ def path_file(path: str) -> str:
     return f"{hashlib.sha256(os.fsencode(path)).hexdigest()[:32]}.json"
 
 
-def read_path(folder: RootedPath, path: str) -> SeenPath | None:
-    """The SeenPath of a path in a MediaFile's folder; None: never seen there, or damaged."""
-    try:
-        raw = cache_files.read(folder / "paths" / path_file(path), limits.SMALL)
-        found = msgspec.json.decode(raw, type=SeenPath)
-    except (OSError, CacheError, *UNDECODABLE):
-        return None
-    return found if found.path == path else None
-
-
 def read_paths(folder: RootedPath) -> list[SeenPath]:
     """All paths at which the MediaFile of this folder was seen, newest first. Raises CacheError."""
     try:
         with cache_files.folder(folder) as opened:
-            return _seen_paths(opened)
+            return seen_paths(opened)
     except (FileNotFoundError, NotADirectoryError):
         return []
 
 
-def _seen_paths(media: OpenedFolder) -> list[SeenPath]:
+def seen_paths(media: OpenedFolder) -> list[SeenPath]:
+    """As `read_paths`, of an open folder."""
     paths: list[SeenPath] = []
     hash_str = os.path.basename(media.path)
     try:
@@ -335,7 +330,7 @@ def _artefacts(hash_str: str, folder: OpenedFolder) -> Iterator[Artefact]:
             if stage in set(Stage):
                 yield Artefact(hash_str, Stage(stage), cache_files.decoded_model(model), "", 0, 0)
         else:
-            yield Artefact(hash_str, found.stage, found.model, found.file, found.rows, found.bytes)
+            yield Artefact.of(hash_str, found)
 
 
 def _newest(entries: Iterable[Entry]) -> Iterable[Entry]:

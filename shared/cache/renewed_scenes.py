@@ -66,8 +66,7 @@ def publish(
         if not _show(cache, folder, hash_str, old.file, new, token):
             return  # what was named again is collected
         if new.file != old.file and _file_of(cache, hash_str) == new.file:
-            entry = Artefact(hash_str, new.stage, new.model, new.file, new.rows, new.bytes)
-            cache.catalogue.append([entry])
+            cache.catalogue.append([Artefact.of(hash_str, new)])
 
 
 def _show(

@@ -38,6 +38,8 @@ class _Task(NamedTuple):
     task_id: str
     items: int
     is_open: bool
+    cache_dir: str
+    created_at: float  # Unix seconds
 
 
 class AnalysisFiles:
@@ -54,24 +56,35 @@ class AnalysisFiles:
         """
         found: list[AnalysisFile] = []
         with translated():
-            for task in self._tasks(is_meant):
-                found += self._open(task, kind) if task.is_open else self._failures(task, kind)
+            for task in self._tasks():
+                if is_meant(task.cache_dir):
+                    found += self._open(task, kind) if task.is_open else self._failures(task, kind)
         return found
 
-    def _tasks(self, is_meant: Callable[[str], bool]) -> list[_Task]:
+    def cache_dirs(self) -> dict[str, float]:
+        """CacheDirs into which these Tasks analyze, and when the newest of each came."""
+        newest: dict[str, float] = {}
+        with translated():
+            for task in self._tasks():
+                newest[task.cache_dir] = max(task.created_at, newest.get(task.cache_dir, 0.0))
+        return newest
+
+    def _tasks(self) -> list[_Task]:
         active: Any = self._redis.smembers(f"{self._prefix}active")
         recent: Any = self._redis.lrange(f"{self._prefix}recent", 0, -1)
         ids = list(dict.fromkeys([*recent, *sorted(active)]))
         with self._redis.pipeline(transaction=False) as pipe:
             for task_id in ids:
-                pipe.hmget(f"{self._prefix}task:{task_id}", ["kind", "items", "stop"])
+                pipe.hmget(f"{self._prefix}task:{task_id}", ["kind", "items", "stop", "created"])
                 pipe.hget(f"{self._prefix}item:{task_id}:0", "spec")
             answers = pipe.execute()
         found = []
-        for task_id, (kind, items, stop), raw in zip(ids, answers[::2], answers[1::2], strict=True):
+        for task_id, fields, raw in zip(ids, answers[::2], answers[1::2], strict=True):
+            kind, items, stop, created = fields
             spec = _spec(raw) if kind in _KINDS else None
-            if spec is not None and items and is_meant(spec.cache_dir):
-                found.append(_Task(task_id, int(items), task_id in active and not stop))
+            if spec is not None and items:
+                is_open, at = task_id in active and not stop, int(created) / 1000
+                found.append(_Task(task_id, int(items), is_open, spec.cache_dir, at))
         return found
 
     def _open(self, task: _Task, kind: ProgressType) -> Iterator[AnalysisFile]:

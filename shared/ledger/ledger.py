@@ -16,7 +16,7 @@ import redis
 from opentelemetry.trace import get_current_span
 
 from shared.domain import Fault, ProgressType, TaskKind, TaskState
-from shared.errors import Busy, Missing, NotLeader, RedisAway
+from shared.errors import Busy, Missing, NotLeader, RedisAway, TriedBefore
 from shared.ledger.jobs import JobQueues
 from shared.ledger.reading import Clock
 from shared.ledger.records import (
@@ -103,14 +103,19 @@ class Ledger(SettlingLedger):
         get_current_span().set_attribute("rushes.task_id", task.task_id)
         return answer == "started"
 
-    def claim(self, task_id: str, item_id: int, worker: str, nonce: str) -> Lease | None:
+    def claim(
+        self, task_id: str, item_id: int, worker: str, nonce: str, *, untried: bool = False
+    ) -> Lease | None:
         """Take an Item; None where it cannot be had (taken, ended, stopping, waiting, yielding).
 
-        A repeated call with the same nonce gets the same lease.
+        A repeated call with the same nonce gets the same lease. `untried`: only where no try of it
+        has failed; raises TriedBefore.
         """
-        found = self._run("claim", task_id, item_id, worker, nonce)
+        found = self._run("claim", task_id, item_id, worker, nonce, "1" if untried else "")
         if found is None:
             return None
+        if found == "tried":
+            raise TriedBefore
         token, spec, tries, kind, trace, given_up = found
         return Lease(
             task_id=task_id,

@@ -1,19 +1,34 @@
-"""Memory that is free here, and that a child takes with all that it started. Linux alone tells."""
+"""Memory that is here, that is free, and that a child takes with all that it started.
+
+Of the latter two Linux alone tells.
+"""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import os
 from pathlib import Path
 
+from shared.process import cgroups
+
 _PROC = Path("/proc")
-_CGROUPS = Path("/sys/fs/cgroup")
+_LIMITS = ("memory.max", "memory.limit_in_bytes")  # of cgroups 2 and 1
+
+
+def total_bytes() -> int:
+    """Memory of this machine, or what the limits around us let us take of it."""
+    found = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    for folder in cgroups.around("memory"):
+        for name in _LIMITS:
+            with contextlib.suppress(OSError, ValueError):  # there is none: no file, or `max`
+                found = min(found, int((folder / name).read_text()))
+    return found
 
 
 def free_bytes() -> int:
     """Memory that may still be taken, by the machine and by every limit around us; 0: unknown."""
     found = _field(_PROC / "meminfo", "MemAvailable:") * 1024
-    for folder in _cgroups():
+    for folder in cgroups.around("memory"):
         with contextlib.suppress(OSError, ValueError):  # no limit: no file, or `max`
             limit = int((folder / "memory.max").read_text())
             # What the page cache holds would be given back.
@@ -32,15 +47,6 @@ def session_bytes(session: int) -> int:
             if int(stat[3]) == session:
                 kilobytes += _field(process / "smaps_rollup", "Pss:")
     return kilobytes * 1024
-
-
-def _cgroups() -> Iterator[Path]:
-    """Our own group and all around it; in a container its own is the outermost."""
-    with contextlib.suppress(OSError):
-        for line in (_PROC / "self" / "cgroup").read_text().splitlines():
-            if line.startswith("0::/"):
-                path = Path(line.removeprefix("0::/"))
-                yield from (_CGROUPS / part for part in (path, *path.parents))
 
 
 def _field(file: Path, name: str) -> int:

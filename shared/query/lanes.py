@@ -19,6 +19,7 @@ class Lane(StrEnum):
     GRAB = "grab"  # what a picture must be decoded for first
     PROBE = "probe"
     FACES = "faces"  # seconds, and the first time a model is loaded
+    PREVIEW = "preview"  # seconds, of all cores that are free
 
 
 def lane_key(instance: str, lane: Lane) -> str:
@@ -29,6 +30,11 @@ def lane_key(instance: str, lane: Lane) -> str:
 def request_key(instance: str, request_id: str) -> str:
     """The request itself."""
     return f"{key_prefix(instance)}ask:{request_id}"
+
+
+def withdrawn_key(instance: str, request_id: str) -> str:
+    """There for a while once nobody waits for the answer any more."""
+    return f"{key_prefix(instance)}ask-withdrawn:{request_id}"
 
 
 def replies_key(instance: str, client_id: str) -> str:

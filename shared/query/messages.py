@@ -14,6 +14,7 @@ from shared.domain import Probe
 from shared.errors import RushesError
 
 LONGEST_QUERY = 10_000  # characters of one text
+SEGMENT_S = 4  # of a preview
 MOST_TEXTS = 101  # of one question: a query and what it excludes
 
 # From the API. Questions are pure, so that each may be asked twice.
@@ -78,6 +79,17 @@ class FindCuts(msgspec.Struct, frozen=True, kw_only=True, tag="find_cuts"):
     roots: tuple[str, ...] | None = None  # in which it must lie, of the licence key that asks
 
 
+class MakePreview(msgspec.Struct, frozen=True, kw_only=True, tag="make_preview"):
+    """Asks for a piece of a file as any browser plays it; answered with PreviewSegment."""
+
+    path: str
+    begins: int  # seconds since the first picture, or since the first sound where there is none
+    ends: float
+    has_picture: bool  # all segments of a file have the same tracks
+    has_sound: bool
+    roots: tuple[str, ...] | None = None  # in which it must lie, of the licence key that asks
+
+
 class ProbeFile(msgspec.Struct, frozen=True, kw_only=True, tag="probe_file"):
     """Asks what a file says about itself; answered with Probed."""
 
@@ -94,7 +106,7 @@ class FindFaces(msgspec.Struct, frozen=True, kw_only=True, tag="find_faces"):
 
 
 EmbedQuestion = EmbedTexts | EmbedSentences | EmbedPicture | EmbedFrame
-Question = EmbedQuestion | FindFaces | GrabFrame | GrabFrames | FindCuts | ProbeFile
+Question = EmbedQuestion | FindFaces | GrabFrame | GrabFrames | FindCuts | MakePreview | ProbeFile
 
 
 class QueryRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -153,6 +165,12 @@ class FoundCuts(msgspec.Struct, frozen=True, kw_only=True, tag="found_cuts"):
     places: tuple[float | None, ...]  # None: its pictures cannot be had
 
 
+class PreviewSegment(msgspec.Struct, frozen=True, kw_only=True, tag="preview_segment"):
+    """An MP4 file of one fragment: H.264 and AAC, its times counted from where it begins."""
+
+    mp4: bytes
+
+
 class Probed(Probe, frozen=True, kw_only=True, tag="probed"):
     """A Probe that crosses processes."""
 
@@ -193,7 +211,7 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True, tag="failed"):
         return RushesError(self.message)
 
 
-Result = Embedded | FoundCuts | FoundFaces | Grabbed | GrabbedFrames | Probed
+Result = Embedded | FoundCuts | FoundFaces | Grabbed | GrabbedFrames | PreviewSegment | Probed
 Answer = Result | Failed
 
 

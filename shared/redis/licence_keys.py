@@ -72,6 +72,10 @@ class Keys:
             return _record(found) if found else None
         return next((key for key in self.list() if key.id == digest[:_ID_LENGTH]), None)
 
+    def by_id(self, key_id: str) -> KeyRecord | None:
+        """The record of the licence key with this id; None where it is no more."""
+        return next((key for key in self.list() if key.id == key_id), None)
+
     def create(
         self,
         tier: Tier = "pro",

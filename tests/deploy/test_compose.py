@@ -177,7 +177,7 @@ def test_nothing_of_ours_starts_before_redis_and_the_models_that_it_needs(
 def test_every_process_gets_the_same_settings_and_none_is_out_of_reach(
     services: dict[str, Any],
 ) -> None:
-    alone = {"RUSHES_WORKERS", "RUSHES_QUERY_WORKERS"}  # of `rushes up`
+    alone = {"RUSHES_QUERY_WORKERS"}  # of `rushes up`
     first: dict[str, str] = {}
     for name, service in ours(services):
         env = dict(service["environment"])
@@ -185,6 +185,15 @@ def test_every_process_gets_the_same_settings_and_none_is_out_of_reach(
         assert env.pop("RUSHES_DEVICE") == ("cuda" if name.endswith("-gpu") else "cpu"), name
         first = first or env
         assert env == first, name
+
+
+@pytest.mark.parametrize("profile", ["cpu", "gpu"])
+def test_analysis_has_as_many_replicas_as_share_the_cores(profile: str) -> None:
+    name = "analysis" if profile == "cpu" else "analysis-gpu"
+    for given, replicas in ({}, 1), ({"RUSHES_WORKERS": "4"}, 4):
+        service = resolved("--profile", profile, **given)["services"][name]
+        assert service["scale"] == replicas
+        assert service["environment"]["RUSHES_WORKERS"] == given.get("RUSHES_WORKERS", "")
 
 
 def test_every_variable_of_the_files_is_a_setting_or_told_of_in_the_example_of_env() -> None:

@@ -184,3 +184,19 @@ def test_a_link_to_a_share_that_hangs_holds_up_nothing_beside_it(office: Office)
     assert answer.status_code == 503
     assert str(link) in answer.json()["message"]
     assert took(lambda: load(office.client, office.cache), 200) < 1
+
+
+def test_the_list_of_cache_folders_does_not_wait_for_one_that_hangs(office: Office) -> None:
+    def listed() -> dict[str, bool]:
+        answer = office.client.get("/analysis-data/folders").json()
+        return {folder["cache_dir"]: folder["online"] for folder in answer["folders"]}
+
+    both = {str(office.cache): True, str(office.hung_cache): True}
+    assert listed() == both
+    office.share.hang()
+    for _ in range(2):
+        began = time.monotonic()
+        assert listed() == {**both, str(office.hung_cache): False}
+        assert time.monotonic() - began < 4
+    office.share.come_back()
+    wait_for(lambda: listed() == both, 10, "the share")

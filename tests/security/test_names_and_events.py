@@ -76,7 +76,7 @@ def test_nobody_is_sent_to_a_host_that_a_stranger_named(api: Client) -> None:
         answer = httpx.get(f"{api.url}{path}", headers={"Host": "evil"})
         assert answer.status_code == 404, path
         assert "location" not in answer.headers
-    assert httpx.get(api.url, headers={"Host": "evil"}).headers["location"] == "/api/v1/docs"
+    assert "location" not in httpx.get(api.url, headers={"Host": "evil"}).headers
 
 
 @pytest.mark.parametrize("name", ["connect", "disconnect"])

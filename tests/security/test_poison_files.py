@@ -88,10 +88,12 @@ def test_a_poison_file_ends_within_seconds_with_a_sentence(
         assert any(REFUSED[name] in sentence for sentence in said), said
 
 
+@pytest.mark.parametrize("threads", ["1", "4"])
 def test_a_worker_outlives_them_all_and_does_what_is_between_them(
-    tmp_path: Path, redis_url: str
+    threads: str, tmp_path: Path, redis_url: str
 ) -> None:
     desk = Desk(tmp_path, redis_url)
+    desk.stack.settings["RUSHES_DECODE_THREADS"] = threads
     desk.stack.address_space = dict(ADDRESS_SPACE)
     try:
         worker = desk.worker_that_hears_tones()

@@ -60,6 +60,7 @@ def environment(folder: Path, **settings: str) -> dict[str, str]:
         **inherited,
         "RUSHES_STATE_DIR": str(folder / "state dir"),
         "RUSHES_MODELS_DIR": str(models_dir()),
+        "RUSHES_WORKERS": "1",  # else by the machine
         **settings,
     }
 

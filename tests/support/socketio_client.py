@@ -25,16 +25,29 @@ class Watcher:
         transports: list[str] | None = None,
         key: str | None = None,
         certificate: str | None = None,
+        headers: dict[str, str] | None = None,
     ) -> None:
-        """`certificate`: a file with those that are trusted, for an https `url`."""
+        """`certificate`: a file with those that are trusted, for an https `url`.
+
+        `headers`: of a WebSocket's handshake, which then has no Origin but theirs.
+        """
         self.events: list[dict[str, Any]] = []
         session = requests.Session()
         session.trust_env = False  # else REQUESTS_CA_BUNDLE has the last word
         session.verify = certificate or True
+        self._headers = dict(headers or {})
+        origin = self._headers.pop("Origin", None)
         self._client = socketio.Client(
-            reconnection_delay=0.2, reconnection_delay_max=1, http_session=session
+            reconnection_delay=0.2,
+            reconnection_delay_max=1,
+            http_session=session,
+            websocket_extra_options={"origin": origin, "suppress_origin": origin is None}
+            if headers
+            else {},
         )
         self._client.on("progress", self.events.append)
+        self.refusals: list[Any] = []
+        self._client.on("connect_error", self.refusals.append)
         self._url = url
         self._transports = transports or ["websocket"]
         self._auth = {"license_key": key} if key else None
@@ -42,7 +55,11 @@ class Watcher:
     def __enter__(self) -> Watcher:
         path = f"{urlsplit(self._url).path}/socket.io"  # below what a proxy puts before it
         self._client.connect(
-            self._url, transports=self._transports, auth=self._auth, socketio_path=path
+            self._url,
+            headers=self._headers,
+            transports=self._transports,
+            auth=self._auth,
+            socketio_path=path,
         )
         return self
 
@@ -53,6 +70,10 @@ class Watcher:
         trace: TracebackType | None,
     ) -> None:
         self._client.disconnect()
+
+    @property
+    def is_connected(self) -> bool:
+        return self._client.connected
 
     def call(self, event: str, data: Any = None) -> Any:
         """Emit an event; the server's acknowledgement."""

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from enum import Enum
 
-from shared.cache import cache_tidying
+from shared.cache import cache_tidying, publishing
 from shared.cache.cache_dir import CacheDir, Draft
 from shared.cache.cache_files import SeenPath
+from shared.cache.catalogue import Artefact, Entry, Seen
+from shared.cache.publishing import PathSighting
 from shared.domain import AnalyzeSpec, Manifest, ProgressType, Stage
-from shared.errors import MediaChanging, MediaUnreadable, NotAllowed, RushesError
+from shared.errors import MediaChanging, MediaError, MediaUnreadable, NotAllowed, RushesError
 from shared.media import hash_media, is_hashed_whole, open_media_file
 from shared.opening import OpenedFile
 from shared.paths import Roots
@@ -70,6 +72,8 @@ class AnalyzedFile:
         self._crc: str | None = None  # of all bytes
         self._publishers: Sequence[Callable[[], None]] = ()
         self._drafts = ExitStack()
+        self._written: list[Draft] = []  # of these, those that are finished are published
+        self._there: list[Manifest] = []  # what was found published
         self._made: set[ProgressType] = set()
 
     @property
@@ -121,6 +125,7 @@ class AnalyzedFile:
             return None
         if self._is_forced and manifest.task_id != self._context.lease.task_id:
             return None
+        self._there.append(manifest)
         return manifest
 
     def is_same(self) -> bool:
@@ -130,12 +135,20 @@ class AnalyzedFile:
             self._is_same = sameness.is_same(found.last_seen, found.file, self._context.checkpoint)
         return self._is_same
 
+    @contextmanager
     def draft(
         self, stage: Stage, model: str, suffix: str, *, has_pack: bool = False
-    ) -> AbstractContextManager[Draft]:
-        """An artefact of this file in the making, under a name of this try of the Item alone."""
-        writer = self._context.lease.writer
-        return self._cache.draft(self.hash_str, stage, model, suffix, writer, has_pack=has_pack)
+    ) -> Iterator[Draft]:
+        """An artefact of this file in the making, under a name of this try of the Item alone.
+
+        What is begun before the file is decoded is shown by `publish`, whole.
+        """
+        writer, waits = self._context.lease.writer, self.step is not AnalysisStep.DECODED
+        with self._cache.draft(
+            self.hash_str, stage, model, suffix, writer, has_pack=has_pack, waits=waits
+        ) as draft:
+            self._written.append(draft)
+            yield draft
 
     def decoded(
         self,
@@ -155,38 +168,21 @@ class AnalyzedFile:
     def publish(self) -> None:
         """Show what was made of it, if it is still the file that was decoded.
 
-        Raises MediaChanging, or as `full_crc` does: then nothing is shown.
+        Raises CacheError, MediaChanging, or as `full_crc` does: then nothing is shown.
         """
-        assert self.step is AnalysisStep.DECODED
-        self._check_unchanged()
-        with self._drafts:
-            for publish in self._publishers:
-                publish()
-        self.keep()
+        for _, error in publish_together([self]):
+            raise error
 
     def keep(self) -> None:
         """Note where this content lies, and if it has changed; nothing (more) is missing of it."""
-        found = self._found
-        changed_at = found.last_seen.changed_at if found.last_seen else 0.0
-        if self._crc is None and self._is_same and found.last_seen:
-            self._crc = found.last_seen.full_crc
-        if self._has_changed():
-            changed_at = found.at
-        self._cache.remember_path(
-            found.hash_str,
-            self.entry.path,
-            found.file.status.st_size,
-            found.file.status.st_mtime_ns,
-            self._crc,
-            changed_at,
-            self._context.lease.writer,
-        )
+        publishing.publish(self._cache.catalogue, [], [self._sighting()], self._announced_before())
         self._become(AnalysisStep.PUBLISHED)
 
     def drop(self) -> None:
         """Leave no trace of what was made and not published."""
         if self.step is AnalysisStep.DECODED:
             self._drafts.close()
+            self._written.clear()
             self._become(AnalysisStep.FOUND)
 
     def end(self, part: ProgressType, error: RushesError | None = None) -> None:
@@ -213,6 +209,38 @@ class AnalyzedFile:
     def _become(self, step: AnalysisStep) -> None:
         assert step in _MAY_FOLLOW[self.step], f"{self.entry.path}: {self.step} to {step}"
         self.step = step
+
+    def _finish(self) -> None:
+        """Have all written that is to be shown, if this is still the file that was decoded."""
+        assert self.step is AnalysisStep.DECODED
+        self._check_unchanged()
+        for publish in self._publishers:
+            publish()
+
+    def _sighting(self) -> PathSighting:
+        found = self._found
+        changed_at = found.last_seen.changed_at if found.last_seen else 0.0
+        if self._crc is None and self._is_same and found.last_seen:
+            self._crc = found.last_seen.full_crc
+        if self._has_changed():
+            changed_at = found.at
+        return PathSighting(
+            found.hash_str,
+            self.entry.path,
+            found.file.status.st_size,
+            found.file.status.st_mtime_ns,
+            self._crc,
+            changed_at,
+            self._context.lease.writer,
+        )
+
+    def _announced_before(self) -> list[Entry]:
+        """What an earlier try of the Item may have shown, and died before the catalogue said so."""
+        found, entries = self._found, list[Entry]()
+        if self._context.lease.token > 1:
+            entries += [Artefact.of(found.hash_str, manifest) for manifest in self._there]
+            entries += [Seen.of(found.hash_str, found.last_seen)] if found.last_seen else []
+        return entries
 
     def _check_unchanged(self) -> None:
         """Raise MediaChanging unless the file is as found; reads what `keep` will note, too."""
@@ -251,3 +279,37 @@ class AnalyzedFile:
         if self._is_same is None:  # nobody had to ask: nothing was published, or all is made anew
             return not sameness.is_known_as(found.last_seen, found.file.status, lambda: self._crc)
         return not self._is_same
+
+
+def publish_together(files: Sequence[AnalyzedFile]) -> list[tuple[AnalyzedFile, MediaError]]:
+    """Show what was made of files of one CacheDir, and note where they lie.
+
+    Returns those that are not shown, as they changed or cannot be read. Raises CacheError, and as
+    `Context.checkpoint`: then none is.
+    """
+    failed: list[tuple[AnalyzedFile, MediaError]] = []
+    whole: list[AnalyzedFile] = []
+    with ExitStack() as drafts:
+        for file in files:
+            file._context.checkpoint()
+            drafts.enter_context(file._drafts)
+            try:
+                file._finish()
+            except MediaError as error:
+                failed.append((file, error))
+            else:
+                whole.append(file)
+        written = [draft.finished for file in whole for draft in file._written]
+        artefacts = [artefact for artefact in written if artefact]
+        if whole:
+            publishing.publish(
+                whole[0]._cache.catalogue,
+                artefacts,
+                [file._sighting() for file in whole],
+                [entry for file in whole for entry in file._announced_before()],
+                whole[0]._context.checkpoint,
+            )
+    for file in whole:
+        file._written.clear()
+        file._become(AnalysisStep.PUBLISHED)
+    return failed

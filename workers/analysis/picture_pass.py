@@ -7,21 +7,22 @@ nothing half-made ever becomes visible.
 from __future__ import annotations
 
 import logging
-from collections import Counter
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections import Counter, deque
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 
 from opentelemetry.trace import get_current_span
 
 from shared.domain import AnalyzeSpec, Probe, ProgressType
-from shared.errors import MediaError, MediaUnreadable, ModelError, NotAllowed, RushesError
+from shared.errors import MediaError, ModelError, NotAllowed, RushesError
 from shared.media import MediaType
 from shared.process import traces
-from workers.analysis.analyzed_file import AnalysisStep, AnalyzedFile
-from workers.analysis.stage import LEFT_FOR_PUBLISHING, PictureStage, StageRun, share_done
+from workers.analysis.analyzed_file import AnalysisStep, AnalyzedFile, publish_together
+from workers.analysis.file_decoding import BegunRuns, FileDecoding
+from workers.analysis.stage import LEFT_FOR_PUBLISHING, PictureStage, share_done
 from workers.context import Context
-from workers.media.budget import work_limit_s
 from workers.media.media_reader import MediaReader, open_media
+from workers.media.ranges import GridRange, RangesDisagree
 
 log = logging.getLogger(__name__)
 
@@ -45,33 +46,61 @@ class PicturePass:
     def do(self, group: Sequence[AnalyzedFile]) -> None:
         """Bring files through all stages together, and end each of them."""
         with ExitStack() as undo:
-            good: list[AnalyzedFile] = []
-            before: Counter[ProgressType] = Counter()  # files of the group that were decoded
             for file in group:
                 undo.callback(file.drop)
-                self._context.checkpoint()
-                try:
-                    file.find()
-                    self._make_missing(file, before)
-                except (MediaError, NotAllowed) as error:
-                    self._end(file, error)
-                else:
-                    good.append(file)
-                    before.update(self._parts(file))
+            good = self._decode(group)
             with traces.stage("flush"):
                 for stage in self._stages:
                     stage.flush()
-            for file in [file for file in good if file.step is AnalysisStep.DECODED]:
-                self._context.checkpoint()
-                if not self._publish(file):
-                    good.remove(file)
+            decoded = [file for file in good if file.step is AnalysisStep.DECODED]
+            changed = self._publish(decoded) if decoded else []
+            good = [file for file in good if file not in changed]
         for stage in self._stages:
             stage.gather([file for file in good if stage.part in self._parts(file)])
         for file in good:
             self._end(file)
 
-    def _make_missing(self, file: AnalyzedFile, before: Counter[ProgressType]) -> None:
-        """Decode the file for the stages that need it: all of them where it has changed."""
+    def _decode(self, group: Sequence[AnalyzedFile]) -> list[AnalyzedFile]:
+        """Make what is missing of the files, and leave out those that fail."""
+        good: list[AnalyzedFile] = []
+        before: Counter[ProgressType] = Counter()  # files of the group that were decoded
+        with closing(self._begun(group, good, before)) as begun:
+            for decoding in begun:
+                with self._failing_alone(decoding.file):
+                    self._take_whole(decoding, before)
+                    good.append(decoding.file)
+                    before.update(self._parts(decoding.file))
+        return good
+
+    def _begun(
+        self, group: Sequence[AnalyzedFile], good: list[AnalyzedFile], before: Counter[ProgressType]
+    ) -> Generator[FileDecoding, None, None]:
+        """Files that are being decoded, begun ahead so that all decode threads have work.
+
+        Those of which nothing is missing are `good` at once.
+        """
+        ahead: deque[FileDecoding] = deque()
+        with ExitStack() as undo:
+            for file in group:
+                self._context.checkpoint()
+                with self._failing_alone(file):
+                    file.find()
+                    decoding = self._begin(file)
+                    if decoding is None:
+                        good.append(file)
+                        before.update(self._parts(file))
+                    else:
+                        ahead.append(undo.enter_context(decoding))
+                if len(ahead) > self._most_ahead():
+                    yield ahead.popleft()
+            yield from ahead
+
+    def _most_ahead(self) -> int:
+        """An Item that has ended its worker before may have done so by its memory."""
+        return 0 if self._context.lease.tries else self._context.decoders.threads
+
+    def _begin(self, file: AnalyzedFile) -> FileDecoding | None:
+        """Have a file decoded for the stages that need it: all of them where it has changed."""
         parts = self._parts(file)
         asked = [stage for stage in self._stages if stage.part in parts]
         missing = [stage for stage in asked if not stage.is_published(file)]
@@ -79,43 +108,64 @@ class PicturePass:
         if has_something and not file.is_same():
             missing = asked
         if missing:
-            self._decode(file, missing, before)
-        else:
-            file.keep()
+            return self._begin_decoding(file, missing)
+        file.keep()
+        return None
+
+    def _begin_decoding(
+        self, file: AnalyzedFile, stages: list[PictureStage], *, in_one: bool = False
+    ) -> FileDecoding | None:
+        """None where no model is to be had."""
+        context = self._context
+        context.counts["decodings"] += 1
+        context.come_to(file.index, "the pictures", 0)
+        with ExitStack() as undo:
+            opening = open_media(file.opened, file.entry.media_type, context.checkpoint)
+            reader = undo.enter_context(opening)
+            begun = self._open(file, reader, stages, undo.enter_context(ExitStack()))
+            if not begun.runs:
+                return None
+            context.come_to(file.index, "the pictures", 0)
+            ranges = [] if in_one or context.lease.tries else self._ranges(reader)
+            return FileDecoding(context, self._spec, file, reader, ranges, begun, undo.pop_all())
+
+    def _ranges(self, reader: MediaReader) -> list[GridRange]:
+        spec, pool = self._spec, self._context.decoders
+        return reader.ranges(
+            spec.first_second, spec.last_second, pool.plan, self._context.checkpoint
+        )
+
+    def _take_whole(self, decoding: FileDecoding, before: Counter[ProgressType]) -> None:
+        """Take what is decoded of a file; where its ranges disagree one thread decodes it anew."""
+        file = decoding.file
+        try:
+            with decoding:
+                self._take(decoding, before)
+        except RangesDisagree as why:
+            warning = f"It was decoded by one thread, for its parts do not fit together: {why}."
+            log.info("%s: %s", file.entry.path, warning)
+            begun = decoding.begun
+            stages = [stage for stage in begun.stages if stage.part in begun.parts]
+            again = self._begin_decoding(file, stages, in_one=True)
+            if again is not None:
+                with again:
+                    again.warn(warning)
+                    self._take(again, before)
 
     @traces.stage("decode and embed")
-    def _decode(
-        self, file: AnalyzedFile, stages: list[PictureStage], before: Counter[ProgressType]
-    ) -> None:
-        context, spec = self._context, self._spec
+    def _take(self, decoding: FileDecoding, before: Counter[ProgressType]) -> None:
+        file, probe, made = decoding.file, decoding.probe, decoding.begun.parts
         span = get_current_span()
         span.set_attribute("rushes.path", file.entry.path)
-        span.set_attribute("rushes.wants", ", ".join(dict.fromkeys(s.part for s in stages)))
-        context.counts["decodings"] += 1
-        frames = 0
-        context.come_to(file.index, "the pictures", 0)
-        with (
-            ExitStack() as drafts,
-            open_media(file.opened, file.entry.media_type, context.checkpoint) as reader,
-            context.limited(work_limit_s(file.opened.status, reader.probe.duration_seconds)),
-        ):
-            runs = self._open(file, reader, stages, drafts)
-            if not runs:
-                return
-            context.come_to(file.index, "the pictures", 0)
-            made = [p for p in dict.fromkeys(s.part for s in stages) if p not in self.broken]
-            for frame in reader.grid(spec.first_second, spec.last_second, context.checkpoint):
-                context.checkpoint()
-                context.come_to(file.index, "the pictures", frame.second)
-                for run in runs:
-                    run.add(frame)
-                frames += 1
-                seconds = frame.second - spec.first_second + 1
-                self._worked(made, reader.probe, seconds)
-                self._report(file, before, share_done(seconds, reader.probe.duration_seconds))
-            if not frames:
-                raise MediaUnreadable("There is no picture in it.")
-            file.decoded([run.publish for run in runs], drafts.pop_all(), made)
+        span.set_attribute("rushes.wants", ", ".join(made))
+
+        def has_taken() -> None:
+            self._worked(made, probe, decoding.seconds)
+            self._report(file, before, share_done(decoding.seconds, probe.duration_seconds))
+
+        decoding.take(has_taken)
+        publishers = [run.publish for run in decoding.begun.runs]
+        file.decoded(publishers, decoding.begun.drafts.pop_all(), made)
 
     def _open(
         self,
@@ -123,21 +173,23 @@ class PicturePass:
         reader: MediaReader,
         stages: list[PictureStage],
         drafts: ExitStack,
-    ) -> list[StageRun]:
+    ) -> BegunRuns:
         """The runs of all parts whose models are to be had."""
-        runs: list[StageRun] = []
+        begun = BegunRuns(stages, drafts)
         for part in dict.fromkeys(stage.part for stage in stages):
             with ExitStack() as opened:
                 ours = [stage for stage in stages if stage.part is part]
                 try:
-                    runs += [opened.enter_context(stage.open(file, reader)) for stage in ours]
+                    runs = [opened.enter_context(stage.open(file, reader)) for stage in ours]
                 except ModelError as error:
                     log.warning("no %s is made: %s", part, error.message)
                     self._context.say("")  # it said that the model is being loaded
                     self.broken[part] = error
                 else:
+                    begun.runs += runs
+                    begun.parts.append(part)
                     drafts.push(opened.pop_all())
-        return runs
+        return begun
 
     def _parts(self, file: AnalyzedFile) -> list[ProgressType]:
         """The parts of a file that are made of its pictures and can be made here."""
@@ -156,15 +208,21 @@ class PicturePass:
             self._context.progress.report(part, files, file.entry.client_path)
 
     @traces.stage("publish")
-    def _publish(self, file: AnalyzedFile) -> bool:
-        """Whether the file is published; one that changed meanwhile has ended with that."""
-        get_current_span().set_attribute("rushes.path", file.entry.path)
-        try:
-            file.publish()
-        except MediaError as error:
+    def _publish(self, files: Sequence[AnalyzedFile]) -> list[AnalyzedFile]:
+        """Publish files together; returns those that changed meanwhile, which have ended."""
+        get_current_span().set_attribute("rushes.files", len(files))
+        failed = publish_together(files)
+        for file, error in failed:
             self._end(file, error)
-            return False
-        return True
+        return [file for file, _ in failed]
+
+    @contextmanager
+    def _failing_alone(self, file: AnalyzedFile) -> Iterator[None]:
+        """End the file where the block finds that it cannot be used."""
+        try:
+            yield
+        except (MediaError, NotAllowed) as error:
+            self._end(file, error)
 
     def _end(self, file: AnalyzedFile, error: RushesError | None = None) -> None:
         if error:

@@ -43,7 +43,9 @@ def analyze(
             _see(context, spec, stages, [file for file in files if parts_of_pictures(file)])
         except ModelError as error:
             broken = error
-        sound(context, spec).do([file for file in files if ProgressType.AUDIO in file.entry.wants])
+        with context.cores.busy():
+            sounds = [file for file in files if ProgressType.AUDIO in file.entry.wants]
+            sound(context, spec).do(sounds)
     if broken:
         raise broken
     cache.collect_when_due(context.ledger.is_over)

@@ -9,10 +9,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 from shared.domain import AnalyzeSpec, ProgressType
 from workers.analysis.analyzed_file import AnalyzedFile
+from workers.analysis.frame_stream import Prepared
 from workers.context import Context
 from workers.media.media_reader import MediaReader
 from workers.media.pictures import GridFrame
@@ -23,9 +24,19 @@ LEFT_FOR_PUBLISHING = 0.02  # of a file's progress
 class StageRun(ABC):
     """What one stage makes of one file."""
 
+    in_order: ClassVar[bool] = True  # whether `add` wants the seconds to ascend
+
     @abstractmethod
-    def add(self, frame: GridFrame) -> None:
-        """Take the file's next frame. Seconds ascend, and some may be missing.
+    def prepare(self, frame: GridFrame) -> Prepared[Any]:
+        """What `add` needs of a picture, which is gone afterwards.
+
+        Called in decode threads, for several frames at once and in any order: it may change
+        nothing that others see.
+        """
+
+    @abstractmethod
+    def add(self, second: int, prepared: Any) -> None:
+        """Take what was prepared of one frame, in the Item's thread; some seconds may be missing.
 
         A result may wait for a full batch; after the stage's `flush` none is outstanding.
         """

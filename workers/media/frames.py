@@ -26,7 +26,7 @@ class Scaler:
     def scale(self, frame: VideoFrame, width: int, height: int, pixels: str) -> VideoFrame:
         """The frame at this size as full-range `rgb24` or `yuvj420p` (BT.601, as JPEG wants)."""
         scaler = self._scalers.setdefault((width, height, pixels), VideoReformatter())
-        matrix = None if frame.format.is_rgb else _matrix(frame)
+        matrix = None if frame.format.is_rgb else matrix_of(frame)
         return scaler.reformat(
             frame,
             width,
@@ -34,14 +34,14 @@ class Scaler:
             pixels,
             src_colorspace=matrix,
             dst_colorspace=Colorspace.ITU601 if pixels == "yuvj420p" else None,
-            src_color_range=frame.color_range or _range(frame),
+            src_color_range=frame.color_range or range_of(frame),
             dst_color_range=ColorRange.JPEG,
             interpolation=Interpolation.AREA,
             threads=1,
         )
 
 
-def _matrix(frame: VideoFrame) -> int:
+def matrix_of(frame: VideoFrame) -> int:
     """The frame's own matrix, else the usual one for its height."""
     tagged = {
         1: Colorspace.ITU709,
@@ -57,7 +57,8 @@ def _matrix(frame: VideoFrame) -> int:
     return Colorspace.ITU709 if frame.height >= _HD_HEIGHT else Colorspace.ITU601
 
 
-def _range(frame: VideoFrame) -> ColorRange:
+def range_of(frame: VideoFrame) -> ColorRange:
+    """The range of a frame that states none, by its pixels."""
     full = frame.format.is_rgb or frame.format.name.startswith("yuvj")
     return ColorRange.JPEG if full else ColorRange.MPEG
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
 import av.error
@@ -195,8 +195,15 @@ class StretchMarker:
 class Feeder:
     """Decodes marked packets; yields the wanted frames in order of presentation."""
 
-    def __init__(self, codec: VideoCodecContext) -> None:
+    def __init__(
+        self,
+        codec: VideoCodecContext,
+        note: Callable[[VideoFrame], None] = lambda frame: None,
+        first: VideoFrame | None = None,
+    ) -> None:
         self._codec = codec
+        self._note = note  # sees every picture that comes out
+        self._first = first  # the first picture, where it is decoded already
         self._tail: list[VideoPacket] = []  # of the GOP before, in case this one leans on it
         self._held: list[VideoPacket] = []  # of this GOP, since its last wanted picture
         self._key: int | None = None  # presentation time of this GOP's keyframe
@@ -219,6 +226,11 @@ class Feeder:
         elif self._tail:
             yield from self._cut()
         self._tail = []
+        first, self._first = self._first, None
+        if first is not None and first.pts == packet.pts and self._held == [packet]:
+            self._given.append(packet.pts)
+            yield first  # its packet remains held, for pictures that lean on it
+            return
         if packet.pts not in self._wanted and packet.pts not in self._given:
             heapq.heappush(self._wanted, packet.pts)
         held, self._held = self._held, []
@@ -259,6 +271,7 @@ class Feeder:
         for frame in frames:
             if frame.pts is None:
                 continue
+            self._note(frame)
             self._miss_before(frame.pts)
             if self._wanted and self._wanted[0] == frame.pts:
                 self._given.append(heapq.heappop(self._wanted))

@@ -49,13 +49,16 @@ class VideoSource:
     checkpoint: Callable[[], None]
     peeked: list[VideoPacket] = field(default_factory=list)  # read already, not yet decoded
     is_interlaced: bool = False
+    first: VideoFrame | None = None  # the first picture, which opening has decoded
     note: Callable[[VideoPacket], None] = lambda packet: None  # sees every packet that is read
+    note_frame: Callable[[VideoFrame], None] = lambda frame: None  # and every picture decoded
     errors: int = 0  # packets that the decoder refused
     missed: int = 0  # seconds that have no picture for it
     corrupt: int = 0  # packets that the container calls damaged
     last_seen: float = 0.0  # seconds; the latest time stamp that was read
     broke_off: str = ""  # why reading ended early
     is_used: bool = False  # whether it has left its beginning
+    is_ended: bool = False  # whether packets were read to the end of the file
 
     @property
     def clock(self) -> Clock:
@@ -64,16 +67,20 @@ class VideoSource:
     def packets(self) -> Iterator[VideoPacket]:
         """The stream's packets; a broken rest ends them with `broke_off` set."""
         clock = self.clock
+        latest: int | None = None
         self.is_used = True
+        self.first = None  # it may be large
         try:
             for packet in chain(self._replay(), self.container.demux(self.stream)):
                 self.checkpoint()
                 if packet.size:
                     self.note(packet)
                     self.corrupt += packet.is_corrupt
-                    if packet.pts is not None:
-                        self.last_seen = max(self.last_seen, clock.seconds(packet.pts))
+                    if packet.pts is not None and (latest is None or packet.pts > latest):
+                        latest = packet.pts
+                        self.last_seen = max(self.last_seen, clock.seconds(latest))
                     yield packet
+            self.is_ended = True
         except av.error.InvalidDataError as error:
             self.broke_off = str(error.strerror)
 
@@ -122,7 +129,7 @@ def ways(source: VideoSource) -> tuple[Way, ...]:
 def smart(source: VideoSource, first: int, last: int | None) -> Iterator[Shot]:
     """Decode only what each second's picture needs (see gops.py)."""
     marker = GridMarker(source.clock, first, last)
-    feeder = Feeder(source.stream.codec_context)
+    feeder = Feeder(source.stream.codec_context, source.note_frame, source.first)
     try:
         for packet in timed_packets(source):
             for ready, wanted in marker.push(packet):
@@ -139,8 +146,7 @@ def smart(source: VideoSource, first: int, last: int | None) -> Iterator[Shot]:
 def seeking(source: VideoSource, first: int, last: int | None) -> Iterator[Shot]:
     """One seek and one picture a second, for streams in which every picture is a keyframe."""
     clock = source.clock
-    codec = source.stream.codec_context
-    second = first
+    second, known = first, source.first
     while last is None or second < last:
         source.checkpoint()
         packet = _packet_at(source, clock.first_pts(second))
@@ -150,16 +156,28 @@ def seeking(source: VideoSource, first: int, last: int | None) -> Iterator[Shot]
         second = clock.second(packet.pts)
         if last is not None and second >= last:
             return
-        try:
-            frames = [*codec.decode(packet), *codec.decode(None)]
-        except av.error.FFmpegError:
-            source.errors += 1
-            source.missed += 1
-            frames = []
-        codec.flush_buffers()
+        if known is not None and known.pts == packet.pts:
+            frames = [known]
+        else:
+            frames = _decoded_alone(source, packet)
+        known = None
+        for frame in frames:
+            source.note_frame(frame)
         if frames:
             yield second, clock.seconds(packet.pts), frames[0]
         second += 1
+
+
+def _decoded_alone(source: VideoSource, packet: VideoPacket) -> list[VideoFrame]:
+    codec = source.stream.codec_context
+    try:
+        return [*codec.decode(packet), *codec.decode(None)]
+    except av.error.FFmpegError:
+        source.errors += 1
+        source.missed += 1
+        return []
+    finally:
+        codec.flush_buffers()
 
 
 def sequential(source: VideoSource, first: int, last: int | None) -> Iterator[Shot]:

@@ -32,6 +32,7 @@ from workers.media.gops import Misfit
 from workers.media.grid import Shot, VideoSource, Way, sequential, smart, ways
 from workers.media.pictures import GridFrame, Picture
 from workers.media.probing.probe import is_film_still, probe_container, probe_still
+from workers.media.ranges import GridRange, RangePlan, RangeReader, split
 from workers.media.stills import StillPicture, open_still
 from workers.media.stretches import stretches
 from workers.media.throttled_checkpoint import ThrottledCheckpoint
@@ -57,6 +58,7 @@ class MediaReader:
         self._source: VideoSource | None = None
         self._container: InputContainer | None = None
         self._scaler = Scaler()
+        self._way: Way = sequential  # the cheapest one, once `ranges` has asked
         if media_type is MediaType.IMAGE and not is_film_still(file.path):
             self._still = open_still(file)
             self.probe = probe_still(self._still)
@@ -67,7 +69,7 @@ class MediaReader:
         """Give the decoder back; pictures already taken stay valid while the file is open."""
         if self._container is not None:
             self._container.close()
-        self._container = self._source = None
+        self._container = self._source = self._still = None
 
     def grid(
         self,
@@ -100,6 +102,41 @@ class MediaReader:
         if not count and first == 0:
             raise MediaUnreadable("No picture in it could be decoded; the file is damaged.")
         self._warn(last)
+
+    def ranges(
+        self,
+        first: int,
+        last: int | None,
+        plan: RangePlan,
+        checkpoint: Callable[[], None] = lambda: None,
+    ) -> list[GridRange]:
+        """Ranges that RangeReaders may read side by side, in order; they begin as `plan` says.
+
+        None where grid() has to read the file in one go. Those who read ranges tell
+        `ranges_were_read`, or call grid() where one of them disagrees.
+        """
+        stated = math.ceil(self.probe.duration_seconds or 0)
+        end = stated if last is None else min(last, stated)
+        if self._still is not None or self._source is None or first:
+            return []
+        if overrun(end, self._file.status.st_size, ALWAYS_SEEN_S):
+            return []
+        starts = plan(end)
+        if not starts:
+            return []
+        with reading_errors():
+            source = self._ready(ThrottledCheckpoint(checkpoint))
+            self._way = ways(source)[0]
+            return split(source, self._way, last, end, starts, checkpoint)
+
+    def range_reader(self) -> RangeReader:
+        """A reader of what `ranges` gave, for one thread; the caller closes it."""
+        assert self._source is not None
+        return RangeReader(self._file, self._way, self._source.clock)
+
+    def ranges_were_read(self, last: int | None, last_seen: float) -> None:
+        """Complete `warnings` as grid() does; `last_seen`: the largest of all range readers."""
+        self._warn_of_end(last, last_seen)
 
     def shown_at(self, seconds: float) -> Picture:
         """The picture that is on screen at `seconds`; BadInput when that is outside the file."""
@@ -149,7 +186,9 @@ class MediaReader:
                     only(container, stream)
                     packets, picture = first_picture(container, stream, checkpoint)
                     interlaced = picture is not None and picture.interlaced_frame
-                    self._source = VideoSource(container, stream, lambda: None, packets, interlaced)
+                    self._source = VideoSource(
+                        container, stream, lambda: None, packets, interlaced, picture
+                    )
                 return probe_container(container, stream, picture, media_type)
         except BaseException:  # `__init__` calls it, and then nobody else could close the file
             self.close()
@@ -215,7 +254,7 @@ class MediaReader:
         return VideoPicture(frame, self._scaler, aspect)
 
     def _warn(self, last: int | None) -> None:
-        source, stated = self._source, self.probe.duration_seconds
+        source = self._source
         if source is None:
             return
         if source.errors or source.corrupt:
@@ -227,9 +266,14 @@ class MediaReader:
             self.warnings.append(
                 f"The file is damaged after {source.last_seen:.0f} s: {source.broke_off}."
             )
-        elif last is None and stated and source.last_seen < stated - _SHORTFALL_S:
+        else:
+            self._warn_of_end(last, source.last_seen)
+
+    def _warn_of_end(self, last: int | None, last_seen: float) -> None:
+        stated = self.probe.duration_seconds
+        if last is None and stated and last_seen < stated - _SHORTFALL_S:
             self.warnings.append(
-                f"The pictures end at {source.last_seen:.0f} s of {stated:.0f} s; "
+                f"The pictures end at {last_seen:.0f} s of {stated:.0f} s; "
                 "the file may be incomplete."
             )
 

@@ -63,9 +63,7 @@ class StillPicture:
         stored = (height, width) if turned else (width, height)
         with _readable():
             image = self._load(*stored)
-            shrinks = stored[0] <= image.width and stored[1] <= image.height
-            how = Image.Resampling.BOX if shrinks else Image.Resampling.BICUBIC
-            return np.array(_turn(image.resize(stored, how), self._orientation))
+            return np.array(_turn(_resized(image, stored), self._orientation))
 
     def thumbnail_jpeg(self, long_side: int = THUMBNAIL_SIDE) -> bytes:
         return encode_rgb(self.rgb(*fit(self.width, self.height, long_side)))
@@ -138,6 +136,16 @@ def _readable() -> Iterator[None]:
         raise MediaUnreadable(f"The picture is damaged: {error}") from error
 
 
+def _resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """Averages over areas where it shrinks; by a whole factor that takes a fifth of the time."""
+    if size[0] > image.width or size[1] > image.height:
+        return image.resize(size, Image.Resampling.BICUBIC)
+    factor = image.width // size[0]
+    if factor > 1 and image.size == (size[0] * factor, size[1] * factor):
+        return image.reduce(factor)
+    return image.resize(size, Image.Resampling.BOX)
+
+
 def _turn(image: Image.Image, orientation: int) -> Image.Image:
     method = {
         2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -157,7 +165,7 @@ def _to_rgb(image: Image.Image) -> Image.Image:
         return _deep_to_rgb(image)
     if "transparency" in image.info or image.mode in ("RGBA", "LA", "PA", "RGBa", "La"):
         return _flatten(image.convert("RGBA"))
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _deep_to_rgb(image: Image.Image) -> Image.Image:

@@ -1,4 +1,4 @@
-"""Keeps models warm and lends them: loaded once, one user at a time, unloaded when idle."""
+"""Keeps models warm and lends them: loaded once, shared by all users, unloaded when idle."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class _Slot:
     """One model's place. `users` counts waiting ones, too: a wanted model is never unloaded."""
 
     spec: ModelSpec
-    turn: threading.Lock = field(default_factory=threading.Lock)
+    loading: threading.Lock = field(default_factory=threading.Lock)
     model: Model | None = None
     users: int = 0
     last_used: float = 0.0
@@ -65,7 +65,7 @@ class _Slot:
 
 
 class ModelPool:
-    """All models of one process. Threads may share it; each lent model has one user at a time."""
+    """All models of one process. Threads may share it, and each model while it is lent."""
 
     def __init__(
         self,
@@ -106,9 +106,9 @@ class ModelPool:
         """Lend a model, loaded and warmed up first when it is not. Raises ModelError."""
         slot = self._enter(resolve(self._settings, kind, key))
         try:
-            with slot.turn:
-                model = slot.model
-                yield self._load(slot) if model is None else model
+            with slot.loading:
+                model = slot.model or self._load(slot)
+            yield model
         finally:
             with self._guard:
                 slot.users -= 1
@@ -172,34 +172,33 @@ class ModelPool:
 
     @traces.stage("load model")
     def _load(self, slot: _Slot) -> Model:
-        """Load and warm up a model, for the one user whose turn it is; all others wait."""
+        """Load and warm up a model, for the first of its users; all others wait."""
         get_current_span().set_attribute("rushes.model", slot.spec.key)
         loader = self._loaders.get(slot.spec.kind)
         if loader is None:
             raise ModelError(f"This version cannot run {slot.spec.kind} models.")
         self._make_room(slot)
-        with self._guard:
-            slot.is_loading, slot.error = True, None
         started = self._clock()
+        model: Model | None = None
         try:
             with _loading_errors(slot.spec):
-                model = loader(self._settings, slot.spec)
-                model.warmup()
-            self.loads[slot.spec.kind] += 1
+                loaded = loader(self._settings, slot.spec)
+                loaded.warmup()
+                model = loaded
         except ModelError as error:
             with self._guard:
                 slot.error = error.message
             raise
         finally:
             with self._guard:
-                slot.is_loading = False
+                slot.is_loading, slot.model = False, model
         with self._guard:
-            slot.model = model
+            self.loads[slot.spec.kind] += 1
         log.info("loaded %s in %.1f s", slot.spec.key, self._clock() - started)
         return model
 
     def _make_room(self, wanted: _Slot) -> None:
-        """Unload idle models, the longest unused first, until the wanted one fits."""
+        """Unload idle models, the longest unused first, until the one that loads now fits."""
         if self._budget is None:
             self._budget = memory_budget(self._settings)
         need = model_bytes(wanted.spec)
@@ -211,13 +210,14 @@ class ModelPool:
             )
         gone = []
         with self._guard:
-            loaded = [slot for slot in self._slots.values() if slot.model is not None]
-            taken = sum(model_bytes(slot.spec) for slot in loaded)
+            held = [s for s in self._slots.values() if s.model is not None or s.is_loading]
+            taken = sum(model_bytes(slot.spec) for slot in held)
             for slot in self._idle_slots():
                 if taken + need <= self._budget:
                     break
                 taken -= model_bytes(slot.spec)
                 gone.append(self._drop(slot))
+            wanted.is_loading, wanted.error = True, None
         if gone:
             release_memory()
             log.info("unloaded %s to make room for %s", ", ".join(gone), wanted.spec.key)

@@ -1,4 +1,8 @@
-"""Protocols of models: what each must offer, whatever library runs it. Imports no model library."""
+"""Protocols of models: what each must offer, whatever library runs it. Imports no model library.
+
+Threads share a model: its calls that run the network wait for each other (`turns.Turns`), and those
+that prepare a picture or look for faces in one may run side by side.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +28,7 @@ class Model(Protocol):
 
 
 class VisualEmbedder(Protocol):
-    """Embeds pictures and texts in one space. Not thread-safe; the pool lends it to one user."""
+    """Embeds pictures and texts in one space. Threads may share it."""
 
     @property
     def spec(self) -> ModelSpec: ...
@@ -81,7 +85,7 @@ class Utterance:
 
 
 class Transcriber(Protocol):
-    """Turns sound into words. Not thread-safe; the pool lends it to one user."""
+    """Turns sound into words. Threads may share it."""
 
     @property
     def spec(self) -> ModelSpec: ...
@@ -148,7 +152,7 @@ class FaceBox:
 
 
 class FaceFinder(Protocol):
-    """Finds faces in a picture, and rows that tell people apart. Not thread-safe.
+    """Finds faces in a picture, and rows that tell people apart. Threads may share it.
 
     "left" and "right" are the picture's, as insightface orders landmarks.
     """

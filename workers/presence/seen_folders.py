@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from functools import partial
@@ -37,6 +38,7 @@ _REMEMBER_S = 86_400
 
 
 _noted_at: dict[tuple[str, str], float] = {}  # by key and folder; of this process
+_noted_lock = threading.Lock()
 
 
 class SeenFolder(msgspec.Struct, frozen=True):
@@ -92,7 +94,8 @@ class SeenFolders:
         return is_inside and os.path.isfile(path)
 
     def _away(self, paths: Iterable[str]) -> NotHere | None:
-        _noted_at.clear()  # what comes back is noted at once
+        with _noted_lock:
+            _noted_at.clear()  # what comes back is noted at once
         above = {path: self._above(path) for path in paths}
         asked = sorted({folder for folders in above.values() for folder in folders})
         with translated():
@@ -141,10 +144,11 @@ class SeenFolders:
 
     def _note(self, paths: Iterable[str]) -> None:
         now = time.monotonic()
-        for old in [of for of, at in _noted_at.items() if now - at > _NOTED_S]:
-            del _noted_at[old]
         folders = {os.path.dirname(path) for path in paths}
-        folders = {folder for folder in folders if (self._key, folder) not in _noted_at}
+        with _noted_lock:
+            for old in [of for of, at in _noted_at.items() if now - at > _NOTED_S]:
+                del _noted_at[old]
+            folders = {folder for folder in folders if (self._key, folder) not in _noted_at}
         from_files = folders.copy()
         for folder in from_files:
             folders |= {root for root in self._roots if _is_below(folder, root)}
@@ -161,7 +165,8 @@ class SeenFolders:
             pipe.hdel(self._key, *map(_since, noted))
             pipe.expire(self._key, _REMEMBER_S)
             pipe.execute()
-        _noted_at.update({(self._key, folder): now for folder in from_files})
+        with _noted_lock:
+            _noted_at.update({(self._key, folder): now for folder in from_files})
 
     def _left_to_wait(self, path: str) -> float:
         """How long what is gone from a disk that stayed may still come back; counts from now on."""

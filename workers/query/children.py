@@ -9,6 +9,7 @@ import os
 import resource
 import signal
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import TimeoutError
 from concurrent.futures.process import BrokenProcessPool
@@ -27,7 +28,16 @@ MEMORY_BYTES = 4 << 30
 MAX_CALLS = 500  # of one child: what native libraries leak ends with it
 _OUT_OF_MEMORY = 77  # exit status
 _CPU_SLACK_S = 2
+_ASK_AGAIN_S = 0.3
 _START_S = 20.0  # for a child that is only being started, on a busy machine
+
+
+class Unwanted(Exception):
+    """Nobody waits for the result of a call any more."""
+
+
+def _always() -> bool:
+    return True
 
 
 class Children:
@@ -52,12 +62,26 @@ class Children:
 
         Raises MediaUnreadable when the child crashes or does not end within `limit_s`.
         """
+        return self.run_while(_always, limit_s, function, *args, **kw)
+
+    def run_while(
+        self,
+        is_wanted: Callable[[], bool],
+        limit_s: float,
+        function: Callable[P, T],
+        *args: P.args,
+        **kw: P.kwargs,
+    ) -> T:
+        """As `run`; `is_wanted` is asked again and again, and the child ends when it says no.
+
+        Raises Unwanted then.
+        """
         task = (limit_s, function, args, kw)
         try:
             try:
-                result: T = self._once(task)
+                result: T = self._once(task, is_wanted)
             except BrokenProcessPool:  # an idle child was killed just now; this call is innocent
-                result = self._once(task)
+                result = self._once(task, is_wanted)
         except TimeoutError:
             raise MediaUnreadable(f"Reading it took longer than {limit_s:g} s.") from None
         except ProcessExpired as error:
@@ -72,15 +96,25 @@ class Children:
             self._pool.stop()
             self._pool.join()
 
-    def _once(self, task: tuple[float, Callable[..., Any], Any, Any]) -> Any:
+    def _once(
+        self, task: tuple[float, Callable[..., Any], Any, Any], is_wanted: Callable[[], bool]
+    ) -> Any:
         pool, limit_s = self._usable_pool(), task[0]
         future = pool.schedule(_limited, task, timeout=limit_s)
-        try:
-            return future.result(timeout=limit_s + _START_S)
-        except TimeoutError:
-            if not future.done():  # not the call's own limit: no child has even taken it
+        until = time.monotonic() + limit_s + _START_S
+        patience_s = limit_s + _START_S if is_wanted is _always else _ASK_AGAIN_S
+        while True:
+            try:
+                return future.result(timeout=patience_s)
+            except TimeoutError:
+                if future.done():  # just now, or by the call's own limit
+                    return future.result()
+            if not is_wanted():
+                future.cancel()  # pebble ends the child, and starts another
+                raise Unwanted
+            if time.monotonic() > until:  # no child has even taken it
                 self._give_up(pool)
-            raise
+                raise TimeoutError
 
     def _usable_pool(self) -> Any:
         """The pool of children, made anew when pebble gave it up (an idle child was killed)."""

@@ -14,7 +14,7 @@ from opentelemetry import trace
 from shared.errors import RedisAway, RushesError
 from shared.process import traces
 from shared.query.former_version import request_of
-from shared.query.lanes import BLOCK_S, Lane, lane_key, request_key
+from shared.query.lanes import BLOCK_S, Lane, lane_key, request_key, withdrawn_key
 from shared.query.messages import Failed, QueryReply, QueryRequest, Question, Result
 from shared.redis.clients import connect_blocking, translated
 
@@ -27,11 +27,12 @@ _REPLIES_TTL_S = 60
 class PendingRequest:
     """A request whose caller waits for `within_s` more, as it was when the request was taken.
 
-    `reply` is called once, perhaps in another thread.
+    `reply`, or `drop`, is called once, perhaps in another thread.
     """
 
     question: Question
     within_s: float
+    is_wanted: Callable[[], bool]  # for the thread that took it; False once the caller has gone
     _send: Callable[[Result | Failed], None]
     _span: trace.Span
 
@@ -46,6 +47,10 @@ class PendingRequest:
             self._send(Failed.of(answer))
         else:
             self._send(answer)
+        self._span.end()
+
+    def drop(self) -> None:
+        """End without an answer, as nobody waits for one."""
         self._span.end()
 
 
@@ -77,6 +82,7 @@ class LaneConsumer:
         return PendingRequest(
             request.question,
             min(request.within_s, left_ms / 1000),
+            lambda: self._is_wanted(request),
             lambda answer: self._send(request, answer),
             traces.tracer().start_span(
                 self._lane, traces.context_of(request.trace), trace.SpanKind.CONSUMER
@@ -91,6 +97,13 @@ class LaneConsumer:
 
     def close(self) -> None:
         self._redis.close()
+
+    def _is_wanted(self, request: QueryRequest) -> bool:
+        try:
+            with translated():
+                return not self._redis.exists(withdrawn_key(self._instance, request.request_id))
+        except RedisAway:  # nobody can tell
+            return True
 
     def _send(self, request: QueryRequest, answer: Result | Failed) -> None:
         """Send an answer; one that Redis does not take is lost, and the caller asks again."""

@@ -17,7 +17,7 @@ import time
 import msgspec
 
 from shared.domain import ModelKind
-from shared.errors import BadInput, ModelError, ModelLoading, RedisAway, RushesError
+from shared.errors import BadInput, ModelError, ModelLoading, NoWorker, RedisAway, RushesError
 from shared.ledger.totals import LoadCount
 from shared.models.model_catalogue import resolve
 from shared.paths import Roots
@@ -38,6 +38,8 @@ from shared.query.messages import (
     GrabbedFrames,
     GrabFrame,
     GrabFrames,
+    MakePreview,
+    PreviewSegment,
     ProbeFile,
 )
 from shared.redis import heartbeats
@@ -48,8 +50,9 @@ from workers.liveness import STALL_S
 from workers.model_reconciler import ModelReconciler
 from workers.models.pool import ModelPool
 from workers.presence.availability import Availability
+from workers.preview.segment import make_segment
 from workers.query import grab
-from workers.query.children import Children
+from workers.query.children import Children, Unwanted
 from workers.query.consumer import LaneConsumer, PendingRequest
 from workers.query.embed import Embedder, EmbedRequest
 from workers.query.faces import LONGEST_SIDE, find_faces
@@ -84,6 +87,7 @@ class QueryService:
         self._embedder = Embedder(self._pool)
         self._grabbers = Children(_CHILDREN_A_LANE, grab.warm_up)
         self._probers = Children(_CHILDREN_A_LANE, grab.warm_up)
+        self._previewers = Children(_CHILDREN_A_LANE, grab.warm_up)  # started when used
         self._asked_for: set[str] = set()
         self._stopping = False
         self._has_news = threading.Event()  # that the next heartbeat is not to wait for
@@ -125,6 +129,7 @@ class QueryService:
         self._embedder.close()
         self._grabbers.close()
         self._probers.close()
+        self._previewers.close()
         self._pool.close()
         try:
             heartbeats.leave(self._client, self._settings.instance, self._heart.name)
@@ -139,6 +144,7 @@ class QueryService:
             Lane.FACES: 1,
             Lane.GRAB: _CHILDREN_A_LANE,
             Lane.PROBE: _CHILDREN_A_LANE,
+            Lane.PREVIEW: _CHILDREN_A_LANE,
         }
         threads = [
             threading.Thread(target=self._follow, args=(lane,), name=f"lane-{lane}", daemon=True)
@@ -186,38 +192,52 @@ class QueryService:
         # A child that is killed costs the next question a second; so it gets one at the least.
         limit_s = min(self._limit_s, max(_LEAST_S, request.within_s))
         try:
-            match request.question:
-                case ProbeFile(path=path, roots=of_key):
-                    roots = self._roots.within(of_key)
-                    request.reply(self._probers.run(limit_s, probe_file, roots, path))
-                case GrabFrame(path=path, seconds=seconds, long_side=side, roots=of_key):
-                    roots = self._roots.within(of_key)
-                    jpeg = self._grabbers.run(limit_s, grab.jpeg_at, roots, path, seconds, side)
-                    request.reply(Grabbed(jpeg=jpeg))
-                case GrabFrames(path=path, seconds=stretch, long_side=side, roots=of_key):
-                    roots = self._roots.within(of_key)
-                    jpegs, following = self._grabbers.run(
-                        limit_s, grab.jpegs_within, roots, path, stretch, side
-                    )
-                    request.reply(GrabbedFrames(jpegs=tuple(jpegs), next=following))
-                case FindCuts(path=path, seconds=pairs, roots=of_key):
-                    roots = self._roots.within(of_key)
-                    found = self._grabbers.run(limit_s, grab.cuts_between, roots, path, pairs)
-                    request.reply(FoundCuts(places=tuple(found)))
-                case FindFaces(path=path, face_model=model, roots=of_key):
-                    roots = self._roots.within(of_key)
-                    rgb = self._grabbers.run(limit_s, grab.rgb_within, roots, path, LONGEST_SIDE)
-                    request.reply(find_faces(self._pool, model, rgb))
-                case question:
-                    self._embedder.put(self._prepared(question, request, limit_s))
+            self._reply(request, limit_s)
         except RushesError as error:
             request.reply(error)
+        except Unwanted:
+            request.drop()
         except (KeyError, TypeError, ValueError) as error:  # what decoders raise for odd files, too
             log.exception("A question of the lane %s was not understood", lane)
             request.reply(BadInput(f"The question was not understood: {error}"))
         except Exception as error:  # of ours; without its thread the lane would have no worker
             log.exception("A question of the lane %s failed", lane)
             request.reply(RushesError(f"An internal error: {type(error).__name__}: {error}"))
+
+    def _reply(self, request: PendingRequest, limit_s: float) -> None:
+        """Reply to a question. Raises RushesError, Unwanted, and what decoders raise."""
+        match request.question:
+            case ProbeFile(path=path, roots=of_key):
+                roots = self._roots.within(of_key)
+                request.reply(self._probers.run(limit_s, probe_file, roots, path))
+            case GrabFrame(path=path, seconds=seconds, long_side=side, roots=of_key):
+                roots = self._roots.within(of_key)
+                jpeg = self._grabbers.run(limit_s, grab.jpeg_at, roots, path, seconds, side)
+                request.reply(Grabbed(jpeg=jpeg))
+            case GrabFrames(path=path, seconds=stretch, long_side=side, roots=of_key):
+                roots = self._roots.within(of_key)
+                jpegs, following = self._grabbers.run(
+                    limit_s, grab.jpegs_within, roots, path, stretch, side
+                )
+                request.reply(GrabbedFrames(jpegs=tuple(jpegs), next=following))
+            case FindCuts(path=path, seconds=pairs, roots=of_key):
+                roots = self._roots.within(of_key)
+                found = self._grabbers.run(limit_s, grab.cuts_between, roots, path, pairs)
+                request.reply(FoundCuts(places=tuple(found)))
+            case MakePreview() if request.within_s < self._limit_s:
+                # It would end in the midst, as if the file could not be read.
+                raise NoWorker("Too many previews are being made; retry shortly.")
+            case MakePreview(roots=of_key) as asked:
+                roots = self._roots.within(of_key)
+                run = self._previewers.run_while
+                mp4 = run(request.is_wanted, limit_s, make_segment, roots, asked)
+                request.reply(PreviewSegment(mp4=mp4))
+            case FindFaces(path=path, face_model=model, roots=of_key):
+                roots = self._roots.within(of_key)
+                rgb = self._grabbers.run(limit_s, grab.rgb_within, roots, path, LONGEST_SIDE)
+                request.reply(find_faces(self._pool, model, rgb))
+            case question:
+                self._embedder.put(self._prepared(question, request, limit_s))
 
     def _prepared(
         self, question: EmbedQuestion, request: PendingRequest, limit_s: float

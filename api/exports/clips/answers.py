@@ -14,7 +14,7 @@ from shared.exports.clips import ClipCode
 Warnings = Annotated[list[str], Meta(description="What in it is not as asked for.", examples=[[]])]
 
 
-class ExportedClip(Struct, kw_only=True):
+class ExportedClip(Struct, kw_only=True, omit_defaults=True):
     """A clip that was exported."""
 
     index: Annotated[int, Meta(ge=0, description="Its place in the request.", examples=[0])]
@@ -67,6 +67,18 @@ class ExportedClip(Struct, kw_only=True):
         Meta(description='on_exists "skip": a file of that name was there.', examples=[False]),
     ]
     warnings: Warnings
+    download_url: (
+        Annotated[
+            str,
+            Meta(
+                description="Path of the file on this server, with `download_urls`. Whoever has "
+                "it saves the file for an hour, without a licence key; ranges are answered. Left "
+                "out of a dry run.",
+                examples=["/api/v1/exports/WzE3NjQwMzUyMDAsWyIvZm9vdGFnZS9leHBv…"],
+            ),
+        ]
+        | None
+    ) = None
 
 
 class FailedClip(Struct, kw_only=True):

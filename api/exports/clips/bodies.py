@@ -198,3 +198,10 @@ class ExportClipsBody(Keyed, kw_only=True):
             "close a connection on which nothing is said for long."
         ),
     ] = False
+    download_urls: Annotated[
+        bool,
+        Meta(
+            description="Give each exported clip a `download_url`, signed, so that a browser can "
+            "save it without a licence key."
+        ),
+    ] = False

@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 
 from api.exports.clips.answers import ClipsOfTask, ExportedClips
 from api.exports.clips.bodies import ExportClipsBody
+from api.exports.clips.downloads import add_addresses
 from api.exports.clips.results import clips_of
 from api.exports.clips.submission import submit_clips
 from api.exports.exact_bounds import place_at_cuts
-from api.http.endpoint import Call, Endpoint, Reply
+from api.http.endpoint import Call, Endpoint, Parameter, Reply
 from api.tasks.answers import Accepted
 from api.tasks.progress import waiting_hint
 from shared.domain import TaskKind
@@ -44,7 +46,8 @@ async def export_clips(call: Call[ExportClipsBody]) -> ExportedClips | Reply:
         message = f"Export of {count} clip{'' if count == 1 else 's'} accepted.{hint}"
         return Reply(202, Accepted(message=message, task_id=task.task_id))
     await _ended(call, task.task_id)
-    found = await run_in_threadpool(clips_of, call.services, task.task_id)
+    wants_urls = call.body.download_urls
+    found = await run_in_threadpool(_clips, call, task.task_id, wants_urls)
     return ExportedClips(exported=found.exported, failed=found.failed)
 
 
@@ -59,7 +62,15 @@ def _clips_so_far(call: Call[None]) -> ClipsOfTask:
     record = call.services.ledger.record(call.path["task_id"])
     if record and record.sender.owner != call.sender.owner and call.services.paths.key_roots:
         call.check(KeyScope.ADMIN)
-    return clips_of(call.services, call.path["task_id"])
+    wants_urls = call.query.get("download_urls", "").lower() in ("true", "1", "yes")
+    return _clips(call, call.path["task_id"], wants_urls)
+
+
+def _clips(call: Call[Any], task_id: str, wants_urls: bool) -> ClipsOfTask:
+    found = clips_of(call.services, task_id)
+    if wants_urls:
+        add_addresses(call.services, task_id, found.exported, call.sender.owner)
+    return found
 
 
 async def _ended(call: Call[ExportClipsBody], task_id: str) -> None:
@@ -185,6 +196,14 @@ ENDPOINTS = (
         tag="Exports",
         summary="What became of the clips of a task",
         description="While it runs: of those that have ended. Kept for a day after its end.",
+        query=(
+            Parameter(
+                "download_urls",
+                "`true` gives each exported clip a `download_url`, signed for an hour.",
+                {"type": "boolean", "default": False},
+                True,
+            ),
+        ),
         answer=ClipsOfTask,
         errors={Missing: "There is no export task 8f14e45fceea167a5a36dedd4bea2543."},
         answer_example={

@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 
 from api.search.codes.basis import Basis
 from api.search.codes.codes import BOUND, Codes, Columns, are_sound, worst_of
-from api.search.codes.int4 import Int4Codes
-from api.search.codes.int8 import Int8Codes
+from api.search.codes.int4 import FourBitCodes
+from api.search.codes.int8 import EightBitCodes
 from api.search.derived_files import journal_digest, signature
 from shared.msgspec_decoding import UNDECODABLE
 from shared.private_files import private, publish
@@ -33,7 +33,7 @@ _VERSION = 2  # of what codes and bounds mean
 _STATE = "codes.json"
 _BASIS = "basis.f32"  # the mean, then the rotation
 _FILES = ("codes", "factors.f32", "bounds.f32")
-_KINDS: dict[int, type[Codes]] = {kind.bits: kind for kind in (Int8Codes, Int4Codes)}
+_KINDS: dict[int, type[Codes]] = {kind.bits: kind for kind in (EightBitCodes, FourBitCodes)}
 _STEP = 1 << 18  # rows that are published together
 _CHUNK = 8192
 _TRIED = 16  # rows that are decoded when codes are taken up

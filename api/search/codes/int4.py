@@ -35,7 +35,7 @@ _STEP = np.float32(0.335)
 _ZERO = np.float32(7.5)  # what u stands for nought
 
 
-class Int4Codes(Codes):
+class FourBitCodes(Codes):
     """Codes of rows that would take too much memory as bytes. Dimensions are even."""
 
     __slots__ = ()

@@ -15,7 +15,7 @@ from api.search.frames.estimates import Rows
 from api.search.frames.scan import RowRange, Scores
 
 
-class Int8Codes(Codes):
+class EightBitCodes(Codes):
     """Codes that stand beside rows that fit into memory with ease."""
 
     __slots__ = ()

@@ -283,8 +283,11 @@ class VectorLog(IndexLog[VectorSnapshot, VectorWriter]):
                 shutil.rmtree(folder, ignore_errors=True)
                 raise
             for old in self._folder.glob("generation-*"):
-                if old != folder:
-                    shutil.rmtree(old, ignore_errors=True)
+                if old != folder:  # renamed first: an index of scenes may just be saved in there
+                    with contextlib.suppress(OSError):
+                        old.rename(old.with_name(f"replaced-{old.name}"))
+            for old in self._folder.glob("replaced-*"):
+                shutil.rmtree(old, ignore_errors=True)
 
 
 @lru_cache(maxsize=256)  # each search asks

@@ -37,7 +37,7 @@ class AskedPage:
         search, signer, cursor = "", None, None
         if body.cursor is not None:
             search = cursors.digest(type(body).__name__, body)
-            signer = services.picture_addresses.signer()
+            signer = services.addresses.signer()
             cursor = cursors.read(signer, body.cursor, search) if body.cursor else None
         per_file = body.matches_per_file if body.group_by else None
         return cls(body.sort or usual, size, per_file, cursor, search, signer)

@@ -22,7 +22,7 @@ def ranges_for(
 ) -> list[RowRange] | str:
     """Rows that hold nearly all of the best matches, or the reason to look at all of them."""
     if only is not None:
-        return "people_filter needs all frames"
+        return "people_filter or spoken needs all frames"
     if query.exclude is not None and len(query.exclude):
         return "exclude needs the scores of all frames"
     if hashes is not None and not snapshot.files.keys() <= hashes:

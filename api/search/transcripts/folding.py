@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from shared.errors import BadInput
+
 # Unicode's Default_Ignorable_Code_Point, which NFKC_Casefold drops (soft hyphen, joiners, marks
 # of direction, variation selectors), and the control characters that are no white space.
 _UNSEEN = re.compile(
@@ -47,6 +49,18 @@ def fold(text: str) -> str:
         folded = unicodedata.normalize("NFKD", folded).replace(_DOT_ABOVE, "i")
         folded = unicodedata.normalize("NFC", folded)
     return " ".join(folded.split())
+
+
+def asked_text(text: str, field: str) -> str:
+    """A query, folded. Raises BadInput for what no transcript can hold, naming the field."""
+    for character in text:
+        is_control = unicodedata.category(character) in ("Cc", "Cs") and not character.isspace()
+        if is_control:
+            raise BadInput(f"{field} holds the control character U+{ord(character):04X}.")
+    folded = fold(text)
+    if not folded:
+        raise BadInput(f"{field} must not be empty.")
+    return folded
 
 
 def glue(left: str, right: str) -> str:

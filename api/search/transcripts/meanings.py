@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 
 from api.search.codes.basis import Basis
 from api.search.codes.codes import BOUND, Columns, chunk_of
-from api.search.codes.int4 import Int4Codes
+from api.search.codes.int4 import FourBitCodes
 from api.search.frames.scan import Scores, pieces, side_by_side
 from api.search.transcripts.log import IndexedTranscript, Key, MeaningRecord, TranscriptSnapshot
 from api.search.types import QueryVectors, VectorArray
 from shared.cache.sentence_rows import Rows
 from shared.models.sentence_model import DIM, is_understood
 
-_WIDTH = Int4Codes.width(DIM)
+_WIDTH = FourBitCodes.width(DIM)
 _SPARE = 16  # a sixteenth more room than is needed now
 _BASIS = Basis(np.zeros(DIM, np.float32), np.eye(DIM, dtype=np.float32))
 
@@ -32,7 +32,7 @@ Likeness = tuple[IndexedTranscript, int, float]  # a transcript, its segment and
 
 def encoded(rows: Rows) -> bytes:
     """Rows as a log keeps them: codes, then factors."""
-    columns = Int4Codes.encode(_BASIS, rows)
+    columns = FourBitCodes.encode(_BASIS, rows)
     return columns.codes.tobytes() + columns.factors.astype("<f4").tobytes()
 
 
@@ -110,7 +110,7 @@ class Meanings:
         self, columns: Columns, ranges: list[tuple[int, int]], total: int, vector: VectorArray
     ) -> Scores:
         scores = np.empty(total, np.float32)
-        codes = Int4Codes(_BASIS, len(columns.codes), columns, (0.0, 0.0))
+        codes = FourBitCodes(_BASIS, len(columns.codes), columns, (0.0, 0.0))
         questions = [_BASIS.question(QueryVectors(query=vector))]
         side_by_side(
             lambda piece: codes.estimate(questions, piece, [scores]),

@@ -1,6 +1,7 @@
--- A worker takes an Item. ARGV: 3 task, 4 item, 5 worker, 6 nonce.
--- Answers {token, spec, tries, kind, trace, files that are given up}, or nothing where the Item is
--- not to be had.
+-- A worker takes an Item. ARGV: 3 task, 4 item, 5 worker, 6 nonce, 7 '1': only one that nobody has
+-- tried yet.
+-- Answers {token, spec, tries, kind, trace, files that are given up}, nothing where the Item is not to
+-- be had, or 'tried'.
 local t, n, nonce = ARGV[3], ARGV[4], ARGV[6]
 local k = item_key(t, n)
 
@@ -15,6 +16,7 @@ local item = redis.call('HMGET', k, 'state', 'nonce')
 if item[1] == 'leased' and item[2] == nonce then return lease() end
 if item[1] ~= 'queued' or is_stopping(t) or get(t, 'waiting') then return false end
 if not redis.call('ZSCORE', queued_key(t), n) then return false end -- it is parked
+if ARGV[7] == '1' and tonumber(lease()[3]) > 0 then return 'tried' end
 redis.call('HDEL', k, 'stalls_at', 'in_share')
 if get(t, 'kind') == 'ingest' and is_held_back() then
   if not has_share() then

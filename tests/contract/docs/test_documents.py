@@ -26,9 +26,10 @@ COMMITTED = PROJECT / "docs" / "api" / "openapi.json"
 CONTRACT = """
 GET /health · GET /ready · GET /models/loaded · GET /models/available · POST /models/load
 POST /models/calibrate
-POST /media/metadata · POST /analyze · POST /analyze/cancel · GET /tasks · GET /tasks/{task_id}
+POST /media/metadata · POST /media/playback
+POST /analyze · POST /analyze/cancel · GET /tasks · GET /tasks/{task_id}
 POST /tasks/{task_id}/first
-POST /analysis-data/load · POST /analysis-data/load-for-media
+GET /analysis-data/folders · POST /analysis-data/load · POST /analysis-data/load-for-media
 POST /analysis-data/load-transcriptions · POST /search/text · POST /search/image
 POST /search/frame · POST /search/transcript · POST /transcriptions · POST /thumbnails
 POST /thumbnails/scene · GET /faces/clusters · POST /faces/clusters/samples
@@ -45,6 +46,7 @@ POST /export/premiere-xml · POST /export/transcript
 POST /analysis-data/delete · GET /analysis-data/deletions · POST /analysis-data/deletions/undo
 POST /faces/people/delete
 GET /keys · POST /keys · DELETE /keys/{key_id}
+POST /console/sessions · GET /console/session · DELETE /console/session · POST /console/links
 GET /webhooks · POST /webhooks · DELETE /webhooks/{webhook_id} · POST /webhooks/{webhook_id}/test
 """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import ClassVar
 
 import numpy as np
@@ -47,6 +48,19 @@ class FaceFinderContract:
         self, finder: FaceFinder, portrait: NDArray[np.uint8], face: FaceBox
     ) -> NDArray[np.uint8]:
         return finder.align(portrait, face)
+
+    def test_threads_share_it(self, finder: FaceFinder, portrait: NDArray[np.uint8]) -> None:
+        def work(size: float) -> tuple[FaceBox, NDArray[np.float32]]:
+            rgb = resized(portrait, size)
+            (face,) = finder.detect(rgb)
+            return face, finder.embed(finder.align(rgb, face)[None])
+
+        sizes = [1, 1.25, 1.5] * 4
+        alone = {size: work(size) for size in set(sizes)}
+        with ThreadPoolExecutor(4) as threads:
+            for size, (face, row) in zip(sizes, threads.map(work, sizes), strict=True):
+                assert face.box == alone[size][0].box
+                np.testing.assert_allclose(row, alone[size][1], atol=self.closeness)
 
     def test_its_scale_tells_what_distances_mean(self, finder: FaceFinder) -> None:
         scale = scale_of(finder)

@@ -106,13 +106,18 @@ class TestWhisperBase(TranscriberContract):
     def test_names_that_it_is_told_are_written_as_they_are_spelt(
         self, transcriber: Transcriber
     ) -> None:
-        with fetched_or_skipped():
-            said = spoken("Siobhan Gallagher drove down to Kestrelhaven.", "en-gb")
-        [plain] = transcriber.transcribe([said.pcm], "en")
-        assert "Kestrelhaven" not in text_of(plain)
+        names = {"Siobhan", "Gallagher", "Kestrelhaven"}
         told = ("Siobhan Gallagher", "Kestrelhaven")
-        [heard] = transcriber.transcribe([said.pcm], "en", vocabulary=told)
-        assert {"Siobhan", "Gallagher", "Kestrelhaven"} <= set(text_of(heard).strip(".").split())
+        untold_right = told_right = 0  # of three each; which ones differs from CPU to CPU
+        for voice in ("en-gb", "en-us"):
+            with fetched_or_skipped():
+                said = spoken("Siobhan Gallagher drove down to Kestrelhaven.", voice)
+            [plain] = transcriber.transcribe([said.pcm], "en")
+            [heard] = transcriber.transcribe([said.pcm], "en", vocabulary=told)
+            untold_right += len(names & set(text_of(plain).strip(".").split()))
+            told_right += len(names & set(text_of(heard).strip(".").split()))
+        assert untold_right <= 1
+        assert told_right >= 5
 
     def test_words_that_look_like_orders_are_words_and_too_many_are_cut(
         self, transcriber: Transcriber, said: Said

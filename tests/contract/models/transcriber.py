@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import ClassVar
 
 import numpy as np
@@ -59,6 +60,13 @@ class TranscriberContract:
         pieces = [said.pcm, said.pcm[: len(said.pcm) // 2]]
         alone = [transcriber.transcribe([piece], "en")[0] for piece in pieces]
         assert transcriber.transcribe(pieces, "en") == alone
+
+    def test_threads_share_it(self, transcriber: Transcriber, said: Said) -> None:
+        pieces = [said.pcm, said.pcm[: len(said.pcm) // 2]]
+        alone = [transcriber.transcribe([piece], "en") for piece in pieces]
+        with ThreadPoolExecutor(2) as threads:
+            heard = threads.map(lambda piece: transcriber.transcribe([piece], "en"), pieces * 2)
+            assert list(heard) == alone * 2
 
     def test_no_pieces_and_pieces_without_sound_are_no_text(self, transcriber: Transcriber) -> None:
         empty = np.empty(0, np.float32)

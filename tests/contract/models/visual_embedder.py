@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import ClassVar
 
 import numpy as np
@@ -75,6 +76,21 @@ class VisualEmbedderContract:
         embedder.warmup()
         embedder.warmup()
         np.testing.assert_array_equal(embedder.embed_images(prepared), before)
+
+    def test_threads_share_it(
+        self, embedder: VisualEmbedder, prepared: NDArray[np.float32]
+    ) -> None:
+        def work(seed: int) -> tuple[NDArray[np.float32], ...]:
+            ready = embedder.prepare(picture(360, 640, seed % 3))
+            return ready, embedder.embed_images(ready[None]), embedder.embed_texts(TEXTS[:2])
+
+        texts = embedder.embed_texts(TEXTS[:2])
+        with ThreadPoolExecutor(4) as threads:
+            for seed, (ready, row, text_rows) in enumerate(threads.map(work, range(12))):
+                np.testing.assert_array_equal(ready, prepared[seed % 3])
+                alone = embedder.embed_images(prepared[seed % 3][None])
+                np.testing.assert_allclose(row, alone, atol=self.closeness)
+                np.testing.assert_allclose(text_rows, texts, atol=self.closeness)
 
     def test_a_batch_size_is_offered(self, embedder: VisualEmbedder) -> None:
         assert embedder.batch_size >= 1

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from api.search.codes.basis import Basis
 from api.search.codes.codes import CodeFinder, Codes
-from api.search.codes.int4 import Int4Codes
-from api.search.codes.int8 import Int8Codes
+from api.search.codes.int4 import FourBitCodes
+from api.search.codes.int8 import EightBitCodes
 from api.search.frames.estimates import CandidateFinder, Estimates
 from api.search.frames.float16_scan import Float16Scan
 from api.search.frames.matching import StoredPlaces
@@ -189,22 +189,22 @@ class CodesContract(FinderContract):
         return CodeFinder(codes, FILMS[name]().snapshot.vectors, pool, 2)
 
 
-class TestInt8Codes(CodesContract):
-    kind, share = Int8Codes, 1.0
+class TestEightBitCodes(CodesContract):
+    kind, share = EightBitCodes, 1.0
 
 
-class TestInt8CodesOfSomeRows(CodesContract):
+class TestEightBitCodesOfSomeRows(CodesContract):
     """The newest rows have no codes yet, half a file among them."""
 
-    kind, share = Int8Codes, 0.6
+    kind, share = EightBitCodes, 0.6
 
 
-class TestInt4Codes(CodesContract):
-    kind, share = Int4Codes, 1.0
+class TestFourBitCodes(CodesContract):
+    kind, share = FourBitCodes, 1.0
 
 
-class TestInt4CodesOfSomeRows(CodesContract):
-    kind, share = Int4Codes, 0.6
+class TestFourBitCodesOfSomeRows(CodesContract):
+    kind, share = FourBitCodes, 0.6
 
 
 @functools.cache

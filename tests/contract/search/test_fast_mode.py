@@ -78,7 +78,7 @@ def test_a_people_filter_is_honoured_by_the_exact_search(
     make_collection(cache, NAME, {hash_media(movie["media_path"]): seen})
     filtered = {**movie, "people_filter": [{"cluster_job_name": NAME, "cluster_id": str(ADA)}]}
     quick = asked(client, **filtered, mode="fast")
-    why = 'mode: "fast" was answered as "exact": people_filter needs all frames.'
+    why = 'mode: "fast" was answered as "exact": people_filter or spoken needs all frames.'
     assert warnings(quick) == [why]
     assert quick.content == asked(client, **filtered).content
     assert [match["original_index"] // 10 for match in quick.json()["matches"]] == [7, 8, 6]

@@ -164,7 +164,7 @@ def test_what_leaves_no_file_says_so(client: Client, places: dict[str, Any]) -> 
     body = {"cache_dir": places["cache_dir"], **example, "filters": {"codec": "dnxhd"}}
     answer = client.ok("/search/frame", **body, details=True)
     assert answer["matches"] == []
-    assert answer["notes"] == ["There is no file of which all holds that filters ask for."]
+    assert answer["notes"] == ["No file passes all filters."]
 
 
 def refused(client: Client, places: dict[str, Any], filters: dict[str, Any]) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.cli.remote_command import Command
+from tests.support.console.browser import Browser
 from tests.support.exports.export_desk import shown
 from tests.support.media.media import make_clip, picture_video
 from tests.support.people import people_data
@@ -304,6 +305,17 @@ def test_a_model_is_found_by_its_key_and_waited_for(command: Command, server: St
     assert "whisper-base" in ready
     assert "whisper-large" not in ready
     assert "no visual model" in command.refused("models", "load", "nosuch")
+
+
+def test_a_link_to_the_console_signs_in_with_the_key_of_the_command(
+    command: Command, server: Stack
+) -> None:
+    shown = command.run("console").stdout.strip()
+    for link in (shown, command.json("console")["url"]):
+        address, token = link.split("/#link=")
+        assert address == server.client().url
+        with Browser(address) as browser:
+            assert browser.sign_in(link=token).json()["label"] == "key 1"
 
 
 def test_keys_are_made_listed_and_revoked_where_redis_is(

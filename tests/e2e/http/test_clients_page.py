@@ -114,6 +114,7 @@ def test_the_panel_shows_people_and_hands_over_a_timeline(
     assert re.search(rf"with Ada: Set\(1\) {{\s+'{footage}/party.mp4'\s+}}", printed)
     assert re.search(r"thumbnails: [1-9]", printed)
     assert re.search(r"similar: [1-5]\n", printed)
+    assert re.search(r"a piece of \d+ with video/mp4; codecs=\S+( \S+)? true", printed)
     assert "warnings: 0" in printed
     timeline = (folder / "selects.xml").read_text()
     assert re.search(r"<pathurl>file://localhost/Z(:|%3a)/footage/party.mp4<", timeline)

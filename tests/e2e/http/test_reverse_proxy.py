@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import json
 import re
 import tempfile
 import threading
@@ -220,8 +221,7 @@ def test_answers_are_compressed_and_addresses_in_them_are_those_of_the_proxy(sit
         page = browser.get("/api/v1/openapi.json", headers={"Accept-Encoding": "gzip"})
         assert page.headers["content-encoding"] == "gzip"
         assert page.json()["openapi"]
-        moved = browser.get("/")
-        assert moved.headers["location"] == "/api/v1/docs"
+        assert browser.get("/").headers["content-encoding"] == "gzip"
         plain = httpx.get(f"http://{site.server.address}/api/v1/docs?a=b")
         assert (plain.status_code, plain.headers["location"]) == (
             308,
@@ -233,8 +233,11 @@ def test_answers_are_compressed_and_addresses_in_them_are_those_of_the_proxy(sit
 
 def test_below_a_path_every_address_that_is_answered_is_that_of_the_path(studio: Site) -> None:
     with studio.browser() as browser:
-        start = browser.get(studio.url, follow_redirects=True)
-        assert str(start.url) == f"{studio.url}/api/v1/docs"
+        first = browser.get(studio.url, follow_redirects=True)
+        assert (str(first.url), first.status_code) == (f"{studio.url}/", 200)
+        for path in re.findall(r'(?:href|src)="([^"]+)"', first.text):
+            assert browser.get(first.url.join(path)).status_code == 200, path
+        start = browser.get("/api/v1/docs")
         links = set(re.findall(r'href="([^#"]+)"', start.text))
         links |= set(re.findall(r"\]\((\S+)\)", browser.get("/llms.txt").text))
         assert len(links) == 7
@@ -300,6 +303,32 @@ def test_pages_of_the_proxys_own_address_may_open_websockets_and_others_may_not(
             ) as answer,
         ):
             assert answer.status_code == status
+
+
+def test_a_browser_is_signed_in_behind_the_proxy_for_its_path_and_over_tls_alone(
+    front: Site,
+) -> None:
+    own = {"Origin": f"https://{front.server.address}", "X-Rushes-Console": "1"}
+    with front.browser() as browser:
+        key = {"X-License-Key": "test-key"}
+        link = browser.post("/api/v1/console/links", headers=key).json()["url"]
+        address, token = link.split("/#link=")
+        assert address == front.url
+        answer = browser.post("/api/v1/console/sessions", headers=own, json={"link": token})
+        words = answer.headers["set-cookie"].split("; ")
+        assert {"Secure", "HttpOnly", "SameSite=Strict", f"Path={front.path or '/'}"} <= set(words)
+        cookie = {"Cookie": words[0]}
+        told = browser.get("/api/v1/console/session", headers=own)
+        assert told.json()["label"] == "key 1"
+    for origin, is_let_in in ((own["Origin"], True), ("https://evil.example", False)):
+        headers = cookie | {"Origin": origin}
+        with front.browser(1) as browser:
+            opened = browser.get("/socket.io/?EIO=4&transport=polling", headers=headers).text
+            polled = f"/socket.io/?EIO=4&transport=polling&sid={json.loads(opened[1:])['sid']}"
+            browser.post(polled, content="40")
+            browser.get(polled)
+            browser.post(polled, content='420["join","watch-folders"]')
+            assert ("Joined." in browser.get(polled).text) is is_let_in
 
 
 @pytest.mark.parametrize("path", ["/metrics", "//metrics", "/%6detrics", "/./metrics"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ import httpx
 import pytest
 import socketio.exceptions
 
+from shared.process import machine
+from shared.settings import Settings
 from tests.support.media.media import make_clip, make_still
 from tests.support.private_redis import private_redis
 from tests.support.socketio_client import Watcher
@@ -232,6 +235,11 @@ def test_rushes_up_listens_on_its_port_and_starts_that_many_workers(tmp_path: Pa
                 return False
 
         wait_for(ready, 60, "two analysis workers", every_s=0.2)
+        threads = machine.decode_threads(Settings(workers=2))
+        assert f"starting 2 analysis workers with {threads} decode thread" in up.text()
+        for number in re.findall(r"analysis worker \d runs as process (\d+)", up.text()):
+            given = Path(f"/proc/{number}/environ").read_text().split("\0")
+            assert f"RUSHES_DECODE_THREADS={threads}" in given
         first_key = tmp_path / "state" / "first-key"
         assert not first_key.exists(), "a key is configured, so none is made"
         still = make_still(tmp_path / "a.jpg", colour=(200, 30, 30))

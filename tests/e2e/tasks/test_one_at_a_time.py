@@ -17,12 +17,12 @@ from tests.support.socketio_client import Watcher
 from tests.support.stack import Client, Stack, running_stack
 from tests.support.waiting import wait_for
 
-SLOW_UNWIND_S = 4
+SLOW_UNWIND_S = 3  # longer than a request waits for it, and not as long as two that follow
 
 
 @pytest.fixture(scope="module")
 def idle_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Two workers whose extra stage works without end and takes 4 s to unwind when stopped."""
+    """Two workers whose extra stage works without end and takes 3 s to unwind when stopped."""
     folder = tmp_path_factory.mktemp("stack")
     told = {
         "SLOW_UNWIND_RECORD": str(folder / "runs.jsonl"),

@@ -146,7 +146,7 @@ def test_a_foreground_analysis_is_accepted_at_once_and_ingestion_goes_on_after_i
     ingest: Ingest, media: Path, cache: Path, tmp_path: Path
 ) -> None:
     films = [make_clip(media / f"{n}.mp4", seconds=80, encoding=LONG) for n in range(3)]
-    urgent = make_clip(tmp_path / "urgent.mp4", seconds=150, encoding=LONG)
+    urgent = make_clip(tmp_path / "urgent.mp4", seconds=400, encoding=LONG)
     ingest.start()
     folder = ingest.add(media, cache)
     wait_for(lambda: ingest.status()["current_file"], 30, "a file to be in work")

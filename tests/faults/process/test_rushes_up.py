@@ -21,6 +21,7 @@ from cli.processes import private_redis
 from cli.processes.private_redis import lives
 from shared.redis.clients import connect, key_prefix
 from shared.settings import Settings
+from tests.support.console.browser import Browser
 from tests.support.rushes_up import READY_S, Up, command, end, environment, start
 from tests.support.stack import PROJECT, free_port, models_dir
 from tests.support.waiting import wait_for
@@ -84,6 +85,7 @@ def test_without_a_terminal_the_first_key_is_in_its_file_and_nowhere_else(up: Up
     assert url is not None
     with connect(url) as client:
         assert client.hkeys(f"{key_prefix(settings.instance)}keys") == [hashed]
+    assert "#link=" not in up.text()
     end(up)
     # Nor in any log or in what Redis writes to its disk.
     holders = [
@@ -197,6 +199,10 @@ def test_the_first_key_is_shown_to_a_terminal_and_never_logged(tmp_path: Path) -
         key = (up.state_dir / "first-key").read_text().strip()
         assert key in shown
         assert key not in up.text()
+        address, link = re.findall(r"Console +(\S+)/#link=(\S+)", shown)[0]
+        assert link not in up.text()
+        with Browser(address) as browser:
+            assert browser.sign_in(link=link).json()["label"] == "first key"
         assert (up.state_dir / "first-key").stat().st_mode & 0o777 == 0o600
         assert key not in (up.state_dir / "keys.json").read_text()
         assert status_with(up, key) == 200

@@ -23,9 +23,11 @@ from workers.liveness import RENEW_EVERY_S
 LEASE_S = 9.0
 
 
-@pytest.fixture
-def desk(tmp_path: Path, redis_url: str) -> Iterator[Desk]:
+@pytest.fixture(params=["1", "4"])
+def desk(tmp_path: Path, redis_url: str, request: pytest.FixtureRequest) -> Iterator[Desk]:
+    """With so many decode threads."""
     desk = Desk(tmp_path, redis_url)
+    desk.stack.settings["RUSHES_DECODE_THREADS"] = request.param
     yield desk
     desk.close()
 
@@ -145,7 +147,7 @@ def test_a_worker_that_hangs_in_native_code_ends_itself_with_a_traceback(desk: D
     task_id = desk.submit([clip])
     desk.wait_marker()
     assert hung.popen.wait(15) != 0
-    assert "Timeout (0:00:01" in hung.text()
+    assert "Timeout (0:00:0" in hung.text()
     assert "analysis_with_a_stage.py" in hung.text()
     desk.release()
     desk.worker(1)

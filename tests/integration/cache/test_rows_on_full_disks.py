@@ -17,8 +17,11 @@ from shared.cache.cache_dir import CacheDir
 from shared.domain import Stage
 from shared.errors import CacheError
 from tests.support.fake_models import FakeEmbedder
-from workers.analysis.stages.visual import _PictureBatch, _VisualRun
+from workers.analysis.model_batches import ModelBatches
+from workers.analysis.stages.visual import _VisualRun
+from workers.liveness import Signals
 from workers.media.pictures import GridFrame
+from workers.native_calls import NativeCalls
 
 HASH, MODEL = "0" * 16, "m"
 SPAWN = multiprocessing.get_context("spawn")
@@ -43,14 +46,17 @@ def write_rows(folder: str, count: int) -> int:
         counts=Counter(),
         lease=SimpleNamespace(task_id="task"),
         worker="worker",
+        signals=Signals(),
+        batches=NativeCalls(),
     )
     cache = CacheDir.open(folder, create=True)
-    batch = _PictureBatch(context, FakeEmbedder(), waits_for_all=False)
+    model = FakeEmbedder()
+    batches = ModelBatches(context, model.embed_images, model.batch_size, "video")
     with cache.draft(HASH, Stage.VISUAL, MODEL, ".npy", "token") as draft:
-        run = _VisualRun(context, batch, draft)
+        run = _VisualRun(context, model, batches, draft)
         for second in range(count):
-            run.add(GridFrame(second, second, Grey()))
-        batch.flush()
+            run.add(second, run.prepare(GridFrame(second, second, Grey())).value)
+        batches.flush()
         run.publish()
     manifest = cache.manifest(HASH, Stage.VISUAL, MODEL)
     assert manifest is not None

@@ -10,8 +10,9 @@ from typing import Any
 import httpx
 import pytest
 
-from api.search.frames import picture_addresses
-from api.search.frames.picture_addresses import PictureAddresses, SignedFrame, token_of
+from api import signed_addresses
+from api.search.frames.signed_frame import SignedFrame
+from api.signed_addresses import SignedAddresses, token_of
 from shared.cache.cache_dir import CacheDir
 from shared.redis.clients import connect
 from tests.support.media.media import make_still
@@ -96,6 +97,34 @@ def test_an_address_shows_the_picture_without_a_key_in_every_api_process(
     assert token not in logs
 
 
+def test_an_address_shows_every_second_of_its_scene_and_no_other(
+    stack: Stack, client: Client
+) -> None:
+    with connect(stack.redis_url) as redis:
+        signer = SignedAddresses(redis, "default").signer()
+    token = token_of(signer, SignedFrame(str(stack.folder / "cache"), HASH, 2, 1, 4, None))
+    url = f"/rushes/api/v1/frames/{token}"
+    shown = {second: fetched(stack, f"{url}?second={second}") for second in (1, 2, 3)}
+    assert [answer.content.decode() for answer in shown.values()] == [
+        f"{HASH} {second}" for second in shown
+    ]
+    assert len({answer.headers["etag"] for answer in shown.values()}) == 3
+    assert fetched(stack, url).content == shown[2].content
+    for outside in (0, 4):
+        refused = fetched(stack, f"{url}?second={outside}")
+        assert (refused.status_code, "from 1 to 3" in refused.json()["message"]) == (404, True)
+    assert fetched(stack, f"{url}?second=soon").status_code == 400
+
+
+def test_the_address_of_a_match_shows_its_scene(stack: Stack, client: Client) -> None:
+    (match,) = matches(stack, client, images="url")
+    seconds = [int(match[f"scene_{side}_timestamp"][-2:]) for side in ("start", "end")]
+    for second in range(*seconds):
+        assert fetched(stack, f"{match['image_url']}?second={second}").status_code == 200
+    beyond = fetched(stack, f"{match['image_url']}?second={seconds[1]}")
+    assert beyond.status_code == 404
+
+
 def test_an_address_that_was_changed_or_has_expired_shows_nothing(
     stack: Stack, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -109,20 +138,20 @@ def test_an_address_that_was_changed_or_has_expired_shows_nothing(
     ):
         refused = fetched(stack, wrong)
         assert (refused.status_code, refused.json()["error"]) == (404, "Not found")
-    frame = SignedFrame(str(stack.folder / "cache"), HASH, 1, None)
-    monkeypatch.setattr(picture_addresses, "LEAST_S", -7200)
+    frame = SignedFrame(str(stack.folder / "cache"), HASH, 1, 0, ROWS, None)
+    monkeypatch.setattr(signed_addresses, "LEAST_S", -7200)
     with connect(stack.redis_url) as redis:
-        token = token_of(PictureAddresses(redis, "default").signer(), frame)
+        token = token_of(SignedAddresses(redis, "default").signer(), frame)
     late = fetched(stack, f"/rushes/api/v1/frames/{token}")
     assert (late.status_code, "expired" in late.json()["message"]) == (404, True)
 
 
 def test_an_address_leads_nowhere_that_its_key_could_not_go(stack: Stack, tmp_path: Path) -> None:
     with connect(stack.redis_url) as redis:
-        signer = PictureAddresses(redis, "default").signer()
-    elsewhere = SignedFrame(str(stack.folder / "cache"), HASH, 1, (str(tmp_path),))
+        signer = SignedAddresses(redis, "default").signer()
+    elsewhere = SignedFrame(str(stack.folder / "cache"), HASH, 1, 0, ROWS, (str(tmp_path),))
     assert fetched(stack, f"/rushes/api/v1/frames/{token_of(signer, elsewhere)}").status_code == 403
-    gone = SignedFrame(str(stack.folder / "cache"), media_hash(9), 1, None)
+    gone = SignedFrame(str(stack.folder / "cache"), media_hash(9), 1, 0, ROWS, None)
     assert fetched(stack, f"/rushes/api/v1/frames/{token_of(signer, gone)}").status_code == 404
 
 

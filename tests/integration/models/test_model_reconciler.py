@@ -159,3 +159,13 @@ def test_a_process_that_loads_no_models_says_nothing_of_them(
     process.reconcile()
     none.reconcile(lambda _: None)
     assert none.states() == {}
+
+
+def test_while_items_are_in_hand_a_wanted_model_waits(process: Process) -> None:
+    assert process.models.reconcile(lambda _: None, may_load=False) is False
+    assert process.visual() == ModelState(is_loading=True, generation=0)
+    assert process.models.reconcile(lambda _: None) is True
+    assert process.models.reconcile(lambda _: None, may_load=False) is True
+    process.desire(VISUAL, "x--y")
+    assert process.models.reconcile(lambda _: None, may_load=False) is False
+    assert process.pool.states()[0].model_key == "a--b", "it is loaded, and the other is not"

@@ -255,6 +255,7 @@ def test_files_that_all_fail_make_no_collection(shared: Desk) -> None:
 
 def test_a_killed_worker_leaves_nothing_half_and_its_file_is_done_by_the_next(desk: Desk) -> None:
     clips = [film(desk.folder / f"{n}.mp4", ([(7, (64, 36, 120))], 5), look=n) for n in (0, 1)]
+    desk.stack.settings["RUSHES_DECODE_THREADS"] = "1"
     worker = desk.worker_that_sees_squares(0, hold_at=8)
     task_id = desk.submit(*([clip] for clip in clips), wants=(FACES,))
     desk.wait_marker()
@@ -274,6 +275,7 @@ def test_what_others_found_is_grouped_before_a_file_that_kills_workers_is_tried_
     """It may do so until it fails for good, and be the last of its Task."""
     clips = [film(desk.folder / f"{n}.mp4", ([(7, (64, 36, 120))], 5), look=n) for n in range(3)]
     hashes = [hash_media(str(clip)) for clip in clips]
+    desk.stack.settings["RUSHES_DECODE_THREADS"] = "1"
     worker = desk.worker_that_sees_squares(0, hold_at=11)
     desk.wait_final(desk.submit([clips[0]], wants=(FACES,)))
     task_id = desk.submit(*([clip] for clip in clips[1:]), wants=(FACES,))
@@ -291,6 +293,7 @@ def test_what_others_found_is_grouped_before_a_file_that_kills_workers_is_tried_
 def test_a_stop_keeps_what_is_finished(desk: Desk) -> None:
     shots = [([(7, (64, 36, 120))], 3), ([(7, (64, 36, 120))], 20)]
     clips = [film(desk.folder / f"{n}.mp4", shot) for n, shot in enumerate(shots)]
+    desk.stack.settings["RUSHES_DECODE_THREADS"] = "1"
     desk.worker_that_sees_squares(0, hold_at=5, seconds=0.2)
     task_id = desk.submit(*([clip] for clip in clips), wants=(FACES,))
     desk.wait_marker()
@@ -356,7 +359,11 @@ def test_progress_of_faces_counts_the_files_that_want_faces_alone(desk: Desk) ->
              for path, part in zip(stills, wants, strict=True)]  # fmt: skip
     task_id = desk.submit_items(analyze_items(works, desk.spec()))
     desk.wait_marker()
-    record = desk.record(task_id)
+
+    def reported() -> float:
+        record = desk.record(task_id)
+        return record.progress if record.type is FACES else 0
+
+    assert wait_for(reported, 10, "a report of faces") == pytest.approx(49, abs=1)
     desk.release()
-    assert (record.type, record.progress) == (FACES, pytest.approx(49, abs=1))
     assert desk.wait_final(task_id).overall_progress == 100

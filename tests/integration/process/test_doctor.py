@@ -19,8 +19,11 @@ from typer.testing import CliRunner
 from cli.checks import everything, folders, libraries, models, server
 from cli.checks.finding import Finding, fine, within
 from cli.checks.libraries import EXTRAS, Libraries
+from cli.checks.machine import analysis_workers
 from cli.main import app
 from shared.domain import ModelKind
+from shared.process import machine
+from shared.process.machine import Machine
 from shared.redis import heartbeats
 from shared.redis.clients import connect
 from shared.redis.heartbeats import Heartbeat, ModelState, WorkerKind
@@ -72,6 +75,7 @@ def test_a_sound_machine_has_no_problem_and_is_left_as_it_is(
     assert messages(found, "problem") == ""
     assert status == 0
     assert "append-only file" in messages(found, "ok")
+    assert re.search(r"\d analysis workers? with \d+ decode threads?.*GB", messages(found, "ok"))
     assert sorted(tmp_path.rglob("*")) == [root]
     assert left_running(tmp_path) == []
 
@@ -284,6 +288,28 @@ def test_the_device_is_compared_with_what_the_libraries_see(
     settings = Settings.from_env({"RUSHES_DEVICE": device})
     found = list(models.device(settings, Libraries(devices=seen)))
     assert [finding.level for finding in found] == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, ["ok"]),
+        ({"DECODE_THREADS": "4"}, ["ok"]),
+        ({"DECODE_THREADS": "5"}, ["warning", "ok"]),
+        ({"WORKERS": "4"}, ["ok"]),
+        ({"WORKERS": "8"}, ["warning", "ok"]),
+        ({"WORKERS": "9"}, ["warning", "warning", "ok"]),
+    ],
+)
+def test_workers_and_threads_that_do_not_fit_the_machine_are_warned_of(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], expected: list[str]
+) -> None:
+    here = Machine(cores=2, memory_bytes=24_000_000_000, has_gpu=False)
+    monkeypatch.setattr(machine, "this_machine", lambda _: here)
+    settings = Settings.from_env({f"RUSHES_{name}": value for name, value in given.items()})
+    found = list(analysis_workers(settings))
+    assert [finding.level for finding in found] == expected
+    assert found[-1].message.endswith("2 cores, 24 GB, no GPU")
 
 
 def test_a_model_whose_licence_is_not_accepted_is_a_problem(tmp_path: Path) -> None:

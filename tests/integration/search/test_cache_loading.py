@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
+import secrets
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -67,6 +70,31 @@ def test_much_replaced_data_is_compacted_away_while_replicas_go_on(
     assert len(generations) == 1
     assert os.stat(generations[0] / "vectors.f16").st_size < 5 * 6000 * DIM * 2
     assert found(replica, cache, rows[10], [media_hash(2)], max_results=1) == [(2, 10)]
+
+
+def test_a_generation_in_which_something_is_being_saved_is_removed_when_it_is_replaced(
+    cache, index, settings
+) -> None:
+    rows = random_units(6000, DIM, 1)
+    is_over = threading.Event()
+
+    def save() -> None:
+        while not is_over.is_set():
+            for generation in settings.state_dir.glob("search/*/*/generation-*"):
+                with contextlib.suppress(OSError):
+                    (generation / f"scenes-{secrets.token_hex(8)}").touch()
+
+    saving = threading.Thread(target=save)
+    saving.start()
+    try:
+        for turn in range(10):
+            publish(cache, media_hash(1), np.roll(rows, turn, axis=0))
+            assert found(index, cache, rows[10], max_results=1) == [(1, 10 + turn)]
+    finally:
+        is_over.set()
+        saving.join()
+    (models,) = settings.state_dir.glob("search/*/*")
+    assert len([one for one in models.iterdir() if one.is_dir()]) == 1
 
 
 def test_load_reports_what_there_is_and_what_is_unusable(cache, index) -> None:

@@ -69,7 +69,7 @@ def ask(index: SearchIndex, cache: CacheDir, size: int, **fields: Any) -> Matche
         SimpleNamespace(
             index=index,
             caches=index.caches,
-            picture_addresses=addresses,
+            addresses=addresses,
             paths=SimpleNamespace(back=lambda path, like: path),
         ),
     )

@@ -38,9 +38,7 @@ def services(tmp_path: Path) -> Iterator[Services]:
 def _services(index: SearchIndex) -> SimpleNamespace:
     addresses = SimpleNamespace(signer=lambda: URLSafeSerializer("secret"))
     paths = SimpleNamespace(back=lambda path, like: path)
-    return SimpleNamespace(
-        index=index, caches=index.caches, picture_addresses=addresses, paths=paths
-    )
+    return SimpleNamespace(index=index, caches=index.caches, addresses=addresses, paths=paths)
 
 
 @pytest.fixture

@@ -18,7 +18,9 @@ INGEST = TaskKind.INGEST
 
 @pytest.fixture
 def desk(tmp_path: Path, redis_url: str) -> Iterator[Desk]:
+    """Its workers do one Item at a time."""
     desk = Desk(tmp_path, redis_url)
+    desk.stack.settings["RUSHES_DECODE_THREADS"] = "1"
     yield desk
     desk.close()
 

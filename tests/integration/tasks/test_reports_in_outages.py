@@ -12,6 +12,8 @@ from shared.settings import Settings
 from tests.integration.ledger.ledger_world import World
 from tests.support.private_redis import PrivateRedis
 from workers.context import Context
+from workers.cores import Cores
+from workers.decode_pool import DecodePool
 from workers.liveness import Signals, StallTimer
 from workers.models.pool import ModelPool
 from workers.native_calls import NativeCalls
@@ -42,6 +44,9 @@ def test_one_report_waits_for_a_redis_that_hangs_and_not_each(own_redis: Private
             hashes=HashCache(),
             worker="w",
             native=NativeCalls(),
+            batches=NativeCalls(),
+            decoders=DecodePool(1),
+            cores=Cores(1).enter(),
         )
         own_redis.freeze()
         for frame in range(5):

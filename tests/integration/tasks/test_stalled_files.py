@@ -13,7 +13,7 @@ from shared.ledger.records import FileState
 from shared.redis.clients import connect
 from tests.integration.ledger.ledger_world import VIDEO, World
 from tests.support.analysis.desk import Desk
-from tests.support.media.media import make_clip
+from tests.support.media.media import Encoding, make_clip
 
 PLACE = "1 the pictures at 1,234 s"
 REASON = "Its worker stalled twice at the same place: the pictures at 1,234 s."
@@ -92,6 +92,37 @@ def desk(tmp_path: Path, redis_url: str) -> Iterator[Desk]:
     desk = Desk(tmp_path, redis_url)
     yield desk
     desk.close()
+
+
+def long_film(folder: Path) -> Path:
+    """A film of several ranges."""
+    encoding = Encoding(fps=2, gop=20)
+    return make_clip(folder / "film.mp4", 200, size=(64, 48), encoding=encoding)
+
+
+@pytest.mark.parametrize("threads", ["1", "4"])
+def test_a_range_whose_decoder_hangs_costs_two_workers(threads: str, desk: Desk) -> None:
+    desk.stack.settings["RUSHES_DECODE_THREADS"] = threads
+    task_id = desk.submit([long_film(desk.folder)])
+    for number in range(2):
+        hung = desk.worker_with(number, do="decoder hangs", at=130, stall_s=6)
+        assert hung.popen.wait(60) != 0
+    desk.worker(2)  # its thread sweeps
+    record = desk.wait_final(task_id)
+    assert record.status is TaskState.FAILED
+    assert "twice at the same place: the pictures at 129 s" in (record.error or "")
+
+
+@pytest.mark.parametrize("threads", ["1", "4"])
+def test_a_range_that_kills_its_worker_fails_alone(threads: str, desk: Desk) -> None:
+    desk.stack.settings["RUSHES_DECODE_THREADS"] = threads
+    good = make_clip(desk.folder / "good.mp4", 4)
+    task_id = desk.submit([long_film(desk.folder)], [good])
+    for number in range(3):
+        assert desk.worker_with(number, do="decoder dies", at=130).popen.wait(60) != 0
+    desk.worker(3)
+    record = desk.wait_final(task_id)
+    assert [Path(file.media_path).name for file in record.failed_files] == ["film.mp4"]
 
 
 def test_a_decoder_that_hangs_at_one_place_costs_two_workers(desk: Desk) -> None:

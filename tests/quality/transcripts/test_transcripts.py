@@ -147,11 +147,11 @@ def test_takes_of_one_line_are_all_heard() -> None:
 
 
 def test_takes_of_a_line_that_repeats_itself_are_no_loop() -> None:
-    """How the voice's "no" is spelt ("Oh") depends on the version of CTranslate2."""
+    """How the voice's "no" is spelt ("Oh"), and its "meant", depends on tiny things."""
     with fetched_or_skipped():
         line = spoken("No, no, no, that is not what I meant.", "en-us", 150)
     said = together(part for _ in range(TAKES) for part in (line, 0.8))
-    assert hear(said.pcm, "en").text.count("not what I meant") == TAKES
+    assert hear(said.pcm, "en").text.count("not what I mean") == TAKES
 
 
 def test_a_sentence_in_german_is_no_english_nonsense() -> None:
@@ -161,7 +161,8 @@ def test_a_sentence_in_german_is_no_english_nonsense() -> None:
         english = together([0.5, spoken("Good morning, how are you?", "en-us", 150), 0.8])
     with pytest.raises(SpeechNotUnderstood, match="understands English alone"):
         hear(german.pcm, model="whisper-tiny.en")
-    assert hear(english.pcm, model="whisper-tiny.en").text == "Good morning. How are you?"
+    heard = hear(english.pcm, model="whisper-tiny.en").text
+    assert word_errors("Good morning, how are you?", heard).errors == 0
 
 
 BETWEEN: dict[str, Callable[[], Pcm]] = {

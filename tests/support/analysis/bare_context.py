@@ -11,6 +11,9 @@ from typing import Any
 from shared.domain import ProgressType
 from shared.media import HashCache
 from shared.settings import Settings
+from workers.cores import Cores
+from workers.decode_pool import DecodePool
+from workers.liveness import Signals
 
 
 class EndedParts:
@@ -27,6 +30,9 @@ class EndedParts:
     def report(self, *_: object) -> None:
         return
 
+    def send_report(self) -> None:
+        return
+
     def worked(self, *_: object) -> None:
         return
 
@@ -36,12 +42,18 @@ def bare_context(folder: Path, ended: EndedParts) -> Any:
     return SimpleNamespace(
         settings=Settings(state_dir=folder / "state"),
         hashes=HashCache(),
-        lease=SimpleNamespace(task_id="task-of-the-test", item_id=0, token=1, writer="test-0-1"),
+        lease=SimpleNamespace(
+            task_id="task-of-the-test", item_id=0, token=1, tries=0, writer="test-0-1"
+        ),
         checkpoint=lambda: None,
         come_to=lambda _index, _what, _seconds: None,
         limited=lambda _seconds: nullcontext(),
         judge=lambda _path, _error: None,
         say=lambda _message: None,
         counts=Counter(),
+        signals=Signals(),
+        stall=SimpleNamespace(arm=lambda: None),
+        decoders=DecodePool(2),
+        cores=Cores(2).enter(),
         progress=ended,
     )

@@ -3,6 +3,7 @@
 hold: at second `at` writes `marker`, then waits with checkpoints until `release` exists.
 hang: the same without checkpoints. unwind: as hold, but a stop takes `seconds` to unwind.
 break: at second `at` fails as a library of ours would that cannot read a file of its own.
+decoder hangs, decoder dies: at second `at`, in the thread that decodes, as FFmpeg would.
 `stall_s`: the stall timer's term.
 """
 
@@ -12,6 +13,7 @@ import errno
 import functools
 import json
 import os
+import signal
 import sys
 import threading
 from collections.abc import Iterator
@@ -22,6 +24,7 @@ from shared.process import logs
 from shared.settings import Settings
 from workers.analysis.analyzed_file import AnalyzedFile
 from workers.analysis.eligibility import why_not
+from workers.analysis.frame_stream import Prepared
 from workers.analysis.pipeline import analyze
 from workers.analysis.stage import PictureStage, StageRun
 from workers.analysis.stages.thumbnails import ThumbnailStage
@@ -54,8 +57,15 @@ class ExtraRun(StageRun):
     def __init__(self, stage: PictureStage) -> None:
         self._stage = stage
 
-    def add(self, frame: GridFrame) -> None:
-        if frame.second != TOLD["at"]:
+    def prepare(self, frame: GridFrame) -> Prepared[None]:
+        if frame.second == TOLD["at"] and TOLD.get("do") == "decoder hangs":
+            _pause.wait()
+        if frame.second == TOLD["at"] and TOLD.get("do") == "decoder dies":
+            os.kill(os.getpid(), signal.SIGSEGV)
+        return Prepared(None, 0)
+
+    def add(self, second: int, prepared: None) -> None:
+        if second != TOLD["at"] or TOLD.get("do", "").startswith("decoder"):
             return
         if TOLD.get("do") == "break":
             raise OSError(errno.EIO, "Input/output error", "table.bin")

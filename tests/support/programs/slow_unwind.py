@@ -20,6 +20,7 @@ from shared.process import logs
 from shared.settings import Settings
 from workers.analysis.analyzed_file import AnalyzedFile
 from workers.analysis.eligibility import why_not
+from workers.analysis.frame_stream import Prepared
 from workers.analysis.pipeline import analyze
 from workers.analysis.stage import PictureStage, StageRun
 from workers.analysis.stages.transcript import TranscriptStage
@@ -56,7 +57,10 @@ class Holding(StageRun):
     def __init__(self, stage: SlowUnwind) -> None:
         self._stage = stage
 
-    def add(self, frame: GridFrame) -> NoReturn:
+    def prepare(self, frame: GridFrame) -> Prepared[None]:
+        return Prepared(None, 0)
+
+    def add(self, second: int, prepared: None) -> NoReturn:
         pause = threading.Event()
         self._stage.note("start")
         try:

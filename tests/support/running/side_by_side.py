@@ -20,6 +20,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 _MOST = 8  # each keeps a Redis, and some a whole stack with its models
 _ALONE = "alone"
+_TOGETHER = ("tests/e2e/console/",)  # their footage and its analysis take longer than the tests
 # Kinds of one tier take turns: those that compute run beside those that wait.
 _TIERS = {"quality": 0, "e2e": 0, "faults": 0, "integration": 1}
 _LAST_TIER = 2
@@ -36,7 +37,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 
 class _ByFile(LoadScopeScheduling):
-    """What goes to a process as a whole: a file, or all tests that are alone."""
+    """What goes to a process as a whole: a file, a folder, or all tests that are alone."""
 
     def schedule(self) -> None:
         self.config.option.loadscopereorder = False  # they are in order
@@ -44,7 +45,10 @@ class _ByFile(LoadScopeScheduling):
         super().schedule()
 
     def _split_scope(self, nodeid: str) -> str:
-        return _ALONE if nodeid in self._alone else nodeid.partition("::")[0]
+        if nodeid in self._alone:
+            return _ALONE
+        folder = next((one for one in _TOGETHER if nodeid.startswith(one)), None)
+        return folder or nodeid.partition("::")[0]
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _ByFile | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -73,13 +73,17 @@ def publish(
     media_type: MediaType = MediaType.VIDEO,
     path: Path | None = None,
     probe: Probe | None = None,
+    pictures: Sequence[bytes] | None = None,
 ) -> None:
-    """Frames (JPEG n holds the text of its second), then embeddings, then where it was seen."""
+    """Frames, then embeddings, then where it was seen.
+
+    `pictures`: JPEGs in the order of the seconds; left out: each is the text of its second.
+    """
     grid = seconds or tuple(range(len(vectors)))
     with cache.draft(hash_str, Stage.FRAMES, "", "pack", "1") as draft:
         pack = PackWriter(draft.file)
-        for second in grid:
-            pack.add(second, f"{hash_str} {second}".encode())
+        for row, second in enumerate(grid):
+            pack.add(second, pictures[row] if pictures else f"{hash_str} {second}".encode())
         probe = probe or Probe(media_type=media_type)
         draft.publish(rows=pack.finish(), seconds=seconds, scenes=scenes, probe=probe)
     with cache.draft(hash_str, Stage.VISUAL, model, "npy", "1") as draft:

@@ -18,9 +18,12 @@ from shared.cache.faces import FaceRows, face_keys, read_faces
 from shared.cache.frame_packs import PackReader
 from shared.domain import Stage
 from tests.support.fake_models import FAKE_FACES_SPEC
-from workers.analysis.stages.faces import _FaceBatch, _FaceRun
+from workers.analysis.model_batches import ModelBatches
+from workers.analysis.stages.faces import _FaceRun
+from workers.liveness import Signals
 from workers.media.pictures import GridFrame
 from workers.models.protocols import FaceBox
+from workers.native_calls import NativeCalls
 
 HASH, MODEL, SIDE = "0" * 16, "told", 400
 LANDMARKS = np.array([[0.3, 0.4], [0.7, 0.4], [0.5, 0.6], [0.35, 0.8], [0.65, 0.8]], np.float32)
@@ -77,15 +80,21 @@ def kept(
     cache = CacheDir.open(folder / "cache", create=True)
     lease = SimpleNamespace(task_id="task")
     context: Any = SimpleNamespace(
-        checkpoint=lambda: None, counts=Counter(), lease=lease, worker="worker"
+        checkpoint=lambda: None,
+        counts=Counter(),
+        lease=lease,
+        worker="worker",
+        signals=Signals(),
+        batches=NativeCalls(),
     )
-    batch = _FaceBatch(context, ToldFinder(found))
+    finder = ToldFinder(found)
+    batches = ModelBatches(context, finder.embed, finder.batch_size, "face")
     draft: Draft
     with cache.draft(HASH, Stage.FACES, MODEL, ".npz", "token") as draft:
-        run = _FaceRun(context, batch, draft)
+        run = _FaceRun(context, finder, batches, draft)
         for second in range(seconds):
-            run.add(GridFrame(second, second, Shades()))
-        batch.flush()
+            run.add(second, run.prepare(GridFrame(second, second, Shades())).value)
+        batches.flush()
         run.publish()
     manifest = cache.manifest(HASH, Stage.FACES, MODEL)
     assert manifest is not None

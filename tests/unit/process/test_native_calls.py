@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextvars
 import threading
 from collections.abc import Callable
+from typing import TypeVar
 
 import pytest
 
 from shared.errors import Cancelled, ModelError
 from tests.support.waiting import wait_for
 from workers.native_calls import NativeCalls
+
+T = TypeVar("T")
 
 
 def go_on() -> None:
@@ -21,27 +24,31 @@ def stop() -> None:
     raise Cancelled
 
 
+def call(calls: NativeCalls, function: Callable[[], T], checkpoint: Callable[[], None]) -> T:
+    return calls.result(calls.begin(function), checkpoint)
+
+
 def held(gate: threading.Event, began: threading.Event) -> Callable[[], str]:
-    def call() -> str:
+    def hold() -> str:
         began.set()
         assert gate.wait(10)
         return "ended"
 
-    return call
+    return hold
 
 
 def test_a_call_gives_its_result_its_error_and_runs_in_the_callers_context() -> None:
     calls = NativeCalls()
     task = contextvars.ContextVar("task", default="none")
     task.set("seven")
-    assert calls.call(task.get, go_on) == "seven"
+    assert call(calls, task.get, go_on) == "seven"
 
     def fail() -> None:
         raise ModelError("broken")
 
     with pytest.raises(ModelError, match="broken"):
-        calls.call(fail, go_on)
-    assert calls.call(threading.get_ident, go_on) != threading.get_ident()
+        call(calls, fail, go_on)
+    assert call(calls, threading.get_ident, go_on) != threading.get_ident()
 
 
 def test_a_call_that_is_left_runs_out_and_the_next_one_waits_for_it() -> None:
@@ -53,7 +60,7 @@ def test_a_call_that_is_left_runs_out_and_the_next_one_waits_for_it() -> None:
             raise Cancelled
 
     with pytest.raises(Cancelled):
-        calls.call(held(gate, began), stop_once_it_runs)
+        call(calls, held(gate, began), stop_once_it_runs)
     calls.afterwards(lambda: order.append("given back"))
     assert not calls.have_ended(0.05)
 
@@ -61,7 +68,7 @@ def test_a_call_that_is_left_runs_out_and_the_next_one_waits_for_it() -> None:
         order.append("waits")
         gate.set()
 
-    assert calls.call(lambda: [*order, "next"], open_gate)[-2:] == ["given back", "next"]
+    assert call(calls, lambda: [*order, "next"], open_gate)[-2:] == ["given back", "next"]
     assert order[0] == "waits"
     assert calls.have_ended(5)
 
@@ -72,7 +79,7 @@ def test_a_call_that_is_left_before_it_began_never_runs() -> None:
     calls.afterwards(held(gate, began))
     wait_for(began.is_set, 5, "the thread to be busy")
     with pytest.raises(Cancelled):
-        calls.call(lambda: ran.append(True), stop)
+        call(calls, lambda: ran.append(True), stop)
     gate.set()
     assert calls.have_ended(5)
     assert ran == []
@@ -86,4 +93,4 @@ def test_a_process_without_calls_has_nothing_to_wait_for() -> None:
 def test_what_fails_after_a_call_costs_no_later_call() -> None:
     calls = NativeCalls()
     calls.afterwards(lambda: [][1])
-    assert calls.call(lambda: "answer", go_on) == "answer"
+    assert call(calls, lambda: "answer", go_on) == "answer"

@@ -16,6 +16,7 @@ from shared.media import MediaType
 from tests.support.analysis.bare_context import EndedParts, bare_context
 from tests.support.media.media import make_still
 from workers.analysis.analyzed_file import AnalysisStep, AnalyzedFile
+from workers.analysis.frame_stream import Prepared
 from workers.analysis.picture_pass import PicturePass
 from workers.analysis.stage import PictureStage, StageRun
 from workers.media.media_reader import MediaReader
@@ -29,7 +30,10 @@ class FrameRun(StageRun):
         self._draft = draft
         self._rows = 0
 
-    def add(self, frame: GridFrame) -> None:
+    def prepare(self, frame: GridFrame) -> Prepared[None]:
+        return Prepared(None, 0)
+
+    def add(self, second: int, prepared: None) -> None:
         self._rows += 1
         self._draft.file.write(b"frame")
 

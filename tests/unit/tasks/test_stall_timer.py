@@ -61,11 +61,74 @@ def test_only_a_worker_that_stalls_says_where_it_is(stall: StallTimer, clock: Cl
         return "ok"
 
     ledger: Any = SimpleNamespace(renew=renew)
-    keeper = Keeper(ledger, lambda _jobs: None, lambda: None, lambda: nullcontext([]), stall)
+    keeper = Keeper(ledger, lambda _jobs: None, lambda: None, lambda: nullcontext([]))
     lease: Any = object()
     stall.arm()
-    with keeper.holding(lease, Signals(place=PLACE)):
+    with keeper.holding(lease, Signals(place=PLACE), stall):
         for later_s in (10, 0.8 * STALL_S):
             clock.now += later_s
             keeper._renew()
     assert said == ["", PLACE]
+
+
+def test_one_that_advances_does_not_hide_another_that_hangs(
+    stall: StallTimer, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    armed_to: list[float | None] = []
+
+    def dump_later(seconds: float, *, exit: bool) -> None:
+        assert exit
+        armed_to.append(round(clock.now + seconds, 3))
+
+    faulthandler = SimpleNamespace(
+        dump_traceback_later=dump_later,
+        cancel_dump_traceback_later=lambda: armed_to.append(None),
+    )
+    monkeypatch.setattr(liveness, "faulthandler", faulthandler)
+    hung, ends_at = stall.another(), clock.now + STALL_S
+    hung.arm()
+    for _ in range(5):
+        clock.now += 20
+        stall.arm()
+        with stall.wide():
+            clock.now += 1
+        assert armed_to[-1] == ends_at
+    assert (hung.is_running_out, stall.is_running_out) == (True, False)
+    hung.disarm()
+    assert armed_to[-1] == clock.now + STALL_S
+    stall.disarm()
+    assert armed_to[-1] is None
+
+
+def test_what_advances_beside_a_step_that_may_take_long_does_not_shorten_its_time(
+    stall: StallTimer, clock: Clock
+) -> None:
+    """Decode threads of an Item go on while its own loads a model."""
+    with stall.wide():
+        clock.now += 10
+        stall.arm()
+        clock.now += 0.8 * STALL_S
+        assert not stall.is_running_out
+
+
+def test_only_the_item_that_stalls_says_where_it_is(stall: StallTimer, clock: Clock) -> None:
+    said: list[tuple[object, str]] = []
+
+    def renew(lease: object, stalls_at: str) -> str:
+        said.append((lease, stalls_at))
+        return "stop" if lease == "hung" else "ok"
+
+    ledger: Any = SimpleNamespace(renew=renew)
+    keeper = Keeper(ledger, lambda _jobs: None, lambda: None, lambda: nullcontext([]))
+    hung, steady = Signals(place=PLACE), Signals(place="0 the pictures at 2 s")
+    leases: Any = ("hung", "steady")
+    other = stall.another()
+    other.arm()
+    clock.now += 0.8 * STALL_S
+    stall.arm()
+    with keeper.holding(leases[0], hung, other), keeper.holding(leases[1], steady, stall):
+        keeper._renew()
+    keeper._renew()
+    other.disarm()
+    assert said == [("hung", PLACE), ("steady", "")]
+    assert (hung.stop, steady.stop) == (True, False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 
 import numpy as np
@@ -35,6 +36,11 @@ def counted(seconds: float) -> NDArray[np.float32]:
     return np.linspace(0.3, 0.9, round(seconds * SAMPLE_RATE), dtype=np.float32)
 
 
+def levels(*parts: tuple[float, int]) -> NDArray[np.float32]:
+    """Sound of a level for so many frames each."""
+    return np.concatenate([np.full(count * FRAME, level, np.float32) for level, count in parts])
+
+
 def test_speech_without_a_pause_is_cut_into_full_windows_and_no_sample_is_lost_or_twice() -> None:
     sound = counted(100)
     windows = windows_of(sound, longest_s=30.0)
@@ -54,11 +60,24 @@ def test_without_a_pause_the_cut_is_where_speech_is_least_likely() -> None:
     assert first.speaking.all()
 
 
-def test_speech_is_cut_at_its_longest_pause() -> None:
+def test_speech_is_cut_between_sentences() -> None:
     words = [(0.5 * n, "Alpha") for n in range(80)]  # pauses of 0.2 s, and at 24 s one of 0.7
     words = [(start, word) for start, word in words if start != 24.0]
     first, *_ = windows_of(said(words, 41))
     assert first.place(first.seconds - 0.02, first.seconds)[1] == pytest.approx(24.15, abs=0.2)
+
+
+def test_the_first_sound_of_a_word_is_kept_with_the_silence_around_it() -> None:
+    (window,) = windows_of(levels((0.0, 60), (0.4, 2), (0.0, 6), (0.4, 30)))
+    assert window.numbers[0] * FRAME_S <= 60 * FRAME_S - 0.35
+
+
+def test_a_pause_is_left_whole_or_shortened_by_what_is_worth_a_cut() -> None:
+    for before, after in itertools.product(range(50), (0, 5, 10, 15, 20, 30)):
+        click = (0.0, before), (0.4, 1), (0.0, after)
+        (window,) = windows_of(levels((0.4, 30), *click, (0.4, 30)))
+        left_out = np.diff(window.numbers) - 1
+        assert (left_out[left_out > 0] * FRAME_S > 0.15).all(), (before, after)
 
 
 def test_a_pause_in_the_first_third_is_no_place_to_cut() -> None:

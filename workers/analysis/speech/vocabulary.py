@@ -112,8 +112,8 @@ _MOST_KNOWN = 100
 
 def _faces_by_name(collection: Collection) -> Counter[str]:
     version, key = collection.version(), str(collection.folder)
-    if key in _known and _known[key][0] == version:
-        return _known[key][1]
+    if (known := _known.get(key)) and known[0] == version:
+        return known[1]
     faces: Counter[str] = Counter()
     edits = collection.edits()
     if any(isinstance(edit.what, Names) for edit in edits):

@@ -22,10 +22,14 @@ OFFSET = 0.35
 # Sound kept before and after speech: speech_pad_ms of faster-whisper 1.2.1. A pause of up to
 # twice this stays whole, so that sentences keep their rhythm.
 PAD_S = 0.4
+# A pause is not shortened by less: each cut in it is heard.
+SPLICED_S = 0.15
 # What is shorter is a click: min_duration_on of WhisperX 3 (vads/vad.py).
 SHORTEST_S = 0.1
-# Speech is not cut in a shorter pause: min_silence_samples_at_max_speech of faster-whisper.
-CUT_PAUSE_S = 0.098
+# A window ends in the last pause of so many seconds after this share of it: of what speakers take
+# between sentences, of faster-whisper 1.2.1's batches (min_silence_duration_ms), and the shortest
+# that it cuts in (min_silence_samples_at_max_speech).
+_CUTS = ((0.4, 0.6), (0.16, 0.5), (0.098, 0.33))
 # No word holds a longer pause: longer than the closure of any stop consonant, by some margin.
 PAUSE_WITHIN_S = 0.25
 _DETECT_S = 10  # sound given to the detector at once
@@ -157,21 +161,19 @@ class _Frame:
 def best_cut(window: Window, following: int) -> int:
     """Where to cut it when frame number `following` comes next: the first frame after the cut.
 
-    At the longest pause, else at the least likely speech. Sought in the last two thirds
-    (WhisperX's Binarize seeks in the second half), a later pause before a longer one in
-    proportion, so that windows stay long.
+    At the last pause between sentences, so that windows stay long, else at a shorter one, else at
+    the least likely speech.
     """
     numbers = np.append(window.numbers, following)
-    first_cut = max(len(window.numbers) // 3, 1)
-    best, most = 0, 0.0
-    for first, end in _silences(window.speaking):
-        length = int(numbers[end] - numbers[first])
-        cut = first + _middle(numbers[first : end + 1])
-        enough = length * window.frame_s >= CUT_PAUSE_S
-        if cut >= first_cut and enough and length * cut > most:
-            best, most = cut, float(length * cut)
-    if best:
-        return best
+    silences = [*_silences(window.speaking)][::-1]
+    first_cut = 0
+    for least_s, share in _CUTS:
+        first_cut = max(int(len(window.numbers) * share), 1)
+        for first, end in silences:
+            cut = first + _middle(numbers[first : end + 1])
+            length_s = int(numbers[end] - numbers[first]) * window.frame_s
+            if cut >= first_cut and length_s >= least_s:
+                return cut
     smooth = np.convolve(window.probabilities, np.ones(3) / 3, mode="same")[first_cut:-1]
     return first_cut + len(smooth) - 1 - int(np.argmin(smooth[::-1]))  # the last such frame
 
@@ -204,7 +206,9 @@ class SpeechFinder:
         self._pad = round(PAD_S / frame_s)
         self._shortest = max(1, round(SHORTEST_S / frame_s))
         self._pending = _Pending(stream, int(longest_s / frame_s), self._samples)
-        self._undecided: deque[_Frame] = deque(maxlen=self._pad + self._shortest)
+        self._spare = round(SPLICED_S / frame_s)
+        self._undecided: deque[_Frame] = deque(maxlen=2 * self._pad + self._shortest + self._spare)
+        self._kept_until = 0  # number of the frame after the last one that was kept
         self._rest = np.empty(0, np.float32)
         self._next = 0  # number of the next frame
         self._run = 0  # frames of speech in a row, up to now
@@ -265,6 +269,18 @@ class SpeechFinder:
             self.speech_frames += self._shortest if self._run == self._shortest else 1
         if number > self._keep_until:
             return []
-        kept = list(self._undecided)
+        first = self._first_kept(number)
+        kept = [frame for frame in self._undecided if frame.number >= first]
         self._undecided.clear()
+        self._kept_until = number + 1
         return kept
+
+    def _first_kept(self, number: int) -> int:
+        """From which of the undecided frames on all are kept, now that the last one is."""
+        waiting, before = self._undecided, self._kept_until
+        # A click so near belongs to the word: its first sound, after which a stop is closed.
+        is_whole = waiting[0].number == before  # nothing of the pause was dropped yet
+        earliest = waiting[0].number if is_whole else before + self._spare + 1
+        spoken = (frame.number for frame in waiting if frame.speaking and frame.number >= earliest)
+        first = max(next(spoken, number) - self._pad, earliest)
+        return before if is_whole and first - before <= self._spare else first

@@ -19,6 +19,8 @@ from shared.errors import Missing, ModelError
 from shared.people.collection import Collection
 from workers.analysis.analyzed_file import AnalyzedFile
 from workers.analysis.face_quality import marks, sharpness, shorter_side
+from workers.analysis.frame_stream import Prepared
+from workers.analysis.model_batches import ModelBatches
 from workers.analysis.stage import PictureStage, StageRun
 from workers.context import Context
 from workers.media.media_reader import MediaReader
@@ -44,7 +46,8 @@ class FaceStage(PictureStage):
     def __init__(self, context: Context, spec: AnalyzeSpec) -> None:
         super().__init__(context, spec)
         self._lent = ExitStack()
-        self._batch: _FaceBatch | None = None
+        self._batches: ModelBatches | None = None
+        self._finder: FaceFinder | None = None
         self._gathered: set[str] = set()
 
     def begin(self) -> None:
@@ -57,15 +60,18 @@ class FaceStage(PictureStage):
 
     @contextmanager
     def open(self, file: AnalyzedFile, reader: MediaReader) -> Iterator[StageRun]:
-        if self._batch is None:
-            finder = self._lent.enter_context(self.context.face_model(self.spec.face_model))
-            self._batch = _FaceBatch(self.context, finder)
+        if self._finder is None:
+            self._finder = self._lent.enter_context(self.context.face_model(self.spec.face_model))
+            self._batches = ModelBatches(
+                self.context, self._finder.embed, self._finder.batch_size, "face"
+            )
+        assert self._batches
         with file.draft(Stage.FACES, self.spec.face_model, ".npz") as draft:
-            yield _FaceRun(self.context, self._batch, draft)
+            yield _FaceRun(self.context, self._finder, self._batches, draft)
 
     def flush(self) -> None:
-        if self._batch:
-            self._batch.flush()
+        if self._batches:
+            self._batches.flush()
 
     def gather(self, files: Sequence[AnalyzedFile]) -> None:
         hashes = {file.hash_str for file in files}
@@ -113,63 +119,58 @@ class _Face:
     marks: int
     embedding: NDArray[np.float16] | None = None
 
+    def take_row(self, row: NDArray[np.float32]) -> None:
+        self.embedding = row.astype(np.float16)
 
-class _FaceBatch:
-    """Aligned faces of one or more files, on their way through the model."""
 
-    def __init__(self, context: Context, finder: FaceFinder) -> None:
-        self.finder = finder
-        self._context = context
-        self._waiting: list[tuple[NDArray[np.uint8], _Face]] = []
+@dataclass(frozen=True, slots=True)
+class _SeenFace:
+    """A face as a decode thread leaves it: for the model, and for whoever looks at it."""
 
-    def add(self, aligned: NDArray[np.uint8], face: _Face) -> None:
-        """Queue a face, whose embedding is set when the batch is full or flushed."""
-        self._waiting.append((aligned, face))
-        if len(self._waiting) >= self.finder.batch_size:
-            self.flush()
-
-    def flush(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        size = max(1, self.finder.batch_size)
-        for at in range(0, len(waiting), size):
-            self._context.checkpoint()
-            part = waiting[at : at + size]
-            rows = self.finder.embed(np.stack([aligned for aligned, _ in part]))
-            self._context.counts["faces"] += len(part)
-            for (_, face), row in zip(part, rows, strict=True):
-                face.embedding = row.astype(np.float16)
+    face: _Face
+    aligned: NDArray[np.uint8]
+    crop: bytes
 
 
 class _FaceRun(StageRun):
-    def __init__(self, context: Context, batch: _FaceBatch, draft: Draft) -> None:
+    def __init__(
+        self, context: Context, finder: FaceFinder, batches: ModelBatches, draft: Draft
+    ) -> None:
         self._context = context
-        self._batch = batch
+        self._finder = finder
+        self._batches = batches
         self._draft = draft
         self._faces: list[_Face] = []
         assert draft.pack is not None
         self._pack = PackWriter(draft.pack)  # crops do not wait in memory: there may be 100,000
 
-    def add(self, frame: GridFrame) -> None:
-        picture = frame.picture
+    def prepare(self, frame: GridFrame) -> Prepared[list[_SeenFace]]:
+        picture, finder = frame.picture, self._finder
         small = picture.rgb(*fit(picture.width, picture.height, DETECTION_SIDE))
-        found = [face for face in self._batch.finder.detect(small) if _is_within(face, small)]
+        found = [face for face in finder.detect(small) if _is_within(face, small)]
         if not found:
-            return
+            return Prepared([], 0)
         source, scale = _close_up(picture, small, found)
         to_full = picture.width / source.shape[1]
         scaled = [detection.scaled(scale) for detection in found]
         faces = [_face(frame.second, detection, source, to_full) for detection in scaled]
+        seen = []
         for place in _in_order(faces):
             face, detection = faces[place], scaled[place]
-            aligned = self._batch.finder.align(source, detection)
+            aligned = finder.align(source, detection)
             face.sharp = sharpness(aligned)
             face.marks = int(marks(face.side, face.sharp, detection.landmarks))
-            self._pack.add(len(self._faces), _crop(source, face))
-            self._faces.append(face)
-            self._batch.add(aligned, face)
+            seen.append(_SeenFace(face, aligned, _crop(source, face)))
+        return Prepared(seen, sum(each.aligned.nbytes + len(each.crop) for each in seen))
+
+    def add(self, second: int, prepared: list[_SeenFace]) -> None:
+        for seen in prepared:
+            self._pack.add(len(self._faces), seen.crop)
+            self._faces.append(seen.face)
+            self._batches.add(seen.aligned, seen.face.take_row)
 
     def publish(self) -> None:
-        rows = _rows(self._faces, self._batch.finder.spec.dim or 0)
+        rows = _rows(self._faces, self._finder.spec.dim or 0)
         write_faces(self._draft.file, rows)
         self._pack.finish()
         self._draft.publish(

@@ -5,16 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
+from numpy.typing import NDArray
+
 from shared.cache.cache_dir import Draft
 from shared.cache.frame_packs import PackWriter
-from shared.domain import Probe, Stage
+from shared.domain import Probe, Scene, Stage
+from shared.media import MediaType
 from workers.analysis.analyzed_file import AnalyzedFile
+from workers.analysis.frame_stream import Prepared
 from workers.analysis.stage import PictureStage, StageRun
 from workers.analysis.stages.rows import manifest_fields
 from workers.analysis.stages.scenes import SceneCutter
 from workers.context import Context
 from workers.media.media_reader import MediaReader
 from workers.media.pictures import GridFrame
+
+_Small = tuple[bytes, NDArray[np.uint8] | None]  # a thumbnail, and a picture for the scenes
 
 
 class ThumbnailStage(PictureStage):
@@ -37,21 +44,30 @@ class _ThumbnailRun(StageRun):
         self._probe = probe
         self._warnings = warnings
         self._pack = PackWriter(draft.file)
-        self._cutter = SceneCutter()
+        # A still is one scene; to find that out takes longer than all else that is made of it.
+        self._cutter = None if probe.media_type is MediaType.IMAGE else SceneCutter()
         self._seconds: list[int] = []
 
-    def add(self, frame: GridFrame) -> None:
+    def prepare(self, frame: GridFrame) -> Prepared[_Small]:
         picture = frame.picture
-        self._pack.add(frame.second, picture.thumbnail_jpeg())
+        jpeg = picture.thumbnail_jpeg()
+        if self._cutter is None:
+            return Prepared((jpeg, None), len(jpeg))
         width = SceneCutter.side
-        height = max(1, round(picture.height * width / picture.width))
-        self._cutter.add(frame.second, picture.rgb(width, height))
-        self._seconds.append(frame.second)
+        small = picture.rgb(width, max(1, round(picture.height * width / picture.width)))
+        return Prepared((jpeg, small), len(jpeg) + small.nbytes)
+
+    def add(self, second: int, prepared: _Small) -> None:
+        jpeg, small = prepared
+        self._pack.add(second, jpeg)
+        if self._cutter is not None and small is not None:
+            self._cutter.add(second, small)
+        self._seconds.append(second)
 
     def publish(self) -> None:
         self._pack.finish()
         self._draft.publish(
-            scenes=self._cutter.finish(),
+            scenes=self._cutter.finish() if self._cutter else (Scene(0, 1),),
             probe=self._probe,
             warnings=tuple(self._warnings),
             **manifest_fields(self._context, self._seconds),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,16 +13,14 @@ from shared.cache.cache_dir import Draft
 from shared.domain import AnalyzeSpec, Stage
 from shared.media import MediaType
 from workers.analysis.analyzed_file import AnalyzedFile
+from workers.analysis.frame_stream import Prepared
+from workers.analysis.model_batches import ModelBatches
 from workers.analysis.stage import PictureStage, StageRun
 from workers.analysis.stages.rows import manifest_fields
 from workers.context import Context
 from workers.media.media_reader import MediaReader
-from workers.media.pictures import GridFrame, Picture
+from workers.media.pictures import GridFrame
 from workers.models.protocols import VisualEmbedder
-
-T = TypeVar("T")
-
-_STILLS_A_BATCH = 16  # at least, where an Item has so many
 
 
 class VisualStage(PictureStage):
@@ -31,83 +29,67 @@ class VisualStage(PictureStage):
     def __init__(self, context: Context, spec: AnalyzeSpec) -> None:
         super().__init__(context, spec)
         self._lent = ExitStack()
-        self._batch: _PictureBatch | None = None
+        self._model: VisualEmbedder | None = None
+        self._batches: ModelBatches | None = None
 
     def is_published(self, file: AnalyzedFile) -> bool:
         return file.published(Stage.VISUAL, self.spec.visual_model) is not None
 
     @contextmanager
     def open(self, file: AnalyzedFile, reader: MediaReader) -> Iterator[StageRun]:
-        if self._batch is None:
-            model = self._lent.enter_context(self.context.visual_model(self.spec.visual_model))
+        if self._model is None:
+            lend = self.context.visual_model(self.spec.visual_model)
+            self._model = self._lent.enter_context(lend)
             are_stills = reader.probe.media_type is MediaType.IMAGE
-            self._batch = _PictureBatch(self.context, model, waits_for_all=are_stills)
+            self._batches = ModelBatches(
+                self.context,
+                self._model.embed_images,
+                self._model.batch_size,
+                "still" if are_stills else "video",
+                leaves_none=are_stills,
+            )
+        assert self._batches
         with file.draft(Stage.VISUAL, self.spec.visual_model, ".npy") as draft:
-            yield _VisualRun(self.context, self._batch, draft)
+            yield _VisualRun(self.context, self._model, self._batches, draft)
 
     def flush(self) -> None:
-        if self._batch:
-            self._batch.flush()
+        if self._batches:
+            self._batches.flush()
 
     def close(self) -> None:
         self._lent.close()
 
 
-class _PictureBatch:
-    """Prepared pictures of one or more files, on their way through the model."""
-
-    def __init__(self, context: Context, model: VisualEmbedder, *, waits_for_all: bool) -> None:
-        """`waits_for_all`: for the few dozen stills of an Item, so that no batch is a remnant."""
-        self.model = model
-        self._context = context
-        self._waits_for_all = waits_for_all
-        self._waiting: list[tuple[NDArray[np.float32], list[NDArray[np.float16]]]] = []
-
-    def add(self, picture: Picture, rows: list[NDArray[np.float16]]) -> None:
-        """Queue a picture, whose row is appended to `rows` when the batch is full or flushed."""
-        scale = self.model.picture_side / min(picture.width, picture.height)
-        rgb = picture.rgb(
-            max(self.model.picture_side, round(picture.width * scale)),
-            max(self.model.picture_side, round(picture.height * scale)),
-        )
-        self._waiting.append((self.model.prepare(rgb), rows))
-        if len(self._waiting) >= self.model.batch_size and not self._waits_for_all:
-            self.flush()
-
-    def flush(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        for batch in _even_parts(waiting, max(_STILLS_A_BATCH, self.model.batch_size)):
-            self._context.checkpoint()
-            vectors = self.model.embed_images(np.stack([prepared for prepared, _ in batch]))
-            kind = "still" if self._waits_for_all else "video"
-            self._context.counts.update({f"{kind}_batches": 1, f"{kind}_pictures": len(batch)})
-            for (_, rows), vector in zip(batch, vectors, strict=True):
-                rows.append(vector.astype(np.float16))
-
-
-def _even_parts(waiting: list[T], at_least: int) -> Iterator[list[T]]:
-    """Parts of nearly the same size, none smaller than `at_least` where there are so many."""
-    count = max(1, len(waiting) // at_least)
-    for number in range(count if waiting else 0):
-        yield waiting[number * len(waiting) // count : (number + 1) * len(waiting) // count]
-
-
 class _VisualRun(StageRun):
-    def __init__(self, context: Context, batch: _PictureBatch, draft: Draft) -> None:
-        self._context = context
-        self._batch = batch
-        self._draft = draft
-        self._rows: list[NDArray[np.float16]] = []
-        self._seconds: list[int] = []
+    in_order = False  # the model never waits for a picture whose turn it is
 
-    def add(self, frame: GridFrame) -> None:
-        self._seconds.append(frame.second)
-        self._batch.add(frame.picture, self._rows)
+    def __init__(
+        self, context: Context, model: VisualEmbedder, batches: ModelBatches, draft: Draft
+    ) -> None:
+        self._context = context
+        self._model = model
+        self._batches = batches
+        self._draft = draft
+        self._rows: dict[int, NDArray[np.float16]] = {}  # by second
+
+    def prepare(self, frame: GridFrame) -> Prepared[NDArray[np.float32]]:
+        picture, side = frame.picture, self._model.picture_side
+        scale = side / min(picture.width, picture.height)
+        width, height = round(picture.width * scale), round(picture.height * scale)
+        prepared = self._model.prepare(picture.rgb(max(side, width), max(side, height)))
+        return Prepared(prepared, prepared.nbytes)
+
+    def add(self, second: int, prepared: NDArray[np.float32]) -> None:
+        self._batches.add(prepared, functools.partial(self._take_row, second))
 
     def publish(self) -> None:
-        array = np.stack(self._rows)
+        seconds = sorted(self._rows)
+        array = np.stack([self._rows[second] for second in seconds])
         # Not write_array: numpy writes to a file behind its back, and a full disk goes unnoticed.
         header = np.lib.format.header_data_from_array_1_0(array)
         np.lib.format.write_array_header_1_0(self._draft.file, header)
         self._draft.file.write(array.data)
-        self._draft.publish(dim=array.shape[1], **manifest_fields(self._context, self._seconds))
+        self._draft.publish(dim=array.shape[1], **manifest_fields(self._context, seconds))
+
+    def _take_row(self, second: int, row: NDArray[np.float32]) -> None:
+        self._rows[second] = row.astype(np.float16)

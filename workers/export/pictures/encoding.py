@@ -8,7 +8,6 @@ from fractions import Fraction
 from itertools import chain
 
 import av.error
-from av.filter import Graph
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
@@ -24,6 +23,7 @@ from workers.export.source import ClipSource
 from workers.export.tags import tag_start, tag_stream
 from workers.media.frames import upright_rotation
 from workers.media.probing.stream_facts import stated_scan
+from workers.media.turning import Turner
 
 _FINEST = 100_000_000  # parts of a second that containers can count
 _PQ = 16  # transfer of HDR10
@@ -35,11 +35,6 @@ _LARGE = 4096 * 2304  # pixels: of larger pictures an encoder keeps no more than
 _FEW_KEPT = {
     "libx264": {"rc-lookahead": "0", "bf": "0", "mbtree": "0", "refs": "1"},
     "libx265": {"x265-params": "rc-lookahead=0:bframes=0:no-cutree=1:scenecut=0:ref=1"},
-}
-_TURNS = {
-    90: (("transpose", "clock"),),
-    180: (("hflip", None), ("vflip", None)),
-    270: (("transpose", "cclock"),),
 }
 
 
@@ -156,7 +151,7 @@ class _Look:
     def __init__(self, frame: VideoFrame, planned: ClipPlan, source: ClipSource | None) -> None:
         assert planned.picture is not None
         self._pixels = planned.picture.pixels
-        self._turner = _Turner(upright_rotation(frame))
+        self._turner = Turner(upright_rotation(frame))
         self.is_interlaced = frame.interlaced_frame
         self.bottom_first = _is_bottom_first(frame, source)
         self.transfer = frame.color_trc
@@ -204,41 +199,6 @@ class _Look:
             frame, self._width, self._height, self._pixels,
             src_color_range=self._range, dst_color_range=self._range, threads=1,
         )  # fmt: skip
-
-
-class _Turner:
-    """Turns decoded pictures upright: what a file says of its rotation is lost on encoding."""
-
-    def __init__(self, rotation: int) -> None:
-        self._turns = _TURNS.get(rotation, ())
-        self.is_quarter = rotation in (90, 270)
-        self._graph: Graph | None = None
-        self._shape: tuple[int, int, str] | None = None
-
-    def turned(self, frame: VideoFrame) -> VideoFrame:
-        if not self._turns:
-            return frame
-        shape = frame.width, frame.height, frame.format.name
-        if self._graph is None or shape != self._shape:
-            self._graph, self._shape = self._built(frame), shape
-        self._graph.vpush(frame)
-        return self._graph.vpull()
-
-    def _built(self, frame: VideoFrame) -> Graph:
-        graph = Graph()
-        graph.threads = 1
-        nodes = [
-            graph.add_buffer(
-                width=frame.width,
-                height=frame.height,
-                format=frame.format,
-                time_base=frame.time_base or Fraction(1, 1000),
-            )
-        ]
-        nodes += [graph.add(name, args) for name, args in self._turns]
-        nodes.append(graph.add("buffersink"))
-        graph.link_nodes(*nodes).configure()
-        return graph
 
 
 def _is_bottom_first(frame: VideoFrame, source: ClipSource | None) -> bool:

@@ -97,7 +97,7 @@ class _Run:
         self._count = 0
 
     def add(self, frame: AudioFrame) -> None:
-        self._gathered.append(_rows(frame))
+        self._gathered.append(rows_of(frame))
         self._count += frame.samples
         if self._count >= self._rate * _GATHERED_S:
             self._write(self._mono())
@@ -143,7 +143,7 @@ def _shape(frame: AudioFrame) -> Shape:
     return frame.sample_rate, frame.layout.name, frame.format.name
 
 
-def _rows(frame: AudioFrame) -> NDArray[np.generic]:
+def rows_of(frame: AudioFrame) -> NDArray[np.generic]:
     """Samples of a frame, [channels, samples].
 
     Of eight channels and more, each in a plane of its own, `to_ndarray` of PyAV 18 crashes: it

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
 
 import numpy as np
@@ -10,10 +11,13 @@ from insightface.utils import face_align
 from numpy.typing import NDArray
 from PIL import Image
 
+from workers.models.turns import Turns
+
 # insightface's own cv2: its threads would spin on cores that other workers use.
 face_align.cv2.setNumThreads(1)
 
 CPU_BATCH, CUDA_BATCH = 8, 64
+_filters = threading.Lock()  # of warnings: a process has one list of them
 _SPREAD = 0.5  # from eyes to mouth in an aligned face, as a part of its side
 
 
@@ -25,6 +29,7 @@ class ArcFace:
         on_gpu = "CUDAExecutionProvider" in network.session.get_providers()
         self.batch_size = CUDA_BATCH if on_gpu else CPU_BATCH
         self._one_by_one = network.input_shape[0] == 1  # some packs were exported so
+        self._turns = Turns()
 
     @property
     def side(self) -> int:
@@ -36,7 +41,7 @@ class ArcFace:
 
     def align(self, rgb: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> NDArray[np.uint8]:
         rgb, landmarks = _not_much_larger(rgb, landmarks, self.side)
-        with warnings.catch_warnings():
+        with _filters, warnings.catch_warnings():
             warnings.filterwarnings(
                 "ignore", message="`estimate` is deprecated", category=FutureWarning
             )
@@ -47,7 +52,8 @@ class ArcFace:
         if not pictures:
             return np.empty((0, self.dim), np.float32)
         batches = [[picture] for picture in pictures] if self._one_by_one else [pictures]
-        rows = np.concatenate([self._network.get_feat(batch) for batch in batches])
+        with self._turns:
+            rows = np.concatenate([self._network.get_feat(batch) for batch in batches])
         lengths = np.linalg.norm(rows, axis=1, keepdims=True)
         return np.asarray(rows / np.maximum(lengths, 1e-12), np.float32)
 

@@ -14,6 +14,7 @@ from workers.models.faces.face_chips import chip
 from workers.models.faces.mtcnn import FaceDetector
 from workers.models.onnx_sessions import open_session
 from workers.models.protocols import FaceBox
+from workers.models.turns import Turns
 
 _SIDE = 150
 # Where MTCNN sees the landmarks in the chips that dlib cuts for its network: means of 34 faces.
@@ -37,6 +38,7 @@ class DlibFaceFinder:
         self._detector = FaceDetector(folder, settings.device)
         self._network = open_session(folder / "faces.onnx", settings.device)
         self._centre = np.array(CENTRE, np.float32)
+        self._turns = Turns()
 
     @property
     def spec(self) -> ModelSpec:
@@ -55,7 +57,8 @@ class DlibFaceFinder:
     def embed(self, aligned: NDArray[np.uint8]) -> NDArray[np.float32]:
         if not len(aligned):
             return np.empty((0, len(CENTRE) + 1), np.float32)
-        rows = self._network.run(["rows"], {"faces": aligned})[0]
+        with self._turns:
+            rows = self._network.run(["rows"], {"faces": aligned})[0]
         return _on_sphere(cast("NDArray[np.float32]", rows) - self._centre)
 
 

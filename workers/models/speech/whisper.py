@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import zlib
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,11 +20,24 @@ from numpy.typing import NDArray
 from shared.errors import ModelError
 from shared.models.languages import language_code, language_name
 from shared.models.specs import ModelSpec
-from workers.models.protocols import SAMPLE_RATE, SpokenWord, Utterance
+from workers.models.protocols import SAMPLE_RATE, Utterance
+from workers.models.speech.decoded import (
+    FRAMES_PER_S,
+    LOOP_RATIO,
+    TIMESTAMP_S,
+    DecodedText,
+    decoded_text,
+    stretches,
+    utterance,
+)
+from workers.models.turns import Turns
 
-_WINDOW_S = 30.0  # what the encoder hears at once
-_FRAMES_PER_S = 100
-_TIMESTAMP_S = 0.02  # between two timestamp tokens
+_WINDOW_S = 30.0  # what the encoder hears at most
+_WINDOW_FRAMES = round(_WINDOW_S * FRAMES_PER_S)
+# A first hearing in batches encodes a piece with at least so much silence behind it, not always
+# 30 s; in steps, so that pieces of a batch are heard as alone. Of short ones, without the 30 s,
+# even the language is mistaken ("cy" for 2 s of German).
+_SILENCE_S, _STEP_S, _SHORT_S = 5.0, 2.0, 4.0
 _FIRST_TIMESTAMP_S = 1.0  # Whisper's own limit on where its text may begin
 # A model that stops well before the end of a piece is asked again from there. Less is left of
 # most pieces: the silence around what was said.
@@ -38,8 +51,6 @@ _TOKENS_PER_S, _TOKENS_MORE = 30, 20
 _VOCABULARY_TOKENS = 223  # before the prompt: half of the text that Whisper may hold, less one
 # faster-whisper's: marks that belong to the word after them, and before them.
 _PREPENDED, _APPENDED = "\"'“¿([{-", "\"'.。,，!！?？:：”)]}、"
-# Of a decoding that went wrong (Whisper, decode_with_fallback): text in a loop, or guessed.
-_LOOP_RATIO, _GUESS_LOGPROB = 2.4, -1.0
 
 Decoding = dict[str, Any]
 _FIRST: Decoding = {"beam_size": 5}
@@ -55,7 +66,7 @@ _CAUTIOUS: tuple[Decoding, ...] = (
 )
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _SoundPiece:
     """A piece on its way: its spectrum, and how far it has been heard."""
 
@@ -67,21 +78,22 @@ class _SoundPiece:
     def frames(self) -> int:
         return int(self.features.shape[-1])
 
-    def window(self) -> NDArray[np.float32]:
-        rest = self.features[:, self.heard :]
-        return np.asarray(pad_or_trim(rest), np.float32)
-
-
-@dataclass(frozen=True, slots=True)
-class _Decoded:
-    tokens: list[int]
-    mean_logprob: float
-    compression_ratio: float
-    no_speech_probability: float
+    @property
+    def is_short(self) -> bool:
+        return self.frames - self.heard <= _SHORT_S * FRAMES_PER_S
 
     @property
-    def is_doubtful(self) -> bool:
-        return self.compression_ratio > _LOOP_RATIO or self.mean_logprob < _GUESS_LOGPROB
+    def encoded_frames(self) -> int:
+        """How much is encoded of what is left to hear, with the silence behind it."""
+        if self.is_short:
+            return _WINDOW_FRAMES
+        left_s = (self.frames - self.heard) / FRAMES_PER_S
+        steps = math.ceil((left_s + _SILENCE_S) / _STEP_S)
+        return min(round(steps * _STEP_S * FRAMES_PER_S), _WINDOW_FRAMES)
+
+    def window(self, frames: int) -> NDArray[np.float32]:
+        rest = self.features[:, self.heard :]
+        return np.asarray(pad_or_trim(rest, frames), np.float32)
 
 
 class WhisperTranscriber:
@@ -99,6 +111,7 @@ class WhisperTranscriber:
         self._tokenizers: dict[str, Tokenizer] = {}
         # The last window that was encoded alone: what tells the language is heard right after.
         self._encoded: tuple[NDArray[np.float32], ctranslate2.StorageView] | None = None
+        self._turns = Turns()
 
     @property
     def spec(self) -> ModelSpec:
@@ -114,8 +127,8 @@ class WhisperTranscriber:
     def detect_language(self, piece: NDArray[np.float32]) -> dict[str, float]:
         if len(self._languages) == 1:  # nothing to tell apart, and some have no tokens for it
             return dict.fromkeys(self._languages, 1.0)
-        with self._translated():
-            encoded = self._encode([self._piece(piece).window()])
+        with self._turns, self._translated():
+            encoded = self._encode([self._piece(piece).window(_WINDOW_FRAMES)])
             [told] = self._model.model.detect_language(encoded)
         found = {token[2:-2]: float(probability) for token, probability in told}
         return {code: found.get(code, 0.0) for code in sorted(self._languages)}
@@ -139,10 +152,11 @@ class WhisperTranscriber:
         heard = [self._piece(piece) for piece in pieces]
         open_pieces = [piece for piece in heard if piece.frames]
         size = 1 if cautious else self.batch_size
-        with self._translated():
+        with self._turns, self._translated():
             while open_pieces:
-                batch, open_pieces = open_pieces[:size], open_pieces[size:]
-                open_pieces = self._hear(batch, tokenizer, prompt, cautious) + open_pieces
+                batch = _alike(open_pieces)[:size]
+                unfinished = self._hear(batch, tokenizer, prompt, cautious)
+                open_pieces = unfinished + [each for each in open_pieces if each not in batch]
         return [piece.spoken or [] for piece in heard]
 
     @contextlib.contextmanager
@@ -157,8 +171,8 @@ class WhisperTranscriber:
     def _piece(self, pcm: NDArray[np.float32]) -> _SoundPiece:
         if pcm.ndim != 1 or len(pcm) > self.longest_s * SAMPLE_RATE:
             raise ValueError(f"a piece is mono and at most {self.longest_s:g} s: {pcm.shape}")
-        frames = len(pcm) * _FRAMES_PER_S // SAMPLE_RATE
-        if frames < _SHORTEST_S * _FRAMES_PER_S:
+        frames = len(pcm) * FRAMES_PER_S // SAMPLE_RATE
+        if frames < _SHORTEST_S * FRAMES_PER_S:
             return _SoundPiece(np.empty((0, 0), np.float32))
         # The extractor adds a frame of padding, which is no sound.
         return _SoundPiece(np.asarray(self._features(pcm)[:, :frames], np.float32))
@@ -182,6 +196,12 @@ class WhisperTranscriber:
             tokens += more
         return [tokenizer.sot_prev, *tokens] if tokens else []
 
+    def _encoded_alike(self, batch: list[_SoundPiece], *, whole: bool) -> ctranslate2.StorageView:
+        """Encoded pieces of one length; `whole`: of 30 s, as a language is told from."""
+        if whole:
+            return self._encode([batch[0].window(_WINDOW_FRAMES)])
+        return self._encode([piece.window(batch[0].encoded_frames) for piece in batch])
+
     def _encode(self, windows: list[NDArray[np.float32]]) -> ctranslate2.StorageView:
         is_alone = len(windows) == 1
         if is_alone and self._encoded and np.array_equal(self._encoded[0], windows[0]):
@@ -199,16 +219,30 @@ class WhisperTranscriber:
         self, batch: list[_SoundPiece], tokenizer: Tokenizer, prompt: list[int], cautious: bool
     ) -> list[_SoundPiece]:
         """One window of each piece; those of which something is left to hear come back."""
-        encoded = self._encode([piece.window() for piece in batch])
-        seconds = max(piece.frames - piece.heard for piece in batch) / _FRAMES_PER_S
+        is_alone = self.batch_size == 1
+        encoded = self._encoded_alike(batch, whole=cautious or is_alone)
+        seconds = max(piece.frames - piece.heard for piece in batch) / FRAMES_PER_S
+        is_timed = cautious or is_alone or batch[0].is_short
         if cautious:
             decoded = [self._decode_carefully(encoded, seconds, tokenizer, prompt)]
-        else:
+        elif is_timed:
             decoded = self._decode(encoded, seconds, tokenizer, prompt, _FIRST, len(batch))
+        else:
+            plain = [*prompt, tokenizer.no_timestamps]
+            decoded = self._decode(encoded, seconds, tokenizer, plain, _FIRST, len(batch))
         unfinished = []
         for row, (piece, text) in enumerate(zip(batch, decoded, strict=True)):
             own = encoded if len(batch) == 1 else _row(encoded, row)
-            if self._keep(piece, text, own, tokenizer):
+            before = piece.heard, piece.spoken
+            is_believed = is_timed or not text.is_doubtful
+            is_unfinished = is_believed and self._keep(piece, text, own, tokenizer)
+            if not is_timed and (is_unfinished or not is_believed):
+                # Without timestamps it takes less time and has fewer wrong words, but lines may
+                # come again and again, and where the last word ends is less sure.
+                piece.heard, piece.spoken = before
+                [timed] = self._decode(own, seconds, tokenizer, prompt, _FIRST)
+                is_unfinished = self._keep(piece, timed, own, tokenizer)
+            if is_unfinished:
                 unfinished.append(piece)
         return unfinished
 
@@ -220,7 +254,7 @@ class WhisperTranscriber:
         prompt: list[int],
         way: Decoding,
         count: int = 1,
-    ) -> list[_Decoded]:
+    ) -> list[DecodedText]:
         longest = len(prompt) + _TOKENS_MORE + round(seconds * _TOKENS_PER_S)
         results = self._model.model.generate(
             encoded,
@@ -230,10 +264,10 @@ class WhisperTranscriber:
             return_no_speech_prob=True,
             suppress_blank=True,
             suppress_tokens=get_suppressed_tokens(tokenizer, [-1]),
-            max_initial_timestamp_index=round(_FIRST_TIMESTAMP_S / _TIMESTAMP_S),
+            max_initial_timestamp_index=round(_FIRST_TIMESTAMP_S / TIMESTAMP_S),
             **way,
         )
-        return [_decoded(result, tokenizer) for result in results]
+        return [decoded_text(result, tokenizer) for result in results]
 
     def _decode_carefully(
         self,
@@ -241,50 +275,56 @@ class WhisperTranscriber:
         seconds: float,
         tokenizer: Tokenizer,
         prompt: list[int],
-    ) -> _Decoded:
+    ) -> DecodedText:
         """The first decoding without a doubt, else the likeliest, without a loop if any."""
         tries = []
         for way in _CAUTIOUS:
             tries.append(self._decode(encoded, seconds, tokenizer, prompt, way)[0])
             if not tries[-1].is_doubtful:
                 return tries[-1]
-        loopless = [found for found in tries if found.compression_ratio <= _LOOP_RATIO]
+        loopless = [found for found in tries if found.compression_ratio <= LOOP_RATIO]
         return max(loopless or tries, key=lambda found: found.mean_logprob)
 
     def _keep(
         self,
         piece: _SoundPiece,
-        decoded: _Decoded,
+        decoded: DecodedText,
         encoded: ctranslate2.StorageView,
         tokenizer: Tokenizer,
     ) -> bool:
         """Note a decoding with the times of its words; whether sound of the piece is left."""
-        frames = min(piece.frames - piece.heard, round(_WINDOW_S * _FRAMES_PER_S))
-        stretches = _stretches(decoded.tokens, tokenizer, piece.heard, frames)
+        frames = min(piece.frames - piece.heard, round(_WINDOW_S * FRAMES_PER_S))
+        parts = stretches(decoded.tokens, tokenizer, piece.heard, frames)
         before = piece.spoken or []
-        if stretches:
+        if parts:
             self._model.add_word_timestamps(
-                [stretches], tokenizer, encoded, frames, _PREPENDED, _APPENDED,
+                [parts], tokenizer, encoded, frames, _PREPENDED, _APPENDED,
                 before[-1].end if before else 0.0,
             )  # fmt: skip
         found = [
-            _spoken(stretch, text, decoded, piece.frames / _FRAMES_PER_S)
-            for stretch in stretches
-            if (text := tokenizer.decode(stretch["tokens"]).strip())
+            utterance(part, text, decoded, piece.frames / FRAMES_PER_S)
+            for part in parts
+            if (text := tokenizer.decode(part["tokens"]).strip())
         ]
         piece.spoken = before + found
         if not found:
             return False
-        reached = _pause_after(piece, round(max(each.end for each in found) * _FRAMES_PER_S))
+        reached = _pause_after(piece, round(max(each.end for each in found) * FRAMES_PER_S))
         advanced = reached > piece.heard
         piece.heard = max(reached, piece.heard)
-        return advanced and piece.frames - piece.heard > _LEFT_UNHEARD_S * _FRAMES_PER_S
+        return advanced and piece.frames - piece.heard > _LEFT_UNHEARD_S * FRAMES_PER_S
+
+
+def _alike(pieces: list[_SoundPiece]) -> list[_SoundPiece]:
+    """Pieces that are encoded and decoded in the way of the first."""
+    first = pieces[0].encoded_frames, pieces[0].is_short
+    return [piece for piece in pieces if (piece.encoded_frames, piece.is_short) == first]
 
 
 def _pause_after(piece: _SoundPiece, frame: int) -> int:
     """The middle of the pause that follows a frame at once; that frame if none does."""
-    after = piece.features[:, frame : frame + round(_EARLY_S * _FRAMES_PER_S)].mean(axis=0)
-    length = round(_PAUSE_S * _FRAMES_PER_S)
+    after = piece.features[:, frame : frame + round(_EARLY_S * FRAMES_PER_S)].mean(axis=0)
+    length = round(_PAUSE_S * FRAMES_PER_S)
     if len(after) < length:
         return frame
     loudness = np.convolve(after, np.ones(length) / length, mode="valid")
@@ -305,71 +345,3 @@ def _understood(spec: ModelSpec, model: WhisperModel) -> set[str]:
 def _row(encoded: ctranslate2.StorageView, row: int) -> ctranslate2.StorageView:
     one = np.ascontiguousarray(np.asarray(encoded)[row : row + 1])
     return ctranslate2.StorageView.from_array(one)
-
-
-def _decoded(result: Any, tokenizer: Tokenizer) -> _Decoded:
-    tokens = list(result.sequences_ids[0])
-    raw = tokenizer.decode(tokens).strip().encode()
-    return _Decoded(
-        tokens=tokens,
-        mean_logprob=float(result.scores[0]) * len(tokens) / (len(tokens) + 1),  # with its end
-        compression_ratio=len(raw) / len(zlib.compress(raw)),
-        no_speech_probability=float(result.no_speech_prob),
-    )
-
-
-def _stretches(
-    tokens: list[int], tokenizer: Tokenizer, offset: int, frames: int
-) -> list[dict[str, Any]]:
-    """Tokens cut where two timestamps follow each other, as Whisper's own code does.
-
-    Unlike there, text after the last timestamp is kept: pieces end where nobody speaks, so it is
-    no half word at the end of a window. `offset` and `frames` (1/100 s) place the window.
-    """
-    first = tokenizer.timestamp_begin
-    cuts = [i for i in range(1, len(tokens)) if tokens[i] >= first and tokens[i - 1] >= first]
-    start_s, length_s = offset / _FRAMES_PER_S, frames / _FRAMES_PER_S
-    found = []
-    for begin, end in zip([0, *cuts], [*cuts, len(tokens)], strict=True):
-        part = tokens[begin:end]
-        if not any(token < tokenizer.eot for token in part):
-            continue
-        stamps = [(token - first) * _TIMESTAMP_S for token in part if token >= first]
-        opens, closes = part[0] >= first, part[-1] >= first
-        found.append(
-            {
-                "seek": offset,
-                "start": start_s + (stamps[0] if opens else 0.0),
-                "end": start_s + min(stamps[-1] if closes else length_s, length_s),
-                "tokens": part,
-            }
-        )
-    return found
-
-
-def _spoken(stretch: dict[str, Any], text: str, decoded: _Decoded, longest_s: float) -> Utterance:
-    """An Utterance within the piece, around its words, in plain Python numbers for JSON."""
-
-    def inside(seconds: float) -> float:
-        return min(max(float(seconds), 0.0), longest_s)
-
-    words = tuple(
-        SpokenWord(
-            start=inside(word["start"]),
-            end=max(inside(word["start"]), inside(word["end"])),
-            text=word["word"].strip(),
-            probability=float(word["probability"]),
-        )
-        for word in stretch["words"]
-        if word["word"].strip()
-    )
-    start = min([inside(stretch["start"]), *(word.start for word in words)])
-    return Utterance(
-        start=start,
-        end=max([start, inside(stretch["end"]), *(word.end for word in words)]),
-        text=text,
-        words=words,
-        mean_logprob=decoded.mean_logprob,
-        compression_ratio=decoded.compression_ratio,
-        no_speech_probability=decoded.no_speech_probability,
-    )

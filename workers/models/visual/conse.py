@@ -11,6 +11,7 @@ from PIL import Image
 
 from shared.models.specs import ModelSpec
 from workers.models.onnx_sessions import open_session
+from workers.models.turns import Turns
 from workers.models.visual.prompts import strip_prompt
 from workers.models.visual.sentences import SentenceEncoder, unit
 
@@ -32,6 +33,7 @@ class ConseEmbedder:
         self._sentences = SentenceEncoder(folder, device)
         self._names = np.load(folder / "classes.npy")
         self._mean = self._names.mean(axis=0)
+        self._turns = Turns()
 
     @property
     def spec(self) -> ModelSpec:
@@ -50,11 +52,13 @@ class ConseEmbedder:
         return np.ascontiguousarray(scaled.transpose(2, 0, 1))
 
     def embed_images(self, prepared: NDArray[np.float32]) -> NDArray[np.float32]:
-        rows = self._session.run(["embeddings"], {"pixels": prepared})[0]
+        with self._turns:
+            rows = self._session.run(["embeddings"], {"pixels": prepared})[0]
         return cast("NDArray[np.float32]", rows)
 
     def embed_sentences(self, texts: list[str]) -> NDArray[np.float32]:
-        return self._sentences.embed(texts)
+        with self._turns:
+            return self._sentences.embed(texts)
 
     def familiarity(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
         """The greatest cosine of a text with a class's name, before both were centred.
@@ -67,4 +71,4 @@ class ConseEmbedder:
         return cast("NDArray[np.float32]", (texts @ self._names.T).max(axis=1))
 
     def embed_texts(self, texts: list[str]) -> NDArray[np.float32]:
-        return unit(self._sentences.embed([strip_prompt(text) for text in texts]) - self._mean)
+        return unit(self.embed_sentences([strip_prompt(text) for text in texts]) - self._mean)

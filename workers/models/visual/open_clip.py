@@ -22,6 +22,7 @@ from shared.models.model_catalogue import hub_dir, hub_marker
 from shared.models.specs import ModelSpec
 from shared.settings import Settings
 from workers.models.devices import Device, choose_device
+from workers.models.turns import Turns
 from workers.models.weights.hub_download import hub_download
 
 log = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ class OpenClipEmbedder:
         size = transform_of.size
         self._side = int(size if isinstance(size, int) else min(size))
         self._spec = spec
+        self._turns = Turns()
 
     @property
     def spec(self) -> ModelSpec:
@@ -62,12 +64,12 @@ class OpenClipEmbedder:
         return cast("NDArray[np.float32]", self._transform(Image.fromarray(rgb)).numpy())
 
     def embed_images(self, prepared: NDArray[np.float32]) -> NDArray[np.float32]:
-        with torch.inference_mode():
+        with self._turns, torch.inference_mode():
             pixels = torch.from_numpy(prepared).to(self._device.name, self._dtype)
             return _rows(self._model.encode_image(pixels, normalize=True))
 
     def embed_texts(self, texts: list[str]) -> NDArray[np.float32]:
-        with torch.inference_mode():
+        with self._turns, torch.inference_mode():  # tokenizers keep state, too
             tokens = self._tokenizer(texts).to(self._device.name)
             return _rows(self._model.encode_text(tokens, normalize=True))
 

@@ -1,0 +1,1 @@
+"""The console: its files, and signing in to it with a browser."""

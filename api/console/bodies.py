@@ -1,0 +1,40 @@
+"""Bodies of requests about sessions of the console; see api.http.bodies."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from api.http.bodies import LONGEST_WORD, Keyed
+
+
+class SignIn(Keyed):
+    """What a session is to stand for: one of the two."""
+
+    license_key: (
+        Annotated[
+            str,
+            Meta(
+                max_length=LONGEST_WORD,
+                description="A licence key.",
+                examples=["rushes-0123456789abcdef"],
+            ),
+        ]
+        | None
+    ) = None
+    link: (
+        Annotated[
+            str,
+            Meta(
+                max_length=LONGEST_WORD,
+                description="What stands behind `#link=` in a link of `rushes console`.",
+                examples=["PBr0xEBnjBrmDpXJ1WZwhPzQ3l2gYtC4H6aT7sKdVfM"],
+            ),
+        ]
+        | None
+    ) = None
+
+
+class NewLink(Keyed):
+    """Nothing: a link signs in with the key that asks for it."""

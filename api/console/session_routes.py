@@ -1,0 +1,189 @@
+"""Signing a browser in and out; see api.own_pages for when its session counts."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from starlette.concurrency import run_in_threadpool
+
+from api.console.answers import ConsoleLink, ConsoleSession, SessionOver
+from api.console.bodies import NewLink, SignIn
+from api.http.auth import authorise, key_by_id
+from api.http.endpoint import Call, Endpoint, Reply
+from api.http.errors import KeyExpired, KeyMissing, KeyRefused, NotFromConsole
+from api.own_pages import BrowserSession, is_marked
+from api.services import Services
+from shared.errors import BadInput, Missing, RedisAway
+from shared.redis.licence_keys import KeyRecord
+from shared.rights import KeyScope
+
+_PRIVATE = {"Cache-Control": "no-store"}
+_LINK_OVER = "There is no such link: it was used, or is older than 15 minutes. Ask for a new one."
+_STRANGER = (
+    "Only the console's own page signs in: open this server's address in a browser. "
+    "Programs send their licence key with each request."
+)
+
+
+async def create_console_session(call: Call[SignIn]) -> Reply:
+    """Sign a browser in with a licence key, or with a link."""
+    given = (call.body.license_key or "").strip()
+    if not given and not call.body.link:
+        raise BadInput("license_key or link is required.")
+    pages = call.services.own_pages
+    if not pages.have_sent(call.headers, "POST") or not is_marked(call.headers):
+        raise NotFromConsole(_STRANGER)
+    if given:
+        key = await authorise(call.services, given)
+    else:
+        key = await run_in_threadpool(_key_of_link, call.services, call.body.link or "")
+    before = pages.session(call.headers, "POST")
+    token = await run_in_threadpool(_begin, call.services, key, before)
+    call.services.use_counter.note(key.id)
+    return _signed_in(call, key, token)
+
+
+def _begin(services: Services, key: KeyRecord, before: BrowserSession | None) -> str:
+    if before is not None:
+        services.console_sessions.end(before.token)
+    return services.console_sessions.begin(key.id)
+
+
+def _key_of_link(services: Services, link: str) -> KeyRecord:
+    found = key_by_id(services, services.console_links.take(link))
+    if found is None:
+        raise Missing(_LINK_OVER)
+    return found
+
+
+async def console_session(call: Call[None]) -> Reply:
+    """Who is signed in; the browser keeps the cookie for another week."""
+    session = _session(call, "GET")
+    return _signed_in(call, _key(call), session.token if session else None)
+
+
+async def end_console_session(call: Call[None]) -> Reply:
+    """Sign the browser out."""
+    session = _session(call, "DELETE")
+    if session is None:
+        return Reply(200, SessionOver("No session came with this request."))
+    await run_in_threadpool(call.services.console_sessions.end, session.token)
+    gone = {"Set-Cookie": call.services.own_pages.cookie(call.headers, "")}
+    return Reply(200, SessionOver("Signed out."), _PRIVATE | gone)
+
+
+async def create_console_link(call: Call[NewLink]) -> Reply:
+    """Make a link that signs a browser in with the key of this request."""
+    scheme = "https" if call.headers.get("x-forwarded-proto") == "https" else "http"
+    here = f"{scheme}://{call.headers.get('host', '')}"  # as the caller itself calls us
+    address = call.services.settings.public_url or here
+    made = await run_in_threadpool(call.services.console_links.make, _key(call).id, address)
+    return Reply(200, ConsoleLink(*made), _PRIVATE)
+
+
+def _session(call: Call[None], method: str) -> BrowserSession | None:
+    """The session that a call was allowed by; None where it has a key."""
+    if call.headers.get("x-license-key", "").strip():
+        return None
+    return call.services.own_pages.session(call.headers, method)
+
+
+def _key(call: Call[None] | Call[NewLink]) -> KeyRecord:
+    if call.key is None:
+        raise KeyMissing
+    return call.key
+
+
+def _signed_in(call: Call[None] | Call[SignIn], key: KeyRecord, token: str | None) -> Reply:
+    paths = call.services.within(key.roots).paths
+    media, caches, exports = paths.folders()
+    answer = ConsoleSession(
+        key_id=key.id,
+        label=key.label,
+        scopes=[scope for scope in KeyScope if key.has(scope)],
+        roots=None if key.roots is None else [paths.back(root) for root in key.roots],
+        key_expires_at=key.expires_at,
+        media_roots=media,
+        cache_roots=caches,
+        export_roots=exports,
+        version=version("rushes"),
+    )
+    cookie = {"Set-Cookie": call.services.own_pages.cookie(call.headers, token)} if token else {}
+    return Reply(200, answer, _PRIVATE | cookie)
+
+
+_SESSION = {
+    "key_id": "9f86d081884c",
+    "label": "Edit 3",
+    "scopes": ["search", "export"],
+    "roots": ["/footage/show1"],
+    "key_expires_at": 1798761600.0,
+    "media_roots": ["/footage/show1"],
+    "cache_roots": ["/footage/show1"],
+    "export_roots": ["/footage/show1"],
+    "version": "0.1.0",
+}
+_LINK = "PBr0xEBnjBrmDpXJ1WZwhPzQ3l2gYtC4H6aT7sKdVfM"
+
+ENDPOINTS = (
+    Endpoint(
+        "POST",
+        "/console/sessions",
+        create_console_session,
+        needs_key=False,
+        tag="Console",
+        summary="Sign in to the console",
+        description="For the console's own page alone, which sends `X-Rushes-Console: 1`. The "
+        "answer sets a cookie that lasts for a week from its last use on, and that scripts cannot "
+        "read. It counts only with requests of that page.",
+        body=SignIn,
+        answer=ConsoleSession,
+        errors={
+            BadInput: "license_key or link is required.",
+            KeyRefused: KeyRefused().message,
+            KeyExpired: "This licence key expired on 2026-12-31: ask for a new one.",
+            NotFromConsole: _STRANGER,
+            Missing: _LINK_OVER,
+            RedisAway: RedisAway().message,
+        },
+        example={"link": _LINK},
+        answer_example=_SESSION,
+    ),
+    Endpoint(
+        "GET",
+        "/console/session",
+        console_session,
+        tag="Console",
+        summary="Who is signed in",
+        description="The licence key behind the session, or that of the request, and its rights.",
+        answer=ConsoleSession,
+        answer_example=_SESSION,
+    ),
+    Endpoint(
+        "DELETE",
+        "/console/session",
+        end_console_session,
+        tag="Console",
+        summary="Sign out",
+        description="Ends the session of the request.",
+        answer=SessionOver,
+        answer_example={"message": "Signed out."},
+    ),
+    Endpoint(
+        "POST",
+        "/console/links",
+        create_console_link,
+        is_audited=True,
+        tag="Console",
+        summary="Make a link that signs in",
+        description="Whoever opens it first, within 15 minutes, is signed in with the key of this "
+        "request. `rushes console` prints one.",
+        body=NewLink,
+        answer=ConsoleLink,
+        example={},
+        answer_example={
+            "url": f"http://127.0.0.1:6699/#link={_LINK}",
+            "expires_at": 1764028800.0,
+        },
+    ),
+)

@@ -1,0 +1,196 @@
+"""How a file is played: what it is, and signed addresses of its bytes, its preview, its frames."""
+
+from __future__ import annotations
+
+import math
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+
+from starlette.concurrency import run_in_threadpool
+
+from api.http.endpoint import Call, Endpoint
+from api.media.answers import Rate
+from api.media.playback.answers import OriginalStream, Playback, PreviewStream
+from api.media.playback.bodies import PlaybackBody
+from api.media.playback.browser_types import browser_type
+from api.media.playback.signed_files import SignedOriginal, SignedPreview
+from api.media.playback.stream_routes import ORIGINALS, PREVIEWS
+from api.search.frames.signed_frame import SignedFrame
+from api.search.picture_routes import PATH as FRAMES
+from api.services import Services
+from api.signed_addresses import Signed, token_of
+from shared.cache.cache_dir import CacheDir
+from shared.domain import Probe, Stage
+from shared.errors import (
+    CacheError,
+    FolderHangs,
+    MediaChanging,
+    MediaMissing,
+    MediaUnreadable,
+    NoCacheFolder,
+    NotAllowed,
+    NoWorker,
+)
+from shared.media import MediaType
+from shared.query.lanes import Lane
+from shared.query.messages import SEGMENT_S, ProbeFile
+from shared.rights import KeyScope
+
+_PICTURES, _SOUND = "avc1.640028", "mp4a.40.2"  # what workers.preview encodes
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """What a cache folder knows of a file."""
+
+    cache: CacheDir
+    hash_str: str
+    probe: Probe | None
+    seconds: int  # before which all stored frames lie
+
+
+async def get_playback(call: Call[PlaybackBody]) -> Playback:
+    """Facts and addresses of one file. One that is away is known from its cache folder, if at all.
+
+    Raises MediaError, and NoWorker where nothing is known without one.
+    """
+    services, body = call.services, call.body
+    path = services.paths.media(body.media_path, "media_path")
+    stored = None
+    if body.cache_dir:
+        with suppress(NoCacheFolder, FolderHangs, CacheError):  # the file plays without
+            stored = await services.in_cache_dir(
+                body.cache_dir, _stored, services, services.paths.cache(body.cache_dir), path
+            )
+    known = stored.probe if stored else None
+    hash_str, status = stored.hash_str if stored else None, None
+    try:
+        hash_str, status = await services.folders.run(os.path.dirname(path), _hash, services, path)
+        probe: Probe = await services.query_client.ask(
+            Lane.PROBE, ProbeFile(path=path, roots=services.paths.key_roots)
+        )
+    except (MediaMissing, FolderHangs):
+        if known is None:
+            raise
+        probe, status = known, None
+    except NoWorker:
+        if known is None:
+            raise
+        probe = known
+    found = _facts(body.media_path, probe)
+    found.online, found.hash_str = status is not None, hash_str
+    file = (path, status.st_size, status.st_mtime_ns, call.sender.owner) if status else None
+    await run_in_threadpool(_add_addresses, services, found, probe, file, stored)
+    return found
+
+
+def _hash(services: Services, path: str) -> tuple[str, os.stat_result]:
+    with services.paths.open_media(path) as file:
+        return services.hashes.hash_of(file), file.status
+
+
+def _stored(services: Services, cache_dir: str, path: str) -> _Stored | None:
+    view = services.caches.open(cache_dir)
+    found = services.caches.hash_for(view, path)
+    manifest = view.cache.manifest(found, Stage.FRAMES) if found else None
+    if not found or not manifest:
+        return None
+    last = manifest.seconds[-1] if manifest.seconds else manifest.first_frame + manifest.rows - 1
+    return _Stored(view.cache, found, manifest.probe, last + 1)
+
+
+def _facts(media_path: str, probe: Probe) -> Playback:
+    is_still = probe.media_type is MediaType.IMAGE
+    found = Playback(
+        media_path=media_path,
+        online=True,
+        kind="still" if is_still else "video" if probe.video_codec else "audio",
+        duration_seconds=None if is_still else probe.duration_seconds,
+        width=probe.display_width or probe.width,
+        height=probe.display_height or probe.height,
+    )
+    if probe.fps_rational and not is_still:
+        num, _, den = probe.fps_rational.partition("/")
+        found.rate = Rate(num=int(num), den=int(den))
+    return found
+
+
+def _add_addresses(
+    services: Services,
+    found: Playback,
+    probe: Probe,
+    file: tuple[str, int, int, str] | None,
+    stored: _Stored | None,
+) -> None:
+    """Fill in what can be fetched. Asks Redis for the secret. `file`: as in SignedFile."""
+    signer = services.addresses.signer()
+
+    def url(place: str, signed: Signed) -> str:
+        return f"{services.settings.public_path}{place}/{token_of(signer, signed)}"
+
+    if file:
+        full = browser_type(probe)
+        served = SignedOriginal(*file, full.partition(";")[0])
+        found.original = OriginalStream(url=url(ORIGINALS, served), type=full)
+    if file and found.kind != "still" and found.duration_seconds:
+        has_picture, has_sound = found.kind == "video", probe.audio_codec is not None
+        seconds = round(found.duration_seconds, 3)
+        codecs = [_PICTURES] * has_picture + [_SOUND] * has_sound
+        found.preview = PreviewStream(
+            url=url(PREVIEWS, SignedPreview(*file, seconds, has_picture, has_sound)),
+            type=f'{found.kind}/mp4; codecs="{", ".join(codecs)}"',
+            segment_seconds=SEGMENT_S,
+            segments=math.ceil(seconds / SEGMENT_S),
+        )
+    if stored is not None and stored.hash_str == found.hash_str:
+        roots = services.paths.key_roots
+        frames = SignedFrame(str(stored.cache.root), stored.hash_str, 0, 0, stored.seconds, roots)
+        found.frames_url = url(FRAMES, frames)
+
+
+ENDPOINTS = (
+    Endpoint(
+        "POST",
+        "/media/playback",
+        get_playback,
+        scope=KeyScope.SEARCH,
+        tag="Media",
+        summary="Play a file",
+        description="Gives signed paths that a player fetches without a licence key: the "
+        "original, by ranges; a preview in pieces of H.264 and AAC at 540 lines at most, whose "
+        "pictures are shown at the times of the original; and the stored pictures.",
+        body=PlaybackBody,
+        answer=Playback,
+        errors={
+            MediaMissing: MediaMissing().message,
+            MediaUnreadable: "It is not a media file that can be read, or its beginning is "
+            "damaged.",
+            MediaChanging: MediaChanging().message,
+            NotAllowed: "media_path: /tmp/x.mov lies outside the folders in RUSHES_MEDIA_ROOTS.",
+            NoWorker: NoWorker().message,
+        },
+        example={"media_path": "/footage/day1/A001.mov", "cache_dir": "/footage/.rushes"},
+        answer_example={
+            "media_path": "/footage/day1/A001.mov",
+            "online": True,
+            "kind": "video",
+            "duration_seconds": 12.5,
+            "rate": {"num": 24000, "den": 1001},
+            "width": 1920,
+            "height": 1080,
+            "original": {
+                "url": "/api/v1/media/original/WzE3NjQzNDk2MDAs…",
+                "type": 'video/mp4; codecs="apch, lpcm"',
+            },
+            "preview": {
+                "url": "/api/v1/media/preview/WzE3NjQzNDk2MDAs…",
+                "type": 'video/mp4; codecs="avc1.640028, mp4a.40.2"',
+                "segment_seconds": 4,
+                "segments": 4,
+            },
+            "frames_url": "/api/v1/frames/WzE3NjQzNDk2MDAs…",
+            "hash_str": "9ae0daaf81f5b2c3",
+        },
+    ),
+)

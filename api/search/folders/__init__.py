@@ -1,0 +1,1 @@
+"""The cache folders that this server knows, with how much is in them."""

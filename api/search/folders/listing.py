@@ -1,0 +1,84 @@
+"""The CacheDirs of watch folders and analyses, and those that were used here, counted quickly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from api.search.folders.answers import KnownFolder
+from api.services import Services
+from shared.cache.cache_dir import CacheDir
+from shared.errors import CacheError, NoCacheFolder, NotAllowed, Unavailable
+from shared.ledger.analysis_files import AnalysisFiles
+
+_WITHIN_S = 2.0
+_COUNTED = 32  # of those used last: more would push others out of what is kept at hand
+
+
+@dataclass(slots=True)
+class _FolderCount:
+    """What was found out so far; another thread may be at it still."""
+
+    folder: str
+    is_counted: bool
+    is_allowed: bool = True
+    online: bool = False
+    files: int | None = None
+    hours: float | None = None
+
+
+def known_folders(services: Services) -> list[KnownFolder]:
+    """CacheDirs that the licence key may read, the last used first. Blocks, for seconds at most."""
+    used = _used(services)
+    newest = sorted(used, key=lambda folder: (-(used[folder] or 0.0), folder))
+    looks = [_FolderCount(folder, n < _COUNTED) for n, folder in enumerate(newest)]
+    services.folders.each(
+        looks,
+        lambda look: _find_out(services, look),
+        lambda look: look.folder,
+        lambda look: None,
+        within_s=_WITHIN_S,
+    )
+    return [
+        KnownFolder(
+            cache_dir=services.paths.back(look.folder),
+            online=look.online,
+            files=look.files,
+            hours=look.hours,
+            last_used_at=used[look.folder],
+        )
+        for look in looks
+        if look.is_allowed
+    ]
+
+
+def _used(services: Services) -> dict[str, float | None]:
+    """By our path, as far as its name lies in the roots; None: not known when."""
+    used: dict[str, float | None] = {f.cache_dir: None for f in services.watch_folders.all()}
+    analyzed = AnalysisFiles(services.redis, services.settings.instance).cache_dirs()
+    for folder, at in (*services.known_folders.all().items(), *analyzed.items()):
+        used[folder] = max(at, used.get(folder) or 0.0)
+    return {folder: at for folder, at in used.items() if _is_inside(services, folder)}
+
+
+def _is_inside(services: Services, folder: str) -> bool:
+    try:
+        services.paths.cache_roots.check(folder)
+    except NotAllowed:
+        return False
+    return True
+
+
+def _find_out(services: Services, look: _FolderCount) -> None:
+    # Not by services.caches.open, which counts as a use.
+    try:
+        cache = CacheDir.open(look.folder, services.paths.cache_roots, create=False)
+        look.online = True
+        if look.is_counted:
+            view = services.caches.follow(cache)
+            files = services.index.facts.snapshot(view).files
+            look.hours = round(sum(facts.seconds or 0.0 for facts in files.values()) / 3600, 3)
+            look.files = len(files)
+    except NotAllowed:  # its links lead elsewhere
+        look.is_allowed = False
+    except (NoCacheFolder, CacheError, Unavailable):
+        return

@@ -1,0 +1,1 @@
+"""What an analysis costs, by its parts."""

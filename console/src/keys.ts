@@ -1,0 +1,64 @@
+/** Keyboard: each part of the page tells its keys, and `?` lists them. */
+import { signal } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
+
+export interface Key {
+  keys: string[]; // as KeyboardEvent.key names them; "Shift+Delete" with a modifier
+  what: string;
+  run: (event: KeyboardEvent) => void;
+}
+
+interface KeyGroup {
+  title: string;
+  readonly keys: Key[];
+}
+
+/** What works now; what was shown last comes last. */
+export const keyGroups = signal<KeyGroup[]>([]);
+
+/** While the component is shown, these keys work, except where somebody types. */
+export function useKeys(title: string, keys: Key[]): void {
+  const latest = useRef(keys);
+  latest.current = keys;
+  useEffect(() => {
+    const group: KeyGroup = {
+      title,
+      get keys() {
+        return latest.current;
+      },
+    };
+    keyGroups.value = [...keyGroups.peek(), group];
+    return () => {
+      keyGroups.value = keyGroups.peek().filter((one) => one !== group);
+    };
+  }, [title]);
+}
+
+addEventListener("keydown", (event) => {
+  // Many keyboards have brackets under AltGr, which counts as Control and Alt.
+  const isCommand = event.ctrlKey || event.metaKey || event.altKey;
+  if (event.defaultPrevented || (isCommand && !event.getModifierState("AltGraph"))) return;
+  if (isTyping(event) || document.querySelector("dialog[open].modal")) return;
+  const name = event.shiftKey && event.key.length > 1 ? `Shift+${event.key}` : event.key;
+  // What was shown last is on top.
+  for (const group of keyGroups.peek().toReversed()) {
+    const key = group.keys.find((one) => one.keys.some((each) => sameKey(each, name)));
+    if (!key) continue;
+    event.preventDefault();
+    key.run(event);
+    return;
+  }
+});
+
+function sameKey(one: string, other: string): boolean {
+  return one.length === 1 ? one.toLowerCase() === other.toLowerCase() : one === other;
+}
+
+function isTyping(event: KeyboardEvent): boolean {
+  const at = event.target;
+  if (!(at instanceof HTMLElement)) return false;
+  if (at.isContentEditable || at.matches("textarea, select")) return true;
+  if (at instanceof HTMLInputElement) return !["checkbox", "radio", "button"].includes(at.type);
+  // Space and Enter press what has the focus.
+  return (event.key === " " || event.key === "Enter") && at.matches("button, a, summary, video");
+}

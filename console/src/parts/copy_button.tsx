@@ -1,0 +1,40 @@
+/** Copies a text, and says that it did. */
+import { useSignal } from "@preact/signals";
+import { words } from "../words";
+
+export function CopyButton({ what, text }: { what: string; text: string }) {
+  const copied = useSignal<string | null>(null);
+  return (
+    <button
+      type="button"
+      class="copy"
+      onClick={() => void copy(text).then((done) => (copied.value = done ? text : null))}
+    >
+      {what}
+      <span role="status">{copied.value === text && words.player.copied}</span>
+    </button>
+  );
+}
+
+async function copy(text: string): Promise<boolean> {
+  if (!navigator.clipboard) return copyByHand(text); // plain http, elsewhere than on this machine
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    return copyByHand(text);
+  }
+}
+
+function copyByHand(text: string): boolean {
+  const field = document.createElement("textarea");
+  const before = document.activeElement;
+  field.value = text;
+  field.className = "hidden";
+  document.body.append(field);
+  field.select();
+  const done = document.execCommand("copy");
+  field.remove();
+  if (before instanceof HTMLElement) before.focus();
+  return done;
+}

@@ -1,0 +1,387 @@
+/** Every word that the console says, so that it can be translated here. */
+
+const counted = new Intl.NumberFormat("en");
+const number = (n: number): string => counted.format(n);
+const several = (n: number, one: string, more = `${one}s`): string =>
+  `${number(n)} ${n === 1 ? one : more}`;
+
+const hoursOf = (hours: number): string =>
+  hours < 1 ? several(Math.max(1, Math.round(hours * 60)), "minute") : `${counted.format(Math.round(hours * 10) / 10)} hours`;
+
+type Choices = Record<string, string>; // what an address says -> what it means
+
+export const words = {
+  name: "Rushes",
+  close: "Close",
+  cancel: "Cancel",
+  again: "Try again",
+  loading: "Loading …",
+  skip: "Go to the content",
+  number,
+  several,
+
+  errors: {
+    away: "The server does not answer",
+    awayLong: "The server does not answer. What you typed stays here; it is tried again by itself.",
+    strange: "Something went wrong",
+    status: (status: number) => `The server answered ${status} and did not say why.`,
+    crash: "This part of the page failed. What you typed is kept; load the page again.",
+  },
+
+  live: {
+    on: "Live",
+    off: "Not connected; trying again",
+  },
+
+  pages: {
+    search: "Search",
+    basket: "Basket",
+  },
+
+  theme: {
+    system: "Colours: as the system",
+    light: "Colours: light",
+    dark: "Colours: dark",
+  },
+
+  keys: {
+    title: "Keys",
+    button: "Keys (?)",
+    general: "Everywhere",
+    help: "Show these keys",
+    toSearch: "Go to the search box",
+    toBasket: "Show the basket",
+    theme: "Light or dark",
+    close: "Close what is on top",
+    names: {
+      " ": "Space",
+      ArrowLeft: "←",
+      ArrowRight: "→",
+      ArrowUp: "↑",
+      ArrowDown: "↓",
+      Escape: "Esc",
+    } as Record<string, string>,
+  },
+
+  search: {
+    label: "Search",
+    placeholder: "What is to be seen, who, or “what is said”",
+    anything: "a person",
+    clear: "Clear",
+    remove: (what: string) => `Remove: ${what}`,
+    said: (text: string) => `said: “${text}”`,
+    person: (name: string) => `Person: ${name}`,
+    like: (name: string, time: string) => `like ${name} at ${time}`,
+    suggestions: "Suggestions",
+    choosePicture: "Search by a picture: choose a file, drop it anywhere, or paste it",
+    pictureTitle: (name: string) =>
+      `${name}: a picture is in this window only. The address of this page does not hold it.`,
+    drop: "Let go to search by this picture",
+    noPicture: "That is no picture. Drop a JPEG, PNG or WebP file.",
+    badPicture: (name: string) =>
+      `This browser cannot read ${name}. Save it as JPEG or PNG and try again.`,
+
+    start: "Type what you look for",
+    startMore: [
+      "Words find what is to be seen: “a red car in the rain”.",
+      "“Words in quotes” find what is said.",
+      "A name finds a person; a picture finds what is like it. All of it goes together.",
+    ],
+
+    library: {
+      label: "Library",
+      other: "Another folder …",
+      path: "Folder with the analysis data",
+      open: "Open",
+      back: "Choose from the list",
+      option: (folder: string, files: number | null, isAway: boolean) =>
+        [folder, files === null ? "" : several(files, "file"), isAway ? "offline" : ""]
+          .filter(Boolean)
+          .join(" · "),
+      none: "Nothing is analyzed yet",
+      how: "Rushes searches what it has looked at once. Let it look at a folder with media:",
+      command: "rushes analyze FOLDER",
+      docs: "The API does the same",
+      absolute: "Type a whole path, such as /footage/.rushes.",
+    },
+
+    coverage: {
+      seen: (percent: string) => `${percent} % of this folder is analyzed`,
+      said: (percent: string) => `${percent} % of this folder is transcribed`,
+      nothing: "This folder knows of no media yet",
+      details: "What is missing",
+      files: (files: number, hours: number) =>
+        hours > 0 ? `${several(files, "file")}, ${hoursOf(hours)}` : several(files, "file"),
+      waiting: "In line or being analyzed",
+      failed: "Failed",
+      other_models: "Analyzed with another model",
+      unknown: "Not analyzed",
+      offline: "Offline (they are found, but do not open now)",
+      reason: (reason: string, files: number) => `${reason} (${several(files, "file")})`,
+      example: (paths: string[]) => `For example ${paths.join(", ")}`,
+    },
+
+    wall: {
+      label: "Matches",
+      keys: "Matches",
+      move: "Go from match to match",
+      open: "Open the match",
+      add: "Add its scene to the basket",
+      added: "In the basket",
+      announceAdded: (name: string) => `The scene of ${name} is in the basket.`,
+      like: "More like this",
+      back: "A picture earlier in its scene",
+      on: "A picture later in its scene",
+      offline: "offline",
+      unnamed: (count: number) => several(count, "unnamed person", "unnamed people"),
+      strength: { strong: "strong", fair: "fair", weak: "weak", none: "no match" },
+      match: (strength: string) => `${strength} match`,
+      by: { literal: "these words", fuzzy: "nearly these words", semantic: "by its meaning" },
+      count: (count: number, isAll: boolean) =>
+        isAll ? several(count, "match", "matches") : `${number(count)} matches and more`,
+      pictures: (count: number, isAll: boolean) =>
+        isAll ? `${several(count, "scene")}, the likest first` : `${number(count)} scenes and more, the likest first`,
+      more: "Loading more matches …",
+      noPicture: "No picture",
+    },
+
+    state: {
+      searching: "Searching …",
+      slow: "Still searching. A large folder, or one on a slow disk, takes longer the first time.",
+      cancelled: "The search was cancelled.",
+      againSoon: (seconds: number) => `It is tried again by itself in ${several(seconds, "second")}.`,
+      old: "These are the matches of the search before.",
+      none: "Nothing matches",
+      weaker: "Show what is hardly a match, too",
+      unfilter: (filters: number) => `Search without ${filters === 1 ? "the filter" : "filters"}`,
+      anyPerson: "One of these people is enough",
+      missing: (percent: string) =>
+        `${percent} % of this folder is not analyzed: what you look for may be there.`,
+    },
+
+    filters: {
+      label: "Filters",
+      clear: "Clear filters",
+      any: "any",
+      active: (what: string, value: string) => `${what}: ${value}`,
+      names: {
+        folder: "Folder",
+        after: "Recorded from",
+        before: "Recorded to",
+        rate: "Frame rate",
+        size: "Picture",
+        sound: "Sound",
+        lang: "Spoken language",
+        order: "Order",
+        least: "Matches",
+      },
+      size: { hd: "HD and larger", fullhd: "Full HD and larger", uhd: "UHD and larger" } as Choices,
+      sound: { yes: "with sound", no: "without sound" } as Choices,
+      order: { time: "by file and time", date_desc: "newest first", date: "oldest first" } as Choices,
+      best: "best first",
+      least: { strong: "strong only", fair: "fair and strong", any: "also what is hardly one" } as Choices,
+      weak: "also weak ones",
+      rate: (rate: string) => `${rate} fps`,
+      folderHint: "/footage/day1",
+      langHint: "English",
+      languages: [
+        "Arabic", "Chinese", "Czech", "Danish", "Dutch", "English", "Finnish", "French", "German", "Greek", "Hebrew",
+        "Hindi", "Hungarian", "Italian", "Japanese", "Korean", "Norwegian", "Polish", "Portuguese", "Romanian",
+        "Russian", "Spanish", "Swedish", "Turkish", "Ukrainian", "Vietnamese",
+      ],
+      people: "People",
+      addPerson: "Add a person …",
+      together: "all of them in one picture",
+      either: "any of them",
+    },
+  },
+
+  session: {
+    title: "Sign in",
+    ended: "Your session has ended. Sign in again: what you typed is still there.",
+    key: "Licence key",
+    enter: "Sign in",
+    entering: "Signing in …",
+    hint: "On the machine that runs Rushes, the command “rushes console” prints a link that signs in by itself. Elsewhere, use a licence key.",
+    required: "Type the licence key.",
+    who: (label: string) => `Signed in with the key “${label}”`,
+    leave: "Sign out",
+    lacks: (scope: string) =>
+      `Your key lacks the scope “${scope}”: ask an administrator for a key that has it.`,
+  },
+
+  player: {
+    title: "Player",
+    close: "Close the player",
+    video: "Video",
+    copied: " ✓ copied",
+    play: "Play",
+    pause: "Pause",
+    soundOn: "Sound on",
+    soundOff: "Sound off",
+    in: "In",
+    out: "Out",
+    add: "Add to basket",
+    added: (count: number) => `${several(count, "range")} added`,
+    place: "Place in the file",
+    placeOf: (time: string, all: string) => `${time} of ${all}`,
+    speed: (speed: number) => `${speed < 0 ? "◀ " : ""}${Math.abs(speed)}×`,
+
+    source: {
+      title: "What is played",
+      original: "Original",
+      preview: "Preview",
+      hint: {
+        original: "The file itself",
+        preview: "A small version that is made while you look",
+      },
+      cannot: {
+        original: "This browser cannot play the original",
+        preview: "There is no preview that this browser can play",
+      },
+    },
+    makingPreview: "Making the preview …",
+    soundOnly: "Sound without pictures",
+    away: "This file is away",
+    awayHint: "Its disk or network share cannot be reached from the server. What was analyzed is still here.",
+    unplayable: (type: string) => `This browser cannot play this file (${type})`,
+    oldBrowser: "It cannot play previews either: a newer browser can.",
+    noPreview: "There is no preview of it.",
+    brokenPreview: "The preview cannot be played here.",
+    still: "Still picture",
+    storedPicture: "Stored picture of this moment",
+    smallStill: "This browser cannot show the file itself: this is the small picture that was stored.",
+    noStill: "This browser cannot show this picture.",
+
+    scenes: (count: number) => several(count, "scene"),
+    scene: (number: number, time: string) => `Scene ${number}, ${time}`,
+    noScenes: "The scenes of this file are not known: it is not analyzed into this folder.",
+
+    transcript: "Transcript",
+    noTranscript: "What is said in this file is not transcribed.",
+    nothingSaid: "Nothing is said in this file.",
+    findInTranscript: "Find in the transcript",
+    foundSegments: (found: number, all: number) => `${number(found)} of ${number(all)}`,
+    followAgain: "Follow the playing",
+
+    people: (count: number) => (count === 1 ? "1 person is seen" : `${number(count)} people are seen`),
+    morePeople: (count: number) => `and ${number(count)} more`,
+    unnamed: "unnamed person",
+    seenFor: (seconds: number) => `Seen for ${several(seconds, "second")}; go to the first`,
+
+    facts: {
+      title: "File",
+      timecode: "Timecode",
+      copyTimecode: "Copy timecode",
+      path: "Path",
+      copyPath: "Copy path",
+      size: "Picture",
+      rate: "Rate",
+      codec: "Codecs",
+      sound: "Sound",
+      recorded: "Recorded",
+      camera: "Camera",
+      reel: "Reel",
+      bytes: "Size",
+      perSecond: (rate: number, isUneven: boolean | null) =>
+        `${number(rate)} pictures a second${isUneven ? ", uneven" : ""}`,
+      channels: (count: number) => several(count, "channel"),
+      megabytes: (bytes: number) => `${number(Math.ceil(bytes / 1e6))} MB`,
+      // Filters count days in UTC, too.
+      date: (date: Date) =>
+        `${date.toLocaleString("en-GB", { dateStyle: "long", timeStyle: "short", timeZone: "UTC" })} UTC`,
+    },
+
+    keys: {
+      toggle: "Play or pause",
+      back: "1 second back",
+      on: "1 second on",
+      farBack: "10 seconds back",
+      farOn: "10 seconds on",
+      pictureBack: "One picture back",
+      pictureOn: "One picture on",
+      backwards: "Play backwards; again: faster",
+      stop: "Pause",
+      forwards: "Play; again: faster",
+      markIn: "Set the in point (with ⇧: go there)",
+      markOut: "Set the out point (with ⇧: go there)",
+      clear: "Forget in and out",
+      add: "Put the range into the basket",
+      formerScene: "Former scene",
+      nextScene: "Next scene",
+      mute: "Sound on or off",
+      fullScreen: "Full screen",
+      formerHit: "Former match",
+      nextHit: "Next match",
+      close: "Close the player",
+    },
+  },
+
+  basket: {
+    length: (count: number, time: string) => `${several(count, "range")}, ${time} together`,
+    empty: "The basket is empty",
+    emptyHint: "Open a match and press A, or “Add to basket”: its scene, or what you marked with I and O, comes here.",
+    clear: "Empty the basket",
+    removed: (count: number) => `${several(count, "range")} removed.`,
+    undo: "Undo",
+    remove: (name: string) => `Remove ${name}`,
+    move: (name: string, place: number) => `Move ${name}, now number ${place}: ↑ and ↓`,
+    moveHint: "Drag it, or press ↑ and ↓",
+    startOf: (name: string) => `Start of ${name}`,
+    endOf: (name: string) => `End of ${name}`,
+    noTime: "Write a time such as 00:01:12.500.",
+    startAfterEnd: "The start must lie before the end.",
+    endBeforeStart: "The end must lie after the start.",
+
+    export: "Export",
+    what: "What to make",
+    kinds: { clips: "Clips", timeline: "Timeline", subtitles: "Subtitles" },
+    to: "Where to",
+    places: { download: "Download", disk: "A folder of the server" },
+    folder: "Folder on the server",
+    folderExample: "/footage/exports",
+    makeFolder: "Make the folder where it is missing",
+    mode: "How clips are made",
+    modes: {
+      auto: "Copied where that is exact, else encoded",
+      copy: "Copied as they are",
+      encode: "Encoded, exact to the picture",
+    },
+    handles: "Seconds more on both sides",
+    exactCuts: "Cuts of scenes exact to the picture",
+    severalFolders: "Exact cuts need ranges of one cache folder: these are of several.",
+    severalFoldersAway: "Files that are away are left out for the same reason.",
+    format: "Format",
+    timelines: {
+      xmeml: "Premiere Pro (XML)",
+      fcpxml: "Final Cut Pro, Resolve (FCPXML)",
+      edl: "EDL (CMX 3600)",
+      otio: "OpenTimelineIO",
+    },
+    subtitles: { srt: "SubRip (srt)", vtt: "WebVTT (vtt)", txt: "Text (txt)" },
+    subtitleTimes: "One file for each media file; times count from its beginning.",
+    name: "Name",
+    exportClips: (count: number) => `Export ${several(count, "clip")}`,
+    exportTimeline: "Export the timeline",
+    exportSubtitles: "Export the subtitles",
+    exporting: "Exporting …",
+    nothingSaid: "Nothing is said in these ranges.",
+    writtenTo: (path: string) => `Written to ${path}`,
+    saveAgain: (name: string) => `Save ${name}`,
+    ofClip: (place: number, name: string, message: string) => `${place}. ${name}: ${message}`,
+
+    lastExport: "Export of clips",
+    states: {
+      queued: "Waiting",
+      loading_model: "Waiting",
+      running: "Exporting",
+      stopping: "Stopping",
+      completed: "Done",
+      cancelled: "Cancelled",
+      failed: "Failed",
+    },
+    failedClip: (place: number, name: string) => `${place}. ${name}:`,
+    download: "Download",
+    forget: "Close this list",
+  },
+};

@@ -1,0 +1,245 @@
+"""Publishing: what is written whole becomes visible and durable, for many artefacts together.
+
+Each step is done for all of them before the next begins, so that small files share the disk's
+waits: everything is synced under temporary names, manifests and notes of paths as well; data gets
+its names, which are synced; then manifests get theirs, and last the notes of paths; then the
+catalogue says so. Whatever ends it in between, an artefact is visible whole or not at all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import BinaryIO, TypeVar
+
+import msgspec
+
+from shared.cache import cache_files, cache_tidying, catalogue
+from shared.cache.cache_files import ArtefactFiles, SeenPath
+from shared.cache.catalogue import Artefact, Catalogue, Entry, Seen
+from shared.domain import Manifest
+from shared.opening import OpenedFolder, RootedPath
+
+T = TypeVar("T")
+
+_SYNCS_AT_ONCE = 8  # they share the commits of a journal, and the way to a file server
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedArtefact:
+    """An artefact that is written whole, under temporary names, which nobody reads.
+
+    `files` are open and flushed, each with the name that it gets; a pack comes before the data
+    that points to it. `token` names the lease they were written under.
+    """
+
+    hash_str: str
+    manifest: Manifest
+    files: tuple[tuple[BinaryIO, str], ...]
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class PathSighting:
+    """A MediaFile was seen at a path; fields as of SeenPath, `token` as of FinishedArtefact."""
+
+    hash_str: str
+    path: str
+    size: int
+    mtime_ns: int
+    full_crc: str | None = None
+    changed_at: float = 0.0
+    token: str = "path"
+
+
+def publish(
+    announced_in: Catalogue,
+    artefacts: Iterable[FinishedArtefact],
+    sightings: Iterable[PathSighting] = (),
+    entries: Iterable[Entry] = (),
+    checkpoint: Callable[[], None] = lambda: None,
+) -> None:
+    """Show artefacts of the catalogue's CacheDir together, then note where files were seen.
+
+    `entries`: what the catalogue shall say besides. `checkpoint` is called after each sync before
+    anything is shown. Raises as it does, and CacheError: then what is not shown whole leaves no
+    trace.
+    """
+    root = announced_in.root
+    with cache_files.clear_errors(root), ExitStack() as at_end:
+        group = _Group(root, at_end)
+        for artefact in artefacts:
+            group.add(artefact)
+        for sighting in sightings:
+            group.note(sighting)
+        if announced := [*entries, *group.show(checkpoint)]:
+            announced_in.append(announced)
+        group.tidy()
+
+
+@dataclass(slots=True)
+class _Naming:
+    """A written file on its way from a temporary name to its own."""
+
+    folder: OpenedFolder
+    file: BinaryIO
+    name: str
+    now: str  # what it is called
+    is_kept: bool = False
+
+    def do(self) -> None:
+        self.folder.rename(self.now, self.name)
+        self.now = self.name
+
+    def remove_unless_kept(self) -> None:
+        if not self.is_kept:
+            with contextlib.suppress(OSError):
+                self.folder.remove(self.now)
+
+
+@dataclass(slots=True)
+class _Group:
+    """What is published together. Its folders and small files are open until `at_end`."""
+
+    root: RootedPath
+    at_end: ExitStack
+    _folders: dict[str, OpenedFolder] = field(default_factory=dict)  # of MediaFiles, by hash
+    _data: list[_Naming] = field(default_factory=list)
+    _manifests: list[tuple[FinishedArtefact, list[_Naming], _Naming]] = field(default_factory=list)
+    _notes: list[_Naming] = field(default_factory=list)
+    _seen: list[tuple[str, SeenPath]] = field(default_factory=list)
+
+    def add(self, artefact: FinishedArtefact) -> None:
+        """Take an artefact in: its manifest is written beside its data."""
+        folder = self._folder(artefact.hash_str)
+        data = [self._naming(folder, file, name, file.name) for file, name in artefact.files]
+        manifest = artefact.manifest
+        name = cache_files.manifest_name(manifest.stage, manifest.model)
+        written = self._written(folder, name, msgspec.json.encode(manifest), artefact.token)
+        self._data += data
+        self._manifests.append((artefact, data, written))
+
+    def note(self, sighting: PathSighting) -> None:
+        """Take in where a MediaFile was seen, unless its newest note says just that."""
+        hash_str = sighting.hash_str
+        media = self._folder(hash_str, create=True)
+        known = [seen for other, seen in reversed(self._seen) if other == hash_str]
+        known += catalogue.seen_paths(media)
+        if seen := _news(sighting, known):
+            paths = self.at_end.enter_context(media.folder("paths", create=True))
+            raw, name = msgspec.json.encode(seen), catalogue.path_file(seen.path)
+            self._notes.append(self._written(paths, name, raw, sighting.token))
+            self._seen.append((hash_str, seen))
+
+    def show(self, checkpoint: Callable[[], None]) -> list[Entry]:
+        """Give everything its name, step by step, durably; what the catalogue should say."""
+        small = [naming for _, _, naming in self._manifests] + self._notes
+        _at_once(_sync, [*self._data, *small], checkpoint)
+        for naming in self._data:
+            naming.do()
+        _sync_folders(self._data)
+        for artefact, data, naming in self._manifests:
+            replaced = _files_named(naming, artefact.manifest.model)
+            naming.do()
+            for each in (naming, *data):
+                each.is_kept = True
+            _touch(naming.folder, replaced)
+        for naming in self._notes:
+            naming.do()
+            naming.is_kept = True
+        _sync_folders(small)
+        shown = [artefact for artefact, _, _ in self._manifests]
+        entries: list[Entry] = [Artefact.of(each.hash_str, each.manifest) for each in shown]
+        return entries + [Seen.of(hash_str, seen) for hash_str, seen in self._seen]
+
+    def tidy(self) -> None:
+        """Remove what was replaced long ago from the folders of what was shown."""
+        by_hash = {artefact.hash_str: naming for artefact, _, naming in self._manifests}
+        for naming in by_hash.values():
+            with contextlib.suppress(OSError):
+                now = os.fstat(naming.file.fileno()).st_mtime  # by the share's clock
+                cache_tidying.collect_media(naming.folder, now - cache_tidying.KEPT_S)
+
+    def _folder(self, hash_str: str, *, create: bool = False) -> OpenedFolder:
+        if hash_str not in self._folders:
+            place = cache_files.media_dir(self.root, hash_str)
+            opened = cache_files.folder(place, create=create)
+            self._folders[hash_str] = self.at_end.enter_context(opened)
+        return self._folders[hash_str]
+
+    def _written(self, folder: OpenedFolder, name: str, raw: bytes, token: str) -> _Naming:
+        """A small file under a temporary name, not yet synced."""
+        temporary = cache_files.temporary_name(name, token)
+        file = self.at_end.enter_context(os.fdopen(folder.create(temporary), "wb"))
+        naming = self._naming(folder, file, name, temporary)
+        file.write(raw)
+        file.flush()
+        return naming
+
+    def _naming(self, folder: OpenedFolder, file: BinaryIO, name: str, now: str) -> _Naming:
+        naming = _Naming(folder, file, name, now)
+        self.at_end.callback(naming.remove_unless_kept)
+        return naming
+
+
+def _news(sighting: PathSighting, known: Sequence[SeenPath]) -> SeenPath | None:
+    """What is to be noted; None where the newest of what is `known` says it already."""
+    path, size, mtime_ns = sighting.path, sighting.size, sighting.mtime_ns
+    if known and (known[0].path, known[0].size, known[0].mtime_ns) == (path, size, mtime_ns):
+        return None
+    newest = known[0].seen_at if known else 0.0
+    # Machines' clocks differ: what is noted later counts as newer.
+    seen_at = max(time.time(), newest + 1e-6)
+    first_at = next((seen.since for seen in known if seen.path == path), seen_at)
+    return SeenPath(path, size, mtime_ns, seen_at, sighting.full_crc, sighting.changed_at, first_at)
+
+
+def _files_named(naming: _Naming, model: str) -> tuple[str, ...]:
+    """The data that the manifest names which is about to be replaced."""
+    for _, found in cache_files.manifests_in(naming.folder, ArtefactFiles, naming.name.__eq__):
+        if isinstance(found, ArtefactFiles) and found.model == model:
+            return found.names
+    return ()
+
+
+def _touch(folder: OpenedFolder, names: Iterable[str]) -> None:
+    """Readers may just be opening the old data: its 24 hours begin now."""
+    for name in names:
+        with contextlib.suppress(OSError):
+            os.utime(name, dir_fd=folder.fd, follow_symlinks=False)
+
+
+def _sync(naming: _Naming) -> None:
+    cache_files.sync(naming.file.fileno())
+
+
+def _sync_folders(namings: Iterable[_Naming]) -> None:
+    folders = {naming.folder.fd: naming.folder for naming in namings}
+    _at_once(OpenedFolder.sync, list(folders.values()))
+
+
+def _at_once(
+    action: Callable[[T], object],
+    things: Sequence[T],
+    checkpoint: Callable[[], None] = lambda: None,
+) -> None:
+    """Call an action for each thing, several at a time, and `checkpoint` after each.
+
+    Raises the first failure; what has not begun by then never does.
+    """
+    if len(things) < 2:
+        for thing in things:
+            action(thing)
+        return
+    threads = ThreadPoolExecutor(min(_SYNCS_AT_ONCE, len(things)), "sync")
+    try:
+        for done in [threads.submit(action, thing) for thing in things]:
+            done.result()
+            checkpoint()
+    finally:
+        threads.shutdown(cancel_futures=True)

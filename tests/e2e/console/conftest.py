@@ -1,0 +1,91 @@
+"""A stack with footage that is analyzed, and a real browser in front of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Playwright
+
+from tests.support.console.chromium import Window, chromium, driver, window
+from tests.support.console.editor import Editor
+from tests.support.console.footage import Shoot, make_shoot
+from tests.support.stack import KEY, Client, Stack
+
+CAST = "Cast"  # the collection of people
+NAMED = "Lena"
+
+
+@dataclass(frozen=True)
+class Library:
+    """An analyzed shoot."""
+
+    client: Client
+    cache_dir: Path
+    shoot: Shoot
+
+
+@pytest.fixture(scope="package")
+def playwright() -> Iterator[Playwright]:
+    """For these tests alone: others run asyncio in this thread."""
+    with driver() as started:
+        yield started
+
+
+@pytest.fixture(scope="package")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    with chromium(playwright) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def shoot(tmp_path_factory: pytest.TempPathFactory, photos: dict[str, Path]) -> Shoot:
+    return make_shoot(tmp_path_factory.mktemp("shoot"), photos)
+
+
+@pytest.fixture(scope="package")
+def library(stack: Stack, shoot: Shoot, tmp_path_factory: pytest.TempPathFactory) -> Library:
+    """Pictures, speech and faces of the shoot, one person named, in a folder of its own."""
+    stack.start_worker("recluster")
+    stack.start_worker("export")
+    client, cache_dir = stack.client(), tmp_path_factory.mktemp("library")
+    client.analyzed(
+        cache_dir,
+        *shoot.films,
+        shoot.still,
+        transcription_jobs=[{"path": str(shoot.kitchen), "language": "english"}],
+        face_media_paths=[str(shoot.cast)],
+        cluster_job_name=CAST,
+    )
+    found = client.http.get("/faces/clusters", params={"cache_dir": str(cache_dir)}).json()
+    people = found["cluster_jobs"][0]["clusters"]
+    first = next(one["cluster_id"] for one in people if one["cluster_id"] != "-1")
+    named = client.http.put(
+        "/faces/clusters/names",
+        json={
+            "cache_dir": str(cache_dir),
+            "cluster_job_name": CAST,
+            "assignments": [{"cluster_id": first, "name": NAMED}],
+        },
+    )
+    assert named.status_code == 200, named.text
+    return Library(client, cache_dir, shoot)
+
+
+@pytest.fixture
+def shown(browser: Browser, library: Library) -> Iterator[Window]:
+    """A window that went nowhere but to this server, and whose page complained of nothing."""
+    with window(browser) as opened:
+        yield opened
+        assert opened.foreign(library.client.url) == []
+        assert opened.complaints == []
+
+
+@pytest.fixture
+def editor(shown: Window, library: Library) -> Editor:
+    """Somebody who is signed in and looks at the library."""
+    somebody = Editor(shown.page, library.client.url)
+    somebody.sign_in(KEY)
+    return somebody

@@ -1,0 +1,223 @@
+"""A slot of a worker: does one Item at a time, in a thread of its own, and settles it.
+
+Generic over the kind of work. Slots share nothing that one Item could leave behind for another.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import redis
+from opentelemetry.trace import get_current_span
+
+from shared.domain import Fault
+from shared.errors import Cancelled, HandBack, LeaseLost, RushesError
+from shared.ledger.ledger import Ledger
+from shared.ledger.records import Lease, WaitReason
+from shared.media import HashCache
+from shared.process import traces
+from shared.process.logs import bound_task
+from shared.redis import heartbeats
+from shared.redis.heartbeats import WorkerKind, WorkerState
+from shared.settings import Settings
+from workers.context import Context
+from workers.cores import Cores, CoresOfItem
+from workers.decode_pool import DecodePool
+from workers.faults import fault_of
+from workers.item_span import item_span
+from workers.liveness import Keeper, Signals, StallTimer
+from workers.models.pool import ModelPool
+from workers.models.turns import Turns
+from workers.native_calls import NativeCalls
+from workers.presence.left_items import LeftItems
+from workers.presence.not_here import NotHere, NotHereAnyMore
+from workers.presence.parked_work import ParkedWork
+from workers.shutdown import Shutdown
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What all Items of a worker process share."""
+
+    settings: Settings
+    kind: WorkerKind
+    run: Callable[[Context], None]
+    why_not: Callable[[Context], NotHere | None]
+    worker: str  # its name
+    host: str
+    client: redis.Redis
+    ledger: Ledger
+    keeper: Keeper
+    cores: Cores
+    decoders: DecodePool
+    pool: ModelPool
+    batches: NativeCalls
+    turns: Turns
+    hashes: HashCache
+    left: LeftItems
+    parked: ParkedWork
+    shutdown: Shutdown
+
+
+class Said(NamedTuple):
+    """What a heartbeat says of an Item in hand."""
+
+    state: WorkerState
+    message: str
+    task_id: str
+
+
+class Slot:
+    """Room for one Item. It costs nothing while there is none."""
+
+    def __init__(self, bench: Bench, stall: StallTimer) -> None:
+        self.native = NativeCalls()
+        self.counts: Counter[str] = Counter()  # since the start; of the Item's thread alone
+        self.said: Said | None = None  # None: no Item is worked on
+        self._bench = bench
+        self._stall = stall
+        self._signals: Signals | None = None
+        self._thread: threading.Thread | None = None
+
+    @property
+    def is_free(self) -> bool:
+        """Whether no Item is in hand."""
+        return self._signals is None
+
+    def begin(self, lease: Lease, cores: CoresOfItem) -> None:
+        """Do an Item to its end, in the slot's thread. `cores` are left when it has ended."""
+        assert self.is_free, "a slot holds one Item"
+        signals = self._signals = Signals()
+        signals.give_back = self._bench.shutdown.is_on  # else the handler finds the signals
+        words = (lease, signals, cores)
+        name = f"item-{lease.item_id}"
+        self._thread = threading.Thread(target=self._hold, args=words, name=name, daemon=True)
+        self._thread.start()
+
+    def give_back(self) -> None:
+        """Have the Item handed back at its next checkpoint. Safe in a signal handler."""
+        if signals := self._signals:
+            signals.give_back = True
+
+    def wait(self) -> None:
+        """Wait for the end of the Item in hand."""
+        if self._thread:
+            self._thread.join()
+
+    def _hold(self, lease: Lease, signals: Signals, cores: CoresOfItem) -> None:
+        bench = self._bench
+        try:
+            with (
+                bound_task(lease.task_id),
+                item_span(lease),
+                bench.keeper.holding(lease, signals, self._stall),
+            ):
+                self._do(lease, signals, cores)
+        finally:
+            self._stall.disarm()
+            self.said = self._signals = None
+            bench.cores.leave(cores)
+
+    def _do(self, lease: Lease, signals: Signals, cores: CoresOfItem) -> None:
+        bench = self._bench
+        context = Context(
+            settings=bench.settings,
+            client=bench.client,
+            ledger=bench.ledger,
+            lease=lease,
+            signals=signals,
+            stall=self._stall,
+            pool=bench.pool,
+            hashes=bench.hashes,
+            worker=bench.worker,
+            native=self.native,
+            turns=bench.turns,
+            batches=bench.batches,
+            decoders=bench.decoders,
+            cores=cores,
+            say=lambda message: self._say(lease, message),
+            counts=self.counts,
+        )
+        settle = self._run(context)
+        self._stall.disarm()
+
+        def end() -> bool:
+            context.progress.send_ended_files()
+            return settle is None or settle()
+
+        with suppress(LeaseLost):
+            if bench.shutdown.until_redis(end) is not False:
+                return
+        log.warning("Item %d was taken up by another worker", lease.item_id)
+
+    def _run(self, context: Context) -> Callable[[], bool] | None:
+        """Do an Item; returns what tells the ledger how it ended, None when it may not."""
+        bench, ledger, lease = self._bench, self._bench.ledger, context.lease
+        started = time.monotonic()
+        try:
+            if not_here := bench.shutdown.until_redis(lambda: self._why_not(context)):
+                return self._pass_on(lease, not_here)
+            self._say(lease)
+            self._stall.arm()
+            bench.run(context)
+        except Cancelled:
+            log.info("Item %d stopped", lease.item_id)
+            return lambda: ledger.settle(lease, "cancelled")
+        except NotHereAnyMore as gone:
+            return self._pass_on(lease, gone.not_here)
+        except HandBack:
+            log.info("Item %d handed back", lease.item_id)
+            return lambda: ledger.handback(lease)
+        except LeaseLost:
+            log.warning("Item %d was taken up by another worker", lease.item_id)
+            return None
+        except RushesError as error:
+            traces.fail(get_current_span(), error)
+            reason, fault = error.message, fault_of(error)
+            log.warning("Item %d failed: %s", lease.item_id, reason)
+        except Exception as error:  # of ours, or a library's own: it fails this Item, no worker
+            traces.fail(get_current_span(), error)
+            reason, fault = f"An internal error: {type(error).__name__}: {error}", Fault.INTERNAL
+            log.exception("Item %d failed by an error of ours", lease.item_id)
+        else:
+            log.info("Item %d done in %.1f s", lease.item_id, time.monotonic() - started)
+            return lambda: ledger.settle(lease, "done", context.reason, result=context.result)
+        return lambda: ledger.settle(lease, "failed", reason, fault)
+
+    def _why_not(self, context: Context) -> NotHere | None:
+        """Why an Item cannot be done here. Asks shares, which may hang; again in an outage."""
+        self._stall.arm()
+        return self._bench.why_not(context)
+
+    def _pass_on(self, lease: Lease, not_here: NotHere) -> Callable[[], bool]:
+        """Hand an Item back for another machine, and leave its jobs to others for a while."""
+        bench = self._bench
+        bench.left.add((lease.task_id, lease.item_id), not_here)
+        reason = WaitReason(*(not_here.waits_for or ("root", "")), not_here.reason)
+        if not_here.waits_for is None or not_here.is_over is None:
+            return lambda: bench.ledger.handback(lease, reason)
+        bench.parked.note(reason, not_here.is_over)
+        return lambda: self._refuse(lease, reason)
+
+    def _refuse(self, lease: Lease, reason: WaitReason) -> bool:
+        """Hand an Item back that this machine cannot do; when no machine can, it is parked."""
+        bench = self._bench
+        live = heartbeats.live(bench.client, bench.settings.instance, bench.kind)
+        hosts = {bench.host, *(beat.host for beat in live)}
+        return bench.ledger.refuse(lease, reason, bench.host, sorted(hosts))
+
+    def _say(self, lease: Lease, loading: str = "") -> None:
+        """Set what the heartbeat says from now on; `loading`: that a model is, and which."""
+        has_loaded = self.said and self.said.state == "loading" and not loading
+        self.said = Said("loading" if loading else "working", loading, lease.task_id)
+        if has_loaded:
+            self._bench.keeper.tell()
