@@ -5,10 +5,8 @@ import { useEffect, useErrorBoundary } from "preact/hooks";
 import { Refusal, sentence } from "./api/client";
 import { followSession } from "./api/live";
 import { begin, hasEnded, linkInAddress, session } from "./api/session";
-import { BasketPage } from "./basket/basket_page";
+import { Pages } from "./pages";
 import { Failure } from "./parts/notice";
-import { route } from "./route";
-import { SearchPage } from "./search/search_page";
 import { Shell } from "./shell/shell";
 import { SignIn } from "./shell/sign_in";
 import { words } from "./words";
@@ -40,7 +38,9 @@ function App() {
     <>
       {(session.value || hasEnded.value) && (
         <Shell>
-          <Guarded>{route.value.page === "basket" ? <BasketPage /> : <SearchPage />}</Guarded>
+          <Guarded>
+            <Pages />
+          </Guarded>
         </Shell>
       )}
       {!session.value && <SignIn refused={hasEnded.value ? undefined : refused} />}

@@ -3,7 +3,7 @@ import { useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { sentence } from "../api/client";
 import { isLive } from "../api/live";
-import { session, signOut } from "../api/session";
+import { may, session, signOut } from "../api/session";
 import { basket } from "../basket/basket";
 import { useKeys } from "../keys";
 import { go, hrefOf, route } from "../route";
@@ -32,6 +32,9 @@ export function Shell({ children }: { children: ComponentChildren }) {
         </a>
         <nav aria-label={words.name}>
           <PageLink page="search">{words.pages.search}</PageLink>
+          {may("search") && <PageLink page="people">{words.pages.people}</PageLink>}
+          <PageLink page="work">{words.pages.work}</PageLink>
+          <PageLink page="server">{words.pages.server}</PageLink>
           <PageLink page="basket">
             {words.pages.basket}
             {basket.value.length > 0 && <span class="count">{basket.value.length}</span>}
@@ -76,7 +79,7 @@ export function Shell({ children }: { children: ComponentChildren }) {
 }
 
 function PageLink({ page, children }: { page: string; children: ComponentChildren }) {
-  const isHere = route.value.page === page;
+  const isHere = route.value.page.split("/")[0] === page;
   return (
     <a href={hrefOf(page)} aria-current={isHere ? "page" : undefined}>
       {children}

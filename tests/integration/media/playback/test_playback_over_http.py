@@ -98,6 +98,10 @@ def is_gone(process: int) -> bool:
     return not os.path.exists(f"/proc/{process}")
 
 
+def clients_who_left(stack: Stack) -> int:
+    return stack.processes["api-0"].text().count(" 499 ")
+
+
 def test_a_prores_original_is_described_and_its_preview_plays(
     stack: Stack, client: Client, tmp_path: Path
 ) -> None:
@@ -211,10 +215,15 @@ def test_work_ends_with_the_last_client_who_waits(
         "url"
     ]
     with contextlib.ExitStack() as first, contextlib.ExitStack() as others:
-        for stays, number in ((first, 0), (others, 0), (others, 1), (others, 2)):
-            stays.enter_context(waiting(stack, f"{url}/{number}"))
+        first.enter_context(waiting(stack, f"{url}/0"))
+        others.enter_context(waiting(stack, f"{url}/0"))
+        others.enter_context(waiting(stack, f"{url}/1"))
         both = wait_for(lambda: makers(stack)[AT_ONCE - 1 :] and makers(stack), 5, "two makers")
-        assert len(both) == AT_ONCE, "another waits for its turn; the same one is made once"
+        assert len(both) == AT_ONCE, "the same one is made once"
+        left = clients_who_left(stack)
+        with waiting(stack, f"{url}/2"):
+            pass  # it waits for its turn, in which nobody waits for it any more
+        wait_for(lambda: clients_who_left(stack) > left, GONE_WITHIN_S, "that it is missed")
         others.close()
         wait_for(lambda: sum(map(is_gone, both)) == 1, GONE_WITHIN_S, "the end of one")
     wait_for(lambda: all(map(is_gone, both)), GONE_WITHIN_S, "the end of both")

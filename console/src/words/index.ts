@@ -25,6 +25,7 @@ export const words = {
     awayLong: "The server does not answer. What you typed stays here; it is tried again by itself.",
     strange: "Something went wrong",
     status: (status: number) => `The server answered ${status} and did not say why.`,
+    part: "This part of the page could not be fetched from the server.",
     crash: "This part of the page failed. What you typed is kept; load the page again.",
   },
 
@@ -35,6 +36,9 @@ export const words = {
 
   pages: {
     search: "Search",
+    people: "People",
+    work: "Work",
+    server: "Server",
     basket: "Basket",
   },
 

@@ -1,0 +1,39 @@
+/** Which page an address shows. All but the first are fetched when somebody goes there. */
+import { useSignal } from "@preact/signals";
+import { type ComponentType } from "preact";
+import { useEffect } from "preact/hooks";
+import { BasketPage } from "./basket/basket_page";
+import { Failure } from "./parts/notice";
+import { route } from "./route";
+import { SearchPage } from "./search/search_page";
+import { words } from "./words";
+
+type Page = ComponentType;
+
+const here: Record<string, Page> = { search: SearchPage, basket: BasketPage };
+const fetched: Record<string, () => Promise<Page>> = {
+  people: async () => (await import("./people/people_page")).PeoplePage,
+  work: async () => (await import("./work/work_page")).WorkPage,
+  server: async () => (await import("./server/server_page")).ServerPage,
+};
+
+export function Pages() {
+  const [page = ""] = route.value.page.split("/");
+  const Shown = here[page] ?? (fetched[page] ? undefined : SearchPage);
+  return Shown ? <Shown /> : <Fetched key={page} page={page} />;
+}
+
+function Fetched({ page }: { page: string }) {
+  const shown = useSignal<{ Page?: Page; error?: unknown }>({});
+  const load = () =>
+    fetched[page]?.()
+      .then((Page) => {
+        here[page] = Page;
+        shown.value = { Page };
+      })
+      .catch((error: unknown) => (shown.value = { error }));
+  useEffect(() => void load(), []);
+  const { Page, error } = shown.value;
+  if (Page) return <Page />;
+  return error ? <Failure error={words.errors.part} again={load} /> : <p class="wait">{words.loading}</p>;
+}
