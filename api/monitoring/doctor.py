@@ -24,6 +24,7 @@ LIMIT_S = 100.0  # its own checks end within 75 s
 _FRESH_S = 10.0  # so long an answer is given again
 _LARGEST = 4 << 20  # bytes of an answer
 _HIDDEN = "…"
+_LEAST_SECRET = 4  # characters: fewer stand in every sentence
 _LOGIN = re.compile(r"(?<=://)[^/@\s]*@")
 _COMMAND = ("-m", "cli.doctor_for_api")
 
@@ -151,8 +152,8 @@ def _unable(now: float, message: str, cure: str) -> DoctorReport:
 
 def _secrets(settings: Settings) -> list[str]:
     """Texts that must not be answered, the longest first."""
-    found = {key for key in settings.license_keys if key}
-    password = urllib.parse.urlsplit(settings.redis_url or "").password
-    if password:
+    found = set(settings.license_keys)
+    if password := urllib.parse.urlsplit(settings.redis_url or "").password:
         found |= {password, urllib.parse.unquote(password)}
+    found = {secret for secret in found if len(secret) >= _LEAST_SECRET}
     return sorted(found, key=len, reverse=True)
