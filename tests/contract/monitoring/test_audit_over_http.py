@@ -31,7 +31,7 @@ def test_deeds_are_answered_newest_first_page_by_page(client: Client) -> None:
         ("limit=many", "limit must be a whole number"),
         ("after=x", "after must be the `next` of an answer of /audit."),
         (f"after={'0' * 16}-{'9' * 40}", "after must be the `next`"),
-        (f"after={'0' * 300}", "after is too long"),
+        (f"after={'0' * 300}", "after may have at most 200 characters"),
     ],
 )
 def test_what_is_no_page_is_a_sentence(client: Client, query: str, said: str) -> None:
