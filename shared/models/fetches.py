@@ -109,7 +109,7 @@ def lost(record: FetchRecord) -> FetchRecord:
 
 
 def _is_news(record: FetchRecord, now: float) -> bool:
-    """Whether it is open, or has ended in the last day."""
+    """Whether a fetch is open, or has ended in the last day."""
     return record.finished_at is None or now - record.finished_at <= _KEPT_S
 
 
