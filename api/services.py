@@ -18,6 +18,7 @@ from api.folders import Folders
 from api.http.client_paths import ClientPaths
 from api.keys.use_counter import UseCounter
 from api.media.playback.previews import Previews
+from api.monitoring.doctor import Doctor
 from api.own_pages import OwnPages
 from api.people.people import People
 from api.query_client import QueryClient
@@ -86,6 +87,7 @@ class Services:
     watch_live: LiveStatus
     watch_retries: RetryRequests
     hashes: HashCache = field(default_factory=HashCache)
+    doctor: Doctor = field(default_factory=Doctor)
     document_turns: anyio.CapacityLimiter = field(
         default_factory=lambda: anyio.CapacityLimiter(_DOCUMENTS_AT_ONCE)
     )
