@@ -46,6 +46,8 @@ class Lying:
 
 def sort_key(name: str) -> tuple[str, str]:
     """The order of names: as people look for them, whatever their case and Unicode form."""
+    if name.isascii():
+        return name.lower(), name
     return normalize("NFC", name).casefold(), name
 
 
