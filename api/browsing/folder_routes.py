@@ -11,7 +11,7 @@ from api.browsing.bodies import FilesBelowBody, FolderBody
 from api.browsing.folder_page import FolderPage, SeenFolder, page_of, seen_folders
 from api.browsing.roots import beginnings, parent_of
 from api.browsing.standings import FileStanding, FileStandings
-from api.browsing.walking import Walk
+from api.browsing.walking import Walk, Walked
 from api.http.endpoint import Call, Endpoint
 from api.services import Services
 from shared.errors import BadInput, NotAllowed
@@ -105,10 +105,14 @@ async def list_media_files(call: Call[FilesBelowBody]) -> FilesBelow:
     walk = Walk(services, body.paths, is_recursive=body.recursive)
     after = services.paths.media(body.after, "after") if body.after else None
     found = await walk.files(body.limit, after, call.is_gone)
+    return await run_in_threadpool(_below, services, found, walk.like)
+
+
+def _below(services: Services, found: Walked, like: str) -> FilesBelow:
     return FilesBelow(
-        files=[services.paths.back(file.path, walk.like) for file in found.files],
+        files=[services.paths.back(file.path, like) for file in found.files],
         total_bytes=sum(file.size for file in found.files),
-        next=None if found.next is None else services.paths.back(found.next, walk.like),
+        next=None if found.next is None else services.paths.back(found.next, like),
         is_partial=found.is_partial,
         warnings=found.warnings,
     )

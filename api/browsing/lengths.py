@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from starlette.concurrency import run_in_threadpool
+
 from api.browsing.looking import LyingFile
 from api.http.concurrency import map_concurrently
 from api.services import Services
@@ -50,19 +52,23 @@ async def lengths_of(
     unknown = [file for file in files if file.path not in known]
     if not unknown:
         return found
-    probed = await _probe(services, sample_of(unknown), found)
+    sample = await run_in_threadpool(sample_of, unknown)
+    probed = await _probe(services, sample, found)
     found.known |= {path: _length(probe) for path, probe in probed.items()}
-    by_path = {file.path: file for file in files}
-    measured = [(by_path[path], length) for path, length in found.known.items() if path in by_path]
-    pace = _Pace(measured)
-    for file in unknown:
+    await run_in_threadpool(_estimate, found, files)
+    return found
+
+
+def _estimate(found: Lengths, files: Sequence[LyingFile]) -> None:
+    """Those that are not known, by their size."""
+    pace = _Pace((file, found.known[file.path]) for file in files if file.path in found.known)
+    for file in files:
         if file.path in found.known:
             continue
         if length := pace.length_of(file):
             found.estimated[file.path] = length
         else:
             found.untold += 1
-    return found
 
 
 def sample_of(files: Sequence[LyingFile], most: int = MOST_PROBED) -> list[LyingFile]:
