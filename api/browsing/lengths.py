@@ -60,7 +60,7 @@ async def lengths_of(
 
 
 def _estimate(found: Lengths, files: Sequence[LyingFile]) -> None:
-    """Those that are not known, by their size."""
+    """Estimate the lengths that are not known by the sizes of files."""
     pace = _Pace((file, found.known[file.path]) for file in files if file.path in found.known)
     for file in files:
         if file.path in found.known:
@@ -72,7 +72,7 @@ def _estimate(found: Lengths, files: Sequence[LyingFile]) -> None:
 
 
 def sample_of(files: Sequence[LyingFile], most: int = MOST_PROBED) -> list[LyingFile]:
-    """Some of them: of each extension as many as its share of the bytes, of small and large."""
+    """A sample of files: of each extension by its share of the bytes, small and large ones."""
     if len(files) <= most:
         return list(files)
     groups: dict[str, list[LyingFile]] = defaultdict(list)
@@ -99,7 +99,7 @@ class _Pace:
                 self._sums[name] = more
 
     def length_of(self, file: LyingFile) -> Length | None:
-        """By its size; None where no file told anything."""
+        """Length of a file by its size; None where no file told anything."""
         size, seconds, sound = self._sums.get(_extension(file)) or self._sums.get("", (0, 0, 0))
         if not size:
             return None
