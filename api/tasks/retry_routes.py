@@ -148,6 +148,7 @@ ENDPOINTS = (
             "nothing to try again.",
             Missing: "There is no task 8f14e45fceea167a5a36dedd4bea2543: what became of a task is "
             "kept for a day after its end.",
+            NotAllowed: "cache_dir: that of this task lies outside the folders of your key.",
             ScopeMissing: "This licence key lacks the scope 'admin'; it has analyze.",
         },
         status=202,
