@@ -49,6 +49,8 @@ def _retry(call: Call[RetryTaskBody], task_id: str) -> Accepted:
     _check_folder(services, failed[0][0].cache_dir)
     if call.body.paths is not None:
         failed = _named(services, failed, call.body.paths)
+    for _, file in failed:
+        services.paths.listed(file.client_path, "paths")  # must lie in the folders of this key
     return submit(services, _again(services, failed), call.sender)
 
 
