@@ -17,9 +17,11 @@ from shared.errors import BadInput, NotAllowed
 from shared.ledger.analysis_files import AnalysisFiles
 from shared.ledger.left_out import LeftOutMark
 from shared.rights import KeyScope
+from shared.watch.choices import FileGroup
 
 MOST_FILES = 1_000  # of one page
 _FILES = 100
+_FAILED = (FileGroup.FAILED, FileGroup.UNSUPPORTED)
 
 
 async def leave_out(call: Call[LeaveOutBody]) -> LeaveOutAnswer:
@@ -57,7 +59,7 @@ def _reasons(services: Services, cache_dir: str, paths: list[str]) -> dict[str, 
             reasons |= {
                 path: file.reason
                 for path, file in zip(paths, files, strict=True)
-                if file and file.reason
+                if file and (file.tries or file.group in _FAILED)
             }
     return reasons
 
