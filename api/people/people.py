@@ -5,7 +5,10 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
+
+import numpy as np
 
 from api.cache.lru import LruCache
 from api.people.in_file import SeenPerson, people_in
@@ -58,10 +61,13 @@ class _KeptCollection:
         clustering = self.collection.clustering() or NOTHING_GROUPED
         edits = self.collection.edits()
         known = self._references.known(clustering.model, self._scale_of(clustering.model))
-        if self._snapshot is None:
+        former = self._snapshot
+        if former is None:
             state = PeopleState.of(clustering, edits, known)
-        else:
-            state = self._snapshot.state.following(clustering, edits, known)
+            return CollectionSnapshot(self._cache, self.collection, state)
+        state = former.state.following(clustering, edits, known)
+        if clustering is former.clustering and np.array_equal(state.faces, former.state.faces):
+            return replace(former, state=state, _filters={})  # how long each is seen is kept
         return CollectionSnapshot(self._cache, self.collection, state)
 
 

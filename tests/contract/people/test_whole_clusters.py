@@ -8,12 +8,15 @@ from typing import Any
 
 import pytest
 
+from shared.domain import Stage
+from shared.people.collection import Collection
 from tests.support.media.by_path import hash_media
-from tests.support.people.people_data import Seen, make_collection
+from tests.support.people.people_data import FACE_MODEL, Seen, clustering_of, make_collection
 from tests.support.people.people_desk import (
     ADA,
     BO,
     CY,
+    FACES,
     NAME,
     NOBODY,
     PeopleDesk,
@@ -64,6 +67,20 @@ def test_a_cluster_that_is_no_person_goes_as_a_whole_and_comes_back(people: Peop
     assert people.clusters() == [(BO, None, 2), (CY, None, 1), (NOBODY, None, 5)]
     people.undo()
     assert people.clusters() == before
+
+
+def test_who_is_no_person_stays_so_when_the_faces_are_grouped_anew(people: PeopleDesk) -> None:
+    people.modify(moves=[{"cluster_ids": [str(ADA)], "target_cluster_id": "-1"}])
+    files = {}
+    for name, seen in FACES.items():
+        manifest = people.cache.manifest(people.hash_of(name), Stage.FACES, FACE_MODEL)
+        assert manifest is not None
+        files[people.hash_of(name)] = (manifest.file, seen)
+    collection = Collection.open(people.cache.root, NAME, create=False)
+    assert collection.publish(clustering_of(files, number=2))
+    assert people.clusters() == [(BO, None, 2), (CY, None, 1), (NOBODY, None, 5)]
+    people.undo()
+    assert people.clusters()[0] == (ADA, None, 4)
 
 
 def test_whole_clusters_move_after_the_merges_and_with_named_faces(people: PeopleDesk) -> None:
