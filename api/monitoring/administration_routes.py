@@ -26,7 +26,7 @@ async def list_machines(call: Call[None]) -> MachineList:
 
 async def get_doctor(call: Call[None]) -> DoctorReport:
     """Everything that may be wrong with the machine of this API process, and its cure."""
-    fresh = call.query.get("fresh", "").lower() in ("true", "1", "yes")
+    fresh = call.is_asked("fresh")
     return await call.services.doctor.report(call.services.settings, fresh=fresh)
 
 
@@ -34,7 +34,7 @@ async def list_audit(call: Call[None]) -> AuditPage:
     """Who changed or took what, the newest first."""
     query = call.query
     wish = AuditWish(
-        limit=_limit(query.get("limit", str(_LINES))),
+        limit=call.whole_number("limit", _MOST_LINES) or _LINES,
         action=query.get("action", ""),
         key_id=query.get("key_id", ""),
         task_id=query.get("task_id", ""),
@@ -51,13 +51,6 @@ async def list_audit(call: Call[None]) -> AuditPage:
         return AuditPage(lines=[_deed(line) for line in lines], next=after)
 
     return await run_in_threadpool(read)
-
-
-def _limit(text: str) -> int:
-    is_number = text.isascii() and text.isdecimal() and len(text) < 10
-    if not (is_number and 1 <= int(text) <= _MOST_LINES):
-        raise BadInput(f"limit must be a whole number from 1 to {_MOST_LINES}, not {text[:40]!r}.")
-    return int(text)
 
 
 def _deed(line: AuditLine) -> AuditedDeed:
