@@ -30,8 +30,9 @@ from api.media import cache_path_routes, thumbnail_routes
 from api.media import routes as media
 from api.media.playback import routes as playback
 from api.media.playback import stream_routes
+from api.models import fetch_routes
 from api.models import routes as models
-from api.monitoring import metrics
+from api.monitoring import administration_routes, metrics
 from api.monitoring import routes as health
 from api.monitoring.process_metrics import ProcessMetrics
 from api.monitoring.request_log import RequestLog
@@ -61,7 +62,9 @@ THREADS = 128
 
 ENDPOINTS = (
     *health.ENDPOINTS,
+    *administration_routes.ENDPOINTS,
     *models.ENDPOINTS,
+    *fetch_routes.ENDPOINTS,
     *calibration_routes.ENDPOINTS,
     *media.ENDPOINTS,
     *playback.ENDPOINTS,

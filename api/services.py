@@ -18,6 +18,7 @@ from api.folders import Folders
 from api.http.client_paths import ClientPaths
 from api.keys.use_counter import UseCounter
 from api.media.playback.previews import Previews
+from api.monitoring.doctor import Doctor
 from api.own_pages import OwnPages
 from api.people.people import People
 from api.query_client import QueryClient
@@ -67,6 +68,7 @@ class Services:
     console_sessions: ConsoleSessions
     console_links: ConsoleLinks
     audit: AuditLog
+    doctor: Doctor
     webhooks: Webhooks
     outbox: Outbox
     query_client: QueryClient
@@ -112,6 +114,7 @@ class Services:
             console_sessions=ConsoleSessions(client, settings.instance),
             console_links=ConsoleLinks(client, settings.instance),
             audit=AuditLog(settings.state_dir),
+            doctor=Doctor(settings),
             webhooks=Webhooks(client, settings.instance, settings.state_dir),
             outbox=Outbox(client, settings.instance),
             query_client=query_client,
