@@ -25,7 +25,7 @@ _FRESH_S = 10.0  # so long an answer is given again
 _LARGEST = 4 << 20  # bytes of an answer
 _HIDDEN = "…"
 _LOGIN = re.compile(r"(?<=://)[^/@\s]*@")
-_COMMAND = ("-m", "cli.checks")
+_COMMAND = ("-m", "cli.doctor_for_api")
 
 
 class _Said(msgspec.Struct):

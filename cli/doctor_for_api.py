@@ -1,4 +1,4 @@
-"""`python -m cli.checks`: `rushes doctor --json` for a process that it must not outlive."""
+"""`python -m cli.doctor_for_api`: `rushes doctor --json` for a process that it must not outlive."""
 
 from __future__ import annotations
 
