@@ -32,6 +32,7 @@ export function AuditLine({ of, filters }: AuditLineProps) {
         <Facts>
           <Fact name={says.facts.action}>{action}</Fact>
           {key && <Fact name={says.facts.key}>{key}</Fact>}
+          {client && <Fact name={says.facts.client}>{client}</Fact>}
           {task && <Fact name={says.facts.task}>{task}</Fact>}
           {Object.entries(details).map(([name, value]) => (
             <Fact key={name} name={name}>

@@ -14,11 +14,11 @@ const AT_ONCE = 20;
 
 export function DeadMessages({ of, onChange }: { of: Webhook; onChange: () => void }) {
   const shown = useSignal(AT_ONCE);
-  const asksToDrop = useSignal(false);
+  const asksToDrop = useSignal<string[]>([]);
   const { isBusy, error, run } = useDoing();
   const act = async (deed: Deed, ids?: string[]) => {
     await deed(of.id, ids);
-    asksToDrop.value = false;
+    asksToDrop.value = [];
     focusSection();
     onChange();
   };
@@ -32,7 +32,7 @@ export function DeadMessages({ of, onChange }: { of: Webhook; onChange: () => vo
         <button type="button" disabled={isBusy} onClick={() => doIt(resend)}>
           {says.resendAll}
         </button>
-        <button type="button" disabled={isBusy} onClick={() => (asksToDrop.value = true)}>
+        <button type="button" disabled={isBusy} onClick={() => (asksToDrop.value = dead.map(({ id }) => id))}>
           {says.dropAll}
         </button>
       </div>
@@ -53,12 +53,13 @@ export function DeadMessages({ of, onChange }: { of: Webhook; onChange: () => vo
           {says.more}
         </button>
       )}
-      {asksToDrop.value && (
+      {asksToDrop.value.length > 0 && (
         <AskFirst
-          title={says.dropAllTitle(dead.length)}
+          title={says.dropAllTitle(asksToDrop.value.length)}
           button={says.dropAll}
-          act={() => act(drop)}
-          onClose={() => (asksToDrop.value = false)}
+          // Not those that were given up while this was read.
+          act={() => act(drop, asksToDrop.value)}
+          onClose={() => (asksToDrop.value = [])}
         >
           <p>{says.dropAllMeans}</p>
         </AskFirst>

@@ -32,7 +32,7 @@ function Ready({ found }: { found: Readiness }) {
     .filter(([, count]) => count > 0)
     .map(([kind, count]) => severalOf(kind, count));
   return (
-    <div class={found.ready ? "card good" : "card bad"} role="status">
+    <div class={found.ready ? "entry good" : "entry bad"} role="status">
       <p class="title">{found.ready ? says.ready : says.notReady}</p>
       {"message" in found && (
         <p>
@@ -89,9 +89,9 @@ function Findings({ findings }: { findings: Finding[] }) {
         {count("warning") > 0 && `, ${says.warnings(count("warning"))}`}
       </p>
       {wrong.length > 0 && (
-        <ul class="cards">
+        <ul class="entries">
           {wrong.map((finding, place) => (
-            <li key={place} class={finding.level === "problem" ? "card bad" : "card warn"}>
+            <li key={place} class={finding.level === "problem" ? "entry bad" : "entry warn"}>
               <p class="title">
                 {says.levels[finding.level]}: {finding.subject}
               </p>

@@ -1,7 +1,7 @@
 /** The licence keys: who has one, what each may do; making and revoking them. */
 import { useSignal } from "@preact/signals";
 import { api, ask, type Schemas } from "../api/client";
-import { look, session } from "../api/session";
+import { session } from "../api/session";
 import { serverWords } from "../words/server";
 import { NewKey } from "./new_key";
 import { Answered, AskFirst, Fact, Facts, focusSection } from "./parts";
@@ -24,7 +24,7 @@ export function KeysSection() {
       </button>
       <Answered of={found}>
         {({ keys }) => (
-          <ul class="cards">
+          <ul class="entries">
             {keys.map((key) => (
               <OneKey key={key.id} of={key} onRevoke={() => (toRevoke.value = key)} />
             ))}
@@ -42,8 +42,9 @@ export function KeysSection() {
 function OneKey({ of, onRevoke }: { of: Key; onRevoke: () => void }) {
   const isOver = of.expires_at !== null && of.expires_at * 1000 <= Date.now();
   const isOwn = session.value?.key_id === of.id;
+  const hint = of.is_from_settings ? says.fromSettingsHint : isOwn && says.ownHint;
   return (
-    <li class="card" aria-label={of.label}>
+    <li class="entry" aria-label={of.label}>
       <p class="title">
         {of.label}{" "}
         <span class="badges">
@@ -61,8 +62,8 @@ function OneKey({ of, onRevoke }: { of: Key; onRevoke: () => void }) {
         <Fact name={says.facts.expires}>{timeOf(of.expires_at, says.never)}</Fact>
         <Fact name={says.facts.use}>{says.use(of.requests, of.footage_seconds)}</Fact>
       </Facts>
-      {of.is_from_settings ? (
-        <p class="hint">{says.fromSettingsHint}</p>
+      {hint ? (
+        <p class="hint">{hint}</p>
       ) : (
         <div class="buttons">
           <button type="button" aria-label={says.revokeIt(of.label)} onClick={onRevoke}>
@@ -85,18 +86,15 @@ interface RevokeProps {
 }
 
 function Revoke({ of, onDone, onClose }: RevokeProps) {
-  const isOwn = session.value?.key_id === of.id;
   const revoke = async () => {
     await ask(api.DELETE("/keys/{key_id}", { params: { path: { key_id: of.id } } }));
     onClose();
     focusSection();
-    if (isOwn) await look(); // the sign-in comes
-    else onDone();
+    onDone();
   };
   return (
     <AskFirst title={says.revokeTitle(of.label)} button={says.revoke} act={revoke} onClose={onClose}>
       <p>{says.revokeMeans}</p>
-      {isOwn && <p class="error">{says.revokeOwn}</p>}
     </AskFirst>
   );
 }

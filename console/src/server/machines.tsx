@@ -40,7 +40,7 @@ function OneMachine({ machine }: { machine: Machine }) {
     <section class="machine" aria-label={machine.host}>
       <h2>{machine.host}</h2>
       <Lacks title={says.lacks} lacks={machine.lacks} />
-      <ul class="cards">
+      <ul class="entries">
         {machine.processes.map((process) => (
           <OneProcess key={process.name} process={process} />
         ))}
@@ -52,7 +52,7 @@ function OneMachine({ machine }: { machine: Machine }) {
 function OneProcess({ process }: { process: Process }) {
   const { kind, pid, state, message, media_path: path, task_id: task, models, roots_missing: unseen } = process;
   return (
-    <li class="card">
+    <li class="entry">
       <p class="title">
         {says.kinds[kind] ?? kind} <span class="hint">{says.process(pid)}</span>
       </p>
@@ -94,7 +94,7 @@ function OneProcess({ process }: { process: Process }) {
 function Lacks({ title, lacks }: { title: string; lacks: string[] }) {
   if (lacks.length === 0) return null;
   return (
-    <div class="card warn">
+    <div class="entry warn">
       <p class="title">{title}</p>
       <ul class="plain">
         {lacks.map((sentence) => (

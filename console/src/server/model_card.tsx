@@ -20,7 +20,7 @@ export function ModelCard({ model, loaded, fetches, onAsk }: ModelCardProps) {
   const isIn = loaded.model_key === key;
   const canLoad = model.is_downloaded && !model.unsupported && !(isIn && model.is_active);
   return (
-    <li class="card" aria-label={name}>
+    <li class="entry" aria-label={name}>
       <p class="title">
         {name} <Badges model={model} isLoaded={isIn} isLoading={isIn && loaded.is_loading} />
       </p>

@@ -42,7 +42,7 @@ export function ModelsSection() {
               <section key={kind} aria-label={says.kinds[kind]}>
                 <h2>{says.kinds[kind]}</h2>
                 {data.available[kind].length === 0 && <p>{says.none}</p>}
-                <ul class="cards">
+                <ul class="entries">
                   {data.available[kind].map((model) => (
                     <ModelCard
                       key={model.model_key}
@@ -94,9 +94,9 @@ function OtherFetches({ of }: { of: Models }) {
   return (
     <section aria-label={says.others}>
       <h2>{says.others}</h2>
-      <ul class="cards">
+      <ul class="entries">
         {others.map((key) => (
-          <li key={key} class="card" aria-label={key}>
+          <li key={key} class="entry" aria-label={key}>
             <p class="title">{key}</p>
             {fetchesOf(of.fetches, key).map((one) => (
               <FetchState key={one.host} fetching={one} name={key} />

@@ -28,7 +28,7 @@ export function WebhooksSection() {
         {({ webhooks }) => (
           <>
             {webhooks.length === 0 && <p>{says.none}</p>}
-            <ul class="cards">
+            <ul class="entries">
               {webhooks.map((one) => (
                 <OneWebhook
                   key={one.id}
@@ -57,7 +57,7 @@ interface OneWebhookProps {
 
 function OneWebhook({ of, onChange, onRemove }: OneWebhookProps) {
   return (
-    <li class="card" aria-label={of.url}>
+    <li class="entry" aria-label={of.url}>
       <p class="title">{of.url}</p>
       <Facts>
         <Fact name={says.facts.events}>

@@ -59,7 +59,7 @@ export const serverWords = {
     alive: (workers: string) => `Running: ${workers}.`,
     nobody: "No worker is running.",
     doctor: "What “rushes doctor” finds",
-    looking: "Looking at everything. That takes up to half a minute …",
+    looking: "Looking at everything. That takes some seconds, longer where a disk hangs …",
     lookedAt: (host: string, at: number) => `Looked at on ${host}, ${ago(at)} (${moment(at)}).`,
     problems: (count: number) => (count ? several(count, "problem") : "No problems"),
     warnings: (count: number) => several(count, "warning"),
@@ -115,7 +115,7 @@ export const serverWords = {
     kinds: { visual: "Pictures", speech: "Speech", faces: "Faces" },
     none: "There is no model of this kind.",
     facts: {
-      key: "Name for commands",
+      key: "Name in commands",
       licence: "Licence",
       size: "Size",
       limits: "Limits",
@@ -202,6 +202,7 @@ export const serverWords = {
     fromSettings: "from the settings",
     fromSettingsHint: "It stands in RUSHES_LICENSE_KEYS: take it out there and start the server again.",
     own: "yours",
+    ownHint: "You are signed in with it. To revoke it, sign in with another key that has the scope “admin”.",
     use: (requests: number, seconds: number) =>
       [several(requests, "request"), seconds ? `${number(Math.round(seconds / 360) / 10)} hours of footage analyzed` : ""]
         .filter(Boolean)
@@ -211,8 +212,6 @@ export const serverWords = {
     revokeTitle: (label: string) => `Revoke the key “${label}”?`,
     revokeMeans:
       "Programs that use it are refused from now on, and every console window that is signed in with it is signed out. What it has begun goes on. This cannot be undone.",
-    revokeOwn:
-      "This is the key that you are signed in with: this window is signed out, too. Make sure that you have another key with the scope “admin”.",
   },
 
   webhooks: {
@@ -291,9 +290,11 @@ export const serverWords = {
     somebody: "Somebody without a key",
     failed: "and it failed",
     from: (address: string, client: string) =>
-      address && client ? `from ${address} with ${client}` : address ? `from ${address}` : client ? `with ${client}` : "",
+      [address && `from ${address}`, client && `with ${client.startsWith("Mozilla/") ? "a browser" : client}`]
+        .filter(Boolean)
+        .join(" "),
     details: "Details",
-    facts: { at: "When", action: "Operation", key: "Key", task: "Task", address: "From", client: "With" },
+    facts: { action: "Operation", key: "Key", task: "Task", client: "With" },
     onlyTask: "All of this task",
     onlyKey: (label: string) => `All of ${label}`,
     older: "Show older",
