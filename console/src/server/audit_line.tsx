@@ -1,4 +1,5 @@
 /** A line of the audit log in words; its details unfold. */
+import { useSignal } from "@preact/signals";
 import type { Schemas } from "../api/client";
 import { change } from "../route";
 import { serverWords } from "../words/server";
@@ -18,9 +19,10 @@ export function AuditLine({ of, filters }: AuditLineProps) {
   const what = says.actions[action] ?? says.other(action);
   const unix = Date.parse(at) / 1000;
   const isFailed = "error" in details;
+  const isOpen = useSignal(false);
   return (
     <li>
-      <details>
+      <details onToggle={(event) => (isOpen.value = event.currentTarget.open)}>
         <summary>
           <strong>{says.line(who, what)}</strong>
           {isFailed && <span class="error"> {says.failed}</span>}
@@ -29,29 +31,33 @@ export function AuditLine({ of, filters }: AuditLineProps) {
             <time dateTime={at}>{serverWords.moment(unix)}</time> {says.from(address, client)}
           </span>
         </summary>
-        <Facts>
-          <Fact name={says.facts.action}>{action}</Fact>
-          {key && <Fact name={says.facts.key}>{key}</Fact>}
-          {client && <Fact name={says.facts.client}>{client}</Fact>}
-          {task && <Fact name={says.facts.task}>{task}</Fact>}
-          {Object.entries(details).map(([name, value]) => (
-            <Fact key={name} name={name}>
-              {shown(value)}
-            </Fact>
-          ))}
-        </Facts>
-        <div class="buttons">
-          {task && task !== filters.task && (
-            <button type="button" onClick={() => change({ task })}>
-              {says.onlyTask}
-            </button>
-          )}
-          {key && key !== filters.key && (
-            <button type="button" onClick={() => change({ key })}>
-              {says.onlyKey(who)}
-            </button>
-          )}
-        </div>
+        {isOpen.value && (
+          <>
+            <Facts>
+              <Fact name={says.facts.action}>{action}</Fact>
+              {key && <Fact name={says.facts.key}>{key}</Fact>}
+              {client && <Fact name={says.facts.client}>{client}</Fact>}
+              {task && <Fact name={says.facts.task}>{task}</Fact>}
+              {Object.entries(details).map(([name, value]) => (
+                <Fact key={name} name={name}>
+                  {shown(value)}
+                </Fact>
+              ))}
+            </Facts>
+            <div class="buttons">
+              {task && task !== filters.task && (
+                <button type="button" onClick={() => change({ task })}>
+                  {says.onlyTask}
+                </button>
+              )}
+              {key && key !== filters.key && (
+                <button type="button" onClick={() => change({ key })}>
+                  {says.onlyKey(who)}
+                </button>
+              )}
+            </div>
+          </>
+        )}
       </details>
     </li>
   );

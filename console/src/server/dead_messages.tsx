@@ -18,11 +18,13 @@ export function DeadMessages({ of, onChange }: { of: Webhook; onChange: () => vo
   const { isBusy, error, run } = useDoing();
   const act = async (deed: Deed, ids?: string[]) => {
     await deed(of.id, ids);
-    asksToDrop.value = [];
-    focusSection();
     onChange();
   };
-  const doIt = (deed: Deed, ids?: string[]) => void run(() => act(deed, ids));
+  const doIt = (deed: Deed, ids?: string[]) =>
+    void run(async () => {
+      await act(deed, ids);
+      focusSection(); // what was pressed is going
+    });
   const { dead } = of;
   return (
     <details class="dead">

@@ -4,7 +4,7 @@ import { api, ask, type Schemas } from "../api/client";
 import { session } from "../api/session";
 import { serverWords } from "../words/server";
 import { NewKey } from "./new_key";
-import { Answered, AskFirst, Fact, Facts, focusSection } from "./parts";
+import { Answered, AskFirst, Fact, Facts } from "./parts";
 import { usePolled } from "./polled";
 
 type Key = Schemas["KeyAnswer"];
@@ -88,8 +88,6 @@ interface RevokeProps {
 function Revoke({ of, onDone, onClose }: RevokeProps) {
   const revoke = async () => {
     await ask(api.DELETE("/keys/{key_id}", { params: { path: { key_id: of.id } } }));
-    onClose();
-    focusSection();
     onDone();
   };
   return (

@@ -28,7 +28,6 @@ export function ModelsSection() {
   const close = () => (asked.value = null);
   const act = async (deed: () => Promise<unknown>) => {
     await deed();
-    close();
     found.again();
   };
   return (

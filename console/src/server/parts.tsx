@@ -1,5 +1,6 @@
 /** What several sections of the server's page are made of. */
 import type { ComponentChildren } from "preact";
+import { useEffect, useRef } from "preact/hooks";
 import { CopyButton } from "../parts/copy_button";
 import { Dialog } from "../parts/dialog";
 import { useDoing } from "../parts/doing";
@@ -69,7 +70,7 @@ interface AskFirstProps {
   button: string;
   isGood?: boolean; // it takes nothing away
   isBlocked?: boolean; // something is to be agreed to first
-  act: () => Promise<void>; // ends with the dialog's end
+  act: () => Promise<unknown>; // the dialog closes after it
   onClose: () => void;
   children: ComponentChildren;
 }
@@ -77,6 +78,14 @@ interface AskFirstProps {
 /** A dialog that says what something means before it is done. */
 export function AskFirst({ title, button, isGood, isBlocked, act, onClose, children }: AskFirstProps) {
   const { isBusy, error, run } = useDoing();
+  const isDone = useRef(false);
+  // What the dialog was opened with may be gone then: the focus goes on from the title.
+  useEffect(() => () => void (isDone.current && queueMicrotask(focusSection)), []);
+  const doIt = async () => {
+    await act();
+    isDone.current = true;
+    onClose();
+  };
   return (
     <Dialog title={title} onClose={onClose}>
       {children}
@@ -86,7 +95,7 @@ export function AskFirst({ title, button, isGood, isBlocked, act, onClose, child
           type="button"
           class={isGood ? "primary" : "danger"}
           disabled={isBusy.value || isBlocked}
-          onClick={() => void run(act)}
+          onClick={() => void run(doIt)}
         >
           {button}
         </button>
@@ -100,5 +109,5 @@ export function AskFirst({ title, button, isGood, isBlocked, act, onClose, child
 
 /** To the title of the section: what had the focus is no more. */
 export function focusSection(): void {
-  requestAnimationFrame(() => document.getElementById("section-title")?.focus());
+  document.getElementById("section-title")?.focus({ preventScroll: true });
 }

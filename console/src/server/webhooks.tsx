@@ -6,7 +6,7 @@ import { Failure } from "../parts/notice";
 import { serverWords } from "../words/server";
 import { DeadMessages } from "./dead_messages";
 import { NewWebhook } from "./new_webhook";
-import { Answered, AskFirst, Fact, Facts, focusSection } from "./parts";
+import { Answered, AskFirst, Fact, Facts } from "./parts";
 import { usePolled } from "./polled";
 
 export type Webhook = Schemas["WebhookAnswer"];
@@ -120,8 +120,6 @@ function Remove({ of, onDone, onClose }: RemoveProps) {
   const remove = async () => {
     const path = { webhook_id: of.id };
     await ask(api.DELETE("/webhooks/{webhook_id}", { params: { path } }));
-    onClose();
-    focusSection();
     onDone();
   };
   return (
