@@ -68,7 +68,6 @@ class Services:
     console_sessions: ConsoleSessions
     console_links: ConsoleLinks
     audit: AuditLog
-    doctor: Doctor
     webhooks: Webhooks
     outbox: Outbox
     query_client: QueryClient
@@ -88,6 +87,7 @@ class Services:
     watch_live: LiveStatus
     watch_retries: RetryRequests
     hashes: HashCache = field(default_factory=HashCache)
+    doctor: Doctor = field(default_factory=Doctor)
     document_turns: anyio.CapacityLimiter = field(
         default_factory=lambda: anyio.CapacityLimiter(_DOCUMENTS_AT_ONCE)
     )
@@ -114,7 +114,6 @@ class Services:
             console_sessions=ConsoleSessions(client, settings.instance),
             console_links=ConsoleLinks(client, settings.instance),
             audit=AuditLog(settings.state_dir),
-            doctor=Doctor(settings),
             webhooks=Webhooks(client, settings.instance, settings.state_dir),
             outbox=Outbox(client, settings.instance),
             query_client=query_client,

@@ -98,9 +98,7 @@ class AuditLog:
         last = ""
         with contextlib.ExitStack() as opened:
             for file in self._from(place, opened):
-                for begin, raw in file.lines_backwards():
-                    if not wish.might_be(raw):
-                        continue
+                for begin, raw in file.lines_backwards(wish):
                     line = _decoded(raw)
                     if line is None or not wish.fits(line):
                         continue
@@ -154,25 +152,38 @@ class _AuditFile:
         self.end = os.fstat(file.fileno()).st_size
         self.name = hashlib.sha256(file.readline(_FIRST_LINE).rstrip(b"\n")).hexdigest()[:16]
 
-    def lines_backwards(self) -> Iterator[tuple[int, bytes]]:
-        """Whole lines before `end`, and where they begin; what has no end is left out."""
-        at, rest, is_first = self.end, b"", True
+    def lines_backwards(self, wish: AuditWish) -> Iterator[tuple[int, bytes]]:
+        """Whole lines before `end` that may be wished, and where they begin.
+
+        What has no end is left out: it is being written, or was torn.
+        """
+        at, rest, has_end = self.end, b"", False
         while at > 0:
             size = min(_BLOCK, at)
             at -= size
             self._file.seek(at)
             block = self._file.read(size) + rest
-            pieces = block.split(b"\n")
-            begin = at + len(block)
-            for piece in reversed(pieces[1:]):
-                begin -= len(piece)
-                if not is_first and piece:
-                    yield begin, piece
-                is_first = False
-                begin -= 1
-            rest = pieces[0] if len(pieces[0]) <= _LONGEST_LINE else b""
-        if rest and not is_first:
+            first = block.find(b"\n")
+            if first >= 0 and wish.might_be(block):  # else no line of it: so most are done with
+                for begin, line in _lines(block, first + 1, has_end=has_end):
+                    if wish.might_be(line):
+                        yield at + begin, line
+            has_end = has_end or first >= 0
+            rest = block if first < 0 else block[:first]
+            if len(rest) > _LONGEST_LINE:
+                rest = b""
+        if rest and has_end and wish.might_be(rest):
             yield 0, rest
+
+
+def _lines(block: bytes, begin: int, *, has_end: bool) -> Iterator[tuple[int, bytes]]:
+    """Lines of a block from `begin` on, the last first; `has_end`: of the last one, too."""
+    until = len(block) if has_end else block.rfind(b"\n")
+    while until > begin:
+        start = max(block.rfind(b"\n", begin, until) + 1, begin)
+        if start < until:
+            yield start, block[start:until]
+        until = start - 1
 
 
 def _ends_whole(file: BinaryIO) -> bool:

@@ -48,4 +48,4 @@ class ModelFetch(Struct, kw_only=True):
 class ModelFetches(Struct, kw_only=True):
     """What is being fetched, and what was in the last day; the newest first."""
 
-    fetches: list[ModelFetch]
+    fetches: Annotated[list[ModelFetch], Meta(description="Each model on each machine.")]

@@ -27,7 +27,7 @@ async def list_machines(call: Call[None]) -> MachineList:
 async def get_doctor(call: Call[None]) -> DoctorReport:
     """Everything that may be wrong with the machine of this API process, and its cure."""
     fresh = call.query.get("fresh", "").lower() in ("true", "1", "yes")
-    return await call.services.doctor.report(fresh=fresh)
+    return await call.services.doctor.report(call.services.settings, fresh=fresh)
 
 
 async def list_audit(call: Call[None]) -> AuditPage:

@@ -22,7 +22,9 @@ class AuditedDeed(Struct, kw_only=True):
     client: Annotated[
         str, Meta(description="What the client calls itself.", examples=["RushesPremiere/3.1"])
     ]
-    task_id: Annotated[str, Meta(description="Of the task, if it is about one; else empty.")]
+    task_id: Annotated[
+        str, Meta(description="Of the task, if it is about one; else empty.", examples=["8f14e45f"])
+    ]
     details: Annotated[
         dict[str, Any],
         Meta(description="What was asked for.", examples=[{"output_dir": "/mnt/out"}]),
@@ -32,7 +34,7 @@ class AuditedDeed(Struct, kw_only=True):
 class AuditPage(Struct, kw_only=True):
     """Some lines of the audit log, the newest first."""
 
-    lines: list[AuditedDeed]
+    lines: Annotated[list[AuditedDeed], Meta(description="Of what was asked for.")]
     next: (
         Annotated[
             str,

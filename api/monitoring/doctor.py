@@ -24,11 +24,12 @@ LIMIT_S = 100.0  # its own checks end within 75 s
 _FRESH_S = 10.0  # so long an answer is given again
 _LARGEST = 4 << 20  # bytes of an answer
 _HIDDEN = "…"
+_LEAST_SECRET = 4  # characters: fewer stand in every sentence
 _LOGIN = re.compile(r"(?<=://)[^/@\s]*@")
 _COMMAND = ("-m", "cli.doctor_for_api")
 
 
-class _Said(msgspec.Struct):
+class _SaidFinding(msgspec.Struct):
     """A finding as the command line writes it."""
 
     level: Literal["ok", "warning", "problem"]
@@ -37,23 +38,22 @@ class _Said(msgspec.Struct):
     cure: str = ""
 
 
-class _SaidAll(msgspec.Struct):
+class _SaidReport(msgspec.Struct):
     ok: bool
-    findings: list[_Said]
+    findings: list[_SaidFinding]
 
 
 class Doctor:
     """Asks `rushes doctor`; never twice at once, and seldom anew."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._secrets = _secrets(settings)
+    def __init__(self) -> None:
         self._turn = asyncio.Lock()
         self._last: DoctorReport | None = None
         self._asked_at = 0.0  # on the clock of time.monotonic
         self._ended_at = 0.0
 
-    async def report(self, *, fresh: bool = False) -> DoctorReport:
-        """What it says, or said some seconds ago; `fresh`: not before this call."""
+    async def report(self, settings: Settings, *, fresh: bool = False) -> DoctorReport:
+        """Findings of this moment, or of some seconds ago; `fresh`: of none before this call."""
         called_at = time.monotonic()
         async with self._turn:
             # One that is to be fresh was begun after the call.
@@ -62,59 +62,64 @@ class Doctor:
             )
             if self._last is None or not is_good:
                 self._asked_at = time.monotonic()
-                self._last = await self._ask()
+                self._last = await _ask(_secrets(settings))
                 self._ended_at = time.monotonic()
             return self._last
 
-    async def _ask(self) -> DoctorReport:
-        now = time.time()
-        if importlib.util.find_spec("cli") is None:
-            return _unable(
-                now,
-                "the command line is not installed beside this API",
-                "run `rushes doctor` where Rushes is installed whole",
-            )
-        try:
-            out, err = await _run()
-        except TimeoutError:
-            return _unable(
-                now,
-                f"`rushes doctor` has not ended within {LIMIT_S:.0f} s",
-                "run it in a terminal on this machine, and see whether a disk or a share hangs",
-            )
-        except OSError as error:
-            why = f"`rushes doctor` cannot be started ({error.strerror or error})"
-            return _unable(now, why, "see how much memory and how many processes are left")
-        try:
-            said = msgspec.json.decode(out, type=_SaidAll)
-        except UNDECODABLE:
-            last = self._hidden((err.strip().splitlines() or ["it said nothing"])[-1])
-            why = f"`rushes doctor` has given no answer ({last})"
-            return _unable(now, why, "run it in a terminal on this machine")
-        return DoctorReport(
-            ok=said.ok,
-            checked_at=round(now, 3),
-            host=socket.gethostname(),
-            findings=[
-                DoctorFinding(
-                    subject=one.subject,
-                    level=one.level,
-                    message=self._hidden(one.message),
-                    cure=self._hidden(one.cure) or None,
-                )
-                for one in said.findings
-            ],
-        )
 
-    def _hidden(self, text: str) -> str:
-        """A text without what is nobody's to read, wherever a check may have put it."""
-        for secret in self._secrets:
-            text = text.replace(secret, _HIDDEN)
-        return _LOGIN.sub(f"{_HIDDEN}@", text)
+async def _ask(secrets: list[str]) -> DoctorReport:
+    now = time.time()
+    if importlib.util.find_spec("cli") is None:
+        return _unable(
+            now,
+            "the command line is not installed beside this API",
+            "run `rushes doctor` where Rushes is installed whole",
+        )
+    try:
+        out, err = await _run()
+    except TimeoutError:
+        return _unable(
+            now,
+            f"`rushes doctor` has not ended within {LIMIT_S:.0f} s",
+            "run it in a terminal on this machine, and see whether a disk or a share hangs",
+        )
+    except OSError as error:
+        why = f"`rushes doctor` cannot be started ({error.strerror or error})"
+        return _unable(now, why, "see how much memory and how many processes are left")
+    try:
+        said = msgspec.json.decode(out, type=_SaidReport)
+    except UNDECODABLE:
+        last = _hidden((err.strip().splitlines() or ["it said nothing"])[-1], secrets)
+        why = f"`rushes doctor` has given no answer ({last})"
+        return _unable(now, why, "run it in a terminal on this machine")
+    return DoctorReport(
+        ok=said.ok,
+        checked_at=round(now, 3),
+        host=socket.gethostname(),
+        findings=[
+            DoctorFinding(
+                subject=one.subject,
+                level=one.level,
+                message=_hidden(one.message, secrets),
+                cure=_hidden(one.cure, secrets) or None,
+            )
+            for one in said.findings
+        ],
+    )
+
+
+def _hidden(text: str, secrets: list[str]) -> str:
+    """A text without what is nobody's to read, wherever a check may have put it."""
+    for secret in secrets:
+        text = text.replace(secret, _HIDDEN)
+    return _LOGIN.sub(f"{_HIDDEN}@", text)
 
 
 async def _run() -> tuple[str, str]:
-    """What it wrote. Raises TimeoutError and OSError; its processes are gone in any case."""
+    """Output and errors of the command. Its processes are gone in any case.
+
+    Raises TimeoutError and OSError.
+    """
     reading, writing = os.pipe()  # it ends when nobody holds the writing end any more
     try:
         process = await asyncio.create_subprocess_exec(
@@ -151,8 +156,8 @@ def _unable(now: float, message: str, cure: str) -> DoctorReport:
 
 def _secrets(settings: Settings) -> list[str]:
     """Texts that must not be answered, the longest first."""
-    found = {key for key in settings.license_keys if key}
-    password = urllib.parse.urlsplit(settings.redis_url or "").password
-    if password:
+    found = set(settings.license_keys)
+    if password := urllib.parse.urlsplit(settings.redis_url or "").password:
         found |= {password, urllib.parse.unquote(password)}
+    found = {secret for secret in found if len(secret) >= _LEAST_SECRET}
     return sorted(found, key=len, reverse=True)

@@ -106,5 +106,5 @@ class MachineState(Struct, kw_only=True):
 class MachineList(Struct, kw_only=True):
     """All machines on which something of this server lives, by name."""
 
-    machines: list[MachineState]
+    machines: Annotated[list[MachineState], Meta(description="By name.")]
     lacks: _Lacks

@@ -7,20 +7,21 @@ else can write into its MODELS_DIR. So each machine has a record of its own for 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, Literal
 
 import msgspec
 import redis
 
 from shared.msgspec_decoding import UNDECODABLE
+from shared.redis import heartbeats
 from shared.redis.clients import key_prefix, translated
 from shared.watch.lease import WatcherLease
 
 FetchState = Literal["waiting", "running", "done", "failed"]
-LEASE_S = 10.0
+LEASE_S = 20.0
 _KEPT_S = 86_400.0  # of what has ended
-_UNHEARD_S = 15.0  # in which a process that begins may take the lease of its machine
+_UNHEARD_S = 30.0  # in which a process that begins may take the lease of its machine
 
 
 class FetchRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -64,7 +65,8 @@ class Fetches:
         for host in hosts:
             before = known.get((host, model_key))
             if before is None or not before.is_open:
-                self.put(FetchRecord(model_key=model_key, host=host, asked_at=now))
+                waits = f"It waits for a worker of {host}, which takes one after the other."
+                self.put(FetchRecord(model_key=model_key, host=host, asked_at=now, message=waits))
 
     def records(self) -> list[FetchRecord]:
         """All records, those that were asked for last first, as their workers have written them."""
@@ -78,7 +80,8 @@ class Fetches:
         found = self.records()
         open_hosts = {record.host for record in found if record.is_open}
         holders = {host: self.lease(host).holder() for host in open_hosts}
-        return [_as_it_is(record, holders.get(record.host)) for record in found]
+        live = {beat.name for beat in heartbeats.live(self._redis, self._instance)}
+        return [_as_it_is(record, holders.get(record.host), live) for record in found]
 
     def put(self, record: FetchRecord) -> None:
         field = f"{record.host}/{record.model_key}"
@@ -100,8 +103,8 @@ def lost(record: FetchRecord) -> FetchRecord:
     )
 
 
-def _as_it_is(record: FetchRecord, holder: str | None) -> FetchRecord:
-    if record.state == "running" and holder != record.worker:
+def _as_it_is(record: FetchRecord, holder: str | None, live: Collection[str]) -> FetchRecord:
+    if record.state == "running" and (holder != record.worker or record.worker not in live):
         return lost(record)
     is_unheard = time.time() - record.asked_at > _UNHEARD_S
     if record.state == "waiting" and holder is None and is_unheard:

@@ -48,6 +48,8 @@ POST /faces/people/delete
 GET /keys · POST /keys · DELETE /keys/{key_id}
 POST /console/sessions · GET /console/session · DELETE /console/session · POST /console/links
 GET /webhooks · POST /webhooks · DELETE /webhooks/{webhook_id} · POST /webhooks/{webhook_id}/test
+POST /webhooks/{webhook_id}/dead/resend · POST /webhooks/{webhook_id}/dead/drop
+GET /machines · GET /doctor · GET /audit · POST /models/fetch · GET /models/fetches
 """
 
 

@@ -26,7 +26,9 @@ from shared.settings import PARENT_FD, Settings
 from workers.models.weights.told import PullLine
 
 log = logging.getLogger(__name__)
-_LOOK_EVERY_S = 1.0
+_IDLE_S = 3.0  # between looks for something to do
+_TELL_EVERY_S = 1.0  # while something arrives
+_RENEW_EVERY_S = LEASE_S / 3
 _LAST_WORDS_S = 2.0
 _COMMAND = ("-m", "workers.models", "pull", "--json")
 _PREFIX = "rushes models: "  # of its errors
@@ -43,6 +45,8 @@ class WeightsFetcher:
         self._lease = self._fetches.lease(self._host)
         self._pull: _Pull | None = None
         self._record: FetchRecord | None = None  # of `_pull`
+        self._has_lease = False
+        self._renew_at = 0.0
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="weights-fetcher", daemon=True)
 
@@ -67,10 +71,13 @@ class WeightsFetcher:
                 log.debug("Redis is away, what is being fetched goes on: %s", error)
             except OSError:  # no memory or no process number left: that passes
                 log.exception("Weights cannot be fetched now")
-            self._ended.wait(_LOOK_EVERY_S)
+            self._ended.wait(_IDLE_S if self._pull is None else _TELL_EVERY_S)
 
     def _look(self) -> None:
-        if not self._lease.acquire(self._worker, LEASE_S):
+        if time.monotonic() >= self._renew_at:
+            self._has_lease = self._lease.acquire(self._worker, LEASE_S)
+            self._renew_at = time.monotonic() + _RENEW_EVERY_S
+        if not self._has_lease:
             self._drop()  # Redis has lost our lease, and who has it now has told that ours is lost
             self._record = None
         elif self._pull is None or self._record is None:
@@ -188,7 +195,7 @@ class _Pull:
         return said.removeprefix(_PREFIX) or f"It failed with the exit status {status}."
 
     def close(self) -> None:
-        """End it, and what it has started."""
+        """End the process, and what it has started."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
