@@ -1,6 +1,7 @@
 /** Each machine and its worker processes: what they do now, and what they lack. */
 import { api, ask, type Schemas } from "../api/client";
 import { fileName } from "../parts/times";
+import { hrefOf } from "../route";
 import { serverWords } from "../words/server";
 import { Answered, Command, Fact, Facts, Said } from "./parts";
 import { usePolled } from "./polled";
@@ -66,7 +67,11 @@ function OneProcess({ process }: { process: Process }) {
             <span title={path}>{fileName(path)}</span>
           </Fact>
         )}
-        {task && <Fact name={says.ofTask}>{task}</Fact>}
+        {task && (
+          <Fact name={says.ofTask}>
+            <a href={hrefOf("work")}>{task}</a>
+          </Fact>
+        )}
         {models.length > 0 && (
           <Fact name={says.memory}>
             <ul class="plain">

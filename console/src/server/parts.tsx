@@ -1,6 +1,7 @@
 /** What several sections of the server's page are made of. */
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
+import { sentence } from "../api/client";
 import { CopyButton } from "../parts/copy_button";
 import { Dialog } from "../parts/dialog";
 import { useDoing } from "../parts/doing";
@@ -89,7 +90,11 @@ export function AskFirst({ title, button, isGood, isBlocked, act, onClose, child
   return (
     <Dialog title={title} onClose={onClose}>
       {children}
-      {error.value != null && <Failure error={error.value} />}
+      {error.value != null && (
+        <p class="error" role="alert">
+          <Said text={sentence(error.value)} />
+        </p>
+      )}
       <div class="buttons">
         <button
           type="button"
