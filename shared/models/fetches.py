@@ -60,7 +60,7 @@ class Fetches:
         now = round(time.time(), 3)
         known = {(one.host, one.model_key): one for one in self.records()}
         for record in known.values():
-            if record.finished_at and now - record.finished_at > _KEPT_S:
+            if record.state == "failed" and not _is_news(record, now):
                 self._remove(record)
         for host in hosts:
             before = known.get((host, model_key))
@@ -76,12 +76,17 @@ class Fetches:
         return sorted(records, key=lambda each: (-each.asked_at, each.host, each.model_key))
 
     def standing(self) -> list[FetchRecord]:
-        """As `records`; one whose process is gone has failed, in words."""
-        found = self.records()
+        """As `records`, but of the last day; one whose process is gone has failed, in words."""
+        found = [record for record in self.records() if _is_news(record, time.time())]
         open_hosts = {record.host for record in found if record.is_open}
         holders = {host: self.lease(host).holder() for host in open_hosts}
         live = {beat.name for beat in heartbeats.live(self._redis, self._instance)}
         return [_as_it_is(record, holders.get(record.host), live) for record in found]
+
+    def fetched(self, hosts: Collection[str]) -> set[str]:
+        """Keys of the models that were fetched onto one of these machines, at whatever time."""
+        found = self.records()
+        return {one.model_key for one in found if one.state == "done" and one.host in hosts}
 
     def put(self, record: FetchRecord) -> None:
         field = f"{record.host}/{record.model_key}"
@@ -101,6 +106,11 @@ def lost(record: FetchRecord) -> FetchRecord:
         message=f"The worker of {record.host} that fetched it has ended meanwhile. Fetch it again.",
         finished_at=record.finished_at or round(time.time(), 3),
     )
+
+
+def _is_news(record: FetchRecord, now: float) -> bool:
+    """Whether a fetch is open, or has ended in the last day."""
+    return record.finished_at is None or now - record.finished_at <= _KEPT_S
 
 
 def _as_it_is(record: FetchRecord, holder: str | None, live: Collection[str]) -> FetchRecord:

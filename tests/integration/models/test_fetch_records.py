@@ -69,14 +69,17 @@ def test_asked_again_it_stays_and_what_ended_a_day_ago_goes(
     client: redis.Redis, fetches: Fetches
 ) -> None:
     fetches.put(running("m", "w1"))
-    fetches.put(
-        FetchRecord(model_key="gone", host="a", asked_at=1.0, state="done", finished_at=2.0)
-    )
+    old = FetchRecord(model_key="old", host="a", asked_at=1.0, state="done", finished_at=2.0)
+    for record in (old, msgspec.structs.replace(old, model_key="gone", state="failed")):
+        fetches.put(record)
     client.hset("rushes:default:models:fetches", "b/of another version", '{"state": "strange"}')
     fetches.ask("m", ["edit3", "edit4"])
     found = {(one.host, one.model_key): one.state for one in fetches.records()}
-    assert found == {("edit3", "m"): "running", ("edit4", "m"): "waiting"}
+    now = {("edit3", "m"): "running", ("edit4", "m"): "waiting"}
+    assert found == {**now, ("a", "old"): "done"}
+    assert len(fetches.standing()) == 2, "of the last day"
+    assert (fetches.fetched({"a"}), fetches.fetched({"edit3"})) == ({"old"}, set())
     done = msgspec.structs.replace(running("m", "w1"), state="done", finished_at=time.time())
     fetches.put(done)
     fetches.ask("m", ["edit3"])
-    assert {one.state for one in fetches.records()} == {"waiting"}
+    assert {one.state for one in fetches.standing()} == {"waiting"}

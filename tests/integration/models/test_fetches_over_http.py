@@ -119,6 +119,18 @@ def test_what_was_fetched_is_there_and_can_be_loaded(stack: Stack) -> None:
     assert client.post("/models/load", model_key=TINY, model_type="speech").status_code == 202
 
 
+def test_the_worker_is_shown_with_the_model_that_it_lacks(stack: Stack) -> None:
+    found = stack.client().get("/machines").json()
+    [machine] = found["machines"]
+    [process] = machine["processes"]
+    assert (process["kind"], process["pid"]) == ("query", stack.processes["query-0"].popen.pid)
+    [model] = process["models"]
+    assert (model["model_key"], model["bytes"]) == ("conse-lite0", None)
+    assert "rushes models pull conse-lite0" in model["error"]
+    assert any("conse-lite0 cannot be used on" in said for said in machine["lacks"])
+    assert any("No analysis worker is running." in said for said in found["lacks"])
+
+
 @pytest.mark.parametrize(
     ("key", "said"),
     [
