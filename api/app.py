@@ -36,7 +36,14 @@ from api.monitoring import routes as health
 from api.monitoring.process_metrics import ProcessMetrics
 from api.monitoring.request_log import RequestLog
 from api.monitoring.request_span import RequestSpan
-from api.people import edit_routes, enrol_routes, recluster_routes, vocabulary_routes
+from api.people import (
+    edit_routes,
+    enrol_routes,
+    history_routes,
+    recluster_routes,
+    roster_routes,
+    vocabulary_routes,
+)
 from api.people import routes as people
 from api.realtime.server import Realtime
 from api.search import analysis_data_routes, picture_routes, transcript_routes
@@ -75,6 +82,8 @@ ENDPOINTS = (
     *thumbnail_routes.ENDPOINTS,
     *people.ENDPOINTS,
     *edit_routes.ENDPOINTS,
+    *history_routes.ENDPOINTS,
+    *roster_routes.ENDPOINTS,
     *enrol_routes.ENDPOINTS,
     *vocabulary_routes.ENDPOINTS,
     *recluster_routes.ENDPOINTS,

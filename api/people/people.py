@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from api.cache.lru import LruCache
 from api.people.in_file import SeenPerson, people_in
+from api.people.roster import FolderRoster, KeptNames
 from api.people.snapshot import NOTHING_GROUPED, CollectionSnapshot
 from shared.cache.cache_dir import CacheDir
 from shared.errors import Missing
@@ -19,6 +22,7 @@ from shared.people.state import PeopleState
 
 ScaleOf = Callable[[str], FaceScale | None]
 _CAPACITY = 32  # Collections; 100,000 faces take some 20 MB
+_NAMES_CAPACITY = 1000  # Collections of which only names are kept
 _MEMBERS_CAPACITY = 64  # Collections of which only members are read; 100,000 take some 20 MB
 
 
@@ -67,6 +71,7 @@ class People:
         self._kept: LruCache[RootedPath, _KeptCollection] = LruCache(capacity)
         self._references: LruCache[RootedPath, References] = LruCache(capacity)
         self._members: LruCache[RootedPath, Collection] = LruCache(_MEMBERS_CAPACITY)
+        self._names: LruCache[RootedPath, KeptNames] = LruCache(_NAMES_CAPACITY)
 
     def open(self, cache: CacheDir, name: str) -> CollectionSnapshot:
         """The collection as it is now.
@@ -84,6 +89,19 @@ class People:
             except Missing:  # deleted just now
                 continue
         return found
+
+    def roster(self, cache: CacheDir) -> FolderRoster:
+        """Who is named or enrolled in a folder; reads only what has changed since."""
+        references = self.references(cache)
+        version = references.version()
+        found = []
+        for name in Collection.all_names(cache.root):
+            with contextlib.suppress(Missing):  # deleted just now
+                collection = Collection.open(cache.root, name, create=False)
+                kept = self._names.get(collection.folder, KeptNames)
+                read = partial(self.open, cache, name)
+                found.append((name, kept.of((collection.version(), version), read)))
+        return FolderRoster(str(cache.root), references.photos(), found)
 
     def in_file(self, cache: CacheDir, hash_str: str) -> list[SeenPerson]:
         """Who is to be seen in a file, in all Collections that it is a member of."""

@@ -10,6 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from api.http.bodies import LONGEST_PATH
 from api.http.client_paths import in_clients_words
 from api.http.endpoint import Call, Endpoint, Parameter
+from api.http.query_values import whole_number
 from api.services import Services
 from api.watch import status
 from api.watch.answers import RetryAnswer, WatchedFileItem, WatchedFilePage
@@ -58,7 +59,7 @@ async def list_watched_files(call: Call[None]) -> WatchedFilePage:
     """One page of the files of a folder that are in one state."""
     query = call.query
     group = _group(query.get("state", FileGroup.PENDING))
-    limit = _limit(query.get("limit", str(_FILES)))
+    limit = whole_number(query.get("limit", str(_FILES)), "limit", MOST_FILES)
     after = _path_of(query["after"]) if query.get("after") else None
 
     def read() -> WatchedFilePage:
@@ -84,14 +85,6 @@ def _group(text: str) -> FileGroup:
     except ValueError:
         choices = ", ".join(FileGroup)
         raise BadInput(f"state must be one of {choices}, not {text[:40]!r}.") from None
-
-
-def _limit(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and len(text) < 10) or not (
-        1 <= int(text) <= MOST_FILES
-    ):
-        raise BadInput(f"limit must be a whole number from 1 to {MOST_FILES}, not {text[:40]!r}.")
-    return int(text)
 
 
 def _cursor(path: str) -> str:

@@ -33,6 +33,7 @@ from shared.query.messages import (
     EmbedTexts,
     FindCuts,
     FindFaces,
+    FindPictureFaces,
     FoundCuts,
     Grabbed,
     GrabbedFrames,
@@ -235,6 +236,9 @@ class QueryService:
             case FindFaces(path=path, face_model=model, roots=of_key):
                 roots = self._roots.within(of_key)
                 rgb = self._grabbers.run(limit_s, grab.rgb_within, roots, path, LONGEST_SIDE)
+                request.reply(find_faces(self._pool, model, rgb))
+            case FindPictureFaces(picture=picture, face_model=model):
+                rgb = self._grabbers.run(limit_s, grab.rgb_of_picture, picture, LONGEST_SIDE)
                 request.reply(find_faces(self._pool, model, rgb))
             case question:
                 self._embedder.put(self._prepared(question, request, limit_s))

@@ -34,7 +34,7 @@ POST /analysis-data/load-transcriptions · POST /search/text · POST /search/ima
 POST /search/frame · POST /search/transcript · POST /transcriptions · POST /thumbnails
 POST /thumbnails/scene · GET /faces/clusters · POST /faces/clusters/samples
 POST /faces/clusters/faces · PUT /faces/clusters/names · POST /faces/collections/vocabulary
-POST /faces/people · POST /faces/recluster
+GET /faces/people · POST /faces/people · POST /faces/recluster
 POST /faces/clusters/modify · GET /faces/edits · POST /faces/edits/undo
 GET /watch-folders · POST /watch-folders
 PUT /watch-folders/{watch_folder_id} · DELETE /watch-folders/{watch_folder_id}
