@@ -207,6 +207,7 @@ export const says = {
     name: "Name",
     choose: "Choose pictures …",
     drop: "or drop or paste them here",
+    letGo: "Let go to learn the face on this picture",
     picture: (name: string) => `Leave out ${name}`,
     needs: "One clear face on each, from the front, large enough: 40 pixels at least.",
     start: "Learn this face",

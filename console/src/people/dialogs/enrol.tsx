@@ -93,7 +93,7 @@ function Form({ onLearned }: { onLearned: (person: Schemas["EnrolledPerson"]) =>
       <button type="submit" class="primary" disabled={isBusy}>
         {isBusy.value ? say.busy : say.start}
       </button>
-      <DropArea onFiles={(files) => void take(files)} />
+      <DropArea text={say.letGo} onFiles={(files) => void take(files)} />
     </form>
   );
 }

@@ -9,7 +9,7 @@ export interface Proposal {
   about: string; // where the name is known
 }
 
-type Known = Schemas["KnownPerson"];
+type Known = Schemas["NamedPerson"];
 
 const everybody = signal<Known[]>([]);
 const MOST = 8;
