@@ -2,7 +2,12 @@
 import { words } from "../words";
 import { says } from "../words/people";
 
-export function KeyHints({ keys }: { keys: [key: string, what: string][] }) {
+interface KeyHintsProps {
+  keys: [key: string, what: string][];
+  drag?: string; // what dragging does
+}
+
+export function KeyHints({ keys, drag }: KeyHintsProps) {
   return (
     <p class="hint key-hints">
       {[...keys, ["?", says.keys.short.all] as const].map(([key, what]) => (
@@ -11,7 +16,7 @@ export function KeyHints({ keys }: { keys: [key: string, what: string][] }) {
           {what}
         </span>
       ))}
-      <span>{says.keys.drag}</span>
+      {drag && <span>{drag}</span>}
     </p>
   );
 }

@@ -116,7 +116,7 @@ export function People({ cast }: { cast: Cast }) {
       <p class="found" role="status">
         {says.count(shown.length, cast.people.length)}
       </p>
-      {may("people") && <KeyHints keys={hints} />}
+      {may("people") && <KeyHints keys={hints} drag={says.keys.drag} />}
       {shown.length === 0 && <NoneFound />}
       <Grid
         label={says.label}

@@ -88,6 +88,7 @@ export const says = {
     openFace: "Show the moment in its film",
     short: { name: "name", select: "select", merge: "merge", dismiss: "not a person", undo: "undo", all: "all keys", split: "new person", moveTo: "to another", notThis: "not this person" },
     drag: "Or drag one face onto another.",
+    dragFace: "Or drag faces to a button below.",
   },
 
   actions: {

@@ -136,6 +136,7 @@ def test_faces_are_split_off_and_moved_back(casting: Casting) -> None:
     casting.person(NAMED).focus()
     page.keyboard.press("o")
     expect(page.get_by_role("heading", name=NAMED)).to_be_visible()
+    expect(casting.faces.locator("img")).to_have_count(5)
     count = casting.faces.count()
     casting.select([casting.faces.nth(0), casting.faces.nth(1)])
     page.keyboard.press("s")
@@ -145,12 +146,13 @@ def test_faces_are_split_off_and_moved_back(casting: Casting) -> None:
     expect(casting.faces).to_have_count(2)
     casting.select([casting.faces.nth(0)])
     page.keyboard.press("m")
+    expect(casting.field).to_be_focused()
     casting.field.fill(NAMED)
     casting.field.press("Enter")
     expect(casting.faces).to_have_count(1)
     casting.told(f"1 face moved to {NAMED}.")
     casting.select([casting.faces.nth(0)])
-    page.keyboard.press("Delete")
+    casting.faces.nth(0).drag_to(page.get_by_role("button", name="Not this person"))
     expect(page.get_by_text("This person is no longer here")).to_be_visible()
     casting.press("Undo")
     expect(casting.faces).to_have_count(1)
@@ -266,23 +268,23 @@ def test_a_library_without_faces_says_how_to_get_some(editor: Editor, tmp_path: 
 def test_nothing_is_found_in_the_pages(casting: Casting, editor: Editor) -> None:
     page = casting.page
     casting.select([casting.person(UNNAMED)])
-    assert findings(page) == []
+    assert "\n".join(findings(page)) == ""
     page.keyboard.press("Enter")
     casting.field.fill("Le")
-    expect(page.get_by_role("option").first).to_be_visible()
-    assert findings(page) == []
+    expect(page.get_by_role("listbox").get_by_role("option").first).to_be_visible()
+    assert "\n".join(findings(page)) == ""
     page.keyboard.press("Escape")
     for name in ("History …", "Group anew …", "Enrol from pictures …"):
         casting.press(name)
-        assert findings(page) == []
+        assert "\n".join(findings(page)) == ""
         page.keyboard.press("Escape")
         expect(page.get_by_role("dialog")).to_have_count(0)
     casting.person(NAMED).click()
     casting.select([casting.faces.first])
-    assert findings(page) == []
+    assert "\n".join(findings(page)) == ""
     page.get_by_role("button", name="Scenes").click()
     expect(editor.hits.first).to_be_visible()
-    assert findings(page) == []
+    assert "\n".join(findings(page)) == ""
 
 
 @pytest.fixture(scope="module")
@@ -305,6 +307,8 @@ def test_1000_people_and_100000_faces_stay_smooth(editor: Editor, crowd: Path) -
     expect(last.locator("img")).to_be_visible()
     assert casting.people.count() < _MOST_TILES
     page.keyboard.press("Enter")
+    casting.field.fill(NAMED[:2])
+    expect(page.get_by_role("option", name=f"{NAMED} known in {CAST}")).to_be_visible()
     casting.field.fill("Zoe")
     casting.field.press("Enter")
     casting.told(re.compile("“Zoe” now finds"))
@@ -313,4 +317,6 @@ def test_1000_people_and_100000_faces_stay_smooth(editor: Editor, crowd: Path) -
     page.get_by_role("searchbox", name="Find a name").press("Enter")
     page.keyboard.press("o")
     expect(casting.faces.first.locator("img")).to_be_visible()
-    assert page.evaluate("longest") < _LONGEST_MS
+    longest = page.evaluate("longest")
+    print("LONGEST", longest)
+    assert longest < _LONGEST_MS

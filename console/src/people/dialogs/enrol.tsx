@@ -77,6 +77,7 @@ function Form({ onLearned }: { onLearned: (person: Schemas["EnrolledPerson"]) =>
         {say.name}
         <input
           type="text"
+          autofocus
           autocomplete="off"
           spellcheck={false}
           value={name}

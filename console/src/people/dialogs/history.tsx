@@ -91,7 +91,8 @@ function sentenceOf(edit: Edit): string {
     ...edit.merges.map(({ cluster_ids, target_cluster_id }) => history.merged(cluster_ids.length, who(target_cluster_id))),
     ...edit.moves.map((move) => movedOf(move)),
   ];
-  return parts.join("; ") || history.other;
+  const text = parts.join("; ") || history.other;
+  return text.charAt(0).toLocaleUpperCase() + text.slice(1);
 }
 
 function movedOf({ face_ids, face_count, is_new, target_cluster_id }: Edit["moves"][number]): string {

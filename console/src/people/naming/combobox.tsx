@@ -69,6 +69,7 @@ export function Combobox<T>(props: ComboboxProps<T>) {
         aria-invalid={Boolean(error)}
         aria-describedby={`${id}-error`}
         autocomplete="off"
+        autofocus // in a dialog
         spellcheck={false}
         value={value}
         onInput={(event) => {

@@ -3,6 +3,7 @@ import { may } from "../../api/session";
 import { fileName } from "../../parts/times";
 import { hrefOf, route } from "../../route";
 import { says } from "../../words/people";
+import { endDrag } from "../grid/dragging";
 import type { Place } from "../grid/grid";
 import type { FaceOf } from "./face_pages";
 
@@ -13,9 +14,10 @@ interface FaceTileProps {
   isSelected: boolean;
   onActive: () => void;
   onSelect: (isRange: boolean) => void;
+  onDrag: (event: DragEvent) => void;
 }
 
-export function FaceTile({ face, at, count, isSelected, onActive, onSelect }: FaceTileProps) {
+export function FaceTile({ face, at, count, isSelected, onActive, onSelect, onDrag }: FaceTileProps) {
   const file = face?.media_path ? fileName(face.media_path) : "";
   const time = face?.timestamp ?? "";
   const mayChange = may("people");
@@ -39,6 +41,9 @@ export function FaceTile({ face, at, count, isSelected, onActive, onSelect }: Fa
         aria-label={mayChange ? says.person.selectFace(file, time) : says.person.face(file, time)}
         title={face?.media_path ?? undefined}
         style={{ height: `${at.shape.width}px` }}
+        draggable={mayChange && face !== undefined}
+        onDragStart={onDrag}
+        onDragEnd={endDrag}
         onClick={(event) => mayChange && face && onSelect(event.shiftKey)}
       >
         {image || <span class="face-empty">{face && says.person.noPicture}</span>}

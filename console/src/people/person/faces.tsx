@@ -7,6 +7,7 @@ import { Failure } from "../../parts/notice";
 import { change, route } from "../../route";
 import { says } from "../../words/people";
 import { PickPerson } from "../dialogs/pick_person";
+import { dropTarget, startDrag } from "../grid/dragging";
 import { Grid, type GridHandle, type Place } from "../grid/grid";
 import { KeyHints } from "../key_hints";
 import { dir, NOBODY } from "../state/cast";
@@ -80,14 +81,17 @@ export function Faces({ collection, id, name, count, edition }: FacesProps) {
         isSelected={shown !== undefined && selection.has(shown.face_id)}
         onActive={() => (place.value = at.place)}
         onSelect={(isRange) => select(at.place, isRange)}
+        onDrag={(event) => {
+          if (shown && !selection.has(shown.face_id)) selection.toggle(shown.face_id);
+          startDrag(event, selection.ids);
+        }}
       />
     );
   };
 
   return (
     <>
-      {may("people") && <Acts selection={selection} isNobody={id === NOBODY} onMove={move} onPick={pick} />}
-      {may("people") && <KeyHints keys={id === NOBODY ? hints.slice(0, 3) : hints} />}
+      {may("people") && <KeyHints keys={id === NOBODY ? hints.filter(([key]) => key !== "Delete") : hints} drag={says.keys.dragFace} />}
       {pages.error.value != null && <Failure error={pages.error.value} />}
       <Grid
         label={says.person.facesOf(name)}
@@ -101,6 +105,7 @@ export function Faces({ collection, id, name, count, edition }: FacesProps) {
         onSight={(first, end) => pages.want(first, end, edition)}
         tile={tile}
       />
+      {may("people") && <Acts selection={selection} isNobody={id === NOBODY} onMove={move} onPick={pick} />}
       {isPicking.value && (
         <PickPerson
           title={says.pick.moveTitle(selection.ids.length)}
@@ -137,18 +142,19 @@ interface ActsProps {
 function Acts({ selection, isNobody, onMove, onPick }: ActsProps) {
   const count = selection.chosen.value.size;
   const { actions } = says;
+  const notThis = () => void onMove(NOBODY);
   if (count === 0) return null;
   return (
     <div class="selection-bar" role="group" aria-label={actions.selected(count)}>
       <span>{actions.selected(count)}</span>
-      <button type="button" disabled={isChanging} onClick={() => void onMove(null)}>
+      <button type="button" disabled={isChanging} {...dropTarget("", () => void onMove(null))} onClick={() => void onMove(null)}>
         {actions.split}
       </button>
-      <button type="button" onClick={onPick}>
+      <button type="button" {...dropTarget("", onPick)} onClick={onPick}>
         {actions.moveTo}
       </button>
       {!isNobody && (
-        <button type="button" disabled={isChanging} onClick={() => void onMove(NOBODY)}>
+        <button type="button" disabled={isChanging} {...dropTarget("", notThis)} onClick={notThis}>
           {actions.notThis}
         </button>
       )}
