@@ -41,10 +41,10 @@ from api.people import (
     enrol_routes,
     history_routes,
     recluster_routes,
-    roster_routes,
     vocabulary_routes,
 )
 from api.people import routes as people
+from api.people.roster import routes as roster
 from api.realtime.server import Realtime
 from api.search import analysis_data_routes, picture_routes, transcript_routes
 from api.search import routes as search
@@ -83,7 +83,7 @@ ENDPOINTS = (
     *people.ENDPOINTS,
     *edit_routes.ENDPOINTS,
     *history_routes.ENDPOINTS,
-    *roster_routes.ENDPOINTS,
+    *roster.ENDPOINTS,
     *enrol_routes.ENDPOINTS,
     *vocabulary_routes.ENDPOINTS,
     *recluster_routes.ENDPOINTS,

@@ -55,7 +55,9 @@ def made_edit(
         return checked_since(snapshot.state, body.known_edit_id, lambda: make(snapshot))
 
     cache = services.caches.cache(services.paths.cache(body.cache_dir))
-    return services.people.edit(cache, body.cluster_job_name, checked)
+    return services.people.edit(
+        cache, body.cluster_job_name, checked, must_be_alone=body.known_edit_id is not None
+    )
 
 
 def _told_id(body: OfEdit, edit: kinds.Edit) -> str | UnsetType:
@@ -165,7 +167,10 @@ ENDPOINTS = (
         "them after `known_edit_id`.",
         body=NamesBody,
         answer=NamesAnswer,
-        errors={Missing: "There is no collection 'Season 2' in this cache folder."},
+        errors={
+            Missing: "There is no collection 'Season 2' in this cache folder.",
+            EditedMeanwhile: "Meanwhile this person was named Bea. Look again, then decide.",
+        },
         example={**_COLLECTION, "assignments": [{"cluster_id": "418350733", "name": "Ada"}]},
         answer_example={"updated": 1, "changes": {"418350733": "Ada"}},
     ),

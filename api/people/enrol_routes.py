@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from starlette.concurrency import run_in_threadpool
 
+from api.base64_pictures import picture_bytes
 from api.http.answers import counted
-from api.http.base64_pictures import picture_bytes
 from api.http.endpoint import Call, Endpoint
 from api.models.model_keys import active_key
 from api.people.answers import EnrolledPerson, PersonFound

@@ -8,7 +8,6 @@ from msgspec import UNSET
 
 from api.http.bodies import LONGEST_TEXT
 from api.http.endpoint import Call, Endpoint, Parameter
-from api.http.query_values import is_true, whole_number
 from api.people import answers
 from api.people.answers import Edits, UndoAnswer
 from api.people.bodies import UndoBody
@@ -27,9 +26,7 @@ MOST_EDITS = 100_000  # of one answer, where a number is given
 async def list_face_edits(call: Call[None]) -> Edits:
     """Everything that was said, and what of it is in force."""
     cache_dir, name = call.required("cache_dir"), call.required("cluster_job_name")
-    asked = call.query.get("limit")
-    limit = whole_number(asked, "limit", MOST_EDITS) if asked else None
-    is_brief = is_true(call.query.get("brief"))
+    limit, is_brief = call.whole_number("limit", MOST_EDITS), call.is_asked("brief")
     return await call.services.in_cache_dir(
         cache_dir, _edits, call.services, cache_dir, name, limit, is_brief
     )

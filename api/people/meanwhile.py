@@ -122,7 +122,7 @@ def _clusters_of(move: FaceMove) -> set[int]:
 
 
 def _with_roots(state: PeopleState, ids: Set[int]) -> Set[int]:
-    """These ids, and what they stand for now."""
+    """Ids of clusters with what they stand for now."""
     return ids | {_root(state, id_) for id_ in ids}
 
 

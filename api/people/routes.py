@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from api.cache.view import CacheView
 from api.http.bodies import LONGEST_PATH, LONGEST_TEXT
 from api.http.endpoint import Call, Endpoint, Parameter
-from api.http.query_values import is_true
 from api.http.scope import Scope
 from api.people.answers import ClusterItem, ClusterJob, ClusterJobs, FaceItem, FacePage, Samples
 from api.people.bodies import MOST_SAMPLES, ClusterId, FacesBody, SamplesBody
@@ -29,7 +28,7 @@ _MOST_SHOWN = 10_000  # faces of one answer with samples: some 60 MB of pictures
 async def list_face_clusters(call: Call[None]) -> ClusterJobs:
     """The clusters of one collection, or of all in the folder."""
     cache_dir, name = call.required("cache_dir"), call.query.get("cluster_job_name")
-    has_details = is_true(call.query.get("details"))
+    has_details = call.is_asked("details")
     return await call.services.in_cache_dir(
         cache_dir, _clusters, call.services, cache_dir, name, has_details
     )

@@ -19,6 +19,7 @@ class ScreenTime(NamedTuple):
     files: int  # MediaFiles of either kind
 
 
+_MOST_SHORT = 1 << 16  # clusters
 NOT_SEEN = ScreenTime(0, 0, 0)
 
 
@@ -28,19 +29,28 @@ def screen_times(
     """By cluster, NO_CLUSTER too. `roots`: [n] of each face; `is_still`: [m] of each MediaFile."""
     if not len(roots):
         return {}
-    ids, cluster = np.unique(roots, return_inverse=True)
-    media, seconds = clustering.media_of, seconds_of(clustering.keys)
-    # Faces are ordered by file, then by second: so frames are numbered by where they change.
-    is_first = np.ones(len(media), bool)
-    is_first[1:] = (media[1:] != media[:-1]) | (seconds[1:] != seconds[:-1])
-    frame = np.cumsum(is_first) - 1
-    media_of_frame = media[is_first]
-    shown = np.unique(cluster * len(media_of_frame) + frame)
-    cluster_of, frame_of = np.divmod(shown, len(media_of_frame))
-    are_stills = is_still[media_of_frame[frame_of]]
-    files_of = np.unique(cluster * len(is_still) + media) // len(is_still)
+    ids = np.unique(roots)
+    cluster = np.searchsorted(ids, roots)
+    order = _by_cluster(cluster, len(ids))
+    cluster = cluster[order]
+    media, seconds = clustering.media_of[order], seconds_of(clustering.keys[order])
+    # Faces are ordered by file, then by second: so what is new differs from the one before.
+    is_file = np.ones(len(order), bool)
+    is_file[1:] = (cluster[1:] != cluster[:-1]) | (media[1:] != media[:-1])
+    is_second = is_file.copy()
+    is_second[1:] |= seconds[1:] != seconds[:-1]
+    of_still = is_still[media]
     columns = [
-        np.bincount(of, minlength=len(ids)).tolist()
-        for of in (cluster_of[~are_stills], cluster_of[are_stills], files_of)
+        np.bincount(cluster[counted], minlength=len(ids)).tolist()
+        for counted in (is_second & ~of_still, is_file & of_still, is_file)
     ]
     return {id_: ScreenTime(*numbers) for id_, *numbers in zip(ids.tolist(), *columns, strict=True)}
+
+
+def _by_cluster(cluster: NDArray[np.intp], count: int) -> NDArray[np.intp]:
+    """Indexes of faces in the order of their clusters, those of one in the order they had.
+
+    Sorting short numbers takes a tenth of the time.
+    """
+    short = cluster.astype(np.uint16) if count <= _MOST_SHORT else cluster
+    return np.argsort(short, kind="stable")

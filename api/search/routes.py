@@ -9,7 +9,7 @@ from typing import TypeVar, cast
 import numpy as np
 from starlette.concurrency import run_in_threadpool
 
-from api.http.base64_pictures import picture_bytes
+from api.base64_pictures import picture_bytes
 from api.http.endpoint import Call, Endpoint
 from api.http.scope import Scope
 from api.http.times import seconds_of

@@ -16,7 +16,6 @@ from api.exports.clips.results import clips_of
 from api.exports.clips.submission import submit_clips
 from api.exports.exact_bounds import place_at_cuts
 from api.http.endpoint import Call, Endpoint, Parameter, Reply
-from api.http.query_values import is_true
 from api.tasks.answers import Accepted
 from api.tasks.progress import waiting_hint
 from shared.domain import TaskKind
@@ -63,7 +62,7 @@ def _clips_so_far(call: Call[None]) -> ClipsOfTask:
     record = call.services.ledger.record(call.path["task_id"])
     if record and record.sender.owner != call.sender.owner and call.services.paths.key_roots:
         call.check(KeyScope.ADMIN)
-    wants_urls = is_true(call.query.get("download_urls"))
+    wants_urls = call.is_asked("download_urls")
     return _clips(call, call.path["task_id"], wants_urls)
 
 

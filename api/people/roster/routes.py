@@ -8,8 +8,8 @@ from starlette.concurrency import run_in_threadpool
 
 from api.http.bodies import LONGEST_PATH
 from api.http.endpoint import Call, Endpoint, Parameter
-from api.people.roster import FolderRoster, RosterEntry, everybody
-from api.people.roster_answers import NamedIn, NamedPeople, NamedPerson
+from api.people.roster.answers import NamedIn, NamedPeople, NamedPerson
+from api.people.roster.names import FolderRoster, RosterEntry, everybody
 from api.services import Services
 from shared.cache.cache_dir import CacheDir
 from shared.errors import BadInput, CacheError, NoCacheFolder, NotAllowed, Unavailable
@@ -19,7 +19,7 @@ _WITHIN_S = 5.0  # a folder that was not looked at before may take as long as re
 
 
 @dataclass(slots=True)
-class _Look:
+class _FolderLook:
     """What was found in a folder so far; another thread may be at it still."""
 
     folder: str
@@ -47,10 +47,11 @@ def _roster(services: Services, cache_dir: str) -> FolderRoster:
     return services.people.roster(services.caches.cache(services.paths.cache(cache_dir)))
 
 
-def _looks(services: Services) -> list[_Look]:
+def _looks(services: Services) -> list[_FolderLook]:
     """All folders that are known here, those used last first. Blocks, for seconds at most."""
     used = services.used_cache_dirs()
-    looks = [_Look(folder) for folder in sorted(used, key=lambda one: (-(used[one] or 0.0), one))]
+    newest = sorted(used, key=lambda folder: (-(used[folder] or 0.0), folder))
+    looks = [_FolderLook(folder) for folder in newest]
     services.folders.each(
         looks,
         lambda look: _find_out(services, look),
@@ -61,7 +62,7 @@ def _looks(services: Services) -> list[_Look]:
     return looks
 
 
-def _find_out(services: Services, look: _Look) -> None:
+def _find_out(services: Services, look: _FolderLook) -> None:
     # Not by services.caches.cache, which counts as a use.
     try:
         cache = CacheDir.open(look.folder, services.paths.cache_roots, create=False)
