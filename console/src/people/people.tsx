@@ -130,7 +130,7 @@ export function People({ cast }: { cast: Cast }) {
         onSight={(first, end) => wantPictures("grid", shown.slice(first, end))}
         tile={tile}
       />
-      {may("people") && (
+      {may("people") && !naming.value && (
         <SelectionBar
           selection={selection}
           onName={() => (asked.value = { kind: "name", ids: selection.ids })}

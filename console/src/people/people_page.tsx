@@ -1,5 +1,5 @@
 /** The people of a library: all of them, or one. */
-import { effect } from "@preact/signals";
+import { computed, effect } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { connections } from "../api/live";
 import { may, session } from "../api/session";
@@ -29,6 +29,7 @@ function People() {
     const ends = [
       effect(() => void (connections.value >= 0 && loadFolders())),
       effect(() => keepInAddress()),
+      effect(() => void (shownName.value && (message.value = null))), // it was about others
       followCasts(),
     ];
     document.title = `${says.title} · ${words.name}`;
@@ -45,6 +46,8 @@ function People() {
     </div>
   );
 }
+
+const shownName = computed(() => `${dir.value}\n${cast.value?.collection ?? ""}`);
 
 /** An address that is sent to somebody says which folder and collection it is about. */
 function keepInAddress(): void {

@@ -239,7 +239,6 @@ export const says = {
     start: "Group anew",
     running: "The faces are being grouped anew.",
     cancel: "Cancel",
-    was: (eps: string, samples: number) => `Grouped last with ${eps} and ${samples}.`,
     done: (before: string, after: string) => `Grouped anew. Before: ${before}. Now: ${after}.`,
     same: (now: string) => `Grouped anew, and nothing changed: ${now}.`,
     cancelled: "Grouping anew was cancelled. Everything is as it was.",

@@ -38,8 +38,19 @@ _WATCH = """() => {
     for (const task of list.getEntries()) longest = Math.max(longest, task.duration);
   }).observe({ type: 'longtask' });
 }"""
-_LONGEST_MS = 500  # of a task of the page, on a machine that does other things, too
+_LONGEST_MS = 300  # of a task of the page, on a machine that does other things, too
 _MOST_TILES = 300
+
+
+@pytest.fixture(scope="module")
+def editor(browser: Browser, library: Library) -> Iterator[Editor]:
+    """Somebody who is signed in; one window for all of these tests."""
+    with window(browser) as opened:
+        somebody = Editor(opened.page, library.client.url)
+        somebody.sign_in(KEY)
+        yield somebody
+        assert opened.foreign(library.client.url) == []
+        assert opened.complaints == []
 
 
 @pytest.fixture
@@ -265,26 +276,22 @@ def test_a_library_without_faces_says_how_to_get_some(editor: Editor, tmp_path: 
     expect(editor.page.get_by_role("link", name="Analyze a folder")).to_be_visible()
 
 
-def test_nothing_is_found_in_the_pages(casting: Casting, editor: Editor) -> None:
+def test_nothing_is_found_in_the_pages(casting: Casting) -> None:
     page = casting.page
     casting.select([casting.person(UNNAMED)])
-    assert "\n".join(findings(page)) == ""
     page.keyboard.press("Enter")
     casting.field.fill("Le")
     expect(page.get_by_role("listbox").get_by_role("option").first).to_be_visible()
-    assert "\n".join(findings(page)) == ""
+    assert findings(page) == []
     page.keyboard.press("Escape")
-    for name in ("History …", "Group anew …", "Enrol from pictures …"):
+    for name in ("History …", "Enrol from pictures …"):
         casting.press(name)
-        assert "\n".join(findings(page)) == ""
+        assert findings(page) == []
         page.keyboard.press("Escape")
         expect(page.get_by_role("dialog")).to_have_count(0)
     casting.person(NAMED).click()
     casting.select([casting.faces.first])
-    assert "\n".join(findings(page)) == ""
-    page.get_by_role("button", name="Scenes").click()
-    expect(editor.hits.first).to_be_visible()
-    assert "\n".join(findings(page)) == ""
+    assert findings(page) == []
 
 
 @pytest.fixture(scope="module")
@@ -317,6 +324,4 @@ def test_1000_people_and_100000_faces_stay_smooth(editor: Editor, crowd: Path) -
     page.get_by_role("searchbox", name="Find a name").press("Enter")
     page.keyboard.press("o")
     expect(casting.faces.first.locator("img")).to_be_visible()
-    longest = page.evaluate("longest")
-    print("LONGEST", longest)
-    assert longest < _LONGEST_MS
+    assert page.evaluate("longest") < _LONGEST_MS

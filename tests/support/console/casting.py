@@ -22,6 +22,7 @@ class Casting:
         """All people; with `id`, one of them."""
         where = {"dir": str(cache_dir), "collection": collection, **more}
         params = urlencode({name: value for name, value in where.items() if value})
+        self.page.goto("about:blank")
         self.page.goto(f"{self.home}/#/people{'/person' if 'id' in more else ''}?{params}")
 
     @property

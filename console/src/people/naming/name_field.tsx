@@ -15,8 +15,6 @@ interface NameFieldProps {
   onEnd: () => void;
 }
 
-const LONGEST_SHOWN = 80;
-
 export function NameField({ ids, name, isAtEnd, onEnd }: NameFieldProps) {
   const typed = useSignal(name);
   const error = useSignal("");
@@ -102,10 +100,5 @@ function twinOf(name: string, ids: string[]): Cluster | undefined {
   const wanted = name.normalize("NFC");
   const all = cast.peek()?.people ?? [];
   return all.find((one) => one.name === wanted && !ids.includes(one.id));
-}
-
-/** A name as long as it fits into a sentence. */
-export function short(name: string): string {
-  return name.length > LONGEST_SHOWN ? `${name.slice(0, LONGEST_SHOWN)} …` : name;
 }
 

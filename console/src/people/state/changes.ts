@@ -38,9 +38,9 @@ async function change(act: (where: Collection) => Promise<() => Message>): Promi
     return true;
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    if (!error.isSignedOut) message.value = { text: sentence(error), isError: true };
     // Somebody else was faster: show what they did.
     if (error.status === 409 || error.status === 404) await load();
+    if (!error.isSignedOut) message.value = { text: sentence(error), isError: true };
     return false;
   } finally {
     isChanging.value = false;
