@@ -25,13 +25,13 @@ export function Everybody({ cast }: { cast: Cast }) {
           <p>{missing.nobodyHow}</p>
         </Notice>
       )}
-      {cast.people.length > 0 && <People cast={cast} />}
       {cast.loose > 0 && (
         <p class="loose">
           <a href={hrefToPerson(dir.value, cast.collection, NOBODY)}>{says.loose(cast.loose)}</a>{" "}
           <span class="hint">{says.looseHint}</span>
         </p>
       )}
+      {cast.people.length > 0 && <People cast={cast} />}
     </>
   );
 }

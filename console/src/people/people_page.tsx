@@ -32,7 +32,6 @@ function People() {
       effect(() => void (shownName.value && (message.value = null))), // it was about others
       followCasts(),
     ];
-    document.title = `${says.title} · ${words.name}`;
     return () => {
       ends.forEach((end) => end());
       message.value = null;
@@ -61,7 +60,11 @@ function keepInAddress(): void {
 }
 
 function Shown() {
-  if (route.value.page === "people/person") return <PersonPage key={route.value.params.get("id")} />;
+  const isOne = route.value.page === "people/person";
+  useEffect(() => {
+    if (!isOne) document.title = `${says.title} · ${words.name}`;
+  }, [isOne]);
+  if (isOne) return <PersonPage key={route.value.params.get("id")} />;
   return (
     <>
       <div class="people-head">

@@ -14,10 +14,11 @@ from PIL import Image
 from playwright.sync_api import Browser, expect
 
 from tests.e2e.console.conftest import CAST, NAMED, Library
+from tests.e2e.console.test_looks import blocked
 from tests.support.console.casting import UNNAMED, Casting
 from tests.support.console.chromium import window
 from tests.support.console.editor import Editor
-from tests.support.console.looks import findings
+from tests.support.console.looks import PHONE, findings
 from tests.support.console.many_people import CROWD, PEOPLE, many_people
 from tests.support.media.faces_film import PEOPLE as IN_PHOTO
 from tests.support.media.faces_film import close_up, group_photo
@@ -176,6 +177,10 @@ def test_not_a_person_and_the_history_brings_them_back(casting: Casting) -> None
     casting.wait_for(NAMED)
     casting.told(re.compile("1 person is none now"))
     expect(page.get_by_role("link", name=re.compile("faces of nobody"))).to_be_visible()
+    page.get_by_role("link", name=re.compile("faces of nobody")).click()
+    expect(page.get_by_role("heading", name="Faces of nobody")).to_be_visible()
+    expect(casting.faces.locator("img")).to_have_count(5)
+    page.get_by_role("link", name="All people").click()
     casting.press("History …")
     history = page.get_by_role("dialog", name="History")
     expect(history).to_contain_text("moved to the faces of nobody")
@@ -289,6 +294,9 @@ def test_nothing_is_found_in_the_pages(casting: Casting) -> None:
         assert findings(page) == []
         page.keyboard.press("Escape")
         expect(page.get_by_role("dialog")).to_have_count(0)
+    page.set_viewport_size(PHONE)
+    assert blocked(page) == []
+    page.set_viewport_size({"width": 1280, "height": 800})
     casting.person(NAMED).click()
     casting.select([casting.faces.first])
     assert findings(page) == []

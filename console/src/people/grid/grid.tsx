@@ -33,6 +33,8 @@ interface GridProps {
   tile: (at: Place) => ComponentChildren;
 }
 
+const DOCK = 130; // pixels: what is selected, and the last message
+
 export function Grid(props: GridProps) {
   const { label, title, count, active, about, onSight, tile } = props;
   const grid = useRef<HTMLDivElement>(null);
@@ -43,6 +45,7 @@ export function Grid(props: GridProps) {
     height: height + gap,
     top,
     kept: Math.floor(active / columns),
+    below: DOCK,
   });
   const focus = useFocus(grid, active);
   useImperativeHandle(props.handle, () => ({ focus: move }));

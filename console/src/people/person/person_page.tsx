@@ -3,7 +3,7 @@ import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { api, ask, Refusal } from "../../api/client";
 import { may } from "../../api/session";
-import { useKeys } from "../../keys";
+import { type Key, useKeys } from "../../keys";
 import { Failure, Notice } from "../../parts/notice";
 import { change, go, route } from "../../route";
 import { Wall } from "../../search/wall/wall";
@@ -33,6 +33,8 @@ export function PersonPage() {
   return shown && person ? <Person cast={shown} person={person} /> : <Gone id={id} />;
 }
 
+const undoKey: Key = { keys: ["u", "Control+z"], what: says.keys.undo, run: () => void undo() };
+
 /** They may be a part of somebody else by now. */
 function Gone({ id }: { id: string }) {
   const { collection = "" } = cast.value ?? {};
@@ -42,12 +44,13 @@ function Gone({ id }: { id: string }) {
       .then(({ faces: [face] }) => {
         if (!face || face.cluster_id === id || face.cluster_id === NOBODY) return;
         change({ id: face.cluster_id }, true);
-        message.value = { text: says.did.became(called(face.cluster_id)), isUndoable: may("people") };
+        message.value ??= { text: says.did.became(called(face.cluster_id)), isUndoable: may("people") };
       })
       .catch((error: unknown) => {
         if (!(error instanceof Refusal)) throw error; // what is shown says so already
       });
   }, [id, collection]);
+  useKeys(says.keys.person, may("people") ? [undoKey] : []);
   return (
     <Notice title={says.missing.person}>
       <p>{says.missing.personHow}</p>
@@ -66,11 +69,12 @@ function Person({ cast, person }: { cast: Cast; person: Cluster }) {
     wantPictures("person", isNobody ? [] : [person]);
     return () => wantPictures("person", []);
   }, [id, faces]);
+  useEffect(() => void (document.title = `${title} · ${words.name}`), [title]);
   const isPlaying = route.value.params.has("play");
   const keys = [
     { keys: ["Backspace"], what: says.keys.back, run: () => go("people", new URLSearchParams({ dir: dir.peek(), collection: cast.collection })) },
     ...(isNobody ? [] : [{ keys: ["v"], what: says.keys.tab, run: () => showTab(!isScenes) }]),
-    ...(isScenes && may("people") ? [{ keys: ["u", "Control+z"], what: says.keys.undo, run: () => void undo() }] : []),
+    ...(isScenes && may("people") ? [undoKey] : []),
   ];
   useKeys(says.keys.person, isPlaying ? [] : keys);
   return (
@@ -115,7 +119,7 @@ function PersonActions({ cast, person }: { cast: Cast; person: Cluster }) {
   function mergeWith(other: string): void {
     open.value = "";
     if (namesOf([other, id]).length > 1) target.value = other;
-    else void merge([id], other); // this address leads to the other one then
+    else void merge([id], other).then((isDone) => isDone && change({ id: other }, true));
   }
   async function drop(): Promise<void> {
     if (await dismiss([id])) go("people", new URLSearchParams({ dir: dir.peek(), collection: cast.collection }));

@@ -25,10 +25,20 @@ interface Collection {
   cluster_job_name: string;
 }
 
-/** `act` says what was done, once the people are loaded anew. Whether it was done. */
-async function change(act: (where: Collection) => Promise<() => Message>): Promise<boolean> {
+type Act = (where: Collection) => Promise<() => Message>;
+let line: Promise<unknown> = Promise.resolve();
+
+/** One after the other, as fast as somebody presses keys. Whether it was done. */
+function change(act: Act): Promise<boolean> {
+  const mine = line.then(() => changeNow(act));
+  line = mine.catch(() => undefined);
+  return mine;
+}
+
+/** `act` says what was done, once the people are loaded anew. */
+async function changeNow(act: Act): Promise<boolean> {
   const shown = cast.peek();
-  if (!shown || isChanging.peek()) return false;
+  if (!shown) return false;
   isChanging.value = true;
   try {
     const told = await act({ cache_dir: dir.peek(), cluster_job_name: shown.collection });
@@ -53,10 +63,11 @@ export function called(id: string): string {
 }
 
 /** One name for these; "" takes it away. `knownEdit`: as it was when they began to type. */
-export function giveName(ids: string[], name: string, knownEdit = known()): Promise<boolean> {
+export function giveName(ids: string[], name: string, knownEdit?: string): Promise<boolean> {
   return change(async (where) => {
     const assignments = ids.map((cluster_id) => ({ cluster_id, name }));
-    await ask(api.PUT("/faces/clusters/names", { body: { ...where, assignments, known_edit_id: knownEdit } }));
+    const body = { ...where, assignments, known_edit_id: knownEdit ?? known() };
+    await ask(api.PUT("/faces/clusters/names", { body }));
     return () => ({ ...gained(ids, name), isUndoable: true });
   });
 }
@@ -86,11 +97,11 @@ export function namesOf(ids: string[]): string[] {
 }
 
 /** These become a part of `target`. */
-export function merge(ids: string[], target: string, knownEdit = known()): Promise<boolean> {
+export function merge(ids: string[], target: string, knownEdit?: string): Promise<boolean> {
   const others = ids.filter((id) => id !== target);
   return change(async (where) => {
     const merges = [{ cluster_ids: others, target_cluster_id: target }];
-    const body = { ...where, merges, known_edit_id: knownEdit };
+    const body = { ...where, merges, known_edit_id: knownEdit ?? known() };
     await ask(api.POST("/faces/clusters/modify", { body }));
     return () => {
       const now = byId.peek().get(target)?.name ?? "";
@@ -102,10 +113,10 @@ export function merge(ids: string[], target: string, knownEdit = known()): Promi
 }
 
 /** Not people at all: their faces are of nobody. */
-export function dismiss(ids: string[], knownEdit = known()): Promise<boolean> {
+export function dismiss(ids: string[]): Promise<boolean> {
   return change(async (where) => {
     const moves = [{ cluster_ids: ids, target_cluster_id: NOBODY }];
-    const body = { ...where, moves, known_edit_id: knownEdit };
+    const body = { ...where, moves, known_edit_id: known() };
     const { moved } = await ask(api.POST("/faces/clusters/modify", { body }));
     return () => ({ text: says.did.dismissed(ids.length, moved), isUndoable: true });
   });
@@ -113,10 +124,9 @@ export function dismiss(ids: string[], knownEdit = known()): Promise<boolean> {
 
 /** Faces to another person, to nobody, or (null) to a new one, who may have a name. */
 export function moveFaces(faceIds: string[], target: string | null, name = ""): Promise<boolean> {
-  const knownEdit = known();
   return change(async (where) => {
     const moves = [{ face_ids: faceIds, target_cluster_id: target }];
-    const body = { ...where, moves, known_edit_id: knownEdit };
+    const body = { ...where, moves, known_edit_id: known() };
     const done = await ask(api.POST("/faces/clusters/modify", { body }));
     const made = done.new_cluster_ids[0];
     if (made && name) {
@@ -138,8 +148,8 @@ function movedMessage(where: Collection, faces: number, to: string, isNew: boole
 
 /** The last change is taken back. */
 export function undo(): Promise<boolean> {
-  const before = known();
   return change(async (where) => {
+    const before = known();
     await ask(api.POST("/faces/edits/undo", { body: { ...where, known_edit_id: before } }));
     return () => ({ text: says.did.undone, redoTo: before });
   });
@@ -147,8 +157,8 @@ export function undo(): Promise<boolean> {
 
 /** Everything becomes as it was right after that edit; "": before the first. */
 export function goBack(edit: string, told: string = says.did.wentBack): Promise<boolean> {
-  const before = known();
   return change(async (where) => {
+    const before = known();
     const body = { ...where, edit_id: edit, known_edit_id: before };
     await ask(api.POST("/faces/edits/undo", { body }));
     return () => ({ text: told, redoTo: before });
