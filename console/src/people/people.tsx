@@ -21,6 +21,7 @@ import { Selection } from "./state/selection";
 import { useReturn } from "./state/return";
 
 const ABOUT_REM = 3.9; // below a picture
+const NEAR = 40; // places
 
 export function People({ cast }: { cast: Cast }) {
   const shown = people.value;
@@ -39,12 +40,13 @@ export function People({ cast }: { cast: Cast }) {
     if (naming.value && !there.has(naming.value)) naming.value = "";
   }, [cast]);
 
-  /** The focus goes to a person, or to who stands where they were. */
+  /** The focus goes to a person; where they are gone, or far away now, to who stands there instead. */
   function focus(id: string): void {
-    selection.active.value = id;
     const now = people.peek();
     const at = now.findIndex((one) => one.id === id);
-    requestAnimationFrame(() => grid.current?.focus(at < 0 ? Math.min(place, now.length - 1) : at));
+    const next = at < 0 || Math.abs(at - place) > NEAR ? Math.min(place, now.length - 1) : at;
+    selection.active.value = now[next]?.id ?? "";
+    requestAnimationFrame(() => grid.current?.focus(next));
   }
 
   async function once(done: Promise<boolean>, stays = focused): Promise<void> {
