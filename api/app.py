@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from api.browsing import estimate_routes, folder_routes
 from api.console import files as console_files
 from api.console import session_routes
 from api.console.page_headers import PageHeaders
@@ -65,7 +66,9 @@ ENDPOINTS = (
     *calibration_routes.ENDPOINTS,
     *media.ENDPOINTS,
     *playback.ENDPOINTS,
+    *folder_routes.ENDPOINTS,
     *analyze_routes.ENDPOINTS,
+    *estimate_routes.ENDPOINTS,
     *tasks.ENDPOINTS,
     *analysis_data_routes.ENDPOINTS,
     *data_routes.ENDPOINTS,
