@@ -105,9 +105,11 @@ async def list_media_files(call: Call[FilesBelowBody]) -> FilesBelow:
     walk = Walk(services, body.paths, is_recursive=body.recursive)
     after = services.paths.media(body.after, "after") if body.after else None
     found = await walk.files(body.limit, after, call.is_gone)
+    wanted = body.media_types
+    files = [one for one in found.files if wanted is None or one.media_type in wanted]
     return FilesBelow(
-        files=[services.paths.back(file.path, walk.like) for file in found.files],
-        total_bytes=sum(file.size for file in found.files),
+        files=[services.paths.back(file.path, walk.like) for file in files],
+        total_bytes=sum(file.size for file in files),
         next=None if found.next is None else services.paths.back(found.next, walk.like),
         is_partial=found.is_partial,
         warnings=found.warnings,

@@ -1,6 +1,6 @@
 /** Files that failed, by their reasons: tried again or left out, all, some or one. */
 import { useSignal } from "@preact/signals";
-import { api, ask } from "../../api/client";
+import { api, ask, type Schemas } from "../../api/client";
 import { may } from "../../api/session";
 import { useDoing } from "../../parts/doing";
 import { Failure } from "../../parts/notice";
@@ -86,7 +86,8 @@ interface ReasonsProps {
 }
 
 function Reasons({ task, chosen, deeds, onChoose }: ReasonsProps) {
-  const groups = Object.entries(Object.groupBy(task.failed_files, ({ error }) => error));
+  const groups = new Map<string, Schemas["FailedFile"][]>();
+  for (const file of task.failed_files) groups.set(file.error, [...(groups.get(file.error) ?? []), file]);
   const choose = (paths: string[], isOn: boolean) => {
     const next = new Set(chosen);
     for (const path of paths) isOn ? next.add(path) : next.delete(path);
@@ -94,7 +95,7 @@ function Reasons({ task, chosen, deeds, onChoose }: ReasonsProps) {
   };
   return (
     <>
-      {groups.map(([reason, files = []]) => {
+      {[...groups].map(([reason, files]) => {
         const left = files.map(({ media_path }) => media_path).filter((path) => !deeds.has(path));
         const isAll = left.length > 0 && left.every((path) => chosen.has(path));
         return (
