@@ -27,6 +27,7 @@ from api.http.cors import CorsMiddleware, Origins
 from api.http.errors import on_crash, on_http_error, on_rushes_error
 from api.http.hosts import HostCheck, Hosts
 from api.keys import routes as keys
+from api.left_out import routes as left_out
 from api.media import cache_path_routes, thumbnail_routes
 from api.media import routes as media
 from api.media.playback import routes as playback
@@ -44,7 +45,7 @@ from api.search import analysis_data_routes, picture_routes, transcript_routes
 from api.search import routes as search
 from api.search.calibration import routes as calibration_routes
 from api.services import Services
-from api.tasks import analyze_routes
+from api.tasks import analyze_routes, retry_routes
 from api.tasks import routes as tasks
 from api.tasks.scene_renewal import SceneRenewal
 from api.tasks.sweeping import Sweeper
@@ -70,7 +71,9 @@ ENDPOINTS = (
     *analyze_routes.ENDPOINTS,
     *estimate_routes.ENDPOINTS,
     *tasks.ENDPOINTS,
+    *retry_routes.ENDPOINTS,
     *analysis_data_routes.ENDPOINTS,
+    *left_out.ENDPOINTS,
     *data_routes.ENDPOINTS,
     *search.ENDPOINTS,
     *transcript_routes.ENDPOINTS,

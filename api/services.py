@@ -29,6 +29,8 @@ from shared.audit import AuditLog
 from shared.errors import Missing, SettingsError
 from shared.ledger.jobs import JobQueues
 from shared.ledger.ledger import Ledger, ledger_of
+from shared.ledger.left_out import LeftOut
+from shared.ledger.task_lists import TaskLists
 from shared.media import HashCache
 from shared.models import model_catalogue
 from shared.redis.clients import connect
@@ -136,6 +138,16 @@ class Services:
     def folders(self) -> Folders:
         """Threads that go into folders, which may hang."""
         return self.caches.folders
+
+    @property
+    def task_lists(self) -> TaskLists:
+        """Tasks by what became of them."""
+        return TaskLists(self.redis, self.settings.instance, self.ledger)
+
+    @property
+    def left_out(self) -> LeftOut:
+        """Which files people left out of analysis."""
+        return LeftOut(self.redis, self.settings.instance)
 
     def within(self, roots: tuple[str, ...] | None) -> Services:
         """What a licence key with these roots may touch; None: all of them."""
