@@ -106,7 +106,6 @@ export const work = {
     notYours: (owner: string) => `It is of ${owner}, who is told that it was cancelled.`,
     yes: "Cancel it",
     no: "Let it go on",
-    asked: "It is being stopped.",
     over: (message: string) => `It ended while this was open, and nothing was lost: ${message}`,
   },
 
@@ -137,6 +136,7 @@ export const work = {
     leaveOutOne: "Leave out",
     hint: "Left out: nothing tries it again by itself, and it counts as neither missing nor failed.",
     begun: "They are tried again: see the new task above.",
+    watched: "It is of a watch folder, which has its own “Try again”.",
     see: "See what is left out",
     done: { again: "tried again", out: "left out" } as Choices,
   },
@@ -226,6 +226,7 @@ export const work = {
     nothingNew: "All of it is analyzed already.",
     begin: "Analyze",
     finding: (count: number) => `Finding files: ${number(count)} …`,
+    listening: (count: number, all: number) => `Looking for sound: ${number(count)} of ${number(all)} …`,
     sending: (count: number) => `Sending ${several(count, "file")} …`,
   },
 

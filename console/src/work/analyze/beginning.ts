@@ -6,6 +6,7 @@ import type { Parts } from "./parts";
 type Type = "video" | "audio" | "image";
 
 const PAGE = 10_000;
+const PROBED = 32; // at once: each file is opened
 const says = work.analyze;
 
 /** The id of the task. Throws Refusal. `tell`: what is done just now. */
@@ -18,7 +19,7 @@ export async function begin(
   const { pictures, speech, language, faces, collection } = parts;
   const below = (types: Type[]) => filesBelow(paths, types, (count) => tell(says.finding(count)));
   const seen = pictures || faces ? await below(["video", "image"]) : [];
-  const heard = speech ? await below(["video", "audio"]) : [];
+  const heard = speech ? await withSound(await below(["video"]), await below(["audio"]), tell) : [];
   tell(says.sending(new Set([...seen, ...heard]).size));
   const body = {
     cache_dir: library,
@@ -29,6 +30,18 @@ export async function begin(
     on_busy: "queue" as const, // what was begun before goes on
   };
   return (await ask(api.POST("/analyze", { body }))).task_id;
+}
+
+/** Videos that have a sound track, and sound files. A video that does not open stays: its analysis says why. */
+async function withSound(videos: string[], sounds: string[], tell: (text: string) => void): Promise<string[]> {
+  const silent = new Set<string>();
+  for (let at = 0; at < videos.length; at += PROBED) {
+    tell(says.listening(at, videos.length));
+    const body = { media_paths: videos.slice(at, at + PROBED) };
+    const { media } = await ask(api.POST("/media/metadata", { body }));
+    for (const one of media) if (!one.has_audio && !one.error) silent.add(one.media_path);
+  }
+  return [...videos.filter((path) => !silent.has(path)), ...sounds];
 }
 
 async function filesBelow(paths: string[], types: Type[], tell: (count: number) => void): Promise<string[]> {

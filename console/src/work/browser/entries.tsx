@@ -20,9 +20,10 @@ export function Entries({ content, onGo, chosen, onChoose }: EntriesProps) {
       {folders.map((folder) => (
         <li key={folder.path}>
           {onChoose && <Check {...folder} chosen={chosen} onChoose={onChoose} />}
-          <button type="button" class="folder" data-row onClick={() => onGo(folder.path)}>
+          <button type="button" class="folder" title={folder.path} data-row onClick={() => onGo(folder.path)}>
             {folder.name}
           </button>
+          <span class="hint">{content.path === null ? folder.path : ""}</span>
           <span class="hint">{aboutFolder(folder)}</span>
         </li>
       ))}

@@ -56,7 +56,7 @@ function Failed({ task }: { task: Task }) {
       <Reasons task={task} chosen={chosen.value} deeds={deeds.value} onChoose={(next) => (chosen.value = next)} />
       {isMendable && left.length > 0 && may("analyze") && (
         <div class="acts">
-          {(task.is_own || may("admin")) && (
+          {task.kind === "analyze" && (task.is_own || may("admin")) && (
             <button type="button" disabled={isBusy} onClick={() => void run(again)}>
               {says.again(paths.length, isAll)}
             </button>
@@ -68,7 +68,12 @@ function Failed({ task }: { task: Task }) {
           )}
         </div>
       )}
-      <Lacks scope="analyze" />
+      {task.kind === "ingest" && may("watch") && (
+        <p class="hint">
+          {says.watched} <a href={hrefOf("work/watch")}>{work.parts.watch}</a>
+        </p>
+      )}
+      {isMendable && <Lacks scope="analyze" />}
       <p role="status">{said}</p>
       {[...deeds.value.values()].includes("out") && task.cache_dir && (
         <a href={hrefOf("work/left-out", new URLSearchParams({ dir: task.cache_dir }))}>{says.see}</a>

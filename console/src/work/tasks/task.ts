@@ -3,6 +3,7 @@ import { type Signal, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { api, ask, type Schemas } from "../../api/client";
 import { connections, follow, isLive, type Progress } from "../../api/live";
+import { session } from "../../api/session";
 import { work } from "../../words/work";
 import type { Task } from "./tasks";
 
@@ -60,7 +61,7 @@ export function useTask(id: string): Signal<Looked> {
     });
     const timer = setInterval(() => {
       const { task } = found.peek();
-      if (!isLive.peek() && !(task && isOver(task))) void look();
+      if (!isLive.peek() && session.peek() && !(task && isOver(task))) void look();
     }, AWAY_MS);
     return () => {
       unfollow();

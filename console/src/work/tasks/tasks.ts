@@ -2,6 +2,7 @@
 import { effect, signal } from "@preact/signals";
 import { api, ask, type Schemas } from "../../api/client";
 import { connections, follow, isLive } from "../../api/live";
+import { session } from "../../api/session";
 
 export type Task = Schemas["TaskAnswer"];
 
@@ -31,7 +32,7 @@ export function followTasks(): () => void {
     follow("tasks", look),
     every(1_000, () => {
       const wait = isLive.peek() ? LIVE_MS : AWAY_MS;
-      if (!document.hidden && Date.now() - lookedAt >= wait) look();
+      if (!document.hidden && session.peek() && Date.now() - lookedAt >= wait) look();
     }),
   ];
   return () => ends.forEach((end) => end());

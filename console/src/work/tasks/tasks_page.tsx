@@ -26,7 +26,6 @@ export function TasksPage() {
   return (
     <>
       {tasksError.value != null && <Failure error={tasksError.value} />}
-      <Lacks scope="analyze" />
       <Open tasks={openTasks.value} onCancel={(task) => (cancelling.value = task)} />
       <Ended tasks={endedTasks.value ?? []} />
       {shown && <TaskDialog key={shown} id={shown} onClose={() => change({ task: null })} />}
