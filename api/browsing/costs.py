@@ -107,7 +107,8 @@ def _amount(length: Length | None, parts: tuple[ProgressType, ...]) -> float | N
 
 def _learn(cost: Cost, kind: WorkKind, rates: Rates) -> float | None:
     if kind not in cost.measured and kind not in cost.unmeasured:
-        if rate := rates.of(kind):
+        # A still takes about as long as a second of footage, of which one picture is seen.
+        if rate := rates.of(kind) or rates.of(kind._replace(unit="footage")):
             cost.measured[kind] = rate
         else:
             cost.unmeasured.append(kind)
@@ -130,10 +131,11 @@ def _store(
 def _speed(kind: WorkKind, rate: MeasuredSpeed) -> str:
     speed = f"{rate.speed:.1f}" if rate.speed < 10 else f"{rate.speed:,.0f}"
     if kind.unit == "stills":
-        return f"{speed} stills a second ({_in_words(kind)})"
+        return f"{_in_words(kind)} {speed} a second"
     return f"{_in_words(kind)} {speed} times as fast as the footage plays"
 
 
 def _in_words(kind: WorkKind) -> str:
     parts = sorted({part for part, _ in kind.models}, key=list(_NAMES).index)
-    return " and ".join(_NAMES[part] for part in parts)
+    names = " and ".join(_NAMES[part] for part in parts)
+    return f"{names} of stills" if kind.unit == "stills" else names

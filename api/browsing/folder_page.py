@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -151,7 +152,4 @@ def _place(after: str | None) -> tuple[str, str]:
 
 
 def _behind(names: list[str], name: str) -> list[str]:
-    if not name:
-        return names
-    place = sort_key(name)
-    return [each for each in names if sort_key(each) > place]
+    return names[bisect_right(names, sort_key(name), key=sort_key) :] if name else names

@@ -9,6 +9,7 @@ import os
 import stat
 import time
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NamedTuple
 from unicodedata import normalize
 
@@ -46,6 +47,8 @@ class Lying:
 
 def sort_key(name: str) -> tuple[str, str]:
     """The order of names: as people look for them, whatever their case and Unicode form."""
+    if name.isascii():
+        return name.lower(), name
     return normalize("NFC", name).casefold(), name
 
 
@@ -91,7 +94,7 @@ def names_in(folder: OpenedFolder, until: float, most: int) -> Lying:
 def file_in(folder: OpenedFolder, name: str) -> LyingFile | None:
     """A file of `names_in` with its size and time; None where it is none (any more)."""
     path = f"{folder.path.rstrip('/')}/{name}"
-    media_type = media_type_of(name)
+    media_type = type_of_name(name)
     assert media_type is not None, "of a media file's name"
     try:
         status = folder.status(name)
@@ -116,6 +119,17 @@ def is_cache_dir(folder: RootedPath) -> bool:
         return True
 
 
+def type_of_name(name: str) -> MediaType | None:
+    """`media_type_of` of a bare name, for very many of them."""
+    stem, _, extension = name.rpartition(".")
+    return _type_of_extension(extension) if stem else None
+
+
+@lru_cache(4096)
+def _type_of_extension(extension: str) -> MediaType | None:
+    return media_type_of(f"name.{extension}")
+
+
 def is_text(name: str) -> bool:
     """Whether a name can stand in an answer: not where its bytes are no UTF-8."""
     try:
@@ -126,7 +140,7 @@ def is_text(name: str) -> bool:
 
 
 def _sort_in(name: str, found: Lying) -> None:
-    if media_type_of(name) is not None:
+    if type_of_name(name) is not None:
         found.files.append(name)
     elif unsupported_format(name) is not None:
         found.unsupported += 1
@@ -135,7 +149,7 @@ def _sort_in(name: str, found: Lying) -> None:
 def _follow(folder: OpenedFolder, name: str, found: Lying) -> None:
     """Count a link for what it leads to, where that lies in the roots."""
     try:
-        if media_type_of(name) is not None or unsupported_format(name) is not None:
+        if type_of_name(name) is not None or unsupported_format(name) is not None:
             with folder.open(name):
                 _sort_in(name, found)
             return

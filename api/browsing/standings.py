@@ -15,6 +15,7 @@ from api.models.model_keys import active_key
 from api.search.coverage.in_line import InLine, files_in_line
 from api.services import Services
 from shared.domain import ModelKind, ProgressType
+from shared.ledger.left_out import LeftOutMark, mark_of
 from shared.media import MediaType, other_forms
 
 PARTS = (ProgressType.VIDEO, ProgressType.AUDIO, ProgressType.FACES)
@@ -61,6 +62,7 @@ class FileStandings:
     parts: tuple[ProgressType, ...] = PARTS
     _done: dict[ProgressType, set[str]] = field(default_factory=dict)
     _in_line: dict[ProgressType, dict[str, InLine]] = field(default_factory=dict)
+    _left_out: dict[str, LeftOutMark] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -68,9 +70,10 @@ class FileStandings:
     ) -> FileStandings:
         """Blocks, in a thread for the folder. Raises as `Caches.open` does, and RedisAway."""
         # Who is in line is read before what is done: a file that moves on is found in one of them.
+        left_out = services.left_out.all(cache_dir)
         in_line = {part: files_in_line(services, cache_dir, part) for part in parts}
         view = services.caches.open(cache_dir)
-        return cls(services, cache_dir, view, parts, _in_line=in_line)
+        return cls(services, cache_dir, view, parts, _in_line=in_line, _left_out=left_out)
 
     def each(self, files: Iterable[LyingFile]) -> list[FileStanding]:
         """In the order of the files."""
@@ -110,14 +113,16 @@ class FileStandings:
             if hash_str in self._done[part]:
                 states[part] = "analyzed"
                 continue
-            states[part] = "none"
-            if found := self._found_in_line(part, file.path):
-                states[part] = found.state
-                reason = reason or found.reason
+            states[part], why = self._open(part, file.path)
+            reason = reason or why
         return FileStanding(states, reason, hash_str)
 
-    def _found_in_line(self, part: ProgressType, path: str) -> InLine | None:
-        in_line = self._in_line[part]
-        if not in_line:
-            return None
-        return next((in_line[p] for p in (path, *other_forms(path)) if p in in_line), None)
+    def _open(self, part: ProgressType, path: str) -> tuple[PartState, str | None]:
+        """How a part stands that is not analyzed, and why."""
+        found = self._in_line[part]
+        standing = next((found[p] for p in (path, *other_forms(path)) if p in found), None)
+        if standing and standing.state == "waiting":
+            return standing.state, standing.reason
+        if mark := mark_of(self._left_out, path):
+            return "left_out", mark.words
+        return (standing.state, standing.reason) if standing else ("none", None)

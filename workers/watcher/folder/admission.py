@@ -10,6 +10,8 @@ from msgspec.structs import replace
 
 from shared.domain import Fault
 from shared.errors import CacheError, MediaChanging, MediaError, MediaMissing, NotAllowed
+from shared.ledger.left_out import mark_of
+from shared.watch.choices import FileGroup
 from workers.presence.root_identity import identity_of, is_fault_of_file
 from workers.watcher.folder.cache_lookup import CacheLookup
 from workers.watcher.folder.file_faults import AWAY_PAUSE_S, stat_of
@@ -61,6 +63,9 @@ def _judge(state: FolderState, cache: CacheLookup, path: str) -> AdmittedFile | 
     if status is None:
         return None
     found = FileStat(status.st_size, status.st_mtime_ns)
+    if mark := mark_of(state.left_out, path):  # since it was found
+        state.report(path, found, FileGroup.SKIPPED, mark.words)
+        return None
     if found != (file.size, file.mtime_ns):
         state.settle(path, found)
         return None

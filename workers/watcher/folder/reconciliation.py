@@ -97,7 +97,7 @@ def _consider(state: FolderState, path: str, known: WatchedFile) -> None:
         if is_wanted and state.table.phase(path) is FilePhase.LEFT_OVER:
             state.settle(path, found)
     elif known.group is FileGroup.SKIPPED:
-        if state.signature(path):
+        if not state.why_skipped(path):
             state.settle(path, found)
     elif known.made != state.signature(path) and not _skip(state, path, found):
         pending = replace(known, group=FileGroup.PENDING, reason="", tries=0, made="")
@@ -105,13 +105,11 @@ def _consider(state: FolderState, path: str, known: WatchedFile) -> None:
 
 
 def _skip(state: FolderState, path: str, found: FileStat) -> bool:
-    """Whether nothing is wanted of such a file: a sound file where no speech is wanted."""
-    if state.signature(path):
-        return False
-    kind = state.media_type(path)
-    reason = f"Nothing is wanted of {kind.value} files: see analyze_visual, _speech and _faces."
-    state.report(path, found, FileGroup.SKIPPED, reason)
-    return True
+    """Whether nothing is done with such a file: a sound file where no speech is wanted."""
+    reason = state.why_skipped(path)
+    if reason:
+        state.report(path, found, FileGroup.SKIPPED, reason)
+    return bool(reason)
 
 
 def _missing(state: FolderState, result: ScanResult, shown: set[str]) -> list[str]:
