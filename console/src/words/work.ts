@@ -71,6 +71,8 @@ export const work = {
     nobody: "nobody",
     yours: "yours",
     place: (place: number) => (place === 1 ? "Next in line" : `${ordinal(place)} in line`),
+    reasonOf: (message: string, owner: string | null | undefined) =>
+      owner ? `${message} It is of ${owner}.` : message,
     progress: (kind: string) => `Progress: ${kind}`,
     file: "File at hand",
     files: "Files",
@@ -130,9 +132,11 @@ export const work = {
     group: (reason: string, count: number) => `${reason} (${several(count, "file")})`,
     all: (reason: string) => `All with: ${reason}`,
     more: (count: number) => `and ${number(count)} more for the same reason`,
-    again: (count: number, isAll: boolean) => `Try ${isAll ? `all ${number(count)}` : number(count)} again`,
+    again: (count: number, isAll: boolean) =>
+      count === 1 ? "Try 1 file again" : `Try ${isAll ? "all " : ""}${number(count)} files again`,
     againOne: "Try again",
-    leaveOut: (count: number, isAll: boolean) => `Leave ${isAll ? `all ${number(count)}` : number(count)} out`,
+    leaveOut: (count: number, isAll: boolean) =>
+      count === 1 ? "Leave 1 file out" : `Leave ${isAll ? "all " : ""}${number(count)} files out`,
     leaveOutOne: "Leave out",
     hint: "Left out: nothing tries it again by itself, and it counts as neither missing nor failed.",
     begun: "They are tried again: see the new task above.",

@@ -1,5 +1,6 @@
 /** Begins an analysis of folders: their files are named first, a page at a time. */
 import { api, ask } from "../../api/client";
+import { may } from "../../api/session";
 import { work } from "../../words/work";
 import type { Parts } from "./parts";
 
@@ -35,7 +36,7 @@ export async function begin(
 /** Videos that have a sound track, and sound files. A video that does not open stays: its analysis says why. */
 async function withSound(videos: string[], sounds: string[], tell: (text: string) => void): Promise<string[]> {
   const silent = new Set<string>();
-  for (let at = 0; at < videos.length; at += PROBED) {
+  for (let at = 0; may("search") && at < videos.length; at += PROBED) {
     tell(says.listening(at, videos.length));
     const body = { media_paths: videos.slice(at, at + PROBED) };
     const { media } = await ask(api.POST("/media/metadata", { body }));

@@ -5,7 +5,7 @@ import { fileName } from "../../parts/times";
 import { hrefOf } from "../../route";
 import { may } from "../../api/session";
 import { work } from "../../words/work";
-import { isOver, kindOf, nameOf, useLatest } from "./task";
+import { isOver, kindOf, messageOf, nameOf, useLatest } from "./task";
 import { look, type Task } from "./tasks";
 import { Failure } from "../../parts/notice";
 
@@ -19,7 +19,7 @@ export function OpenTask({ task, onCancel }: { task: Task; onCancel: (task: Task
   return (
     <li class={isWaiting ? "task-row waiting" : "task-row"} aria-label={name}>
       <TaskHead task={now} />
-      <p class={waits ? "reason" : undefined}>{waits?.message ?? now.message}</p>
+      <p class={waits ? "reason" : undefined}>{messageOf(now)}</p>
       {!isWaiting && <Bar task={now} />}
       <TaskFacts task={now} />
       <div class="acts">

@@ -23,6 +23,12 @@ export function nameOf(task: Task): string {
   return work.tasks.of(kindOf(task), task.owner ?? work.tasks.nobody);
 }
 
+/** Why it waits, or what it does or has done. */
+export function messageOf({ waiting_for, error, message }: Task): string {
+  if (!waiting_for) return error ?? message;
+  return work.tasks.reasonOf(waiting_for.message, waiting_for.owner);
+}
+
 /** What was listed, with what its room has told since. */
 export function useLatest(task: Task): Task {
   const heard = useSignal<{ since: Task; progress: Progress } | null>(null);

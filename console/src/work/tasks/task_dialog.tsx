@@ -7,7 +7,7 @@ import { work } from "../../words/work";
 import { Ways } from "./ended_task";
 import { FailedFiles } from "./failed_files";
 import { Bar, TaskFacts, TaskHead } from "./open_task";
-import { isOver, nameOf, useTask } from "./task";
+import { isOver, messageOf, nameOf, useTask } from "./task";
 import type { Task } from "./tasks";
 
 const SHOWN = 200;
@@ -32,7 +32,7 @@ function Shown({ task, hasEndedNow }: { task: Task; hasEndedNow: boolean }) {
     <div class="task-shown">
       <TaskHead task={task} />
       <p role="status">{hasEndedNow && says.over(state)}</p>
-      <p>{task.waiting_for?.message ?? task.error ?? task.message}</p>
+      <p>{messageOf(task)}</p>
       {task.status === "running" && <Bar task={task} />}
       <TaskFacts task={task} />
       {isOver(task) && (
@@ -52,7 +52,7 @@ function Files({ task }: { task: Task }) {
   return (
     <>
       <h3>{says.files(files.length)}</h3>
-      <ul class="task-files" aria-label={work.tasks.files}>
+      <ul class="task-files" aria-label={work.tasks.files} tabIndex={0}>
         {files.slice(0, SHOWN).map(({ media_path, state, worker, error }) => (
           <li key={media_path} class={state}>
             <span>{media_path}</span>

@@ -7,7 +7,6 @@ import { Failure, Notice } from "../../parts/notice";
 import { change, hrefOf, route } from "../../route";
 import { words } from "../../words";
 import { work } from "../../words/work";
-import { Lacks } from "../lacks";
 import { CancelDialog } from "./cancel_dialog";
 import { EndedTask } from "./ended_task";
 import { OpenTask } from "./open_task";
