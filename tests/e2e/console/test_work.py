@@ -150,8 +150,10 @@ def test_a_folder_is_chosen_by_keys_its_cost_seen_analyzed_and_searched(
     (footage / "day 1").mkdir(parents=True)
     (footage / "empty").mkdir()
     shutil.copy(cat, footage / "day 1")
-    seen = desk(key_of(stack, "Fay", roots=[str(footage)]), "")
+    key = key_of(stack, "Fay", roots=[str(footage)])
+    seen, elsewhere = desk(key, ""), desk(key, "")
     page = seen.page
+    expect(elsewhere.page.get_by_text("Nothing is analyzed yet")).to_be_visible()
     seen.link("Choose folders to analyze").click()
     seen.button("footage").click()
     expect(seen.entries).to_have_count(2)
@@ -168,6 +170,7 @@ def test_a_folder_is_chosen_by_keys_its_cost_seen_analyzed_and_searched(
     assert findings(page) == []
     seen.button("Analyze").click()
     expect(seen.dialog).to_contain_text("Done")
+    expect(Editor(elsewhere.page, seen.home).box).to_be_visible()  # without being loaded anew
     seen.link("Search this library", within=seen.dialog).click()
     editor = Editor(page, seen.home)
     expect(page.get_by_label("Library")).to_have_value(str(footage / "empty" / ".rushes"))
