@@ -1,4 +1,4 @@
-"""Watch folders, in a real browser: added, paused, and a file followed from its arrival to a hit."""
+"""Watch folders, in a real browser: added, paused, and a file followed until it is found."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The work of a server, in a real browser: who waits for whom and why, what it costs, what failed."""
+"""The work of a server, in a real browser: who waits and why, what it costs, what failed."""
 
 from __future__ import annotations
 
