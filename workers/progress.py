@@ -61,7 +61,7 @@ class ItemProgress:
         self._worked[kind] = seconds
 
     def measured(self, kind: WorkKind, amount: float, seconds: float) -> None:
-        """Such work took so long; for estimates alone, so a Redis that is away misses it."""
+        """Tell how long such work took: for estimates alone, so a Redis that is away misses it."""
         with suppress(RedisAway):
             self._ledger.measured(kind.name, amount, seconds)
 

@@ -11,7 +11,7 @@ from api.browsing.lengths import Length
 from api.browsing.looking import LyingFile
 from shared.domain import ProgressType
 from shared.ledger.analyze_items import STILLS_PER_ITEM
-from shared.ledger.rates import MeasuredSpeed, Rates, WorkKind
+from shared.ledger.rates import MeasuredSpeed, Rates, Unit, WorkKind
 from shared.media import MediaType
 
 # The table "Cache" of docs/sizing.md; of pictures what it says to reckon with.
@@ -69,6 +69,7 @@ class Cost:
 def cost_of(work: Iterable[ToDo], models: Mapping[ProgressType, str], rates: Rates) -> Cost:
     """What all of it costs together."""
     cost, stills = Cost(), 0
+    kinds: dict[tuple[Unit, tuple[ProgressType, ...]], WorkKind] = {}
     for todo in work:
         is_still = todo.file.media_type is MediaType.IMAGE
         stills += is_still
@@ -78,7 +79,10 @@ def cost_of(work: Iterable[ToDo], models: Mapping[ProgressType, str], rates: Rat
             amount = 1.0 if is_still else _amount(todo.length, parts)
             if amount == 0.0:
                 continue
-            kind = WorkKind.of("stills" if is_still else "footage", {p: models[p] for p in parts})
+            unit: Unit = "stills" if is_still else "footage"
+            kind = kinds.get((unit, parts))
+            if kind is None:
+                kind = kinds[unit, parts] = WorkKind.of(unit, {p: models[p] for p in parts})
             speed = _learn(cost, kind, rates)
             if amount is None or speed is None:
                 cost.seconds = None

@@ -14,7 +14,7 @@ from api.browsing.lengths import Length, Lengths, lengths_of
 from api.browsing.line import LineBefore, line_before
 from api.browsing.looking import LyingFile
 from api.browsing.standings import MODEL_OF, FileStanding, FileStandings
-from api.browsing.walking import Walk, Walked
+from api.browsing.walking import FolderWalk, Walked
 from api.http.answers import counted
 from api.http.endpoint import Call, Endpoint
 from api.models.model_keys import active_key
@@ -44,7 +44,7 @@ async def estimate_analysis(call: Call[EstimateBody]) -> Estimate:
     services, body = call.services, call.body
     parts = _parts(body)
     cache_dir = services.paths.cache(body.cache_dir)
-    walk = Walk(services, body.paths, is_recursive=body.recursive)
+    walk = FolderWalk(services, body.paths, is_recursive=body.recursive)
     walked = await walk.files(_MOST_FILES, None, call.is_gone)
     if walked.next is not None and not walked.is_partial:
         shown = services.paths.back(walked.next, walk.like)

@@ -32,7 +32,7 @@ Kind = Literal["folder", "file"]
 
 
 @dataclass(slots=True)
-class SeenFolder:
+class FolderInFolder:
     """A folder in a folder, in our form."""
 
     path: str
@@ -43,7 +43,7 @@ class SeenFolder:
 class FolderPage:
     """Folders, then files, after a place in their order; `next` is the place of the last."""
 
-    folders: list[SeenFolder]
+    folders: list[FolderInFolder]
     files: list[LyingFile]
     unsupported: int
     next: str | None
@@ -88,14 +88,14 @@ def page_of(
     )
 
 
-def seen_folders(services: Services, paths: Sequence[str]) -> list[SeenFolder]:
-    """Those that are no cache folders; one that does not answer, or may not be read, is offline."""
+def seen_folders(services: Services, paths: Sequence[str]) -> list[FolderInFolder]:
+    """The folders at these paths but for cache folders; what does not answer is offline."""
     look = partial(_look, services)
     found = services.folders.each(
         paths,
         look,
         lambda path: path,
-        lambda path: SeenFolder(path, online=False),
+        lambda path: FolderInFolder(path, online=False),
         _PATIENCE_S,
         _OPENS_WITHIN_S,
     )
@@ -117,14 +117,14 @@ def warnings_of(lying: Lying, client_path: str) -> list[str]:
     return found
 
 
-def _look(services: Services, path: str) -> SeenFolder | None:
+def _look(services: Services, path: str) -> FolderInFolder | None:
     try:
         is_cache = is_cache_dir(RootedPath.of(path, media_roots(services)))
     except NotAllowed:
         return None
     except OSError:
-        return SeenFolder(path, online=False)
-    return None if is_cache else SeenFolder(path, online=True)
+        return FolderInFolder(path, online=False)
+    return None if is_cache else FolderInFolder(path, online=True)
 
 
 def _chosen(

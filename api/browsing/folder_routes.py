@@ -8,10 +8,11 @@ from starlette.concurrency import run_in_threadpool
 
 from api.browsing.answers import FilesBelow, FolderContent, ListedFile, ListedFolder
 from api.browsing.bodies import FilesBelowBody, FolderBody
-from api.browsing.folder_page import FolderPage, SeenFolder, page_of, seen_folders
-from api.browsing.roots import beginnings, parent_of
+from api.browsing.folder_page import FolderPage, page_of, seen_folders
+from api.browsing.looking import LyingFile
+from api.browsing.roots import beginnings, media_roots, parent_of
 from api.browsing.standings import FileStanding, FileStandings
-from api.browsing.walking import Walk
+from api.browsing.walking import FolderWalk, Walked
 from api.http.endpoint import Call, Endpoint
 from api.services import Services
 from shared.errors import BadInput, NotAllowed
@@ -38,12 +39,11 @@ async def get_media_folder(call: Call[FolderBody]) -> FolderContent:
 
 
 def _beginnings(services: Services) -> FolderPage:
+    """Roots are shown although they are away; what is merely usual only where it is there."""
     folders = seen_folders(services, beginnings(services))
-    if not any(folder.online for folder in folders):
-        return FolderPage(folders, [], 0, None, [])
-    has_roots = services.paths.key_roots or services.settings.media_roots
-    shown = folders if has_roots else [folder for folder in folders if folder.online]
-    return FolderPage(shown, [], 0, None, [])
+    if media_roots(services).usable() is None:
+        folders = [folder for folder in folders if folder.online]
+    return FolderPage(folders, [], 0, None, [])
 
 
 def _known(
@@ -65,33 +65,24 @@ def _content(
     analyzed: list[int] | None,
 ) -> FolderContent:
     above = None if path is None else parent_of(services, path)
-
-    def folder(n: int, seen: SeenFolder) -> ListedFolder:
-        return ListedFolder(
+    folders = [
+        ListedFolder(
             path=services.paths.back(seen.path, body.path),
             name=os.path.basename(seen.path) or seen.path,
             analyzed=analyzed[n] if analyzed else None,
             online=seen.online,
         )
-
-    files = []
-    for n, file in enumerate(page.files):
-        standing = standings[n] if standings else FileStanding({}, None, None)
-        files.append(
-            ListedFile(
-                path=services.paths.back(file.path, body.path),
-                name=os.path.basename(file.path),
-                size=file.size,
-                modified_at=file.mtime_ns / 1e9,
-                media_type=file.media_type,
-                states=standing.answer(),
-                reason=standing.reason,
-            )
-        )
+        for n, seen in enumerate(page.folders)
+    ]
+    unasked = FileStanding({}, None, None)
+    files = [
+        _listed(services, body, file, standings[n] if standings else unasked)
+        for n, file in enumerate(page.files)
+    ]
     return FolderContent(
         path=body.path,
         parent=None if above is None else services.paths.back(above, body.path),
-        folders=[folder(n, seen) for n, seen in enumerate(page.folders)],
+        folders=folders,
         files=files,
         unsupported=page.unsupported,
         next=page.next,
@@ -99,18 +90,37 @@ def _content(
     )
 
 
+def _listed(
+    services: Services, body: FolderBody, file: LyingFile, standing: FileStanding
+) -> ListedFile:
+    reason = standing.reason
+    return ListedFile(
+        path=services.paths.back(file.path, body.path),
+        name=os.path.basename(file.path),
+        size=file.size,
+        modified_at=file.mtime_ns / 1e9,
+        media_type=file.media_type,
+        states=standing.answer(),
+        reason=None if reason is None else services.paths.in_words(reason, body.path),
+    )
+
+
 async def list_media_files(call: Call[FilesBelowBody]) -> FilesBelow:
     """Media files below folders, to be sent to /analyze."""
     services, body = call.services, call.body
-    walk = Walk(services, body.paths, is_recursive=body.recursive)
+    walk = FolderWalk(services, body.paths, is_recursive=body.recursive)
     after = services.paths.media(body.after, "after") if body.after else None
     found = await walk.files(body.limit, after, call.is_gone)
-    wanted = body.media_types
-    files = [one for one in found.files if wanted is None or one.media_type in wanted]
+    if body.media_types is not None:
+        found.files = [one for one in found.files if one.media_type in body.media_types]
+    return await run_in_threadpool(_below, services, found, walk.like)
+
+
+def _below(services: Services, found: Walked, like: str) -> FilesBelow:
     return FilesBelow(
-        files=[services.paths.back(file.path, walk.like) for file in files],
-        total_bytes=sum(file.size for file in files),
-        next=None if found.next is None else services.paths.back(found.next, walk.like),
+        files=[services.paths.back(file.path, like) for file in found.files],
+        total_bytes=sum(file.size for file in found.files),
+        next=None if found.next is None else services.paths.back(found.next, like),
         is_partial=found.is_partial,
         warnings=found.warnings,
     )

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from starlette.concurrency import run_in_threadpool
+
 from api.browsing.looking import LyingFile
 from api.http.concurrency import map_concurrently
 from api.services import Services
@@ -50,23 +52,27 @@ async def lengths_of(
     unknown = [file for file in files if file.path not in known]
     if not unknown:
         return found
-    probed = await _probe(services, sample_of(unknown), found)
+    sample = await run_in_threadpool(sample_of, unknown)
+    probed = await _probe(services, sample, found)
     found.known |= {path: _length(probe) for path, probe in probed.items()}
-    by_path = {file.path: file for file in files}
-    measured = [(by_path[path], length) for path, length in found.known.items() if path in by_path]
-    pace = _Pace(measured)
-    for file in unknown:
+    await run_in_threadpool(_estimate, found, files)
+    return found
+
+
+def _estimate(found: Lengths, files: Sequence[LyingFile]) -> None:
+    """Estimate the lengths that are not known by the sizes of files."""
+    pace = _Pace((file, found.known[file.path]) for file in files if file.path in found.known)
+    for file in files:
         if file.path in found.known:
             continue
         if length := pace.length_of(file):
             found.estimated[file.path] = length
         else:
             found.untold += 1
-    return found
 
 
 def sample_of(files: Sequence[LyingFile], most: int = MOST_PROBED) -> list[LyingFile]:
-    """Some of them: of each extension as many as its share of the bytes, of small and large."""
+    """A sample of files: of each extension by its share of the bytes, small and large ones."""
     if len(files) <= most:
         return list(files)
     groups: dict[str, list[LyingFile]] = defaultdict(list)
@@ -93,7 +99,7 @@ class _Pace:
                 self._sums[name] = more
 
     def length_of(self, file: LyingFile) -> Length | None:
-        """By its size; None where no file told anything."""
+        """Length of a file by its size; None where no file told anything."""
         size, seconds, sound = self._sums.get(_extension(file)) or self._sums.get("", (0, 0, 0))
         if not size:
             return None

@@ -23,7 +23,7 @@ class LineBefore:
 
 
 def line_before(services: Services) -> LineBefore:
-    """As it is now. Raises RedisAway."""
+    """The line as it is now. Raises RedisAway."""
     workers = heartbeats.live(services.redis, services.settings.instance, "analysis")
     if reason := no_worker(services, TaskKind.ANALYZE):
         return LineBefore(0, reason.message)

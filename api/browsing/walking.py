@@ -64,7 +64,7 @@ class Walked:
             self.warnings.append(words)
 
 
-class Walk:
+class FolderWalk:
     """Of one request, begun when it is made."""
 
     def __init__(
@@ -180,7 +180,7 @@ class Walk:
         return steps
 
     def _folders(self, folder: OpenedFolder, lying: Lying) -> list[str]:
-        """Those in a folder that are to be entered."""
+        """The folders in a folder that are to be entered."""
         if not self._is_recursive:
             return []
         own = {"media"} if lying.is_cache_dir else set()
@@ -211,7 +211,7 @@ class Walk:
         return [file] if file and self._is_ahead(path, is_folder=False) else []
 
     def _is_ahead(self, path: str, *, is_folder: bool = True) -> bool:
-        """Whether it, or something in it, comes behind the place where the walk begins."""
+        """Whether a path, or something in it, comes behind the place where the walk begins."""
         if not self._after:
             return True
         place = _place(path)

@@ -30,7 +30,7 @@ class WorkKind(NamedTuple):
 
     @property
     def name(self) -> str:
-        """What it is called in Redis."""
+        """Name of the kind in Redis."""
         return " ".join([self.unit, *(f"{part}={key}" for part, key in sorted(self.models))])
 
 

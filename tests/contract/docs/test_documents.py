@@ -26,7 +26,8 @@ COMMITTED = PROJECT / "docs" / "api" / "openapi.json"
 CONTRACT = """
 GET /health · GET /ready · GET /models/loaded · GET /models/available · POST /models/load
 POST /models/calibrate
-POST /media/metadata · POST /media/playback
+POST /media/metadata · POST /media/playback · POST /media/folder · POST /media/files
+POST /analyze/estimate
 POST /analyze · POST /analyze/cancel · GET /tasks · GET /tasks/{task_id}
 POST /tasks/{task_id}/first · POST /tasks/{task_id}/retry
 GET /analysis-data/folders · POST /analysis-data/load · POST /analysis-data/load-for-media

@@ -9,19 +9,21 @@ import pytest
 from tests.support.media.media import make_still, picture_video
 from tests.support.stack import Client, Stack
 
+pytestmark = pytest.mark.alone
 CLIPS = 2
 CLIP_S = 20
+FACTOR = 3
 
 
 @pytest.fixture(scope="module")
 def footage(tmp_path_factory: pytest.TempPathFactory, photos: dict[str, Path]) -> Path:
-    """Two days: one clip, and some more with a still."""
+    """Two days of clips of real photos; the second has a still, too."""
     folder = tmp_path_factory.mktemp("footage")
-    shots = [(photos["cat"], CLIP_S // 2), (photos["rocket"], CLIP_S // 2)]
-    for day, clips in (("day1", 1), ("day2", CLIPS)):
+    for day, photo in (("day1", "cat"), ("day2", "rocket")):
         (folder / day).mkdir()
-        for n in range(clips):
-            picture_video(folder / day / f"A{n}.mp4", [*shots] * (n + 1))
+        for n in range(CLIPS):
+            shots = [(photos[photo], CLIP_S - n - 1), (photos["coffee"], n + 1)]
+            picture_video(folder / day / f"{day}-{n}.mp4", shots)
     make_still(folder / "day2" / "flower.jpg", photos["flower"])
     return folder
 
@@ -40,7 +42,15 @@ def test_an_estimate_comes_near_what_the_analysis_takes(
     asked = {"cache_dir": str(cache), "speech": False}
     analyzed(client, cache, footage / "day1")
     estimate = client.ok("/analyze/estimate", paths=[str(footage / "day2")], **asked)
-    print(estimate)
+    assert (estimate["files"]["new"], estimate["waits"]) == (CLIPS + 1, None)
+    assert estimate["hours"] * 3600 == pytest.approx(CLIP_S * CLIPS, rel=0.02)
+    assert estimate["basis"].startswith("Measured on this server: pictures")
     took = analyzed(client, cache, footage / "day2")
-    print(took)
-    assert estimate["files"]["new"] == CLIPS + 1
+    print(f"{estimate['seconds']} s were expected, and it took {took:.1f} s")
+    assert took / FACTOR < estimate["seconds"] < took * FACTOR
+    after = client.ok("/analyze/estimate", paths=[str(footage / "day2")], **asked)
+    assert (after["files"]["new"], after["files"]["analyzed"]) == (0, CLIPS + 1)
+    listed = client.http.post(
+        "/media/folder", json={"path": str(footage), "cache_dir": str(cache)}
+    ).json()
+    assert [day["analyzed"] for day in listed["folders"]] == [CLIPS, CLIPS + 1]
