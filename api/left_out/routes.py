@@ -11,7 +11,7 @@ from api.http.bodies import LONGEST_PATH
 from api.http.endpoint import Call, Endpoint, Parameter
 from api.left_out.answers import LeaveOutAnswer, LeftOutFile, LeftOutPage
 from api.left_out.bodies import LeaveOutBody
-from api.page_query import limit_of, path_cursor, path_of
+from api.page_query import path_cursor, path_of
 from api.services import Services
 from shared.errors import BadInput, NotAllowed
 from shared.ledger.analysis_files import AnalysisFiles
@@ -67,7 +67,7 @@ def _reasons(services: Services, cache_dir: str, paths: list[str]) -> dict[str, 
 async def list_left_out(call: Call[None]) -> LeftOutPage:
     """One page of the files that are left out of a cache folder."""
     asked = call.required("cache_dir")
-    limit = limit_of(call.query.get("limit", str(_FILES)), MOST_FILES)
+    limit = call.whole_number("limit", MOST_FILES) or _FILES
     after = path_of(call.query["after"]) if call.query.get("after") else None
 
     def read() -> LeftOutPage:
