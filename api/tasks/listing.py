@@ -42,7 +42,7 @@ def listed_tasks(call: Call[Any]) -> TaskList:
     answer = TaskList(tasks=_answers(call.services, page.records))
     if "limit" in query or "after" in query:
         answer.next = page.next
-    if call.is_asked("details"):
+    if query.get("details", "").lower() in ("true", "1", "yes"):
         _add_details(call, page.records, answer.tasks)
     return answer
 
