@@ -1,4 +1,4 @@
-"""The parameters `limit` and `after` of lists that come in pages."""
+"""The parameter `after` of lists that come in pages."""
 
 from __future__ import annotations
 
@@ -8,13 +8,6 @@ import binascii
 from shared.errors import BadInput
 
 _AFTER = "after must be the `next` of an earlier answer."
-
-
-def limit_of(text: str, most: int) -> int:
-    """How many are asked for. Raises BadInput."""
-    if not (text.isascii() and text.isdecimal() and len(text) < 10) or not 1 <= int(text) <= most:
-        raise BadInput(f"limit must be a whole number from 1 to {most}, not {text[:40]!r}.")
-    return int(text)
 
 
 def path_cursor(path: str) -> str:

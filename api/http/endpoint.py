@@ -69,6 +69,19 @@ class Call(Generic[Body]):
             raise BadInput(f"{name} must not be empty.")
         return self.query[name]
 
+    def is_asked(self, name: str) -> bool:
+        """Whether a flag of the query is set; whatever else it says means no."""
+        return self.query.get(name, "").lower() in ("true", "1", "yes")
+
+    def whole_number(self, name: str, most: int) -> int | None:
+        """A query parameter from 1 to `most`; None: left out. Raises BadInput, naming it."""
+        text = self.query.get(name)
+        if text is None:
+            return None
+        if not (text.isascii() and text.isdecimal() and len(text) < 10 and 1 <= int(text) <= most):
+            raise BadInput(f"{name} must be a whole number from 1 to {most}, not {text[:40]!r}.")
+        return int(text)
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:

@@ -11,15 +11,17 @@ from api.http.bodies import LONGEST_PATH
 from api.http.endpoint import Call, Endpoint, Parameter
 from api.left_out.answers import LeaveOutAnswer, LeftOutFile, LeftOutPage
 from api.left_out.bodies import LeaveOutBody
-from api.page_query import limit_of, path_cursor, path_of
+from api.page_query import path_cursor, path_of
 from api.services import Services
 from shared.errors import BadInput, NotAllowed
 from shared.ledger.analysis_files import AnalysisFiles
 from shared.ledger.left_out import LeftOutMark
 from shared.rights import KeyScope
+from shared.watch.choices import FileGroup
 
 MOST_FILES = 1_000  # of one page
 _FILES = 100
+_FAILED = (FileGroup.FAILED, FileGroup.UNSUPPORTED)
 
 
 async def leave_out(call: Call[LeaveOutBody]) -> LeaveOutAnswer:
@@ -57,7 +59,7 @@ def _reasons(services: Services, cache_dir: str, paths: list[str]) -> dict[str, 
             reasons |= {
                 path: file.reason
                 for path, file in zip(paths, files, strict=True)
-                if file and file.reason
+                if file and (file.tries or file.group in _FAILED)
             }
     return reasons
 
@@ -65,7 +67,7 @@ def _reasons(services: Services, cache_dir: str, paths: list[str]) -> dict[str, 
 async def list_left_out(call: Call[None]) -> LeftOutPage:
     """One page of the files that are left out of a cache folder."""
     asked = call.required("cache_dir")
-    limit = limit_of(call.query.get("limit", str(_FILES)), MOST_FILES)
+    limit = call.whole_number("limit", MOST_FILES) or _FILES
     after = path_of(call.query["after"]) if call.query.get("after") else None
 
     def read() -> LeftOutPage:

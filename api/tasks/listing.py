@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple, TypeVar, get_args
 import msgspec
 
 from api.http.endpoint import Call
-from api.page_query import limit_of, path_cursor, path_of
+from api.page_query import path_cursor, path_of
 from api.services import Services
 from api.tasks.answers import TaskAnswer, TaskList
 from api.tasks.callers import may_put_first, may_stop
@@ -37,7 +37,7 @@ def listed_tasks(call: Call[Any]) -> TaskList:
     if state is not None and state not in get_args(ListedState):
         choices = ", ".join(get_args(ListedState))
         raise BadInput(f"state must be one of {choices}, not {state[:40]!r}.")
-    limit = limit_of(query.get("limit", str(RECENT)), MOST_TASKS)
+    limit = call.whole_number("limit", MOST_TASKS) or RECENT
     page = _page(call.services, state, query.get("after") or None, limit)
     answer = TaskList(tasks=_answers(call.services, page.records))
     if "limit" in query or "after" in query:

@@ -49,6 +49,8 @@ def _retry(call: Call[RetryTaskBody], task_id: str) -> Accepted:
     _check_folder(services, failed[0][0].cache_dir)
     if call.body.paths is not None:
         failed = _named(services, failed, call.body.paths)
+    for _, file in failed:
+        services.paths.listed(file.client_path, "paths")  # must lie in the folders of this key
     return submit(services, _again(services, failed), call.sender)
 
 
@@ -148,6 +150,7 @@ ENDPOINTS = (
             "nothing to try again.",
             Missing: "There is no task 8f14e45fceea167a5a36dedd4bea2543: what became of a task is "
             "kept for a day after its end.",
+            NotAllowed: "cache_dir: that of this task lies outside the folders of your key.",
             ScopeMissing: "This licence key lacks the scope 'admin'; it has analyze.",
         },
         status=202,

@@ -7,7 +7,7 @@ from starlette.concurrency import run_in_threadpool
 from api.http.bodies import LONGEST_PATH
 from api.http.client_paths import in_clients_words
 from api.http.endpoint import Call, Endpoint, Parameter
-from api.page_query import limit_of, path_cursor, path_of
+from api.page_query import path_cursor, path_of
 from api.services import Services
 from api.watch import status
 from api.watch.answers import RetryAnswer, WatchedFileItem, WatchedFilePage
@@ -56,7 +56,7 @@ async def list_watched_files(call: Call[None]) -> WatchedFilePage:
     """One page of the files of a folder that are in one state."""
     query = call.query
     group = _group(query.get("state", FileGroup.PENDING))
-    limit = limit_of(query.get("limit", str(_FILES)), MOST_FILES)
+    limit = call.whole_number("limit", MOST_FILES) or _FILES
     after = path_of(query["after"]) if query.get("after") else None
 
     def read() -> WatchedFilePage:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from shared.ledger.left_out import mark_of
 from shared.watch.choices import FileGroup
+from workers.watcher.folder.reconciliation import take_again
 from workers.watcher.folder.state import FolderState
 from workers.watcher.scan.findings import FileStat
 
@@ -18,23 +19,20 @@ class LeftOutFiles:
         self._version: str | None = None
         self._being_analyzed: set[str] = set()  # their Task ends first
 
-    def follow(self) -> bool:
-        """Bring the files in line with the marks; True: some have to be found anew.
-
-        Raises RedisAway.
-        """
+    def follow(self) -> None:
+        """Bring the files in line with the marks. Raises RedisAway."""
         state = self._state
         marks, cache_dir = state.context.left_out, state.folder.cache_dir
         version = marks.version(cache_dir)
-        is_other = version != self._version
-        if is_other:
+        if version != self._version:
             before = state.left_out
             state.left_out = marks.all(cache_dir)  # what is marked meanwhile has another version
             self._version = version
             self._being_analyzed = set(state.left_out)
+            for path in before.keys() - state.left_out.keys():
+                self._take_again(path)
         for path in list(self._being_analyzed):
             self._skip(path)
-        return is_other and self._take_again(before.keys() - state.left_out.keys())
 
     def _skip(self, path: str) -> None:
         state = self._state
@@ -47,13 +45,7 @@ class LeftOutFiles:
             found = FileStat(known.size, known.mtime_ns)
             state.report(path, found, FileGroup.SKIPPED, mark.words)
 
-    def _take_again(self, paths: set[str]) -> bool:
-        state = self._state
-        skipped = [
-            path
-            for path in paths
-            if path in state.table.files and state.table.files[path].group is FileGroup.SKIPPED
-        ]
-        for path in skipped:
-            state.forget(path)
-        return bool(skipped)
+    def _take_again(self, path: str) -> None:
+        known = self._state.table.files.get(path)
+        if known is not None and known.group is FileGroup.SKIPPED:
+            take_again(self._state, path)

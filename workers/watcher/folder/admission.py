@@ -63,9 +63,6 @@ def _judge(state: FolderState, cache: CacheLookup, path: str) -> AdmittedFile | 
     if status is None:
         return None
     found = FileStat(status.st_size, status.st_mtime_ns)
-    if mark := mark_of(state.left_out, path):  # since it was found
-        state.report(path, found, FileGroup.SKIPPED, mark.words)
-        return None
     if found != (file.size, file.mtime_ns):
         state.settle(path, found)
         return None
@@ -97,7 +94,10 @@ def _judge(state: FolderState, cache: CacheLookup, path: str) -> AdmittedFile | 
 def _admitted(
     state: FolderState, cache: CacheLookup, path: str, found: FileStat
 ) -> AdmittedFile | None:
-    """The file; None: a copy of it is being analysed, or all of it is made already."""
+    """The file; None: it is left out, a copy is being analysed, or all of it is made already."""
+    if mark := mark_of(state.left_out, path):  # since it was found
+        state.report(path, found, FileGroup.SKIPPED, mark.words)
+        return None
     file = state.table.files[path]
     hash_str = file.hash_str or cache.hash_of(path, found)
     file = replace(file, hash_str=hash_str)

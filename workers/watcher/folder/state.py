@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from msgspec.structs import replace
 
 from shared.domain import Fault
-from shared.ledger.left_out import LeftOutMark, mark_of
+from shared.ledger.left_out import LeftOutMark
 from shared.media import MediaType
 from shared.process.logs import bound_task
 from shared.watch.choices import FileGroup
@@ -64,15 +64,6 @@ class FolderState:
 
     def content_key(self, file: WatchedFile) -> ContentKey:
         return self.facts.cache_id, file.hash_str
-
-    def why_skipped(self, path: str) -> str:
-        """Why nothing is done with such a file; "" where something is."""
-        if mark := mark_of(self.left_out, path):
-            return mark.words
-        if self.signature(path):
-            return ""
-        kind = self.media_type(path).value
-        return f"Nothing is wanted of {kind} files: see analyze_visual, _speech and _faces."
 
     def forget(self, path: str) -> None:
         """The file is not in the folder any more."""

@@ -132,8 +132,7 @@ class FolderWatcher:
         self.stepped_at = time.monotonic()
         self._follow_retries()
         self._follow_models()
-        if self._left_out.follow():
-            self.scheduler.walk_soon()
+        self._left_out.follow()
         try:
             self._go_round()
             self._unreachable = ""
