@@ -50,6 +50,8 @@ export const work = {
     more: (count: number) => `${several(count, "more task")} in line`,
     ended: "Ended",
     noneEnded: "Nothing has ended in the last 24 hours.",
+    onlyFailed: "Only those in which something failed",
+    noneFailed: "Nothing has failed in the last 24 hours.",
     older: "Show older ones",
     kinds: {
       analyze: "Analysis",

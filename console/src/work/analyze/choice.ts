@@ -22,9 +22,8 @@ export const typedLibrary = signal<string | null>(null);
 
 export const library = computed(() => {
   if (typedLibrary.value !== null) return typedLibrary.value;
-  const [[path, isFolder] = ["", true]] = chosen.value;
-  const folder = isFolder ? path : folderOf(path);
-  return usualLibrary(folder || (route.value.params.get("at") ?? ""));
+  const folders = [...chosen.value].map(([path, isFolder]) => (isFolder ? path : folderOf(path)));
+  return usualLibrary(folders.length > 0 ? folders : [route.value.params.get("at") ?? ""]);
 });
 
 export function choose(path: string, isFolder: boolean, isChosen: boolean): void {

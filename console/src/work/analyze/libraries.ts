@@ -1,8 +1,8 @@
 /** Where results go. */
 import { signal } from "@preact/signals";
 import { api, ask, Refusal, type Schemas } from "../../api/client";
-import { may } from "../../api/session";
-import { folderOf, isInside, within } from "../browser/paths";
+import { may, session } from "../../api/session";
+import { commonFolder, folderOf, isAllowed, isInside, within } from "../browser/paths";
 
 /** Those that the server knows, the one used last first. */
 export const libraries = signal<Schemas["KnownFolder"][]>([]);
@@ -16,12 +16,16 @@ export async function loadLibraries(): Promise<void> {
   }
 }
 
-/** The library that lies beside or above a folder already, else a new one in it; "": nobody knows. */
-export function usualLibrary(folder: string): string {
-  if (!folder) return libraries.value[0]?.cache_dir ?? "";
+/** The library that lies near these folders already, else a new one where all of them lie; "": nobody knows. */
+export function usualLibrary(folders: string[]): string {
+  const [first = ""] = folders;
+  if (!first) return libraries.value[0]?.cache_dir ?? "";
+  const roots = session.value?.cache_roots ?? session.value?.roots;
+  const common = commonFolder(folders);
+  const folder = common && isAllowed(common, roots) ? common : first;
   const near = libraries.value
     .map(({ cache_dir }) => cache_dir)
-    .filter((one) => isInside(folder, folderOf(one)) && folderOf(one) !== "")
+    .filter((one) => folderOf(one) !== "" && isInside(folder, folderOf(one)))
     .sort((one, other) => other.length - one.length);
   return near[0] ?? within(folder, ".rushes");
 }

@@ -20,3 +20,15 @@ export function within(folder: string, name: string): string {
 export function isAbsolute(path: string): boolean {
   return /^(\/|[A-Za-z]:[\\/]|\\\\)/.test(path);
 }
+
+/** Whether a path lies in one of the folders that a key may use; null: in any. */
+export function isAllowed(path: string, roots: string[] | null | undefined): boolean {
+  return !roots || roots.some((root) => isInside(path, root));
+}
+
+/** The nearest folder in which all of these folders lie; "" where there is none. */
+export function commonFolder(folders: string[]): string {
+  let [common = ""] = folders;
+  while (common && !folders.every((one) => isInside(one, common))) common = folderOf(common);
+  return common;
+}

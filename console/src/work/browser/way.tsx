@@ -1,7 +1,7 @@
 /** The way to a folder, and a field to go elsewhere. */
 import { useSignal } from "@preact/signals";
 import { session } from "../../api/session";
-import { isInside } from "./paths";
+import { isAllowed } from "./paths";
 import { work } from "../../words/work";
 
 const says = work.browser;
@@ -14,6 +14,7 @@ interface WayProps {
 /** The folders above, each to go to; those above a root are only named. */
 export function Way({ at, onGo }: WayProps) {
   const parts = wayTo(at);
+  const roots = session.value?.media_roots ?? session.value?.roots;
   return (
     <nav class="way" aria-label={says.way}>
       <ol>
@@ -30,7 +31,7 @@ export function Way({ at, onGo }: WayProps) {
           <li key={path}>
             {index === parts.length - 1 ? (
               <span aria-current="location">{name}</span>
-            ) : isInRoots(path) ? (
+            ) : isAllowed(path, roots) ? (
               <button type="button" class="quiet" onClick={() => onGo(path)}>
                 {name}
               </button>
@@ -42,12 +43,6 @@ export function Way({ at, onGo }: WayProps) {
       </ol>
     </nav>
   );
-}
-
-function isInRoots(path: string): boolean {
-  const { roots, media_roots } = session.value ?? {};
-  const allowed = media_roots ?? roots;
-  return !allowed || allowed.some((root) => isInside(path, root));
 }
 
 /** A path of any system, folder by folder. */

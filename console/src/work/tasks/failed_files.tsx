@@ -1,5 +1,5 @@
 /** Files that failed, by their reasons: tried again or left out, all, some or one. */
-import { useSignal } from "@preact/signals";
+import { signal, useSignal } from "@preact/signals";
 import { api, ask, type Schemas } from "../../api/client";
 import { may } from "../../api/session";
 import { useDoing } from "../../parts/doing";
@@ -15,7 +15,10 @@ const SHOWN = 50; // of one reason
 const says = work.failed;
 
 type Deed = "again" | "out";
-type Deeds = ReadonlyMap<string, Deed>; // what was done about a file, in this window
+type Deeds = ReadonlyMap<string, Deed>; // what was done about a file
+
+/** By task, for as long as this window is open. */
+const deedsOf = signal<ReadonlyMap<string, Deeds>>(new Map());
 
 export function FailedFiles({ task }: { task: Task }) {
   if (task.failed_files.length === 0) return null;
@@ -29,14 +32,15 @@ export function FailedFiles({ task }: { task: Task }) {
 
 function Failed({ task }: { task: Task }) {
   const chosen = useSignal<ReadonlySet<string>>(new Set());
-  const deeds = useSignal<Deeds>(new Map());
+  const deeds = deedsOf.value.get(task.task_id) ?? new Map<string, Deed>();
   const said = useSignal("");
   const { isBusy, error, run } = useDoing();
-  const left = task.failed_files.filter(({ media_path }) => !deeds.value.has(media_path));
+  const left = task.failed_files.filter(({ media_path }) => !deeds.has(media_path));
   const some = left.map(({ media_path }) => media_path).filter((path) => chosen.value.has(path));
   const paths = some.length > 0 ? some : left.map(({ media_path }) => media_path);
   const done = (deed: Deed) => {
-    deeds.value = new Map([...deeds.value, ...paths.map((path) => [path, deed] as const)]);
+    const now = new Map([...deeds, ...paths.map((path) => [path, deed] as const)]);
+    deedsOf.value = new Map([...deedsOf.peek(), [task.task_id, now]]);
     chosen.value = new Set();
   };
   const again = async () => {
@@ -53,7 +57,7 @@ function Failed({ task }: { task: Task }) {
   const isAll = some.length === 0;
   return (
     <div class="failed-files">
-      <Reasons task={task} chosen={chosen.value} deeds={deeds.value} onChoose={(next) => (chosen.value = next)} />
+      <Reasons task={task} chosen={chosen.value} deeds={deeds} onChoose={(next) => (chosen.value = next)} />
       {isMendable && left.length > 0 && may("analyze") && (
         <div class="acts">
           {task.kind === "analyze" && (task.is_own || may("admin")) && (
@@ -75,7 +79,7 @@ function Failed({ task }: { task: Task }) {
       )}
       {isMendable && <Lacks scope="analyze" />}
       <p role="status">{said}</p>
-      {[...deeds.value.values()].includes("out") && task.cache_dir && (
+      {[...deeds.values()].includes("out") && task.cache_dir && (
         <a href={hrefOf("work/left-out", new URLSearchParams({ dir: task.cache_dir }))}>{says.see}</a>
       )}
       {error.value != null && <Failure error={error.value} />}

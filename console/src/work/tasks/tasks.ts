@@ -19,6 +19,7 @@ const AWAY_MS = 3_000; // between looks while no room tells
 const LIVE_MS = 15_000;
 const ENDED_MS = 5_000; // those that ended are looked at less often, except where one is missing
 
+let showsFailed = false; // of those that ended only the ones in which something failed
 let isLooking = false;
 let isOld = false; // something happened while it was looked
 let lookedAt = 0;
@@ -41,6 +42,15 @@ export function followTasks(): () => void {
 function every(ms: number, run: () => void): () => void {
   const timer = setInterval(run, ms);
   return () => clearInterval(timer);
+}
+
+/** Of those that ended only the ones in which something failed, or all. */
+export function showEnded(onlyFailed: boolean): void {
+  if (onlyFailed === showsFailed) return;
+  showsFailed = onlyFailed;
+  endedTasks.value = null;
+  endedAt = 0;
+  look();
 }
 
 /** Ask the server anew. */
@@ -70,7 +80,9 @@ async function lookOnce(): Promise<void> {
 }
 
 async function lookAtEnded(): Promise<void> {
+  const wanted = showsFailed;
   const page = await ended();
+  if (wanted !== showsFailed) return; // it is asked again
   endedAt = Date.now();
   const before = endedTasks.peek();
   const ids = new Set(page.tasks.map(({ task_id }) => task_id));
@@ -86,6 +98,7 @@ export async function showOlder(): Promise<void> {
 }
 
 function ended(after?: string) {
-  const query = { state: "ended" as const, details: true, limit: PAGE, after };
+  const state = showsFailed ? ("failed" as const) : ("ended" as const);
+  const query = { state, details: true, limit: PAGE, after };
   return ask(api.GET("/tasks", { params: { query } }));
 }

@@ -7,11 +7,12 @@ import { Failure, Notice } from "../../parts/notice";
 import { change, hrefOf, route } from "../../route";
 import { words } from "../../words";
 import { work } from "../../words/work";
+import { Lacks } from "../lacks";
 import { CancelDialog } from "./cancel_dialog";
 import { EndedTask } from "./ended_task";
 import { OpenTask } from "./open_task";
 import { TaskDialog } from "./task_dialog";
-import { endedTasks, followTasks, look, olderAfter, openTasks, showOlder, type Task, tasksError } from "./tasks";
+import { endedTasks, followTasks, look, olderAfter, openTasks, showEnded, showOlder, type Task, tasksError } from "./tasks";
 
 const SHOWN = 100;
 const says = work.tasks;
@@ -26,7 +27,7 @@ export function TasksPage() {
     <>
       {tasksError.value != null && <Failure error={tasksError.value} />}
       <Open tasks={openTasks.value} onCancel={(task) => (cancelling.value = task)} />
-      <Ended tasks={endedTasks.value ?? []} />
+      <Ended tasks={endedTasks.value} />
       {shown && <TaskDialog key={shown} id={shown} onClose={() => change({ task: null })} />}
       {cancelling.value && (
         <CancelDialog task={cancelling.value} onClose={() => (cancelling.value = null)} />
@@ -49,6 +50,7 @@ function Open({ tasks, onCancel }: { tasks: Task[]; onCancel: (task: Task) => vo
         </ol>
       )}
       {tasks.length > SHOWN && <p class="hint">{says.more(tasks.length - SHOWN)}</p>}
+      <Lacks scope="analyze" />
     </section>
   );
 }
@@ -65,14 +67,27 @@ function Idle() {
   );
 }
 
-function Ended({ tasks }: { tasks: Task[] }) {
+function Ended({ tasks }: { tasks: Task[] | null }) {
   const { isBusy, error, run } = useDoing();
+  const onlyFailed = route.value.params.get("ended") === "failed";
+  useEffect(() => showEnded(onlyFailed), [onlyFailed]);
   return (
     <section aria-labelledby="ended-tasks">
-      <h2 id="ended-tasks">{says.ended}</h2>
-      {tasks.length === 0 && <p class="hint">{says.noneEnded}</p>}
+      <div class="ended-head">
+        <h2 id="ended-tasks">{says.ended}</h2>
+        <label class="check">
+          <input
+            type="checkbox"
+            checked={onlyFailed}
+            onChange={(event) => change({ ended: event.currentTarget.checked ? "failed" : null })}
+          />
+          {says.onlyFailed}
+        </label>
+      </div>
+      {!tasks && <p class="wait">{words.loading}</p>}
+      {tasks?.length === 0 && <p class="hint">{onlyFailed ? says.noneFailed : says.noneEnded}</p>}
       <ol class="tasks" aria-label={says.ended}>
-        {tasks.map((task) => (
+        {tasks?.map((task) => (
           <EndedTask key={task.task_id} task={task} />
         ))}
       </ol>

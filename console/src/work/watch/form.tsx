@@ -23,7 +23,7 @@ export function WatchForm({ folder, onEnd }: { folder?: WatchFolder; onEnd: () =
   const lack = useSignal("");
   const at = folder?.path ?? route.value.params.get("at") ?? "";
   const now = fields.value;
-  const library = now.library ?? (at ? usualLibrary(at) : "");
+  const library = now.library ?? (at ? usualLibrary([at]) : "");
   const set = (changes: Partial<Fields>) => (fields.value = { ...fields.peek(), ...changes });
   const save = async () => {
     await send(folder, at, library, fields.peek());
