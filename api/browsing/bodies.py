@@ -7,6 +7,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from api.http.bodies import LONGEST_PATH, MOST_PATHS, AbsolutePath, CacheDir, Keyed, ListedPath
+from shared.media import MediaType
 
 MOST_LISTED = 10_000
 
@@ -65,6 +66,18 @@ class FilesBelowBody(Keyed, kw_only=True):
 
     paths: ChosenPaths
     recursive: Recursive = True
+    media_types: (
+        Annotated[
+            list[MediaType],
+            Meta(
+                min_length=1,
+                description="Only files of these kinds, by their names; left out: all. A page may "
+                "hold fewer than `limit` then, or none, and there may be more all the same.",
+                examples=[["video", "image"]],
+            ),
+        ]
+        | None
+    ) = None
     limit: Annotated[int, Meta(ge=1, le=MOST_PATHS, description="How many files at most.")] = 10_000
     after: (
         Annotated[

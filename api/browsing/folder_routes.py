@@ -111,6 +111,8 @@ async def list_media_files(call: Call[FilesBelowBody]) -> FilesBelow:
     walk = FolderWalk(services, body.paths, is_recursive=body.recursive)
     after = services.paths.media(body.after, "after") if body.after else None
     found = await walk.files(body.limit, after, call.is_gone)
+    if body.media_types is not None:
+        found.files = [one for one in found.files if one.media_type in body.media_types]
     return await run_in_threadpool(_below, services, found, walk.like)
 
 

@@ -42,8 +42,7 @@ def listed_tasks(call: Call[Any]) -> TaskList:
     answer = TaskList(tasks=_answers(call.services, page.records))
     if "limit" in query or "after" in query:
         answer.next = page.next
-    if call.is_asked("details"):
-        _add_details(call, page.records, answer.tasks)
+    add_details(call, page.records, answer.tasks)
     return answer
 
 
@@ -88,7 +87,10 @@ def _answers(services: Services, records: list[TaskRecord]) -> list[TaskAnswer]:
     ]
 
 
-def _add_details(call: Call[Any], records: list[TaskRecord], answers: list[TaskAnswer]) -> None:
+def add_details(call: Call[Any], records: list[TaskRecord], answers: list[TaskAnswer]) -> None:
+    """What `?details=true` asks for; nothing without it. Blocks."""
+    if not call.is_asked("details"):
+        return
     services = call.services
     ids = [record.task_id for record in records]
     found = work_done(services.redis, services.settings.instance, ids)

@@ -12,7 +12,7 @@ from api.http.errors import ScopeMissing
 from api.tasks.answers import PutFirst, TaskAnswer, TaskList
 from api.tasks.bodies import PutFirstBody
 from api.tasks.callers import caller, is_own, scopes_to_put_first
-from api.tasks.listing import MOST_TASKS, RECENT, ListedState, listed_tasks
+from api.tasks.listing import MOST_TASKS, RECENT, ListedState, add_details, listed_tasks
 from api.tasks.progress import in_clients_form, reason_of, task_answer
 from shared.errors import BadInput, Missing
 from shared.process import logs
@@ -38,6 +38,7 @@ async def get_task(call: Call[None]) -> TaskAnswer:
         answer = task_answer(paths, record, reason_of(call.services, record))
         if wants_files:
             answer.files = in_clients_form(paths, call.services.ledger.files(task_id))
+        add_details(call, [record], [answer])
         return answer
 
     return await run_in_threadpool(read)
@@ -91,6 +92,13 @@ _TASK = {
     "files": None,
 }
 
+_DETAILS = Parameter(
+    "details",
+    "`true` adds how fast it goes, what has failed, and what the key may do with it.",
+    {"type": "boolean", "default": False},
+    True,
+)
+
 ENDPOINTS = (
     Endpoint(
         "GET",
@@ -121,12 +129,7 @@ ENDPOINTS = (
                 {"type": "string", "maxLength": LONGEST_WORD},
                 "WzEsMiwxNzY0MDI4ODAwLjAsIjhmMTRlNDVmY2VlYTE2N2E1YTM2ZGVkZDRiZWEyNTQzIl0",
             ),
-            Parameter(
-                "details",
-                "`true` adds how fast each goes, what has failed, and what the key may do with it.",
-                {"type": "boolean", "default": False},
-                True,
-            ),
+            _DETAILS,
         ),
         answer=TaskList,
         errors={BadInput: "state must be one of open, ended, failed, not 'done'."},
@@ -145,6 +148,7 @@ ENDPOINTS = (
                 {"type": "boolean", "default": False},
                 True,
             ),
+            _DETAILS,
         ),
         answer=TaskAnswer,
         errors={Missing: "There is no task 8f14e45fceea167a5a36dedd4bea2543."},

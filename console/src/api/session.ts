@@ -4,7 +4,7 @@ import { go } from "../route";
 import { api, ask, onRefusal, Refusal, type Schemas } from "./client";
 
 export type Session = Schemas["ConsoleSession"];
-type Scope = "search" | "analyze" | "people" | "watch" | "export" | "models" | "admin";
+export type Scope = "search" | "analyze" | "people" | "watch" | "export" | "models" | "admin";
 
 /** Undefined: nobody has asked yet; null: nobody is signed in. */
 export const session = signal<Session | null | undefined>(undefined);

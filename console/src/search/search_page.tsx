@@ -1,14 +1,13 @@
 /** The first page: one box, and a wall of what it finds. */
 import { effect } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import { connections } from "../api/live";
 import { home } from "../api/client";
 import { may, session } from "../api/session";
 import { Failure, Notice } from "../parts/notice";
-import { change } from "../route";
+import { change, hrefOf } from "../route";
 import { words } from "../words";
 import { followCoverage } from "./asking/coverage";
-import { folders, foldersError, library, loadFolders } from "./asking/folders";
+import { folders, foldersError, followFolders, library, loadFolders } from "./asking/folders";
 import { followPeople } from "./asking/people";
 import { query } from "./asking/query";
 import { isNothing } from "./asking/request";
@@ -38,7 +37,7 @@ function Search() {
         const { words: typed, said } = query.value;
         document.title = [typed || said, words.name].filter(Boolean).join(" · ");
       }),
-      effect(() => void (connections.value >= 0 && loadFolders())),
+      followFolders(),
       followPeople(),
       followQuery(),
       followCoverage(),
@@ -106,6 +105,11 @@ export function NoLibrary() {
   return (
     <Notice title={says.none}>
       <p>{says.how}</p>
+      {may("analyze") && (
+        <a class="button" href={hrefOf("work/analyze")}>
+          {says.begin}
+        </a>
+      )}
       <code>{says.command}</code>
       <a href={new URL("api/v1/docs", home).href}>{says.docs}</a>
       <OtherFolder />

@@ -108,6 +108,7 @@ export const words = {
       how: "Rushes searches what it has looked at once. Let it look at a folder with media:",
       command: "rushes analyze FOLDER",
       docs: "The API does the same",
+      begin: "Choose folders to analyze",
       absolute: "Type a whole path, such as /footage/.rushes.",
     },
 

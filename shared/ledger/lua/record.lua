@@ -13,13 +13,15 @@ local function place()
   local owner = owner_of(t)
   local before = redis.call('LPOS', line_key(owner), t)
   if not before then return '' end
-  if first_of_all() == t then return '1' end
+  local first = first_of_all()
+  if first == t then return '1' end
   local others = 0
   for _, other in ipairs(redis.call('ZRANGE', P .. 'owners', 0, -1)) do
     if other ~= owner then
       local is_first = served(other) < served(owner)
         or served(other) == served(owner) and since(other) <= since(owner)
       local turns = is_first and before + 1 or before
+      if first and other == owner_of(first) then turns = math.max(turns, 1) end
       others = others + math.min(redis.call('LLEN', line_key(other)), turns)
     end
   end

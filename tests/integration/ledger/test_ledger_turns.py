@@ -203,6 +203,7 @@ def test_a_task_that_is_put_before_all_is_the_next_and_costs_others_one_turn(
     assert studio.ledger.put_first(last, of_all=True, by="Admin")
     told = studio.record(last)
     assert (told.place, told.put_first_by) == (1, "Admin")
+    assert [studio.record(other).place for other in others] == [2, 3]
     studio.worked(holder, 0, 1)
     assert studio.ledger.holder() == last
     studio.worked(last, 0, 1)

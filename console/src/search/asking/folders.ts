@@ -1,6 +1,7 @@
 /** The cache folders that the server knows, and the one that is searched. */
 import { computed, effect, signal } from "@preact/signals";
 import { api, type Schemas } from "../../api/client";
+import { connections, follow } from "../../api/live";
 import { answerOf } from "./patience";
 import { query } from "./query";
 
@@ -23,6 +24,29 @@ export function keepFolder(dir: string): void {
   if (!dir) return;
   lastUsed.value = dir;
   localStorage.setItem(NAME, dir);
+}
+
+const LOOK_MS = 5_000; // at most so often while tasks go on
+
+/** Keep them up to date until the returned function is called: an analysis may make a new one. */
+export function followFolders(): () => void {
+  let timer = 0;
+  let lastOpen: unknown;
+  const soon = (told: unknown) => {
+    const { open } = told as { open?: number };
+    if (open === lastOpen) return; // it only went on
+    lastOpen = open;
+    timer ||= window.setTimeout(() => {
+      timer = 0;
+      void loadFolders();
+    }, LOOK_MS);
+  };
+  const ends = [
+    effect(() => void (connections.value >= 0 && loadFolders())),
+    follow("tasks", soon),
+    () => clearTimeout(timer),
+  ];
+  return () => ends.forEach((end) => end());
 }
 
 /** Ask the server anew. */

@@ -1,0 +1,39 @@
+/** What lies in a folder of the server, page by page. */
+import { useSignal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+import { api, ask, type Schemas } from "../../api/client";
+import { useLoad } from "../../parts/load";
+
+export type Content = Schemas["FolderContent"];
+
+const PAGE = 500;
+
+/** `library` "": what is analyzed is not asked; `turn`: it is looked anew when this changes. */
+export function useFolder(path: string, library: string, turn: string) {
+  const first = useLoad(`${path}\n${library}`, (signal) => look(path, library, undefined, signal));
+  const added = useSignal<{ to: Content | undefined; pages: Content[] }>({ to: undefined, pages: [] });
+  const pages = added.value.to === first.data ? added.value.pages : [];
+  useEffect(() => {
+    if (first.data) first.again();
+  }, [turn]);
+  const content = first.data && joined([first.data, ...pages]);
+  const more = async () => {
+    const page = await look(path, library, content?.next ?? undefined);
+    added.value = { to: first.data, pages: [...pages, page] };
+  };
+  return { content, error: first.error, again: first.again, more };
+}
+
+function joined(pages: Content[]): Content {
+  return {
+    ...pages[0]!,
+    folders: pages.flatMap(({ folders }) => folders),
+    files: pages.flatMap(({ files }) => files),
+    next: pages.at(-1)!.next,
+  };
+}
+
+function look(path: string, library: string, after: string | undefined, signal?: AbortSignal) {
+  const body = { path: path || undefined, cache_dir: library || undefined, limit: PAGE, after };
+  return ask(api.POST("/media/folder", { body, signal }));
+}

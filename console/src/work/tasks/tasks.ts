@@ -1,0 +1,104 @@
+/** The tasks that wait or run, in the order of the line, and those that ended last. */
+import { effect, signal } from "@preact/signals";
+import { api, ask, type Schemas } from "../../api/client";
+import { connections, follow, isLive } from "../../api/live";
+import { session } from "../../api/session";
+
+export type Task = Schemas["TaskAnswer"];
+
+/** Null: nobody knows yet. */
+export const openTasks = signal<Task[] | null>(null);
+export const endedTasks = signal<Task[] | null>(null);
+/** Where older ones are, if there are any. */
+export const olderAfter = signal<string | null>(null);
+export const tasksError = signal<unknown>(null);
+
+const MOST_OPEN = 200;
+const PAGE = 20;
+const AWAY_MS = 3_000; // between looks while no room tells
+const LIVE_MS = 15_000;
+const ENDED_MS = 5_000; // those that ended are looked at less often, except where one is missing
+
+let showsFailed = false; // of those that ended only the ones in which something failed
+let isLooking = false;
+let isOld = false; // something happened while it was looked
+let lookedAt = 0;
+let endedAt = 0;
+
+/** Keep them up to date until the returned function is called. */
+export function followTasks(): () => void {
+  endedAt = 0;
+  const ends = [
+    effect(() => void (connections.value >= 0 && look())),
+    follow("tasks", look),
+    every(1_000, () => {
+      const wait = isLive.peek() ? LIVE_MS : AWAY_MS;
+      if (!document.hidden && session.peek() && Date.now() - lookedAt >= wait) look();
+    }),
+  ];
+  return () => ends.forEach((end) => end());
+}
+
+function every(ms: number, run: () => void): () => void {
+  const timer = setInterval(run, ms);
+  return () => clearInterval(timer);
+}
+
+/** Of those that ended only the ones in which something failed, or all. */
+export function showEnded(onlyFailed: boolean): void {
+  if (onlyFailed === showsFailed) return;
+  showsFailed = onlyFailed;
+  endedTasks.value = null;
+  endedAt = 0;
+  look();
+}
+
+/** Ask the server anew. */
+export function look(): void {
+  if (isLooking) isOld = true;
+  else void lookOnce();
+}
+
+async function lookOnce(): Promise<void> {
+  isLooking = true;
+  isOld = false;
+  lookedAt = Date.now();
+  try {
+    const before = openTasks.peek() ?? [];
+    const { tasks } = await ask(api.GET("/tasks", { params: { query: { state: "open", details: true, limit: MOST_OPEN } } }));
+    const now = new Set(tasks.map(({ task_id }) => task_id));
+    const hasEnded = before.some(({ task_id }) => !now.has(task_id));
+    if (hasEnded || Date.now() - endedAt > ENDED_MS) await lookAtEnded();
+    openTasks.value = tasks;
+    tasksError.value = null;
+  } catch (error) {
+    tasksError.value = error;
+  } finally {
+    isLooking = false;
+    if (isOld) look();
+  }
+}
+
+async function lookAtEnded(): Promise<void> {
+  const wanted = showsFailed;
+  const page = await ended();
+  if (wanted !== showsFailed) return; // it is asked again
+  endedAt = Date.now();
+  const before = endedTasks.peek();
+  const ids = new Set(page.tasks.map(({ task_id }) => task_id));
+  const older = before?.filter(({ task_id }) => !ids.has(task_id)) ?? [];
+  endedTasks.value = [...page.tasks, ...older];
+  if (older.length === 0) olderAfter.value = page.next ?? null;
+}
+
+export async function showOlder(): Promise<void> {
+  const page = await ended(olderAfter.peek() ?? undefined);
+  endedTasks.value = [...(endedTasks.peek() ?? []), ...page.tasks];
+  olderAfter.value = page.next ?? null;
+}
+
+function ended(after?: string) {
+  const state = showsFailed ? ("failed" as const) : ("ended" as const);
+  const query = { state, details: true, limit: PAGE, after };
+  return ask(api.GET("/tasks", { params: { query } }));
+}
