@@ -247,3 +247,14 @@ def test_a_key_with_roots_begins_in_them(
     assert (answer["parent"], names(answer, "files")) == (None, ["a.mov"])
     assert "licence key" in refusal(ask(guest, media), 403)
     assert "licence key" in refusal(guest.post("/media/files", paths=[str(media)]), 403)
+
+
+def test_files_below_folders_may_be_asked_for_by_kind(client: Client, folder: Path) -> None:
+    for name in ("a.mov", "b.wav", "c.jpg"):
+        (folder / name).write_bytes(b"12")
+    seen = below(client, folder, media_types=["video", "image"])
+    assert seen["files"] == [str(folder / name) for name in ("a.mov", "c.jpg")]
+    assert seen["total_bytes"] == 4
+    assert below(client, folder, media_types=["audio"])["files"] == [str(folder / "b.wav")]
+    answer = client.post("/media/files", paths=[str(folder)], media_types=["text"])
+    assert "media_types" in refusal(answer, 400)

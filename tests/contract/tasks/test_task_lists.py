@@ -137,6 +137,11 @@ def test_details_say_how_fast_it_goes_and_what_the_key_may_do(sent: Sent, api_st
     assert running["task_id"] == first
     assert (running["footage_seconds"], running["failed_count"]) == (90.0, 1)
     assert running["cache_dir"] == str(sent.caches / "lists")
+    alone = sent.client.get(f"/tasks/{first}?details=true").json()
+    assert {name: alone[name] for name in ("failed_count", "is_own")} == {
+        "failed_count": 1,
+        "is_own": True,
+    }
 
 
 def test_the_room_of_all_tasks_tells_that_something_has_changed(sent: Sent) -> None:
