@@ -5,9 +5,8 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,58 +16,50 @@ from playwright.sync_api import Browser, Locator, expect
 
 from cli.demo.samples import fetch_samples
 from tests.support.cli.remote_command import Command
-from tests.support.console.chromium import Window, window
+from tests.support.console.casting import UNNAMED, Casting
+from tests.support.console.chromium import window
 from tests.support.console.editor import Editor
 from tests.support.console.first_shoot import FirstShoot, make_first_shoot
-from tests.support.console.pictures import Pictures
+from tests.support.console.tutorial import Tutorial, Visit
+from tests.support.console.worker import WorkDesk
 from tests.support.media.photos import SAMPLES
 from tests.support.private_redis import private_redis
-from tests.support.stack import KEY, PROJECT, Client, running_stack
+from tests.support.stack import KEY, running_stack
 
-PAGE = PROJECT / "docs" / "first-steps.md"
 LIBRARY = "/footage/.rushes"
+_ANALYZED_MS = 90_000  # all of it, on a busy machine
 
 
 @dataclass
-class Tour:
-    """What every step has at hand."""
+class FirstSteps(Visit):
+    """An editor, with an empty folder for downloads."""
 
-    browser: Browser
-    shown: Window
-    editor: Editor
-    client: Client
-    command: Command
     shoot: FirstShoot
-    folder: Path  # for downloads
-    pictures: Pictures
+    link: str
+    downloads: Path
 
-    def take(self, name: str, *, dark: bool = False) -> None:
-        self.pictures.take(self.editor.page, name, dark=dark)
+    @property
+    def editor(self) -> Editor:
+        return Editor(self.page, self.client.url)
+
+    @property
+    def desk(self) -> WorkDesk:
+        return WorkDesk(self.page, self.client.url)
 
     def save(self, by: Locator) -> Path:
         """What the browser saves after a click."""
-        with self.editor.page.expect_download() as offered:
+        with self.page.expect_download() as offered:
             by.click()
-        saved = self.folder / offered.value.suggested_filename
+        saved = self.downloads / offered.value.suggested_filename
         offered.value.save_as(saved)
         return saved
 
 
-STEPS: list[tuple[str, Callable[[Tour], None]]] = []
-
-
-def step(heading: str) -> Callable[[Callable[[Tour], None]], Callable[[Tour], None]]:
-    """Marks what is done under a heading of the page; steps are done in the order of this file."""
-
-    def add(do: Callable[[Tour], None]) -> Callable[[Tour], None]:
-        STEPS.append((heading, do))
-        return do
-
-    return add
+tutorial = Tutorial[FirstSteps]("first-steps.md")
 
 
 @pytest.fixture
-def tour(browser: Browser, tmp_path: Path) -> Iterator[Tour]:
+def tour(browser: Browser, tmp_path: Path) -> Iterator[FirstSteps]:
     """A stack of its own, which knows no library yet, and nobody who is signed in."""
     folders = [tmp_path / name for name in ("stack", "home", "downloads")]
     for folder in folders:
@@ -84,82 +75,77 @@ def tour(browser: Browser, tmp_path: Path) -> Iterator[Tour]:
         stack.start_worker("recluster")
         stack.start_worker("export")
         client = stack.client()
-        command = Command(client.url, KEY, home, {"RUSHES_CACHE_DIR": LIBRARY})
-        editor = Editor(shown.page, client.url)
-        yield Tour(browser, shown, editor, client, command, shoot, downloads, Pictures())
+        link = Command(client.url, KEY, home).json("console")["url"]
+        yield FirstSteps(browser, shown, client, shoot, link, downloads)
 
 
-def test_every_step_of_the_page_can_be_done_and_makes_its_pictures(tour: Tour) -> None:
-    page = PAGE.read_text(encoding="utf-8")
-    assert [heading for heading, _ in STEPS] == re.findall(r"^## (.+)$", page, re.MULTILINE)
-    for heading, do in STEPS:
-        print(heading)
-        do(tour)
-    shown = re.findall(r"\]\(images/([\w-]+\.webp)\)", page)
-    assert tour.pictures.taken == shown
-    kept = tour.pictures.folder or PAGE.parent / "images"
-    assert {path.name for path in kept.iterdir()} == set(shown)
-    assert tour.shown.foreign(tour.client.url) == []
-    assert tour.shown.complaints == []
+def test_every_step_of_the_page_can_be_done_and_makes_its_pictures(tour: FirstSteps) -> None:
+    tutorial.go_through(tour)
 
 
-@step("Open the console")
-def open_it(tour: Tour) -> None:
-    link = tour.command.json("console")["url"]
-    tour.editor.page.goto(link)
-    expect(tour.editor.page.get_by_text("Nothing is analyzed yet")).to_be_visible()
-    tour.editor.page.reload()
-    expect(tour.editor.page.get_by_role("button", name="Sign out")).to_be_visible()
+@tutorial.step("Open the console")
+def open_it(tour: FirstSteps) -> None:
+    tour.page.goto(tour.link)
+    expect(tour.page.get_by_text("Nothing is analyzed yet")).to_be_visible()
+    tour.page.reload()
+    expect(tour.page.get_by_role("button", name="Sign out")).to_be_visible()
 
 
-@step("Analyze a folder")
-def analyze(tour: Tour) -> None:
-    told = tour.command.run("analyze", tour.shoot.folder, "--collection", "Crew", status=1)
-    assert "7 files (6 video, 1 image)" in told.stderr
-    assert "7 for pictures, 2 for speech, 7 for faces" in told.stderr
-    assert "Torn.mp4" in told.stdout
+@tutorial.step("Analyze a folder")
+def analyze(tour: FirstSteps) -> None:
+    page, desk = tour.page, tour.desk
+    desk.link("Choose folders to analyze").click()
+    desk.go_to("/footage")
+    desk.choose("day1", "day2")
+    expect(page.get_by_label("Library")).to_have_value(LIBRARY)
+    page.get_by_label("Faces").check()
+    page.get_by_label("Collection").fill("Crew")
+    expect(page.get_by_role("region", name="How")).to_contain_text("7 to analyze")
+    desk.button("Analyze").click()
+    expect(desk.dialog).to_contain_text("Done", timeout=_ANALYZED_MS)
+    expect(desk.dialog).to_contain_text("1 file failed")
 
 
-@step("Choose the library")
-def choose(tour: Tour) -> None:
-    tour.editor.page.reload()
-    libraries = tour.editor.page.get_by_label("Library")
+@tutorial.step("Choose the library")
+def choose(tour: FirstSteps) -> None:
+    tour.desk.link("Search this library", within=tour.desk.dialog).click()
+    libraries = tour.page.get_by_label("Library")
     expect(libraries).to_contain_text(f"{LIBRARY} · 6 files")
     expect(libraries).to_contain_text("Another folder …")
 
 
-@step("Search by words")
-def by_words(tour: Tour) -> None:
+@tutorial.step("Search by words")
+def by_words(tour: FirstSteps) -> None:
     tour.editor.search("an animal")
     expect(tour.editor.hits.first).to_contain_text(tour.shoot.meadow.name)
     expect(tour.editor.hits.first).to_contain_text("strong")
     tour.editor.box.press("Enter")
-    expect(tour.editor.page.get_by_text("of this folder is analyzed")).to_be_visible()
+    expect(tour.page.get_by_text("of this folder is analyzed")).to_be_visible()
     tour.take("search")
-    page = tour.editor.page
+    page = tour.page
     page.get_by_role("button", name="Filters").click()
     matches = page.get_by_role("group", name="Filters").get_by_label("Matches")
     expect(matches).to_contain_text("also what is hardly one")
     page.get_by_role("button", name="Filters").click()
 
 
-@step("Scrub through a scene")
-def scrub(tour: Tour) -> None:
+@tutorial.step("Scrub through a scene")
+def scrub(tour: FirstSteps) -> None:
     hit = tour.editor.hits.nth(2)
     picture = hit.get_by_role("link")
     box = picture.bounding_box()
     assert box is not None
-    tour.editor.page.mouse.move(box["x"] + box["width"] * 0.9, box["y"] + box["height"] / 2)
+    tour.page.mouse.move(box["x"] + box["width"] * 0.9, box["y"] + box["height"] / 2)
     expect(picture.locator("img").first).to_have_attribute("src", re.compile("second="))
     expect(hit.get_by_role("button", name="More like this")).to_have_text("≈")
     tour.take("scrub")
     hit.get_by_role("button", name="Add its scene to the basket").click()
-    expect(tour.editor.page.get_by_role("link", name="Basket")).to_contain_text("1")
+    expect(tour.page.get_by_role("link", name="Basket")).to_contain_text("1")
 
 
-@step("Search by a picture")
-def by_picture(tour: Tour) -> None:
-    page = tour.editor.page
+@tutorial.step("Search by a picture")
+def by_picture(tour: FirstSteps) -> None:
+    page = tour.page
     tour.editor.search("")
     with page.expect_file_chooser() as asked:
         page.get_by_role("button", name=re.compile("Search by a picture")).click()
@@ -168,60 +154,61 @@ def by_picture(tour: Tour) -> None:
     tour.take("picture")
 
 
-@step("Find what is said")
-def by_speech(tour: Tour) -> None:
+@tutorial.step("Find what is said")
+def by_speech(tour: FirstSteps) -> None:
     tour.editor.search('"amiable"')
     hit = tour.editor.wait_for_hit("amiable")
     expect(hit).to_contain_text("these words")
     expect(hit.locator("img")).to_be_visible()
-    expect(tour.editor.page.get_by_text("of this folder is transcribed")).to_be_visible()
+    expect(tour.page.get_by_text("of this folder is transcribed")).to_be_visible()
     tour.take("said")
     tour.editor.search('"amiabel"')
     expect(tour.editor.wait_for_hit("amiable")).to_contain_text("nearly these words")
 
 
-@step("Find a person")
-def by_person(tour: Tour) -> None:
-    [crew] = tour.command.json("people", "list")["cluster_jobs"]
-    [first, *_] = crew["clusters"]
-    told = tour.command.run("people", "name", first["cluster_id"], "Eileen")
-    assert "is Eileen" in told.stdout
-    tour.editor.page.reload()
+@tutorial.step("Find a person")
+def by_person(tour: FirstSteps) -> None:
+    tour.page.get_by_role("link", name="People", exact=True).click()
+    casting = Casting(tour.page, tour.client.url)
+    expect(casting.people.first).to_be_visible()
+    casting.call(UNNAMED, "Eileen")
+    casting.told(re.compile("“Eileen” now finds"))
+    tour.page.get_by_role("link", name="Search", exact=True).click()
     tour.editor.search("Eil")
-    tour.editor.page.get_by_role("option", name="Person: Eileen").click()
+    tour.page.get_by_role("option", name="Person: Eileen").click()
     hit = tour.editor.wait_for_hit(tour.shoot.launch.name)
     expect(hit).to_contain_text("Eileen")
     tour.take("person")
 
 
-@step("Play an original")
-def play(tour: Tour) -> None:
+@tutorial.step("Play an original")
+def play(tour: FirstSteps) -> None:
     tour.editor.hits.first.get_by_role("link").click()
     player = tour.editor.player
     expect(player.get_by_role("button", name="Original")).to_have_attribute("aria-pressed", "true")
     tour.editor.wait_for_video("video && video.currentTime > 5")
-    tour.editor.page.keyboard.press("k")
+    tour.page.keyboard.press("k")
     expect(player.get_by_text("Eileen")).to_be_visible()
     expect(player.get_by_role("button", name="Copy timecode")).to_be_visible()
     expect(player.get_by_role("button", name=re.compile("^Scene 2"))).to_be_visible()
     tour.take("player")
-    tour.editor.page.keyboard.press("Escape")
+    tour.page.keyboard.press("Escape")
 
 
-@step("Play what the browser cannot")
-def play_preview(tour: Tour) -> None:
+@tutorial.step("Play what the browser cannot")
+def play_preview(tour: FirstSteps) -> None:
     tour.editor.search("an animal")
     tour.editor.wait_for_hit(tour.shoot.forest.name).get_by_role("link").click()
     player = tour.editor.player
     expect(player.get_by_role("button", name="Preview")).to_have_attribute("aria-pressed", "true")
     tour.editor.wait_for_video("video && video.readyState >= 2 && video.currentTime > 4.2")
-    tour.editor.page.keyboard.press("k")
+    tour.page.keyboard.press("k")
     tour.take("preview", dark=True)
 
 
-@step("Read along")
-def read(tour: Tour) -> None:
-    tour.editor.page.keyboard.press("Escape")
+@tutorial.step("Read along")
+def read(tour: FirstSteps) -> None:
+    tour.page.keyboard.press("Escape")
     tour.editor.search('"amiable"')
     tour.editor.wait_for_hit("amiable").get_by_role("link").click()
     player = tour.editor.player
@@ -229,16 +216,16 @@ def read(tour: Tour) -> None:
     sentence.click()
     expect(sentence).to_have_attribute("aria-current", "true")
     tour.editor.wait_for_video("video && video.currentTime > 9.5")
-    tour.editor.page.keyboard.press("k")
+    tour.page.keyboard.press("k")
     tour.take("transcript")
     player.get_by_label("Find in the transcript").fill("Dashwood")
     expect(sentence).to_have_count(0)
     player.get_by_role("button", name="Close the player").focus()
 
 
-@step("Mark in and out")
-def mark(tour: Tour) -> None:
-    keys = tour.editor.page.keyboard
+@tutorial.step("Mark in and out")
+def mark(tour: FirstSteps) -> None:
+    keys = tour.page.keyboard
     for key in ("i", "ArrowRight", ".", "o", "a"):
         keys.press(key)
     expect(tour.editor.player.get_by_text("1 range added")).to_be_visible()
@@ -247,10 +234,10 @@ def mark(tour: Tour) -> None:
     expect(tour.editor.player.get_by_text("2 ranges added")).to_be_visible()
 
 
-@step("Look into the basket")
-def basket(tour: Tour) -> None:
-    tour.editor.page.keyboard.press("b")
-    rows = tour.editor.page.get_by_role("list", name="Basket").get_by_role("listitem")
+@tutorial.step("Look into the basket")
+def basket(tour: FirstSteps) -> None:
+    tour.page.keyboard.press("b")
+    rows = tour.page.get_by_role("list", name="Basket").get_by_role("listitem")
     expect(rows).to_have_count(3)
     expect(rows.first).to_contain_text(tour.shoot.meadow.name)
     grip = rows.first.get_by_role("button", name=re.compile("^Move"))
@@ -260,9 +247,9 @@ def basket(tour: Tour) -> None:
     tour.take("basket")
 
 
-@step("Make a timeline for Premiere")
-def timeline(tour: Tour) -> None:
-    page = tour.editor.page
+@tutorial.step("Make a timeline for Premiere")
+def timeline(tour: FirstSteps) -> None:
+    page = tour.page
     page.get_by_role("radio", name="Timeline").check()
     page.get_by_label("Format").select_option(label="Premiere Pro (XML)")
     page.get_by_role("radio", name="Download").check()
@@ -274,9 +261,9 @@ def timeline(tour: Tour) -> None:
     )
 
 
-@step("Make clips")
-def clips(tour: Tour) -> None:
-    page = tour.editor.page
+@tutorial.step("Make clips")
+def clips(tour: FirstSteps) -> None:
+    page = tour.page
     page.get_by_role("radio", name="Clips").check()
     page.get_by_label("Folder on the server").fill("/footage/exports")
     page.get_by_label("Make the folder where it is missing").check()
@@ -288,9 +275,9 @@ def clips(tour: Tour) -> None:
     assert saved.read_bytes() == written.read_bytes()
 
 
-@step("Learn the keys")
-def keys(tour: Tour) -> None:
-    page = tour.editor.page
+@tutorial.step("Learn the keys")
+def keys(tour: FirstSteps) -> None:
+    page = tour.page
     page.get_by_role("link", name="Search", exact=True).click()
     tour.editor.wait_for_hit("amiable").get_by_role("link").click()
     expect(tour.editor.player).to_be_visible()
@@ -302,12 +289,12 @@ def keys(tour: Tour) -> None:
     page.keyboard.press("Escape")
 
 
-@step("Send it to a colleague")
-def send(tour: Tour) -> None:
+@tutorial.step("Send it to a colleague")
+def send(tour: FirstSteps) -> None:
     tour.editor.search("an animal")
     tour.editor.wait_for_hit(tour.shoot.meadow.name)
     tour.editor.box.press("Enter")
-    address = tour.editor.page.url.removeprefix(f"{tour.client.url}/")
+    address = tour.page.url.removeprefix(f"{tour.client.url}/")
     key = tour.client.post("/keys", label="colleague", scopes=["search"]).json()["license_key"]
     with window(tour.browser) as theirs:
         colleague = Editor(theirs.page, tour.client.url)
@@ -316,25 +303,29 @@ def send(tour: Tour) -> None:
         expect(colleague.hits.first).to_contain_text(tour.shoot.meadow.name)
 
 
-@step("Read how complete the answer is")
-def coverage(tour: Tour) -> None:
-    page = tour.editor.page
+@tutorial.step("Read how complete the answer is")
+def coverage(tour: FirstSteps) -> None:
+    page = tour.page
     expect(page.get_by_text("86 % of this folder is analyzed")).to_be_visible()
     page.get_by_text("What is missing").click()
     expect(page.get_by_text("The file is incomplete")).to_be_visible()
     tour.take("coverage")
     tour.shoot.torn.write_bytes(tour.shoot.bikes.read_bytes())
-    told = tour.command.json("analyze", tour.shoot.folder, "--collection", "Crew")
-    assert json.dumps(told).count('"failed"') == 0
-    page.reload()
+    address = page.url
+    page.get_by_role("link", name="Work", exact=True).click()
+    page.get_by_text("1 file failed").click()
+    tour.desk.button("Try 1 file again").click()
+    tasks = page.get_by_role("list", name="Ended", exact=True).get_by_role("listitem")
+    expect(tasks.filter(has_text="Files: 1 of 1")).to_have_count(1, timeout=_ANALYZED_MS)
+    page.goto(address)
     expect(page.get_by_text("100 % of this folder is analyzed")).to_be_visible()
 
 
-@step("When something is away")
-def away(tour: Tour) -> None:
+@tutorial.step("When something is away")
+def away(tour: FirstSteps) -> None:
     elsewhere = tour.shoot.folder.with_name("unplugged")
     tour.shoot.folder.joinpath("day1").rename(elsewhere)
-    page = tour.editor.page
+    page = tour.page
     tour.editor.search("a rabbit")
     tour.editor.box.press("Enter")
     hit = tour.editor.wait_for_hit(tour.shoot.meadow.name)

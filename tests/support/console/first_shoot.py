@@ -23,7 +23,7 @@ from tests.support.media.speech import RATE, recorded_speech, together
 FPS = 24
 _MOVES_FPS = 12  # of moves into photos
 _SIZE = (640, 360)
-_FAST = ("-c:v", "libx264", "-preset", "superfast", "-crf", "21", "-pix_fmt", "yuv420p")
+FAST = ("-c:v", "libx264", "-preset", "superfast", "-crf", "21", "-pix_fmt", "yuv420p")
 _PRORES = ("-c:v", "prores", "-profile:v", "0", "-pix_fmt", "yuv422p10le")
 # Where shots of Big Buck Bunny begin, and how long they are; seconds.
 _MEADOW = ((63, 3), (89, 3), (118, 3), (195, 3), (240, 3))
@@ -52,22 +52,22 @@ def make_first_shoot(folder: Path) -> FirstShoot:
     one, two = folder / "day1", folder / "day2"
     one.mkdir(parents=True)
     two.mkdir()
-    meadow = _cut(films["bbb"], _MEADOW, one / "Meadow.mp4", *_FAST)
+    meadow = cut(films["bbb"], _MEADOW, one / "Meadow.mp4", *FAST)
     torn = two / "Torn.mp4"
     torn.write_bytes(meadow.read_bytes())
     return FirstShoot(
         folder=folder,
         meadow=meadow,
-        forest=_cut(films["bbb"], _FOREST, one / "Forest.mov", *_PRORES),
-        bikes=_cut(films["bikes"], ((0, 10),), one / "Bikes.mp4", *_FAST),
+        forest=cut(films["bbb"], _FOREST, one / "Forest.mov", *_PRORES),
+        bikes=cut(films["bikes"], ((0, 10),), one / "Bikes.mp4", *FAST),
         letters=_letters(two / "Letters.mp4", photos),
-        launch=write_video(two / "Launch.mp4", _launch(photos), fps=_MOVES_FPS),
+        launch=write_launch(two / "Launch.mp4", photos),
         torn=truncate(torn, 0.4),
         moon=make_still(two / "Moon.png", photos["moon"]),
     )
 
 
-def _cut(source: Path, shots: Sequence[tuple[float, float]], target: Path, *codec: str) -> Path:
+def cut(source: Path, shots: Sequence[tuple[float, float]], target: Path, *codec: str) -> Path:
     """The shots (begin, length) of a film one after the other, without sound."""
     command = ["ffmpeg", "-v", "error"]
     for begin, length in shots:
@@ -97,6 +97,11 @@ def _letters(target: Path, photos: dict[str, Path]) -> Path:
     mute.unlink()
     sound.unlink()
     return target
+
+
+def write_launch(target: Path, photos: dict[str, Path]) -> Path:
+    """A rocket, then an astronaut; H.264 without sound."""
+    return write_video(target, _launch(photos), fps=_MOVES_FPS)
 
 
 def _launch(photos: dict[str, Path]) -> Iterator[RGB]:
