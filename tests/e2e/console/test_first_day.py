@@ -20,7 +20,6 @@ from tests.support.console.administrator import Administrator
 from tests.support.console.casting import UNNAMED, Casting
 from tests.support.console.chromium import Window, window
 from tests.support.console.day_shoot import DayShoot, make_day_shoot
-from tests.support.console.editor import Editor
 from tests.support.console.tutorial import Tutorial, Visit
 from tests.support.console.worker import WorkDesk
 from tests.support.private_redis import private_redis
@@ -48,16 +47,8 @@ class FirstDay(Visit):
         return Administrator(self.page, self.client.url)
 
     @property
-    def desk(self) -> WorkDesk:
-        return WorkDesk(self.page, self.client.url)
-
-    @property
     def ann(self) -> WorkDesk:
         return WorkDesk(self.anns.page, self.client.url)
-
-    @property
-    def editor(self) -> Editor:
-        return Editor(self.page, self.client.url)
 
 
 tutorial = Tutorial[FirstDay]("first-day.md")
@@ -78,7 +69,7 @@ def day(browser: Browser, tmp_path: Path) -> Iterator[FirstDay]:
     }
     (stack_folder / "state").mkdir(mode=0o755)
     with (
-        private_redis() as redis,
+        private_redis(append_only=True) as redis,
         running_stack(stack_folder, redis.url, **settings) as stack,
         Receiver().listening() as receiver,
         window(browser, color_scheme="light") as shown,
@@ -229,7 +220,7 @@ def keys(day: FirstDay) -> None:
     page = day.anns.page
     expect(page.get_by_label("Library")).to_have_value(LIBRARY)
     page.get_by_role("link", name="Server", exact=True).click()
-    expect(Administrator(page, day.client.url).sections).to_have_text(["Health"])
+    expect(Administrator(page, day.client.url).sections).to_have_text(["Health", "Models"])
     expect(day.admin.card("Ann")).to_contain_text("less than a minute ago")
     day.take("keys-of-editors")
 

@@ -21,7 +21,6 @@ from tests.support.console.chromium import window
 from tests.support.console.editor import Editor
 from tests.support.console.first_shoot import FirstShoot, make_first_shoot
 from tests.support.console.tutorial import Tutorial, Visit
-from tests.support.console.worker import WorkDesk
 from tests.support.media.photos import SAMPLES
 from tests.support.private_redis import private_redis
 from tests.support.stack import KEY, running_stack
@@ -37,14 +36,6 @@ class FirstSteps(Visit):
     shoot: FirstShoot
     link: str
     downloads: Path
-
-    @property
-    def editor(self) -> Editor:
-        return Editor(self.page, self.client.url)
-
-    @property
-    def desk(self) -> WorkDesk:
-        return WorkDesk(self.page, self.client.url)
 
     def save(self, by: Locator) -> Path:
         """What the browser saves after a click."""

@@ -11,7 +11,9 @@ from typing import Generic, TypeVar
 from playwright.sync_api import Browser, Page
 
 from tests.support.console.chromium import Window
+from tests.support.console.editor import Editor
 from tests.support.console.pictures import Pictures
+from tests.support.console.worker import WorkDesk
 from tests.support.stack import PROJECT, Client
 
 _DOCS = PROJECT / "docs"
@@ -30,6 +32,14 @@ class Visit:
     @property
     def page(self) -> Page:
         return self.shown.page
+
+    @property
+    def editor(self) -> Editor:
+        return Editor(self.page, self.client.url)
+
+    @property
+    def desk(self) -> WorkDesk:
+        return WorkDesk(self.page, self.client.url)
 
     def take(self, name: str, *, dark: bool = False) -> None:
         self.pictures.take(self.page, name, dark=dark)
