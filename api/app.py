@@ -32,14 +32,22 @@ from api.media import cache_path_routes, thumbnail_routes
 from api.media import routes as media
 from api.media.playback import routes as playback
 from api.media.playback import stream_routes
+from api.models import fetch_routes
 from api.models import routes as models
-from api.monitoring import metrics
+from api.monitoring import administration_routes, metrics
 from api.monitoring import routes as health
 from api.monitoring.process_metrics import ProcessMetrics
 from api.monitoring.request_log import RequestLog
 from api.monitoring.request_span import RequestSpan
-from api.people import edit_routes, enrol_routes, recluster_routes, vocabulary_routes
+from api.people import (
+    edit_routes,
+    enrol_routes,
+    history_routes,
+    recluster_routes,
+    vocabulary_routes,
+)
 from api.people import routes as people
+from api.people.roster import routes as roster
 from api.realtime.server import Realtime
 from api.search import analysis_data_routes, picture_routes, transcript_routes
 from api.search import routes as search
@@ -63,7 +71,9 @@ THREADS = 128
 
 ENDPOINTS = (
     *health.ENDPOINTS,
+    *administration_routes.ENDPOINTS,
     *models.ENDPOINTS,
+    *fetch_routes.ENDPOINTS,
     *calibration_routes.ENDPOINTS,
     *media.ENDPOINTS,
     *playback.ENDPOINTS,
@@ -81,6 +91,8 @@ ENDPOINTS = (
     *thumbnail_routes.ENDPOINTS,
     *people.ENDPOINTS,
     *edit_routes.ENDPOINTS,
+    *history_routes.ENDPOINTS,
+    *roster.ENDPOINTS,
     *enrol_routes.ENDPOINTS,
     *vocabulary_routes.ENDPOINTS,
     *recluster_routes.ENDPOINTS,

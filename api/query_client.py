@@ -26,9 +26,9 @@ from shared.query.messages import (
     Answer,
     Embedded,
     EmbedQuestion,
+    FacesQuestion,
     Failed,
     FindCuts,
-    FindFaces,
     FoundCuts,
     FoundFaces,
     Grabbed,
@@ -103,7 +103,9 @@ class QueryClient:
     @overload
     async def ask(self, lane: Lane, question: ProbeFile, timeout_s: float = ...) -> Probed: ...
     @overload
-    async def ask(self, lane: Lane, question: FindFaces, timeout_s: float = ...) -> FoundFaces: ...
+    async def ask(
+        self, lane: Lane, question: FacesQuestion, timeout_s: float = ...
+    ) -> FoundFaces: ...
     @overload
     async def ask(
         self, lane: Lane, question: MakePreview, timeout_s: float = ...

@@ -18,6 +18,7 @@ from api.folders import Folders
 from api.http.client_paths import ClientPaths
 from api.keys.use_counter import UseCounter
 from api.media.playback.previews import Previews
+from api.monitoring.doctor import Doctor
 from api.own_pages import OwnPages
 from api.people.people import People
 from api.query_client import QueryClient
@@ -26,7 +27,8 @@ from api.search.frames.index import SearchIndex
 from api.search.vectors import Vectors
 from api.signed_addresses import SignedAddresses
 from shared.audit import AuditLog
-from shared.errors import Missing, SettingsError
+from shared.errors import Missing, NotAllowed, SettingsError
+from shared.ledger.analysis_files import AnalysisFiles
 from shared.ledger.jobs import JobQueues
 from shared.ledger.ledger import Ledger, ledger_of
 from shared.ledger.left_out import LeftOut
@@ -88,6 +90,7 @@ class Services:
     watch_live: LiveStatus
     watch_retries: RetryRequests
     hashes: HashCache = field(default_factory=HashCache)
+    doctor: Doctor = field(default_factory=Doctor)
     document_turns: anyio.CapacityLimiter = field(
         default_factory=lambda: anyio.CapacityLimiter(_DOCUMENTS_AT_ONCE)
     )
@@ -161,6 +164,24 @@ class Services:
         if not self.paths.is_of_key(folder.path, folder.cache_dir):
             raise Missing(f"There is no watch folder {folder_id}.")
         return folder
+
+    def used_cache_dirs(self) -> dict[str, float | None]:
+        """CacheDirs that are known here, as far as their names lie in the roots of the key.
+
+        With the time each was used last, in Unix seconds; None: not known. Raises RushesError.
+        """
+        used: dict[str, float | None] = {f.cache_dir: None for f in self.watch_folders.all()}
+        analyzed = AnalysisFiles(self.redis, self.settings.instance).cache_dirs()
+        for folder, at in (*self.known_folders.all().items(), *analyzed.items()):
+            used[folder] = max(at, used.get(folder) or 0.0)
+        return {folder: at for folder, at in used.items() if self._is_in_roots(folder)}
+
+    def _is_in_roots(self, folder: str) -> bool:
+        try:
+            self.paths.cache_roots.check(folder)
+        except NotAllowed:
+            return False
+        return True
 
     async def in_cache_dir(
         self, cache_dir: str, work: Callable[P, R], *args: P.args, **named: P.kwargs

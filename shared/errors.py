@@ -8,6 +8,7 @@ RushesError
 ├── NothingUsable            none of the files can be used             (422)
 ├── Missing                  an unknown task, file, collection …       (404)
 ├── Busy                     another task holds what this one needs    (409)
+├── EditedMeanwhile          others changed the same people meanwhile (409)
 ├── AlreadyWatched           a folder that is watched already          (409)
 ├── NotLeader                a watcher that is not the active one any more
 ├── TriedBefore              an Item that is done alone, if at all
@@ -68,6 +69,10 @@ class Missing(RushesError):
 
 class Busy(RushesError):
     """Another task is still running."""
+
+
+class EditedMeanwhile(RushesError):
+    """These people were changed meanwhile. Look again, then decide."""
 
 
 class NotLeader(RushesError):

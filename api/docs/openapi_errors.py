@@ -45,6 +45,7 @@ _MEANINGS: dict[type[errors.RushesError], str] = {
     errors.NothingUsable: "None of the files can be used; the message says why.",
     errors.Busy: "Another task holds what this one needs.",
     errors.AlreadyWatched: "The same files are watched already.",
+    errors.EditedMeanwhile: "Somebody else changed the same people; the message says what.",
     TooLarge: "The body is larger than RUSHES_MAX_BODY_MB, or holds too many values.",
     TooSlow: "The body did not arrive in time.",
     BodiesFull: "Too many bodies are arriving at the same time.",

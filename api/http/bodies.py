@@ -20,6 +20,7 @@ LONGEST_WORD = 1_000  # of what is chosen from a list: ids, keys, languages; and
 MOST_PATHS = 500_000  # that choose what to work on; commas in them count in body_reading too
 MOST_ITEMS = 100_000  # of which each gets an answer of its own
 LONGEST_TIME_S = 1e9
+LONGEST_IMAGE = 40_000_000  # base64 of 30 MB
 
 # POSIX, a Windows drive, a Windows share. For the document: RUSHES_PATH_MAP may know other forms.
 _ABSOLUTE = r"^(/|[A-Za-z]:[\\/]|\\\\).*"

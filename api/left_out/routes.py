@@ -11,7 +11,7 @@ from api.http.bodies import LONGEST_PATH
 from api.http.endpoint import Call, Endpoint, Parameter
 from api.left_out.answers import LeaveOutAnswer, LeftOutFile, LeftOutPage
 from api.left_out.bodies import LeaveOutBody
-from api.page_query import path_cursor, path_of
+from api.path_cursors import path_cursor, path_of
 from api.services import Services
 from shared.errors import BadInput, NotAllowed
 from shared.ledger.analysis_files import AnalysisFiles

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from api.http.answers import Count, HashStr, Jpeg, Message, Timestamp
 
@@ -21,12 +21,41 @@ PersonName = (
 )
 
 
-class ClusterItem(Struct, kw_only=True):
+EditId = Annotated[str, Meta(examples=["000000000012-9f3a01c7"])]
+
+
+class ClusterItem(Struct, kw_only=True, omit_defaults=True):
     """A cluster: the faces of one person."""
 
     cluster_id: ClusterId
     name: PersonName
     face_count: Count
+    seconds: (
+        Annotated[
+            int,
+            Meta(
+                ge=0,
+                description="Screen time, with `details`: seconds of films and sound in which a "
+                "face of it is seen.",
+                examples=[734],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    stills: (
+        Annotated[
+            int,
+            Meta(ge=0, description="Pictures that show it, with `details`.", examples=[12]),
+        ]
+        | UnsetType
+    ) = UNSET
+    files: (
+        Annotated[
+            int,
+            Meta(ge=0, description="Media files that show it, with `details`.", examples=[31]),
+        ]
+        | UnsetType
+    ) = UNSET
 
 
 Clusters = Annotated[
@@ -38,7 +67,7 @@ Clusters = Annotated[
 ]
 
 
-class ClusterJob(Struct, kw_only=True):
+class ClusterJob(Struct, kw_only=True, omit_defaults=True):
     """A collection. Before its first grouping it has no clusters and counts no faces."""
 
     cluster_job_name: Annotated[str, Meta(description="Its name.", examples=["Season 1"])]
@@ -46,6 +75,16 @@ class ClusterJob(Struct, kw_only=True):
     eps: Annotated[float, Meta(description="It was grouped with this.", examples=[0.48])]
     min_samples: Annotated[int, Meta(description="It was grouped with this.", examples=[5])]
     clusters: Clusters
+    last_edit_id: (
+        Annotated[
+            EditId,
+            Meta(
+                description="The newest entry of /faces/edits, with `details`; empty: none. Send "
+                "it as `known_edit_id` with what is decided by this answer."
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
 
 
 class ClusterJobs(Struct, kw_only=True):
@@ -134,7 +173,7 @@ class FacePage(Struct, kw_only=True):
     has_more: Annotated[bool, Meta(description="Faces follow after these.")]
 
 
-class NamesAnswer(Struct, kw_only=True):
+class NamesAnswer(Struct, kw_only=True, omit_defaults=True):
     """What the clusters are called now."""
 
     updated: Annotated[int, Meta(ge=0, description="Clusters that were named.", examples=[1])]
@@ -145,9 +184,15 @@ class NamesAnswer(Struct, kw_only=True):
             examples=[{"3": "Ada"}],
         ),
     ]
+    edit_id: (
+        Annotated[
+            EditId, Meta(description="The edit that was made; only where known_edit_id was given.")
+        ]
+        | UnsetType
+    ) = UNSET
 
 
-class ModifyAnswer(Struct, kw_only=True):
+class ModifyAnswer(Struct, kw_only=True, omit_defaults=True):
     """What was done, and the clusters as they are now."""
 
     merged: Annotated[
@@ -162,6 +207,12 @@ class ModifyAnswer(Struct, kw_only=True):
             examples=[["1804289383"]],
         ),
     ]
+    edit_id: (
+        Annotated[
+            EditId, Meta(description="The edit that was made; only where known_edit_id was given.")
+        ]
+        | UnsetType
+    ) = UNSET
 
 
 class NamedCluster(Struct, kw_only=True):
@@ -178,15 +229,24 @@ class DoneMerge(Struct, kw_only=True):
     target_cluster_id: ClusterId
 
 
-class DoneMove(Struct, kw_only=True):
+class DoneMove(Struct, kw_only=True, omit_defaults=True):
     """A move made by an edit."""
 
     face_ids: Annotated[
         list[str],
-        Meta(description="What was moved.", examples=[["9ae0daaf81f5b2c3-67-7ff5c1"]]),
+        Meta(
+            description="What was moved; with `brief`, none is listed.",
+            examples=[["9ae0daaf81f5b2c3-67-7ff5c1"]],
+        ),
     ]
     target_cluster_id: ClusterId
     is_new: Annotated[bool, Meta(description="The cluster was made by this move.")]
+    face_count: (
+        Annotated[
+            int, Meta(ge=0, description="Faces that were moved, with `brief`.", examples=[500])
+        ]
+        | UnsetType
+    ) = UNSET
 
 
 class EditItem(Struct, kw_only=True):
@@ -228,7 +288,9 @@ class EditItem(Struct, kw_only=True):
 class Edits(Struct, kw_only=True):
     """In the order in which they were made, the newest last."""
 
-    edits: Annotated[list[EditItem], Meta(description="All edits of the collection.")]
+    edits: Annotated[
+        list[EditItem], Meta(description="All edits of the collection, or the newest `limit`.")
+    ]
 
 
 class PersonFound(Struct, kw_only=True):

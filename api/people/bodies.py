@@ -6,7 +6,15 @@ from typing import Annotated, ClassVar
 
 from msgspec import Meta, Struct, field
 
-from api.http.bodies import LONGEST_TEXT, LONGEST_WORD, CacheDir, Keyed, MediaPath, Vocabulary
+from api.http.bodies import (
+    LONGEST_IMAGE,
+    LONGEST_TEXT,
+    LONGEST_WORD,
+    CacheDir,
+    Keyed,
+    MediaPath,
+    Vocabulary,
+)
 from shared.models.specs import DEFAULT_EPS, DEFAULT_MIN_SAMPLES
 
 MOST_FACES = 2_000  # of one page
@@ -43,11 +51,34 @@ ClusterId = Annotated[
 ]
 
 
+KnownEdit = (
+    Annotated[
+        str,
+        Meta(
+            max_length=LONGEST_WORD,
+            description="The newest edit that the caller knows of: `last_edit_id` of "
+            "/faces/clusters with `details`, or `edit_id` of an answer; empty: none. Where a later "
+            "edit touched the same clusters or faces (of an undo: where there is any), nothing is "
+            "done, and a 409 says what was done meanwhile. Null or left out: later edits are no "
+            "hindrance.",
+            examples=["000000000012-9f3a01c7"],
+        ),
+    ]
+    | None
+)
+
+
 class OfCollection(Keyed, kw_only=True):
     """What every request about one collection names."""
 
     cache_dir: CacheDir
     cluster_job_name: CollectionName
+
+
+class OfEdit(OfCollection, kw_only=True):
+    """What every request that changes people by hand may say."""
+
+    known_edit_id: KnownEdit = None
 
 
 class SamplesBody(OfCollection, kw_only=True):
@@ -125,7 +156,7 @@ class Assignment(Struct, kw_only=True):
     ]
 
 
-class NamesBody(OfCollection, kw_only=True):
+class NamesBody(OfEdit, kw_only=True):
     """Names to give."""
 
     assignments: Annotated[
@@ -156,26 +187,42 @@ class Merge(Struct, kw_only=True):
 
 
 class Move(Struct, kw_only=True):
-    """Faces that belong elsewhere."""
+    """Faces that belong elsewhere: `face_ids`, or all of `cluster_ids`; exactly one of the two."""
 
-    face_ids: Annotated[
-        list[
-            Annotated[
-                str,
-                Meta(
-                    min_length=1,
-                    max_length=LONGEST_WORD,
-                    examples=["9ae0daaf81f5b2c3-67-7ff5c1"],
-                ),
-            ]
-        ],
-        Meta(
-            min_length=1,
-            max_length=MOST_MOVED,
-            description="The faces; at most 20,000 in all moves of a request.",
-            examples=[["9ae0daaf81f5b2c3-67-7ff5c1"]],
-        ),
-    ]
+    face_ids: (
+        Annotated[
+            list[
+                Annotated[
+                    str,
+                    Meta(
+                        min_length=1,
+                        max_length=LONGEST_WORD,
+                        examples=["9ae0daaf81f5b2c3-67-7ff5c1"],
+                    ),
+                ]
+            ],
+            Meta(
+                min_length=1,
+                max_length=MOST_MOVED,
+                description="The faces; at most 20,000 in all moves of a request.",
+                examples=[["9ae0daaf81f5b2c3-67-7ff5c1"]],
+            ),
+        ]
+        | None
+    ) = None
+    cluster_ids: (
+        Annotated[
+            list[ClusterId],
+            Meta(
+                min_length=1,
+                max_length=_MOST_NAMED,
+                description="All faces of these clusters, however many, as they are after the "
+                'merges of the request. With `target_cluster_id` "-1": they are no people.',
+                examples=[["7"]],
+            ),
+        ]
+        | None
+    ) = None
     target_cluster_id: (
         Annotated[
             ClusterId,
@@ -189,7 +236,7 @@ class Move(Struct, kw_only=True):
     ) = None
 
 
-class ModifyBody(OfCollection, kw_only=True):
+class ModifyBody(OfEdit, kw_only=True):
     """Merges and moves, done all together or not at all, merges first."""
 
     merges: Annotated[
@@ -238,9 +285,10 @@ class ReclusterBody(OfCollection, kw_only=True):
 
 
 class EnrollBody(Keyed, kw_only=True):
-    """Who is to be known, and by which photos."""
+    """Who is to be known, and by which photos: of files, or sent along; at least one."""
 
-    NOT_AUDITED: ClassVar = ("name", "pictures")  # what files are called tells names, too
+    # What files are called tells names, too.
+    NOT_AUDITED: ClassVar = ("name", "pictures", "images")
 
     cache_dir: CacheDir
     name: Annotated[
@@ -255,13 +303,26 @@ class EnrollBody(Keyed, kw_only=True):
     pictures: Annotated[
         list[MediaPath],
         Meta(
-            min_length=1,
             max_length=MOST_PICTURES,
             description="Photos on which this person is seen alone, clear and from the front. "
-            "Several make it surer.",
+            "Several make it surer; at most 20 with `images`.",
             examples=[["/footage/ada-1.jpg", "/footage/ada-2.jpg"]],
         ),
-    ]
+    ] = field(default_factory=list)
+    images: Annotated[
+        list[
+            Annotated[
+                str,
+                Meta(min_length=1, max_length=LONGEST_IMAGE, examples=["/9j/4AAQSkZJRg=="]),
+            ]
+        ],
+        Meta(
+            max_length=MOST_PICTURES,
+            description="Such photos themselves, base64: JPEG, PNG, WebP and what else is read "
+            "here.",
+            examples=[["/9j/4AAQSkZJRg=="]],
+        ),
+    ] = field(default_factory=list)
 
 
 class VocabularyBody(OfCollection, kw_only=True):
@@ -272,7 +333,7 @@ class VocabularyBody(OfCollection, kw_only=True):
     vocabulary: Vocabulary | None = None
 
 
-class UndoBody(OfCollection, kw_only=True):
+class UndoBody(OfEdit, kw_only=True):
     """How far to go back."""
 
     edit_id: (

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Callable, Iterable, Sequence, Set
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from shared.cache.faces import face_id, parse_face_id
 from shared.errors import BadInput, Missing
@@ -25,6 +29,12 @@ _HIGHEST_ID = 2**31 - 1
 _NAMED = 5  # ids that an error lists
 
 
+class AllFacesOf(NamedTuple):
+    """What a move may name instead of faces: all of these clusters, as they are after merges."""
+
+    cluster_ids: tuple[int, ...]
+
+
 def names_edit(state: PeopleState, assignments: Sequence[tuple[int, str]]) -> Names:
     """An edit that names clusters (cluster_id, name), "" for no name. Raises Missing, BadInput."""
     if not assignments:
@@ -41,15 +51,16 @@ def names_edit(state: PeopleState, assignments: Sequence[tuple[int, str]]) -> Na
 def modify_edit(
     state: PeopleState,
     merges: Sequence[tuple[Sequence[int], int]] = (),
-    moves: Sequence[tuple[Sequence[str], int | None]] = (),
+    moves: Sequence[tuple[Sequence[str] | AllFacesOf, int | None]] = (),
 ) -> Modify:
-    """An edit: merges (cluster_ids, target), then moves (face_ids, target; None: a new one).
+    """An edit: merges (cluster_ids, target), then moves (faces, target; None: a new one).
 
     Raises Missing, BadInput; NO_CLUSTER may be the target of a move.
     """
     if not merges and not moves:
         raise BadInput("Neither merges nor moves are given.")
-    return Modify(_checked_merges(state, merges), _checked_moves(state, moves))
+    checked, root = _checked_merges(state, merges)
+    return Modify(checked, _checked_moves(state, moves, root))
 
 
 def undo_edit(edits: Sequence[Edit], to: str) -> Undo:
@@ -74,7 +85,8 @@ def checked_person(name: str) -> str:
 
 def _checked_merges(
     state: PeopleState, merges: Sequence[tuple[Sequence[int], int]]
-) -> tuple[ClusterMerge, ...]:
+) -> tuple[tuple[ClusterMerge, ...], Callable[[int], int]]:
+    """The merges, and what ids stand for after them."""
     roots: dict[int, int] = {}  # as the merges before this one leave them
 
     def root(cluster_id: int) -> int:
@@ -95,21 +107,25 @@ def _checked_merges(
             if root(id_) != root(target):
                 roots[root(id_)] = root(target)
         found.append(ClusterMerge(tuple(others), target))
-    return tuple(found)
+    return tuple(found), root
 
 
 def _checked_moves(
-    state: PeopleState, moves: Sequence[tuple[Sequence[str], int | None]]
+    state: PeopleState,
+    moves: Sequence[tuple[Sequence[str] | AllFacesOf, int | None]],
+    root: Callable[[int], int],
 ) -> tuple[FaceMove, ...]:
+    """`root`: what a known id stands for after the merges of the same edit."""
     found = []
     moved: set[str] = set()
     taken = set(state.known_ids) if any(target is None for _, target in moves) else set()
-    for face_ids, target in moves:
-        if not face_ids:
-            raise BadInput("A move has no face_ids.")
+    for asked, target in moves:
         if target is not None and target != NO_CLUSTER:
             _require_clusters(state, [target])
-        faces = _require_faces(state, face_ids)
+        if isinstance(asked, AllFacesOf):
+            faces, places = _all_faces(state, asked, target, root)
+        else:
+            faces, places = _named_faces(state, asked)
         if twice := moved.intersection(faces):
             raise BadInput(f"The face {min(twice)} is in two moves.")
         moved.update(faces)
@@ -117,10 +133,35 @@ def _checked_moves(
         if target is None:
             target = new_id(faces[0], taken)
             taken.add(target)
-        places = [at for face in faces if (at := state.index_of(face)) is not None]
-        sources = tuple(state.faces[places].tolist())
-        found.append(FaceMove(faces, target, is_new, sources))
+        found.append(FaceMove(faces, target, is_new, tuple(state.faces[places].tolist())))
     return tuple(found)
+
+
+def _all_faces(
+    state: PeopleState, asked: AllFacesOf, target: int | None, root: Callable[[int], int]
+) -> tuple[tuple[str, ...], NDArray[np.int32]]:
+    """All faces of these clusters: their ids and indexes. Raises Missing, BadInput."""
+    _require_clusters(state, asked.cluster_ids)
+    wanted = set(map(root, asked.cluster_ids))
+    if target is not None and target != NO_CLUSTER and root(target) in wanted:
+        raise BadInput(f"The faces of the cluster {target} cannot be moved to itself.")
+    places = state.faces_of([one for one in state.counts if root(one) in wanted])
+    if not len(places):
+        raise BadInput(f"No faces are in the cluster {_listed(map(str, asked.cluster_ids))}.")
+    grouping = state.clustering
+    media = map(grouping.media.__getitem__, grouping.media_of[places].tolist())
+    return tuple(map(face_id, media, grouping.keys[places].tolist())), places
+
+
+def _named_faces(
+    state: PeopleState, face_ids: Sequence[str]
+) -> tuple[tuple[str, ...], NDArray[np.int32]]:
+    """Normalised ids of faces, each once, and their indexes. Raises Missing, BadInput."""
+    if not face_ids:
+        raise BadInput("A move has no face_ids.")
+    faces = _require_faces(state, face_ids)
+    places = [at for face in faces if (at := state.index_of(face)) is not None]
+    return faces, np.array(places, np.int32)
 
 
 def _require_faces(state: PeopleState, face_ids: Sequence[str]) -> tuple[str, ...]:

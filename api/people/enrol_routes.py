@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from starlette.concurrency import run_in_threadpool
 
+from api.base64_pictures import picture_bytes
 from api.http.answers import counted
 from api.http.endpoint import Call, Endpoint
 from api.models.model_keys import active_key
 from api.people.answers import EnrolledPerson, PersonFound
-from api.people.bodies import EnrollBody
+from api.people.bodies import MOST_PICTURES, EnrollBody
 from api.people.editing import checked_person
 from api.services import Services
 from shared.cache.cache_dir import CacheDir
@@ -30,10 +33,19 @@ from shared.media import MediaType, media_type_of
 from shared.people.collection import Collection
 from shared.people.enrolment import Enrolment, Reference
 from shared.query.lanes import Lane
-from shared.query.messages import FindFaces, FoundFace
+from shared.query.messages import FacesQuestion, FindFaces, FindPictureFaces, FoundFace
 from shared.rights import KeyScope
 
 _TIMEOUT_S = 60.0  # the model may have to be loaded first, and photos wait for each other
+
+
+@dataclass(frozen=True, slots=True)
+class _Photo:
+    """A photo of a request, called as its field is."""
+
+    field: str
+    path: str = ""  # of ours; "": `content` came along
+    content: bytes = b""
 
 
 async def enroll_person(call: Call[EnrollBody]) -> EnrolledPerson:
@@ -42,27 +54,42 @@ async def enroll_person(call: Call[EnrollBody]) -> EnrolledPerson:
     name = checked_person(body.name)
     if not name:
         raise BadInput("name must not be empty.")
-    pictures = [
-        services.paths.media(path, f"pictures[{n}]") for n, path in enumerate(body.pictures)
-    ]
-    for n, path in enumerate(pictures):
-        folder = os.path.dirname(path)
-        await services.folders.run(folder, _must_be_there, services, path, f"pictures[{n}]")
+    photos = await _photos(services, body)
     active = await asyncio.to_thread(active_key, services, ModelKind.FACES)
     others = await services.in_cache_dir(body.cache_dir, _other_models, services, body, active)
-    references = await _references(services, active, pictures)
+    references = await _references(services, active, photos)
     models = [active]
     for model in others:
         try:
-            references += await _references(services, model, pictures)
+            references += await _references(services, model, photos)
             models.append(model)
         except ModelError as error:
             call.warnings.append(f"Collections by {model} do not know {name}: {error.message}")
-    call.audited["pictures"] = len(pictures)
+    call.audited["pictures"] = len(photos)
     enrolment = Enrolment(name, tuple(references))
     return await services.in_cache_dir(
         body.cache_dir, _enroll, services, body.cache_dir, enrolment, models
     )
+
+
+async def _photos(services: Services, body: EnrollBody) -> list[_Photo]:
+    """The photos of a request, checked as far as the API can; what else is wrong a worker says."""
+    count = len(body.pictures) + len(body.images)
+    if not 1 <= count <= MOST_PICTURES:
+        raise BadInput(
+            f"Give pictures (paths) or images (base64), 1 to {MOST_PICTURES} in all, not {count}."
+        )
+    photos = []
+    for n, given in enumerate(body.pictures):
+        path = services.paths.media(given, f"pictures[{n}]")
+        photos.append(_Photo(f"pictures[{n}]", path))
+    for photo in photos:
+        folder = os.path.dirname(photo.path)
+        await services.folders.run(folder, _must_be_there, services, photo.path, photo.field)
+    for n, text in enumerate(body.images):
+        content = await run_in_threadpool(picture_bytes, text, f"images[{n}]")
+        photos.append(_Photo(f"images[{n}]", content=content))
+    return photos
 
 
 def _must_be_there(services: Services, path: str, field: str) -> None:
@@ -89,16 +116,21 @@ def _other_models(services: Services, body: EnrollBody, active: str) -> list[str
     return sorted(found - {active, ""})
 
 
-async def _references(services: Services, model: str, pictures: Sequence[str]) -> list[Reference]:
-    """The one face of each picture. Raises BadInput naming the picture, and as `ask`."""
+async def _references(services: Services, model: str, photos: Sequence[_Photo]) -> list[Reference]:
+    """The one face of each photo. Raises BadInput naming the photo, and as `ask`."""
     found = []
-    for n, path in enumerate(pictures):
-        question = FindFaces(path=path, face_model=model, roots=services.paths.key_roots)
+    for photo in photos:
+        question: FacesQuestion
+        if photo.content:
+            question = FindPictureFaces(picture=photo.content, face_model=model)
+        else:
+            roots = services.paths.key_roots
+            question = FindFaces(path=photo.path, face_model=model, roots=roots)
         try:
             answer = await services.query_client.ask(Lane.FACES, question, _TIMEOUT_S)
         except MediaUnreadable as error:
-            raise BadInput(f"pictures[{n}] is no picture: {error.message}") from None
-        face = _only(answer.faces, f"pictures[{n}]")
+            raise BadInput(f"{photo.field} is no picture: {error.message}") from None
+        face = _only(answer.faces, photo.field)
         found.append(Reference.of(model, np.frombuffer(face.vector, "<f2")))
     return found
 
@@ -168,7 +200,8 @@ ENDPOINTS = (
         "cluster of their own then, however few they are. What users call a cluster comes first. "
         "Photos for a name that is known already are added. Of the photos only the vectors of the "
         "faces are kept, for the active face model and those of the folder's collections; after a "
-        "change of the model, enroll again. /faces/people/delete forgets them. 400 for a photo "
+        "change of the model, enroll again. /faces/people/delete forgets them. Photos lie in files "
+        "(`pictures`) or come along (`images`); there are 1 to 20 in all. 400 for a photo "
         "without a clear face, or with several.",
         body=EnrollBody,
         answer=EnrolledPerson,

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
 
 from api.cache.lru import LruCache
 from api.people.in_file import SeenPerson, people_in
+from api.people.roster.names import FolderRoster, KeptNames
 from api.people.snapshot import NOTHING_GROUPED, CollectionSnapshot
+from shared.cache import cache_files
 from shared.cache.cache_dir import CacheDir
-from shared.errors import Missing
+from shared.errors import EditedMeanwhile, Missing
 from shared.models.specs import FaceScale
 from shared.opening import RootedPath
+from shared.people.claims import EDITS, EDITS_WAIT_S, turn
 from shared.people.collection import Collection
 from shared.people.edits import Edit, NewEdit
 from shared.people.enrolment import References
 from shared.people.state import PeopleState
 
 ScaleOf = Callable[[str], FaceScale | None]
+_ALONE_WAIT_S = 10.0  # for others' edits, each of which takes a part of a second
 _CAPACITY = 32  # Collections; 100,000 faces take some 20 MB
+_NAMES_CAPACITY = 1000  # Collections of which only names are kept
 _MEMBERS_CAPACITY = 64  # Collections of which only members are read; 100,000 take some 20 MB
 
 
@@ -29,8 +39,8 @@ class _KeptCollection:
         self, cache: CacheDir, collection: Collection, references: References, scale_of: ScaleOf
     ) -> None:
         self.editing = threading.Lock()
+        self.collection = collection
         self._cache = cache
-        self._collection = collection
         self._references = references
         self._scale_of = scale_of
         self._loading = threading.Lock()
@@ -41,21 +51,24 @@ class _KeptCollection:
         """The Collection as it is now. While one request loads it, others wait and find it done."""
         with self._loading:
             # Before reading: what comes later is read again.
-            version = (self._collection.version(), self._references.version())
+            version = (self.collection.version(), self._references.version())
             if self._snapshot is None or version != self._version:
                 self._snapshot = self._read()
                 self._version = version
             return self._snapshot
 
     def _read(self) -> CollectionSnapshot:
-        clustering = self._collection.clustering() or NOTHING_GROUPED
-        edits = self._collection.edits()
+        clustering = self.collection.clustering() or NOTHING_GROUPED
+        edits = self.collection.edits()
         known = self._references.known(clustering.model, self._scale_of(clustering.model))
-        if self._snapshot is None:
+        former = self._snapshot
+        if former is None:
             state = PeopleState.of(clustering, edits, known)
-        else:
-            state = self._snapshot.state.following(clustering, edits, known)
-        return CollectionSnapshot(self._cache, self._collection, state)
+            return CollectionSnapshot(self._cache, self.collection, state)
+        state = former.state.following(clustering, edits, known)
+        if clustering is former.clustering and np.array_equal(state.faces, former.state.faces):
+            return replace(former, state=state, _filters={})  # how long each is seen is kept
+        return CollectionSnapshot(self._cache, self.collection, state)
 
 
 class People:
@@ -67,6 +80,7 @@ class People:
         self._kept: LruCache[RootedPath, _KeptCollection] = LruCache(capacity)
         self._references: LruCache[RootedPath, References] = LruCache(capacity)
         self._members: LruCache[RootedPath, Collection] = LruCache(_MEMBERS_CAPACITY)
+        self._names: LruCache[RootedPath, KeptNames] = LruCache(_NAMES_CAPACITY)
 
     def open(self, cache: CacheDir, name: str) -> CollectionSnapshot:
         """The collection as it is now.
@@ -85,23 +99,52 @@ class People:
                 continue
         return found
 
+    def roster(self, cache: CacheDir) -> FolderRoster:
+        """Who is named or enrolled in a folder; reads only what has changed since."""
+        references = self.references(cache)
+        version = references.version()
+        found = []
+        for name in Collection.all_names(cache.root):
+            with contextlib.suppress(Missing):  # deleted just now
+                collection = Collection.open(cache.root, name, create=False)
+                kept = self._names.get(collection.folder, KeptNames)
+                read = partial(self.open, cache, name)
+                found.append((name, kept.of((collection.version(), version), read)))
+        return FolderRoster(str(cache.root), references.photos(), found)
+
     def in_file(self, cache: CacheDir, hash_str: str) -> list[SeenPerson]:
         """Who is to be seen in a file, in all Collections that it is a member of."""
         names = self.collections_of(cache.root, [hash_str])[hash_str]
         return [one for name in names for one in people_in(self.open(cache, name), hash_str)]
 
     def edit(
-        self, cache: CacheDir, name: str, make: Callable[[CollectionSnapshot], NewEdit]
+        self,
+        cache: CacheDir,
+        name: str,
+        make: Callable[[CollectionSnapshot], NewEdit],
+        *,
+        must_be_alone: bool = False,
     ) -> tuple[Edit, CollectionSnapshot]:
         """Write the edit that `make` derives from a snapshot; with it, the snapshot after it.
 
-        Nothing is written when `make` raises. Edits of one collection are made one at a time here;
-        other machines' come before or after in the log, and replaying it decides.
+        Nothing is written when `make` raises. Edits of one collection are made one at a time, by
+        all processes that share the folder. Where another one holds it for long, its edit comes
+        before or after in the log, and replaying it decides; with `must_be_alone`, EditedMeanwhile
+        is raised then.
         """
         kept = self._at_hand(cache, name)
-        with kept.editing:
-            before = kept.snapshot()
-            edit = before.collection.append(make(before))
+        collection = kept.collection
+        wait_s = _ALONE_WAIT_S if must_be_alone else EDITS_WAIT_S
+        with (
+            kept.editing,
+            cache_files.clear_errors(cache.root),
+            turn(collection.folder, EDITS, wait_s) as is_alone,
+        ):
+            if must_be_alone and not is_alone and collection.exists():
+                raise EditedMeanwhile(
+                    "Others are editing this collection right now. Look again, then decide."
+                )
+            edit = collection.append(make(kept.snapshot()))
             return edit, kept.snapshot()
 
     def references(self, cache: CacheDir) -> References:

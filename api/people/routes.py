@@ -5,16 +5,20 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 
+from api.cache.view import CacheView
 from api.http.bodies import LONGEST_PATH, LONGEST_TEXT
 from api.http.endpoint import Call, Endpoint, Parameter
 from api.http.scope import Scope
 from api.people.answers import ClusterItem, ClusterJob, ClusterJobs, FaceItem, FacePage, Samples
 from api.people.bodies import MOST_SAMPLES, ClusterId, FacesBody, SamplesBody
+from api.people.meanwhile import last_edit_id
 from api.people.pictures import Pictured, pictured
+from api.people.screen_times import NOT_SEEN
 from api.people.snapshot import CollectionSnapshot
 from api.services import Services
 from shared.clock_times import timestamp
 from shared.errors import BadInput, Missing
+from shared.media import MediaType, media_type_of
 from shared.people.clustering import NO_CLUSTER
 from shared.rights import KeyScope
 
@@ -24,13 +28,21 @@ _MOST_SHOWN = 10_000  # faces of one answer with samples: some 60 MB of pictures
 async def list_face_clusters(call: Call[None]) -> ClusterJobs:
     """The clusters of one collection, or of all in the folder."""
     cache_dir, name = call.required("cache_dir"), call.query.get("cluster_job_name")
-    return await call.services.in_cache_dir(cache_dir, _clusters, call.services, cache_dir, name)
+    has_details = call.is_asked("details")
+    return await call.services.in_cache_dir(
+        cache_dir, _clusters, call.services, cache_dir, name, has_details
+    )
 
 
-def _clusters(services: Services, cache_dir: str, name: str | None) -> ClusterJobs:
-    cache = services.caches.cache(services.paths.cache(cache_dir))
+def _clusters(
+    services: Services, cache_dir: str, name: str | None, has_details: bool
+) -> ClusterJobs:
+    scope = Scope.of(services, cache_dir, None)
+    cache = scope.cache()
     found = [services.people.open(cache, name)] if name else services.people.all(cache)
-    return ClusterJobs(cluster_jobs=[_job(snapshot) for snapshot in found])
+    if not has_details:
+        return ClusterJobs(cluster_jobs=[_job(snapshot) for snapshot in found])
+    return ClusterJobs(cluster_jobs=[_detailed(snapshot, scope.view()) for snapshot in found])
 
 
 def _job(snapshot: CollectionSnapshot) -> ClusterJob:
@@ -42,6 +54,22 @@ def _job(snapshot: CollectionSnapshot) -> ClusterJob:
         min_samples=clustering.min_samples,
         clusters=cluster_items(snapshot),
     )
+
+
+def _detailed(snapshot: CollectionSnapshot, view: CacheView) -> ClusterJob:
+    version = (view.key, view.sightings)
+    paths = view.newest_paths()
+
+    def is_still(hash_str: str) -> bool:
+        return media_type_of(paths.get(hash_str, "")) is MediaType.IMAGE
+
+    times = snapshot.screen_times(version, is_still)
+    job = _job(snapshot)
+    for item in job.clusters:
+        time = times.get(int(item.cluster_id), NOT_SEEN)
+        item.seconds, item.stills, item.files = time.seconds, time.stills, time.files
+    job.last_edit_id = last_edit_id(snapshot.state.edits)
+    return job
 
 
 def cluster_items(snapshot: CollectionSnapshot) -> list[ClusterItem]:
@@ -182,6 +210,13 @@ ENDPOINTS = (
                 "The collection. Left out or empty: all of them.",
                 {"type": "string", "maxLength": LONGEST_TEXT},
                 "Season 1",
+            ),
+            Parameter(
+                "details",
+                "`true` adds how long each cluster is seen, in how many pictures and files, and "
+                "the newest edit.",
+                {"type": "boolean", "default": False},
+                True,
             ),
         ),
         answer=ClusterJobs,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from api.people.frame_filter import FrameFilter
+from api.people.screen_times import ScreenTime, screen_times
 from shared.cache.cache_dir import CacheDir
 from shared.cache.faces import face_id, first_key, second_of, seconds_of
 from shared.errors import Missing
@@ -42,6 +43,8 @@ class CollectionSnapshot:
     collection: Collection
     state: PeopleState
     _filters: dict[tuple[int, ...], FrameFilter] = field(default_factory=dict)
+    # What it was made with, and what it was: at most one.
+    _times: dict[object, Mapping[int, ScreenTime]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -102,6 +105,21 @@ class CollectionSnapshot:
             if len(self._filters) >= _MOST_FILTERS:
                 self._filters.clear()
             self._filters[wanted] = found
+        return found
+
+    def screen_times(
+        self, version: object, is_still: Callable[[str], bool]
+    ) -> Mapping[int, ScreenTime]:
+        """How long each cluster is seen. `is_still`: whether a hash_str is that of a picture.
+
+        What was found is kept; equal versions, equal `is_still`.
+        """
+        found = self._times.get(version)
+        if found is None:
+            stills = np.array(list(map(is_still, self.clustering.media)), bool)
+            found = screen_times(self.clustering, self.state.faces, stills)
+            self._times.clear()
+            self._times[version] = found
         return found
 
     def seen_in(self, hash_str: str, first: int, end: int) -> list[int]:

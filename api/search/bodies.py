@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, field
 
 from api.http.bodies import (
+    LONGEST_IMAGE,
     LONGEST_TEXT,
     LONGEST_WORD,
     MOST_PATHS,
@@ -23,7 +24,6 @@ from api.search.paging.fields import MOST_MATCHES, PageFields
 from shared.query.messages import LONGEST_QUERY, MOST_TEXTS
 
 _MOST_EXCLUDED = MOST_TEXTS - 1  # beside the query
-_LONGEST_IMAGE = 40_000_000  # base64 of 30 MB
 
 Concept = Annotated[str, Meta(min_length=1, max_length=500)]
 
@@ -190,7 +190,7 @@ class SearchImageBody(SearchFields, kw_only=True):
             str,
             Meta(
                 min_length=1,
-                max_length=_LONGEST_IMAGE,
+                max_length=LONGEST_IMAGE,
                 description="The picture itself, base64.",
                 examples=["/9j/4AAQSkZJRg=="],
             ),

@@ -9,6 +9,7 @@ from typing import TypeVar, cast
 import numpy as np
 from starlette.concurrency import run_in_threadpool
 
+from api.base64_pictures import picture_bytes
 from api.http.endpoint import Call, Endpoint
 from api.http.scope import Scope
 from api.http.times import seconds_of
@@ -32,7 +33,7 @@ from api.search.filtering.spoken_frames import frames_while
 from api.search.matches import Chosen, Wanted, find_matches
 from api.search.paging.asked import AskedPage
 from api.search.paging.fields import MOST_MATCHES
-from api.search.query_pictures import of_bytes, of_file, of_frame, picture_bytes
+from api.search.query_pictures import of_bytes, of_file, of_frame
 from api.search.standing import Standing
 from api.search.transcripts.folding import asked_text
 from api.search.types import QueryVectors

@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple, TypeVar, get_args
 import msgspec
 
 from api.http.endpoint import Call
-from api.page_query import path_cursor, path_of
+from api.path_cursors import path_cursor, path_of
 from api.services import Services
 from api.tasks.answers import TaskAnswer, TaskList
 from api.tasks.callers import may_put_first, may_stop
@@ -89,7 +89,7 @@ def _answers(services: Services, records: list[TaskRecord]) -> list[TaskAnswer]:
 
 def add_details(call: Call[Any], records: list[TaskRecord], answers: list[TaskAnswer]) -> None:
     """What `?details=true` asks for; nothing without it. Blocks."""
-    if call.query.get("details", "").lower() not in ("true", "1", "yes"):
+    if not call.is_asked("details"):
         return
     services = call.services
     ids = [record.task_id for record in records]

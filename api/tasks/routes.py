@@ -28,7 +28,7 @@ async def get_task(call: Call[None]) -> TaskAnswer:
     """One task; `?files=true` adds its files."""
     task_id = call.path["task_id"]
     logs.task_id_var.set(task_id)
-    wants_files = call.query.get("files", "").lower() in ("true", "1", "yes")
+    wants_files = call.is_asked("files")
 
     def read() -> TaskAnswer:
         record = call.services.ledger.record(task_id)

@@ -7,7 +7,7 @@ from starlette.concurrency import run_in_threadpool
 from api.http.bodies import LONGEST_PATH
 from api.http.client_paths import in_clients_words
 from api.http.endpoint import Call, Endpoint, Parameter
-from api.page_query import path_cursor, path_of
+from api.path_cursors import path_cursor, path_of
 from api.services import Services
 from api.watch import status
 from api.watch.answers import RetryAnswer, WatchedFileItem, WatchedFilePage

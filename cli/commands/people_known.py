@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import typer
+from rich.table import Column, Table
 
 from cli.arguments.media_arguments import CacheOption, cache_dir, server_path
 from cli.remote import Remote, remote
 from shared.errors import BadInput
+from shared.printable import printable
 
 app = typer.Typer()
 _ENROLLING_S = 1200.0  # each photo may wait for a model
@@ -35,6 +37,34 @@ def enroll_person(
     answer = server.api.post("/faces/people", body, _ENROLLING_S)
     if not server.out.document(answer):
         server.out.line(answer["message"])
+
+
+@app.command("known", epilog="Example: rushes people known --all")
+@remote
+def list_named_people(
+    server: Remote,
+    cache: CacheOption = "",
+    everywhere: Annotated[
+        bool, typer.Option("--all", help="In all cache folders that the server knows.")
+    ] = False,
+) -> None:
+    """List everybody who has a name: given by hand, or enrolled from photos."""
+    place = {} if everywhere else {"cache_dir": cache_dir(cache)}
+    answer = server.api.get("/faces/people", **place)
+    if server.out.document(answer):
+        return
+    table = Table("name", Column("photos", justify="right"), Column("faces", justify="right"), "in")
+    for person in answer["people"]:
+        places = person["collections"]
+        table.add_row(
+            printable(person["name"]),
+            str(person["references"] or ""),
+            f"{sum(place['face_count'] for place in places):,}",
+            printable(", ".join(dict.fromkeys(place["cluster_job_name"] for place in places))),
+        )
+    server.out.show(table)
+    if not answer["people"]:
+        server.out.hint("Nobody has a name yet: `rushes people name` gives one.")
 
 
 @app.command("vocabulary", epilog='Example: rushes people vocabulary "Season 1" Kestrelhaven')

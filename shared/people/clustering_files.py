@@ -7,11 +7,9 @@ import errno
 import logging
 import os
 import re
-import secrets
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
 from itertools import pairwise
 from typing import IO, Any, NamedTuple
 
@@ -23,6 +21,7 @@ from shared.cache.arrays import read_npz
 from shared.errors import CacheError, NotAllowed
 from shared.opening import OpenedFolder, RootedPath
 from shared.people.addition_log import remove, remove_temporaries
+from shared.people.claims import claimed
 from shared.people.clustering import NO_CLUSTER, SAMPLES, Clustering, Memory
 from shared.unusable_files import UnusableFile
 
@@ -30,9 +29,8 @@ _log = logging.getLogger(__name__)
 _KEPT = 3
 # A reader may be on its way from the listing to the file; of 100,000 faces each takes 25 MB.
 _KEPT_S = 60.0
-_CLAIM_KEPT_S = 60.0  # between claim and rename lies no more than a look at the folder
 _FILE = re.compile(r"clustering-(\d{9,15})\.npz")
-_CLAIM = re.compile(r"clustering-.*\.claim")
+_CLAIM = re.compile(r"(?:clustering-.*|edits)\.claim")
 _DAMAGE = (  # as a flipped bit can look
     *(ValueError, KeyError, EOFError, RuntimeError, TypeError, SyntaxError, AttributeError),
     *(OverflowError, MemoryError, zipfile.BadZipFile, zlib.error, struct.error),
@@ -230,31 +228,11 @@ def _appears(folder: OpenedFolder, temporary: str, name: str, now: float) -> boo
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
-        with _claim(folder, f"{name.removesuffix('.npz')}.claim", now) as is_ours:
+        with claimed(folder, f"{name.removesuffix('.npz')}.claim", now) as is_ours:
             if not is_ours or name in folder.names():
                 return False
             folder.rename(temporary, name)
     return True
-
-
-@contextlib.contextmanager
-def _claim(folder: OpenedFolder, claim: str, now: float) -> Iterator[bool]:
-    """Whether the caller alone may use the name that a claim stands for, on disks without links."""
-    with contextlib.suppress(FileNotFoundError):
-        if folder.status(claim).st_mtime < now - _CLAIM_KEPT_S:  # its owner was killed
-            # Of several who take it away, one can.
-            dead = f".{claim}.{secrets.token_hex(4)}.tmp"
-            folder.rename(claim, dead)
-            remove(folder, [dead])
-    try:
-        os.close(folder.create(claim))
-    except FileExistsError:
-        yield False
-        return
-    try:
-        yield True
-    finally:
-        remove(folder, [claim])
 
 
 def _tidy(folder: OpenedFolder, now: float) -> None:

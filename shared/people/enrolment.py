@@ -7,6 +7,7 @@ number of machines may enroll.
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
@@ -92,6 +93,20 @@ class References:
         """Everybody who is enrolled, as named last."""
         named = {spoken(added.what.name): added.what.name for added in self._log.read()}
         return tuple(filter(None, named.values()))
+
+    def photos(self) -> dict[str, tuple[str, int]]:
+        """By how a name is spoken: as it was written last, and how many photos it has.
+
+        A photo has a reference by each model that saw it.
+        """
+        named: dict[str, str] = {}
+        counts: dict[str, Counter[str]] = {}
+        for added in self._log.read():
+            if who := spoken(added.what.name):
+                named[who] = added.what.name
+                models = (reference.model for reference in added.what.references)
+                counts.setdefault(who, Counter()).update(models)
+        return {who: (name, max(counts[who].values(), default=0)) for who, name in named.items()}
 
     def forget(self, names: Collection[str]) -> None:
         """Leave no reference of these people (as `spoken` has them) in any file."""

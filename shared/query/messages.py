@@ -105,8 +105,18 @@ class FindFaces(msgspec.Struct, frozen=True, kw_only=True, tag="find_faces"):
     roots: tuple[str, ...] | None = None  # in which it must lie, of the licence key that asks
 
 
+class FindPictureFaces(msgspec.Struct, frozen=True, kw_only=True, tag="find_picture_faces"):
+    """Asks for the faces of an encoded picture; answered with FoundFaces."""
+
+    picture: bytes  # so called, a worker that does not know this question takes it for no other
+    face_model: str
+
+
 EmbedQuestion = EmbedTexts | EmbedSentences | EmbedPicture | EmbedFrame
-Question = EmbedQuestion | FindFaces | GrabFrame | GrabFrames | FindCuts | MakePreview | ProbeFile
+FacesQuestion = FindFaces | FindPictureFaces
+Question = (
+    EmbedQuestion | FacesQuestion | GrabFrame | GrabFrames | FindCuts | MakePreview | ProbeFile
+)
 
 
 class QueryRequest(msgspec.Struct, frozen=True, kw_only=True):

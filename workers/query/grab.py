@@ -79,9 +79,12 @@ def rgb_at(roots: Roots, path: str, seconds: float, short_side: int) -> NDArray[
 def rgb_within(roots: Roots, path: str, long_side: int) -> NDArray[np.uint8]:
     """RGB of a picture file, of at most this long side, in which faces are looked for."""
     with open_media_file(path, roots) as file:
-        picture = _shown(file, 0.0)
-        with reading_errors():
-            return picture.rgb(*fit(picture.width, picture.height, long_side))
+        return _within(_shown(file, 0.0), long_side)
+
+
+def rgb_of_picture(picture: bytes, long_side: int) -> NDArray[np.uint8]:
+    """RGB of a picture that came with the request, as `rgb_within`."""
+    return _within(still_from_bytes(picture), long_side)
 
 
 def rgb_of_bytes(image: bytes, short_side: int) -> NDArray[np.uint8]:
@@ -99,6 +102,11 @@ def _media_type(file: OpenedFile) -> MediaType:
     if media_type is None:
         raise MediaUnreadable("Its name does not say that it is a picture or a video.")
     return media_type
+
+
+def _within(picture: Picture, long_side: int) -> NDArray[np.uint8]:
+    with reading_errors():
+        return picture.rgb(*fit(picture.width, picture.height, long_side))
 
 
 def _for_model(picture: Picture, short_side: int) -> NDArray[np.uint8]:

@@ -33,6 +33,7 @@ from shared.query.messages import (
     EmbedTexts,
     FindCuts,
     FindFaces,
+    FindPictureFaces,
     FoundCuts,
     Grabbed,
     GrabbedFrames,
@@ -49,6 +50,7 @@ from shared.settings import Settings
 from workers.liveness import STALL_S
 from workers.model_reconciler import ModelReconciler
 from workers.models.pool import ModelPool
+from workers.models.weights.fetcher import WeightsFetcher
 from workers.presence.availability import Availability
 from workers.preview.segment import make_segment
 from workers.query import grab
@@ -101,6 +103,7 @@ class QueryService:
             process=own_mark(),
             state="loading",
         )
+        self._fetcher = WeightsFetcher(settings, self._client, self._heart.name)
 
     def take_signals(self) -> None:
         """Let SIGTERM and SIGINT end this worker from now on. Main thread only."""
@@ -115,6 +118,7 @@ class QueryService:
         """Answer requests until a signal ends it; returns the exit status."""
         self._availability.start()
         self._embedder.start()
+        self._fetcher.start()
         threads = self._start_threads()
         self._load_models()  # before the children: at the start all want the same cores
         self._grabbers.start()
@@ -126,6 +130,7 @@ class QueryService:
         for thread in threads:
             thread.join(timeout=max(0.0, until - time.monotonic()))
         self._availability.end()
+        self._fetcher.end()
         self._embedder.close()
         self._grabbers.close()
         self._probers.close()
@@ -235,6 +240,9 @@ class QueryService:
             case FindFaces(path=path, face_model=model, roots=of_key):
                 roots = self._roots.within(of_key)
                 rgb = self._grabbers.run(limit_s, grab.rgb_within, roots, path, LONGEST_SIDE)
+                request.reply(find_faces(self._pool, model, rgb))
+            case FindPictureFaces(picture=picture, face_model=model):
+                rgb = self._grabbers.run(limit_s, grab.rgb_of_picture, picture, LONGEST_SIDE)
                 request.reply(find_faces(self._pool, model, rgb))
             case question:
                 self._embedder.put(self._prepared(question, request, limit_s))

@@ -7,10 +7,12 @@ from functools import partial
 
 import msgspec
 
+from shared.cache import cache_files
 from shared.cache.cache_dir import CacheDir
 from shared.domain import ProgressType, ReclusterSpec
 from shared.errors import BadInput
 from shared.paths import Roots
+from shared.people.claims import EDITS, EDITS_WAIT_S, turn
 from shared.people.collection import Collection
 from shared.people.edits import ClearNames
 from workers.context import Context
@@ -30,7 +32,8 @@ def recluster(context: Context) -> None:
     while not _grouped(context, spec, cache, collection):
         context.checkpoint()  # the Collection has changed its model meanwhile
     if spec.clear_names:
-        collection.append(ClearNames())
+        with cache_files.clear_errors(cache.root), turn(collection.folder, EDITS, EDITS_WAIT_S):
+            collection.append(ClearNames())
     context.progress.file_ended(ProgressType.RECLUSTER, 0, spec.collection)
 
 

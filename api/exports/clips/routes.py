@@ -62,7 +62,7 @@ def _clips_so_far(call: Call[None]) -> ClipsOfTask:
     record = call.services.ledger.record(call.path["task_id"])
     if record and record.sender.owner != call.sender.owner and call.services.paths.key_roots:
         call.check(KeyScope.ADMIN)
-    wants_urls = call.query.get("download_urls", "").lower() in ("true", "1", "yes")
+    wants_urls = call.is_asked("download_urls")
     return _clips(call, call.path["task_id"], wants_urls)
 
 

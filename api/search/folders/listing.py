@@ -8,7 +8,6 @@ from api.search.folders.answers import KnownFolder
 from api.services import Services
 from shared.cache.cache_dir import CacheDir
 from shared.errors import CacheError, NoCacheFolder, NotAllowed, Unavailable
-from shared.ledger.analysis_files import AnalysisFiles
 
 _WITHIN_S = 2.0
 _COUNTED = 32  # of those used last: more would push others out of what is kept at hand
@@ -28,7 +27,7 @@ class _FolderCount:
 
 def known_folders(services: Services) -> list[KnownFolder]:
     """CacheDirs that the licence key may read, the last used first. Blocks, for seconds at most."""
-    used = _used(services)
+    used = services.used_cache_dirs()
     newest = sorted(used, key=lambda folder: (-(used[folder] or 0.0), folder))
     looks = [_FolderCount(folder, n < _COUNTED) for n, folder in enumerate(newest)]
     services.folders.each(
@@ -49,23 +48,6 @@ def known_folders(services: Services) -> list[KnownFolder]:
         for look in looks
         if look.is_allowed
     ]
-
-
-def _used(services: Services) -> dict[str, float | None]:
-    """By our path, as far as its name lies in the roots; None: not known when."""
-    used: dict[str, float | None] = {f.cache_dir: None for f in services.watch_folders.all()}
-    analyzed = AnalysisFiles(services.redis, services.settings.instance).cache_dirs()
-    for folder, at in (*services.known_folders.all().items(), *analyzed.items()):
-        used[folder] = max(at, used.get(folder) or 0.0)
-    return {folder: at for folder, at in used.items() if _is_inside(services, folder)}
-
-
-def _is_inside(services: Services, folder: str) -> bool:
-    try:
-        services.paths.cache_roots.check(folder)
-    except NotAllowed:
-        return False
-    return True
 
 
 def _find_out(services: Services, look: _FolderCount) -> None:

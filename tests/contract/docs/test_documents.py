@@ -35,7 +35,7 @@ POST /analysis-data/load-transcriptions · POST /search/text · POST /search/ima
 POST /search/frame · POST /search/transcript · POST /transcriptions · POST /thumbnails
 POST /thumbnails/scene · GET /faces/clusters · POST /faces/clusters/samples
 POST /faces/clusters/faces · PUT /faces/clusters/names · POST /faces/collections/vocabulary
-POST /faces/people · POST /faces/recluster
+GET /faces/people · POST /faces/people · POST /faces/recluster
 POST /faces/clusters/modify · GET /faces/edits · POST /faces/edits/undo
 GET /watch-folders · POST /watch-folders
 PUT /watch-folders/{watch_folder_id} · DELETE /watch-folders/{watch_folder_id}
@@ -50,6 +50,8 @@ POST /faces/people/delete
 GET /keys · POST /keys · DELETE /keys/{key_id}
 POST /console/sessions · GET /console/session · DELETE /console/session · POST /console/links
 GET /webhooks · POST /webhooks · DELETE /webhooks/{webhook_id} · POST /webhooks/{webhook_id}/test
+POST /webhooks/{webhook_id}/dead/resend · POST /webhooks/{webhook_id}/dead/drop
+GET /machines · GET /doctor · GET /audit · POST /models/fetch · GET /models/fetches
 """
 
 

@@ -24,8 +24,7 @@ from tests.support.people.people_desk import (
     listed,
     people_desk,
 )
-from tests.support.private_redis import PrivateRedis
-from tests.support.stack import Client, running_stack
+from tests.support.stack import Client
 
 
 @pytest.fixture
@@ -176,27 +175,6 @@ def test_replicas_see_each_others_edits_at_once(people: PeopleDesk) -> None:
     assert replica.open(people.cache, NAME).state.names == {ADA: "Ada"}
     with pytest.raises(Missing):
         replica.open(people.cache, "season 1")
-
-
-def test_two_api_processes_show_the_same_people_in_each_clients_own_paths(
-    own_redis: PrivateRedis, tmp_path: Path
-) -> None:
-    path_map = f"Z:\\footage={tmp_path};/Volumes/footage={tmp_path}"
-    with (
-        running_stack(
-            tmp_path / "s", own_redis.url, apis=2, analysis=0, query=0, RUSHES_PATH_MAP=path_map
-        ) as stack,
-        people_desk(stack.client(0), tmp_path / "cache", tmp_path) as desk,
-    ):
-        for number, sent in enumerate(["Ada", "Bo", "Cy"]):
-            other = PeopleDesk(stack.client((number + 1) % 2), desk.cache, desk.media)
-            writer = PeopleDesk(stack.client(number % 2), desk.cache, desk.media)
-            writer.name(_1001=sent)
-            assert other.clusters()[0] == (ADA, sent, 4)
-        for prefix in ("Z:\\footage\\", "/Volumes/footage/"):
-            body = {"cache_dir": f"{prefix}cache", "cluster_job_name": NAME, "cluster_id": CY}
-            (face,) = stack.client().ok("/faces/clusters/faces", **body)["faces"]
-            assert face["media_path"] == f"{prefix}people-a.mp4"
 
 
 def test_edits_made_at_the_same_time_all_count(people: PeopleDesk) -> None:

@@ -102,6 +102,14 @@ def test_people_are_listed_named_and_shown_by_id_or_name(who: Command, people: P
     assert "Ada" in who.run("people", "list", "--pictures", "on").stdout
 
 
+def test_everybody_who_has_a_name_is_listed(who: Command, people: PeopleDesk) -> None:
+    who.run("people", "name", str(ADA), "Ada")
+    assert NAME in who.run("people", "known").stdout
+    (ada,) = who.json("people", "known")["people"]
+    assert (ada["name"], ada["collections"][0]["cluster_ids"]) == ("Ada", [str(ADA)])
+    assert ada in who.json("people", "known", "--all")["people"]
+
+
 def test_corrections_are_made_told_and_taken_back(who: Command, people: PeopleDesk) -> None:
     before = people.clusters()
     merged = who.run("people", "merge", str(BO), str(CY), "--into", str(ADA)).stdout

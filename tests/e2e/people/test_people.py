@@ -234,7 +234,10 @@ def test_a_person_enrolled_from_photos_is_found_said_in_details_and_forgotten(
     client, cache_dir = people.client, str(people.cache_dir)
     photos = [str(picture_of(tmp_path / f"red-{w}.jpg", "red", w)) for w in (210, 330)]
     red, hair = people.who("red"), people.who("hair")
-    said = client.ok("/faces/people", cache_dir=cache_dir, name="Ada", pictures=photos)
+    sent = base64.b64encode(Path(photos[1]).read_bytes()).decode()
+    said = client.ok(
+        "/faces/people", cache_dir=cache_dir, name="Ada", pictures=photos[:1], images=[sent]
+    )
     (where,) = said["collections"]
     assert (where["cluster_job_name"], where["cluster_ids"]) == (NAME, [red])
     assert (said["references"], said["models"]) == (2, ["dlib-resnet"])
@@ -294,6 +297,15 @@ def test_photos_that_do_not_show_one_clear_face_are_refused_with_the_cure(
         assert answer.status_code == 400, f"{path.name}: {answer.text}"
         assert answer.json()["message"].startswith("pictures[1]")
         assert cure in answer.json()["message"]
+    for content, why in ((b"no picture", "is no picture"), (good.read_bytes(), "")):
+        answer = people.client.post(
+            "/faces/people",
+            cache_dir=str(people.cache_dir),
+            name="Ada",
+            images=[base64.b64encode(one).decode() for one in (content, b"no picture")],
+        )
+        assert answer.status_code == 400, answer.text
+        assert answer.json()["message"].startswith("images[0]" if why else "images[1]")
     assert not any(cluster["name"] for cluster in people.clusters()), "all photos or none"
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from api.people import editing
 from api.people.editing import (
+    AllFacesOf,
     checked_person,
     modify_edit,
     names_edit,
@@ -115,6 +117,30 @@ def test_faces_move_to_a_cluster_to_nobody_or_to_somebody_new(state: PeopleState
     assert all(0 < id_ < 2**31 for id_ in new)
     after = state.with_edits(written(2, edit))
     assert dict(after.counts) == {10: 2, 30: 3, 40: 2, new[0]: 1, new[1]: 1}
+
+
+def test_all_faces_of_clusters_move_as_they_are_after_the_merges(state: PeopleState) -> None:
+    edit = modify_edit(state, [([40], 30)], [(AllFacesOf((40,)), NO_CLUSTER)])
+    assert edit.moves[0].face_ids == (*FACE[6:9], FACE[11])
+    assert edit.moves[0].sources == (30, 30, 40, 40)
+    assert dict(state.with_edits(written(2, edit)).counts) == {10: 6}
+    (both,) = modify_edit(state, moves=[(AllFacesOf((20, 30)), None)]).moves
+    assert len(both.face_ids) == 8
+    with pytest.raises(BadInput, match=f"{FACE[0]} is in two moves"):
+        modify_edit(state, moves=[(AllFacesOf((20,)), None), ([FACE[0]], 30)])
+    with pytest.raises(BadInput, match="10 cannot be moved to itself"):
+        modify_edit(state, moves=[(AllFacesOf((20,)), 10)])
+    gone = state.with_edits(written(2, edit))
+    with pytest.raises(BadInput, match="No faces are in the cluster 30"):
+        modify_edit(gone, moves=[(AllFacesOf((30,)), None)])
+
+
+def test_100_000_faces_move_at_once_and_come_back() -> None:
+    many = PeopleState.of(clustering(np.arange(100_000) % 1000 + 1, media=500), [])
+    edit = modify_edit(many, moves=[(AllFacesOf(tuple(range(1, 1001))), NO_CLUSTER)])
+    gone = many.with_edits(written(1, edit))
+    assert (len(edit.moves[0].face_ids), dict(gone.counts)) == (100_000, {})
+    assert dict(gone.with_edits(written(2, Undo(""))).counts) == dict(many.counts)
 
 
 def test_an_id_that_was_ever_used_is_not_made_again(state: PeopleState) -> None:

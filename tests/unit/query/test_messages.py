@@ -19,6 +19,7 @@ from shared.query.messages import (
     EmbedTexts,
     Failed,
     FindFaces,
+    FindPictureFaces,
     FoundFace,
     FoundFaces,
     Grabbed,
@@ -96,6 +97,9 @@ def test_an_answer_comes_back_as_its_type_and_reads_as_before(
 def test_faces_are_asked_for_and_come_back() -> None:
     question = FindFaces(path="/a.jpg", face_model="m", roots=("/",))
     request = QueryRequest(request_id="1", reply_to="list", within_s=20, question=question)
+    assert msgspec.json.decode(msgspec.json.encode(request), type=QueryRequest) == request
+    sent = FindPictureFaces(picture=b"\xff\xd8\xff", face_model="m")
+    request = QueryRequest(request_id="1", reply_to="list", within_s=20, question=sent)
     assert msgspec.json.decode(msgspec.json.encode(request), type=QueryRequest) == request
     face = FoundFace(vector=b"\0<", is_small=True, is_blurred=False, is_turned=False)
     reply = QueryReply(request_id="1", answer=FoundFaces(faces=(face,)))

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from api.search.query_pictures import picture_bytes
+from api.base64_pictures import picture_bytes
 from shared.errors import BadInput
 
 PICTURE = random.Random(1).randbytes(3_000_001)

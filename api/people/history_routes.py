@@ -1,0 +1,198 @@
+"""The log of what users said about people, and taking it back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import UNSET
+
+from api.http.bodies import LONGEST_TEXT
+from api.http.endpoint import Call, Endpoint, Parameter
+from api.people import answers
+from api.people.answers import Edits, UndoAnswer
+from api.people.bodies import UndoBody
+from api.people.edit_routes import made_edit
+from api.people.editing import undo_edit
+from api.people.routes import IN_CACHE_DIR, cluster_items
+from api.people.snapshot import CollectionSnapshot
+from api.services import Services
+from shared.errors import BadInput, EditedMeanwhile, Missing
+from shared.people import edits as kinds
+from shared.rights import KeyScope
+
+MOST_EDITS = 100_000  # of one answer, where a number is given
+
+
+async def list_face_edits(call: Call[None]) -> Edits:
+    """Everything that was said, and what of it is in force."""
+    cache_dir, name = call.required("cache_dir"), call.required("cluster_job_name")
+    limit, is_brief = call.whole_number("limit", MOST_EDITS), call.is_asked("brief")
+    return await call.services.in_cache_dir(
+        cache_dir, _edits, call.services, cache_dir, name, limit, is_brief
+    )
+
+
+def _edits(
+    services: Services, cache_dir: str, name: str, limit: int | None, is_brief: bool
+) -> Edits:
+    cache = services.caches.cache(services.paths.cache(cache_dir))
+    found = services.people.open(cache, name).state.report()
+    shown = found if limit is None else found[-limit:]
+    return Edits(edits=[_edit_item(*entry, is_brief) for entry in shown])
+
+
+def _edit_item(
+    edit: kinds.Edit, applies: bool, reason: str | None, is_brief: bool
+) -> answers.EditItem:
+    what = edit.what
+    assignments = what.assignments if isinstance(what, kinds.Names) else ()
+    merges = what.merges if isinstance(what, kinds.Modify) else ()
+    moves = what.moves if isinstance(what, kinds.Modify) else ()
+    return answers.EditItem(
+        edit_id=edit.id,
+        at=edit.at,
+        kind=kinds.kind_of(edit),
+        assignments=[
+            answers.NamedCluster(cluster_id=str(a.cluster_id), name=a.name) for a in assignments
+        ],
+        merges=[
+            answers.DoneMerge(
+                cluster_ids=[str(id_) for id_ in merge.cluster_ids],
+                target_cluster_id=str(merge.target),
+            )
+            for merge in merges
+        ],
+        moves=[_done_move(move, is_brief) for move in moves],
+        undone_to=what.to if isinstance(what, kinds.Undo) else None,
+        applies=applies,
+        reason=reason or None,
+    )
+
+
+def _done_move(move: kinds.FaceMove, is_brief: bool) -> answers.DoneMove:
+    return answers.DoneMove(
+        face_ids=[] if is_brief else list(move.face_ids),
+        target_cluster_id=str(move.target),
+        is_new=move.is_new,
+        face_count=len(move.face_ids) if is_brief else UNSET,
+    )
+
+
+async def undo_face_edits(call: Call[UndoBody]) -> UndoAnswer:
+    """Take edits back. The undo is an edit too, so it can be undone."""
+    return await call.services.in_cache_dir(call.body.cache_dir, _undo, call.services, call.body)
+
+
+def _undo(services: Services, body: UndoBody) -> UndoAnswer:
+    def make(snapshot: CollectionSnapshot) -> kinds.Undo:
+        log = snapshot.state.edits
+        return undo_edit(log, before_the_last(log) if body.edit_id is None else body.edit_id)
+
+    edit, snapshot = made_edit(services, body, make)
+    assert isinstance(edit.what, kinds.Undo)
+    message = (
+        f"Everything is as it was right after the edit {edit.what.to}."
+        if edit.what.to
+        else "Everything is as it was before the first edit."
+    )
+    return UndoAnswer(message=message, edit_id=edit.id, clusters=cluster_items(snapshot))
+
+
+def before_the_last(log: Sequence[kinds.Edit]) -> str:
+    """Which edit to go back to so that the last one in force is undone. Raises BadInput."""
+    last = ""  # in force at that point of the log
+    last_after = {"": ""}
+    before: dict[str, str] = {}
+    for edit in log:
+        if isinstance(edit.what, kinds.Undo):
+            last = last_after.get(edit.what.to, last)
+        else:
+            before[edit.id] = last
+            last = edit.id
+        last_after[edit.id] = last
+    if not last:
+        raise BadInput("There is nothing to undo: no edit is in force.")
+    return before[last]
+
+
+_COLLECTION = {"cache_dir": "/footage/.rushes", "cluster_job_name": "Season 1"}
+_FACE_ID = "9ae0daaf81f5b2c3-67-7ff5c1"
+_EDIT = {
+    "edit_id": "000000000012-9f3a01c7",
+    "at": 1764028800.0,
+    "kind": "modify",
+    "assignments": [],
+    "merges": [{"cluster_ids": ["77031420"], "target_cluster_id": "418350733"}],
+    "moves": [{"face_ids": [_FACE_ID], "target_cluster_id": "1304125", "is_new": True}],
+    "undone_to": None,
+    "applies": True,
+    "reason": None,
+}
+
+ENDPOINTS = (
+    Endpoint(
+        "GET",
+        "/faces/edits",
+        list_face_edits,
+        scope=KeyScope.PEOPLE,
+        tag="Faces",
+        summary="What was changed by hand",
+        description="The log of names, merges, moves and undos, which is never shortened. An edit "
+        "that is about clusters or faces that are gone stays in it, with a reason, and is in force "
+        "again when they come back.",
+        query=(
+            IN_CACHE_DIR,
+            Parameter(
+                "cluster_job_name",
+                "The collection.",
+                {"type": "string", "minLength": 1, "maxLength": LONGEST_TEXT},
+                "Season 1",
+                required=True,
+            ),
+            Parameter(
+                "limit",
+                "Only so many of the newest. Left out: all of them.",
+                {"type": "integer", "minimum": 1, "maximum": MOST_EDITS},
+                100,
+            ),
+            Parameter(
+                "brief",
+                "`true` leaves `face_ids` of moves empty, and tells `face_count` instead.",
+                {"type": "boolean", "default": False},
+                True,
+            ),
+        ),
+        answer=Edits,
+        errors={
+            BadInput: "cluster_job_name is required.",
+            Missing: "There is no collection 'Season 2' in this cache folder.",
+        },
+        answer_example={"edits": [_EDIT]},
+    ),
+    Endpoint(
+        "POST",
+        "/faces/edits/undo",
+        undo_face_edits,
+        scope=KeyScope.PEOPLE,
+        is_audited=True,
+        tag="Faces",
+        summary="Take back what was changed by hand",
+        description="Without `edit_id` the last edit in force is undone; with it, everything goes "
+        "back to how it was right after that edit. Undoing is an edit itself, so it can be undone. "
+        "404 for an unknown edit, 400 when there is nothing to undo, 409 where somebody edited the "
+        "collection after `known_edit_id`.",
+        body=UndoBody,
+        answer=UndoAnswer,
+        errors={
+            BadInput: "There is nothing to undo: no edit is in force.",
+            Missing: "There is no collection 'Season 2' in this cache folder.",
+            EditedMeanwhile: "Meanwhile a person was named Bea. Look again, then decide.",
+        },
+        example={**_COLLECTION, "edit_id": "000000000011-1b2c3d4e"},
+        answer_example={
+            "message": "Everything is as it was right after the edit 000000000011-1b2c3d4e.",
+            "edit_id": "000000000013-5f6a7b8c",
+            "clusters": [{"cluster_id": "418350733", "name": "Ada", "face_count": 812}],
+        },
+    ),
+)

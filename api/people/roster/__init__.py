@@ -1,0 +1,1 @@
+"""Everybody who has a name, in one cache folder or in all."""

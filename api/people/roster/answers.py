@@ -1,0 +1,53 @@
+"""What is answered about everybody who has a name."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from api.http.answers import Count
+
+
+class NamedIn(Struct, kw_only=True):
+    """Where a person is seen: clusters of that name in one collection."""
+
+    cache_dir: Annotated[
+        str,
+        Meta(description="The cache folder, in the client's form.", examples=["/footage/.rushes"]),
+    ]
+    cluster_job_name: Annotated[str, Meta(description="The collection.", examples=["Season 1"])]
+    cluster_ids: Annotated[
+        list[str], Meta(description="Clusters of this name.", examples=[["418350733"]])
+    ]
+    face_count: Count
+
+
+class NamedPerson(Struct, kw_only=True):
+    """A name, however its letters are written, and where it is given."""
+
+    name: Annotated[
+        str,
+        Meta(
+            description="As it was enrolled, else as the collection with most faces has it.",
+            examples=["Ada"],
+        ),
+    ]
+    is_enrolled: Annotated[
+        bool, Meta(description="Known by photos in one of the cache folders.", examples=[True])
+    ]
+    references: Annotated[
+        int, Meta(ge=0, description="Photos that the person is known by.", examples=[2])
+    ]
+    collections: Annotated[
+        list[NamedIn],
+        Meta(description="Where the person is seen, by folder and name; may be empty."),
+    ]
+
+
+class NamedPeople(Struct, kw_only=True):
+    """By name."""
+
+    people: Annotated[
+        list[NamedPerson], Meta(description="Everybody who is named by hand or enrolled.")
+    ]

@@ -1,0 +1,139 @@
+"""Who is known by name, in one cache folder or in all that the server knows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from starlette.concurrency import run_in_threadpool
+
+from api.http.bodies import LONGEST_PATH
+from api.http.endpoint import Call, Endpoint, Parameter
+from api.people.roster.answers import NamedIn, NamedPeople, NamedPerson
+from api.people.roster.names import FolderRoster, RosterEntry, everybody
+from api.services import Services
+from shared.cache.cache_dir import CacheDir
+from shared.errors import BadInput, CacheError, NoCacheFolder, NotAllowed, Unavailable
+from shared.rights import KeyScope
+
+_WITHIN_S = 5.0  # a folder that was not looked at before may take as long as reading its faces
+
+
+@dataclass(slots=True)
+class _FolderLook:
+    """What was found in a folder so far; another thread may be at it still."""
+
+    folder: str
+    is_over: bool = False
+    roster: FolderRoster | None = None
+
+
+async def list_named_people(call: Call[None]) -> NamedPeople:
+    """Everybody who is named or enrolled."""
+    services, cache_dir = call.services, call.query.get("cache_dir")
+    if cache_dir:
+        roster = await services.in_cache_dir(cache_dir, _roster, services, cache_dir)
+        return _answer(services, [roster], cache_dir)
+    looks = await run_in_threadpool(_looks, services)
+    for look in looks:
+        if not look.is_over:
+            call.warnings.append(
+                f"{services.paths.back(look.folder)} does not answer in time: who is named there "
+                "is left out. Ask again shortly."
+            )
+    return _answer(services, [look.roster for look in looks if look.roster], None)
+
+
+def _roster(services: Services, cache_dir: str) -> FolderRoster:
+    return services.people.roster(services.caches.cache(services.paths.cache(cache_dir)))
+
+
+def _looks(services: Services) -> list[_FolderLook]:
+    """All folders that are known here, those used last first. Blocks, for seconds at most."""
+    used = services.used_cache_dirs()
+    newest = sorted(used, key=lambda folder: (-(used[folder] or 0.0), folder))
+    looks = [_FolderLook(folder) for folder in newest]
+    services.folders.each(
+        looks,
+        lambda look: _find_out(services, look),
+        lambda look: look.folder,
+        lambda look: None,
+        within_s=_WITHIN_S,
+    )
+    return looks
+
+
+def _find_out(services: Services, look: _FolderLook) -> None:
+    # Not by services.caches.cache, which counts as a use.
+    try:
+        cache = CacheDir.open(look.folder, services.paths.cache_roots, create=False)
+        look.roster = services.people.roster(cache)
+    except Unavailable:
+        return
+    except (NotAllowed, NoCacheFolder, CacheError):  # its links lead elsewhere; away; damaged
+        pass
+    look.is_over = True
+
+
+def _answer(services: Services, rosters: list[FolderRoster], like: str | None) -> NamedPeople:
+    shown = {one.folder: services.paths.back(one.folder, like=like) for one in rosters}
+    return NamedPeople(people=[_person(entry, shown) for entry in everybody(rosters)])
+
+
+def _person(entry: RosterEntry, shown: dict[str, str]) -> NamedPerson:
+    return NamedPerson(
+        name=entry.name,
+        is_enrolled=entry.is_enrolled,
+        references=entry.references,
+        collections=[
+            NamedIn(
+                cache_dir=shown[folder],
+                cluster_job_name=collection,
+                cluster_ids=list(map(str, clusters.ids)),
+                face_count=clusters.face_count,
+            )
+            for folder, collection, clusters in entry.places
+        ],
+    )
+
+
+ENDPOINTS = (
+    Endpoint(
+        "GET",
+        "/faces/people",
+        list_named_people,
+        scope=KeyScope.SEARCH,
+        tag="Faces",
+        summary="Everybody who has a name",
+        description="Who is named in a collection or enrolled from photos, each once, whatever the "
+        "case of the letters, with where the person is seen. Over all cache folders that the "
+        "server knows and the key may read; one that is away is left out, and one that does not "
+        "answer within seconds as well, which X-Rushes-Warnings says.",
+        query=(
+            Parameter(
+                "cache_dir",
+                "One folder with analysis data; an absolute path. Left out or empty: all of them.",
+                {"type": "string", "maxLength": LONGEST_PATH},
+                "/footage/.rushes",
+            ),
+        ),
+        answer=NamedPeople,
+        errors={BadInput: "cache_dir must be an absolute path, not 'footage'."},
+        answer_example={
+            "people": [
+                {
+                    "name": "Ada",
+                    "is_enrolled": True,
+                    "references": 2,
+                    "collections": [
+                        {
+                            "cache_dir": "/footage/.rushes",
+                            "cluster_job_name": "Season 1",
+                            "cluster_ids": ["418350733"],
+                            "face_count": 812,
+                        }
+                    ],
+                }
+            ]
+        },
+    ),
+)
