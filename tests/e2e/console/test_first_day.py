@@ -77,20 +77,23 @@ def day(browser: Browser, tmp_path: Path) -> Iterator[FirstDay]:
     ):
         client = stack.client()
         link = Command(client.url, KEY, home).json("console")["url"]
-        call_this_machine(shown.page, MAKER, stack_folder / "state")
+        call_this_machine(shown.page, stack_folder / "state", shoot.folder)
         yield FirstDay(browser, shown, client, stack, shoot, link, receiver, anns)
         assert anns.complaints == []
 
 
-def call_this_machine(page: Page, name: str, state: Path) -> None:
-    """By another name in what the page is told: pictures look the same wherever they are made."""
+def call_this_machine(page: Page, state: Path, footage: Path) -> None:
+    """By other names in what the page is told: pictures look the same wherever they are made."""
+    names = {socket.gethostname(): MAKER, str(state): STATE, str(footage): "/footage"}
 
     def rename(route: Route) -> None:
         answer = route.fetch()
-        text = answer.text().replace(socket.gethostname(), name).replace(str(state), STATE)
+        text = answer.text()
+        for own, name in names.items():
+            text = text.replace(own, name)
         route.fulfill(response=answer, body=text)
 
-    page.route(re.compile(r"/api/v1/(machines|doctor)(\?|$)"), rename)
+    page.route(re.compile(r"/api/v1/(machines|doctor|keys)(\?|$)"), rename)
 
 
 @pytest.mark.timeout(300)
@@ -198,6 +201,7 @@ def watch(day: FirstDay) -> None:
     desk.button("incoming").click()
     expect(page.get_by_label("Folder to watch")).to_have_value(path)
     expect(page.get_by_label("Library")).to_have_value(LIBRARY)
+    page.get_by_label("Speech").uncheck()
     page.get_by_label("Seconds without change").fill("1")
     desk.button("Watch this folder").click()
     desk.button("Start watching").click()
@@ -221,15 +225,18 @@ def keys(day: FirstDay) -> None:
     expect(page.get_by_label("Library")).to_have_value(LIBRARY)
     page.get_by_role("link", name="Server", exact=True).click()
     expect(Administrator(page, day.client.url).sections).to_have_text(["Health", "Models"])
-    expect(day.admin.card("Ann")).to_contain_text("less than a minute ago")
+    day.admin.go_to("Machines")
+    day.admin.go_to("Keys")
+    expect(day.admin.card("Ann")).to_contain_text(re.compile(r"Last used\s*less than a minute ago"))
     day.take("keys-of-editors")
 
 
 @tutorial.step("See who waits, and why")
 def line(day: FirstDay) -> None:
     archive, ben = (client_of(day, label) for label in ("Archive", "Ben"))
-    archive.analyze(day.shoot.folder / ".rushes", day.shoot.archive)
-    ben.analyze(day.shoot.folder / ".rushes", day.shoot.launch, on_busy="queue")
+    library, footage = Path(LIBRARY), Path("/footage")
+    archive.analyze(library, footage / "archive" / day.shoot.archive.name)
+    ben.analyze(library, footage / "day1" / day.shoot.launch.name, on_busy="queue")
     ann, page = day.ann, day.anns.page
     page.get_by_role("link", name="Work", exact=True).click()
     page.get_by_role("navigation", name="Work").get_by_role("link", name="Analyze").click()
@@ -272,6 +279,7 @@ def people(day: FirstDay) -> None:
     casting.wait_for("Eileen", UNNAMED)
     casting.press("Redo")
     casting.wait_for("Eileen")
+    casting.person("Eileen").click()
     day.page.get_by_role("link", name="Search for Eileen").click()
     expect(day.editor.wait_for_hit(day.shoot.launch.name)).to_contain_text("Eileen")
 
