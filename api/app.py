@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from api.browsing import estimate_routes, folder_routes
 from api.console import files as console_files
 from api.console import session_routes
 from api.console.page_headers import PageHeaders
@@ -26,12 +27,14 @@ from api.http.cors import CorsMiddleware, Origins
 from api.http.errors import on_crash, on_http_error, on_rushes_error
 from api.http.hosts import HostCheck, Hosts
 from api.keys import routes as keys
+from api.left_out import routes as left_out
 from api.media import cache_path_routes, thumbnail_routes
 from api.media import routes as media
 from api.media.playback import routes as playback
 from api.media.playback import stream_routes
+from api.models import fetch_routes
 from api.models import routes as models
-from api.monitoring import metrics
+from api.monitoring import administration_routes, metrics
 from api.monitoring import routes as health
 from api.monitoring.process_metrics import ProcessMetrics
 from api.monitoring.request_log import RequestLog
@@ -50,7 +53,7 @@ from api.search import analysis_data_routes, picture_routes, transcript_routes
 from api.search import routes as search
 from api.search.calibration import routes as calibration_routes
 from api.services import Services
-from api.tasks import analyze_routes
+from api.tasks import analyze_routes, retry_routes
 from api.tasks import routes as tasks
 from api.tasks.scene_renewal import SceneRenewal
 from api.tasks.sweeping import Sweeper
@@ -68,13 +71,19 @@ THREADS = 128
 
 ENDPOINTS = (
     *health.ENDPOINTS,
+    *administration_routes.ENDPOINTS,
     *models.ENDPOINTS,
+    *fetch_routes.ENDPOINTS,
     *calibration_routes.ENDPOINTS,
     *media.ENDPOINTS,
     *playback.ENDPOINTS,
+    *folder_routes.ENDPOINTS,
     *analyze_routes.ENDPOINTS,
+    *estimate_routes.ENDPOINTS,
     *tasks.ENDPOINTS,
+    *retry_routes.ENDPOINTS,
     *analysis_data_routes.ENDPOINTS,
+    *left_out.ENDPOINTS,
     *data_routes.ENDPOINTS,
     *search.ENDPOINTS,
     *transcript_routes.ENDPOINTS,

@@ -18,6 +18,7 @@ from api.folders import Folders
 from api.http.client_paths import ClientPaths
 from api.keys.use_counter import UseCounter
 from api.media.playback.previews import Previews
+from api.monitoring.doctor import Doctor
 from api.own_pages import OwnPages
 from api.people.people import People
 from api.query_client import QueryClient
@@ -30,6 +31,8 @@ from shared.errors import Missing, NotAllowed, SettingsError
 from shared.ledger.analysis_files import AnalysisFiles
 from shared.ledger.jobs import JobQueues
 from shared.ledger.ledger import Ledger, ledger_of
+from shared.ledger.left_out import LeftOut
+from shared.ledger.task_lists import TaskLists
 from shared.media import HashCache
 from shared.models import model_catalogue
 from shared.redis.clients import connect
@@ -87,6 +90,7 @@ class Services:
     watch_live: LiveStatus
     watch_retries: RetryRequests
     hashes: HashCache = field(default_factory=HashCache)
+    doctor: Doctor = field(default_factory=Doctor)
     document_turns: anyio.CapacityLimiter = field(
         default_factory=lambda: anyio.CapacityLimiter(_DOCUMENTS_AT_ONCE)
     )
@@ -137,6 +141,16 @@ class Services:
     def folders(self) -> Folders:
         """Threads that go into folders, which may hang."""
         return self.caches.folders
+
+    @property
+    def task_lists(self) -> TaskLists:
+        """Tasks by what became of them."""
+        return TaskLists(self.redis, self.settings.instance, self.ledger)
+
+    @property
+    def left_out(self) -> LeftOut:
+        """Which files people left out of analysis."""
+        return LeftOut(self.redis, self.settings.instance)
 
     def within(self, roots: tuple[str, ...] | None) -> Services:
         """What a licence key with these roots may touch; None: all of them."""

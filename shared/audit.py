@@ -6,18 +6,28 @@ large becomes audit.1.jsonl, what that was audit.2.jsonl and so on; the oldest g
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
+import hashlib
 import os
+import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 
+from shared.errors import BadInput
+from shared.msgspec_decoding import UNDECODABLE
 from shared.private_files import private
 
 LARGEST = 32 << 20  # bytes of one file
 KEPT = 10  # files besides the newest
+_BLOCK = 1 << 18  # bytes that are read together
+_LONGEST_LINE = 4 << 20  # bytes; what is longer is no line of ours
+_CURSOR = re.compile(r"([0-9a-f]{16})-([0-9]{1,12})")
+_FIRST_LINE = 4096  # bytes of it by which a file is known under any name
 
 
 class AuditLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -33,6 +43,30 @@ class AuditLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     details: dict[str, Any] = {}
 
 
+class AuditWish(msgspec.Struct, frozen=True, kw_only=True):
+    """Which lines are asked for; "" is any."""
+
+    limit: int
+    action: str = ""
+    key_id: str = ""
+    task_id: str = ""
+
+    def might_be(self, raw: bytes) -> bool:
+        """Whether a line may be one of them: it is cheaper to look than to decode."""
+        return all(word in raw for word in self._words())
+
+    def fits(self, line: AuditLine) -> bool:
+        named = self._named()
+        return all(getattr(line, name) == value for name, value in named.items())
+
+    def _named(self) -> dict[str, str]:
+        names = ("action", "key_id", "task_id")
+        return {name: value for name in names if (value := getattr(self, name))}
+
+    def _words(self) -> list[bytes]:
+        return [msgspec.json.encode(value) for value in self._named().values()]
+
+
 class AuditLog:
     """The log in a STATE_DIR."""
 
@@ -46,10 +80,54 @@ class AuditLog:
         with open(self._path.with_name(".audit.lock"), "a", opener=private) as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             self._rotate(len(content))
-            with open(self._path, "ab", opener=private) as file:
-                file.write(content)
+            with open(self._path, "a+b", opener=private) as file:
+                file.write(content if _ends_whole(file) else b"\n" + content)
                 file.flush()
                 os.fsync(file.fileno())
+
+    def page(self, wish: AuditWish, after: str = "") -> tuple[list[AuditLine], str | None]:
+        """Lines, the newest first, and where the next page begins; None: there is no more.
+
+        `after` is what an earlier call gave. It stays right while lines are added and files
+        change their names. Raises BadInput for another one, and OSError.
+        """
+        place = _CURSOR.fullmatch(after)
+        if after and place is None:
+            raise BadInput("after must be the `next` of an answer of /audit.")
+        found: list[AuditLine] = []
+        last = ""
+        with contextlib.ExitStack() as opened:
+            for file in self._from(place, opened):
+                for begin, raw in file.lines_backwards(wish):
+                    line = _decoded(raw)
+                    if line is None or not wish.fits(line):
+                        continue
+                    if len(found) == wish.limit:
+                        return found, last
+                    found.append(line)
+                    last = f"{file.name}-{begin}"
+        return found, None
+
+    def _from(
+        self, place: re.Match[str] | None, opened: contextlib.ExitStack
+    ) -> Iterator[_AuditFile]:
+        """The files from a place on, the newest first; none where its file is no more."""
+        wanted, seen = place[1] if place else "", set()
+        for number in range(KEPT + 1):
+            path = self._former(number) if number else self._path
+            try:
+                content = opened.enter_context(path.open("rb"))
+            except FileNotFoundError:
+                continue
+            file = _AuditFile(content)
+            if file.name in seen:
+                continue  # it was renamed since it was read under its former name
+            seen.add(file.name)
+            if wanted and file.name != wanted:
+                continue
+            if wanted and place:
+                file.end, wanted = min(file.end, int(place[2])), ""
+            yield file
 
     def _rotate(self, more: int) -> None:
         try:
@@ -64,6 +142,64 @@ class AuditLog:
 
     def _former(self, number: int) -> Path:
         return self._path.with_name(f"audit.{number}.jsonl")
+
+
+class _AuditFile:
+    """One file of the log, read from its end. `name`: the same whatever it is called."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.end = os.fstat(file.fileno()).st_size
+        self.name = hashlib.sha256(file.readline(_FIRST_LINE).rstrip(b"\n")).hexdigest()[:16]
+
+    def lines_backwards(self, wish: AuditWish) -> Iterator[tuple[int, bytes]]:
+        """Whole lines before `end` that may be wished, and where they begin.
+
+        What has no end is left out: it is being written, or was torn.
+        """
+        at, rest, has_end = self.end, b"", False
+        while at > 0:
+            size = min(_BLOCK, at)
+            at -= size
+            self._file.seek(at)
+            block = self._file.read(size) + rest
+            first = block.find(b"\n")
+            if first >= 0 and wish.might_be(block):  # else no line of it: so most are done with
+                for begin, line in _lines(block, first + 1, has_end=has_end):
+                    if wish.might_be(line):
+                        yield at + begin, line
+            has_end = has_end or first >= 0
+            rest = block if first < 0 else block[:first]
+            if len(rest) > _LONGEST_LINE:
+                rest = b""
+        if rest and has_end and wish.might_be(rest):
+            yield 0, rest
+
+
+def _lines(block: bytes, begin: int, *, has_end: bool) -> Iterator[tuple[int, bytes]]:
+    """Lines of a block from `begin` on, the last first; `has_end`: of the last one, too."""
+    until = len(block) if has_end else block.rfind(b"\n")
+    while until > begin:
+        start = max(block.rfind(b"\n", begin, until) + 1, begin)
+        if start < until:
+            yield start, block[start:until]
+        until = start - 1
+
+
+def _ends_whole(file: BinaryIO) -> bool:
+    """Whether the last line has its end: who wrote it may have been killed in the midst."""
+    if not file.seek(0, os.SEEK_END):
+        return True
+    file.seek(-1, os.SEEK_END)
+    return file.read(1) == b"\n"
+
+
+def _decoded(raw: bytes) -> AuditLine | None:
+    """A line; None for what is none, such as a torn one. Fields of later versions are left out."""
+    try:
+        return msgspec.json.decode(raw, type=AuditLine)
+    except UNDECODABLE:
+        return None
 
 
 def now() -> str:

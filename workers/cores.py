@@ -7,7 +7,8 @@ that waits is none.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 
@@ -18,6 +19,14 @@ class Cores:
         self.threads = threads
         self._changed = threading.Condition()
         self._items: list[CoresOfItem] = []
+        self._shared_s = 0.0  # that one Item has had, of all time until `_since`
+        self._since = time.monotonic()
+
+    def shared_s(self) -> float:
+        """A clock of what an Item has of the process: slower by as many as are in hand."""
+        with self._changed:
+            self._tick()
+            return self._shared_s
 
     @property
     def has_room(self) -> bool:
@@ -39,15 +48,22 @@ class Cores:
     def enter(self, *, alone: bool = False) -> CoresOfItem:
         """Count an Item until it leaves; `alone`: no other has room beside it."""
         with self._changed:
-            item = CoresOfItem(self._changed, self.threads, alone)
+            self._tick()
+            item = CoresOfItem(self._changed, self.threads, self.shared_s, alone=alone)
             self._items.append(item)
             return item
 
     def leave(self, item: CoresOfItem) -> None:
         """The Item has ended."""
         with self._changed:
+            self._tick()
             self._items.remove(item)
             self._changed.notify_all()
+
+    def _tick(self) -> None:
+        now = time.monotonic()
+        self._shared_s += (now - self._since) / max(1, len(self._items))
+        self._since = now
 
     def _is_free(self, of_all: bool) -> bool:
         return sum(item.count for item in self._items) < (1 if of_all else self.threads)
@@ -59,7 +75,16 @@ class CoresOfItem:
     Until the first has it counts as all of them: nobody knows yet what a long film will take.
     """
 
-    def __init__(self, changed: threading.Condition, threads: int, alone: bool) -> None:
+    def __init__(
+        self,
+        changed: threading.Condition,
+        threads: int,
+        shared_s: Callable[[], float],
+        *,
+        alone: bool,
+    ) -> None:
+        """`shared_s`: a clock of what an Item has of the process."""
+        self.shared_s = shared_s
         self._changed = changed
         self._threads = threads
         self._alone = alone

@@ -8,12 +8,14 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from opentelemetry.trace import get_current_span
 
 from shared.domain import Fault, ProgressType, TaskState
 from shared.errors import LeaseLost, RedisAway, RushesError
 from shared.ledger.ledger import Ledger
+from shared.ledger.rates import WorkKind
 from shared.ledger.records import Lease
 from workers.faults import fault_of
 
@@ -57,6 +59,11 @@ class ItemProgress:
     def worked(self, kind: ProgressType, seconds: float) -> None:
         """`kind` was made of so many seconds of the Item's footage so far; told with reports."""
         self._worked[kind] = seconds
+
+    def measured(self, kind: WorkKind, amount: float, seconds: float) -> None:
+        """Tell how long such work took: for estimates alone, so a Redis that is away misses it."""
+        with suppress(RedisAway):
+            self._ledger.measured(kind.name, amount, seconds)
 
     def send_report(self, *, at_once: bool = False) -> None:
         """Send the newest reports if their time has come; for whoever waits and reports nothing."""

@@ -41,6 +41,7 @@ from workers.liveness import Keeper, StallTimer
 from workers.model_reconciler import ModelReconciler
 from workers.models.pool import Loader, ModelPool
 from workers.models.turns import Turns
+from workers.models.weights.fetcher import WeightsFetcher
 from workers.native_calls import NativeCalls
 from workers.presence.availability import Availability
 from workers.presence.left_items import ItemKey, LeftItems
@@ -95,6 +96,9 @@ class Worker:
         self._load_count = LoadCount(self._client, settings.instance)
         self._availability = seen = Availability(settings)
         self._desired = ModelReconciler(settings, self._client, self._pool, seen, work.models)
+        self._fetcher = (
+            WeightsFetcher(settings, self._client, self._heart.name) if work.models else None
+        )
         self._stall = stall or StallTimer()
         self._jobs = JobQueues(connect(settings.redis_url, decode=False), settings.instance)
         self._ledger = ledger_of(settings, self._client, self._jobs)
@@ -125,6 +129,8 @@ class Worker:
         self._availability.start()
         self._keeper.start()
         self._parked.start()
+        if self._fetcher is not None:
+            self._fetcher.start()
         pause_s = NAP_STEP_S
         while not self._shutdown.is_on:
             if not self._cores.wait_for_room(NAP_STEP_S, of_all=self._needs_all):
@@ -177,6 +183,8 @@ class Worker:
         self._consumer.close()
         self._keeper.end()
         self._availability.end()
+        if self._fetcher is not None:
+            self._fetcher.end()
         self._pool.close()
         try:
             heartbeats.leave(self._client, self._settings.instance, self._heart.name)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Executor
+from unicodedata import normalize
 
 import msgspec
 
@@ -220,3 +221,25 @@ class SeenPlaces:
             return {
                 hash_str for hash_str, known in self._paths.items() if any(map(is_there, known))
             }
+
+    def counts_below(self, folders: Sequence[str], hashes: Collection[str]) -> list[int]:
+        """For each of some folders, none in another, how many of these were seen below it."""
+        wanted = {_composed(folder).rstrip("/"): n for n, folder in enumerate(folders)}
+        depths = sorted({folder.count("/") for folder in wanted})
+        found: list[set[str]] = [set() for _ in folders]
+        if not wanted:
+            return []
+        with self._lock:
+            each = [(h, path) for h, known in self._paths.items() if h in hashes for path in known]
+        for hash_str, path in each:
+            names = _composed(path).split("/")
+            for depth in depths:
+                n = wanted.get("/".join(names[: depth + 1])) if len(names) > depth + 1 else None
+                if n is not None:
+                    found[n].add(hash_str)
+        return [len(seen) for seen in found]
+
+
+def _composed(path: str) -> str:
+    """A path in the one Unicode form in which two that look the same are equal."""
+    return path if path.isascii() else normalize("NFC", path)

@@ -58,6 +58,10 @@ that has the scope `watch`. It is sent `WatchProgress` as a `progress` event, at
 every change: the fields of `GET /watch-folders/service/status`, with `task_id` "watch-folders" \
 and `type` "ingest". This room has no end.
 
+**All tasks (Socket.IO).** `join` with `tasks` needs a socket that came with a key. It is sent \
+`TasksChanged` as a `progress` event, at once and whenever a task begins, moves on or ends, at \
+most once a second: then `GET /tasks` has something new. This room has no end.
+
 **Beside the API.** `/metrics` at the root of the port, for Prometheus, open to all unless \
 RUSHES_METRICS=off. This document is `$root/api/v1/openapi.json` and `.yaml`, also under \
 `$root/api-reference/openapi.json` and `$root/api-reference/openapi-v1.yaml`; the reference page \

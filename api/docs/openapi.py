@@ -118,14 +118,16 @@ def _fill_examples(schemas: dict[str, Any], schema: dict[str, Any], value: objec
 
 
 def _always_complete(answers: set[type]) -> dict[str, Any]:
-    """Answers carry every field, whatever its default; but for types that say otherwise."""
+    """Answers carry every field, whatever its default, but where types or fields say otherwise."""
     kinds = structs(answers)
     schemas = components(answers)
     for name, schema in schemas.items():
         if "properties" in schema:
             omits = kinds[name].__struct_config__.omit_defaults
             if not omits:
-                schema["required"] = list(schema["properties"])
+                fields = msgspec.structs.fields(kinds[name])
+                unset = {field.encode_name for field in fields if field.default is msgspec.UNSET}
+                schema["required"] = [each for each in schema["properties"] if each not in unset]
             for field in schema["properties"].values():
                 if omits:
                     tell_default(field)

@@ -24,3 +24,18 @@ class ModelLoadBody(Keyed, kw_only=True):
     model_type: Annotated[
         Literal["visual", "speech", "faces"], Meta(title="ModelKind", description="Kind of model.")
     ] = "visual"
+
+
+class ModelFetchBody(Keyed, kw_only=True):
+    """Fetch the weights of a model."""
+
+    model_key: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=LONGEST_WORD,
+            description="A key of /models/available, or another one that `rushes models pull` "
+            "takes, such as `<organisation>/<name>` of a Whisper model.",
+            examples=["whisper-base"],
+        ),
+    ]

@@ -24,6 +24,7 @@ from shared.domain import ModelKind
 from shared.errors import BadInput, Busy
 from shared.models import libraries, model_catalogue
 from shared.models.active_models import active_models
+from shared.models.fetches import Fetches
 from shared.redis import heartbeats
 from shared.redis.heartbeats import DesiredModel, ModelState
 from shared.rights import KeyScope
@@ -83,14 +84,16 @@ def _available(services: Services) -> AvailableModels:
     answer = AvailableModels(visual=[], speech=[], faces=[])
     active = {kind: active_key(services, kind) for kind in ModelKind}
     live = heartbeats.live(services.redis, services.settings.instance)
-    is_elsewhere = any(beat.host != socket.gethostname() for beat in live)
-    loaded_keys = {state.model_key for beat in live for state in beat.models.values()}
+    elsewhere = {beat.host for beat in live} - {socket.gethostname()}
+    there = {state.model_key for beat in live for state in beat.models.values()}
+    if elsewhere:
+        there |= Fetches(services.redis, services.settings.instance).fetched(elsewhere)
     for spec in model_catalogue.catalogue(services.settings).values():
         common: dict[str, Any] = {
             "model_key": spec.key,
             "display_name": spec.display_name,
             # The weights may lie on the workers' machine only.
-            "is_downloaded": spec.key in loaded_keys
+            "is_downloaded": spec.key in there
             or model_catalogue.is_downloaded(services.settings, spec),
             "is_active": active[spec.kind] == spec.key,
             "size_bytes": spec.size_bytes,
@@ -99,7 +102,7 @@ def _available(services: Services) -> AvailableModels:
             "source": spec.source,
             "limits": spec.limits,
             # What the libraries of other machines' workers are is not known here.
-            "unsupported": None if is_elsewhere else libraries.why_not_here(spec),
+            "unsupported": None if elsewhere else libraries.why_not_here(spec),
         }
         if spec.kind is ModelKind.VISUAL:
             answer.visual.append(

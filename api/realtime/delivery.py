@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,7 @@ from shared.errors import BadInput, RedisAway
 
 log = logging.getLogger(__name__)
 MOST_OPEN = 1_000  # Tasks that one socket watches and that have not ended
-EVERY_S = 0.25  # at most four events a second per Task
+EVERY_S = 0.25  # at most four events a second per Task; of some rooms fewer
 _LOST = (
     "Redis has lost this task, so nothing more will be heard of it. What was finished stays; "
     "start the analysis again for the rest."
@@ -61,7 +61,15 @@ class _Room:
 class Delivery:
     """`note_change` says that a Task may have changed; it is read and sent in turn."""
 
-    def __init__(self, read: Read, send: Send, is_there: IsThere) -> None:
+    def __init__(
+        self,
+        read: Read,
+        send: Send,
+        is_there: IsThere,
+        pauses_s: Mapping[str, float] | None = None,
+    ) -> None:
+        """`pauses_s`: of rooms that are sent less than four events a second."""
+        self._pauses_s = pauses_s or {}
         self._read = read
         self._send = send
         self._is_there = is_there
@@ -138,7 +146,8 @@ class Delivery:
 
     async def _deliver(self, room: _Room) -> None:
         async with room.lock:
-            room.next_at = asyncio.get_running_loop().time() + EVERY_S
+            pause_s = self._pauses_s.get(room.task_id, EVERY_S)
+            room.next_at = asyncio.get_running_loop().time() + pause_s
             event = await self._read(room.task_id) or _end_of_lost(room)
             room.last = event
             age = _age(event)

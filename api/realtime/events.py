@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from api.http.answers import Message
+from api.realtime.task_events import TASKS_ROOM
 from api.tasks.answers import TaskProgress
 from api.watch.answers import WatchStatus
 from shared.watch.live import ROOM
@@ -29,4 +30,19 @@ class WatchProgress(WatchStatus, kw_only=True):
     type: Annotated[Literal["ingest"], Meta(description="Always ingest.", examples=["ingest"])]
 
 
-EVENTS = (TaskProgress, WatchProgress, Joined)
+class TasksChanged(Struct, kw_only=True):
+    """The event `progress` of the room `tasks`: ask `GET /tasks` again, some task has changed.
+
+    At most one a second.
+    """
+
+    task_id: Annotated[Literal["tasks"], Meta(description="The room.", examples=[TASKS_ROOM])]
+    type: Annotated[Literal["tasks"], Meta(description="Always tasks.", examples=["tasks"])]
+    open: Annotated[int, Meta(ge=0, description="How many tasks run or wait.", examples=[2])]
+    seq: Annotated[
+        int,
+        Meta(ge=0, description="Higher each time; it begins anew with the server.", examples=[17]),
+    ]
+
+
+EVENTS = (TaskProgress, WatchProgress, TasksChanged, Joined)

@@ -1,6 +1,7 @@
 """Socket.IO: join a Task, be sent its progress. One plain server and one subscriber a process.
 
-The room `watch-folders` is joined in the same way, with a key, and is sent the watch status.
+The rooms `watch-folders` and `tasks` are joined in the same way, with a key; they are sent the
+watch status, and that some Task has changed.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from api.http.errors import KeyMissing, verdict
 from api.own_pages import BrowserSession
 from api.realtime.delivery import Delivery, Event
 from api.realtime.request_bodies import RequestBodies
+from api.realtime.task_events import EVERY_S, TASKS_ROOM, TaskEvents
 from api.realtime.watch_events import WatchEvents
 from api.services import Services
 from api.tasks import progress
@@ -43,6 +45,8 @@ KEY_CHECK_S = 60.0
 LARGEST_MESSAGE = 1 << 16  # of a client, which says no more than what to join
 _RECONNECT_S = 0.5
 _LONGEST_ID = 64
+# Rooms that are no Task's, and the scope that a key must have to join.
+_ROOMS = {ROOM: KeyScope.WATCH, TASKS_ROOM: None}
 _MADE_HERE = re.compile("[0-9a-f]{32}")  # see records.new_task_id
 
 
@@ -60,10 +64,13 @@ class Realtime:
         self._server.on("join", self._join)
         self._server.on("leave", self._leave)
         _end_polls(self._server.eio)
-        self._delivery = Delivery(self._read, self._send, self._is_there)
+        self._delivery = Delivery(
+            self._read, self._send, self._is_there, pauses_s={TASKS_ROOM: EVERY_S}
+        )
         # Socket id -> the key it came with, or the session of a browser.
         self._keys: dict[str, str | BrowserSession] = {}
         self._watch_events = WatchEvents()
+        self._task_events = TaskEvents()
         self._loops: list[asyncio.Task[None]] = []
 
     def beside(self, app: ASGIApp) -> ASGIApp:
@@ -119,9 +126,9 @@ class Realtime:
         """The acknowledgement: what was joined, or the error."""
         try:
             task_id = _task_id_of(data)
-            if task_id == ROOM:
-                await self._check_room(socket_id)
-            may_be = task_id == ROOM or _MADE_HERE.fullmatch(task_id)
+            if task_id in _ROOMS:
+                await self._check_room(socket_id, task_id)
+            may_be = task_id in _ROOMS or _MADE_HERE.fullmatch(task_id)
             if not may_be or not await self._delivery.join(socket_id, task_id):
                 raise Missing(f"There is no task {task_id}.")
         except RedisAway:
@@ -131,14 +138,14 @@ class Realtime:
             return _as_error(error)
         return {"message": "Joined.", "task_id": task_id}
 
-    async def _check_room(self, socket_id: str) -> None:
-        """Raise KeyMissing or ScopeMissing unless a socket may hear of watch folders."""
+    async def _check_room(self, socket_id: str, room: str) -> None:
+        """Raise KeyMissing or ScopeMissing unless a socket may hear of watch folders, or tasks."""
         if socket_id not in self._keys:
             raise KeyMissing(
-                f"The room {ROOM} needs a licence key: connect with auth.license_key or the "
+                f"The room {room} needs a licence key: connect with auth.license_key or the "
                 "X-License-Key header."
             )
-        await authorise(self._services, self._keys[socket_id], KeyScope.WATCH)
+        await authorise(self._services, self._keys[socket_id], _ROOMS[room])
 
     async def _leave(self, socket_id: str, data: Any = None) -> dict[str, str]:
         try:
@@ -149,7 +156,7 @@ class Realtime:
         return {"message": "Left." if left else "It was not joined.", "task_id": task_id}
 
     async def _send(self, socket_id: str, payload: dict[str, Any]) -> None:
-        if socket_id not in self._keys and payload["task_id"] != ROOM:
+        if socket_id not in self._keys and payload["task_id"] not in _ROOMS:
             payload = progress.without_names(payload)
         await self._server.emit("progress", payload, to=socket_id)
 
@@ -160,6 +167,8 @@ class Realtime:
         if task_id == ROOM:
             found = await run_in_threadpool(status.status, self._services)
             return self._watch_events.event(found)
+        if task_id == TASKS_ROOM:
+            return await run_in_threadpool(self._task_events.event, self._services)
         return await run_in_threadpool(_event, self._services, task_id)
 
     async def _listen(self) -> None:
@@ -173,6 +182,7 @@ class Realtime:
                 with contextlib.suppress(RedisError, OSError):
                     async with client.pubsub() as channel:
                         await channel.subscribe(name)
+                        self._task_events.note_change()
                         self._delivery.note_all()  # what was said while nobody listened
                         await self._hear(channel)
                 await asyncio.sleep(_RECONNECT_S)
@@ -183,7 +193,9 @@ class Realtime:
         while True:
             message = await channel.get_message(ignore_subscribe_messages=True, timeout=1.0)
             if message is not None:
+                self._task_events.note_change()
                 self._delivery.note_change(message["data"])
+                self._delivery.note_change(TASKS_ROOM)
 
     async def _poll(self) -> None:
         while True:

@@ -16,7 +16,7 @@ from api.services import Services
 from api.tasks.acceptance import enqueue, note_accepted
 from api.tasks.answers import Accepted, CancelAnswer
 from api.tasks.bodies import AnalyzeBody, CancelBody
-from api.tasks.callers import caller, is_own
+from api.tasks.callers import caller, scopes_to_stop
 from api.tasks.progress import no_worker, waiting_hint
 from shared.domain import AnalyzeSpec, FileSpec, ModelKind, ProgressType, TaskKind
 from shared.errors import BadInput, Busy, Missing
@@ -33,12 +33,13 @@ async def analyze(call: Call[AnalyzeBody]) -> Accepted:
     """202 with the task; see contract: only a request that would be accepted stops another."""
     if call.body.on_busy == "replace-any":
         call.check(KeyScope.ADMIN)
-    accepted = await run_in_threadpool(_submit, call.services, call.body, call.sender)
+    accepted = await run_in_threadpool(submit, call.services, call.body, call.sender)
     logs.task_id_var.set(accepted.task_id)
     return accepted
 
 
-def _submit(services: Services, body: AnalyzeBody, sender: Sender) -> Accepted:
+def submit(services: Services, body: AnalyzeBody, sender: Sender) -> Accepted:
+    """Accept an analysis: everything that can be wrong is said before. Blocks."""
     cache_dir, files = _checked(services, body)
     given = checked_vocabulary(body.vocabulary)
     collection = checked_name(body.cluster_job_name) if body.cluster_job_name else ""
@@ -65,6 +66,7 @@ def _submit(services: Services, body: AnalyzeBody, sender: Sender) -> Accepted:
     else:
         turn = " It waits for its turn."
     note_accepted(task, turn=turn)
+    services.left_out.take_back(cache_dir, (file.path for file in files))
     counted = f"{len(files)} file" + ("" if len(files) == 1 else "s")
     message = f"Analysis of {counted} accepted.{turn}{hint}"
     return Accepted(message=message, task_id=task.task_id)
@@ -164,12 +166,10 @@ async def cancel_task(call: Call[CancelBody]) -> CancelAnswer:
 def _stop(call: Call[CancelBody]) -> StopResult:
     ledger, task_id, sender = call.services.ledger, call.body.task_id, call.sender
     record = ledger.record(task_id) if task_id else None
-    is_anothers = record is not None and not is_own(call, record)
-    if record is not None and record.kind is TaskKind.INGEST:
-        call.check(KeyScope.WATCH)
-        is_anothers = True  # the watcher's
-    elif is_anothers:
-        call.check(KeyScope.ADMIN)
+    scopes = scopes_to_stop(call, record) if record else ()
+    for scope in scopes:
+        call.check(scope)
+    is_anothers = bool(scopes)
     return ledger.stop(task_id, sender.owner, caller(call) if is_anothers else "")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from api.http.answers import Message
 from shared.domain import FailedFile, ProgressType, TaskKind, TaskState
@@ -172,9 +172,67 @@ class TaskAnswer(TaskProgress, kw_only=True):
         ]
         | None
     ) = None
+    rate: Annotated[
+        float | UnsetType | None,
+        Meta(
+            description="Only with ?details=true: seconds of footage that were worked through in a "
+            "second of the last minutes; pictures, speech and faces each count. Null: not known.",
+            examples=[41.5],
+        ),
+    ] = UNSET
+    footage_seconds: Annotated[
+        float | UnsetType | None,
+        Meta(
+            description="With `details`: footage worked through so far, counted as in `rate`. Null "
+            "where that was not counted.",
+            examples=[7200.0],
+        ),
+    ] = UNSET
+    failed_count: (
+        Annotated[
+            int,
+            Meta(ge=0, description="With `details`: files that have failed so far.", examples=[2]),
+        ]
+        | UnsetType
+    ) = UNSET
+    may_cancel: Annotated[
+        bool | UnsetType,
+        Meta(
+            description="With `details`: the key may stop it, and it can be stopped.",
+            examples=[True],
+        ),
+    ] = UNSET
+    may_put_first: Annotated[
+        bool | UnsetType,
+        Meta(
+            description="With `details`: it waits for its turn, and the key may put it before the "
+            "others of its owner.",
+            examples=[False],
+        ),
+    ] = UNSET
+    cache_dir: Annotated[
+        str | UnsetType | None,
+        Meta(
+            description="With `details`: where its results go, in the client's form. Null: "
+            "nowhere, or the key may not go there.",
+            examples=["/footage/.rushes"],
+        ),
+    ] = UNSET
+    is_own: Annotated[
+        bool | UnsetType,
+        Meta(description="With `details`: this key has sent it.", examples=[True]),
+    ] = UNSET
 
 
 class TaskList(Struct, kw_only=True):
-    """Newest first."""
+    """Newest first; of open tasks what runs, then what waits, in the order of the line."""
 
-    tasks: Annotated[list[TaskAnswer], Meta(description="The newest tasks.")]
+    tasks: Annotated[list[TaskAnswer], Meta(description="The tasks.")]
+    next: Annotated[
+        str | UnsetType | None,
+        Meta(
+            description="For `after`: leads to the next page; null: no more. Only where `limit` or "
+            "`after` was given.",
+            examples=["WzEsMiwxNzY0MDI4ODAwLjAsIjhmMTRlNDVmY2VlYTE2N2E1YTM2ZGVkZDRiZWEyNTQzIl0"],
+        ),
+    ] = UNSET

@@ -207,3 +207,20 @@ class PutFirstBody(Keyed, kw_only=True):
             "the others of its own key."
         ),
     ] = False
+
+
+class RetryTaskBody(Keyed, kw_only=True):
+    """Which of the files that failed."""
+
+    paths: (
+        Annotated[
+            list[ListedPath],
+            Meta(
+                min_length=1,
+                max_length=MOST_PATHS,
+                description="Left out: all files of the task that failed.",
+                examples=[["/footage/day1/A002.mov"]],
+            ),
+        ]
+        | None
+    ) = None

@@ -2,43 +2,33 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 from starlette.concurrency import run_in_threadpool
 
+from api.http.bodies import LONGEST_WORD
 from api.http.endpoint import Call, Endpoint, Parameter
 from api.http.errors import ScopeMissing
 from api.tasks.answers import PutFirst, TaskAnswer, TaskList
 from api.tasks.bodies import PutFirstBody
-from api.tasks.callers import caller, is_own
-from api.tasks.progress import in_clients_form, no_worker, own_reason, reason_of, task_answer
-from shared.errors import Missing
+from api.tasks.callers import caller, is_own, scopes_to_put_first
+from api.tasks.listing import MOST_TASKS, RECENT, ListedState, listed_tasks
+from api.tasks.progress import in_clients_form, reason_of, task_answer
+from shared.errors import BadInput, Missing
 from shared.process import logs
 from shared.rights import KeyScope
 
-RECENT = 100
-
 
 async def list_tasks(call: Call[None]) -> TaskList:
-    """The newest tasks."""
-
-    def read() -> TaskList:
-        records = call.services.ledger.recent(RECENT)
-        services = call.services
-        unserved = {kind: no_worker(services, kind) for kind in {one.kind for one in records}}
-        return TaskList(
-            tasks=[
-                task_answer(services.paths, one, own_reason(one, unserved[one.kind]))
-                for one in records
-            ]
-        )
-
-    return await run_in_threadpool(read)
+    """The newest tasks, or those in one state."""
+    return await run_in_threadpool(listed_tasks, call)
 
 
 async def get_task(call: Call[None]) -> TaskAnswer:
     """One task; `?files=true` adds its files."""
     task_id = call.path["task_id"]
     logs.task_id_var.set(task_id)
-    wants_files = call.query.get("files", "").lower() in ("true", "1", "yes")
+    wants_files = call.is_asked("files")
 
     def read() -> TaskAnswer:
         record = call.services.ledger.record(task_id)
@@ -65,8 +55,8 @@ def _put_first(call: Call[PutFirstBody], task_id: str) -> PutFirst:
     record = ledger.record(task_id)
     if record is None:
         raise Missing(f"There is no task {task_id}.")
-    if call.body.of_all or not is_own(call, record):
-        call.check(KeyScope.ADMIN)
+    for scope in scopes_to_put_first(call, record, of_all=call.body.of_all):
+        call.check(scope)
     by = "" if is_own(call, record) else caller(call)
     moved = ledger.put_first(task_id, of_all=call.body.of_all, by=by)
     now = ledger.record(task_id)
@@ -107,8 +97,39 @@ ENDPOINTS = (
         "/tasks",
         list_tasks,
         tag="Analysis",
-        summary=f"The newest tasks, at most {RECENT}",
+        summary="Tasks",
+        description=f"The newest {RECENT}, in whichever state, or those in one `state`. What has "
+        "ended is remembered for a day, the newest 1,000 of it, and the newest 1,000 in which "
+        "something failed.",
+        query=(
+            Parameter(
+                "state",
+                "`open`: all that run or wait, in the order of the line; `ended`: the last one "
+                "first; `failed`: of these the ones with an error or with files that failed.",
+                {"type": "string", "enum": list(get_args(ListedState))},
+                "open",
+            ),
+            Parameter(
+                "limit",
+                f"At most so many tasks, 1 to {MOST_TASKS}.",
+                {"type": "integer", "minimum": 1, "maximum": MOST_TASKS, "default": RECENT},
+                RECENT,
+            ),
+            Parameter(
+                "after",
+                "The `next` of the page before, of the same state.",
+                {"type": "string", "maxLength": LONGEST_WORD},
+                "WzEsMiwxNzY0MDI4ODAwLjAsIjhmMTRlNDVmY2VlYTE2N2E1YTM2ZGVkZDRiZWEyNTQzIl0",
+            ),
+            Parameter(
+                "details",
+                "`true` adds how fast each goes, what has failed, and what the key may do with it.",
+                {"type": "boolean", "default": False},
+                True,
+            ),
+        ),
         answer=TaskList,
+        errors={BadInput: "state must be one of open, ended, failed, not 'done'."},
         answer_example={"tasks": [_TASK]},
     ),
     Endpoint(

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-
 from starlette.concurrency import run_in_threadpool
 
 from api.http.bodies import LONGEST_PATH
 from api.http.client_paths import in_clients_words
 from api.http.endpoint import Call, Endpoint, Parameter
+from api.path_cursors import path_cursor, path_of
 from api.services import Services
 from api.watch import status
 from api.watch.answers import RetryAnswer, WatchedFileItem, WatchedFilePage
@@ -59,7 +57,7 @@ async def list_watched_files(call: Call[None]) -> WatchedFilePage:
     query = call.query
     group = _group(query.get("state", FileGroup.PENDING))
     limit = call.whole_number("limit", MOST_FILES) or _FILES
-    after = _path_of(query["after"]) if query.get("after") else None
+    after = path_of(query["after"]) if query.get("after") else None
 
     def read() -> WatchedFilePage:
         services = call.services
@@ -72,7 +70,7 @@ async def list_watched_files(call: Call[None]) -> WatchedFilePage:
                 for path, file in page.files
             ],
             total=page.total,
-            next=None if page.after is None else _cursor(page.after),
+            next=None if page.after is None else path_cursor(page.after),
         )
 
     return await run_in_threadpool(read)
@@ -84,19 +82,6 @@ def _group(text: str) -> FileGroup:
     except ValueError:
         choices = ", ".join(FileGroup)
         raise BadInput(f"state must be one of {choices}, not {text[:40]!r}.") from None
-
-
-def _cursor(path: str) -> str:
-    """A path of ours for `after`: opaque, since two clients may call it differently."""
-    return base64.urlsafe_b64encode(path.encode()).decode().rstrip("=")
-
-
-def _path_of(cursor: str) -> str:
-    try:
-        raw = cursor.encode("ascii")
-        return base64.b64decode(raw + b"=" * (-len(raw) % 4), b"-_", validate=True).decode()
-    except (UnicodeError, binascii.Error):
-        raise BadInput("after must be the `next` of an earlier answer.") from None
 
 
 def _file(client_path: str, file: WatchedFile, names: dict[str, str]) -> WatchedFileItem:

@@ -68,3 +68,10 @@ class WebhookTested(Struct, kw_only=True):
 
     delivered: Annotated[bool, Meta(description="The receiver took it.", examples=[True])]
     message: Message
+
+
+class DeadMessagesMoved(Struct, kw_only=True):
+    """What became of messages that were given up."""
+
+    message: Message
+    count: Count

@@ -8,6 +8,7 @@ from msgspec import Meta
 
 from api.http.bodies import LONGEST_PATH, LONGEST_WORD, Keyed
 from shared.webhooks.events import WebhookEvent
+from shared.webhooks.outbox import MOST_DEAD
 
 
 class WebhookBody(Keyed, kw_only=True):
@@ -42,3 +43,20 @@ class WebhookBody(Keyed, kw_only=True):
             examples=[["task.ended", "file.failed"]],
         ),
     ]
+
+
+class DeadMessagesBody(Keyed, kw_only=True):
+    """Which of the messages that were given up."""
+
+    message_ids: (
+        Annotated[
+            list[Annotated[str, Meta(min_length=1, max_length=LONGEST_WORD)]],
+            Meta(
+                min_length=1,
+                max_length=MOST_DEAD,
+                description="Their ids, as /webhooks lists them in `dead`; left out: all.",
+                examples=[["task.ended:8f14e45fceea167a5a36dedd4bea2543"]],
+            ),
+        ]
+        | None
+    ) = None

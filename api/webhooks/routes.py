@@ -5,19 +5,22 @@ from __future__ import annotations
 import base64
 import secrets
 import time
+from collections.abc import Callable, Collection
 
 from starlette.concurrency import run_in_threadpool
 
+from api.http.answers import counted
 from api.http.endpoint import Call, Endpoint
 from api.services import Services
 from api.webhooks.answers import (
+    DeadMessagesMoved,
     DeadWebhookMessage,
     WebhookAnswer,
     WebhookList,
     WebhookRemoved,
     WebhookTested,
 )
-from api.webhooks.bodies import WebhookBody
+from api.webhooks.bodies import DeadMessagesBody, WebhookBody
 from api.webhooks.delivery import Deliverer
 from shared.errors import BadInput, Missing
 from shared.rights import KeyScope
@@ -25,6 +28,7 @@ from shared.webhooks.events import TEST, Message
 from shared.webhooks.hosts import checked_url
 from shared.webhooks.subscriptions import Webhook
 
+_NO_SUCH = "None of these messages is there any more: they were sent again or dropped meanwhile."
 _PREFIX = "whsec_"
 _LEAST_SECRET, _MOST_SECRET = 24, 64  # bytes, of Standard Webhooks
 _ID = "webhook_id"
@@ -77,6 +81,28 @@ async def test_webhook(call: Call[None]) -> WebhookTested:
         await deliverer.close()
     said = "The receiver took it." if failure is None else failure.reason
     return WebhookTested(delivered=failure is None, message=said)
+
+
+async def resend_dead_messages(call: Call[DeadMessagesBody]) -> DeadMessagesMoved:
+    """Send messages again that were given up, for another day."""
+    count = await run_in_threadpool(_take_dead, call, call.services.outbox.send_dead_again)
+    said = f"{counted(count, 'message')} will be sent again." if count else _NO_SUCH
+    return DeadMessagesMoved(message=said, count=count)
+
+
+async def drop_dead_messages(call: Call[DeadMessagesBody]) -> DeadMessagesMoved:
+    """Forget messages that were given up."""
+    count = await run_in_threadpool(_take_dead, call, call.services.outbox.drop_dead)
+    said = f"{counted(count, 'message')} dropped." if count else _NO_SUCH
+    return DeadMessagesMoved(message=said, count=count)
+
+
+def _take_dead(
+    call: Call[DeadMessagesBody], take: Callable[[str, Collection[str] | None], int]
+) -> int:
+    hook = call.services.webhooks.get(call.path[_ID])
+    ids = call.body.message_ids
+    return take(hook.id, None if ids is None else frozenset(ids))
 
 
 def _check_secret(secret: str) -> None:
@@ -191,5 +217,34 @@ ENDPOINTS = (
         answer=WebhookTested,
         errors={Missing: _UNKNOWN},
         answer_example={"delivered": True, "message": "The receiver took it."},
+    ),
+    Endpoint(
+        "POST",
+        "/webhooks/{webhook_id}/dead/resend",
+        resend_dead_messages,
+        scope=KeyScope.ADMIN,
+        is_audited=True,
+        tag="Webhooks",
+        summary="Send again what was given up",
+        description="Each is tried for another day, with the id and the time that it had.",
+        body=DeadMessagesBody,
+        answer=DeadMessagesMoved,
+        errors={BadInput: "message_ids must not be empty.", Missing: _UNKNOWN},
+        example={"message_ids": ["task.ended:8f14e45fceea167a5a36dedd4bea2543"]},
+        answer_example={"message": "1 message will be sent again.", "count": 1},
+    ),
+    Endpoint(
+        "POST",
+        "/webhooks/{webhook_id}/dead/drop",
+        drop_dead_messages,
+        scope=KeyScope.ADMIN,
+        is_audited=True,
+        tag="Webhooks",
+        summary="Forget what was given up",
+        body=DeadMessagesBody,
+        answer=DeadMessagesMoved,
+        errors={BadInput: "message_ids must not be empty.", Missing: _UNKNOWN},
+        example={"message_ids": ["task.ended:8f14e45fceea167a5a36dedd4bea2543"]},
+        answer_example={"message": "1 message dropped.", "count": 1},
     ),
 )

@@ -13,11 +13,16 @@ _REASONS = 5
 _NAMED = {
     "waiting": "waiting",
     "failed": "failed",
+    "left_out": "left out",
     "other_models": "analyzed with other models only",
     "unknown": "not analyzed",
     "offline": "offline",
 }
-_STATES = {"other_model": "analyzed with other models only", "unknown": "not analyzed"}
+_STATES = {
+    "left_out": "left out",
+    "other_model": "analyzed with other models only",
+    "unknown": "not analyzed",
+}
 
 CoverageOption = Annotated[
     bool,
@@ -49,7 +54,7 @@ def _lines(coverage: dict[str, Any]) -> Iterator[str]:
     parts = [
         f"{coverage[part]['files']:,} {words}"
         for part, words in _NAMED.items()
-        if coverage[part]["files"]
+        if part in coverage and coverage[part]["files"]
     ]
     rest = f": {', '.join(parts)}" if parts else ""
     yield (

@@ -1,4 +1,4 @@
-"""`rushes data`: deletes results of files, and takes that back; media are never touched."""
+"""`rushes data`: deletes results of files, leaves files out; media are never touched."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ from cli.terminal.output import size_of
 from shared.errors import BadInput
 from shared.printable import printable
 
-app = typer.Typer(no_args_is_help=True, help="Delete results of files, and take that back.")
+app = typer.Typer(
+    no_args_is_help=True, help="Delete results of files, or leave files out of analysis."
+)
 _DELETE = """Examples:
 
 rushes data delete /footage/day1/A001.mov --cache /footage/.rushes
@@ -96,6 +98,27 @@ def undo_deletion(
     """Take a deletion back. What was analyzed anew since stays as it is now."""
     body = {"cache_dir": cache_dir(cache), "deletion_id": deletion}
     answer = server.api.post("/analysis-data/deletions/undo", body)
+    if not server.out.document(answer):
+        server.out.line(answer["message"])
+
+
+@app.command("leave-out", epilog="Example: rushes data leave-out /footage/day1/A002.mov")
+@remote
+def leave_out_files(
+    server: Remote,
+    paths: Annotated[
+        list[str],
+        typer.Argument(help="Media files, and folders of them; `-`: read them from stdin."),
+    ],
+    cache: CacheOption = "",
+    take_back: Annotated[
+        bool, typer.Option("--take-back", help="They are taken again.", show_default=False)
+    ] = False,
+) -> None:
+    """Leave files out of analysis: watch folders do not try them again. Results stay."""
+    body: dict[str, Any] = {"cache_dir": cache_dir(cache), "left_out": not take_back}
+    body["media_paths"] = list(media_files(listed(paths), cache=body["cache_dir"]).paths)
+    answer = server.api.post("/analysis-data/left-out", body)
     if not server.out.document(answer):
         server.out.line(answer["message"])
 

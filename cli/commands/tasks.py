@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from cli.arguments import completing
+from cli.arguments.media_arguments import server_path
 from cli.commands.following import finish, follow_to_the_end, reason_to_wait
 from cli.commands.processes import redis_url
 from cli.remote import Remote, remote
@@ -112,6 +113,27 @@ def put_task_first(
     if not server.out.document(answer):
         place = f" Place {answer['place']}." if answer["place"] else ""
         server.out.line(f"{answer['message']}{place}")
+
+
+@app.command(
+    "retry",
+    epilog="Example: rushes tasks retry 8f14e45fceea167a5a36dedd4bea2543 /footage/day1/A002.mov",
+)
+@remote
+def retry_task(
+    server: Remote,
+    task_id: TaskId,
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(help="Files that failed. Without: all of them.", show_default=False),
+    ] = None,
+) -> None:
+    """Try again what of a task has failed, with the settings that it had."""
+    body = {"paths": [server_path(path) for path in paths]} if paths else {}
+    answer = server.api.post(f"/tasks/{task_id}/retry", body)
+    if not server.out.document(answer):
+        server.out.line(answer["message"])
+        server.out.hint(f"Follow it with: rushes tasks follow {answer['task_id']}")
 
 
 @app.command("fail-open")

@@ -69,6 +69,32 @@ class AnalysisFiles:
                 newest[task.cache_dir] = max(task.created_at, newest.get(task.cache_dir, 0.0))
         return newest
 
+    def failed_work(self, task_id: str) -> list[tuple[AnalyzeSpec, FileSpec]]:
+        """What of a Task has failed: files with what was wanted and failed, and the Item's spec."""
+        found = []
+        with translated():
+            failures: Any = self._redis.hkeys(f"{self._prefix}failures:{task_id}")
+            kinds: dict[int, dict[int, set[str]]] = {}
+            for field in failures:
+                n, index, kind = field.split(":")
+                kinds.setdefault(int(n), {}).setdefault(int(index), set()).add(kind)
+            for n, (raw,) in self._items(task_id, sorted(kinds), ["spec"]):
+                spec = _spec(raw)
+                for index, file in enumerate(spec.files if spec else ()):
+                    wants = tuple(kind for kind in file.wants if kind in kinds[n].get(index, ()))
+                    if spec and wants:
+                        found.append((spec, msgspec.structs.replace(file, wants=wants)))
+        return found
+
+    def why_failed(self, cache_dir: str) -> dict[str, str]:
+        """The newest error of each file that was to be analyzed into this CacheDir and failed."""
+        found: dict[str, str] = {}
+        with translated():
+            for task in self._tasks():
+                for file in self._failures(task, None) if task.cache_dir == cache_dir else ():
+                    found.setdefault(file.path, file.error)
+        return found
+
     def _tasks(self) -> list[_Task]:
         active: Any = self._redis.smembers(f"{self._prefix}active")
         recent: Any = self._redis.lrange(f"{self._prefix}recent", 0, -1)
@@ -89,7 +115,7 @@ class AnalysisFiles:
 
     def _open(self, task: _Task, kind: ProgressType) -> Iterator[AnalysisFile]:
         ended: Any = self._redis.hgetall(f"{self._prefix}ticks:{task.task_id}")
-        for n, (state, raw) in self._items(task, range(task.items), ["state", "spec"]):
+        for n, (state, raw) in self._items(task.task_id, range(task.items), ["state", "spec"]):
             spec = _spec(raw)
             for index, file in enumerate(spec.files if spec else ()):
                 entry = ended.get(f"{n}:{index}:{kind}")
@@ -103,27 +129,28 @@ class AnalysisFiles:
                     how = AnalysisFileState.QUEUED if is_queued else AnalysisFileState.RUNNING
                     yield AnalysisFile(file.path, how, task.task_id)
 
-    def _failures(self, task: _Task, kind: ProgressType) -> Iterator[AnalysisFile]:
+    def _failures(self, task: _Task, kind: ProgressType | None) -> Iterator[AnalysisFile]:
+        """Files that failed in `kind`; None: in whichever."""
         failures: Any = self._redis.hgetall(f"{self._prefix}failures:{task.task_id}")
         errors: dict[int, dict[int, str]] = {}
         for field, entry in failures.items():
             n, index, its = field.split(":")
-            if its == kind:
+            if kind in (None, its):
                 errors.setdefault(int(n), {})[int(index)] = msgspec.json.decode(entry)[1]
-        for n, (raw,) in self._items(task, sorted(errors), ["spec"]):
+        for n, (raw,) in self._items(task.task_id, sorted(errors), ["spec"]):
             spec = _spec(raw)
             for index, file in enumerate(spec.files if spec else ()):
                 if error := errors[n].get(index):
                     yield _failed(file, task, error)
 
     def _items(
-        self, task: _Task, numbers: Sequence[int], fields: list[str]
+        self, task_id: str, numbers: Sequence[int], fields: list[str]
     ) -> Iterator[tuple[int, list[Any]]]:
         for at in range(0, len(numbers), _ITEMS_AT_ONCE):
             some = numbers[at : at + _ITEMS_AT_ONCE]
             with self._redis.pipeline(transaction=False) as pipe:
                 for n in some:
-                    pipe.hmget(f"{self._prefix}item:{task.task_id}:{n}", fields)
+                    pipe.hmget(f"{self._prefix}item:{task_id}:{n}", fields)
                 yield from zip(some, pipe.execute(), strict=True)
 
 

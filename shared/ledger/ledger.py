@@ -184,6 +184,10 @@ class Ledger(SettlingLedger):
         """
         return bool(self._run("count_footage", *of(lease), type, round(seconds * 1000)))
 
+    def measured(self, kind: str, amount: float, seconds: float) -> None:
+        """Note how long work of a kind (`WorkKind.name`) took: see rates.py."""
+        self._run("measured", kind, round(amount * 1000), round(seconds * 1000))
+
     def stop(
         self, task_id: str | None = None, owner: str | None = None, by: str = ""
     ) -> StopResult:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 Report = Callable[[str], None]
 _EVERY_S = 1.0
@@ -19,6 +20,15 @@ _MEGABYTE = 1_000_000
 _STEPS = 10  # lines of a whole download; where its size is not known, a line each 100 MB
 _AT_LEAST_EVERY_S = 60.0
 _BLOCK = 512  # of st_blocks, whatever the file system's are
+
+
+@runtime_checkable
+class CountedReport(Protocol):
+    """A Report that is told the bytes of each part besides, as often as it is looked."""
+
+    def __call__(self, line: str, /) -> None: ...
+
+    def arrived(self, what: str, count: int) -> None: ...
 
 
 @contextlib.contextmanager
@@ -32,10 +42,16 @@ def progress(
     ended = threading.Event()
     told = _Arrived(what, folder, size_bytes)
 
+    def look() -> None:
+        count = told.count()
+        if isinstance(report, CountedReport):
+            report.arrived(what, count)
+        if line := told.line(count):
+            report(line)
+
     def watch() -> None:
         while not ended.wait(every_s):
-            if line := told.line():
-                report(line)
+            look()
 
     thread = threading.Thread(target=watch, name="download-progress", daemon=True)
     thread.start()
@@ -44,8 +60,7 @@ def progress(
     finally:
         ended.set()
         thread.join()
-        if line := told.line():  # since it was looked at last
-            report(line)
+        look()  # what has come since the last time
 
 
 @dataclass
@@ -56,11 +71,15 @@ class _Arrived:
     told_bytes: int = 0
     told_at: float = field(default_factory=time.monotonic)
 
-    def line(self) -> str:
-        """What has arrived, when there is enough news since the last line; else ""."""
+    def count(self) -> int:
+        """Bytes that have arrived."""
         arrived = _bytes_in(self.folder)
         if self.size_bytes:  # pip and npm copy it when it is there
             arrived = min(arrived, round(self.size_bytes))
+        return arrived
+
+    def line(self, arrived: int) -> str:
+        """What has arrived, when there is enough news since the last line; else ""."""
         step = self.size_bytes / _STEPS if self.size_bytes else 100 * _MEGABYTE
         is_further = arrived // step > self.told_bytes // step
         is_late = time.monotonic() - self.told_at > _AT_LEAST_EVERY_S

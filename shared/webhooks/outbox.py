@@ -8,7 +8,7 @@ for a day: at least once, in no promised order.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import msgspec
@@ -30,7 +30,7 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 5.0, 3_600.0
 # ARGV: the message, now, one to tell what was dropped, how many may wait then.
 _SENT = """
 if redis.call('ZREM', KEYS[1], ARGV[1]) == 0 then return end
-redis.call('HDEL', KEYS[2], ARGV[1])
+redis.call('HDEL', KEYS[2], ARGV[1], 'again:' .. ARGV[1])
 redis.call('HSET', KEYS[3], 'sent', ARGV[2])
 redis.call('HDEL', KEYS[3], 'error')
 local dropped = tonumber(redis.call('HGET', KEYS[3], 'dropped') or '0')
@@ -40,6 +40,23 @@ if dropped > 0 and redis.call('ZCARD', KEYS[1]) <= tonumber(ARGV[4]) then
   redis.call('HDEL', KEYS[3], 'dropped')
   redis.call('ZADD', KEYS[1], message.timestamp * 1000, cjson.encode(message))
 end
+"""
+
+# Messages that were given up go. KEYS: dead; with two more (due, tries) they wait to be sent, for a
+# day from now on. In one step: nobody else finds them meanwhile.
+# ARGV: now, then by twos: as it lies there, the message.
+_TAKE_DEAD = """
+local count = 0
+for at = 2, #ARGV, 2 do
+  if redis.call('LREM', KEYS[1], 1, ARGV[at]) == 1 then
+    count = count + 1
+    if KEYS[2] then
+      redis.call('ZADD', KEYS[2], ARGV[1] * 1000, ARGV[at + 1])
+      redis.call('HSET', KEYS[3], 'again:' .. ARGV[at + 1], ARGV[1])
+    end
+  end
+end
+return count
 """
 
 
@@ -68,6 +85,7 @@ class Outbox:
         self._redis = client
         self._prefix = key_prefix(instance)
         self._sent = client.register_script(_SENT)
+        self._take_dead = client.register_script(_TAKE_DEAD)
 
     def put(self, hook_id: str, message: Message) -> None:
         """Put a message in for one webhook."""
@@ -113,7 +131,7 @@ class Outbox:
                 return  # its webhook was removed meanwhile
             self._redis.hset(self._state(hook_id), "error", error)
         message = decoded(raw)
-        if message is None or now - message.timestamp > GIVEN_UP_AFTER_S:
+        if message is None or now - self._since(hook_id, raw, message) > GIVEN_UP_AFTER_S:
             self._give_up(hook_id, raw, message, error)
             return
         with translated():
@@ -123,9 +141,16 @@ class Outbox:
 
     def dead(self, hook_id: str) -> list[DeadMessage]:
         """Messages that were given up, the newest first."""
-        with translated():
-            found: Any = self._redis.lrange(self._dead(hook_id), 0, MOST_DEAD - 1)
-        return [msgspec.json.decode(raw, type=DeadMessage) for raw in found]
+        return [one for _, one in self._given_up(hook_id)]
+
+    def send_dead_again(self, hook_id: str, ids: Collection[str] | None) -> int:
+        """Have messages that were given up sent, for another day; how many. None: all."""
+        keys = [self._dead(hook_id), self._due(hook_id), self._tries(hook_id)]
+        return self._take(hook_id, keys, ids)
+
+    def drop_dead(self, hook_id: str, ids: Collection[str] | None) -> int:
+        """Forget messages that were given up; how many. None: all."""
+        return self._take(hook_id, [self._dead(hook_id)], ids)
 
     def state(self, hook_id: str) -> OutboxState:
         with translated(), self._redis.pipeline() as pipe:
@@ -147,10 +172,31 @@ class Outbox:
         with translated():
             self._redis.delete(*(name(hook_id) for name in names))
 
+    def _take(self, hook_id: str, keys: list[str], ids: Collection[str] | None) -> int:
+        words: list[str | bytes | float] = [round(time.time(), 3)]
+        for raw, one in reversed(self._given_up(hook_id)):
+            if ids is None or one.message.id in ids:
+                words += [raw, msgspec.json.encode(one.message)]
+        with translated():
+            count: Any = self._take_dead(keys=keys, args=words)
+        return int(count)
+
+    def _given_up(self, hook_id: str) -> list[tuple[str, DeadMessage]]:
+        """The newest first, each with how it lies there."""
+        with translated():
+            found: Any = self._redis.lrange(self._dead(hook_id), 0, MOST_DEAD - 1)
+        return [(raw, one) for raw in found if (one := _decoded_dead(raw))]
+
+    def _since(self, hook_id: str, raw: str, message: Message) -> float:
+        """From when on its day counts: since it happened, or was to be sent again."""
+        with translated():
+            again: Any = self._redis.hget(self._tries(hook_id), f"again:{raw}")
+        return float(again or message.timestamp)
+
     def _give_up(self, hook_id: str, raw: str, message: Message | None, error: str) -> None:
         with translated(), self._redis.pipeline() as pipe:
             pipe.zrem(self._due(hook_id), raw)
-            pipe.hdel(self._tries(hook_id), raw)
+            pipe.hdel(self._tries(hook_id), raw, f"again:{raw}")
             if message is not None:
                 dead = DeadMessage(message, error, round(time.time(), 3))
                 pipe.lpush(self._dead(hook_id), msgspec.json.encode(dead))
@@ -174,5 +220,13 @@ def decoded(raw: str) -> Message | None:
     """A message of an outbox; None for what is none."""
     try:
         return msgspec.json.decode(raw, type=Message)
+    except UNDECODABLE:
+        return None
+
+
+def _decoded_dead(raw: str) -> DeadMessage | None:
+    """A message that was given up; None for what another version keeps otherwise."""
+    try:
+        return msgspec.json.decode(raw, type=DeadMessage)
     except UNDECODABLE:
         return None

@@ -23,7 +23,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """An API process, a query worker and an analysis worker on one Redis."""
     with (
         private_redis() as redis,
-        running_stack(tmp_path_factory.mktemp("stack"), redis.url) as running,
+        running_stack(
+            tmp_path_factory.mktemp("stack"), redis.url, RUSHES_WEBHOOK_HOSTS="127.0.0.1"
+        ) as running,
     ):
         yield running
 

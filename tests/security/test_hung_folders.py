@@ -161,6 +161,29 @@ def test_media_that_hang_are_an_error_of_their_own(office: Office) -> None:
     assert second["error"] is None
 
 
+def test_a_folder_that_hangs_costs_who_chooses_folders_a_sentence(office: Office) -> None:
+    share, beside = office.share.mounted, office.media / "a.mov"
+    office.share.hang()
+    began = time.monotonic()
+    listed = office.client.http.post("/media/folder", json={"path": str(share.parent)}).json()
+    online = {folder["name"]: folder["online"] for folder in listed["folders"]}
+    assert (online[share.name], online[office.media.name]) == (False, True)
+    asked = {"paths": [str(share / "media"), str(office.media)]}
+    told = []
+    for answer in (
+        office.client.ok("/media/files", **asked),
+        office.client.ok("/analyze/estimate", **asked, cache_dir=str(office.cache), speech=False),
+    ):
+        assert answer["is_partial"]
+        assert f"{share / 'media'} does not answer" in answer["warnings"][0]
+        told.append(answer["files"])
+    assert (told[0], told[1]["total"]) == ([str(beside)], 1)
+    hung = office.client.http.post("/media/folder", json={"path": str(share / "media")})
+    assert (hung.status_code, hung.json()["error"]) == (503, "Folder does not answer")
+    assert time.monotonic() - began < TOLD_WITHIN_S + 5
+    assert took(lambda: load(office.client, office.cache), 200) < 1
+
+
 def test_a_search_does_not_wait_for_media_that_hang(office: Office) -> None:
     gone = office.share.mounted / "media" / "a.mov"
     cache = CacheDir.open(str(office.cache), create=False)

@@ -60,7 +60,8 @@ def check(answer: httpx.Response) -> None:
 
 def check_event(payload: Any) -> None:
     """The same for the payload of an event `progress`."""
-    name = "WatchProgress" if payload.get("type") == "ingest" else "TaskProgress"
+    rooms = {"ingest": "WatchProgress", "tasks": "TasksChanged"}
+    name = rooms.get(payload.get("type", ""), "TaskProgress")
     _agree("progress", {"$ref": REF.format(name=name)}, payload)
 
 

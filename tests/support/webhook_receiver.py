@@ -21,6 +21,7 @@ class Receiver:
 
     def __init__(self, port: int = 0) -> None:
         self.port = port or free_port()
+        self.secret = SECRET
         self.status = 200
         self.location = ""
         self.refused: set[str] = set()  # types that are answered 400
@@ -47,7 +48,9 @@ class Receiver:
                 if json.loads(body)["type"] in receiver.refused:
                     status = 400
                 if status == 200:
-                    receiver.messages.append(Webhook(SECRET).verify(body, dict(self.headers)))
+                    receiver.messages.append(
+                        Webhook(receiver.secret).verify(body, dict(self.headers))
+                    )
                     receiver.ids.append(self.headers["webhook-id"])
                 self.send_response(status)
                 if receiver.location:

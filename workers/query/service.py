@@ -50,6 +50,7 @@ from shared.settings import Settings
 from workers.liveness import STALL_S
 from workers.model_reconciler import ModelReconciler
 from workers.models.pool import ModelPool
+from workers.models.weights.fetcher import WeightsFetcher
 from workers.presence.availability import Availability
 from workers.preview.segment import make_segment
 from workers.query import grab
@@ -102,6 +103,7 @@ class QueryService:
             process=own_mark(),
             state="loading",
         )
+        self._fetcher = WeightsFetcher(settings, self._client, self._heart.name)
 
     def take_signals(self) -> None:
         """Let SIGTERM and SIGINT end this worker from now on. Main thread only."""
@@ -116,6 +118,7 @@ class QueryService:
         """Answer requests until a signal ends it; returns the exit status."""
         self._availability.start()
         self._embedder.start()
+        self._fetcher.start()
         threads = self._start_threads()
         self._load_models()  # before the children: at the start all want the same cores
         self._grabbers.start()
@@ -127,6 +130,7 @@ class QueryService:
         for thread in threads:
             thread.join(timeout=max(0.0, until - time.monotonic()))
         self._availability.end()
+        self._fetcher.end()
         self._embedder.close()
         self._grabbers.close()
         self._probers.close()

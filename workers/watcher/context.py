@@ -9,6 +9,7 @@ from functools import cached_property
 from shared.domain import ModelKind
 from shared.ledger.jobs import JobQueues
 from shared.ledger.ledger import Ledger
+from shared.ledger.left_out import LeftOut
 from shared.paths import PathMap
 from shared.settings import Settings
 from shared.watch.files import WatchedFiles
@@ -34,6 +35,7 @@ class WatcherContext:
     files: WatchedFiles
     token: str
     conditions: Conditions
+    left_out: LeftOut
     content_locks: ContentLocks = field(default_factory=ContentLocks)
 
     def client_path(self, path: str, folder: WatchFolder) -> str:

@@ -15,6 +15,7 @@ import msgspec
 from shared.errors import RedisAway, SettingsError, Unavailable
 from shared.ledger.jobs import JobQueues
 from shared.ledger.ledger import Ledger
+from shared.ledger.left_out import LeftOut
 from shared.models.active_models import active_keys
 from shared.process.process_mark import own_mark
 from shared.redis import heartbeats
@@ -113,6 +114,7 @@ class WatchService:
             files=self._files,
             token=token,
             conditions=Conditions(keys=active_keys(self._client, self._settings)),
+            left_out=LeftOut(self._client, self._settings.instance),
         )
         self._active = ActiveWatcher(context, self._client, self._folders, self._leadership.keep)
 

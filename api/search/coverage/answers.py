@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from api.http.answers import ClientPath, Count
 
 CoverageState = Annotated[
-    Literal["waiting", "failed", "other_model", "unknown", "offline"],
+    Literal["waiting", "failed", "left_out", "other_model", "unknown", "offline"],
     Meta(
         title="CoverageState",
         description="What a reason is of. `offline` files are counted among the others, too.",
@@ -72,7 +72,7 @@ class CoverageReason(Struct, kw_only=True):
 class Coverage(Struct, kw_only=True):
     """How much of what was asked was searched.
 
-    `asked` is `searched`, `waiting`, `failed`, `other_models` and `unknown` together.
+    `asked` is `searched`, `waiting`, `failed`, `left_out`, `other_models` and `unknown` together.
     """
 
     model_key: Annotated[
@@ -105,6 +105,16 @@ class Coverage(Struct, kw_only=True):
             description="Known, and no place opens where their content was seen.", examples=[_PART]
         ),
     ]
+    left_out: (
+        Annotated[
+            CoveragePart,
+            Meta(
+                description="Left out of analysis by somebody; only where there are such files.",
+                examples=[_PART],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
     models: Annotated[
         list[CoverageOfModel],
         Meta(

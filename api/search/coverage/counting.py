@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
+from msgspec import UNSET
+
 from api.cache.view import CacheView
 from api.http.scope import Scope
 from api.models.model_keys import active_key
@@ -19,6 +21,7 @@ from api.search.coverage.answers import (
 from api.search.coverage.in_line import InLine, files_in_line
 from api.search.filtering.facts import FileFacts
 from shared.domain import ModelKind, ProgressType
+from shared.ledger.left_out import LeftOutMark, mark_of
 from shared.media import MediaType, media_type_of, other_forms
 
 Key = TypeVar("Key")
@@ -63,9 +66,10 @@ def coverage_of(scope: Scope, kind: ModelKind) -> Coverage:
     """What there is to say of the media of a request. Blocks."""
     model = active_key(scope.services, kind)
     in_line = files_in_line(scope.services, scope.cache_dir, _TYPES[kind])
+    left_out = scope.services.left_out.all(scope.cache_dir)
     # What was published since the request began counts: it is in line no more.
     view = scope.services.caches.follow(scope.cache())
-    known = _Known(view, kind, in_line)
+    known = _Known(view, kind, in_line, left_out)
     files = _all(known) if scope.asked is None else _asked(scope, view)
     tally = _Tally(scope, scope.services.index.facts.snapshot(view).files)
     for file in files:
@@ -88,8 +92,14 @@ def coverage_of(scope: Scope, kind: ModelKind) -> Coverage:
 class _Known:
     """What is analyzed and what is in line, by content."""
 
-    def __init__(self, view: CacheView, kind: ModelKind, in_line: Mapping[str, InLine]) -> None:
-        self.view, self.kind = view, kind
+    def __init__(
+        self,
+        view: CacheView,
+        kind: ModelKind,
+        in_line: Mapping[str, InLine],
+        left_out: Mapping[str, LeftOutMark],
+    ) -> None:
+        self.view, self.kind, self.left_out = view, kind, left_out
         self.models: dict[str, list[str]] = {}  # hash -> models
         for hash_str, model in _analyzed(view, kind):
             self.models.setdefault(hash_str, []).append(model)
@@ -146,7 +156,12 @@ def _state(known: _Known, file: _File, models: Sequence[str]) -> tuple[CoverageS
     """How a file stands that was not searched, and why."""
     if file.trouble:
         return "unknown", file.trouble
-    if standing := known.standing_of(file):
+    standing = known.standing_of(file)
+    if standing and standing.state == "waiting":
+        return standing.state, standing.reason
+    if mark := mark_of(known.left_out, file.path):
+        return "left_out", mark.words
+    if standing:
         return standing.state, standing.reason
     if models:
         return "other_model", f"It was analyzed with {' and '.join(sorted(models))} only."
@@ -193,6 +208,7 @@ class _Tally:
             failed=part("failed"),
             other_models=part("other_model"),
             unknown=part("unknown"),
+            left_out=part("left_out") if "left_out" in self.states else UNSET,
             offline=self.reasons.get(("offline", _GONE), _Count()).part,
             models=[
                 CoverageOfModel(model_key=key, files=count.part.files, hours=count.part.hours)

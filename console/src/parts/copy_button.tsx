@@ -2,12 +2,19 @@
 import { useSignal } from "@preact/signals";
 import { words } from "../words";
 
-export function CopyButton({ what, text }: { what: string; text: string }) {
+interface CopyButtonProps {
+  what: string;
+  text: string;
+  label?: string; // for screen readers, where there are several that say the same
+}
+
+export function CopyButton({ what, text, label }: CopyButtonProps) {
   const copied = useSignal<string | null>(null);
   return (
     <button
       type="button"
       class="copy"
+      aria-label={label}
       onClick={() => void copy(text).then((done) => (copied.value = done ? text : null))}
     >
       {what}
@@ -31,7 +38,8 @@ function copyByHand(text: string): boolean {
   const before = document.activeElement;
   field.value = text;
   field.className = "hidden";
-  document.body.append(field);
+  // What lies outside of a dialog cannot be selected while that is open.
+  (before?.closest("dialog") ?? document.body).append(field);
   field.select();
   const done = document.execCommand("copy");
   field.remove();

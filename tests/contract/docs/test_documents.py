@@ -26,9 +26,10 @@ COMMITTED = PROJECT / "docs" / "api" / "openapi.json"
 CONTRACT = """
 GET /health · GET /ready · GET /models/loaded · GET /models/available · POST /models/load
 POST /models/calibrate
-POST /media/metadata · POST /media/playback
+POST /media/metadata · POST /media/playback · POST /media/folder · POST /media/files
+POST /analyze/estimate
 POST /analyze · POST /analyze/cancel · GET /tasks · GET /tasks/{task_id}
-POST /tasks/{task_id}/first
+POST /tasks/{task_id}/first · POST /tasks/{task_id}/retry
 GET /analysis-data/folders · POST /analysis-data/load · POST /analysis-data/load-for-media
 POST /analysis-data/load-transcriptions · POST /search/text · POST /search/image
 POST /search/frame · POST /search/transcript · POST /transcriptions · POST /thumbnails
@@ -44,10 +45,13 @@ GET /watch-folders/{watch_folder_id}/files · POST /cache-paths · POST /export/
 GET /tasks/{task_id}/exports
 POST /export/premiere-xml · POST /export/transcript
 POST /analysis-data/delete · GET /analysis-data/deletions · POST /analysis-data/deletions/undo
+POST /analysis-data/left-out · GET /analysis-data/left-out
 POST /faces/people/delete
 GET /keys · POST /keys · DELETE /keys/{key_id}
 POST /console/sessions · GET /console/session · DELETE /console/session · POST /console/links
 GET /webhooks · POST /webhooks · DELETE /webhooks/{webhook_id} · POST /webhooks/{webhook_id}/test
+POST /webhooks/{webhook_id}/dead/resend · POST /webhooks/{webhook_id}/dead/drop
+GET /machines · GET /doctor · GET /audit · POST /models/fetch · GET /models/fetches
 """
 
 
@@ -234,7 +238,7 @@ def test_every_link_of_the_reference_page_leads_to_a_place_on_it(client: Client)
     assert set(targets) - set(places) == set()
     for endpoint in ENDPOINTS:
         assert endpoint.operation_id in targets
-    for event in ("TaskProgress", "WatchProgress", "Joined"):
+    for event in ("TaskProgress", "WatchProgress", "TasksChanged", "Joined"):
         assert f'<code><a href="#type-{event}">' in page, "named in the introduction"
 
 

@@ -151,6 +151,9 @@ def test_a_person_and_results_are_deleted_once_somebody_says_so(
     assert deletion["deletion_id"] in who.run("data", "deletions").stdout
     assert who.run("data", "undo", deletion["deletion_id"]).stdout == "Back: 1 result.\n"
     assert "media files, or --model" in who.refused("data", "delete", status=2)
+    assert who.run("data", "leave-out", film).stdout == "1 file left out.\n"
+    assert who.run("data", "leave-out", film, "--take-back").stdout == "1 file taken again.\n"
+    assert "There is no task" in who.refused("tasks", "retry", "0" * 32, film)
 
 
 def test_a_recluster_is_followed_to_its_end(who: Command, people: PeopleDesk) -> None:

@@ -100,10 +100,10 @@ def test_the_transcript_follows_can_be_searched_and_leads_to_its_place(
     editor: Editor, library: Library
 ) -> None:
     play(editor, library, library.shoot.kitchen)
-    segment = editor.player.get_by_text(re.compile("down to the water")).first
+    segment = editor.player.get_by_text(re.compile("every morning")).first
     expect(segment).to_be_visible()
-    editor.player.get_by_label("Find in the transcript").fill("water")
-    expect(editor.player.locator("mark").first).to_have_text(re.compile("water", re.I))
+    editor.player.get_by_label("Find in the transcript").fill("morning")
+    expect(editor.player.locator("mark").first).to_have_text(re.compile("morning", re.I))
     segment.click()
     editor.wait_for_video("video.currentTime > 0.5")
 
@@ -216,7 +216,7 @@ def test_where_it_covers_the_page_the_keyboard_stays_in_it(
 ) -> None:
     editor.page.set_viewport_size({"width": 800, "height": 700})
     play(editor, library, library.shoot.kitchen)
-    expect(editor.player.get_by_text(re.compile("down to the water")).first).to_be_visible()
+    expect(editor.player.get_by_text(re.compile("every morning")).first).to_be_visible()
     for _ in range(40):
         editor.page.keyboard.press("Tab")
         assert editor.page.evaluate(_IS_WITHIN)

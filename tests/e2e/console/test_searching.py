@@ -46,13 +46,13 @@ def test_from_typing_to_a_played_hit(editor: Editor, library: Library) -> None:
 
 def test_what_is_said_is_found_and_opens_where_it_is_said(editor: Editor, library: Library) -> None:
     editor.choose_library(library.cache_dir)
-    editor.search("“down to the water”")
-    hit = editor.wait_for_hit("down to the water")
+    editor.search("“every morning”")
+    hit = editor.wait_for_hit("every morning")
     expect(hit).to_contain_text(library.shoot.kitchen.name)
     expect(hit.locator("img")).to_have_attribute("src", re.compile("^data:image/jpeg"))
     editor.search("a rocket")
     editor.wait_for_hit(library.shoot.launch.name)
-    expect(editor.hits.filter(has_text="down to the water")).to_have_count(0)
+    expect(editor.hits.filter(has_text="every morning")).to_have_count(0)
 
 
 def test_a_dropped_picture_finds_what_is_like_it(
@@ -208,7 +208,7 @@ def test_filters_are_in_the_address_and_keep_the_rest_out(editor: Editor, librar
 
 def test_a_search_in_several_ways_at_once(editor: Editor, library: Library) -> None:
     editor.choose_library(library.cache_dir)
-    editor.search("a cup of coffee “down to the water”")
+    editor.search("a cup of coffee “every morning”")
     editor.wait_for_hit(library.shoot.kitchen.name)
     expect(editor.hits.filter(has_text=library.shoot.launch.name)).to_have_count(0)
 

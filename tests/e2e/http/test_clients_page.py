@@ -149,7 +149,7 @@ def test_generated_clients_compile_and_work(desk: tuple[Path, str], footage: Pat
         assert f"{language}: {footage}/coffee.png 00:00:00\n" in printed
     types = (folder / "rushes-api.d.ts").read_text()
     models = (folder / "rushes_client" / "models" / "__init__.py").read_text()
-    for name in ("TaskProgress", "WatchProgress", "Joined"):
+    for name in ("TaskProgress", "WatchProgress", "TasksChanged", "Joined"):
         assert f"        {name}: {{" in types
         assert f" import {name}\n" in models
     assert lists_of_choices(folder / "rushes_client" / "models") == documented_lists()

@@ -269,3 +269,12 @@ def test_one_bad_file_fails_alone_with_a_reason(stack, shoot, tmp_path) -> None:
     assert set(reasons) == set(bad)
     assert all(len(reason) > 10 for reason in reasons.values()), reasons
     assert (record["current"], record["total"]) == (7, 7)
+    listed = client.get("/tasks?state=failed&details=true").json()["tasks"]
+    [counted] = [task for task in listed if task["task_id"] == record["task_id"]]
+    assert counted["failed_count"] == len(bad)
+    assert counted["footage_seconds"] > 0
+    mended = tmp_path / "text.mov"
+    mended.write_bytes(whole)
+    again = client.ok(f"/tasks/{record['task_id']}/retry", paths=[str(mended)])["task_id"]
+    record = client.wait_final(again)
+    assert (record["status"], record["total"], record["failed_files"]) == ("completed", 1, [])

@@ -282,6 +282,12 @@ def test_a_file_that_fails_three_times_is_listed_as_a_failure_until_it_is_mended
         assert folder.retry(bad) == {"message": "1 failed file will be tried again.", "files": 1}
         wait_for(lambda: folder.stats()["files_failed"] == 0, 15, folder.account)
         wait_failed(attempts=6)
+        client, body = stack.client(), {"cache_dir": str(cache), "media_paths": [str(bad)]}
+        assert client.ok("/analysis-data/left-out", **body, left_out=True)["changed"] == 1
+        wait_for(lambda: str(bad) in folder.files("skipped"), 15, folder.account)
+        assert "has left it out. " in folder.files("skipped")[str(bad)]["reason"]
+        assert client.ok("/analysis-data/left-out", **body, left_out=False)["changed"] == 1
+        wait_for(lambda: folder.stats()["files_failed"] == 1, 30, folder.account)
         film(bad, "cat")
         stats = folder.wait_processed(1)
         assert (stats["failures"], stats["files_failed"]) == ([], 0)

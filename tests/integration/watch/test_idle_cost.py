@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from shared.ledger.left_out import LeftOut
 from shared.media import MediaType
 from shared.models.active_models import active_keys
 from shared.settings import Settings
@@ -133,7 +134,10 @@ def test_an_idle_step_looks_at_no_file(
     assert ingest.watcher_lease.acquire("me", ttl_s=60)
     os.utime(ingest.media, (LONG_AGO, LONG_AGO))
     conditions = Conditions(keys=active_keys(ingest.client, settings))
-    context = WatcherContext(settings, ingest.ledger, ingest.jobs, ingest.files, "me", conditions)
+    left_out = LeftOut(ingest.client, settings.instance)
+    context = WatcherContext(
+        settings, ingest.ledger, ingest.jobs, ingest.files, "me", conditions, left_out
+    )
     profile = AnalysisProfile.of(folder, conditions.keys, settings.audio_streams)
     made = profile.signature(MediaType.VIDEO)
     files = {str(path): known(path, group, made) for path in paths}

@@ -13,6 +13,7 @@ import pytest
 from shared.domain import Fault, ModelKind
 from shared.errors import RedisAway
 from shared.ledger.ledger import Ledger
+from shared.ledger.left_out import LeftOutMark
 from shared.ledger.records import Lease
 from shared.watch.choices import FileGroup
 from shared.watch.files import WatchedFiles
@@ -63,6 +64,7 @@ class Chance:
         kinds = [self.write] * 4 + [self.delete, self.move, self.restart, self.change, self.switch]
         kinds += [self.lease, self.lease, self.end, self.end, self.pause, self.retry, self.wait]
         kinds += [self.root_goes, self.cache_goes, self.stop, self.lose_task]
+        kinds += [self.leave_out, self.take_again]
         self.random.choice(kinds)()
 
     def write(self) -> None:
@@ -159,6 +161,16 @@ class Chance:
         elif cache.exists() and not away.exists():
             cache.rename(away)
 
+    def leave_out(self) -> None:
+        run = self.random.choice(self.runs)
+        marks = {str(self.path()): LeftOutMark(at=1.0, by="Ada")}
+        self.steps.left_out.mark(run.folder.cache_dir, marks)
+
+    def take_again(self) -> None:
+        for run in self.runs:
+            paths = self.steps.left_out.all(run.folder.cache_dir)
+            self.steps.left_out.take_back(run.folder.cache_dir, paths)
+
     def stop(self) -> None:
         if tasks := self.steps.tasks():
             self.steps.ledger.stop(self.random.choice(tasks))
@@ -179,6 +191,7 @@ class Chance:
     def mend(self) -> None:
         """All is there again, and workers do all they are given."""
         self.steps.conditions.is_paused = False
+        self.take_again()
         for root in self.roots:
             if self.away(root).exists():
                 self.root_goes_back(root)

@@ -36,6 +36,9 @@ class EndedParts:
     def worked(self, *_: object) -> None:
         return
 
+    def measured(self, *_: object) -> None:
+        return
+
 
 def bare_context(folder: Path, ended: EndedParts) -> Any:
     """What AnalyzedFile and PicturePass use of a Context."""

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from shared.domain import Fault, ModelKind, TaskKind
 from shared.ledger.jobs import JobQueues
 from shared.ledger.ledger import Ledger
+from shared.ledger.left_out import LeftOut
 from shared.ledger.records import ItemFile, Lease
 from shared.redis.clients import connect, key_prefix
 from shared.settings import Settings
@@ -44,6 +45,7 @@ class Steps:
         self.folders = WatchFolders(self.client, INSTANCE, folder / "state")
         self.media = folder / "media"
         self.media.mkdir()
+        self.left_out = LeftOut(self.client, INSTANCE)
         self.conditions = Conditions(keys=KEYS)
         assert WatcherLease(self.client, INSTANCE).acquire("me", 600)
         self.context = WatcherContext(
@@ -53,6 +55,7 @@ class Steps:
             files=self.files,
             token="me",
             conditions=self.conditions,
+            left_out=self.left_out,
         )
 
     def watch(self, path: Path | None = None, **more: Any) -> WatchFolder:

@@ -18,6 +18,7 @@ from shared.cache import sentence_rows, transcripts
 from shared.cache.transcripts import AudioStreams, Transcript
 from shared.domain import AnalyzeSpec, Manifest, ModelKind, Probe, ProgressType, Stage
 from shared.errors import CacheError, MediaError, MediaUnreadable, ModelError, NotAllowed
+from shared.ledger.rates import WorkKind
 from shared.media import MediaType
 from shared.models import sentence_model
 from shared.models.languages import language_name
@@ -218,8 +219,12 @@ class TranscriptStage:
             context.counts["speech_calls"] += 1
             return context.call(function)
 
+        began = context.cores.shared_s()
         heard = how(blocks(), call=call, heard=report)
         context.progress.worked(ProgressType.AUDIO, heard.duration_seconds)
+        kind = WorkKind.of("footage", {ProgressType.AUDIO: self._spec.speech_model})
+        took_s = context.cores.shared_s() - began
+        context.progress.measured(kind, heard.duration_seconds, took_s)
         context.counts.update(
             {
                 "sound_seconds": round(heard.duration_seconds),

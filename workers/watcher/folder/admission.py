@@ -10,6 +10,8 @@ from msgspec.structs import replace
 
 from shared.domain import Fault
 from shared.errors import CacheError, MediaChanging, MediaError, MediaMissing, NotAllowed
+from shared.ledger.left_out import mark_of
+from shared.watch.choices import FileGroup
 from workers.presence.root_identity import identity_of, is_fault_of_file
 from workers.watcher.folder.cache_lookup import CacheLookup
 from workers.watcher.folder.file_faults import AWAY_PAUSE_S, stat_of
@@ -92,7 +94,10 @@ def _judge(state: FolderState, cache: CacheLookup, path: str) -> AdmittedFile | 
 def _admitted(
     state: FolderState, cache: CacheLookup, path: str, found: FileStat
 ) -> AdmittedFile | None:
-    """The file; None: a copy of it is being analysed, or all of it is made already."""
+    """The file; None: it is left out, a copy is being analysed, or all of it is made already."""
+    if mark := mark_of(state.left_out, path):  # since it was found
+        state.report(path, found, FileGroup.SKIPPED, mark.words)
+        return None
     file = state.table.files[path]
     hash_str = file.hash_str or cache.hash_of(path, found)
     file = replace(file, hash_str=hash_str)

@@ -6,6 +6,7 @@ import os
 
 from msgspec.structs import replace
 
+from shared.ledger.left_out import mark_of
 from shared.media import unsupported_format
 from shared.watch.choices import FileGroup
 from shared.watch.files import WatchedFile
@@ -58,16 +59,24 @@ def review(state: FolderState) -> None:
             _consider(state, path, file)
 
 
+def take_again(state: FolderState, path: str) -> None:
+    """A file that was skipped is left out no more: it has all its tries before it."""
+    known = state.table.files[path]
+    found = FileStat(known.size, known.mtime_ns)
+    if _is_unsupported(state, path):
+        _report_unsupported(state, path, found)
+    elif not _skip(state, path, found):
+        state.settle(path, found)
+
+
 def _see(state: FolderState, path: str, found: FileStat) -> bool:
     """True: the file is new, or other than it was."""
     known = state.table.files.get(path)
     state.gone.discard(path)
     if known is not None and _is_done_with(state, path, known, found):
         return False
-    if state.rules.kind(os.path.basename(path)) is NameKind.UNSUPPORTED:
-        name = unsupported_format(path) or "This format"
-        reason = f"{name} cannot be decoded here; watch proxies or transcoded copies instead."
-        return state.report(path, found, FileGroup.UNSUPPORTED, reason)
+    if _is_unsupported(state, path):
+        return _report_unsupported(state, path, found)
     if known is None or (known.size, known.mtime_ns) != found:
         if known and known.is_queued:
             return True  # its Task ends first, then it is looked at
@@ -77,6 +86,16 @@ def _see(state: FolderState, path: str, found: FileStat) -> bool:
         return True
     _consider(state, path, known)
     return False
+
+
+def _is_unsupported(state: FolderState, path: str) -> bool:
+    return state.rules.kind(os.path.basename(path)) is NameKind.UNSUPPORTED
+
+
+def _report_unsupported(state: FolderState, path: str, found: FileStat) -> bool:
+    name = unsupported_format(path) or "This format"
+    reason = f"{name} cannot be decoded here; watch proxies or transcoded copies instead."
+    return state.report(path, found, FileGroup.UNSUPPORTED, reason)
 
 
 def _is_done_with(state: FolderState, path: str, known: WatchedFile, found: FileStat) -> bool:
@@ -97,7 +116,7 @@ def _consider(state: FolderState, path: str, known: WatchedFile) -> None:
         if is_wanted and state.table.phase(path) is FilePhase.LEFT_OVER:
             state.settle(path, found)
     elif known.group is FileGroup.SKIPPED:
-        if state.signature(path):
+        if not _why_skipped(state, path):
             state.settle(path, found)
     elif known.made != state.signature(path) and not _skip(state, path, found):
         pending = replace(known, group=FileGroup.PENDING, reason="", tries=0, made="")
@@ -105,13 +124,21 @@ def _consider(state: FolderState, path: str, known: WatchedFile) -> None:
 
 
 def _skip(state: FolderState, path: str, found: FileStat) -> bool:
-    """Whether nothing is wanted of such a file: a sound file where no speech is wanted."""
+    """Whether nothing is done with such a file: a sound file where no speech is wanted."""
+    reason = _why_skipped(state, path)
+    if reason:
+        state.report(path, found, FileGroup.SKIPPED, reason)
+    return bool(reason)
+
+
+def _why_skipped(state: FolderState, path: str) -> str:
+    """Why nothing is done with such a file; "" where something is."""
+    if mark := mark_of(state.left_out, path):
+        return mark.words
     if state.signature(path):
-        return False
-    kind = state.media_type(path)
-    reason = f"Nothing is wanted of {kind.value} files: see analyze_visual, _speech and _faces."
-    state.report(path, found, FileGroup.SKIPPED, reason)
-    return True
+        return ""
+    kind = state.media_type(path).value
+    return f"Nothing is wanted of {kind} files: see analyze_visual, _speech and _faces."
 
 
 def _missing(state: FolderState, result: ScanResult, shown: set[str]) -> list[str]:

@@ -8,12 +8,13 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
 from shared.domain import Fault
+from shared.ledger.left_out import LeftOutMark
 from shared.media import MediaType
 from shared.process.logs import bound_task
 from shared.watch.choices import FileGroup
@@ -50,6 +51,7 @@ class FolderState:
     breaker: CircuitBreaker = field(default_factory=CircuitBreaker)
     processed: int = 0
     last_error: str | None = None
+    left_out: Mapping[str, LeftOutMark] = field(default_factory=dict)  # by people
     gone: set[str] = field(default_factory=set)  # queued files that are not in the folder any more
 
     def media_type(self, path: str) -> MediaType:

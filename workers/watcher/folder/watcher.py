@@ -33,6 +33,7 @@ from workers.watcher.folder.schedule import is_open
 from workers.watcher.folder.settling import next_settle_in, settle
 from workers.watcher.folder.submission import Submitter
 from workers.watcher.folder.tasks import FolderTasks
+from workers.watcher.left_out_files import LeftOutFiles
 from workers.watcher.scan.scheduler import ScanResult, ScanScheduler
 
 log = logging.getLogger(__name__)
@@ -74,6 +75,7 @@ class FolderWatcher:
         self._ledger = LedgerWriter(self.state, facts)
         self._submitter = Submitter(self.state, self._flush)
         # Whoever had the folder before may have asked them to stop.
+        self._left_out = LeftOutFiles(self.state)
         self.tasks = FolderTasks(self.state, stopped=set(self.state.table.queued))
         self._busy_pause = _BUSY_PAUSE_S
 
@@ -130,6 +132,7 @@ class FolderWatcher:
         self.stepped_at = time.monotonic()
         self._follow_retries()
         self._follow_models()
+        self._left_out.follow()
         try:
             self._go_round()
             self._unreachable = ""

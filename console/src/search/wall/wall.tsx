@@ -105,6 +105,10 @@ export function Wall({ found, isOld = false, more }: WallProps) {
     if (wasPlaying.current && !isPlaying) move(active.peek());
     wasPlaying.current = isPlaying;
   }, [isPlaying]);
+  useEffect(() => {
+    // The player beside the wall leaves it fewer columns.
+    if (isPlaying) rows.scrollToIndex(Math.floor(active.peek() / columns), { align: "auto" });
+  }, [isPlaying, columns]);
   const keys = [
     { keys: ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End"], what: says.move, run: arrow },
     { keys: ["Enter", " "], what: says.open, run: withActive((hit) => open(hit)) },

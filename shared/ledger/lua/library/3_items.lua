@@ -89,6 +89,16 @@ local function last_words(t, state, reason)
   return 'Completed.'
 end
 
+-- For lists of what has ended: the newest of the last day, those in which something failed also apart.
+local function note_end(t, state)
+  local failed = state == 'failed' or redis.call('EXISTS', failures_key(t)) == 1
+  for _, name in ipairs(failed and { 'ended', 'ended-failed' } or { 'ended' }) do
+    redis.call('ZADD', P .. name, int(now), t)
+    redis.call('ZREMRANGEBYRANK', P .. name, 0, -KEEP - 1)
+    redis.call('ZREMRANGEBYSCORE', P .. name, '-inf', int(now - DAY_S * 1000))
+  end
+end
+
 -- Make a Task final when its last Item has ended: once, with the lock passed on in the same step.
 -- Answers as pass_lock_on.
 local function finish(t)
@@ -103,6 +113,7 @@ local function finish(t)
   if state == 'failed' then redis.call('HSET', k, 'error', reason) end
   count('tasks:' .. get(t, 'kind') .. ':' .. state)
   redis.call('SREM', P .. 'active', t)
+  note_end(t, state)
   redis.call('SREM', P .. 'unrung', t)
   leave_line(t)
   redis.call('HDEL', P .. 'parked', t)

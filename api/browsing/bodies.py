@@ -1,0 +1,90 @@
+"""Request bodies about media folders; see api.http.bodies for what holds of all bodies."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from api.http.bodies import LONGEST_PATH, MOST_PATHS, AbsolutePath, CacheDir, Keyed, ListedPath
+
+MOST_LISTED = 10_000
+
+After = Annotated[
+    str,
+    Meta(
+        max_length=LONGEST_PATH + 10,
+        description="The answer before said this in `next`; left out: from the start.",
+        examples=["file:A002.mov"],
+    ),
+]
+ChosenPaths = Annotated[
+    list[ListedPath],
+    Meta(
+        min_length=1,
+        max_length=MOST_PATHS,
+        description="Absolute paths of folders and of media files.",
+        examples=[["/footage/day1"]],
+    ),
+]
+Recursive = Annotated[bool, Meta(description="Folders in these folders count, too.")]
+
+
+class FolderBody(Keyed, kw_only=True):
+    """Which folder to look into."""
+
+    path: (
+        Annotated[
+            AbsolutePath,
+            Meta(
+                description="The folder. Left out: the folders in which everything begins, which "
+                "are the media roots of the licence key, else of the server.",
+                examples=["/footage/day1"],
+            ),
+        ]
+        | None
+    ) = None
+    cache_dir: (
+        Annotated[
+            AbsolutePath,
+            Meta(
+                description="With it, each file and folder says what of it is analyzed there.",
+                examples=["/footage/.rushes"],
+            ),
+        ]
+        | None
+    ) = None
+    limit: Annotated[
+        int, Meta(ge=1, le=MOST_LISTED, description="How many folders and files at most.")
+    ] = 1000
+    after: After | None = None
+
+
+class FilesBelowBody(Keyed, kw_only=True):
+    """Whose media files to name."""
+
+    paths: ChosenPaths
+    recursive: Recursive = True
+    limit: Annotated[int, Meta(ge=1, le=MOST_PATHS, description="How many files at most.")] = 10_000
+    after: (
+        Annotated[
+            str,
+            Meta(
+                max_length=LONGEST_PATH,
+                description="The answer before said this in `next`; left out: from the start.",
+                examples=["/footage/day1/A002.mov"],
+            ),
+        ]
+        | None
+    ) = None
+
+
+class EstimateBody(Keyed, kw_only=True):
+    """What would be analyzed, and into which cache folder."""
+
+    cache_dir: CacheDir
+    paths: ChosenPaths
+    recursive: Recursive = True
+    visual: Annotated[bool, Meta(description="Pictures are to be searchable.")] = True
+    speech: Annotated[bool, Meta(description="Speech is to be transcribed.")] = True
+    faces: Annotated[bool, Meta(description="Faces are to be found.")] = False

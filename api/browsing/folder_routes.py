@@ -1,0 +1,196 @@
+"""Look into media folders, and name the media files below some."""
+
+from __future__ import annotations
+
+import os
+
+from starlette.concurrency import run_in_threadpool
+
+from api.browsing.answers import FilesBelow, FolderContent, ListedFile, ListedFolder
+from api.browsing.bodies import FilesBelowBody, FolderBody
+from api.browsing.folder_page import FolderPage, page_of, seen_folders
+from api.browsing.looking import LyingFile
+from api.browsing.roots import beginnings, media_roots, parent_of
+from api.browsing.standings import FileStanding, FileStandings
+from api.browsing.walking import FolderWalk, Walked
+from api.http.endpoint import Call, Endpoint
+from api.services import Services
+from shared.errors import BadInput, NotAllowed
+from shared.rights import KeyScope
+
+
+async def get_media_folder(call: Call[FolderBody]) -> FolderContent:
+    """What lies in a folder, and how far its analysis is."""
+    services, body = call.services, call.body
+    cache_dir = services.paths.cache(body.cache_dir) if body.cache_dir else None
+    path = None if body.path is None else services.paths.media(body.path, "path")
+    if path is None or body.path is None:
+        page = await run_in_threadpool(_beginnings, services)
+    else:
+        words = (path, body.path, body.after, body.limit)
+        page = await services.folders.run(path, page_of, services, *words)
+    standings: list[FileStanding] | None = None
+    analyzed: list[int] | None = None
+    if cache_dir:
+        standings, analyzed = await services.folders.run(
+            cache_dir, _known, services, cache_dir, page
+        )
+    return _content(services, body, path, page, standings, analyzed)
+
+
+def _beginnings(services: Services) -> FolderPage:
+    """Roots are shown although they are away; what is merely usual only where it is there."""
+    folders = seen_folders(services, beginnings(services))
+    if media_roots(services).usable() is None:
+        folders = [folder for folder in folders if folder.online]
+    return FolderPage(folders, [], 0, None, [])
+
+
+def _known(
+    services: Services, cache_dir: str, page: FolderPage
+) -> tuple[list[FileStanding], list[int]]:
+    standings = FileStandings.of(services, cache_dir)
+    analyzed = standings.analyzed()
+    folders = [folder.path for folder in page.folders]
+    counts = standings.view.seen.counts_below(folders, analyzed)
+    return standings.each(page.files), counts
+
+
+def _content(
+    services: Services,
+    body: FolderBody,
+    path: str | None,
+    page: FolderPage,
+    standings: list[FileStanding] | None,
+    analyzed: list[int] | None,
+) -> FolderContent:
+    above = None if path is None else parent_of(services, path)
+    folders = [
+        ListedFolder(
+            path=services.paths.back(seen.path, body.path),
+            name=os.path.basename(seen.path) or seen.path,
+            analyzed=analyzed[n] if analyzed else None,
+            online=seen.online,
+        )
+        for n, seen in enumerate(page.folders)
+    ]
+    unasked = FileStanding({}, None, None)
+    files = [
+        _listed(services, body, file, standings[n] if standings else unasked)
+        for n, file in enumerate(page.files)
+    ]
+    return FolderContent(
+        path=body.path,
+        parent=None if above is None else services.paths.back(above, body.path),
+        folders=folders,
+        files=files,
+        unsupported=page.unsupported,
+        next=page.next,
+        warnings=page.warnings,
+    )
+
+
+def _listed(
+    services: Services, body: FolderBody, file: LyingFile, standing: FileStanding
+) -> ListedFile:
+    reason = standing.reason
+    return ListedFile(
+        path=services.paths.back(file.path, body.path),
+        name=os.path.basename(file.path),
+        size=file.size,
+        modified_at=file.mtime_ns / 1e9,
+        media_type=file.media_type,
+        states=standing.answer(),
+        reason=None if reason is None else services.paths.in_words(reason, body.path),
+    )
+
+
+async def list_media_files(call: Call[FilesBelowBody]) -> FilesBelow:
+    """Media files below folders, to be sent to /analyze."""
+    services, body = call.services, call.body
+    walk = FolderWalk(services, body.paths, is_recursive=body.recursive)
+    after = services.paths.media(body.after, "after") if body.after else None
+    found = await walk.files(body.limit, after, call.is_gone)
+    return await run_in_threadpool(_below, services, found, walk.like)
+
+
+def _below(services: Services, found: Walked, like: str) -> FilesBelow:
+    return FilesBelow(
+        files=[services.paths.back(file.path, like) for file in found.files],
+        total_bytes=sum(file.size for file in found.files),
+        next=None if found.next is None else services.paths.back(found.next, like),
+        is_partial=found.is_partial,
+        warnings=found.warnings,
+    )
+
+
+_OUTSIDE = "path: /etc lies outside the folders in RUSHES_MEDIA_ROOTS."
+_STATES = {"visual": "analyzed", "speech": "waiting", "faces": "none"}
+
+ENDPOINTS = (
+    Endpoint(
+        "POST",
+        "/media/folder",
+        get_media_folder,
+        scope=KeyScope.ANALYZE,
+        tag="Media",
+        summary="Look into a folder",
+        description="What lies in a folder that the server can read: folders first, then media "
+        "files, by name. With cache_dir each file says what of it is analyzed there, by what was "
+        "seen at its path: one that was moved since counts as new. Without path: the media roots.",
+        body=FolderBody,
+        answer=FolderContent,
+        errors={
+            BadInput: "path: there is no folder /footage/day9 on the server. See RUSHES_PATH_MAP "
+            "if the server calls it otherwise.",
+            NotAllowed: _OUTSIDE,
+        },
+        example={"path": "/footage/day1", "cache_dir": "/footage/.rushes"},
+        answer_example={
+            "path": "/footage/day1",
+            "parent": "/footage",
+            "folders": [
+                {"path": "/footage/day1/b", "name": "b", "analyzed": 12, "online": True},
+            ],
+            "files": [
+                {
+                    "path": "/footage/day1/A001.mov",
+                    "name": "A001.mov",
+                    "size": 18_874_368,
+                    "modified_at": 1_764_028_800.0,
+                    "media_type": "video",
+                    "states": _STATES,
+                    "reason": "In line for analysis.",
+                }
+            ],
+            "unsupported": 0,
+            "next": None,
+            "warnings": [],
+        },
+    ),
+    Endpoint(
+        "POST",
+        "/media/files",
+        list_media_files,
+        scope=KeyScope.ANALYZE,
+        tag="Media",
+        summary="Name the media files below folders",
+        description="For clients that want to send folders to /analyze. Hidden files and cache "
+        "folders are left out. The look takes at most some seconds: where that is too short, "
+        "`is_partial` is true, and `next` goes on where it ended.",
+        body=FilesBelowBody,
+        answer=FilesBelow,
+        errors={
+            BadInput: "paths[0] must be an absolute path, not 'day1'.",
+            NotAllowed: "paths[0]: /etc lies outside the folders in RUSHES_MEDIA_ROOTS.",
+        },
+        example={"paths": ["/footage/day1"]},
+        answer_example={
+            "files": ["/footage/day1/A001.mov"],
+            "total_bytes": 18_874_368,
+            "next": None,
+            "is_partial": False,
+            "warnings": [],
+        },
+    ),
+)

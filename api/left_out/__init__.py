@@ -1,0 +1,1 @@
+"""Files that people left out of analysis: watch folders do not try them again."""

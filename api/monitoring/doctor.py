@@ -1,0 +1,163 @@
+"""`rushes doctor` run by the API: in a process of its own, which ends in time and with the API."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib.util
+import os
+import re
+import signal
+import socket
+import sys
+import time
+import urllib.parse
+from typing import Literal
+
+import msgspec
+
+from api.monitoring.doctor_answers import DoctorFinding, DoctorReport
+from shared.msgspec_decoding import UNDECODABLE
+from shared.settings import PARENT_FD, Settings
+
+LIMIT_S = 100.0  # its own checks end within 75 s
+_FRESH_S = 10.0  # so long an answer is given again
+_LARGEST = 4 << 20  # bytes of an answer
+_HIDDEN = "…"
+_LEAST_SECRET = 4  # characters: fewer stand in every sentence
+_LOGIN = re.compile(r"(?<=://)[^/@\s]*@")
+_COMMAND = ("-m", "cli.doctor_for_api")
+
+
+class _SaidFinding(msgspec.Struct):
+    """A finding as the command line writes it."""
+
+    level: Literal["ok", "warning", "problem"]
+    subject: str
+    message: str
+    cure: str = ""
+
+
+class _SaidReport(msgspec.Struct):
+    ok: bool
+    findings: list[_SaidFinding]
+
+
+class Doctor:
+    """Asks `rushes doctor`; never twice at once, and seldom anew."""
+
+    def __init__(self) -> None:
+        self._turn = asyncio.Lock()
+        self._last: DoctorReport | None = None
+        self._asked_at = 0.0  # on the clock of time.monotonic
+        self._ended_at = 0.0
+
+    async def report(self, settings: Settings, *, fresh: bool = False) -> DoctorReport:
+        """Findings of this moment, or of some seconds ago; `fresh`: of none before this call."""
+        called_at = time.monotonic()
+        async with self._turn:
+            # One that is to be fresh was begun after the call.
+            is_good = (
+                self._asked_at >= called_at if fresh else self._ended_at >= called_at - _FRESH_S
+            )
+            if self._last is None or not is_good:
+                self._asked_at = time.monotonic()
+                self._last = await _ask(_secrets(settings))
+                self._ended_at = time.monotonic()
+            return self._last
+
+
+async def _ask(secrets: list[str]) -> DoctorReport:
+    now = time.time()
+    if importlib.util.find_spec("cli") is None:
+        return _unable(
+            now,
+            "the command line is not installed beside this API",
+            "run `rushes doctor` where Rushes is installed whole",
+        )
+    try:
+        out, err = await _run()
+    except TimeoutError:
+        return _unable(
+            now,
+            f"`rushes doctor` has not ended within {LIMIT_S:.0f} s",
+            "run it in a terminal on this machine, and see whether a disk or a share hangs",
+        )
+    except OSError as error:
+        why = f"`rushes doctor` cannot be started ({error.strerror or error})"
+        return _unable(now, why, "see how much memory and how many processes are left")
+    try:
+        said = msgspec.json.decode(out, type=_SaidReport)
+    except UNDECODABLE:
+        last = _hidden((err.strip().splitlines() or ["it said nothing"])[-1], secrets)
+        why = f"`rushes doctor` has given no answer ({last})"
+        return _unable(now, why, "run it in a terminal on this machine")
+    return DoctorReport(
+        ok=said.ok,
+        checked_at=round(now, 3),
+        host=socket.gethostname(),
+        findings=[
+            DoctorFinding(
+                subject=one.subject,
+                level=one.level,
+                message=_hidden(one.message, secrets),
+                cure=_hidden(one.cure, secrets) or None,
+            )
+            for one in said.findings
+        ],
+    )
+
+
+def _hidden(text: str, secrets: list[str]) -> str:
+    """A text without what is nobody's to read, wherever a check may have put it."""
+    for secret in secrets:
+        text = text.replace(secret, _HIDDEN)
+    return _LOGIN.sub(f"{_HIDDEN}@", text)
+
+
+async def _run() -> tuple[str, str]:
+    """Output and errors of the command. Its processes are gone in any case.
+
+    Raises TimeoutError and OSError.
+    """
+    reading, writing = os.pipe()  # it ends when nobody holds the writing end any more
+    try:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *_COMMAND,
+            env={**os.environ, PARENT_FD: str(reading)},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            pass_fds=(reading,),
+            start_new_session=True,
+            limit=_LARGEST,
+        )
+        try:
+            async with asyncio.timeout(LIMIT_S):
+                out, err = await process.communicate()
+        finally:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+            await asyncio.shield(process.wait())
+    finally:
+        os.close(reading)
+        os.close(writing)
+    return out[:_LARGEST].decode(errors="replace"), err[:_LARGEST].decode(errors="replace")
+
+
+def _unable(now: float, message: str, cure: str) -> DoctorReport:
+    """A report that says why there is none."""
+    finding = DoctorFinding(subject="doctor", level="problem", message=message, cure=cure)
+    return DoctorReport(
+        ok=False, checked_at=round(now, 3), host=socket.gethostname(), findings=[finding]
+    )
+
+
+def _secrets(settings: Settings) -> list[str]:
+    """Texts that must not be answered, the longest first."""
+    found = set(settings.license_keys)
+    if password := urllib.parse.urlsplit(settings.redis_url or "").password:
+        found |= {password, urllib.parse.unquote(password)}
+    found = {secret for secret in found if len(secret) >= _LEAST_SECRET}
+    return sorted(found, key=len, reverse=True)

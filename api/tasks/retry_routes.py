@@ -1,0 +1,163 @@
+"""Try again what of a task has failed: a new task with the same settings, for these files alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+
+from api.http.endpoint import Call, Endpoint
+from api.http.errors import ScopeMissing
+from api.services import Services
+from api.tasks.analyze_routes import submit
+from api.tasks.answers import Accepted
+from api.tasks.bodies import AnalyzeBody, RetryTaskBody, TranscriptionJob
+from api.tasks.callers import is_own
+from shared.domain import AnalyzeSpec, FileSpec, ProgressType, TaskKind
+from shared.errors import BadInput, Missing, NotAllowed
+from shared.ledger.analysis_files import AnalysisFiles
+from shared.ledger.records import TaskRecord
+from shared.process import logs
+from shared.rights import KeyScope
+
+_SHOWN = 200  # characters of a path in a message
+
+
+async def retry_task(call: Call[RetryTaskBody]) -> Accepted:
+    """202 with the new task, which waits behind what runs."""
+    task_id = call.path["task_id"]
+    accepted = await run_in_threadpool(_retry, call, task_id)
+    logs.task_id_var.set(accepted.task_id)
+    call.audited["retried_task_id"] = task_id
+    return accepted
+
+
+def _retry(call: Call[RetryTaskBody], task_id: str) -> Accepted:
+    services = call.services
+    record = services.ledger.record(task_id)
+    if record is None:
+        raise Missing(
+            f"There is no task {task_id}: what became of a task is kept for a day after its end."
+        )
+    if not is_own(call, record):
+        call.check(KeyScope.ADMIN)
+    _check_over(record)
+    failed = AnalysisFiles(services.redis, services.settings.instance).failed_work(task_id)
+    if not failed:
+        raise BadInput(f"No file of task {task_id} has failed: there is nothing to try again.")
+    _check_folder(services, failed[0][0].cache_dir)
+    if call.body.paths is not None:
+        failed = _named(services, failed, call.body.paths)
+    for _, file in failed:
+        services.paths.listed(file.client_path, "paths")  # must lie in the folders of this key
+    return submit(services, _again(services, failed), call.sender)
+
+
+def _check_over(record: TaskRecord) -> None:
+    """Raise BadInput unless it is an analysis that somebody sent, and has ended."""
+    if record.kind is TaskKind.INGEST:
+        raise BadInput(
+            f"Task {record.task_id} is a watch folder's, which tries again by itself: use POST "
+            "/watch-folders/{watch_folder_id}/retry for what it has given up."
+        )
+    if record.kind is not TaskKind.ANALYZE:
+        raise BadInput(f"Task {record.task_id} is no analysis: ask anew for what it was to make.")
+    if not record.status.is_final:
+        raise BadInput(
+            f"Task {record.task_id} has not ended: wait for its end, or cancel it, then try again."
+        )
+
+
+def _check_folder(services: Services, cache_dir: str) -> None:
+    """Raise NotAllowed before anything is told of a task in a folder that the key may not use."""
+    if not services.paths.is_of_key(cache_dir):
+        raise NotAllowed("cache_dir: that of this task lies outside the folders of your key.")
+
+
+def _named(
+    services: Services, failed: list[tuple[AnalyzeSpec, FileSpec]], asked: list[str]
+) -> list[tuple[AnalyzeSpec, FileSpec]]:
+    """The work on the files that are asked for. Raises BadInput for one that did not fail."""
+    by_path: dict[str, tuple[AnalyzeSpec, FileSpec]] = {}
+    for work in failed:
+        by_path[work[1].path] = by_path[work[1].client_path] = work
+    found: dict[int, tuple[AnalyzeSpec, FileSpec]] = {}
+    for n, path in enumerate(asked):
+        ours, _ = services.paths.listed(path, f"paths[{n}]")
+        known = by_path.get(path) or by_path.get(ours)
+        if known is None:
+            raise BadInput(
+                f"paths[{n}]: {path[:_SHOWN]} is not among the files of this task that failed."
+            )
+        found[id(known)] = known
+    return list(found.values())
+
+
+def _again(services: Services, failed: list[tuple[AnalyzeSpec, FileSpec]]) -> AnalyzeBody:
+    """The request that asks for this work, with the settings of the one that failed."""
+    specs, files = [spec for spec, _ in failed], [file for _, file in failed]
+    first = specs[0]
+
+    def of_part(part: ProgressType) -> list[FileSpec]:
+        return [file for file in files if part in file.wants]
+
+    cache_dir = services.paths.back(first.cache_dir, like=files[0].client_path)
+    return AnalyzeBody(
+        cache_dir=cache_dir,
+        visual_media_paths=[file.client_path for file in of_part(ProgressType.VIDEO)],
+        transcription_jobs=[
+            TranscriptionJob(path=file.client_path, language=file.language)
+            for file in of_part(ProgressType.AUDIO)
+        ],
+        face_media_paths=[file.client_path for file in of_part(ProgressType.FACES)],
+        cluster_job_name=_first(spec.collection or spec.people_of for spec in specs),
+        face_eps=first.face_eps,
+        face_min_samples=first.face_min_samples,
+        visual_model_key=_first(spec.visual_model for spec in specs),
+        speech_model_key=_first(spec.speech_model for spec in specs),
+        face_model_key=_first(spec.face_model for spec in specs),
+        audio_streams=first.audio_streams,  # type: ignore[arg-type]
+        vocabulary=list(_first(spec.vocabulary for spec in specs) or ()),
+        force=first.force,
+        on_busy="queue",
+    )
+
+
+def _first(values: Iterable[Any]) -> Any:
+    """The first that is set: an Item names only what it needs itself."""
+    return next((value for value in values if value), None)
+
+
+ENDPOINTS = (
+    Endpoint(
+        "POST",
+        "/tasks/{task_id}/retry",
+        retry_task,
+        scope=KeyScope.ANALYZE,
+        is_audited=True,
+        tag="Analysis",
+        summary="Try again what failed",
+        description="A new analysis, with the same models, languages, collection, vocabulary and "
+        "cache folder, of the files that failed in a task that has ended, and of those parts of "
+        "them (pictures, speech, faces) that failed. It is accepted as any other, is the asking "
+        "key's, and waits for its turn. Own tasks; those of others need the scope admin. What "
+        "became of a task is kept for a day.",
+        body=RetryTaskBody,
+        answer=Accepted,
+        errors={
+            BadInput: "No file of task 8f14e45fceea167a5a36dedd4bea2543 has failed: there is "
+            "nothing to try again.",
+            Missing: "There is no task 8f14e45fceea167a5a36dedd4bea2543: what became of a task is "
+            "kept for a day after its end.",
+            NotAllowed: "cache_dir: that of this task lies outside the folders of your key.",
+            ScopeMissing: "This licence key lacks the scope 'admin'; it has analyze.",
+        },
+        status=202,
+        example={"paths": ["/footage/day1/A002.mov"]},
+        answer_example={
+            "message": "Analysis of 1 file accepted.",
+            "task_id": "c9f0f895fb98ab9159f51fd0297e236d",
+        },
+    ),
+)

@@ -1,0 +1,1 @@
+"""Looking into media folders, and what an analysis of them would cost."""

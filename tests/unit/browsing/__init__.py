@@ -1,0 +1,1 @@
+"""What media folders and their analysis are said to cost, without a server."""

@@ -1,0 +1,229 @@
+"""Fetches weights that are asked for over the network, onto this machine, one model at a time.
+
+The work is that of `rushes models pull`, in a process of its own: it may end in any way, and this
+one keeps no memory of it. Of all processes of a machine that could, one does, by a lease.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import msgspec
+import redis
+
+from shared.errors import RedisAway
+from shared.models.fetches import LEASE_S, Fetches, FetchRecord, lost
+from shared.msgspec_decoding import UNDECODABLE
+from shared.settings import PARENT_FD, Settings
+from workers.models.weights.told import PullLine
+
+log = logging.getLogger(__name__)
+_IDLE_S = 3.0  # between looks for something to do
+_TELL_EVERY_S = 1.0  # while something arrives
+_RENEW_EVERY_S = LEASE_S / 3
+_LAST_WORDS_S = 2.0
+_COMMAND = ("-m", "workers.models", "pull", "--json")
+_PREFIX = "rushes models: "  # of its errors
+_MOST_COMPLAINTS = 200  # lines
+
+
+class WeightsFetcher:
+    """From `start` to `end`, in a thread. `worker`: the name of this process in heartbeats."""
+
+    def __init__(self, settings: Settings, client: redis.Redis, worker: str) -> None:
+        self._worker = worker
+        self._host = socket.gethostname()
+        self._fetches = Fetches(client, settings.instance)
+        self._lease = self._fetches.lease(self._host)
+        self._pull: _Pull | None = None
+        self._record: FetchRecord | None = None  # of `_pull`
+        self._has_lease = False
+        self._renew_at = 0.0
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="weights-fetcher", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def end(self) -> None:
+        """End what is being fetched, in words."""
+        self._ended.set()
+        self._thread.join(timeout=_LAST_WORDS_S)
+        self._drop()
+        with contextlib.suppress(RedisAway):  # the lease ends by itself, and that tells it too
+            if self._record is not None:
+                self._fetches.put(lost(self._record))
+            self._lease.release(self._worker)
+
+    def _run(self) -> None:
+        while not self._ended.is_set():
+            try:
+                self._look()
+            except RedisAway as error:
+                log.debug("Redis is away, what is being fetched goes on: %s", error)
+            except OSError:  # no memory or no process number left: that passes
+                log.exception("Weights cannot be fetched now")
+            self._ended.wait(_IDLE_S if self._pull is None else _TELL_EVERY_S)
+
+    def _look(self) -> None:
+        if time.monotonic() >= self._renew_at:
+            self._has_lease = self._lease.acquire(self._worker, LEASE_S)
+            self._renew_at = time.monotonic() + _RENEW_EVERY_S
+        if not self._has_lease:
+            self._drop()  # Redis has lost our lease, and who has it now has told that ours is lost
+            self._record = None
+        elif self._pull is None or self._record is None:
+            self._begin()
+        else:
+            self._follow(self._pull, self._record)
+
+    def _begin(self) -> None:
+        """Take up what was asked for first."""
+        ours = [one for one in self._fetches.records() if one.host == self._host and one.is_open]
+        for record in ours:
+            if record.state == "running":  # by a process before us
+                self._fetches.put(lost(record))
+        waiting = [record for record in ours if record.state == "waiting"]
+        if waiting:
+            first = min(waiting, key=lambda each: each.asked_at)
+            self._pull = _Pull(first.model_key)
+            self._record = msgspec.structs.replace(
+                first, state="running", worker=self._worker, started_at=round(time.time(), 3)
+            )
+            self._fetches.put(self._record)
+            log.info("Fetching the weights of %s", first.model_key)
+
+    def _follow(self, pull: _Pull, record: FetchRecord) -> None:
+        """Tell how far it is, and what has become of it."""
+        failure = pull.failure()  # before what has arrived is read: at the end that is all
+        told = pull.told(record)
+        if failure is not None:
+            now = round(time.time(), 3)
+            told = msgspec.structs.replace(
+                told,
+                state="failed" if failure else "done",
+                message=failure or told.message,
+                bytes=told.bytes if failure else told.total_bytes or told.bytes,
+                finished_at=now,
+            )
+            log.log(
+                logging.WARNING if failure else logging.INFO,
+                "The weights of %s: %s",
+                record.model_key,
+                told.message,
+            )
+        if told != record:
+            self._fetches.put(told)
+        self._record = told
+        if failure is not None:
+            self._drop()
+            self._record = None
+
+    def _drop(self) -> None:
+        if self._pull is not None:
+            self._pull.close()
+            self._pull = None
+
+
+class _Pull:
+    """`python -m workers.models pull` in a session of its own, which ends with this process."""
+
+    def __init__(self, model_key: str) -> None:
+        reading, self._writing = os.pipe()
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, *_COMMAND, model_key],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env={**os.environ, PARENT_FD: str(reading)},
+                pass_fds=(reading,),
+                start_new_session=True,
+            )
+        except OSError:
+            os.close(self._writing)
+            raise
+        finally:
+            os.close(reading)
+        self._lock = threading.Lock()
+        self._parts: dict[str, int] = {}
+        self._total: int | None = None
+        self._words = ""
+        self._complaints: list[str] = []
+        self._readers = [
+            threading.Thread(target=read, name="weights-words", daemon=True)
+            for read in (self._hear, self._hear_complaints)
+        ]
+        for reader in self._readers:
+            reader.start()
+
+    def told(self, record: FetchRecord) -> FetchRecord:
+        """The record with what was said by now."""
+        with self._lock:
+            return msgspec.structs.replace(
+                record,
+                bytes=sum(self._parts.values()),
+                total_bytes=self._total,
+                message=self._words,
+            )
+
+    def failure(self) -> str | None:
+        """None while it runs, "" when all is there, else a sentence."""
+        status = self._process.poll()
+        if status is None:
+            return None
+        for reader in self._readers:
+            reader.join(_LAST_WORDS_S)
+        if status == 0:
+            return ""
+        if status < 0:
+            name = signal.Signals(-status).name
+            return (
+                f"What fetched it was ended by {name}. Fetch it again; where that comes again, see "
+                "whether the machine runs out of memory."
+            )
+        with self._lock:
+            said = next((line for line in reversed(self._complaints) if line.strip()), "")
+        return said.removeprefix(_PREFIX) or f"It failed with the exit status {status}."
+
+    def close(self) -> None:
+        """End the process, and what it has started."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        os.close(self._writing)
+
+    def _hear(self) -> None:
+        assert self._process.stdout is not None
+        with self._process.stdout as lines:
+            for raw in lines:
+                try:
+                    line = msgspec.json.decode(raw, type=PullLine)
+                except UNDECODABLE:  # a library that prints
+                    continue
+                with self._lock:
+                    self._note(line)
+
+    def _note(self, line: PullLine) -> None:
+        if line.words:
+            self._words = line.words
+        elif line.part:
+            self._parts[line.part] = max(line.bytes, self._parts.get(line.part, 0))
+        else:
+            self._total = line.total_bytes
+
+    def _hear_complaints(self) -> None:
+        assert self._process.stderr is not None
+        with self._process.stderr as lines:
+            for raw in lines:
+                with self._lock:
+                    self._complaints.append(raw.decode(errors="replace").rstrip())
+                    del self._complaints[:-_MOST_COMPLAINTS]
