@@ -3,7 +3,7 @@ import { signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 
 export interface Key {
-  keys: string[]; // as KeyboardEvent.key names them; "Shift+Delete" with a modifier
+  keys: string[]; // as KeyboardEvent.key names them; "Shift+Delete", "Control+z" with a modifier
   what: string;
   run: (event: KeyboardEvent) => void;
 }
@@ -35,11 +35,8 @@ export function useKeys(title: string, keys: Key[]): void {
 }
 
 addEventListener("keydown", (event) => {
-  // Many keyboards have brackets under AltGr, which counts as Control and Alt.
-  const isCommand = event.ctrlKey || event.metaKey || event.altKey;
-  if (event.defaultPrevented || (isCommand && !event.getModifierState("AltGraph"))) return;
-  if (isTyping(event) || document.querySelector("dialog[open].modal")) return;
-  const name = event.shiftKey && event.key.length > 1 ? `Shift+${event.key}` : event.key;
+  if (event.defaultPrevented || isTyping(event) || document.querySelector("dialog[open].modal")) return;
+  const name = nameOf(event);
   // What was shown last is on top.
   for (const group of keyGroups.peek().toReversed()) {
     const key = group.keys.find((one) => one.keys.some((each) => sameKey(each, name)));
@@ -49,6 +46,16 @@ addEventListener("keydown", (event) => {
     return;
   }
 });
+
+/** With the modifier that is held, if any. */
+function nameOf(event: KeyboardEvent): string {
+  // Many keyboards have brackets under AltGr, which counts as Control and Alt.
+  if (!event.getModifierState("AltGraph")) {
+    if (event.altKey) return `Alt+${event.key}`;
+    if (event.ctrlKey || event.metaKey) return `Control+${event.key.toLowerCase()}`;
+  }
+  return event.shiftKey && event.key.length > 1 ? `Shift+${event.key}` : event.key;
+}
 
 function sameKey(one: string, other: string): boolean {
   return one.length === 1 ? one.toLowerCase() === other.toLowerCase() : one === other;

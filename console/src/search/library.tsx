@@ -7,23 +7,32 @@ import { words } from "../words";
 const OTHER = "\n"; // no folder is called so
 const says = words.search.library;
 
-export function Library() {
+interface LibraryProps {
+  dir?: string; // the one that is looked at; left out: that which is searched
+  onChoose?: (dir: string) => void;
+}
+
+const searchIn = (dir: string) => choose({ dir });
+
+export function Library({ dir = library.value, onChoose = searchIn }: LibraryProps) {
   const isTyping = useSignal(false);
   const known = folders.value ?? [];
-  const isKnown = known.some(({ cache_dir }) => cache_dir === library.value);
-  if (isTyping.value) return <OtherFolder onEnd={() => (isTyping.value = false)} />;
+  const isKnown = known.some(({ cache_dir }) => cache_dir === dir);
+  if (isTyping.value) {
+    return <OtherFolder onChoose={onChoose} onEnd={() => (isTyping.value = false)} />;
+  }
   return (
     <label class="library">
       <span>{says.label}</span>
       <select
-        value={library.value}
+        value={dir}
         onChange={(event) => {
           const { value } = event.currentTarget;
           if (value === OTHER) isTyping.value = true;
-          else choose({ dir: value });
+          else onChoose(value);
         }}
       >
-        {!isKnown && <option value={library.value}>{library.value}</option>}
+        {!isKnown && <option value={dir}>{dir}</option>}
         {known.map(({ cache_dir, files, online }) => (
           <option key={cache_dir} value={cache_dir}>
             {says.option(cache_dir, files ?? null, !online)}
@@ -35,8 +44,13 @@ export function Library() {
   );
 }
 
+interface OtherFolderProps {
+  onChoose?: (dir: string) => void;
+  onEnd?: () => void;
+}
+
 /** A folder that the server did not name. */
-export function OtherFolder({ onEnd }: { onEnd?: () => void }) {
+export function OtherFolder({ onChoose = searchIn, onEnd }: OtherFolderProps) {
   const path = useSignal("");
   const error = useSignal("");
   return (
@@ -49,7 +63,7 @@ export function OtherFolder({ onEnd }: { onEnd?: () => void }) {
           error.value = says.absolute;
           return;
         }
-        choose({ dir: typed });
+        onChoose(typed);
         onEnd?.();
       }}
     >

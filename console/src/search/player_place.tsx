@@ -4,10 +4,15 @@ import { useEffect } from "preact/hooks";
 import { Failure } from "../parts/notice";
 import type { Player } from "../player/player";
 import { route } from "../route";
-import { found, more } from "./asking/results";
+import type { Hit } from "./asking/hits";
 import { open, playedPlace } from "./wall/actions";
 
-export function PlayerPlace() {
+interface PlayerPlaceProps {
+  hits: Hit[]; // among which the player goes on and back
+  more: () => Promise<void>;
+}
+
+export function PlayerPlace({ hits, more }: PlayerPlaceProps) {
   const player = useSignal<{ Player: typeof Player } | null>(null);
   const failure = useSignal<unknown>(null);
   const isWanted = route.value.params.has("play");
@@ -25,16 +30,17 @@ export function PlayerPlace() {
 
   if (!isWanted) return null;
   if (failure.value) return <Failure error={failure.value} again={load} />;
-  return player.value && <player.value.Player hits={{ former: goTo(-1), next: goTo(1) }} />;
-}
+  const played = playedPlace(hits);
 
-/** How to play the hit before (-1) or after (1) this one, if there is one. */
-function goTo(step: number): (() => void) | undefined {
-  const { hits = [] } = found.value ?? {};
-  const hit = playedPlace.value < 0 ? undefined : hits[playedPlace.value + step];
-  if (!hit) return undefined;
-  return () => {
-    open(hit, true);
-    if (hit === hits.at(-1)) void more();
-  };
+  /** How to play the hit before (-1) or after (1) this one, if there is one. */
+  function goTo(step: number): (() => void) | undefined {
+    const hit = played < 0 ? undefined : hits[played + step];
+    if (!hit) return undefined;
+    return () => {
+      open(hit, true);
+      if (hit === hits.at(-1)) void more();
+    };
+  }
+
+  return player.value && <player.value.Player hits={{ former: goTo(-1), next: goTo(1) }} />;
 }

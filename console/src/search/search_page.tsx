@@ -11,7 +11,7 @@ import { folders, foldersError, followFolders, library, loadFolders } from "./as
 import { followPeople } from "./asking/people";
 import { query } from "./asking/query";
 import { isNothing } from "./asking/request";
-import { asked, followQuery, found, isGoingOn, isOld, isSearching } from "./asking/results";
+import { asked, followQuery, found, isGoingOn, isOld, isSearching, more } from "./asking/results";
 import { Box } from "./box/box";
 import { CoverageBar } from "./coverage_bar";
 import { Filters, FiltersButton } from "./filters";
@@ -65,7 +65,7 @@ function Found() {
       {!isGoingOn.value && <Status />}
       <Announcement />
       <Matches />
-      <PlayerPlace />
+      <PlayerPlace hits={found.value?.hits ?? []} more={more} />
     </div>
   );
 }
@@ -80,7 +80,7 @@ function Matches() {
   return (
     <>
       <Count found={shown} />
-      <Wall found={shown} />
+      <Wall found={shown} isOld={isOld.value} more={more} />
       {isGoingOn.value && <Status />}
     </>
   );
@@ -98,7 +98,7 @@ function Start() {
   );
 }
 
-function NoLibrary() {
+export function NoLibrary() {
   const says = words.search.library;
   if (foldersError.value) return <Failure error={foldersError.value} again={() => void loadFolders()} />;
   if (!folders.value) return <p class="wait">{words.loading}</p>;

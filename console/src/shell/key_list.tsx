@@ -28,6 +28,6 @@ export function KeyList({ onClose }: { onClose: () => void }) {
 }
 
 function shown(name: string): string {
-  const plain = name.replace("Shift+", "");
-  return (name === plain ? "" : "⇧ ") + (words.keys.names[plain] ?? plain);
+  const [, modifier = "", plain = name] = /^(Shift\+|Control\+)?(.+)$/.exec(name) ?? [];
+  return (words.keys.names[modifier] ?? "") + (words.keys.names[plain] ?? plain);
 }

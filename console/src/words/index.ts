@@ -58,6 +58,8 @@ export const words = {
     theme: "Light or dark",
     close: "Close what is on top",
     names: {
+      "Shift+": "⇧ ",
+      "Control+": "Ctrl ",
       " ": "Space",
       ArrowLeft: "←",
       ArrowRight: "→",

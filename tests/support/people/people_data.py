@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ from shared.people.collection import Collection
 
 FACE_MODEL = "test-faces"
 _DIM = 4
+Crop = Callable[[str, int], bytes]  # of a row of a file, by its hash_str
 
 
 class Seen(NamedTuple):
@@ -48,15 +49,22 @@ def face_rows(seen: Sequence[Seen]) -> FaceRows:
     return rows.take(np.argsort(rows.keys, kind="stable"))
 
 
-def publish_faces(cache: CacheDir, hash_str: str, seen: Sequence[Seen]) -> Path:
-    """The faces of one file and their crops; crop n holds the text "<hash_str> n"."""
+def text_crop(hash_str: str, row: int) -> bytes:
+    """No picture at all, but one that tells whose it is."""
+    return f"{hash_str} {row}".encode()
+
+
+def publish_faces(
+    cache: CacheDir, hash_str: str, seen: Sequence[Seen], crop: Crop = text_crop
+) -> Path:
+    """The faces of one file and their crops; `crop` makes that of a row."""
     rows = face_rows(seen)
     with cache.draft(hash_str, Stage.FACES, FACE_MODEL, "npz", "1") as draft:
         assert draft.pack is not None
         write_faces(draft.file, rows)
         pack = PackWriter(draft.pack)
         for row in range(len(rows)):
-            pack.add(row, f"{hash_str} {row}".encode())
+            pack.add(row, crop(hash_str, row))
         pack.finish()
         manifest = draft.publish(rows=len(rows), dim=_DIM)
     return cache.data_path(hash_str, manifest).path
@@ -102,10 +110,17 @@ def clustering_of(files: Mapping[str, tuple[str, Sequence[Seen]]], number: int =
 
 
 def make_collection(
-    cache: CacheDir, name: str, files: Mapping[str, Sequence[Seen]], number: int = 1
+    cache: CacheDir,
+    name: str,
+    files: Mapping[str, Sequence[Seen]],
+    number: int = 1,
+    crop: Crop = text_crop,
 ) -> Collection:
     """Faces of these files (by hash_str), all published, added to the collection and grouped."""
-    found = {hash_str: (publish_faces(cache, hash_str, s).name, s) for hash_str, s in files.items()}
+    found = {
+        hash_str: (publish_faces(cache, hash_str, seen, crop).name, seen)
+        for hash_str, seen in files.items()
+    }
     collection = Collection.open(cache.root, name, create=True)
     collection.add(FACE_MODEL, sorted(files), "1")
     assert collection.publish(clustering_of(found, number))

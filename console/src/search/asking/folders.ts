@@ -17,12 +17,14 @@ export const library = computed(
   () => query.value.dir || lastUsed.value || folders.value?.[0]?.cache_dir || "",
 );
 
-effect(() => {
-  const { dir } = query.value;
+effect(() => keepFolder(query.value.dir));
+
+/** It is the one that was used last from now on. */
+export function keepFolder(dir: string): void {
   if (!dir) return;
   lastUsed.value = dir;
   localStorage.setItem(NAME, dir);
-});
+}
 
 const LOOK_MS = 5_000; // at most so often while tasks go on
 

@@ -4,6 +4,7 @@ import { secondsOf } from "../../parts/times";
 
 export interface Hit {
   key: string;
+  dir: string; // the cache folder in which it was found
   path: string;
   at: number; // seconds, as all times here
   from: number; // its scene
@@ -20,12 +21,13 @@ export interface Hit {
 }
 
 /** `isRanked`: what was looked for is a picture or words, so that its strength means something. */
-export function seenHit(match: Schemas["Match"], isRanked: boolean): Hit {
+export function seenHit(dir: string, match: Schemas["Match"], isRanked: boolean): Hit {
   const second = Number(match.frame_idx);
   const people = match.people ?? [];
   const names = people.flatMap(({ name }) => name ?? []);
   return {
     key: `${match.hash_str}-${second}`,
+    dir,
     path: match.video_path,
     at: second,
     from: secondsOf(match.scene_start_timestamp) ?? second,
@@ -40,9 +42,10 @@ export function seenHit(match: Schemas["Match"], isRanked: boolean): Hit {
   };
 }
 
-export function saidHit(match: Schemas["TranscriptMatch"]): Hit {
+export function saidHit(dir: string, match: Schemas["TranscriptMatch"]): Hit {
   return {
     key: `${match.hash_str}-${match.start_seconds}`,
+    dir,
     path: match.media_path,
     at: match.start_seconds,
     from: match.start_seconds,

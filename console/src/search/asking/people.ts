@@ -43,6 +43,13 @@ async function load(dir: string): Promise<void> {
   }
 }
 
+/** Somebody has learned who has a name in a folder: the box knows it at once. */
+export function tellPeople(dir: string, named: Person[]): void {
+  if (dir !== library.peek()) return;
+  shown = dir;
+  people.value = named;
+}
+
 function named(job: { cluster_job_name: string; clusters: { name?: string | null }[] }): Person[] {
   const names = new Set(job.clusters.flatMap(({ name }) => name ?? []));
   return [...names].map((name) => ({ collection: job.cluster_job_name, name }));

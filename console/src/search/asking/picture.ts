@@ -40,9 +40,10 @@ export async function takePicture(files: Iterable<File>): Promise<void> {
   }
 }
 
-async function shrunk(file: File): Promise<Picture> {
+/** A picture as JPEG, smaller where it is longer than `longest` pixels. Throws DOMException. */
+export async function shrunk(file: File, longest = LONGEST): Promise<Picture> {
   const bitmap = await createImageBitmap(file);
-  const scale = Math.min(1, LONGEST / Math.max(bitmap.width, bitmap.height));
+  const scale = Math.min(1, longest / Math.max(bitmap.width, bitmap.height));
   const canvas = document.createElement("canvas");
   canvas.width = Math.max(1, Math.round(bitmap.width * scale));
   canvas.height = Math.max(1, Math.round(bitmap.height * scale));

@@ -38,14 +38,15 @@ export const isNothing = (asked: Asked): boolean =>
 /** One page. Throws Refusal, Busy, and AbortError. */
 export async function pageOf(asked: Asked, cursor: string, signal: AbortSignal): Promise<Page> {
   const more = { details: true, cursor };
+  const { dir } = asked.query;
   if (isSpokenOnly(asked)) {
     const body = { ...spokenBody(asked.query), ...more, max_results: SAID_PAGE };
     const found = await answerOf(api.POST("/search/transcript", { body, signal }));
-    return page(found, found.matches.map(saidHit));
+    return page(found, found.matches.map((one) => saidHit(dir, one)));
   }
   const images = "url" as const;
   const found = await seen(asked, { ...more, images, max_results: PAGE }, signal);
-  return page(found, found.matches.map((one) => seenHit(one, asksForPicture(asked))));
+  return page(found, found.matches.map((one) => seenHit(dir, one, asksForPicture(asked))));
 }
 
 /** How much of the folder is analyzed, by asking for next to nothing. */

@@ -87,6 +87,11 @@ export function renewPictures(): void {
   if (areExpired() && Date.now() - renewedAt > RENEWAL_MS) void renew();
 }
 
+/** What was found is no longer true, such as who is on a picture: whoever looks again searches anew. */
+export function forgetFound(): void {
+  found.value = null;
+}
+
 function areExpired(): boolean {
   return Date.now() - (found.peek()?.since ?? 0) > ADDRESSES_MS;
 }

@@ -3,7 +3,12 @@ import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { words } from "../../words";
 
-export function DropArea({ onFiles }: { onFiles: (files: File[]) => void }) {
+interface DropAreaProps {
+  onFiles: (files: File[]) => void;
+  text?: string; // while something is held over the page
+}
+
+export function DropArea({ onFiles, text = words.search.drop }: DropAreaProps) {
   const isOver = useSignal(false);
   useEffect(() => {
     const control = new AbortController();
@@ -29,5 +34,5 @@ export function DropArea({ onFiles }: { onFiles: (files: File[]) => void }) {
     document.addEventListener("paste", paste, { signal });
     return () => control.abort();
   }, []);
-  return isOver.value ? <div class="drop-area">{words.search.drop}</div> : null;
+  return isOver.value ? <div class="drop-area">{text}</div> : null;
 }

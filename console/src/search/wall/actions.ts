@@ -1,17 +1,14 @@
 /** What can be done with a hit. */
-import { computed } from "@preact/signals";
 import { addRange, basket } from "../../basket/basket";
 import { hrefOf, change, route } from "../../route";
-import { library } from "../asking/folders";
 import type { Hit } from "../asking/hits";
 import { choose, noFilters, query } from "../asking/query";
-import { found } from "../asking/results";
 import { scrub } from "./scrub";
 
 /** Its scene: to the picture where that is known. */
 function rangeOf(hit: Hit) {
   return {
-    cacheDir: library.peek(),
+    cacheDir: hit.dir,
     mediaPath: hit.path,
     start: hit.cutStart ?? hit.from,
     end: hit.cutEnd ?? hit.to,
@@ -41,12 +38,12 @@ export function add(hit: Hit): boolean {
 export function moreLike(hit: Hit): void {
   scrub.value = null;
   const filters = { ...noFilters, folder: query.peek().filters.folder };
-  choose({ words: "", said: "", people: [], like: { path: hit.path, second: hit.at }, filters });
+  choose({ dir: hit.dir, words: "", said: "", people: [], like: { path: hit.path, second: hit.at }, filters });
 }
 
 function playParams(hit: Hit): Record<string, string> {
   const { start, end } = rangeOf(hit);
-  return { play: hit.path, at: String(hit.at), from: String(start), to: String(end), dir: library.peek() };
+  return { play: hit.path, at: String(hit.at), from: String(start), to: String(end), dir: hit.dir };
 }
 
 /** `replace`: instead of the one that is played. */
@@ -55,16 +52,16 @@ export function open(hit: Hit, replace = false): void {
 }
 
 /** Where the hit stands that is played; -1: it is none of them. */
-export const playedPlace = computed(() => {
+export function playedPlace(hits: Hit[]): number {
   const { params } = route.value;
   const [path, at] = [params.get("play"), params.get("at")];
-  if (path === null) return -1;
-  return found.value?.hits.findIndex((hit) => hit.path === path && String(hit.at) === at) ?? -1;
-});
+  return path === null ? -1 : hits.findIndex((hit) => hit.path === path && String(hit.at) === at);
+}
 
 /** The address that shows it, so that it can be opened in another window. */
 export function hrefTo(hit: Hit): string {
-  const params = new URLSearchParams(route.peek().params);
+  const { page, params: now } = route.peek();
+  const params = new URLSearchParams(now);
   for (const [name, value] of Object.entries(playParams(hit))) params.set(name, value);
-  return hrefOf("search", params);
+  return hrefOf(page, params);
 }

@@ -15,18 +15,19 @@ interface RowsProps {
   height: number; // pixels, with the gap behind it
   top: number; // where the list begins in the document
   kept: number; // a row that stays, as it may have the focus
+  below?: number; // pixels at the bottom of the window that may be covered
 }
 
 const HEADER = 64; // pixels at the top of the window that are covered
 
-export function useRows({ count, height, top, kept }: RowsProps): Rows {
+export function useRows({ count, height, top, kept, below = 8 }: RowsProps): Rows {
   const [, draw] = useReducer((times: number) => times + 1, 0);
   const options = {
     count,
     estimateSize: () => height,
     scrollMargin: top,
     scrollPaddingStart: HEADER,
-    scrollPaddingEnd: 8,
+    scrollPaddingEnd: below,
     overscan: 2,
     rangeExtractor: (range: Parameters<typeof defaultRangeExtractor>[0]) => {
       const shown = defaultRangeExtractor(range);

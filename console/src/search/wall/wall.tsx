@@ -5,7 +5,7 @@ import { connections } from "../../api/live";
 import { useKeys } from "../../keys";
 import { route } from "../../route";
 import type { Hit } from "../asking/hits";
-import { type Found, isOld, more } from "../asking/results";
+import type { Found } from "../asking/results";
 import { isSpokenOnly } from "../asking/request";
 import { keepPictures } from "../asking/said_pictures";
 import { fileName } from "../../parts/times";
@@ -20,12 +20,18 @@ const AHEAD_ROWS = 6; // so many rows below the window, the next page is asked f
 const says = words.search.wall;
 
 // Where somebody was who went to another page.
-let left: { asked?: Found["asked"]; scrollY: number; active: number } = { scrollY: 0, active: 0 };
+const left = new WeakMap<Found["asked"], { scrollY: number; active: number }>();
 
-export function Wall({ found }: { found: Found }) {
+interface WallProps {
+  found: Found;
+  isOld?: boolean; // they belong to another search than that which is asked now
+  more: () => Promise<void>;
+}
+
+export function Wall({ found, isOld = false, more }: WallProps) {
   const { hits, next, asked } = found;
   const wall = useRef<HTMLDivElement>(null);
-  const active = useSignal(left.asked === asked ? left.active : 0);
+  const active = useSignal(left.get(asked)?.active ?? 0);
   const wanted = useRef<number | null>(null); // is to have the focus once it is drawn
   const message = useSignal("");
   const isSaid = isSpokenOnly(asked);
@@ -59,9 +65,10 @@ export function Wall({ found }: { found: Found }) {
   }, [asked]);
 
   useEffect(() => {
-    if (left.asked === asked) window.scrollTo({ top: left.scrollY });
+    const place = left.get(asked);
+    if (place) window.scrollTo({ top: place.scrollY });
     return () => {
-      left = { asked: before.current, scrollY: rows.scrollOffset ?? 0, active: active.peek() };
+      left.set(before.current, { scrollY: rows.scrollOffset ?? 0, active: active.peek() });
     };
   }, []);
 
@@ -90,9 +97,10 @@ export function Wall({ found }: { found: Found }) {
   };
   const isPlaying = route.value.params.has("play");
   const wasPlaying = useRef(isPlaying);
+  const played = playedPlace(hits);
   useEffect(() => {
-    if (playedPlace.value >= 0) active.value = playedPlace.value;
-  }, [playedPlace.value]);
+    if (played >= 0) active.value = played;
+  }, [played]);
   useEffect(() => {
     if (wasPlaying.current && !isPlaying) move(active.peek());
     wasPlaying.current = isPlaying;
@@ -127,7 +135,7 @@ export function Wall({ found }: { found: Found }) {
         ref={wall}
         role="list"
         aria-label={says.label}
-        class={isOld.value ? "wall old" : "wall"}
+        class={isOld ? "wall old" : "wall"}
         style={{ height: `${Math.max(0, rows.getTotalSize() - gap)}px` }}
       >
         {drawn.flatMap((row) =>

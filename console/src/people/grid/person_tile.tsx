@@ -1,0 +1,117 @@
+/** One person in the grid: a face, a name, how long they are seen. */
+import { useSignal } from "@preact/signals";
+import { may } from "../../api/session";
+import { says } from "../../words/people";
+import { NameField } from "../naming/name_field";
+import type { Cluster } from "../state/cast";
+import { pictureOf } from "../state/face_pictures";
+import { dragged, dropTarget, endDrag, startDrag } from "./dragging";
+import type { Place } from "./grid";
+
+interface PersonTileProps {
+  person: Cluster;
+  at: Place;
+  count: number;
+  href: string;
+  isSelected: boolean;
+  isNaming: boolean;
+  ids: () => string[]; // what is dragged with it
+  onActive: () => void;
+  onSelect: (isRange: boolean) => void;
+  onName: () => void;
+  onNamed: () => void; // or not
+  onDrop: (ids: string[]) => void;
+}
+
+export function PersonTile(props: PersonTileProps) {
+  const { person, at, count, isSelected, isNaming } = props;
+  const isOver = useSignal(false);
+  const mayChange = may("people");
+  const name = person.name || says.unnamed;
+  const facts = says.facts(person.seconds, person.stills, person.files);
+  const target = mayChange ? dropTarget(person.id, props.onDrop) : {};
+  const kinds = [isSelected && "selected", isNaming && "naming", isOver.value && dragged.value.length > 0 && "over"];
+  return (
+    <div
+      role="listitem"
+      class={["face-tile", ...kinds].filter(Boolean).join(" ")}
+      style={at.style}
+      aria-setsize={count}
+      aria-posinset={at.place + 1}
+      data-place={at.place}
+      onFocusIn={props.onActive}
+      onDragEnter={() => (isOver.value = true)}
+      onDragLeave={({ relatedTarget, currentTarget }) => {
+        if (!(relatedTarget instanceof Node && currentTarget.contains(relatedTarget))) isOver.value = false;
+      }}
+      onDragEnd={endDrag}
+      {...target}
+    >
+      <a
+        class="face-link"
+        href={props.href}
+        tabIndex={at.isActive ? 0 : -1}
+        aria-label={says.ofPerson(name, facts, says.faces(person.faces))}
+        draggable={mayChange}
+        style={{ height: `${at.shape.width}px` }}
+        onDragStart={(event) => startDrag(event, props.ids())}
+        onClick={(event) => {
+          if (!mayChange || !(event.shiftKey || event.ctrlKey || event.metaKey)) return;
+          event.preventDefault();
+          props.onSelect(event.shiftKey);
+        }}
+        onKeyDown={(event) => {
+          if (!mayChange || (event.key !== "Enter" && event.key !== " ")) return;
+          event.preventDefault();
+          if (event.key === "Enter") props.onName();
+          else props.onSelect(event.shiftKey);
+        }}
+      >
+        <Face id={person.id} />
+      </a>
+      {mayChange && (
+        <input
+          type="checkbox"
+          class="face-check"
+          checked={isSelected}
+          tabIndex={at.isActive ? 0 : -1}
+          aria-label={says.actions.select(name)}
+          onClick={(event) => event.shiftKey && props.onSelect(true)}
+          onChange={() => props.onSelect(false)}
+        />
+      )}
+      {isNaming ? (
+        <NameField ids={[person.id]} name={person.name} isAtEnd={at.isAtEnd} onEnd={props.onNamed} />
+      ) : (
+        <NameButton person={person} at={at} onName={props.onName} />
+      )}
+      <p class="face-facts" title={`${facts} · ${says.faces(person.faces)}`}>
+        {says.seen(person.seconds, person.stills)}
+      </p>
+    </div>
+  );
+}
+
+function NameButton({ person, at, onName }: Pick<PersonTileProps, "person" | "at" | "onName">) {
+  if (!may("people")) return <p class="face-name">{person.name || says.unnamed}</p>;
+  return (
+    <button
+      type="button"
+      class={person.name ? "face-name" : "face-name none"}
+      tabIndex={at.isActive ? 0 : -1}
+      title={person.name || says.actions.name}
+      onClick={onName}
+    >
+      {person.name || says.actions.name}
+    </button>
+  );
+}
+
+export function Face({ id }: { id: string }) {
+  const image = pictureOf(id);
+  return image ? (
+    <img src={`data:image/jpeg;base64,${image}`} alt="" draggable={false} decoding="async" />
+  ) : (
+    <span class="face-empty" />
+  );
+}

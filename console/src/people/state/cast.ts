@@ -1,0 +1,146 @@
+/** The people of a library, collection by collection, as they are now. Kept up to date while shown. */
+import { batch, computed, effect, signal } from "@preact/signals";
+import { api, ask, Refusal, type Schemas } from "../../api/client";
+import { connections } from "../../api/live";
+import { may, session } from "../../api/session";
+import { route } from "../../route";
+import { library } from "../../search/asking/folders";
+import { answerOf, Busy, isAbort } from "../../search/asking/patience";
+import { tellPeople } from "../../search/asking/people";
+
+/** The faces of one person, or of somebody whom nobody has named. */
+export interface Cluster {
+  id: string;
+  name: string; // "": none
+  faces: number;
+  seconds: number; // of films in which they are seen
+  stills: number;
+  files: number;
+}
+
+/** A collection. */
+export interface Cast {
+  collection: string;
+  faces: number;
+  eps: number;
+  minSamples: number;
+  lastEdit: string; // "": nothing was changed by hand
+  people: Cluster[];
+  loose: number; // faces of nobody
+}
+
+export const NOBODY = "-1";
+const EDITS_MS = 3000; // between looks at what others change
+const ALL_MS = 30_000; // and at what analysis adds
+
+export const casts = signal<Cast[] | null>(null);
+export const castsError = signal<unknown>(null);
+/** The library that is looked at. */
+export const dir = computed(() => route.value.params.get("dir") || library.value);
+/** The collection that the address names, else the largest. */
+export const cast = computed<Cast | undefined>(() => {
+  const named = route.value.params.get("collection");
+  const all = casts.value ?? [];
+  if (named !== null) return all.find(({ collection }) => collection === named);
+  return all.reduce<Cast | undefined>((most, one) => (most && most.faces >= one.faces ? most : one), undefined);
+});
+export const byId = computed(() => new Map(cast.value?.people.map((one) => [one.id, one])));
+
+let shownDir = "";
+let control = new AbortController();
+let loading: Promise<void> = Promise.resolve();
+let timer = 0;
+
+/** Until the returned function is called. */
+export function followCasts(): () => void {
+  const ifSeen = (act: () => void) => () => document.hidden || act();
+  const seen = ifSeen(() => void load());
+  const looks = [setInterval(ifSeen(() => void lookForEdits()), EDITS_MS), setInterval(seen, ALL_MS)];
+  document.addEventListener("visibilitychange", seen);
+  const end = effect(() => {
+    const about = [dir.value, connections.value, session.value?.key_id];
+    if (about.length > 0) void load();
+  });
+  return () => {
+    end();
+    looks.forEach(clearInterval);
+    clearTimeout(timer);
+    document.removeEventListener("visibilitychange", seen);
+    control.abort();
+  };
+}
+
+/** Ask anew. What is shown changes only where something is different. */
+export function load(): Promise<void> {
+  clearTimeout(timer);
+  control.abort();
+  control = new AbortController();
+  const mine = loadNow(dir.peek(), control.signal);
+  loading = mine;
+  return mine;
+}
+
+async function loadNow(wanted: string, signal: AbortSignal): Promise<void> {
+  if (wanted !== shownDir) casts.value = null;
+  shownDir = wanted;
+  if (!wanted) return;
+  const params = { query: { cache_dir: wanted, details: true } };
+  try {
+    const found = await answerOf(api.GET("/faces/clusters", { params, signal }));
+    take(wanted, found.cluster_jobs.map(castOf));
+  } catch (error) {
+    if (isAbort(error)) return loading; // somebody has asked anew: that counts
+    if (!(error instanceof Refusal)) throw error;
+    castsError.value = error;
+    if (error instanceof Busy) timer = window.setTimeout(() => void load(), error.waitSeconds * 1000);
+  }
+}
+
+function take(folder: string, next: Cast[]): void {
+  const isSame = JSON.stringify(next) === JSON.stringify(casts.peek());
+  batch(() => {
+    castsError.value = null;
+    if (!isSame) casts.value = next;
+  });
+  if (isSame) return;
+  const named = next.flatMap(({ collection, people }) =>
+    [...new Set(people.map(({ name }) => name).filter(Boolean))].map((name) => ({ collection, name })),
+  );
+  tellPeople(folder, named);
+}
+
+/** The list of edits is short to ask for; only who may change people may read it. */
+async function lookForEdits(): Promise<void> {
+  const shown = cast.peek();
+  if (!shown) return;
+  if (!may("people")) return; // they hear of it when all is loaded again
+  const query = { cache_dir: shownDir, cluster_job_name: shown.collection, limit: 1, brief: true };
+  try {
+    const { edits } = await ask(api.GET("/faces/edits", { params: { query } }));
+    const newest = edits.at(-1)?.edit_id ?? "";
+    if (newest !== cast.peek()?.lastEdit && shown === cast.peek()) await load();
+  } catch (error) {
+    // What is shown stays; the next look says more.
+    if (!(error instanceof Refusal)) throw error;
+  }
+}
+
+function castOf(job: Schemas["ClusterJob"]): Cast {
+  const people = job.clusters.filter(({ cluster_id }) => cluster_id !== NOBODY);
+  return {
+    collection: job.cluster_job_name,
+    faces: job.total_faces,
+    eps: job.eps,
+    minSamples: job.min_samples,
+    lastEdit: job.last_edit_id ?? "",
+    people: people.map((one) => ({
+      id: one.cluster_id,
+      name: one.name ?? "",
+      faces: one.face_count,
+      seconds: one.seconds ?? 0,
+      stills: one.stills ?? 0,
+      files: one.files ?? 0,
+    })),
+    loose: job.clusters.find(({ cluster_id }) => cluster_id === NOBODY)?.face_count ?? 0,
+  };
+}
