@@ -133,7 +133,10 @@ def _checked_moves(
         if target is None:
             target = new_id(faces[0], taken)
             taken.add(target)
-        found.append(FaceMove(faces, target, is_new, tuple(state.faces[places].tolist())))
+        sources = tuple(state.faces[places].tolist())
+        if isinstance(asked, AllFacesOf) and len(set(sources)) == 1:
+            sources = sources[:1]  # there may be very many
+        found.append(FaceMove(faces, target, is_new, sources))
     return tuple(found)
 
 
