@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-
-import numpy as np
 
 from api.cache.lru import LruCache
 from api.people.in_file import SeenPerson, people_in
@@ -16,12 +13,13 @@ from api.people.roster.names import FolderRoster, KeptNames
 from api.people.snapshot import NOTHING_GROUPED, CollectionSnapshot
 from shared.cache import cache_files
 from shared.cache.cache_dir import CacheDir
-from shared.errors import EditedMeanwhile, Missing
+from shared.errors import EditedMeanwhile, Missing, Unavailable
 from shared.models.specs import FaceScale
 from shared.opening import RootedPath
+from shared.people.addition_log import order
 from shared.people.claims import EDITS, EDITS_WAIT_S, turn
 from shared.people.collection import Collection
-from shared.people.edits import Edit, NewEdit
+from shared.people.edits import Edit, NewEdit, Undo
 from shared.people.enrolment import References
 from shared.people.state import PeopleState
 
@@ -66,8 +64,8 @@ class _KeptCollection:
             state = PeopleState.of(clustering, edits, known)
             return CollectionSnapshot(self._cache, self.collection, state)
         state = former.state.following(clustering, edits, known)
-        if clustering is former.clustering and np.array_equal(state.faces, former.state.faces):
-            return replace(former, state=state, _filters={})  # how long each is seen is kept
+        if clustering is former.clustering:
+            return former.with_state(state)
         return CollectionSnapshot(self._cache, self.collection, state)
 
 
@@ -122,30 +120,37 @@ class People:
         cache: CacheDir,
         name: str,
         make: Callable[[CollectionSnapshot], NewEdit],
-        *,
-        must_be_alone: bool = False,
+        hindrance: Callable[[PeopleState, NewEdit, Sequence[Edit]], str] | None = None,
     ) -> tuple[Edit, CollectionSnapshot]:
         """Write the edit that `make` derives from a snapshot; with it, the snapshot after it.
 
         Nothing is written when `make` raises. Edits of one collection are made one at a time, by
         all processes that share the folder. Where another one holds it for long, its edit comes
-        before or after in the log, and replaying it decides; with `must_be_alone`, EditedMeanwhile
-        is raised then.
+        before or after in the log, and replaying it decides. With `hindrance` Unavailable is raised
+        then. It tells what to say where edits of others, which such a writer put before ours after
+        we looked, forbid ours: that is undone, and EditedMeanwhile is raised.
         """
         kept = self._at_hand(cache, name)
         collection = kept.collection
-        wait_s = _ALONE_WAIT_S if must_be_alone else EDITS_WAIT_S
+        wait_s = EDITS_WAIT_S if hindrance is None else _ALONE_WAIT_S
         with (
-            kept.editing,
             cache_files.clear_errors(cache.root),
             turn(collection.folder, EDITS, wait_s) as is_alone,
         ):
-            if must_be_alone and not is_alone and collection.exists():
-                raise EditedMeanwhile(
-                    "Others are editing this collection right now. Look again, then decide."
+            if hindrance and not is_alone and collection.exists():
+                raise Unavailable(
+                    "Others are editing this collection right now, so nothing was done. Try again."
                 )
-            edit = collection.append(make(kept.snapshot()))
-            return edit, kept.snapshot()
+            with kept.editing:
+                before = kept.snapshot()
+                edit = collection.append(make(before))
+                after = kept.snapshot()
+            if hindrance:
+                unseen = _put_before(edit, before.state.edits, after.state.edits)
+                if unseen and (told := hindrance(after.state, edit.what, unseen)):
+                    _take_back(collection, edit, after.state.edits)
+                    raise EditedMeanwhile(told)
+            return edit, after
 
     def references(self, cache: CacheDir) -> References:
         """The reference photos of the folder."""
@@ -177,3 +182,18 @@ class People:
         return self._kept.get(
             opened.folder, lambda: _KeptCollection(cache, opened, references, self._scale_of)
         )
+
+
+def _put_before(edit: Edit, seen: Sequence[Edit], log: Sequence[Edit]) -> list[Edit]:
+    """Entries before an edit that were not there when it was checked."""
+    known = {one.id for one in seen}
+    return [one for one in log if order(one) < order(edit) and one.id not in known]
+
+
+def _take_back(collection: Collection, edit: Edit, log: Sequence[Edit]) -> None:
+    """Undo an edit that has others before it, and nothing but that."""
+    before = [one for one in log if order(one) < order(edit)]
+    collection.append(Undo(before[-1].id))
+    for later in log:
+        if order(later) > order(edit):  # the undo goes back to before these, too
+            collection.append(later.what)

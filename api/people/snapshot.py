@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +53,14 @@ class CollectionSnapshot:
     @property
     def clustering(self) -> Clustering:
         return self.state.clustering
+
+    def with_state(self, state: PeopleState) -> CollectionSnapshot:
+        """The same faces with other edits."""
+        if state is self.state:
+            return self
+        is_same = np.array_equal(state.faces, self.state.faces)
+        times = self._times if is_same else {}  # how long each is seen
+        return replace(self, state=state, _filters={}, _times=times)
 
     def clusters(self) -> list[Cluster]:
         """Clusters with faces, the largest first; the faces in no cluster come last."""

@@ -62,6 +62,11 @@ class PeopleState:
             return PeopleState.of(clustering, edits, known)
         return self.with_edits(*edits)
 
+    def as_of(self, edit_id: str) -> PeopleState:
+        """The state right after an edit of the log, "": before the first."""
+        count = next((n for n, edit in enumerate(self.edits, 1) if edit.id == edit_id), 0)
+        return _with_edits(Replay(self._replay.ground), {"": None}, (), self.edits[:count])
+
     @property
     def known_ids(self) -> frozenset[int]:
         """Cluster ids that mean somebody, or did, or could again after an undo."""

@@ -14,7 +14,7 @@ from api.people.editing import (
     names_edit,
     undo_edit,
 )
-from shared.errors import BadInput, Missing
+from shared.errors import BadInput, EditedMeanwhile, Missing
 from shared.people.clustering import NO_CLUSTER
 from shared.people.edits import (
     ClearNames,
@@ -134,6 +134,13 @@ def test_all_faces_of_clusters_move_as_they_are_after_the_merges(state: PeopleSt
     gone = state.with_edits(written(2, edit))
     with pytest.raises(BadInput, match="No faces are in the cluster 30"):
         modify_edit(gone, moves=[(AllFacesOf((30,)), None)])
+
+
+def test_a_cluster_that_has_other_faces_than_were_seen_is_not_moved(state: PeopleState) -> None:
+    assert modify_edit(state, moves=[(AllFacesOf((10, 30), 8), NO_CLUSTER)]).moves
+    told = "the cluster 10, 30 has 8 faces, not 7. Look again"
+    with pytest.raises(EditedMeanwhile, match=told):
+        modify_edit(state, moves=[(AllFacesOf((10, 30), 7), NO_CLUSTER)])
 
 
 def test_a_whole_cluster_names_its_source_once(state: PeopleState) -> None:
