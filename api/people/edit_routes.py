@@ -12,7 +12,7 @@ from api.people.bodies import MOST_MOVED, ClusterId, ModifyBody, Move, NamesBody
 from api.people.editing import AllFacesOf, checked_person, modify_edit, names_edit
 from api.people.meanwhile import checked_since, hindrance
 from api.people.routes import cluster_items
-from api.people.snapshot import CollectionSnapshot
+from api.people.snapshot import CollectionSnapshot, with_state
 from api.services import Services
 from shared.errors import BadInput, EditedMeanwhile, Missing
 from shared.people import edits as kinds
@@ -53,7 +53,7 @@ def made_edit(
 
     def checked(snapshot: CollectionSnapshot) -> kinds.NewEdit:
         return checked_since(
-            snapshot.state, body.known_edit_id, lambda state: make(snapshot.with_state(state))
+            snapshot.state, body.known_edit_id, lambda state: make(with_state(snapshot, state))
         )
 
     cache = services.caches.cache(services.paths.cache(body.cache_dir))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from shared.errors import BadInput, EditedMeanwhile, Missing
 from shared.people.clustering import NO_CLUSTER
 from shared.people.edits import ClearNames, Edit, FaceMove, Modify, Names, NewEdit, Undo
-from shared.people.state import PeopleState
+from shared.people.state import PeopleState, as_of
 
 _TOLD = 3  # things that an error says were done
 
@@ -52,7 +52,7 @@ def checked_since(
     try:
         new = make(state)
     except (BadInput, Missing) as error:
-        if not later or (wanted := _made(make, state.as_of(known))) is None:
+        if not later or (wanted := _made(make, as_of(state, known))) is None:
             raise
         told = hindrance(state, wanted, later) or _told(state, _ANYBODY, later[-1:])
         raise EditedMeanwhile(told) from error

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from api.cache.lru import LruCache
 from api.people.in_file import SeenPerson, people_in
-from api.people.roster.names import FolderRoster, KeptNames
-from api.people.snapshot import NOTHING_GROUPED, CollectionSnapshot
+from api.people.roster.names import FolderRoster, KeptNames, NamedClusters
+from api.people.snapshot import NOTHING_GROUPED, CollectionSnapshot, with_state
 from shared.cache import cache_files
 from shared.cache.cache_dir import CacheDir
 from shared.errors import EditedMeanwhile, Missing, Unavailable
@@ -26,7 +26,7 @@ from shared.people.state import PeopleState
 ScaleOf = Callable[[str], FaceScale | None]
 _ALONE_WAIT_S = 10.0  # for others' edits, each of which takes a part of a second
 _CAPACITY = 32  # Collections; 100,000 faces take some 20 MB
-_NAMES_CAPACITY = 1000  # Collections of which only names are kept
+_SMALL_CAPACITY = 1000  # Collections of which only names are kept, and folders: photos, locks
 _MEMBERS_CAPACITY = 64  # Collections of which only members are read; 100,000 take some 20 MB
 
 
@@ -65,7 +65,7 @@ class _KeptCollection:
             return CollectionSnapshot(self._cache, self.collection, state)
         state = former.state.following(clustering, edits, known)
         if clustering is former.clustering:
-            return former.with_state(state)
+            return with_state(former, state)
         return CollectionSnapshot(self._cache, self.collection, state)
 
 
@@ -76,9 +76,11 @@ class People:
         """`scale_of`: what distances of a face model mean, by its key."""
         self._scale_of = scale_of
         self._kept: LruCache[RootedPath, _KeptCollection] = LruCache(capacity)
-        self._references: LruCache[RootedPath, References] = LruCache(capacity)
+        self._references: LruCache[RootedPath, References] = LruCache(_SMALL_CAPACITY)
         self._members: LruCache[RootedPath, Collection] = LruCache(_MEMBERS_CAPACITY)
-        self._names: LruCache[RootedPath, KeptNames] = LruCache(_NAMES_CAPACITY)
+        self._names: LruCache[RootedPath, KeptNames] = LruCache(_SMALL_CAPACITY)
+        # Held by who finds out the names in a folder.
+        self._looks: LruCache[RootedPath, threading.Lock] = LruCache(_SMALL_CAPACITY)
 
     def open(self, cache: CacheDir, name: str) -> CollectionSnapshot:
         """The collection as it is now.
@@ -97,18 +99,41 @@ class People:
                 continue
         return found
 
-    def roster(self, cache: CacheDir) -> FolderRoster:
-        """Who is named or enrolled in a folder; reads only what has changed since."""
-        references = self.references(cache)
-        version = references.version()
-        found = []
-        for name in Collection.all_names(cache.root):
-            with contextlib.suppress(Missing):  # deleted just now
-                collection = Collection.open(cache.root, name, create=False)
-                kept = self._names.get(collection.folder, KeptNames)
-                read = partial(self.open, cache, name)
-                found.append((name, kept.of((collection.version(), version), read)))
-        return FolderRoster(str(cache.root), references.photos(), found)
+    def roster(self, cache: CacheDir, within_s: float = float("inf")) -> FolderRoster:
+        """Who is named or enrolled in a folder; reads only what has changed since.
+
+        Raises Unavailable where that takes too long. It goes on from there when asked again; one
+        at a time looks at a folder.
+        """
+        until = time.monotonic() + within_s
+        look = self._looks.get(cache.root, threading.Lock)
+        if not look.acquire(timeout=min(within_s, threading.TIMEOUT_MAX)):
+            raise Unavailable
+        try:
+            references = self.references(cache)
+            version = references.version()
+            found = []
+            for name in Collection.all_names(cache.root):
+                if time.monotonic() > until:
+                    raise Unavailable
+                with contextlib.suppress(Missing):  # deleted just now
+                    found.append((name, self._names_in(cache, name, version)))
+            return FolderRoster(str(cache.root), references.photos(), found)
+        finally:
+            look.release()
+
+    def _names_in(
+        self, cache: CacheDir, name: str, references_version: object
+    ) -> Mapping[str, NamedClusters]:
+        """Names in a collection. What is read for them pushes out nothing that is kept at hand."""
+        collection = Collection.open(cache.root, name, create=False)
+        kept = self._names.get(collection.folder, KeptNames)
+
+        def read() -> CollectionSnapshot:
+            at_hand = self._kept.peek(collection.folder)
+            return (at_hand or self._of(cache, collection)).snapshot()
+
+        return kept.of((collection.version(), references_version), read)
 
     def in_file(self, cache: CacheDir, hash_str: str) -> list[SeenPerson]:
         """Who is to be seen in a file, in all Collections that it is a member of."""
@@ -178,10 +203,11 @@ class People:
 
     def _at_hand(self, cache: CacheDir, name: str) -> _KeptCollection:
         opened = Collection.open(cache.root, name, create=False)
-        references = self.references(cache)
-        return self._kept.get(
-            opened.folder, lambda: _KeptCollection(cache, opened, references, self._scale_of)
-        )
+        return self._kept.get(opened.folder, lambda: self._of(cache, opened))
+
+    def _of(self, cache: CacheDir, collection: Collection) -> _KeptCollection:
+        """Nothing is read yet."""
+        return _KeptCollection(cache, collection, self.references(cache), self._scale_of)
 
 
 def _put_before(edit: Edit, seen: Sequence[Edit], log: Sequence[Edit]) -> list[Edit]:

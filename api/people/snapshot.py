@@ -54,14 +54,6 @@ class CollectionSnapshot:
     def clustering(self) -> Clustering:
         return self.state.clustering
 
-    def with_state(self, state: PeopleState) -> CollectionSnapshot:
-        """The same faces with other edits."""
-        if state is self.state:
-            return self
-        is_same = np.array_equal(state.faces, self.state.faces)
-        times = self._times if is_same else {}  # how long each is seen
-        return replace(self, state=state, _filters={}, _times=times)
-
     def clusters(self) -> list[Cluster]:
         """Clusters with faces, the largest first; the faces in no cluster come last."""
         counts = self.state.counts
@@ -153,3 +145,12 @@ class CollectionSnapshot:
 
     def second_of(self, face: int) -> int:
         return second_of(int(self.clustering.keys[face]))
+
+
+def with_state(snapshot: CollectionSnapshot, state: PeopleState) -> CollectionSnapshot:
+    """A snapshot of the same faces, with other edits of users."""
+    if state is snapshot.state:
+        return snapshot
+    is_same = np.array_equal(state.faces, snapshot.state.faces)
+    times = snapshot._times if is_same else {}  # how long each is seen
+    return replace(snapshot, state=state, _filters={}, _times=times)

@@ -88,7 +88,7 @@ class _Held:
             pause = min(longest, pause * 1.5)
 
     def let_go(self) -> None:
-        """Give it back, if it is not somebody else's by now."""
+        """Give the claim back, if it is not somebody else's by now."""
         self._is_over.set()
         self._thread.join()
         os.close(self._fd)

@@ -62,11 +62,6 @@ class PeopleState:
             return PeopleState.of(clustering, edits, known)
         return self.with_edits(*edits)
 
-    def as_of(self, edit_id: str) -> PeopleState:
-        """The state right after an edit of the log, "": before the first."""
-        count = next((n for n, edit in enumerate(self.edits, 1) if edit.id == edit_id), 0)
-        return _with_edits(Replay(self._replay.ground), {"": None}, (), self.edits[:count])
-
     @property
     def known_ids(self) -> frozenset[int]:
         """Cluster ids that mean somebody, or did, or could again after an undo."""
@@ -137,6 +132,12 @@ class PeopleState:
         for face in self.clustering.samples[rows].T.ravel().tolist():
             if face >= 0 and self.faces[face] == root:  # and was not moved away
                 yield face
+
+
+def as_of(state: PeopleState, edit_id: str) -> PeopleState:
+    """The state of the same faces right after an edit of the log; "": before the first."""
+    count = next((n for n, edit in enumerate(state.edits, 1) if edit.id == edit_id), 0)
+    return _with_edits(Replay(state._replay.ground), {"": None}, (), state.edits[:count])
 
 
 def _with_edits(
