@@ -168,13 +168,15 @@ class Services:
     def used_cache_dirs(self) -> dict[str, float | None]:
         """CacheDirs that are known here, as far as their names lie in the roots of the key.
 
-        With the time each was used last, in Unix seconds; None: not known. Raises RushesError.
+        The last used first, with the time of that in Unix seconds; None: not known. Raises
+        RushesError.
         """
         used: dict[str, float | None] = {f.cache_dir: None for f in self.watch_folders.all()}
         analyzed = AnalysisFiles(self.redis, self.settings.instance).cache_dirs()
         for folder, at in (*self.known_folders.all().items(), *analyzed.items()):
             used[folder] = max(at, used.get(folder) or 0.0)
-        return {folder: at for folder, at in used.items() if self._is_in_roots(folder)}
+        newest = sorted(used, key=lambda folder: (-(used[folder] or 0.0), folder))
+        return {folder: used[folder] for folder in newest if self._is_in_roots(folder)}
 
     def _is_in_roots(self, folder: str) -> bool:
         try:
