@@ -116,7 +116,7 @@ export function merge(ids: string[], target: string, knownEdit?: string): Promis
 export function dismiss(ids: string[]): Promise<boolean> {
   return change(async (where) => {
     // Of what is seen here: a regrouping that added faces meanwhile is no edit.
-    const face_count = ids.reduce((sum, id) => sum + (byId.peek().get(id)?.face_count ?? 0), 0);
+    const face_count = ids.reduce((sum, id) => sum + (byId.peek().get(id)?.faces ?? 0), 0);
     const moves = [{ cluster_ids: ids, face_count, target_cluster_id: NOBODY }];
     const body = { ...where, moves, known_edit_id: known() };
     const { moved } = await ask(api.POST("/faces/clusters/modify", { body }));
