@@ -147,7 +147,7 @@ def _files(
 ) -> tuple[list[LyingFile], str | None]:
     """The files of a page; the place of the last one where the time is over, after one at least."""
     until = time.monotonic() + _STATS_FOR_S
-    found = []
+    found: list[LyingFile] = []
     for n, name in enumerate(names):
         if n and time.monotonic() > until:
             return found, f"file:{names[n - 1]}"
