@@ -200,7 +200,7 @@ class AnnouncedPictures:
             return set().union(*self._files.values())
 
     def of(self, model: str, hashes: Set[str]) -> set[str]:
-        """Those among these with one model."""
+        """Hashes, of the given ones, of MediaFiles whose pictures that model analyzed."""
         with self._lock:
             return self._files.get(model, {}).keys() & hashes
 
@@ -232,6 +232,7 @@ class SeenPlaces:
         self._lock, self._paths = lock, paths
         self._ordering = threading.Lock()
         self._ordered: list[tuple[str, str]] | None = None  # by path; None: nobody has asked
+        self._there: list[str] = []  # the MediaFiles in that order
         self._fresh: list[tuple[str, str]] = []  # not yet in order
 
     def first(self) -> dict[str, str]:
@@ -254,18 +255,18 @@ class SeenPlaces:
         if self._ordered is not None:
             self._fresh.append((_composed(path), hash_str))
 
-    def counts_below(self, folders: Sequence[str], hashes: Set[str]) -> list[int]:
+    def counts_below(self, folders: Sequence[str], hashes: set[str]) -> list[int]:
         """For each of some folders, how many of these were seen below it."""
-        places = self._in_order()
+        places, there = self._in_order()
         found = []
         for folder in map(_composed, folders):
             above = folder.rstrip("/")
             first, end = (bisect_left(places, (above + sign, "")) for sign in ("/", _BEHIND_SLASH))
-            found.append(len({hash_str for _, hash_str in places[first:end]} & hashes))
+            found.append(len(hashes.intersection(there[first:end])))
         return found
 
-    def _in_order(self) -> list[tuple[str, str]]:
-        """All places with what was seen there; kept from the first time that somebody asks."""
+    def _in_order(self) -> tuple[list[tuple[str, str]], list[str]]:
+        """All places with what was seen there, and that alone; kept once somebody has asked."""
         with self._ordering:
             with self._lock:
                 is_first = self._ordered is None
@@ -280,7 +281,8 @@ class SeenPlaces:
                 fresh += [(_composed(path), hash_str) for hash_str, path in some]
             if fresh:
                 self._ordered = known = sorted(known + fresh)
-            return known
+                self._there = [hash_str for _, hash_str in known]
+            return known, self._there
 
 
 def _composed(path: str) -> str:
