@@ -91,6 +91,20 @@ class LeftOut:
                 found[path] = _understood(raw)
         return found
 
+    def of(self, cache_dir: str, paths: Iterable[str]) -> dict[str, LeftOutMark]:
+        """The marks of these files by path, in either Unicode form; others may be among them."""
+        marks_key, _ = self._keys(cache_dir)
+        forms = [form for path in paths for form in (path, *other_forms(path))]
+        found: dict[str, LeftOutMark] = {}
+        with translated():
+            if int(self._redis.hlen(marks_key)) <= len(forms):
+                return self.all(cache_dir)
+            for at in range(0, len(forms), _AT_ONCE):
+                some = forms[at : at + _AT_ONCE]
+                raws: Any = self._redis.hmget(marks_key, some)
+                found |= {f: _understood(raw) for f, raw in zip(some, raws, strict=True) if raw}
+        return found
+
     def page(self, cache_dir: str, *, after: str | None = None, limit: int = 100) -> MarkPage:
         """Files whose path comes after `after`, at most `limit`."""
         marks_key, paths_key = self._keys(cache_dir)
