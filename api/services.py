@@ -150,7 +150,8 @@ class Services:
     @property
     def left_out(self) -> LeftOut:
         """Which files people left out of analysis."""
-        return LeftOut(self.redis, self.settings.instance)
+        caches = self.caches
+        return LeftOut(self.redis, self.settings.instance, lambda path: caches.cache(path).id)
 
     def within(self, roots: tuple[str, ...] | None) -> Services:
         """What a licence key with these roots may touch; None: all of them."""

@@ -114,7 +114,7 @@ class WatchService:
             files=self._files,
             token=token,
             conditions=Conditions(keys=active_keys(self._client, self._settings)),
-            left_out=LeftOut(self._client, self._settings.instance),
+            left_out=LeftOut(self._client, self._settings.instance, str),  # by id; see LeftOutFiles
         )
         self._active = ActiveWatcher(context, self._client, self._folders, self._leadership.keep)
 

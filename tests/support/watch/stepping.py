@@ -12,6 +12,7 @@ import msgspec
 import redis
 from msgspec.structs import replace
 
+from shared.cache.cache_dir import CacheDir
 from shared.domain import Fault, ModelKind, TaskKind
 from shared.ledger.jobs import JobQueues
 from shared.ledger.ledger import Ledger
@@ -31,6 +32,11 @@ _PREFIX = key_prefix(INSTANCE)
 KEYS = {ModelKind.VISUAL: "eyes", ModelKind.SPEECH: "ears", ModelKind.FACES: "faces"}
 
 
+def _id_of(cache_dir: str) -> str:
+    """As the API, which gives a CacheDir an id before files are left out of it."""
+    return CacheDir.open(cache_dir, create=True).id
+
+
 class Steps:
     """One active watcher; its FolderWatchers are stepped by the test."""
 
@@ -45,7 +51,7 @@ class Steps:
         self.folders = WatchFolders(self.client, INSTANCE, folder / "state")
         self.media = folder / "media"
         self.media.mkdir()
-        self.left_out = LeftOut(self.client, INSTANCE)
+        self.left_out = LeftOut(self.client, INSTANCE, _id_of)
         self.conditions = Conditions(keys=KEYS)
         assert WatcherLease(self.client, INSTANCE).acquire("me", 600)
         self.context = WatcherContext(
@@ -55,7 +61,7 @@ class Steps:
             files=self.files,
             token="me",
             conditions=self.conditions,
-            left_out=self.left_out,
+            left_out=LeftOut(self.client, INSTANCE, str),
         )
 
     def watch(self, path: Path | None = None, **more: Any) -> WatchFolder:
