@@ -88,8 +88,8 @@ ENDPOINTS = (
         description="What `rushes models pull` does, by a worker of every machine that runs "
         "models, into its MODELS_DIR; machines that share that folder fetch once. A model that is "
         "there is not fetched again. A machine stops where its disk would be filled, and where "
-        "nothing arrives for ten minutes. `/models/fetches` says how far it is; then `/models/load` "
-        "makes it the active one.",
+        "nothing arrives for ten minutes. `/models/fetches` says how far it is; then "
+        "`/models/load` makes it the active one.",
         body=ModelFetchBody,
         answer=ModelFetchAccepted,
         status=202,

@@ -59,7 +59,7 @@ def work_done(
 
 
 def _rate(raw: str | None, now_ms: float) -> float | None:
-    """It fades from the last sample on, until that is none of the last minutes."""
+    """Footage a second by samples; a pace fades from the last one on, until that is too old."""
     try:
         samples = _SAMPLES.decode(raw or "[]")
     except UNDECODABLE:

@@ -17,7 +17,7 @@ from shared.errors import Busy
 from shared.msgspec_decoding import UNDECODABLE
 from shared.redis import heartbeats
 from shared.redis.clients import key_prefix, translated
-from shared.watch.lease import WatcherLease
+from shared.watch.lease import SoleLease
 
 FetchState = Literal["waiting", "running", "done", "failed"]
 LEASE_S = 20.0
@@ -64,9 +64,9 @@ class Fetches:
         self._key = f"{key_prefix(instance)}models:fetches"
         self._replace = client.register_script(_REPLACE)
 
-    def lease(self, host: str) -> WatcherLease:
+    def lease(self, host: str) -> SoleLease:
         """What the one process has that fetches for a machine."""
-        return WatcherLease(self._redis, self._instance, f"models:fetcher:{host}")
+        return SoleLease(self._redis, self._instance, f"models:fetcher:{host}")
 
     def ask(self, model_key: str, hosts: Iterable[str]) -> None:
         """Have a model fetched on these machines; where that is under way, it stays so.

@@ -39,7 +39,7 @@ class WatchedFile(msgspec.Struct, array_like=True, omit_defaults=True, gc=False)
 
     @property
     def is_sequence(self) -> bool:
-        """Whether it stands for the stills of a sequence, which no time was noted of."""
+        """Whether this is a sequence of stills, of which no time is noted."""
         return self.group is FileGroup.SKIPPED and not self.mtime_ns
 
 

@@ -23,7 +23,7 @@ from shared.settings import Settings
 from shared.watch.choices import FileGroup
 from shared.watch.files import FolderFacts, WatchedFile, WatchedFiles
 from shared.watch.folders import WatchFolder, WatchFolders, new_folder_id
-from shared.watch.lease import WatcherLease
+from shared.watch.lease import SoleLease
 from workers.watcher.context import Conditions, WatcherContext
 from workers.watcher.folder.watcher import FolderWatcher
 
@@ -53,7 +53,7 @@ class Steps:
         self.media.mkdir()
         self.left_out = LeftOut(self.client, INSTANCE, _id_of)
         self.conditions = Conditions(keys=KEYS)
-        assert WatcherLease(self.client, INSTANCE).acquire("me", 600)
+        assert SoleLease(self.client, INSTANCE).acquire("me", 600)
         self.context = WatcherContext(
             settings=self.settings,
             ledger=self.ledger,

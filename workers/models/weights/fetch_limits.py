@@ -1,4 +1,4 @@
-"""When weights are not fetched, or no further: the disk has no room, or nothing arrives any more."""
+"""When a fetch of weights is ended: the disk has no room for more, or nothing arrives."""
 
 from __future__ import annotations
 

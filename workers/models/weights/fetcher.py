@@ -140,7 +140,7 @@ class WeightsFetcher:
         self._record = None
 
     def _hindrance(self, record: FetchRecord) -> str:
-        """Why it need not even be tried; "" where it may be."""
+        """Why a fetch cannot even be tried; "" where it can."""
         try:
             spec = find(self._settings, record.model_key)
         except ModelError as error:
