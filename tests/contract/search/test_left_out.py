@@ -17,7 +17,7 @@ from tests.support.media.by_path import hash_media
 from tests.support.played_worker import claim
 from tests.support.private_redis import PrivateRedis
 from tests.support.search.search_data import publish, random_units
-from tests.support.stack import Client
+from tests.support.stack import Client, Stack
 
 
 class Library:
@@ -122,14 +122,16 @@ def test_they_are_listed_in_pages_with_who_when_and_why(library: Library) -> Non
     assert all(file["by"] and file["at"] > 0 for file in seen)
 
 
-def test_a_key_with_roots_learns_nothing_of_files_outside_them(library: Library) -> None:
+def test_a_key_with_roots_learns_nothing_of_files_outside_them(
+    library: Library, api_stack: Stack
+) -> None:
     names = ("a/1.mp4", "b/2.mp4", "b/3.mp4", "b/4.mp4", "b0/5.mp4", "c/6.mp4")
     for name in names:
         (library.media / name).parent.mkdir(exist_ok=True)
     library.leave_out(*(library.media / name for name in names))
     roots = [str(library.media / "b"), str(library.cache)]
     made = library.client.post("/keys", label="Editing", scopes=["search"], roots=roots).json()
-    library.client = Client(library.client.http.base_url.port or 0, made["license_key"])
+    library.client = api_stack.client(key=made["license_key"])
     first = library.listed("&limit=2")
     second = library.listed(f"&limit=2&after={first['next']}")
     found = [Path(file["media_path"]).name for file in first["files"] + second["files"]]
