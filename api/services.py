@@ -43,7 +43,7 @@ from shared.redis.licence_keys import Keys
 from shared.settings import Settings
 from shared.watch.files import WatchedFiles
 from shared.watch.folders import WatchFolder, WatchFolders
-from shared.watch.lease import WatcherLease
+from shared.watch.lease import SoleLease
 from shared.watch.live import LiveStatus
 from shared.watch.retries import RetryRequests
 from shared.webhooks.outbox import Outbox
@@ -86,7 +86,7 @@ class Services:
     paths: ClientPaths
     watch_folders: WatchFolders
     watched_files: WatchedFiles
-    watch_lease: WatcherLease
+    watch_lease: SoleLease
     watch_live: LiveStatus
     watch_retries: RetryRequests
     hashes: HashCache = field(default_factory=HashCache)
@@ -132,7 +132,7 @@ class Services:
             paths=ClientPaths(settings),
             watch_folders=WatchFolders(client, settings.instance, settings.state_dir),
             watched_files=WatchedFiles(client, settings.instance),
-            watch_lease=WatcherLease(client, settings.instance),
+            watch_lease=SoleLease(client, settings.instance),
             watch_live=LiveStatus(client, settings.instance),
             watch_retries=RetryRequests(client, settings.instance),
         )
@@ -150,7 +150,8 @@ class Services:
     @property
     def left_out(self) -> LeftOut:
         """Which files people left out of analysis."""
-        return LeftOut(self.redis, self.settings.instance)
+        caches = self.caches
+        return LeftOut(self.redis, self.settings.instance, lambda path: caches.cache(path).id)
 
     def within(self, roots: tuple[str, ...] | None) -> Services:
         """What a licence key with these roots may touch; None: all of them."""
