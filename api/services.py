@@ -43,7 +43,7 @@ from shared.redis.licence_keys import Keys
 from shared.settings import Settings
 from shared.watch.files import WatchedFiles
 from shared.watch.folders import WatchFolder, WatchFolders
-from shared.watch.lease import WatcherLease
+from shared.watch.lease import SoleLease
 from shared.watch.live import LiveStatus
 from shared.watch.retries import RetryRequests
 from shared.webhooks.outbox import Outbox
@@ -86,7 +86,7 @@ class Services:
     paths: ClientPaths
     watch_folders: WatchFolders
     watched_files: WatchedFiles
-    watch_lease: WatcherLease
+    watch_lease: SoleLease
     watch_live: LiveStatus
     watch_retries: RetryRequests
     hashes: HashCache = field(default_factory=HashCache)
@@ -132,7 +132,7 @@ class Services:
             paths=ClientPaths(settings),
             watch_folders=WatchFolders(client, settings.instance, settings.state_dir),
             watched_files=WatchedFiles(client, settings.instance),
-            watch_lease=WatcherLease(client, settings.instance),
+            watch_lease=SoleLease(client, settings.instance),
             watch_live=LiveStatus(client, settings.instance),
             watch_retries=RetryRequests(client, settings.instance),
         )
@@ -150,7 +150,8 @@ class Services:
     @property
     def left_out(self) -> LeftOut:
         """Which files people left out of analysis."""
-        return LeftOut(self.redis, self.settings.instance)
+        caches = self.caches
+        return LeftOut(self.redis, self.settings.instance, lambda path: caches.cache(path).id)
 
     def within(self, roots: tuple[str, ...] | None) -> Services:
         """What a licence key with these roots may touch; None: all of them."""
@@ -168,13 +169,15 @@ class Services:
     def used_cache_dirs(self) -> dict[str, float | None]:
         """CacheDirs that are known here, as far as their names lie in the roots of the key.
 
-        With the time each was used last, in Unix seconds; None: not known. Raises RushesError.
+        The last used first, with the time of that in Unix seconds; None: not known. Raises
+        RushesError.
         """
         used: dict[str, float | None] = {f.cache_dir: None for f in self.watch_folders.all()}
         analyzed = AnalysisFiles(self.redis, self.settings.instance).cache_dirs()
         for folder, at in (*self.known_folders.all().items(), *analyzed.items()):
             used[folder] = max(at, used.get(folder) or 0.0)
-        return {folder: at for folder, at in used.items() if self._is_in_roots(folder)}
+        newest = sorted(used, key=lambda folder: (-(used[folder] or 0.0), folder))
+        return {folder: used[folder] for folder in newest if self._is_in_roots(folder)}
 
     def _is_in_roots(self, folder: str) -> bool:
         try:

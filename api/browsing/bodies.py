@@ -10,6 +10,7 @@ from api.http.bodies import LONGEST_PATH, MOST_PATHS, AbsolutePath, CacheDir, Ke
 from shared.media import MediaType
 
 MOST_LISTED = 10_000
+_MOST_CHOSEN = 5_000  # folders and files that a walk begins with
 
 After = Annotated[
     str,
@@ -23,7 +24,7 @@ ChosenPaths = Annotated[
     list[ListedPath],
     Meta(
         min_length=1,
-        max_length=MOST_PATHS,
+        max_length=_MOST_CHOSEN,
         description="Absolute paths of folders and of media files.",
         examples=[["/footage/day1"]],
     ),

@@ -44,7 +44,7 @@ async def estimate_analysis(call: Call[EstimateBody]) -> Estimate:
     services, body = call.services, call.body
     parts = _parts(body)
     cache_dir = services.paths.cache(body.cache_dir)
-    walk = FolderWalk(services, body.paths, is_recursive=body.recursive)
+    walk = await run_in_threadpool(FolderWalk, services, body.paths, is_recursive=body.recursive)
     walked = await walk.files(_MOST_FILES, None, call.is_gone)
     if walked.next is not None and not walked.is_partial:
         shown = services.paths.back(walked.next, walk.like)
@@ -74,10 +74,10 @@ def _sort(
     parts: tuple[ProgressType, ...],
     files: Sequence[LyingFile],
 ) -> _Sorted:
-    standings = FileStandings.of(services, cache_dir, parts)
+    standings = FileStandings.of(services, cache_dir, files, parts)
     facts = services.index.facts.snapshot(standings.view).files
     found = _Sorted()
-    for file, standing in zip(files, standings.each(files), strict=True):
+    for file, standing in zip(files, standings.each(), strict=True):
         of_it = facts.get(standing.hash_str or "")
         if of_it and of_it.seconds is not None:
             sound = 0.0 if of_it.sound is False else of_it.seconds

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
@@ -22,9 +22,10 @@ from api.browsing.roots import media_roots
 from api.http.answers import counted
 from api.services import Services
 from shared.errors import BadInput, NotAllowed
-from shared.opening import RootedPath
+from shared.opening import OpenedFolder, RootedPath
 
-_LOOKS_FOR_S = 10.0
+_LOOKS_FOR_S = 10.0  # at the names
+_STATS_FOR_S = 5.0  # the files among them
 _MOST_NAMES = 1_000_000
 _PATIENCE_S, _OPENS_WITHIN_S = 1.0, 3.0  # with folders in it, which may be shares that hang
 
@@ -59,10 +60,11 @@ def page_of(
     """
     try:
         with RootedPath.of(path, media_roots(services)).folder() as folder:
-            lying = names_in(folder, time.monotonic() + _LOOKS_FOR_S, _MOST_NAMES)
+            until = time.monotonic() + _LOOKS_FOR_S
+            lying = names_in(services.folders, folder, until, _MOST_NAMES)
             chosen, last = _chosen(lying, after, limit)
             names = [name for kind, name in chosen if kind == "file"]
-            files = [file for name in names if (file := file_in(folder, name))]
+            files, cut_at = _files(folder, lying, names)
     except NotAllowed as error:
         raise NotAllowed(f"path: {error.message}") from None
     except FileNotFoundError:
@@ -79,18 +81,24 @@ def page_of(
             f"path: the folder {client_path} cannot be read: {error.strerror}."
         ) from None
     below = [os.path.join(path, name) for kind, name in chosen if kind == "folder"]
+    hung = {os.path.join(path, name) for name in lying.hung}
     return FolderPage(
-        folders=seen_folders(services, below),
+        folders=seen_folders(services, below, hung),
         files=files,
         unsupported=lying.unsupported,
-        next=last,
+        next=cut_at or last,
         warnings=warnings_of(lying, client_path),
     )
 
 
-def seen_folders(services: Services, paths: Sequence[str]) -> list[FolderInFolder]:
-    """The folders at these paths but for cache folders; what does not answer is offline."""
-    look = partial(_look, services)
+def seen_folders(
+    services: Services, paths: Sequence[str], hung: Collection[str] = ()
+) -> list[FolderInFolder]:
+    """The folders at these paths but for cache folders; what does not answer is offline.
+
+    `hung`: those of which that is known.
+    """
+    look = partial(_look, services, hung)
     found = services.folders.each(
         paths,
         look,
@@ -114,10 +122,17 @@ def warnings_of(lying: Lying, client_path: str) -> list[str]:
             f"{counted(lying.nameless, 'name')} in {client_path} cannot be told, being no text "
             "(UTF-8). Rename them to use them."
         )
+    if lying.hung:
+        found.append(
+            f"{counted(len(lying.hung), 'link')} in {client_path} cannot be followed: the disk or "
+            "network share behind does not answer."
+        )
     return found
 
 
-def _look(services: Services, path: str) -> FolderInFolder | None:
+def _look(services: Services, hung: Collection[str], path: str) -> FolderInFolder | None:
+    if path in hung:
+        return FolderInFolder(path, online=False)
     try:
         is_cache = is_cache_dir(RootedPath.of(path, media_roots(services)))
     except NotAllowed:
@@ -125,6 +140,20 @@ def _look(services: Services, path: str) -> FolderInFolder | None:
     except OSError:
         return FolderInFolder(path, online=False)
     return None if is_cache else FolderInFolder(path, online=True)
+
+
+def _files(
+    folder: OpenedFolder, lying: Lying, names: Sequence[str]
+) -> tuple[list[LyingFile], str | None]:
+    """The files of a page; the place of the last one where the time is over, after one at least."""
+    until = time.monotonic() + _STATS_FOR_S
+    found: list[LyingFile] = []
+    for n, name in enumerate(names):
+        if n and time.monotonic() > until:
+            return found, f"file:{names[n - 1]}"
+        if file := lying.linked_files.get(name) or file_in(folder, name):
+            found.append(file)
+    return found, None
 
 
 def _chosen(

@@ -49,11 +49,10 @@ def _beginnings(services: Services) -> FolderPage:
 def _known(
     services: Services, cache_dir: str, page: FolderPage
 ) -> tuple[list[FileStanding], list[int]]:
-    standings = FileStandings.of(services, cache_dir)
-    analyzed = standings.analyzed()
+    standings = FileStandings.of(services, cache_dir, page.files)
     folders = [folder.path for folder in page.folders]
-    counts = standings.view.seen.counts_below(folders, analyzed)
-    return standings.each(page.files), counts
+    counts = standings.view.seen.counts_below(folders, standings.analyzed()) if folders else []
+    return standings.each(), counts
 
 
 def _content(
@@ -108,7 +107,7 @@ def _listed(
 async def list_media_files(call: Call[FilesBelowBody]) -> FilesBelow:
     """Media files below folders, to be sent to /analyze."""
     services, body = call.services, call.body
-    walk = FolderWalk(services, body.paths, is_recursive=body.recursive)
+    walk = await run_in_threadpool(FolderWalk, services, body.paths, is_recursive=body.recursive)
     after = services.paths.media(body.after, "after") if body.after else None
     found = await walk.files(body.limit, after, call.is_gone)
     if body.media_types is not None:

@@ -11,8 +11,6 @@ from shared.domain import TaskKind, TaskState
 from shared.ledger.records import TaskRecord
 from shared.redis import heartbeats
 
-_NEWEST = 200
-
 
 @dataclass(frozen=True, slots=True)
 class LineBefore:
@@ -27,15 +25,15 @@ def line_before(services: Services) -> LineBefore:
     workers = heartbeats.live(services.redis, services.settings.instance, "analysis")
     if reason := no_worker(services, TaskKind.ANALYZE):
         return LineBefore(0, reason.message)
-    recent = [one for one in services.ledger.recent(_NEWEST) if one.kind is TaskKind.ANALYZE]
-    waiting = [one for one in recent if one.place is not None]
+    tasks = [one for _, one in services.task_lists.open() if one.kind is TaskKind.ANALYZE]
+    waiting = [one for one in tasks if one.place is not None]
     running = services.ledger.holder()
-    holder = next((one for one in recent if one.task_id == running), None)
+    holder = next((one for one in tasks if one.task_id == running), None)
     return LineBefore(len(workers), _words(holder, len(waiting)))
 
 
 def _words(holder: TaskRecord | None, waiting: int) -> str | None:
-    if holder is None or holder.status.is_final:
+    if holder is None:
         return f"{counted(waiting, 'analysis task')} wait before it." if waiting else None
     owner = holder.sender.label or holder.sender.owner
     runs = f"Another analysis{f' of {owner}' if owner else ''} "

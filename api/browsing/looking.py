@@ -1,6 +1,7 @@
 """What lies directly in one folder, by name and kind; bounded, and by the rules of openings.
 
-Links are followed inside the roots only. What a link is beyond them is told to nobody.
+Links are followed inside the roots only, and not for long: one may lead to a share that hangs.
+What a link is beyond the roots is told to nobody.
 """
 
 from __future__ import annotations
@@ -9,15 +10,19 @@ import os
 import stat
 import time
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import NamedTuple
 from unicodedata import normalize
 
+from api.folders import Folders
 from shared.errors import NotAllowed
+from shared.locations import location_of
 from shared.media import MediaType, media_type_of, unsupported_format
 from shared.opening import OpenedFolder, RootedPath
+from shared.paths import Roots
 
 _LOOK_AT_CLOCK_EVERY = 256
+_PATIENCE_S = 1.0  # with links of which none is followed meanwhile
 _IDENTITY, _OF_CACHE = "rushes.json", "media"
 
 
@@ -34,11 +39,12 @@ class LyingFile(NamedTuple):
 class Lying:
     """What lies in a folder, each by name; folders and media files alone."""
 
-    place: str = ""  # where the folder really is
     inode: tuple[int, int] = (0, 0)  # with its device
     folders: list[str] = field(default_factory=list)
-    links: set[str] = field(default_factory=set)  # of the folders
+    linked: dict[str, str] = field(default_factory=dict)  # folders by a link: where they really are
     files: list[str] = field(default_factory=list)
+    linked_files: dict[str, LyingFile] = field(default_factory=dict)  # of the files, by a link
+    hung: set[str] = field(default_factory=set)  # links that lead to what does not answer
     unsupported: int = 0
     nameless: int = 0  # names that are no text, and so in no answer
     is_cache_dir: bool = False
@@ -52,8 +58,15 @@ def sort_key(name: str) -> tuple[str, str]:
     return normalize("NFC", name).casefold(), name
 
 
-def names_in(folder: OpenedFolder, until: float, most: int) -> Lying:
-    """The names in a folder in order, until a time (monotonic) and at most so many.
+class _LinkEnd(NamedTuple):
+    """What a link leads to in the roots: a folder that really is at `place`, or a file."""
+
+    place: str = ""
+    file: os.stat_result | None = None
+
+
+def names_in(folders: Folders, folder: OpenedFolder, until: float, most: int) -> Lying:
+    """The names in a folder in order, until a time (monotonic) and at most so many, but for some.
 
     Raises OSError.
     """
@@ -62,8 +75,8 @@ def names_in(folder: OpenedFolder, until: float, most: int) -> Lying:
     status = os.fstat(folder.fd)
     found.inode = status.st_dev, status.st_ino
     with os.scandir(folder.fd) as entries:
-        for n, entry in enumerate(entries):
-            if n >= most or (n % _LOOK_AT_CLOCK_EVERY == 0 and time.monotonic() > until):
+        for n, entry in enumerate(entries, 1):
+            if n > most or (n % _LOOK_AT_CLOCK_EVERY == 0 and time.monotonic() > until):
                 found.is_cut = True
                 break
             name = entry.name
@@ -79,12 +92,8 @@ def names_in(folder: OpenedFolder, until: float, most: int) -> Lying:
                 found.folders.append(name)
             elif entry.is_file(follow_symlinks=False):
                 _sort_in(name, found)
-    for name in links:
-        if time.monotonic() > until:
-            found.is_cut = True
-            break
-        _follow(folder, name, found)
-    has_media |= _OF_CACHE in found.links
+    _follow(folders, folder, links, until, found)
+    has_media |= _OF_CACHE in found.linked
     found.is_cache_dir = has_identity and has_media
     found.folders.sort(key=sort_key)
     found.files.sort(key=sort_key)
@@ -146,15 +155,49 @@ def _sort_in(name: str, found: Lying) -> None:
         found.unsupported += 1
 
 
-def _follow(folder: OpenedFolder, name: str, found: Lying) -> None:
-    """Count a link for what it leads to, where that lies in the roots."""
-    try:
-        if type_of_name(name) is not None or unsupported_format(name) is not None:
-            with folder.open(name):
-                _sort_in(name, found)
-            return
-        with folder.folder(name):
-            found.folders.append(name)
-            found.links.add(name)
-    except (OSError, NotAllowed):
+def _follow(
+    folders: Folders, folder: OpenedFolder, names: list[str], until: float, found: Lying
+) -> None:
+    """Count links for what they lead to; each in a thread that may go there."""
+    if not names:
         return
+    left_s = until - time.monotonic()
+    ends = folders.each(
+        names,
+        partial(_end_of, folder.path, folder.roots),
+        lambda name: f"{folder.path.rstrip('/')}/{name}",
+        lambda _: None,
+        patience_s=min(_PATIENCE_S, max(left_s, 0.0)),
+        within_s=left_s,
+    )
+    is_late = time.monotonic() > until
+    found.is_cut |= is_late and None in ends
+    for name, end in zip(names, ends, strict=True):
+        if end is None:
+            found.hung |= set() if is_late else {name}
+        elif end.place:
+            found.linked[name] = end.place
+        elif end.file:
+            _sort_in(name, found)
+            if media_type := type_of_name(name):
+                path = f"{folder.path.rstrip('/')}/{name}"
+                found.linked_files[name] = LyingFile(
+                    path, end.file.st_size, end.file.st_mtime_ns, media_type
+                )
+    found.folders += [*found.linked, *(name for name in found.hung if not _is_of_file(name))]
+
+
+def _end_of(above: str, roots: Roots, name: str) -> _LinkEnd:
+    path = RootedPath(f"{above.rstrip('/')}/{name}", roots)
+    try:
+        if _is_of_file(name):
+            with path.open() as file:
+                return _LinkEnd(file=file.status)
+        with path.folder() as other:
+            return _LinkEnd(place=location_of(other.fd))
+    except (OSError, NotAllowed):
+        return _LinkEnd()
+
+
+def _is_of_file(name: str) -> bool:
+    return type_of_name(name) is not None or unsupported_format(name) is not None

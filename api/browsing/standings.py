@@ -5,7 +5,7 @@ A file is what was seen at its path while its size and time are the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from api.browsing.answers import PartState, PartStates
@@ -59,6 +59,7 @@ class FileStandings:
     services: Services
     cache_dir: str  # in our form
     view: CacheView
+    files: Sequence[LyingFile]
     parts: tuple[ProgressType, ...] = PARTS
     _done: dict[ProgressType, set[str]] = field(default_factory=dict)
     _in_line: dict[ProgressType, dict[str, InLine]] = field(default_factory=dict)
@@ -66,25 +67,28 @@ class FileStandings:
 
     @classmethod
     def of(
-        cls, services: Services, cache_dir: str, parts: tuple[ProgressType, ...] = PARTS
+        cls,
+        services: Services,
+        cache_dir: str,
+        files: Sequence[LyingFile],
+        parts: tuple[ProgressType, ...] = PARTS,
     ) -> FileStandings:
         """Blocks, in a thread for the folder. Raises as `Caches.open` does, and RedisAway."""
         # Who is in line is read before what is done: a file that moves on is found in one of them.
-        left_out = services.left_out.all(cache_dir)
+        left_out = services.left_out.of(cache_dir, [file.path for file in files])
         in_line = {part: files_in_line(services, cache_dir, part) for part in parts}
         view = services.caches.open(cache_dir)
-        return cls(services, cache_dir, view, parts, _in_line=in_line, _left_out=left_out)
+        return cls(services, cache_dir, view, files, parts, _in_line=in_line, _left_out=left_out)
 
-    def each(self, files: Iterable[LyingFile]) -> list[FileStanding]:
+    def each(self) -> list[FileStanding]:
         """In the order of the files."""
-        known = [(file, self._hash_of(file)) for file in files]
+        known = [(file, self._hash_of(file)) for file in self.files]
         self._learn({hash_str for _, hash_str in known if hash_str})
         return [self._standing(file, hash_str) for file, hash_str in known]
 
     def analyzed(self) -> set[str]:
         """Contents of which pictures or speech are analyzed, with any model."""
-        found = {hash_str for hash_str, _ in self.view.transcripts()}
-        return found.union(*(self.view.announced(model) for model in self.view.models()))
+        return self.view.pictures.all() | {hash_str for hash_str, _ in self.view.transcripts()}
 
     def _hash_of(self, file: LyingFile) -> str | None:
         seen = self.view.seen_at(file.path)
@@ -96,7 +100,7 @@ class FileStandings:
         view = self.view
         for part in self.parts:
             if part is ProgressType.VIDEO:
-                done = set(view.announced(active_key(self.services, ModelKind.VISUAL)))
+                done = view.pictures.of(active_key(self.services, ModelKind.VISUAL), hashes)
             elif part is ProgressType.AUDIO:  # what is said is searched in whichever there is
                 done = {hash_str for hash_str, _ in view.transcripts()}
             else:

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
 from api.browsing.folder_page import warnings_of
@@ -19,12 +20,11 @@ from api.browsing.looking import Lying, LyingFile, file_in, names_in, sort_key
 from api.browsing.roots import media_roots
 from api.services import Services
 from shared.errors import BadInput, FolderHangs, NotAllowed
-from shared.locations import location_of
 from shared.media import media_type_of, unsupported_format
 from shared.opening import OpenedFolder, RootedPath
-from shared.paths import lies_in_one
 
 WALKS_FOR_S = 10.0
+_AT_LEAST_S = 2.0  # for the names in a folder that is entered, and again for its files
 _MOST_NAMES = 1_000_000  # in one folder
 _MOST_WARNINGS = 20
 _ASK_EVERY = 64  # folders, whether the client is still there
@@ -70,7 +70,7 @@ class FolderWalk:
     def __init__(
         self, services: Services, client_paths: Sequence[str], *, is_recursive: bool
     ) -> None:
-        """Raises BadInput or NotAllowed, naming the field."""
+        """Blocks. Raises BadInput or NotAllowed, naming the field."""
         self.like = client_paths[0]
         self._services = services
         self._roots = media_roots(services)
@@ -78,8 +78,8 @@ class FolderWalk:
         self._asked: dict[str, str] = {}  # our path -> how the request calls it
         for n, path in enumerate(client_paths):
             self._asked.setdefault(services.paths.media(path, f"paths[{n}]"), f"paths[{n}]")
-        self._inside = list(self._asked)  # folders that are walked anyhow
         self._entered: set[tuple[int, int]] = set()
+        self._has_found = False  # any file
         self._until = time.monotonic() + WALKS_FOR_S
         self._after: Place = []
 
@@ -92,7 +92,7 @@ class FolderWalk:
         """
         found = Walked()
         self._after = _place(after) if after else []
-        steps: list[Step] = list(reversed(self._tops()))  # the next one is the last
+        steps: list[Step] = await run_in_threadpool(self._tops)
         folders = 0
         while steps:
             step = steps.pop()
@@ -102,7 +102,7 @@ class FolderWalk:
                     break
                 found.files.append(step)
                 continue
-            if isinstance(step, CutHere) or time.monotonic() > self._until:
+            if isinstance(step, CutHere) or self._may_end_at(step):
                 found.next = step.path if isinstance(step, CutHere) else step
                 found.warn(f"The look took longer than {WALKS_FOR_S:.0f} s and ended before all.")
                 break
@@ -112,15 +112,13 @@ class FolderWalk:
             steps += reversed(await self._enter(step, found))
         return found
 
-    def _tops(self) -> list[str]:
-        """What was asked for, in order, without what lies in another part of it."""
+    def _tops(self) -> list[Step]:
+        """What was asked for, the first one last, without what lies in another part of it."""
         asked = self._asked
         tops = [
-            path
-            for path in asked
-            if not (self._is_recursive and any(above in asked for above in _above(path)))
+            path for path in asked if not (self._is_recursive and self._is_walked(_above(path)))
         ]
-        return sorted(filter(self._is_ahead, tops), key=_place)
+        return [*sorted(filter(self._is_ahead, tops), key=_place, reverse=True)]
 
     async def _enter(self, path: str, found: Walked) -> list[Step]:
         """Look at one folder, or file that was asked for; what is to be done of it."""
@@ -155,7 +153,11 @@ class FolderWalk:
             return self._file(path, seen) if is_asked else []
 
     def _steps(self, folder: OpenedFolder, found: Walked, *, is_top: bool) -> list[Step]:
-        lying = names_in(folder, self._until, _MOST_NAMES)
+        until = self._at_least()
+        lying = names_in(self._services.folders, folder, until, _MOST_NAMES)
+        is_late = lying.is_cut and time.monotonic() > until
+        if is_late and self._has_found and self._may_end_at(folder.path):
+            return [CutHere(folder.path)]  # there is more time for it, where a walk begins with it
         if lying.inode in self._entered or (lying.is_cache_dir and not is_top):
             return []
         self._entered.add(lying.inode)
@@ -163,8 +165,8 @@ class FolderWalk:
             found.warn(words)
         found.unsupported += lying.unsupported
         steps: list[Step] = []
-        last = folder.path
-        names = [(sort_key(name), True, name) for name in self._folders(folder, lying)]
+        last, until = "", self._at_least()
+        names = [(sort_key(name), True, name) for name in self._folders(lying)]
         names += [(sort_key(name), False, name) for name in lying.files]
         for _, is_folder, name in sorted(names):
             path = f"{folder.path.rstrip('/')}/{name}"
@@ -172,14 +174,16 @@ class FolderWalk:
                 continue
             if is_folder:
                 steps.append(path)
-            elif time.monotonic() > self._until:
+            elif last and time.monotonic() > until:
                 return [*steps, CutHere(last)]
-            elif file := file_in(folder, name):
-                steps.append(file)
+            else:
+                file = lying.linked_files.get(name) or file_in(folder, name)
+                steps += [file] if file else []
+                self._has_found |= file is not None
                 last = path
         return steps
 
-    def _folders(self, folder: OpenedFolder, lying: Lying) -> list[str]:
+    def _folders(self, lying: Lying) -> list[str]:
         """The folders in a folder that are to be entered."""
         if not self._is_recursive:
             return []
@@ -187,16 +191,15 @@ class FolderWalk:
         return [
             name
             for name in lying.folders
-            if name not in own and not (name in lying.links and self._leads_inside(folder, name))
+            if name not in own | lying.hung and not self._is_seen(lying.linked.get(name))
         ]
 
-    def _leads_inside(self, folder: OpenedFolder, name: str) -> bool:
-        """Whether a link leads into what is walked anyhow, or nowhere."""
-        try:
-            with folder.folder(name) as other:
-                return lies_in_one(location_of(other.fd), self._inside)
-        except (OSError, NotAllowed):
-            return True
+    def _is_seen(self, place: str | None) -> bool:
+        """Whether what a link leads to lies in what is walked anyhow."""
+        return place is not None and self._is_walked([place, *_above(place)])
+
+    def _is_walked(self, paths: Sequence[str]) -> bool:
+        return any(path in self._asked for path in paths)
 
     def _file(self, path: str, found: Walked) -> list[Step]:
         """A file that was asked for by its own name."""
@@ -209,6 +212,14 @@ class FolderWalk:
         with RootedPath.of(above, self._roots).folder() as folder:
             file = file_in(folder, name)
         return [file] if file and self._is_ahead(path, is_folder=False) else []
+
+    def _may_end_at(self, path: str) -> bool:
+        """Whether the time is over, and who goes on at this folder has come further than before."""
+        return time.monotonic() > self._until and _place(path) > self._after
+
+    def _at_least(self) -> float:
+        """Until when a folder may be looked at that has been entered."""
+        return max(self._until, time.monotonic() + _AT_LEAST_S)
 
     def _is_ahead(self, path: str, *, is_folder: bool = True) -> bool:
         """Whether a path, or something in it, comes behind the place where the walk begins."""

@@ -29,6 +29,11 @@ class LruCache(Generic[K, V]):
                 self._kept.popitem(last=False)
             return self._kept[key]
 
+    def peek(self, key: K) -> V | None:
+        """The value of a key where there is one; it counts as no use."""
+        with self._lock:
+            return self._kept.get(key)
+
     def values(self) -> list[V]:
         """What is kept, the longest unused first."""
         with self._lock:

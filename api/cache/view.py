@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterable, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Sequence, Set
 from concurrent.futures import Executor
 from unicodedata import normalize
 
@@ -18,6 +19,9 @@ from shared.cache.catalogue import Artefact, Entry, FollowState, Seen
 from shared.domain import Stage
 from shared.media import MediaType, media_type_of, other_forms
 from shared.opening import RootedPath
+
+_AT_ONCE = 1000  # MediaFiles, while others wait
+_BEHIND_SLASH = chr(ord("/") + 1)
 
 Announced = tuple[str, str]  # data file names: visual artefact, frames artefact ("" unknown)
 
@@ -44,6 +48,7 @@ class CacheView:
         self.best_paths: Looks[str, str | None] = Looks()  # hash -> where the file opens
         self.opened = LatelyOpened()
         self.frames = AnnouncedFrames(self._lock, self._frames)
+        self.pictures = AnnouncedPictures(self._lock, self._visual)
         self.seen = SeenPlaces(self._lock, self._paths)
         self.frame_packs: Looks[str, RootedPath | None] = Looks()  # hash -> where one lies
 
@@ -162,6 +167,8 @@ class CacheView:
         if before := known.get(entry.path):
             later = seen if before.seen_at <= seen.seen_at else before
             seen = msgspec.structs.replace(later, first_at=min(before.since, seen.since))
+        else:
+            self.seen.note(entry.hash_str, entry.path)
         known[entry.path] = seen
         self._sightings += 1
         newest = self._newest.get(entry.hash_str)
@@ -179,6 +186,23 @@ class CacheView:
             if seen is not None and media_type_of(seen.path) is MediaType.AUDIO:
                 whole.add(hash_str)
         return whole
+
+
+class AnnouncedPictures:
+    """Of which MediaFiles a CacheView was told that their pictures are analyzed."""
+
+    def __init__(self, lock: threading.Lock, files: dict[str, dict[str, str]]) -> None:
+        self._lock, self._files = lock, files
+
+    def all(self) -> set[str]:
+        """With any model, by hash."""
+        with self._lock:
+            return set().union(*self._files.values())
+
+    def of(self, model: str, hashes: Set[str]) -> set[str]:
+        """Hashes, of the given ones, of MediaFiles whose pictures that model analyzed."""
+        with self._lock:
+            return self._files.get(model, {}).keys() & hashes
 
 
 class AnnouncedFrames:
@@ -206,6 +230,10 @@ class SeenPlaces:
 
     def __init__(self, lock: threading.Lock, paths: dict[str, dict[str, SeenPath]]) -> None:
         self._lock, self._paths = lock, paths
+        self._ordering = threading.Lock()
+        self._ordered: list[tuple[str, str]] | None = None  # by path; None: nobody has asked
+        self._there: list[str] = []  # the MediaFiles in that order
+        self._fresh: list[tuple[str, str]] = []  # not yet in order
 
     def first(self) -> dict[str, str]:
         """Where each was seen first, by hash: later copies do not change it."""
@@ -222,22 +250,39 @@ class SeenPlaces:
                 hash_str for hash_str, known in self._paths.items() if any(map(is_there, known))
             }
 
-    def counts_below(self, folders: Sequence[str], hashes: Collection[str]) -> list[int]:
-        """For each of some folders, none in another, how many of these were seen below it."""
-        wanted = {_composed(folder).rstrip("/"): n for n, folder in enumerate(folders)}
-        depths = sorted({folder.count("/") for folder in wanted})
-        found: list[set[str]] = [set() for _ in folders]
-        if not wanted:
-            return []
-        with self._lock:
-            each = [(h, path) for h, known in self._paths.items() if h in hashes for path in known]
-        for hash_str, path in each:
-            names = _composed(path).split("/")
-            for depth in depths:
-                n = wanted.get("/".join(names[: depth + 1])) if len(names) > depth + 1 else None
-                if n is not None:
-                    found[n].add(hash_str)
-        return [len(seen) for seen in found]
+    def note(self, hash_str: str, path: str) -> None:
+        """One was seen where it was not before. Whoever calls holds the lock."""
+        if self._ordered is not None:
+            self._fresh.append((_composed(path), hash_str))
+
+    def counts_below(self, folders: Sequence[str], hashes: set[str]) -> list[int]:
+        """For each of some folders, how many of these were seen below it."""
+        places, there = self._in_order()
+        found = []
+        for folder in map(_composed, folders):
+            above = folder.rstrip("/")
+            first, end = (bisect_left(places, (above + sign, "")) for sign in ("/", _BEHIND_SLASH))
+            found.append(len(hashes.intersection(there[first:end])))
+        return found
+
+    def _in_order(self) -> tuple[list[tuple[str, str]], list[str]]:
+        """All places with what was seen there, and that alone; kept once somebody has asked."""
+        with self._ordering:
+            with self._lock:
+                is_first = self._ordered is None
+                known, self._ordered = self._ordered or [], self._ordered or []
+                fresh, self._fresh = self._fresh, []
+                hashes = list(self._paths) if is_first else []
+            for at in range(0, len(hashes), _AT_ONCE):
+                with self._lock:  # for a moment only: searches wait for it
+                    some = [
+                        (h, path) for h in hashes[at : at + _AT_ONCE] for path in self._paths[h]
+                    ]
+                fresh += [(_composed(path), hash_str) for hash_str, path in some]
+            if fresh:
+                self._ordered = known = sorted(known + fresh)
+                self._there = [hash_str for _, hash_str in known]
+            return known, self._there
 
 
 def _composed(path: str) -> str:

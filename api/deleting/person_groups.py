@@ -148,8 +148,10 @@ def _move(move: FaceMove, faces: Set[str]) -> FaceMove | None:
     if not stays:
         return None
     others = tuple(move.face_ids[n] for n in stays)
-    has_sources = len(move.sources) == len(move.face_ids)
-    sources = tuple(move.sources[n] for n in stays) if has_sources else ()
+    if len(move.sources) == len(move.face_ids):
+        sources = tuple(move.sources[n] for n in stays)
+    else:
+        sources = move.sources if len(move.sources) == 1 else ()
     return FaceMove(others, move.target, move.is_new, sources)
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import time
 
-from starlette.concurrency import run_in_threadpool
-
 from api.http.answers import counted
 from api.http.bodies import LONGEST_PATH
 from api.http.endpoint import Call, Endpoint, Parameter
@@ -13,6 +11,7 @@ from api.left_out.answers import LeaveOutAnswer, LeftOutFile, LeftOutPage
 from api.left_out.bodies import LeaveOutBody
 from api.path_cursors import path_cursor, path_of
 from api.services import Services
+from shared.cache.cache_dir import CacheDir
 from shared.errors import BadInput, NotAllowed
 from shared.ledger.analysis_files import AnalysisFiles
 from shared.ledger.left_out import LeftOutMark
@@ -26,16 +25,18 @@ _FAILED = (FileGroup.FAILED, FileGroup.UNSUPPORTED)
 
 async def leave_out(call: Call[LeaveOutBody]) -> LeaveOutAnswer:
     """Mark files, or take their marks back."""
-    return await run_in_threadpool(_leave_out, call)
+    cache_dir = call.services.paths.cache(call.body.cache_dir)
+    return await call.services.folders.run(cache_dir, _leave_out, call, cache_dir)
 
 
-def _leave_out(call: Call[LeaveOutBody]) -> LeaveOutAnswer:
+def _leave_out(call: Call[LeaveOutBody], cache_dir: str) -> LeaveOutAnswer:
     services, body = call.services, call.body
-    cache_dir = services.paths.cache(body.cache_dir)
     paths = [
         services.paths.media(path, f"media_paths[{n}]") for n, path in enumerate(body.media_paths)
     ]
     if body.left_out:
+        # It has an id from now on, by which the marks are found however it is called.
+        CacheDir.open(cache_dir, services.paths.cache_roots, create=True)
         by = call.sender.label or call.sender.owner
         reasons = _reasons(services, cache_dir, paths)
         now = time.time()
@@ -70,9 +71,12 @@ async def list_left_out(call: Call[None]) -> LeftOutPage:
     limit = call.whole_number("limit", MOST_FILES) or _FILES
     after = path_of(call.query["after"]) if call.query.get("after") else None
 
+    paths = call.services.paths
+    cache_dir = paths.cache(asked)
+
     def read() -> LeftOutPage:
-        paths = call.services.paths
-        page = call.services.left_out.page(paths.cache(asked), after=after, limit=limit)
+        marks = call.services.left_out
+        page = marks.page(cache_dir, paths.key_roots, after=after, limit=limit)
         return LeftOutPage(
             files=[
                 LeftOutFile(
@@ -82,13 +86,12 @@ async def list_left_out(call: Call[None]) -> LeftOutPage:
                     reason=paths.in_words(mark.reason, like=asked) or None,
                 )
                 for path, mark in page.files
-                if paths.is_of_key(path)
             ],
             total=page.total,
             next=None if page.after is None else path_cursor(page.after),
         )
 
-    return await run_in_threadpool(read)
+    return await call.services.folders.run(cache_dir, read)
 
 
 _FILE = "/footage/day1/A002.mov"

@@ -8,7 +8,7 @@ from api.http.endpoint import Call, Endpoint
 from api.models.bodies import ModelFetchBody
 from api.models.fetch_answers import ModelFetch, ModelFetchAccepted, ModelFetches
 from api.services import Services
-from shared.errors import BadInput, ModelError, NoWorker
+from shared.errors import BadInput, Busy, ModelError, NoWorker
 from shared.models import model_catalogue
 from shared.models.fetches import Fetches
 from shared.models.specs import ModelSpec
@@ -56,6 +56,7 @@ async def list_model_fetches(call: Call[None]) -> ModelFetches:
 
     def read() -> ModelFetches:
         found = Fetches(call.services.redis, call.services.settings.instance).standing()
+        in_words = call.services.paths.in_words
         return ModelFetches(
             fetches=[
                 ModelFetch(
@@ -63,7 +64,7 @@ async def list_model_fetches(call: Call[None]) -> ModelFetches:
                     state=one.state,
                     bytes=one.bytes,
                     total_bytes=one.total_bytes,
-                    message=one.message,
+                    message=in_words(one.message),
                     host=one.host,
                     started_at=one.started_at,
                     finished_at=one.finished_at,
@@ -86,8 +87,9 @@ ENDPOINTS = (
         summary="Fetch the weights of a model",
         description="What `rushes models pull` does, by a worker of every machine that runs "
         "models, into its MODELS_DIR; machines that share that folder fetch once. A model that is "
-        "there is not fetched again. `/models/fetches` says how far it is; then `/models/load` "
-        "makes it the active one.",
+        "there is not fetched again. A machine stops where its disk would be filled, and where "
+        "nothing arrives for ten minutes. `/models/fetches` says how far it is; then "
+        "`/models/load` makes it the active one.",
         body=ModelFetchBody,
         answer=ModelFetchAccepted,
         status=202,
@@ -95,6 +97,8 @@ ENDPOINTS = (
             BadInput: "model_key: MobileCLIP-S2--datacompdr may not be used commercially (Apple "
             "AMLR: research only, no product use). If that is fine for you, set "
             "RUSHES_ALLOW_NONCOMMERCIAL=on.",
+            Busy: "20 models are being fetched or wait for it: wait until some of them are there "
+            "(see /models/fetches), then ask again.",
             NoWorker: "No query or analysis worker is there that could fetch whisper-base. Start "
             "`rushes worker query`, or run `rushes models pull whisper-base` where the workers "
             "run.",
@@ -109,6 +113,7 @@ ENDPOINTS = (
         "GET",
         "/models/fetches",
         list_model_fetches,
+        scope=KeyScope.MODELS,
         tag="Models",
         summary="How far weights are",
         description="For each machine: what it fetches or fetched in the last day, the newest "

@@ -223,6 +223,19 @@ class Move(Struct, kw_only=True):
         ]
         | None
     ) = None
+    face_count: (
+        Annotated[
+            int,
+            Meta(
+                ge=0,
+                description="With `cluster_ids`: how many faces the caller saw in them. Where they "
+                "are others by now, as after a grouping anew, which is no edit, nothing is done: "
+                "409. Null or left out: however many.",
+                examples=[40],
+            ),
+        ]
+        | None
+    ) = None
     target_cluster_id: (
         Annotated[
             ClusterId,

@@ -10,9 +10,9 @@ from api.http.endpoint import Call, Endpoint
 from api.people.answers import ModifyAnswer, NamesAnswer
 from api.people.bodies import MOST_MOVED, ClusterId, ModifyBody, Move, NamesBody, OfEdit
 from api.people.editing import AllFacesOf, checked_person, modify_edit, names_edit
-from api.people.meanwhile import checked_since
+from api.people.meanwhile import checked_since, hindrance
 from api.people.routes import cluster_items
-from api.people.snapshot import CollectionSnapshot
+from api.people.snapshot import CollectionSnapshot, with_state
 from api.services import Services
 from shared.errors import BadInput, EditedMeanwhile, Missing
 from shared.people import edits as kinds
@@ -52,12 +52,13 @@ def made_edit(
     """
 
     def checked(snapshot: CollectionSnapshot) -> kinds.NewEdit:
-        return checked_since(snapshot.state, body.known_edit_id, lambda: make(snapshot))
+        return checked_since(
+            snapshot.state, body.known_edit_id, lambda state: make(with_state(snapshot, state))
+        )
 
     cache = services.caches.cache(services.paths.cache(body.cache_dir))
-    return services.people.edit(
-        cache, body.cluster_job_name, checked, must_be_alone=body.known_edit_id is not None
-    )
+    hinders = None if body.known_edit_id is None else hindrance
+    return services.people.edit(cache, body.cluster_job_name, checked, hinders)
 
 
 def _told_id(body: OfEdit, edit: kinds.Edit) -> str | UnsetType:
@@ -83,6 +84,8 @@ def _modify(services: Services, body: ModifyBody) -> ModifyAnswer:
     for n, move in enumerate(body.moves):
         if (move.face_ids is None) == (move.cluster_ids is None):
             raise BadInput(f"moves[{n}]: give face_ids or cluster_ids, one of the two.")
+        if move.face_count is not None and move.cluster_ids is None:
+            raise BadInput(f"moves[{n}].face_count: give it with cluster_ids, or not at all.")
     count = sum(len(move.face_ids or ()) for move in body.moves)
     if count > MOST_MOVED:
         raise BadInput(
@@ -128,12 +131,11 @@ def _modification(snapshot: CollectionSnapshot, body: ModifyBody) -> kinds.Modif
 def _moved(snapshot: CollectionSnapshot, move: Move, place: str) -> Sequence[str] | AllFacesOf:
     if move.cluster_ids is None:
         return move.face_ids or ()
-    return AllFacesOf(
-        tuple(
-            _person(snapshot, id_, f"{place}.cluster_ids[{n}]")
-            for n, id_ in enumerate(move.cluster_ids)
-        )
+    clusters = tuple(
+        _person(snapshot, id_, f"{place}.cluster_ids[{n}]")
+        for n, id_ in enumerate(move.cluster_ids)
     )
+    return AllFacesOf(clusters, move.face_count)
 
 
 def _target(snapshot: CollectionSnapshot, move: Move, place: str) -> int | None:
@@ -185,7 +187,8 @@ ENDPOINTS = (
         description="Merges come before moves, and either all is done or nothing. It holds when "
         "the faces are grouped anew, and can be taken back with /faces/edits/undo. New faces like "
         "those moved out of a cluster stay out of it. 404 for unknown clusters and faces, 409 "
-        "where somebody edited the same after `known_edit_id`.",
+        "where somebody edited the same after `known_edit_id`, or a cluster to move has not "
+        "`face_count` faces any more.",
         body=ModifyBody,
         answer=ModifyAnswer,
         errors={

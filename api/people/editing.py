@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.cache.faces import face_id, parse_face_id
-from shared.errors import BadInput, Missing
+from shared.errors import BadInput, EditedMeanwhile, Missing
 from shared.people.clustering import NO_CLUSTER
 from shared.people.edits import (
     ClusterMerge,
@@ -33,6 +33,7 @@ class AllFacesOf(NamedTuple):
     """What a move may name instead of faces: all of these clusters, as they are after merges."""
 
     cluster_ids: tuple[int, ...]
+    face_count: int | None = None  # that who asks has seen; None: however many
 
 
 def names_edit(state: PeopleState, assignments: Sequence[tuple[int, str]]) -> Names:
@@ -55,7 +56,7 @@ def modify_edit(
 ) -> Modify:
     """An edit: merges (cluster_ids, target), then moves (faces, target; None: a new one).
 
-    Raises Missing, BadInput; NO_CLUSTER may be the target of a move.
+    Raises Missing, BadInput, EditedMeanwhile; NO_CLUSTER may be the target of a move.
     """
     if not merges and not moves:
         raise BadInput("Neither merges nor moves are given.")
@@ -133,19 +134,27 @@ def _checked_moves(
         if target is None:
             target = new_id(faces[0], taken)
             taken.add(target)
-        found.append(FaceMove(faces, target, is_new, tuple(state.faces[places].tolist())))
+        sources = tuple(state.faces[places].tolist())
+        if isinstance(asked, AllFacesOf) and len(set(sources)) == 1:
+            sources = sources[:1]  # there may be very many
+        found.append(FaceMove(faces, target, is_new, sources))
     return tuple(found)
 
 
 def _all_faces(
     state: PeopleState, asked: AllFacesOf, target: int | None, root: Callable[[int], int]
 ) -> tuple[tuple[str, ...], NDArray[np.int32]]:
-    """All faces of these clusters: their ids and indexes. Raises Missing, BadInput."""
+    """All faces of these clusters: ids and indexes. Raises Missing, BadInput, EditedMeanwhile."""
     _require_clusters(state, asked.cluster_ids)
     wanted = set(map(root, asked.cluster_ids))
     if target is not None and target != NO_CLUSTER and root(target) in wanted:
         raise BadInput(f"The faces of the cluster {target} cannot be moved to itself.")
     places = state.faces_of([one for one in state.counts if root(one) in wanted])
+    if asked.face_count is not None and asked.face_count != len(places):
+        raise EditedMeanwhile(
+            f"Meanwhile the cluster {_listed(map(str, asked.cluster_ids))} has {len(places):,} "
+            f"faces, not {asked.face_count:,}. Look again, then decide."
+        )
     if not len(places):
         raise BadInput(f"No faces are in the cluster {_listed(map(str, asked.cluster_ids))}.")
     grouping = state.clustering

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from shared.errors import BadInput, EditedMeanwhile, Missing
 from shared.people.clustering import NO_CLUSTER
 from shared.people.edits import ClearNames, Edit, FaceMove, Modify, Names, NewEdit, Undo
-from shared.people.state import PeopleState
+from shared.people.state import PeopleState, as_of
 
 _TOLD = 3  # things that an error says were done
 
@@ -38,30 +38,48 @@ def last_edit_id(edits: Sequence[Edit]) -> str:
     return edits[-1].id if edits else ""
 
 
-def checked_since(state: PeopleState, known: str | None, make: Callable[[], NewEdit]) -> NewEdit:
+def checked_since(
+    state: PeopleState, known: str | None, make: Callable[[PeopleState], NewEdit]
+) -> NewEdit:
     """The edit that `make` derives, if nobody has touched the same since the edit `known`.
 
     "": since before the first one; None: whoever did. Raises EditedMeanwhile, Missing for an
-    unknown edit, and what `make` raises.
+    unknown edit, and what `make` raises where it would have done so without the later edits.
     """
     if known is None:
-        return make()
+        return make(state)
     later = _since(state.edits, known)
     try:
-        new = make()
+        new = make(state)
     except (BadInput, Missing) as error:
-        if not later:
+        if not later or (wanted := _made(make, as_of(state, known))) is None:
             raise
-        # What is asked for was right, perhaps, until somebody did that.
-        told = _Teller(state, _ANYBODY, "a person").sentence(later[-1:])
+        told = hindrance(state, wanted, later) or _told(state, _ANYBODY, later[-1:])
         raise EditedMeanwhile(told) from error
-    about = _ANYBODY if isinstance(new, Undo) else _touched(state, new)
-    others = [edit for edit in later if about.meets(_of_entry(state, edit))]
-    if others:
-        count = len({_root(state, id_) for id_ in about.clusters})
-        who = "a person" if about.is_all else "this person" if count == 1 else "one of these people"
-        raise EditedMeanwhile(_Teller(state, about, who).sentence(others))
+    if told := hindrance(state, new, later):
+        raise EditedMeanwhile(told)
     return new
+
+
+def hindrance(state: PeopleState, new: NewEdit, others: Sequence[Edit]) -> str:
+    """What to say where edits of others touch the same as a new one; "": they do not."""
+    about = _ANYBODY if isinstance(new, Undo) else _touched(state, new)
+    met = [edit for edit in others if about.meets(_of_entry(state, edit))]
+    return _told(state, about, met) if met else ""
+
+
+def _made(make: Callable[[PeopleState], NewEdit], state: PeopleState) -> NewEdit | None:
+    """The edit that could be made of a state, if any."""
+    try:
+        return make(state)
+    except (BadInput, EditedMeanwhile, Missing):
+        return None
+
+
+def _told(state: PeopleState, about: _Touched, edits: Sequence[Edit]) -> str:
+    count = len({_root(state, id_) for id_ in about.clusters})
+    who = "a person" if about.is_all else "this person" if count == 1 else "one of these people"
+    return _Teller(state, about, who).sentence(edits)
 
 
 def _since(edits: Sequence[Edit], known: str) -> Sequence[Edit]:

@@ -4,31 +4,29 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterable
-from dataclasses import replace
-from functools import partial
-
-import numpy as np
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from api.cache.lru import LruCache
 from api.people.in_file import SeenPerson, people_in
-from api.people.roster.names import FolderRoster, KeptNames
-from api.people.snapshot import NOTHING_GROUPED, CollectionSnapshot
+from api.people.roster.names import FolderRoster, KeptNames, NamedClusters
+from api.people.snapshot import NOTHING_GROUPED, CollectionSnapshot, with_state
 from shared.cache import cache_files
 from shared.cache.cache_dir import CacheDir
-from shared.errors import EditedMeanwhile, Missing
+from shared.errors import EditedMeanwhile, Missing, Unavailable
 from shared.models.specs import FaceScale
 from shared.opening import RootedPath
+from shared.people.addition_log import order
 from shared.people.claims import EDITS, EDITS_WAIT_S, turn
 from shared.people.collection import Collection
-from shared.people.edits import Edit, NewEdit
+from shared.people.edits import Edit, NewEdit, Undo
 from shared.people.enrolment import References
 from shared.people.state import PeopleState
 
 ScaleOf = Callable[[str], FaceScale | None]
 _ALONE_WAIT_S = 10.0  # for others' edits, each of which takes a part of a second
 _CAPACITY = 32  # Collections; 100,000 faces take some 20 MB
-_NAMES_CAPACITY = 1000  # Collections of which only names are kept
+_SMALL_CAPACITY = 1000  # Collections of which only names are kept, and folders: photos, locks
 _MEMBERS_CAPACITY = 64  # Collections of which only members are read; 100,000 take some 20 MB
 
 
@@ -66,8 +64,8 @@ class _KeptCollection:
             state = PeopleState.of(clustering, edits, known)
             return CollectionSnapshot(self._cache, self.collection, state)
         state = former.state.following(clustering, edits, known)
-        if clustering is former.clustering and np.array_equal(state.faces, former.state.faces):
-            return replace(former, state=state, _filters={})  # how long each is seen is kept
+        if clustering is former.clustering:
+            return with_state(former, state)
         return CollectionSnapshot(self._cache, self.collection, state)
 
 
@@ -78,9 +76,11 @@ class People:
         """`scale_of`: what distances of a face model mean, by its key."""
         self._scale_of = scale_of
         self._kept: LruCache[RootedPath, _KeptCollection] = LruCache(capacity)
-        self._references: LruCache[RootedPath, References] = LruCache(capacity)
+        self._references: LruCache[RootedPath, References] = LruCache(_SMALL_CAPACITY)
         self._members: LruCache[RootedPath, Collection] = LruCache(_MEMBERS_CAPACITY)
-        self._names: LruCache[RootedPath, KeptNames] = LruCache(_NAMES_CAPACITY)
+        self._names: LruCache[RootedPath, KeptNames] = LruCache(_SMALL_CAPACITY)
+        # Held by who finds out the names in a folder.
+        self._looks: LruCache[RootedPath, threading.Lock] = LruCache(_SMALL_CAPACITY)
 
     def open(self, cache: CacheDir, name: str) -> CollectionSnapshot:
         """The collection as it is now.
@@ -99,18 +99,41 @@ class People:
                 continue
         return found
 
-    def roster(self, cache: CacheDir) -> FolderRoster:
-        """Who is named or enrolled in a folder; reads only what has changed since."""
-        references = self.references(cache)
-        version = references.version()
-        found = []
-        for name in Collection.all_names(cache.root):
-            with contextlib.suppress(Missing):  # deleted just now
-                collection = Collection.open(cache.root, name, create=False)
-                kept = self._names.get(collection.folder, KeptNames)
-                read = partial(self.open, cache, name)
-                found.append((name, kept.of((collection.version(), version), read)))
-        return FolderRoster(str(cache.root), references.photos(), found)
+    def roster(self, cache: CacheDir, within_s: float = float("inf")) -> FolderRoster:
+        """Who is named or enrolled in a folder; reads only what has changed since.
+
+        Raises Unavailable where that takes too long. It goes on from there when asked again; one
+        at a time looks at a folder.
+        """
+        until = time.monotonic() + within_s
+        look = self._looks.get(cache.root, threading.Lock)
+        if not look.acquire(timeout=min(within_s, threading.TIMEOUT_MAX)):
+            raise Unavailable
+        try:
+            references = self.references(cache)
+            version = references.version()
+            found = []
+            for name in Collection.all_names(cache.root):
+                if time.monotonic() > until:
+                    raise Unavailable
+                with contextlib.suppress(Missing):  # deleted just now
+                    found.append((name, self._names_in(cache, name, version)))
+            return FolderRoster(str(cache.root), references.photos(), found)
+        finally:
+            look.release()
+
+    def _names_in(
+        self, cache: CacheDir, name: str, references_version: object
+    ) -> Mapping[str, NamedClusters]:
+        """Names in a collection. What is read for them pushes out nothing that is kept at hand."""
+        collection = Collection.open(cache.root, name, create=False)
+        kept = self._names.get(collection.folder, KeptNames)
+
+        def read() -> CollectionSnapshot:
+            at_hand = self._kept.peek(collection.folder)
+            return (at_hand or self._of(cache, collection)).snapshot()
+
+        return kept.of((collection.version(), references_version), read)
 
     def in_file(self, cache: CacheDir, hash_str: str) -> list[SeenPerson]:
         """Who is to be seen in a file, in all Collections that it is a member of."""
@@ -122,30 +145,37 @@ class People:
         cache: CacheDir,
         name: str,
         make: Callable[[CollectionSnapshot], NewEdit],
-        *,
-        must_be_alone: bool = False,
+        hindrance: Callable[[PeopleState, NewEdit, Sequence[Edit]], str] | None = None,
     ) -> tuple[Edit, CollectionSnapshot]:
         """Write the edit that `make` derives from a snapshot; with it, the snapshot after it.
 
         Nothing is written when `make` raises. Edits of one collection are made one at a time, by
         all processes that share the folder. Where another one holds it for long, its edit comes
-        before or after in the log, and replaying it decides; with `must_be_alone`, EditedMeanwhile
-        is raised then.
+        before or after in the log, and replaying it decides. With `hindrance` Unavailable is raised
+        then. It tells what to say where edits of others, which such a writer put before ours after
+        we looked, forbid ours: that is undone, and EditedMeanwhile is raised.
         """
         kept = self._at_hand(cache, name)
         collection = kept.collection
-        wait_s = _ALONE_WAIT_S if must_be_alone else EDITS_WAIT_S
+        wait_s = EDITS_WAIT_S if hindrance is None else _ALONE_WAIT_S
         with (
-            kept.editing,
             cache_files.clear_errors(cache.root),
             turn(collection.folder, EDITS, wait_s) as is_alone,
         ):
-            if must_be_alone and not is_alone and collection.exists():
-                raise EditedMeanwhile(
-                    "Others are editing this collection right now. Look again, then decide."
+            if hindrance and not is_alone and collection.exists():
+                raise Unavailable(
+                    "Others are editing this collection right now, so nothing was done. Try again."
                 )
-            edit = collection.append(make(kept.snapshot()))
-            return edit, kept.snapshot()
+            with kept.editing:
+                before = kept.snapshot()
+                edit = collection.append(make(before))
+                after = kept.snapshot()
+            if hindrance:
+                unseen = _put_before(edit, before.state.edits, after.state.edits)
+                if unseen and (told := hindrance(after.state, edit.what, unseen)):
+                    _take_back(collection, edit, after.state.edits)
+                    raise EditedMeanwhile(told)
+            return edit, after
 
     def references(self, cache: CacheDir) -> References:
         """The reference photos of the folder."""
@@ -173,7 +203,23 @@ class People:
 
     def _at_hand(self, cache: CacheDir, name: str) -> _KeptCollection:
         opened = Collection.open(cache.root, name, create=False)
-        references = self.references(cache)
-        return self._kept.get(
-            opened.folder, lambda: _KeptCollection(cache, opened, references, self._scale_of)
-        )
+        return self._kept.get(opened.folder, lambda: self._of(cache, opened))
+
+    def _of(self, cache: CacheDir, collection: Collection) -> _KeptCollection:
+        """Nothing is read yet."""
+        return _KeptCollection(cache, collection, self.references(cache), self._scale_of)
+
+
+def _put_before(edit: Edit, seen: Sequence[Edit], log: Sequence[Edit]) -> list[Edit]:
+    """Entries before an edit that were not there when it was checked."""
+    known = {one.id for one in seen}
+    return [one for one in log if order(one) < order(edit) and one.id not in known]
+
+
+def _take_back(collection: Collection, edit: Edit, log: Sequence[Edit]) -> None:
+    """Undo an edit that has others before it, and nothing but that."""
+    before = [one for one in log if order(one) < order(edit)]
+    collection.append(Undo(before[-1].id))
+    for later in log:
+        if order(later) > order(edit):  # the undo goes back to before these, too
+            collection.append(later.what)

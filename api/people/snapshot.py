@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -145,3 +145,12 @@ class CollectionSnapshot:
 
     def second_of(self, face: int) -> int:
         return second_of(int(self.clustering.keys[face]))
+
+
+def with_state(snapshot: CollectionSnapshot, state: PeopleState) -> CollectionSnapshot:
+    """A snapshot of the same faces, with other edits of users."""
+    if state is snapshot.state:
+        return snapshot
+    is_same = np.array_equal(state.faces, snapshot.state.faces)
+    times = snapshot._times if is_same else {}  # how long each is seen
+    return replace(snapshot, state=state, _filters={}, _times=times)

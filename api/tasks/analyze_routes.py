@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import cast
 
@@ -19,7 +20,7 @@ from api.tasks.bodies import AnalyzeBody, CancelBody
 from api.tasks.callers import caller, scopes_to_stop
 from api.tasks.progress import no_worker, waiting_hint
 from shared.domain import AnalyzeSpec, FileSpec, ModelKind, ProgressType, TaskKind
-from shared.errors import BadInput, Busy, Missing
+from shared.errors import BadInput, Busy, Missing, RushesError
 from shared.ledger.analyze_items import Asked, analyze_items, works
 from shared.ledger.records import NewTask, OnBusy, Sender, StopResult
 from shared.models.languages import language_code, language_name
@@ -27,6 +28,8 @@ from shared.models.vocabulary import checked_vocabulary, most_relevant
 from shared.people.names import checked_name
 from shared.process import logs
 from shared.rights import KeyScope
+
+log = logging.getLogger(__name__)
 
 
 async def analyze(call: Call[AnalyzeBody]) -> Accepted:
@@ -66,10 +69,20 @@ def submit(services: Services, body: AnalyzeBody, sender: Sender) -> Accepted:
     else:
         turn = " It waits for its turn."
     note_accepted(task, turn=turn)
-    services.left_out.take_back(cache_dir, (file.path for file in files))
+    _take_back(services, cache_dir, files)
     counted = f"{len(files)} file" + ("" if len(files) == 1 else "s")
     message = f"Analysis of {counted} accepted.{turn}{hint}"
     return Accepted(message=message, task_id=task.task_id)
+
+
+def _take_back(services: Services, cache_dir: str, files: Sequence[FileSpec]) -> None:
+    """Files that are analyzed are left out no more. The task is accepted, whatever becomes of it:
+    an error would let the client send it again."""
+    paths = [file.path for file in files]
+    try:
+        services.folders.call(cache_dir, lambda: services.left_out.take_back(cache_dir, paths))
+    except RushesError as error:
+        log.warning("What the task names may still be left out: %s", error.message)
 
 
 def _models(services: Services, body: AnalyzeBody, parts: set[ProgressType]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from typing import Any
 
@@ -15,12 +16,14 @@ from api.tasks.answers import Accepted
 from api.tasks.bodies import AnalyzeBody, RetryTaskBody, TranscriptionJob
 from api.tasks.callers import is_own
 from shared.domain import AnalyzeSpec, FileSpec, ProgressType, TaskKind
-from shared.errors import BadInput, Missing, NotAllowed
+from shared.errors import BadInput, Busy, Missing, NotAllowed, RedisAway
 from shared.ledger.analysis_files import AnalysisFiles
 from shared.ledger.records import TaskRecord
+from shared.ledger.retries import Retries
 from shared.process import logs
 from shared.rights import KeyScope
 
+log = logging.getLogger(__name__)
 _SHOWN = 200  # characters of a path in a message
 
 
@@ -51,7 +54,31 @@ def _retry(call: Call[RetryTaskBody], task_id: str) -> Accepted:
         failed = _named(services, failed, call.body.paths)
     for _, file in failed:
         services.paths.listed(file.client_path, "paths")  # must lie in the folders of this key
-    return submit(services, _again(services, failed), call.sender)
+    retries = Retries(services.redis, services.settings.instance)
+    with retries.one_at_a_time(task_id):
+        return _submit_once(call, task_id, failed, retries)
+
+
+def _submit_once(
+    call: Call[RetryTaskBody],
+    task_id: str,
+    failed: list[tuple[AnalyzeSpec, FileSpec]],
+    retries: Retries,
+) -> Accepted:
+    """A new task for what no retry has in hand by now; where one has all of it, that one."""
+    services, tried = call.services, retries.tried_by(task_id)
+    records = {each: services.ledger.record(each) for each in set(tried.values())}
+    is_open = {each for each, record in records.items() if record and not record.status.is_final}
+    left = [work for work in failed if tried.get(work[1].path) not in is_open]
+    if not left:
+        path = failed[0][1].path
+        return Accepted(message="It is being tried again already.", task_id=tried[path])
+    accepted = submit(services, _again(services, left), call.sender)
+    try:
+        retries.note(task_id, {file.path for _, file in left}, accepted.task_id)
+    except RedisAway as error:  # it is accepted all the same
+        log.warning("A second retry of task %s would not know the first: %s", task_id, error)
+    return accepted
 
 
 def _check_over(record: TaskRecord) -> None:
@@ -141,13 +168,16 @@ ENDPOINTS = (
         description="A new analysis, with the same models, languages, collection, vocabulary and "
         "cache folder, of the files that failed in a task that has ended, and of those parts of "
         "them (pictures, speech, faces) that failed. It is accepted as any other, is the asking "
-        "key's, and waits for its turn. Own tasks; those of others need the scope admin. What "
-        "became of a task is kept for a day.",
+        "key's, and waits for its turn. Files that an earlier retry of the task still has in hand "
+        "are not put in line again; where it has all of them, it is the answer. Own tasks; those "
+        "of others need the scope admin. What became of a task is kept for a day.",
         body=RetryTaskBody,
         answer=Accepted,
         errors={
             BadInput: "No file of task 8f14e45fceea167a5a36dedd4bea2543 has failed: there is "
             "nothing to try again.",
+            Busy: "Files of task 8f14e45fceea167a5a36dedd4bea2543 are being put in line again just "
+            "now: look at the tasks, then ask again.",
             Missing: "There is no task 8f14e45fceea167a5a36dedd4bea2543: what became of a task is "
             "kept for a day after its end.",
             NotAllowed: "cache_dir: that of this task lies outside the folders of your key.",

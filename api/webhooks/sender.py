@@ -13,7 +13,7 @@ from api.async_tasks import end
 from api.webhooks.delivery import Deliverer, Undelivered
 from shared.errors import RedisAway, RushesError
 from shared.settings import Settings
-from shared.watch.lease import WatcherLease
+from shared.watch.lease import SoleLease
 from shared.webhooks.outbox import Outbox, decoded
 from shared.webhooks.subscriptions import Webhook, Webhooks
 
@@ -34,7 +34,7 @@ class WebhookSender:
         self._hosts = settings.webhook_hosts
         self._webhooks = webhooks
         self._outbox = outbox
-        self._lease = WatcherLease(client, settings.instance, _LEASE)
+        self._lease = SoleLease(client, settings.instance, _LEASE)
         self._token = secrets.token_hex(8)
         self._tasks: dict[Webhook, asyncio.Task[None]] = {}
         self._deliverer: Deliverer | None = None

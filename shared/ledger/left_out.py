@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 import redis
 
+from shared.errors import BadInput
 from shared.media import other_forms
 from shared.msgspec_decoding import UNDECODABLE
 from shared.redis.clients import key_prefix, translated
 
+T = TypeVar("T")
+
+MOST_MARKS = 100_000  # of one CacheDir
 _AT_ONCE = 1000  # paths in one pipeline: more would hold up everybody else's calls
 
 
@@ -38,73 +42,133 @@ class MarkPage(NamedTuple):
 
 
 class LeftOut:
-    """The marks of one instance; paths are in the server's form. `client` must decode responses."""
+    """The marks of one instance; paths are in the server's form. `client` must decode responses.
 
-    def __init__(self, client: redis.Redis, instance: str) -> None:
+    They are the CacheDir's own, however it is called: `id_of` tells its id by its path, and may
+    go into the folder and raise. It is asked only where there are marks at all. Once a CacheDir
+    was deleted, the one that is made in its place has none.
+    """
+
+    def __init__(self, client: redis.Redis, instance: str, id_of: Callable[[str], str]) -> None:
         self._redis = client
+        self._id_of = id_of
         self._prefix = key_prefix(instance)
         self._versions = f"{self._prefix}left-out-versions"
 
     def mark(self, cache_dir: str, marks: Mapping[str, LeftOutMark]) -> int:
-        """Leave files out; how many were not so before. An earlier mark stays as it is."""
-        marks_key, paths_key = self._keys(cache_dir)
-        waiting, changed = iter(marks.items()), 0
+        """Leave files out; how many were not so before. An earlier mark stays as it is.
+
+        Raises BadInput where too many would be left out.
+        """
+        cache_id, changed = self._id_of(cache_dir), 0
+        marks_key, paths_key = self._keys(cache_id)
         with translated():
-            while portion := list(islice(waiting, _AT_ONCE)):
+            count: Any = self._redis.hlen(marks_key)
+            if int(count) + len(marks) > MOST_MARKS:
+                raise BadInput(
+                    f"media_paths: {count:,} files of this cache folder are left out already, and "
+                    f"{MOST_MARKS:,} can be. Exclude whole folders from a watch folder by its "
+                    "exclude patterns, or take some files again."
+                )
+            for portion in _portions(marks.items()):
                 with self._redis.pipeline() as pipe:
                     for path, mark in portion:
                         pipe.hsetnx(marks_key, path, msgspec.json.encode(mark).decode())
                     pipe.zadd(paths_key, {path: 0 for path, _ in portion})
-                    pipe.hincrby(self._versions, cache_dir, 1)
+                    pipe.hincrby(self._versions, cache_id, 1)
                     changed += sum(pipe.execute()[: len(portion)])
         return changed
 
     def take_back(self, cache_dir: str, paths: Iterable[str]) -> int:
         """Files are taken again, in whichever Unicode form they were marked; how many were."""
-        marks_key, paths_key = self._keys(cache_dir)
+        cache_id, changed = self._known_id(cache_dir), 0
+        if cache_id is None:
+            return 0
+        marks_key, paths_key = self._keys(cache_id)
         with translated():
-            if not self._redis.exists(marks_key):
-                return 0
-            waiting, changed = iter(paths), 0
-            while portion := list(islice(waiting, _AT_ONCE)):
+            for portion in _portions(paths):
                 forms = [form for path in portion for form in (path, *other_forms(path))]
                 with self._redis.pipeline() as pipe:
                     pipe.hdel(marks_key, *forms)
                     pipe.zrem(paths_key, *forms)
                     found = int(pipe.execute()[0])
                 if found:
-                    self._redis.hincrby(self._versions, cache_dir, 1)
+                    self._redis.hincrby(self._versions, cache_id, 1)
                 changed += found
         return changed
 
     def version(self, cache_dir: str) -> str:
-        """Another one, whenever what is left out has changed."""
+        """Another one, whenever what is left out has changed, or is that of another CacheDir."""
+        cache_id = self._known_id(cache_dir)
+        if cache_id is None:
+            return ""
         with translated():
-            found: Any = self._redis.hget(self._versions, cache_dir)
-        return found or ""
+            found: Any = self._redis.hget(self._versions, cache_id)
+        return f"{cache_id} {found}" if found else ""
 
     def all(self, cache_dir: str) -> dict[str, LeftOutMark]:
         """All marks by path."""
         found: dict[str, LeftOutMark] = {}
-        with translated():
-            for path, raw in self._redis.hscan_iter(self._keys(cache_dir)[0], count=_AT_ONCE):
-                found[path] = _understood(raw)
+        cache_id = self._known_id(cache_dir)
+        if cache_id is not None:
+            with translated():
+                for path, raw in self._redis.hscan_iter(self._keys(cache_id)[0], count=_AT_ONCE):
+                    found[path] = _understood(raw)
         return found
 
-    def page(self, cache_dir: str, *, after: str | None = None, limit: int = 100) -> MarkPage:
-        """Files whose path comes after `after`, at most `limit`."""
-        marks_key, paths_key = self._keys(cache_dir)
-        start = "-" if after is None else f"({after}"
+    def of(self, cache_dir: str, paths: Iterable[str]) -> dict[str, LeftOutMark]:
+        """The marks of those of these files that have one, in whichever Unicode form."""
+        found: dict[str, LeftOutMark] = {}
+        cache_id = self._known_id(cache_dir)
+        if cache_id is None:
+            return found
         with translated():
-            paths: Any = self._redis.zrangebylex(paths_key, start, "+", start=0, num=limit + 1)
-            total: Any = self._redis.hlen(marks_key)
+            for portion in _portions(paths):
+                forms = [(path, form) for path in portion for form in (path, *other_forms(path))]
+                raws: Any = self._redis.hmget(self._keys(cache_id)[0], [form for _, form in forms])
+                for (path, _), raw in zip(forms, raws, strict=True):
+                    if raw:
+                        found.setdefault(path, _understood(raw))
+        return found
+
+    def page(
+        self,
+        cache_dir: str,
+        folders: Iterable[str] | None = None,
+        *,
+        after: str | None = None,
+        limit: int = 100,
+    ) -> MarkPage:
+        """Files in these folders (None: everywhere) whose path comes after `after`."""
+        cache_id = self._known_id(cache_dir)
+        if cache_id is None:
+            return MarkPage([], 0, None)
+        marks_key, paths_key = self._keys(cache_id)
+        paths: list[str] = []
+        total = 0
+        with translated():
+            for first, end in _stretches(folders):
+                begin = f"({after}" if after is not None and after >= first else f"[{first}"
+                more: Any = self._redis.zlexcount(paths_key, f"[{first}", end)
+                total += int(more)
+                if len(paths) <= limit and (after is None or end == "+" or after < end[1:]):
+                    found: Any = self._redis.zrangebylex(
+                        paths_key, begin, end, start=0, num=limit + 1 - len(paths)
+                    )
+                    paths += found
             shown = paths[:limit]
             raws: Any = self._redis.hmget(marks_key, shown) if shown else []
         files = [(path, _understood(raw)) for path, raw in zip(shown, raws, strict=True) if raw]
-        return MarkPage(files, int(total), shown[-1] if len(paths) > limit else None)
+        return MarkPage(files, total, shown[-1] if len(paths) > limit else None)
 
-    def _keys(self, cache_dir: str) -> tuple[str, str]:
-        return f"{self._prefix}left-out:{cache_dir}", f"{self._prefix}left-out-paths:{cache_dir}"
+    def _known_id(self, cache_dir: str) -> str | None:
+        """None where nothing was ever left out: then nobody need go into the folder."""
+        with translated():
+            has_any = self._redis.exists(self._versions)
+        return self._id_of(cache_dir) if has_any else None
+
+    def _keys(self, cache_id: str) -> tuple[str, str]:
+        return f"{self._prefix}left-out:{cache_id}", f"{self._prefix}left-out-paths:{cache_id}"
 
 
 def mark_of(marks: Mapping[str, LeftOutMark], path: str) -> LeftOutMark | None:
@@ -113,6 +177,23 @@ def mark_of(marks: Mapping[str, LeftOutMark], path: str) -> LeftOutMark | None:
         return None
     forms: Sequence[str] = (path, *other_forms(path))
     return next((marks[form] for form in forms if form in marks), None)
+
+
+def _stretches(folders: Iterable[str] | None) -> list[tuple[str, str]]:
+    """Where the paths in these folders lie in the order of all: from the first on, to an end."""
+    if folders is None:
+        return [("", "+")]
+    found: list[str] = []
+    for below in sorted({f"{folder.rstrip('/')}/" for folder in folders}):
+        if not (found and below.startswith(found[-1])):
+            found.append(below)
+    return [(below, f"({below[:-1]}{chr(ord('/') + 1)}") for below in found]
+
+
+def _portions(items: Iterable[T]) -> Iterator[list[T]]:
+    waiting = iter(items)
+    while portion := list(islice(waiting, _AT_ONCE)):
+        yield portion
 
 
 def _understood(raw: str) -> LeftOutMark:

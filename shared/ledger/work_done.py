@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -12,6 +13,7 @@ from shared.msgspec_decoding import UNDECODABLE
 from shared.redis.clients import key_prefix, translated
 
 _LAST_MS = 180_000  # a pace that was noted longer ago is none of the last minutes
+_FIELDS = ["footage_ms", "pace", "finished", "failed_files"]
 _SAMPLES = msgspec.json.Decoder(list[tuple[float, float]])
 
 
@@ -30,36 +32,42 @@ class WorkDone(NamedTuple):
     cache_dir: str
 
 
-def work_done(client: redis.Redis, instance: str, task_ids: Sequence[str]) -> list[WorkDone]:
-    """Of each Task, in one round trip. `client` must decode responses."""
+def work_done(
+    client: redis.Redis, instance: str, task_ids: Sequence[str], now: float | None = None
+) -> list[WorkDone]:
+    """Of each Task, in one round trip, at `now` (Unix seconds). `client` must decode responses."""
+    now_ms = (time.time() if now is None else now) * 1000
     prefix = key_prefix(instance)
     with translated(), client.pipeline(transaction=False) as pipe:
         for task_id in task_ids:
-            pipe.hmget(f"{prefix}task:{task_id}", ["footage_ms", "pace", "updated", "finished"])
-            pipe.hkeys(f"{prefix}failures:{task_id}")
+            pipe.hmget(f"{prefix}task:{task_id}", _FIELDS)
+            pipe.hlen(f"{prefix}failures:{task_id}")
             pipe.hget(f"{prefix}item:{task_id}:0", "spec")
         answers: list[Any] = pipe.execute()
     return [
         WorkDone(
-            rate=_rate(pace, updated) if not finished else None,
+            rate=_rate(pace, now_ms) if not finished else None,
             footage_seconds=int(footage) / 1000 if footage else None,
-            failed_files=len({field.rpartition(":")[0] for field in failures}),
+            # Parts of files, where the version that began the Task did not count the files.
+            failed_files=int(parts if failed is None else failed),
             cache_dir=_cache_dir(spec),
         )
-        for (footage, pace, updated, finished), failures, spec in zip(
+        for (footage, pace, finished, failed), parts, spec in zip(
             answers[::3], answers[1::3], answers[2::3], strict=True
         )
     ]
 
 
-def _rate(raw: str | None, updated: str | None) -> float | None:
+def _rate(raw: str | None, now_ms: float) -> float | None:
+    """Footage a second by samples; a pace fades from the last one on, until that is too old."""
     try:
         samples = _SAMPLES.decode(raw or "[]")
     except UNDECODABLE:
         return None
-    if len(samples) < 2 or float(updated or 0) - samples[-1][0] > _LAST_MS:
+    if len(samples) < 2 or now_ms - samples[-1][0] > _LAST_MS:
         return None
-    (began, before), (until, done) = samples[0], samples[-1]
+    (began, before), (ended, done) = samples[0], samples[-1]
+    until = max(ended, now_ms)
     return round((done - before) / (until - began), 2) if until > began else None
 
 

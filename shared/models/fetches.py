@@ -7,21 +7,33 @@ else can write into its MODELS_DIR. So each machine has a record of its own for 
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Literal
 
 import msgspec
 import redis
 
+from shared.errors import Busy
 from shared.msgspec_decoding import UNDECODABLE
 from shared.redis import heartbeats
 from shared.redis.clients import key_prefix, translated
-from shared.watch.lease import WatcherLease
+from shared.watch.lease import SoleLease
 
 FetchState = Literal["waiting", "running", "done", "failed"]
 LEASE_S = 20.0
-_KEPT_S = 86_400.0  # of what has ended
+MOST_OPEN = 20  # models
+_KEPT_S = 86_400.0  # of what has ended, and of what waits for a machine that is gone
+_MOST_KEPT = 200  # that have ended
 _UNHEARD_S = 30.0  # in which a process that begins may take the lease of its machine
+
+
+# A record becomes another one, unless its worker has written meanwhile. KEYS 1: the records.
+# ARGV: field, what it was, what it is.
+_REPLACE = """
+if redis.call('HGET', KEYS[1], ARGV[1]) == ARGV[2] then
+  redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
+end
+"""
 
 
 class FetchRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -50,18 +62,25 @@ class Fetches:
         self._redis = client
         self._instance = instance
         self._key = f"{key_prefix(instance)}models:fetches"
+        self._replace = client.register_script(_REPLACE)
 
-    def lease(self, host: str) -> WatcherLease:
+    def lease(self, host: str) -> SoleLease:
         """What the one process has that fetches for a machine."""
-        return WatcherLease(self._redis, self._instance, f"models:fetcher:{host}")
+        return SoleLease(self._redis, self._instance, f"models:fetcher:{host}")
 
     def ask(self, model_key: str, hosts: Iterable[str]) -> None:
-        """Have a model fetched on these machines; where that is under way, it stays so."""
+        """Have a model fetched on these machines; where that is under way, it stays so.
+
+        Raises Busy where many are under way already.
+        """
         now = round(time.time(), 3)
-        known = {(one.host, one.model_key): one for one in self.records()}
-        for record in known.values():
-            if record.state == "failed" and not _is_news(record, now):
-                self._remove(record)
+        known = {(one.host, one.model_key): one for one in self._kept(self._live())}
+        under_way = {one.model_key for one in known.values() if one.is_open} - {model_key}
+        if len(under_way) >= MOST_OPEN:
+            raise Busy(
+                f"{len(under_way)} models are being fetched or wait for it: wait until some of "
+                "them are there (see /models/fetches), then ask again."
+            )
         for host in hosts:
             before = known.get((host, model_key))
             if before is None or not before.is_open:
@@ -77,14 +96,29 @@ class Fetches:
 
     def standing(self) -> list[FetchRecord]:
         """As `records`, but of the last day; one whose process is gone has failed, in words."""
-        found = [record for record in self.records() if _is_news(record, time.time())]
+        live = self._live()
+        found = [record for record in self._kept(live) if _is_news(record, time.time())]
         open_hosts = {record.host for record in found if record.is_open}
         holders = {host: self.lease(host).holder() for host in open_hosts}
-        live = {beat.name for beat in heartbeats.live(self._redis, self._instance)}
-        return [_as_it_is(record, holders.get(record.host), live) for record in found]
+        return [self._as_it_is(record, holders.get(record.host), live) for record in found]
+
+    def give_up_old(self, host: str) -> None:
+        """A machine that is there again after a day or more fetches nothing by surprise."""
+        now = time.time()
+        for record in self.records():
+            is_waiting = record.host == host and record.state == "waiting"
+            if is_waiting and now - record.asked_at > _KEPT_S:
+                self.put(
+                    msgspec.structs.replace(
+                        record,
+                        state="failed",
+                        message=f"No worker of {host} has fetched it within a day. Fetch it again.",
+                        finished_at=round(now, 3),
+                    )
+                )
 
     def fetched(self, hosts: Collection[str]) -> set[str]:
-        """Keys of the models that were fetched onto one of these machines, at whatever time."""
+        """Keys of the models that were fetched onto one of these machines, and lie there still."""
         found = self.records()
         return {one.model_key for one in found if one.state == "done" and one.host in hosts}
 
@@ -93,9 +127,43 @@ class Fetches:
         with translated():
             self._redis.hset(self._key, field, msgspec.json.encode(record))
 
-    def _remove(self, record: FetchRecord) -> None:
+    def forget(self, *records: FetchRecord) -> None:
+        """As if they had never been asked for."""
+        fields = [f"{record.host}/{record.model_key}" for record in records]
         with translated():
-            self._redis.hdel(self._key, f"{record.host}/{record.model_key}")
+            if fields:
+                self._redis.hdel(self._key, *fields)
+
+    def _live(self) -> dict[str, str]:
+        """Workers that are alive -> their machines."""
+        return {beat.name: beat.host for beat in heartbeats.live(self._redis, self._instance)}
+
+    def _kept(self, live: Mapping[str, str]) -> list[FetchRecord]:
+        """As `records`, once what is of no use any more is forgotten."""
+        now, hosts, records = time.time(), set(live.values()), self.records()
+        ended = [record for record in records if not record.is_open]
+        useless = {record for record in ended if record.state == "failed"} - {
+            record for record in ended if _is_news(record, now)
+        }
+        useless |= {
+            record
+            for record in records
+            if record.is_open and record.host not in hosts and now - record.asked_at > _KEPT_S
+        }
+        useless.update(ended[_MOST_KEPT:])
+        self.forget(*useless)
+        return [record for record in records if record not in useless]
+
+    def _as_it_is(
+        self, record: FetchRecord, holder: str | None, live: Collection[str]
+    ) -> FetchRecord:
+        if record.state == "running" and (holder != record.worker or record.worker not in live):
+            ended = lost(record)
+            words = [msgspec.json.encode(each) for each in (record, ended)]
+            with translated():
+                self._replace(keys=[self._key], args=[f"{record.host}/{record.model_key}", *words])
+            return ended
+        return _as_it_waits(record, holder)
 
 
 def lost(record: FetchRecord) -> FetchRecord:
@@ -113,16 +181,14 @@ def _is_news(record: FetchRecord, now: float) -> bool:
     return record.finished_at is None or now - record.finished_at <= _KEPT_S
 
 
-def _as_it_is(record: FetchRecord, holder: str | None, live: Collection[str]) -> FetchRecord:
-    if record.state == "running" and (holder != record.worker or record.worker not in live):
-        return lost(record)
+def _as_it_waits(record: FetchRecord, holder: str | None) -> FetchRecord:
     is_unheard = time.time() - record.asked_at > _UNHEARD_S
     if record.state == "waiting" and holder is None and is_unheard:
         return msgspec.structs.replace(
             record,
             state="failed",
             message=f"No worker of {record.host} is there any more that could fetch it. Start one "
-            "(`rushes worker query`), and it does.",
+            "(`rushes worker query`) within a day, and it does.",
         )
     return record
 

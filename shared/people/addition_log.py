@@ -19,7 +19,7 @@ import msgspec
 
 from shared.cache import cache_files, limits
 from shared.cache.cache_files import GONE
-from shared.errors import CacheError
+from shared.errors import BadInput, CacheError
 from shared.msgspec_decoding import UNDECODABLE
 from shared.opening import OpenedFolder, RootedPath
 from shared.unusable_files import UnusableFile
@@ -27,6 +27,7 @@ from shared.unusable_files import UnusableFile
 _log = logging.getLogger(__name__)
 FOLD_AT = 256  # small files
 TEMPORARY_KEPT_S = 3600.0  # a write takes seconds
+_LARGE = limits.SMALL  # additions that leave room in a log, so that small ones can go on
 _READ_WAIT_S = 5.0  # how long a share may go on listing files that are gone
 _ID = re.compile(r"(\d{12,15})-[0-9a-f]{8}")
 _FILE = re.compile(r"(?:snapshot-)?(\d{12,15})-[0-9a-f]{8}\.json")
@@ -77,7 +78,10 @@ class AdditionLog(Generic[T]):
             return self._read()
 
     def append(self, what: T) -> Addition[T]:
-        """Add an entry durably, after everything that can be seen."""
+        """Add an entry durably, after everything that can be seen.
+
+        Raises BadInput for what is too much to be read again.
+        """
         names = self.names()
         lamport = 1 + max((_lamport(name) for name in names), default=0)
         id_ = f"{lamport:012d}-{secrets.token_hex(4)}"
@@ -87,6 +91,7 @@ class AdditionLog(Generic[T]):
             cache_files.clear_errors(self._root),
             cache_files.folder(self.folder, create=True) as folder,
         ):
+            self._require_room(folder, names, len(raw))
             cache_files.write_atomically(folder, f"{id_}.json", raw, "add")
         with self._lock:
             self._files[f"{id_}.json"], self._sizes[f"{id_}.json"] = (added,), len(raw)
@@ -95,6 +100,25 @@ class AdditionLog(Generic[T]):
             # Removing hundreds of files may take a second, for which nobody should wait.
             threading.Thread(target=self._fold_quietly, name="fold", daemon=True).start()
         return added
+
+    def _require_room(self, folder: OpenedFolder, names: Iterable[str], size: int) -> None:
+        """Raise BadInput where an addition of this size makes more of the log than is read."""
+        with self._lock:
+            sizes = dict(self._sizes)
+        for name in names:
+            if name not in sizes:
+                with contextlib.suppress(FileNotFoundError):  # folded just now
+                    sizes[name] = folder.status(name).st_size
+        held = sum(sizes[name] for name in names if sizes.get(name, 0) <= limits.ADDITION)
+        # Up to there it can be folded, and there is as much room again.
+        most = limits.ADDITION if size > _LARGE else limits.ADDITIONS
+        if held + size > most and size > _LARGE:
+            held = len(_snapshot(self.read()))  # while others fold, much lies there twice
+        if held + size > most:
+            raise BadInput(
+                f"This needs {_mb(size)} in the history, which holds {_mb(held)} of at most "
+                f"{_mb(most)}: change fewer faces at once, or use a new collection."
+            )
 
     def fold(self) -> None:
         """Put all additions into one snapshot and remove the files that it holds.
@@ -240,6 +264,10 @@ def remove_temporaries(folder: OpenedFolder, now: float) -> None:
     except OSError as error:  # tidied another time
         if error.errno not in GONE:
             _log.warning("could not tidy %s up: %s", folder.path, error)
+
+
+def _mb(size: int) -> str:
+    return f"{size / limits.MB:,.1f} MB"
 
 
 def _is_snapshot(name: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import threading
 import time
 from collections.abc import Iterator
 
@@ -14,21 +15,27 @@ from shared.people.addition_log import remove
 
 EDITS = "edits.claim"  # in the folder of a Collection: who checks an edit and writes it
 EDITS_WAIT_S = 2.0  # for one who may write all the same
-KEPT_S = 60.0  # of one whose owner was killed; what is done meanwhile takes seconds at the most
-_PAUSE_S = 0.01
+# How long a claim counts whose owner was killed.
+_KEPT_S = 60.0  # what is done meanwhile takes seconds at the most
+TURN_KEPT_S = 6.0  # of a turn, whose claim is renewed meanwhile
+_RENEWED_S = 1.5
+_PAUSES_S = (0.01, 0.1)  # the first and the longest
 
 
 @contextlib.contextmanager
 def claimed(folder: OpenedFolder, claim: str, now: float) -> Iterator[bool]:
     """Whether the caller alone may use the name that a claim stands for. `now`: by the share."""
     began = time.monotonic()
-    if not _is_taken(folder, claim, now):
+    fd = _taken(folder, claim, now, _KEPT_S)
+    if fd is None:
         yield False
         return
+    os.close(fd)
     try:
         yield True
     finally:
-        _let_go(folder, claim, began)
+        if time.monotonic() - began < _KEPT_S:  # else it may be somebody else's by now
+            _let_go(folder, claim)
 
 
 @contextlib.contextmanager
@@ -40,48 +47,84 @@ def turn(path: RootedPath, claim: str, wait_s: float) -> Iterator[bool]:
     with contextlib.ExitStack() as at_end:
         try:
             folder = at_end.enter_context(cache_files.folder(path))
-            began = _taken_at(folder, claim, wait_s)
+            held = _Held.within(folder, claim, wait_s)
         except (FileNotFoundError, NotADirectoryError):
-            began = None
-        if began is None:
+            held = None
+        if held is None:
             yield False
             return
-        at_end.callback(_let_go, folder, claim, began)
+        at_end.callback(held.let_go)
         yield True
 
 
-def _taken_at(folder: OpenedFolder, claim: str, wait_s: float) -> float | None:
-    """When the claim was taken (time.monotonic); None: not within `wait_s` seconds."""
-    asked = time.monotonic()
-    now: float | None = None
-    while True:
-        began = time.monotonic()
-        if _is_taken(folder, claim, None if now is None else now + began - asked):
-            return began
-        if began - asked >= wait_s:
-            return None
-        if now is None:  # it costs a file, so only where somebody else has the claim
-            now = cache_files.share_clock(folder)
-        time.sleep(_PAUSE_S)
+class _Held:
+    """A claim that is renewed until it is let go."""
+
+    def __init__(self, folder: OpenedFolder, claim: str, fd: int) -> None:
+        self._folder = folder
+        self._claim = claim
+        self._fd = fd
+        self._renewed = time.monotonic()
+        self._is_over = threading.Event()
+        self._thread = threading.Thread(target=self._renew, name="claim", daemon=True)
+        self._thread.start()
+
+    @classmethod
+    def within(cls, folder: OpenedFolder, claim: str, wait_s: float) -> _Held | None:
+        """The claim, taken; None: not within `wait_s` seconds."""
+        asked = time.monotonic()
+        now: float | None = None
+        pause, longest = _PAUSES_S
+        while True:
+            waited = time.monotonic() - asked
+            fd = _taken(folder, claim, None if now is None else now + waited, TURN_KEPT_S)
+            if fd is not None:
+                return cls(folder, claim, fd)
+            if waited >= wait_s:
+                return None
+            if now is None:  # it costs a file, so only where somebody else has the claim
+                now = cache_files.share_clock(folder) - waited
+            time.sleep(min(pause, max(0.0, wait_s - waited)))
+            pause = min(longest, pause * 1.5)
+
+    def let_go(self) -> None:
+        """Give the claim back, if it is not somebody else's by now."""
+        self._is_over.set()
+        self._thread.join()
+        os.close(self._fd)
+        if time.monotonic() - self._renewed < TURN_KEPT_S:
+            _let_go(self._folder, self._claim)
+
+    def _renew(self) -> None:
+        # By what is written, as the clock of the share tells how old it is; and to this very file,
+        # which others may have taken away.
+        while not self._is_over.wait(_RENEWED_S):
+            began = time.monotonic()
+            if began - self._renewed >= TURN_KEPT_S:
+                return
+            try:
+                os.write(self._fd, b"\n")
+                os.fsync(self._fd)
+            except OSError:
+                return
+            self._renewed = began
 
 
-def _is_taken(folder: OpenedFolder, claim: str, now: float | None) -> bool:
-    """Take the claim if nobody has it; one that is too old counts as nobody's."""
+def _taken(folder: OpenedFolder, claim: str, now: float | None, kept_s: float) -> int | None:
+    """Take the claim if nobody has it, for writing; one that is too old counts as nobody's."""
     if now is not None:
         with contextlib.suppress(FileNotFoundError):
-            if folder.status(claim).st_mtime < now - KEPT_S:  # its owner was killed
+            if folder.status(claim).st_mtime < now - kept_s:  # its owner was killed
                 # Of several who take it away, one can.
                 dead = f".{claim}.{secrets.token_hex(4)}.tmp"
                 folder.rename(claim, dead)
                 remove(folder, [dead])
     try:
-        os.close(folder.create(claim))
+        return folder.create(claim)
     except FileExistsError:
-        return False
-    return True
+        return None
 
 
-def _let_go(folder: OpenedFolder, claim: str, began: float) -> None:
-    if time.monotonic() - began < KEPT_S:  # else it may be somebody else's by now
-        with contextlib.suppress(OSError):  # what was done under it is done; it grows too old
-            remove(folder, [claim])
+def _let_go(folder: OpenedFolder, claim: str) -> None:
+    with contextlib.suppress(OSError):  # what was done under it is done; it grows too old
+        remove(folder, [claim])

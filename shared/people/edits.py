@@ -30,7 +30,8 @@ class FaceMove(msgspec.Struct, frozen=True):
     face_ids: tuple[str, ...]
     target: Annotated[int, Meta(ge=-1, lt=2**31)]  # may be NO_CLUSTER
     is_new: bool = False  # the target was made up for this move
-    # Cluster that each face was taken out of, which teaches; () in logs of earlier versions.
+    # Cluster that each face was taken out of, which teaches; one where all were in the same, () in
+    # logs of earlier versions, which in turn learn nothing from the one.
     sources: tuple[int, ...] = ()
 
 

@@ -170,8 +170,9 @@ class Replay:
 
     def _move(self, what: FaceMove, found: NDArray[np.int32]) -> EditOutcome:
         here = found[found != GONE]
-        if len(what.sources) == len(found):
-            self._taken_out.append((found, np.array(what.sources, np.int32)))
+        if len(what.sources) in (1, len(found)):
+            sources = np.broadcast_to(np.array(what.sources, np.int32), found.shape)
+            self._taken_out.append((found, sources))
         self.pins[here] = what.target
         if len(here) and what.target >= 0:
             self._alive.add(self.root(what.target))

@@ -134,6 +134,12 @@ class PeopleState:
                 yield face
 
 
+def as_of(state: PeopleState, edit_id: str) -> PeopleState:
+    """The state of the same faces right after an edit of the log; "": before the first."""
+    count = next((n for n, edit in enumerate(state.edits, 1) if edit.id == edit_id), 0)
+    return _with_edits(Replay(state._replay.ground), {"": None}, (), state.edits[:count])
+
+
 def _with_edits(
     replay: Replay, chains: dict[str, _Chain], old: tuple[Edit, ...], new: Sequence[Edit]
 ) -> PeopleState:

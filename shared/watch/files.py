@@ -37,6 +37,11 @@ class WatchedFile(msgspec.Struct, array_like=True, omit_defaults=True, gc=False)
     is_alone: bool = False  # goes into an Item of its own
     changed_at: float = 0.0  # Unix seconds
 
+    @property
+    def is_sequence(self) -> bool:
+        """Whether this is a sequence of stills, of which no time is noted."""
+        return self.group is FileGroup.SKIPPED and not self.mtime_ns
+
 
 class FolderFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What the watcher remembers of a folder as a whole.

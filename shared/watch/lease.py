@@ -1,4 +1,4 @@
-"""The lease of the one active watcher."""
+"""A lease for what one process does at a time: to be the active watcher, or to fetch weights."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from redis.commands.core import Script
 
 from shared.redis.clients import key_prefix, translated
 
-LEASE = "watch:leader"  # holds the token of the active watcher
+LEASE = "watch:leader"  # holds the token of the active watcher, as all do that of their holder
 LEASE_S = 8.0
 _LUA = Path(__file__).parent / "lua"
 
@@ -20,11 +20,8 @@ def script(client: redis.Redis, name: str) -> Script:
     return client.register_script((_LUA / f"{name}.lua").read_text(encoding="utf-8"))
 
 
-class WatcherLease:
-    """The lease of one instance. `client` must decode responses.
-
-    `name`: of another thing that one process does at a time.
-    """
+class SoleLease:
+    """One lease of one instance, by its `name`. `client` must decode responses."""
 
     def __init__(self, client: redis.Redis, instance: str, name: str = LEASE) -> None:
         self._redis = client
@@ -34,28 +31,28 @@ class WatcherLease:
         self._leave = script(client, "leave")
 
     def acquire(self, token: str, ttl_s: float = LEASE_S) -> bool:
-        """Become, or stay, the one active watcher; False: another one is."""
+        """Become, or stay, the holder; False: another one is."""
         with translated():
             return bool(self._take(keys=[self._key], args=[token, int(ttl_s * 1000)]))
 
     def renew(self, token: str, ttl_s: float = LEASE_S) -> bool:
-        """Stay the active watcher. False: it was lost, perhaps with all that was in Redis."""
+        """Stay the holder. False: it was lost, perhaps with all that was in Redis."""
         with translated():
             return bool(self._renew(keys=[self._key], args=[token, int(ttl_s * 1000)]))
 
     def release(self, token: str) -> None:
-        """A spare takes over at once."""
+        """Another one may take it at once."""
         with translated():
             self._leave(keys=[self._key], args=[token])
 
     def holder(self) -> str | None:
-        """The token of the active watcher."""
+        """The token of the process that has it."""
         with translated():
             found: Any = self._redis.get(self._key)
         return None if found is None else str(found)
 
     def is_held(self) -> bool:
-        """Whether there is an active watcher."""
+        """Whether a process has it."""
         with translated():
             return bool(self._redis.exists(self._key))
 

@@ -8,7 +8,7 @@ for a day: at least once, in no promised order.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -144,13 +144,24 @@ class Outbox:
         return [one for _, one in self._given_up(hook_id)]
 
     def send_dead_again(self, hook_id: str, ids: Collection[str] | None) -> int:
-        """Have messages that were given up sent, for another day; how many. None: all."""
+        """Have messages that were given up sent, for another day; how many. None: all.
+
+        An API process of a former version, which knows no other day, gives one up again as soon
+        as it is not received: send it once more when all are updated.
+        """
         keys = [self._dead(hook_id), self._due(hook_id), self._tries(hook_id)]
-        return self._take(hook_id, keys, ids)
+        known = self._given_up(hook_id)
+        chosen = [(raw, one) for raw, one in known if ids is None or one.message.id in ids]
+        return self._take(keys, [(raw, msgspec.json.encode(one.message)) for raw, one in chosen])
 
     def drop_dead(self, hook_id: str, ids: Collection[str] | None) -> int:
         """Forget messages that were given up; how many. None: all."""
-        return self._take(hook_id, [self._dead(hook_id)], ids)
+        if ids is None:  # also what another version has written otherwise
+            with translated():
+                raws: Any = self._redis.lrange(self._dead(hook_id), 0, -1)
+        else:
+            raws = [raw for raw, one in self._given_up(hook_id) if one.message.id in ids]
+        return self._take([self._dead(hook_id)], [(raw, "") for raw in raws])
 
     def state(self, hook_id: str) -> OutboxState:
         with translated(), self._redis.pipeline() as pipe:
@@ -172,11 +183,11 @@ class Outbox:
         with translated():
             self._redis.delete(*(name(hook_id) for name in names))
 
-    def _take(self, hook_id: str, keys: list[str], ids: Collection[str] | None) -> int:
+    def _take(self, keys: list[str], chosen: Sequence[tuple[str, str | bytes]]) -> int:
+        """As the script; `chosen`, newest first: as each lies there, and its message."""
         words: list[str | bytes | float] = [round(time.time(), 3)]
-        for raw, one in reversed(self._given_up(hook_id)):
-            if ids is None or one.message.id in ids:
-                words += [raw, msgspec.json.encode(one.message)]
+        for each in reversed(chosen):
+            words += each
         with translated():
             count: Any = self._take_dead(keys=keys, args=words)
         return int(count)

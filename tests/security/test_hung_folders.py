@@ -223,3 +223,23 @@ def test_the_list_of_cache_folders_does_not_wait_for_one_that_hangs(office: Offi
         assert time.monotonic() - began < 4
     office.share.come_back()
     wait_for(lambda: listed() == both, 10, "the share")
+
+
+def test_a_folder_is_looked_into_whatever_hangs_beside_it(office: Office) -> None:
+    client = office.client
+    (office.media / "share").symlink_to(office.share.mounted / "media")
+    (office.media / "far.mov").symlink_to(office.share.mounted / "media" / "a.mov")
+    client.analyze(office.hung_cache, office.media / "a.mov")
+    asked = {"path": str(office.media), "cache_dir": str(office.cache)}
+    office.share.hang()
+    for _ in range(2):
+        began = time.monotonic()
+        answer = client.http.post("/media/folder", json=asked).json()
+        assert [(each["name"], each["online"]) for each in answer["folders"]] == [("share", False)]
+        assert [each["name"] for each in answer["files"]] == ["a.mov"]
+        assert "2 links in" in answer["warnings"][0]
+        below = client.ok("/media/files", paths=[str(office.media)])
+        assert (below["files"], below["is_partial"]) == ([str(office.media / "a.mov")], True)
+        told_after_s = time.monotonic() - began
+        print(f"told after {told_after_s:.1f} s")
+        assert told_after_s < TOLD_WITHIN_S

@@ -6,7 +6,7 @@ import secrets
 import time
 
 from shared.process.process_mark import has_ended, own_mark
-from shared.watch.lease import LEASE_S, WatcherLease
+from shared.watch.lease import LEASE_S, SoleLease
 
 _RENEW_EVERY_S = 2.0
 _KEEP_EVERY_S = 1.0
@@ -19,7 +19,7 @@ class LeadershipLost(Exception):
 class Leadership:
     """The lease, as the main thread holds or wants it. Every method raises RedisAway."""
 
-    def __init__(self, lease: WatcherLease) -> None:
+    def __init__(self, lease: SoleLease) -> None:
         self._lease = lease
         self._redis_run = ""
         self._renewed_at = 0.0

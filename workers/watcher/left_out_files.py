@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
+from shared.cache.cache_dir import CacheDir
+from shared.errors import CacheError, NoCacheFolder, NotAllowed
 from shared.ledger.left_out import mark_of
+from shared.media import other_forms
+from shared.paths import Roots
 from shared.watch.choices import FileGroup
 from workers.watcher.folder.reconciliation import take_again
 from workers.watcher.folder.state import FolderState
@@ -22,17 +28,30 @@ class LeftOutFiles:
     def follow(self) -> None:
         """Bring the files in line with the marks. Raises RedisAway."""
         state = self._state
-        marks, cache_dir = state.context.left_out, state.folder.cache_dir
-        version = marks.version(cache_dir)
+        marks, cache_id = state.context.left_out, self._cache_id()
+        version = marks.version(cache_id)
         if version != self._version:
             before = state.left_out
-            state.left_out = marks.all(cache_dir)  # what is marked meanwhile has another version
+            state.left_out = marks.all(cache_id)  # what is marked meanwhile has another version
             self._version = version
-            self._being_analyzed = set(state.left_out)
+            forms = ((path, *other_forms(path)) for path in state.left_out)
+            self._being_analyzed = set(chain.from_iterable(forms)) & state.table.files.keys()
             for path in before.keys() - state.left_out.keys():
-                self._take_again(path)
+                for form in (path, *other_forms(path)):
+                    self._take_again(form)
         for path in list(self._being_analyzed):
             self._skip(path)
+
+    def _cache_id(self) -> str:
+        """Of the CacheDir, which nobody has opened yet when the folder is new."""
+        folder, context = self._state.folder, self._state.context
+        if self._state.facts.cache_id:
+            return self._state.facts.cache_id
+        roots = Roots.cache(context.settings).within(folder.key_roots)
+        try:
+            return CacheDir.open(folder.cache_dir, roots, create=False).id
+        except (NoCacheFolder, NotAllowed, CacheError):  # nobody has left files out of it
+            return ""
 
     def _skip(self, path: str) -> None:
         state = self._state
@@ -47,5 +66,5 @@ class LeftOutFiles:
 
     def _take_again(self, path: str) -> None:
         known = self._state.table.files.get(path)
-        if known is not None and known.group is FileGroup.SKIPPED:
+        if known is not None and known.group is FileGroup.SKIPPED and not known.is_sequence:
             take_again(self._state, path)

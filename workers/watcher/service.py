@@ -24,7 +24,7 @@ from shared.redis.heartbeats import Heartbeat, WorkerState
 from shared.settings import Settings
 from shared.watch.files import WatchedFiles
 from shared.watch.folders import WatchFolders
-from shared.watch.lease import WatcherLease
+from shared.watch.lease import SoleLease
 from workers.redis_outage import RedisOutage
 from workers.watcher.active_watcher import ActiveWatcher
 from workers.watcher.context import Conditions, WatcherContext
@@ -44,7 +44,7 @@ class WatchService:
         self._settings = settings
         self._client = connect(settings.redis_url)
         instance = settings.instance
-        self._lease = WatcherLease(self._client, instance)
+        self._lease = SoleLease(self._client, instance)
         self._leadership = Leadership(self._lease)
         self._folders = WatchFolders(self._client, instance, settings.state_dir)
         self._files = WatchedFiles(self._client, instance)
@@ -114,7 +114,7 @@ class WatchService:
             files=self._files,
             token=token,
             conditions=Conditions(keys=active_keys(self._client, self._settings)),
-            left_out=LeftOut(self._client, self._settings.instance),
+            left_out=LeftOut(self._client, self._settings.instance, str),  # by id; see LeftOutFiles
         )
         self._active = ActiveWatcher(context, self._client, self._folders, self._leadership.keep)
 

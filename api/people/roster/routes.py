@@ -16,6 +16,7 @@ from shared.errors import BadInput, CacheError, NoCacheFolder, NotAllowed, Unava
 from shared.rights import KeyScope
 
 _WITHIN_S = 5.0  # a folder that was not looked at before may take as long as reading its faces
+_LOOKED_AT = 32  # of the folders used last
 
 
 @dataclass(slots=True)
@@ -33,7 +34,13 @@ async def list_named_people(call: Call[None]) -> NamedPeople:
     if cache_dir:
         roster = await services.in_cache_dir(cache_dir, _roster, services, cache_dir)
         return _answer(services, [roster], cache_dir)
-    looks = await run_in_threadpool(_looks, services)
+    newest = list(await run_in_threadpool(services.used_cache_dirs))
+    looks = await run_in_threadpool(_looks, services, newest[:_LOOKED_AT])
+    if newest[_LOOKED_AT:]:
+        call.warnings.append(
+            f"Only the {_LOOKED_AT} cache folders used last were looked at, of {len(newest)}: "
+            "name another one by cache_dir."
+        )
     for look in looks:
         if not look.is_over:
             call.warnings.append(
@@ -47,11 +54,9 @@ def _roster(services: Services, cache_dir: str) -> FolderRoster:
     return services.people.roster(services.caches.cache(services.paths.cache(cache_dir)))
 
 
-def _looks(services: Services) -> list[_FolderLook]:
-    """All folders that are known here, those used last first. Blocks, for seconds at most."""
-    used = services.used_cache_dirs()
-    newest = sorted(used, key=lambda folder: (-(used[folder] or 0.0), folder))
-    looks = [_FolderLook(folder) for folder in newest]
+def _looks(services: Services, folders: list[str]) -> list[_FolderLook]:
+    """What is found in folders. Blocks, for seconds at most."""
+    looks = [_FolderLook(folder) for folder in folders]
     services.folders.each(
         looks,
         lambda look: _find_out(services, look),
@@ -66,7 +71,7 @@ def _find_out(services: Services, look: _FolderLook) -> None:
     # Not by services.caches.cache, which counts as a use.
     try:
         cache = CacheDir.open(look.folder, services.paths.cache_roots, create=False)
-        look.roster = services.people.roster(cache)
+        look.roster = services.people.roster(cache, _WITHIN_S)
     except Unavailable:
         return
     except (NotAllowed, NoCacheFolder, CacheError):  # its links lead elsewhere; away; damaged
@@ -105,13 +110,13 @@ ENDPOINTS = (
         tag="Faces",
         summary="Everybody who has a name",
         description="Who is named in a collection or enrolled from photos, each once, whatever the "
-        "case of the letters, with where the person is seen. Over all cache folders that the "
-        "server knows and the key may read; one that is away is left out, and one that does not "
-        "answer within seconds as well, which X-Rushes-Warnings says.",
+        "case of the letters, with where the person is seen. Over the cache folders that the "
+        f"server knows and the key may read, the {_LOOKED_AT} used last; one that is away is left "
+        "out, and one that does not answer within seconds as well, which X-Rushes-Warnings says.",
         query=(
             Parameter(
                 "cache_dir",
-                "One folder with analysis data; an absolute path. Left out or empty: all of them.",
+                "One folder with analysis data; an absolute path. Left out: those used last.",
                 {"type": "string", "maxLength": LONGEST_PATH},
                 "/footage/.rushes",
             ),

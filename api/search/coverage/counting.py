@@ -66,7 +66,8 @@ def coverage_of(scope: Scope, kind: ModelKind) -> Coverage:
     """What there is to say of the media of a request. Blocks."""
     model = active_key(scope.services, kind)
     in_line = files_in_line(scope.services, scope.cache_dir, _TYPES[kind])
-    left_out = scope.services.left_out.all(scope.cache_dir)
+    marks, asked = scope.services.left_out, scope.asked
+    left_out = marks.all(scope.cache_dir) if asked is None else marks.of(scope.cache_dir, asked)
     # What was published since the request began counts: it is in line no more.
     view = scope.services.caches.follow(scope.cache())
     known = _Known(view, kind, in_line, left_out)

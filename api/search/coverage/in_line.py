@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple
 
+from api.folders import Folders
 from api.services import Services
 from shared.domain import ProgressType
 from shared.ledger.analysis_files import AnalysisFile, AnalysisFiles, AnalysisFileState
@@ -15,6 +16,7 @@ from shared.watch.folders import WatchFolder
 from shared.watch.live import NO_WATCHER, STOPPED, WatchLive
 
 _FILES_AT_ONCE = 10_000
+_PATIENCE_S = 0.3  # with another CacheDir, to learn where it really is
 _WAITS = "In line for analysis."
 _RUNS = "Being analyzed now."
 _DISABLED = "The watch folder is disabled."
@@ -33,7 +35,7 @@ def files_in_line(services: Services, cache_dir: str, kind: ProgressType) -> dic
     Watch folders are read before Tasks, which take files from them, and both before the catalogue,
     where results are announced: so a file that moves on meanwhile is found in one of them.
     """
-    is_meant = _same_place(cache_dir)
+    is_meant = _same_place(services.folders, cache_dir)
     watched = dict(_watched(services, is_meant, kind))
     found: dict[str, InLine] = {}
     for file in AnalysisFiles(services.redis, services.settings.instance).of(is_meant, kind):
@@ -43,16 +45,26 @@ def files_in_line(services: Services, cache_dir: str, kind: ProgressType) -> dic
     return found | watched | waiting
 
 
-def _same_place(cache_dir: str) -> Callable[[str], bool]:
+def _same_place(folders: Folders, cache_dir: str) -> Callable[[str], bool]:
+    """Whether a CacheDir is the one that is asked about; one that hangs is another."""
     real = os.path.realpath(cache_dir)
     known: dict[str, bool] = {cache_dir: True}
 
     def is_meant(other: str) -> bool:
         if other not in known:
-            known[other] = os.path.realpath(other) == real
+            known[other] = _real_path(folders, other) == real
         return known[other]
 
     return is_meant
+
+
+def _real_path(folders: Folders, path: str) -> str | None:
+    """Where a folder really is; None where that hangs."""
+
+    def work(_: None) -> str | None:
+        return os.path.realpath(path)
+
+    return folders.each([None], work, lambda _: path, lambda _: None, _PATIENCE_S)[0]
 
 
 def _watched(
@@ -62,14 +74,19 @@ def _watched(
     live = services.watch_live.read()
     has_watcher = live is not None or services.watch_lease.is_held()
     for folder in folders:
-        wanted = folder.analyze_speech if kind is ProgressType.AUDIO else folder.analyze_visual
-        if not wanted or not is_meant(folder.cache_dir):
+        if not _wants(folder, kind) or not is_meant(folder.cache_dir):
             continue
         hindrance = _hindrance(folder, live, is_wanted=is_wanted, has_watcher=has_watcher)
         for group in (FileGroup.PENDING, FileGroup.FAILED, FileGroup.UNSUPPORTED):
             for path, file in _pages(services, folder, group):
                 if services.paths.is_of_key(path):
                     yield path, _of_watched(file, hindrance)
+
+
+def _wants(folder: WatchFolder, kind: ProgressType) -> bool:
+    if kind is ProgressType.FACES:
+        return folder.analyze_faces
+    return folder.analyze_speech if kind is ProgressType.AUDIO else folder.analyze_visual
 
 
 def _hindrance(

@@ -28,8 +28,7 @@ class _FolderCount:
 def known_folders(services: Services) -> list[KnownFolder]:
     """CacheDirs that the licence key may read, the last used first. Blocks, for seconds at most."""
     used = services.used_cache_dirs()
-    newest = sorted(used, key=lambda folder: (-(used[folder] or 0.0), folder))
-    looks = [_FolderCount(folder, n < _COUNTED) for n, folder in enumerate(newest)]
+    looks = [_FolderCount(folder, n < _COUNTED) for n, folder in enumerate(used)]
     services.folders.each(
         looks,
         lambda look: _find_out(services, look),

@@ -60,7 +60,10 @@ def test_details_tell_how_long_and_where_each_is_seen(people: PeopleDesk, media:
 def test_a_cluster_that_is_no_person_goes_as_a_whole_and_comes_back(people: PeopleDesk) -> None:
     people.name(_1001="Ada")
     before = people.clusters()
-    move = {"cluster_ids": [str(ADA)], "target_cluster_id": "-1"}
+    move = {"cluster_ids": [str(ADA)], "target_cluster_id": "-1", "face_count": 3}
+    answer = people.client.post("/faces/clusters/modify", **people.body, moves=[move])
+    assert (answer.status_code, people.clusters()) == (409, before)
+    move["face_count"] = 4
     done = people.modify(moves=[move])
     assert (done["moved"], done["merged"]) == (4, 0)
     assert listed(done["clusters"]) == people.clusters()
@@ -101,10 +104,11 @@ def test_whole_clusters_move_after_the_merges_and_with_named_faces(people: Peopl
         (400, "give face_ids or cluster_ids", {"face_ids": ["x"], "cluster_ids": ["1001"]}),
         (400, "moves[0].cluster_ids", {"cluster_ids": []}),
         (400, 'moves[0].cluster_ids[0]: "-1"', {"cluster_ids": ["-1"]}),
+        (400, "moves[0].face_count", {"face_ids": ["x"], "face_count": 1}),
         (404, "moves[0].cluster_ids[1]", {"cluster_ids": ["1001", "7"]}),
         (400, "to itself", {"cluster_ids": ["1001"], "target_cluster_id": "1001"}),
     ],
-    ids=["neither", "both", "empty", "nobody", "unknown", "itself"],
+    ids=["neither", "both", "empty", "nobody", "count", "unknown", "itself"],
 )
 def test_a_wrong_move_of_clusters_says_why(
     people: PeopleDesk, status: int, words: str, move: dict[str, Any]

@@ -11,12 +11,13 @@ import pytest
 from shared.cache.cache_dir import CacheDir
 from shared.domain import ProgressType
 from shared.ledger.ledger import Ledger
+from shared.ledger.left_out import MOST_MARKS
 from shared.redis.clients import connect
 from tests.support.media.by_path import hash_media
 from tests.support.played_worker import claim
 from tests.support.private_redis import PrivateRedis
 from tests.support.search.search_data import publish, random_units
-from tests.support.stack import Client
+from tests.support.stack import Client, Stack
 
 
 class Library:
@@ -119,6 +120,51 @@ def test_they_are_listed_in_pages_with_who_when_and_why(library: Library) -> Non
     ]
     assert {file["reason"] for file in seen} == {"It is torn.", None}
     assert all(file["by"] and file["at"] > 0 for file in seen)
+
+
+def test_a_key_with_roots_learns_nothing_of_files_outside_them(
+    library: Library, api_stack: Stack
+) -> None:
+    names = ("a/1.mp4", "b/2.mp4", "b/3.mp4", "b/4.mp4", "b0/5.mp4", "c/6.mp4")
+    for name in names:
+        (library.media / name).parent.mkdir(exist_ok=True)
+    library.leave_out(*(library.media / name for name in names))
+    roots = [str(library.media / "b"), str(library.cache)]
+    made = library.client.post("/keys", label="Editing", scopes=["search"], roots=roots).json()
+    library.client = api_stack.client(key=made["license_key"])
+    first = library.listed("&limit=2")
+    second = library.listed(f"&limit=2&after={first['next']}")
+    found = [Path(file["media_path"]).name for file in first["files"] + second["files"]]
+    assert found == ["2.mp4", "3.mp4", "4.mp4"]
+    assert (first["total"], second["total"], second["next"]) == (3, 3, None)
+
+
+def test_a_link_to_the_cache_folder_has_its_marks(library: Library) -> None:
+    [a] = library.failed("a.mp4")
+    library.leave_out(a)
+    link = library.cache.with_name("link to it")
+    link.unlink(missing_ok=True)
+    link.symlink_to(library.cache)
+    library.cache = link
+    assert library.listed()["total"] == 1
+    assert library.coverage()["left_out"]["files"] == 1
+    library.client.analyze(link, a, on_busy="queue")
+    assert library.listed()["total"] == 0
+
+
+def test_no_more_can_be_left_out_than_watchers_keep_in_hand(
+    library: Library, api_redis: PrivateRedis
+) -> None:
+    marks = {f"/m/{n}": "{}" for n in range(MOST_MARKS)}
+    cache_id = CacheDir.open(library.cache, create=False).id
+    with connect(api_redis.url) as client:
+        client.hset(f"rushes:default:left-out:{cache_id}", mapping=marks)
+    answer = library.client.post(
+        "/analysis-data/left-out", cache_dir=str(library.cache),
+        media_paths=[str(library.film)], left_out=True,
+    )  # fmt: skip
+    assert answer.status_code == 400
+    assert "100,000 can be" in answer.json()["message"]
 
 
 @pytest.mark.parametrize(

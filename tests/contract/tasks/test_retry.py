@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from shared.cache.cache_dir import CacheDir
 from shared.domain import AnalyzeSpec, ProgressType, TaskKind
 from shared.ledger.ledger import Ledger
 from shared.ledger.records import NewItem, NewTask
@@ -100,9 +101,33 @@ def test_only_named_files_are_tried_and_twice_at_once_is_harmless(
     for thread in threads:
         thread.join()
     assert [answer.status_code for answer in answers] == [202, 202]
-    for answer in answers:
-        [spec] = specs_of(ledger, answer.json()["task_id"])
-        assert [Path(file.path).name for file in spec.files] == ["a.mp4"]
+    [again] = {answer.json()["task_id"] for answer in answers}
+    [spec] = specs_of(ledger, again)
+    assert [Path(file.path).name for file in spec.files] == ["a.mp4"]
+    rest = client.ok(f"/tasks/{task_id}/retry")["task_id"]
+    assert {Path(file.path).name for each in specs_of(ledger, rest) for file in each.files} == {
+        "b.mp4"
+    }
+    assert client.ok(f"/tasks/{task_id}/retry")["task_id"] in (again, rest)
+    client.ok("/analyze/cancel", task_id=again)
+    client.ok("/analyze/cancel", task_id=rest)
+    assert client.ok(f"/tasks/{task_id}/retry")["task_id"] not in (again, rest)
+
+
+def test_an_accepted_analysis_stays_so_when_its_marks_cannot_be_taken_back(
+    client: Client, api_redis: PrivateRedis, media: Path, caches: Path
+) -> None:
+    with connect(api_redis.url) as redis:
+        cache_id = CacheDir.open(caches / "unmarked", create=True).id
+        redis.hset("rushes:default:left-out-versions", cache_id, "1")
+        for key in (cache_id, str(caches / "unmarked")):  # Redis refuses, as while it goes away
+            redis.set(f"rushes:default:left-out:{key}", "no hash")
+        answer = client.post(
+            "/analyze",
+            cache_dir=str(caches / "unmarked"),
+            visual_media_paths=[str(media / "a.mp4")],
+        )
+    assert answer.status_code == 202
 
 
 def refusal(client: Client, task_id: str, status: int, **body: Any) -> str:

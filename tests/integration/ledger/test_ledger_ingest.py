@@ -12,7 +12,7 @@ from shared.errors import NotLeader
 from shared.ledger.ledger import Ledger
 from shared.ledger.records import ItemJob, NewTask
 from shared.redis.clients import connect
-from shared.watch.lease import WatcherLease
+from shared.watch.lease import SoleLease
 from tests.integration.ledger.ledger_world import INSTANCE, World
 
 INGEST = TaskKind.INGEST
@@ -30,7 +30,7 @@ def led(world: World, leader: str) -> NewTask:
 
 
 def test_the_active_watcher_may_submit_and_again_is_harmless(world: World) -> None:
-    WatcherLease(world.redis, INSTANCE).acquire("me")
+    SoleLease(world.redis, INSTANCE).acquire("me")
     task = led(world, "me")
     assert world.ledger.submit(task)
     assert world.ledger.submit(task)
@@ -40,7 +40,7 @@ def test_the_active_watcher_may_submit_and_again_is_harmless(world: World) -> No
 def test_what_was_accepted_stays_accepted_when_another_watcher_has_taken_over(
     world: World,
 ) -> None:
-    lease = WatcherLease(world.redis, INSTANCE)
+    lease = SoleLease(world.redis, INSTANCE)
     lease.acquire("me")
     task = led(world, "me")
     world.ledger.submit(task)
@@ -52,7 +52,7 @@ def test_what_was_accepted_stays_accepted_when_another_watcher_has_taken_over(
 @pytest.mark.parametrize("active", ["another", None])
 def test_a_watcher_that_is_active_no_more_submits_nothing(world: World, active: str | None) -> None:
     if active:
-        WatcherLease(world.redis, INSTANCE).acquire(active)
+        SoleLease(world.redis, INSTANCE).acquire(active)
     before = set(world.redis.scan_iter())
     task = led(world, "me")
     with pytest.raises(NotLeader):

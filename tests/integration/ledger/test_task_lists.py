@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from shared.domain import AnalyzeSpec, Fault, FileSpec
+from shared.domain import AnalyzeSpec, Fault, FileSpec, ProgressType
 from shared.ledger.records import NewItem
 from shared.ledger.task_lists import TaskLists
 from shared.ledger.work_done import work_done
@@ -94,11 +94,29 @@ def test_what_the_last_version_has_ended_is_listed_too(world: World) -> None:
     assert [each.task_id for each in lists(world).ended(None, 9, failed=True)] == ids[1:]
 
 
+def test_a_file_that_fails_in_two_ways_is_one_and_may_heal(world: World) -> None:
+    task_id = sent(world)
+
+    def ended(kind: ProgressType, error: str) -> int:
+        world.ledger.file_ended(
+            lease, type=kind, index=0, media_path="Z:/m/a", error=error, fault=Fault.FILE
+        )
+        [work] = work_done(world.redis, INSTANCE, [task_id])
+        return work.failed_files
+
+    lease = world.claimed(task_id)
+    assert [ended(VIDEO, "Cut off."), ended(AUDIO, "Cut off.")] == [1, 1]
+    assert [ended(VIDEO, ""), ended(AUDIO, "")] == [1, 0]
+    world.redis.hdel(f"rushes:{INSTANCE}:task:{task_id}", "failed_files")
+    [work] = work_done(world.redis, INSTANCE, [task_id])
+    assert work.failed_files == 0, "begun by a former version"
+
+
 def test_a_pace_is_that_of_the_last_minutes(world: World) -> None:
     task_id = sent(world)
 
     def found() -> tuple[float | None, float | None]:
-        [work] = work_done(world.redis, INSTANCE, [task_id])
+        [work] = work_done(world.redis, INSTANCE, [task_id], world.now)
         assert (work.cache_dir, work.failed_files) == ("/cache", 0)
         return work.rate, work.footage_seconds
 
@@ -112,7 +130,13 @@ def test_a_pace_is_that_of_the_last_minutes(world: World) -> None:
             done += 5 * rate
             assert world.ledger.worked(lease, VIDEO, done)
         assert found() == (rate, done)
+    world.now += 60  # nothing is done any more: it fades, then it is known no more
+    faded, _ = found()
+    assert faded
+    assert 20 < faded < 40
+    world.now += 121
+    assert found() == (None, done)
     world.ledger.worked(lease, AUDIO, 100)
     assert found()[1] == done + 100
-    end_of = [work.rate for work in work_done(world.redis, INSTANCE, [task_id, "unknown"])]
+    end_of = [work.rate for work in work_done(world.redis, INSTANCE, [task_id, "unknown"], 0)]
     assert end_of[1] is None

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 import redis
 
+from shared.errors import Busy
 from shared.models.fetches import Fetches, FetchRecord
 from shared.redis import heartbeats
 from shared.redis.clients import connect
@@ -45,11 +46,15 @@ def test_one_that_runs_needs_its_lease_and_its_worker(
     fetches.put(running("m", "w1"))
     assert fetches.standing()[0].state == "failed", "nobody has the lease"
     assert fetches.lease("edit3").acquire("w1")
+    fetches.put(running("m", "w1"))
     assert fetches.standing()[0].state == "failed", "its worker is gone; the lease ends later"
     lives(client, "w1")
+    fetches.put(running("m", "w1"))
     assert fetches.standing()[0].state == "running"
     fetches.lease("edit3").release("w1")
     fetches.lease("edit3").acquire("w2")
+    told = fetches.standing()
+    assert told == fetches.standing() == fetches.records(), "it has ended once, not just now"
     [record] = fetches.standing()
     assert record.state == "failed"
     assert record.finished_at
@@ -83,3 +88,36 @@ def test_asked_again_it_stays_and_what_ended_a_day_ago_goes(
     fetches.put(done)
     fetches.ask("m", ["edit3"])
     assert {one.state for one in fetches.standing()} == {"waiting"}
+
+
+def test_what_waits_for_a_machine_that_is_gone_goes_after_a_day(
+    client: redis.Redis, fetches: Fetches
+) -> None:
+    old = time.time() - 86_500
+    for host in ("gone", "edit3"):
+        fetches.put(FetchRecord(model_key="m", host=host, asked_at=old))
+    lives(client, "w1")
+    assert [one.host for one in fetches.standing()] == ["edit3"]
+    assert [one.host for one in fetches.records()] == ["edit3"]
+    fetches.give_up_old("edit3")
+    [record] = fetches.records()
+    assert record.state == "failed"
+    assert "within a day. Fetch it again." in record.message
+
+
+def test_the_newest_are_kept_and_no_more_than_some_wait(
+    client: redis.Redis, fetches: Fetches
+) -> None:
+    now = time.time()
+    for n in range(210):
+        done = FetchRecord(
+            model_key=f"m{n}", host="a", asked_at=now - n, state="done", finished_at=now
+        )
+        fetches.put(done)
+    assert len(fetches.standing()) == 200
+    assert len(fetches.records()) == 200
+    for n in range(20):
+        fetches.ask(f"w{n}", ["a", "b"])
+    fetches.ask("w0", ["c"])
+    with pytest.raises(Busy, match="20 models are being fetched"):
+        fetches.ask("w20", ["a"])

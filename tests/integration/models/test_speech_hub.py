@@ -6,6 +6,7 @@ import functools
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -155,6 +156,18 @@ def test_a_model_of_the_hub_is_fetched_once_and_needs_no_hub_afterwards(
     tmp_path.rename(moved)
     elsewhere = Settings.from_env({"RUSHES_MODELS_DIR": str(moved), "RUSHES_DEVICE": "cpu"})
     assert "de" in load_speech(elsewhere, spec).languages
+
+
+def test_what_turns_out_to_be_no_model_is_not_kept(hub: Hub, tmp_path: Path) -> None:
+    folder = tmp_path / "of the hub"
+    shutil.copytree(hub.folder, folder)
+    (folder / "model.bin").write_bytes(b"something else" * 1000)
+    hub.folder = folder
+    models = tmp_path / "models"
+    code, _, err = pull(models, hub.url)
+    assert (code, hub.sent.count("model.bin")) == (1, 1), err
+    assert "cannot be loaded" in err
+    assert not list((models / "hub").glob("models--*"))
 
 
 @pytest.mark.parametrize("key", ["someone/else", "large-v3"])

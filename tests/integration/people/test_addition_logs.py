@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from shared.cache import limits
+from shared.errors import BadInput
 from shared.opening import RootedPath
 from shared.people import addition_log
 from shared.people.addition_log import AdditionLog
@@ -238,3 +240,32 @@ def test_edits_of_a_newer_version_are_kept_and_skipped(collection: Collection) -
     reader._edits.fold()
     found = AdditionLog(collection.folder / "edits", dict[str, str], collection.folder).read()
     assert [added.what["kind"] for added in found] == ["clear_names", "split", "undo"]
+
+
+def test_what_would_not_be_read_again_is_refused_and_small_edits_go_on(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "ADDITION", 4000)
+    monkeypatch.setattr(limits, "ADDITIONS", 8000)
+    monkeypatch.setattr(addition_log, "_LARGE", 500)
+
+    def names(count: int) -> Names:
+        return Names((ClusterNaming(1, "x" * count),))
+
+    with pytest.raises(BadInput, match="change fewer faces at once"):
+        collection.append(names(4000))
+    kept = [collection.append(names(1500)) for _ in range(2)]
+    with pytest.raises(BadInput, match="change fewer faces at once"):
+        again(collection).append(names(1500))
+    collection._edits.fold()
+    with pytest.raises(BadInput):
+        collection.append(names(1500))
+    kept += [collection.append(names(300)) for _ in range(5)]
+    assert list(again(collection).edits()) == kept
+    while len(kept) < 50:
+        try:
+            kept.append(again(collection).append(names(300)))
+        except BadInput:
+            break
+    assert len(kept) < 30
+    assert list(again(collection).edits()) == kept, "what was said to be done is there"

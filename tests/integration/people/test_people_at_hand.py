@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import anyio
 import pytest
 
+from api.folders import Folders
 from api.people.editing import names_edit
 from api.people.filtering import Person, frames_with
 from api.people.people import People
+from api.people.roster.names import FolderRoster
+from api.people.roster.routes import list_named_people
 from api.people.snapshot import CollectionSnapshot
 from shared.cache.cache_dir import CacheDir
-from shared.errors import BadInput, Missing
+from shared.errors import BadInput, Missing, Unavailable
 from shared.opening import RootedPath
 from shared.people import clustering_files
 from shared.people.edits import NewEdit
@@ -87,6 +93,77 @@ def test_the_longest_unused_are_let_go_and_read_again(cache: CacheDir, reads: li
     for name in "abcbca":
         assert at_hand.open(cache, name).name == name
     assert [name[0] for name in reads] == list("abca")
+
+
+def test_who_is_named_pushes_nothing_out_that_is_kept(cache: CacheDir, reads: list[str]) -> None:
+    for name in "abc":
+        make(cache, name)
+    at_hand = People(capacity=1)
+    at_hand.edit(cache, "b", named("Ada"))
+    kept = at_hand.open(cache, "b")
+    found = at_hand.roster(cache)
+    assert [(name, list(names)) for name, names in found.collections] == [
+        ("a", []),
+        ("b", ["ada"]),
+        ("c", []),
+    ]
+    assert at_hand.open(cache, "b") is kept
+    at_hand.roster(cache)
+    assert sorted(name[0] for name in reads) == list("abc")
+
+
+def test_who_looks_for_names_too_long_stops_and_goes_on_from_there(
+    cache: CacheDir, reads: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in "ab":
+        make(cache, name)
+    at_hand = People()
+    begun, goes_on = threading.Event(), threading.Event()
+    read = clustering_files.read
+
+    def slowly(path: RootedPath) -> Any:
+        begun.set()
+        assert goes_on.wait(20)
+        return read(path)
+
+    monkeypatch.setattr(clustering_files, "read", slowly)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(at_hand.roster, cache, 0.05)
+        assert begun.wait(20)
+        with pytest.raises(Unavailable):  # somebody looks already
+            at_hand.roster(cache, 0.1)
+        goes_on.set()
+        with pytest.raises(Unavailable):
+            first.result(20)
+    assert [name[0] for name in reads] == ["a"]
+    assert len(at_hand.roster(cache, 20).collections) == 2
+    assert [name[0] for name in reads] == ["a", "b"]
+
+
+def test_of_very_many_folders_those_used_last_are_looked_at(tmp_path: Path) -> None:
+    folders = [str(tmp_path / f"{number:02}") for number in range(40)]
+    for folder in folders:
+        CacheDir.open(folder, create=True)
+    looked_at: list[str] = []
+
+    def roster(cache: CacheDir, within_s: float) -> FolderRoster:
+        assert within_s < 10
+        looked_at.append(str(cache.root))
+        return FolderRoster(str(cache.root), {}, [])
+
+    services = SimpleNamespace(
+        used_cache_dirs=lambda: dict.fromkeys(folders),
+        folders=Folders(),
+        people=SimpleNamespace(roster=roster),
+        paths=SimpleNamespace(cache_roots=None, back=lambda path, like=None: path),
+    )
+    call: Any = SimpleNamespace(services=services, query={}, warnings=[])
+    assert anyio.run(list_named_people, call).people == []
+    assert sorted(looked_at) == folders[:32]
+    assert call.warnings == [
+        "Only the 32 cache folders used last were looked at, of 40: name another one by cache_dir."
+    ]
+    services.folders.close()
 
 
 def test_a_collection_that_was_deleted_and_made_again_is_the_new_one(cache: CacheDir) -> None:

@@ -134,7 +134,7 @@ def test_an_idle_step_looks_at_no_file(
     assert ingest.watcher_lease.acquire("me", ttl_s=60)
     os.utime(ingest.media, (LONG_AGO, LONG_AGO))
     conditions = Conditions(keys=active_keys(ingest.client, settings))
-    left_out = LeftOut(ingest.client, settings.instance)
+    left_out = LeftOut(ingest.client, settings.instance, str)
     context = WatcherContext(
         settings, ingest.ledger, ingest.jobs, ingest.files, "me", conditions, left_out
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 
 from shared.ledger.left_out import LeftOutMark
@@ -86,3 +87,36 @@ def test_what_is_taken_again_while_no_watcher_runs_is_tried(steps: Steps) -> Non
     again.step()
     again.step()
     assert len(steps.tasks()) == 1
+
+
+def test_whatever_form_the_mark_has_and_a_sequence_stays_as_it_is(steps: Steps) -> None:
+    path = still(steps.media / unicodedata.normalize("NFD", "Zoë.png"), 1)
+    stills = [still(steps.media / f"shot.{n:04}.png", n) for n in range(1001, 1031)]
+    run = steps.run(steps.watch(image_sequences="skip"))
+    steps.walk(run)
+    [sequence] = [Path(p) for p, f in steps.files.all(run.folder.id).items() if f.is_sequence]
+    assert len(stills) == 30
+    for name in (unicodedata.normalize("NFC", str(path)), str(sequence)):
+        steps.left_out.mark(run.folder.cache_dir, {name: MARK})
+    run.step()
+    for _ in range(2):
+        steps.work(error="It is cut off.")
+        run.step()
+    assert steps.groups(run)[path.name] == SKIPPED
+    before = steps.file(run, sequence.name)
+    take_again(steps, run, Path(unicodedata.normalize("NFC", str(path))))
+    take_again(steps, run, sequence)
+    assert steps.groups(run)[path.name] == PENDING
+    assert steps.file(run, sequence.name) == before
+
+
+def test_marks_are_found_whatever_the_cache_folder_is_called(steps: Steps) -> None:
+    path = still(steps.media / "a.png", 1)
+    run = steps.run(steps.watch())
+    link = steps.folder / "link"
+    link.symlink_to(run.folder.cache_dir)
+    Path(run.folder.cache_dir).mkdir()
+    assert steps.left_out.mark(str(link), {str(path): MARK}) == 1
+    run.step()
+    assert steps.groups(run) == {"a.png": SKIPPED}
+    assert steps.tasks() == []

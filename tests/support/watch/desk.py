@@ -16,7 +16,7 @@ from shared.redis.clients import connect
 from shared.watch.choices import FileGroup
 from shared.watch.files import WatchedFile, WatchedFiles
 from shared.watch.folders import WatchFolders
-from shared.watch.lease import WatcherLease
+from shared.watch.lease import SoleLease
 from shared.watch.live import FolderLive, LiveStatus, WatchLive, WatchState
 from shared.watch.retries import RetryRequest, RetryRequests
 from tests.support.stack import Client
@@ -33,7 +33,7 @@ class WatchDesk:
         self.caches = caches
         self.redis = connect(redis_url)
         self.ledger = Ledger(self.redis, "default")
-        self.watcher_lease = WatcherLease(self.redis, "default")
+        self.watcher_lease = SoleLease(self.redis, "default")
         self.live_status = LiveStatus(self.redis, "default")
         self.retries = RetryRequests(self.redis, "default")
         self.files = WatchedFiles(self.redis, "default")

@@ -19,7 +19,7 @@ from shared.ledger.records import FileRecord, FileState
 from shared.watch.choices import FileGroup
 from shared.watch.files import WatchedFile, WatchedFiles
 from shared.watch.folders import WatchFolder, WatchFolders, new_folder_id
-from shared.watch.lease import WatcherLease
+from shared.watch.lease import SoleLease
 from shared.watch.live import LiveStatus, WatchLive
 from shared.watch.retries import RetryRequest, RetryRequests
 from tests.support.analysis.desk import INSTANCE, Desk
@@ -46,7 +46,7 @@ class IngestStack(Desk):
         self.state_dir = self.folder / "state"
         self.folders = WatchFolders(self.client, INSTANCE, self.state_dir)
         self.files = WatchedFiles(self.client, INSTANCE)
-        self.watcher_lease = WatcherLease(self.client, INSTANCE)
+        self.watcher_lease = SoleLease(self.client, INSTANCE)
         self.live_status = LiveStatus(self.client, INSTANCE)
         self.retries = RetryRequests(self.client, INSTANCE)
         self.media = self.folder / "media"

@@ -12,6 +12,7 @@ import msgspec
 import redis
 from msgspec.structs import replace
 
+from shared.cache.cache_dir import CacheDir
 from shared.domain import Fault, ModelKind, TaskKind
 from shared.ledger.jobs import JobQueues
 from shared.ledger.ledger import Ledger
@@ -22,13 +23,18 @@ from shared.settings import Settings
 from shared.watch.choices import FileGroup
 from shared.watch.files import FolderFacts, WatchedFile, WatchedFiles
 from shared.watch.folders import WatchFolder, WatchFolders, new_folder_id
-from shared.watch.lease import WatcherLease
+from shared.watch.lease import SoleLease
 from workers.watcher.context import Conditions, WatcherContext
 from workers.watcher.folder.watcher import FolderWatcher
 
 INSTANCE = "stepping"
 _PREFIX = key_prefix(INSTANCE)
 KEYS = {ModelKind.VISUAL: "eyes", ModelKind.SPEECH: "ears", ModelKind.FACES: "faces"}
+
+
+def _id_of(cache_dir: str) -> str:
+    """As the API, which gives a CacheDir an id before files are left out of it."""
+    return CacheDir.open(cache_dir, create=True).id
 
 
 class Steps:
@@ -45,9 +51,9 @@ class Steps:
         self.folders = WatchFolders(self.client, INSTANCE, folder / "state")
         self.media = folder / "media"
         self.media.mkdir()
-        self.left_out = LeftOut(self.client, INSTANCE)
+        self.left_out = LeftOut(self.client, INSTANCE, _id_of)
         self.conditions = Conditions(keys=KEYS)
-        assert WatcherLease(self.client, INSTANCE).acquire("me", 600)
+        assert SoleLease(self.client, INSTANCE).acquire("me", 600)
         self.context = WatcherContext(
             settings=self.settings,
             ledger=self.ledger,
@@ -55,7 +61,7 @@ class Steps:
             files=self.files,
             token="me",
             conditions=self.conditions,
-            left_out=self.left_out,
+            left_out=LeftOut(self.client, INSTANCE, str),
         )
 
     def watch(self, path: Path | None = None, **more: Any) -> WatchFolder:

@@ -10,6 +10,9 @@ from typing import Any, cast
 import msgspec
 import pytest
 
+from api.browsing.bodies import EstimateBody, FilesBelowBody
+from api.browsing.estimate_routes import estimate_analysis
+from api.browsing.folder_routes import list_media_files
 from api.folders import Folders
 from api.http.client_paths import ClientPaths
 from api.http.endpoint import Call
@@ -32,7 +35,8 @@ class RecordingPaths(ClientPaths):
     """Notes who asks for a media path, which ends the request."""
 
     def __init__(self) -> None:
-        super().__init__(Settings.from_env({"RUSHES_REDIS_URL": "unix:///nowhere"}))
+        self.settings = Settings.from_env({"RUSHES_REDIS_URL": "unix:///nowhere"})
+        super().__init__(self.settings)
         self.asked_in: list[threading.Thread] = []
 
     def media(self, path: str, field: str) -> str:
@@ -43,6 +47,8 @@ class RecordingPaths(ClientPaths):
 @pytest.mark.parametrize(
     ("handler", "body"),
     [
+        (list_media_files, msgspec.convert({"paths": ["/a"]}, FilesBelowBody)),
+        (estimate_analysis, msgspec.convert({"cache_dir": "/c", "paths": ["/a"]}, EstimateBody)),
         (search_by_text, msgspec.convert({**LIST, "query": "a"}, SearchTextBody)),
         (load_analysis_data_for_media, msgspec.convert(LIST, LoadForMediaBody)),
         (
@@ -53,10 +59,11 @@ class RecordingPaths(ClientPaths):
             ),
         ),
     ],
-    ids=["search", "loading", "thumbnails"],
+    ids=["files", "estimate", "search", "loading", "thumbnails"],
 )
 def test_paths_are_checked_beside_the_event_loop(handler: Any, body: Any) -> None:
     services = SimpleNamespace(paths=RecordingPaths(), folders=Folders())
+    services.settings = services.paths.settings
     services.in_cache_dir = lambda *args: Services.in_cache_dir(cast(Any, services), *args)
     with pytest.raises(_Asked):
         asyncio.run(handler(Call(cast(Any, services), body, {}, {})))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from api.deleting.person_groups import without_mention
 from api.people import editing
 from api.people.editing import (
     AllFacesOf,
@@ -13,7 +14,7 @@ from api.people.editing import (
     names_edit,
     undo_edit,
 )
-from shared.errors import BadInput, Missing
+from shared.errors import BadInput, EditedMeanwhile, Missing
 from shared.people.clustering import NO_CLUSTER
 from shared.people.edits import (
     ClearNames,
@@ -133,6 +134,26 @@ def test_all_faces_of_clusters_move_as_they_are_after_the_merges(state: PeopleSt
     gone = state.with_edits(written(2, edit))
     with pytest.raises(BadInput, match="No faces are in the cluster 30"):
         modify_edit(gone, moves=[(AllFacesOf((30,)), None)])
+
+
+def test_a_cluster_that_has_other_faces_than_were_seen_is_not_moved(state: PeopleState) -> None:
+    assert modify_edit(state, moves=[(AllFacesOf((10, 30), 8), NO_CLUSTER)]).moves
+    told = "the cluster 10, 30 has 8 faces, not 7. Look again"
+    with pytest.raises(EditedMeanwhile, match=told):
+        modify_edit(state, moves=[(AllFacesOf((10, 30), 7), NO_CLUSTER)])
+
+
+def test_a_whole_cluster_names_its_source_once(state: PeopleState) -> None:
+    whole = modify_edit(state, moves=[(AllFacesOf((30,)), NO_CLUSTER)])
+    assert whole.moves[0].sources == (30,)
+    each = modify_edit(state, moves=[(whole.moves[0].face_ids, NO_CLUSTER)])
+    assert each.moves[0].sources == (30, 30)
+    taught, as_before = (state.with_edits(written(2, edit)).taken_out() for edit in (whole, each))
+    assert [part.tolist() for part in taught] == [part.tolist() for part in as_before]
+    assert taught[1].tolist() == [30, 30]
+    left = without_mention(whole, {whole.moves[0].face_ids[0]}, [], [])
+    assert isinstance(left, Modify)
+    assert (len(left.moves[0].face_ids), left.moves[0].sources) == (1, (30,))
 
 
 def test_100_000_faces_move_at_once_and_come_back() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from api.people.editing import modify_edit, names_edit, undo_edit
 from api.people.meanwhile import checked_since, last_edit_id
-from shared.errors import EditedMeanwhile, Missing
+from shared.errors import BadInput, EditedMeanwhile, Missing
 from shared.people.clustering import NO_CLUSTER
 from shared.people.edits import ClearNames, Edit, NewEdit, Undo
 from shared.people.state import PeopleState
@@ -28,7 +28,7 @@ def after(*edits: NewEdit) -> PeopleState:
 def hindrance(state: PeopleState, known: int, new: NewEdit) -> str:
     """What is said to who wants that and knows the log up to an entry; "": nothing."""
     try:
-        assert checked_since(state, id_at(known), lambda: new) is new
+        assert checked_since(state, id_at(known), lambda _: new) is new
     except EditedMeanwhile as error:
         return error.message.removeprefix("Meanwhile ").removesuffix(". Look again, then decide.")
     return ""
@@ -63,7 +63,7 @@ def test_only_who_touches_the_same_is_hindered(theirs: NewEdit, mine: NewEdit, s
     state = after(theirs)
     assert hindrance(state, 0, mine) == said
     assert hindrance(state, 1, mine) == "", "known"
-    assert checked_since(state, None, lambda: mine) is mine, "who does not ask"
+    assert checked_since(state, None, lambda _: mine) is mine, "who does not ask"
 
 
 def test_an_undo_touches_what_it_took_back_or_brought_back() -> None:
@@ -84,18 +84,29 @@ def test_the_last_things_that_others_did_are_told_in_order() -> None:
 
 
 def test_what_others_took_away_is_told_rather_than_missing() -> None:
-    def make() -> NewEdit:
-        raise Missing("There is no cluster 7.")
+    made = modify_edit(EMPTY, moves=[(FACE[8:9], None)])
+    new = made.moves[0].target
+
+    def name_it(state: PeopleState) -> NewEdit:
+        return names_edit(state, [(new, "Di")])
 
     with pytest.raises(Missing):
-        checked_since(EMPTY, "", make)
-    with pytest.raises(EditedMeanwhile, match="a person was named Ada"):
-        checked_since(after(NAME_10), "", make)
+        checked_since(EMPTY, "", name_it)
+    with pytest.raises(EditedMeanwhile, match="an edit was undone"):
+        checked_since(after(made, Undo("")), id_at(1), name_it)
+    with pytest.raises(Missing):
+        checked_since(after(made, Undo("")), "", name_it)
+
+
+def test_what_was_wrong_before_others_edited_is_told_as_it_is() -> None:
+    for wrong, error in (([(77, "Di")], Missing), ([(20, "x" * 201)], BadInput)):
+        with pytest.raises(error):
+            checked_since(after(NAME_10), "", lambda state, wrong=wrong: names_edit(state, wrong))
 
 
 def test_an_edit_that_was_never_made_is_missing() -> None:
     state = after(NAME_10)
     assert (last_edit_id(EMPTY.edits), last_edit_id(state.edits)) == ("", id_at(1))
     with pytest.raises(Missing, match="known_edit_id: there is no edit"):
-        checked_since(state, "x", lambda: NAME_10)
+        checked_since(state, "x", lambda _: NAME_10)
     assert undo_edit(state.edits, "") == Undo("")

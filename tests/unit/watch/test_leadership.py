@@ -7,7 +7,7 @@ from typing import cast
 
 import pytest
 
-from shared.watch.lease import WatcherLease
+from shared.watch.lease import SoleLease
 from workers.watcher.leadership import Leadership, LeadershipLost
 
 
@@ -36,7 +36,7 @@ def test_who_reads_much_hears_no_later_that_redis_was_started_anew(
     now = 1000.0
     monkeypatch.setattr(time, "monotonic", lambda: now)
     lease = FakeLease()
-    leadership = Leadership(cast(WatcherLease, lease))
+    leadership = Leadership(cast(SoleLease, lease))
     leadership.campaign()
     lease.run = "second"
     now += 1.5

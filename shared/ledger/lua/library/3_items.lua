@@ -11,6 +11,18 @@ local function advance(t, n, kind, files)
   redis.call('HINCRBY', task_key(t), 'at:' .. kind, int(at - before))
 end
 
+-- Count a file that has failed, or does so no more (`by`), once whatever of it fails.
+local function count_failed(t, n, index, kind, by)
+  for _, other in ipairs({ 'video', 'audio', 'faces' }) do
+    local field = n .. ':' .. index .. ':' .. other
+    if other ~= kind and redis.call('HEXISTS', failures_key(t), field) == 1 then return end
+  end
+  if redis.call('HEXISTS', task_key(t), 'failed_files') == 0 then -- a former version began it
+    redis.call('HSET', task_key(t), 'failed_files', redis.call('HLEN', failures_key(t)))
+  end
+  redis.call('HINCRBY', task_key(t), 'failed_files', by)
+end
+
 -- A file has ended in one type. A later success of a retry replaces a failure, nothing counts twice.
 -- `skipped`: what was wanted of it had been done before.
 local function file_ended(t, n, index, kind, path, failure, worker, fault, skipped)
@@ -24,11 +36,13 @@ local function file_ended(t, n, index, kind, path, failure, worker, fault, skipp
   if failure ~= '' then
     count('file_errors:' .. fault)
     redis.call('HINCRBY', item_key(t, n), 'bad', 1)
+    count_failed(t, n, index, kind, 1)
     redis.call('HSET', failures_key(t), field, cjson.encode({ path, failure }))
     notify('file.failed', 'file.failed:' .. t .. ':' .. field,
       { task_id = t, media_path = path, type = kind, error = failure })
   elseif before then
     redis.call('HINCRBY', item_key(t, n), 'bad', -1)
+    count_failed(t, n, index, kind, -1)
     redis.call('HDEL', failures_key(t), field)
   end
   if not before then

@@ -18,7 +18,7 @@ from shared.redis.clients import connect
 from shared.watch.choices import FileGroup
 from shared.watch.files import FolderFacts, WatchedFile, WatchedFiles
 from shared.watch.folders import Schedule, WatchFolder, WatchFolders, new_folder_id
-from shared.watch.lease import WatcherLease
+from shared.watch.lease import SoleLease
 from tests.support.private_redis import PrivateRedis
 from tests.support.system.tiny_disk import tiny_disk
 
@@ -37,12 +37,12 @@ def folders(client: redis.Redis, tmp_path: Path) -> WatchFolders:
 
 
 @pytest.fixture
-def lease(client: redis.Redis) -> WatcherLease:
-    return WatcherLease(client, "default")
+def lease(client: redis.Redis) -> SoleLease:
+    return SoleLease(client, "default")
 
 
 @pytest.fixture
-def files(client: redis.Redis, lease: WatcherLease) -> WatchedFiles:
+def files(client: redis.Redis, lease: SoleLease) -> WatchedFiles:
     """`me` is the active watcher."""
     assert lease.acquire("me", ttl_s=60)
     return WatchedFiles(client, "default")
@@ -290,7 +290,7 @@ def test_a_page_goes_on_after_a_file_that_has_gone(files: WatchedFiles) -> None:
     assert [path for path, _ in rest.files] == ["/c", "/d"]
 
 
-def test_only_the_active_watcher_writes(files: WatchedFiles, lease: WatcherLease) -> None:
+def test_only_the_active_watcher_writes(files: WatchedFiles, lease: SoleLease) -> None:
     assert files.write("me", "f", {"/a": file()})
     assert not files.write("another", "f", {"/a": None, "/b": file()})
     assert not files.forget("another", "f")

@@ -8,7 +8,7 @@ import pytest
 import redis
 
 from shared.redis.clients import connect
-from shared.watch.lease import WatcherLease
+from shared.watch.lease import SoleLease
 from shared.watch.live import ROOM, FolderLive, LiveStatus, WatchLive, WatchState
 from tests.support.waiting import wait_for
 
@@ -20,8 +20,8 @@ def client(redis_url: str) -> Iterator[redis.Redis]:
 
 
 @pytest.fixture
-def lease(client: redis.Redis) -> WatcherLease:
-    return WatcherLease(client, "default")
+def lease(client: redis.Redis) -> SoleLease:
+    return SoleLease(client, "default")
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def live_status(client: redis.Redis) -> LiveStatus:
 
 
 def test_what_the_watcher_says_counts_as_long_as_one_is_active(
-    live_status: LiveStatus, lease: WatcherLease
+    live_status: LiveStatus, lease: SoleLease
 ) -> None:
     live = WatchLive(
         state=WatchState.RUNNING,
@@ -49,7 +49,7 @@ def test_what_the_watcher_says_counts_as_long_as_one_is_active(
 
 
 def test_what_another_version_says_is_as_good_as_nothing(
-    live_status: LiveStatus, lease: WatcherLease, client: redis.Redis
+    live_status: LiveStatus, lease: SoleLease, client: redis.Redis
 ) -> None:
     lease.acquire("me", ttl_s=60)
     assert live_status.read() is None

@@ -1,0 +1,96 @@
+"""A fetch that would fill the disk, or in which nothing arrives, is ended in a sentence."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from shared.models.fetches import Fetches, FetchRecord
+from shared.redis.clients import connect
+from shared.settings import Settings
+from tests.support.private_redis import private_redis
+from tests.support.system.tiny_disk import tiny_disk
+from tests.support.waiting import wait_for
+from workers.models.weights import fetch_limits, fetcher
+from workers.models.weights.fetcher import WeightsFetcher
+
+MODEL = "someone/whisper-of-mine"
+_FILLS = """
+import os, time
+folder = os.path.join(os.environ["RUSHES_MODELS_DIR"], ".someone--whisper-of-mine-made")
+os.mkdir(folder)
+with open(os.path.join(folder, "a"), "wb", 0) as file:
+    while True:
+        file.write(bytes(65536))
+        time.sleep(0.02)
+"""
+_HANGS = 'import time; print(\'{"words": "waiting for another"}\', flush=True); time.sleep(99)'
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[redis.Redis]:
+    with private_redis() as server, connect(server.url) as client:
+        yield client
+
+
+Run = Callable[..., FetchRecord]
+
+
+@pytest.fixture
+def run(client: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Has a model fetched by this program; how it ends."""
+    client.flushall()
+
+    def run(models: Path, program: str, model: str = MODEL) -> FetchRecord:
+        monkeypatch.setenv("RUSHES_MODELS_DIR", str(models))
+        monkeypatch.setattr(fetcher, "_COMMAND", ("-c", program))
+        monkeypatch.setattr(fetcher, "_TELL_EVERY_S", 0.05)
+        fetches = Fetches(client, "default")
+        fetches.ask(model, [socket.gethostname()])
+        worker = WeightsFetcher(Settings.from_env(), client, "w1")
+        worker.start()
+        try:
+            wait_for(lambda: not fetches.records()[0].is_open, 20, "the end of the fetch")
+        finally:
+            worker.end()
+        return fetches.records()[0]
+
+    return run
+
+
+def test_a_disk_is_not_filled(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(fetch_limits, "KEPT_FREE", 2_000_000)
+    with tiny_disk(tmp_path / "disk", kib=8_192) as disk:
+        record = run(disk, _FILLS)
+        assert record.state == "failed"
+        assert "It was stopped before it filled the disk" in record.message
+        assert os.statvfs(disk).f_bfree * os.statvfs(disk).f_bsize > 7_000_000, "nothing is left"
+        larger = run(disk, _FILLS, "whisper-base")
+        assert "MB of free disk" in larger.message
+        assert larger.started_at is None, "its size is known"
+
+
+def test_one_in_which_nothing_arrives_is_ended(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(fetch_limits, "STALLED_S", 0.6)
+    record = run(tmp_path, _HANGS)
+    assert record.state == "failed"
+    assert "Nothing has arrived for" in record.message
+    assert "Its last words: waiting for another." in record.message
+
+
+def test_what_was_deleted_here_counts_as_fetched_no_more(
+    run: Run, client: redis.Redis, tmp_path: Path
+) -> None:
+    host = socket.gethostname()
+    fetches = Fetches(client, "default")
+    fetches.put(FetchRecord(model_key="whisper-base", host=host, asked_at=1.0, state="done"))
+    assert fetches.fetched([host]) == {"whisper-base"}
+    run(tmp_path, "pass")
+    assert "whisper-base" not in fetches.fetched([host])
