@@ -1,6 +1,6 @@
 """What docs/first-day.md shows: footage of two days, some of which gives an administrator work.
 
-Its pictures may be given on, as those of docs/first-steps.md.
+Its pictures may be given on: Big Buck Bunny, street scenes and photos as in docs/first-steps.md.
 """
 
 from __future__ import annotations
