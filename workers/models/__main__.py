@@ -64,7 +64,8 @@ def _named(settings: Settings, name: str) -> list[ModelSpec]:
             f"{_SMALL} is for machines without a GPU. One that is worth having it: "
             f"RUSHES_VISUAL_MODEL={_OF_A_GPU}; with Docker Compose, COMPOSE_PROFILES=gpu in .env."
         )
-    return [resolve(settings, kind, model.key) for kind, model in wanted.items()]
+    voices = [voice_model.SPEC] if settings.speakers else []
+    return [*(resolve(settings, kind, model.key) for kind, model in wanted.items()), *voices]
 
 
 def _say_what_comes(settings: Settings, specs: list[ModelSpec]) -> None:

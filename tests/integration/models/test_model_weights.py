@@ -122,7 +122,7 @@ def test_lite_is_a_model_of_each_kind_and_all_are_what_was_tested() -> None:
 
 
 def test_configured_is_what_the_settings_name_whatever_else_there_is() -> None:
-    keys = ("conse-lite0", "whisper-tiny.en", "dlib-resnet")
+    keys = ("conse-lite0", "whisper-tiny.en", "dlib-resnet", "resemblyzer")
     for key in keys:
         settings, _ = lite_weights(key)
     models = settings.weights_dir
@@ -132,6 +132,8 @@ def test_configured_is_what_the_settings_name_whatever_else_there_is() -> None:
     assert code == 0
     assert "RUSHES_VISUAL_MODEL=ViT-B-16-SigLIP2--webli" in hint, "for a machine with a GPU"
     assert ready == [f"{key} is ready in {models}" for key in keys]
+    silent = finish(start_pull(models, "configured", RUSHES_SPEAKERS="off", **named))[1]
+    assert "resemblyzer" not in silent
     both = finish(start_pull(models, "configured", "lite", RUSHES_DEVICE="cpu"))[1]
     lite = ("conse-lite0", "whisper-base", "dlib-resnet", "resemblyzer")
     assert both.splitlines() == [f"{key} is ready in {models}" for key in lite], "each once"

@@ -4,7 +4,8 @@
 loading) writes `marker`, then goes on only when `release` exists; like a native call it hears of
 no stop.
 `invents`: text that the models add over the end of all they hear.
-`embeds_sentences`: the lite model is loaded, and embeds them.
+`embeds_sentences`: the lite model is loaded, and embeds them. `tells_speakers`: the real network
+tells voices apart.
 `stall_s`, `wide_s`: the stall timer's terms.
 """
 
@@ -94,6 +95,7 @@ def main() -> int:
             TranscriptStage,
             new_detector=FakeVoiceDetector,
             embeds_sentences=TOLD.get("embeds_sentences", False),
+            tells_speakers=TOLD.get("tells_speakers", False),
         ),
     )
     worker = Worker(

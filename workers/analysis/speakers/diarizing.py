@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,13 @@ _GAP_S = 0.5  # a longer pause parts two turns of one voice
 class Diarizer:
     """Hears the sound of a file block by block, then tells who speaks. Holds a minute of it."""
 
-    def __init__(self, segments: Sequence[Segment], voices: VoiceEmbedder) -> None:
+    def __init__(
+        self,
+        segments: Sequence[Segment],
+        voices: VoiceEmbedder,
+        checkpoint: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._checkpoint = checkpoint
         words: dict[int | None, list[Word]] = {}
         for segment in segments:
             words.setdefault(segment.stream, []).extend(segment.words)
@@ -43,10 +49,11 @@ class Diarizer:
         Streams are of one conversation: a voice that is heard in two is one speaker.
         """
         heard = {stream: found.finish() for stream, found in self._streams.items()}
-        rows = voices_in(joined(list(heard.values())))
+        rows = voices_in(joined(list(heard.values())), self._checkpoint)
         rows = lasting([(self._words[stream], found) for stream, found in heard.items()], rows)
         turns: list[SpeakerTurn] = []
         for stream, words in self._words.items():
+            self._checkpoint()
             if stream in heard:
                 turns += _turns(stream, words, heard[stream], rows)
         turns.sort(key=lambda turn: (turn.start, turn.stream or 0))

@@ -38,12 +38,16 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Listened:
-    """Windows of speech, by time: where each begins and ends, in which piece, what is heard."""
+    """Windows of speech, by time: where each begins and ends, in which piece, what is heard.
+
+    `noise`: what part of the power around is noise, 0 to 1.
+    """
 
     starts: NDArray[np.float64]
     ends: NDArray[np.float64]
     pieces: NDArray[np.int64]
     rows: Rows
+    noise: NDArray[np.float64]
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -76,7 +80,9 @@ def listen(
     frames, size = len(own), voices.window_frames
     if frames < _SHORTEST_S * 100:
         return joined([])
-    speech = np.maximum(own - _noise(mels), 0)
+    noise, mean = _noise(mels), np.maximum(mels.mean(axis=0, dtype=np.float64), 1e-20)
+    share = float(np.minimum(noise, mean).sum() / mean.sum())
+    speech = np.maximum(own - noise, 0)
     at = round(before_s * SAMPLE_RATE)
     power = float(np.mean(pcm[at : at + frames * SAMPLE_RATE // 100].astype(np.float64) ** 2))
     power *= float(speech.sum()) / max(float(own.sum()), 1e-20)
@@ -90,7 +96,9 @@ def listen(
     windows = np.stack([speech[n : n + size] for n in firsts]).astype(np.float32)
     starts = piece.start + firsts / 100
     ends = np.minimum(starts + size / 100, piece.start + frames / 100)
-    return Listened(starts, ends, np.full(len(firsts), number), voices.embed(windows))
+    count = len(firsts)
+    rows = voices.embed(windows)
+    return Listened(starts, ends, np.full(count, number), rows, np.full(count, share))
 
 
 def joined(parts: Sequence[Listened]) -> Listened:
@@ -101,6 +109,7 @@ def joined(parts: Sequence[Listened]) -> Listened:
         np.concatenate([nothing, *(part.ends for part in parts)]),
         np.concatenate([np.empty(0, np.int64), *(part.pieces for part in parts)]),
         np.concatenate([np.empty((0, 256), np.float32), *(part.rows for part in parts)]),
+        np.concatenate([nothing, *(part.noise for part in parts)]),
     )
 
 
