@@ -67,6 +67,7 @@ def publish(
             language=found.language,
             audio_streams=found.audio_streams,
             sentence_model=ROWS if has_pack else "",
+            made_at=time.time(),
         )
 
 
