@@ -24,7 +24,7 @@ _LEAST_S = 2.0  # of words that a voice has
 
 
 @dataclass(frozen=True, slots=True)
-class Assigned:
+class VoicedWords:
     """For each word the number of its voice, -1 for none, and whether it may be another one."""
 
     voices: NDArray[np.int64]
@@ -45,17 +45,17 @@ def lasting(parts: Sequence[tuple[Sequence[Word], Listened]], rows: Rows) -> Row
     return rows
 
 
-def assign(words: Sequence[Word], heard: Listened, rows: Rows) -> Assigned:
+def assign(words: Sequence[Word], heard: Listened, rows: Rows) -> VoicedWords:
     """Whose words these are, of the voices with these rows; twice, with better rows at last."""
     if not words or not len(rows):
-        return Assigned(np.full(len(words), -1), np.ones(len(words), np.bool_))
+        return VoicedWords(np.full(len(words), -1), np.ones(len(words), np.bool_))
     middles = np.array([(word.start + word.end) / 2 for word in words])
     shares = _shares(middles, heard)
     found = _path(words, _scores(shares, heard.rows @ rows.T))
     rows = _renewed(middles, heard, found, rows)
     scores = _scores(shares, heard.rows @ rows.T)
     found = _path(words, scores)
-    return Assigned(found, _doubts(words, scores, found, shares))
+    return VoicedWords(found, _doubts(words, scores, found, shares))
 
 
 Shares = list[tuple[slice, NDArray[np.float64]]]
@@ -128,7 +128,7 @@ def _doubts(
     own = scores[np.arange(len(words)), found]
     others = scores.copy()
     others[np.arange(len(words)), found] = -1
-    doubtful = own - others.max(axis=1) < _CLOSE
+    doubtful: NDArray[np.bool_] = own - others.max(axis=1) < _CLOSE
     doubtful |= np.array([near.sum() <= 0 for _, near in shares])
     changes = np.flatnonzero(np.diff(found)) + 1
     for turn in np.split(np.arange(len(words)), changes):

@@ -10,11 +10,20 @@ from numpy.typing import NDArray
 from shared.cache.speakers import Speaker, SpeakerTurn
 from shared.cache.transcripts import Segment, Word
 from workers.analysis.speakers.assigning import assign, lasting
-from workers.analysis.speakers.pieces import AROUND_S, Listened, joined, listen, pieces_of
+from workers.analysis.speakers.pieces import (
+    AROUND_S,
+    Excerpts,
+    Listened,
+    excerpts,
+    joined,
+    listen,
+    pieces_of,
+)
 from workers.analysis.speakers.voices import unit, voices_in
 from workers.models.protocols import SAMPLE_RATE, VoiceEmbedder
 
 Pcm = NDArray[np.float32]
+_AT_ONCE = 32  # windows that are heard together
 _GAP_S = 0.5  # a longer pause parts two turns of one voice
 
 
@@ -82,6 +91,7 @@ class _Stream:
         self._next = 0  # number of the next piece
         self._sound = np.empty(0, np.float32)
         self._at = 0  # sample of the file at which it begins
+        self._waiting: list[Excerpts] = []
         self._heard: list[Listened] = []
 
     def hear(self, pcm: Pcm) -> None:
@@ -95,6 +105,8 @@ class _Stream:
 
     def finish(self) -> Listened:
         self._listen(None)
+        if self._waiting:
+            self._heard.append(listen(self._waiting, self._voices))
         return joined(self._heard)
 
     def _begin(self, number: int) -> int:
@@ -111,7 +123,11 @@ class _Stream:
             sound = self._sound[max(begin - self._at, 0) : max(end - self._at, 0)]
             before_s = piece.start - begin / SAMPLE_RATE
             if len(sound) > before_s * SAMPLE_RATE:
-                self._heard.append(listen(piece, self._next, sound, before_s, self._voices))
+                found = excerpts(piece, self._next, sound, before_s, self._voices)
+                self._waiting += [found] if found else []
+            if sum(map(len, self._waiting)) >= _AT_ONCE:
+                self._heard.append(listen(self._waiting, self._voices))
+                self._waiting.clear()
             self._next += 1
 
 

@@ -53,6 +53,20 @@ class Listened:
         return len(self.starts)
 
 
+@dataclass(frozen=True, slots=True)
+class Excerpts:
+    """Windows of a piece before they are heard: many at once cost less."""
+
+    piece: int
+    starts: NDArray[np.float64]
+    ends: NDArray[np.float64]
+    windows: NDArray[np.float32]  # [n, frames, channels] mels
+    noise: float
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+
 def pieces_of(words: Sequence[Word]) -> Iterator[Piece]:
     """Pieces of speech by time, none longer than a minute."""
     start = end = -1.0
@@ -67,9 +81,9 @@ def pieces_of(words: Sequence[Word]) -> Iterator[Piece]:
         yield Piece(start, end)
 
 
-def listen(
+def excerpts(
     piece: Piece, number: int, pcm: Rows, before_s: float, voices: VoiceEmbedder
-) -> Listened:
+) -> Excerpts | None:
     """Windows of a piece; one where it is shorter than a window, none where it is much shorter.
 
     `pcm` begins `before_s` before the piece and ends a bit after it.
@@ -79,7 +93,7 @@ def listen(
     own = mels[first : first + round((piece.end - piece.start) * 100)]
     frames, size = len(own), voices.window_frames
     if frames < _SHORTEST_S * 100:
-        return joined([])
+        return None
     noise, mean = _noise(mels), np.maximum(mels.mean(axis=0, dtype=np.float64), 1e-20)
     share = float(np.minimum(noise, mean).sum() / mean.sum())
     speech = np.maximum(own - noise, 0)
@@ -96,9 +110,19 @@ def listen(
     windows = np.stack([speech[n : n + size] for n in firsts]).astype(np.float32)
     starts = piece.start + firsts / 100
     ends = np.minimum(starts + size / 100, piece.start + frames / 100)
-    count = len(firsts)
-    rows = voices.embed(windows)
-    return Listened(starts, ends, np.full(count, number), rows, np.full(count, share))
+    return Excerpts(number, starts, ends, windows, share)
+
+
+def listen(parts: Sequence[Excerpts], voices: VoiceEmbedder) -> Listened:
+    """What is heard in all windows of these pieces."""
+    counts = [len(part) for part in parts]
+    return Listened(
+        np.concatenate([part.starts for part in parts]),
+        np.concatenate([part.ends for part in parts]),
+        np.repeat([part.piece for part in parts], counts),
+        voices.embed(np.concatenate([part.windows for part in parts])),
+        np.repeat([part.noise for part in parts], counts),
+    )
 
 
 def joined(parts: Sequence[Listened]) -> Listened:

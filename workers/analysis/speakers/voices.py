@@ -34,7 +34,7 @@ _BLOCK = 800  # windows that are compared with each other: about ten minutes of 
 
 
 @dataclass(frozen=True, slots=True)
-class _Group:
+class _VoiceGroup:
     """Windows that may be of one voice, by sums alone."""
 
     total: NDArray[np.float64]  # of their rows
@@ -43,8 +43,8 @@ class _Group:
     pairs: int  # of these
     seconds: float
 
-    def __add__(self, other: _Group) -> _Group:
-        return _Group(
+    def __add__(self, other: _VoiceGroup) -> _VoiceGroup:
+        return _VoiceGroup(
             self.total + other.total,
             self.count + other.count,
             self.beside + other.beside,
@@ -76,7 +76,7 @@ def voices_in(heard: Listened, checkpoint: Callable[[], None] = lambda: None) ->
         return heard.rows
     usual = nearness(heard)
     least = min(max(usual - _MARGIN, _FARTHEST), _NEAREST)
-    groups: list[_Group] = []
+    groups: list[_VoiceGroup] = []
     for first in range(0, len(heard), _BLOCK):
         checkpoint()
         block = _groups(heard, slice(first, first + _BLOCK), least)
@@ -93,7 +93,7 @@ def unit(rows: NDArray[np.float64] | Rows) -> Rows:
     return np.asarray(rows / norms, np.float32)
 
 
-def _groups(heard: Listened, part: slice, least: float) -> list[_Group]:
+def _groups(heard: Listened, part: slice, least: float) -> list[_VoiceGroup]:
     rows = heard.rows[part]
     lengths = heard.ends[part] - heard.starts[part]
     found = linked(rows, lengths, least)
@@ -104,7 +104,7 @@ def _groups(heard: Listened, part: slice, least: float) -> list[_Group]:
         own = found == number
         pairs = own & follows
         groups.append(
-            _Group(
+            _VoiceGroup(
                 rows[own].sum(axis=0, dtype=np.float64),
                 int(own.sum()),
                 float(cosines[pairs].sum()),
@@ -115,12 +115,12 @@ def _groups(heard: Listened, part: slice, least: float) -> list[_Group]:
     return groups
 
 
-def _lasting(groups: Sequence[_Group]) -> list[_Group]:
+def _lasting(groups: Sequence[_VoiceGroup]) -> list[_VoiceGroup]:
     longest = max(group.seconds for group in groups)
     return [group for group in groups if group.seconds >= min(_LEAST_S, longest)]
 
 
-def _merged(groups: Iterable[_Group], usual: float, same: float) -> list[_Group]:
+def _merged(groups: Iterable[_VoiceGroup], usual: float, same: float) -> list[_VoiceGroup]:
     """Groups until no two of them are of one voice; those that are surest of it join first."""
     left = list(groups)
     while len(left) > 1:

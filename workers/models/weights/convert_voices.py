@@ -44,7 +44,7 @@ def voice_network(weights: Tensors) -> onnx.ModelProto:
     )
     rows = graph.add("Relu", rows)
     # Where nothing is heard all values may be 0.
-    graph.unit_rows(graph.add("Add", rows, graph.constant(np.float32(1e-9))), "rows")
+    graph.unit_rows(graph.add("Add", rows, graph.constant(np.array(1e-9, np.float32))), "rows")
     channels = weights["lstm.weight_ih_l0"].shape[1]
     dim = len(weights["linear.bias"])
     return graph.model(
