@@ -26,7 +26,8 @@ from cli.processes.local_address import local_address
 from cli.processes.supervisor import Child, LifeLine
 from shared.domain import ModelKind
 from shared.errors import SettingsError
-from shared.models import model_catalogue
+from shared.models import model_catalogue, voice_model
+from shared.models.specs import ModelSpec
 from shared.private_files import private
 from shared.process import machine, memory, traces
 from shared.process.listening import PortTaken, listen
@@ -93,7 +94,7 @@ class Stack:
         key_file = first_key(settings, redis_url)
         environment = {"RUSHES_REDIS_URL": redis_url}
         self._start("api", "api", environment=environment)
-        await self._pull_missing_weights(ModelKind.VISUAL)
+        await self._pull_missing_weights(default_model(settings, ModelKind.VISUAL))
         first = self._start("query worker", "workers", "query", environment=environment)
         for number in range(2, (settings.query_workers or 1) + 1):
             self._start(f"query worker {number}", "workers", "query", environment=environment)
@@ -154,11 +155,12 @@ class Stack:
 
     async def _pull_the_rest(self) -> None:
         for kind in (ModelKind.SPEECH, ModelKind.FACES):
-            await self._pull_missing_weights(kind)
+            await self._pull_missing_weights(default_model(self.settings, kind))
+        if self.settings.speakers:
+            await self._pull_missing_weights(voice_model.SPEC)
 
-    async def _pull_missing_weights(self, kind: ModelKind) -> None:
-        """Fetch the default model; without it the workers run and say what they miss."""
-        spec = default_model(self.settings, kind)
+    async def _pull_missing_weights(self, spec: ModelSpec) -> None:
+        """Fetch a model; without it the workers run and say what they miss."""
         if self.stopping.is_set() or model_catalogue.is_downloaded(self.settings, spec):
             return
         log.info("the weights of %s are missing: fetching them from %s", spec.key, spec.source)

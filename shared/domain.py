@@ -64,6 +64,7 @@ class Stage(StrEnum):
     FRAMES = "frames"
     VISUAL = "visual"
     TRANSCRIPT = "transcript"
+    SPEAKERS = "speakers"  # of the transcript of the same model
     FACES = "faces"
 
 

@@ -225,6 +225,7 @@ PARSERS: dict[str, Callable[[str, str], Any]] = {
     "watch_extensions": _extensions,
     "metrics": _switch,
     "console": _switch,
+    "speakers": _switch,
     "allow_noncommercial": _switch,
     "model_idle_minutes": _count,
     "model_memory_mb": _count,

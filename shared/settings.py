@@ -159,6 +159,9 @@ class Settings:
         "Model key of a small speech model, such as whisper-tiny.en, that hears speech once more "
         "to mark doubtful words. Unset: they are marked by how sure the first model was.",
     )
+    speakers: bool = _setting(
+        False, "on or off: tell apart who speaks in what is transcribed from now on."
+    )
     audio_streams: str = _setting(
         "mix",
         "Of several sound tracks: mix hears all at once, first only the main one, each one after "

@@ -6,6 +6,7 @@ import threading
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence, Set
 from concurrent.futures import Executor
+from typing import Generic, TypeVar
 from unicodedata import normalize
 
 import msgspec
@@ -22,7 +23,7 @@ from shared.opening import RootedPath
 
 _AT_ONCE = 1000  # MediaFiles, while others wait
 _BEHIND_SLASH = chr(ord("/") + 1)
-
+KeyT = TypeVar("KeyT")
 Announced = tuple[str, str]  # data file names: visual artefact, frames artefact ("" unknown)
 
 
@@ -41,13 +42,15 @@ class CacheView:
         self._frames: dict[str, str] = {}  # hash -> data file
         self._visual: dict[str, dict[str, str]] = {}  # model -> hash -> data file
         self._transcripts: dict[tuple[str, str], str] = {}  # (hash, model) -> data file
+        self._speakers: dict[tuple[str, str], str] = {}  # (hash, model) -> data file
         self._paths: dict[str, dict[str, SeenPath]] = {}  # hash -> path -> newest sighting
         self._at_path: dict[str, str] = {}  # path -> hash last seen there
         self._newest: dict[str, SeenPath] = {}  # hash -> its newest sighting
         self._sightings = 0
         self.best_paths: Looks[str, str | None] = Looks()  # hash -> where the file opens
         self.opened = LatelyOpened()
-        self.frames = AnnouncedFrames(self._lock, self._frames)
+        self.frames = AnnouncedFiles(self._lock, self._frames)
+        self.speakers = AnnouncedFiles(self._lock, self._speakers)
         self.pictures = AnnouncedPictures(self._lock, self._visual)
         self.seen = SeenPlaces(self._lock, self._paths)
         self.frame_packs: Looks[str, RootedPath | None] = Looks()  # hash -> where one lies
@@ -154,6 +157,8 @@ class CacheView:
                 self._visual.setdefault(entry.model, {})[entry.hash_str] = entry.file
             elif entry.stage is Stage.TRANSCRIPT:
                 self._transcripts[entry.hash_str, entry.model] = entry.file
+            elif entry.stage is Stage.SPEAKERS:
+                self._speakers[entry.hash_str, entry.model] = entry.file
 
     def _note_path(self, entry: Seen) -> None:
         seen = SeenPath(
@@ -205,24 +210,24 @@ class AnnouncedPictures:
             return self._files.get(model, {}).keys() & hashes
 
 
-class AnnouncedFrames:
-    """Which frames artefacts a CacheView was told of."""
+class AnnouncedFiles(Generic[KeyT]):
+    """Which artefacts of a kind a CacheView was told of, by the hash, or by hash and model."""
 
-    def __init__(self, lock: threading.Lock, files: dict[str, str]) -> None:
+    def __init__(self, lock: threading.Lock, files: dict[KeyT, str]) -> None:
         self._lock, self._files = lock, files
 
-    def files(self) -> dict[str, str]:
-        """Data files by hash: hints, since lines come in any order."""
+    def files(self) -> dict[KeyT, str]:
+        """Data files: hints, since lines come in any order."""
         with self._lock:
             return dict(self._files)
 
-    def correct(self, hash_str: str, file: str | None) -> None:
+    def correct(self, key: KeyT, file: str | None) -> None:
         """Note what the manifest said; None: they are not published (any more)."""
         with self._lock:
             if file is None:
-                self._files.pop(hash_str, None)
+                self._files.pop(key, None)
             else:
-                self._files[hash_str] = file
+                self._files[key] = file
 
 
 class SeenPlaces:

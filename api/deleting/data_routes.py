@@ -31,6 +31,7 @@ _KINDS: dict[Stage, DataKind] = {
     Stage.FRAMES: "frames",
     Stage.VISUAL: "visual",
     Stage.TRANSCRIPT: "transcription",
+    Stage.SPEAKERS: "speakers",
     Stage.FACES: "faces",
 }
 _MOST_SHOWN = 1000  # files in an answer

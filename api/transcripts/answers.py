@@ -19,7 +19,8 @@ class TranscriptWord(Word, frozen=True, array_like=True):
 class Transcription(Struct, kw_only=True, omit_defaults=True):
     """What was said in one file. `segments` is null when it is not transcribed, `[]` when silent.
 
-    `words`, `streams` and `warnings` are left out where they were not asked for or do not apply.
+    `words`, `streams`, `speakers` and `warnings` are left out where they were not asked for or do
+    not apply.
     """
 
     media_path: ClientPath
@@ -89,6 +90,28 @@ class Transcription(Struct, kw_only=True, omit_defaults=True):
                 description="For each segment its audio stream, in files transcribed with "
                 '`audio_streams` "each".',
                 examples=[[0]],
+            ),
+        ]
+        | None
+    ) = None
+    speakers: (
+        Annotated[
+            list[str | None],
+            Meta(
+                description="With `speakers`: for each segment who says it, S1, S2 and so on by "
+                "first appearance in the file; null where that is not known.",
+                examples=[["S1"]],
+            ),
+        ]
+        | None
+    ) = None
+    doubtful_speakers: (
+        Annotated[
+            list[bool],
+            Meta(
+                description="With `speakers`: for each segment whether it may be somebody else's: "
+                "it is short, or two are as likely, or speak at once.",
+                examples=[[False]],
             ),
         ]
         | None

@@ -23,6 +23,13 @@ class TranscriptionsBody(Keyed, kw_only=True):
             "such marks."
         ),
     ] = False
+    speakers: Annotated[
+        bool,
+        Meta(
+            description="Add who says each segment; segments break where another one speaks. Files "
+            "whose speakers were not told apart have no `speakers`."
+        ),
+    ] = False
     warnings: Annotated[
         bool, Meta(description="Add the spans whose text was refused or decoded again.")
     ] = False

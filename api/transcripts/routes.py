@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import cast
 
@@ -15,8 +17,9 @@ from api.models.model_keys import active_key
 from api.services import Services
 from api.transcripts.answers import Transcription, Transcriptions, TranscriptWord
 from api.transcripts.bodies import TranscriptionsBody
-from shared.cache import cache_files, transcripts
+from shared.cache import cache_files, speakers, transcripts
 from shared.cache.cache_dir import CacheDir
+from shared.cache.spoken_by import by_speaker
 from shared.cache.transcripts import Segment, SpokenText, Transcript
 from shared.domain import Manifest, ModelKind
 from shared.errors import CacheError, FolderHangs, MediaError, NotAllowed, UnusablePath
@@ -120,6 +123,8 @@ def _fill(answer: Transcription, source: _TranscriptSource, hash_str: str) -> No
     if manifest is None:
         return
     body, found = source.body, _read(source, hash_str, manifest)
+    if body.speakers and isinstance(found, Transcript):
+        found = _by_speaker(answer, source, hash_str, manifest, found)
     answer.language = language_name(found.language) if found.language else None
     answer.language_probability = found.language_probability
     answer.model_key = manifest.model
@@ -131,6 +136,25 @@ def _fill(answer: Transcription, source: _TranscriptSource, hash_str: str) -> No
             answer.words = [_words(segment, marked=body.doubtful) for segment in found.segments]
         if body.warnings:
             answer.warnings = list(found.warnings)
+
+
+def _by_speaker(
+    answer: Transcription,
+    source: _TranscriptSource,
+    hash_str: str,
+    manifest: Manifest,
+    found: Transcript,
+) -> Transcript:
+    """The transcript whose segments break where another one speaks, if that was told apart."""
+    told = speakers.find(source.cache, hash_str, manifest)
+    if told is None:
+        return found
+    with _with_a_cure():
+        turns = speakers.read(source.cache, hash_str, told).turns
+    parts = by_speaker(found.segments, turns)
+    answer.speakers = [part.segment.speaker for part in parts]
+    answer.doubtful_speakers = [part.is_doubtful for part in parts]
+    return msgspec.structs.replace(found, segments=tuple(part.segment for part in parts))
 
 
 def _words(segment: Segment, *, marked: bool) -> list[TranscriptWord]:
@@ -147,10 +171,16 @@ def _words(segment: Segment, *, marked: bool) -> list[TranscriptWord]:
 def _read(source: _TranscriptSource, hash_str: str, manifest: Manifest) -> Transcript | SpokenText:
     """Read as much as the request needs: words are most of a transcript."""
     body = source.body
-    is_whole = body.words or body.doubtful or body.warnings
+    is_whole = body.words or body.doubtful or body.warnings or body.speakers
     read = transcripts.read if is_whole else transcripts.read_text
-    try:
+    with _with_a_cure():
         return read(source.cache, hash_str, manifest)
+
+
+@contextlib.contextmanager
+def _with_a_cure() -> Iterator[None]:
+    try:
+        yield
     except CacheError as error:
         raise CacheError(f"{error.message} Transcribe the file again with force.") from error
 
@@ -174,6 +204,7 @@ ENDPOINTS = (
             "media_paths": ["/footage/day1/A001.mov"],
             "words": True,
             "doubtful": True,
+            "speakers": True,
             "warnings": True,
         },
         answer_example={
@@ -193,6 +224,8 @@ ENDPOINTS = (
                             [0.78, 1.9, "rolling.", 0.45, True],
                         ]
                     ],
+                    "speakers": ["S1"],
+                    "doubtful_speakers": [False],
                     "warnings": [
                         {
                             "start": 61.2,

@@ -31,7 +31,7 @@ from shared.opening import OpenedFile, OpenedFolder, RootedPath
 
 _HASH = re.compile(r"[0-9a-f]{16}")
 _LONGEST_MODEL_NAME = 120  # file systems allow 255 bytes, the rest of the name needs about 60
-_DATA_FILE = re.compile(r"(?:frames|visual|transcript|faces)\.[^/]*[0-9a-f]{8}\.[a-z0-9]{1,5}")
+_DATA_FILE = re.compile(rf"(?:{'|'.join(Stage)})\.[^/]*[0-9a-f]{{8}}\.[a-z0-9]{{1,5}}")
 EXACT_CUTS = "exact-cuts.json"  # beside the frames artefact that it belongs to
 _TEMPORARY = re.compile(r"\..+\.tmp")
 _DELETED = re.compile(r"deleted\.[0-9a-f]{16}\.(manifest\..+\.json)")

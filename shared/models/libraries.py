@@ -11,6 +11,7 @@ NEEDED = {
     "conse": ("lite", ("onnxruntime", "tokenizers")),
     "whisper": ("lite", ("faster_whisper", "ctranslate2")),
     "dlib": ("lite", ("onnxruntime",)),
+    "ge2e": ("lite", ("onnxruntime",)),
     "open_clip": ("studio", ("torch", "open_clip")),
     "insightface": ("insightface", ("onnxruntime", "insightface")),
     "faceplugin": ("insightface", ("onnxruntime", "insightface")),

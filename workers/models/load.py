@@ -6,11 +6,17 @@ import contextlib
 from collections.abc import Iterator
 
 from shared.errors import ModelError
-from shared.models import libraries
+from shared.models import libraries, voice_model
 from shared.models.model_catalogue import require_weights
 from shared.models.specs import ModelSpec
 from shared.settings import Settings
-from workers.models.protocols import FaceFinder, Transcriber, VisualEmbedder, VoiceDetector
+from workers.models.protocols import (
+    FaceFinder,
+    Transcriber,
+    VisualEmbedder,
+    VoiceDetector,
+    VoiceEmbedder,
+)
 
 
 def load_visual(settings: Settings, spec: ModelSpec) -> VisualEmbedder:
@@ -83,6 +89,15 @@ def load_detector() -> VoiceDetector:
     from workers.models.speech.voice import load_voice_detector  # onnxruntime: optional
 
     return load_voice_detector()
+
+
+def load_voices(settings: Settings) -> VoiceEmbedder:
+    """Load what tells voices apart; a moment's work. Raises ModelError with what to do."""
+    require_weights(settings, voice_model.SPEC)
+    _require_its_libraries(voice_model.SPEC)
+    from workers.models.speech.voices import GE2EVoices  # onnxruntime: optional
+
+    return GE2EVoices(settings.weights_dir / voice_model.KEY / "voices.onnx", settings.device)
 
 
 def require_installed(extra: str, *modules: str) -> None:

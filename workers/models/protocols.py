@@ -137,6 +137,20 @@ class VoiceDetector(Protocol):
         """
 
 
+class VoiceEmbedder(Protocol):
+    """Tells voices apart: rows of windows of sound that are near each other for one voice."""
+
+    @property
+    def window_frames(self) -> int:
+        """Length of a window in frames, of which 100 are a second."""
+
+    def mels(self, pcm: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Sound at SAMPLE_RATE -> a row for every 10 ms, one more than whole steps are in it."""
+
+    def embed(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Windows of these rows [n, window_frames, channels] -> unit rows [n, dim]."""
+
+
 @dataclass(frozen=True, slots=True)
 class FaceBox:
     """One detected face, in pixels of the picture it was found in."""

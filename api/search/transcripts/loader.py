@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from api.cache.view import CacheView
 from api.search.loader import Loader
@@ -18,16 +19,23 @@ from api.search.transcripts.log import (
 )
 from api.search.transcripts.meanings import encoded
 from api.search.transcripts.text import SearchText, pack
-from shared.cache import cache_files, sentence_rows, transcripts
+from shared.cache import cache_files, sentence_rows, speakers, transcripts
 from shared.cache.cache_dir import CacheDir
+from shared.cache.spoken_by import by_speaker
+from shared.cache.transcripts import SpokenText, Transcript
 from shared.domain import Manifest, Stage
 from shared.errors import CacheError
 from shared.opening import RootedPath
 
+_BESIDE = "/"  # between a transcript's data file and that of its speakers: in no file's name
+
+
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class _ReadTranscript:
-    file: str
+    file: str  # its own, and that of its speakers
     made_at: float
     text: SearchText
     language: str
@@ -71,10 +79,15 @@ class TranscriptLoader(Loader[Key, str, _ReadTranscript, TranscriptSnapshot, Tra
         return found
 
     def _announced(self) -> Mapping[Key, str]:
-        return self._view.transcripts()
+        told = self._view.speakers.files()
+        found = self._view.transcripts()
+        return {key: _source(file, told.get(key, "")) for key, file in found.items()}
 
     def _correct(self, key: Key, source: str | None) -> None:
-        self._view.correct_transcript(*key, source)
+        file, _, told = (source or "").partition(_BESIDE)
+        self._view.correct_transcript(*key, file or None)
+        if source is not None:
+            self._view.speakers.correct(key, told or None)
 
     def _held(self, snapshot: TranscriptSnapshot) -> Mapping[Key, str]:
         # Rows that could not be read are tried again, as what is unusable is. So is what was read
@@ -123,17 +136,41 @@ def _read(cache: CacheDir, key: Key, wait_s: float) -> _ReadTranscript | None:
             return None
         try:
             left = deadline - time.monotonic()
-            spoken = transcripts.read_text(cache, key[0], manifest, left)
-            text, left = pack(spoken.segments), deadline - time.monotonic()
+            spoken, text, file = _text(cache, key[0], manifest, left)
+            left = deadline - time.monotonic()
             rows, unread = _rows(cache, key[0], manifest, len(spoken.segments), left)
-            return _ReadTranscript(
-                manifest.file, manifest.made_at, text, spoken.language, rows, unread
-            )
+            return _ReadTranscript(file, manifest.made_at, text, spoken.language, rows, unread)
         except CacheError:
             now = cache_files.read_manifest(path)
             if now is None or now.file == manifest.file:
                 raise
             # else replaced and collected meanwhile
+
+
+def _text(
+    cache: CacheDir, hash_str: str, manifest: Manifest, wait_s: float
+) -> tuple[SpokenText | Transcript, SearchText, str]:
+    """A transcript, its text by who speaks where that was told apart, and what was read for it.
+
+    Speakers that cannot be read are none: who reads transcripts is told.
+    """
+    told = speakers.find(cache, hash_str, manifest)
+    if told is None:
+        spoken = transcripts.read_text(cache, hash_str, manifest, wait_s)
+        return spoken, pack(spoken.segments), manifest.file
+    whole = transcripts.read(cache, hash_str, manifest)
+    try:
+        parts = by_speaker(whole.segments, speakers.read(cache, hash_str, told).turns)
+    except CacheError as error:
+        log.warning("%s: %s", hash_str, error.message)
+        parts = by_speaker(whole.segments, [])
+    text = pack([part.segment for part in parts])
+    numbers = tuple(parts[number].number for number in text.numbers)
+    return whole, replace(text, numbers=numbers), _source(manifest.file, told.file)
+
+
+def _source(file: str, told: str) -> str:
+    return f"{file}{_BESIDE}{told}" if told else file
 
 
 def _rows(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import msgspec
 
 from api.search.transcripts.folding import fold, glue
-from shared.cache.transcripts import SpokenSegment
+from shared.cache.transcripts import Segment, SpokenSegment
 
 # Between sound streams: no query holds a line break, so no match reaches across.
 STREAM_BORDER = b"\n"
@@ -45,7 +45,7 @@ class SearchText:
         return tuple(fold(line.speaker or "") for line in self.lines)
 
 
-def pack(segments: Iterable[SpokenSegment]) -> SearchText:
+def pack(segments: Iterable[SpokenSegment | Segment]) -> SearchText:
     """The text of segments, ready for searching; those without text are left out."""
     pieces: list[bytes] = []
     starts = array("I")
@@ -72,7 +72,7 @@ def pack(segments: Iterable[SpokenSegment]) -> SearchText:
     return SearchText(b"".join(pieces), starts, tuple(lines), tuple(numbers))
 
 
-def _stream_and_time(numbered: tuple[int, SpokenSegment]) -> tuple[int, float]:
+def _stream_and_time(numbered: tuple[int, SpokenSegment | Segment]) -> tuple[int, float]:
     segment = numbered[1]
     return -1 if segment.stream is None else segment.stream, segment.start
 

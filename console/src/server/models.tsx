@@ -68,7 +68,7 @@ async function models(signal: AbortSignal): Promise<Models> {
   const [available, loaded, { fetches }] = await Promise.all([
     ask(api.GET("/models/available", { signal })),
     ask(api.GET("/models/loaded", { signal })),
-    ask(api.GET("/models/fetches", { signal })),
+    may("models") ? ask(api.GET("/models/fetches", { signal })) : { fetches: [] },
   ]);
   return { available, loaded, fetches };
 }

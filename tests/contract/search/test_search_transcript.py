@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from shared.cache.cache_dir import CacheDir
+from shared.cache.speakers import Speaker, SpeakerTurn, SpeakerTurns
 from shared.cache.transcripts import Segment
 from tests.contract.http.test_bad_input import refusal
 from tests.support.media.by_path import hash_media
+from tests.support.search.transcribed import publish_for, publish_speakers, spoken
 from tests.support.search.transcript_data import publish_transcript, segments
 from tests.support.stack import Client
 
@@ -85,6 +87,37 @@ def test_the_speaker_field_matches_nothing_without_data_about_speakers(
     body = {"cache_dir": str(cache.root), "query": "ada"}
     assert client.ok("/search/transcript", **body, speaker="Ada") == {"matches": []}
     assert len(client.ok("/search/transcript", **body, speaker=None)["matches"]) == 2
+
+
+def test_what_a_speaker_says_is_found_as_soon_as_speakers_are_told_apart(
+    client: Client, cache: CacheDir, media: Path
+) -> None:
+    path = media / "two-voices.mp4"
+    path.write_bytes(b"two voices" * 100)
+    hash_str = publish_for(cache, path, spoken(1, "Roll the thunder? Thunder is rolling.", 7))
+
+    def found(**more: Any) -> list[tuple[float, float, str, str | None]]:
+        body = {"cache_dir": str(cache.root), "query": "thunder", **more}
+        return [
+            (one["start_seconds"], one["end_seconds"], one["text"], one.get("speaker"))
+            for one in client.ok("/search/transcript", **body)["matches"]
+        ]
+
+    assert found() == [(1, 7, "Roll the thunder? Thunder is rolling.", None)]
+    assert found(speaker="S1") == []
+    turns = (SpeakerTurn(1, 4, 0), SpeakerTurn(4, 7, 1))
+    told = SpeakerTurns(model="resemblyzer", speakers=(Speaker(3, ()), Speaker(3, ())), turns=turns)
+    made = publish_speakers(cache, hash_str, told)
+    first, second = (1, 4, "Roll the thunder?", "S1"), (4, 7, "Thunder is rolling.", "S2")
+    assert found() == [first, second]
+    assert found(speaker="s2") == [second]
+    assert found(speaker="S3") == []
+    assert found(query="thunder? thunder") == [
+        (1, 7, "Roll the thunder? Thunder is rolling.", None)
+    ], "two say it"
+    cache.data_path(hash_str, made).path.write_bytes(b"{")
+    publish_for(cache, path, spoken(1, "Thunder again.", 2))
+    assert found() == [(1, 2, "Thunder again.", None)], "speakers of an older transcript are none's"
 
 
 def test_fuzzy_forgives_a_typo_and_other_words_are_no_mode(

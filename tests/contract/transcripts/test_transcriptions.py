@@ -10,12 +10,13 @@ import pytest
 
 from api.exports.transcripts.formats import FORMATS
 from shared.cache.cache_dir import CacheDir
-from shared.cache.transcripts import Doubt, TranscriptWarning
+from shared.cache.speakers import Speaker, SpeakerTurn, SpeakerTurns
+from shared.cache.transcripts import Doubt, Segment, TranscriptWarning, Word
 from shared.domain import ModelKind
 from shared.redis import heartbeats
 from shared.redis.clients import connect
 from tests.support.private_redis import PrivateRedis
-from tests.support.search.transcribed import publish_for, spoken
+from tests.support.search.transcribed import publish_for, publish_speakers, spoken
 from tests.support.stack import Client
 
 ROLLING = (spoken(0.42, "We are rolling.", 1.9), spoken(2.5, "Тишина, 静かに!", 4.25))
@@ -299,3 +300,32 @@ def test_what_comes_out_goes_into_an_export_as_it_is(
             if item["segments"] and name not in ("docx", "pdf"):
                 assert "We are rolling." in answer.text
                 assert "静かに!" in answer.text
+
+
+def test_who_speaks_comes_when_asked_for_and_breaks_segments(
+    client: Client, cache: CacheDir, folder: Path
+) -> None:
+    path = clip(folder, "two-voices.wav")
+    words = [
+        Word(float(n), n + 0.9, text, 0.9) for n, text in enumerate("Ready? Yes, we are".split())
+    ]
+    hash_str = publish_for(
+        cache, path, Segment(start=0, end=4, text="Ready? Yes, we are", words=tuple(words))
+    )
+    before = asked(client, cache, path, words=True)
+    (plain,) = asked(client, cache, path, speakers=True)
+    assert plain == {key: value for key, value in before[0].items() if key != "words"}
+    told = SpeakerTurns(
+        model="resemblyzer",
+        speakers=(Speaker(0.9, ()), Speaker(2.9, ())),
+        turns=(SpeakerTurn(0, 0.9, 0, True), SpeakerTurn(1, 3.9, 1)),
+    )
+    publish_speakers(cache, hash_str, told)
+    assert asked(client, cache, path, words=True) == before, "who does not ask sees no change"
+    (found,) = asked(client, cache, path, speakers=True, words=True)
+    assert found["segments"] == [[0, "Ready?", 0.9], [1, "Yes, we are", 4]]
+    assert found["speakers"] == ["S1", "S2"]
+    assert found["doubtful_speakers"] == [True, False]
+    assert [[word[2] for word in one] for one in found["words"]] == [
+        ["Ready?"], ["Yes,", "we", "are"],
+    ]  # fmt: skip

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import socket
+import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import redis
 
 from shared.models.fetches import Fetches, FetchRecord
+from shared.models.model_catalogue import find
 from shared.redis.clients import connect
 from shared.settings import Settings
 from tests.support.private_redis import private_redis
 from tests.support.system.tiny_disk import tiny_disk
 from tests.support.waiting import wait_for
-from workers.models.weights import fetch_limits, fetcher
+from workers.models.weights import fetch_limits, fetcher, pull
 from workers.models.weights.fetcher import WeightsFetcher
 
 MODEL = "someone/whisper-of-mine"
@@ -83,6 +87,35 @@ def test_one_in_which_nothing_arrives_is_ended(
     assert record.state == "failed"
     assert "Nothing has arrived for" in record.message
     assert "Its last words: waiting for another." in record.message
+
+
+def test_who_waits_for_another_process_tells_what_that_one_adds(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """So that one which gets on, however slowly, is not taken for one that is stopped."""
+    monkeypatch.setattr(pull, "_LOOK_S", 0.02)
+    settings = replace(Settings(), models_dir=tmp_path)
+    said: list[str] = []
+    root = settings.weights_dir
+    root.mkdir(exist_ok=True)
+    with (root / ".packages.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        words = (settings, find(settings, "whisper-base"), said.append)
+        thread = threading.Thread(target=pull.pull, args=words)
+        thread.start()
+        try:
+            wait_for(lambda: said, 10, "the first words")
+            with (root / "large").open("w") as file:
+                file.truncate(250_000_000)
+            wait_for(lambda: len(said) > 1, 10, "what has arrived")
+            (root / "whisper-base").mkdir()
+            (root / "whisper-base" / "manifest.json").touch()
+        finally:
+            fcntl.flock(lock, fcntl.LOCK_UN)
+            thread.join()
+    assert said[0] == "waiting for another process that is fetching packages"
+    assert said[1].endswith(": 250 MB")
+    assert said[-1] == "whisper-base was made ready by another process"
 
 
 def test_what_was_deleted_here_counts_as_fetched_no_more(

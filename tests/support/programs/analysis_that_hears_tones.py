@@ -4,7 +4,8 @@
 loading) writes `marker`, then goes on only when `release` exists; like a native call it hears of
 no stop.
 `invents`: text that the models add over the end of all they hear.
-`embeds_sentences`: the lite model is loaded, and embeds them.
+`embeds_sentences`: the lite model is loaded, and embeds them. `tells_speakers`: the real network
+tells voices apart.
 `stall_s`, `wide_s`: the stall timer's terms.
 """
 
@@ -17,6 +18,7 @@ import os
 import sys
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -97,7 +99,7 @@ def main() -> int:
         ),
     )
     worker = Worker(
-        Settings.from_env(),
+        replace(Settings.from_env(), speakers=TOLD.get("tells_speakers", False)),
         Work("analysis", run, why_not),
         stall=StallTimer(TOLD.get("stall_s", STALL_S), TOLD.get("wide_s", WIDE_STALL_S)),
         loaders={ModelKind.VISUAL: load_visual, ModelKind.SPEECH: load_tones},

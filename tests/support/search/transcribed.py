@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.cache import sentence_rows, transcripts
+from shared.cache import sentence_rows, speakers, transcripts
 from shared.cache.cache_dir import CacheDir
+from shared.cache.speakers import SpeakerTurns
 from shared.cache.transcripts import Segment, Transcript, Word
 from shared.domain import Manifest, Stage
 from shared.models.sentence_model import ROWS
@@ -65,7 +67,17 @@ def publish(
             language=found.language,
             audio_streams=found.audio_streams,
             sentence_model=ROWS if has_pack else "",
+            made_at=time.time(),
         )
+
+
+def publish_speakers(
+    cache: CacheDir, hash_str: str, found: SpeakerTurns, model: str = MODEL
+) -> Manifest:
+    """Who speaks, of the transcript by this model that is there."""
+    with cache.draft(hash_str, Stage.SPEAKERS, model, "json", "1") as draft:
+        draft.file.write(speakers.encode(found))
+        return draft.publish(rows=len(found.speakers), made_at=time.time())
 
 
 def publish_for(cache: CacheDir, path: Path, *segments: Segment, **more: Any) -> str:

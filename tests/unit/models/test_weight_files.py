@@ -112,3 +112,10 @@ def test_a_constant_is_read_without_running_its_module(tmp_path: Path) -> None:
     assert read_python_constant(source, "NAMES") == ("tench", "kite (bird of prey)")
     with pytest.raises(ModelError, match=r"names\.py defines no OTHER"):
         read_python_constant(source, "OTHER")
+
+
+def test_a_state_dict_is_read_beside_other_things(tmp_path: Path) -> None:
+    values = np.arange(12, dtype=np.float32)
+    state = {"step": 7, "model_state": {"a": tensor(0, (2, 3), (3, 1))}, "more": {"b": [None]}}
+    path = write_state_dict(tmp_path / "w.pt", state, values)
+    assert read_torch_state_dict(path, "model_state").keys() == {"a"}

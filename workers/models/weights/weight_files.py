@@ -74,8 +74,11 @@ class _StateDictUnpickler(pickle.Unpickler):
         return self.storages.setdefault(key, _Storage(dtype))
 
 
-def read_torch_state_dict(path: Path) -> Tensors:
-    """Read a state dict that torch < 1.6 saved: five pickles, then the storages' bytes."""
+def read_torch_state_dict(path: Path, part: str = "") -> Tensors:
+    """Read a state dict that torch < 1.6 saved: five pickles, then the storages' bytes.
+
+    `part`: its name where the file holds it beside other things, which are not read.
+    """
     with path.open("rb") as file:
         for _ in range(3):  # magic number, protocol version, facts about the machine
             _StateDictUnpickler(file).load()
@@ -87,7 +90,8 @@ def read_torch_state_dict(path: Path) -> Tensors:
             (count,) = struct.unpack("<q", file.read(8))
             raw = file.read(count * storage.dtype.itemsize)
             storage.values = np.frombuffer(raw, dtype=storage.dtype)
-    return {name: tensor.array() for name, tensor in state.items()}
+    tensors = state[part] if part else state
+    return {name: tensor.array() for name, tensor in tensors.items()}
 
 
 def read_safetensors(path: Path) -> Tensors:

@@ -1,0 +1,130 @@
+"""Who speaks is an artefact of its own: made with a transcript, later, anew, or not at all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.cache import speakers, transcripts
+from shared.cache.cache_dir import CacheDir
+from shared.cache.speakers import SpeakerTurns
+from shared.domain import Manifest, ProgressType, Stage, TaskState
+from shared.errors import CacheError
+from tests.support.analysis.desk import Desk
+from tests.support.fake_models import said
+from tests.support.lite_models import lite_weights
+from tests.support.media.by_path import hash_media
+from tests.support.media.sounds import write_sounds
+from tests.support.stack import models_dir
+
+VOICES = "resemblyzer"
+
+
+@pytest.fixture
+def desk(tmp_path: Path, redis_url: str) -> Iterator[Desk]:
+    lite_weights(VOICES)
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / VOICES).symlink_to(models_dir() / VOICES)
+    desk = Desk(tmp_path, redis_url)
+    yield desk
+    desk.close()
+
+
+def voice(desk: Desk, name: str = "voice.wav", *heard: str) -> Path:
+    pcm = said([(1 + n * 0.4, word) for n, word in enumerate(heard or ("Alpha", "bravo"))], 6)
+    return write_sounds(desk.folder / name, [pcm], rate=16_000)
+
+
+def analyze(desk: Desk, path: Path, **more: Any) -> None:
+    fields = {"wants": (ProgressType.AUDIO,), "speech_model": "tones", **more}
+    record = desk.wait_final(desk.submit([path], **fields))
+    assert (record.status, record.failed_files) == (TaskState.COMPLETED, ())
+
+
+def manifest(desk: Desk, path: Path, stage: Stage) -> Manifest | None:
+    return CacheDir.open(desk.cache, create=False).manifest(hash_media(str(path)), stage, "tones")
+
+
+def told(desk: Desk, path: Path) -> SpeakerTurns | None:
+    cache, hash_str = CacheDir.open(desk.cache, create=False), hash_media(str(path))
+    transcript = transcripts.find(cache, hash_str, "tones")
+    assert transcript is not None
+    found = speakers.find(cache, hash_str, transcript)
+    return speakers.read(cache, hash_str, found) if found else None
+
+
+def test_a_transcript_comes_with_who_speaks(desk: Desk) -> None:
+    path, silent = voice(desk), write_sounds(desk.folder / "silent.wav", [said([], 3)], rate=16_000)
+    desk.worker_that_hears_tones(tells_speakers=True)
+    analyze(desk, path)
+    analyze(desk, silent)
+    found = told(desk, path)
+    assert found is not None, desk.logs()
+    assert (found.model, len(found.speakers)) == (VOICES, 1)
+    assert [turn.speaker for turn in found.turns] == [0] * len(found.turns)
+    assert abs(found.turns[0].start - 1) < 0.1
+    assert told(desk, silent) is None, "nobody is invented"
+
+
+def test_a_transcript_that_is_there_gets_its_speakers_and_then_stays(desk: Desk) -> None:
+    path = voice(desk)
+    first = desk.worker_that_hears_tones()
+    analyze(desk, path)
+    before = manifest(desk, path, Stage.TRANSCRIPT)
+    assert told(desk, path) is None
+    assert first.end() == 0
+    desk.worker_that_hears_tones(1, tells_speakers=True, invents="Not heard again.")
+    analyze(desk, path)
+    made = manifest(desk, path, Stage.SPEAKERS)
+    assert made is not None
+    assert manifest(desk, path, Stage.TRANSCRIPT) == before
+    analyze(desk, path)
+    assert manifest(desk, path, Stage.SPEAKERS) == made, "nothing is missing any more"
+    analyze(desk, path, force=True)
+    anew = manifest(desk, path, Stage.SPEAKERS)
+    assert anew is not None
+    assert anew.made_at > made.made_at
+    assert told(desk, path) is not None
+
+
+def test_without_the_weights_there_is_a_transcript_all_the_same(desk: Desk) -> None:
+    (desk.folder / "models" / VOICES).unlink()
+    path = voice(desk)
+    process = desk.worker_that_hears_tones(tells_speakers=True)
+    analyze(desk, path)
+    assert told(desk, path) is None
+    assert "rushes models pull resemblyzer" in process.text()
+
+
+def test_what_is_damaged_is_told_and_made_anew_with_force(desk: Desk) -> None:
+    path = voice(desk)
+    desk.worker_that_hears_tones(tells_speakers=True)
+    analyze(desk, path)
+    made = manifest(desk, path, Stage.SPEAKERS)
+    assert made is not None
+    cache = CacheDir.open(desk.cache, create=False)
+    place = cache.data_path(hash_media(str(path)), made).path
+    whole = json.loads(place.read_text())
+    whole["turns"][0][2] = 7  # a speaker that there is not
+    place.write_text(json.dumps(whole))
+    with pytest.raises(CacheError, match="damaged"):
+        told(desk, path)
+    analyze(desk, path, force=True)
+    assert told(desk, path) is not None
+
+
+def test_a_worker_that_is_killed_before_leaves_nothing_and_the_next_makes_both(desk: Desk) -> None:
+    path = voice(desk)
+    first = desk.worker_that_hears_tones(tells_speakers=True, hold_at=1)
+    task = desk.submit([path], wants=(ProgressType.AUDIO,), speech_model="tones")
+    desk.wait_marker()
+    first.kill()
+    desk.worker_that_hears_tones(1, tells_speakers=True)
+    assert desk.wait_final(task, 60).status is TaskState.COMPLETED
+    assert told(desk, path) is not None
+    names = [name for name in desk.artefacts() if "speakers" in name]
+    assert len(names) == 2, "data and its manifest"

@@ -1,0 +1,60 @@
+"""Voices of flite are told apart, clean and over noise and music; nobody is invented."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+import pytest
+
+from shared.cache.transcripts import Segment
+from tests.quality.transcripts.conversations import Conversation, Pcm, conversation
+from tests.quality.transcripts.measure_speakers import tell
+from tests.support.lite_models import voice_model
+from tests.support.media.speech import RATE
+from tests.support.media.voices import uttered
+from tests.support.skip_or_fail import fetched_or_skipped
+from workers.analysis.speakers.diarizing import Diarizer
+
+_TEXT = (
+    "Good morning, and welcome to the second day of our little journey along the river. "
+    "We looked at photographs, drank hot tea, and talked about the people who once lived here. "
+    "My grandmother used to say that a garden tells you more about a man than his letters. "
+    "After a long silence he stood up and walked slowly towards the water."
+)
+
+
+@functools.cache
+def talk() -> Conversation:
+    """A minute of three voices."""
+    with fetched_or_skipped():
+        voices: dict[str, Pcm] = {name: uttered(_TEXT, name) for name in ("slt", "rms", "awb")}
+    return conversation(voices, seed=5, seconds=45, longest_s=10)
+
+
+@pytest.mark.parametrize(
+    ("over", "decibels", "most"), [("", 0, 0.1), ("noise", 10, 0.2), ("music", 10, 0.2)]
+)
+def test_three_voices_are_told_apart(over: str, decibels: float, most: float) -> None:
+    clean = talk()
+    told = tell(clean.over(over, decibels) if over else clean, clean.pcm)
+    assert told.found == 3
+    assert told.error < most
+
+
+def test_one_voice_alone_is_one_speaker() -> None:
+    with fetched_or_skipped():
+        alone = conversation({"slt": uttered(_TEXT, "slt")}, seed=6, seconds=30, longest_s=8)
+    told = tell(alone, alone.pcm)
+    assert told.found == 1
+
+
+def test_ten_sounds_at_once_are_few_speakers_and_doubtful() -> None:
+    """As many as can be is no answer: what nobody could tell apart is hardly told apart."""
+    pcm, words = talk().pcm, talk().words
+    babble = np.sum([np.roll(pcm, n * 3 * RATE) for n in range(10)], axis=0)
+    segment = Segment(start=0, end=len(pcm) / RATE, text="", words=words)
+    diarizer = Diarizer([segment], voice_model())
+    diarizer.hear(None, (babble / 4).astype(np.float32))
+    speakers, _ = diarizer.finish()
+    assert 1 <= len(speakers) <= 4

@@ -1,0 +1,80 @@
+"""The speakers artefact: who speaks when in a file, by its sound and the words of a transcript."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from shared.cache import speakers
+from shared.cache.speakers import SpeakerTurns
+from shared.cache.transcripts import Transcript
+from shared.domain import AnalyzeSpec, Manifest, Stage
+from shared.errors import ModelError
+from shared.models import voice_model
+from shared.process import traces
+from workers.analysis.analyzed_file import AnalyzedFile
+from workers.analysis.speakers.diarizing import Diarizer
+from workers.context import Context
+from workers.media.budget import work_limit_s
+from workers.media.sound.sound_reader import open_sound
+from workers.models.load import load_voices
+from workers.models.protocols import SAMPLE_RATE
+
+log = logging.getLogger(__name__)
+
+
+class SpeakerTelling:
+    """Tells the speakers of transcripts of one Item apart, where that is wanted."""
+
+    def __init__(self, context: Context, spec: AnalyzeSpec) -> None:
+        self._context = context
+        self._spec = spec
+        self._is_wanted = context.settings.speakers
+
+    def are_missing(self, file: AnalyzedFile, transcript: Manifest) -> bool:
+        """Whether a transcript that is there could have speakers, and has none made since."""
+        if not self._is_wanted or not transcript.rows:
+            return False
+        found = file.published(Stage.SPEAKERS, transcript.model)
+        return found is None or found.made_at < transcript.made_at
+
+    @traces.stage("tell speakers")
+    def told(self, file: AnalyzedFile, transcript: Transcript) -> SpeakerTurns | None:
+        """Who speaks when; None where nobody does, or it is not wanted, or cannot be told here.
+
+        Reads the sound once more: the words have to be known before. Raises as reading it does.
+        """
+        if not self._is_wanted or not transcript.segments:
+            return None
+        try:
+            voices = load_voices(self._context.settings)
+        except ModelError as error:  # the words are worth more than who says them
+            log.warning("The speakers of this transcript are not told apart: %s", error.message)
+            return None
+        context = self._context
+        diarizer = Diarizer(transcript.segments, voices, context.checkpoint)
+        with (
+            open_sound(file.opened) as reader,
+            context.limited(work_limit_s(file.opened.status, reader.duration_seconds)),
+        ):
+            for block in reader.blocks(transcript.audio_streams, context.checkpoint):
+                context.come_to(file.index, "the voices", block.start / SAMPLE_RATE)
+                diarizer.hear(block.stream, block.pcm)
+            found, turns = diarizer.finish()
+        context.counts["speakers"] += len(found)
+        return SpeakerTurns(model=voice_model.KEY, speakers=found, turns=turns)
+
+    @traces.stage("publish")
+    def publish(self, file: AnalyzedFile, found: SpeakerTurns, transcript_made_at: float) -> None:
+        """Write the artefact, to be shown with what else is made of the file."""
+        context = self._context
+        context.checkpoint()
+        with file.draft(Stage.SPEAKERS, self._spec.speech_model, ".json") as draft:
+            draft.file.write(speakers.encode(found))
+            draft.publish(
+                rows=len(found.speakers),
+                audio_streams=self._spec.audio_streams,
+                task_id=context.lease.task_id,
+                worker=context.worker,
+                made_at=max(time.time(), transcript_made_at),
+            )
