@@ -109,7 +109,8 @@ class AdditionLog(Generic[T]):
             if name not in sizes:
                 with contextlib.suppress(FileNotFoundError):  # folded just now
                     sizes[name] = folder.status(name).st_size
-        held = sum(sizes[name] for name in names if sizes.get(name, 0) <= limits.ADDITION)
+        there = (sizes.get(name, 0) for name in names)
+        held = sum(each for each in there if each <= limits.ADDITION)
         # Up to there it can be folded, and there is as much room again.
         most = limits.ADDITION if size > _LARGE else limits.ADDITIONS
         if held + size > most and size > _LARGE:

@@ -21,7 +21,7 @@ from shared.redis.clients import connect
 from shared.watch.choices import FileGroup
 from shared.watch.files import WatchedFile, WatchedFiles
 from shared.watch.folders import WatchFolder
-from shared.watch.lease import WatcherLease
+from shared.watch.lease import SoleLease
 from tests.integration.ledger.ledger_world import INSTANCE, World
 
 CACHE = "/cache"
@@ -57,7 +57,7 @@ def test_an_analysis_is_before_another_whatever_else_came_since(
 def test_files_of_a_watch_folder_wait_for_the_faces_that_it_wants(
     world: World, is_wanted: bool, waiting: dict[str, str]
 ) -> None:
-    watched, lease = WatchedFiles(world.redis, INSTANCE), WatcherLease(world.redis, INSTANCE)
+    watched, lease = WatchedFiles(world.redis, INSTANCE), SoleLease(world.redis, INSTANCE)
     assert lease.acquire("token", ttl_s=60)
     file = WatchedFile(group=FileGroup.PENDING, size=7, mtime_ns=7)
     assert watched.write("token", "f", {"/in/a.mov": file})
