@@ -161,7 +161,7 @@ function useWithoutMoved(selection: Selection, collection: string, edition: stri
       if (moved === null) message.value = { text: says.did.othersMeanwhile };
       else if (gone > 0) message.value = { text: says.did.movedMeanwhile(gone) };
     }
-    upTo.current = newest;
+    if (known() === newest) upTo.current = newest; // else another look is under way
   }
   useEffect(() => void prune(), [edition]);
   return () => (isOwn(known()) ? known() : upTo.current);
