@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import re
 from collections.abc import Sequence
 from urllib.parse import urlencode
 
+from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
 UNNAMED = "Unnamed"
+_DROP = """([name, content]) => {
+  const bytes = Uint8Array.from(atob(content), (one) => one.charCodeAt(0));
+  const dropped = new DataTransfer();
+  dropped.items.add(new File([bytes], name, { type: 'image/png' }));
+  for (const kind of ['dragenter', 'dragover', 'drop']) {
+    const init = { bubbles: true, cancelable: true, dataTransfer: dropped };
+    document.querySelector('dialog').dispatchEvent(new DragEvent(kind, init));
+  }
+}"""
 
 
 class Casting:
@@ -74,3 +86,11 @@ class Casting:
     def press(self, name: str) -> None:
         """A button."""
         self.page.get_by_role("button", name=name, exact=True).last.click()
+
+    def drop(self, name: str, picture: Image.Image) -> None:
+        """A picture onto the dialog that is open."""
+        written = io.BytesIO()
+        picture.save(written, "PNG")
+        content = base64.b64encode(written.getvalue()).decode()
+        self.page.evaluate(_DROP, [name, content])
+        expect(self.page.get_by_role("img", name=re.compile(name))).to_be_visible()
