@@ -6,20 +6,23 @@ import { asked } from "./asking/results";
 import { words } from "../words";
 
 const says = words.search.coverage;
-const PARTS = ["waiting", "failed", "other_models", "unknown", "offline"] as const;
+const PARTS = ["waiting", "failed", "left_out", "other_models", "unknown", "offline"] as const;
 const STATES = {
   waiting: "waiting",
   failed: "failed",
+  left_out: "left_out",
   other_models: "other_model",
   unknown: "unknown",
   offline: "offline",
 };
 
+const NOTHING = { files: 0, hours: 0 }; // left out: only told where there is something
+
 export function CoverageBar() {
   const sentence = useComputed(() => (coverage.value ? sentenceOf(coverage.value) : ""));
   const known = coverage.value;
   if (!known) return null;
-  const missing = PARTS.filter((part) => known[part].files > 0);
+  const missing = PARTS.filter((part) => (known[part]?.files ?? 0) > 0);
   return (
     <div class="coverage">
       <span class="bar" aria-hidden="true">
@@ -41,7 +44,7 @@ export function CoverageBar() {
 }
 
 function Missing({ part, coverage }: { part: (typeof PARTS)[number]; coverage: Coverage }) {
-  const { files, hours } = coverage[part];
+  const { files, hours } = coverage[part] ?? NOTHING;
   const reasons = coverage.reasons.filter(({ state }) => state === STATES[part]);
   return (
     <div>
@@ -63,12 +66,13 @@ function Missing({ part, coverage }: { part: (typeof PARTS)[number]; coverage: C
   );
 }
 
-/** By hours; by files where something has no length that is known, so that nothing counts as done. */
-export function shareOf({ asked, searched }: Coverage): number {
+/** By hours; by files where something has no length that is known. What is left out is not to be done. */
+export function shareOf({ asked, searched, left_out = NOTHING }: Coverage): number {
   if (asked.files === 0) return 0;
-  if (searched.files === asked.files) return 1;
-  const byHours = asked.hours > 0 && searched.hours < asked.hours;
-  return byHours ? searched.hours / asked.hours : searched.files / asked.files;
+  const [files, hours] = [asked.files - left_out.files, asked.hours - left_out.hours];
+  if (searched.files === files) return 1;
+  const byHours = hours > 0 && searched.hours < hours;
+  return byHours ? searched.hours / hours : searched.files / files;
 }
 
 /** In whole percent; never 100 where something is missing, nor 0 where something is there. */

@@ -122,6 +122,7 @@ export const words = {
         hours > 0 ? `${several(files, "file")}, ${hoursOf(hours)}` : several(files, "file"),
       waiting: "In line or being analyzed",
       failed: "Failed",
+      left_out: "Left out of analysis by somebody",
       other_models: "Analyzed with another model",
       unknown: "Not analyzed",
       offline: "Offline (they are found, but do not open now)",

@@ -58,10 +58,17 @@ def two_desks(browser: Browser, ingest: Ingest) -> Iterator[tuple[WorkDesk, Work
 
 
 def test_a_folder_is_watched_and_a_file_is_followed_to_a_hit_then_it_is_paused(
-    two_desks: tuple[WorkDesk, WorkDesk], incoming: Path, cat: Path
+    two_desks: tuple[WorkDesk, WorkDesk], ingest: Ingest, incoming: Path, cat: Path
 ) -> None:
     seen, other = two_desks
     seen.link("Watch a folder").click()
+    path = seen.page.get_by_label("Folder to watch")
+    path.press_sequentially("/no")
+    with seen.page.expect_response("**/watch-folders"):  # others go on meanwhile
+        elsewhere = ingest.add(incoming.parent, incoming.parent / ".rushes", recursive=False)
+    path.press_sequentially("where")
+    expect(path).to_have_value("/nowhere")
+    elsewhere.delete()
     seen.go_to(incoming)
     expect(seen.page.get_by_label("Folder to watch")).to_have_value(str(incoming))
     expect(seen.page.get_by_label("Library")).to_have_value(str(incoming / ".rushes"))
@@ -97,7 +104,7 @@ def test_a_file_that_fails_says_why_and_is_left_out_and_a_folder_changes(
 ) -> None:
     seen, other = two_desks
     ingest.start()
-    ingest.add(incoming, incoming / ".rushes")
+    folder = ingest.add(incoming, incoming / ".rushes")
     (incoming / "bad.mp4").write_bytes(b"this is no video at all" * 100)
     row = seen.watched(incoming)
     expect(row).to_contain_text("1 failed")
@@ -120,3 +127,11 @@ def test_a_file_that_fails_says_why_and_is_left_out_and_a_folder_changes(
     other.page.get_by_label("To", exact=True).fill("02:30")
     other.button("Save").click()
     expect(other.watched(incoming)).to_contain_text("from 01:00 to 02:30")
+    other.link(f"Change: {incoming}").click()
+    other.page.get_by_label("Leave out by name").fill("proxy_*")
+    folder.delete()
+    expect(other.page.get_by_role("alert").first).to_contain_text("somebody has removed it")
+    other.button("Watch this folder").click()
+    expect(other.watched(incoming)).to_contain_text("from 01:00 to 02:30")
+    other.link(f"Change: {incoming}").click()
+    expect(other.page.get_by_label("Leave out by name")).to_have_value("proxy_*")

@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.support.console.chromium import window
 from tests.support.console.editor import Editor
+from tests.support.console.held import Held
 from tests.support.console.looks import findings
 from tests.support.console.worker import WorkDesk
 from tests.support.media.media import Encoding, make_clip, picture_video
@@ -111,12 +112,18 @@ def test_a_task_that_ends_while_its_dialogs_are_open_is_a_sentence(
     seen, other = desk(), desk(address=f"#/work?task={task}")
     seen.button("Cancel: Analysis of Dan").click()
     expect(other.dialog).to_contain_text("Running")
+    late = Held(other.page, f"**/tasks/{task}?**")
+    other.page.reload()
+    late.wait()
     dan.ok("/analyze/cancel", task_id=task)
+    dan.wait_final(task)
+    late.let_go()  # it says that the task runs
     expect(seen.dialog).to_contain_text("It ended while this was open, and nothing was lost")
     expect(seen.button("Cancel it")).to_have_count(0)
     expect(other.dialog).to_contain_text("It ended while this was open: Cancelled.")
     assert findings(other.page) == []
     seen.button("Close", within=seen.dialog).last.click()
+    expect(seen.page.get_by_role("heading", name="Waiting and running")).to_be_focused()
     expect(seen.ended("Analysis of Dan")).to_contain_text("Cancelled")
 
 
@@ -172,7 +179,25 @@ def test_a_folder_is_chosen_by_keys_its_cost_seen_analyzed_and_searched(
     expect(cost).to_contain_text("1 to analyze")
     expect(cost).to_contain_text("2 seconds")
     assert findings(page) == []
+    names = Held(page, "**/media/files")
     seen.button("Analyze").click()
+    names.wait()
+    page.get_by_label("Pictures").uncheck()
+    expect(cost).to_contain_text("There is nothing to do")  # the film is silent
+    expect(seen.button("Analyze")).to_be_disabled()
+    seen.button("Cancel", within=cost).click()
+    page.get_by_label("Pictures").check()
+    expect(cost).not_to_contain_text("There is nothing to do")
+    names.again()
+    seen.button("Analyze").click()
+    names.wait()
+    seen.link("Watch folders").click()
+    names.let_go()
+    expect(elsewhere.page.get_by_role("combobox", name="Search", exact=True)).to_be_visible()
+    expect(seen.page.get_by_text("lacks the scope “watch”")).to_be_visible()  # nobody is led away
+    seen.link("Analyze").first.click()
+    expect(cost).to_contain_text("Choose at least one folder")
+    seen.link("It is begun: see its task").click()
     expect(seen.dialog).to_contain_text("Done")
     expect(Editor(elsewhere.page, seen.home).box).to_be_visible()  # without being loaded anew
     seen.link("Search this library", within=seen.dialog).click()
@@ -194,8 +219,13 @@ def test_a_folder_outside_the_roots_and_one_that_is_missing_are_sentences(
 
 
 def test_what_a_key_may_not_do_is_not_offered_and_the_scope_is_named(
-    desk: Desk, stack: Stack
+    desk: Desk, stack: Stack, endless: Path, cat: Path, tmp_path: Path
 ) -> None:
+    ian, broken = client_of(stack, "Ian"), tmp_path / "broken.mp4"
+    broken.write_bytes(b"this is no video at all" * 100)
+    ian.wait_final(ian.analyze(tmp_path / "lib", broken))
+    for path in (endless, cat):
+        ian.analyze(tmp_path / "lib", path, on_busy="queue")
     seen = desk(key_of(stack, "Hal", scopes=["search"]), "#/work/analyze")
     expect(seen.page.get_by_text("lacks the scope “analyze”")).to_be_visible()
     seen.open("#/work/watch")
@@ -203,6 +233,11 @@ def test_what_a_key_may_not_do_is_not_offered_and_the_scope_is_named(
     seen.open("#/work")
     expect(seen.page.get_by_text("lacks the scope “analyze”").first).to_be_visible()
     expect(seen.page.get_by_role("heading", name="Ended")).to_be_visible()
-    expect(seen.page.get_by_role("button", name=re.compile("Cancel|Put first|Try"))).to_have_count(
-        0
-    )
+    seen.ended("Analysis of Ian").get_by_text("1 file failed").click()
+    expect(seen.page.get_by_role("checkbox", name="broken.mp4")).to_be_visible()
+    deeds = re.compile("Cancel|Put first|Put before|Try|Leave")
+    expect(seen.waiting("Analysis of Ian")).to_have_count(2)
+    expect(seen.button(deeds)).to_have_count(0)
+    admin = desk()
+    admin.ended("Analysis of Ian").get_by_text("1 file failed").click()
+    expect(admin.button(deeds)).to_have_count(4)  # two to cancel, one to try again and to leave out

@@ -15,7 +15,7 @@ export const parts = kept<Parts>("rushes-analyze", {
   language: "",
   faces: false,
   collection: "",
-});
+}, { isShared: false }); // another window prepares another one
 
 /** What was typed; null: the usual one. */
 export const typedLibrary = signal<string | null>(null);

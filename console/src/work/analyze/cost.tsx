@@ -1,29 +1,28 @@
 /** What an analysis will cost, told before it can be begun. */
-import { useSignal } from "@preact/signals";
-import { useEffect } from "preact/hooks";
 import { api, ask, type Schemas } from "../../api/client";
-import { useDoing } from "../../parts/doing";
 import { useLoad } from "../../parts/load";
 import { Failure } from "../../parts/notice";
-import { go } from "../../route";
+import { hrefOf } from "../../route";
+import { words } from "../../words";
 import { work } from "../../words/work";
 import { isAbsolute } from "../browser/paths";
-import { begin } from "./beginning";
 import { chosen, library, parts } from "./choice";
+import { useSettled } from "../settled";
 import { lacking } from "./parts";
+import { begun, start, startError, starting } from "./start";
 
-const SETTLE_MS = 400; // while somebody still chooses
 const says = work.analyze;
 
 type Question = Schemas["EstimateBody"];
 
 export function Cost() {
   const lacks = whatLacks();
-  const asked = useSettled(lacks ? "" : JSON.stringify(question()));
+  const asked = useSettled(lacks ? "" : JSON.stringify(question()), lacks ? "" : "asked");
   return (
     <div class="cost">
       <h3>{says.cost}</h3>
-      {lacks ? <p class="hint">{lacks}</p> : asked === "" ? <p class="wait">{says.counting}</p> : <Asked asked={asked} />}
+      {lacks ? <p class="hint">{lacks}</p> : <Asked asked={asked} />}
+      <Starting />
     </div>
   );
 }
@@ -40,28 +39,15 @@ function question(): Question {
   return { cache_dir: library.value.trim(), paths, visual: pictures, speech, faces };
 }
 
-/** A text once it has not changed for a moment; "" at once. */
-function useSettled(text: string): string {
-  const settled = useSignal("");
-  useEffect(() => {
-    if (text === "") settled.value = "";
-    const timer = setTimeout(() => (settled.value = text), SETTLE_MS);
-    return () => clearTimeout(timer);
-  }, [text]);
-  return text === "" ? "" : settled.value;
-}
-
 function Asked({ asked }: { asked: string }) {
-  const { data, error, again } = useLoad(asked, (signal) => {
-    const body = JSON.parse(asked) as Question;
-    return ask(api.POST("/analyze/estimate", { body, signal }));
-  });
+  const body = JSON.parse(asked) as Question;
+  const { data, error, again } = useLoad(asked, (signal) => ask(api.POST("/analyze/estimate", { body, signal })));
   if (error != null) return <Failure error={error} again={again} />;
   if (!data) return <p class="wait">{says.counting}</p>;
   return (
     <>
       <Figures estimate={data} />
-      <Begin estimate={data} />
+      <Begin estimate={data} body={body} />
     </>
   );
 }
@@ -74,9 +60,9 @@ function Figures({ estimate }: { estimate: Schemas["Estimate"] }) {
     files.unsupported > 0 && says.unsupported(files.unsupported),
   ].filter(Boolean);
   const footage = [
-    hours == null ? says.unknown : says.hours(hours, hours_are === "known"),
+    hours !== 0 && (hours == null ? says.unknown : says.hours(hours, hours_are === "known")), // stills last no time
     work.bytes(estimate.bytes),
-  ];
+  ].filter(Boolean);
   const rows: [string, string][] = [
     [says.files, counted.join("; ")],
     [says.footage, footage.join(", ")],
@@ -105,25 +91,34 @@ function Figures({ estimate }: { estimate: Schemas["Estimate"] }) {
   );
 }
 
-function Begin({ estimate }: { estimate: Schemas["Estimate"] }) {
-  const { isBusy, error, run } = useDoing();
-  const told = useSignal("");
+function Begin({ estimate, body }: { estimate: Schemas["Estimate"]; body: Question }) {
   const { files, is_partial } = estimate;
   if (files.total === 0 && !is_partial) return <p role="status">{says.noFiles}</p>;
-  const start = async () => {
-    const body = question();
-    const task = await begin([...body.paths], body.cache_dir, parts.peek(), (text) => (told.value = text));
-    chosen.value = new Map();
-    go("work", new URLSearchParams({ task }));
-  };
   return (
     <>
       {files.new === 0 && !is_partial && <p class="hint">{says.nothingNew}</p>}
-      <button type="button" class="primary" disabled={isBusy} onClick={() => void run(start)}>
+      <button type="button" class="primary" disabled={starting.value !== null} onClick={() => void start(body)}>
         {says.begin}
       </button>
-      <p role="status">{isBusy.value && told.value}</p>
-      {error.value != null && <Failure error={error.value} />}
+    </>
+  );
+}
+
+/** What is begun just now, also where something else is chosen since. */
+function Starting() {
+  const now = starting.value;
+  return (
+    <>
+      <p role="status">{now?.told}</p>
+      {now?.stop && (
+        <button type="button" onClick={now.stop}>
+          {words.cancel}
+        </button>
+      )}
+      {begun.value && (
+        <a href={hrefOf("work", new URLSearchParams({ task: begun.value }))}>{says.begun}</a>
+      )}
+      {startError.value != null && <Failure error={startError.value} />}
     </>
   );
 }

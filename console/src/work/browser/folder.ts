@@ -1,8 +1,9 @@
 /** What lies in a folder of the server, page by page. */
 import { useSignal } from "@preact/signals";
-import { useEffect } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { api, ask, type Schemas } from "../../api/client";
 import { useLoad } from "../../parts/load";
+import { useSettled } from "../settled";
 
 export type Content = Schemas["FolderContent"];
 
@@ -10,15 +11,20 @@ const PAGE = 500;
 
 /** `library` "": what is analyzed is not asked; `turn`: it is looked anew when this changes. */
 export function useFolder(path: string, library: string, turn: string) {
-  const first = useLoad(`${path}\n${library}`, (signal) => look(path, library, undefined, signal));
+  const into = useSettled(library, path); // while it is typed
+  const first = useLoad(`${path}\n${into}`, (signal) => look(path, into, undefined, signal));
+  const last = useRef<{ path: string; content: Content } | null>(null);
   const added = useSignal<{ to: Content | undefined; pages: Content[] }>({ to: undefined, pages: [] });
   const pages = added.value.to === first.data ? added.value.pages : [];
   useEffect(() => {
     if (first.data) first.again();
   }, [turn]);
-  const content = first.data && joined([first.data, ...pages]);
+  if (first.data) last.current = { path, content: joined([first.data, ...pages]) };
+  // Of another library it is told soon: until then the folder stays.
+  const content = last.current?.path === path && first.error == null ? last.current.content : undefined;
   const more = async () => {
-    const page = await look(path, library, content?.next ?? undefined);
+    if (!first.data) return; // it is looked anew
+    const page = await look(path, into, content?.next ?? undefined);
     added.value = { to: first.data, pages: [...pages, page] };
   };
   return { content, error: first.error, again: first.again, more };

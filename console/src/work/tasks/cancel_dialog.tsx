@@ -4,6 +4,7 @@ import { Dialog } from "../../parts/dialog";
 import { useDoing } from "../../parts/doing";
 import { Failure } from "../../parts/notice";
 import { words } from "../../words";
+import { useFocusAfter } from "../focus";
 import { work } from "../../words/work";
 import { isOver, kindOf, nameOf, useTask } from "./task";
 import { look, type Task } from "./tasks";
@@ -11,12 +12,16 @@ import { look, type Task } from "./tasks";
 const says = work.cancel;
 
 export function CancelDialog({ task, onClose }: { task: Task; onClose: () => void }) {
-  const latest = useTask(task.task_id).value.task ?? task;
+  const latest = useTask(task.task_id, false).value.task ?? task;
   const { isBusy, error, run } = useDoing();
+  const goes = useFocusAfter("open-tasks");
+  if (isOver(latest)) goes();
   const cancel = async () => {
     const { cancelled } = await ask(api.POST("/analyze/cancel", { body: { task_id: task.task_id } }));
     look();
-    if (cancelled) onClose();
+    if (!cancelled) return;
+    goes();
+    onClose();
   };
   return (
     <Dialog title={says.title(kindOf(task))} onClose={onClose}>

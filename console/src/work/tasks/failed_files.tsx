@@ -21,11 +21,12 @@ type Deeds = ReadonlyMap<string, Deed>; // what was done about a file
 const deedsOf = signal<ReadonlyMap<string, Deeds>>(new Map());
 
 export function FailedFiles({ task }: { task: Task }) {
+  const isOpen = useSignal(false);
   if (task.failed_files.length === 0) return null;
   return (
-    <details class="failed">
+    <details class="failed" onToggle={(event) => (isOpen.value = event.currentTarget.open)}>
       <summary>{says.summary(task.failed_files.length)}</summary>
-      <Failed task={task} />
+      {isOpen.value && <Failed task={task} />}
     </details>
   );
 }
@@ -96,7 +97,11 @@ interface ReasonsProps {
 
 function Reasons({ task, chosen, deeds, onChoose }: ReasonsProps) {
   const groups = new Map<string, Schemas["FailedFile"][]>();
-  for (const file of task.failed_files) groups.set(file.error, [...(groups.get(file.error) ?? []), file]);
+  for (const file of task.failed_files) {
+    const group = groups.get(file.error);
+    if (group) group.push(file);
+    else groups.set(file.error, [file]);
+  }
   const choose = (paths: string[], isOn: boolean) => {
     const next = new Set(chosen);
     for (const path of paths) isOn ? next.add(path) : next.delete(path);

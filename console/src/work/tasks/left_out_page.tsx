@@ -11,6 +11,7 @@ import { fileName } from "../../parts/times";
 import { change, route } from "../../route";
 import { words } from "../../words";
 import { work } from "../../words/work";
+import { focusOn } from "../focus";
 import { Lacks } from "../lacks";
 import { leaveOut, leftOutOf } from "./left_out";
 
@@ -28,7 +29,7 @@ export function LeftOutPage() {
   const options = Object.fromEntries([library, ...folders].map((one) => [one, one]));
   return (
     <section class="left-out" aria-labelledby="left-out">
-      <h2 id="left-out">{says.title}</h2>
+      <h2 id="left-out" tabIndex={-1}>{says.title}</h2>
       <Select
         label={work.tasks.library}
         options={options}
@@ -60,6 +61,7 @@ function List({ library }: { library: string }) {
   const back = async (paths: string[]) => {
     said.value = await leaveOut(library, paths, false);
     first.again();
+    focusOn("left-out"); // what was pressed is going
   };
   const mayTake = may("analyze");
   return (

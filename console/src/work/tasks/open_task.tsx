@@ -5,6 +5,7 @@ import { fileName } from "../../parts/times";
 import { hrefOf } from "../../route";
 import { may } from "../../api/session";
 import { work } from "../../words/work";
+import { focusOn } from "../focus";
 import { isOver, kindOf, messageOf, nameOf, useLatest } from "./task";
 import { look, type Task } from "./tasks";
 import { Failure } from "../../parts/notice";
@@ -94,6 +95,7 @@ function First({ task }: { task: Task }) {
     const params = { path: { task_id: task.task_id } };
     await ask(api.POST("/tasks/{task_id}/first", { params, body: { of_all: ofAll } }));
     look();
+    focusOn("open-tasks"); // what was pressed is going
   };
   const what = ofAll ? says.first : says.firstOfMine;
   return (

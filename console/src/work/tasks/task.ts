@@ -1,13 +1,14 @@
 /** One task, as it is now. */
 import { type Signal, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import { api, ask, type Schemas } from "../../api/client";
+import { api, ask, Refusal, type Schemas } from "../../api/client";
 import { connections, follow, isLive, type Progress } from "../../api/live";
 import { session } from "../../api/session";
 import { work } from "../../words/work";
 import type { Task } from "./tasks";
 
-const AWAY_MS = 3_000;
+const AWAY_MS = 3_000; // between looks while no room tells
+const FILES_MS = 5_000; // the files may be many
 const OVER: Schemas["TaskState"][] = ["completed", "cancelled", "failed"];
 
 export function isOver({ status }: { status: Schemas["TaskState"] }): boolean {
@@ -46,38 +47,84 @@ export interface Looked {
   error: unknown;
 }
 
-/** A task with its files, asked for again whenever there is more to tell. */
-export function useTask(id: string): Signal<Looked> {
+/** A task, asked for again whenever there is more to tell; `files`: with what became of each. */
+export function useTask(id: string, files: boolean): Signal<Looked> {
   const found = useSignal<Looked>({ task: null, error: null });
   useEffect(() => {
-    const look = async () => {
-      try {
-        found.value = { task: await taskOf(id), error: null };
-      } catch (error) {
-        found.value = { ...found.peek(), error };
-      }
-    };
-    void look();
+    const take = (looked: Partial<Looked>) => (found.value = { ...found.peek(), ...looked });
+    const looks = new Looks((signal) => taskOf(id, files, signal), take);
     let told = "";
     const unfollow = follow(id, (progress) => {
-      const now = `${progress.status} ${progress.current}`;
-      if (now !== told) void look();
-      else if (found.peek().task) found.value = { ...found.peek(), task: { ...found.peek().task!, ...progress } };
-      told = now;
+      const { task } = found.peek();
+      if (task) take({ task: { ...task, ...progress } });
+      const [before] = told.split(" ");
+      if (progress.status !== before) looks.look();
+      else if (files && `${progress.status} ${progress.current}` !== told) looks.isOld = true;
+      told = `${progress.status} ${progress.current}`;
     });
+    looks.look();
     const timer = setInterval(() => {
       const { task } = found.peek();
-      if (!isLive.peek() && session.peek() && !(task && isOver(task))) void look();
-    }, AWAY_MS);
+      if (document.hidden || !session.peek()) return;
+      const isSilent = !isLive.peek() && !(task && isOver(task));
+      if (looks.isOld ? looks.age >= FILES_MS : isSilent && looks.age >= AWAY_MS) looks.look();
+    }, 1_000);
     return () => {
       unfollow();
+      looks.end();
       clearInterval(timer);
     };
   }, [id, connections.value]);
   return found;
 }
 
-function taskOf(id: string): Promise<Task> {
-  const params = { path: { task_id: id }, query: { files: true, details: true } };
-  return ask(api.GET("/tasks/{task_id}", { params }));
+/** Questions about one task, one after the other, until it is gone. */
+class Looks {
+  isOld = false; // something has happened since
+  private askedAt = 0;
+  private isAsking = false;
+  private isAgain = false;
+  private readonly control = new AbortController();
+
+  constructor(
+    private readonly asks: (signal: AbortSignal) => Promise<Task>,
+    private readonly take: (looked: Partial<Looked>) => void,
+  ) {}
+
+  get age(): number {
+    return Date.now() - this.askedAt;
+  }
+
+  look(): void {
+    if (this.isAsking) this.isAgain = true;
+    else if (!this.control.signal.aborted) void this.askOnce();
+  }
+
+  end(): void {
+    this.control.abort();
+  }
+
+  private async askOnce(): Promise<void> {
+    this.askedAt = Date.now();
+    this.isAsking = true;
+    this.isAgain = this.isOld = false;
+    const { signal } = this.control;
+    try {
+      const task = await this.asks(signal);
+      if (!signal.aborted) this.take({ task, error: null });
+    } catch (error) {
+      if (signal.aborted) return;
+      this.take({ error });
+      if (error instanceof Refusal && error.status === 404) this.end();
+      else this.isOld = true;
+    } finally {
+      this.isAsking = false;
+    }
+    if (this.isAgain) this.look();
+  }
+}
+
+function taskOf(id: string, files: boolean, signal: AbortSignal): Promise<Task> {
+  const params = { path: { task_id: id }, query: { files, details: true } };
+  return ask(api.GET("/tasks/{task_id}", { params, signal }));
 }

@@ -14,7 +14,7 @@ const SHOWN = 200;
 const says = work.dialog;
 
 export function TaskDialog({ id, onClose }: { id: string; onClose: () => void }) {
-  const { task, error } = useTask(id).value;
+  const { task, error } = useTask(id, true).value;
   const wasOpen = useRef(false);
   if (task && !isOver(task)) wasOpen.current = true;
   return (

@@ -9,16 +9,19 @@ export type Task = Schemas["TaskAnswer"];
 /** Null: nobody knows yet. */
 export const openTasks = signal<Task[] | null>(null);
 export const endedTasks = signal<Task[] | null>(null);
+/** Whether the line goes on after these. */
+export const hasMoreOpen = signal(false);
 /** Where older ones are, if there are any. */
 export const olderAfter = signal<string | null>(null);
 export const tasksError = signal<unknown>(null);
 
-const MOST_OPEN = 200;
+const OPEN_PAGE = 100;
 const PAGE = 20;
 const AWAY_MS = 3_000; // between looks while no room tells
 const LIVE_MS = 15_000;
 const ENDED_MS = 5_000; // those that ended are looked at less often, except where one is missing
 
+let openSize = OPEN_PAGE;
 let showsFailed = false; // of those that ended only the ones in which something failed
 let endedAt = 0;
 let polling: Polling | undefined;
@@ -41,6 +44,7 @@ export function showEnded(onlyFailed: boolean): void {
   if (onlyFailed === showsFailed) return;
   showsFailed = onlyFailed;
   endedTasks.value = null;
+  olderAfter.value = null;
   endedAt = 0;
   look();
 }
@@ -53,15 +57,35 @@ export function look(): void {
 async function lookOnce(): Promise<void> {
   try {
     const before = openTasks.peek() ?? [];
-    const { tasks } = await ask(api.GET("/tasks", { params: { query: { state: "open", details: true, limit: MOST_OPEN } } }));
+    const { tasks, next } = await lookAtOpen();
     const now = new Set(tasks.map(({ task_id }) => task_id));
     const hasEnded = before.some(({ task_id }) => !now.has(task_id));
     if (hasEnded || Date.now() - endedAt > ENDED_MS) await lookAtEnded();
     openTasks.value = tasks;
+    hasMoreOpen.value = next !== null;
     tasksError.value = null;
   } catch (error) {
     tasksError.value = error;
   }
+}
+
+/** From the beginning: they change places. */
+async function lookAtOpen() {
+  const tasks = new Map<string, Task>();
+  let next: string | null = null;
+  do {
+    const query = { state: "open" as const, details: true, limit: OPEN_PAGE, after: next ?? undefined };
+    const page: Schemas["TaskList"] = await ask(api.GET("/tasks", { params: { query } }));
+    for (const task of page.tasks) tasks.set(task.task_id, task);
+    next = page.next ?? null;
+  } while (next && tasks.size < openSize);
+  return { tasks: [...tasks.values()], next };
+}
+
+/** More of the line is shown. */
+export function showMoreOpen(): void {
+  openSize = (openTasks.peek()?.length ?? 0) + OPEN_PAGE;
+  look();
 }
 
 async function lookAtEnded(): Promise<void> {
@@ -71,14 +95,20 @@ async function lookAtEnded(): Promise<void> {
   endedAt = Date.now();
   const before = endedTasks.peek();
   const ids = new Set(page.tasks.map(({ task_id }) => task_id));
-  const older = before?.filter(({ task_id }) => !ids.has(task_id)) ?? [];
+  // Where none is in both, more have ended since than a page holds: the older ones come after a gap.
+  const isJoined = before?.some(({ task_id }) => ids.has(task_id)) ?? false;
+  const older = isJoined ? before!.filter(({ task_id }) => !ids.has(task_id)) : [];
   endedTasks.value = [...page.tasks, ...older];
   if (older.length === 0) olderAfter.value = page.next ?? null;
 }
 
 export async function showOlder(): Promise<void> {
-  const page = await ended(olderAfter.peek() ?? undefined);
-  endedTasks.value = [...(endedTasks.peek() ?? []), ...page.tasks];
+  const [wanted, after] = [showsFailed, olderAfter.peek()];
+  const page = await ended(after ?? undefined);
+  if (wanted !== showsFailed || after !== olderAfter.peek()) return; // they follow another list
+  const before = endedTasks.peek() ?? [];
+  const ids = new Set(before.map(({ task_id }) => task_id));
+  endedTasks.value = [...before, ...page.tasks.filter(({ task_id }) => !ids.has(task_id))];
   olderAfter.value = page.next ?? null;
 }
 

@@ -12,9 +12,20 @@ import { CancelDialog } from "./cancel_dialog";
 import { EndedTask } from "./ended_task";
 import { OpenTask } from "./open_task";
 import { TaskDialog } from "./task_dialog";
-import { endedTasks, followTasks, look, olderAfter, openTasks, showEnded, showOlder, type Task, tasksError } from "./tasks";
+import {
+  endedTasks,
+  followTasks,
+  hasMoreOpen,
+  look,
+  olderAfter,
+  openTasks,
+  showEnded,
+  showMoreOpen,
+  showOlder,
+  type Task,
+  tasksError,
+} from "./tasks";
 
-const SHOWN = 100;
 const says = work.tasks;
 
 export function TasksPage() {
@@ -39,17 +50,21 @@ export function TasksPage() {
 function Open({ tasks, onCancel }: { tasks: Task[]; onCancel: (task: Task) => void }) {
   return (
     <section aria-labelledby="open-tasks">
-      <h2 id="open-tasks">{says.open}</h2>
+      <h2 id="open-tasks" tabIndex={-1}>{says.open}</h2>
       {tasks.length === 0 ? (
         <Idle />
       ) : (
         <ol class="tasks" aria-label={says.open}>
-          {tasks.slice(0, SHOWN).map((task) => (
+          {tasks.map((task) => (
             <OpenTask key={task.task_id} task={task} onCancel={onCancel} />
           ))}
         </ol>
       )}
-      {tasks.length > SHOWN && <p class="hint">{says.more(tasks.length - SHOWN)}</p>}
+      {hasMoreOpen.value && (
+        <button type="button" onClick={showMoreOpen}>
+          {says.more}
+        </button>
+      )}
       <Lacks scope="analyze" />
     </section>
   );

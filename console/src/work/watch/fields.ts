@@ -32,8 +32,14 @@ export function fieldsOf(folder: WatchFolder | undefined): Fields {
   };
 }
 
-/** Throws Refusal. `path`: of a new one. */
-export async function send(folder: WatchFolder | undefined, path: string, library: string, fields: Fields) {
+/** Throws Refusal. `path`: of a new one; `isGone`: it is to be watched anew. */
+export async function send(
+  folder: WatchFolder | undefined,
+  isGone: boolean,
+  path: string,
+  library: string,
+  fields: Fields,
+) {
   const body = {
     cache_dir: library.trim(),
     recursive: fields.recursive,
@@ -46,9 +52,16 @@ export async function send(folder: WatchFolder | undefined, path: string, librar
     settle_seconds: fields.settle,
     schedule: fields.isLimited ? { start: fields.start, stop: fields.stop } : null,
   };
-  if (!folder) await ask(api.POST("/watch-folders", { body: { path, ...body } }));
+  if (!folder || isGone) await ask(api.POST("/watch-folders", { body: { ...kept(folder), path, ...body } }));
   else {
     const params = { path: { watch_folder_id: folder.id } };
     await ask(api.PUT("/watch-folders/{watch_folder_id}", { params, body }));
   }
+}
+
+/** What the form does not ask, as it was. */
+function kept(folder: WatchFolder | undefined) {
+  if (!folder) return {};
+  const { excluded_extensions, polling, image_sequences, vocabulary } = folder;
+  return { excluded_extensions, polling, image_sequences, vocabulary };
 }

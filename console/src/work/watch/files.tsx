@@ -9,6 +9,7 @@ import { Failure } from "../../parts/notice";
 import { hrefOf } from "../../route";
 import { words } from "../../words";
 import { work } from "../../words/work";
+import { focusOn } from "../focus";
 import { Lacks } from "../lacks";
 import { leaveOut } from "../tasks/left_out";
 import type { Stats, WatchFolder } from "./watching";
@@ -18,6 +19,7 @@ type Item = Schemas["WatchedFileItem"];
 
 export const GROUPS: Group[] = ["pending", "processed", "failed", "skipped", "unsupported"];
 const PAGE = 100;
+const LIST = "watched-files"; // only one folder shows its files
 const says = work.watch;
 
 interface WatchedFilesProps {
@@ -29,8 +31,9 @@ interface WatchedFilesProps {
 export function WatchedFiles({ folder, group, stats }: WatchedFilesProps) {
   const size = useSignal(PAGE);
   const load = useLoad(`${folder.id} ${group}`, (signal) => filesOf(folder, group, size.peek(), signal));
-  const { files_pending, files_processed, files_failed, files_skipped, state } = stats;
-  const turn = [files_pending, files_processed, files_failed, files_skipped, state, size.value].join();
+  const { files_pending, files_processed, files_failed, files_skipped, files_unsupported, state } = stats;
+  const counts = [files_pending, files_processed, files_failed, files_skipped, files_unsupported];
+  const turn = [...counts, state, size.value].join();
   useEffect(() => {
     if (load.data) load.again();
   }, [turn]);
@@ -38,7 +41,7 @@ export function WatchedFiles({ folder, group, stats }: WatchedFilesProps) {
   if (error != null) return <Failure error={error} again={load.again} />;
   if (!data) return <p class="wait">{words.loading}</p>;
   return (
-    <div class="watched-files">
+    <div class="watched-files" id={LIST} tabIndex={-1} role="group" aria-label={says.groups[group] ?? group}>
       {data.total === 0 && <p class="hint">{says.noFiles}</p>}
       <ul class="rows" aria-label={says.filesOf(says.groups[group] ?? group)}>
         {data.files.map((file) => (
@@ -84,9 +87,11 @@ function File({ folder, file }: { folder: WatchFolder; file: Item }) {
   const again = async () => {
     const body = { paths: [file.path] };
     said.value = (await ask(api.POST("/watch-folders/{watch_folder_id}/retry", { params, body }))).message;
+    focusOn(LIST); // what was pressed is going
   };
   const out = async () => {
     said.value = await leaveOut(folder.cache_dir, [file.path], true);
+    focusOn(LIST);
   };
   const isOpen = file.state === "failed" || file.state === "pending";
   const why = file.reason ?? (file.state === "pending" ? says.nothingHinders : "");

@@ -1,4 +1,5 @@
 /** A watched folder: its counts, what holds it up, and what can be done about it. */
+import { useSignal } from "@preact/signals";
 import { api, ask, type Schemas } from "../../api/client";
 import { useDoing } from "../../parts/doing";
 import { Failure } from "../../parts/notice";
@@ -112,13 +113,15 @@ function Acts({ folder, stats, onRemove }: WatchedFolderProps) {
   const { isBusy, error, run } = useDoing();
   const params = { path: { watch_folder_id: folder.id } };
   const failed = stats?.files_failed ?? 0;
+  const said = useSignal("");
   const pause = async () => {
     const body: Schemas["WatchFolderChanges"] = { enabled: !folder.enabled };
     await ask(api.PUT("/watch-folders/{watch_folder_id}", { params, body }));
     await loadWatching();
   };
   const retry = async () => {
-    await ask(api.POST("/watch-folders/{watch_folder_id}/retry", { params, body: {} }));
+    said.value = (await ask(api.POST("/watch-folders/{watch_folder_id}/retry", { params, body: {} }))).message;
+    await loadWatching();
   };
   const pauses = folder.enabled ? says.pause : says.resume;
   return (
@@ -149,6 +152,7 @@ function Acts({ folder, stats, onRemove }: WatchedFolderProps) {
           {says.remove}
         </button>
       </div>
+      <p role="status">{said}</p>
       {error.value != null && <Failure error={error.value} />}
     </>
   );

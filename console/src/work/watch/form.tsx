@@ -1,5 +1,6 @@
 /** A folder to watch is added or changed. */
 import { useSignal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
 import { may } from "../../api/session";
 import { useDoing } from "../../parts/doing";
 import { Failure } from "../../parts/notice";
@@ -17,7 +18,13 @@ import { When } from "./when";
 
 const says = work.form;
 
-export function WatchForm({ folder, onEnd }: { folder?: WatchFolder; onEnd: () => void }) {
+interface WatchFormProps {
+  folder?: WatchFolder; // left out: a new one
+  isGone?: boolean; // somebody has removed it
+  onEnd: () => void;
+}
+
+export function WatchForm({ folder, isGone = false, onEnd }: WatchFormProps) {
   const fields = useSignal(fieldsOf(folder));
   const { isBusy, error, run } = useDoing();
   const lack = useSignal("");
@@ -26,7 +33,7 @@ export function WatchForm({ folder, onEnd }: { folder?: WatchFolder; onEnd: () =
   const library = now.library ?? (at ? usualLibrary([at]) : "");
   const set = (changes: Partial<Fields>) => (fields.value = { ...fields.peek(), ...changes });
   const save = async () => {
-    await send(folder, at, library, fields.peek());
+    await send(folder, isGone, at, library, fields.peek());
     await loadWatching();
     onEnd();
   };
@@ -41,6 +48,11 @@ export function WatchForm({ folder, onEnd }: { folder?: WatchFolder; onEnd: () =
       {!folder && <Chooser at={at} library={library} />}
       <form class="how" onSubmit={submit} aria-label={title}>
         <h2>{title}</h2>
+        {isGone && (
+          <p class="error" role="alert">
+            {work.watch.gone} {says.anew}
+          </p>
+        )}
         {!folder && <FolderField at={at} />}
         <LibraryField value={library} onInput={(value) => set({ library: value })} />
         <PartsFields parts={now} library={library} onChange={set} />
@@ -51,7 +63,7 @@ export function WatchForm({ folder, onEnd }: { folder?: WatchFolder; onEnd: () =
         {error.value != null && <Failure error={error.value} />}
         <div class="acts">
           <button type="submit" class="primary" disabled={isBusy}>
-            {isBusy.value ? says.saving : folder ? says.save : says.submit}
+            {isBusy.value ? says.saving : folder && !isGone ? says.save : says.submit}
           </button>
           <button type="button" onClick={onEnd}>
             {words.cancel}
@@ -70,6 +82,8 @@ function Chooser({ at, library }: { at: string; library: string }) {
 }
 
 function FolderField({ at }: { at: string }) {
+  const typed = useSignal(at);
+  useEffect(() => void (typed.value = at), [at]);
   return (
     <label>
       {says.folder}
@@ -78,7 +92,8 @@ function FolderField({ at }: { at: string }) {
         spellcheck={false}
         autocomplete="off"
         placeholder={work.browser.pathExample}
-        value={at}
+        value={typed}
+        onInput={(event) => (typed.value = event.currentTarget.value)}
         onChange={(event) => change({ at: event.currentTarget.value.trim() }, true)}
       />
     </label>

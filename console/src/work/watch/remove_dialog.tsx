@@ -5,6 +5,7 @@ import { useDoing } from "../../parts/doing";
 import { Failure } from "../../parts/notice";
 import { words } from "../../words";
 import { work } from "../../words/work";
+import { useFocusAfter } from "../focus";
 import { loadWatching, type WatchFolder } from "./watching";
 
 const says = work.watch;
@@ -17,9 +18,12 @@ interface RemoveDialogProps {
 
 export function RemoveDialog({ folder, isGone, onClose }: RemoveDialogProps) {
   const { isBusy, error, run } = useDoing();
+  const goes = useFocusAfter("watch-list");
+  if (isGone) goes();
   const remove = async () => {
     const params = { path: { watch_folder_id: folder.id } };
     await ask(api.DELETE("/watch-folders/{watch_folder_id}", { params }));
+    goes();
     onClose();
     await loadWatching();
   };

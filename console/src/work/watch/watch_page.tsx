@@ -1,6 +1,6 @@
 /** The folders that are watched: what is done and what waits, and why. */
 import { useSignal } from "@preact/signals";
-import { useEffect } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { api, ask, type Schemas } from "../../api/client";
 import { may } from "../../api/session";
 import { useDoing } from "../../parts/doing";
@@ -23,14 +23,22 @@ export function WatchPage() {
 
 function Watching() {
   useEffect(followWatching, []);
+  const changed = useRef<WatchFolder | null>(null);
   const [, , what = ""] = route.value.page.split("/");
   const [folders, status] = [watchFolders.value, watchStatus.value];
   if (watchError.value && !folders) return <Failure error={watchError.value} again={() => void loadWatching()} />;
   if (!folders || !status) return <p class="wait">{words.loading}</p>;
+  const id = what === "change" ? route.value.params.get("id") : null;
+  // One that somebody removes meanwhile stays, with what was typed about it.
+  if (changed.current?.id !== id) changed.current = null;
+  changed.current ??= folders.find((folder) => folder.id === id) ?? null;
   const leave = () => go("work/watch");
   if (what === "add") return <WatchForm onEnd={leave} />;
-  const changed = folders.find(({ id }) => what === "change" && id === route.value.params.get("id"));
-  if (changed) return <WatchForm key={changed.id} folder={changed} onEnd={leave} />;
+  if (changed.current) {
+    const { id } = changed.current;
+    const isGone = !folders.some((folder) => folder.id === id);
+    return <WatchForm key={id} folder={changed.current} isGone={isGone} onEnd={leave} />;
+  }
   return (
     <>
       {watchError.value != null && <Failure error={watchError.value} />}
@@ -84,7 +92,7 @@ function Folders({ folders, status }: FoldersProps) {
   const removing = useSignal<WatchFolder | null>(null);
   return (
     <section aria-labelledby="watch-list">
-      <h2 id="watch-list">{says.folders}</h2>
+      <h2 id="watch-list" tabIndex={-1}>{says.folders}</h2>
       {folders.length === 0 && (
         <Notice title={says.none}>
           <p class="hint">{says.noneMore}</p>

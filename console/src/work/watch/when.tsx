@@ -42,8 +42,9 @@ export function When({ fields, onChange }: WhenProps) {
           min="0"
           max="3600"
           step="any"
+          required
           defaultValue={String(fields.settle)}
-          onChange={(event) => onChange({ settle: event.currentTarget.valueAsNumber || 0 })}
+          onInput={(event) => onChange({ settle: event.currentTarget.valueAsNumber })}
         />
       </label>
       <label>
