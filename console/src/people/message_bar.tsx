@@ -15,12 +15,12 @@ export function MessageBar() {
       <p role="status">{shown && !shown.isError && shown.text}</p>
       <p role="alert">{shown?.isError && shown.text}</p>
       {shown?.link && <a href={shown.link.href}>{shown.link.text}</a>}
-      {shown?.isUndoable && (
-        <button type="button" disabled={isChanging} onClick={() => void undo()}>
+      {shown?.made && (
+        <button type="button" disabled={isChanging} onClick={() => void undo(shown.made ?? undefined)}>
           {actions.undo}
         </button>
       )}
-      {shown?.redoTo !== undefined && (
+      {shown?.redo && (
         <button type="button" disabled={isChanging} onClick={redo}>
           {actions.redo}
         </button>

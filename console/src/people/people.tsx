@@ -11,6 +11,7 @@ import { Grid, type GridHandle, type Place } from "./grid/grid";
 import { people } from "./grid/order";
 import { PersonTile } from "./grid/person_tile";
 import { KeyHints } from "./key_hints";
+import { beginName, draft, endName, isLost, leaveNames } from "./naming/draft";
 import { type Asked, Question } from "./question";
 import { SelectionBar } from "./selection_bar";
 import { type Cast, dir } from "./state/cast";
@@ -27,7 +28,6 @@ export function People({ cast }: { cast: Cast }) {
   const shown = people.value;
   const back = useReturn(`${dir.value}\n${cast.collection}`);
   const selection = useMemo(() => new Selection(back.active), []);
-  const naming = useSignal("");
   const asked = useSignal<Asked | null>(null);
   const grid = useRef<GridHandle>(null);
   const place = Math.max(0, shown.findIndex(({ id }) => id === selection.active.value));
@@ -37,8 +37,8 @@ export function People({ cast }: { cast: Cast }) {
   useEffect(() => {
     const there = new Set(cast.people.map(({ id }) => id));
     selection.keepOnly((id) => there.has(id));
-    if (naming.value && !there.has(naming.value)) naming.value = "";
   }, [cast]);
+  useEffect(() => leaveNames, []);
 
   /** The focus goes to a person; where they are gone, or far away now, to who stands there instead. */
   function focus(id: string): void {
@@ -49,16 +49,18 @@ export function People({ cast }: { cast: Cast }) {
     requestAnimationFrame(() => grid.current?.focus(next));
   }
 
-  async function once(done: Promise<boolean>, stays = focused): Promise<void> {
+  /** These are done with. Who went on meanwhile, or types, is left alone. */
+  async function once(ids: string[], done: Promise<boolean>, stays = focused): Promise<void> {
+    const before = selection.active.peek();
     if (!(await done)) return;
-    selection.clear();
-    focus(stays);
+    selection.keepOnly((id) => !ids.includes(id));
+    if (selection.active.peek() === before && !isTyping()) focus(stays);
   }
 
   function mergeInto(target: string, ids: string[]): void {
     const others = ids.filter((id) => id !== target);
     if (others.length === 0) message.value = { text: says.did.nothingSelected };
-    else if (namesOf([target, ...others]).length < 2) void once(merge(others, target), target);
+    else if (namesOf([target, ...others]).length < 2) void once([target, ...others], merge(others, target), target);
     else asked.value = { kind: "names", ids: others, target, knownEdit: known() };
   }
 
@@ -69,13 +71,22 @@ export function People({ cast }: { cast: Cast }) {
     else selection.toggle(id);
   }
 
-  const chosen = () => (selection.ids.length > 0 ? selection.ids : [focused].filter(Boolean));
-  const drop = () => void once(dismiss(chosen()));
+  /** Nobody is changed of whom it is not to be seen that they are meant. */
+  function onFocused(act: () => void): void {
+    if (grid.current?.hasFocus()) act();
+    else message.value = { text: says.did.nobodyFocused };
+  }
+
+  function dropAll(ids: string[]): void {
+    void once(ids, dismiss(ids));
+  }
+
+  const drop = () => (selection.ids.length > 0 ? dropAll(selection.ids) : onFocused(() => dropAll([focused])));
   const changing: Key[] = [
-    { keys: ["Enter", "n"], what: says.keys.name, run: () => (naming.value = focused) },
+    { keys: ["Enter", "n"], what: says.keys.name, run: () => focused && beginName(focused) },
     { keys: ["x", " "], what: says.keys.select, run: () => select(place, false) },
     { keys: ["Shift+ "], what: says.keys.range, run: () => select(place, true) },
-    { keys: ["m"], what: says.keys.merge, run: () => mergeInto(focused, selection.ids) },
+    { keys: ["m"], what: says.keys.merge, run: () => onFocused(() => mergeInto(focused, selection.ids)) },
     { keys: ["Delete"], what: says.keys.dismiss, run: drop },
     { keys: ["u", "Control+z"], what: says.keys.undo, run: () => void undo() },
     { keys: ["Escape"], what: says.keys.clear, run: () => selection.clear() },
@@ -99,14 +110,14 @@ export function People({ cast }: { cast: Cast }) {
         count={shown.length}
         href={hrefToPerson(dir.value, cast.collection, id)}
         isSelected={selection.has(id)}
-        isNaming={naming.value === id}
+        naming={draft.value?.id === id ? draft.value.typed : undefined}
         ids={() => (selection.has(id) ? selection.ids : [id])}
         onActive={() => (selection.active.value = id)}
         onSelect={(isRange) => select(at.place, isRange)}
-        onName={() => (naming.value = id)}
-        onNamed={() => {
-          naming.value = "";
-          focus(id);
+        onName={() => beginName(id)}
+        onNamed={(isLeft) => {
+          endName(id);
+          if (!isLeft && !isTyping()) focus(id);
         }}
         onDrop={(ids) => mergeInto(id, ids)}
       />
@@ -123,7 +134,8 @@ export function People({ cast }: { cast: Cast }) {
       <Grid
         label={says.label}
         title={says.keys.grid}
-        keys={keys}
+        keys={isLost.value ? [] : keys}
+        typing={shown.findIndex(({ id }) => id === draft.value?.id)}
         count={shown.length}
         active={place}
         about={ABOUT_REM}
@@ -132,7 +144,7 @@ export function People({ cast }: { cast: Cast }) {
         onSight={(first, end) => wantPictures("grid", shown.slice(first, end))}
         tile={tile}
       />
-      {may("people") && !naming.value && (
+      {may("people") && !draft.value && (
         <SelectionBar
           selection={selection}
           onName={() => (asked.value = { kind: "name", ids: selection.ids })}
@@ -163,6 +175,14 @@ const hints: [string, string][] = [
   ["Delete", short.dismiss],
   ["u", short.undo],
 ];
+
+/** In a field that is not about to go. */
+function isTyping(): boolean {
+  const dialogs = [...document.querySelectorAll("dialog[open].modal")];
+  if (draft.peek() || dialogs.some((dialog) => !dialog.closest(".naming"))) return true;
+  const field = document.activeElement?.closest("input:not([type=checkbox]), select, textarea");
+  return field != null && !field.closest(".naming");
+}
 
 function NoneFound() {
   return (

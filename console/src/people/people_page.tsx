@@ -13,6 +13,8 @@ import { words } from "../words";
 import { says } from "../words/people";
 import { Everybody } from "./everybody";
 import { MessageBar } from "./message_bar";
+import { forgetNames } from "./naming/draft";
+import { Lost } from "./naming/lost";
 import { PersonPage } from "./person/person_page";
 import { moreScenes, scenes } from "./person/scenes";
 import { cast, casts, castsError, dir, followCasts, load } from "./state/cast";
@@ -29,21 +31,27 @@ function People() {
     const ends = [
       effect(() => void (connections.value >= 0 && loadFolders())),
       effect(() => keepInAddress()),
-      effect(() => void (shownName.value && (message.value = null))), // it was about others
+      effect(() => void (shownName.value && forget())), // it was about others
       followCasts(),
     ];
     return () => {
       ends.forEach((end) => end());
-      message.value = null;
+      forget();
     };
   }, []);
   return (
     <div class="people-page">
       {dir.value ? <Shown /> : <NoLibrary />}
+      <Lost />
       <MessageBar />
       <PlayerPlace hits={scenes.value?.hits ?? []} more={moreScenes} />
     </div>
   );
+}
+
+function forget(): void {
+  message.value = null;
+  forgetNames();
 }
 
 const shownName = computed(() => `${dir.value}\n${cast.value?.collection ?? ""}`);
@@ -64,7 +72,8 @@ function Shown() {
   useEffect(() => {
     if (!isOne) document.title = `${says.title} · ${words.name}`;
   }, [isOne]);
-  if (isOne) return <PersonPage key={route.value.params.get("id")} />;
+  // Ids are those of a collection.
+  if (isOne) return <PersonPage key={`${shownName.value}\n${route.value.params.get("id")}`} />;
   return (
     <>
       <div class="people-head">

@@ -121,6 +121,16 @@ export const says = {
     enrolled: "enrolled from pictures",
     elsewhere: (collections: string[]) => `known in ${list(collections)}`,
     none: "Leave it empty to take the name away.",
+    notSaved: (name: string, why: string) => (name ? `“${name}” is not saved. ${why}` : `The name is still there. ${why}`),
+  },
+
+  lost: {
+    title: "This person is no longer here",
+    became: (name: string) => `Somebody merged them into ${name} meanwhile.`,
+    gone: "Somebody took them away meanwhile. The history brings them back.",
+    typed: "What you typed:",
+    nameThem: (name: string) => `Go on with the name of ${name}`,
+    giveUp: "Give it up",
   },
 
   one: {
@@ -148,6 +158,7 @@ export const says = {
     findsTogether: (name: string, people: number, amount: string) =>
       `“${name}” now finds ${several(people, "group")} of faces together, about ${amount}.`,
     unnamed: "The name is taken away.",
+    named: (name: string) => `“${name}” is saved.`,
     merged: (count: number, name: string) => `${several(count + 1, "person is", "people are")} one now: ${name}.`,
     dismissed: (count: number, faces: number) =>
       `${several(count, "person is", "people are")} none now: ${several(faces, "face")} went to the faces of nobody.`,
@@ -158,7 +169,13 @@ export const says = {
     wentBack: "Everything is as it was then.",
     redone: "The change is done again.",
     nothingSelected: "Select others first (x), then press m on the person that stays.",
+    nobodyFocused: "Go to a person first, with the arrows or the mouse. Nothing was changed.",
     noFaces: "Select faces first (x).",
+    rangeLoading: "The faces in between are being loaded …",
+    rangeTooLong: (most: number) => `A range takes ${number(most)} faces at the most. Select a shorter one.`,
+    rangeChanged: "The faces became others meanwhile. Select the range again.",
+    movedMeanwhile: (faces: number) => `Others moved ${several(faces, "face")} of your selection meanwhile: they are no longer in it.`,
+    othersMeanwhile: "Others changed these people meanwhile: no face is selected any more.",
     became: (name: string) => `They are a part of ${name} now.`,
     toNew: "Open the new person",
   },

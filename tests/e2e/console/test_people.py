@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 
 from tests.e2e.console.conftest import CAST, NAMED, Library
 from tests.e2e.console.test_looks import blocked
@@ -41,6 +41,7 @@ _WATCH = """() => {
 }"""
 _LONGEST_MS = 500  # of a task of the page, on a machine that does other things, too
 _MOST_TILES = 300
+_MOST_FACES = 180  # of one person in the crowd
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +81,7 @@ def second(browser: Browser, library: Library, casting: Casting, cast: Path) -> 
         editor = Editor(opened.page, library.client.url)
         editor.sign_in(KEY)
         yield on_people(editor, cast)
+        assert opened.complaints == []
 
 
 def test_a_name_finds_at_once_and_can_be_taken_back_and_given_again(
@@ -172,6 +174,9 @@ def test_faces_are_split_off_and_moved_back(casting: Casting) -> None:
 
 def test_not_a_person_and_the_history_brings_them_back(casting: Casting) -> None:
     page = casting.page
+    page.keyboard.press("Delete")
+    casting.told(re.compile("Go to a person first"))
+    casting.wait_for(NAMED, UNNAMED)
     casting.person(UNNAMED).focus()
     page.keyboard.press("Delete")
     casting.wait_for(NAMED)
@@ -218,6 +223,60 @@ def test_two_windows_edit_one_person_and_nothing_typed_is_lost(
     casting.field.press("Enter")
     casting.wait_for(NAMED, "Ada")
     second.wait_for(NAMED, "Ada")
+    second.call("Ada", "Bea")
+    casting.wait_for(NAMED, "Bea")
+    casting.page.locator(".message-bar").get_by_role("button", name="Undo").click()
+    casting.told(re.compile("Meanwhile"))
+    casting.wait_for(NAMED, "Bea")  # what somebody else did is not taken back
+
+
+def test_a_name_for_somebody_who_is_merged_meanwhile_is_not_lost(
+    casting: Casting, second: Casting
+) -> None:
+    page = casting.page
+    page.get_by_label("Show").select_option("unnamed")
+    casting.wait_for(UNNAMED)
+    casting.person(UNNAMED).focus()
+    page.keyboard.press("Enter")
+    casting.field.fill("Ad")
+    second.call(UNNAMED, "Bea")
+    casting.wait_for("Bea")  # somebody types there
+    casting.field.press_sequentially("a")
+    second.wait_for(NAMED, "Bea")
+    second.select([second.person("Bea")])
+    second.person(NAMED).focus()
+    second.page.keyboard.press("m")
+    second.page.get_by_role("button", name=f"Yes, call them {NAMED}").click()
+    second.wait_for(NAMED)
+    lost = page.get_by_role("dialog", name="This person is no longer here")
+    expect(lost).to_contain_text(f"merged them into {NAMED}")
+    expect(lost.get_by_label("What you typed:")).to_have_value("Ada")
+    expect(lost.get_by_label("What you typed:")).to_be_focused()
+    lost.get_by_role("button", name=f"Go on with the name of {NAMED}").click()
+    expect(casting.field).to_have_value("Ada")
+    expect(casting.field).to_be_focused()
+    casting.field.press("Enter")
+    second.wait_for("Ada")
+
+
+def test_who_types_is_left_alone_by_what_ends_later(casting: Casting) -> None:
+    page, held = casting.page, list[Route]()
+    page.route("**/faces/clusters/modify", lambda route: held.append(route))
+    casting.person(UNNAMED).focus()
+    with page.expect_request("**/faces/clusters/modify"):
+        page.keyboard.press("Delete")
+    casting.person(NAMED).focus()
+    page.keyboard.press("Enter")
+    page.keyboard.type("Bu")
+    expect(casting.field).to_have_value("Bu")
+    held.pop().continue_()
+    page.unroute("**/faces/clusters/modify")
+    casting.told(re.compile("1 person is none now"))
+    casting.wait_for(NAMED)
+    page.keyboard.type("ub")  # keys of the page, elsewhere
+    expect(casting.field).to_have_value("Buub")
+    page.keyboard.press("Escape")
+    expect(casting.person(NAMED)).to_be_focused()
 
 
 def test_a_name_of_10000_characters_is_refused_in_a_sentence(casting: Casting) -> None:
@@ -260,6 +319,7 @@ def test_faces_are_grouped_anew_and_it_says_what_changed(casting: Casting) -> No
     dialog.get_by_role("spinbutton").fill("100")
     dialog.get_by_role("button", name="Group anew").click()
     casting.told(re.compile(r"Grouped anew\. Before: 2 people"))
+    print("TOLD", casting.page.locator(".message-bar").inner_text(), casting.people.count())
 
 
 def test_a_key_without_the_scope_looks_only(browser: Browser, library: Library, cast: Path) -> None:
@@ -321,6 +381,13 @@ def test_1000_people_and_100000_faces_stay_smooth(editor: Editor, crowd: Path) -
     expect(last.get_by_role("link")).to_be_focused()
     expect(last.locator("img")).to_be_visible()
     assert casting.people.count() < _MOST_TILES
+    page.keyboard.press("Home")
+    casting.people.nth(0).get_by_role("checkbox").click()
+    casting.people.nth(3).get_by_role("checkbox").click(modifiers=["Shift"])
+    expect(casting.people.nth(3).get_by_role("checkbox")).to_be_checked()
+    expect(page.get_by_role("group", name="4 selected")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("End")
     page.keyboard.press("Enter")
     casting.field.fill(NAMED[:2])
     expect(page.get_by_role("option", name=f"{NAMED} known in {CAST}")).to_be_visible()
@@ -332,4 +399,13 @@ def test_1000_people_and_100000_faces_stay_smooth(editor: Editor, crowd: Path) -
     page.get_by_role("searchbox", name="Find a name").press("Enter")
     page.keyboard.press("o")
     expect(casting.faces.first.locator("img")).to_be_visible()
+    casting.open(crowd, CROWD, sort="faces")
+    casting.people.first.get_by_role("link").click()
+    expect(casting.faces.first.locator("img")).to_be_visible()
+    casting.select([casting.faces.first])
+    page.keyboard.press("End")
+    last = page.locator(f"[data-place='{_MOST_FACES - 1}']")
+    expect(last.locator("img")).to_be_visible()
+    page.locator(".face-link:focus").click(modifiers=["Shift"])  # what is between is not loaded
+    expect(page.get_by_role("group", name=f"{_MOST_FACES} selected")).to_be_visible()
     assert page.evaluate("longest") < _LONGEST_MS

@@ -10,6 +10,7 @@ import { type Shape, useShape } from "./shape";
 /** What others ask of a grid. */
 export interface GridHandle {
   focus: (place: number) => void;
+  hasFocus: () => boolean;
 }
 
 export interface Place {
@@ -26,6 +27,7 @@ interface GridProps {
   keys: Key[];
   count: number;
   active: number; // the place that has the focus, or gets it
+  typing?: number; // the place where somebody types; it stays drawn
   about: number; // rem below the picture
   handle: RefObject<GridHandle | null>;
   onActive: (place: number) => void;
@@ -36,7 +38,7 @@ interface GridProps {
 const DOCK = 130; // pixels: what is selected, and the last message
 
 export function Grid(props: GridProps) {
-  const { label, title, count, active, about, onSight, tile } = props;
+  const { label, title, count, active, typing = -1, about, onSight, tile } = props;
   const grid = useRef<HTMLDivElement>(null);
   const shape = useShape(grid, about);
   const { columns, gap, width, height, top } = shape;
@@ -45,10 +47,11 @@ export function Grid(props: GridProps) {
     height: height + gap,
     top,
     kept: Math.floor(active / columns),
+    alsoKept: Math.floor(typing / columns),
     below: DOCK,
   });
   const focus = useFocus(grid, active);
-  useImperativeHandle(props.handle, () => ({ focus: move }));
+  useImperativeHandle(props.handle, () => ({ focus: move, hasFocus: focus.isInside }));
 
   const first = (rows.range?.startIndex ?? 0) * columns;
   const end = Math.min(count, ((rows.range?.endIndex ?? 0) + 1) * columns);
@@ -113,7 +116,11 @@ function useFocus(grid: RefObject<HTMLElement | null>, active: number) {
   function take(): void {
     const { activeElement: at, body } = document;
     // What is moved in a page loses the focus.
-    if (wanted.current === null && hadIt.current && (at === body || at === null)) wanted.current = active;
+    if (wanted.current === null && hadIt.current && (at === body || at === null)) {
+      const field = grid.current?.querySelector<HTMLElement>(".naming input");
+      if (field) return field.focus({ preventScroll: true }); // letters are words there, not keys
+      wanted.current = active;
+    }
     if (wanted.current === null) return;
     const tile = grid.current?.querySelector<HTMLElement>(`[data-place="${wanted.current}"] .face-link`);
     if (!tile) return;

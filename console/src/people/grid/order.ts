@@ -1,6 +1,7 @@
 /** Which people are shown, and in which order, as the address says. */
 import { computed } from "@preact/signals";
 import { route } from "../../route";
+import { draft } from "../naming/draft";
 import { cast, type Cluster } from "../state/cast";
 import { beginsWith } from "../state/known_names";
 
@@ -28,7 +29,8 @@ const orders: Record<Sort, (one: Cluster, other: Cluster) => number> = {
 
 export const people = computed<Cluster[]>(() => {
   const [all, typed] = [cast.value?.people ?? [], find.value.trim()];
-  const fits = all.filter(({ name }) => {
+  const fits = all.filter(({ id, name }) => {
+    if (id === draft.value?.id) return true; // somebody types there
     if (show.value !== "all" && (show.value === "named") !== Boolean(name)) return false;
     return !typed || (name !== "" && beginsWith(name, typed));
   });

@@ -1,5 +1,6 @@
 /** One person in the grid: a face, a name, how long they are seen. */
-import { useSignal } from "@preact/signals";
+import { type Signal, useSignal } from "@preact/signals";
+import { useRef } from "preact/hooks";
 import { may } from "../../api/session";
 import { says } from "../../words/people";
 import { NameField } from "../naming/name_field";
@@ -14,23 +15,24 @@ interface PersonTileProps {
   count: number;
   href: string;
   isSelected: boolean;
-  isNaming: boolean;
+  naming?: Signal<string>; // the name that is being typed
   ids: () => string[]; // what is dragged with it
   onActive: () => void;
   onSelect: (isRange: boolean) => void;
   onName: () => void;
-  onNamed: () => void; // or not
+  onNamed: (isLeft: boolean) => void; // or not
   onDrop: (ids: string[]) => void;
 }
 
 export function PersonTile(props: PersonTileProps) {
-  const { person, at, count, isSelected, isNaming } = props;
+  const { person, at, count, isSelected, naming } = props;
   const isOver = useSignal(false);
+  const isRange = useRef(false); // a change does not tell of Shift, the click before it does
   const mayChange = may("people");
   const name = person.name || says.unnamed;
   const facts = says.facts(person.seconds, person.stills, person.files);
   const target = mayChange ? dropTarget(person.id, props.onDrop) : {};
-  const kinds = [isSelected && "selected", isNaming && "naming", isOver.value && dragged.value.length > 0 && "over"];
+  const kinds = [isSelected && "selected", naming && "naming", isOver.value && dragged.value.length > 0 && "over"];
   return (
     <div
       role="listitem"
@@ -76,12 +78,16 @@ export function PersonTile(props: PersonTileProps) {
           checked={isSelected}
           tabIndex={at.isActive ? 0 : -1}
           aria-label={says.actions.select(name)}
-          onClick={(event) => event.shiftKey && props.onSelect(true)}
-          onChange={() => props.onSelect(false)}
+          onClick={(event) => (isRange.current = event.shiftKey)}
+          onChange={(event) => {
+            // The end of a range stays selected.
+            if (isRange.current && isSelected) event.currentTarget.checked = true;
+            props.onSelect(isRange.current);
+          }}
         />
       )}
-      {isNaming ? (
-        <NameField ids={[person.id]} name={person.name} isAtEnd={at.isAtEnd} onEnd={props.onNamed} />
+      {naming ? (
+        <NameField ids={[person.id]} name={person.name} draft={naming} isAtEnd={at.isAtEnd} onEnd={props.onNamed} />
       ) : (
         <NameButton person={person} at={at} onName={props.onName} />
       )}

@@ -12,6 +12,7 @@ interface ComboboxProps<T> {
   shown: (proposal: T) => ComponentChildren;
   keyOf: (proposal: T) => string;
   error?: string;
+  isBegun?: boolean; // what it begins with was typed before: the next letter is not to replace it
   isOpen?: boolean; // proposals are shown before anything is typed
   onInput: (text: string) => void;
   onTake: (proposal: T) => void;
@@ -29,7 +30,7 @@ export function Combobox<T>(props: ComboboxProps<T>) {
   const open = isClosed.value ? [] : proposals;
   useEffect(() => {
     field.current?.focus();
-    field.current?.select();
+    if (!props.isBegun) field.current?.select();
   }, []);
 
   function take(proposal: T): void {

@@ -12,19 +12,16 @@ interface SamePersonProps {
   one: Cluster; // who has the name already
   ids: string[]; // who is to get it
   name: string;
-  knownEdit: string;
+  onOne: (one: Cluster) => Promise<void>;
   onTwo: () => void;
-  onEnd: (isDone: boolean) => void;
+  onClose: () => void;
 }
 
-export function SamePerson({ one, ids, name, knownEdit, onTwo, onEnd }: SamePersonProps) {
+export function SamePerson({ one, ids, name, onOne, onTwo, onClose }: SamePersonProps) {
   const { isBusy, run } = useDoing();
-  const yes = () =>
-    run(async () => {
-      onEnd(await merge(ids, one.id, knownEdit));
-    });
+  const yes = () => run(() => onOne(one));
   return (
-    <Dialog title={says.one.title(name)} onClose={() => onEnd(false)}>
+    <Dialog title={says.one.title(name)} onClose={onClose}>
       <p>{says.one.text(name)}</p>
       <Pair people={[one.id, ...ids]} />
       <div class="choices">

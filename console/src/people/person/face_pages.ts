@@ -34,9 +34,18 @@ export class FacePages {
     return this.#version.value >= 0 ? this.#pages.get(Math.floor(place / PAGE))?.faces[place % PAGE] : undefined;
   }
 
-  /** What is loaded of the first `count`, in order; undefined for what is not. */
-  ids(count: number): (string | undefined)[] {
-    return Array.from({ length: count }, (_, place) => this.at(place)?.face_id);
+  /** The ids from one place to another, loaded where they are not; null: they became others meanwhile. */
+  async ids(first: number, last: number): Promise<string[] | null> {
+    const edition = this.#edition;
+    const found: string[] = [];
+    for (let page = Math.floor(first / PAGE); page <= Math.floor(last / PAGE); page += 1) {
+      if (this.#pages.get(page)?.edition !== edition) await this.#load(page);
+      if (this.#edition !== edition) return null;
+      const start = page * PAGE;
+      const faces = this.#pages.get(page)?.faces ?? [];
+      found.push(...faces.slice(Math.max(0, first - start), last - start + 1).map(({ face_id }) => face_id));
+    }
+    return found;
   }
 
   placeOf(id: string): number {

@@ -1,8 +1,10 @@
 /** All faces of a person; those of somebody else are moved away, by hand or by keys. */
 import { useSignal } from "@preact/signals";
 import { useEffect, useMemo, useRef } from "preact/hooks";
+import { Refusal, sentence } from "../../api/client";
 import { may } from "../../api/session";
 import type { Key } from "../../keys";
+import { isAbort } from "../../search/asking/patience";
 import { Failure } from "../../parts/notice";
 import { change, route } from "../../route";
 import { says } from "../../words/people";
@@ -11,12 +13,14 @@ import { dropTarget, startDrag } from "../grid/dragging";
 import { Grid, type GridHandle, type Place } from "../grid/grid";
 import { KeyHints } from "../key_hints";
 import { dir, NOBODY } from "../state/cast";
-import { isChanging, message, moveFaces, undo } from "../state/changes";
+import { isChanging, isOwn, known, message, moveFaces, undo } from "../state/changes";
 import { Selection } from "../state/selection";
 import { FacePages } from "./face_pages";
 import { FaceTile } from "./face_tile";
+import { movedSince } from "./moved";
 
 const ABOUT_REM = 1.7; // below a picture
+const LONGEST_RANGE = 2400; // faces: each comes with its picture
 
 interface FacesProps {
   collection: string;
@@ -33,12 +37,13 @@ export function Faces({ collection, id, name, count, edition }: FacesProps) {
   const place = useSignal(0);
   const grid = useRef<GridHandle>(null);
   useEffect(() => () => pages.close(), []);
+  const knownEdit = useWithoutMoved(selection, collection, edition);
   const face = pages.at(place.value);
 
   function select(at: number, isRange: boolean): void {
     const one = pages.at(at)?.face_id;
     if (one === undefined) return;
-    if (isRange) selection.extend(one, pages.ids(count));
+    if (isRange && selection.from) void selectUpTo(pages, selection, at, one);
     else selection.toggle(one);
   }
 
@@ -46,7 +51,7 @@ export function Faces({ collection, id, name, count, edition }: FacesProps) {
     const { ids } = selection;
     if (ids.length === 0) {
       message.value = { text: says.did.noFaces };
-    } else if (await moveFaces(ids, target, called)) {
+    } else if (await moveFaces(ids, target, called, knownEdit)) {
       selection.clear();
       isPicking.value = false;
       requestAnimationFrame(() => grid.current?.focus(place.peek()));
@@ -117,6 +122,49 @@ export function Faces({ collection, id, name, count, edition }: FacesProps) {
       )}
     </>
   );
+}
+
+/** All from the one that was chosen last, whether they are in sight or not. */
+async function selectUpTo(pages: FacePages, selection: Selection, at: number, id: string): Promise<void> {
+  const from = pages.placeOf(selection.from);
+  const [first, last] = [Math.min(from, at), Math.max(from, at)];
+  if (from < 0 || last - first >= LONGEST_RANGE) {
+    message.value = { text: says.did.rangeTooLong(LONGEST_RANGE), isError: true };
+    return;
+  }
+  const waiting = { text: says.did.rangeLoading };
+  message.value = waiting;
+  try {
+    const ids = await pages.ids(first, last);
+    if (ids) selection.extend(id, ids);
+    else message.value = { text: says.did.rangeChanged, isError: true };
+  } catch (error) {
+    if (isAbort(error)) return;
+    if (!(error instanceof Refusal)) throw error;
+    message.value = { text: sentence(error), isError: true };
+  } finally {
+    if (message.peek() === waiting) message.value = null;
+  }
+}
+
+/** What others moved is no longer selected. Tells the edit up to which that is so: what is moved is decided by it. */
+function useWithoutMoved(selection: Selection, collection: string, edition: string): () => string {
+  const upTo = useRef(known());
+  async function prune(): Promise<void> {
+    const newest = known();
+    if (newest === upTo.current) return;
+    if (selection.ids.length > 0 && !isOwn(newest)) {
+      const before = selection.ids.length;
+      const moved = await movedSince(collection, upTo.current);
+      selection.keepOnly((id) => moved !== null && !moved.has(id));
+      const gone = before - selection.ids.length;
+      if (moved === null) message.value = { text: says.did.othersMeanwhile };
+      else if (gone > 0) message.value = { text: says.did.movedMeanwhile(gone) };
+    }
+    upTo.current = newest;
+  }
+  useEffect(() => void prune(), [edition]);
+  return () => (isOwn(known()) ? known() : upTo.current);
 }
 
 const { short } = says.keys;

@@ -1,7 +1,7 @@
 /** One person: a name, all faces, all scenes. */
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import { api, ask, Refusal } from "../../api/client";
+import { Refusal } from "../../api/client";
 import { may } from "../../api/session";
 import { type Key, useKeys } from "../../keys";
 import { Failure, Notice } from "../../parts/notice";
@@ -11,8 +11,10 @@ import { words } from "../../words";
 import { says } from "../../words/people";
 import { PickPerson } from "../dialogs/pick_person";
 import { Face } from "../grid/person_tile";
+import { beginName, draft, endName, leaveNames } from "../naming/draft";
 import { NameField } from "../naming/name_field";
 import { MergeNamed } from "../naming/same_person";
+import { whoBecame } from "../state/became";
 import { byId, type Cast, cast, casts, castsError, type Cluster, dir, load, NOBODY } from "../state/cast";
 import { called, dismiss, isChanging, known, merge, message, namesOf, undo } from "../state/changes";
 import { wantPictures } from "../state/face_pictures";
@@ -39,12 +41,11 @@ const undoKey: Key = { keys: ["u", "Control+z"], what: says.keys.undo, run: () =
 function Gone({ id }: { id: string }) {
   const { collection = "" } = cast.value ?? {};
   useEffect(() => {
-    const where = { cache_dir: dir.peek(), cluster_job_name: collection };
-    ask(api.POST("/faces/clusters/faces", { body: { ...where, cluster_id: id, limit: 1 } }))
-      .then(({ faces: [face] }) => {
-        if (!face || face.cluster_id === id || face.cluster_id === NOBODY) return;
-        change({ id: face.cluster_id }, true);
-        message.value ??= { text: says.did.became(called(face.cluster_id)), isUndoable: may("people") };
+    whoBecame(collection, id)
+      .then((now) => {
+        if (!now || route.peek().params.get("id") !== id) return;
+        change({ id: now }, true);
+        message.value ??= { text: says.did.became(called(now)) };
       })
       .catch((error: unknown) => {
         if (!(error instanceof Refusal)) throw error; // what is shown says so already
@@ -110,15 +111,12 @@ function Person({ cast, person }: { cast: Cast; person: Cluster }) {
 function PersonActions({ cast, person }: { cast: Cast; person: Cluster }) {
   const { id, name } = person;
   const { actions } = says;
-  const open = useSignal<"" | "name" | "pick">("");
-  const target = useSignal(""); // with another name
-  const close = () => {
-    open.value = "";
-    target.value = "";
-  };
+  const isPicking = useSignal(false);
+  const asked = useSignal<{ target: string; knownEdit: string } | null>(null); // with another name
+  useEffect(() => leaveNames, []);
   function mergeWith(other: string): void {
-    open.value = "";
-    if (namesOf([other, id]).length > 1) target.value = other;
+    isPicking.value = false;
+    if (namesOf([other, id]).length > 1) asked.value = { target: other, knownEdit: known() };
     else void merge([id], other).then((isDone) => isDone && change({ id: other }, true));
   }
   async function drop(): Promise<void> {
@@ -129,14 +127,14 @@ function PersonActions({ cast, person }: { cast: Cast; person: Cluster }) {
       {name && <a href={hrefToSearch(dir.value, cast.collection, name)}>{actions.search(name)}</a>}
       {may("people") && (
         <>
-          {open.value === "name" ? (
-            <NameField ids={[id]} name={name} onEnd={close} />
+          {draft.value?.id === id ? (
+            <NameField ids={[id]} name={name} draft={draft.value.typed} onEnd={() => endName(id)} />
           ) : (
-            <button type="button" onClick={() => (open.value = "name")}>
+            <button type="button" onClick={() => beginName(id)}>
               {name ? actions.rename : actions.name}
             </button>
           )}
-          <button type="button" onClick={() => (open.value = "pick")}>
+          <button type="button" onClick={() => (isPicking.value = true)}>
             {actions.mergeWith}
           </button>
           <button type="button" disabled={isChanging} onClick={() => void drop()}>
@@ -144,10 +142,10 @@ function PersonActions({ cast, person }: { cast: Cast; person: Cluster }) {
           </button>
         </>
       )}
-      {open.value === "pick" && (
-        <PickPerson title={says.pick.mergeTitle} without={[id]} onPick={mergeWith} onClose={close} />
+      {isPicking.value && (
+        <PickPerson title={says.pick.mergeTitle} without={[id]} onPick={mergeWith} onClose={() => (isPicking.value = false)} />
       )}
-      {target.value && <MergeNamed ids={[id]} target={target.value} knownEdit={known()} onEnd={close} />}
+      {asked.value && <MergeNamed ids={[id]} {...asked.value} onEnd={() => (asked.value = null)} />}
     </div>
   );
 }
@@ -171,14 +169,16 @@ function Tabs({ isScenes, faces }: { isScenes: boolean; faces: number }) {
 }
 
 function Scenes({ cast, person }: { cast: Cast; person: Cluster }) {
-  const again = () => void loadScenes(dir.peek(), cast.collection, person.id);
-  useEffect(again, [cast.collection, person.id, person.faces, cast.lastEdit]);
+  const { id, name, faces, seconds, stills, files } = person;
+  const again = () => void loadScenes(dir.peek(), cast.collection, id);
+  useEffect(again, [cast.collection, id, name, faces, seconds, stills, files]); // what others change elsewhere does not matter
   const shown = scenes.value;
-  if (scenesError.value) return <Failure error={scenesError.value} again={again} />;
-  if (!shown) return <p class="wait">{says.person.searching}</p>;
-  if (shown.hits.length === 0) return <Notice title={says.person.noScenes} />;
+  const failed = scenesError.value != null && <Failure error={scenesError.value} again={again} />;
+  if (!shown) return failed || <p class="wait">{says.person.searching}</p>;
+  if (shown.hits.length === 0) return failed || <Notice title={says.person.noScenes} />;
   return (
     <>
+      {failed}
       <p class="found">{says.person.count(shown.hits.length, !shown.next)}</p>
       <Wall found={shown} more={moreScenes} />
     </>

@@ -16,16 +16,21 @@ let person = { dir: "", collection: "", id: "" };
 let control = new AbortController();
 let isLoading = false;
 
-/** Those of another person from now on, or of this one anew. */
+/** Those of another person from now on, or of this one anew: as many as there were. */
 export async function loadScenes(dir: string, collection: string, id: string): Promise<void> {
   const isSame = person.id === id && person.collection === collection && person.dir === dir;
-  if (!isSame) scenes.value = null;
+  if (!isSame) {
+    batch(() => {
+      scenes.value = null;
+      scenesError.value = null;
+    });
+  }
   person = { dir, collection, id };
   control.abort();
   control = new AbortController();
   isLoading = false;
   const asked = scenes.peek()?.asked ?? { query: { ...queryOf(new URLSearchParams()), dir }, picture: null };
-  await append({ asked, hits: [], notes: [], since: Date.now() });
+  await append({ asked, hits: [], notes: [], since: Date.now() }, scenes.peek()?.hits.length);
 }
 
 export async function moreScenes(): Promise<void> {
@@ -33,14 +38,19 @@ export async function moreScenes(): Promise<void> {
   if (before?.next && !isLoading) await append(before);
 }
 
-async function append(before: Found): Promise<void> {
+/** What is shown changes once there are `least`, or all. */
+async function append(before: Found, least = 0): Promise<void> {
   const { signal } = control;
   isLoading = true;
   try {
-    const { hits, next, notes } = await pageOf(before.next ?? "", signal);
+    let found = before;
+    do {
+      const { hits, next, notes } = await pageOf(found.next ?? "", signal);
+      found = { ...found, hits: [...found.hits, ...hits], next, notes };
+    } while (found.next && found.hits.length < least);
     batch(() => {
       scenesError.value = null;
-      scenes.value = { ...before, hits: [...before.hits, ...hits], next, notes };
+      scenes.value = found;
     });
   } catch (error) {
     if (isAbort(error)) return;

@@ -48,8 +48,9 @@ export const byId = computed(() => new Map(cast.value?.people.map((one) => [one.
 
 let shownDir = "";
 let control = new AbortController();
-let loading: Promise<void> = Promise.resolve();
+let loading: Promise<boolean> = Promise.resolve(false);
 let timer = 0;
+let isLooking = false; // for edits
 
 /** Until the returned function is called. */
 export function followCasts(): () => void {
@@ -70,8 +71,8 @@ export function followCasts(): () => void {
   };
 }
 
-/** Ask anew. What is shown changes only where something is different. */
-export function load(): Promise<void> {
+/** Ask anew. What is shown changes only where something is different. Whether there was an answer. */
+export function load(): Promise<boolean> {
   clearTimeout(timer);
   control.abort();
   control = new AbortController();
@@ -80,19 +81,21 @@ export function load(): Promise<void> {
   return mine;
 }
 
-async function loadNow(wanted: string, signal: AbortSignal): Promise<void> {
+async function loadNow(wanted: string, signal: AbortSignal): Promise<boolean> {
   if (wanted !== shownDir) casts.value = null;
   shownDir = wanted;
-  if (!wanted) return;
+  if (!wanted) return false;
   const params = { query: { cache_dir: wanted, details: true } };
   try {
     const found = await answerOf(api.GET("/faces/clusters", { params, signal }));
     take(wanted, found.cluster_jobs.map(castOf));
+    return true;
   } catch (error) {
     if (isAbort(error)) return loading; // somebody has asked anew: that counts
     if (!(error instanceof Refusal)) throw error;
     castsError.value = error;
     if (error instanceof Busy) timer = window.setTimeout(() => void load(), error.waitSeconds * 1000);
+    return false;
   }
 }
 
@@ -112,9 +115,10 @@ function take(folder: string, next: Cast[]): void {
 /** The list of edits is short to ask for; only who may change people may read it. */
 async function lookForEdits(): Promise<void> {
   const shown = cast.peek();
-  if (!shown) return;
+  if (!shown || isLooking) return;
   if (!may("people")) return; // they hear of it when all is loaded again
   const query = { cache_dir: shownDir, cluster_job_name: shown.collection, limit: 1, brief: true };
+  isLooking = true;
   try {
     const { edits } = await ask(api.GET("/faces/edits", { params: { query } }));
     const newest = edits.at(-1)?.edit_id ?? "";
@@ -122,6 +126,8 @@ async function lookForEdits(): Promise<void> {
   } catch (error) {
     // What is shown stays; the next look says more.
     if (!(error instanceof Refusal)) throw error;
+  } finally {
+    isLooking = false;
   }
 }
 

@@ -10,8 +10,8 @@ interface Message {
   text: string;
   isError?: boolean;
   link?: { text: string; href: string };
-  isUndoable?: boolean;
-  redoTo?: string; // the edit to go back to, so that what was undone is done again
+  made?: string | null; // the edit that it is about: only that one is taken back
+  redo?: { to: string; made?: string | null }; // the edit to go back to, so that what was undone is done again
 }
 
 export const message = signal<Message | null>(null);
@@ -25,32 +25,41 @@ interface Collection {
   cluster_job_name: string;
 }
 
-type Act = (where: Collection) => Promise<() => Message>;
+/** Says what was done; `isLoaded`: the people are as they are now. */
+type Told = (isLoaded: boolean) => Message;
+type Act = (where: Collection) => Promise<Told>;
+type Refused = (sentence: string) => void;
+let newest: string | null = null; // that was made here
+
+/** Whether it was made by who looks at this page. */
+export const isOwn = (edit: string): boolean => edit === newest;
+
+const tell: Refused = (text) => (message.value = { text, isError: true });
 let line: Promise<unknown> = Promise.resolve();
 
 /** One after the other, as fast as somebody presses keys. Whether it was done. */
-function change(act: Act): Promise<boolean> {
-  const mine = line.then(() => changeNow(act));
+function change(act: Act, refused = tell): Promise<boolean> {
+  const mine = line.then(() => changeNow(act, refused));
   line = mine.catch(() => undefined);
   return mine;
 }
 
-/** `act` says what was done, once the people are loaded anew. */
-async function changeNow(act: Act): Promise<boolean> {
+async function changeNow(act: Act, refused: Refused): Promise<boolean> {
   const shown = cast.peek();
   if (!shown) return false;
   isChanging.value = true;
   try {
     const told = await act({ cache_dir: dir.peek(), cluster_job_name: shown.collection });
     forgetFound();
-    await load();
-    message.value = told();
+    const { made, redo } = told(false);
+    newest = made ?? redo?.made ?? null;
+    message.value = told(await load());
     return true;
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     // Somebody else was faster: show what they did.
     if (error.status === 409 || error.status === 404) await load();
-    if (!error.isSignedOut) message.value = { text: sentence(error), isError: true };
+    if (!error.isSignedOut) refused(sentence(error));
     return false;
   } finally {
     isChanging.value = false;
@@ -63,22 +72,24 @@ export function called(id: string): string {
 }
 
 /** One name for these; "" takes it away. `knownEdit`: as it was when they began to type. */
-export function giveName(ids: string[], name: string, knownEdit?: string): Promise<boolean> {
+export function giveName(ids: string[], name: string, knownEdit: string, refused: Refused): Promise<boolean> {
   return change(async (where) => {
     const assignments = ids.map((cluster_id) => ({ cluster_id, name }));
-    const body = { ...where, assignments, known_edit_id: knownEdit ?? known() };
-    await ask(api.PUT("/faces/clusters/names", { body }));
-    return () => ({ ...gained(ids, name), isUndoable: true });
-  });
+    const body = { ...where, assignments, known_edit_id: knownEdit };
+    const { edit_id: made } = await ask(api.PUT("/faces/clusters/names", { body }));
+    return (isLoaded) => ({ ...gained(ids, name, isLoaded), made });
+  }, refused);
 }
 
 /** What search finds by the name. */
-function gained(ids: string[], typed: string): Message {
+function gained(ids: string[], typed: string, isLoaded: boolean): Message {
+  if (!typed.trim()) return { text: says.did.unnamed };
+  if (!isLoaded) return { text: says.did.named(typed.trim()) };
   // The server has the last word on how a name is written.
-  const name = typed.trim() && (byId.peek().get(ids[0] ?? "")?.name || typed.trim());
+  const name = byId.peek().get(ids[0] ?? "")?.name || typed.trim();
   const { collection = "", people = [] } = cast.peek() ?? {};
   const found = people.filter((one) => one.name === name);
-  if (!name || found.length === 0) return { text: says.did.unnamed };
+  if (found.length === 0) return { text: says.did.named(name) };
   const amount = amountOf(found);
   const text = found.length === 1 ? says.did.finds(name, amount) : says.did.findsTogether(name, found.length, amount);
   return { text, link: { text: says.actions.search(name), href: hrefToSearch(dir.peek(), collection, name) } };
@@ -102,12 +113,12 @@ export function merge(ids: string[], target: string, knownEdit?: string): Promis
   return change(async (where) => {
     const merges = [{ cluster_ids: others, target_cluster_id: target }];
     const body = { ...where, merges, known_edit_id: knownEdit ?? known() };
-    await ask(api.POST("/faces/clusters/modify", { body }));
-    return () => {
+    const { edit_id: made } = await ask(api.POST("/faces/clusters/modify", { body }));
+    return (isLoaded) => {
       const now = byId.peek().get(target)?.name ?? "";
-      const { link, text } = now ? gained([target], now) : { link: undefined, text: "" };
+      const { link, text } = now && isLoaded ? gained([target], now, true) : { link: undefined, text: "" };
       const merged = says.did.merged(others.length, now || says.somebody);
-      return { text: [merged, text].filter(Boolean).join(" "), link, isUndoable: true };
+      return { text: [merged, text].filter(Boolean).join(" "), link, made };
     };
   });
 }
@@ -119,55 +130,58 @@ export function dismiss(ids: string[]): Promise<boolean> {
     const face_count = ids.reduce((sum, id) => sum + (byId.peek().get(id)?.faces ?? 0), 0);
     const moves = [{ cluster_ids: ids, face_count, target_cluster_id: NOBODY }];
     const body = { ...where, moves, known_edit_id: known() };
-    const { moved } = await ask(api.POST("/faces/clusters/modify", { body }));
-    return () => ({ text: says.did.dismissed(ids.length, moved), isUndoable: true });
+    const { moved, edit_id: made } = await ask(api.POST("/faces/clusters/modify", { body }));
+    return () => ({ text: says.did.dismissed(ids.length, moved), made });
   });
 }
 
 /** Faces to another person, to nobody, or (null) to a new one, who may have a name. */
-export function moveFaces(faceIds: string[], target: string | null, name = ""): Promise<boolean> {
+export function moveFaces(faceIds: string[], target: string | null, name: string, knownEdit: () => string): Promise<boolean> {
   return change(async (where) => {
     const moves = [{ face_ids: faceIds, target_cluster_id: target }];
-    const body = { ...where, moves, known_edit_id: known() };
+    const body = { ...where, moves, known_edit_id: knownEdit() };
     const done = await ask(api.POST("/faces/clusters/modify", { body }));
-    const made = done.new_cluster_ids[0];
-    if (made && name) {
-      const assignments = [{ cluster_id: made, name }];
-      const known_edit_id = done.edit_id ?? undefined;
-      await ask(api.PUT("/faces/clusters/names", { body: { ...where, assignments, known_edit_id } }));
+    const created = done.new_cluster_ids[0];
+    let made = done.edit_id;
+    if (created && name) {
+      const assignments = [{ cluster_id: created, name }];
+      const named = { ...where, assignments, known_edit_id: made ?? undefined };
+      made = (await ask(api.PUT("/faces/clusters/names", { body: named }))).edit_id;
     }
-    return () => movedMessage(where, faceIds.length, made ?? target ?? NOBODY, made !== undefined);
+    const to = created ?? target ?? NOBODY;
+    return () => ({ ...movedMessage(where, faceIds.length, to, created !== undefined), made });
   });
 }
 
 function movedMessage(where: Collection, faces: number, to: string, isNew: boolean): Message {
-  if (to === NOBODY) return { text: says.did.taken(faces), isUndoable: true };
+  if (to === NOBODY) return { text: says.did.taken(faces) };
   const text = isNew ? says.did.split(faces) : says.did.moved(faces, called(to));
   const href = hrefToPerson(where.cache_dir, where.cluster_job_name, to);
   const link = { text: isNew ? says.did.toNew : called(to), href };
-  return { text, link, isUndoable: true };
+  return { text, link };
 }
 
-/** The last change is taken back. */
-export function undo(): Promise<boolean> {
+/** The last change is taken back; `edit`: only where it is this one. */
+export function undo(edit?: string): Promise<boolean> {
   return change(async (where) => {
-    const before = known();
-    await ask(api.POST("/faces/edits/undo", { body: { ...where, known_edit_id: before } }));
-    return () => ({ text: says.did.undone, redoTo: before });
+    const before = edit ?? known();
+    const body = { ...where, known_edit_id: before };
+    const { edit_id: made } = await ask(api.POST("/faces/edits/undo", { body }));
+    return () => ({ text: says.did.undone, redo: { to: before, made } });
   });
 }
 
-/** Everything becomes as it was right after that edit; "": before the first. */
-export function goBack(edit: string, told: string = says.did.wentBack): Promise<boolean> {
+/** Everything becomes as it was right after that edit; "": before the first. `last`: only where nothing came after. */
+export function goBack(edit: string, told: string = says.did.wentBack, last?: string | null): Promise<boolean> {
   return change(async (where) => {
-    const before = known();
+    const before = last ?? known();
     const body = { ...where, edit_id: edit, known_edit_id: before };
-    await ask(api.POST("/faces/edits/undo", { body }));
-    return () => ({ text: told, redoTo: before });
+    const { edit_id: made } = await ask(api.POST("/faces/edits/undo", { body }));
+    return () => ({ text: told, redo: { to: before, made } });
   });
 }
 
 export function redo(): void {
-  const to = message.peek()?.redoTo;
-  if (to !== undefined) void goBack(to, says.did.redone);
+  const again = message.peek()?.redo;
+  if (again) void goBack(again.to, says.did.redone, again.made);
 }

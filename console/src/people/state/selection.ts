@@ -10,6 +10,11 @@ export class Selection {
     this.active = signal(active);
   }
 
+  /** Where a range begins; "": nowhere. */
+  get from(): string {
+    return this.#from;
+  }
+
   has(id: string): boolean {
     return this.chosen.value.has(id);
   }

@@ -15,12 +15,13 @@ interface RowsProps {
   height: number; // pixels, with the gap behind it
   top: number; // where the list begins in the document
   kept: number; // a row that stays, as it may have the focus
+  alsoKept?: number; // another one; left out or below 0: none
   below?: number; // pixels at the bottom of the window that may be covered
 }
 
 const HEADER = 64; // pixels at the top of the window that are covered
 
-export function useRows({ count, height, top, kept, below = 8 }: RowsProps): Rows {
+export function useRows({ count, height, top, kept, alsoKept = -1, below = 8 }: RowsProps): Rows {
   const [, draw] = useReducer((times: number) => times + 1, 0);
   const options = {
     count,
@@ -31,7 +32,8 @@ export function useRows({ count, height, top, kept, below = 8 }: RowsProps): Row
     overscan: 2,
     rangeExtractor: (range: Parameters<typeof defaultRangeExtractor>[0]) => {
       const shown = defaultRangeExtractor(range);
-      return shown.includes(kept) || kept >= count ? shown : [...shown, kept].sort((a, b) => a - b);
+      const more = [kept, alsoKept].filter((row) => row >= 0 && row < count);
+      return more.every((row) => shown.includes(row)) ? shown : [...new Set([...shown, ...more])].sort((a, b) => a - b);
     },
     getScrollElement: () => window,
     observeElementRect: observeWindowRect,
