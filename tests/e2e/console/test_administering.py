@@ -23,6 +23,7 @@ from tests.e2e.console.test_looks import blocked
 from tests.support.console.administrator import Administrator
 from tests.support.console.chromium import Window, window
 from tests.support.console.looks import PHONE, findings
+from tests.support.console.lost import lost
 from tests.support.stack import KEY, Stack
 from tests.support.waiting import wait_for
 from tests.support.webhook_receiver import Receiver
@@ -274,7 +275,7 @@ def test_a_webhook_is_added_tried_mended_and_removed(
 ) -> None:
     admin.open("webhooks")
     form = admin.fill_webhook(receiver.url, "task.ended")
-    with lost(admin, "**/webhooks"):
+    with lost(admin.page, "**/webhooks"):
         form.get_by_role("button", name="Add").click()
         expect(form.get_by_role("alert")).to_contain_text("The server does not answer")
     form.get_by_role("button", name="Add").click()
@@ -306,24 +307,6 @@ def test_a_webhook_is_added_tried_mended_and_removed(
     admin.press(f"Remove {receiver.url}")
     admin.dialog("Remove this webhook?").get_by_role("button", name="Remove").click()
     expect(card).to_have_count(0)
-
-
-@contextmanager
-def lost(admin: Administrator, address: str) -> Iterator[None]:
-    """The server does what is asked of it there, and the answer does not arrive."""
-
-    def lose(route: Route) -> None:
-        if route.request.method == "POST":
-            route.fetch()
-            route.abort()
-        else:
-            route.continue_()
-
-    admin.page.route(address, lose)
-    try:
-        yield
-    finally:
-        admin.page.unroute(address, lose)
 
 
 def give_up(stack: Stack, url: str, count: int) -> None:
