@@ -94,10 +94,11 @@ function Figures({ estimate }: { estimate: Schemas["Estimate"] }) {
 function Begin({ estimate, body }: { estimate: Schemas["Estimate"]; body: Question }) {
   const { files, is_partial } = estimate;
   if (files.total === 0 && !is_partial) return <p role="status">{says.noFiles}</p>;
+  const isOld = JSON.stringify(body) !== JSON.stringify(question()); // something else is chosen since
   return (
     <>
       {files.new === 0 && !is_partial && <p class="hint">{says.nothingNew}</p>}
-      <button type="button" class="primary" disabled={starting.value !== null} onClick={() => void start(body)}>
+      <button type="button" class="primary" disabled={isOld || starting.value !== null} onClick={() => void start(body)}>
         {says.begin}
       </button>
     </>
