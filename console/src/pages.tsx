@@ -3,6 +3,7 @@ import { useSignal } from "@preact/signals";
 import { type ComponentType } from "preact";
 import { useEffect } from "preact/hooks";
 import { BasketPage } from "./basket/basket_page";
+import { held } from "./parts/held";
 import { Failure } from "./parts/notice";
 import { route } from "./route";
 import { SearchPage } from "./search/search_page";
@@ -19,8 +20,18 @@ const fetched: Record<string, () => Promise<Page>> = {
 
 export function Pages() {
   const [page = ""] = route.value.page.split("/");
-  const Shown = here[page] ?? (fetched[page] ? undefined : SearchPage);
-  return Shown ? <Shown /> : <Fetched key={page} page={page} />;
+  const Shown = own(here, page) ?? (own(fetched, page) ? undefined : SearchPage);
+  return (
+    <>
+      {Shown ? <Shown /> : <Fetched key={page} page={page} />}
+      {held.value}
+    </>
+  );
+}
+
+/** What a record has by itself: an address may name what every object has. */
+function own<T>(record: Record<string, T>, name: string): T | undefined {
+  return Object.hasOwn(record, name) ? record[name] : undefined;
 }
 
 function Fetched({ page }: { page: string }) {
@@ -35,5 +46,13 @@ function Fetched({ page }: { page: string }) {
   useEffect(() => void load(), []);
   const { Page, error } = shown.value;
   if (Page) return <Page />;
-  return error ? <Failure error={words.errors.part} again={load} /> : <p class="wait">{words.loading}</p>;
+  if (!error) return <p class="wait">{words.loading}</p>;
+  return (
+    // A server that is of another version by now has this part under another name.
+    <Failure error={words.errors.part} again={load}>
+      <button type="button" class="primary" onClick={() => location.reload()}>
+        {words.errors.reload}
+      </button>
+    </Failure>
+  );
 }

@@ -14,10 +14,10 @@ export function CopyButton({ what, text, label }: CopyButtonProps) {
     <button
       type="button"
       class="copy"
-      aria-label={label}
       onClick={() => void copy(text).then((done) => (copied.value = done ? text : null))}
     >
-      {what}
+      {label ? <span aria-hidden="true">{what}</span> : what}
+      {label && <span class="hidden">{label}</span>}
       <span role="status">{copied.value === text && words.player.copied}</span>
     </button>
   );

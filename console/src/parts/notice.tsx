@@ -12,7 +12,13 @@ export function Notice({ title, children }: { title: string; children?: Componen
   );
 }
 
-export function Failure({ error, again }: { error: unknown; again?: () => void }) {
+interface FailureProps {
+  error: unknown;
+  again?: () => void;
+  children?: ComponentChildren; // another way on
+}
+
+export function Failure({ error, again, children }: FailureProps) {
   return (
     <div class="notice failure" role="alert">
       <p class="title">{sentence(error)}</p>
@@ -21,6 +27,7 @@ export function Failure({ error, again }: { error: unknown; again?: () => void }
           {words.again}
         </button>
       )}
+      {children}
     </div>
   );
 }

@@ -69,9 +69,6 @@ function keepInAddress(): void {
 
 function Shown() {
   const isOne = route.value.page === "people/person";
-  useEffect(() => {
-    if (!isOne) document.title = `${says.title} · ${words.name}`;
-  }, [isOne]);
   // Ids are those of a collection.
   if (isOne) return <PersonPage key={`${shownName.value}\n${route.value.params.get("id")}`} />;
   return (

@@ -4,6 +4,7 @@ import { useEffect } from "preact/hooks";
 import { home } from "../api/client";
 import { may, session } from "../api/session";
 import { Failure, Notice } from "../parts/notice";
+import { shownTitle } from "../parts/title";
 import { change, hrefOf } from "../route";
 import { words } from "../words";
 import { followCoverage } from "./asking/coverage";
@@ -35,8 +36,9 @@ function Search() {
       }),
       effect(() => {
         const { words: typed, said } = query.value;
-        document.title = [typed || said, words.name].filter(Boolean).join(" · ");
+        shownTitle.value = typed || said;
       }),
+      () => (shownTitle.value = ""),
       followFolders(),
       followPeople(),
       followQuery(),

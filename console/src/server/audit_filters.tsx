@@ -28,7 +28,7 @@ export function AuditFilters({ filters, onAgain }: { filters: Filters; onAgain: 
         value={key}
         onChange={(value) => change({ key: value })}
       />
-      <TaskField key={task} task={task} />
+      <TaskField task={task} />
       <button type="button" onClick={onAgain}>
         {serverWords.refresh}
       </button>

@@ -6,7 +6,7 @@ import { useLoad } from "../parts/load";
 import { Failure } from "../parts/notice";
 import { serverWords } from "../words/server";
 import { Answered, Command, Said } from "./parts";
-import { usePolled } from "./polled";
+import { usePolled } from "../parts/polling";
 
 type Finding = Schemas["DoctorFinding"];
 type Readiness = Schemas["Readiness"] | Schemas["NotReady"];

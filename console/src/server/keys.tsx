@@ -5,7 +5,7 @@ import { session } from "../api/session";
 import { serverWords } from "../words/server";
 import { NewKey } from "./new_key";
 import { Answered, AskFirst, Fact, Facts } from "./parts";
-import { usePolled } from "./polled";
+import { usePolled } from "../parts/polling";
 
 type Key = Schemas["KeyAnswer"];
 

@@ -4,7 +4,7 @@ import { fileName } from "../parts/times";
 import { hrefOf } from "../route";
 import { serverWords } from "../words/server";
 import { Answered, Command, Fact, Facts, Said } from "./parts";
-import { usePolled } from "./polled";
+import { usePolled } from "../parts/polling";
 
 type Machine = Schemas["MachineState"];
 type Process = Schemas["MachineProcess"];
@@ -69,7 +69,7 @@ function OneProcess({ process }: { process: Process }) {
         )}
         {task && (
           <Fact name={says.ofTask}>
-            <a href={hrefOf("work")}>{task}</a>
+            <a href={hrefOf("work", new URLSearchParams({ task }))}>{task}</a>
           </Fact>
         )}
         {models.length > 0 && (

@@ -7,7 +7,7 @@ import { FetchState, type Fetching, isUnderWay } from "./fetch_state";
 import { ModelCard, type Model } from "./model_card";
 import { FetchFirst, LoadFirst } from "./model_dialogs";
 import { Answered } from "./parts";
-import { usePolled } from "./polled";
+import { usePolled } from "../parts/polling";
 
 export type Kind = keyof typeof serverWords.models.kinds;
 

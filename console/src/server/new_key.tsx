@@ -4,7 +4,9 @@ import { api, ask, type Schemas } from "../api/client";
 import { session } from "../api/session";
 import { Dialog } from "../parts/dialog";
 import { useDoing } from "../parts/doing";
+import { makeHeld } from "../parts/held";
 import { Failure } from "../parts/notice";
+import { isAbsolute } from "../work/browser/paths";
 import { words } from "../words";
 import { serverWords } from "../words/server";
 import { Checks } from "./checks";
@@ -14,7 +16,6 @@ type Scope = Schemas["KeyScope"];
 
 const says = serverWords.keys;
 const SCOPES: Scope[] = ["search", "export", "people", "analyze", "watch", "models", "admin"];
-const WHOLE_PATH = /^(\/|[A-Za-z]:[\\/]|\\\\)/;
 
 interface NewKeyProps {
   onMade: () => void;
@@ -22,43 +23,21 @@ interface NewKeyProps {
 }
 
 export function NewKey({ onMade, onClose }: NewKeyProps) {
-  const made = useSignal<Schemas["NewKey"] | null>(null);
-  if (made.value) return <Made of={made.value} onClose={onClose} />;
-  const take = (key: Schemas["NewKey"]) => {
-    made.value = key;
-    onMade();
-  };
-  return <KeyForm onMade={take} onClose={onClose} />;
-}
-
-/** It closes by its button alone: a slip of the hand would lose the key. */
-function Made({ of, onClose }: { of: Schemas["NewKey"]; onClose: () => void }) {
-  return (
-    <Dialog title={of.key.label}>
-      <p>{says.once}</p>
-      <ShownOnce name={says.made} text={of.license_key} />
-      <div class="buttons">
-        <button type="button" class="primary" onClick={onClose}>
-          {says.kept}
-        </button>
-      </div>
-    </Dialog>
-  );
-}
-
-interface KeyFormProps {
-  onMade: (key: Schemas["NewKey"]) => void;
-  onClose: () => void;
-}
-
-function KeyForm({ onMade, onClose }: KeyFormProps) {
   const label = useSignal("");
   const scopes = useSignal<Scope[]>(["search", "export"]);
   const roots = useSignal("");
   const day = useSignal("");
   const { isBusy, error, run } = useDoing();
   const offered = SCOPES.filter((one) => !session.value || session.value.scopes.includes(one));
-  const create = async () => onMade(await ask(api.POST("/keys", { body: body() })));
+  const create = async () => {
+    const asked = body();
+    await makeHeld(async () => {
+      const { key, license_key: made } = await ask(api.POST("/keys", { body: asked }));
+      return <ShownOnce title={key.label} hint={says.once} name={says.made} text={made} />;
+    });
+    onMade();
+    onClose();
+  };
   /** Throws what is to be corrected. */
   const body = (): Schemas["KeyBody"] => {
     const asked = offered.filter((one) => scopes.value.includes(one));
@@ -72,7 +51,7 @@ function KeyForm({ onMade, onClose }: KeyFormProps) {
     };
   };
   return (
-    <Dialog title={says.create} onClose={onClose}>
+    <Dialog title={says.create} onClose={isBusy.value ? undefined : onClose}>
       <form
         class="asked"
         onSubmit={(event) => {
@@ -116,7 +95,7 @@ function KeyForm({ onMade, onClose }: KeyFormProps) {
           <button type="submit" class="primary" disabled={isBusy}>
             {says.createIt}
           </button>
-          <button type="button" onClick={onClose}>
+          <button type="button" disabled={isBusy} onClick={onClose}>
             {words.cancel}
           </button>
         </div>
@@ -127,7 +106,7 @@ function KeyForm({ onMade, onClose }: KeyFormProps) {
 
 function linesOf(text: string): string[] {
   const lines = text.split("\n").map((line) => line.trim());
-  const wrong = lines.find((line) => line && !WHOLE_PATH.test(line));
+  const wrong = lines.find((line) => line && !isAbsolute(line));
   if (wrong) throw new Error(says.rootsWrong(wrong));
   return lines.filter(Boolean);
 }

@@ -1,8 +1,10 @@
 /** Adding a webhook. Its secret is made in this window and shown once. */
 import { useSignal } from "@preact/signals";
-import { api, ask, type Schemas } from "../api/client";
+import { useState } from "preact/hooks";
+import { api, ask, Refusal, type Schemas } from "../api/client";
 import { Dialog } from "../parts/dialog";
 import { useDoing } from "../parts/doing";
+import { makeHeld } from "../parts/held";
 import { Failure } from "../parts/notice";
 import { words } from "../words";
 import { serverWords } from "../words/server";
@@ -10,6 +12,8 @@ import { Checks } from "./checks";
 import { ShownOnce } from "./parts";
 
 type Event = Schemas["WebhookEvent"];
+type Webhook = Schemas["WebhookAnswer"];
+type Body = Schemas["WebhookBody"];
 
 const says = serverWords.webhooks;
 const EVENTS: Event[] = ["task.ended", "file.failed", "ingest.finished", "folder.waiting"];
@@ -21,46 +25,23 @@ interface NewWebhookProps {
 }
 
 export function NewWebhook({ onAdded, onClose }: NewWebhookProps) {
-  const secret = useSignal("");
-  if (secret.value) {
-    return (
-      // It closes by its button alone: a slip of the hand would lose the secret.
-      <Dialog title={says.made}>
-        <p>{says.once}</p>
-        <ShownOnce name={says.made} text={secret.value} />
-        <div class="buttons">
-          <button type="button" class="primary" onClick={onClose}>
-            {says.kept}
-          </button>
-        </div>
-      </Dialog>
-    );
-  }
-  const take = (made: string) => {
-    secret.value = made;
-    onAdded();
-  };
-  return <WebhookForm onAdded={take} onClose={onClose} />;
-}
-
-interface WebhookFormProps {
-  onAdded: (secret: string) => void;
-  onClose: () => void;
-}
-
-function WebhookForm({ onAdded, onClose }: WebhookFormProps) {
   const url = useSignal("");
   const events = useSignal<Event[]>(["task.ended", "file.failed"]);
+  const [secret] = useState(newSecret); // one, however often it is tried
+  const [sender] = useState(() => new Sender());
   const { isBusy, error, run } = useDoing();
   const add = async () => {
     if (events.value.length === 0) throw new Error(says.noEvents);
-    const secret = newSecret();
     const body = { url: url.value.trim(), secret, events: events.value };
-    await ask(api.POST("/webhooks", { body }));
-    onAdded(secret);
+    await makeHeld(async () => {
+      await sender.send(body);
+      return <ShownOnce title={says.made} hint={says.once} name={says.made} text={secret} />;
+    });
+    onAdded();
+    onClose();
   };
   return (
-    <Dialog title={says.add} onClose={onClose}>
+    <Dialog title={says.add} onClose={isBusy.value ? undefined : onClose}>
       <form
         class="asked"
         onSubmit={(event) => {
@@ -86,13 +67,46 @@ function WebhookForm({ onAdded, onClose }: WebhookFormProps) {
           <button type="submit" class="primary" disabled={isBusy}>
             {says.addIt}
           </button>
-          <button type="button" onClick={onClose}>
+          <button type="button" disabled={isBusy} onClick={onClose}>
             {words.cancel}
           </button>
         </div>
       </form>
     </Dialog>
   );
+}
+
+/** Sends a webhook once, also where the answer was lost: the server may have taken it then. */
+class Sender {
+  #before: Set<string> | undefined; // webhooks that were there
+  #lost: Body | undefined; // what was sent without an answer
+
+  async send(body: Body): Promise<void> {
+    const there = await webhooks();
+    this.#before ??= new Set(there.map(({ id }) => id));
+    if (there.some((one) => this.#isLost(one, body))) return;
+    this.#lost = undefined;
+    try {
+      await ask(api.POST("/webhooks", { body }));
+    } catch (error) {
+      if (error instanceof Refusal && error.status === 0) this.#lost = body;
+      throw error;
+    }
+  }
+
+  /** Whether a webhook is what was sent, and what is asked for still. */
+  #isLost({ id, url, events }: Webhook, body: Body): boolean {
+    if (!this.#lost || this.#before?.has(id)) return false;
+    return lookOf({ url, events }) === lookOf(this.#lost) && lookOf(this.#lost) === lookOf(body);
+  }
+}
+
+async function webhooks(): Promise<Webhook[]> {
+  return (await ask(api.GET("/webhooks"))).webhooks;
+}
+
+function lookOf({ url, events }: Pick<Webhook, "url" | "events">): string {
+  return JSON.stringify([url, [...events].sort()]);
 }
 
 /** As Standard Webhooks have it. */

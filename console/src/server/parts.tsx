@@ -5,10 +5,11 @@ import { sentence } from "../api/client";
 import { CopyButton } from "../parts/copy_button";
 import { Dialog } from "../parts/dialog";
 import { useDoing } from "../parts/doing";
+import { held } from "../parts/held";
 import { Failure } from "../parts/notice";
 import { words } from "../words";
 import { serverWords } from "../words/server";
-import type { Polled } from "./polled";
+import type { Polled } from "../parts/polling";
 
 /** A sentence of the server. What it has in backquotes is a command, which can be copied. */
 export function Said({ text }: { text: string }) {
@@ -30,12 +31,32 @@ export function Command({ text }: { text: string }) {
   );
 }
 
-/** Something secret that is shown this once. */
-export function ShownOnce({ name, text }: { name: string; text: string }) {
+interface ShownOnceProps {
+  title: string;
+  hint: string;
+  name: string;
+  text: string;
+}
+
+/**
+ * Something secret that is shown this once, whichever page is gone to meanwhile. It closes by its
+ * button alone: a slip of the hand would lose it.
+ */
+export function ShownOnce({ title, hint, name, text }: ShownOnceProps) {
   return (
-    <div class="once">
-      <input type="text" readonly aria-label={name} value={text} onFocus={(event) => event.currentTarget.select()} />
-      <CopyButton what={serverWords.copy} text={text} />
+    <div class="server">
+      <Dialog title={title}>
+        <p>{hint}</p>
+        <div class="once">
+          <input type="text" readonly aria-label={name} value={text} onFocus={(event) => event.currentTarget.select()} />
+          <CopyButton what={serverWords.copy} text={text} />
+        </div>
+        <div class="buttons">
+          <button type="button" class="primary" onClick={() => (held.value = null)}>
+            {serverWords.kept}
+          </button>
+        </div>
+      </Dialog>
     </div>
   );
 }

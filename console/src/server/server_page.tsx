@@ -1,7 +1,7 @@
 /** The page of the server: one section of it at a time, each with an address of its own. */
 import type { ComponentType } from "preact";
-import { useEffect } from "preact/hooks";
 import { may, session } from "../api/session";
+import { useTitle } from "../parts/title";
 import { hrefOf, route } from "../route";
 import { words } from "../words";
 import { serverWords } from "../words/server";
@@ -35,11 +35,7 @@ export function ServerPage() {
   const isAdmin = !session.value || may("admin");
   const hidden = NAMES.filter((one) => sections[one].isForAdmins && !isAdmin);
   const title = serverWords.sections[name];
-  useEffect(() => {
-    const before = document.title;
-    document.title = `${title} · ${words.pages.server} · ${words.name}`;
-    return () => void (document.title = before);
-  }, [title]);
+  useTitle(title);
   const { Shown } = sections[name];
   return (
     <div class="server">

@@ -7,7 +7,7 @@ import { serverWords } from "../words/server";
 import { DeadMessages } from "./dead_messages";
 import { NewWebhook } from "./new_webhook";
 import { Answered, AskFirst, Fact, Facts } from "./parts";
-import { usePolled } from "./polled";
+import { usePolled } from "../parts/polling";
 
 export type Webhook = Schemas["WebhookAnswer"];
 

@@ -25,7 +25,8 @@ export const words = {
     awayLong: "The server does not answer. What you typed stays here; it is tried again by itself.",
     strange: "Something went wrong",
     status: (status: number) => `The server answered ${status} and did not say why.`,
-    part: "This part of the page could not be fetched from the server.",
+    part: "This part of the page could not be fetched. The server may be of a newer version: then load the page again.",
+    reload: "Load the page again",
     crash: "This part of the page failed. What you typed is kept; load the page again.",
   },
 
@@ -215,7 +216,7 @@ export const words = {
     who: (label: string) => `Signed in with the key “${label}”`,
     leave: "Sign out",
     lacks: (scope: string) =>
-      `Your key lacks the scope “${scope}”: ask an administrator for a key that has it.`,
+      `Your key lacks the scope “${scope}”. Ask an administrator for a key that has it.`,
   },
 
   player: {

@@ -1,4 +1,5 @@
 /** Words of the page of the server: health, machines, models, keys, webhooks, the audit log. */
+import { bytes as size, moment } from "./format";
 import { words } from "./index";
 
 const { number, several } = words;
@@ -21,14 +22,6 @@ function ago(at: number): string {
   return seconds > 0 ? "in less than a minute" : "less than a minute ago";
 }
 
-const moment = (at: number): string =>
-  new Date(at * 1000).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "medium" });
-
-const size = (bytes: number): string => {
-  if (bytes < 1e6) return `${number(Math.ceil(bytes / 1e3))} kB`;
-  return bytes < 1e9 ? `${number(Math.round(bytes / 1e6))} MB` : `${number(Math.round(bytes / 1e8) / 10)} GB`;
-};
-
 type Names = Record<string, string>; // what the API says -> what it means
 
 export const serverWords = {
@@ -45,9 +38,10 @@ export const serverWords = {
     audit: "Audit log",
   },
   lacks: (what: string, scope: string) =>
-    `${what}: your key lacks the scope “${scope}”. Ask an administrator for a key that has it.`,
+    `${what}: ${words.session.lacks(scope).replace(/^Y/, "y")}`,
   copy: "Copy",
   copyOf: (what: string) => `Copy ${what}`,
+  kept: "I have it: close",
   refresh: "Look again",
   close: "Close",
   stale: "What is shown was there before; it is asked for again by itself.",
@@ -185,7 +179,6 @@ export const serverWords = {
     expiresPast: "This day is over: choose a later one, or none.",
     made: "The key",
     once: "This key is shown this once. Copy it now and give it to whoever is to use it: nobody can look it up later.",
-    kept: "I have it: close",
     allRoots: "all folders of the server",
     facts: {
       id: "Id",
@@ -238,7 +231,6 @@ export const serverWords = {
     noEvents: "Choose at least one thing that it is told of.",
     made: "The secret",
     once: "The receiver checks with this secret that messages are from here. It was made in this window and is shown this once: put it into the receiver’s settings now.",
-    kept: "I have it: close",
     facts: {
       events: "Told of",
       created: "Added",

@@ -1,4 +1,5 @@
 /** What the pages about work say. */
+import { bytes, moment } from "./format";
 import { words as general } from "./index";
 
 const { number, several } = general;
@@ -11,18 +12,6 @@ const lasting = (seconds: number): string => {
   if (seconds < 5400) return several(Math.round(seconds / 60), "minute");
   if (seconds < 172_800) return `${number(Math.round(seconds / 360) / 10)} hours`;
   return several(Math.round(seconds / 86_400), "day");
-};
-
-const moment = (unix: number): string => {
-  const at = new Date(unix * 1000);
-  const isToday = at.toDateString() === new Date().toDateString();
-  return at.toLocaleString("en-GB", isToday ? { timeStyle: "medium" } : { dateStyle: "medium", timeStyle: "short" });
-};
-
-const bytes = (count: number): string => {
-  if (count < 1e6) return `${number(Math.ceil(count / 1e3))} kB`;
-  if (count < 1e9) return `${number(Math.ceil(count / 1e6))} MB`;
-  return `${number(Math.round(count / 1e8) / 10)} GB`;
 };
 
 const ordinal = (place: number): string => {

@@ -1,6 +1,6 @@
 /** Work: what is done and waits, what to analyze, and the folders that are watched. */
-import { useEffect } from "preact/hooks";
 import { type ComponentType } from "preact";
+import { useTitle } from "../parts/title";
 import { hrefOf, route } from "../route";
 import { words } from "../words";
 import { work } from "../words/work";
@@ -21,9 +21,7 @@ const parts = {
 export function WorkPage() {
   const part = partOf(route.value.page);
   const Shown = parts[part];
-  useEffect(() => {
-    document.title = [work.parts[part], words.name].join(" · ");
-  }, [part]);
+  useTitle(work.parts[part]);
   return (
     <div class="work">
       <h1 class="hidden">{words.pages.work}</h1>

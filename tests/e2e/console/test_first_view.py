@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import Browser
+import re
+
+from playwright.sync_api import Browser, expect
 
 from tests.e2e.console.conftest import Library
 from tests.support.console.chromium import window
@@ -15,6 +17,34 @@ def test_the_first_view_weighs_at_most_150_kilobytes(editor: Editor, library: Li
     weights = first_view(editor, f"#/search?dir={library.cache_dir}")
     assert set(FILES) <= set(weights)
     assert sum(weights.values()) <= 150_000
+
+
+def test_a_part_that_is_gone_is_there_once_the_page_is_loaded_again(editor: Editor) -> None:
+    page = editor.page
+    old = re.compile(r"/chunks/people_page-")
+    page.route(old, lambda route: route.fulfill(status=404))  # as after an upgrade
+    editor.open("#/people")
+    alert = page.get_by_role("alert").filter(has_text="may be of a newer version")
+    expect(alert.get_by_role("button", name="Try again")).to_be_visible()
+    page.unroute(old)
+    alert.get_by_role("button", name="Load the page again").click()
+    expect(page.get_by_role("heading", name="People").first).to_be_attached()
+    expect(alert).to_have_count(0)
+
+
+def test_every_address_shows_a_page_and_its_title(editor: Editor) -> None:
+    titles = {
+        "basket": "Basket · Rushes",
+        "work/watch": "Watch folders · Work · Rushes",
+        "constructor": "Rushes",
+        "server/keys": "Keys · Server · Rushes",
+        "people": "People · Rushes",
+        "search": "Rushes",
+    }
+    for address, title in titles.items():
+        editor.open(f"#/{address}")
+        expect(editor.page).to_have_title(title)
+    expect(editor.box).to_be_visible()
 
 
 def test_the_page_runs_no_code_that_is_not_its_own(browser: Browser, library: Library) -> None:

@@ -61,10 +61,15 @@ class Administrator:
             form.get_by_role("checkbox", name=scope).check()
         form.get_by_label("Folders that it may use").fill(roots)
         form.get_by_role("button", name="Create").click()
-        return self._read_once(label, "The key")
+        return self.read_once(label, "The key")
 
     def add_webhook(self, url: str, *events: str) -> str:
         """By the form; its secret, which is read where it is shown, this once."""
+        self.fill_webhook(url, *events).get_by_role("button", name="Add").click()
+        return self.take_secret()
+
+    def fill_webhook(self, url: str, *events: str) -> Locator:
+        """The form, before it is sent."""
         self.press("Add a webhook")
         form = self.dialog("Add a webhook")
         form.get_by_label("Address").fill(url)
@@ -72,10 +77,12 @@ class Administrator:
             box.uncheck()
         for event in events:
             form.get_by_role("checkbox", name=event).check()
-        form.get_by_role("button", name="Add").click()
-        return self._read_once("The secret", "The secret")
+        return form
 
-    def _read_once(self, title: str, label: str) -> str:
+    def take_secret(self) -> str:
+        return self.read_once("The secret", "The secret")
+
+    def read_once(self, title: str, label: str) -> str:
         dialog = self.dialog(title)
         shown = dialog.get_by_label(label).input_value()
         self.page.keyboard.press("Escape")  # a slip of the hand does not lose it

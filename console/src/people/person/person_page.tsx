@@ -5,6 +5,7 @@ import { Refusal } from "../../api/client";
 import { may } from "../../api/session";
 import { type Key, useKeys } from "../../keys";
 import { Failure, Notice } from "../../parts/notice";
+import { useTitle } from "../../parts/title";
 import { change, go, route } from "../../route";
 import { Wall } from "../../search/wall/wall";
 import { words } from "../../words";
@@ -70,7 +71,7 @@ function Person({ cast, person }: { cast: Cast; person: Cluster }) {
     wantPictures("person", isNobody ? [] : [person]);
     return () => wantPictures("person", []);
   }, [id, faces]);
-  useEffect(() => void (document.title = `${title} · ${words.name}`), [title]);
+  useTitle(title);
   const isPlaying = route.value.params.has("play");
   const keys = [
     { keys: ["Backspace"], what: says.keys.back, run: () => go("people", new URLSearchParams({ dir: dir.peek(), collection: cast.collection })) },

@@ -71,7 +71,7 @@ function Figures({ estimate }: { estimate: Schemas["Estimate"] }) {
   ];
   return (
     <>
-      <dl class="task-facts" aria-label={says.cost}>
+      <dl class="facts in-line" aria-label={says.cost}>
         {rows.map(([name, value]) => (
           <div key={name}>
             <dt>{name}</dt>

@@ -70,7 +70,7 @@ export function TaskFacts({ task }: { task: Task }) {
   const failed = isOver(task) ? 0 : (task.failed_count ?? 0);
   return (
     <>
-      <dl class="task-facts">
+      <dl class="facts in-line">
         {facts.map(
           ([name, value]) =>
             value && (

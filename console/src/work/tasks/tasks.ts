@@ -2,7 +2,7 @@
 import { effect, signal } from "@preact/signals";
 import { api, ask, type Schemas } from "../../api/client";
 import { connections, follow, isLive } from "../../api/live";
-import { session } from "../../api/session";
+import { poll, type Polling } from "../../parts/polling";
 
 export type Task = Schemas["TaskAnswer"];
 
@@ -23,28 +23,20 @@ const ENDED_MS = 5_000; // those that ended are looked at less often, except whe
 
 let openSize = OPEN_PAGE;
 let showsFailed = false; // of those that ended only the ones in which something failed
-let isLooking = false;
-let isOld = false; // something happened while it was looked
-let lookedAt = 0;
 let endedAt = 0;
+let polling: Polling | undefined;
 
 /** Keep them up to date until the returned function is called. */
 export function followTasks(): () => void {
   endedAt = 0;
+  polling = poll(lookOnce, () => (isLive.peek() ? LIVE_MS : AWAY_MS));
   const ends = [
-    effect(() => void (connections.value >= 0 && look())),
+    // Anew where it is connected again, and sooner from then on where it is not.
+    effect(() => void ((connections.value, isLive.value), look())),
     follow("tasks", look),
-    every(1_000, () => {
-      const wait = isLive.peek() ? LIVE_MS : AWAY_MS;
-      if (!document.hidden && session.peek() && Date.now() - lookedAt >= wait) look();
-    }),
+    polling.end,
   ];
   return () => ends.forEach((end) => end());
-}
-
-function every(ms: number, run: () => void): () => void {
-  const timer = setInterval(run, ms);
-  return () => clearInterval(timer);
 }
 
 /** Of those that ended only the ones in which something failed, or all. */
@@ -59,14 +51,10 @@ export function showEnded(onlyFailed: boolean): void {
 
 /** Ask the server anew. */
 export function look(): void {
-  if (isLooking) isOld = true;
-  else void lookOnce();
+  polling?.now();
 }
 
 async function lookOnce(): Promise<void> {
-  isLooking = true;
-  isOld = false;
-  lookedAt = Date.now();
   try {
     const before = openTasks.peek() ?? [];
     const { tasks, next } = await lookAtOpen();
@@ -78,9 +66,6 @@ async function lookOnce(): Promise<void> {
     tasksError.value = null;
   } catch (error) {
     tasksError.value = error;
-  } finally {
-    isLooking = false;
-    if (isOld) look();
   }
 }
 

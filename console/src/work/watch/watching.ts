@@ -2,7 +2,7 @@
 import { effect, signal } from "@preact/signals";
 import { api, ask, type Schemas } from "../../api/client";
 import { connections, follow, isLive } from "../../api/live";
-import { session } from "../../api/session";
+import { poll } from "../../parts/polling";
 
 export type WatchFolder = Schemas["WatchFolderAnswer"];
 export type Stats = Schemas["FolderStats"];
@@ -16,19 +16,17 @@ const ROOM = "watch-folders";
 const AWAY_MS = 3_000;
 const LIVE_MS = 15_000; // what the room does not tell, such as other hours
 
-let loadedAt = 0;
+let asked = 0; // how often; an answer is old where it was asked again meanwhile
 let shown = ""; // how the folders were when they were asked for last
 
 /** Keep them up to date until the returned function is called. */
 export function followWatching(): () => void {
-  const timer = setInterval(() => {
-    const wait = isLive.peek() ? LIVE_MS : AWAY_MS;
-    if (!document.hidden && session.peek() && Date.now() - loadedAt >= wait) void loadWatching();
-  }, 1_000);
+  const { now, end } = poll(loadWatching, () => (isLive.peek() ? LIVE_MS : AWAY_MS));
   const ends = [
-    effect(() => void (connections.value >= 0 && loadWatching())),
+    // Anew where it is connected again, and sooner from then on where it is not.
+    effect(() => void ((connections.value, isLive.value), now())),
     follow(ROOM, (told) => take(told as unknown as Schemas["WatchProgress"])),
-    () => clearInterval(timer),
+    end,
   ];
   return () => ends.forEach((end) => end());
 }
@@ -46,14 +44,16 @@ function lookOf({ folder_stats }: Schemas["WatchStatus"]): string {
 
 /** Ask the server anew. */
 export async function loadWatching(): Promise<void> {
-  loadedAt = Date.now();
+  const turn = ++asked;
   try {
     const status = await ask(api.GET("/watch-folders/service/status"));
+    const folders = (await ask(api.GET("/watch-folders"))).watch_folders;
+    if (turn !== asked) return;
     shown = lookOf(status);
-    watchFolders.value = (await ask(api.GET("/watch-folders"))).watch_folders;
+    watchFolders.value = folders;
     watchStatus.value = status;
     watchError.value = null;
   } catch (error) {
-    watchError.value = error;
+    if (turn === asked) watchError.value = error;
   }
 }
