@@ -1,1 +1,0 @@
-import{n as a}from"./chunk-JIV67WUV.js";function i(t,l){let r=()=>({...l,...o(t)}),e=a(r());return e.subscribe(n=>localStorage.setItem(t,JSON.stringify(n))),addEventListener("storage",n=>{n.key===t&&(e.value=r())}),e}function o(t){try{return JSON.parse(localStorage.getItem(t)??"null")}catch{return null}}export{i as a};
