@@ -107,7 +107,9 @@ def test_everybody_who_has_a_name_is_listed(who: Command, people: PeopleDesk) ->
     assert NAME in who.run("people", "known").stdout
     (ada,) = who.json("people", "known")["people"]
     assert (ada["name"], ada["collections"][0]["cluster_ids"]) == ("Ada", [str(ADA)])
-    assert ada in who.json("people", "known", "--all")["people"]
+    everywhere = who.json("people", "known", "--all")["people"]  # other libraries have one, too
+    (found,) = [person for person in everywhere if person["name"] == "Ada"]
+    assert ada["collections"][0] in found["collections"]
 
 
 def test_corrections_are_made_told_and_taken_back(who: Command, people: PeopleDesk) -> None:

@@ -98,7 +98,7 @@ def test_subtitles_are_of_the_range_only(editor: Editor, library: Library, tmp_p
         editor.page.get_by_role("button", name="Export the subtitles").click()
     made = tmp_path / "made.srt"
     offered.value.save_as(made)
-    assert "water" in made.read_text(encoding="utf-8")
+    assert "morning" in made.read_text(encoding="utf-8")
 
 
 def test_a_folder_that_cannot_be_written_to_is_a_sentence_and_nothing_is_lost(

@@ -121,10 +121,11 @@ def test_the_panel_shows_people_and_hands_over_a_timeline(
 
 
 def lists_of_choices(models: Path) -> list[list[str]]:
-    """The values of each enum that the generator in Python has made."""
+    """The lists of values of the enums that the generator in Python has made, each once."""
     modules = [path.read_text() for path in models.glob("*.py")]
     enums = [text for text in modules if "Enum):" in text]
-    return sorted(sorted(re.findall(r'^    [A-Z0-9_]+ = "(.+)"$', text, re.M)) for text in enums)
+    found = {tuple(sorted(re.findall(r'^    [A-Z0-9_]+ = "(.+)"$', text, re.M))) for text in enums}
+    return sorted(map(list, found))
 
 
 def documented_lists() -> list[list[str]]:
