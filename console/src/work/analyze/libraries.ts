@@ -26,6 +26,6 @@ export function usualLibrary(folders: string[]): string {
   const near = libraries.value
     .map(({ cache_dir }) => cache_dir)
     .filter((one) => folderOf(one) !== "" && isInside(folder, folderOf(one)))
-    .sort((one, other) => other.length - one.length);
+    .sort((one, other) => folderOf(other).length - folderOf(one).length); // of equals the one used last
   return near[0] ?? within(folder, ".rushes");
 }
