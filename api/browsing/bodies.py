@@ -72,6 +72,7 @@ class FilesBelowBody(Keyed, kw_only=True):
             list[MediaType],
             Meta(
                 min_length=1,
+                max_length=len(MediaType),
                 description="Only files of these kinds, by their names; left out: all. A page may "
                 "hold fewer than `limit` then, or none, and there may be more all the same.",
                 examples=[["video", "image"]],

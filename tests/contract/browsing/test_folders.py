@@ -241,7 +241,7 @@ def test_a_key_with_roots_begins_in_them(
 ) -> None:
     (folder / "a.mov").touch()
     made = client.post("/keys", label="A guest", scopes=["analyze"], roots=[str(folder)]).json()
-    guest = Client(api_stack.ports[0], made["license_key"])
+    guest = api_stack.client(key=made["license_key"])
     assert [each["path"] for each in look(guest, None)["folders"]] == [str(folder)]
     answer = look(guest, folder)
     assert (answer["parent"], names(answer, "files")) == (None, ["a.mov"])
