@@ -256,6 +256,7 @@ def test_who_types_is_left_alone_by_what_ends_later(casting: Casting) -> None:
         page.keyboard.press("Delete")
     casting.person(NAMED).focus()
     page.keyboard.press("Enter")
+    expect(casting.field).to_be_focused()
     page.keyboard.type("Bu")
     expect(casting.field).to_have_value("Bu")
     held.pop().continue_()
