@@ -1,13 +1,33 @@
-"""The parameter `after` of lists that come in pages."""
+"""The parameters of lists of files that come in pages."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 
+from api.http.bodies import LONGEST_PATH
+from api.http.endpoint import Parameter
 from shared.errors import BadInput
 
 _AFTER = "after must be the `next` of an earlier answer."
+
+
+def file_page(most: int, usual: int) -> tuple[Parameter, Parameter]:
+    """`limit` and `after` of a list of files, of which a page has `usual` and can have `most`."""
+    return (
+        Parameter(
+            "limit",
+            f"At most so many files, 1 to {most}.",
+            {"type": "integer", "minimum": 1, "maximum": most, "default": usual},
+            usual,
+        ),
+        Parameter(
+            "after",
+            "The `next` of the page before.",
+            {"type": "string", "maxLength": 2 * LONGEST_PATH},
+            "L2Zvb3RhZ2UvaW5jb21pbmcvQTAwMi5tb3Y",
+        ),
+    )
 
 
 def path_cursor(path: str) -> str:

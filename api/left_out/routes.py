@@ -9,7 +9,7 @@ from api.http.bodies import LONGEST_PATH
 from api.http.endpoint import Call, Endpoint, Parameter
 from api.left_out.answers import LeaveOutAnswer, LeftOutFile, LeftOutPage
 from api.left_out.bodies import LeaveOutBody
-from api.path_cursors import path_cursor, path_of
+from api.path_cursors import file_page, path_cursor, path_of
 from api.services import Services
 from shared.cache.cache_dir import CacheDir
 from shared.errors import BadInput, NotAllowed
@@ -133,18 +133,7 @@ ENDPOINTS = (
                 "/footage/.rushes",
                 True,
             ),
-            Parameter(
-                "limit",
-                f"At most so many files, 1 to {MOST_FILES}.",
-                {"type": "integer", "minimum": 1, "maximum": MOST_FILES, "default": _FILES},
-                _FILES,
-            ),
-            Parameter(
-                "after",
-                "The `next` of the page before.",
-                {"type": "string", "maxLength": 2 * LONGEST_PATH},
-                "L2Zvb3RhZ2UvaW5jb21pbmcvQTAwMi5tb3Y",
-            ),
+            *file_page(MOST_FILES, _FILES),
         ),
         answer=LeftOutPage,
         errors={BadInput: "limit must be a whole number from 1 to 1000, not 'many'."},

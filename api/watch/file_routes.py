@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from starlette.concurrency import run_in_threadpool
 
-from api.http.bodies import LONGEST_PATH
 from api.http.client_paths import in_clients_words
 from api.http.endpoint import Call, Endpoint, Parameter
-from api.path_cursors import path_cursor, path_of
+from api.path_cursors import file_page, path_cursor, path_of
 from api.services import Services
 from api.watch import status
 from api.watch.answers import RetryAnswer, WatchedFileItem, WatchedFilePage
@@ -137,18 +136,7 @@ ENDPOINTS = (
                 },
                 "failed",
             ),
-            Parameter(
-                "limit",
-                f"At most so many files, 1 to {MOST_FILES}.",
-                {"type": "integer", "minimum": 1, "maximum": MOST_FILES, "default": _FILES},
-                _FILES,
-            ),
-            Parameter(
-                "after",
-                "The `next` of the page before.",
-                {"type": "string", "maxLength": 2 * LONGEST_PATH},
-                "L2Zvb3RhZ2UvaW5jb21pbmcvQTAwMi5tb3Y",
-            ),
+            *file_page(MOST_FILES, _FILES),
         ),
         answer=WatchedFilePage,
         errors={

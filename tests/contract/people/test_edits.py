@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
@@ -22,17 +20,7 @@ from tests.support.people.people_desk import (
     NOBODY,
     PeopleDesk,
     listed,
-    people_desk,
 )
-from tests.support.stack import Client
-
-
-@pytest.fixture
-def people(
-    client: Client, caches: Path, media: Path, request: pytest.FixtureRequest
-) -> Iterator[PeopleDesk]:
-    with people_desk(client, caches / request.node.name[:60], media) as desk:
-        yield desk
 
 
 def test_a_name_is_given_shared_and_taken_away(people: PeopleDesk) -> None:

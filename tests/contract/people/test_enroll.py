@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from shared.people.enrolment import Enrolment, Reference, References
-from tests.support.people.people_desk import ADA, PeopleDesk, people_desk
-from tests.support.stack import Client
-
-
-@pytest.fixture
-def people(
-    client: Client, caches: Path, media: Path, request: pytest.FixtureRequest
-) -> Iterator[PeopleDesk]:
-    with people_desk(client, caches / request.node.name[:60], media) as desk:
-        yield desk
+from tests.support.people.people_desk import ADA, PeopleDesk
 
 
 @pytest.fixture

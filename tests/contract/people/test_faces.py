@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import base64
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from shared.cache.cache_dir import CacheDir
 from shared.domain import Stage
@@ -21,17 +18,8 @@ from tests.support.people.people_desk import (
     NAME,
     NOBODY,
     PeopleDesk,
-    people_desk,
 )
 from tests.support.stack import Client
-
-
-@pytest.fixture
-def people(
-    client: Client, caches: Path, media: Path, request: pytest.FixtureRequest
-) -> Iterator[PeopleDesk]:
-    with people_desk(client, caches / request.node.name[:60], media) as desk:
-        yield desk
 
 
 def test_clusters_come_largest_first_and_the_faces_in_none_of_them_last(

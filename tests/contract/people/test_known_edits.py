@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 
-from tests.support.people.people_desk import ADA, BO, CY, NOBODY, PeopleDesk, people_desk
-from tests.support.stack import Client
+from tests.support.people.people_desk import ADA, BO, CY, NOBODY, PeopleDesk
 
 LOOK = "Look again, then decide."
-
-
-@pytest.fixture
-def people(
-    client: Client, caches: Path, media: Path, request: pytest.FixtureRequest
-) -> Iterator[PeopleDesk]:
-    with people_desk(client, caches / request.node.name[:60], media) as desk:
-        yield desk
 
 
 def last(people: PeopleDesk) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -12,17 +11,8 @@ from shared.domain import ReclusterSpec, TaskKind
 from shared.ledger.ledger import Ledger
 from shared.redis.clients import connect
 from tests.support.people.people_data import Seen, make_collection
-from tests.support.people.people_desk import NAME, PeopleDesk, people_desk
+from tests.support.people.people_desk import NAME, PeopleDesk
 from tests.support.private_redis import PrivateRedis
-from tests.support.stack import Client
-
-
-@pytest.fixture
-def people(
-    client: Client, caches: Path, media: Path, request: pytest.FixtureRequest
-) -> Iterator[PeopleDesk]:
-    with people_desk(client, caches / request.node.name[:60], media) as desk:
-        yield desk
 
 
 def test_the_task_can_be_followed_and_waits_for_a_worker_of_its_kind(people: PeopleDesk) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +22,6 @@ from tests.support.people.people_desk import (
     listed,
     people_desk,
 )
-from tests.support.stack import Client
-
-
-@pytest.fixture
-def people(
-    client: Client, caches: Path, media: Path, request: pytest.FixtureRequest
-) -> Iterator[PeopleDesk]:
-    with people_desk(client, caches / request.node.name[:60], media) as desk:
-        yield desk
 
 
 def test_details_tell_how_long_and_where_each_is_seen(people: PeopleDesk, media: Path) -> None:
