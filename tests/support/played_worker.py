@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from shared.ledger.ledger import Ledger
 from shared.ledger.records import Lease
+from shared.redis import heartbeats
+from shared.redis.clients import connect
+from shared.redis.heartbeats import Heartbeat, WorkerKind
 
 _TRIES = 3
 
@@ -15,3 +18,10 @@ def claim(ledger: Ledger, task_id: str, item_id: int, worker: str, nonce: str) -
         if lease := ledger.claim(task_id, item_id, worker, nonce):
             return lease
     return None
+
+
+def seem_alive(redis_url: str, kind: WorkerKind = "analysis") -> None:
+    """A worker that works at nothing: for a minute the API parks no Task for want of one."""
+    heart = Heartbeat(name=f"played {kind}", kind=kind, host="played", pid=1, started_at=0.0)
+    with connect(redis_url) as client:
+        heartbeats.publish(client, "default", heart, ttl_s=60)

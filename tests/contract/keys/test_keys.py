@@ -13,6 +13,7 @@ import pytest
 from api.app import ENDPOINTS
 from api.http.endpoint import Endpoint
 from shared.rights import KeyScope
+from tests.support.played_worker import seem_alive
 from tests.support.private_redis import PrivateRedis
 from tests.support.stack import KEY, Client, Stack
 from tests.support.waiting import wait_for
@@ -225,6 +226,7 @@ def test_anothers_task_is_put_first_by_administrators_alone_and_its_owner_is_tol
         api_stack.client(key=made(client, label=label, scopes=["analyze"])[0])
         for label in ("Ann", "Bob")
     )
+    seem_alive(api_stack.redis_url)
     body = {"cache_dir": str(caches / "line"), "visual_media_paths": [str(media / "a.mov")]}
     first, second, third = (ann.ok("/analyze", **body, on_busy="queue") for _ in range(3))
     path = f"/tasks/{third['task_id']}/first"

@@ -23,6 +23,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.support.skip_or_fail import skip_or_fail
+from tests.support.waiting import wait_for
 
 _LOOKUP, _FORGET, _GETATTR, _OPEN, _READ, _STATFS, _RELEASE = 1, 2, 3, 14, 15, 17, 18
 _FLUSH, _INIT, _OPENDIR, _READDIR, _RELEASEDIR, _INTERRUPT, _BATCH_FORGET = (
@@ -54,6 +55,8 @@ class FaultyDisk:
     def hang(self) -> None:
         """Nothing that is asked of it is answered until it is back, like a share without server."""
         self._server.send_signal(signal.SIGSTOP)
+        # A thread that runs on the other core may still answer what is asked until it has stopped.
+        wait_for(self._has_stopped, 10, "all threads of the server to stop")
 
     def come_back(self) -> None:
         self._server.send_signal(signal.SIGCONT)
@@ -62,6 +65,10 @@ class FaultyDisk:
         """The server is gone, the mount is not: ENOTCONN."""
         self._server.kill()
         self._server.wait()
+
+    def _has_stopped(self) -> bool:
+        threads = Path(f"/proc/{self._server.pid}/task").glob("*/stat")
+        return all(one.read_text().rpartition(")")[2].split()[0] == "T" for one in threads)
 
 
 @contextlib.contextmanager
