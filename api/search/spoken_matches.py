@@ -9,11 +9,12 @@ from dataclasses import replace
 from api.cache.places import opens_at
 from api.http.scope import Scope
 from api.search.answers import TranscriptGroup, TranscriptMatch, TranscriptMatches
-from api.search.matches import NO_FILE, match_places
+from api.search.filtering.choosing import NO_FILE
+from api.search.matches import match_places
 from api.search.paging.asked import AskedPage, ClientPaths
 from api.search.paging.cursors import KeptQuery
 from api.search.paging.pages import HitPage, OnePage, grouped, picked
-from api.search.transcripts.index import LONGEST_FUZZY, FileChoice, SpokenHit, SpokenQuery
+from api.search.transcripts.query import LONGEST_FUZZY, FileChoice, SpokenHit, SpokenQuery
 from api.search.types import QueryVectors
 from shared.clock_times import timestamp
 from shared.models.scores import Judge

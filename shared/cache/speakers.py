@@ -22,6 +22,7 @@ class Speaker(msgspec.Struct, frozen=True):
 
     seconds: float
     row: tuple[float, ...]
+    id: int = 0
 
 
 class SpeakerTurn(msgspec.Struct, frozen=True, array_like=True):

@@ -23,6 +23,7 @@ import msgspec
 from api.search.index_log import IndexLog, LogWriter
 from api.search.transcripts.text import STREAM_BORDER, SearchText, TranscriptLine
 from shared.cache import cache_files
+from shared.cache.spoken_by import speaker_label
 from shared.private_files import private
 
 _NAME = "spoken.1.log"  # the number grows whenever folding or the records change
@@ -42,6 +43,7 @@ class _Transcript(msgspec.Struct, frozen=True, array_like=True, tag="told"):
     starts: bytes
     speakers: tuple[str, ...]
     body_crc: int
+    voices: tuple[int, ...] = ()
 
 
 class _Meaning(msgspec.Struct, frozen=True, array_like=True, tag="meant"):
@@ -132,6 +134,12 @@ class IndexedTranscript:
     body_crc: int
     record: _Record
     meaning: MeaningRecord | None = None
+    voices: tuple[int, ...] = ()  # ids of S1, S2 and so on, 0: it has none
+
+    @property
+    def voice_of(self) -> Mapping[str, int]:
+        """The id of each voice that has one, by its label."""
+        return {speaker_label(n): voice for n, voice in enumerate(self.voices) if voice}
 
     @property
     def records(self) -> Iterator[_Record]:
@@ -178,6 +186,7 @@ class TranscriptWriter(LogWriter[Key]):
             starts=text.starts.tobytes(),
             speakers=text.speakers,
             body_crc=zlib.crc32(body),
+            voices=text.voices,
         )
         self._add(_framed(head, body))
 
@@ -285,4 +294,5 @@ def _indexed(
         STREAM_BORDER in entry.folded,
         entry.body_crc,
         record,
+        voices=entry.voices,
     )

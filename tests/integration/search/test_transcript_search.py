@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from api.search.transcripts.index import SpokenQuery
+from api.search.transcripts.query import SpeakerChoice, SpokenQuery
 from shared.cache.transcripts import Segment
 from tests.support.search.search_data import (
     load,
@@ -143,10 +143,12 @@ def test_a_speaker_finds_only_what_he_says(cache, index) -> None:
     ]
     publish_transcript(cache, media_hash(1), said)
     publish_transcript(cache, media_hash(2), segments("hello there"))
-    assert told(index, cache, "hello", speaker="ben") == [(1, 1, 2, "hello")]
-    assert told(index, cache, "hello there", speaker="ben") == [(1, 1, 3, "hello there")]
-    assert told(index, cache, "you hello", speaker="ada") == []
-    assert told(index, cache, "hello", speaker="cleo") == []
+    assert told(index, cache, "hello", speaker=SpeakerChoice("ben")) == [(1, 1, 2, "hello")]
+    assert told(index, cache, "hello there", speaker=SpeakerChoice("ben")) == [
+        (1, 1, 3, "hello there")
+    ]
+    assert told(index, cache, "you hello", speaker=SpeakerChoice("ada")) == []
+    assert told(index, cache, "hello", speaker=SpeakerChoice("cleo")) == []
     found = index.transcripts.search(view_of(index, cache), SpokenQuery("hello", SPEECH), None)
     assert [hit.speaker for hit in found] == ["Ada", "Ben", None]
 
