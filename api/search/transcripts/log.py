@@ -34,7 +34,7 @@ _DEAD_BYTES_WORTH_COMPACTING = 16 << 20
 Key = tuple[str, str]  # hash_str, model
 
 
-class _Transcript(msgspec.Struct, frozen=True, array_like=True, tag="told"):
+class _Told(msgspec.Struct, frozen=True, array_like=True, tag="told"):
     hash_str: str
     model: str
     file: str
@@ -43,6 +43,11 @@ class _Transcript(msgspec.Struct, frozen=True, array_like=True, tag="told"):
     starts: bytes
     speakers: tuple[str, ...]
     body_crc: int
+
+
+class _Transcript(_Told, frozen=True, array_like=True, tag="told"):
+    """With the ids of those who speak, where they were told apart."""
+
     voices: tuple[int, ...] = ()
 
 
@@ -178,7 +183,7 @@ class TranscriptWriter(LogWriter[Key]):
     def add(self, key: Key, file: str, made_at: float, text: SearchText) -> None:
         """Note a transcript; it replaces an earlier one of the same model."""
         body = msgspec.msgpack.encode(text.lines)
-        head = _Transcript(
+        head = _Told(
             *key,
             file=file,
             made_at=made_at,
@@ -186,8 +191,9 @@ class TranscriptWriter(LogWriter[Key]):
             starts=text.starts.tobytes(),
             speakers=text.speakers,
             body_crc=zlib.crc32(body),
-            voices=text.voices,
         )
+        if text.voices:
+            head = _Transcript(**msgspec.structs.asdict(head), voices=text.voices)
         self._add(_framed(head, body))
 
     def add_meaning(self, key: Key, file: str, language: str, rows: int, codes: bytes) -> None:
@@ -269,7 +275,7 @@ class TranscriptLog(IndexLog[TranscriptSnapshot, TranscriptWriter]):
             raise
 
 
-def _framed(entry: _Transcript | _Removal | _Meaning, body: bytes) -> bytes:
+def _framed(entry: _Told | _Removal | _Meaning, body: bytes) -> bytes:
     head = msgspec.msgpack.encode(entry)
     return _FRAME.pack(_MARK, len(head), len(body), zlib.crc32(head)) + head + body
 
