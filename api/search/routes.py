@@ -98,8 +98,13 @@ async def _search(
     else:
         matches = await _matches(call, scope, page, query, picture_of, mode)
     if body.coverage:
-        run = services.folders.run
-        matches.coverage = await run(scope.cache_dir, coverage_of, scope, ModelKind.VISUAL)
+        matches.coverage = await services.folders.run(
+            scope.cache_dir,
+            coverage_of,
+            scope,
+            ModelKind.VISUAL,
+            asks_who_speaks=body.speaker is not None,
+        )
     return matches
 
 

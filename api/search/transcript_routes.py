@@ -35,8 +35,13 @@ async def search_transcripts(call: Call[SearchTranscriptBody]) -> TranscriptMatc
     else:
         found = await _found(call, scope, query, page)
     if body.coverage:
-        run = services.folders.run
-        found.coverage = await run(scope.cache_dir, coverage_of, scope, ModelKind.SPEECH)
+        found.coverage = await services.folders.run(
+            scope.cache_dir,
+            coverage_of,
+            scope,
+            ModelKind.SPEECH,
+            asks_who_speaks=body.speaker is not None,
+        )
     return found
 
 
@@ -97,7 +102,7 @@ def _search(
     query = replace(query, model=active_key(call.services, ModelKind.SPEECH))
     body = call.body
     if body.speaker is not None:
-        query = replace(query, speaker=speaker_choice(body.speaker))
+        query = replace(query, speaker=speaker_choice(scope, body.speaker))
     files = resolving.files_left(scope, body.filters) if body.filters else None
     found = find_spoken(scope, query, call.warnings, details=body.details, files=files, asked=page)
     if body.speaker is not None and query.speaker is not None:

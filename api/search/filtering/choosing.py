@@ -76,7 +76,7 @@ def _heard(
         if body.spoken is None:
             return None, ()
         return frames_while(scope, body.spoken, None, files, warnings), ()
-    speaker = speaker_choice(body.speaker)
+    speaker = speaker_choice(scope, body.speaker)
     if body.spoken is None:
         heard = frames_with_voice(scope, speaker, files)
     else:

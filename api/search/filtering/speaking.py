@@ -16,11 +16,17 @@ from shared.cache.spoken_by import speaker_label
 from shared.domain import ModelKind
 
 _MOST_NAMED = 10
+_FILES_LOOKED_AT = 1_000  # for names to tell
 
 
-def speaker_choice(asked: str) -> SpeakerChoice:
-    """Who has this label in a file, or bears this name. Raises BadInput for what is neither."""
-    return SpeakerChoice(asked_text(asked, "speaker"))
+def speaker_choice(scope: Scope, asked: str) -> SpeakerChoice:
+    """Who has this label in a file, or bears this name in a collection. Blocks.
+
+    Raises BadInput for what can be neither.
+    """
+    label = asked_text(asked, "speaker")
+    voices = scope.services.people.voices(scope.view().cache)
+    return SpeakerChoice(label, voices.called(asked))
 
 
 def frames_with_voice(scope: Scope, speaker: SpeakerChoice, files: set[str] | None) -> FrameFilter:
@@ -46,7 +52,7 @@ def unheard(scope: Scope, asked: str, speaker: SpeakerChoice, files: set[str] | 
     sentences = []
     if told and not any(speaker.labels(one) for one in told):
         sentences.append(
-            f"speaker: nobody called {asked!r} speaks in these files. Known: {_known(told)}."
+            f"speaker: nobody called {asked!r} speaks in these files. Known: {_known(scope, told)}."
         )
     if untold:
         those = "1 transcript" if untold == 1 else f"{untold:,} transcripts"
@@ -63,10 +69,18 @@ def _looked_at(scope: Scope, files: set[str] | None) -> tuple[str, list[str] | N
     return model, None if paths is None else list(paths), FileChoice(files)
 
 
-def _known(told: list[IndexedTranscript]) -> str:
-    """Whom one can ask for."""
+def _known(scope: Scope, told: list[IndexedTranscript]) -> str:
+    """Whom one can ask for: some names, and labels."""
+    voices = scope.services.people.voices(scope.view().cache)
+    names: dict[str, None] = {}
+    for one in told[:_FILES_LOOKED_AT]:
+        people = voices.of(one.hash_str)
+        names |= {person.name: None for person in people.values() if person.name}
     most = max(len(one.voices) for one in told)
-    return speaker_label(0) if most < 2 else f"{speaker_label(0)} to {speaker_label(most - 1)}"
+    labels = speaker_label(0) if most < 2 else f"{speaker_label(0)} to {speaker_label(most - 1)}"
+    some = [repr(name) for name in sorted(names)[:_MOST_NAMED]]
+    more = ["…"] if len(names) > len(some) else []
+    return ", ".join([*some, *more, labels])
 
 
 def _seconds(stretches: Stretches) -> NDArray[np.uint64]:
