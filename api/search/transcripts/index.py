@@ -127,7 +127,7 @@ class TranscriptIndex:
         hashes: Sequence[str] | None,
         choice: FileChoice = ALL_FILES,
     ) -> dict[str, Stretches]:
-        """When they speak, by the hash of the MediaFile; other parameters as in `search`."""
+        """When somebody speaks, by the hash of the MediaFile; the rest is as in `search`."""
         found = self._looked_through(
             view, model, hashes, choice, lambda _, files: stretches_of(files, speaker), set
         )

@@ -123,7 +123,7 @@ class TranscriptLoader(Loader[Key, str, _ReadTranscript, TranscriptSnapshot, Tra
 
 
 def _has_voices(found: IndexedTranscript) -> bool:
-    """Whether it was read with the ids of its voices, or has none."""
+    """Whether a transcript was read with the ids of its voices, or has none."""
     return bool(found.voices or not found.speakers or _BESIDE not in found.file)
 
 

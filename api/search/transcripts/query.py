@@ -30,7 +30,7 @@ class SpeakerChoice:
     voices: Mapping[str, Set[int]] = field(default_factory=dict)
 
     def labels(self, transcript: IndexedTranscript) -> Set[str]:
-        """What they are called in a transcript, folded; nothing where they do not speak in it."""
+        """Folded labels of these voices in a transcript; none where nobody of them speaks in it."""
         ours = self.voices.get(transcript.hash_str, ())
         named = {fold(label) for label, voice in transcript.voice_of.items() if voice in ours}
         return (named | {self.label}).intersection(transcript.speakers)
