@@ -103,10 +103,13 @@ class PeopleState:
         """All ids that stand for a cluster, its own first."""
         return self._replay.merged_into(root)
 
-    def ids_named(self, name: str) -> list[int]:
-        """Ids of all clusters with this name, whatever the case of its letters."""
-        wanted = spoken(name)
-        return sorted(id_ for id_, known in self.names.items() if spoken(known) == wanted)
+    def ids_named(self, name: str, *, heard: bool = False) -> list[int]:
+        """Ids of all clusters with faces and this name, whatever the case of its letters.
+
+        `heard`: also those with voices.
+        """
+        wanted, names = spoken(name), {**(self.voice_names if heard else {}), **self.names}
+        return sorted(id_ for id_, known in names.items() if spoken(known) == wanted)
 
     def faces_of(self, ids: Collection[int]) -> NDArray[np.int32]:
         """Faces (indexes into the clustering) of these clusters, ascending."""

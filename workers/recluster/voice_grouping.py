@@ -219,4 +219,4 @@ def _unit(rows: NDArray[Any]) -> NDArray[np.float32]:
     """Rows of length 1; zeros where there is none."""
     found = np.nan_to_num(rows.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
     lengths = np.linalg.norm(found, axis=1, keepdims=True)
-    return np.divide(found, lengths, out=np.zeros_like(found), where=lengths > 0)
+    return found / np.where(lengths > 0, lengths, np.float32(1))

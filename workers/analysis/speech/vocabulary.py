@@ -119,7 +119,7 @@ def _faces_by_name(collection: Collection) -> Counter[str]:
     if any(isinstance(edit.what, Names) for edit in edits):
         clustering, voices = collection.clustering() or Clustering.empty(), collection.voices()
         state = PeopleState.of(clustering, edits, voices=voices)
-        for cluster, name in (state.voice_names | state.names).items():
+        for cluster, name in {**state.voice_names, **state.names}.items():
             faces[name] += state.counts.get(cluster, 0)
     if len(_known) >= _MOST_KNOWN:
         _known.clear()

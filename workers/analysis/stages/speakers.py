@@ -87,7 +87,7 @@ class SpeakerTelling:
         cache = self._context.cache(spec.cache_dir, spec.cache_id, spec.roots)
         manifest = speakers.newest(cache, hash_str)
         try:
-            return manifest and speakers.read(cache, hash_str, manifest)
+            return speakers.read(cache, hash_str, manifest) if manifest else None
         except CacheError as error:
             log.warning("The former speakers of %s are not known: %s", hash_str, error.message)
             return None
