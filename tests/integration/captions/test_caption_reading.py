@@ -122,7 +122,7 @@ def test_hostile_subtitles_are_bounded(tmp_path: Path, monkeypatch: pytest.Monke
     assert len(track.segments) == 50
     assert {len(text) for text in texts(track)} == {100}
     assert result.warnings == ("Subtitles of track 0 that could not be read: 1.",)
-    monkeypatch.setattr(words.Room.__init__, "__defaults__", (7, 8_000_000, False))
+    monkeypatch.setattr(words.CaptionRoom.__init__, "__defaults__", (7, 8_000_000, False))
     few = found(path)
     assert len(few.tracks[0].segments) == 7
     assert "more captions than any film" in few.warnings[-1]

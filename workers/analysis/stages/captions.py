@@ -29,7 +29,7 @@ class CaptionReading:
         self._found: Callable[[], None] | None = None  # publishes what was read of the file in hand
 
     def read(self, file: AnalyzedFile) -> None:
-        """Read them, unless they are there; one of the others publishes them then.
+        """Read the captions of a file, unless they are there, for another method to publish.
 
         Captions that cannot be read fail no file. Raises as `Context.checkpoint` does.
         """
@@ -47,7 +47,7 @@ class CaptionReading:
         return [found] if found else []
 
     def publish_alone(self, file: AnalyzedFile) -> None:
-        """Publish them without anything else; where nothing was read the file is kept as it is.
+        """Publish what was read without anything else; else keep the file as it is.
 
         Raises as publishing does.
         """
@@ -62,7 +62,7 @@ class CaptionReading:
             file.drop()
 
     def publish_of_failed(self, file: AnalyzedFile) -> None:
-        """Publish them though the file's sound has failed, if they can be."""
+        """Publish what was read, if that can be, though the file's sound has failed."""
         if self._found:
             with suppress(MediaError):  # it has failed already, and who waits for it is told
                 self.publish_alone(file)

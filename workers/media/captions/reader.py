@@ -21,7 +21,7 @@ from workers.media.captions.sources import (
     PictureSource,
     TextSource,
 )
-from workers.media.captions.words import Room
+from workers.media.captions.words import CaptionRoom
 from workers.media.containers import open_container, origin_of, shown_video_streams
 from workers.media.throttled_checkpoint import ThrottledCheckpoint
 
@@ -58,7 +58,7 @@ class _Reading:
     def __init__(self, container: InputContainer, checkpoint: Callable[[], None]) -> None:
         self._container = container
         self._checkpoint = ThrottledCheckpoint(checkpoint)
-        self._room = Room(longest_s(container.size, ALWAYS_SEEN_S))
+        self._room = CaptionRoom(longest_s(container.size, ALWAYS_SEEN_S))
         self._warnings: list[str] = []
         self._sources = {source.stream.index: source for source in self._found_sources()}
 

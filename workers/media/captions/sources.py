@@ -21,7 +21,7 @@ from workers.media.captions.caption_data import (
 from workers.media.captions.line21 import Line21Field
 from workers.media.captions.shown_order import ShownOrder
 from workers.media.captions.subtitle_text import text_of
-from workers.media.captions.words import GrowingTrack, Room, track_of
+from workers.media.captions.words import CaptionRoom, GrowingTrack, track_of
 
 LARGEST_EVENT = 65_536  # bytes of a packet of text; longer ones are no subtitles
 PEEK_S = 5.0  # of pictures that are looked through for captions beside them,
@@ -51,7 +51,7 @@ class TextSource:
 
     is_needed = True
 
-    def __init__(self, stream: SubtitleStream, origin: float, room: Room) -> None:
+    def __init__(self, stream: SubtitleStream, origin: float, room: CaptionRoom) -> None:
         self.stream: Stream = stream
         self._codec = stream.codec_context.codec.canonical_name
         self._clock = _PacketClock(stream, origin)
@@ -86,7 +86,7 @@ class TextSource:
 class _Services:
     """The tracks CC1 to CC4 that the pairs of one stream tell."""
 
-    def __init__(self, stream: Stream, room: Room) -> None:
+    def __init__(self, stream: Stream, room: CaptionRoom) -> None:
         self._tracks = [GrowingTrack(track_of(stream, f"CC{n}"), room) for n in range(1, 5)]
         of_fields = zip(self._tracks[::2], self._tracks[1::2], strict=True)
         self._fields = [Line21Field(first.add, second.add) for first, second in of_fields]
@@ -118,7 +118,7 @@ class CaptionTrackSource:
 
     is_needed = True
 
-    def __init__(self, stream: Stream, origin: float, room: Room) -> None:
+    def __init__(self, stream: Stream, origin: float, room: CaptionRoom) -> None:
         self.stream = stream
         self._clock = _PacketClock(stream, origin)
         self._services = _Services(stream, room)
@@ -139,7 +139,7 @@ class CaptionTrackSource:
 class PictureSource:
     """Captions beside pictures; encoders put their place into every picture, or into none."""
 
-    def __init__(self, stream: Stream, origin: float, room: Room) -> None:
+    def __init__(self, stream: Stream, origin: float, room: CaptionRoom) -> None:
         self.stream = stream
         self.is_needed = True
         self._codec = stream.codec.canonical_name
@@ -185,7 +185,7 @@ class _PacketClock:
         self._origin = origin
 
     def seconds(self, packet: Packet[Stream]) -> float | None:
-        """When it is shown; None for one that does not say, and for the end of a stream."""
+        """When a packet is shown; None if it does not say, or is the end of a stream."""
         stamp = packet.dts if packet.pts is None else packet.pts
         return None if stamp is None or not packet.size else stamp * self._base - self._origin
 

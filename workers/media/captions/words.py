@@ -19,7 +19,7 @@ _FOR_THE_DEAF = Disposition.hearing_impaired | Disposition.captions
 
 
 @dataclass(slots=True)
-class Room:
+class CaptionRoom:
     """What all tracks of a file may still take."""
 
     last_s: float  # nothing is believed that comes later
@@ -42,7 +42,7 @@ class GrowingTrack:
     """One track; times are seconds on the container's clock."""
 
     track: CaptionTrack  # without segments
-    room: Room
+    room: CaptionRoom
     segments: list[CaptionSegment] = field(default_factory=list)
 
     def add(self, start: float, text: str, end: float) -> None:
