@@ -125,7 +125,7 @@ def test_voices_move_alone_with_faces_and_with_their_cluster(talking: PeopleDesk
     whole = {"cluster_ids": [new], "voice_count": 2, "target_cluster_id": "-1"}
     refused = talking.client.post("/faces/clusters/modify", **talking.body, moves=[whole])
     assert refused.status_code == 409
-    assert "has 1 voices, not 2" in refused.json()["message"]
+    assert "has 1 voice, not 2" in refused.json()["message"]
     talking.modify(moves=[{**whole, "voice_count": 1}])
     assert ids(talking, NOBODY) == [uma]
     talking.undo(edit_id="")
