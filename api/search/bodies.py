@@ -313,6 +313,14 @@ class SearchTranscriptBody(PageFields, kw_only=True):
             "then what else `fuzzy` does, then what else `semantic` does; `matched_by` says which.",
         ),
     ] = "substring"
+    captions: Annotated[
+        bool,
+        Meta(
+            description="Search the subtitles and captions that are in the files themselves too, "
+            "by their words; their matches have `kind`. With `speaker` there are none: nobody is "
+            "known to say them."
+        ),
+    ] = False
     details: Annotated[
         bool,
         Meta(
