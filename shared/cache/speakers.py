@@ -50,6 +50,7 @@ class SpeakerTurns(msgspec.Struct, frozen=True, kw_only=True):
     model: str  # of voices
     speakers: tuple[Speaker, ...]
     turns: tuple[SpeakerTurn, ...]
+    warnings: tuple[str, ...] = ()  # what is in doubt of all of it
     format: int = _FORMAT
 
 

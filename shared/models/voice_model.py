@@ -7,7 +7,7 @@ from shared.models.specs import ModelSpec
 
 KEY = "resemblyzer"
 # Raised when the conversion changes what the network computes: older folders are made anew.
-REVISION = 1
+REVISION = 2
 
 SPEC = ModelSpec(
     key=KEY,

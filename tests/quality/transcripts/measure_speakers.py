@@ -64,7 +64,7 @@ def flite_voices() -> dict[str, Pcm]:
 def recorded_voices(folder: Path) -> dict[str, Pcm]:
     """A voice for each folder: all of its recordings, one after the other."""
     return {
-        place.name: np.concatenate([_decoded(path) for path in sorted(place.iterdir())])[
+        place.name: np.concatenate([decoded(path) for path in sorted(place.iterdir())])[
             : _LONGEST_S * RATE
         ]
         for place in sorted(folder.iterdir())
@@ -122,7 +122,7 @@ def report(title: str, found: Mapping[str, list[Told]]) -> None:
         )
 
 
-def _decoded(path: Path) -> Pcm:
+def decoded(path: Path) -> Pcm:
     with av.open(str(path)) as file:
         resampler = av.AudioResampler(format="fltp", layout="mono", rate=RATE)
         frames = [part for frame in file.decode(audio=0) for part in resampler.resample(frame)]
