@@ -70,7 +70,7 @@ def parse_voice_id(text: str) -> tuple[str, int]:
 
 
 def with_ids(hash_str: str, found: SpeakerTurns, taken: Iterable[int] = ()) -> SpeakerTurns:
-    """The same, with an id for each speaker that has none: by where the first turn begins."""
+    """Who speaks when, with an id for each speaker without one: by where the first turn begins."""
     used = {*taken, *(speaker.id for speaker in found.speakers)}
     starts: dict[int, float] = {}
     for turn in found.turns:
