@@ -36,9 +36,7 @@ def talk(desk: Desk, name: str = "talk.wav", seconds: int = 60) -> Path:
 
 def submit(desk: Desk, *paths: Path) -> str:
     groups = [[path] for path in paths]
-    return desk.submit(
-        *groups, wants=(ProgressType.AUDIO,), speech_model="tones", speakers=True
-    )
+    return desk.submit(*groups, wants=(ProgressType.AUDIO,), speech_model="tones", speakers=True)
 
 
 def made(desk: Desk, path: Path, stage: Stage) -> Manifest | None:

@@ -18,9 +18,7 @@ def warnings_of(turns: Sequence[SpeakerTurn]) -> Iterator[str]:
     if not turns:
         return
     if spoken < _LITTLE_S:
-        yield (
-            f"Somebody speaks for {spoken:.1f} s in all: too little to tell how many there are."
-        )
+        yield (f"Somebody speaks for {spoken:.1f} s in all: too little to tell how many there are.")
     elif doubtful > _MUCH * spoken:
         yield (
             f"Who speaks is doubtful in {doubtful / spoken:.0%} of the speech: several speak at "
