@@ -118,6 +118,7 @@ class AnalyzeSpec(msgspec.Struct, frozen=True):
     # them, and every one's people may.
     people_of: str = ""
     renewed: tuple[str, ...] = ()  # hashes whose scenes are found anew, from their stored grid
+    speakers: bool | None = None  # tell them apart; None: as the worker is set
 
 
 class ReclusterSpec(msgspec.Struct, frozen=True):

@@ -150,8 +150,10 @@ def _by_speaker(
     if told is None:
         return found
     with _with_a_cure():
-        turns = speakers.read(source.cache, hash_str, told).turns
-    parts = by_speaker(found.segments, turns)
+        whole = speakers.read(source.cache, hash_str, told)
+    parts = by_speaker(found.segments, whole.turns)
+    if source.body.warnings and whole.warnings:
+        answer.speaker_warnings = list(whole.warnings)
     answer.speakers = [part.segment.speaker for part in parts]
     answer.doubtful_speakers = [part.is_doubtful for part in parts]
     return msgspec.structs.replace(found, segments=tuple(part.segment for part in parts))
