@@ -320,6 +320,7 @@ def test_who_speaks_comes_when_asked_for_and_breaks_segments(
         model="resemblyzer",
         speakers=(Speaker(0.9, ()), Speaker(2.9, ())),
         turns=(SpeakerTurn(0, 0.9, 0, True), SpeakerTurn(1, 3.9, 1)),
+        warnings=("It is too noisy.",),
     )
     publish_speakers(cache, hash_str, told)
     assert asked(client, cache, path, words=True) == before, "who does not ask sees no change"
@@ -327,12 +328,18 @@ def test_who_speaks_comes_when_asked_for_and_breaks_segments(
     assert found["segments"] == [[0, "Ready?", 0.9], [1, "Yes, we are", 4]]
     assert found["speakers"] == ["S1", "S2"]
     assert found["doubtful_speakers"] == [True, False]
+<<<<<<< HEAD
     assert found["speaker_names"] == [None, None]
     nobody = {"name": None, "cluster_id": None, "cluster_job_name": None}
     assert found["voices"] == [
         {"speaker": "S1", **nobody, "seconds": 0.9},
         {"speaker": "S2", **nobody, "seconds": 2.9},
     ]
+=======
+    assert "speaker_warnings" not in found, "nor does who asks for no warnings"
+    (warned,) = asked(client, cache, path, speakers=True, warnings=True)
+    assert warned["speaker_warnings"] == ["It is too noisy."]
+>>>>>>> h/ledger
     assert [[word[2] for word in one] for one in found["words"]] == [
         ["Ready?"], ["Yes,", "we", "are"],
     ]  # fmt: skip

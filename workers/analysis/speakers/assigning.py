@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,11 +33,14 @@ class VoicedWords:
     doubtful: NDArray[np.bool_]
 
 
-def lasting(parts: Sequence[tuple[Sequence[Word], Listened]], rows: Rows) -> Rows:
+def lasting(
+    parts: Sequence[tuple[Sequence[Word], Listened]], rows: Rows, checkpoint: Callable[[], None]
+) -> Rows:
     """The voices to which words are given; those of a few words are mixtures of others."""
     while len(rows) > 1:
         seconds = np.zeros(len(rows))
         for words, heard in parts:
+            checkpoint()
             voices = assign(words, heard, rows).voices
             lengths = [word.end - word.start for word in words]
             seconds += np.bincount(voices + 1, lengths, len(rows) + 1)[1:]

@@ -8,7 +8,7 @@ from shared.cache.speakers import SpeakerTurn
 from workers.analysis.speakers.voices import MOST_VOICES
 
 _LITTLE_S = 2.0  # of speech in all: too little to tell one voice from two
-_MUCH = 0.4  # of the speech may be somebody else's: a third is, of two who speak at once throughout
+_MUCH = 0.4  # of the speech may be somebody else's
 
 
 def warnings_of(turns: Sequence[SpeakerTurn]) -> Iterator[str]:

@@ -104,7 +104,7 @@ class SpeakerTelling:
         """Who spoke when by what is there; None also where that cannot be read."""
         spec = self._spec
         cache = self._context.cache(spec.cache_dir, spec.cache_id, spec.roots)
-        manifest = speakers.newest(cache, hash_str)
+        manifest = speakers.newest(cache, hash_str, outdated=True)
         try:
             return speakers.read(cache, hash_str, manifest) if manifest else None
         except CacheError as error:
