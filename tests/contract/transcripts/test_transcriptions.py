@@ -328,18 +328,13 @@ def test_who_speaks_comes_when_asked_for_and_breaks_segments(
     assert found["segments"] == [[0, "Ready?", 0.9], [1, "Yes, we are", 4]]
     assert found["speakers"] == ["S1", "S2"]
     assert found["doubtful_speakers"] == [True, False]
-<<<<<<< HEAD
     assert found["speaker_names"] == [None, None]
     nobody = {"name": None, "cluster_id": None, "cluster_job_name": None}
     assert found["voices"] == [
         {"speaker": "S1", **nobody, "seconds": 0.9},
         {"speaker": "S2", **nobody, "seconds": 2.9},
     ]
-=======
-    assert "speaker_warnings" not in found, "nor does who asks for no warnings"
-    (warned,) = asked(client, cache, path, speakers=True, warnings=True)
-    assert warned["speaker_warnings"] == ["It is too noisy."]
->>>>>>> h/ledger
+    assert found["speaker_warnings"] == ["It is too noisy."]
     assert [[word[2] for word in one] for one in found["words"]] == [
         ["Ready?"], ["Yes,", "we", "are"],
     ]  # fmt: skip
