@@ -21,6 +21,7 @@ from shared.people.edits import (
 )
 from shared.people.state import PeopleState, report
 from tests.support.people.clusterings import clustering, id_of
+from tests.support.running.long_form import by_form
 
 IDS = st.integers(1, 7)  # those above 5 are in no grouping
 FACES = 12
@@ -109,7 +110,7 @@ def shown(state: PeopleState) -> tuple[list[int], list[int], dict[int, int], dic
     )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=by_form(short=100, long=300), deadline=None)
 @given(groupings, logs)
 def test_a_state_is_what_the_edits_that_count_make_of_the_grouping(
     grouping: Clustering, edits: list[Edit]
@@ -123,7 +124,7 @@ def test_a_state_is_what_the_edits_that_count_make_of_the_grouping(
     assert others - undone == {edit.id for edit in counting}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=by_form(short=50, long=150), deadline=None)
 @given(groupings, logs, st.data())
 def test_a_state_made_step_by_step_is_the_one_made_at_once(
     grouping: Clustering, edits: list[Edit], data: st.DataObject
