@@ -196,6 +196,8 @@ export const work = {
     speech: "Speech: what is said",
     faces: "Faces: who is seen",
     language: "Language spoken",
+    whoSpeaks: "Who speaks",
+    speakers: { "": "as the server is set", yes: "tell voices apart", no: "do not tell voices apart" },
     detect: "Find out",
     collection: "Collection of people",
     collectionHint: "Faces of one collection are compared with each other.",

@@ -17,6 +17,7 @@ export interface Hit {
   unnamed: number; // people without a name
   isOffline: boolean;
   said?: string;
+  speaker?: string; // by name where there is one, else S1 and so on
   matchedBy?: Schemas["TranscriptMatchedBy"];
 }
 
@@ -51,10 +52,11 @@ export function saidHit(dir: string, match: Schemas["TranscriptMatch"]): Hit {
     from: match.start_seconds,
     to: match.end_seconds,
     strength: match.score != null ? (match.strength ?? "none") : undefined,
-    people: match.speaker ? [match.speaker] : [],
+    people: [],
     unnamed: 0,
     isOffline: match.online === false,
     said: match.text,
+    speaker: match.speaker_name ?? match.speaker ?? undefined,
     matchedBy: match.matched_by ?? undefined,
   };
 }

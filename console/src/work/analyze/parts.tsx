@@ -3,16 +3,21 @@ import { useId } from "preact/hooks";
 import { api, ask } from "../../api/client";
 import { may } from "../../api/session";
 import { useLoad } from "../../parts/load";
+import { Select } from "../../parts/select";
 import { words } from "../../words";
 import { work } from "../../words/work";
 import { libraries } from "./libraries";
 
 const says = work.analyze;
 
+/** Whether speakers are told apart; "": as the server is set. */
+export type Speakers = keyof typeof says.speakers;
+
 export interface Parts {
   pictures: boolean;
   speech: boolean;
   language: string; // "": it is found out
+  speakers?: Speakers; // left out: it is not to be chosen
   faces: boolean;
   collection: string;
 }
@@ -44,7 +49,14 @@ export function PartsFields({ parts, library, onChange }: PartsFieldsProps) {
     <>
       {check("pictures")}
       {check("speech")}
-      {parts.speech && <Language value={parts.language} onInput={(language) => onChange({ language })} />}
+      {parts.speech && (
+        <>
+          <Language value={parts.language} onInput={(language) => onChange({ language })} />
+          {parts.speakers !== undefined && (
+            <Select label={says.whoSpeaks} options={says.speakers} value={parts.speakers} onChange={(speakers) => onChange({ speakers })} />
+          )}
+        </>
+      )}
       {check("faces")}
       {parts.faces && (
         <Collection
