@@ -48,6 +48,8 @@ from api.people import (
 )
 from api.people import routes as people
 from api.people.roster import routes as roster
+from api.people.voices import proposal_routes
+from api.people.voices import routes as voices
 from api.realtime.server import Realtime
 from api.search import analysis_data_routes, picture_routes, transcript_routes
 from api.search import routes as search
@@ -92,6 +94,8 @@ ENDPOINTS = (
     *people.ENDPOINTS,
     *edit_routes.ENDPOINTS,
     *history_routes.ENDPOINTS,
+    *voices.ENDPOINTS,
+    *proposal_routes.ENDPOINTS,
     *roster.ENDPOINTS,
     *enrol_routes.ENDPOINTS,
     *vocabulary_routes.ENDPOINTS,

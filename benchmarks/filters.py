@@ -38,7 +38,7 @@ from api.search.frames.places import Places
 from api.search.paging.asked import AskedPage
 from api.search.paging.cursors import Cursor
 from api.search.paging.pages import Order, Picker, TheBest
-from api.search.transcripts.index import FileChoice, SpokenQuery
+from api.search.transcripts.query import FileChoice, SpokenQuery
 from api.search.types import Hit, QueryVectors
 from api.services import Services
 from benchmarks import describe

@@ -33,7 +33,7 @@ import stringzilla
 from api.cache.caches import Caches
 from api.search.frames.index import SearchIndex
 from api.search.transcripts.folding import fold
-from api.search.transcripts.index import Mode, SpokenQuery
+from api.search.transcripts.query import Mode, SpokenQuery
 from api.search.types import VectorArray
 from benchmarks import describe
 from shared.cache import sentence_rows, transcripts

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -97,3 +97,11 @@ class Scope:
     def shown(self, path: str | None) -> str:
         """A path of ours in the client's form; empty where none is known."""
         return self.services.paths.back(path, like=self.like) if path else ""
+
+    def best_places(self, hashes: Collection[str]) -> dict[str, str | None]:
+        """Where files are, in the client's form: the oldest place that opens, else the oldest.
+
+        None: nowhere.
+        """
+        paths = self.services.caches.best_paths(self.view(), hashes)
+        return {hash_str: self.shown(path) or None for hash_str, path in paths.items()}

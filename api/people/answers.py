@@ -24,8 +24,18 @@ PersonName = (
 EditId = Annotated[str, Meta(examples=["000000000012-9f3a01c7"])]
 
 
+VoiceCount = Annotated[
+    int,
+    Meta(
+        ge=0,
+        description="Voices of it, each one speaker of one file; with `voices`, where it has any.",
+        examples=[4],
+    ),
+]
+
+
 class ClusterItem(Struct, kw_only=True, omit_defaults=True):
-    """A cluster: the faces of one person."""
+    """A cluster: the faces of one person, and the voices."""
 
     cluster_id: ClusterId
     name: PersonName
@@ -56,13 +66,22 @@ class ClusterItem(Struct, kw_only=True, omit_defaults=True):
         ]
         | UnsetType
     ) = UNSET
+    voice_count: VoiceCount | UnsetType = UNSET
+    voice_seconds: (
+        Annotated[
+            float,
+            Meta(ge=0, description="How long these voices speak, with `voices`.", examples=[412.5]),
+        ]
+        | UnsetType
+    ) = UNSET
 
 
 Clusters = Annotated[
     list[ClusterItem],
     Meta(
-        description="Largest first, equal ones by id. Those without faces are left out. "
-        'cluster_id "-1", the faces in no cluster, stands last.'
+        description="Largest first, equal ones by id. Those without faces are left out; with "
+        "`voices`, those that have voices follow, who speaks longest first. cluster_id "
+        '"-1", the faces in no cluster, stands last.'
     ),
 ]
 
@@ -199,6 +218,10 @@ class ModifyAnswer(Struct, kw_only=True, omit_defaults=True):
         int, Meta(ge=0, description="Clusters that became a part of another.", examples=[1])
     ]
     moved: Annotated[int, Meta(ge=0, description="Faces that were moved.", examples=[2])]
+    moved_voices: (
+        Annotated[int, Meta(ge=0, description="Voices that were moved, if any.", examples=[1])]
+        | UnsetType
+    ) = UNSET
     clusters: Clusters
     new_cluster_ids: Annotated[
         list[str],
@@ -247,9 +270,36 @@ class DoneMove(Struct, kw_only=True, omit_defaults=True):
         ]
         | UnsetType
     ) = UNSET
+    voice_ids: (
+        Annotated[
+            list[str],
+            Meta(
+                description="Voices that were moved; left out where none was, and with `brief`.",
+                examples=[["9ae0daaf81f5b2c3-voice-1f2e3d4c"]],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    voice_count: (
+        Annotated[
+            int,
+            Meta(
+                ge=0,
+                description="Voices that were moved, with `brief`; left out where none was.",
+                examples=[2],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
 
 
-class EditItem(Struct, kw_only=True):
+class DoneParting(Struct, kw_only=True):
+    """Two clusters that somebody said are two people."""
+
+    cluster_ids: Annotated[list[str], Meta(description="The two.", examples=[["7", "9"]])]
+
+
+class EditItem(Struct, kw_only=True, omit_defaults=True):
     """An edit: what somebody did by hand, or a recluster with `clear_names`."""
 
     edit_id: Annotated[
@@ -264,7 +314,14 @@ class EditItem(Struct, kw_only=True):
     ]
     assignments: Annotated[list[NamedCluster], Meta(description="Names given.")]
     merges: Annotated[list[DoneMerge], Meta(description="Clusters made one.")]
-    moves: Annotated[list[DoneMove], Meta(description="Faces moved.")]
+    moves: Annotated[list[DoneMove], Meta(description="Faces and voices moved.")]
+    apart: (
+        Annotated[
+            list[DoneParting],
+            Meta(description="Clusters told apart; left out where none were."),
+        ]
+        | UnsetType
+    ) = UNSET
     undone_to: (
         Annotated[
             str,

@@ -6,11 +6,15 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeAlias, TypeVar
 
 from api.cache.lru import LruCache
 from api.people.in_file import SeenPerson, people_in
-from api.people.roster.names import FolderRoster, KeptNames, NamedClusters
+from api.people.kept import Digest
+from api.people.roster.names import FolderRoster, NamedClusters, named_in
 from api.people.snapshot import NOTHING_GROUPED, CollectionSnapshot, with_state
+from api.people.voices.proposing import Proposing
+from api.people.voices.speaking import CollectionVoices, FolderVoices, SpokenPerson, voices_in
 from shared.cache import cache_files
 from shared.cache.cache_dir import CacheDir
 from shared.errors import EditedMeanwhile, Missing, Unavailable
@@ -24,6 +28,8 @@ from shared.people.enrolment import References
 from shared.people.state import PeopleState
 
 ScaleOf = Callable[[str], FaceScale | None]
+T = TypeVar("T")
+_Digests: TypeAlias = LruCache[RootedPath, Digest[T]]
 _ALONE_WAIT_S = 10.0  # for others' edits, each of which takes a part of a second
 _CAPACITY = 32  # Collections; 100,000 faces take some 20 MB
 _SMALL_CAPACITY = 1000  # Collections of which only names are kept, and folders: photos, locks
@@ -57,13 +63,13 @@ class _KeptCollection:
 
     def _read(self) -> CollectionSnapshot:
         clustering = self.collection.clustering() or NOTHING_GROUPED
-        edits = self.collection.edits()
+        edits, voices = self.collection.edits(), self.collection.voices()
         known = self._references.known(clustering.model, self._scale_of(clustering.model))
         former = self._snapshot
         if former is None:
-            state = PeopleState.of(clustering, edits, known)
+            state = PeopleState.of(clustering, edits, known, voices)
             return CollectionSnapshot(self._cache, self.collection, state)
-        state = former.state.following(clustering, edits, known)
+        state = former.state.following(clustering, edits, known, voices)
         if clustering is former.clustering:
             return with_state(former, state)
         return CollectionSnapshot(self._cache, self.collection, state)
@@ -78,7 +84,9 @@ class People:
         self._kept: LruCache[RootedPath, _KeptCollection] = LruCache(capacity)
         self._references: LruCache[RootedPath, References] = LruCache(_SMALL_CAPACITY)
         self._members: LruCache[RootedPath, Collection] = LruCache(_MEMBERS_CAPACITY)
-        self._names: LruCache[RootedPath, KeptNames] = LruCache(_SMALL_CAPACITY)
+        self._names: _Digests[Mapping[str, NamedClusters]] = LruCache(_SMALL_CAPACITY)
+        self._voices: _Digests[CollectionVoices] = LruCache(_SMALL_CAPACITY)
+        self.proposing = Proposing()
         # Held by who finds out the names in a folder.
         self._looks: LruCache[RootedPath, threading.Lock] = LruCache(_SMALL_CAPACITY)
 
@@ -117,23 +125,42 @@ class People:
                 if time.monotonic() > until:
                     raise Unavailable
                 with contextlib.suppress(Missing):  # deleted just now
-                    found.append((name, self._names_in(cache, name, version)))
+                    names = self._digest(cache, name, version, self._names, named_in)
+                    found.append((name, names))
             return FolderRoster(str(cache.root), references.photos(), found)
         finally:
             look.release()
 
-    def _names_in(
-        self, cache: CacheDir, name: str, references_version: object
-    ) -> Mapping[str, NamedClusters]:
-        """Names in a collection. What is read for them pushes out nothing that is kept at hand."""
+    def voices(self, cache: CacheDir) -> FolderVoices:
+        """Who speaks in a folder; reads only what has changed since."""
+        version = self.references(cache).version()
+        found = []
+        for name in Collection.all_names(cache.root):
+            with contextlib.suppress(Missing):  # deleted just now
+                found.append(self._digest(cache, name, version, self._voices, voices_in))
+        return FolderVoices(found)
+
+    def speakers_of(self, cache: CacheDir, hash_str: str) -> dict[int, SpokenPerson]:
+        """Who the speakers of a file are, by their ids; for several files ask `voices` once."""
+        return self.voices(cache).of(hash_str)
+
+    def _digest(
+        self,
+        cache: CacheDir,
+        name: str,
+        references_version: object,
+        kept: _Digests[T],
+        make: Callable[[CollectionSnapshot], T],
+    ) -> T:
+        """What is made of a collection. What is read for it pushes out nothing at hand."""
         collection = Collection.open(cache.root, name, create=False)
-        kept = self._names.get(collection.folder, KeptNames)
+        digest = kept.get(collection.folder, lambda: Digest(make))
 
         def read() -> CollectionSnapshot:
             at_hand = self._kept.peek(collection.folder)
             return (at_hand or self._of(cache, collection)).snapshot()
 
-        return kept.of((collection.version(), references_version), read)
+        return digest.of((collection.version(), references_version), read)
 
     def in_file(self, cache: CacheDir, hash_str: str) -> list[SeenPerson]:
         """Who is to be seen in a file, in all Collections that it is a member of."""

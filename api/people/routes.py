@@ -28,35 +28,37 @@ _MOST_SHOWN = 10_000  # faces of one answer with samples: some 60 MB of pictures
 async def list_face_clusters(call: Call[None]) -> ClusterJobs:
     """The clusters of one collection, or of all in the folder."""
     cache_dir, name = call.required("cache_dir"), call.query.get("cluster_job_name")
-    has_details = call.is_asked("details")
+    has_details, has_voices = call.is_asked("details"), call.is_asked("voices")
     return await call.services.in_cache_dir(
-        cache_dir, _clusters, call.services, cache_dir, name, has_details
+        cache_dir, _clusters, call.services, cache_dir, name, has_details, has_voices
     )
 
 
 def _clusters(
-    services: Services, cache_dir: str, name: str | None, has_details: bool
+    services: Services, cache_dir: str, name: str | None, has_details: bool, has_voices: bool
 ) -> ClusterJobs:
     scope = Scope.of(services, cache_dir, None)
     cache = scope.cache()
     found = [services.people.open(cache, name)] if name else services.people.all(cache)
-    if not has_details:
-        return ClusterJobs(cluster_jobs=[_job(snapshot) for snapshot in found])
-    return ClusterJobs(cluster_jobs=[_detailed(snapshot, scope.view()) for snapshot in found])
+    jobs = [_job(snapshot, has_voices) for snapshot in found]
+    if has_details:
+        for job, snapshot in zip(jobs, found, strict=True):
+            _add_details(job, snapshot, scope.view())
+    return ClusterJobs(cluster_jobs=jobs)
 
 
-def _job(snapshot: CollectionSnapshot) -> ClusterJob:
+def _job(snapshot: CollectionSnapshot, has_voices: bool) -> ClusterJob:
     clustering = snapshot.clustering
     return ClusterJob(
         cluster_job_name=snapshot.name,
         total_faces=len(clustering),
         eps=clustering.eps,
         min_samples=clustering.min_samples,
-        clusters=cluster_items(snapshot),
+        clusters=cluster_items(snapshot, has_voices),
     )
 
 
-def _detailed(snapshot: CollectionSnapshot, view: CacheView) -> ClusterJob:
+def _add_details(job: ClusterJob, snapshot: CollectionSnapshot, view: CacheView) -> None:
     version = (view.key, view.sightings)
     paths = view.newest_paths()
 
@@ -64,20 +66,25 @@ def _detailed(snapshot: CollectionSnapshot, view: CacheView) -> ClusterJob:
         return media_type_of(paths.get(hash_str, "")) is MediaType.IMAGE
 
     times = snapshot.screen_times(version, is_still)
-    job = _job(snapshot)
     for item in job.clusters:
         time = times.get(int(item.cluster_id), NOT_SEEN)
         item.seconds, item.stills, item.files = time.seconds, time.stills, time.files
     job.last_edit_id = last_edit_id(snapshot.state.edits)
-    return job
 
 
-def cluster_items(snapshot: CollectionSnapshot) -> list[ClusterItem]:
-    """All clusters that have faces."""
-    return [
+def cluster_items(snapshot: CollectionSnapshot, has_voices: bool = False) -> list[ClusterItem]:
+    """All clusters that have faces; with voices, also those that have only these."""
+    items = [
         ClusterItem(cluster_id=str(c.id), name=c.name, face_count=c.face_count)
-        for c in snapshot.clusters()
+        for c in snapshot.clusters(has_voices)
     ]
+    if has_voices:
+        counts, seconds = snapshot.state.voice_counts, snapshot.voice_seconds()
+        for item in items:
+            if count := counts.get(int(item.cluster_id)):
+                item.voice_count = count
+                item.voice_seconds = round(seconds[int(item.cluster_id)], 2)
+    return items
 
 
 async def sample_faces(call: Call[SamplesBody]) -> Samples:
@@ -140,8 +147,7 @@ def _items(scope: Scope, snapshot: CollectionSnapshot, found: Sequence[int]) -> 
     """Faces with their pictures; what cannot be read of one is null."""
     caches = scope.services.caches
     pictures = pictured(snapshot.cache, snapshot.clustering, found, caches.reader(snapshot.cache))
-    paths = caches.best_paths(scope.view(), {snapshot.hash_of(face) for face in found})
-    shown = {hash_str: scope.shown(path) or None for hash_str, path in paths.items()}
+    shown = scope.best_places({snapshot.hash_of(face) for face in found})
     return [
         _item(snapshot, face, picture, shown[snapshot.hash_of(face)])
         for face, picture in zip(found, pictures, strict=True)
@@ -202,7 +208,8 @@ ENDPOINTS = (
         'cluster_id "-1", which stands last: those of people with fewer than min_samples clear '
         "faces, and small, blurred or far turned ones, which join a person whom they clearly "
         "resemble and never make one. Ids and names are kept when the faces are grouped anew. An "
-        "analysis with `face_media_paths` makes a collection and adds to it.",
+        "analysis with `face_media_paths` makes a collection and adds to it. Voices are in clusters, "
+        "too, each in one: of whom no face is known, in one of their own.",
         query=(
             IN_CACHE_DIR,
             Parameter(
@@ -215,6 +222,13 @@ ENDPOINTS = (
                 "details",
                 "`true` adds how long each cluster is seen, in how many pictures and files, and "
                 "the newest edit.",
+                {"type": "boolean", "default": False},
+                True,
+            ),
+            Parameter(
+                "voices",
+                "`true` adds the voices of each cluster, and lists people of whom there are "
+                "voices only, with a `face_count` of 0.",
                 {"type": "boolean", "default": False},
                 True,
             ),

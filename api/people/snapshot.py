@@ -54,14 +54,31 @@ class CollectionSnapshot:
     def clustering(self) -> Clustering:
         return self.state.clustering
 
-    def clusters(self) -> list[Cluster]:
-        """Clusters with faces, the largest first; the faces in no cluster come last."""
-        counts = self.state.counts
-        names = self.state.names
+    def clusters(self, with_voices: bool = False) -> list[Cluster]:
+        """Clusters with faces, the largest first; the faces in no cluster come last.
+
+        `with_voices`: those without faces, too, before these, who speaks longest first.
+        """
+        state = self.state
+        counts = state.counts
         ordered = sorted(counts, key=lambda number: (-counts[number], number))
-        found = [Cluster(number, names.get(number), counts[number]) for number in ordered]
+        found = [Cluster(number, state.names.get(number), counts[number]) for number in ordered]
+        if with_voices:
+            seconds = self.voice_seconds()
+            heard = sorted(
+                state.voice_counts.keys() - counts.keys(),
+                key=lambda number: (-seconds[number], number),
+            )
+            found += [Cluster(number, state.voice_names.get(number), 0) for number in heard]
         loose = len(self.clustering) - sum(counts.values())
         return [*found, Cluster(NO_CLUSTER, None, loose)] if loose else found
+
+    def voice_seconds(self) -> dict[int, float]:
+        """How long each cluster with voices speaks."""
+        state, here = self.state, self.state.grouped_voices.is_there
+        ids, which = np.unique(state.voices[here], return_inverse=True)
+        seconds = np.bincount(which, state.grouped_voices.seconds[here], minlength=len(ids))
+        return dict(zip(ids.tolist(), seconds.tolist(), strict=True))
 
     def known(self, cluster_id: str | int, field_name: str) -> int:
         """The id of a request as a number. Raises Missing, naming the field."""
@@ -91,6 +108,18 @@ class CollectionSnapshot:
         else:
             faces = self.state.faces_of(set(roots))
         return faces[np.argsort(rank[self.clustering.media_of[faces]], kind="stable")]
+
+    def voices_in_order(self, root: int, after: int | None = None) -> NDArray[np.int32]:
+        """Voices of a cluster, or of nobody, those that speak longest first.
+
+        `after`: only what comes behind this voice, which may have moved elsewhere since.
+        """
+        seconds = self.state.grouped_voices.seconds
+        here = np.flatnonzero((self.state.voices == root) & self.state.grouped_voices.is_there)
+        if after is not None:
+            last = seconds[after]
+            here = here[(seconds[here] < last) | ((seconds[here] == last) & (here > after))]
+        return here[np.argsort(-seconds[here], kind="stable")].astype(np.int32)
 
     def frames_of(self, roots: Sequence[int]) -> FrameFilter:
         """Where faces of any of these clusters are to be seen."""

@@ -290,7 +290,22 @@ class TranscriptMatch(Struct, kw_only=True, omit_defaults=True):
     speaker: (
         Annotated[
             str,
-            Meta(description="Who says it; left out where that is unknown.", examples=["Ada"]),
+            Meta(
+                description="Who says it: a label, by first appearance in the file. Left out where "
+                "that is unknown, or where several do.",
+                examples=["S1"],
+            ),
+        ]
+        | None
+    ) = None
+    speaker_name: (
+        Annotated[
+            str,
+            Meta(
+                description="What that person is called, in any collection; left out where the "
+                "voice has no name.",
+                examples=["Ada"],
+            ),
         ]
         | None
     ) = None

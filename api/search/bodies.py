@@ -37,6 +37,11 @@ MaxResults = Annotated[
 ]
 
 
+Speaker = Annotated[
+    str, Meta(min_length=1, max_length=LONGEST_WORD, examples=["Ada"])
+]  # a label or a name
+
+
 WithCoverage = Annotated[
     bool,
     Meta(
@@ -95,6 +100,18 @@ class SearchFields(PageFields, kw_only=True):
                 "and after, as /search/transcript finds them with `substring`: in files that are "
                 "transcribed. With `people_filter` both must hold.",
                 examples=["rolling thunder"],
+            ),
+        ]
+        | None
+    ) = None
+    speaker: (
+        Annotated[
+            Speaker,
+            Meta(
+                description="Only frames while this person speaks; with `spoken` only while this "
+                "person says that, and up to two seconds before and after. The name of a person "
+                "whose voice it is, in any collection, or a label as /transcriptions gives it, "
+                "whatever the case. With `people_filter` both must hold."
             ),
         ]
         | None
@@ -276,13 +293,12 @@ class SearchTranscriptBody(PageFields, kw_only=True):
     max_results: MaxResults = 50
     speaker: (
         Annotated[
-            str,
+            Speaker,
             Meta(
-                min_length=1,
-                max_length=LONGEST_WORD,
-                description="Only what this speaker says. Without data about speakers it matches "
-                "nothing.",
-                examples=["Ada"],
+                description="Only what this speaker says: a label as /transcriptions gives it, "
+                "which is another one's in each file, or the name of a person whose voice it is, "
+                "in any collection; whatever the case. Without data about speakers it matches "
+                "nothing."
             ),
         ]
         | None

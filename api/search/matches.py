@@ -13,9 +13,9 @@ import pybase64
 from api.cache.places import Place, opens_at
 from api.http.answers import MatchPlace
 from api.http.scope import Scope
-from api.people.frame_filter import FrameFilter
 from api.people.seen import people_seen
 from api.search.answers import Match, Matches, MatchGroup, PersonSeen
+from api.search.filtering.choosing import Chosen
 from api.search.frames.previews import read_previews
 from api.search.frames.signed_frame import SignedFrame
 from api.search.paging.asked import AskedPage, ClientPaths
@@ -28,26 +28,6 @@ from api.signed_addresses import token_of
 from shared.clock_times import timestamp
 from shared.media import MediaType, media_type_of
 from shared.models.scores import Strength
-
-NO_FILE = "No file passes all filters."
-
-
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """Which frames and which files may match (None: all), and who is unknown."""
-
-    frames: FrameFilter | None = None
-    files: set[str] | None = None  # their hashes
-    unknown: tuple[str, ...] = ()
-    no_frame: str = ""  # why frames are none, where they are
-
-    def silence(self) -> list[str]:
-        """Why nothing can match, if so."""
-        if self.files is not None and not self.files:
-            return [NO_FILE]
-        if self.frames is not None and self.frames.is_empty:
-            return [*self.unknown] or [self.no_frame]
-        return []
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import TypeVar, cast
 
 import numpy as np
@@ -14,9 +14,6 @@ from api.http.endpoint import Call, Endpoint
 from api.http.scope import Scope
 from api.http.times import seconds_of
 from api.models.model_keys import active_key
-from api.people.filtering import Person, frames_with
-from api.people.filtering import unknown as unknown_people
-from api.people.frame_filter import FrameFilter
 from api.search.answers import MATCH, Matches
 from api.search.bodies import (
     Mode,
@@ -29,8 +26,8 @@ from api.search.calibration.prompting import meaning_of
 from api.search.coverage.counting import coverage_of
 from api.search.cut_bounds import fill_bounds
 from api.search.filtering import resolving
-from api.search.filtering.spoken_frames import frames_while
-from api.search.matches import Chosen, Wanted, find_matches
+from api.search.filtering.choosing import Chosen
+from api.search.matches import Wanted, find_matches
 from api.search.paging.asked import AskedPage
 from api.search.paging.fields import MOST_MATCHES
 from api.search.query_pictures import of_bytes, of_file, of_frame
@@ -101,8 +98,13 @@ async def _search(
     else:
         matches = await _matches(call, scope, page, query, picture_of, mode)
     if body.coverage:
-        run = services.folders.run
-        matches.coverage = await run(scope.cache_dir, coverage_of, scope, ModelKind.VISUAL)
+        matches.coverage = await services.folders.run(
+            scope.cache_dir,
+            coverage_of,
+            scope,
+            ModelKind.VISUAL,
+            asks_who_speaks=body.speaker is not None,
+        )
     return matches
 
 
@@ -116,8 +118,9 @@ async def _matches(
 ) -> Matches:
     services, body = call.services, call.body
     run, chosen = services.folders.run, Chosen()
-    if body.people_filter or body.filters or body.spoken is not None:
-        chosen = await run(scope.cache_dir, _chosen, scope, body, call.warnings)
+    hears = body.spoken is not None or body.speaker is not None
+    if body.people_filter or body.filters or hears:
+        chosen = await run(scope.cache_dir, Chosen.of, scope, body, call.warnings)
         if notes := chosen.silence():
             return Matches(matches=[], notes=notes if body.details else None)
     model = await run_in_threadpool(active_key, services, ModelKind.VISUAL)
@@ -128,6 +131,9 @@ async def _matches(
         picture = picture_of(scope, model) if picture_of else _nothing()
         vectors, familiarity = await _vectors(services, model, body, query, picture)
     reasons: dict[str, None] = {}
+    is_exact = mode == "exact" or body.speaker is not None
+    if mode == "fast" and is_exact:
+        reasons["speaker needs all frames"] = None
     wanted = Wanted(
         model,
         vectors,
@@ -137,7 +143,7 @@ async def _matches(
         chosen,
         body.images,
         call.key.roots if call.key else None,
-        None if mode == "exact" else reasons.setdefault,
+        None if is_exact else reasons.setdefault,
         await _standing(call, scope, model, vectors, familiarity),
         body.details,
     )
@@ -213,41 +219,11 @@ def _checked(
             raise BadInput(f"people_filter[{n}] needs person_name or cluster_id.")
     if body.spoken is not None:
         asked_text(body.spoken, "spoken")
+    if body.speaker is not None:
+        asked_text(body.speaker, "speaker")
     if body.filters:
         resolving.check(scope, body.filters)
     return scope, AskedPage.of(services, body, min(body.max_results, MOST_MATCHES), "score")
-
-
-def _chosen(scope: Scope, body: SearchFields, warnings: list[str]) -> Chosen:
-    """Files and frames that may match, and who of the people is unknown."""
-    files = resolving.files_left(scope, body.filters) if body.filters else None
-    seen: FrameFilter | None = None
-    said: FrameFilter | None = None
-    unknown: Sequence[str] = ()
-    if body.people_filter:
-        persons = [
-            Person(asked.cluster_job_name, asked.person_name, asked.cluster_id)
-            for asked in body.people_filter
-        ]
-        cache, people = scope.view().cache, scope.services.people
-        seen = frames_with(people, cache, persons, body.people_filter_mode)
-        unknown = unknown_people(people, cache, persons) if body.details else ()
-    if body.spoken is not None and files != set():
-        said = frames_while(scope, body.spoken, files, warnings)
-    frames = said if seen is None else seen if said is None else seen & said
-    return Chosen(frames, files, tuple(unknown), _no_frame(body, seen, said))
-
-
-def _no_frame(body: SearchFields, seen: FrameFilter | None, said: FrameFilter | None) -> str:
-    """A sentence for people: why no frame has those who are to be seen, while that is said."""
-    if said is not None and said.is_empty:
-        return "That is not said in these files, as far as they are transcribed."
-    who = "This person is not seen"
-    if len(body.people_filter) > 1:
-        is_all = body.people_filter_mode == "and"
-        who = "These people are not seen together" if is_all else "None of these people is seen"
-    is_seen = seen is not None and not seen.is_empty
-    return f"{who} while that is said." if is_seen and said is not None else f"{who}."
 
 
 async def _both(texts: Awaitable[Texts], picture: Awaitable[Picture]) -> tuple[Texts, Picture]:

@@ -9,11 +9,12 @@ from dataclasses import replace
 from api.cache.places import opens_at
 from api.http.scope import Scope
 from api.search.answers import TranscriptGroup, TranscriptMatch, TranscriptMatches
-from api.search.matches import NO_FILE, match_places
+from api.search.filtering.choosing import NO_FILE
+from api.search.matches import match_places
 from api.search.paging.asked import AskedPage, ClientPaths
 from api.search.paging.cursors import KeptQuery
 from api.search.paging.pages import HitPage, OnePage, grouped, picked
-from api.search.transcripts.index import LONGEST_FUZZY, FileChoice, SpokenHit, SpokenQuery
+from api.search.transcripts.query import LONGEST_FUZZY, FileChoice, SpokenHit, SpokenQuery
 from api.search.types import QueryVectors
 from shared.clock_times import timestamp
 from shared.models.scores import Judge
@@ -47,6 +48,7 @@ def find_spoken(
         for hit, places in zip(page.hits, page.all_places, strict=True)
     ]
     matches = [match for of_hit in of_hits for match in of_hit]
+    _name_speakers(scope, matches)
     answer = TranscriptMatches(matches=[match for _, match in matches])
     if page.sizes is None:
         matches = matches[: query.max_results]
@@ -117,6 +119,18 @@ def _match(hit: SpokenHit, path: str, query: SpokenQuery) -> TranscriptMatch:
         speaker=hit.speaker,
         matched_by=hit.matched_by if query.mode in ("semantic", "auto") else None,
     )
+
+
+def _name_speakers(scope: Scope, matches: Sequence[tuple[SpokenHit, TranscriptMatch]]) -> None:
+    """Say who speaks where that voice has a name: names change, and nothing is analyzed for it."""
+    said = [(hit, match) for hit, match in matches if hit.voices]
+    if not said:
+        return
+    voices = scope.services.people.voices(scope.view().cache)
+    for hit, match in said:
+        people = voices.of(hit.hash_str)
+        names = {people[voice].name if voice in people else None for voice in hit.voices}
+        match.speaker_name = names.pop() if len(names) == 1 else None
 
 
 def _add_details(

@@ -13,11 +13,12 @@ from api.search.answers import TRANSCRIPT_MATCH, LoadTranscriptionsAnswer, Trans
 from api.search.bodies import LoadTranscriptionsBody, SearchTranscriptBody
 from api.search.coverage.counting import coverage_of
 from api.search.filtering import resolving
+from api.search.filtering.speaking import speaker_choice, unheard
 from api.search.paging.asked import AskedPage
 from api.search.paging.fields import MOST_MATCHES
 from api.search.spoken_matches import find_spoken
 from api.search.transcripts.folding import asked_text
-from api.search.transcripts.index import LONGEST_FUZZY, SpokenQuery
+from api.search.transcripts.query import LONGEST_FUZZY, SpokenQuery
 from api.search.vectors import Vector
 from api.services import Services
 from shared.domain import ModelKind
@@ -34,8 +35,13 @@ async def search_transcripts(call: Call[SearchTranscriptBody]) -> TranscriptMatc
     else:
         found = await _found(call, scope, query, page)
     if body.coverage:
-        run = services.folders.run
-        found.coverage = await run(scope.cache_dir, coverage_of, scope, ModelKind.SPEECH)
+        found.coverage = await services.folders.run(
+            scope.cache_dir,
+            coverage_of,
+            scope,
+            ModelKind.SPEECH,
+            asks_who_speaks=body.speaker is not None,
+        )
     return found
 
 
@@ -63,7 +69,8 @@ def _checked(
     scope = Scope.of(services, body.cache_dir, body.media_paths, body.search_all)
     call.warnings.extend(scope.unusable.values())
     text = asked_text(body.query, "query")
-    speaker = None if body.speaker is None else asked_text(body.speaker, "speaker")
+    if body.speaker is not None:
+        asked_text(body.speaker, "speaker")
     if body.mode == "fuzzy" and len(text) > LONGEST_FUZZY:
         raise BadInput(
             f'query is too long for mode "fuzzy": {len(text)} characters, at most {LONGEST_FUZZY}.'
@@ -75,7 +82,7 @@ def _checked(
         resolving.check(scope, body.filters)
     at_most = min(body.max_results, MOST_MATCHES)
     page = AskedPage.of(services, body, at_most, "score" if has_scores else "time")
-    return scope, SpokenQuery(text, "", body.mode, speaker, at_most), page
+    return scope, SpokenQuery(text, "", body.mode, max_results=at_most), page
 
 
 async def _vector(call: Call[SearchTranscriptBody]) -> Vector | None:
@@ -93,15 +100,17 @@ def _search(
     call: Call[SearchTranscriptBody], scope: Scope, query: SpokenQuery, page: AskedPage | None
 ) -> TranscriptMatches:
     query = replace(query, model=active_key(call.services, ModelKind.SPEECH))
-    filters = call.body.filters
-    return find_spoken(
-        scope,
-        query,
-        call.warnings,
-        details=call.body.details,
-        files=resolving.files_left(scope, filters) if filters else None,
-        asked=page,
-    )
+    body = call.body
+    if body.speaker is not None:
+        query = replace(query, speaker=speaker_choice(scope, body.speaker))
+    files = resolving.files_left(scope, body.filters) if body.filters else None
+    found = find_spoken(scope, query, call.warnings, details=body.details, files=files, asked=page)
+    if body.speaker is not None and query.speaker is not None:
+        unknown = unheard(scope, body.speaker, query.speaker, files)
+        call.warnings.extend(unknown)
+        if found.notes is not None:
+            found.notes = [*unknown, *found.notes]
+    return found
 
 
 def _load(services: Services, body: LoadTranscriptionsBody) -> LoadTranscriptionsAnswer:

@@ -16,11 +16,48 @@ class TranscriptWord(Word, frozen=True, array_like=True):
     doubtful: bool = False
 
 
+class TranscriptVoice(Struct, kw_only=True):
+    """Somebody who speaks in a file."""
+
+    speaker: Annotated[
+        str, Meta(description="The label, by first appearance in the file.", examples=["S1"])
+    ]
+    name: (
+        Annotated[
+            str,
+            Meta(description="What the person is called; null: unnamed.", examples=["Ada"]),
+        ]
+        | None
+    )
+    cluster_id: (
+        Annotated[
+            str,
+            Meta(
+                description="Who it is, as /faces/clusters gives it with `voices`; null: the voice "
+                "is in no collection.",
+                examples=["418350733"],
+            ),
+        ]
+        | None
+    )
+    cluster_job_name: (
+        Annotated[
+            str,
+            Meta(
+                description="The collection: of several, one that has a name for the voice.",
+                examples=["Season 1"],
+            ),
+        ]
+        | None
+    )
+    seconds: Annotated[float, Meta(ge=0, description="How long they speak.", examples=[41.5])]
+
+
 class Transcription(Struct, kw_only=True, omit_defaults=True):
     """What was said in one file. `segments` is null when it is not transcribed, `[]` when silent.
 
-    `words`, `streams`, `speakers` and `warnings` are left out where they were not asked for or do
-    not apply.
+    `words`, `streams`, `warnings`, and `speakers` with what goes with it are left out where they
+    were not asked for or do not apply.
     """
 
     media_path: ClientPath
@@ -113,6 +150,24 @@ class Transcription(Struct, kw_only=True, omit_defaults=True):
                 "it is short, or two are as likely, or speak at once.",
                 examples=[[False]],
             ),
+        ]
+        | None
+    ) = None
+    speaker_names: (
+        Annotated[
+            list[str | None],
+            Meta(
+                description="With `speakers`: for each segment what the person who says it is "
+                "called, in any collection; null where that has no name.",
+                examples=[["Ada"]],
+            ),
+        ]
+        | None
+    ) = None
+    voices: (
+        Annotated[
+            list[TranscriptVoice],
+            Meta(description="With `speakers`: who speaks in the file, by label."),
         ]
         | None
     ) = None

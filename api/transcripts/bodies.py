@@ -26,8 +26,9 @@ class TranscriptionsBody(Keyed, kw_only=True):
     speakers: Annotated[
         bool,
         Meta(
-            description="Add who says each segment; segments break where another one speaks. Files "
-            "whose speakers were not told apart have no `speakers`."
+            description="Add who says each segment, by label and by name, and who speaks at all; "
+            "segments break where another one speaks. Files whose speakers were not told apart "
+            "have no `speakers`."
         ),
     ] = False
     warnings: Annotated[

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import cast
 
@@ -14,12 +14,19 @@ from api.http.concurrency import map_concurrently
 from api.http.endpoint import Call, Endpoint
 from api.http.slots import own_slot
 from api.models.model_keys import active_key
+from api.people.voices.speaking import FolderVoices, SpokenPerson
 from api.services import Services
-from api.transcripts.answers import Transcription, Transcriptions, TranscriptWord
+from api.transcripts.answers import (
+    Transcription,
+    Transcriptions,
+    TranscriptVoice,
+    TranscriptWord,
+)
 from api.transcripts.bodies import TranscriptionsBody
 from shared.cache import cache_files, speakers, transcripts
 from shared.cache.cache_dir import CacheDir
-from shared.cache.spoken_by import by_speaker
+from shared.cache.speakers import Speaker
+from shared.cache.spoken_by import by_speaker, speaker_label
 from shared.cache.transcripts import Segment, SpokenText, Transcript
 from shared.domain import Manifest, ModelKind
 from shared.errors import CacheError, FolderHangs, MediaError, NotAllowed, UnusablePath
@@ -52,6 +59,7 @@ class _TranscriptSource:
     cache: CacheDir
     preferred_model: str
     body: TranscriptionsBody
+    voices: FolderVoices | None  # None: nobody asks who speaks
 
 
 async def get_transcriptions(call: Call[TranscriptionsBody]) -> _Encoded:
@@ -66,7 +74,8 @@ def _found(
 ) -> tuple[_TranscriptSource, list[_RequestedFile]]:
     cache_dir = services.paths.cache(body.cache_dir)
     view = services.caches.open(cache_dir)
-    source = _TranscriptSource(view.cache, active_key(services, ModelKind.SPEECH), body)
+    voices = services.people.voices(view.cache) if body.speakers else None
+    source = _TranscriptSource(view.cache, active_key(services, ModelKind.SPEECH), body, voices)
     asked = [_allowed(services, path, n) for n, path in enumerate(body.media_paths)]
     paths = list(dict.fromkeys(slot.path for slot in asked if slot.path))
     hashes = dict(zip(paths, services.caches.hashes_for(view, paths), strict=True))
@@ -123,8 +132,9 @@ def _fill(answer: Transcription, source: _TranscriptSource, hash_str: str) -> No
     if manifest is None:
         return
     body, found = source.body, _read(source, hash_str, manifest)
-    if body.speakers and isinstance(found, Transcript):
-        found = _by_speaker(answer, source, hash_str, manifest, found)
+    if source.voices is not None and isinstance(found, Transcript):
+        people = source.voices.of(hash_str)
+        found = _by_speaker(answer, source.cache, hash_str, manifest, found, people)
     answer.language = language_name(found.language) if found.language else None
     answer.language_probability = found.language_probability
     answer.model_key = manifest.model
@@ -140,21 +150,42 @@ def _fill(answer: Transcription, source: _TranscriptSource, hash_str: str) -> No
 
 def _by_speaker(
     answer: Transcription,
-    source: _TranscriptSource,
+    cache: CacheDir,
     hash_str: str,
     manifest: Manifest,
     found: Transcript,
+    people: Mapping[int, SpokenPerson],
 ) -> Transcript:
-    """The transcript whose segments break where another one speaks, if that was told apart."""
-    told = speakers.find(source.cache, hash_str, manifest)
+    """The transcript whose segments break where another one speaks, if that was told apart.
+
+    `people`: who speaks, by the ids of their voices.
+    """
+    told = speakers.find(cache, hash_str, manifest)
     if told is None:
         return found
     with _with_a_cure():
-        turns = speakers.read(source.cache, hash_str, told).turns
-    parts = by_speaker(found.segments, turns)
+        said_by = speakers.read(cache, hash_str, told)
+    parts = by_speaker(found.segments, said_by.turns)
+    voices = [
+        _voice(number, speaker, people.get(speaker.id))
+        for number, speaker in enumerate(said_by.speakers)
+    ]
+    names = {voice.speaker: voice.name for voice in voices}
     answer.speakers = [part.segment.speaker for part in parts]
     answer.doubtful_speakers = [part.is_doubtful for part in parts]
+    answer.speaker_names = [names.get(part.segment.speaker or "") for part in parts]
+    answer.voices = voices
     return msgspec.structs.replace(found, segments=tuple(part.segment for part in parts))
+
+
+def _voice(number: int, speaker: Speaker, person: SpokenPerson | None) -> TranscriptVoice:
+    return TranscriptVoice(
+        speaker=speaker_label(number),
+        name=person and person.name,
+        cluster_id=str(person.cluster_id) if person else None,
+        cluster_job_name=person and person.collection,
+        seconds=speaker.seconds,
+    )
 
 
 def _words(segment: Segment, *, marked: bool) -> list[TranscriptWord]:
@@ -226,6 +257,16 @@ ENDPOINTS = (
                     ],
                     "speakers": ["S1"],
                     "doubtful_speakers": [False],
+                    "speaker_names": ["Ada"],
+                    "voices": [
+                        {
+                            "speaker": "S1",
+                            "name": "Ada",
+                            "cluster_id": "418350733",
+                            "cluster_job_name": "Season 1",
+                            "seconds": 1.48,
+                        }
+                    ],
                     "warnings": [
                         {
                             "start": 61.2,

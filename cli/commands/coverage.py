@@ -61,6 +61,8 @@ def _lines(coverage: dict[str, Any]) -> Iterator[str]:
         f"Searched {searched['files']:,} of {asked['files']:,} files, {searched['hours']:,.1f} of "
         f"{asked['hours']:,.1f} hours that are known, with {coverage['model_key']}{rest}."
     )
+    if "speakers" in coverage:
+        yield f"Speakers were told apart in {coverage['speakers']['files']:,} of these files."
     reasons = coverage["reasons"]
     for each in reasons[:_REASONS]:
         state = _STATES.get(each["state"], each["state"])

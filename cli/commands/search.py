@@ -36,6 +36,8 @@ rushes search --said --by auto she wanted to go home
 
 rushes search a beach --person "Season 1/Anna" --person "Season 1/Ben" --any
 
+rushes search a beach --speaker Anna
+
 rushes search a beach --where codec=prores --where recorded=2026-11-01.. --sort date
 
 rushes search a beach --by-file --max 10
@@ -65,7 +67,11 @@ PathsOption = Annotated[
 ]
 SpeakerOption = Annotated[
     str,
-    typer.Option(help="Only what this speaker says.", rich_help_panel=_BY, show_default=False),
+    typer.Option(
+        help="Only while this person speaks: a name, or a label of one file such as S1.",
+        rich_help_panel=_WHERE,
+        show_default=False,
+    ),
 ]
 FuzzyOption = Annotated[
     bool,
@@ -248,10 +254,11 @@ def search(
         _check_said(image, frame, fast, exclude, shown, text_weight is not None, min_strength)
         find_said(server, text, scope | how_said(speaker, fuzzy, by), paths)
         return
-    _check_seen(speaker, fuzzy, by is not SpokenMode.SUBSTRING)
+    _check_seen(fuzzy, by is not SpokenMode.SUBSTRING)
     kind, example = _example(server, text, image, frame, fast)
     body = scope | min_strength.fields(sort not in (None, SortOrder.SCORE)) | example
     body |= {"query": text or None, "exclude": exclude, "text_weight": text_weight}
+    body |= {"speaker": speaker} if speaker else {}
     body |= frames_with(shown, any_person)
     shown_by = None if every else painter(pictures, server.out)
     _find(server, kind, body, paths, lambda found: print_frames(server.out, found, shown_by))
@@ -278,7 +285,7 @@ def _check_said(*of_pictures: object) -> None:
 
 def _check_seen(*of_speech: object) -> None:
     if any(of_speech):
-        raise BadInput("--speaker, --fuzzy and --by need --said: they are for what is said.")
+        raise BadInput("--fuzzy and --by need --said: they are for what is said.")
 
 
 def how_given(

@@ -44,6 +44,13 @@ _MISSING = "It is not transcribed."
 PathsArgument = Annotated[
     list[str], typer.Argument(help="Media files, and folders of them; `-`: read them from stdin.")
 ]
+SpeakersOption = Annotated[
+    bool,
+    typer.Option(
+        "--speakers/--no-speakers",
+        help="Say who speaks, where that was told apart; Ada?: it may be somebody else.",
+    ),
+]
 _SHOW = """Example:
 
 rushes transcripts show /footage/interview.mov --cache /footage/.rushes
@@ -74,9 +81,15 @@ class TranscriptFormat(StrEnum):
 
 @app.command("show", epilog=_SHOW)
 @remote
-def show(server: Remote, paths: PathsArgument, cache: CacheOption = "") -> None:
+def show(
+    server: Remote,
+    paths: PathsArgument,
+    cache: CacheOption = "",
+    speakers: SpeakersOption = True,
+) -> None:
     """Print the transcripts of files."""
-    answer = server.api.post("/transcriptions", _asked(paths, cache), SEARCH_S)
+    asked = {**_asked(paths, cache), "speakers": speakers}
+    answer = server.api.post("/transcriptions", asked, SEARCH_S)
     items: list[Item] = answer["transcriptions"]
     if not server.out.document(answer):
         for item in items:
@@ -123,10 +136,20 @@ def export(
         bool, typer.Option("--captions", help="Cut srt and vtt into captions that can be read.")
     ] = False,
     timestamps: Annotated[bool, typer.Option(help="Times in txt, docx and pdf.")] = True,
+    speakers: Annotated[
+        bool | None,
+        typer.Option(
+            "--speakers/--no-speakers",
+            help="Say who speaks, where that was told apart. Default: not in txt and srt.",
+            show_default=False,
+        ),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite files that exist.")] = False,
 ) -> None:
     """Write the transcripts of files, one file each, into a folder."""
-    asked = _asked(paths, cache)
+    if speakers is None:
+        speakers = kind not in (TranscriptFormat.TXT, TranscriptFormat.SRT)
+    asked = {**_asked(paths, cache), "speakers": speakers}
     files = NewFiles(to, kind.value, force)
     how: dict[str, Any] = {
         "format": kind.value,
@@ -160,6 +183,8 @@ def _export(server: Remote, item: Item, how: dict[str, Any], files: NewFiles) ->
         "segments": item["segments"],
         "words": item["words"],
         "language": item["language"],
+        "speakers": item.get("speakers"),
+        "speaker_names": item.get("speaker_names"),
         "display_name": pure_path(item["media_path"]).name,
         **how,
     }
@@ -194,7 +219,16 @@ def _print(server: Remote, item: Item) -> None:
         return
     language = f" ({item['language']})" if item["language"] else ""
     server.out.line(f"{item['media_path']}{language}")
-    for start, text, _ in item["segments"]:
-        server.out.line(f"{timestamp(start)}  {text}")
+    for number, (start, text, _) in enumerate(item["segments"]):
+        server.out.line(f"{timestamp(start)}  {_said_by(item, number)}{text}")
     if not item["segments"]:
         server.out.line("Nobody speaks.")
+
+
+def _said_by(item: Item, number: int) -> str:
+    """Who says a segment, in front of it; nothing where nobody knows."""
+    if "speakers" not in item:
+        return ""
+    names = item.get("speaker_names")
+    who = (names and names[number]) or item["speakers"][number]
+    return f"{who}{'?' if item['doubtful_speakers'][number] else ''}: " if who else ""

@@ -26,6 +26,7 @@ CATALOGUE_DAMAGED_LINES = 1000  # a full disk tears one
 VISUAL = 512 * MB  # 24 h of 1,152 dimensions: 200 MB
 FACES = 1024 * MB  # of one MediaFile: 12 faces in every second of 24 h
 CLUSTERING = 512 * MB  # 1,000,000 faces: 250 MB
+VOICES = 256 * MB  # 300,000 voices of 256 numbers: 170 MB
 DIMENSIONS = 8192  # models have up to 1,536
 ZIP_DIRECTORY = 1 * MB  # npz files have up to 25 members
 

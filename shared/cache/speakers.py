@@ -5,23 +5,33 @@ It belongs to a transcript, by whose words it was made, and lies beside it under
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+
 import msgspec
 
 from shared.cache import cache_files, limits
 from shared.cache.cache_dir import CacheDir
 from shared.cache.transcripts import LONGEST_S
 from shared.domain import Manifest, Stage
-from shared.errors import CacheError
+from shared.errors import BadInput, CacheError
 from shared.msgspec_decoding import UNDECODABLE
+from shared.seeded_ids import HIGHEST_ID, seeded_id
 
 _FORMAT = 1
+_VOICE_ID = re.compile(r"([0-9a-f]{16})-voice-([0-7][0-9a-f]{7})")
 
 
 class Speaker(msgspec.Struct, frozen=True):
-    """Somebody who speaks: for how long, and the unit row of the voice."""
+    """Somebody who speaks: for how long, and the unit row of the voice.
+
+    `id` is kept when the file is analyzed anew; 0 where an earlier version has written it. Without
+    a row where the person was deleted.
+    """
 
     seconds: float
     row: tuple[float, ...]
+    id: int = 0
 
 
 class SpeakerTurn(msgspec.Struct, frozen=True, array_like=True):
@@ -46,6 +56,35 @@ class SpeakerTurns(msgspec.Struct, frozen=True, kw_only=True):
 _DECODER = msgspec.json.Decoder(SpeakerTurns)
 
 
+def voice_id(hash_str: str, number: int) -> str:
+    """The public id of a voice: names the file and the speaker's id."""
+    return f"{hash_str}-voice-{number:08x}"
+
+
+def parse_voice_id(text: str) -> tuple[str, int]:
+    """(hash_str, id) of a voice_id. Raises BadInput for what is none."""
+    found = _VOICE_ID.fullmatch(text)
+    if found is None:
+        raise BadInput(f"{text[:80]!r} is no voice_id; take them from /faces/clusters/voices.")
+    return found[1], int(found[2], 16)
+
+
+def with_ids(hash_str: str, found: SpeakerTurns, taken: Iterable[int] = ()) -> SpeakerTurns:
+    """The same, with an id for each speaker that has none: by where the first turn begins."""
+    used = {*taken, *(speaker.id for speaker in found.speakers)}
+    starts: dict[int, float] = {}
+    for turn in found.turns:
+        starts.setdefault(turn.speaker, turn.start)
+    speakers = []
+    for number, speaker in enumerate(found.speakers):
+        if not speaker.id:
+            id_ = seeded_id(f"{hash_str} {int(starts.get(number, 0))}", used)
+            used.add(id_)
+            speaker = msgspec.structs.replace(speaker, id=id_)
+        speakers.append(speaker)
+    return msgspec.structs.replace(found, speakers=tuple(speakers))
+
+
 def encode(found: SpeakerTurns) -> bytes:
     """The bytes of the speakers artefact."""
     return msgspec.json.encode(found)
@@ -58,7 +97,7 @@ def find(cache: CacheDir, hash_str: str, transcript: Manifest) -> Manifest | Non
 
 
 def read(cache: CacheDir, hash_str: str, manifest: Manifest) -> SpeakerTurns:
-    """Who speaks when. Raises CacheError with a reason when it cannot be used."""
+    """Who speaks when; every speaker has an id. Raises CacheError when it cannot be used."""
     path = cache.data_path(hash_str, manifest)
     try:
         with cache_files.opened(path) as file:
@@ -78,4 +117,7 @@ def read(cache: CacheDir, hash_str: str, manifest: Manifest) -> SpeakerTurns:
         is_known = 0 <= turn.speaker < len(found.speakers)
         if not (is_known and 0 <= turn.start <= turn.end <= LONGEST_S):
             raise CacheError(f"{path.name} is damaged: it has a turn {turn}.")
-    return found
+    ids = [speaker.id for speaker in found.speakers if speaker.id]
+    if len({*ids}) < len(ids) or not all(0 < id_ <= HIGHEST_ID for id_ in ids):
+        raise CacheError(f"{path.name} is damaged: its speakers have the ids {ids[:3]}.")
+    return with_ids(hash_str, found)

@@ -6,22 +6,23 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import msgspec
 
 from shared.cache import cache_files, limits
-from shared.cache.cache_files import GONE
 from shared.errors import BadInput, CacheError, Missing
 from shared.msgspec_decoding import UNDECODABLE
 from shared.opening import RootedPath
-from shared.people import clustering_files
 from shared.people.addition_log import Addition, AdditionLog
 from shared.people.clustering import Clustering
-from shared.people.clustering_files import Stamp
+from shared.people.clustering_files import CLUSTERINGS
 from shared.people.edits import Edit, NewEdit
 from shared.people.names import checked_name, folder_name
+from shared.people.numbered_files import NumberedFiles, Stamp, stamps
+from shared.people.voice_files import VOICES
+from shared.people.voices import VoiceGrouping
 from shared.unusable_files import UnusableFile
 
 _log = logging.getLogger(__name__)
@@ -34,6 +35,7 @@ class Version(NamedTuple):
     members: tuple[str, ...]
     edits: tuple[str, ...]
     clusterings: tuple[Stamp, ...]
+    voices: tuple[Stamp, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +71,11 @@ class Collection:
             self.folder / "members", _MembersAdded, cache_root
         )
         self._edits: AdditionLog[NewEdit] = AdditionLog(self.folder / "edits", NewEdit, cache_root)
+        self.face_files = NumberedFiles(CLUSTERINGS, self.folder, cache_root, self._create)
+        self.voice_files = NumberedFiles(VOICES, self.folder, cache_root, self._create)
         self._lock = threading.Lock()
         # What was read last of each: (what it was read from, what it was).
         self._joined: tuple[object, Members, frozenset[str]] | None = None
-        self._clusterings: dict[Stamp, Clustering | None] = {}  # None: damaged
 
     @classmethod
     def open(cls, cache_root: RootedPath, name: str, *, create: bool) -> Collection:
@@ -122,39 +125,19 @@ class Collection:
 
     def clustering(self) -> Clustering | None:
         """The newest clustering that reads whole; None while nothing was grouped."""
-        with self._lock, cache_files.clear_errors(self._root):
-            while True:
-                listed = clustering_files.stamps(self.folder)
-                try:
-                    read: dict[Stamp, Clustering | None] = {}
-                    for stamp in listed:
-                        read[stamp] = self._clustering(stamp)
-                        if read[stamp] is not None:
-                            break
-                except OSError as error:
-                    if error.errno not in GONE:
-                        raise
-                    continue  # removed since: there is a newer one, or nothing at all
-                self._clusterings = read  # and the older ones are let go
-                return next((found for found in read.values() if found is not None), None)
-
-    def next_number(self) -> int:
-        """The next clustering's number. Ask before reading the one that it is built on.
-
-        Also a damaged file takes a number.
-        """
-        with cache_files.clear_errors(self._root):
-            listed = clustering_files.stamps(self.folder)
-        return 1 + (listed[0].number if listed else 0)
+        return self.face_files.newest()
 
     def publish(self, clustering: Clustering) -> bool:
         """Publish a clustering; False if somebody else's has this number or a higher one.
 
         Then read theirs and build on it.
         """
-        self._create()
-        with cache_files.clear_errors(self._root):
-            return clustering_files.publish(self.folder, clustering)
+        return self.face_files.publish(clustering)
+
+    def voices(self) -> VoiceGrouping:
+        """The newest grouping of voices that reads whole; the empty one while there is none."""
+        found = self.voice_files.newest()
+        return VoiceGrouping.empty() if found is None else found
 
     def edits(self) -> tuple[Edit, ...]:
         """All edits of users, in the order that counts; the same tuple while nothing is added."""
@@ -170,27 +153,22 @@ class Collection:
         self,
         clustering: Callable[[Clustering], Clustering],
         edit: Callable[[NewEdit], NewEdit],
+        voices: Callable[[VoiceGrouping], VoiceGrouping] = lambda found: found,
     ) -> None:
-        """Change how the faces are grouped and what edits say, and keep nothing of before.
+        """Change how faces and voices are grouped and what edits say, and keep nothing of before.
 
-        `clustering` gives back what it got where it changes nothing. Raises CacheError; asked
-        again it goes on.
+        `clustering` and `voices` give back what they got where they change nothing. Raises
+        CacheError; asked again it goes on.
         """
-        while True:
-            number = self.next_number()
-            found = self.clustering()
-            changed = found and clustering(found)
-            if changed is None or changed is found or self.publish(replace(changed, number=number)):
-                break
-        with cache_files.clear_errors(self._root):
-            clustering_files.remove_former(self.folder)
+        self.face_files.rewrite(clustering)
+        self.voice_files.rewrite(voices)
         self._edits.rewrite(edit)
 
     def version(self) -> Version:
-        """The version, which changes with members, edits and clusterings; costs three listings."""
+        """The version, which changes with everything in it; costs three listings."""
         with cache_files.clear_errors(self._root):
-            listed = clustering_files.stamps(self.folder)
-        return Version(self._members.names(), self._edits.names(), listed)
+            faces, voices = stamps(self.folder, CLUSTERINGS.name, VOICES.name)
+        return Version(self._members.names(), self._edits.names(), faces, voices)
 
     def _create(self) -> None:
         with cache_files.clear_errors(self._root):
@@ -216,15 +194,6 @@ class Collection:
                 self._joined = (log, Members(now, tuple(sorted(known))), known)
             _, members, known = self._joined
         return members, known if model == members.model else _hashes(log, model)
-
-    def _clustering(self, stamp: Stamp) -> Clustering | None:
-        if stamp not in self._clusterings:
-            try:
-                self._clusterings[stamp] = clustering_files.read(self.folder / stamp.name)
-            except CacheError as error:
-                _log.warning("%s The one before it counts.", error.message)
-                self._clusterings[stamp] = None
-        return self._clusterings[stamp]
 
 
 def _folder(cache_root: RootedPath, name: str) -> RootedPath:

@@ -25,14 +25,15 @@ class ClusterMerge(msgspec.Struct, frozen=True):
 
 
 class FaceMove(msgspec.Struct, frozen=True):
-    """Faces that belong to the target from now on, whatever a grouping says."""
+    """Faces, and voices, that belong to the target from now on, whatever a grouping says."""
 
     face_ids: tuple[str, ...]
     target: Annotated[int, Meta(ge=-1, lt=2**31)]  # may be NO_CLUSTER
     is_new: bool = False  # the target was made up for this move
     # Cluster that each face was taken out of, which teaches; one where all were in the same, () in
-    # logs of earlier versions, which in turn learn nothing from the one.
+    # logs of earlier versions, which in turn learn nothing from the one. Not of voices.
     sources: tuple[int, ...] = ()
+    voice_ids: tuple[str, ...] = ()
 
 
 class Names(msgspec.Struct, frozen=True, tag_field="kind", tag="names"):
@@ -40,10 +41,15 @@ class Names(msgspec.Struct, frozen=True, tag_field="kind", tag="names"):
 
 
 class Modify(msgspec.Struct, frozen=True, tag_field="kind", tag="modify"):
-    """Merges and moves of one request; merges come first."""
+    """Merges and moves of one request; merges come first.
+
+    `apart`: pairs of clusters that are two people, whatever seems so; a later merge may say
+    otherwise.
+    """
 
     merges: tuple[ClusterMerge, ...] = ()
     moves: tuple[FaceMove, ...] = ()
+    apart: tuple[tuple[ClusterId, ClusterId], ...] = ()
 
 
 class ClearNames(msgspec.Struct, frozen=True, tag_field="kind", tag="clear_names"):

@@ -21,6 +21,7 @@ from shared.people.edits import (
 from shared.people.enrolment import KnownPeople
 from shared.people.face_index import GONE, FaceIndex
 from shared.people.recognition import recognise
+from shared.people.voices import VoiceGrouping, VoiceIndex
 
 _NAMED = 3  # clusters that a reason names one by one
 NOT_PINNED = -2  # NO_CLUSTER is a place to be pinned to
@@ -36,26 +37,41 @@ class EditOutcome(NamedTuple):
 _FINE = EditOutcome(True)
 
 
-class Ground:
-    """Look-ups that all replays over one Clustering share. Only the cache of found faces grows."""
+class Moved(NamedTuple):
+    """Faces and voices of a move, GONE for those that are."""
 
-    def __init__(self, clustering: Clustering, known: KnownPeople) -> None:
+    faces: NDArray[np.int32]
+    voices: NDArray[np.int32]
+
+
+class Ground:
+    """Look-ups that all replays over one grouping share. Only the cache of what is found grows."""
+
+    def __init__(
+        self,
+        clustering: Clustering,
+        known: KnownPeople,
+        voices: VoiceGrouping,
+    ) -> None:
         self.clustering = clustering
+        self.voices = voices
         self.known = known
         self.recognised = recognise(clustering, known)
         self.faces = FaceIndex(clustering)
+        self.voice_index = VoiceIndex(voices)
         self.row_of_id = {id_: n for n, id_ in enumerate(clustering.cluster_ids.tolist())}
         ids = np.append(clustering.cluster_ids, np.int32(np.iinfo(np.int32).max))
         rows = np.searchsorted(ids, clustering.labels)
         # [n] row in cluster_ids; those in no cluster have the one behind the last
         self.rows = np.where(ids[rows] == clustering.labels, rows, len(ids) - 1)
-        self._found: dict[tuple[str, int], NDArray[np.int32]] = {}
+        self._found: dict[tuple[str, int], Moved] = {}
 
-    def found(self, edit: Edit, number: int, move: FaceMove) -> NDArray[np.int32]:
-        """Faces of one of an edit's moves; searched once."""
+    def found(self, edit: Edit, number: int, move: FaceMove) -> Moved:
+        """Who is moved by one of an edit's moves; searched once."""
         key = (edit.id, number)
         if key not in self._found:
-            self._found[key] = self.faces.find(move.face_ids)
+            faces, voices = self.faces.find(move.face_ids), self.voice_index.find(move.voice_ids)
+            self._found[key] = Moved(faces, voices)
         return self._found[key]
 
 
@@ -68,11 +84,14 @@ class Replay:
         self.nameless: set[int] = set()  # roots whose name was taken away, also a recognised one
         self._taken_out: list[tuple[NDArray[np.int32], NDArray[np.int32]]] = []  # faces, sources
         self.pins = np.full(len(ground.clustering), NOT_PINNED, np.int32)
+        self.voice_pins = np.full(len(ground.voices), NOT_PINNED, np.int32)
+        self._apart: list[tuple[int, int]] = []
         self.outcomes: dict[str, EditOutcome] = {}  # by edit
         self._roots: dict[int, int] = {}  # of ids merged into another one
         self._merged: dict[int, tuple[int, ...]] = {}  # the other way around
-        # Roots that faces belong to, or did.
+        # Roots that faces or voices belong to, or did.
         self._alive = {*ground.row_of_id, *ground.recognised.own_ids.values()}
+        self._alive.update(ground.voices.labels[ground.voices.is_there].tolist())
 
     def copy(self) -> Replay:
         new = Replay.__new__(Replay)
@@ -81,6 +100,8 @@ class Replay:
         new.nameless = self.nameless.copy()
         new._taken_out = self._taken_out.copy()
         new.pins = self.pins.copy()
+        new.voice_pins = self.voice_pins.copy()
+        new._apart = self._apart.copy()
         new.outcomes = self.outcomes.copy()
         new._roots = self._roots.copy()
         new._merged = self._merged.copy()
@@ -96,7 +117,7 @@ class Replay:
         return (root, *self._merged.get(root, ()))
 
     def is_alive(self, root: int) -> bool:
-        """Whether faces belong to a cluster, or did until they were moved away."""
+        """Whether faces or voices belong to a cluster, or did until they were moved away."""
         return root in self._alive
 
     def taken_out(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
@@ -105,12 +126,18 @@ class Replay:
         faces = np.concatenate([none, *(moved for moved, _ in self._taken_out)])
         sources = np.concatenate([none, *(source for _, source in self._taken_out)])
         here = (faces != GONE) & (sources != NO_CLUSTER)
-        faces, roots = faces[here], self._roots_of(sources[here])
-        is_out = self._roots_of(self.pins[faces]) != roots
+        faces, roots = faces[here], self.roots_of(sources[here])
+        is_out = self.roots_of(self.pins[faces]) != roots
         pairs = np.unique(np.stack([faces[is_out], roots[is_out]]), axis=1)
         return pairs[0], pairs[1]
 
-    def _roots_of(self, ids: NDArray[np.int32]) -> NDArray[np.int32]:
+    def apart(self) -> frozenset[tuple[int, int]]:
+        """Pairs of roots that users have said are two people, the lower one first."""
+        pairs = ((self.root(one), self.root(other)) for one, other in self._apart)
+        return frozenset((min(pair), max(pair)) for pair in pairs if pair[0] != pair[1])
+
+    def roots_of(self, ids: NDArray[np.int32]) -> NDArray[np.int32]:
+        """The root of each of these ids, which may be NO_CLUSTER."""
         known, place = np.unique(ids, return_inverse=True)
         return np.array(list(map(self.root, known.tolist())), np.int32)[place]
 
@@ -123,6 +150,7 @@ class Replay:
                 parts = [self._merge(merge) for merge in edit.what.merges]
                 for number, move in enumerate(edit.what.moves):
                     parts.append(self._move(move, self.ground.found(edit, number, move)))
+                parts += [self._part(pair) for pair in edit.what.apart]
             case ClearNames():
                 self.names.clear()
                 self.nameless.clear()
@@ -168,18 +196,29 @@ class Replay:
         if root in self._alive:
             self._alive.add(target)
 
-    def _move(self, what: FaceMove, found: NDArray[np.int32]) -> EditOutcome:
-        here = found[found != GONE]
-        if len(what.sources) in (1, len(found)):
-            sources = np.broadcast_to(np.array(what.sources, np.int32), found.shape)
-            self._taken_out.append((found, sources))
-        self.pins[here] = what.target
-        if len(here) and what.target >= 0:
+    def _move(self, what: FaceMove, found: Moved) -> EditOutcome:
+        faces, voices = (some[some != GONE] for some in found)
+        if len(what.sources) in (1, len(found.faces)):
+            sources = np.broadcast_to(np.array(what.sources, np.int32), found.faces.shape)
+            self._taken_out.append((found.faces, sources))
+        self.pins[faces] = what.target
+        self.voice_pins[voices] = what.target
+        there = len(faces) + int(self.ground.voices.is_there[voices].sum())
+        if there and what.target >= 0:
             self._alive.add(self.root(what.target))
-        if len(here) == len(found):
-            return _FINE
-        lost = len(found) - len(here)
-        return EditOutcome(bool(len(here)), f"{lost} of {len(found)} faces are gone")
+        lost = {
+            "faces": (len(found.faces) - len(faces), len(found.faces)),
+            "voices": (len(found.voices) - there + len(faces), len(found.voices)),
+        }
+        reasons = [f"{n} of {count} {kind} are gone" for kind, (n, count) in lost.items() if n]
+        return EditOutcome(bool(there) or not reasons, "; ".join(reasons))
+
+    def _part(self, pair: tuple[int, int]) -> EditOutcome:
+        self._apart.append(pair)
+        if self.root(pair[0]) == self.root(pair[1]):
+            return EditOutcome(False, f"cluster {pair[0]} and cluster {pair[1]} are one")
+        gone = [id_ for id_ in pair if self.root(id_) not in self._alive]
+        return EditOutcome(not gone, _gone(gone))
 
 
 def _gone(cluster_ids: list[int]) -> str:

@@ -15,9 +15,11 @@ from shared.people.edits import Edit, Modify, Names, Undo
 from shared.people.enrolment import NOBODY, KnownPeople
 from shared.people.names import spoken
 from shared.people.replay import NOT_PINNED, EditOutcome, Ground, Replay
+from shared.people.voices import VoiceGrouping
 
 # The edits that count at some moment, newest first; shared between moments. None: no edits.
 _Chain: TypeAlias = "tuple[Edit, _Chain] | None"
+_NO_VOICES = VoiceGrouping.empty()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,16 +32,24 @@ class PeopleState:
     recognised: NDArray[np.int32]  # [n] cluster of an enrolled person's face in none, or NO_CLUSTER
     names: Mapping[int, str]  # of clusters that have faces
     counts: Mapping[int, int]  # faces of each cluster that has any, without NO_CLUSTER
+    voices: NDArray[np.int32]  # the cluster each of the grouped voices belongs to, or NO_CLUSTER
+    voice_names: Mapping[int, str]  # of clusters that have voices
+    voice_counts: Mapping[int, int]  # voices of each cluster that has any, without NO_CLUSTER
+    apart: frozenset[tuple[int, int]]  # clusters that users say are two, the lower id first
     edits: tuple[Edit, ...]  # the whole log, undone ones too
     _replay: Replay
     _chains: Mapping[str, _Chain]  # after each edit of the log, and "" before the first
 
     @classmethod
     def of(
-        cls, clustering: Clustering, edits: Sequence[Edit], known: KnownPeople = NOBODY
+        cls,
+        clustering: Clustering,
+        edits: Sequence[Edit],
+        known: KnownPeople = NOBODY,
+        voices: VoiceGrouping = _NO_VOICES,
     ) -> PeopleState:
-        """The state of a clustering after all these edits, with enrolled people recognised."""
-        ground = Ground(clustering, known)
+        """The state of faces and voices after all these edits, with enrolled people recognised."""
+        ground = Ground(clustering, known, voices)
         return _with_edits(Replay(ground), {"": None}, (), sorted(edits, key=order))
 
     def with_edits(self, *edits: Edit) -> PeopleState:
@@ -54,13 +64,23 @@ class PeopleState:
         return _with_edits(self._replay.copy(), dict(self._chains), self.edits, new)
 
     def following(
-        self, clustering: Clustering, edits: Sequence[Edit], known: KnownPeople
+        self,
+        clustering: Clustering,
+        edits: Sequence[Edit],
+        known: KnownPeople,
+        voices: VoiceGrouping = _NO_VOICES,
     ) -> PeopleState:
         """The state `of` these, made from this state where that is faster."""
-        is_same = clustering is self.clustering and known is self._replay.ground.known
+        ground = self._replay.ground
+        is_same = clustering is ground.clustering and known is ground.known
+        is_same = is_same and voices is ground.voices
         if not is_same or not self._chains.keys() - {""} <= {edit.id for edit in edits}:
-            return PeopleState.of(clustering, edits, known)
+            return PeopleState.of(clustering, edits, known, voices)
         return self.with_edits(*edits)
+
+    @property
+    def grouped_voices(self) -> VoiceGrouping:
+        return self._replay.ground.voices
 
     @property
     def known_ids(self) -> frozenset[int]:
@@ -68,6 +88,7 @@ class PeopleState:
         ids = set(self.clustering.cluster_ids.tolist())
         ids.update(self.clustering.retired.tolist())
         ids.update(self._replay.ground.recognised.own_ids.values())
+        ids.update(self.grouped_voices.labels.tolist())
         for edit in self.edits:
             ids.update(_ids_in(edit))
         return frozenset(ids)
@@ -94,6 +115,16 @@ class PeopleState:
     def index_of(self, face_id: str) -> int | None:
         """Index of the face with this id. Raises BadInput for what is no face_id."""
         return self._replay.ground.faces.index_of(face_id)
+
+    def voices_of(self, ids: Collection[int]) -> NDArray[np.int32]:
+        """Voices (indexes into the grouped ones) of these clusters that are there, ascending."""
+        roots = [self._replay.root(id_) for id_ in ids]
+        here = np.isin(self.voices, roots) & self.grouped_voices.is_there
+        return np.flatnonzero(here).astype(np.int32)
+
+    def voice_index_of(self, voice_id: str) -> int | None:
+        """Index of the voice with this id. Raises BadInput for what is no voice_id."""
+        return self._replay.ground.voice_index.index_of(voice_id)
 
     def samples_of(self, cluster_id: int, count: int) -> list[int]:
         """Faces to show for a cluster: chosen samples of all it was merged from, then others."""
@@ -180,7 +211,8 @@ def _seen(replay: Replay, edits: tuple[Edit, ...], chains: Mapping[str, _Chain])
     overlap_labels = np.where(replay.pins != NOT_PINNED, replay.pins, clustering.labels)
     sizes = np.bincount(places, minlength=len(ids)).tolist()
     counts = {id_: n for id_, n in zip(ids, sizes, strict=True) if n and id_ != NO_CLUSTER}
-    for array in (faces, overlap_labels, recognised):
+    voices, voice_counts = _voices(replay)
+    for array in (faces, overlap_labels, recognised, voices):
         array.flags.writeable = False
     return PeopleState(
         clustering=clustering,
@@ -189,10 +221,23 @@ def _seen(replay: Replay, edits: tuple[Edit, ...], chains: Mapping[str, _Chain])
         recognised=recognised,
         names={root: name for root, name in names.items() if root in counts},
         counts=counts,
+        voices=voices,
+        voice_names={root: name for root, name in names.items() if root in voice_counts},
+        voice_counts=voice_counts,
+        apart=replay.apart(),
         edits=edits,
         _replay=replay,
         _chains=chains,
     )
+
+
+def _voices(replay: Replay) -> tuple[NDArray[np.int32], dict[int, int]]:
+    """The cluster of each voice, and how many voices that are there each cluster has."""
+    grouped, pins = replay.ground.voices, replay.voice_pins
+    voices = replay.roots_of(np.where(pins != NOT_PINNED, pins, grouped.labels))
+    roots, counts = np.unique(voices[grouped.is_there], return_counts=True)
+    pairs = zip(roots.tolist(), counts.tolist(), strict=True)
+    return voices, {root: count for root, count in pairs if root != NO_CLUSTER}
 
 
 def _names(replay: Replay) -> dict[int, str]:
@@ -250,3 +295,5 @@ def _ids_in(edit: Edit) -> Iterator[int]:
             for merge in edit.what.merges:
                 yield from (*merge.cluster_ids, merge.target)
             yield from (move.target for move in edit.what.moves if move.target != NO_CLUSTER)
+            for pair in edit.what.apart:
+                yield from pair

@@ -198,7 +198,7 @@ class Grouping:
 
     def _publish(self, make: Callable[[Clustering | None], Clustering]) -> bool:
         for _ in range(_TRIES):
-            number = self._collection.next_number()
+            number = self._collection.face_files.next_number()
             if self._collection.members().model != self._model:
                 return False
             try:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from hashlib import sha256
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shared.people.clustering import NO_CLUSTER
+from shared.seeded_ids import seeded_id
 from workers.recluster.types import Labels
 
-_HIGHEST_ID = 2**31 - 1
 _LEAST_PART = 3  # a third of an old cluster's faces must be together to keep its id
 
 
@@ -38,7 +37,8 @@ def keep_ids(
         late = _inherited(np.where(is_open, new_labels, NO_CLUSTER), says, len(ids))
         ids = np.where(ids == NO_CLUSTER, late, ids)
     for cluster in sorted(np.flatnonzero(ids == NO_CLUSTER).tolist(), key=id_seeds.__getitem__):
-        ids[cluster] = id_ = _free(_seeded(*id_seeds[cluster]), used)
+        hash_str, key = id_seeds[cluster]
+        ids[cluster] = id_ = seeded_id(f"{hash_str}-{key}", used)
         used.add(id_)
     return ids
 
@@ -64,14 +64,3 @@ def _inherited(
     kept = leads_old & leads_new & (overlap * _LEAST_PART >= present[of_old])
     ids[of_new[kept]] = old_ids[of_old[kept]]
     return ids
-
-
-def _seeded(hash_str: str, key: int) -> int:
-    """An id that every machine makes alike: 31 bits of a hash."""
-    return int.from_bytes(sha256(f"{hash_str}-{key}".encode()).digest()[:4], "big") & _HIGHEST_ID
-
-
-def _free(id_: int, used: Collection[int]) -> int:
-    while id_ in used or id_ == 0:
-        id_ = id_ % _HIGHEST_ID + 1
-    return id_

@@ -157,6 +157,25 @@ class ExportTranscriptBody(Keyed, kw_only=True):
         ]
         | None
     ) = None
+    speaker_names: (
+        Annotated[
+            list[Annotated[Raw, Meta(extra_json_schema=_SPEAKER)]],
+            Meta(
+                max_length=_MOST_SEGMENTS,
+                description="What the speaker of each segment is called, which is shown in place "
+                "of `speakers`; null: that has no name.",
+                examples=[["Ada"]],
+            ),
+        ]
+        | None
+    ) = None
+    with_speakers: Annotated[
+        bool,
+        Meta(
+            description="Say who speaks in txt and srt, where that is known. The other formats "
+            "have a place of their own for it and always do."
+        ),
+    ] = True
     timestamps: Annotated[
         bool, Meta(description="Show the times of each segment in txt, docx and pdf.")
     ] = True

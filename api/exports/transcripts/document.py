@@ -57,9 +57,10 @@ class TranscriptDocument:
     """A transcript to be written, its segments in the order of the request.
 
     `title`: one clean line of at most 255 characters. `language`: Whisper's code ("en", "zh") or
-    None where unknown. `timestamps`: whether readable formats show times. `formula_guard`:
-    whether spreadsheet cells that look like formulas are marked. `captions`: rules to reflow
-    subtitles by; None leaves one cue per segment.
+    None where unknown. `timestamps`: whether readable formats show times. `name_speakers`: whether
+    those that have no place of their own for it say who speaks. `formula_guard`: whether
+    spreadsheet cells that look like formulas are marked. `captions`: rules to reflow subtitles by;
+    None leaves one cue per segment.
     """
 
     title: str
@@ -67,6 +68,7 @@ class TranscriptDocument:
     language: str | None = None
     timecode: Timecode | None = None
     timestamps: bool = True
+    name_speakers: bool = True
     formula_guard: bool = True
     captions: CaptionRules | None = None
 

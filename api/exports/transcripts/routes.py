@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+from typing import Any
+
+from msgspec import Raw
 
 from api.exports.cleaning import title
 from api.exports.frame_rates import frame_rate
@@ -69,15 +72,21 @@ def _document(body: ExportTranscriptBody) -> TranscriptDocument:
         title=title(body.display_name, _UNTITLED),
         segments=segments_of(
             decoded_parts(body.segments, "segments"),
-            decoded_parts(body.words, "words") if body.words is not None else None,
-            decoded_parts(body.speakers, "speakers") if body.speakers is not None else None,
+            _parts(body.words, "words"),
+            _parts(body.speakers, "speakers"),
+            _parts(body.speaker_names, "speaker_names"),
         ),
         language=language_code(body.language),
         timecode=_timecode(body),
         timestamps=body.timestamps,
+        name_speakers=body.with_speakers,
         formula_guard=body.formula_guard,
         captions=_rules(body),
     )
+
+
+def _parts(raw: list[Raw] | None, name: str) -> list[Any] | None:
+    return None if raw is None else decoded_parts(raw, name)
 
 
 def _timecode(body: ExportTranscriptBody) -> Timecode | None:

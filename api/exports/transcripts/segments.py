@@ -22,13 +22,16 @@ def segments_of(
     raw: Sequence[Any],
     words: Sequence[Any] | None = None,
     speakers: Sequence[Any] | None = None,
+    speaker_names: Sequence[Any] | None = None,
 ) -> tuple[ExportSegment, ...]:
     """Checked and cleaned, in the given order.
 
-    `words` and `speakers` stand beside the segments as /transcriptions gives them, one entry a
-    segment; what a segment itself says goes first. Raises BadInput, naming the entry.
+    `words`, `speakers` and their names stand beside the segments as /transcriptions gives them, one
+    entry a segment; what a segment itself says goes first, and a name before a label. Raises
+    BadInput, naming the entry.
     """
-    for name, beside in (("words", words), ("speakers", speakers)):
+    beside_them = {"words": words, "speakers": speakers, "speaker_names": speaker_names}
+    for name, beside in beside_them.items():
         if beside is not None and len(beside) != len(raw):
             raise BadInput(
                 f"{name} must have one entry for each of the {len(raw)} segments, not "
@@ -41,8 +44,9 @@ def segments_of(
             raise BadInput(f"segments[{n}]: the order is [start, text, end], text in the middle.")
         if words is not None and words[n] is not None:
             fields.setdefault("words", (words[n], f"words[{n}]"))
-        if speakers is not None and speakers[n] is not None:
-            fields.setdefault("speaker", (speakers[n], f"speakers[{n}]"))
+        for name, who in (("speaker_names", speaker_names), ("speakers", speakers)):
+            if who is not None and who[n] is not None:
+                fields.setdefault("speaker", (who[n], f"{name}[{n}]"))
         found.append(_segment(fields, f"segments[{n}]"))
     return tuple(found)
 

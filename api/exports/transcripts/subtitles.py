@@ -19,7 +19,8 @@ _LOOKS_LIKE_TIMING = re.compile(r"^(\s*\d+:\d+:\d+[,.]\d+\s*)-->", re.MULTILINE)
 def srt(document: TranscriptDocument) -> bytes:
     """SubRip in UTF-8 without BOM, `\\n`, comma before the milliseconds."""
     cues = []
-    for number, (start, end, text, _) in enumerate(_cues(document, name_speakers=True), 1):
+    cued = _cues(document, name_speakers=document.name_speakers)
+    for number, (start, end, text, _) in enumerate(cued, 1):
         text = _LOOKS_LIKE_TIMING.sub(r"\1->", text)
         cues.append(f"{number}\n{clock(start, ',')} --> {clock(end, ',')}\n{text}\n\n")
     return "".join(cues).encode()

@@ -21,7 +21,8 @@ def txt(document: TranscriptDocument) -> bytes:
     lines = []
     for segment in document.segments:
         stamp = f"{document.stamp(segment)} " if document.timestamps else ""
-        lines.append(f"{stamp}{spoken(segment)}\n")
+        text = spoken(segment) if document.name_speakers else segment.text
+        lines.append(f"{stamp}{text}\n")
     return "".join(lines).encode()
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from api.http.answers import Count
 
 
-class NamedIn(Struct, kw_only=True):
-    """Where a person is seen: clusters of that name in one collection."""
+class NamedIn(Struct, kw_only=True, omit_defaults=True):
+    """Where a person is seen, or heard: clusters of that name in one collection."""
 
     cache_dir: Annotated[
         str,
@@ -21,6 +21,17 @@ class NamedIn(Struct, kw_only=True):
         list[str], Meta(description="Clusters of this name.", examples=[["418350733"]])
     ]
     face_count: Count
+    voice_count: (
+        Annotated[
+            int,
+            Meta(
+                ge=0,
+                description="Voices of them, each one speaker of one file; left out without any.",
+                examples=[4],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
 
 
 class NamedPerson(Struct, kw_only=True):
@@ -41,7 +52,7 @@ class NamedPerson(Struct, kw_only=True):
     ]
     collections: Annotated[
         list[NamedIn],
-        Meta(description="Where the person is seen, by folder and name; may be empty."),
+        Meta(description="Where the person is seen or heard, by folder and name; may be empty."),
     ]
 
 

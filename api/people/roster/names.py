@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -17,6 +16,7 @@ class NamedClusters(NamedTuple):
     name: str  # as written there
     ids: tuple[int, ...]  # ascending
     face_count: int
+    voice_count: int
 
 
 class FolderRoster(NamedTuple):
@@ -27,34 +27,20 @@ class FolderRoster(NamedTuple):
     collections: Sequence[tuple[str, Mapping[str, NamedClusters]]]
 
 
-class KeptNames:
-    """The names in one Collection, kept while nothing changes: much smaller than a snapshot."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._version: object = None
-        self._names: Mapping[str, NamedClusters] = {}
-
-    def of(
-        self, version: object, read: Callable[[], CollectionSnapshot]
-    ) -> Mapping[str, NamedClusters]:
-        """By how they are spoken. `version` is that of before reading."""
-        with self._lock:
-            if version != self._version:
-                self._names, self._version = _named(read()), version
-            return self._names
-
-
-def _named(snapshot: CollectionSnapshot) -> dict[str, NamedClusters]:
+def named_in(snapshot: CollectionSnapshot) -> Mapping[str, NamedClusters]:
+    """Who has a name in a Collection, by how it is spoken."""
+    state = snapshot.state
+    names = {**state.voice_names, **state.names}
     ids: dict[str, list[int]] = {}
-    for id_, name in snapshot.state.names.items():
+    for id_, name in names.items():
         ids.setdefault(spoken(name), []).append(id_)
-    counts, names = snapshot.state.counts, snapshot.state.names
+    counts = {id_: (state.counts.get(id_, 0), state.voice_counts.get(id_, 0)) for id_ in names}
     return {
         who: NamedClusters(
             names[max(of, key=counts.__getitem__)],
             tuple(sorted(of)),
-            sum(counts[id_] for id_ in of),
+            sum(counts[id_][0] for id_ in of),
+            sum(counts[id_][1] for id_ in of),
         )
         for who, of in ids.items()
     }

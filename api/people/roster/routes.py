@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from msgspec import UNSET
 from starlette.concurrency import run_in_threadpool
 
 from api.http.bodies import LONGEST_PATH
@@ -95,6 +96,7 @@ def _person(entry: RosterEntry, shown: dict[str, str]) -> NamedPerson:
                 cluster_job_name=collection,
                 cluster_ids=list(map(str, clusters.ids)),
                 face_count=clusters.face_count,
+                voice_count=clusters.voice_count or UNSET,
             )
             for folder, collection, clusters in entry.places
         ],
@@ -110,7 +112,7 @@ ENDPOINTS = (
         tag="Faces",
         summary="Everybody who has a name",
         description="Who is named in a collection or enrolled from photos, each once, whatever the "
-        "case of the letters, with where the person is seen. Over the cache folders that the "
+        "case of the letters, with where the person is seen or heard. Over the cache folders that the "
         f"server knows and the key may read, the {_LOOKED_AT} used last; one that is away is left "
         "out, and one that does not answer within seconds as well, which X-Rushes-Warnings says.",
         query=(

@@ -115,6 +115,17 @@ class Coverage(Struct, kw_only=True):
         ]
         | UnsetType
     ) = UNSET
+    speakers: (
+        Annotated[
+            CoveragePart,
+            Meta(
+                description="Those of the asked whose speakers were told apart: in searches in "
+                "what was said where there are such files, and wherever `speaker` is asked for.",
+                examples=[_PART],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
     models: Annotated[
         list[CoverageOfModel],
         Meta(

@@ -62,7 +62,7 @@ class _Count:
         return CoveragePart(files=len(self.files), hours=round(self.seconds / 3600, 3))
 
 
-def coverage_of(scope: Scope, kind: ModelKind) -> Coverage:
+def coverage_of(scope: Scope, kind: ModelKind, *, asks_who_speaks: bool = False) -> Coverage:
     """What there is to say of the media of a request. Blocks."""
     model = active_key(scope.services, kind)
     in_line = files_in_line(scope.services, scope.cache_dir, _TYPES[kind])
@@ -73,6 +73,13 @@ def coverage_of(scope: Scope, kind: ModelKind) -> Coverage:
     known = _Known(view, kind, in_line, left_out)
     files = _all(known) if scope.asked is None else _asked(scope, view)
     tally = _Tally(scope, scope.services.index.facts.snapshot(view).files)
+    if asks_who_speaks:
+        tally.told = _Count()
+    if asks_who_speaks or kind is ModelKind.SPEECH:
+        told = _told(view, active_key(scope.services, ModelKind.SPEECH))
+        for file in files:
+            if file.hash_str in told:
+                tally.add_told(file)
     for file in files:
         models = known.models_of(file)
         for key in models:
@@ -126,6 +133,16 @@ def _analyzed(view: CacheView, kind: ModelKind) -> Iterable[tuple[str, str]]:
     if kind is ModelKind.SPEECH:
         return list(view.transcripts())
     return [(hash_str, model) for model in view.models() for hash_str in view.announced(model)]
+
+
+def _told(view: CacheView, model: str) -> set[str]:
+    """Hashes of those whose speakers were told apart in the transcript that answers for them."""
+    transcripts, speakers = view.transcripts(), view.speakers.files()
+    return {
+        hash_str
+        for hash_str, told_by in speakers.keys() & transcripts.keys()
+        if told_by == model or (hash_str, model) not in transcripts
+    }
 
 
 def _all(known: _Known) -> list[_File]:
@@ -191,6 +208,7 @@ class _Tally:
         self.states: dict[str, _Count] = {}
         self.models: dict[str, _Count] = {}
         self.reasons: dict[tuple[CoverageState, str], _Count] = {}
+        self.told: _Count | None = None  # whose speakers were told apart; None: nothing to say
 
     def coverage(self, model: str) -> Coverage:
         def part(name: Literal["searched"] | CoverageState) -> CoveragePart:
@@ -210,6 +228,7 @@ class _Tally:
             other_models=part("other_model"),
             unknown=part("unknown"),
             left_out=part("left_out") if "left_out" in self.states else UNSET,
+            speakers=UNSET if self.told is None else self.told.part,
             offline=self.reasons.get(("offline", _GONE), _Count()).part,
             models=[
                 CoverageOfModel(model_key=key, files=count.part.files, hours=count.part.hours)
@@ -225,7 +244,14 @@ class _Tally:
 
     def add(self, counts: dict[Key, _Count], key: Key, file: _File) -> None:
         """Count a file in one of these."""
-        count = counts.setdefault(key, _Count())
+        self._count(counts.setdefault(key, _Count()), file)
+
+    def add_told(self, file: _File) -> None:
+        """Count a file whose speakers were told apart."""
+        self.told = self.told or _Count()
+        self._count(self.told, file)
+
+    def _count(self, count: _Count, file: _File) -> None:
         count.files.append(file)
         known = self._facts.get(file.hash_str or "")
         count.seconds += (known.seconds if known else None) or 0.0

@@ -8,7 +8,7 @@ from api.http.scope import Scope
 from api.models.model_keys import active_key
 from api.people.frame_filter import FrameFilter
 from api.search.transcripts.folding import asked_text
-from api.search.transcripts.index import FileChoice, SpokenHit, SpokenQuery
+from api.search.transcripts.query import FileChoice, SpeakerChoice, SpokenHit, SpokenQuery
 from shared.domain import ModelKind
 
 NEAR_S = 2.0  # before and after the segments in which the words are
@@ -16,15 +16,21 @@ _MOST_PLACES = 100_000  # reading them takes a second
 
 
 def frames_while(
-    scope: Scope, words: str, files: set[str] | None, warnings: list[str]
+    scope: Scope,
+    words: str,
+    speaker: SpeakerChoice | None,
+    files: set[str] | None,
+    warnings: list[str],
 ) -> FrameFilter:
     """Frames within NEAR_S of a segment in which the words are said, literally. Blocks.
 
-    `files`: hashes of those that are looked at, None: all. `warnings` takes what was left out.
+    `speaker`: who says them, None: whoever does. `files`: hashes of those that are looked at,
+    None: all. `warnings` takes what was left out.
     """
     query = SpokenQuery(
         asked_text(words, "spoken"),
         active_key(scope.services, ModelKind.SPEECH),
+        speaker=speaker,
         max_results=_MOST_PLACES,
     )
     paths = scope.client_paths()

@@ -91,9 +91,10 @@ class TranscriptLoader(Loader[Key, str, _ReadTranscript, TranscriptSnapshot, Tra
 
     def _held(self, snapshot: TranscriptSnapshot) -> Mapping[Key, str]:
         # Rows that could not be read are tried again, as what is unusable is. So is what was read
-        # by a version that knew no meaning.
+        # by a version that knew no meaning, or no voices.
         return {
-            key: found.file if found.meaning else "" for key, found in snapshot.transcripts.items()
+            key: found.file if found.meaning and _has_voices(found) else ""
+            for key, found in snapshot.transcripts.items()
         }
 
     def _read(self, key: Key, wait_s: float) -> _ReadTranscript | None:
@@ -105,7 +106,7 @@ class TranscriptLoader(Loader[Key, str, _ReadTranscript, TranscriptSnapshot, Tra
     def _add(self, writer: TranscriptWriter, key: Key, content: _ReadTranscript) -> str | None:
         text, rows = content.text, content.rows
         known = self._log.snapshot().transcripts.get(key)
-        if known is None or known.file != content.file:
+        if known is None or known.file != content.file or not _has_voices(known):
             writer.add(key, content.file, content.made_at, text)
         if content.unread:
             return f"It is found by its words alone: {content.unread}"
@@ -119,6 +120,11 @@ class TranscriptLoader(Loader[Key, str, _ReadTranscript, TranscriptSnapshot, Tra
 
     def _manifest_path(self, key: Key) -> RootedPath:
         return _manifest_path(self._view.cache, key)
+
+
+def _has_voices(found: IndexedTranscript) -> bool:
+    """Whether it was read with the ids of its voices, or has none."""
+    return bool(found.voices or not found.speakers or _BESIDE not in found.file)
 
 
 def answering(of_file: Iterable[IndexedTranscript], preferred: str) -> IndexedTranscript:
@@ -159,14 +165,17 @@ def _text(
         spoken = transcripts.read_text(cache, hash_str, manifest, wait_s)
         return spoken, pack(spoken.segments), manifest.file
     whole = transcripts.read(cache, hash_str, manifest)
+    voices: tuple[int, ...] = ()
     try:
-        parts = by_speaker(whole.segments, speakers.read(cache, hash_str, told).turns)
+        found = speakers.read(cache, hash_str, told)
+        parts = by_speaker(whole.segments, found.turns)
+        voices = tuple(speaker.id for speaker in found.speakers)
     except CacheError as error:
         log.warning("%s: %s", hash_str, error.message)
         parts = by_speaker(whole.segments, [])
     text = pack([part.segment for part in parts])
     numbers = tuple(parts[number].number for number in text.numbers)
-    return whole, replace(text, numbers=numbers), _source(manifest.file, told.file)
+    return whole, replace(text, numbers=numbers, voices=voices), _source(manifest.file, told.file)
 
 
 def _source(file: str, told: str) -> str:

@@ -23,6 +23,7 @@ import msgspec
 from api.search.index_log import IndexLog, LogWriter
 from api.search.transcripts.text import STREAM_BORDER, SearchText, TranscriptLine
 from shared.cache import cache_files
+from shared.cache.spoken_by import speaker_label
 from shared.private_files import private
 
 _NAME = "spoken.1.log"  # the number grows whenever folding or the records change
@@ -33,7 +34,7 @@ _DEAD_BYTES_WORTH_COMPACTING = 16 << 20
 Key = tuple[str, str]  # hash_str, model
 
 
-class _Transcript(msgspec.Struct, frozen=True, array_like=True, tag="told"):
+class _Told(msgspec.Struct, frozen=True, array_like=True, tag="told"):
     hash_str: str
     model: str
     file: str
@@ -42,6 +43,12 @@ class _Transcript(msgspec.Struct, frozen=True, array_like=True, tag="told"):
     starts: bytes
     speakers: tuple[str, ...]
     body_crc: int
+
+
+class _Transcript(_Told, frozen=True, array_like=True, tag="told"):
+    """With the ids of those who speak, where they were told apart."""
+
+    voices: tuple[int, ...] = ()
 
 
 class _Meaning(msgspec.Struct, frozen=True, array_like=True, tag="meant"):
@@ -132,6 +139,12 @@ class IndexedTranscript:
     body_crc: int
     record: _Record
     meaning: MeaningRecord | None = None
+    voices: tuple[int, ...] = ()  # ids of S1, S2 and so on, 0: it has none
+
+    @property
+    def voice_of(self) -> Mapping[str, int]:
+        """The id of each voice that has one, by its label."""
+        return {speaker_label(n): voice for n, voice in enumerate(self.voices) if voice}
 
     @property
     def records(self) -> Iterator[_Record]:
@@ -170,7 +183,7 @@ class TranscriptWriter(LogWriter[Key]):
     def add(self, key: Key, file: str, made_at: float, text: SearchText) -> None:
         """Note a transcript; it replaces an earlier one of the same model."""
         body = msgspec.msgpack.encode(text.lines)
-        head = _Transcript(
+        head = _Told(
             *key,
             file=file,
             made_at=made_at,
@@ -179,6 +192,8 @@ class TranscriptWriter(LogWriter[Key]):
             speakers=text.speakers,
             body_crc=zlib.crc32(body),
         )
+        if text.voices:
+            head = _Transcript(**msgspec.structs.asdict(head), voices=text.voices)
         self._add(_framed(head, body))
 
     def add_meaning(self, key: Key, file: str, language: str, rows: int, codes: bytes) -> None:
@@ -260,7 +275,7 @@ class TranscriptLog(IndexLog[TranscriptSnapshot, TranscriptWriter]):
             raise
 
 
-def _framed(entry: _Transcript | _Removal | _Meaning, body: bytes) -> bytes:
+def _framed(entry: _Told | _Removal | _Meaning, body: bytes) -> bytes:
     head = msgspec.msgpack.encode(entry)
     return _FRAME.pack(_MARK, len(head), len(body), zlib.crc32(head)) + head + body
 
@@ -285,4 +300,5 @@ def _indexed(
         STREAM_BORDER in entry.folded,
         entry.body_crc,
         record,
+        voices=entry.voices,
     )

@@ -30,12 +30,14 @@ class SearchText:
     """Segment n of `lines` is `folded[starts[n]:starts[n + 1]]`, with what glues it to the next.
 
     `folded` is UTF-8; lines are by stream, then by time. `numbers`: of the segments, as they came.
+    `voices`: ids of those who speak, by first appearance.
     """
 
     folded: bytes
     starts: array[int]
     lines: tuple[TranscriptLine, ...]
     numbers: tuple[int, ...] = ()
+    voices: tuple[int, ...] = ()
 
     @property
     def speakers(self) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from shared.cache.speakers import Speaker, SpeakerTurn, SpeakerTurns
 from shared.cache.transcripts import Segment
 from tests.contract.http.test_bad_input import refusal
 from tests.support.media.by_path import hash_media
+from tests.support.search.talking import talk
 from tests.support.search.transcribed import publish_for, publish_speakers, spoken
 from tests.support.search.transcript_data import publish_transcript, segments
 from tests.support.stack import Client
@@ -118,6 +119,78 @@ def test_what_a_speaker_says_is_found_as_soon_as_speakers_are_told_apart(
     cache.data_path(hash_str, made).path.write_bytes(b"{")
     publish_for(cache, path, spoken(1, "Thunder again.", 2))
     assert found() == [(1, 2, "Thunder again.", None)], "speakers of an older transcript are none's"
+
+
+def test_who_is_named_is_found_by_name_and_told_by_it(
+    client: Client, cache: CacheDir, films: list[Path]
+) -> None:
+    b, a, _ = (hash_media(str(path)) for path in films)
+    long = ((0, 1, "Roll the thunder?", 4), (1, 4, "Thunder is rolling.", 7))
+    talk(cache, "Season 1", {a: (long, (5001, 5002)), b: (((0, 0, "Thunder!", 1),), (5002, 5003))})
+
+    def found(**more: Any) -> list[tuple[str, float, str | None, str | None]]:
+        body = {"cache_dir": str(cache.root), "query": "thunder", **more}
+        return [
+            (
+                Path(one["media_path"]).name, one["start_seconds"], one.get("speaker"),
+                one.get("speaker_name"),
+            )
+            for one in client.ok("/search/transcript", **body)["matches"]
+        ]  # fmt: skip
+
+    first, second = ("spoken-a.mp4", 1, "S1"), ("spoken-a.mp4", 4, "S2")
+    third = ("spoken-b.mp4", 0, "S1")
+    assert found() == [(*first, None), (*second, None), (*third, None)]
+    names = {"5001": "Ada", "5002": "Bo"}
+    body = {"cache_dir": str(cache.root), "cluster_job_name": "Season 1"}
+    assignments = [{"cluster_id": id_, "name": name} for id_, name in names.items()]
+    named = client.http.put("/faces/clusters/names", json={**body, "assignments": assignments})
+    assert named.status_code == 200, named.text
+    ada, bo, bo_too = (*first, "Ada"), (*second, "Bo"), (*third, "Bo")
+    assert found() == [ada, bo, bo_too]
+    assert found(speaker="BO") == found(speaker="bo", mode="fuzzy") == [bo, bo_too]
+    assert found(speaker="S1") == [ada, bo_too]
+    assert found(speaker="Bo", sort="time", group_by=None) == [bo, bo_too]
+    over_two = {"query": "thunder? thunder is"}
+    assert found(**over_two) == [(*first[:2], None, None)]
+    assert found(**over_two, speaker="Bo") == []
+    merge = {"cluster_ids": ["5001", "5002"], "target_cluster_id": "5001"}
+    client.ok("/faces/clusters/modify", **body, merges=[merge])
+    assert found(**over_two, speaker="Ada") == [(*first[:2], None, "Ada")], "all of it is hers"
+
+
+def test_pages_of_what_somebody_says_go_on_with_them(
+    client: Client, cache: CacheDir, films: list[Path]
+) -> None:
+    said = tuple((n % 2, 2.0 * n, f"Thunder number {n}.", 2.0 * n + 2) for n in range(8))
+    talk(cache, "Season 1", {hash_media(str(films[1])): (said, (5001, 5002))})
+    body = {"cache_dir": str(cache.root), "query": "thunder", "speaker": "S2", "max_results": 2}
+    given, cursor = [], ""
+    while cursor is not None:
+        page = client.ok("/search/transcript", **body, cursor=cursor)
+        given += [match["start_seconds"] for match in page["matches"]]
+        cursor = page.get("next")
+    assert given == [2, 6, 10, 14]
+
+
+def test_a_name_that_nobody_has_is_told_with_those_that_are_known(
+    client: Client, cache: CacheDir, films: list[Path]
+) -> None:
+    talk(cache, "S", {hash_media(str(films[1])): (((0, 0, "Thunder!", 1),), (5001, 5002))})
+    body = {"cache_dir": str(cache.root), "query": "thunder", "speaker": "Zoe", "coverage": True}
+    answer = client.post("/search/transcript", **body, details=True)
+    warnings = json.loads(answer.headers["X-Rushes-Warnings"])
+    assert warnings == [
+        "speaker: nobody called 'Zoe' speaks in these files. Known: S1 to S2.",
+        "speaker: in 1 transcript nobody told the speakers apart, so that they match nothing. "
+        "Analyze the speech of these files again, with `speakers`.",
+    ]
+    found = answer.json()
+    assert (found["matches"], found["notes"][:2]) == ([], warnings)
+    assert (found["coverage"]["speakers"]["files"], found["coverage"]["searched"]["files"]) == (
+        1,
+        2,
+    )
 
 
 def test_fuzzy_forgives_a_typo_and_other_words_are_no_mode(

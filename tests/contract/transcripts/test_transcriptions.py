@@ -16,6 +16,7 @@ from shared.domain import ModelKind
 from shared.redis import heartbeats
 from shared.redis.clients import connect
 from tests.support.private_redis import PrivateRedis
+from tests.support.search.talking import talk
 from tests.support.search.transcribed import publish_for, publish_speakers, spoken
 from tests.support.stack import Client
 
@@ -326,6 +327,58 @@ def test_who_speaks_comes_when_asked_for_and_breaks_segments(
     assert found["segments"] == [[0, "Ready?", 0.9], [1, "Yes, we are", 4]]
     assert found["speakers"] == ["S1", "S2"]
     assert found["doubtful_speakers"] == [True, False]
+    assert found["speaker_names"] == [None, None]
+    nobody = {"name": None, "cluster_id": None, "cluster_job_name": None}
+    assert found["voices"] == [
+        {"speaker": "S1", **nobody, "seconds": 0.9},
+        {"speaker": "S2", **nobody, "seconds": 2.9},
+    ]
     assert [[word[2] for word in one] for one in found["words"]] == [
         ["Ready?"], ["Yes,", "we", "are"],
     ]  # fmt: skip
+
+
+def test_who_has_a_name_is_told_by_it_and_an_export_shows_it(
+    client: Client, cache: CacheDir, folder: Path
+) -> None:
+    path = clip(folder, "two-voices.wav")
+    hash_str = publish_for(cache, path)
+    talk(cache, "Season 1", {
+        hash_str: (((0, 0, "Ready?", 1), (1, 1, "Yes, we are.", 4)), (5001, 5002))
+    })  # fmt: skip
+    names = {"cache_dir": str(cache.root), "cluster_job_name": "Season 1"}
+    given = [{"cluster_id": "5001", "name": "Ada <1>"}]
+    named = client.http.put("/faces/clusters/names", json={**names, "assignments": given})
+    assert named.status_code == 200, named.text
+    (found,) = asked(client, cache, path, speakers=True, words=True)
+    assert found["speakers"] == ["S1", "S2"]
+    assert found["speaker_names"] == ["Ada <1>", None]
+    assert found["voices"] == [
+        {
+            "speaker": "S1", "name": "Ada <1>", "cluster_id": "5001",
+            "cluster_job_name": "Season 1", "seconds": 1,
+        },
+        {
+            "speaker": "S2", "name": None, "cluster_id": "5002", "cluster_job_name": "Season 1",
+            "seconds": 3,
+        },
+    ]  # fmt: skip
+
+    def exported(name: str, **more: Any) -> str:
+        answer = client.post("/export/transcript", **{**found, **more}, format=name)
+        assert answer.status_code == 200, answer.text
+        return str(answer.text)
+
+    assert "<v Ada &lt;1&gt;>Ready?" in exported("vtt")
+    assert "<v S2>Yes, we are." in exported("vtt", with_speakers=False)
+    assert exported("txt", timestamps=False) == "Ada <1>: Ready?\nS2: Yes, we are.\n"
+    assert exported("txt", timestamps=False, with_speakers=False) == "Ready?\nYes, we are.\n"
+    assert "\nS2: Yes, we are.\n" in exported("srt")
+    assert "\nYes, we are.\n" in exported("srt", with_speakers=False)
+    assert "\nYes, we are.\n" in exported("srt", with_speakers=False, captions={})
+    assert exported("csv", with_speakers=False).split("\r\n")[1] == "0.000,1.000,Ready?,Ada <1>"
+    assert '"speaker": "Ada <1>"' in exported("json")
+    wrong = client.post("/export/transcript", **{**found, "speaker_names": ["Ada"]}, format="txt")
+    assert wrong.json()["message"] == (
+        "speaker_names must have one entry for each of the 2 segments, not 1."
+    )

@@ -91,7 +91,7 @@ def goes_on(root: Path) -> None:
     collection.add("m", [NEW_HASH], "t")
     collection.append(ClearNames())
     collection._edits.fold()
-    assert collection.publish(clustering([9], number=collection.next_number()))
+    assert collection.publish(clustering([9], number=collection.face_files.next_number()))
     again = Collection.open(RootedPath.alone(root), "Cast", create=False)
     assert again.members().hashes == (*HASHES, NEW_HASH)
     assert tuple(edit.what for edit in again.edits()) == (*edits, ClearNames())

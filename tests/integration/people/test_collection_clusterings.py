@@ -39,7 +39,7 @@ def test_a_clustering_reads_as_it_was_published(collection: Collection) -> None:
         assert plain["labels"].tolist() == [5, 5, -1, 7, 9, -1, 5]
     assert collection.publish(clustering([], media=0, number=4))
     assert same(again(collection).clustering(), clustering([], media=0, number=4))
-    assert collection.next_number() == 5
+    assert collection.face_files.next_number() == 5
 
 
 def test_a_clustering_is_read_once(collection: Collection) -> None:
@@ -189,6 +189,6 @@ def test_a_damaged_clustering_gives_way_to_the_one_before(
         assert same(reader.clustering(), first)
         assert same(reader.clustering(), first)
         assert caplog.text.count("is damaged") == 1
-    assert collection.next_number() == 3
+    assert collection.face_files.next_number() == 3
     assert collection.publish(clustering([4], number=3))
     assert same(reader.clustering(), clustering([4], number=3))

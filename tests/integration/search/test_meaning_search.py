@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from api.search.frames.index import SearchIndex
 from api.search.transcripts import log as transcript_log
 from api.search.transcripts.folding import fold
-from api.search.transcripts.index import SpokenQuery
 from api.search.transcripts.loader import TranscriptLoader
 from api.search.transcripts.log import TranscriptLog
 from api.search.transcripts.meanings import Unsearchable
+from api.search.transcripts.query import SpeakerChoice, SpokenQuery
 from shared.cache import cache_files
 from shared.cache.cache_dir import CacheDir
 from shared.cache.transcripts import Segment
@@ -119,9 +119,9 @@ def test_auto_gives_no_more_than_is_asked_for_where_much_is_nearly_the_words(cac
 def test_only_the_speaker_that_is_asked_for_is_found(cache, index) -> None:
     said = (*segments("one", speaker="Ada"), Segment(start=5.0, end=9.0, text="two", speaker="Bo"))
     publish(cache, 1, said, 0.9, 0.8)
-    assert starts(meant(index, cache, speaker="bo")) == [(1, 5.0)]
+    assert starts(meant(index, cache, speaker=SpeakerChoice("bo"))) == [(1, 5.0)]
     publish(cache, 2, segments("nobody knows who"), 0.99)
-    assert starts(meant(index, cache, speaker="ada")) == [(1, 0.0)]
+    assert starts(meant(index, cache, speaker=SpeakerChoice("ada"))) == [(1, 0.0)]
 
 
 def test_rows_stay_with_their_segments_whatever_their_order_and_stream(cache, index) -> None:

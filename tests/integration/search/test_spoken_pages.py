@@ -18,8 +18,8 @@ from api.search.frames.index import SearchIndex
 from api.search.paging.asked import AskedPage
 from api.search.spoken_matches import find_spoken
 from api.search.transcripts.folding import fold
-from api.search.transcripts.index import Mode, SpokenQuery
 from api.search.transcripts.log import IndexedTranscript
+from api.search.transcripts.query import Mode, SpokenQuery
 from api.services import Services
 from shared.cache.cache_dir import CacheDir
 from shared.cache.transcripts import Segment

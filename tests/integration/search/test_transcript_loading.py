@@ -16,9 +16,10 @@ import pytest
 
 from api.cache.caches import Caches
 from api.search.transcripts import log as transcript_log
-from api.search.transcripts.index import SpokenQuery, TranscriptIndex
+from api.search.transcripts.index import TranscriptIndex
 from api.search.transcripts.loader import TranscriptLoader
 from api.search.transcripts.log import TranscriptLog
+from api.search.transcripts.query import SpokenQuery
 from shared.cache import cache_files
 from shared.cache.cache_dir import CacheDir
 from shared.domain import Stage

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from api.search.transcripts.index import SpokenQuery
+from api.search.transcripts.log import Key, TranscriptWriter
+from api.search.transcripts.query import SpeakerChoice, SpokenQuery
+from api.search.transcripts.text import SearchText
 from shared.cache.transcripts import Segment
 from tests.support.search.search_data import (
     load,
@@ -17,6 +20,8 @@ from tests.support.search.search_data import (
     search_index,
     view_of,
 )
+from tests.support.search.talking import say
+from tests.support.search.transcribed import MODEL
 from tests.support.search.transcript_data import SPEECH, publish_transcript, segments, told
 
 
@@ -143,10 +148,12 @@ def test_a_speaker_finds_only_what_he_says(cache, index) -> None:
     ]
     publish_transcript(cache, media_hash(1), said)
     publish_transcript(cache, media_hash(2), segments("hello there"))
-    assert told(index, cache, "hello", speaker="ben") == [(1, 1, 2, "hello")]
-    assert told(index, cache, "hello there", speaker="ben") == [(1, 1, 3, "hello there")]
-    assert told(index, cache, "you hello", speaker="ada") == []
-    assert told(index, cache, "hello", speaker="cleo") == []
+    assert told(index, cache, "hello", speaker=SpeakerChoice("ben")) == [(1, 1, 2, "hello")]
+    assert told(index, cache, "hello there", speaker=SpeakerChoice("ben")) == [
+        (1, 1, 3, "hello there")
+    ]
+    assert told(index, cache, "you hello", speaker=SpeakerChoice("ada")) == []
+    assert told(index, cache, "hello", speaker=SpeakerChoice("cleo")) == []
     found = index.transcripts.search(view_of(index, cache), SpokenQuery("hello", SPEECH), None)
     assert [hit.speaker for hit in found] == ["Ada", "Ben", None]
 
@@ -229,3 +236,49 @@ def test_pictures_and_words_of_one_folder_are_counted_apart(cache, index) -> Non
     assert (report.visual_files, report.frames, report.transcription_files) == (1, 5, 2)
     assert report.skipped == ()
     assert told(index, cache, "hello") == [(1, 0, 5, "hello")]
+
+
+def test_a_voice_is_found_by_its_id_whatever_its_label(cache, index) -> None:
+    say(cache, media_hash(1), (0, 0, "hello you", 1), (1, 1, "hello", 2), ids=(7, 8))
+    say(cache, media_hash(2), (0, 0, "hello me", 1), (1, 1, "hello", 2), ids=(8, 7))
+    say(cache, media_hash(3), (0, 0, "hello", 1), ids=(9,))
+
+    def found(query: str, label: str, **voices: set[int]) -> list[tuple[int, float, set[int]]]:
+        choice = SpeakerChoice(label, {media_hash(int(n[1:])): ids for n, ids in voices.items()})
+        asked = SpokenQuery(query, MODEL, speaker=choice)
+        hits = index.transcripts.search(view_of(index, cache), asked, None)
+        return [(int(hit.hash_str, 16), hit.start, hit.voices) for hit in hits]
+
+    assert found("hello", "ada", _1={7}, _2={7}) == [(1, 0, {7}), (2, 1, {7})]
+    assert found("hello", "ada", _1={9}, _3={7}) == [], "that file has no such voice"
+    assert found("hello", "s1", _1={8}) == [(1, 0, {7}), (1, 1, {8}), (2, 0, {8}), (3, 0, {9})]
+    assert found("you hello", "ada", _1={7}) == [], "the other one says half of it"
+    assert found("you hello", "ada", _1={7, 8}) == [(1, 0, {7, 8})]
+
+
+def test_voices_in_what_an_earlier_version_has_indexed_are_read_once_more(
+    cache, settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    say(cache, media_hash(1), (0, 0, "hello", 1), ids=(7,))
+    add = TranscriptWriter.add
+
+    def without_voices(
+        writer: TranscriptWriter, key: Key, file: str, made_at: float, text: SearchText
+    ) -> None:
+        add(writer, key, file, made_at, replace(text, voices=()))
+
+    def voices() -> list[Set[int]]:
+        with search_index(settings) as index:
+            hits = index.transcripts.search(
+                view_of(index, cache), SpokenQuery("hello", MODEL), None
+            )
+            return [hit.voices for hit in hits]
+
+    with monkeypatch.context() as before:
+        before.setattr(TranscriptWriter, "add", without_voices)
+        assert voices() == [frozenset()]
+    assert voices() == [{7}]
+    (log,) = settings.state_dir.glob("transcripts/*/*.log")
+    size = log.stat().st_size
+    assert voices() == [{7}]
+    assert log.stat().st_size == size

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from shared.cache.faces import face_id, face_keys
 from shared.people.clustering import NO_CLUSTER, SAMPLES, Clustering, Memory
+from shared.people.voices import VoiceGrouping
 
 MODEL = "dlib"
 DIM = 8
@@ -45,7 +46,9 @@ def clustering(labels: Sequence[int], *, media: int = 3, number: int = 1) -> Clu
     )
 
 
-def same(one: Clustering | Memory | None, other: Clustering | Memory) -> bool:
+def same(
+    one: Clustering | Memory | VoiceGrouping | None, other: Clustering | Memory | VoiceGrouping
+) -> bool:
     assert one is not None
     pairs = [(getattr(one, f.name), getattr(other, f.name)) for f in fields(other)]
     return all(

@@ -1,0 +1,105 @@
+"""Which faces and voices of a collection may be one person."""
+
+from __future__ import annotations
+
+from api.http.answers import counted
+from api.http.bodies import LONGEST_TEXT
+from api.http.endpoint import Call, Endpoint, Parameter
+from api.http.scope import Scope
+from api.people.routes import IN_CACHE_DIR
+from api.people.snapshot import CollectionSnapshot
+from api.people.voices.answers import ProposalItem, Proposals
+from api.people.voices.proposals import MOST_FILES, MOST_PROPOSALS, Proposal
+from api.people.voices.proposing import Proposed
+from api.people.voices.together import MIN_SECONDS, MIN_TIMES
+from api.services import Services
+from shared.errors import BadInput, Missing
+from shared.rights import KeyScope
+
+
+async def list_proposals(call: Call[None]) -> Proposals:
+    """Faces that are seen while a voice speaks, and not at other times."""
+    cache_dir, name = call.required("cache_dir"), call.required("cluster_job_name")
+    found, proposed = await call.services.in_cache_dir(
+        cache_dir, _proposals, call.services, cache_dir, name
+    )
+    if proposed.heard < proposed.files:
+        call.warnings.append(
+            f"Only {counted(proposed.heard, 'file')} were looked at, of {proposed.files:,} with "
+            f"faces and voices: at most {MOST_FILES:,} are, those that can be read, in which is "
+            "spoken longest. Ask again shortly for more of them."
+        )
+    return found
+
+
+def _proposals(services: Services, cache_dir: str, name: str) -> tuple[Proposals, Proposed]:
+    scope = Scope.of(services, cache_dir, None)
+    snapshot = services.people.open(scope.cache(), name)
+    proposed = services.people.proposing.of(snapshot, services.caches.reader(scope.cache()))
+    places = scope.best_places({hash_str for one in proposed.found for hash_str in one.files})
+    return Proposals(proposals=[_item(snapshot, one, places) for one in proposed.found]), proposed
+
+
+def _item(
+    snapshot: CollectionSnapshot, proposal: Proposal, places: dict[str, str | None]
+) -> ProposalItem:
+    fit, state = proposal.fit, snapshot.state
+    return ProposalItem(
+        face_cluster_id=str(fit.face),
+        face_name=state.names.get(fit.face),
+        voice_cluster_id=str(fit.voice),
+        voice_name=state.voice_names.get(fit.voice),
+        seconds_together=fit.seconds,
+        seconds_spoken=fit.spoken,
+        share=round(fit.seconds / fit.spoken, 3),
+        media_paths=[path for hash_str in proposal.files if (path := places[hash_str])],
+    )
+
+
+ENDPOINTS = (
+    Endpoint(
+        "GET",
+        "/faces/proposals",
+        list_proposals,
+        scope=KeyScope.SEARCH,
+        tag="Faces",
+        summary="Faces and voices that may be one person",
+        description="Nothing is joined by itself: merge the two clusters by /faces/clusters/modify "
+        "to accept a proposal, or say there that they are `apart`. A face is proposed for a voice "
+        f"where it is seen while the voice speaks, for {MIN_SECONDS} seconds and at {MIN_TIMES} "
+        "different times at least, and clearly less while others do, and where no other face and "
+        "no other voice fits nearly as well. So nobody is proposed for a narrator who is not "
+        "seen, and a face that is always in the picture for nobody. Turns of which it is doubtful "
+        f"whose they are do not count. At most {MOST_PROPOSALS}, over the {MOST_FILES:,} files in "
+        "which is spoken longest; X-Rushes-Warnings says when some were not looked at.",
+        query=(
+            IN_CACHE_DIR,
+            Parameter(
+                "cluster_job_name",
+                "The collection.",
+                {"type": "string", "minLength": 1, "maxLength": LONGEST_TEXT},
+                "Season 1",
+                required=True,
+            ),
+        ),
+        answer=Proposals,
+        errors={
+            BadInput: "cluster_job_name is required.",
+            Missing: "There is no collection 'Season 2' in this cache folder.",
+        },
+        answer_example={
+            "proposals": [
+                {
+                    "face_cluster_id": "418350733",
+                    "face_name": "Ada",
+                    "voice_cluster_id": "1590043",
+                    "voice_name": None,
+                    "seconds_together": 64,
+                    "seconds_spoken": 81,
+                    "share": 0.79,
+                    "media_paths": ["/footage/day1/A001.mov"],
+                }
+            ]
+        },
+    ),
+)

@@ -1,0 +1,205 @@
+"""Which faces are seen while which voices speak, and not at other times.
+
+How well the two fit is the correlation (phi) of "it speaks" and "it is seen" over the seconds in
+which anybody speaks: 1 where each is there exactly while the other is, 0 by chance. A face that is
+always in the picture correlates with nobody. It is taken over the files in which the voice speaks,
+and over all, as a voice may be alone in its file; the higher one counts.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+MIN_SECONDS = 10  # together, and in which others speak without the face
+MIN_TIMES = 3  # together: one shot tells little
+_BETWEEN_S = 3  # what is nearer is one time
+MIN_FIT = 0.35
+CLEARLY = 1.5  # times as good as each rival
+FILE_BITS = 32
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+_NONE: Ints = np.zeros(0, np.int64)
+
+
+class Presence(NamedTuple):
+    """Where clusters are: one row for each and each second in which it is, in any order."""
+
+    clusters: NDArray[np.int32]
+    moments: Ints  # number of the file << FILE_BITS | grid second
+
+
+class Fit(NamedTuple):
+    """A face and a voice that are seen and heard together."""
+
+    face: int
+    voice: int
+    seconds: int  # together
+    spoken: int  # in which the voice speaks
+    fit: float
+    moments: Ints  # of them together, ascending
+
+
+class _Places(NamedTuple):
+    """Where clusters are among the spoken seconds: each pair once, by cluster."""
+
+    ids: NDArray[np.int32]
+    rows: Ints  # [n] place in `ids`
+    at: Ints  # [n] place among the spoken seconds
+
+    @property
+    def counts(self) -> Ints:
+        return np.bincount(self.rows, minlength=len(self.ids))
+
+    def of(self, cluster: int) -> Ints:
+        """Where one cluster is."""
+        row = np.searchsorted(self.ids, cluster)
+        return self.at[slice(*np.searchsorted(self.rows, [row, row + 1]).tolist())]
+
+
+def fits(
+    faces: Presence, voices: Presence, may_be_one: Callable[[int, int], bool] = lambda *_: True
+) -> list[Fit]:
+    """Faces and voices that are clearly of one person, the surest first.
+
+    `may_be_one`: whether those of two clusters may be; what may not is nobody's rival.
+    """
+    spoken = np.unique(voices.moments)
+    heard = _places(voices, spoken)
+    is_spoken = np.isin(faces.moments, spoken)
+    seen = _places(Presence(faces.clusters[is_spoken], faces.moments[is_spoken]), spoken)
+    files = np.unique(spoken >> FILE_BITS, return_inverse=True)[1]
+    found = [one for one in _rated(seen, heard, files) if may_be_one(one.face, one.voice)]
+    rivals = _Rivals(found, _files_of(seen, files), _files_of(heard, files))
+    clear = [
+        one._replace(moments=_both(spoken, seen.of(one.face), heard.of(one.voice)))
+        for one in found
+        if one.fit >= MIN_FIT and one.seconds >= MIN_SECONDS and not rivals.has(one)
+    ]
+    clear = [one for one in clear if _times(one.moments) >= MIN_TIMES]
+    return sorted(clear, key=lambda one: (-one.fit, -one.seconds, one.face, one.voice))
+
+
+def _places(presence: Presence, spoken: Ints) -> _Places:
+    ids, rows = np.unique(presence.clusters, return_inverse=True)
+    at = np.searchsorted(spoken, presence.moments)
+    pairs = np.unique(rows.astype(np.int64) * len(spoken) + at)
+    return _Places(ids, *np.divmod(pairs, max(len(spoken), 1)))
+
+
+def _rated(seen: _Places, heard: _Places, files: Ints) -> list[Fit]:
+    """All pairs that could be one person, or a rival of such a pair."""
+    every = len(seen.ids)
+    pairs, together = _joined(heard.rows, heard.at, seen.rows, seen.at, every)
+    voices, faces = np.divmod(pairs, max(every, 1))
+    overall = _phi(
+        np.full(len(pairs), len(files)), heard.counts[voices], seen.counts[faces], together
+    )
+    spoken, shown = _in_files_of(seen, heard, files, pairs)
+    near = _phi(spoken[voices], heard.counts[voices], shown, together)
+    fit = np.maximum(overall, near)
+    return [
+        Fit(
+            int(seen.ids[faces[n]]),
+            int(heard.ids[voices[n]]),
+            int(together[n]),
+            int(heard.counts[voices[n]]),
+            float(fit[n]),
+            _NONE,
+        )
+        for n in np.flatnonzero(fit * CLEARLY >= MIN_FIT).tolist()
+    ]
+
+
+def _in_files_of(seen: _Places, heard: _Places, files: Ints, pairs: Ints) -> tuple[Ints, Ints]:
+    """Of the files of a voice: spoken seconds, by voice, and those with the face, by pair."""
+    width = int(files.max(initial=-1)) + 1
+    of_voices = np.unique(heard.rows * width + files[heard.at])
+    of_faces, shown = np.unique(seen.rows * width + files[seen.at], return_counts=True)
+    voices, their_files = np.divmod(of_voices, max(width, 1))
+    in_file = np.bincount(files, minlength=width)
+    spoken = np.bincount(voices, in_file[their_files], minlength=len(heard.ids)).astype(np.int64)
+    faces, at = np.divmod(of_faces, max(width, 1))
+    keys, sums = _joined(voices, their_files, faces, at, len(seen.ids), shown)
+    return spoken, sums[np.searchsorted(keys, pairs)]
+
+
+def _joined(
+    left: Ints, left_at: Ints, right: Ints, right_at: Ints, every: int, weights: Ints | None = None
+) -> tuple[Ints, Ints]:
+    """Keys `left * every + right` of rows that are at one place, and in how many, or the weight."""
+    order = np.argsort(right_at, kind="stable")
+    right, right_at = right[order], right_at[order]
+    first = np.searchsorted(right_at, left_at)
+    counts = np.searchsorted(right_at, left_at, side="right") - first
+    ends = np.cumsum(counts)
+    within = np.arange(int(ends[-1]) if len(ends) else 0) - np.repeat(ends - counts, counts)
+    chosen = np.repeat(first, counts) + within
+    keys, which = np.unique(np.repeat(left, counts) * every + right[chosen], return_inverse=True)
+    of_each = None if weights is None else weights[order][chosen]
+    return keys, np.bincount(which, of_each, minlength=len(keys)).astype(np.int64)
+
+
+def _phi(spoken: Ints, heard: Ints, seen: Ints, together: Ints) -> Floats:
+    """The correlation of each pair; 0 where others hardly speak without the face."""
+    n, v, f, both = (part.astype(np.float64) for part in (spoken, heard, seen, together))
+    spread = v * f * (n - v) * (n - f)
+    is_told = (spread > 0) & (n - v - f + both >= MIN_SECONDS)
+    over = np.sqrt(np.where(is_told, spread, 1.0))
+    return np.where(is_told, (n * both - v * f) / over, 0.0)
+
+
+def _both(spoken: Ints, seen: Ints, heard: Ints) -> Ints:
+    return spoken[np.intersect1d(seen, heard, assume_unique=True)]
+
+
+def _times(moments: Ints) -> int:
+    return 1 + int((np.diff(moments) > _BETWEEN_S).sum())
+
+
+def _files_of(places: _Places, files: Ints) -> dict[int, set[int]]:
+    found: dict[int, set[int]] = defaultdict(set)
+    for row, file in np.unique(np.stack([places.rows, files[places.at]]), axis=1).T.tolist():
+        found[int(places.ids[row])].add(file)
+    return found
+
+
+class _Rivals:
+    """Other faces of a voice, and other voices of a face.
+
+    Those of other files are none: one person may have several clusters.
+    """
+
+    def __init__(
+        self,
+        found: Iterable[Fit],
+        files_of_faces: Mapping[int, set[int]],
+        files_of_voices: Mapping[int, set[int]],
+    ) -> None:
+        self._of_faces, self._of_voices = files_of_faces, files_of_voices
+        self._by_face: dict[int, list[Fit]] = defaultdict(list)
+        self._by_voice: dict[int, list[Fit]] = defaultdict(list)
+        for one in found:
+            self._by_face[one.face].append(one)
+            self._by_voice[one.voice].append(one)
+
+    def has(self, one: Fit) -> bool:
+        """Whether another one is nearly as good."""
+        faces = (
+            other
+            for other in self._by_voice[one.voice]
+            if other.face != one.face
+            and not self._of_faces[one.face].isdisjoint(self._of_faces[other.face])
+        )
+        voices = (
+            other
+            for other in self._by_face[one.face]
+            if other.voice != one.voice
+            and not self._of_voices[one.voice].isdisjoint(self._of_voices[other.voice])
+        )
+        return any(other.fit * CLEARLY > one.fit for some in (faces, voices) for other in some)

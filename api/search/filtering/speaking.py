@@ -1,0 +1,93 @@
+"""Who is meant by the `speaker` of a search, while they speak, and why nobody does."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from api.http.scope import Scope
+from api.models.model_keys import active_key
+from api.people.frame_filter import FrameFilter
+from api.search.transcripts.folding import asked_text
+from api.search.transcripts.log import IndexedTranscript
+from api.search.transcripts.passages import Stretches
+from api.search.transcripts.query import FileChoice, SpeakerChoice
+from shared.cache.spoken_by import speaker_label
+from shared.domain import ModelKind
+
+_MOST_NAMED = 10
+_FILES_LOOKED_AT = 1_000  # for names to tell
+
+
+def speaker_choice(scope: Scope, asked: str) -> SpeakerChoice:
+    """Who has this label in a file, or bears this name in a collection. Blocks.
+
+    Raises BadInput for what can be neither.
+    """
+    label = asked_text(asked, "speaker")
+    voices = scope.services.people.voices(scope.view().cache)
+    return SpeakerChoice(label, voices.called(asked))
+
+
+def frames_with_voice(scope: Scope, speaker: SpeakerChoice, files: set[str] | None) -> FrameFilter:
+    """The frame of each second in which they speak, in doubtful turns too. Blocks.
+
+    `files`: hashes of those that are looked at, None: all.
+    """
+    found = scope.services.index.transcripts.said_by(
+        scope.view(), speaker, *_looked_at(scope, files)
+    )
+    columns = [_seconds(stretches) for stretches in found.values()]
+    numbers = np.repeat(np.arange(len(columns), dtype=np.int32), [len(one) for one in columns])
+    seconds = np.concatenate(columns) if columns else np.empty(0, np.uint64)
+    return FrameFilter.from_columns(tuple(found), numbers, seconds)
+
+
+def unheard(scope: Scope, asked: str, speaker: SpeakerChoice, files: set[str] | None) -> list[str]:
+    """Why a speaker may not be found, of transcripts that were just searched."""
+    index = scope.services.index.transcripts
+    transcripts = index.at_hand(scope.view(), *_looked_at(scope, files))
+    told = [one for one in transcripts if one.speakers]
+    untold = sum(bool(one.starts) for one in transcripts) - len(told)
+    sentences = []
+    if told and not any(speaker.labels(one) for one in told):
+        sentences.append(
+            f"speaker: nobody called {asked!r} speaks in these files. Known: {_known(scope, told)}."
+        )
+    if untold:
+        those = "1 transcript" if untold == 1 else f"{untold:,} transcripts"
+        sentences.append(
+            f"speaker: in {those} nobody told the speakers apart, so that they match nothing. "
+            "Analyze the speech of these files again, with `speakers`."
+        )
+    return sentences
+
+
+def _looked_at(scope: Scope, files: set[str] | None) -> tuple[str, list[str] | None, FileChoice]:
+    paths = scope.client_paths()
+    model = active_key(scope.services, ModelKind.SPEECH)
+    return model, None if paths is None else list(paths), FileChoice(files)
+
+
+def _known(scope: Scope, told: list[IndexedTranscript]) -> str:
+    """Whom one can ask for: some names, and labels."""
+    voices = scope.services.people.voices(scope.view().cache)
+    names: dict[str, None] = {}
+    for one in told[:_FILES_LOOKED_AT]:
+        people = voices.of(one.hash_str)
+        names |= {person.name: None for person in people.values() if person.name}
+    most = max(len(one.voices) for one in told)
+    labels = speaker_label(0) if most < 2 else f"{speaker_label(0)} to {speaker_label(most - 1)}"
+    some = [repr(name) for name in sorted(names)[:_MOST_NAMED]]
+    more = ["…"] if len(names) > len(some) else []
+    return ", ".join([*some, *more, labels])
+
+
+def _seconds(stretches: Stretches) -> NDArray[np.uint64]:
+    """Seconds of the grid in which they speak, ascending; one that is touched counts."""
+    times = np.array(stretches, np.float64).reshape(-1, 2)
+    firsts = np.floor(times[:, 0]).astype(np.int64)
+    counts = np.maximum(1, np.ceil(times[:, 1]).astype(np.int64) - firsts)
+    before = np.cumsum(counts) - counts
+    found = np.arange(counts.sum()) + np.repeat(firsts - before, counts)
+    return np.unique(found).astype(np.uint64)

@@ -1,0 +1,237 @@
+"""Groupings of a Collection as files: `<kind>-<number>.npz`, each number by one publisher.
+
+They are written once. A reader takes the highest number that reads whole.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import logging
+import os
+import re
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import IO, Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
+
+from shared.cache import cache_files
+from shared.cache.cache_files import GONE
+from shared.errors import CacheError, NotAllowed
+from shared.opening import OpenedFolder, RootedPath
+from shared.people.addition_log import remove, remove_temporaries
+from shared.people.claims import claimed
+
+_log = logging.getLogger(__name__)
+_KEPT = 3
+# A reader may be on its way from the listing to the file; of 100,000 faces each takes 25 MB.
+_KEPT_S = 60.0
+_FILE = re.compile(r"([a-z]+)-(\d{9,15})\.npz")
+_CLAIM = re.compile(r"(?:[a-z]+-.*|edits)\.claim")
+_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EINVAL)
+
+
+class Stamp(NamedTuple):
+    """Identity of a grouping's file, also after the folder was deleted and made again."""
+
+    number: int
+    name: str
+    size: int
+    mtime_ns: int
+
+
+class Numbered(Protocol):
+    """What is published: a dataclass with a number."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def number(self) -> int: ...
+
+
+T = TypeVar("T", bound=Numbered)
+
+
+@dataclass(frozen=True, slots=True)
+class GroupingKind(Generic[T]):
+    """What is published under numbers of its own."""
+
+    name: str  # what its files begin with
+    # Raises CacheError for a damaged file, OSError (FileNotFoundError) where there is none.
+    read: Callable[[RootedPath], T]
+    write: Callable[[IO[bytes], T], None]
+    check: Callable[[T], None]  # raises ValueError for what readers could stumble over
+
+
+class NumberedFiles(Generic[T]):
+    """The published groupings of one kind in a folder. Safe for threads."""
+
+    def __init__(
+        self,
+        kind: GroupingKind[T],
+        folder: RootedPath,
+        cache_root: RootedPath,
+        create: Callable[[], None],
+    ) -> None:
+        """`create`: makes the folder, where it is not there."""
+        self._kind = kind
+        self._folder = folder
+        self._root = cache_root
+        self._create = create
+        self._lock = threading.Lock()
+        self._known: dict[Stamp, T | None] = {}  # what was read last; None: damaged
+
+    def newest(self) -> T | None:
+        """The newest grouping that reads whole; None while nothing was grouped."""
+        with self._lock, cache_files.clear_errors(self._root):
+            while True:
+                (listed,) = stamps(self._folder, self._kind.name)
+                try:
+                    read: dict[Stamp, T | None] = {}
+                    for stamp in listed:
+                        read[stamp] = self._read(stamp)
+                        if read[stamp] is not None:
+                            break
+                except OSError as error:
+                    if error.errno not in GONE:
+                        raise
+                    continue  # removed since: there is a newer one, or nothing at all
+                self._known = read  # and the older ones are let go
+                return next((found for found in read.values() if found is not None), None)
+
+    def next_number(self) -> int:
+        """The next grouping's number. Ask before reading the one that it is built on.
+
+        Also a damaged file takes a number.
+        """
+        with cache_files.clear_errors(self._root):
+            (listed,) = stamps(self._folder, self._kind.name)
+        return 1 + (listed[0].number if listed else 0)
+
+    def publish(self, grouping: T) -> bool:
+        """Publish a grouping; False if somebody else's has this number or a higher one.
+
+        Then read theirs and build on it.
+        """
+        self._create()
+        with cache_files.clear_errors(self._root):
+            return self._publish(grouping)
+
+    def rewrite(self, change: Callable[[T], T]) -> None:
+        """Change the newest grouping, and keep nothing of before.
+
+        `change` gives back what it got where it changes nothing. Raises CacheError; asked again
+        it goes on.
+        """
+        while True:
+            number = self.next_number()
+            found = self.newest()
+            if found is None:
+                break
+            changed = change(found)
+            if changed is found or self.publish(replace(changed, number=number)):
+                break
+        with cache_files.clear_errors(self._root):
+            self._remove_former()
+
+    def _read(self, stamp: Stamp) -> T | None:
+        if stamp not in self._known:
+            try:
+                self._known[stamp] = self._kind.read(self._folder / stamp.name)
+            except CacheError as error:
+                _log.warning("%s The one before it counts.", error.message)
+                self._known[stamp] = None
+        return self._known[stamp]
+
+    def _publish(self, grouping: T) -> bool:
+        """Nothing was published where it raises OSError or CacheError."""
+        self._kind.check(grouping)
+        kind = self._kind.name
+        name = f"{kind}-{grouping.number:09d}.npz"
+        temporary = cache_files.temporary_name(name, "publish")
+        with cache_files.folder(self._folder) as opened:
+            try:
+                with os.fdopen(opened.create(temporary), "wb") as file:
+                    self._kind.write(file, grouping)
+                    file.flush()
+                    cache_files.sync(file.fileno())
+                    now = os.fstat(file.fileno()).st_mtime
+                taken = _stamps(opened, kind, opened.names())
+                if taken and taken[0].number >= grouping.number:
+                    return False
+                if not _appears(opened, temporary, name, now):
+                    return False
+            finally:
+                with contextlib.suppress(OSError):
+                    opened.remove(temporary)
+            opened.sync()
+            _tidy(opened, kind, now)
+        return True
+
+    def _remove_former(self) -> None:
+        """Remove all groupings but the newest, at once. Whoever is about to read finds that."""
+        with (
+            contextlib.suppress(FileNotFoundError, NotADirectoryError),
+            cache_files.folder(self._folder) as opened,
+        ):
+            former = _stamps(opened, self._kind.name, opened.names())[1:]
+            remove(opened, [stamp.name for stamp in former])
+            opened.sync()
+
+
+def stamps(folder: RootedPath, *kinds: str) -> tuple[tuple[Stamp, ...], ...]:
+    """The groupings of each kind in a folder, highest number first.
+
+    Raises OSError and CacheError.
+    """
+    try:
+        with cache_files.folder(folder) as opened:
+            names = opened.names()
+            return tuple(_stamps(opened, kind, names) for kind in kinds)
+    except (FileNotFoundError, NotADirectoryError):
+        return ((),) * len(kinds)
+
+
+def _stamps(folder: OpenedFolder, kind: str, names: Iterable[str]) -> tuple[Stamp, ...]:
+    found = []
+    for name in names:
+        if (named := _FILE.fullmatch(name)) and named[1] == kind:
+            with contextlib.suppress(FileNotFoundError):
+                is_ = folder.status(name)
+                found.append(Stamp(int(named[2]), name, is_.st_size, is_.st_mtime_ns))
+    return tuple(sorted(found, reverse=True))
+
+
+def _appears(folder: OpenedFolder, temporary: str, name: str, now: float) -> bool:
+    """Give a written file its name; False where somebody else's file has it."""
+    try:
+        folder.link(temporary, name)
+    except FileExistsError:
+        # A share may do it and lose the answer, and deny the second try.
+        return folder.status(temporary).st_nlink > 1
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        with claimed(folder, f"{name.removesuffix('.npz')}.claim", now) as is_ours:
+            if not is_ours or name in folder.names():
+                return False
+            folder.rename(temporary, name)
+    return True
+
+
+def _tidy(folder: OpenedFolder, kind: str, now: float) -> None:
+    """Remove old groupings, claims and temporaries. Never fails: that can wait."""
+    try:
+        names = folder.names()
+        old = [stamp.name for stamp in _stamps(folder, kind, names)[_KEPT:]]
+        old += [name for name in names if _CLAIM.fullmatch(name)]  # of killed owners
+        for name in old:
+            with contextlib.suppress(FileNotFoundError):
+                if folder.status(name).st_mtime < now - _KEPT_S:
+                    folder.remove(name)
+        remove_temporaries(folder, now)
+        for part in ("members", "edits"):
+            with contextlib.suppress(FileNotFoundError), folder.folder(part) as below:
+                remove_temporaries(below, now)
+    except (OSError, NotAllowed) as error:
+        _log.warning("could not tidy %s up: %s", folder.path, error)

@@ -1,0 +1,66 @@
+"""Speakers of a file have ids that last, also where an earlier version wrote them without."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.cache import speakers
+from shared.cache.cache_dir import CacheDir
+from shared.cache.speakers import Speaker, SpeakerTurn, SpeakerTurns, parse_voice_id, voice_id
+from shared.domain import Manifest, Stage
+from shared.errors import BadInput, CacheError
+
+HASH = "9ae0daaf81f5b2c3"
+TURNS = (SpeakerTurn(1.2, 3.0, 0), SpeakerTurn(4.0, 6.0, 1), SpeakerTurn(7.0, 9.0, 0))
+
+
+def published(tmp_path: Path, written: bytes) -> tuple[CacheDir, Manifest]:
+    (tmp_path / "cache").mkdir()
+    cache = CacheDir.open(tmp_path / "cache", create=True)
+    with cache.draft(HASH, Stage.SPEAKERS, "tones", "json", "w") as draft:
+        draft.file.write(written)
+        draft.publish(rows=2, task_id="t", worker="w")
+    manifest = cache.manifest(HASH, Stage.SPEAKERS, "tones")
+    assert manifest is not None
+    return cache, manifest
+
+
+def found(*ids: int) -> SpeakerTurns:
+    made = tuple(Speaker(2.0, (0.6, 0.8), id_) for id_ in ids)
+    return SpeakerTurns(model="resemblyzer", speakers=made, turns=TURNS)
+
+
+def test_ids_are_read_as_they_were_written(tmp_path: Path) -> None:
+    cache, manifest = published(tmp_path, speakers.encode(found(7, 3)))
+    assert speakers.read(cache, HASH, manifest) == found(7, 3)
+
+
+def test_speakers_of_an_earlier_version_have_the_same_ids_everywhere(tmp_path: Path) -> None:
+    old: dict[str, Any] = json.loads(speakers.encode(found(0, 0)))
+    for speaker in old["speakers"]:
+        del speaker["id"]
+    cache, manifest = published(tmp_path, json.dumps(old).encode())
+    read = speakers.read(cache, HASH, manifest)
+    one, other = (speaker.id for speaker in read.speakers)
+    assert one != other
+    assert read == speakers.with_ids(HASH, found(0, 0)) == speakers.read(cache, HASH, manifest)
+    assert speakers.with_ids(HASH, found(0, 0), [one]).speakers[0].id != one, "somebody has it"
+
+
+@pytest.mark.parametrize("ids", [(5, 5), (-1, 3), (2**31, 3)])
+def test_ids_that_cannot_be_are_damage(tmp_path: Path, ids: tuple[int, int]) -> None:
+    cache, manifest = published(tmp_path, speakers.encode(found(*ids)))
+    with pytest.raises(CacheError, match="is damaged: its speakers have the ids"):
+        speakers.read(cache, HASH, manifest)
+
+
+def test_a_voice_id_names_the_file_and_the_speaker() -> None:
+    assert voice_id(HASH, 0x1A2B) == f"{HASH}-voice-00001a2b"
+    assert parse_voice_id(voice_id(HASH, 2**31 - 1)) == (HASH, 2**31 - 1)
+    for text in ("", f"{HASH}-voice-1", f"{HASH}-voice-80000000", f"{HASH}-12-00000a"):
+        with pytest.raises(BadInput, match="is no voice_id"):
+            parse_voice_id(text)
