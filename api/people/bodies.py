@@ -20,7 +20,7 @@ from shared.models.specs import DEFAULT_EPS, DEFAULT_MIN_SAMPLES
 MOST_FACES = 2_000  # of one page
 MOST_SAMPLES = 16  # of one cluster
 MOST_PICTURES = 20  # of one request: each takes up to a second or two
-MOST_MOVED = 20_000  # faces in one request: it takes less than 0.2 s
+MOST_MOVED = 20_000  # faces, or voices, in one request: it takes less than 0.2 s
 _MOST_NAMED = 100_000  # clusters in one list of an edit
 
 CollectionName = Annotated[
@@ -186,8 +186,26 @@ class Merge(Struct, kw_only=True):
     ]
 
 
+class Parting(Struct, kw_only=True):
+    """Two clusters that are two people."""
+
+    cluster_ids: Annotated[
+        list[ClusterId],
+        Meta(
+            min_length=2,
+            max_length=2,
+            description="A face and a voice, mostly, that /faces/proposals took for one person. "
+            "They are not proposed again; a merge may still make them one.",
+            examples=[["418350733", "1590043"]],
+        ),
+    ]
+
+
 class Move(Struct, kw_only=True):
-    """Faces that belong elsewhere: `face_ids`, or all of `cluster_ids`; exactly one of the two."""
+    """Faces and voices that belong elsewhere.
+
+    `face_ids`, `voice_ids` or both; or all of `cluster_ids`, without these two.
+    """
 
     face_ids: (
         Annotated[
@@ -210,14 +228,37 @@ class Move(Struct, kw_only=True):
         ]
         | None
     ) = None
+    voice_ids: (
+        Annotated[
+            list[
+                Annotated[
+                    str,
+                    Meta(
+                        min_length=1,
+                        max_length=LONGEST_WORD,
+                        examples=["9ae0daaf81f5b2c3-voice-1f2e3d4c"],
+                    ),
+                ]
+            ],
+            Meta(
+                min_length=1,
+                max_length=MOST_MOVED,
+                description="The voices, as /faces/clusters/voices gives them; at most 20,000 in "
+                "all moves of a request.",
+                examples=[["9ae0daaf81f5b2c3-voice-1f2e3d4c"]],
+            ),
+        ]
+        | None
+    ) = None
     cluster_ids: (
         Annotated[
             list[ClusterId],
             Meta(
                 min_length=1,
                 max_length=_MOST_NAMED,
-                description="All faces of these clusters, however many, as they are after the "
-                'merges of the request. With `target_cluster_id` "-1": they are no people.',
+                description="All faces and voices of these clusters, however many, as they are "
+                'after the merges of the request. With `target_cluster_id` "-1": they are no '
+                "people.",
                 examples=[["7"]],
             ),
         ]
@@ -236,6 +277,18 @@ class Move(Struct, kw_only=True):
         ]
         | None
     ) = None
+    voice_count: (
+        Annotated[
+            int,
+            Meta(
+                ge=0,
+                description="With `cluster_ids`: how many voices the caller saw in them, as "
+                "`face_count`.",
+                examples=[4],
+            ),
+        ]
+        | None
+    ) = None
     target_cluster_id: (
         Annotated[
             ClusterId,
@@ -249,15 +302,31 @@ class Move(Struct, kw_only=True):
     ) = None
 
 
-class ModifyBody(OfEdit, kw_only=True):
-    """Merges and moves, done all together or not at all, merges first."""
+class ToldClusters(OfEdit, kw_only=True):
+    """How the clusters are to be told that are answered."""
+
+    voices: Annotated[
+        bool,
+        Meta(
+            description="Tell voices in `clusters` of the answer, too, as /faces/clusters with "
+            "`voices` does."
+        ),
+    ] = False
+
+
+class ModifyBody(ToldClusters, kw_only=True):
+    """Merges, moves and people apart, done all together or not at all, in this order."""
 
     merges: Annotated[
         list[Merge], Meta(max_length=_MOST_NAMED, description="Clusters to make one.")
     ] = field(default_factory=list)
-    moves: Annotated[list[Move], Meta(max_length=_MOST_NAMED, description="Faces to move.")] = (
-        field(default_factory=list)
-    )
+    moves: Annotated[
+        list[Move], Meta(max_length=_MOST_NAMED, description="Faces and voices to move.")
+    ] = field(default_factory=list)
+    apart: Annotated[
+        list[Parting],
+        Meta(max_length=_MOST_NAMED, description="Clusters that are not one person."),
+    ] = field(default_factory=list)
 
 
 class ReclusterBody(OfCollection, kw_only=True):
@@ -346,7 +415,7 @@ class VocabularyBody(OfCollection, kw_only=True):
     vocabulary: Vocabulary | None = None
 
 
-class UndoBody(OfEdit, kw_only=True):
+class UndoBody(ToldClusters, kw_only=True):
     """How far to go back."""
 
     edit_id: (

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from msgspec import UNSET, UnsetType
 
 from api.http.endpoint import Call, Endpoint
 from api.people.answers import ModifyAnswer, NamesAnswer
 from api.people.bodies import MOST_MOVED, ClusterId, ModifyBody, Move, NamesBody, OfEdit
-from api.people.editing import AllFacesOf, checked_person, modify_edit, names_edit
+from api.people.editing import (
+    AllFacesOf,
+    FacesAndVoices,
+    ToMove,
+    checked_person,
+    modify_edit,
+    names_edit,
+)
 from api.people.meanwhile import checked_since, hindrance
 from api.people.routes import cluster_items
 from api.people.snapshot import CollectionSnapshot, with_state
@@ -79,19 +86,7 @@ async def modify_face_clusters(call: Call[ModifyBody]) -> ModifyAnswer:
 
 
 def _modify(services: Services, body: ModifyBody) -> ModifyAnswer:
-    if not body.merges and not body.moves:
-        raise BadInput("There is nothing to do: give merges or moves.")
-    for n, move in enumerate(body.moves):
-        if (move.face_ids is None) == (move.cluster_ids is None):
-            raise BadInput(f"moves[{n}]: give face_ids or cluster_ids, one of the two.")
-        if move.face_count is not None and move.cluster_ids is None:
-            raise BadInput(f"moves[{n}].face_count: give it with cluster_ids, or not at all.")
-    count = sum(len(move.face_ids or ()) for move in body.moves)
-    if count > MOST_MOVED:
-        raise BadInput(
-            f"moves name {count:,} faces, more than the {MOST_MOVED:,} of one request: "
-            "send several requests, or name whole clusters by cluster_ids."
-        )
+    _check_moves(body)
     before: list[CollectionSnapshot] = []
 
     def make(snapshot: CollectionSnapshot) -> kinds.Modify:
@@ -105,10 +100,33 @@ def _modify(services: Services, body: ModifyBody) -> ModifyAnswer:
     return ModifyAnswer(
         merged=len(merged),
         moved=sum(len(move.face_ids) for move in done.moves),
-        clusters=cluster_items(snapshot),
+        moved_voices=sum(len(move.voice_ids) for move in done.moves) or UNSET,
+        clusters=cluster_items(snapshot, body.voices),
         new_cluster_ids=[str(move.target) for move in done.moves if move.is_new],
         edit_id=_told_id(body, edit),
     )
+
+
+def _check_moves(body: ModifyBody) -> None:
+    if not body.merges and not body.moves and not body.apart:
+        raise BadInput("There is nothing to do: give merges or moves.")
+    for n, move in enumerate(body.moves):
+        names_some = move.face_ids is not None or move.voice_ids is not None
+        if names_some == (move.cluster_ids is not None):
+            raise BadInput(
+                f"moves[{n}]: give face_ids or cluster_ids, one of the two; voices go by "
+                "voice_ids beside face_ids, or with their cluster_ids."
+            )
+        for field in ("face_count", "voice_count"):
+            if getattr(move, field) is not None and move.cluster_ids is None:
+                raise BadInput(f"moves[{n}].{field}: give it with cluster_ids, or not at all.")
+    for field, kind in (("face_ids", "faces"), ("voice_ids", "voices")):
+        count = sum(len(getattr(move, field) or ()) for move in body.moves)
+        if count > MOST_MOVED:
+            raise BadInput(
+                f"moves name {count:,} {kind}, more than the {MOST_MOVED:,} of one request: "
+                "send several requests, or name whole clusters by cluster_ids."
+            )
 
 
 def _modification(snapshot: CollectionSnapshot, body: ModifyBody) -> kinds.Modify:
@@ -125,17 +143,24 @@ def _modification(snapshot: CollectionSnapshot, body: ModifyBody) -> kinds.Modif
         (_moved(snapshot, move, f"moves[{n}]"), _target(snapshot, move, f"moves[{n}]"))
         for n, move in enumerate(body.moves)
     ]
-    return modify_edit(snapshot.state, merges, moves)
+    apart = []
+    for n, pair in enumerate(body.apart):
+        place = f"apart[{n}].cluster_ids"
+        one, other = (
+            _person(snapshot, id_, f"{place}[{at}]") for at, id_ in enumerate(pair.cluster_ids)
+        )
+        apart.append((one, other))
+    return modify_edit(snapshot.state, merges, moves, apart)
 
 
-def _moved(snapshot: CollectionSnapshot, move: Move, place: str) -> Sequence[str] | AllFacesOf:
+def _moved(snapshot: CollectionSnapshot, move: Move, place: str) -> ToMove:
     if move.cluster_ids is None:
-        return move.face_ids or ()
+        return FacesAndVoices(move.face_ids or (), move.voice_ids or ())
     clusters = tuple(
         _person(snapshot, id_, f"{place}.cluster_ids[{n}]")
         for n, id_ in enumerate(move.cluster_ids)
     )
-    return AllFacesOf(clusters, move.face_count)
+    return AllFacesOf(clusters, move.face_count, move.voice_count)
 
 
 def _target(snapshot: CollectionSnapshot, move: Move, place: str) -> int | None:
@@ -183,12 +208,13 @@ ENDPOINTS = (
         scope=KeyScope.PEOPLE,
         is_audited=True,
         tag="Faces",
-        summary="Merge people, move faces",
+        summary="Merge people, move faces and voices",
         description="Merges come before moves, and either all is done or nothing. It holds when "
         "the faces are grouped anew, and can be taken back with /faces/edits/undo. New faces like "
-        "those moved out of a cluster stay out of it. 404 for unknown clusters and faces, 409 "
-        "where somebody edited the same after `known_edit_id`, or a cluster to move has not "
-        "`face_count` faces any more.",
+        "those moved out of a cluster stay out of it. A face and a voice become one person by a "
+        "merge of their clusters alone; `apart` refuses one that was proposed. 404 for unknown "
+        "clusters, faces and voices, 409 where somebody edited the same after `known_edit_id`, or "
+        "a cluster to move has not `face_count` faces or `voice_count` voices any more.",
         body=ModifyBody,
         answer=ModifyAnswer,
         errors={

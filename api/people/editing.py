@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence, Set
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shared.cache.faces import face_id, parse_face_id
+from shared.cache.speakers import parse_voice_id, voice_id
 from shared.errors import BadInput, EditedMeanwhile, Missing
 from shared.people.clustering import NO_CLUSTER
 from shared.people.edits import (
@@ -24,16 +25,29 @@ from shared.people.edits import (
 )
 from shared.people.names import LONGEST_NAME, require_unicode
 from shared.people.state import PeopleState
+from shared.seeded_ids import seeded_id
 
-_HIGHEST_ID = 2**31 - 1
 _NAMED = 5  # ids that an error lists
 
 
 class AllFacesOf(NamedTuple):
-    """What a move may name instead of faces: all of these clusters, as they are after merges."""
+    """What a move may name instead: all faces and voices of clusters, as they are after merges."""
 
     cluster_ids: tuple[int, ...]
     face_count: int | None = None  # that who asks has seen; None: however many
+    voice_count: int | None = None  # likewise
+
+
+@dataclass(frozen=True, slots=True)
+class FacesAndVoices:
+    """What a move may name, at least one."""
+
+    face_ids: Sequence[str] = ()
+    voice_ids: Sequence[str] = ()
+
+
+ToMove: TypeAlias = Sequence[str] | FacesAndVoices | AllFacesOf  # a plain list is of faces
+_Checked: TypeAlias = tuple[tuple[str, ...], NDArray[np.int32]]  # ids and indexes
 
 
 def names_edit(state: PeopleState, assignments: Sequence[tuple[int, str]]) -> Names:
@@ -52,16 +66,21 @@ def names_edit(state: PeopleState, assignments: Sequence[tuple[int, str]]) -> Na
 def modify_edit(
     state: PeopleState,
     merges: Sequence[tuple[Sequence[int], int]] = (),
-    moves: Sequence[tuple[Sequence[str] | AllFacesOf, int | None]] = (),
+    moves: Sequence[tuple[ToMove, int | None]] = (),
+    apart: Sequence[tuple[int, int]] = (),
 ) -> Modify:
-    """An edit: merges (cluster_ids, target), then moves (faces, target; None: a new one).
+    """An edit: merges (cluster_ids, target), moves (who, target; None: a new one), people apart.
 
     Raises Missing, BadInput, EditedMeanwhile; NO_CLUSTER may be the target of a move.
     """
-    if not merges and not moves:
-        raise BadInput("Neither merges nor moves are given.")
+    if not merges and not moves and not apart:
+        raise BadInput("Neither merges nor moves are given, and nobody is told apart.")
     checked, root = _checked_merges(state, merges)
-    return Modify(checked, _checked_moves(state, moves, root))
+    for one, other in apart:
+        _require_clusters(state, [one, other])
+        if root(one) == root(other):
+            raise BadInput(f"The clusters {one} and {other} are one person; part them by a move.")
+    return Modify(checked, _checked_moves(state, moves, root), tuple(apart))
 
 
 def undo_edit(edits: Sequence[Edit], to: str) -> Undo:
@@ -113,7 +132,7 @@ def _checked_merges(
 
 def _checked_moves(
     state: PeopleState,
-    moves: Sequence[tuple[Sequence[str] | AllFacesOf, int | None]],
+    moves: Sequence[tuple[ToMove, int | None]],
     root: Callable[[int], int],
 ) -> tuple[FaceMove, ...]:
     """`root`: what a known id stands for after the merges of the same edit."""
@@ -124,53 +143,65 @@ def _checked_moves(
         if target is not None and target != NO_CLUSTER:
             _require_clusters(state, [target])
         if isinstance(asked, AllFacesOf):
-            faces, places = _all_faces(state, asked, target, root)
+            (faces, places), voices = _everybody(state, asked, target, root)
         else:
-            faces, places = _named_faces(state, asked)
-        if twice := moved.intersection(faces):
-            raise BadInput(f"The face {min(twice)} is in two moves.")
-        moved.update(faces)
+            (faces, places), voices = _named(state, asked)
+        for kind, ids in (("face", faces), ("voice", voices)):
+            if twice := moved.intersection(ids):
+                raise BadInput(f"The {kind} {min(twice)} is in two moves.")
+            moved.update(ids)
         is_new = target is None
         if target is None:
-            target = new_id(faces[0], taken)
+            target = seeded_id((*faces, *voices)[0], taken)
             taken.add(target)
         sources = tuple(state.faces[places].tolist())
         if isinstance(asked, AllFacesOf) and len(set(sources)) == 1:
             sources = sources[:1]  # there may be very many
-        found.append(FaceMove(faces, target, is_new, sources))
+        found.append(FaceMove(faces, target, is_new, sources, voices, _clusters_of(state, voices)))
     return tuple(found)
 
 
-def _all_faces(
+def _clusters_of(state: PeopleState, voices: Iterable[str]) -> tuple[int, ...]:
+    places = [at for voice in voices if (at := state.voice_index_of(voice)) is not None]
+    return tuple(np.unique(state.voices[places]).tolist())
+
+
+def _everybody(
     state: PeopleState, asked: AllFacesOf, target: int | None, root: Callable[[int], int]
-) -> tuple[tuple[str, ...], NDArray[np.int32]]:
-    """All faces of these clusters: ids and indexes. Raises Missing, BadInput, EditedMeanwhile."""
+) -> tuple[_Checked, tuple[str, ...]]:
+    """All faces and voices of these clusters. Raises Missing, BadInput, EditedMeanwhile."""
     _require_clusters(state, asked.cluster_ids)
     wanted = set(map(root, asked.cluster_ids))
     if target is not None and target != NO_CLUSTER and root(target) in wanted:
         raise BadInput(f"The faces of the cluster {target} cannot be moved to itself.")
     places = state.faces_of([one for one in state.counts if root(one) in wanted])
-    if asked.face_count is not None and asked.face_count != len(places):
-        raise EditedMeanwhile(
-            f"Meanwhile the cluster {_listed(map(str, asked.cluster_ids))} has {len(places):,} "
-            f"faces, not {asked.face_count:,}. Look again, then decide."
-        )
-    if not len(places):
+    voices = state.voices_of([one for one in state.voice_counts if root(one) in wanted])
+    counted = (("faces", asked.face_count, places), ("voices", asked.voice_count, voices))
+    for kind, seen, there in counted:
+        if seen is not None and seen != len(there):
+            raise EditedMeanwhile(
+                f"Meanwhile the cluster {_listed(map(str, asked.cluster_ids))} has "
+                f"{len(there):,} {kind}, not {seen:,}. Look again, then decide."
+            )
+    if not len(places) and not len(voices):
         raise BadInput(f"No faces are in the cluster {_listed(map(str, asked.cluster_ids))}.")
     grouping = state.clustering
     media = map(grouping.media.__getitem__, grouping.media_of[places].tolist())
-    return tuple(map(face_id, media, grouping.keys[places].tolist())), places
+    faces = tuple(map(face_id, media, grouping.keys[places].tolist()))
+    return (faces, places), tuple(map(state.grouped_voices.voice_id, voices.tolist()))
 
 
-def _named_faces(
-    state: PeopleState, face_ids: Sequence[str]
-) -> tuple[tuple[str, ...], NDArray[np.int32]]:
-    """Normalised ids of faces, each once, and their indexes. Raises Missing, BadInput."""
-    if not face_ids:
+def _named(
+    state: PeopleState, asked: Sequence[str] | FacesAndVoices
+) -> tuple[_Checked, tuple[str, ...]]:
+    """Normalised ids of faces and voices, each once. Raises Missing, BadInput."""
+    if not isinstance(asked, FacesAndVoices):
+        asked = FacesAndVoices(asked)
+    if not asked.face_ids and not asked.voice_ids:
         raise BadInput("A move has no face_ids.")
-    faces = _require_faces(state, face_ids)
+    faces = _require_faces(state, asked.face_ids)
     places = [at for face in faces if (at := state.index_of(face)) is not None]
-    return faces, np.array(places, np.int32)
+    return (faces, np.array(places, np.int32)), _require_voices(state, asked.voice_ids)
 
 
 def _require_faces(state: PeopleState, face_ids: Sequence[str]) -> tuple[str, ...]:
@@ -179,6 +210,18 @@ def _require_faces(state: PeopleState, face_ids: Sequence[str]) -> tuple[str, ..
     if unknown:
         raise Missing(f"There is no face {_listed(unknown)}.")
     return tuple(dict.fromkeys(face_id(*parse_face_id(text)) for text in face_ids))
+
+
+def _require_voices(state: PeopleState, voice_ids: Sequence[str]) -> tuple[str, ...]:
+    """Ids of voices, each once. Raises Missing for those that are not there."""
+    there = state.grouped_voices.is_there
+    places = map(state.voice_index_of, voice_ids)
+    unknown = [
+        text for text, at in zip(voice_ids, places, strict=True) if at is None or not there[at]
+    ]
+    if unknown:
+        raise Missing(f"There is no voice {_listed(unknown)}.")
+    return tuple(dict.fromkeys(voice_id(*parse_voice_id(text)) for text in voice_ids))
 
 
 def _require_clusters(state: PeopleState, cluster_ids: Iterable[int]) -> None:
@@ -199,11 +242,3 @@ def _root(state: PeopleState, cluster_id: int) -> int:
 def _listed(ids: Iterable[str]) -> str:
     ids = list(ids)
     return ", ".join(ids[:_NAMED]) + (f" and {len(ids) - _NAMED} more" if ids[_NAMED:] else "")
-
-
-def new_id(seed: str, taken: Set[int]) -> int:
-    """An id that no cluster has: the same one on every machine that sees the same."""
-    number = int.from_bytes(hashlib.sha256(seed.encode()).digest()[:4]) & _HIGHEST_ID
-    while not number or number in taken:
-        number = (number + 1) & _HIGHEST_ID
-    return number

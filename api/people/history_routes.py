@@ -48,6 +48,7 @@ def _edit_item(
     assignments = what.assignments if isinstance(what, kinds.Names) else ()
     merges = what.merges if isinstance(what, kinds.Modify) else ()
     moves = what.moves if isinstance(what, kinds.Modify) else ()
+    apart = what.apart if isinstance(what, kinds.Modify) else ()
     return answers.EditItem(
         edit_id=edit.id,
         at=edit.at,
@@ -63,6 +64,7 @@ def _edit_item(
             for merge in merges
         ],
         moves=[_done_move(move, is_brief) for move in moves],
+        apart=[answers.DoneParting(cluster_ids=list(map(str, pair))) for pair in apart] or UNSET,
         undone_to=what.to if isinstance(what, kinds.Undo) else None,
         applies=applies,
         reason=reason or None,
@@ -75,6 +77,8 @@ def _done_move(move: kinds.FaceMove, is_brief: bool) -> answers.DoneMove:
         target_cluster_id=str(move.target),
         is_new=move.is_new,
         face_count=len(move.face_ids) if is_brief else UNSET,
+        voice_ids=UNSET if is_brief or not move.voice_ids else list(move.voice_ids),
+        voice_count=len(move.voice_ids) or UNSET if is_brief else UNSET,
     )
 
 
@@ -95,7 +99,9 @@ def _undo(services: Services, body: UndoBody) -> UndoAnswer:
         if edit.what.to
         else "Everything is as it was before the first edit."
     )
-    return UndoAnswer(message=message, edit_id=edit.id, clusters=cluster_items(snapshot))
+    return UndoAnswer(
+        message=message, edit_id=edit.id, clusters=cluster_items(snapshot, body.voices)
+    )
 
 
 def before_the_last(log: Sequence[kinds.Edit]) -> str:
@@ -137,9 +143,9 @@ ENDPOINTS = (
         scope=KeyScope.PEOPLE,
         tag="Faces",
         summary="What was changed by hand",
-        description="The log of names, merges, moves and undos, which is never shortened. An edit "
-        "that is about clusters or faces that are gone stays in it, with a reason, and is in force "
-        "again when they come back.",
+        description="The log of names, merges, moves and undos of faces and voices, which is never "
+        "shortened. An edit that is about clusters or faces that are gone stays in it, with a "
+        "reason, and is in force again when they come back.",
         query=(
             IN_CACHE_DIR,
             Parameter(
@@ -157,7 +163,8 @@ ENDPOINTS = (
             ),
             Parameter(
                 "brief",
-                "`true` leaves `face_ids` of moves empty, and tells `face_count` instead.",
+                "`true` leaves `face_ids` of moves empty and `voice_ids` out, and tells "
+                "`face_count` and `voice_count` instead.",
                 {"type": "boolean", "default": False},
                 True,
             ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from shared.errors import BadInput, EditedMeanwhile, Missing
 from shared.people.clustering import NO_CLUSTER
@@ -15,11 +15,15 @@ _TOLD = 3  # things that an error says were done
 
 @dataclass(frozen=True, slots=True)
 class _Touched:
-    """Clusters and faces that an edit is about."""
+    """Clusters, faces and voices that an edit is about.
 
-    clusters: Set[int]
-    faces: Set[str] = field(default_factory=frozenset)
+    `pairs`: roots that are told apart, which touches only who is about both of them.
+    """
+
+    clusters: frozenset[int]
+    faces: Set[str] = field(default_factory=frozenset)  # and voices
     is_all: bool = False
+    pairs: Set[frozenset[int]] = field(default_factory=frozenset)
 
     def meets(self, other: _Touched) -> bool:
         return (
@@ -27,6 +31,9 @@ class _Touched:
             or other.is_all
             or not self.clusters.isdisjoint(other.clusters)
             or not self.faces.isdisjoint(other.faces)
+            or not self.pairs.isdisjoint(other.pairs)
+            or any(pair <= other.clusters for pair in self.pairs)
+            or any(pair <= self.clusters for pair in other.pairs)
         )
 
 
@@ -77,6 +84,7 @@ def _made(make: Callable[[PeopleState], NewEdit], state: PeopleState) -> NewEdit
 
 
 def _told(state: PeopleState, about: _Touched, edits: Sequence[Edit]) -> str:
+    about = replace(about, clusters=about.clusters.union(*about.pairs))
     count = len({_root(state, id_) for id_ in about.clusters})
     who = "a person" if about.is_all else "this person" if count == 1 else "one of these people"
     return _Teller(state, about, who).sentence(edits)
@@ -104,6 +112,7 @@ def _of_entry(state: PeopleState, entry: Edit) -> _Touched:
         frozenset().union(*(one.clusters for one in found)),
         frozenset().union(*(one.faces for one in found)),
         any(one.is_all for one in found),
+        frozenset().union(*(one.pairs for one in found)),
     )
 
 
@@ -129,19 +138,22 @@ def _touched(state: PeopleState, what: NewEdit) -> _Touched:
             ids = {id_ for one in what.merges for id_ in (*one.cluster_ids, one.target)}
             for move in what.moves:
                 ids |= _clusters_of(move)
-            faces = frozenset().union(*(move.face_ids for move in what.moves))
-            return _Touched(_with_roots(state, ids), faces)
+            faces = frozenset().union(
+                *(some for move in what.moves for some in (move.face_ids, move.voice_ids))
+            )
+            pairs = frozenset(frozenset(_root(state, id_) for id_ in pair) for pair in what.apart)
+            return _Touched(_with_roots(state, ids), faces, pairs=pairs)
         case ClearNames() | Undo():
             return _ANYBODY
 
 
 def _clusters_of(move: FaceMove) -> set[int]:
-    return {move.target, *move.sources} - {NO_CLUSTER}
+    return {move.target, *move.sources, *move.voice_sources} - {NO_CLUSTER}
 
 
-def _with_roots(state: PeopleState, ids: Set[int]) -> Set[int]:
+def _with_roots(state: PeopleState, ids: Set[int]) -> frozenset[int]:
     """Ids of clusters with what they stand for now."""
-    return ids | {_root(state, id_) for id_ in ids}
+    return frozenset(ids).union(_root(state, id_) for id_ in ids)
 
 
 def _root(state: PeopleState, cluster_id: int) -> int:
@@ -171,6 +183,8 @@ class _Teller:
                     yield f"{self.who} was merged with another one"
                 for move in edit.what.moves:
                     yield from self._said_of_move(move)
+                if any(map(self._is_about_both, edit.what.apart)):
+                    yield f"{self.who} was told apart from another one"
             case ClearNames():
                 yield "all names were taken away"
             case Undo():
@@ -186,12 +200,19 @@ class _Teller:
                 )
 
     def _said_of_move(self, move: FaceMove) -> Iterator[str]:
+        kinds = ("faces" if move.face_ids else "", "voices" if move.voice_ids else "")
+        moved = " and ".join(filter(None, kinds))
         if move.target != NO_CLUSTER and self._is_about({move.target}):
-            yield f"faces were moved to {self.who}"
-        elif self._is_about(set(move.sources) - {NO_CLUSTER}):
-            yield f"faces of {self.who} were moved away"
+            yield f"{moved} were moved to {self.who}"
+        elif self._is_about({*move.sources, *move.voice_sources} - {NO_CLUSTER}):
+            yield f"{moved} of {self.who} were moved away"
         elif not self.about.faces.isdisjoint(move.face_ids):
             yield "the same faces were moved"
+        elif not self.about.faces.isdisjoint(move.voice_ids):
+            yield "the same voices were moved"
+
+    def _is_about_both(self, pair: tuple[int, int]) -> bool:
+        return all(self._is_about({id_}) for id_ in pair)
 
     def _is_about(self, ids: Set[int]) -> bool:
         about = self.about

@@ -208,8 +208,8 @@ ENDPOINTS = (
         'cluster_id "-1", which stands last: those of people with fewer than min_samples clear '
         "faces, and small, blurred or far turned ones, which join a person whom they clearly "
         "resemble and never make one. Ids and names are kept when the faces are grouped anew. An "
-        "analysis with `face_media_paths` makes a collection and adds to it. Voices are in clusters, "
-        "too, each in one: of whom no face is known, in one of their own.",
+        "analysis with `face_media_paths` makes a collection and adds to it. Voices are in "
+        "clusters, too, each in one: of whom no face is known, in one of their own.",
         query=(
             IN_CACHE_DIR,
             Parameter(

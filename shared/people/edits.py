@@ -34,6 +34,7 @@ class FaceMove(msgspec.Struct, frozen=True):
     # logs of earlier versions, which in turn learn nothing from the one. Not of voices.
     sources: tuple[int, ...] = ()
     voice_ids: tuple[str, ...] = ()
+    voice_sources: tuple[int, ...] = ()  # clusters that the voices were taken out of, each once
 
 
 class Names(msgspec.Struct, frozen=True, tag_field="kind", tag="names"):

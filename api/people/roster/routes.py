@@ -112,9 +112,10 @@ ENDPOINTS = (
         tag="Faces",
         summary="Everybody who has a name",
         description="Who is named in a collection or enrolled from photos, each once, whatever the "
-        "case of the letters, with where the person is seen or heard. Over the cache folders that the "
-        f"server knows and the key may read, the {_LOOKED_AT} used last; one that is away is left "
-        "out, and one that does not answer within seconds as well, which X-Rushes-Warnings says.",
+        "case of the letters, with where the person is seen or heard. Over the cache folders that "
+        f"the server knows and the key may read, the {_LOOKED_AT} used last; one that is away is "
+        "left out, and one that does not answer within seconds as well, which X-Rushes-Warnings "
+        "says.",
         query=(
             Parameter(
                 "cache_dir",

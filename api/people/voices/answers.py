@@ -106,7 +106,9 @@ class ProposalItem(Struct, kw_only=True):
     seconds_together: Annotated[
         int,
         Meta(
-            ge=0, description="Seconds in which the voice speaks and the face is seen.", examples=[64]
+            ge=0,
+            description="Seconds in which the voice speaks and the face is seen.",
+            examples=[64],
         ),
     ]
     seconds_spoken: Annotated[

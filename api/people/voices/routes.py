@@ -34,9 +34,7 @@ def _voices(services: Services, body: VoicesBody) -> VoicePage:
     found = snapshot.voices_in_order(snapshot.root(body.cluster_id, "cluster_id"), after=last)
     page = found[: body.limit]
     items = _items(scope, snapshot, page.tolist())
-    return VoicePage(
-        voices=items, next=items[-1].voice_id if len(found) > len(page) else UNSET
-    )
+    return VoicePage(voices=items, next=items[-1].voice_id if len(found) > len(page) else UNSET)
 
 
 def _known_voice(snapshot: CollectionSnapshot, after: str) -> int:
@@ -186,8 +184,8 @@ ENDPOINTS = (
         description="The speakers of the file's transcript, S1, S2 and so on, and who they are in "
         "the collection: so a person can be named from a transcript. A speaker whom the "
         "collection does not have, because the file was not analyzed into it, has null ids. 404 "
-        "for a file that is neither there nor known. Where the file's speakers cannot be read, none "
-        "are told, and X-Rushes-Warnings says why.",
+        "for a file that is neither there nor known. Where the file's speakers cannot be read, "
+        "none are told, and X-Rushes-Warnings says why.",
         body=FileVoicesBody,
         answer=FileSpeakers,
         errors={

@@ -72,9 +72,7 @@ class FolderVoices:
     """The voices of all Collections of one CacheDir, as they were when they were asked for."""
 
     def __init__(self, collections: Iterable[CollectionVoices]) -> None:
-        self._collections: Sequence[CollectionVoices] = [
-            one for one in collections if len(one.ids)
-        ]
+        self._collections: Sequence[CollectionVoices] = [one for one in collections if len(one.ids)]
 
     def of(self, hash_str: str) -> dict[int, SpokenPerson]:
         """Who the speakers of a file are, by their ids.

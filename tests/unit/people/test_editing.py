@@ -175,8 +175,8 @@ def test_an_id_that_was_ever_used_is_not_made_again(state: PeopleState) -> None:
 def test_new_ids_of_one_edit_are_different(
     state: PeopleState, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    new_id = editing.new_id
-    monkeypatch.setattr(editing, "new_id", lambda seed, taken: new_id("a collision", taken))
+    seeded_id = editing.seeded_id
+    monkeypatch.setattr(editing, "seeded_id", lambda seed, taken: seeded_id("a collision", taken))
     edit = modify_edit(state, moves=[([face], None) for face in FACE[:3]])
     assert len({move.target for move in edit.moves}) == 3
 
