@@ -20,7 +20,6 @@ export const says = {
   track: (kind: string, language: string, title: string) => [TRACKS[kind] ?? kind, language, title].filter(Boolean).join(" · "),
 
   speakers: "Who speaks",
-  speaks: (name: string, seconds: number) => `${name}, speaks ${length(seconds)}`,
   length,
   sure: (name: string) => `Said by ${name}`,
   doubtful: "doubtful",
@@ -32,7 +31,7 @@ export const says = {
     hint: "The name goes to this voice in every file in which it was recognised, and search finds it.",
     known: "This is somebody I know …",
     knownTitle: (label: string) => `Whose voice is ${label}?`,
-    other: (name: string) => `Not ${name}: somebody else`,
+    other: (name: string, isNamed: boolean) => (isNamed ? `Not ${name}: somebody else` : "Not who is heard in the other files"),
     open: "All voices and faces of this person",
     lacks: "This voice is in no collection of people yet, so it cannot be named. Analyze the file with a collection, or group the people of its collection anew.",
     gone: "This voice is not in its collection any more. Load the page again.",

@@ -11,7 +11,7 @@ import { isChanging, keepApart, known, merge } from "../state/changes";
 import { wantPictures } from "../state/face_pictures";
 import { hrefToPerson } from "../state/places";
 
-type Proposal = Schemas["Proposal"];
+type Proposal = Schemas["ProposalItem"];
 
 const FIRST = 3; // shown until somebody asks for more
 /** Put off for as long as this window is open. */

@@ -84,13 +84,13 @@ function Other({ viewing, speaker, onDone }: { viewing: Viewing; speaker: Speake
       const body = { cache_dir: viewing.cacheDir, cluster_job_name: speaker.collection, media_path: viewing.mediaPath };
       const { speakers } = await ask(api.POST("/faces/voices/of", { body }));
       const voice = speakers.find((one) => one.speaker === speaker.label);
-      if (!voice) throw new Error(says.who.gone);
+      if (!voice?.voice_id) throw new Error(says.who.gone);
       if (await move({ voice_ids: [voice.voice_id] }, null, "", known)) onDone();
     });
   return (
     <>
       <button type="button" disabled={isBusy.value || isChanging.value} onClick={() => void part()}>
-        {says.who.other(speaker.name)}
+        {says.who.other(speaker.name, speaker.isNamed)}
       </button>
       {error.value != null && <Failure error={error.value} />}
     </>

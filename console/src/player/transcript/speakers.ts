@@ -20,7 +20,7 @@ export function speakersOf(spoken: Schemas["Transcription"]): ReadonlyMap<string
   return new Map([...labels].map((label, n) => [label, speakerOf(label, n, voices.get(label))]));
 }
 
-function speakerOf(label: string, n: number, voice?: Schemas["FileVoice"]): Speaker {
+function speakerOf(label: string, n: number, voice?: Schemas["TranscriptVoice"]): Speaker {
   return {
     label,
     name: voice?.name || label,
