@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from api.http.answers import ClientPath, Count, HashStr, Message, ModelKey, Problem
 
@@ -94,6 +94,12 @@ class PersonDeleted(Struct, kw_only=True):
     dry_run: Annotated[bool, Meta(description="Whether it would be, and nothing was.")]
     files: Annotated[int, Meta(ge=0, description="Files in which the person is seen.")]
     faces: Annotated[int, Meta(ge=0, description="Faces, with their vectors and pictures.")]
+    voices: (
+        Annotated[
+            int, Meta(ge=1, description="Voices, with their vectors; left out where none is heard.")
+        ]
+        | UnsetType
+    ) = UNSET
     damaged: Annotated[
         int,
         Meta(

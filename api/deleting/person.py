@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from api.deleting.person_faces import Keys, PersonFaces, delete_faces
 from api.deleting.person_groups import faces_of_person, without_mention, without_person
+from api.deleting.person_voices import PersonVoices, delete_voices, voices_of_people
 from api.people.snapshot import CollectionSnapshot
 from shared.cache import cache_files, limits
 from shared.cache.cache_dir import CacheDir
@@ -49,7 +50,8 @@ class FoundPerson:
     @property
     def names(self) -> list[str]:
         """Names of the clusters."""
-        known = self.snapshot.state.names
+        state = self.snapshot.state
+        known = {**state.voice_names, **state.names}
         return sorted({known[root] for root in self.roots if root in known})
 
     @property
@@ -65,6 +67,7 @@ class PersonDeletion(msgspec.Struct, frozen=True):
     keys: dict[str, tuple[int, ...]]  # of faces, by MediaFile
     clusters: dict[str, tuple[int, ...]]  # ids by the name of their collection
     references: tuple[str, ...] = ()  # whose reference photos are forgotten, as `spoken` has it
+    voices: dict[str, tuple[int, ...]] = {}  # ids of speakers, by MediaFile
 
     @classmethod
     def of(cls, found: Sequence[FoundPerson], name: str) -> PersonDeletion:
@@ -76,11 +79,16 @@ class PersonDeletion(msgspec.Struct, frozen=True):
             places = (clustering.media, clustering.media_of[faces], clustering.keys[faces])
             for hash_str, key in [*_pairs(*places), *_remembered(one)]:
                 keys.setdefault(hash_str, set()).add(key)
+        voices: dict[str, set[int]] = {}
+        for one in found:
+            for hash_str, speaker in voices_of_people(one.snapshot.state, one.roots):
+                voices.setdefault(hash_str, set()).add(speaker)
         return cls(
             names=(spoken(name),) if name else (),
             keys={hash_str: tuple(sorted(own)) for hash_str, own in keys.items()},
             clusters={one.snapshot.name: tuple(one.clusters) for one in found},
             references=tuple(sorted(called - {""})),
+            voices={hash_str: tuple(sorted(own)) for hash_str, own in voices.items()},
         )
 
 
@@ -106,7 +114,7 @@ def named(
     """Everybody of this name. Raises Missing where nobody is, or was, called or enrolled so."""
     found = []
     for snapshot in snapshots:
-        roots = tuple(snapshot.state.ids_named(name))
+        roots = tuple(snapshot.state.ids_named(name, heard=True))
         if roots or spoken(name) in _names_in_edits(snapshot):
             found.append(FoundPerson(snapshot, roots))
     if not found and not references.of(name):
@@ -153,7 +161,7 @@ def delete_person(
     is_over: Callable[[str], bool],
     go_on: Callable[[], None],
 ) -> int:
-    """Delete the faces from all results and collections, and what edits say of the person.
+    """Delete faces and voices from all results and collections, and what edits say of the person.
 
     Returns how many damaged artefacts went as a whole. `go_on`: called before each file; raises
     where others may be at it. Raises CacheError, and Busy while workers bring the faces back.
@@ -162,18 +170,28 @@ def delete_person(
     References(cache.root).forget(deletion.references)
     keys = {h: np.array(own, np.uint64) for h, own in deletion.keys.items()}
     person = PersonFaces(keys, _others(snapshots(), deletion, keys))
+    voices = PersonVoices(deletion.voices)
     damaged = 0
     for hash_str in keys:
         go_on()
         damaged += delete_faces(cache, person, hash_str, is_over)
+    for hash_str in deletion.voices:
+        go_on()
+        damaged += delete_voices(cache, voices, hash_str, is_over)
     for _ in range(_TRIES):
         for snapshot in snapshots():
             go_on()
-            _forget(cache, snapshot, person, deletion)
-        if not any(_is_in(snapshot, person) for snapshot in snapshots()):
+            _forget(cache, snapshot, person, voices, deletion)
+        left = [snapshot for snapshot in snapshots() if _is_in(snapshot, person, voices)]
+        if not left:
             break
     else:
-        raise Busy("Workers go on grouping these faces. Ask again once no analysis of faces runs.")
+        is_seen = any(faces_of_person(snapshot.clustering, person).any() for snapshot in left)
+        what = "faces" if is_seen else "speech"
+        raise Busy(
+            f"Workers go on grouping these {'faces' if is_seen else 'voices'}. Ask again once no "
+            f"analysis of {what} runs."
+        )
     with (
         cache_files.clear_errors(cache.root),
         cache_files.folder(cache.root / DELETIONS) as records,
@@ -207,16 +225,23 @@ def _others(
     return others
 
 
-def _is_in(snapshot: CollectionSnapshot, person: PersonFaces) -> bool:
-    return bool(faces_of_person(snapshot.clustering, person).any())
+def _is_in(snapshot: CollectionSnapshot, person: PersonFaces, voices: PersonVoices) -> bool:
+    is_seen = faces_of_person(snapshot.clustering, person).any()
+    return bool(is_seen or voices.among(snapshot.state.grouped_voices).any())
 
 
 def _forget(
-    cache: CacheDir, snapshot: CollectionSnapshot, person: PersonFaces, deletion: PersonDeletion
+    cache: CacheDir,
+    snapshot: CollectionSnapshot,
+    person: PersonFaces,
+    voices: PersonVoices,
+    deletion: PersonDeletion,
 ) -> None:
     state = snapshot.state
     theirs = faces_of_person(state.clustering, person)
-    emptied = set(state.faces[theirs].tolist()) - set(state.faces[~theirs].tolist())
+    spoken_by = voices.among(state.grouped_voices)
+    emptied = {*state.faces[theirs].tolist(), *state.voices[spoken_by].tolist()}
+    emptied -= {*state.faces[~theirs].tolist(), *state.voices[~spoken_by].tolist()}
     clusters = {id_ for root in emptied - {NO_CLUSTER} for id_ in state.ids_of(root)}
     clusters.update(deletion.clusters.get(snapshot.name, ()))
     called = {*deletion.names, *deletion.references}
@@ -228,7 +253,9 @@ def _forget(
             faces=_ids_in_edits(snapshot, theirs, person),
             clusters=clusters,
             names=deletion.names,
+            voices=voices.mentioned(edit.what for edit in state.edits),
         ),
+        voices.without,
     )
 
 

@@ -108,7 +108,7 @@ def delete_faces(
         except (FileNotFoundError, NotADirectoryError):
             return damaged
         with folder:
-            _remove_unnamed(folder)
+            remove_unnamed(folder, Stage.FACES)
     cache_tidying.remove_dead(media, is_over)
     return damaged
 
@@ -122,7 +122,7 @@ def _is_rewritten(cache: CacheDir, person: PersonFaces, hash_str: str, manifest:
             pack = path.parent / (manifest.pack or "")
             pictures = at_end.enter_context(PackReader(pack)) if manifest.pack else None
         except CacheError as error:
-            _check_readable(cache, path)
+            check_readable(cache, path, limits.FACES)
             _log.warning("%s: its faces are deleted as a whole: %s", hash_str, error.message)
             return False
         keep = np.flatnonzero(~person.among(hash_str, rows.keys))
@@ -131,10 +131,10 @@ def _is_rewritten(cache: CacheDir, person: PersonFaces, hash_str: str, manifest:
     return True
 
 
-def _check_readable(cache: CacheDir, path: RootedPath) -> None:
+def check_readable(cache: CacheDir, path: RootedPath, limit: int) -> None:
     """Raise CacheError where a file cannot be read just now: that is no damage to it."""
     try:
-        cache_files.read(path, limits.FACES)
+        cache_files.read(path, limit)
     except (FileNotFoundError, UnusableFile):
         return
     except OSError as error:
@@ -175,11 +175,11 @@ def _picture(pictures: PackReader | None, row: int) -> bytes | None:
         return None
 
 
-def _remove_unnamed(folder: OpenedFolder) -> None:
-    """Remove deleted manifests of faces, and data of faces that no manifest names."""
+def remove_unnamed(folder: OpenedFolder, stage: Stage) -> None:
+    """Remove deleted manifests of a stage, and data of it that no manifest names."""
     names = folder.names()
     for name in names:
-        if cache_files.is_deleted_manifest(name) and f".manifest.{Stage.FACES}." in name:
+        if cache_files.is_deleted_manifest(name) and f".manifest.{stage}." in name:
             folder.remove(name)
     used: set[str] = set()
     for _, found in cache_files.manifests_in(folder, ArtefactFiles):
@@ -187,7 +187,7 @@ def _remove_unnamed(folder: OpenedFolder) -> None:
             raise found
         used.update(found.names)
     for name in names:  # what was published since the listing stays
-        is_data = cache_files.is_data(name) and name.startswith(f"{Stage.FACES}.")
+        is_data = cache_files.is_data(name) and name.startswith(f"{stage}.")
         if is_data and name not in used:
             with contextlib.suppress(FileNotFoundError):
                 folder.remove(name)

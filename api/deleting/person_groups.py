@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Set
 from dataclasses import replace
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -124,11 +125,15 @@ def _embeddings(
 
 
 def without_mention(
-    edit: NewEdit, faces: Set[str], clusters: Collection[int], names: Collection[str]
+    edit: NewEdit,
+    faces: Set[str],
+    clusters: Collection[int],
+    names: Collection[str],
+    voices: Set[str] = frozenset(),
 ) -> NewEdit:
-    """An edit that says nothing of the person: no name, none of the faces.
+    """An edit that says nothing of the person: no name, none of the faces and voices.
 
-    `faces`: ids; `names`: what the person is called, as `spoken` has it.
+    `faces`, `voices`: ids; `names`: what the person is called, as `spoken` has it.
     """
     if isinstance(edit, Names):
         assignments = tuple(
@@ -138,21 +143,22 @@ def without_mention(
         )
         return Names(assignments) if assignments != edit.assignments else edit
     if isinstance(edit, Modify):
-        moves = tuple(moved for move in edit.moves if (moved := _move(move, faces)))
-        return Modify(edit.merges, moves) if moves != edit.moves else edit
+        moves = tuple(moved for move in edit.moves if (moved := _move(move, faces, voices)))
+        return msgspec.structs.replace(edit, moves=moves) if moves != edit.moves else edit
     return edit
 
 
-def _move(move: FaceMove, faces: Set[str]) -> FaceMove | None:
+def _move(move: FaceMove, faces: Set[str], voices: Set[str]) -> FaceMove | None:
     stays = [n for n, face_id in enumerate(move.face_ids) if face_id not in faces]
-    if not stays:
+    heard = tuple(voice_id for voice_id in move.voice_ids if voice_id not in voices)
+    if not stays and not heard:
         return None
     others = tuple(move.face_ids[n] for n in stays)
     if len(move.sources) == len(move.face_ids):
         sources = tuple(move.sources[n] for n in stays)
     else:
         sources = move.sources if len(move.sources) == 1 else ()
-    return FaceMove(others, move.target, move.is_new, sources)
+    return FaceMove(others, move.target, move.is_new, sources, heard)
 
 
 def faces_of_person(faces: Clustering | Memory, person: PersonFaces) -> NDArray[np.bool_]:

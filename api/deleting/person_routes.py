@@ -7,6 +7,7 @@ from functools import partial
 
 import msgspec
 import redis
+from msgspec import UNSET
 from redis.lock import Lock
 
 from api.deleting.answers import DeletedFaces, PersonDeleted
@@ -41,6 +42,8 @@ async def delete_person_data(call: Call[DeletePersonBody]) -> PersonDeleted:
     if body.dry_run:
         return _answer(found, photos, None)
     call.audited["faces"] = sum(len(one.faces) for one in found)
+    if voices := _voice_count(PersonDeletion.of(found, "")):
+        call.audited["voices"] = voices
     call.audited["clusters"] = {one.snapshot.name: one.clusters for one in found}
     call.audited["state"] = "begun"
     await audit(services.audit, "delete_person_data", call)  # before: nothing brings it back
@@ -61,6 +64,9 @@ def _answer(found: list[FoundPerson], photos: int, damaged: int | None) -> Perso
     deletion = PersonDeletion.of(found, "")
     count = sum(len(keys) for keys in deletion.keys.values())
     faces = f"{counted(count, 'face')} in {counted(len(deletion.keys), 'file')}"
+    voices = _voice_count(deletion)
+    if voices:
+        faces += f", {counted(voices, 'voice')} in {counted(len(deletion.voices), 'file')}"
     if photos:
         faces += f" and {counted(photos, 'vector')} of reference photos"
     if damaged is None:
@@ -71,12 +77,14 @@ def _answer(found: list[FoundPerson], photos: int, damaged: int | None) -> Perso
     else:
         message = f"Deleted: {faces}, with their pictures, vectors and names."
     if damaged:
-        message += f" Damaged results of faces that were deleted as a whole: {damaged}."
+        what = "faces and speakers" if voices else "faces"
+        message += f" Damaged results of {what} that were deleted as a whole: {damaged}."
     return PersonDeleted(
         message=message,
         dry_run=damaged is None,
         files=len(deletion.keys),
         faces=count,
+        voices=voices or UNSET,
         damaged=damaged or 0,
         collections=[
             DeletedFaces(
@@ -88,6 +96,10 @@ def _answer(found: list[FoundPerson], photos: int, damaged: int | None) -> Perso
             for one in found
         ],
     )
+
+
+def _voice_count(deletion: PersonDeletion) -> int:
+    return sum(len(ids) for ids in deletion.voices.values())
 
 
 def _delete(services: Services, body: DeletePersonBody) -> int:

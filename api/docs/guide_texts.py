@@ -88,7 +88,7 @@ TAGS = {
     "Thumbnails": "Pictures of moments, from the stored grid or straight from the file.",
     "Cache paths": "Where the results of a file lie.",
     "Transcriptions": "Speech as text, with times. Segments go into exports as they are.",
-    "Faces": "People: clusters of faces, their names, corrections.",
+    "Faces": "People: clusters of faces and voices, their names, corrections.",
     "Watch folders": "Folders whose new files are analysed by themselves.",
     "Webhooks": "Messages to other systems when something has happened; for administrators.",
     "Keys": "Licence keys, for administrators: who may do what, and how much each does.",

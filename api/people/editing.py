@@ -10,6 +10,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from api.http.answers import counted
 from shared.cache.faces import face_id, parse_face_id
 from shared.cache.speakers import parse_voice_id, voice_id
 from shared.errors import BadInput, EditedMeanwhile, Missing
@@ -176,12 +177,14 @@ def _everybody(
         raise BadInput(f"The faces of the cluster {target} cannot be moved to itself.")
     places = state.faces_of([one for one in state.counts if root(one) in wanted])
     voices = state.voices_of([one for one in state.voice_counts if root(one) in wanted])
-    counted = (("faces", asked.face_count, places), ("voices", asked.voice_count, voices))
-    for kind, seen, there in counted:
+    for kind, seen, there in (
+        ("face", asked.face_count, places),
+        ("voice", asked.voice_count, voices),
+    ):
         if seen is not None and seen != len(there):
             raise EditedMeanwhile(
                 f"Meanwhile the cluster {_listed(map(str, asked.cluster_ids))} has "
-                f"{len(there):,} {kind}, not {seen:,}. Look again, then decide."
+                f"{counted(len(there), kind)}, not {seen:,}. Look again, then decide."
             )
     if not len(places) and not len(voices):
         raise BadInput(f"No faces are in the cluster {_listed(map(str, asked.cluster_ids))}.")

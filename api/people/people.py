@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -124,9 +123,7 @@ class People:
             for name in Collection.all_names(cache.root):
                 if time.monotonic() > until:
                     raise Unavailable
-                with contextlib.suppress(Missing):  # deleted just now
-                    names = self._digest(cache, name, version, self._names, named_in)
-                    found.append((name, names))
+                found.append((name, self._digest(cache, name, version, self._names, named_in)))
             return FolderRoster(str(cache.root), references.photos(), found)
         finally:
             look.release()
@@ -134,11 +131,10 @@ class People:
     def voices(self, cache: CacheDir) -> FolderVoices:
         """Who speaks in a folder; reads only what has changed since."""
         version = self.references(cache).version()
-        found = []
-        for name in Collection.all_names(cache.root):
-            with contextlib.suppress(Missing):  # deleted just now
-                found.append(self._digest(cache, name, version, self._voices, voices_in))
-        return FolderVoices(found)
+        return FolderVoices(
+            self._digest(cache, name, version, self._voices, voices_in)
+            for name in Collection.all_names(cache.root)
+        )
 
     def speakers_of(self, cache: CacheDir, hash_str: str) -> dict[int, SpokenPerson]:
         """Who the speakers of a file are, by their ids; for several files ask `voices` once."""
@@ -152,8 +148,11 @@ class People:
         kept: _Digests[T],
         make: Callable[[CollectionSnapshot], T],
     ) -> T:
-        """What is made of a collection. What is read for it pushes out nothing at hand."""
-        collection = Collection.open(cache.root, name, create=False)
+        """What is made of a collection, which was there just now; of one that is gone, nothing.
+
+        What is read for it pushes out nothing that is kept at hand.
+        """
+        collection = Collection(cache.root, name)
         digest = kept.get(collection.folder, lambda: Digest(make))
 
         def read() -> CollectionSnapshot:

@@ -9,6 +9,7 @@ import typer
 
 from cli.api_client import ApiClient
 from cli.arguments import completing
+from cli.arguments.media_arguments import cache_dir
 from shared.errors import BadInput, Missing
 
 NOBODY = "-1"  # the API's word for faces in no cluster
@@ -50,10 +51,16 @@ def only_collection(api: ApiClient, cache: str, given: str) -> str:
     )
 
 
+def in_collection(api: ApiClient, cache: str, collection: str) -> dict[str, Any]:
+    """What a request about the collection that is meant names. Raises BadInput."""
+    folder = cache_dir(cache)
+    return {"cache_dir": folder, "cluster_job_name": only_collection(api, folder, collection)}
+
+
 def jobs(api: ApiClient, cache: str, collection: str = "") -> list[dict[str, Any]]:
-    """Answer of GET /faces/clusters about one collection, or about all."""
+    """Answer of GET /faces/clusters about one collection, or about all, with voices."""
     query = {"cluster_job_name": collection} if collection else {}
-    answer = api.get("/faces/clusters", cache_dir=cache, **query)
+    answer = api.get("/faces/clusters", cache_dir=cache, voices="true", **query)
     return list(answer["cluster_jobs"])
 
 

@@ -15,9 +15,9 @@ from cli.arguments.clusters import (
     CollectionOption,
     WhoArgument,
     ids_of,
+    in_collection,
     is_id,
     one_id_of,
-    only_collection,
     shown_id,
 )
 from cli.arguments.media_arguments import CacheOption, cache_dir
@@ -30,6 +30,7 @@ from shared.printable import printable
 
 app = typer.Typer(no_args_is_help=True, help="Who is seen: names, corrections, taking them back.")
 NEW = "new"
+_VOICE = "-voice-"  # in the id of a voice
 _MOST_FACES = 2000  # in one answer of the API
 _DELETING_S = 3600.0  # thousands of files are written anew
 _SAMPLES = 3  # pictures of a cluster
@@ -50,7 +51,7 @@ def list_people(
     """List the people of the cache folder's collections, those seen most first."""
     folder = cache_dir(cache)
     query = {"cluster_job_name": collection} if collection else {}
-    answer = server.api.get("/faces/clusters", cache_dir=folder, **query)
+    answer = server.api.get("/faces/clusters", cache_dir=folder, voices="true", **query)
     if server.out.document(answer):
         return
     if not answer["cluster_jobs"]:
@@ -85,7 +86,7 @@ def show_faces(
     pictures: PicturesOption = PictureMode.AUTO,
 ) -> None:
     """Show the faces of a person: where each is seen, and its id for `people move`."""
-    body = _body(server, cache, collection)
+    body = in_collection(server.api, cache, collection)
     ids = ids_of(server.api, **_place(body), who=who)
     answer = server.api.post(
         "/faces/clusters/faces", {**body, "cluster_ids": ids, "limit": limit, "offset": offset}
@@ -108,7 +109,7 @@ def name_person(
     collection: CollectionOption = "",
 ) -> None:
     """Name a person. Clusters may share a name; searches for it then find them all."""
-    body = _body(server, cache, collection)
+    body = in_collection(server.api, cache, collection)
     cluster = one_id_of(server.api, **_place(body), who=who)
     answer = server.api.put(
         "/faces/clusters/names", {**body, "assignments": [{"cluster_id": cluster, "name": name}]}
@@ -134,13 +135,13 @@ def merge_people(
     collection: CollectionOption = "",
 ) -> None:
     """Say that clusters are one and the same person."""
-    body = _body(server, cache, collection)
+    body = in_collection(server.api, cache, collection)
     place = _place(body)
     target = one_id_of(server.api, **place, who=into)
     found = [cluster for one in who for cluster in ids_of(server.api, **place, who=one)]
     sources = [cluster for cluster in dict.fromkeys(found) if cluster != target]
     merge = {"cluster_ids": sources, "target_cluster_id": target}
-    answer = server.api.post("/faces/clusters/modify", {**body, "merges": [merge]})
+    answer = server.api.post("/faces/clusters/modify", {**body, "merges": [merge], "voices": True})
     if not server.out.document(answer):
         server.out.line(f"{answer['merged']} merged into {_named(answer['clusters'], target)}")
 
@@ -153,7 +154,7 @@ def move_faces(
         list[str],
         typer.Argument(
             metavar="FACE...",
-            help="Ids as `rushes people show` prints; - reads them from stdin.",
+            help="Ids as `rushes people show` and `voices` print; - reads them from stdin.",
             show_default=False,
         ),
     ],
@@ -167,16 +168,20 @@ def move_faces(
     cache: CacheOption = "",
     collection: CollectionOption = "",
 ) -> None:
-    """Say whose faces these are."""
-    body = _body(server, cache, collection)
+    """Say whose faces and voices these are."""
+    body = in_collection(server.api, cache, collection)
     target = None if to == NEW else one_id_of(server.api, **_place(body), who=to)
-    faces = sys.stdin.read().split() if face_ids == ["-"] else face_ids
-    move = {"face_ids": faces, "target_cluster_id": target}
-    answer = server.api.post("/faces/clusters/modify", {**body, "moves": [move]})
+    ids = sys.stdin.read().split() if face_ids == ["-"] else face_ids
+    voices = [one for one in ids if _VOICE in one]
+    faces = [one for one in ids if _VOICE not in one]
+    named = {"face_ids": faces} if faces or not voices else {}
+    move = {**named, "target_cluster_id": target} | ({"voice_ids": voices} if voices else {})
+    answer = server.api.post("/faces/clusters/modify", {**body, "moves": [move], "voices": True})
     if server.out.document(answer):
         return
     where = target if target is not None else answer["new_cluster_ids"][0]
-    server.out.line(f"{answer['moved']} moved to {_named(answer['clusters'], where)}")
+    moved = answer["moved"] + answer.get("moved_voices", 0)
+    server.out.line(f"{moved} moved to {_named(answer['clusters'], where)}")
 
 
 @app.command("delete", epilog="Example: rushes people delete Ada --yes")
@@ -194,7 +199,7 @@ def delete_person(
     """
     body: dict[str, Any] = {"cache_dir": cache_dir(cache)}
     if is_id(who):
-        body = {**_body(server, cache, collection), "cluster_id": who}
+        body = {**in_collection(server.api, cache, collection), "cluster_id": who}
     elif collection:
         raise BadInput("A name goes from all collections. Leave --collection out, or name an id.")
     else:
@@ -234,7 +239,7 @@ def recluster_people(
     detach: Annotated[bool, typer.Option("--detach", help="Do not wait for the end.")] = False,
 ) -> None:
     """Group the faces anew. Ids, names, merges and moves stay where they still fit."""
-    body = _body(server, cache, collection)
+    body = in_collection(server.api, cache, collection)
     given = {"eps": eps, "min_samples": min_samples}
     body |= {name: value for name, value in given.items() if value is not None}
     body |= {"auto_detect_params": auto, "clear_names": clear_names}
@@ -246,7 +251,7 @@ def recluster_people(
 @remote
 def list_edits(server: Remote, cache: CacheOption = "", collection: CollectionOption = "") -> None:
     """List what was changed by hand, the newest last. Nothing is ever taken out of this log."""
-    body = _body(server, cache, collection)
+    body = in_collection(server.api, cache, collection)
     answer = server.api.get("/faces/edits", **body)
     if server.out.document(answer):
         return
@@ -277,10 +282,10 @@ def undo_edits(
     ] = False,
 ) -> None:
     """Take back what was changed by hand. An undo is an edit, so it can be undone too."""
-    body = _body(server, cache, collection)
+    body = in_collection(server.api, cache, collection)
     if to or everything:
         body["edit_id"] = to
-    answer = server.api.post("/faces/edits/undo", body)
+    answer = server.api.post("/faces/edits/undo", {**body, "voices": True})
     if not server.out.document(answer):
         server.out.line(answer["message"])
         server.out.show(_clusters(answer["clusters"]))
@@ -318,20 +323,18 @@ def _paint(
         brush.show(faces, [Text(printable(word)) for word in words], _FACE)
 
 
-def _body(server: Remote, cache: str, collection: str) -> dict[str, Any]:
-    folder = cache_dir(cache)
-    name = only_collection(server.api, folder, collection)
-    return {"cache_dir": folder, "cluster_job_name": name}
-
-
 def _place(body: dict[str, Any]) -> dict[str, str]:
     return {"cache": body["cache_dir"], "collection": body["cluster_job_name"]}
 
 
 def _clusters(clusters: list[dict[str, Any]]) -> Table:
-    table = Table("cluster", "name", Column("faces", justify="right"))
+    """Voices have a column where there are some."""
+    has_voices = any("voice_count" in cluster for cluster in clusters)
+    columns = [Column(kind, justify="right") for kind in ("faces", "voices")[: 1 + has_voices]]
+    table = Table("cluster", "name", *columns)
     for cluster in clusters:
-        table.add_row(*_words(cluster))
+        voices = f"{cluster.get('voice_count', 0):,}"
+        table.add_row(*_words(cluster), *([voices] if has_voices else ()))
     return table
 
 
@@ -347,8 +350,19 @@ def _named(clusters: list[dict[str, Any]], cluster_id: str) -> str:
     if found is None:
         return shown_id(cluster_id)
     name = f" ({found['name']})" if found["name"] else ""
-    count = found["face_count"]
-    return f"{shown_id(cluster_id)}{name}, {count:,} face{'' if count == 1 else 's'}"
+    held = _counted(found["face_count"], found.get("voice_count", 0))
+    return f"{shown_id(cluster_id)}{name}, {held}"
+
+
+def _counted(faces: int, voices: int) -> str:
+    """Faces, and voices where there are some."""
+    kinds = (("face", faces), ("voice", voices))
+    told = [
+        f"{count:,} {kind}{'' if count == 1 else 's'}"
+        for kind, count in kinds
+        if count or (kind == "face" and not voices)
+    ]
+    return " and ".join(told)
 
 
 def _what(edit: dict[str, Any]) -> str:
@@ -357,10 +371,11 @@ def _what(edit: dict[str, Any]) -> str:
     for merge in edit["merges"]:
         words.append(f"{', '.join(merge['cluster_ids'])} into {merge['target_cluster_id']}")
     for move in edit["moves"]:
-        count = len(move["face_ids"])
-        faces = f"{count} face{'' if count == 1 else 's'}"
+        who = _counted(len(move["face_ids"]), len(move.get("voice_ids", ())))
         new = "new " if move["is_new"] else ""
-        words.append(f"{faces} to {new}{shown_id(move['target_cluster_id'])}")
+        words.append(f"{who} to {new}{shown_id(move['target_cluster_id'])}")
+    for pair in edit.get("apart", ()):
+        words.append(f"{' and '.join(pair['cluster_ids'])} are two")
     if edit["undone_to"] is not None:
         after = edit["undone_to"]
         words.append(f"back to right after {after}" if after else "back to before the first edit")

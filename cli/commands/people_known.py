@@ -53,13 +53,17 @@ def list_named_people(
     answer = server.api.get("/faces/people", **place)
     if server.out.document(answer):
         return
-    table = Table("name", Column("photos", justify="right"), Column("faces", justify="right"), "in")
+    every = [place for person in answer["people"] for place in person["collections"]]
+    has_voices = any("voice_count" in place for place in every)
+    counts = [Column(kind, justify="right") for kind in ("faces", "voices")[: 1 + has_voices]]
+    table = Table("name", Column("photos", justify="right"), *counts, "in")
     for person in answer["people"]:
         places = person["collections"]
         table.add_row(
             printable(person["name"]),
             str(person["references"] or ""),
             f"{sum(place['face_count'] for place in places):,}",
+            *([f"{sum(p.get('voice_count', 0) for p in places):,}"] if has_voices else ()),
             printable(", ".join(dict.fromkeys(place["cluster_job_name"] for place in places))),
         )
     server.out.show(table)

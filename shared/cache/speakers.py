@@ -96,6 +96,12 @@ def find(cache: CacheDir, hash_str: str, transcript: Manifest) -> Manifest | Non
     return found if found is not None and found.made_at >= transcript.made_at else None
 
 
+def newest(cache: CacheDir, hash_str: str) -> Manifest | None:
+    """Manifest of the speakers of a file that were told last, by the words of whatever model."""
+    told = [found for found in cache.manifests(hash_str) if found.stage is Stage.SPEAKERS]
+    return max(told, key=lambda found: (found.made_at, found.file), default=None)
+
+
 def read(cache: CacheDir, hash_str: str, manifest: Manifest) -> SpeakerTurns:
     """Who speaks when; every speaker has an id. Raises CacheError when it cannot be used."""
     path = cache.data_path(hash_str, manifest)

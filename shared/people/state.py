@@ -33,6 +33,7 @@ class PeopleState:
     names: Mapping[int, str]  # of clusters that have faces
     counts: Mapping[int, int]  # faces of each cluster that has any, without NO_CLUSTER
     voices: NDArray[np.int32]  # the cluster each of the grouped voices belongs to, or NO_CLUSTER
+    voice_labels: NDArray[np.int32]  # the same without merges
     voice_names: Mapping[int, str]  # of clusters that have voices
     voice_counts: Mapping[int, int]  # voices of each cluster that has any, without NO_CLUSTER
     apart: frozenset[tuple[int, int]]  # clusters that users say are two, the lower id first
@@ -102,10 +103,13 @@ class PeopleState:
         """All ids that stand for a cluster, its own first."""
         return self._replay.merged_into(root)
 
-    def ids_named(self, name: str) -> list[int]:
-        """Ids of all clusters with this name, whatever the case of its letters."""
-        wanted = spoken(name)
-        return sorted(id_ for id_, known in self.names.items() if spoken(known) == wanted)
+    def ids_named(self, name: str, *, heard: bool = False) -> list[int]:
+        """Ids of all clusters with faces and this name, whatever the case of its letters.
+
+        `heard`: also those with voices.
+        """
+        wanted, names = spoken(name), {**(self.voice_names if heard else {}), **self.names}
+        return sorted(id_ for id_, known in names.items() if spoken(known) == wanted)
 
     def faces_of(self, ids: Collection[int]) -> NDArray[np.int32]:
         """Faces (indexes into the clustering) of these clusters, ascending."""
@@ -211,8 +215,11 @@ def _seen(replay: Replay, edits: tuple[Edit, ...], chains: Mapping[str, _Chain])
     overlap_labels = np.where(replay.pins != NOT_PINNED, replay.pins, clustering.labels)
     sizes = np.bincount(places, minlength=len(ids)).tolist()
     counts = {id_: n for id_, n in zip(ids, sizes, strict=True) if n and id_ != NO_CLUSTER}
-    voices, voice_counts = _voices(replay)
-    for array in (faces, overlap_labels, recognised, voices):
+    grouped, voice_pins = replay.ground.voices, replay.voice_pins
+    voice_labels = np.where(voice_pins != NOT_PINNED, voice_pins, grouped.labels)
+    voices = replay.roots_of(voice_labels)
+    voice_counts = _counts(voices[grouped.is_there])
+    for array in (faces, overlap_labels, recognised, voices, voice_labels):
         array.flags.writeable = False
     return PeopleState(
         clustering=clustering,
@@ -222,6 +229,7 @@ def _seen(replay: Replay, edits: tuple[Edit, ...], chains: Mapping[str, _Chain])
         names={root: name for root, name in names.items() if root in counts},
         counts=counts,
         voices=voices,
+        voice_labels=voice_labels,
         voice_names={root: name for root, name in names.items() if root in voice_counts},
         voice_counts=voice_counts,
         apart=replay.apart(),
@@ -231,13 +239,11 @@ def _seen(replay: Replay, edits: tuple[Edit, ...], chains: Mapping[str, _Chain])
     )
 
 
-def _voices(replay: Replay) -> tuple[NDArray[np.int32], dict[int, int]]:
-    """The cluster of each voice, and how many voices that are there each cluster has."""
-    grouped, pins = replay.ground.voices, replay.voice_pins
-    voices = replay.roots_of(np.where(pins != NOT_PINNED, pins, grouped.labels))
-    roots, counts = np.unique(voices[grouped.is_there], return_counts=True)
-    pairs = zip(roots.tolist(), counts.tolist(), strict=True)
-    return voices, {root: count for root, count in pairs if root != NO_CLUSTER}
+def _counts(roots: NDArray[np.int32]) -> dict[int, int]:
+    """How often each cluster is there, without NO_CLUSTER."""
+    ids, counts = np.unique(roots, return_counts=True)
+    pairs = zip(ids.tolist(), counts.tolist(), strict=True)
+    return {id_: count for id_, count in pairs if id_ != NO_CLUSTER}
 
 
 def _names(replay: Replay) -> dict[int, str]:

@@ -36,7 +36,7 @@ from workers.recluster.assembly import (
 )
 from workers.recluster.assigning import assign_faces
 from workers.recluster.homes import homes_of, known_places, remembered, settled
-from workers.recluster.identity import keep_ids
+from workers.recluster.identity import keep_ids, named
 from workers.recluster.lessons import lessons_for, taught_by, teaching
 from workers.recluster.loading import FaceTable, LoadedFaces, load_faces
 from workers.recluster.people import group_faces
@@ -110,7 +110,7 @@ class Grouping:
         def make(old: Clustering | None) -> Clustering:
             state = self._state(old) if old else None
             draft = _whole(loaded, groups, self._model, (eps, min_samples))
-            found = _with_ids(draft, groups, old, state)
+            found = _with_ids(draft, groups, old, state, self._collection.voices().labels)
             if old is None or state is None or old.model != found.model:
                 return found
             late = self._late(old, found)
@@ -170,7 +170,8 @@ class Grouping:
 
     def _state(self, clustering: Clustering) -> PeopleState:
         known = self._references.known(self._model, self._scale)
-        return PeopleState.of(clustering, self._collection.edits(), known)
+        voices = self._collection.voices()
+        return PeopleState.of(clustering, self._collection.edits(), known, voices)
 
     def _taught(self, loaded: LoadedFaces) -> Taught | None:
         """What moves by hand teach a grouping of everything; None where there are none."""
@@ -255,21 +256,29 @@ def _with_dim(empty: Clustering, dim: int) -> Clustering:
 
 
 def _with_ids(
-    draft: Clustering, groups: Groups, old: Clustering | None, state: PeopleState | None
+    draft: Clustering,
+    groups: Groups,
+    old: Clustering | None,
+    state: PeopleState | None,
+    heard: NDArray[np.int32],
 ) -> Clustering:
-    """Every cluster under the id of the person whose faces are in it, else under a new one."""
+    """Every cluster under the id of the person whose faces are in it, else under a new one.
+
+    None is under an id of those that are `heard`: with voices faces are by what users say alone.
+    """
     table = table_of(draft)
     memory = old.memory if old else Memory.empty()
     homes = homes_of(memory, table)
     pins = np.full(len(draft), NO_CLUSTER, np.int32)
     is_moved = np.zeros(len(draft), bool)
     recognised = np.full(len(draft), NO_CLUSTER, np.int32)
-    taken: set[int] = set()
+    taken = set(heard.tolist())
     if old is not None and state is not None:
-        taken = _ids_in_use(old, state)
+        taken |= _ids_in_use(old, state)
         at = known_places(table_of(old), table)
         pins, recognised = _carried(state.overlap_labels, at), _carried(state.recognised, at)
         is_moved = pins != _carried(old.labels, at)
+        pins[np.isin(pins, heard)] = NO_CLUSTER
     # Whom users have moved has a say only where nobody else has: whoever is left in a cluster
     # keeps it, and moved faces stay where they were put, whatever id their cluster gets.
     claims = (
@@ -279,7 +288,7 @@ def _with_ids(
         recognised,
     )
     ids = keep_ids(groups.labels, claims, _seeds(groups.labels, table), taken)
-    labels = _named(groups.labels, ids)
+    labels = named(groups.labels, ids)
     born = set(ids.tolist()).difference(*(np.unique(claim).tolist() for claim in claims))
     order = np.argsort(ids)
     gone = {int(id_) for id_ in (*old.cluster_ids, *old.retired)} if old else set()
@@ -369,14 +378,7 @@ def _labels_with_newcomers(
     fresh = np.full(len(labels), NO_CLUSTER, np.int32)  # numbers of new clusters
     fresh[at[new_one]] = number[new_one] - known
     new_ids = keep_ids(fresh, (claims,), _seeds(fresh, both.table), taken)
-    return np.where(fresh == NO_CLUSTER, labels, _named(fresh, new_ids)), new_ids
-
-
-def _named(labels: NDArray[np.int32], ids: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Ids for numbers of clusters; NO_CLUSTER stays."""
-    if not len(ids):
-        return np.full(len(labels), NO_CLUSTER, np.int32)
-    return np.where(labels == NO_CLUSTER, NO_CLUSTER, ids[np.maximum(labels, 0)]).astype(np.int32)
+    return np.where(fresh == NO_CLUSTER, labels, named(fresh, new_ids)), new_ids
 
 
 def _seeds(labels: NDArray[np.int32], table: FaceTable) -> list[tuple[str, int]]:

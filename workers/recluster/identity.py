@@ -43,6 +43,13 @@ def keep_ids(
     return ids
 
 
+def named(labels: NDArray[np.int32], ids: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Ids for numbers of clusters; NO_CLUSTER stays."""
+    if not len(ids):
+        return np.full(len(labels), NO_CLUSTER, np.int32)
+    return np.where(labels == NO_CLUSTER, NO_CLUSTER, ids[np.maximum(labels, 0)]).astype(np.int32)
+
+
 def _inherited(
     new_labels: Labels, old_labels: NDArray[np.int32], clusters: int
 ) -> NDArray[np.int32]:

@@ -1,4 +1,4 @@
-"""The Item of a recluster Task: groups all faces of a Collection anew."""
+"""The Item of a recluster Task: groups all faces of a Collection anew, and voices that are new."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from workers.presence.not_here import NotHere
 from workers.recluster.detect_params import detect_params
 from workers.recluster.grouping import Grouping, scale_of
 from workers.recluster.loading import LoadedFaces
+from workers.recluster.voice_upkeep import group_voices
 
 _DETECTING = 0.4  # of the work, where eps and min_samples are derived
 
@@ -31,6 +32,8 @@ def recluster(context: Context) -> None:
     collection = Collection.open(cache.root, spec.collection, create=False)
     while not _grouped(context, spec, cache, collection):
         context.checkpoint()  # the Collection has changed its model meanwhile
+    known = {*collection.members().hashes, *collection.voices().media}
+    group_voices(cache, collection, known, context.checkpoint)
     if spec.clear_names:
         with cache_files.clear_errors(cache.root), turn(collection.folder, EDITS, EDITS_WAIT_S):
             collection.append(ClearNames())

@@ -18,7 +18,7 @@ from shared.people.state import PeopleState
 
 MOST_PROPOSALS = 100
 MOST_FILES = 2_000  # that are looked at: those in which is spoken longest
-_MOST_SECONDS = 10_000_000  # of turns in them
+_MOST_SECONDS = 3_000_000  # of turns in them: some 400 MB for a moment
 _SHOWN_FILES = 5
 
 

@@ -69,11 +69,9 @@ def fits(
 
     `may_be_one`: whether those of two clusters may be; what may not is nobody's rival.
     """
-    spoken = np.unique(voices.moments)
-    heard = _places(voices, spoken)
-    is_spoken = np.isin(faces.moments, spoken)
-    seen = _places(Presence(faces.clusters[is_spoken], faces.moments[is_spoken]), spoken)
-    files = np.unique(spoken >> FILE_BITS, return_inverse=True)[1]
+    spoken = _once(voices.moments)
+    heard, seen = _places(voices, spoken), _places(faces, spoken)
+    files = np.cumsum(np.diff(spoken >> FILE_BITS, prepend=spoken[:1] >> FILE_BITS) != 0)
     found = [one for one in _rated(seen, heard, files) if may_be_one(one.face, one.voice)]
     rivals = _Rivals(found, _files_of(seen, files), _files_of(heard, files))
     clear = [
@@ -85,10 +83,18 @@ def fits(
     return sorted(clear, key=lambda one: (-one.fit, -one.seconds, one.face, one.voice))
 
 
+def _once(values: Ints) -> Ints:
+    """Each value once, ascending. np.unique hashes, which takes far longer."""
+    values = np.sort(values, kind="stable")  # quick where much is in order
+    return values[np.append(True, values[1:] != values[:-1])[: len(values)]]
+
+
 def _places(presence: Presence, spoken: Ints) -> _Places:
-    ids, rows = np.unique(presence.clusters, return_inverse=True)
+    """Where clusters are; what is not while somebody speaks is left out."""
     at = np.searchsorted(spoken, presence.moments)
-    pairs = np.unique(rows.astype(np.int64) * len(spoken) + at)
+    is_spoken = np.append(spoken, -1)[at] == presence.moments
+    ids, rows = np.unique(presence.clusters[is_spoken], return_inverse=True)
+    pairs = _once(rows.astype(np.int64) * len(spoken) + at[is_spoken])
     return _Places(ids, *np.divmod(pairs, max(len(spoken), 1)))
 
 
@@ -119,7 +125,7 @@ def _rated(seen: _Places, heard: _Places, files: Ints) -> list[Fit]:
 def _in_files_of(seen: _Places, heard: _Places, files: Ints, pairs: Ints) -> tuple[Ints, Ints]:
     """Of the files of a voice: spoken seconds, by voice, and those with the face, by pair."""
     width = int(files.max(initial=-1)) + 1
-    of_voices = np.unique(heard.rows * width + files[heard.at])
+    of_voices = _once(heard.rows * width + files[heard.at])
     of_faces, shown = np.unique(seen.rows * width + files[seen.at], return_counts=True)
     voices, their_files = np.divmod(of_voices, max(width, 1))
     in_file = np.bincount(files, minlength=width)
@@ -164,8 +170,9 @@ def _times(moments: Ints) -> int:
 
 def _files_of(places: _Places, files: Ints) -> dict[int, set[int]]:
     found: dict[int, set[int]] = defaultdict(set)
-    for row, file in np.unique(np.stack([places.rows, files[places.at]]), axis=1).T.tolist():
-        found[int(places.ids[row])].add(file)
+    width = int(files.max(initial=0)) + 1
+    for pair in _once(places.rows * width + files[places.at]).tolist():
+        found[int(places.ids[pair // width])].add(pair % width)
     return found
 
 

@@ -37,6 +37,7 @@ POST /thumbnails/scene · GET /faces/clusters · POST /faces/clusters/samples
 POST /faces/clusters/faces · PUT /faces/clusters/names · POST /faces/collections/vocabulary
 GET /faces/people · POST /faces/people · POST /faces/recluster
 POST /faces/clusters/modify · GET /faces/edits · POST /faces/edits/undo
+POST /faces/clusters/voices · POST /faces/voices/of · GET /faces/proposals
 GET /watch-folders · POST /watch-folders
 PUT /watch-folders/{watch_folder_id} · DELETE /watch-folders/{watch_folder_id}
 POST /watch-folders/service/start · POST /watch-folders/service/stop

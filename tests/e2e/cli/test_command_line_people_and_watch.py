@@ -16,6 +16,7 @@ from tests.support.exports.export_desk import shown
 from tests.support.media.media import make_clip, picture_video
 from tests.support.people import people_data
 from tests.support.people.people_desk import ADA, BO, CY, NAME, PeopleDesk, people_desk
+from tests.support.people.voices_desk import Talk, give_voices, voice
 from tests.support.stack import KEY, Stack
 from tests.support.waiting import wait_for
 
@@ -67,6 +68,23 @@ def who(command: Command, people: PeopleDesk) -> Command:
     """The command in the cache folder of the Collection."""
     cache = {"RUSHES_CACHE_DIR": str(people.cache.root)}
     return Command(command.server, command.key, command.folder, cache)
+
+
+def test_voices_are_shown_moved_and_told_with_faces(who: Command, people: PeopleDesk) -> None:
+    assert "voices" not in who.run("people", "list").stdout
+    turns = [(20.0 * n, 20.0 * n + 9, "We are rolling") for n in range(3)]
+    give_voices(people, {"a.mp4": [Talk(7, 70_001, turns)]})
+    assert "voices" in who.run("people", "list").stdout
+    who.run("people", "name", "70001", "Tom")
+    shown = who.run("people", "voices", "tom").stdout
+    assert voice(people, "a.mp4", 7) in shown
+    assert "We are rolling" in shown
+    assert "Tom" in who.run("people", "known").stdout
+    moved = who.run("people", "move", voice(people, "a.mp4", 7), "--to", str(ADA)).stdout
+    assert moved == f"1 moved to {ADA}, 4 faces and 1 voice\n"
+    assert f"1 voice to {ADA}" in who.run("people", "edits").stdout
+    assert who.json("people", "proposals") == {"proposals": []}
+    assert "No face is clearly seen" in who.run("people", "proposals").stderr
 
 
 def test_a_person_is_enrolled_from_photos_and_what_is_wrong_with_one_is_said(

@@ -10,7 +10,10 @@ from typing import Any
 import pytest
 
 from shared.cache.cache_dir import CacheDir
+from shared.cache.speakers import Speaker, SpeakerTurn, SpeakerTurns, encode
+from shared.domain import Stage
 from shared.people.clustering import NO_CLUSTER
+from shared.people.state import PeopleState
 from tests.support.analysis.desk import Desk
 from tests.support.people.grouping_desk import ADA, BO, CY, NAME, GroupingDesk, face, shots
 from tests.support.private_redis import PrivateRedis
@@ -93,6 +96,28 @@ def test_a_recluster_reports_its_progress_and_keeps_ids_names_and_manual_work(ro
     found = room.clusters()
     assert found[str(ada)] == ("Ada", 11)
     assert found[str(bo)] == ("Bo", 13)
+
+
+def test_a_face_and_a_voice_that_users_have_merged_stay_one_person(room: Room) -> None:
+    """The voices of members are grouped with the faces, which are grouped anew each time."""
+    one = room.people.add(1, shots(ADA, BO, CY, each=6))
+    cache, found = room.people.cache, (Speaker(9.0, (0.6, 0.8), 5), Speaker(9.0, (0.8, -0.6), 6))
+    turns = (SpeakerTurn(0, 9, 0), SpeakerTurn(9, 18, 1))
+    with cache.draft(one, Stage.SPEAKERS, "tones", "json", "w") as draft:
+        draft.file.write(encode(SpeakerTurns(model="resemblyzer", speakers=found, turns=turns)))
+        draft.publish(rows=2)
+    room.worker()
+    room.client.wait_final(room.recluster())
+    ada, (voice, other) = room.people.id_of(one, (0, ADA)), room.people.collection.voices().labels
+    merges = [{"cluster_ids": [str(ada)], "target_cluster_id": str(voice)}]
+    room.client.ok("/faces/clusters/modify", **room.body, merges=merges)
+    room.people.add(2, shots(BO, ADA, each=6))
+    room.client.wait_final(room.recluster(eps=0.5, min_samples=4))
+    assert room.clusters()[str(voice)] == (None, 12)
+    collection = room.people.collection
+    state = PeopleState.of(room.people.now(), collection.edits(), voices=collection.voices())
+    assert state.voices.tolist() == [voice, other]
+    assert state.voices_of([ada]).tolist() == [0]
 
 
 def test_names_are_cleared_when_asked_for_and_come_back_by_undo(room: Room) -> None:

@@ -117,9 +117,10 @@ def _faces_by_name(collection: Collection) -> Counter[str]:
     faces: Counter[str] = Counter()
     edits = collection.edits()
     if any(isinstance(edit.what, Names) for edit in edits):
-        state = PeopleState.of(collection.clustering() or Clustering.empty(), edits)
-        for cluster, name in state.names.items():
-            faces[name] += state.counts[cluster]
+        clustering, voices = collection.clustering() or Clustering.empty(), collection.voices()
+        state = PeopleState.of(clustering, edits, voices=voices)
+        for cluster, name in {**state.voice_names, **state.names}.items():
+            faces[name] += state.counts.get(cluster, 0)
     if len(_known) >= _MOST_KNOWN:
         _known.clear()
     _known[key] = version, faces

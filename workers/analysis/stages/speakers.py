@@ -9,11 +9,12 @@ from shared.cache import speakers
 from shared.cache.speakers import SpeakerTurns
 from shared.cache.transcripts import Transcript
 from shared.domain import AnalyzeSpec, Manifest, Stage
-from shared.errors import ModelError
+from shared.errors import CacheError, ModelError
 from shared.models import voice_model
 from shared.process import traces
 from workers.analysis.analyzed_file import AnalyzedFile
 from workers.analysis.speakers.diarizing import Diarizer
+from workers.analysis.speakers.lasting_ids import with_lasting_ids
 from workers.context import Context
 from workers.media.budget import work_limit_s
 from workers.media.sound.sound_reader import open_sound
@@ -69,6 +70,7 @@ class SpeakerTelling:
         """Write the artefact, to be shown with what else is made of the file."""
         context = self._context
         context.checkpoint()
+        found = with_lasting_ids(file.hash_str, found, self._former(file.hash_str))
         with file.draft(Stage.SPEAKERS, self._spec.speech_model, ".json") as draft:
             draft.file.write(speakers.encode(found))
             draft.publish(
@@ -78,3 +80,14 @@ class SpeakerTelling:
                 worker=context.worker,
                 made_at=max(time.time(), transcript_made_at),
             )
+
+    def _former(self, hash_str: str) -> SpeakerTurns | None:
+        """Who spoke when by what is there; None also where that cannot be read."""
+        spec = self._spec
+        cache = self._context.cache(spec.cache_dir, spec.cache_id, spec.roots)
+        manifest = speakers.newest(cache, hash_str)
+        try:
+            return speakers.read(cache, hash_str, manifest) if manifest else None
+        except CacheError as error:
+            log.warning("The former speakers of %s are not known: %s", hash_str, error.message)
+            return None

@@ -15,6 +15,7 @@ from typing import TypeVar, cast
 from opentelemetry.trace import get_current_span
 
 from shared.cache import sentence_rows, transcripts
+from shared.cache.cache_dir import CacheDir
 from shared.cache.transcripts import AudioStreams, Transcript
 from shared.domain import AnalyzeSpec, Manifest, ModelKind, Probe, ProgressType, Stage
 from shared.errors import CacheError, MediaError, MediaUnreadable, ModelError, NotAllowed
@@ -25,6 +26,7 @@ from shared.models.languages import language_name
 from shared.models.model_catalogue import resolve
 from shared.models.speech_models import may_understand, speech_key
 from shared.paths import Roots
+from shared.people.collection import Collection
 from shared.process import traces
 from workers.analysis.analyzed_file import AnalyzedFile
 from workers.analysis.speech.meaning import rows_of
@@ -38,6 +40,7 @@ from workers.media.probing.probe import probe
 from workers.media.sound.sound_reader import SoundBlock, SoundReader, open_sound
 from workers.models.load import load_detector
 from workers.models.protocols import SAMPLE_RATE, Transcriber, VoiceDetector
+from workers.recluster.voice_upkeep import group_voices
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +70,11 @@ class TranscriptStage:
         self._done = 0
 
     def do(self, files: Sequence[AnalyzedFile]) -> None:
-        """Transcribe these files and end their AUDIO; one that fails does so alone."""
+        """Transcribe these files and end their AUDIO; one that fails does so alone.
+
+        Then the voices in them are grouped with those of the Item's Collection.
+        """
+        heard: set[str] = set()
         for file in files:
             self._context.checkpoint()
             failure: MediaError | NotAllowed | None = None
@@ -77,8 +84,14 @@ class TranscriptStage:
             except (MediaError, NotAllowed) as error:
                 failure = error
                 log.info("The sound of %s failed: %s", file.entry.path, error.message)
+            else:
+                heard.add(file.hash_str)
             self._done += 1
             file.end(ProgressType.AUDIO, failure)
+        if heard and self._spec.people_of:
+            cache = self._cache()
+            collection = Collection(cache.root, self._spec.people_of)
+            group_voices(cache, collection, heard, self._context.checkpoint)
 
     def _do(self, file: AnalyzedFile) -> None:
         if file.entry.media_type is MediaType.IMAGE:
@@ -111,10 +124,8 @@ class TranscriptStage:
         if not (self._speakers.are_missing(file, known) or misses_rows):
             file.keep()
             return
-        spec = self._spec
-        cache = self._context.cache(spec.cache_dir, spec.cache_id, spec.roots)
         try:
-            transcript = transcripts.read(cache, file.hash_str, known)
+            transcript = transcripts.read(self._cache(), file.hash_str, known)
         except CacheError as error:  # who searches in it is told
             log.warning("%s: %s", file.entry.path, error.message)
             file.keep()
@@ -200,10 +211,13 @@ class TranscriptStage:
 
     def _words_for(self, file: AnalyzedFile) -> tuple[str, ...]:
         if self._vocabulary is None:
-            spec, roots = self._spec, Roots.media(self._context.settings)
-            cache = self._context.cache(spec.cache_dir, spec.cache_id, spec.roots)
-            self._vocabulary = Vocabulary(cache, spec, roots)
+            roots = Roots.media(self._context.settings)
+            self._vocabulary = Vocabulary(self._cache(), self._spec, roots)
         return self._vocabulary.of(file.entry.path)
+
+    def _cache(self) -> CacheDir:
+        spec = self._spec
+        return self._context.cache(spec.cache_dir, spec.cache_id, spec.roots)
 
     @traces.stage("transcribe")
     def _hear(self, file: AnalyzedFile, reader: SoundReader, how: Callable[..., Heard]) -> Heard:

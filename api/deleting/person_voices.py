@@ -1,0 +1,121 @@
+"""The voices of a person in a cache folder, and what tells of speakers without them."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from api.deleting.person_faces import check_readable, remove_unnamed
+from shared.cache import cache_files, cache_tidying, limits, speakers
+from shared.cache.cache_dir import CacheDir
+from shared.cache.speakers import parse_voice_id
+from shared.domain import Manifest, Stage
+from shared.errors import BadInput, CacheError
+from shared.people.edits import Modify, NewEdit
+from shared.people.state import PeopleState
+from shared.people.voices import VoiceGrouping
+
+_log = logging.getLogger(__name__)
+
+
+def voices_of_people(state: PeopleState, roots: Collection[int]) -> Iterable[tuple[str, int]]:
+    """(hash_str, id of the speaker) of each voice of these clusters; also of such as are gone."""
+    grouped = state.grouped_voices
+    for voice in np.flatnonzero(np.isin(state.voices, list(roots))).tolist():
+        yield grouped.media[int(grouped.media_of[voice])], int(grouped.ids[voice])
+
+
+@dataclass(frozen=True, slots=True)
+class PersonVoices:
+    """Ids of the speakers by MediaFile who are the person."""
+
+    ids: Mapping[str, Collection[int]]
+
+    def among(self, grouping: VoiceGrouping) -> NDArray[np.bool_]:
+        """[n] which voices are the person's."""
+        found = np.zeros(len(grouping), np.bool_)
+        for number, hash_str in enumerate(grouping.media):
+            if hash_str in self.ids:
+                here = grouping.media_of == number
+                found |= here & np.isin(grouping.ids, list(self.ids[hash_str]))
+        return found
+
+    def without(self, grouping: VoiceGrouping) -> VoiceGrouping:
+        """The grouping without the person's voices."""
+        keep = np.flatnonzero(~self.among(grouping))
+        if len(keep) == len(grouping):
+            return grouping
+        columns = ("media_of", "ids", "numbers", "rows", "seconds", "excerpts", "labels")
+        kept = {name: getattr(grouping, name)[keep] for name in (*columns, "is_there")}
+        return replace(grouping, **kept)
+
+    def mentioned(self, edits: Iterable[NewEdit]) -> set[str]:
+        """Ids of the person's voices in moves."""
+        moves = (move for what in edits if isinstance(what, Modify) for move in what.moves)
+        return {text for move in moves for text in move.voice_ids if self._has(text)}
+
+    def _has(self, text: str) -> bool:
+        with contextlib.suppress(BadInput):
+            hash_str, number = parse_voice_id(text)
+            return number in self.ids.get(hash_str, ())
+        return False
+
+
+def delete_voices(
+    cache: CacheDir, person: PersonVoices, hash_str: str, is_over: Callable[[str], bool]
+) -> int:
+    """Publish who speaks in a MediaFile without the row of the person's voice, and leave no other.
+
+    When the person speaks stays with the transcript. As for faces, damaged artefacts go as a whole;
+    returns how many. Raises CacheError; asked again it goes on.
+    """
+    damaged = 0
+    media = cache.media_dir(hash_str)
+    with cache_files.clear_errors(cache.root):
+        for manifest in cache.manifests(hash_str):
+            if manifest.stage is Stage.SPEAKERS and not _is_rewritten(
+                cache, person.ids[hash_str], hash_str, manifest
+            ):
+                damaged += 1
+                with cache_files.folder(media) as folder, contextlib.suppress(FileNotFoundError):
+                    folder.remove(cache_files.manifest_name(Stage.SPEAKERS, manifest.model))
+        try:
+            folder = cache_files.folder(media)
+        except (FileNotFoundError, NotADirectoryError):
+            return damaged
+        with folder:
+            remove_unnamed(folder, Stage.SPEAKERS)
+    cache_tidying.remove_dead(media, is_over)
+    return damaged
+
+
+def _is_rewritten(cache: CacheDir, ids: Collection[int], hash_str: str, manifest: Manifest) -> bool:
+    """Publish an artefact without the person, where the person is in it; False: it is damaged."""
+    try:
+        found = speakers.read(cache, hash_str, manifest)
+    except CacheError as error:
+        check_readable(cache, cache.data_path(hash_str, manifest), limits.TRANSCRIPT)
+        _log.warning("%s: its speakers are deleted as a whole: %s", hash_str, error.message)
+        return False
+    left = tuple(
+        msgspec.structs.replace(speaker, row=()) if speaker.id in ids else speaker
+        for speaker in found.speakers
+    )
+    if left != found.speakers:
+        with cache.draft(hash_str, Stage.SPEAKERS, manifest.model, "json", "delete") as draft:
+            draft.file.write(speakers.encode(msgspec.structs.replace(found, speakers=left)))
+            draft.publish(
+                rows=manifest.rows,
+                audio_streams=manifest.audio_streams,
+                task_id=manifest.task_id,
+                worker=manifest.worker,
+                made_at=manifest.made_at,  # not older than the transcript
+                warnings=manifest.warnings,
+            )
+    return True
